@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* The test runner: a test is a named story that registers itself. Each one runs in a child
+ * process with a time limit; when its body ends the runner checks that nothing stayed behind:
+ * file descriptors, child processes, threads, live allocations. Output is TAP.
+ *
+ *   prog [--list] [--no-fork] [SUBSTRING...]        (--no-fork: for a debugger)
+ *
+ * Assertions are cmocka's; outside cmocka's own runner a failed one prints and exits.
+ * WEIR_TEST_TIMEOUT_SCALE multiplies the time limit (sanitizers, valgrind). */
+#ifndef WEIR_TEST_RUNNER_H
+#define WEIR_TEST_RUNNER_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+enum runner_kind { RUNNER_PASSES, RUNNER_ABORTS, RUNNER_FAILS, RUNNER_BACKENDS };
+
+struct runner_case {
+	const char *name;
+	void (*body)(void);
+	enum runner_kind kind;
+	const char *text; /* RUNNER_ABORTS: what stderr must contain */
+	struct runner_case *next;
+};
+
+/* A story that passes if its body returns and leaves nothing behind. */
+#define WEIR_TEST(sentence) RUNNER_CASE_(sentence, RUNNER_PASSES, NULL)
+
+/* Passes only if the process dies of SIGABRT or SIGSEGV and its stderr contains `needle`. */
+#define WEIR_TEST_ABORTS(sentence, needle) RUNNER_CASE_(sentence, RUNNER_ABORTS, needle)
+
+/* Passes only if the story fails (an assertion, or something left behind). */
+#define WEIR_TEST_FAILS(sentence) RUNNER_CASE_(sentence, RUNNER_FAILS, NULL)
+
+/* Three tests, `sentence [sim]`, `[epoll]`, `[uring]`: the body reads `test_backend`, and the
+ * variable WEIR_BACKEND is set to it. uring is skipped, with its reason, where there is none. */
+#define WEIR_TEST_BACKENDS(sentence) RUNNER_CASE_(sentence, RUNNER_BACKENDS, NULL)
+
+/* "sim", "epoll" or "uring" in a stamped story, else NULL. */
+extern const char *test_backend;
+
+/* Ends the test as skipped. Does not return. */
+void runner_skip(const char *reason) __attribute__((noreturn));
+
+/* Used by the macros above only. */
+void runner_add(struct runner_case *c);
+
+#define RUNNER_CASE_(sentence, kind_, text_) \
+	static void sentence##_story(void); \
+	static struct runner_case sentence##_case = { #sentence, sentence##_story, kind_, text_, \
+		NULL }; \
+	__attribute__((constructor)) static void sentence##_add(void) \
+	{ \
+		runner_add(&sentence##_case); \
+	} \
+	static void sentence##_story(void)
+
+#endif
