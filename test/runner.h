@@ -5,7 +5,7 @@
  *
  *   prog [--list] [--no-fork] [SUBSTRING...]        (--no-fork: for a debugger)
  *
- * Assertions are cmocka's; outside cmocka's own runner a failed one prints and exits.
+ * Assertions are cmocka's; a failed one prints and aborts.
  * WEIR_TEST_TIMEOUT_SCALE multiplies the time limit (sanitizers, valgrind). */
 #ifndef WEIR_TEST_RUNNER_H
 #define WEIR_TEST_RUNNER_H
@@ -20,11 +20,11 @@
 enum runner_kind { RUNNER_PASSES, RUNNER_ABORTS, RUNNER_FAILS, RUNNER_BACKENDS };
 
 struct runner_case {
-	const char *name;
-	void (*body)(void);
-	enum runner_kind kind;
-	const char *text; /* RUNNER_ABORTS: what stderr must contain */
-	struct runner_case *next;
+    const char *name;
+    void (*body)(void);
+    enum runner_kind kind;
+    const char *text; /* RUNNER_ABORTS: what stderr must contain */
+    struct runner_case *next;
 };
 
 /* A story that passes if its body returns and leaves nothing behind. */
@@ -50,13 +50,13 @@ void runner_skip(const char *reason) __attribute__((noreturn));
 void runner_add(struct runner_case *c);
 
 #define RUNNER_CASE_(sentence, kind_, text_) \
-	static void sentence##_story(void); \
-	static struct runner_case sentence##_case = { #sentence, sentence##_story, kind_, text_, \
-		NULL }; \
-	__attribute__((constructor)) static void sentence##_add(void) \
-	{ \
-		runner_add(&sentence##_case); \
-	} \
-	static void sentence##_story(void)
+    static void sentence##_story(void); \
+    static struct runner_case sentence##_case = { #sentence, sentence##_story, kind_, text_, \
+        NULL }; \
+    __attribute__((constructor)) static void sentence##_add(void) \
+    { \
+        runner_add(&sentence##_case); \
+    } \
+    static void sentence##_story(void)
 
 #endif
