@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT */
+/* base.h - the values that every room of weir shares: time, views, sites, error codes, log.
+ *
+ * No call here suspends. All of it may be called from any thread. */
+#ifndef WEIR_BASE_H
+#define WEIR_BASE_H
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#define WEIR_NOEXCEPT noexcept
+#else
+#define WEIR_NOEXCEPT
+#endif
+
+/* Every public function is exported; everything else stays inside. */
+#define WEIR_API __attribute__((visibility("default")))
+
+/* Marks every function that may park the calling task. Marked means: always a cancel point.
+ * Not marked means: never suspends. tools/suspends.py proves both. */
+#define WEIR_SUSPENDS WEIR_API
+
+typedef int64_t weir_ns; /* nanoseconds, monotonic; the one time type */
+
+#define WEIR_NEVER INT64_MAX
+#define WEIR_MILLISECONDS(n) ((weir_ns)(n) * 1000000)
+#define WEIR_SECONDS(n) ((weir_ns)(n) * 1000000000)
+
+#define WEIR_AUTO(fn) __attribute__((cleanup(fn)))
+
+/* Bytes that somebody else owns; how long they stay is in the contract of the call that lends. */
+struct weir_view {
+    const void *base;
+    size_t len;
+};
+
+/* A place in the source, made once, static: what is shown of a spawned task. */
+struct weir_site {
+    const char *name, *file, *func;
+    int line;
+};
+
+/* The codes that are the library's own. Results < 0 are a negative errno (-1 .. -4095) or one of
+ * these. The numbers are ABI. */
+#define WEIR_ERRORS(X)                                                                             \
+    X(WEIR_ENOLOOP, -5000, "no loop runs on this thread: call it inside weir_run")                 \
+    X(WEIR_ESTOPPED, -5001, "cancelled by the scope's owner")                                      \
+    X(WEIR_ECLOSED, -5002, "the object was closed while in use")                                   \
+    X(WEIR_ETORN, -5003, "an earlier write was cut short: the stream cannot be written again")     \
+    X(WEIR_EFORKED, -5004, "the loop was made before fork: a child cannot use it")                 \
+    X(WEIR_ETOOBIG, -5005, "larger than the limit that was set")                                   \
+    X(WEIR_EEOF, -5006, "the stream ended before all was read")                                    \
+    X(WEIR_EBACKEND, -5007, "no such backend, or it cannot run here")                              \
+    X(WEIR_ENOTLS, -5008, "needs TLS: install and link weir-tls")                                  \
+    X(WEIR_ENONAME, -5009, "the name is not known")                                                \
+    X(WEIR_ERESOLVE, -5010, "the name could not be looked up: try again later")                    \
+    X(WEIR_EURL, -5011, "not a URL of the form scheme://host:port")                                \
+    X(WEIR_EPROTO, -5020, "the peer broke the protocol")                                           \
+    X(WEIR_EUTF8, -5021, "the text is not UTF-8")                                                  \
+    X(WEIR_EHTTP, -5022, "the peer is not speaking HTTP, or refused the request")                  \
+    X(WEIR_EWSCLOSED, -5023, "the peer closed the WebSocket")                                      \
+    X(WEIR_EKEEPALIVE, -5024, "the peer did not answer a ping in time")                            \
+    X(WEIR_EBUSYPEER, -5025, "the peer reads too slowly: the send queue is full")                  \
+    X(WEIR_ENACK, -5030, "the receiver refused the message")                                       \
+    X(WEIR_ENONODE, -5031, "no such node in the grid")                                             \
+    X(WEIR_ENOLISTEN, -5032, "the node does not listen")                                           \
+    X(WEIR_EUNREACH, -5033, "the node cannot be reached")                                          \
+    X(WEIR_EWORKER, -5034, "not a worker: setup and loop are both required")                       \
+    X(WEIR_EPARAM, -5035, "a parameter is missing or has a bad value")                             \
+    X(WEIR_ECONFIG, -5036, "the fleet file has an error")                                          \
+    X(WEIR_ESIMREFUSED, -5040, "cannot be simulated")
+
+enum weir_error_code {
+#define WEIR_ERROR_ENUM(name, number, text) name = number,
+    WEIR_ERRORS(WEIR_ERROR_ENUM)
+#undef WEIR_ERROR_ENUM
+};
+
+/* What is known of an error, written where it arose. Valid until the same task's next error, or
+ * for an error that a group or an await handed over, until the next call of that kind. */
+struct weir_error {
+    int code;            /* the rc it belongs to */
+    const char *what;    /* what failed, lower case: "connect", "read" */
+    const char *where;   /* the task's name */
+    const char *scope;   /* the cause or name of the scope that raised it, or "" */
+    weir_ns budget;      /* that scope's budget, or 0 */
+    size_t done;         /* bytes done before it failed */
+    char on[64];         /* on what: address, path, node */
+    char text[160];      /* the whole, one line, for people */
+};
+
+/* The name of a code: "ECONNRESET", "WEIR_ETORN"; "?" if rc is no code of errno's or ours.
+ * Never NULL; static. Any thread. */
+WEIR_API const char *weir_error_name(int rc) WEIR_NOEXCEPT;
+
+/* The meaning of a code in words, lower case; "unknown error" if rc is no code.
+ * Never NULL; static. Any thread. */
+WEIR_API const char *weir_error_text(int rc) WEIR_NOEXCEPT;
+
+enum weir_log_level { WEIR_LOG_ERROR, WEIR_LOG_WARNING, WEIR_LOG_INFO, WEIR_LOG_DEBUG };
+
+/* Where the library's own lines go. line is one whole line without newline, valid during the
+ * call. Called from any thread, at most one call at a time. */
+typedef void (*weir_log_sink)(enum weir_log_level level, const char *line, void *arg);
+
+/* Send the library's log lines to sink; NULL brings back the default, which writes to stderr.
+ * Process-wide. Any thread. */
+WEIR_API void weir_log_to(weir_log_sink sink, void *arg) WEIR_NOEXCEPT;
+
+/* Drop lines less important than level; the default is WEIR_LOG_WARNING. Any thread. */
+WEIR_API void weir_log_level_set(enum weir_log_level level) WEIR_NOEXCEPT;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

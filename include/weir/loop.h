@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/* loop.h - running a program of tasks: weir_run, time, posts from other threads, offload. */
+#ifndef WEIR_LOOP_H
+#define WEIR_LOOP_H
+
+#include <stdbool.h>
+#include <weir/base.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct weir_loop; /* opaque; one thread's */
+
+struct weir_run_options { /* zero: the default */
+    size_t size;          /* sizeof (struct weir_run_options) */
+    const char *backend;  /* "uring" or "epoll"; NULL: WEIR_BACKEND, else by probe.
+                           * "sim" in programs that link libweir-test */
+    const char *name;     /* of the loop, in texts; NULL: "main" */
+    size_t stack_size;    /* default of its tasks, bytes; 0: 256 KiB (64 KiB on 32-bit) */
+    bool crash_reports;   /* stack overflow and aborts name the task; installs and chains SIGSEGV,
+                           * SIGBUS and SIGABRT handlers for the duration of the run */
+};
+
+/* Run fn(arg) as the first task of a new loop on this thread, until it and all it spawned ended.
+ * Returns fn's result; an error of the loop itself: WEIR_EBACKEND, -ENOMEM, -EMFILE (logged with
+ * the reason). Installs nothing process-wide unless asked. One at a time per thread: inside a
+ * loop -EBUSY. options may be NULL. */
+WEIR_API int weir_run(int (*fn)(void *arg), void *arg, const struct weir_run_options *options);
+
+/* The monotonic clock now (virtual in a simulation), read afresh. Outside a loop: the system's. */
+WEIR_API weir_ns weir_now(void);
+
+/* Sleep for duration_ns (<= 0: like weir_yield).
+ * Returns 0; -ECANCELED, -ETIME if the scope fires; WEIR_ENOLOOP. */
+WEIR_SUSPENDS int weir_sleep(weir_ns duration_ns);
+
+/* Let the other ready tasks run first.
+ * Returns 0; -ECANCELED, -ETIME if the scope has fired; WEIR_ENOLOOP. */
+WEIR_SUSPENDS int weir_yield(void);
+
+/* The loop that runs on this thread, for weir_post; NULL outside. */
+WEIR_API struct weir_loop *weir_loop_current(void);
+
+/* The backend in use and why, one line; valid as long as the loop. */
+WEIR_API const char *weir_loop_explain(struct weir_loop *l);
+
+/* Have fn(arg) called on l's thread, between tasks; fn must not suspend. l must outlive the call:
+ * join the posting thread before the loop's end.
+ * Returns 0; -ENOMEM (then fn is not called). Any thread; calls from one thread keep order. */
+WEIR_API int weir_post(struct weir_loop *l, void (*fn)(void *arg), void *arg);
+
+/* Run fn(arg) on a helper thread and wait for it, cancelled or not, once it has begun.
+ * Returns fn's result; -ECANCELED, -ETIME if the scope fired before fn began; -ENOMEM, -EAGAIN
+ * (no thread could be made); WEIR_ENOLOOP. arg is borrowed until return. */
+WEIR_SUSPENDS int weir_offload(int (*fn)(void *arg), void *arg);
+
+/* Run fn on a helper thread with its own copy of args[0 .. size-1]; wait for the result.
+ * A cancel abandons it: fn runs on with its copy, its result is dropped and it is named if the
+ * run ends first. Returns fn's result; -ECANCELED, -ETIME, -ENOMEM, -EAGAIN, WEIR_ENOLOOP. */
+WEIR_SUSPENDS int weir_offload_detached(int (*fn)(void *args), const void *args, size_t size);
+
+/* Wait until fd has one of events (POLLIN, POLLOUT, POLLPRI); fd stays the caller's and must stay
+ * open. Returns the events that are true (POLLERR, POLLHUP may be added); -ECANCELED, -ETIME,
+ * -EBADF, -ENOMEM, WEIR_ENOLOOP. Regular files are always ready. Nothing is consumed. */
+WEIR_SUSPENDS int weir_wait_fd(int fd, int events);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

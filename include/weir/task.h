@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/* task.h - scopes (deadline, cancel), groups (who joins whom), tasks.
+ *
+ * A scope that has fired makes every suspending call inside it return its code at entry:
+ * -ECANCELED (cancelled; outranks the other) or -ETIME (budget spent). Only joins answer at
+ * return: weir_group_close, weir_group_drain. All calls: loop thread only. */
+#ifndef WEIR_TASK_H
+#define WEIR_TASK_H
+
+#include <weir/base.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct weir_task;                        /* opaque, pinned to its loop */
+struct weir_scope { uint64_t opaque_[12]; }; /* caller's memory, never moved; cookie-checked */
+struct weir_group { uint64_t opaque_[20]; }; /* likewise */
+
+enum weir_policy {
+    WEIR_TOGETHER,   /* a child's error cancels siblings and body; close returns it */
+    WEIR_INDEPENDENT /* a child's error is logged and counted; the others go on: servers */
+};
+
+/* Begin a scope that fires -ETIME after budget_ns (WEIR_NEVER: never). Inside: all until leave.
+ * Must be left by the same task, innermost first; otherwise aborts naming both sites. */
+WEIR_API void weir_scope_enter(struct weir_scope *s, weir_ns budget_ns);
+
+/* Begin a scope inside which outer cancels and deadlines wait, at most budget_ns (finite and
+ * > 0, else aborts); after that they are felt here too. For clean-up that must suspend. */
+WEIR_API void weir_shield_enter(struct weir_scope *s, weir_ns budget_ns);
+
+/* Give s a new budget from now: idle time-outs. A scope that has fired stays fired. */
+WEIR_API void weir_scope_renew(struct weir_scope *s, weir_ns budget_ns);
+
+/* Cancel all inside s, now and until it is left. Twice is harmless; the first cause stays.
+ * cause: static text, or NULL. Any task of the loop may call it. */
+WEIR_API void weir_scope_cancel(struct weir_scope *s, const char *cause);
+
+/* From now until s is left, the process getting signal cancels s (and is otherwise ignored).
+ * Several signals and several scopes may be combined.
+ * Returns 0; -EINVAL (no such signal), -ENOMEM, WEIR_ENOLOOP. */
+WEIR_API int weir_scope_on_signal(struct weir_scope *s, int signal);
+
+/* End s. Returns rc if rc >= 0 or if rc is an error that s did not raise, even if s has fired.
+ * The code that s raised becomes -ETIME (budget) or WEIR_ESTOPPED (cancel), and is used up.
+ * Keep byte counts out of rc. */
+WEIR_API int weir_scope_leave(struct weir_scope *s, int rc);
+
+/* 0, or the code that the next suspending call would return: -ECANCELED or -ETIME. */
+WEIR_API int weir_cancelled(void);
+
+/* The signal that fired s, 0 if none did; the cause given with its cancel, "" if none. */
+WEIR_API int weir_scope_signal(const struct weir_scope *s);
+WEIR_API const char *weir_scope_cause(const struct weir_scope *s);
+
+/* Open a group in caller's memory. It is a scope too: opened and closed like one, innermost
+ * first. Children obey the scopes around the open, not around their spawn. Leaving it open aborts. */
+WEIR_API void weir_group_open(struct weir_group *g, enum weir_policy policy);
+
+/* Cancel the children, and what the opener does inside the group. cause as weir_scope_cancel. */
+WEIR_API void weir_group_cancel(struct weir_group *g, const char *cause);
+
+/* Wait for all children; with rc < 0, or if an outer scope fires, cancel them first. Always
+ * joins, however long the children take.
+ * Returns the first error of a child (TOGETHER); else rc, where a code that the group's own
+ * cancel raised becomes WEIR_ESTOPPED; else 0. Consumes what it returns. */
+WEIR_SUSPENDS int weir_group_close(struct weir_group *g, int rc);
+
+/* Wait for all children, at most grace_ns; then cancel them and wait for their end.
+ * If an outer scope fires the grace ends early.
+ * Returns how many had to be cancelled; WEIR_ENOLOOP. The group is closed. */
+WEIR_SUSPENDS int weir_group_drain(struct weir_group *g, weir_ns grace_ns);
+
+/* Children not yet ended; children that ended with an error so far. */
+WEIR_API size_t weir_group_live(const struct weir_group *g);
+WEIR_API size_t weir_group_failed(const struct weir_group *g);
+
+struct weir_spawn_options { /* zero: the default */
+    size_t size;            /* sizeof (struct weir_spawn_options) */
+    size_t stack_size;      /* bytes, rounded up to a size class; 0: the run's default */
+    const char *name;       /* static text; NULL: the function's name */
+};
+
+#define WEIR_SITE(fn)                                                                              \
+    (__extension__({                                                                               \
+        static const struct weir_site weir_site_ = {#fn, __FILE__, __func__, __LINE__};            \
+        &weir_site_;                                                                               \
+    }))
+
+/* Start fn on its own copy of args[0 .. args_size-1] as a child of g (NULL: the run's own group).
+ * It begins after the caller next suspends, and always begins. ret_task NULL: its error goes to
+ * the group. Otherwise *ret_task is a counted handle: await or release it. fn's result < 0 is an
+ * error; what fn leaves in its copy of args is handed to weir_await.
+ * Returns 0; -ENOMEM, -EAGAIN (no stack could be had), WEIR_ECLOSED (g is being closed),
+ * WEIR_ENOLOOP. On error nothing was started and args are still the caller's. */
+WEIR_API int weir_spawn(struct weir_group *g, const struct weir_site *site, int (*fn)(void *args),
+                        const void *args, size_t args_size,
+                        const struct weir_spawn_options *options, struct weir_task **ret_task);
+
+/* C only (C++ calls weir_spawn): weir_go(&g, fn, .a = 1) fills struct fn_args. */
+#define weir_go(g, fn, ...) weir_go_task(g, fn, NULL, __VA_ARGS__)
+#define weir_go_task(g, fn, ret_task, ...)                                                         \
+    weir_spawn((g), WEIR_SITE(fn), fn, &(struct fn##_args){__VA_ARGS__},                           \
+               sizeof(struct fn##_args), NULL, (ret_task))
+#define weir_go0(g, fn) weir_spawn((g), WEIR_SITE(fn), fn, NULL, 0, NULL, NULL)
+
+/* The running task; NULL outside a loop. Not counted: weir_task_ref to keep it. */
+WEIR_API struct weir_task *weir_task_current(void);
+
+/* The task's name; never NULL. */
+WEIR_API const char *weir_task_name(const struct weir_task *t);
+
+/* One more handle on t. Returns t. */
+WEIR_API struct weir_task *weir_task_ref(struct weir_task *t);
+
+/* Wait for the task's end. Joined: *take_task becomes NULL, the return is the task's result, and
+ * its args as it left them are copied to ret_args (size bytes at most; may be NULL).
+ * Interrupted: *take_task stands and the return is the waiter's own -ECANCELED, -ETIME (or
+ * WEIR_ENOLOOP); cancelling the waiter never cancels the awaited. -EDEADLK: a task awaits itself. */
+WEIR_SUSPENDS int weir_await(struct weir_task **take_task, void *ret_args, size_t size);
+
+/* Cancel all that the task does: its suspending calls return -ECANCELED. cause as above. */
+WEIR_API void weir_task_cancel(struct weir_task *t, const char *cause);
+
+/* Give the handle back; an error nobody read goes to the group. NULL and *NULL are fine. */
+WEIR_API void weir_task_release(struct weir_task **take_task);
+
+/* The details of the error that the last failing call of this task returned as rc; NULL if the
+ * record is not rc's. Valid until the task's next error. */
+WEIR_API const struct weir_error *weir_error(int rc);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

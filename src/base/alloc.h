@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* alloc.h - the library's heap, counted, and made to fail on demand by the fault tests.
+ * Every caller returns -ENOMEM on NULL. Any thread. */
+#ifndef WEIR_BASE_ALLOC_H
+#define WEIR_BASE_ALLOC_H
+
+#include <stddef.h>
+
+void *weir__alloc(size_t size) __attribute__((malloc, warn_unused_result));
+void *weir__alloc_zero(size_t size) __attribute__((malloc, warn_unused_result));
+void *weir__realloc(void *old, size_t size) __attribute__((warn_unused_result));
+void weir__free(void *p);
+char *weir__strdup(const char *s) __attribute__((malloc, warn_unused_result));
+
+/* Allocations not yet freed, now and at most since the last call of peak_reset. */
+size_t weir__alloc_live(void);
+size_t weir__alloc_peak(void);
+void weir__alloc_peak_reset(void);
+
+/* Make the n-th allocation from now fail (1 is the next), 0: none. For tests. Returns how many
+ * were asked for since the last call. */
+size_t weir__alloc_fail_at(size_t n);
+
+#endif

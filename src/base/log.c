@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* log.c - one sink, replaceable, default stderr. The lock keeps lines whole across threads; it is
+ * held while the sink runs, so a sink must not log. */
+#include "base/log.h"
+
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static void log_to_stderr(enum weir_log_level level, const char *line, void *arg);
+
+static pthread_mutex_t sink_lock = PTHREAD_MUTEX_INITIALIZER;
+static weir_log_sink sink = log_to_stderr;
+static void *sink_arg;
+static _Atomic int level_max = WEIR_LOG_WARNING;
+
+static void log_to_stderr(enum weir_log_level level, const char *line, void *arg) {
+    (void)level, (void)arg;
+    char out[560];
+    int n = snprintf(out, sizeof out, "weir: %s\n", line);
+    if (n > 0 && write(STDERR_FILENO, out, (size_t)n) < 0)
+        return; /* nobody is left to tell */
+}
+
+void weir__log(enum weir_log_level level, const char *format, ...) {
+    if ((int)level > atomic_load_explicit(&level_max, memory_order_relaxed))
+        return;
+    char line[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    pthread_mutex_lock(&sink_lock);
+    sink(level, line, sink_arg);
+    pthread_mutex_unlock(&sink_lock);
+}
+
+void weir_log_to(weir_log_sink to, void *arg) {
+    pthread_mutex_lock(&sink_lock);
+    sink = to ? to : log_to_stderr;
+    sink_arg = to ? arg : NULL;
+    pthread_mutex_unlock(&sink_lock);
+}
+
+void weir_log_level_set(enum weir_log_level level) {
+    atomic_store_explicit(&level_max, (int)level, memory_order_relaxed);
+}

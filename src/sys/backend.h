@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/* backend.h - the one door to the world: the contract between the loop and io_uring, epoll, the
+ * simulation, and decorators of them (fault.c). No other room makes a system call that can block
+ * or that a simulation would have to know.
+ *
+ * An op is its caller's memory. submit() takes it and answers
+ *   WEIR__DONE     op->result is set; the op is the caller's again; wake is not called;
+ *   WEIR__PENDING  the backend holds it until turn() hands it back, exactly once.
+ * A refusal (second reader: -EBUSY, no memory: -ENOMEM) is WEIR__DONE with that result.
+ * submit() and cancel() never run a wake. result: >= 0 per kind, or a negative errno or WEIR_E*.
+ *
+ * A file is its caller's memory too (embedded in a stream or listener), from a successful
+ * WEIR__SOCKET or WEIR__ATTACH until its WEIR__CLOSE is done. At most one reader (RECV,
+ * RECV_INTO, ACCEPT) and one writer (SEND, SENDV, CONNECT) is pending on it at a time. */
+#ifndef WEIR_SYS_BACKEND_H
+#define WEIR_SYS_BACKEND_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <weir/base.h>
+
+enum { WEIR__PENDING = 0, WEIR__DONE = 1 };
+
+struct weir__addr {
+    socklen_t len;
+    union {
+        struct sockaddr sa;
+        struct sockaddr_in in;
+        struct sockaddr_in6 in6;
+        struct sockaddr_un un;
+    };
+};
+
+/* A received piece that the backend lends: owned by the receiver until weir__backend_release. */
+struct weir__lent {
+    uint8_t *base; /* may be written (unmasking in place) */
+    uint32_t len;
+    uint32_t token; /* the backend's name for it; 0: nothing lent */
+};
+
+enum weir__op_kind {
+    /* Always done at once. */
+    WEIR__SOCKET,   /* open file: u.socket; result 0 */
+    WEIR__ATTACH,   /* take the descriptor file->fd (from ACCEPT or a user) into care; result 0.
+                     * u.attach.foreign: not ours to close, readiness only */
+    WEIR__BIND,     /* u.addr */
+    WEIR__LISTEN,   /* u.number = backlog */
+    WEIR__SETOPT,   /* u.option */
+    WEIR__NAME,     /* u.name: own or peer address into *ret */
+    WEIR__SHUTDOWN, /* u.number = SHUT_RD, SHUT_WR or SHUT_RDWR */
+    WEIR__READ_FD,  /* one try, never blocks: u.bytes; any descriptor; result n, 0 end, -EAGAIN */
+    WEIR__WRITE_FD, /* likewise; no SIGPIPE */
+    /* Done at once or pending. */
+    WEIR__CONNECT,   /* u.addr; result 0. A cancel leaves the file fit only for close */
+    WEIR__ACCEPT,    /* result: the new descriptor, non-blocking, close-on-exec; peer in u.accept */
+    WEIR__RECV,      /* lends: result n > 0 with u.lent, 0 at the end */
+    WEIR__RECV_INTO, /* u.bytes: one piece into the caller's memory; result n, 0 at the end.
+                      * Only with nothing lent or queued before it: pieces that the backend has
+                      * already received come first, copied */
+    WEIR__SEND,      /* u.bytes, all of it: result = len; cut short: the error, u.bytes.done counts */
+    WEIR__SENDV,     /* u.vector: the same; the array is used up */
+    WEIR__POLL,      /* readiness of any descriptor: u.poll; result = the POLL* bits that are true */
+    WEIR__RESOLVE,   /* u.resolve; result = count of addresses. Abandonable: cancel is done at once */
+    WEIR__WORK,      /* u.work on a helper thread; result = fn's. cancel: done if not yet begun,
+                      * else pending until fn returns */
+    WEIR__SIGNAL,    /* u.number; result = that number when the process gets it */
+    WEIR__CLOSE,     /* every op still pending on the file completes (its result, or -ECANCELED),
+                      * what was lent stays valid until released, then this one; result 0.
+                      * Afterwards the file's memory is the caller's. Never refused */
+};
+
+enum weir__option {
+    WEIR__NODELAY,
+    WEIR__KEEPALIVE, /* value: idle seconds, 0 off */
+    WEIR__REUSEADDR,
+    WEIR__REUSEPORT,
+    WEIR__V6ONLY,
+    WEIR__SNDBUF,
+    WEIR__RCVBUF,
+    WEIR__LINGER0 /* close sends a reset */
+};
+
+enum { WEIR__ADDRS_MAX = 16, WEIR__NAME_MAX = 255 };
+
+struct weir__file {
+    int fd;        /* descriptor, or the simulation's number; -1: none */
+    uint8_t state; /* the backend's */
+    bool foreign;
+    struct weir__op *reader, *writer; /* pending, else NULL; kept by the backend */
+    uint64_t priv[8];                 /* the backend's */
+};
+
+struct weir__op {
+    struct weir__op *next;             /* link for whoever holds the op */
+    void (*wake)(struct weir__op *op); /* called by the loop, once, after completion */
+    struct weir__file *file;
+    int64_t result;
+    uint8_t kind;  /* enum weir__op_kind */
+    uint8_t state; /* the backend's */
+    bool cancelled;
+    union {
+        struct weir__lent lent;
+        struct {
+            void *base;
+            size_t len, done;
+        } bytes;
+        struct {
+            struct iovec *vec;
+            size_t count, done;
+        } vector;
+        struct {
+            int family, type;
+        } socket;
+        struct {
+            enum weir__option option;
+            int value;
+        } option;
+        struct {
+            struct weir__addr *ret;
+            bool peer;
+        } name;
+        struct {
+            struct weir__addr *ret_peer; /* may be NULL */
+        } accept;
+        struct {
+            int fd;
+            short events; /* POLLIN, POLLOUT, POLLPRI */
+        } poll;
+        struct {
+            const char *host; /* copied at submit */
+            uint16_t port;
+            struct weir__addr *ret; /* WEIR__ADDRS_MAX of them, written at completion */
+        } resolve;
+        struct {
+            int (*fn)(void *);
+            void *arg;
+        } work;
+        const struct weir__addr *addr;
+        int number;
+    } u;
+};
+
+struct weir__backend;
+
+struct weir__backend_ops {
+    const char *name; /* "uring", "epoll", "sim" */
+    int (*submit)(struct weir__backend *b, struct weir__op *op);
+    /* WEIR__DONE: result is -ECANCELED, or the result that won the race; no wake will come.
+     * WEIR__PENDING: it will come, with -ECANCELED or the result that won. Cancelling twice is
+     * harmless. */
+    int (*cancel)(struct weir__backend *b, struct weir__op *op);
+    /* Send what was submitted, wait until something completes, a wake, or until_ns (absolute;
+     * <= now: do not wait; WEIR_NEVER). Returns the completed ops, linked by next, in order. */
+    struct weir__op *(*turn)(struct weir__backend *b, weir_ns until_ns);
+    void (*release)(struct weir__backend *b, struct weir__lent *lent); /* token becomes 0 */
+    void (*wake)(struct weir__backend *b); /* any thread, async-signal-safe: turn returns soon */
+    weir_ns (*now)(struct weir__backend *b);
+    void (*random)(struct weir__backend *b, void *buf, size_t len); /* fit for keys */
+    const char *(*explain)(struct weir__backend *b); /* why this one, what was probed; one line */
+    void (*close)(struct weir__backend *b);          /* nothing is pending any more */
+};
+
+struct weir__backend {
+    const struct weir__backend_ops *ops;
+};
+
+/* Open one. choice: "uring", "epoll", "sim", or NULL: the variable WEIR_BACKEND, else the best
+ * that a probe finds. Returns 0; WEIR_EBACKEND with *ret_why set to a static or thread-local
+ * text that says which and why ("sim" without libweir-test names the package); -ENOMEM; -EMFILE. */
+int weir__backend_open(const char *choice, struct weir__backend **ret_backend,
+                       const char **ret_why);
+
+int weir__uring_open(struct weir__backend **ret_backend, const char **ret_why);
+int weir__epoll_open(struct weir__backend **ret_backend, const char **ret_why);
+
+/* libweir-test registers itself here when it is loaded: how "sim" is opened, and a decorator that
+ * may replace any backend just opened. NULL otherwise. */
+extern int (*weir__backend_open_sim)(struct weir__backend **ret_backend, const char **ret_why);
+extern struct weir__backend *(*weir__backend_decorate)(struct weir__backend *b);
+
+static inline int weir__submit(struct weir__backend *b, struct weir__op *op) {
+    return b->ops->submit(b, op);
+}
+
+static inline int weir__cancel(struct weir__backend *b, struct weir__op *op) {
+    return b->ops->cancel(b, op);
+}
+
+static inline void weir__release(struct weir__backend *b, struct weir__lent *lent) {
+    if (lent->token != 0)
+        b->ops->release(b, lent);
+}
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/* task.h - what the rooms above may know of tasks: park, unpark, ops awaited, error records. */
+#ifndef WEIR_TASK_TASK_H
+#define WEIR_TASK_TASK_H
+
+#include <weir/loop.h>
+#include <weir/task.h>
+
+#include "loop/loop.h"
+
+/* A wait, in the frame of the task that waits. The one upward door is unpark. */
+struct weir__park {
+    struct weir_task *task; /* set by weir__park */
+    /* Called once when the task is cancelled while parked. WEIR__DONE: the wait is over, nobody
+     * will unpark it: it returns -ECANCELED or -ETIME. WEIR__PENDING: unpark will still come. NULL: the wait
+     * cannot be cut short. Must not suspend. */
+    int (*abort)(struct weir__park *p);
+    int64_t result;
+    const char *what; /* for people: "read", "sleep", "await" */
+    const void *on;   /* the object waited for, or NULL */
+};
+
+/* Begin a suspending call: every function marked WEIR_SUSPENDS calls it first (joins excepted).
+ * Returns 0, or what the call must return: WEIR_ENOLOOP, WEIR_EFORKED, or the scope's code,
+ * which has cost a yield. */
+int weir__suspend_enter(const char *what);
+
+/* Suspend the running task until unpark; the only function that switches stacks. Returns the
+ * result given to unpark, or -ECANCELED / -ETIME if abort answered WEIR__DONE. */
+int64_t weir__park(struct weir__park *p);
+
+/* Make the parked task ready, with the result that weir__park will return. Loop thread. */
+void weir__unpark(struct weir__park *p, int64_t result);
+
+/* Submit op and wait for it; a cancel goes to the backend. op->wake is set here. Returns
+ * op->result, where -ECANCELED caused by a scope's budget becomes -ETIME. Does not call
+ * weir__suspend_enter: the caller has. Never fails to wait: op's memory is free on return. */
+int64_t weir__op_await(struct weir__op *op, const char *what, const void *on);
+
+/* The same for ops that are always done at once: no task needed. */
+int64_t weir__op_now(struct weir_loop *l, struct weir__op *op);
+
+/* The loop of this thread; NULL outside. */
+struct weir_loop *weir__loop(void);
+
+/* Abort unless l is this thread's running loop: names both. For use at the head of calls on
+ * objects pinned to a loop. */
+void weir__loop_assert(struct weir_loop *l, const char *call);
+
+/* Write the running task's error record; returns rc. Only at the origin of an error. on and
+ * format may be NULL (the text is then made from what, on and the code). */
+int weir__fail(int rc, const char *what, const char *on) __attribute__((cold));
+int weir__failf(int rc, const char *what, const char *on, const char *format, ...)
+    __attribute__((cold, format(printf, 4, 5)));
+/* The record's count of bytes done before the error. */
+void weir__fail_done(int rc, size_t done);
+
+/* A group whose opener is no task: a connection's. It hangs below parent like a child: the
+ * parent's cancel reaches it, the parent's close waits until weir__group_orphan_close. ended is
+ * called (on the loop, not in a task) each time its last child ends; must not suspend. */
+void weir__group_open_under(struct weir_group *g, struct weir_group *parent,
+                            enum weir_policy policy, void (*ended)(struct weir_group *g));
+void weir__group_close_under(struct weir_group *g); /* no live child */
+/* Code that a call inside g would return: 0, -ECANCELED or -ETIME. */
+int weir__group_cancelled(const struct weir_group *g);
+
+#endif
