@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: MIT */
+/* handshake.c - texts are built by a writer that remembers an overflow or a bad byte, so that each
+ * message reads as it will look and is checked once, at its end. */
+#include "wire/handshake.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <weir/base.h>
+
+#include "wire/base64.h"
+#include "wire/sha1.h"
+
+static const char magic[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"; /* RFC 6455 1.3 */
+
+void weir__ws_accept_write(char ret_accept[WEIR__WS_ACCEPT_LEN],
+                           const char key[WEIR__WS_KEY_LEN]) {
+    char text[WEIR__WS_KEY_LEN + sizeof magic - 1];
+    uint8_t digest[WEIR__SHA1_LEN];
+    memcpy(text, key, WEIR__WS_KEY_LEN);
+    memcpy(text + WEIR__WS_KEY_LEN, magic, sizeof magic - 1);
+    weir__sha1(text, sizeof text, digest);
+    weir__base64_encode(ret_accept, digest, sizeof digest);
+}
+
+void weir__ws_key_write(char ret_key[WEIR__WS_KEY_LEN], const uint8_t random[16]) {
+    weir__base64_encode(ret_key, random, 16);
+}
+
+/* ---- writer ------------------------------------------------------------------------------ */
+
+struct writer {
+    char *text;
+    size_t len, size;
+    int failed;
+};
+
+static void put(struct writer *w, const char *bytes, size_t len) {
+    if (w->failed == 0 && len > w->size - w->len)
+        w->failed = WEIR_ETOOBIG;
+    if (w->failed < 0 || len == 0)
+        return;
+    memcpy(w->text + w->len, bytes, len);
+    w->len += len;
+}
+
+static void put_text(struct writer *w, const char *text) {
+    put(w, text, strlen(text));
+}
+
+/* Text of the caller's: of these classes, or else visible ASCII and blanks (classes 0). */
+static void put_foreign(struct writer *w, const char *bytes, size_t len, int classes) {
+    const uint8_t *source = (const uint8_t *)bytes;
+    bool good = classes ? weir__chars_span(source, len, classes) == len
+                        : weir__chars_line_end(source, 0, len) == len;
+    if (!good && w->failed == 0)
+        w->failed = -EINVAL;
+    put(w, bytes, len);
+}
+
+static void put_field(struct writer *w, const char *name, const char *value) {
+    put_text(w, name);
+    put_text(w, ": ");
+    put_foreign(w, value, strlen(value), 0);
+    put_text(w, "\r\n");
+}
+
+static ssize_t finish(const struct writer *w) {
+    return w->failed < 0 ? w->failed : (ssize_t)w->len;
+}
+
+/* ---- server ------------------------------------------------------------------------------ */
+
+static int refuse(struct weir__ws_request *r, int answer, const char *why) {
+    r->answer = (uint16_t)answer;
+    r->why = why;
+    return WEIR_EPROTO;
+}
+
+/* The value of a field that may stand only once. Returns how many there are; at most 2. */
+static int single(const struct weir__http1 *h, const void *buf, const char *name,
+                  struct weir__slice *ret) {
+    int first = weir__http1_find(h, buf, name, 0);
+    if (first < 0)
+        return 0;
+    *ret = h->headers[first].value;
+    return weir__http1_find(h, buf, name, first + 1) < 0 ? 1 : 2;
+}
+
+static bool key_good(const char *key, size_t len) {
+    uint8_t bytes[16];
+    return len == WEIR__WS_KEY_LEN && weir__base64_decode(bytes, sizeof bytes, key, len) == 16;
+}
+
+static bool slice_equal(const char *text, struct weir__slice s, const char *other, size_t len) {
+    return s.len == len && memcmp(text + s.offset, other, len) == 0;
+}
+
+static int protocol_add(struct weir__ws_request *r, const char *text, struct weir__slice p) {
+    if (!weir__chars_all((const uint8_t *)text + p.offset, p.len, WEIR__CHAR_TOKEN))
+        return refuse(r, 400, "bad character in a subprotocol");
+    for (uint32_t i = 0; i < r->protocols_count; i++)
+        if (slice_equal(text, r->protocols[i], text + p.offset, p.len))
+            return refuse(r, 400, "a subprotocol is named twice");
+    if (r->protocols_count == WEIR__WS_PROTOCOLS_MAX)
+        return refuse(r, 400, "too many subprotocols");
+    r->protocols[r->protocols_count++] = p;
+    return 0;
+}
+
+static int protocols(const struct weir__http1 *h, const void *buf, struct weir__ws_request *r) {
+    for (int i = -1; (i = weir__http1_find(h, buf, "Sec-WebSocket-Protocol", i + 1)) >= 0;) {
+        struct weir__slice value = h->headers[i].value, item;
+        const uint8_t *text = (const uint8_t *)buf + value.offset;
+        size_t at = 0;
+        while (weir__chars_list_next(text, value.len, &at, &item)) {
+            struct weir__slice p = {value.offset + item.offset, item.len};
+            int rc = protocol_add(r, buf, p);
+            if (rc < 0)
+                return rc;
+        }
+    }
+    return 0;
+}
+
+int weir__ws_request_check(const struct weir__http1 *h, const void *buf,
+                           struct weir__ws_request *ret) {
+    const char *text = buf;
+    struct weir__slice version = {0};
+    *ret = (struct weir__ws_request){.host = h->host, .path = h->path};
+    if (h->target_form == WEIR__HTTP1_ABSOLUTE)
+        ret->host = h->authority; /* RFC 9112 3.2.2: it outranks the Host field */
+    if (!weir__http1_has_token(h, buf, "Upgrade", "websocket"))
+        return refuse(ret, 426, "not a websocket handshake: no upgrade to websocket");
+    if (!weir__http1_has_token(h, buf, "Connection", "upgrade"))
+        return refuse(ret, 400, "no connection: upgrade");
+    if (!slice_equal(text, h->method, "GET", 3))
+        return refuse(ret, 405, "a websocket handshake is a GET");
+    if (h->minor < 1)
+        return refuse(ret, 400, "a websocket handshake needs HTTP/1.1");
+    if (weir__http1_framing(h, false, false) != WEIR__HTTP1_BODY_NONE)
+        return refuse(ret, 400, "a websocket handshake has no body");
+    if (h->target_form > WEIR__HTTP1_ABSOLUTE)
+        return refuse(ret, 400, "no path in the request target");
+    if (single(h, buf, "Sec-WebSocket-Version", &version) != 1 ||
+        !slice_equal(text, version, "13", 2))
+        return refuse(ret, 426, "websocket version is not 13");
+    if (single(h, buf, "Sec-WebSocket-Key", &ret->key) != 1 ||
+        !key_good(text + ret->key.offset, ret->key.len))
+        return refuse(ret, 400, "bad sec-websocket-key");
+    int origins = single(h, buf, "Origin", &ret->origin);
+    if (origins > 1)
+        return refuse(ret, 400, "more than one origin");
+    ret->has_origin = origins > 0;
+    return protocols(h, buf, ret);
+}
+
+int weir__ws_protocol_select(const struct weir__ws_request *r, const void *buf,
+                             const char *const *names, size_t names_count) {
+    for (uint32_t i = 0; i < r->protocols_count; i++)
+        for (size_t n = 0; n < names_count; n++)
+            if (slice_equal(buf, r->protocols[i], names[n], strlen(names[n])))
+                return (int)n;
+    return -1;
+}
+
+ssize_t weir__ws_response_write(char *ret_text, size_t size, const char key[WEIR__WS_KEY_LEN],
+                                const char *protocol) {
+    struct writer w = {.text = ret_text, .size = size};
+    char accept[WEIR__WS_ACCEPT_LEN];
+    weir__ws_accept_write(accept, key);
+    put_text(&w, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+                 "Connection: Upgrade\r\nSec-WebSocket-Accept: ");
+    put(&w, accept, sizeof accept);
+    put_text(&w, "\r\n");
+    if (protocol) {
+        put_text(&w, "Sec-WebSocket-Protocol: ");
+        put_foreign(&w, protocol, strlen(protocol), WEIR__CHAR_TOKEN);
+        put_text(&w, "\r\n");
+    }
+    put_text(&w, "\r\n");
+    return finish(&w);
+}
+
+static const char *status_text(int status) {
+    static const struct {
+        int status;
+        const char *text;
+    } texts[] = {
+        {400, "Bad Request"},
+        {403, "Forbidden"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {408, "Request Timeout"},
+        {413, "Content Too Large"},
+        {414, "URI Too Long"},
+        {421, "Misdirected Request"},
+        {426, "Upgrade Required"},
+        {431, "Request Header Fields Too Large"},
+        {500, "Internal Server Error"},
+        {501, "Not Implemented"},
+        {503, "Service Unavailable"},
+        {505, "HTTP Version Not Supported"},
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        if (texts[i].status == status)
+            return texts[i].text;
+    return "Refused";
+}
+
+ssize_t weir__http1_refusal_write(char *ret_text, size_t size, int status, const char *why) {
+    struct writer w = {.text = ret_text, .size = size};
+    char number[32];
+    snprintf(number, sizeof number, "%03d ", status);
+    put_text(&w, "HTTP/1.1 ");
+    put_text(&w, number);
+    put_text(&w, status_text(status));
+    put_text(&w, "\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n");
+    if (status == 405)
+        put_field(&w, "Allow", "GET");
+    if (status == 426) /* the comma-less form: a 426 must name what to upgrade to */
+        put_text(&w, "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n");
+    snprintf(number, sizeof number, "%zu", strlen(why) + 1);
+    put_field(&w, "Content-Length", number);
+    put_text(&w, "\r\n");
+    put_text(&w, why);
+    put_text(&w, "\n");
+    return finish(&w);
+}
+
+/* ---- client ------------------------------------------------------------------------------ */
+
+ssize_t weir__ws_request_write(char *ret_text, size_t size,
+                               const struct weir__ws_request_options *o,
+                               const char key[WEIR__WS_KEY_LEN]) {
+    struct writer w = {.text = ret_text, .size = size};
+    put_text(&w, o->path_len > 0 && o->path[0] == '/' ? "GET " : "GET /");
+    put_foreign(&w, o->path, o->path_len, WEIR__CHAR_TARGET);
+    put_text(&w, " HTTP/1.1\r\nHost: ");
+    put_foreign(&w, o->host, o->host_len, WEIR__CHAR_TARGET);
+    put_text(&w, "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: ");
+    put_foreign(&w, key, WEIR__WS_KEY_LEN, WEIR__CHAR_TARGET);
+    put_text(&w, "\r\nSec-WebSocket-Version: 13\r\n");
+    if (o->origin)
+        put_field(&w, "Origin", o->origin);
+    if (o->protocols)
+        put_field(&w, "Sec-WebSocket-Protocol", o->protocols);
+    if (o->headers)
+        put_text(&w, o->headers);
+    put_text(&w, "\r\n");
+    return finish(&w);
+}
+
+static int unfit(struct weir__ws_response *r, const char *why) {
+    r->why = why;
+    return WEIR_EPROTO;
+}
+
+static bool offered(const char *list, const char *text, struct weir__slice name) {
+    struct weir__slice item;
+    size_t at = 0;
+    while (list && weir__chars_list_next((const uint8_t *)list, strlen(list), &at, &item))
+        if (slice_equal(text, name, list + item.offset, item.len))
+            return true;
+    return false;
+}
+
+int weir__ws_response_check(const struct weir__http1 *h, const void *buf,
+                            const char key[WEIR__WS_KEY_LEN], const char *protocols_offered,
+                            struct weir__ws_response *ret) {
+    const char *text = buf;
+    char accept[WEIR__WS_ACCEPT_LEN];
+    struct weir__slice value = {0};
+    *ret = (struct weir__ws_response){0};
+    weir__ws_accept_write(accept, key);
+    if (h->status != 101) {
+        ret->why = "the server did not switch to websocket";
+        return WEIR_EHTTP;
+    }
+    if (h->minor < 1)
+        return unfit(ret, "the answer is not HTTP/1.1");
+    if (!weir__http1_has_token(h, buf, "Upgrade", "websocket") ||
+        !weir__http1_has_token(h, buf, "Connection", "upgrade"))
+        return unfit(ret, "the answer does not upgrade to websocket");
+    if (single(h, buf, "Sec-WebSocket-Accept", &value) != 1 ||
+        !slice_equal(text, value, accept, sizeof accept))
+        return unfit(ret, "bad sec-websocket-accept");
+    if (weir__http1_find(h, buf, "Sec-WebSocket-Extensions", 0) >= 0)
+        return unfit(ret, "the server chose an extension that was not offered");
+    int count = single(h, buf, "Sec-WebSocket-Protocol", &ret->protocol);
+    if (count > 1 || (count == 1 && !offered(protocols_offered, text, ret->protocol)))
+        return unfit(ret, "the server chose a subprotocol that was not offered");
+    return 0;
+}

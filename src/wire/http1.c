@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: MIT */
+/* http1.c - line by line: a wide scan finds the end of the line and refuses every byte that no
+ * line may hold (so bare CR, bare LF and NUL die before anything is understood); then the whole
+ * line is taken apart. No decision is taken on half a line, hence pieces do not matter.
+ *
+ * A request target may hold any visible ASCII but " < > and #: browsers send [ ] { } | \ ^ ` raw
+ * in queries, and none of them can move a boundary. */
+#include "wire/http1.h"
+
+#include <string.h>
+#include <weir/base.h>
+
+#include "base/check.h"
+#include "wire/uri.h"
+
+const struct weir__http1_limits weir__http1_limits_default = {
+    .head_size_max = 16 * 1024,
+    .line_len_max = 8 * 1024 + 64, /* RFC 9112 3: at least 8000 bytes for the request line */
+    .target_len_max = 8 * 1024,
+    .headers_max = WEIR__HTTP1_HEADERS_MAX,
+    .body_len_max = INT64_MAX,
+};
+
+enum { METHOD_LEN_MAX = 24 }; /* the longest registered one, UPDATEREDIRECTREF, has 17 */
+
+static struct weir__slice slice(size_t from, size_t to) {
+    return (struct weir__slice){(uint32_t)from, (uint32_t)(to - from)};
+}
+
+static int fail(struct weir__http1 *h, int rc, int answer, const char *why) {
+    h->failed = rc;
+    h->answer = (uint16_t)answer;
+    h->why = why;
+    return rc;
+}
+
+static int bad(struct weir__http1 *h, const char *why) {
+    return fail(h, WEIR_EPROTO, 400, why);
+}
+
+void weir__http1_init(struct weir__http1 *h, enum weir__http1_kind kind,
+                      struct weir__http1_header *headers, const struct weir__http1_limits *limits) {
+    WEIR_CHECK(limits->head_size_max <= INT32_MAX);
+    *h = (struct weir__http1){
+        .kind = kind, .headers = headers, .limits = limits, .body_len = -1};
+}
+
+/* ---- the first line ---------------------------------------------------------------------- */
+
+/* HTTP/1.0 and HTTP/1.1 and nothing else: the name has capital letters, the digits are two. */
+static int version(struct weir__http1 *h, const uint8_t *p, size_t from, size_t end) {
+    const uint8_t *v = p + from;
+    if (end - from != 8 || memcmp(v, "HTTP/", 5) != 0 || !weir__char_is(v[5], WEIR__CHAR_DIGIT) ||
+        v[6] != '.' || !weir__char_is(v[7], WEIR__CHAR_DIGIT))
+        return bad(h, "not an HTTP version");
+    if (v[5] != '1' || v[7] > '1')
+        return fail(h, WEIR_EPROTO, 505, "HTTP version is neither 1.0 nor 1.1");
+    h->minor = (uint8_t)(v[7] - '0');
+    return 0;
+}
+
+static int target_absolute(struct weir__http1 *h, const uint8_t *p, size_t from, size_t end) {
+    static const char *const schemes[] = {"http://", "https://", "ws://", "wss://"};
+    size_t at = 0;
+    for (size_t i = 0; i < sizeof schemes / sizeof schemes[0] && at == 0; i++) {
+        size_t len = strlen(schemes[i]);
+        if (end - from > len && weir__chars_equal(p + from, len, schemes[i]))
+            at = from + len;
+    }
+    if (at == 0)
+        return bad(h, "request target in no known form");
+    size_t path = at;
+    while (path < end && p[path] != '/' && p[path] != '?')
+        path++;
+    h->target_form = WEIR__HTTP1_ABSOLUTE;
+    h->authority = slice(at, path);
+    h->path = slice(path, end);
+    return 0;
+}
+
+/* The form that may stand with each method (RFC 9112 3.2):
+ *   CONNECT         authority
+ *   OPTIONS         origin, absolute, asterisk
+ *   any other       origin, absolute */
+static int target(struct weir__http1 *h, const uint8_t *p) {
+    const uint8_t *method = p + h->method.offset;
+    size_t from = h->target.offset, end = from + h->target.len;
+    struct weir__uri uri;
+    int rc = 0;
+    if (h->method.len == 7 && memcmp(method, "CONNECT", 7) == 0) {
+        h->target_form = WEIR__HTTP1_AUTHORITY;
+        h->authority = h->target;
+    } else if (p[from] == '/') {
+        h->target_form = WEIR__HTTP1_ORIGIN;
+        h->path = h->target;
+    } else if (end - from == 1 && p[from] == '*') {
+        h->target_form = WEIR__HTTP1_ASTERISK;
+        if (h->method.len != 7 || memcmp(method, "OPTIONS", 7) != 0)
+            return bad(h, "request target * without OPTIONS");
+    } else {
+        rc = target_absolute(h, p, from, end);
+    }
+    if (rc < 0 || h->authority.len == 0)
+        return rc < 0 || h->target_form != WEIR__HTTP1_ABSOLUTE ? rc : bad(h, "target has no host");
+    const char *authority = (const char *)p + h->authority.offset;
+    if (weir__uri_parse_authority(&uri, authority, h->authority.len) < 0)
+        return bad(h, "bad host or port in the request target");
+    if (h->target_form == WEIR__HTTP1_AUTHORITY && !uri.has_port)
+        return bad(h, "no port in the request target");
+    return 0;
+}
+
+/* method SP target SP version, with exactly these two spaces. */
+static int request_line(struct weir__http1 *h, const uint8_t *p, size_t from, size_t end) {
+    size_t method = weir__chars_span(p + from, end - from, WEIR__CHAR_TOKEN);
+    size_t at = from + method;
+    if (method == 0 || at == end || p[at] != ' ')
+        return bad(h, "bad method");
+    if (method > METHOD_LEN_MAX)
+        return fail(h, WEIR_EPROTO, 501, "method too long");
+    h->method = slice(from, at);
+    at++;
+    size_t len = weir__chars_span(p + at, end - at, WEIR__CHAR_TARGET);
+    if (len > h->limits->target_len_max)
+        return fail(h, WEIR_ETOOBIG, 414, "request target too long");
+    if (len == 0 || at + len == end || p[at + len] != ' ')
+        return bad(h, "bad character in the request line");
+    h->target = slice(at, at + len);
+    int rc = version(h, p, at + len + 1, end);
+    return rc < 0 ? rc : target(h, p);
+}
+
+/* version SP 3DIGIT SP reason. The second space may be missing with the reason: many servers
+ * leave it out, and nothing can be read in two ways. */
+static int status_line(struct weir__http1 *h, const uint8_t *p, size_t from, size_t end) {
+    if (end - from < 12 || p[from + 8] != ' ')
+        return bad(h, "not an HTTP status line");
+    int rc = version(h, p, from, from + 8);
+    if (rc < 0)
+        return rc;
+    int64_t status = weir__chars_decimal(p + from + 9, 3, 599);
+    if (status < 100)
+        return bad(h, "bad status code");
+    if (end - from > 12 && p[from + 12] != ' ')
+        return bad(h, "no space after the status code");
+    h->status = (uint16_t)status;
+    h->reason = slice(end - from > 12 ? from + 13 : end, end);
+    return 0;
+}
+
+static int first_line(struct weir__http1 *h, const uint8_t *p, size_t from, size_t end) {
+    bool request = h->kind == WEIR__HTTP1_REQUEST;
+    if (from == end && request && !h->skipped_line) {
+        h->skipped_line = true; /* RFC 9112 2.2: one empty line before a request is ignored */
+        return 0;
+    }
+    h->started = true;
+    return request ? request_line(h, p, from, end) : status_line(h, p, from, end);
+}
+
+/* ---- header fields ----------------------------------------------------------------------- */
+
+static int field_host(struct weir__http1 *h, const uint8_t *p, struct weir__slice value) {
+    struct weir__uri uri;
+    if (h->has_host)
+        return bad(h, "more than one host");
+    h->has_host = true;
+    h->host = value;
+    if (value.len > 0 && /* empty: "the target has no authority" */
+        weir__uri_parse_authority(&uri, (const char *)p + value.offset, value.len) < 0)
+        return bad(h, "bad host");
+    return 0;
+}
+
+/* One field, digits only. A repeated one is refused even if it says the same (RFC 9112 6.3 lets
+ * us): who sends two has been tampered with on the way. */
+static int field_length(struct weir__http1 *h, const uint8_t *p, struct weir__slice value) {
+    const uint8_t *digits = p + value.offset;
+    if (h->body_len >= 0)
+        return bad(h, "more than one content-length");
+    if (!weir__chars_all(digits, value.len, WEIR__CHAR_DIGIT))
+        return bad(h, "content-length is not a number");
+    h->body_len = weir__chars_decimal(digits, value.len, h->limits->body_len_max);
+    if (h->body_len < 0)
+        return fail(h, WEIR_ETOOBIG, 413, "content-length above the limit");
+    return 0;
+}
+
+/* Exactly "chunked", once. Other codings that end in chunked are legal but not ours: 501. */
+static int field_coding(struct weir__http1 *h, const uint8_t *p, struct weir__slice value) {
+    const uint8_t *text = p + value.offset;
+    if (h->chunked)
+        return bad(h, "more than one transfer-encoding");
+    if (weir__chars_equal(text, value.len, "chunked")) {
+        h->chunked = true;
+        return 0;
+    }
+    struct weir__slice coding;
+    size_t at = 0;
+    bool last_chunked = false, again = false;
+    while (weir__chars_list_next(text, value.len, &at, &coding)) {
+        again = last_chunked;
+        last_chunked = weir__chars_equal(text + coding.offset, coding.len, "chunked");
+    }
+    if (!last_chunked || again)
+        return bad(h, "transfer-encoding does not end in one chunked");
+    return fail(h, WEIR_EPROTO, 501, "transfer coding not supported");
+}
+
+static int field_meaning(struct weir__http1 *h, const uint8_t *p, struct weir__http1_header f) {
+    const uint8_t *name = p + f.name.offset;
+    switch (f.name.len) {
+    case 4:
+        return weir__chars_equal(name, 4, "host") ? field_host(h, p, f.value) : 0;
+    case 14:
+        return weir__chars_equal(name, 14, "content-length") ? field_length(h, p, f.value) : 0;
+    case 17:
+        return weir__chars_equal(name, 17, "transfer-encoding") ? field_coding(h, p, f.value) : 0;
+    default:
+        return 0;
+    }
+}
+
+static bool is_blank(uint8_t c) {
+    return c == ' ' || c == '\t';
+}
+
+/* name ":" blanks value blanks; the bytes of the value were checked by the line scan. */
+static int field(struct weir__http1 *h, const uint8_t *p, size_t from, size_t end) {
+    if (is_blank(p[from]))
+        return bad(h, "header line starts with a blank");
+    size_t colon = from + weir__chars_span(p + from, end - from, WEIR__CHAR_TOKEN);
+    if (colon == end || p[colon] != ':')
+        return bad(h, colon < end && is_blank(p[colon]) ? "space before colon"
+                                                        : "bad character in a header name");
+    if (colon == from)
+        return bad(h, "empty header name");
+    if (h->headers_count == h->limits->headers_max)
+        return fail(h, WEIR_ETOOBIG, 431, "too many headers");
+    size_t value = colon + 1;
+    while (value < end && is_blank(p[value]))
+        value++;
+    while (end > value && is_blank(p[end - 1]))
+        end--;
+    struct weir__http1_header f = {slice(from, colon), slice(value, end)};
+    h->headers[h->headers_count++] = f;
+    return field_meaning(h, p, f);
+}
+
+/* What the fields say together:
+ *   Host               none  one       Transfer-Encoding  no            yes
+ *   request 1.1        400   ok        Content-Length no  no body       chunked (1.0: refused)
+ *   1.0, response      ok    ok        Content-Length yes that length   refused */
+static int finish(struct weir__http1 *h) {
+    if (h->kind == WEIR__HTTP1_REQUEST && h->minor == 1 && !h->has_host)
+        return bad(h, "no host");
+    if (h->chunked && h->body_len >= 0)
+        return bad(h, "both transfer-encoding and content-length");
+    if (h->chunked && h->minor == 0)
+        return bad(h, "transfer-encoding in HTTP/1.0");
+    return 0;
+}
+
+/* ---- lines ------------------------------------------------------------------------------- */
+
+static int line_too_long(struct weir__http1 *h, bool head) {
+    if (!h->started && h->kind == WEIR__HTTP1_REQUEST)
+        return fail(h, WEIR_ETOOBIG, 414, "request line too long");
+    return fail(h, WEIR_ETOOBIG, 431, head ? "head too large" : "header line too long");
+}
+
+/* Find the CRLF of the open line. Returns 1 with *ret_end on its CR, 0 if it has not come. The
+ * search never looks past the limits, so that a limit is seen at the same byte in any pieces. */
+static int line_find(struct weir__http1 *h, const uint8_t *p, size_t len, size_t *ret_end) {
+    size_t line_max = (size_t)h->line_from + h->limits->line_len_max;
+    size_t head_max = h->limits->head_size_max;
+    size_t end_max = line_max < head_max ? line_max : head_max;
+    size_t end = len < end_max ? len : end_max;
+    size_t at = weir__chars_line_end(p, h->scanned, end);
+    h->scanned = (uint32_t)at;
+    if (at < end && p[at] != '\r')
+        return bad(h, p[at] == '\n' ? "bare LF" : "control character");
+    if (at + 1 < end && p[at + 1] != '\n')
+        return bad(h, "bare CR");
+    if (at + 1 < end) {
+        *ret_end = at;
+        return 1;
+    }
+    return end == end_max ? line_too_long(h, end_max == head_max) : 0;
+}
+
+int weir__http1_parse(struct weir__http1 *h, const void *buf, size_t len) {
+    const uint8_t *p = buf;
+    size_t end = 0;
+    int rc = h->failed;
+    WEIR_CHECK(len >= h->scanned);
+    while (rc == 0 && (rc = line_find(h, p, len, &end)) == 1) {
+        size_t from = h->line_from;
+        h->line_from = h->scanned = (uint32_t)end + 2;
+        if (!h->started) {
+            rc = first_line(h, p, from, end);
+        } else if (from < end) {
+            rc = field(h, p, from, end);
+        } else {
+            rc = finish(h);
+            return rc < 0 ? rc : (int)h->line_from;
+        }
+    }
+    return rc;
+}
+
+/* ---- reading the result ------------------------------------------------------------------ */
+
+enum weir__http1_framing weir__http1_framing(const struct weir__http1 *h, bool to_head,
+                                             bool to_connect) {
+    bool response = h->kind == WEIR__HTTP1_RESPONSE;
+    if (response && (to_head || h->status < 200 || h->status == 204 || h->status == 304 ||
+                     (to_connect && h->status < 300)))
+        return WEIR__HTTP1_BODY_NONE;
+    if (h->chunked)
+        return WEIR__HTTP1_BODY_CHUNKED;
+    if (h->body_len >= 0)
+        return h->body_len > 0 ? WEIR__HTTP1_BODY_LENGTH : WEIR__HTTP1_BODY_NONE;
+    return response ? WEIR__HTTP1_BODY_UNTIL_CLOSE : WEIR__HTTP1_BODY_NONE;
+}
+
+int weir__http1_find(const struct weir__http1 *h, const void *buf, const char *name, int from) {
+    const uint8_t *p = buf;
+    for (uint32_t i = (uint32_t)from; i < h->headers_count; i++)
+        if (weir__chars_equal(p + h->headers[i].name.offset, h->headers[i].name.len, name))
+            return (int)i;
+    return -1;
+}
+
+int weir__http1_count(const struct weir__http1 *h, const void *buf, const char *name) {
+    int count = 0;
+    for (int i = -1; (i = weir__http1_find(h, buf, name, i + 1)) >= 0;)
+        count++;
+    return count;
+}
+
+bool weir__http1_has_token(const struct weir__http1 *h, const void *buf, const char *name,
+                           const char *token) {
+    const uint8_t *p = buf;
+    for (int i = -1; (i = weir__http1_find(h, buf, name, i + 1)) >= 0;) {
+        struct weir__slice value = h->headers[i].value, item;
+        size_t at = 0;
+        while (weir__chars_list_next(p + value.offset, value.len, &at, &item))
+            if (weir__chars_equal(p + value.offset + item.offset, item.len, token))
+                return true;
+    }
+    return false;
+}
+

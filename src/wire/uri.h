@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* uri.h - the addresses that people write: tcp://host:port, ws://host:port/path?query,
+ * unix:/path, [::1]:80. A strict part of RFC 3986: no user names, no fragments, no relative
+ * forms, no percent signs in hosts. Nothing is decoded and no name is looked up here. */
+#ifndef WEIR_WIRE_URI_H
+#define WEIR_WIRE_URI_H
+
+#include "wire/chars.h"
+
+enum weir__uri_scheme {
+    WEIR__URI_NONE, /* a bare host:port */
+    WEIR__URI_TCP,
+    WEIR__URI_TLS,
+    WEIR__URI_UDP,
+    WEIR__URI_WS,
+    WEIR__URI_WSS,
+    WEIR__URI_HTTP,
+    WEIR__URI_HTTPS,
+    WEIR__URI_UNIX,
+};
+
+enum weir__uri_host { WEIR__URI_NAME, WEIR__URI_IPV4, WEIR__URI_IPV6 };
+
+struct weir__uri {
+    enum weir__uri_scheme scheme;
+    enum weir__uri_host host_kind;
+    struct weir__slice authority; /* as written: for a Host field */
+    struct weir__slice host;      /* without brackets, zone included */
+    struct weir__slice path;      /* "/x?y"; empty means "/"; "?y" means "/?y"; unix: the path */
+    uint16_t port;                /* the scheme's default where none was written */
+    bool has_port;                /* it was written */
+    const char *why;              /* after a failure: what is wrong, static text */
+};
+
+enum { WEIR__URI_LENGTH_MAX = 4096 };
+
+/* Parse a whole address. With bare_allowed, "host:port" without a scheme is one too.
+ * Returns 0 or WEIR_EURL, then ret->why tells the reason and the rest means nothing.
+ * A port must be written where the scheme has no default. Port 0 is allowed: "any free one". */
+int weir__uri_parse(struct weir__uri *ret, const char *text, size_t len, bool bare_allowed);
+
+/* Parse "host[:port]" alone, as in the Host field of HTTP; without a port has_port is false
+ * and port is 0. Returns as weir__uri_parse does. */
+int weir__uri_parse_authority(struct weir__uri *ret, const char *text, size_t len);
+
+/* The scheme's name, "ws"; "" for WEIR__URI_NONE. */
+const char *weir__uri_scheme_name(enum weir__uri_scheme scheme);
+
+#endif

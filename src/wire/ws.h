@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/* ws.h - frames of the WebSocket protocol (RFC 6455 section 5), both roles, without I/O: bytes in,
+ * events out. Not the handshake (handshake.h), not the closing handshake (proto).
+ *
+ * The decoder unmasks in place and lends views of the caller's buffer; it keeps no bytes. A header
+ * or a control frame that has not come whole is left in the buffer, and `need` says how many bytes
+ * must lie there before it is worth calling again (at most 139). */
+#ifndef WEIR_WIRE_WS_H
+#define WEIR_WIRE_WS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "wire/utf8.h"
+
+enum weir__ws_opcode {
+    WEIR__WS_CONTINUATION = 0,
+    WEIR__WS_TEXT = 1,
+    WEIR__WS_BINARY = 2,
+    WEIR__WS_CLOSE = 8,
+    WEIR__WS_PING = 9,
+    WEIR__WS_PONG = 10,
+};
+
+enum { /* bits of a frame's first byte */
+    WEIR__WS_FIN = 0x80,
+    WEIR__WS_RSV1 = 0x40, /* permessage-deflate: this message is compressed */
+    WEIR__WS_RSV = 0x70,
+};
+
+enum {
+    WEIR__WS_HEAD_MAX = 14,
+    WEIR__WS_CONTROL_MAX = 125,
+    WEIR__WS_REASON_MAX = 123,
+};
+
+enum weir__ws_code { /* RFC 6455 7.4.1 */
+    WEIR__WS_NORMAL = 1000,
+    WEIR__WS_GOING_AWAY = 1001,
+    WEIR__WS_PROTOCOL_ERROR = 1002,
+    WEIR__WS_UNSUPPORTED = 1003,
+    WEIR__WS_NO_STATUS = 1005, /* never on the wire: the close frame was empty */
+    WEIR__WS_ABNORMAL = 1006,  /* never on the wire: there was no close frame */
+    WEIR__WS_INVALID_DATA = 1007,
+    WEIR__WS_POLICY = 1008,
+    WEIR__WS_TOO_BIG = 1009,
+    WEIR__WS_INTERNAL = 1011,
+};
+
+enum weir__ws_role { WEIR__WS_SERVER, WEIR__WS_CLIENT };
+
+/* Seen at the header, before any payload is taken. whole_max: a data frame up to this size is
+ * lent in one piece or not at all, which needs a buffer that can hold it; larger ones come in
+ * chunks. rsv_allowed: RSV bits that the negotiated extensions own, on first frames. */
+struct weir__ws_limits {
+    uint64_t frame_max, message_max;
+    uint32_t whole_max;
+    uint8_t rsv_allowed;
+};
+
+extern const struct weir__ws_limits weir__ws_limits_default;
+
+enum weir__ws_kind {
+    WEIR__WS_ON_MORE,  /* nothing to hand out: consume used, then bring at least need bytes */
+    WEIR__WS_ON_DATA,  /* bytes of a message; first && last: the whole message */
+    WEIR__WS_ON_PING,  /* data is what the pong must carry */
+    WEIR__WS_ON_PONG,
+    WEIR__WS_ON_CLOSE, /* code, and data is the reason; whatever follows is swallowed */
+};
+
+struct weir__ws_event {
+    uint8_t *data;       /* inside the buffer, unmasked; NULL if len is 0 */
+    size_t len;
+    size_t used;         /* bytes of the buffer done with once data is: consume these */
+    size_t need;         /* MORE: bytes that must lie in the buffer, counted after used */
+    uint64_t frame_left; /* payload bytes of the open frame that come after this event */
+    uint16_t code;       /* CLOSE: 1005 if the frame was empty */
+    uint8_t opcode;      /* DATA: TEXT or BINARY, of the message */
+    uint8_t rsv;         /* DATA: the RSV bits of its first frame */
+    bool first, last;    /* DATA: the message begins, ends with this view */
+};
+
+struct weir__ws_decoder {
+    const struct weir__ws_limits *limits;
+    const char *why;      /* after a failure: static text */
+    uint64_t frame_len, frame_left;
+    uint64_t message_len; /* payload of the open message, its announced frames included */
+    int failed;           /* the code; it stays */
+    uint16_t code;        /* after a failure: the close code to send, 1002, 1007 or 1009 */
+    uint8_t role;
+    uint8_t opcode;       /* of the open message; 0 between messages */
+    uint8_t rsv;
+    uint8_t mask[4];
+    struct weir__utf8 utf8;
+    bool in_frame, fin, begun, closed;
+};
+
+/* Begin a connection as role; limits must stay until the end. */
+void weir__ws_decoder_init(struct weir__ws_decoder *d, enum weir__ws_role role,
+                           const struct weir__ws_limits *limits);
+
+/* Take the next event out of the bytes that came, the first of which follows what earlier events
+ * used. Payload is unmasked in place: bytes up to ret->used must not be fed again.
+ * Returns an enum weir__ws_kind; WEIR_EPROTO, WEIR_EUTF8, WEIR_ETOOBIG with d->why and d->code,
+ * which stay. Views live as long as the buffer. */
+int weir__ws_decode(struct weir__ws_decoder *d, void *buf, size_t len,
+                    struct weir__ws_event *ret);
+
+/* True between messages and frames: the bytes could end here without a message cut short. */
+bool weir__ws_decoder_idle(const struct weir__ws_decoder *d);
+
+/* The size of a frame's header, 2 .. 14: write it that far in front of the payload. */
+size_t weir__ws_head_len(uint64_t payload_len, bool masked);
+
+/* Write a header. first_byte is opcode | WEIR__WS_FIN | RSV bits; mask is NULL from a server.
+ * Returns its length, as weir__ws_head_len. */
+size_t weir__ws_head_write(uint8_t *head, unsigned first_byte, uint64_t payload_len,
+                           const uint8_t *mask);
+
+/* target = source ^ mask, the mask rotated by phase bytes: the phase of a frame's byte n is n.
+ * target is source or does not overlap it. */
+void weir__ws_mask(uint8_t *target, const uint8_t *source, size_t len, const uint8_t *mask,
+                   uint64_t phase);
+
+/* True if an endpoint may send this code in a close frame. */
+bool weir__ws_code_valid(unsigned code);
+
+/* Write a close payload: the code and as much of the reason as fits, whole characters.
+ * Returns its length; 0 for 1005, the empty close. The code must be valid, or 1005. */
+size_t weir__ws_close_write(uint8_t payload[WEIR__WS_CONTROL_MAX], unsigned code,
+                            const char *reason, size_t reason_len);
+
+#endif
