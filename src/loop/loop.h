@@ -35,6 +35,7 @@ struct weir_loop {
     const char *name;
     _Atomic(struct weir__post *) posts; /* newest first; any thread pushes */
     _Atomic unsigned outside;           /* posters that promised to come: waiting is no deadlock */
+    bool exact;                         /* virtual time: waits end at the very deadline */
 };
 
 /* Open a loop on this thread. backend as weir__backend_open. Returns 0, WEIR_EBACKEND, -ENOMEM,
@@ -48,7 +49,12 @@ void weir__loop_turn(struct weir_loop *l, weir_ns until_ns);
 
 /* Queue f for the end of this round; twice is once. */
 void weir__loop_flush_later(struct weir_loop *l, struct weir__flush *f);
+/* Run what was queued, and what that queues, until nothing is. */
 void weir__loop_flush(struct weir_loop *l);
+
+/* Have fn(arg) called by a later turn. Returns 0 or -ENOMEM (fn will not be called). Any thread;
+ * posts of one thread keep their order. Wakes the loop only if it waits. */
+int weir__loop_post(struct weir_loop *l, void (*fn)(void *arg), void *arg);
 
 static inline weir_ns weir__loop_now(struct weir_loop *l) {
     return l->backend->ops->now(l->backend);

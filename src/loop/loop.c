@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/* loop.c - the turn, flushes at the end of a round, posts from other threads.
+ *
+ * Posts are a stack that any thread pushes and the owner takes whole, then reverses. The head also
+ * says whether the loop waits, so that one word decides who wakes it:
+ *   NULL     the loop is busy and will look: push, no wake
+ *   waiting  the loop waits, or is about to: push takes the mark away, whoever did so wakes
+ *   a post   somebody has pushed since the loop last looked: push, no wake */
+#include "loop/loop.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/check.h"
+#include "base/log.h"
+
+struct weir__post {
+    struct weir__post *next; /* the one pushed before */
+    void (*fn)(void *arg);
+    void *arg;
+};
+
+static struct weir__post waiting; /* a mark, never run */
+
+int weir__loop_init(struct weir_loop *l, const char *backend, const char **ret_why) {
+    memset(l, 0, sizeof *l);
+    int rc = weir__backend_open(backend, &l->backend, ret_why);
+    if (rc < 0)
+        return rc;
+    rc = weir__timers_new(weir__loop_now(l), &l->timers);
+    if (rc < 0) {
+        l->backend->ops->close(l->backend);
+        *ret_why = "no memory for the timers";
+        return rc;
+    }
+    weir__list_init(&l->flushes);
+    l->turn_ns = weir__loop_now(l);
+    l->why = l->backend->ops->explain(l->backend);
+    l->thread = pthread_self();
+    l->pid = getpid();
+    l->name = "main";
+    l->exact = strcmp(l->backend->ops->name, "sim") == 0;
+    return 0;
+}
+
+/* Take all posts, oldest first; afterwards the loop counts as busy. */
+static struct weir__post *take_posts(struct weir_loop *l) {
+    struct weir__post *newest = atomic_exchange_explicit(&l->posts, NULL, memory_order_acquire);
+    struct weir__post *oldest = NULL;
+    if (newest == &waiting)
+        return NULL;
+    while (newest != NULL) {
+        struct weir__post *next = newest->next;
+        newest->next = oldest;
+        oldest = newest;
+        newest = next;
+    }
+    return oldest;
+}
+
+static void run_posts(struct weir_loop *l) {
+    if (atomic_load_explicit(&l->posts, memory_order_relaxed) == NULL)
+        return;
+    for (struct weir__post *p = take_posts(l), *next; p != NULL; p = next) {
+        next = p->next;
+        void (*fn)(void *) = p->fn;
+        void *arg = p->arg;
+        weir__free(p);
+        fn(arg);
+    }
+}
+
+void weir__loop_fini(struct weir_loop *l) {
+    size_t dropped = 0;
+    for (struct weir__post *p = take_posts(l), *next; p != NULL; p = next, dropped++) {
+        next = p->next;
+        weir__free(p);
+    }
+    if (dropped > 0)
+        weir__log(WEIR_LOG_WARNING, "loop %s ended: %zu posts to it were dropped", l->name,
+                  dropped);
+    WEIR_CHECK(weir__list_empty(&l->flushes));
+    weir__timers_free(l->timers);
+    l->backend->ops->close(l->backend);
+    l->timers = NULL;
+    l->backend = NULL;
+}
+
+int weir__loop_post(struct weir_loop *l, void (*fn)(void *arg), void *arg) {
+    struct weir__post *p = weir__alloc(sizeof *p);
+    if (p == NULL)
+        return -ENOMEM;
+    p->fn = fn;
+    p->arg = arg;
+    struct weir__post *head = atomic_load_explicit(&l->posts, memory_order_relaxed);
+    do
+        p->next = head == &waiting ? NULL : head;
+    while (!atomic_compare_exchange_weak_explicit(&l->posts, &head, p, memory_order_release,
+                                                  memory_order_relaxed));
+    if (head == &waiting)
+        l->backend->ops->wake(l->backend);
+    return 0;
+}
+
+/* Announce a wait until until_ns. Returns when it may last until: not at all if posts came. */
+static weir_ns announce_wait(struct weir_loop *l, weir_ns until_ns) {
+    struct weir__post *none = NULL;
+    if (until_ns <= 0)
+        return until_ns;
+    return atomic_compare_exchange_strong_explicit(&l->posts, &none, &waiting,
+                                                   memory_order_relaxed, memory_order_relaxed)
+               ? until_ns
+               : 0;
+}
+
+static void wake_completed(struct weir__op *op) {
+    for (struct weir__op *next; op != NULL; op = next) {
+        next = op->next; /* op is its owner's again once woken */
+        op->wake(op);
+    }
+}
+
+void weir__loop_turn(struct weir_loop *l, weir_ns until_ns) {
+    if (until_ns > 0) {
+        weir_ns timer_ns = weir__timers_next(l->timers, l->exact);
+        until_ns = timer_ns < until_ns ? timer_ns : until_ns;
+    }
+    struct weir__op *done = l->backend->ops->turn(l->backend, announce_wait(l, until_ns));
+    l->turn_ns = weir__loop_now(l);
+    l->turns++;
+    wake_completed(done);
+    run_posts(l);
+    weir__timers_fire(l->timers, l->turn_ns);
+}
+
+void weir__loop_flush_later(struct weir_loop *l, struct weir__flush *f) {
+    WEIR_CHECK(f->flush != NULL && f->link.next != NULL);
+    if (weir__list_empty(&f->link))
+        weir__list_add_tail(&l->flushes, &f->link);
+}
+
+void weir__loop_flush(struct weir_loop *l) {
+    while (!weir__list_empty(&l->flushes)) {
+        struct weir__flush *f = WEIR_CONTAINER(l->flushes.next, struct weir__flush, link);
+        weir__list_remove(&f->link);
+        f->flush(f);
+    }
+}
