@@ -8,7 +8,7 @@
   exports.py update ROOT                    writes src/*.exports, to be read in review
 
 WEIR_0 carries what the headers declare; WEIR_PRIVATE the few internal names that libweir-test
-needs (marked WEIR__EXPORT where they are declared)."""
+needs (marked WEIR_API where they are declared)."""
 import glob
 import os
 import re
