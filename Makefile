@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: MIT
+# A thin front over Meson. `make run` and `make test` install what is missing (tools/deps.sh);
+# NO_INSTALL=1 only names it. Meson alone never installs anything.
+PREFIX ?= /usr/local
+MESON_FLAGS ?=
+
+# Sanitizers slow the stories down; the runner's time limits are scaled.
+SANITIZED_TESTS = --print-errorlogs --no-suite house --no-suite install --no-suite native -t 4
+export ASAN_OPTIONS ?= detect_stack_use_after_return=0:abort_on_error=1
+export UBSAN_OPTIONS ?= halt_on_error=1:abort_on_error=1:print_stacktrace=1
+export TSAN_OPTIONS ?= halt_on_error=1:second_deadlock_stack=1
+
+.PHONY: help run build test bench install deps check-asan check-tsan check-clang \
+	have-run have-test
+
+help:
+	@echo 'make run         build, and start the fleet of examples/circuit'
+	@echo 'make test        build and run every test (about five minutes)'
+	@echo 'make build       build/weir, the libraries, build/examples/*'
+	@echo 'make bench       the measurements of doc/design/bench.md'
+	@echo 'make install     into PREFIX (/usr/local), under DESTDIR if set'
+	@echo 'make deps        install what run and test need, and nothing else'
+	@echo 'make check-asan  the tests under AddressSanitizer and UBSan (build-asan/)'
+	@echo 'make check-tsan  the tests under ThreadSanitizer, clang (build-tsan/)'
+	@echo 'make check-clang the tests built by clang (build-clang/)'
+	@echo 'run, test: NO_INSTALL=1 names missing packages instead of installing them'
+
+run: build
+	build/weir up -f examples/circuit/fleet.yaml
+
+build: have-run build/build.ninja
+	ninja -C build product
+
+build/build.ninja: | have-run
+	meson setup build --prefix=$(PREFIX) -Dcli=enabled -During=enabled $(MESON_FLAGS)
+
+build/with-tests: build/build.ninja
+	meson setup --reconfigure build -Dtests=enabled
+	touch $@
+
+test: have-test build/with-tests
+	meson test -C build --print-errorlogs
+
+bench: have-test build/build.ninja
+	meson setup --reconfigure build -Dbench=enabled
+	ninja -C build
+	bench/run
+
+install: build
+	meson install -C build --no-rebuild
+
+deps: have-test
+
+have-run have-test: have-%:
+	@tools/deps.sh $*
+
+# $(1) folder, $(2) compiler, $(3) Meson's flags
+setup = [ -e $(1)/build.ninja ] || \
+	CC=$(2) meson setup $(1) -Dtests=enabled -Dcli=enabled -Dbench=disabled $(3)
+
+check-asan: have-test
+	$(call setup,build-asan,gcc,-Db_sanitize=address$(comma)undefined -Db_lundef=false)
+	WEIR_TEST_TIMEOUT_SCALE=4 meson test -C build-asan $(SANITIZED_TESTS)
+
+check-tsan: have-test
+	$(call setup,build-tsan,clang,-Db_sanitize=thread -Db_lundef=false)
+	WEIR_TEST_TIMEOUT_SCALE=8 meson test -C build-tsan $(SANITIZED_TESTS) --suite unit
+
+check-clang: have-test
+	$(call setup,build-clang,clang,)
+	meson test -C build-clang --print-errorlogs --suite unit
+
+comma := ,

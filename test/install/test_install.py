@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: MIT
+"""Installs the build into a temporary folder and uses it as a stranger would. The environment
+names the build folder (WEIR_BUILD) and the command that runs Meson (WEIR_MESON)."""
+import glob
+import os
+import re
+import subprocess
+import tempfile
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+STRICT = ["-Wall", "-Wextra", "-Wshadow", "-Werror"]
+
+
+def run(*command, **options):
+    return subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE, **options).stdout
+
+
+def symbols_needed(so, tag):
+    return set(re.findall(rf"\({tag}\).*\[(.*)\]", run("readelf", "-d", so)))
+
+
+class InstallTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        holder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(holder.cleanup)
+        cls.root = holder.name
+        run(*os.environ["WEIR_MESON"].split(), "install", "-C", os.environ["WEIR_BUILD"],
+            "--no-rebuild", "--quiet", "--destdir", cls.root)
+        pc, = glob.glob(cls.root + "/**/weir.pc", recursive=True)
+        cls.libdir = os.path.dirname(os.path.dirname(pc))
+        cls.headers = os.path.dirname(glob.glob(cls.root + "/**/weir/base.h", recursive=True)[0])
+        cls.env = dict(os.environ, PKG_CONFIG_SYSROOT_DIR=cls.root, LD_LIBRARY_PATH=cls.libdir,
+                       PKG_CONFIG_PATH=os.path.dirname(pc), PKG_CONFIG_ALLOW_SYSTEM_CFLAGS="1")
+
+    def pkg_config(self, *words):
+        return run("pkg-config", *words, env=self.env).split()
+
+    def build_and_run(self, compiler, source, libs, package="weir"):
+        program = self.root + "/hello"
+        run(*compiler, *STRICT, *self.pkg_config("--cflags", package), "-o", program,
+            os.path.join(HERE, source), *libs, env=self.env)
+        return run(program, env=self.env)
+
+    def test_c11_with_the_shared_library(self):
+        libs = self.pkg_config("--libs", "weir")
+        self.assertEqual(self.build_and_run(["cc", "-std=c11"], "hello.c", libs), "hello world\n")
+        self.assertIn("libweir.so.0", symbols_needed(self.root + "/hello", "NEEDED"))
+
+    def static_libs(self):
+        return [f"-l:lib{lib[2:]}.a" if lib.startswith("-lweir") else lib
+                for lib in self.pkg_config("--static", "--libs", "weir")]
+
+    def test_c11_with_the_static_library(self):
+        out = self.build_and_run(["cc", "-std=c11"], "hello.c", self.static_libs())
+        self.assertEqual(out, "hello world\n")
+        self.assertNotIn("libweir.so.0", symbols_needed(self.root + "/hello", "NEEDED"))
+
+    def test_cxx17_with_both(self):
+        for libs in (self.pkg_config("--libs", "weir"), self.static_libs()):
+            out = self.build_and_run(["c++", "-std=c++17"], "hello.cpp", libs)
+            self.assertEqual(out, "hello world\n")
+
+    def test_with_the_test_library(self):
+        libs = ["-Wl,--no-as-needed", *self.pkg_config("--libs", "weir-test")]
+        out = self.build_and_run(["cc", "-std=c11"], "hello.c", libs, "weir-test")
+        self.assertEqual(out, "hello world\n")
+
+    def test_pkg_config_hands_on_the_flags_that_stacks_need(self):
+        flags = self.pkg_config("--cflags", "weir")
+        self.assertIn("-fno-omit-frame-pointer", flags)
+        self.assertIn("-fstack-clash-protection", flags)
+
+    def test_each_header_compiles_alone(self):
+        for header in sorted(os.listdir(self.headers)):
+            line = f"#include <weir/{header}>\n"
+            for compiler in (["cc", "-std=c11", "-x", "c"], ["c++", "-std=c++17", "-x", "c++"]):
+                with self.subTest(header=header, compiler=compiler[0]):
+                    run(*compiler, *STRICT, "-Wpedantic", "-fsyntax-only",
+                        *self.pkg_config("--cflags", "weir"), "-", input=line)
+
+    def test_libweir_needs_libc_and_liburing_only(self):
+        needed = symbols_needed(self.libdir + "/libweir.so", "NEEDED")
+        allowed = r"libc\.so\.6|ld-linux.*|liburing\.so\.2"
+        self.assertEqual([n for n in needed if not re.fullmatch(allowed, n)], [])
+        self.assertEqual(symbols_needed(self.libdir + "/libweir.so", "SONAME"), {"libweir.so.0"})
+
+    def test_the_archives_define_weir_names_only(self):
+        for archive in ("libweir.a", "libweir-test.a"):
+            out = run("nm", "-g", "--defined-only", os.path.join(self.libdir, archive))
+            names = {line.split()[-1] for line in out.splitlines() if len(line.split()) == 3}
+            self.assertEqual([n for n in names if not n.startswith("weir_")], [])
+
+
+if __name__ == "__main__":
+    unittest.main()

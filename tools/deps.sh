@@ -1,0 +1,61 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# deps.sh run|test: what `make run` or `make test` needs from Debian's packages. On a terminal it
+# asks once; without one it installs and says what. NO_INSTALL=1: it only names what is missing.
+set -eu
+
+build="gcc libc6-dev pkg-config meson ninja-build python3 liburing-dev libyaml-dev"
+# By the tests: assertions; interop; a C++ user; man pages; readelf and nm; sanitizers and fuzzing
+# (clang, with names in their reports: llvm); stacks under valgrind; aarch64, cross-built and run.
+test="libcmocka-dev python3-websockets g++ mandoc binutils clang libclang-rt-14-dev llvm valgrind
+      gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"
+
+case "${1-}" in
+run) wanted=$build ;;
+test) wanted="$build $test" ;;
+*) echo "usage: deps.sh run|test" >&2; exit 2 ;;
+esac
+
+if ! command -v dpkg-query >/dev/null; then
+    echo "This is no Debian; needed here are its packages" $wanted
+    exit 0
+fi
+
+missing() {
+    present=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' $wanted 2>/dev/null |
+        sed -n 's/ installed$//p') || true
+    for package in $wanted; do
+        echo "$present" | grep -qxF "$package" || echo "$package"
+    done
+}
+
+needed=$(missing | tr '\n' ' ')
+[ -n "$needed" ] || exit 0
+
+if [ "${NO_INSTALL:-0}" = 1 ]; then
+    echo "missing: $needed" >&2
+    echo "install with: apt-get install -y --no-install-recommends $needed" >&2
+    exit 1
+fi
+if [ "$(id -u)" = 0 ]; then
+    as_root=env
+elif sudo -n true 2>/dev/null; then
+    as_root="sudo -n env"
+else
+    echo "missing: $needed" >&2
+    echo "not root, and sudo asks for a password: install them first, as root:" >&2
+    echo "  apt-get install -y --no-install-recommends $needed" >&2
+    exit 1
+fi
+if [ -t 0 ] && [ -t 1 ]; then
+    printf 'To install by apt-get: %s\nGo on? [Y/n] ' "$needed"
+    read -r answer
+    case "$answer" in
+    [nN]*) echo "nothing was installed" >&2; exit 1 ;;
+    esac
+else
+    echo "installing by apt-get: $needed"
+fi
+
+$as_root apt-get update -qq
+$as_root DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $needed

@@ -1,0 +1,56 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""tap.py FILE [NAME...]: runs the unittest cases of a Python file and prints TAP, so that each
+case counts in the reports of the build. A failed test's story goes to comment lines."""
+import importlib.util
+import os
+import sys
+import unittest
+
+
+class TapResult(unittest.TestResult):
+    count = 0
+
+    def line(self, passed, test, note=""):
+        self.count += 1
+        name = test.id().split(".", 1)[-1]
+        print(f"{'' if passed else 'not '}ok {self.count} - {name}{note}", flush=True)
+
+    def addSuccess(self, test):
+        self.line(True, test)
+
+    def addSkip(self, test, reason):
+        super().addSkip(test, reason)
+        self.line(True, test, f" # SKIP {reason}")
+
+    def addFailure(self, test, err):
+        super().addFailure(test, err)
+        self.fail_with(test, self.failures[-1][1])
+
+    def addError(self, test, err):
+        super().addError(test, err)
+        self.fail_with(test, self.errors[-1][1])
+
+    def fail_with(self, test, story):
+        self.line(False, test)
+        for text in story.splitlines():
+            print("# " + text, flush=True)
+
+
+def main(path, names):
+    sys.path.insert(0, os.path.dirname(os.path.abspath(path)))
+    spec = importlib.util.spec_from_file_location("tests", path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["tests"] = module
+    spec.loader.exec_module(module)
+    loader = unittest.defaultTestLoader
+    loader.testNamePatterns = [f"*{name}*" for name in names] or None
+    suite = loader.loadTestsFromModule(module)
+    print(f"1..{suite.countTestCases()}")
+    result = TapResult()
+    suite.run(result)
+    return 0 if result.wasSuccessful() else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], sys.argv[2:]))
