@@ -10,7 +10,7 @@ export ASAN_OPTIONS ?= detect_stack_use_after_return=0:abort_on_error=1
 export UBSAN_OPTIONS ?= halt_on_error=1:abort_on_error=1:print_stacktrace=1
 export TSAN_OPTIONS ?= halt_on_error=1:second_deadlock_stack=1
 
-.PHONY: help run build test bench install deps check-asan check-tsan check-clang \
+.PHONY: help run build test bench install deps check-asan check-tsan check-clang check-epoll \
 	have-run have-test
 
 help:
@@ -23,6 +23,7 @@ help:
 	@echo 'make check-asan  the tests under AddressSanitizer and UBSan (build-asan/)'
 	@echo 'make check-tsan  the tests under ThreadSanitizer, clang (build-tsan/)'
 	@echo 'make check-clang the tests built by clang (build-clang/)'
+	@echo 'make check-epoll the build without io_uring (build-epoll/)'
 	@echo 'run, test: NO_INSTALL=1 names missing packages instead of installing them'
 
 run: build
@@ -69,5 +70,9 @@ check-tsan: have-test
 check-clang: have-test
 	$(call setup,build-clang,clang,)
 	meson test -C build-clang --print-errorlogs --suite unit
+
+check-epoll: have-test
+	$(call setup,build-epoll,gcc,-During=disabled)
+	ninja -C build-epoll
 
 comma := ,
