@@ -9,6 +9,8 @@
 #include "base/log.h"
 
 const char *(*weir__check_who)(void);
+void (*weir__thread_begins)(void);
+void (*weir__thread_ends)(void);
 
 void weir__bug(const char *file, int line, const char *format, ...) {
     char text[384];

@@ -21,4 +21,8 @@ _Noreturn void weir__bug(const char *file, int line, const char *format, ...)
 /* Set by the task room: the name of what runs now, for the text. Never NULL once set. */
 extern const char *(*weir__check_who)(void);
 
+/* Called by each helper thread when it begins and before it ends, if set (crash reports are). */
+extern void (*weir__thread_begins)(void);
+extern void (*weir__thread_ends)(void);
+
 #endif

@@ -95,11 +95,13 @@ struct weir__file {
 struct weir__op {
     struct weir__op *next;             /* link for whoever holds the op */
     void (*wake)(struct weir__op *op); /* called by the loop, once, after completion */
+    void *waiter;                      /* wake's own */
     struct weir__file *file;
     int64_t result;
     uint8_t kind;  /* enum weir__op_kind */
     uint8_t state; /* the backend's */
     bool cancelled;
+    uint32_t priv; /* the backend's */
     union {
         struct weir__lent lent;
         struct {
@@ -164,6 +166,7 @@ struct weir__backend_ops {
 
 struct weir__backend {
     const struct weir__backend_ops *ops;
+    bool quiet; /* set by turn: nothing can ever complete again (only a simulation knows) */
 };
 
 /* Open one. choice: "uring", "epoll", "sim", or NULL: the variable WEIR_BACKEND, else the best

@@ -25,9 +25,16 @@ struct weir__park {
  * which has cost a yield. */
 int weir__suspend_enter(const char *what);
 
+/* The same count for joins, which answer at return instead. */
+void weir__mark(void);
+
 /* Suspend the running task until unpark; the only function that switches stacks. Returns the
  * result given to unpark, or -ECANCELED / -ETIME if abort answered WEIR__DONE. */
 int64_t weir__park(struct weir__park *p);
+
+/* Marked calls so far on this thread, and the one at which the running task is cancelled as by
+ * weir_task_cancel (0: none). Story tests sweep it. */
+extern __thread uint64_t weir__marks, weir__cancel_at_mark;
 
 /* Make the parked task ready, with the result that weir__park will return. Loop thread. */
 void weir__unpark(struct weir__park *p, int64_t result);
@@ -57,7 +64,8 @@ void weir__fail_done(int rc, size_t done);
 
 /* A group whose opener is no task: a connection's. It hangs below parent like a child: the
  * parent's cancel reaches it, the parent's close waits until weir__group_orphan_close. ended is
- * called (on the loop, not in a task) each time its last child ends; must not suspend. */
+ * called (possibly inside another task's turn) each time its last child ends, and when a cancel
+ * reaches it while it has no child; it must not suspend, and may close the group. */
 void weir__group_open_under(struct weir_group *g, struct weir_group *parent,
                             enum weir_policy policy, void (*ended)(struct weir_group *g));
 void weir__group_close_under(struct weir_group *g); /* no live child */
