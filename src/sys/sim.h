@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT */
+/* sim.h - the simulated world: one virtual clock, one queue of events, hosts, links, sockets.
+ * A backend instance (sim.c) is a loop's view of it: a world may outlive its loops, and several
+ * may share one. Nothing here knows ops except sim.c.
+ *
+ * Every decision is integer arithmetic on the seed and on what happened before; ties of time go
+ * by the order of making; no iteration follows addresses. The world's own memory is outside the
+ * counted heap (base/alloc.h): a test that counts allocations counts the library's. */
+#ifndef WEIR_SYS_SIM_H
+#define WEIR_SYS_SIM_H
+
+#include "base/list.h"
+#include "base/random.h"
+#include "sys/backend.h"
+
+struct sim_world;
+struct sim_sock;
+struct sim;
+
+/* ---- events (sim_world.c) -------------------------------------------------------------------- */
+
+struct sim_event {
+    weir_ns at_ns;
+    uint64_t order;  /* ties of at_ns */
+    size_t position; /* in the heap, from 1; 0: not queued */
+    bool idle;       /* can change nothing as the world stands: does not count against quiet */
+    void (*fire)(struct sim_world *w, struct sim_event *e);
+};
+
+struct sim_config { /* all set; see weir_sim_options for the meaning and the defaults */
+    uint64_t seed;
+    weir_ns latency_ns, local_latency_ns, resolve_ns, work_ns, limit_ns;
+    size_t send_buffer, receive_buffer, segment_max, piece_size, piece_count;
+    size_t descriptors_max;
+    bool deferred;
+};
+
+struct sim_ip { /* IPv4 as ::ffff:a.b.c.d */
+    uint8_t byte[16];
+};
+
+struct sim_host {
+    char name[WEIR__NAME_MAX + 1];
+    bool cut;
+    uint16_t next_port; /* where the search for an ephemeral port goes on */
+    uint16_t *ports;    /* sockets per port; NULL until the first */
+};
+
+struct sim_link {
+    int a, b;
+    weir_ns latency_ns;
+};
+
+struct sim_world {
+    struct sim_config config;
+    weir_ns now_ns;
+    uint64_t made; /* events so far */
+    struct sim_event **heap;
+    size_t heap_len, heap_cap, idle_len;
+    struct weir__random random;
+    struct sim_host *hosts;
+    int host_count;
+    struct sim_link *links;
+    size_t link_count;
+    struct sim_sock **socks; /* by slot; NULL: free */
+    size_t sock_cap, sock_len, open;
+    uint32_t generation;
+    struct weir__list listeners, instances;
+    void (*overrun)(void *arg); /* the limit of virtual time is reached */
+    void *overrun_arg;
+    bool overran;
+    uint64_t segments, lost;
+};
+
+enum { SIM_FD_BASE = 1 << 20 }; /* simulated descriptors start here: never a real one */
+
+void sim_config_defaults(struct sim_config *c);
+
+/* A world with host 0, named host_name. Never fails: without memory the test aborts. */
+struct sim_world *sim_world_new(const struct sim_config *c, const char *host_name);
+void sim_world_free(struct sim_world *w); /* no instance attached */
+
+/* The world that instances opened on this thread attach to; NULL: each makes its own. */
+struct sim_world *sim_world_here(void);
+void sim_world_enter(struct sim_world *w);
+
+/* Queue e for at_ns, or move it. fire is called with e no longer queued. */
+void sim_event_arm(struct sim_world *w, struct sim_event *e, weir_ns at_ns);
+void sim_event_disarm(struct sim_world *w, struct sim_event *e);
+void sim_event_idle(struct sim_world *w, struct sim_event *e, bool idle);
+
+/* Fire all that is due now. */
+void sim_world_fire(struct sim_world *w);
+
+void *sim_alloc(size_t size); /* zeroed; aborts without memory */
+void *sim_realloc(void *old, size_t size);
+
+/* ---- hosts and links (sim_host.c) ------------------------------------------------------------- */
+
+int sim_host_find(const struct sim_world *w, const char *name); /* -1: none */
+int sim_host_add(struct sim_world *w, const char *name);        /* its number, old or new */
+void sim_link_set(struct sim_world *w, int a, int b, weir_ns latency_ns);
+void sim_host_cut(struct sim_world *w, int host, bool cut);
+
+/* Whether segments between the two arrive; how long they take. A host -1 is nowhere. */
+bool sim_path_whole(const struct sim_world *w, int from, int to);
+weir_ns sim_path_latency(const struct sim_world *w, int from, int to);
+
+/* The addresses of a name or a numeric text; how many, 0: not known. */
+int sim_resolve(const struct sim_world *w, const char *name, uint16_t port,
+                struct weir__addr *ret);
+
+bool sim_ip_from(const struct weir__addr *a, struct sim_ip *ret_ip, uint16_t *ret_port);
+void sim_addr_make(int family, const struct sim_ip *ip, uint16_t port, struct weir__addr *ret);
+bool sim_ip_is_any(const struct sim_ip *ip);
+bool sim_ip_is_v4(const struct sim_ip *ip);
+bool sim_ip_is_loopback(const struct sim_ip *ip);
+bool sim_ip_equal(const struct sim_ip *a, const struct sim_ip *b);
+void sim_ip_of_host(int host, bool v4, struct sim_ip *ret);
+int sim_ip_host(const struct sim_world *w, int from, const struct sim_ip *ip); /* -1: nowhere */
+
+/* ---- sockets (sim_sock.c) and the protocol between them (sim_tcp.c) --------------------------- */
+
+struct sim_ring { /* bytes, grown up to what its user allows */
+    uint8_t *base;
+    size_t cap, head, len;
+};
+
+void sim_ring_put(struct sim_ring *r, const void *from, size_t len);
+void sim_ring_peek(const struct sim_ring *r, size_t at, void *to, size_t len);
+void sim_ring_drop(struct sim_ring *r, size_t len);
+void sim_ring_clear(struct sim_ring *r);
+
+enum sim_state {
+    SIM_FRESH,     /* perhaps bound */
+    SIM_LISTEN,
+    SIM_SYN_SENT,
+    SIM_SYN_RCVD,  /* made by a listener, not yet in its accept queue */
+    SIM_CONNECTED, /* until both directions have ended */
+    SIM_DEAD,      /* reset, timed out or refused */
+    SIM_TIME_WAIT  /* holds its port for a minute */
+};
+
+/* Sequence numbers count from 0, the SYN; bytes from 1; the FIN follows the last byte. */
+struct sim_sock {
+    struct sim_world *world;
+    struct sim *owner;        /* the instance whose loop uses it */
+    struct weir__file *file;  /* NULL: not attached (yet, or any more) */
+    uint64_t id;              /* slot and generation: a name that is never used twice */
+    size_t slot;
+    enum sim_state state;
+    int family, host, peer_host;
+    struct sim_ip ip, peer_ip;
+    uint16_t port, peer_port;
+    bool bound, counted, open; /* counted: in its host's ports; open: it has a descriptor */
+    bool v6only, reuse_addr, reuse_port, linger0, shut_rd;
+    int error; /* as the kernel's sk_err: given once */
+    uint64_t peer_id;
+
+    struct sim_ring out; /* from snd_una on */
+    size_t out_max;
+    uint64_t snd_una, snd_nxt, snd_end, snd_limit; /* snd_end: after the last byte written */
+    bool fin_wanted, closed_first;
+    unsigned retries;
+    struct sim_event retry;
+    weir_ns last_arrival_ns; /* what is sent later does not arrive earlier */
+
+    struct sim_ring in;
+    size_t in_max;
+    uint64_t rcv_nxt, advertised; /* advertised: the limit last told to the peer */
+    bool fin_rcvd;
+    int keepalive_s;
+    unsigned probes;
+    struct sim_event alive; /* keepalive; the end of FIN_WAIT2 and of TIME_WAIT */
+
+    struct weir__list listening; /* in the world's listeners */
+    struct weir__list queue;     /* listener: head; child: its place */
+    bool queued;
+    unsigned backlog, queue_len, embryos;
+    uint64_t parent_id;
+};
+
+struct sim_sock *sim_sock_new(struct sim_world *w, struct sim *owner, int family, int host);
+struct sim_sock *sim_sock_by_id(const struct sim_world *w, uint64_t id); /* NULL: gone */
+struct sim_sock *sim_sock_by_fd(const struct sim_world *w, int fd);
+int sim_sock_fd(const struct sim_sock *s);
+void sim_sock_free(struct sim_sock *s);
+
+/* The calls, with the errno of Linux; 0 or negative. */
+int sim_bind(struct sim_sock *s, const struct weir__addr *a);
+int sim_listen(struct sim_sock *s, int backlog);
+int sim_option(struct sim_sock *s, enum weir__option option, int value);
+int sim_name(const struct sim_sock *s, bool peer, struct weir__addr *ret);
+int sim_bind_ephemeral(struct sim_sock *s);
+void sim_host_port(struct sim_sock *s, bool take);
+struct sim_sock *sim_listener_for(struct sim_world *w, int host, const struct sim_ip *ip,
+                                  uint16_t port);
+
+int sim_connect(struct sim_sock *s, const struct weir__addr *a); /* 0: under way */
+int sim_connected(struct sim_sock *s);                            /* -EAGAIN: not yet */
+int sim_accept(struct sim_sock *s, struct sim_sock **ret_child);  /* -EAGAIN: none */
+int64_t sim_recv(struct sim_sock *s, void *buf, size_t len);      /* -EAGAIN: nothing yet */
+int64_t sim_send(struct sim_sock *s, const void *buf, size_t len); /* -EAGAIN: no room */
+bool sim_readable(const struct sim_sock *s);
+bool sim_writable(const struct sim_sock *s);
+int sim_shutdown(struct sim_sock *s, int how);
+void sim_close(struct sim_sock *s); /* s may be gone on return */
+void sim_keepalive_set(struct sim_sock *s);
+void sim_path_changed(struct sim_world *w); /* a host was cut or restored */
+
+/* ---- instances (sim.c) ------------------------------------------------------------------------- */
+
+/* s may have become readable or writable: its pending ops go on. */
+void sim_changed(struct sim_sock *s);
+int sim_raise(struct sim_world *w, int signal); /* how many ops waited for it */
+
+/* What weir__backend_open_sim points to. Attaches to sim_world_here, else to a world of its own
+ * with the defaults. Returns 0. */
+int sim_open(struct weir__backend **ret_backend, const char **ret_why);
+size_t sim_lent(const struct sim_world *w);    /* pieces lent, of all instances */
+size_t sim_pending(const struct sim_world *w); /* ops held, of all instances */
+
+#endif

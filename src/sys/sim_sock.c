@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: MIT */
+/* sim_sock.c - the sockets of a simulated world: their table, ports, options, names, accept
+ * queues. What travels between them is sim_tcp.c's. Error numbers are those of Linux. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "sys/sim.h"
+
+enum { EPHEMERAL_FIRST = 32768, EPHEMERAL_COUNT = 28232, BACKLOG_MAX = 4096 };
+
+/* ---- bytes ------------------------------------------------------------------------------------- */
+
+void sim_ring_put(struct sim_ring *r, const void *from, size_t len) {
+    if (r->len + len > r->cap) {
+        size_t cap = r->cap ? r->cap : 64;
+        while (cap < r->len + len)
+            cap *= 2;
+        uint8_t *base = sim_alloc(cap);
+        sim_ring_peek(r, 0, base, r->len);
+        free(r->base);
+        *r = (struct sim_ring){.base = base, .cap = cap, .len = r->len};
+    }
+    size_t at = (r->head + r->len) & (r->cap - 1);
+    size_t first = len < r->cap - at ? len : r->cap - at;
+    if (first > 0)
+        memcpy(r->base + at, from, first);
+    if (len > first)
+        memcpy(r->base, (const uint8_t *)from + first, len - first);
+    r->len += len;
+}
+
+void sim_ring_peek(const struct sim_ring *r, size_t at, void *to, size_t len) {
+    if (len == 0)
+        return;
+    WEIR_CHECK(at + len <= r->len);
+    at = (r->head + at) & (r->cap - 1);
+    size_t first = len < r->cap - at ? len : r->cap - at;
+    memcpy(to, r->base + at, first);
+    if (len > first)
+        memcpy((uint8_t *)to + first, r->base, len - first);
+}
+
+void sim_ring_drop(struct sim_ring *r, size_t len) {
+    WEIR_CHECK(len <= r->len);
+    if (len > 0)
+        r->head = (r->head + len) & (r->cap - 1);
+    r->len -= len;
+}
+
+void sim_ring_clear(struct sim_ring *r) {
+    free(r->base);
+    *r = (struct sim_ring){0};
+}
+
+/* ---- the table --------------------------------------------------------------------------------- */
+
+static size_t free_slot(struct sim_world *w) {
+    for (size_t i = w->sock_len; i < w->sock_cap; i++) /* sock_len: no free slot below it */
+        if (w->socks[i] == NULL)
+            return i;
+    size_t old = w->sock_cap;
+    w->sock_cap = old ? 2 * old : 16;
+    w->socks = sim_realloc(w->socks, w->sock_cap * sizeof(struct sim_sock *));
+    for (size_t i = old; i < w->sock_cap; i++)
+        w->socks[i] = NULL;
+    return old;
+}
+
+struct sim_sock *sim_sock_new(struct sim_world *w, struct sim *owner, int family, int host) {
+    struct sim_sock *s = sim_alloc(sizeof *s);
+    s->world = w;
+    s->owner = owner;
+    s->family = family;
+    s->host = host;
+    s->peer_host = -1;
+    s->slot = free_slot(w);
+    s->id = (uint64_t)++w->generation << 32 | s->slot;
+    s->out_max = w->config.send_buffer;
+    s->in_max = w->config.receive_buffer;
+    s->snd_end = 1;
+    weir__list_init(&s->listening);
+    weir__list_init(&s->queue);
+    sim_ip_from(&(struct weir__addr){.len = sizeof(struct sockaddr_in), .in.sin_family = AF_INET},
+                &s->ip, &s->port);
+    if (family == AF_INET6)
+        memset(&s->ip, 0, sizeof s->ip);
+    w->socks[s->slot] = s;
+    w->sock_len = s->slot + 1;
+    return s;
+}
+
+void sim_sock_free(struct sim_sock *s) {
+    struct sim_world *w = s->world;
+    sim_event_disarm(w, &s->retry);
+    sim_event_disarm(w, &s->alive);
+    weir__list_remove(&s->listening);
+    weir__list_remove(&s->queue);
+    sim_host_port(s, false);
+    sim_ring_clear(&s->in);
+    sim_ring_clear(&s->out);
+    w->open -= s->open;
+    w->socks[s->slot] = NULL;
+    if (s->slot < w->sock_len)
+        w->sock_len = s->slot;
+    free(s);
+}
+
+struct sim_sock *sim_sock_by_id(const struct sim_world *w, uint64_t id) {
+    size_t slot = id & UINT32_MAX;
+    struct sim_sock *s = slot < w->sock_cap ? w->socks[slot] : NULL;
+    return s != NULL && s->id == id ? s : NULL;
+}
+
+struct sim_sock *sim_sock_by_fd(const struct sim_world *w, int fd) {
+    size_t slot = (size_t)fd - SIM_FD_BASE;
+    if (fd < SIM_FD_BASE || slot >= w->sock_cap || w->socks[slot] == NULL)
+        return NULL;
+    return w->socks[slot]->open ? w->socks[slot] : NULL;
+}
+
+int sim_sock_fd(const struct sim_sock *s) {
+    return SIM_FD_BASE + (int)s->slot;
+}
+
+/* ---- ports ------------------------------------------------------------------------------------- */
+
+void sim_host_port(struct sim_sock *s, bool take) {
+    struct sim_host *h = &s->world->hosts[s->host];
+    if (s->counted == take)
+        return;
+    if (h->ports == NULL)
+        h->ports = sim_alloc(65536 * sizeof *h->ports);
+    h->ports[s->port] = (uint16_t)(h->ports[s->port] + (take ? 1 : -1));
+    s->counted = take;
+}
+
+/* Whether one address that a can receive is one that b can. */
+static bool overlap(const struct sim_sock *a, const struct sim_sock *b) {
+    bool a_any = sim_ip_is_any(&a->ip), b_any = sim_ip_is_any(&b->ip);
+    bool a_v4 = sim_ip_is_v4(&a->ip), b_v4 = sim_ip_is_v4(&b->ip);
+    if (a_v4 != b_v4) {
+        const struct sim_sock *six = a_v4 ? b : a;
+        return !six->v6only && sim_ip_is_any(&six->ip);
+    }
+    return a_any || b_any || sim_ip_equal(&a->ip, &b->ip);
+}
+
+/* The rule of Linux: sharing needs SO_REUSEADDR on both and no listener, or SO_REUSEPORT on both. */
+static bool port_taken(const struct sim_sock *s, bool listening) {
+    const struct sim_world *w = s->world;
+    const struct sim_host *h = &w->hosts[s->host];
+    if (h->ports == NULL || h->ports[s->port] == (s->counted ? 1 : 0))
+        return false;
+    for (size_t i = 0; i < w->sock_cap; i++) {
+        const struct sim_sock *o = w->socks[i];
+        if (o == NULL || o == s || !o->counted || o->host != s->host || o->port != s->port)
+            continue;
+        bool share = (s->reuse_addr && o->reuse_addr && o->state != SIM_LISTEN) ||
+                     (s->reuse_port && o->reuse_port);
+        if (!share && overlap(s, o) && (!listening || o->state == SIM_LISTEN))
+            return true;
+    }
+    return false;
+}
+
+int sim_bind_ephemeral(struct sim_sock *s) {
+    struct sim_host *h = &s->world->hosts[s->host];
+    for (int tried = 0; tried < EPHEMERAL_COUNT; tried++) {
+        if (h->next_port < EPHEMERAL_FIRST || h->next_port >= EPHEMERAL_FIRST + EPHEMERAL_COUNT)
+            h->next_port = EPHEMERAL_FIRST;
+        s->port = h->next_port++;
+        if (h->ports == NULL || h->ports[s->port] == 0) {
+            sim_host_port(s, true);
+            s->bound = true;
+            return 0;
+        }
+    }
+    s->port = 0;
+    return -EADDRINUSE;
+}
+
+int sim_bind(struct sim_sock *s, const struct weir__addr *a) {
+    struct sim_ip ip;
+    uint16_t port;
+    if (s->bound || s->state != SIM_FRESH)
+        return -EINVAL;
+    if (a->sa.sa_family != s->family || !sim_ip_from(a, &ip, &port))
+        return -EAFNOSUPPORT;
+    int host = sim_ip_host(s->world, s->host, &ip);
+    if (host < 0)
+        return -EADDRNOTAVAIL;
+    struct sim_ip old_ip = s->ip;
+    int old_host = s->host;
+    s->ip = ip;
+    s->host = host; /* a loop speaks for every host: binding says which */
+    s->port = port;
+    int rc = port == 0 ? sim_bind_ephemeral(s) : port_taken(s, false) ? -EADDRINUSE : 0;
+    if (rc < 0) {
+        s->ip = old_ip;
+        s->host = old_host;
+        s->port = 0;
+        return rc;
+    }
+    sim_host_port(s, true);
+    s->bound = true;
+    return 0;
+}
+
+int sim_listen(struct sim_sock *s, int backlog) {
+    if (s->state != SIM_FRESH && s->state != SIM_LISTEN)
+        return -EINVAL;
+    int rc = s->bound ? 0 : sim_bind_ephemeral(s);
+    if (rc == 0 && s->state == SIM_FRESH && port_taken(s, true))
+        rc = -EADDRINUSE;
+    if (rc < 0)
+        return rc;
+    s->backlog = backlog < 0 || backlog > BACKLOG_MAX ? BACKLOG_MAX : (unsigned)backlog;
+    if (s->state == SIM_FRESH)
+        weir__list_add_tail(&s->world->listeners, &s->listening);
+    s->state = SIM_LISTEN;
+    return 0;
+}
+
+/* How well l fits an address, 0: not at all. The exact one goes before any, its own family before
+ * a listener for both. */
+static int fit(const struct sim_sock *l, const struct sim_ip *ip) {
+    if (sim_ip_equal(&l->ip, ip))
+        return 3;
+    if (!sim_ip_is_any(&l->ip))
+        return 0;
+    if (sim_ip_is_v4(&l->ip) == sim_ip_is_v4(ip))
+        return 2;
+    return l->family == AF_INET6 && !l->v6only ? 1 : 0;
+}
+
+struct sim_sock *sim_listener_for(struct sim_world *w, int host, const struct sim_ip *ip,
+                                  uint16_t port) {
+    struct sim_sock *found = NULL;
+    int best = 0;
+    uint64_t equals = 0;
+    for (struct weir__list *i = w->listeners.next; i != &w->listeners; i = i->next) {
+        struct sim_sock *l = WEIR_CONTAINER(i, struct sim_sock, listening);
+        int score = l->host == host && l->port == port ? fit(l, ip) : 0;
+        if (score == 0 || score < best)
+            continue;
+        equals = score > best ? 1 : equals + 1;
+        best = score;
+        if (equals == 1 || weir__random_below(&w->random, equals) == 0)
+            found = l;
+    }
+    return found;
+}
+
+/* ---- options and names ------------------------------------------------------------------------- */
+
+int sim_option(struct sim_sock *s, enum weir__option option, int value) {
+    switch (option) {
+    case WEIR__NODELAY:
+        return 0;
+    case WEIR__KEEPALIVE:
+        if (value < 0 || value > 32767)
+            return -EINVAL;
+        s->keepalive_s = value;
+        sim_keepalive_set(s);
+        return 0;
+    case WEIR__REUSEADDR:
+        s->reuse_addr = value != 0;
+        return 0;
+    case WEIR__REUSEPORT:
+        s->reuse_port = value != 0;
+        return 0;
+    case WEIR__V6ONLY:
+        if (s->family != AF_INET6)
+            return -ENOPROTOOPT;
+        if (s->bound)
+            return -EINVAL;
+        s->v6only = value != 0;
+        return 0;
+    case WEIR__SNDBUF:
+        s->out_max = value > 0 ? (size_t)value : 1;
+        return 0;
+    case WEIR__RCVBUF:
+        s->in_max = value > 0 ? (size_t)value : 1;
+        return 0;
+    case WEIR__LINGER0:
+        s->linger0 = value != 0;
+        return 0;
+    }
+    return -ENOPROTOOPT;
+}
+
+int sim_name(const struct sim_sock *s, bool peer, struct weir__addr *ret) {
+    if (peer && s->state != SIM_CONNECTED)
+        return -ENOTCONN;
+    if (peer)
+        sim_addr_make(s->family, &s->peer_ip, s->peer_port, ret);
+    else
+        sim_addr_make(s->family, &s->ip, s->port, ret);
+    return 0;
+}
+
+int sim_accept(struct sim_sock *s, struct sim_sock **ret_child) {
+    struct sim_world *w = s->world;
+    if (s->state != SIM_LISTEN)
+        return -EINVAL;
+    if (w->open >= w->config.descriptors_max)
+        return -EMFILE;
+    if (weir__list_empty(&s->queue))
+        return -EAGAIN;
+    struct sim_sock *child = WEIR_CONTAINER(s->queue.next, struct sim_sock, queue);
+    weir__list_remove(&child->queue);
+    child->queued = false;
+    child->open = true;
+    child->owner = s->owner;
+    s->queue_len--;
+    w->open++;
+    *ret_child = child;
+    return 0;
+}

@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: MIT */
+/* register.c - what loading libweir-test changes: the backend "sim" can be opened. */
+#include "sys/sim.h"
+
+__attribute__((constructor)) static void register_sim(void) {
+    weir__backend_open_sim = sim_open;
+}
