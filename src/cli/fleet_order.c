@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/* fleet_order.c - again and again the first node that waits for nobody: quadratic, and a fleet
+ * file holds at most 200 nodes. */
+#include "cli/fleet_order.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "cli/limits.h"
+
+enum { UNPLACED = LIMIT_NODES };
+
+/* The first dependency that stands nowhere yet; UNPLACED if all do. */
+static size_t missing(const struct fleet_node *n, const size_t *place) {
+    for (size_t i = 0; i < n->depends_on_count; i++)
+        if (place[n->depends_on[i]] == UNPLACED)
+            return n->depends_on[i];
+    return UNPLACED;
+}
+
+/* From any unplaced node, following what is missing must come back: that is the cycle. */
+static int refuse_cycle(const struct fleet *f, const size_t *place, size_t start,
+                        struct yaml_problem *ret_problem) {
+    bool seen[LIMIT_NODES] = {false};
+    size_t at = start;
+    for (; !seen[at]; at = missing(&f->nodes[at], place))
+        seen[at] = true;
+    char names[400];
+    size_t used = 0, first = at;
+    do {
+        int n = snprintf(names + used, sizeof names - used, "%s -> ", f->nodes[at].name);
+        used += (size_t)n < sizeof names - used ? (size_t)n : 0;
+        at = missing(&f->nodes[at], place);
+    } while (at != first);
+    return yaml_refuse(ret_problem, f->nodes[first].place,
+                       "nodes wait for each other in a circle: %s%s", names,
+                       f->nodes[first].name);
+}
+
+static void renumber(struct fleet *f, struct fleet_node *ordered, const size_t *place) {
+    for (size_t i = 0; i < f->count; i++) {
+        struct fleet_node *n = &ordered[place[i]];
+        *n = f->nodes[i];
+        for (size_t j = 0; j < n->depends_on_count; j++) {
+            n->depends_on[j] = place[n->depends_on[j]];
+            WEIR_CHECK(n->depends_on[j] < place[i]);
+        }
+    }
+    f->nodes = ordered;
+}
+
+int fleet_order(struct fleet *f, struct yaml_problem *ret_problem) {
+    size_t place[LIMIT_NODES];
+    struct fleet_node *ordered = arena_take(&f->memory, f->count * sizeof *ordered);
+    if (ordered == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < f->count; i++)
+        place[i] = UNPLACED;
+    for (size_t placed = 0; placed < f->count; placed++) {
+        size_t next = 0, first_left = UNPLACED;
+        for (; next < f->count; next++) {
+            if (place[next] != UNPLACED)
+                continue;
+            if (missing(&f->nodes[next], place) == UNPLACED)
+                break;
+            first_left = first_left == UNPLACED ? next : first_left;
+        }
+        if (next == f->count)
+            return refuse_cycle(f, place, first_left, ret_problem);
+        place[next] = placed;
+    }
+    renumber(f, ordered, place);
+    return 0;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* limits.h - every bound of the command, with its reason. */
+#ifndef WEIR_CLI_LIMITS_H
+#define WEIR_CLI_LIMITS_H
+
+#include <weir/base.h>
+
+enum {
+    /* A fleet file is written by hand: ten times the largest sensible one. */
+    LIMIT_FILE_BYTES = 256 * 1024,
+    LIMIT_FILE_DEPTH = 8,
+    LIMIT_FILE_ITEMS = 16384,
+    LIMIT_TEXT_BYTES = 16384, /* one value: a shell script in a command */
+    /* Each node costs `up` 4 descriptors and a keeper process; the usual limit is 1024. */
+    LIMIT_NODES = 200,
+    LIMIT_NAME_BYTES = 63, /* a DNS label, for the discovery to come */
+    LIMIT_WORDS = 256,     /* of one command */
+    /* One output line; what is longer is cut, so that one node cannot fill the terminal. */
+    LIMIT_LINE_BYTES = 8192,
+    LIMIT_CONTROL_BYTES = 256, /* one line of the control protocol */
+};
+
+#define LIMIT_DURATION WEIR_SECONDS(24 * 3600)
+#define LIMIT_GRACE_DEFAULT WEIR_SECONDS(5)
+#define LIMIT_READY_DEFAULT WEIR_SECONDS(30)
+/* After KILL only the kernel can delay an end (a disk that hangs): then it is told, not awaited. */
+#define LIMIT_KILL WEIR_SECONDS(5)
+/* How long a node that has sent heartbeats may be silent before it is worth a line. */
+#define LIMIT_SILENCE WEIR_SECONDS(5)
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* words.c - one cursor over the text; a word never grows longer than its source. */
+#include "cli/words.h"
+
+#include <string.h>
+#include <weir/base.h>
+
+#include "cli/limits.h"
+
+static const char blanks[] = " \t\r\n";
+
+/* Copy what stands between quotes at *at; *at ends on the closing one. Returns the end of the
+ * copy; NULL if the quote is not closed. */
+static char *copy_quoted(const char **at, char *to) {
+    char quote = *(*at)++;
+    for (; **at != quote; (*at)++) {
+        if (quote == '"' && **at == '\\' && ((*at)[1] == '"' || (*at)[1] == '\\'))
+            (*at)++;
+        if (**at == '\0')
+            return NULL;
+        *to++ = **at;
+    }
+    return to;
+}
+
+/* One word from *at on; NULL with *ret_why if it does not end. */
+static char *copy_word(const char **at, char *word, const char **ret_why) {
+    char *to = word;
+    for (; **at != '\0' && strchr(blanks, **at) == NULL; (*at)++) {
+        if (**at == '\'' || **at == '"') {
+            to = copy_quoted(at, to);
+            *ret_why = "a quote is not closed";
+            if (to == NULL)
+                return NULL;
+            continue;
+        }
+        *ret_why = "nothing follows the last backslash";
+        if (**at == '\\' && *++*at == '\0')
+            return NULL;
+        *to++ = **at;
+    }
+    *to = '\0';
+    return to;
+}
+
+int words_split(struct arena *a, const char *text, char ***ret_words, const char **ret_why) {
+    char **words = arena_take(a, (LIMIT_WORDS + 1) * sizeof *words);
+    char *room = arena_take(a, strlen(text) + 1);
+    int count = 0;
+    if (words == NULL || room == NULL)
+        return -ENOMEM;
+    for (const char *at = text + strspn(text, blanks); *at != '\0'; at += strspn(at, blanks)) {
+        *ret_why = "too many words";
+        if (count == LIMIT_WORDS)
+            return WEIR_ECONFIG;
+        words[count++] = room;
+        room = copy_word(&at, room, ret_why);
+        if (room == NULL)
+            return WEIR_ECONFIG;
+        room++;
+    }
+    *ret_words = words;
+    return count;
+}
