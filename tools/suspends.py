@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""suspends.py ROOT BUILD: a public function is marked WEIR_SUSPENDS exactly if it can reach
-weir__park in the call graph that the compiler writes (gcc -fcallgraph-info).
+"""suspends.py ROOT BUILD: a public function is marked WEIR_SUSPENDS exactly if it can reach a
+function that parks in the call graph that the compiler writes (gcc -fcallgraph-info).
 
 The compiler cannot follow a call through a pointer, so every function that makes one is listed in
 tools/edges.txt, with the functions that such a call may reach. A missing line is an error, and so
@@ -17,7 +17,7 @@ import tempfile
 
 import csource
 
-PARK = "weir__park"
+PARKS = {"weir__park", "weir__yield_now"}
 INDIRECT = "__indirect_call"
 
 
@@ -68,7 +68,8 @@ def build_graph(root, build):
 
 def read_edges(text):
     """caller -> targets. A line is `CALLER -> TARGET TARGET`, or `CALLER -> -` for a call that
-    never suspends (a hook, a user's callback that must not)."""
+    never suspends (a hook, a user's callback that must not). A static function is FILE:NAME, or
+    *:NAME where it is inline in a header, and so in many files."""
     table = {}
     for line in text.splitlines():
         line = line.split("#")[0].strip()
@@ -78,13 +79,13 @@ def read_edges(text):
     return table
 
 
-def reaching(edges, goal):
-    """All functions from which goal can be reached."""
+def reaching(edges, goals):
+    """All functions from which one of goals can be reached."""
     callers = {}
     for caller, callees in edges.items():
         for callee in callees:
             callers.setdefault(callee, set()).add(caller)
-    found, ahead = set(), [goal]
+    found, ahead = set(), list(goals)
     while ahead:
         for caller in callers.get(ahead.pop(), ()):
             if caller not in found:
@@ -103,38 +104,47 @@ def public_marks(root):
     return marks
 
 
+def entry_of(caller, table):
+    """The line of the table that is about caller, or None."""
+    inline = "*:" + caller.rpartition(":")[2]
+    return caller if caller in table else inline if inline in table else None
+
+
 def with_table(edges, table):
     """The graph with the table's edges, and what is wrong with the table."""
-    problems = []
+    problems, used, whole = [], set(), {}
     names = set(edges) | {callee for callees in edges.values() for callee in callees}
-    for caller in sorted(c for c in edges if INDIRECT in edges[c] and c not in table):
-        problems.append(f"{caller} calls through a pointer and is not in tools/edges.txt")
-    for caller, targets in sorted(table.items()):
-        if INDIRECT not in edges.get(caller, ()):
-            problems.append(f"tools/edges.txt: {caller} makes no call through a pointer")
+    for caller, callees in sorted(edges.items()):
+        entry = entry_of(caller, table) if INDIRECT in callees else None
+        if INDIRECT in callees and entry is None:
+            problems.append(f"{caller} calls through a pointer and is not in tools/edges.txt")
+        used.add(entry)
+        whole[caller] = callees | table.get(entry, set())
+    for entry, targets in sorted(table.items()):
+        if entry not in used:
+            problems.append(f"tools/edges.txt: {entry} makes no call through a pointer")
         problems += [f"tools/edges.txt: there is no function {t}" for t in sorted(targets - names)]
-    whole = {caller: callees | table.get(caller, set()) for caller, callees in edges.items()}
     return whole, problems
 
 
 def check_marks(edges, marks):
     """What is wrong with the marks. A function that is only declared yet is passed over."""
-    parks = reaching(edges, PARK)
+    parks = reaching(edges, PARKS)
     for name, (marked, place) in sorted(marks.items()):
         if name not in edges:
             continue
         if marked and name not in parks:
-            yield f"{place}: {name} is marked WEIR_SUSPENDS and never reaches {PARK}"
+            yield f"{place}: {name} is marked WEIR_SUSPENDS and never parks"
         if not marked and name in parks:
-            yield f"{place}: {name} reaches {PARK} and is not marked: {path_to(edges, name)}"
+            yield f"{place}: {name} is not marked and parks: {path_to(edges, name)}"
 
 
 def path_to(edges, name):
-    """One shortest way from name to park, for the report."""
+    """A shortest way from name to a function that parks, for the report."""
     ways, seen = [[name]], {name}
     while ways:
         way = ways.pop(0)
-        if way[-1] == PARK:
+        if way[-1] in PARKS:
             return " > ".join(way)
         for callee in sorted(edges.get(way[-1], ())):
             if callee not in seen:

@@ -21,7 +21,8 @@ class ContractsTest(fixture.ProjectTest):
             "WEIR_API int weir_peek(struct weir_x *x);\n"), [])
 
     def test_a_missing_contract_is_told(self):
-        self.assert_problem(self.check("/* Something. */\n\nWEIR_API void weir_f(int (*g)(int));\n"),
+        text = "/* Something. */\n\nWEIR_API void weir_f(int (*g)(int));\n"
+        self.assert_problem(self.check(text),
                             "weir_f has no contract directly above")
 
     def test_silence_about_the_result_is_told(self):

@@ -39,7 +39,7 @@ class SuspendsTest(fixture.ProjectTest):
     def test_a_false_mark_is_told(self):
         self.assert_problem(
             self.check("WEIR_SUSPENDS ", "WEIR_SUSPENDS ", "src/task/x.c:ask -> -\n"),
-            "weir_count is marked WEIR_SUSPENDS and never reaches")
+            "weir_count is marked WEIR_SUSPENDS and never parks")
 
     def test_a_call_through_a_pointer_must_be_listed(self):
         self.assert_problem(self.check("WEIR_SUSPENDS ", "", ""),
@@ -48,7 +48,10 @@ class SuspendsTest(fixture.ProjectTest):
     def test_a_listed_edge_counts(self):
         edges = "src/task/x.c:ask -> weir_nap\n"
         self.assertEqual(self.check("WEIR_SUSPENDS ", "WEIR_SUSPENDS ", edges), [])
-        self.assert_problem(self.check("WEIR_SUSPENDS ", "", edges), "weir_count reaches")
+        self.assert_problem(self.check("WEIR_SUSPENDS ", "", edges), "weir_count is not marked")
+
+    def test_an_inline_function_is_listed_for_all_files(self):
+        self.assertEqual(self.check("WEIR_SUSPENDS ", "", "*:ask -> -\n"), [])
 
     def test_stale_lines_are_told(self):
         self.assert_problem(
