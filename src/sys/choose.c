@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/* choose.c - which backend: what the caller says, else the variable WEIR_BACKEND, else io_uring
+ * if a probe finds it whole, else epoll. The reason is kept for people. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "sys/epoll_backend.h"
+#include "sys/limits.h"
+#include "weir-features.h"
+
+int (*weir__backend_open_sim)(struct weir__backend **ret_backend, const char **ret_why);
+struct weir__backend *(*weir__backend_decorate)(struct weir__backend *b);
+
+struct weir__sys_limits weir__sys_limits = {
+    .bulk_size = 128 << 10,
+    .bulk_count = 32,
+    .turn_bytes = 128 << 10,
+    .spill_size = 16 << 10,
+    .turn_accepts = 64,
+    .ring_entries = 1024,
+    .ring_buffer_size = 16 << 10,
+    .ring_buffers = 256,
+    .ring_hot_bytes = 512 << 10,
+    .inbox_pinned = 2,
+    .inbox_accepted = 64,
+    .resolve_threads = 8,
+    .work_threads = 16,
+};
+
+#if !WEIR_HAVE_URING
+int weir__uring_open(struct weir__backend **ret_backend, const char **ret_why) {
+    (void)ret_backend;
+    *ret_why = "this build is without io_uring";
+    return WEIR_EBACKEND;
+}
+#endif
+
+static int open_sim(struct weir__backend **ret_backend, const char **ret_why) {
+    if (weir__backend_open_sim != NULL)
+        return weir__backend_open_sim(ret_backend, ret_why);
+    *ret_why = "the simulated backend is in libweir-test: link the program with it";
+    return WEIR_EBACKEND;
+}
+
+/* epoll is always there; why io_uring is not stays readable in explain(). */
+static int open_best(struct weir__backend **ret_backend, const char **ret_why) {
+    const char *why_not = "";
+    int rc = weir__uring_open(ret_backend, &why_not);
+    if (rc != WEIR_EBACKEND)
+        return rc;
+    return weir__epoll_open_because(why_not, ret_backend, ret_why);
+}
+
+static int open_named(const char *choice, struct weir__backend **ret_backend,
+                      const char **ret_why) {
+    static _Thread_local char text[96];
+    if (strcmp(choice, "uring") == 0)
+        return weir__uring_open(ret_backend, ret_why);
+    if (strcmp(choice, "sim") == 0)
+        return open_sim(ret_backend, ret_why);
+    if (strcmp(choice, "epoll") == 0)
+        return weir__epoll_open(ret_backend, ret_why);
+    snprintf(text, sizeof text, "no backend '%.32s': there are uring, epoll and sim", choice);
+    *ret_why = text;
+    return WEIR_EBACKEND;
+}
+
+int weir__backend_open(const char *choice, struct weir__backend **ret_backend,
+                       const char **ret_why) {
+    struct weir__backend *b = NULL;
+    if (choice == NULL || *choice == '\0')
+        choice = getenv("WEIR_BACKEND");
+    int rc = choice != NULL && *choice != '\0' ? open_named(choice, &b, ret_why)
+                                               : open_best(&b, ret_why);
+    if (rc != 0)
+        return rc;
+    *ret_why = b->ops->explain(b);
+    *ret_backend = weir__backend_decorate != NULL ? weir__backend_decorate(b) : b;
+    WEIR_CHECK(*ret_backend != NULL);
+    return 0;
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/* direct.c - see direct.h. */
+#include "sys/direct.h"
+
+#include <errno.h>
+
+#include "sys/limits.h"
+#include "sys/plain.h"
+
+int weir__direct_init(struct weir__direct *d) {
+    weir__list_init(&d->ready);
+    d->turn_bytes = weir__sys_limits.turn_bytes;
+    d->spill_size = weir__sys_limits.spill_size;
+    return weir__bufs_init(&d->bufs);
+}
+
+void weir__direct_fini(struct weir__direct *d) {
+    WEIR_CHECK(weir__list_empty(&d->ready));
+    weir__bufs_fini(&d->bufs);
+}
+
+void weir__direct_attach(struct weir__direct_file *f, struct weir__file *file, bool steady) {
+    weir__list_init(&f->link);
+    f->file = file;
+    f->in = false;
+    f->steady = steady;
+}
+
+bool weir__direct_is_tcp(int fd) {
+    int protocol = 0;
+    socklen_t len = sizeof protocol;
+    return getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len) == 0
+           && protocol == IPPROTO_TCP;
+}
+
+/* Note what the result says about the socket. */
+static void learn(struct weir__direct_file *f, int64_t n, size_t asked) {
+    if (n == -EAGAIN || (n > 0 && (size_t)n < asked && f->steady))
+        f->in = false;
+}
+
+static int64_t into_caller(struct weir__direct_file *f, struct weir__op *op) {
+    int64_t n = weir__plain_recv(f->file->fd, op->u.bytes.base, op->u.bytes.len);
+    learn(f, n, op->u.bytes.len);
+    return n;
+}
+
+static int64_t into_lent(struct weir__direct *d, struct weir__direct_file *f,
+                         struct weir__op *op, bool starved) {
+    struct weir__lent lent;
+    int rc = starved ? weir__bufs_heap(&d->bufs, d->spill_size, &lent)
+                     : weir__bufs_take(&d->bufs, &lent);
+    if (rc != 0)
+        return rc;
+    int64_t n = weir__plain_recv(f->file->fd, lent.base, lent.len);
+    learn(f, n, lent.len);
+    if (n <= 0) {
+        weir__bufs_put(&d->bufs, &lent);
+        return n;
+    }
+    weir__bufs_shrink(&d->bufs, &lent, (uint32_t)n);
+    op->u.lent = lent;
+    return n;
+}
+
+/* A turn that begins without a free buffer, though every task has run since the last, is starved:
+ * slow users have pinned them all. Pieces then go to the heap, a small one per file. */
+void weir__direct_turn(struct weir__direct *d, struct weir__fifo *done) {
+    bool starved = d->bufs.free_count == 0;
+    int64_t bytes = 0;
+    uint32_t calls = d->bufs.count;
+    while (!weir__list_empty(&d->ready) && bytes < d->turn_bytes && calls-- > 0) {
+        struct weir__direct_file *f =
+            WEIR_CONTAINER(d->ready.next, struct weir__direct_file, link);
+        struct weir__op *op = f->file->reader;
+        WEIR_CHECK(op != NULL);
+        int64_t n = op->kind == WEIR__RECV ? into_lent(d, f, op, starved) : into_caller(f, op);
+        if (n == -ENOBUFS)
+            return; /* it keeps its place */
+        weir__list_remove(&f->link);
+        if (n == -EAGAIN)
+            continue; /* the next edge lists it again */
+        f->file->reader = NULL;
+        weir__op_complete(done, op, n);
+        bytes += n > 0 ? n : 0;
+    }
+}

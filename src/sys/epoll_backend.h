@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* epoll_backend.h - what the files of the epoll backend share. Not for other rooms. (Not epoll.h: -Isrc would hide the system header sys/epoll.h.) */
+#ifndef WEIR_SYS_EPOLL_BACKEND_H
+#define WEIR_SYS_EPOLL_BACKEND_H
+
+#include <sys/epoll.h>
+
+#include "sys/direct.h"
+#include "sys/helpers.h"
+
+enum { WEIR__EPOLL_EVENTS = 128 }; /* per call: 1.5 KiB, and enough that the call is cheap */
+
+struct epoll_backend {
+    struct weir__backend base;
+    int epfd;
+    bool no_pwait2;
+    unsigned turns_unpolled;
+    uint32_t accepts_left;
+    struct weir__latch latch;
+    struct weir__fifo done;
+    struct weir__direct direct;
+    struct weir__slots sources; /* struct epoll_source, by epoll_event.data */
+    struct weir__helpers helpers;
+    struct epoll_event events[WEIR__EPOLL_EVENTS];
+    char why[160];
+};
+
+struct epoll_source {
+    bool is_poll; /* a struct poll_wait; else a struct epoll_file */
+};
+
+struct epoll_file { /* lives in weir__file.priv */
+    struct epoll_source source;
+    bool registered, has_polls;
+    uint64_t handle;
+    struct weir__direct_file direct;
+};
+
+_Static_assert(sizeof(struct epoll_file) <= sizeof(((struct weir__file *)0)->priv),
+               "an epoll file must fit into weir__file");
+
+static inline struct epoll_file *weir__epoll_file(struct weir__file *file) {
+    return (struct epoll_file *)(void *)file->priv;
+}
+
+int weir__epoll_open_because(const char *because, struct weir__backend **ret_backend,
+                             const char **ret_why);
+
+/* epoll_poll.c: the op POLL. */
+int weir__epoll_poll_submit(struct epoll_backend *b, struct weir__op *op);
+void weir__epoll_poll_event(struct epoll_backend *b, struct epoll_source *s, uint32_t events);
+int weir__epoll_poll_cancel(struct epoll_backend *b, struct weir__op *op);
+void weir__epoll_poll_close(struct epoll_backend *b, struct weir__file *file);
+
+#endif

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/* epoll_poll.c - readiness of descriptors that are not ours: one-shot, registered while somebody
+ * waits and only then, since nobody tells us when their owner closes them. The same descriptor
+ * can be in an epoll set once: further waits watch a duplicate. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "sys/epoll_backend.h"
+
+struct poll_wait {
+    struct epoll_source source;
+    struct weir__op *op;
+    int fd; /* what is registered: the op's, or a duplicate */
+    uint64_t handle;
+};
+
+static int add(struct epoll_backend *b, struct poll_wait *w, short events) {
+    struct epoll_event e = {.events = EPOLLONESHOT, .data.u64 = w->handle};
+    e.events |= (events & POLLIN ? EPOLLIN | EPOLLRDHUP : 0u) | (events & POLLOUT ? EPOLLOUT : 0u)
+                | (events & POLLPRI ? EPOLLPRI : 0u);
+    if (epoll_ctl(b->epfd, EPOLL_CTL_ADD, w->fd, &e) == 0)
+        return 0;
+    if (errno != EEXIST)
+        return -errno;
+    w->fd = fcntl(w->op->u.poll.fd, F_DUPFD_CLOEXEC, 0);
+    if (w->fd < 0)
+        return -errno;
+    return epoll_ctl(b->epfd, EPOLL_CTL_ADD, w->fd, &e) == 0 ? 0 : -errno;
+}
+
+static void forget(struct epoll_backend *b, struct poll_wait *w) {
+    if (w->fd >= 0 && w->fd != w->op->u.poll.fd)
+        close(w->fd); /* leaves the set: nothing else shares a duplicate's number */
+    weir__slots_remove(&b->sources, (uint32_t)w->handle);
+    weir__free(w);
+}
+
+static void unregister(struct epoll_backend *b, struct poll_wait *w) {
+    epoll_ctl(b->epfd, EPOLL_CTL_DEL, w->fd, NULL); /* may be closed already: no matter */
+    forget(b, w);
+}
+
+/* True bits of what was asked, and of what cannot be refused. */
+static int64_t true_bits(const struct weir__op *op, short revents) {
+    return revents & (op->u.poll.events | POLLERR | POLLHUP);
+}
+
+int weir__epoll_poll_submit(struct epoll_backend *b, struct weir__op *op) {
+    struct pollfd now = {.fd = op->u.poll.fd, .events = op->u.poll.events};
+    if (poll(&now, 1, 0) > 0)
+        return weir__op_now_done(op, now.revents & POLLNVAL ? -EBADF
+                                                            : true_bits(op, now.revents));
+    struct poll_wait *w = weir__alloc(sizeof *w);
+    if (w == NULL)
+        return weir__op_now_done(op, -ENOMEM);
+    *w = (struct poll_wait){.source.is_poll = true, .op = op, .fd = op->u.poll.fd};
+    int rc = weir__slots_add(&b->sources, w, &w->handle);
+    if (rc != 0) {
+        weir__free(w);
+        return weir__op_now_done(op, rc);
+    }
+    rc = add(b, w, op->u.poll.events);
+    if (rc != 0) {
+        forget(b, w);
+        return weir__op_now_done(op, rc);
+    }
+    op->priv = (uint32_t)w->handle;
+    if (op->file != NULL)
+        weir__epoll_file(op->file)->has_polls = true;
+    return weir__op_hold(op);
+}
+
+void weir__epoll_poll_event(struct epoll_backend *b, struct epoll_source *s, uint32_t events) {
+    struct poll_wait *w = (struct poll_wait *)(void *)s;
+    struct weir__op *op = w->op;
+    short revents = (short)((events & (EPOLLIN | EPOLLRDHUP) ? POLLIN : 0)
+                            | (events & EPOLLOUT ? POLLOUT : 0) | (events & EPOLLPRI ? POLLPRI : 0)
+                            | (events & EPOLLERR ? POLLERR : 0)
+                            | (events & EPOLLHUP ? POLLHUP : 0));
+    unregister(b, w);
+    weir__op_complete(&b->done, op, true_bits(op, revents));
+}
+
+int weir__epoll_poll_cancel(struct epoll_backend *b, struct weir__op *op) {
+    struct poll_wait *w = weir__slots_at(&b->sources, op->priv);
+    WEIR_CHECK(w != NULL && w->source.is_poll && w->op == op);
+    unregister(b, w);
+    return weir__op_now_done(op, -ECANCELED);
+}
+
+void weir__epoll_poll_close(struct epoll_backend *b, struct weir__file *file) {
+    for (uint32_t i = 0; i < b->sources.count; i++) {
+        struct poll_wait *w = weir__slots_at(&b->sources, i);
+        if (w == NULL || !w->source.is_poll || w->op->file != file)
+            continue;
+        struct weir__op *op = w->op;
+        unregister(b, w);
+        weir__op_complete(&b->done, op, -ECANCELED);
+    }
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* helpers.h - the ops that neither epoll nor io_uring does: RESOLVE and WORK by threads, SIGNAL by
+ * a handler. A backend embeds one; whatever ends rings the backend's latch. Loop thread only. */
+#ifndef WEIR_SYS_HELPERS_H
+#define WEIR_SYS_HELPERS_H
+
+#include "sys/pool.h"
+#include "sys/signals.h"
+
+struct weir__helpers {
+    struct weir__latch *latch;
+    struct weir__pool *resolve, *work; /* made at first use */
+    struct weir__signals signals;
+};
+
+void weir__helpers_init(struct weir__helpers *h, struct weir__latch *latch);
+void weir__helpers_fini(struct weir__helpers *h);
+
+static inline bool weir__helpers_kind(int kind) {
+    return kind == WEIR__RESOLVE || kind == WEIR__WORK || kind == WEIR__SIGNAL;
+}
+
+int weir__helpers_submit(struct weir__helpers *h, struct weir__op *op);
+int weir__helpers_cancel(struct weir__helpers *h, struct weir__op *op);
+void weir__helpers_collect(struct weir__helpers *h, struct weir__fifo *done);
+
+#endif

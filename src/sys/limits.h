@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* limits.h - every bound of this room, with its reason. Read when a backend opens, so a test may
+ * shrink them before. */
+#ifndef WEIR_SYS_LIMITS_H
+#define WEIR_SYS_LIMITS_H
+
+#include <stdint.h>
+
+struct weir__sys_limits {
+    /* Large receive buffers (epoll: all; io_uring: files with bulk traffic), used last in first
+     * out. A kernel call per 128 KiB costs 1 % of the copy; larger ones leave the L2 of today's
+     * cores (1-2 MiB). As many as are lent within one turn; more files wait for the next. */
+    uint32_t bulk_size;
+    uint32_t bulk_count;
+    /* Bytes received by system calls in one turn, so that what is handed out is still in L2 when
+     * its task looks at it. */
+    uint32_t turn_bytes;
+    /* A piece on the heap, when all buffers are pinned by slow users: small, since every file may
+     * come to hold one. */
+    uint32_t spill_size;
+    /* accept4 calls answered at once per turn: a burst drains fast, a flood does not keep the loop
+     * from its other files. */
+    uint32_t turn_accepts;
+    /* Submission entries; the completion ring has 4 times as many. A turn with more than this is
+     * submitted in several calls. */
+    uint32_t ring_entries;
+    /* Buffers of the provided-buffer ring. 16 KiB holds a TLS record or a 10 KiB message whole; a
+     * file that fills one is served by bulk buffers. 256 is what one turn of a busy server uses;
+     * a power of two, at most 32768. */
+    uint32_t ring_buffer_size;
+    uint32_t ring_buffers;
+    /* Bytes that circulate through the ring: half of a small L2. */
+    uint32_t ring_hot_bytes;
+    /* Ring buffers that wait in one file's inbox; further pieces are copied to the heap and the
+     * receive is stopped. */
+    uint32_t inbox_pinned;
+    /* Accepted descriptors that wait for an ACCEPT before the kernel is told to stop. */
+    uint32_t inbox_accepted;
+    /* A dead name server holds a thread for up to 30 s: some must be left for the others. */
+    uint32_t resolve_threads;
+    /* Blocking calls (files, databases), not computation: more than cores, and few enough that
+     * their stacks fit a small machine. */
+    uint32_t work_threads;
+};
+
+extern struct weir__sys_limits weir__sys_limits;
+
+#endif

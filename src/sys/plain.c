@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MIT */
+/* plain.c - see plain.h. */
+#include "sys/plain.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/check.h"
+
+static int64_t result(int64_t rc) {
+    return rc < 0 ? -errno : rc;
+}
+
+weir_ns weir__plain_now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (weir_ns)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+void weir__plain_random(void *buf, size_t len) {
+    uint8_t *p = buf;
+    while (len > 0) {
+        ssize_t n = getrandom(p, len, 0);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            WEIR_BUG("getrandom failed: %s", strerror(errno));
+        p += n;
+        len -= (size_t)n;
+    }
+}
+
+int64_t weir__plain_socket(int family, int type, int flags) {
+    return result(socket(family, type | SOCK_CLOEXEC | flags, 0));
+}
+
+int64_t weir__plain_recv(int fd, void *buf, size_t len) {
+    ssize_t n;
+    do
+        n = recv(fd, buf, len, MSG_DONTWAIT);
+    while (n < 0 && errno == EINTR);
+    return result(n);
+}
+
+/* accept(2), "Error handling": errors of the network that already happened to the new socket. */
+bool weir__plain_accept_again(int64_t rc) {
+    switch (-rc) {
+    case EINTR:
+    case ECONNABORTED:
+    case ENETDOWN:
+    case EPROTO:
+    case ENOPROTOOPT:
+    case EHOSTDOWN:
+    case ENONET:
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+        return true;
+    default:
+        return false;
+    }
+}
+
+int64_t weir__plain_accept(int fd, struct weir__addr *ret_peer, int flags) {
+    int64_t rc;
+    do {
+        socklen_t len = sizeof *ret_peer - offsetof(struct weir__addr, sa);
+        rc = result(accept4(fd, ret_peer ? &ret_peer->sa : NULL, ret_peer ? &len : NULL,
+                            SOCK_CLOEXEC | flags));
+        if (rc >= 0 && ret_peer != NULL)
+            ret_peer->len = len;
+    } while (weir__plain_accept_again(rc));
+    return rc;
+}
+
+int weir__plain_peer(int fd, struct weir__addr *ret_peer) {
+    socklen_t len = sizeof *ret_peer - offsetof(struct weir__addr, sa);
+    if (getpeername(fd, &ret_peer->sa, &len) != 0)
+        return -errno;
+    ret_peer->len = len;
+    return 0;
+}
+
+static bool vector_sent(struct weir__op *op, size_t n) {
+    op->u.vector.done += n;
+    while (op->u.vector.count > 0) {
+        struct iovec *v = op->u.vector.vec;
+        if (n < v->iov_len) {
+            v->iov_base = (uint8_t *)v->iov_base + n;
+            v->iov_len -= n;
+            return false;
+        }
+        n -= v->iov_len;
+        op->u.vector.vec++;
+        op->u.vector.count--;
+    }
+    return true;
+}
+
+bool weir__plain_sent(struct weir__op *op, size_t n) {
+    if (op->kind == WEIR__SENDV)
+        return vector_sent(op, n);
+    op->u.bytes.done += n;
+    return op->u.bytes.done == op->u.bytes.len;
+}
+
+size_t weir__plain_unsent(const struct weir__op *op) {
+    if (op->kind == WEIR__SEND)
+        return op->u.bytes.len - op->u.bytes.done;
+    size_t sum = 0;
+    for (size_t i = 0; i < op->u.vector.count; i++)
+        sum += op->u.vector.vec[i].iov_len;
+    return sum;
+}
+
+static ssize_t send_some(struct weir__op *op) {
+    int fd = op->file->fd;
+    const int flags = MSG_NOSIGNAL | MSG_DONTWAIT;
+    if (op->kind == WEIR__SEND)
+        return send(fd, (uint8_t *)op->u.bytes.base + op->u.bytes.done,
+                    op->u.bytes.len - op->u.bytes.done, flags);
+    size_t count = op->u.vector.count;
+    struct msghdr m = {.msg_iov = op->u.vector.vec,
+                       .msg_iovlen = count < IOV_MAX ? count : IOV_MAX};
+    return sendmsg(fd, &m, flags);
+}
+
+/* A short send is tried again until the kernel says that it is full: only then does it tell when
+ * there is room. */
+int64_t weir__plain_send(struct weir__op *op) {
+    for (;;) {
+        ssize_t n = send_some(op);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        if (weir__plain_sent(op, (size_t)n))
+            return (int64_t)(op->kind == WEIR__SEND ? op->u.bytes.done : op->u.vector.done);
+    }
+}
+
+static int64_t set_option(int fd, enum weir__option option, int value) {
+    int level = SOL_SOCKET, name, on = value != 0;
+    struct linger reset = {.l_onoff = 1, .l_linger = 0};
+    switch (option) {
+    case WEIR__NODELAY:
+        return result(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on));
+    case WEIR__KEEPALIVE:
+        if (value > 0 && setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &value, sizeof value) != 0)
+            return -errno;
+        return result(setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on));
+    case WEIR__V6ONLY:
+        return result(setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on));
+    case WEIR__LINGER0:
+        reset.l_onoff = on;
+        return result(setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset));
+    case WEIR__REUSEADDR:
+        name = SO_REUSEADDR;
+        break;
+    case WEIR__REUSEPORT:
+        name = SO_REUSEPORT;
+        break;
+    case WEIR__SNDBUF:
+        name = SO_SNDBUF;
+        break;
+    case WEIR__RCVBUF:
+        name = SO_RCVBUF;
+        break;
+    default:
+        return -EINVAL;
+    }
+    return result(setsockopt(fd, level, name, &value, sizeof value));
+}
+
+static int64_t name_of(int fd, struct weir__addr *ret, bool peer) {
+    if (peer)
+        return weir__plain_peer(fd, ret);
+    socklen_t len = sizeof *ret - offsetof(struct weir__addr, sa);
+    if (getsockname(fd, &ret->sa, &len) != 0)
+        return -errno;
+    ret->len = len;
+    return 0;
+}
+
+/* poll says that one call will not block; a descriptor that is not ours may well be blocking. */
+static bool ready(int fd, short events) {
+    struct pollfd p = {.fd = fd, .events = events};
+    return poll(&p, 1, 0) > 0;
+}
+
+static int64_t read_fd(int fd, void *buf, size_t len) {
+    int64_t n = weir__plain_recv(fd, buf, len);
+    if (n != -ENOTSOCK)
+        return n;
+    if (!ready(fd, POLLIN))
+        return -EAGAIN;
+    return result(read(fd, buf, len));
+}
+
+/* A write that raises no SIGPIPE: blocked around it, and taken back if this write made it. Only
+ * this thread's mask changes, and only inside. */
+static int64_t write_quietly(int fd, const void *buf, size_t len) {
+    sigset_t pipe_set, old, pending;
+    sigemptyset(&pipe_set);
+    sigaddset(&pipe_set, SIGPIPE);
+    sigpending(&pending);
+    bool already = sigismember(&pending, SIGPIPE) == 1;
+    pthread_sigmask(SIG_BLOCK, &pipe_set, &old);
+    int64_t n = result(write(fd, buf, len));
+    const struct timespec at_once = {0, 0};
+    if (n == -EPIPE && !already)
+        while (sigtimedwait(&pipe_set, NULL, &at_once) < 0 && errno == EINTR)
+            continue;
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return n;
+}
+
+/* A blocking pipe with room takes PIPE_BUF bytes without blocking, and no more is promised. */
+static int64_t write_fd(int fd, const void *buf, size_t len) {
+    ssize_t n = send(fd, buf, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (n >= 0 || errno != ENOTSOCK)
+        return result(n);
+    if (!ready(fd, POLLOUT))
+        return -EAGAIN;
+    int flags = fcntl(fd, F_GETFL);
+    if (flags >= 0 && (flags & O_NONBLOCK) == 0 && len > PIPE_BUF)
+        len = PIPE_BUF;
+    return write_quietly(fd, buf, len);
+}
+
+bool weir__plain_kind(int kind) {
+    return kind >= WEIR__BIND && kind <= WEIR__WRITE_FD;
+}
+
+int64_t weir__plain(struct weir__op *op) {
+    int fd = op->file->fd;
+    switch (op->kind) {
+    case WEIR__BIND:
+        return result(bind(fd, &op->u.addr->sa, op->u.addr->len));
+    case WEIR__LISTEN:
+        return result(listen(fd, op->u.number));
+    case WEIR__SETOPT:
+        return set_option(fd, op->u.option.option, op->u.option.value);
+    case WEIR__NAME:
+        return name_of(fd, op->u.name.ret, op->u.name.peer);
+    case WEIR__SHUTDOWN:
+        return result(shutdown(fd, op->u.number));
+    case WEIR__READ_FD:
+        return read_fd(fd, op->u.bytes.base, op->u.bytes.len);
+    case WEIR__WRITE_FD:
+        return write_fd(fd, op->u.bytes.base, op->u.bytes.len);
+    default:
+        return -EINVAL;
+    }
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* plain.h - what epoll and io_uring do alike, by one system call that does not block: the ops that
+ * are always done at once, and single tries on sockets. Results: >= 0 or a negative errno. */
+#ifndef WEIR_SYS_PLAIN_H
+#define WEIR_SYS_PLAIN_H
+
+#include "sys/backend.h"
+
+/* BIND, LISTEN, SETOPT, NAME, SHUTDOWN, READ_FD, WRITE_FD. */
+int64_t weir__plain(struct weir__op *op);
+
+/* True for the kinds above. */
+bool weir__plain_kind(int kind);
+
+int64_t weir__plain_socket(int family, int type, int flags);
+int64_t weir__plain_recv(int fd, void *buf, size_t len);
+
+/* A connection that is really there; what the kernel reports of connections that died while they
+ * waited is skipped. */
+int64_t weir__plain_accept(int fd, struct weir__addr *ret_peer, int flags);
+bool weir__plain_accept_again(int64_t result); /* such a report */
+int weir__plain_peer(int fd, struct weir__addr *ret_peer);
+
+/* Send on: count what went in the op (SEND: u.bytes.done; SENDV: u.vector.done, the array
+ * advances). Returns the total once all is sent, else -EAGAIN or the error. */
+int64_t weir__plain_send(struct weir__op *op);
+
+/* Count n more bytes as sent. True once all are. */
+bool weir__plain_sent(struct weir__op *op, size_t n);
+size_t weir__plain_unsent(const struct weir__op *op);
+
+weir_ns weir__plain_now(void);
+void weir__plain_random(void *buf, size_t len);
+
+#endif

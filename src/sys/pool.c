@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: MIT */
+/* pool.c - see pool.h.
+ *
+ * A job's life, all changes under the lock:
+ *   queued -> running -> ended (in the done list, or freed if abandoned meanwhile)
+ * The pool's memory is counted: the loop holds one reference and every thread one, because a
+ * thread in an abandoned job may outlive the loop. */
+#include "sys/pool.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "sys/addr.h"
+#include "sys/slots.h"
+
+enum phase { QUEUED, RUNNING, ENDED };
+
+struct job {
+    struct weir__list link; /* in queued or ended */
+    struct weir__op *op;    /* NULL: abandoned */
+    enum phase phase;
+    int64_t result;
+    int (*fn)(void *); /* NULL: resolve */
+    void *arg;
+    uint16_t port;
+    struct weir__addr *addrs; /* resolve: the result */
+    char host[];
+};
+
+struct helper {
+    struct weir__pool *pool;
+    pthread_t thread;
+    struct job *job; /* running it */
+};
+
+struct weir__pool {
+    pthread_mutex_t lock;
+    pthread_cond_t work;
+    struct weir__list queued, ended;
+    unsigned queue_len, idle, count, max, refs;
+    bool closing;
+    size_t stack_size;
+    struct weir__latch *latch;
+    _Atomic bool any_ended;
+    struct weir__slots jobs; /* by op->priv; the loop's thread alone */
+    char name[16];
+    struct helper helpers[];
+};
+
+static struct job *job_of(struct weir__list *link) {
+    return WEIR_CONTAINER(link, struct job, link);
+}
+
+static void job_free(struct job *j) {
+    if (j != NULL)
+        weir__free(j->addrs);
+    weir__free(j);
+}
+
+/* ---- what a job does ------------------------------------------------------------------------ */
+
+static int64_t resolve_error(int rc, int saved_errno) {
+    switch (rc) {
+    case EAI_MEMORY:
+        return -ENOMEM;
+    case EAI_SYSTEM:
+        return saved_errno ? -saved_errno : WEIR_ERESOLVE;
+    case EAI_AGAIN:
+    case EAI_FAIL:
+        return WEIR_ERESOLVE;
+    default:
+        return WEIR_ENONAME;
+    }
+}
+
+/* Not AI_ADDRCONFIG: it hides the loopback addresses of a machine that has no other. */
+static int64_t resolve(struct job *j) {
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_family = AF_UNSPEC}, *found = NULL;
+    errno = 0;
+    int rc = getaddrinfo(j->host, NULL, &hints, &found);
+    if (rc != 0)
+        return resolve_error(rc, errno);
+    int count = 0;
+    for (struct addrinfo *a = found; a != NULL && count < WEIR__ADDRS_MAX; a = a->ai_next) {
+        if (a->ai_family != AF_INET && a->ai_family != AF_INET6)
+            continue;
+        struct weir__addr *to = &j->addrs[count++];
+        memcpy(&to->sa, a->ai_addr, a->ai_addrlen);
+        to->len = a->ai_addrlen;
+        weir__addr_set_port(to, j->port);
+    }
+    freeaddrinfo(found);
+    return count > 0 ? count : WEIR_ENONAME;
+}
+
+static int64_t job_run(struct job *j) {
+    return j->fn != NULL ? j->fn(j->arg) : resolve(j);
+}
+
+/* ---- the helper threads --------------------------------------------------------------------- */
+
+static void unref_unlock(struct weir__pool *p) {
+    bool last = --p->refs == 0;
+    pthread_mutex_unlock(&p->lock);
+    if (!last)
+        return;
+    pthread_mutex_destroy(&p->lock);
+    pthread_cond_destroy(&p->work);
+    weir__free(p);
+}
+
+static struct job *next_job(struct weir__pool *p) {
+    while (weir__list_empty(&p->queued) && !p->closing) {
+        p->idle++;
+        pthread_cond_wait(&p->work, &p->lock);
+        p->idle--;
+    }
+    if (weir__list_empty(&p->queued))
+        return NULL;
+    struct job *j = job_of(p->queued.next);
+    weir__list_remove(&j->link);
+    p->queue_len--;
+    return j;
+}
+
+static void job_ended(struct weir__pool *p, struct job *j) {
+    j->phase = ENDED;
+    if (j->op == NULL) {
+        job_free(j);
+        return;
+    }
+    weir__list_add_tail(&p->ended, &j->link);
+    atomic_store_explicit(&p->any_ended, true, memory_order_release);
+    weir__latch_ring(p->latch); /* under the lock: a closing loop waits for it */
+}
+
+static void *helper_main(void *arg) {
+    struct helper *h = arg;
+    struct weir__pool *p = h->pool;
+    pthread_mutex_lock(&p->lock);
+    for (struct job *j; (j = next_job(p)) != NULL;) {
+        h->job = j;
+        j->phase = RUNNING;
+        pthread_mutex_unlock(&p->lock);
+        j->result = job_run(j);
+        pthread_mutex_lock(&p->lock);
+        h->job = NULL;
+        job_ended(p, j);
+    }
+    unref_unlock(p);
+    return NULL;
+}
+
+static int start(struct helper *h, pthread_attr_t *attr) {
+    sigset_t all, old;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old); /* inherited by the new thread */
+    int rc = pthread_create(&h->thread, attr, helper_main, h);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    if (rc == 0)
+        pthread_setname_np(h->thread, h->pool->name);
+    return -rc;
+}
+
+/* With the lock held. */
+static int add_helper(struct weir__pool *p) {
+    struct helper *h = &p->helpers[p->count];
+    pthread_attr_t attr;
+    if (pthread_attr_init(&attr) != 0)
+        return -ENOMEM;
+    pthread_attr_setstacksize(&attr, p->stack_size);
+    *h = (struct helper){.pool = p};
+    int rc = start(h, &attr);
+    pthread_attr_destroy(&attr);
+    if (rc == 0) {
+        p->count++;
+        p->refs++;
+    }
+    return rc;
+}
+
+/* ---- the loop's side ------------------------------------------------------------------------ */
+
+int weir__pool_new(const char *name, unsigned threads_max, size_t stack_size,
+                   struct weir__latch *latch, struct weir__pool **ret_pool) {
+    WEIR_CHECK(threads_max > 0);
+    struct weir__pool *p = weir__alloc_zero(sizeof *p + threads_max * sizeof p->helpers[0]);
+    if (p == NULL)
+        return -ENOMEM;
+    pthread_mutex_init(&p->lock, NULL);
+    pthread_cond_init(&p->work, NULL);
+    weir__list_init(&p->queued);
+    weir__list_init(&p->ended);
+    weir__slots_init(&p->jobs);
+    p->max = threads_max;
+    p->refs = 1;
+    p->stack_size = stack_size;
+    p->latch = latch;
+    snprintf(p->name, sizeof p->name, "%s", name);
+    *ret_pool = p;
+    return 0;
+}
+
+static struct job *job_new(const struct weir__op *op) {
+    bool is_work = op->kind == WEIR__WORK;
+    size_t host_size = is_work ? 1 : strlen(op->u.resolve.host) + 1;
+    struct job *j = weir__alloc_zero(sizeof *j + host_size);
+    if (j == NULL || is_work) {
+        if (j != NULL)
+            j->fn = op->u.work.fn, j->arg = op->u.work.arg;
+        return j;
+    }
+    j->port = op->u.resolve.port;
+    memcpy(j->host, op->u.resolve.host, host_size);
+    j->addrs = weir__alloc_zero(WEIR__ADDRS_MAX * sizeof *j->addrs);
+    if (j->addrs != NULL)
+        return j;
+    weir__free(j);
+    return NULL;
+}
+
+int weir__pool_submit(struct weir__pool *p, struct weir__op *op) {
+    uint64_t handle;
+    struct job *j = job_new(op);
+    if (j == NULL || weir__slots_add(&p->jobs, j, &handle) != 0) {
+        job_free(j);
+        return weir__op_now_done(op, -ENOMEM);
+    }
+    weir__list_init(&j->link);
+    j->op = op;
+    op->priv = (uint32_t)handle;
+    pthread_mutex_lock(&p->lock);
+    int rc = 0;
+    if (p->queue_len + 1 > p->idle && p->count < p->max)
+        rc = add_helper(p);
+    if (rc != 0 && p->count > 0)
+        rc = 0; /* those that are there will come to it */
+    if (rc == 0) {
+        weir__list_add_tail(&p->queued, &j->link);
+        p->queue_len++;
+        pthread_cond_signal(&p->work);
+    }
+    pthread_mutex_unlock(&p->lock);
+    if (rc == 0)
+        return weir__op_hold(op);
+    weir__slots_remove(&p->jobs, op->priv);
+    job_free(j);
+    return weir__op_now_done(op, rc);
+}
+
+int weir__pool_cancel(struct weir__pool *p, struct weir__op *op) {
+    struct job *j = weir__slots_at(&p->jobs, op->priv);
+    WEIR_CHECK(j != NULL && j->op == op);
+    pthread_mutex_lock(&p->lock);
+    enum phase phase = j->phase;
+    if (op->kind == WEIR__WORK && phase != QUEUED) {
+        pthread_mutex_unlock(&p->lock);
+        return WEIR__PENDING;
+    }
+    j->op = NULL;
+    weir__list_remove(&j->link);
+    p->queue_len -= phase == QUEUED;
+    pthread_mutex_unlock(&p->lock);
+    weir__slots_remove(&p->jobs, op->priv);
+    if (phase != RUNNING)
+        job_free(j); /* else its thread will */
+    return weir__op_now_done(op, -ECANCELED);
+}
+
+static void hand_out(struct weir__pool *p, struct job *j, struct weir__fifo *done) {
+    struct weir__op *op = j->op;
+    if (op->kind == WEIR__RESOLVE && j->result > 0)
+        memcpy(op->u.resolve.ret, j->addrs, (size_t)j->result * sizeof *j->addrs);
+    weir__slots_remove(&p->jobs, op->priv);
+    weir__op_complete(done, op, j->result);
+    job_free(j);
+}
+
+void weir__pool_collect(struct weir__pool *p, struct weir__fifo *done) {
+    if (p == NULL || !atomic_load_explicit(&p->any_ended, memory_order_acquire))
+        return;
+    pthread_mutex_lock(&p->lock);
+    atomic_store_explicit(&p->any_ended, false, memory_order_relaxed);
+    while (!weir__list_empty(&p->ended)) {
+        struct job *j = job_of(p->ended.next);
+        weir__list_remove(&j->link);
+        hand_out(p, j, done);
+    }
+    pthread_mutex_unlock(&p->lock);
+}
+
+/* With the lock held; returns whether the thread is to be joined. */
+static bool leave(struct helper *h) {
+    if (h->job == NULL)
+        return true;
+    WEIR_CHECK(h->job->op == NULL); /* nothing is pending any more */
+    weir__log(WEIR_LOG_WARNING, "%s of '%s' still ran when its loop closed: left to end alone",
+              h->job->fn != NULL ? "work" : "look-up", h->job->host);
+    pthread_detach(h->thread);
+    return false;
+}
+
+void weir__pool_free(struct weir__pool *p) {
+    if (p == NULL)
+        return;
+    pthread_mutex_lock(&p->lock);
+    WEIR_CHECK(weir__list_empty(&p->queued) && weir__list_empty(&p->ended));
+    p->closing = true;
+    pthread_cond_broadcast(&p->work);
+    unsigned count = p->count, joins = 0;
+    for (unsigned i = 0; i < count; i++)
+        if (leave(&p->helpers[i])) /* joined ones move to the front */
+            p->helpers[joins++].thread = p->helpers[i].thread;
+    pthread_mutex_unlock(&p->lock);
+    for (unsigned i = 0; i < joins; i++)
+        pthread_join(p->helpers[i].thread, NULL);
+    weir__slots_fini(&p->jobs);
+    pthread_mutex_lock(&p->lock);
+    unref_unlock(p);
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/* signals.c - see signals.h.
+ *
+ * The handler walks the list of loops, which only changes under the lock; a loop that leaves it
+ * waits until no handler is at work on any thread (handlers are short and never wait). */
+#include "sys/signals.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+
+enum { SIGNALS_MAX = 64 };
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static _Atomic(struct weir__signals *) loops;
+static _Atomic unsigned handlers_at_work;
+static struct {
+    unsigned waiters;
+    struct sigaction before;
+} dispositions[SIGNALS_MAX + 1];
+
+static uint64_t bit(int signo) {
+    return (uint64_t)1 << (signo - 1);
+}
+
+static void on_signal(int signo) {
+    atomic_fetch_add(&handlers_at_work, 1);
+    for (struct weir__signals *s = atomic_load(&loops); s != NULL; s = atomic_load(&s->next)) {
+        if ((atomic_load(&s->wanted) & bit(signo)) == 0)
+            continue;
+        atomic_fetch_or(&s->got, bit(signo));
+        weir__latch_ring(s->latch);
+    }
+    atomic_fetch_sub(&handlers_at_work, 1);
+}
+
+void weir__signals_init(struct weir__signals *s, struct weir__latch *latch) {
+    atomic_init(&s->next, NULL);
+    atomic_init(&s->wanted, 0);
+    atomic_init(&s->got, 0);
+    s->latch = latch;
+    s->ops = NULL;
+    s->listed = false;
+}
+
+static void list_loop(struct weir__signals *s) {
+    if (s->listed)
+        return;
+    atomic_store(&s->next, atomic_load(&loops));
+    atomic_store(&loops, s);
+    s->listed = true;
+}
+
+void weir__signals_fini(struct weir__signals *s) {
+    WEIR_CHECK(s->ops == NULL);
+    if (!s->listed)
+        return;
+    pthread_mutex_lock(&lock);
+    _Atomic(struct weir__signals *) *from = &loops;
+    while (atomic_load(from) != s)
+        from = &atomic_load(from)->next;
+    atomic_store(from, atomic_load(&s->next));
+    pthread_mutex_unlock(&lock);
+    while (atomic_load(&handlers_at_work) != 0)
+        sched_yield();
+    s->listed = false;
+}
+
+/* Both with the lock held. */
+static int install(int signo) {
+    struct sigaction ours = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    sigfillset(&ours.sa_mask); /* no handler within a handler */
+    if (dispositions[signo].waiters == 0
+        && sigaction(signo, &ours, &dispositions[signo].before) != 0)
+        return -errno;
+    dispositions[signo].waiters++;
+    return 0;
+}
+
+static void uninstall(int signo) {
+    struct sigaction current;
+    WEIR_CHECK(dispositions[signo].waiters > 0);
+    if (--dispositions[signo].waiters > 0 || sigaction(signo, NULL, &current) != 0)
+        return;
+    if ((current.sa_flags & SA_SIGINFO) == 0 && current.sa_handler == on_signal)
+        sigaction(signo, &dispositions[signo].before, NULL);
+}
+
+static bool waits_for(const struct weir__signals *s, int signo) {
+    for (struct weir__op *op = s->ops; op != NULL; op = op->next)
+        if (op->u.number == signo)
+            return true;
+    return false;
+}
+
+int weir__signals_submit(struct weir__signals *s, struct weir__op *op) {
+    int signo = op->u.number;
+    if (signo < 1 || signo > SIGNALS_MAX)
+        return weir__op_now_done(op, -EINVAL);
+    pthread_mutex_lock(&lock);
+    list_loop(s);
+    if (!waits_for(s, signo)) { /* what came before this wait is not for it */
+        atomic_fetch_and(&s->got, ~bit(signo));
+        atomic_fetch_or(&s->wanted, bit(signo));
+    }
+    int rc = install(signo);
+    if (rc != 0 && !waits_for(s, signo))
+        atomic_fetch_and(&s->wanted, ~bit(signo));
+    pthread_mutex_unlock(&lock);
+    if (rc != 0)
+        return weir__op_now_done(op, rc);
+    struct weir__op **end = &s->ops;
+    while (*end != NULL)
+        end = &(*end)->next;
+    op->next = NULL;
+    *end = op;
+    return weir__op_hold(op);
+}
+
+static void drop(struct weir__signals *s, struct weir__op **at) {
+    int signo = (*at)->u.number;
+    *at = (*at)->next;
+    pthread_mutex_lock(&lock);
+    if (!waits_for(s, signo))
+        atomic_fetch_and(&s->wanted, ~bit(signo));
+    uninstall(signo);
+    pthread_mutex_unlock(&lock);
+}
+
+int weir__signals_cancel(struct weir__signals *s, struct weir__op *op) {
+    struct weir__op **at = &s->ops;
+    while (*at != NULL && *at != op)
+        at = &(*at)->next;
+    WEIR_CHECK(*at == op);
+    drop(s, at);
+    return weir__op_now_done(op, -ECANCELED);
+}
+
+void weir__signals_collect(struct weir__signals *s, struct weir__fifo *done) {
+    if (atomic_load_explicit(&s->got, memory_order_relaxed) == 0)
+        return;
+    uint64_t got = atomic_exchange(&s->got, 0);
+    for (struct weir__op **at = &s->ops; *at != NULL;) {
+        struct weir__op *op = *at;
+        if ((got & bit(op->u.number)) == 0) {
+            at = &op->next;
+            continue;
+        }
+        drop(s, at);
+        weir__op_complete(done, op, op->u.number);
+    }
+}
