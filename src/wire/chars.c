@@ -93,7 +93,8 @@ int64_t weir__chars_decimal(const uint8_t *bytes, size_t len, int64_t value_max)
     int64_t value = 0;
     for (size_t i = 0; i < len; i++) {
         int digit = bytes[i] - '0';
-        if (!weir__char_is(bytes[i], WEIR__CHAR_DIGIT) || value > (value_max - digit) / 10)
+        if (!weir__char_is(bytes[i], WEIR__CHAR_DIGIT) || digit > value_max ||
+            value > (value_max - digit) / 10)
             return -1;
         value = value * 10 + digit;
     }

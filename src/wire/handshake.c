@@ -64,6 +64,19 @@ static void put_field(struct writer *w, const char *name, const char *value) {
     put_text(w, "\r\n");
 }
 
+/* Whole header lines of the caller's: each ends in CRLF, none is empty. */
+static void put_lines(struct writer *w, const char *lines) {
+    const uint8_t *source = (const uint8_t *)lines;
+    size_t len = strlen(lines), at = 0;
+    while (at < len) {
+        size_t end = weir__chars_line_end(source, at, len);
+        if ((end == at || strncmp(lines + end, "\r\n", 2) != 0) && w->failed == 0)
+            w->failed = -EINVAL;
+        at = end + 2;
+    }
+    put(w, lines, len);
+}
+
 static ssize_t finish(const struct writer *w) {
     return w->failed < 0 ? w->failed : (ssize_t)w->len;
 }
@@ -214,10 +227,11 @@ ssize_t weir__http1_refusal_write(char *ret_text, size_t size, int status, const
     put_text(&w, "HTTP/1.1 ");
     put_text(&w, number);
     put_text(&w, status_text(status));
-    put_text(&w, "\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n");
+    put_text(&w, "\r\nContent-Type: text/plain; charset=utf-8\r\n");
+    put_field(&w, "Connection", status == 426 ? "Upgrade, close" : "close");
     if (status == 405)
         put_field(&w, "Allow", "GET");
-    if (status == 426) /* the comma-less form: a 426 must name what to upgrade to */
+    if (status == 426) /* RFC 9110 15.5.22: it must name what to upgrade to */
         put_text(&w, "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n");
     snprintf(number, sizeof number, "%zu", strlen(why) + 1);
     put_field(&w, "Content-Length", number);
@@ -245,7 +259,7 @@ ssize_t weir__ws_request_write(char *ret_text, size_t size,
     if (o->protocols)
         put_field(&w, "Sec-WebSocket-Protocol", o->protocols);
     if (o->headers)
-        put_text(&w, o->headers);
+        put_lines(&w, o->headers);
     put_text(&w, "\r\n");
     return finish(&w);
 }

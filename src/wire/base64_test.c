@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+#include "wire/base64.h"
+
+#include <string.h>
+#include <weir/base.h>
+
+#include "test/runner.h"
+
+WEIR_TEST(base64_gives_the_vectors_of_rfc_4648) {
+    static const char *const texts[] = {"",         "Zg==",     "Zm8=",    "Zm9v",
+                                        "Zm9vYg==", "Zm9vYmE=", "Zm9vYmFy"};
+    for (size_t len = 0; len <= 6; len++) {
+        char text[9] = {0}, bytes[6];
+        assert_int_equal(weir__base64_encode(text, "foobar", len), WEIR__BASE64_LEN(len));
+        assert_string_equal(text, texts[len]);
+        assert_int_equal(weir__base64_decode(bytes, 6, text, strlen(text)), len);
+        assert_memory_equal(bytes, "foobar", len);
+    }
+}
+
+WEIR_TEST(base64_decodes_only_the_one_right_spelling) {
+    static const char *const bad[] = {"Zg=",  "Zg",   "Zh==", "Zm9=", "Z===", "====", "=Zg=",
+                                      "Zm 9", "Zm-_", "Zg==Zg==", "Zm9v\n"};
+    uint8_t bytes[16];
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_int_equal(weir__base64_decode(bytes, 16, bad[i], strlen(bad[i])), WEIR_EPROTO);
+    assert_int_equal(weir__base64_decode(bytes, 2, "Zm9v", 4), WEIR_EPROTO);
+}
