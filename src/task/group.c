@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT */
+/* group.c - who joins whom. A group is a scope on its opener's chain; its tasks, and the groups of
+ * reactive connections, hang below it. Nothing outlives it. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/check.h"
+#include "base/log.h"
+#include "task/internal.h"
+
+struct join { /* in the frame of close or drain */
+    struct weir__park park;
+    struct weir__timer grace;
+    struct group *group;
+    int cancelled; /* children alive when they were cancelled */
+};
+
+void weir__group_init(struct group *g, enum weir_policy policy) {
+    weir__list_init(&g->tasks);
+    weir__list_init(&g->unders);
+    g->live = g->failed = 0;
+    g->first_error = 0;
+    g->policy = (uint8_t)policy;
+    g->queued = false;
+    g->joiner = NULL;
+    g->next_work = NULL;
+}
+
+void weir_group_open(struct weir_group *group, enum weir_policy policy) {
+    if (weir__sched == NULL || weir__sched->current == NULL)
+        WEIR_BUG("weir_group_open: outside a task (call it inside weir_run)");
+    struct group *g = group_of(group);
+    weir__scope_begin(&g->scope, SCOPE_GROUP, __builtin_return_address(0));
+    g->scope.budget = WEIR_NEVER;
+    weir__group_init(g, policy);
+}
+
+static void group_assert(const struct group *g, const char *call) {
+    if (g->scope.cookie != SCOPE_COOKIE ||
+        (g->scope.kind != SCOPE_GROUP && g->scope.kind != SCOPE_UNDER))
+        WEIR_BUG("%s: not an open group (opened? closed already? moved?)", call);
+}
+
+void weir_group_cancel(struct weir_group *group, const char *cause) {
+    struct group *g = group_of(group);
+    group_assert(g, "weir_group_cancel");
+    weir__scope_fire(&g->scope, -ECANCELED, cause);
+}
+
+size_t weir_group_live(const struct weir_group *group) {
+    return ((const struct group *)(const void *)group)->live;
+}
+
+size_t weir_group_failed(const struct weir_group *group) {
+    return ((const struct group *)(const void *)group)->failed;
+}
+
+/* The first error of a TOGETHER group is kept for close; all others are logged. A task that ends
+ * with the code that it was told to end with has not failed. */
+void weir__group_child_failed(struct group *g, struct weir_task *t, int rc, const struct weir_error *e) {
+    if (rc == t->base && rc != 0)
+        return;
+    g->failed++;
+    if (g->policy == WEIR_INDEPENDENT || g->first_error != 0) {
+        weir__error_log("failed", t, rc, e);
+        return;
+    }
+    g->first_error = rc;
+    g->scope.v.kept = weir__error_copy(rc, e);
+    weir__scope_fire(&g->scope, -ECANCELED, "a sibling failed");
+}
+
+void weir__group_child_ended(struct group *g) {
+    WEIR_CHECK(g->live > 0);
+    if (--g->live > 0)
+        return;
+    if (g->scope.kind == SCOPE_UNDER) {
+        if (g->scope.u.under.ended != NULL)
+            g->scope.u.under.ended((struct weir_group *)(void *)g);
+    } else if (g->joiner != NULL) {
+        struct weir__park *joiner = g->joiner;
+        g->joiner = NULL;
+        weir__unpark(joiner, 0);
+    }
+}
+
+static void grace_over(struct weir__timer *timer) {
+    struct join *j = WEIR_CONTAINER(timer, struct join, grace);
+    j->cancelled = (int)j->group->live;
+    weir__scope_fire(&j->group->scope, -ECANCELED, "grace is over");
+}
+
+/* Ended children whose handle is still out lose their group: what nobody reads is then logged. */
+static void forget_ended(struct group *g) {
+    while (!weir__list_empty(&g->tasks)) {
+        struct weir_task *t = WEIR_CONTAINER(g->tasks.next, struct weir_task, link);
+        weir__list_remove(&t->link);
+        t->group = NULL;
+    }
+}
+
+int weir__group_join(struct sched *s, struct group *g, weir_ns grace_ns) {
+    struct join j = {.park = {.what = "join", .on = g}, .group = g};
+    weir__timer_init(&j.grace, grace_over);
+    if (g->live > 0 && g->scope.felt != 0)
+        j.cancelled = (int)g->live;
+    else if (g->live > 0 && grace_ns <= 0)
+        grace_over(&j.grace);
+    else if (g->live > 0 && grace_ns != WEIR_NEVER)
+        weir__timer_arm(s->loop.timers, &j.grace, weir__loop_now(&s->loop) + grace_ns);
+    while (g->live > 0) {
+        g->joiner = &j.park;
+        weir__park(&j.park);
+    }
+    weir__timer_disarm(s->loop.timers, &j.grace);
+    forget_ended(g);
+    return j.cancelled;
+}
+
+static void keep_for_opener(struct group *g, int rc) {
+    if (g->scope.v.kept == NULL)
+        return;
+    if (rc == g->first_error)
+        *weir__error_here() = *g->scope.v.kept;
+    weir__free(g->scope.v.kept);
+    g->scope.v.kept = NULL;
+}
+
+int weir_group_close(struct weir_group *group, int rc) {
+    struct sched *s = weir__sched;
+    struct group *g = group_of(group);
+    group_assert(g, "weir_group_close");
+    weir__mark();
+    bool raised_here = rc < 0 && rc == g->scope.own;
+    struct weir_error bodys = {0};
+    if (rc < 0 && !raised_here) {
+        const struct weir_error *e = weir_error(rc);
+        if (e != NULL)
+            bodys = *e;
+        weir__scope_fire(&g->scope, -ECANCELED, "the group's body failed");
+    }
+    weir__group_join(s, g, WEIR_NEVER);
+    weir__scope_end(&g->scope, "weir_group_close", __builtin_return_address(0));
+    int first = g->first_error;
+    keep_for_opener(g, first);
+    if (rc < 0 && !raised_here) { /* the body failed for a reason of its own */
+        if (bodys.code == rc)
+            *weir__error_here() = bodys;
+        return rc;
+    }
+    if (first != 0)
+        return first;
+    return raised_here && rc == -ECANCELED && s->current->felt != rc ? WEIR_ESTOPPED : rc;
+}
+
+int weir_group_drain(struct weir_group *group, weir_ns grace_ns) {
+    struct sched *s = weir__sched;
+    struct group *g = group_of(group);
+    group_assert(g, "weir_group_drain");
+    weir__mark();
+    int cancelled = weir__group_join(s, g, grace_ns);
+    weir__scope_end(&g->scope, "weir_group_drain", __builtin_return_address(0));
+    if (g->first_error != 0) {
+        weir__log(WEIR_LOG_ERROR, "a drained group had failed: %s", weir_error_name(g->first_error));
+        keep_for_opener(g, 0);
+    }
+    return cancelled;
+}
+
+void weir__group_open_under(struct weir_group *group, struct weir_group *parent,
+                            enum weir_policy policy, void (*ended)(struct weir_group *g)) {
+    struct group *g = group_of(group), *above = group_of(parent);
+    memset(&g->scope, 0, sizeof g->scope);
+    g->scope.cookie = SCOPE_COOKIE;
+    g->scope.kind = SCOPE_UNDER;
+    g->scope.budget = WEIR_NEVER;
+    g->scope.u.under.parent = above;
+    g->scope.u.under.ended = ended;
+    g->scope.felt = above->scope.felt;
+    weir__group_init(g, policy);
+    weir__list_add_tail(&above->unders, &g->scope.u.under.link);
+    above->live++;
+}
+
+void weir__group_close_under(struct weir_group *group) {
+    struct group *g = group_of(group);
+    WEIR_CHECK(g->scope.kind == SCOPE_UNDER && g->live == 0);
+    forget_ended(g);
+    weir__free(g->scope.v.kept);
+    g->scope.v.kept = NULL;
+    weir__list_remove(&g->scope.u.under.link);
+    g->scope.cookie = 0;
+    weir__group_child_ended(g->scope.u.under.parent);
+}
+
+int weir__group_cancelled(const struct weir_group *group) {
+    return ((const struct group *)(const void *)group)->scope.felt;
+}

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/* internal.h - the layouts of this room: task, scope, group, scheduler. Nobody else includes it
+ * (the room's tests excepted).
+ *
+ * Felt: every scope knows the code that a call inside it returns now: its own firing or what it
+ * inherits. Firing refreshes the felt codes below it through a work list, so that the check at
+ * the head of each suspending call is one load. -ECANCELED outranks -ETIME. */
+#ifndef WEIR_TASK_INTERNAL_H
+#define WEIR_TASK_INTERNAL_H
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "loop/loop.h"
+#include "task/stack.h"
+#include "task/task.h"
+
+enum scope_kind { SCOPE_PLAIN = 1, SCOPE_SHIELD, SCOPE_GROUP, SCOPE_UNDER };
+enum { SCOPE_COOKIE = 0x73636f70 };
+
+struct signal_wait; /* signal.c */
+struct group;
+
+struct scope { /* behind struct weir_scope */
+    uint32_t cookie;
+    uint8_t kind;
+    uint8_t signal;       /* that fired it */
+    bool expired;         /* a shield's budget is spent: outer codes are felt again */
+    uint8_t pad;
+    int16_t own, felt;    /* 0, -ETIME, -ECANCELED */
+    uint32_t pad2;
+    struct scope *outer;  /* of the same task; NULL: the task itself */
+    struct weir_task *task;
+    union {
+        struct weir__timer timer; /* PLAIN, SHIELD */
+        struct {                  /* UNDER: a group without an opening task */
+            struct weir__list link;
+            struct group *parent;
+            void (*ended)(struct weir_group *g);
+        } under;
+    } u;
+    weir_ns budget;
+    const char *cause;
+    union {
+        struct signal_wait *signals; /* PLAIN */
+        struct weir_error *kept;     /* GROUP: record of the first error */
+    } v;
+    const void *site; /* the return address of enter, for texts */
+};
+static_assert(sizeof(struct scope) == sizeof(struct weir_scope), "public size is ABI");
+
+struct group { /* behind struct weir_group */
+    struct scope scope;
+    struct weir__list tasks;  /* live ones, and ended ones whose handle is still out */
+    struct weir__list unders; /* groups that hang below, by u.under.link */
+    uint32_t live;            /* tasks and unders not yet ended */
+    uint32_t failed;
+    int32_t first_error;
+    uint8_t policy;
+    bool queued;              /* on the work list */
+    struct weir__park *joiner;
+    struct group *next_work;
+};
+static_assert(sizeof(struct group) == sizeof(struct weir_group), "public size is ABI");
+
+enum task_state { TASK_FREE, TASK_NEW, TASK_READY, TASK_RUNNING, TASK_PARKED, TASK_ENDED };
+
+struct await; /* await.c: one waiter */
+
+enum { TASK_INLINE = 40 };
+
+struct weir_task {
+    struct weir_task *next; /* ready queue, free list */
+    struct stack *stack;    /* bound when it first runs */
+    struct group *group;    /* NULL once the group is gone */
+    struct weir__list link; /* in group->tasks */
+    struct scope *scope;    /* innermost; NULL: none */
+    const struct weir_site *site;
+    const char *name;
+    union {
+        struct weir__park *park;  /* parked: what it waits for */
+        struct weir_error *error; /* ended: record for whoever reads the handle */
+    };
+    int (*fn)(void *args);
+    const char *cause;
+    struct await *awaiters;
+    weir_ns since;            /* turn time at which it last parked or was spawned */
+    uint32_t refs;            /* handles, and 1 while it has not ended */
+    uint32_t generation;      /* counts the uses of this slot */
+    int32_t result;
+    uint32_t args_size;
+    int16_t own, base, felt;  /* own cancel; with the group's; with the innermost scope's */
+    uint8_t state;
+    bool unread;              /* ended with an error that nobody has seen */
+    union {
+        void *args_heap;
+        uint64_t args_inline[TASK_INLINE / 8];
+    };
+};
+static_assert(sizeof(struct weir_task) <= 176, "the task block is at most 176 bytes");
+
+struct sched {
+    struct weir_loop loop; /* first: a loop pointer is a sched pointer */
+    struct weir_task *current;
+    struct weir_task *ready_head, *ready_tail;
+    size_t ready_len;
+    unsigned budget; /* resumes left before the driver looks at the world again */
+    struct context driver;
+    struct weir_task *(*decide)(struct sched *s); /* tests decide instead; else NULL */
+    struct weir_task *free_tasks;
+    struct slab *task_slabs;
+    struct stack_pool stacks;
+    struct group root;
+    struct group *work, *work_tail;
+    size_t tasks_live, tasks_spawned;
+    struct weir_task *fired_task; /* returned a felt code at entry last, so many times */
+    unsigned fired_in_row;
+    bool crash_reports;
+    size_t stack_size;
+};
+
+extern __thread struct sched *weir__sched;
+
+static inline struct scope *scope_of(struct weir_scope *s) {
+    return (struct scope *)(void *)s;
+}
+
+static inline struct group *group_of(struct weir_group *g) {
+    return (struct group *)(void *)g;
+}
+
+static inline int16_t code_max(int16_t a, int16_t b) {
+    return a < b ? a : b; /* -ECANCELED (-125) outranks -ETIME (-62) outranks 0 */
+}
+
+static inline void *weir__task_args(struct weir_task *t) {
+    return t->args_size > TASK_INLINE ? t->args_heap : t->args_inline;
+}
+
+/* sched.c */
+void weir__make_ready(struct sched *s, struct weir_task *t);
+void weir__yield_now(struct sched *s);     /* to the end of the ready queue */
+void weir__run_ready(struct sched *s); /* the driver's: until none is ready or the budget ends */
+void weir__interrupt(struct sched *s, struct weir_task *t); /* t feels a code: end its wait */
+
+/* scope.c */
+void weir__scope_refresh(struct sched *s, struct weir_task *t); /* recompute what t feels */
+void weir__scope_spread(struct sched *s);                       /* work off s->work */
+void weir__scope_queue_group(struct sched *s, struct group *g); /* its felt code has changed */
+void weir__scope_begin(struct scope *s, uint8_t kind, const void *site);
+void weir__scope_end(struct scope *s, const char *verb, const void *site);
+void weir__scope_fire(struct scope *s, int16_t code, const char *cause);
+
+/* signal.c */
+void weir__signal_waits_drop(struct scope *s);
+
+/* group.c */
+void weir__group_init(struct group *g, enum weir_policy policy);
+void weir__group_child_failed(struct group *g, struct weir_task *t, int rc, const struct weir_error *e);
+void weir__group_child_ended(struct group *g);
+int weir__group_join(struct sched *s, struct group *g, weir_ns grace_ns);
+
+/* spawn.c */
+int weir__task_slabs_init(struct sched *s);
+void weir__task_slabs_fini(struct sched *s);
+void weir__task_ended(struct sched *s, struct weir_task *t, int rc);
+_Noreturn void weir__task_first_run(void); /* sched.c: what a fresh stack begins with */
+void weir__task_unref(struct sched *s, struct weir_task *t);
+
+/* await.c */
+void weir__awaiters_wake(struct weir_task *t);
+
+/* error.c */
+struct weir_error *weir__error_here(void); /* the record of the running task or thread */
+void weir__error_log(const char *verb, const struct weir_task *t, int rc, const struct weir_error *e);
+struct weir_error *weir__error_copy(int rc, const struct weir_error *e); /* heap; NULL if none matches */
+
+/* op.c */
+void weir__op_after_fork(void);
+
+/* crash.c */
+int weir__crash_reports_start(struct sched *s);
+void weir__crash_reports_stop(struct sched *s);
+
+#endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/* op.c - the meeting point of ops and tasks: the cancel point at the head of a call, and waiting
+ * for one op. */
+#include <errno.h>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "task/internal.h"
+
+enum { IN_ROW_WARN = 1000 };
+
+static __thread bool forked_child;
+
+/* Called in a fork child (run.c registers it): its loop is the parent's. */
+void weir__op_after_fork(void) {
+    forked_child = weir__sched != NULL;
+    weir__sched = NULL;
+}
+
+static __attribute__((cold)) int no_loop(const char *what) {
+    if (forked_child)
+        return weir__fail(WEIR_EFORKED, what, NULL);
+    if (weir__sched != NULL)
+        return weir__failf(WEIR_ENOLOOP, what, NULL,
+                           "not inside a task: posted functions and callbacks must not suspend");
+    return weir__failf(WEIR_ENOLOOP, what, NULL,
+                       "no loop runs on this thread: call it from the function given to weir_run");
+}
+
+/* A loop over calls that all fail at once must not starve the others: each failure is a yield. */
+static __attribute__((cold)) int fired(struct sched *s, const char *what) {
+    struct weir_task *t = s->current;
+    s->fired_in_row = s->fired_task == t ? s->fired_in_row + 1 : 1;
+    s->fired_task = t;
+    if (s->fired_in_row == IN_ROW_WARN)
+        weir__log(WEIR_LOG_WARNING,
+                  "task '%s' (%s:%d) called '%s' %d times after its scope fired: does it look at "
+                  "the result?",
+                  t->name, t->site->file, t->site->line, what, IN_ROW_WARN);
+    weir__yield_now(s);
+    return weir__fail(t->felt, what, NULL);
+}
+
+void weir__mark(void) {
+    if (__builtin_expect(++weir__marks == weir__cancel_at_mark, 0) && weir_task_current() != NULL)
+        weir_task_cancel(weir_task_current(), "cancel-at-N");
+}
+
+int weir__suspend_enter(const char *what) {
+    struct sched *s = weir__sched;
+    if (__builtin_expect(s == NULL || s->current == NULL, 0))
+        return no_loop(what);
+    weir__mark();
+    if (__builtin_expect(s->current->felt != 0, 0))
+        return fired(s, what);
+    s->fired_task = NULL;
+    return 0;
+}
+
+struct op_wait {
+    struct weir__park park;
+    struct weir__op *op;
+};
+
+static int op_abort(struct weir__park *p) {
+    struct op_wait *w = WEIR_CONTAINER(p, struct op_wait, park);
+    return weir__cancel(weir__sched->loop.backend, w->op);
+}
+
+static void op_wake(struct weir__op *op) {
+    weir__unpark(op->waiter, op->result);
+}
+
+/* When the backend's cancel answers done, op->result may be what won the race. */
+int64_t weir__op_await(struct weir__op *op, const char *what, const void *on) {
+    struct sched *s = weir__sched;
+    op->wake = op_wake;
+    if (weir__submit(s->loop.backend, op) == WEIR__DONE)
+        return op->result;
+    struct op_wait w = {.park = {.abort = op_abort, .what = what, .on = on}, .op = op};
+    op->waiter = &w.park;
+    weir__park(&w.park);
+    return op->result == -ECANCELED && s->current->felt != 0 ? s->current->felt : op->result;
+}
+
+int64_t weir__op_now(struct weir_loop *l, struct weir__op *op) {
+    int state = weir__submit(l->backend, op);
+    WEIR_CHECK(state == WEIR__DONE);
+    return op->result;
+}
+
+struct weir_loop *weir__loop(void) {
+    return weir__sched ? &weir__sched->loop : NULL;
+}
+
+void weir__loop_assert(struct weir_loop *l, const char *call) {
+    struct weir_loop *here = weir__loop();
+    if (here != l)
+        WEIR_BUG("%s: the object belongs to loop '%s', but this thread runs %s%s%s", call, l->name,
+                 here ? "loop '" : "no loop", here ? here->name : "", here ? "'" : "");
+}

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+/* run.c - weir_run: a loop, its first task, and the driver: turn -> run the ready -> flush. */
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "task/internal.h"
+#include "task/sanitize.h"
+
+#if UINTPTR_MAX > 0xffffffffu
+enum { STACK_SIZE = 256 * 1024 };
+#else
+enum { STACK_SIZE = 64 * 1024 };
+#endif
+
+struct first_args {
+    int (*fn)(void *arg);
+    void *arg;
+    int rc;
+};
+
+static struct weir_run_options options_of(const struct weir_run_options *given) {
+    struct weir_run_options o = {0};
+    if (given != NULL)
+        memcpy(&o, given, given->size && given->size < sizeof o ? given->size : sizeof o);
+    return o;
+}
+
+static const char *running_name(void) {
+    struct weir_task *t = weir_task_current();
+    return t ? t->name : "";
+}
+
+static void process_once(void) {
+    weir__check_who = running_name;
+    pthread_atfork(NULL, NULL, weir__op_after_fork);
+}
+
+/* The root group has no opener: it hangs under nothing and is joined by the driver. */
+static void root_init(struct sched *s) {
+    memset(&s->root, 0, sizeof s->root);
+    s->root.scope.cookie = SCOPE_COOKIE;
+    s->root.scope.kind = SCOPE_UNDER;
+    weir__group_init(&s->root, WEIR_INDEPENDENT);
+}
+
+static int sched_init(struct sched *s, const struct weir_run_options *o) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, process_once);
+    memset(s, 0, sizeof *s);
+    const char *why = "";
+    int rc = weir__loop_init(&s->loop, o->backend, &why);
+    if (rc < 0) {
+        weir__log(WEIR_LOG_ERROR, "cannot run: %s: %s", weir_error_name(rc), why);
+        return rc;
+    }
+    s->loop.name = o->name ? o->name : "main";
+    s->stack_size = o->stack_size ? o->stack_size : STACK_SIZE;
+    weir__stack_pool_init(&s->stacks);
+    root_init(s);
+    if ((rc = weir__task_slabs_init(s)) < 0) {
+        weir__loop_fini(&s->loop);
+        return rc;
+    }
+    sanitize_driver_init(&s->driver);
+    s->crash_reports = o->crash_reports && weir__crash_reports_start(s) == 0;
+    return 0;
+}
+
+static void sched_fini(struct sched *s) {
+    if (s->crash_reports)
+        weir__crash_reports_stop(s);
+    weir__loop_fini(&s->loop);
+    weir__sched = NULL;
+    weir__stack_pool_fini(&s->stacks);
+    weir__task_slabs_fini(s);
+}
+
+static const char *state_text(const struct weir_task *t) {
+    return t->state == TASK_PARKED ? t->park->what : "ready";
+}
+
+static void name_waiting(struct group *g) {
+    for (struct weir__list *at = g->tasks.next; at != &g->tasks; at = at->next) {
+        struct weir_task *t = WEIR_CONTAINER(at, struct weir_task, link);
+        if (t->state == TASK_ENDED)
+            continue;
+        weir__log(WEIR_LOG_ERROR, "  task '%s' (%s:%d) waits: %s", t->name, t->site->file,
+                  t->site->line, state_text(t));
+        for (struct scope *sc = t->scope; sc != NULL; sc = sc->outer)
+            if (sc->kind == SCOPE_GROUP)
+                name_waiting(WEIR_CONTAINER(sc, struct group, scope));
+    }
+}
+
+/* Nothing can ever wake anybody (only a simulation knows): end it, loudly. */
+static void quiet(struct sched *s) {
+    weir__log(WEIR_LOG_ERROR, "loop '%s' is quiet: nothing can wake the %zu tasks that wait",
+              s->loop.name, s->tasks_live);
+    name_waiting(&s->root);
+    WEIR_CHECK(s->root.scope.own == 0);
+    weir__scope_fire(&s->root.scope, -ECANCELED, "nothing could ever wake it");
+}
+
+static void drive(struct sched *s) {
+    while (s->root.live > 0) {
+        weir__run_ready(s);
+        weir__loop_flush(&s->loop);
+        if (s->root.live == 0)
+            return;
+        weir__loop_turn(&s->loop, s->ready_head != NULL ? 0 : WEIR_NEVER);
+        if (__builtin_expect(s->loop.backend->quiet, 0) && s->ready_head == NULL)
+            quiet(s);
+    }
+}
+
+static int first(void *args) {
+    struct first_args *a = *(struct first_args **)args;
+    a->rc = a->fn(a->arg);
+    return a->rc;
+}
+
+static int run_first(struct sched *s, struct first_args *a) {
+    static const struct weir_site site = {"main", __FILE__, __func__, __LINE__};
+    struct weir_task *t = NULL;
+    struct weir_error failure = {0};
+    int rc = weir_spawn(NULL, &site, first, &a, sizeof a, NULL, &t);
+    if (rc < 0)
+        return rc;
+    drive(s);
+    if (t->result < 0 && t->error != NULL)
+        failure = *t->error;
+    rc = t->result;
+    t->unread = false;
+    weir__task_unref(s, t);
+    if (failure.code == rc)
+        *weir__error_here() = failure; /* for the caller of weir_run */
+    return rc;
+}
+
+int weir_run(int (*fn)(void *arg), void *arg, const struct weir_run_options *options) {
+    if (weir__sched != NULL)
+        return weir__failf(-EBUSY, "run", NULL, "a loop runs on this thread already");
+    struct weir_run_options o = options_of(options);
+    static __thread struct sched sched;
+    weir__sched = &sched; /* before init: the backend may ask */
+    int rc = sched_init(&sched, &o);
+    if (rc < 0) {
+        weir__sched = NULL;
+        return rc;
+    }
+    struct first_args a = {fn, arg, 0};
+    rc = run_first(&sched, &a);
+    sched_fini(&sched);
+    return rc;
+}
+
+weir_ns weir_now(void) {
+    if (weir__sched != NULL)
+        return weir__loop_now(&weir__sched->loop);
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (weir_ns)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+struct nap {
+    struct weir__park park;
+    struct weir__timer timer;
+};
+
+static void nap_over(struct weir__timer *t) {
+    weir__unpark(&WEIR_CONTAINER(t, struct nap, timer)->park, 0);
+}
+
+static int nap_abort(struct weir__park *p) {
+    weir__timer_disarm(weir__sched->loop.timers, &WEIR_CONTAINER(p, struct nap, park)->timer);
+    return WEIR__DONE;
+}
+
+int weir_sleep(weir_ns duration_ns) {
+    int rc = weir__suspend_enter("sleep");
+    if (rc < 0)
+        return rc;
+    struct sched *s = weir__sched;
+    if (duration_ns <= 0) {
+        weir__yield_now(s);
+        return 0;
+    }
+    struct nap n = {.park = {.abort = nap_abort, .what = "sleep"}};
+    weir__timer_init(&n.timer, nap_over);
+    weir_ns now = weir__loop_now(&s->loop);
+    weir_ns deadline = duration_ns > WEIR_NEVER - now ? WEIR_NEVER : now + duration_ns;
+    weir__timer_arm(s->loop.timers, &n.timer, deadline);
+    rc = (int)weir__park(&n.park);
+    return rc < 0 ? weir__fail(rc, "sleep", NULL) : 0;
+}
+
+int weir_yield(void) {
+    int rc = weir__suspend_enter("yield");
+    if (__builtin_expect(rc < 0, 0))
+        return rc;
+    weir__yield_now(weir__sched);
+    return 0;
+}
+
+struct weir_loop *weir_loop_current(void) {
+    return weir__loop();
+}
+
+const char *weir_loop_explain(struct weir_loop *l) {
+    return l->backend->ops->explain(l->backend);
+}
+
+int weir_post(struct weir_loop *l, void (*fn)(void *arg), void *arg) {
+    return weir__loop_post(l, fn, arg);
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/* sched.c - which task runs: the ready queue, park and unpark, and the only switches of stacks in
+ * weir. Tasks switch to each other directly; the driver (run.c) gets its turn when none is ready
+ * or after a budget of resumes, so that tasks which are always ready cannot starve the world. */
+#include <errno.h>
+
+#include "base/check.h"
+#include "task/internal.h"
+#include "task/sanitize.h"
+
+enum { RESUMES_PER_TURN = 512 }; /* at 5 ns each the world waits 3 us at most for busy tasks */
+
+__thread struct sched *weir__sched;
+__thread uint64_t weir__marks, weir__cancel_at_mark;
+
+void weir__make_ready(struct sched *s, struct weir_task *t) {
+    t->state = TASK_READY;
+    t->next = NULL;
+    if (s->ready_head == NULL)
+        s->ready_head = t;
+    else
+        s->ready_tail->next = t;
+    s->ready_tail = t;
+    s->ready_len++;
+}
+
+/* The one decision: who runs next. NULL: the driver. */
+static struct weir_task *pick(struct sched *s) {
+    if (s->budget == 0 || s->ready_head == NULL)
+        return NULL;
+    s->budget--;
+    s->ready_len--;
+    if (__builtin_expect(s->decide != NULL, 0))
+        return s->decide(s);
+    struct weir_task *t = s->ready_head;
+    s->ready_head = t->next;
+    return t;
+}
+
+static inline void bury_the_dead(struct sched *s) {
+    if (__builtin_expect(s->stacks.dead != NULL, 0)) {
+        sanitize_dead(s->stacks.dead);
+        s->stacks.dead = NULL;
+    }
+}
+
+/* The one place where tasks suspend: all returns of weir__switch then go to the same address,
+ * which the processor predicts. */
+static __attribute__((noinline)) void jump(struct sched *s, struct context *from,
+                                           struct weir_task *to_task) {
+    s->current = to_task;
+    if (to_task == NULL) {
+        sanitize_leave(from, &s->driver, false);
+        weir__switch(&from->sp, s->driver.sp);
+    } else if (to_task->state = TASK_RUNNING, to_task->stack != NULL) {
+        sanitize_leave(from, &to_task->stack->context, false);
+        weir__switch(&from->sp, to_task->stack->context.sp);
+    } else {
+        to_task->stack = weir__stack_bind(&s->stacks, to_task->result);
+        sanitize_leave(from, &to_task->stack->context, false);
+        weir__switch_start(&from->sp, to_task->stack->context.sp);
+    }
+    sanitize_arrive(from, &s->driver);
+    bury_the_dead(s);
+}
+
+static void switch_from(struct sched *s, struct weir_task *t) {
+    struct weir_task *next = pick(s);
+    if (next == t) { /* alone and ready */
+        t->state = TASK_RUNNING;
+        return;
+    }
+    int saved = errno;
+    jump(s, &t->stack->context, next);
+    errno = saved;
+}
+
+void weir__yield_now(struct sched *s) {
+    struct weir_task *t = s->current;
+    weir__make_ready(s, t);
+    switch_from(s, t);
+}
+
+void weir__run_ready(struct sched *s) {
+    s->budget = RESUMES_PER_TURN;
+    struct weir_task *next = pick(s);
+    if (next != NULL)
+        jump(s, &s->driver, next);
+    WEIR_CHECK(s->current == NULL);
+}
+
+int64_t weir__park(struct weir__park *p) {
+    struct sched *s = weir__sched;
+    struct weir_task *t = s->current;
+    p->task = t;
+    t->park = p;
+    t->state = TASK_PARKED;
+    t->since = s->loop.turn_ns;
+    switch_from(s, t);
+    return p->result;
+}
+
+void weir__unpark(struct weir__park *p, int64_t result) {
+    struct weir_task *t = p->task;
+    WEIR_CHECK(t->state == TASK_PARKED && t->park == p);
+    p->result = result;
+    t->park = NULL;
+    weir__make_ready(weir__sched, t);
+}
+
+void weir__interrupt(struct sched *s, struct weir_task *t) {
+    (void)s;
+    if (t->state != TASK_PARKED)
+        return;
+    struct weir__park *p = t->park;
+    int (*abort)(struct weir__park *) = p->abort;
+    if (abort == NULL)
+        return;
+    p->abort = NULL;
+    if (abort(p) == WEIR__DONE)
+        weir__unpark(p, t->felt);
+}
+
+/* Rare: the next task is fresh but of another size. */
+static _Noreturn void start_and_leave(struct sched *s, struct stack *dead,
+                                      struct weir_task *next) {
+    void *unused;
+    s->stacks.dead = dead;
+    sanitize_leave(&dead->context, &next->stack->context, true);
+    weir__switch_start(&unused, next->stack->context.sp);
+    __builtin_unreachable();
+}
+
+/* On the ending task's own stack: end it and choose the next. A fresh task of the same size takes
+ * over the stack, so a burst of short tasks costs one stack and no switch. */
+static struct weir_task *end_and_pick(struct sched *s, struct weir_task *t, int rc) {
+    struct stack *stack = t->stack;
+    int class = (int)stack->class;
+    weir__task_ended(s, t, rc);
+    struct weir_task *next = pick(s);
+    if (next != NULL)
+        next->state = TASK_RUNNING;
+    s->current = next;
+    if (next == NULL || next->stack != NULL) {
+        weir__stack_release(&s->stacks, stack);
+    } else if (next->result == class) {
+        weir__stack_unpromise(&s->stacks, class);
+        next->stack = stack;
+    } else {
+        weir__stack_release(&s->stacks, stack);
+        next->stack = weir__stack_bind(&s->stacks, next->result);
+        start_and_leave(s, stack, next);
+    }
+    return next;
+}
+
+_Noreturn void weir__task_first_run(void) {
+    struct sched *s = weir__sched;
+    struct weir_task *t = s->current;
+    struct stack *stack = t->stack;
+    sanitize_arrive(NULL, &s->driver);
+    bury_the_dead(s);
+    while (t != NULL && t->stack == stack) {
+        stack->error.code = 0;
+        t = end_and_pick(s, t, t->fn(weir__task_args(t)));
+    }
+    struct context *to = t ? &t->stack->context : &s->driver;
+    s->stacks.dead = stack;
+    sanitize_leave(&stack->context, to, true);
+    weir__switch_leave(to->sp);
+}

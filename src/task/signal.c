@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/* signal.c - a signal cancels a scope: one backend op per (scope, signal), kept until the scope
+ * is left. */
+#include <errno.h>
+#include <signal.h>
+
+#include "base/alloc.h"
+#include "base/check.h"
+#include "task/internal.h"
+
+struct signal_wait {
+    struct weir__op op;
+    struct signal_wait *next;
+    struct scope *scope; /* NULL: left meanwhile, the backend still held the op */
+    bool over;
+};
+
+static void signal_came(struct weir__op *op) {
+    struct signal_wait *w = WEIR_CONTAINER(op, struct signal_wait, op);
+    w->over = true;
+    if (w->scope == NULL) {
+        weir__free(w);
+        return;
+    }
+    if (op->result <= 0)
+        return;
+    struct scope *sc = w->scope;
+    if (sc->own == 0)
+        sc->signal = (uint8_t)op->result;
+    weir__scope_fire(sc, -ECANCELED, "signal");
+    w->over = weir__submit(weir__sched->loop.backend, op) == WEIR__DONE; /* still ours to take */
+}
+
+int weir_scope_on_signal(struct weir_scope *scope, int signal) {
+    struct sched *s = weir__sched;
+    struct scope *sc = scope_of(scope);
+    if (s == NULL)
+        return weir__fail(WEIR_ENOLOOP, "wait for signal", NULL);
+    if (sc->cookie != SCOPE_COOKIE || sc->kind != SCOPE_PLAIN)
+        WEIR_BUG("weir_scope_on_signal: not an open scope");
+    if (signal <= 0 || signal >= NSIG || signal == SIGKILL || signal == SIGSTOP)
+        return weir__failf(-EINVAL, "wait for signal", NULL, "%d cannot be waited for", signal);
+    struct signal_wait *w = weir__alloc_zero(sizeof *w);
+    if (w == NULL)
+        return weir__fail(-ENOMEM, "wait for signal", NULL);
+    w->op.kind = WEIR__SIGNAL;
+    w->op.u.number = signal;
+    w->op.wake = signal_came;
+    w->scope = sc;
+    if (weir__submit(s->loop.backend, &w->op) == WEIR__DONE) {
+        int rc = (int)w->op.result;
+        weir__free(w);
+        return weir__fail(rc < 0 ? rc : -EINVAL, "wait for signal", NULL);
+    }
+    w->next = sc->v.signals;
+    sc->v.signals = w;
+    return 0;
+}
+
+void weir__signal_waits_drop(struct scope *sc) {
+    if (sc->kind != SCOPE_PLAIN)
+        return;
+    for (struct signal_wait *w = sc->v.signals, *next; w != NULL; w = next) {
+        next = w->next;
+        w->scope = NULL;
+        if (w->over || weir__cancel(weir__sched->loop.backend, &w->op) == WEIR__DONE)
+            weir__free(w);
+    }
+    sc->v.signals = NULL;
+}

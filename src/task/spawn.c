@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/* spawn.c - the life of a task: made with its stack promised, bound to it when it first runs, and
+ * kept as a bare block for as long as a handle is out. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/check.h"
+#include "task/internal.h"
+
+enum { SLAB_TASKS = 64 };
+
+/* Enumerable by index: the monitor walks slabs, and retries a block whose generation moved. */
+struct slab {
+    struct slab *next;
+    struct weir_task tasks[SLAB_TASKS];
+};
+
+static int slab_add(struct sched *s) {
+    struct slab *slab = weir__alloc_zero(sizeof *slab);
+    if (slab == NULL)
+        return -ENOMEM;
+    slab->next = s->task_slabs;
+    s->task_slabs = slab;
+    for (size_t i = SLAB_TASKS; i-- > 0;) {
+        slab->tasks[i].next = s->free_tasks;
+        s->free_tasks = &slab->tasks[i];
+    }
+    return 0;
+}
+
+int weir__task_slabs_init(struct sched *s) {
+    return slab_add(s);
+}
+
+void weir__task_slabs_fini(struct sched *s) {
+    for (struct slab *slab = s->task_slabs, *next; slab != NULL; slab = next) {
+        next = slab->next;
+        weir__free(slab);
+    }
+}
+
+void weir__task_unref(struct sched *s, struct weir_task *t) {
+    WEIR_CHECK(t->refs > 0);
+    if (--t->refs > 0)
+        return;
+    if (t->group != NULL)
+        weir__list_remove(&t->link);
+    if (t->args_size > TASK_INLINE)
+        weir__free(t->args_heap);
+    weir__free(t->error);
+    t->state = TASK_FREE;
+    t->generation++;
+    t->next = s->free_tasks;
+    s->free_tasks = t;
+}
+
+static int args_copy(struct weir_task *t, const void *args, size_t size) {
+    t->args_size = (uint32_t)size;
+    if (size > TASK_INLINE) {
+        t->args_heap = weir__alloc(size);
+        if (t->args_heap == NULL)
+            return -ENOMEM;
+    }
+    if (size > 0)
+        memcpy(weir__task_args(t), args, size);
+    return 0;
+}
+
+static int task_make(struct sched *s, const void *args, size_t size, struct weir_task **ret_task) {
+    if (__builtin_expect(s->free_tasks == NULL, 0) && slab_add(s) < 0)
+        return weir__fail(-ENOMEM, "spawn", NULL);
+    struct weir_task *t = s->free_tasks;
+    if (size > UINT32_MAX || args_copy(t, args, size) < 0)
+        return weir__fail(-ENOMEM, "spawn", NULL);
+    s->free_tasks = t->next;
+    *ret_task = t;
+    return 0;
+}
+
+static int class_for(struct sched *s, const struct weir_spawn_options *o) {
+    size_t size = o && o->size >= offsetof(struct weir_spawn_options, stack_size) + sizeof(size_t)
+                      ? o->stack_size
+                      : 0;
+    return weir__stack_class_of(size ? size : s->stack_size);
+}
+
+static void task_begin(struct sched *s, struct weir_task *t, struct group *g) {
+    t->stack = NULL;
+    t->group = g;
+    t->scope = NULL;
+    t->park = NULL;
+    t->cause = NULL;
+    t->awaiters = NULL;
+    t->since = s->loop.turn_ns;
+    t->own = 0;
+    t->base = t->felt = g->scope.felt;
+    t->unread = false;
+    weir__list_add_tail(&g->tasks, &t->link);
+    g->live++;
+    s->tasks_live++;
+    s->tasks_spawned++;
+    weir__make_ready(s, t);
+}
+
+int weir_spawn(struct weir_group *group, const struct weir_site *site, int (*fn)(void *args),
+               const void *args, size_t args_size, const struct weir_spawn_options *options,
+               struct weir_task **ret_task) {
+    struct sched *s = weir__sched;
+    if (__builtin_expect(s == NULL, 0))
+        return weir__fail(WEIR_ENOLOOP, "spawn", site->name);
+    struct group *g = group ? group_of(group) : &s->root;
+    if (g->scope.cookie != SCOPE_COOKIE)
+        WEIR_BUG("weir_spawn: not an open group (opened? closed already? moved?)");
+    int class = options ? class_for(s, options) : weir__stack_class_of(s->stack_size);
+    if (class < 0)
+        return weir__failf(-ENOMEM, "spawn", site->name, "no stack is that large");
+    int rc = weir__stack_promise(&s->stacks, class);
+    if (__builtin_expect(rc < 0, 0))
+        return weir__failf(rc, "spawn", site->name, "no stack could be had");
+    struct weir_task *t = NULL;
+    rc = task_make(s, args, args_size, &t);
+    if (__builtin_expect(rc < 0, 0)) {
+        weir__stack_unpromise(&s->stacks, class);
+        return rc;
+    }
+    t->fn = fn;
+    t->site = site;
+    t->name = options && options->name ? options->name : site->name;
+    t->result = class; /* until it is bound */
+    t->refs = ret_task ? 2 : 1;
+    task_begin(s, t, g);
+    if (ret_task != NULL)
+        *ret_task = t;
+    return 0;
+}
+
+/* On the ending task's own stack. */
+void weir__task_ended(struct sched *s, struct weir_task *t, int rc) {
+    if (__builtin_expect(t->scope != NULL, 0))
+        WEIR_BUG("task '%s' (%s:%d) ended inside a scope or group entered at %p: leave or close it",
+                 t->name, t->site->file, t->site->line, t->scope->site);
+    struct group *g = t->group;
+    t->result = rc;
+    t->state = TASK_ENDED;
+    t->error = NULL;
+    s->tasks_live--;
+    const struct weir_error *e = t->stack->error.code == rc ? &t->stack->error : NULL;
+    if (__builtin_expect(rc < 0, 0)) {
+        if (t->refs > 1) {
+            t->unread = true;
+            t->error = weir__error_copy(rc, e);
+        } else {
+            weir__group_child_failed(g, t, rc, e);
+        }
+    }
+    t->stack = NULL;
+    if (t->awaiters != NULL)
+        weir__awaiters_wake(t);
+    weir__task_unref(s, t);
+    weir__group_child_ended(g);
+}
+
+struct weir_task *weir_task_current(void) {
+    return weir__sched ? weir__sched->current : NULL;
+}
+
+const char *weir_task_name(const struct weir_task *t) {
+    return t->name;
+}
+
+struct weir_task *weir_task_ref(struct weir_task *t) {
+    WEIR_CHECK(t->refs > 0);
+    t->refs++;
+    return t;
+}
+
+void weir_task_cancel(struct weir_task *t, const char *cause) {
+    struct sched *s = weir__sched;
+    if (s == NULL)
+        WEIR_BUG("weir_task_cancel: called from a thread without a loop");
+    if (t->state == TASK_ENDED || t->own == -ECANCELED)
+        return;
+    t->own = -ECANCELED;
+    t->cause = cause;
+    weir__scope_refresh(s, t);
+    weir__scope_spread(s);
+}

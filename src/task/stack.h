@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/* stack.h - stacks of tasks: slabs of guarded slots, one pool per size class, reused warm and
+ * last-in first-out; and the context that a switch saves.
+ *
+ * A slot is [guard][usable]. What is known of a stack (struct stack) lies at its top, in the page
+ * that the task touches anyway; a slot that was never used costs address space only. */
+#ifndef WEIR_TASK_STACK_H
+#define WEIR_TASK_STACK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <weir/base.h>
+
+struct context {
+    void *sp;
+    const void *bottom; /* lowest usable address, and size: for the sanitizers */
+    size_t size;
+    void *fiber;      /* ThreadSanitizer's */
+    void *fake_stack; /* AddressSanitizer's */
+};
+
+struct stack {
+    struct context context;
+    struct stack *next; /* in the pool */
+    uint8_t *low;       /* lowest usable address */
+    uint32_t class;
+    uint32_t valgrind_id;
+    struct weir_error error; /* of the task that runs on it */
+};
+
+enum { STACK_CLASS_MIN = 14, STACK_CLASSES = 17 }; /* 16 KiB .. 1 GiB, powers of two */
+enum { STACK_GUARD = 64 * 1024 };
+
+struct stack_class {
+    struct stack *warm; /* used before, top page resident, newest first */
+    size_t warm_count;
+    uint8_t **cold;     /* never used, or pages given back: slot addresses */
+    size_t cold_count, cold_max;
+    size_t promised;    /* tasks spawned but not yet bound */
+    size_t bound;       /* tasks running on one */
+    size_t slab_slots;  /* of the newest slab */
+};
+
+struct stack_slab { /* one mapping */
+    struct stack_slab *next;
+    uint8_t *base;
+    size_t size;
+    long mprotected; /* guards of it that cost mappings */
+};
+
+struct stack_pool {
+    struct stack_class classes[STACK_CLASSES];
+    struct stack_slab *slabs;
+    size_t warm_max;          /* per class, on top of as many as are bound */
+    bool guard_by_mprotect;   /* the kernel has no MADV_GUARD_INSTALL, or lies */
+    bool guard_proven;
+    struct stack *dead;       /* left for good in the last switch: sanitizers poison it */
+};
+
+void weir__stack_pool_init(struct stack_pool *p);
+
+/* The class that holds size bytes; -EINVAL if none does. */
+int weir__stack_class_of(size_t size);
+
+/* Promise one stack of the class: a later bind cannot fail. Returns 0, -ENOMEM, -EAGAIN (no more
+ * guards can be had: see vm.max_map_count). */
+int weir__stack_promise(struct stack_pool *p, int class);
+void weir__stack_unpromise(struct stack_pool *p, int class);
+
+/* Take a promised stack, empty: context.sp is its top. */
+struct stack *weir__stack_bind(struct stack_pool *p, int class);
+void weir__stack_release(struct stack_pool *p, struct stack *s);
+void weir__stack_pool_fini(struct stack_pool *p);
+
+/* Is address in the guard of s? */
+bool weir__stack_guards(const struct stack *s, const void *address);
+
+/* switch_*.S: save the callee-saved registers and sp into *save_sp, then
+ * switch: load those of load_sp; start: run weir__task_first_run on the empty stack sp. */
+void weir__switch(void **save_sp, void *load_sp);
+void weir__switch_start(void **save_sp, void *sp);
+
+/* Leave this stack for good: a jump, not a call (see switch_x86_64.S). */
+static inline __attribute__((always_inline)) _Noreturn void weir__switch_leave(void *load_sp) {
+#if defined(__x86_64__)
+    __asm__ volatile("jmp weir__switch_load" : : "D"(load_sp) : "memory");
+#elif defined(__aarch64__)
+    __asm__ volatile("mov x0, %0\n\tb weir__switch_load" : : "r"(load_sp) : "x0", "memory");
+#else
+#error "no context switch for this machine: add switch_<machine>.S and its case here"
+#endif
+    __builtin_unreachable();
+}
+
+#endif

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/* task_bench.c - nanoseconds of yield, spawn+finish, timer arm+cancel, and memory and time of a
+ * million sleeping tasks. One figure per line: name, ns (or bytes). */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <weir/loop.h>
+#include <weir/task.h>
+
+#include "loop/timers.h"
+#include "task/task.h"
+
+enum { ROUNDS = 2000000, SLEEPERS = 1000000 };
+
+static double per(weir_ns start, double n) {
+    return (double)(weir_now() - start) / n;
+}
+
+static int yielder(void *args) {
+    (void)args;
+    for (int i = 0; i < ROUNDS; i++)
+        weir_yield();
+    return 0;
+}
+
+static int nothing(void *args) {
+    (void)args;
+    return 0;
+}
+
+static void bench_yield(void) {
+    struct weir_group g;
+    weir_group_open(&g, WEIR_TOGETHER);
+    weir_go0(&g, yielder);
+    weir_go0(&g, yielder);
+    weir_ns start = weir_now();
+    weir_group_close(&g, 0);
+    printf("yield_ns %.1f\n", per(start, 2.0 * ROUNDS));
+}
+
+struct item_args {
+    long a, b;
+};
+
+static int item(void *args) {
+    struct item_args *a = args;
+    a->a += a->b;
+    return 0;
+}
+
+static void bench_spawn(void) {
+    struct weir_group g;
+    weir_group_open(&g, WEIR_INDEPENDENT);
+    weir_ns start = weir_now();
+    for (int i = 0; i < ROUNDS; i++) {
+        weir_go(&g, item, .a = i, .b = 1);
+        weir_yield();
+    }
+    printf("spawn_finish_ns %.1f\n", per(start, ROUNDS));
+    start = weir_now();
+    for (int i = 0; i < ROUNDS / 100; i++) {
+        for (int j = 0; j < 100; j++)
+            weir_go0(&g, nothing);
+        weir_yield();
+    }
+    printf("spawn_finish_batch100_ns %.1f\n", per(start, ROUNDS));
+    weir_group_close(&g, 0);
+}
+
+static void bench_scope(void) {
+    struct weir_scope s;
+    weir_ns start = weir_now();
+    for (int i = 0; i < ROUNDS; i++) {
+        weir_scope_enter(&s, WEIR_SECONDS(5));
+        weir_scope_leave(&s, 0);
+    }
+    printf("scope_arm_cancel_ns %.1f\n", per(start, ROUNDS));
+}
+
+static int sleeper(void *args) {
+    (void)args;
+    weir_sleep(WEIR_SECONDS(3600));
+    return 0;
+}
+
+static long status_kib(const char *key) {
+    char line[256];
+    long n = 0;
+    FILE *f = fopen("/proc/self/status", "re");
+    while (f && fgets(line, sizeof line, f))
+        if (strncmp(line, key, strlen(key)) == 0)
+            n = atol(line + strlen(key) + 1);
+    if (f)
+        fclose(f);
+    return n;
+}
+
+static void bench_million(int n) {
+    struct weir_group g;
+    struct weir_spawn_options o = {.size = sizeof o, .stack_size = 64 * 1024};
+    long rss = status_kib("VmRSS"), pte = status_kib("VmPTE");
+    weir_group_open(&g, WEIR_INDEPENDENT);
+    weir_ns start = weir_now();
+    for (int i = 0; i < n; i++) {
+        if (weir_spawn(&g, WEIR_SITE(sleeper), sleeper, NULL, 0, &o, NULL) < 0)
+            abort();
+        if (i % 256 == 255)
+            weir_yield();
+    }
+    weir_sleep(1000000);
+    printf("sleepers %d spawn_ns %.0f\n", n, per(start, n));
+    long bytes = (status_kib("VmRSS") - rss) * 1024, ptes = (status_kib("VmPTE") - pte) * 1024;
+    printf("sleepers %d rss_bytes %ld pte_bytes %ld\n", n, bytes / n, ptes / n);
+    weir_group_cancel(&g, "done");
+    start = weir_now();
+    weir_group_close(&g, 0);
+    printf("sleepers %d wake_finish_ns %.0f\n", n, per(start, n));
+}
+
+static int bench(void *arg) {
+    int n = *(int *)arg;
+    bench_yield();
+    bench_spawn();
+    bench_scope();
+    bench_million(n);
+    return 0;
+}
+
+int main(int argc, char **argv) {
+    int n = argc > 1 ? atoi(argv[1]) : SLEEPERS;
+    return weir_run(bench, &n, NULL) < 0;
+}
