@@ -35,7 +35,9 @@ build: have-run build/build.ninja
 build/build.ninja: | have-run
 	meson setup build --prefix=$(PREFIX) -Dcli=enabled -During=enabled $(MESON_FLAGS)
 
+# What Meson found missing when only `build` was wanted may be there now: hence the cleared cache.
 build/with-tests: build/build.ninja
+	meson configure build --clearcache
 	meson setup --reconfigure build -Dtests=enabled
 	touch $@
 

@@ -63,6 +63,11 @@ class ExportsTest(fixture.ProjectTest):
     def test_a_private_export_that_nobody_uses_is_told(self):
         self.assert_problem(self.check(SOURCE), "weir__secret: private, exported, used by no")
 
+    def test_a_private_name_that_is_hidden_is_told(self):
+        source = SOURCE.replace("int weir__s", '__attribute__((visibility("hidden"))) int weir__s')
+        user = "int weir__secret(void); int go(void) { return weir__secret(); }"
+        self.assert_problem(self.check(source, user), "weir__secret: used by libweir-test.so, not")
+
     def test_a_changed_list_is_told(self):
         self.put("include/weir/y.h", "int weir_table2(void);\n")
         source = SOURCE.replace("int weir__secret", "int weir_table2")
