@@ -23,6 +23,20 @@ class TapResult(unittest.TestResult):
         super().addSkip(test, reason)
         self.line(True, test, f" # SKIP {reason}")
 
+    def addSubTest(self, test, subtest, err):
+        super().addSubTest(test, subtest, err)
+        if err:
+            self.broken.append(str(subtest) + "\n" + (self.failures + self.errors)[-1][1])
+
+    def startTest(self, test):
+        super().startTest(test)
+        self.broken = []  # the stories of failed subtests
+
+    def stopTest(self, test):
+        super().stopTest(test)
+        if self.broken:
+            self.fail_with(test, "\n".join(self.broken))
+
     def addFailure(self, test, err):
         super().addFailure(test, err)
         self.fail_with(test, self.failures[-1][1])

@@ -13,6 +13,9 @@ class T(unittest.TestCase):
     def test_b(self): self.assertEqual(1, 2)
     def test_c(self): self.skipTest("no luck")
     def test_d(self): nothing
+    def test_e(self):
+        for i in range(3):
+            with self.subTest(i=i): self.assertEqual(i, 1)
 """
 
 
@@ -26,8 +29,8 @@ class TapTest(fixture.ProjectTest):
         ran = self.run_tap()
         self.assertEqual(ran.returncode, 1)
         self.assertEqual([line for line in ran.stdout.splitlines() if line[0] != "#"], [
-            "1..4", "ok 1 - T.test_a", "not ok 2 - T.test_b", "ok 3 - T.test_c # SKIP no luck",
-            "not ok 4 - T.test_d"])
+            "1..5", "ok 1 - T.test_a", "not ok 2 - T.test_b", "ok 3 - T.test_c # SKIP no luck",
+            "not ok 4 - T.test_d", "not ok 5 - T.test_e"])
         self.assertIn("# AssertionError: 1 != 2", ran.stdout)
 
     def test_names_choose(self):

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* weir.h - all public headers at once, for programs. weir/testing.h is apart: it belongs to
+ * libweir-test. Inside the library nobody includes this file. */
+#ifndef WEIR_WEIR_H
+#define WEIR_WEIR_H
+
+#include <weir/base.h>
+#include <weir/loop.h>
+#include <weir/stream.h>
+#include <weir/task.h>
+
+#endif
