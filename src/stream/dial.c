@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/* dial.c - connect to a URL. A name's addresses are tried as RFC 8305 (happy eyeballs) says: the
+ * families in turn, the next attempt as soon as one has failed and at the latest 250 ms after the
+ * last began; the first to connect wins, the others are cancelled and closed.
+ *
+ * All attempts are ops in one frame, with one timer: the frame is left when none is pending. */
+#include "base/check.h"
+#include "stream/resolve.h"
+#include "stream/socket.h"
+#include "stream/url.h"
+
+enum { ATTEMPT_MS = 250 }; /* RFC 8305, 5: the recommended delay */
+
+struct attempt {
+    struct weir__op op;
+    struct weir__socket *socket; /* NULL: not begun, or over */
+    const struct weir__addr *addr;
+};
+
+struct race {
+    struct weir_loop *loop;
+    const struct weir_dial_options *options;
+    struct weir__wait *waiting;
+    struct weir__timer next; /* the next attempt may begin */
+    bool due;
+    int rc;     /* of the last attempt that failed */
+    const struct weir__addr *failed;
+    unsigned count, begun, pending;
+    struct weir__socket *winner;
+    struct attempt attempts[WEIR__ADDRS_MAX];
+};
+
+static void lose(struct attempt *a) {
+    struct weir_stream *s = &a->socket->stream;
+    a->socket = NULL;
+    weir_close(&s);
+}
+
+static void finish(struct race *r, struct attempt *a, int rc) {
+    if (rc >= 0 && r->winner == NULL) {
+        r->winner = a->socket;
+        a->socket = NULL;
+        return;
+    }
+    if (rc < 0) {
+        r->rc = rc;
+        r->failed = a->addr;
+    }
+    if (a->socket != NULL)
+        lose(a);
+}
+
+static void connected(struct weir__op *op) {
+    struct race *r = op->waiter;
+    r->pending--;
+    finish(r, WEIR_CONTAINER(op, struct attempt, op), (int)op->result);
+    weir__wait_notify(&r->waiting);
+}
+
+static void next_due(struct weir__timer *t) {
+    struct race *r = WEIR_CONTAINER(t, struct race, next);
+    r->due = true;
+    weir__wait_notify(&r->waiting);
+}
+
+static void begin(struct race *r) {
+    struct attempt *a = &r->attempts[r->begun++];
+    struct weir__socket_options o = {r->options->delay, r->options->keepalive_s};
+    r->due = false;
+    int rc = weir__socket_open(r->loop, a->addr->sa.sa_family, &o, &a->socket);
+    if (rc < 0) {
+        finish(r, a, rc);
+        return;
+    }
+    weir__peer_of(a->addr, &a->socket->peer);
+    a->op = (struct weir__op){.kind = WEIR__CONNECT,
+                              .file = &a->socket->file,
+                              .wake = connected,
+                              .waiter = r,
+                              .u.addr = a->addr};
+    r->pending++;
+    if (weir__submit(r->loop->backend, &a->op) == WEIR__DONE) {
+        r->pending--;
+        finish(r, a, (int)a->op.result);
+    }
+}
+
+/* Until one has won or all have failed. Returns 0, or the scope's code. */
+static int run(struct race *r) {
+    weir_ns gap = r->options->attempt_ns;
+    int rc = 0;
+    weir__timer_init(&r->next, next_due);
+    r->due = true;
+    while (rc >= 0 && r->winner == NULL && (r->pending > 0 || r->begun < r->count)) {
+        if (r->begun < r->count && (r->due || r->pending == 0)) {
+            begin(r);
+            if (r->begun < r->count && r->pending > 0)
+                weir__timer_arm(r->loop->timers, &r->next, weir__loop_now(r->loop) + gap);
+            continue;
+        }
+        rc = weir__wait_in(&r->waiting, "connect", NULL);
+    }
+    weir__timer_disarm(r->loop->timers, &r->next);
+    return rc;
+}
+
+/* Cancel the losers and wait until the backend has let go of their ops, cancelled or not. */
+static void call_off(struct race *r) {
+    for (unsigned i = 0; i < r->begun; i++) {
+        struct attempt *a = &r->attempts[i];
+        if (a->socket == NULL || weir__cancel(r->loop->backend, &a->op) != WEIR__DONE)
+            continue;
+        r->pending--;
+        lose(a);
+    }
+    while (r->pending > 0) {
+        struct weir__wait w = {.park = {.what = "connect: calling off"}, .slot = &r->waiting};
+        r->waiting = &w;
+        weir__park(&w.park);
+    }
+}
+
+static int race_addrs(struct race *r, struct weir_stream **ret_stream) {
+    char text[WEIR__ADDR_TEXT_MAX];
+    int rc = run(r);
+    call_off(r);
+    if (r->winner != NULL && rc >= 0) {
+        *ret_stream = &r->winner->stream;
+        return 0;
+    }
+    if (r->winner != NULL) { /* the cancel came first */
+        struct weir_stream *s = &r->winner->stream;
+        weir_close(&s);
+    }
+    if (rc < 0)
+        return weir__fail(rc, "connect", NULL);
+    return weir__fail(r->rc, "connect", weir__addr_format(r->failed, text, sizeof text));
+}
+
+/* RFC 8305, 4: begin with the family that the resolver put first, then take turns. */
+static void interleave(struct race *r, const struct weir__addr *addrs, unsigned count) {
+    bool taken[WEIR__ADDRS_MAX] = {false};
+    sa_family_t want = addrs[0].sa.sa_family;
+    while (r->count < count) {
+        unsigned pick = count;
+        for (unsigned i = 0; i < count; i++) {
+            if (taken[i])
+                continue;
+            if (pick == count)
+                pick = i; /* if that family has no more: whatever is left */
+            if (addrs[i].sa.sa_family == want) {
+                pick = i;
+                break;
+            }
+        }
+        taken[pick] = true;
+        r->attempts[r->count++].addr = &addrs[pick];
+        want = addrs[pick].sa.sa_family == AF_INET ? AF_INET6 : AF_INET;
+    }
+}
+
+static __attribute__((noinline)) int connect_any(const struct weir__addr *addrs, unsigned count,
+                                                 const struct weir_dial_options *o,
+                                                 struct weir_stream **ret_stream) {
+    struct race r = {.loop = weir__loop(), .options = o};
+    interleave(&r, addrs, count);
+    return race_addrs(&r, ret_stream);
+}
+
+/* A frame of its own: the addresses stay where the attempts point to. */
+static __attribute__((noinline)) int resolve_and_connect(const struct weir__url *u,
+                                                         const struct weir_dial_options *o,
+                                                         struct weir_stream **ret_stream) {
+    struct weir__addr addrs[WEIR__ADDRS_MAX];
+    int n = weir__resolve(u->host, u->port, addrs);
+    return n < 0 ? n : connect_any(addrs, (unsigned)n, o, ret_stream);
+}
+
+int weir_dial(const char *url, const struct weir_dial_options *options,
+              struct weir_stream **ret_stream) {
+    int rc = weir__suspend_enter("dial");
+    if (rc < 0)
+        return rc;
+    struct weir_dial_options o = {0};
+    if (options != NULL)
+        memcpy(&o, options, options->size && options->size < sizeof o ? options->size : sizeof o);
+    if (o.attempt_ns <= 0)
+        o.attempt_ns = WEIR_MILLISECONDS(ATTEMPT_MS);
+    struct weir__url u;
+    rc = weir__url_parse(url, false, &u);
+    if (rc < 0)
+        return rc;
+    return u.is_unix ? connect_any(&u.path, 1, &o, ret_stream)
+                     : resolve_and_connect(&u, &o, ret_stream);
+}

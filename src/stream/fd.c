@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/* fd.c - any descriptor: wait for it, or make a stream of it.
+ *
+ * The descriptor may be blocking and its flags may be shared with other processes (a terminal):
+ * they are left alone. Each try is one that never blocks, then readiness is awaited. To the
+ * backend the file is foreign, readiness only, until it is closed. */
+#include "base/alloc.h"
+#include "base/check.h"
+#include "stream/stream.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+
+enum { PIECE = 16 << 10 }; /* what a pipe gives in one read at most is 64 KiB; ttys give 4 */
+
+int weir_wait_fd(int fd, int events) {
+    int rc = weir__suspend_enter("wait_fd");
+    if (rc < 0)
+        return rc;
+    struct weir__op op = {.kind = WEIR__POLL, .u.poll = {fd, (short)events}};
+    int64_t n = weir__op_await(&op, "wait_fd", NULL);
+    if (n == -ECANCELED || n == -ETIME)
+        return (int)n;
+    if (n >= 0 && (n & POLLNVAL) != 0)
+        n = -EBADF;
+    return n < 0 ? weir__fail((int)n, "wait for a descriptor", NULL) : (int)n;
+}
+
+struct descriptor {
+    struct weir_stream stream;
+    struct weir__file file;
+    struct weir__op op; /* CLOSE */
+};
+
+static struct descriptor *descriptor_of(struct weir_stream *s) {
+    return WEIR_CONTAINER(s, struct descriptor, stream);
+}
+
+/* Wait until one of events. Returns 0 or an error. */
+static int ready(struct descriptor *d, short events) {
+    int rc = weir_cancelled();
+    if (rc < 0)
+        return rc;
+    if (d->stream.closed)
+        return -ECANCELED;
+    struct weir__op op = {
+        .kind = WEIR__POLL, .file = &d->file, .u.poll = {d->file.fd, events}};
+    int64_t n = weir__op_await(&op, events == POLLIN ? "read" : "write", &d->stream);
+    return n < 0 ? (int)n : d->stream.closed ? -ECANCELED : 0;
+}
+
+static int64_t try_once(struct descriptor *d, enum weir__op_kind kind, void *buf, size_t len) {
+    struct weir__op op = {
+        .kind = (uint8_t)kind, .file = &d->file, .u.bytes = {.base = buf, .len = len}};
+    return weir__op_now(d->stream.loop, &op);
+}
+
+static int64_t descriptor_recv_into(struct weir_stream *s, void *buf, size_t len) {
+    struct descriptor *d = descriptor_of(s);
+    for (;;) {
+        int64_t n = try_once(d, WEIR__READ_FD, buf, len);
+        if (n != -EAGAIN)
+            return n;
+        int rc = ready(d, POLLIN);
+        if (rc < 0)
+            return rc;
+    }
+}
+
+/* The piece is on the heap only while it holds bytes: an idle descriptor has no buffer. */
+static int64_t descriptor_recv(struct weir_stream *s, struct weir__lent *ret_lent) {
+    struct descriptor *d = descriptor_of(s);
+    for (;;) {
+        uint8_t *piece = weir__alloc(PIECE);
+        if (piece == NULL)
+            return -ENOMEM;
+        int64_t n = try_once(d, WEIR__READ_FD, piece, PIECE);
+        if (n > 0) {
+            *ret_lent = (struct weir__lent){piece, (uint32_t)n, 1};
+            return n;
+        }
+        weir__free(piece);
+        if (n != -EAGAIN)
+            return n;
+        int rc = ready(d, POLLIN);
+        if (rc < 0)
+            return rc;
+    }
+}
+
+static void descriptor_release(struct weir_stream *s, struct weir__lent *lent) {
+    weir__free(lent->base);
+    lent->token = 0;
+}
+
+static int descriptor_send(struct weir_stream *s, const void *buf, size_t len,
+                           size_t *ret_done) {
+    struct descriptor *d = descriptor_of(s);
+    *ret_done = 0;
+    for (;;) {
+        char *rest = (char *)(uintptr_t)buf + *ret_done;
+        int64_t n = try_once(d, WEIR__WRITE_FD, rest, len - *ret_done);
+        if (n < 0 && n != -EAGAIN)
+            return (int)n;
+        *ret_done += n > 0 ? (size_t)n : 0;
+        if (*ret_done == len)
+            return 0;
+        int rc = n > 0 ? 0 : ready(d, POLLOUT);
+        if (rc < 0)
+            return rc;
+    }
+}
+
+/* Only sockets have a half-close. */
+static int descriptor_shutdown(struct weir_stream *s) {
+    struct weir__op op = {
+        .kind = WEIR__SHUTDOWN, .file = &descriptor_of(s)->file, .u.number = SHUT_WR};
+    int rc = (int)weir__op_now(s->loop, &op);
+    return rc == -ENOTSOCK ? -EOPNOTSUPP : rc;
+}
+
+static void closed(struct weir__op *op) {
+    weir__stream_gone(&WEIR_CONTAINER(op, struct descriptor, op)->stream);
+}
+
+static void descriptor_close(struct weir_stream *s) {
+    struct descriptor *d = descriptor_of(s);
+    weir__stream_drop(s);
+    d->file.foreign = false; /* from here on it is the backend's to close */
+    d->op = (struct weir__op){.kind = WEIR__CLOSE, .file = &d->file, .wake = closed};
+    if (weir__submit(s->loop->backend, &d->op) == WEIR__DONE)
+        closed(&d->op);
+}
+
+static void descriptor_address(struct weir_stream *s, bool peer, char *ret_text) {
+    snprintf(ret_text, WEIR__NAME_TEXT, "fd:%d", descriptor_of(s)->file.fd);
+}
+
+static const struct weir__stream_kind descriptor_kind = {
+    .name = "descriptor",
+    .recv = descriptor_recv,
+    .release = descriptor_release,
+    .recv_into = descriptor_recv_into,
+    .send = descriptor_send,
+    .shutdown = descriptor_shutdown,
+    .close = descriptor_close,
+    .address = descriptor_address,
+};
+
+int weir_stream_from_fd(int fd, struct weir_stream **ret_stream) {
+    struct weir_loop *l = weir__loop();
+    if (l == NULL)
+        return WEIR_ENOLOOP;
+    if (fcntl(fd, F_GETFD) < 0)
+        return weir__fail(-EBADF, "stream from a descriptor", NULL);
+    struct descriptor *d = weir__alloc_zero(sizeof *d);
+    if (d == NULL)
+        return weir__fail(-ENOMEM, "stream from a descriptor", NULL);
+    weir__stream_init(&d->stream, &descriptor_kind, l);
+    d->file.fd = fd;
+    d->file.foreign = true;
+    struct weir__op op = {.kind = WEIR__ATTACH, .file = &d->file};
+    int rc = (int)weir__op_now(l, &op);
+    if (rc < 0) {
+        weir__free(d);
+        return weir__fail(rc, "stream from a descriptor", NULL);
+    }
+    *ret_stream = &d->stream;
+    return 0;
+}

@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: MIT */
+/* listen.c - a listener: one socket per address of its name, all on one port, and one task that
+ * accepts. Each socket's ACCEPT stays pending when the task is cancelled; what it brings then
+ * waits in its slot for the next call, so that a cancel loses no connection. */
+#include "stream/listen.h"
+
+#include "base/alloc.h"
+#include "base/check.h"
+#include "base/log.h"
+#include "stream/resolve.h"
+#include "stream/url.h"
+
+enum {
+    BACKLOG = 4096,       /* the kernel cuts it to net.core.somaxconn (4096 since 5.4) */
+    PORT_TRIES = 8,       /* a free port of the first address may be taken on the second */
+    FULL_RETRY_MS = 20,   /* out of descriptors: there is no event for 'one is free' */
+    FULL_SAY_MS = 1000
+};
+
+enum slot_state { SLOT_EMPTY, SLOT_ARMED, SLOT_FULL };
+
+struct slot {
+    struct weir_listener *listener;
+    struct weir__file file;
+    struct weir__op accept, close;
+    struct weir__addr peer;
+    struct weir__file stray; /* at the end: accepted, but nobody's */
+    struct weir__op stray_close;
+    uint8_t state;
+};
+
+struct weir_listener {
+    struct weir_loop *loop;
+    struct weir__wait *waiting;
+    struct weir__timer retry;
+    weir_ns said_ns; /* when it was last logged that descriptors are short */
+    int interrupt;   /* code for the task inside, or 0 */
+    int port;
+    unsigned count, closing, turn;
+    bool entered, closed;
+    struct slot slots[];
+};
+
+/* ---- opening ---- */
+
+static struct weir_listener *listener_new(struct weir_loop *loop, unsigned count) {
+    struct weir_listener *l = weir__alloc_zero(sizeof *l + count * sizeof l->slots[0]);
+    if (l == NULL)
+        return NULL;
+    l->loop = loop;
+    l->count = count;
+    for (unsigned i = 0; i < count; i++) {
+        l->slots[i].listener = l;
+        l->slots[i].file.fd = -1;
+    }
+    return l;
+}
+
+static int simple(struct weir_loop *loop, struct weir__file *file, enum weir__op_kind kind,
+                  const struct weir__addr *addr, int number) {
+    struct weir__op op = {.kind = (uint8_t)kind, .file = file};
+    if (addr != NULL)
+        op.u.addr = addr;
+    else
+        op.u.number = number;
+    return (int)weir__op_now(loop, &op);
+}
+
+/* Options set here are inherited by accepted sockets: no call per connection. */
+static int set_up(struct weir_loop *loop, struct weir__file *file, const struct weir__addr *addr,
+                  const struct weir_listen_options *o) {
+    int rc = 0, family = addr->sa.sa_family;
+    if (family != AF_UNIX) {
+        struct weir__socket_options k = {.delay = o->delay, .keepalive_s = o->keepalive_s};
+        rc = weir__socket_option(loop, file, WEIR__REUSEADDR, 1);
+        if (rc >= 0 && o->reuse_port)
+            rc = weir__socket_option(loop, file, WEIR__REUSEPORT, 1);
+        if (rc >= 0)
+            rc = weir__socket_options(loop, file, &k);
+    }
+    if (rc >= 0 && family == AF_INET6) /* "*" alone means both; a name binds each of its own */
+        rc = weir__socket_option(loop, file, WEIR__V6ONLY,
+                                 !IN6_IS_ADDR_UNSPECIFIED(&addr->in6.sin6_addr));
+    if (rc >= 0)
+        rc = simple(loop, file, WEIR__BIND, addr, 0);
+    if (rc >= 0)
+        rc = simple(loop, file, WEIR__LISTEN, NULL, o->backlog > 0 ? o->backlog : BACKLOG);
+    return rc;
+}
+
+static int open_slot(struct weir_listener *l, struct slot *slot, struct weir__addr *addr,
+                     const struct weir_listen_options *o) {
+    if (l->port != 0)
+        weir__addr_set_port(addr, (uint16_t)l->port);
+    struct weir__op op = {.kind = WEIR__SOCKET,
+                          .file = &slot->file,
+                          .u.socket = {addr->sa.sa_family, SOCK_STREAM}};
+    int rc = (int)weir__op_now(l->loop, &op);
+    if (rc < 0) {
+        slot->file.fd = -1;
+        return rc;
+    }
+    rc = set_up(l->loop, &slot->file, addr, o);
+    if (rc >= 0 && l->port == 0) {
+        struct weir__addr own;
+        weir__socket_name(l->loop, &slot->file, false, &own);
+        l->port = own.len > 0 ? weir__addr_port(&own) : 0;
+    }
+    return rc;
+}
+
+static int refused(int rc, const struct weir__addr *addr) {
+    char text[WEIR__ADDR_TEXT_MAX];
+    return weir__fail(rc, "listen", weir__addr_format(addr, text, sizeof text));
+}
+
+static int open_all(struct weir_loop *loop, struct weir__addr *addrs, unsigned count,
+                    const struct weir_listen_options *o, struct weir_listener **ret_listener) {
+    struct weir_listener *l = listener_new(loop, count);
+    if (l == NULL)
+        return weir__fail(-ENOMEM, "listen", NULL);
+    for (unsigned i = 0; i < count; i++) {
+        int rc = open_slot(l, &l->slots[i], &addrs[i], o);
+        if (rc < 0) {
+            refused(rc, &addrs[i]);
+            weir_unlisten(&l);
+            return rc;
+        }
+    }
+    *ret_listener = l;
+    return 0;
+}
+
+/* Port 0 of several addresses: the first address gets a free port, the others may not. */
+static int open_on(struct weir_loop *loop, struct weir__addr *addrs, unsigned count,
+                   const struct weir_listen_options *o, struct weir_listener **ret_listener) {
+    int tries = count > 1 && weir__addr_port(&addrs[0]) == 0 ? PORT_TRIES : 1, rc;
+    do {
+        rc = open_all(loop, addrs, count, o, ret_listener);
+        for (unsigned i = 0; tries > 1 && i < count; i++)
+            weir__addr_set_port(&addrs[i], 0);
+    } while (rc == -EADDRINUSE && --tries > 0);
+    return rc;
+}
+
+/* "*" is all addresses of both families in one socket; without IPv6, of IPv4. */
+static int open_any(struct weir_loop *loop, uint16_t port, const struct weir_listen_options *o,
+                    struct weir_listener **ret_listener) {
+    struct weir__addr any;
+    WEIR_CHECK(weir__addr_parse_numeric("::", port, &any) == 0);
+    int rc = open_on(loop, &any, 1, o, ret_listener);
+    if (rc != -EAFNOSUPPORT && rc != -EADDRNOTAVAIL)
+        return rc;
+    WEIR_CHECK(weir__addr_parse_numeric("0.0.0.0", port, &any) == 0);
+    return open_on(loop, &any, 1, o, ret_listener);
+}
+
+/* getaddrinfo may name an address twice (a name that stands in two lines of the hosts file). */
+static unsigned drop_twins(struct weir__addr *addrs, unsigned count) {
+    unsigned kept = 0;
+    for (unsigned i = 0; i < count; i++) {
+        bool twin = false;
+        for (unsigned j = 0; j < kept && !twin; j++)
+            twin = weir__addr_equal(&addrs[i], &addrs[j]);
+        if (!twin)
+            addrs[kept++] = addrs[i];
+    }
+    return kept;
+}
+
+static int open_url(struct weir_loop *loop, const struct weir__url *u,
+                    const struct weir_listen_options *o, struct weir_listener **ret_listener) {
+    struct weir__addr addrs[WEIR__ADDRS_MAX];
+    if (u->is_unix) {
+        addrs[0] = u->path;
+        return open_on(loop, addrs, 1, o, ret_listener);
+    }
+    if (u->host[0] == '*')
+        return open_any(loop, u->port, o, ret_listener);
+    int n = weir__resolve(u->host, u->port, addrs);
+    return n < 0 ? n : open_on(loop, addrs, drop_twins(addrs, (unsigned)n), o, ret_listener);
+}
+
+int weir_listen(const char *url, const struct weir_listen_options *options,
+                struct weir_listener **ret_listener) {
+    int rc = weir__suspend_enter("listen");
+    if (rc < 0)
+        return rc;
+    struct weir_listen_options o = {0};
+    if (options != NULL)
+        memcpy(&o, options, options->size && options->size < sizeof o ? options->size : sizeof o);
+    struct weir__url u;
+    rc = weir__url_parse(url, true, &u);
+    return rc < 0 ? rc : open_url(weir__loop(), &u, &o, ret_listener);
+}
+
+int weir_listener_port(const struct weir_listener *l) {
+    return l->port;
+}
+
+struct weir_loop *weir__listener_loop(const struct weir_listener *l) {
+    return l->loop;
+}
+
+/* ---- closing ---- */
+
+static void free_if_left(struct weir_listener *l) {
+    if (l->closed && l->closing == 0 && !l->entered)
+        weir__free(l);
+}
+
+static void slot_closed(struct weir__op *op) {
+    struct weir_listener *l = op->waiter;
+    l->closing--;
+    free_if_left(l);
+}
+
+/* Count it before: it may be done at once. */
+static void let_go(struct weir_listener *l, struct weir__file *file, struct weir__op *op) {
+    *op = (struct weir__op){.kind = WEIR__CLOSE, .file = file, .wake = slot_closed, .waiter = l};
+    l->closing++;
+    if (weir__submit(l->loop->backend, op) == WEIR__DONE)
+        l->closing--;
+}
+
+/* A connection that came for nobody is reset. */
+static void turn_away(struct weir_listener *l, struct slot *slot) {
+    slot->state = SLOT_EMPTY;
+    if (slot->accept.result < 0)
+        return;
+    slot->stray.fd = (int)slot->accept.result;
+    if (simple(l->loop, &slot->stray, WEIR__ATTACH, NULL, 0) >= 0)
+        weir__socket_option(l->loop, &slot->stray, WEIR__LINGER0, 1);
+    let_go(l, &slot->stray, &slot->stray_close);
+}
+
+void weir_unlisten(struct weir_listener **take_listener) {
+    struct weir_listener *l = take_listener != NULL ? *take_listener : NULL;
+    if (l == NULL)
+        return;
+    weir__loop_assert(l->loop, "weir_unlisten");
+    *take_listener = NULL;
+    l->closed = true;
+    l->closing = 1; /* this call itself */
+    for (unsigned i = 0; i < l->count; i++) {
+        if (l->slots[i].state == SLOT_FULL)
+            turn_away(l, &l->slots[i]);
+        if (l->slots[i].file.fd >= 0)
+            let_go(l, &l->slots[i].file, &l->slots[i].close);
+    }
+    weir__wait_notify(&l->waiting);
+    l->closing--;
+    free_if_left(l);
+}
+
+/* ---- accepting ---- */
+
+static void accepted(struct weir__op *op) {
+    struct slot *slot = op->waiter;
+    struct weir_listener *l = slot->listener;
+    slot->state = SLOT_FULL;
+    if (l->closed)
+        turn_away(l, slot);
+    else
+        weir__wait_notify(&l->waiting);
+}
+
+static void arm(struct weir_listener *l, struct slot *slot) {
+    slot->accept = (struct weir__op){.kind = WEIR__ACCEPT,
+                                     .file = &slot->file,
+                                     .wake = accepted,
+                                     .waiter = slot,
+                                     .u.accept = {&slot->peer}};
+    slot->peer.len = 0;
+    slot->state = SLOT_ARMED;
+    if (weir__submit(l->loop->backend, &slot->accept) == WEIR__DONE)
+        slot->state = SLOT_FULL;
+}
+
+/* The next slot that has something, each address in its turn; all others are armed meanwhile. */
+static struct slot *full_slot(struct weir_listener *l) {
+    for (unsigned i = 0; i < l->count; i++) {
+        struct slot *slot = &l->slots[(l->turn + i) % l->count];
+        if (slot->state == SLOT_EMPTY)
+            arm(l, slot);
+        if (slot->state == SLOT_FULL) {
+            l->turn = (l->turn + i + 1) % l->count;
+            return slot;
+        }
+    }
+    return NULL;
+}
+
+static void retry_due(struct weir__timer *t) {
+    weir__wait_notify(&WEIR_CONTAINER(t, struct weir_listener, retry)->waiting);
+}
+
+static bool is_short(int64_t rc) {
+    return rc == -EMFILE || rc == -ENFILE || rc == -ENOBUFS || rc == -ENOMEM;
+}
+
+static int wait_for_room(struct weir_listener *l, int why) {
+    weir_ns now = weir__loop_now(l->loop);
+    if (l->said_ns == 0 || now - l->said_ns >= WEIR_MILLISECONDS(FULL_SAY_MS)) {
+        l->said_ns = now;
+        weir__log(WEIR_LOG_WARNING, "accept on port %d: %s (%s); connections wait", l->port,
+                  weir_error_text(why), weir_error_name(why));
+    }
+    weir__timer_init(&l->retry, retry_due);
+    weir__timer_arm(l->loop->timers, &l->retry, now + WEIR_MILLISECONDS(FULL_RETRY_MS));
+    int rc = weir__wait_in(&l->waiting, "accept: no free descriptor", l);
+    weir__timer_disarm(l->loop->timers, &l->retry);
+    return rc;
+}
+
+static int take(struct weir_listener *l, struct slot *slot, struct weir__socket *k) {
+    int64_t fd = slot->accept.result;
+    if (fd >= 0) {
+        int rc = weir__socket_adopt(k, (int)fd, &slot->peer);
+        if (rc >= 0)
+            slot->state = SLOT_EMPTY;
+        return rc < 0 ? weir__fail(rc, "accept", NULL) : 1;
+    }
+    slot->state = SLOT_EMPTY;
+    if (is_short(fd))
+        return wait_for_room(l, (int)fd);
+    return weir__fail((int)fd, "accept", NULL);
+}
+
+int weir__listener_next(struct weir_listener *l, struct weir__socket *k) {
+    int rc = 0;
+    while (rc == 0) {
+        if (l->closed || l->interrupt != 0)
+            return l->closed ? WEIR_ECLOSED : l->interrupt;
+        struct slot *slot = full_slot(l);
+        rc = slot != NULL ? take(l, slot, k) : weir__wait_in(&l->waiting, "accept", l);
+    }
+    return rc < 0 ? rc : 0;
+}
+
+void weir__listener_interrupt(struct weir_listener *l, int rc) {
+    l->interrupt = rc;
+    weir__wait_notify(&l->waiting);
+}
+
+int weir__listener_enter(struct weir_listener *l, const char *what) {
+    int rc = weir__suspend_enter(what);
+    if (rc < 0)
+        return rc;
+    weir__loop_assert(l->loop, what);
+    if (l->entered)
+        return weir__fail(-EBUSY, what, NULL);
+    l->entered = true;
+    l->interrupt = 0;
+    return 0;
+}
+
+int weir__listener_leave(struct weir_listener *l, int rc) {
+    l->entered = false;
+    if (!l->closed)
+        return rc;
+    free_if_left(l);
+    return WEIR_ECLOSED;
+}
+
+int weir_accept(struct weir_listener *l, struct weir_stream **ret_stream) {
+    int rc = weir__listener_enter(l, "accept");
+    if (rc < 0)
+        return rc;
+    struct weir__socket *k = weir__alloc(sizeof *k);
+    if (k == NULL)
+        return weir__listener_leave(l, weir__fail(-ENOMEM, "accept", NULL));
+    weir__socket_init(k, l->loop);
+    rc = weir__listener_next(l, k);
+    if (rc < 0) {
+        weir__free(k);
+        rc = weir__listener_leave(l, rc);
+        return rc == WEIR_ECLOSED ? weir__fail(rc, "accept", NULL) : rc;
+    }
+    l->entered = false; /* closed just now, with a connection in hand: it counts */
+    free_if_left(l);
+    *ret_stream = &k->stream;
+    return 0;
+}

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/* memory.c - two streams joined in memory, with the manners of TCP: bounded, half-close, -EPIPE
+ * to who writes to a closed end, -ECONNRESET to who reads after an end closed on unread bytes.
+ *
+ * A way is a ring of bytes; what it lends lies in the ring itself until released. */
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/check.h"
+#include "stream/stream.h"
+
+enum { CAPACITY_DEFAULT = 64 << 10, CAPACITY_MAX = 1 << 30 };
+
+struct way {
+    uint8_t *bytes;
+    size_t size, head, used; /* used counts what is lent too */
+    bool ended;              /* the writer will send no more */
+    bool broken;             /* the reader is gone */
+    bool reset;              /* the writer went and left unread bytes behind */
+    struct weir__wait *reader, *writer;
+};
+
+struct pair {
+    unsigned ends; /* not yet freed */
+    struct way ways[2];
+    uint8_t bytes[];
+};
+
+struct memory {
+    struct weir_stream stream;
+    struct pair *pair;
+    struct way *in, *out;
+};
+
+static struct memory *memory_of(struct weir_stream *s) {
+    return WEIR_CONTAINER(s, struct memory, stream);
+}
+
+static int64_t memory_recv(struct weir_stream *s, struct weir__lent *ret_lent) {
+    struct way *w = memory_of(s)->in;
+    int rc = 0;
+    while (rc >= 0 && !s->closed) {
+        if (w->used > 0) {
+            size_t straight = w->size - w->head;
+            size_t len = w->used < straight ? w->used : straight;
+            *ret_lent = (struct weir__lent){w->bytes + w->head, (uint32_t)len, 1};
+            return (int64_t)len;
+        }
+        if (w->reset || w->ended)
+            return w->reset ? -ECONNRESET : 0;
+        rc = weir__wait_in(&w->reader, "read", s);
+    }
+    return rc < 0 ? rc : -ECANCELED;
+}
+
+static void memory_release(struct weir_stream *s, struct weir__lent *lent) {
+    struct way *w = memory_of(s)->in;
+    WEIR_CHECK(lent->len <= w->used);
+    w->head = (w->head + lent->len) % w->size;
+    w->used -= lent->len;
+    if (w->used == 0)
+        w->head = 0;
+    lent->token = 0;
+    weir__wait_notify(&w->writer);
+}
+
+/* As much as fits, in two runs where the ring wraps. */
+static size_t put(struct way *w, const uint8_t *buf, size_t len) {
+    size_t room = w->size - w->used, tail = (w->head + w->used) % w->size;
+    size_t n = len < room ? len : room;
+    size_t first = n < w->size - tail ? n : w->size - tail;
+    memcpy(w->bytes + tail, buf, first);
+    memcpy(w->bytes, buf + first, n - first);
+    w->used += n;
+    return n;
+}
+
+static int memory_send(struct weir_stream *s, const void *buf, size_t len, size_t *ret_done) {
+    struct way *w = memory_of(s)->out;
+    *ret_done = 0;
+    for (;;) {
+        if (s->closed)
+            return -ECANCELED;
+        if (w->broken)
+            return -EPIPE;
+        size_t n = put(w, (const uint8_t *)buf + *ret_done, len - *ret_done);
+        *ret_done += n;
+        if (n > 0)
+            weir__wait_notify(&w->reader);
+        if (*ret_done == len)
+            return 0;
+        int rc = weir__wait_in(&w->writer, "write", s);
+        if (rc < 0)
+            return rc;
+    }
+}
+
+static int memory_shutdown(struct weir_stream *s) {
+    struct way *w = memory_of(s)->out;
+    w->ended = true;
+    weir__wait_notify(&w->reader);
+    return 0;
+}
+
+static void memory_close(struct weir_stream *s) {
+    struct memory *m = memory_of(s);
+    bool unread = s->left > 0 || m->in->used > 0;
+    weir__stream_drop(s);
+    m->in->broken = true;
+    m->out->ended = true;
+    m->out->reset = unread;
+    weir__wait_notify(&m->in->reader); /* our own tasks, then the peer's */
+    weir__wait_notify(&m->out->writer);
+    weir__wait_notify(&m->in->writer);
+    weir__wait_notify(&m->out->reader);
+    weir__stream_gone(s);
+}
+
+static void memory_fini(struct weir_stream *s) {
+    struct memory *m = memory_of(s);
+    if (--m->pair->ends == 0)
+        weir__free(m->pair);
+}
+
+static void memory_address(struct weir_stream *s, bool peer, char *ret_text) {
+    memcpy(ret_text, "memory", sizeof "memory");
+}
+
+static const struct weir__stream_kind memory_kind = {
+    .name = "memory",
+    .recv = memory_recv,
+    .release = memory_release,
+    .send = memory_send,
+    .shutdown = memory_shutdown,
+    .close = memory_close,
+    .fini = memory_fini,
+    .address = memory_address,
+};
+
+static struct memory *memory_new(struct weir_loop *l, struct pair *p, unsigned side) {
+    struct memory *m = weir__alloc(sizeof *m);
+    if (m == NULL)
+        return NULL;
+    weir__stream_init(&m->stream, &memory_kind, l);
+    m->pair = p;
+    m->in = &p->ways[side];
+    m->out = &p->ways[!side];
+    return m;
+}
+
+int weir_memory_pair(size_t capacity, struct weir_stream **ret_a, struct weir_stream **ret_b) {
+    struct weir_loop *l = weir__loop();
+    if (l == NULL)
+        return WEIR_ENOLOOP;
+    size_t size = capacity == 0 ? CAPACITY_DEFAULT : capacity;
+    if (size > CAPACITY_MAX)
+        return weir__fail(-ENOMEM, "memory pair", NULL);
+    struct pair *p = weir__alloc(sizeof *p + 2 * size);
+    struct memory *a = NULL, *b = NULL;
+    if (p != NULL && (a = memory_new(l, p, 0)) != NULL)
+        b = memory_new(l, p, 1);
+    if (b == NULL) {
+        weir__free(a);
+        weir__free(p);
+        return weir__fail(-ENOMEM, "memory pair", NULL);
+    }
+    *p = (struct pair){.ends = 2};
+    for (int i = 0; i < 2; i++) {
+        p->ways[i].bytes = p->bytes + (size_t)i * size;
+        p->ways[i].size = size;
+    }
+    *ret_a = &a->stream;
+    *ret_b = &b->stream;
+    return 0;
+}

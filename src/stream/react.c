@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: MIT */
+/* react.c - connections without a stack: between messages a connection is one block of memory and
+ * one pending RECV. What that brings starts a task from the pool, in the connection's own group;
+ * the task runs the user's functions until nothing more is at hand, and ends.
+ *
+ *   state    a task of ours   RECV     left by
+ *   BUSY     runs             -        nothing at hand: IDLE; any end: ENDING
+ *   IDLE     -                pending  data, end, cancel, weir_conn_close: BUSY
+ *   STALLED  -                done     the timer, until a task can be had: BUSY
+ *   ENDING   ends             -        the group's last child ends: CLOSING, or gone
+ *   CLOSING  calls closed     -        its end: GONE, the descriptor is being closed
+ *
+ * The group hangs below the server's, so a cancel of that reaches it; group_idle (the hook) hears
+ * of it when no task is there to feel it. */
+#include "base/alloc.h"
+#include "base/check.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "stream/listen.h"
+
+enum {
+    ROUNDS_MAX = 64,    /* messages at hand in a row before the others get their turn */
+    STALLED_RETRY_MS = 10
+};
+
+enum conn_state { CONN_BUSY, CONN_IDLE, CONN_STALLED, CONN_ENDING, CONN_CLOSING, CONN_GONE };
+
+struct server {
+    struct weir_reactive fn;
+    struct weir_loop *loop;
+    struct weir_listener *listener;
+    struct weir_group gate; /* below the users' group while weir_react runs: hears of its cancel */
+    struct weir__timer retry;
+    struct weir__list stalled;
+    size_t refs; /* connections, and weir_react itself */
+};
+
+struct weir_conn {
+    struct weir__socket socket; /* its op is the RECV, at the end the CLOSE */
+    struct weir_group group;
+    struct server *server;
+    struct weir__list link; /* in server->stalled */
+    int rc;                 /* what closed is told */
+    uint8_t state;
+    bool opened;
+    bool stop; /* nothing more is read */
+    _Alignas(16) uint8_t user[];
+};
+
+static int conn_run(void *args);
+static int conn_run_closed(void *args);
+
+static void server_unref(struct server *sv) {
+    if (--sv->refs > 0)
+        return;
+    weir__timer_disarm(sv->loop->timers, &sv->retry);
+    weir__free(sv);
+}
+
+/* ---- the end ---- */
+
+static void conn_gone(struct weir__op *op) {
+    struct weir_conn *c = WEIR_CONTAINER(op, struct weir_conn, socket.op);
+    struct server *sv = c->server;
+    weir__group_close_under(&c->group);
+    weir__free(c->socket.stream.names);
+    weir__free(c);
+    server_unref(sv);
+}
+
+/* All children have ended. The group stays open until the descriptor is gone, so that whoever
+ * joins the server's group finds nothing left behind. */
+static void conn_close_file(struct weir_conn *c) {
+    c->state = CONN_GONE;
+    c->socket.stream.closed = true;
+    weir__socket_close(&c->socket, conn_gone);
+}
+
+/* ---- tasks ---- */
+
+static int conn_spawn(struct weir_conn *c, int (*fn)(void *args)) {
+    static const struct weir_site site = {"connection", __FILE__, "weir_react", __LINE__};
+    return weir_spawn(&c->group, &site, fn, &c, sizeof c, NULL, NULL);
+}
+
+/* Start a task for c. Without a stack for it c waits on the server's list. */
+static void conn_start(struct weir_conn *c) {
+    struct server *sv = c->server;
+    bool ending = c->state == CONN_ENDING || c->state == CONN_CLOSING;
+    c->state = ending ? CONN_CLOSING : CONN_BUSY;
+    int rc = conn_spawn(c, ending ? conn_run_closed : conn_run);
+    if (__builtin_expect(rc >= 0, 1))
+        return;
+    weir__log(WEIR_LOG_WARNING, "a connection waits for a task: %s", weir_error_text(rc));
+    c->state = ending ? CONN_ENDING : CONN_STALLED;
+    weir__list_add_tail(&sv->stalled, &c->link);
+    weir__timer_arm(sv->loop->timers, &sv->retry,
+                    weir__loop_now(sv->loop) + WEIR_MILLISECONDS(STALLED_RETRY_MS));
+}
+
+static void retry_stalled(struct weir__timer *t) {
+    struct server *sv = WEIR_CONTAINER(t, struct server, retry);
+    struct weir__list again;
+    weir__list_init(&again);
+    while (!weir__list_empty(&sv->stalled)) {
+        struct weir__list *link = sv->stalled.next;
+        weir__list_remove(link);
+        weir__list_add_tail(&again, link);
+    }
+    while (!weir__list_empty(&again)) {
+        struct weir__list *link = again.next;
+        weir__list_remove(link);
+        conn_start(WEIR_CONTAINER(link, struct weir_conn, link));
+    }
+}
+
+static void received(struct weir__op *op) {
+    conn_start(WEIR_CONTAINER(op, struct weir_conn, socket.op));
+}
+
+/* End an idle connection: its task must run once more, for closed. */
+static void conn_rouse(struct weir_conn *c) {
+    c->stop = true;
+    if (c->state != CONN_IDLE)
+        return;
+    if (weir__cancel(c->server->loop->backend, &c->socket.op) == WEIR__DONE)
+        conn_start(c);
+}
+
+/* The group's hook: its last child has ended, or a cancel came while it had none. */
+static void group_idle(struct weir_group *g) {
+    struct weir_conn *c = WEIR_CONTAINER(g, struct weir_conn, group);
+    switch (c->state) {
+    case CONN_IDLE:
+        if (weir__group_cancelled(g) != 0)
+            conn_rouse(c);
+        break;
+    case CONN_ENDING:
+        if (weir__list_empty(&c->link))
+            conn_start(c);
+        break;
+    case CONN_CLOSING:
+        conn_close_file(c);
+        break;
+    default: /* stalled: the timer will see the cancel */
+        break;
+    }
+}
+
+/* ---- what the task does ---- */
+
+/* Ask for the next piece. Returns true if its result is there already. */
+static bool conn_recv(struct weir_conn *c) {
+    struct weir__op *op = &c->socket.op;
+    op->kind = WEIR__RECV;
+    op->wake = received;
+    op->cancelled = false;
+    return weir__submit(c->server->loop->backend, op) == WEIR__DONE;
+}
+
+/* Give the piece to the user. Returns < 0 or 0; 0 with stop: the end of the stream. */
+static int conn_deliver(struct weir_conn *c) {
+    struct weir__op *op = &c->socket.op;
+    struct weir_stream *s = &c->socket.stream;
+    if (op->result > 0) {
+        int rc = 0;
+        s->lent = op->u.lent;
+        if (!c->stop)
+            rc = c->server->fn.message(c, c->user, (struct weir_view){s->lent.base, s->lent.len});
+        weir__stream_release(s);
+        return rc < 0 ? rc : 0;
+    }
+    c->stop = true;
+    if (op->result == 0 || op->result == -ECANCELED)
+        return 0;
+    return weir__fail((int)op->result, "read", weir_stream_peer(s));
+}
+
+static int conn_open(struct weir_conn *c) {
+    c->opened = true;
+    c->socket.op.result = 0;
+    return c->server->fn.opened != NULL ? c->server->fn.opened(c, c->user) : 0;
+}
+
+static void conn_closed(struct weir_conn *c) {
+    if (c->server->fn.closed != NULL)
+        c->server->fn.closed(c, c->user, c->rc);
+    c->state = CONN_CLOSING;
+}
+
+/* End: cancel what else runs in the group. If that is nothing, closed runs here and now, with the
+ * error record that belongs to its rc. What no closed hears of goes to the log, by the group. */
+static int conn_end(struct weir_conn *c, int rc) {
+    int felt = weir__group_cancelled(&c->group);
+    c->rc = rc == 0 && felt != 0 ? felt : rc;
+    c->state = CONN_ENDING;
+    weir_group_cancel(&c->group, "the connection ended");
+    if (weir_group_live(&c->group) == 1)
+        conn_closed(c);
+    return c->server->fn.closed == NULL ? rc : 0;
+}
+
+static int conn_run(void *args) {
+    struct weir_conn *c = *(struct weir_conn **)args;
+    int rc = c->opened ? conn_deliver(c) : conn_open(c);
+    for (unsigned round = 1; rc >= 0; round++) {
+        if (c->stop || weir__group_cancelled(&c->group) != 0)
+            break;
+        if (round % ROUNDS_MAX == 0 && (rc = weir_yield()) < 0)
+            break;
+        if (!conn_recv(c)) {
+            c->state = CONN_IDLE;
+            return 0;
+        }
+        rc = conn_deliver(c);
+    }
+    return conn_end(c, rc);
+}
+
+static int conn_run_closed(void *args) {
+    conn_closed(*(struct weir_conn **)args);
+    return 0;
+}
+
+/* ---- the server ---- */
+
+static struct weir_conn *conn_new(struct server *sv) {
+    struct weir_conn *c = weir__alloc_zero(sizeof *c + sv->fn.state_size);
+    if (c == NULL)
+        return NULL;
+    weir__socket_init(&c->socket, sv->loop);
+    c->socket.stream.owned = c->socket.stream.reading = true;
+    c->server = sv;
+    weir__list_init(&c->link);
+    return c;
+}
+
+static void conn_begin(struct weir_conn *c, struct weir_group *g) {
+    struct server *sv = c->server;
+    weir__group_open_under(&c->group, g, WEIR_INDEPENDENT, group_idle);
+    sv->refs++;
+    c->opened = sv->fn.opened == NULL;
+    if (c->opened && !conn_recv(c))
+        c->state = CONN_IDLE;
+    else
+        conn_start(c);
+    if (c->state == CONN_IDLE && weir__group_cancelled(&c->group) != 0)
+        conn_rouse(c);
+}
+
+static int accept_loop(struct server *sv, struct weir_group *g) {
+    for (;;) {
+        struct weir_conn *c = conn_new(sv);
+        if (c == NULL)
+            return weir__fail(-ENOMEM, "react", NULL);
+        int rc = weir__listener_next(sv->listener, &c->socket);
+        if (rc < 0) {
+            weir__free(c);
+            return rc;
+        }
+        conn_begin(c, g);
+        if ((rc = weir__suspend_enter("react")) < 0)
+            return rc;
+    }
+}
+
+static void gate_hears(struct weir_group *gate) {
+    struct server *sv = WEIR_CONTAINER(gate, struct server, gate);
+    int code = weir__group_cancelled(gate);
+    if (code != 0)
+        weir__listener_interrupt(sv->listener, code);
+}
+
+static struct server *server_new(struct weir_listener *l, const struct weir_reactive *r) {
+    struct server *sv = weir__alloc_zero(sizeof *sv);
+    if (sv == NULL)
+        return NULL;
+    memcpy(&sv->fn, r, r->size != 0 && r->size < sizeof sv->fn ? r->size : sizeof sv->fn);
+    sv->loop = weir__listener_loop(l);
+    sv->listener = l;
+    sv->refs = 1;
+    weir__timer_init(&sv->retry, retry_stalled);
+    weir__list_init(&sv->stalled);
+    return sv;
+}
+
+int weir_react(struct weir_listener *l, struct weir_group *g, const struct weir_reactive *r) {
+    WEIR_CHECK(g != NULL && r->message != NULL);
+    int rc = weir__listener_enter(l, "react");
+    if (rc < 0)
+        return rc;
+    struct server *sv = server_new(l, r);
+    if (sv == NULL)
+        return weir__listener_leave(l, weir__fail(-ENOMEM, "react", NULL));
+    weir__group_open_under(&sv->gate, g, WEIR_INDEPENDENT, gate_hears);
+    rc = weir__group_cancelled(g);
+    if (rc == 0)
+        rc = accept_loop(sv, g);
+    weir__group_close_under(&sv->gate);
+    server_unref(sv);
+    rc = weir__listener_leave(l, rc);
+    return rc == WEIR_ECLOSED ? 0 : rc;
+}
+
+/* ---- for the user's functions ---- */
+
+struct weir_stream *weir_conn_stream(struct weir_conn *c) {
+    return &c->socket.stream;
+}
+
+struct weir_group *weir_conn_group(struct weir_conn *c) {
+    return &c->group;
+}
+
+void weir_conn_close(struct weir_conn *c) {
+    weir__loop_assert(c->server->loop, "weir_conn_close");
+    conn_rouse(c);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* resolve.c - names to addresses. */
+#include "stream/resolve.h"
+
+#include "sys/addr.h"
+#include "task/task.h"
+
+/* Abandonable: a cancelled look-up goes on in the backend, its answer is dropped. */
+static int resolve_by_backend(const char *host, uint16_t port, struct weir__addr *ret_addrs) {
+    struct weir__op op = {.kind = WEIR__RESOLVE,
+                          .u.resolve = {.host = host, .port = port, .ret = ret_addrs}};
+    return (int)weir__op_await(&op, "resolve", NULL);
+}
+
+static const struct weir__resolver system_resolver = {"system", resolve_by_backend};
+
+const struct weir__resolver *weir__resolver = &system_resolver;
+
+int weir__resolve(const char *host, uint16_t port, struct weir__addr *ret_addrs) {
+    if (weir__addr_parse_numeric(host, port, ret_addrs) == 0)
+        return 1;
+    int rc = weir__resolver->resolve(host, port, ret_addrs);
+    if (rc == 0)
+        rc = WEIR_ENONAME;
+    if (rc < 0 && rc != -ECANCELED && rc != -ETIME)
+        weir__fail(rc, "resolve", host);
+    return rc;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* resolve.h - names to addresses, through a table that weir-dns may fill. */
+#ifndef WEIR_STREAM_RESOLVE_H
+#define WEIR_STREAM_RESOLVE_H
+
+#include "sys/backend.h"
+
+struct weir__resolver {
+    const char *name; /* "system" */
+    /* Wait for the addresses of host: at most WEIR__ADDRS_MAX into ret_addrs, best first. Returns
+     * their count; WEIR_ENONAME, WEIR_ERESOLVE, -ECANCELED, -ETIME, -ENOMEM. */
+    int (*resolve)(const char *host, uint16_t port, struct weir__addr *ret_addrs);
+};
+
+/* The resolver in use; at first the backend's (getaddrinfo on its pool, or the simulated hosts). */
+extern const struct weir__resolver *weir__resolver;
+
+/* Numbers are taken as they are, names go to the resolver. Suspends. Returns as resolve. */
+int weir__resolve(const char *host, uint16_t port, struct weir__addr *ret_addrs);
+
+#endif

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/* socket.c - a stream over a kernel socket: each wait is one op of the backend, in the frame of
+ * the task that waits. */
+#include "stream/socket.h"
+
+#include "base/alloc.h"
+#include "base/check.h"
+
+static struct weir__socket *socket_of(struct weir_stream *s) {
+    return WEIR_CONTAINER(s, struct weir__socket, stream);
+}
+
+static int64_t socket_recv(struct weir_stream *s, struct weir__lent *ret_lent) {
+    struct weir__op op = {.kind = WEIR__RECV, .file = &socket_of(s)->file};
+    int64_t n = weir__op_await(&op, "read", s);
+    if (n > 0)
+        *ret_lent = op.u.lent;
+    return n;
+}
+
+static void socket_release(struct weir_stream *s, struct weir__lent *lent) {
+    weir__release(s->loop->backend, lent);
+}
+
+static int64_t socket_recv_into(struct weir_stream *s, void *buf, size_t len) {
+    struct weir__op op = {.kind = WEIR__RECV_INTO,
+                          .file = &socket_of(s)->file,
+                          .u.bytes = {.base = buf, .len = len}};
+    return weir__op_await(&op, "read", s);
+}
+
+static int socket_send(struct weir_stream *s, const void *buf, size_t len, size_t *ret_done) {
+    struct weir__op op = {.kind = WEIR__SEND,
+                          .file = &socket_of(s)->file,
+                          .u.bytes = {.base = (void *)(uintptr_t)buf, .len = len}};
+    int64_t n = weir__op_await(&op, "write", s);
+    *ret_done = op.u.bytes.done;
+    return n < 0 ? (int)n : 0;
+}
+
+static int socket_sendv(struct weir_stream *s, struct iovec *vec, size_t count,
+                        size_t *ret_done) {
+    struct weir__op op = {.kind = WEIR__SENDV,
+                          .file = &socket_of(s)->file,
+                          .u.vector = {.vec = vec, .count = count}};
+    int64_t n = weir__op_await(&op, "write", s);
+    *ret_done = op.u.vector.done;
+    return n < 0 ? (int)n : 0;
+}
+
+static int socket_shutdown(struct weir_stream *s) {
+    struct weir__op op = {
+        .kind = WEIR__SHUTDOWN, .file = &socket_of(s)->file, .u.number = SHUT_WR};
+    return (int)weir__op_now(s->loop, &op);
+}
+
+static void closed(struct weir__op *op) {
+    weir__stream_gone(&WEIR_CONTAINER(op, struct weir__socket, op)->stream);
+}
+
+static void socket_close(struct weir_stream *s) {
+    weir__socket_close(socket_of(s), closed);
+}
+
+static void socket_address(struct weir_stream *s, bool peer, char *ret_text) {
+    struct weir__socket *k = socket_of(s);
+    struct weir__peer known = k->peer;
+    struct weir__addr addr = {.len = 0};
+    if (!peer || known.family == AF_UNSPEC) {
+        weir__socket_name(s->loop, &k->file, peer, &addr);
+        weir__peer_of(&addr, &known);
+    }
+    if (known.family != AF_UNSPEC)
+        weir__peer_addr(&known, &addr);
+    weir__addr_format(&addr, ret_text, WEIR__NAME_TEXT);
+}
+
+static const struct weir__stream_kind socket_kind = {
+    .name = "socket",
+    .recv = socket_recv,
+    .release = socket_release,
+    .recv_into = socket_recv_into,
+    .send = socket_send,
+    .sendv = socket_sendv,
+    .shutdown = socket_shutdown,
+    .close = socket_close,
+    .address = socket_address,
+};
+
+void weir__socket_init(struct weir__socket *k, struct weir_loop *l) {
+    weir__stream_init(&k->stream, &socket_kind, l);
+    k->file = (struct weir__file){.fd = -1};
+    k->op = (struct weir__op){.file = &k->file};
+    k->peer = (struct weir__peer){.family = AF_UNSPEC};
+}
+
+int weir__socket_adopt(struct weir__socket *k, int fd, const struct weir__addr *peer) {
+    struct weir__op op = {.kind = WEIR__ATTACH, .file = &k->file};
+    k->file.fd = fd;
+    int rc = (int)weir__op_now(k->stream.loop, &op);
+    if (rc < 0)
+        k->file.fd = -1;
+    else
+        weir__peer_of(peer, &k->peer);
+    return rc;
+}
+
+int weir__socket_open(struct weir_loop *l, int family, const struct weir__socket_options *options,
+                      struct weir__socket **ret_socket) {
+    struct weir__socket *k = weir__alloc(sizeof *k);
+    if (k == NULL)
+        return -ENOMEM;
+    weir__socket_init(k, l);
+    struct weir__op op = {
+        .kind = WEIR__SOCKET, .file = &k->file, .u.socket = {family, SOCK_STREAM}};
+    int rc = (int)weir__op_now(l, &op);
+    if (rc < 0) {
+        weir__free(k);
+        return rc;
+    }
+    if (family != AF_UNIX)
+        rc = weir__socket_options(l, &k->file, options);
+    if (rc < 0) {
+        struct weir_stream *s = &k->stream;
+        weir_close(&s);
+        return rc;
+    }
+    *ret_socket = k;
+    return 0;
+}
+
+/* Bytes that the peer sent and nobody read make the kernel reset a connection; those that lie
+ * here already are no longer the kernel's, so it is told. */
+void weir__socket_close(struct weir__socket *k, void (*done)(struct weir__op *op)) {
+    struct weir_stream *s = &k->stream;
+    if (s->left > 0 && k->peer.family != AF_UNSPEC)
+        weir__socket_option(s->loop, &k->file, WEIR__LINGER0, 1);
+    weir__stream_drop(s);
+    k->op.kind = WEIR__CLOSE;
+    k->op.cancelled = false;
+    k->op.wake = done;
+    if (weir__submit(s->loop->backend, &k->op) == WEIR__DONE)
+        done(&k->op);
+}
+
+int weir__socket_option(struct weir_loop *l, struct weir__file *file, enum weir__option option,
+                        int value) {
+    struct weir__op op = {
+        .kind = WEIR__SETOPT, .file = file, .u.option = {.option = option, .value = value}};
+    return (int)weir__op_now(l, &op);
+}
+
+int weir__socket_options(struct weir_loop *l, struct weir__file *file,
+                         const struct weir__socket_options *options) {
+    int rc = 0;
+    if (!options->delay)
+        rc = weir__socket_option(l, file, WEIR__NODELAY, 1);
+    if (rc >= 0 && options->keepalive_s > 0)
+        rc = weir__socket_option(l, file, WEIR__KEEPALIVE, options->keepalive_s);
+    return rc;
+}
+
+void weir__socket_name(struct weir_loop *l, struct weir__file *file, bool peer,
+                       struct weir__addr *ret_addr) {
+    struct weir__op op = {
+        .kind = WEIR__NAME, .file = file, .u.name = {.ret = ret_addr, .peer = peer}};
+    ret_addr->len = 0;
+    if (weir__op_now(l, &op) < 0)
+        ret_addr->len = 0;
+}

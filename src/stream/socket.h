@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* socket.h - a stream over a kernel socket (tcp or unix; in a simulation the simulated one):
+ * dialled, accepted, or embedded in a reactive connection. */
+#ifndef WEIR_STREAM_SOCKET_H
+#define WEIR_STREAM_SOCKET_H
+
+#include "stream/peer.h"
+#include "stream/stream.h"
+
+struct weir__socket {
+    struct weir_stream stream; /* first: a stream pointer is a socket pointer */
+    struct weir__file file;
+    /* The idle RECV of a reactive connection; at the end the CLOSE. Ops of waiting tasks lie in
+     * their frames. */
+    struct weir__op op;
+    struct weir__peer peer; /* kept, because after a reset the kernel has forgotten it */
+};
+
+struct weir__socket_options {
+    bool delay; /* keep Nagle's algorithm */
+    int keepalive_s;
+};
+
+void weir__socket_init(struct weir__socket *k, struct weir_loop *l);
+
+/* Make the accepted descriptor fd the stream's. peer may be unknown (len 0).
+ * Returns 0; on error fd is still the caller's. */
+int weir__socket_adopt(struct weir__socket *k, int fd, const struct weir__addr *peer);
+
+/* A new stream with an open socket of family, not yet connected. Returns 0; -EMFILE, -ENOMEM, ... */
+int weir__socket_open(struct weir_loop *l, int family, const struct weir__socket_options *options,
+                      struct weir__socket **ret_socket);
+
+/* Let go of window and descriptor; done is called once the memory is free, perhaps at once. */
+void weir__socket_close(struct weir__socket *k, void (*done)(struct weir__op *op));
+
+int weir__socket_option(struct weir_loop *l, struct weir__file *file, enum weir__option option,
+                        int value);
+int weir__socket_options(struct weir_loop *l, struct weir__file *file,
+                         const struct weir__socket_options *options);
+
+/* Of an open file; ret_addr->len is 0 if it has none. */
+void weir__socket_name(struct weir_loop *l, struct weir__file *file, bool peer,
+                       struct weir__addr *ret_addr);
+
+#endif

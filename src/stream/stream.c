@@ -1,0 +1,424 @@
+/* SPDX-License-Identifier: MIT */
+/* stream.c - one stream contract over any kind: peek and consume on lent pieces, and read,
+ * read_exactly, read_until built on them once; write, shutdown, close.
+ *
+ * Bytes are copied only into the reader's memory, or, when peek asks for more than one piece
+ * holds, into the hold, which is freed as soon as it is drained.
+ * After close the object lives until its kind is gone and both tasks inside have left: whoever
+ * calls read_leave or write_leave and gets WEIR_ECLOSED may not touch it again. */
+#include "stream/stream.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/check.h"
+
+#define likely(x) __builtin_expect(!!(x), 1)
+
+void weir__stream_init(struct weir_stream *s, const struct weir__stream_kind *kind,
+                       struct weir_loop *l) {
+    memset(s, 0, sizeof *s);
+    s->kind = kind;
+    s->loop = l;
+}
+
+/* ---- life ---- */
+
+static void free_if_left(struct weir_stream *s) {
+    if (!s->gone || s->reading || s->writing)
+        return;
+    if (s->kind->fini != NULL)
+        s->kind->fini(s);
+    weir__free(s->names);
+    weir__free(s);
+}
+
+void weir__stream_drop(struct weir_stream *s) {
+    weir__stream_release(s);
+    weir__free(s->hold);
+    s->hold = NULL;
+    s->held = false;
+    s->left = 0;
+}
+
+void weir__stream_gone(struct weir_stream *s) {
+    WEIR_CHECK(s->closed && !s->gone);
+    s->gone = true;
+    free_if_left(s);
+}
+
+void weir_close(struct weir_stream **take_stream) {
+    struct weir_stream *s = take_stream != NULL ? *take_stream : NULL;
+    if (s == NULL)
+        return;
+    weir__loop_assert(s->loop, "weir_close");
+    if (s->owned)
+        WEIR_BUG("weir_close on the stream of a reactive connection: use weir_conn_close");
+    WEIR_CHECK(!s->closed);
+    *take_stream = NULL;
+    s->closed = true;
+    s->kind->close(s);
+}
+
+/* Codes of scopes and loops have their record already. */
+static bool is_origin(int rc) {
+    return rc != -ECANCELED && rc != -ETIME && rc != WEIR_ENOLOOP && rc != WEIR_EFORKED;
+}
+
+static __attribute__((cold, noinline)) int failed(struct weir_stream *s, int rc,
+                                                  const char *what) {
+    const char *on = s->closed ? s->kind->name : weir_stream_peer(s);
+    return is_origin(rc) ? weir__fail(rc, what, on) : rc;
+}
+
+/* ---- waiting ---- */
+
+int64_t weir__stream_park(struct weir__park *p) {
+    int rc = weir_cancelled();
+    return rc < 0 ? rc : weir__park(p);
+}
+
+static int wait_abort(struct weir__park *p) {
+    struct weir__wait *w = WEIR_CONTAINER(p, struct weir__wait, park);
+    *w->slot = NULL;
+    return WEIR__DONE;
+}
+
+int weir__wait_in(struct weir__wait **slot, const char *what, const void *on) {
+    struct weir__wait w = {.park = {.abort = wait_abort, .what = what, .on = on}, .slot = slot};
+    WEIR_CHECK(*slot == NULL);
+    *slot = &w;
+    int64_t rc = weir__stream_park(&w.park);
+    if (*slot == &w) /* the scope had fired already */
+        *slot = NULL;
+    return (int)rc;
+}
+
+void weir__wait_notify(struct weir__wait **slot) {
+    struct weir__wait *w = *slot;
+    if (w == NULL)
+        return;
+    *slot = NULL;
+    weir__unpark(&w->park, 0);
+}
+
+/* ---- reading ---- */
+
+static inline int read_enter(struct weir_stream *s, const char *what) {
+    int rc = weir__suspend_enter(what);
+    if (rc < 0)
+        return rc;
+    weir__loop_assert(s->loop, what);
+    return likely(!s->reading) ? 0 : failed(s, -EBUSY, what);
+}
+
+static int read_leave(struct weir_stream *s, int64_t rc, const char *what) {
+    s->reading = false;
+    if (likely(!s->closed))
+        return rc < 0 ? failed(s, (int)rc, what) : (int)rc;
+    weir__stream_drop(s);
+    failed(s, WEIR_ECLOSED, what);
+    free_if_left(s);
+    return WEIR_ECLOSED;
+}
+
+/* What a kind's receive said is remembered: after a reset the kernel would answer 0. */
+static int64_t note(struct weir_stream *s, int64_t n) {
+    if (n == 0)
+        s->ended = true;
+    else if (n < 0 && n != -ENOMEM && is_origin((int)n) && !s->closed)
+        s->failed = (int16_t)n;
+    return n;
+}
+
+static void window_is_lent(struct weir_stream *s) {
+    s->at = s->lent.base;
+    s->left = s->lent.len;
+}
+
+/* The window is empty: let go of what it lay in, and show the piece behind it, if any. */
+static void drained(struct weir_stream *s) {
+    if (likely(!s->held)) {
+        weir__stream_release(s);
+        return;
+    }
+    weir__free(s->hold);
+    s->hold = NULL;
+    s->held = false;
+    if (s->lent.token != 0)
+        window_is_lent(s);
+}
+
+static inline void take(struct weir_stream *s, size_t len) {
+    s->at += len;
+    s->left -= (uint32_t)len;
+    if (s->left == 0)
+        drained(s);
+}
+
+static size_t copy_out(struct weir_stream *s, void *buf, size_t len) {
+    size_t n = len < s->left ? len : s->left;
+    if (n == 0)
+        return 0;
+    memcpy(buf, s->at, n);
+    take(s, n);
+    return n;
+}
+
+/* Make the hold the window's place, with room for size bytes. */
+static int hold_reserve(struct weir_stream *s, size_t size) {
+    if (s->held && (size_t)(s->at - s->hold->bytes) + size <= s->hold->size)
+        return 0;
+    if (s->held && size <= s->hold->size) {
+        memmove(s->hold->bytes, s->at, s->left);
+        s->at = s->hold->bytes;
+        return 0;
+    }
+    size_t room = s->held && size < 2 * (size_t)s->hold->size ? 2 * (size_t)s->hold->size : size;
+    struct weir__hold *h = weir__alloc(sizeof *h + room);
+    if (h == NULL)
+        return -ENOMEM;
+    h->size = (uint32_t)room;
+    memcpy(h->bytes, s->at, s->left);
+    if (s->held)
+        weir__free(s->hold);
+    else
+        weir__stream_release(s);
+    s->hold = h;
+    s->held = true;
+    s->at = h->bytes;
+    return 0;
+}
+
+/* Receive one more piece behind a window that is not empty. Without memory the piece stays lent
+ * behind the hold: nothing is lost. */
+static int64_t join(struct weir_stream *s, size_t min) {
+    int rc = hold_reserve(s, min);
+    if (rc < 0)
+        return rc;
+    if (s->lent.token == 0) {
+        int64_t n = note(s, s->kind->recv(s, &s->lent));
+        if (n <= 0 || s->closed)
+            return n;
+    }
+    rc = hold_reserve(s, s->left + (size_t)s->lent.len);
+    if (rc < 0)
+        return rc;
+    memcpy(s->at + s->left, s->lent.base, s->lent.len);
+    s->left += s->lent.len;
+    weir__stream_release(s);
+    return 1;
+}
+
+static int64_t more(struct weir_stream *s, size_t min) {
+    if (s->left > 0 && s->lent.token != 0 && s->held)
+        return join(s, min);
+    if (s->failed != 0 || s->ended)
+        return s->failed;
+    if (s->left > 0)
+        return join(s, min);
+    int64_t n = note(s, s->kind->recv(s, &s->lent));
+    if (n > 0)
+        window_is_lent(s);
+    return n;
+}
+
+/* Wait until the window has min bytes. Returns 1; 0 at the end with nothing left; an error. */
+static int fill(struct weir_stream *s, size_t min, const char *what) {
+    if (min > WEIR__PEEK_MAX)
+        return failed(s, WEIR_ETOOBIG, what);
+    int64_t rc = 1;
+    s->reading = true;
+    while (s->left < min && rc > 0 && !s->closed)
+        rc = more(s, min);
+    if (rc == 0 && s->left > 0)
+        rc = WEIR_EEOF;
+    return read_leave(s, rc > 0 ? 1 : rc, what);
+}
+
+static bool goes_past(const struct weir_stream *s, size_t len) {
+    return len >= WEIR__INTO_MIN && s->left == 0 && s->kind->recv_into != NULL && !s->ended &&
+           s->failed == 0;
+}
+
+static int64_t read_into(struct weir_stream *s, void *buf, size_t len) {
+    s->reading = true;
+    int64_t n = note(s, s->kind->recv_into(s, buf, len < INT32_MAX ? len : INT32_MAX));
+    return read_leave(s, n, "read");
+}
+
+ssize_t weir_peek(struct weir_stream *s, size_t min, struct weir_view *ret_view) {
+    int rc = read_enter(s, "peek");
+    if (rc < 0)
+        return rc;
+    if (min == 0)
+        min = 1;
+    if (s->left < min && (rc = fill(s, min, "peek")) <= 0)
+        return rc;
+    *ret_view = (struct weir_view){s->at, s->left};
+    return s->left;
+}
+
+void weir_consume(struct weir_stream *s, size_t len) {
+    weir__loop_assert(s->loop, "weir_consume");
+    if (len > s->left)
+        WEIR_BUG("weir_consume(%zu), but peek showed %u bytes", len, s->left);
+    if (len > 0)
+        take(s, len);
+}
+
+ssize_t weir_read(struct weir_stream *s, void *buf, size_t len) {
+    int rc = read_enter(s, "read");
+    if (rc < 0 || len == 0)
+        return rc;
+    if (goes_past(s, len))
+        return (ssize_t)read_into(s, buf, len);
+    if (s->left == 0 && (rc = fill(s, 1, "read")) <= 0)
+        return rc;
+    return (ssize_t)copy_out(s, buf, len);
+}
+
+int weir_read_exactly(struct weir_stream *s, void *buf, size_t len) {
+    int64_t n = read_enter(s, "read");
+    if (n < 0)
+        return (int)n;
+    size_t done = copy_out(s, buf, len);
+    while (done < len) {
+        void *rest = (char *)buf + done;
+        if (goes_past(s, len - done)) {
+            n = read_into(s, rest, len - done);
+            done += n > 0 ? (size_t)n : 0;
+        } else if ((n = fill(s, 1, "read")) > 0) {
+            done += copy_out(s, rest, len - done);
+        }
+        if (n <= 0)
+            break;
+    }
+    if (done == len)
+        return 0;
+    int rc = n < 0 ? (int)n : failed(s, WEIR_EEOF, "read");
+    weir__fail_done(rc, done);
+    return rc;
+}
+
+ssize_t weir_read_until(struct weir_stream *s, int delim, char *buf, size_t size) {
+    int rc = read_enter(s, "read");
+    if (rc < 0)
+        return rc;
+    if (size == 0)
+        return failed(s, WEIR_ETOOBIG, "read");
+    size_t max = size - 1, seen = 0;
+    for (;;) {
+        size_t upto = s->left < max ? s->left : max;
+        const uint8_t *hit = upto > seen ? memchr(s->at + seen, delim, upto - seen) : NULL;
+        if (hit != NULL) {
+            size_t len = (size_t)(hit - s->at) + 1;
+            copy_out(s, buf, len);
+            buf[len] = '\0';
+            return (ssize_t)len;
+        }
+        if (upto == max)
+            return failed(s, WEIR_ETOOBIG, "read");
+        seen = upto;
+        if ((rc = fill(s, seen + 1, "read")) <= 0)
+            return rc;
+    }
+}
+
+/* ---- writing ---- */
+
+static inline int write_enter(struct weir_stream *s, const char *what) {
+    int rc = weir__suspend_enter(what);
+    if (rc < 0)
+        return rc;
+    weir__loop_assert(s->loop, what);
+    if (likely(!s->writing && !s->torn && !s->shut))
+        return 0;
+    return failed(s, s->writing ? -EBUSY : s->torn ? WEIR_ETORN : -EPIPE, what);
+}
+
+static __attribute__((cold, noinline)) int write_broken(struct weir_stream *s, int rc,
+                                                        size_t done) {
+    if (done > 0)
+        s->torn = true;
+    rc = failed(s, s->closed ? WEIR_ECLOSED : rc, "write");
+    weir__fail_done(rc, done);
+    if (s->closed)
+        free_if_left(s);
+    return rc;
+}
+
+static inline int write_leave(struct weir_stream *s, int rc, size_t done) {
+    s->writing = false;
+    return likely(rc >= 0 && !s->closed) ? 0 : write_broken(s, rc, done);
+}
+
+int weir_write(struct weir_stream *s, const void *buf, size_t len) {
+    int rc = write_enter(s, "write");
+    if (rc < 0 || len == 0)
+        return rc;
+    size_t done = 0;
+    s->writing = true;
+    rc = s->kind->send(s, buf, len, &done);
+    return write_leave(s, rc, done);
+}
+
+/* For kinds that have no vectored send: one after the other. */
+static int send_each(struct weir_stream *s, struct iovec *vec, size_t count, size_t *ret_done) {
+    size_t all = 0;
+    int rc = 0;
+    for (size_t i = 0; i < count && rc >= 0; i++) {
+        size_t done = 0;
+        if (vec[i].iov_len > 0)
+            rc = s->kind->send(s, vec[i].iov_base, vec[i].iov_len, &done);
+        all += done;
+    }
+    *ret_done = all;
+    return rc;
+}
+
+int weir__stream_writev(struct weir_stream *s, struct iovec *vec, size_t count) {
+    int rc = write_enter(s, "write");
+    if (rc < 0)
+        return rc;
+    size_t done = 0;
+    s->writing = true;
+    rc = s->kind->sendv != NULL ? s->kind->sendv(s, vec, count, &done)
+                                : send_each(s, vec, count, &done);
+    return write_leave(s, rc, done);
+}
+
+int weir_shutdown(struct weir_stream *s) {
+    if (s->shut && !s->torn)
+        return weir__suspend_enter("shutdown");
+    int rc = write_enter(s, "shutdown");
+    if (rc < 0)
+        return rc;
+    s->writing = true;
+    rc = s->kind->shutdown(s);
+    s->shut = rc >= 0;
+    return write_leave(s, rc, 0);
+}
+
+/* ---- names ---- */
+
+static const char *name_of(struct weir_stream *s, bool peer) {
+    if (s->names == NULL)
+        s->names = weir__alloc_zero(sizeof *s->names);
+    if (s->names == NULL)
+        return "?";
+    char *text = peer ? s->names->peer : s->names->local;
+    if (text[0] == '\0')
+        s->kind->address(s, peer, text);
+    return text;
+}
+
+const char *weir_stream_peer(struct weir_stream *s) {
+    weir__loop_assert(s->loop, "weir_stream_peer");
+    return name_of(s, true);
+}
+
+const char *weir_stream_local(struct weir_stream *s) {
+    weir__loop_assert(s->loop, "weir_stream_local");
+    return name_of(s, false);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* url.c - what a URL given to dial or listen means for streams. */
+#include "stream/url.h"
+
+#include <string.h>
+
+#include "stream/stream.h"
+#include "wire/uri.h"
+
+static int refuse(const char *text, bool listening, const char *why) {
+    return weir__failf(WEIR_EURL, listening ? "listen" : "dial", text, "not a URL: %s", why);
+}
+
+/* "*" is no host to RFC 3986. */
+static int parse_any(const char *text, struct weir__url *ret_url) {
+    static const char head[] = "tcp://*:";
+    if (strncmp(text, head, sizeof head - 1) != 0)
+        return -EINVAL;
+    const char *digits = text + sizeof head - 1;
+    int64_t port = weir__chars_decimal((const uint8_t *)digits, strlen(digits), UINT16_MAX);
+    if (port < 0)
+        return -EINVAL;
+    *ret_url = (struct weir__url){.host = "*", .port = (uint16_t)port};
+    return 0;
+}
+
+static int parse_unix(const char *text, bool listening, const struct weir__uri *uri,
+                      struct weir__url *ret_url) {
+    char path[sizeof ret_url->path.un.sun_path];
+    if (uri->path.len == 0 || uri->path.len >= sizeof path)
+        return refuse(text, listening, "the path is empty or too long for a unix socket");
+    memcpy(path, text + uri->path.offset, uri->path.len);
+    path[uri->path.len] = '\0';
+    ret_url->is_unix = true;
+    int rc = weir__addr_unix(path, &ret_url->path);
+    return rc < 0 ? refuse(text, listening, "the path does not fit a unix socket") : 0;
+}
+
+int weir__url_parse(const char *text, bool listening, struct weir__url *ret_url) {
+    struct weir__uri uri;
+    const char *what = listening ? "listen" : "dial";
+    if (listening && parse_any(text, ret_url) == 0)
+        return 0;
+    if (weir__uri_parse(&uri, text, strlen(text), false) < 0)
+        return refuse(text, listening, uri.why);
+    *ret_url = (struct weir__url){.port = uri.port};
+    switch (uri.scheme) {
+    case WEIR__URI_UNIX:
+        return parse_unix(text, listening, &uri, ret_url);
+    case WEIR__URI_TLS:
+        return weir__fail(WEIR_ENOTLS, what, text);
+    case WEIR__URI_TCP:
+        break;
+    default:
+        return refuse(text, listening, "streams are tcp:// or unix:");
+    }
+    if (uri.port == 0 && !listening)
+        return refuse(text, listening, "port 0 cannot be dialled");
+    if (uri.host.len > WEIR__NAME_MAX)
+        return refuse(text, listening, "the host is too long");
+    memcpy(ret_url->host, text + uri.host.offset, uri.host.len);
+    return 0;
+}
