@@ -29,6 +29,7 @@ struct weir_loop {
     struct weir__list flushes;
     weir_ns turn_ns;   /* when the current turn's waiting ended; stamps, not deadlines */
     uint64_t turns;
+    unsigned hidden;   /* closed objects whose memory the backend still holds: the run waits */
     const char *why;   /* why this backend */
     pthread_t thread;  /* the owner */
     int pid;           /* of the process that made it: a fork child is refused */

@@ -1,84 +1,453 @@
 /* SPDX-License-Identifier: MIT */
-/* timers.c - a sorted list, to begin with. */
+/* timers.c - a hierarchical wheel whose slots are dense arrays, in front of it the exact order of
+ * the current tick (near.h). doc/design/loop.md says why and what it measures.
+ *
+ * Time is cut into ticks, a tick's number into digits. A timer lies at the level of the highest
+ * digit in which its tick differs from ts->tick, in the slot of that digit:
+ *   invariant 1  a timer of ts->tick or before is near, no timer of a later tick is
+ *   invariant 2  every other timer's slot follows from its deadline and ts->tick alone
+ *   invariant 3  so every timer of a level is before every timer of a higher level
+ * ts->tick moves only forward: into the first slot, which is then taken apart, or to before it,
+ * which changes no timer's highest differing digit. */
 #include "loop/timers.h"
+
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "loop/near.h"
 
-struct weir__timers {
-    struct weir__timer *first;
-    uint64_t armings;
+enum {
+    TICK_BITS = 20, /* 1.05 ms: what is sorted at once */
+    DIGIT_BITS = 8,
+    SLOTS = 1 << DIGIT_BITS,
+    LEVELS = (63 - TICK_BITS + DIGIT_BITS - 1) / DIGIT_BITS, /* 292 years */
+    CHUNK_MAX = 16,  /* entries; a power of 2 */
+    HOLES_FREE = 64, /* holes that a slot may have anyhow, and how many times those in use */
+    HOLES_TIMES = 3,
+    SPARE_MAX = 64,  /* chunks kept for later, beside as many as are in use */
+    TRIM_MAX = 16,   /* chunks given back at most by one firing */
+    LISTED = 3      /* tag in priv[0], beside WEIR__NEAR_*; 0: points to an entry */
 };
 
-/* priv[0]: next, with bit 0 set while armed; priv[1]: arming sequence. */
+struct entry {
+    weir_ns deadline_ns;
+    struct weir__timer *timer; /* NULL: a hole, its timer was disarmed */
+};
+
+struct chunk { /* all in use or holes, unless it is its slot's last */
+    struct chunk *before;
+    struct entry entries[CHUNK_MAX];
+};
+
+struct slot { /* in order of arming */
+    struct chunk *last; /* NULL: empty; else not only holes */
+    weir_ns least_ns;   /* no timer in it is earlier; exact unless stale */
+    uint32_t count;     /* entries, holes too */
+    uint32_t holes;
+    bool stale;
+};
+
+/* Timers without memory to hold them, or that wait for the end of a firing: linked by priv[0]. */
+struct list {
+    struct weir__timer *first;
+};
+
+struct weir__timers {
+    int64_t tick;
+    uint64_t armings;  /* number of the next one */
+    weir_ns firing_ns; /* while firing: up to when; else INT64_MIN */
+    struct list homeless, deferred;
+    struct weir__near near;
+    struct chunk *spare;
+    size_t spare_count, chunk_count; /* chunks without and with a slot */
+    uint64_t occupied[LEVELS][SLOTS / 64];
+    struct slot slots[LEVELS][SLOTS];
+};
+
+/* ---- lists ---------------------------------------------------------------------------------- */
+
 static struct weir__timer *next_of(const struct weir__timer *t) {
-    return (struct weir__timer *)(uintptr_t)(t->priv[0] & ~(uint64_t)1);
+    return (struct weir__timer *)(uintptr_t)(t->priv[0] & ~(uint64_t)LISTED);
 }
 
-static void link_to(struct weir__timer *t, struct weir__timer *next) {
-    t->priv[0] = (uint64_t)(uintptr_t)next | 1;
+static void list_add(struct list *l, struct weir__timer *t) {
+    t->priv[0] = (uint64_t)(uintptr_t)l->first | LISTED;
+    l->first = t;
 }
+
+static bool list_remove(struct list *l, struct weir__timer *t) {
+    if (l->first == t) {
+        l->first = next_of(t);
+        return true;
+    }
+    for (struct weir__timer *at = l->first; at != NULL; at = next_of(at)) {
+        if (next_of(at) == t) {
+            at->priv[0] = t->priv[0];
+            return true;
+        }
+    }
+    return false;
+}
+
+static struct weir__timer *list_earliest(const struct list *l) {
+    struct weir__timer *earliest = l->first;
+    for (struct weir__timer *t = l->first; t != NULL; t = next_of(t))
+        if (weir__timer_before(t, earliest))
+            earliest = t;
+    return earliest;
+}
+
+/* ---- chunks --------------------------------------------------------------------------------- */
+
+static void prefetch_lines(const struct chunk *c) {
+    for (size_t at = 0; at < sizeof *c; at += 64)
+        __builtin_prefetch((const char *)c + at, 1);
+}
+
+static struct chunk *chunk_get(struct weir__timers *ts) {
+    struct chunk *c = ts->spare;
+    if (c != NULL) {
+        ts->spare = c->before;
+        ts->spare_count--;
+        prefetch_lines(ts->spare);
+    } else {
+        c = weir__alloc(sizeof *c);
+    }
+    ts->chunk_count += c != NULL;
+    return c;
+}
+
+static void chunk_put(struct weir__timers *ts, struct chunk *c) {
+    c->before = ts->spare;
+    ts->spare = c;
+    ts->spare_count++;
+    ts->chunk_count--;
+}
+
+/* Give back some of what a burst needed: a little each turn, so that the next burst finds most of
+ * it and no turn pays for all. */
+static void chunks_trim(struct weir__timers *ts, size_t count) {
+    while (count-- > 0 && ts->spare_count > SPARE_MAX + ts->chunk_count) {
+        struct chunk *c = ts->spare;
+        ts->spare = c->before;
+        ts->spare_count--;
+        weir__free(c);
+    }
+}
+
+/* ---- slots ---------------------------------------------------------------------------------- */
+
+static int64_t tick_of(weir_ns deadline_ns) {
+    return deadline_ns >> TICK_BITS;
+}
+
+static unsigned level_of(const struct weir__timers *ts, int64_t tick) {
+    return (63u - (unsigned)__builtin_clzll((uint64_t)(tick ^ ts->tick) | 1)) / DIGIT_BITS;
+}
+
+static unsigned digit_of(int64_t tick, unsigned level) {
+    return (unsigned)(tick >> (level * DIGIT_BITS)) % SLOTS;
+}
+
+static void slot_mark(struct weir__timers *ts, unsigned level, unsigned digit, bool occupied) {
+    uint64_t bit = (uint64_t)1 << digit % 64, *word = &ts->occupied[level][digit / 64];
+    *word = occupied ? *word | bit : *word & ~bit;
+}
+
+/* One more chunk for a slot whose last is full, or that has none. */
+__attribute__((noinline)) static bool slot_grow(struct weir__timers *ts, unsigned level,
+                                                unsigned digit) {
+    struct slot *s = &ts->slots[level][digit];
+    struct chunk *c = chunk_get(ts);
+    if (c == NULL)
+        return false;
+    if (s->last == NULL) {
+        slot_mark(ts, level, digit, true);
+        s->least_ns = WEIR_NEVER;
+        s->stale = false;
+    }
+    c->before = s->last;
+    s->last = c;
+    return true;
+}
+
+static inline bool slot_add(struct weir__timers *ts, struct weir__timer *t, weir_ns deadline_ns) {
+    int64_t tick = tick_of(deadline_ns);
+    unsigned level = level_of(ts, tick), digit = digit_of(tick, level);
+    struct slot *s = &ts->slots[level][digit];
+    size_t i = s->count % CHUNK_MAX;
+    if (i == 0 && !slot_grow(ts, level, digit))
+        return false;
+    struct entry *e = &s->last->entries[i];
+    *e = (struct entry){deadline_ns, t};
+    t->priv[0] = (uint64_t)(uintptr_t)e;
+    s->count++;
+    s->least_ns = deadline_ns < s->least_ns ? deadline_ns : s->least_ns;
+    return true;
+}
+
+/* Take all of a slot out of the wheel. */
+static struct slot slot_detach(struct weir__timers *ts, unsigned level, unsigned digit) {
+    struct slot s = ts->slots[level][digit];
+    ts->slots[level][digit] = (struct slot){0};
+    slot_mark(ts, level, digit, false);
+    return s;
+}
+
+/* How many entries of a slot's last chunk are in use or holes. */
+static size_t slot_last_count(const struct slot *s) {
+    return s->last ? (s->count - 1) % CHUNK_MAX + 1 : 0;
+}
+
+/* The slot with the earliest timers; false if all are empty. */
+static bool slot_first(const struct weir__timers *ts, unsigned *ret_level, unsigned *ret_digit) {
+    for (unsigned level = 0; level < LEVELS; level++) {
+        for (unsigned word = 0; word < SLOTS / 64; word++) {
+            if (ts->occupied[level][word] == 0)
+                continue;
+            *ret_level = level;
+            *ret_digit = word * 64 + (unsigned)__builtin_ctzll(ts->occupied[level][word]);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The first tick of a slot. */
+static int64_t slot_tick(const struct weir__timers *ts, unsigned level, unsigned digit) {
+    int64_t above = ts->tick >> ((level + 1) * DIGIT_BITS);
+    return (above << DIGIT_BITS | digit) << (level * DIGIT_BITS);
+}
+
+static void slot_refresh(struct slot *s) {
+    weir_ns least_ns = WEIR_NEVER;
+    size_t count = slot_last_count(s);
+    for (const struct chunk *c = s->last; c != NULL; c = c->before, count = CHUNK_MAX)
+        for (size_t i = 0; i < count; i++)
+            if (c->entries[i].timer != NULL && c->entries[i].deadline_ns < least_ns)
+                least_ns = c->entries[i].deadline_ns;
+    s->least_ns = least_ns;
+    s->stale = false;
+}
+
+/* ---- placing and taking apart --------------------------------------------------------------- */
+
+static inline void place(struct weir__timers *ts, struct weir__timer *t, weir_ns deadline_ns) {
+    bool placed = tick_of(deadline_ns) <= ts->tick ? weir__near_add(&ts->near, t)
+                                                   : slot_add(ts, t, deadline_ns);
+    if (!placed)
+        list_add(&ts->homeless, t);
+}
+
+static void place_all(struct weir__timers *ts, struct list *l) {
+    struct weir__timer *t = l->first, *next;
+    l->first = NULL;
+    for (; t != NULL; t = next) {
+        next = next_of(t);
+        place(ts, t, t->deadline_ns);
+    }
+}
+
+/* Each timer is a cache miss of its own when there are many: fetch those of the chunk to come,
+ * and the chunk after it. */
+static void prefetch_chunk(const struct chunk *c) {
+    if (c == NULL)
+        return;
+    for (size_t i = 0; i < CHUNK_MAX; i++)
+        __builtin_prefetch(&c->entries[i].timer->priv[0], 1);
+    prefetch_lines(c->before);
+}
+
+enum into { INTO_SLOTS, INTO_NEAR, INTO_RUN };
+
+/* Hand the timers of a detached slot on, last first, and give its chunks back. */
+static void slot_empty(struct weir__timers *ts, struct slot s, enum into into) {
+    size_t count = slot_last_count(&s);
+    for (struct chunk *c = s.last, *before; c != NULL; c = before, count = CHUNK_MAX) {
+        before = c->before;
+        prefetch_chunk(before);
+        while (count-- > 0) {
+            struct entry e = c->entries[count];
+            if (e.timer == NULL)
+                continue;
+            if (into == INTO_RUN)
+                weir__near_run_append(&ts->near, e.timer);
+            else if (into == INTO_NEAR)
+                place(ts, e.timer, e.deadline_ns);
+            else if (!slot_add(ts, e.timer, e.deadline_ns))
+                list_add(&ts->homeless, e.timer);
+        }
+        chunk_put(ts, c);
+    }
+}
+
+/* When nothing is near and ts->tick is the tick of this slot of level 0: its timers become near. */
+static void slot_ripen(struct weir__timers *ts, unsigned digit) {
+    struct slot s = slot_detach(ts, 0, digit);
+    if (!weir__near_run_begin(&ts->near, s.count - s.holes)) {
+        slot_empty(ts, s, INTO_NEAR);
+        return;
+    }
+    slot_empty(ts, s, INTO_RUN);
+    weir__near_run_sort(&ts->near);
+}
+
+/* Move into the slot. Above level 0 its timers go one level down or more; those of its very first
+ * tick meet in a slot of level 0, and become near together. */
+static void slot_enter(struct weir__timers *ts, unsigned level, unsigned digit) {
+    ts->tick = slot_tick(ts, level, digit);
+    if (level > 0)
+        slot_empty(ts, slot_detach(ts, level, digit), INTO_SLOTS);
+    digit = digit_of(ts->tick, 0);
+    if (ts->slots[0][digit].last != NULL)
+        slot_ripen(ts, digit);
+}
+
+/* A timer of the wheel goes: a hole stays, unless it was the slot's last. Moving another into the
+ * hole would cost that timer's cache miss; many holes at once are squeezed out for less. */
+static inline void slot_remove(struct weir__timers *ts, struct weir__timer *t) {
+    int64_t tick = tick_of(t->deadline_ns);
+    unsigned level = level_of(ts, tick), digit = digit_of(tick, level);
+    struct slot *s = &ts->slots[level][digit];
+    struct entry *e = (struct entry *)(uintptr_t)t->priv[0];
+    s->stale |= t->deadline_ns == s->least_ns;
+    size_t last = (s->count - 1) % CHUNK_MAX;
+    if (e == &s->last->entries[last] && last > 0) {
+        s->count--;
+    } else {
+        e->timer = NULL;
+        s->holes++;
+    }
+    if (s->holes == s->count || s->holes > HOLES_TIMES * (s->count - s->holes) + HOLES_FREE)
+        slot_empty(ts, slot_detach(ts, level, digit), INTO_SLOTS);
+}
+
+/* Enter the first slot if something in it may be due. Returns whether it did. */
+static bool advance(struct weir__timers *ts, weir_ns now_ns) {
+    unsigned level, digit;
+    if (!slot_first(ts, &level, &digit) || ts->slots[level][digit].least_ns > now_ns)
+        return false;
+    slot_enter(ts, level, digit);
+    return true;
+}
+
+/* Nothing is due: let the wheel turn to now, or to before its first slot. */
+static void catch_up(struct weir__timers *ts, weir_ns now_ns) {
+    unsigned level, digit;
+    int64_t tick = tick_of(now_ns);
+    if (slot_first(ts, &level, &digit) && slot_tick(ts, level, digit) <= tick)
+        tick = slot_tick(ts, level, digit) - 1;
+    if (tick > ts->tick)
+        ts->tick = tick;
+}
+
+/* ---- the contract --------------------------------------------------------------------------- */
 
 int weir__timers_new(weir_ns now_ns, struct weir__timers **ret_timers) {
-    (void)now_ns;
     struct weir__timers *ts = weir__alloc_zero(sizeof *ts);
     if (ts == NULL)
         return -ENOMEM;
+    ts->tick = now_ns > 0 ? tick_of(now_ns) : 0;
+    ts->firing_ns = INT64_MIN;
     *ret_timers = ts;
     return 0;
 }
 
 void weir__timers_free(struct weir__timers *ts) {
-    WEIR_CHECK(ts == NULL || ts->first == NULL);
+    if (ts == NULL)
+        return;
+    unsigned level, digit;
+    WEIR_CHECK(!slot_first(ts, &level, &digit) && weir__near_first(&ts->near) == NULL);
+    WEIR_CHECK(ts->homeless.first == NULL && ts->deferred.first == NULL);
+    while (ts->spare != NULL) {
+        struct chunk *c = ts->spare;
+        ts->spare = c->before;
+        weir__free(c);
+    }
+    weir__near_fini(&ts->near);
     weir__free(ts);
 }
 
-void weir__timer_disarm(struct weir__timers *ts, struct weir__timer *t) {
-    struct weir__timer *prev = NULL, *at = ts->first;
-    if (!weir__timer_armed(t))
-        return;
-    for (; at != t; at = next_of(at))
-        prev = at;
-    if (prev)
-        link_to(prev, next_of(t));
-    else
-        ts->first = next_of(t);
+static void take_out(struct weir__timers *ts, struct weir__timer *t) {
+    switch (t->priv[0] & 3) {
+    case WEIR__NEAR_RUN:
+    case WEIR__NEAR_HEAP:
+        weir__near_remove(&ts->near, t);
+        break;
+    case LISTED:
+        if (!list_remove(&ts->deferred, t) && !list_remove(&ts->homeless, t))
+            WEIR_BUG("a timer is armed elsewhere");
+        break;
+    default:
+        slot_remove(ts, t);
+    }
     t->priv[0] = 0;
 }
 
+void weir__timer_disarm(struct weir__timers *ts, struct weir__timer *t) {
+    if (weir__timer_armed(t))
+        take_out(ts, t);
+}
+
 void weir__timer_arm(struct weir__timers *ts, struct weir__timer *t, weir_ns deadline_ns) {
-    weir__timer_disarm(ts, t);
+    if (weir__timer_armed(t))
+        take_out(ts, t);
     t->deadline_ns = deadline_ns;
     if (deadline_ns == WEIR_NEVER)
         return;
     t->priv[1] = ts->armings++;
-    struct weir__timer *prev = NULL, *at = ts->first;
-    for (; at != NULL && at->deadline_ns <= deadline_ns; at = next_of(at))
-        prev = at;
-    link_to(t, at);
-    if (prev)
-        link_to(prev, t);
+    if (deadline_ns <= ts->firing_ns)
+        list_add(&ts->deferred, t);
     else
-        ts->first = t;
+        place(ts, t, deadline_ns);
 }
 
 weir_ns weir__timers_next(struct weir__timers *ts, bool exact) {
-    (void)exact;
-    return ts->first ? ts->first->deadline_ns : WEIR_NEVER;
+    weir_ns next_ns = WEIR_NEVER;
+    unsigned level, digit;
+    const struct weir__timer *t = weir__near_first(&ts->near);
+    if (t != NULL) {
+        next_ns = t->deadline_ns;
+    } else if (slot_first(ts, &level, &digit)) {
+        struct slot *s = &ts->slots[level][digit];
+        if (s->stale && (exact || s->count <= CHUNK_MAX))
+            slot_refresh(s);
+        next_ns = s->least_ns;
+    }
+    t = list_earliest(&ts->homeless);
+    return t != NULL && t->deadline_ns < next_ns ? t->deadline_ns : next_ns;
+}
+
+/* The next to fire, NULL if none is due. Slots come before homeless timers, which have to wait
+ * until the near ones are complete. */
+static struct weir__timer *next_due(struct weir__timers *ts, weir_ns now_ns) {
+    struct weir__timer *t = weir__near_first(&ts->near);
+    while ((t == NULL || t->deadline_ns > now_ns) && advance(ts, now_ns))
+        t = weir__near_first(&ts->near);
+    struct weir__timer *homeless = list_earliest(&ts->homeless);
+    if (homeless != NULL && (t == NULL || weir__timer_before(homeless, t)))
+        t = homeless;
+    return t != NULL && t->deadline_ns <= now_ns ? t : NULL;
 }
 
 size_t weir__timers_fire(struct weir__timers *ts, weir_ns now_ns) {
-    uint64_t limit = ts->armings;
     size_t fired = 0;
-    for (struct weir__timer *t = ts->first; t != NULL && t->deadline_ns <= now_ns;) {
-        if (t->priv[1] >= limit) {
-            t = next_of(t);
-            continue;
-        }
-        weir__timer_disarm(ts, t);
+    struct weir__timer *t;
+    WEIR_CHECK(ts->firing_ns == INT64_MIN);
+    if (ts->homeless.first != NULL)
+        place_all(ts, &ts->homeless);
+    ts->firing_ns = now_ns;
+    while ((t = next_due(ts, now_ns)) != NULL) {
+        weir__near_prefetch(&ts->near);
+        take_out(ts, t);
         fired++;
         t->fire(t);
-        t = ts->first;
     }
+    ts->firing_ns = INT64_MIN;
+    catch_up(ts, now_ns);
+    place_all(ts, &ts->deferred);
+    weir__near_trim(&ts->near);
+    chunks_trim(ts, TRIM_MAX);
     return fired;
 }
