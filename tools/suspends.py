@@ -3,9 +3,10 @@
 """suspends.py ROOT BUILD: a public function is marked WEIR_SUSPENDS exactly if it can reach a
 function that parks in the call graph that the compiler writes (gcc -fcallgraph-info).
 
-The compiler cannot follow a call through a pointer, so every function that makes one is listed in
-tools/edges.txt, with the functions that such a call may reach. A missing line is an error, and so
-is a line that no longer belongs to a function with such a call."""
+The compiler cannot follow a call through a pointer, so tools/edges.txt lists what each may reach:
+by the field of the table (.recv), or by the calling function where there is no field. A missing
+line is an error, and so is a line that nothing needs, and a function that the code puts into a
+field (.recv = x) and the file leaves out."""
 import concurrent.futures
 import json
 import os
@@ -67,9 +68,8 @@ def build_graph(root, build):
 
 
 def read_edges(text):
-    """caller -> targets. A line is `CALLER -> TARGET TARGET`, or `CALLER -> -` for a call that
-    never suspends (a hook, a user's callback that must not). A static function is FILE:NAME, or
-    *:NAME where it is inline in a header, and so in many files."""
+    """caller or .field -> targets. A line is `CALLER -> TARGET TARGET`, or `CALLER -> -` for a
+    call that never suspends (a hook, a user's callback that must not)."""
     table = {}
     for line in text.splitlines():
         line = line.split("#")[0].strip()
@@ -77,6 +77,23 @@ def read_edges(text):
             caller, targets = line.split("->")
             table.setdefault(caller.strip(), set()).update(set(targets.split()) - {"-"})
     return table
+
+
+def scan_sources(root):
+    """calls: function name -> fields that it calls through; fills: field -> functions put in."""
+    calls, fills = {}, {}
+    for path in csource.files(root, ("src", "include")):
+        if path.endswith(("_test.c", "_bench.c")):
+            continue
+        text = csource.blank(csource.read(root, path))
+        lines = text.split("\n")
+        for function in csource.functions(text):
+            body = "\n".join(lines[function.first - 1:function.last])
+            fields = set(re.findall(r"(?:->|\.)\s*(\w+)\s*\(", body))
+            calls.setdefault(function.name, set()).update("." + field for field in fields)
+        for field, name in re.findall(r"(?:->|\.)(\w+) = (\w+)\b(?![(.]|->)", text):
+            fills.setdefault("." + field, set()).add(name)
+    return calls, fills
 
 
 def reaching(edges, goals):
@@ -104,27 +121,42 @@ def public_marks(root):
     return marks
 
 
-def entry_of(caller, table):
-    """The line of the table that is about caller, or None."""
-    inline = "*:" + caller.rpartition(":")[2]
-    return caller if caller in table else inline if inline in table else None
+def entries_of(caller, table, calls):
+    """The lines of the table that are about caller's calls: its own, or its fields'."""
+    if caller in table:
+        return [caller]
+    return sorted(calls.get(caller.rpartition(":")[2], set()) & set(table))
 
 
-def with_table(edges, table):
+def with_table(edges, table, calls):
     """The graph with the table's edges, and what is wrong with the table."""
     problems, used, whole = [], set(), {}
-    names = set(edges) | {callee for callees in edges.values() for callee in callees}
+    names = {n.rpartition(":")[2] for callees in edges.values() for n in callees} | set(edges)
+    bare = {}
+    for node in edges:
+        bare.setdefault(node.rpartition(":")[2], set()).add(node)
     for caller, callees in sorted(edges.items()):
-        entry = entry_of(caller, table) if INDIRECT in callees else None
-        if INDIRECT in callees and entry is None:
-            problems.append(f"{caller} calls through a pointer and is not in tools/edges.txt")
-        used.add(entry)
-        whole[caller] = callees | table.get(entry, set())
+        entries = entries_of(caller, table, calls) if INDIRECT in callees else []
+        if INDIRECT in callees and not entries:
+            fields = " ".join(sorted(calls.get(caller.rpartition(":")[2], ()))) or "no field"
+            problems.append(f"{caller} calls through a pointer ({fields}): not in tools/edges.txt")
+        used |= set(entries)
+        targets = set().union(*(table[e] for e in entries))
+        whole[caller] = callees.union(*(bare.get(t, {t}) for t in targets))
     for entry, targets in sorted(table.items()):
         if entry not in used:
             problems.append(f"tools/edges.txt: {entry} makes no call through a pointer")
-        problems += [f"tools/edges.txt: there is no function {t}" for t in sorted(targets - names)]
+        problems += [f"tools/edges.txt: there is no function {t}"
+                     for t in sorted(targets - names - set(bare))]
     return whole, problems
+
+
+def check_fills(table, fills, edges):
+    """A function that is put into a field and can park must be in the field's line."""
+    parks = {node.rpartition(":")[2] for node in reaching(edges, PARKS)}
+    for field in sorted(set(fills) & set(table)):
+        for name in sorted((fills[field] & parks) - table[field]):
+            yield f"tools/edges.txt: {field} may be {name}, which parks"
 
 
 def check_marks(edges, marks):
@@ -155,8 +187,9 @@ def path_to(edges, name):
 
 def check(root, build):
     table = read_edges(csource.read(root, "tools/edges.txt"))
-    edges, problems = with_table(build_graph(os.path.abspath(root), build), table)
-    return problems + list(check_marks(edges, public_marks(root)))
+    calls, fills = scan_sources(root)
+    edges, problems = with_table(build_graph(os.path.abspath(root), build), table, calls)
+    return [*problems, *check_fills(table, fills, edges), *check_marks(edges, public_marks(root))]
 
 
 if __name__ == "__main__":

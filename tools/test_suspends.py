@@ -13,15 +13,17 @@ int weir_count(void);
 static int (*hook)(void);
 static int deeper(void) { return weir__park(); }
 int weir_nap(void) { return deeper() + 1; }
-static int ask(void) { return hook ? hook() : 0; }
+static int ask(void) {
+    return hook ? hook() : 0;
+}
 int weir_count(void) { return ask(); }
 """
 
 
 class SuspendsTest(fixture.ProjectTest):
-    def check(self, nap, count, edges):
+    def check(self, nap, count, edges, source=SOURCE):
         self.put("include/weir/x.h", HEADER.format(nap, count))
-        self.put("src/task/x.c", SOURCE)
+        self.put("src/task/x.c", source)
         self.put("tools/edges.txt", edges)
         self.put("build/compile_commands.json", json.dumps([{
             "directory": self.root + "/build", "file": "../src/task/x.c",
@@ -50,8 +52,15 @@ class SuspendsTest(fixture.ProjectTest):
         self.assertEqual(self.check("WEIR_SUSPENDS ", "WEIR_SUSPENDS ", edges), [])
         self.assert_problem(self.check("WEIR_SUSPENDS ", "", edges), "weir_count is not marked")
 
-    def test_an_inline_function_is_listed_for_all_files(self):
-        self.assertEqual(self.check("WEIR_SUSPENDS ", "", "*:ask -> -\n"), [])
+    def test_a_field_stands_for_all_who_call_through_it(self):
+        source = SOURCE.replace("static int (*hook)(void);",
+                                "static struct { int (*ask)(void); } hook = { .ask = weir_nap };"
+                                ).replace("hook ? hook()", "hook.ask ? hook.ask()")
+        marks = ("WEIR_SUSPENDS ", "WEIR_SUSPENDS ")
+        self.assertEqual(self.check(*marks, ".ask -> weir_nap\n", source), [])
+        problems = self.check(*marks, ".ask -> -\n", source)
+        self.assertEqual(len(problems), 2, problems)
+        self.assertIn(".ask may be weir_nap, which parks", problems[0])
 
     def test_stale_lines_are_told(self):
         self.assert_problem(
