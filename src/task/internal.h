@@ -114,6 +114,7 @@ struct sched {
     struct stack_pool stacks;
     struct group root;
     struct group *work, *work_tail;
+    struct weir__list abandoned; /* detached offloads that still run */
     size_t tasks_live, tasks_spawned;
     struct weir_task *fired_task; /* returned a felt code at entry last, so many times */
     unsigned fired_in_row;
@@ -179,6 +180,9 @@ struct weir_error *weir__error_copy(int rc, const struct weir_error *e); /* heap
 
 /* op.c */
 void weir__op_after_fork(void);
+
+/* offload.c */
+void weir__offload_forget(struct sched *s); /* the run ends: name what was abandoned */
 
 /* crash.c */
 int weir__crash_reports_start(struct sched *s);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* offload.c - blocking functions on helper threads: joined, or abandonable with own arguments. */
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -12,61 +13,105 @@ int weir_offload(int (*fn)(void *arg), void *arg) {
     if (rc < 0)
         return rc;
     struct weir__op op = {.kind = WEIR__WORK, .u.work = {fn, arg}};
-    rc = (int)weir__op_await(&op, "offload", NULL);
-    return rc;
+    return (int)weir__op_await(&op, "offload", NULL);
 }
 
-/* One abandoned job outlives its caller: op and arguments live on the heap until it ends. */
+/* An abandoned job may outlive its caller and the run: it lives on the heap, held once by the
+ * loop's side and once by the helper thread's; whoever lets go last frees it. */
 struct detached {
     struct weir__op op;
     struct weir__park *park; /* NULL: abandoned */
+    struct weir__list link;  /* among the abandoned */
+    const char *by;          /* the task that asked */
+    int (*fn)(void *args);
+    _Atomic int holders;
     char args[];
 };
 
+static void detached_drop(struct detached *d) {
+    if (atomic_fetch_sub_explicit(&d->holders, 1, memory_order_acq_rel) == 1)
+        weir__free(d);
+}
+
+static int detached_run(void *job) { /* on the helper thread */
+    struct detached *d = job;
+    int rc = d->fn(d->args);
+    detached_drop(d);
+    return rc;
+}
+
 static void detached_done(struct weir__op *op) {
     struct detached *d = WEIR_CONTAINER(op, struct detached, op);
-    if (d->park != NULL)
+    if (d->park != NULL) {
         weir__unpark(d->park, op->result);
-    else
-        weir__free(d);
+        return;
+    }
+    weir__list_remove(&d->link);
+    detached_drop(d);
+}
+
+void weir__offload_forget(struct sched *s) {
+    while (!weir__list_empty(&s->abandoned)) {
+        struct detached *d = WEIR_CONTAINER(s->abandoned.next, struct detached, link);
+        weir__log(WEIR_LOG_WARNING, "an offloaded function of task '%s' was abandoned and runs on",
+                  d->by);
+        weir__list_remove(&d->link);
+        detached_drop(d);
+    }
 }
 
 struct detached_wait {
     struct weir__park park;
     struct detached *job;
-    bool abandoned;
 };
 
 static int detached_abort(struct weir__park *p) {
     struct detached_wait *w = WEIR_CONTAINER(p, struct detached_wait, park);
-    w->abandoned = weir__cancel(weir__sched->loop.backend, &w->job->op) == WEIR__PENDING;
-    if (w->abandoned)
-        w->job->park = NULL;
+    struct detached *d = w->job;
+    if (weir__cancel(weir__sched->loop.backend, &d->op) == WEIR__DONE) {
+        detached_drop(d); /* it never began: the thread's hold too */
+        return WEIR__DONE;
+    }
+    d->park = NULL;
+    weir__list_add_tail(&weir__sched->abandoned, &d->link);
+    w->job = NULL;
     return WEIR__DONE;
+}
+
+static struct detached *detached_new(int (*fn)(void *args), const void *args, size_t size) {
+    struct detached *d = weir__alloc(sizeof *d + size);
+    if (d == NULL)
+        return NULL;
+    memset(d, 0, sizeof *d);
+    if (size > 0)
+        memcpy(d->args, args, size);
+    d->op.kind = WEIR__WORK;
+    d->op.wake = detached_done;
+    d->op.u.work.fn = detached_run;
+    d->op.u.work.arg = d;
+    d->by = weir_task_name(weir_task_current());
+    d->fn = fn;
+    d->holders = 2;
+    return d;
 }
 
 int weir_offload_detached(int (*fn)(void *args), const void *args, size_t size) {
     int rc = weir__suspend_enter("offload");
     if (rc < 0)
         return rc;
-    struct detached *d = weir__alloc(sizeof *d + size);
+    struct detached *d = detached_new(fn, args, size);
     if (d == NULL)
         return weir__fail(-ENOMEM, "offload", NULL);
-    memset(&d->op, 0, sizeof d->op);
-    if (size > 0)
-        memcpy(d->args, args, size);
-    d->op.kind = WEIR__WORK;
-    d->op.wake = detached_done;
-    d->op.u.work.fn = fn;
-    d->op.u.work.arg = d->args;
-    struct detached_wait w = {.park = {.abort = detached_abort, .what = "offload"}, .job = d};
     if (weir__submit(weir__sched->loop.backend, &d->op) == WEIR__DONE) {
-        rc = (int)d->op.result;
-    } else {
-        d->park = &w.park;
-        rc = (int)weir__park(&w.park);
-    }
-    if (!w.abandoned)
+        rc = (int)d->op.result; /* refused: it will not run */
         weir__free(d);
+        return weir__fail(rc, "offload", NULL);
+    }
+    struct detached_wait w = {.park = {.abort = detached_abort, .what = "offload"}, .job = d};
+    d->park = &w.park;
+    rc = (int)weir__park(&w.park);
+    if (w.job == NULL)
+        return weir__fail(rc, "offload", NULL);
+    detached_drop(d);
     return rc;
 }

@@ -60,6 +60,7 @@ static int sched_init(struct sched *s, const struct weir_run_options *o) {
     s->loop.name = o->name ? o->name : "main";
     s->stack_size = o->stack_size ? o->stack_size : STACK_SIZE;
     weir__stack_pool_init(&s->stacks);
+    weir__list_init(&s->abandoned);
     root_init(s);
     if ((rc = weir__task_slabs_init(s)) < 0) {
         weir__loop_fini(&s->loop);
@@ -73,6 +74,7 @@ static int sched_init(struct sched *s, const struct weir_run_options *o) {
 static void sched_fini(struct sched *s) {
     if (s->crash_reports)
         weir__crash_reports_stop(s);
+    weir__offload_forget(s);
     weir__loop_fini(&s->loop);
     weir__sched = NULL;
     weir__stack_pool_fini(&s->stacks);
@@ -106,10 +108,10 @@ static void quiet(struct sched *s) {
 }
 
 static void drive(struct sched *s) {
-    while (s->root.live > 0) {
+    while (s->root.live > 0 || s->loop.hidden > 0) {
         weir__run_ready(s);
         weir__loop_flush(&s->loop);
-        if (s->root.live == 0)
+        if (s->root.live == 0 && s->loop.hidden == 0)
             return;
         weir__loop_turn(&s->loop, s->ready_head != NULL ? 0 : WEIR_NEVER);
         if (__builtin_expect(s->loop.backend->quiet, 0) && s->ready_head == NULL)

@@ -80,9 +80,10 @@ static void refresh_under(struct sched *s, struct group *g, int16_t outer) {
     if (now == g->scope.felt)
         return;
     g->scope.felt = now;
-    weir__scope_queue_group(s, g);
-    if (g->live == 0 && g->scope.u.under.ended != NULL)
-        g->scope.u.under.ended((struct weir_group *)(void *)g);
+    if (g->live > 0)
+        weir__scope_queue_group(s, g);
+    else if (g->scope.u.under.ended != NULL)
+        g->scope.u.under.ended((struct weir_group *)(void *)g); /* may free g */
 }
 
 void weir__scope_spread(struct sched *s) {
