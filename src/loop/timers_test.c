@@ -337,6 +337,23 @@ WEIR_TEST(a_due_timer_disarmed_by_an_earlier_one_does_not_fire) {
     weir__timers_free(timers);
 }
 
+/* The wheel moves to a slot's beginning because of a timer that is gone by then. What else lies in
+ * that first tick must not be overtaken by what is armed for the same tick later. */
+WEIR_TEST(a_tick_entered_early_keeps_its_order) {
+    weir_ns tick_ns = (weir_ns)256 << 20;
+    struct weir__timer *t = make_timers(3);
+    assert_int_equal(weir__timers_new(0, &timers), 0);
+    weir__timer_arm(timers, &t[0], tick_ns + 10);
+    weir__timer_arm(timers, &t[1], tick_ns + 500000);
+    weir__timer_disarm(timers, &t[0]);
+    assert_int_equal(weir__timers_fire(timers, tick_ns + 20), 0);
+    weir__timer_arm(timers, &t[2], tick_ns + 600000);
+    assert_int_equal(weir__timers_next(timers, true), tick_ns + 500000);
+    assert_int_equal(weir__timers_fire(timers, tick_ns + 700000), 2);
+    weir__timers_free(timers);
+    free(t);
+}
+
 WEIR_TEST(never_disarms_and_disarming_twice_is_harmless) {
     assert_int_equal(weir__timers_new(0, &timers), 0);
     weir__timer_init(&first, count_fire);

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: MIT */
+/* The loop on a backend that does what a test tells it, in the place of the simulated one. */
+#include "loop/loop.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "test/runner.h"
+
+/* ---- the fake backend ----------------------------------------------------------------------- */
+
+static struct fake {
+    struct weir__backend base;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool woken;
+    size_t wakes, waits;    /* wakes asked for; turns that had to sleep */
+    weir_ns now_ns, until_ns; /* the clock; what the last turn was asked for */
+    struct weir__op *done;  /* what the next turn returns */
+    void (*during_turn)(void);
+    int refuse;
+} fake;
+
+/* Time is virtual, wakes are real: a turn ends at once at its deadline, else waits for a wake. */
+static struct weir__op *fake_turn(struct weir__backend *b, weir_ns until_ns) {
+    struct weir__op *done = fake.done;
+    (void)b;
+    fake.done = NULL;
+    fake.until_ns = until_ns;
+    if (fake.during_turn)
+        fake.during_turn();
+    pthread_mutex_lock(&fake.lock);
+    if (done == NULL && until_ns == WEIR_NEVER && !fake.woken)
+        fake.waits++;
+    while (done == NULL && until_ns == WEIR_NEVER && !fake.woken)
+        pthread_cond_wait(&fake.changed, &fake.lock);
+    if (done == NULL && !fake.woken && until_ns > fake.now_ns)
+        fake.now_ns = until_ns;
+    fake.woken = false;
+    pthread_mutex_unlock(&fake.lock);
+    return done;
+}
+
+static void fake_wake(struct weir__backend *b) {
+    (void)b;
+    pthread_mutex_lock(&fake.lock);
+    fake.woken = true;
+    fake.wakes++;
+    pthread_cond_signal(&fake.changed);
+    pthread_mutex_unlock(&fake.lock);
+}
+
+static weir_ns fake_now(struct weir__backend *b) {
+    (void)b;
+    return fake.now_ns;
+}
+
+static const char *fake_explain(struct weir__backend *b) {
+    (void)b;
+    return "fake: asked for by a test";
+}
+
+static void fake_close(struct weir__backend *b) {
+    (void)b;
+    fake.base.ops = NULL;
+}
+
+static const struct weir__backend_ops fake_ops = {.name = "fake",
+                                                  .turn = fake_turn,
+                                                  .wake = fake_wake,
+                                                  .now = fake_now,
+                                                  .explain = fake_explain,
+                                                  .close = fake_close};
+
+static int fake_open(struct weir__backend **ret_backend, const char **ret_why) {
+    if (fake.refuse < 0) {
+        *ret_why = "fake: refused";
+        return fake.refuse;
+    }
+    fake.base.ops = &fake_ops;
+    *ret_backend = &fake.base;
+    return 0;
+}
+
+static struct weir_loop loop;
+
+static int init_loop(const char **ret_why) {
+    weir__backend_open_sim = fake_open;
+    weir__backend_decorate = NULL;
+    return weir__loop_init(&loop, "sim", ret_why);
+}
+
+static void open_loop(void) {
+    const char *why = NULL;
+    pthread_mutex_init(&fake.lock, NULL);
+    pthread_cond_init(&fake.changed, NULL);
+    fake.now_ns = WEIR_SECONDS(1000);
+    assert_int_equal(init_loop(&why), 0);
+}
+
+static void close_loop(void) {
+    weir__loop_fini(&loop);
+    assert_null(fake.base.ops);
+}
+
+/* ---- what happened, as letters -------------------------------------------------------------- */
+
+static char story[64];
+
+static void tell(char letter) {
+    size_t len = strlen(story);
+    assert_true(len + 1 < sizeof story);
+    story[len] = letter;
+}
+
+static void wake_a(struct weir__op *op) {
+    (void)op;
+    tell('a');
+}
+
+static void wake_b(struct weir__op *op) {
+    op->next = op; /* a woken op is its owner's */
+    tell('b');
+}
+
+static void fire_t(struct weir__timer *t) {
+    (void)t;
+    tell('t');
+}
+
+static void posted(void *arg) {
+    tell(*(char *)arg);
+}
+
+static int post(char *letter) {
+    return weir__loop_post(&loop, posted, letter);
+}
+
+/* ---- the turn ------------------------------------------------------------------------------- */
+
+WEIR_TEST(a_turn_wakes_ops_then_posts_then_timers) {
+    struct weir__op a = {.wake = wake_a}, b = {.wake = wake_b, .next = &a};
+    struct weir__timer t;
+    open_loop();
+    weir__timer_init(&t, fire_t);
+    weir__timer_arm(loop.timers, &t, fake.now_ns);
+    post("1"), post("2");
+    fake.done = &b;
+    weir__loop_turn(&loop, WEIR_NEVER);
+    assert_string_equal(story, "ba12t");
+    assert_int_equal(loop.turns, 1);
+    close_loop();
+}
+
+WEIR_TEST(a_turn_waits_until_the_nearest_timer) {
+    struct weir__timer t;
+    open_loop();
+    weir_ns start_ns = fake.now_ns;
+    weir__timer_init(&t, fire_t);
+    weir__timer_arm(loop.timers, &t, start_ns + 70);
+    weir__loop_turn(&loop, start_ns + 50);
+    assert_int_equal(fake.until_ns, start_ns + 50);
+    assert_string_equal(story, "");
+    weir__loop_turn(&loop, WEIR_NEVER);
+    assert_int_equal(fake.until_ns, start_ns + 70);
+    assert_int_equal(loop.turn_ns, start_ns + 70);
+    assert_string_equal(story, "t");
+    close_loop();
+}
+
+WEIR_TEST(a_turn_with_work_at_hand_does_not_wait) {
+    open_loop();
+    weir__loop_turn(&loop, 0);
+    assert_int_equal(fake.until_ns, 0);
+    post("1");
+    weir__loop_turn(&loop, WEIR_NEVER);
+    assert_int_equal(fake.until_ns, 0);
+    assert_string_equal(story, "1");
+    close_loop();
+}
+
+WEIR_TEST(a_loop_that_cannot_open_says_why_and_leaves_nothing) {
+    const char *why = NULL;
+    fake.refuse = WEIR_EBACKEND;
+    assert_int_equal(init_loop(&why), WEIR_EBACKEND);
+    assert_string_equal(why, "fake: refused");
+    fake.refuse = 0;
+    weir__alloc_fail_at(1);
+    assert_int_equal(init_loop(&why), -ENOMEM);
+    assert_null(fake.base.ops);
+    weir__alloc_fail_at(0);
+}
+
+/* ---- flushes -------------------------------------------------------------------------------- */
+
+static struct weir__flush flush_one, flush_two;
+
+static void flush_1(struct weir__flush *f) {
+    tell('1');
+    weir__loop_flush_later(&loop, &flush_two);
+    (void)f;
+}
+
+static void flush_2(struct weir__flush *f) {
+    (void)f;
+    tell('2');
+}
+
+WEIR_TEST(a_flush_queued_twice_runs_once_and_may_queue_another) {
+    open_loop();
+    flush_one = (struct weir__flush){.flush = flush_1};
+    flush_two = (struct weir__flush){.flush = flush_2};
+    weir__list_init(&flush_one.link);
+    weir__list_init(&flush_two.link);
+    weir__loop_flush_later(&loop, &flush_one);
+    weir__loop_flush_later(&loop, &flush_one);
+    weir__loop_flush(&loop);
+    assert_string_equal(story, "12");
+    weir__loop_flush(&loop);
+    assert_string_equal(story, "12");
+    close_loop();
+}
+
+/* ---- posts ---------------------------------------------------------------------------------- */
+
+static void post_again(void *arg) {
+    tell('x');
+    assert_int_equal(post(arg), 0);
+}
+
+WEIR_TEST(a_post_made_by_a_post_runs_in_the_next_turn) {
+    open_loop();
+    assert_int_equal(weir__loop_post(&loop, post_again, "1"), 0);
+    weir__loop_turn(&loop, 0);
+    assert_string_equal(story, "x");
+    weir__loop_turn(&loop, WEIR_NEVER);
+    assert_string_equal(story, "x1");
+    close_loop();
+}
+
+static void post_while_waiting(void) {
+    post("1"), post("2"), post("3");
+}
+
+WEIR_TEST(only_the_first_post_to_a_waiting_loop_wakes_it) {
+    open_loop();
+    post("0");
+    assert_int_equal(fake.wakes, 0); /* busy: it will look */
+    weir__loop_turn(&loop, WEIR_NEVER);
+    fake.during_turn = post_while_waiting;
+    weir__loop_turn(&loop, WEIR_NEVER);
+    assert_int_equal(fake.wakes, 1);
+    fake.during_turn = NULL;
+    post("4");
+    assert_int_equal(fake.wakes, 1);
+    weir__loop_turn(&loop, 0);
+    assert_string_equal(story, "01234");
+    close_loop();
+}
+
+WEIR_TEST(a_post_without_memory_is_refused) {
+    open_loop();
+    weir__alloc_fail_at(1);
+    assert_int_equal(post("1"), -ENOMEM);
+    weir__alloc_fail_at(0);
+    weir__loop_turn(&loop, 0);
+    assert_string_equal(story, "");
+    close_loop();
+}
+
+static size_t lines_logged;
+
+static void count_lines(enum weir_log_level level, const char *line, void *arg) {
+    (void)arg;
+    assert_int_equal(level, WEIR_LOG_WARNING);
+    assert_non_null(strstr(line, "2 posts"));
+    lines_logged++;
+}
+
+WEIR_TEST(posts_not_run_are_dropped_and_logged_at_the_end) {
+    open_loop();
+    weir_log_to(count_lines, NULL);
+    post("1"), post("2");
+    close_loop();
+    assert_int_equal(lines_logged, 1);
+    assert_string_equal(story, "");
+}
+
+/* ---- posts from threads --------------------------------------------------------------------- */
+
+enum { POSTERS = 4, POSTS = 20000 };
+
+static struct poster {
+    struct letter {
+        struct poster *poster;
+        size_t number;
+    } letters[POSTS];
+    size_t seen;
+} posters[POSTERS];
+
+static size_t seen;
+
+static void letter_arrives(void *arg) {
+    struct letter *l = arg;
+    assert_int_equal(l->number, l->poster->seen);
+    l->poster->seen++;
+    seen++;
+}
+
+static void *post_all(void *arg) {
+    struct poster *p = arg;
+    for (size_t i = 0; i < POSTS; i++) {
+        p->letters[i] = (struct letter){p, i};
+        assert_int_equal(weir__loop_post(&loop, letter_arrives, &p->letters[i]), 0);
+    }
+    return NULL;
+}
+
+WEIR_TEST(posts_of_four_threads_all_come_each_thread_in_order) {
+    pthread_t threads[POSTERS];
+    open_loop();
+    for (size_t i = 0; i < POSTERS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, post_all, &posters[i]), 0);
+    while (seen < (size_t)POSTERS * POSTS)
+        weir__loop_turn(&loop, WEIR_NEVER);
+    for (size_t i = 0; i < POSTERS; i++)
+        pthread_join(threads[i], NULL);
+    assert_true(fake.wakes >= fake.waits);
+    close_loop();
+}
