@@ -486,6 +486,8 @@ int64_t sim_recv(struct sim_sock *s, void *buf, size_t len) {
             emit(s, ACK, s->snd_nxt, 0);
         return (int64_t)n;
     }
+    if (s->fin_rcvd)
+        return 0; /* even if an error came after it: that is for who sends */
     if (s->error != 0) {
         int error = s->error;
         s->error = 0;
@@ -493,7 +495,7 @@ int64_t sim_recv(struct sim_sock *s, void *buf, size_t len) {
     }
     if (s->state == SIM_FRESH || s->state == SIM_LISTEN)
         return -ENOTCONN;
-    return s->fin_rcvd || s->shut_rd || s->state == SIM_DEAD ? 0 : -EAGAIN;
+    return s->shut_rd || s->state == SIM_DEAD ? 0 : -EAGAIN;
 }
 
 int64_t sim_send(struct sim_sock *s, const void *buf, size_t len) {
