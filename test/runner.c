@@ -27,6 +27,8 @@
 extern size_t weir__alloc_live(void) __attribute__((weak));
 /* Threads of the library's own pools, which may outlive a run (they are never joined). */
 extern int weir__helper_threads(void) __attribute__((weak));
+/* There under ThreadSanitizer, which starts a thread of its own beside the program's first. */
+extern void __tsan_init(void) __attribute__((weak));
 
 enum { FDS_MAX = 4096, LIMIT_SECONDS = 20, EXIT_SKIPPED = 77, OUTPUT_MAX = 16384 };
 
@@ -118,7 +120,8 @@ static int report_fds(const struct footprint *before) {
 }
 
 static int report_threads(const struct footprint *before) {
-    int allowed = before->threads + (weir__helper_threads ? weir__helper_threads() : 0);
+    int allowed = before->threads + (weir__helper_threads ? weir__helper_threads() : 0) +
+        (__tsan_init != NULL);
     int now = count_threads();
     /* A joined thread may still be listed for a moment: the kernel wakes the joiner first. */
     for (int i = 0; i < 200 && now > allowed; i++) {
