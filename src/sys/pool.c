@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/check.h"
 #include "base/list.h"
 #include "base/log.h"
 #include "sys/addr.h"
@@ -144,6 +145,8 @@ static void job_ended(struct weir__pool *p, struct job *j) {
 static void *helper_main(void *arg) {
     struct helper *h = arg;
     struct weir__pool *p = h->pool;
+    if (weir__thread_begins != NULL)
+        weir__thread_begins();
     pthread_mutex_lock(&p->lock);
     for (struct job *j; (j = next_job(p)) != NULL;) {
         h->job = j;
@@ -155,6 +158,8 @@ static void *helper_main(void *arg) {
         job_ended(p, j);
     }
     unref_unlock(p);
+    if (weir__thread_ends != NULL)
+        weir__thread_ends();
     return NULL;
 }
 
