@@ -27,7 +27,7 @@ void weir__socket_init(struct weir__socket *k, struct weir_loop *l);
  * Returns 0; on error fd is still the caller's. */
 int weir__socket_adopt(struct weir__socket *k, int fd, const struct weir__addr *peer);
 
-/* A new stream with an open socket of family, not yet connected. Returns 0; -EMFILE, -ENOMEM, ... */
+/* A new stream with an open socket of family, not yet connected. Returns 0; -EMFILE, ... */
 int weir__socket_open(struct weir_loop *l, int family, const struct weir__socket_options *options,
                       struct weir__socket **ret_socket);
 
