@@ -166,6 +166,9 @@ static void *helper_main(void *arg) {
 static int start(struct helper *h, pthread_attr_t *attr) {
     sigset_t all, old;
     sigfillset(&all);
+    static const int of_the_thread[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
+    for (size_t i = 0; i < sizeof of_the_thread / sizeof of_the_thread[0]; i++)
+        sigdelset(&all, of_the_thread[i]); /* blocked, a crash would not be reported */
     pthread_sigmask(SIG_SETMASK, &all, &old); /* inherited by the new thread */
     int rc = pthread_create(&h->thread, attr, helper_main, h);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
