@@ -43,10 +43,28 @@ static const uint64_t rows[256] = {
 
 enum { BLOCK = 32 };
 
+#define HIGH_BITS 0x8080808080808080u
+
 static inline bool block_is_ascii(const uint8_t *bytes) {
     uint64_t words[BLOCK / 8];
     memcpy(words, bytes, sizeof words);
-    return ((words[0] | words[1] | words[2] | words[3]) & 0x8080808080808080u) == 0;
+    return ((words[0] | words[1] | words[2] | words[3]) & HIGH_BITS) == 0;
+}
+
+static inline bool word_is_ascii(const uint8_t *bytes) {
+    uint64_t word;
+    memcpy(&word, bytes, sizeof word);
+    return (word & HIGH_BITS) == 0;
+}
+
+/* Past the ASCII that begins here, rounded down to words. */
+static inline size_t ascii_end(const uint8_t *bytes, size_t from, size_t len) {
+    size_t i = from;
+    while (len - i >= BLOCK && block_is_ascii(bytes + i))
+        i += BLOCK;
+    while (len - i >= 8 && word_is_ascii(bytes + i))
+        i += 8;
+    return i;
 }
 
 /* The state after these bytes, shift count in the low 6 bits. */
@@ -69,13 +87,9 @@ static size_t bad_offset(uint64_t state, const uint8_t *bytes, size_t len) {
 size_t weir__utf8_feed(struct weir__utf8 *u, const void *buf, size_t len) {
     const uint8_t *bytes = buf;
     uint64_t state = u->state;
-    size_t i = 0;
+    size_t i = state == GO ? ascii_end(bytes, 0, len) : 0;
     while (i < len) {
         size_t step = len - i < BLOCK ? len - i : BLOCK;
-        if (step == BLOCK && state == GO && block_is_ascii(bytes + i)) {
-            i += BLOCK;
-            continue;
-        }
         uint64_t next = walk(state, bytes + i, step);
         if (next == BAD) {
             u->state = BAD;
@@ -83,6 +97,8 @@ size_t weir__utf8_feed(struct weir__utf8 *u, const void *buf, size_t len) {
         }
         state = next;
         i += step;
+        if (state == GO)
+            i = ascii_end(bytes, i, len);
     }
     u->state = (uint8_t)state;
     return len;

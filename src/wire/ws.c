@@ -18,26 +18,37 @@ const struct weir__ws_limits weir__ws_limits_default = {
 
 /* ---- masking ----------------------------------------------------------------------------- */
 
-/* Blocks through local words: the compiler makes wide loads and stores of them, and neither
- * alignment nor aliasing matters. */
+/* 16 bytes, which the compiler turns into SSE2, NEON or plain words; moved by memcpy, so that
+ * neither alignment nor aliasing matters. (gcc 12 at -O2 leaves a loop over an array scalar, even
+ * of vectors: 22 GB/s instead of 60.) */
+typedef uint64_t wide __attribute__((vector_size(16)));
+
+static inline void wide_mask(uint8_t *target, const uint8_t *source, wide key) {
+    wide v;
+    memcpy(&v, source, sizeof v);
+    v ^= key;
+    memcpy(target, &v, sizeof v);
+}
+
 void weir__ws_mask(uint8_t *target, const uint8_t *source, size_t len, const uint8_t *mask,
                    uint64_t phase) {
     uint8_t turned[8];
-    uint64_t key, words[8];
+    uint64_t key, word;
     for (unsigned i = 0; i < 8; i++)
         turned[i] = mask[(phase + i) & 3];
     memcpy(&key, turned, sizeof key);
     size_t at = 0;
-    for (; len - at >= sizeof words; at += sizeof words) {
-        memcpy(words, source + at, sizeof words);
-        for (int i = 0; i < 8; i++)
-            words[i] ^= key;
-        memcpy(target + at, words, sizeof words);
+    wide wide_key = {key, key};
+    for (; len - at >= 64; at += 64) {
+        wide_mask(target + at, source + at, wide_key);
+        wide_mask(target + at + 16, source + at + 16, wide_key);
+        wide_mask(target + at + 32, source + at + 32, wide_key);
+        wide_mask(target + at + 48, source + at + 48, wide_key);
     }
-    for (; len - at >= sizeof key; at += sizeof key) {
-        memcpy(words, source + at, sizeof key);
-        words[0] ^= key;
-        memcpy(target + at, words, sizeof key);
+    for (; len - at >= sizeof word; at += sizeof word) {
+        memcpy(&word, source + at, sizeof word);
+        word ^= key;
+        memcpy(target + at, &word, sizeof word);
     }
     for (; at < len; at++)
         target[at] = source[at] ^ turned[at & 7];

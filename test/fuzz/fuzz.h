@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* fuzz.h - what the targets share. Each target feeds one input in several ways and aborts when the
+ * outcomes differ. Buffers are exact heap blocks, so that ASan sees a byte too far. */
+#ifndef WEIR_TEST_FUZZ_H
+#define WEIR_TEST_FUZZ_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The entry point of libFuzzer, and of replay.c. Returns 0. */
+int LLVMFuzzerTestOneInput(const uint8_t *input, size_t len);
+
+#define FUZZ_SAME(expr)                                                                            \
+    do {                                                                                           \
+        if (!(expr)) {                                                                             \
+            fprintf(stderr, "%s:%d: not the same: %s\n", __FILE__, __LINE__, #expr);               \
+            abort();                                                                               \
+        }                                                                                          \
+    } while (0)
+
+/* A copy in a heap block of exactly this size. */
+static inline uint8_t *fuzz_copy(const uint8_t *bytes, size_t len) {
+    uint8_t *copy = malloc(len > 0 ? len : 1);
+    if (!copy)
+        abort();
+    if (len > 0)
+        memcpy(copy, bytes, len);
+    return copy;
+}
+
+#endif
