@@ -310,11 +310,12 @@ static void run_forked(const struct runner_case *c, const char *backend, char *o
         snprintf(v->why, sizeof v->why, "no end after %d seconds", limit_seconds());
 }
 
+/* To stderr: Meson shows that of a failed program, and not the comments of its TAP. */
 static void print_commented(const char *text) {
     while (*text) {
         size_t len = strcspn(text, "\n");
         if (len)
-            printf("# %.*s\n", (int)len, text);
+            fprintf(stderr, "# %.*s\n", (int)len, text);
         text += len + (text[len] == '\n');
     }
 }
@@ -336,8 +337,9 @@ static bool run_one(const struct runner_case *c, const char *backend, const char
     else
         printf("%sok %d - %s\n", v.passed ? "" : "not ", number, name);
     if (!v.passed && !v.skipped) {
+        fflush(stdout);
         print_commented(output);
-        printf("# %s: %s\n", name, v.why);
+        fprintf(stderr, "# %s: %s\n", name, v.why);
     }
     fflush(stdout);
     return v.passed || v.skipped;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The test runner: a test is a named story that registers itself. Each one runs in a child
  * process with a time limit; when its body ends the runner checks that nothing stayed behind:
- * file descriptors, child processes, threads, live allocations. Output is TAP.
+ * file descriptors, child processes, threads, live allocations. Output is TAP; what a failed test
+ * said goes to stderr.
  *
  *   prog [--list] [--no-fork] [SUBSTRING...]        (--no-fork: for a debugger)
  *

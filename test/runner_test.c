@@ -75,7 +75,7 @@ static void expect_told(const char *fault, const char *words) {
     ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
     assert_true(n > 0);
     self[n] = '\0';
-    snprintf(command, sizeof command, "%s=%s WEIR_TEST_TIMEOUT_SCALE=0.1 '%s' %s", PLANTED,
+    snprintf(command, sizeof command, "%s=%s WEIR_TEST_TIMEOUT_SCALE=0.1 '%s' %s 2>&1", PLANTED,
         fault, self, fault);
     FILE *out = popen(command, "re");
     assert_non_null(out);

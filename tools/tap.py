@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """tap.py FILE [NAME...]: runs the unittest cases of a Python file and prints TAP, so that each
-case counts in the reports of the build. A failed test's story goes to comment lines."""
+case counts in the reports of the build. A failed test's story goes to stderr: Meson shows that."""
 import importlib.util
 import os
 import sys
@@ -48,7 +48,7 @@ class TapResult(unittest.TestResult):
     def fail_with(self, test, story):
         self.line(False, test)
         for text in story.splitlines():
-            print("# " + text, flush=True)
+            print("# " + text, file=sys.stderr, flush=True)
 
 
 def main(path, names):
