@@ -121,16 +121,16 @@ static int descriptor_shutdown(struct weir_stream *s) {
 }
 
 static void closed(struct weir__op *op) {
-    weir__stream_gone(&WEIR_CONTAINER(op, struct descriptor, op)->stream);
+    struct weir_stream *s = &WEIR_CONTAINER(op, struct descriptor, op)->stream;
+    weir__close_done(s->loop);
+    weir__stream_gone(s);
 }
 
 static void descriptor_close(struct weir_stream *s) {
     struct descriptor *d = descriptor_of(s);
     weir__stream_drop(s);
     d->file.foreign = false; /* from here on it is the backend's to close */
-    d->op = (struct weir__op){.kind = WEIR__CLOSE, .file = &d->file, .wake = closed};
-    if (weir__submit(s->loop->backend, &d->op) == WEIR__DONE)
-        closed(&d->op);
+    weir__close_submit(s->loop, &d->op, &d->file, closed);
 }
 
 static void descriptor_address(struct weir_stream *s, bool peer, char *ret_text) {

@@ -211,16 +211,15 @@ static void free_if_left(struct weir_listener *l) {
 
 static void slot_closed(struct weir__op *op) {
     struct weir_listener *l = op->waiter;
+    weir__close_done(l->loop);
     l->closing--;
     free_if_left(l);
 }
 
-/* Count it before: it may be done at once. */
 static void let_go(struct weir_listener *l, struct weir__file *file, struct weir__op *op) {
-    *op = (struct weir__op){.kind = WEIR__CLOSE, .file = file, .wake = slot_closed, .waiter = l};
+    op->waiter = l;
     l->closing++;
-    if (weir__submit(l->loop->backend, op) == WEIR__DONE)
-        l->closing--;
+    weir__close_submit(l->loop, op, file, slot_closed);
 }
 
 /* A connection that came for nobody is reset. */

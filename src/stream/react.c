@@ -62,6 +62,7 @@ static void server_unref(struct server *sv) {
 static void conn_gone(struct weir__op *op) {
     struct weir_conn *c = WEIR_CONTAINER(op, struct weir_conn, socket.op);
     struct server *sv = c->server;
+    weir__close_done(sv->loop);
     weir__group_close_under(&c->group);
     weir__free(c->socket.stream.names);
     weir__free(c);

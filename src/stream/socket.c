@@ -55,7 +55,9 @@ static int socket_shutdown(struct weir_stream *s) {
 }
 
 static void closed(struct weir__op *op) {
-    weir__stream_gone(&WEIR_CONTAINER(op, struct weir__socket, op)->stream);
+    struct weir_stream *s = &WEIR_CONTAINER(op, struct weir__socket, op)->stream;
+    weir__close_done(s->loop);
+    weir__stream_gone(s);
 }
 
 static void socket_close(struct weir_stream *s) {
@@ -136,11 +138,7 @@ void weir__socket_close(struct weir__socket *k, void (*done)(struct weir__op *op
     if (s->left > 0 && k->peer.family != AF_UNSPEC)
         weir__socket_option(s->loop, &k->file, WEIR__LINGER0, 1);
     weir__stream_drop(s);
-    k->op.kind = WEIR__CLOSE;
-    k->op.cancelled = false;
-    k->op.wake = done;
-    if (weir__submit(s->loop->backend, &k->op) == WEIR__DONE)
-        done(&k->op);
+    weir__close_submit(s->loop, &k->op, &k->file, done);
 }
 
 int weir__socket_option(struct weir_loop *l, struct weir__file *file, enum weir__option option,

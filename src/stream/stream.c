@@ -47,6 +47,15 @@ void weir__stream_gone(struct weir_stream *s) {
     free_if_left(s);
 }
 
+void weir__close_submit(struct weir_loop *l, struct weir__op *op, struct weir__file *file,
+                        void (*done)(struct weir__op *op)) {
+    void *waiter = op->waiter;
+    *op = (struct weir__op){.kind = WEIR__CLOSE, .file = file, .wake = done, .waiter = waiter};
+    l->hidden++;
+    if (weir__submit(l->backend, op) == WEIR__DONE)
+        done(op);
+}
+
 void weir_close(struct weir_stream **take_stream) {
     struct weir_stream *s = take_stream != NULL ? *take_stream : NULL;
     if (s == NULL)
@@ -60,15 +69,14 @@ void weir_close(struct weir_stream **take_stream) {
     s->kind->close(s);
 }
 
-/* Codes of scopes and loops have their record already. */
-static bool is_origin(int rc) {
-    return rc != -ECANCELED && rc != -ETIME && rc != WEIR_ENOLOOP && rc != WEIR_EFORKED;
-}
-
+/* The record of an error, at its origin; the peer's address is asked for only here. */
 static __attribute__((cold, noinline)) int failed(struct weir_stream *s, int rc,
                                                   const char *what) {
-    const char *on = s->closed ? s->kind->name : weir_stream_peer(s);
-    return is_origin(rc) ? weir__fail(rc, what, on) : rc;
+    char text[WEIR__NAME_TEXT];
+    if (s->closed)
+        return weir__fail(rc, what, s->kind->name);
+    s->kind->address(s, true, text);
+    return weir__fail(rc, what, text);
 }
 
 /* ---- waiting ---- */
@@ -126,7 +134,7 @@ static int read_leave(struct weir_stream *s, int64_t rc, const char *what) {
 static int64_t note(struct weir_stream *s, int64_t n) {
     if (n == 0)
         s->ended = true;
-    else if (n < 0 && n != -ENOMEM && is_origin((int)n) && !s->closed)
+    else if (n < 0 && n != -ECANCELED && n != -ETIME && n != -ENOMEM && !s->closed)
         s->failed = (int16_t)n;
     return n;
 }

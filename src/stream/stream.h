@@ -80,6 +80,15 @@ void weir__stream_drop(struct weir_stream *s);
 /* The kind has let go: the memory is freed now, or when the last task inside leaves. */
 void weir__stream_gone(struct weir_stream *s);
 
+/* Submit a CLOSE and call done, perhaps at once. The object lives on, hidden, until then; the run
+ * waits for it. done begins with weir__close_done. */
+void weir__close_submit(struct weir_loop *l, struct weir__op *op, struct weir__file *file,
+                        void (*done)(struct weir__op *op));
+
+static inline void weir__close_done(struct weir_loop *l) {
+    l->hidden--;
+}
+
 /* As weir_write, from several places at once; vec is used up. Suspends; a cancel point. */
 int weir__stream_writev(struct weir_stream *s, struct iovec *vec, size_t count);
 
