@@ -15,7 +15,6 @@ int weir__direct_init(struct weir__direct *d) {
 }
 
 void weir__direct_fini(struct weir__direct *d) {
-    WEIR_CHECK(weir__list_empty(&d->ready));
     weir__bufs_fini(&d->bufs);
 }
 
@@ -24,6 +23,7 @@ void weir__direct_attach(struct weir__direct_file *f, struct weir__file *file, b
     f->file = file;
     f->in = false;
     f->steady = steady;
+    f->short_reads = 0;
 }
 
 bool weir__direct_is_tcp(int fd) {
@@ -34,14 +34,19 @@ bool weir__direct_is_tcp(int fd) {
 }
 
 /* Note what the result says about the socket. */
-static void learn(struct weir__direct_file *f, int64_t n, size_t asked) {
+static void learn(struct weir__direct *d, struct weir__direct_file *f, int64_t n, size_t asked) {
+    if (n >= (int64_t)d->spill_size)
+        f->short_reads = 0;
+    else if (n > 0 && f->short_reads < UINT8_MAX)
+        f->short_reads++;
     if (n == -EAGAIN || (n > 0 && (size_t)n < asked && f->steady))
         f->in = false;
 }
 
-static int64_t into_caller(struct weir__direct_file *f, struct weir__op *op) {
+static int64_t into_caller(struct weir__direct *d, struct weir__direct_file *f,
+                           struct weir__op *op) {
     int64_t n = weir__plain_recv(f->file->fd, op->u.bytes.base, op->u.bytes.len);
-    learn(f, n, op->u.bytes.len);
+    learn(d, f, n, op->u.bytes.len);
     return n;
 }
 
@@ -53,7 +58,7 @@ static int64_t into_lent(struct weir__direct *d, struct weir__direct_file *f,
     if (rc != 0)
         return rc;
     int64_t n = weir__plain_recv(f->file->fd, lent.base, lent.len);
-    learn(f, n, lent.len);
+    learn(d, f, n, lent.len);
     if (n <= 0) {
         weir__bufs_put(&d->bufs, &lent);
         return n;
@@ -74,7 +79,7 @@ void weir__direct_turn(struct weir__direct *d, struct weir__fifo *done) {
             WEIR_CONTAINER(d->ready.next, struct weir__direct_file, link);
         struct weir__op *op = f->file->reader;
         WEIR_CHECK(op != NULL);
-        int64_t n = op->kind == WEIR__RECV ? into_lent(d, f, op, starved) : into_caller(f, op);
+        int64_t n = op->kind == WEIR__RECV ? into_lent(d, f, op, starved) : into_caller(d, f, op);
         if (n == -ENOBUFS)
             return; /* it keeps its place */
         weir__list_remove(&f->link);

@@ -25,6 +25,7 @@ struct weir__direct_file { /* at the head of a backend's own part of a file */
     struct weir__list link; /* in ready, or alone */
     struct weir__file *file;
     bool in, steady;
+    uint8_t short_reads; /* in a row, of less than spill_size */
 };
 
 int weir__direct_init(struct weir__direct *d);

@@ -207,7 +207,6 @@ static int epoll_submit(struct weir__backend *base, struct weir__op *op) {
 
 static int epoll_cancel(struct weir__backend *base, struct weir__op *op) {
     struct epoll_backend *b = self(base);
-    op->cancelled = true;
     if (op->state != WEIR__OP_HELD)
         return WEIR__PENDING; /* over: it is on its way to its wake */
     if (weir__helpers_kind(op->kind))

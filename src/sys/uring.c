@@ -1,8 +1,209 @@
 /* SPDX-License-Identifier: MIT */
-#include "sys/backend.h"
+/* uring.c - the backend by completion: the turn and the way of each op. One io_uring_enter per
+ * turn submits everything and waits. The other files: setup (probe), ring (submission), bufs
+ * (receive buffers), recv, accept, send, file. */
+#include "sys/uring.h"
 
-int weir__uring_open(struct weir__backend **ret_backend, const char **ret_why) {
-    (void)ret_backend;
-    *ret_why = "io_uring: not yet written";
-    return WEIR_EBACKEND;
+#include <errno.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "sys/plain.h"
+
+static struct uring_backend *self(struct weir__backend *b) {
+    return (struct uring_backend *)(void *)b;
 }
+
+/* ---- ops ------------------------------------------------------------------------------------ */
+
+static int uring_submit(struct weir__backend *base, struct weir__op *op) {
+    struct uring_backend *b = self(base);
+    WEIR_CHECK(op->state != WEIR__OP_HELD);
+    switch (op->kind) {
+    case WEIR__SEND:
+    case WEIR__SENDV:
+        return weir__uring_send_submit(b, op);
+    case WEIR__RECV:
+    case WEIR__RECV_INTO:
+        return weir__uring_recv_submit(b, op);
+    case WEIR__ACCEPT:
+        return weir__uring_accept_submit(b, op);
+    case WEIR__CONNECT:
+        return weir__uring_connect_submit(b, op);
+    case WEIR__SOCKET:
+        return weir__op_now_done(op, weir__uring_socket(b, op));
+    case WEIR__ATTACH:
+        return weir__op_now_done(op, weir__uring_attach(b, op));
+    case WEIR__POLL:
+        return weir__uring_poll_submit(b, op);
+    case WEIR__CLOSE:
+        return weir__uring_close_file(b, op);
+    default:
+        if (weir__helpers_kind(op->kind))
+            return weir__helpers_submit(&b->helpers, op);
+        return weir__op_now_done(op, weir__plain(op));
+    }
+}
+
+/* A reader's memory is never the kernel's, so it goes at once; what arrives stays in the inbox. */
+static int cancel_reader(struct weir__op *op) {
+    weir__list_remove(&weir__uring_file(op->file)->direct.link);
+    op->file->reader = NULL;
+    return weir__op_now_done(op, -ECANCELED);
+}
+
+static int uring_cancel(struct weir__backend *base, struct weir__op *op) {
+    struct uring_backend *b = self(base);
+    if (op->state != WEIR__OP_HELD)
+        return WEIR__PENDING; /* over: it is on its way to its wake */
+    if (weir__helpers_kind(op->kind))
+        return weir__helpers_cancel(&b->helpers, op);
+    if (op->kind == WEIR__CLOSE)
+        return WEIR__PENDING;
+    if (op->kind == WEIR__POLL)
+        weir__uring_cancel(b, op, URING_OP);
+    else if (op->file->reader == op)
+        return cancel_reader(op);
+    else
+        weir__uring_write_cancel(b, op);
+    return WEIR__PENDING;
+}
+
+/* ---- completions ---------------------------------------------------------------------------- */
+
+void weir__uring_latch_arm(struct uring_backend *b) {
+    struct io_uring_sqe *sqe = weir__uring_sqe(b, NULL, URING_LATCH);
+    io_uring_prep_poll_multishot(sqe, b->latch.fd, POLLIN);
+    b->latch_armed = true;
+}
+
+static void on_op(struct uring_backend *b, struct weir__op *op, int res) {
+    if (op->kind == WEIR__POLL)
+        weir__uring_poll_event(b, op, res);
+    else
+        weir__uring_write_event(b, op, res);
+}
+
+static void on_completion(struct uring_backend *b, const struct io_uring_cqe *cqe) {
+    void *who = (void *)(uintptr_t)(cqe->user_data & ~(uint64_t)URING_TAGS);
+    switch ((enum uring_tag)(cqe->user_data & URING_TAGS)) {
+    case URING_OP:
+        on_op(b, who, cqe->res);
+        break;
+    case URING_RECV:
+        weir__uring_recv_event(b, who, cqe);
+        break;
+    case URING_POLL:
+        weir__uring_ready_event(b, who, cqe);
+        break;
+    case URING_ACCEPT:
+        weir__uring_accept_event(b, who, cqe);
+        break;
+    case URING_LATCH:
+        b->latch_armed = (cqe->flags & IORING_CQE_F_MORE) != 0;
+        break;
+    case URING_IGNORE:
+    default:
+        break;
+    }
+}
+
+/* The head moves once, at the end: what is submitted meanwhile completes behind. */
+static void reap(struct uring_backend *b) {
+    struct io_uring_cq *cq = &b->ring.cq;
+    unsigned head = *cq->khead, tail = io_uring_smp_load_acquire(cq->ktail);
+    for (; head != tail; head++)
+        on_completion(b, &cq->cqes[head & cq->ring_mask]);
+    io_uring_smp_store_release(cq->khead, head);
+}
+
+/* ---- the turn ------------------------------------------------------------------------------- */
+
+/* 0: must not wait. */
+static weir_ns may_wait(struct uring_backend *b, weir_ns until_ns) {
+    bool busy = !weir__fifo_empty(&b->done) || !weir__list_empty(&b->direct.ready)
+                || (!weir__list_empty(&b->starved) && b->bufs.with_kernel > 0)
+                || (__atomic_load_n(b->ring.sq.kflags, __ATOMIC_RELAXED) & IORING_SQ_CQ_OVERFLOW);
+    if (busy || until_ns <= 0)
+        return 0;
+    if (until_ns == WEIR_NEVER)
+        return WEIR_NEVER;
+    weir_ns left = until_ns - weir__plain_now();
+    return left > 0 ? left : 0;
+}
+
+static struct weir__op *uring_turn(struct weir__backend *base, weir_ns until_ns) {
+    struct uring_backend *b = self(base);
+    weir__uring_bufs_refill(&b->bufs);
+    if (!weir__list_empty(&b->starved))
+        weir__uring_recv_rearm(b);
+    if (!b->latch_armed)
+        weir__uring_latch_arm(b);
+    weir_ns wait = may_wait(b, until_ns);
+    if (wait != 0 && !weir__latch_sleep(&b->latch))
+        wait = 0;
+    if (wait != 0 || !weir__uring_quiet(b)) {
+        weir__uring_enter(b, wait);
+        weir__latch_awake(&b->latch);
+        reap(b);
+    }
+    weir__latch_awake(&b->latch);
+    weir__latch_clear(&b->latch);
+    weir__helpers_collect(&b->helpers, &b->done);
+    weir__direct_turn(&b->direct, &b->done);
+    return weir__fifo_take(&b->done);
+}
+
+/* ---- the rest of the contract --------------------------------------------------------------- */
+
+static void uring_release(struct weir__backend *base, struct weir__lent *lent) {
+    struct uring_backend *b = self(base);
+    if (lent->token >= WEIR__TOKEN_RING && lent->token < WEIR__TOKEN_HEAP)
+        weir__uring_bufs_put(&b->bufs, lent);
+    else
+        weir__bufs_put(&b->direct.bufs, lent);
+}
+
+static void uring_wake(struct weir__backend *base) {
+    weir__latch_ring(&self(base)->latch);
+}
+
+static weir_ns uring_now(struct weir__backend *base) {
+    (void)base;
+    return weir__plain_now();
+}
+
+static void uring_random(struct weir__backend *base, void *buf, size_t len) {
+    (void)base;
+    weir__plain_random(buf, len);
+}
+
+static const char *uring_explain(struct weir__backend *base) {
+    return self(base)->why;
+}
+
+void weir__uring_close(struct weir__backend *base) {
+    struct uring_backend *b = self(base);
+    weir__helpers_fini(&b->helpers);
+    if (b->ring_open)
+        io_uring_queue_exit(&b->ring);
+    weir__uring_bufs_fini(b);
+    weir__direct_fini(&b->direct);
+    weir__slots_fini(&b->polls);
+    weir__latch_fini(&b->latch);
+    weir__free(b);
+}
+
+const struct weir__backend_ops weir__uring_ops = {
+    .name = "uring",
+    .submit = uring_submit,
+    .cancel = uring_cancel,
+    .turn = uring_turn,
+    .release = uring_release,
+    .wake = uring_wake,
+    .now = uring_now,
+    .random = uring_random,
+    .explain = uring_explain,
+    .close = weir__uring_close,
+};

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/* uring.h - what the files of the io_uring backend share. Not for other rooms.
+ *
+ * user_data is the address of an op or a file with a tag in its low bits. It stays valid: an op is
+ * held, and a file not closed, until the last completion that names it has come. */
+#ifndef WEIR_SYS_URING_H
+#define WEIR_SYS_URING_H
+
+#include "sys/direct.h"
+#include "sys/helpers.h"
+#include "sys/uring_abi.h"
+
+enum uring_tag {
+    URING_OP,     /* struct weir__op: send, connect, poll */
+    URING_RECV,   /* struct weir__file: its multishot receive */
+    URING_POLL,   /* struct weir__file: its readiness, for direct receives */
+    URING_ACCEPT, /* struct weir__file: its multishot accept */
+    URING_LATCH,
+    URING_IGNORE, /* a cancel request: what it cancelled tells the end */
+    URING_TAGS = 7
+};
+
+enum { URING_GROUP = 0, URING_MSGS = 64 };
+
+/* A received piece that waits in an inbox. */
+struct uring_piece {
+    struct uring_piece *next;
+    struct weir__lent lent;
+};
+
+/* The provided-buffer ring. Every buffer is in one of three places: with the kernel, free, or out
+ * (lent, or in an inbox). The kernel uses them in the order given; so that hot ones come round
+ * soon, it is given only as many as it needs (target), the last returned first. */
+struct uring_bufs {
+    struct io_uring_buf_ring *ring;
+    uint8_t *memory;
+    size_t stride;
+    uint32_t size, count;
+    uint32_t with_kernel, free_count, target;
+    bool ran_out; /* the kernel, since the last refill */
+    uint32_t hot_bytes, mean_len; /* mean_len: of received pieces, drifting */
+    uint16_t *free; /* a stack */
+    struct uring_piece *pieces;
+};
+
+struct uring_backend {
+    struct weir__backend base;
+    struct io_uring ring;
+    bool ring_open;
+    unsigned enter_flags;
+    struct weir__latch latch;
+    bool latch_armed;
+    struct weir__fifo done;
+    struct weir__direct direct;
+    struct uring_bufs bufs;
+    struct weir__list starved; /* files whose receive waits for buffers */
+    struct weir__slots polls;  /* ops POLL that the kernel holds, by op->priv */
+    struct weir__helpers helpers;
+    unsigned msgs_used;
+    struct msghdr msgs[URING_MSGS]; /* of SENDV, until the kernel has read them at submission */
+    char why[200];
+};
+
+enum uring_live { /* what the kernel still holds of a file, and what was asked to end */
+    URING_RECV_LIVE = 1,
+    URING_RECV_ENDING = 2,
+    URING_POLL_LIVE = 4,
+    URING_POLL_ENDING = 8,
+    URING_ACCEPT_LIVE = 16,
+    URING_ACCEPT_ENDING = 32,
+    URING_HAS_POLLS = 64, /* ops POLL name this file */
+    URING_CLOSING = 128
+};
+
+/* How a file receives:
+ *   STREAM  multishot into the ring: small messages, no system call of their own
+ *   LEAVING still that, but it is to end
+ *   BULK    readiness from the ring, then recv into a large hot buffer: a message of 100 KiB would
+ *           else be seven pieces, and cold ones
+ *   LISTENER  accepts; set by the first ACCEPT */
+enum uring_mode { URING_STREAM, URING_LEAVING, URING_BULK, URING_LISTENER };
+
+struct uring_accepted {
+    uint32_t first, count, max;
+    int fds[];
+};
+
+struct uring_file { /* lives in weir__file.priv */
+    struct weir__direct_file direct; /* its link: in direct.ready (BULK), or starved (STREAM) */
+    union {
+        struct uring_piece *inbox;       /* a stream's */
+        struct uring_accepted *accepted; /* a listener's */
+    };
+    struct uring_piece **inbox_end;
+    struct weir__op *closer;
+    uint16_t inflight; /* requests that the kernel has not ended */
+    int16_t end;       /* behind the inbox: 0 open, 1 the end, else the error */
+    uint8_t live, mode, inbox_count;
+    bool wants_bulk;
+};
+
+_Static_assert(sizeof(struct uring_file) <= sizeof(((struct weir__file *)0)->priv),
+               "an io_uring file must fit into weir__file");
+
+static inline struct uring_file *weir__uring_file(struct weir__file *file) {
+    return (struct uring_file *)(void *)file->priv;
+}
+
+/* uring_ring.c: submission, waiting. */
+struct io_uring_sqe *weir__uring_sqe(struct uring_backend *b, const void *who, enum uring_tag tag);
+void weir__uring_cancel(struct uring_backend *b, const void *who, enum uring_tag tag);
+struct msghdr *weir__uring_msg(struct uring_backend *b);
+/* Submit what is queued; wait: 0, a duration, or WEIR_NEVER. */
+void weir__uring_enter(struct uring_backend *b, weir_ns wait);
+bool weir__uring_quiet(const struct uring_backend *b); /* nothing to submit, nothing to fetch */
+
+/* uring_bufs.c: the provided-buffer ring. */
+int weir__uring_bufs_init(struct uring_backend *b);
+void weir__uring_bufs_fini(struct uring_backend *b);
+void weir__uring_bufs_refill(struct uring_bufs *r);
+void weir__uring_bufs_starved(struct uring_bufs *r); /* the kernel ran out of them */
+/* The piece that the kernel filled: now out. */
+struct uring_piece *weir__uring_bufs_filled(struct uring_bufs *r, uint32_t id, uint32_t len);
+void weir__uring_bufs_put(struct uring_bufs *r, struct weir__lent *lent);
+static inline bool weir__uring_bufs_scarce(const struct uring_bufs *r) {
+    return r->count - r->with_kernel - r->free_count > r->count / 2;
+}
+
+/* uring_recv.c: RECV, RECV_INTO. */
+int weir__uring_recv_submit(struct uring_backend *b, struct weir__op *op);
+void weir__uring_recv_event(struct uring_backend *b, struct weir__file *file,
+                            const struct io_uring_cqe *cqe);
+void weir__uring_ready_event(struct uring_backend *b, struct weir__file *file,
+                             const struct io_uring_cqe *cqe);
+void weir__uring_recv_drop(struct uring_backend *b, struct weir__file *file); /* at close */
+void weir__uring_recv_rearm(struct uring_backend *b); /* the starved, as buffers allow */
+
+/* uring_accept.c: ACCEPT. */
+int weir__uring_accept_submit(struct uring_backend *b, struct weir__op *op);
+void weir__uring_accept_event(struct uring_backend *b, struct weir__file *file,
+                              const struct io_uring_cqe *cqe);
+void weir__uring_accept_drop(struct uring_backend *b, struct weir__file *file); /* at close */
+
+/* uring_send.c: SEND, SENDV, CONNECT. */
+int weir__uring_send_submit(struct uring_backend *b, struct weir__op *op);
+int weir__uring_connect_submit(struct uring_backend *b, struct weir__op *op);
+void weir__uring_write_event(struct uring_backend *b, struct weir__op *op, int res);
+void weir__uring_write_cancel(struct uring_backend *b, struct weir__op *op);
+
+/* uring_file.c: SOCKET, ATTACH, CLOSE, POLL. */
+int64_t weir__uring_socket(struct uring_backend *b, struct weir__op *op);
+int64_t weir__uring_attach(struct uring_backend *b, struct weir__op *op);
+int weir__uring_close_file(struct uring_backend *b, struct weir__op *op);
+/* A request on the file has ended for good. */
+void weir__uring_settled(struct uring_backend *b, struct weir__file *file);
+int weir__uring_poll_submit(struct uring_backend *b, struct weir__op *op);
+void weir__uring_poll_event(struct uring_backend *b, struct weir__op *op, int res);
+
+/* uring.c */
+extern const struct weir__backend_ops weir__uring_ops;
+void weir__uring_latch_arm(struct uring_backend *b);
+void weir__uring_close(struct weir__backend *base);
+
+#endif

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/* uring_file.c - the life of a file, and readiness of any descriptor. A file is closed once the
+ * kernel has ended everything that names it. */
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "sys/plain.h"
+#include "sys/uring.h"
+
+static void adopt(struct weir__file *file, bool steady) {
+    struct uring_file *f = weir__uring_file(file);
+    memset(file->priv, 0, sizeof file->priv);
+    file->reader = file->writer = NULL;
+    f->mode = URING_STREAM;
+    weir__direct_attach(&f->direct, file, steady);
+}
+
+/* io_uring waits on a non-blocking socket as on any other, and direct calls need it to be one. */
+int64_t weir__uring_socket(struct uring_backend *b, struct weir__op *op) {
+    (void)b;
+    int type = op->u.socket.type;
+    int64_t fd = weir__plain_socket(op->u.socket.family, type, SOCK_NONBLOCK);
+    if (fd < 0)
+        return fd;
+    adopt(op->file, op->u.socket.family != AF_UNIX && type == SOCK_STREAM);
+    op->file->fd = (int)fd;
+    op->file->foreign = false;
+    return 0;
+}
+
+int64_t weir__uring_attach(struct uring_backend *b, struct weir__op *op) {
+    (void)b;
+    adopt(op->file, !op->file->foreign && weir__direct_is_tcp(op->file->fd));
+    return 0;
+}
+
+/* ---- close ---------------------------------------------------------------------------------- */
+
+static void close_now(struct weir__file *file) {
+    if (!file->foreign)
+        close(file->fd);
+    file->fd = -1;
+}
+
+void weir__uring_settled(struct uring_backend *b, struct weir__file *file) {
+    struct uring_file *f = weir__uring_file(file);
+    if ((f->live & URING_CLOSING) == 0 || f->inflight > 0)
+        return;
+    close_now(file);
+    weir__op_complete(&b->done, f->closer, 0);
+}
+
+static void end_polls(struct uring_backend *b, struct weir__file *file) {
+    for (uint32_t i = 0; i < b->polls.count; i++) {
+        struct weir__op *op = weir__slots_at(&b->polls, i);
+        if (op != NULL && op->file == file)
+            weir__uring_cancel(b, op, URING_OP);
+    }
+}
+
+int weir__uring_close_file(struct uring_backend *b, struct weir__op *op) {
+    struct weir__file *file = op->file;
+    struct uring_file *f = weir__uring_file(file);
+    WEIR_CHECK((f->live & URING_CLOSING) == 0);
+    f->live |= URING_CLOSING;
+    f->closer = op;
+    if (file->reader != NULL)
+        weir__op_complete(&b->done, file->reader, -ECANCELED);
+    file->reader = NULL;
+    if (f->mode == URING_LISTENER)
+        weir__uring_accept_drop(b, file);
+    else
+        weir__uring_recv_drop(b, file);
+    if (file->writer != NULL)
+        weir__uring_write_cancel(b, file->writer);
+    if (f->live & URING_HAS_POLLS)
+        end_polls(b, file);
+    if (f->inflight > 0 || !weir__fifo_empty(&b->done)) { /* behind those that it ended */
+        weir__op_hold(op);
+        weir__uring_settled(b, file);
+        return WEIR__PENDING;
+    }
+    close_now(file);
+    return weir__op_now_done(op, 0);
+}
+
+/* ---- readiness ------------------------------------------------------------------------------ */
+
+int weir__uring_poll_submit(struct uring_backend *b, struct weir__op *op) {
+    uint64_t handle;
+    if (weir__slots_add(&b->polls, op, &handle) != 0)
+        return weir__op_now_done(op, -ENOMEM);
+    op->priv = (uint32_t)handle;
+    if (op->file != NULL) {
+        weir__uring_file(op->file)->inflight++;
+        weir__uring_file(op->file)->live |= URING_HAS_POLLS;
+    }
+    struct io_uring_sqe *sqe = weir__uring_sqe(b, op, URING_OP);
+    io_uring_prep_poll_add(sqe, op->u.poll.fd, (unsigned)op->u.poll.events);
+    return weir__op_hold(op);
+}
+
+void weir__uring_poll_event(struct uring_backend *b, struct weir__op *op, int res) {
+    struct weir__file *file = op->file;
+    int64_t result = res < 0 ? res : res & (op->u.poll.events | POLLERR | POLLHUP);
+    weir__slots_remove(&b->polls, op->priv);
+    weir__op_complete(&b->done, op, result);
+    if (file == NULL)
+        return;
+    weir__uring_file(file)->inflight--;
+    weir__uring_settled(b, file);
+}

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: MIT */
+/* uring_recv.c - receiving. What a multishot receive brings goes to the reader, or waits in the
+ * file's inbox; an inbox that grows stops the receive. No reader's memory is ever the kernel's:
+ * every cancel of a reader is done at once. Modes: see enum uring_mode. */
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+
+#include "sys/limits.h"
+#include "sys/uring.h"
+
+/* A read of this size is served by recv into the caller's memory: worth a system call. */
+enum { INTO_BULK_MIN = 64 << 10 };
+/* So many short reads in a row: the bulk is over. */
+enum { SHORT_READS = 8 };
+
+static void put(struct uring_backend *b, struct weir__lent *lent) {
+    b->base.ops->release(&b->base, lent);
+}
+
+/* ---- the inbox ------------------------------------------------------------------------------ */
+
+/* A piece whose buffer must go back now. Without memory it stays where it is: the ring gets
+ * shorter, and pauses in the end. */
+static struct uring_piece *copy(struct uring_backend *b, struct uring_piece *p) {
+    struct weir__lent lent;
+    if (weir__bufs_heap(&b->direct.bufs, (uint32_t)sizeof *p + p->lent.len, &lent) != 0)
+        return p;
+    struct uring_piece *own = (struct uring_piece *)(void *)lent.base;
+    own->next = NULL;
+    own->lent = (struct weir__lent){.base = lent.base + sizeof *own,
+                                    .len = p->lent.len,
+                                    .token = lent.token};
+    memcpy(own->lent.base, p->lent.base, p->lent.len);
+    put(b, &p->lent);
+    return own;
+}
+
+static void inbox_push(struct uring_file *f, struct uring_piece *p) {
+    if (f->inbox == NULL)
+        f->inbox_end = &f->inbox;
+    *f->inbox_end = p;
+    f->inbox_end = &p->next;
+    f->inbox_count = (uint8_t)(f->inbox_count + (f->inbox_count < UINT8_MAX));
+}
+
+static struct weir__lent inbox_pop(struct uring_file *f) {
+    struct weir__lent lent = f->inbox->lent; /* the piece may live in what it describes */
+    f->inbox = f->inbox->next;
+    f->inbox_count = f->inbox == NULL ? 0 : (uint8_t)(f->inbox_count - 1);
+    return lent;
+}
+
+static int64_t take_into(struct uring_backend *b, struct uring_file *f, struct weir__op *op) {
+    struct weir__lent *lent = &f->inbox->lent;
+    size_t n = op->u.bytes.len < lent->len ? op->u.bytes.len : lent->len;
+    memcpy(op->u.bytes.base, lent->base, n);
+    lent->base += n;
+    lent->len -= (uint32_t)n;
+    if (lent->len == 0) {
+        struct weir__lent empty = inbox_pop(f);
+        put(b, &empty);
+    }
+    return (int64_t)n;
+}
+
+/* Serve a reader from the inbox, or with the end that stands behind it. -EAGAIN: nothing is there. */
+static int64_t take(struct uring_backend *b, struct uring_file *f, struct weir__op *op) {
+    if (f->inbox == NULL)
+        return f->end == 0 ? -EAGAIN : f->end == 1 ? 0 : f->end;
+    if (op->kind == WEIR__RECV_INTO)
+        return take_into(b, f, op);
+    op->u.lent = inbox_pop(f);
+    return op->u.lent.len;
+}
+
+/* ---- asking the kernel ---------------------------------------------------------------------- */
+
+static void end_recv(struct uring_backend *b, struct weir__file *file) {
+    struct uring_file *f = weir__uring_file(file);
+    if ((f->live & URING_RECV_LIVE) == 0 || (f->live & URING_RECV_ENDING) != 0)
+        return;
+    f->live |= URING_RECV_ENDING;
+    weir__uring_cancel(b, file, URING_RECV);
+}
+
+/* Multishot receives fail at once while the ring is empty, even if no bytes are there
+ * (liburing#1275). */
+static void arm_recv(struct uring_backend *b, struct weir__file *file) {
+    struct uring_file *f = weir__uring_file(file);
+    if (b->bufs.with_kernel == 0 || b->bufs.ran_out) {
+        weir__list_remove(&f->direct.link);
+        weir__list_add_tail(&b->starved, &f->direct.link);
+        return;
+    }
+    struct io_uring_sqe *sqe = weir__uring_sqe(b, file, URING_RECV);
+    io_uring_prep_recv_multishot(sqe, file->fd, NULL, 0, 0);
+    sqe->flags |= IOSQE_BUFFER_SELECT;
+    sqe->ioprio |= IORING_RECVSEND_POLL_FIRST;
+    sqe->buf_group = URING_GROUP;
+    f->live |= URING_RECV_LIVE;
+    f->inflight++;
+}
+
+/* Multishot polls are edge-triggered, as direct.h wants it. */
+static void arm_poll(struct uring_backend *b, struct weir__file *file) {
+    struct uring_file *f = weir__uring_file(file);
+    struct io_uring_sqe *sqe = weir__uring_sqe(b, file, URING_POLL);
+    io_uring_prep_poll_multishot(sqe, file->fd, POLLIN | POLLRDHUP | POLLPRI);
+    f->live |= URING_POLL_LIVE;
+    f->inflight++;
+}
+
+static void end_poll(struct uring_backend *b, struct weir__file *file) {
+    struct uring_file *f = weir__uring_file(file);
+    if ((f->live & URING_POLL_LIVE) == 0 || (f->live & URING_POLL_ENDING) != 0)
+        return;
+    f->live |= URING_POLL_ENDING;
+    weir__uring_cancel(b, file, URING_POLL);
+}
+
+static void enter_bulk(struct uring_file *f) {
+    f->mode = URING_BULK;
+    f->wants_bulk = false;
+    f->direct.in = false;
+    f->direct.short_reads = 0;
+}
+
+static void choose_mode(struct uring_backend *b, struct weir__file *file) {
+    struct uring_file *f = weir__uring_file(file);
+    if (f->mode == URING_STREAM && f->wants_bulk)
+        f->mode = URING_LEAVING;
+    if (f->mode == URING_LEAVING && (f->live & URING_RECV_LIVE) == 0)
+        enter_bulk(f);
+    if (f->mode == URING_BULK && f->direct.short_reads >= SHORT_READS) {
+        f->mode = URING_STREAM;
+        weir__list_remove(&f->direct.link);
+        end_poll(b, file);
+    }
+}
+
+/* A reader waits and nothing is there: see to it that the kernel will tell. What is live but
+ * ending tells its end, and then this is called again. */
+static void await_bytes(struct uring_backend *b, struct weir__file *file) {
+    struct uring_file *f = weir__uring_file(file);
+    choose_mode(b, file);
+    switch ((enum uring_mode)f->mode) {
+    case URING_STREAM:
+        if ((f->live & URING_RECV_LIVE) == 0)
+            arm_recv(b, file);
+        break;
+    case URING_LEAVING:
+        end_recv(b, file);
+        break;
+    case URING_LISTENER:
+        break;
+    case URING_BULK:
+        if (f->direct.in)
+            weir__direct_want(&b->direct, &f->direct);
+        else if ((f->live & URING_POLL_LIVE) == 0)
+            arm_poll(b, file);
+        break;
+    }
+}
+
+/* ---- the op --------------------------------------------------------------------------------- */
+
+int weir__uring_recv_submit(struct uring_backend *b, struct weir__op *op) {
+    struct weir__file *file = op->file;
+    struct uring_file *f = weir__uring_file(file);
+    if (file->reader != NULL)
+        return weir__op_now_done(op, -EBUSY);
+    if (f->mode == URING_LISTENER)
+        return weir__op_now_done(op, -ENOTCONN);
+    int64_t n = take(b, f, op);
+    if (n != -EAGAIN)
+        return weir__op_now_done(op, n);
+    if (op->kind == WEIR__RECV_INTO && op->u.bytes.len >= INTO_BULK_MIN && f->mode == URING_STREAM)
+        f->wants_bulk = true;
+    file->reader = op;
+    await_bytes(b, file);
+    return weir__op_hold(op);
+}
+
+static void serve_reader(struct uring_backend *b, struct weir__file *file) {
+    struct weir__op *op = file->reader;
+    if (op == NULL)
+        return;
+    int64_t n = take(b, weir__uring_file(file), op);
+    if (n == -EAGAIN) {
+        await_bytes(b, file);
+        return;
+    }
+    file->reader = NULL;
+    weir__op_complete(&b->done, op, n);
+}
+
+/* ---- what the kernel says ------------------------------------------------------------------- */
+
+static void received(struct uring_backend *b, struct weir__file *file, uint32_t id, uint32_t len) {
+    struct uring_file *f = weir__uring_file(file);
+    struct uring_piece *p = weir__uring_bufs_filled(&b->bufs, id, len);
+    if (f->live & URING_CLOSING) {
+        put(b, &p->lent);
+        return;
+    }
+    f->wants_bulk |= len == b->bufs.size && f->mode == URING_STREAM;
+    bool crowded = f->inbox_count >= weir__sys_limits.inbox_pinned;
+    if (crowded || weir__uring_bufs_scarce(&b->bufs))
+        p = copy(b, p);
+    if (crowded)
+        end_recv(b, file);
+    inbox_push(f, p);
+}
+
+static void recv_ended(struct uring_backend *b, struct uring_file *f, int res) {
+    f->live &= (uint8_t)~(URING_RECV_LIVE | URING_RECV_ENDING);
+    f->inflight--;
+    if (res == -ENOBUFS)
+        weir__uring_bufs_starved(&b->bufs);
+    else if (res == 0)
+        f->end = 1;
+    else if (res < 0 && res != -ECANCELED && res != -EINTR && res != -EAGAIN)
+        f->end = (int16_t)res;
+}
+
+void weir__uring_recv_event(struct uring_backend *b, struct weir__file *file,
+                            const struct io_uring_cqe *cqe) {
+    struct uring_file *f = weir__uring_file(file);
+    if (cqe->res > 0)
+        received(b, file, cqe->flags >> IORING_CQE_BUFFER_SHIFT, (uint32_t)cqe->res);
+    bool more = (cqe->flags & IORING_CQE_F_MORE) != 0;
+    if (!more)
+        recv_ended(b, f, cqe->res);
+    serve_reader(b, file);
+    if (!more)
+        weir__uring_settled(b, file);
+}
+
+void weir__uring_ready_event(struct uring_backend *b, struct weir__file *file,
+                             const struct io_uring_cqe *cqe) {
+    struct uring_file *f = weir__uring_file(file);
+    if (cqe->res > 0) {
+        f->direct.in = true;
+        f->direct.steady &= (cqe->res & (POLLRDHUP | POLLHUP | POLLERR | POLLPRI)) == 0;
+    }
+    if ((cqe->flags & IORING_CQE_F_MORE) == 0) {
+        f->live &= (uint8_t)~(URING_POLL_LIVE | URING_POLL_ENDING);
+        f->inflight--;
+        f->direct.in |= cqe->res < 0 && cqe->res != -ECANCELED; /* let recv say what it is */
+    }
+    if (file->reader != NULL && f->mode == URING_BULK)
+        await_bytes(b, file);
+    if ((cqe->flags & IORING_CQE_F_MORE) == 0)
+        weir__uring_settled(b, file);
+}
+
+void weir__uring_recv_rearm(struct uring_backend *b) {
+    uint32_t n = 2 * b->bufs.with_kernel; /* not each has bytes waiting */
+    while (n-- > 0 && !weir__list_empty(&b->starved)) {
+        struct weir__direct_file *d =
+            WEIR_CONTAINER(b->starved.next, struct weir__direct_file, link);
+        weir__list_remove(&d->link);
+        await_bytes(b, d->file);
+    }
+}
+
+void weir__uring_recv_drop(struct uring_backend *b, struct weir__file *file) {
+    struct uring_file *f = weir__uring_file(file);
+    weir__list_remove(&f->direct.link);
+    end_recv(b, file);
+    end_poll(b, file);
+    while (f->inbox != NULL) {
+        struct weir__lent lent = inbox_pop(f);
+        put(b, &lent);
+    }
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/* uring_ring.c - the submission queue and the one system call of a turn. liburing 2.3 has no call
+ * that submits and waits in one with a timeout and leaves completions alone, so the queue is
+ * published by its public fields. */
+#include <errno.h>
+#include <sched.h>
+
+#include "sys/uring.h"
+
+static unsigned publish(struct uring_backend *b) {
+    struct io_uring_sq *sq = &b->ring.sq;
+    sq->sqe_head = sq->sqe_tail;
+    io_uring_smp_store_release(sq->ktail, sq->sqe_tail);
+    return sq->sqe_tail - io_uring_smp_load_acquire(sq->khead);
+}
+
+static int enter(struct uring_backend *b, unsigned submit, unsigned wait_nr, unsigned flags,
+                 struct io_uring_getevents_arg *arg) {
+    return io_uring_enter2((unsigned)b->ring.enter_ring_fd, submit, wait_nr,
+                           flags | b->enter_flags, (sigset_t *)arg, arg ? sizeof *arg : 0);
+}
+
+/* Make room: the kernel takes what is queued, nothing is waited for. It may refuse for a moment
+ * (no memory, a signal); it has no other reason to. */
+static void submit_now(struct uring_backend *b) {
+    unsigned left = publish(b);
+    while (left > 0) {
+        int rc = enter(b, left, 0, 0, NULL);
+        WEIR_CHECK(rc >= 0 || rc == -EAGAIN || rc == -EINTR || rc == -EBUSY);
+        if (rc < 0)
+            sched_yield();
+        left = publish(b);
+    }
+    b->msgs_used = 0;
+}
+
+struct io_uring_sqe *weir__uring_sqe(struct uring_backend *b, const void *who,
+                                     enum uring_tag tag) {
+    struct io_uring_sqe *sqe = io_uring_get_sqe(&b->ring);
+    if (sqe == NULL) {
+        submit_now(b);
+        sqe = io_uring_get_sqe(&b->ring);
+    }
+    WEIR_CHECK(sqe != NULL && ((uintptr_t)who & URING_TAGS) == 0);
+    sqe->user_data = (uintptr_t)who | tag; /* prep functions of liburing 2.3 leave it alone */
+    return sqe;
+}
+
+void weir__uring_cancel(struct uring_backend *b, const void *who, enum uring_tag tag) {
+    struct io_uring_sqe *sqe = weir__uring_sqe(b, NULL, URING_IGNORE);
+    io_uring_prep_cancel64(sqe, (uintptr_t)who | tag, 0);
+    sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+}
+
+struct msghdr *weir__uring_msg(struct uring_backend *b) {
+    if (b->msgs_used == URING_MSGS)
+        submit_now(b);
+    return &b->msgs[b->msgs_used++];
+}
+
+bool weir__uring_quiet(const struct uring_backend *b) {
+    const struct io_uring_sq *sq = &b->ring.sq;
+    unsigned flags = __atomic_load_n(sq->kflags, __ATOMIC_ACQUIRE);
+    return sq->sqe_tail == *sq->khead && (flags & (IORING_SQ_CQ_OVERFLOW | IORING_SQ_TASKRUN)) == 0
+           && *b->ring.cq.khead == io_uring_smp_load_acquire(b->ring.cq.ktail);
+}
+
+/* -ETIME: the time is over. -EINTR: a signal, which the turn looks at. -EAGAIN, -EBUSY: no memory
+ * for a request, or completions that found no room; both pass once completions are fetched. What
+ * was not taken stays queued. */
+void weir__uring_enter(struct uring_backend *b, weir_ns wait) {
+    struct __kernel_timespec t = {.tv_sec = wait / 1000000000, .tv_nsec = wait % 1000000000};
+    struct io_uring_getevents_arg arg = {0};
+    unsigned left = publish(b);
+    if (wait != 0 && wait != WEIR_NEVER)
+        arg.ts = (uintptr_t)&t;
+    int rc = enter(b, left, wait != 0, IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, &arg);
+    WEIR_CHECK(rc >= 0 || rc == -ETIME || rc == -EINTR || rc == -EAGAIN || rc == -EBUSY);
+    if (b->ring.sq.sqe_tail == io_uring_smp_load_acquire(b->ring.sq.khead))
+        b->msgs_used = 0;
+}
