@@ -34,7 +34,7 @@ build: have-run build/build.ninja
 	ninja -C build product
 
 build/build.ninja: | have-run
-	meson setup build --prefix=$(PREFIX) -Dcli=enabled -During=enabled $(MESON_FLAGS)
+	meson setup build --prefix=$(PREFIX) --libdir=lib -Dcli=enabled -During=enabled $(MESON_FLAGS)
 
 # What Meson found missing when only `build` was wanted may be there now: hence the cleared cache.
 build/with-tests: build/build.ninja
