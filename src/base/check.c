@@ -19,7 +19,8 @@ void weir__bug(const char *file, int line, const char *format, ...) {
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     const char *who = weir__check_who ? weir__check_who() : "";
-    weir__log(WEIR_LOG_ERROR, "bug: %s (%s:%d)%s%s", text, file, line, *who ? " in task " : "", who);
+    weir__log(WEIR_LOG_ERROR, "bug: %s (%s:%d)%s%s", text, file, line, *who ? " in task " : "",
+              who);
     abort();
 }
 
