@@ -92,8 +92,9 @@ struct weir_spawn_options { /* zero: the default */
  * It begins after the caller next suspends, and always begins. ret_task NULL: its error goes to
  * the group. Otherwise *ret_task is a counted handle: await or release it. fn's result < 0 is an
  * error; what fn leaves in its copy of args is handed to weir_await.
- * Returns 0; -ENOMEM, -EAGAIN (no stack could be had), WEIR_ECLOSED (g is being closed),
- * WEIR_ENOLOOP. On error nothing was started and args are still the caller's. */
+ * Allowed while g is being joined: the join waits for it too.
+ * Returns 0; -ENOMEM, -EAGAIN (no stack could be had), WEIR_ENOLOOP. On error nothing was started
+ * and args are still the caller's. Unknown, closed or moved groups abort. */
 WEIR_API int weir_spawn(struct weir_group *g, const struct weir_site *site, int (*fn)(void *args),
                         const void *args, size_t args_size,
                         const struct weir_spawn_options *options, struct weir_task **ret_task);
