@@ -18,13 +18,15 @@ enum {
     /* One output line; what is longer is cut, so that one node cannot fill the terminal. */
     LIMIT_LINE_BYTES = 8192,
     LIMIT_CONTROL_BYTES = 256, /* one line of the control protocol */
+    /* Descendants outside the node's group that get a TERM of their own; more only get KILL. */
+    LIMIT_STRAYS = 64,
 };
 
 #define LIMIT_DURATION WEIR_SECONDS(24 * 3600)
 #define LIMIT_GRACE_DEFAULT WEIR_SECONDS(5)
 #define LIMIT_READY_DEFAULT WEIR_SECONDS(30)
 /* After KILL only the kernel can delay an end (a disk that hangs): then it is told, not awaited. */
-#define LIMIT_KILL WEIR_SECONDS(5)
+#define LIMIT_KILL WEIR_SECONDS(3)
 /* How long a node that has sent heartbeats may be silent before it is worth a line. */
 #define LIMIT_SILENCE WEIR_SECONDS(5)
 

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/* children.c - children are found by a scan of /proc: the file `children` of a task is exact only
+ * while the children stand still, and a kernel may lack it. */
+#include "cli/children.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Is pid a child of self that has not ended? */
+static bool is_living_child(pid_t pid, pid_t self) {
+    char path[32], text[512];
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    ssize_t len = read(fd, text, sizeof text - 1);
+    close(fd);
+    text[len > 0 ? len : 0] = '\0';
+    const char *name_end = strrchr(text, ')'); /* the name before it may hold anything */
+    char state = 'Z';
+    int parent = 0;
+    return name_end != NULL && sscanf(name_end + 1, " %c %d", &state, &parent) == 2 &&
+           state != 'Z' && parent == self;
+}
+
+int children_signal(int signal, bool (*spared)(pid_t pid, void *arg), void *arg) {
+    DIR *proc = opendir("/proc");
+    if (proc == NULL)
+        return -errno;
+    int count = 0;
+    for (struct dirent *e; (e = readdir(proc)) != NULL;) {
+        pid_t pid = isdigit((unsigned char)e->d_name[0]) ? atoi(e->d_name) : 0;
+        if (pid <= 0 || !is_living_child(pid, getpid()) || (spared && spared(pid, arg)))
+            continue;
+        kill(pid, signal); /* EPERM: not ours to end; it is counted, and told as left */
+        count++;
+    }
+    closedir(proc);
+    return count;
+}
+
+int children_supervise(const char *name) {
+    /* A terminal's Ctrl-C, or a service manager's TERM to all, is `up`'s to answer. */
+    static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE};
+    for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
+        signal(ignored[i], SIG_IGN);
+    signal(SIGCHLD, SIG_DFL); /* inherited as ignored, children would vanish unseen */
+    sigset_t mask;
+    sigemptyset(&mask);
+    sigaddset(&mask, SIGCHLD);
+    sigprocmask(SIG_SETMASK, &mask, NULL);
+    prctl(PR_SET_NAME, name);
+    if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
+        return -errno;
+    int fd = signalfd(-1, &mask, SFD_NONBLOCK | SFD_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+void children_drain(int fd) {
+    struct signalfd_siginfo arrivals[8];
+    while (read(fd, arrivals, sizeof arrivals) > 0)
+        continue;
+}
+
+static int compare(const void *a, const void *b) {
+    const int *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+static void close_range_of(unsigned first, unsigned last) {
+    if (first > last || syscall(SYS_close_range, first, last, 0) == 0)
+        return;
+    long most = sysconf(_SC_OPEN_MAX); /* emulators lack close_range */
+    for (long fd = first; fd <= (long)last && fd < (most > 0 ? most : 65536); fd++)
+        close((int)fd);
+}
+
+void children_keep_fds(int *fds, size_t count) {
+    unsigned first = STDERR_FILENO + 1;
+    qsort(fds, count, sizeof fds[0], compare);
+    for (size_t i = 0; i < count; i++) {
+        unsigned kept = fds[i] < 0 ? 0 : (unsigned)fds[i];
+        if (kept < first)
+            continue;
+        close_range_of(first, kept - 1);
+        first = kept + 1;
+    }
+    close_range_of(first, INT_MAX);
+}
+
+weir_ns children_now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return WEIR_SECONDS(t.tv_sec) + t.tv_nsec;
+}
+
+int children_timeout(weir_ns until) {
+    if (until == WEIR_NEVER)
+        return -1;
+    weir_ns left = until - children_now();
+    weir_ns ms = left <= 0 ? 0 : (left + WEIR_MILLISECONDS(1) - 1) / WEIR_MILLISECONDS(1);
+    return ms < INT_MAX ? (int)ms : INT_MAX;
+}

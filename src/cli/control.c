@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/* control.c - one line of a node, taken apart; nodes are not trusted to speak well. */
+#include "cli/control.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "cli/limits.h"
+
+enum { DIGITS_MAX = 18 }; /* what fits 64 bits without a check of each step */
+
+bool control_field(const char *text, const char *name, uint64_t *ret_value) {
+    size_t len = strlen(name);
+    for (const char *at = strchr(text, ' '); at != NULL; at = strchr(at, ' ')) {
+        at++;
+        if (strncmp(at, name, len) != 0 || at[len] != '=')
+            continue;
+        uint64_t value = 0;
+        size_t digits = 0;
+        for (at += len + 1; isdigit((unsigned char)*at); at++, digits++)
+            value = digits < DIGITS_MAX ? value * 10 + (uint64_t)(*at - '0') : value;
+        if (digits == 0 || digits > DIGITS_MAX || (*at != '\0' && *at != ' '))
+            return false;
+        *ret_value = value;
+        return true;
+    }
+    return false;
+}
+
+static bool begins_with_word(const char *text, const char *word) {
+    size_t len = strlen(word);
+    return strncmp(text, word, len) == 0 && (text[len] == '\0' || text[len] == ' ');
+}
+
+struct control_line control_parse(const char *line, size_t len) {
+    struct control_line c = {.word = CONTROL_UNKNOWN};
+    char text[LIMIT_CONTROL_BYTES + 1];
+    uint64_t port = 0;
+    if (len > 0 && line[len - 1] == '\n')
+        len--;
+    if (len > LIMIT_CONTROL_BYTES)
+        return c;
+    memcpy(text, line, len);
+    text[len] = '\0';
+    if (begins_with_word(text, "beat")) {
+        c.word = CONTROL_BEAT;
+    } else if (begins_with_word(text, "ready")) {
+        c.word = CONTROL_READY;
+        control_field(text, "port", &port);
+        c.port = port <= UINT16_MAX ? (int)port : 0;
+    } else if (begins_with_word(text, "stat")) {
+        c.word = CONTROL_STAT;
+        control_field(text, "messages", &c.stats.messages);
+        control_field(text, "acks", &c.stats.acks);
+        control_field(text, "errors", &c.stats.errors);
+        control_field(text, "p50_us", &c.stats.p50_us);
+        control_field(text, "p99_us", &c.stats.p99_us);
+    }
+    return c;
+}

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT */
+/* guard.c - a poll loop without the runtime, for keeper.c's reasons. Its children are keepers,
+ * and strangers: what a dead keeper left. A stranger is killed at sight. The guard holds a second
+ * end of each channel, so that `up` sees a channel's end only when nothing of the node lives,
+ * however the keeper died. */
+#include "cli/guard.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "cli/children.h"
+#include "cli/keeper.h"
+#include "cli/limits.h"
+
+/* How soon after a KILL to look again for what the killed had as children. */
+#define RETRY_FIRST WEIR_MILLISECONDS(10)
+#define RETRY_LAST WEIR_SECONDS(1)
+
+enum { FDS_PASSED = 4 };
+
+struct kept {
+    pid_t pid;   /* 0: none, or ended */
+    int channel; /* -1: none, or its end was told */
+};
+
+struct watch {
+    const struct launch *launches;
+    size_t count;
+    int up;      /* -1: `up` is dead, or done */
+    int life[2]; /* keepers hold [0]; only the guard holds [1] */
+    int signals;
+    weir_ns until; /* once `up` is gone: keepers must be done by then */
+    bool forced;   /* they were not */
+    int strangers;
+    weir_ns retry_ns;
+    struct kept kept[LIMIT_NODES];
+};
+
+/* ---- the guard's process --------------------------------------------------------------------- */
+
+static void start_keeper(struct watch *w, size_t index, const int fds[FDS_PASSED]) {
+    pid_t pid = fork();
+    if (pid == 0)
+        keeper_run(&w->launches[index],
+                   &(struct keeper_fds){fds[0], fds[1], fds[2], fds[3], w->life[0]});
+    if (pid < 0)
+        keeper_tell(fds[0], "failed errno=%d\n", errno);
+    for (int i = pid < 0 ? 0 : 1; i < FDS_PASSED; i++)
+        close(fds[i]);
+    if (pid > 0)
+        w->kept[index] = (struct kept){pid, fds[0]};
+}
+
+static weir_ns longest_grace(const struct watch *w) {
+    weir_ns longest = 0;
+    for (size_t i = 0; i < w->count; i++)
+        longest = w->launches[i].grace_ns > longest ? w->launches[i].grace_ns : longest;
+    return longest;
+}
+
+static void up_ended(struct watch *w) {
+    close(w->up);
+    w->up = -1;
+    /* Keepers see the same end themselves and are done a little sooner. */
+    w->until = children_now() + longest_grace(w) + LIMIT_KILL + WEIR_SECONDS(1);
+}
+
+static void hear_up(struct watch *w) {
+    uint32_t index = UINT32_MAX;
+    union {
+        struct cmsghdr header;
+        char bytes[CMSG_SPACE(FDS_PASSED * sizeof(int))];
+    } passed = {.bytes = {0}};
+    struct iovec vec = {&index, sizeof index};
+    struct msghdr m = {.msg_iov = &vec,
+                       .msg_iovlen = 1,
+                       .msg_control = passed.bytes,
+                       .msg_controllen = sizeof passed.bytes};
+    ssize_t n = recvmsg(w->up, &m, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (n <= 0) {
+        up_ended(w);
+        return;
+    }
+    struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+    int fds[FDS_PASSED];
+    size_t count = c == NULL ? 0 : (c->cmsg_len - CMSG_LEN(0)) / sizeof fds[0];
+    if (count > 0)
+        memcpy(fds, CMSG_DATA(c), count * sizeof fds[0]);
+    if (count == FDS_PASSED && index < w->count)
+        start_keeper(w, index, fds);
+    else /* out of descriptors, the kernel dropped some: `up` sees the channel's end */
+        for (size_t i = 0; i < count; i++)
+            close(fds[i]);
+}
+
+static struct kept *find_kept(struct watch *w, pid_t pid) {
+    for (size_t i = 0; i < w->count; i++)
+        if (w->kept[i].pid == pid)
+            return &w->kept[i];
+    return NULL;
+}
+
+/* The last end of the channel is closed: `up` sees that the node is gone. */
+static void forget(struct kept *k) {
+    close(k->channel);
+    k->channel = -1;
+}
+
+/* Returns whether a child is left. A keeper that exits with 0 has left nothing; what others left
+ * are strangers now. */
+static bool reap(struct watch *w) {
+    int status;
+    pid_t pid;
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        struct kept *k = find_kept(w, pid);
+        if (k == NULL)
+            continue;
+        k->pid = 0;
+        if (WIFSIGNALED(status))
+            keeper_tell(k->channel, "lost signal=%d\n", WTERMSIG(status));
+        if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+            forget(k);
+    }
+    return pid == 0;
+}
+
+static bool is_keeper(pid_t pid, void *arg) {
+    const struct watch *w = arg;
+    for (size_t i = 0; i < w->count; i++)
+        if (w->kept[i].pid == pid)
+            return !w->forced;
+    return false;
+}
+
+/* Kill strangers; when there are none, what has ended has ended whole. Some cannot be killed (a
+ * node became root): those are tried again, ever more seldom. */
+static void sweep(struct watch *w) {
+    w->strangers = children_signal(SIGKILL, is_keeper, w);
+    w->retry_ns = w->strangers == 0 ? RETRY_FIRST : w->retry_ns * 2;
+    w->retry_ns = w->retry_ns > RETRY_LAST ? RETRY_LAST : w->retry_ns;
+    for (size_t i = 0; w->strangers == 0 && i < w->count; i++)
+        if (w->kept[i].pid == 0 && w->kept[i].channel >= 0)
+            forget(&w->kept[i]);
+}
+
+static void act_on_time(struct watch *w) {
+    if (children_now() < w->until)
+        return;
+    if (w->forced)
+        _exit(1); /* only the kernel holds what is left */
+    w->forced = true;
+    w->until = children_now() + LIMIT_KILL;
+}
+
+static _Noreturn void guard_run(struct watch *w) {
+    while (reap(w) || w->up >= 0) {
+        act_on_time(w);
+        sweep(w);
+        struct pollfd files[] = {{.fd = w->up, .events = POLLIN},
+                                 {.fd = w->signals, .events = POLLIN}};
+        weir_ns retry = w->strangers != 0 ? children_now() + w->retry_ns : WEIR_NEVER;
+        if (poll(files, 2, children_timeout(w->until < retry ? w->until : retry)) <= 0)
+            continue;
+        if (files[0].revents != 0)
+            hear_up(w);
+        if (files[1].revents != 0)
+            children_drain(w->signals);
+    }
+    _exit(0);
+}
+
+static _Noreturn void become_guard(const struct launch *launches, size_t count, int up) {
+    struct watch w = {.launches = launches,
+                      .count = count,
+                      .up = up,
+                      .until = WEIR_NEVER,
+                      .retry_ns = RETRY_FIRST};
+    setsid(); /* a terminal's signals and its hang-up are `up`'s alone */
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    for (int fd = 0; null >= 0 && fd <= STDERR_FILENO; fd++)
+        dup2(null, fd);
+    children_keep_fds(&up, 1);
+    for (size_t i = 0; i < count; i++)
+        w.kept[i].channel = -1;
+    w.signals = children_supervise("weir-guard");
+    if (w.signals < 0 || pipe2(w.life, O_CLOEXEC) < 0)
+        _exit(1);
+    guard_run(&w);
+}
+
+/* ---- up's side ------------------------------------------------------------------------------- */
+
+int guard_open(const struct launch *launches, size_t count, struct guard *ret_guard) {
+    int ends[2];
+    WEIR_CHECK(count <= LIMIT_NODES);
+    if (access("/proc/self/stat", R_OK) < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 ||
+        socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+        return -errno;
+    pid_t pid = fork();
+    if (pid == 0)
+        become_guard(launches, count, ends[1]);
+    int rc = pid < 0 || fcntl(ends[0], F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
+    close(ends[1]);
+    if (rc < 0)
+        close(ends[0]);
+    else
+        *ret_guard = (struct guard){pid, ends[0]};
+    return rc;
+}
+
+int guard_start(struct guard *g, size_t index, const struct guard_fds *fds) {
+    uint32_t number = (uint32_t)index;
+    const int list[FDS_PASSED] = {fds->channel, fds->out, fds->err, fds->control};
+    union {
+        struct cmsghdr header;
+        char bytes[CMSG_SPACE(sizeof list)];
+    } passed = {.bytes = {0}};
+    struct iovec vec = {&number, sizeof number};
+    struct msghdr m = {.msg_iov = &vec,
+                       .msg_iovlen = 1,
+                       .msg_control = passed.bytes,
+                       .msg_controllen = sizeof passed.bytes};
+    struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+    c->cmsg_level = SOL_SOCKET;
+    c->cmsg_type = SCM_RIGHTS;
+    c->cmsg_len = CMSG_LEN(sizeof list);
+    memcpy(CMSG_DATA(c), list, sizeof list);
+    return sendmsg(g->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
+}

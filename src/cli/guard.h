@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* guard.h - the one process between `up` and the keepers: it forks them on demand, inherits what
+ * a dead keeper leaves and kills it; its own death stops every keeper, and so does `up`'s.
+ *
+ * It is forked, not executed anew: it then already has the launches, so that no command line,
+ * environment or limit has to be carried over a wire and read back. */
+#ifndef WEIR_CLI_GUARD_H
+#define WEIR_CLI_GUARD_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "cli/launch.h"
+
+struct guard {
+    pid_t pid;
+    int fd; /* non-blocking; its close stops everything */
+};
+
+struct guard_fds { /* what a node's keeper gets; stay the caller's */
+    int channel;   /* see keeper.h; the guard adds `lost signal=N`: the keeper was killed */
+    int out, err, control;
+};
+
+/* Fork the guard of launches, which must stay as they are. To be called before the process has a
+ * second thread or a loop. The caller becomes a subreaper: it inherits if the guard dies.
+ * Returns 0, or a negative errno: -ENOENT, there is no /proc. The guard is the caller's to close (fd) and to reap (pid). */
+int guard_open(const struct launch *launches, size_t count, struct guard *ret_guard);
+
+/* Have launch number index started under a keeper. Returns 0; -EAGAIN (wait until g->fd can be
+ * written), or another negative errno: -EPIPE, the guard is dead. The channel tells the rest. */
+int guard_start(struct guard *g, size_t index, const struct guard_fds *fds);
+
+#endif

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+/* keeper.c - a poll loop without the runtime: what must outlive everybody's crash stays smaller
+ * than what crashes, and a process that forks must have one thread and no loop.
+ *
+ *   phase     leaves it when                              entering it
+ *   RUNNING   the node ended; stop; `up` or guard died    TERM to the group
+ *   STOPPING  the grace is over; kill                     KILL to all, again every RETRY
+ *   KILLING   LIMIT_KILL is over                          tell what is left, exit
+ * In every phase the keeper exits once it has no child. */
+#include "cli/keeper.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cli/children.h"
+#include "cli/control.h"
+#include "cli/limits.h"
+
+/* A killed parent's children become ours a moment later, without a signal of their own. */
+#define RETRY WEIR_MILLISECONDS(20)
+
+enum phase { RUNNING, STOPPING, KILLING };
+
+struct keeper {
+    const struct launch *launch;
+    struct keeper_fds fds;
+    int signals;
+    pid_t node;  /* 0 once reaped: then its number may be somebody else's */
+    pid_t group; /* the same number for comparing only: what is in it had the group's TERM */
+    pid_t strays[LIMIT_STRAYS]; /* children that left the group and have had their TERM; 0: free */
+    enum phase phase;
+    weir_ns until; /* of the phase */
+};
+
+void keeper_tell(int channel, const char *format, ...) {
+    char line[LIMIT_CONTROL_BYTES];
+    va_list args;
+    va_start(args, format);
+    int len = vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    if (len > 0 && (size_t)len < sizeof line)
+        send(channel, line, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/* ---- the node -------------------------------------------------------------------------------- */
+
+static void set_environment(const struct launch *l) {
+    setenv(CONTROL_VARIABLE, CONTROL_FD_TEXT, 1);
+    for (char **e = l->environment; *e != NULL; e++)
+        putenv(*e);
+}
+
+/* The child side of the fork: a clean process in a group of its own. */
+static _Noreturn void become_node(const struct launch *l, const struct keeper_fds *fds,
+                                  pid_t keeper) {
+    setpgid(0, 0);
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* also if keeper and guard are killed in one blow */
+    if (getppid() != keeper)
+        _exit(1);
+    for (int s = 1; s < NSIG; s++)
+        signal(s, SIG_DFL);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    dup2(fds->out, STDOUT_FILENO);
+    dup2(fds->err, STDERR_FILENO);
+    dup2(fds->control, CONTROL_FD); /* the last one needed: this may close another */
+    fcntl(CONTROL_FD, F_SETFD, 0);
+    set_environment(l);
+    if (l->directory != NULL && chdir(l->directory) < 0)
+        dprintf(STDERR_FILENO, "weir: cannot enter '%s': %s\n", l->directory, strerror(errno));
+    else if (execvp(l->program, l->argv) < 0)
+        dprintf(STDERR_FILENO, "weir: cannot run '%s': %s\n", l->program, strerror(errno));
+    _exit(errno == ENOENT ? 127 : 126);
+}
+
+static void start_node(struct keeper *k) {
+    pid_t keeper = getpid();
+    k->node = k->group = fork();
+    if (k->node == 0)
+        become_node(k->launch, &k->fds, keeper);
+    close(k->fds.out);
+    close(k->fds.err);
+    close(k->fds.control);
+    if (k->node < 0) {
+        keeper_tell(k->fds.channel, "failed errno=%d\n", errno);
+        _exit(0);
+    }
+    setpgid(k->node, k->node); /* whichever of the two comes first */
+    keeper_tell(k->fds.channel, "started pid=%d\n", (int)k->node);
+}
+
+/* ---- ending it ------------------------------------------------------------------------------- */
+
+static void signal_group(const struct keeper *k, int signal) {
+    if (k->node > 0)
+        kill(-k->node, signal);
+}
+
+static void stop(struct keeper *k) {
+    if (k->phase != RUNNING)
+        return;
+    k->phase = STOPPING;
+    k->until = children_now() + k->launch->grace_ns;
+    signal_group(k, SIGTERM);
+    signal_group(k, SIGCONT); /* a stopped process would sleep through its TERM */
+}
+
+static void kill_all(struct keeper *k) {
+    if (k->phase != KILLING)
+        k->until = children_now() + LIMIT_KILL;
+    k->phase = KILLING;
+    signal_group(k, SIGKILL);
+    children_signal(SIGKILL, NULL, NULL);
+}
+
+/* A TERM is sent once: many programs take a second one as an order to drop everything. */
+static bool had_its_term(pid_t pid, void *arg) {
+    struct keeper *k = arg;
+    pid_t *free_slot = NULL;
+    if (getpgid(pid) == k->group)
+        return true;
+    for (size_t i = 0; i < LIMIT_STRAYS; i++) {
+        if (k->strays[i] == pid)
+            return true;
+        if (k->strays[i] == 0)
+            free_slot = &k->strays[i];
+    }
+    if (free_slot == NULL)
+        return true;
+    *free_slot = pid;
+    return false;
+}
+
+/* The node is a zombie, so its number still is its group's: the last time to use it. */
+static void node_ended(struct keeper *k, const siginfo_t *info) {
+    stop(k);
+    keeper_tell(k->fds.channel, "exited %s=%d\n", info->si_code == CLD_EXITED ? "code" : "signal",
+                info->si_status);
+}
+
+static void reap_one(struct keeper *k, pid_t pid) {
+    waitpid(pid, NULL, 0);
+    if (pid == k->node)
+        k->node = 0;
+    for (size_t i = 0; i < LIMIT_STRAYS; i++)
+        if (k->strays[i] == pid)
+            k->strays[i] = 0;
+}
+
+/* Returns whether a child is left. */
+static bool reap(struct keeper *k) {
+    bool some = false;
+    for (;;) {
+        siginfo_t info = {.si_pid = 0};
+        if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0)
+            return errno != ECHILD;
+        if (info.si_pid == 0)
+            break;
+        if (info.si_pid == k->node)
+            node_ended(k, &info);
+        reap_one(k, info.si_pid);
+        some = true;
+    }
+    if (some && k->phase == STOPPING && k->node == 0)
+        children_signal(SIGTERM, had_its_term, k);
+    return true;
+}
+
+/* ---- the loop -------------------------------------------------------------------------------- */
+
+static void act_on_time(struct keeper *k) {
+    bool over = children_now() >= k->until;
+    if (k->phase == KILLING && over) {
+        int left = children_signal(SIGKILL, NULL, NULL);
+        keeper_tell(k->fds.channel, "left count=%d\n", left);
+        _exit(1);
+    }
+    if (k->phase == KILLING || (k->phase == STOPPING && over))
+        kill_all(k);
+}
+
+static void hear_channel(struct keeper *k) {
+    char line[LIMIT_CONTROL_BYTES];
+    ssize_t n = recv(k->fds.channel, line, sizeof line, MSG_DONTWAIT);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (n >= 4 && memcmp(line, "kill", 4) == 0)
+        kill_all(k);
+    else if (n <= 0 || (n >= 4 && memcmp(line, "stop", 4) == 0))
+        stop(k);
+    if (n <= 0) {
+        close(k->fds.channel);
+        k->fds.channel = -1; /* poll passes over it */
+    }
+}
+
+static void wait_for_events(struct keeper *k) {
+    struct pollfd files[] = {{.fd = k->fds.channel, .events = POLLIN},
+                             {.fd = k->fds.life, .events = POLLIN},
+                             {.fd = k->signals, .events = POLLIN}};
+    weir_ns retry = k->phase == KILLING ? children_now() + RETRY : WEIR_NEVER;
+    weir_ns until = k->phase == RUNNING ? WEIR_NEVER : k->until;
+    if (poll(files, 3, children_timeout(until < retry ? until : retry)) <= 0)
+        return;
+    if (files[0].revents != 0)
+        hear_channel(k);
+    if (files[1].revents != 0) {
+        stop(k);
+        close(k->fds.life);
+        k->fds.life = -1;
+    }
+    if (files[2].revents != 0)
+        children_drain(k->signals);
+}
+
+_Noreturn void keeper_run(const struct launch *l, const struct keeper_fds *fds) {
+    struct keeper k = {.launch = l, .fds = *fds, .phase = RUNNING, .until = WEIR_NEVER};
+    int kept[] = {fds->channel, fds->out, fds->err, fds->control, fds->life};
+    children_keep_fds(kept, sizeof kept / sizeof kept[0]);
+    char name[16];
+    snprintf(name, sizeof name, "keep:%s", l->name);
+    k.signals = children_supervise(name);
+    if (k.signals < 0) {
+        keeper_tell(k.fds.channel, "failed errno=%d\n", -k.signals);
+        _exit(0);
+    }
+    start_node(&k);
+    while (reap(&k)) {
+        act_on_time(&k);
+        wait_for_events(&k);
+    }
+    _exit(0);
+}

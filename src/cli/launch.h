@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* launch.h - all that is needed to run one node: made by plan.c, used by keeper.c. */
+#ifndef WEIR_CLI_LAUNCH_H
+#define WEIR_CLI_LAUNCH_H
+
+#include <weir/base.h>
+
+struct launch {
+    const char *name;      /* of the node */
+    const char *program;   /* what is executed, looked up in PATH if it has no slash */
+    char **argv;           /* NULL behind the last */
+    char **environment;    /* NAME=VALUE on top of the own environment, NULL behind the last */
+    const char *directory; /* where it runs; NULL: here */
+    weir_ns grace_ns;      /* from TERM to KILL */
+};
+
+#endif
