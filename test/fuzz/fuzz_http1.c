@@ -109,9 +109,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t len) {
         return 0;
     const uint8_t *text = input + 2;
     size_t text_len = len - 2, cut = input[1] < text_len ? input[1] : 0;
+    enum weir__http1_kind kind = input[0] == 'r' ? WEIR__HTTP1_RESPONSE : WEIR__HTTP1_REQUEST;
     if (input[0] == 'c')
         fuzz_body(text, text_len, cut);
     else
-        fuzz_head(input[0] == 'r' ? WEIR__HTTP1_RESPONSE : WEIR__HTTP1_REQUEST, text, text_len, cut);
+        fuzz_head(kind, text, text_len, cut);
     return 0;
 }

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # smoke.sh BUILD_DIR SECONDS - run each fuzz target of a clang build for SECONDS on its seeds.
-# What it finds is kept in BUILD_DIR/test/fuzz/found/.
+# Inputs that reach new code and inputs that crash are kept in BUILD_DIR/test/fuzz/found/.
 set -eu
 build=$1
 seconds=$2
@@ -11,7 +11,8 @@ found=$build/test/fuzz/found
 for name in http1 uri utf8 ws; do
     mkdir -p "$found/$name"
     "$build/test/fuzz/fuzz-$name" -max_total_time="$seconds" -max_len=4096 -verbosity=0 \
-        -print_final_stats=0 -artifact_prefix="$found/$name/crash-" \
-        "$found/$name" "$here/seeds/$name"
+        -artifact_prefix="$found/crash-$name-" \
+        "$found/$name" "$here/seeds/$name" >"$found/$name.log" 2>&1 ||
+        { tail -40 "$found/$name.log"; exit 1; }
     echo "fuzz-$name: ${seconds} s, nothing found"
 done
