@@ -18,10 +18,11 @@
 #include "loop/near.h"
 
 enum {
-    TICK_BITS = 20, /* 1.05 ms: what is sorted at once */
+    TICK_BITS = 12, /* 4 us */
     DIGIT_BITS = 8,
     SLOTS = 1 << DIGIT_BITS,
     LEVELS = (63 - TICK_BITS + DIGIT_BITS - 1) / DIGIT_BITS, /* 292 years */
+    RIPE_MAX = 1024, /* timers of a slot of level 1 (1 ms) that are sorted at once */
     CHUNK_MAX = 16,  /* entries; a power of 2 */
     HOLES_FREE = 64, /* holes that a slot may have anyhow, and how many times those in use */
     HOLES_TIMES = 3,
@@ -282,9 +283,9 @@ static void slot_empty(struct weir__timers *ts, struct slot s, enum into into) {
     }
 }
 
-/* When nothing is near and ts->tick is the tick of this slot of level 0: its timers become near. */
-static void slot_ripen(struct weir__timers *ts, unsigned digit) {
-    struct slot s = slot_detach(ts, 0, digit);
+/* Nothing is near: now all timers of the slot are. */
+static void slot_ripen(struct weir__timers *ts, unsigned level, unsigned digit) {
+    struct slot s = slot_detach(ts, level, digit);
     if (!weir__near_run_begin(&ts->near, s.count - s.holes)) {
         slot_empty(ts, s, INTO_NEAR);
         return;
@@ -293,15 +294,21 @@ static void slot_ripen(struct weir__timers *ts, unsigned digit) {
     weir__near_run_sort(&ts->near);
 }
 
-/* Move into the slot. Above level 0 its timers go one level down or more; those of its very first
- * tick meet in a slot of level 0, and become near together. */
+/* Move into the slot, to its end if its timers are few or of one tick: they become near. Else to
+ * its beginning: they go down one level or more, and those of the very first tick, which meet in a
+ * slot of level 0, become near together. */
 static void slot_enter(struct weir__timers *ts, unsigned level, unsigned digit) {
+    const struct slot *s = &ts->slots[level][digit];
     ts->tick = slot_tick(ts, level, digit);
-    if (level > 0)
-        slot_empty(ts, slot_detach(ts, level, digit), INTO_SLOTS);
+    if (level == 0 || (level == 1 && s->count - s->holes <= RIPE_MAX)) {
+        ts->tick += ((int64_t)1 << level * DIGIT_BITS) - 1;
+        slot_ripen(ts, level, digit);
+        return;
+    }
+    slot_empty(ts, slot_detach(ts, level, digit), INTO_SLOTS);
     digit = digit_of(ts->tick, 0);
     if (ts->slots[0][digit].last != NULL)
-        slot_ripen(ts, digit);
+        slot_ripen(ts, 0, digit);
 }
 
 /* A timer of the wheel goes: a hole stays, unless it was the slot's last. Moving another into the

@@ -2,7 +2,8 @@
 /* timers_bench.c - ns per operation of the timers alone, at 1,000 and 1,000,000 armed, deadlines
  * random within a span; no clock is read per operation. The medians of 7 repetitions.
  *   arm+cancel   of one more timer, with all the others armed
- *   arm, cancel  of all, in random order
+ *   touch        of all, in random order: what their memory alone costs
+ *   arm, cancel  of all, in random order; fetched ahead, as their owners were at work just before
  *   fire         of all, as time goes on in 1000 steps */
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +12,7 @@
 #include "base/random.h"
 #include "loop/timers.h"
 
-enum { REPETITIONS = 7, STEPS = 1000 };
+enum { REPETITIONS = 7, STEPS = 1000, AHEAD = 16 };
 
 struct sleeper { /* as far apart as in real programs */
     struct weir__timer timer;
@@ -19,7 +20,7 @@ struct sleeper { /* as far apart as in real programs */
 };
 
 struct figures {
-    double pair, arm, cancel, fire;
+    double pair, touch, arm, cancel, fire;
 };
 
 static struct weir__random rng = {1};
@@ -46,14 +47,35 @@ static void shuffle(size_t *order, size_t count) {
     }
 }
 
+static void fetch_ahead(struct sleeper *s, const size_t *order, size_t i, size_t count) {
+    if (i + AHEAD < count)
+        __builtin_prefetch(&s[order[i + AHEAD]].timer.priv[0], 1);
+}
+
+static double touch_all(struct sleeper *s, size_t *order, size_t count) {
+    shuffle(order, count);
+    double start = now();
+    for (size_t i = 0; i < count; i++) {
+        fetch_ahead(s, order, i, count);
+        struct weir__timer *t = &s[order[i]].timer;
+        if (weir__timer_armed(t))
+            abort();
+        t->deadline_ns = (weir_ns)i;
+        t->priv[1] = i;
+    }
+    return now() - start;
+}
+
 static double arm_all(struct weir__timers *ts, struct sleeper *s, size_t *order,
                       weir_ns *deadlines, size_t count, weir_ns from, weir_ns span) {
     shuffle(order, count);
     for (size_t i = 0; i < count; i++)
         deadlines[i] = from + within(span);
     double start = now();
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        fetch_ahead(s, order, i, count);
         weir__timer_arm(ts, &s[order[i]].timer, deadlines[i]);
+    }
     return now() - start;
 }
 
@@ -61,8 +83,10 @@ static double cancel_all(struct weir__timers *ts, struct sleeper *s, size_t *ord
                          size_t count) {
     shuffle(order, count);
     double start = now();
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        fetch_ahead(s, order, i, count);
         weir__timer_disarm(ts, &s[order[i]].timer);
+    }
     return now() - start;
 }
 
@@ -102,6 +126,7 @@ static struct figures measure(size_t count, weir_ns span) {
         order[i] = i;
     }
     for (size_t round = 0; round < rounds; round++) {
+        f.touch += touch_all(s, order, count);
         f.arm += arm_all(ts, s, order, deadlines, count, t, span);
         if (round == 0)
             f.pair = pairs(ts, t, span, &pair_count);
@@ -115,7 +140,8 @@ static struct figures measure(size_t count, weir_ns span) {
     free(s);
     free(order);
     free(deadlines);
-    return (struct figures){f.pair / (double)pair_count, f.arm / all, f.cancel / all, f.fire / all};
+    return (struct figures){f.pair / (double)pair_count, f.touch / all, f.arm / all,
+                            f.cancel / all, f.fire / all};
 }
 
 static int by_value(const void *a, const void *b) {
@@ -124,19 +150,21 @@ static int by_value(const void *a, const void *b) {
 }
 
 static void report(const char *name, size_t count, weir_ns span) {
-    double column[4][REPETITIONS];
+    enum { COLUMNS = sizeof(struct figures) / sizeof(double) };
+    double column[COLUMNS][REPETITIONS];
     for (size_t i = 0; i < REPETITIONS; i++) {
         struct figures f = measure(count, span);
-        column[0][i] = f.pair;
-        column[1][i] = f.arm;
-        column[2][i] = f.cancel;
-        column[3][i] = f.fire;
+        const double values[COLUMNS] = {f.pair, f.touch, f.arm, f.cancel, f.fire};
+        for (size_t c = 0; c < COLUMNS; c++)
+            column[c][i] = values[c];
     }
-    printf("%-6s %8zu", name, count);
-    for (size_t c = 0; c < 4; c++) {
+    printf("%-5s %8zu", name, count);
+    for (size_t c = 0; c < COLUMNS; c++) {
+        char text[40];
         qsort(column[c], REPETITIONS, sizeof column[c][0], by_value);
-        printf(" %8.1f (%.1f-%.1f)", column[c][REPETITIONS / 2], column[c][0],
-               column[c][REPETITIONS - 1]);
+        snprintf(text, sizeof text, "%.1f (%.1f-%.1f)", column[c][REPETITIONS / 2], column[c][0],
+                 column[c][REPETITIONS - 1]);
+        printf(" %18s", text);
     }
     printf("\n");
     fflush(stdout);
@@ -150,8 +178,8 @@ int main(void) {
                  {"1 s", WEIR_SECONDS(1)},
                  {"60 s", WEIR_SECONDS(60)},
                  {"1 h", WEIR_SECONDS(3600)}};
-    printf("%-6s %8s %12s %12s %12s %12s   ns, median (least-most)\n", "span", "armed",
-           "arm+cancel", "arm", "cancel", "fire");
+    printf("%-5s %8s %18s %18s %18s %18s %18s   ns: median (least-most)\n", "span", "armed",
+           "arm+cancel", "touch", "arm", "cancel", "fire");
     for (size_t i = 0; i < sizeof spans / sizeof spans[0]; i++) {
         report(spans[i].name, 1000, spans[i].span);
         report(spans[i].name, 1000000, spans[i].span);

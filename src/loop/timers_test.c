@@ -344,12 +344,12 @@ WEIR_TEST(a_tick_entered_early_keeps_its_order) {
     struct weir__timer *t = make_timers(3);
     assert_int_equal(weir__timers_new(0, &timers), 0);
     weir__timer_arm(timers, &t[0], tick_ns + 10);
-    weir__timer_arm(timers, &t[1], tick_ns + 500000);
+    weir__timer_arm(timers, &t[1], tick_ns + 2000);
     weir__timer_disarm(timers, &t[0]);
     assert_int_equal(weir__timers_fire(timers, tick_ns + 20), 0);
-    weir__timer_arm(timers, &t[2], tick_ns + 600000);
-    assert_int_equal(weir__timers_next(timers, true), tick_ns + 500000);
-    assert_int_equal(weir__timers_fire(timers, tick_ns + 700000), 2);
+    weir__timer_arm(timers, &t[2], tick_ns + 3000);
+    assert_int_equal(weir__timers_next(timers, true), tick_ns + 2000);
+    assert_int_equal(weir__timers_fire(timers, tick_ns + 4000), 2);
     weir__timers_free(timers);
     free(t);
 }
