@@ -6,13 +6,13 @@ MESON_FLAGS ?=
 
 # Sanitizers slow the stories down: the time limits are scaled. They also make gcc warn of what is
 # not so (it says so itself): there warnings are no errors.
-SANITIZED_TESTS = --print-errorlogs --no-suite house --no-suite install --no-suite native -t 4
+SANITIZED_TESTS = --print-errorlogs --no-suite house --no-suite install -t 4
 export ASAN_OPTIONS ?= detect_stack_use_after_return=0:abort_on_error=1
 export UBSAN_OPTIONS ?= halt_on_error=1:abort_on_error=1:print_stacktrace=1
 export TSAN_OPTIONS ?= halt_on_error=1:abort_on_error=1:second_deadlock_stack=1
 
 .PHONY: help run build test bench install deps check-asan check-tsan check-clang check-epoll \
-	have-run have-test
+	check-aarch64 have-run have-test have-check
 
 help:
 	@echo 'make run         build, and start the fleet of examples/circuit'
@@ -20,11 +20,12 @@ help:
 	@echo 'make build       build/weir, the libraries, build/examples/*'
 	@echo 'make bench       the measurements of doc/design/bench.md'
 	@echo 'make install     into PREFIX (/usr/local), under DESTDIR if set'
-	@echo 'make deps        install what run and test need, and nothing else'
+	@echo 'make deps        install what all of these need, and nothing else'
 	@echo 'make check-asan  the tests under AddressSanitizer and UBSan (build-asan/)'
 	@echo 'make check-tsan  the tests under ThreadSanitizer, clang (build-tsan/)'
 	@echo 'make check-clang the tests built by clang (build-clang/)'
 	@echo 'make check-epoll the build without io_uring (build-epoll/)'
+	@echo 'make check-aarch64  cross-built, core tests under qemu (build-aarch64/)'
 	@echo 'run, test: NO_INSTALL=1 names missing packages instead of installing them'
 
 run: build
@@ -53,29 +54,35 @@ bench: have-test build/build.ninja
 install: build
 	meson install -C build --no-rebuild
 
-deps: have-test
+deps: have-check
 
-have-run have-test: have-%:
+have-run have-test have-check: have-%:
 	@tools/deps.sh $*
 
 # $(1) folder, $(2) compiler, $(3) Meson's flags
 setup = [ -e $(1)/build.ninja ] || \
 	CC=$(2) meson setup $(1) -Dtests=enabled -Dcli=enabled -Dbench=disabled $(3)
 
-check-asan: have-test
+check-asan: have-check
 	$(call setup,build-asan,gcc,-Db_sanitize=address$(comma)undefined -Db_lundef=false -Dwerror=false)
 	WEIR_TEST_TIMEOUT_SCALE=4 meson test -C build-asan $(SANITIZED_TESTS)
 
-check-tsan: have-test
+check-tsan: have-check
 	$(call setup,build-tsan,clang,-Db_sanitize=thread -Db_lundef=false -Dwerror=false)
 	WEIR_TEST_TIMEOUT_SCALE=8 meson test -C build-tsan $(SANITIZED_TESTS) --suite unit
 
-check-clang: have-test
+check-clang: have-check
 	$(call setup,build-clang,clang,)
 	meson test -C build-clang --print-errorlogs --suite unit
 
-check-epoll: have-test
+check-epoll: have-check
 	$(call setup,build-epoll,gcc,-During=disabled)
 	ninja -C build-epoll
+
+# The rooms that know the machine, and those they stand on, under qemu.
+check-aarch64: have-check
+	[ -e build-aarch64/build.ninja ] || meson setup build-aarch64 --cross-file tools/aarch64.ini \
+		-Dtests=enabled -Dcli=disabled -During=disabled -Dbench=disabled
+	WEIR_TEST_TIMEOUT_SCALE=8 meson test -C build-aarch64 --print-errorlogs --suite native -t 8
 
 comma := ,

@@ -122,6 +122,14 @@ def block(tokens, i, end):
     return end + 1, deepest
 
 
+def open_of_parameters(tokens, close):
+    """The bracket that opens a definition's parameters, of which `close` is the last bracket."""
+    i = tokens.partner.get(close, close)
+    while i > 1 and tokens.words[i - 1] == "__attribute__":
+        i = tokens.partner.get(i - 2, 0)
+    return i
+
+
 def functions(text):
     """The functions that a file defines, each with its lines and its control nesting."""
     tokens = Tokens(blank_directives(blank(text)))
@@ -131,7 +139,10 @@ def functions(text):
             close = tokens.end_of(i)
             head = words[start:i]
             if words[i - 1] == ")" and "(" in head and "=" not in head:
-                name = head[head.index("(") - 1]
+                opening = open_of_parameters(tokens, i - 1)
+                # WEIR_TEST(sentence) {: the sentence is the name
+                story = words[opening - 1].startswith("WEIR_TEST")
+                name = words[opening + 1 if story else opening - 1]
                 depth = block(tokens, i + 1, close)[1]
                 found.append(Function(name, tokens.lines[start], tokens.lines[close], depth))
                 start = close + 1

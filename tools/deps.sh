@@ -1,19 +1,21 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# deps.sh run|test: what `make run` or `make test` needs from Debian's packages. On a terminal it
-# asks once; without one it installs and says what. NO_INSTALL=1: it only names what is missing.
+# deps.sh run|test|check: what `make run`, `make test` or `make check-*` need from Debian's
+# packages. On a terminal it asks once; without one it installs and says what. NO_INSTALL=1: it
+# only names what is missing.
 set -eu
 
-build="gcc libc6-dev pkg-config meson ninja-build python3 liburing-dev libyaml-dev"
-# By the tests: assertions; interop; a C++ user; man pages; readelf and nm; sanitizers and fuzzing
-# (clang, with names in their reports: llvm); stacks under valgrind; aarch64, cross-built and run.
-test="libcmocka-dev python3-websockets g++ mandoc binutils clang libclang-rt-14-dev llvm valgrind
-      gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"
+run="gcc libc6-dev pkg-config meson ninja-build python3 liburing-dev libyaml-dev"
+# Assertions; interop; a C++ user; man pages; readelf and nm; stacks under valgrind.
+test="libcmocka-dev python3-websockets g++ mandoc binutils valgrind"
+# Sanitizers and fuzzing (clang, with names in their reports: llvm); aarch64, built and run.
+check="clang libclang-rt-14-dev llvm gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"
 
 case "${1-}" in
-run) wanted=$build ;;
-test) wanted="$build $test" ;;
-*) echo "usage: deps.sh run|test" >&2; exit 2 ;;
+run) wanted=$run ;;
+test) wanted="$run $test" ;;
+check) wanted="$run $test $check" ;;
+*) echo "usage: deps.sh run|test|check" >&2; exit 2 ;;
 esac
 
 if ! command -v dpkg-query >/dev/null; then

@@ -9,6 +9,10 @@ import sys
 import csource
 
 
+# Tests beside the files, and what several of them share.
+TEST_FILE = re.compile(r"(_test|_test_util|_rig|_bench)\.[ch]$")
+
+
 def read_ranks(root):
     """rooms: name -> rank; headers: public header -> room; allowed: pairs of the same rank."""
     rooms, headers, allowed = {}, {}, set()
@@ -63,7 +67,7 @@ def check_include(ranks, path, target):
     for room in (mine, its):
         if room is not None and room not in rooms:
             return f"{room} is in no line of tools/ranks.txt"
-    if path.endswith("_test.c") and (target.startswith("test/") or its == "testing"):
+    if TEST_FILE.search(path) and (target.startswith("test/") or its == "testing"):
         return None
     if its is None:
         return f"{mine} includes {target}, which is in no room"

@@ -69,8 +69,9 @@ class SizesTest(fixture.ProjectTest):
                 '    char c = \'{\', *s = "}}";\n    struct y v = (struct y){ 0 };\n'
                 "    if (c) return 1; else if (*s) return 2; else return 3;\n}\n}\n"
                 "WEIR_TEST(two) {\n    FOR_EACH(a, b) { if (a) return; }\n}\n")
-        found = [(f.first, f.last, f.depth) for f in csource.functions(text)]
-        self.assertEqual(found, [(5, 9, 1), (11, 13, 2)])
+        found = [tuple(f) for f in csource.functions(text)]
+        self.assertEqual(found, [("one", 5, 9, 1), ("two", 11, 13, 2)])
+        self.assertEqual(csource.functions("int f(int a) __attribute__((x)) {}\n")[0].name, "f")
 
 
 if __name__ == "__main__":
