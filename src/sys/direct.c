@@ -68,6 +68,25 @@ static int64_t into_lent(struct weir__direct *d, struct weir__direct_file *f,
     return n;
 }
 
+static int64_t accept_one(struct weir__direct_file *f, struct weir__op *op) {
+    int64_t n = weir__plain_accept(f->file->fd, op->u.accept.ret_peer, SOCK_NONBLOCK);
+    if (n == -EAGAIN)
+        f->in = false;
+    return n;
+}
+
+static int64_t serve(struct weir__direct *d, struct weir__direct_file *f, struct weir__op *op,
+                     bool starved) {
+    switch (op->kind) {
+    case WEIR__RECV:
+        return into_lent(d, f, op, starved);
+    case WEIR__RECV_INTO:
+        return into_caller(d, f, op);
+    default:
+        return accept_one(f, op);
+    }
+}
+
 /* A turn that begins without a free buffer, though every task has run since the last, is starved:
  * slow users have pinned them all. Pieces then go to the heap, a small one per file. */
 void weir__direct_turn(struct weir__direct *d, struct weir__fifo *done) {
@@ -79,7 +98,7 @@ void weir__direct_turn(struct weir__direct *d, struct weir__fifo *done) {
             WEIR_CONTAINER(d->ready.next, struct weir__direct_file, link);
         struct weir__op *op = f->file->reader;
         WEIR_CHECK(op != NULL);
-        int64_t n = op->kind == WEIR__RECV ? into_lent(d, f, op, starved) : into_caller(d, f, op);
+        int64_t n = serve(d, f, op, starved);
         if (n == -ENOBUFS)
             return; /* it keeps its place */
         weir__list_remove(&f->link);
@@ -87,6 +106,6 @@ void weir__direct_turn(struct weir__direct *d, struct weir__fifo *done) {
             continue; /* the next edge lists it again */
         f->file->reader = NULL;
         weir__op_complete(done, op, n);
-        bytes += n > 0 ? n : 0;
+        bytes += n > 0 && op->kind != WEIR__ACCEPT ? n : 0;
     }
 }

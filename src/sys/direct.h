@@ -40,7 +40,7 @@ static inline void weir__direct_want(struct weir__direct *d, struct weir__direct
         weir__list_add_tail(&d->ready, &f->link);
 }
 
-/* Readers of ready files: recv and complete, within the turn's bounds. */
+/* Readers of ready files: receive (or accept) and complete, within the turn's bounds. */
 void weir__direct_turn(struct weir__direct *d, struct weir__fifo *done);
 
 /* Whether a short read can be trusted on this descriptor. */

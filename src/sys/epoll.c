@@ -120,26 +120,17 @@ static int wait_to_read(struct epoll_backend *b, struct weir__op *op) {
     return weir__op_hold(op);
 }
 
-static int64_t accept_one(struct weir__op *op) {
-    return weir__plain_accept(op->file->fd, op->u.accept.ret_peer, SOCK_NONBLOCK);
-}
-
+/* A burst of connections is taken at once; the bound keeps a flood from filling the turn. */
 static int accept_op(struct epoll_backend *b, struct weir__op *op) {
     struct weir__direct_file *f = &weir__epoll_file(op->file)->direct;
-    int rc = watch(b, op->file);
-    if (rc != 0)
-        return weir__op_now_done(op, rc);
-    if (f->in && b->accepts_left > 0) {
-        b->accepts_left--;
-        int64_t n = accept_one(op);
-        if (n != -EAGAIN)
-            return weir__op_now_done(op, n);
-        f->in = false;
-    }
-    op->file->reader = op;
-    if (f->in)
-        weir__direct_want(&b->direct, f);
-    return weir__op_hold(op);
+    if (!f->in || b->accepts_left == 0)
+        return wait_to_read(b, op);
+    b->accepts_left--;
+    int64_t n = weir__plain_accept(op->file->fd, op->u.accept.ret_peer, SOCK_NONBLOCK);
+    if (n != -EAGAIN)
+        return weir__op_now_done(op, n);
+    f->in = false;
+    return wait_to_read(b, op);
 }
 
 static int read_op(struct epoll_backend *b, struct weir__op *op) {
@@ -240,23 +231,11 @@ static void writable(struct epoll_backend *b, struct weir__op *op, uint32_t even
 
 static void readable(struct epoll_backend *b, struct weir__file *file, uint32_t events) {
     struct weir__direct_file *f = &weir__epoll_file(file)->direct;
-    struct weir__op *op = file->reader;
     f->in = true;
     if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI))
         f->steady = false;
-    if (op == NULL)
-        return;
-    if (op->kind != WEIR__ACCEPT) {
+    if (file->reader != NULL)
         weir__direct_want(&b->direct, f);
-        return;
-    }
-    int64_t n = accept_one(op);
-    if (n == -EAGAIN) {
-        f->in = false;
-        return;
-    }
-    drop_reader(file);
-    weir__op_complete(&b->done, op, n);
 }
 
 static void on_event(struct epoll_backend *b, const struct epoll_event *e) {

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+/* helpers_test.c - what threads and handlers do for a backend: wake, WORK, RESOLVE, SIGNAL; and
+ * which backend is chosen. */
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "sys/backend_rig.h"
+
+/* ---- wake ----------------------------------------------------------------------------------- */
+
+static void *waker(void *arg) {
+    long n = (long)(intptr_t)arg;
+    for (long i = 0; i < n; i++)
+        backend->ops->wake(backend);
+    return NULL;
+}
+
+WEIR_TEST_BACKENDS(a_wake_from_another_thread_ends_the_wait) {
+    KERNEL_ONLY();
+    pthread_t t;
+    rig_open();
+    for (int i = 0; i < 200; i++) {
+        pthread_create(&t, NULL, waker, (void *)(intptr_t)1);
+        assert_int_equal(turn(WEIR_NEVER), 0);
+        pthread_join(t, NULL);
+        turn(0); /* the ring may have come after an early return */
+    }
+    rig_close();
+}
+
+WEIR_TEST_BACKENDS(a_wake_before_the_wait_is_not_lost) {
+    KERNEL_ONLY();
+    rig_open();
+    backend->ops->wake(backend);
+    assert_int_equal(turn(WEIR_NEVER), 0);
+    rig_close();
+}
+
+WEIR_TEST_BACKENDS(a_wait_ends_at_its_time_and_not_before) {
+    KERNEL_ONLY();
+    rig_open();
+    for (weir_ns wait = 1000; wait < 20000000; wait *= 3) {
+        weir_ns until = backend->ops->now(backend) + wait;
+        while (turn(until) == 0 && backend->ops->now(backend) < until)
+            continue;
+        assert_true(backend->ops->now(backend) >= until);
+    }
+    rig_close();
+}
+
+/* ---- WORK ----------------------------------------------------------------------------------- */
+
+static sem_t gate, begun_sem;
+
+static int wait_at_gate(void *arg) {
+    sem_post(&begun_sem);
+    while (sem_wait(&gate) != 0)
+        continue;
+    return (int)(intptr_t)arg;
+}
+
+static int square(void *arg) {
+    int n = (int)(intptr_t)arg;
+    return n * n;
+}
+
+static struct step work_step(int (*fn)(void *), int arg) {
+    struct step s = begun(WEIR__WORK, NULL);
+    s.op.u.work.fn = fn;
+    s.op.u.work.arg = (void *)(intptr_t)arg;
+    return s;
+}
+
+WEIR_TEST_BACKENDS(work_gives_its_result) {
+    KERNEL_ONLY();
+    static struct step s[200];
+    rig_open();
+    for (int i = 0; i < 200; i++) {
+        s[i] = work_step(square, i);
+        assert_int_equal(start(&s[i]), WEIR__PENDING);
+    }
+    for (int i = 0; i < 200; i++)
+        assert_int_equal(finish(&s[i]), i * i);
+    rig_close();
+}
+
+WEIR_TEST_BACKENDS(work_that_waits_is_cancelled_and_work_begun_is_not) {
+    KERNEL_ONLY();
+    weir__sys_limits.work_threads = 1;
+    sem_init(&gate, 0, 0);
+    sem_init(&begun_sem, 0, 0);
+    rig_open();
+    struct step first = work_step(wait_at_gate, 5), second = work_step(square, 3),
+                third = work_step(square, 4);
+    start(&first);
+    while (sem_wait(&begun_sem) != 0)
+        continue;
+    start(&second);
+    start(&third);
+    assert_int_equal(weir__cancel(backend, &first.op), WEIR__PENDING);
+    assert_int_equal(weir__cancel(backend, &first.op), WEIR__PENDING);
+    assert_int_equal(weir__cancel(backend, &second.op), WEIR__DONE);
+    assert_int_equal(second.op.result, -ECANCELED);
+    sem_post(&gate);
+    assert_int_equal(finish(&first), 5);
+    assert_int_equal(finish(&third), 16);
+    rig_close();
+}
+
+/* ---- RESOLVE -------------------------------------------------------------------------------- */
+
+static int64_t resolve(const char *host, struct weir__addr *ret) {
+    struct step s = begun(WEIR__RESOLVE, NULL);
+    s.op.u.resolve.host = host;
+    s.op.u.resolve.port = 80;
+    s.op.u.resolve.ret = ret;
+    return run(&s);
+}
+
+WEIR_TEST_BACKENDS(names_and_numbers_are_resolved) {
+    KERNEL_ONLY();
+    struct weir__addr a[WEIR__ADDRS_MAX];
+    char text[WEIR__ADDR_TEXT_MAX];
+    rig_open();
+    assert_int_equal(resolve("10.1.2.3", a), 1);
+    assert_string_equal(weir__addr_format(a, text, sizeof text), "10.1.2.3:80");
+    assert_int_equal(resolve("::1", a), 1);
+    assert_string_equal(weir__addr_format(a, text, sizeof text), "[::1]:80");
+    assert_true(resolve("localhost", a) >= 1);
+    assert_int_equal(weir__addr_port(a), 80);
+    assert_int_equal(resolve("", a), WEIR_ENONAME);
+    assert_int_equal(resolve("no such name", a), WEIR_ENONAME);
+    rig_close();
+}
+
+WEIR_TEST_BACKENDS(a_look_up_is_abandoned_at_any_moment) {
+    KERNEL_ONLY();
+    static struct weir__addr a[WEIR__ADDRS_MAX];
+    weir__sys_limits.resolve_threads = 2;
+    for (int i = 0; i < 30; i++) {
+        static struct step s[8];
+        rig_open();
+        for (int j = 0; j < 8; j++) {
+            s[j] = begun(WEIR__RESOLVE, NULL);
+            s[j].op.u.resolve.host = "localhost";
+            s[j].op.u.resolve.ret = a;
+            start(&s[j]);
+        }
+        for (int j = 0; j < i % 4; j++)
+            turn(in_ms(1));
+        for (int j = 0; j < 8; j++)
+            if (s[j].over == 0)
+                assert_int_equal(weir__cancel(backend, &s[j].op), WEIR__DONE);
+        rig_close();
+    }
+}
+
+/* ---- SIGNAL --------------------------------------------------------------------------------- */
+
+static struct step signal_step(int signo) {
+    struct step s = begun(WEIR__SIGNAL, NULL);
+    s.op.u.number = signo;
+    return s;
+}
+
+static bool is_default(int signo) {
+    struct sigaction now;
+    sigaction(signo, NULL, &now);
+    return now.sa_handler == SIG_DFL;
+}
+
+WEIR_TEST_BACKENDS(a_signal_reaches_all_who_wait_and_the_old_way_returns) {
+    KERNEL_ONLY();
+    struct step one = signal_step(SIGUSR1), two = one, other = signal_step(SIGUSR2);
+    rig_open();
+    start(&one);
+    start(&two);
+    start(&other);
+    assert_false(is_default(SIGUSR1));
+    kill(getpid(), SIGUSR1);
+    assert_int_equal(finish(&one), SIGUSR1);
+    assert_int_equal(finish(&two), SIGUSR1);
+    assert_true(is_default(SIGUSR1));
+    assert_false(is_default(SIGUSR2));
+    assert_int_equal(stop(&other), -ECANCELED);
+    assert_true(is_default(SIGUSR2));
+    struct step bad = signal_step(SIGKILL);
+    assert_int_equal(run(&bad), -EINVAL);
+    bad = signal_step(99);
+    assert_int_equal(run(&bad), -EINVAL);
+    rig_close();
+}
+
+WEIR_TEST_BACKENDS(two_loops_wait_for_the_same_signal) {
+    KERNEL_ONLY();
+    struct step one = signal_step(SIGUSR1), two = one;
+    rig_open();
+    struct weir__backend *first = backend;
+    start(&one);
+    rig_open();
+    struct weir__backend *second = backend;
+    start(&two);
+    kill(getpid(), SIGUSR1);
+    assert_int_equal(finish(&two), SIGUSR1);
+    assert_false(is_default(SIGUSR1));
+    backend = first;
+    assert_int_equal(finish(&one), SIGUSR1);
+    assert_true(is_default(SIGUSR1));
+    first->ops->close(first);
+    second->ops->close(second);
+}
+
+static void *killer(void *arg) {
+    pthread_kill(*(pthread_t *)arg, SIGUSR1);
+    return NULL;
+}
+
+WEIR_TEST_BACKENDS(a_signal_ends_a_sleep) {
+    KERNEL_ONLY();
+    pthread_t me = pthread_self(), t;
+    struct step s = signal_step(SIGUSR1);
+    rig_open();
+    for (int i = 0; i < 100; i++) {
+        start(&s);
+        pthread_create(&t, NULL, killer, &me);
+        assert_int_equal(finish(&s), SIGUSR1);
+        pthread_join(t, NULL);
+    }
+    rig_close();
+}
+
+/* ---- the choice ----------------------------------------------------------------------------- */
+
+WEIR_TEST_BACKENDS(the_variable_chooses_and_the_reason_is_kept) {
+    KERNEL_ONLY();
+    const char *why = "";
+    assert_int_equal(weir__backend_open(NULL, &backend, &why), 0);
+    assert_string_equal(backend->ops->name, test_backend);
+    assert_non_null(strstr(why, is_uring() ? "io_uring" : "epoll"));
+    rig_close();
+}
+
+WEIR_TEST(an_unknown_backend_is_named) {
+    const char *why = "";
+    assert_int_equal(weir__backend_open("kqueue", &backend, &why), WEIR_EBACKEND);
+    assert_non_null(strstr(why, "kqueue"));
+}
+
+WEIR_TEST(random_bytes_differ) {
+    unsigned char a[300], b[300];
+    const char *why = "";
+    assert_int_equal(weir__epoll_open(&backend, &why), 0);
+    backend->ops->random(backend, a, sizeof a);
+    backend->ops->random(backend, b, sizeof b);
+    assert_memory_not_equal(a, b, sizeof a);
+    rig_close();
+}
+
+WEIR_TEST(addresses_have_one_text_each) {
+    struct weir__addr a, b;
+    char text[WEIR__ADDR_TEXT_MAX];
+    assert_int_equal(weir__addr_parse_numeric("fe80::1%1", 8080, &a), 0);
+    assert_string_equal(weir__addr_format(&a, text, sizeof text), "[fe80::1%1]:8080");
+    assert_int_equal(weir__addr_parse_numeric("1.2.3", 1, &b), -EINVAL);
+    assert_int_equal(weir__addr_parse_numeric("::1%", 1, &b), -EINVAL);
+    assert_int_equal(weir__addr_unix("/tmp/x", &b), 0);
+    assert_string_equal(weir__addr_format(&b, text, sizeof text), "unix:/tmp/x");
+    assert_int_equal(weir__addr_unix("@x", &b), 0);
+    assert_string_equal(weir__addr_format(&b, text, sizeof text), "unix:@x");
+    assert_false(weir__addr_equal(&a, &b));
+    assert_true(weir__addr_equal(&b, &b));
+    memset(text, 'a', sizeof text);
+    text[sizeof text - 1] = '\0';
+    assert_int_equal(weir__addr_unix(text, &b), -ENAMETOOLONG);
+}
