@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+/* Listeners: ports, names, accept under every trouble, unlisten. */
+#include "stream/stream_test_util.h"
+
+#include <sys/resource.h>
+
+static const char *url_of(const struct weir_listener *l) {
+    static char url[64];
+    snprintf(url, sizeof url, "tcp://127.0.0.1:%d", weir_listener_port(l));
+    return url;
+}
+
+LOOP_STORY(port_0_becomes_a_real_port) {
+    struct weir_listener *l = NULL, *twin = NULL;
+    assert_int_equal(weir_listen("tcp://127.0.0.1:0", NULL, &l), 0);
+    assert_true(weir_listener_port(l) > 0);
+    assert_int_equal(weir_listen(url_of(l), NULL, &twin), -EADDRINUSE);
+    const struct weir_error *e = weir_error(-EADDRINUSE);
+    assert_non_null(e);
+    assert_string_equal(e->what, "listen");
+    assert_memory_equal(e->on, "127.0.0.1:", 10);
+    assert_null(twin);
+    weir_unlisten(&l);
+    assert_null(l);
+    weir_unlisten(&l);
+    weir_unlisten(NULL);
+    return 0;
+}
+
+LOOP_STORY(reuse_port_lets_two_share) {
+    struct weir_listener *l = NULL, *twin = NULL;
+    struct weir_listen_options o = {.size = sizeof o, .reuse_port = true};
+    assert_int_equal(weir_listen("tcp://127.0.0.1:0", &o, &l), 0);
+    assert_int_equal(weir_listen(url_of(l), &o, &twin), 0);
+    weir_unlisten(&l);
+    weir_unlisten(&twin);
+    return 0;
+}
+
+LOOP_STORY(the_star_takes_both_families) {
+    struct weir_listener *l = NULL;
+    struct weir_stream *s = NULL, *peer = NULL;
+    assert_int_equal(weir_listen("tcp://*:0", NULL, &l), 0);
+    assert_int_equal(weir_dial(url_of(l), NULL, &s), 0);
+    assert_int_equal(weir_accept(l, &peer), 0);
+    assert_memory_equal(weir_stream_peer(peer), "127.0.0.1:", 10);
+    send_text(s, "hi");
+    expect_bytes(peer, "hi");
+    weir_close(&s);
+    weir_close(&peer);
+    weir_unlisten(&l);
+    return 0;
+}
+
+LOOP_STORY(a_name_listens_on_each_of_its_addresses) {
+    struct weir_listener *l = NULL;
+    struct weir_stream *s = NULL, *peer = NULL;
+    assert_int_equal(weir_listen("tcp://localhost:0", NULL, &l), 0);
+    for (int i = 0; i < 3; i++) {
+        char url[64];
+        snprintf(url, sizeof url, "tcp://localhost:%d", weir_listener_port(l));
+        assert_int_equal(weir_dial(i == 0 ? url_of(l) : url, NULL, &s), 0);
+        assert_int_equal(weir_accept(l, &peer), 0);
+        weir_close(&s);
+        weir_close(&peer);
+    }
+    weir_unlisten(&l);
+    return 0;
+}
+
+LOOP_STORY(bad_urls_are_refused_with_a_reason) {
+    static const char *const bad[] = {"",           "127.0.0.1:80",  "tcp://127.0.0.1",
+                                      "http://a:1", "tcp://a:99999", "tcp://*:x", "unix:"};
+    struct weir_listener *l = NULL;
+    struct weir_stream *s = NULL;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_int_equal(weir_listen(bad[i], NULL, &l), WEIR_EURL);
+        assert_true(strlen(weir_error(WEIR_EURL)->text) > 10);
+        assert_int_equal(weir_dial(bad[i], NULL, &s), WEIR_EURL);
+    }
+    assert_int_equal(weir_dial("tcp://127.0.0.1:0", NULL, &s), WEIR_EURL);
+    assert_int_equal(weir_dial("tls://127.0.0.1:1", NULL, &s), WEIR_ENOTLS);
+    return 0;
+}
+
+/* ---- accept ---- */
+
+struct accepting_args {
+    struct weir_listener *l;
+    struct weir_stream **ret;
+    int *rc;
+};
+
+static int accepting(void *args) {
+    struct accepting_args *a = args;
+    *a->rc = weir_accept(a->l, a->ret);
+    return 0;
+}
+
+LOOP_STORY(a_second_acceptor_is_refused) {
+    struct weir_listener *l = NULL;
+    struct weir_group g;
+    struct weir_stream *s = NULL, *mine = NULL;
+    int rc = 1;
+    assert_int_equal(weir_listen("tcp://127.0.0.1:0", NULL, &l), 0);
+    weir_group_open(&g, WEIR_TOGETHER);
+    assert_int_equal(weir_go(&g, accepting, .l = l, .ret = &s, .rc = &rc), 0);
+    settle();
+    assert_int_equal(weir_accept(l, &mine), -EBUSY);
+    weir_group_cancel(&g, NULL);
+    assert_int_equal(weir_group_close(&g, 0), 0);
+    assert_int_equal(rc, -ECANCELED);
+    weir_unlisten(&l);
+    return 0;
+}
+
+LOOP_STORY(unlisten_wakes_a_parked_acceptor) {
+    struct weir_listener *l = NULL;
+    struct weir_group g;
+    struct weir_stream *s = NULL;
+    int rc = 1;
+    assert_int_equal(weir_listen("tcp://127.0.0.1:0", NULL, &l), 0);
+    weir_group_open(&g, WEIR_TOGETHER);
+    assert_int_equal(weir_go(&g, accepting, .l = l, .ret = &s, .rc = &rc), 0);
+    settle();
+    weir_unlisten(&l);
+    assert_int_equal(weir_group_close(&g, 0), 0);
+    assert_int_equal(rc, WEIR_ECLOSED);
+    assert_null(s);
+    return 0;
+}
+
+LOOP_STORY(a_cancelled_accept_loses_no_connection) {
+    struct weir_listener *l = NULL;
+    struct weir_stream *s = NULL, *peer = NULL;
+    struct weir_scope scope;
+    assert_int_equal(weir_listen("tcp://127.0.0.1:0", NULL, &l), 0);
+    for (int i = 0; i < 3; i++) {
+        weir_scope_enter(&scope, WEIR_MILLISECONDS(2));
+        assert_int_equal(weir_scope_leave(&scope, weir_accept(l, &peer)), -ETIME);
+        assert_int_equal(weir_dial(url_of(l), NULL, &s), 0);
+        settle(); /* it arrives while nobody accepts */
+        assert_int_equal(weir_accept(l, &peer), 0);
+        send_text(s, "here");
+        expect_bytes(peer, "here");
+        weir_close(&s);
+        weir_close(&peer);
+    }
+    weir_unlisten(&l);
+    return 0;
+}
+
+LOOP_STORY(connections_nobody_accepted_are_reset_by_unlisten) {
+    struct weir_listener *l = NULL;
+    struct weir_stream *first = NULL, *second = NULL, *peer = NULL;
+    struct weir_scope scope;
+    char byte;
+    assert_int_equal(weir_listen("tcp://127.0.0.1:0", NULL, &l), 0);
+    weir_scope_enter(&scope, WEIR_MILLISECONDS(2)); /* leaves an accept pending */
+    assert_int_equal(weir_scope_leave(&scope, weir_accept(l, &peer)), -ETIME);
+    assert_int_equal(weir_dial(url_of(l), NULL, &first), 0);
+    assert_int_equal(weir_dial(url_of(l), NULL, &second), 0);
+    settle();
+    weir_unlisten(&l);
+    assert_int_equal(weir_read(first, &byte, 1), -ECONNRESET);
+    assert_int_equal(weir_read(second, &byte, 1), -ECONNRESET);
+    weir_close(&first);
+    weir_close(&second);
+    return 0;
+}
+
+/* ---- out of descriptors ---- */
+
+enum { SPARE_MAX = 64 };
+
+static int exhaust(int *fds) {
+    struct rlimit few = {SPARE_MAX, SPARE_MAX};
+    int count = 0, fd;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    while (count < SPARE_MAX && (fd = dup(2)) >= 0)
+        fds[count++] = fd;
+    return count;
+}
+
+static int wait_for_a_descriptor(void *arg) {
+    struct weir_listener *l = NULL;
+    struct weir_group g;
+    struct weir_stream *s = NULL, *peer = NULL;
+    int fds[SPARE_MAX], rc = 1;
+    (void)arg;
+    assert_int_equal(weir_listen("tcp://127.0.0.1:0", NULL, &l), 0);
+    assert_int_equal(weir_dial(url_of(l), NULL, &s), 0);
+    int count = exhaust(fds);
+    weir_group_open(&g, WEIR_TOGETHER);
+    assert_int_equal(weir_go(&g, accepting, .l = l, .ret = &peer, .rc = &rc), 0);
+    assert_int_equal(weir_sleep(WEIR_MILLISECONDS(60)), 0);
+    assert_int_equal(rc, 1);
+    while (count > 0)
+        close(fds[--count]);
+    assert_int_equal(weir_group_close(&g, 0), 0);
+    assert_int_equal(rc, 0);
+    send_text(s, "made it");
+    expect_bytes(peer, "made it");
+    weir_close(&s);
+    weir_close(&peer);
+    weir_unlisten(&l);
+    return 0;
+}
+
+WEIR_TEST_BACKENDS(accept_waits_until_a_descriptor_is_free) {
+    struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
+    if (strcmp(test_backend, "sim") == 0)
+        runner_skip("the limit is the system's: the simulation has its own story");
+    assert_int_equal(weir_run(wait_for_a_descriptor, NULL, &o), 0);
+}
+
+static int give_up_waiting(void *arg) {
+    struct weir_listener *l = NULL;
+    struct weir_group g;
+    struct weir_stream *s = NULL, *peer = NULL;
+    int fds[SPARE_MAX], rc = 1;
+    (void)arg;
+    assert_int_equal(weir_listen("tcp://127.0.0.1:0", NULL, &l), 0);
+    assert_int_equal(weir_dial(url_of(l), NULL, &s), 0);
+    int count = exhaust(fds);
+    weir_group_open(&g, WEIR_TOGETHER);
+    assert_int_equal(weir_go(&g, accepting, .l = l, .ret = &peer, .rc = &rc), 0);
+    assert_int_equal(weir_sleep(WEIR_MILLISECONDS(5)), 0);
+    weir_unlisten(&l);
+    assert_int_equal(weir_group_close(&g, 0), 0);
+    assert_int_equal(rc, WEIR_ECLOSED);
+    while (count > 0)
+        close(fds[--count]);
+    weir_close(&s);
+    return 0;
+}
+
+WEIR_TEST_BACKENDS(unlisten_ends_the_wait_for_a_descriptor) {
+    struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
+    if (strcmp(test_backend, "sim") == 0)
+        runner_skip("the limit is the system's");
+    assert_int_equal(weir_run(give_up_waiting, NULL, &o), 0);
+}
