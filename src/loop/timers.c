@@ -203,6 +203,8 @@ static size_t slot_last_count(const struct slot *s) {
 
 /* The slot with the earliest timers; false if all are empty. */
 static bool slot_first(const struct weir__timers *ts, unsigned *ret_level, unsigned *ret_digit) {
+    if (ts->chunk_count == 0)
+        return false;
     for (unsigned level = 0; level < LEVELS; level++) {
         for (unsigned word = 0; word < SLOTS / 64; word++) {
             if (ts->occupied[level][word] == 0)

@@ -11,7 +11,7 @@
 
 /* ---- the model ------------------------------------------------------------------------------ */
 
-enum { MODEL_MAX = 400 };
+enum { MODEL_MAX = 5000 };
 
 struct item {
     struct weir__timer timer;
@@ -23,10 +23,12 @@ static struct model {
     struct weir__timers *ts;
     struct weir__random rng;
     struct item items[MODEL_MAX];
+    size_t count; /* of the items */
+    size_t spans; /* how many of the spans below are drawn from */
     uint64_t armings;
     uint64_t limit; /* while firing: what was armed before */
     weir_ns now_ns;
-    size_t fired, depth;
+    size_t fired;
 } m;
 
 static uint64_t below(uint64_t bound) {
@@ -35,7 +37,7 @@ static uint64_t below(uint64_t bound) {
 
 static struct item *model_earliest(uint64_t limit) {
     struct item *earliest = NULL;
-    for (struct item *i = m.items; i < m.items + MODEL_MAX; i++) {
+    for (struct item *i = m.items; i < m.items + m.count; i++) {
         if (i->deadline_ns == WEIR_NEVER || i->armed >= limit)
             continue;
         if (!earliest || i->deadline_ns < earliest->deadline_ns ||
@@ -69,6 +71,7 @@ static weir_ns some_deadline(void) {
                                     WEIR_SECONDS(36000),
                                     WEIR_SECONDS(86400) * 100,
                                     WEIR_SECONDS(86400) * 365 * 50};
+    assert_true(m.spans <= sizeof spans / sizeof spans[0]);
     uint64_t kind = below(40);
     if (kind == 0)
         return WEIR_NEVER;
@@ -78,13 +81,13 @@ static weir_ns some_deadline(void) {
         return m.now_ns - (weir_ns)below(1000000);
     if (kind == 3)
         return (weir_ns)below(5) - 2;
-    weir_ns span = spans[below(sizeof spans / sizeof spans[0])];
+    weir_ns span = spans[below(m.spans)];
     weir_ns at = m.now_ns + (weir_ns)(weir__random_next(&m.rng) % (uint64_t)span);
     return kind < 20 ? at : at | (span > 16 ? span / 16 : 0);
 }
 
 static void some_operation(void) {
-    struct item *i = &m.items[below(MODEL_MAX)];
+    struct item *i = &m.items[below(m.count)];
     if (below(3) == 0)
         model_disarm(i);
     else
@@ -132,7 +135,7 @@ static void some_time(void) {
         m.now_ns = next_ns > m.now_ns ? next_ns : m.now_ns;
     else if (kind < 7)
         m.now_ns += (weir_ns)(weir__random_next(&m.rng) %
-                              (uint64_t)spans[below(sizeof spans / sizeof spans[0])]);
+                              (uint64_t)spans[below(m.spans < 5 ? 2 : 5)]);
     model_fire_due();
 }
 
@@ -141,21 +144,25 @@ static void model_open(uint64_t seed, weir_ns now_ns) {
     m.now_ns = now_ns;
     m.limit = UINT64_MAX;
     assert_int_equal(weir__timers_new(now_ns, &m.ts), 0);
-    for (size_t i = 0; i < MODEL_MAX; i++) {
+    for (size_t i = 0; i < m.count; i++) {
         weir__timer_init(&m.items[i].timer, model_fire);
         m.items[i].deadline_ns = WEIR_NEVER;
     }
 }
 
 static void model_close(void) {
-    for (size_t i = 0; i < MODEL_MAX; i++)
+    for (size_t i = 0; i < m.count; i++)
         model_disarm(&m.items[i]);
     model_check_next();
     weir__timers_free(m.ts);
 }
 
 static void model_run(uint64_t seed, size_t operations, bool without_memory) {
+    bool crowded = m.count == MODEL_MAX;
+    m.spans = crowded ? 4 : 9;
     model_open(seed, seed % 2 ? 0 : WEIR_SECONDS(1000000) + (weir_ns)seed);
+    for (size_t i = 0; crowded && i < m.count; i++)
+        model_arm(&m.items[i], m.now_ns + (weir_ns)below(WEIR_MILLISECONDS(3)));
     for (size_t n = 0; n < operations; n++) {
         if (without_memory && n % 3 == 0)
             weir__alloc_fail_at(1 + below(3));
@@ -169,16 +176,31 @@ static void model_run(uint64_t seed, size_t operations, bool without_memory) {
     model_close();
 }
 
+static void model_runs(uint64_t first_seed, uint64_t seeds, size_t count, bool without_memory) {
+    m.count = count;
+    for (uint64_t seed = first_seed; seed < first_seed + seeds; seed++)
+        model_run(seed, 30000, without_memory);
+}
+
 WEIR_TEST(random_operations_fire_in_the_order_of_the_model) {
-    for (uint64_t seed = 1; seed <= 10; seed++)
-        model_run(seed, 30000, false);
+    model_runs(1, 10, 400, false);
     assert_true(m.fired > 30000);
 }
 
 WEIR_TEST(random_operations_keep_their_order_when_memory_fails) {
-    for (uint64_t seed = 101; seed <= 110; seed++)
-        model_run(seed, 30000, true);
+    model_runs(101, 10, 400, true);
     assert_true(m.fired > 30000);
+}
+
+/* Enough timers in a millisecond that it is not sorted at once. */
+WEIR_TEST(random_operations_fire_in_order_in_a_crowd) {
+    model_runs(201, 2, MODEL_MAX, false);
+    assert_true(m.fired > 5000);
+}
+
+WEIR_TEST(random_operations_keep_their_order_in_a_crowd_when_memory_fails) {
+    model_runs(301, 2, MODEL_MAX, true);
+    assert_true(m.fired > 5000);
 }
 
 /* ---- many of a kind ------------------------------------------------------------------------- */
@@ -375,5 +397,6 @@ WEIR_TEST_ABORTS(timers_cannot_be_freed_with_one_armed, "check failed") {
 WEIR_TEST(without_memory_there_are_no_timers) {
     weir__alloc_fail_at(1);
     assert_int_equal(weir__timers_new(0, &timers), -ENOMEM);
+    weir__timers_free(NULL);
     weir__alloc_fail_at(0);
 }
