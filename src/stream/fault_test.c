@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/* One conversation, told again and again: the N-th allocation fails, or the N-th marked call is
+ * cancelled, for each N until it passes untouched. After each nothing stays behind; the runner
+ * and the counters see to that. */
+#include "stream/stream.h"
+
+#include "base/alloc.h"
+#include "stream/stream_test_util.h"
+
+static int echo(struct weir_conn *c, void *state, struct weir_view v) {
+    return weir_write(weir_conn_stream(c), v.base, v.len);
+}
+
+static const struct weir_reactive echoes = {.size = sizeof echoes, .message = echo};
+
+struct host_args {
+    struct weir_listener *l;
+    struct weir_group *clients, *all;
+};
+
+static int host(void *args) {
+    struct host_args *a = args;
+    int rc = weir_react(a->l, a->clients, &echoes);
+    if (rc < 0) /* cancelled alone it would leave the client waiting for ever */
+        weir_group_cancel(a->all, "no host");
+    return rc;
+}
+
+/* Every kind of call once: dial, write, peek across pieces, lines, much, shutdown. */
+static int converse(const char *url) {
+    WEIR_AUTO(weir_close) struct weir_stream *s = NULL;
+    static uint8_t much[40 << 10];
+    char line[64];
+    struct weir_view v;
+    ssize_t n;
+    int rc = weir_dial(url, NULL, &s);
+    if (rc == 0)
+        rc = weir_write(s, "hel", 3);
+    if (rc < 0 || (n = weir_peek(s, 3, &v)) < 0)
+        return rc < 0 ? rc : (int)n;
+    if ((rc = weir_write(s, "lo\n", 3)) < 0)
+        return rc;
+    if ((n = weir_peek(s, 6, &v)) < 0 || (n = weir_read_until(s, '\n', line, sizeof line)) < 0)
+        return (int)n;
+    rc = weir_write(s, much, sizeof much);
+    if (rc == 0)
+        rc = weir_read_exactly(s, much, sizeof much);
+    if (rc == 0)
+        rc = weir_shutdown(s);
+    return rc < 0 ? rc : (int)weir_read(s, line, 1);
+}
+
+static int story(void *arg) {
+    WEIR_AUTO(weir_unlisten) struct weir_listener *l = NULL;
+    struct weir_group clients, hosts;
+    char url[64];
+    int rc = weir_listen("tcp://127.0.0.1:0", NULL, &l);
+    if (rc < 0)
+        return rc;
+    snprintf(url, sizeof url, "tcp://127.0.0.1:%d", weir_listener_port(l));
+    weir_group_open(&clients, WEIR_INDEPENDENT);
+    weir_group_open(&hosts, WEIR_TOGETHER);
+    rc = weir_go(&hosts, host, .l = l, .clients = &clients, .all = &hosts);
+    if (rc == 0)
+        rc = converse(url);
+    weir_unlisten(&l);
+    rc = weir_group_close(&hosts, rc);
+    weir_group_cancel(&clients, "the story ends");
+    weir_group_close(&clients, 0);
+    return rc;
+}
+
+static int run(void) {
+    struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
+    return weir_run(story, NULL, &o);
+}
+
+enum { N_MAX = 500 };
+
+static void quiet(enum weir_log_level level, const char *line, void *arg) {}
+
+WEIR_TEST_BACKENDS(without_the_nth_allocation_nothing_is_left_behind) {
+    size_t n = 0, live = weir__alloc_live(), asked;
+    int rc;
+    weir_log_to(quiet, NULL);
+    do {
+        weir__alloc_fail_at(++n);
+        rc = run();
+        asked = weir__alloc_fail_at(0);
+        assert_true(rc <= 0);
+        if (weir__alloc_live() != live)
+            fail_msg("allocation %zu failed: %zu blocks left", n, weir__alloc_live() - live);
+    } while (asked >= n && n < N_MAX);
+    assert_int_equal(rc, 0);
+    assert_true(n > 10);
+}
+
+WEIR_TEST_BACKENDS(cancelled_at_the_nth_call_nothing_is_left_behind) {
+    uint64_t n = 0, marks;
+    size_t live = weir__alloc_live();
+    int rc;
+    weir_log_to(quiet, NULL);
+    do {
+        weir__marks = 0;
+        weir__cancel_at_mark = ++n;
+        rc = run();
+        marks = weir__marks;
+        weir__cancel_at_mark = 0;
+        if (weir__alloc_live() != live)
+            fail_msg("call %d cancelled: %zu blocks left", (int)n, weir__alloc_live() - live);
+    } while (marks >= n && n < N_MAX);
+    assert_int_equal(rc, 0);
+    assert_true(n > 10);
+}
