@@ -135,7 +135,7 @@ static inline int64_t rig_run(struct rig_op *o) {
     return rig_wait(o);
 }
 
-/* ---- one op each -------------------------------------------------------------------------------- */
+/* ---- one op each ----------------------------------------------------------------------------- */
 
 static inline int64_t rig_socket(struct rig *r, struct weir__file *f, int family) {
     struct rig_op o;
@@ -257,7 +257,7 @@ static inline void rig_close_file(struct rig *r, struct weir__file *f) {
     assert_int_equal(rig_run(&o), 0);
 }
 
-/* ---- addresses, listeners, connections ----------------------------------------------------------- */
+/* ---- addresses, listeners, connections ------------------------------------------------------- */
 
 static inline struct weir__addr rig_v4(const char *text, uint16_t port) {
     struct weir__addr a = {.len = sizeof a.in, .in.sin_family = AF_INET};

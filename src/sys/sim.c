@@ -1,31 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* sim.c - the simulated backend: one loop's door to a simulated world. Ops become calls on the
  * world's sockets and wait here until the world lets them go on. A turn that may wait moves the
- * clock straight to whatever comes first: an event of the world or until_ns.
- *
- * op->state: where an op is. FREE: with its caller. HELD: reader or writer of its file, or linked
- * in signals or polls. STARVED: a RECV whose bytes are there, but no piece to lend. JOBBED: a job
- * holds it. READY: in the list that the next turn returns. */
+ * clock straight to whatever comes first: an event of the world or until_ns. */
 #include "sys/sim.h"
 
-#include <arpa/inet.h>
-#include <poll.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/check.h"
-
-enum { FREE, HELD, STARVED, JOBBED, READY };
+#include "sys/sim_door.h"
 
 /* Turns in a row that neither wait nor return anything: past it each takes a microsecond, so that
  * tasks which only yield to each other reach their deadlines in virtual time too. */
 enum { BUSY_TURNS = 1024, BUSY_STEP_NS = 1000 };
-
-struct ops { /* first in, first out, by op->next */
-    struct weir__op *head, **tail;
-};
 
 struct job { /* WORK and RESOLVE: an op with a time of completion */
     struct sim_event event;
@@ -36,55 +23,8 @@ struct job { /* WORK and RESOLVE: an op with a time of completion */
     char host[WEIR__NAME_MAX + 1];
 };
 
-struct sim {
-    struct weir__backend base;
-    struct sim_world *world;
-    struct weir__list link; /* in the world's instances */
-    bool owns_world;
-    struct ops ready, starved, signals, polls;
-    struct weir__list jobs;
-    uint8_t *pieces;
-    uint32_t *free_pieces; /* tokens, last in first out */
-    size_t free_count, held;
-    unsigned busy_turns;
-    atomic_bool woken;
-    char explanation[96];
-};
-
 static struct sim *sim_of(struct weir__backend *b) {
     return WEIR_CONTAINER(b, struct sim, base);
-}
-
-/* ---- lists of ops ------------------------------------------------------------------------------ */
-
-static void ops_init(struct ops *l) {
-    l->head = NULL;
-    l->tail = &l->head;
-}
-
-static void ops_add(struct ops *l, struct weir__op *op) {
-    op->next = NULL;
-    *l->tail = op;
-    l->tail = &op->next;
-}
-
-static bool ops_remove(struct ops *l, struct weir__op *op) {
-    for (struct weir__op **at = &l->head; *at != NULL; at = &(*at)->next) {
-        if (*at != op)
-            continue;
-        *at = op->next;
-        if (l->tail == &op->next)
-            l->tail = at;
-        op->next = NULL;
-        return true;
-    }
-    return false;
-}
-
-static void complete(struct sim *b, struct weir__op *op, int64_t result) {
-    op->result = result;
-    op->state = READY;
-    ops_add(&b->ready, op);
 }
 
 static int done(struct weir__op *op, int64_t result) {
@@ -92,142 +32,7 @@ static int done(struct weir__op *op, int64_t result) {
     return WEIR__DONE;
 }
 
-static bool ops_have(const struct ops *l, const struct weir__file *file) {
-    for (const struct weir__op *op = l->head; op != NULL; op = op->next)
-        if (op->file == file)
-            return true;
-    return false;
-}
-
-/* ---- ops on sockets ----------------------------------------------------------------------------- */
-
-static struct sim_sock *sock_of(const struct sim *b, const struct weir__op *op) {
-    struct sim_sock *s = sim_sock_by_id(b->world, op->file->priv[0]);
-    return s != NULL && s->file == op->file ? s : NULL;
-}
-
-static int64_t try_accept(struct sim_sock *s, struct weir__op *op) {
-    struct sim_sock *child;
-    int rc = sim_accept(s, &child);
-    if (rc < 0)
-        return rc;
-    if (op->u.accept.ret_peer != NULL)
-        sim_addr_make(child->family, &child->peer_ip, child->peer_port, op->u.accept.ret_peer);
-    return sim_sock_fd(child);
-}
-
-/* Lend a piece of what has come. -ENOBUFS: all pieces are lent. */
-static int64_t try_recv(struct sim *b, struct sim_sock *s, struct weir__op *op) {
-    if (s->in.len == 0)
-        return sim_recv(s, NULL, 0);
-    if (b->free_count == 0)
-        return -ENOBUFS;
-    uint32_t token = b->free_pieces[--b->free_count];
-    uint8_t *base = b->pieces + (token - 1) * b->world->config.piece_size;
-    int64_t n = sim_recv(s, base, b->world->config.piece_size);
-    op->u.lent = (struct weir__lent){.base = base, .len = (uint32_t)n, .token = token};
-    return n;
-}
-
-static int64_t try_send(struct sim_sock *s, struct weir__op *op) {
-    do {
-        int64_t n = sim_send(s, (uint8_t *)op->u.bytes.base + op->u.bytes.done,
-                             op->u.bytes.len - op->u.bytes.done);
-        if (n < 0)
-            return n;
-        op->u.bytes.done += (size_t)n;
-    } while (op->u.bytes.done < op->u.bytes.len);
-    return (int64_t)op->u.bytes.len;
-}
-
-static int64_t try_sendv(struct sim_sock *s, struct weir__op *op) {
-    while (op->u.vector.count > 0) {
-        struct iovec *v = op->u.vector.vec;
-        int64_t n = sim_send(s, v->iov_base, v->iov_len);
-        if (n < 0)
-            return n;
-        op->u.vector.done += (size_t)n;
-        v->iov_base = (uint8_t *)v->iov_base + n;
-        v->iov_len -= (size_t)n;
-        if (v->iov_len == 0) {
-            op->u.vector.vec++;
-            op->u.vector.count--;
-        }
-    }
-    return (int64_t)op->u.vector.done;
-}
-
-/* The op's result, or -EAGAIN or -ENOBUFS: not yet. */
-static int64_t try_op(struct sim *b, struct sim_sock *s, struct weir__op *op) {
-    switch (op->kind) {
-    case WEIR__CONNECT:
-        return sim_connected(s);
-    case WEIR__ACCEPT:
-        return try_accept(s, op);
-    case WEIR__RECV:
-        return try_recv(b, s, op);
-    case WEIR__RECV_INTO:
-        return op->u.bytes.len == 0 ? 0 : sim_recv(s, op->u.bytes.base, op->u.bytes.len);
-    case WEIR__SEND:
-        return try_send(s, op);
-    default:
-        return try_sendv(s, op);
-    }
-}
-
-static struct weir__op **place_of(const struct weir__op *op) {
-    bool writes = op->kind == WEIR__SEND || op->kind == WEIR__SENDV || op->kind == WEIR__CONNECT;
-    return writes ? &op->file->writer : &op->file->reader;
-}
-
-static void go_on(struct sim *b, struct sim_sock *s, struct weir__op *op) {
-    if (op == NULL || op->state != HELD)
-        return;
-    int64_t result = try_op(b, s, op);
-    if (result == -ENOBUFS) {
-        op->state = STARVED;
-        ops_add(&b->starved, op);
-    } else if (result != -EAGAIN) {
-        *place_of(op) = NULL;
-        b->held--;
-        complete(b, op, result);
-    }
-}
-
-static short poll_bits(const struct sim_sock *s, short events) {
-    short bits = 0;
-    if (s->state == SIM_DEAD)
-        bits |= (short)(POLLHUP | (s->error ? POLLERR : 0));
-    if ((events & POLLIN) && sim_readable(s))
-        bits |= POLLIN;
-    if ((events & POLLOUT) && sim_writable(s))
-        bits |= POLLOUT;
-    return bits;
-}
-
-static void check_polls(struct sim *b, const struct sim_sock *s) {
-    for (struct weir__op *op = b->polls.head, *next; op != NULL; op = next) {
-        next = op->next;
-        short bits = op->u.poll.fd == sim_sock_fd(s) ? poll_bits(s, op->u.poll.events) : 0;
-        if (bits == 0)
-            continue;
-        ops_remove(&b->polls, op);
-        b->held--;
-        complete(b, op, bits);
-    }
-}
-
-void sim_changed(struct sim_sock *s) {
-    if (!s->open)
-        return; /* its owner may be gone */
-    if (s->file != NULL) {
-        go_on(s->owner, s, s->file->reader);
-        go_on(s->owner, s, s->file->writer);
-    }
-    check_polls(s->owner, s);
-}
-
-/* ---- submitting, one function per group of kinds ------------------------------------------------ */
+/* ---- submitting, one function per group of kinds --------------------------------------------- */
 
 static int hold(struct sim *b, struct weir__op *op, uint8_t state) {
     op->state = state;
@@ -239,8 +44,13 @@ static int hold(struct sim *b, struct weir__op *op, uint8_t state) {
 static int answer(struct sim *b, struct weir__op *op, int64_t result) {
     if (!b->world->config.deferred)
         return done(op, result);
-    complete(b, op, result);
+    sim_complete(b, op, result);
     return WEIR__PENDING;
+}
+
+/* No socket of ours: a real descriptor, or none. */
+static int refuse(struct weir__op *op, int fd) {
+    return done(op, fd >= 0 && fd < SIM_FD_BASE ? WEIR_ESIMREFUSED : -EBADF);
 }
 
 static int submit_socket(struct sim *b, struct weir__op *op) {
@@ -262,7 +72,7 @@ static int submit_socket(struct sim *b, struct weir__op *op) {
 
 static int submit_attach(struct sim *b, struct weir__op *op) {
     if (op->file->fd < SIM_FD_BASE)
-        return done(op, op->file->fd < 0 ? -EBADF : WEIR_ESIMREFUSED);
+        return refuse(op, op->file->fd);
     struct sim_sock *s = sim_sock_by_fd(b->world, op->file->fd);
     if (s == NULL || s->file != NULL)
         return done(op, -EBADF);
@@ -275,9 +85,9 @@ static int submit_attach(struct sim *b, struct weir__op *op) {
 }
 
 static int submit_call(struct sim *b, struct weir__op *op) {
-    struct sim_sock *s = sock_of(b, op);
+    struct sim_sock *s = sim_sock_of(b, op);
     if (s == NULL)
-        return done(op, op->file->fd >= 0 && op->file->fd < SIM_FD_BASE ? WEIR_ESIMREFUSED : -EBADF);
+        return refuse(op, op->file->fd);
     switch (op->kind) {
     case WEIR__BIND:
         return done(op, sim_bind(s, op->u.addr));
@@ -297,7 +107,7 @@ static int submit_call(struct sim *b, struct weir__op *op) {
 }
 
 static int submit_transfer(struct sim *b, struct weir__op *op) {
-    struct sim_sock *s = sock_of(b, op);
+    struct sim_sock *s = sim_sock_of(b, op);
     if (op->kind == WEIR__SEND)
         op->u.bytes.done = 0;
     else if (op->kind == WEIR__SENDV)
@@ -306,38 +116,38 @@ static int submit_transfer(struct sim *b, struct weir__op *op) {
         op->u.lent = (struct weir__lent){0};
     if (s == NULL)
         return done(op, -EBADF);
-    if (*place_of(op) != NULL)
+    if (*sim_place_of(op) != NULL)
         return done(op, -EBUSY);
     if (op->kind == WEIR__CONNECT) {
         int rc = sim_connect(s, op->u.addr);
         if (rc < 0)
             return done(op, rc);
     }
-    int64_t result = try_op(b, s, op);
+    int64_t result = sim_try(b, s, op);
     if (result != -EAGAIN && result != -ENOBUFS)
         return answer(b, op, result);
-    *place_of(op) = op;
+    *sim_place_of(op) = op;
     if (result == -ENOBUFS)
-        ops_add(&b->starved, op);
+        sim_ops_add(&b->starved, op);
     return hold(b, op, result == -ENOBUFS ? STARVED : HELD);
 }
 
 static int submit_poll(struct sim *b, struct weir__op *op) {
     if (op->u.poll.fd < SIM_FD_BASE)
-        return done(op, op->u.poll.fd < 0 ? -EBADF : WEIR_ESIMREFUSED);
+        return refuse(op, op->u.poll.fd);
     struct sim_sock *s = sim_sock_by_fd(b->world, op->u.poll.fd);
     if (s == NULL)
         return done(op, -EBADF);
-    short bits = poll_bits(s, op->u.poll.events);
+    short bits = sim_poll_bits(s, op->u.poll.events);
     if (bits != 0)
         return answer(b, op, bits);
     s->owner = b;
-    ops_add(&b->polls, op);
+    sim_ops_add(&b->polls, op);
     return hold(b, op, HELD);
 }
 
 static int submit_signal(struct sim *b, struct weir__op *op) {
-    ops_add(&b->signals, op);
+    sim_ops_add(&b->signals, op);
     return hold(b, op, HELD);
 }
 
@@ -347,27 +157,27 @@ static void cancel_pending(struct sim *b, struct weir__op **place) {
     if (op == NULL)
         return;
     if (op->state == STARVED)
-        ops_remove(&b->starved, op);
+        sim_ops_remove(&b->starved, op);
     *place = NULL;
     b->held--;
-    complete(b, op, -ECANCELED);
+    sim_complete(b, op, -ECANCELED);
 }
 
 static int submit_close(struct sim *b, struct weir__op *op) {
-    struct sim_sock *s = sock_of(b, op);
+    struct sim_sock *s = sim_sock_of(b, op);
     cancel_pending(b, &op->file->reader);
     cancel_pending(b, &op->file->writer);
     if (s != NULL)
         sim_close(s);
     op->file->fd = -1;
     op->file->priv[0] = 0;
-    if (!ops_have(&b->ready, op->file))
+    if (!sim_ops_have(&b->ready, op->file))
         return answer(b, op, 0);
-    complete(b, op, 0);
+    sim_complete(b, op, 0);
     return WEIR__PENDING;
 }
 
-/* ---- jobs: resolve and work --------------------------------------------------------------------- */
+/* ---- jobs: resolve and work ------------------------------------------------------------------ */
 
 static void job_drop(struct job *j) {
     sim_event_disarm(j->sim->world, &j->event);
@@ -380,7 +190,7 @@ static void job_resolved(struct sim_world *w, struct sim_event *e) {
     struct job *j = WEIR_CONTAINER(e, struct job, event);
     struct weir__op *op = j->op;
     int count = sim_resolve(w, j->host, op->u.resolve.port, op->u.resolve.ret);
-    complete(j->sim, op, count > 0 ? count : WEIR_ENONAME);
+    sim_complete(j->sim, op, count > 0 ? count : WEIR_ENONAME);
     job_drop(j);
 }
 
@@ -392,7 +202,7 @@ static void job_worked(struct sim_world *w, struct sim_event *e) {
         return;
     }
     struct weir__op *op = j->op;
-    complete(j->sim, op, op->u.work.fn(op->u.work.arg));
+    sim_complete(j->sim, op, op->u.work.fn(op->u.work.arg));
     job_drop(j);
 }
 
@@ -422,7 +232,7 @@ static struct job *job_of(const struct sim *b, const struct weir__op *op) {
     WEIR_BUG("the simulation does not hold this op");
 }
 
-/* ---- the contract ------------------------------------------------------------------------------- */
+/* ---- the contract ---------------------------------------------------------------------------- */
 
 static int submit(struct weir__backend *backend, struct weir__op *op) {
     static int (*const by_kind[])(struct sim *, struct weir__op *) = {
@@ -458,13 +268,13 @@ static int cancel(struct weir__backend *backend, struct weir__op *op) {
     if (op->state == FREE)
         return WEIR__DONE;
     if (op->state == STARVED)
-        ops_remove(&b->starved, op);
+        sim_ops_remove(&b->starved, op);
     if (op->kind == WEIR__SIGNAL)
-        ops_remove(&b->signals, op);
+        sim_ops_remove(&b->signals, op);
     else if (op->kind == WEIR__POLL)
-        ops_remove(&b->polls, op);
+        sim_ops_remove(&b->polls, op);
     else
-        *place_of(op) = NULL;
+        *sim_place_of(op) = NULL;
     b->held--;
     op->state = FREE;
     return answer(b, op, -ECANCELED);
@@ -472,7 +282,7 @@ static int cancel(struct weir__backend *backend, struct weir__op *op) {
 
 static struct weir__op *take_ready(struct sim *b) {
     struct weir__op *first = b->ready.head;
-    ops_init(&b->ready);
+    sim_ops_init(&b->ready);
     return first;
 }
 
@@ -527,9 +337,9 @@ static void release(struct weir__backend *backend, struct weir__lent *lent) {
     struct weir__op *op = b->starved.head;
     if (op == NULL)
         return;
-    ops_remove(&b->starved, op);
+    sim_ops_remove(&b->starved, op);
     op->state = HELD;
-    go_on(b, sock_of(b, op), op);
+    sim_go_on(b, sim_sock_of(b, op), op);
 }
 
 static void wake(struct weir__backend *backend) {
@@ -562,8 +372,8 @@ static void close_sim(struct weir__backend *backend) {
 }
 
 int sim_open(struct weir__backend **ret_backend, const char **ret_why) {
-    static const struct weir__backend_ops sim_ops = {"sim", submit, cancel,       turn,    release,
-                                                     wake,  now,    random_bytes, explain, close_sim};
+    static const struct weir__backend_ops sim_ops = {
+        "sim", submit, cancel, turn, release, wake, now, random_bytes, explain, close_sim};
     struct sim *b = sim_alloc(sizeof *b);
     struct sim_config defaults;
     (void)ret_why;
@@ -572,10 +382,10 @@ int sim_open(struct weir__backend **ret_backend, const char **ret_why) {
     b->owns_world = sim_world_here() == NULL;
     b->world = b->owns_world ? sim_world_new(&defaults, "main") : sim_world_here();
     weir__list_add_tail(&b->world->instances, &b->link);
-    ops_init(&b->ready);
-    ops_init(&b->starved);
-    ops_init(&b->signals);
-    ops_init(&b->polls);
+    sim_ops_init(&b->ready);
+    sim_ops_init(&b->starved);
+    sim_ops_init(&b->signals);
+    sim_ops_init(&b->polls);
     weir__list_init(&b->jobs);
     const struct sim_config *c = &b->world->config;
     b->pieces = sim_alloc(c->piece_size * c->piece_count);
@@ -588,7 +398,7 @@ int sim_open(struct weir__backend **ret_backend, const char **ret_why) {
     return 0;
 }
 
-/* ---- for tests ---------------------------------------------------------------------------------- */
+/* ---- for tests ------------------------------------------------------------------------------- */
 
 int sim_raise(struct sim_world *w, int signal) {
     int count = 0;
@@ -598,9 +408,9 @@ int sim_raise(struct sim_world *w, int signal) {
             next = op->next;
             if (op->u.number != signal)
                 continue;
-            ops_remove(&b->signals, op);
+            sim_ops_remove(&b->signals, op);
             b->held--;
-            complete(b, op, signal);
+            sim_complete(b, op, signal);
             count++;
         }
     }

@@ -95,7 +95,7 @@ void sim_world_fire(struct sim_world *w);
 void *sim_alloc(size_t size); /* zeroed; aborts without memory */
 void *sim_realloc(void *old, size_t size);
 
-/* ---- hosts and links (sim_host.c) ------------------------------------------------------------- */
+/* ---- hosts and links (sim_host.c) ------------------------------------------------------------ */
 
 int sim_host_find(const struct sim_world *w, const char *name); /* -1: none */
 int sim_host_add(struct sim_world *w, const char *name);        /* its number, old or new */
@@ -119,7 +119,7 @@ bool sim_ip_equal(const struct sim_ip *a, const struct sim_ip *b);
 void sim_ip_of_host(int host, bool v4, struct sim_ip *ret);
 int sim_ip_host(const struct sim_world *w, int from, const struct sim_ip *ip); /* -1: nowhere */
 
-/* ---- sockets (sim_sock.c) and the protocol between them (sim_tcp.c) --------------------------- */
+/* ---- sockets (sim_sock.c) and the protocol between them (sim_tcp.c) -------------------------- */
 
 struct sim_ring { /* bytes, grown up to what its user allows */
     uint8_t *base;
@@ -208,7 +208,7 @@ void sim_close(struct sim_sock *s); /* s may be gone on return */
 void sim_keepalive_set(struct sim_sock *s);
 void sim_path_changed(struct sim_world *w); /* a host was cut or restored */
 
-/* ---- instances (sim.c) ------------------------------------------------------------------------- */
+/* ---- instances (sim.c) ----------------------------------------------------------------------- */
 
 /* s may have become readable or writable: its pending ops go on. */
 void sim_changed(struct sim_sock *s);

@@ -69,7 +69,7 @@ weir_ns sim_path_latency(const struct sim_world *w, int from, int to) {
     return from == to ? w->config.local_latency_ns : w->config.latency_ns;
 }
 
-/* ---- addresses --------------------------------------------------------------------------------- */
+/* ---- addresses ------------------------------------------------------------------------------- */
 
 bool sim_ip_from(const struct weir__addr *a, struct sim_ip *ret_ip, uint16_t *ret_port) {
     if (a->sa.sa_family == AF_INET && a->len >= sizeof a->in) {

@@ -9,7 +9,7 @@
 
 enum { EPHEMERAL_FIRST = 32768, EPHEMERAL_COUNT = 28232, BACKLOG_MAX = 4096 };
 
-/* ---- bytes ------------------------------------------------------------------------------------- */
+/* ---- bytes ----------------------------------------------------------------------------------- */
 
 void sim_ring_put(struct sim_ring *r, const void *from, size_t len) {
     if (r->len + len > r->cap) {
@@ -53,7 +53,7 @@ void sim_ring_clear(struct sim_ring *r) {
     *r = (struct sim_ring){0};
 }
 
-/* ---- the table --------------------------------------------------------------------------------- */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 static size_t free_slot(struct sim_world *w) {
     for (size_t i = w->sock_len; i < w->sock_cap; i++) /* sock_len: no free slot below it */
@@ -123,7 +123,7 @@ int sim_sock_fd(const struct sim_sock *s) {
     return SIM_FD_BASE + (int)s->slot;
 }
 
-/* ---- ports ------------------------------------------------------------------------------------- */
+/* ---- ports ----------------------------------------------------------------------------------- */
 
 void sim_host_port(struct sim_sock *s, bool take) {
     struct sim_host *h = &s->world->hosts[s->host];
@@ -146,7 +146,8 @@ static bool overlap(const struct sim_sock *a, const struct sim_sock *b) {
     return a_any || b_any || sim_ip_equal(&a->ip, &b->ip);
 }
 
-/* The rule of Linux: sharing needs SO_REUSEADDR on both and no listener, or SO_REUSEPORT on both. */
+/* The rule of Linux: sharing needs SO_REUSEPORT on both, or SO_REUSEADDR on both and that the other
+ * does not listen. */
 static bool port_taken(const struct sim_sock *s, bool listening) {
     const struct sim_world *w = s->world;
     const struct sim_host *h = &w->hosts[s->host];
@@ -252,7 +253,7 @@ struct sim_sock *sim_listener_for(struct sim_world *w, int host, const struct si
     return found;
 }
 
-/* ---- options and names ------------------------------------------------------------------------- */
+/* ---- options and names ----------------------------------------------------------------------- */
 
 int sim_option(struct sim_sock *s, enum weir__option option, int value) {
     switch (option) {

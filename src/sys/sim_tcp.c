@@ -39,7 +39,7 @@ static void arrive(struct sim_world *w, struct sim_event *e);
 static void retry(struct sim_world *w, struct sim_event *e);
 static void alive(struct sim_world *w, struct sim_event *e);
 
-/* ---- sending ----------------------------------------------------------------------------------- */
+/* ---- sending --------------------------------------------------------------------------------- */
 
 static size_t room_in(const struct sim_sock *s) {
     return s->in.len < s->in_max ? s->in_max - s->in.len : 0;
@@ -142,7 +142,7 @@ static void output(struct sim_sock *s) {
     arm_retry(s);
 }
 
-/* ---- ends -------------------------------------------------------------------------------------- */
+/* ---- ends ------------------------------------------------------------------------------------ */
 
 static struct sim_sock *parent_of(const struct sim_sock *s) {
     return sim_sock_by_id(s->world, s->parent_id);
@@ -252,7 +252,7 @@ void sim_path_changed(struct sim_world *w) {
     }
 }
 
-/* ---- receiving --------------------------------------------------------------------------------- */
+/* ---- receiving ------------------------------------------------------------------------------- */
 
 /* A SYN sent again: its child may be waiting for the answer to its own SYN. */
 static bool has_child_of(const struct sim_world *w, uint64_t peer_id) {
@@ -417,7 +417,7 @@ static void arrive(struct sim_world *w, struct sim_event *e) {
     free(g);
 }
 
-/* ---- the calls --------------------------------------------------------------------------------- */
+/* ---- the calls ------------------------------------------------------------------------------- */
 
 static int connect_addresses(struct sim_sock *s, const struct weir__addr *a) {
     struct sim_ip ip;
@@ -541,7 +541,8 @@ static void reset_children(struct sim_sock *l) {
     struct sim_world *w = l->world;
     for (size_t i = 0; l->queue_len + l->embryos > 0 && i < w->sock_cap; i++) {
         struct sim_sock *s = w->socks[i];
-        if (s == NULL || s->parent_id != l->id || s->open || !(s->queued || s->state == SIM_SYN_RCVD))
+        bool waits = s != NULL && (s->queued || s->state == SIM_SYN_RCVD);
+        if (!waits || s->parent_id != l->id)
             continue;
         if (s->state != SIM_DEAD)
             emit(s, RST, s->snd_nxt, 0);

@@ -17,7 +17,7 @@ static void far_pair(struct rig *r, struct rig_pair *p, const char *host) {
     rig_pair_at(r, p, at(r, host, 0));
 }
 
-/* ---- the clock ---------------------------------------------------------------------------------- */
+/* ---- the clock ------------------------------------------------------------------------------- */
 
 WEIR_TEST(time_begins_far_from_zero_and_jumps_to_the_end_of_a_wait) {
     struct rig r;
@@ -114,7 +114,7 @@ WEIR_TEST(past_the_limit_of_time_the_user_is_told_once) {
     rig_close(&r);
 }
 
-/* ---- seeds -------------------------------------------------------------------------------------- */
+/* ---- seeds ----------------------------------------------------------------------------------- */
 
 static uint64_t story_hash(uint64_t seed) {
     struct rig r;
@@ -145,7 +145,7 @@ WEIR_TEST(the_same_seed_is_the_same_story) {
     assert_true(story_hash(7) != story_hash(8));
 }
 
-/* ---- hosts and links ---------------------------------------------------------------------------- */
+/* ---- hosts and links ------------------------------------------------------------------------- */
 
 WEIR_TEST(hosts_have_names_and_addresses) {
     struct rig r;
@@ -239,7 +239,7 @@ WEIR_TEST(loopback_is_of_each_host) {
     rig_close(&r);
 }
 
-/* ---- peers that vanish --------------------------------------------------------------------------- */
+/* ---- peers that vanish ----------------------------------------------------------------------- */
 
 WEIR_TEST(a_connect_to_one_who_is_cut_off_times_out_as_on_linux) {
     struct rig r;
@@ -425,7 +425,7 @@ WEIR_TEST(an_orphan_that_cannot_say_goodbye_is_forgotten) {
     rig_close(&r);
 }
 
-/* ---- shrunk and refused --------------------------------------------------------------------------- */
+/* ---- shrunk and refused ---------------------------------------------------------------------- */
 
 WEIR_TEST(two_pieces_of_seven_bytes_carry_everything) {
     enum { LEN = 5000 };
@@ -550,7 +550,15 @@ WEIR_TEST(accept_without_a_free_descriptor_is_emfile) {
     rig_close(&r);
 }
 
-/* Bytes to two hosts that were cut and restored at random arrive whole, whatever the seed. */
+/* Let some time pass, and cut off or restore host 1. */
+static void turn_by_luck(struct rig *r, struct weir__random *random) {
+    rig_turn(r, rig_now(r) + (weir_ns)weir__random_below(random, 1000000));
+    uint64_t luck = weir__random_below(random, 64);
+    if (luck == 0 || r->world->hosts[1].cut)
+        sim_host_cut(r->world, 1, luck < 8);
+}
+
+/* Bytes to a host that is cut off and restored at random arrive whole, whatever the seed. */
 WEIR_TEST(no_seed_loses_or_reorders_bytes) {
     enum { LEN = 20000 };
     for (uint64_t seed = 1; seed <= 200; seed++) {
@@ -575,12 +583,8 @@ WEIR_TEST(no_seed_loses_or_reorders_bytes) {
         rig_send_begin(&r, &o, &p.here, source, LEN);
         while (got < LEN) {
             rig_recv_begin(&r, &in, &p.there);
-            while (in.done == 0) {
-                rig_turn(&r, rig_now(&r) + (weir_ns)weir__random_below(&random, 1000000));
-                uint64_t luck = weir__random_below(&random, 64);
-                if (luck == 0 || r.world->hosts[1].cut)
-                    sim_host_cut(r.world, 1, luck < 8);
-            }
+            while (in.done == 0)
+                turn_by_luck(&r, &random);
             assert_true(in.op.result > 0);
             assert_memory_equal(in.op.u.lent.base, source + got, (size_t)in.op.result);
             got += (size_t)in.op.result;

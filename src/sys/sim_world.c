@@ -79,7 +79,7 @@ void sim_world_free(struct sim_world *w) {
     free(w);
 }
 
-/* ---- the heap ---------------------------------------------------------------------------------- */
+/* ---- the heap -------------------------------------------------------------------------------- */
 
 static bool earlier(const struct sim_event *a, const struct sim_event *b) {
     return a->at_ns != b->at_ns ? a->at_ns < b->at_ns : a->order < b->order;

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* sim_door.h - one loop's door to a simulated world, shared by sim.c (the contract) and sim_io.c
+ * (ops on sockets).
+ *
+ * op->state: where an op is. FREE: with its caller. HELD: reader or writer of its file, or linked
+ * in signals or polls. STARVED: a RECV whose bytes are there, but no piece to lend. JOBBED: a job
+ * holds it. READY: in the list that the next turn returns, or returned. */
+#ifndef WEIR_SYS_SIM_DOOR_H
+#define WEIR_SYS_SIM_DOOR_H
+
+#include <stdatomic.h>
+
+#include "sys/sim.h"
+
+enum { FREE, HELD, STARVED, JOBBED, READY };
+
+struct sim_ops { /* first in, first out, by op->next */
+    struct weir__op *head, **tail;
+};
+
+struct sim {
+    struct weir__backend base;
+    struct sim_world *world;
+    struct weir__list link; /* in the world's instances */
+    bool owns_world;
+    struct sim_ops ready, starved, signals, polls;
+    struct weir__list jobs;
+    uint8_t *pieces;
+    uint32_t *free_pieces; /* tokens, last in first out */
+    size_t free_count, held;
+    unsigned busy_turns;
+    atomic_bool woken;
+    char explanation[96];
+};
+
+void sim_ops_init(struct sim_ops *l);
+void sim_ops_add(struct sim_ops *l, struct weir__op *op);
+void sim_ops_remove(struct sim_ops *l, struct weir__op *op);
+bool sim_ops_have(const struct sim_ops *l, const struct weir__file *file);
+
+/* Give op back in the next turn. */
+void sim_complete(struct sim *b, struct weir__op *op, int64_t result);
+
+/* The socket of op's file; NULL: none. */
+struct sim_sock *sim_sock_of(const struct sim *b, const struct weir__op *op);
+
+/* Where op is pending on its file. */
+struct weir__op **sim_place_of(const struct weir__op *op);
+
+/* One try. The op's result, or -EAGAIN or -ENOBUFS: not yet. */
+int64_t sim_try(struct sim *b, struct sim_sock *s, struct weir__op *op);
+
+/* Try again an op that is held, if it is; complete it if that is its end. */
+void sim_go_on(struct sim *b, struct sim_sock *s, struct weir__op *op);
+
+/* The POLL* bits of events that are true, and the errors. */
+short sim_poll_bits(const struct sim_sock *s, short events);
+
+#endif
