@@ -128,17 +128,32 @@ static int renewed(void *arg) {
     struct weir_scope idle;
     weir_scope_enter(&idle, WEIR_MILLISECONDS(40));
     for (int i = 0; i < 5; i++) {
-        assert_int_equal(nap(WEIR_MILLISECONDS(15)), 0);
+        assert_int_equal(nap(WEIR_MILLISECONDS(39)), 0);
         weir_scope_renew(&idle, WEIR_MILLISECONDS(40));
     }
+    weir_ns last = weir_now();
     assert_int_equal(nap(WEIR_SECONDS(60)), -ETIME);
-    weir_scope_renew(&idle, WEIR_SECONDS(60)); /* fired stays fired */
-    assert_int_equal(weir_cancelled(), -ETIME);
+    assert_true(weir_now() - last == WEIR_MILLISECONDS(40));
     return weir_scope_leave(&idle, 0);
 }
 
-WEIR_TEST_BACKENDS(renew_restarts_the_budget_but_never_unfires) {
-    run(renewed);
+WEIR_TEST(renew_restarts_the_budget) {
+    struct weir_run_options o = {.size = sizeof o, .backend = "sim"};
+    assert_int_equal(weir_run(renewed, NULL, &o), 0);
+}
+
+static int renewed_late(void *arg) {
+    struct weir_scope s;
+    weir_scope_enter(&s, WEIR_SECONDS(60));
+    weir_scope_renew(&s, WEIR_MILLISECONDS(1));
+    assert_int_equal(nap(WEIR_SECONDS(60)), -ETIME);
+    weir_scope_renew(&s, WEIR_SECONDS(60));
+    assert_int_equal(weir_cancelled(), -ETIME);
+    return weir_scope_leave(&s, 0);
+}
+
+WEIR_TEST_BACKENDS(renew_shortens_too_and_never_unfires) {
+    run(renewed_late);
 }
 
 struct canceller_args {
