@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: MIT
+"""Medians, spreads and ratios of the samples, and the Markdown tables made of them.
+
+A hypervisor may move the two virtual cores closer together or apart within a run; everything
+then costs up to 1.5 times as much. So each sample carries the phase it was taken in ("near" or
+"far", by the one-way time between the cores before and after it), a figure is the median of
+one phase, and a ratio never mixes two."""
+
+from statistics import median
+
+from servers import against
+
+FAR_NS = 100            # a hop longer than this is "far": not one shared cache any more
+BUSY_LIMIT = 0.9        # throughput counts only where the load generator was less busy
+
+
+def mark_phases(samples):
+    for s in samples:
+        far = {h > FAR_NS for h in s["hops_ns"]}
+        s["phase"] = "moved" if len(far) > 1 else "far" if True in far else "near"
+
+
+class Results:
+    """The good samples of a run by server, point and phase."""
+
+    def __init__(self, samples):
+        mark_phases(samples)
+        self.groups = {}
+        for s in samples:
+            if s["phase"] != "moved" and not s["stalled"]:
+                key = (s["server"], s["point"], s["phase"])
+                self.groups.setdefault(key, []).append(s)
+
+    def values(self, server, point, phase, field):
+        return [s[field] for s in self.groups.get((server, point, phase), ())]
+
+    def count(self, server, point, phase):
+        return len(self.groups.get((server, point, phase), ()))
+
+    def median(self, server, point, phase, field):
+        values = self.values(server, point, phase, field)
+        return median(values) if values else None
+
+    def best_phase(self, servers, points, wanted):
+        """The phase in which most (server, point) pairs have enough samples."""
+        def enough(phase):
+            pairs = [(s, p) for p in points for s in servers if s.protocol == p.protocol]
+            return sum(min(self.count(s.name, p.name, phase), wanted) for s, p in pairs)
+        return max(("near", "far"), key=enough)
+
+    def ratio(self, server, point, phase, field="server_cpu_us"):
+        other, at = against(server, point)
+        mine = self.median(server.name, point.name, phase, field)
+        theirs = self.median(other, at, phase, field)
+        return mine / theirs if mine and theirs else None
+
+
+def cpu_cell(results, server, point, phase):
+    values = results.values(server.name, point.name, phase, "server_cpu_us")
+    if not values:
+        return "-"
+    ratio = results.ratio(server, point, phase)
+    text = f"{median(values):.2f}" + (f" ({ratio:.2f})" if ratio else "")
+    return f"{text} {min(values):.2f}..{max(values):.2f}"
+
+
+def rate_cell(results, server, point, phase):
+    rate = results.median(server.name, point.name, phase, "per_second")
+    if rate is None:
+        return "-"
+    busy = results.median(server.name, point.name, phase, "busy")
+    tail = [results.median(server.name, point.name, phase, f) / 1000 for f in ("p50_ns", "p99_ns")]
+    return f"{rate / 1000:.1f}k{'' if busy < BUSY_LIMIT else '*'} {tail[0]:.0f}/{tail[1]:.0f}"
+
+
+def table(title, cell, results, servers, points, phase):
+    lines = [f"### {title}", "", "| server | " + " | ".join(p.name for p in points) + " |",
+             "| --- |" + " ---: |" * len(points)]
+    for s in servers:
+        cells = [cell(results, s, p, phase) for p in points]
+        if any(c != "-" for c in cells):
+            lines.append(f"| {s.name} | " + " | ".join(cells) + " |")
+    return lines + [""]
+
+
+def quotients(results, servers, phase):
+    """Throughput at 5000 connections over that at 50, where both were measured."""
+    lines = []
+    for s in servers:
+        many = results.median(s.name, "64x5000", phase, "per_second")
+        few = results.median(s.name, "64x50", phase, "per_second")
+        if many and few:
+            lines.append(f"{s.name} {many / few:.2f}")
+    return ["Throughput at 64x5000 over 64x50: " + ", ".join(lines) + ".", ""] if lines else []
+
+
+def markdown(run, servers, points):
+    """The report of a run, as Markdown text."""
+    results = Results(run["samples"])
+    lines = [f"Measured with `{run['command']}`, {run['rounds']} rounds.", ""]
+    lines += ["Machine: " + ", ".join(f"{k} {v}" for k, v in run["machine"].items()) + ".", ""]
+    wanted = run["reps"]
+    for protocol, name in (("tcp", "TCP echo"), ("ws", "WebSocket echo")):
+        mine = [s for s in servers if s.protocol == protocol]
+        at = [p for p in points if p.protocol == protocol]
+        if not mine or not at:
+            continue
+        phase = results.best_phase(mine, at, wanted)
+        fewest = min((results.count(s.name, p.name, phase) for s in mine for p in at), default=0)
+        lines += table(f"{name}: server CPU us per message (ratio) min..max, cores {phase}, "
+                       f"at least {fewest} samples each", cpu_cell, results, mine, at, phase)
+        lines += table(f"{name}: messages per second, p50/p99 us; * the load was the limit",
+                       rate_cell, results, mine, at, phase)
+        lines += quotients(results, mine, phase)
+    if run["idle"]:
+        lines += ["### Memory", "", "| server | bytes per idle connection |", "| --- | ---: |"]
+        lines += [f"| {name} | {value:.0f} |" for name, value in run["idle"].items()] + [""]
+    return "\n".join(lines)
