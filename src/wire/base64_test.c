@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* The vectors of RFC 4648, and every way to misspell them. */
 #include "wire/base64.h"
 
 #include <string.h>

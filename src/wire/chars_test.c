@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Classes, scans and lists, byte for byte. */
 #include "wire/chars.h"
 
 #include "test/runner.h"

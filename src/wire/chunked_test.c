@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Bodies in pieces of every size, each piece against an unmapped page. */
 #include "wire/chunked.h"
 
 #include <string.h>
@@ -104,6 +105,7 @@ WEIR_TEST(chunked_bodies_that_lie_are_refused) {
          "123456789012345\r\n5\r\n", WEIR_ETOOBIG},
         {"fffffffffffffffff\r\n", WEIR_ETOOBIG},
         {"8000000000000000\r\n", WEIR_ETOOBIG},
+        {"10000000000000000\r\n\r\n", WEIR_ETOOBIG}, /* 0, if it wrapped */
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct outcome o = decode_all_ways(cases[i].text, 100);

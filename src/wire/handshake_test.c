@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Our client against our server, and each against what the other must not send. */
 #include "wire/handshake.h"
 
 #include <string.h>

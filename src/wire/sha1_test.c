@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Published digests, and lengths around a block. */
 #include "wire/sha1.h"
 
 #include <stdio.h>

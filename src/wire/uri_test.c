@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* Addresses, good and bad, each against an unmapped page. */
 #include "wire/uri.h"
 
 #include <string.h>

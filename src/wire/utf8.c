@@ -74,7 +74,7 @@ static inline uint64_t walk(uint64_t state, const uint8_t *bytes, size_t len) {
     return state & 63;
 }
 
-/* Where the walk from a good state over these bytes turns bad; len if it does not. */
+/* Which of these bytes is the first to leave the walk in BAD; len if none does. */
 static size_t bad_offset(uint64_t state, const uint8_t *bytes, size_t len) {
     for (size_t i = 0; i < len; i++) {
         state = walk(state, bytes + i, 1);
@@ -93,7 +93,7 @@ size_t weir__utf8_feed(struct weir__utf8 *u, const void *buf, size_t len) {
         uint64_t next = walk(state, bytes + i, step);
         if (next == BAD) {
             u->state = BAD;
-            return state == BAD ? 0 : i + bad_offset(state, bytes + i, step);
+            return i + bad_offset(state, bytes + i, step);
         }
         state = next;
         i += step;

@@ -37,18 +37,26 @@ static bool reference_valid(const uint8_t *p, size_t len) {
     return true;
 }
 
-/* Whole, byte by byte, and behind 40 bytes of ASCII, which takes the block path. */
+/* Whole, byte by byte, and behind 29 to 31 bytes that lead over the edge of a block: ASCII, which
+ * is skipped in words, or with another character in front, which is not. */
 static bool all_ways_valid(const uint8_t *p, size_t len) {
-    uint8_t padded[80];
+    uint8_t padded[80], walked[80];
     struct weir__utf8 u = {0};
     memset(padded, 'x', sizeof padded);
     memcpy(padded + 29, p, len);
+    memset(walked, 'x', sizeof walked);
+    memcpy(walked, "\xc3\xa9", 2);
     bool whole = weir__utf8_valid(p, len);
     for (size_t i = 0; i < len; i++)
         weir__utf8_feed(&u, p + i, 1);
     assert_int_equal(whole, weir__utf8_done(&u));
     assert_int_equal(whole, weir__utf8_valid(padded, 29 + len));
     assert_int_equal(whole, weir__utf8_valid(padded, sizeof padded));
+    for (size_t at = 29; at < 32; at++) {
+        memset(walked + 29, 'x', 10);
+        memcpy(walked + at, p, len);
+        assert_int_equal(whole, weir__utf8_valid(walked, sizeof walked));
+    }
     return whole;
 }
 
@@ -105,6 +113,15 @@ WEIR_TEST(utf8_names_the_first_bad_byte_in_whatever_pieces) {
         assert_int_equal(second, cut <= bad ? bad - cut : 0);
         assert_false(weir__utf8_done(&u));
     }
+}
+
+WEIR_TEST(utf8_does_not_skip_ascii_inside_a_character) {
+    char text[64];
+    memset(text, 'x', sizeof text);
+    memcpy(text, "\xc3\xa9", 2);
+    memcpy(text + 31, "\xc3", 1); /* ends a block */
+    memcpy(text + 40, "\xa9", 1); /* a word of ASCII later */
+    assert_false(weir__utf8_valid(text, sizeof text));
 }
 
 WEIR_TEST(utf8_stays_inside_its_buffer) {

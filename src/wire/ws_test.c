@@ -461,6 +461,10 @@ WEIR_TEST(limits_hold_at_the_header_and_over_fragments) {
     memset(text, 'x', 1001);
     STORY(s, "!1009", add(s, B, text));
     STORY(s, "!1009", add_n(s, T_, text, 1000), add_n(s, C_, text, 1000), add(s, C, "x"));
+    text[500] = '\0';
+    static char expected[3 * (2 + 1000 + 1) + 1];
+    snprintf(expected, sizeof expected, "b(%1$s%1$s)b(%1$s%1$s)b(%1$s%1$s)", text);
+    STORY(s, expected, for (int i = 0; i < 3; i++) add(s, B_, text), add(s, C, text));
     struct weir__ws_decoder d;
     struct weir__ws_event ev;
     weir__ws_decoder_init(&d, WEIR__WS_SERVER, &small);
@@ -506,6 +510,10 @@ WEIR_TEST(need_says_what_must_come_next) {
     assert_int_equal(ev.need, 1);
     assert_int_equal(ev.frame_left, 256);
     assert_false(weir__ws_decoder_idle(&d));
+}
+
+WEIR_TEST(a_decoder_is_small_enough_for_idle_connections) {
+    assert_true(sizeof(struct weir__ws_decoder) <= 80);
 }
 
 WEIR_TEST(mask_is_right_at_every_length_alignment_and_phase) {
