@@ -14,10 +14,10 @@ static int refuse(const char *text, bool listening, const char *why) {
 /* "*" is no host to RFC 3986. */
 static int parse_any(const char *text, struct weir__url *ret_url) {
     static const char head[] = "tcp://*:";
-    if (strncmp(text, head, sizeof head - 1) != 0)
+    size_t skip = sizeof head - 1, len = strlen(text);
+    if (len <= skip || memcmp(text, head, skip) != 0)
         return -EINVAL;
-    const char *digits = text + sizeof head - 1;
-    int64_t port = weir__chars_decimal((const uint8_t *)digits, strlen(digits), UINT16_MAX);
+    int64_t port = weir__chars_decimal((const uint8_t *)text + skip, len - skip, UINT16_MAX);
     if (port < 0)
         return -EINVAL;
     *ret_url = (struct weir__url){.host = "*", .port = (uint16_t)port};
