@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: MIT
+"""The examples do what their first lines say. WEIR_EXAMPLES names the folder of the programs."""
+import os
+import re
+import signal
+import socket
+import subprocess
+import unittest
+
+HERE = os.environ["WEIR_EXAMPLES"]
+
+
+def run(*words, **kw):
+    return subprocess.run([os.path.join(HERE, words[0]), *words[1:]], capture_output=True,
+                          text=True, timeout=20, **kw)
+
+
+class Server:
+    def __init__(self, *words):
+        self.process = subprocess.Popen([os.path.join(HERE, words[0]), *words[1:]],
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.line = self.process.stdout.readline()
+        self.port = int(re.search(r"(\d+)\s*$", self.line).group(1)) if self.line else 0
+
+    def end(self, sig):
+        self.process.send_signal(sig)
+        out, err = self.process.communicate(timeout=10)
+        return self.process.returncode, err
+
+
+def backends():
+    probe = Server("tcp-echo", "--port", "0", "--backend", "uring")
+    has_uring = probe.port != 0
+    probe.end(signal.SIGTERM)
+    return ["epoll", "uring"] if has_uring else ["epoll"]
+
+
+class Examples(unittest.TestCase):
+    def test_hello(self):
+        done = run("hello")
+        self.assertEqual((done.returncode, done.stdout), (0, "hello 1\nhello 2\nhello 3\n"))
+
+    def test_memory_pair(self):
+        done = run("memory-pair")
+        self.assertEqual((done.returncode, done.stdout), (0, "read one\nread two\nread three\n"))
+
+    def test_tcp_client_tells_what_failed(self):
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            port = s.getsockname()[1]
+        done = run("tcp-client", f"tcp://127.0.0.1:{port}", "hello")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(f"connect 127.0.0.1:{port}: ", done.stderr)
+        self.assertEqual(run("tcp-client").returncode, 2)
+
+    def test_tcp_echo_in_every_form(self):
+        for backend in backends():
+            for shape in "serve", "react":
+                for threads in "1", "2":
+                    with self.subTest(backend=backend, shape=shape, threads=threads):
+                        self.echo(backend, shape, threads)
+
+    def echo(self, backend, shape, threads):
+        server = Server("tcp-echo", "--port", "0", "--backend", backend, "--shape", shape,
+                        "--threads", threads)
+        done = run("tcp-client", f"tcp://localhost:{server.port}", "to and fro")
+        self.assertEqual((done.returncode, done.stdout), (0, "to and fro\n"), done.stderr)
+        clients = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(20)]
+        for i, c in enumerate(clients):
+            c.sendall(b"%d" % i * 50000)
+        for i, c in enumerate(clients):
+            want, got = b"%d" % i * 50000, b""
+            while len(got) < len(want):
+                got += c.recv(65536)
+            self.assertEqual(got, want)
+        # Half of them hang up, the others are there when the server is told to end.
+        for c in clients[::2]:
+            c.close()
+        code, err = server.end(signal.SIGINT if shape == "serve" else signal.SIGTERM)
+        for c in clients:
+            c.close()
+        self.assertEqual((code, err), (0, ""))
+
+    def test_tcp_echo_refuses_what_it_does_not_know(self):
+        for words in (["--port"], ["--port", "x"], ["--port", "65536"], ["--backend", "kqueue"],
+                      ["--threads", "0"], ["--shape", "round"], ["--colour", "blue"]):
+            with self.subTest(words=words):
+                done = run("tcp-echo", *words)
+                self.assertEqual(done.returncode, 2)
+                self.assertRegex(done.stderr, r"^tcp-echo: .*\nusage: ")
+
+    def test_tcp_echo_tells_a_port_in_use(self):
+        with socket.socket() as s:
+            s.bind(("127.0.0.1", 0))
+            s.listen()
+            port = s.getsockname()[1]
+            done = run("tcp-echo", "--port", str(port))
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(f"listen 127.0.0.1:{port}: ", done.stderr)
+        self.assertIn("EADDRINUSE", done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
