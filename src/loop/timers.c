@@ -22,7 +22,7 @@ enum {
     DIGIT_BITS = 8,
     SLOTS = 1 << DIGIT_BITS,
     LEVELS = (63 - TICK_BITS + DIGIT_BITS - 1) / DIGIT_BITS, /* 292 years */
-    RIPE_MAX = 1024, /* timers of a slot of level 1 (1 ms) that are sorted at once */
+    RIPE_MAX = 64,   /* timers of a slot of level 1 (1 ms) that are sorted at once */
     CHUNK_MAX = 16,  /* entries; a power of 2 */
     HOLES_FREE = 64, /* holes that a slot may have anyhow, and how many times those in use */
     HOLES_TIMES = 3,
