@@ -23,7 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t len);
 
 /* A copy in a heap block of exactly this size. */
 static inline uint8_t *fuzz_copy(const uint8_t *bytes, size_t len) {
-    uint8_t *copy = malloc(len > 0 ? len : 1);
+    uint8_t *copy = calloc(len > 0 ? len : 1, 1);
     if (!copy)
         abort();
     if (len > 0)
