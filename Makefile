@@ -47,8 +47,6 @@ test: have-test build/with-tests
 	meson test -C build --print-errorlogs
 
 bench: have-test build/build.ninja
-	meson setup --reconfigure build -Dbench=enabled
-	ninja -C build
 	bench/run
 
 install: build
