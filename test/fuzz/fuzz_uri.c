@@ -9,7 +9,7 @@ static void check_slice(struct weir__slice s, size_t len) {
 
 /* scheme://authority path must be read as the same address. */
 static void check_again(const struct weir__uri *u, const char *text) {
-    char made[WEIR__URI_LENGTH_MAX + 16];
+    static char made[WEIR__URI_LENGTH_MAX + 16];
     struct weir__uri again;
     const char *name = weir__uri_scheme_name(u->scheme);
     int len = snprintf(made, sizeof made, "%s%s%.*s%.*s", name,
