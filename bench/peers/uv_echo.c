@@ -2,6 +2,7 @@
 /* A peer: TCP echo on libuv, written as its own tutorial would and then made quick: one
  * shared receive buffer (uv_alloc_cb), uv_try_write first, a queued write for the rest. A
  * connection with a queued write is not read. --port N. */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,6 +110,7 @@ int main(int argc, char **argv) {
         fputs("usage: peer-uv-echo --port N\n", stderr);
         return 2;
     }
+    signal(SIGPIPE, SIG_IGN);           /* libuv writes without MSG_NOSIGNAL */
     uv_ip4_addr("127.0.0.1", atoi(argv[2]), &at);
     uv_tcp_init(loop, &listener);
     rc = uv_tcp_bind(&listener, (const struct sockaddr *)&at, 0);

@@ -50,7 +50,7 @@ struct block {
 
 struct connection {
     struct block *first, **last;
-    uint32_t sent_turn;                 /* the last turn with a send */
+    uint32_t sent_turn;                 /* the last turn with a send; turns begin at 1 */
     uint8_t receive, sending, ended;
 };
 
@@ -191,11 +191,15 @@ static void fail(uint32_t slot) {
     settle_later(slot);
 }
 
-/* The connection's sends so far have been tried: send what is kept, or close at the end. */
+/* Once the connection's sends so far have been tried: send what is kept, or close at the end. */
 static void settle(uint32_t slot) {
     struct connection *c = &conns[slot];
     struct io_uring_sqe *sqe;
 
+    if (c->sent_turn == turn) {
+        settle_later(slot);
+        return;
+    }
     if (c->first) {
         if (!c->sending)
             send_block(slot);
@@ -328,8 +332,7 @@ static void on_completion(const struct io_uring_cqe *cqe, int listener) {
         on_receive(value, cqe);
         break;
     case SEND:
-        on_send(&chunks[value], cqe->res);
-        break;
+        break;                          /* handled before all others */
     case BACKLOG:
         on_backlog(value, cqe->res);
         break;
@@ -344,6 +347,23 @@ static void on_completion(const struct io_uring_cqe *cqe, int listener) {
     case OTHER:
         break;
     }
+}
+
+/* A turn's short sends come first, wherever they stand among its completions: bytes received
+ * since must queue up behind what they left. */
+static unsigned on_completions(int listener) {
+    struct io_uring_cqe *cqe;
+    unsigned head, seen = 0;
+
+    io_uring_for_each_cqe(&ring, head, cqe) {
+        if (cqe->user_data >> 32 == SEND)
+            on_send(&chunks[(uint32_t)cqe->user_data], cqe->res);
+        seen++;
+    }
+    head = *ring.cq.khead;
+    for (unsigned i = 0; i < seen; i++)
+        on_completion(&ring.cq.cqes[(head + i) & *ring.cq.kring_mask], listener);
+    return seen;
 }
 
 /* What could not be done while the sends of the turn were still to be tried. */
@@ -363,24 +383,25 @@ static void finish_turn(uint32_t tried, unsigned settled) {
     }
 }
 
-static void serve(int listener) {
-    struct io_uring_cqe *cqe;
+/* Sends are silent: with work put off until they are tried, there may be nothing to wait for. */
+static int enter(void) {
+    if (later_count == 0 && starved_head == starved_tail)
+        return io_uring_submit_and_wait(&ring, 1);
+    return io_uring_submit_and_get_events(&ring);
+}
 
+static void serve(int listener) {
     arm_accept(listener);
     for (;;) {
         uint32_t tried = queued;
-        unsigned head, seen = 0, settled = later_count;
-        int rc = io_uring_submit_and_wait(&ring, 1);
+        unsigned settled = later_count;
+        int rc = enter();
 
         if (rc < 0 && rc != -EINTR)
             die("io_uring_enter", rc);
         turn++;
         last_send = NULL;
-        io_uring_for_each_cqe(&ring, head, cqe) {
-            on_completion(cqe, listener);
-            seen++;
-        }
-        io_uring_cq_advance(&ring, seen);
+        io_uring_cq_advance(&ring, on_completions(listener));
         finish_turn(tried, settled);
     }
 }
