@@ -4,6 +4,8 @@
  * and the counters see to that. */
 #include "stream/stream.h"
 
+#include <weir/testing.h>
+
 #include "base/alloc.h"
 #include "stream/stream_test_util.h"
 
@@ -50,6 +52,13 @@ static int converse(const char *url) {
     return rc < 0 ? rc : (int)weir_read(s, line, 1);
 }
 
+/* Whatever was cut off or struck: nobody waits for ever. */
+static int converse_in_time(const char *url) {
+    struct weir_scope patience;
+    weir_scope_enter(&patience, WEIR_SECONDS(5));
+    return weir_scope_leave(&patience, converse(url));
+}
+
 static int story(void *arg) {
     WEIR_AUTO(weir_unlisten) struct weir_listener *l = NULL;
     struct weir_group clients, hosts;
@@ -62,7 +71,7 @@ static int story(void *arg) {
     weir_group_open(&hosts, WEIR_TOGETHER);
     rc = weir_go(&hosts, host, .l = l, .clients = &clients, .all = &hosts);
     if (rc == 0)
-        rc = converse(url);
+        rc = converse_in_time(url);
     weir_unlisten(&l);
     rc = weir_group_close(&hosts, rc);
     weir_group_cancel(&clients, "the story ends");
@@ -111,4 +120,35 @@ WEIR_TEST_BACKENDS(cancelled_at_the_nth_call_nothing_is_left_behind) {
     } while (marks >= n && n < N_MAX);
     assert_int_equal(rc, 0);
     assert_true(n > 10);
+}
+
+/* In a simulation the sweep over ops, too: one fails, comes short, late, or never. */
+static void strike(enum weir_fault_effect effect) {
+    struct weir_story s = {.size = sizeof s, .name = "converse", .fn = story};
+    struct weir_fault f = {.size = sizeof f, .effect = effect};
+    struct weir_explored told;
+    assert_int_equal(weir_explore_faults(&s, &f, &told), 0);
+    assert_int_equal(told.failed, 0);
+    assert_true(told.points > 20);
+}
+
+WEIR_TEST(the_nth_op_fails) {
+    strike(WEIR_FAULT_ERROR);
+}
+
+WEIR_TEST(the_nth_op_comes_short) {
+    strike(WEIR_FAULT_SHORT);
+}
+
+WEIR_TEST(the_nth_op_comes_late) {
+    strike(WEIR_FAULT_LATE);
+}
+
+WEIR_TEST(the_nth_op_never_comes) {
+    strike(WEIR_FAULT_NEVER);
+}
+
+WEIR_TEST(the_nth_call_is_cancelled_in_a_simulation) {
+    struct weir_story s = {.size = sizeof s, .name = "converse", .fn = story};
+    assert_int_equal(weir_explore_cancels(&s, NULL), 0);
 }

@@ -12,9 +12,9 @@ static int resolve_by_backend(const char *host, uint16_t port, struct weir__addr
     return (int)weir__op_await(&op, "resolve", NULL);
 }
 
-static const struct weir__resolver system_resolver = {"system", resolve_by_backend};
+const struct weir__resolver weir__resolver_system = {"system", resolve_by_backend};
 
-const struct weir__resolver *weir__resolver = &system_resolver;
+const struct weir__resolver *weir__resolver = &weir__resolver_system;
 
 int weir__resolve(const char *host, uint16_t port, struct weir__addr *ret_addrs) {
     if (weir__addr_parse_numeric(host, port, ret_addrs) == 0)

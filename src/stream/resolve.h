@@ -12,7 +12,10 @@ struct weir__resolver {
     int (*resolve)(const char *host, uint16_t port, struct weir__addr *ret_addrs);
 };
 
-/* The resolver in use; at first the backend's (getaddrinfo on its pool, or the simulated hosts). */
+/* getaddrinfo on the backend's pool, or the simulated hosts. */
+extern const struct weir__resolver weir__resolver_system;
+
+/* The resolver in use; at first the system's. */
 extern const struct weir__resolver *weir__resolver;
 
 /* Numbers are taken as they are, names go to the resolver. Suspends. Returns as resolve. */
