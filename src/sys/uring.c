@@ -133,6 +133,22 @@ static weir_ns may_wait(struct uring_backend *b, weir_ns until_ns) {
     return left > 0 ? left : 0;
 }
 
+static void ask_kernel(struct uring_backend *b, weir_ns until_ns) {
+    weir_ns wait = may_wait(b, until_ns);
+    b->turns_unpolled = 0;
+    if (wait != 0 && !weir__latch_sleep(&b->latch))
+        wait = 0;
+    if (wait != 0 || !weir__uring_quiet(b)) {
+        weir__uring_enter(b, wait);
+        reap(b);
+    }
+    weir__latch_awake(&b->latch);
+}
+
+/* While files with bulk traffic wait for buffers, a turn need not ask the kernel, if it has
+ * nothing to tell it; but never longer than this. */
+enum { TURNS_UNPOLLED_MAX = 4 };
+
 static struct weir__op *uring_turn(struct weir__backend *base, weir_ns until_ns) {
     struct uring_backend *b = self(base);
     weir__uring_bufs_refill(&b->bufs);
@@ -140,15 +156,9 @@ static struct weir__op *uring_turn(struct weir__backend *base, weir_ns until_ns)
         weir__uring_recv_rearm(b);
     if (!b->latch_armed)
         weir__uring_latch_arm(b);
-    weir_ns wait = may_wait(b, until_ns);
-    if (wait != 0 && !weir__latch_sleep(&b->latch))
-        wait = 0;
-    if (wait != 0 || !weir__uring_quiet(b)) {
-        weir__uring_enter(b, wait);
-        weir__latch_awake(&b->latch);
-        reap(b);
-    }
-    weir__latch_awake(&b->latch);
+    if (weir__list_empty(&b->direct.ready) || !weir__uring_idle(b)
+        || ++b->turns_unpolled >= TURNS_UNPOLLED_MAX)
+        ask_kernel(b, until_ns);
     weir__latch_clear(&b->latch);
     weir__helpers_collect(&b->helpers, &b->done);
     weir__direct_turn(&b->direct, &b->done);

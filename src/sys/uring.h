@@ -50,6 +50,7 @@ struct uring_backend {
     unsigned enter_flags;
     struct weir__latch latch;
     bool latch_armed;
+    unsigned turns_unpolled;
     struct weir__fifo done;
     struct weir__direct direct;
     struct uring_bufs bufs;
@@ -112,7 +113,8 @@ void weir__uring_cancel(struct uring_backend *b, const void *who, enum uring_tag
 struct msghdr *weir__uring_msg(struct uring_backend *b);
 /* Submit what is queued; wait: 0, a duration, or WEIR_NEVER. */
 void weir__uring_enter(struct uring_backend *b, weir_ns wait);
-bool weir__uring_quiet(const struct uring_backend *b); /* nothing to submit, nothing to fetch */
+bool weir__uring_idle(const struct uring_backend *b); /* nothing to submit */
+bool weir__uring_quiet(const struct uring_backend *b); /* and nothing to fetch */
 
 /* uring_bufs.c: the provided-buffer ring. */
 int weir__uring_bufs_init(struct uring_backend *b);

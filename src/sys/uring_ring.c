@@ -58,10 +58,13 @@ struct msghdr *weir__uring_msg(struct uring_backend *b) {
     return &b->msgs[b->msgs_used++];
 }
 
+bool weir__uring_idle(const struct uring_backend *b) {
+    return b->ring.sq.sqe_tail == *b->ring.sq.khead;
+}
+
 bool weir__uring_quiet(const struct uring_backend *b) {
-    const struct io_uring_sq *sq = &b->ring.sq;
-    unsigned flags = __atomic_load_n(sq->kflags, __ATOMIC_ACQUIRE);
-    return sq->sqe_tail == *sq->khead && (flags & (IORING_SQ_CQ_OVERFLOW | IORING_SQ_TASKRUN)) == 0
+    unsigned flags = __atomic_load_n(b->ring.sq.kflags, __ATOMIC_ACQUIRE);
+    return weir__uring_idle(b) && (flags & (IORING_SQ_CQ_OVERFLOW | IORING_SQ_TASKRUN)) == 0
            && *b->ring.cq.khead == io_uring_smp_load_acquire(b->ring.cq.ktail);
 }
 
