@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "sys/backend.h"
+#include "sys/fault.h"
 #include "sys/sim.h"
 #include "test/runner.h"
 
@@ -59,6 +60,7 @@ static inline void rig_open(struct rig *r, const struct sim_config *config) {
         r->world = sim_world_new(config ? config : &c, "main");
         sim_world_enter(r->world);
         assert_int_equal(sim_open(&r->b, &why), 0);
+        r->b = fault_decorate(r->b);
         return;
     }
     if (weir__backend_open(test_backend, &r->b, &why) < 0)

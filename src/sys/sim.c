@@ -286,13 +286,16 @@ static struct weir__op *take_ready(struct sim *b) {
     return first;
 }
 
-/* Past the limit of virtual time the world's user is told, once. */
+static bool has_limit(const struct sim_world *w) {
+    return !w->overran && w->overrun != NULL;
+}
+
+/* At the limit of virtual time the world's user is told, once. */
 static void check_limit(struct sim_world *w) {
-    if (w->now_ns < w->config.limit_ns || w->overran)
+    if (!has_limit(w) || w->now_ns < w->config.limit_ns)
         return;
     w->overran = true;
-    if (w->overrun != NULL)
-        w->overrun(w->overrun_arg);
+    w->overrun(w->overrun_arg);
 }
 
 /* Let time pass until something completes. Returns false if the wait is over without. */
@@ -301,10 +304,12 @@ static bool pass_time(struct sim *b, weir_ns until_ns) {
     weir_ns next_ns = w->heap_len > 0 ? w->heap[0]->at_ns : WEIR_NEVER;
     if (until_ns == WEIR_NEVER && w->heap_len == w->idle_len) {
         b->base.quiet = true;
+        w->quiet++;
         return false;
     }
     bool more = next_ns <= until_ns;
-    w->now_ns = more ? next_ns : until_ns;
+    weir_ns to_ns = more ? next_ns : until_ns;
+    w->now_ns = !has_limit(w) || to_ns < w->config.limit_ns ? to_ns : w->config.limit_ns;
     sim_world_fire(w);
     check_limit(w);
     return more && !w->overran;
@@ -380,7 +385,9 @@ int sim_open(struct weir__backend **ret_backend, const char **ret_why) {
     sim_config_defaults(&defaults);
     b->base.ops = &sim_ops;
     b->owns_world = sim_world_here() == NULL;
-    b->world = b->owns_world ? sim_world_new(&defaults, "main") : sim_world_here();
+    if (b->owns_world)
+        sim_world_enter(sim_world_new(&defaults, "main"));
+    b->world = sim_world_here();
     weir__list_add_tail(&b->world->instances, &b->link);
     sim_ops_init(&b->ready);
     sim_ops_init(&b->starved);

@@ -69,8 +69,11 @@ struct sim_world {
     void (*overrun)(void *arg); /* the limit of virtual time is reached */
     void *overrun_arg;
     bool overran;
-    uint64_t segments, lost;
+    uint64_t segments, lost, quiet;
 };
+
+/* When time begins: an hour after boot, so that "not set" and "now" never look alike. */
+#define SIM_START_NS WEIR_SECONDS(3600)
 
 enum { SIM_FD_BASE = 1 << 20 }; /* simulated descriptors start here: never a real one */
 

@@ -7,9 +7,6 @@
 #include "base/check.h"
 #include "sys/sim.h"
 
-/* An hour after boot: far from 0, so that "not set" and "now" never look alike. */
-static const weir_ns start_ns = WEIR_SECONDS(3600);
-
 static _Thread_local struct sim_world *here;
 
 struct sim_world *sim_world_here(void) {
@@ -52,7 +49,7 @@ void sim_config_defaults(struct sim_config *c) {
 struct sim_world *sim_world_new(const struct sim_config *c, const char *host_name) {
     struct sim_world *w = sim_alloc(sizeof *w);
     w->config = *c;
-    w->now_ns = start_ns;
+    w->now_ns = SIM_START_NS;
     w->random.state = c->seed;
     weir__list_init(&w->listeners);
     weir__list_init(&w->instances);

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* register.c - what loading libweir-test changes: the backend "sim" can be opened. */
+/* register.c - what loading libweir-test changes: the backend "sim" can be opened, and a backend
+ * opened while a fault is armed is decorated. */
+#include "sys/fault.h"
 #include "sys/sim.h"
 
-__attribute__((constructor)) static void register_sim(void) {
+__attribute__((constructor)) static void register_all(void) {
     weir__backend_open_sim = sim_open;
+    weir__backend_decorate = fault_decorate;
 }

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+/* fault_test.c - the decorator on every backend: what it strikes fails, comes short, late or
+ * never, and what it does not strike is left alone. */
+#include "sys/op_rig.h"
+
+#define OP(kind) ((uint64_t)1 << WEIR__##kind)
+
+static void arm(uint64_t kinds, enum fault_effect effect, uint64_t nth) {
+    struct fault_plan plan = {.kinds = kinds,
+                              .effect = effect,
+                              .error = -ENETDOWN,
+                              .late_ns = WEIR_MILLISECONDS(20),
+                              .nth = nth};
+    fault_arm(&plan);
+}
+
+WEIR_TEST_BACKENDS(the_nth_op_of_a_kind_fails_and_no_other) {
+    struct rig r;
+    struct rig_pair p;
+    struct weir__file f;
+    arm(OP(CONNECT), FAULT_ERROR, 2);
+    rig_open(&r, NULL);
+    rig_pair(&r, &p);
+    assert_int_equal(rig_connect(&r, &f, &p.addr), -ENETDOWN);
+    rig_close_file(&r, &f);
+    assert_int_equal(rig_connect(&r, &f, &p.addr), 0);
+    assert_int_equal(fault_seen(), 3);
+    assert_int_equal(fault_struck(), 1);
+    rig_close_file(&r, &f);
+    rig_pair_close(&r, &p);
+    rig_close(&r);
+}
+
+WEIR_TEST_BACKENDS(without_an_nth_ops_are_only_counted) {
+    struct rig r;
+    struct rig_pair p;
+    arm(~(uint64_t)0, FAULT_ERROR, 0);
+    rig_open(&r, NULL);
+    rig_pair(&r, &p);
+    assert_int_equal(rig_send(&r, &p.here, "x", 1), 1);
+    rig_pair_close(&r, &p);
+    assert_true(fault_seen() >= 8);
+    assert_int_equal(fault_struck(), 0);
+    rig_close(&r);
+}
+
+WEIR_TEST_BACKENDS(a_short_receive_brings_one_byte_and_the_rest_follows) {
+    struct rig r;
+    struct rig_pair p;
+    struct rig_op o;
+    char text[8];
+    arm(OP(RECV), FAULT_SHORT, 1);
+    rig_open(&r, NULL);
+    rig_pair(&r, &p);
+    rig_recv_begin(&r, &o, &p.there);
+    assert_int_equal(rig_send(&r, &p.here, "abc", 3), 3);
+    assert_int_equal(rig_wait(&o), 1);
+    assert_int_equal(o.op.kind, WEIR__RECV);
+    assert_int_equal(o.op.u.lent.base[0], 'a');
+    assert_int_equal(rig_recv(&r, &p.there, text, 8), 2);
+    assert_memory_equal(text, "bc", 2);
+    weir__release(r.b, &o.op.u.lent);
+    rig_pair_close(&r, &p);
+    rig_close(&r);
+}
+
+WEIR_TEST_BACKENDS(a_short_receive_may_be_cancelled_or_meet_the_end) {
+    struct rig r;
+    struct rig_pair p;
+    struct rig_op o;
+    char text[8];
+    struct fault_plan plan = {.kinds = OP(RECV), .effect = FAULT_SHORT, .nth = 1, .every = true};
+    fault_arm(&plan);
+    rig_open(&r, NULL);
+    rig_pair(&r, &p);
+    rig_recv_begin(&r, &o, &p.there);
+    rig_turn(&r, 0);
+    rig_cancel(&o);
+    assert_int_equal(rig_wait(&o), -ECANCELED);
+    assert_int_equal(o.op.u.lent.token, 0);
+    assert_int_equal(rig_send(&r, &p.here, "ab", 2), 2);
+    assert_int_equal(rig_recv(&r, &p.there, text, 8), 1);
+    assert_int_equal(rig_recv(&r, &p.there, text, 8), 1);
+    assert_int_equal(rig_number(&r, WEIR__SHUTDOWN, &p.here, SHUT_WR), 0);
+    assert_int_equal(rig_recv(&r, &p.there, text, 8), 0);
+    rig_pair_close(&r, &p);
+    rig_close(&r);
+}
+
+WEIR_TEST_BACKENDS(a_short_send_sends_half_and_fails) {
+    struct rig r;
+    struct rig_pair p;
+    struct rig_op o;
+    char text[8];
+    arm(OP(SEND), FAULT_SHORT, 1);
+    rig_open(&r, NULL);
+    rig_pair(&r, &p);
+    rig_send_begin(&r, &o, &p.here, "abcdef", 6);
+    assert_int_equal(rig_wait(&o), -ENETDOWN);
+    assert_int_equal(o.op.u.bytes.done, 3);
+    assert_int_equal(o.op.u.bytes.len, 6);
+    assert_int_equal(rig_recv(&r, &p.there, text, 8), 3);
+    rig_pair_close(&r, &p);
+    rig_close(&r);
+}
+
+WEIR_TEST_BACKENDS(a_late_result_comes_later) {
+    struct rig r;
+    struct rig_pair p;
+    struct rig_op o;
+    arm(OP(RECV), FAULT_LATE, 1);
+    rig_open(&r, NULL);
+    rig_pair(&r, &p);
+    assert_int_equal(rig_send(&r, &p.here, "abc", 3), 3);
+    weir_ns start_ns = rig_now(&r);
+    rig_recv_begin(&r, &o, &p.there);
+    assert_int_equal(o.done, 0);
+    assert_int_equal(rig_wait(&o), 3);
+    assert_true(rig_now(&r) - start_ns >= WEIR_MILLISECONDS(20));
+    assert_memory_equal(o.op.u.lent.base, "abc", 3);
+    weir__release(r.b, &o.op.u.lent);
+    rig_pair_close(&r, &p);
+    rig_close(&r);
+}
+
+WEIR_TEST_BACKENDS(a_result_that_is_late_wins_over_a_cancel) {
+    struct rig r;
+    struct rig_pair p;
+    struct rig_op o;
+    arm(OP(SEND), FAULT_LATE, 1);
+    rig_open(&r, NULL);
+    rig_pair(&r, &p);
+    rig_send_begin(&r, &o, &p.here, "abc", 3);
+    rig_turn(&r, 0);
+    rig_cancel(&o);
+    assert_int_equal(o.done, 0);
+    assert_int_equal(rig_wait(&o), 3);
+    rig_pair_close(&r, &p);
+    rig_close(&r);
+}
+
+WEIR_TEST_BACKENDS(what_never_comes_ends_by_cancel) {
+    struct rig r;
+    struct rig_pair p;
+    struct rig_op o;
+    char text[8];
+    arm(OP(RECV), FAULT_NEVER, 1);
+    rig_open(&r, NULL);
+    rig_pair(&r, &p);
+    assert_int_equal(rig_send(&r, &p.here, "abc", 3), 3);
+    rig_recv_begin(&r, &o, &p.there);
+    assert_int_equal(rig_wait_until(&o, WEIR_MILLISECONDS(20)), -EINPROGRESS);
+    rig_cancel(&o);
+    assert_int_equal(o.done ? o.op.result : 0, -ECANCELED);
+    assert_int_equal(rig_recv(&r, &p.there, text, 8), 3);
+    rig_pair_close(&r, &p);
+    rig_close(&r);
+}
+
+WEIR_TEST_BACKENDS(what_never_comes_ends_before_its_file) {
+    struct rig r;
+    struct rig_pair p;
+    struct rig_op o, close;
+    arm(OP(RECV), FAULT_NEVER, 1);
+    rig_open(&r, NULL);
+    rig_pair(&r, &p);
+    rig_recv_begin(&r, &o, &p.there);
+    rig_op(&r, &close, WEIR__CLOSE, &p.there);
+    assert_int_equal(rig_run(&close), 0);
+    assert_int_equal(o.op.result, -ECANCELED);
+    assert_true(o.done != 0 && o.done < close.done);
+    rig_pair_close(&r, &p);
+    rig_close(&r);
+}
+
+WEIR_TEST_BACKENDS(a_late_close_comes_after_what_was_pending) {
+    struct rig r;
+    struct rig_pair p;
+    struct rig_op o, close;
+    arm(OP(CLOSE), FAULT_LATE, 1);
+    rig_open(&r, NULL);
+    rig_pair(&r, &p);
+    rig_recv_begin(&r, &o, &p.there);
+    rig_op(&r, &close, WEIR__CLOSE, &p.there);
+    weir_ns start_ns = rig_now(&r);
+    assert_int_equal(rig_run(&close), 0);
+    assert_true(o.done != 0 && o.done < close.done);
+    assert_true(rig_now(&r) - start_ns >= WEIR_MILLISECONDS(20));
+    rig_pair_close(&r, &p);
+    rig_close(&r);
+}
+
+WEIR_TEST_BACKENDS(late_ops_of_a_closed_file_come_before_its_close) {
+    struct rig r;
+    struct rig_pair p;
+    struct rig_op o, close;
+    arm(OP(SEND), FAULT_LATE, 1);
+    rig_open(&r, NULL);
+    rig_pair(&r, &p);
+    rig_send_begin(&r, &o, &p.there, "x", 1);
+    rig_op(&r, &close, WEIR__CLOSE, &p.there);
+    assert_int_equal(rig_run(&close), 0);
+    assert_true(o.done != 0 && o.done < close.done);
+    rig_pair_close(&r, &p);
+    rig_close(&r);
+}
+
+WEIR_TEST_BACKENDS(a_close_is_never_refused) {
+    struct rig r;
+    struct rig_pair p;
+    struct fault_plan plan = {
+        .kinds = OP(CLOSE), .effect = FAULT_ERROR, .error = -EIO, .nth = 1, .every = true};
+    fault_arm(&plan);
+    rig_open(&r, NULL);
+    rig_pair(&r, &p);
+    rig_pair_close(&r, &p);
+    assert_int_equal(fault_struck(), 0);
+    rig_close(&r);
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/* explore.c - a story again and again, disturbed at its N-th marked call, op or allocation for
+ * N = 1, 2, ... until the disturbance finds nothing more to strike. */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include <weir/testing.h>
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "task/task.h"
+
+enum { LINES = 24, LINE_MAX = 192, FAILED_MAX = 10 };
+
+struct disturbance {
+    const char *what; /* "cancel at call", "fault at op", "no memory at allocation" */
+    const struct weir_fault *fault;
+    void (*arm)(const struct disturbance *d, uint64_t n);
+    bool (*disarm)(uint64_t n); /* whether the N-th was reached */
+};
+
+/* The last lines logged, shown only if a run fails: a disturbed story logs a lot. */
+static struct {
+    char line[LINES][LINE_MAX];
+    size_t count;
+} tail;
+
+static char running[160]; /* what runs now, for an abort */
+
+static void keep_line(enum weir_log_level level, const char *line, void *arg) {
+    (void)level, (void)arg;
+    snprintf(tail.line[tail.count++ % LINES], LINE_MAX, "%s", line);
+}
+
+/* Only what may be called in a signal handler. */
+static void say(const char *text) {
+    if (write(STDERR_FILENO, text, strlen(text)) < 0 || write(STDERR_FILENO, "\n", 1) < 0)
+        return;
+}
+
+static void tell(void) {
+    say(running);
+    for (size_t i = tail.count > LINES ? tail.count - LINES : 0; i < tail.count; i++)
+        say(tail.line[i % LINES]);
+}
+
+static void on_abort(int signal) {
+    (void)signal;
+    tell(); /* the handler was reset when it was entered: returning ends the process */
+}
+
+/* ---- one run --------------------------------------------------------------------------------- */
+
+/* Why the run was not clean, or NULL. */
+static const char *unclean(size_t live_before) {
+    static char text[96];
+    const struct weir_sim_counts *c = weir_sim_counts();
+    if (c->overran)
+        return "it did not end within the limit of virtual time";
+    if (c->quiet > 0)
+        return "it waited for what could never happen";
+    if (weir__alloc_live() == live_before && c->sockets == 0 && c->pieces == 0 && c->ops == 0)
+        return NULL;
+    snprintf(text, sizeof text, "left: %zd allocations, %zu sockets, %zu lent buffers, %zu ops",
+             (ssize_t)(weir__alloc_live() - live_before), c->sockets, c->pieces, c->ops);
+    return text;
+}
+
+/* Returns whether the N-th point was there to be disturbed. */
+static bool run_once(const struct weir_story *s, const struct disturbance *d, uint64_t n,
+                     struct weir_explored *e) {
+    size_t live = weir__alloc_live();
+    snprintf(running, sizeof running, "story %s, %s %llu", s->name, d->what,
+             (unsigned long long)n);
+    tail.count = 0;
+    d->arm(d, n);
+    int rc = weir_sim_run(s->fn, s->arg, s->options);
+    bool struck = d->disarm(n);
+    const char *why = unclean(live);
+    if (why == NULL && rc < 0 && !struck)
+        why = "undisturbed it must not fail";
+    e->runs++;
+    e->points += struck;
+    if (why == NULL)
+        return struck;
+    e->failed++;
+    tell();
+    say(why);
+    say(weir_error_name(rc));
+    return struck;
+}
+
+static int explore(const struct weir_story *story, const struct disturbance *d,
+                   struct weir_explored *ret) {
+    struct weir_story s = {0};
+    struct weir_explored e = {0};
+    struct sigaction on = {.sa_handler = on_abort, .sa_flags = (int)SA_RESETHAND}, before;
+    memcpy(&s, story, story->size && story->size < sizeof s ? story->size : sizeof s);
+    sigaction(SIGABRT, &on, &before);
+    weir_log_to(keep_line, NULL);
+    run_once(&s, d, 0, &e);
+    uint64_t n = s.first ? s.first : 1;
+    while (e.failed < FAILED_MAX && (s.last == 0 || n <= s.last) && run_once(&s, d, n, &e))
+        n++;
+    weir_log_to(NULL, NULL);
+    sigaction(SIGABRT, &before, NULL);
+    if (ret != NULL)
+        *ret = e;
+    return e.failed == 0 ? 0 : -EPROTO;
+}
+
+/* ---- the disturbances ------------------------------------------------------------------------ */
+
+static void arm_cancel(const struct disturbance *d, uint64_t n) {
+    (void)d;
+    weir__marks = 0;
+    weir__cancel_at_mark = n;
+}
+
+static bool disarm_cancel(uint64_t n) {
+    weir__cancel_at_mark = 0;
+    return n != 0 && weir__marks >= n;
+}
+
+static void arm_fault(const struct disturbance *d, uint64_t n) {
+    struct weir_fault f = {0};
+    memcpy(&f, d->fault, d->fault->size && d->fault->size < sizeof f ? d->fault->size : sizeof f);
+    f.nth = n;
+    weir_fault_arm(&f);
+}
+
+static bool disarm_fault(uint64_t n) {
+    (void)n;
+    bool struck = weir_fault_struck() > 0;
+    weir_fault_arm(NULL);
+    return struck;
+}
+
+static void arm_allocation(const struct disturbance *d, uint64_t n) {
+    (void)d;
+    weir_fault_allocation(n);
+}
+
+static bool disarm_allocation(uint64_t n) {
+    return weir_fault_allocation(0) >= n && n != 0;
+}
+
+int weir_explore_cancels(const struct weir_story *story, struct weir_explored *ret) {
+    struct disturbance d = {"cancel at call", NULL, arm_cancel, disarm_cancel};
+    return explore(story, &d, ret);
+}
+
+int weir_explore_faults(const struct weir_story *story, const struct weir_fault *fault,
+                        struct weir_explored *ret) {
+    struct disturbance d = {"fault at op", fault, arm_fault, disarm_fault};
+    return explore(story, &d, ret);
+}
+
+int weir_explore_allocations(const struct weir_story *story, struct weir_explored *ret) {
+    struct disturbance d = {"no memory at allocation", NULL, arm_allocation, disarm_allocation};
+    return explore(story, &d, ret);
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/* faults.c - the public face of sys/fault.c and of failing allocations. */
+#include <string.h>
+#include <weir/testing.h>
+
+#include "base/alloc.h"
+#include "sys/fault.h"
+
+#define OP(kind) ((uint64_t)1 << WEIR__##kind)
+
+/* Bit for bit the ops behind enum weir_fault_kinds. */
+static const uint64_t ops_of_kind[] = {
+    OP(SOCKET),  OP(BIND),   OP(LISTEN),           OP(SHUTDOWN),        OP(CONNECT),
+    OP(ACCEPT),  OP(RECV) | OP(RECV_INTO), OP(SEND) | OP(SENDV), OP(RESOLVE), OP(WORK),
+    OP(POLL),    OP(SIGNAL), OP(CLOSE),
+};
+
+void weir_fault_arm(const struct weir_fault *fault) {
+    if (fault == NULL) {
+        fault_arm(NULL);
+        return;
+    }
+    struct weir_fault f = {0};
+    memcpy(&f, fault, fault->size && fault->size < sizeof f ? fault->size : sizeof f);
+    unsigned kinds = f.kinds != 0 ? f.kinds : WEIR_FAULT_ALL;
+    struct fault_plan plan = {
+        .effect = (enum fault_effect)f.effect,
+        .error = f.error != 0 ? f.error : -ECONNRESET,
+        .late_ns = f.late_ns != 0 ? f.late_ns : WEIR_MILLISECONDS(10),
+        .nth = f.nth,
+        .every = f.every,
+    };
+    for (size_t i = 0; i < sizeof ops_of_kind / sizeof ops_of_kind[0]; i++)
+        plan.kinds |= kinds >> i & 1 ? ops_of_kind[i] : 0;
+    fault_arm(&plan);
+}
+
+uint64_t weir_fault_seen(void) {
+    return fault_seen();
+}
+
+uint64_t weir_fault_struck(void) {
+    return fault_struck();
+}
+
+size_t weir_fault_allocation(size_t nth) {
+    return weir__alloc_fail_at(nth);
+}

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/* sim_run.c - weir_sim_run and what a test may do to the world that runs on its thread. */
+#include <string.h>
+#include <weir/task.h>
+#include <weir/testing.h>
+
+#include "base/log.h"
+#include "sys/sim.h"
+
+static const weir_ns limit_default_ns = WEIR_SECONDS(24 * 3600);
+
+static _Thread_local struct weir_sim_counts last;
+
+struct call {
+    int (*fn)(void *arg);
+    void *arg;
+    struct sim_world *world;
+};
+
+static void set_size(size_t *to, size_t value) {
+    if (value != 0)
+        *to = value;
+}
+
+static struct weir_sim_options options_of(const struct weir_sim_options *given) {
+    struct weir_sim_options o = {0};
+    if (given != NULL)
+        memcpy(&o, given, given->size && given->size < sizeof o ? given->size : sizeof o);
+    return o;
+}
+
+static struct sim_config config_of(const struct weir_sim_options *o) {
+    struct sim_config c;
+    sim_config_defaults(&c);
+    if (o->seed != 0)
+        c.seed = o->seed;
+    if (o->latency_ns != 0)
+        c.latency_ns = o->latency_ns;
+    set_size(&c.send_buffer, o->send_buffer);
+    set_size(&c.receive_buffer, o->receive_buffer);
+    set_size(&c.segment_max, o->segment_max);
+    set_size(&c.piece_size, o->piece_size);
+    set_size(&c.piece_count, o->piece_count);
+    set_size(&c.descriptors_max, o->descriptors_max);
+    c.limit_ns = o->limit_ns != 0 ? o->limit_ns : limit_default_ns;
+    c.deferred = o->deferred;
+    return c;
+}
+
+static void cancel_overrun(void *main_task) {
+    weir__log(WEIR_LOG_ERROR, "the limit of virtual time is reached: the run is cancelled");
+    weir_task_cancel(main_task, "limit of virtual time");
+}
+
+static int in_world(void *arg) {
+    struct call *c = arg;
+    c->world->overrun = cancel_overrun;
+    c->world->overrun_arg = weir_task_current();
+    int rc = c->fn(c->arg);
+    c->world->overrun = NULL;
+    return rc;
+}
+
+static void count(const struct sim_world *w) {
+    size_t connections = 0;
+    for (size_t i = 0; i < w->sock_cap; i++)
+        connections += w->socks[i] != NULL && w->socks[i]->state == SIM_CONNECTED;
+    last = (struct weir_sim_counts){
+        .now_ns = w->now_ns,
+        .sockets = w->open,
+        .pieces = sim_lent(w),
+        .ops = sim_pending(w),
+        .connections = connections,
+        .events = w->made,
+        .segments = w->segments,
+        .lost = w->lost,
+        .quiet = w->quiet,
+        .overran = w->overran,
+    };
+}
+
+int weir_sim_run(int (*fn)(void *arg), void *arg, const struct weir_sim_options *options) {
+    if (sim_world_here() != NULL)
+        return -EBUSY;
+    struct weir_sim_options o = options_of(options);
+    struct weir_run_options run = {.size = sizeof run};
+    if (o.run != NULL)
+        memcpy(&run, o.run, o.run->size && o.run->size < sizeof run ? o.run->size : sizeof run);
+    run.backend = "sim";
+    struct sim_config config = config_of(&o);
+    if (config.limit_ns != WEIR_NEVER)
+        config.limit_ns += SIM_START_NS;
+    struct call call = {fn, arg, sim_world_new(&config, o.host ? o.host : "main")};
+    sim_world_enter(call.world);
+    int rc = weir_run(in_world, &call, &run);
+    count(call.world);
+    sim_world_free(call.world);
+    return rc;
+}
+
+/* ---- what a test does to its world ----------------------------------------------------------- */
+
+int weir_sim_host(const char *name) {
+    struct sim_world *w = sim_world_here();
+    size_t len = strlen(name);
+    if (w == NULL)
+        return WEIR_ENOLOOP;
+    if (len == 0 || len > WEIR__NAME_MAX)
+        return -EINVAL;
+    sim_host_add(w, name);
+    return 0;
+}
+
+int weir_sim_link(const char *a, const char *b, weir_ns latency_ns) {
+    struct sim_world *w = sim_world_here();
+    if (w == NULL)
+        return WEIR_ENOLOOP;
+    int source = sim_host_find(w, a), target = sim_host_find(w, b);
+    if (source < 0 || target < 0)
+        return WEIR_ENONAME;
+    if (latency_ns < 0)
+        return -EINVAL;
+    sim_link_set(w, source, target, latency_ns);
+    return 0;
+}
+
+static int cut(const char *name, bool off) {
+    struct sim_world *w = sim_world_here();
+    int host = w != NULL ? sim_host_find(w, name) : -1;
+    if (host < 0)
+        return w != NULL ? WEIR_ENONAME : WEIR_ENOLOOP;
+    sim_host_cut(w, host, off);
+    return 0;
+}
+
+int weir_sim_cut(const char *host) {
+    return cut(host, true);
+}
+
+int weir_sim_restore(const char *host) {
+    return cut(host, false);
+}
+
+int weir_sim_raise(int signal) {
+    struct sim_world *w = sim_world_here();
+    return w != NULL ? sim_raise(w, signal) : WEIR_ENOLOOP;
+}
+
+const struct weir_sim_counts *weir_sim_counts(void) {
+    if (sim_world_here() != NULL)
+        count(sim_world_here());
+    return &last;
+}

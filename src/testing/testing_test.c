@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: MIT */
+/* testing_test.c - weir/testing.h by its public face: the world of a run, and that exploring finds
+ * what is planted for it. */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <weir/stream.h>
+#include <weir/task.h>
+#include <weir/testing.h>
+
+#include "base/alloc.h"
+#include "test/runner.h"
+
+/* ---- the world of a run ---------------------------------------------------------------------- */
+
+static int sleep_a_year(void *arg) {
+    weir_ns start_ns = weir_now();
+    int rc = weir_sleep(WEIR_SECONDS(31536000));
+    *(weir_ns *)arg = weir_now() - start_ns;
+    return rc < 0 ? rc : 7;
+}
+
+WEIR_TEST(a_year_of_sleep_takes_no_time) {
+    weir_ns slept_ns = 0;
+    struct weir_sim_options o = {.size = sizeof o, .limit_ns = WEIR_NEVER};
+    assert_int_equal(weir_sim_run(sleep_a_year, &slept_ns, &o), 7);
+    assert_int_equal(slept_ns, WEIR_SECONDS(31536000));
+    assert_int_equal(weir_sim_counts()->now_ns, WEIR_SECONDS(3600 + 31536000));
+}
+
+WEIR_TEST(a_run_ends_at_its_limit_of_virtual_time) {
+    weir_ns slept_ns = 0;
+    assert_int_equal(weir_sim_run(sleep_a_year, &slept_ns, NULL), -ECANCELED);
+    assert_int_equal(slept_ns, WEIR_SECONDS(24 * 3600));
+    assert_true(weir_sim_counts()->overran);
+}
+
+static int wait_for_nobody(void *arg) {
+    struct weir_listener *l;
+    struct weir_stream *s;
+    (void)arg;
+    int rc = weir_listen("tcp://localhost:80", NULL, &l);
+    if (rc < 0)
+        return rc;
+    rc = weir_accept(l, &s);
+    weir_unlisten(&l);
+    return rc;
+}
+
+WEIR_TEST(a_run_that_nothing_can_wake_ends) {
+    assert_int_equal(weir_sim_run(wait_for_nobody, NULL, NULL), -ECANCELED);
+    assert_int_equal(weir_sim_counts()->quiet, 1);
+}
+
+struct raise_later_args { int signal; };
+static int raise_later(void *args) {
+    struct raise_later_args *a = args;
+    int rc = weir_sleep(WEIR_SECONDS(5));
+    assert_int_equal(weir_sim_raise(a->signal), 1);
+    return rc;
+}
+
+static int wait_for_signal(void *arg) {
+    struct weir_group g;
+    struct weir_scope s;
+    (void)arg;
+    weir_group_open(&g, WEIR_TOGETHER);
+    weir_scope_enter(&s, WEIR_SECONDS(60));
+    int rc = weir_scope_on_signal(&s, SIGTERM);
+    assert_int_equal(weir_go(&g, raise_later, .signal = SIGTERM), 0);
+    rc = weir_scope_leave(&s, rc < 0 ? rc : weir_sleep(WEIR_SECONDS(60)));
+    assert_int_equal(rc, WEIR_ESTOPPED);
+    return weir_group_close(&g, 0);
+}
+
+WEIR_TEST(a_raised_signal_cancels_its_scope) {
+    assert_int_equal(weir_sim_run(wait_for_signal, NULL, NULL), 0);
+    assert_int_equal(weir_sim_counts()->now_ns, WEIR_SECONDS(3605));
+}
+
+static int shape_the_world(void *arg) {
+    (void)arg;
+    assert_int_equal(weir_sim_host("db"), 0);
+    assert_int_equal(weir_sim_host("db"), 0);
+    assert_int_equal(weir_sim_host(""), -EINVAL);
+    assert_int_equal(weir_sim_link("db", "main", WEIR_SECONDS(1)), 0);
+    assert_int_equal(weir_sim_link("db", "main", -1), -EINVAL);
+    assert_int_equal(weir_sim_link("db", "nobody", 1), WEIR_ENONAME);
+    assert_int_equal(weir_sim_cut("nobody"), WEIR_ENONAME);
+    assert_int_equal(weir_sim_cut("db"), 0);
+    assert_int_equal(weir_sim_restore("db"), 0);
+    assert_int_equal(weir_sim_raise(SIGHUP), 0);
+    assert_int_equal(weir_sim_run(shape_the_world, NULL, NULL), -EBUSY);
+    return 0;
+}
+
+WEIR_TEST(the_world_is_shaped_from_inside) {
+    assert_int_equal(weir_sim_host("db"), WEIR_ENOLOOP);
+    assert_int_equal(weir_sim_raise(SIGHUP), WEIR_ENOLOOP);
+    assert_int_equal(weir_sim_run(shape_the_world, NULL, NULL), 0);
+}
+
+/* ---- exploring ------------------------------------------------------------------------------- */
+
+/* An echo of ten bytes over two hosts, written with care. */
+struct echo_once_args { struct weir_listener *l; };
+static int echo_once(void *args) {
+    struct echo_once_args *a = args;
+    WEIR_AUTO(weir_close) struct weir_stream *s = NULL;
+    struct weir_view v;
+    int rc = weir_accept(a->l, &s);
+    if (rc < 0)
+        return rc;
+    ssize_t n;
+    while ((n = weir_peek(s, 1, &v)) > 0) {
+        if ((rc = weir_write(s, v.base, v.len)) < 0)
+            return rc;
+        weir_consume(s, v.len);
+    }
+    return (int)n;
+}
+
+static int ask(void) {
+    WEIR_AUTO(weir_close) struct weir_stream *s = NULL;
+    char answer[10];
+    int rc = weir_dial("tcp://far:7", NULL, &s);
+    if (rc == 0)
+        rc = weir_write(s, "0123456789", 10);
+    if (rc == 0)
+        rc = weir_shutdown(s);
+    if (rc == 0)
+        rc = weir_read_exactly(s, answer, 10);
+    if (rc == 0)
+        assert_memory_equal(answer, "0123456789", 10);
+    return rc;
+}
+
+/* The budget is for the day when the other task is cancelled, which is no failure of the group's. */
+static int echo(void *arg) {
+    struct weir_group g;
+    struct weir_scope asking;
+    WEIR_AUTO(weir_unlisten) struct weir_listener *l = NULL;
+    (void)arg;
+    weir_sim_host("far");
+    int rc = weir_listen("tcp://far:7", NULL, &l);
+    if (rc < 0)
+        return rc;
+    weir_group_open(&g, WEIR_TOGETHER);
+    rc = weir_go(&g, echo_once, .l = l);
+    weir_scope_enter(&asking, WEIR_SECONDS(30));
+    rc = weir_scope_leave(&asking, rc < 0 ? rc : ask());
+    return weir_group_close(&g, rc);
+}
+
+static int leaks_when_cancelled(void *arg) {
+    void *p = weir__alloc(16);
+    (void)arg;
+    if (p == NULL)
+        return -ENOMEM;
+    int rc = weir_sleep(1);
+    if (rc == 0)
+        weir__free(p);
+    return rc;
+}
+
+static struct weir_story story(const char *name, int (*fn)(void *)) {
+    return (struct weir_story){.size = sizeof(struct weir_story), .name = name, .fn = fn};
+}
+
+WEIR_TEST(a_careful_echo_survives_every_cancel) {
+    struct weir_story s = story("echo", echo);
+    struct weir_explored e;
+    assert_int_equal(weir_explore_cancels(&s, &e), 0);
+    assert_true(e.points >= 8);
+    assert_int_equal(e.runs, e.points + 2);
+}
+
+WEIR_TEST(a_careful_echo_survives_every_failed_allocation) {
+    struct weir_story s = story("echo", echo);
+    struct weir_explored e;
+    assert_int_equal(weir_explore_allocations(&s, &e), 0);
+    assert_true(e.points >= 5);
+}
+
+WEIR_TEST(a_careful_echo_survives_every_fault) {
+    struct weir_story s = story("echo", echo);
+    struct weir_explored e;
+    for (int effect = WEIR_FAULT_ERROR; effect <= WEIR_FAULT_LATE; effect++) {
+        struct weir_fault f = {.size = sizeof f, .effect = (enum weir_fault_effect)effect};
+        assert_int_equal(weir_explore_faults(&s, &f, &e), 0);
+        assert_true(e.points >= 8);
+    }
+}
+
+WEIR_TEST(exploring_finds_a_leak) {
+    struct weir_story s = story("leak", leaks_when_cancelled);
+    struct weir_explored e;
+    size_t live = weir__alloc_live();
+    assert_int_equal(weir_explore_cancels(&s, &e), -EPROTO);
+    assert_int_equal(e.failed, 1);
+    assert_int_equal(weir__alloc_live(), live + 1);
+    exit(0); /* with the leak: the runner would tell of it */
+}
+
+WEIR_TEST(exploring_finds_a_hang) {
+    struct weir_story s = story("hang", wait_for_nobody);
+    struct weir_explored e;
+    assert_int_equal(weir_explore_cancels(&s, &e), -EPROTO);
+    assert_true(e.failed >= 1);
+}
+
+static int aborts_when_cancelled(void *arg) {
+    (void)arg;
+    assert_int_equal(weir_sleep(1), 0);
+    assert_int_equal(weir_sleep(2), 0);
+    return 0;
+}
+
+WEIR_TEST_ABORTS(an_abort_while_exploring_tells_where, "story abort, cancel at call 2") {
+    struct weir_story s = story("abort", aborts_when_cancelled);
+    s.first = 2;
+    weir_explore_cancels(&s, NULL);
+}
