@@ -135,7 +135,7 @@ static int ask(void) {
     return rc;
 }
 
-/* The budget is for the day when the other task is cancelled, which is no failure of the group's. */
+/* The budget is for when the other task is cancelled, which is no failure of the group's. */
 static int echo(void *arg) {
     struct weir_group g;
     struct weir_scope asking;

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/* proxy_test.c - examples/tcp-proxy.c between three hosts: clients on one, the proxy on another,
+ * an echo server on a third. The first story to be cancelled at every call, struck at every op
+ * and starved at every allocation; and its bad days. */
+int tcp_proxy_main(int argc, char **argv);
+#define main tcp_proxy_main
+#include "examples/tcp-proxy.c"
+#undef main
+
+#include <string.h>
+#include <weir/testing.h>
+
+#include "base/alloc.h"
+#include "test/runner.h"
+
+static char *proxy_argv[] = {"tcp-proxy", "tcp://gate:80", "tcp://origin:7"};
+
+/* ---- the parts ---------------------------------------------------------------------------------- */
+
+struct run_proxy_args {
+    int unused;
+};
+static int run_proxy(void *args) {
+    (void)args;
+    return proxy(proxy_argv);
+}
+
+struct echo_args {
+    struct weir_stream *peer;
+};
+static int echo(void *args) {
+    WEIR_AUTO(weir_close) struct weir_stream *peer = ((struct echo_args *)args)->peer;
+    struct weir_view v;
+    ssize_t n;
+    while ((n = weir_peek(peer, 1, &v)) > 0) {
+        int rc = weir_write(peer, v.base, v.len);
+        if (rc < 0)
+            return rc;
+        weir_consume(peer, v.len);
+    }
+    return n < 0 ? (int)n : weir_shutdown(peer);
+}
+
+struct origin_args {
+    struct weir_group *clients;
+};
+static int origin(void *args) {
+    struct origin_args *a = args;
+    WEIR_AUTO(weir_unlisten) struct weir_listener *l = NULL;
+    struct weir_stream *peer;
+    int rc = weir_listen("tcp://origin:7", NULL, &l);
+    while (rc == 0 && (rc = weir_accept(l, &peer)) == 0)
+        if (weir_go(a->clients, echo, .peer = peer) < 0)
+            weir_close(&peer);
+    return rc;
+}
+
+/* One conversation through the proxy: what goes in comes out, up to the end. */
+static int ask(const char *text) {
+    WEIR_AUTO(weir_close) struct weir_stream *s = NULL;
+    char answer[64];
+    size_t len = strlen(text);
+    int rc = weir_dial("tcp://gate:80", NULL, &s);
+    if (rc == 0)
+        rc = weir_write(s, text, len);
+    if (rc == 0)
+        rc = weir_shutdown(s);
+    if (rc == 0)
+        rc = weir_read_exactly(s, answer, len);
+    if (rc < 0)
+        return rc;
+    assert_memory_equal(answer, text, len);
+    ssize_t n = weir_read(s, answer, 1);
+    assert_true(n <= 0);
+    return (int)n;
+}
+
+struct ask_soon_args {
+    const char *text;
+    int rc;
+};
+static int ask_soon(void *args) {
+    struct ask_soon_args *a = args;
+    struct weir_scope patience;
+    weir_scope_enter(&patience, WEIR_SECONDS(60));
+    int rc = weir_sleep(WEIR_MILLISECONDS(10)); /* the servers begin to listen */
+    a->rc = weir_scope_leave(&patience, rc < 0 ? rc : ask(a->text));
+    return a->rc;
+}
+
+/* Two clients at once, one after them, a signal, the end. Returns what the clients got. */
+static int converse(struct weir_group *servers) {
+    struct weir_task *early = NULL;
+    struct ask_soon_args args = {.rc = 0};
+    int rc = weir_go_task(servers, ask_soon, &early, .text = "from the early client");
+    if (rc < 0)
+        return rc;
+    struct ask_soon_args own = {.text = "from the story itself"};
+    rc = ask_soon(&own);
+    int early_rc = weir_await(&early, &args, sizeof args);
+    weir_task_release(&early);
+    if (rc == 0)
+        rc = early_rc;
+    return rc < 0 ? rc : ask("the last one");
+}
+
+static int story(void *arg) {
+    struct weir_group servers, clients;
+    struct weir_scope patience;
+    (void)arg;
+    weir_sim_host("gate");
+    weir_sim_host("origin");
+    weir_group_open(&clients, WEIR_INDEPENDENT);
+    weir_group_open(&servers, WEIR_INDEPENDENT);
+    int rc = weir_go(&servers, origin, .clients = &clients);
+    if (rc == 0)
+        rc = weir_go(&servers, run_proxy, .unused = 0);
+    weir_scope_enter(&patience, WEIR_SECONDS(90));
+    rc = weir_scope_leave(&patience, rc < 0 ? rc : converse(&servers));
+    weir_sim_raise(SIGTERM);
+    weir_group_drain(&servers, WEIR_SECONDS(1));
+    weir_group_drain(&clients, WEIR_SECONDS(1));
+    return rc;
+}
+
+static struct weir_story proxy_story(const struct weir_sim_options *o) {
+    return (struct weir_story){
+        .size = sizeof(struct weir_story), .name = "proxy", .fn = story, .options = o};
+}
+
+/* Three worlds: as epoll, as io_uring, and with two buffers of seven bytes. */
+static const struct weir_sim_options worlds[] = {
+    {.size = sizeof worlds[0]},
+    {.size = sizeof worlds[0], .deferred = true},
+    {.size = sizeof worlds[0],
+     .send_buffer = 11,
+     .receive_buffer = 5,
+     .segment_max = 3,
+     .piece_size = 7,
+     .piece_count = 2},
+};
+
+enum { WORLDS = sizeof worlds / sizeof worlds[0] };
+
+/* ---- explored ----------------------------------------------------------------------------------- */
+
+WEIR_TEST(the_proxy_passes_everything_on) {
+    for (int i = 0; i < WORLDS; i++)
+        assert_int_equal(weir_sim_run(story, NULL, &worlds[i]), 0);
+}
+
+WEIR_TEST(the_proxy_survives_a_cancel_at_every_call) {
+    for (int i = 0; i < WORLDS; i++) {
+        struct weir_story s = proxy_story(&worlds[i]);
+        struct weir_explored e;
+        assert_int_equal(weir_explore_cancels(&s, &e), 0);
+        assert_true(e.points >= 40);
+        print_message("world %d: %d points\n", i, (int)e.points);
+    }
+}
+
+static void explore_faults(enum weir_fault_effect effect, int error) {
+    struct weir_fault f = {.size = sizeof f, .effect = effect, .error = error};
+    for (int i = 0; i < WORLDS; i++) {
+        struct weir_story s = proxy_story(&worlds[i]);
+        struct weir_explored e;
+        assert_int_equal(weir_explore_faults(&s, &f, &e), 0);
+        assert_true(e.points >= 40);
+        print_message("world %d, effect %d: %d points\n", i, (int)effect, (int)e.points);
+    }
+}
+
+WEIR_TEST(the_proxy_survives_an_error_of_every_op) {
+    explore_faults(WEIR_FAULT_ERROR, -ECONNRESET);
+}
+
+WEIR_TEST(the_proxy_survives_no_memory_for_every_op) {
+    explore_faults(WEIR_FAULT_ERROR, -ENOMEM);
+}
+
+WEIR_TEST(the_proxy_survives_no_descriptor_for_every_op) {
+    explore_faults(WEIR_FAULT_ERROR, -EMFILE);
+}
+
+WEIR_TEST(the_proxy_survives_every_op_come_short) {
+    explore_faults(WEIR_FAULT_SHORT, -EPIPE);
+}
+
+WEIR_TEST(the_proxy_survives_every_op_late) {
+    explore_faults(WEIR_FAULT_LATE, 0);
+}
+
+WEIR_TEST(the_proxy_survives_every_op_that_never_ends) {
+    explore_faults(WEIR_FAULT_NEVER, -ECONNRESET);
+}
+
+WEIR_TEST(the_proxy_survives_every_allocation_failing) {
+    for (int i = 0; i < WORLDS; i++) {
+        struct weir_story s = proxy_story(&worlds[i]);
+        struct weir_explored e;
+        assert_int_equal(weir_explore_allocations(&s, &e), 0);
+        assert_true(e.points >= 10);
+        print_message("world %d: %d points\n", i, (int)e.points);
+    }
+}
