@@ -20,8 +20,6 @@ int weir_wait_fd(int fd, int events) {
         return rc;
     struct weir__op op = {.kind = WEIR__POLL, .u.poll = {fd, (short)events}};
     int64_t n = weir__op_await(&op, "wait_fd", NULL);
-    if (n == -ECANCELED || n == -ETIME)
-        return (int)n;
     if (n >= 0 && (n & POLLNVAL) != 0)
         n = -EBADF;
     return n < 0 ? weir__fail((int)n, "wait for a descriptor", NULL) : (int)n;

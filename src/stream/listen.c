@@ -17,7 +17,7 @@ enum {
     FULL_SAY_MS = 1000
 };
 
-enum slot_state { SLOT_EMPTY, SLOT_ARMED, SLOT_FULL };
+enum slot_state { SLOT_ABSENT, SLOT_EMPTY, SLOT_ARMED, SLOT_FULL };
 
 struct slot {
     struct weir_listener *listener;
@@ -41,6 +41,26 @@ struct weir_listener {
     struct slot slots[];
 };
 
+/* ---- life ---- */
+
+static void free_if_left(struct weir_listener *l) {
+    if (l->closed && l->closing == 0 && !l->entered)
+        weir__free(l);
+}
+
+static void slot_closed(struct weir__op *op) {
+    struct weir_listener *l = op->waiter;
+    weir__close_done(l->loop);
+    l->closing--;
+    free_if_left(l);
+}
+
+static void let_go(struct weir_listener *l, struct weir__file *file, struct weir__op *op) {
+    op->waiter = l;
+    l->closing++;
+    weir__close_submit(l->loop, op, file, slot_closed);
+}
+
 /* ---- opening ---- */
 
 static struct weir_listener *listener_new(struct weir_loop *loop, unsigned count) {
@@ -49,10 +69,8 @@ static struct weir_listener *listener_new(struct weir_loop *loop, unsigned count
         return NULL;
     l->loop = loop;
     l->count = count;
-    for (unsigned i = 0; i < count; i++) {
+    for (unsigned i = 0; i < count; i++)
         l->slots[i].listener = l;
-        l->slots[i].file.fd = -1;
-    }
     return l;
 }
 
@@ -96,17 +114,24 @@ static int open_slot(struct weir_listener *l, struct slot *slot, struct weir__ad
                           .file = &slot->file,
                           .u.socket = {addr->sa.sa_family, SOCK_STREAM}};
     int rc = (int)weir__op_now(l->loop, &op);
-    if (rc < 0) {
-        slot->file.fd = -1;
+    if (rc < 0)
         return rc;
-    }
     rc = set_up(l->loop, &slot->file, addr, o);
+    slot->state = rc >= 0 ? SLOT_EMPTY : SLOT_ABSENT;
+    if (rc < 0)
+        let_go(l, &slot->file, &slot->close);
     if (rc >= 0 && l->port == 0) {
         struct weir__addr own;
         weir__socket_name(l->loop, &slot->file, false, &own);
         l->port = own.len > 0 ? weir__addr_port(&own) : 0;
     }
     return rc;
+}
+
+/* A name may have addresses of a family that this machine does not have (::1 of localhost where
+ * IPv6 is off): the others do. */
+static bool is_absent(int rc) {
+    return rc == -EADDRNOTAVAIL || rc == -EAFNOSUPPORT;
 }
 
 static int refused(int rc, const struct weir__addr *addr) {
@@ -119,13 +144,21 @@ static int open_all(struct weir_loop *loop, struct weir__addr *addrs, unsigned c
     struct weir_listener *l = listener_new(loop, count);
     if (l == NULL)
         return weir__fail(-ENOMEM, "listen", NULL);
+    unsigned bound = 0;
+    int rc = 0;
     for (unsigned i = 0; i < count; i++) {
-        int rc = open_slot(l, &l->slots[i], &addrs[i], o);
-        if (rc < 0) {
-            refused(rc, &addrs[i]);
-            weir_unlisten(&l);
-            return rc;
+        int mine = open_slot(l, &l->slots[i], &addrs[i], o);
+        bound += mine >= 0;
+        if (mine < 0)
+            rc = refused(mine, &addrs[i]);
+        if (mine < 0 && !is_absent(mine)) {
+            bound = 0;
+            break;
         }
+    }
+    if (bound == 0) {
+        weir_unlisten(&l);
+        return rc;
     }
     *ret_listener = l;
     return 0;
@@ -204,24 +237,6 @@ struct weir_loop *weir__listener_loop(const struct weir_listener *l) {
 
 /* ---- closing ---- */
 
-static void free_if_left(struct weir_listener *l) {
-    if (l->closed && l->closing == 0 && !l->entered)
-        weir__free(l);
-}
-
-static void slot_closed(struct weir__op *op) {
-    struct weir_listener *l = op->waiter;
-    weir__close_done(l->loop);
-    l->closing--;
-    free_if_left(l);
-}
-
-static void let_go(struct weir_listener *l, struct weir__file *file, struct weir__op *op) {
-    op->waiter = l;
-    l->closing++;
-    weir__close_submit(l->loop, op, file, slot_closed);
-}
-
 /* A connection that came for nobody is reset. */
 static void turn_away(struct weir_listener *l, struct slot *slot) {
     slot->state = SLOT_EMPTY;
@@ -244,7 +259,7 @@ void weir_unlisten(struct weir_listener **take_listener) {
     for (unsigned i = 0; i < l->count; i++) {
         if (l->slots[i].state == SLOT_FULL)
             turn_away(l, &l->slots[i]);
-        if (l->slots[i].file.fd >= 0)
+        if (l->slots[i].state != SLOT_ABSENT)
             let_go(l, &l->slots[i].file, &l->slots[i].close);
     }
     weir__wait_notify(&l->waiting);
@@ -318,23 +333,26 @@ static int take(struct weir_listener *l, struct slot *slot, struct weir__socket 
         int rc = weir__socket_adopt(k, (int)fd, &slot->peer);
         if (rc >= 0)
             slot->state = SLOT_EMPTY;
-        return rc < 0 ? weir__fail(rc, "accept", NULL) : 1;
+        return rc < 0 ? rc : 1;
     }
     slot->state = SLOT_EMPTY;
     if (is_short(fd))
         return wait_for_room(l, (int)fd);
-    return weir__fail((int)fd, "accept", NULL);
+    return (int)fd;
 }
 
 int weir__listener_next(struct weir_listener *l, struct weir__socket *k) {
     int rc = 0;
     while (rc == 0) {
+        struct slot *slot;
         if (l->closed || l->interrupt != 0)
-            return l->closed ? WEIR_ECLOSED : l->interrupt;
-        struct slot *slot = full_slot(l);
-        rc = slot != NULL ? take(l, slot, k) : weir__wait_in(&l->waiting, "accept", l);
+            rc = l->closed ? WEIR_ECLOSED : l->interrupt;
+        else if ((slot = full_slot(l)) != NULL)
+            rc = take(l, slot, k);
+        else
+            rc = weir__wait_in(&l->waiting, "accept", l);
     }
-    return rc < 0 ? rc : 0;
+    return rc < 0 ? weir__fail(rc, "accept", NULL) : 0;
 }
 
 void weir__listener_interrupt(struct weir_listener *l, int rc) {
@@ -373,8 +391,7 @@ int weir_accept(struct weir_listener *l, struct weir_stream **ret_stream) {
     rc = weir__listener_next(l, k);
     if (rc < 0) {
         weir__free(k);
-        rc = weir__listener_leave(l, rc);
-        return rc == WEIR_ECLOSED ? weir__fail(rc, "accept", NULL) : rc;
+        return weir__listener_leave(l, rc);
     }
     l->entered = false; /* closed just now, with a connection in hand: it counts */
     free_if_left(l);

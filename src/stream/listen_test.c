@@ -4,6 +4,9 @@
 
 #include <sys/resource.h>
 
+#include "stream/resolve.h"
+#include "sys/addr.h"
+
 static const char *url_of(const struct weir_listener *l) {
     static char url[64];
     snprintf(url, sizeof url, "tcp://127.0.0.1:%d", weir_listener_port(l));
@@ -65,6 +68,28 @@ LOOP_STORY(a_name_listens_on_each_of_its_addresses) {
         weir_close(&peer);
     }
     weir_unlisten(&l);
+    return 0;
+}
+
+static int half_absent(const char *host, uint16_t port, struct weir__addr *ret_addrs) {
+    assert_int_equal(weir__addr_parse_numeric("127.0.0.1", port, &ret_addrs[0]), 0);
+    assert_int_equal(weir__addr_parse_numeric("2001:db8::1", port, &ret_addrs[1]), 0);
+    return strcmp(host, "half") == 0 ? 2 : 0;
+}
+
+LOOP_STORY(addresses_this_machine_does_not_have_are_left_out) {
+    static const struct weir__resolver told = {"told", half_absent};
+    struct weir_listener *l = NULL;
+    struct weir_stream *s = NULL, *peer = NULL;
+    weir__resolver = &told;
+    assert_int_equal(weir_listen("tcp://half:0", NULL, &l), 0);
+    assert_int_equal(weir_dial(url_of(l), NULL, &s), 0);
+    assert_int_equal(weir_accept(l, &peer), 0);
+    weir_close(&s);
+    weir_close(&peer);
+    weir_unlisten(&l);
+    assert_int_equal(weir_listen("tcp://[2001:db8::1]:0", NULL, &l), -EADDRNOTAVAIL);
+    assert_int_equal(weir_listen("tcp://nobody:0", NULL, &l), WEIR_ENONAME);
     return 0;
 }
 

@@ -12,6 +12,8 @@
  *
  * The group hangs below the server's, so a cancel of that reaches it; group_idle (the hook) hears
  * of it when no task is there to feel it. */
+#include <assert.h>
+
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/list.h"
@@ -47,6 +49,9 @@ struct weir_conn {
     _Alignas(16) uint8_t user[];
 };
 
+static_assert(offsetof(struct weir_conn, socket.stream) == 0, "freed as a stream");
+static_assert(sizeof(struct weir_conn) <= 448, "an idle one: 512 bytes with 56 of state");
+
 static int conn_run(void *args);
 static int conn_run_closed(void *args);
 
@@ -64,8 +69,8 @@ static void conn_gone(struct weir__op *op) {
     struct server *sv = c->server;
     weir__close_done(sv->loop);
     weir__group_close_under(&c->group);
-    weir__free(c->socket.stream.names);
-    weir__free(c);
+    c->socket.stream.reading = false;
+    weir__stream_gone(&c->socket.stream); /* c's memory: now, or when a writer from outside left */
     server_unref(sv);
 }
 
@@ -311,6 +316,10 @@ struct weir_stream *weir_conn_stream(struct weir_conn *c) {
 
 struct weir_group *weir_conn_group(struct weir_conn *c) {
     return &c->group;
+}
+
+void *weir_conn_arg(struct weir_conn *c) {
+    return c->server->fn.arg;
 }
 
 void weir_conn_close(struct weir_conn *c) {

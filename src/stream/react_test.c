@@ -331,16 +331,41 @@ LOOP_STORY(the_user_cannot_read_a_reactive_stream) {
 LOOP_STORY(an_idle_reactive_connection_costs_one_block) {
     struct server s;
     struct weir_group g;
-    struct weir_stream *c = NULL;
-    static const struct weir_reactive r = {.size = sizeof r, .message = one_and_done};
-    server_open(&s, &g, &r);
+    struct weir_stream *first = NULL, *second = NULL;
+    server_open(&s, &g, &echoes);
+    assert_int_equal(weir_dial(url_of(s.l), NULL, &first), 0); /* what grows once has grown */
     settle();
     size_t before = weir__alloc_live();
+    assert_int_equal(weir_dial(url_of(s.l), NULL, &second), 0);
+    settle();
+    assert_true(weir__alloc_live() - before <= 2); /* and one is the client's own stream */
+    weir_close(&first);
+    weir_close(&second);
+    server_close(&s, &g);
+    return 0;
+}
+
+/* A writer from outside of the connection's group: a broadcast, say. */
+LOOP_STORY(a_writer_from_outside_is_told_when_the_connection_ends) {
+    static const struct weir_reactive r = {.size = sizeof r, .state_size = sizeof(int),
+                                           .opened = keep, .message = echo, .closed = closed};
+    struct server s;
+    struct weir_group g;
+    struct weir_stream *c = NULL;
+    struct doing d = {.buf = calloc(1, 16 << 20), .len = 16 << 20};
+    server_open(&s, &g, &r);
     assert_int_equal(weir_dial(url_of(s.l), NULL, &c), 0);
     settle();
-    /* the client's stream, the connection, and the block made ready for the next arrival */
-    assert_true(weir__alloc_live() - before <= 2);
+    d.s = weir_conn_stream(kept);
+    start(&g, writing, &d);
+    settle();
+    assert_false(d.over);
+    weir_conn_close(kept);
+    settle();
+    assert_true(d.over);
+    assert_int_equal(d.rc, WEIR_ECLOSED);
     weir_close(&c);
     server_close(&s, &g);
+    free(d.buf);
     return 0;
 }

@@ -22,7 +22,5 @@ int weir__resolve(const char *host, uint16_t port, struct weir__addr *ret_addrs)
     int rc = weir__resolver->resolve(host, port, ret_addrs);
     if (rc == 0)
         rc = WEIR_ENONAME;
-    if (rc < 0 && rc != -ECANCELED && rc != -ETIME)
-        weir__fail(rc, "resolve", host);
-    return rc;
+    return rc < 0 ? weir__fail(rc, "resolve", host) : rc;
 }

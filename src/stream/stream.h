@@ -15,7 +15,7 @@
 
 enum {
     WEIR__PEEK_MAX = 1 << 20,  /* the most that peek joins into one piece: weir_peek's contract */
-    WEIR__INTO_MIN = 32 << 10, /* a read of this much goes past the lent pieces: one copy less
+    WEIR__INTO_MIN = 64 << 10, /* a read of this much goes past the lent pieces: one copy less
                                 * (what was measured: doc/design/stream.md) */
     WEIR__NAME_TEXT = 128      /* "unix:" and a whole sun_path: WEIR__ADDR_TEXT_MAX */
 };
