@@ -31,7 +31,7 @@ def tells_returns(prototype):
     head = prototype.text[:prototype.text.index(prototype.name)]
     if not re.search(r"\b(int|ssize_t)\s*$", head):
         return True
-    return bool(re.search(r"\breturns?\b|\b0\b|^/\* The ", prototype.comment,
+    return bool(re.search(r"\breturns?\b|\b0\b|^/\* The |\bas weir_", prototype.comment,
                           re.I))
 
 
