@@ -6,25 +6,11 @@
  *
  *   tcp-echo --port 7000 --backend uring --threads 2 --shape react
  *
- * Each thread has its own loop and its own listener on the same port (SO_REUSEPORT). With
- * --port 0 the system picks one; the port is printed. SIGINT or SIGTERM ends it cleanly. */
-#include <pthread.h>
-#include <signal.h>
-#include <stdbool.h>
+ * Threads, listener, signals and the command line are in echo_main.c. */
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <weir/loop.h>
-#include <weir/stream.h>
-#include <weir/task.h>
+#include <weir/weir.h>
 
-enum { THREADS_MAX = 64 };
-
-static struct {
-    int port, threads;
-    const char *backend;
-    bool react;
-} options = {.port = 7000, .threads = 1};
+#include "echo_main.h"
 
 /* ---- serve: a task per connection ---- */
 
@@ -73,121 +59,10 @@ static void closed(struct weir_conn *c, void *state, int rc) {
 static const struct weir_reactive reactive = {
     .size = sizeof reactive, .message = message, .closed = closed};
 
-/* ---- one thread ---- */
-
-static void *run_other(void *arg);
-
-static pthread_t others[THREADS_MAX];
-static int other_count;
-static _Atomic int failures;
-
-static int fail(int rc) {
-    const struct weir_error *e = weir_error(rc);
-    fprintf(stderr, "tcp-echo: %s\n", e != NULL ? e->text : weir_error_text(rc));
-    return rc;
-}
-
-static int open_listener(struct weir_listener **ret_listener) {
-    char url[64];
-    struct weir_listen_options o = {.size = sizeof o, .reuse_port = options.threads > 1};
-    snprintf(url, sizeof url, "tcp://127.0.0.1:%d", options.port);
-    return weir_listen(url, &o, ret_listener);
-}
-
-/* The first thread knows the port now: the others can listen on it too. */
-static void announce(struct weir_listener *l) {
-    options.port = weir_listener_port(l);
-    printf("listening on 127.0.0.1:%d\n", options.port);
-    fflush(stdout);
-    while (other_count < options.threads - 1 &&
-           pthread_create(&others[other_count], NULL, run_other, NULL) == 0)
-        other_count++;
-}
-
-/* A signal ends accepting; the clients, outside that scope, are cancelled after it. */
-static int server(void *is_first) {
-    struct weir_group clients;
-    struct weir_scope serving;
-    WEIR_AUTO(weir_unlisten) struct weir_listener *l = NULL;
-    int rc = open_listener(&l);
-    if (rc < 0)
-        return fail(rc);
-    if (is_first != NULL)
-        announce(l);
-    weir_group_open(&clients, WEIR_INDEPENDENT);
-    weir_scope_enter(&serving, WEIR_NEVER);
-    rc = weir_scope_on_signal(&serving, SIGINT);
-    if (rc == 0)
-        rc = weir_scope_on_signal(&serving, SIGTERM);
-    if (rc == 0)
-        rc = options.react ? weir_react(l, &clients, &reactive) : serve(l, &clients);
-    rc = weir_scope_leave(&serving, rc);
-    weir_group_cancel(&clients, "the server ends");
-    weir_group_close(&clients, 0);
-    return rc == WEIR_ESTOPPED ? 0 : fail(rc);
-}
-
-static int run(bool is_first) {
-    struct weir_run_options o = {.size = sizeof o, .backend = options.backend};
-    return weir_run(server, is_first ? &options : NULL, &o);
-}
-
-static void *run_other(void *arg) {
-    if (run(false) < 0)
-        failures++;
-    return arg;
-}
-
-/* ---- the command line ---- */
-
-static int usage(const char *why, const char *word) {
-    fprintf(stderr,
-            "tcp-echo: %s%s%s\n"
-            "usage: tcp-echo [--port N] [--backend uring|epoll] [--threads N] "
-            "[--shape serve|react]\n",
-            why, word != NULL ? ": " : "", word != NULL ? word : "");
-    return 2;
-}
-
-/* 0 .. max; -1: not a number of that kind. */
-static int number(const char *text, long max) {
-    char *end;
-    long n = strtol(text, &end, 10);
-    return *text >= '0' && *text <= '9' && *end == '\0' && n <= max ? (int)n : -1;
-}
-
-static int take_option(const char *name, const char *value) {
-    if (strcmp(name, "--port") == 0) {
-        if ((options.port = number(value, 65535)) < 0)
-            return usage("a port is 0 .. 65535, not", value);
-    } else if (strcmp(name, "--threads") == 0) {
-        if ((options.threads = number(value, THREADS_MAX)) < 1)
-            return usage("threads are 1 .. 64, not", value);
-    } else if (strcmp(name, "--backend") == 0) {
-        if (strcmp(value, "uring") != 0 && strcmp(value, "epoll") != 0)
-            return usage("a backend is uring or epoll, not", value);
-        options.backend = value;
-    } else if (strcmp(name, "--shape") == 0) {
-        options.react = strcmp(value, "react") == 0;
-        if (!options.react && strcmp(value, "serve") != 0)
-            return usage("a shape is serve or react, not", value);
-    } else {
-        return usage("no such option", name);
-    }
-    return 0;
+static int react(struct weir_listener *l, struct weir_group *clients) {
+    return weir_react(l, clients, &reactive);
 }
 
 int main(int argc, char **argv) {
-    for (int i = 1; i < argc; i += 2) {
-        if (strncmp(argv[i], "--", 2) == 0 && i + 1 == argc)
-            return usage("a value is missing after", argv[i]);
-        int rc = take_option(argv[i], argv[i + 1]);
-        if (rc != 0)
-            return rc;
-    }
-    if (run(true) < 0)
-        failures++;
-    for (int i = 0; i < other_count; i++)
-        pthread_join(others[i], NULL);
-    return failures == 0 ? 0 : 1;
+    return echo_main("tcp-echo", argc, argv, &(struct echo_shapes){serve, react});
 }

@@ -127,6 +127,7 @@ struct weir_reactive {
     int (*message)(struct weir_conn *c, void *state, struct weir_view v); /* < 0 ends it */
     void (*closed)(struct weir_conn *c, void *state, int rc); /* may be NULL; once; after the
                                                                 * group has been joined */
+    void *arg; /* the server's own, for weir_conn_arg */
 };
 
 /* Serve l by r, connections hanging below g (INDEPENDENT), until l is unlistened or the scope
@@ -140,6 +141,9 @@ WEIR_SUSPENDS int weir_react(struct weir_listener *l, struct weir_group *g,
 WEIR_API struct weir_stream *weir_conn_stream(struct weir_conn *c);
 WEIR_API struct weir_group *weir_conn_group(struct weir_conn *c);
 WEIR_API void weir_conn_close(struct weir_conn *c);
+
+/* Of a reactive connection: the arg of its server's functions. */
+WEIR_API void *weir_conn_arg(struct weir_conn *c);
 
 #ifdef __cplusplus
 }

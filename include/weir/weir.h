@@ -8,5 +8,6 @@
 #include <weir/loop.h>
 #include <weir/stream.h>
 #include <weir/task.h>
+#include <weir/ws.h>
 
 #endif

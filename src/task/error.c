@@ -89,6 +89,10 @@ const struct weir_error *weir_error(int rc) {
     return e;
 }
 
+void weir__error_restore(const struct weir_error *e) {
+    *weir__error_here() = *e;
+}
+
 void weir__fail_done(int rc, size_t done) {
     struct weir_error *e = weir__error_here();
     if (e->code == rc)

@@ -111,6 +111,7 @@ static void drive(struct sched *s) {
     while (s->root.live > 0 || s->loop.hidden > 0) {
         weir__run_ready(s);
         weir__loop_flush(&s->loop);
+        weir__run_ready(s); /* what the flush made ready goes with this turn's batch */
         if (s->root.live == 0 && s->loop.hidden == 0)
             return;
         weir__loop_turn(&s->loop, s->ready_head != NULL ? 0 : WEIR_NEVER);

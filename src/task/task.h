@@ -62,6 +62,9 @@ int weir__failf(int rc, const char *what, const char *on, const char *format, ..
 /* The record's count of bytes done before the error. */
 void weir__fail_done(int rc, size_t done);
 
+/* Put a record, copied from weir_error before, back: other calls were made on the way out. */
+void weir__error_restore(const struct weir_error *e);
+
 /* A group whose opener is no task: a connection's. It hangs below parent like a child: the
  * parent's cancel reaches it, the parent's close waits until weir__group_orphan_close. ended is
  * called (possibly inside another task's turn) each time its last child ends, and when a cancel

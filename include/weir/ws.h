@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/* ws.h - WebSocket (RFC 6455), client and server, both server shapes. ws:// only; wss:// needs
+ * weir-tls.
+ *
+ * A message is lent whole; sending queues whole frames or nothing, and what one turn queued leaves
+ * in one send. Pings are answered and sent by the library. Loop thread only. */
+#ifndef WEIR_WS_H
+#define WEIR_WS_H
+
+#include <stdbool.h>
+#include <weir/base.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct weir_ws; /* one connection, either side */
+struct weir_stream;
+struct weir_listener;
+struct weir_group;
+
+enum weir_ws_type { WEIR_WS_TEXT = 1, WEIR_WS_BINARY = 2 };
+
+struct weir_ws_message {
+    enum weir_ws_type type;
+    struct weir_view data; /* text is valid UTF-8; no NUL is added */
+};
+
+/* Limits are finite: 0 means the default named here. */
+struct weir_ws_options {
+    size_t size;
+    const char *const *subprotocols; /* NULL-terminated, most wanted first; NULL: none */
+    size_t message_max;              /* bytes of a received message; 1 MiB */
+    size_t frame_max;                /* bytes of one received frame; message_max */
+    size_t head_max;                 /* bytes of the handshake's head; 8 KiB */
+    size_t queue_max;                /* bytes queued for sending; 1 MiB */
+    weir_ns handshake_ns;            /* for the whole opening handshake; 10 s */
+    weir_ns ping_ns;                 /* ping after so long without a byte from the peer; 20 s;
+                                      * WEIR_NEVER: do not */
+    weir_ns pong_ns;                 /* wait so long for an answer; 20 s */
+    weir_ns close_ns;                /* bound of the closing handshake; 5 s */
+    /* server only */
+    const char *const *origins; /* Origin values let in, NULL-terminated; NULL: a request with an
+                                 * Origin header (a browser's) is refused with 403 */
+    const char *const *hosts;   /* Host names let in, without port; NULL: localhost, loopback
+                                 * addresses and the address connected to; others get 421 */
+    size_t connections_max;     /* weir_ws_react: beyond it 503; 10000 */
+    /* client only */
+    const char *origin; /* Origin header to send, or NULL */
+};
+
+/* Connect to ws://HOST[:PORT]/PATH?QUERY and shake hands, within options->handshake_ns.
+ * options may be NULL; it and what it points to must outlive the connection. *ret_ws is the
+ * caller's to drop.
+ * Returns 0; as weir_dial; WEIR_EHTTP (the answer was no 101: its status is in the error's text),
+ * WEIR_EPROTO, WEIR_ENOTLS (wss://), WEIR_EEOF, -ETIME, -ECANCELED, -ENOMEM, WEIR_ENOLOOP. */
+WEIR_SUSPENDS int weir_ws_dial(const char *url, const struct weir_ws_options *options,
+                               struct weir_ws **ret_ws);
+
+/* Shake hands as a server on an accepted stream. *take_stream becomes part of *ret_ws on success
+ * and is closed otherwise; refusals were answered. options as above.
+ * Returns 0; WEIR_EPROTO, WEIR_EHTTP (not an acceptable handshake), WEIR_ETOOBIG, WEIR_EEOF,
+ * -ETIME, -ECANCELED, -ECONNRESET, -EPIPE, -ENOMEM, WEIR_ENOLOOP. */
+WEIR_SUSPENDS int weir_ws_accept(struct weir_stream **take_stream,
+                                 const struct weir_ws_options *options, struct weir_ws **ret_ws);
+
+/* The request target as sent ("/datafeed?x=1"); the agreed subprotocol, "" if none; the peer's
+ * address. Lent as long as ws. */
+WEIR_API const char *weir_ws_path(const struct weir_ws *ws);
+WEIR_API const char *weir_ws_subprotocol(const struct weir_ws *ws);
+WEIR_API const char *weir_ws_peer(const struct weir_ws *ws);
+
+/* Wait for the next message. Lent until the next receive or drop. Control frames are handled
+ * while waiting here: keep a task in it, or pings of the peer stay unanswered.
+ * Returns 0; WEIR_EWSCLOSED (the closing handshake is done: see weir_ws_close_code), WEIR_EPROTO,
+ * WEIR_EUTF8, WEIR_ETOOBIG (the peer was told 1002, 1007, 1009), WEIR_EKEEPALIVE, WEIR_EEOF (the
+ * connection broke: 1006), -ECONNRESET, -EBUSY, -ECANCELED, -ETIME, WEIR_ENOLOOP. A cancel loses
+ * nothing. */
+WEIR_SUSPENDS int weir_ws_receive(struct weir_ws *ws, struct weir_ws_message *ret_message);
+
+/* Queue one message as one frame, all of it or nothing; waits while the queue is full. It leaves
+ * at the end of this turn. data is copied. Text must be UTF-8.
+ * Returns 0; WEIR_EWSCLOSED, WEIR_EUTF8, WEIR_ETOOBIG (larger than queue_max), -EPIPE,
+ * -ECONNRESET (of an earlier message), WEIR_EKEEPALIVE, -ECANCELED, -ETIME, -ENOMEM, WEIR_ENOLOOP.
+ * A cancel queued nothing. Any number of tasks may send. */
+WEIR_SUSPENDS int weir_ws_send(struct weir_ws *ws, enum weir_ws_type type, const void *data,
+                               size_t len);
+
+/* The same without waiting: -EAGAIN if the queue is full. */
+WEIR_API int weir_ws_try_send(struct weir_ws *ws, enum weir_ws_type type, const void *data,
+                              size_t len);
+
+/* Send a message in pieces: begin with the type, then continue; fin ends it. Others' messages
+ * wait until then; control frames may pass between. As weir_ws_send. */
+WEIR_SUSPENDS int weir_ws_send_part(struct weir_ws *ws, enum weir_ws_type type, const void *data,
+                                    size_t len, bool fin);
+
+/* Wait until everything queued was handed to the kernel. As weir_ws_send. */
+WEIR_SUSPENDS int weir_ws_flush(struct weir_ws *ws);
+
+/* Bytes queued and not yet handed to the kernel. */
+WEIR_API size_t weir_ws_queued(const struct weir_ws *ws);
+
+/* The closing handshake: send code (1000 .. 1011, 3000 .. 4999) and reason (cut at 123 bytes),
+ * read until the peer's answer, at most close_ns; messages that still come are dropped. Afterwards
+ * only drop is left to do.
+ * Returns 0 (also if the peer closed first); WEIR_EEOF (no answer in time or the connection
+ * broke), -EINVAL (code), -ECANCELED, -ETIME, WEIR_ENOLOOP. */
+WEIR_SUSPENDS int weir_ws_close(struct weir_ws *ws, int code, const char *reason);
+
+/* How it ended: the peer's close code (1005: it gave none; 1006: it broke), and reason; 0 and ""
+ * while it is open. */
+WEIR_API int weir_ws_close_code(const struct weir_ws *ws);
+WEIR_API const char *weir_ws_close_reason(const struct weir_ws *ws);
+
+/* The field's name of a close code: "going away"; "OK" for 1000; "unknown". Static. Any thread. */
+WEIR_API const char *weir_ws_code_text(int code);
+
+/* Let go at once, without handshake. Tasks parked on it get WEIR_ECLOSED. NULL and *NULL are
+ * fine. Never suspends, never fails. */
+WEIR_API void weir_ws_drop(struct weir_ws **take_ws);
+
+/* A server without a task per connection: as struct weir_reactive, a message at a time. The
+ * functions may suspend; while message runs nothing more is read. message < 0 closes with 1011 and
+ * weir_error's text. The ws is lent: do not receive on it or drop it; weir_ws_end ends it. */
+struct weir_ws_reactive {
+    size_t size, state_size;
+    int (*opened)(struct weir_ws *ws, void *state); /* may be NULL; < 0: closes with 1011 */
+    int (*message)(struct weir_ws *ws, void *state, const struct weir_ws_message *m);
+    void (*closed)(struct weir_ws *ws, void *state, int rc); /* may be NULL; rc 0: after a
+                                                              * closing handshake */
+    void *arg; /* the server's own, for weir_ws_arg */
+};
+
+/* Serve l by r until l is unlistened or the scope fires; connections hang below g. A cancel of g
+ * closes them with 1001. options as weir_ws_accept; both must outlive the connections.
+ * Returns as weir_react. */
+WEIR_SUSPENDS int weir_ws_react(struct weir_listener *l, struct weir_group *g,
+                                const struct weir_ws_reactive *r,
+                                const struct weir_ws_options *options);
+
+/* Of a reactive connection: begin the closing handshake (code, reason as weir_ws_close) and return
+ * at once; closed follows. Its group, cancelled when it ends. */
+WEIR_API int weir_ws_end(struct weir_ws *ws, int code, const char *reason);
+WEIR_API struct weir_group *weir_ws_group(struct weir_ws *ws);
+
+/* Of a reactive connection: the arg of its server's functions. */
+WEIR_API void *weir_ws_arg(struct weir_ws *ws);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

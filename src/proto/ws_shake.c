@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+/* ws_shake.c - the opening handshake, both sides: the policy (who may connect under which name)
+ * and the bytes; wire/handshake.c has the rules of the text. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "proto/ws_conn.h"
+#include "wire/uri.h"
+
+enum { REQUEST_MAX = 8192 };
+
+static char *slice_dup(const void *buf, struct weir__slice s) {
+    char *text = weir__alloc(s.len + 1);
+    if (text == NULL)
+        return NULL;
+    memcpy(text, (const char *)buf + s.offset, s.len);
+    text[s.len] = '\0';
+    return text;
+}
+
+/* ---- server: whom to let in ---- */
+
+static bool text_is(const char *text, const char *base, size_t len) {
+    return strlen(text) == len && strncasecmp(text, base, len) == 0;
+}
+
+static bool is_one_of(const char *const *list, const char *base, size_t len) {
+    for (; list != NULL && *list != NULL; list++)
+        if (text_is(*list, base, len))
+            return true;
+    return false;
+}
+
+/* The host part of the address that the client reached us under: "127.0.0.1:80", "[::1]:80". */
+static bool is_local_address(struct weir_ws *ws, const char *base, size_t len) {
+    const char *local = weir_stream_local(ws->stream);
+    const char *colon = strrchr(local, ':');
+    size_t n = colon ? (size_t)(colon - local) : strlen(local);
+    if (n > 1 && local[0] == '[')
+        local++, n -= 2;
+    return n == len && strncasecmp(local, base, n) == 0;
+}
+
+/* RFC 6455 10.2 leaves this to us. A page that a browser loaded under a foreign name must not
+ * reach a server on this machine (DNS rebinding). */
+static bool host_known(struct weir_ws *ws, const char *buf, struct weir__slice host) {
+    static const char *const loopback[] = {"localhost", "127.0.0.1", "::1", NULL};
+    struct weir__uri u;
+    const char *text = buf + host.offset;
+    if (weir__uri_parse_authority(&u, text, host.len) < 0)
+        return false;
+    const char *name = text + u.host.offset;
+    if (ws->config->o.hosts != NULL)
+        return is_one_of(ws->config->o.hosts, name, u.host.len);
+    return is_one_of(loopback, name, u.host.len) || is_local_address(ws, name, u.host.len);
+}
+
+void weir__ws_refuse(struct weir_ws *ws, int rc, int status, const char *why,
+                     struct ws_answer *ret) {
+    ssize_t n = weir__http1_refusal_write(ret->text, sizeof ret->text, status, why);
+    ret->len = n > 0 ? (size_t)n : 0;
+    const char *peer = weir_ws_peer(ws);
+    ret->rc = weir__failf(rc, "ws handshake", peer, "%s (answered %d)", why, status);
+}
+
+static int take_names(struct weir_ws *ws, const char *head, const struct weir__ws_request *r,
+                      const char *protocol) {
+    ws->path = slice_dup(head, r->path);
+    ws->subprotocol = weir__strdup(protocol ? protocol : "");
+    return ws->path != NULL && ws->subprotocol != NULL ? 0 : -ENOMEM;
+}
+
+static const char *select_protocol(struct weir_ws *ws, const struct weir__ws_request *r,
+                                   const char *head) {
+    const char *const *names = ws->config->o.subprotocols;
+    size_t count = 0;
+    while (names != NULL && names[count] != NULL)
+        count++;
+    int i = count > 0 ? weir__ws_protocol_select(r, head, names, count) : -1;
+    return i < 0 ? NULL : names[i];
+}
+
+void weir__ws_answer(struct weir_ws *ws, const struct weir__http1 *h, const void *head,
+                     struct ws_answer *ret) {
+    struct weir__ws_request r;
+    const char *text = head;
+    int rc = weir__ws_request_check(h, head, &r);
+    if (rc < 0) {
+        weir__ws_refuse(ws, WEIR_EHTTP, r.answer, r.why, ret);
+    } else if (!host_known(ws, text, r.host)) {
+        weir__ws_refuse(ws, WEIR_EHTTP, 421, "not a name of this server", ret);
+    } else if (r.has_origin &&
+               !is_one_of(ws->config->o.origins, text + r.origin.offset, r.origin.len)) {
+        weir__ws_refuse(ws, WEIR_EHTTP, 403, "this origin is not allowed", ret);
+    } else {
+        const char *protocol = select_protocol(ws, &r, text);
+        ssize_t n = weir__ws_response_write(ret->text, sizeof ret->text, text + r.key.offset,
+                                            protocol);
+        if (n < 0 || take_names(ws, text, &r, protocol) < 0) {
+            weir__ws_refuse(ws, -ENOMEM, 503, "out of memory", ret);
+            return;
+        }
+        ret->len = (size_t)n;
+        ret->rc = 0;
+    }
+}
+
+static int answer(struct weir_ws *ws, const struct weir__http1 *h, const void *head) {
+    struct ws_answer a;
+    weir__ws_answer(ws, h, head, &a);
+    struct weir_error why = {0};
+    if (a.rc < 0)
+        why = *weir_error(a.rc);
+    int sent = a.len > 0 ? weir_write(ws->stream, a.text, a.len) : 0;
+    if (a.rc >= 0)
+        return sent;
+    (void)weir_shutdown(ws->stream); /* let the refusal arrive */
+    weir__error_restore(&why);
+    return a.rc;
+}
+
+/* ---- both: read a head ---- */
+
+/* Peek until the head is whole. Returns its size; the bytes stay in the stream. */
+static ssize_t read_head(struct weir_ws *ws, struct weir__http1 *h, struct weir_view *v) {
+    for (size_t min = 1;;) {
+        ssize_t n = weir_peek(ws->stream, min, v);
+        if (n <= 0)
+            return n < 0 ? n : weir__fail(WEIR_EEOF, "ws handshake", weir_ws_peer(ws));
+        int size = weir__http1_parse(h, v->base, v->len);
+        if (size != 0)
+            return size;
+        min = v->len + 1;
+    }
+}
+
+int weir__ws_shake_server(struct weir_ws *ws) {
+    struct weir__http1_header headers[WEIR__HTTP1_HEADERS_MAX];
+    struct weir__http1 h;
+    struct weir_view v;
+    weir__http1_init(&h, WEIR__HTTP1_REQUEST, headers, &ws->config->http);
+    ssize_t n = read_head(ws, &h, &v);
+    if (n == WEIR_EPROTO || n == WEIR_ETOOBIG) {
+        struct ws_answer a;
+        weir__ws_refuse(ws, (int)n, h.answer, h.why, &a);
+        (void)weir_write(ws->stream, a.text, a.len);
+        (void)weir_shutdown(ws->stream);
+        return weir__failf((int)n, "ws handshake", weir_ws_peer(ws), "%s", h.why);
+    }
+    if (n < 0)
+        return (int)n;
+    int rc = answer(ws, &h, v.base);
+    weir_consume(ws->stream, (size_t)n);
+    return rc;
+}
+
+/* ---- client ---- */
+
+static int join_protocols(const char *const *names, char *ret_text, size_t size) {
+    size_t at = 0;
+    ret_text[0] = '\0';
+    for (; names != NULL && *names != NULL; names++) {
+        int n = snprintf(ret_text + at, size - at, "%s%s", at ? ", " : "", *names);
+        if (n < 0 || (size_t)n >= size - at)
+            return WEIR_ETOOBIG;
+        at += (size_t)n;
+    }
+    return 0;
+}
+
+static int send_request(struct weir_ws *ws, const struct weir__ws_request_options *o,
+                        char key[WEIR__WS_KEY_LEN]) {
+    uint8_t random[16];
+    char *text = weir__alloc(REQUEST_MAX);
+    if (text == NULL)
+        return weir__fail(-ENOMEM, "ws handshake", NULL);
+    ws->loop->backend->ops->random(ws->loop->backend, random, sizeof random);
+    weir__ws_key_write(key, random);
+    ssize_t n = weir__ws_request_write(text, REQUEST_MAX, o, key);
+    int rc = n < 0 ? weir__failf((int)n, "ws handshake", NULL, "the request cannot be written")
+                   : weir_write(ws->stream, text, (size_t)n);
+    weir__free(text);
+    return rc;
+}
+
+static int check_response(struct weir_ws *ws, const struct weir__http1 *h, const void *head,
+                          const char *key, const char *protocols) {
+    struct weir__ws_response r;
+    int rc = weir__ws_response_check(h, head, key, *protocols ? protocols : NULL, &r);
+    if (rc == WEIR_EHTTP)
+        return weir__failf(rc, "ws handshake", weir_ws_peer(ws), "the server answered %u %.*s",
+                           h->status, (int)h->reason.len,
+                           (const char *)head + h->reason.offset);
+    if (rc < 0)
+        return weir__failf(rc, "ws handshake", weir_ws_peer(ws), "%s", r.why);
+    ws->subprotocol = slice_dup(head, r.protocol);
+    return ws->subprotocol ? 0 : weir__fail(-ENOMEM, "ws handshake", NULL);
+}
+
+static int read_response(struct weir_ws *ws, const char *key, const char *protocols) {
+    struct weir__http1_header headers[WEIR__HTTP1_HEADERS_MAX];
+    struct weir__http1 h;
+    struct weir_view v;
+    weir__http1_init(&h, WEIR__HTTP1_RESPONSE, headers, &ws->config->http);
+    ssize_t n = read_head(ws, &h, &v);
+    if (n == WEIR_EPROTO || n == WEIR_ETOOBIG)
+        return weir__failf((int)n, "ws handshake", weir_ws_peer(ws), "%s", h.why);
+    if (n < 0)
+        return (int)n;
+    int rc = check_response(ws, &h, v.base, key, protocols);
+    weir_consume(ws->stream, (size_t)n);
+    return rc;
+}
+
+int weir__ws_shake_client(struct weir_ws *ws, const char *host, size_t host_len, const char *path,
+                          size_t path_len) {
+    char key[WEIR__WS_KEY_LEN], protocols[512];
+    int rc = join_protocols(ws->config->o.subprotocols, protocols, sizeof protocols);
+    if (rc < 0)
+        return weir__failf(rc, "ws handshake", NULL, "too many subprotocols");
+    struct weir__ws_request_options o = {.host = host, .host_len = host_len, .path = path,
+                                         .path_len = path_len, .origin = ws->config->o.origin,
+                                         .protocols = *protocols ? protocols : NULL};
+    ws->path = weir__alloc(path_len + 2);
+    if (ws->path == NULL)
+        return weir__fail(-ENOMEM, "ws handshake", NULL);
+    snprintf(ws->path, path_len + 2, "%s%.*s", path_len && path[0] == '/' ? "" : "/",
+             (int)path_len, path);
+    rc = send_request(ws, &o, key);
+    return rc < 0 ? rc : read_response(ws, key, protocols);
+}
