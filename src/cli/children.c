@@ -51,15 +51,14 @@ int children_signal(int signal, bool (*spared)(pid_t pid, void *arg), void *arg)
 }
 
 int children_supervise(const char *name) {
-    /* A terminal's Ctrl-C, or a service manager's TERM to all, is `up`'s to answer. */
-    static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE};
-    for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
-        signal(ignored[i], SIG_IGN);
-    signal(SIGCHLD, SIG_DFL); /* inherited as ignored, children would vanish unseen */
+    /* A terminal's Ctrl-C, or a service manager's TERM to all, is `up`'s to answer. Blocked, not
+     * ignored: a node just forked must not lose the TERM that comes before its exec. */
     sigset_t mask;
+    sigfillset(&mask);
+    sigprocmask(SIG_SETMASK, &mask, NULL);
+    signal(SIGCHLD, SIG_DFL); /* inherited as ignored, children would vanish unseen */
     sigemptyset(&mask);
     sigaddset(&mask, SIGCHLD);
-    sigprocmask(SIG_SETMASK, &mask, NULL);
     prctl(PR_SET_NAME, name);
     if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
         return -errno;

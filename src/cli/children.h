@@ -16,8 +16,8 @@
  * Returns how many were not spared; a negative errno: /proc cannot be read. */
 int children_signal(int signal, bool (*spared)(pid_t pid, void *arg), void *arg);
 
-/* Become a supervisor: adopt orphans, ignore what ends people's programs, have SIGCHLD on the
- * returned descriptor (non-blocking), be seen as name. Returns it, or a negative errno. */
+/* Become a supervisor: adopt orphans, block every signal, have SIGCHLD on the returned descriptor
+ * (non-blocking), be seen as name. Returns it, or a negative errno. */
 int children_supervise(const char *name);
 
 /* Forget the arrivals that a descriptor of children_supervise holds. */

@@ -17,14 +17,16 @@ struct guard {
     int fd; /* non-blocking; its close stops everything */
 };
 
-struct guard_fds { /* what a node's keeper gets; stay the caller's */
-    int channel;   /* see keeper.h; the guard adds `lost signal=N`: the keeper was killed */
-    int out, err, control;
+/* What a node's keeper gets; they stay the caller's. On the channel (see keeper.h) the guard adds
+ * `lost signal=N`: the keeper was killed, and all of the node with it. */
+struct guard_fds {
+    int channel, out, err, control;
 };
 
 /* Fork the guard of launches, which must stay as they are. To be called before the process has a
  * second thread or a loop. The caller becomes a subreaper: it inherits if the guard dies.
- * Returns 0, or a negative errno: -ENOENT, there is no /proc. The guard is the caller's to close (fd) and to reap (pid). */
+ * Returns 0, or a negative errno: -ENOENT, there is no /proc. The guard is the caller's to close
+ * (fd) and to reap (pid). */
 int guard_open(const struct launch *launches, size_t count, struct guard *ret_guard);
 
 /* Have launch number index started under a keeper. Returns 0; -EAGAIN (wait until g->fd can be

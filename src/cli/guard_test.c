@@ -197,15 +197,16 @@ WEIR_TEST(stop_is_a_term_to_the_group) {
 
 WEIR_TEST(who_ignores_term_is_killed_after_the_grace) {
     word_ends("trap '' TERM; echo up; sleep 100", WEIR_MILLISECONDS(30), "stop\n", "",
-              "exited signal=9\n");
+              "killed\nexited signal=9\n");
     word_ends("trap '' TERM; (setsid sleep 100 &) & echo up; sleep 100", WEIR_MILLISECONDS(30),
-              "stop\n", "", "exited signal=9\n");
-    word_ends("trap '' TERM; echo up; sleep 100", 0, "stop\n", "", "exited signal=9\n");
+              "stop\n", "", "killed\nexited signal=9\n");
+    word_ends("trap '' TERM; echo up; sleep 100", 0, "stop\n", "",
+              "killed\nexited signal=9\n");
 }
 
 WEIR_TEST(kill_does_not_wait_for_the_grace) {
     word_ends("trap '' TERM; (setsid sleep 100 &) & echo up; sleep 100", WEIR_SECONDS(3600),
-              "kill\n", "", "exited signal=9\n");
+              "kill\n", "", "killed\nexited signal=9\n");
 }
 
 WEIR_TEST(descendants_end_with_their_node) {

@@ -117,8 +117,10 @@ static void stop(struct keeper *k) {
 }
 
 static void kill_all(struct keeper *k) {
-    if (k->phase != KILLING)
+    if (k->phase != KILLING) {
         k->until = children_now() + LIMIT_KILL;
+        keeper_tell(k->fds.channel, "killed\n");
+    }
     k->phase = KILLING;
     signal_group(k, SIGKILL);
     children_signal(SIGKILL, NULL, NULL);

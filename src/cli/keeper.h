@@ -8,7 +8,9 @@
  * and the keeper says
  *   started pid=N
  *   exited code=N | exited signal=N     the node itself; its descendants are being ended
+ *   killed                              KILL was needed to end all of it
  *   left count=N                        KILL did not end these in LIMIT_KILL
+ *   failed errno=N                      could not begin
  * The end of the channel is the keeper's end: nothing of the node lives (but what was left). The
  * other way, the end of the channel means that `up` is dead, and counts as stop. */
 #ifndef WEIR_CLI_KEEPER_H

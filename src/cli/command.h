@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* command.h - what main.c knows of a command, and what all commands share: settings, options. */
+#ifndef WEIR_CLI_COMMAND_H
+#define WEIR_CLI_COMMAND_H
+
+#include <getopt.h>
+#include <stdbool.h>
+
+#include "cli/output.h"
+
+/* The command's exit codes; the circuit's three have their own (circuit: 0, 1, 130, 143). */
+enum exit_code {
+    EXIT_DONE = 0,
+    EXIT_FAILED = 1,
+    EXIT_USAGE = 2,
+    EXIT_NOT_FOUND = 3, /* no such node, process or file */
+};
+
+struct settings { /* may stand before or behind the command's word */
+    bool quiet, verbose;
+    enum output_color color;
+};
+
+struct command {
+    const char *name;
+    const char *summary; /* one line of `weir --help` */
+    const char *help;    /* all of `weir NAME --help` */
+    int (*run)(const struct command *c, int argc, char **argv, struct settings *s);
+};
+
+extern const struct command command_up;
+
+/* Every command's options end with these, and every short list with COMMAND_SHORT. */
+#define COMMAND_SHORT "qvh"
+#define COMMAND_OPTIONS                                                                            \
+    {"quiet", no_argument, NULL, 'q'}, {"verbose", no_argument, NULL, 'v'},                        \
+        {"color", required_argument, NULL, 'C'}, {"help", no_argument, NULL, 'h'}, {               \
+        NULL, 0, NULL, 0                                                                           \
+    }
+
+/* The next option as getopt_long gives it; the shared ones are dealt with here: into s, or, for
+ * help and for mistakes, a text is printed and *ret_exit set. -1: no more, or *ret_exit is set.
+ * *ret_exit is negative otherwise. who: "weir up". help: printed by -h. */
+int command_option(int argc, char **argv, const char *who, const char *help, const char *shorts,
+                   const struct option *longs, struct settings *s, int *ret_exit);
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/* main.c - the command `weir`: the first word that is no option chooses, the rest is its own. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/command.h"
+#include "cli/suggest.h"
+#include "weir-features.h"
+
+static const struct command *const commands[] = {&command_up};
+
+enum { COMMANDS = sizeof commands / sizeof commands[0], HELP_BYTES = 4096 };
+
+static const char *help_text(void) {
+    static char text[HELP_BYTES];
+    size_t used = (size_t)snprintf(text, sizeof text,
+                                   "usage: weir COMMAND [options]\n"
+                                   "Fleets of reactive workers.\n\n");
+    for (size_t i = 0; i < COMMANDS && used < sizeof text; i++)
+        used += (size_t)snprintf(text + used, sizeof text - used, "  %-8s %s\n",
+                                 commands[i]->name, commands[i]->summary);
+    if (used < sizeof text)
+        snprintf(text + used, sizeof text - used,
+                 "\n"
+                 "  -h, --help       this text; of one command: weir COMMAND --help\n"
+                 "  -V, --version    which weir this is\n"
+                 "  -q, --quiet      less     -v, --verbose    more\n"
+                 "      --color WHEN auto, always or never (auto; NO_COLOR is honoured)\n");
+    return text;
+}
+
+static int refuse_word(const char *word) {
+    const char *names[COMMANDS];
+    for (size_t i = 0; i < COMMANDS; i++)
+        names[i] = commands[i]->name;
+    const char *near = suggest_nearest(word, names, COMMANDS);
+    fprintf(stderr, "weir: no command or sketch '%s'%s%s%s\n", word, near ? "; did you mean '" : "",
+            near ? near : "", near ? "'?" : "");
+    puts("unknown sketch, please choose clock, iopin or buzzer");
+    return EXIT_FAILED;
+}
+
+int main(int argc, char **argv) {
+    static const struct option longs[] = {{"version", no_argument, NULL, 'V'}, COMMAND_OPTIONS};
+    struct settings settings = {.color = OUTPUT_AUTO};
+    int code = -1, c;
+    while ((c = command_option(argc, argv, "weir", help_text(), "+:V" COMMAND_SHORT, longs,
+                               &settings, &code)) != -1) {
+        if (c == 'V') {
+            puts("weir " WEIR_VERSION);
+            return EXIT_DONE;
+        }
+    }
+    if (code >= 0)
+        return code;
+    if (optind == argc) {
+        fputs(help_text(), stderr);
+        return EXIT_USAGE;
+    }
+    argc -= optind;
+    argv += optind;
+    optind = 0; /* getopt begins anew, also inside */
+    for (size_t i = 0; i < COMMANDS; i++)
+        if (strcmp(argv[0], commands[i]->name) == 0)
+            return commands[i]->run(commands[i], argc, argv, &settings);
+    return refuse_word(argv[0]);
+}

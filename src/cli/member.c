@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: MIT */
+/* member.c - the tasks of one node, below its `tend` task:
+ *
+ *   tend  the keeper's channel, until its end: then nothing of the node lives
+ *     hear_control    ready, heartbeats, counters
+ *     copy_lines (2)  stdout and stderr, line by line
+ *
+ * Whoever waits for the member to become ready sleeps in a scope; the tasks cancel it. */
+#include "cli/member.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <weir/loop.h>
+#include <weir/stream.h>
+
+#include "base/check.h"
+#include "cli/limits.h"
+
+#define DIAL_FIRST WEIR_MILLISECONDS(10)
+#define DIAL_LAST WEIR_MILLISECONDS(250)
+/* After all of a node is dead its pipes end too, but for copies it gave away. */
+#define LAST_WORDS WEIR_SECONDS(1)
+
+struct ends { /* ours, and those that the keeper gets */
+    int channel[2], control[2], out[2], err[2];
+};
+
+/* ---- what the node says ---------------------------------------------------------------------- */
+
+static void tell(struct member *m, enum member_event event) {
+    if (m->awaiting != NULL && (m->ready || m->exited))
+        weir_scope_cancel(m->awaiting, "ready or ended");
+    m->told(m, event, m->arg);
+}
+
+static void become_ready(struct member *m) {
+    if (m->ready)
+        return;
+    m->ready = true;
+    tell(m, MEMBER_READY);
+}
+
+struct line {
+    char bytes[LIMIT_LINE_BYTES];
+    size_t len;
+    bool cut;
+};
+
+static void append(struct line *l, const char *bytes, size_t len) {
+    size_t room = sizeof l->bytes - l->len;
+    l->cut |= len > room;
+    len = len < room ? len : room;
+    memcpy(l->bytes + l->len, bytes, len);
+    l->len += len;
+}
+
+static int print(struct member *m, bool from_err, struct line *l) {
+    static const char more[] = " ... (cut)";
+    if (l->cut) {
+        l->len = sizeof l->bytes - sizeof more + 1;
+        while (((unsigned char)l->bytes[l->len] & 0xc0) == 0x80)
+            l->len--; /* not within a character */
+        append(l, more, sizeof more - 1);
+    }
+    int rc = output_line(m->output, from_err, m->node->name, m->index, l->bytes, l->len);
+    l->len = 0;
+    l->cut = false;
+    return rc;
+}
+
+struct copy_lines_args {
+    struct member *member;
+    struct weir_stream *from;
+    bool is_err;
+};
+
+static int copy_lines(void *args) {
+    struct copy_lines_args *a = args;
+    WEIR_AUTO(weir_close) struct weir_stream *from = a->from;
+    struct line l = {.len = 0};
+    struct weir_view v;
+    int rc = 0;
+    while (rc == 0 && weir_peek(from, 1, &v) > 0) {
+        const char *end = memchr(v.base, '\n', v.len);
+        size_t len = end ? (size_t)(end - (const char *)v.base) : v.len;
+        append(&l, v.base, len);
+        weir_consume(from, len + (end != NULL));
+        if (end != NULL)
+            rc = print(a->member, a->is_err, &l);
+    }
+    if (rc == 0 && (l.len > 0 || l.cut))
+        rc = print(a->member, a->is_err, &l);
+    if (rc < 0 && weir_cancelled() == 0)
+        tell(a->member, MEMBER_MUTE);
+    return 0;
+}
+
+static void hear_line(struct member *m, const char *text, size_t len) {
+    struct control_line c = control_parse(text, len);
+    if (c.word == CONTROL_STAT) {
+        m->stats = c.stats;
+        m->counted = true;
+    }
+    if (c.word == CONTROL_READY && m->node->ready == FLEET_READY_NOTIFY)
+        become_ready(m);
+}
+
+struct hear_control_args {
+    struct member *member;
+    struct weir_stream *control;
+};
+
+/* A node that has sent heartbeats and stops sending them is stuck, or stopped. */
+static int hear_control(void *args) {
+    struct hear_control_args *a = args;
+    struct member *m = a->member;
+    WEIR_AUTO(weir_close) struct weir_stream *control = a->control;
+    char text[LIMIT_CONTROL_BYTES + 1];
+    bool beats = false, silent = false;
+    for (;;) {
+        struct weir_scope silence;
+        weir_scope_enter(&silence, beats && !silent ? LIMIT_SILENCE : WEIR_NEVER);
+        ssize_t len = weir_read_until(control, '\n', text, sizeof text);
+        int rc = weir_scope_leave(&silence, len < 0 ? (int)len : 0);
+        if (rc == -ETIME) {
+            silent = true;
+            tell(m, MEMBER_SILENT);
+            continue;
+        }
+        if (len <= 0)
+            return 0; /* also a line that is too long: this node does not speak our language */
+        silent = false;
+        beats |= control_parse(text, (size_t)len).word == CONTROL_BEAT;
+        hear_line(m, text, (size_t)len);
+    }
+}
+
+/* ---- what its keeper says -------------------------------------------------------------------- */
+
+static void note_exit(struct member *m, int code, int signal) {
+    m->exited = true;
+    m->code = signal != 0 ? 128 + signal : code;
+    m->signal = signal;
+    tell(m, MEMBER_EXITED);
+}
+
+static void hear_keeper(struct member *m, char *text, size_t len) {
+    uint64_t value = 0;
+    text[len - 1] = '\0'; /* the newline */
+    if (strncmp(text, "started", 7) == 0 && m->node->ready == FLEET_READY_START) {
+        become_ready(m);
+    } else if (strncmp(text, "exited", 6) == 0 && control_field(text, "code", &value)) {
+        note_exit(m, (int)value, 0);
+    } else if (strncmp(text, "exited", 6) == 0 && control_field(text, "signal", &value)) {
+        note_exit(m, 0, (int)value);
+    } else if (strncmp(text, "killed", 6) == 0) {
+        m->killed = true;
+    } else if (strncmp(text, "left", 4) == 0 && control_field(text, "count", &value)) {
+        m->left = (int)value;
+    } else if (strncmp(text, "failed", 6) == 0 && control_field(text, "errno", &value)) {
+        m->failed = -(int)value;
+    }
+}
+
+struct tend_args {
+    struct member *member;
+    struct weir_stream *control, *out, *err;
+};
+
+static int tend(void *args) {
+    struct tend_args *a = args;
+    struct member *m = a->member;
+    struct weir_group g;
+    char text[LIMIT_CONTROL_BYTES + 1];
+    ssize_t len;
+    weir_group_open(&g, WEIR_INDEPENDENT);
+    if (weir_go(&g, copy_lines, .member = m, .from = a->out) < 0)
+        weir_close(&a->out);
+    if (weir_go(&g, copy_lines, .member = m, .from = a->err, .is_err = true) < 0)
+        weir_close(&a->err);
+    if (weir_go(&g, hear_control, .member = m, .control = a->control) < 0)
+        weir_close(&a->control);
+    while (m->left == 0 && (len = weir_read_until(m->channel, '\n', text, sizeof text)) > 0)
+        hear_keeper(m, text, (size_t)len);
+    weir_group_drain(&g, LAST_WORDS);
+    weir_close(&m->channel);
+    m->gone = true;
+    if (!m->exited) {
+        m->failed = m->failed < 0 ? m->failed : WEIR_ECLOSED;
+        note_exit(m, 0, SIGKILL);
+    }
+    tell(m, MEMBER_GONE);
+    return 0;
+}
+
+/* ---- starting -------------------------------------------------------------------------------- */
+
+static void close_ends(struct ends *e) {
+    int *all = (int *)e;
+    for (size_t i = 0; i < sizeof *e / sizeof *all; i++)
+        if (all[i] >= 0)
+            close(all[i]);
+}
+
+static int open_ends(struct ends *e) {
+    *e = (struct ends){{-1, -1}, {-1, -1}, {-1, -1}, {-1, -1}};
+    int type = SOCK_SEQPACKET | SOCK_CLOEXEC;
+    if (socketpair(AF_UNIX, type, 0, e->channel) == 0 &&
+        socketpair(AF_UNIX, type, 0, e->control) == 0 && pipe2(e->out, O_CLOEXEC) == 0 &&
+        pipe2(e->err, O_CLOEXEC) == 0)
+        return 0;
+    int rc = -errno;
+    close_ends(e);
+    return rc;
+}
+
+static int take_stream(int *take_fd, struct weir_stream **ret_stream) {
+    int rc = weir_stream_from_fd(*take_fd, ret_stream);
+    if (rc == 0)
+        *take_fd = -1;
+    return rc;
+}
+
+/* Streams of our ends, and the task that tends them. On error all is closed. */
+static int begin_tending(struct member *m, struct ends *e) {
+    struct tend_args a = {.member = m};
+    int rc = take_stream(&e->channel[0], &m->channel);
+    if (rc == 0)
+        rc = take_stream(&e->control[0], &a.control);
+    if (rc == 0)
+        rc = take_stream(&e->out[0], &a.out);
+    if (rc == 0)
+        rc = take_stream(&e->err[0], &a.err);
+    if (rc == 0)
+        rc = weir_spawn(m->group, WEIR_SITE(tend), tend, &a, sizeof a, NULL, &m->tending);
+    if (rc < 0) {
+        weir_close(&m->channel);
+        weir_close(&a.control);
+        weir_close(&a.out);
+        weir_close(&a.err);
+    }
+    return rc;
+}
+
+static int launch(struct member *m) {
+    struct ends e;
+    int rc = open_ends(&e);
+    if (rc < 0)
+        return rc;
+    struct guard_fds fds = {e.channel[1], e.out[1], e.err[1], e.control[1]};
+    while ((rc = guard_start(m->guard, m->index, &fds)) == -EAGAIN)
+        if ((rc = weir_wait_fd(m->guard->fd, POLLOUT)) < 0)
+            break;
+    if (rc == 0)
+        rc = begin_tending(m, &e);
+    close_ends(&e); /* without our ends the keeper stops what it may have begun */
+    return rc;
+}
+
+/* ---- becoming ready -------------------------------------------------------------------------- */
+
+/* Dial until somebody answers. A port that another program holds answers too: then the node will
+ * say that it cannot have it. */
+static int dial_until_answered(struct member *m) {
+    char url[128];
+    bool v6 = strchr(m->node->host, ':') != NULL;
+    bool everywhere = strcmp(m->node->host, "*") == 0;
+    snprintf(url, sizeof url, "tcp://%s%s%s:%d", v6 ? "[" : "",
+             everywhere ? "localhost" : m->node->host, v6 ? "]" : "", m->node->port);
+    for (weir_ns pause = DIAL_FIRST;; pause = pause * 2 < DIAL_LAST ? pause * 2 : DIAL_LAST) {
+        WEIR_AUTO(weir_close) struct weir_stream *s = NULL;
+        int rc = weir_dial(url, NULL, &s);
+        if (rc == 0 || rc == -ECANCELED || rc == -ETIME || rc == WEIR_EURL)
+            return rc;
+        rc = weir_sleep(pause);
+        if (rc < 0)
+            return rc;
+    }
+}
+
+int member_start(struct member *m, weir_ns within_ns) {
+    struct weir_scope awaiting;
+    int rc = launch(m);
+    if (rc < 0)
+        return rc;
+    weir_scope_enter(&awaiting, within_ns);
+    m->awaiting = &awaiting;
+    rc = m->node->ready == FLEET_READY_TCP ? dial_until_answered(m) : weir_sleep(WEIR_NEVER);
+    m->awaiting = NULL;
+    rc = weir_scope_leave(&awaiting, rc);
+    if (rc == WEIR_ESTOPPED)
+        return 0;
+    if (rc == 0)
+        become_ready(m);
+    return rc;
+}
+
+/* ---- ending ---------------------------------------------------------------------------------- */
+
+int member_tell(struct member *m, const char *word) {
+    char line[16];
+    m->stopping = true;
+    if (m->channel == NULL || m->gone)
+        return 0;
+    int len = snprintf(line, sizeof line, "%s\n", word);
+    int rc = weir_write(m->channel, line, (size_t)len);
+    return rc == -EPIPE || rc == -ECONNRESET || rc == WEIR_ECLOSED ? 0 : rc;
+}
+
+int member_join(struct member *m) {
+    if (m->tending == NULL)
+        return 0;
+    struct weir_task *t = weir_task_ref(m->tending);
+    int rc = weir_await(&t, NULL, 0);
+    weir_task_release(&t);
+    return rc;
+}
+
+void member_fini(struct member *m) {
+    weir_task_release(&m->tending);
+}

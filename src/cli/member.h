@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* member.h - one node while its fleet runs: started, ready, ended, and all it says meanwhile.
+ *
+ * A member knows nothing of the fleet's rules. It tells each step, and up.c decides what follows.
+ * Everything here runs in tasks of one loop. */
+#ifndef WEIR_CLI_MEMBER_H
+#define WEIR_CLI_MEMBER_H
+
+#include <stdbool.h>
+#include <weir/task.h>
+
+#include "cli/control.h"
+#include "cli/fleet.h"
+#include "cli/guard.h"
+#include "cli/output.h"
+
+enum member_event {
+    MEMBER_READY,
+    MEMBER_EXITED, /* the node itself; `code` and `signal` tell how */
+    MEMBER_GONE,   /* and all that came from it, but for `left` */
+    MEMBER_SILENT, /* no heartbeat for LIMIT_SILENCE, after earlier ones */
+    MEMBER_MUTE    /* its lines cannot be printed any more */
+};
+
+struct member {
+    const struct fleet_node *node;
+    size_t index; /* of its launch */
+    struct guard *guard;
+    struct output *output;
+    struct weir_group *group; /* holds `tending` */
+    void (*told)(struct member *m, enum member_event event, void *arg); /* may suspend */
+    void *arg;
+
+    struct weir_stream *channel;  /* to its keeper, while it lives */
+    struct weir_task *tending;    /* ends when nothing of the node lives; NULL: never started */
+    struct weir_scope *awaiting;  /* cancelled when the member became ready or ended */
+    bool ready, exited, gone;     /* gone: nothing of it lives, but what was left */
+    bool stopping;                /* was told to */
+    bool killed;                  /* KILL was needed */
+    int failed;                   /* errno: could not be started; WEIR_ECLOSED: keeper lost */
+    int left;                     /* processes that KILL did not end */
+    int code;                     /* as a shell tells it: 128 + signal */
+    int signal;                   /* that ended it; 0: none did */
+    bool counted;                 /* it told stats */
+    struct control_stats stats;
+};
+
+/* Start the node and wait until it is ready, ended, or within_ns are over.
+ * Returns 0 (ready, or ended: see m), -ETIME (neither; it runs on), -EMFILE and what else makes
+ * it impossible to start, -ECANCELED. */
+int member_start(struct member *m, weir_ns within_ns);
+
+/* Tell the keeper "stop" or "kill". Returns 0, also if the member has ended. */
+int member_tell(struct member *m, const char *word);
+
+/* Wait until nothing of it lives. Returns 0; -ECANCELED, -ETIME. */
+int member_join(struct member *m);
+
+/* Give back what is held. The member must be gone, or its group closed. */
+void member_fini(struct member *m);
+
+#endif

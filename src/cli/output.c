@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/* output.c - a stream has one writer at a time, so printers take turns, first come, first served.
+ * The turn is a lock of this file's own until the sync room has one. */
+#include "cli/output.h"
+
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "task/task.h"
+
+struct turn {
+    struct weir__list link;
+    struct weir__park park;
+};
+
+static int give_up(struct weir__park *p) {
+    weir__list_remove(&WEIR_CONTAINER(p, struct turn, park)->link);
+    return WEIR__DONE;
+}
+
+static int turn_take(struct output *o) {
+    int rc = weir__suspend_enter("print");
+    if (rc < 0)
+        return rc;
+    if (!o->taken) {
+        o->taken = true;
+        return 0;
+    }
+    struct turn t = {.park = {.abort = give_up, .what = "print", .on = o}};
+    weir__list_add_tail(&o->waiting, &t.link);
+    return (int)weir__park(&t.park);
+}
+
+/* Handed to the next, so that nobody who comes meanwhile can slip in before it. */
+static void turn_give(struct output *o) {
+    if (weir__list_empty(&o->waiting)) {
+        o->taken = false;
+        return;
+    }
+    struct turn *t = WEIR_CONTAINER(o->waiting.next, struct turn, link);
+    weir__list_remove(&t->link);
+    weir__unpark(&t->park, 0);
+}
+
+static bool wants_color(enum output_color color, int fd) {
+    const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+    if (color != OUTPUT_AUTO)
+        return color == OUTPUT_ALWAYS;
+    return isatty(fd) && (no == NULL || no[0] == '\0') &&
+           (term == NULL || strcmp(term, "dumb") != 0);
+}
+
+static int stream_of_copy(int fd, struct weir_stream **ret_stream) {
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    if (copy < 0)
+        return -errno;
+    int rc = weir_stream_from_fd(copy, ret_stream);
+    if (rc < 0)
+        close(copy);
+    return rc;
+}
+
+int output_init(struct output *o, enum output_color color) {
+    *o = (struct output){.width = 0};
+    weir__list_init(&o->waiting);
+    int rc = stream_of_copy(STDOUT_FILENO, &o->streams[0]);
+    if (rc == 0)
+        rc = stream_of_copy(STDERR_FILENO, &o->streams[1]);
+    for (int i = 0; i < 2; i++)
+        o->colored[i] = wants_color(color, STDOUT_FILENO + i);
+    if (rc < 0)
+        output_fini(o);
+    return rc;
+}
+
+void output_fini(struct output *o) {
+    weir_close(&o->streams[0]);
+    weir_close(&o->streams[1]);
+}
+
+int output_line(struct output *o, bool to_err, const char *name, size_t number, const char *line,
+                size_t len) {
+    static const char *const colors[] = {"\033[36m", "\033[33m", "\033[32m",
+                                         "\033[35m", "\033[34m", "\033[91m"};
+    bool colored = o->colored[to_err];
+    int rc = turn_take(o);
+    if (rc < 0)
+        return rc;
+    int used = snprintf(o->line, sizeof o->line, "%s%-*s |%s ",
+                        colored ? colors[number % (sizeof colors / sizeof colors[0])] : "",
+                        o->width, name, colored ? "\033[0m" : "");
+    size_t at = (size_t)used, room = sizeof o->line - at - 1;
+    len = len < room ? len : room;
+    memcpy(o->line + at, line, len);
+    o->line[at + len] = '\n';
+    rc = weir_write(o->streams[to_err], o->line, at + len + 1);
+    turn_give(o);
+    return rc;
+}
+
+void output_say(struct output *o, const char *format, ...) {
+    char text[600];
+    va_list args;
+    va_start(args, format);
+    int len = vsnprintf(text, sizeof text - 1, format, args);
+    va_end(args);
+    if (len < 0 || turn_take(o) < 0)
+        return;
+    int used = snprintf(o->line, sizeof o->line, "weir: %s\n", text);
+    weir_write(o->streams[1], o->line, (size_t)used);
+    turn_give(o);
+}
+
+int output_text(struct output *o, const char *text, size_t len) {
+    int rc = turn_take(o);
+    if (rc < 0)
+        return rc;
+    rc = weir_write(o->streams[0], text, len);
+    turn_give(o);
+    return rc;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* output.h - the merged output of a fleet: whole lines, each with its node's name before it.
+ *
+ * Lines of a node's stdout go to stdout, of its stderr and of `up` itself to stderr. Many tasks
+ * print; one line is written at a time. Loop thread only. */
+#ifndef WEIR_CLI_OUTPUT_H
+#define WEIR_CLI_OUTPUT_H
+
+#include <stdbool.h>
+#include <weir/stream.h>
+
+#include "base/list.h"
+#include "cli/limits.h"
+
+struct output {
+    struct weir_stream *streams[2]; /* stdout, stderr */
+    bool colored[2];
+    int width; /* of the names */
+    bool taken;
+    struct weir__list waiting; /* tasks that want to print */
+    char line[LIMIT_LINE_BYTES + 256]; /* what is being written */
+};
+
+enum output_color { OUTPUT_AUTO, OUTPUT_ALWAYS, OUTPUT_NEVER };
+
+/* Print on this process's stdout and stderr. Returns 0; -EBADF, -ENOMEM, WEIR_ENOLOOP. */
+int output_init(struct output *o, enum output_color color);
+void output_fini(struct output *o);
+
+/* Print one line of a node, without its newline; number chooses the colour, to_err the stream.
+ * Returns 0; -EPIPE and what else weir_write returns. */
+int output_line(struct output *o, bool to_err, const char *name, size_t number, const char *line,
+                size_t len);
+
+/* Print a line of `up` itself on stderr: "weir: ..."; what cannot be written is lost. */
+void output_say(struct output *o, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Print text as it is on stdout. Returns as output_line. */
+int output_text(struct output *o, const char *text, size_t len);
+
+#endif

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/* plan.c - nodes to command lines. A worker's are the flags that every worker has (circuit.md is
+ * their contract): --host, --port, and --with for each of its parameters. */
+#include "cli/plan.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "cli/duration.h"
+#include "cli/limits.h"
+#include "cli/sketches.h"
+
+struct words {
+    char **list;
+    size_t count, size;
+};
+
+/* A copy of word; a NULL word (no memory) or a full list makes the whole list NULL. */
+static void add(struct arena *a, struct words *w, const char *word) {
+    char *copy = word ? arena_text(a, word, strlen(word)) : NULL;
+    WEIR_CHECK(w->count + 1 < w->size);
+    if (copy == NULL || w->list == NULL)
+        w->list = NULL;
+    else
+        w->list[w->count++] = copy;
+}
+
+static struct words words_of(struct arena *a, size_t size) {
+    return (struct words){arena_take(a, (size + 1) * sizeof(char *)), 0, size + 1};
+}
+
+static bool ends_with(const char *text, const char *end) {
+    size_t len = strlen(text), end_len = strlen(end);
+    return len > end_len && strcmp(text + len - end_len, end) == 0;
+}
+
+static bool is_path(const struct fleet_node *n) {
+    return strchr(n->what, '/') != NULL;
+}
+
+static int make_words(struct arena *a, const struct fleet_node *n, struct launch *l,
+                      const char *self) {
+    enum { FIXED = 6 }; /* weir run PATH --host HOST --port PORT, less the program */
+    struct words w = words_of(a, FIXED + 2 * n->with.count + 2);
+    bool loaded = is_path(n) && ends_with(n->what, ".so");
+    l->program = is_path(n) && !loaded ? n->what : self;
+    add(a, &w, is_path(n) && !loaded ? n->what : "weir");
+    if (loaded)
+        add(a, &w, "run");
+    if (loaded || !is_path(n))
+        add(a, &w, n->what);
+    if (n->port != 0) {
+        add(a, &w, "--host");
+        add(a, &w, n->host);
+        add(a, &w, "--port");
+        add(a, &w, arena_format(a, "%d", n->port));
+    }
+    for (size_t i = 0; i < n->with.count; i++) {
+        add(a, &w, "--with");
+        add(a, &w, arena_format(a, "%s=%s", n->with.list[i].name, n->with.list[i].value));
+    }
+    l->argv = w.list;
+    return w.list ? 0 : -ENOMEM;
+}
+
+static int make_environment(struct plan *p, const struct fleet_node *n, struct launch *l,
+                            const char *backend) {
+    const struct fleet_pairs *e = &n->environment;
+    struct words w = words_of(&p->memory, e->count + 2);
+    add(&p->memory, &w, p->grid);
+    if (backend != NULL)
+        add(&p->memory, &w, arena_format(&p->memory, "WEIR_BACKEND=%s", backend));
+    for (size_t i = 0; i < e->count; i++) /* last, so that the file has the last word */
+        add(&p->memory, &w,
+            arena_format(&p->memory, "%s=%s", e->list[i].name, e->list[i].value));
+    l->environment = w.list;
+    return w.list ? 0 : -ENOMEM;
+}
+
+static bool has_node(const struct fleet *f, const char *name) {
+    for (size_t i = 0; i < f->count; i++)
+        if (strcmp(f->nodes[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* Where others reach what listens there: all addresses are reached on this machine's own. */
+static const char *reached_at(const char *host) {
+    bool everywhere = strcmp(host, "*") == 0 || strcmp(host, "0.0.0.0") == 0 ||
+                      strcmp(host, "::") == 0;
+    return everywhere ? "localhost" : host;
+}
+
+static const char *grid_entry(struct arena *a, const char *grid, const char *name,
+                              const struct fleet_node *n) {
+    const char *host = reached_at(n->host);
+    bool v6 = strchr(host, ':') != NULL;
+    return grid ? arena_format(a, "%s%s%s=%s%s%s:%d", grid, ends_with(grid, "=") ? "" : ",", name,
+                               v6 ? "[" : "", host, v6 ? "]" : "", n->port)
+                : NULL;
+}
+
+static int make_grid(struct plan *p, const struct fleet *f) {
+    const char *grid = "WEIR_GRID=";
+    for (size_t i = 0; i < f->count; i++) {
+        const struct fleet_node *n = &f->nodes[i];
+        const struct sketch *s = n->kind == FLEET_WORKER ? sketches_find(n->what) : NULL;
+        if (n->port == 0)
+            continue;
+        grid = grid_entry(&p->memory, grid, n->name, n);
+        if (s != NULL && s->alias != NULL && !has_node(f, s->alias))
+            grid = grid_entry(&p->memory, grid, s->alias, n);
+    }
+    p->grid = grid;
+    return grid ? 0 : -ENOMEM;
+}
+
+static int make_launch(struct plan *p, const struct fleet_node *n,
+                       const struct plan_options *options, struct launch *l) {
+    *l = (struct launch){
+        .name = n->name, .directory = options->directory, .grace_ns = n->grace_ns};
+    int rc = make_environment(p, n, l, options->backend);
+    if (n->kind != FLEET_COMMAND)
+        return rc < 0 ? rc : make_words(&p->memory, n, l, options->self ? options->self : "weir");
+    l->program = n->command[0];
+    l->argv = n->command;
+    return rc;
+}
+
+int plan_make(const struct fleet *f, const struct plan_options *options, struct plan *ret_plan) {
+    *ret_plan = (struct plan){.count = f->count};
+    ret_plan->launches =
+        arena_take(&ret_plan->memory, f->count * sizeof *ret_plan->launches);
+    int rc = ret_plan->launches ? make_grid(ret_plan, f) : -ENOMEM;
+    for (size_t i = 0; rc == 0 && i < f->count; i++)
+        rc = make_launch(ret_plan, &f->nodes[i], options, &ret_plan->launches[i]);
+    if (rc < 0)
+        plan_fini(ret_plan);
+    return rc;
+}
+
+void plan_fini(struct plan *p) {
+    arena_fini(&p->memory);
+    *p = (struct plan){.launches = NULL};
+}
+
+/* ---- for people ------------------------------------------------------------------------------ */
+
+static void print_word(const char *word, FILE *to) {
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                                "-_./:=,@%+";
+    if (word[0] != '\0' && word[strspn(word, plain)] == '\0') {
+        fputs(word, to);
+        return;
+    }
+    putc('\'', to);
+    for (; *word != '\0'; word++)
+        fputs(*word == '\'' ? "'\\''" : (char[]){*word, '\0'}, to);
+    putc('\'', to);
+}
+
+static const char *ready_text(const struct fleet_node *n) {
+    static const char *const texts[] = {
+        [FLEET_READY_NOTIFY] = "when it says so",
+        [FLEET_READY_TCP] = "when its port answers",
+        [FLEET_READY_START] = "at once",
+    };
+    return texts[n->ready];
+}
+
+void plan_print(const struct plan *p, const struct fleet *f, FILE *to) {
+    int width = 0;
+    for (size_t i = 0; i < p->count; i++)
+        width = (int)strlen(p->launches[i].name) > width ? (int)strlen(p->launches[i].name) : width;
+    fprintf(to, "fleet %s: %zu node%s, started in this order\n", f->name, p->count,
+            p->count == 1 ? "" : "s");
+    for (size_t i = 0; i < p->count; i++) {
+        const struct fleet_node *n = &f->nodes[i];
+        char grace[32];
+        fprintf(to, "%-*s ", width, n->name);
+        for (char **word = p->launches[i].argv; *word != NULL; word++) {
+            putc(' ', to);
+            print_word(*word, to);
+        }
+        duration_format(n->grace_ns, grace, sizeof grace);
+        fprintf(to, "\n%*s  ready %s; grace %s", width, "", ready_text(n), grace);
+        for (size_t k = 0; k < n->depends_on_count; k++)
+            fprintf(to, "%s%s", k == 0 ? "; after " : ", ", f->nodes[n->depends_on[k]].name);
+        putc('\n', to);
+    }
+    fprintf(to, "%s\n", p->grid);
+}

@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: MIT */
+/* up.c - the rules of a fleet:
+ *   a node starts once all it depends on is ready; those that wait for nobody start together;
+ *   the fleet ends when every node without a port has exited (its code: the first that is not 0),
+ *   when a node with a port ends, when a node cannot be started or is not ready in time, on
+ *   SIGINT, SIGTERM or SIGHUP, and when the guard dies;
+ *   then a node is stopped once all that depend on it are gone; a second signal kills them all.
+ *
+ * Scopes, from the outside: `tending` (a group: what hears the nodes, until they are gone) >
+ * `running` (ends with the fleet) > `starting` (a group). Stopping happens inside `running`, under
+ * a shield, so that at no moment a signal finds nobody. */
+#include "cli/up.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <weir/loop.h>
+#include <weir/task.h>
+
+#include "base/alloc.h"
+#include "base/check.h"
+#include "cli/children.h"
+#include "cli/duration.h"
+#include "cli/limits.h"
+#include "cli/member.h"
+#include "cli/summary.h"
+
+struct up {
+    const struct fleet *fleet;
+    const struct up_options *options;
+    struct guard *guard;
+    struct output output;
+    struct member *members;
+    struct weir_task **starting; /* one for each member */
+    const char **epitaphs;       /* likewise: how to go on telling its end, once it is gone; NULL:
+                                  * as expected */
+    struct weir_group tending;
+    struct weir_scope running;
+    bool ending;     /* why no longer matters */
+    bool hurried;    /* by a second signal */
+    bool guard_died; /* before its time */
+    int code;
+};
+
+static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+
+static int listen_to_signals(struct weir_scope *s) {
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < sizeof signals / sizeof signals[0]; i++)
+        rc = weir_scope_on_signal(s, signals[i]);
+    return rc;
+}
+
+/* ---- what happens to nodes, and what follows ------------------------------------------------- */
+
+static void end_fleet(struct up *up, int code) {
+    if (up->ending)
+        return;
+    up->ending = true;
+    up->code = up->code != 0 ? up->code : code;
+    weir_scope_cancel(&up->running, "the fleet ends");
+}
+
+static bool has_done_its_work(const struct member *m) {
+    return m->exited && m->node->port == 0;
+}
+
+static bool all_have_done_their_work(const struct up *up) {
+    size_t done = 0, all = 0;
+    for (size_t i = 0; i < up->fleet->count; i++) {
+        all += up->fleet->nodes[i].port == 0;
+        done += has_done_its_work(&up->members[i]);
+    }
+    return all > 0 && done == all;
+}
+
+static void say_how_it_ended(struct up *up, const struct member *m, const char *more) {
+    if (m->failed == WEIR_ECLOSED)
+        output_say(&up->output, "node '%s' was lost: its keeper was killed%s", m->node->name, more);
+    else if (m->failed < 0)
+        output_say(&up->output, "node '%s' could not be started: %s%s", m->node->name,
+                   weir_error_text(m->failed), more);
+    else if (m->signal != 0)
+        output_say(&up->output, "node '%s' was ended by signal %d (%s)%s", m->node->name, m->signal,
+                   strsignal(m->signal), more);
+    else
+        output_say(&up->output, "node '%s' exited with %d%s", m->node->name, m->code, more);
+}
+
+static void node_exited(struct up *up, struct member *m) {
+    if (up->ending || m->stopping)
+        return;
+    if (m->node->port != 0) {
+        up->epitaphs[m->index] = ", though it should serve: stopping the fleet";
+        end_fleet(up, m->code != 0 ? m->code : EXIT_FAILED);
+        return;
+    }
+    if (m->code != 0)
+        up->epitaphs[m->index] = "";
+    up->code = up->code != 0 ? up->code : m->code;
+    if (all_have_done_their_work(up))
+        end_fleet(up, up->code);
+}
+
+static void node_gone(struct up *up, const struct member *m) {
+    char grace[32];
+    duration_format(m->node->grace_ns, grace, sizeof grace);
+    if (up->epitaphs[m->index] != NULL)
+        say_how_it_ended(up, m, up->epitaphs[m->index]);
+    if (m->left > 0)
+        output_say(&up->output, "node '%s': %d processes cannot be ended", m->node->name, m->left);
+    else if (m->killed && !up->hurried)
+        output_say(&up->output, "node '%s' did not stop within %s and was killed", m->node->name,
+                   grace);
+    if ((m->left > 0 || m->killed) && up->code == 0)
+        up->code = EXIT_FAILED;
+}
+
+static void told(struct member *m, enum member_event event, void *arg) {
+    struct up *up = arg;
+    char silence[32];
+    switch (event) {
+    case MEMBER_READY:
+        if (up->options->settings->verbose)
+            output_say(&up->output, "node '%s' is ready", m->node->name);
+        break;
+    case MEMBER_EXITED:
+        node_exited(up, m);
+        break;
+    case MEMBER_GONE:
+        node_gone(up, m);
+        break;
+    case MEMBER_SILENT:
+        duration_format(LIMIT_SILENCE, silence, sizeof silence);
+        output_say(&up->output, "node '%s' has sent no heartbeat for %s", m->node->name, silence);
+        break;
+    case MEMBER_MUTE:
+        end_fleet(up, EXIT_FAILED);
+        break;
+    }
+}
+
+static int pidfd_open_of(pid_t pid) {
+    int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+    return fd < 0 ? -errno : fd;
+}
+
+struct watch_guard_args {
+    struct up *up;
+};
+
+static int watch_guard(void *args) {
+    struct up *up = ((struct watch_guard_args *)args)->up;
+    int fd = pidfd_open_of(up->guard->pid);
+    int rc = fd < 0 ? fd : weir_wait_fd(fd, POLLIN);
+    if (fd >= 0)
+        close(fd);
+    if (rc >= 0 && up->guard->fd >= 0) {
+        up->guard_died = true;
+        end_fleet(up, EXIT_FAILED);
+        output_say(&up->output, "the guard process died: stopping the fleet");
+    }
+    return rc < 0 ? rc : 0;
+}
+
+/* ---- starting -------------------------------------------------------------------------------- */
+
+struct start_node_args {
+    struct up *up;
+    size_t index;
+};
+
+/* Wait until a dependency is ready. Returns whether it is. */
+static bool await_ready(struct up *up, const struct member *m, size_t on) {
+    const struct member *d = &up->members[on];
+    struct weir_task *t = weir_task_ref(up->starting[on]);
+    int rc = weir_await(&t, NULL, 0);
+    weir_task_release(&t);
+    if (rc < 0)
+        return false;
+    if (d->ready || (has_done_its_work(d) && d->code == 0))
+        return true;
+    if (!up->ending)
+        output_say(&up->output, "node '%s' cannot start: '%s' did not become ready",
+                   m->node->name, d->node->name);
+    end_fleet(up, d->code != 0 ? d->code : EXIT_FAILED); /* this ends us too: nothing after it */
+    return false;
+}
+
+static void say_why_it_did_not_start(struct up *up, const struct member *m, int rc) {
+    char within[32];
+    duration_format(up->options->ready_within, within, sizeof within);
+    if (rc != -ETIME)
+        output_say(&up->output, "node '%s' cannot be started: %s", m->node->name,
+                   weir_error_text(rc));
+    else if (m->node->ready == FLEET_READY_TCP)
+        output_say(&up->output, "node '%s' is not ready after %s: nothing answers at %s:%d",
+                   m->node->name, within, m->node->host, m->node->port);
+    else
+        output_say(&up->output, "node '%s' is not ready after %s: it has not said so",
+                   m->node->name, within);
+}
+
+static int start_node(void *args) {
+    struct start_node_args *a = args;
+    struct up *up = a->up;
+    struct member *m = &up->members[a->index];
+    for (size_t i = 0; i < m->node->depends_on_count; i++)
+        if (!await_ready(up, m, m->node->depends_on[i]))
+            return 0;
+    int rc = member_start(m, up->options->ready_within);
+    if (rc >= 0 || rc == -ECANCELED)
+        return 0;
+    say_why_it_did_not_start(up, m, rc);
+    end_fleet(up, EXIT_FAILED);
+    return 0;
+}
+
+/* Start all, then wait for the end of the fleet: its scope is cancelled. */
+static int run_nodes(struct up *up) {
+    struct weir_group starting;
+    weir_group_open(&starting, WEIR_INDEPENDENT);
+    int rc = weir_go(&up->tending, watch_guard, .up = up);
+    for (size_t i = 0; rc == 0 && i < up->fleet->count; i++)
+        rc = weir_go_task(&starting, start_node, &up->starting[i], .up = up, .index = i);
+    if (rc == 0)
+        rc = weir_sleep(WEIR_NEVER);
+    return weir_group_close(&starting, rc);
+}
+
+/* ---- stopping -------------------------------------------------------------------------------- */
+
+struct stop_node_args {
+    struct up *up;
+    size_t index;
+};
+
+static bool depends_on(const struct fleet_node *n, size_t index) {
+    for (size_t i = 0; i < n->depends_on_count; i++)
+        if (n->depends_on[i] == index)
+            return true;
+    return false;
+}
+
+static int stop_node(void *args) {
+    struct stop_node_args *a = args;
+    struct up *up = a->up;
+    int rc = 0;
+    for (size_t i = a->index + 1; rc == 0 && i < up->fleet->count; i++)
+        if (depends_on(&up->fleet->nodes[i], a->index))
+            rc = member_join(&up->members[i]);
+    if (rc == 0)
+        rc = member_tell(&up->members[a->index], "stop");
+    return rc < 0 ? rc : member_join(&up->members[a->index]);
+}
+
+static int stop_politely(struct up *up) {
+    struct weir_group stopping;
+    weir_group_open(&stopping, WEIR_TOGETHER);
+    int rc = 0;
+    for (size_t i = up->fleet->count; rc == 0 && i-- > 0;)
+        rc = weir_go(&stopping, stop_node, .up = up, .index = i);
+    return weir_group_close(&stopping, rc);
+}
+
+static void kill_members(struct up *up) {
+    for (size_t i = 0; i < up->fleet->count; i++)
+        member_tell(&up->members[i], "kill");
+    for (size_t i = 0; i < up->fleet->count; i++)
+        member_join(&up->members[i]);
+}
+
+/* As long as a chain of all nodes may take, one after the other. */
+static weir_ns longest_stop(const struct up *up) {
+    weir_ns sum = WEIR_SECONDS(1);
+    for (size_t i = 0; i < up->fleet->count; i++)
+        sum += up->fleet->nodes[i].grace_ns + LIMIT_KILL;
+    return sum;
+}
+
+static void stop_nodes(struct up *up) {
+    struct weir_scope patience;
+    weir_scope_enter(&patience, WEIR_NEVER);
+    int rc = listen_to_signals(&patience);
+    if (rc == 0)
+        rc = stop_politely(up);
+    int signal = weir_scope_signal(&patience);
+    rc = weir_scope_leave(&patience, rc);
+    if (signal != 0) {
+        up->hurried = true;
+        up->code = 128 + signal;
+    }
+    if (rc < 0 || signal != 0) /* a group that an outer scope cut short closes with 0 */
+        kill_members(up);
+}
+
+/* ---- the run --------------------------------------------------------------------------------- */
+
+static int make_members(struct up *up) {
+    size_t count = up->fleet->count;
+    up->members = weir__alloc_zero(count * sizeof *up->members);
+    up->starting = weir__alloc_zero(count * sizeof *up->starting);
+    up->epitaphs = weir__alloc_zero(count * sizeof *up->epitaphs);
+    if (up->members == NULL || up->starting == NULL || up->epitaphs == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < count; i++) {
+        const struct fleet_node *n = &up->fleet->nodes[i];
+        up->members[i] = (struct member){.node = n,
+                                         .index = i,
+                                         .guard = up->guard,
+                                         .output = &up->output,
+                                         .group = &up->tending,
+                                         .told = told,
+                                         .arg = up};
+        int width = (int)strlen(n->name);
+        up->output.width = width > up->output.width ? width : up->output.width;
+    }
+    return 0;
+}
+
+static void free_members(struct up *up) {
+    for (size_t i = 0; up->members != NULL && i < up->fleet->count; i++)
+        member_fini(&up->members[i]);
+    for (size_t i = 0; up->starting != NULL && i < up->fleet->count; i++)
+        weir_task_release(&up->starting[i]);
+    weir__free(up->members);
+    weir__free(up->starting);
+    weir__free(up->epitaphs);
+}
+
+/* The signal that ended the fleet decides its code: 0, if all stop in time. */
+static void answer_signal(struct up *up) {
+    int signal = weir_scope_signal(&up->running);
+    if (signal == 0)
+        return;
+    up->ending = true;
+    up->code = 0;
+    if (!up->options->settings->quiet)
+        output_say(&up->output, "%s: stopping the fleet; once more kills it", strsignal(signal));
+}
+
+static void let_guard_go(struct up *up) {
+    int fd = up->guard->fd;
+    up->guard->fd = -1; /* its end is no news any more */
+    close(fd);
+}
+
+static int live(struct up *up) {
+    struct weir_scope shield;
+    weir_group_open(&up->tending, WEIR_INDEPENDENT);
+    weir_scope_enter(&up->running, WEIR_NEVER);
+    int rc = listen_to_signals(&up->running);
+    if (rc == 0)
+        rc = run_nodes(up);
+    weir_shield_enter(&shield, longest_stop(up));
+    answer_signal(up);
+    stop_nodes(up);
+    weir_scope_leave(&shield, 0);
+    rc = weir_scope_leave(&up->running, rc);
+    let_guard_go(up);
+    weir_group_drain(&up->tending, LIMIT_KILL);
+    return rc == WEIR_ESTOPPED ? 0 : rc;
+}
+
+static int conduct(void *arg) {
+    struct up *up = arg;
+    int rc = output_init(&up->output, up->options->settings->color);
+    if (rc < 0)
+        return rc;
+    rc = make_members(up);
+    if (rc == 0) {
+        rc = live(up);
+        if (!up->options->settings->quiet)
+            summary_print(&up->output, up->members, up->fleet->count);
+    }
+    free_members(up);
+    output_fini(&up->output);
+    return rc;
+}
+
+/* Without its guard `up` is the one that inherits what keepers leave. */
+static void bury(struct up *up) {
+    weir_ns until = children_now() + LIMIT_KILL;
+    pid_t pid = 0;
+    while (up->guard_died && pid >= 0 && children_now() < until) {
+        pid = waitpid(-1, NULL, WNOHANG);
+        if (pid == 0 && children_signal(SIGKILL, NULL, NULL) != 0)
+            poll(NULL, 0, 10);
+    }
+    if (!up->guard_died && waitpid(up->guard->pid, NULL, WNOHANG) == 0) {
+        kill(up->guard->pid, SIGKILL); /* stopped, or waiting for what cannot be ended */
+        waitpid(up->guard->pid, NULL, 0);
+    }
+}
+
+int up_run(const struct fleet *f, struct guard *g, const struct up_options *options) {
+    struct up up = {.fleet = f, .options = options, .guard = g};
+    struct weir_run_options run = {
+        .size = sizeof run, .backend = options->backend, .name = "up", .crash_reports = true};
+    int rc = weir_run(conduct, &up, &run);
+    if (g->fd >= 0) {
+        close(g->fd);
+        g->fd = -1;
+    }
+    bury(&up);
+    if (rc < 0) {
+        fprintf(stderr, "weir up: %s\n", weir_error_text(rc));
+        return EXIT_FAILED;
+    }
+    return up.code;
+}

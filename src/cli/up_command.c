@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/* up_command.c - `weir up`: its options, its file; then up.c. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/command.h"
+#include "cli/duration.h"
+#include "cli/limits.h"
+#include "cli/plan.h"
+#include "cli/up.h"
+
+enum { PATH_BYTES = 4096 };
+
+struct up_arguments {
+    const char *file;
+    const char *backend;
+    weir_ns ready_within;
+    bool dry_run;
+};
+
+static const char help[] =
+    "usage: weir up [-f FILE] [options]\n"
+    "Start the nodes of a fleet file, print their lines, stop them together.\n"
+    "\n"
+    "  -f, --file FILE           the fleet file (fleet.yaml, fleet.yml)\n"
+    "      --dry-run             print what would be started, and start nothing\n"
+    "      --ready-within TIME   how long a node may take to become ready (30s)\n"
+    "      --backend NAME        epoll or uring, for the nodes too\n"
+    "      --color WHEN          auto, always or never (auto; NO_COLOR is honoured)\n"
+    "  -q, --quiet               no summary     -v, --verbose    say when nodes are ready\n"
+    "  -h, --help                this text\n"
+    "\n"
+    "It ends when every node without a port has exited: with 0, or the first code that is not.\n"
+    "Ctrl-C stops all, the last started first; a second one kills them.\n";
+
+static int read_arguments(int argc, char **argv, struct settings *s, struct up_arguments *a) {
+    static const struct option longs[] = {{"file", required_argument, NULL, 'f'},
+                                          {"dry-run", no_argument, NULL, 'n'},
+                                          {"ready-within", required_argument, NULL, 'r'},
+                                          {"backend", required_argument, NULL, 'b'},
+                                          COMMAND_OPTIONS};
+    int code = -1, c;
+    while ((c = command_option(argc, argv, "weir up", help, ":f:" COMMAND_SHORT, longs, s,
+                               &code)) != -1) {
+        if (c == 'f')
+            a->file = optarg;
+        else if (c == 'n')
+            a->dry_run = true;
+        else if (c == 'b')
+            a->backend = optarg;
+        else if (!duration_parse(optarg, &a->ready_within)) {
+            fprintf(stderr, "weir up: --ready-within wants a time such as 500ms or 5s, not '%s'\n",
+                    optarg);
+            return EXIT_USAGE;
+        }
+    }
+    if (code < 0 && optind < argc) {
+        fprintf(stderr, "weir up: unexpected '%s' (the file is named with -f)\n", argv[optind]);
+        return EXIT_USAGE;
+    }
+    return code;
+}
+
+/* Returns an exit code; EXIT_DONE: *ret_fleet is made and *ret_path names its file. */
+static int load(const char *path, struct fleet *ret_fleet, const char **ret_path) {
+    static const char *const tried[] = {"fleet.yaml", "fleet.yml"};
+    struct yaml_problem problem;
+    int rc = -ENOENT;
+    for (size_t i = 0; rc == -ENOENT && i < (path ? 1 : 2); i++) {
+        *ret_path = path ? path : tried[i];
+        rc = fleet_load(*ret_path, ret_fleet, &problem);
+    }
+    if (rc == 0)
+        return EXIT_DONE;
+    if (rc == WEIR_ECONFIG)
+        fprintf(stderr, "%s:%d:%d: %s\n", *ret_path, problem.place.line, problem.place.column,
+                problem.text);
+    else if (rc == -ENOENT && path == NULL)
+        fputs("weir up: no fleet.yaml or fleet.yml here: name a file with -f\n", stderr);
+    else
+        fprintf(stderr, "weir up: cannot read '%s': %s\n", *ret_path, weir_error_text(rc));
+    return rc == -ENOENT ? EXIT_NOT_FOUND : EXIT_FAILED;
+}
+
+/* The file's own name is resolved once, so that a replaced program still starts as it was. */
+static const char *self_path(char *buf, size_t size) {
+    ssize_t len = readlink("/proc/self/exe", buf, size - 1);
+    buf[len > 0 ? len : 0] = '\0';
+    return len > 0 && access(buf, X_OK) == 0 ? buf : "/proc/self/exe";
+}
+
+static const char *directory_of(const char *path, char *buf, size_t size) {
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL)
+        return NULL;
+    snprintf(buf, size, "%.*s", (int)(slash == path ? 1 : slash - path), path);
+    return buf;
+}
+
+static int start(const struct fleet *f, const char *path, const struct up_arguments *a,
+                 const struct settings *s) {
+    char self[PATH_BYTES], directory[PATH_BYTES];
+    struct plan plan;
+    struct guard guard;
+    struct plan_options options = {.self = self_path(self, sizeof self),
+                                   .directory = directory_of(path, directory, sizeof directory),
+                                   .backend = a->backend};
+    int code = EXIT_DONE, rc = plan_make(f, &options, &plan);
+    if (rc < 0) {
+        fprintf(stderr, "weir up: %s\n", weir_error_text(rc));
+        return EXIT_FAILED;
+    }
+    if (a->dry_run)
+        plan_print(&plan, f, stdout);
+    else if ((rc = guard_open(plan.launches, plan.count, &guard)) < 0)
+        fprintf(stderr, "weir up: cannot start the guard process: %s\n", weir_error_text(rc));
+    else
+        code = up_run(f, &guard,
+                      &(struct up_options){
+                          .settings = s, .backend = a->backend, .ready_within = a->ready_within});
+    plan_fini(&plan);
+    return rc < 0 ? EXIT_FAILED : code;
+}
+
+static int run(const struct command *c, int argc, char **argv, struct settings *s) {
+    struct up_arguments a = {.ready_within = LIMIT_READY_DEFAULT};
+    struct fleet fleet;
+    const char *path = NULL;
+    (void)c;
+    int code = read_arguments(argc, argv, s, &a);
+    if (code >= 0)
+        return code;
+    code = load(a.file, &fleet, &path);
+    if (code != EXIT_DONE)
+        return code;
+    code = start(&fleet, path, &a, s);
+    fleet_fini(&fleet);
+    return code;
+}
+
+const struct command command_up = {
+    .name = "up", .summary = "start a fleet of nodes", .help = help, .run = run};

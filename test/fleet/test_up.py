@@ -1,0 +1,314 @@
+# SPDX-License-Identifier: MIT
+"""`weir up` on fleets of plain commands: order, readiness, ends, output."""
+import os
+import signal
+import socket
+import subprocess
+import unittest
+
+from fleets import BLOCK, LIMIT, PREPARE, FleetTest, free_port
+
+# A server that answers on the port of its argument until its TERM.
+SERVER = ("import signal, socket, sys; s = socket.create_server(('127.0.0.1', int(sys.argv[1]))); "
+          "print('serving', flush=True)\nwhile True: s.accept()")
+CLIENT = "import socket, sys; socket.create_connection(('127.0.0.1', int(sys.argv[1]))).close()"
+
+
+class Order(FleetTest):
+    def test_a_node_starts_when_what_it_depends_on_has_said_that_it_is_ready(self):
+        self.fleet(c={"sh": "echo c >> log", "depends_on": "[b]"},
+                   b={"sh": "echo b >> log; echo ready >&$WEIR_CONTROL_FD; " + PREPARE + BLOCK,
+                      "ready": "notify", "depends_on": "[a]", "port": free_port()},
+                   a={"sh": "echo a >> log; echo ready port=1 >&3", "ready": "notify"})
+        self.assertEqual(self.up(), (0, "", ""))
+        self.assertEqual(self.read("log"), "a\nb\nc\n")
+
+    def test_a_command_with_a_port_is_ready_when_the_port_answers(self):
+        port = free_port()
+        self.write("server.py", SERVER)
+        self.write("client.py", CLIENT)
+        self.fleet(client={"command": f"python3 client.py {port}", "depends_on": "[server]"},
+                   server={"command": f"python3 server.py {port}", "port": port})
+        self.assertEqual(self.up(), (0, "server | serving\n", ""))
+
+    def test_nodes_that_wait_for_nobody_run_at_the_same_time(self):
+        self.fleet(a="mkfifo ab; echo a > ab", b="while ! test -p ab; do :; done; cat ab")
+        self.assertEqual(self.up(), (0, "b | a\n", ""))
+
+    def test_nodes_are_stopped_in_reverse_order(self):
+        script = (PREPARE + "trap 'echo %s >> log; exit 0' TERM; echo ready >&3; " + BLOCK)
+        self.fleet(a={"sh": script % "a", "ready": "notify", "port": 1},
+                   c={"sh": script % "c", "ready": "notify", "port": 3, "depends_on": "[b]"},
+                   b={"sh": script % "b", "ready": "notify", "port": 2, "depends_on": "[a]"},
+                   end={"sh": "exit 0", "depends_on": "[c]"})
+        self.assertEqual(self.up(), (0, "", ""))
+        self.assertEqual(self.read("log"), "c\nb\na\n")
+
+    def test_a_source_that_is_done_before_it_was_ready_lets_others_start(self):
+        self.fleet(a={"sh": "exit 0", "ready": "notify"}, b={"sh": "echo b", "depends_on": "[a]"})
+        self.assertEqual(self.up(), (0, "b | b\n", ""))
+
+
+class Ends(FleetTest):
+    def test_the_code_is_the_first_that_is_not_0(self):
+        self.fleet(a="exit 0", b="mkfifo x; exit 3",
+                   c="while ! test -p x; do :; done; exit 4")
+        code, out, err = self.up()
+        self.assertIn(code, (3, 4))  # told by two keepers: the one that was heard first
+        self.assertEqual(sorted(err.splitlines()), ["weir: node 'b' exited with 3",
+                                                    "weir: node 'c' exited with 4"])
+
+    def test_a_failed_node_does_not_end_the_others(self):
+        self.fleet(a="exit 3", b=PREPARE + "echo up; " + BLOCK)
+        up = self.start("up", "-q")
+        self.assertEqual(up.stderr.readline(), "weir: node 'a' exited with 3\n")
+        self.assertEqual(up.stdout.readline(), "b | up\n")
+        up.send_signal(signal.SIGTERM)
+        self.assertEqual(self.ends(up), (0, "", ""))
+
+    def test_a_signal_that_ends_a_node_is_its_code(self):
+        self.fleet(a="kill -SEGV $$")
+        self.assertEqual(self.up(),
+                         (139, "", "weir: node 'a' was ended by signal 11 (Segmentation fault)\n"))
+
+    def test_a_node_with_a_port_that_ends_early_ends_the_fleet(self):
+        for script, code in (("exit 7", 7), ("exit 0", 1)):
+            with self.subTest(script):
+                self.fleet(a={"sh": script, "port": 1, "ready": "notify"},
+                           b=PREPARE + "trap 'echo bye; exit 0' TERM; " + BLOCK)
+                got, _, err = self.up()
+                self.assertEqual((got, err), (code, f"weir: node 'a' exited with {script[-1]}, "
+                                              "though it should serve: stopping the fleet\n"))
+
+    def test_what_cannot_run_is_told(self):
+        self.fleet(a={"command": "./nothing-here"})
+        self.assertEqual(self.up(), (127, "", "a | weir: cannot run './nothing-here': "
+                                     "No such file or directory\nweir: node 'a' exited with 127\n"))
+
+    def test_a_node_that_is_not_ready_in_time_ends_the_fleet(self):
+        port = free_port()
+        self.fleet(a={"sh": PREPARE + BLOCK, "port": port}, b={"sh": "echo b", "depends_on": "[a]"})
+        self.assertEqual(self.up("--ready-within", "50ms"),
+                         (1, "", f"weir: node 'a' is not ready after 50ms: nothing answers at "
+                          f"localhost:{port}\n"))
+        self.fleet(a={"sh": PREPARE + BLOCK, "ready": "notify"})
+        self.assertEqual(self.up("--ready-within", "50ms"),
+                         (1, "", "weir: node 'a' is not ready after 50ms: it has not said so\n"))
+
+    def test_a_node_whose_dependency_failed_does_not_start(self):
+        self.fleet(a={"sh": "exit 3", "ready": "notify"}, b={"sh": "echo b", "depends_on": "[a]"})
+        code, out, err = self.up()
+        self.assertEqual((code, out), (3, ""))
+        self.assertEqual(sorted(err.splitlines()),
+                         ["weir: node 'a' exited with 3",
+                          "weir: node 'b' cannot start: 'a' did not become ready"])
+
+    def test_what_a_node_leaves_running_ends_with_it(self):
+        os.mkfifo(self.path("held"))
+        self.fleet(a="exec 9>held; (setsid sh -c '(sleep 1000 & exec sleep 1001) &' &) & exit 0")
+        up = self.start("up", "-q")
+        with open(self.path("held"), encoding="utf-8") as held:
+            self.assertEqual(held.read(), "")  # its end: nobody has it open
+        self.assertEqual(self.ends(up), (0, "", ""))
+
+
+class Signals(FleetTest):
+    def raised(self, script=PREPARE + "trap 'echo bye; exit 3' TERM; echo up; " + BLOCK, **keys):
+        self.fleet(a={"sh": script, **keys})
+        up = self.start("up", "-q")
+        self.assertEqual(up.stdout.readline(), "a | up\n")
+        return up
+
+    def test_a_signal_stops_all_and_the_code_is_0(self):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            with self.subTest(number):
+                up = self.raised()
+                up.send_signal(number)
+                self.assertEqual(self.ends(up), (0, "a | bye\n", ""))
+
+    def test_a_terminal_s_interrupt_reaches_up_alone(self):
+        self.fleet(a=PREPARE + "trap 'echo int' INT; trap 'echo bye; exit 0' TERM; echo up; "
+                   + BLOCK)
+        up = self.start("up", "-q", start_new_session=True)
+        self.assertEqual(up.stdout.readline(), "a | up\n")
+        os.killpg(up.pid, signal.SIGINT)
+        self.assertEqual(self.ends(up), (0, "a | bye\n", ""))
+
+    def test_who_does_not_stop_within_its_grace_is_killed(self):
+        up = self.raised("trap '' TERM; echo up; while :; do sleep 1000; done", grace="50ms")
+        up.send_signal(signal.SIGINT)
+        self.assertEqual(self.ends(up),
+                         (1, "", "weir: node 'a' did not stop within 50ms and was killed\n"))
+
+    def test_a_second_signal_kills(self):
+        script = PREPARE + "trap 'echo no' TERM; echo up; while :; do " + BLOCK + "; done"
+        for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
+            with self.subTest(number):
+                up = self.raised(script, grace="60m")
+                up.send_signal(number)
+                self.assertEqual(up.stdout.readline(), "a | no\n")
+                up.send_signal(number)
+                self.assertEqual(self.ends(up), (code, "", ""))
+
+    def test_a_signal_while_nodes_start_stops_what_has_started(self):
+        self.fleet(a=PREPARE + "trap 'echo bye; exit 0' TERM; echo up; " + BLOCK,
+                   b={"sh": PREPARE + BLOCK, "ready": "notify", "port": 1},
+                   c={"sh": "echo c", "depends_on": "[b]"})
+        up = self.start("up", "-q")
+        self.assertEqual(up.stdout.readline(), "a | up\n")
+        up.send_signal(signal.SIGTERM)
+        self.assertEqual(self.ends(up), (0, "a | bye\n", ""))
+
+
+class Output(FleetTest):
+    def test_lines_carry_names_and_keep_their_stream(self):
+        self.fleet(**{"a": "echo out; echo err >&2", "longer-1": "printf 'no end'"})
+        code, out, err = self.up()
+        self.assertEqual((code, sorted(out.splitlines()), err),
+                         (0, ["a        | out", "longer-1 | no end"], "a        | err\n"))
+
+    def test_color_is_for_terminals_or_by_order(self):
+        self.fleet(a="echo x; echo y >&2")
+        colored = ("\033[36ma |\033[0m x\n", "\033[36ma |\033[0m y\n")
+        plain = ("a | x\n", "a | y\n")
+        self.assertEqual(self.up()[1:], plain)
+        self.assertEqual(self.up("--color", "always")[1:], colored)
+        self.assertEqual(self.up("--color", "always", env={"NO_COLOR": "1"})[1:], colored)
+        self.assertEqual(self.up("--color", "never")[1:], plain)
+        self.assertEqual(self.run_weir("--color=always", "-q", "up")[1:], colored)
+        for env, text in (({}, b"\033[36ma |\033[0m x\r\n"), ({"NO_COLOR": "1"}, b"a | x\r\n"),
+                          ({"TERM": "dumb"}, b"a | x\r\n")):
+            ours, theirs = os.openpty()
+            up = self.start("up", "-q", env={"TERM": "xterm", "NO_COLOR": "", **env},
+                            stdout=theirs)
+            os.close(theirs)
+            up.wait(LIMIT)
+            self.assertEqual(os.read(ours, 1000), text)
+            os.close(ours)
+
+    def test_a_line_beyond_the_limit_is_cut(self):
+        self.write("long.py", "print('x' * 8192)\nprint('x' * 8193)\nprint('\u00e9' * 100000)\n"
+                   "print('after')")
+        self.fleet(a={"command": "python3 long.py", "environment": "{PYTHONIOENCODING: utf8}"})
+        code, out, err = self.up()
+        lines = out.splitlines()
+        self.assertEqual((code, err, len(lines)), (0, "", 4))
+        self.assertEqual(lines[0], "a | " + "x" * 8192)
+        self.assertEqual(lines[1], "a | " + "x" * 8182 + " ... (cut)")
+        self.assertEqual(lines[2], "a | " + "\u00e9" * 4091 + " ... (cut)")
+        self.assertEqual(lines[3], "a | after")
+
+    def test_many_lines_of_many_nodes_stay_whole(self):
+        self.fleet(**{f"n{i}": f"seq -f 'line %g of {i}' 500" for i in range(8)})
+        code, out, err = self.up()
+        self.assertEqual((code, err), (0, ""))
+        for i in range(8):
+            own = [line for line in out.splitlines() if line.startswith(f"n{i} ")]
+            self.assertEqual(own, [f"n{i} | line {k} of {i}" for k in range(1, 501)])
+
+    def test_a_closed_output_ends_the_fleet(self):
+        self.fleet(a="while :; do echo x; done")
+        up = self.start("up", "-q")
+        self.assertEqual(up.stdout.readline(), "a | x\n")
+        up.stdout.close()
+        self.assertEqual(up.wait(LIMIT), 1)
+
+    def test_the_summary_tells_what_nodes_counted(self):
+        self.fleet(a="echo stat messages=12 acks=11 errors=1 p50_us=41 p99_us=12345 >&3; exit 3",
+                   b={"sh": PREPARE + "echo ready >&3; " + BLOCK, "port": 1, "ready": "notify"})
+        code, out, err = self.run_weir("up")
+        self.assertEqual(code, 3)
+        self.assertEqual(out,
+                         "node  messages      acks  errors        p50        p99  exit\n"
+                         "a           12        11       1      41 us      12 ms  3\n"
+                         "b            -         -       -          -          -  stopped\n")
+
+    def test_a_node_whose_heart_stops_is_told_once(self):
+        self.fleet(a="echo beat >&3; " + PREPARE + BLOCK)
+        up = self.start("up", "-q")
+        self.assertEqual(up.stderr.readline(), "weir: node 'a' has sent no heartbeat for 5s\n")
+        up.send_signal(signal.SIGTERM)
+        self.assertEqual(self.ends(up), (0, "", ""))
+
+
+class Launches(FleetTest):
+    def test_dry_run_prints_the_plan_and_starts_nothing(self):
+        self.fleet(clock={"source": "clock", "with": "{tacks: 3}", "depends_on": "[iopin]"},
+                   iopin={"worker": "iopin", "port": 8765, "grace": "1500ms",
+                          "with": '{chance: "0.6"}'},
+                   log={"command": "sh -c 'touch \"it''s\"' ''", "port": 90, "host": "'::1'"},
+                   mine={"worker": "./mine", "port": 91}, shared={"worker": "./x.so", "port": 92})
+        self.assertEqual(self.run_weir("up", "--dry-run"), (0, """\
+fleet test: 5 nodes, started in this order
+iopin   weir iopin --host localhost --port 8765 --with chance=0.6
+        ready when it says so; grace 1500ms
+clock   weir clock --with tacks=3
+        ready when it says so; grace 5s; after iopin
+log     sh -c 'touch "its"' ''
+        ready when its port answers; grace 5s
+mine    ./mine --host localhost --port 91
+        ready when it says so; grace 5s
+shared  weir run ./x.so --host localhost --port 92
+        ready when it says so; grace 5s
+WEIR_GRID=iopin=localhost:8765,blink=localhost:8765,log=[::1]:90,mine=localhost:91,\
+shared=localhost:92
+""", ""))
+
+    def test_a_worker_of_one_s_own_gets_host_port_and_parameters(self):
+        self.write("mine", "#!/bin/sh\necho \"$@\"\necho ready >&3\n" + PREPARE + BLOCK, 0o755)
+        self.fleet(mine={"worker": "./mine", "port": 91, "with": '{sound: "buzz buzz"}'},
+                   end={"sh": "exit 0", "depends_on": "[mine]"})
+        self.assertEqual(self.up(),
+                         (0, "mine | --host localhost --port 91 --with sound=buzz buzz\n", ""))
+
+    def test_nodes_run_in_the_folder_of_the_file_with_its_environment(self):
+        path = self.fleet(a={"sh": 'pwd; echo "$A-$WEIR_GRID-$WEIR_BACKEND"',
+                             "environment": "[A=1 2]"})
+        up = subprocess.run([os.environ["WEIR"], "up", "-q", "-f", path, "--backend", "epoll"],
+                            cwd="/", text=True, capture_output=True, timeout=LIMIT, check=False)
+        self.assertEqual(up.stdout, f"a | {os.path.realpath(self.folder)}\na | 1 2--epoll\n")
+
+    def test_the_file_has_the_last_word_on_the_environment(self):
+        self.fleet(a={"sh": 'echo "$WEIR_GRID $WEIR_BACKEND"',
+                      "environment": "{WEIR_GRID: x=y:1, WEIR_BACKEND: z}"})
+        self.assertEqual(self.up("--backend", "epoll"), (0, "a | x=y:1 z\n", ""))
+
+    def test_stdin_is_empty(self):
+        self.fleet(a="cat; echo done")
+        self.assertEqual(self.up(), (0, "a | done\n", ""))
+
+
+class Mistakes(FleetTest):
+    def test_a_bad_file_is_told_with_line_and_column(self):
+        self.write("fleet.yml", "fleet: t\nnodes:\n  a:\n    comand: x\n")
+        self.assertEqual(self.up(), (1, "", "fleet.yml:4:5: unknown key 'comand'; "
+                                     "did you mean 'command'?\n"))
+
+    def test_no_file_is_told(self):
+        self.assertEqual(self.up(), (3, "", "weir up: no fleet.yaml or fleet.yml here: "
+                                     "name a file with -f\n"))
+        self.assertEqual(self.up("-f", "x.yaml"), (3, "", "weir up: cannot read 'x.yaml': "
+                                                   "no such file or directory\n"))
+
+    def test_bad_options_are_usage_errors(self):
+        for args, text in ((["--flie", "x"], "unknown option '--flie'; did you mean '--file'?"),
+                           (["-x"], "unknown option '-x'"),
+                           (["-f"], "option '-f' wants a value"),
+                           (["--dry-run=1"], "option '--dry-run=1' takes no value"),
+                           (["--color", "blue"],
+                            "--color wants auto, always or never, not 'blue'"),
+                           (["--ready-within", "5"],
+                            "--ready-within wants a time such as 500ms or 5s, not '5'"),
+                           (["x.yaml"], "unexpected 'x.yaml' (the file is named with -f)")):
+            with self.subTest(args):
+                self.assertEqual(self.up(*args), (2, "", f"weir up: {text}\n"))
+
+    def test_a_backend_that_is_none_is_told(self):
+        self.fleet(a="exit 0")
+        code, out, err = self.up("--backend", "kqueue")
+        self.assertEqual((code, out), (1, ""))
+        self.assertIn("kqueue", err)
+
+
+if __name__ == "__main__":
+    unittest.main()
