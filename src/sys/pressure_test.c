@@ -236,7 +236,7 @@ enum { POISON = 0x5a };
 
 static long cancels(void) {
     const char *n = getenv("WEIR_TEST_CANCELS");
-    return n != NULL ? atol(n) : 20000;
+    return n != NULL ? atol(n) : 5000;
 }
 
 /* Sends of random length from poisoned memory, cancelled at random moments. Once an op is ours

@@ -84,10 +84,17 @@ int weir__uring_accept_submit(struct uring_backend *b, struct weir__op *op) {
     return weir__op_hold(op);
 }
 
+/* A connection that nobody asked for is reset, as the kernel does with its backlog. */
+static void turn_away(int fd) {
+    struct linger reset = {.l_onoff = 1, .l_linger = 0};
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    close(fd);
+}
+
 static void keep(struct uring_backend *b, struct weir__file *file, int fd) {
     struct uring_file *f = weir__uring_file(file);
     if ((f->live & URING_CLOSING) != 0 || push(&f->accepted, fd) != 0) {
-        close(fd);
+        turn_away(fd);
         return;
     }
     if (f->accepted->count >= weir__sys_limits.inbox_accepted)
@@ -126,7 +133,7 @@ void weir__uring_accept_drop(struct uring_backend *b, struct weir__file *file) {
     struct uring_file *f = weir__uring_file(file);
     end(b, file);
     while (f->accepted->count > 0)
-        close(pop(f->accepted));
+        turn_away(pop(f->accepted));
     weir__free(f->accepted);
     f->accepted = NULL;
 }

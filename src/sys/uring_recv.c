@@ -64,7 +64,7 @@ static int64_t take_into(struct uring_backend *b, struct uring_file *f, struct w
     return (int64_t)n;
 }
 
-/* Serve a reader from the inbox, or with the end that stands behind it. -EAGAIN: nothing is there. */
+/* Serve a reader from the inbox, or with the end that stands behind it; else -EAGAIN. */
 static int64_t take(struct uring_backend *b, struct uring_file *f, struct weir__op *op) {
     if (f->inbox == NULL)
         return f->end == 0 ? -EAGAIN : f->end == 1 ? 0 : f->end;
@@ -85,7 +85,8 @@ static void end_recv(struct uring_backend *b, struct weir__file *file) {
 }
 
 /* Multishot receives fail at once while the ring is empty, even if no bytes are there
- * (liburing#1275). */
+ * (liburing#1275). Not POLL_FIRST, which would spare a try: on 6.18 a receive that begins by
+ * polling takes what is there and misses an end or an error that came before it. */
 static void arm_recv(struct uring_backend *b, struct weir__file *file) {
     struct uring_file *f = weir__uring_file(file);
     if (b->bufs.with_kernel == 0 || b->bufs.ran_out) {
@@ -96,7 +97,6 @@ static void arm_recv(struct uring_backend *b, struct weir__file *file) {
     struct io_uring_sqe *sqe = weir__uring_sqe(b, file, URING_RECV);
     io_uring_prep_recv_multishot(sqe, file->fd, NULL, 0, 0);
     sqe->flags |= IOSQE_BUFFER_SELECT;
-    sqe->ioprio |= IORING_RECVSEND_POLL_FIRST;
     sqe->buf_group = URING_GROUP;
     f->live |= URING_RECV_LIVE;
     f->inflight++;
