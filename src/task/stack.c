@@ -220,6 +220,21 @@ static bool class_chill(struct stack_class *c, struct stack *s, int class) {
     return true;
 }
 
+/* Two at a time: each release also lowers the bound by one. The newest stays: the task that ended
+ * still runs on it. */
+static void class_trim(struct stack_pool *p, struct stack_class *c, int class) {
+    for (int i = 0; i < 2 && c->warm_count > p->warm_max + c->bound; i++) {
+        struct stack *newest = c->warm, *spare = newest->next;
+        if (spare == NULL)
+            return;
+        struct stack *rest = spare->next;
+        if (!class_chill(c, spare, class))
+            return;
+        newest->next = rest;
+        c->warm_count--;
+    }
+}
+
 void weir__stack_release(struct stack_pool *p, struct stack *s) {
     int class = (int)s->class;
     struct stack_class *c = &p->classes[class];
@@ -227,16 +242,8 @@ void weir__stack_release(struct stack_pool *p, struct stack *s) {
     s->next = c->warm;
     c->warm = s;
     c->warm_count++;
-    if (__builtin_expect(c->warm_count <= p->warm_max + c->bound, 1))
-        return;
-    struct stack *spare = s->next; /* not s: its task still runs on it */
-    if (spare == NULL)
-        return;
-    struct stack *rest = spare->next;
-    if (class_chill(c, spare, class)) {
-        s->next = rest;
-        c->warm_count--;
-    }
+    if (__builtin_expect(c->warm_count > p->warm_max + c->bound, 0))
+        class_trim(p, c, class);
 }
 
 void weir__stack_pool_fini(struct stack_pool *p) {
