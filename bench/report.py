@@ -26,10 +26,11 @@ class Results:
     def __init__(self, samples):
         mark_phases(samples)
         self.groups = {}
-        for s in samples:
-            if s["phase"] != "moved" and not s["stalled"]:
-                key = (s["server"], s["point"], s["phase"])
-                self.groups.setdefault(key, []).append(s)
+        good = [s for s in samples if s["phase"] != "moved" and not s["stalled"]]
+        self.left_out = len(samples) - len(good)
+        for s in good:
+            key = (s["server"], s["point"], s["phase"])
+            self.groups.setdefault(key, []).append(s)
 
     def values(self, server, point, phase, field):
         return [s[field] for s in self.groups.get((server, point, phase), ())]
@@ -41,12 +42,12 @@ class Results:
         values = self.values(server, point, phase, field)
         return median(values) if values else None
 
-    def best_phase(self, servers, points, wanted):
-        """The phase in which most (server, point) pairs have enough samples."""
-        def enough(phase):
-            pairs = [(s, p) for p in points for s in servers if s.protocol == p.protocol]
-            return sum(min(self.count(s.name, p.name, phase), wanted) for s, p in pairs)
-        return max(("near", "far"), key=enough)
+    def phases(self, wanted):
+        """The phases that were met, the one with most of the wanted samples first."""
+        totals = {}
+        for (_, _, phase), samples in self.groups.items():
+            totals[phase] = totals.get(phase, 0) + min(len(samples), wanted)
+        return sorted(totals, key=totals.get, reverse=True)
 
     def ratio(self, server, point, phase, field="server_cpu_us"):
         other, at = against(server, point)
@@ -61,7 +62,7 @@ def cpu_cell(results, server, point, phase):
         return "-"
     ratio = results.ratio(server, point, phase)
     text = f"{median(values):.2f}" + (f" ({ratio:.2f})" if ratio else "")
-    return f"{text} {min(values):.2f}..{max(values):.2f}"
+    return f"{text} {min(values):.2f}..{max(values):.2f} n{len(values)}"
 
 
 def rate_cell(results, server, point, phase):
@@ -99,19 +100,20 @@ def markdown(run, servers, points):
     results = Results(run["samples"])
     lines = [f"Measured with `{run['command']}`, {run['rounds']} rounds.", ""]
     lines += ["Machine: " + ", ".join(f"{k} {v}" for k, v in run["machine"].items()) + ".", ""]
-    wanted = run["reps"]
+    phases = results.phases(run["reps"])
     for protocol, name in (("tcp", "TCP echo"), ("ws", "WebSocket echo")):
         mine = [s for s in servers if s.protocol == protocol]
         at = [p for p in points if p.protocol == protocol]
         if not mine or not at:
             continue
-        phase = results.best_phase(mine, at, wanted)
-        fewest = min((results.count(s.name, p.name, phase) for s in mine for p in at), default=0)
-        lines += table(f"{name}: server CPU us per message (ratio) min..max, cores {phase}, "
-                       f"at least {fewest} samples each", cpu_cell, results, mine, at, phase)
-        lines += table(f"{name}: messages per second, p50/p99 us; * the load was the limit",
-                       rate_cell, results, mine, at, phase)
-        lines += quotients(results, mine, phase)
+        for phase in phases:
+            lines += table(f"{name}, cores {phase}: server CPU us per message (ratio) min..max, "
+                           "samples", cpu_cell, results, mine, at, phase)
+        for phase in phases[:1]:
+            lines += table(f"{name}, cores {phase}: messages per second, p50/p99 us; * the load "
+                           "was the limit", rate_cell, results, mine, at, phase)
+            lines += quotients(results, mine, phase)
+    lines += [f"Left out: {results.left_out} samples (cores moved, or the machine stood still).", ""]
     if run["idle"]:
         lines += ["### Memory", "", "| server | bytes per idle connection |", "| --- | ---: |"]
         lines += [f"| {name} | {value:.0f} |" for name, value in run["idle"].items()] + [""]
