@@ -73,13 +73,14 @@ WEIR_TEST(free_stacks_beyond_the_warm_ones_give_their_pages_back) {
         s[i] = take(&p, CLASS);
         memset(s[i]->low, 7, 4096);
     }
-    uint8_t *low = s[0]->low;
     for (int i = 0; i < 32; i++)
         weir__stack_release(&p, s[i]);
     assert_in_range(p.classes[CLASS].warm_count, 1, 5);
     assert_int_equal(p.classes[CLASS].bound, 0);
     unsigned char resident;
-    assert_int_equal(mincore(low, 4096, &resident), 0);
+    struct stack_class *c = &p.classes[CLASS];
+    uint8_t *chilled = c->cold[c->cold_count - 1] + STACK_GUARD;
+    assert_int_equal(mincore(chilled, 4096, &resident), 0);
     assert_false(resident & 1);
     for (int i = 0; i < 32; i++)
         s[i] = take(&p, CLASS);
