@@ -41,6 +41,11 @@ def compile_graph(entry, out):
         return f.read()
 
 
+def defined_in(text):
+    """The functions that one file defines; those it only calls are drawn as ellipses."""
+    return re.findall(r'node: \{ title: "([^"]*)" label: "[^"]*" \}', text)
+
+
 def parse_graph(text):
     """(caller, callee) pairs of one file. A static function is FILE:NAME."""
     return re.findall(r'edge: \{ sourcename: "([^"]*)" targetname: "([^"]*)"', text)
@@ -61,6 +66,8 @@ def build_graph(root, build):
             concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         outs = [os.path.join(folder, str(i)) for i in range(len(entries))]
         for entry, text in zip(entries, pool.map(compile_graph, entries, outs)):
+            for node in defined_in(text):
+                edges.setdefault(from_root(node, entry["directory"], root), set())
             for pair in parse_graph(text):
                 caller, callee = (from_root(node, entry["directory"], root) for node in pair)
                 edges.setdefault(caller, set()).add(callee)

@@ -62,6 +62,10 @@ class SuspendsTest(fixture.ProjectTest):
         self.assertEqual(len(problems), 2, problems)
         self.assertIn(".ask may be weir_nap, which parks", problems[0])
 
+    def test_a_function_that_calls_nobody_is_known(self):
+        source = SOURCE + "static int leaf(void) { return 0; }\nint (*weir_hook)(void) = leaf;\n"
+        self.assertEqual(self.check("WEIR_SUSPENDS ", "", "src/task/x.c:ask -> leaf\n", source), [])
+
     def test_stale_lines_are_told(self):
         self.assert_problem(
             self.check("WEIR_SUSPENDS ", "", "src/task/x.c:ask -> -\nweir_nap -> -\n"),
