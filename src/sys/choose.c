@@ -11,8 +11,9 @@
 #include "sys/limits.h"
 #include "weir-features.h"
 
-int (*weir__backend_open_sim)(struct weir__backend **ret_backend, const char **ret_why);
-struct weir__backend *(*weir__backend_decorate)(struct weir__backend *b);
+/* Exported: libweir-test sets them. */
+WEIR_API int (*weir__backend_open_sim)(struct weir__backend **ret_backend, const char **ret_why);
+WEIR_API struct weir__backend *(*weir__backend_decorate)(struct weir__backend *b);
 
 struct weir__sys_limits weir__sys_limits = {
     .bulk_size = 128 << 10,

@@ -32,11 +32,13 @@ static int uring_submit(struct weir__backend *base, struct weir__op *op) {
     case WEIR__CONNECT:
         return weir__uring_connect_submit(b, op);
     case WEIR__SOCKET:
-        return weir__op_now_done(op, weir__uring_socket(b, op));
+        return weir__op_now_done(op, weir__uring_socket(op));
     case WEIR__ATTACH:
-        return weir__op_now_done(op, weir__uring_attach(b, op));
+        return weir__op_now_done(op, weir__uring_attach(op));
     case WEIR__POLL:
         return weir__uring_poll_submit(b, op);
+    case WEIR__READ_FD:
+        return weir__op_now_done(op, weir__uring_read_fd(b, op));
     case WEIR__CLOSE:
         return weir__uring_close_file(b, op);
     default:

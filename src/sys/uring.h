@@ -128,8 +128,9 @@ static inline bool weir__uring_bufs_scarce(const struct uring_bufs *r) {
     return r->count - r->with_kernel - r->free_count > r->count / 2;
 }
 
-/* uring_recv.c: RECV, RECV_INTO. */
+/* uring_recv.c: RECV, RECV_INTO, READ_FD. */
 int weir__uring_recv_submit(struct uring_backend *b, struct weir__op *op);
+int64_t weir__uring_read_fd(struct uring_backend *b, struct weir__op *op);
 void weir__uring_recv_event(struct uring_backend *b, struct weir__file *file,
                             const struct io_uring_cqe *cqe);
 void weir__uring_ready_event(struct uring_backend *b, struct weir__file *file,
@@ -150,8 +151,8 @@ void weir__uring_write_event(struct uring_backend *b, struct weir__op *op, int r
 void weir__uring_write_cancel(struct uring_backend *b, struct weir__op *op);
 
 /* uring_file.c: SOCKET, ATTACH, CLOSE, POLL. */
-int64_t weir__uring_socket(struct uring_backend *b, struct weir__op *op);
-int64_t weir__uring_attach(struct uring_backend *b, struct weir__op *op);
+int64_t weir__uring_socket(struct weir__op *op);
+int64_t weir__uring_attach(struct weir__op *op);
 int weir__uring_close_file(struct uring_backend *b, struct weir__op *op);
 /* A request on the file has ended for good. */
 void weir__uring_settled(struct uring_backend *b, struct weir__file *file);

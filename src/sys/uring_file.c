@@ -9,30 +9,27 @@
 #include "sys/plain.h"
 #include "sys/uring.h"
 
-static void adopt(struct weir__file *file, bool steady) {
+static void adopt(struct weir__file *file) {
     struct uring_file *f = weir__uring_file(file);
     memset(file->priv, 0, sizeof file->priv);
     file->reader = file->writer = NULL;
     f->mode = URING_STREAM;
-    weir__direct_attach(&f->direct, file, steady);
+    weir__direct_attach(&f->direct, file, false); /* known when bulk begins */
 }
 
 /* io_uring waits on a non-blocking socket as on any other, and direct calls need it to be one. */
-int64_t weir__uring_socket(struct uring_backend *b, struct weir__op *op) {
-    (void)b;
-    int type = op->u.socket.type;
-    int64_t fd = weir__plain_socket(op->u.socket.family, type, SOCK_NONBLOCK);
+int64_t weir__uring_socket(struct weir__op *op) {
+    int64_t fd = weir__plain_socket(op->u.socket.family, op->u.socket.type, SOCK_NONBLOCK);
     if (fd < 0)
         return fd;
-    adopt(op->file, op->u.socket.family != AF_UNIX && type == SOCK_STREAM);
+    adopt(op->file);
     op->file->fd = (int)fd;
     op->file->foreign = false;
     return 0;
 }
 
-int64_t weir__uring_attach(struct uring_backend *b, struct weir__op *op) {
-    (void)b;
-    adopt(op->file, !op->file->foreign && weir__direct_is_tcp(op->file->fd));
+int64_t weir__uring_attach(struct weir__op *op) {
+    adopt(op->file);
     return 0;
 }
 

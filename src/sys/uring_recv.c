@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "sys/limits.h"
+#include "sys/plain.h"
 #include "sys/uring.h"
 
 /* A read of this size is served by recv into the caller's memory: worth a system call. */
@@ -68,7 +69,7 @@ static int64_t take_into(struct uring_backend *b, struct uring_file *f, struct w
 static int64_t take(struct uring_backend *b, struct uring_file *f, struct weir__op *op) {
     if (f->inbox == NULL)
         return f->end == 0 ? -EAGAIN : f->end == 1 ? 0 : f->end;
-    if (op->kind == WEIR__RECV_INTO)
+    if (op->kind != WEIR__RECV)
         return take_into(b, f, op);
     op->u.lent = inbox_pop(f);
     return op->u.lent.len;
@@ -120,6 +121,7 @@ static void end_poll(struct uring_backend *b, struct weir__file *file) {
 }
 
 static void enter_bulk(struct uring_file *f) {
+    f->direct.steady = weir__direct_is_tcp(f->direct.file->fd);
     f->mode = URING_BULK;
     f->wants_bulk = false;
     f->direct.in = false;
@@ -193,6 +195,16 @@ static void serve_reader(struct uring_backend *b, struct weir__file *file) {
     }
     file->reader = NULL;
     weir__op_complete(&b->done, op, n);
+}
+
+/* One try. While a receive is live, what it has not brought is not there yet: a system call would
+ * overtake it. */
+int64_t weir__uring_read_fd(struct uring_backend *b, struct weir__op *op) {
+    struct uring_file *f = weir__uring_file(op->file);
+    if (op->file->foreign || f->mode == URING_LISTENER)
+        return weir__plain(op);
+    int64_t n = take(b, f, op);
+    return n == -EAGAIN && (f->live & URING_RECV_LIVE) == 0 ? weir__plain(op) : n;
 }
 
 /* ---- what the kernel says ------------------------------------------------------------------- */
