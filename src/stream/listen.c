@@ -255,7 +255,7 @@ void weir_unlisten(struct weir_listener **take_listener) {
     weir__loop_assert(l->loop, "weir_unlisten");
     *take_listener = NULL;
     l->closed = true;
-    l->closing = 1; /* this call itself */
+    l->closing++; /* this call itself; a slot that failed to open may be closing already */
     for (unsigned i = 0; i < l->count; i++) {
         if (l->slots[i].state == SLOT_FULL)
             turn_away(l, &l->slots[i]);
