@@ -45,7 +45,7 @@ static void tell(void) {
         say(tail.line[i % LINES]);
 }
 
-static void on_abort(int signal) {
+static void on_crash(int signal) {
     (void)signal;
     tell(); /* the handler was reset when it was entered: returning ends the process */
 }
@@ -95,16 +95,19 @@ static int explore(const struct weir_story *story, const struct disturbance *d,
                    struct weir_explored *ret) {
     struct weir_story s = {0};
     struct weir_explored e = {0};
-    struct sigaction on = {.sa_handler = on_abort, .sa_flags = (int)SA_RESETHAND}, before;
+    struct sigaction on = {.sa_handler = on_crash, .sa_flags = (int)SA_RESETHAND};
+    struct sigaction abort_before, segv_before;
     memcpy(&s, story, story->size && story->size < sizeof s ? story->size : sizeof s);
-    sigaction(SIGABRT, &on, &before);
+    sigaction(SIGABRT, &on, &abort_before);
+    sigaction(SIGSEGV, &on, &segv_before);
     weir_log_to(keep_line, NULL);
     run_once(&s, d, 0, &e);
     uint64_t n = s.first ? s.first : 1;
     while (e.failed < FAILED_MAX && (s.last == 0 || n <= s.last) && run_once(&s, d, n, &e))
         n++;
     weir_log_to(NULL, NULL);
-    sigaction(SIGABRT, &before, NULL);
+    sigaction(SIGABRT, &abort_before, NULL);
+    sigaction(SIGSEGV, &segv_before, NULL);
     if (ret != NULL)
         *ret = e;
     return e.failed == 0 ? 0 : -EPROTO;
