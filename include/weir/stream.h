@@ -43,7 +43,8 @@ WEIR_SUSPENDS int weir_dial(const char *url, const struct weir_dial_options *opt
                             struct weir_stream **ret_stream);
 
 /* Listen on tcp://HOST:PORT (port 0: a free one; host "*": all addresses; a name that has several
- * addresses binds each, same port) or unix:/PATH. options may be NULL.
+ * addresses binds each that this machine has, same port) or unix:/PATH (the path must not exist
+ * and is left behind: unlink it). options may be NULL. *ret_listener is the caller's to unlisten.
  * Returns 0; -EADDRINUSE, -EADDRNOTAVAIL, -EACCES, ...; WEIR_EURL, WEIR_ENONAME, WEIR_ERESOLVE,
  * -ECANCELED, -ETIME, -EMFILE, -ENOMEM, WEIR_ENOLOOP. */
 WEIR_SUSPENDS int weir_listen(const char *url, const struct weir_listen_options *options,
@@ -94,13 +95,13 @@ WEIR_SUSPENDS ssize_t weir_read_until(struct weir_stream *s, int delim, char *bu
  * taken, weir_error(rc)->done counts them and the stream is torn. buf is borrowed until return. */
 WEIR_SUSPENDS int weir_write(struct weir_stream *s, const void *buf, size_t len);
 
-/* Send end-of-stream after what was written; reading goes on.
- * Returns 0; as weir_write. */
+/* Send end-of-stream after what was written; reading goes on; later writes get -EPIPE. Twice is
+ * once. Returns 0; as weir_write; -ENOTCONN, -EOPNOTSUPP (a descriptor that is no socket). */
 WEIR_SUSPENDS int weir_shutdown(struct weir_stream *s);
 
 /* Close at once. Tasks parked on it get WEIR_ECLOSED. Bytes written were handed to the kernel;
- * unread ones make it reset the connection. NULL and *NULL are fine. Never suspends, never
- * fails. */
+ * unread ones make it reset the connection. Views of it end. NULL and *NULL are fine. Never
+ * suspends, never fails. */
 WEIR_API void weir_close(struct weir_stream **take_stream);
 
 /* Two ends joined in memory; each direction holds at most capacity bytes (0: 64 KiB).
@@ -113,20 +114,23 @@ WEIR_API int weir_memory_pair(size_t capacity, struct weir_stream **ret_a,
  * Returns 0; -EBADF, -ENOMEM, WEIR_ENOLOOP. */
 WEIR_API int weir_stream_from_fd(int fd, struct weir_stream **ret_stream);
 
-/* The peer's or own address as text ("127.0.0.1:8765", "[::1]:80", "memory"), lent as long as s. */
+/* The peer's or own address as text ("127.0.0.1:8765", "[::1]:80", "unix:/path", "memory"), lent
+ * as long as s. "?" if it is not known. Never NULL. */
 WEIR_API const char *weir_stream_peer(struct weir_stream *s);
 WEIR_API const char *weir_stream_local(struct weir_stream *s);
 
 /* A server without a task per connection: functions called on a pooled stack, one at a time per
  * connection, no stack between messages. On raw streams a message is whatever bytes arrived; all
  * of it is consumed when message returns. The functions may suspend. Each connection has
- * state_size bytes (zeroed) and a group that is cancelled when the connection ends. */
+ * state_size bytes (zeroed) and a group (INDEPENDENT). At the end the group is cancelled and
+ * joined, then closed is called; inside it suspending calls return -ECANCELED unless shielded. */
 struct weir_reactive {
     size_t size, state_size;
     int (*opened)(struct weir_conn *c, void *state); /* may be NULL; < 0 refuses: closed follows */
     int (*message)(struct weir_conn *c, void *state, struct weir_view v); /* < 0 ends it */
-    void (*closed)(struct weir_conn *c, void *state, int rc); /* may be NULL; once; after the
-                                                                * group has been joined */
+    /* May be NULL: errors are then logged. rc: 0 (the peer's end, weir_conn_close), what opened
+     * or message returned, -ECONNRESET, -ECANCELED (g). Once; also after a refusal. */
+    void (*closed)(struct weir_conn *c, void *state, int rc);
     void *arg; /* the server's own, for weir_conn_arg */
 };
 
@@ -136,8 +140,9 @@ struct weir_reactive {
 WEIR_SUSPENDS int weir_react(struct weir_listener *l, struct weir_group *g,
                              const struct weir_reactive *r);
 
-/* Of a reactive connection: its stream (write to it; do not read or close it), its group, and a
- * polite end: nothing more is read, and after the running function returned it is closed. */
+/* Of a reactive connection: its stream (write to it; reading gets -EBUSY, closing it aborts), its
+ * group, and a polite end: nothing more is read, and once the running function has returned it
+ * is closed. Valid until closed has returned. */
 WEIR_API struct weir_stream *weir_conn_stream(struct weir_conn *c);
 WEIR_API struct weir_group *weir_conn_group(struct weir_conn *c);
 WEIR_API void weir_conn_close(struct weir_conn *c);

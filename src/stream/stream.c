@@ -173,6 +173,14 @@ static size_t copy_out(struct weir_stream *s, void *buf, size_t len) {
     return n;
 }
 
+/* What a hold of size bytes is given: doubled as it grows, within the limit of peek. */
+static size_t hold_room(const struct weir_stream *s, size_t size) {
+    size_t doubled = s->held ? 2 * (size_t)s->hold->size : 0;
+    if (doubled > WEIR__PEEK_MAX)
+        doubled = WEIR__PEEK_MAX;
+    return size > doubled ? size : doubled;
+}
+
 /* Make the hold the window's place, with room for size bytes. */
 static int hold_reserve(struct weir_stream *s, size_t size) {
     if (s->held && (size_t)(s->at - s->hold->bytes) + size <= s->hold->size)
@@ -182,7 +190,7 @@ static int hold_reserve(struct weir_stream *s, size_t size) {
         s->at = s->hold->bytes;
         return 0;
     }
-    size_t room = s->held && size < 2 * (size_t)s->hold->size ? 2 * (size_t)s->hold->size : size;
+    size_t room = hold_room(s, size);
     struct weir__hold *h = weir__alloc(sizeof *h + room);
     if (h == NULL)
         return -ENOMEM;
