@@ -55,7 +55,8 @@ WEIR_API int weir_scope_signal(const struct weir_scope *s);
 WEIR_API const char *weir_scope_cause(const struct weir_scope *s);
 
 /* Open a group in caller's memory. It is a scope too: opened and closed like one, innermost
- * first. Children obey the scopes around the open, not around their spawn. Leaving it open aborts. */
+ * first. Children obey the scopes around the open, not around their spawn. Leaving it open
+ * aborts. */
 WEIR_API void weir_group_open(struct weir_group *g, enum weir_policy policy);
 
 /* Cancel the children, and what the opener does inside the group. cause as weir_scope_cancel. */
@@ -118,7 +119,8 @@ WEIR_API struct weir_task *weir_task_ref(struct weir_task *t);
 /* Wait for the task's end. Joined: *take_task becomes NULL, the return is the task's result, and
  * its args as it left them are copied to ret_args (size bytes at most; may be NULL).
  * Interrupted: *take_task stands and the return is the waiter's own -ECANCELED, -ETIME (or
- * WEIR_ENOLOOP); cancelling the waiter never cancels the awaited. -EDEADLK: a task awaits itself. */
+ * WEIR_ENOLOOP); cancelling the waiter never cancels the awaited. -EDEADLK: a task awaits
+ * itself. */
 WEIR_SUSPENDS int weir_await(struct weir_task **take_task, void *ret_args, size_t size);
 
 /* Cancel all that the task does: its suspending calls return -ECANCELED. cause as above. */

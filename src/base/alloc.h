@@ -4,7 +4,7 @@
 #ifndef WEIR_BASE_ALLOC_H
 #define WEIR_BASE_ALLOC_H
 
-#include <stddef.h>
+#include <weir/base.h>
 
 void *weir__alloc(size_t size) __attribute__((malloc, warn_unused_result));
 void *weir__alloc_zero(size_t size) __attribute__((malloc, warn_unused_result));
@@ -13,12 +13,12 @@ void weir__free(void *p);
 char *weir__strdup(const char *s) __attribute__((malloc, warn_unused_result));
 
 /* Allocations not yet freed, now and at most since the last call of peak_reset. */
-size_t weir__alloc_live(void);
-size_t weir__alloc_peak(void);
-void weir__alloc_peak_reset(void);
+WEIR_API size_t weir__alloc_live(void);
+WEIR_API size_t weir__alloc_peak(void);
+WEIR_API void weir__alloc_peak_reset(void);
 
 /* Make the n-th allocation from now fail (1 is the next), 0: none. For tests. Returns how many
  * were asked for since the last call. */
-size_t weir__alloc_fail_at(size_t n);
+WEIR_API size_t weir__alloc_fail_at(size_t n);
 
 #endif

@@ -5,6 +5,8 @@
 #ifndef WEIR_BASE_CHECK_H
 #define WEIR_BASE_CHECK_H
 
+#include <weir/base.h>
+
 #define WEIR_CHECK(expr)                                                                           \
     do {                                                                                           \
         if (__builtin_expect(!(expr), 0))                                                          \
@@ -14,8 +16,8 @@
 /* Abort with a text of its own, for misuse that deserves a sentence. */
 #define WEIR_BUG(...) weir__bug(__FILE__, __LINE__, __VA_ARGS__)
 
-_Noreturn void weir__check_failed(const char *expr, const char *file, int line);
-_Noreturn void weir__bug(const char *file, int line, const char *format, ...)
+WEIR_API _Noreturn void weir__check_failed(const char *expr, const char *file, int line);
+WEIR_API _Noreturn void weir__bug(const char *file, int line, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* Set by the task room: the name of what runs now, for the text. Never NULL once set. */

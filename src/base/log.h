@@ -6,7 +6,7 @@
 #include <weir/base.h>
 
 /* Format one line (at most 511 bytes, cut beyond) and give it to the sink. Any thread. */
-void weir__log(enum weir_log_level level, const char *format, ...)
+WEIR_API void weir__log(enum weir_log_level level, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -59,10 +59,10 @@ enum weir__op_kind {
     WEIR__RECV_INTO, /* u.bytes: one piece into the caller's memory; result n, 0 at the end.
                       * Only with nothing lent or queued before it: pieces that the backend has
                       * already received come first, copied */
-    WEIR__SEND,      /* u.bytes, all of it: result = len; cut short: the error, u.bytes.done counts */
+    WEIR__SEND,      /* u.bytes, all: result = len; cut short: the error, u.bytes.done counts */
     WEIR__SENDV,     /* u.vector: the same; the array is used up */
-    WEIR__POLL,      /* readiness of any descriptor: u.poll; result = the POLL* bits that are true */
-    WEIR__RESOLVE,   /* u.resolve; result = count of addresses. Abandonable: cancel is done at once */
+    WEIR__POLL,      /* readiness of any descriptor: u.poll; result = the POLL* bits true */
+    WEIR__RESOLVE,   /* u.resolve; result = how many addresses. Cancel is done at once */
     WEIR__WORK,      /* u.work on a helper thread; result = fn's. cancel: done if not yet begun,
                       * else pending until fn returns */
     WEIR__SIGNAL,    /* u.number; result = that number when the process gets it */

@@ -54,7 +54,8 @@ static bool near_helper_guard(const void *address) {
 static void report(int signal, const siginfo_t *info) {
     struct sched *s = weir__sched;
     struct weir_task *t = s ? s->current : NULL;
-    bool overflow = t && t->stack && signal != SIGABRT && weir__stack_guards(t->stack, info->si_addr);
+    bool overflow = t != NULL && t->stack != NULL && signal != SIGABRT &&
+                    weir__stack_guards(t->stack, info->si_addr);
     if (overflow)
         put("weir: stack overflow in task ");
     else if (signal == SIGABRT)

@@ -58,7 +58,8 @@ size_t weir_group_failed(const struct weir_group *group) {
 
 /* The first error of a TOGETHER group is kept for close; all others are logged. A task that ends
  * with the code that it was told to end with has not failed. */
-void weir__group_child_failed(struct group *g, struct weir_task *t, int rc, const struct weir_error *e) {
+void weir__group_child_failed(struct group *g, struct weir_task *t, int rc,
+                              const struct weir_error *e) {
     if (rc == t->base && rc != 0)
         return;
     g->failed++;
@@ -162,7 +163,8 @@ int weir_group_drain(struct weir_group *group, weir_ns grace_ns) {
     int cancelled = weir__group_join(s, g, grace_ns);
     weir__scope_end(&g->scope, "weir_group_drain", __builtin_return_address(0));
     if (g->first_error != 0) {
-        weir__log(WEIR_LOG_ERROR, "a drained group had failed: %s", weir_error_name(g->first_error));
+        weir__log(WEIR_LOG_ERROR, "a drained group had failed: %s",
+                  weir_error_name(g->first_error));
         keep_for_opener(g, 0);
     }
     return cancelled;

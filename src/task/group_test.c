@@ -328,7 +328,8 @@ static int of_every_size(void *arg) {
         struct weir_spawn_options o = {.size = sizeof o, .stack_size = size, .name = "sized"};
         struct sleeper_args a = {.ns = WEIR_MILLISECONDS(1)};
         for (int i = 0; i < 3; i++)
-            assert_int_equal(weir_spawn(&g, WEIR_SITE(sleeper), sleeper, &a, sizeof a, &o, NULL), 0);
+            assert_int_equal(
+                weir_spawn(&g, WEIR_SITE(sleeper), sleeper, &a, sizeof a, &o, NULL), 0);
         weir_yield();
     }
     struct weir_spawn_options huge = {.size = sizeof huge, .stack_size = (size_t)1 << 40};

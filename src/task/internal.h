@@ -159,7 +159,8 @@ void weir__signal_waits_drop(struct scope *s);
 
 /* group.c */
 void weir__group_init(struct group *g, enum weir_policy policy);
-void weir__group_child_failed(struct group *g, struct weir_task *t, int rc, const struct weir_error *e);
+void weir__group_child_failed(struct group *g, struct weir_task *t, int rc,
+                              const struct weir_error *e);
 void weir__group_child_ended(struct group *g);
 int weir__group_join(struct sched *s, struct group *g, weir_ns grace_ns);
 
@@ -175,8 +176,10 @@ void weir__awaiters_wake(struct weir_task *t);
 
 /* error.c */
 struct weir_error *weir__error_here(void); /* the record of the running task or thread */
-void weir__error_log(const char *verb, const struct weir_task *t, int rc, const struct weir_error *e);
-struct weir_error *weir__error_copy(int rc, const struct weir_error *e); /* heap; NULL if none matches */
+void weir__error_log(const char *verb, const struct weir_task *t, int rc,
+                     const struct weir_error *e);
+/* On the heap; NULL if e is not rc's. */
+struct weir_error *weir__error_copy(int rc, const struct weir_error *e);
 
 /* op.c */
 void weir__op_after_fork(void);

@@ -10,11 +10,8 @@
 #include "task/internal.h"
 #include "task/sanitize.h"
 
-#if UINTPTR_MAX > 0xffffffffu
-enum { STACK_SIZE = 256 * 1024 };
-#else
-enum { STACK_SIZE = 64 * 1024 };
-#endif
+/* On 32-bit machines address space is dear. */
+enum { STACK_SIZE = sizeof(void *) > 4 ? 256 * 1024 : 64 * 1024 };
 
 struct first_args {
     int (*fn)(void *arg);

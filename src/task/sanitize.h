@@ -35,6 +35,12 @@
 #include <valgrind/valgrind.h>
 #endif
 
+#if defined(WEIR_ASAN) || defined(WEIR_TSAN)
+enum { SANITIZED = 1 };
+#else
+enum { SANITIZED = 0 };
+#endif
+
 /* Before the switch; ends: the stack left is never returned to. */
 static inline __attribute__((always_inline)) void sanitize_leave(struct context *from,
                                                                  const struct context *to,

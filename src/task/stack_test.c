@@ -14,12 +14,6 @@
 #include "task/internal.h"
 #include "task/sanitize.h"
 
-#if defined(WEIR_ASAN) || defined(WEIR_TSAN)
-#define RUNNER_SANITIZER "some"
-#else
-#define RUNNER_SANITIZER "none"
-#endif
-
 enum { CLASS = 2 }; /* 64 KiB */
 
 static struct stack *take(struct stack_pool *p, int class) {
@@ -144,7 +138,7 @@ static int spawns_until_refused(void *arg) {
 }
 
 WEIR_TEST(without_address_space_spawn_says_enomem_and_the_rest_runs) {
-    if (strstr(RUNNER_SANITIZER, "none") == NULL)
+    if (SANITIZED)
         runner_skip("sanitizers need the address space");
     struct rlimit limit = {600 << 20, 600 << 20};
     setrlimit(RLIMIT_AS, &limit);
@@ -161,7 +155,7 @@ static int runs_a_hundred(void *arg) {
 
 WEIR_TEST(locked_memory_is_guarded_all_the_same) {
     struct weir_run_options o = {.size = sizeof o, .stack_size = 16384};
-    if (strstr(RUNNER_SANITIZER, "none") == NULL || mlockall(MCL_CURRENT | MCL_FUTURE) < 0)
+    if (SANITIZED || mlockall(MCL_CURRENT | MCL_FUTURE) < 0)
         runner_skip("mlockall is not allowed here");
     assert_int_equal(weir_run(runs_a_hundred, NULL, &o), 0);
     munlockall();

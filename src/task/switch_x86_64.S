@@ -121,7 +121,8 @@ weir__switch_load:
     .cfi_endproc
     .size weir__switch_load, . - weir__switch_load
 
-/* IBT yes, shadow stacks no: this file does not say SHSTK, so a process with it never turns it on. */
+/* IBT yes, shadow stacks no: this file does not say SHSTK, so a process with it never turns
+ * them on. */
     .section .note.gnu.property, "a"
     .p2align 3
     .long 4, 16, 5

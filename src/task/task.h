@@ -12,8 +12,8 @@
 struct weir__park {
     struct weir_task *task; /* set by weir__park */
     /* Called once when the task is cancelled while parked. WEIR__DONE: the wait is over, nobody
-     * will unpark it: it returns -ECANCELED or -ETIME. WEIR__PENDING: unpark will still come. NULL: the wait
-     * cannot be cut short. Must not suspend. */
+     * will unpark it: it returns -ECANCELED or -ETIME. WEIR__PENDING: unpark will still come.
+     * NULL: the wait cannot be cut short. Must not suspend. */
     int (*abort)(struct weir__park *p);
     int64_t result;
     const char *what; /* for people: "read", "sleep", "await" */
@@ -34,7 +34,7 @@ int64_t weir__park(struct weir__park *p);
 
 /* Marked calls so far on this thread, and the one at which the running task is cancelled as by
  * weir_task_cancel (0: none). Story tests sweep it. */
-extern __thread uint64_t weir__marks, weir__cancel_at_mark;
+extern WEIR_API __thread uint64_t weir__marks, weir__cancel_at_mark;
 
 /* Make the parked task ready, with the result that weir__park will return. Loop thread. */
 void weir__unpark(struct weir__park *p, int64_t result);
