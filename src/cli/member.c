@@ -177,7 +177,7 @@ static int tend(void *args) {
     struct member *m = a->member;
     struct weir_group g;
     char text[LIMIT_CONTROL_BYTES + 1];
-    ssize_t len;
+    ssize_t len = 0;
     weir_group_open(&g, WEIR_INDEPENDENT);
     if (weir_go(&g, copy_lines, .member = m, .from = a->out) < 0)
         weir_close(&a->out);
@@ -191,7 +191,7 @@ static int tend(void *args) {
     weir_close(&m->channel);
     m->gone = true;
     if (!m->exited) {
-        m->failed = m->failed < 0 ? m->failed : WEIR_ECLOSED;
+        m->lost = len < 0 ? (int)len : WEIR_ECLOSED;
         note_exit(m, 0, SIGKILL);
     }
     tell(m, MEMBER_GONE);

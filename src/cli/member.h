@@ -37,7 +37,9 @@ struct member {
     bool ready, exited, gone;     /* gone: nothing of it lives, but what was left */
     bool stopping;                /* was told to */
     bool killed;                  /* KILL was needed */
-    int failed;                   /* errno: could not be started; WEIR_ECLOSED: keeper lost */
+    int failed;                   /* < 0: its keeper could not start it, and why */
+    int lost;                     /* < 0: nobody saw how it ended, because of an error of ours;
+                                   * WEIR_ECLOSED: its keeper was killed */
     int left;                     /* processes that KILL did not end */
     int code;                     /* as a shell tells it: 128 + signal */
     int signal;                   /* that ended it; 0: none did */

@@ -14,8 +14,8 @@ const char *summary_end(const struct member *m, char *buf, size_t size) {
         return "not started";
     if (m->left > 0)
         return "left";
-    if (m->failed < 0)
-        return m->failed == WEIR_ECLOSED ? "lost" : "failed";
+    if (m->failed < 0 || m->lost < 0)
+        return m->failed < 0 ? "failed" : "lost";
     if (m->signal == SIGTERM && m->stopping)
         return "stopped";
     if (m->signal == SIGKILL && m->killed)

@@ -79,11 +79,13 @@ static bool all_have_done_their_work(const struct up *up) {
 }
 
 static void say_how_it_ended(struct up *up, const struct member *m, const char *more) {
-    if (m->failed == WEIR_ECLOSED)
-        output_say(&up->output, "node '%s' was lost: its keeper was killed%s", m->node->name, more);
-    else if (m->failed < 0)
+    if (m->failed < 0)
         output_say(&up->output, "node '%s' could not be started: %s%s", m->node->name,
                    weir_error_text(m->failed), more);
+    else if (m->lost < 0)
+        output_say(&up->output, "node '%s' was lost: %s%s", m->node->name,
+                   m->lost == WEIR_ECLOSED ? "its keeper was killed" : weir_error_text(m->lost),
+                   more);
     else if (m->signal != 0)
         output_say(&up->output, "node '%s' was ended by signal %d (%s)%s", m->node->name, m->signal,
                    strsignal(m->signal), more);
@@ -383,18 +385,22 @@ static int conduct(void *arg) {
 }
 
 /* Without its guard `up` is the one that inherits what keepers leave. */
-static void bury(struct up *up) {
-    weir_ns until = children_now() + LIMIT_KILL;
-    pid_t pid = 0;
-    while (up->guard_died && pid >= 0 && children_now() < until) {
+static void bury_orphans(weir_ns until) {
+    for (pid_t pid = 0; pid >= 0 && children_now() < until;) {
         pid = waitpid(-1, NULL, WNOHANG);
         if (pid == 0 && children_signal(SIGKILL, NULL, NULL) != 0)
             poll(NULL, 0, 10);
     }
-    if (!up->guard_died && waitpid(up->guard->pid, NULL, WNOHANG) == 0) {
-        kill(up->guard->pid, SIGKILL); /* stopped, or waiting for what cannot be ended */
-        waitpid(up->guard->pid, NULL, 0);
+}
+
+/* If the guard still waits for a node at the end, it is left to end by itself. */
+static void bury_guard(pid_t pid, weir_ns until) {
+    struct pollfd guard = {.fd = pidfd_open_of(pid), .events = POLLIN};
+    if (guard.fd >= 0) {
+        poll(&guard, 1, children_timeout(until));
+        close(guard.fd);
     }
+    waitpid(pid, NULL, WNOHANG);
 }
 
 int up_run(const struct fleet *f, struct guard *g, const struct up_options *options) {
@@ -406,7 +412,10 @@ int up_run(const struct fleet *f, struct guard *g, const struct up_options *opti
         close(g->fd);
         g->fd = -1;
     }
-    bury(&up);
+    if (up.guard_died)
+        bury_orphans(children_now() + LIMIT_KILL);
+    else
+        bury_guard(g->pid, children_now() + LIMIT_KILL);
     if (rc < 0) {
         fprintf(stderr, "weir up: %s\n", weir_error_text(rc));
         return EXIT_FAILED;

@@ -29,11 +29,12 @@ static const char help[] =
     "      --ready-within TIME   how long a node may take to become ready (30s)\n"
     "      --backend NAME        epoll or uring, for the nodes too\n"
     "      --color WHEN          auto, always or never (auto; NO_COLOR is honoured)\n"
-    "  -q, --quiet               no summary     -v, --verbose    say when nodes are ready\n"
+    "  -q, --quiet               no summary\n"
+    "  -v, --verbose             say when nodes are ready\n"
     "  -h, --help                this text\n"
     "\n"
-    "It ends when every node without a port has exited: with 0, or the first code that is not.\n"
-    "Ctrl-C stops all, the last started first; a second one kills them.\n";
+    "It ends when every node without a port has exited: with the first code that\n"
+    "is not 0. Ctrl-C stops all, in reverse order; a second one kills them.\n";
 
 static int read_arguments(int argc, char **argv, struct settings *s, struct up_arguments *a) {
     static const struct option longs[] = {{"file", required_argument, NULL, 'f'},

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """`weir up` on fleets of plain commands: order, readiness, ends, output."""
 import os
+import resource
 import signal
-import socket
 import subprocess
 import unittest
 
@@ -102,6 +102,15 @@ class Ends(FleetTest):
         self.assertEqual(sorted(err.splitlines()),
                          ["weir: node 'a' exited with 3",
                           "weir: node 'b' cannot start: 'a' did not become ready"])
+
+    def test_a_fleet_that_needs_too_many_descriptors_is_told_and_stopped(self):
+        self.fleet(**{f"n{i}": PREPARE + BLOCK for i in range(10)})
+        up = self.start("up", "-q", preexec_fn=lambda: resource.setrlimit(
+            resource.RLIMIT_NOFILE, (30, 30)))
+        code, out, err = self.ends(up)
+        self.assertEqual((code, out), (1, ""))
+        self.assertRegex(err.splitlines()[0],
+                         r"^weir: node 'n\d' cannot be started: too many open files")
 
     def test_what_a_node_leaves_running_ends_with_it(self):
         os.mkfifo(self.path("held"))

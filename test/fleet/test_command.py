@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: MIT
+"""The command itself: help, version, words and options that are none."""
+import re
+import unittest
+
+from fleets import FleetTest
+
+ARTICLES_LINE = "unknown sketch, please choose clock, iopin or buzzer\n"
+
+
+class Command(FleetTest):
+    def test_version(self):
+        for flag in ("-V", "--version"):
+            code, out, err = self.run_weir(flag)
+            self.assertEqual((code, err), (0, ""))
+            self.assertRegex(out, r"^weir \d+\.\d+\.\d+\n$")
+
+    def test_help_lists_commands_that_have_help(self):
+        code, out, err = self.run_weir("--help")
+        self.assertEqual((code, err), (0, ""))
+        self.assertEqual(self.run_weir("-h"), (0, out, ""))
+        commands = re.findall(r"^  ([a-z]+) ", out, re.M)
+        self.assertIn("up", commands)
+        for name in commands:
+            code, out, err = self.run_weir(name, "--help")
+            self.assertEqual((code, err), (0, ""))
+            self.assertTrue(out.startswith(f"usage: weir {name}"))
+            self.assertLess(max(map(len, out.splitlines())), 81)
+
+    def test_no_word_is_a_usage_error(self):
+        code, out, err = self.run_weir()
+        self.assertEqual((code, out), (2, ""))
+        self.assertTrue(err.startswith("usage: weir COMMAND"))
+
+    def test_an_unknown_word_names_the_nearest_that_exists(self):
+        self.assertEqual(self.run_weir("upp"), (1, ARTICLES_LINE, "weir: no command or sketch "
+                                                "'upp'; did you mean 'up'?\n"))
+        self.assertEqual(self.run_weir("frobnicate"),
+                         (1, ARTICLES_LINE, "weir: no command or sketch 'frobnicate'\n"))
+        self.assertEqual(self.run_weir(""), (1, ARTICLES_LINE, "weir: no command or sketch ''\n"))
+
+    def test_unknown_options_name_the_nearest(self):
+        self.assertEqual(self.run_weir("--versoin"),
+                         (2, "", "weir: unknown option '--versoin'; did you mean '--version'?\n"))
+        self.assertEqual(self.run_weir("-x"), (2, "", "weir: unknown option '-x'\n"))
+        self.assertEqual(self.run_weir("--color"),
+                         (2, "", "weir: option '--color' wants a value\n"))
+
+
+if __name__ == "__main__":
+    unittest.main()
