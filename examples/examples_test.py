@@ -81,6 +81,31 @@ class Examples(unittest.TestCase):
             c.close()
         self.assertEqual((code, err), (0, ""))
 
+    def test_tcp_proxy_passes_on_both_ends_and_drains(self):
+        for backend in backends():
+            with self.subTest(backend=backend):
+                self.proxy(backend)
+
+    def proxy(self, backend):
+        origin = socket.create_server(("127.0.0.1", 0))
+        os.environ["WEIR_BACKEND"] = backend
+        proxy = Server("tcp-proxy", "tcp://127.0.0.1:0",
+                       f"tcp://127.0.0.1:{origin.getsockname()[1]}")
+        del os.environ["WEIR_BACKEND"]
+        client = socket.create_connection(("127.0.0.1", proxy.port))
+        there, _ = origin.accept()
+        client.sendall(b"question")
+        client.shutdown(socket.SHUT_WR)
+        self.assertEqual(there.makefile("rb").read(), b"question")
+        proxy.process.send_signal(signal.SIGTERM)  # no new clients; this one may finish
+        there.sendall(b"answer" * 100000)
+        there.close()
+        self.assertEqual(client.makefile("rb").read(), b"answer" * 100000)
+        client.close()
+        out, err = proxy.process.communicate(timeout=10)
+        origin.close()
+        self.assertEqual((proxy.process.returncode, err), (0, ""))
+
     def test_tcp_echo_refuses_what_it_does_not_know(self):
         for words in (["--port"], ["--port", "x"], ["--port", "65536"], ["--backend", "kqueue"],
                       ["--threads", "0"], ["--shape", "round"], ["--colour", "blue"]):
