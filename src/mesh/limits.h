@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* limits.h - every bound of the mesh, with its reason. */
+#ifndef WEIR_MESH_LIMITS_H
+#define WEIR_MESH_LIMITS_H
+
+#include <weir/base.h>
+
+enum {
+    WEIR__NODE_NAME_MAX = 63,  /* a DNS label, for the discovery to come */
+    WEIR__NODE_HOST_MAX = 255, /* a DNS name */
+    WEIR__NODES_MAX = 1024,    /* a grid is written by hand or by `weir up`: 200 nodes, 2 names */
+    WEIR__CHANNEL_MAX = 2048,  /* what common HTTP servers take as a request target, and more */
+    WEIR__LINKS_MAX = 256,     /* kept connections; the one unused for longest makes room */
+    WEIR__RETRY_JITTER = 20,   /* per cent, so that many do not dial in step */
+};
+
+/* How an outage is met: circuit.md fixes these. The 5 s count what is spent without a connection,
+ * from the last ack on: a receiver that thinks for long is no outage. */
+#define WEIR__RETRY_FIRST WEIR_MILLISECONDS(100)
+#define WEIR__RETRY_LAST WEIR_SECONDS(1)
+#define WEIR__RETRY_ALL WEIR_SECONDS(5)
+/* A polite end of a link when its program ends; a peer that does not answer is left. */
+#define WEIR__LINK_CLOSE WEIR_SECONDS(1)
+
+#endif

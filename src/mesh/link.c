@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: MIT */
+/* link.c - turns, the reader, and the retry.
+ *
+ *   who        owns                        ends by
+ *   asker      the turn; its item          leave
+ *   reader     the WebSocket               its end, the mesh's cancel, or drop
+ *
+ * Only the reader drops the WebSocket; an asker that gives up cancels the reader. */
+#include "mesh/link.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/check.h"
+#include "base/log.h"
+#include "mesh/retry.h"
+#include "stream/stream.h"
+
+enum ask_state {
+    QUIET,
+    ASKED,    /* an item is out, its ack is awaited */
+    ANSWERED, /* the ack is lent; the reader waits until it has been used */
+};
+
+struct weir__link {
+    struct weir__list in_mesh;
+    struct weir__mesh *mesh;
+    char *target;  /* NULL: url is fixed */
+    char *channel;
+    char *url;     /* of the last dial */
+    struct weir_ws *ws; /* the reader's; NULL: not connected */
+    struct weir_task *reader;
+    struct weir__list turns; /* of struct turn */
+    bool taken, doomed, dropping;
+    enum ask_state state;
+    struct weir_ws_message ack;
+    struct weir__wait *asker, *reading; /* what each waits in */
+    int close_code; /* how the last connection ended */
+    char why[160];  /* what failed last, for people */
+};
+
+struct turn {
+    struct weir__park park;
+    struct weir__list link;
+};
+
+bool weir__is_nack(enum weir_ws_type type, struct weir_view ack) {
+    static const char head[] = "nack: ";
+    return type == WEIR_WS_TEXT && ack.len >= sizeof head - 1
+           && memcmp(ack.base, head, sizeof head - 1) == 0;
+}
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
+static void link_free(struct weir__link *l) {
+    weir__list_remove(&l->in_mesh);
+    l->mesh->link_count--;
+    weir__free(l->target);
+    weir__free(l->channel);
+    weir__free(l->url);
+    weir__free(l);
+}
+
+static bool same(const char *a, const char *b) {
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static struct weir__link *link_find(struct weir__mesh *m, const char *target,
+                                    const char *channel) {
+    for (struct weir__list *at = m->links.next; at != &m->links; at = at->next) {
+        struct weir__link *l = WEIR_CONTAINER(at, struct weir__link, in_mesh);
+        if (!l->doomed && same(l->target, target) && same(l->channel, channel))
+            return l;
+    }
+    return NULL;
+}
+
+/* Make room: the link unused for longest ends. Its reader, if it has one, frees it. */
+static int evict_one(struct weir__mesh *m) {
+    for (struct weir__list *at = m->links.next; at != &m->links; at = at->next) {
+        struct weir__link *l = WEIR_CONTAINER(at, struct weir__link, in_mesh);
+        if (l->taken || l->doomed)
+            continue;
+        l->doomed = true;
+        if (l->reader != NULL)
+            weir_task_cancel(l->reader, "the link makes room");
+        else
+            link_free(l);
+        return 0;
+    }
+    return weir__failf(WEIR_ETOOBIG, "link", NULL, "more than %d are streamed to at once",
+                       WEIR__LINKS_MAX);
+}
+
+static int link_new(struct weir__mesh *m, const char *target, const char *channel,
+                    struct weir__link **ret_link) {
+    int rc = m->link_count >= WEIR__LINKS_MAX ? evict_one(m) : 0;
+    if (rc < 0)
+        return rc;
+    struct weir__link *l = weir__alloc_zero(sizeof *l);
+    if (l == NULL)
+        return weir__fail(-ENOMEM, "link", target);
+    l->mesh = m;
+    weir__list_init(&l->in_mesh);
+    weir__list_init(&l->turns);
+    weir__list_add_tail(&m->links, &l->in_mesh);
+    m->link_count++;
+    l->target = target ? weir__strdup(target) : NULL;
+    l->channel = weir__strdup(channel);
+    if (l->channel == NULL || (target != NULL && l->target == NULL)) {
+        link_free(l);
+        return weir__fail(-ENOMEM, "link", target);
+    }
+    *ret_link = l;
+    return 0;
+}
+
+void weir__links_free(struct weir__mesh *m) {
+    while (!weir__list_empty(&m->links)) {
+        struct weir__link *l = WEIR_CONTAINER(m->links.next, struct weir__link, in_mesh);
+        WEIR_CHECK(!l->taken && l->reader == NULL);
+        link_free(l);
+    }
+}
+
+/* ---- turns ----------------------------------------------------------------------------------- */
+
+static int turn_abort(struct weir__park *p) {
+    weir__list_remove(&WEIR_CONTAINER(p, struct turn, park)->link);
+    return WEIR__DONE;
+}
+
+static int turn_wait(struct weir__link *l) {
+    struct turn t = {.park = {.abort = turn_abort, .what = "a turn on the link", .on = l}};
+    weir__list_add_tail(&l->turns, &t.link);
+    int rc = (int)weir__stream_park(&t.park);
+    weir__list_remove(&t.link); /* it still is there if the scope had fired already */
+    return rc;
+}
+
+void weir__link_leave(struct weir__link *l) {
+    if (l->state == ANSWERED) {
+        l->state = QUIET;
+        weir__wait_notify(&l->reading);
+    }
+    WEIR_CHECK(l->taken && l->state == QUIET);
+    if (weir__list_empty(&l->turns)) {
+        l->taken = false;
+        return;
+    }
+    struct turn *next = WEIR_CONTAINER(l->turns.next, struct turn, link);
+    weir__list_remove(&next->link);
+    weir__unpark(&next->park, 0);
+}
+
+static const char *without_slash(const char *channel) {
+    return channel + (channel[0] == '/');
+}
+
+int weir__link_take(struct weir__mesh *m, const char *target, const char *channel,
+                    struct weir__link **ret_link) {
+    const struct weir__node *n = NULL;
+    int rc = weir__suspend_enter("link");
+    if (rc == 0 && strlen(channel) > WEIR__CHANNEL_MAX)
+        rc = weir__failf(WEIR_ETOOBIG, "link", target, "the channel is longer than %d bytes",
+                         WEIR__CHANNEL_MAX);
+    if (rc == 0 && target != NULL && (rc = weir__mesh_find(m, target, &n)) == 0 && n->port == 0)
+        rc = weir__failf(WEIR_ENOLISTEN, "link", NULL, "node '%s' does not listen", target);
+    if (rc < 0)
+        return rc;
+    target = n ? n->name : NULL; /* both names of a node mean one link */
+    channel = n ? without_slash(channel) : channel;
+    struct weir__link *l = link_find(m, target, channel);
+    if (l == NULL && (rc = link_new(m, target, channel, &l)) < 0)
+        return rc;
+    if (l->taken && (rc = turn_wait(l)) < 0)
+        return rc;
+    l->taken = true;
+    weir__list_remove(&l->in_mesh);
+    weir__list_add_tail(&m->links, &l->in_mesh);
+    *ret_link = l;
+    return 0;
+}
+
+/* ---- the reader ------------------------------------------------------------------------------ */
+
+static void note_close(struct weir__link *l, int rc) {
+    int code = weir_ws_close_code(l->ws);
+    const char *reason = weir_ws_close_reason(l->ws);
+    l->close_code = code;
+    if (rc == WEIR_EWSCLOSED)
+        snprintf(l->why, sizeof l->why, "it closed the connection: %d (%s)%s%s", code,
+                 weir_ws_code_text(code), reason[0] ? " " : "", reason);
+    else
+        snprintf(l->why, sizeof l->why, "the connection broke: %s (%s)", weir_error_text(rc),
+                 weir_error_name(rc));
+}
+
+static void say_goodbye(struct weir__link *l) {
+    struct weir_scope shield;
+    weir_shield_enter(&shield, 2 * WEIR__LINK_CLOSE);
+    int rc = weir_ws_close(l->ws, l->mesh->close_code, "");
+    weir_scope_leave(&shield, rc);
+}
+
+/* Lend the ack to the asker, until it is done with it. */
+static int hand_over(struct weir__link *l, const struct weir_ws_message *m) {
+    int rc = 0;
+    if (l->state != ASKED) {
+        weir__log(WEIR_LOG_INFO, "%s: a message that answers nothing was dropped", l->url);
+        return 0;
+    }
+    l->state = ANSWERED;
+    l->ack = *m;
+    weir__wait_notify(&l->asker);
+    while (l->state == ANSWERED && rc == 0)
+        rc = weir__wait_in(&l->reading, "the use of an ack", l);
+    return rc;
+}
+
+struct read_acks_args {
+    struct weir__link *link;
+};
+
+static int read_acks(void *args) {
+    struct weir__link *l = ((struct read_acks_args *)args)->link;
+    struct weir_ws_message m;
+    int rc;
+    while ((rc = weir_ws_receive(l->ws, &m)) == 0)
+        if ((rc = hand_over(l, &m)) < 0)
+            break;
+    if (rc == -ECANCELED && !l->dropping)
+        say_goodbye(l);
+    note_close(l, rc);
+    weir_ws_drop(&l->ws);
+    weir_task_release(&l->reader);
+    l->dropping = false;
+    if (l->doomed)
+        link_free(l);
+    else
+        weir__wait_notify(&l->asker);
+    return 0;
+}
+
+/* ---- dialling -------------------------------------------------------------------------------- */
+
+static int make_url(struct weir__link *l) {
+    enum { SIZE = WEIR__NODE_HOST_MAX + WEIR__CHANNEL_MAX + 32 };
+    size_t size = l->target ? SIZE : strlen(l->channel) + 1;
+    weir__free(l->url);
+    l->url = weir__alloc(size);
+    if (l->url == NULL)
+        return weir__fail(-ENOMEM, "dial", l->target);
+    if (l->target != NULL)
+        return weir__mesh_url(l->mesh, l->target, l->channel, l->url, size);
+    memcpy(l->url, l->channel, size);
+    return 0;
+}
+
+/* One attempt, within what is left. Returns 0; or why not. */
+static int dial_once(struct weir__link *l, struct weir__retry *r) {
+    struct weir_scope s;
+    weir_ns begun = weir_now();
+    int rc = make_url(l);
+    if (rc < 0)
+        return rc;
+    weir_scope_enter(&s, r->left);
+    rc = weir_ws_dial(l->url, &l->mesh->ws, &l->ws);
+    const struct weir_error *e = weir_error(rc);
+    if (rc < 0)
+        snprintf(l->why, sizeof l->why, "%s", e ? e->text : weir_error_text(rc));
+    rc = weir_scope_leave(&s, rc);
+    if (rc < 0) {
+        r->left -= weir_now() - begun;
+        return rc;
+    }
+    struct read_acks_args a = {l};
+    rc = weir_spawn(&l->mesh->readers, WEIR_SITE(read_acks), read_acks, &a, sizeof a, NULL,
+                    &l->reader);
+    if (rc < 0)
+        weir_ws_drop(&l->ws);
+    return rc;
+}
+
+/* Can time mend it? */
+static bool is_outage(const struct weir__link *l, int rc) {
+    switch (rc) {
+    case WEIR_EURL:
+    case WEIR_ENOTLS:
+    case WEIR_ENONODE:
+    case WEIR_ENOLISTEN:
+    case WEIR_EUTF8:
+    case WEIR_ETOOBIG:
+    case WEIR_ENOLOOP:
+    case -ENOMEM:
+        return false;
+    case WEIR_EWSCLOSED: /* codes that speak of the item, or of what receiving it did */
+        return !(l->close_code == 1003 || (l->close_code >= 1007 && l->close_code <= 1011));
+    default:
+        return weir_cancelled() == 0;
+    }
+}
+
+static const char *place(const struct weir__link *l, char *buf, size_t size) {
+    const char *url = l->url ? l->url : l->channel;
+    snprintf(buf, size, "%s%s%s", l->target ? l->target : "", l->target ? " at " : "", url);
+    return buf;
+}
+
+/* Wait before the next attempt. Returns 0; WEIR_EUNREACH, -ECANCELED, -ETIME. */
+static int pause_before_next(struct weir__link *l, struct weir__retry *r) {
+    char on[64];
+    place(l, on, sizeof on);
+    if (r->pause == WEIR__RETRY_FIRST)
+        weir__log(WEIR_LOG_WARNING, "%s: %s; trying again for %d s", on, l->why,
+                  (int)(WEIR__RETRY_ALL / WEIR_SECONDS(1)));
+    weir_ns pause = weir__retry_next(r, &l->mesh->random);
+    int rc = pause > 0 ? weir_sleep(pause) : 0;
+    if (rc < 0 || r->left > 0)
+        return rc;
+    return weir__failf(WEIR_EUNREACH, "reach", on, "%s, tried for %d s", l->why,
+                       (int)(WEIR__RETRY_ALL / WEIR_SECONDS(1)));
+}
+
+/* A reader that is ending still has the old connection. */
+static int connect_now(struct weir__link *l, struct weir__retry *r) {
+    int rc = 0;
+    while (l->reader != NULL && (l->dropping || l->ws == NULL) && rc == 0)
+        rc = weir__wait_in(&l->asker, "the end of the last connection", l);
+    return rc < 0 || l->ws != NULL ? rc : dial_once(l, r);
+}
+
+int weir__link_connect(struct weir__link *l) {
+    struct weir__retry r = weir__retry_new();
+    int rc = weir__suspend_enter("link");
+    while (rc == 0 && (rc = connect_now(l, &r)) < 0 && is_outage(l, rc))
+        rc = pause_before_next(l, &r);
+    return rc;
+}
+
+/* ---- asking ---------------------------------------------------------------------------------- */
+
+/* The connection, if any, has an item out whose ack nobody will wait for. */
+static void give_up(struct weir__link *l) {
+    l->state = QUIET;
+    if (l->reader == NULL || l->dropping)
+        return;
+    l->dropping = true;
+    weir_task_cancel(l->reader, "its asker gave up");
+}
+
+static int await_ack(struct weir__link *l) {
+    int rc = 0;
+    while (l->state == ASKED && l->ws != NULL && rc == 0)
+        rc = weir__wait_in(&l->asker, "an ack", l);
+    if (l->state == ANSWERED)
+        return 0;
+    if (rc < 0) {
+        give_up(l);
+        return rc;
+    }
+    l->state = QUIET;
+    return weir__failf(WEIR_EWSCLOSED, "send", l->target ? l->target : l->url, "%s", l->why);
+}
+
+static int ask_once(struct weir__link *l, struct weir__retry *r, enum weir_ws_type type,
+                    const void *data, size_t len) {
+    int rc = connect_now(l, r);
+    if (rc < 0)
+        return rc;
+    l->state = ASKED;
+    rc = weir_ws_send(l->ws, type, data, len);
+    if (rc == 0)
+        return await_ack(l);
+    const struct weir_error *e = weir_error(rc);
+    snprintf(l->why, sizeof l->why, "%s", e ? e->text : weir_error_text(rc));
+    l->state = QUIET; /* nothing was queued */
+    if (rc == WEIR_EWSCLOSED)
+        l->close_code = weir_ws_close_code(l->ws);
+    if (is_outage(l, rc))
+        give_up(l);
+    return rc;
+}
+
+int weir__link_ask(struct weir__link *l, enum weir_ws_type type, const void *data, size_t len,
+                   struct weir_ws_message *ret_ack) {
+    struct weir__retry r = weir__retry_new();
+    int rc = weir__suspend_enter("link");
+    if (l->state == ANSWERED) {
+        l->state = QUIET;
+        weir__wait_notify(&l->reading);
+    }
+    while (rc == 0 && (rc = ask_once(l, &r, type, data, len)) < 0 && is_outage(l, rc))
+        rc = pause_before_next(l, &r);
+    if (rc == 0)
+        *ret_ack = l->ack;
+    return rc;
+}

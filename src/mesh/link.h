@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* link.h - a kept connection to one channel of one node: ask, wait for the answer, ask again.
+ *
+ * Window 1: whoever has the link's turn sends one item and gets its ack before the next. While
+ * nobody asks, a task of the mesh reads, so that pings are answered and an end is noticed. An
+ * outage is met here: dialled again as limits.h says, and what was not acked is sent again. */
+#ifndef WEIR_MESH_LINK_H
+#define WEIR_MESH_LINK_H
+
+#include <stdbool.h>
+
+#include "mesh/mesh.h"
+
+struct weir__link;
+
+/* Wait for the turn on the link to target's channel (target NULL: channel is a whole ws:// URL);
+ * nothing is dialled yet. *ret_link is the caller's to leave. Suspends; a cancel point.
+ * Returns 0; WEIR_ENONODE, WEIR_ENOLISTEN, WEIR_ETOOBIG (channel), -ECANCELED, -ETIME, -ENOMEM. */
+int weir__link_take(struct weir__mesh *m, const char *target, const char *channel,
+                    struct weir__link **ret_link);
+
+/* Dial if it is not connected. As weir__link_ask. */
+int weir__link_connect(struct weir__link *l);
+
+/* Send one item and wait for its ack, which is lent until the next ask or leave.
+ * Returns 0 (also for a nack: weir__is_nack); WEIR_EUNREACH (the time is over: recorded with what
+ * failed last), WEIR_EWSCLOSED (the receiver closed because of this item: 1003, 1007 .. 1011),
+ * WEIR_EURL, WEIR_ENOTLS, WEIR_EUTF8, WEIR_ETOOBIG, -ECANCELED, -ETIME, -ENOMEM. After a cancel
+ * the connection is dropped: its next ack would be taken for another item's. */
+int weir__link_ask(struct weir__link *l, enum weir_ws_type type, const void *data, size_t len,
+                   struct weir_ws_message *ret_ack);
+
+/* Give the turn to the next. The connection stays. */
+void weir__link_leave(struct weir__link *l);
+
+/* Of weir__mesh_close: all readers have ended. */
+void weir__links_free(struct weir__mesh *m);
+
+/* Is this ack a refusal: a text that begins with "nack: "? */
+bool weir__is_nack(enum weir_ws_type type, struct weir_view ack);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* retry.h - the pauses of one outage: 100 ms doubling to 1 s, jitter 20 %, 5 s in all. It counts
+ * only the time spent without a connection. */
+#ifndef WEIR_MESH_RETRY_H
+#define WEIR_MESH_RETRY_H
+
+#include "base/random.h"
+#include "mesh/limits.h"
+
+struct weir__retry {
+    weir_ns left, pause;
+};
+
+static inline struct weir__retry weir__retry_new(void) {
+    return (struct weir__retry){WEIR__RETRY_ALL, WEIR__RETRY_FIRST};
+}
+
+/* The next pause, counted against what is left; 0: nothing is left. */
+static inline weir_ns weir__retry_next(struct weir__retry *r, struct weir__random *random) {
+    weir_ns percent = 100 - WEIR__RETRY_JITTER
+                      + (weir_ns)weir__random_below(random, 2 * WEIR__RETRY_JITTER + 1);
+    weir_ns pause = r->pause / 100 * percent;
+    if (r->left <= 0)
+        return 0;
+    pause = pause < r->left ? pause : r->left;
+    r->pause = r->pause * 2 < WEIR__RETRY_LAST ? r->pause * 2 : WEIR__RETRY_LAST;
+    r->left -= pause;
+    return pause;
+}
+
+#endif

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* control.h - what a program tells `weir up` on the descriptor that WEIR_CONTROL_FD names, in the
+ * lines of doc/design/fleet.md: ready, beat, stat. Without the variable all calls do nothing. */
+#ifndef WEIR_WORKER_CONTROL_H
+#define WEIR_WORKER_CONTROL_H
+
+#include <stdbool.h>
+
+#include "worker/latency.h"
+
+struct weir_stream;
+struct weir_group;
+
+struct weir__counters { /* since the start */
+    uint64_t messages, acks, errors; /* errors: nacks and failures */
+    struct weir__latency latency;
+};
+
+struct weir__control {
+    struct weir_stream *stream; /* NULL: nobody listens */
+    const struct weir__counters *counters;
+    uint64_t told; /* messages + acks + errors of the last stat */
+};
+
+/* Take the descriptor over (children of the program shall not have it). Returns 0; a bad variable
+ * is logged and passed over; -ENOMEM. */
+int weir__control_open(struct weir__control *c, const struct weir__counters *counters);
+
+/* Say that the program serves (port 0: it does not listen), and begin the heartbeats as a task of
+ * g. Suspends. Whoever listens may go: that is no error. Returns 0; -ECANCELED, -ETIME, -ENOMEM. */
+int weir__control_ready(struct weir__control *c, struct weir_group *g, int port);
+
+/* The last counters, at most WEIR__CONTROL_LAST; closes. Suspends. The heartbeats have ended. */
+void weir__control_close(struct weir__control *c);
+
+#endif

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* limits.h - every bound of the worker room, with its reason. */
+#ifndef WEIR_WORKER_LIMITS_H
+#define WEIR_WORKER_LIMITS_H
+
+#include <weir/base.h>
+
+enum {
+    WEIR__ACK_MAX = 1 << 20,       /* what a receiver takes by default as a message */
+    WEIR__ITEMS_MAX = 1 << 20,     /* of one call of weir_stream_items */
+    WEIR__LINE_MAX = 8192,         /* one printed line, as `weir up` cuts them */
+    WEIR__PARAMS_MAX = 64,         /* given, and asked for */
+    WEIR__BEAT_S = 1,              /* heartbeats and counters; fleet.md wants at least that */
+    WEIR__CONTROL_LINE_MAX = 256,  /* fleet.md */
+    WEIR__SEQUENCE_MAX = 1000,     /* states that the pin draws for one tick */
+    WEIR__TACKS_MAX = 1000000000,
+    WEIR__DELAY_MAX_S = 24 * 3600,
+};
+
+/* The last words on the control line: `up` may be stuck, the node must end all the same. */
+#define WEIR__CONTROL_LAST WEIR_SECONDS(1)
+
+#endif

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* line.h - the lines of a worker: "[ Name ] text", one write each, flushed. What cannot be printed
+ * (it comes from peers) is shown as an escape, so that a line stays a line. */
+#ifndef WEIR_WORKER_LINE_H
+#define WEIR_WORKER_LINE_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <weir/base.h>
+
+/* Where lines go, newline included; the default is stdout. Set by tests. */
+extern void (*weir__line_sink)(const char *line, size_t len);
+
+void weir__line(const char *name, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void weir__line_v(const char *name, const char *format, va_list args)
+    __attribute__((format(printf, 2, 0)));
+
+/* The text head, then what v holds: a text, or the count of bytes that are none. */
+void weir__line_view(const char *name, const char *head, struct weir_view v, bool binary);
+
+#endif

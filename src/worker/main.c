@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* main.c - weir_worker_main: a worker as a whole program. */
+#include <stdio.h>
+#include <string.h>
+
+#include "worker/main.h"
+#include "worker/options.h"
+#include "worker/worker.h"
+
+static int start_on(struct weir__program *p, struct weir__worker *worker,
+                    const struct weir__start *start, int argc, char **argv) {
+    int code = weir__options_read(p, start->usage, argc, argv, start->presets);
+    if (code >= 0)
+        return code;
+    weir__options_default(p, start->node ? start->node : worker->fn.name);
+    return weir__options_safe(p) ? weir__program_run(p) : 1;
+}
+
+int weir__worker_start(const struct weir_worker *w, const struct weir__start *start, int argc,
+                       char **argv) {
+    struct weir__worker worker;
+    struct weir__program *p = weir__program_new(start->who);
+    if (p == NULL)
+        return 1;
+    p->title = start->title;
+    int rc = weir__worker_init(&worker, p, w);
+    int code = rc < 0 ? weir__program_tell(p, rc) : start_on(p, &worker, start, argc, argv);
+    weir__worker_fini(&worker);
+    weir__program_free(p);
+    return code;
+}
+
+int weir_worker_main(const struct weir_worker *w, int argc, char **argv) {
+    const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
+    const struct weir__start start = {
+        .who = slash ? slash + 1 : argc > 0 ? argv[0] : "worker", .usage = WEIR__USAGE_WORKER};
+    return weir__worker_start(w, &start, argc, argv);
+}

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/* options.c - see options.h. Unknown options name the nearest known one. */
+#include "worker/options.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "mesh/nearest.h"
+#include "task/task.h"
+
+enum { EXIT_FAILED_ = 1, EXIT_USAGE_ = 2 };
+enum { OPT_NODE = 256, OPT_NAME, OPT_WITH, OPT_BACKEND, OPT_INSECURE, OPT_SEED };
+
+static const struct option longs[] = {
+    {"socket", required_argument, NULL, 's'},
+    {"host", required_argument, NULL, 's'},
+    {"port", required_argument, NULL, 'p'},
+    {"node", required_argument, NULL, OPT_NODE},
+    {"name", required_argument, NULL, OPT_NAME},
+    {"with", required_argument, NULL, OPT_WITH},
+    {"backend", required_argument, NULL, OPT_BACKEND},
+    {"insecure", no_argument, NULL, OPT_INSECURE},
+    {"help", no_argument, NULL, 'h'},
+    {"tacks", required_argument, NULL, 't'}, /* sketches only, from here on */
+    {"delay", required_argument, NULL, 'd'},
+    {"seed", required_argument, NULL, OPT_SEED},
+    {NULL, 0, NULL, 0},
+};
+enum { WORKERS_OPTIONS = 10 }; /* of longs */
+
+static void help(const struct weir__program *p, enum weir__usage usage) {
+    printf("usage: %s [options]\n"
+           "  -s, --socket HOST         where to listen, or to dial (localhost); also --host\n"
+           "  -p, --port PORT           0: any free one; default: the grid's port of its node\n"
+           "      --node NAME=HOST:PORT add to the grid, or replace (repeatable; also WEIR_GRID)\n"
+           "      --name NAME           the name of its node\n"
+           "      --with KEY=VALUE      a parameter for setup (repeatable)\n"
+           "      --backend NAME        epoll or uring; default: WEIR_BACKEND, else by probe\n"
+           "      --insecure            allow other hosts to connect, without TLS\n",
+           p->who);
+    if (usage == WEIR__USAGE_SKETCH)
+        printf("  -t, --tacks N             ticks of the clock (5)\n"
+               "  -d, --delay SECONDS       between the ticks (1)\n"
+               "      --seed N              make the pin repeatable\n");
+    printf("  -h, --help                this text\n");
+}
+
+static int mistake(const struct weir__program *p, const char *text, const char *word) {
+    fprintf(stderr, "%s: %s '%s' (see %s --help)\n", p->who, text, word, p->who);
+    return EXIT_USAGE_;
+}
+
+static int unknown(const struct weir__program *p, char **argv, const struct option *known) {
+    const char *word = argv[optind - 1];
+    char name[64], text[128];
+    if (optopt != 0 && optopt < OPT_NODE && strncmp(word, "--", 2) != 0) {
+        snprintf(name, sizeof name, "-%c", optopt);
+        return mistake(p, "unknown option", name);
+    }
+    if (optopt != 0)
+        return mistake(p, "this option takes no value:", word);
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(word + 2, "="), word + 2);
+    struct weir__nearest near = weir__nearest_to(name);
+    for (; known->name != NULL; known++)
+        weir__nearest_feed(&near, known->name);
+    if (near.nearest == NULL)
+        return mistake(p, "unknown option", word);
+    snprintf(text, sizeof text, "unknown option (did you mean --%s?)", near.nearest);
+    return mistake(p, text, word);
+}
+
+static int port(struct weir__program *p, const char *text) {
+    char *end;
+    long n = strtol(text, &end, 10);
+    if (end == text || *end != '\0' || n < 0 || n > UINT16_MAX)
+        return mistake(p, "a port is 0 to 65535, not", text);
+    p->port = (int)n;
+    return -1;
+}
+
+static int refuse(const struct weir__program *p, int rc) {
+    weir__program_tell(p, rc);
+    return rc == -ENOMEM ? EXIT_FAILED_ : EXIT_USAGE_;
+}
+
+static int give(struct weir__program *p, const char *text) {
+    int rc = weir__params_give(&p->params, text);
+    return rc < 0 ? refuse(p, rc) : -1;
+}
+
+/* -t, -d and --seed are flags of all three sketches, whether they use them or not. */
+static int give_as(struct weir__program *p, const char *name, const char *value) {
+    char text[128];
+    snprintf(text, sizeof text, "%s=%s", name, value);
+    int code = give(p, text);
+    if (code < 0)
+        weir__params_find(&p->params, name)->optional = true;
+    return code;
+}
+
+static int take(struct weir__program *p, int option) {
+    int rc;
+    switch (option) {
+    case 's':
+        p->host = optarg;
+        return -1;
+    case 'p':
+        return port(p, optarg);
+    case OPT_NODE:
+        rc = weir__grid_add(&p->grid, optarg);
+        return rc < 0 ? refuse(p, rc) : -1;
+    case OPT_NAME:
+        p->node = optarg;
+        return -1;
+    case OPT_WITH:
+        return give(p, optarg);
+    case OPT_BACKEND:
+        p->backend = optarg;
+        return -1;
+    case OPT_INSECURE:
+        p->insecure = true;
+        return -1;
+    case OPT_SEED:
+        return give_as(p, "seed", optarg);
+    case 't':
+        return give_as(p, "tacks", optarg);
+    default:
+        return give_as(p, "delay", optarg);
+    }
+}
+
+static int read_words(struct weir__program *p, enum weir__usage usage, int argc, char **argv) {
+    struct option known[sizeof longs / sizeof longs[0]];
+    memcpy(known, longs, sizeof longs);
+    if (usage == WEIR__USAGE_WORKER)
+        known[WORKERS_OPTIONS - 1] = (struct option){NULL, 0, NULL, 0};
+    optind = 0;
+    opterr = 0;
+    int c, code = -1;
+    const char *shorts = usage == WEIR__USAGE_SKETCH ? ":s:p:t:d:h" : ":s:p:h";
+    while (code < 0 && (c = getopt_long(argc, argv, shorts, known, NULL)) != -1) {
+        if (c == 'h') {
+            help(p, usage);
+            code = 0;
+        } else if (c == '?') {
+            code = unknown(p, argv, known);
+        } else if (c == ':') {
+            code = mistake(p, "a value is missing after", argv[optind - 1]);
+        } else {
+            code = take(p, c);
+        }
+    }
+    if (code < 0 && optind < argc)
+        code = mistake(p, "unexpected", argv[optind]);
+    return code;
+}
+
+int weir__options_read(struct weir__program *p, enum weir__usage usage, int argc, char **argv,
+                       const char *const *presets) {
+    const char *grid = getenv("WEIR_GRID");
+    int rc = weir__grid_init(&p->grid);
+    p->port = -1;
+    if (rc == 0 && grid != NULL && (rc = weir__grid_add(&p->grid, grid)) < 0)
+        fprintf(stderr, "%s: WEIR_GRID: ", p->who);
+    for (; rc == 0 && presets != NULL && *presets != NULL; presets++)
+        rc = weir__params_give(&p->params, *presets);
+    if (rc < 0)
+        return weir__program_tell(p, rc);
+    return read_words(p, usage, argc, argv);
+}
+
+void weir__options_default(struct weir__program *p, const char *name) {
+    name = p->node ? p->node : name;
+    if (p->host == NULL)
+        p->host = "localhost";
+    for (size_t i = 0; p->port < 0 && i < p->grid.count; i++) {
+        const struct weir__node *n = &p->grid.nodes[i];
+        if (strcasecmp(n->name, name) == 0 || strcasecmp(n->alias, name) == 0)
+            p->port = n->port;
+    }
+    if (p->port < 0)
+        p->port = 0;
+}
+
+static bool is_loopback(const char *host) {
+    size_t len = strlen(host);
+    return strcmp(host, "localhost") == 0 || strcmp(host, "::1") == 0
+           || (strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") == len);
+}
+
+bool weir__options_safe(const struct weir__program *p) {
+    if (is_loopback(p->host))
+        return true;
+    fprintf(stderr, "%s: %s: '%s' is not this machine alone: without TLS whoever reaches it can "
+                    "read and send messages%s\n",
+            p->who, p->insecure ? "warning" : "refused", p->host,
+            p->insecure ? "" : " (--insecure allows it)");
+    return p->insecure;
+}

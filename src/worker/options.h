@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* options.h - the command line of a program of the fleet, and its environment (WEIR_GRID). */
+#ifndef WEIR_WORKER_OPTIONS_H
+#define WEIR_WORKER_OPTIONS_H
+
+#include "worker/program.h"
+
+enum weir__usage {
+    WEIR__USAGE_WORKER, /* a user's */
+    WEIR__USAGE_SKETCH, /* one of the three: also -t, -d and --seed, whoever uses them */
+};
+
+/* Fill a new p from argv. presets: "KEY=VALUE" parameters
+ * under those of the command line, NULL behind the last; may be NULL.
+ * Returns -1; or the exit code, when all has been said (help, or a mistake). argv is borrowed as
+ * long as p. */
+int weir__options_read(struct weir__program *p, enum weir__usage usage, int argc, char **argv,
+                       const char *const *presets);
+
+/* Default host and port: localhost, and the grid's port of the node called name (0: any free one
+ * if there is none). */
+void weir__options_default(struct weir__program *p, const char *name);
+
+/* May it listen there? Only loopback is safe without TLS. Prints and returns false if not; with
+ * --insecure warns. */
+bool weir__options_safe(const struct weir__program *p);
+
+#endif

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/* params.c - see params.h. */
+#include "worker/params.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "mesh/nearest.h"
+#include "task/task.h"
+
+void weir__params_fini(struct weir_params *p) {
+    for (size_t i = 0; i < p->given_count; i++)
+        weir__free(p->given[i].name);
+    p->given_count = 0;
+}
+
+struct weir__param *weir__params_find(const struct weir_params *p, const char *name) {
+    for (size_t i = 0; i < p->given_count; i++)
+        if (strcmp(p->given[i].name, name) == 0)
+            return (struct weir__param *)&p->given[i];
+    return NULL;
+}
+
+int weir__params_give(struct weir_params *p, const char *text) {
+    size_t len = strcspn(text, "=");
+    if (text[len] == '\0' || len == 0)
+        return weir__failf(WEIR_EPARAM, "parameter", text, "not of the form KEY=VALUE");
+    char *copy = weir__strdup(text);
+    if (copy == NULL)
+        return weir__fail(-ENOMEM, "parameter", text);
+    copy[len] = '\0';
+    struct weir__param *known = weir__params_find(p, copy);
+    if (known == NULL && p->given_count == WEIR__PARAMS_MAX) {
+        weir__free(copy);
+        return weir__failf(WEIR_EPARAM, "parameter", text, "more than %d of them",
+                           WEIR__PARAMS_MAX);
+    }
+    if (known != NULL)
+        weir__free(known->name);
+    else
+        known = &p->given[p->given_count++];
+    *known = (struct weir__param){.name = copy, .value = copy + len + 1};
+    return 0;
+}
+
+/* ---- asked for ---- */
+
+static const char *ask(const struct weir_params *params, const char *name) {
+    struct weir_params *p = (struct weir_params *)params; /* setup only reads; asking is ours */
+    struct weir__param *found = weir__params_find(p, name);
+    if (p->asked_count < WEIR__PARAMS_MAX)
+        p->asked[p->asked_count++] = name;
+    return found ? found->value : NULL;
+}
+
+int weir__params_check(const struct weir_params *p) {
+    for (size_t i = 0; i < p->given_count; i++) {
+        const char *name = p->given[i].name;
+        struct weir__nearest near = weir__nearest_to(name);
+        bool asked = p->given[i].optional || p->asked_count == WEIR__PARAMS_MAX;
+        for (size_t k = 0; k < p->asked_count && !asked; k++) {
+            asked = strcmp(p->asked[k], name) == 0;
+            weir__nearest_feed(&near, p->asked[k]);
+        }
+        if (!asked)
+            return weir__failf(WEIR_EPARAM, "parameter", name, "there is none of that name%s%s%s",
+                               near.nearest ? "; did you mean '" : "",
+                               near.nearest ? near.nearest : "", near.nearest ? "'?" : "");
+    }
+    return 0;
+}
+
+int weir_param_text(const struct weir_params *p, const char *name, const char *fallback,
+                    const char **ret_value) {
+    const char *value = ask(p, name);
+    if (value == NULL && fallback == NULL)
+        return weir__failf(WEIR_EPARAM, "parameter", name, "it is required: --with %s=...", name);
+    *ret_value = value ? value : fallback;
+    return 0;
+}
+
+static int bad(const char *name, const char *value, const char *wanted) {
+    return weir__failf(WEIR_EPARAM, "parameter", name, "'%s' is not %s", value, wanted);
+}
+
+int weir_param_double(const struct weir_params *p, const char *name, double fallback,
+                      double *ret_value) {
+    const char *value = ask(p, name);
+    char *end = NULL;
+    double number = value ? strtod(value, &end) : fallback;
+    if (value != NULL && (end == value || *end != '\0' || !isfinite(number)))
+        return bad(name, value, "a number");
+    *ret_value = number;
+    return 0;
+}
+
+int weir_param_int(const struct weir_params *p, const char *name, int64_t fallback,
+                   int64_t *ret_value) {
+    const char *value = ask(p, name);
+    char *end = NULL;
+    errno = 0;
+    long long number = value ? strtoll(value, &end, 10) : fallback;
+    if (value != NULL && (end == value || *end != '\0' || errno != 0))
+        return bad(name, value, "a whole number of 64 bits");
+    *ret_value = number;
+    return 0;
+}

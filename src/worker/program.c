@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/* program.c - see program.h. */
+#include "worker/program.h"
+
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <unistd.h>
+#include <weir/loop.h>
+
+#include "base/alloc.h"
+#include "worker/line.h"
+
+__thread struct weir__program *weir__program_here;
+
+/* ---- the second signal ----------------------------------------------------------------------- */
+
+static const int stops[] = {SIGINT, SIGTERM};
+enum { STOPS = sizeof stops / sizeof stops[0] };
+
+static atomic_int stops_seen;
+static struct sigaction loops_action[STOPS]; /* the loop's handlers, which ours calls */
+
+/* The loop may be stuck in a worker's code, so this cannot be a task's work. */
+static void on_stop(int signo) {
+    if (atomic_fetch_add(&stops_seen, 1) > 0)
+        _exit(128 + signo);
+    loops_action[signo == SIGTERM].sa_handler(signo);
+}
+
+/* In front of the handlers that the loop has installed. Those are left alone: they do nothing once
+ * nobody waits. */
+static void watch_stops(void) {
+    struct sigaction ours = {.sa_handler = on_stop, .sa_flags = SA_RESTART};
+    sigfillset(&ours.sa_mask);
+    atomic_store(&stops_seen, 0);
+    for (int i = 0; i < STOPS; i++)
+        if (sigaction(stops[i], NULL, &loops_action[i]) == 0
+            && loops_action[i].sa_handler != SIG_DFL && loops_action[i].sa_handler != SIG_IGN)
+            sigaction(stops[i], &ours, NULL);
+}
+
+/* ---- the run --------------------------------------------------------------------------------- */
+
+struct weir__program *weir__program_new(const char *who) {
+    struct weir__program *p = weir__alloc_zero(sizeof *p);
+    if (p != NULL)
+        p->who = who;
+    return p;
+}
+
+void weir__program_free(struct weir__program *p) {
+    if (p == NULL)
+        return;
+    weir__params_fini(&p->params);
+    weir__grid_fini(&p->grid);
+    weir__free(p);
+}
+
+int weir__program_tell(const struct weir__program *p, int rc) {
+    const struct weir_error *e = weir_error(rc);
+    if (rc < 0)
+        fprintf(stderr, "%s: %s\n", p->who, e ? e->text : weir_error_text(rc));
+    return rc < 0 ? 1 : rc;
+}
+
+static int run_body(struct weir__program *p) {
+    struct weir_scope s;
+    int rc = 0;
+    weir_scope_enter(&s, WEIR_NEVER);
+    for (int i = 0; i < STOPS && rc == 0; i++)
+        rc = weir_scope_on_signal(&s, stops[i]);
+    if (p->watches_stops)
+        watch_stops();
+    if (rc == 0)
+        rc = p->body(p);
+    p->signal = weir_scope_signal(&s);
+    rc = weir_scope_leave(&s, rc);
+    return p->signal != 0 ? 0 : weir__program_tell(p, rc);
+}
+
+/* The groups are opened in an order that lets each end use what still stands: clients stream over
+ * links, and all of it counts. */
+static int run_groups(struct weir__program *p) {
+    struct weir_group clients;
+    weir_group_open(&p->aside, WEIR_INDEPENDENT);
+    weir__mesh_open(&p->mesh);
+    weir_group_open(&clients, WEIR_INDEPENDENT);
+    p->clients = &clients;
+    int rc = weir__mesh_fill(&p->mesh, &p->grid.provider);
+    rc = rc < 0 ? weir__program_tell(p, rc) : run_body(p);
+    weir_group_cancel(&clients, "the program ends");
+    (void)weir_group_close(&clients, 0);
+    weir__mesh_close(&p->mesh, p->signal != 0 ? 1001 : 1000);
+    weir_group_cancel(&p->aside, "the program ends");
+    (void)weir_group_close(&p->aside, 0);
+    return rc;
+}
+
+int weir__program_task(void *arg) {
+    struct weir__program *p = arg, *before = weir__program_here;
+    weir__program_here = p;
+    int rc = weir__control_open(&p->control, &p->counters);
+    rc = rc < 0 ? weir__program_tell(p, rc) : run_groups(p);
+    weir__control_close(&p->control);
+    if (p->signal == SIGINT)
+        weir__line(p->title, "Keyboard interruption, aborting.");
+    weir__program_here = before;
+    return rc;
+}
+
+int weir__program_run(struct weir__program *p) {
+    struct weir_run_options o = {
+        .size = sizeof o, .backend = p->backend, .name = p->title, .crash_reports = true};
+    struct sigaction before[STOPS];
+    for (int i = 0; i < STOPS; i++)
+        sigaction(stops[i], NULL, &before[i]);
+    p->watches_stops = true;
+    int rc = weir_run(weir__program_task, p, &o);
+    for (int i = 0; i < STOPS; i++)
+        sigaction(stops[i], &before[i], NULL);
+    return rc < 0 ? 1 : rc;
+}

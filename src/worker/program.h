@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/* program.h - what a worker and a source have in common while they run: a name, the mesh, counters,
+ * the control line, and how they are stopped.
+ *
+ * weir__program_run owns the order of the end: the body, its links, the last counters, the last
+ * line. A signal cancels the body; a second one ends the process at once. */
+#ifndef WEIR_WORKER_PROGRAM_H
+#define WEIR_WORKER_PROGRAM_H
+
+#include "mesh/grid.h"
+#include "mesh/mesh.h"
+#include "worker/control.h"
+#include "worker/params.h"
+
+struct weir__program {
+    /* set by the caller */
+    const char *title; /* in brackets: "IOPin" */
+    const char *who;   /* in errors: "weir iopin" */
+    const char *host;  /* to bind, or to dial; NULL: by default */
+    int port;          /* -1: by default */
+    const char *node;  /* --name: of its node; NULL: by default */
+    const char *backend;
+    bool insecure;
+    struct weir_params params;
+    struct weir__grid grid;
+    int (*body)(struct weir__program *p); /* in the scope that signals fire; may suspend. Returns
+                                           * the exit code, or an error, which is told */
+    void *work;                           /* the body's */
+
+    /* made by the run */
+    struct weir__mesh mesh;
+    struct weir__counters counters;
+    struct weir__control control;
+    struct weir_group aside;    /* heartbeats */
+    struct weir_group *clients; /* of a server: cancelled after the body; lives in the run's frame */
+    int signal;                 /* that ended it, or 0 */
+    bool watches_stops;         /* a second signal ends the process */
+};
+
+/* The program that runs on this thread's loop, for weir_out and weir_stream_items; else NULL. */
+extern __thread struct weir__program *weir__program_here;
+
+/* who is borrowed. Returns NULL without memory. */
+struct weir__program *weir__program_new(const char *who);
+void weir__program_free(struct weir__program *p);
+
+/* Print why to stderr, unless rc is 0 or the program has said it. Returns the exit code of rc. */
+int weir__program_tell(const struct weir__program *p, int rc);
+
+/* The task that runs the program: for weir_run, or for a test's loop. arg is the program. Returns
+ * what body returned; 0 if a signal ended it. */
+int weir__program_task(void *arg);
+
+/* Run it in a loop of its own. Returns the exit code. */
+int weir__program_run(struct weir__program *p);
+
+#endif

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/* worker.c - see worker.h. One message: in order on its connection, exactly one answer. */
+#include "worker/worker.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <weir/loop.h>
+#include <weir/stream.h>
+#include <weir/ws.h>
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "mesh/link.h"
+#include "task/task.h"
+#include "worker/ack.h"
+#include "worker/line.h"
+#include "worker/text.h"
+
+enum { REASON_MAX = 123 }; /* of a close frame, RFC 6455 5.5 */
+
+struct conn {
+    struct weir__worker *worker;
+    char failed[REASON_MAX + 1]; /* the error that loop ended it with; "": none */
+};
+
+/* ---- messages -------------------------------------------------------------------------------- */
+
+static int conn_opened(struct weir_ws *ws, void *state) {
+    struct conn *c = state;
+    c->worker = weir_ws_arg(ws);
+    weir__line(c->worker->program->title, "** new client connected, path=%s", weir_ws_path(ws));
+    return 0;
+}
+
+/* loop failed: the connection is closed with the error's text. */
+static int failed(struct conn *c, struct weir_ws *ws, int rc) {
+    const struct weir_error *e = weir_error(rc);
+    const char *text = e ? e->text : weir_error_text(rc);
+    size_t len = strnlen(text, REASON_MAX);
+    memcpy(c->failed, text, len);
+    c->failed[weir__text_whole(c->failed, len)] = '\0';
+    c->worker->program->counters.errors++;
+    weir__log(WEIR_LOG_ERROR, "%s: loop failed on %s: %s", c->worker->program->title,
+              weir_ws_path(ws), text);
+    return weir_ws_end(ws, 1011, c->failed);
+}
+
+static int answer(struct conn *c, struct weir_ws *ws, const struct weir_ack *ack) {
+    struct weir__counters *n = &c->worker->program->counters;
+    enum weir_ws_type type = ack->binary ? WEIR_WS_BINARY : WEIR_WS_TEXT;
+    bool refused = weir__is_nack(type, (struct weir_view){ack->base, ack->len});
+    int rc = weir_ws_send(ws, type, ack->base, ack->len);
+    n->acks += rc == 0 && !refused;
+    n->errors += refused;
+    return rc < 0 && weir_cancelled() == 0 ? 0 : rc; /* a broken connection ends by itself */
+}
+
+static int conn_message(struct weir_ws *ws, void *state, const struct weir_ws_message *in) {
+    struct conn *c = state;
+    struct weir__worker *w = c->worker;
+    struct weir_ack ack = {.base = NULL};
+    struct weir_message m = {
+        .channel = weir_ws_path(ws), .data = in->data, .binary = in->type == WEIR_WS_BINARY};
+    weir_ns begun = weir_now();
+    w->program->counters.messages++;
+    int rc = weir__ack_finish(&ack, w->fn.loop(w->state, &m, &ack));
+    if (rc >= 0)
+        rc = answer(c, ws, &ack);
+    else if (weir_cancelled() != 0)
+        rc = 0; /* the program ends: closed with 1001 */
+    else
+        rc = failed(c, ws, rc);
+    weir__latency_add(&w->program->counters.latency, weir_now() - begun);
+    weir__ack_fini(&ack);
+    return rc;
+}
+
+static void conn_closed(struct weir_ws *ws, void *state, int rc) {
+    struct conn *c = state;
+    int code = weir_ws_close_code(ws);
+    const char *reason = weir_ws_close_reason(ws);
+    if (c->worker == NULL)
+        return;
+    if (c->failed[0] != '\0' && code != 1006) {
+        code = 1011;
+        reason = c->failed;
+    } else if (rc == -ECANCELED) {
+        code = 1001;
+        reason = "";
+    }
+    weir__line(c->worker->program->title, "done processing messages: %d (%s)%s%s", code,
+               weir_ws_code_text(code), reason[0] ? " " : "", reason);
+}
+
+/* ---- serving --------------------------------------------------------------------------------- */
+
+static int listen_on(struct weir__worker *w) {
+    struct weir__program *p = w->program;
+    char url[WEIR__NODE_HOST_MAX + 32];
+    bool v6 = strchr(p->host, ':') != NULL;
+    snprintf(url, sizeof url, "tcp://%s%s%s:%d", v6 ? "[" : "", p->host, v6 ? "]" : "", p->port);
+    int rc = weir_listen(url, NULL, &w->listener);
+    if (rc >= 0 || rc < -4095 || weir_cancelled() != 0)
+        return rc;
+    weir__line(p->title, "Cannot bind to this port! Is the server already running? (%s)",
+               strerror(-rc));
+    return 1;
+}
+
+/* By default localhost and addresses are let in; another name must be said. */
+static bool is_name(const char *host) {
+    return strpbrk(host, ":*") == NULL && strspn(host, "0123456789.") < strlen(host)
+           && strcmp(host, "localhost") != 0;
+}
+
+static int serve(struct weir__worker *w) {
+    struct weir__program *p = w->program;
+    const struct weir_ws_reactive fn = {.size = sizeof fn,
+                                        .state_size = sizeof(struct conn),
+                                        .opened = conn_opened,
+                                        .message = conn_message,
+                                        .closed = conn_closed,
+                                        .arg = w};
+    /* Room for the frame's head beside the largest ack. */
+    struct weir_ws_options o = {.size = sizeof o, .queue_max = WEIR__ACK_MAX + 64};
+    if (is_name(p->host)) {
+        w->hosts[0] = p->host;
+        w->hosts[1] = "localhost";
+        o.hosts = w->hosts;
+    }
+    int port = weir_listener_port(w->listener);
+    weir__line(p->title, "serving on %s:%d", p->host, port);
+    int rc = weir__control_ready(&p->control, &p->aside, port);
+    return rc == 0 ? weir_ws_react(w->listener, p->clients, &fn, &o) : rc;
+}
+
+static int body(struct weir__program *p) {
+    struct weir__worker *w = p->work;
+    for (size_t i = 0; i < p->mesh.count; i++)
+        weir__line("mesh", "registering new node: %s", p->mesh.nodes[i].name);
+    int rc = w->fn.setup(w->state, &p->params);
+    if (rc >= 0)
+        rc = weir__params_check(&p->params);
+    if (rc == 0)
+        rc = listen_on(w);
+    if (rc != 0)
+        return rc;
+    rc = serve(w);
+    weir_unlisten(&w->listener);
+    return rc;
+}
+
+/* ---- life ------------------------------------------------------------------------------------ */
+
+static const char *missing(const struct weir_worker *fn) {
+    return fn->size < sizeof *fn            ? "size"
+           : !fn->name || fn->name[0] == '\0' ? "name"
+           : fn->setup == NULL              ? "setup"
+           : fn->loop == NULL               ? "loop"
+                                            : NULL;
+}
+
+int weir__worker_init(struct weir__worker *w, struct weir__program *p,
+                      const struct weir_worker *fn) {
+    const char *without = missing(fn);
+    *w = (struct weir__worker){.program = p};
+    if (without != NULL)
+        return weir__failf(WEIR_EWORKER, "worker", fn->size >= sizeof *fn ? fn->name : NULL,
+                           "it has no %s: a worker needs size, name, setup and loop", without);
+    w->fn = *fn;
+    w->state = weir__alloc_zero(fn->state_size > 0 ? fn->state_size : 1);
+    if (w->state == NULL)
+        return weir__fail(-ENOMEM, "worker", fn->name);
+    p->work = w;
+    p->body = body;
+    p->title = p->title ? p->title : fn->name;
+    return 0;
+}
+
+void weir__worker_fini(struct weir__worker *w) {
+    weir__free(w->state);
+    w->state = NULL;
+}

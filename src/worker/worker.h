@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* worker.h - serving a worker: setup, listen, and each message through loop to its one answer.
+ * The body of a program (program.h) whose work is a struct weir_worker. */
+#ifndef WEIR_WORKER_WORKER_H
+#define WEIR_WORKER_WORKER_H
+
+#include <weir/worker.h>
+
+#include "worker/program.h"
+
+struct weir__worker {
+    struct weir__program *program;
+    struct weir_worker fn;
+    void *state;
+    struct weir_listener *listener;
+    const char *hosts[3]; /* Host names let in, if not the default ones */
+};
+
+/* Make p run fn: sets p's work, title and body. p->title stays if it is set.
+ * Returns 0; WEIR_EWORKER (recorded: what is missing), -ENOMEM. Needs no loop. */
+int weir__worker_init(struct weir__worker *w, struct weir__program *p,
+                      const struct weir_worker *fn);
+
+/* After the run has ended. */
+void weir__worker_fini(struct weir__worker *w);
+
+#endif
