@@ -22,6 +22,7 @@ struct weir__sys_limits weir__sys_limits = {
     .spill_size = 16 << 10,
     .turn_accepts = 64,
     .ring_entries = 1024,
+    .ring_tries = 2,
     .ring_buffer_size = 16 << 10,
     .ring_buffers = 256,
     .ring_hot_bytes = 512 << 10,

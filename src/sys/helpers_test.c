@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* helpers_test.c - what threads and handlers do for a backend: wake, WORK, RESOLVE, SIGNAL; and
  * which backend is chosen. */
+#include <dlfcn.h>
 #include <errno.h>
+#include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
-#include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
 
 #include "sys/backend_rig.h"
 
@@ -158,6 +162,51 @@ WEIR_TEST_BACKENDS(a_look_up_is_abandoned_at_any_moment) {
                 assert_int_equal(weir__cancel(backend, &s[j].op), WEIR__DONE);
         rig_close();
     }
+}
+
+static long slow_thread;
+
+/* The name "slow" is looked up until the gate opens. Stands before libc's. */
+int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+                struct addrinfo **ret) {
+    int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+    if (strcmp(node, "slow") == 0) {
+        slow_thread = syscall(SYS_gettid);
+        wait_at_gate(NULL);
+        return EAI_NONAME;
+    }
+    *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
+    return real(node, service, hints, ret);
+}
+
+static char logged[512];
+
+static void keep_line(enum weir_log_level level, const char *line, void *arg) {
+    snprintf(logged, sizeof logged, "%s", line);
+}
+
+WEIR_TEST_BACKENDS(a_look_up_that_outlives_its_loop_is_named_and_ends_alone) {
+    KERNEL_ONLY();
+    struct weir__addr a[WEIR__ADDRS_MAX];
+    struct step s = begun(WEIR__RESOLVE, NULL);
+    char path[64];
+    sem_init(&gate, 0, 0);
+    sem_init(&begun_sem, 0, 0);
+    weir_log_to(keep_line, NULL);
+    rig_open();
+    s.op.u.resolve.host = "slow";
+    s.op.u.resolve.ret = a;
+    start(&s);
+    while (sem_wait(&begun_sem) != 0)
+        continue;
+    assert_int_equal(weir__cancel(backend, &s.op), WEIR__DONE);
+    assert_int_equal(s.op.result, -ECANCELED);
+    rig_close(); /* does not wait for it */
+    assert_non_null(strstr(logged, "'slow'"));
+    sem_post(&gate);
+    snprintf(path, sizeof path, "/proc/self/task/%ld", slow_thread);
+    while (access(path, F_OK) == 0)
+        sched_yield();
 }
 
 /* ---- SIGNAL --------------------------------------------------------------------------------- */

@@ -24,6 +24,9 @@ struct weir__sys_limits {
     /* Submission entries; the completion ring has 4 times as many. A turn with more than this is
      * submitted in several calls. */
     uint32_t ring_entries;
+    /* A turn that brought no more completions than this tries as many small sends at once, by a
+     * call each: so few are cheaper that way (uring_send.c). */
+    uint32_t ring_tries;
     /* Buffers of the provided-buffer ring. 16 KiB holds a TLS record or a 10 KiB message whole; a
      * file that fills one is served by bulk buffers. 256 is what one turn of a busy server uses;
      * a power of two, at most 32768. */

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "sys/limits.h"
 #include "sys/plain.h"
 
 static struct uring_backend *self(struct weir__backend *b) {
@@ -115,6 +116,7 @@ static void on_completion(struct uring_backend *b, const struct io_uring_cqe *cq
 static void reap(struct uring_backend *b) {
     struct io_uring_cq *cq = &b->ring.cq;
     unsigned head = *cq->khead, tail = io_uring_smp_load_acquire(cq->ktail);
+    b->tries_left = tail - head <= weir__sys_limits.ring_tries ? weir__sys_limits.ring_tries : 0;
     for (; head != tail; head++)
         on_completion(b, &cq->cqes[head & cq->ring_mask]);
     io_uring_smp_store_release(cq->khead, head);

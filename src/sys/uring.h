@@ -51,6 +51,7 @@ struct uring_backend {
     struct weir__latch latch;
     bool latch_armed;
     unsigned turns_unpolled;
+    uint32_t tries_left; /* small sends that may be tried at once before the next turn */
     struct weir__fifo done;
     struct weir__direct direct;
     struct uring_bufs bufs;

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* uring_send.c - sending and connecting. Small sends go with the one system call of the turn.
- * A large one is tried at once: the copy dwarfs the call, and the bytes are sent while they are
- * still in cache; what the socket does not take is left to the ring. */
+/* uring_send.c - sending and connecting. Small sends go with the one system call of the turn. Two
+ * kinds are tried at once instead, and only what the socket does not take is left to the ring: a
+ * large one, whose copy dwarfs the call and whose bytes are in cache now; and one in a turn with
+ * little to do, where the ring would save no call but cost one more (its completion ends the
+ * wait of the next io_uring_enter, so that a lone echo takes two). */
 #include <errno.h>
 #include <limits.h>
 
@@ -45,7 +47,8 @@ int weir__uring_send_submit(struct uring_backend *b, struct weir__op *op) {
     if (op->file->writer != NULL)
         return weir__op_now_done(op, -EBUSY);
     size_t unsent = weir__plain_unsent(op);
-    if (unsent >= DIRECT_MIN || unsent == 0) {
+    if (unsent >= DIRECT_MIN || unsent == 0 || b->tries_left > 0) {
+        b->tries_left -= b->tries_left > 0;
         int64_t n = weir__plain_send(op);
         if (n != -EAGAIN)
             return weir__op_now_done(op, n);
