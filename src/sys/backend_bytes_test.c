@@ -167,6 +167,35 @@ WEIR_TEST_BACKENDS(half_closes_leave_the_other_direction_open) {
     rig_close(&r);
 }
 
+WEIR_TEST_BACKENDS(both_halves_may_be_shut_at_once_and_again) {
+    struct rig r;
+    struct rig_pair p;
+    char byte;
+    rig_open(&r, NULL);
+    rig_pair(&r, &p);
+    assert_int_equal(rig_number(&r, WEIR__SHUTDOWN, &p.here, SHUT_RDWR), 0);
+    assert_int_equal(rig_number(&r, WEIR__SHUTDOWN, &p.here, SHUT_WR), 0);
+    assert_int_equal(rig_recv(&r, &p.here, &byte, 1), 0);
+    assert_int_equal(rig_send(&r, &p.here, "x", 1), -EPIPE);
+    assert_int_equal(rig_recv(&r, &p.there, &byte, 1), 0);
+    rig_pair_close(&r, &p);
+    rig_close(&r);
+}
+
+WEIR_TEST_BACKENDS(nothing_can_be_sent_and_read) {
+    struct rig r;
+    struct rig_pair p;
+    char byte = 'a';
+    rig_open(&r, NULL);
+    rig_pair(&r, &p);
+    assert_int_equal(rig_send(&r, &p.here, "", 0), 0);
+    assert_int_equal(rig_send(&r, &p.here, "x", 1), 1);
+    assert_int_equal(rig_recv(&r, &p.there, &byte, 1), 1);
+    assert_int_equal(byte, 'x');
+    rig_pair_close(&r, &p);
+    rig_close(&r);
+}
+
 WEIR_TEST_BACKENDS(shut_rd_ends_a_pending_recv) {
     struct rig r;
     struct rig_pair p;
@@ -474,4 +503,10 @@ WEIR_TEST_BACKENDS(more_readers_than_pieces_all_get_their_bytes) {
     }
     rig_close_file(&r, &l);
     rig_close(&r);
+}
+
+WEIR_TEST(the_bytes_hold_in_stranger_worlds) {
+    rig_again("deferred");
+    rig_again("tiny");
+    rig_again("deferred,tiny");
 }

@@ -122,6 +122,82 @@ WEIR_TEST_BACKENDS(closing_a_listener_resets_who_was_not_accepted) {
     rig_close(&r);
 }
 
+WEIR_TEST_BACKENDS(closing_a_listener_ends_its_accept) {
+    struct rig r;
+    struct weir__addr addr = rig_v4("127.0.0.1", 0);
+    struct weir__file l;
+    struct rig_op o;
+    rig_open(&r, NULL);
+    rig_listen(&r, &l, &addr, 4);
+    rig_accept_begin(&r, &o, &l);
+    rig_turn(&r, 0);
+    rig_close_file(&r, &l);
+    assert_int_equal(o.done ? o.op.result : 0, -ECANCELED);
+    rig_close(&r);
+}
+
+WEIR_TEST_BACKENDS(what_a_client_sent_before_it_was_accepted_is_there) {
+    struct rig r;
+    struct weir__addr addr = rig_v4("127.0.0.1", 0);
+    struct weir__file l, c, s;
+    char text[8];
+    rig_open(&r, NULL);
+    rig_listen(&r, &l, &addr, 4);
+    assert_int_equal(rig_connect(&r, &c, &addr), 0);
+    assert_int_equal(rig_send(&r, &c, "early", 5), 5);
+    rig_close_file(&r, &c);
+    rig_pass(&r, settle_ns);
+    assert_int_equal(rig_accept(&r, &l, &s), 0);
+    assert_int_equal(rig_recv_all(&r, &s, text, 5), 5);
+    assert_memory_equal(text, "early", 5);
+    assert_int_equal(rig_recv(&r, &s, text, 8), 0);
+    rig_close_file(&r, &s);
+    rig_close_file(&r, &l);
+    rig_close(&r);
+}
+
+WEIR_TEST_BACKENDS(a_client_that_reset_before_it_was_accepted_is_seen_by_the_reader) {
+    struct rig r;
+    struct weir__addr addr = rig_v4("127.0.0.1", 0);
+    struct weir__file l, c, s;
+    char byte;
+    rig_open(&r, NULL);
+    rig_listen(&r, &l, &addr, 4);
+    assert_int_equal(rig_connect(&r, &c, &addr), 0);
+    rig_pass(&r, settle_ns);
+    assert_int_equal(rig_option(&r, &c, WEIR__LINGER0, 1), 0);
+    rig_close_file(&r, &c);
+    rig_pass(&r, settle_ns);
+    assert_int_equal(rig_accept(&r, &l, &s), 0);
+    assert_int_equal(rig_recv(&r, &s, &byte, 1), -ECONNRESET);
+    rig_close_file(&r, &s);
+    rig_close_file(&r, &l);
+    rig_close(&r);
+}
+
+WEIR_TEST_BACKENDS(many_connections_come_and_go) {
+    enum { COUNT = 400 };
+    struct rig r;
+    struct weir__addr addr = rig_v4("127.0.0.1", 0);
+    static struct weir__file l, c[COUNT], s[COUNT];
+    static struct rig_op o[COUNT];
+    rig_open(&r, NULL);
+    rig_listen(&r, &l, &addr, COUNT);
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < COUNT; i++)
+            rig_connect_begin(&r, &o[i], &c[i], &addr);
+        for (int i = 0; i < COUNT; i++)
+            assert_int_equal(rig_accept(&r, &l, &s[i]), 0);
+        for (int i = 0; i < COUNT; i++) {
+            assert_int_equal(rig_wait(&o[i]), 0);
+            rig_close_file(&r, i % 2 ? &c[i] : &s[i]);
+            rig_close_file(&r, i % 2 ? &s[i] : &c[i]);
+        }
+    }
+    rig_close_file(&r, &l);
+    rig_close(&r);
+}
+
 /* ---- ports ----------------------------------------------------------------------------------- */
 
 WEIR_TEST_BACKENDS(a_port_that_is_listened_on_is_in_use) {
@@ -466,4 +542,10 @@ WEIR_TEST_BACKENDS(out_of_descriptors_is_emfile) {
     assert_int_equal(rig_socket(&r, &f[0], AF_INET), 0);
     rig_close_file(&r, &f[0]);
     rig_close(&r);
+}
+
+WEIR_TEST(the_suite_holds_in_stranger_worlds) {
+    rig_again("deferred");
+    rig_again("tiny");
+    rig_again("deferred,tiny");
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "sys/backend.h"
 #include "sys/fault.h"
@@ -135,6 +136,16 @@ static inline int64_t rig_wait(struct rig_op *o) {
 static inline int64_t rig_run(struct rig_op *o) {
     rig_submit(o);
     return rig_wait(o);
+}
+
+/* Run the simulated stamps of this program again in a world as WEIR_TEST_SIM says. */
+static inline void rig_again(const char *how) {
+    char command[512], self[256];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+    assert_true(n > 0);
+    self[n] = '\0';
+    snprintf(command, sizeof command, "WEIR_TEST_SIM=%s '%s' '[sim]' >&2", how, self);
+    assert_int_equal(system(command), 0);
 }
 
 /* ---- one op each ----------------------------------------------------------------------------- */

@@ -19,7 +19,7 @@ int tcp_proxy_main(int argc, char **argv);
 
 static char *proxy_argv[] = {"tcp-proxy", "tcp://gate:80", "tcp://origin:7"};
 
-/* ---- the parts ---------------------------------------------------------------------------------- */
+/* ---- the parts ------------------------------------------------------------------------------- */
 
 struct run_proxy_args {
     int unused;
@@ -146,11 +146,21 @@ static const struct weir_sim_options worlds[] = {
 
 enum { WORLDS = sizeof worlds / sizeof worlds[0] };
 
-/* ---- explored ----------------------------------------------------------------------------------- */
+/* ---- explored -------------------------------------------------------------------------------- */
 
 WEIR_TEST(the_proxy_passes_everything_on) {
     for (int i = 0; i < WORLDS; i++)
         assert_int_equal(weir_sim_run(story, NULL, &worlds[i]), 0);
+}
+
+WEIR_TEST(the_same_seed_is_the_same_conversation) {
+    for (int i = 0; i < WORLDS; i++) {
+        struct weir_sim_counts first;
+        assert_int_equal(weir_sim_run(story, NULL, &worlds[i]), 0);
+        first = *weir_sim_counts();
+        assert_int_equal(weir_sim_run(story, NULL, &worlds[i]), 0);
+        assert_memory_equal(&first, weir_sim_counts(), sizeof first);
+    }
 }
 
 WEIR_TEST(the_proxy_survives_a_cancel_at_every_call) {

@@ -19,7 +19,7 @@ struct day {
     uint64_t slow_bytes;
 };
 
-/* ---- the server, in both shapes ------------------------------------------------------------------ */
+/* ---- the server, in both shapes -------------------------------------------------------------- */
 
 struct echo_args {
     struct weir_stream *peer;
@@ -61,7 +61,7 @@ static int server(void *args) {
     return rc;
 }
 
-/* ---- the clients ---------------------------------------------------------------------------------- */
+/* ---- the clients ----------------------------------------------------------------------------- */
 
 static int ping(struct day *d, struct weir_stream *s, int number) {
     char question[MESSAGE], answer[MESSAGE];
@@ -104,7 +104,7 @@ static int slow_peer(void *args) {
     return rc;
 }
 
-/* ---- the day -------------------------------------------------------------------------------------- */
+/* ---- the day --------------------------------------------------------------------------------- */
 
 static int watch(struct day *d) {
     int rc = weir_sleep(WEIR_SECONDS(10));
