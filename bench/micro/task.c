@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* task_bench.c - nanoseconds of yield, spawn+finish, timer arm+cancel, and memory and time of a
+/* task.c (bench-micro) - nanoseconds of yield, spawn+finish, timer arm+cancel, and memory and time of a
  * million sleeping tasks. One figure per line: name, ns (or bytes). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <weir/loop.h>
 #include <weir/task.h>
-
-#include "loop/timers.h"
-#include "task/task.h"
 
 enum { ROUNDS = 2000000, SLEEPERS = 1000000 };
 
@@ -103,18 +100,18 @@ static void bench_million(int n) {
     weir_ns start = weir_now();
     for (int i = 0; i < n; i++) {
         if (weir_spawn(&g, WEIR_SITE(sleeper), sleeper, NULL, 0, &o, NULL) < 0)
-            abort();
+            exit(1);
         if (i % 256 == 255)
             weir_yield();
     }
     weir_sleep(1000000);
-    printf("sleepers %d spawn_ns %.0f\n", n, per(start, n));
+    printf("sleeper_spawn_ns %.0f\n", per(start, n));
     long bytes = (status_kib("VmRSS") - rss) * 1024, ptes = (status_kib("VmPTE") - pte) * 1024;
-    printf("sleepers %d rss_bytes %ld pte_bytes %ld\n", n, bytes / n, ptes / n);
+    printf("sleeper_rss_bytes %ld\nsleeper_pte_bytes %ld\n", bytes / n, ptes / n);
     weir_group_cancel(&g, "done");
     start = weir_now();
     weir_group_close(&g, 0);
-    printf("sleepers %d wake_finish_ns %.0f\n", n, per(start, n));
+    printf("sleeper_wake_finish_ns %.0f\n", per(start, n));
 }
 
 static int bench(void *arg) {
