@@ -28,7 +28,8 @@ struct command {
     int (*run)(const struct command *c, int argc, char **argv, struct settings *s);
 };
 
-extern const struct command command_up;
+extern const struct command command_up, command_run, command_send;
+extern const struct command command_clock, command_iopin, command_buzzer; /* cmd_sketch.c */
 
 /* Every command's options end with these, and every short list with COMMAND_SHORT. */
 #define COMMAND_SHORT "qvh"

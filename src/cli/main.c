@@ -7,7 +7,10 @@
 #include "cli/suggest.h"
 #include "weir-features.h"
 
-static const struct command *const commands[] = {&command_up};
+static const struct command *const commands[] = {
+    &command_up,     &command_run,   &command_send,
+    &command_clock,  &command_iopin, &command_buzzer,
+};
 
 enum { COMMANDS = sizeof commands / sizeof commands[0], HELP_BYTES = 4096 };
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* member.c - the tasks of one node, below its `tend` task:
- *
- *   tend  the keeper's channel, until its end: then nothing of the node lives
- *     hear_control    ready, heartbeats, counters
- *     copy_lines (2)  stdout and stderr, line by line
- *
+/* member.c - the tasks of one node:
+ *   tend            the keeper's channel, until its end: then nothing of the node lives
+ *   copy_lines (2)  speakers: its stdout and stderr, line by line
+ *   hear_control    a speaker too: ready, heartbeats, counters
+ *   end             begins with the end of tend, waits for the speakers
+ * Printing may take for ever (a pager), and must delay nothing but the end: so tend never prints.
  * Whoever waits for the member to become ready sleeps in a scope; the tasks cancel it. */
 #include "cli/member.h"
 
@@ -23,7 +23,7 @@
 
 #define DIAL_FIRST WEIR_MILLISECONDS(10)
 #define DIAL_LAST WEIR_MILLISECONDS(250)
-/* After all of a node is dead its pipes end too, but for copies it gave away. */
+/* How long the pipes of a dead node are listened to. */
 #define LAST_WORDS WEIR_SECONDS(1)
 
 struct ends { /* ours, and those that the keeper gets */
@@ -73,28 +73,48 @@ static int print(struct member *m, bool from_err, struct line *l) {
     return rc;
 }
 
-struct copy_lines_args {
+/* Begin to wait, at most budget_ns, for what the node says next. */
+static void reading_enter(struct member *m, int speaker, struct weir_scope *s, weir_ns budget_ns) {
+    weir_scope_enter(s, m->gone ? LAST_WORDS : budget_ns);
+    m->reading[speaker] = s;
+}
+
+static int reading_leave(struct member *m, int speaker, ssize_t n) {
+    struct weir_scope *s = m->reading[speaker];
+    m->reading[speaker] = NULL;
+    return weir_scope_leave(s, n < 0 ? (int)n : 0);
+}
+
+enum { SPEAKER_OUT, SPEAKER_ERR, SPEAKER_CONTROL };
+
+struct speaker_args {
     struct member *member;
     struct weir_stream *from;
-    bool is_err;
+    int speaker;
 };
 
 static int copy_lines(void *args) {
-    struct copy_lines_args *a = args;
+    struct speaker_args *a = args;
     WEIR_AUTO(weir_close) struct weir_stream *from = a->from;
     struct line l = {.len = 0};
-    struct weir_view v;
     int rc = 0;
-    while (rc == 0 && weir_peek(from, 1, &v) > 0) {
+    while (rc == 0) {
+        struct weir_scope s;
+        struct weir_view v;
+        reading_enter(a->member, a->speaker, &s, WEIR_NEVER);
+        ssize_t n = weir_peek(from, 1, &v);
+        reading_leave(a->member, a->speaker, n);
+        if (n <= 0)
+            break;
         const char *end = memchr(v.base, '\n', v.len);
         size_t len = end ? (size_t)(end - (const char *)v.base) : v.len;
         append(&l, v.base, len);
         weir_consume(from, len + (end != NULL));
         if (end != NULL)
-            rc = print(a->member, a->is_err, &l);
+            rc = print(a->member, a->speaker == SPEAKER_ERR, &l);
     }
     if (rc == 0 && (l.len > 0 || l.cut))
-        rc = print(a->member, a->is_err, &l);
+        rc = print(a->member, a->speaker == SPEAKER_ERR, &l);
     if (rc < 0 && weir_cancelled() == 0)
         tell(a->member, MEMBER_MUTE);
     return 0;
@@ -110,24 +130,19 @@ static void hear_line(struct member *m, const char *text, size_t len) {
         become_ready(m);
 }
 
-struct hear_control_args {
-    struct member *member;
-    struct weir_stream *control;
-};
-
 /* A node that has sent heartbeats and stops sending them is stuck, or stopped. */
 static int hear_control(void *args) {
-    struct hear_control_args *a = args;
+    struct speaker_args *a = args;
     struct member *m = a->member;
-    WEIR_AUTO(weir_close) struct weir_stream *control = a->control;
+    WEIR_AUTO(weir_close) struct weir_stream *control = a->from;
     char text[LIMIT_CONTROL_BYTES + 1];
     bool beats = false, silent = false;
     for (;;) {
         struct weir_scope silence;
-        weir_scope_enter(&silence, beats && !silent ? LIMIT_SILENCE : WEIR_NEVER);
+        reading_enter(m, SPEAKER_CONTROL, &silence, beats && !silent ? LIMIT_SILENCE : WEIR_NEVER);
         ssize_t len = weir_read_until(control, '\n', text, sizeof text);
-        int rc = weir_scope_leave(&silence, len < 0 ? (int)len : 0);
-        if (rc == -ETIME) {
+        int rc = reading_leave(m, SPEAKER_CONTROL, len);
+        if (rc == -ETIME && !m->gone) {
             silent = true;
             tell(m, MEMBER_SILENT);
             continue;
@@ -167,35 +182,41 @@ static void hear_keeper(struct member *m, char *text, size_t len) {
     }
 }
 
-struct tend_args {
+struct member_args {
     struct member *member;
-    struct weir_stream *control, *out, *err;
 };
 
+static int end(void *args) {
+    struct member *m = ((struct member_args *)args)->member;
+    for (size_t i = 0; i < sizeof m->speakers / sizeof m->speakers[0]; i++)
+        if (m->speakers[i] != NULL && weir_await(&m->speakers[i], NULL, 0) == -ECANCELED)
+            return 0;
+    tell(m, MEMBER_GONE);
+    return 0;
+}
+
+/* The pipes of the dead end too, but for copies that were given away: those get LAST_WORDS. */
+static void hurry_speakers(struct member *m) {
+    for (size_t i = 0; i < sizeof m->reading / sizeof m->reading[0]; i++)
+        if (m->reading[i] != NULL)
+            weir_scope_renew(m->reading[i], LAST_WORDS);
+}
+
 static int tend(void *args) {
-    struct tend_args *a = args;
-    struct member *m = a->member;
-    struct weir_group g;
+    struct member *m = ((struct member_args *)args)->member;
+    struct member_args again = {m};
     char text[LIMIT_CONTROL_BYTES + 1];
     ssize_t len = 0;
-    weir_group_open(&g, WEIR_INDEPENDENT);
-    if (weir_go(&g, copy_lines, .member = m, .from = a->out) < 0)
-        weir_close(&a->out);
-    if (weir_go(&g, copy_lines, .member = m, .from = a->err, .is_err = true) < 0)
-        weir_close(&a->err);
-    if (weir_go(&g, hear_control, .member = m, .control = a->control) < 0)
-        weir_close(&a->control);
     while (m->left == 0 && (len = weir_read_until(m->channel, '\n', text, sizeof text)) > 0)
         hear_keeper(m, text, (size_t)len);
-    weir_group_drain(&g, LAST_WORDS);
     weir_close(&m->channel);
     m->gone = true;
+    hurry_speakers(m);
     if (!m->exited) {
         m->lost = len < 0 ? (int)len : WEIR_ECLOSED;
         note_exit(m, 0, SIGKILL);
     }
-    tell(m, MEMBER_GONE);
-    return 0;
+    return weir_spawn(m->spoken, WEIR_SITE(end), end, &again, sizeof again, NULL, &m->ending);
 }
 
 /* ---- starting -------------------------------------------------------------------------------- */
@@ -226,24 +247,33 @@ static int take_stream(int *take_fd, struct weir_stream **ret_stream) {
     return rc;
 }
 
-/* Streams of our ends, and the task that tends them. On error all is closed. */
+static int spawn_speaker(struct member *m, int (*fn)(void *), const struct weir_site *site,
+                         struct speaker_args *a, int *take_fd) {
+    int rc = take_stream(take_fd, &a->from);
+    if (rc == 0)
+        rc = weir_spawn(m->spoken, site, fn, a, sizeof *a, NULL, &m->speakers[a->speaker]);
+    if (rc < 0)
+        weir_close(&a->from);
+    return rc;
+}
+
+/* The tasks that hear the node. On error those begun end by themselves: the ends are closed. */
 static int begin_tending(struct member *m, struct ends *e) {
-    struct tend_args a = {.member = m};
-    int rc = take_stream(&e->channel[0], &m->channel);
+    struct member_args a = {m};
+    int rc = spawn_speaker(m, copy_lines, WEIR_SITE(copy_lines),
+                           &(struct speaker_args){m, NULL, SPEAKER_OUT}, &e->out[0]);
     if (rc == 0)
-        rc = take_stream(&e->control[0], &a.control);
+        rc = spawn_speaker(m, copy_lines, WEIR_SITE(copy_lines),
+                           &(struct speaker_args){m, NULL, SPEAKER_ERR}, &e->err[0]);
     if (rc == 0)
-        rc = take_stream(&e->out[0], &a.out);
+        rc = spawn_speaker(m, hear_control, WEIR_SITE(hear_control),
+                           &(struct speaker_args){m, NULL, SPEAKER_CONTROL}, &e->control[0]);
     if (rc == 0)
-        rc = take_stream(&e->err[0], &a.err);
+        rc = take_stream(&e->channel[0], &m->channel);
     if (rc == 0)
-        rc = weir_spawn(m->group, WEIR_SITE(tend), tend, &a, sizeof a, NULL, &m->tending);
-    if (rc < 0) {
+        rc = weir_spawn(m->tended, WEIR_SITE(tend), tend, &a, sizeof a, NULL, &m->tending);
+    if (rc < 0)
         weir_close(&m->channel);
-        weir_close(&a.control);
-        weir_close(&a.out);
-        weir_close(&a.err);
-    }
     return rc;
 }
 
@@ -312,15 +342,27 @@ int member_tell(struct member *m, const char *word) {
     return rc == -EPIPE || rc == -ECONNRESET || rc == WEIR_ECLOSED ? 0 : rc;
 }
 
-int member_join(struct member *m) {
-    if (m->tending == NULL)
+static int join(struct weir_task *task) {
+    if (task == NULL)
         return 0;
-    struct weir_task *t = weir_task_ref(m->tending);
+    struct weir_task *t = weir_task_ref(task);
     int rc = weir_await(&t, NULL, 0);
     weir_task_release(&t);
-    return rc;
+    return rc == -ECANCELED || rc == -ETIME ? rc : 0;
+}
+
+int member_join(struct member *m) {
+    return join(m->tending);
+}
+
+int member_hear_out(struct member *m) {
+    int rc = join(m->tending);
+    return rc < 0 ? rc : join(m->ending);
 }
 
 void member_fini(struct member *m) {
     weir_task_release(&m->tending);
+    weir_task_release(&m->ending);
+    for (size_t i = 0; i < sizeof m->speakers / sizeof m->speakers[0]; i++)
+        weir_task_release(&m->speakers[i]);
 }

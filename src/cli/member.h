@@ -17,7 +17,7 @@
 enum member_event {
     MEMBER_READY,
     MEMBER_EXITED, /* the node itself; `code` and `signal` tell how */
-    MEMBER_GONE,   /* and all that came from it, but for `left` */
+    MEMBER_GONE,   /* and all that came from it, but for `left`; its last line is printed */
     MEMBER_SILENT, /* no heartbeat for LIMIT_SILENCE, after earlier ones */
     MEMBER_MUTE    /* its lines cannot be printed any more */
 };
@@ -27,12 +27,15 @@ struct member {
     size_t index; /* of its launch */
     struct guard *guard;
     struct output *output;
-    struct weir_group *group; /* holds `tending` */
-    void (*told)(struct member *m, enum member_event event, void *arg); /* may suspend */
+    struct weir_group *tended, *spoken; /* hold `tending`, and all that prints */
+    void (*told)(struct member *m, enum member_event event, void *arg); /* must not suspend */
     void *arg;
 
     struct weir_stream *channel;  /* to its keeper, while it lives */
     struct weir_task *tending;    /* ends when nothing of the node lives; NULL: never started */
+    struct weir_task *speakers[3]; /* end when all it said was printed */
+    struct weir_task *ending;     /* ends after them, and after MEMBER_GONE */
+    struct weir_scope *reading[3]; /* in which speakers wait for more, while they do */
     struct weir_scope *awaiting;  /* cancelled when the member became ready or ended */
     bool ready, exited, gone;     /* gone: nothing of it lives, but what was left */
     bool stopping;                /* was told to */
@@ -58,7 +61,10 @@ int member_tell(struct member *m, const char *word);
 /* Wait until nothing of it lives. Returns 0; -ECANCELED, -ETIME. */
 int member_join(struct member *m);
 
-/* Give back what is held. The member must be gone, or its group closed. */
+/* Wait until all it said was printed. Returns 0; -ECANCELED, -ETIME. */
+int member_hear_out(struct member *m);
+
+/* Give back what is held. Both groups are closed. */
 void member_fini(struct member *m);
 
 #endif

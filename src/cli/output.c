@@ -4,7 +4,6 @@
 #include "cli/output.h"
 
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +21,7 @@ static int give_up(struct weir__park *p) {
     return WEIR__DONE;
 }
 
-static int turn_take(struct output *o) {
+static int turn_take(struct outlet *o) {
     int rc = weir__suspend_enter("print");
     if (rc < 0)
         return rc;
@@ -36,7 +35,7 @@ static int turn_take(struct output *o) {
 }
 
 /* Handed to the next, so that nobody who comes meanwhile can slip in before it. */
-static void turn_give(struct output *o) {
+static void turn_give(struct outlet *o) {
     if (weir__list_empty(&o->waiting)) {
         o->taken = false;
         return;
@@ -65,61 +64,50 @@ static int stream_of_copy(int fd, struct weir_stream **ret_stream) {
 }
 
 int output_init(struct output *o, enum output_color color) {
+    int rc = 0;
     *o = (struct output){.width = 0};
-    weir__list_init(&o->waiting);
-    int rc = stream_of_copy(STDOUT_FILENO, &o->streams[0]);
-    if (rc == 0)
-        rc = stream_of_copy(STDERR_FILENO, &o->streams[1]);
-    for (int i = 0; i < 2; i++)
-        o->colored[i] = wants_color(color, STDOUT_FILENO + i);
+    for (int i = 0; i < 2; i++) {
+        weir__list_init(&o->outlets[i].waiting);
+        o->outlets[i].colored = wants_color(color, STDOUT_FILENO + i);
+        if (rc == 0)
+            rc = stream_of_copy(STDOUT_FILENO + i, &o->outlets[i].stream);
+    }
     if (rc < 0)
         output_fini(o);
     return rc;
 }
 
 void output_fini(struct output *o) {
-    weir_close(&o->streams[0]);
-    weir_close(&o->streams[1]);
+    weir_close(&o->outlets[0].stream);
+    weir_close(&o->outlets[1].stream);
 }
 
 int output_line(struct output *o, bool to_err, const char *name, size_t number, const char *line,
                 size_t len) {
     static const char *const colors[] = {"\033[36m", "\033[33m", "\033[32m",
                                          "\033[35m", "\033[34m", "\033[91m"};
-    bool colored = o->colored[to_err];
-    int rc = turn_take(o);
+    struct outlet *out = &o->outlets[to_err];
+    int rc = turn_take(out);
     if (rc < 0)
         return rc;
-    int used = snprintf(o->line, sizeof o->line, "%s%-*s |%s ",
-                        colored ? colors[number % (sizeof colors / sizeof colors[0])] : "",
-                        o->width, name, colored ? "\033[0m" : "");
-    size_t at = (size_t)used, room = sizeof o->line - at - 1;
+    int used = snprintf(out->line, sizeof out->line, "%s%-*s |%s ",
+                        out->colored ? colors[number % (sizeof colors / sizeof colors[0])] : "",
+                        o->width, name, out->colored ? "\033[0m" : "");
+    size_t at = (size_t)used, room = sizeof out->line - at - 1;
     len = len < room ? len : room;
-    memcpy(o->line + at, line, len);
-    o->line[at + len] = '\n';
-    rc = weir_write(o->streams[to_err], o->line, at + len + 1);
-    turn_give(o);
+    memcpy(out->line + at, line, len);
+    out->line[at + len] = '\n';
+    rc = weir_write(out->stream, out->line, at + len + 1);
+    turn_give(out);
     return rc;
 }
 
-void output_say(struct output *o, const char *format, ...) {
-    char text[600];
-    va_list args;
-    va_start(args, format);
-    int len = vsnprintf(text, sizeof text - 1, format, args);
-    va_end(args);
-    if (len < 0 || turn_take(o) < 0)
-        return;
-    int used = snprintf(o->line, sizeof o->line, "weir: %s\n", text);
-    weir_write(o->streams[1], o->line, (size_t)used);
-    turn_give(o);
-}
-
-int output_text(struct output *o, const char *text, size_t len) {
-    int rc = turn_take(o);
+int output_text(struct output *o, bool to_err, const char *text, size_t len) {
+    struct outlet *out = &o->outlets[to_err];
+    int rc = turn_take(out);
     if (rc < 0)
         return rc;
-    rc = weir_write(o->streams[0], text, len);
-    turn_give(o);
+    rc = weir_write(out->stream, text, len);
+    turn_give(out);
     return rc;
 }

@@ -12,13 +12,16 @@
 #include "base/list.h"
 #include "cli/limits.h"
 
-struct output {
-    struct weir_stream *streams[2]; /* stdout, stderr */
-    bool colored[2];
-    int width; /* of the names */
-    bool taken;
-    struct weir__list waiting; /* tasks that want to print */
+struct outlet {
+    struct weir_stream *stream;
+    bool colored, taken;
+    struct weir__list waiting;         /* tasks that want to print */
     char line[LIMIT_LINE_BYTES + 256]; /* what is being written */
+};
+
+struct output {
+    struct outlet outlets[2]; /* stdout, stderr: one that is stuck does not stop the other */
+    int width;                /* of the names */
 };
 
 enum output_color { OUTPUT_AUTO, OUTPUT_ALWAYS, OUTPUT_NEVER };
@@ -32,10 +35,7 @@ void output_fini(struct output *o);
 int output_line(struct output *o, bool to_err, const char *name, size_t number, const char *line,
                 size_t len);
 
-/* Print a line of `up` itself on stderr: "weir: ..."; what cannot be written is lost. */
-void output_say(struct output *o, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-/* Print text as it is on stdout. Returns as output_line. */
-int output_text(struct output *o, const char *text, size_t len);
+/* Print text as it is. Returns as output_line. */
+int output_text(struct output *o, bool to_err, const char *text, size_t len);
 
 #endif

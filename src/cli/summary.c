@@ -55,10 +55,10 @@ int summary_print(struct output *o, const struct member *members, size_t count) 
                                                            : width;
     char *text = arena_format(&a, "%-*s  %8s  %8s  %6s  %9s  %9s  %s\n", width, "node",
                               "messages", "acks", "errors", "p50", "p99", "exit");
-    int rc = text ? output_text(o, text, strlen(text)) : -ENOMEM;
+    int rc = text ? output_text(o, false, text, strlen(text)) : -ENOMEM;
     for (size_t i = 0; rc == 0 && i < count; i++) {
         text = row(&a, width, &members[i]);
-        rc = text ? output_text(o, text, strlen(text)) : -ENOMEM;
+        rc = text ? output_text(o, false, text, strlen(text)) : -ENOMEM;
     }
     arena_fini(&a);
     return rc;

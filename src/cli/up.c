@@ -6,13 +6,14 @@
  *   SIGINT, SIGTERM or SIGHUP, and when the guard dies;
  *   then a node is stopped once all that depend on it are gone; a second signal kills them all.
  *
- * Scopes, from the outside: `tending` (a group: what hears the nodes, until they are gone) >
- * `running` (ends with the fleet) > `starting` (a group). Stopping happens inside `running`, under
- * a shield, so that at no moment a signal finds nobody. */
+ * From the outside: the groups `speaking` and `tending` > the scope `running`, which ends with the
+ * fleet > the group `starting`. Stopping happens inside `running`, under a shield, so that at no
+ * moment a signal finds nobody. */
 #include "cli/up.h"
 
 #include <poll.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -38,7 +39,8 @@ struct up {
     struct weir_task **starting; /* one for each member */
     const char **epitaphs;       /* likewise: how to go on telling its end, once it is gone; NULL:
                                   * as expected */
-    struct weir_group tending;
+    struct weir_group speaking; /* all that prints */
+    struct weir_group tending;  /* all that hears keepers */
     struct weir_scope running;
     bool ending;     /* why no longer matters */
     bool hurried;    /* by a second signal */
@@ -53,6 +55,29 @@ static int listen_to_signals(struct weir_scope *s) {
     for (size_t i = 0; rc == 0 && i < sizeof signals / sizeof signals[0]; i++)
         rc = weir_scope_on_signal(s, signals[i]);
     return rc;
+}
+
+struct print_message_args {
+    struct output *output;
+    char text[300];
+};
+
+static int print_message(void *args) {
+    struct print_message_args *a = args;
+    output_text(a->output, true, a->text, strlen(a->text));
+    return 0;
+}
+
+/* Have a line of `up` itself printed on stderr, in the order of the calls; never waits. */
+__attribute__((format(printf, 2, 3))) static void say(struct up *up, const char *format, ...) {
+    struct print_message_args a = {.output = &up->output};
+    int used = snprintf(a.text, sizeof a.text, "weir: ");
+    va_list args;
+    va_start(args, format);
+    vsnprintf(a.text + used, sizeof a.text - (size_t)used - 1, format, args);
+    va_end(args);
+    strcat(a.text, "\n");
+    weir_spawn(&up->speaking, WEIR_SITE(print_message), print_message, &a, sizeof a, NULL, NULL);
 }
 
 /* ---- what happens to nodes, and what follows ------------------------------------------------- */
@@ -80,17 +105,17 @@ static bool all_have_done_their_work(const struct up *up) {
 
 static void say_how_it_ended(struct up *up, const struct member *m, const char *more) {
     if (m->failed < 0)
-        output_say(&up->output, "node '%s' could not be started: %s%s", m->node->name,
+        say(up, "node '%s' could not be started: %s%s", m->node->name,
                    weir_error_text(m->failed), more);
     else if (m->lost < 0)
-        output_say(&up->output, "node '%s' was lost: %s%s", m->node->name,
+        say(up, "node '%s' was lost: %s%s", m->node->name,
                    m->lost == WEIR_ECLOSED ? "its keeper was killed" : weir_error_text(m->lost),
                    more);
     else if (m->signal != 0)
-        output_say(&up->output, "node '%s' was ended by signal %d (%s)%s", m->node->name, m->signal,
+        say(up, "node '%s' was ended by signal %d (%s)%s", m->node->name, m->signal,
                    strsignal(m->signal), more);
     else
-        output_say(&up->output, "node '%s' exited with %d%s", m->node->name, m->code, more);
+        say(up, "node '%s' exited with %d%s", m->node->name, m->code, more);
 }
 
 static void node_exited(struct up *up, struct member *m) {
@@ -114,9 +139,9 @@ static void node_gone(struct up *up, const struct member *m) {
     if (up->epitaphs[m->index] != NULL)
         say_how_it_ended(up, m, up->epitaphs[m->index]);
     if (m->left > 0)
-        output_say(&up->output, "node '%s': %d processes cannot be ended", m->node->name, m->left);
+        say(up, "node '%s': %d processes cannot be ended", m->node->name, m->left);
     else if (m->killed && !up->hurried)
-        output_say(&up->output, "node '%s' did not stop within %s and was killed", m->node->name,
+        say(up, "node '%s' did not stop within %s and was killed", m->node->name,
                    grace);
     if ((m->left > 0 || m->killed) && up->code == 0)
         up->code = EXIT_FAILED;
@@ -128,7 +153,7 @@ static void told(struct member *m, enum member_event event, void *arg) {
     switch (event) {
     case MEMBER_READY:
         if (up->options->settings->verbose)
-            output_say(&up->output, "node '%s' is ready", m->node->name);
+            say(up, "node '%s' is ready", m->node->name);
         break;
     case MEMBER_EXITED:
         node_exited(up, m);
@@ -138,7 +163,7 @@ static void told(struct member *m, enum member_event event, void *arg) {
         break;
     case MEMBER_SILENT:
         duration_format(LIMIT_SILENCE, silence, sizeof silence);
-        output_say(&up->output, "node '%s' has sent no heartbeat for %s", m->node->name, silence);
+        say(up, "node '%s' has sent no heartbeat for %s", m->node->name, silence);
         break;
     case MEMBER_MUTE:
         end_fleet(up, EXIT_FAILED);
@@ -164,7 +189,7 @@ static int watch_guard(void *args) {
     if (rc >= 0 && up->guard->fd >= 0) {
         up->guard_died = true;
         end_fleet(up, EXIT_FAILED);
-        output_say(&up->output, "the guard process died: stopping the fleet");
+        say(up, "the guard process died: stopping the fleet");
     }
     return rc < 0 ? rc : 0;
 }
@@ -186,10 +211,10 @@ static bool await_ready(struct up *up, const struct member *m, size_t on) {
         return false;
     if (d->ready || (has_done_its_work(d) && d->code == 0))
         return true;
-    if (!up->ending)
-        output_say(&up->output, "node '%s' cannot start: '%s' did not become ready",
-                   m->node->name, d->node->name);
-    end_fleet(up, d->code != 0 ? d->code : EXIT_FAILED); /* this ends us too: nothing after it */
+    if (up->ending || weir_cancelled() != 0)
+        return false;
+    say(up, "node '%s' cannot start: '%s' did not become ready", m->node->name, d->node->name);
+    end_fleet(up, d->code != 0 ? d->code : EXIT_FAILED);
     return false;
 }
 
@@ -197,13 +222,13 @@ static void say_why_it_did_not_start(struct up *up, const struct member *m, int 
     char within[32];
     duration_format(up->options->ready_within, within, sizeof within);
     if (rc != -ETIME)
-        output_say(&up->output, "node '%s' cannot be started: %s", m->node->name,
+        say(up, "node '%s' cannot be started: %s", m->node->name,
                    weir_error_text(rc));
     else if (m->node->ready == FLEET_READY_TCP)
-        output_say(&up->output, "node '%s' is not ready after %s: nothing answers at %s:%d",
+        say(up, "node '%s' is not ready after %s: nothing answers at %s:%d",
                    m->node->name, within, m->node->host, m->node->port);
     else
-        output_say(&up->output, "node '%s' is not ready after %s: it has not said so",
+        say(up, "node '%s' is not ready after %s: it has not said so",
                    m->node->name, within);
 }
 
@@ -270,10 +295,14 @@ static int stop_politely(struct up *up) {
 }
 
 static void kill_members(struct up *up) {
-    for (size_t i = 0; i < up->fleet->count; i++)
-        member_tell(&up->members[i], "kill");
-    for (size_t i = 0; i < up->fleet->count; i++)
-        member_join(&up->members[i]);
+    struct weir_scope patience;
+    int rc = 0;
+    weir_scope_enter(&patience, 2 * LIMIT_KILL);
+    for (size_t i = 0; rc == 0 && i < up->fleet->count; i++)
+        rc = member_tell(&up->members[i], "kill");
+    for (size_t i = 0; rc == 0 && i < up->fleet->count; i++)
+        rc = member_join(&up->members[i]);
+    weir_scope_leave(&patience, rc);
 }
 
 /* As long as a chain of all nodes may take, one after the other. */
@@ -284,20 +313,37 @@ static weir_ns longest_stop(const struct up *up) {
     return sum;
 }
 
+/* What a second signal does. */
+static void hurry(struct up *up, int signal) {
+    if (signal == 0)
+        return;
+    up->hurried = true;
+    up->code = 128 + signal;
+}
+
 static void stop_nodes(struct up *up) {
     struct weir_scope patience;
-    weir_scope_enter(&patience, WEIR_NEVER);
+    weir_scope_enter(&patience, longest_stop(up));
     int rc = listen_to_signals(&patience);
     if (rc == 0)
         rc = stop_politely(up);
-    int signal = weir_scope_signal(&patience);
+    bool cut_short = weir_cancelled() != 0; /* the group then closes with 0 all the same */
+    hurry(up, weir_scope_signal(&patience));
     rc = weir_scope_leave(&patience, rc);
-    if (signal != 0) {
-        up->hurried = true;
-        up->code = 128 + signal;
-    }
-    if (rc < 0 || signal != 0) /* a group that an outer scope cut short closes with 0 */
+    if (rc < 0 || cut_short)
         kill_members(up);
+}
+
+/* All are gone; a pager may still hold their last lines up. Returns < 0 if they will not be
+ * printed. */
+static int hear_all_out(struct up *up) {
+    struct weir_scope patience;
+    weir_scope_enter(&patience, up->hurried ? LIMIT_KILL : WEIR_NEVER);
+    int rc = listen_to_signals(&patience);
+    for (size_t i = 0; rc == 0 && i < up->fleet->count; i++)
+        rc = member_hear_out(&up->members[i]);
+    hurry(up, weir_scope_signal(&patience));
+    return weir_scope_leave(&patience, rc);
 }
 
 /* ---- the run --------------------------------------------------------------------------------- */
@@ -315,7 +361,8 @@ static int make_members(struct up *up) {
                                          .index = i,
                                          .guard = up->guard,
                                          .output = &up->output,
-                                         .group = &up->tending,
+                                         .tended = &up->tending,
+                                         .spoken = &up->speaking,
                                          .told = told,
                                          .arg = up};
         int width = (int)strlen(n->name);
@@ -342,7 +389,7 @@ static void answer_signal(struct up *up) {
     up->ending = true;
     up->code = 0;
     if (!up->options->settings->quiet)
-        output_say(&up->output, "%s: stopping the fleet; once more kills it", strsignal(signal));
+        say(up, "%s: stopping the fleet; once more kills it", strsignal(signal));
 }
 
 static void let_guard_go(struct up *up) {
@@ -353,18 +400,21 @@ static void let_guard_go(struct up *up) {
 
 static int live(struct up *up) {
     struct weir_scope shield;
+    weir_group_open(&up->speaking, WEIR_INDEPENDENT);
     weir_group_open(&up->tending, WEIR_INDEPENDENT);
     weir_scope_enter(&up->running, WEIR_NEVER);
     int rc = listen_to_signals(&up->running);
     if (rc == 0)
         rc = run_nodes(up);
-    weir_shield_enter(&shield, longest_stop(up));
+    weir_shield_enter(&shield, LIMIT_DURATION);
     answer_signal(up);
     stop_nodes(up);
+    int heard = hear_all_out(up);
     weir_scope_leave(&shield, 0);
     rc = weir_scope_leave(&up->running, rc);
     let_guard_go(up);
     weir_group_drain(&up->tending, LIMIT_KILL);
+    weir_group_close(&up->speaking, heard);
     return rc == WEIR_ESTOPPED ? 0 : rc;
 }
 

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
 """`weir up` on fleets of plain commands: order, readiness, ends, output."""
+import contextlib
 import os
 import resource
 import signal
 import subprocess
+import time
 import unittest
 
 from fleets import BLOCK, LIMIT, PREPARE, FleetTest, free_port
@@ -221,6 +223,31 @@ class Output(FleetTest):
         self.assertEqual(up.stdout.readline(), "a | x\n")
         up.stdout.close()
         self.assertEqual(up.wait(LIMIT), 1)
+
+    def test_a_slow_reader_loses_nothing_and_delays_no_stop(self):
+        os.mkfifo(self.path("held"))
+        self.fleet(a="exec 9>held; seq -f 'line %g' 9000; exit 3",  # twice what a pipe takes
+                   b={"sh": "exec 9>held; echo ready >&3; exec sleep 1000", "ready": "notify",
+                      "port": 1})
+        up = self.start("up", "-q")
+        with open(self.path("held"), encoding="utf-8") as held:
+            self.assertEqual(held.read(), "")
+        time.sleep(1.5)  # longer than `up` listens to copies of a dead node's pipes
+        code, out, err = self.ends(up)
+        self.assertEqual((code, err), (3, "weir: node 'a' exited with 3\n"))
+        self.assertEqual(out.splitlines(), [f"a | line {i}" for i in range(1, 9001)])
+
+    def test_signals_end_it_even_if_nobody_reads(self):
+        os.mkfifo(self.path("held"))
+        self.fleet(a="exec 9>held; seq -f 'line %g' 9000")
+        up = self.start("up", "-q")
+        with open(self.path("held"), encoding="utf-8") as held:
+            self.assertEqual(held.read(), "")
+        while up.poll() is None:
+            up.send_signal(signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                up.wait(0.1)
+        self.assertEqual((up.returncode, up.stderr.read()), (130, ""))
 
     def test_the_summary_tells_what_nodes_counted(self):
         self.fleet(a="echo stat messages=12 acks=11 errors=1 p50_us=41 p99_us=12345 >&3; exit 3",

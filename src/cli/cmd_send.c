@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+/* cmd_send.c - `weir send`: one message to a node or a URL; its ack is the output. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "cli/command.h"
+#include "mesh/link.h"
+#include "wire/utf8.h"
+#include "worker/limits.h"
+#include "worker/options.h"
+
+enum { EXIT_NACKED = 4 };
+
+struct sending {
+    char *target; /* NULL: channel is a URL */
+    const char *channel;
+    enum weir_ws_type type;
+    char *data;
+    size_t len;
+};
+
+static const char help[] =
+    "usage: weir send [options] NODE[/CHANNEL]|ws://HOST:PORT/PATH DATA|-\n"
+    "Send one message to a worker and print its ack.\n"
+    "\n"
+    "      --node NAME=HOST:PORT add to the grid, or replace (repeatable; also WEIR_GRID)\n"
+    "      --backend NAME        epoll or uring; default: WEIR_BACKEND, else by probe\n"
+    "  -h, --help                this text\n"
+    "\n"
+    "With - the message is read from standard input; a text loses one newline at its end. What is\n"
+    "not UTF-8 goes as a binary message.\n"
+    "Exit: 0 acked, 1 failed, 2 usage, 3 no such node, 4 nacked.\n";
+
+static int send_body(struct weir__program *p) {
+    const struct sending *s = p->work;
+    struct weir__link *l = NULL;
+    struct weir_ws_message ack;
+    int rc = weir__link_take(&p->mesh, s->target, s->channel, &l);
+    if (rc == WEIR_ENONODE) {
+        weir__program_tell(p, rc);
+        return EXIT_NOT_FOUND;
+    }
+    if (rc < 0)
+        return rc;
+    rc = weir__link_ask(l, s->type, s->data, s->len, &ack);
+    if (rc == 0) {
+        fwrite(ack.data.base, 1, ack.data.len, stdout);
+        if (ack.type == WEIR_WS_TEXT)
+            putchar('\n');
+        fflush(stdout);
+        rc = weir__is_nack(ack.type, ack.data) ? EXIT_NACKED : EXIT_DONE;
+    }
+    weir__link_leave(l);
+    return rc;
+}
+
+/* Where to: a URL has "://"; else the first slash begins the channel. */
+static int take_place(struct sending *s, const char *word) {
+    if (strstr(word, "://") != NULL) {
+        s->channel = word;
+        return -1;
+    }
+    size_t len = strcspn(word, "/");
+    s->target = weir__strdup(word);
+    if (s->target == NULL)
+        return EXIT_FAILED;
+    s->target[len] = '\0';
+    s->channel = word + len;
+    return -1;
+}
+
+static int take_data(struct sending *s, const char *word) {
+    bool from_input = strcmp(word, "-") == 0;
+    size_t max = from_input ? WEIR__ACK_MAX : strlen(word);
+    s->data = weir__alloc(max + 1);
+    if (s->data == NULL)
+        return EXIT_FAILED;
+    if (from_input)
+        s->len = fread(s->data, 1, max + 1, stdin);
+    else
+        memcpy(s->data, word, s->len = max);
+    if (s->len > max || (from_input && ferror(stdin))) {
+        fprintf(stderr, "weir send: the input %s\n",
+                s->len > max ? "is larger than 1 MiB" : "cannot be read");
+        return EXIT_FAILED;
+    }
+    s->type = weir__utf8_valid(s->data, s->len) ? WEIR_WS_TEXT : WEIR_WS_BINARY;
+    if (from_input && s->type == WEIR_WS_TEXT && s->len > 0 && s->data[s->len - 1] == '\n')
+        s->len--;
+    return -1;
+}
+
+static int read_options(struct weir__program *p, int argc, char **argv, struct settings *s) {
+    static const struct option longs[] = {{"node", required_argument, NULL, 'n'},
+                                          {"backend", required_argument, NULL, 'b'},
+                                          COMMAND_OPTIONS};
+    const char *grid = getenv("WEIR_GRID");
+    int code = -1, c, rc = weir__grid_init(&p->grid);
+    if (rc == 0 && grid != NULL)
+        rc = weir__grid_add(&p->grid, grid);
+    while (rc == 0 && (c = command_option(argc, argv, "weir send", help, "+:" COMMAND_SHORT,
+                                          longs, s, &code)) != -1) {
+        if (c == 'b')
+            p->backend = optarg;
+        else
+            rc = weir__grid_add(&p->grid, optarg);
+    }
+    if (rc < 0)
+        return weir__program_tell(p, rc) * EXIT_USAGE;
+    if (code < 0 && argc - optind != 2) {
+        fprintf(stderr, "weir send: it wants two words, where to and what (see weir send -h)\n");
+        return EXIT_USAGE;
+    }
+    return code;
+}
+
+static int run(const struct command *c, int argc, char **argv, struct settings *settings) {
+    struct weir__program *p = weir__program_new("weir send");
+    struct sending s = {.channel = ""};
+    (void)c;
+    if (p == NULL)
+        return EXIT_FAILED;
+    int code = read_options(p, argc, argv, settings);
+    if (code < 0)
+        code = take_place(&s, argv[optind]);
+    if (code < 0)
+        code = take_data(&s, argv[optind + 1]);
+    p->work = &s;
+    p->body = send_body;
+    if (code < 0)
+        code = weir__program_run(p);
+    if (p->signal != 0)
+        code = 128 + p->signal;
+    weir__free(s.target);
+    weir__free(s.data);
+    weir__program_free(p);
+    return code;
+}
+
+const struct command command_send = {
+    .name = "send", .summary = "send one message, print its ack", .help = help, .run = run};
