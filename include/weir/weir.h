@@ -8,6 +8,7 @@
 #include <weir/loop.h>
 #include <weir/stream.h>
 #include <weir/task.h>
+#include <weir/worker.h>
 #include <weir/ws.h>
 
 #endif

@@ -16,57 +16,68 @@ struct weir_ack;    /* the answer being made */
 
 struct weir_message {
     const char *channel;   /* the connection's path with slash and query: "/datafeed" */
-    struct weir_view data; /* lent until loop returns */
+    struct weir_view data; /* lent until loop returns; text is valid UTF-8, no NUL is added */
     bool binary;
 };
 
-/* setup < 0 refuses to start, with weir_error's text. loop returns 0: the ack is sent ("n/a" if it
- * was left empty); weir_nack(reason): the nack; any other negative: the connection is closed with
- * 1011 and weir_error's text. Both are required. state: state_size bytes, zeroed, one for the
- * worker. loop may suspend; messages of one connection are handled in order, connections
- * concurrently. */
+/* setup: once, before anything is served; < 0 refuses to start, with weir_error's text. A given
+ * parameter that it does not ask for refuses too.
+ * loop: for each message; 0: the ack is sent ("n/a" if it was left empty); WEIR_ENACK, as
+ * weir_nack returns it: the nack; any other negative: the connection is closed with 1011 and
+ * weir_error's text, cut to 123 bytes.
+ * Both are required. state: state_size bytes, zeroed, one for the worker. Both may suspend;
+ * messages of one connection are handled in order, connections at the same time. */
 struct weir_worker {
     size_t size; /* sizeof (struct weir_worker) */
-    const char *name;
+    const char *name; /* printed in brackets before each line */
     size_t state_size;
     int (*setup)(void *state, const struct weir_params *p);
     int (*loop)(void *state, const struct weir_message *m, struct weir_ack *ack);
 };
 
-/* A parameter as text; fallback if it was not given (NULL: it is required, and WEIR_EPARAM names
- * it). *ret_value is lent as long as the worker runs.
- * Returns 0; WEIR_EPARAM. */
+/* In setup: a parameter as text; fallback if it was not given (NULL: it is required). *ret_value
+ * is lent as long as the worker runs. name is static text.
+ * Returns 0; WEIR_EPARAM (it is missing). */
 WEIR_API int weir_param_text(const struct weir_params *p, const char *name, const char *fallback,
                              const char **ret_value);
 
-/* The same as a number. Returns 0; WEIR_EPARAM (not a number, or out of range). */
+/* The same as a number. Returns 0; WEIR_EPARAM (not a number, or not finite). */
 WEIR_API int weir_param_double(const struct weir_params *p, const char *name, double fallback,
                                double *ret_value);
+
+/* The same as a whole number. Returns 0; WEIR_EPARAM (not a whole number of 64 bits). */
 WEIR_API int weir_param_int(const struct weir_params *p, const char *name, int64_t fallback,
                             int64_t *ret_value);
 
-/* Make the answer: text (printf), or bytes, copied. The last call counts. A text that begins with
- * "nack: " is itself sent as a nack.
- * Returns 0; -ENOMEM, WEIR_ETOOBIG (1 MiB), WEIR_EUTF8. */
+/* In loop: make the answer of text, as printf does. The last call counts. A text that begins with
+ * "nack: " is a nack.
+ * Returns 0; -ENOMEM, WEIR_ETOOBIG (more than 1 MiB), WEIR_EUTF8. On error the answer is what it
+ * was. */
 WEIR_API int weir_ack_text(struct weir_ack *ack, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* In loop: make the answer of bytes, which go as a binary message. data is copied.
+ * Returns 0; -ENOMEM, WEIR_ETOOBIG (more than 1 MiB). On error the answer is what it was. */
 WEIR_API int weir_ack_bytes(struct weir_ack *ack, const void *data, size_t len);
 
-/* Refuse the message: `return weir_nack("no ink");` sends "nack: no ink". The reason is copied.
+/* Refuse the message: `return weir_nack("no ink");` sends "nack: no ink" and the connection lives
+ * on. The reason is copied, at most 150 bytes of it, into the task's error record: return before
+ * anything else fails. For a longer one see weir_ack_text.
  * Returns WEIR_ENACK. */
 WEIR_API int weir_nack(const char *reason);
 
-/* Print one line "[ Name ] text" to standard output, flushed. */
+/* Print the line "[ Name ] text" to standard output, flushed. Control characters are shown as
+ * escapes; a line is cut at 8 KiB. */
 WEIR_API void weir_out(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 struct weir_item { /* something to stream */
     const void *data;
     size_t len;
-    bool binary;
+    bool binary; /* else it is UTF-8 */
 };
 
-/* Called for each ack, in order; data is lent during the call. < 0 stops the streaming. May be
- * NULL. */
+/* Called for each ack, in order; data is lent during the call. < 0 stops the streaming. It must
+ * not stream itself to the same target and channel. */
 typedef int (*weir_on_ack)(void *arg, size_t index, struct weir_view ack, bool binary);
 
 /* Send items in order to the node target, on channel (with or without its slash; "" is the
@@ -74,23 +85,32 @@ typedef int (*weir_on_ack)(void *arg, size_t index, struct weir_view ack, bool b
  * next item goes after the ack. A broken connection is dialled again after 100 ms doubling to 1 s,
  * jitter 20 %, 5 s in all; an item sent but not acked is sent again (the receiver may see it
  * twice). Prints the lines of the circuit. Streams to one target and channel take turns.
- * Returns 0; WEIR_ENACK (an item was refused: weir_error's text has the reason, `done` the items
- * acked before), WEIR_ENONODE (names the known ones), WEIR_ENOLISTEN, WEIR_EUNREACH (5 s are
- * over), -ECANCELED, -ETIME, -ENOMEM, WEIR_ENOLOOP, what on_ack returned. */
+ * on_ack may be NULL; items are borrowed until return.
+ * Returns 0; WEIR_ENACK (an item was refused: weir_error's text has the reason), WEIR_ENONODE
+ * (names the known ones), WEIR_ENOLISTEN, WEIR_EUNREACH (5 s are over), WEIR_EWSCLOSED (the
+ * receiver failed on the item and closed: 1003, 1007 .. 1011), WEIR_EUTF8, WEIR_ETOOBIG,
+ * -ECANCELED, -ETIME, -ENOMEM, WEIR_ENOLOOP, what on_ack returned. weir_error's `done` counts the
+ * items acked before. */
 WEIR_SUSPENDS int weir_stream_items(const char *target, const char *channel,
                                     const struct weir_item *items, size_t count,
                                     weir_on_ack on_ack, void *arg);
 
-/* One text item, whose ack is not wanted. As weir_stream_items. */
+/* One text item, whose ack is not wanted. Returns as weir_stream_items. */
 WEIR_SUSPENDS int weir_stream_text(const char *target, const char *channel, const char *text);
 
-/* Run a worker program: flags -s/--socket/--host, -p/--port, --node, --name, --with KEY=VALUE,
- * --backend, -h, readiness and counters to WEIR_CONTROL_FD, SIGINT and SIGTERM. Returns the exit
- * status: 0, 1 failed, 2 usage, 130 or 143 after a second signal. */
+/* Run a worker program, with the flags -s/--socket/--host, -p/--port, --node, --name, --with,
+ * --backend, --insecure, -h; tells `weir up` how it goes. SIGINT and SIGTERM end it; a second
+ * one ends the process at once with 130 or 143. Call it from main, outside any loop.
+ * Returns the exit status: 0, 1 (failed), 2 (usage). */
 WEIR_API int weir_worker_main(const struct weir_worker *w, int argc, char **argv);
 
+/* Makes a program of a worker; or, compiled as a shared object, what `weir run FILE.so` loads. */
 #define WEIR_WORKER_MAIN(worker)                                                                   \
-    int main(int argc, char **argv) { return weir_worker_main(&(worker), argc, argv); }
+    extern const struct weir_worker *const weir_worker;                                            \
+    WEIR_API const struct weir_worker *const weir_worker = &(worker);                              \
+    int main(int argc, char **argv) {                                                              \
+        return weir_worker_main(&(worker), argc, argv);                                            \
+    }
 
 #ifdef __cplusplus
 }

@@ -8,7 +8,6 @@
 
 #include "worker/latency.h"
 
-struct weir_stream;
 struct weir_group;
 
 struct weir__counters { /* since the start */
@@ -17,20 +16,20 @@ struct weir__counters { /* since the start */
 };
 
 struct weir__control {
-    struct weir_stream *stream; /* NULL: nobody listens */
+    int fd; /* -1: nobody listens */
     const struct weir__counters *counters;
     uint64_t told; /* messages + acks + errors of the last stat */
 };
 
-/* Take the descriptor over (children of the program shall not have it). Returns 0; a bad variable
- * is logged and passed over; -ENOMEM. */
-int weir__control_open(struct weir__control *c, const struct weir__counters *counters);
+/* Take the descriptor over (children of the program shall not have it). A bad variable is logged
+ * and passed over. counters must stay. */
+void weir__control_open(struct weir__control *c, const struct weir__counters *counters);
 
 /* Say that the program serves (port 0: it does not listen), and begin the heartbeats as a task of
- * g. Suspends. Whoever listens may go: that is no error. Returns 0; -ECANCELED, -ETIME, -ENOMEM. */
+ * g. Returns 0; -ENOMEM, -EAGAIN (no task could be had). */
 int weir__control_ready(struct weir__control *c, struct weir_group *g, int port);
 
-/* The last counters, at most WEIR__CONTROL_LAST; closes. Suspends. The heartbeats have ended. */
+/* The last counters; closes. The heartbeats have ended. */
 void weir__control_close(struct weir__control *c);
 
 #endif

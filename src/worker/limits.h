@@ -7,7 +7,6 @@
 
 enum {
     WEIR__ACK_MAX = 1 << 20,       /* what a receiver takes by default as a message */
-    WEIR__ITEMS_MAX = 1 << 20,     /* of one call of weir_stream_items */
     WEIR__LINE_MAX = 8192,         /* one printed line, as `weir up` cuts them */
     WEIR__PARAMS_MAX = 64,         /* given, and asked for */
     WEIR__BEAT_S = 1,              /* heartbeats and counters; fleet.md wants at least that */
@@ -16,8 +15,5 @@ enum {
     WEIR__TACKS_MAX = 1000000000,
     WEIR__DELAY_MAX_S = 24 * 3600,
 };
-
-/* The last words on the control line: `up` may be stuck, the node must end all the same. */
-#define WEIR__CONTROL_LAST WEIR_SECONDS(1)
 
 #endif

@@ -163,8 +163,8 @@ int weir__options_read(struct weir__program *p, enum weir__usage usage, int argc
     const char *grid = getenv("WEIR_GRID");
     int rc = weir__grid_init(&p->grid);
     p->port = -1;
-    if (rc == 0 && grid != NULL && (rc = weir__grid_add(&p->grid, grid)) < 0)
-        fprintf(stderr, "%s: WEIR_GRID: ", p->who);
+    if (rc == 0 && grid != NULL)
+        rc = weir__grid_add(&p->grid, grid);
     for (; rc == 0 && presets != NULL && *presets != NULL; presets++)
         rc = weir__params_give(&p->params, *presets);
     if (rc < 0)

@@ -100,10 +100,10 @@ static int run_groups(struct weir__program *p) {
 int weir__program_task(void *arg) {
     struct weir__program *p = arg, *before = weir__program_here;
     weir__program_here = p;
-    int rc = weir__control_open(&p->control, &p->counters);
-    rc = rc < 0 ? weir__program_tell(p, rc) : run_groups(p);
+    weir__control_open(&p->control, &p->counters);
+    int rc = run_groups(p);
     weir__control_close(&p->control);
-    if (p->signal == SIGINT)
+    if (p->signal == SIGINT && p->title != NULL)
         weir__line(p->title, "Keyboard interruption, aborting.");
     weir__program_here = before;
     return rc;

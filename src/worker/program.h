@@ -14,7 +14,7 @@
 
 struct weir__program {
     /* set by the caller */
-    const char *title; /* in brackets: "IOPin" */
+    const char *title; /* in brackets: "IOPin"; NULL: it prints no lines */
     const char *who;   /* in errors: "weir iopin" */
     const char *host;  /* to bind, or to dial; NULL: by default */
     int port;          /* -1: by default */

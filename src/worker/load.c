@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* load.c - see load.h. The object's calls into the library are resolved to the copy that runs. */
+#include "worker/load.h"
+
+#include <dlfcn.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "task/task.h"
+
+enum { PATH_BYTES = 2048 };
+
+int weir__worker_load(const char *path, const struct weir_worker **ret_worker) {
+    char here[PATH_BYTES];
+    int len = snprintf(here, sizeof here, "%s%s", strchr(path, '/') ? "" : "./", path);
+    if (len < 0 || (size_t)len >= sizeof here || access(here, F_OK) != 0)
+        return weir__fail(-ENOENT, "load", path);
+    void *object = dlopen(here, RTLD_NOW | RTLD_LOCAL);
+    if (object == NULL)
+        return weir__failf(WEIR_EWORKER, "load", path, "%s", dlerror());
+    const struct weir_worker *const *found = dlsym(object, "weir_worker");
+    if (found == NULL || *found == NULL) {
+        dlclose(object);
+        return weir__failf(WEIR_EWORKER, "load", path,
+                           "it has no `weir_worker`: was it made with WEIR_WORKER_MAIN?");
+    }
+    *ret_worker = *found;
+    return 0;
+}
