@@ -2,7 +2,10 @@
 /* Dialling: refused, by name, in time; who loses is closed. Races are told in a simulation. */
 #include "stream/stream_test_util.h"
 
+#include <netinet/tcp.h>
+
 #include "stream/resolve.h"
+#include "stream/socket.h"
 #include "sys/addr.h"
 
 /* A port that was free just now. */
@@ -48,6 +51,42 @@ LOOP_STORY(a_name_is_dialled) {
     weir_close(&s);
     weir_close(&peer);
     weir_unlisten(&l);
+    return 0;
+}
+
+static int option_of(struct weir_stream *s, int level, int name) {
+    int value = -1;
+    socklen_t len = sizeof value;
+    int fd = ((struct weir__socket *)(void *)s)->file.fd;
+    assert_int_equal(getsockopt(fd, level, name, &value, &len), 0);
+    return value;
+}
+
+static void expect_options(bool delay, int keepalive_s) {
+    struct weir_listen_options lo = {.size = sizeof lo, .delay = delay, .keepalive_s = keepalive_s};
+    struct weir_dial_options o = {.size = sizeof o, .delay = delay, .keepalive_s = keepalive_s};
+    struct weir_listener *l = NULL;
+    struct weir_stream *s[2] = {NULL};
+    char url[64];
+    assert_int_equal(weir_listen("tcp://127.0.0.1:0", &lo, &l), 0);
+    snprintf(url, sizeof url, "tcp://127.0.0.1:%d", weir_listener_port(l));
+    assert_int_equal(weir_dial(url, &o, &s[0]), 0);
+    assert_int_equal(weir_accept(l, &s[1]), 0);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(option_of(s[i], IPPROTO_TCP, TCP_NODELAY), !delay);
+        assert_int_equal(option_of(s[i], SOL_SOCKET, SO_KEEPALIVE), keepalive_s > 0);
+        if (keepalive_s > 0)
+            assert_int_equal(option_of(s[i], IPPROTO_TCP, TCP_KEEPIDLE), keepalive_s);
+        weir_close(&s[i]);
+    }
+    weir_unlisten(&l);
+}
+
+LOOP_STORY(options_reach_both_ends) {
+    if (strcmp(test_backend, "sim") == 0)
+        return 0;
+    expect_options(false, 0);
+    expect_options(true, 7);
     return 0;
 }
 

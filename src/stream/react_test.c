@@ -345,6 +345,88 @@ LOOP_STORY(an_idle_reactive_connection_costs_one_block) {
     return 0;
 }
 
+enum { BURST = 100 }; /* more tasks at once than there is memory for before */
+
+static int burst(void *nth) {
+    static const struct weir_reactive r = {.size = sizeof r, .state_size = sizeof(int),
+                                           .message = echo, .closed = closed};
+    struct server s;
+    struct weir_group g;
+    struct weir_stream *c[BURST] = {NULL};
+    server_open(&s, &g, &r);
+    for (int i = 0; i < BURST; i++)
+        assert_int_equal(weir_dial(url_of(s.l), NULL, &c[i]), 0);
+    settle();
+    for (int i = 0; i < BURST; i++)
+        send_text(c[i], "x");
+    weir__alloc_fail_at(*(size_t *)nth);
+    settle();
+    weir__alloc_fail_at(0);
+    for (int i = 0; i < BURST; i++) {
+        expect_bytes(c[i], "x");
+        weir_close(&c[i]);
+    }
+    server_close(&s, &g);
+    assert_int_equal(seen.closed, BURST);
+    return 0;
+}
+
+static int said;
+
+static void count_waits(enum weir_log_level level, const char *line, void *arg) {
+    said += strstr(line, "waits for a task") != NULL;
+}
+
+/* Simulated: there all bytes come in one turn. */
+WEIR_TEST(without_memory_for_a_task_a_message_waits) {
+    struct weir_run_options o = {.size = sizeof o, .backend = "sim"};
+    weir_log_to(count_waits, NULL);
+    for (size_t nth = 1; nth <= 12; nth++)
+        assert_int_equal(weir_run(burst, &nth, &o), 0);
+    assert_true(said > 0);
+}
+
+static int tells_arg(struct weir_conn *c, void *state, struct weir_view v) {
+    return weir_write(weir_conn_stream(c), weir_conn_arg(c), 5);
+}
+
+LOOP_STORY(a_connection_knows_its_servers_arg) {
+    static char there[] = "there";
+    static const struct weir_reactive r = {.size = sizeof r, .message = tells_arg, .arg = there};
+    struct server s;
+    struct weir_group g;
+    struct weir_stream *c = NULL;
+    server_open(&s, &g, &r);
+    assert_int_equal(weir_dial(url_of(s.l), NULL, &c), 0);
+    send_text(c, "x");
+    expect_bytes(c, "there");
+    weir_close(&c);
+    server_close(&s, &g);
+    return 0;
+}
+
+static int closes_its_stream(struct weir_conn *c, void *state, struct weir_view v) {
+    struct weir_stream *s = weir_conn_stream(c);
+    weir_close(&s);
+    return 0;
+}
+
+static int serve_a_fool(void *arg) {
+    static const struct weir_reactive r = {.size = sizeof r, .message = closes_its_stream};
+    struct server s;
+    struct weir_group g;
+    struct weir_stream *c = NULL;
+    server_open(&s, &g, &r);
+    assert_int_equal(weir_dial(url_of(s.l), NULL, &c), 0);
+    send_text(c, "x");
+    settle();
+    return 0;
+}
+
+WEIR_TEST_ABORTS(closing_a_reactive_connections_stream_is_a_bug, "use weir_conn_close") {
+    weir_run(serve_a_fool, NULL, NULL);
+}
+
 /* A writer from outside of the connection's group: a broadcast, say. */
 LOOP_STORY(a_writer_from_outside_is_told_when_the_connection_ends) {
     static const struct weir_reactive r = {.size = sizeof r, .state_size = sizeof(int),

@@ -2,6 +2,7 @@
 /* The stream contract where tasks meet: busy, cancelled, closed, torn, out of time. */
 #include "stream/stream.h"
 
+#include "base/alloc.h"
 #include "stream/stream_test_util.h"
 
 STREAM_STORY(KINDS_ALL, a_second_reader_is_refused) {
@@ -196,6 +197,40 @@ STREAM_STORY(KINDS_ALL, a_peer_that_closes_wakes_a_parked_writer) {
     assert_int_equal(weir_write(e->a, "x", 1), WEIR_ETORN);
     free(w.buf);
     return rc;
+}
+
+STREAM_STORY(KINDS_ALL, without_memory_a_peek_loses_nothing) {
+    struct weir_view v;
+    for (size_t nth = 1; nth < 6; nth++) {
+        send_text(e->a, "abc");
+        assert_int_equal(weir_peek(e->b, 1, &v), 3);
+        send_text(e->a, "defghijklmnopqrstuvw");
+        settle();
+        weir__alloc_fail_at(nth);
+        ssize_t n = weir_peek(e->b, 10, &v);
+        weir__alloc_fail_at(0);
+        assert_true(n == -ENOMEM || n >= 10);
+        if (nth % 2 == 0)
+            assert_true(weir_peek(e->b, 10, &v) >= 10);
+        expect_bytes(e->b, "abcdefghijklmnopqrstuvw");
+    }
+    return 0;
+}
+
+static int make_pair(void *arg) {
+    struct weir_stream *a = NULL, *b = NULL;
+    for (size_t nth = 1; nth < 4; nth++) {
+        weir__alloc_fail_at(nth);
+        assert_int_equal(weir_memory_pair(64, &a, &b), -ENOMEM);
+    }
+    weir__alloc_fail_at(0);
+    assert_null(a);
+    assert_int_equal(weir_memory_pair(SIZE_MAX / 2, &a, &b), -ENOMEM);
+    return 0;
+}
+
+WEIR_TEST(without_memory_there_is_no_pair) {
+    assert_int_equal(weir_run(make_pair, NULL, NULL), 0);
 }
 
 STREAM_STORY(KINDS_ALL, a_cancel_in_the_turn_of_the_data_loses_nothing) {
