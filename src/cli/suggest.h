@@ -5,10 +5,6 @@
 
 #include <stddef.h>
 
-/* How many single-character slips (insert, drop, change, swap of neighbours) lead from a to b,
- * by bytes and without regard to case. Names longer than 64 bytes: SIZE_MAX. */
-size_t suggest_distance(const char *a, const char *b);
-
 /* The nearest of known[0 .. count-1] to word, the first of equals; NULL when none is near enough
  * to be worth a question: one slip, or a third of a long word. NULL entries are skipped. */
 const char *suggest_nearest(const char *word, const char *const *known, size_t count);

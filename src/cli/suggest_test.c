@@ -13,21 +13,6 @@ static const char *nearest(const char *word) {
     return found ? found : "";
 }
 
-WEIR_TEST(distance_counts_one_for_each_slip) {
-    static const struct {
-        const char *a, *b;
-        size_t distance;
-    } rows[] = {
-        {"", "", 0},           {"clock", "clock", 0}, {"", "up", 2},       {"clok", "clock", 1},
-        {"clokc", "clock", 1}, {"clack", "clock", 1}, {"xclock", "clock", 1}, {"CLOCK", "clock", 0},
-        {"staus", "status", 1}, {"kitten", "sitting", 3}, {"ca", "abc", 3}, {"iopni", "iopin", 1},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        assert_int_equal(suggest_distance(rows[i].a, rows[i].b), rows[i].distance);
-        assert_int_equal(suggest_distance(rows[i].b, rows[i].a), rows[i].distance);
-    }
-}
-
 WEIR_TEST(nearest_finds_what_was_meant) {
     assert_string_equal(nearest("clok"), "clock");
     assert_string_equal(nearest("Clock"), "clock");

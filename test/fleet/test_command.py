@@ -25,7 +25,7 @@ class Command(FleetTest):
             code, out, err = self.run_weir(name, "--help")
             self.assertEqual((code, err), (0, ""))
             self.assertTrue(out.startswith(f"usage: weir {name}"))
-            self.assertLess(max(map(len, out.splitlines())), 81)
+            self.assertLess(max(map(len, out.splitlines())), 101)
 
     def test_no_word_is_a_usage_error(self):
         code, out, err = self.run_weir()
