@@ -181,6 +181,10 @@ static int64_t set_option(int fd, enum weir__option option, int value) {
     return result(setsockopt(fd, level, name, &value, sizeof value));
 }
 
+void weir__plain_reset(int fd) {
+    set_option(fd, WEIR__LINGER0, 1);
+}
+
 static int64_t name_of(int fd, struct weir__addr *ret, bool peer) {
     if (peer)
         return weir__plain_peer(fd, ret);

@@ -29,6 +29,9 @@ int64_t weir__plain_send(struct weir__op *op);
 bool weir__plain_sent(struct weir__op *op, size_t n);
 size_t weir__plain_unsent(const struct weir__op *op);
 
+/* Its close will send a reset (TCP). */
+void weir__plain_reset(int fd);
+
 weir_ns weir__plain_now(void);
 void weir__plain_random(void *buf, size_t len);
 

@@ -86,8 +86,7 @@ int weir__uring_accept_submit(struct uring_backend *b, struct weir__op *op) {
 
 /* A connection that nobody asked for is reset, as the kernel does with its backlog. */
 static void turn_away(int fd) {
-    struct linger reset = {.l_onoff = 1, .l_linger = 0};
-    setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    weir__plain_reset(fd);
     close(fd);
 }
 

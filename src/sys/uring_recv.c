@@ -213,6 +213,7 @@ static void received(struct uring_backend *b, struct weir__file *file, uint32_t 
     struct uring_file *f = weir__uring_file(file);
     struct uring_piece *p = weir__uring_bufs_filled(&b->bufs, id, len);
     if (f->live & URING_CLOSING) {
+        weir__plain_reset(file->fd);
         put(b, &p->lent);
         return;
     }
@@ -282,6 +283,8 @@ void weir__uring_recv_drop(struct uring_backend *b, struct weir__file *file) {
     weir__list_remove(&f->direct.link);
     end_recv(b, file);
     end_poll(b, file);
+    if (f->inbox != NULL) /* in the kernel, unread bytes would make close reset: as if there */
+        weir__plain_reset(file->fd);
     while (f->inbox != NULL) {
         struct weir__lent lent = inbox_pop(f);
         put(b, &lent);
