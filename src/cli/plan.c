@@ -39,9 +39,10 @@ static bool is_path(const struct fleet_node *n) {
 }
 
 static int make_words(struct arena *a, const struct fleet_node *n, struct launch *l,
-                      const char *self) {
-    enum { FIXED = 6 }; /* weir run PATH --host HOST --port PORT, less the program */
-    struct words w = words_of(a, FIXED + 2 * n->with.count + 2);
+                      const struct plan_options *options) {
+    enum { FIXED = 8 }; /* weir run PATH --host HOST --port PORT --insecure */
+    const char *self = options->self ? options->self : "weir";
+    struct words w = words_of(a, FIXED + 2 * n->with.count);
     bool loaded = is_path(n) && ends_with(n->what, ".so");
     l->program = is_path(n) && !loaded ? n->what : self;
     add(a, &w, is_path(n) && !loaded ? n->what : "weir");
@@ -54,6 +55,8 @@ static int make_words(struct arena *a, const struct fleet_node *n, struct launch
         add(a, &w, n->host);
         add(a, &w, "--port");
         add(a, &w, arena_format(a, "%d", n->port));
+        if (options->insecure)
+            add(a, &w, "--insecure");
     }
     for (size_t i = 0; i < n->with.count; i++) {
         add(a, &w, "--with");
@@ -121,7 +124,7 @@ static int make_launch(struct plan *p, const struct fleet_node *n,
         .name = n->name, .directory = options->directory, .grace_ns = n->grace_ns};
     int rc = make_environment(p, n, l, options->backend);
     if (n->kind != FLEET_COMMAND)
-        return rc < 0 ? rc : make_words(&p->memory, n, l, options->self ? options->self : "weir");
+        return rc < 0 ? rc : make_words(&p->memory, n, l, options);
     l->program = n->command[0];
     l->argv = n->command;
     return rc;

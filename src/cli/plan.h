@@ -3,6 +3,7 @@
 #ifndef WEIR_CLI_PLAN_H
 #define WEIR_CLI_PLAN_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "cli/arena.h"
@@ -13,6 +14,7 @@ struct plan_options { /* zero: the default */
     const char *self;      /* the program that has the sketches; NULL: "weir", looked up in PATH */
     const char *directory; /* where nodes run; NULL: here */
     const char *backend;   /* WEIR_BACKEND of the nodes; NULL: inherited */
+    bool insecure;         /* workers may listen beyond loopback, without TLS */
 };
 
 struct plan {

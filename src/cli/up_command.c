@@ -17,7 +17,7 @@ struct up_arguments {
     const char *file;
     const char *backend;
     weir_ns ready_within;
-    bool dry_run;
+    bool dry_run, insecure;
 };
 
 static const char help[] =
@@ -28,6 +28,7 @@ static const char help[] =
     "      --dry-run             print what would be started, and start nothing\n"
     "      --ready-within TIME   how long a node may take to become ready (30s)\n"
     "      --backend NAME        epoll or uring, for the nodes too\n"
+    "      --insecure            let workers listen beyond this machine, without TLS\n"
     "      --color WHEN          auto, always or never (auto; NO_COLOR is honoured)\n"
     "  -q, --quiet               no summary\n"
     "  -v, --verbose             say when nodes are ready\n"
@@ -41,6 +42,7 @@ static int read_arguments(int argc, char **argv, struct settings *s, struct up_a
                                           {"dry-run", no_argument, NULL, 'n'},
                                           {"ready-within", required_argument, NULL, 'r'},
                                           {"backend", required_argument, NULL, 'b'},
+                                          {"insecure", no_argument, NULL, 'i'},
                                           COMMAND_OPTIONS};
     int code = -1, c;
     while ((c = command_option(argc, argv, "weir up", help, ":f:" COMMAND_SHORT, longs, s,
@@ -49,6 +51,8 @@ static int read_arguments(int argc, char **argv, struct settings *s, struct up_a
             a->file = optarg;
         else if (c == 'n')
             a->dry_run = true;
+        else if (c == 'i')
+            a->insecure = true;
         else if (c == 'b')
             a->backend = optarg;
         else if (!duration_parse(optarg, &a->ready_within)) {
@@ -107,7 +111,8 @@ static int start(const struct fleet *f, const char *path, const struct up_argume
     struct guard guard;
     struct plan_options options = {.self = self_path(self, sizeof self),
                                    .directory = directory_of(path, directory, sizeof directory),
-                                   .backend = a->backend};
+                                   .backend = a->backend,
+                                   .insecure = a->insecure};
     int code = EXIT_DONE, rc = plan_make(f, &options, &plan);
     if (rc < 0) {
         fprintf(stderr, "weir up: %s\n", weir_error_text(rc));

@@ -297,6 +297,19 @@ shared=localhost:92
         self.assertEqual(self.up(),
                          (0, "mine | --host localhost --port 91 --with sound=buzz buzz\n", ""))
 
+    def test_insecure_is_handed_to_workers(self):
+        self.fleet(pin={"worker": "iopin", "port": 91, "host": "'*'"}, clock={"source": "clock"})
+        out = self.run_weir("up", "--dry-run", "--insecure")[1]
+        self.assertIn("pin    weir iopin --host '*' --port 91 --insecure\n", out)
+        self.assertIn("clock  weir clock\n", out)
+        self.assertIn("WEIR_GRID=pin=localhost:91,blink=localhost:91\n", out)
+
+    def test_it_runs_without_standard_descriptors(self):
+        self.fleet(a="echo x > said; echo y; echo z >&2")
+        up = subprocess.run(["sh", "-c", 'exec "$WEIR" up <&- >&- 2>&-'], cwd=self.folder,
+                            timeout=LIMIT, check=False)
+        self.assertEqual((up.returncode, self.read("said")), (0, "x\n"))
+
     def test_nodes_run_in_the_folder_of_the_file_with_its_environment(self):
         path = self.fleet(a={"sh": 'pwd; echo "$A-$WEIR_GRID-$WEIR_BACKEND"',
                              "environment": "[A=1 2]"})
