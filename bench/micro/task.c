@@ -107,7 +107,8 @@ static void bench_million(int n) {
     weir_sleep(1000000);
     printf("sleeper_spawn_ns %.0f\n", per(start, n));
     long bytes = (status_kib("VmRSS") - rss) * 1024, ptes = (status_kib("VmPTE") - pte) * 1024;
-    printf("sleeper_rss_bytes %ld\nsleeper_pte_bytes %ld\n", bytes / n, ptes / n);
+    printf("sleeper_rss_bytes %ld\n", bytes / n);
+    printf("sleeper_pte_bytes %ld\n", ptes / n);
     weir_group_cancel(&g, "done");
     start = weir_now();
     weir_group_close(&g, 0);

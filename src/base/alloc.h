@@ -14,8 +14,8 @@ char *weir__strdup(const char *s) __attribute__((malloc, warn_unused_result));
 
 /* Allocations not yet freed, now and at most since the last call of peak_reset. */
 WEIR_API size_t weir__alloc_live(void);
-WEIR_API size_t weir__alloc_peak(void);
-WEIR_API void weir__alloc_peak_reset(void);
+size_t weir__alloc_peak(void);
+void weir__alloc_peak_reset(void);
 
 /* Make the n-th allocation from now fail (1 is the next), 0: none. For tests. Returns how many
  * were asked for since the last call. */
