@@ -239,14 +239,24 @@ static int64_t more(struct weir_stream *s, size_t min) {
     return n;
 }
 
+/* Before a call waits once more: a cancel that came while it was ready, with bytes in hand, found
+ * nothing to abort, and no wait would tell of it. Returns 1 or the scope's code. */
+static int go_on(void) {
+    int rc = weir_cancelled();
+    return rc < 0 ? rc : 1;
+}
+
 /* Wait until the window has min bytes. Returns 1; 0 at the end with nothing left; an error. */
 static int fill(struct weir_stream *s, size_t min, const char *what) {
     if (min > WEIR__PEEK_MAX)
         return failed(s, WEIR_ETOOBIG, what);
     int64_t rc = 1;
     s->reading = true;
-    while (s->left < min && rc > 0 && !s->closed)
+    while (s->left < min && rc > 0 && !s->closed) {
         rc = more(s, min);
+        if (rc > 0 && s->left < min)
+            rc = go_on();
+    }
     if (rc == 0 && s->left > 0)
         rc = WEIR_EEOF;
     return read_leave(s, rc > 0 ? 1 : rc, what);
@@ -307,6 +317,8 @@ int weir_read_exactly(struct weir_stream *s, void *buf, size_t len) {
         } else if ((n = fill(s, 1, "read")) > 0) {
             done += copy_out(s, rest, len - done);
         }
+        if (n > 0 && done < len && (n = go_on()) < 0)
+            failed(s, (int)n, "read");
         if (n <= 0)
             break;
     }
@@ -335,6 +347,8 @@ ssize_t weir_read_until(struct weir_stream *s, int delim, char *buf, size_t size
         }
         if (upto == max)
             return failed(s, WEIR_ETOOBIG, "read");
+        if (seen > 0 && (rc = go_on()) < 0)
+            return failed(s, rc, "read");
         seen = upto;
         if ((rc = fill(s, seen + 1, "read")) <= 0)
             return rc;
@@ -385,6 +399,8 @@ static int send_each(struct weir_stream *s, struct iovec *vec, size_t count, siz
     int rc = 0;
     for (size_t i = 0; i < count && rc >= 0; i++) {
         size_t done = 0;
+        if (i > 0 && (rc = weir_cancelled()) < 0)
+            break;
         if (vec[i].iov_len > 0)
             rc = s->kind->send(s, vec[i].iov_base, vec[i].iov_len, &done);
         all += done;

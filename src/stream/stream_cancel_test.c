@@ -199,6 +199,29 @@ STREAM_STORY(KINDS_ALL, a_peer_that_closes_wakes_a_parked_writer) {
     return rc;
 }
 
+/* The cancel finds the reader ready, not parked: it must not park again. */
+STREAM_STORY(KINDS_ALL, a_cancel_between_two_pieces_is_felt) {
+    int (*const calls[])(void *) = {peeking, reading_exactly};
+    char buf[64];
+    for (size_t i = 0; i < 2; i++) {
+        for (int turns = 0; turns < 4; turns++) {
+            struct weir_group g;
+            struct doing d = {.s = e->b, .buf = buf, .len = 20};
+            weir_group_open(&g, WEIR_TOGETHER);
+            start(&g, calls[i], &d);
+            assert_int_equal(weir_yield(), 0);
+            send_text(e->a, "abc");
+            for (int t = 0; t < turns; t++)
+                assert_int_equal(weir_yield(), 0);
+            weir_group_cancel(&g, NULL);
+            assert_int_equal(weir_group_close(&g, 0), 0);
+            assert_int_equal(d.rc, -ECANCELED);
+            expect_bytes(e->b, "abc" + d.done);
+        }
+    }
+    return 0;
+}
+
 STREAM_STORY(KINDS_ALL, without_memory_a_peek_loses_nothing) {
     struct weir_view v;
     for (size_t nth = 1; nth < 6; nth++) {
