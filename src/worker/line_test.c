@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/* Lines stay lines, whatever peers send. */
+#include "worker/line.h"
+
+#include <string.h>
+
+#include "test/runner.h"
+#include "worker/limits.h"
+#include "worker/text.h"
+
+static char seen[WEIR__LINE_MAX + 1];
+static size_t seen_len;
+
+static void see(const char *line, size_t len) {
+    assert_true(len < sizeof seen);
+    memcpy(seen, line, len);
+    seen[seen_len = len] = '\0';
+}
+
+WEIR_TEST(a_line_has_its_name_and_one_newline) {
+    weir__line_sink = see;
+    weir__line("IOPin", "serving on %s:%d", "localhost", 8765);
+    assert_string_equal(seen, "[ IOPin ] serving on localhost:8765\n");
+    weir__line("clock", "%s", "");
+    assert_string_equal(seen, "[ clock ] \n");
+}
+
+WEIR_TEST(control_characters_are_shown) {
+    weir__line_sink = see;
+    weir__line("a", "%s", "x\n\ty\x1b[31m\x7f\xc2\x9bz \xc3\xa9 \xe2\x82\xac");
+    assert_string_equal(seen,
+                        "[ a ] x\\n\\ty\\x1b[31m\\x7f\\x9bz \xc3\xa9 \xe2\x82\xac\n");
+}
+
+WEIR_TEST(a_long_line_is_cut_and_says_so) {
+    static char text[3 * WEIR__LINE_MAX];
+    weir__line_sink = see;
+    for (size_t i = 0; i + 3 < sizeof text; i += 3)
+        memcpy(text + i, "\xe2\x82\xac", 3);
+    weir__line("a", "%s", text);
+    assert_true(seen_len <= WEIR__LINE_MAX);
+    assert_non_null(strstr(seen, "\xe2\x82\xac ... (cut)\n"));
+    memset(text, '\n', sizeof text - 1); /* each takes two bytes */
+    weir__line("a", "%s", text);
+    assert_true(seen_len <= WEIR__LINE_MAX && seen_len > WEIR__LINE_MAX - 64);
+    assert_non_null(strstr(seen, "\\n ... (cut)\n"));
+}
+
+WEIR_TEST(bytes_that_are_no_text_are_counted) {
+    weir__line_sink = see;
+    weir__line_view("a", "< ", (struct weir_view){"\x01\x02", 2}, true);
+    assert_string_equal(seen, "[ a ] < 2 bytes\n");
+    weir__line_view("a", "< ", (struct weir_view){"...zzz", 3}, false);
+    assert_string_equal(seen, "[ a ] < ...\n");
+    weir__line_view("a", "< ", (struct weir_view){NULL, 0}, false);
+    assert_string_equal(seen, "[ a ] < \n");
+}
+
+WEIR_TEST(a_cut_text_loses_its_broken_end) {
+    assert_int_equal(weir__text_whole("abc", 3), 3);
+    assert_int_equal(weir__text_whole("", 0), 0);
+    assert_int_equal(weir__text_whole("a\xc3\xa9", 3), 3);
+    assert_int_equal(weir__text_whole("a\xc3", 2), 1);
+    assert_int_equal(weir__text_whole("\xe2\x82", 2), 0);
+    assert_int_equal(weir__text_whole("x\xf0\x9f\x92", 4), 1);
+    assert_int_equal(weir__text_whole("x\xf0\x9f\x92\xa9", 5), 5);
+}
