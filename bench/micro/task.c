@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* task.c (bench-micro) - nanoseconds of yield, spawn+finish, timer arm+cancel, and memory and time of a
+/* task.c (bench-micro) - nanoseconds of yield, spawn+finish, timer arm+cancel; memory and time of a
  * million sleeping tasks. One figure per line: name, ns (or bytes). */
 #include <stdio.h>
 #include <stdlib.h>
