@@ -27,6 +27,9 @@ struct weir__sys_limits {
     /* A turn that brought no more completions than this tries as many small sends at once, by a
      * call each: so few are cheaper that way (uring_send.c). */
     uint32_t ring_tries;
+    /* Files in the ring's own table (8 bytes each in the kernel), and the sends after which a file
+     * gets its place: two system calls must pay off. */
+    uint32_t ring_slots, ring_slot_sends;
     /* Buffers of the provided-buffer ring. 16 KiB holds a TLS record or a 10 KiB message whole; a
      * file that fills one is served by bulk buffers. 256 is what one turn of a busy server uses;
      * a power of two, at most 32768. */

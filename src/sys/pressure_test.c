@@ -28,6 +28,8 @@ static void shrink(uint32_t ring_buffers, uint32_t bulk_count) {
     weir__sys_limits.inbox_accepted = 2;
     weir__sys_limits.ring_entries = 4;
     weir__sys_limits.ring_tries = below(3);
+    weir__sys_limits.ring_slots = 16;
+    weir__sys_limits.ring_slot_sends = 1 + below(3);
 }
 
 static void pattern(char *buf, size_t len) {
@@ -248,6 +250,7 @@ WEIR_TEST_BACKENDS(a_cancelled_send_reads_nothing_late) {
     static struct step w;
     weir__sys_limits.ring_entries = 8;
     weir__sys_limits.ring_tries = 0; /* all through the ring */
+    weir__sys_limits.ring_slot_sends = 1000;
     rig_open();
     pair_open(&p);
     for (long i = 0, left = cancels(); i < left; i++) {

@@ -205,6 +205,7 @@ void weir__uring_close(struct weir__backend *base) {
     weir__uring_bufs_fini(b);
     weir__direct_fini(&b->direct);
     weir__slots_fini(&b->polls);
+    weir__slots_fini(&b->slots);
     weir__latch_fini(&b->latch);
     weir__free(b);
 }

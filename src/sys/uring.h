@@ -57,6 +57,9 @@ struct uring_backend {
     struct uring_bufs bufs;
     struct weir__list starved; /* files whose receive waits for buffers */
     struct weir__slots polls;  /* ops POLL that the kernel holds, by op->priv */
+    struct weir__slots slots;  /* files in the ring's table */
+    uint32_t slots_max;        /* 0: no table */
+    bool slots_tried;
     struct weir__helpers helpers;
     unsigned msgs_used;
     struct msghdr msgs[URING_MSGS]; /* of SENDV, until the kernel has read them at submission */
@@ -93,8 +96,12 @@ struct uring_file { /* lives in weir__file.priv */
         struct uring_piece *inbox;       /* a stream's */
         struct uring_accepted *accepted; /* a listener's */
     };
-    struct uring_piece **inbox_end;
-    struct weir__op *closer;
+    union {
+        struct uring_piece **inbox_end;
+        struct weir__op *closer; /* once closing: the inbox is gone */
+    };
+    uint32_t slot;     /* in the ring's table of files, from 1; 0: none */
+    uint32_t sends;    /* through the ring, while it has no slot */
     uint16_t inflight; /* requests that the kernel has not ended */
     int16_t end;       /* behind the inbox: 0 open, 1 the end, else the error */
     uint8_t live, mode, inbox_count;
@@ -150,6 +157,10 @@ int weir__uring_send_submit(struct uring_backend *b, struct weir__op *op);
 int weir__uring_connect_submit(struct uring_backend *b, struct weir__op *op);
 void weir__uring_write_event(struct uring_backend *b, struct weir__op *op, int res);
 void weir__uring_write_cancel(struct uring_backend *b, struct weir__op *op);
+
+/* uring_fixed.c: the ring's table of files. */
+void weir__uring_fix(struct uring_backend *b, struct weir__file *file);
+void weir__uring_unfix(struct uring_backend *b, struct weir__file *file);
 
 /* uring_file.c: SOCKET, ATTACH, CLOSE, POLL. */
 int64_t weir__uring_socket(struct weir__op *op);

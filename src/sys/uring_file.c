@@ -35,7 +35,8 @@ int64_t weir__uring_attach(struct weir__op *op) {
 
 /* ---- close ---------------------------------------------------------------------------------- */
 
-static void close_now(struct weir__file *file) {
+static void close_now(struct uring_backend *b, struct weir__file *file) {
+    weir__uring_unfix(b, file);
     if (!file->foreign)
         close(file->fd);
     file->fd = -1;
@@ -45,7 +46,7 @@ void weir__uring_settled(struct uring_backend *b, struct weir__file *file) {
     struct uring_file *f = weir__uring_file(file);
     if ((f->live & URING_CLOSING) == 0 || f->inflight > 0)
         return;
-    close_now(file);
+    close_now(b, file);
     weir__op_complete(&b->done, f->closer, 0);
 }
 
@@ -62,7 +63,6 @@ int weir__uring_close_file(struct uring_backend *b, struct weir__op *op) {
     struct uring_file *f = weir__uring_file(file);
     WEIR_CHECK((f->live & URING_CLOSING) == 0);
     f->live |= URING_CLOSING;
-    f->closer = op;
     if (file->reader != NULL)
         weir__op_complete(&b->done, file->reader, -ECANCELED);
     file->reader = NULL;
@@ -70,6 +70,7 @@ int weir__uring_close_file(struct uring_backend *b, struct weir__op *op) {
         weir__uring_accept_drop(b, file);
     else
         weir__uring_recv_drop(b, file);
+    f->closer = op;
     if (file->writer != NULL)
         weir__uring_write_cancel(b, file->writer);
     if (f->live & URING_HAS_POLLS)
@@ -79,7 +80,7 @@ int weir__uring_close_file(struct uring_backend *b, struct weir__op *op) {
         weir__uring_settled(b, file);
         return WEIR__PENDING;
     }
-    close_now(file);
+    close_now(b, file);
     return weir__op_now_done(op, 0);
 }
 

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <limits.h>
 
+#include "sys/limits.h"
 #include "sys/plain.h"
 #include "sys/uring.h"
 
@@ -20,6 +21,17 @@ static int hand_to_kernel(struct weir__op *op) {
     op->file->writer = op;
     weir__uring_file(op->file)->inflight++;
     return weir__op_hold(op);
+}
+
+/* By its slot, once the file has sent enough to be worth one. */
+static void address(struct uring_backend *b, struct weir__file *file, struct io_uring_sqe *sqe) {
+    struct uring_file *f = weir__uring_file(file);
+    if (f->slot == 0 && ++f->sends == weir__sys_limits.ring_slot_sends)
+        weir__uring_fix(b, file);
+    if (f->slot == 0)
+        return;
+    sqe->fd = (int)f->slot - 1;
+    sqe->flags |= IOSQE_FIXED_FILE;
 }
 
 /* MSG_WAITALL: the kernel goes on by itself until all is sent. */
@@ -41,6 +53,7 @@ static void queue_send(struct uring_backend *b, struct weir__op *op) {
             io_uring_prep_send(sqe, op->file->fd, (uint8_t *)op->u.bytes.base + op->u.bytes.done,
                                op->u.bytes.len - op->u.bytes.done, (int)flags);
     }
+    address(b, op->file, sqe);
 }
 
 int weir__uring_send_submit(struct uring_backend *b, struct weir__op *op) {

@@ -158,6 +158,7 @@ int weir__uring_open(struct weir__backend **ret_backend, const char **ret_why) {
     weir__list_init(&b->starved);
     weir__list_init(&b->direct.ready);
     weir__slots_init(&b->polls);
+    weir__slots_init(&b->slots);
     weir__helpers_init(&b->helpers, &b->latch);
     int rc = open_parts(b, &text);
     if (rc != 0) {
