@@ -112,8 +112,10 @@ static void stop(struct keeper *k) {
         return;
     k->phase = STOPPING;
     k->until = children_now() + k->launch->grace_ns;
+    /* A stopped process would sleep through its TERM. Not the other way round: a CONT that comes
+     * while a program already ends disturbs tracers, a leak checker's among them. */
+    signal_group(k, SIGCONT);
     signal_group(k, SIGTERM);
-    signal_group(k, SIGCONT); /* a stopped process would sleep through its TERM */
 }
 
 static void kill_all(struct keeper *k) {
