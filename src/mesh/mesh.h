@@ -23,7 +23,7 @@ struct weir__mesh {
     bool open;
 };
 
-/* Begin, empty. Opens a group: mesh_close belongs to the same task, innermost first. Never fails. */
+/* Begin, empty. Opens a group: mesh_close belongs to the same task, innermost first. */
 void weir__mesh_open(struct weir__mesh *m);
 
 /* Take one change of a provider. Returns 0; -ENOMEM, WEIR_ETOOBIG. */

@@ -60,7 +60,8 @@ WEIR_TEST(bad_parameters_are_named) {
     give(&p, "whole=1.5");
     give(&p, "huge=99999999999999999999");
     expect_text(weir_param_text(&p, "sound", NULL, &text), WEIR_EPARAM, "sound: it is required");
-    expect_text(weir_param_double(&p, "chance", 0, &number), WEIR_EPARAM, "'often' is not a number");
+    expect_text(weir_param_double(&p, "chance", 0, &number), WEIR_EPARAM,
+                "'often' is not a number");
     expect_text(weir_param_double(&p, "nan", 0, &number), WEIR_EPARAM, "'nan'");
     expect_text(weir_param_int(&p, "whole", 0, &whole), WEIR_EPARAM, "'1.5' is not a whole number");
     expect_text(weir_param_int(&p, "huge", 0, &whole), WEIR_EPARAM, "huge");

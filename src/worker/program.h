@@ -32,7 +32,7 @@ struct weir__program {
     struct weir__counters counters;
     struct weir__control control;
     struct weir_group aside;    /* heartbeats */
-    struct weir_group *clients; /* of a server: cancelled after the body; lives in the run's frame */
+    struct weir_group *clients; /* of a server: cancelled after the body */
     int signal;                 /* that ended it, or 0 */
     bool watches_stops;         /* a second signal ends the process */
 };

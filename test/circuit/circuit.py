@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: MIT
+"""What the tests of the circuit share: processes whose lines are waited for, never for a time."""
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import unittest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+WEIR = os.path.abspath(os.environ["WEIR"])
+MODULES = os.environ.get("WEIR_MODULES", "")
+LIMIT = 30 * float(os.environ.get("WEIR_TEST_TIMEOUT_SCALE", "1"))  # only ever met by a failure
+
+
+class Node:
+    """A process; its stdout is gathered line by line, its stderr whole."""
+
+    def __init__(self, test, *words, env=None, **popen):
+        self.lines, self.errors = [], []
+        self.news = threading.Condition()
+        self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE, text=True,
+                                        env={**os.environ, **(env or {})}, **popen)
+        self.readers = [threading.Thread(target=self.gather, args=pair, daemon=True) for pair in
+                        ((self.process.stdout, self.lines), (self.process.stderr, self.errors))]
+        for reader in self.readers:
+            reader.start()
+        test.addCleanup(self.end)
+
+    def gather(self, pipe, into):
+        with pipe:
+            for line in pipe:
+                with self.news:
+                    into.append(line.rstrip("\n"))
+                    self.news.notify_all()
+        with self.news:
+            self.news.notify_all()
+
+    def line(self, pattern, count=1):
+        """Wait for the count-th line that matches. Returns its match."""
+        found = []
+
+        def there():
+            found[:] = [m for m in (re.search(pattern, x) for x in self.lines) if m]
+            return len(found) >= count or not any(r.is_alive() for r in self.readers)
+        with self.news:
+            self.news.wait_for(there, LIMIT)
+        if len(found) < count:
+            raise AssertionError(f"no line '{pattern}' in {self.lines} {self.errors}")
+        return found[count - 1]
+
+    @property
+    def port(self):
+        return int(self.line(r"serving on .*:(\d+)$").group(1))
+
+    def send(self, number):
+        self.process.send_signal(number)
+
+    def wait(self):
+        """Its exit code, once all its lines are here."""
+        code = self.process.wait(LIMIT)
+        for reader in self.readers:
+            reader.join(LIMIT)
+        return code
+
+    def stop(self, number=signal.SIGINT):
+        self.send(number)
+        return self.wait()
+
+    def end(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.wait()
+
+    def insist(self, number):
+        """Send a signal until the process ends: two that come at once may count as one."""
+        while True:
+            self.send(number)
+            try:
+                return self.process.wait(0.05)
+            except subprocess.TimeoutExpired:
+                pass
+
+
+class CircuitTest(unittest.TestCase):
+    def weir(self, *words, **options):
+        return Node(self, WEIR, *words, **options)
+
+    def python(self, *words):
+        return Node(self, sys.executable, os.path.join(HERE, "python_nodes.py"), *words)
+
+    def ends(self, *words, **options):
+        """Run weir to its end. Returns the node and its exit code."""
+        node = self.weir(*words, **options)
+        return node, node.wait()
+
+    def buzzer(self, *words):
+        return self.weir("buzzer", "-p", "0", *words)
+
+    def iopin(self, buzzer_port, *words):
+        return self.weir("iopin", "-p", "0", "--node", f"buzzer=localhost:{buzzer_port}", *words)
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as s:
+        return s.getsockname()[1]
+
+
+def handshake(port, *fields):
+    """Ask for a WebSocket with these header fields. Returns the answer's first line."""
+    with socket.create_connection(("127.0.0.1", port), LIMIT) as s:
+        s.sendall("\r\n".join(["GET / HTTP/1.1", *fields, "", ""]).encode())
+        return s.makefile("r", newline="\r\n").readline().strip()

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* moods.c - a worker for the tests of the circuit, as a shared object: it does as it is told.
+ *
+ *   --with setup=slow|fail      setup waits for ever, or fails
+ *   messages: sleep (suspends), block (does not), fail, bytes, nack, empty, stream TARGET */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include <weir/loop.h>
+#include <weir/worker.h>
+
+static int setup(void *state, const struct weir_params *p) {
+    const char *how = "";
+    int rc = weir_param_text(p, "setup", "", &how);
+    if (rc == 0 && strcmp(how, "slow") == 0) {
+        weir_out("setting up");
+        return weir_sleep(WEIR_NEVER);
+    }
+    return rc == 0 && strcmp(how, "fail") == 0 ? -ENODEV : rc;
+}
+
+static int loop(void *state, const struct weir_message *m, struct weir_ack *ack) {
+    char text[64];
+    snprintf(text, sizeof text, "%.*s", (int)m->data.len, (const char *)m->data.base);
+    weir_out("told to %s", text);
+    if (strcmp(text, "sleep") == 0)
+        return weir_sleep(WEIR_NEVER);
+    while (strcmp(text, "block") == 0)
+        pause();
+    if (strcmp(text, "fail") == 0)
+        return -EIO;
+    if (strcmp(text, "bytes") == 0)
+        return weir_ack_bytes(ack, "\xff\0\n", 3);
+    if (strcmp(text, "nack") == 0)
+        return weir_nack("not today");
+    if (strncmp(text, "stream ", 7) == 0)
+        return weir_stream_text(text + 7, "", "x");
+    return strcmp(text, "empty") == 0 ? 0 : weir_ack_text(ack, "done: %s", text);
+}
+
+static const struct weir_worker moods = {
+    .size = sizeof moods, .name = "Moods", .setup = setup, .loop = loop};
+
+WEIR_WORKER_MAIN(moods)
