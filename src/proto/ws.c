@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* ws.c - the public calls on one connection, driven by the task that calls: dial, accept, receive,
- * send, close, drop. Reactive connections (ws_react.c) share all but receive and drop. */
+ * send, close, drop. Reactive connections (ws_react.c) share all but receive, close and drop. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +9,6 @@
 #include "base/check.h"
 #include "proto/ws_conn.h"
 #include "wire/uri.h"
-#include "wire/utf8.h"
 
 /* ---- config ---- */
 
@@ -18,11 +17,17 @@ static void fill_defaults(struct weir_ws_options *o) {
     o->frame_max = o->frame_max ? o->frame_max : o->message_max;
     o->head_max = o->head_max ? o->head_max : 8192;
     o->queue_max = o->queue_max ? o->queue_max : 1 << 20;
-    o->handshake_ns = o->handshake_ns ? o->handshake_ns : WEIR_SECONDS(10);
-    o->ping_ns = o->ping_ns ? o->ping_ns : WEIR_SECONDS(20);
-    o->pong_ns = o->pong_ns ? o->pong_ns : WEIR_SECONDS(20);
-    o->close_ns = o->close_ns ? o->close_ns : WEIR_SECONDS(5);
+    o->handshake_ns = o->handshake_ns > 0 ? o->handshake_ns : WEIR_SECONDS(10);
+    o->ping_ns = o->ping_ns > 0 ? o->ping_ns : WEIR_SECONDS(20);
+    o->pong_ns = o->pong_ns > 0 ? o->pong_ns : WEIR_SECONDS(20);
+    o->close_ns = o->close_ns > 0 ? o->close_ns : WEIR_SECONDS(5);
     o->connections_max = o->connections_max ? o->connections_max : 10000;
+    if (o->head_max > WS_HEAD_MAX)
+        o->head_max = WS_HEAD_MAX;
+    if (o->queue_max > WS_QUEUE_MAX)
+        o->queue_max = WS_QUEUE_MAX;
+    if (o->close_ns > WS_CLOSE_NS_MAX)
+        o->close_ns = WS_CLOSE_NS_MAX;
 }
 
 struct ws_config *weir__ws_config_new(const struct weir_ws_options *options) {
@@ -37,15 +42,14 @@ struct ws_config *weir__ws_config_new(const struct weir_ws_options *options) {
                                          .message_max = c->o.message_max};
     c->http = weir__http1_limits_default;
     c->http.head_size_max = (uint32_t)c->o.head_max;
+    c->loop = weir__loop();
     c->refs = 1;
     return c;
 }
 
 void weir__ws_config_unref(struct ws_config *c) {
-    if (--c->refs > 0)
-        return;
-    weir__free(c->spare);
-    weir__free(c);
+    if (--c->refs == 0)
+        weir__free(c);
 }
 
 /* ---- life ---- */
@@ -54,68 +58,72 @@ void weir__ws_init(struct weir_ws *ws, struct weir_stream *s, struct ws_config *
                    enum weir__ws_role role) {
     memset(ws, 0, sizeof *ws);
     ws->stream = s;
-    ws->loop = weir__loop();
     ws->config = c;
     ws->role = (uint8_t)role;
     ws->flush.flush = weir__ws_flush_hook;
     weir__list_init(&ws->flush.link);
     weir__timer_init(&ws->timer, NULL);
     weir__ws_decoder_init(&ws->decoder, role, &c->limits);
+    weir__ws_spare_hold();
 }
 
 void weir__ws_fini(struct weir_ws *ws) {
-    weir__timer_disarm(ws->loop->timers, &ws->timer);
+    weir__timer_disarm(ws->config->loop->timers, &ws->timer);
     weir__list_remove(&ws->flush.link);
-    weir__free(ws->message.base);
-    weir__free(ws->queue.base);
-    weir__free(ws->tail);
-    weir__free(ws->path);
-    weir__free(ws->subprotocol);
+    weir__ws_gather_drop(ws);
+    weir__free(ws->queue);
+    weir__free(ws->names);
     weir__free(ws->reason);
+    weir__free(ws->pong);
     weir__ws_config_unref(ws->config);
+    weir__ws_spare_unhold();
 }
 
 void weir__ws_leave(struct weir_ws *ws) {
     WEIR_CHECK(ws->inside > 0);
     if (--ws->inside > 0 || !ws->dropped)
         return;
-    if (ws->last != NULL) {
-        weir__unpark(ws->last, 0);
-    } else if (ws->conn == NULL) {
+    if (ws->conn != NULL) {
+        weir__ws_wake(ws); /* last_out */
+    } else {
         weir__ws_fini(ws);
         weir__free(ws);
     }
 }
 
 void weir__ws_last_out(struct weir_ws *ws) {
+    struct ws_waiter w;
+    weir__ws_wait_begin(ws, &w, false);
+    w.park.abort = NULL;
+    w.park.what = "ws end";
     weir__ws_wake(ws);
-    if (ws->inside == 0)
-        return;
-    struct weir__park p = {.what = "ws close", .on = ws};
-    ws->last = &p;
-    weir__park(&p);
-    ws->last = NULL;
+    while (ws->inside > 0) {
+        w.parked = true;
+        weir__park(&w.park);
+    }
+    weir__ws_wait_end(ws, &w);
 }
 
 void weir__ws_broke(struct weir_ws *ws, int rc) {
     if (ws->failed != 0)
         return;
-    ws->failed = rc;
+    ws->failed = (int16_t)rc;
     ws->code = ws->code ? ws->code : WEIR__WS_ABNORMAL;
     weir__ws_wake(ws);
-    if (rc != WEIR_EKEEPALIVE)
-        return;
-    if (ws->conn != NULL)
-        weir_conn_close(ws->conn);
-    else
-        weir_close(&ws->stream); /* wakes whoever reads */
+}
+
+void weir__ws_timer(struct weir_ws *ws, void (*fire)(struct weir__timer *), weir_ns from,
+                    weir_ns after) {
+    ws->timer.fire = fire;
+    weir__timer_arm(ws->config->loop->timers, &ws->timer,
+                    after > WEIR_NEVER - from ? WEIR_NEVER : from + after);
 }
 
 static int enter(struct weir_ws *ws, const char *what) {
     int rc = weir__suspend_enter(what);
     if (rc < 0)
         return rc;
-    weir__loop_assert(ws->loop, what);
+    weir__loop_assert(ws->config->loop, what);
     ws->inside++;
     return 0;
 }
@@ -170,6 +178,22 @@ static int dial_within(const char *url, const struct weir__uri *u, struct weir_w
                                  url + u->path.offset, u->path.len);
 }
 
+/* The end of both openings. Who fired: the bound of the handshake, or a scope of the caller's? */
+static int opened(struct weir_ws *ws, struct weir_scope *s, int rc, const char *what,
+                  const char *on, struct weir_ws **ret_ws) {
+    rc = weir_scope_leave(s, rc);
+    if (rc == -ETIME && weir_cancelled() == 0)
+        rc = weir__failf(rc, what, on ? on : weir_ws_peer(ws), "the handshake took longer than %lld ms",
+                         (long long)(ws->config->o.handshake_ns / 1000000));
+    if (rc < 0) {
+        ws_free(ws);
+        return rc;
+    }
+    weir__ws_keep_start(ws);
+    *ret_ws = ws;
+    return 0;
+}
+
 int weir_ws_dial(const char *url, const struct weir_ws_options *options, struct weir_ws **ret_ws) {
     struct weir__uri u;
     struct weir_scope s;
@@ -180,14 +204,7 @@ int weir_ws_dial(const char *url, const struct weir_ws_options *options, struct 
     if (ws == NULL)
         return weir__fail(-ENOMEM, "ws dial", url);
     weir_scope_enter(&s, ws->config->o.handshake_ns);
-    rc = weir_scope_leave(&s, dial_within(url, &u, ws));
-    if (rc < 0) {
-        ws_free(ws);
-        return rc;
-    }
-    weir__ws_keep_start(ws);
-    *ret_ws = ws;
-    return 0;
+    return opened(ws, &s, dial_within(url, &u, ws), "ws dial", url, ret_ws);
 }
 
 int weir_ws_accept(struct weir_stream **take_stream, const struct weir_ws_options *options,
@@ -201,24 +218,15 @@ int weir_ws_accept(struct weir_stream **take_stream, const struct weir_ws_option
     }
     *take_stream = NULL;
     weir_scope_enter(&s, ws->config->o.handshake_ns);
-    rc = weir_scope_leave(&s, weir__ws_shake_server(ws));
-    if (rc < 0) {
-        ws_free(ws);
-        return rc;
-    }
-    weir__ws_keep_start(ws);
-    *ret_ws = ws;
-    return 0;
+    return opened(ws, &s, weir__ws_shake_server(ws), "ws accept", NULL, ret_ws);
 }
 
 /* ---- receive ---- */
 
 static int stream_ended(struct weir_ws *ws, ssize_t n) {
     int rc = n < 0 ? (int)n : WEIR_EEOF;
-    if (rc == -ECANCELED || rc == -ETIME)
+    if (ws->dropped || rc == -ECANCELED || rc == -ETIME || rc == -ENOMEM)
         return rc; /* the caller's, not the connection's */
-    if (ws->failed != 0 && rc == WEIR_ECLOSED)
-        return weir__fail(ws->failed, "ws receive", NULL);
     weir__ws_broke(ws, rc);
     return n < 0 ? rc : weir__fail(rc, "ws receive", weir_ws_peer(ws));
 }
@@ -226,27 +234,60 @@ static int stream_ended(struct weir_ws *ws, ssize_t n) {
 static int receive_next(struct weir_ws *ws, struct weir_ws_message *ret) {
     for (;;) {
         struct weir_view v;
-        if (ws->stream == NULL)
-            return weir__fail(ws->failed ? ws->failed : WEIR_ECLOSED, "ws receive", NULL);
+        if (ws->dropped)
+            return weir__fail(WEIR_ECLOSED, "ws receive", NULL);
+        if (ws->failed != 0)
+            return weir__fail(ws->failed, "ws receive", weir_ws_peer(ws));
+        weir__ws_message_drop(ws);
         weir_consume(ws->stream, ws->used);
         ws->used = 0;
         if (ws->state == WS_CLOSED)
             return weir__fail(WEIR_EWSCLOSED, "ws receive", weir_ws_peer(ws));
         ssize_t n = weir_peek(ws->stream, 1, &v);
+        if (ws->failed == WEIR_EKEEPALIVE)
+            continue;
         if (n <= 0)
-            return ws->dropped ? WEIR_ECLOSED : stream_ended(ws, n);
+            return stream_ended(ws, n);
+        size_t used;
         ws_heard(ws);
-        int rc = weir__ws_feed(ws, (uint8_t *)(uintptr_t)v.base, v.len, &ws->used, ret);
+        int rc = weir__ws_feed(ws, (uint8_t *)(uintptr_t)v.base, v.len, &used, ret);
+        ws->used = (uint32_t)used;
         if (rc != 0)
             return rc > 0 ? 0 : rc;
     }
 }
 
-/* What was queued for the peer's information leaves before the caller drops the connection. */
-static void flush_bounded(struct weir_ws *ws) {
+/* Wait until the kernel has what was queued. Returns 0; -ECANCELED, -ETIME. */
+static int flushed(struct weir_ws *ws, const char *what) {
+    struct ws_waiter w;
+    int rc = 0;
+    weir__ws_wait_begin(ws, &w, false);
+    while (rc == 0 && ws->unsent == 0 && ws->stream != NULL && ws_queued(ws) > 0)
+        rc = weir__ws_wait(ws, &w, what);
+    weir__ws_wait_end(ws, &w);
+    return rc;
+}
+
+/* Our close frame leaves before the caller can drop the connection. After a failure what still
+ * comes is read and thrown away until the peer ends: a close with bytes unread is a reset, which
+ * overtakes the close frame that says why. */
+static void end_politely(struct weir_ws *ws, int why) {
+    struct weir_error kept = {0};
     struct weir_scope s;
-    weir_shield_enter(&s, ws->config->o.close_ns);
-    (void)weir_scope_leave(&s, weir__ws_write_out(ws));
+    struct weir_view v;
+    const struct weir_error *e = weir_error(why);
+    if (e != NULL)
+        kept = *e;
+    weir_scope_enter(&s, ws->config->o.close_ns);
+    int rc = flushed(ws, "ws receive");
+    if (why != WEIR_EWSCLOSED && rc == 0 && ws->unsent == 0) {
+        ws->used = 0;
+        while (ws->stream != NULL && weir_peek(ws->stream, 1, &v) > 0)
+            weir_consume(ws->stream, v.len);
+    }
+    weir_scope_leave(&s, rc);
+    if (kept.code == why)
+        weir__error_restore(&kept);
 }
 
 int weir_ws_receive(struct weir_ws *ws, struct weir_ws_message *ret_message) {
@@ -254,21 +295,16 @@ int weir_ws_receive(struct weir_ws *ws, struct weir_ws_message *ret_message) {
     if (rc < 0)
         return rc;
     if (ws->conn != NULL || ws->receiving) {
+        rc = weir__failf(-EBUSY, "ws receive", weir_ws_peer(ws), "another %s receives",
+                         ws->conn != NULL ? "one, the server," : "task");
         weir__ws_leave(ws);
-        return weir__failf(-EBUSY, "ws receive", NULL, "another task, or the server, receives");
+        return rc;
     }
+    bool was_over = ws->failed != 0 || ws->state == WS_CLOSED;
     ws->receiving = true;
-    rc = ws->failed != 0 ? weir__fail(ws->failed, "ws receive", NULL)
-                         : receive_next(ws, ret_message);
-    if (rc < 0 && !ws->dropped && rc != -ECANCELED && rc != -ETIME && ws->queue.len > 0) {
-        struct weir_error kept = {0};
-        const struct weir_error *e = weir_error(rc);
-        if (e != NULL)
-            kept = *e;
-        flush_bounded(ws);
-        if (kept.code == rc)
-            weir__error_restore(&kept);
-    }
+    rc = receive_next(ws, ret_message);
+    if (!was_over && (rc == WEIR_EWSCLOSED || (rc < 0 && ws->finish)))
+        end_politely(ws, rc);
     ws->receiving = false;
     weir__ws_wake(ws);
     weir__ws_leave(ws);
@@ -277,23 +313,26 @@ int weir_ws_receive(struct weir_ws *ws, struct weir_ws_message *ret_message) {
 
 /* ---- send ---- */
 
-static int send_check(struct weir_ws *ws, enum weir_ws_type type, const void *data, size_t len) {
-    if (len > ws->config->o.queue_max)
-        return weir__failf(WEIR_ETOOBIG, "ws send", NULL, "%zu bytes; the queue holds %zu", len,
-                           ws->config->o.queue_max);
-    if (type == WEIR_WS_TEXT && !weir__utf8_valid(data, len))
-        return weir__fail(WEIR_EUTF8, "ws send", NULL);
-    return 0;
+static int send_check(struct weir_ws *ws, size_t len) {
+    if (len <= ws->config->o.queue_max)
+        return 0;
+    return weir__failf(WEIR_ETOOBIG, "ws send", weir_ws_peer(ws), "%zu bytes; the queue holds %zu",
+                       len, ws->config->o.queue_max);
+}
+
+static int text_check(struct weir_ws *ws, enum weir_ws_type type, const void *data, size_t len) {
+    if (type != WEIR_WS_TEXT || weir__utf8_valid(data, len))
+        return 0;
+    return weir__fail(WEIR_EUTF8, "ws send", weir_ws_peer(ws));
 }
 
 static int send_state(struct weir_ws *ws) {
-    if (ws->dropped)
-        return weir__fail(WEIR_ECLOSED, "ws send", NULL);
-    if (ws->failed != 0)
-        return weir__fail(ws->failed, "ws send", weir_ws_peer(ws));
-    if (ws->state != WS_OPEN)
-        return weir__fail(WEIR_EWSCLOSED, "ws send", weir_ws_peer(ws));
-    return 0;
+    int rc = ws->dropped        ? WEIR_ECLOSED
+             : ws->failed != 0  ? ws->failed
+             : ws->unsent != 0  ? ws->unsent
+             : ws->state != WS_OPEN ? WEIR_EWSCLOSED
+                                : 0;
+    return rc < 0 ? weir__fail(rc, "ws send", weir_ws_peer(ws)) : 0;
 }
 
 static bool has_room(const struct weir_ws *ws, size_t len) {
@@ -301,67 +340,105 @@ static bool has_room(const struct weir_ws *ws, size_t len) {
     return queued == 0 || queued + len <= ws->config->o.queue_max;
 }
 
-/* Wait until the queue has room and nobody else is in the middle of a message. */
-static int send_turn(struct weir_ws *ws, size_t len) {
-    struct weir_task *me = weir_task_current();
-    int rc;
-    while ((rc = send_state(ws)) == 0 &&
-           ((ws->parting != NULL && ws->parting != me) || !has_room(ws, len)))
-        if ((rc = weir__ws_wait(ws, "ws send")) < 0)
-            return rc;
-    return rc;
+/* Is it the turn of a sender that stands at w in the line (NULL: behind all)? Who is in the
+ * middle of a message waits for room only, the others for its end. */
+static bool may_send(const struct weir_ws *ws, const struct ws_waiter *w, size_t len) {
+    const struct ws_waiter *first = ws->waiters;
+    while (first != NULL && !first->sends)
+        first = first->next;
+    bool is_turn = ws->parting != NULL ? ws->parting == weir_task_current() : first == w;
+    return is_turn && has_room(ws, len);
 }
 
-static int send_frame(struct weir_ws *ws, unsigned first_byte, enum weir_ws_type type,
-                      const void *data, size_t len) {
-    int rc = enter(ws, "ws send");
-    if (rc < 0)
+static int send_turn(struct weir_ws *ws, size_t len) {
+    struct ws_waiter w;
+    int rc = send_state(ws);
+    if (rc < 0 || may_send(ws, NULL, len))
         return rc;
-    rc = send_check(ws, type, data, len);
-    if (rc == 0)
-        rc = send_turn(ws, len);
-    if (rc == 0)
-        rc = weir__ws_queue(ws, first_byte, data, len);
-    weir__ws_leave(ws);
+    weir__ws_wait_begin(ws, &w, true);
+    while ((rc = send_state(ws)) == 0 && !may_send(ws, &w, len))
+        if ((rc = weir__ws_wait(ws, &w, "ws send")) < 0)
+            break;
+    weir__ws_wait_end(ws, &w);
     return rc;
 }
 
 int weir_ws_send(struct weir_ws *ws, enum weir_ws_type type, const void *data, size_t len) {
-    return send_frame(ws, (unsigned)type | WEIR__WS_FIN, type, data, len);
+    int rc = enter(ws, "ws send");
+    if (rc < 0)
+        return rc;
+    rc = send_check(ws, len);
+    if (rc == 0)
+        rc = text_check(ws, type, data, len);
+    if (rc == 0)
+        rc = send_turn(ws, len);
+    if (rc == 0)
+        rc = weir__ws_queue(ws, (unsigned)type | WEIR__WS_FIN, data, len);
+    weir__ws_leave(ws);
+    return rc;
 }
 
 int weir_ws_try_send(struct weir_ws *ws, enum weir_ws_type type, const void *data, size_t len) {
-    weir__loop_assert(ws->loop, "ws send");
-    int rc = send_check(ws, type, data, len);
+    weir__loop_assert(ws->config->loop, "weir_ws_try_send");
+    int rc = send_check(ws, len);
+    if (rc == 0)
+        rc = text_check(ws, type, data, len);
     if (rc < 0 || (rc = send_state(ws)) < 0)
         return rc;
-    if (ws->parting != NULL || !has_room(ws, len))
+    if (ws->parting != NULL || !may_send(ws, NULL, len))
         return -EAGAIN;
     return weir__ws_queue(ws, (unsigned)type | WEIR__WS_FIN, data, len);
 }
 
-int weir_ws_send_part(struct weir_ws *ws, enum weir_ws_type type, const void *data, size_t len,
+/* A part may cut a character; the message may not. */
+static int part_check(struct weir_ws *ws, struct weir__utf8 *u, const void *data, size_t len,
+                      bool fin) {
+    if (weir__utf8_feed(u, data, len) == len && (!fin || weir__utf8_done(u)))
+        return 0;
+    return weir__fail(WEIR_EUTF8, "ws send", weir_ws_peer(ws));
+}
+
+static int part_queue(struct weir_ws *ws, enum weir_ws_type type, const void *data, size_t len,
                       bool fin) {
     bool first = ws->parting != weir_task_current();
-    unsigned byte = (first ? (unsigned)type : WEIR__WS_CONTINUATION) | (fin ? WEIR__WS_FIN : 0u);
-    /* A part may cut a character: only the whole must be text, which is the sender's to see to. */
-    int rc = send_frame(ws, byte, WEIR_WS_BINARY, data, len);
+    bool is_text = first ? type == WEIR_WS_TEXT : ws->part_is_text;
+    struct weir__utf8 text = first ? (struct weir__utf8){0} : ws->part_text;
+    unsigned opcode = first ? (unsigned)type : WEIR__WS_CONTINUATION;
+    int rc = send_check(ws, len);
+    if (rc == 0 && is_text)
+        rc = part_check(ws, &text, data, len, fin);
+    if (rc == 0)
+        rc = send_turn(ws, len);
+    if (rc == 0)
+        rc = weir__ws_queue(ws, opcode | (fin ? WEIR__WS_FIN : 0u), data, len);
     if (rc < 0)
         return rc;
     ws->parting = fin ? NULL : weir_task_current();
+    ws->part_is_text = is_text;
+    ws->part_text = text;
     if (fin)
         weir__ws_wake(ws);
     return 0;
+}
+
+int weir_ws_send_part(struct weir_ws *ws, enum weir_ws_type type, const void *data, size_t len,
+                      bool fin) {
+    int rc = enter(ws, "ws send");
+    if (rc < 0)
+        return rc;
+    rc = part_queue(ws, type, data, len, fin);
+    weir__ws_leave(ws);
+    return rc;
 }
 
 int weir_ws_flush(struct weir_ws *ws) {
     int rc = enter(ws, "ws flush");
     if (rc < 0)
         return rc;
-    while (rc == 0 && ws->failed == 0 && !ws->dropped && ws_queued(ws) > 0)
-        rc = weir__ws_wait(ws, "ws flush");
-    if (rc == 0 && (ws->failed != 0 || ws->dropped))
-        rc = weir__fail(ws->dropped ? WEIR_ECLOSED : ws->failed, "ws flush", NULL);
+    rc = flushed(ws, "ws flush");
+    int bad = ws->dropped ? WEIR_ECLOSED : ws->unsent != 0 ? ws->unsent : ws->failed;
+    if (rc == 0 && bad != 0 && (ws->stream == NULL || ws->unsent != 0))
+        rc = weir__fail(bad, "ws flush", weir_ws_peer(ws));
     weir__ws_leave(ws);
     return rc;
 }
@@ -372,41 +449,62 @@ size_t weir_ws_queued(const struct weir_ws *ws) {
 
 /* ---- the end ---- */
 
-static int close_within(struct weir_ws *ws) {
+static int read_until_closed(struct weir_ws *ws) {
     struct weir_ws_message m;
     int rc = 0;
-    if (!ws->receiving) {
-        ws->receiving = true;
-        while (ws->state != WS_CLOSED && rc == 0)
-            rc = receive_next(ws, &m);
-        ws->receiving = false;
-    }
-    while (ws->state != WS_CLOSED && ws->failed == 0 && !ws->dropped && rc == 0)
-        rc = weir__ws_wait(ws, "ws close"); /* another task receives */
+    ws->receiving = true;
+    while (rc == 0)
+        rc = receive_next(ws, &m);
+    ws->receiving = false;
+    weir__ws_wake(ws); /* another closer may have to go on */
+    return rc;
+}
+
+/* Until the peer's close frame; another task that receives, or closes too, may be the one who
+ * sees it. */
+static int close_within(struct weir_ws *ws) {
+    struct ws_waiter w;
+    int rc = 0;
+    weir__ws_wait_begin(ws, &w, false);
+    while (rc == 0 && ws->state != WS_CLOSED && ws->failed == 0 && !ws->dropped)
+        rc = ws->receiving ? weir__ws_wait(ws, &w, "ws close") : read_until_closed(ws);
+    weir__ws_wait_end(ws, &w);
     if (ws->state != WS_CLOSED)
-        return rc < 0 ? rc : WEIR_EEOF;
-    return ws->dropped ? 0 : weir__ws_write_out(ws);
+        return rc;
+    return flushed(ws, "ws close");
+}
+
+static int close_bounded(struct weir_ws *ws) {
+    struct weir_scope s;
+    weir_scope_enter(&s, ws->config->o.close_ns);
+    int rc = close_within(ws);
+    rc = weir_scope_leave(&s, rc);
+    if (rc < 0 && weir_cancelled() != 0)
+        return rc;
+    if (ws->dropped)
+        return weir__fail(WEIR_ECLOSED, "ws close", NULL);
+    if (ws->state == WS_CLOSED)
+        return 0;
+    bool is_late = rc == -ETIME;
+    return weir__failf(WEIR_EEOF, "ws close", weir_ws_peer(ws), "%s",
+                       is_late ? "the peer did not answer the close frame in time"
+                               : "the connection broke before the peer's close frame");
 }
 
 int weir_ws_close(struct weir_ws *ws, int code, const char *reason) {
-    struct weir_scope s;
     if (!weir__ws_code_valid((unsigned)code))
         return weir__failf(-EINVAL, "ws close", NULL, "%d is no code to send", code);
     int rc = enter(ws, "ws close");
     if (rc < 0)
         return rc;
-    if (ws->state == WS_OPEN && ws->failed == 0)
+    if (ws->conn != NULL)
+        rc = weir__failf(-EBUSY, "ws close", weir_ws_peer(ws), "the server's: weir_ws_end ends it");
+    else if (ws->state == WS_OPEN && ws->failed == 0 && ws->unsent == 0)
         rc = weir__ws_queue_close(ws, code, reason ? reason : "");
-    weir_scope_enter(&s, ws->config->o.close_ns);
     if (rc == 0)
-        rc = close_within(ws);
-    bool outer = rc < 0 && (rc = weir_scope_leave(&s, rc), weir_cancelled() != 0);
-    if (rc >= 0)
-        weir_scope_leave(&s, rc);
+        rc = close_bounded(ws);
     weir__ws_leave(ws);
-    if (rc >= 0 || outer)
-        return rc;
-    return weir__failf(WEIR_EEOF, "ws close", NULL, "the peer did not answer the close");
+    return rc;
 }
 
 void weir_ws_drop(struct weir_ws **take_ws) {
@@ -414,11 +512,13 @@ void weir_ws_drop(struct weir_ws **take_ws) {
         return;
     struct weir_ws *ws = *take_ws;
     *take_ws = NULL;
-    weir__loop_assert(ws->loop, "weir_ws_drop");
+    weir__loop_assert(ws->config->loop, "weir_ws_drop");
     if (ws->conn != NULL)
         WEIR_BUG("weir_ws_drop: a reactive connection is the server's: weir_ws_end ends it");
     ws->dropped = true;
-    weir__timer_disarm(ws->loop->timers, &ws->timer);
+    weir__timer_disarm(ws->config->loop->timers, &ws->timer);
+    if (ws->stream != NULL && !ws->receiving)
+        weir_consume(ws->stream, ws->used);
     weir_close(&ws->stream);
     weir__ws_wake(ws);
     ws->inside++;
@@ -428,15 +528,17 @@ void weir_ws_drop(struct weir_ws **take_ws) {
 /* ---- asking ---- */
 
 const char *weir_ws_path(const struct weir_ws *ws) {
-    return ws->path ? ws->path : "/";
+    return ws->names ? ws->names : "/";
 }
 
 const char *weir_ws_subprotocol(const struct weir_ws *ws) {
-    return ws->subprotocol ? ws->subprotocol : "";
+    return ws->names ? ws->names + strlen(ws->names) + 1 : "";
 }
 
 const char *weir_ws_peer(const struct weir_ws *ws) {
-    return ws->stream ? weir_stream_peer(ws->stream) : "";
+    if (ws->stream != NULL)
+        return weir_stream_peer(ws->stream);
+    return ws->failed == WEIR_EKEEPALIVE && ws->reason != NULL ? ws->reason + 1 : "";
 }
 
 int weir_ws_close_code(const struct weir_ws *ws) {

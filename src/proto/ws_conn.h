@@ -5,7 +5,8 @@
  *
  *   OPEN        -> CLOSING  we sent a close frame     -> CLOSED  the peer's came
  *   OPEN        -> CLOSED   the peer's came, ours is queued
- *   any         -> broken   failed != 0: what every further call returns */
+ *   failed != 0             nothing more is received, nothing sent: what every further call returns
+ *   unsent != 0             a write failed: nothing more is sent, what came before is received */
 #ifndef WEIR_PROTO_WS_CONN_H
 #define WEIR_PROTO_WS_CONN_H
 
@@ -13,8 +14,10 @@
 #include <weir/ws.h>
 
 #include "loop/loop.h"
+#include "proto/limits.h"
 #include "task/task.h"
 #include "wire/handshake.h"
+#include "wire/utf8.h"
 #include "wire/ws.h"
 
 enum ws_state { WS_OPEN, WS_CLOSING, WS_CLOSED };
@@ -24,55 +27,63 @@ struct ws_config {
     struct weir_ws_options o;
     struct weir__ws_limits limits;
     struct weir__http1_limits http;
-    uint8_t *spare; /* an empty queue kept for the next one who needs it */
+    struct weir_loop *loop;
     size_t refs;
 };
 
-enum { WS_SPARE = 4096, WS_TAIL_MAX = 144 };
-
-struct ws_tail { /* a header or control frame that came in pieces */
-    size_t len, need;
-    uint8_t bytes[WS_TAIL_MAX];
-};
-
-struct ws_bytes {
-    uint8_t *base;
+/* What came in pieces and makes no sense yet; an idle connection has none. */
+struct ws_gather {
+    uint8_t *base; /* of a message, or of the handshake's head */
     size_t len, max;
+    uint32_t empties; /* fragments of the message without a byte */
+    uint8_t tail_len, tail_need;
+    uint8_t tail[WS_TAIL_MAX]; /* a frame's header, or a control frame */
 };
 
-struct ws_waiter { /* a task that waits for room in the queue, or for a change of state */
+struct ws_queue { /* whole frames; NULL: none */
+    uint32_t len, max;
+    uint8_t bytes[];
+};
+
+struct ws_waiter { /* a task that waits in line to send, or for any change of state */
     struct weir__park park;
     struct ws_waiter *next;
-    struct weir_ws *ws;
+    bool sends, parked;
 };
 
 struct weir_ws {
-    struct weir_stream *stream; /* NULL: dropped */
+    struct weir_stream *stream; /* NULL: dropped, or cut off by the keepalive */
     struct weir_conn *conn;     /* of a reactive server; else NULL */
-    struct weir_loop *loop;
     struct ws_config *config;
     struct weir__ws_decoder decoder;
-
-    struct ws_bytes message; /* one that came in pieces */
-    struct ws_tail *tail;
-    size_t used;             /* of the peeked bytes, once the lent message is done with */
-
-    struct ws_bytes queue;
-    size_t writing_len;      /* bytes that the writer has in hand */
+    struct ws_gather *gather;
+    struct ws_queue *queue;
     struct weir__flush flush;
-    struct ws_waiter *waiters;
+    struct ws_waiter *waiters; /* first come, first served */
     struct weir_task *parting; /* sends a message in parts; others wait */
-
-    struct weir__timer timer;
-    weir_ns heard;           /* turn in which bytes last came */
-
-    char *path, *subprotocol, *reason;
-    int failed;
-    uint16_t code;           /* the peer's close code, or 1006; 0 while open */
+    struct weir__timer timer;  /* keepalive; reactive: handshake before, closing after */
+    weir_ns heard;             /* turn in which bytes last came */
+    char *names;               /* path NUL subprotocol NUL; NULL: "/" and none */
+    char *reason;              /* the peer's; after a keepalive NUL and the peer's address */
+    struct ws_pong *pong;      /* the last ping that found the queue long */
+    uint32_t used;             /* of the peeked bytes, once the lent message is done with */
+    uint32_t writing_len;      /* bytes that the writer has in hand */
+    uint32_t inside;           /* tasks in a call on it: the memory stays */
+    int16_t failed, unsent;
+    uint16_t code;             /* the peer's close code, or 1006; 0 while open */
     uint8_t state, role;
-    bool receiving, writing, pinged, dropped;
-    uint32_t inside;         /* tasks in a call on it: the memory stays */
-    struct weir__park *last; /* reactive: waits until they have left */
+    uint8_t late;              /* turns since the pong was due */
+    struct weir__utf8 part_text;
+    bool part_is_text : 1;
+    bool receiving : 1;        /* a task, or a reactive server, waits for bytes */
+    bool writing : 1;
+    bool finish : 1;           /* our end of the stream follows the last frame */
+    bool pinged : 1;
+    bool dropped : 1;
+};
+
+struct ws_pong {
+    uint8_t len, payload[WEIR__WS_CONTROL_MAX];
 };
 
 /* ws.c */
@@ -84,32 +95,45 @@ void weir__ws_fini(struct weir_ws *ws);
 void weir__ws_broke(struct weir_ws *ws, int rc); /* the first error stays */
 void weir__ws_leave(struct weir_ws *ws);         /* frees a dropped one when the last has left */
 void weir__ws_last_out(struct weir_ws *ws);      /* reactive: wait until the others have left */
+void weir__ws_timer(struct weir_ws *ws, void (*fire)(struct weir__timer *), weir_ns from,
+                    weir_ns after);
 
 /* ws_in.c: take bytes. Returns 1: *ret_message is whole, lent until the next feed or as long as
  * base; 0: all bytes are taken, more are needed; WEIR_EWSCLOSED, or a failure that the peer has
  * been told. *ret_used counts the bytes taken. */
 int weir__ws_feed(struct weir_ws *ws, uint8_t *base, size_t len, size_t *ret_used,
                   struct weir_ws_message *ret_message);
-
+struct ws_gather *weir__ws_gather(struct weir_ws *ws); /* made if there is none; NULL: no memory */
+int weir__ws_gather_append(struct ws_gather *g, const uint8_t *data, size_t len, size_t hint);
+void weir__ws_gather_drop(struct weir_ws *ws);
 void weir__ws_message_drop(struct weir_ws *ws); /* the buffer of a message that is done with */
 
 /* ws_out.c */
 int weir__ws_queue(struct weir_ws *ws, unsigned first_byte, const void *data, size_t len);
 int weir__ws_queue_close(struct weir_ws *ws, int code, const char *reason);
+int weir__ws_queue_pong(struct weir_ws *ws, const void *data, size_t len);
 int weir__ws_write_out(struct weir_ws *ws); /* suspends until the queue is empty */
 void weir__ws_flush_hook(struct weir__flush *f);
-int weir__ws_wait(struct weir_ws *ws, const char *what); /* for the next change */
+void weir__ws_wait_begin(struct weir_ws *ws, struct ws_waiter *w, bool sends);
+int weir__ws_wait(struct weir_ws *ws, struct ws_waiter *w, const char *what);
+void weir__ws_wait_end(struct weir_ws *ws, struct ws_waiter *w);
 void weir__ws_wake(struct weir_ws *ws);
+void weir__ws_spare_hold(void); /* while a connection lives on this thread */
+void weir__ws_spare_unhold(void);
 static inline size_t ws_queued(const struct weir_ws *ws) {
-    return ws->queue.len + ws->writing_len;
+    return (ws->queue ? ws->queue->len : 0) + (size_t)ws->writing_len;
 }
 
 /* ws_keep.c */
 void weir__ws_keep_start(struct weir_ws *ws);
 static inline void ws_heard(struct weir_ws *ws) {
-    ws->heard = ws->loop->turn_ns;
+    ws->heard = ws->config->loop->turn_ns;
     ws->pinged = false;
+    ws->late = 0;
 }
+
+/* ws_react.c: end it now, also if its task is parked. */
+void weir__ws_conn_cut(struct weir_ws *ws);
 
 /* ws_shake.c */
 struct ws_answer { /* to a client's handshake */

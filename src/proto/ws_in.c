@@ -7,38 +7,64 @@
 #include "base/check.h"
 #include "proto/ws_conn.h"
 
-static int bytes_append(struct ws_bytes *b, const uint8_t *data, size_t len, size_t hint) {
-    if (b->len + len > b->max) {
-        size_t max = b->max ? b->max * 2 : 256;
+/* ---- what came in pieces ---- */
+
+struct ws_gather *weir__ws_gather(struct weir_ws *ws) {
+    if (ws->gather == NULL)
+        ws->gather = weir__alloc_zero(sizeof *ws->gather);
+    return ws->gather;
+}
+
+/* hint: how long it will be, if all comes that was announced. It grows in one step to that, but
+ * not further than a peer may make us reserve by words alone. */
+int weir__ws_gather_append(struct ws_gather *g, const uint8_t *data, size_t len, size_t hint) {
+    if (g->len + len > g->max) {
+        size_t max = g->max ? g->max * 2 : 256;
         if (max < hint)
-            max = hint; /* a frame whose length is known grows once */
-        if (max < b->len + len)
-            max = b->len + len;
-        uint8_t *base = weir__realloc(b->base, max);
+            max = hint < WS_ANNOUNCED_MAX ? hint : max > WS_ANNOUNCED_MAX ? max : WS_ANNOUNCED_MAX;
+        if (max < g->len + len)
+            max = g->len + len;
+        uint8_t *base = weir__realloc(g->base, max);
         if (base == NULL)
             return -ENOMEM;
-        b->base = base;
-        b->max = max;
+        g->base = base;
+        g->max = max;
     }
     if (len > 0)
-        memcpy(b->base + b->len, data, len);
-    b->len += len;
+        memcpy(g->base + g->len, data, len);
+    g->len += len;
     return 0;
 }
 
-void weir__ws_message_drop(struct weir_ws *ws) {
-    if (ws->message.base == NULL || ws->decoder.opcode != 0)
-        return; /* none, or still being gathered */
-    weir__free(ws->message.base);
-    ws->message = (struct ws_bytes){0};
+void weir__ws_gather_drop(struct weir_ws *ws) {
+    if (ws->gather == NULL)
+        return;
+    weir__free(ws->gather->base);
+    weir__free(ws->gather);
+    ws->gather = NULL;
 }
 
-/* The peer is told once, and everything after is an error. */
+void weir__ws_message_drop(struct weir_ws *ws) {
+    struct ws_gather *g = ws->gather;
+    if (g == NULL || ws->decoder.opcode != 0)
+        return; /* none, or still being gathered */
+    if (g->tail_len == 0) {
+        weir__ws_gather_drop(ws);
+        return;
+    }
+    weir__free(g->base);
+    g->base = NULL;
+    g->len = g->max = 0;
+}
+
+/* ---- events ---- */
+
+/* The peer is told once, then our end of the stream follows; everything after is an error. */
 static int refuse(struct weir_ws *ws, int rc, int code, const char *why) {
     if (ws->state == WS_OPEN)
         (void)weir__ws_queue_close(ws, code, why); /* without memory the connection just ends */
+    ws->finish = true;
     weir__ws_broke(ws, rc);
-    ws->code = ws->code ? ws->code : WEIR__WS_ABNORMAL;
     return weir__failf(rc, "ws receive", weir_ws_peer(ws), "%s: %s", weir_error_text(rc), why);
 }
 
@@ -52,34 +78,43 @@ static int on_close(struct weir_ws *ws, const struct weir__ws_event *ev) {
     if (ws->state == WS_OPEN)
         (void)weir__ws_queue_close(ws, ev->code, "");
     ws->state = WS_CLOSED;
+    ws->finish = true;
     weir__ws_wake(ws);
     return WEIR_EWSCLOSED;
+}
+
+static int on_fragment(struct weir_ws *ws, const struct weir__ws_event *ev,
+                       struct weir_ws_message *ret) {
+    struct ws_gather *g = weir__ws_gather(ws);
+    if (g == NULL)
+        return refuse(ws, -ENOMEM, WEIR__WS_INTERNAL, "out of memory");
+    if (ev->first)
+        g->len = g->empties = 0;
+    bool is_empty = ev->len == 0 && ev->frame_left == 0 && !ev->last;
+    if (is_empty && ++g->empties > WS_EMPTY_MAX)
+        return refuse(ws, WEIR_EPROTO, WEIR__WS_POLICY, "too many empty fragments");
+    size_t hint = g->len + ev->len + (size_t)ev->frame_left;
+    if (weir__ws_gather_append(g, ev->data, ev->len, hint) < 0)
+        return refuse(ws, -ENOMEM, WEIR__WS_INTERNAL, "out of memory");
+    if (!ev->last)
+        return 0;
+    ret->data = (struct weir_view){g->base, g->len};
+    return 1;
 }
 
 static int on_data(struct weir_ws *ws, const struct weir__ws_event *ev,
                    struct weir_ws_message *ret) {
     ret->type = (enum weir_ws_type)ev->opcode;
-    if (ev->first && ev->last) {
-        ret->data = (struct weir_view){ev->data, ev->len};
-        return 1;
-    }
-    if (ev->first)
-        ws->message.len = 0;
-    size_t hint = ws->message.len + ev->len + (size_t)ev->frame_left;
-    if (bytes_append(&ws->message, ev->data, ev->len, hint) < 0)
-        return refuse(ws, -ENOMEM, WEIR__WS_INTERNAL, "out of memory");
-    if (!ev->last)
-        return 0;
-    ret->data = (struct weir_view){ws->message.base, ws->message.len};
+    if (!ev->first || !ev->last)
+        return on_fragment(ws, ev, ret);
+    ret->data = (struct weir_view){ev->data, ev->len};
     return 1;
 }
 
-/* A flood of pings must not fill the queue: past a small bound only the last one matters (RFC 6455
- * 5.5.3), and those that find the queue busy are dropped. */
 static int on_ping(struct weir_ws *ws, const struct weir__ws_event *ev) {
-    if (ws->state != WS_OPEN || ws_queued(ws) > ws->config->o.queue_max / 2)
+    if (ws->state != WS_OPEN || ws->unsent != 0)
         return 0;
-    int rc = weir__ws_queue(ws, WEIR__WS_PONG | WEIR__WS_FIN, ev->data, ev->len);
+    int rc = weir__ws_queue_pong(ws, ev->data, ev->len);
     return rc < 0 ? refuse(ws, rc, WEIR__WS_INTERNAL, "out of memory") : 0;
 }
 
@@ -99,14 +134,17 @@ static int on_event(struct weir_ws *ws, int kind, const struct weir__ws_event *e
     }
 }
 
+/* ---- bytes ---- */
+
 /* The bytes that the decoder left: they are too few to make sense of alone. */
 static int tail_begin(struct weir_ws *ws, const uint8_t *rest, size_t len, size_t need) {
-    if (ws->tail == NULL && (ws->tail = weir__alloc(sizeof *ws->tail)) == NULL)
+    struct ws_gather *g = weir__ws_gather(ws);
+    if (g == NULL)
         return refuse(ws, -ENOMEM, WEIR__WS_INTERNAL, "out of memory");
     WEIR_CHECK(len < need && need <= WS_TAIL_MAX);
-    memmove(ws->tail->bytes, rest, len);
-    ws->tail->len = len;
-    ws->tail->need = need;
+    memmove(g->tail, rest, len);
+    g->tail_len = (uint8_t)len;
+    g->tail_need = (uint8_t)need;
     return 0;
 }
 
@@ -130,21 +168,22 @@ static int decode(struct weir_ws *ws, uint8_t *base, size_t len, size_t *used,
     return 0;
 }
 
-/* Complete what the tail began with bytes of the new piece, then decode it there. */
+/* Complete what the tail began with bytes of the new piece, then decode it there. A data frame's
+ * tail is its header alone: no message is ever lent from here. */
 static int feed_tail(struct weir_ws *ws, const uint8_t *base, size_t len, size_t *used,
                      struct weir_ws_message *ret) {
-    struct ws_tail *t = ws->tail;
-    while (t->len > 0) {
-        size_t want = t->need - t->len, have = len - *used;
+    struct ws_gather *g = ws->gather;
+    while (g->tail_len > 0) {
+        size_t want = (size_t)g->tail_need - g->tail_len, have = len - *used;
         size_t n = want < have ? want : have;
-        memcpy(t->bytes + t->len, base + *used, n);
-        t->len += n;
+        memcpy(g->tail + g->tail_len, base + *used, n);
+        g->tail_len = (uint8_t)(g->tail_len + n);
         *used += n;
-        if (t->len < t->need)
+        if (g->tail_len < g->tail_need)
             return 0;
-        size_t whole = t->len, done = 0;
-        t->len = 0;
-        int rc = decode(ws, t->bytes, whole, &done, ret); /* may begin a longer tail */
+        size_t whole = g->tail_len, done = 0;
+        g->tail_len = 0;
+        int rc = decode(ws, g->tail, whole, &done, ret); /* may begin a longer tail */
         if (rc != 0)
             return rc;
     }
@@ -156,9 +195,9 @@ int weir__ws_feed(struct weir_ws *ws, uint8_t *base, size_t len, size_t *ret_use
     int rc = 0;
     *ret_used = 0;
     weir__ws_message_drop(ws); /* the one lent before */
-    if (ws->tail != NULL && ws->tail->len > 0) {
+    if (ws->gather != NULL && ws->gather->tail_len > 0) {
         rc = feed_tail(ws, base, len, ret_used, ret_message);
-        if (rc != 0 || ws->tail->len > 0)
+        if (rc != 0 || ws->gather->tail_len > 0)
             return rc;
     }
     return decode(ws, base, len, ret_used, ret_message);

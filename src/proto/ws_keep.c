@@ -1,42 +1,56 @@
 /* SPDX-License-Identifier: MIT */
 /* ws_keep.c - keepalive: a ping after silence, an end after more silence. Any byte from the peer
  * counts as a sign of life. The timer is not moved for each byte: it looks when it fires. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
 #include "proto/ws_conn.h"
 
-static void arm(struct weir_ws *ws, weir_ns from, weir_ns after) {
-    weir_ns deadline = after > WEIR_NEVER - from ? WEIR_NEVER : from + after;
-    weir__timer_arm(ws->loop->timers, &ws->timer, deadline);
+/* The peer is gone. Whoever reads is woken by the close of the stream; the address stays. */
+static void cut(struct weir_ws *ws) {
+    weir__ws_broke(ws, WEIR_EKEEPALIVE);
+    if (ws->conn != NULL) {
+        weir__ws_conn_cut(ws);
+        return;
+    }
+    const char *peer = weir_ws_peer(ws);
+    size_t len = strlen(peer);
+    ws->reason = weir__alloc(len + 2);
+    if (ws->reason != NULL) {
+        ws->reason[0] = '\0';
+        memcpy(ws->reason + 1, peer, len + 1);
+    }
+    weir_close(&ws->stream);
 }
 
-/* Does somebody read? Without a reader silence says nothing of the peer. */
-static bool is_read(const struct weir_ws *ws) {
-    return ws->conn != NULL || ws->receiving;
-}
-
-static void ping_or_end(struct weir__timer *timer) {
+/*   silence       answer due   somebody reads   then
+ *   < ping_ns     -            -                look again when it would be ping_ns
+ *   >= ping_ns    no           -                ping, look again in pong_ns
+ *   since a ping  yes          no               says nothing of the peer: look in pong_ns
+ *   since a ping  yes          yes              it may lie in the kernel: two turns; then cut */
+static void ping_or_cut(struct weir__timer *timer) {
     struct weir_ws *ws = WEIR_CONTAINER(timer, struct weir_ws, timer);
     const struct weir_ws_options *o = &ws->config->o;
-    weir_ns now = weir__loop_now(ws->loop);
+    weir_ns now = weir__loop_now(ws->config->loop);
     if (ws->state != WS_OPEN || ws->failed != 0)
         return;
-    if (ws->pinged && is_read(ws)) { /* nothing came since */
-        weir__ws_broke(ws, WEIR_EKEEPALIVE);
-        return;
+    if (!ws->pinged && now - ws->heard < o->ping_ns) {
+        weir__ws_timer(ws, ping_or_cut, ws->heard, o->ping_ns);
+    } else if (!ws->pinged) {
+        ws->pinged = ws->unsent != 0 || weir__ws_queue(ws, WEIR__WS_PING | WEIR__WS_FIN, NULL, 0) == 0;
+        weir__ws_timer(ws, ping_or_cut, now, o->pong_ns);
+    } else if (!ws->receiving) {
+        ws->late = 0;
+        weir__ws_timer(ws, ping_or_cut, now, o->pong_ns);
+    } else if (ws->late++ < WS_LATE_TURNS) {
+        weir__ws_timer(ws, ping_or_cut, now, WS_LATE_NS);
+    } else {
+        cut(ws);
     }
-    weir_ns silence = now - ws->heard;
-    if (silence < o->ping_ns && !ws->pinged) {
-        arm(ws, ws->heard, o->ping_ns);
-        return;
-    }
-    if (!ws->pinged)
-        (void)weir__ws_queue(ws, WEIR__WS_PING | WEIR__WS_FIN, NULL, 0); /* else: next time */
-    ws->pinged = true;
-    arm(ws, now, o->pong_ns);
 }
 
 void weir__ws_keep_start(struct weir_ws *ws) {
-    weir__timer_init(&ws->timer, ping_or_end);
-    ws->heard = weir__loop_now(ws->loop);
-    if (ws->config->o.ping_ns != WEIR_NEVER)
-        arm(ws, ws->heard, ws->config->o.ping_ns);
+    ws->heard = weir__loop_now(ws->config->loop);
+    weir__ws_timer(ws, ping_or_cut, ws->heard, ws->config->o.ping_ns);
 }

@@ -6,37 +6,79 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/check.h"
 #include "proto/ws_conn.h"
+#include "stream/stream.h"
+
+/* What the connections of a thread share: an empty queue for the next one who needs it, and
+ * random bytes for masks. */
+static __thread struct {
+    size_t holders;
+    struct ws_queue *queue;
+    size_t random_left;
+    uint8_t random[256];
+} spare;
+
+void weir__ws_spare_hold(void) {
+    spare.holders++;
+}
+
+void weir__ws_spare_unhold(void) {
+    WEIR_CHECK(spare.holders > 0);
+    if (--spare.holders > 0)
+        return;
+    weir__free(spare.queue);
+    spare.queue = NULL;
+    spare.random_left = 0; /* the next run draws its own, so that a seed replays it */
+}
 
 /* ---- waiting ---- */
 
 static int waiter_abort(struct weir__park *p) {
-    struct ws_waiter *w = WEIR_CONTAINER(p, struct ws_waiter, park);
-    struct ws_waiter **at = &w->ws->waiters;
-    while (*at != w)
-        at = &(*at)->next;
-    *at = w->next;
+    WEIR_CONTAINER(p, struct ws_waiter, park)->parked = false;
     return WEIR__DONE;
 }
 
-int weir__ws_wait(struct weir_ws *ws, const char *what) {
-    int rc = weir_cancelled(); /* fired while this call went round */
-    if (rc < 0)
-        return weir__fail(rc, what, NULL);
-    struct ws_waiter w = {.park = {.abort = waiter_abort, .what = what, .on = ws}, .ws = ws};
+/* Take a place in the line. Every begin has its end. */
+void weir__ws_wait_begin(struct weir_ws *ws, struct ws_waiter *w, bool sends) {
+    *w = (struct ws_waiter){.park = {.abort = waiter_abort, .on = ws}, .sends = sends};
     struct ws_waiter **at = &ws->waiters;
-    while (*at != NULL) /* first come, first served */
+    while (*at != NULL)
         at = &(*at)->next;
-    *at = &w;
-    rc = (int)weir__park(&w.park);
-    return rc < 0 ? weir__fail(rc, what, NULL) : 0;
+    *at = w;
 }
 
+/* Wait for news. Returns 0, -ECANCELED or -ETIME; the place is kept. */
+int weir__ws_wait(struct weir_ws *ws, struct ws_waiter *w, const char *what) {
+    int rc = weir_cancelled(); /* fired while this call went round */
+    if (rc == 0) {
+        w->parked = true;
+        w->park.what = what;
+        rc = (int)weir__park(&w->park);
+    }
+    return rc < 0 ? weir__fail(rc, what, weir_ws_peer(ws)) : 0;
+}
+
+void weir__ws_wait_end(struct weir_ws *ws, struct ws_waiter *w) {
+    struct ws_waiter **at = &ws->waiters;
+    while (*at != w)
+        at = &(*at)->next;
+    *at = w->next;
+    if (w->sends)
+        weir__ws_wake(ws); /* the next in line */
+}
+
+/* Of those who send only the first in line is woken, who wakes the next when it leaves; and who
+ * is in the middle of a message, for whom the others wait. */
 void weir__ws_wake(struct weir_ws *ws) {
-    struct ws_waiter *w = ws->waiters;
-    ws->waiters = NULL;
-    for (struct ws_waiter *next; w != NULL; w = next) {
-        next = w->next;
+    bool is_open = ws->state == WS_OPEN && !ws->failed && !ws->unsent && !ws->dropped;
+    bool seen = false;
+    for (struct ws_waiter *w = ws->waiters; w != NULL; w = w->next) {
+        bool skip = is_open && w->sends && seen && w->park.task != ws->parting;
+        seen |= w->sends;
+        if (skip || !w->parked)
+            continue;
+        w->parked = false;
         weir__unpark(&w->park, 0);
     }
 }
@@ -44,35 +86,46 @@ void weir__ws_wake(struct weir_ws *ws) {
 /* ---- the queue ---- */
 
 static int queue_reserve(struct weir_ws *ws, size_t more) {
-    struct ws_bytes *q = &ws->queue;
-    if (q->len + more <= q->max)
+    struct ws_queue *q = ws->queue;
+    size_t len = q ? q->len : 0, max = WS_QUEUE_MIN;
+    if (q != NULL && len + more <= q->max)
         return 0;
-    if (q->base == NULL && more <= WS_SPARE && ws->config->spare != NULL) {
-        *q = (struct ws_bytes){.base = ws->config->spare, .max = WS_SPARE};
-        ws->config->spare = NULL;
+    if (q == NULL && spare.queue != NULL && more <= spare.queue->max) {
+        ws->queue = spare.queue;
+        spare.queue = NULL;
         return 0;
     }
-    size_t max = q->max ? q->max * 2 : WS_SPARE;
-    while (max < q->len + more)
+    while (max < len + more)
         max *= 2;
-    uint8_t *base = weir__realloc(q->base, max);
-    if (base == NULL)
+    q = weir__realloc(q, sizeof *q + max);
+    if (q == NULL)
         return -ENOMEM;
-    q->base = base;
-    q->max = max;
+    q->len = (uint32_t)len;
+    q->max = (uint32_t)max;
+    ws->queue = q;
     return 0;
+}
+
+/* The larger one is kept: who sends much will do so again. */
+static void queue_give_back(struct ws_queue *q) {
+    struct ws_queue *kept = spare.queue;
+    if (q->max <= WS_SPARE_MAX && (kept == NULL || kept->max < q->max)) {
+        q->len = 0;
+        spare.queue = q;
+        q = kept;
+    }
+    weir__free(q);
 }
 
 /* RFC 6455 10.3: masks must not be guessed. Drawn from the backend a handful at a time. */
 static void mask_make(struct weir_ws *ws, uint8_t mask[4]) {
-    static __thread uint8_t pool[256];
-    static __thread size_t left;
-    if (left < 4) {
-        ws->loop->backend->ops->random(ws->loop->backend, pool, sizeof pool);
-        left = sizeof pool;
+    if (spare.random_left < 4) {
+        struct weir__backend *b = ws->config->loop->backend;
+        b->ops->random(b, spare.random, sizeof spare.random);
+        spare.random_left = sizeof spare.random;
     }
-    left -= 4;
-    memcpy(mask, pool + left, 4);
+    spare.random_left -= 4;
+    memcpy(mask, spare.random + spare.random_left, 4);
 }
 
 int weir__ws_queue(struct weir_ws *ws, unsigned first_byte, const void *data, size_t len) {
@@ -82,32 +135,86 @@ int weir__ws_queue(struct weir_ws *ws, unsigned first_byte, const void *data, si
         return weir__fail(-ENOMEM, "ws send", weir_ws_peer(ws));
     if (masked)
         mask_make(ws, mask);
-    uint8_t *at = ws->queue.base + ws->queue.len;
+    uint8_t *at = ws->queue->bytes + ws->queue->len;
     size_t head = weir__ws_head_write(at, first_byte, len, masked ? mask : NULL);
     if (masked)
         weir__ws_mask(at + head, data, len, mask, 0);
     else if (len > 0)
         memcpy(at + head, data, len);
-    ws->queue.len += head + len;
+    ws->queue->len += (uint32_t)(head + len);
     if (!ws->writing)
-        weir__loop_flush_later(ws->loop, &ws->flush);
+        weir__loop_flush_later(ws->config->loop, &ws->flush);
     return 0;
 }
 
 int weir__ws_queue_close(struct weir_ws *ws, int code, const char *reason) {
     uint8_t payload[WEIR__WS_CONTROL_MAX];
     size_t len = weir__ws_close_write(payload, (unsigned)code, reason, strlen(reason));
+    int rc = weir__ws_queue(ws, WEIR__WS_CLOSE | WEIR__WS_FIN, payload, len);
+    if (rc < 0)
+        return rc;
     ws->state = WS_CLOSING;
-    return weir__ws_queue(ws, WEIR__WS_CLOSE | WEIR__WS_FIN, payload, len);
+    weir__ws_wake(ws); /* nobody sends any more */
+    return 0;
+}
+
+int weir__ws_queue_pong(struct weir_ws *ws, const void *data, size_t len) {
+    if (ws_queued(ws) <= WS_PONG_QUEUED_MAX && ws->pong == NULL)
+        return weir__ws_queue(ws, WEIR__WS_PONG | WEIR__WS_FIN, data, len);
+    if (ws->pong == NULL && (ws->pong = weir__alloc(sizeof *ws->pong)) == NULL)
+        return -ENOMEM;
+    ws->pong->len = (uint8_t)len;
+    if (len > 0)
+        memcpy(ws->pong->payload, data, len);
+    return 0;
+}
+
+/* What was queued has left: now the pong that waited. */
+static void queue_late_pong(struct weir_ws *ws) {
+    struct ws_pong *pong = ws->pong;
+    if (pong == NULL || ws->state != WS_OPEN)
+        return;
+    if (weir__ws_queue(ws, WEIR__WS_PONG | WEIR__WS_FIN, pong->payload, pong->len) < 0)
+        return; /* after the next write */
+    ws->pong = NULL;
+    weir__free(pong);
 }
 
 /* ---- the writer ---- */
 
-static void queue_give_back(struct weir_ws *ws, struct ws_bytes *taken) {
-    if (ws->config->spare == NULL && taken->max == WS_SPARE)
-        ws->config->spare = taken->base;
-    else
-        weir__free(taken->base);
+/* A cancel met the write before its first byte: the frames are the queue's again. */
+static bool queue_put_back(struct weir_ws *ws, struct ws_queue *taken, int rc) {
+    if ((rc != -ECANCELED && rc != -ETIME) || ws->stream == NULL || ws->stream->torn)
+        return false;
+    struct ws_queue *newer = ws->queue;
+    ws->queue = taken;
+    if (newer == NULL)
+        return true;
+    if (queue_reserve(ws, newer->len) < 0) {
+        ws->queue = newer;
+        return false;
+    }
+    memcpy(ws->queue->bytes + ws->queue->len, newer->bytes, newer->len);
+    ws->queue->len += newer->len;
+    weir__free(newer);
+    return true;
+}
+
+static int write_queue(struct weir_ws *ws) {
+    struct ws_queue *taken = ws->queue;
+    ws->queue = NULL;
+    ws->writing_len = taken->len;
+    int rc = weir_write(ws->stream, taken->bytes, taken->len);
+    ws->writing_len = 0;
+    if (rc == 0) {
+        queue_give_back(taken);
+        queue_late_pong(ws);
+    } else if (!queue_put_back(ws, taken, rc)) {
+        weir__free(taken);
+        ws->unsent = ws->unsent ? ws->unsent : (int16_t)rc;
+    }
+    weir__ws_wake(ws);
+    return rc;
 }
 
 int weir__ws_write_out(struct weir_ws *ws) {
@@ -116,17 +223,10 @@ int weir__ws_write_out(struct weir_ws *ws) {
         return 0; /* the other one takes what came meanwhile */
     ws->writing = true;
     ws->inside++;
-    while (rc == 0 && ws->queue.len > 0 && ws->stream != NULL) {
-        struct ws_bytes taken = ws->queue;
-        ws->queue = (struct ws_bytes){0};
-        ws->writing_len = taken.len;
-        rc = weir_write(ws->stream, taken.base, taken.len);
-        ws->writing_len = 0;
-        queue_give_back(ws, &taken);
-        if (rc < 0)
-            weir__ws_broke(ws, rc);
-        weir__ws_wake(ws);
-    }
+    while (rc == 0 && ws->queue != NULL && ws->stream != NULL)
+        rc = write_queue(ws);
+    if (rc == 0 && ws->finish && ws->stream != NULL)
+        rc = weir_shutdown(ws->stream);
     ws->writing = false;
     weir__ws_leave(ws);
     return rc;
@@ -134,7 +234,7 @@ int weir__ws_write_out(struct weir_ws *ws) {
 
 static int writer(void *args) {
     struct weir_ws *ws = *(struct weir_ws **)args;
-    (void)weir__ws_write_out(ws); /* an error stays in ws->failed: whoever uses it next gets it */
+    (void)weir__ws_write_out(ws); /* an error stays in ws->unsent: who sends next gets it */
     weir__ws_leave(ws);
     return 0;
 }
@@ -142,13 +242,14 @@ static int writer(void *args) {
 void weir__ws_flush_hook(struct weir__flush *f) {
     static const struct weir_site site = {"ws writer", __FILE__, "weir_ws_send", __LINE__};
     struct weir_ws *ws = WEIR_CONTAINER(f, struct weir_ws, flush);
-    if (ws->writing || ws->queue.len == 0 || ws->stream == NULL)
+    if (ws->writing || ws->queue == NULL || ws->stream == NULL || ws->unsent != 0)
         return;
     ws->inside++; /* the writer's */
     struct weir_group *g = ws->conn ? weir_conn_group(ws->conn) : NULL;
     int rc = weir_spawn(g, &site, writer, &ws, sizeof ws, NULL, NULL);
     if (rc < 0) {
-        weir__ws_broke(ws, rc);
+        ws->unsent = (int16_t)rc;
+        weir__ws_wake(ws);
         weir__ws_leave(ws);
     }
 }

@@ -3,9 +3,11 @@
  * of the pool runs the user's functions, and what they sent is written before it ends.
  *
  *   SHAKING   gathers the request's head; bounded in time and size
- *   TALKING   feeds the decoder
- *   ENDING    our close frame is sent; the peer's is awaited, bounded in time
- *   OVER      nothing more is read */
+ *   TALKING   feeds the decoder; the keepalive runs
+ *   ENDING    our last frame, or the refusal, is sent: the peer's close frame, or its end, is
+ *             awaited, bounded in time; messages are thrown away
+ *   OVER      nothing more is read
+ * The connection's one timer is the bound of SHAKING and ENDING, and the keepalive of TALKING. */
 #include <errno.h>
 #include <string.h>
 
@@ -16,19 +18,17 @@
 enum phase { SHAKING, TALKING, ENDING, OVER };
 
 struct ws_server {
-    struct weir_ws_reactive fn;
     struct ws_config *config;
+    struct weir_ws_reactive fn;
     size_t live, refs;
 };
 
 struct ws_conn { /* the state of a weir_conn */
     struct weir_ws ws;
     struct ws_server *server;
-    struct ws_bytes head;
-    struct weir__timer bound; /* of the handshake, then of the closing handshake */
+    int rc; /* what closed is told */
     uint8_t phase;
     bool counted, opened;
-    int rc; /* what closed is told */
     _Alignas(16) uint8_t user[];
 };
 
@@ -39,42 +39,60 @@ static void server_unref(struct ws_server *sv) {
     weir__free(sv);
 }
 
+/* ---- bounds ---- */
+
+void weir__ws_conn_cut(struct weir_ws *ws) {
+    weir_conn_close(ws->conn);
+    weir_group_cancel(weir_conn_group(ws->conn), "the WebSocket was cut off");
+}
+
 static void bound_over(struct weir__timer *t) {
-    struct ws_conn *c = WEIR_CONTAINER(t, struct ws_conn, bound);
-    c->rc = c->phase == SHAKING ? -ETIME : WEIR_EEOF;
+    struct ws_conn *c = WEIR_CONTAINER(t, struct ws_conn, ws.timer);
+    if (c->rc == 0)
+        c->rc = c->phase == SHAKING ? -ETIME : WEIR_EEOF;
     c->phase = OVER;
-    weir_conn_close(c->ws.conn);
+    weir__ws_conn_cut(&c->ws);
 }
 
 static void bound_arm(struct ws_conn *c, weir_ns after) {
-    weir__timer_arm(c->ws.loop->timers, &c->bound, weir__loop_now(c->ws.loop) + after);
+    weir__ws_timer(&c->ws, bound_over, weir__loop_now(c->ws.config->loop), after);
 }
 
 static void end(struct ws_conn *c, int rc) {
     if (c->phase == OVER)
         return;
-    c->rc = rc;
+    c->rc = c->rc ? c->rc : rc;
     c->phase = OVER;
     weir_conn_close(c->ws.conn);
 }
 
-/* Our close frame is queued: write it, then wait for the peer's. */
-static void closing(struct ws_conn *c, int rc) {
-    c->rc = rc;
-    if (c->phase != TALKING)
+/* Our last frame is queued. The peer's, or its end, is waited for: a close with bytes unread
+ * would be a reset, which overtakes what we sent. */
+static void closing(struct ws_conn *c, int rc, weir_ns bound) {
+    c->rc = c->rc ? c->rc : rc;
+    if (c->phase >= ENDING)
         return;
     c->phase = ENDING;
-    bound_arm(c, c->ws.config->o.close_ns);
+    bound_arm(c, bound);
 }
 
 static void fail(struct ws_conn *c, int rc) {
     const struct weir_error *e = weir_error(rc);
     if (c->ws.state == WS_OPEN)
         (void)weir__ws_queue_close(&c->ws, WEIR__WS_INTERNAL, e ? e->text : weir_error_text(rc));
-    closing(c, rc);
+    closing(c, rc, c->ws.config->o.close_ns);
 }
 
 /* ---- the handshake ---- */
+
+static void refused(struct ws_conn *c, int rc) {
+    if (weir_shutdown(c->ws.stream) < 0) {
+        end(c, rc);
+        return;
+    }
+    c->ws.failed = (int16_t)rc; /* what still comes is thrown away */
+    closing(c, rc, WS_REFUSED_NS);
+}
 
 static int conn_opened(struct weir_conn *conn, void *state) {
     struct ws_conn *c = state;
@@ -83,13 +101,11 @@ static int conn_opened(struct weir_conn *conn, void *state) {
     sv->config->refs++;
     sv->refs++;
     c->ws.conn = conn;
-    weir__timer_init(&c->bound, bound_over);
     if (sv->live >= sv->config->o.connections_max) {
         struct ws_answer a;
         weir__ws_refuse(&c->ws, WEIR_EHTTP, 503, "too many connections", &a);
         (void)weir_write(c->ws.stream, a.text, a.len);
-        c->phase = OVER;
-        weir_conn_close(conn);
+        refused(c, WEIR_EHTTP);
         return 0;
     }
     c->counted = true;
@@ -98,33 +114,16 @@ static int conn_opened(struct weir_conn *conn, void *state) {
     return 0;
 }
 
-static int head_append(struct ws_conn *c, const uint8_t *base, size_t len) {
-    size_t max = c->server->config->o.head_max + 1; /* one more, so that the parser says why */
-    if (c->head.base == NULL && (c->head.base = weir__alloc(max)) == NULL)
-        return -ENOMEM;
-    size_t n = len < max - c->head.len ? len : max - c->head.len;
-    memcpy(c->head.base + c->head.len, base, n);
-    c->head.len += n;
-    return (int)n;
-}
-
-static void head_drop(struct ws_conn *c) {
-    weir__free(c->head.base);
-    c->head = (struct ws_bytes){0};
-}
-
-static int user_opened(struct ws_conn *c) {
-    weir__timer_disarm(c->ws.loop->timers, &c->bound);
-    c->phase = TALKING;
+static void user_opened(struct ws_conn *c) {
+    weir__ws_gather_drop(&c->ws);
     weir__ws_keep_start(&c->ws);
     c->opened = true;
     int rc = c->server->fn.opened ? c->server->fn.opened(&c->ws, c->user) : 0;
     if (rc < 0)
         fail(c, rc);
-    return 0;
 }
 
-/* Look at the head that has come. Returns its size, 0: not whole, -1: refused and ended. */
+/* Look at the head that has come. Returns its size, 0: not whole, -1: refused. */
 static int shake(struct ws_conn *c, const uint8_t *head, size_t len) {
     struct weir__http1_header headers[WEIR__HTTP1_HEADERS_MAX];
     struct weir__http1 h;
@@ -138,30 +137,36 @@ static int shake(struct ws_conn *c, const uint8_t *head, size_t len) {
     else
         weir__ws_answer(&c->ws, &h, head, &a);
     int rc = weir_write(c->ws.stream, a.text, a.len);
-    if (a.rc < 0)
-        (void)weir_shutdown(c->ws.stream);
-    if (a.rc < 0 || rc < 0) {
-        end(c, a.rc < 0 ? a.rc : rc);
+    if (rc < 0)
+        end(c, rc);
+    else if (a.rc < 0)
+        refused(c, a.rc);
+    if (c->phase != SHAKING || rc < 0 || a.rc < 0)
         return -1;
-    }
+    c->phase = TALKING;
     return size;
 }
 
 /* Returns how many bytes of the piece belong to the head; -1: ended. */
 static ssize_t shake_piece(struct ws_conn *c, const uint8_t *base, size_t len) {
-    size_t before = c->head.len;
+    size_t max = c->server->config->o.head_max + 1; /* one more, so that the parser says why */
+    struct ws_gather *g = c->ws.gather;
+    size_t before = g ? g->len : 0;
     if (before == 0) { /* mostly it comes whole */
         int size = shake(c, base, len);
         if (size != 0)
             return size;
     }
-    int taken = head_append(c, base, len);
-    int size = taken < 0 ? taken : before == 0 ? 0 : shake(c, c->head.base, c->head.len);
-    if (taken < 0)
+    size_t n = len < max - before ? len : max - before;
+    if ((g = weir__ws_gather(&c->ws)) == NULL || weir__ws_gather_append(g, base, n, 0) < 0) {
         end(c, -ENOMEM);
-    if (size < 0)
         return -1;
-    return size > 0 ? size - (ssize_t)before : (ssize_t)len;
+    }
+    /* Heads end at a line's end: one that comes byte by byte is not parsed at each. */
+    if (before == 0 || (memchr(base, '\n', n) == NULL && g->len < max))
+        return (ssize_t)len;
+    int size = shake(c, g->base, g->len);
+    return size <= 0 ? size < 0 ? -1 : (ssize_t)len : size - (ssize_t)before;
 }
 
 /* ---- messages ---- */
@@ -176,7 +181,7 @@ static void on_message(struct ws_conn *c, const struct weir_ws_message *m) {
 }
 
 static void feed(struct ws_conn *c, uint8_t *base, size_t len) {
-    while (len > 0 && c->phase != OVER) {
+    while (len > 0 && c->phase != OVER && c->ws.failed == 0) {
         struct weir_ws_message m;
         size_t used;
         int rc = weir__ws_feed(&c->ws, base, len, &used, &m);
@@ -185,34 +190,45 @@ static void feed(struct ws_conn *c, uint8_t *base, size_t len) {
         if (rc > 0) {
             on_message(c, &m);
         } else if (rc < 0) {
-            (void)weir__ws_write_out(&c->ws); /* the close frame */
-            if (rc == WEIR_EWSCLOSED)
-                (void)weir_shutdown(c->ws.stream);
-            end(c, rc == WEIR_EWSCLOSED ? (c->phase == ENDING ? c->rc : 0) : rc);
+            closing(c, rc == WEIR_EWSCLOSED ? 0 : rc, c->ws.config->o.close_ns);
+            return;
         }
     }
 }
 
-static int conn_message(struct weir_conn *conn, void *state, struct weir_view v) {
-    struct ws_conn *c = state;
-    uint8_t *base = (uint8_t *)(uintptr_t)v.base; /* lent to us to write: unmasked in place */
-    size_t len = v.len;
+/* Write what was queued. A failed write is no end yet: what the peer sent before it went, its
+ * close frame perhaps, is still to be read, and then its end. */
+static void write_out(struct ws_conn *c) {
+    if (c->ws.queue == NULL || c->ws.stream == NULL)
+        return;
+    int rc = weir__ws_write_out(&c->ws);
+    if (rc < 0 && c->phase == TALKING)
+        bound_arm(c, c->ws.config->o.close_ns);
+}
+
+static void take_bytes(struct ws_conn *c, uint8_t *base, size_t len) {
     if (c->phase == SHAKING) {
         ssize_t n = shake_piece(c, base, len);
-        if (n < 0 || c->ws.path == NULL)
-            return 0;
+        if (n < 0 || c->phase == SHAKING)
+            return;
         base += n;
         len -= (size_t)n;
-        head_drop(c);
         user_opened(c);
     }
     ws_heard(&c->ws);
     feed(c, base, len);
-    if (c->ws.queue.len > 0 && c->ws.stream != NULL) {
-        int rc = weir__ws_write_out(&c->ws);
-        if (rc < 0)
-            end(c, rc);
-    }
+    write_out(c);
+    if (c->ws.state == WS_CLOSED && !c->ws.writing)
+        end(c, 0);
+}
+
+static int conn_message(struct weir_conn *conn, void *state, struct weir_view v) {
+    struct ws_conn *c = state;
+    if (c->ws.failed != 0)
+        return 0; /* thrown away */
+    c->ws.receiving = false; /* for the keepalive: what runs here may take its time */
+    take_bytes(c, (uint8_t *)(uintptr_t)v.base, v.len); /* lent to us to write: unmasked in place */
+    c->ws.receiving = true;
     return 0;
 }
 
@@ -221,14 +237,18 @@ static int conn_message(struct weir_conn *conn, void *state, struct weir_view v)
 /* The server's group was cancelled: tell the peer that we go. */
 static void say_goodbye(struct ws_conn *c) {
     struct weir_scope shield;
-    if (c->ws.state != WS_OPEN || c->ws.failed != 0 || c->phase != TALKING)
+    if (c->ws.state != WS_OPEN || c->ws.failed != 0 || c->ws.unsent != 0 || c->phase != TALKING)
         return;
     (void)weir__ws_queue_close(&c->ws, WEIR__WS_GOING_AWAY, "");
+    c->ws.finish = true;
     weir_shield_enter(&shield, c->ws.config->o.close_ns);
-    int rc = weir__ws_write_out(&c->ws);
-    if (rc == 0)
-        rc = weir_shutdown(c->ws.stream);
-    weir_scope_leave(&shield, rc);
+    weir_scope_leave(&shield, weir__ws_write_out(&c->ws));
+}
+
+static int end_code(const struct ws_conn *c, int rc) {
+    if (c->phase == OVER || c->rc != 0 || c->ws.state == WS_CLOSED)
+        return c->rc;
+    return c->ws.failed ? c->ws.failed : c->ws.unsent ? c->ws.unsent : rc < 0 ? rc : WEIR_EEOF;
 }
 
 static void conn_closed(struct weir_conn *conn, void *state, int rc) {
@@ -236,15 +256,13 @@ static void conn_closed(struct weir_conn *conn, void *state, int rc) {
     struct ws_server *sv = c->server;
     if (rc == -ECANCELED)
         say_goodbye(c);
-    weir__timer_disarm(c->ws.loop->timers, &c->bound);
-    if (c->phase != OVER && c->rc == 0)
-        c->rc = c->ws.failed ? c->ws.failed : rc < 0 ? rc : WEIR_EEOF;
+    weir__timer_disarm(c->ws.config->loop->timers, &c->ws.timer);
+    c->rc = end_code(c, rc);
     c->phase = OVER;
     if (c->ws.code == 0)
         c->ws.code = WEIR__WS_ABNORMAL;
     if (c->opened && sv->fn.closed != NULL)
         sv->fn.closed(&c->ws, c->user, c->rc);
-    head_drop(c);
     sv->live -= c->counted;
     c->ws.dropped = true;
     c->ws.stream = NULL;
@@ -290,7 +308,7 @@ void *weir_ws_arg(struct weir_ws *ws) {
 }
 
 int weir_ws_end(struct weir_ws *ws, int code, const char *reason) {
-    weir__loop_assert(ws->loop, "weir_ws_end");
+    weir__loop_assert(ws->config->loop, "weir_ws_end");
     if (ws->conn == NULL)
         WEIR_BUG("weir_ws_end: this connection is yours: weir_ws_close ends it");
     struct ws_conn *c = WEIR_CONTAINER(ws, struct ws_conn, ws);
@@ -301,7 +319,7 @@ int weir_ws_end(struct weir_ws *ws, int code, const char *reason) {
     int rc = weir__ws_queue_close(ws, code, reason ? reason : "");
     if (rc < 0)
         return rc;
-    closing(c, 0);
+    closing(c, 0, ws->config->o.close_ns);
     return 0;
 }
 

@@ -7,17 +7,23 @@
 
 #include "base/alloc.h"
 #include "proto/ws_conn.h"
+#include "stream/stream.h"
 #include "wire/uri.h"
 
-enum { REQUEST_MAX = 8192 };
-
-static char *slice_dup(const void *buf, struct weir__slice s) {
-    char *text = weir__alloc(s.len + 1);
-    if (text == NULL)
-        return NULL;
-    memcpy(text, (const char *)buf + s.offset, s.len);
-    text[s.len] = '\0';
-    return text;
+/* Keep the path, which begins with a slash whatever came, and the subprotocol, in one block; the
+ * common case, "/" and none, needs no block. */
+static int take_names(struct weir_ws *ws, const char *path, size_t path_len, const char *protocol,
+                      size_t protocol_len) {
+    bool has_slash = path_len > 0 && path[0] == '/';
+    if (protocol_len == 0 && path_len == has_slash)
+        return 0;
+    ws->names = weir__alloc(path_len + protocol_len + 3);
+    if (ws->names == NULL)
+        return weir__fail(-ENOMEM, "ws handshake", NULL);
+    int n = sprintf(ws->names, "%s%.*s", has_slash ? "" : "/", (int)path_len, path);
+    memcpy(ws->names + n + 1, protocol, protocol_len);
+    ws->names[(size_t)n + 1 + protocol_len] = '\0';
+    return 0;
 }
 
 /* ---- server: whom to let in ---- */
@@ -35,12 +41,12 @@ static bool is_one_of(const char *const *list, const char *base, size_t len) {
 
 /* The host part of the address that the client reached us under: "127.0.0.1:80", "[::1]:80". */
 static bool is_local_address(struct weir_ws *ws, const char *base, size_t len) {
-    const char *local = weir_stream_local(ws->stream);
+    char local[WEIR__NAME_TEXT] = ""; /* not by weir_stream_local, which keeps it */
+    ws->stream->kind->address(ws->stream, false, local);
     const char *colon = strrchr(local, ':');
     size_t n = colon ? (size_t)(colon - local) : strlen(local);
-    if (n > 1 && local[0] == '[')
-        local++, n -= 2;
-    return n == len && strncasecmp(local, base, n) == 0;
+    size_t bracket = local[0] == '[' && n > 1;
+    return n == len + 2 * bracket && strncasecmp(local + bracket, base, len) == 0;
 }
 
 /* RFC 6455 10.2 leaves this to us. A page that a browser loaded under a foreign name must not
@@ -63,13 +69,6 @@ void weir__ws_refuse(struct weir_ws *ws, int rc, int status, const char *why,
     ret->len = n > 0 ? (size_t)n : 0;
     const char *peer = weir_ws_peer(ws);
     ret->rc = weir__failf(rc, "ws handshake", peer, "%s (answered %d)", why, status);
-}
-
-static int take_names(struct weir_ws *ws, const char *head, const struct weir__ws_request *r,
-                      const char *protocol) {
-    ws->path = slice_dup(head, r->path);
-    ws->subprotocol = weir__strdup(protocol ? protocol : "");
-    return ws->path != NULL && ws->subprotocol != NULL ? 0 : -ENOMEM;
 }
 
 static const char *select_protocol(struct weir_ws *ws, const struct weir__ws_request *r,
@@ -98,7 +97,8 @@ void weir__ws_answer(struct weir_ws *ws, const struct weir__http1 *h, const void
         const char *protocol = select_protocol(ws, &r, text);
         ssize_t n = weir__ws_response_write(ret->text, sizeof ret->text, text + r.key.offset,
                                             protocol);
-        if (n < 0 || take_names(ws, text, &r, protocol) < 0) {
+        size_t protocol_len = protocol ? strlen(protocol) : 0;
+        if (n < 0 || take_names(ws, text + r.path.offset, r.path.len, protocol, protocol_len) < 0) {
             weir__ws_refuse(ws, -ENOMEM, 503, "out of memory", ret);
             return;
         }
@@ -107,18 +107,24 @@ void weir__ws_answer(struct weir_ws *ws, const struct weir__http1 *h, const void
     }
 }
 
-static int answer(struct weir_ws *ws, const struct weir__http1 *h, const void *head) {
-    struct ws_answer a;
-    weir__ws_answer(ws, h, head, &a);
+/* Send the answer. A refused client gets time to read it: until it ends, what it still sends is
+ * thrown away, for a close with bytes unread is a reset, which overtakes the answer. */
+static int send_answer(struct weir_ws *ws, const struct ws_answer *a) {
     struct weir_error why = {0};
-    if (a.rc < 0)
-        why = *weir_error(a.rc);
-    int sent = a.len > 0 ? weir_write(ws->stream, a.text, a.len) : 0;
-    if (a.rc >= 0)
-        return sent;
-    (void)weir_shutdown(ws->stream); /* let the refusal arrive */
+    struct weir_scope s;
+    struct weir_view v;
+    if (a->rc < 0)
+        why = *weir_error(a->rc);
+    int rc = weir_write(ws->stream, a->text, a->len);
+    if (a->rc == 0)
+        return rc;
+    weir_scope_enter(&s, WS_REFUSED_NS);
+    if (rc == 0 && weir_shutdown(ws->stream) == 0)
+        while ((rc = (int)weir_peek(ws->stream, 1, &v)) > 0)
+            weir_consume(ws->stream, v.len);
+    weir_scope_leave(&s, rc);
     weir__error_restore(&why);
-    return a.rc;
+    return a->rc;
 }
 
 /* ---- both: read a head ---- */
@@ -142,18 +148,16 @@ int weir__ws_shake_server(struct weir_ws *ws) {
     struct weir_view v;
     weir__http1_init(&h, WEIR__HTTP1_REQUEST, headers, &ws->config->http);
     ssize_t n = read_head(ws, &h, &v);
-    if (n == WEIR_EPROTO || n == WEIR_ETOOBIG) {
-        struct ws_answer a;
+    struct ws_answer a;
+    if (n == WEIR_EPROTO || n == WEIR_ETOOBIG)
         weir__ws_refuse(ws, (int)n, h.answer, h.why, &a);
-        (void)weir_write(ws->stream, a.text, a.len);
-        (void)weir_shutdown(ws->stream);
-        return weir__failf((int)n, "ws handshake", weir_ws_peer(ws), "%s", h.why);
-    }
-    if (n < 0)
+    else if (n < 0)
         return (int)n;
-    int rc = answer(ws, &h, v.base);
-    weir_consume(ws->stream, (size_t)n);
-    return rc;
+    else
+        weir__ws_answer(ws, &h, v.base, &a);
+    if (a.rc == 0)
+        weir_consume(ws->stream, (size_t)n);
+    return send_answer(ws, &a);
 }
 
 /* ---- client ---- */
@@ -173,12 +177,13 @@ static int join_protocols(const char *const *names, char *ret_text, size_t size)
 static int send_request(struct weir_ws *ws, const struct weir__ws_request_options *o,
                         char key[WEIR__WS_KEY_LEN]) {
     uint8_t random[16];
-    char *text = weir__alloc(REQUEST_MAX);
+    char *text = weir__alloc(WS_REQUEST_MAX);
     if (text == NULL)
         return weir__fail(-ENOMEM, "ws handshake", NULL);
-    ws->loop->backend->ops->random(ws->loop->backend, random, sizeof random);
+    struct weir__backend *b = ws->config->loop->backend;
+    b->ops->random(b, random, sizeof random);
     weir__ws_key_write(key, random);
-    ssize_t n = weir__ws_request_write(text, REQUEST_MAX, o, key);
+    ssize_t n = weir__ws_request_write(text, WS_REQUEST_MAX, o, key);
     int rc = n < 0 ? weir__failf((int)n, "ws handshake", NULL, "the request cannot be written")
                    : weir_write(ws->stream, text, (size_t)n);
     weir__free(text);
@@ -186,48 +191,49 @@ static int send_request(struct weir_ws *ws, const struct weir__ws_request_option
 }
 
 static int check_response(struct weir_ws *ws, const struct weir__http1 *h, const void *head,
-                          const char *key, const char *protocols) {
+                          const char *key, const char *protocols,
+                          struct weir__slice *ret_protocol) {
     struct weir__ws_response r;
-    int rc = weir__ws_response_check(h, head, key, *protocols ? protocols : NULL, &r);
+    int rc = weir__ws_response_check(h, head, key, protocols, &r);
     if (rc == WEIR_EHTTP)
         return weir__failf(rc, "ws handshake", weir_ws_peer(ws), "the server answered %u %.*s",
                            h->status, (int)h->reason.len,
                            (const char *)head + h->reason.offset);
     if (rc < 0)
         return weir__failf(rc, "ws handshake", weir_ws_peer(ws), "%s", r.why);
-    ws->subprotocol = slice_dup(head, r.protocol);
-    return ws->subprotocol ? 0 : weir__fail(-ENOMEM, "ws handshake", NULL);
+    *ret_protocol = r.protocol;
+    return 0;
 }
 
-static int read_response(struct weir_ws *ws, const char *key, const char *protocols) {
+static int read_response(struct weir_ws *ws, const char *key,
+                         const struct weir__ws_request_options *o) {
     struct weir__http1_header headers[WEIR__HTTP1_HEADERS_MAX];
     struct weir__http1 h;
     struct weir_view v;
+    struct weir__slice protocol = {0};
     weir__http1_init(&h, WEIR__HTTP1_RESPONSE, headers, &ws->config->http);
     ssize_t n = read_head(ws, &h, &v);
     if (n == WEIR_EPROTO || n == WEIR_ETOOBIG)
         return weir__failf((int)n, "ws handshake", weir_ws_peer(ws), "%s", h.why);
     if (n < 0)
         return (int)n;
-    int rc = check_response(ws, &h, v.base, key, protocols);
+    int rc = check_response(ws, &h, v.base, key, o->protocols, &protocol);
+    if (rc == 0)
+        rc = take_names(ws, o->path, o->path_len, (const char *)v.base + protocol.offset,
+                        protocol.len);
     weir_consume(ws->stream, (size_t)n);
     return rc;
 }
 
 int weir__ws_shake_client(struct weir_ws *ws, const char *host, size_t host_len, const char *path,
                           size_t path_len) {
-    char key[WEIR__WS_KEY_LEN], protocols[512];
+    char key[WEIR__WS_KEY_LEN], protocols[WS_PROTOCOLS_TEXT_MAX];
     int rc = join_protocols(ws->config->o.subprotocols, protocols, sizeof protocols);
     if (rc < 0)
         return weir__failf(rc, "ws handshake", NULL, "too many subprotocols");
     struct weir__ws_request_options o = {.host = host, .host_len = host_len, .path = path,
                                          .path_len = path_len, .origin = ws->config->o.origin,
                                          .protocols = *protocols ? protocols : NULL};
-    ws->path = weir__alloc(path_len + 2);
-    if (ws->path == NULL)
-        return weir__fail(-ENOMEM, "ws handshake", NULL);
-    snprintf(ws->path, path_len + 2, "%s%.*s", path_len && path[0] == '/' ? "" : "/",
-             (int)path_len, path);
     rc = send_request(ws, &o, key);
-    return rc < 0 ? rc : read_response(ws, key, protocols);
+    return rc < 0 ? rc : read_response(ws, key, &o);
 }

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* limits.h - the bounds of this room that are no option of the user's, with their reasons. */
+#ifndef WEIR_PROTO_LIMITS_H
+#define WEIR_PROTO_LIMITS_H
+
+#include <weir/base.h>
+
+enum {
+    /* A header or control frame that came in pieces: at most 14 + 125 bytes. */
+    WS_TAIL_MAX = 144,
+    /* Fragments without a byte in one message. They cost the sender 2 to 6 bytes each and would
+     * keep a message open, and the keepalive content, for ever. */
+    WS_EMPTY_MAX = 1000,
+    /* While more than this is queued, pongs wait in one slot: only the last ping must be answered
+     * (RFC 6455 5.5.3), so a flood of pings by somebody who does not read costs nothing. */
+    WS_PONG_QUEUED_MAX = 4096,
+    /* Reserved for a frame because its header announces it; more is reserved as it comes. */
+    WS_ANNOUNCED_MAX = 64 << 10,
+    /* The first size of a queue, and the largest that is kept for the next connection. */
+    WS_QUEUE_MIN = 4096,
+    WS_SPARE_MAX = 256 << 10,
+    /* The queue's sizes are 32-bit numbers. */
+    WS_QUEUE_MAX = 1 << 30,
+    /* The head of a handshake: what peek joins at most. */
+    WS_HEAD_MAX = 1 << 20,
+    /* The client's own request: URL, subprotocols, origin. */
+    WS_REQUEST_MAX = 8192,
+    WS_PROTOCOLS_TEXT_MAX = 512,
+};
+
+/* How long a refused client may take to read the refusal before it is cut off. */
+#define WS_REFUSED_NS WEIR_SECONDS(1)
+/* No polite end lasts longer, whatever was asked for. */
+#define WS_CLOSE_NS_MAX WEIR_SECONDS(60)
+/* A pong that lies in the kernel when its time is over is not late: the reader gets this many
+ * turns of the loop, at least this long apart, to find it. */
+enum { WS_LATE_TURNS = 2 };
+#define WS_LATE_NS WEIR_MILLISECONDS(1)
+
+#endif

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+/* The opening handshake: who is let in, who is told why not, and that it ends in time. */
+#include <stdlib.h>
+
+#include "proto/ws_test_util.h"
+
+#define UPGRADE                                                                                    \
+    "Upgrade: websocket\r\nConnection: Upgrade\r\n"                                                \
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+#define LOCAL "Host: localhost\r\n"
+
+static const char *const some_origins[] = {"https://good.example", NULL};
+static const char *const some_hosts[] = {"good.example", NULL};
+static const char *const chat_names[] = {"chat.v2", "chat.v1", NULL};
+
+/* Ask, expect status; a refused one is ended by the server. */
+static int asks(struct world *w, const char *request, int status) {
+    WEIR_AUTO(weir_close) struct weir_stream *s = raw_dial(w);
+    assert_int_equal(raw_ask(s, request), status);
+    if (status == 101) {
+        frame_send(s, TEXT, "in");
+        expect_frame(s, TEXT, "in");
+        return 0;
+    }
+    char rest[512];
+    while (weir_read(s, rest, sizeof rest) > 0) /* the body, then the end: no reset */
+        ;
+    assert_int_equal(weir_read(s, rest, 1), 0);
+    return 0;
+}
+
+WS_STORY(a_foreign_origin_is_refused) {
+    return asks(w, "GET / HTTP/1.1\r\n" LOCAL UPGRADE "Origin: https://evil.example\r\n\r\n", 403);
+}
+
+WS_STORY(a_listed_origin_is_let_in, o->origins = some_origins) {
+    asks(w, "GET / HTTP/1.1\r\n" LOCAL UPGRADE "Origin: https://good.example\r\n\r\n", 101);
+    return asks(w, "GET / HTTP/1.1\r\n" LOCAL UPGRADE "Origin: https://evil.example\r\n\r\n", 403);
+}
+
+WS_STORY(a_foreign_host_is_misdirected) {
+    asks(w, "GET / HTTP/1.1\r\nHost: evil.example\r\n" UPGRADE "\r\n", 421);
+    asks(w, "GET / HTTP/1.1\r\nHost: [::1]:80\r\n" UPGRADE "\r\n", 101);
+    asks(w, "GET / HTTP/1.1\r\nHost: 127.0.0.1:7\r\n" UPGRADE "\r\n", 101);
+    return asks(w, "GET / HTTP/1.1\r\nHost: 127.0.0.1.evil.example\r\n" UPGRADE "\r\n", 421);
+}
+
+WS_STORY(a_listed_host_is_let_in_and_no_other, o->hosts = some_hosts) {
+    asks(w, "GET / HTTP/1.1\r\nHost: Good.Example:8080\r\n" UPGRADE "\r\n", 101);
+    return asks(w, "GET / HTTP/1.1\r\n" LOCAL UPGRADE "\r\n", 421);
+}
+
+WS_STORY(what_is_no_handshake_is_told_so) {
+    asks(w, "GET / HTTP/1.1\r\n" LOCAL "\r\n", 426);
+    asks(w, "POST / HTTP/1.1\r\n" LOCAL UPGRADE "\r\n", 405);
+    asks(w, "GET / HTTP/1.1\r\n" LOCAL "Upgrade: websocket\r\nConnection: Upgrade\r\n"
+            "Sec-WebSocket-Key: short\r\nSec-WebSocket-Version: 13\r\n\r\n", 400);
+    asks(w, "\x16\x03\x01\x02\r\n\r\n", 400);
+    return asks(w, "hello, is anybody there?\r\n\r\nbody that nobody reads", 400);
+}
+
+WS_STORY(a_head_above_the_limit_is_told_431, o->head_max = 1000) {
+    static char request[4000];
+    int n = snprintf(request, sizeof request, "GET / HTTP/1.1\r\n" LOCAL UPGRADE "X: ");
+    memset(request + n, 'x', sizeof request - (size_t)n - 1);
+    asks(w, request, 431);
+    WEIR_AUTO(weir_close) struct weir_stream *s = raw_dial(w); /* the same, in pieces */
+    for (size_t i = 0; i < 1200; i += 100) {
+        assert_int_equal(weir_write(s, request + i, 100), 0);
+        settle();
+    }
+    assert_int_equal(raw_ask(s, ""), 431);
+    return 0;
+}
+
+WS_STORY(a_head_that_comes_byte_by_byte_is_accepted) {
+    WEIR_AUTO(weir_close) struct weir_stream *s = raw_dial(w);
+    for (const char *c = plain_request; *c != '\0'; c++) {
+        assert_int_equal(weir_write(s, c, 1), 0);
+        weir_yield();
+    }
+    assert_int_equal(raw_ask(s, ""), 101);
+    frame_send(s, TEXT, "late");
+    expect_frame(s, TEXT, "late");
+    return 0;
+}
+
+WS_STORY(frames_behind_the_head_are_not_lost) {
+    WEIR_AUTO(weir_close) struct weir_stream *s = raw_dial(w);
+    char bytes[512];
+    size_t n = strlen(plain_request);
+    memcpy(bytes, plain_request, n);
+    n += frame_make((uint8_t *)bytes + n, TEXT, "eager", 5);
+    assert_int_equal(weir_write(s, bytes, n), 0);
+    assert_int_equal(raw_ask(s, ""), 101);
+    expect_frame(s, TEXT, "eager");
+    return 0;
+}
+
+WS_STORY(a_slow_handshake_is_cut_off, o->handshake_ns = MS(20)) {
+    WEIR_AUTO(weir_close) struct weir_stream *s = raw_dial(w);
+    weir_ns from = weir_now();
+    char byte;
+    assert_int_equal(weir_write(s, plain_request, 30), 0);
+    assert_true(weir_read(s, &byte, 1) <= 0); /* an end, or a reset */
+    assert_true(weir_now() - from >= MS(19));
+    if (!w->reacts) {
+        wait_ended(w, 1);
+        assert_int_equal(w->rc, -ETIME);
+        assert_non_null(strstr(w->text, "the handshake took longer than 20 ms"));
+    }
+    return 0;
+}
+
+WS_STORY(a_peer_that_vanishes_in_the_handshake_leaves_nothing) {
+    struct weir_stream *s = raw_dial(w);
+    assert_int_equal(weir_write(s, plain_request, 30), 0);
+    settle();
+    weir_close(&s);
+    settle();
+    if (!w->reacts) {
+        wait_ended(w, 1);
+        assert_int_equal(w->rc, WEIR_EEOF);
+    }
+    return asks(w, plain_request, 101);
+}
+
+WS_STORY(subprotocols_are_agreed, o->subprotocols = chat_names) {
+    WEIR_AUTO(weir_ws_drop) struct weir_ws *ws = ws_open(w);
+    assert_string_equal(weir_ws_subprotocol(ws), "chat.v2");
+    assert_string_equal(weir_ws_path(ws), "/");
+    asks(w, "GET / HTTP/1.1\r\n" LOCAL UPGRADE "Sec-WebSocket-Protocol: other\r\n\r\n", 101);
+    return asks(w, "GET / HTTP/1.1\r\n" LOCAL UPGRADE "Sec-WebSocket-Protocol: chat.v1\r\n\r\n", 101);
+}
+
+WS_STORY(the_client_says_path_and_refusals_in_words) {
+    struct weir_ws *ws = NULL;
+    char url[128];
+    struct weir_ws_options o = {.size = sizeof o, .origin = "https://evil.example"};
+    snprintf(url, sizeof url, "%sa/b?c=d", w->ws_url);
+    assert_int_equal(weir_ws_dial(url, NULL, &ws), 0);
+    assert_string_equal(weir_ws_path(ws), "/a/b?c=d");
+    weir_ws_drop(&ws);
+    assert_int_equal(weir_ws_dial(url, &o, &ws), WEIR_EHTTP);
+    assert_non_null(strstr(weir_error(WEIR_EHTTP)->text, "403"));
+    assert_int_equal(weir_ws_dial("wss://localhost/", NULL, &ws), WEIR_ENOTLS);
+    assert_int_equal(weir_ws_dial("http://localhost/", NULL, &ws), WEIR_EURL);
+    assert_null(ws);
+    return 0;
+}
+
+WS_STORY(connections_above_the_limit_are_told_503, o->connections_max = 2) {
+    if (!w->reacts)
+        return 0; /* the server's own loop limits them */
+    WEIR_AUTO(weir_close) struct weir_stream *a = raw_open(w);
+    struct weir_stream *b = raw_open(w);
+    asks(w, plain_request, 503);
+    weir_close(&b);
+    settle();
+    return asks(w, plain_request, 101);
+}
+
+/* ---- our client meets a server that is none ---- */
+
+struct imposter {
+    const char *says; /* to whoever connects; NULL: nothing */
+    struct weir_listener *l;
+};
+struct imposter_args {
+    struct imposter *i;
+};
+static int imposter(void *args) {
+    struct imposter *i = ((struct imposter_args *)args)->i;
+    WEIR_AUTO(weir_close) struct weir_stream *s = NULL;
+    char buf[1000];
+    int rc = weir_accept(i->l, &s);
+    if (rc < 0 || weir_read(s, buf, sizeof buf) <= 0)
+        return 0;
+    if (i->says != NULL)
+        (void)weir_write(s, i->says, strlen(i->says));
+    while (weir_read(s, buf, sizeof buf) > 0)
+        ;
+    return 0;
+}
+
+static int dials_imposter(const char *says, weir_ns patience) {
+    struct imposter i = {.says = says};
+    struct weir_ws_options o = {.size = sizeof o, .handshake_ns = patience};
+    struct weir_group g;
+    struct weir_ws *ws = NULL;
+    char url[64];
+    assert_int_equal(weir_listen("tcp://127.0.0.1:0", NULL, &i.l), 0);
+    snprintf(url, sizeof url, "ws://127.0.0.1:%d/", weir_listener_port(i.l));
+    weir_group_open(&g, WEIR_TOGETHER);
+    assert_int_equal(weir_go(&g, imposter, .i = &i), 0);
+    int rc = weir_ws_dial(url, &o, &ws);
+    assert_null(ws);
+    assert_int_equal(weir_group_close(&g, 0), 0);
+    weir_unlisten(&i.l);
+    return rc;
+}
+
+WS_STORY(our_client_believes_no_imposter) {
+    if (w->reacts)
+        return 0;
+    assert_int_equal(dials_imposter("SSH-2.0-OpenSSH_9.2\r\n\r\n", MS(2000)), WEIR_EPROTO);
+    assert_int_equal(dials_imposter("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", MS(2000)),
+                     WEIR_EHTTP);
+    assert_int_equal(dials_imposter("HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\n"
+                                    "Connection: Upgrade\r\nSec-WebSocket-Accept: no\r\n\r\n",
+                                    MS(2000)), WEIR_EPROTO);
+    assert_int_equal(dials_imposter(NULL, MS(20)), -ETIME);
+    assert_non_null(strstr(weir_error(-ETIME)->text, "the handshake took longer than 20 ms"));
+    return 0;
+}
