@@ -55,6 +55,52 @@ LOOP_STORY(the_star_takes_both_families) {
     return 0;
 }
 
+LOOP_STORY(ipv6_is_written_in_brackets) {
+    struct weir_listener *l = NULL;
+    struct weir_stream *s = NULL, *peer = NULL;
+    char url[64];
+    int rc = weir_listen("tcp://[::1]:0", NULL, &l);
+    if (rc == -EADDRNOTAVAIL || rc == -EAFNOSUPPORT)
+        return 0; /* a machine without IPv6 */
+    assert_int_equal(rc, 0);
+    snprintf(url, sizeof url, "tcp://[::1]:%d", weir_listener_port(l));
+    assert_int_equal(weir_dial(url, NULL, &s), 0);
+    assert_int_equal(weir_accept(l, &peer), 0);
+    assert_string_equal(weir_stream_peer(s), url + 6);
+    assert_string_equal(weir_stream_local(peer), url + 6);
+    assert_string_equal(weir_stream_peer(peer), weir_stream_local(s));
+    weir_close(&s);
+    weir_close(&peer);
+    weir_unlisten(&l);
+    return 0;
+}
+
+LOOP_STORY(a_unix_path_is_taken_until_it_is_unlinked) {
+    struct weir_listener *l = NULL;
+    struct weir_stream *s = NULL, *peer = NULL;
+    char url[64];
+    if (strcmp(test_backend, "sim") == 0) {
+        assert_int_equal(weir_listen("unix:/tmp/x", NULL, &l), WEIR_ESIMREFUSED);
+        return 0;
+    }
+    snprintf(url, sizeof url, "unix:/tmp/weir-listen-test-%d", (int)getpid());
+    assert_int_equal(weir_dial(url, NULL, &s), -ENOENT);
+    assert_int_equal(weir_listen(url, NULL, &l), 0);
+    assert_int_equal(weir_listener_port(l), 0);
+    assert_int_equal(weir_dial(url, NULL, &s), 0);
+    assert_int_equal(weir_accept(l, &peer), 0);
+    assert_string_equal(weir_stream_peer(s), url);
+    assert_string_equal(weir_stream_local(peer), url);
+    weir_close(&s);
+    weir_close(&peer);
+    weir_unlisten(&l);
+    settle(); /* the kernel lets go with the next turn */
+    assert_int_equal(weir_dial(url, NULL, &s), -ECONNREFUSED);
+    assert_int_equal(weir_listen(url, NULL, &l), -EADDRINUSE);
+    assert_int_equal(unlink(url + 5), 0);
+    return 0;
+}
+
 LOOP_STORY(a_name_listens_on_each_of_its_addresses) {
     struct weir_listener *l = NULL;
     struct weir_stream *s = NULL, *peer = NULL;
