@@ -42,6 +42,7 @@ struct up {
     struct weir_group speaking; /* all that prints */
     struct weir_group tending;  /* all that hears keepers */
     struct weir_scope running;
+    bool begun;      /* there is a loop */
     bool ending;     /* why no longer matters */
     bool hurried;    /* by a second signal */
     bool guard_died; /* before its time */
@@ -420,6 +421,7 @@ static int live(struct up *up) {
 
 static int conduct(void *arg) {
     struct up *up = arg;
+    up->begun = true;
     int rc = output_init(&up->output, up->options->settings->color);
     if (rc < 0)
         return rc;
@@ -466,9 +468,7 @@ int up_run(const struct fleet *f, struct guard *g, const struct up_options *opti
         bury_orphans(children_now() + LIMIT_KILL);
     else
         bury_guard(g->pid, children_now() + LIMIT_KILL);
-    if (rc < 0) {
+    if (rc < 0 && up.begun) /* else weir_run has told why */
         fprintf(stderr, "weir up: %s\n", weir_error_text(rc));
-        return EXIT_FAILED;
-    }
-    return up.code;
+    return rc < 0 ? EXIT_FAILED : up.code;
 }
