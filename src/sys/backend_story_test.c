@@ -473,7 +473,7 @@ WEIR_TEST_BACKENDS(a_signal_completes_who_waits_for_it) {
     rig_submit(&b);
     rig_submit(&other);
     if (r.world != NULL)
-        assert_int_equal(sim_raise(r.world, SIGUSR1), 2);
+        assert_int_equal(weir__sim_raise(r.world, SIGUSR1), 2);
     else
         raise(SIGUSR1);
     assert_int_equal(rig_wait(&a), SIGUSR1);
@@ -528,7 +528,7 @@ WEIR_TEST_BACKENDS(out_of_descriptors_is_emfile) {
     struct rlimit old;
     int64_t rc = 0;
     int made = 0;
-    sim_config_defaults(&c);
+    weir__sim_config_defaults(&c);
     c.descriptors_max = MAX;
     rig_open(&r, &c);
     getrlimit(RLIMIT_NOFILE, &old);

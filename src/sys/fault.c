@@ -43,17 +43,17 @@ static _Thread_local struct fault_plan plan;
 static _Thread_local bool armed;
 static _Thread_local uint64_t seen, struck;
 
-void fault_arm(const struct fault_plan *p) {
+void weir__fault_arm(const struct fault_plan *p) {
     armed = p != NULL;
     plan = p != NULL ? *p : (struct fault_plan){0};
     seen = struck = 0;
 }
 
-uint64_t fault_seen(void) {
+uint64_t weir__fault_seen(void) {
     return seen;
 }
 
-uint64_t fault_struck(void) {
+uint64_t weir__fault_struck(void) {
     return struck;
 }
 
@@ -353,7 +353,7 @@ static void close_fault(struct weir__backend *b) {
     free(f);
 }
 
-struct weir__backend *fault_decorate(struct weir__backend *inner) {
+struct weir__backend *weir__fault_decorate(struct weir__backend *inner) {
     if (!armed)
         return inner;
     struct fault *f = calloc(1, sizeof *f);

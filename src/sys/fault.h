@@ -18,11 +18,11 @@ struct fault_plan { /* all set */
 };
 
 /* NULL: none; backends opened from now on are not decorated. The counts start again. */
-void fault_arm(const struct fault_plan *plan);
-uint64_t fault_seen(void);
-uint64_t fault_struck(void);
+void weir__fault_arm(const struct fault_plan *plan);
+uint64_t weir__fault_seen(void);
+uint64_t weir__fault_struck(void);
 
 /* What weir__backend_decorate points to: inner itself if no plan is armed. */
-struct weir__backend *fault_decorate(struct weir__backend *inner);
+struct weir__backend *weir__fault_decorate(struct weir__backend *inner);
 
 #endif

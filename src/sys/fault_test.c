@@ -11,7 +11,7 @@ static void arm(uint64_t kinds, enum fault_effect effect, uint64_t nth) {
                               .error = -ENETDOWN,
                               .late_ns = WEIR_MILLISECONDS(20),
                               .nth = nth};
-    fault_arm(&plan);
+    weir__fault_arm(&plan);
 }
 
 WEIR_TEST_BACKENDS(the_nth_op_of_a_kind_fails_and_no_other) {
@@ -24,8 +24,8 @@ WEIR_TEST_BACKENDS(the_nth_op_of_a_kind_fails_and_no_other) {
     assert_int_equal(rig_connect(&r, &f, &p.addr), -ENETDOWN);
     rig_close_file(&r, &f);
     assert_int_equal(rig_connect(&r, &f, &p.addr), 0);
-    assert_int_equal(fault_seen(), 3);
-    assert_int_equal(fault_struck(), 1);
+    assert_int_equal(weir__fault_seen(), 3);
+    assert_int_equal(weir__fault_struck(), 1);
     rig_close_file(&r, &f);
     rig_pair_close(&r, &p);
     rig_close(&r);
@@ -39,8 +39,8 @@ WEIR_TEST_BACKENDS(without_an_nth_ops_are_only_counted) {
     rig_pair(&r, &p);
     assert_int_equal(rig_send(&r, &p.here, "x", 1), 1);
     rig_pair_close(&r, &p);
-    assert_true(fault_seen() >= 8);
-    assert_int_equal(fault_struck(), 0);
+    assert_true(weir__fault_seen() >= 8);
+    assert_int_equal(weir__fault_struck(), 0);
     rig_close(&r);
 }
 
@@ -70,7 +70,7 @@ WEIR_TEST_BACKENDS(a_short_receive_may_be_cancelled_or_meet_the_end) {
     struct rig_op o;
     char text[8];
     struct fault_plan plan = {.kinds = OP(RECV), .effect = FAULT_SHORT, .nth = 1, .every = true};
-    fault_arm(&plan);
+    weir__fault_arm(&plan);
     rig_open(&r, NULL);
     rig_pair(&r, &p);
     rig_recv_begin(&r, &o, &p.there);
@@ -210,10 +210,10 @@ WEIR_TEST_BACKENDS(a_close_is_never_refused) {
     struct rig_pair p;
     struct fault_plan plan = {
         .kinds = OP(CLOSE), .effect = FAULT_ERROR, .error = -EIO, .nth = 1, .every = true};
-    fault_arm(&plan);
+    weir__fault_arm(&plan);
     rig_open(&r, NULL);
     rig_pair(&r, &p);
     rig_pair_close(&r, &p);
-    assert_int_equal(fault_struck(), 0);
+    assert_int_equal(weir__fault_struck(), 0);
     rig_close(&r);
 }

@@ -56,12 +56,12 @@ static inline void rig_open(struct rig *r, const struct sim_config *config) {
     struct sim_config c;
     memset(r, 0, sizeof *r);
     if (test_backend == NULL || strcmp(test_backend, "sim") == 0) {
-        sim_config_defaults(&c);
+        weir__sim_config_defaults(&c);
         rig_vary(&c);
-        r->world = sim_world_new(config ? config : &c, "main");
-        sim_world_enter(r->world);
-        assert_int_equal(sim_open(&r->b, &why), 0);
-        r->b = fault_decorate(r->b);
+        r->world = weir__sim_world_new(config ? config : &c, "main");
+        weir__sim_world_enter(r->world);
+        assert_int_equal(weir__sim_open(&r->b, &why), 0);
+        r->b = weir__fault_decorate(r->b);
         return;
     }
     if (weir__backend_open(test_backend, &r->b, &why) < 0)
@@ -70,13 +70,13 @@ static inline void rig_open(struct rig *r, const struct sim_config *config) {
 
 static inline void rig_close(struct rig *r) {
     if (r->world != NULL) {
-        assert_int_equal(sim_lent(r->world), 0);
-        assert_int_equal(sim_pending(r->world), 0);
+        assert_int_equal(weir__sim_lent(r->world), 0);
+        assert_int_equal(weir__sim_pending(r->world), 0);
         assert_int_equal(r->world->open, 0);
     }
     r->b->ops->close(r->b);
     if (r->world != NULL)
-        sim_world_free(r->world);
+        weir__sim_world_free(r->world);
 }
 
 static inline void rig_woken(struct weir__op *op) {

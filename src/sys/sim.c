@@ -44,7 +44,7 @@ static int hold(struct sim *b, struct weir__op *op, uint8_t state) {
 static int answer(struct sim *b, struct weir__op *op, int64_t result) {
     if (!b->world->config.deferred)
         return done(op, result);
-    sim_complete(b, op, result);
+    weir__sim_complete(b, op, result);
     return WEIR__PENDING;
 }
 
@@ -60,12 +60,12 @@ static int submit_socket(struct sim *b, struct weir__op *op) {
         return done(op, WEIR_ESIMREFUSED);
     if (w->open >= w->config.descriptors_max)
         return done(op, -EMFILE);
-    struct sim_sock *s = sim_sock_new(w, b, family, 0);
+    struct sim_sock *s = weir__sim_sock_new(w, b, family, 0);
     s->open = true;
     w->open++;
     s->file = op->file;
     op->file->priv[0] = s->id;
-    op->file->fd = sim_sock_fd(s);
+    op->file->fd = weir__sim_sock_fd(s);
     op->file->reader = op->file->writer = NULL;
     return done(op, 0);
 }
@@ -73,41 +73,41 @@ static int submit_socket(struct sim *b, struct weir__op *op) {
 static int submit_attach(struct sim *b, struct weir__op *op) {
     if (op->file->fd < SIM_FD_BASE)
         return refuse(op, op->file->fd);
-    struct sim_sock *s = sim_sock_by_fd(b->world, op->file->fd);
+    struct sim_sock *s = weir__sim_sock_by_fd(b->world, op->file->fd);
     if (s == NULL || s->file != NULL)
         return done(op, -EBADF);
     s->owner = b;
     s->file = op->file;
     op->file->priv[0] = s->id;
     op->file->reader = op->file->writer = NULL;
-    sim_keepalive_set(s);
+    weir__sim_keepalive_set(s);
     return done(op, 0);
 }
 
 static int submit_call(struct sim *b, struct weir__op *op) {
-    struct sim_sock *s = sim_sock_of(b, op);
+    struct sim_sock *s = weir__sim_sock_of(b, op);
     if (s == NULL)
         return refuse(op, op->file->fd);
     switch (op->kind) {
     case WEIR__BIND:
-        return done(op, sim_bind(s, op->u.addr));
+        return done(op, weir__sim_bind(s, op->u.addr));
     case WEIR__LISTEN:
-        return done(op, sim_listen(s, op->u.number));
+        return done(op, weir__sim_listen(s, op->u.number));
     case WEIR__SETOPT:
-        return done(op, sim_option(s, op->u.option.option, op->u.option.value));
+        return done(op, weir__sim_option(s, op->u.option.option, op->u.option.value));
     case WEIR__NAME:
-        return done(op, sim_name(s, op->u.name.peer, op->u.name.ret));
+        return done(op, weir__sim_name(s, op->u.name.peer, op->u.name.ret));
     case WEIR__SHUTDOWN:
-        return done(op, sim_shutdown(s, op->u.number));
+        return done(op, weir__sim_shutdown(s, op->u.number));
     case WEIR__READ_FD:
-        return done(op, sim_recv(s, op->u.bytes.base, op->u.bytes.len));
+        return done(op, weir__sim_recv(s, op->u.bytes.base, op->u.bytes.len));
     default:
-        return done(op, sim_send(s, op->u.bytes.base, op->u.bytes.len));
+        return done(op, weir__sim_send(s, op->u.bytes.base, op->u.bytes.len));
     }
 }
 
 static int submit_transfer(struct sim *b, struct weir__op *op) {
-    struct sim_sock *s = sim_sock_of(b, op);
+    struct sim_sock *s = weir__sim_sock_of(b, op);
     if (op->kind == WEIR__SEND)
         op->u.bytes.done = 0;
     else if (op->kind == WEIR__SENDV)
@@ -116,38 +116,38 @@ static int submit_transfer(struct sim *b, struct weir__op *op) {
         op->u.lent = (struct weir__lent){0};
     if (s == NULL)
         return done(op, -EBADF);
-    if (*sim_place_of(op) != NULL)
+    if (*weir__sim_place_of(op) != NULL)
         return done(op, -EBUSY);
     if (op->kind == WEIR__CONNECT) {
-        int rc = sim_connect(s, op->u.addr);
+        int rc = weir__sim_connect(s, op->u.addr);
         if (rc < 0)
             return done(op, rc);
     }
-    int64_t result = sim_try(b, s, op);
+    int64_t result = weir__sim_try(b, s, op);
     if (result != -EAGAIN && result != -ENOBUFS)
         return answer(b, op, result);
-    *sim_place_of(op) = op;
+    *weir__sim_place_of(op) = op;
     if (result == -ENOBUFS)
-        sim_ops_add(&b->starved, op);
+        weir__sim_ops_add(&b->starved, op);
     return hold(b, op, result == -ENOBUFS ? STARVED : HELD);
 }
 
 static int submit_poll(struct sim *b, struct weir__op *op) {
     if (op->u.poll.fd < SIM_FD_BASE)
         return refuse(op, op->u.poll.fd);
-    struct sim_sock *s = sim_sock_by_fd(b->world, op->u.poll.fd);
+    struct sim_sock *s = weir__sim_sock_by_fd(b->world, op->u.poll.fd);
     if (s == NULL)
         return done(op, -EBADF);
-    short bits = sim_poll_bits(s, op->u.poll.events);
+    short bits = weir__sim_poll_bits(s, op->u.poll.events);
     if (bits != 0)
         return answer(b, op, bits);
     s->owner = b;
-    sim_ops_add(&b->polls, op);
+    weir__sim_ops_add(&b->polls, op);
     return hold(b, op, HELD);
 }
 
 static int submit_signal(struct sim *b, struct weir__op *op) {
-    sim_ops_add(&b->signals, op);
+    weir__sim_ops_add(&b->signals, op);
     return hold(b, op, HELD);
 }
 
@@ -157,30 +157,30 @@ static void cancel_pending(struct sim *b, struct weir__op **place) {
     if (op == NULL)
         return;
     if (op->state == STARVED)
-        sim_ops_remove(&b->starved, op);
+        weir__sim_ops_remove(&b->starved, op);
     *place = NULL;
     b->held--;
-    sim_complete(b, op, -ECANCELED);
+    weir__sim_complete(b, op, -ECANCELED);
 }
 
 static int submit_close(struct sim *b, struct weir__op *op) {
-    struct sim_sock *s = sim_sock_of(b, op);
+    struct sim_sock *s = weir__sim_sock_of(b, op);
     cancel_pending(b, &op->file->reader);
     cancel_pending(b, &op->file->writer);
     if (s != NULL)
-        sim_close(s);
+        weir__sim_close(s);
     op->file->fd = -1;
     op->file->priv[0] = 0;
-    if (!sim_ops_have(&b->ready, op->file))
+    if (!weir__sim_ops_have(&b->ready, op->file))
         return answer(b, op, 0);
-    sim_complete(b, op, 0);
+    weir__sim_complete(b, op, 0);
     return WEIR__PENDING;
 }
 
 /* ---- jobs: resolve and work ------------------------------------------------------------------ */
 
 static void job_drop(struct job *j) {
-    sim_event_disarm(j->sim->world, &j->event);
+    weir__sim_event_disarm(j->sim->world, &j->event);
     weir__list_remove(&j->link);
     j->sim->held--;
     free(j);
@@ -189,8 +189,8 @@ static void job_drop(struct job *j) {
 static void job_resolved(struct sim_world *w, struct sim_event *e) {
     struct job *j = WEIR_CONTAINER(e, struct job, event);
     struct weir__op *op = j->op;
-    int count = sim_resolve(w, j->host, op->u.resolve.port, op->u.resolve.ret);
-    sim_complete(j->sim, op, count > 0 ? count : WEIR_ENONAME);
+    int count = weir__sim_resolve(w, j->host, op->u.resolve.port, op->u.resolve.ret);
+    weir__sim_complete(j->sim, op, count > 0 ? count : WEIR_ENONAME);
     job_drop(j);
 }
 
@@ -198,27 +198,27 @@ static void job_worked(struct sim_world *w, struct sim_event *e) {
     struct job *j = WEIR_CONTAINER(e, struct job, event);
     if (!j->begun) {
         j->begun = true;
-        sim_event_arm(w, e, w->now_ns + w->config.work_ns / 2);
+        weir__sim_event_arm(w, e, w->now_ns + w->config.work_ns / 2);
         return;
     }
     struct weir__op *op = j->op;
-    sim_complete(j->sim, op, op->u.work.fn(op->u.work.arg));
+    weir__sim_complete(j->sim, op, op->u.work.fn(op->u.work.arg));
     job_drop(j);
 }
 
 static int submit_job(struct sim *b, struct weir__op *op) {
     struct sim_world *w = b->world;
-    struct job *j = sim_alloc(sizeof *j);
+    struct job *j = weir__sim_alloc(sizeof *j);
     j->op = op;
     j->sim = b;
     weir__list_add_tail(&b->jobs, &j->link);
     if (op->kind == WEIR__RESOLVE) {
         snprintf(j->host, sizeof j->host, "%s", op->u.resolve.host);
         j->event.fire = job_resolved;
-        sim_event_arm(w, &j->event, w->now_ns + w->config.resolve_ns);
+        weir__sim_event_arm(w, &j->event, w->now_ns + w->config.resolve_ns);
     } else {
         j->event.fire = job_worked;
-        sim_event_arm(w, &j->event, w->now_ns + w->config.work_ns / 2);
+        weir__sim_event_arm(w, &j->event, w->now_ns + w->config.work_ns / 2);
     }
     return hold(b, op, JOBBED);
 }
@@ -268,13 +268,13 @@ static int cancel(struct weir__backend *backend, struct weir__op *op) {
     if (op->state == FREE)
         return WEIR__DONE;
     if (op->state == STARVED)
-        sim_ops_remove(&b->starved, op);
+        weir__sim_ops_remove(&b->starved, op);
     if (op->kind == WEIR__SIGNAL)
-        sim_ops_remove(&b->signals, op);
+        weir__sim_ops_remove(&b->signals, op);
     else if (op->kind == WEIR__POLL)
-        sim_ops_remove(&b->polls, op);
+        weir__sim_ops_remove(&b->polls, op);
     else
-        *sim_place_of(op) = NULL;
+        *weir__sim_place_of(op) = NULL;
     b->held--;
     op->state = FREE;
     return answer(b, op, -ECANCELED);
@@ -282,7 +282,7 @@ static int cancel(struct weir__backend *backend, struct weir__op *op) {
 
 static struct weir__op *take_ready(struct sim *b) {
     struct weir__op *first = b->ready.head;
-    sim_ops_init(&b->ready);
+    weir__sim_ops_init(&b->ready);
     return first;
 }
 
@@ -310,7 +310,7 @@ static bool pass_time(struct sim *b, weir_ns until_ns) {
     bool more = next_ns <= until_ns;
     weir_ns to_ns = more ? next_ns : until_ns;
     w->now_ns = !has_limit(w) || to_ns < w->config.limit_ns ? to_ns : w->config.limit_ns;
-    sim_world_fire(w);
+    weir__sim_world_fire(w);
     check_limit(w);
     return more && !w->overran;
 }
@@ -319,10 +319,10 @@ static struct weir__op *turn(struct weir__backend *backend, weir_ns until_ns) {
     struct sim *b = sim_of(backend);
     struct sim_world *w = b->world;
     b->base.quiet = false;
-    sim_world_fire(w);
+    weir__sim_world_fire(w);
     if (until_ns <= w->now_ns && b->ready.head == NULL && ++b->busy_turns > BUSY_TURNS) {
         w->now_ns += BUSY_STEP_NS;
-        sim_world_fire(w);
+        weir__sim_world_fire(w);
         check_limit(w);
     }
     while (b->ready.head == NULL && until_ns > w->now_ns) {
@@ -342,9 +342,9 @@ static void release(struct weir__backend *backend, struct weir__lent *lent) {
     struct weir__op *op = b->starved.head;
     if (op == NULL)
         return;
-    sim_ops_remove(&b->starved, op);
+    weir__sim_ops_remove(&b->starved, op);
     op->state = HELD;
-    sim_go_on(b, sim_sock_of(b, op), op);
+    weir__sim_go_on(b, weir__sim_sock_of(b, op), op);
 }
 
 static void wake(struct weir__backend *backend) {
@@ -370,33 +370,33 @@ static void close_sim(struct weir__backend *backend) {
     WEIR_CHECK(b->held == 0 && b->ready.head == NULL);
     weir__list_remove(&b->link);
     if (b->owns_world)
-        sim_world_free(b->world);
+        weir__sim_world_free(b->world);
     free(b->pieces);
     free(b->free_pieces);
     free(b);
 }
 
-int sim_open(struct weir__backend **ret_backend, const char **ret_why) {
+int weir__sim_open(struct weir__backend **ret_backend, const char **ret_why) {
     static const struct weir__backend_ops sim_ops = {
         "sim", submit, cancel, turn, release, wake, now, random_bytes, explain, close_sim};
-    struct sim *b = sim_alloc(sizeof *b);
+    struct sim *b = weir__sim_alloc(sizeof *b);
     struct sim_config defaults;
     (void)ret_why;
-    sim_config_defaults(&defaults);
+    weir__sim_config_defaults(&defaults);
     b->base.ops = &sim_ops;
-    b->owns_world = sim_world_here() == NULL;
+    b->owns_world = weir__sim_world_here() == NULL;
     if (b->owns_world)
-        sim_world_enter(sim_world_new(&defaults, "main"));
-    b->world = sim_world_here();
+        weir__sim_world_enter(weir__sim_world_new(&defaults, "main"));
+    b->world = weir__sim_world_here();
     weir__list_add_tail(&b->world->instances, &b->link);
-    sim_ops_init(&b->ready);
-    sim_ops_init(&b->starved);
-    sim_ops_init(&b->signals);
-    sim_ops_init(&b->polls);
+    weir__sim_ops_init(&b->ready);
+    weir__sim_ops_init(&b->starved);
+    weir__sim_ops_init(&b->signals);
+    weir__sim_ops_init(&b->polls);
     weir__list_init(&b->jobs);
     const struct sim_config *c = &b->world->config;
-    b->pieces = sim_alloc(c->piece_size * c->piece_count);
-    b->free_pieces = sim_alloc(c->piece_count * sizeof *b->free_pieces);
+    b->pieces = weir__sim_alloc(c->piece_size * c->piece_count);
+    b->free_pieces = weir__sim_alloc(c->piece_count * sizeof *b->free_pieces);
     for (size_t i = c->piece_count; i > 0; i--)
         b->free_pieces[b->free_count++] = (uint32_t)i;
     snprintf(b->explanation, sizeof b->explanation, "sim: virtual clock, seed %llu",
@@ -407,7 +407,7 @@ int sim_open(struct weir__backend **ret_backend, const char **ret_why) {
 
 /* ---- for tests ------------------------------------------------------------------------------- */
 
-int sim_raise(struct sim_world *w, int signal) {
+int weir__sim_raise(struct sim_world *w, int signal) {
     int count = 0;
     for (struct weir__list *i = w->instances.next; i != &w->instances; i = i->next) {
         struct sim *b = WEIR_CONTAINER(i, struct sim, link);
@@ -415,23 +415,23 @@ int sim_raise(struct sim_world *w, int signal) {
             next = op->next;
             if (op->u.number != signal)
                 continue;
-            sim_ops_remove(&b->signals, op);
+            weir__sim_ops_remove(&b->signals, op);
             b->held--;
-            sim_complete(b, op, signal);
+            weir__sim_complete(b, op, signal);
             count++;
         }
     }
     return count;
 }
 
-size_t sim_lent(const struct sim_world *w) {
+size_t weir__sim_lent(const struct sim_world *w) {
     size_t count = 0;
     for (struct weir__list *i = w->instances.next; i != &w->instances; i = i->next)
         count += w->config.piece_count - WEIR_CONTAINER(i, struct sim, link)->free_count;
     return count;
 }
 
-size_t sim_pending(const struct sim_world *w) {
+size_t weir__sim_pending(const struct sim_world *w) {
     size_t count = 0;
     for (struct weir__list *i = w->instances.next; i != &w->instances; i = i->next)
         count += WEIR_CONTAINER(i, struct sim, link)->held;

@@ -77,50 +77,52 @@ struct sim_world {
 
 enum { SIM_FD_BASE = 1 << 20 }; /* simulated descriptors start here: never a real one */
 
-void sim_config_defaults(struct sim_config *c);
+void weir__sim_config_defaults(struct sim_config *c);
 
 /* A world with host 0, named host_name. Never fails: without memory the test aborts. */
-struct sim_world *sim_world_new(const struct sim_config *c, const char *host_name);
-void sim_world_free(struct sim_world *w); /* no instance attached */
+struct sim_world *weir__sim_world_new(const struct sim_config *c, const char *host_name);
+void weir__sim_world_free(struct sim_world *w); /* no instance attached */
 
 /* The world that instances opened on this thread attach to; NULL: each makes its own. */
-struct sim_world *sim_world_here(void);
-void sim_world_enter(struct sim_world *w);
+struct sim_world *weir__sim_world_here(void);
+void weir__sim_world_enter(struct sim_world *w);
 
 /* Queue e for at_ns, or move it. fire is called with e no longer queued. */
-void sim_event_arm(struct sim_world *w, struct sim_event *e, weir_ns at_ns);
-void sim_event_disarm(struct sim_world *w, struct sim_event *e);
-void sim_event_idle(struct sim_world *w, struct sim_event *e, bool idle);
+void weir__sim_event_arm(struct sim_world *w, struct sim_event *e, weir_ns at_ns);
+void weir__sim_event_disarm(struct sim_world *w, struct sim_event *e);
+void weir__sim_event_idle(struct sim_world *w, struct sim_event *e, bool idle);
 
 /* Fire all that is due now. */
-void sim_world_fire(struct sim_world *w);
+void weir__sim_world_fire(struct sim_world *w);
 
-void *sim_alloc(size_t size); /* zeroed; aborts without memory */
-void *sim_realloc(void *old, size_t size);
+void *weir__sim_alloc(size_t size); /* zeroed; aborts without memory */
+void *weir__sim_realloc(void *old, size_t size);
 
 /* ---- hosts and links (sim_host.c) ------------------------------------------------------------ */
 
-int sim_host_find(const struct sim_world *w, const char *name); /* -1: none */
-int sim_host_add(struct sim_world *w, const char *name);        /* its number, old or new */
-void sim_link_set(struct sim_world *w, int a, int b, weir_ns latency_ns);
-void sim_host_cut(struct sim_world *w, int host, bool cut);
+int weir__sim_host_find(const struct sim_world *w, const char *name); /* -1: none */
+int weir__sim_host_add(struct sim_world *w, const char *name);        /* its number, old or new */
+void weir__sim_link_set(struct sim_world *w, int a, int b, weir_ns latency_ns);
+void weir__sim_host_cut(struct sim_world *w, int host, bool cut);
 
 /* Whether segments between the two arrive; how long they take. A host -1 is nowhere. */
-bool sim_path_whole(const struct sim_world *w, int from, int to);
-weir_ns sim_path_latency(const struct sim_world *w, int from, int to);
+bool weir__sim_path_whole(const struct sim_world *w, int from, int to);
+weir_ns weir__sim_path_latency(const struct sim_world *w, int from, int to);
 
 /* The addresses of a name or a numeric text; how many, 0: not known. */
-int sim_resolve(const struct sim_world *w, const char *name, uint16_t port,
-                struct weir__addr *ret);
+int weir__sim_resolve(const struct sim_world *w, const char *name, uint16_t port,
+                      struct weir__addr *ret);
 
-bool sim_ip_from(const struct weir__addr *a, struct sim_ip *ret_ip, uint16_t *ret_port);
-void sim_addr_make(int family, const struct sim_ip *ip, uint16_t port, struct weir__addr *ret);
-bool sim_ip_is_any(const struct sim_ip *ip);
-bool sim_ip_is_v4(const struct sim_ip *ip);
-bool sim_ip_is_loopback(const struct sim_ip *ip);
-bool sim_ip_equal(const struct sim_ip *a, const struct sim_ip *b);
-void sim_ip_of_host(int host, bool v4, struct sim_ip *ret);
-int sim_ip_host(const struct sim_world *w, int from, const struct sim_ip *ip); /* -1: nowhere */
+bool weir__sim_ip_from(const struct weir__addr *a, struct sim_ip *ret_ip, uint16_t *ret_port);
+void weir__sim_addr_make(int family, const struct sim_ip *ip, uint16_t port,
+                         struct weir__addr *ret);
+bool weir__sim_ip_is_any(const struct sim_ip *ip);
+bool weir__sim_ip_is_v4(const struct sim_ip *ip);
+bool weir__sim_ip_is_loopback(const struct sim_ip *ip);
+bool weir__sim_ip_equal(const struct sim_ip *a, const struct sim_ip *b);
+void weir__sim_ip_of_host(int host, bool v4, struct sim_ip *ret);
+/* The host that an address means, seen from another; -1: nowhere. */
+int weir__sim_ip_host(const struct sim_world *w, int from, const struct sim_ip *ip);
 
 /* ---- sockets (sim_sock.c) and the protocol between them (sim_tcp.c) -------------------------- */
 
@@ -129,10 +131,10 @@ struct sim_ring { /* bytes, grown up to what its user allows */
     size_t cap, head, len;
 };
 
-void sim_ring_put(struct sim_ring *r, const void *from, size_t len);
-void sim_ring_peek(const struct sim_ring *r, size_t at, void *to, size_t len);
-void sim_ring_drop(struct sim_ring *r, size_t len);
-void sim_ring_clear(struct sim_ring *r);
+void weir__sim_ring_put(struct sim_ring *r, const void *from, size_t len);
+void weir__sim_ring_peek(const struct sim_ring *r, size_t at, void *to, size_t len);
+void weir__sim_ring_drop(struct sim_ring *r, size_t len);
+void weir__sim_ring_clear(struct sim_ring *r);
 
 enum sim_state {
     SIM_FRESH,     /* perhaps bound */
@@ -183,44 +185,44 @@ struct sim_sock {
     uint64_t parent_id;
 };
 
-struct sim_sock *sim_sock_new(struct sim_world *w, struct sim *owner, int family, int host);
-struct sim_sock *sim_sock_by_id(const struct sim_world *w, uint64_t id); /* NULL: gone */
-struct sim_sock *sim_sock_by_fd(const struct sim_world *w, int fd);
-int sim_sock_fd(const struct sim_sock *s);
-void sim_sock_free(struct sim_sock *s);
+struct sim_sock *weir__sim_sock_new(struct sim_world *w, struct sim *owner, int family, int host);
+struct sim_sock *weir__sim_sock_by_id(const struct sim_world *w, uint64_t id); /* NULL: gone */
+struct sim_sock *weir__sim_sock_by_fd(const struct sim_world *w, int fd);
+int weir__sim_sock_fd(const struct sim_sock *s);
+void weir__sim_sock_free(struct sim_sock *s);
 
 /* The calls, with the errno of Linux; 0 or negative. */
-int sim_bind(struct sim_sock *s, const struct weir__addr *a);
-int sim_listen(struct sim_sock *s, int backlog);
-int sim_option(struct sim_sock *s, enum weir__option option, int value);
-int sim_name(const struct sim_sock *s, bool peer, struct weir__addr *ret);
-int sim_bind_ephemeral(struct sim_sock *s);
-void sim_host_port(struct sim_sock *s, bool take);
-struct sim_sock *sim_listener_for(struct sim_world *w, int host, const struct sim_ip *ip,
-                                  uint16_t port);
+int weir__sim_bind(struct sim_sock *s, const struct weir__addr *a);
+int weir__sim_listen(struct sim_sock *s, int backlog);
+int weir__sim_option(struct sim_sock *s, enum weir__option option, int value);
+int weir__sim_name(const struct sim_sock *s, bool peer, struct weir__addr *ret);
+int weir__sim_bind_ephemeral(struct sim_sock *s);
+void weir__sim_host_port(struct sim_sock *s, bool take);
+struct sim_sock *weir__sim_listener_for(struct sim_world *w, int host, const struct sim_ip *ip,
+                                        uint16_t port);
 
-int sim_connect(struct sim_sock *s, const struct weir__addr *a); /* 0: under way */
-int sim_connected(struct sim_sock *s);                            /* -EAGAIN: not yet */
-int sim_accept(struct sim_sock *s, struct sim_sock **ret_child);  /* -EAGAIN: none */
-int64_t sim_recv(struct sim_sock *s, void *buf, size_t len);      /* -EAGAIN: nothing yet */
-int64_t sim_send(struct sim_sock *s, const void *buf, size_t len); /* -EAGAIN: no room */
-bool sim_readable(const struct sim_sock *s);
-bool sim_writable(const struct sim_sock *s);
-int sim_shutdown(struct sim_sock *s, int how);
-void sim_close(struct sim_sock *s); /* s may be gone on return */
-void sim_keepalive_set(struct sim_sock *s);
-void sim_path_changed(struct sim_world *w); /* a host was cut or restored */
+int weir__sim_connect(struct sim_sock *s, const struct weir__addr *a); /* 0: under way */
+int weir__sim_connected(struct sim_sock *s);                            /* -EAGAIN: not yet */
+int weir__sim_accept(struct sim_sock *s, struct sim_sock **ret_child);  /* -EAGAIN: none */
+int64_t weir__sim_recv(struct sim_sock *s, void *buf, size_t len);      /* -EAGAIN: nothing yet */
+int64_t weir__sim_send(struct sim_sock *s, const void *buf, size_t len); /* -EAGAIN: no room */
+bool weir__sim_readable(const struct sim_sock *s);
+bool weir__sim_writable(const struct sim_sock *s);
+int weir__sim_shutdown(struct sim_sock *s, int how);
+void weir__sim_close(struct sim_sock *s); /* s may be gone on return */
+void weir__sim_keepalive_set(struct sim_sock *s);
+void weir__sim_path_changed(struct sim_world *w); /* a host was cut or restored */
 
 /* ---- instances (sim.c) ----------------------------------------------------------------------- */
 
 /* s may have become readable or writable: its pending ops go on. */
-void sim_changed(struct sim_sock *s);
-int sim_raise(struct sim_world *w, int signal); /* how many ops waited for it */
+void weir__sim_changed(struct sim_sock *s);
+int weir__sim_raise(struct sim_world *w, int signal); /* how many ops waited for it */
 
-/* What weir__backend_open_sim points to. Attaches to sim_world_here, else to a world of its own
- * with the defaults. Returns 0. */
-int sim_open(struct weir__backend **ret_backend, const char **ret_why);
-size_t sim_lent(const struct sim_world *w);    /* pieces lent, of all instances */
-size_t sim_pending(const struct sim_world *w); /* ops held, of all instances */
+/* What weir__backend_open_sim points to. Attaches to weir__sim_world_here, else to a world of its
+ * own with the defaults. Returns 0. */
+int weir__sim_open(struct weir__backend **ret_backend, const char **ret_why);
+size_t weir__sim_lent(const struct sim_world *w);    /* pieces lent, of all instances */
+size_t weir__sim_pending(const struct sim_world *w); /* ops held, of all instances */
 
 #endif

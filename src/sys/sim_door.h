@@ -33,27 +33,27 @@ struct sim {
     char explanation[96];
 };
 
-void sim_ops_init(struct sim_ops *l);
-void sim_ops_add(struct sim_ops *l, struct weir__op *op);
-void sim_ops_remove(struct sim_ops *l, struct weir__op *op);
-bool sim_ops_have(const struct sim_ops *l, const struct weir__file *file);
+void weir__sim_ops_init(struct sim_ops *l);
+void weir__sim_ops_add(struct sim_ops *l, struct weir__op *op);
+void weir__sim_ops_remove(struct sim_ops *l, struct weir__op *op);
+bool weir__sim_ops_have(const struct sim_ops *l, const struct weir__file *file);
 
 /* Give op back in the next turn. */
-void sim_complete(struct sim *b, struct weir__op *op, int64_t result);
+void weir__sim_complete(struct sim *b, struct weir__op *op, int64_t result);
 
 /* The socket of op's file; NULL: none. */
-struct sim_sock *sim_sock_of(const struct sim *b, const struct weir__op *op);
+struct sim_sock *weir__sim_sock_of(const struct sim *b, const struct weir__op *op);
 
 /* Where op is pending on its file. */
-struct weir__op **sim_place_of(const struct weir__op *op);
+struct weir__op **weir__sim_place_of(const struct weir__op *op);
 
 /* One try. The op's result, or -EAGAIN or -ENOBUFS: not yet. */
-int64_t sim_try(struct sim *b, struct sim_sock *s, struct weir__op *op);
+int64_t weir__sim_try(struct sim *b, struct sim_sock *s, struct weir__op *op);
 
 /* Try again an op that is held, if it is; complete it if that is its end. */
-void sim_go_on(struct sim *b, struct sim_sock *s, struct weir__op *op);
+void weir__sim_go_on(struct sim *b, struct sim_sock *s, struct weir__op *op);
 
 /* The POLL* bits of events that are true, and the errors. */
-short sim_poll_bits(const struct sim_sock *s, short events);
+short weir__sim_poll_bits(const struct sim_sock *s, short events);
 
 #endif

@@ -13,20 +13,20 @@
 
 static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
-int sim_host_find(const struct sim_world *w, const char *name) {
+int weir__sim_host_find(const struct sim_world *w, const char *name) {
     for (int i = 0; i < w->host_count; i++)
         if (strcasecmp(w->hosts[i].name, name) == 0)
             return i;
     return -1;
 }
 
-int sim_host_add(struct sim_world *w, const char *name) {
-    int host = sim_host_find(w, name);
+int weir__sim_host_add(struct sim_world *w, const char *name) {
+    int host = weir__sim_host_find(w, name);
     if (host >= 0)
         return host;
     WEIR_CHECK(strlen(name) <= WEIR__NAME_MAX && w->host_count < 65535);
     host = w->host_count++;
-    w->hosts = sim_realloc(w->hosts, (size_t)w->host_count * sizeof *w->hosts);
+    w->hosts = weir__sim_realloc(w->hosts, (size_t)w->host_count * sizeof *w->hosts);
     struct sim_host *h = &w->hosts[host];
     memset(h, 0, sizeof *h);
     snprintf(h->name, sizeof h->name, "%s", name);
@@ -42,27 +42,27 @@ static struct sim_link *find_link(const struct sim_world *w, int a, int b) {
     return NULL;
 }
 
-void sim_link_set(struct sim_world *w, int a, int b, weir_ns latency_ns) {
+void weir__sim_link_set(struct sim_world *w, int a, int b, weir_ns latency_ns) {
     struct sim_link *l = find_link(w, a, b);
     if (l == NULL) {
-        w->links = sim_realloc(w->links, (w->link_count + 1) * sizeof *w->links);
+        w->links = weir__sim_realloc(w->links, (w->link_count + 1) * sizeof *w->links);
         l = &w->links[w->link_count++];
     }
     *l = (struct sim_link){.a = a, .b = b, .latency_ns = latency_ns};
 }
 
-void sim_host_cut(struct sim_world *w, int host, bool cut) {
+void weir__sim_host_cut(struct sim_world *w, int host, bool cut) {
     w->hosts[host].cut = cut;
-    sim_path_changed(w);
+    weir__sim_path_changed(w);
 }
 
-bool sim_path_whole(const struct sim_world *w, int from, int to) {
+bool weir__sim_path_whole(const struct sim_world *w, int from, int to) {
     if (from < 0 || to < 0)
         return false;
     return from == to || (!w->hosts[from].cut && !w->hosts[to].cut);
 }
 
-weir_ns sim_path_latency(const struct sim_world *w, int from, int to) {
+weir_ns weir__sim_path_latency(const struct sim_world *w, int from, int to) {
     const struct sim_link *l = find_link(w, from, to);
     if (l != NULL)
         return l->latency_ns;
@@ -71,7 +71,7 @@ weir_ns sim_path_latency(const struct sim_world *w, int from, int to) {
 
 /* ---- addresses ------------------------------------------------------------------------------- */
 
-bool sim_ip_from(const struct weir__addr *a, struct sim_ip *ret_ip, uint16_t *ret_port) {
+bool weir__sim_ip_from(const struct weir__addr *a, struct sim_ip *ret_ip, uint16_t *ret_port) {
     if (a->sa.sa_family == AF_INET && a->len >= sizeof a->in) {
         memcpy(ret_ip->byte, mapped, sizeof mapped);
         memcpy(ret_ip->byte + 12, &a->in.sin_addr, 4);
@@ -86,7 +86,8 @@ bool sim_ip_from(const struct weir__addr *a, struct sim_ip *ret_ip, uint16_t *re
     return false;
 }
 
-void sim_addr_make(int family, const struct sim_ip *ip, uint16_t port, struct weir__addr *ret) {
+void weir__sim_addr_make(int family, const struct sim_ip *ip, uint16_t port,
+                         struct weir__addr *ret) {
     memset(ret, 0, sizeof *ret);
     if (family == AF_INET) {
         ret->len = sizeof ret->in;
@@ -101,26 +102,26 @@ void sim_addr_make(int family, const struct sim_ip *ip, uint16_t port, struct we
     memcpy(&ret->in6.sin6_addr, ip->byte, 16);
 }
 
-bool sim_ip_is_v4(const struct sim_ip *ip) {
+bool weir__sim_ip_is_v4(const struct sim_ip *ip) {
     return memcmp(ip->byte, mapped, sizeof mapped) == 0;
 }
 
-bool sim_ip_is_any(const struct sim_ip *ip) {
+bool weir__sim_ip_is_any(const struct sim_ip *ip) {
     static const uint8_t zero[16];
     return memcmp(ip->byte + 12, zero, 4) == 0 &&
-           (sim_ip_is_v4(ip) || memcmp(ip->byte, zero, 12) == 0);
+           (weir__sim_ip_is_v4(ip) || memcmp(ip->byte, zero, 12) == 0);
 }
 
-bool sim_ip_is_loopback(const struct sim_ip *ip) {
+bool weir__sim_ip_is_loopback(const struct sim_ip *ip) {
     static const uint8_t one[16] = {[15] = 1};
-    return sim_ip_is_v4(ip) ? ip->byte[12] == 127 : memcmp(ip->byte, one, 16) == 0;
+    return weir__sim_ip_is_v4(ip) ? ip->byte[12] == 127 : memcmp(ip->byte, one, 16) == 0;
 }
 
-bool sim_ip_equal(const struct sim_ip *a, const struct sim_ip *b) {
+bool weir__sim_ip_equal(const struct sim_ip *a, const struct sim_ip *b) {
     return memcmp(a->byte, b->byte, 16) == 0;
 }
 
-void sim_ip_of_host(int host, bool v4, struct sim_ip *ret) {
+void weir__sim_ip_of_host(int host, bool v4, struct sim_ip *ret) {
     int number = host + 1;
     memset(ret->byte, 0, 16);
     if (v4) {
@@ -134,42 +135,42 @@ void sim_ip_of_host(int host, bool v4, struct sim_ip *ret) {
     ret->byte[15] = (uint8_t)number;
 }
 
-int sim_ip_host(const struct sim_world *w, int from, const struct sim_ip *ip) {
-    if (sim_ip_is_loopback(ip) || sim_ip_is_any(ip))
+int weir__sim_ip_host(const struct sim_world *w, int from, const struct sim_ip *ip) {
+    if (weir__sim_ip_is_loopback(ip) || weir__sim_ip_is_any(ip))
         return from;
     int host = (ip->byte[13] << 16 | ip->byte[14] << 8 | ip->byte[15]) - 1;
     if (host < 0 || host >= w->host_count)
         return -1;
     struct sim_ip own;
-    sim_ip_of_host(host, sim_ip_is_v4(ip), &own);
-    return sim_ip_equal(&own, ip) ? host : -1;
+    weir__sim_ip_of_host(host, weir__sim_ip_is_v4(ip), &own);
+    return weir__sim_ip_equal(&own, ip) ? host : -1;
 }
 
 static int resolve_numeric(const char *text, uint16_t port, struct weir__addr *ret) {
     struct sim_ip ip;
     memcpy(ip.byte, mapped, sizeof mapped);
     if (inet_pton(AF_INET, text, ip.byte + 12) == 1)
-        sim_addr_make(AF_INET, &ip, port, ret);
+        weir__sim_addr_make(AF_INET, &ip, port, ret);
     else if (inet_pton(AF_INET6, text, ip.byte) == 1)
-        sim_addr_make(AF_INET6, &ip, port, ret);
+        weir__sim_addr_make(AF_INET6, &ip, port, ret);
     else
         return 0;
     return 1;
 }
 
-int sim_resolve(const struct sim_world *w, const char *name, uint16_t port,
-                struct weir__addr *ret) {
+int weir__sim_resolve(const struct sim_world *w, const char *name, uint16_t port,
+                      struct weir__addr *ret) {
     if (resolve_numeric(name, port, ret) == 1)
         return 1;
     if (strcasecmp(name, "localhost") == 0)
         return resolve_numeric("::1", port, &ret[0]) + resolve_numeric("127.0.0.1", port, &ret[1]);
-    int host = sim_host_find(w, name);
+    int host = weir__sim_host_find(w, name);
     if (host < 0)
         return 0;
     struct sim_ip ip;
-    sim_ip_of_host(host, false, &ip);
-    sim_addr_make(AF_INET6, &ip, port, &ret[0]);
-    sim_ip_of_host(host, true, &ip);
-    sim_addr_make(AF_INET, &ip, port, &ret[1]);
+    weir__sim_ip_of_host(host, false, &ip);
+    weir__sim_addr_make(AF_INET6, &ip, port, &ret[0]);
+    weir__sim_ip_of_host(host, true, &ip);
+    weir__sim_addr_make(AF_INET, &ip, port, &ret[1]);
     return 2;
 }

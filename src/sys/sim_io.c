@@ -7,18 +7,18 @@
 
 /* ---- lists of ops ---------------------------------------------------------------------------- */
 
-void sim_ops_init(struct sim_ops *l) {
+void weir__sim_ops_init(struct sim_ops *l) {
     l->head = NULL;
     l->tail = &l->head;
 }
 
-void sim_ops_add(struct sim_ops *l, struct weir__op *op) {
+void weir__sim_ops_add(struct sim_ops *l, struct weir__op *op) {
     op->next = NULL;
     *l->tail = op;
     l->tail = &op->next;
 }
 
-void sim_ops_remove(struct sim_ops *l, struct weir__op *op) {
+void weir__sim_ops_remove(struct sim_ops *l, struct weir__op *op) {
     struct weir__op **at = &l->head;
     while (*at != NULL && *at != op)
         at = &(*at)->next;
@@ -29,13 +29,13 @@ void sim_ops_remove(struct sim_ops *l, struct weir__op *op) {
     op->next = NULL;
 }
 
-void sim_complete(struct sim *b, struct weir__op *op, int64_t result) {
+void weir__sim_complete(struct sim *b, struct weir__op *op, int64_t result) {
     op->result = result;
     op->state = READY;
-    sim_ops_add(&b->ready, op);
+    weir__sim_ops_add(&b->ready, op);
 }
 
-bool sim_ops_have(const struct sim_ops *l, const struct weir__file *file) {
+bool weir__sim_ops_have(const struct sim_ops *l, const struct weir__file *file) {
     for (const struct weir__op *op = l->head; op != NULL; op = op->next)
         if (op->file == file)
             return true;
@@ -44,38 +44,39 @@ bool sim_ops_have(const struct sim_ops *l, const struct weir__file *file) {
 
 /* ---- ops on sockets -------------------------------------------------------------------------- */
 
-struct sim_sock *sim_sock_of(const struct sim *b, const struct weir__op *op) {
-    struct sim_sock *s = sim_sock_by_id(b->world, op->file->priv[0]);
+struct sim_sock *weir__sim_sock_of(const struct sim *b, const struct weir__op *op) {
+    struct sim_sock *s = weir__sim_sock_by_id(b->world, op->file->priv[0]);
     return s != NULL && s->file == op->file ? s : NULL;
 }
 
 static int64_t try_accept(struct sim_sock *s, struct weir__op *op) {
     struct sim_sock *child;
-    int rc = sim_accept(s, &child);
+    int rc = weir__sim_accept(s, &child);
     if (rc < 0)
         return rc;
     if (op->u.accept.ret_peer != NULL)
-        sim_addr_make(child->family, &child->peer_ip, child->peer_port, op->u.accept.ret_peer);
-    return sim_sock_fd(child);
+        weir__sim_addr_make(child->family, &child->peer_ip, child->peer_port,
+                            op->u.accept.ret_peer);
+    return weir__sim_sock_fd(child);
 }
 
 /* Lend a piece of what has come. -ENOBUFS: all pieces are lent. */
 static int64_t try_recv(struct sim *b, struct sim_sock *s, struct weir__op *op) {
     if (s->in.len == 0)
-        return sim_recv(s, NULL, 0);
+        return weir__sim_recv(s, NULL, 0);
     if (b->free_count == 0)
         return -ENOBUFS;
     uint32_t token = b->free_pieces[--b->free_count];
     uint8_t *base = b->pieces + (token - 1) * b->world->config.piece_size;
-    int64_t n = sim_recv(s, base, b->world->config.piece_size);
+    int64_t n = weir__sim_recv(s, base, b->world->config.piece_size);
     op->u.lent = (struct weir__lent){.base = base, .len = (uint32_t)n, .token = token};
     return n;
 }
 
 static int64_t try_send(struct sim_sock *s, struct weir__op *op) {
     do {
-        int64_t n = sim_send(s, (uint8_t *)op->u.bytes.base + op->u.bytes.done,
-                             op->u.bytes.len - op->u.bytes.done);
+        int64_t n = weir__sim_send(s, (uint8_t *)op->u.bytes.base + op->u.bytes.done,
+                                   op->u.bytes.len - op->u.bytes.done);
         if (n < 0)
             return n;
         op->u.bytes.done += (size_t)n;
@@ -86,7 +87,7 @@ static int64_t try_send(struct sim_sock *s, struct weir__op *op) {
 static int64_t try_sendv(struct sim_sock *s, struct weir__op *op) {
     while (op->u.vector.count > 0) {
         struct iovec *v = op->u.vector.vec;
-        int64_t n = sim_send(s, v->iov_base, v->iov_len);
+        int64_t n = weir__sim_send(s, v->iov_base, v->iov_len);
         if (n < 0)
             return n;
         op->u.vector.done += (size_t)n;
@@ -100,16 +101,16 @@ static int64_t try_sendv(struct sim_sock *s, struct weir__op *op) {
     return (int64_t)op->u.vector.done;
 }
 
-int64_t sim_try(struct sim *b, struct sim_sock *s, struct weir__op *op) {
+int64_t weir__sim_try(struct sim *b, struct sim_sock *s, struct weir__op *op) {
     switch (op->kind) {
     case WEIR__CONNECT:
-        return sim_connected(s);
+        return weir__sim_connected(s);
     case WEIR__ACCEPT:
         return try_accept(s, op);
     case WEIR__RECV:
         return try_recv(b, s, op);
     case WEIR__RECV_INTO:
-        return op->u.bytes.len == 0 ? 0 : sim_recv(s, op->u.bytes.base, op->u.bytes.len);
+        return op->u.bytes.len == 0 ? 0 : weir__sim_recv(s, op->u.bytes.base, op->u.bytes.len);
     case WEIR__SEND:
         return try_send(s, op);
     default:
@@ -117,32 +118,32 @@ int64_t sim_try(struct sim *b, struct sim_sock *s, struct weir__op *op) {
     }
 }
 
-struct weir__op **sim_place_of(const struct weir__op *op) {
+struct weir__op **weir__sim_place_of(const struct weir__op *op) {
     bool writes = op->kind == WEIR__SEND || op->kind == WEIR__SENDV || op->kind == WEIR__CONNECT;
     return writes ? &op->file->writer : &op->file->reader;
 }
 
-void sim_go_on(struct sim *b, struct sim_sock *s, struct weir__op *op) {
+void weir__sim_go_on(struct sim *b, struct sim_sock *s, struct weir__op *op) {
     if (op == NULL || op->state != HELD)
         return;
-    int64_t result = sim_try(b, s, op);
+    int64_t result = weir__sim_try(b, s, op);
     if (result == -ENOBUFS) {
         op->state = STARVED;
-        sim_ops_add(&b->starved, op);
+        weir__sim_ops_add(&b->starved, op);
     } else if (result != -EAGAIN) {
-        *sim_place_of(op) = NULL;
+        *weir__sim_place_of(op) = NULL;
         b->held--;
-        sim_complete(b, op, result);
+        weir__sim_complete(b, op, result);
     }
 }
 
-short sim_poll_bits(const struct sim_sock *s, short events) {
+short weir__sim_poll_bits(const struct sim_sock *s, short events) {
     short bits = 0;
     if (s->state == SIM_DEAD)
         bits |= (short)(POLLHUP | (s->error ? POLLERR : 0));
-    if ((events & POLLIN) && sim_readable(s))
+    if ((events & POLLIN) && weir__sim_readable(s))
         bits |= POLLIN;
-    if ((events & POLLOUT) && sim_writable(s))
+    if ((events & POLLOUT) && weir__sim_writable(s))
         bits |= POLLOUT;
     return bits;
 }
@@ -150,21 +151,23 @@ short sim_poll_bits(const struct sim_sock *s, short events) {
 static void check_polls(struct sim *b, const struct sim_sock *s) {
     for (struct weir__op *op = b->polls.head, *next; op != NULL; op = next) {
         next = op->next;
-        short bits = op->u.poll.fd == sim_sock_fd(s) ? sim_poll_bits(s, op->u.poll.events) : 0;
+        if (op->u.poll.fd != weir__sim_sock_fd(s))
+            continue;
+        short bits = weir__sim_poll_bits(s, op->u.poll.events);
         if (bits == 0)
             continue;
-        sim_ops_remove(&b->polls, op);
+        weir__sim_ops_remove(&b->polls, op);
         b->held--;
-        sim_complete(b, op, bits);
+        weir__sim_complete(b, op, bits);
     }
 }
 
-void sim_changed(struct sim_sock *s) {
+void weir__sim_changed(struct sim_sock *s) {
     if (!s->open)
         return; /* its owner may be gone */
     if (s->file != NULL) {
-        sim_go_on(s->owner, s, s->file->reader);
-        sim_go_on(s->owner, s, s->file->writer);
+        weir__sim_go_on(s->owner, s, s->file->reader);
+        weir__sim_go_on(s->owner, s, s->file->writer);
     }
     check_polls(s->owner, s);
 }

@@ -11,13 +11,13 @@ enum { EPHEMERAL_FIRST = 32768, EPHEMERAL_COUNT = 28232, BACKLOG_MAX = 4096 };
 
 /* ---- bytes ----------------------------------------------------------------------------------- */
 
-void sim_ring_put(struct sim_ring *r, const void *from, size_t len) {
+void weir__sim_ring_put(struct sim_ring *r, const void *from, size_t len) {
     if (r->len + len > r->cap) {
         size_t cap = r->cap ? r->cap : 64;
         while (cap < r->len + len)
             cap *= 2;
-        uint8_t *base = sim_alloc(cap);
-        sim_ring_peek(r, 0, base, r->len);
+        uint8_t *base = weir__sim_alloc(cap);
+        weir__sim_ring_peek(r, 0, base, r->len);
         free(r->base);
         *r = (struct sim_ring){.base = base, .cap = cap, .len = r->len};
     }
@@ -30,7 +30,7 @@ void sim_ring_put(struct sim_ring *r, const void *from, size_t len) {
     r->len += len;
 }
 
-void sim_ring_peek(const struct sim_ring *r, size_t at, void *to, size_t len) {
+void weir__sim_ring_peek(const struct sim_ring *r, size_t at, void *to, size_t len) {
     if (len == 0)
         return;
     WEIR_CHECK(at + len <= r->len);
@@ -41,14 +41,14 @@ void sim_ring_peek(const struct sim_ring *r, size_t at, void *to, size_t len) {
         memcpy((uint8_t *)to + first, r->base, len - first);
 }
 
-void sim_ring_drop(struct sim_ring *r, size_t len) {
+void weir__sim_ring_drop(struct sim_ring *r, size_t len) {
     WEIR_CHECK(len <= r->len);
     if (len > 0)
         r->head = (r->head + len) & (r->cap - 1);
     r->len -= len;
 }
 
-void sim_ring_clear(struct sim_ring *r) {
+void weir__sim_ring_clear(struct sim_ring *r) {
     free(r->base);
     *r = (struct sim_ring){0};
 }
@@ -61,14 +61,14 @@ static size_t free_slot(struct sim_world *w) {
             return i;
     size_t old = w->sock_cap;
     w->sock_cap = old ? 2 * old : 16;
-    w->socks = sim_realloc(w->socks, w->sock_cap * sizeof(struct sim_sock *));
+    w->socks = weir__sim_realloc(w->socks, w->sock_cap * sizeof(struct sim_sock *));
     for (size_t i = old; i < w->sock_cap; i++)
         w->socks[i] = NULL;
     return old;
 }
 
-struct sim_sock *sim_sock_new(struct sim_world *w, struct sim *owner, int family, int host) {
-    struct sim_sock *s = sim_alloc(sizeof *s);
+struct sim_sock *weir__sim_sock_new(struct sim_world *w, struct sim *owner, int family, int host) {
+    struct sim_sock *s = weir__sim_alloc(sizeof *s);
     s->world = w;
     s->owner = owner;
     s->family = family;
@@ -81,24 +81,22 @@ struct sim_sock *sim_sock_new(struct sim_world *w, struct sim *owner, int family
     s->snd_end = 1;
     weir__list_init(&s->listening);
     weir__list_init(&s->queue);
-    sim_ip_from(&(struct weir__addr){.len = sizeof(struct sockaddr_in), .in.sin_family = AF_INET},
-                &s->ip, &s->port);
-    if (family == AF_INET6)
-        memset(&s->ip, 0, sizeof s->ip);
+    if (family == AF_INET) /* any, as mapped */
+        s->ip.byte[10] = s->ip.byte[11] = 0xff;
     w->socks[s->slot] = s;
     w->sock_len = s->slot + 1;
     return s;
 }
 
-void sim_sock_free(struct sim_sock *s) {
+void weir__sim_sock_free(struct sim_sock *s) {
     struct sim_world *w = s->world;
-    sim_event_disarm(w, &s->retry);
-    sim_event_disarm(w, &s->alive);
+    weir__sim_event_disarm(w, &s->retry);
+    weir__sim_event_disarm(w, &s->alive);
     weir__list_remove(&s->listening);
     weir__list_remove(&s->queue);
-    sim_host_port(s, false);
-    sim_ring_clear(&s->in);
-    sim_ring_clear(&s->out);
+    weir__sim_host_port(s, false);
+    weir__sim_ring_clear(&s->in);
+    weir__sim_ring_clear(&s->out);
     w->open -= s->open;
     w->socks[s->slot] = NULL;
     if (s->slot < w->sock_len)
@@ -106,44 +104,44 @@ void sim_sock_free(struct sim_sock *s) {
     free(s);
 }
 
-struct sim_sock *sim_sock_by_id(const struct sim_world *w, uint64_t id) {
+struct sim_sock *weir__sim_sock_by_id(const struct sim_world *w, uint64_t id) {
     size_t slot = id & UINT32_MAX;
     struct sim_sock *s = slot < w->sock_cap ? w->socks[slot] : NULL;
     return s != NULL && s->id == id ? s : NULL;
 }
 
-struct sim_sock *sim_sock_by_fd(const struct sim_world *w, int fd) {
+struct sim_sock *weir__sim_sock_by_fd(const struct sim_world *w, int fd) {
     size_t slot = (size_t)fd - SIM_FD_BASE;
     if (fd < SIM_FD_BASE || slot >= w->sock_cap || w->socks[slot] == NULL)
         return NULL;
     return w->socks[slot]->open ? w->socks[slot] : NULL;
 }
 
-int sim_sock_fd(const struct sim_sock *s) {
+int weir__sim_sock_fd(const struct sim_sock *s) {
     return SIM_FD_BASE + (int)s->slot;
 }
 
 /* ---- ports ----------------------------------------------------------------------------------- */
 
-void sim_host_port(struct sim_sock *s, bool take) {
+void weir__sim_host_port(struct sim_sock *s, bool take) {
     struct sim_host *h = &s->world->hosts[s->host];
     if (s->counted == take)
         return;
     if (h->ports == NULL)
-        h->ports = sim_alloc(65536 * sizeof *h->ports);
+        h->ports = weir__sim_alloc(65536 * sizeof *h->ports);
     h->ports[s->port] = (uint16_t)(h->ports[s->port] + (take ? 1 : -1));
     s->counted = take;
 }
 
 /* Whether one address that a can receive is one that b can. */
 static bool overlap(const struct sim_sock *a, const struct sim_sock *b) {
-    bool a_any = sim_ip_is_any(&a->ip), b_any = sim_ip_is_any(&b->ip);
-    bool a_v4 = sim_ip_is_v4(&a->ip), b_v4 = sim_ip_is_v4(&b->ip);
+    bool a_any = weir__sim_ip_is_any(&a->ip), b_any = weir__sim_ip_is_any(&b->ip);
+    bool a_v4 = weir__sim_ip_is_v4(&a->ip), b_v4 = weir__sim_ip_is_v4(&b->ip);
     if (a_v4 != b_v4) {
         const struct sim_sock *six = a_v4 ? b : a;
-        return !six->v6only && sim_ip_is_any(&six->ip);
+        return !six->v6only && weir__sim_ip_is_any(&six->ip);
     }
-    return a_any || b_any || sim_ip_equal(&a->ip, &b->ip);
+    return a_any || b_any || weir__sim_ip_equal(&a->ip, &b->ip);
 }
 
 /* The rule of Linux: sharing needs SO_REUSEPORT on both, or SO_REUSEADDR on both and that the other
@@ -165,14 +163,14 @@ static bool port_taken(const struct sim_sock *s, bool listening) {
     return false;
 }
 
-int sim_bind_ephemeral(struct sim_sock *s) {
+int weir__sim_bind_ephemeral(struct sim_sock *s) {
     struct sim_host *h = &s->world->hosts[s->host];
     for (int tried = 0; tried < EPHEMERAL_COUNT; tried++) {
         if (h->next_port < EPHEMERAL_FIRST || h->next_port >= EPHEMERAL_FIRST + EPHEMERAL_COUNT)
             h->next_port = EPHEMERAL_FIRST;
         s->port = h->next_port++;
         if (h->ports == NULL || h->ports[s->port] == 0) {
-            sim_host_port(s, true);
+            weir__sim_host_port(s, true);
             s->bound = true;
             return 0;
         }
@@ -181,14 +179,14 @@ int sim_bind_ephemeral(struct sim_sock *s) {
     return -EADDRINUSE;
 }
 
-int sim_bind(struct sim_sock *s, const struct weir__addr *a) {
+int weir__sim_bind(struct sim_sock *s, const struct weir__addr *a) {
     struct sim_ip ip;
     uint16_t port;
     if (s->bound || s->state != SIM_FRESH)
         return -EINVAL;
-    if (a->sa.sa_family != s->family || !sim_ip_from(a, &ip, &port))
+    if (a->sa.sa_family != s->family || !weir__sim_ip_from(a, &ip, &port))
         return -EAFNOSUPPORT;
-    int host = sim_ip_host(s->world, s->host, &ip);
+    int host = weir__sim_ip_host(s->world, s->host, &ip);
     if (host < 0)
         return -EADDRNOTAVAIL;
     struct sim_ip old_ip = s->ip;
@@ -196,22 +194,22 @@ int sim_bind(struct sim_sock *s, const struct weir__addr *a) {
     s->ip = ip;
     s->host = host; /* a loop speaks for every host: binding says which */
     s->port = port;
-    int rc = port == 0 ? sim_bind_ephemeral(s) : port_taken(s, false) ? -EADDRINUSE : 0;
+    int rc = port == 0 ? weir__sim_bind_ephemeral(s) : port_taken(s, false) ? -EADDRINUSE : 0;
     if (rc < 0) {
         s->ip = old_ip;
         s->host = old_host;
         s->port = 0;
         return rc;
     }
-    sim_host_port(s, true);
+    weir__sim_host_port(s, true);
     s->bound = true;
     return 0;
 }
 
-int sim_listen(struct sim_sock *s, int backlog) {
+int weir__sim_listen(struct sim_sock *s, int backlog) {
     if (s->state != SIM_FRESH && s->state != SIM_LISTEN)
         return -EINVAL;
-    int rc = s->bound ? 0 : sim_bind_ephemeral(s);
+    int rc = s->bound ? 0 : weir__sim_bind_ephemeral(s);
     if (rc == 0 && s->state == SIM_FRESH && port_taken(s, true))
         rc = -EADDRINUSE;
     if (rc < 0)
@@ -226,17 +224,17 @@ int sim_listen(struct sim_sock *s, int backlog) {
 /* How well l fits an address, 0: not at all. The exact one goes before any, its own family before
  * a listener for both. */
 static int fit(const struct sim_sock *l, const struct sim_ip *ip) {
-    if (sim_ip_equal(&l->ip, ip))
+    if (weir__sim_ip_equal(&l->ip, ip))
         return 3;
-    if (!sim_ip_is_any(&l->ip))
+    if (!weir__sim_ip_is_any(&l->ip))
         return 0;
-    if (sim_ip_is_v4(&l->ip) == sim_ip_is_v4(ip))
+    if (weir__sim_ip_is_v4(&l->ip) == weir__sim_ip_is_v4(ip))
         return 2;
     return l->family == AF_INET6 && !l->v6only ? 1 : 0;
 }
 
-struct sim_sock *sim_listener_for(struct sim_world *w, int host, const struct sim_ip *ip,
-                                  uint16_t port) {
+struct sim_sock *weir__sim_listener_for(struct sim_world *w, int host, const struct sim_ip *ip,
+                                        uint16_t port) {
     struct sim_sock *found = NULL;
     int best = 0;
     uint64_t equals = 0;
@@ -255,7 +253,7 @@ struct sim_sock *sim_listener_for(struct sim_world *w, int host, const struct si
 
 /* ---- options and names ----------------------------------------------------------------------- */
 
-int sim_option(struct sim_sock *s, enum weir__option option, int value) {
+int weir__sim_option(struct sim_sock *s, enum weir__option option, int value) {
     switch (option) {
     case WEIR__NODELAY:
         return 0;
@@ -263,7 +261,7 @@ int sim_option(struct sim_sock *s, enum weir__option option, int value) {
         if (value < 0 || value > 32767)
             return -EINVAL;
         s->keepalive_s = value;
-        sim_keepalive_set(s);
+        weir__sim_keepalive_set(s);
         return 0;
     case WEIR__REUSEADDR:
         s->reuse_addr = value != 0;
@@ -291,17 +289,17 @@ int sim_option(struct sim_sock *s, enum weir__option option, int value) {
     return -ENOPROTOOPT;
 }
 
-int sim_name(const struct sim_sock *s, bool peer, struct weir__addr *ret) {
+int weir__sim_name(const struct sim_sock *s, bool peer, struct weir__addr *ret) {
     if (peer && s->state != SIM_CONNECTED)
         return -ENOTCONN;
     if (peer)
-        sim_addr_make(s->family, &s->peer_ip, s->peer_port, ret);
+        weir__sim_addr_make(s->family, &s->peer_ip, s->peer_port, ret);
     else
-        sim_addr_make(s->family, &s->ip, s->port, ret);
+        weir__sim_addr_make(s->family, &s->ip, s->port, ret);
     return 0;
 }
 
-int sim_accept(struct sim_sock *s, struct sim_sock **ret_child) {
+int weir__sim_accept(struct sim_sock *s, struct sim_sock **ret_child) {
     struct sim_world *w = s->world;
     if (s->state != SIM_LISTEN)
         return -EINVAL;

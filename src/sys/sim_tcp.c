@@ -25,7 +25,7 @@ static const weir_ns keepalive_pause_ns = WEIR_SECONDS(75);
 static const weir_ns last_wait_ns = WEIR_SECONDS(60); /* TIME_WAIT, FIN_WAIT2 of an orphan */
 
 struct segment {
-    struct sim_event event; /* first: see sim_world_free */
+    struct sim_event event; /* first: see weir__sim_world_free */
     uint64_t from_id, to_id;
     int from_host, to_host, flags;
     uint64_t seq, ack, limit;
@@ -54,11 +54,11 @@ static void emit(struct sim_sock *s, int flags, uint64_t seq, size_t len) {
     uint64_t limit = s->rcv_nxt + room_in(s);
     s->advertised = limit > s->advertised ? limit : s->advertised;
     w->segments++;
-    if (!sim_path_whole(w, s->host, s->peer_host)) {
+    if (!weir__sim_path_whole(w, s->host, s->peer_host)) {
         w->lost++;
         return;
     }
-    struct segment *g = sim_alloc(sizeof *g + len);
+    struct segment *g = weir__sim_alloc(sizeof *g + len);
     *g = (struct segment){.event.fire = arrive,
                           .from_id = s->id,
                           .to_id = s->peer_id,
@@ -74,30 +74,31 @@ static void emit(struct sim_sock *s, int flags, uint64_t seq, size_t len) {
                           .to_port = s->peer_port,
                           .len = len};
     if (len > 0)
-        sim_ring_peek(&s->out, seq - out_start(s), g->payload, len);
-    weir_ns at_ns = w->now_ns + sim_path_latency(w, s->host, s->peer_host);
+        weir__sim_ring_peek(&s->out, seq - out_start(s), g->payload, len);
+    weir_ns at_ns = w->now_ns + weir__sim_path_latency(w, s->host, s->peer_host);
     if (at_ns < s->last_arrival_ns)
         at_ns = s->last_arrival_ns;
     s->last_arrival_ns = at_ns;
-    sim_event_arm(w, &g->event, at_ns);
+    weir__sim_event_arm(w, &g->event, at_ns);
 }
 
 static void answer_reset(struct sim_world *w, const struct segment *to) {
-    if ((to->flags & RST) || !sim_path_whole(w, to->to_host, to->from_host))
+    if ((to->flags & RST) || !weir__sim_path_whole(w, to->to_host, to->from_host))
         return;
-    struct segment *g = sim_alloc(sizeof *g);
+    struct segment *g = weir__sim_alloc(sizeof *g);
     *g = (struct segment){.event.fire = arrive,
                           .to_id = to->from_id,
                           .from_host = to->to_host,
                           .to_host = to->from_host,
                           .flags = RST};
     w->segments++;
-    sim_event_arm(w, &g->event, w->now_ns + sim_path_latency(w, to->to_host, to->from_host));
+    weir__sim_event_arm(w, &g->event,
+                        w->now_ns + weir__sim_path_latency(w, to->to_host, to->from_host));
 }
 
 static bool peer_reachable(const struct sim_sock *s) {
-    return sim_path_whole(s->world, s->host, s->peer_host) &&
-           sim_sock_by_id(s->world, s->peer_id) != NULL;
+    return weir__sim_path_whole(s->world, s->host, s->peer_host) &&
+           weir__sim_sock_by_id(s->world, s->peer_id) != NULL;
 }
 
 /* Something sent is not acknowledged yet. */
@@ -109,18 +110,19 @@ static void arm_retry(struct sim_sock *s) {
     struct sim_world *w = s->world;
     bool blocked = s->state == SIM_CONNECTED && s->snd_nxt < s->snd_end;
     if (!outstanding(s) && !blocked) {
-        sim_event_disarm(w, &s->retry);
+        weir__sim_event_disarm(w, &s->retry);
         return;
     }
     if (s->retry.position != 0)
         return;
     weir_ns pause_ns = s->state == SIM_CONNECTED ? pause_min_ns : syn_pause_ns;
-    pause_ns += 2 * sim_path_latency(w, s->host, s->peer_host);
+    pause_ns += 2 * weir__sim_path_latency(w, s->host, s->peer_host);
     for (unsigned i = 0; i < s->retries && pause_ns < pause_max_ns; i++)
         pause_ns *= 2;
     s->retry.fire = retry;
-    sim_event_arm(w, &s->retry, w->now_ns + (pause_ns < pause_max_ns ? pause_ns : pause_max_ns));
-    sim_event_idle(w, &s->retry, !outstanding(s) && peer_reachable(s));
+    pause_ns = pause_ns < pause_max_ns ? pause_ns : pause_max_ns;
+    weir__sim_event_arm(w, &s->retry, w->now_ns + pause_ns);
+    weir__sim_event_idle(w, &s->retry, !outstanding(s) && peer_reachable(s));
 }
 
 /* Send what the peer has room for, then the end if it is wanted. */
@@ -145,14 +147,14 @@ static void output(struct sim_sock *s) {
 /* ---- ends ------------------------------------------------------------------------------------ */
 
 static struct sim_sock *parent_of(const struct sim_sock *s) {
-    return sim_sock_by_id(s->world, s->parent_id);
+    return weir__sim_sock_by_id(s->world, s->parent_id);
 }
 
 static void forget_embryo(struct sim_sock *s) {
     struct sim_sock *parent = parent_of(s);
     if (parent != NULL)
         parent->embryos--;
-    sim_sock_free(s);
+    weir__sim_sock_free(s);
 }
 
 /* The connection is over with error; whoever holds s learns it. */
@@ -163,14 +165,14 @@ static void fail(struct sim_sock *s, int error) {
     }
     s->state = SIM_DEAD;
     s->error = error;
-    sim_ring_clear(&s->out);
+    weir__sim_ring_clear(&s->out);
     s->snd_una = s->snd_nxt = s->snd_end;
-    sim_event_disarm(s->world, &s->retry);
-    sim_event_disarm(s->world, &s->alive);
+    weir__sim_event_disarm(s->world, &s->retry);
+    weir__sim_event_disarm(s->world, &s->alive);
     if (!s->open && !s->queued)
-        sim_sock_free(s);
+        weir__sim_sock_free(s);
     else
-        sim_changed(s);
+        weir__sim_changed(s);
 }
 
 /* An orphan, closed by its user, goes when both ends have been sent and acknowledged. */
@@ -178,14 +180,14 @@ static void finish(struct sim_sock *s) {
     if (s->open || s->queued || s->state != SIM_CONNECTED || s->snd_una <= s->snd_end)
         return;
     if (s->fin_rcvd && !s->closed_first) {
-        sim_sock_free(s);
+        weir__sim_sock_free(s);
         return;
     }
     if (s->fin_rcvd)
         s->state = SIM_TIME_WAIT;
     s->alive.fire = alive;
-    sim_event_arm(s->world, &s->alive, s->world->now_ns + last_wait_ns);
-    sim_event_idle(s->world, &s->alive, true);
+    weir__sim_event_arm(s->world, &s->alive, s->world->now_ns + last_wait_ns);
+    weir__sim_event_idle(s->world, &s->alive, true);
 }
 
 static void retry(struct sim_world *w, struct sim_event *e) {
@@ -211,25 +213,25 @@ static void retry(struct sim_world *w, struct sim_event *e) {
     }
 }
 
-void sim_keepalive_set(struct sim_sock *s) {
+void weir__sim_keepalive_set(struct sim_sock *s) {
     struct sim_world *w = s->world;
     if (s->state != SIM_CONNECTED || !s->open)
         return;
     if (s->keepalive_s == 0) {
-        sim_event_disarm(w, &s->alive);
+        weir__sim_event_disarm(w, &s->alive);
         return;
     }
     s->alive.fire = alive;
-    sim_event_arm(w, &s->alive,
-                  w->now_ns + (s->probes ? keepalive_pause_ns : WEIR_SECONDS(s->keepalive_s)));
-    sim_event_idle(w, &s->alive, peer_reachable(s));
+    weir_ns pause_ns = s->probes ? keepalive_pause_ns : WEIR_SECONDS(s->keepalive_s);
+    weir__sim_event_arm(w, &s->alive, w->now_ns + pause_ns);
+    weir__sim_event_idle(w, &s->alive, peer_reachable(s));
 }
 
 static void alive(struct sim_world *w, struct sim_event *e) {
     struct sim_sock *s = WEIR_CONTAINER(e, struct sim_sock, alive);
     (void)w;
     if (!s->open) {
-        sim_sock_free(s);
+        weir__sim_sock_free(s);
         return;
     }
     if (!outstanding(s)) {
@@ -239,16 +241,16 @@ static void alive(struct sim_world *w, struct sim_event *e) {
         }
         emit(s, PROBE | ACK, s->snd_nxt, 0);
     }
-    sim_keepalive_set(s);
+    weir__sim_keepalive_set(s);
 }
 
-void sim_path_changed(struct sim_world *w) {
+void weir__sim_path_changed(struct sim_world *w) {
     for (size_t i = 0; i < w->sock_cap; i++) {
         struct sim_sock *s = w->socks[i];
         if (s == NULL || s->state != SIM_CONNECTED)
             continue;
-        sim_event_idle(w, &s->retry, !outstanding(s) && peer_reachable(s));
-        sim_event_idle(w, &s->alive, !s->open || peer_reachable(s));
+        weir__sim_event_idle(w, &s->retry, !outstanding(s) && peer_reachable(s));
+        weir__sim_event_idle(w, &s->alive, !s->open || peer_reachable(s));
     }
 }
 
@@ -263,7 +265,7 @@ static bool has_child_of(const struct sim_world *w, uint64_t peer_id) {
 }
 
 static void on_syn(struct sim_world *w, const struct segment *g) {
-    struct sim_sock *l = sim_listener_for(w, g->to_host, &g->to_ip, g->to_port);
+    struct sim_sock *l = weir__sim_listener_for(w, g->to_host, &g->to_ip, g->to_port);
     if (l == NULL) {
         answer_reset(w, g);
         return;
@@ -272,7 +274,7 @@ static void on_syn(struct sim_world *w, const struct segment *g) {
         return; /* it will come again */
     if ((g->flags & PROBE) && has_child_of(w, g->from_id))
         return;
-    struct sim_sock *s = sim_sock_new(w, l->owner, l->family, g->to_host);
+    struct sim_sock *s = weir__sim_sock_new(w, l->owner, l->family, g->to_host);
     s->state = SIM_SYN_RCVD;
     s->ip = g->to_ip;
     s->port = g->to_port;
@@ -290,7 +292,7 @@ static void on_syn(struct sim_world *w, const struct segment *g) {
     s->out_max = l->out_max;
     s->snd_limit = g->limit;
     s->rcv_nxt = 1;
-    sim_host_port(s, true);
+    weir__sim_host_port(s, true);
     l->embryos++;
     emit(s, SYN | ACK, 0, 0);
     s->snd_nxt = 1;
@@ -330,7 +332,7 @@ static bool on_handshake(struct sim_sock *s, const struct segment *g) {
         parent->embryos--;
         parent->queue_len++;
         weir__list_add_tail(&parent->queue, &s->queue);
-        sim_changed(parent);
+        weir__sim_changed(parent);
     } else if (s->state != SIM_CONNECTED) {
         return false;
     }
@@ -348,11 +350,11 @@ static void on_ack(struct sim_sock *s, const struct segment *g) {
         return;
     uint64_t upto = g->ack < s->snd_end ? g->ack : s->snd_end;
     if (upto > out_start(s))
-        sim_ring_drop(&s->out, upto - out_start(s));
+        weir__sim_ring_drop(&s->out, upto - out_start(s));
     s->snd_una = g->ack;
     if (s->snd_nxt < s->snd_una)
         s->snd_nxt = s->snd_una;
-    sim_event_disarm(s->world, &s->retry);
+    weir__sim_event_disarm(s->world, &s->retry);
 }
 
 /* Take what is new of g. Returns false if s is gone. */
@@ -361,12 +363,12 @@ static bool on_data(struct sim_sock *s, const struct segment *g) {
     if (g->len > 0 && g->seq <= s->rcv_nxt && end > s->rcv_nxt) {
         if (!s->open && !s->queued) { /* nobody will ever read it */
             emit(s, RST, s->snd_nxt, 0);
-            sim_sock_free(s);
+            weir__sim_sock_free(s);
             return false;
         }
         size_t known = s->rcv_nxt - g->seq, take = g->len - known;
         take = take < room_in(s) ? take : room_in(s);
-        sim_ring_put(&s->in, g->payload + known, take);
+        weir__sim_ring_put(&s->in, g->payload + known, take);
         s->rcv_nxt += take;
     }
     if ((g->flags & FIN) && end == s->rcv_nxt && !s->fin_rcvd) {
@@ -396,17 +398,17 @@ static void on_segment(struct sim_sock *s, const struct segment *g) {
     if (!on_data(s, g))
         return;
     output(s);
-    sim_keepalive_set(s);
+    weir__sim_keepalive_set(s);
     if (s->open || s->queued)
-        sim_changed(s);
+        weir__sim_changed(s);
     else
         finish(s);
 }
 
 static void arrive(struct sim_world *w, struct sim_event *e) {
     struct segment *g = WEIR_CONTAINER(e, struct segment, event);
-    struct sim_sock *s = sim_sock_by_id(w, g->to_id);
-    if (!sim_path_whole(w, g->from_host, g->to_host))
+    struct sim_sock *s = weir__sim_sock_by_id(w, g->to_id);
+    if (!weir__sim_path_whole(w, g->from_host, g->to_host))
         w->lost++;
     else if ((g->flags & (SYN | ACK)) == SYN)
         on_syn(w, g);
@@ -422,22 +424,22 @@ static void arrive(struct sim_world *w, struct sim_event *e) {
 static int connect_addresses(struct sim_sock *s, const struct weir__addr *a) {
     struct sim_ip ip;
     uint16_t port;
-    if (a->sa.sa_family != s->family || !sim_ip_from(a, &ip, &port))
+    if (a->sa.sa_family != s->family || !weir__sim_ip_from(a, &ip, &port))
         return -EAFNOSUPPORT;
-    if (s->family == AF_INET6 && s->v6only && sim_ip_is_v4(&ip))
+    if (s->family == AF_INET6 && s->v6only && weir__sim_ip_is_v4(&ip))
         return -ENETUNREACH;
-    s->peer_host = sim_ip_host(s->world, s->host, &ip);
-    if (sim_ip_is_any(&s->ip)) {
-        sim_ip_of_host(s->host, sim_ip_is_v4(&ip), &s->ip);
-        if (sim_ip_is_loopback(&ip))
+    s->peer_host = weir__sim_ip_host(s->world, s->host, &ip);
+    if (weir__sim_ip_is_any(&s->ip)) {
+        weir__sim_ip_of_host(s->host, weir__sim_ip_is_v4(&ip), &s->ip);
+        if (weir__sim_ip_is_loopback(&ip))
             s->ip = ip;
     }
-    s->peer_ip = sim_ip_is_any(&ip) ? s->ip : ip;
+    s->peer_ip = weir__sim_ip_is_any(&ip) ? s->ip : ip;
     s->peer_port = port;
-    return s->bound ? 0 : sim_bind_ephemeral(s);
+    return s->bound ? 0 : weir__sim_bind_ephemeral(s);
 }
 
-int sim_connect(struct sim_sock *s, const struct weir__addr *a) {
+int weir__sim_connect(struct sim_sock *s, const struct weir__addr *a) {
     if (s->state == SIM_CONNECTED || s->state == SIM_LISTEN)
         return -EISCONN;
     if (s->state != SIM_FRESH)
@@ -452,7 +454,7 @@ int sim_connect(struct sim_sock *s, const struct weir__addr *a) {
     return 0;
 }
 
-int sim_connected(struct sim_sock *s) {
+int weir__sim_connected(struct sim_sock *s) {
     if (s->state == SIM_SYN_SENT)
         return -EAGAIN;
     int error = s->error;
@@ -460,24 +462,24 @@ int sim_connected(struct sim_sock *s) {
     return s->state == SIM_CONNECTED ? 0 : error != 0 ? -error : -ECONNABORTED;
 }
 
-bool sim_readable(const struct sim_sock *s) {
+bool weir__sim_readable(const struct sim_sock *s) {
     if (s->state == SIM_LISTEN)
         return !weir__list_empty(&s->queue);
     return s->in.len > 0 || s->error != 0 || s->fin_rcvd || s->shut_rd || s->state == SIM_FRESH ||
            s->state == SIM_DEAD;
 }
 
-bool sim_writable(const struct sim_sock *s) {
+bool weir__sim_writable(const struct sim_sock *s) {
     if (s->state == SIM_SYN_SENT)
         return false;
     return s->state != SIM_CONNECTED || s->error != 0 || s->fin_wanted || s->out.len < s->out_max;
 }
 
-int64_t sim_recv(struct sim_sock *s, void *buf, size_t len) {
+int64_t weir__sim_recv(struct sim_sock *s, void *buf, size_t len) {
     if (s->in.len > 0) {
         size_t n = len < s->in.len ? len : s->in.len;
-        sim_ring_peek(&s->in, 0, buf, n);
-        sim_ring_drop(&s->in, n);
+        weir__sim_ring_peek(&s->in, 0, buf, n);
+        weir__sim_ring_drop(&s->in, n);
         size_t step = s->in_max / 2 < s->world->config.segment_max ? s->in_max / 2
                                                                   : s->world->config.segment_max;
         uint64_t gain = s->rcv_nxt + room_in(s) - s->advertised;
@@ -498,7 +500,7 @@ int64_t sim_recv(struct sim_sock *s, void *buf, size_t len) {
     return s->shut_rd || s->state == SIM_DEAD ? 0 : -EAGAIN;
 }
 
-int64_t sim_send(struct sim_sock *s, const void *buf, size_t len) {
+int64_t weir__sim_send(struct sim_sock *s, const void *buf, size_t len) {
     if (s->error != 0) {
         int error = s->error;
         s->error = 0;
@@ -512,17 +514,17 @@ int64_t sim_send(struct sim_sock *s, const void *buf, size_t len) {
     size_t n = len < room ? len : room;
     if (n == 0)
         return len == 0 ? 0 : -EAGAIN;
-    sim_ring_put(&s->out, buf, n);
+    weir__sim_ring_put(&s->out, buf, n);
     s->snd_end += n;
     output(s);
     return (int64_t)n;
 }
 
-int sim_shutdown(struct sim_sock *s, int how) {
+int weir__sim_shutdown(struct sim_sock *s, int how) {
     if (s->state == SIM_LISTEN && how != SHUT_WR) {
         s->state = SIM_DEAD;
         weir__list_remove(&s->listening);
-        sim_changed(s);
+        weir__sim_changed(s);
         return 0;
     }
     if (s->state != SIM_CONNECTED)
@@ -533,7 +535,7 @@ int sim_shutdown(struct sim_sock *s, int how) {
     }
     if (how != SHUT_WR)
         s->shut_rd = true;
-    sim_changed(s);
+    weir__sim_changed(s);
     return 0;
 }
 
@@ -546,24 +548,24 @@ static void reset_children(struct sim_sock *l) {
             continue;
         if (s->state != SIM_DEAD)
             emit(s, RST, s->snd_nxt, 0);
-        sim_sock_free(s);
+        weir__sim_sock_free(s);
     }
 }
 
-void sim_close(struct sim_sock *s) {
+void weir__sim_close(struct sim_sock *s) {
     s->world->open--;
     s->open = false;
     s->file = NULL;
     reset_children(s);
     if (s->state != SIM_CONNECTED) {
-        sim_sock_free(s);
+        weir__sim_sock_free(s);
     } else if (s->linger0 || s->in.len > 0) {
         emit(s, RST, s->snd_nxt, 0);
-        sim_sock_free(s);
+        weir__sim_sock_free(s);
     } else {
         s->fin_wanted = true;
         s->retries = 0;
-        sim_event_disarm(s->world, &s->alive);
+        weir__sim_event_disarm(s->world, &s->alive);
         output(s);
         finish(s);
     }

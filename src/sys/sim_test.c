@@ -7,13 +7,13 @@
 
 static struct weir__addr at(struct rig *r, const char *host, uint16_t port) {
     struct weir__addr a[WEIR__ADDRS_MAX];
-    assert_int_equal(sim_resolve(r->world, host, port, a), 2);
+    assert_int_equal(weir__sim_resolve(r->world, host, port, a), 2);
     return a[1];
 }
 
 /* A connection from host 0 to a listener on another host. */
 static void far_pair(struct rig *r, struct rig_pair *p, const char *host) {
-    sim_host_add(r->world, host);
+    weir__sim_host_add(r->world, host);
     rig_pair_at(r, p, at(r, host, 0));
 }
 
@@ -102,7 +102,7 @@ WEIR_TEST(past_the_limit_of_time_the_user_is_told_once) {
     struct rig r;
     struct sim_config c;
     int told = 0;
-    sim_config_defaults(&c);
+    weir__sim_config_defaults(&c);
     c.limit_ns = WEIR_SECONDS(3601);
     rig_open(&r, &c);
     r.world->overrun = count_overrun;
@@ -122,7 +122,7 @@ static uint64_t story_hash(uint64_t seed) {
     struct sim_config c;
     uint8_t buf[4096] = {0}, random[8];
     uint64_t hash = 14695981039346656037u;
-    sim_config_defaults(&c);
+    weir__sim_config_defaults(&c);
     c.seed = seed;
     rig_open(&r, &c);
     far_pair(&r, &p, "far");
@@ -152,14 +152,14 @@ WEIR_TEST(hosts_have_names_and_addresses) {
     struct weir__addr a[WEIR__ADDRS_MAX];
     char text[INET6_ADDRSTRLEN];
     rig_open(&r, NULL);
-    assert_int_equal(sim_host_add(r.world, "db"), 1);
-    assert_int_equal(sim_host_add(r.world, "DB"), 1);
-    assert_int_equal(sim_resolve(r.world, "db", 5432, a), 2);
+    assert_int_equal(weir__sim_host_add(r.world, "db"), 1);
+    assert_int_equal(weir__sim_host_add(r.world, "DB"), 1);
+    assert_int_equal(weir__sim_resolve(r.world, "db", 5432, a), 2);
     assert_string_equal(inet_ntop(AF_INET6, &a[0].in6.sin6_addr, text, sizeof text), "fd00::2");
     assert_string_equal(inet_ntop(AF_INET, &a[1].in.sin_addr, text, sizeof text), "10.0.0.2");
     assert_int_equal(a[1].in.sin_port, htons(5432));
-    assert_int_equal(sim_resolve(r.world, "localhost", 1, a), 2);
-    assert_int_equal(sim_resolve(r.world, "nobody", 1, a), 0);
+    assert_int_equal(weir__sim_resolve(r.world, "localhost", 1, a), 2);
+    assert_int_equal(weir__sim_resolve(r.world, "nobody", 1, a), 0);
     rig_close(&r);
 }
 
@@ -182,7 +182,7 @@ WEIR_TEST(latency_is_felt_once_per_direction) {
     struct weir__addr addr;
     struct weir__file l, c, s;
     rig_open(&r, NULL);
-    sim_link_set(r.world, 0, sim_host_add(r.world, "mars"), WEIR_SECONDS(180));
+    weir__sim_link_set(r.world, 0, weir__sim_host_add(r.world, "mars"), WEIR_SECONDS(180));
     addr = at(&r, "mars", 0);
     rig_listen(&r, &l, &addr, 1);
     struct rig_op o;
@@ -212,9 +212,9 @@ WEIR_TEST(a_shorter_link_does_not_overtake) {
     char text[4];
     rig_open(&r, NULL);
     far_pair(&r, &p, "far");
-    sim_link_set(r.world, 0, 1, WEIR_SECONDS(1));
+    weir__sim_link_set(r.world, 0, 1, WEIR_SECONDS(1));
     assert_int_equal(rig_send(&r, &p.here, "a", 1), 1);
-    sim_link_set(r.world, 0, 1, WEIR_MILLISECONDS(1));
+    weir__sim_link_set(r.world, 0, 1, WEIR_MILLISECONDS(1));
     assert_int_equal(rig_send(&r, &p.here, "b", 1), 1);
     assert_int_equal(rig_recv_all(&r, &p.there, text, 2), 2);
     assert_memory_equal(text, "ab", 2);
@@ -227,7 +227,7 @@ WEIR_TEST(loopback_is_of_each_host) {
     struct weir__addr far, near = rig_v4("127.0.0.1", 0);
     struct weir__file a, b, c;
     rig_open(&r, NULL);
-    sim_host_add(r.world, "far");
+    weir__sim_host_add(r.world, "far");
     far = at(&r, "far", 80);
     rig_listen(&r, &a, &far, 1);
     near.in.sin_port = htons(80);
@@ -247,7 +247,7 @@ WEIR_TEST(a_connect_to_one_who_is_cut_off_times_out_as_on_linux) {
     struct weir__file l, c;
     struct rig_op o;
     rig_open(&r, NULL);
-    sim_host_cut(r.world, sim_host_add(r.world, "far"), true);
+    weir__sim_host_cut(r.world, weir__sim_host_add(r.world, "far"), true);
     addr = at(&r, "far", 80);
     rig_listen(&r, &l, &addr, 1);
     weir_ns start_ns = rig_now(&r);
@@ -297,7 +297,7 @@ WEIR_TEST(writes_to_a_vanished_peer_fill_the_buffer_hang_and_time_out) {
     uint8_t *source = calloc(1, LEN);
     rig_open(&r, NULL);
     far_pair(&r, &p, "far");
-    sim_host_cut(r.world, 1, true);
+    weir__sim_host_cut(r.world, 1, true);
     weir_ns start_ns = rig_now(&r);
     rig_send_begin(&r, &o, &p.here, source, LEN);
     rig_turn(&r, rig_now(&r) + WEIR_SECONDS(60));
@@ -308,7 +308,7 @@ WEIR_TEST(writes_to_a_vanished_peer_fill_the_buffer_hang_and_time_out) {
     assert_true(rig_now(&r) - start_ns < WEIR_SECONDS(926));
     assert_int_equal(rig_send(&r, &p.here, "x", 1), -EPIPE);
     free(source);
-    sim_host_cut(r.world, 1, false);
+    weir__sim_host_cut(r.world, 1, false);
     rig_pair_close(&r, &p);
     rig_close(&r);
 }
@@ -323,7 +323,7 @@ WEIR_TEST(keepalive_finds_a_vanished_peer) {
     rig_recv_begin(&r, &o, &p.here);
     rig_turn(&r, rig_now(&r) + WEIR_SECONDS(100000));
     assert_int_equal(o.done, 0); /* the peer answers */
-    sim_host_cut(r.world, 1, true);
+    weir__sim_host_cut(r.world, 1, true);
     weir_ns start_ns = rig_now(&r);
     assert_int_equal(rig_wait_until(&o, WEIR_SECONDS(10000)), -ETIMEDOUT);
     assert_true(rig_now(&r) - start_ns <= WEIR_SECONDS(10 + 9 * 75));
@@ -338,7 +338,7 @@ WEIR_TEST(without_keepalive_a_reader_of_a_vanished_peer_waits_for_ever) {
     struct rig_op o;
     rig_open(&r, NULL);
     far_pair(&r, &p, "far");
-    sim_host_cut(r.world, 1, true);
+    weir__sim_host_cut(r.world, 1, true);
     rig_recv_begin(&r, &o, &p.here);
     rig_turn(&r, WEIR_NEVER);
     assert_true(r.b->quiet);
@@ -359,9 +359,9 @@ WEIR_TEST(what_was_lost_arrives_after_the_host_is_back) {
     far_pair(&r, &p, "far");
     rig_send_begin(&r, &o, &p.here, source, LEN);
     rig_turn(&r, rig_now(&r) + 100000); /* some segments are on their way */
-    sim_host_cut(r.world, 1, true);
+    weir__sim_host_cut(r.world, 1, true);
     rig_turn(&r, rig_now(&r) + WEIR_SECONDS(100));
-    sim_host_cut(r.world, 1, false);
+    weir__sim_host_cut(r.world, 1, false);
     struct rig_op in;
     size_t got = 0;
     while (got < LEN) {
@@ -391,14 +391,14 @@ WEIR_TEST(a_window_that_opened_while_cut_off_is_probed) {
     far_pair(&r, &p, "far");
     rig_send_begin(&r, &o, &p.here, source, LEN);
     rig_turn(&r, rig_now(&r) + WEIR_SECONDS(1)); /* both buffers are full */
-    sim_host_cut(r.world, 1, true);
+    weir__sim_host_cut(r.world, 1, true);
     size_t got = 0;
     for (; got < 65536; got += (size_t)in.op.result) {
         rig_recv_begin(&r, &in, &p.there);
         assert_true(rig_wait(&in) > 0);
         weir__release(r.b, &in.op.u.lent);
     }
-    sim_host_cut(r.world, 1, false);
+    weir__sim_host_cut(r.world, 1, false);
     rig_recv_begin(&r, &in, &p.there);
     assert_true(rig_wait_until(&in, WEIR_SECONDS(200)) > 0);
     weir__release(r.b, &in.op.u.lent);
@@ -413,12 +413,12 @@ WEIR_TEST(an_orphan_that_cannot_say_goodbye_is_forgotten) {
     struct rig_pair p;
     rig_open(&r, NULL);
     far_pair(&r, &p, "far");
-    sim_host_cut(r.world, 1, true);
+    weir__sim_host_cut(r.world, 1, true);
     uint64_t here = p.here.priv[0];
     rig_close_file(&r, &p.here);
-    assert_non_null(sim_sock_by_id(r.world, here));
+    assert_non_null(weir__sim_sock_by_id(r.world, here));
     rig_turn(&r, rig_now(&r) + WEIR_SECONDS(1000));
-    assert_null(sim_sock_by_id(r.world, here));
+    assert_null(weir__sim_sock_by_id(r.world, here));
     rig_close_file(&r, &p.there);
     rig_close_file(&r, &p.listener);
     rig_turn(&r, rig_now(&r) + WEIR_SECONDS(1000));
@@ -436,7 +436,7 @@ WEIR_TEST(two_pieces_of_seven_bytes_carry_everything) {
     uint8_t source[LEN], target[LEN] = {0};
     for (size_t i = 0; i < LEN; i++)
         source[i] = (uint8_t)(i * 13);
-    sim_config_defaults(&c);
+    weir__sim_config_defaults(&c);
     c.piece_size = 7;
     c.piece_count = 2;
     c.send_buffer = 11;
@@ -454,7 +454,7 @@ WEIR_TEST(two_pieces_of_seven_bytes_carry_everything) {
     rig_recv_begin(&r, &b, &p.there);
     assert_int_equal(rig_wait(&a), 1);
     assert_int_equal(rig_wait(&b), 1);
-    assert_int_equal(sim_lent(r.world), 2);
+    assert_int_equal(weir__sim_lent(r.world), 2);
     weir__release(r.b, &a.op.u.lent);
     weir__release(r.b, &b.op.u.lent);
     rig_pair_close(&r, &p);
@@ -466,7 +466,7 @@ WEIR_TEST(a_reader_without_a_piece_is_served_when_one_is_back) {
     struct rig_pair p;
     struct rig_op a, b;
     struct sim_config c;
-    sim_config_defaults(&c);
+    weir__sim_config_defaults(&c);
     c.piece_count = 1;
     rig_open(&r, &c);
     rig_pair(&r, &p);
@@ -489,7 +489,7 @@ WEIR_TEST(deferred_worlds_answer_in_a_later_turn) {
     struct rig_pair p;
     struct rig_op o;
     struct sim_config c;
-    sim_config_defaults(&c);
+    weir__sim_config_defaults(&c);
     c.deferred = true;
     rig_open(&r, &c);
     rig_pair(&r, &p);
@@ -537,7 +537,7 @@ WEIR_TEST(accept_without_a_free_descriptor_is_emfile) {
     struct weir__addr addr = rig_v4("127.0.0.1", 0);
     struct weir__file l, c, s;
     struct sim_config config;
-    sim_config_defaults(&config);
+    weir__sim_config_defaults(&config);
     config.descriptors_max = 2;
     rig_open(&r, &config);
     rig_listen(&r, &l, &addr, 4);
@@ -555,7 +555,7 @@ static void turn_by_luck(struct rig *r, struct weir__random *random) {
     rig_turn(r, rig_now(r) + (weir_ns)weir__random_below(random, 1000000));
     uint64_t luck = weir__random_below(random, 64);
     if (luck == 0 || r->world->hosts[1].cut)
-        sim_host_cut(r->world, 1, luck < 8);
+        weir__sim_host_cut(r->world, 1, luck < 8);
 }
 
 /* Bytes to a host that is cut off and restored at random arrive whole, whatever the seed. */
@@ -571,7 +571,7 @@ WEIR_TEST(no_seed_loses_or_reorders_bytes) {
         size_t got = 0;
         for (size_t i = 0; i < LEN; i++)
             source[i] = (uint8_t)(i * 17 + i / 255);
-        sim_config_defaults(&c);
+        weir__sim_config_defaults(&c);
         c.seed = seed;
         c.send_buffer = 1 + weir__random_below(&random, 5000);
         c.receive_buffer = 1 + weir__random_below(&random, 5000);
@@ -590,7 +590,7 @@ WEIR_TEST(no_seed_loses_or_reorders_bytes) {
             got += (size_t)in.op.result;
             weir__release(r.b, &in.op.u.lent);
         }
-        sim_host_cut(r.world, 1, false);
+        weir__sim_host_cut(r.world, 1, false);
         assert_int_equal(rig_wait_until(&o, WEIR_SECONDS(1000)), LEN);
         rig_pair_close(&r, &p);
         rig_close(&r);

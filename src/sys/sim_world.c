@@ -9,27 +9,27 @@
 
 static _Thread_local struct sim_world *here;
 
-struct sim_world *sim_world_here(void) {
+struct sim_world *weir__sim_world_here(void) {
     return here;
 }
 
-void sim_world_enter(struct sim_world *w) {
+void weir__sim_world_enter(struct sim_world *w) {
     here = w;
 }
 
-void *sim_alloc(size_t size) {
+void *weir__sim_alloc(size_t size) {
     void *p = calloc(1, size);
     WEIR_CHECK(p != NULL);
     return p;
 }
 
-void *sim_realloc(void *old, size_t size) {
+void *weir__sim_realloc(void *old, size_t size) {
     void *p = realloc(old, size);
     WEIR_CHECK(p != NULL);
     return p;
 }
 
-void sim_config_defaults(struct sim_config *c) {
+void weir__sim_config_defaults(struct sim_config *c) {
     *c = (struct sim_config){
         .seed = 1,
         .latency_ns = 200000,
@@ -46,22 +46,22 @@ void sim_config_defaults(struct sim_config *c) {
     };
 }
 
-struct sim_world *sim_world_new(const struct sim_config *c, const char *host_name) {
-    struct sim_world *w = sim_alloc(sizeof *w);
+struct sim_world *weir__sim_world_new(const struct sim_config *c, const char *host_name) {
+    struct sim_world *w = weir__sim_alloc(sizeof *w);
     w->config = *c;
     w->now_ns = SIM_START_NS;
     w->random.state = c->seed;
     weir__list_init(&w->listeners);
     weir__list_init(&w->instances);
-    sim_host_add(w, host_name);
+    weir__sim_host_add(w, host_name);
     return w;
 }
 
-void sim_world_free(struct sim_world *w) {
+void weir__sim_world_free(struct sim_world *w) {
     WEIR_CHECK(weir__list_empty(&w->instances));
     for (size_t i = 0; i < w->sock_cap; i++)
         if (w->socks[i] != NULL)
-            sim_sock_free(w->socks[i]);
+            weir__sim_sock_free(w->socks[i]);
     /* What is left are segments in flight: each is an allocation that begins with its event. */
     for (size_t i = 0; i < w->heap_len; i++)
         free(w->heap[i]);
@@ -108,11 +108,11 @@ static void sift_down(struct sim_world *w, size_t i, struct sim_event *e) {
     place(w, i, e);
 }
 
-void sim_event_arm(struct sim_world *w, struct sim_event *e, weir_ns at_ns) {
-    sim_event_disarm(w, e);
+void weir__sim_event_arm(struct sim_world *w, struct sim_event *e, weir_ns at_ns) {
+    weir__sim_event_disarm(w, e);
     if (w->heap_len == w->heap_cap) {
         w->heap_cap = w->heap_cap ? 2 * w->heap_cap : 64;
-        w->heap = sim_realloc(w->heap, w->heap_cap * sizeof *w->heap);
+        w->heap = weir__sim_realloc(w->heap, w->heap_cap * sizeof *w->heap);
     }
     e->at_ns = at_ns;
     e->order = w->made++;
@@ -120,12 +120,12 @@ void sim_event_arm(struct sim_world *w, struct sim_event *e, weir_ns at_ns) {
     sift_up(w, w->heap_len++, e);
 }
 
-void sim_event_disarm(struct sim_world *w, struct sim_event *e) {
+void weir__sim_event_disarm(struct sim_world *w, struct sim_event *e) {
     if (e->position == 0)
         return;
     size_t i = e->position - 1;
     WEIR_CHECK(i < w->heap_len && w->heap[i] == e);
-    sim_event_idle(w, e, false);
+    weir__sim_event_idle(w, e, false);
     e->position = 0;
     struct sim_event *last = w->heap[--w->heap_len];
     if (last == e)
@@ -136,17 +136,17 @@ void sim_event_disarm(struct sim_world *w, struct sim_event *e) {
         sift_down(w, i, last);
 }
 
-void sim_event_idle(struct sim_world *w, struct sim_event *e, bool idle) {
+void weir__sim_event_idle(struct sim_world *w, struct sim_event *e, bool idle) {
     if (e->position == 0 || e->idle == idle)
         return;
     e->idle = idle;
     w->idle_len += idle ? 1 : (size_t)-1;
 }
 
-void sim_world_fire(struct sim_world *w) {
+void weir__sim_world_fire(struct sim_world *w) {
     while (w->heap_len > 0 && w->heap[0]->at_ns <= w->now_ns) {
         struct sim_event *e = w->heap[0];
-        sim_event_disarm(w, e);
+        weir__sim_event_disarm(w, e);
         e->fire(w, e);
     }
 }

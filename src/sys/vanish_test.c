@@ -89,7 +89,7 @@ static struct weir__addr far_open(struct far *f) {
     memset(f, 0, sizeof *f);
     rig_open(&f->rig, NULL);
     if (f->rig.world != NULL) {
-        sim_host_add(f->rig.world, "far");
+        weir__sim_host_add(f->rig.world, "far");
         return rig_v4("10.0.0.2", 0);
     }
     build_link(f);
@@ -98,7 +98,7 @@ static struct weir__addr far_open(struct far *f) {
 
 static void vanish(struct far *f) {
     if (f->rig.world != NULL) {
-        sim_host_cut(f->rig.world, 1, true);
+        weir__sim_host_cut(f->rig.world, 1, true);
         return;
     }
     stand(f, true);

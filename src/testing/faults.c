@@ -17,7 +17,7 @@ static const uint64_t ops_of_kind[] = {
 
 void weir_fault_arm(const struct weir_fault *fault) {
     if (fault == NULL) {
-        fault_arm(NULL);
+        weir__fault_arm(NULL);
         return;
     }
     struct weir_fault f = {0};
@@ -32,15 +32,15 @@ void weir_fault_arm(const struct weir_fault *fault) {
     };
     for (size_t i = 0; i < sizeof ops_of_kind / sizeof ops_of_kind[0]; i++)
         plan.kinds |= kinds >> i & 1 ? ops_of_kind[i] : 0;
-    fault_arm(&plan);
+    weir__fault_arm(&plan);
 }
 
 uint64_t weir_fault_seen(void) {
-    return fault_seen();
+    return weir__fault_seen();
 }
 
 uint64_t weir_fault_struck(void) {
-    return fault_struck();
+    return weir__fault_struck();
 }
 
 size_t weir_fault_allocation(size_t nth) {

@@ -5,6 +5,6 @@
 #include "sys/sim.h"
 
 __attribute__((constructor)) static void register_all(void) {
-    weir__backend_open_sim = sim_open;
-    weir__backend_decorate = fault_decorate;
+    weir__backend_open_sim = weir__sim_open;
+    weir__backend_decorate = weir__fault_decorate;
 }

@@ -31,7 +31,7 @@ static struct weir_sim_options options_of(const struct weir_sim_options *given) 
 
 static struct sim_config config_of(const struct weir_sim_options *o) {
     struct sim_config c;
-    sim_config_defaults(&c);
+    weir__sim_config_defaults(&c);
     if (o->seed != 0)
         c.seed = o->seed;
     if (o->latency_ns != 0)
@@ -68,8 +68,8 @@ static void count(const struct sim_world *w) {
     last = (struct weir_sim_counts){
         .now_ns = w->now_ns,
         .sockets = w->open,
-        .pieces = sim_lent(w),
-        .ops = sim_pending(w),
+        .pieces = weir__sim_lent(w),
+        .ops = weir__sim_pending(w),
         .connections = connections,
         .events = w->made,
         .segments = w->segments,
@@ -80,7 +80,7 @@ static void count(const struct sim_world *w) {
 }
 
 int weir_sim_run(int (*fn)(void *arg), void *arg, const struct weir_sim_options *options) {
-    if (sim_world_here() != NULL)
+    if (weir__sim_world_here() != NULL)
         return -EBUSY;
     struct weir_sim_options o = options_of(options);
     struct weir_run_options run = {.size = sizeof run};
@@ -90,46 +90,46 @@ int weir_sim_run(int (*fn)(void *arg), void *arg, const struct weir_sim_options 
     struct sim_config config = config_of(&o);
     if (config.limit_ns != WEIR_NEVER)
         config.limit_ns += SIM_START_NS;
-    struct call call = {fn, arg, sim_world_new(&config, o.host ? o.host : "main")};
-    sim_world_enter(call.world);
+    struct call call = {fn, arg, weir__sim_world_new(&config, o.host ? o.host : "main")};
+    weir__sim_world_enter(call.world);
     int rc = weir_run(in_world, &call, &run);
     count(call.world);
-    sim_world_free(call.world);
+    weir__sim_world_free(call.world);
     return rc;
 }
 
 /* ---- what a test does to its world ----------------------------------------------------------- */
 
 int weir_sim_host(const char *name) {
-    struct sim_world *w = sim_world_here();
+    struct sim_world *w = weir__sim_world_here();
     size_t len = strlen(name);
     if (w == NULL)
         return WEIR_ENOLOOP;
     if (len == 0 || len > WEIR__NAME_MAX)
         return -EINVAL;
-    sim_host_add(w, name);
+    weir__sim_host_add(w, name);
     return 0;
 }
 
 int weir_sim_link(const char *a, const char *b, weir_ns latency_ns) {
-    struct sim_world *w = sim_world_here();
+    struct sim_world *w = weir__sim_world_here();
     if (w == NULL)
         return WEIR_ENOLOOP;
-    int source = sim_host_find(w, a), target = sim_host_find(w, b);
+    int source = weir__sim_host_find(w, a), target = weir__sim_host_find(w, b);
     if (source < 0 || target < 0)
         return WEIR_ENONAME;
     if (latency_ns < 0)
         return -EINVAL;
-    sim_link_set(w, source, target, latency_ns);
+    weir__sim_link_set(w, source, target, latency_ns);
     return 0;
 }
 
 static int cut(const char *name, bool off) {
-    struct sim_world *w = sim_world_here();
-    int host = w != NULL ? sim_host_find(w, name) : -1;
+    struct sim_world *w = weir__sim_world_here();
+    int host = w != NULL ? weir__sim_host_find(w, name) : -1;
     if (host < 0)
         return w != NULL ? WEIR_ENONAME : WEIR_ENOLOOP;
-    sim_host_cut(w, host, off);
+    weir__sim_host_cut(w, host, off);
     return 0;
 }
 
@@ -142,12 +142,12 @@ int weir_sim_restore(const char *host) {
 }
 
 int weir_sim_raise(int signal) {
-    struct sim_world *w = sim_world_here();
-    return w != NULL ? sim_raise(w, signal) : WEIR_ENOLOOP;
+    struct sim_world *w = weir__sim_world_here();
+    return w != NULL ? weir__sim_raise(w, signal) : WEIR_ENOLOOP;
 }
 
 const struct weir_sim_counts *weir_sim_counts(void) {
-    if (sim_world_here() != NULL)
-        count(sim_world_here());
+    if (weir__sim_world_here() != NULL)
+        count(weir__sim_world_here());
     return &last;
 }
