@@ -1,1 +1,201 @@
 # SPDX-License-Identifier: MIT
+"""Bad days: each ends with a clear message, in time, and nothing hangs."""
+import signal
+import socket
+import unittest
+
+from circuit import CircuitTest, Node, free_port, handshake
+
+UPGRADE = ("Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13",
+           "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==")
+BIND = "[ Buzzer ] Cannot bind to this port! Is the server already running? " \
+       "(Address already in use)"
+
+
+class Names(CircuitTest):
+    def test_unknown_sketch(self):
+        node, code = self.ends("bozzer")
+        self.assertEqual(code, 1)
+        text = "\n".join(node.lines + node.errors)
+        self.assertIn("did you mean 'buzzer'?", text)
+        self.assertIn("unknown sketch, please choose clock, iopin or buzzer", text)
+
+    def test_unknown_node(self):
+        node, code = self.ends("send", "buzer", "1")
+        self.assertEqual((code, node.lines), (3, []))
+        self.assertEqual(node.errors, ["weir send: node buzer: not in the grid; did you mean "
+                                       "'buzzer'? known: clock, blink (iopin), buzzer"])
+
+    def test_node_without_a_port(self):
+        node, code = self.ends("send", "clock", "1")
+        self.assertEqual((code, node.lines), (1, []))
+        self.assertIn("node 'clock' does not listen", node.errors[0])
+
+    def test_bad_urls(self):
+        for url, text in (("http://localhost:1/", "http"), ("wss://localhost:1/", "weir-tls"),
+                          ("ws://localhost:1:2/", "ws://localhost:1:2/")):
+            with self.subTest(url=url):
+                node, code = self.ends("send", url, "1")
+                self.assertEqual(code, 1)
+                self.assertIn(text, node.errors[0])
+
+    def test_the_grid_by_flag_and_by_variable(self):
+        buzzer = self.buzzer()
+        entry = f"buzzer=localhost:{buzzer.port}"
+        node, code = self.ends("send", "--node", entry, "buzzer/a?b", "1")
+        self.assertEqual((code, node.lines), (0, ["buzz buzz buzz"]))
+        node, code = self.ends("send", "buzzer/", "0", env={"WEIR_GRID": "x=h:1," + entry})
+        self.assertEqual((code, node.lines), (0, ["..."]))
+        buzzer.line(r"new client connected, path=/a\?b$")
+        for env, words in (({}, ("--node", "buzzer")), ({"WEIR_GRID": "buzzer"}, ())):
+            for sketch in "clock", "iopin", "buzzer":
+                node, code = self.ends(sketch, *words, env=env)
+                self.assertIn(code, (1, 2))
+                self.assertIn("'buzzer' is not NAME=HOST:PORT: it has no '='", node.errors[0])
+
+    def test_bad_flags(self):
+        for words, text in ((("--prot", "1"), "did you mean --port?"), (("-x",), "'-x'"),
+                            (("-p", "65536"), "'65536'"), (("-p",), "missing after '-p'"),
+                            (("7",), "unexpected '7'"), (("--with", "loud"), "KEY=VALUE"),
+                            (("--insecure=1",), "takes no value"),
+                            (("--backend", "kqueue", "-p", "0"), "kqueue")):
+            with self.subTest(words=words):
+                node, code = self.ends("buzzer", *words)
+                self.assertEqual(code, 1 if "kqueue" in words else 2)
+                self.assertIn(text, "\n".join(node.errors))
+        node, code = self.ends("iopin", "--with", "chnace=1", "-p", "0")
+        self.assertEqual(code, 1)
+        self.assertIn("did you mean 'chance'?", node.errors[0])
+
+    def test_help(self):
+        for sketch in "clock", "iopin", "buzzer":
+            node, code = self.ends(sketch, "--help")
+            self.assertEqual((code, node.errors), (0, []))
+            self.assertIn(f"usage: weir {sketch} ", node.lines[0])
+
+
+class Ports(CircuitTest):
+    def test_port_in_use(self):
+        first = self.buzzer()
+        again, code = self.ends("buzzer", "-p", str(first.port))
+        self.assertEqual((code, again.lines[-1], again.errors), (1, BIND, []))
+
+    def test_one_of_localhosts_addresses_in_use(self):
+        for family, address in (socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1"):
+            with self.subTest(address=address), socket.socket(family) as s:
+                try:
+                    s.bind((address, 0))
+                except OSError:
+                    self.skipTest(f"{address} does not exist here")
+                s.listen()
+                again, code = self.ends("buzzer", "-p", str(s.getsockname()[1]))
+                self.assertEqual((code, again.lines[-1]), (1, BIND))
+
+    def test_only_loopback_without_insecure(self):
+        node, code = self.ends("buzzer", "-s", "0.0.0.0", "-p", "0")
+        self.assertEqual((code, node.lines), (1, []))
+        self.assertIn("--insecure allows it", node.errors[0])
+        open_one = self.weir("buzzer", "-s", "0.0.0.0", "-p", "0", "--insecure")
+        self.assertEqual(self.ends("send", f"ws://127.0.0.1:{open_one.port}/", "0")[1], 0)
+        self.assertIn("warning", open_one.errors[0])
+
+
+class Strangers(CircuitTest):
+    def test_a_foreign_origin_is_refused(self):
+        buzzer = self.buzzer()
+        host = f"Host: localhost:{buzzer.port}"
+        self.assertIn(" 101 ", handshake(buzzer.port, host, *UPGRADE))
+        self.assertIn(" 403 ", handshake(buzzer.port, host, *UPGRADE, "Origin: http://evil.test"))
+        self.assertIn(" 421 ", handshake(buzzer.port, "Host: evil.test", *UPGRADE))
+
+    def test_garbage_harms_nobody_else(self):
+        buzzer = self.buzzer()
+        for garbage in b"\x16\x03\x01\x02\x00\x01", b"GET / HTTP/1.1\r\n\r\n", b"\r\n" * 10000:
+            with socket.create_connection(("127.0.0.1", buzzer.port)) as s:
+                try:
+                    s.sendall(garbage)
+                    s.shutdown(socket.SHUT_WR)
+                    while s.recv(4096):
+                        pass
+                except OSError:
+                    pass
+        self.assertEqual(self.ends("send", f"ws://localhost:{buzzer.port}/", "0")[1], 0)
+
+    def test_a_peer_that_vanishes_is_1006(self):
+        buzzer = self.buzzer()
+        handshake(buzzer.port, f"Host: localhost:{buzzer.port}", *UPGRADE)
+        buzzer.line(r"^\[ Buzzer \] done processing messages: 1006 \(abnormal closure\)$")
+
+
+class Outages(CircuitTest):
+    def tick(self, pin):
+        node, code = self.ends("send", f"ws://localhost:{pin.port}/datafeed", "0")
+        return code, node.lines
+
+    def test_the_clock_without_a_pin(self):
+        port = free_port()
+        node, code = self.ends("clock", "-p", str(port))
+        self.assertEqual((code, node.lines), (1, []))
+        self.assertRegex(node.errors[-1], rf"^weir clock: reach ws://localhost:{port}/datafeed: "
+                                          r".*connection refused \(ECONNREFUSED\)")
+
+    def test_a_pin_that_comes_late(self):
+        port = free_port()
+        clock = self.weir("clock", "-p", str(port), "-t", "1", "-d", "0")
+        with clock.news:
+            clock.news.wait_for(lambda: clock.errors, 20)  # it has tried once
+        buzzer = self.buzzer()
+        self.weir("iopin", "-p", str(port), "--node", f"buzzer=localhost:{buzzer.port}")
+        self.assertEqual(clock.wait(), 0)
+        self.assertEqual(clock.lines, ["[ clock ] > 0", "[ clock ] < acknowledged"])
+
+    def test_the_buzzer_down_and_back(self):
+        buzzer = self.buzzer()
+        port = buzzer.port
+        pin = self.iopin(port)
+        self.assertEqual(self.tick(pin), (0, ["acknowledged"]))
+        buzzer.stop(signal.SIGKILL)
+        clock = self.weir("clock", "-p", str(pin.port), "-t", "1", "-d", "0")
+        pin.line("> sending payload", 4)
+        with pin.news:
+            pin.news.wait_for(lambda: pin.errors, 20)
+        again = self.weir("buzzer", "-p", str(port))
+        self.assertEqual(clock.wait(), 0)
+        self.assertEqual(clock.lines, ["[ clock ] > 0", "[ clock ] < acknowledged"])
+        again.line("signal . received", 3)
+
+    def test_the_buzzer_restarted_between_ticks(self):
+        buzzer = self.buzzer()
+        port = buzzer.port
+        pin = self.iopin(port)
+        self.assertEqual(self.tick(pin), (0, ["acknowledged"]))
+        buzzer.stop(signal.SIGTERM)
+        self.weir("buzzer", "-p", str(port)).line("serving on")
+        self.assertEqual(self.tick(pin), (0, ["acknowledged"]))
+
+    def test_an_unacked_state_is_sent_again(self):
+        """The buzzer dies with the second state in hand; the next one gets it too."""
+        buzzer = self.python("buzzer", "--die-at", "2")
+        port = buzzer.port
+        pin = self.iopin(port, "--node", f"buzzer=127.0.0.1:{port}")
+        clock = self.weir("clock", "-p", str(pin.port), "-t", "1", "-d", "0")
+        last = buzzer.line(r"signal (.) received, and that is the end").group(1)
+        buzzer.wait()
+        again = self.python("buzzer", "--port", str(port))
+        self.assertEqual(clock.wait(), 0, clock.errors)
+        self.assertEqual(again.line(r"signal (.) received").group(1), last)
+        again.line(r"signal . received", 2)
+        self.assertEqual(len([x for x in pin.lines if "> sending payload" in x]), 3)
+
+    def test_the_buzzer_stays_down(self):
+        pin = self.iopin(free_port())
+        clock, code = self.ends("clock", "-p", str(pin.port), "-t", "2", "-d", "0")
+        self.assertEqual(code, 1)
+        nack = r"\[ clock \] < nack: reach buzzer at ws://localhost:\d+/: .*ECONNREFUSED"
+        for n in 0, 1:  # it goes on after a nack
+            self.assertEqual(clock.lines[2 * n], f"[ clock ] > {n}")
+            self.assertRegex(clock.lines[2 * n + 1], nack)
+
+
+if __name__ == "__main__":
+    unittest.main()

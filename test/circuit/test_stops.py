@@ -1,1 +1,119 @@
 # SPDX-License-Identifier: MIT
+"""SIGINT and SIGTERM in every phase of a worker and of the clock; a second signal."""
+import os
+import signal
+import subprocess
+import sys
+import unittest
+
+from circuit import MODULES, CircuitTest, Node, free_port
+
+MOODS = os.path.join(MODULES, "moods.so")
+
+
+class Stops(CircuitTest):
+    def moods(self, *words):
+        return self.weir("run", MOODS, "-p", "0", *words)
+
+    def send(self, node, text):
+        return self.weir("send", f"ws://localhost:{node.port}/", text)
+
+    def stops(self, start, name):
+        """start() returns a node in the phase. SIGINT ends it with its line, SIGTERM without."""
+        for number in signal.SIGINT, signal.SIGTERM:
+            node = start()
+            self.assertEqual(node.stop(number), 0, (node.lines, node.errors))
+            line = f"[ {name} ] Keyboard interruption, aborting."
+            self.assertEqual(line in node.lines[-1:], number == signal.SIGINT, node.lines)
+
+    def test_while_starting(self):
+        def start():
+            node = self.moods("--with", "setup=slow")
+            node.line("setting up")
+            return node
+        self.stops(start, "Moods")
+
+    def test_while_idle(self):
+        def start():
+            node = self.moods()
+            node.line("serving on")
+            return node
+        self.stops(start, "Moods")
+
+    def test_mid_message(self):
+        def start():
+            node = self.moods()
+            client.append(self.send(node, "sleep"))
+            node.line("told to sleep")
+            return node
+        client = []
+        self.stops(start, "Moods")
+        for c in client:
+            c.process.kill()
+
+    def test_with_a_client_that_waits(self):
+        buzzer = self.buzzer()
+        self.weir("clock", "-p", str(buzzer.port), "-d", "3600").line("< ...")
+        self.assertEqual(buzzer.stop(), 0)
+        self.assertEqual(buzzer.lines[-2:],
+                         ["[ Buzzer ] done processing messages: 1001 (going away)",
+                          "[ Buzzer ] Keyboard interruption, aborting."])
+
+    def test_streaming_while_the_buzzer_is_down(self):
+        def start():
+            pin = self.iopin(free_port())
+            self.send(pin, "0")
+            pin.line("> sending payload")
+            return pin
+        self.stops(start, "IOPin")
+
+    def test_streaming_to_a_buzzer_that_thinks(self):
+        def start():
+            thinker = self.moods()
+            pin = self.iopin(thinker.port, "--with", "sequence=1")
+            self.send(pin, "0")
+            thinker.line("told to")
+            return pin
+        self.stops(start, "IOPin")
+
+    def test_the_clock_while_dialling(self):
+        def start():
+            clock = self.weir("clock", "-p", str(free_port()))
+            with clock.news:
+                clock.news.wait_for(lambda: clock.errors, 20)
+            return clock
+        self.stops(start, "clock")
+
+    def test_the_clock_between_ticks(self):
+        def start():
+            clock = self.weir("clock", "-p", str(buzzer.port), "-d", "3600")
+            clock.line("< ...")
+            return clock
+        buzzer = self.buzzer()
+        self.stops(start, "clock")
+
+    def test_the_clock_while_it_waits_for_an_ack(self):
+        def start():
+            pin = self.iopin(free_port())
+            clock = self.weir("clock", "-p", str(pin.port))
+            pin.line("> sending payload")
+            return clock
+        self.stops(start, "clock")
+
+    def test_a_second_signal_ends_what_is_stuck(self):
+        for number, code in (signal.SIGINT, 130), (signal.SIGTERM, 143):
+            node = self.moods()
+            client = self.send(node, "block")
+            node.line("told to block")
+            self.assertEqual(node.insist(number), code)
+            client.process.kill()
+
+    def test_send_is_interrupted(self):
+        node = self.moods()
+        client = self.send(node, "sleep")
+        node.line("told to sleep")
+        self.assertEqual(client.stop(signal.SIGINT), 130)
+
+
+if __name__ == "__main__":
+    unittest.main()

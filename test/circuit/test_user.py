@@ -1,1 +1,163 @@
 # SPDX-License-Identifier: MIT
+"""A user's worker: as a program, as a shared object; `weir send`; the control line."""
+import os
+import re
+import signal
+import socket
+import subprocess
+import unittest
+
+from circuit import LIMIT, MODULES, WEIR, CircuitTest, Node
+
+EXAMPLES = os.environ.get("WEIR_EXAMPLES", "")
+MOODS = os.path.join(MODULES, "moods.so")
+
+
+class Users(CircuitTest):
+    def blink(self, *words):
+        buzzer = self.buzzer()
+        node = Node(self, *words, "-p", "0", "--node", f"buzzer=localhost:{buzzer.port}")
+        client, code = self.ends("send", f"ws://localhost:{node.port}/x", "hello")
+        self.assertEqual((code, client.errors), (0, []))
+        self.assertRegex(client.lines[0], r"^seen 1, high [01]$")
+        self.assertEqual(node.stop(), 0)
+        self.assertEqual(node.lines[3], f"[ Blink ] serving on localhost:{node.port}")
+        self.assertEqual(node.lines[4:8],
+                         ["[ Blink ] ** new client connected, path=/x",
+                          "[ Blink ] message 1 on /x",
+                          "[ Blink ] starting to stream message to buzzer",
+                          f"[ Blink ] > sending payload: {client.lines[0][-1]}"])
+        self.assertEqual(node.lines[-2:], ["[ Blink ] done processing messages: 1000 (OK)",
+                                           "[ Blink ] Keyboard interruption, aborting."])
+
+    def test_as_a_program(self):
+        self.blink(os.path.join(EXAMPLES, "worker-blink"))
+
+    def test_as_a_shared_object(self):
+        self.blink(WEIR, "run", os.path.join(EXAMPLES, "worker-blink-object.so"))
+
+    def test_what_is_no_worker(self):
+        node, code = self.ends("run", "nowhere.so")
+        self.assertEqual(code, 3)
+        self.assertIn("nowhere.so", node.errors[0])
+        for path in os.path.join(EXAMPLES, "hello"), __file__:
+            node, code = self.ends("run", path)
+            self.assertEqual(code, 1, node.errors)
+        self.assertEqual(self.ends("run")[1], 2)
+
+    def test_a_setup_that_fails(self):
+        node, code = self.ends("run", MOODS, "-p", "0", "--with", "setup=fail")
+        self.assertEqual(code, 1)
+        self.assertIn("weir run: ", node.errors[0])
+
+
+class Sends(CircuitTest):
+    def setUp(self):
+        self.moods = self.weir("run", MOODS, "-p", "0")
+        self.url = f"ws://localhost:{self.moods.port}/"
+
+    def send(self, text):
+        node, code = self.ends("send", self.url, text)
+        return code, node.lines
+
+    def pipe(self, data):
+        done = subprocess.run([WEIR, "send", self.url, "-"], input=data, capture_output=True,
+                              timeout=LIMIT)
+        return done.returncode, done.stdout
+
+    def test_acks_and_nacks(self):
+        self.assertEqual(self.send("hello"), (0, ["done: hello"]))
+        self.assertEqual(self.send("empty"), (0, ["n/a"]))
+        self.assertEqual(self.send("nack"), (4, ["nack: not today"]))
+
+    def test_what_is_piped(self):
+        self.assertEqual(self.pipe(b"hello\n"), (0, b"done: hello\n"))
+        self.assertEqual(self.pipe(b"bytes"), (0, b"\xff\0\n"))
+        self.assertEqual(self.pipe(b"x" * (1 << 20) + b"y")[0], 1)
+        self.assertEqual(self.pipe(b"x" * (1 << 20))[0], 0)
+
+    def test_a_loop_that_fails(self):
+        node, code = self.ends("send", self.url, "fail")
+        self.assertEqual((code, node.lines), (1, []))
+        self.assertRegex(node.errors[-1], r"1011 \(internal error\) input/output error")
+        self.moods.line(r"done processing messages: 1011 \(internal error\) input/output error")
+
+    def test_streaming_to_nowhere_fails_by_name(self):
+        for target, text in ("buzer", "did you mean 'buzzer'"), ("clock", "does not listen"):
+            node, code = self.ends("send", self.url, "stream " + target)
+            self.assertEqual(code, 1)
+            self.assertIn(text, node.errors[-1])
+
+
+class Control(CircuitTest):
+    def listen(self):
+        """Our end of a control socket, and how to start a node with the other."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.settimeout(LIMIT)
+        self.addCleanup(ours.close)
+        self.addCleanup(theirs.close)
+        return ours, {"env": {"WEIR_CONTROL_FD": str(theirs.fileno())},
+                      "pass_fds": (theirs.fileno(),)}, theirs
+
+    def rest(self, ours, theirs):
+        theirs.close()
+        lines = []
+        while data := ours.recv(512):
+            lines.append(data.decode())
+        return lines
+
+    def test_a_worker_and_a_source_tell_how_it_goes(self):
+        buzzer_ours, options, buzzer_theirs = self.listen()
+        buzzer = self.weir("buzzer", "-p", "0", **options)
+        self.assertEqual(buzzer_ours.recv(512).decode(), f"ready port={buzzer.port}\n")
+        self.assertEqual(buzzer_ours.recv(512), b"beat\n")
+        ours, options, theirs = self.listen()
+        clock = self.weir("clock", "-p", str(buzzer.port), "-t", "3", "-d", "0", **options)
+        self.assertEqual(clock.wait(), 0)
+        self.check(self.rest(ours, theirs), "ready\n")
+        buzzer.stop()
+        self.check(self.rest(buzzer_ours, buzzer_theirs), None)
+
+    def check(self, lines, first):
+        if first:
+            self.assertEqual(lines[0], first)
+        match = re.fullmatch(r"stat messages=3 acks=3 errors=0 p50_us=(\d+) p99_us=(\d+)\n",
+                             lines[-1])
+        self.assertTrue(match, lines)
+        self.assertTrue(0 < int(match.group(1)) <= int(match.group(2)))
+
+    def test_beats_come_while_it_works(self):
+        ours, options, _ = self.listen()
+        node = self.weir("run", MOODS, "-p", "0", **options)
+        client = self.weir("send", f"ws://localhost:{node.port}/", "sleep")
+        node.line("told to sleep")
+        seen = [ours.recv(512) for _ in range(4)]
+        self.assertGreaterEqual(seen.count(b"beat\n"), 2, seen)
+        client.process.kill()
+
+    def test_nobody_listens_any_more(self):
+        ours, options, theirs = self.listen()
+        buzzer = self.weir("buzzer", "-p", "0", **options)
+        buzzer.line("serving on")
+        ours.close()
+        theirs.close()
+        self.assertEqual(self.ends("send", f"ws://localhost:{buzzer.port}/", "0")[1], 0)
+        self.assertEqual(buzzer.stop(), 0)
+
+    def test_a_bad_variable_is_passed_over(self):
+        for value in "x", "", "-1", "63", "99999999999":
+            with self.subTest(value=value):
+                node, code = self.ends("clock", "-t", "0", "--node",
+                                       f"blink=localhost:{self.any_port()}",
+                                       env={"WEIR_CONTROL_FD": value})
+                self.assertEqual(code, 0, node.errors)
+                self.assertIn("WEIR_CONTROL_FD", node.errors[0])
+
+    def any_port(self):
+        if not hasattr(self, "receiver"):
+            self.receiver = self.buzzer()
+        return self.receiver.port
+
+
+if __name__ == "__main__":
+    unittest.main()
