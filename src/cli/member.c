@@ -59,12 +59,20 @@ static void append(struct line *l, const char *bytes, size_t len) {
     l->len += len;
 }
 
+/* len or a little less, so as not to end within a character. The bytes may be no UTF-8 at all:
+ * then no character begins near, and len is as good as any. */
+static size_t cut_at(const char *bytes, size_t len) {
+    enum { CONTINUED_MAX = 3 };
+    for (size_t back = 0; back <= CONTINUED_MAX; back++)
+        if (((unsigned char)bytes[len - back] & 0xc0) != 0x80)
+            return len - back;
+    return len;
+}
+
 static int print(struct member *m, bool from_err, struct line *l) {
     static const char more[] = " ... (cut)";
     if (l->cut) {
-        l->len = sizeof l->bytes - sizeof more + 1;
-        while (((unsigned char)l->bytes[l->len] & 0xc0) == 0x80)
-            l->len--; /* not within a character */
+        l->len = cut_at(l->bytes, sizeof l->bytes - (sizeof more - 1));
         append(l, more, sizeof more - 1);
     }
     int rc = output_line(m->output, from_err, m->node->name, m->index, l->bytes, l->len);

@@ -209,6 +209,16 @@ class Output(FleetTest):
         self.assertEqual(lines[2], "a | " + "\u00e9" * 4091 + " ... (cut)")
         self.assertEqual(lines[3], "a | after")
 
+    def test_bytes_that_are_no_text_pass(self):
+        self.write("bytes.py", "import os\nos.write(1, b'\\x80' * 10000 + b'\\n\\0\\xff\\n\\n')")
+        self.fleet(a={"command": "python3 bytes.py"})
+        up = subprocess.run([os.environ["WEIR"], "up", "-q"], cwd=self.folder, timeout=LIMIT,
+                            capture_output=True, check=False)
+        lines = up.stdout.split(b"\n")
+        self.assertEqual((up.returncode, up.stderr, len(lines)), (0, b"", 4))
+        self.assertTrue(lines[0].startswith(b"a | \x80") and lines[0].endswith(b" ... (cut)"))
+        self.assertEqual(lines[1:], [b"a | \0\xff", b"a | ", b""])
+
     def test_many_lines_of_many_nodes_stay_whole(self):
         self.fleet(**{f"n{i}": f"seq -f 'line %g of {i}' 500" for i in range(8)})
         code, out, err = self.up()
