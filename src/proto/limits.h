@@ -19,6 +19,9 @@ enum {
     /* The first size of a queue, and the largest that is kept for the next connection. */
     WS_QUEUE_MIN = 4096,
     WS_SPARE_MAX = 256 << 10,
+    /* Written at a time: the keepalive takes each for a sign of life, so it must pass in less than
+     * its time on a slow line (3 KB/s by default). Larger ones save nothing. */
+    WS_SLICE = 128 << 10,
     /* The queue's sizes are 32-bit numbers. */
     WS_QUEUE_MAX = 1 << 30,
     /* The head of a handshake: what peek joins at most. */

@@ -486,6 +486,7 @@ static int close_bounded(struct weir_ws *ws) {
     if (ws->state == WS_CLOSED)
         return 0;
     bool is_late = rc == -ETIME;
+    weir__ws_broke(ws, WEIR_EEOF);
     return weir__failf(WEIR_EEOF, "ws close", weir_ws_peer(ws), "%s",
                        is_late ? "the peer did not answer the close frame in time"
                                : "the connection broke before the peer's close frame");

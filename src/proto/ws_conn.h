@@ -79,6 +79,7 @@ struct weir_ws {
     bool writing : 1;
     bool finish : 1;           /* our end of the stream follows the last frame */
     bool pinged : 1;
+    bool moved : 1;            /* the writer began or finished a write since the timer looked */
     bool dropped : 1;
 };
 

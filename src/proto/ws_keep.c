@@ -7,13 +7,16 @@
 #include "base/alloc.h"
 #include "proto/ws_conn.h"
 
-/* The peer is gone. Whoever reads is woken by the close of the stream; the address stays. */
+/* The peer is gone. Whoever reads is woken by the close of the stream; the address stays. With
+ * nobody reading a message may be lent: the stream stays until the drop. */
 static void cut(struct weir_ws *ws) {
     weir__ws_broke(ws, WEIR_EKEEPALIVE);
     if (ws->conn != NULL) {
         weir__ws_conn_cut(ws);
         return;
     }
+    if (!ws->receiving)
+        return;
     const char *peer = weir_ws_peer(ws);
     size_t len = strlen(peer);
     ws->reason = weir__alloc(len + 2);
@@ -27,7 +30,8 @@ static void cut(struct weir_ws *ws) {
 /*   silence       answer due   somebody reads   then
  *   < ping_ns     -            -                look again when it would be ping_ns
  *   >= ping_ns    no           -                ping, look again in pong_ns
- *   since a ping  yes          no               says nothing of the peer: look in pong_ns
+ *   since a ping  yes          no               says nothing of the peer, unless it has taken
+ *                                               nothing off the writer either: look in pong_ns
  *   since a ping  yes          yes              it may lie in the kernel: two turns; then cut */
 static void ping_or_cut(struct weir__timer *timer) {
     struct weir_ws *ws = WEIR_CONTAINER(timer, struct weir_ws, timer);
@@ -38,10 +42,13 @@ static void ping_or_cut(struct weir__timer *timer) {
     if (!ws->pinged && now - ws->heard < o->ping_ns) {
         weir__ws_timer(ws, ping_or_cut, ws->heard, o->ping_ns);
     } else if (!ws->pinged) {
-        ws->pinged = ws->unsent != 0 || weir__ws_queue(ws, WEIR__WS_PING | WEIR__WS_FIN, NULL, 0) == 0;
+        ws->moved = false;
+        ws->pinged = ws->unsent != 0 ||
+                     weir__ws_queue(ws, WEIR__WS_PING | WEIR__WS_FIN, NULL, 0) == 0;
         weir__ws_timer(ws, ping_or_cut, now, o->pong_ns);
-    } else if (!ws->receiving) {
+    } else if (!ws->receiving && (!ws->writing || ws->moved)) {
         ws->late = 0;
+        ws->moved = false;
         weir__ws_timer(ws, ping_or_cut, now, o->pong_ns);
     } else if (ws->late++ < WS_LATE_TURNS) {
         weir__ws_timer(ws, ping_or_cut, now, WS_LATE_NS);

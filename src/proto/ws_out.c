@@ -182,11 +182,13 @@ static void queue_late_pong(struct weir_ws *ws) {
 
 /* ---- the writer ---- */
 
-/* A cancel met the write before its first byte: the frames are the queue's again. */
-static bool queue_put_back(struct weir_ws *ws, struct ws_queue *taken, int rc) {
+/* A cancel met the writer between two writes: what is left is the queue's again. */
+static bool queue_put_back(struct weir_ws *ws, struct ws_queue *taken, size_t done, int rc) {
     if ((rc != -ECANCELED && rc != -ETIME) || ws->stream == NULL || ws->stream->torn)
         return false;
     struct ws_queue *newer = ws->queue;
+    memmove(taken->bytes, taken->bytes + done, taken->len - done);
+    taken->len -= (uint32_t)done;
     ws->queue = taken;
     if (newer == NULL)
         return true;
@@ -200,16 +202,32 @@ static bool queue_put_back(struct weir_ws *ws, struct ws_queue *taken, int rc) {
     return true;
 }
 
+static int write_slices(struct weir_ws *ws, struct ws_queue *q, size_t *ret_done) {
+    int rc = 0;
+    for (size_t at = 0; rc == 0 && at < q->len;) {
+        size_t n = q->len - at < WS_SLICE ? q->len - at : WS_SLICE;
+        ws->moved = true;
+        rc = weir_write(ws->stream, q->bytes + at, n);
+        if (rc == 0) {
+            at += n;
+            ws->writing_len -= (uint32_t)n;
+            *ret_done = at;
+        }
+    }
+    return rc;
+}
+
 static int write_queue(struct weir_ws *ws) {
     struct ws_queue *taken = ws->queue;
+    size_t done = 0;
     ws->queue = NULL;
     ws->writing_len = taken->len;
-    int rc = weir_write(ws->stream, taken->bytes, taken->len);
+    int rc = write_slices(ws, taken, &done);
     ws->writing_len = 0;
     if (rc == 0) {
         queue_give_back(taken);
         queue_late_pong(ws);
-    } else if (!queue_put_back(ws, taken, rc)) {
+    } else if (!queue_put_back(ws, taken, done, rc)) {
         weir__free(taken);
         ws->unsent = ws->unsent ? ws->unsent : (int16_t)rc;
     }

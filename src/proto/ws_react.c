@@ -17,10 +17,14 @@
 
 enum phase { SHAKING, TALKING, ENDING, OVER };
 
+/* Lives until weir_ws_react has returned and its last connection is gone, also one that was
+ * accepted and not yet opened: all hang below its group, which says when. */
 struct ws_server {
+    struct weir_group group;
     struct ws_config *config;
     struct weir_ws_reactive fn;
-    size_t live, refs;
+    size_t live;
+    bool reacting;
 };
 
 struct ws_conn { /* the state of a weir_conn */
@@ -32,9 +36,11 @@ struct ws_conn { /* the state of a weir_conn */
     _Alignas(16) uint8_t user[];
 };
 
-static void server_unref(struct ws_server *sv) {
-    if (--sv->refs > 0)
+static void server_idle(struct weir_group *g) {
+    struct ws_server *sv = WEIR_CONTAINER(g, struct ws_server, group);
+    if (sv->reacting || weir_group_live(g) > 0)
         return;
+    weir__group_close_under(g);
     weir__ws_config_unref(sv->config);
     weir__free(sv);
 }
@@ -99,7 +105,6 @@ static int conn_opened(struct weir_conn *conn, void *state) {
     struct ws_server *sv = c->server = weir_conn_arg(conn);
     weir__ws_init(&c->ws, weir_conn_stream(conn), sv->config, WEIR__WS_SERVER);
     sv->config->refs++;
-    sv->refs++;
     c->ws.conn = conn;
     if (sv->live >= sv->config->o.connections_max) {
         struct ws_answer a;
@@ -268,7 +273,6 @@ static void conn_closed(struct weir_conn *conn, void *state, int rc) {
     c->ws.stream = NULL;
     weir__ws_last_out(&c->ws); /* tasks elsewhere may be sending on it */
     weir__ws_fini(&c->ws);
-    server_unref(sv);
 }
 
 /* ---- public ---- */
@@ -284,21 +288,26 @@ static struct ws_server *server_new(const struct weir_ws_reactive *r,
     }
     memcpy(&sv->fn, r, r->size && r->size < sizeof sv->fn ? r->size : sizeof sv->fn);
     sv->config = config;
-    sv->refs = 1;
+    sv->reacting = true;
     return sv;
 }
 
 int weir_ws_react(struct weir_listener *l, struct weir_group *g, const struct weir_ws_reactive *r,
                   const struct weir_ws_options *options) {
-    WEIR_CHECK(r->message != NULL);
+    WEIR_CHECK(g != NULL && r->message != NULL);
+    int entered = weir__suspend_enter("ws react");
+    if (entered < 0)
+        return entered;
     struct ws_server *sv = server_new(r, options);
     if (sv == NULL)
         return weir__fail(-ENOMEM, "ws react", NULL);
     struct weir_reactive raw = {.size = sizeof raw, .opened = conn_opened,
                                 .state_size = sizeof(struct ws_conn) + r->state_size,
                                 .message = conn_message, .closed = conn_closed, .arg = sv};
-    int rc = weir_react(l, g, &raw);
-    server_unref(sv);
+    weir__group_open_under(&sv->group, g, WEIR_INDEPENDENT, server_idle);
+    int rc = weir_react(l, &sv->group, &raw);
+    sv->reacting = false;
+    server_idle(&sv->group);
     return rc;
 }
 

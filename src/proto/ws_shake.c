@@ -21,7 +21,8 @@ static int take_names(struct weir_ws *ws, const char *path, size_t path_len, con
     if (ws->names == NULL)
         return weir__fail(-ENOMEM, "ws handshake", NULL);
     int n = sprintf(ws->names, "%s%.*s", has_slash ? "" : "/", (int)path_len, path);
-    memcpy(ws->names + n + 1, protocol, protocol_len);
+    if (protocol_len > 0)
+        memcpy(ws->names + n + 1, protocol, protocol_len);
     ws->names[(size_t)n + 1 + protocol_len] = '\0';
     return 0;
 }

@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: MIT */
+/* How a connection ends: the closing handshake from both sides, its bound, keepalive, drop under
+ * whoever waits. */
+#include <stdlib.h>
+
+#include "proto/ws_test_util.h"
+
+/* ---- the closing handshake ---- */
+
+WS_STORY(a_close_is_answered_and_told) {
+    WEIR_AUTO(weir_close) struct weir_stream *s = raw_open(w);
+    frame_send(s, CLOSE, "\x0f\xa0going"); /* 4000 */
+    expect_close(s, 4000, "");
+    expect_end(s);
+    wait_ended(w, 1);
+    assert_int_equal(w->rc, 0);
+    assert_int_equal(w->code, 4000);
+    assert_string_equal(w->reason, "going");
+    return 0;
+}
+
+WS_STORY(an_empty_close_is_1005) {
+    WEIR_AUTO(weir_close) struct weir_stream *s = raw_open(w);
+    frame_send(s, CLOSE, "");
+    expect_frame(s, CLOSE, "");
+    expect_end(s);
+    wait_ended(w, 1);
+    assert_int_equal(w->code, 1005);
+    return 0;
+}
+
+WS_STORY(a_close_inside_a_fragmented_message_ends_it) {
+    WEIR_AUTO(weir_close) struct weir_stream *s = raw_open(w);
+    frame_send(s, TEXT_PART, "never whole");
+    frame_send(s, CLOSE, "\x03\xe8");
+    expect_close(s, 1000, "");
+    expect_end(s);
+    wait_ended(w, 1);
+    assert_int_equal(w->rc, 0);
+    assert_int_equal(w->messages, 0);
+    return 0;
+}
+
+WS_STORY(the_server_closes_and_hears_the_answer) {
+    WEIR_AUTO(weir_close) struct weir_stream *s = raw_open(w);
+    frame_send(s, TEXT, "close");
+    frame_send(s, TEXT, "too late to be heard");
+    expect_close(s, 4000, "bye");
+    frame_send(s, PING, "after the close");
+    frame_send(s, CLOSE, "\x0f\xa0" "bye too");
+    expect_end(s);
+    wait_ended(w, 1);
+    assert_int_equal(w->rc, 0);
+    assert_int_equal(w->messages, 1);
+    assert_string_equal(w->reason, "bye too");
+    return 0;
+}
+
+WS_STORY(our_client_hears_the_servers_close) {
+    WEIR_AUTO(weir_ws_drop) struct weir_ws *ws = ws_open(w);
+    struct weir_ws_message m;
+    assert_int_equal(ws_say(ws, "close"), 0);
+    assert_int_equal(weir_ws_receive(ws, &m), WEIR_EWSCLOSED);
+    assert_int_equal(weir_ws_close_code(ws), 4000);
+    assert_string_equal(weir_ws_close_reason(ws), "bye");
+    assert_int_equal(ws_say(ws, "more"), WEIR_EWSCLOSED);
+    assert_int_equal(weir_ws_receive(ws, &m), WEIR_EWSCLOSED);
+    assert_int_equal(weir_ws_close(ws, 1000, NULL), 0);
+    wait_ended(w, 1);
+    assert_int_equal(w->rc, 0);
+    return 0;
+}
+
+WS_STORY(a_close_that_nobody_answers_is_bounded, o->close_ns = MS(20)) {
+    WEIR_AUTO(weir_close) struct weir_stream *s = raw_open(w);
+    weir_ns from = weir_now();
+    frame_send(s, TEXT, "close");
+    expect_close(s, 4000, "bye");
+    wait_ended(w, 1);
+    assert_int_equal(w->rc, WEIR_EEOF);
+    assert_int_equal(w->code, 1006);
+    assert_true(weir_now() - from >= MS(19));
+    return 0;
+}
+
+/* Serving, it is the close that is bounded; a reactive server does not come to it, for it writes
+ * first: there the keepalive sees that nothing is taken. */
+WS_STORY(a_peer_that_reads_nothing_holds_nothing, o->close_ns = MS(20), o->queue_max = 8 << 20,
+         o->ping_ns = MS(20), o->pong_ns = MS(20)) {
+    WEIR_AUTO(weir_close) struct weir_stream *s = raw_open(w);
+    static uint8_t bytes[14 + (1 << 20)];
+    static char much[1 << 20];
+    size_t n = frame_make(bytes, 0x82, much, sizeof much - 14);
+    int rc = 0;
+    for (int i = 0; i < 6 && rc == 0; i++) /* more than the kernel holds; echoes are never read */
+        rc = weir_write(s, bytes, n);
+    if (rc == 0)
+        frame_send(s, TEXT, "close");
+    wait_ended(w, 1);
+    assert_true(w->rc == WEIR_EEOF || w->rc == WEIR_EKEEPALIVE || w->rc == -ECONNRESET);
+    return 0;
+}
+
+WS_STORY(a_refusal_that_nobody_reads_is_bounded, o->close_ns = MS(20)) {
+    WEIR_AUTO(weir_close) struct weir_stream *s = raw_open(w);
+    frame_send(s, CONTINUATION, "?");
+    wait_ended(w, 1);
+    assert_int_equal(w->rc, WEIR_EPROTO);
+    return 0;
+}
+
+WS_STORY(a_handler_that_fails_closes_with_1011) {
+    WEIR_AUTO(weir_close) struct weir_stream *s = raw_open(w);
+    char text[200];
+    frame_send(s, TEXT, "fail");
+    assert_int_equal(frame_read(s, text, sizeof text), CLOSE);
+    assert_memory_equal(text, "\x03\xf3", 2); /* 1011 */
+    frame_send(s, CLOSE, "\x03\xf3");
+    expect_end(s);
+    wait_ended(w, 1);
+    assert_int_equal(w->rc, -EIO);
+    return 0;
+}
+
+WS_STORY(a_cancelled_server_says_1001) {
+    WEIR_AUTO(weir_close) struct weir_stream *s = raw_open(w);
+    if (!w->reacts)
+        return 0; /* a task of the user's is cancelled: its end is its own */
+    struct weir_scope shield; /* the group is a scope around us, too */
+    weir_group_cancel(&w->clients, "the server goes");
+    weir_shield_enter(&shield, WEIR_SECONDS(2));
+    expect_close(s, 1001, "");
+    expect_end(s);
+    wait_ended(w, 1);
+    weir_scope_leave(&shield, 0);
+    assert_int_equal(w->rc, -ECANCELED);
+    return 0;
+}
+
+WS_STORY(a_close_frame_is_found_behind_a_failed_write) {
+    struct weir_stream *s = raw_open(w);
+    frame_send(s, TEXT, "slow");
+    w->slow_ns = MS(10);
+    frame_send(s, CLOSE, "\x0f\xa0");
+    weir_close(&s); /* the echo of "slow" will find nobody */
+    wait_ended(w, 1);
+    assert_int_equal(w->rc, 0);
+    assert_int_equal(w->code, 4000);
+    return 0;
+}
+
+WS_STORY(codes_that_may_not_travel_are_refused) {
+    WEIR_AUTO(weir_ws_drop) struct weir_ws *ws = ws_open(w);
+    static const int bad[] = {0, 999, 1004, 1005, 1006, 1015, 2999, 5000, -1};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_int_equal(weir_ws_close(ws, bad[i], NULL), -EINVAL);
+    assert_int_equal(weir_ws_close(ws, 3000, "is fine"), 0);
+    assert_string_equal(weir_ws_code_text(1001), "going away");
+    return 0;
+}
+
+/* ---- keepalive ---- */
+
+WS_STORY(a_peer_that_never_pongs_is_cut_off, o->ping_ns = MS(20), o->pong_ns = MS(20)) {
+    WEIR_AUTO(weir_close) struct weir_stream *s = raw_open(w);
+    weir_ns from = weir_now();
+    expect_frame(s, PING, "");
+    assert_true(weir_now() - from >= MS(18));
+    wait_ended(w, 1);
+    assert_true(weir_now() - from >= MS(38));
+    assert_int_equal(w->rc, WEIR_EKEEPALIVE);
+    assert_int_equal(w->code, 1006);
+    if (!w->reacts)
+        assert_non_null(strstr(w->text, "127.0.0.1:")); /* says who */
+    return 0;
+}
+
+WS_STORY(a_silent_peer_that_pongs_stays, o->ping_ns = MS(10), o->pong_ns = MS(40)) {
+    WEIR_AUTO(weir_close) struct weir_stream *s = raw_open(w);
+    for (int i = 0; i < 6; i++) {
+        expect_frame(s, PING, "");
+        frame_send(s, PONG, "");
+    }
+    assert_int_equal(w->ended, 0);
+    return 0;
+}
+
+WS_STORY(any_byte_is_a_sign_of_life, o->ping_ns = MS(40), o->pong_ns = MS(40)) {
+    WEIR_AUTO(weir_close) struct weir_stream *s = raw_open(w);
+    uint8_t bytes[64];
+    size_t n = frame_make(bytes, TEXT, "0123456789", 10);
+    for (size_t i = 0; i < n; i++) { /* one message in 160 ms */
+        assert_int_equal(weir_write(s, bytes + i, 1), 0);
+        weir_sleep(MS(10));
+    }
+    expect_frame(s, TEXT, "0123456789"); /* and no ping before it */
+    return 0;
+}
+
+WS_STORY(a_handler_that_takes_its_time_is_no_silence, o->ping_ns = MS(5), o->pong_ns = MS(5)) {
+    WEIR_AUTO(weir_close) struct weir_stream *s = raw_open(w);
+    w->slow_ns = MS(60);
+    frame_send(s, TEXT, "slow");
+    frame_send(s, PONG, "not read while the handler sleeps");
+    expect_frame(s, PING, "");
+    expect_frame(s, TEXT, "slow");
+    return 0;
+}
+
+/* The server's handler waits for room in the queue, and reads nothing meanwhile. */
+WS_STORY(a_peer_that_takes_nothing_is_cut_off, o->ping_ns = MS(20), o->pong_ns = MS(20)) {
+    WEIR_AUTO(weir_close) struct weir_stream *s = raw_open(w);
+    static uint8_t bytes[14 + (1 << 20)];
+    static char much[1 << 20];
+    size_t n = frame_make(bytes, 0x82, much, sizeof much - 14);
+    int rc = 0;
+    for (int i = 0; i < 50 && rc == 0; i++)
+        rc = weir_write(s, bytes, n);
+    assert_true(rc < 0);
+    wait_ended(w, 1);
+    assert_int_equal(w->rc, WEIR_EKEEPALIVE);
+    return 0;
+}
+
+WS_STORY(two_of_ours_stay_connected, o->ping_ns = MS(5), o->pong_ns = MS(50)) {
+    WEIR_AUTO(weir_ws_drop) struct weir_ws *ws = ws_open(w);
+    struct weir_ws_message m;
+    struct weir_scope while_silent;
+    weir_scope_enter(&while_silent, MS(60));
+    assert_int_equal(weir_scope_leave(&while_silent, weir_ws_receive(ws, &m)), -ETIME);
+    assert_int_equal(ws_say(ws, "still there"), 0);
+    expect_message(ws, "still there");
+    return 0;
+}
+
+/* ---- drop under whoever waits ---- */
+
+struct waiting {
+    struct weir_ws *ws;
+    int how, rc;
+    bool over;
+};
+struct waiting_args {
+    struct waiting *w;
+};
+static int waiting(void *args) {
+    struct waiting *d = ((struct waiting_args *)args)->w;
+    static char much[1 << 20];
+    struct weir_ws_message m;
+    switch (d->how) {
+    case 0:
+        d->rc = weir_ws_receive(d->ws, &m);
+        break;
+    case 1:
+        do
+            d->rc = weir_ws_send(d->ws, WEIR_WS_BINARY, much, sizeof much);
+        while (d->rc == 0);
+        break;
+    case 2:
+        weir_ws_send(d->ws, WEIR_WS_BINARY, much, sizeof much);
+        do
+            d->rc = weir_ws_flush(d->ws);
+        while (d->rc == 0 && weir_ws_send(d->ws, WEIR_WS_BINARY, much, sizeof much) == 0);
+        break;
+    default:
+        d->rc = weir_ws_close(d->ws, 1000, "");
+    }
+    d->over = true;
+    return 0;
+}
+
+/* The server's handler sleeps, so that nothing is read, answered or written. */
+WS_STORY(drop_wakes_whoever_waits) {
+    for (int how = 0; how < 4; how++) {
+        struct weir_group g;
+        struct waiting d = {.ws = ws_open(w), .how = how, .rc = 1};
+        struct waiting second = {.ws = d.ws, .how = 3, .rc = 1};
+        w->slow_ns = MS(1000);
+        assert_int_equal(ws_say(d.ws, "slow"), 0);
+        weir_group_open(&g, WEIR_TOGETHER);
+        assert_int_equal(weir_go(&g, waiting, .w = &d), 0);
+        weir_sleep(MS(20));
+        if (how == 3)
+            assert_int_equal(weir_go(&g, waiting, .w = &second), 0);
+        weir_sleep(MS(20));
+        assert_false(d.over);
+        struct weir_ws *ws = d.ws;
+        weir_ws_drop(&ws);
+        assert_null(ws);
+        assert_int_equal(weir_group_close(&g, 0), 0);
+        assert_int_equal(d.rc, WEIR_ECLOSED);
+        assert_int_equal(second.rc, how == 3 ? WEIR_ECLOSED : 1);
+    }
+    return 0;
+}
+
+WS_STORY(drop_after_an_answer_does_not_lose_it) {
+    /* The other way round: our client is the raw one's server's mirror. */
+    WEIR_AUTO(weir_ws_drop) struct weir_ws *ws = ws_open(w);
+    assert_int_equal(ws_say(ws, "one"), 0);
+    expect_message(ws, "one");
+    assert_int_equal(ws_say(ws, "two"), 0);
+    assert_int_equal(weir_ws_flush(ws), 0);
+    weir_ws_drop(&ws); /* the message lent last was not given back: still no reset */
+    wait_ended(w, 1);
+    assert_int_equal(w->messages, 2);
+    return 0;
+}
+
+WS_STORY(a_second_closer_goes_on_when_the_first_is_cancelled, o->close_ns = MS(300)) {
+    struct weir_group g;
+    struct weir_task *first = NULL;
+    WEIR_AUTO(weir_ws_drop) struct weir_ws *ws = ws_open(w);
+    struct waiting a = {.ws = ws, .how = 3, .rc = 1}, b = {.ws = ws, .how = 3, .rc = 1};
+    w->slow_ns = MS(40);
+    assert_int_equal(ws_say(ws, "slow"), 0);
+    settle();
+    weir_group_open(&g, WEIR_INDEPENDENT);
+    assert_int_equal(weir_go_task(&g, waiting, &first, .w = &a), 0);
+    assert_int_equal(weir_go(&g, waiting, .w = &b), 0);
+    settle();
+    weir_task_cancel(first, "enough");
+    weir_task_release(&first);
+    assert_int_equal(weir_group_close(&g, 0), 0);
+    assert_int_equal(a.rc, -ECANCELED);
+    assert_int_equal(b.rc, 0);
+    return 0;
+}

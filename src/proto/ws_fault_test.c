@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/* One conversation, told again and again: the N-th allocation fails, the N-th marked call is
+ * cancelled, the N-th op is struck, for each N until it passes untouched. Nothing stays behind,
+ * and whatever arrives arrives whole. */
+#include <weir/testing.h>
+
+#include "proto/ws_test_util.h"
+
+static int shape; /* 1: react */
+
+/* Every kind of call once. What comes is whole frames, or nothing. */
+static int converse(const char *url, const struct weir_ws_options *o) {
+    WEIR_AUTO(weir_ws_drop) struct weir_ws *ws = NULL;
+    static char much[100 << 10];
+    struct weir_ws_message m;
+    int rc = weir_ws_dial(url, o, &ws);
+    if (rc == 0)
+        rc = ws_say(ws, "hello");
+    if (rc == 0)
+        rc = weir_ws_send_part(ws, WEIR_WS_BINARY, much, 1000, false);
+    if (rc == 0)
+        rc = weir_ws_send_part(ws, WEIR_WS_BINARY, much, sizeof much - 1000, true);
+    if (rc == 0)
+        rc = weir_ws_flush(ws);
+    if (rc == 0 && (rc = weir_ws_receive(ws, &m)) == 0)
+        assert_true(says(&m, "hello"));
+    if (rc == 0 && (rc = weir_ws_receive(ws, &m)) == 0) {
+        assert_int_equal(m.data.len, sizeof much);
+        assert_memory_equal(m.data.base, much, sizeof much);
+    }
+    return rc == 0 ? weir_ws_close(ws, 1000, "done") : rc;
+}
+
+static int story(void *arg) {
+    struct world w = {.reacts = shape, .o = {.size = sizeof w.o, .close_ns = MS(50)}};
+    struct weir_scope patience;
+    the_world = &w;
+    int rc = weir_listen("tcp://127.0.0.1:0", NULL, &w.l);
+    if (rc < 0)
+        return rc;
+    snprintf(w.ws_url, sizeof w.ws_url, "ws://127.0.0.1:%d/x", weir_listener_port(w.l));
+    weir_group_open(&w.clients, WEIR_INDEPENDENT);
+    weir_group_open(&w.servers, WEIR_TOGETHER);
+    rc = weir_go(&w.servers, server, .w = &w);
+    weir_scope_enter(&patience, MS(500));
+    if (rc == 0 && (rc = weir_yield()) == 0)
+        rc = converse(w.ws_url, &w.o);
+    rc = weir_scope_leave(&patience, rc);
+    weir_group_cancel(&w.servers, "the story ends");
+    int served = weir_group_close(&w.servers, 0);
+    weir_unlisten(&w.l);
+    weir_group_cancel(&w.clients, "the story ends");
+    weir_group_close(&w.clients, 0);
+    return rc < 0 ? rc : served == WEIR_ESTOPPED ? 0 : served;
+}
+
+static const struct weir_story told = {.size = sizeof told, .name = "converse", .fn = story};
+
+static void quiet(enum weir_log_level level, const char *line, void *arg) {}
+
+/* On every backend; N_MAX bounds the time a real one takes. */
+WEIR_TEST_BACKENDS(without_the_nth_allocation_nothing_is_left_behind) {
+    enum { N_MAX = 200 };
+    struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
+    weir_log_to(quiet, NULL);
+    for (shape = 0; shape < 2; shape++) {
+        size_t live = weir__alloc_live(), n = 0, asked;
+        int rc;
+        do {
+            weir__alloc_fail_at(++n);
+            rc = weir_run(story, NULL, &o);
+            asked = weir__alloc_fail_at(0);
+            if (weir__alloc_live() != live)
+                fail_msg("allocation %zu failed: %zu blocks left", n, weir__alloc_live() - live);
+        } while (asked >= n && n < N_MAX);
+        assert_int_equal(rc, 0);
+        assert_true(n > 20);
+    }
+}
+
+static void explore(int (*how)(const struct weir_story *s, struct weir_explored *ret)) {
+    for (shape = 0; shape < 2; shape++) {
+        struct weir_explored e;
+        assert_int_equal(how(&told, &e), 0);
+        assert_int_equal(e.failed, 0);
+        assert_true(e.points > 20);
+    }
+}
+
+WEIR_TEST(cancelled_at_the_nth_call) {
+    explore(weir_explore_cancels);
+}
+
+WEIR_TEST(starved_at_the_nth_allocation) {
+    explore(weir_explore_allocations);
+}
+
+static void strike(enum weir_fault_effect effect) {
+    struct weir_fault f = {.size = sizeof f, .effect = effect};
+    for (shape = 0; shape < 2; shape++) {
+        struct weir_explored e;
+        assert_int_equal(weir_explore_faults(&told, &f, &e), 0);
+        assert_int_equal(e.failed, 0);
+    }
+}
+
+WEIR_TEST(the_nth_op_fails) {
+    strike(WEIR_FAULT_ERROR);
+}
+
+WEIR_TEST(the_nth_op_comes_short) {
+    strike(WEIR_FAULT_SHORT);
+}
+
+WEIR_TEST(the_nth_op_comes_late) {
+    strike(WEIR_FAULT_LATE);
+}
+
+WEIR_TEST(the_nth_op_never_comes) {
+    strike(WEIR_FAULT_NEVER);
+}

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/* Sending: what one turn queued leaves together, whole frames or nothing, the line of senders,
+ * messages in parts. */
+#include <stdlib.h>
+#include <weir/testing.h>
+
+#include "proto/ws_test_util.h"
+
+/* ---- coalescing ---- */
+
+WS_STORY(what_one_turn_sends_leaves_in_one_send) {
+    WEIR_AUTO(weir_ws_drop) struct weir_ws *ws = ws_open(w);
+    settle();
+    uint64_t before = weir_fault_seen();
+    for (int i = 0; i < 100; i++)
+        assert_int_equal(ws_say(ws, "message"), 0);
+    assert_int_equal(weir_fault_seen(), before);
+    assert_int_equal(weir_ws_queued(ws), 100 * (6 + 7));
+    assert_int_equal(weir_ws_flush(ws), 0);
+    assert_int_equal(weir_ws_queued(ws), 0);
+    assert_true(weir_fault_seen() - before <= 2); /* ours; the server may have answered */
+    for (int i = 0; i < 100; i++)
+        expect_message(ws, "message");
+    /* It came in one piece, mostly, and so the answers left in one send. */
+    assert_true(weir_fault_seen() - before <= 4);
+    return 0;
+}
+
+__attribute__((constructor)) static void count_sends(void) {
+    static const struct weir_fault sends = {.size = sizeof sends, .kinds = WEIR_FAULT_SEND};
+    weir_fault_arm(&sends);
+}
+
+/* ---- the line ---- */
+
+struct sender {
+    struct weir_ws *ws;
+    size_t len;
+    int rc, place;
+};
+struct sender_args {
+    struct sender *s;
+    int *places;
+};
+static int sender(void *args) {
+    struct sender_args *a = args;
+    static char much[1 << 20];
+    a->s->rc = weir_ws_send(a->s->ws, WEIR_WS_BINARY, much, a->s->len);
+    a->s->place = ++*a->places;
+    return 0;
+}
+
+/* A client whose queue is full, for the server's handler sleeps. */
+static void stuff(struct world *w, struct weir_ws *ws) {
+    static char much[1 << 20];
+    w->slow_ns = MS(60);
+    assert_int_equal(ws_say(ws, "slow"), 0);
+    while (weir_ws_try_send(ws, WEIR_WS_BINARY, much, sizeof much) != -EAGAIN)
+        weir_yield();
+}
+
+static void drain(struct weir_ws *ws, size_t until) {
+    struct weir_ws_message m;
+    do
+        assert_int_equal(weir_ws_receive(ws, &m), 0);
+    while (m.data.len != until);
+}
+
+WS_STORY(senders_are_served_in_the_order_they_came, o->message_max = 2 << 20) {
+    WEIR_AUTO(weir_ws_drop) struct weir_ws *ws = ws_open(w);
+    struct sender s[4] = {{ws, 1 << 20, 1, 0}, {ws, 10, 1, 0}, {ws, 1 << 19, 1, 0},
+                          {ws, 11, 1, 0}};
+    struct weir_group g;
+    int places = 0;
+    stuff(w, ws);
+    weir_group_open(&g, WEIR_TOGETHER);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(weir_go(&g, sender, .s = &s[i], .places = &places), 0);
+    weir_yield();
+    assert_int_equal(places, 0);
+    assert_int_equal(weir_ws_try_send(ws, WEIR_WS_BINARY, "x", 1), -EAGAIN); /* nobody overtakes */
+    drain(ws, 11);
+    assert_int_equal(weir_group_close(&g, 0), 0);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(s[i].rc, 0);
+        assert_int_equal(s[i].place, i + 1);
+    }
+    return 0;
+}
+
+WS_STORY(a_cancelled_sender_has_sent_nothing_and_holds_nobody, o->message_max = 2 << 20) {
+    WEIR_AUTO(weir_ws_drop) struct weir_ws *ws = ws_open(w);
+    struct sender first = {ws, 1 << 20, 1, 0}, second = {ws, 77, 1, 0};
+    struct weir_task *t = NULL;
+    struct weir_group g;
+    int places = 0;
+    stuff(w, ws);
+    weir_group_open(&g, WEIR_INDEPENDENT);
+    assert_int_equal(weir_go_task(&g, sender, &t, .s = &first, .places = &places), 0);
+    assert_int_equal(weir_go(&g, sender, .s = &second, .places = &places), 0);
+    weir_yield();
+    size_t queued = weir_ws_queued(ws);
+    weir_task_cancel(t, "no more");
+    weir_task_release(&t);
+    weir_yield();
+    assert_int_equal(first.rc, -ECANCELED);
+    assert_true(weir_ws_queued(ws) <= queued + 77 + 14);
+    drain(ws, 77);
+    assert_int_equal(weir_group_close(&g, 0), 0);
+    assert_int_equal(second.rc, 0);
+    return 0;
+}
+
+WS_STORY(a_message_above_the_queue_is_refused, o->queue_max = 1000) {
+    WEIR_AUTO(weir_ws_drop) struct weir_ws *ws = ws_open(w);
+    static char much[1001];
+    assert_int_equal(weir_ws_send(ws, WEIR_WS_BINARY, much, 1001), WEIR_ETOOBIG);
+    assert_non_null(strstr(weir_error(WEIR_ETOOBIG)->text, "the queue holds 1000"));
+    assert_int_equal(weir_ws_send(ws, WEIR_WS_BINARY, much, 1000), 0);
+    assert_int_equal(weir_ws_send(ws, WEIR_WS_TEXT, "\xff", 1), WEIR_EUTF8);
+    return 0;
+}
+
+WS_STORY(back_pressure_reaches_a_sender_and_ends, o->message_max = 2 << 20) {
+    enum { SIZE = 1 << 19, COUNT = 30 };
+    WEIR_AUTO(weir_ws_drop) struct weir_ws *ws = ws_open(w);
+    static char much[SIZE];
+    struct weir_ws_message m;
+    struct weir_scope impatience;
+    int sent = 0, rc = 0;
+    w->slow_ns = MS(40);
+    assert_int_equal(ws_say(ws, "slow"), 0);
+    while (rc == 0 && sent < COUNT) {
+        weir_scope_enter(&impatience, MS(10));
+        rc = weir_scope_leave(&impatience, weir_ws_send(ws, WEIR_WS_BINARY, much, SIZE));
+        sent += rc == 0;
+        assert_true(weir_ws_queued(ws) <= (1 << 20) + 100);
+    }
+    assert_int_equal(rc, -ETIME); /* 15 MiB do not fit between us */
+    for (int i = 0; i < sent + 1; i++)
+        assert_int_equal(weir_ws_receive(ws, &m), 0);
+    assert_int_equal(ws_say(ws, "goes on"), 0);
+    expect_message(ws, "goes on");
+    return 0;
+}
+
+/* ---- parts ---- */
+
+struct sends_one_args {
+    struct sender *s;
+};
+static int sends_one(void *args) {
+    struct sender *s = ((struct sends_one_args *)args)->s;
+    s->rc = ws_say(s->ws, "whole");
+    return 0;
+}
+
+WS_STORY(others_wait_for_the_end_of_a_message_in_parts) {
+    WEIR_AUTO(weir_ws_drop) struct weir_ws *ws = ws_open(w);
+    struct sender other = {.ws = ws, .rc = 1};
+    struct weir_group g;
+    assert_int_equal(weir_ws_send_part(ws, WEIR_WS_TEXT, "one \xc3", 5, false), 0);
+    weir_group_open(&g, WEIR_TOGETHER);
+    assert_int_equal(weir_go(&g, sends_one, .s = &other), 0);
+    weir_yield();
+    assert_int_equal(other.rc, 1);
+    assert_int_equal(weir_ws_try_send(ws, WEIR_WS_TEXT, "x", 1), -EAGAIN);
+    assert_int_equal(weir_ws_send_part(ws, WEIR_WS_TEXT, "\xa9 two", 5, true), 0);
+    assert_int_equal(weir_group_close(&g, 0), 0);
+    assert_int_equal(other.rc, 0);
+    expect_message(ws, "one \xc3\xa9 two");
+    expect_message(ws, "whole");
+    return 0;
+}
+
+WS_STORY(text_in_parts_is_checked_as_a_whole) {
+    WEIR_AUTO(weir_ws_drop) struct weir_ws *ws = ws_open(w);
+    assert_int_equal(weir_ws_send_part(ws, WEIR_WS_TEXT, "\xff", 1, false), WEIR_EUTF8);
+    assert_int_equal(weir_ws_send_part(ws, WEIR_WS_TEXT, "\xc3", 1, false), 0);
+    assert_int_equal(weir_ws_send_part(ws, WEIR_WS_TEXT, "(", 1, false), WEIR_EUTF8);
+    assert_int_equal(weir_ws_send_part(ws, WEIR_WS_TEXT, "", 0, true), WEIR_EUTF8);
+    assert_int_equal(weir_ws_send_part(ws, WEIR_WS_TEXT, "\xa9", 1, true), 0);
+    expect_message(ws, "\xc3\xa9");
+    assert_int_equal(weir_ws_send_part(ws, WEIR_WS_BINARY, "\xff", 1, true), 0);
+    expect_message(ws, "\xff");
+    return 0;
+}
