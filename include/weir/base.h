@@ -62,7 +62,7 @@ struct weir_site {
     X(WEIR_EPROTO, -5020, "the peer broke the protocol")                                           \
     X(WEIR_EUTF8, -5021, "the text is not UTF-8")                                                  \
     X(WEIR_EHTTP, -5022, "the peer is not speaking HTTP, or refused the request")                  \
-    X(WEIR_EWSCLOSED, -5023, "the peer closed the WebSocket")                                      \
+    X(WEIR_EWSCLOSED, -5023, "the WebSocket is closed")                                      \
     X(WEIR_EKEEPALIVE, -5024, "the peer did not answer a ping in time")                            \
     X(WEIR_EBUSYPEER, -5025, "the peer reads too slowly: the send queue is full")                  \
     X(WEIR_ENACK, -5030, "the receiver refused the message")                                       \
@@ -93,11 +93,11 @@ struct weir_error {
     char text[160];      /* the whole, one line, for people */
 };
 
-/* The name of a code: "ECONNRESET", "WEIR_ETORN"; "?" if rc is no code of errno's or ours.
+/* The name of a code: "ECONNRESET", "WEIR_ETORN"; "OK" for 0; "?" if it is no code.
  * Never NULL; static. Any thread. */
 WEIR_API const char *weir_error_name(int rc) WEIR_NOEXCEPT;
 
-/* The meaning of a code in words, lower case; "unknown error" if rc is no code.
+/* The meaning of a code in words, lower case; "no error", "unknown error" likewise.
  * Never NULL; static. Any thread. */
 WEIR_API const char *weir_error_text(int rc) WEIR_NOEXCEPT;
 

@@ -23,7 +23,8 @@ enum weir_policy {
 };
 
 /* Begin a scope that fires -ETIME after budget_ns (WEIR_NEVER: never). Inside: all until leave.
- * Must be left by the same task, innermost first; otherwise aborts naming both sites. */
+ * Must be left by the same task, innermost first; otherwise aborts naming both sites. Outside a
+ * task it aborts, as all calls on scopes and groups do. */
 WEIR_API void weir_scope_enter(struct weir_scope *s, weir_ns budget_ns);
 
 /* Begin a scope inside which outer cancels and deadlines wait, at most budget_ns (finite and
@@ -64,13 +65,14 @@ WEIR_API void weir_group_cancel(struct weir_group *g, const char *cause);
 
 /* Wait for all children; with rc < 0, or if an outer scope fires, cancel them first. Always
  * joins, however long the children take.
- * Returns the first error of a child (TOGETHER); else rc, where a code that the group's own
- * cancel raised becomes WEIR_ESTOPPED; else 0. Consumes what it returns. */
+ * Returns an error of the body's own (rc); else the first error of a child (TOGETHER); else
+ * -ECANCELED or -ETIME if an outer scope has fired; else rc, where -ECANCELED that the group's own
+ * cancel raised becomes WEIR_ESTOPPED. Consumes what it returns. Outside a task it aborts. */
 WEIR_SUSPENDS int weir_group_close(struct weir_group *g, int rc);
 
 /* Wait for all children, at most grace_ns; then cancel them and wait for their end.
  * If an outer scope fires the grace ends early.
- * Returns how many had to be cancelled; WEIR_ENOLOOP. The group is closed. */
+ * Returns how many had to be cancelled. The group is closed. Outside a task it aborts. */
 WEIR_SUSPENDS int weir_group_drain(struct weir_group *g, weir_ns grace_ns);
 
 /* Children not yet ended; children that ended with an error so far. */

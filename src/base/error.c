@@ -157,6 +157,8 @@ static const struct {
 };
 
 static struct entry find(int rc) {
+    if (rc == 0)
+        return (struct entry){"OK", "no error"};
     const int errno_max = (int)(sizeof errnos / sizeof errnos[0]) - 1;
     if (rc < 0 && rc >= -errno_max && errnos[-rc].name != NULL)
         return errnos[-rc];

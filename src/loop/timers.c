@@ -257,8 +257,10 @@ static void place_all(struct weir__timers *ts, struct list *l) {
 static void prefetch_chunk(const struct chunk *c) {
     if (c == NULL)
         return;
-    for (size_t i = 0; i < CHUNK_MAX; i++)
-        __builtin_prefetch(&c->entries[i].timer->priv[0], 1);
+    for (size_t i = 0; i < CHUNK_MAX; i++) { /* an address only: a hole has no timer */
+        uintptr_t at = (uintptr_t)c->entries[i].timer + offsetof(struct weir__timer, priv);
+        __builtin_prefetch((const void *)at, 1);
+    }
     prefetch_lines(c->before);
 }
 

@@ -64,7 +64,7 @@ enum weir__op_kind {
     WEIR__POLL,      /* readiness of any descriptor: u.poll; result = the POLL* bits true */
     WEIR__RESOLVE,   /* u.resolve; result = how many addresses. Cancel is done at once */
     WEIR__WORK,      /* u.work on a helper thread; result = fn's. cancel: done if not yet begun,
-                      * else pending until fn returns */
+                      * else pending until fn returns (see u.work.abandon) */
     WEIR__SIGNAL,    /* u.number; result = that number when the process gets it */
     WEIR__CLOSE,     /* every op still pending on the file completes (its result, or -ECANCELED),
                       * what was lent stays valid until released, then this one; result 0.
@@ -138,6 +138,7 @@ struct weir__op {
         struct {
             int (*fn)(void *);
             void *arg;
+            bool abandon; /* a cancel lets a begun fn run on alone: done, result -EINPROGRESS */
         } work;
         const struct weir__addr *addr;
         int number;

@@ -268,7 +268,8 @@ int weir__pool_cancel(struct weir__pool *p, struct weir__op *op) {
     WEIR_CHECK(j != NULL && j->op == op);
     pthread_mutex_lock(&p->lock);
     enum phase phase = j->phase;
-    if (op->kind == WEIR__WORK && phase != QUEUED) {
+    bool runs_on = phase == RUNNING && op->kind == WEIR__WORK;
+    if (op->kind == WEIR__WORK && phase != QUEUED && !(runs_on && op->u.work.abandon)) {
         pthread_mutex_unlock(&p->lock);
         return WEIR__PENDING;
     }
@@ -279,7 +280,7 @@ int weir__pool_cancel(struct weir__pool *p, struct weir__op *op) {
     weir__slots_remove(&p->jobs, op->priv);
     if (phase != RUNNING)
         job_free(j); /* else its thread will */
-    return weir__op_now_done(op, -ECANCELED);
+    return weir__op_now_done(op, runs_on ? -EINPROGRESS : -ECANCELED);
 }
 
 static void hand_out(struct weir__pool *p, struct job *j, struct weir__fifo *done) {

@@ -152,7 +152,10 @@ int weir_group_close(struct weir_group *group, int rc) {
     }
     if (first != 0)
         return first;
-    return raised_here && rc == -ECANCELED && s->current->felt != rc ? WEIR_ESTOPPED : rc;
+    int felt = s->current->felt; /* an outer scope cut the children short */
+    if (felt != 0 && (rc >= 0 || raised_here))
+        return weir__fail(felt, "join", NULL);
+    return raised_here && rc == -ECANCELED ? WEIR_ESTOPPED : rc;
 }
 
 int weir_group_drain(struct weir_group *group, weir_ns grace_ns) {

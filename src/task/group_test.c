@@ -8,6 +8,8 @@
 #include <weir/loop.h>
 #include <weir/task.h>
 
+#include "task/internal.h"
+
 static char logged[4096];
 
 static void keep_lines(enum weir_log_level level, const char *line, void *arg) {
@@ -129,7 +131,7 @@ static int outer_scope(void *arg) {
     weir_group_open(&g, WEIR_TOGETHER);
     for (int i = 0; i < 10; i++)
         weir_go(&g, sleeper, .ns = WEIR_SECONDS(60), .ended = &ended);
-    assert_int_equal(weir_group_close(&g, 0), 0);
+    assert_int_equal(weir_group_close(&g, 0), -ETIME);
     assert_int_equal(ended, 10);
     assert_int_equal(weir_scope_leave(&s, -ETIME), -ETIME);
     return 0;
@@ -425,6 +427,40 @@ static int offloads(void *arg) {
 
 WEIR_TEST_BACKENDS(offload_runs_a_blocking_function_and_returns_its_result) {
     run(offloads);
+}
+
+static int overstays(void *arg) {
+    usleep(50000);
+    return 0;
+}
+
+static int abandons(void *arg) {
+    struct weir_scope s;
+    weir_scope_enter(&s, WEIR_MILLISECONDS(1));
+    return weir_scope_leave(&s, weir_offload_detached(overstays, NULL, 0)) == -ETIME ? 0 : -1;
+}
+
+WEIR_TEST_BACKENDS(an_abandoned_function_is_named_when_the_run_ends_first) {
+    if (strcmp(test_backend, "sim") == 0)
+        runner_skip("simulated work ends at once");
+    run(abandons);
+    assert_non_null(strstr(logged, "task 'main' was abandoned"));
+    usleep(100000); /* it ends alone: nothing may be left behind */
+}
+
+static int small_is_given(void *arg) {
+    struct weir_group g;
+    struct weir_spawn_options o = {.stack_size = 16384}; /* size 0: all that is known */
+    struct weir_task *t = NULL;
+    weir_group_open(&g, WEIR_TOGETHER);
+    assert_int_equal(weir_spawn(&g, WEIR_SITE(self), self, NULL, 0, &o, &t), 0);
+    assert_int_equal(t->result, 0); /* not yet bound: its class */
+    weir_task_release(&t);
+    return weir_group_close(&g, 0);
+}
+
+WEIR_TEST(options_without_a_size_count_whole) {
+    run(small_is_given);
 }
 
 static int stuck(void *arg) {

@@ -20,9 +20,9 @@ int weir_offload(int (*fn)(void *arg), void *arg) {
  * loop's side and once by the helper thread's; whoever lets go last frees it. */
 struct detached {
     struct weir__op op;
-    struct weir__park *park; /* NULL: abandoned */
-    struct weir__list link;  /* among the abandoned */
-    const char *by;          /* the task that asked */
+    struct weir__park *park;
+    struct weir__list link; /* among the abandoned */
+    const char *by;         /* the task that asked */
     int (*fn)(void *args);
     _Atomic int holders;
     char args[];
@@ -41,23 +41,27 @@ static int detached_run(void *job) { /* on the helper thread */
 }
 
 static void detached_done(struct weir__op *op) {
-    struct detached *d = WEIR_CONTAINER(op, struct detached, op);
-    if (d->park != NULL) {
-        weir__unpark(d->park, op->result);
-        return;
-    }
-    weir__list_remove(&d->link);
-    detached_drop(d);
+    weir__unpark(WEIR_CONTAINER(op, struct detached, op)->park, op->result);
 }
 
-void weir__offload_forget(struct sched *s) {
-    while (!weir__list_empty(&s->abandoned)) {
-        struct detached *d = WEIR_CONTAINER(s->abandoned.next, struct detached, link);
-        weir__log(WEIR_LOG_WARNING, "an offloaded function of task '%s' was abandoned and runs on",
-                  d->by);
+/* Let go of abandoned jobs that have ended; at the end of the run name the others. */
+static void abandoned_sweep(struct sched *s, bool the_end) {
+    for (struct weir__list *at = s->abandoned.next, *next; at != &s->abandoned; at = next) {
+        struct detached *d = WEIR_CONTAINER(at, struct detached, link);
+        next = at->next;
+        bool runs = atomic_load_explicit(&d->holders, memory_order_acquire) > 1;
+        if (runs && !the_end)
+            continue;
+        if (runs)
+            weir__log(WEIR_LOG_WARNING,
+                      "an offloaded function of task '%s' was abandoned and runs on", d->by);
         weir__list_remove(&d->link);
         detached_drop(d);
     }
+}
+
+void weir__offload_forget(struct sched *s) {
+    abandoned_sweep(s, true);
 }
 
 struct detached_wait {
@@ -68,13 +72,14 @@ struct detached_wait {
 static int detached_abort(struct weir__park *p) {
     struct detached_wait *w = WEIR_CONTAINER(p, struct detached_wait, park);
     struct detached *d = w->job;
-    if (weir__cancel(weir__sched->loop.backend, &d->op) == WEIR__DONE) {
-        detached_drop(d); /* it never began: the thread's hold too */
-        return WEIR__DONE;
-    }
-    d->park = NULL;
-    weir__list_add_tail(&weir__sched->abandoned, &d->link);
+    struct sched *s = weir__sched;
+    if (weir__cancel(s->loop.backend, &d->op) == WEIR__PENDING)
+        return WEIR__PENDING; /* it has just ended: the result is on its way */
     w->job = NULL;
+    if (d->op.result != -EINPROGRESS)
+        detached_drop(d); /* it will never begin: the thread's hold too */
+    abandoned_sweep(s, false);
+    weir__list_add_tail(&s->abandoned, &d->link);
     return WEIR__DONE;
 }
 
@@ -89,6 +94,7 @@ static struct detached *detached_new(int (*fn)(void *args), const void *args, si
     d->op.wake = detached_done;
     d->op.u.work.fn = detached_run;
     d->op.u.work.arg = d;
+    d->op.u.work.abandon = true;
     d->by = weir_task_name(weir_task_current());
     d->fn = fn;
     d->holders = 2;
@@ -102,13 +108,13 @@ int weir_offload_detached(int (*fn)(void *args), const void *args, size_t size) 
     struct detached *d = detached_new(fn, args, size);
     if (d == NULL)
         return weir__fail(-ENOMEM, "offload", NULL);
+    struct detached_wait w = {.park = {.abort = detached_abort, .what = "offload"}, .job = d};
+    d->park = &w.park;
     if (weir__submit(weir__sched->loop.backend, &d->op) == WEIR__DONE) {
         rc = (int)d->op.result; /* refused: it will not run */
         weir__free(d);
         return weir__fail(rc, "offload", NULL);
     }
-    struct detached_wait w = {.park = {.abort = detached_abort, .what = "offload"}, .job = d};
-    d->park = &w.park;
     rc = (int)weir__park(&w.park);
     if (w.job == NULL)
         return weir__fail(rc, "offload", NULL);

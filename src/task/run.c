@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/alloc.h"
 #include "base/check.h"
 #include "base/log.h"
 #include "task/internal.h"
@@ -73,7 +74,6 @@ static void sched_fini(struct sched *s) {
         weir__crash_reports_stop(s);
     weir__offload_forget(s);
     weir__loop_fini(&s->loop);
-    weir__sched = NULL;
     weir__stack_pool_fini(&s->stacks);
     weir__task_slabs_fini(s);
 }
@@ -145,16 +145,18 @@ int weir_run(int (*fn)(void *arg), void *arg, const struct weir_run_options *opt
     if (weir__sched != NULL)
         return weir__failf(-EBUSY, "run", NULL, "a loop runs on this thread already");
     struct weir_run_options o = options_of(options);
-    static __thread struct sched sched;
-    weir__sched = &sched; /* before init: the backend may ask */
-    int rc = sched_init(&sched, &o);
-    if (rc < 0) {
-        weir__sched = NULL;
-        return rc;
+    struct sched *s = weir__alloc(sizeof *s); /* not thread-local: a shared object has little */
+    if (s == NULL)
+        return weir__fail(-ENOMEM, "run", NULL);
+    weir__sched = s; /* before init: the backend may ask */
+    int rc = sched_init(s, &o);
+    if (rc >= 0) {
+        struct first_args a = {fn, arg, 0};
+        rc = run_first(s, &a);
+        sched_fini(s);
     }
-    struct first_args a = {fn, arg, 0};
-    rc = run_first(&sched, &a);
-    sched_fini(&sched);
+    weir__sched = NULL;
+    weir__free(s);
     return rc;
 }
 

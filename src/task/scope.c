@@ -213,7 +213,8 @@ int weir_scope_leave(struct weir_scope *scope, int rc) {
     weir__scope_end(sc, "weir_scope_leave", __builtin_return_address(0));
     bool raised_here = rc < 0 && rc == sc->own && rc != sc->task->felt;
     if (raised_here && rc == -ECANCELED)
-        return WEIR_ESTOPPED;
+        return weir__failf(WEIR_ESTOPPED, "scope", NULL, "%s, cause: %s",
+                           weir_error_text(WEIR_ESTOPPED), weir_scope_cause(scope));
     return rc;
 }
 

@@ -79,9 +79,9 @@ static int task_make(struct sched *s, const void *args, size_t size, struct weir
 }
 
 static int class_for(struct sched *s, const struct weir_spawn_options *o) {
-    size_t size = o && o->size >= offsetof(struct weir_spawn_options, stack_size) + sizeof(size_t)
-                      ? o->stack_size
-                      : 0;
+    size_t known = o->size ? o->size : sizeof *o; /* 0: as this version knows it */
+    bool given = known >= offsetof(struct weir_spawn_options, stack_size) + sizeof o->stack_size;
+    size_t size = given ? o->stack_size : 0;
     return weir__stack_class_of(size ? size : s->stack_size);
 }
 
