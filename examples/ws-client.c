@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+/* ws-client - send each line of standard input as a message, print each message that comes back;
+ * at the end of the input close, and say how the connection ended:
+ *
+ *   ws-client ws://127.0.0.1:7000/ [SUBPROTOCOL] */
+#include <stdio.h>
+#include <string.h>
+#include <weir/weir.h>
+
+enum { LINE_SIZE = 1 << 20 };
+
+struct sender_args {
+    struct weir_ws *ws;
+};
+
+/* Reads lines while the other task prints what comes. */
+static int sender(void *args) {
+    struct weir_ws *ws = ((struct sender_args *)args)->ws;
+    WEIR_AUTO(weir_close) struct weir_stream *in = NULL;
+    static char line[LINE_SIZE];
+    ssize_t n = weir_stream_from_fd(0, &in);
+    while (n == 0 && (n = weir_read_until(in, '\n', line, sizeof line)) > 0)
+        n = weir_ws_send(ws, WEIR_WS_TEXT, line, (size_t)n - 1);
+    return n < 0 ? (int)n : weir_ws_close(ws, 1000, "end of input");
+}
+
+static int printer(struct weir_ws *ws) {
+    struct weir_ws_message m;
+    int rc;
+    while ((rc = weir_ws_receive(ws, &m)) == 0) {
+        printf("%.*s\n", (int)m.data.len, (const char *)m.data.base);
+        fflush(stdout);
+    }
+    return rc == WEIR_EWSCLOSED ? 0 : rc;
+}
+
+static int client(void *arg) {
+    char **argv = arg;
+    const char *const names[] = {argv[2], NULL};
+    struct weir_ws_options o = {.size = sizeof o, .subprotocols = names};
+    WEIR_AUTO(weir_ws_drop) struct weir_ws *ws = NULL;
+    struct weir_group g;
+    int rc = weir_ws_dial(argv[1], &o, &ws);
+    if (rc == 0) {
+        weir_group_open(&g, WEIR_TOGETHER);
+        if ((rc = weir_go(&g, sender, .ws = ws)) == 0 && (rc = printer(ws)) == 0)
+            weir_group_cancel(&g, "the server closed");
+        rc = weir_group_close(&g, rc);
+        fprintf(stderr, "closed: %d (%s) %s\n", weir_ws_close_code(ws),
+                weir_ws_code_text(weir_ws_close_code(ws)), weir_ws_close_reason(ws));
+    }
+    const struct weir_error *e = weir_error(rc);
+    if (rc < 0 && rc != WEIR_ESTOPPED)
+        fprintf(stderr, "ws-client: %s\n", e != NULL ? e->text : weir_error_text(rc));
+    return rc == WEIR_ESTOPPED ? 0 : rc;
+}
+
+int main(int argc, char **argv) {
+    if (argc != 2 && argc != 3) {
+        fprintf(stderr, "usage: ws-client URL [SUBPROTOCOL]\n");
+        return 2;
+    }
+    return weir_run(client, argv, NULL) < 0; /* argv ends in NULL: no subprotocol */
+}
