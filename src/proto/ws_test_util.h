@@ -124,7 +124,8 @@ static inline void world_open(struct world *w) {
 
 static inline void world_close(struct world *w) {
     weir_unlisten(&w->l);
-    assert_int_equal(weir_group_close(&w->servers, 0), 0);
+    int rc = weir_group_close(&w->servers, 0);
+    assert_true(rc == 0 || rc == -ECANCELED); /* if the story cancelled the clients around it */
     weir_group_cancel(&w->clients, "the story ends");
     assert_int_equal(weir_group_close(&w->clients, 0), 0);
 }
