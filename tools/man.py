@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: MIT
 """man.py ROOT OUT [VERSION]: writes the man pages of section 3 from the public headers.
 One page per contract (a further function under the same contract has the same page), and one
-page weir-HEADER.3 per header with its opening words, its types and its functions."""
+page weir-HEADER.3 per header with its opening words, its types, codes, functions and macros.
+What no header can say (the command, macros) is written by hand in doc/man/NAME.SECTION; a page
+with several names is written under each of them."""
 import os
 import re
 import sys
@@ -35,7 +37,11 @@ def paragraphs(lines):
 def first_sentence(lines):
     """The opening words, in one line, without asides in brackets and without their full stop."""
     text = re.sub(r" \([^()]*\)", "", " ".join(lines)).strip()
-    text = re.split(r"(?<=[^.])[.:;](?:\s|$)", text, maxsplit=1)[0]
+    for match in re.finditer(r"(?<=[^.])[.:;](?:\s|$)", text):
+        # "In setup: a parameter": a colon after a word or two only says where.
+        if match.group(0)[0] != ":" or text.count(" ", 0, match.start()) > 1:
+            text = text[:match.start()]
+            break
     text = escape(text)
     return text[0].lower() + text[1:] if text[1:2].islower() else text
 
@@ -54,7 +60,8 @@ def split_arguments(text):
 
 def synopsis(prototype):
     text = " ".join(MARKS.sub(" ", prototype.text).split())
-    head, rest = text.split(prototype.name, 1)
+    # The type before it may hold the same name: const struct weir_error *weir_error(int rc)
+    head, rest = re.split(rf"\b{prototype.name}\s*(?=\()", text, maxsplit=1)
     inside = rest.strip()[1:rest.strip().rindex(")")]
     lines = [f".Ft {head.strip()}", f".Fo {prototype.name}"]
     lines += [f'.Fa "{argument}"' for argument in split_arguments(inside)]
@@ -83,11 +90,18 @@ def function_page(header, group, date, version):
 
 
 def types(text):
-    """The struct and enum definitions of a header, as they stand."""
-    return re.findall(r"(?ms)^(?:struct|enum|union) \w+ +\{[^\n]*?(?:\n.*?^)?\};[^\n]*$", text)
+    """The struct and enum definitions of a header, as they stand, but for those that a macro
+    fills: see codes()."""
+    found = re.findall(r"(?ms)^(?:struct|enum|union) \w+ +\{[^\n]*?(?:\n.*?^)?\};[^\n]*$", text)
+    return [definition for definition in found if "#define" not in definition]
 
 
-def header_page(header, text, groups, date, version):
+def codes(text):
+    """(name, number, meaning) of each entry of a table X(NAME, -1, "meaning")."""
+    return re.findall(r'\bX\((\w+), (-\d+), "((?:[^"\\]|\\.)*)"\)', text)
+
+
+def header_page(header, text, groups, macros, date, version):
     sign = next((plain(body) for _, body in csource.comments(text) if "SPDX" not in body), [""])
     sign[0] = re.sub(r"^\S+\.h (?:- )?", "", sign[0])
     out = top(f"weir-{header}", date, version)
@@ -98,11 +112,21 @@ def header_page(header, text, groups, date, version):
         out += [escape(line) if line.strip() == line else line.replace("\\", "\\e")
                 for definition in types(text) for line in definition.split("\n")]
         out += [".Ed"]
+    if codes(text):
+        out += [".Ss Error codes", ".Bl -tag -width Ds"]
+        for name, number, meaning in codes(text):
+            out += [f".It Dv {name} Pq {number}", escape(meaning.replace('\\"', '"'))]
+        out += [".El"]
     if groups:
         out += [".Ss Functions", ".Bl -tag -width Ds"]
         for group in groups:
             out += [".It " + " , ".join(f"Xr {p.name} 3" for p in group)]
             out += [first_sentence(plain(group[0].comment))]
+        out += [".El"]
+    if macros:
+        out += [".Ss Macros", ".Bl -tag -width Ds"]
+        for names, about in macros:
+            out += [".It " + " , ".join(f"Xr {name} 3" for name in names), about]
         out += [".El"]
     return "\n".join(out) + "\n"
 
@@ -120,29 +144,61 @@ def groups_of(text):
     return groups
 
 
+def stamp(root, path):
+    """The date of a page, from its source."""
+    seconds = int(os.environ.get("SOURCE_DATE_EPOCH", os.path.getmtime(f"{root}/{path}")))
+    return time.strftime("%B %d, %Y", time.gmtime(seconds)).replace(" 0", " ")
+
+
+def names_of(page):
+    """What a page is about: its .Nm lines under NAME."""
+    head = page.split(".Sh SYNOPSIS")[0]
+    return re.findall(r"(?m)^\.Nm (\S+)", head)
+
+
+def handwritten(root, version):
+    """File name -> text of the pages of doc/man, with their date and the version set in."""
+    folder = root + "/doc/man"
+    found = {}
+    for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
+        text = csource.read(folder, name)
+        text = re.sub(r"(?m)^\.Dd.*$", ".Dd " + stamp(folder, name), text)
+        text = re.sub(r"(?m)^\.Os.*$", f".Os weir {version}", text)
+        for alias in names_of(text):
+            found[alias + os.path.splitext(name)[1]] = text
+    return found
+
+
+def macros_of(header, by_hand):
+    """(names, summary) of each page of doc/man that begins with this header."""
+    texts = {text: None for text in by_hand.values() if f"\n.In weir/{header}.h\n" in text}
+    return [(names_of(text), re.search(r"(?m)^\.Nd (.*)$", text).group(1)) for text in texts]
+
+
 def pages(root, version):
     """File name -> text of every page."""
-    found = {}
+    by_hand = handwritten(root, version)
+    found = dict(by_hand)
     for path in csource.files(root, ("include",)):
         text = csource.read(root, path)
         header = os.path.basename(path)[:-2]
-        stamp = int(os.environ.get("SOURCE_DATE_EPOCH", os.path.getmtime(f"{root}/{path}")))
-        date = time.strftime("%B %d, %Y", time.gmtime(stamp)).replace(" 0", " ")
+        date = stamp(root, path)
         groups = groups_of(text)
-        found[f"weir-{header}.3"] = header_page(header, text, groups, date, version)
+        found[f"weir-{header}.3"] = header_page(header, text, groups,
+                                                macros_of(header, by_hand), date, version)
         for group in groups:
-            found[group[0].name + ".3"] = function_page(header, group, date, version)
-            for other in group[1:]:
-                found[other.name + ".3"] = found[group[0].name + ".3"]
+            for prototype in group:
+                found[prototype.name + ".3"] = function_page(header, group, date, version)
     return found
 
 
 def main(root, out, version=""):
     # As an install script Meson gives the folder in the environment.
-    out = os.path.join(os.environ.get("MESON_INSTALL_DESTDIR_PREFIX", ""), out, "man3")
-    os.makedirs(out, exist_ok=True)
+    out = os.path.join(os.environ.get("MESON_INSTALL_DESTDIR_PREFIX", ""), out)
     for name, text in pages(root, version).items():
-        with open(os.path.join(out, name), "w", encoding="utf-8") as f:
+        folder = os.path.join(out, "man" + name[-1])
+        os.makedirs(folder, exist_ok=True)
+        with open(os.path.join(folder, name), "w", encoding="utf-8") as f:
             f.write(text)
 
 

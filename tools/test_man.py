@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: MIT
+import glob
 import os
 import re
 import shutil
@@ -6,6 +7,7 @@ import subprocess
 import sys
 import unittest
 
+import csource
 import fixture
 import man
 
@@ -25,15 +27,42 @@ WEIR_SUSPENDS ssize_t weir_read(struct weir_x *x, int (*fn)(void *, int),
 /* Count. */
 WEIR_API void weir_up(void);
 WEIR_API void weir_down(void);
+
+#define WEIR_ERRORS(X)                                                     \\
+    X(WEIR_EOLD, -5000, "too old")                                         \\
+    X(WEIR_EODD, -5001, "it's odd: say \\"why\\"")
+
+enum weir_code {
+#define E(name, number, text) name = number,
+    WEIR_ERRORS(E)
+#undef E
+};
+
+/* In setup: the last x. Never NULL. */
+WEIR_API const struct weir_x *weir_x(int n, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+"""
+BY_HAND = """.Dd x
+.Dt WEIR_DO 3
+.Os
+.Sh NAME
+.Nm weir_do ,
+.Nm weir_do0
+.Nd do it
+.Sh SYNOPSIS
+.In weir/x.h
+.Fn weir_do fn
+.Fn weir_do0 fn
+.Sh DESCRIPTION
+Does it.
 """
 
 
 def lint(folder):
     """What mandoc has to say, but for matters of style and pages that are not there."""
-    names = sorted(os.listdir(folder + "/man3"))
-    out = subprocess.run(["mandoc", "-Tlint", "-Wwarning", *("man3/" + n for n in names)],
-                         cwd=folder, capture_output=True, text=True).stdout
-    return out
+    names = sorted(os.path.relpath(p, folder) for p in glob.glob(folder + "/man*/*"))
+    return subprocess.run(["mandoc", "-Tlint", "-Wwarning", *names], cwd=folder,
+                          capture_output=True, text=True).stdout
 
 
 @unittest.skipUnless(shutil.which("mandoc"), "needs mandoc")
@@ -58,6 +87,28 @@ class ManTest(fixture.ProjectTest):
         self.assertEqual(self.page("weir_down"), self.page("weir_up"))
         self.assertIn("struct weir_x { int a; };", self.page("weir-x"))
 
+    def test_a_type_may_have_the_functions_name(self):
+        self.make(HEADER)
+        page = self.page("weir_x")
+        self.assertIn('.Ft const struct weir_x *\n.Fo weir_x\n.Fa "int n"\n'
+                      '.Fa "const char *format"\n.Fa "..."\n.Fc', page)
+        self.assertIn(".Nd in setup: the last x\n", page)
+
+    def test_a_table_of_codes_is_shown_and_not_the_macro(self):
+        self.make(HEADER)
+        page = self.page("weir-x")
+        self.assertIn(".It Dv WEIR_EOLD Pq -5000\ntoo old\n", page)
+        self.assertIn('say "why"\n', page)
+        self.assertNotIn("#define", page)
+
+    def test_pages_by_hand_stand_beside_the_others(self):
+        self.put("doc/man/weir_do.3", BY_HAND)
+        self.make(HEADER)
+        self.assertEqual(lint(self.root + "/man"), "")
+        self.assertEqual(self.page("weir_do0"), self.page("weir_do"))
+        self.assertIn(".Os weir 1.2\n", self.page("weir_do"))
+        self.assertIn(".It Xr weir_do 3 , Xr weir_do0 3\ndo it\n", self.page("weir-x"))
+
     def test_lint_sees_a_broken_page(self):
         self.make(HEADER)
         self.put("man/man3/bad.3", ".Dd November 20, 2026\n.Dt BAD 3\n.Os\n.Sh NAME\n.Xx\n")
@@ -67,7 +118,17 @@ class ManTest(fixture.ProjectTest):
         man.main(ROOT, self.root + "/man", "0")
         self.assertEqual(lint(self.root + "/man"), "")
         for name in os.listdir(self.root + "/man/man3"):
-            self.assertTrue(re.match(r"weir[-_]", name), name)
+            self.assertTrue(re.match(r"weir[-_]|WEIR_", name), name)
+
+    def test_what_the_projects_pages_refer_to_exists(self):
+        main_pages = man.pages(ROOT, "0")
+        named = {f"{name}.{section}" for text in main_pages.values()
+                 for name, section in re.findall(r"Xr (weir\S*|WEIR\S*) (\d)", text)}
+        self.assertEqual(named - set(main_pages), set())
+        headers = "".join(csource.read(ROOT, path) for path in csource.files(ROOT, ("include",)))
+        for name in man.handwritten(ROOT, "0"):
+            if name.endswith(".3"):
+                self.assertRegex(headers, rf"#define {name[:-2]}\(")
 
 
 if __name__ == "__main__":
