@@ -2,6 +2,8 @@
 /* resolve.c - names to addresses. */
 #include "stream/resolve.h"
 
+#include <strings.h>
+
 #include "sys/addr.h"
 #include "task/task.h"
 
@@ -16,9 +18,19 @@ const struct weir__resolver weir__resolver_system = {"system", resolve_by_backen
 
 const struct weir__resolver *weir__resolver = &weir__resolver_system;
 
+/* RFC 6761 6.3: localhost is never asked for, and is both loopback addresses, whatever a hosts
+ * file says (some name 127.0.0.1 alone). */
+static int localhost(uint16_t port, struct weir__addr *ret_addrs) {
+    (void)weir__addr_parse_numeric("::1", port, &ret_addrs[0]);
+    (void)weir__addr_parse_numeric("127.0.0.1", port, &ret_addrs[1]);
+    return 2;
+}
+
 int weir__resolve(const char *host, uint16_t port, struct weir__addr *ret_addrs) {
     if (weir__addr_parse_numeric(host, port, ret_addrs) == 0)
         return 1;
+    if (strcasecmp(host, "localhost") == 0)
+        return localhost(port, ret_addrs);
     int rc = weir__resolver->resolve(host, port, ret_addrs);
     if (rc == 0)
         rc = WEIR_ENONAME;
