@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: MIT
 """Bad days: each ends with a clear message, in time, and nothing hangs."""
+import re
 import signal
 import socket
 import unittest
 
-from circuit import CircuitTest, Node, free_port, handshake
+from circuit import UPGRADE, CircuitTest, Raw, frame, free_port
 
-UPGRADE = ("Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13",
-           "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==")
+try:
+    import websockets
+except ImportError:
+    websockets = None
+
 BIND = "[ Buzzer ] Cannot bind to this port! Is the server already running? " \
        "(Address already in use)"
 
@@ -101,12 +105,40 @@ class Ports(CircuitTest):
 
 
 class Strangers(CircuitTest):
+    def answer(self, port, *fields):
+        with Raw(port, *UPGRADE, *fields) as client:
+            return client.answer
+
     def test_a_foreign_origin_is_refused(self):
         buzzer = self.buzzer()
-        host = f"Host: localhost:{buzzer.port}"
-        self.assertIn(" 101 ", handshake(buzzer.port, host, *UPGRADE))
-        self.assertIn(" 403 ", handshake(buzzer.port, host, *UPGRADE, "Origin: http://evil.test"))
-        self.assertIn(" 421 ", handshake(buzzer.port, "Host: evil.test", *UPGRADE))
+        self.assertIn(" 101 ", self.answer(buzzer.port))
+        self.assertIn(" 403 ", self.answer(buzzer.port, "Origin: http://evil.test"))
+        self.assertIn(" 421 ", self.answer(buzzer.port, "Host: evil.test"))
+        buzzer.line("done processing")
+        self.assertEqual(len([x for x in buzzer.lines if "new client" in x]), 1)
+
+    def test_ends_that_peers_choose(self):
+        buzzer = self.buzzer()
+        for payload, text in ((b"", "1005 (no status received)"), (b"\x03\xe8", "1000 (OK)"),
+                              (b"\x03\xe8bye", "1000 (OK) bye"),
+                              (b"\x03\xe9", "1001 (going away)"),
+                              (b"\x03\xeb", "1003 (unsupported data)"),
+                              (b"\x03\xf0go\n", "1008 (policy violation) go\\n"),
+                              (b"\x03\xf3oops", "1011 (internal error) oops")):
+            with self.subTest(text=text), Raw(buzzer.port, *UPGRADE) as client:
+                client.send(frame(8, payload))
+                buzzer.line("^" + re.escape(f"[ Buzzer ] done processing messages: {text}") + "$")
+
+    def test_ends_that_peers_cause(self):
+        buzzer = self.buzzer()
+        for data, text in ((frame(1, b"1", mask=False), "1002 (protocol error)"),
+                           (frame(3, b"1"), "1002 (protocol error)"),
+                           (frame(1, b"\xff"), "1007 (invalid data)"),
+                           (frame(1, b"x" * ((1 << 20) + 1)), "1009 (message too big)")):
+            with self.subTest(text=text), Raw(buzzer.port, *UPGRADE) as client:
+                client.send(data)
+                self.assertEqual(client.close_code(), int(text[:4]))
+                buzzer.line("^" + re.escape(f"[ Buzzer ] done processing messages: {text}"))
 
     def test_garbage_harms_nobody_else(self):
         buzzer = self.buzzer()
@@ -123,7 +155,7 @@ class Strangers(CircuitTest):
 
     def test_a_peer_that_vanishes_is_1006(self):
         buzzer = self.buzzer()
-        handshake(buzzer.port, f"Host: localhost:{buzzer.port}", *UPGRADE)
+        self.answer(buzzer.port)
         buzzer.line(r"^\[ Buzzer \] done processing messages: 1006 \(abnormal closure\)$")
 
 
@@ -173,6 +205,7 @@ class Outages(CircuitTest):
         self.weir("buzzer", "-p", str(port)).line("serving on")
         self.assertEqual(self.tick(pin), (0, ["acknowledged"]))
 
+    @unittest.skipIf(websockets is None, "no python3-websockets")
     def test_an_unacked_state_is_sent_again(self):
         """The buzzer dies with the second state in hand; the next one gets it too."""
         buzzer = self.python("buzzer", "--die-at", "2")

@@ -5,7 +5,7 @@ import re
 import signal
 import unittest
 
-from circuit import CircuitTest, Node
+from circuit import CircuitTest
 
 try:
     import websockets
@@ -53,7 +53,7 @@ class Interop(CircuitTest):
         sent = [line[-1] for line in iopin.lines if "> sending payload" in line]
         heard = [re.search(r"signal (.) received", line).group(1)
                  for line in buzzer.lines if "signal" in line]
-        acks = [line[len("[ IOPin ] < "):] for line in iopin.lines if line.startswith("[ IOPin ] <")]
+        acks = [line.partition(" < ")[2] for line in iopin.lines if " < " in line]
         self.assertEqual(len(drawn), 3 * TACKS)
         self.assertEqual(sent, drawn)
         self.assertEqual(heard, drawn)

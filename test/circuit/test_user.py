@@ -53,6 +53,7 @@ class Users(CircuitTest):
 
 class Sends(CircuitTest):
     def setUp(self):
+        super().setUp()
         self.moods = self.weir("run", MOODS, "-p", "0")
         self.url = f"ws://localhost:{self.moods.port}/"
 
