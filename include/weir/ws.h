@@ -26,19 +26,20 @@ struct weir_ws_message {
     struct weir_view data; /* text is valid UTF-8; no NUL is added */
 };
 
-/* Limits are finite: 0 means the default named here. */
+/* Limits are finite: 0 means the default named here; a time of 0 or less, too. */
 struct weir_ws_options {
     size_t size;
     const char *const *subprotocols; /* NULL-terminated, most wanted first; NULL: none */
     size_t message_max;              /* bytes of a received message; 1 MiB */
     size_t frame_max;                /* bytes of one received frame; message_max */
-    size_t head_max;                 /* bytes of the handshake's head; 8 KiB */
-    size_t queue_max;                /* bytes queued for sending; 1 MiB */
+    size_t head_max;                 /* bytes of the handshake's head; 8 KiB, at most 1 MiB */
+    size_t queue_max;                /* bytes queued for sending; 1 MiB, at most 1 GiB */
     weir_ns handshake_ns;            /* for the whole opening handshake; 10 s */
     weir_ns ping_ns;                 /* ping after so long without a byte from the peer; 20 s;
                                       * WEIR_NEVER: do not */
-    weir_ns pong_ns;                 /* wait so long for an answer; 20 s */
-    weir_ns close_ns;                /* bound of the closing handshake; 5 s */
+    weir_ns pong_ns;                 /* wait so long for an answer, or for a peer that takes
+                                      * nothing of what is written; 20 s */
+    weir_ns close_ns;                /* bound of the closing handshake; 5 s, at most 60 s */
     /* server only */
     const char *const *origins; /* Origin values let in, NULL-terminated; NULL: a request with an
                                  * Origin header (a browser's) is refused with 403 */
@@ -58,7 +59,8 @@ WEIR_SUSPENDS int weir_ws_dial(const char *url, const struct weir_ws_options *op
                                struct weir_ws **ret_ws);
 
 /* Shake hands as a server on an accepted stream. *take_stream becomes part of *ret_ws on success
- * and is closed otherwise; refusals were answered. options as above.
+ * and is closed otherwise; refusals were answered, and the client got a second to read them.
+ * options as above.
  * Returns 0; WEIR_EPROTO, WEIR_EHTTP (not an acceptable handshake), WEIR_ETOOBIG, WEIR_EEOF,
  * -ETIME, -ECANCELED, -ECONNRESET, -EPIPE, -ENOMEM, WEIR_ENOLOOP. */
 WEIR_SUSPENDS int weir_ws_accept(struct weir_stream **take_stream,
@@ -70,32 +72,39 @@ WEIR_API const char *weir_ws_path(const struct weir_ws *ws);
 WEIR_API const char *weir_ws_subprotocol(const struct weir_ws *ws);
 WEIR_API const char *weir_ws_peer(const struct weir_ws *ws);
 
-/* Wait for the next message. Lent until the next receive or drop. Control frames are handled
- * while waiting here: keep a task in it, or pings of the peer stay unanswered.
+/* Wait for the next message. Lent until the next receive, close or drop. Control frames are
+ * handled while waiting here: keep a task in it, or pings of the peer stay unanswered. An error
+ * that the peer is told returns when it has ended, after close_ns at the latest.
  * Returns 0; WEIR_EWSCLOSED (the closing handshake is done: see weir_ws_close_code), WEIR_EPROTO,
  * WEIR_EUTF8, WEIR_ETOOBIG (the peer was told 1002, 1007, 1009), WEIR_EKEEPALIVE, WEIR_EEOF (the
  * connection broke: 1006), -ECONNRESET, -EBUSY, -ECANCELED, -ETIME, WEIR_ENOLOOP. A cancel loses
  * nothing. */
 WEIR_SUSPENDS int weir_ws_receive(struct weir_ws *ws, struct weir_ws_message *ret_message);
 
-/* Queue one message as one frame, all of it or nothing; waits while the queue is full. It leaves
- * at the end of this turn. data is copied. Text must be UTF-8.
+/* Queue one message as one frame, all of it or nothing; waits while the queue is full, in the order
+ * of the calls. It leaves at the end of this turn. data is copied, except for a server's message of
+ * 8 to 128 KiB that finds the queue empty: that leaves from data at once, and the call returns when
+ * the kernel has it. Text must be UTF-8.
  * Returns 0; WEIR_EWSCLOSED, WEIR_EUTF8, WEIR_ETOOBIG (larger than queue_max), -EPIPE,
  * -ECONNRESET (of an earlier message), WEIR_EKEEPALIVE, -ECANCELED, -ETIME, -ENOMEM, WEIR_ENOLOOP.
  * A cancel queued nothing. Any number of tasks may send. */
 WEIR_SUSPENDS int weir_ws_send(struct weir_ws *ws, enum weir_ws_type type, const void *data,
                                size_t len);
 
-/* The same without waiting: -EAGAIN if the queue is full. */
+/* The same without waiting and always copied: -EAGAIN if it would have to wait. */
 WEIR_API int weir_ws_try_send(struct weir_ws *ws, enum weir_ws_type type, const void *data,
                               size_t len);
 
-/* Send a message in pieces: begin with the type, then continue; fin ends it. Others' messages
- * wait until then; control frames may pass between. As weir_ws_send. */
+/* Send a message in pieces: begin with the type, then continue; fin ends it. A piece of text may
+ * cut a character, the whole may not. Others' messages wait until then; control frames may pass
+ * between. A task that ends before fin leaves them waiting until the connection ends.
+ * As weir_ws_send; after an error the message is still open. */
 WEIR_SUSPENDS int weir_ws_send_part(struct weir_ws *ws, enum weir_ws_type type, const void *data,
                                     size_t len, bool fin);
 
-/* Wait until everything queued was handed to the kernel. As weir_ws_send. */
+/* Wait until everything queued was handed to the kernel.
+ * Returns 0; WEIR_ECLOSED, -EPIPE, -ECONNRESET, WEIR_EKEEPALIVE, -ECANCELED, -ETIME,
+ * WEIR_ENOLOOP. */
 WEIR_SUSPENDS int weir_ws_flush(struct weir_ws *ws);
 
 /* Bytes queued and not yet handed to the kernel. */
@@ -105,7 +114,8 @@ WEIR_API size_t weir_ws_queued(const struct weir_ws *ws);
  * read until the peer's answer, at most close_ns; messages that still come are dropped. Afterwards
  * only drop is left to do.
  * Returns 0 (also if the peer closed first); WEIR_EEOF (no answer in time or the connection
- * broke), -EINVAL (code), -ECANCELED, -ETIME, WEIR_ENOLOOP. */
+ * broke), WEIR_ECLOSED (dropped meanwhile), -EINVAL (code), -EBUSY (a reactive connection: see
+ * weir_ws_end), -ECANCELED, -ETIME, -ENOMEM, WEIR_ENOLOOP. */
 WEIR_SUSPENDS int weir_ws_close(struct weir_ws *ws, int code, const char *reason);
 
 /* How it ended: the peer's close code (1005: it gave none; 1006: it broke), and reason; 0 and ""
@@ -121,8 +131,9 @@ WEIR_API const char *weir_ws_code_text(int code);
 WEIR_API void weir_ws_drop(struct weir_ws **take_ws);
 
 /* A server without a task per connection: as struct weir_reactive, a message at a time. The
- * functions may suspend; while message runs nothing more is read. message < 0 closes with 1011 and
- * weir_error's text. The ws is lent: do not receive on it or drop it; weir_ws_end ends it. */
+ * functions may suspend; while message runs nothing more is read, and silence is not the peer's.
+ * message < 0 closes with 1011 and weir_error's text. closed is the last call: nothing may use the
+ * ws after it. The ws is lent: do not receive on it, close or drop it; weir_ws_end ends it. */
 struct weir_ws_reactive {
     size_t size, state_size;
     int (*opened)(struct weir_ws *ws, void *state); /* may be NULL; < 0: closes with 1011 */

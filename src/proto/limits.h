@@ -22,6 +22,10 @@ enum {
     /* Written at a time: the keepalive takes each for a sign of life, so it must pass in less than
      * its time on a slow line (3 KB/s by default). Larger ones save nothing. */
     WS_SLICE = 128 << 10,
+    /* A server's message from here to WS_SLICE leaves at once, from the caller's bytes: the copy,
+     * and the memory of as many queues as there are messages in a turn, cost more than the send
+     * that coalescing would save. */
+    WS_DIRECT_MIN = 8 << 10,
     /* The queue's sizes are 32-bit numbers. */
     WS_QUEUE_MAX = 1 << 30,
     /* The head of a handshake: what peek joins at most. */

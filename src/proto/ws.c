@@ -183,7 +183,8 @@ static int opened(struct weir_ws *ws, struct weir_scope *s, int rc, const char *
                   const char *on, struct weir_ws **ret_ws) {
     rc = weir_scope_leave(s, rc);
     if (rc == -ETIME && weir_cancelled() == 0)
-        rc = weir__failf(rc, what, on ? on : weir_ws_peer(ws), "the handshake took longer than %lld ms",
+        rc = weir__failf(rc, what, on ? on : weir_ws_peer(ws),
+                         "the handshake took longer than %lld ms",
                          (long long)(ws->config->o.handshake_ns / 1000000));
     if (rc < 0) {
         ws_free(ws);
@@ -244,7 +245,7 @@ static int receive_next(struct weir_ws *ws, struct weir_ws_message *ret) {
         if (ws->state == WS_CLOSED)
             return weir__fail(WEIR_EWSCLOSED, "ws receive", weir_ws_peer(ws));
         ssize_t n = weir_peek(ws->stream, 1, &v);
-        if (ws->failed == WEIR_EKEEPALIVE)
+        if (ws->was_cut)
             continue;
         if (n <= 0)
             return stream_ended(ws, n);
@@ -327,11 +328,9 @@ static int text_check(struct weir_ws *ws, enum weir_ws_type type, const void *da
 }
 
 static int send_state(struct weir_ws *ws) {
-    int rc = ws->dropped        ? WEIR_ECLOSED
-             : ws->failed != 0  ? ws->failed
-             : ws->unsent != 0  ? ws->unsent
-             : ws->state != WS_OPEN ? WEIR_EWSCLOSED
-                                : 0;
+    int rc = ws->dropped ? WEIR_ECLOSED : ws->failed ? ws->failed : ws->unsent;
+    if (rc == 0 && ws->state != WS_OPEN)
+        rc = WEIR_EWSCLOSED;
     return rc < 0 ? weir__fail(rc, "ws send", weir_ws_peer(ws)) : 0;
 }
 
@@ -363,6 +362,13 @@ static int send_turn(struct weir_ws *ws, size_t len) {
     return rc;
 }
 
+static int whole_send(struct weir_ws *ws, unsigned first_byte, const void *data, size_t len) {
+    bool is_direct = len >= WS_DIRECT_MIN && len <= WS_SLICE && ws->role == WEIR__WS_SERVER;
+    if (is_direct && !ws->writing && ws->queue == NULL)
+        return weir__ws_send_direct(ws, first_byte, data, len);
+    return weir__ws_queue(ws, first_byte, data, len);
+}
+
 int weir_ws_send(struct weir_ws *ws, enum weir_ws_type type, const void *data, size_t len) {
     int rc = enter(ws, "ws send");
     if (rc < 0)
@@ -373,7 +379,7 @@ int weir_ws_send(struct weir_ws *ws, enum weir_ws_type type, const void *data, s
     if (rc == 0)
         rc = send_turn(ws, len);
     if (rc == 0)
-        rc = weir__ws_queue(ws, (unsigned)type | WEIR__WS_FIN, data, len);
+        rc = whole_send(ws, (unsigned)type | WEIR__WS_FIN, data, len);
     weir__ws_leave(ws);
     return rc;
 }
@@ -539,7 +545,7 @@ const char *weir_ws_subprotocol(const struct weir_ws *ws) {
 const char *weir_ws_peer(const struct weir_ws *ws) {
     if (ws->stream != NULL)
         return weir_stream_peer(ws->stream);
-    return ws->failed == WEIR_EKEEPALIVE && ws->reason != NULL ? ws->reason + 1 : "";
+    return ws->was_cut && ws->reason != NULL ? ws->reason + 1 : "";
 }
 
 int weir_ws_close_code(const struct weir_ws *ws) {

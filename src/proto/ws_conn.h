@@ -6,7 +6,7 @@
  *   OPEN        -> CLOSING  we sent a close frame     -> CLOSED  the peer's came
  *   OPEN        -> CLOSED   the peer's came, ours is queued
  *   failed != 0             nothing more is received, nothing sent: what every further call returns
- *   unsent != 0             a write failed: nothing more is sent, what came before is received */
+ *   unsent != 0             the peer took no more: nothing is sent; what it sent is received */
 #ifndef WEIR_PROTO_WS_CONN_H
 #define WEIR_PROTO_WS_CONN_H
 
@@ -64,7 +64,7 @@ struct weir_ws {
     struct weir__timer timer;  /* keepalive; reactive: handshake before, closing after */
     weir_ns heard;             /* turn in which bytes last came */
     char *names;               /* path NUL subprotocol NUL; NULL: "/" and none */
-    char *reason;              /* the peer's; after a keepalive NUL and the peer's address */
+    char *reason;              /* the peer's; after a cut NUL and the peer's address */
     struct ws_pong *pong;      /* the last ping that found the queue long */
     uint32_t used;             /* of the peeked bytes, once the lent message is done with */
     uint32_t writing_len;      /* bytes that the writer has in hand */
@@ -81,6 +81,7 @@ struct weir_ws {
     bool pinged : 1;
     bool moved : 1;            /* the writer began or finished a write since the timer looked */
     bool dropped : 1;
+    bool was_cut : 1;          /* by us: the stream is gone */
 };
 
 struct ws_pong {
@@ -113,6 +114,9 @@ void weir__ws_message_drop(struct weir_ws *ws); /* the buffer of a message that 
 int weir__ws_queue(struct weir_ws *ws, unsigned first_byte, const void *data, size_t len);
 int weir__ws_queue_close(struct weir_ws *ws, int code, const char *reason);
 int weir__ws_queue_pong(struct weir_ws *ws, const void *data, size_t len);
+/* A server's frame, sent from the caller's bytes while nothing is queued; waits until the kernel
+ * has it. A cancel has sent nothing, or all is sent or queued (then 0). */
+int weir__ws_send_direct(struct weir_ws *ws, unsigned first_byte, const void *data, size_t len);
 int weir__ws_write_out(struct weir_ws *ws); /* suspends until the queue is empty */
 void weir__ws_flush_hook(struct weir__flush *f);
 void weir__ws_wait_begin(struct weir_ws *ws, struct ws_waiter *w, bool sends);
@@ -127,6 +131,9 @@ static inline size_t ws_queued(const struct weir_ws *ws) {
 
 /* ws_keep.c */
 void weir__ws_keep_start(struct weir_ws *ws);
+/* End it now with rc. Whoever reads is woken by the close of the stream; the peer's address stays.
+ * With nobody reading a message may be lent: the stream stays until the drop. */
+void weir__ws_cut(struct weir_ws *ws, int rc);
 static inline void ws_heard(struct weir_ws *ws) {
     ws->heard = ws->config->loop->turn_ns;
     ws->pinged = false;

@@ -1,29 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /* ws_keep.c - keepalive: a ping after silence, an end after more silence. Any byte from the peer
  * counts as a sign of life. The timer is not moved for each byte: it looks when it fires. */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "proto/ws_conn.h"
 
-/* The peer is gone. Whoever reads is woken by the close of the stream; the address stays. With
- * nobody reading a message may be lent: the stream stays until the drop. */
-static void cut(struct weir_ws *ws) {
-    weir__ws_broke(ws, WEIR_EKEEPALIVE);
+void weir__ws_cut(struct weir_ws *ws, int rc) {
+    weir__ws_broke(ws, rc);
     if (ws->conn != NULL) {
         weir__ws_conn_cut(ws);
         return;
     }
-    if (!ws->receiving)
+    if (!ws->receiving || ws->stream == NULL)
         return;
     const char *peer = weir_ws_peer(ws);
     size_t len = strlen(peer);
-    ws->reason = weir__alloc(len + 2);
-    if (ws->reason != NULL) {
+    if (ws->reason == NULL && (ws->reason = weir__alloc(len + 2)) != NULL) {
         ws->reason[0] = '\0';
         memcpy(ws->reason + 1, peer, len + 1);
     }
+    ws->was_cut = true;
     weir_close(&ws->stream);
 }
 
@@ -53,7 +50,7 @@ static void ping_or_cut(struct weir__timer *timer) {
     } else if (ws->late++ < WS_LATE_TURNS) {
         weir__ws_timer(ws, ping_or_cut, now, WS_LATE_NS);
     } else {
-        cut(ws);
+        weir__ws_cut(ws, WEIR_EKEEPALIVE);
     }
 }
 

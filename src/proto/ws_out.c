@@ -172,7 +172,7 @@ int weir__ws_queue_pong(struct weir_ws *ws, const void *data, size_t len) {
 /* What was queued has left: now the pong that waited. */
 static void queue_late_pong(struct weir_ws *ws) {
     struct ws_pong *pong = ws->pong;
-    if (pong == NULL || ws->state != WS_OPEN)
+    if (__builtin_expect(pong == NULL, 1) || ws->state != WS_OPEN)
         return;
     if (weir__ws_queue(ws, WEIR__WS_PONG | WEIR__WS_FIN, pong->payload, pong->len) < 0)
         return; /* after the next write */
@@ -202,6 +202,15 @@ static bool queue_put_back(struct weir_ws *ws, struct ws_queue *taken, size_t do
     return true;
 }
 
+/* An error of the peer's is the reader's to meet too, behind what the peer sent before it, perhaps
+ * its close frame. One of our own (a cancel, no memory) the reader would wait for in vain. */
+static void send_failed(struct weir_ws *ws, int rc) {
+    ws->unsent = ws->unsent ? ws->unsent : (int16_t)rc;
+    if (rc == -ECANCELED || rc == -ETIME || rc == -ENOMEM || rc == -EAGAIN)
+        weir__ws_cut(ws, rc);
+    weir__ws_wake(ws);
+}
+
 static int write_slices(struct weir_ws *ws, struct ws_queue *q, size_t *ret_done) {
     int rc = 0;
     for (size_t at = 0; rc == 0 && at < q->len;) {
@@ -229,8 +238,65 @@ static int write_queue(struct weir_ws *ws) {
         queue_late_pong(ws);
     } else if (!queue_put_back(ws, taken, done, rc)) {
         weir__free(taken);
-        ws->unsent = ws->unsent ? ws->unsent : (int16_t)rc;
+        send_failed(ws, rc);
     }
+    weir__ws_wake(ws);
+    return rc;
+}
+
+/* The rest of a frame that a cancel cut short goes before what is queued: the frame stays whole,
+ * and the stream, whose writer we are, is not torn. */
+static int keep_rest(struct weir_ws *ws, struct iovec *vec, size_t done) {
+    size_t all = vec[0].iov_len + vec[1].iov_len - done;
+    struct ws_queue *newer = ws->queue;
+    ws->queue = NULL;
+    if (queue_reserve(ws, all + (newer ? newer->len : 0)) < 0) {
+        ws->queue = newer;
+        return -ENOMEM;
+    }
+    for (int i = 0; i < 2; i++) {
+        size_t skip = done < vec[i].iov_len ? done : vec[i].iov_len, n = vec[i].iov_len - skip;
+        memcpy(ws->queue->bytes + ws->queue->len, (uint8_t *)vec[i].iov_base + skip, n);
+        ws->queue->len += (uint32_t)n;
+        done -= skip;
+    }
+    if (newer != NULL) {
+        memcpy(ws->queue->bytes + ws->queue->len, newer->bytes, newer->len);
+        ws->queue->len += newer->len;
+        weir__free(newer);
+    }
+    ws->stream->torn = false;
+    return 0;
+}
+
+static int direct_ended(struct weir_ws *ws, struct iovec *vec, int rc) {
+    const struct weir_error *e = rc < 0 ? weir_error(rc) : NULL;
+    size_t done = e ? e->done : 0;
+    bool cut = (rc == -ECANCELED || rc == -ETIME) && ws->stream != NULL;
+    if (cut && done > 0)
+        rc = keep_rest(ws, vec, done);
+    if (rc < 0 && !(cut && done == 0))
+        send_failed(ws, rc);
+    return rc;
+}
+
+int weir__ws_send_direct(struct weir_ws *ws, unsigned first_byte, const void *data, size_t len) {
+    uint8_t head[WEIR__WS_HEAD_MAX];
+    size_t head_len = weir__ws_head_write(head, first_byte, len, NULL);
+    struct iovec vec[2] = {{head, head_len}, {(void *)(uintptr_t)data, len}};
+    struct iovec used[2] = {vec[0], vec[1]};
+    WEIR_CHECK(!ws->writing && ws->queue == NULL && ws->role == WEIR__WS_SERVER);
+    ws->writing = ws->moved = true;
+    ws->writing_len = (uint32_t)(head_len + len);
+    int rc = weir__stream_writev(ws->stream, used, 2);
+    ws->writing = false;
+    ws->writing_len = 0;
+    if (rc < 0)
+        rc = direct_ended(ws, vec, rc);
+    else
+        queue_late_pong(ws);
+    if (ws->queue != NULL)
+        weir__loop_flush_later(ws->config->loop, &ws->flush);
     weir__ws_wake(ws);
     return rc;
 }
@@ -252,7 +318,9 @@ int weir__ws_write_out(struct weir_ws *ws) {
 
 static int writer(void *args) {
     struct weir_ws *ws = *(struct weir_ws **)args;
-    (void)weir__ws_write_out(ws); /* an error stays in ws->unsent: who sends next gets it */
+    int rc = weir__ws_write_out(ws); /* an error stays in ws->unsent: who sends next gets it */
+    if (rc < 0 && ws->unsent == 0 && ws->conn == NULL)
+        send_failed(ws, rc); /* cancelled, with the whole run */
     weir__ws_leave(ws);
     return 0;
 }
@@ -266,8 +334,7 @@ void weir__ws_flush_hook(struct weir__flush *f) {
     struct weir_group *g = ws->conn ? weir_conn_group(ws->conn) : NULL;
     int rc = weir_spawn(g, &site, writer, &ws, sizeof ws, NULL, NULL);
     if (rc < 0) {
-        ws->unsent = (int16_t)rc;
-        weir__ws_wake(ws);
+        send_failed(ws, rc);
         weir__ws_leave(ws);
     }
 }

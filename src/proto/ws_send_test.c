@@ -144,6 +144,54 @@ WS_STORY(back_pressure_reaches_a_sender_and_ends, o->message_max = 2 << 20) {
     return 0;
 }
 
+/* ---- a large message, sent from the caller's bytes, over a stream that holds little ---- */
+
+struct reader_args {
+    struct weir_stream *s;
+};
+static int reader(void *args) {
+    struct weir_stream *s = ((struct reader_args *)args)->s;
+    static char text[60001];
+    assert_int_equal(raw_ask(s, plain_request), 101);
+    weir_sleep(MS(20));
+    assert_int_equal(frame_read(s, text, sizeof text), 0x82);
+    assert_int_equal(strspn(text, "b"), 60000);
+    expect_frame(s, PING, "");
+    expect_frame(s, TEXT, "after");
+    expect_end(s);
+    weir_close(&s);
+    return 0;
+}
+
+static int cut_short(void *arg) {
+    static char much[60000];
+    struct weir_stream *near, *far;
+    struct weir_ws_options o = {.size = sizeof o, .ping_ns = MS(10), .pong_ns = MS(900)};
+    struct weir_ws *ws = NULL;
+    struct weir_scope impatience;
+    struct weir_group g;
+    memset(much, 'b', sizeof much);
+    assert_int_equal(weir_memory_pair(4096, &near, &far), 0);
+    weir_group_open(&g, WEIR_TOGETHER);
+    assert_int_equal(weir_go(&g, reader, .s = far), 0);
+    assert_int_equal(weir_ws_accept(&near, &o, &ws), 0);
+    weir_scope_enter(&impatience, MS(15));
+    /* Begun, it cannot be unsent: what is left is queued, behind it the ping that was due. */
+    assert_int_equal(weir_scope_leave(&impatience,
+                                      weir_ws_send(ws, WEIR_WS_BINARY, much, sizeof much)), 0);
+    memset(much, 'x', sizeof much);
+    assert_true(weir_ws_queued(ws) > 50000);
+    assert_int_equal(ws_say(ws, "after"), 0);
+    assert_int_equal(weir_ws_flush(ws), 0);
+    weir_ws_drop(&ws);
+    return weir_group_close(&g, 0);
+}
+
+WEIR_TEST_BACKENDS(a_cancel_in_the_middle_of_a_message_leaves_it_whole) {
+    struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
+    assert_int_equal(weir_run(cut_short, NULL, &o), 0);
+}
+
 /* ---- parts ---- */
 
 struct sends_one_args {
