@@ -3,6 +3,7 @@
 # NO_INSTALL=1 only names it. Meson alone never installs anything.
 PREFIX ?= /usr/local
 MESON_FLAGS ?=
+FUZZ_SECONDS ?= 10
 
 # Sanitizers slow the stories down: the time limits are scaled. They also make gcc warn of what is
 # not so (it says so itself): there warnings are no errors.
@@ -12,7 +13,7 @@ export UBSAN_OPTIONS ?= halt_on_error=1:abort_on_error=1:print_stacktrace=1
 export TSAN_OPTIONS ?= halt_on_error=1:abort_on_error=1:second_deadlock_stack=1:handle_segv=0:handle_sigbus=0:handle_abort=0
 
 .PHONY: help run build test bench install deps check-asan check-tsan check-clang check-epoll \
-	check-aarch64 have-run have-test have-check
+	check-aarch64 check-fuzz have-run have-test have-check
 
 help:
 	@echo 'make run         build, and start the fleet of examples/circuit'
@@ -26,6 +27,7 @@ help:
 	@echo 'make check-clang the tests built by clang (build-clang/)'
 	@echo 'make check-epoll the build without io_uring (build-epoll/)'
 	@echo 'make check-aarch64  cross-built, core tests under qemu (build-aarch64/)'
+	@echo 'make check-fuzz  the fuzz targets of the codecs, FUZZ_SECONDS=10 each (build-fuzz/)'
 	@echo 'run, test: NO_INSTALL=1 names missing packages instead of installing them'
 
 run: build
@@ -49,8 +51,12 @@ test: have-test build/with-tests
 bench: have-test build/build.ninja
 	bench/run
 
-install: build
+# Under sudo what root made in build/ is given back.
+install: have-run build/build.ninja
+	tools/prefix.sh build $(abspath $(PREFIX))
+	ninja -C build product
 	meson install -C build --no-rebuild
+	[ -z "$$SUDO_UID" ] || chown -R --reference=. build
 
 deps: have-check
 
@@ -76,6 +82,11 @@ check-clang: have-check
 check-epoll: have-check
 	$(call setup,build-epoll,gcc,-During=disabled)
 	ninja -C build-epoll
+
+# libFuzzer and ASan are in the targets' own flags.
+check-fuzz: have-check
+	$(call setup,build-fuzz,clang,)
+	test/fuzz/smoke.sh build-fuzz $(FUZZ_SECONDS)
 
 # The rooms that know the machine, and those they stand on, under qemu.
 check-aarch64: have-check

@@ -26,8 +26,12 @@ class InstallTest(unittest.TestCase):
         holder = tempfile.TemporaryDirectory()
         cls.addClassCleanup(holder.cleanup)
         cls.root = holder.name
+        with open(cls.root + "/ldconfig", "w", encoding="ascii") as f:
+            f.write(f"#!/bin/sh\ntouch {cls.root}/ldconfig-was-called\n")
+        os.chmod(cls.root + "/ldconfig", 0o755)
         run(*os.environ["WEIR_MESON"].split(), "install", "-C", os.environ["WEIR_BUILD"],
-            "--no-rebuild", "--quiet", "--destdir", cls.root)
+            "--no-rebuild", "--quiet", "--destdir", cls.root,
+            env=dict(os.environ, PATH=cls.root + ":" + os.environ["PATH"]))
         pc, = glob.glob(cls.root + "/**/weir.pc", recursive=True)
         cls.libdir = os.path.dirname(os.path.dirname(pc))
         cls.headers = os.path.dirname(glob.glob(cls.root + "/**/weir/base.h", recursive=True)[0])
@@ -84,6 +88,9 @@ class InstallTest(unittest.TestCase):
         with open(self.headers + "/weir.h", encoding="utf-8") as f:
             included = set(re.findall(r"#include <weir/(\w+\.h)>", f.read()))
         self.assertEqual(included, set(os.listdir(self.headers)) - {"weir.h", "testing.h"})
+
+    def test_with_destdir_the_system_is_not_told(self):
+        self.assertFalse(os.path.exists(self.root + "/ldconfig-was-called"))
 
     def test_libweir_needs_libc_and_liburing_only(self):
         needed = symbols_needed(self.libdir + "/libweir.so", "NEEDED")
