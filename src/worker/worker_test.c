@@ -512,3 +512,98 @@ WEIR_TEST(a_worker_may_stop_its_streaming) {
     assert_string_equal(buzzed, "ababca");
     assert_non_null(strstr(lines, "[ clock ] > sending payload: 1 bytes\n[ clock ] < ok\n"));
 }
+
+/* ---- explored ---- */
+
+static int explored_story(void) {
+    struct weir_ws_message m;
+    struct weir_scope patience;
+    weir_scope_enter(&patience, WEIR_SECONDS(60));
+    int rc = 0;
+    for (int i = 0; strstr(lines, "serving on") == NULL && rc == 0 && i < 1000; i++)
+        rc = weir_sleep(WEIR_MILLISECONDS(1));
+    if (rc == 0)
+        rc = dial("ws://localhost:8765/datafeed");
+    if (rc == 0)
+        rc = weir_ws_send(ws, WEIR_WS_TEXT, "0", 1);
+    if (rc == 0)
+        rc = weir_ws_receive(ws, &m);
+    rc = weir_scope_leave(&patience, rc);
+    weir_ws_drop(&ws);
+    return rc;
+}
+
+/* As play, but everything may fail. */
+static int explored_play(void *arg) {
+    struct weir__worker worker;
+    struct weir_group g;
+    int result = -1;
+    struct weir__program *p = weir__program_new("test");
+    if (p == NULL)
+        return -ENOMEM;
+    p->port = 8765;
+    p->host = "localhost";
+    int rc = weir__grid_init(&p->grid);
+    int made = rc == 0 ? rc = weir__worker_init(&worker, p, &weir__iopin) : -1;
+    weir_group_open(&g, WEIR_TOGETHER);
+    if (rc == 0)
+        rc = weir_go(&g, program_main, .program = p, .ret = &result);
+    if (rc == 0)
+        rc = explored_story();
+    weir_group_cancel(&g, "over");
+    (void)weir_group_close(&g, 0);
+    if (made == 0)
+        weir__worker_fini(&worker);
+    weir__program_free(p);
+    return rc;
+}
+
+static int explored_world(void *arg) {
+    lines[0] = buzzed[0] = '\0';
+    buzzer_ack = "ok";
+    weir_log_level_set(WEIR_LOG_ERROR);
+    struct weir_group g;
+    weir_group_open(&g, WEIR_TOGETHER);
+    weir_group_open(&buzzer_clients, WEIR_INDEPENDENT);
+    int rc = weir_listen("tcp://localhost:8766", NULL, &buzzer_listener);
+    if (rc == 0)
+        rc = weir_go0(&g, buzzer_main);
+    if (rc == 0)
+        rc = explored_play(NULL);
+    weir_group_cancel(&buzzer_clients, "over");
+    (void)weir_group_close(&buzzer_clients, 0);
+    weir_unlisten(&buzzer_listener);
+    weir_group_cancel(&g, "over");
+    (void)weir_group_close(&g, 0);
+    return rc;
+}
+
+static void explore_quietly(struct weir_story *s) {
+    weir__line_sink = see;
+    *s = (struct weir_story){.size = sizeof *s, .name = "a tick", .fn = explored_world};
+}
+
+WEIR_TEST(every_cancel_of_a_tick_leaves_nothing_behind) {
+    struct weir_story s;
+    struct weir_explored e;
+    explore_quietly(&s);
+    assert_int_equal(weir_explore_cancels(&s, &e), 0);
+    assert_true(e.points > 30);
+}
+
+WEIR_TEST(every_fault_of_a_tick_leaves_nothing_behind) {
+    struct weir_fault fault = {.size = sizeof fault};
+    struct weir_story s;
+    struct weir_explored e;
+    explore_quietly(&s);
+    assert_int_equal(weir_explore_faults(&s, &fault, &e), 0);
+    assert_true(e.points > 20);
+}
+
+WEIR_TEST(every_lack_of_memory_in_a_tick_leaves_nothing_behind) {
+    struct weir_story s;
+    struct weir_explored e;
+    explore_quietly(&s);
+    assert_int_equal(weir_explore_allocations(&s, &e), 0);
+    assert_true(e.points > 30);
+}
