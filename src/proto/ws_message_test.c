@@ -204,3 +204,58 @@ WS_STORY(a_flood_of_pings_is_answered_by_few_pongs) {
     assert_true(weir__alloc_live() <= high + 8);
     return 0;
 }
+
+/* ---- at random: whatever comes, the connection ends and nothing stays ---- */
+
+static uint32_t dice(uint32_t below) {
+    static uint32_t x = 2463534242u;
+    x ^= x << 13;
+    x ^= x >> 17;
+    x ^= x << 5;
+    return x % below;
+}
+
+/* Mostly frames that make sense, one in eight with something wrong. */
+static size_t random_frame(uint8_t *buf) {
+    static const uint8_t firsts[] = {0x81, 0x01, 0x00, 0x80, 0x82, 0x89, 0x8a, 0x88};
+    uint8_t payload[200];
+    unsigned first = firsts[dice(dice(4) == 0 ? 8 : 7)];
+    size_t len = dice(first >= 0x88 ? 126 : 200);
+    for (size_t i = 0; i < len; i++)
+        payload[i] = (uint8_t)('a' + dice(26));
+    size_t n = frame_make(buf, first, payload, len);
+    if (dice(8) == 0)
+        buf[dice((uint32_t)n)] ^= (uint8_t)(1u << dice(8));
+    return n;
+}
+
+static void send_at_random(struct weir_stream *s) {
+    uint8_t bytes[3000];
+    size_t n = 0;
+    for (uint32_t frames = 1 + dice(12); frames > 0; frames--)
+        n += random_frame(bytes + n);
+    for (size_t at = 0; at < n;) {
+        size_t step = 1 + dice(dice(2) ? 20 : 2000);
+        step = step < n - at ? step : n - at;
+        if (weir_write(s, bytes + at, step) < 0)
+            return;
+        at += step;
+        if (dice(2))
+            weir_yield();
+    }
+}
+
+WS_STORY(random_frames_end_somehow, o->message_max = 500, o->close_ns = MS(5)) {
+    enum { ROUNDS = 150 };
+    for (int i = 0; i < ROUNDS; i++) {
+        struct weir_stream *s = raw_open(w);
+        char sink[1000];
+        send_at_random(s);
+        if (dice(2) && weir_shutdown(s) == 0)
+            while (weir_read(s, sink, sizeof sink) > 0)
+                ;
+        weir_close(&s);
+    }
+    wait_ended(w, ROUNDS);
+    return 0;
+}

@@ -8,6 +8,7 @@
  *             awaited, bounded in time; messages are thrown away
  *   OVER      nothing more is read
  * The connection's one timer is the bound of SHAKING and ENDING, and the keepalive of TALKING. */
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -29,12 +30,17 @@ struct ws_server {
 
 struct ws_conn { /* the state of a weir_conn */
     struct weir_ws ws;
-    struct ws_server *server;
     int rc; /* what closed is told */
     uint8_t phase;
     bool counted, opened;
     _Alignas(16) uint8_t user[];
 };
+
+static_assert(sizeof(struct ws_conn) <= 240, "an idle one: its weir_conn, this and the user's");
+
+static struct ws_server *server_of(const struct ws_conn *c) {
+    return weir_conn_arg(c->ws.conn);
+}
 
 static void server_idle(struct weir_group *g) {
     struct ws_server *sv = WEIR_CONTAINER(g, struct ws_server, group);
@@ -102,7 +108,7 @@ static void refused(struct ws_conn *c, int rc) {
 
 static int conn_opened(struct weir_conn *conn, void *state) {
     struct ws_conn *c = state;
-    struct ws_server *sv = c->server = weir_conn_arg(conn);
+    struct ws_server *sv = weir_conn_arg(conn);
     weir__ws_init(&c->ws, weir_conn_stream(conn), sv->config, WEIR__WS_SERVER);
     sv->config->refs++;
     c->ws.conn = conn;
@@ -120,10 +126,11 @@ static int conn_opened(struct weir_conn *conn, void *state) {
 }
 
 static void user_opened(struct ws_conn *c) {
+    struct ws_server *sv = server_of(c);
     weir__ws_gather_drop(&c->ws);
     weir__ws_keep_start(&c->ws);
     c->opened = true;
-    int rc = c->server->fn.opened ? c->server->fn.opened(&c->ws, c->user) : 0;
+    int rc = sv->fn.opened ? sv->fn.opened(&c->ws, c->user) : 0;
     if (rc < 0)
         fail(c, rc);
 }
@@ -133,7 +140,7 @@ static int shake(struct ws_conn *c, const uint8_t *head, size_t len) {
     struct weir__http1_header headers[WEIR__HTTP1_HEADERS_MAX];
     struct weir__http1 h;
     struct ws_answer a;
-    weir__http1_init(&h, WEIR__HTTP1_REQUEST, headers, &c->server->config->http);
+    weir__http1_init(&h, WEIR__HTTP1_REQUEST, headers, &server_of(c)->config->http);
     int size = weir__http1_parse(&h, head, len);
     if (size == 0)
         return 0;
@@ -154,7 +161,7 @@ static int shake(struct ws_conn *c, const uint8_t *head, size_t len) {
 
 /* Returns how many bytes of the piece belong to the head; -1: ended. */
 static ssize_t shake_piece(struct ws_conn *c, const uint8_t *base, size_t len) {
-    size_t max = c->server->config->o.head_max + 1; /* one more, so that the parser says why */
+    size_t max = server_of(c)->config->o.head_max + 1; /* one more, so that the parser says why */
     struct ws_gather *g = c->ws.gather;
     size_t before = g ? g->len : 0;
     if (before == 0) { /* mostly it comes whole */
@@ -179,7 +186,7 @@ static ssize_t shake_piece(struct ws_conn *c, const uint8_t *base, size_t len) {
 static void on_message(struct ws_conn *c, const struct weir_ws_message *m) {
     if (c->phase != TALKING)
         return; /* after our close frame nothing is delivered */
-    int rc = c->server->fn.message(&c->ws, c->user, m);
+    int rc = server_of(c)->fn.message(&c->ws, c->user, m);
     if (rc < 0)
         fail(c, rc);
     weir__ws_message_drop(&c->ws); /* an idle connection keeps no buffer */
@@ -258,7 +265,7 @@ static int end_code(const struct ws_conn *c, int rc) {
 
 static void conn_closed(struct weir_conn *conn, void *state, int rc) {
     struct ws_conn *c = state;
-    struct ws_server *sv = c->server;
+    struct ws_server *sv = server_of(c);
     if (rc == -ECANCELED)
         say_goodbye(c);
     weir__timer_disarm(c->ws.config->loop->timers, &c->ws.timer);
@@ -313,7 +320,7 @@ int weir_ws_react(struct weir_listener *l, struct weir_group *g, const struct we
 
 void *weir_ws_arg(struct weir_ws *ws) {
     WEIR_CHECK(ws->conn != NULL);
-    return WEIR_CONTAINER(ws, struct ws_conn, ws)->server->fn.arg;
+    return server_of(WEIR_CONTAINER(ws, struct ws_conn, ws))->fn.arg;
 }
 
 int weir_ws_end(struct weir_ws *ws, int code, const char *reason) {

@@ -143,22 +143,43 @@ static ssize_t read_head(struct weir_ws *ws, struct weir__http1 *h, struct weir_
     }
 }
 
-int weir__ws_shake_server(struct weir_ws *ws) {
-    struct weir__http1_header headers[WEIR__HTTP1_HEADERS_MAX];
+/* On the heap: a stack that has once been deep stays so, and a served connection is one stack. */
+struct shaking {
     struct weir__http1 h;
-    struct weir_view v;
-    weir__http1_init(&h, WEIR__HTTP1_REQUEST, headers, &ws->config->http);
-    ssize_t n = read_head(ws, &h, &v);
     struct ws_answer a;
+    struct weir__http1_header headers[WEIR__HTTP1_HEADERS_MAX];
+};
+
+static struct shaking *shaking_new(struct weir_ws *ws, enum weir__http1_kind kind) {
+    struct shaking *k = weir__alloc(sizeof *k);
+    if (k == NULL)
+        weir__fail(-ENOMEM, "ws handshake", NULL);
+    else
+        weir__http1_init(&k->h, kind, k->headers, &ws->config->http);
+    return k;
+}
+
+static int shake_server(struct weir_ws *ws, struct shaking *k) {
+    struct weir_view v;
+    ssize_t n = read_head(ws, &k->h, &v);
     if (n == WEIR_EPROTO || n == WEIR_ETOOBIG)
-        weir__ws_refuse(ws, (int)n, h.answer, h.why, &a);
+        weir__ws_refuse(ws, (int)n, k->h.answer, k->h.why, &k->a);
     else if (n < 0)
         return (int)n;
     else
-        weir__ws_answer(ws, &h, v.base, &a);
-    if (a.rc == 0)
+        weir__ws_answer(ws, &k->h, v.base, &k->a);
+    if (k->a.rc == 0)
         weir_consume(ws->stream, (size_t)n);
-    return send_answer(ws, &a);
+    return send_answer(ws, &k->a);
+}
+
+int weir__ws_shake_server(struct weir_ws *ws) {
+    struct shaking *k = shaking_new(ws, WEIR__HTTP1_REQUEST);
+    if (k == NULL)
+        return -ENOMEM;
+    int rc = shake_server(ws, k);
+    weir__free(k);
+    return rc;
 }
 
 /* ---- client ---- */
@@ -206,19 +227,16 @@ static int check_response(struct weir_ws *ws, const struct weir__http1 *h, const
     return 0;
 }
 
-static int read_response(struct weir_ws *ws, const char *key,
+static int read_response(struct weir_ws *ws, struct shaking *k, const char *key,
                          const struct weir__ws_request_options *o) {
-    struct weir__http1_header headers[WEIR__HTTP1_HEADERS_MAX];
-    struct weir__http1 h;
     struct weir_view v;
     struct weir__slice protocol = {0};
-    weir__http1_init(&h, WEIR__HTTP1_RESPONSE, headers, &ws->config->http);
-    ssize_t n = read_head(ws, &h, &v);
+    ssize_t n = read_head(ws, &k->h, &v);
     if (n == WEIR_EPROTO || n == WEIR_ETOOBIG)
-        return weir__failf((int)n, "ws handshake", weir_ws_peer(ws), "%s", h.why);
+        return weir__failf((int)n, "ws handshake", weir_ws_peer(ws), "%s", k->h.why);
     if (n < 0)
         return (int)n;
-    int rc = check_response(ws, &h, v.base, key, o->protocols, &protocol);
+    int rc = check_response(ws, &k->h, v.base, key, o->protocols, &protocol);
     if (rc == 0)
         rc = take_names(ws, o->path, o->path_len, (const char *)v.base + protocol.offset,
                         protocol.len);
@@ -235,6 +253,12 @@ int weir__ws_shake_client(struct weir_ws *ws, const char *host, size_t host_len,
     struct weir__ws_request_options o = {.host = host, .host_len = host_len, .path = path,
                                          .path_len = path_len, .origin = ws->config->o.origin,
                                          .protocols = *protocols ? protocols : NULL};
+    struct shaking *k = shaking_new(ws, WEIR__HTTP1_RESPONSE);
+    if (k == NULL)
+        return -ENOMEM;
     rc = send_request(ws, &o, key);
-    return rc < 0 ? rc : read_response(ws, key, &o);
+    if (rc == 0)
+        rc = read_response(ws, k, key, &o);
+    weir__free(k);
+    return rc;
 }
