@@ -18,6 +18,8 @@ int weir_wait_fd(int fd, int events) {
     int rc = weir__suspend_enter("wait_fd");
     if (rc < 0)
         return rc;
+    if (events == 0 || (events & ~(POLLIN | POLLOUT | POLLPRI)) != 0)
+        return weir__failf(-EINVAL, "wait for a descriptor", NULL, "no event to wait for");
     struct weir__op op = {.kind = WEIR__POLL, .u.poll = {fd, (short)events}};
     int64_t n = weir__op_await(&op, "wait_fd", NULL);
     if (n >= 0 && (n & POLLNVAL) != 0)
@@ -29,6 +31,7 @@ struct descriptor {
     struct weir_stream stream;
     struct weir__file file;
     struct weir__op op; /* CLOSE */
+    int access;         /* O_RDONLY, O_WRONLY, O_RDWR: the other direction would wait for ever */
 };
 
 static struct descriptor *descriptor_of(struct weir_stream *s) {
@@ -49,6 +52,8 @@ static int ready(struct descriptor *d, short events) {
 }
 
 static int64_t try_once(struct descriptor *d, enum weir__op_kind kind, void *buf, size_t len) {
+    if (d->access == (kind == WEIR__READ_FD ? O_WRONLY : O_RDONLY))
+        return -EBADF;
     struct weir__op op = {
         .kind = (uint8_t)kind, .file = &d->file, .u.bytes = {.base = buf, .len = len}};
     return weir__op_now(d->stream.loop, &op);
@@ -150,7 +155,8 @@ int weir_stream_from_fd(int fd, struct weir_stream **ret_stream) {
     struct weir_loop *l = weir__loop();
     if (l == NULL)
         return WEIR_ENOLOOP;
-    if (fcntl(fd, F_GETFD) < 0)
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0)
         return weir__fail(-EBADF, "stream from a descriptor", NULL);
     struct descriptor *d = weir__alloc_zero(sizeof *d);
     if (d == NULL)
@@ -158,6 +164,7 @@ int weir_stream_from_fd(int fd, struct weir_stream **ret_stream) {
     weir__stream_init(&d->stream, &descriptor_kind, l);
     d->file.fd = fd;
     d->file.foreign = true;
+    d->access = flags & O_ACCMODE;
     struct weir__op op = {.kind = WEIR__ATTACH, .file = &d->file};
     int rc = (int)weir__op_now(l, &op);
     if (rc < 0) {

@@ -119,7 +119,7 @@ struct sched {
     struct weir_task *fired_task; /* returned a felt code at entry last, so many times */
     unsigned fired_in_row;
     bool crash_reports;
-    size_t stack_size;
+    int stack_class; /* of tasks that do not say */
 };
 
 extern __thread struct sched *weir__sched;

@@ -56,7 +56,7 @@ static int sched_init(struct sched *s, const struct weir_run_options *o) {
         return rc;
     }
     s->loop.name = o->name ? o->name : "main";
-    s->stack_size = o->stack_size ? o->stack_size : STACK_SIZE;
+    s->stack_class = weir__stack_class_of(o->stack_size ? o->stack_size : STACK_SIZE);
     weir__stack_pool_init(&s->stacks);
     weir__list_init(&s->abandoned);
     root_init(s);

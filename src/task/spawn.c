@@ -82,7 +82,7 @@ static int class_for(struct sched *s, const struct weir_spawn_options *o) {
     size_t known = o->size ? o->size : sizeof *o; /* 0: as this version knows it */
     bool given = known >= offsetof(struct weir_spawn_options, stack_size) + sizeof o->stack_size;
     size_t size = given ? o->stack_size : 0;
-    return weir__stack_class_of(size ? size : s->stack_size);
+    return size ? weir__stack_class_of(size) : s->stack_class;
 }
 
 static void task_begin(struct sched *s, struct weir_task *t, struct group *g) {
@@ -112,7 +112,7 @@ int weir_spawn(struct weir_group *group, const struct weir_site *site, int (*fn)
     struct group *g = group ? group_of(group) : &s->root;
     if (g->scope.cookie != SCOPE_COOKIE)
         WEIR_BUG("weir_spawn: not an open group (opened? closed already? moved?)");
-    int class = options ? class_for(s, options) : weir__stack_class_of(s->stack_size);
+    int class = options ? class_for(s, options) : s->stack_class;
     if (class < 0)
         return weir__failf(-ENOMEM, "spawn", site->name, "no stack is that large");
     int rc = weir__stack_promise(&s->stacks, class);
