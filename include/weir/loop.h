@@ -62,7 +62,8 @@ WEIR_SUSPENDS int weir_offload_detached(int (*fn)(void *args), const void *args,
 
 /* Wait until fd has one of events (POLLIN, POLLOUT, POLLPRI); fd stays the caller's and must stay
  * open. Returns the events that are true (POLLERR, POLLHUP may be added); -EINVAL (none of these
- * given), -ECANCELED, -ETIME, -EBADF, -ENOMEM, WEIR_ENOLOOP. Regular files are always ready. Nothing is consumed. */
+ * given), -ECANCELED, -ETIME, -EBADF, -ENOMEM, WEIR_ENOLOOP. Regular files are always ready.
+ * Nothing is consumed. */
 WEIR_SUSPENDS int weir_wait_fd(int fd, int events);
 
 #ifdef __cplusplus

@@ -174,6 +174,9 @@ void weir__task_unref(struct sched *s, struct weir_task *t);
 /* await.c */
 void weir__awaiters_wake(struct weir_task *t);
 
+/* place.c: "program+0x1234", for addr2line, of an address in code; in a buffer of this thread's. */
+const char *weir__place(const void *address);
+
 /* error.c */
 struct weir_error *weir__error_here(void); /* the record of the running task or thread */
 void weir__error_log(const char *verb, const struct weir_task *t, int rc,

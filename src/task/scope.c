@@ -145,11 +145,11 @@ void weir__scope_begin(struct scope *sc, uint8_t kind, const void *site) {
 void weir__scope_end(struct scope *sc, const char *verb, const void *site) {
     struct weir_task *t = sc->task;
     if (t != weir__sched->current)
-        WEIR_BUG("%s at %p: the scope was entered at %p by another task, '%s'", verb, site,
-                 sc->site, t->name);
+        WEIR_BUG("%s at %s: the scope was entered at %s by another task, '%s'", verb,
+                 weir__place(site), weir__place(sc->site), t->name);
     if (t->scope != sc)
-        WEIR_BUG("%s at %p: the scope entered at %p is not the innermost: that one was entered "
-                 "at %p", verb, site, sc->site, t->scope ? t->scope->site : NULL);
+        WEIR_BUG("%s: the scope entered at %s is not the innermost: that was entered at %s", verb,
+                 weir__place(sc->site), t->scope ? weir__place(t->scope->site) : "?");
     t->scope = sc->outer;
     t->felt = sc->outer ? sc->outer->felt : t->base;
     sc->cookie = 0;

@@ -138,8 +138,8 @@ int weir_spawn(struct weir_group *group, const struct weir_site *site, int (*fn)
 /* On the ending task's own stack. */
 void weir__task_ended(struct sched *s, struct weir_task *t, int rc) {
     if (__builtin_expect(t->scope != NULL, 0))
-        WEIR_BUG("task '%s' (%s:%d) ended inside a scope or group entered at %p: leave or close it",
-                 t->name, t->site->file, t->site->line, t->scope->site);
+        WEIR_BUG("task '%s' (%s:%d) ended inside a scope or group entered at %s: leave or close it",
+                 t->name, t->site->file, t->site->line, weir__place(t->scope->site));
     struct group *g = t->group;
     t->result = rc;
     t->state = TASK_ENDED;
