@@ -106,8 +106,8 @@ WEIR_API int weir_worker_main(const struct weir_worker *w, int argc, char **argv
 
 /* Makes a program of a worker; or, compiled as a shared object, what `weir run FILE.so` loads. */
 #define WEIR_WORKER_MAIN(worker)                                                                   \
-    extern const struct weir_worker *const weir_worker;                                            \
-    WEIR_API const struct weir_worker *const weir_worker = &(worker);                              \
+    extern WEIR_API const struct weir_worker *const weir_worker;                                   \
+    const struct weir_worker *const weir_worker = &(worker);                                       \
     int main(int argc, char **argv) {                                                              \
         return weir_worker_main(&(worker), argc, argv);                                            \
     }

@@ -41,11 +41,14 @@ class InstallTest(unittest.TestCase):
     def pkg_config(self, *words):
         return run("pkg-config", *words, env=self.env).split()
 
-    def build_and_run(self, compiler, source, libs, package="weir"):
-        program = self.root + "/hello"
+    def build(self, compiler, source, name, libs, package="weir"):
+        program = f"{self.root}/{name}"
         run(*compiler, *STRICT, *self.pkg_config("--cflags", package), "-o", program,
             os.path.join(HERE, source), *libs, env=self.env)
-        return run(program, env=self.env)
+        return program
+
+    def build_and_run(self, compiler, source, libs, package="weir"):
+        return run(self.build(compiler, source, "hello", libs, package), env=self.env)
 
     def test_c11_with_the_shared_library(self):
         libs = self.pkg_config("--libs", "weir")
@@ -65,6 +68,57 @@ class InstallTest(unittest.TestCase):
         for libs in (self.pkg_config("--libs", "weir"), self.static_libs()):
             out = self.build_and_run(["c++", "-std=c++17"], "hello.cpp", libs)
             self.assertEqual(out, "hello world\n")
+
+    def weir(self):
+        path = os.path.join(os.path.dirname(self.libdir), "bin/weir")
+        if not os.path.exists(path):
+            self.skipTest("built without the command")
+        return path
+
+    def test_the_page_of_the_command_has_its_options(self):
+        """Section by section: `.Ss weir up` and what `weir up --help` says."""
+        page, = glob.glob(self.root + "/**/man1/weir.1", recursive=True)
+        with open(page, encoding="utf-8") as f:
+            sections = re.split(r"(?m)^\.S[sh] ", f.read())
+        described = {}
+        for text in sections:
+            for name in re.findall(r"weir (\w+)", text.split("\n")[0]):
+                described[name] = set(re.findall(r"Fl -([a-z-]+)", text))
+        self.assertEqual(len(described), 6)
+        for name, options in described.items():
+            told = set(re.findall(r" --([a-z-]+)", run(self.weir(), name, "--help")))
+            if name == "run":  # refers to a worker's
+                continue
+            self.assertEqual(options | {"help"}, told, name)
+
+    def worker_answers(self, *command):
+        weir = self.weir()
+        worker = subprocess.Popen([weir if word == "weir" else word for word in command] +
+                                  ["-p", "0"], env=self.env, text=True, stdout=subprocess.PIPE)
+        self.addCleanup(worker.stdout.close)
+        self.addCleanup(worker.wait)
+        self.addCleanup(worker.kill)
+        serving = (re.search(r"serving on localhost:(\d+)", line) for line in worker.stdout)
+        port = next(found for found in serving if found).group(1)
+        self.assertEqual(run(weir, "send", f"ws://localhost:{port}/", "hello"), "got 5 bytes\n")
+        worker.terminate()
+        self.assertEqual(worker.wait(20), 0)
+
+    def test_a_worker_as_a_program(self):
+        for compiler, source in ((["cc", "-std=c11"], "worker.c"),
+                                 (["c++", "-std=c++17"], "worker.cpp")):
+            for libs in (self.pkg_config("--libs", "weir"), self.static_libs()):
+                with self.subTest(source=source, libs=libs):
+                    self.worker_answers(self.build(compiler, source, "worker", libs))
+
+    def test_a_worker_as_a_shared_object(self):
+        """Also one that names libweir.so: its calls still go to the copy inside the command."""
+        for compiler, source in ((["cc", "-std=c11"], "worker.c"),
+                                 (["c++", "-std=c++17"], "worker.cpp")):
+            for libs in ([], self.pkg_config("--libs", "weir")):
+                with self.subTest(source=source, libs=libs):
+                    so = self.build([*compiler, "-shared", "-fPIC"], source, "worker.so", libs)
+                    self.worker_answers("weir", "run", so)
 
     def test_with_the_test_library(self):
         libs = ["-Wl,--no-as-needed", *self.pkg_config("--libs", "weir-test")]
