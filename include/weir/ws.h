@@ -82,9 +82,9 @@ WEIR_API const char *weir_ws_peer(const struct weir_ws *ws);
 WEIR_SUSPENDS int weir_ws_receive(struct weir_ws *ws, struct weir_ws_message *ret_message);
 
 /* Queue one message as one frame, all of it or nothing; waits while the queue is full, in the order
- * of the calls. It leaves at the end of this turn. data is copied, except for a server's message of
- * 8 to 128 KiB that finds the queue empty: that leaves from data at once, and the call returns when
- * the kernel has it. Text must be UTF-8.
+ * of the calls. It leaves at the end of this turn. data is copied, except for a message of 8 to
+ * 128 KiB on an accepted connection that finds the queue empty: that leaves from data at once, and
+ * the call returns when the kernel has it. Text must be UTF-8.
  * Returns 0; WEIR_EWSCLOSED, WEIR_EUTF8, WEIR_ETOOBIG (larger than queue_max), -EPIPE,
  * -ECONNRESET (of an earlier message), WEIR_EKEEPALIVE, -ECANCELED, -ETIME, -ENOMEM, WEIR_ENOLOOP.
  * A cancel queued nothing. Any number of tasks may send. */

@@ -362,9 +362,11 @@ static int send_turn(struct weir_ws *ws, size_t len) {
     return rc;
 }
 
+/* Not on a reactive connection: its end waits until outside tasks have left, and one that is parked
+ * in a write would leave only after that. There the queue is hot, and the copy costs little. */
 static int whole_send(struct weir_ws *ws, unsigned first_byte, const void *data, size_t len) {
     bool is_direct = len >= WS_DIRECT_MIN && len <= WS_SLICE && ws->role == WEIR__WS_SERVER;
-    if (is_direct && !ws->writing && ws->queue == NULL)
+    if (is_direct && ws->conn == NULL && !ws->writing && ws->queue == NULL)
         return weir__ws_send_direct(ws, first_byte, data, len);
     return weir__ws_queue(ws, first_byte, data, len);
 }

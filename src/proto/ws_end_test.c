@@ -326,3 +326,20 @@ WS_STORY(a_second_closer_goes_on_when_the_first_is_cancelled, o->close_ns = MS(3
     assert_int_equal(b.rc, 0);
     return 0;
 }
+
+/* Whoever sends on a reactive connection from outside is let go before its memory is. */
+WS_STORY(a_sender_from_outside_is_let_go, o->ping_ns = MS(20), o->pong_ns = MS(20)) {
+    WEIR_AUTO(weir_close) struct weir_stream *s = raw_open(w);
+    static char much[100 << 10];
+    int rc = 0;
+    if (!w->reacts)
+        return 0;
+    frame_send(s, TEXT, "lend");
+    expect_frame(s, TEXT, "lend");
+    while (rc == 0)
+        rc = weir_ws_send(w->lent, WEIR_WS_BINARY, much, sizeof much);
+    assert_true(rc == WEIR_EKEEPALIVE || rc == WEIR_ECLOSED);
+    wait_ended(w, 1);
+    assert_int_equal(w->rc, WEIR_EKEEPALIVE);
+    return 0;
+}

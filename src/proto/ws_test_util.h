@@ -3,7 +3,8 @@
  * can say what no client of ours would. Tests only.
  *
  * The server echoes, and obeys some texts: "close" ends with 4000 "bye", "fail" makes the handler
- * fail, "slow" sleeps for w->slow_ns, "part" answers in three parts. What became of the last
+ * fail, "slow" sleeps for w->slow_ns, "part" answers in three parts,
+ * "lend" shows its ws. What became of the last
  * connection is in the world. */
 #ifndef WEIR_PROTO_WS_TEST_UTIL_H
 #define WEIR_PROTO_WS_TEST_UTIL_H
@@ -31,6 +32,7 @@ struct world {
     bool reacts;
     int ended, rc, code; /* of connections that ended: how many, how the last did */
     int messages;
+    struct weir_ws *lent; /* by "lend" */
     char reason[128], text[160];
 };
 
@@ -54,6 +56,8 @@ static inline int answer(struct weir_ws *ws, const struct weir_ws_message *m) {
     the_world->messages++;
     if (says(m, "fail"))
         return -EIO;
+    if (says(m, "lend"))
+        the_world->lent = ws;
     if (says(m, "close"))
         return the_world->reacts ? weir_ws_end(ws, 4000, "bye") : 1;
     if (says(m, "slow"))
