@@ -63,6 +63,7 @@ static int tick(struct weir__program *p, struct weir__link *l, int64_t n) {
     p->counters.acks += !refused;
     p->counters.errors += refused;
     weir__line_view(title, "< ", ack.data, ack.type == WEIR_WS_BINARY);
+    weir__link_done(l);
     return 0;
 }
 

@@ -138,6 +138,7 @@ class Strangers(CircuitTest):
             with self.subTest(text=text), Raw(buzzer.port, *UPGRADE) as client:
                 client.send(data)
                 self.assertEqual(client.close_code(), int(text[:4]))
+                client.socket.shutdown(socket.SHUT_WR)
                 buzzer.line("^" + re.escape(f"[ Buzzer ] done processing messages: {text}"))
 
     def test_garbage_harms_nobody_else(self):
