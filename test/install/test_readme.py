@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The program that the README shows is built and used, as it stands but for its port."""
+"""What the README shows: the program is built and used, as it stands but for its port; the files
+and commands that it names are there."""
 import os
 import re
-import signal
 import socket
 import subprocess
 import tempfile
@@ -36,17 +36,33 @@ class ReadmeTest(unittest.TestCase):
                         "-I" + ROOT + "/include", "-o", folder + "/echo", folder + "/echo.c",
                         *os.environ["WEIR_LINK"].split()], check=True)
 
-    def test_the_program_echoes_and_stops_on_sigterm(self):
+    def test_the_program_echoes_and_a_second_one_says_why_it_cannot(self):
         with tempfile.TemporaryDirectory() as folder:
             port = free_port()
             self.build(folder, port)
             server = subprocess.Popen([folder + "/echo"])
+            self.addCleanup(server.wait)
             self.addCleanup(server.kill)
             with connect(port) as peer:
                 peer.sendall(b"hello")
                 self.assertEqual(peer.recv(5, socket.MSG_WAITALL), b"hello")
-            server.send_signal(signal.SIGTERM)
-            self.assertEqual(server.wait(10), 0)
+            second = subprocess.run([folder + "/echo"], stderr=subprocess.PIPE, text=True,
+                                    check=False, timeout=10)
+            self.assertEqual(second.returncode, 1)
+            self.assertRegex(second.stderr, r"^echo: listen \S+: address already in use "
+                                            r"\(EADDRINUSE\)\n$")
+
+    def test_what_it_names_is_there(self):
+        with open(ROOT + "/README.md", encoding="utf-8") as f:
+            text = f.read()
+        for path in re.findall(r"`((?:src|doc|include|examples|test|tools)/[\w./-]*)`", text):
+            with self.subTest(path=path):
+                self.assertTrue(os.path.exists(f"{ROOT}/{path}"))
+        rooms = {name for name in os.listdir(ROOT + "/src") if os.path.isdir(f"{ROOT}/src/{name}")}
+        self.assertEqual(set(re.findall(r"`src/(\w+)/`", text)), rooms)
+        with open(ROOT + "/Makefile", encoding="utf-8") as f:
+            targets = set(re.findall(r"(?m)^([\w-]+):", f.read()))
+        self.assertEqual(set(re.findall(r"\bmake ([a-z-]+)`", text)) - targets, set())
 
 
 if __name__ == "__main__":
