@@ -139,11 +139,15 @@ static int turn_wait(struct weir__link *l) {
     return rc;
 }
 
+void weir__link_done(struct weir__link *l) {
+    if (l->state != ANSWERED)
+        return;
+    l->state = QUIET;
+    weir__wait_notify(&l->reading);
+}
+
 void weir__link_leave(struct weir__link *l) {
-    if (l->state == ANSWERED) {
-        l->state = QUIET;
-        weir__wait_notify(&l->reading);
-    }
+    weir__link_done(l);
     WEIR_CHECK(l->taken && l->state == QUIET);
     if (weir__list_empty(&l->turns)) {
         l->taken = false;
@@ -387,10 +391,7 @@ int weir__link_ask(struct weir__link *l, enum weir_ws_type type, const void *dat
                    struct weir_ws_message *ret_ack) {
     struct weir__retry r = weir__retry_new();
     int rc = weir__suspend_enter("link");
-    if (l->state == ANSWERED) {
-        l->state = QUIET;
-        weir__wait_notify(&l->reading);
-    }
+    weir__link_done(l);
     while (rc == 0 && (rc = ask_once(l, &r, type, data, len)) < 0 && is_outage(l, rc))
         rc = pause_before_next(l, &r);
     if (rc == 0)

@@ -30,6 +30,10 @@ int weir__link_connect(struct weir__link *l);
 int weir__link_ask(struct weir__link *l, enum weir_ws_type type, const void *data, size_t len,
                    struct weir_ws_message *ret_ack);
 
+/* The ack has been used. Do not sleep on it: while it is lent nobody reads, and the peer's pings
+ * stay unanswered. */
+void weir__link_done(struct weir__link *l);
+
 /* Give the turn to the next. The connection stays. */
 void weir__link_leave(struct weir__link *l);
 
