@@ -134,6 +134,16 @@ WEIR_TEST_BACKENDS(a_stamped_story_knows_its_backend) {
     assert_string_equal(getenv("WEIR_BACKEND"), test_backend);
 }
 
+WEIR_TEST(a_test_begins_without_the_signals_that_make_leaves_ignored) {
+    char line[256];
+    unsigned long long ignored = 0;
+    FILE *status = fopen("/proc/self/status", "r");
+    while (fgets(line, sizeof line, status))
+        sscanf(line, "SigIgn: %llx", &ignored);
+    fclose(status);
+    assert_int_equal(ignored >> 31 & 3, 0);
+}
+
 WEIR_TEST(a_skipped_test_gives_its_reason) {
     runner_skip("as planned");
 }
