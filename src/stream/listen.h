@@ -20,9 +20,4 @@ void weir__listener_interrupt(struct weir_listener *l, int rc);
 
 struct weir_loop *weir__listener_loop(const struct weir_listener *l);
 
-/* As weir_react; released(r->arg) is called once, when it has returned and the last connection is
- * gone: until then a connection may call r's functions. */
-int weir__react(struct weir_listener *l, struct weir_group *g, const struct weir_reactive *r,
-                void (*released)(void *arg));
-
 #endif

@@ -35,7 +35,6 @@ struct server {
     struct weir__timer retry;
     struct weir__list stalled;
     size_t refs; /* connections, and weir_react itself */
-    void (*released)(void *arg);
 };
 
 struct weir_conn {
@@ -59,8 +58,6 @@ static int conn_run_closed(void *args);
 static void server_unref(struct server *sv) {
     if (--sv->refs > 0)
         return;
-    if (sv->released != NULL)
-        sv->released(sv->fn.arg);
     weir__timer_disarm(sv->loop->timers, &sv->retry);
     weir__free(sv);
 }
@@ -293,12 +290,12 @@ static struct server *server_new(struct weir_listener *l, const struct weir_reac
     return sv;
 }
 
-static int react(struct weir_listener *l, struct weir_group *g, const struct weir_reactive *r,
-                 struct server **ret_server) {
+int weir_react(struct weir_listener *l, struct weir_group *g, const struct weir_reactive *r) {
+    WEIR_CHECK(g != NULL && r->message != NULL);
     int rc = weir__listener_enter(l, "react");
     if (rc < 0)
         return rc;
-    struct server *sv = *ret_server = server_new(l, r);
+    struct server *sv = server_new(l, r);
     if (sv == NULL)
         return weir__listener_leave(l, weir__fail(-ENOMEM, "react", NULL));
     weir__group_open_under(&sv->gate, g, WEIR_INDEPENDENT, gate_hears);
@@ -306,26 +303,9 @@ static int react(struct weir_listener *l, struct weir_group *g, const struct wei
     if (rc == 0)
         rc = accept_loop(sv, g);
     weir__group_close_under(&sv->gate);
+    server_unref(sv);
     rc = weir__listener_leave(l, rc);
     return rc == WEIR_ECLOSED ? 0 : rc;
-}
-
-int weir__react(struct weir_listener *l, struct weir_group *g, const struct weir_reactive *r,
-                void (*released)(void *arg)) {
-    struct server *sv = NULL;
-    WEIR_CHECK(g != NULL && r->message != NULL);
-    int rc = react(l, g, r, &sv);
-    if (sv != NULL) {
-        sv->released = released;
-        server_unref(sv);
-    } else if (released != NULL) {
-        released(r->arg);
-    }
-    return rc;
-}
-
-int weir_react(struct weir_listener *l, struct weir_group *g, const struct weir_reactive *r) {
-    return weir__react(l, g, r, NULL);
 }
 
 /* ---- for the user's functions ---- */

@@ -8,6 +8,7 @@
 #include <weir/loop.h>
 #include <weir/task.h>
 
+#include "base/alloc.h"
 #include "task/internal.h"
 
 static char logged[4096];
@@ -429,8 +430,11 @@ WEIR_TEST_BACKENDS(offload_runs_a_blocking_function_and_returns_its_result) {
     run(offloads);
 }
 
+static _Atomic bool may_end;
+
 static int overstays(void *arg) {
-    usleep(50000);
+    while (!may_end)
+        usleep(1000);
     return 0;
 }
 
@@ -443,9 +447,12 @@ static int abandons(void *arg) {
 WEIR_TEST_BACKENDS(an_abandoned_function_is_named_when_the_run_ends_first) {
     if (strcmp(test_backend, "sim") == 0)
         runner_skip("simulated work ends at once");
+    size_t before = weir__alloc_live();
     run(abandons);
     assert_non_null(strstr(logged, "task 'main' was abandoned"));
-    usleep(100000); /* it ends alone: nothing may be left behind */
+    may_end = true;
+    while (weir__alloc_live() > before) /* it ends alone, and leaves nothing */
+        usleep(1000);
 }
 
 static int small_is_given(void *arg) {

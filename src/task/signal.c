@@ -19,6 +19,7 @@ static void signal_came(struct weir__op *op) {
     struct signal_wait *w = WEIR_CONTAINER(op, struct signal_wait, op);
     w->over = true;
     if (w->scope == NULL) {
+        weir__sched->loop.hidden--;
         weir__free(w);
         return;
     }
@@ -65,6 +66,8 @@ void weir__signal_waits_drop(struct scope *sc) {
         w->scope = NULL;
         if (w->over || weir__cancel(weir__sched->loop.backend, &w->op) == WEIR__DONE)
             weir__free(w);
+        else
+            weir__sched->loop.hidden++; /* it has just come: the run waits for its wake */
     }
     sc->v.signals = NULL;
 }
