@@ -140,8 +140,11 @@ static int spawns_until_refused(void *arg) {
 WEIR_TEST(without_address_space_spawn_says_enomem_and_the_rest_runs) {
     if (SANITIZED)
         runner_skip("sanitizers need the address space");
-    struct rlimit limit = {600 << 20, 600 << 20};
+    struct rlimit limit = {600 << 20, 600 << 20}, now;
     setrlimit(RLIMIT_AS, &limit);
+    getrlimit(RLIMIT_AS, &now);
+    if (now.rlim_cur != limit.rlim_cur)
+        runner_skip("the emulator sets no such limit");
     assert_int_equal(weir_run(spawns_until_refused, NULL, NULL), 0);
 }
 
