@@ -13,7 +13,7 @@ export UBSAN_OPTIONS ?= halt_on_error=1:abort_on_error=1:print_stacktrace=1
 export TSAN_OPTIONS ?= halt_on_error=1:abort_on_error=1:second_deadlock_stack=1:handle_segv=0:handle_sigbus=0:handle_abort=0
 
 .PHONY: help run build test bench install deps check-asan check-tsan check-clang check-epoll \
-	check-aarch64 check-fuzz have-run have-test have-check
+	check-aarch64 check-fuzz have-run have-test have-check have-bench have-all
 
 help:
 	@echo 'make run         build, and start the fleet of examples/circuit'
@@ -48,7 +48,7 @@ build/with-tests: build/build.ninja
 test: have-test build/with-tests
 	meson test -C build --print-errorlogs
 
-bench: have-test build/build.ninja
+bench: have-bench build/build.ninja
 	bench/run
 
 # Under sudo what root made in build/ is given back.
@@ -58,9 +58,9 @@ install: have-run build/build.ninja
 	meson install -C build --no-rebuild
 	[ -z "$$SUDO_UID" ] || chown -R --reference=. build
 
-deps: have-check
+deps: have-all
 
-have-run have-test have-check: have-%:
+have-run have-test have-check have-bench have-all: have-%:
 	@tools/deps.sh $*
 
 # $(1) folder, $(2) compiler, $(3) Meson's flags
