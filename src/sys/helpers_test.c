@@ -226,6 +226,25 @@ static bool is_default(int signo) {
     return now.sa_handler == SIG_DFL;
 }
 
+/* The handler stays for a turn, so that a wait begun anew leaves no gap. */
+static void turn_once(struct weir__backend *b, int signo) {
+    assert_false(is_default(signo));
+    assert_null(b->ops->turn(b, 0));
+}
+
+WEIR_TEST_BACKENDS(a_signal_between_two_waits_is_the_second_ones) {
+    KERNEL_ONLY();
+    struct step one = signal_step(SIGUSR1), again = one;
+    rig_open();
+    start(&one);
+    kill(getpid(), SIGUSR1);
+    assert_int_equal(finish(&one), SIGUSR1);
+    kill(getpid(), SIGUSR1); /* would have killed us */
+    start(&again);
+    assert_int_equal(finish(&again), SIGUSR1);
+    rig_close();
+}
+
 WEIR_TEST_BACKENDS(a_signal_reaches_all_who_wait_and_the_old_way_returns) {
     KERNEL_ONLY();
     struct step one = signal_step(SIGUSR1), two = one, other = signal_step(SIGUSR2);
@@ -237,6 +256,7 @@ WEIR_TEST_BACKENDS(a_signal_reaches_all_who_wait_and_the_old_way_returns) {
     kill(getpid(), SIGUSR1);
     assert_int_equal(finish(&one), SIGUSR1);
     assert_int_equal(finish(&two), SIGUSR1);
+    turn_once(backend, SIGUSR1);
     assert_true(is_default(SIGUSR1));
     assert_false(is_default(SIGUSR2));
     assert_int_equal(stop(&other), -ECANCELED);
@@ -262,6 +282,8 @@ WEIR_TEST_BACKENDS(two_loops_wait_for_the_same_signal) {
     assert_false(is_default(SIGUSR1));
     backend = first;
     assert_int_equal(finish(&one), SIGUSR1);
+    turn_once(first, SIGUSR1);
+    turn_once(second, SIGUSR1);
     assert_true(is_default(SIGUSR1));
     first->ops->close(first);
     second->ops->close(second);

@@ -41,6 +41,7 @@ void weir__signals_init(struct weir__signals *s, struct weir__latch *latch) {
     atomic_init(&s->got, 0);
     s->latch = latch;
     s->ops = NULL;
+    s->lingers = 0;
     s->listed = false;
 }
 
@@ -50,21 +51,6 @@ static void list_loop(struct weir__signals *s) {
     atomic_store(&s->next, atomic_load(&loops));
     atomic_store(&loops, s);
     s->listed = true;
-}
-
-void weir__signals_fini(struct weir__signals *s) {
-    WEIR_CHECK(s->ops == NULL);
-    if (!s->listed)
-        return;
-    pthread_mutex_lock(&lock);
-    _Atomic(struct weir__signals *) *from = &loops;
-    while (atomic_load(from) != s)
-        from = &atomic_load(from)->next;
-    atomic_store(from, atomic_load(&s->next));
-    pthread_mutex_unlock(&lock);
-    while (atomic_load(&handlers_at_work) != 0)
-        sched_yield();
-    s->listed = false;
 }
 
 /* Both with the lock held. */
@@ -94,6 +80,43 @@ static bool waits_for(const struct weir__signals *s, int signo) {
     return false;
 }
 
+/* A wait that has just ended keeps the handler until the next turn, so that whoever waits again at
+ * its wake leaves no gap in which the old disposition holds. What came meanwhile and is waited for
+ * by nobody gets that old disposition after all. */
+static void release_lingering(struct weir__signals *s) {
+    for (int signo = 1; s->lingers != 0; signo++) {
+        if ((s->lingers & bit(signo)) == 0)
+            continue;
+        bool missed = false;
+        s->lingers &= ~bit(signo);
+        pthread_mutex_lock(&lock);
+        if (!waits_for(s, signo)) {
+            atomic_fetch_and(&s->wanted, ~bit(signo));
+            missed = (atomic_fetch_and(&s->got, ~bit(signo)) & bit(signo)) != 0;
+        }
+        uninstall(signo);
+        pthread_mutex_unlock(&lock);
+        if (missed)
+            raise(signo);
+    }
+}
+
+void weir__signals_fini(struct weir__signals *s) {
+    WEIR_CHECK(s->ops == NULL);
+    if (!s->listed)
+        return;
+    release_lingering(s);
+    pthread_mutex_lock(&lock);
+    _Atomic(struct weir__signals *) *from = &loops;
+    while (atomic_load(from) != s)
+        from = &atomic_load(from)->next;
+    atomic_store(from, atomic_load(&s->next));
+    pthread_mutex_unlock(&lock);
+    while (atomic_load(&handlers_at_work) != 0)
+        sched_yield();
+    s->listed = false;
+}
+
 int weir__signals_submit(struct weir__signals *s, struct weir__op *op) {
     int signo = op->u.number;
     if (signo < 1 || signo > SIGNALS_MAX)
@@ -101,7 +124,8 @@ int weir__signals_submit(struct weir__signals *s, struct weir__op *op) {
     pthread_mutex_lock(&lock);
     list_loop(s);
     if (!waits_for(s, signo)) { /* what came before this wait is not for it */
-        atomic_fetch_and(&s->got, ~bit(signo));
+        if ((s->lingers & bit(signo)) == 0)
+            atomic_fetch_and(&s->got, ~bit(signo));
         atomic_fetch_or(&s->wanted, bit(signo));
     }
     int rc = install(signo);
@@ -122,8 +146,10 @@ static void drop(struct weir__signals *s, struct weir__op **at) {
     int signo = (*at)->u.number;
     *at = (*at)->next;
     pthread_mutex_lock(&lock);
-    if (!waits_for(s, signo))
+    if (!waits_for(s, signo)) { /* what came while it waited was for it */
         atomic_fetch_and(&s->wanted, ~bit(signo));
+        atomic_fetch_and(&s->got, ~bit(signo));
+    }
     uninstall(signo);
     pthread_mutex_unlock(&lock);
 }
@@ -137,7 +163,20 @@ int weir__signals_cancel(struct weir__signals *s, struct weir__op *op) {
     return weir__op_now_done(op, -ECANCELED);
 }
 
+/* The wait has ended by its signal: its hold on the handler lingers, once per signal. */
+static void deliver(struct weir__signals *s, struct weir__op **at) {
+    int signo = (*at)->u.number;
+    if ((s->lingers & bit(signo)) != 0) {
+        drop(s, at);
+        return;
+    }
+    *at = (*at)->next;
+    s->lingers |= bit(signo);
+}
+
 void weir__signals_collect(struct weir__signals *s, struct weir__fifo *done) {
+    if (s->lingers != 0)
+        release_lingering(s);
     if (atomic_load_explicit(&s->got, memory_order_relaxed) == 0)
         return;
     uint64_t got = atomic_exchange(&s->got, 0);
@@ -147,7 +186,7 @@ void weir__signals_collect(struct weir__signals *s, struct weir__fifo *done) {
             at = &op->next;
             continue;
         }
-        drop(s, at);
+        deliver(s, at);
         weir__op_complete(done, op, op->u.number);
     }
 }

@@ -13,6 +13,7 @@ struct weir__signals { /* one per loop */
     _Atomic uint64_t wanted, got; /* bit signo - 1 */
     struct weir__latch *latch;
     struct weir__op *ops; /* waiting, newest last */
+    uint64_t lingers; /* signals whose handler stays until the next turn */
     bool listed;
 };
 

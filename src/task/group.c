@@ -109,7 +109,8 @@ int weir__group_join(struct sched *s, struct group *g, weir_ns grace_ns) {
     else if (g->live > 0 && grace_ns <= 0)
         grace_over(&j.grace);
     else if (g->live > 0 && grace_ns != WEIR_NEVER)
-        weir__timer_arm(s->loop.timers, &j.grace, weir__loop_now(&s->loop) + grace_ns);
+        weir__timer_arm(s->loop.timers, &j.grace,
+                        weir__deadline(weir__loop_now(&s->loop), grace_ns));
     while (g->live > 0) {
         g->joiner = &j.park;
         weir__park(&j.park);

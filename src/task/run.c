@@ -193,9 +193,8 @@ int weir_sleep(weir_ns duration_ns) {
     }
     struct nap n = {.park = {.abort = nap_abort, .what = "sleep"}};
     weir__timer_init(&n.timer, nap_over);
-    weir_ns now = weir__loop_now(&s->loop);
-    weir_ns deadline = duration_ns > WEIR_NEVER - now ? WEIR_NEVER : now + duration_ns;
-    weir__timer_arm(s->loop.timers, &n.timer, deadline);
+    weir__timer_arm(s->loop.timers, &n.timer,
+                    weir__deadline(weir__loop_now(&s->loop), duration_ns));
     rc = (int)weir__park(&n.park);
     return rc < 0 ? weir__fail(rc, "sleep", NULL) : 0;
 }

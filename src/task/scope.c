@@ -157,13 +157,8 @@ void weir__scope_end(struct scope *sc, const char *verb, const void *site) {
 
 static void arm(struct scope *sc, weir_ns budget_ns) {
     struct weir_loop *l = &weir__sched->loop;
-    weir_ns deadline = WEIR_NEVER;
-    if (budget_ns != WEIR_NEVER) {
-        weir_ns now = weir__loop_now(l);
-        deadline = budget_ns > WEIR_NEVER - now ? WEIR_NEVER : now + budget_ns;
-    }
     sc->budget = budget_ns;
-    weir__timer_arm(l->timers, &sc->u.timer, deadline);
+    weir__timer_arm(l->timers, &sc->u.timer, weir__deadline(weir__loop_now(l), budget_ns));
 }
 
 void weir_scope_enter(struct weir_scope *scope, weir_ns budget_ns) {
