@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # deps.sh run|test|check|bench|all: what `make run`, `make test`, `make check-*` or `make bench`
-# need from Debian's packages. On a terminal it asks once; without one it installs and says what. NO_INSTALL=1: it
-# only names what is missing.
+# need from Debian's packages. On a terminal it asks once; without one it installs and says what.
+# NO_INSTALL=1: it only names what is missing.
 set -eu
 
 run="gcc libc6-dev pkg-config meson ninja-build python3 liburing-dev libyaml-dev"
