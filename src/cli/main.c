@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* main.c - the command `weir`: the first word that is no option chooses, the rest is its own. */
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/command.h"
 #include "cli/suggest.h"
 #include "weir-features.h"
+#include "worker/main.h"
 
 static const struct command *const commands[] = {
     &command_up,     &command_run,   &command_send,
@@ -45,15 +44,8 @@ static int refuse_word(const char *word) {
     return EXIT_FAILED;
 }
 
-/* What was started without stdin, stdout or stderr would find its first files in their places. */
-static void fill_standard_fds(void) {
-    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
-            return;
-}
-
 int main(int argc, char **argv) {
-    fill_standard_fds();
+    weir__fill_standard_fds();
     static const struct option longs[] = {{"version", no_argument, NULL, 'V'}, COMMAND_OPTIONS};
     struct settings settings = {.color = OUTPUT_AUTO};
     int code = -1, c;

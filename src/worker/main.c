@@ -1,11 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* main.c - weir_worker_main: a worker as a whole program. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "worker/main.h"
 #include "worker/options.h"
 #include "worker/worker.h"
+
+void weir__fill_standard_fds(void) {
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+            return;
+}
 
 static int start_on(struct weir__program *p, struct weir__worker *worker,
                     const struct weir__start *start, int argc, char **argv) {
@@ -31,6 +39,7 @@ int weir__worker_start(const struct weir_worker *w, const struct weir__start *st
 }
 
 int weir_worker_main(const struct weir_worker *w, int argc, char **argv) {
+    weir__fill_standard_fds();
     const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
     const struct weir__start start = {
         .who = slash ? slash + 1 : argc > 0 ? argv[0] : "worker", .usage = WEIR__USAGE_WORKER};

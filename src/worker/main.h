@@ -16,6 +16,10 @@ struct weir__start {
     const char *const *presets; /* parameters by default, NULL behind the last; may be NULL */
 };
 
+/* What was started without stdin, stdout or stderr would find its first files in their places: put
+ * /dev/null there. The first that main does. */
+void weir__fill_standard_fds(void);
+
 /* As weir_worker_main. argv[0] is not looked at. */
 int weir__worker_start(const struct weir_worker *w, const struct weir__start *start, int argc,
                        char **argv);

@@ -145,6 +145,19 @@ class Control(CircuitTest):
         self.assertEqual(self.ends("send", f"ws://localhost:{buzzer.port}/", "0")[1], 0)
         self.assertEqual(buzzer.stop(), 0)
 
+    def test_without_standard_descriptors(self):
+        buzzer = self.buzzer()
+        ours, options, _ = self.listen()
+        blink = Node(self, "sh", "-c", 'exec "$0" "$@" <&- >&- 2>&-',
+                     os.path.join(EXAMPLES, "worker-blink"), "-p", "0",
+                     "--node", f"buzzer=localhost:{buzzer.port}", **options)
+        port = re.fullmatch(r"ready port=(\d+)\n", ours.recv(512).decode()).group(1)
+        for i in 1, 2:
+            client, code = self.ends("send", f"ws://localhost:{port}/x", "hello")
+            self.assertEqual((code, client.errors), (0, []))
+            self.assertRegex(client.lines[0], rf"^seen {i}, high \d$")
+        self.assertEqual(blink.stop(), 0)
+
     def test_a_bad_variable_is_passed_over(self):
         for value in "x", "", "-1", "63", "99999999999":
             with self.subTest(value=value):
