@@ -2,16 +2,52 @@
 /* line.c - see line.h. */
 #include "worker/line.h"
 
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "worker/limits.h"
 #include "worker/text.h"
 
+static atomic_bool is_stopping, gave_up; /* the second: on the reader of stdout */
+
+void weir__line_stopping(bool stopping) {
+    atomic_store(&is_stopping, stopping);
+    atomic_store(&gave_up, false);
+}
+
+/* Wait until stdout takes some; after a stop only as long as one slice. The stop may come just
+ * before the wait, or to another thread: hence slices. */
+static bool has_room(void) {
+    struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    for (bool is_last = false; !is_last;) {
+        is_last = atomic_load(&is_stopping);
+        if (poll(&out, 1, WEIR__LINE_GRACE_MS) > 0)
+            return true; /* errors too: write tells them */
+    }
+    return false;
+}
+
+/* A pipe with room takes PIPE_BUF bytes at once, so that write does not wait, unless others write
+ * to it as well: then a stop interrupts it. */
 static void to_stdout(const char *line, size_t len) {
-    fwrite(line, 1, len, stdout);
-    fflush(stdout);
+    fflush(stdout); /* what the worker has printed itself comes first */
+    while (len > 0 && !atomic_load(&gave_up)) {
+        if (!has_room()) {
+            atomic_store(&gave_up, true); /* nothing more: it would follow half a line */
+            return;
+        }
+        ssize_t n = write(STDOUT_FILENO, line, len < PIPE_BUF ? len : PIPE_BUF);
+        if (n < 0 && errno != EINTR && errno != EAGAIN)
+            return;
+        line += n > 0 ? n : 0;
+        len -= n > 0 ? (size_t)n : 0;
+    }
 }
 
 void (*weir__line_sink)(const char *line, size_t len) = to_stdout;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* line.h - the lines of a worker: "[ Name ] text", one write each, flushed. What cannot be printed
- * (it comes from peers) is shown as an escape, so that a line stays a line. */
+ * (it comes from peers) is shown as an escape, so that a line stays a line. Who does not read
+ * stdout holds the loop until it does, or until a stop. */
 #ifndef WEIR_WORKER_LINE_H
 #define WEIR_WORKER_LINE_H
 
@@ -10,6 +11,10 @@
 
 /* Where lines go, newline included; the default is stdout. Set by tests. */
 extern void (*weir__line_sink)(const char *line, size_t len);
+
+/* A stop was asked for: from now on whoever does not read stdout for WEIR__LINE_GRACE_MS loses the
+ * rest of what is printed. false: begin anew. Any thread, also in a signal handler. */
+void weir__line_stopping(bool stopping);
 
 void weir__line(const char *name, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void weir__line_v(const char *name, const char *format, va_list args)

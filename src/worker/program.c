@@ -25,15 +25,17 @@ static struct sigaction loops_action[STOPS]; /* the loop's handlers, which ours 
 static void on_stop(int signo) {
     if (atomic_fetch_add(&stops_seen, 1) > 0)
         _exit(128 + signo);
+    weir__line_stopping(true);
     loops_action[signo == SIGTERM].sa_handler(signo);
 }
 
 /* In front of the handlers that the loop has installed. Those are left alone: they do nothing once
- * nobody waits. */
+ * nobody waits. Without SA_RESTART: a write to a full terminal or pipe ends with the stop. */
 static void watch_stops(void) {
-    struct sigaction ours = {.sa_handler = on_stop, .sa_flags = SA_RESTART};
+    struct sigaction ours = {.sa_handler = on_stop};
     sigfillset(&ours.sa_mask);
     atomic_store(&stops_seen, 0);
+    weir__line_stopping(false);
     for (int i = 0; i < STOPS; i++)
         if (sigaction(stops[i], NULL, &loops_action[i]) == 0
             && loops_action[i].sa_handler != SIG_DFL && loops_action[i].sa_handler != SIG_IGN)

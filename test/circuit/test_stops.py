@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: MIT
 """SIGINT and SIGTERM in every phase of a worker and of the clock; a second signal."""
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import unittest
 
-from circuit import MODULES, CircuitTest, Node, free_port
+from circuit import LIMIT, MODULES, UPGRADE, WEIR, CircuitTest, Raw, frame, free_port
 
 MOODS = os.path.join(MODULES, "moods.so")
 
@@ -107,6 +108,49 @@ class Stops(CircuitTest):
             node.line("told to block")
             self.assertEqual(node.insist(number), code)
             client.process.kill()
+
+    def fill(self, pipe):
+        """By a description of our own: the worker's stays one that blocks."""
+        fd = os.open(f"/proc/self/fd/{pipe}", os.O_WRONLY | os.O_NONBLOCK)
+        try:
+            for size in 65536, 1:
+                with contextlib.suppress(BlockingIOError):
+                    while True:
+                        os.write(fd, b"." * size)
+        finally:
+            os.close(fd)
+
+    def read_until(self, pipe, text):
+        data = b""
+        while text not in data:
+            data += os.read(pipe, 65536)
+        return data
+
+    def test_a_full_pipe_holds_the_loop_until_it_is_read_or_stopped(self):
+        for number in signal.SIGINT, signal.SIGTERM:
+            target, source = os.pipe()
+            self.addCleanup(os.close, target)
+            self.addCleanup(os.close, source)
+            buzzer = subprocess.Popen([WEIR, "buzzer", "-p", "0"], stdin=subprocess.DEVNULL,
+                                      stdout=source)
+            self.addCleanup(buzzer.wait)
+            self.addCleanup(buzzer.kill)
+            start = self.read_until(target, b"serving on localhost:")
+            while not start.endswith(b"\n"):
+                start += os.read(target, 1)
+            with Raw(int(start.rsplit(b":", 1)[1]), *UPGRADE) as client:
+                self.read_until(target, b"new client connected, path=/\n")
+                self.fill(source)
+                client.send(frame(1, b"1"))
+                client.socket.settimeout(1)
+                self.assertRaises(TimeoutError, client.socket.recv, 1)
+                self.read_until(target, b".[ Buzzer ] signal 1 received")
+                client.socket.settimeout(LIMIT)
+                self.assertEqual(client.socket.recv(1), b"\x81")
+                self.fill(source)
+                client.send(frame(1, b"0"))
+                buzzer.send_signal(number)
+                self.assertEqual(buzzer.wait(LIMIT), 0)
 
     def test_send_is_interrupted(self):
         node = self.moods()
