@@ -41,7 +41,7 @@ void weir__signals_init(struct weir__signals *s, struct weir__latch *latch) {
     atomic_init(&s->got, 0);
     s->latch = latch;
     s->ops = NULL;
-    s->lingers = 0;
+    s->lingers = s->spent = 0;
     s->listed = false;
 }
 
@@ -96,6 +96,8 @@ static void release_lingering(struct weir__signals *s) {
         }
         uninstall(signo);
         pthread_mutex_unlock(&lock);
+        missed = missed && (s->spent & bit(signo)) == 0;
+        s->spent &= ~bit(signo);
         if (missed)
             raise(signo);
     }
@@ -146,21 +148,10 @@ static void drop(struct weir__signals *s, struct weir__op **at) {
     int signo = (*at)->u.number;
     *at = (*at)->next;
     pthread_mutex_lock(&lock);
-    if (!waits_for(s, signo)) { /* what came while it waited was for it */
+    if (!waits_for(s, signo) && (s->lingers & bit(signo)) == 0)
         atomic_fetch_and(&s->wanted, ~bit(signo));
-        atomic_fetch_and(&s->got, ~bit(signo));
-    }
     uninstall(signo);
     pthread_mutex_unlock(&lock);
-}
-
-int weir__signals_cancel(struct weir__signals *s, struct weir__op *op) {
-    struct weir__op **at = &s->ops;
-    while (*at != NULL && *at != op)
-        at = &(*at)->next;
-    WEIR_CHECK(*at == op);
-    drop(s, at);
-    return weir__op_now_done(op, -ECANCELED);
 }
 
 /* The wait has ended by its signal: its hold on the handler lingers, once per signal. */
@@ -172,6 +163,20 @@ static void deliver(struct weir__signals *s, struct weir__op **at) {
     }
     *at = (*at)->next;
     s->lingers |= bit(signo);
+}
+
+int weir__signals_cancel(struct weir__signals *s, struct weir__op *op) {
+    struct weir__op **at = &s->ops;
+    while (*at != NULL && *at != op)
+        at = &(*at)->next;
+    WEIR_CHECK(*at == op);
+    if ((atomic_load(&s->got) & bit(op->u.number)) != 0) { /* it came: the next wait may have it */
+        s->spent |= bit(op->u.number);
+        deliver(s, at);
+    } else {
+        drop(s, at);
+    }
+    return weir__op_now_done(op, -ECANCELED);
 }
 
 void weir__signals_collect(struct weir__signals *s, struct weir__fifo *done) {

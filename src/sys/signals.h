@@ -14,6 +14,7 @@ struct weir__signals { /* one per loop */
     struct weir__latch *latch;
     struct weir__op *ops; /* waiting, newest last */
     uint64_t lingers; /* signals whose handler stays until the next turn */
+    uint64_t spent;   /* of these, came for a wait that was cancelled: no old way for them */
     bool listed;
 };
 
