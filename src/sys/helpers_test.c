@@ -245,6 +245,30 @@ WEIR_TEST_BACKENDS(a_signal_between_two_waits_is_the_second_ones) {
     rig_close();
 }
 
+WEIR_TEST_BACKENDS(a_signal_whose_wait_is_cancelled_is_the_next_waits) {
+    KERNEL_ONLY();
+    struct step one = signal_step(SIGUSR1), again = one;
+    rig_open();
+    start(&one);
+    kill(getpid(), SIGUSR1); /* not yet collected */
+    assert_int_equal(stop(&one), -ECANCELED);
+    start(&again);
+    assert_int_equal(finish(&again), SIGUSR1);
+    rig_close();
+}
+
+WEIR_TEST_BACKENDS(a_signal_whose_wait_is_cancelled_kills_nobody) {
+    KERNEL_ONLY();
+    struct step one = signal_step(SIGUSR1);
+    rig_open();
+    start(&one);
+    kill(getpid(), SIGUSR1);
+    assert_int_equal(stop(&one), -ECANCELED);
+    turn_once(backend, SIGUSR1);
+    assert_true(is_default(SIGUSR1));
+    rig_close();
+}
+
 WEIR_TEST_BACKENDS(a_signal_reaches_all_who_wait_and_the_old_way_returns) {
     KERNEL_ONLY();
     struct step one = signal_step(SIGUSR1), two = one, other = signal_step(SIGUSR2);
