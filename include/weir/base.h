@@ -21,7 +21,8 @@ extern "C" {
 #define WEIR_API __attribute__((visibility("default")))
 
 /* Marks every function that may park the calling task. Marked means: always a cancel point.
- * Not marked means: never suspends. tools/suspends.py proves both. */
+ * Not marked means: never suspends. tools/suspends.py proves both from the source, a build with
+ * -Dmark_checks=enabled (every debug build) while the program runs. */
 #define WEIR_SUSPENDS WEIR_API
 
 typedef int64_t weir_ns; /* nanoseconds, monotonic; the one time type */
@@ -104,7 +105,8 @@ WEIR_API const char *weir_error_text(int rc) WEIR_NOEXCEPT;
 enum weir_log_level { WEIR_LOG_ERROR, WEIR_LOG_WARNING, WEIR_LOG_INFO, WEIR_LOG_DEBUG };
 
 /* Where the library's own lines go. line is one whole line without newline, valid during the
- * call. Called from any thread, at most one call at a time. */
+ * call. Called from any thread, at most one call at a time. It must not suspend, nor call
+ * weir_log_to; what it makes the library log goes to stderr. */
 typedef void (*weir_log_sink)(enum weir_log_level level, const char *line, void *arg);
 
 /* Send the library's log lines to sink; NULL brings back the default, which writes to stderr.

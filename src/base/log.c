@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* log.c - one sink, replaceable, default stderr. The lock keeps lines whole across threads; it is
- * held while the sink runs, so a sink must not log. */
+/* log.c - one sink, replaceable, default stderr. The lock keeps lines whole across threads and is
+ * held while the sink runs; what the sink itself logs (or a bug found inside it) goes to stderr. */
 #include "base/log.h"
 
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@ static pthread_mutex_t sink_lock = PTHREAD_MUTEX_INITIALIZER;
 static weir_log_sink sink = log_to_stderr;
 static void *sink_arg;
 static _Atomic int level_max = WEIR_LOG_WARNING;
+static __thread bool in_sink;
 
 static void log_to_stderr(enum weir_log_level level, const char *line, void *arg) {
     (void)level, (void)arg;
@@ -33,8 +35,14 @@ void weir__log(enum weir_log_level level, const char *format, ...) {
     va_start(args, format);
     vsnprintf(line, sizeof line, format, args);
     va_end(args);
+    if (in_sink) {
+        log_to_stderr(level, line, NULL);
+        return;
+    }
     pthread_mutex_lock(&sink_lock);
+    in_sink = true;
     sink(level, line, sink_arg);
+    in_sink = false;
     pthread_mutex_unlock(&sink_lock);
 }
 

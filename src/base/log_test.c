@@ -71,6 +71,27 @@ WEIR_TEST(without_a_sink_lines_go_to_stderr) {
     close(ends[1]);
 }
 
+static void log_from_inside(enum weir_log_level level, const char *line, void *arg) {
+    hear(level, line, arg);
+    weir__log(WEIR_LOG_ERROR, "from the sink");
+}
+
+WEIR_TEST(what_a_sink_logs_itself_goes_to_stderr) {
+    int ends[2], before = dup(STDERR_FILENO);
+    char line[64] = "";
+    weir_log_to(log_from_inside, NULL);
+    assert_int_equal(pipe(ends), 0);
+    dup2(ends[1], STDERR_FILENO);
+    weir__log(WEIR_LOG_ERROR, "help");
+    dup2(before, STDERR_FILENO);
+    assert_int_equal(read(ends[0], line, sizeof line), 20);
+    assert_string_equal(line, "weir: from the sink\n");
+    assert_int_equal(heard.lines, 1);
+    close(before);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 enum { THREADS = 4, LINES = 1000 };
 
 static void *log_lines(void *arg) {
