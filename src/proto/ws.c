@@ -501,12 +501,12 @@ static int close_bounded(struct weir_ws *ws) {
 }
 
 int weir_ws_close(struct weir_ws *ws, int code, const char *reason) {
-    if (!weir__ws_code_valid((unsigned)code))
-        return weir__failf(-EINVAL, "ws close", NULL, "%d is no code to send", code);
     int rc = enter(ws, "ws close");
     if (rc < 0)
         return rc;
-    if (ws->conn != NULL)
+    if (!weir__ws_code_valid((unsigned)code))
+        rc = weir__failf(-EINVAL, "ws close", NULL, "%d is no code to send", code);
+    else if (ws->conn != NULL)
         rc = weir__failf(-EBUSY, "ws close", weir_ws_peer(ws), "the server's: weir_ws_end ends it");
     else if (ws->state == WS_OPEN && ws->failed == 0 && ws->unsent == 0)
         rc = weir__ws_queue_close(ws, code, reason ? reason : "");

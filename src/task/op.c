@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "task/internal.h"
+#include "task/marks.h"
 
 enum { IN_ROW_WARN = 1000, PREFETCH_LINES = 14 };
 
@@ -42,12 +43,14 @@ static __attribute__((cold)) int fired(struct sched *s, const char *what) {
 }
 
 void weir__mark(void) {
+    marks_point();
     if (__builtin_expect(++weir__marks == weir__cancel_at_mark, 0) && weir_task_current() != NULL)
         weir_task_cancel(weir_task_current(), "cancel-at-N");
 }
 
 int weir__suspend_enter(const char *what) {
     struct sched *s = weir__sched;
+    marks_point();
     if (__builtin_expect(s == NULL || s->current == NULL, 0))
         return no_loop(what);
     weir__mark();

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "task/internal.h"
+#include "task/marks.h"
 #include "task/sanitize.h"
 
 enum { RESUMES_PER_TURN = 512 }; /* at 5 ns each the world waits 3 us at most for busy tasks */
@@ -71,12 +72,16 @@ static void switch_from(struct sched *s, struct weir_task *t) {
         return;
     }
     int saved = errno;
+    struct mark_trail trail;
+    marks_aside(&trail);
     jump(s, &t->stack->context, next);
+    marks_back(&trail);
     errno = saved;
 }
 
 void weir__yield_now(struct sched *s) {
     struct weir_task *t = s->current;
+    marks_parks();
     weir__make_ready(s, t);
     switch_from(s, t);
 }
@@ -84,14 +89,18 @@ void weir__yield_now(struct sched *s) {
 void weir__run_ready(struct sched *s) {
     s->budget = RESUMES_PER_TURN;
     struct weir_task *next = pick(s);
+    struct mark_trail trail;
+    marks_aside(&trail);
     if (next != NULL)
         jump(s, &s->driver, next);
+    marks_back(&trail);
     WEIR_CHECK(s->current == NULL);
 }
 
 int64_t weir__park(struct weir__park *p) {
     struct sched *s = weir__sched;
     struct weir_task *t = s->current;
+    marks_parks();
     p->task = t;
     t->park = p;
     t->state = TASK_PARKED;
@@ -162,6 +171,7 @@ _Noreturn void weir__task_first_run(void) {
     bury_the_dead(s);
     while (t != NULL && t->stack == stack) {
         stack->error.code = 0;
+        marks_fresh();
         t = end_and_pick(s, t, t->fn(weir__task_args(t)));
     }
     struct context *to = t ? &t->stack->context : &s->driver;
