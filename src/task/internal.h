@@ -14,6 +14,7 @@
 
 #include "base/list.h"
 #include "loop/loop.h"
+#include "task/depth.h"
 #include "task/stack.h"
 #include "task/task.h"
 
@@ -112,6 +113,7 @@ struct sched {
     struct weir_task *free_tasks;
     struct slab *task_slabs;
     struct stack_pool stacks;
+    struct depths depths;
     struct group root;
     struct group *work, *work_tail;
     struct weir__list abandoned; /* detached offloads that still run */

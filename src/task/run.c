@@ -58,6 +58,7 @@ static int sched_init(struct sched *s, const struct weir_run_options *o) {
     s->loop.name = o->name ? o->name : "main";
     s->stack_class = weir__stack_class_of(o->stack_size ? o->stack_size : STACK_SIZE);
     weir__stack_pool_init(&s->stacks);
+    weir__depths_init(&s->depths);
     weir__list_init(&s->abandoned);
     root_init(s);
     if ((rc = weir__task_slabs_init(s)) < 0) {
@@ -75,6 +76,7 @@ static void sched_fini(struct sched *s) {
     weir__offload_forget(s);
     weir__loop_fini(&s->loop);
     weir__stack_pool_fini(&s->stacks);
+    weir__depths_fini(&s->depths);
     weir__task_slabs_fini(s);
 }
 

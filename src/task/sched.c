@@ -172,7 +172,11 @@ _Noreturn void weir__task_first_run(void) {
     while (t != NULL && t->stack == stack) {
         stack->error.code = 0;
         marks_fresh();
-        t = end_and_pick(s, t, t->fn(weir__task_args(t)));
+        depth_begins(&s->depths, t->site, stack);
+        int rc = t->fn(weir__task_args(t));
+        if (__builtin_expect(stack->measured != NULL, 0))
+            weir__depth_ends(&s->depths, stack);
+        t = end_and_pick(s, t, rc);
     }
     struct context *to = t ? &t->stack->context : &s->driver;
     s->stacks.dead = stack;

@@ -161,6 +161,25 @@ void weir__task_ended(struct sched *s, struct weir_task *t, int rc) {
     weir__group_child_ended(g);
 }
 
+int weir_stack_use(size_t i, struct weir_stack_use *ret) {
+    struct sched *s = weir__sched;
+    if (s == NULL)
+        return weir__fail(WEIR_ENOLOOP, "stack use", NULL);
+    const struct depth *at = weir__depth_at(&s->depths, i);
+    if (at == NULL)
+        return 0;
+    for (struct slab *slab = s->task_slabs; slab != NULL; slab = slab->next)
+        for (size_t k = 0; k < SLAB_TASKS; k++) {
+            struct stack *stack = slab->tasks[k].stack;
+            if (stack != NULL && stack->measured == at->site)
+                weir__depth_look(&s->depths, stack);
+        }
+    struct weir_stack_use use = {ret->size, at->site, at->stack_size, at->deepest,
+                                 at->due - at->left, at->measured};
+    memcpy(ret, &use, ret->size && ret->size < sizeof use ? ret->size : sizeof use);
+    return 1;
+}
+
 struct weir_task *weir_task_current(void) {
     return weir__sched ? weir__sched->current : NULL;
 }

@@ -180,6 +180,7 @@ static struct stack *slot_open(uint8_t *slot, int class) {
     s->class = (uint32_t)class;
     s->next = NULL;
     s->valgrind_id = 0;
+    s->measured = NULL;
     s->error.code = 0;
     s->context = (struct context){.bottom = s->low, .size = (size_t)((uint8_t *)s - s->low)};
     sanitize_made(s);

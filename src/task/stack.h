@@ -26,6 +26,8 @@ struct stack {
     uint8_t *low;       /* lowest usable address */
     uint32_t class;
     uint32_t valgrind_id;
+    const struct weir_site *measured; /* its depth is: see depth.h */
+    uint8_t *clear_from;              /* lowest page that was there when it began */
     struct weir_error error; /* of the task that runs on it */
 };
 
