@@ -43,8 +43,8 @@ struct weir_ws_options {
     /* server only */
     const char *const *origins; /* Origin values let in, NULL-terminated; NULL: a request with an
                                  * Origin header (a browser's) is refused with 403 */
-    const char *const *hosts;   /* Host names let in, without port; NULL: localhost, loopback
-                                 * addresses and the address connected to; others get 421 */
+    const char *const *hosts;   /* Host names let in, without port; NULL: localhost, 127.0.0.1,
+                                 * ::1 and the address connected to; others get 421 */
     size_t connections_max;     /* weir_ws_react: beyond it 503; 10000 */
     /* client only */
     const char *origin; /* Origin header to send, or NULL */
@@ -110,9 +110,9 @@ WEIR_SUSPENDS int weir_ws_flush(struct weir_ws *ws);
 /* Bytes queued and not yet handed to the kernel. */
 WEIR_API size_t weir_ws_queued(const struct weir_ws *ws);
 
-/* The closing handshake: send code (1000 .. 1011, 3000 .. 4999) and reason (cut at 123 bytes),
- * read until the peer's answer, at most close_ns; messages that still come are dropped. Afterwards
- * only drop is left to do.
+/* The closing handshake: send code (one that may travel: RFC 6455 7.4, IANA's 1012 to 1014,
+ * 3000 .. 4999) and reason (cut at 123 bytes), read until the peer's answer, at most close_ns;
+ * messages that still come are dropped. Afterwards only drop is left to do.
  * Returns 0 (also if the peer closed first); WEIR_EEOF (no answer in time or the connection
  * broke), WEIR_ECLOSED (dropped meanwhile), -EINVAL (code), -EBUSY (a reactive connection: see
  * weir_ws_end), -ECANCELED, -ETIME, -ENOMEM, WEIR_ENOLOOP. */
