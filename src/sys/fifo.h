@@ -43,6 +43,7 @@ static inline void weir__op_complete(struct weir__fifo *q, struct weir__op *op, 
     WEIR_CHECK(op->state == WEIR__OP_HELD);
     op->state = WEIR__OP_OVER;
     op->result = result;
+    __builtin_prefetch(op->waiter); /* wake will begin there; others complete before that */
     weir__fifo_push(q, op);
 }
 

@@ -72,29 +72,29 @@ struct await; /* await.c: one waiter */
 
 enum { TASK_INLINE = 40 };
 
-struct weir_task {
+struct weir_task { /* what a park, a wake and a switch touch comes first, together */
     struct weir_task *next; /* ready queue, free list */
     struct stack *stack;    /* bound when it first runs */
-    struct group *group;    /* NULL once the group is gone */
-    struct weir__list link; /* in group->tasks */
     struct scope *scope;    /* innermost; NULL: none */
-    const struct weir_site *site;
-    const char *name;
     union {
         struct weir__park *park;  /* parked: what it waits for */
         struct weir_error *error; /* ended: record for whoever reads the handle */
     };
-    int (*fn)(void *args);
-    const char *cause;
-    struct await *awaiters;
     weir_ns since;            /* turn time at which it last parked or was spawned */
-    uint32_t refs;            /* handles, and 1 while it has not ended */
-    uint32_t generation;      /* counts the uses of this slot */
-    int32_t result;
-    uint32_t args_size;
     int16_t own, base, felt;  /* own cancel; with the group's; with the innermost scope's */
     uint8_t state;
     bool unread;              /* ended with an error that nobody has seen */
+    uint32_t refs;            /* handles, and 1 while it has not ended */
+    uint32_t generation;      /* counts the uses of this slot */
+    struct group *group;    /* NULL once the group is gone */
+    struct weir__list link; /* in group->tasks */
+    const struct weir_site *site;
+    const char *name;
+    int (*fn)(void *args);
+    const char *cause;
+    struct await *awaiters;
+    int32_t result;
+    uint32_t args_size;
     union {
         void *args_heap;
         uint64_t args_inline[TASK_INLINE / 8];
@@ -152,6 +152,7 @@ void weir__make_ready(struct sched *s, struct weir_task *t);
 void weir__yield_now(struct sched *s);     /* to the end of the ready queue */
 void weir__run_ready(struct sched *s); /* the driver's: until none is ready or the budget ends */
 void weir__interrupt(struct sched *s, struct weir_task *t); /* t feels a code: end its wait */
+void weir__unpark_task(struct weir_task *t); /* as weir__unpark, but park->result is left alone */
 
 /* scope.c */
 void weir__scope_refresh(struct sched *s, struct weir_task *t); /* recompute what t feels */
