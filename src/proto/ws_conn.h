@@ -15,6 +15,7 @@
 
 #include "loop/loop.h"
 #include "proto/limits.h"
+#include "proto/ws.h"
 #include "task/task.h"
 #include "wire/handshake.h"
 #include "wire/utf8.h"

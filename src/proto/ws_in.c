@@ -59,13 +59,22 @@ void weir__ws_message_drop(struct weir_ws *ws) {
 
 /* ---- events ---- */
 
-/* The peer is told once, then our end of the stream follows; everything after is an error. */
+/* The peer is told once, then our end of the stream follows; everything after is an error. What it
+ * was told stays in the decoder, which has no further use; without memory it is told nothing. */
 static int refuse(struct weir_ws *ws, int rc, int code, const char *why) {
-    if (ws->state == WS_OPEN)
-        (void)weir__ws_queue_close(ws, code, why); /* without memory the connection just ends */
+    bool told = ws->state == WS_OPEN && weir__ws_queue_close(ws, code, why) == 0;
+    ws->decoder.code = told ? (uint16_t)code : 0;
+    ws->decoder.why = why;
     ws->finish = true;
     weir__ws_broke(ws, rc);
     return weir__failf(rc, "ws receive", weir_ws_peer(ws), "%s: %s", weir_error_text(rc), why);
+}
+
+int weir__ws_told(const struct weir_ws *ws, const char **ret_why) {
+    if (ws->failed == 0 || ws->decoder.code == 0)
+        return 0;
+    *ret_why = ws->decoder.why;
+    return ws->decoder.code;
 }
 
 static int on_close(struct weir_ws *ws, const struct weir__ws_event *ev) {

@@ -102,6 +102,8 @@ static int refused(struct world *w, struct weir_stream *s, int code, const char 
     wait_ended(w, 1);
     assert_int_equal(w->rc, rc);
     assert_int_equal(w->code, 1006);
+    assert_int_equal(w->told, code);
+    assert_string_equal(w->told_why, reason);
     return 0;
 }
 
@@ -179,6 +181,7 @@ WS_STORY(a_peer_that_vanishes_in_a_message_is_1006) {
     wait_ended(w, 1);
     assert_int_equal(w->rc, WEIR_EEOF);
     assert_int_equal(w->code, 1006);
+    assert_int_equal(w->told, 0);
     return 0;
 }
 

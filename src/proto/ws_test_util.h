@@ -18,6 +18,7 @@
 #include <weir/ws.h>
 
 #include "base/alloc.h"
+#include "proto/ws.h"
 #include "test/runner.h"
 #include "wire/ws.h"
 
@@ -31,6 +32,8 @@ struct world {
     weir_ns slow_ns;
     bool reacts;
     int ended, rc, code; /* of connections that ended: how many, how the last did */
+    int told;
+    const char *told_why;
     int messages;
     struct weir_ws *lent; /* by "lend" */
     char reason[128], text[160];
@@ -43,6 +46,7 @@ static inline void note_end(struct weir_ws *ws, int rc) {
     the_world->ended++;
     the_world->rc = rc;
     the_world->code = ws ? weir_ws_close_code(ws) : 0;
+    the_world->told = ws ? weir__ws_told(ws, &the_world->told_why) : 0;
     snprintf(the_world->reason, sizeof the_world->reason, "%s", ws ? weir_ws_close_reason(ws) : "");
     snprintf(the_world->text, sizeof the_world->text, "%s", e ? e->text : "");
 }
