@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "mesh/link.h"
+#include "proto/ws.h"
 #include "task/task.h"
 #include "worker/ack.h"
 #include "worker/line.h"
@@ -75,11 +76,6 @@ static int conn_message(struct weir_ws *ws, void *state, const struct weir_ws_me
     return rc;
 }
 
-/* What the peer was told when it broke the rules; 0: it did not. */
-static int told(int rc) {
-    return rc == WEIR_EPROTO ? 1002 : rc == WEIR_EUTF8 ? 1007 : rc == WEIR_ETOOBIG ? 1009 : 0;
-}
-
 static void conn_closed(struct weir_ws *ws, void *state, int rc) {
     struct conn *c = state;
     int code = weir_ws_close_code(ws);
@@ -92,8 +88,9 @@ static void conn_closed(struct weir_ws *ws, void *state, int rc) {
     } else if (rc == -ECANCELED) {
         code = 1001;
         reason = "";
-    } else if (code == 1006 && told(rc) != 0) {
-        code = told(rc);
+    } else if (code == 1006) {
+        int told = weir__ws_told(ws, &reason);
+        code = told != 0 ? told : code;
     }
     weir__line(c->worker->program->title, "done processing messages: %d (%s)%s%s", code,
                weir_ws_code_text(code), reason[0] ? " " : "", reason);
