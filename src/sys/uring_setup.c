@@ -32,6 +32,9 @@ static const char *setup_error(int rc) {
         return "io_uring is forbidden here (seccomp, or kernel.io_uring_disabled)";
     case ENOMEM:
         return "no memory for the rings (RLIMIT_MEMLOCK?)";
+    case EMFILE:
+    case ENFILE:
+        return "no descriptor for the ring (RLIMIT_NOFILE?)";
     default:
         return "io_uring cannot be set up (Linux 6.0 or later?)";
     }
@@ -110,7 +113,7 @@ static bool receives(struct uring_backend *b, int pair[2]) {
 static const char *self_test(struct uring_backend *b) {
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
-        return "the self-test has no socket pair";
+        return "no socket pair for the self-test (RLIMIT_NOFILE?)";
     weir__uring_bufs_refill(&b->bufs);
     bool right = receives(b, pair);
     close(pair[0]);

@@ -52,7 +52,8 @@ static int sched_init(struct sched *s, const struct weir_run_options *o) {
     const char *why = "";
     int rc = weir__loop_init(&s->loop, o->backend, &why);
     if (rc < 0) {
-        weir__log(WEIR_LOG_ERROR, "cannot run: %s: %s", weir_error_name(rc), why);
+        weir__log(WEIR_LOG_ERROR, "cannot run: %s: %s", weir_error_name(rc),
+                  *why ? why : weir_error_text(rc));
         return rc;
     }
     s->loop.name = o->name ? o->name : "main";
