@@ -133,7 +133,8 @@ WEIR_API void weir_ws_drop(struct weir_ws **take_ws);
 /* A server without a task per connection: as struct weir_reactive, a message at a time. The
  * functions may suspend; while message runs nothing more is read, and silence is not the peer's.
  * message < 0 closes with 1011 and weir_error's text. closed is the last call: nothing may use the
- * ws after it. The ws is lent: do not receive on it, close or drop it; weir_ws_end ends it. */
+ * ws after it. A refused handshake is no connection yet: it is logged, as a warning.
+ * The ws is lent: do not receive on it, close or drop it; weir_ws_end ends it. */
 struct weir_ws_reactive {
     size_t size, state_size;
     int (*opened)(struct weir_ws *ws, void *state); /* may be NULL; < 0: closes with 1011 */

@@ -14,6 +14,7 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "base/log.h"
 #include "proto/ws_conn.h"
 
 enum phase { SHAKING, TALKING, ENDING, OVER };
@@ -97,6 +98,12 @@ static void fail(struct ws_conn *c, int rc) {
 
 /* ---- the handshake ---- */
 
+/* closed is for those that were opened, so that nobody else would hear of it. */
+static void tell_refused(int rc) {
+    const struct weir_error *e = weir_error(rc);
+    weir__log(WEIR_LOG_WARNING, "%s", e ? e->text : weir_error_text(rc));
+}
+
 static void refused(struct ws_conn *c, int rc) {
     if (weir_shutdown(c->ws.stream) < 0) {
         end(c, rc);
@@ -115,6 +122,7 @@ static int conn_opened(struct weir_conn *conn, void *state) {
     if (sv->live >= sv->config->o.connections_max) {
         struct ws_answer a;
         weir__ws_refuse(&c->ws, WEIR_EHTTP, 503, "too many connections", &a);
+        tell_refused(a.rc);
         (void)weir_write(c->ws.stream, a.text, a.len);
         refused(c, WEIR_EHTTP);
         return 0;
@@ -148,6 +156,8 @@ static int shake(struct ws_conn *c, const uint8_t *head, size_t len) {
         weir__ws_refuse(&c->ws, size, h.answer, h.why, &a);
     else
         weir__ws_answer(&c->ws, &h, head, &a);
+    if (a.rc < 0)
+        tell_refused(a.rc);
     int rc = weir_write(c->ws.stream, a.text, a.len);
     if (rc < 0)
         end(c, rc);
