@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -40,18 +41,22 @@ class Node:
         with self.news:
             self.news.notify_all()
 
-    def line(self, pattern, count=1):
+    def line(self, pattern, count=1, among=None):
         """Wait for the count-th line that matches. Returns its match."""
         found = []
+        among = self.lines if among is None else among
 
         def there():
-            found[:] = [m for m in (re.search(pattern, x) for x in self.lines) if m]
+            found[:] = [m for m in (re.search(pattern, x) for x in among) if m]
             return len(found) >= count or not any(r.is_alive() for r in self.readers)
         with self.news:
             self.news.wait_for(there, LIMIT)
         if len(found) < count:
             raise AssertionError(f"no line '{pattern}' in {self.lines} {self.errors}")
         return found[count - 1]
+
+    def error(self, pattern):
+        return self.line(pattern, among=self.errors)
 
     @property
     def port(self):
@@ -138,6 +143,11 @@ class Raw:
         while self.file.readline().strip():
             pass
 
+    @property
+    def name(self):
+        """As the server calls us."""
+        return "%s:%d" % self.socket.getsockname()
+
     def __enter__(self):
         return self
 
@@ -148,22 +158,41 @@ class Raw:
     def send(self, data):
         self.socket.sendall(data)
 
-    def close_code(self):
-        """Of the close frame that comes next; it is answered in kind."""
+    def vanish(self):
+        """By a reset, without a word."""
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.file.close()
+        self.socket.close()
+
+    def frame(self):
+        """The next frame that comes, a short one: its first byte and its payload."""
         head = self.file.read(2)
-        code = self.file.read(head[1])[:2]
-        assert head[0] == 0x88
-        self.send(frame(8, code))
-        return int.from_bytes(code, "big")
+        return head[0], self.file.read(head[1])
+
+    def ack(self, text):
+        self.send(frame(1, text))
+        return self.frame()
+
+    def close(self):
+        """Code and reason of the close frame that comes next; it is answered in kind, and nothing
+        is behind it."""
+        first, payload = self.frame()
+        assert first == 0x88, (first, payload)
+        self.send(frame(8, payload[:2]))
+        self.socket.shutdown(socket.SHUT_WR)
+        assert self.file.read() == b""
+        return int.from_bytes(payload[:2], "big"), payload[2:].decode()
 
 
-def frame(opcode, data, mask=True):
-    """A final frame, masked with zeros."""
+def frame(opcode, data, mask=True, fin=True):
+    """A frame, masked with zeros."""
     size = len(data)
-    head = bytes([0x80 | opcode])
+    head = bytes([(0x80 if fin else 0) | opcode])
     bit = 0x80 if mask else 0
     if size < 126:
         head += bytes([bit | size])
+    elif size < 1 << 16:
+        head += bytes([bit | 126]) + size.to_bytes(2, "big")
     else:
         head += bytes([bit | 127]) + size.to_bytes(8, "big")
     return head + (bytes(4) if mask else b"") + data
