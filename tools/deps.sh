@@ -24,19 +24,23 @@ all) wanted="$run $test $check $bench" ;;
 esac
 
 if ! command -v dpkg-query >/dev/null; then
-    echo "This is no Debian; needed here are its packages" $wanted
+    echo "This is no Debian; needed here is what its packages hold:" $wanted >&2
     exit 0
 fi
 
 missing() {
     present=$(dpkg-query -W -f '${Package} ${db:Status-Status}\n' $wanted 2>/dev/null |
         sed -n 's/ installed$//p') || true
+    present=" $(echo $present) "
     for package in $wanted; do
-        echo "$present" | grep -qxF "$package" || echo "$package"
+        case "$present" in
+        *" $package "*) ;;
+        *) echo "$package" ;;
+        esac
     done
 }
 
-needed=$(missing | tr '\n' ' ')
+needed=$(echo $(missing))
 [ -n "$needed" ] || exit 0
 
 if [ "${NO_INSTALL:-0}" = 1 ]; then
@@ -49,14 +53,16 @@ if [ "$(id -u)" = 0 ]; then
 elif sudo -n true 2>/dev/null; then
     as_root="sudo -n env"
 else
+    why="sudo asks for a password"
+    command -v sudo >/dev/null || why="there is no sudo"
     echo "missing: $needed" >&2
-    echo "not root, and sudo asks for a password: install them first, as root:" >&2
+    echo "not root, and $why: install them first, as root:" >&2
     echo "  apt-get install -y --no-install-recommends $needed" >&2
     exit 1
 fi
 if [ -t 0 ] && [ -t 1 ]; then
     printf 'To install by apt-get: %s\nGo on? [Y/n] ' "$needed"
-    read -r answer
+    read -r answer || answer=n # the end of the input: nobody said yes
     case "$answer" in
     [nN]*) echo "nothing was installed" >&2; exit 1 ;;
     esac
@@ -64,5 +70,12 @@ else
     echo "installing by apt-get: $needed"
 fi
 
-$as_root apt-get update -qq
-$as_root DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $needed
+apt() {
+    $as_root DEBIAN_FRONTEND=noninteractive apt-get -qq "$@" || {
+        code=$?
+        echo "apt-get $1 failed (exit code $code); still missing: $needed" >&2
+        exit $code
+    }
+}
+apt update
+apt install -y --no-install-recommends $needed
