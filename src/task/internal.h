@@ -108,6 +108,7 @@ struct sched {
     struct weir_task *ready_head, *ready_tail;
     size_t ready_len;
     unsigned budget; /* resumes left before the driver looks at the world again */
+    unsigned slice;  /* marked calls left before the running task lets others run */
     struct context driver;
     struct weir_task *(*decide)(struct sched *s); /* tests decide instead; else NULL */
     struct weir_task *free_tasks;
@@ -150,6 +151,7 @@ static inline void *weir__task_args(struct weir_task *t) {
 /* sched.c */
 void weir__make_ready(struct sched *s, struct weir_task *t);
 void weir__yield_now(struct sched *s);     /* to the end of the ready queue */
+void weir__slice_over(struct sched *s);    /* the same, and the world is looked at sooner */
 void weir__run_ready(struct sched *s); /* the driver's: until none is ready or the budget ends */
 void weir__interrupt(struct sched *s, struct weir_task *t); /* t feels a code: end its wait */
 void weir__unpark_task(struct weir_task *t); /* as weir__unpark, but park->result is left alone */
