@@ -115,6 +115,9 @@ def markdown(run, servers, points):
             lines += quotients(results, mine, phase)
     lines += [f"Left out: {results.left_out} samples (cores moved, or the machine stood still).", ""]
     if run["idle"]:
-        lines += ["### Memory", "", "| server | bytes per idle connection |", "| --- | ---: |"]
-        lines += [f"| {name} | {value:.0f} |" for name, value in run["idle"].items()] + [""]
+        lines += ["### Memory", "",
+                  "| server | bytes of one more idle connection | pools included |",
+                  "| --- | ---: | ---: |"]
+        lines += [f"| {name} | {value['more']:.0f} | {value['all']:.0f} |"
+                  for name, value in run["idle"].items()] + [""]
     return "\n".join(lines)

@@ -33,7 +33,7 @@ def parse_arguments():
     p.add_argument("--warmup", type=float, default=0.3, help="seconds (0.3)")
     p.add_argument("--seconds", type=float, default=1.0, help="seconds of a sample (1)")
     p.add_argument("--cpus", help="server core, load core; the same twice for comparing variants")
-    p.add_argument("--idle", type=int, default=0, help="also memory of N idle connections")
+    p.add_argument("--idle", type=int, default=0, help="also memory of N idle connections, and of N / 3")
     p.add_argument("--list", action="store_true", help="name the servers and points")
     return p.parse_args()
 

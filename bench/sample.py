@@ -115,14 +115,16 @@ class Bench:
         return report
 
     def idle_bytes(self, server, count):
-        """Bytes of VmRSS + VmPTE per idle connection: count held, less the same with one."""
+        """Bytes of VmRSS + VmPTE per idle connection: of one more, between a third of count and
+        count; and of all, with the pools that the first ones filled and all share."""
         process, port = self.serve(server)
         try:
-            before = self._held(process, port, 1, server.protocol)
-            after = self._held(process, port, count, server.protocol)
+            one, third, all_of_them = (self._held(process, port, n, server.protocol)
+                                       for n in (1, count // 3, count))
         finally:
             stop(process)
-        return (after - before) / count
+        return {"more": (all_of_them - third) / (count - count // 3),
+                "all": (all_of_them - one) / count}
 
     def _held(self, process, port, count, protocol):
         arguments = ["--port", port, "--idle", count]

@@ -16,29 +16,37 @@ void weir__slots_fini(struct weir__slots *s) {
     weir__slots_init(s);
 }
 
+/* Not written to before they are used: half of a large table may never be. */
 static int grow(struct weir__slots *s) {
-    uint32_t count = s->count ? s->count * 2 : 16;
-    struct weir__slot *all = weir__realloc(s->all, count * sizeof *all);
+    uint32_t max = s->max ? s->max * 2 : 16;
+    struct weir__slot *all = weir__realloc(s->all, max * sizeof *all);
     if (all == NULL)
         return -ENOMEM;
-    for (uint32_t i = count; i-- > s->count;) {
-        all[i] = (struct weir__slot){.generation = 1, .next_free = s->free};
-        s->free = i + 1;
-    }
     s->all = all;
-    s->count = count;
+    s->max = max;
+    return 0;
+}
+
+static int slot_take(struct weir__slots *s, uint32_t *ret_index) {
+    if (s->free != 0) {
+        *ret_index = s->free - 1;
+        s->free = s->all[*ret_index].next_free;
+        return 0;
+    }
+    if (s->count == s->max && grow(s) != 0)
+        return -ENOMEM;
+    *ret_index = s->count++;
+    s->all[*ret_index].generation = 1;
     return 0;
 }
 
 int weir__slots_add(struct weir__slots *s, void *ptr, uint64_t *ret_handle) {
+    uint32_t index = 0;
     WEIR_CHECK(ptr != NULL);
-    if (s->free == 0 && grow(s) != 0)
+    if (slot_take(s, &index) != 0)
         return -ENOMEM;
-    uint32_t index = s->free - 1;
-    struct weir__slot *slot = &s->all[index];
-    s->free = slot->next_free;
-    slot->ptr = ptr;
-    *ret_handle = (uint64_t)slot->generation << 32 | index;
+    s->all[index].ptr = ptr;
+    *ret_handle = (uint64_t)s->all[index].generation << 32 | index;
     return 0;
 }
 

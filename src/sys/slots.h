@@ -15,7 +15,8 @@ struct weir__slot {
 
 struct weir__slots {
     struct weir__slot *all;
-    uint32_t count, free; /* free: index + 1 of the first free slot, 0: none */
+    uint32_t count, max; /* ever used; with memory */
+    uint32_t free;       /* index + 1 of the first free one, 0: none */
 };
 
 void weir__slots_init(struct weir__slots *s);
