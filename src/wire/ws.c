@@ -285,6 +285,18 @@ int weir__ws_decode(struct weir__ws_decoder *d, void *buf, size_t len,
     return data(d, p, len, ret);
 }
 
+size_t weir__ws_head_look(const uint8_t *head, size_t len, uint64_t *ret_payload_len) {
+    if (len < 2)
+        return 0;
+    uint8_t short_len = head[1] & 0x7f;
+    size_t extra = short_len == 127 ? 8 : short_len == 126 ? 2 : 0;
+    size_t whole = 2 + extra + (head[1] & 0x80 ? 4 : 0);
+    if (len < whole)
+        return 0;
+    *ret_payload_len = extra ? big_endian(head + 2, extra) : short_len;
+    return whole;
+}
+
 /* ---- encoder ----------------------------------------------------------------------------- */
 
 size_t weir__ws_head_len(uint64_t payload_len, bool masked) {

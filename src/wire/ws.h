@@ -110,6 +110,10 @@ int weir__ws_decode(struct weir__ws_decoder *d, void *buf, size_t len,
 /* True between messages and frames: the bytes could end here without a message cut short. */
 bool weir__ws_decoder_idle(const struct weir__ws_decoder *d);
 
+/* Look at a header without judging it: no decoder, no state. Returns its length and
+ * *ret_payload_len once len bytes hold it whole; 0: they do not. */
+size_t weir__ws_head_look(const uint8_t *head, size_t len, uint64_t *ret_payload_len);
+
 /* The size of a frame's header, 2 .. 14: write it that far in front of the payload. */
 size_t weir__ws_head_len(uint64_t payload_len, bool masked);
 

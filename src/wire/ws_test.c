@@ -224,6 +224,21 @@ WEIR_TEST(encoder_writes_the_sample_headers_of_rfc_6455) {
     }
 }
 
+WEIR_TEST(a_header_is_looked_at_once_it_is_whole) {
+    static const uint8_t mask[4] = {1, 2, 3, 4};
+    static const uint64_t lens[] = {0, 125, 126, 65535, 65536, INT64_MAX};
+    uint8_t h[WEIR__WS_HEAD_MAX];
+    for (size_t i = 0; i < 12; i++) {
+        uint64_t seen = 1;
+        size_t len = weir__ws_head_write(h, B, lens[i / 2], i % 2 ? mask : NULL);
+        for (size_t n = 0; n < len; n++)
+            assert_int_equal(weir__ws_head_look(h, n, &seen), 0);
+        assert_int_equal(seen, 1);
+        assert_int_equal(weir__ws_head_look(h, len, &seen), len);
+        assert_int_equal(seen, lens[i / 2]);
+    }
+}
+
 /* Autobahn 1: messages of 0, 125, 126, 127, 128 bytes and more. */
 WEIR_TEST(messages_of_every_length_class_come_out) {
     static const size_t lens[] = {0, 1, 125, 126, 127, 128, 1000};
