@@ -4,11 +4,14 @@
  * the task runs the user's functions until nothing more is at hand, and ends.
  *
  *   state    a task of ours   RECV     left by
- *   BUSY     runs             -        nothing at hand: IDLE; any end: ENDING
+ *   BUSY     runs             ahead    nothing at hand: IDLE; any end: ENDING
  *   IDLE     -                pending  data, end, cancel, weir_conn_close: BUSY
  *   STALLED  -                done     the timer, until a task can be had: BUSY
  *   ENDING   ends             -        the group's last child ends: CLOSING, or gone
  *   CLOSING  calls closed     -        its end: GONE, the descriptor is being closed
+ *
+ * ahead: asked for while a function is suspended (ahead.h). Still pending when BUSY is left, it is
+ * the RECV of IDLE; what it brought and nobody took is the next piece.
  *
  * The group hangs below the server's, so a cancel of that reaches it; group_idle (the hook) hears
  * of it when no task is there to feel it. */
@@ -18,6 +21,7 @@
 #include "base/check.h"
 #include "base/list.h"
 #include "base/log.h"
+#include "stream/ahead.h"
 #include "stream/listen.h"
 
 enum {
@@ -25,10 +29,14 @@ enum {
     STALLED_RETRY_MS = 10
 };
 
+/* The op while a task of ours runs: free, pending, or done and not looked at. */
+enum ahead_state { AHEAD_NONE, AHEAD_PENDING, AHEAD_CAME, AHEAD_DROPPED };
+
 enum conn_state { CONN_BUSY, CONN_IDLE, CONN_STALLED, CONN_ENDING, CONN_CLOSING, CONN_GONE };
 
 struct server {
     struct weir_reactive fn;
+    weir__ahead_fn *ahead;
     struct weir_loop *loop;
     struct weir_listener *listener;
     struct weir_group gate; /* below the users' group while weir_react runs: hears of its cancel */
@@ -46,6 +54,7 @@ struct weir_conn {
     uint8_t state;
     bool opened;
     bool stop; /* nothing more is read */
+    uint8_t ahead;
     _Alignas(16) uint8_t user[];
 };
 
@@ -120,8 +129,66 @@ static void retry_stalled(struct weir__timer *t) {
     }
 }
 
+/* ---- reading ahead ---- */
+
+static void received(struct weir__op *op);
+
+static bool recv_submit(struct weir_conn *c) {
+    struct weir__op *op = &c->socket.op;
+    op->kind = WEIR__RECV;
+    op->wake = received;
+    op->cancelled = false;
+    return weir__submit(c->server->loop->backend, op) == WEIR__DONE;
+}
+
+/* A piece has come while our task runs. Returns true if the next may be asked for. */
+static bool ahead_take(struct weir_conn *c) {
+    struct weir__op *op = &c->socket.op;
+    struct weir_view v = {NULL, 0};
+    c->ahead = AHEAD_CAME;
+    if (c->stop)
+        return false;
+    if (op->result > 0)
+        v = (struct weir_view){op->u.lent.base, op->u.lent.len};
+    enum weir__ahead answer = c->server->ahead(c, c->user, v, v.len > 0 ? 0 : (int)op->result);
+    if (v.len == 0 || answer == WEIR__AHEAD_KEEP)
+        return false;
+    weir__release(c->server->loop->backend, &op->u.lent);
+    c->ahead = AHEAD_NONE;
+    return answer == WEIR__AHEAD_MORE;
+}
+
+static void ahead_ask(struct weir_conn *c) {
+    do
+        c->ahead = AHEAD_PENDING;
+    while (recv_submit(c) && ahead_take(c));
+}
+
+/* The end: what was asked for, or came, is nobody's. The op must be free for the CLOSE. */
+static void ahead_drop(struct weir_conn *c) {
+    struct weir__op *op = &c->socket.op;
+    struct weir__park until_back = {.what = "the end of a read", .on = c};
+    if (c->ahead == AHEAD_NONE)
+        return;
+    bool pending = c->ahead == AHEAD_PENDING;
+    if (pending && weir__cancel(c->server->loop->backend, op) == WEIR__PENDING) {
+        c->ahead = AHEAD_DROPPED;
+        op->waiter = &until_back;
+        weir__park(&until_back);
+    }
+    c->ahead = AHEAD_NONE;
+    if (op->result > 0)
+        weir__release(c->server->loop->backend, &op->u.lent);
+}
+
 static void received(struct weir__op *op) {
-    conn_start(WEIR_CONTAINER(op, struct weir_conn, socket.op));
+    struct weir_conn *c = WEIR_CONTAINER(op, struct weir_conn, socket.op);
+    if (__builtin_expect(c->ahead == AHEAD_NONE, 1))
+        conn_start(c);
+    else if (c->ahead == AHEAD_DROPPED)
+        weir__unpark(op->waiter, 0);
+    else if (ahead_take(c))
+        ahead_ask(c);
 }
 
 /* End an idle connection: its task must run once more, for closed. */
@@ -157,11 +224,9 @@ static void group_idle(struct weir_group *g) {
 
 /* Ask for the next piece. Returns true if its result is there already. */
 static bool conn_recv(struct weir_conn *c) {
-    struct weir__op *op = &c->socket.op;
-    op->kind = WEIR__RECV;
-    op->wake = received;
-    op->cancelled = false;
-    return weir__submit(c->server->loop->backend, op) == WEIR__DONE;
+    bool came = c->ahead == AHEAD_CAME, asked = c->ahead != AHEAD_NONE;
+    c->ahead = AHEAD_NONE;
+    return asked ? came : recv_submit(c);
 }
 
 /* Give the piece to the user. Returns < 0 or 0; 0 with stop: the end of the stream. */
@@ -197,6 +262,7 @@ static void conn_closed(struct weir_conn *c) {
 /* End: cancel what else runs in the group. If that is nothing, closed runs here and now, with the
  * error record that belongs to its rc. What no closed hears of goes to the log, by the group. */
 static int conn_end(struct weir_conn *c, int rc) {
+    ahead_drop(c);
     int felt = weir__group_cancelled(&c->group);
     c->rc = rc == 0 && felt != 0 ? felt : rc;
     c->state = CONN_ENDING;
@@ -277,11 +343,13 @@ static void gate_hears(struct weir_group *gate) {
         weir__listener_interrupt(sv->listener, code);
 }
 
-static struct server *server_new(struct weir_listener *l, const struct weir_reactive *r) {
+static struct server *server_new(struct weir_listener *l, const struct weir_reactive *r,
+                                 weir__ahead_fn *ahead) {
     struct server *sv = weir__alloc_zero(sizeof *sv);
     if (sv == NULL)
         return NULL;
     memcpy(&sv->fn, r, r->size != 0 && r->size < sizeof sv->fn ? r->size : sizeof sv->fn);
+    sv->ahead = ahead;
     sv->loop = weir__listener_loop(l);
     sv->listener = l;
     sv->refs = 1;
@@ -290,12 +358,13 @@ static struct server *server_new(struct weir_listener *l, const struct weir_reac
     return sv;
 }
 
-int weir_react(struct weir_listener *l, struct weir_group *g, const struct weir_reactive *r) {
+int weir__react(struct weir_listener *l, struct weir_group *g, const struct weir_reactive *r,
+                weir__ahead_fn *ahead) {
     WEIR_CHECK(g != NULL && r->message != NULL);
     int rc = weir__listener_enter(l, "react");
     if (rc < 0)
         return rc;
-    struct server *sv = server_new(l, r);
+    struct server *sv = server_new(l, r, ahead);
     if (sv == NULL)
         return weir__listener_leave(l, weir__fail(-ENOMEM, "react", NULL));
     weir__group_open_under(&sv->gate, g, WEIR_INDEPENDENT, gate_hears);
@@ -306,6 +375,10 @@ int weir_react(struct weir_listener *l, struct weir_group *g, const struct weir_
     server_unref(sv);
     rc = weir__listener_leave(l, rc);
     return rc == WEIR_ECLOSED ? 0 : rc;
+}
+
+int weir_react(struct weir_listener *l, struct weir_group *g, const struct weir_reactive *r) {
+    return weir__react(l, g, r, NULL);
 }
 
 /* ---- for the user's functions ---- */
@@ -320,6 +393,17 @@ struct weir_group *weir_conn_group(struct weir_conn *c) {
 
 void *weir_conn_arg(struct weir_conn *c) {
     return c->server->fn.arg;
+}
+
+bool weir__conn_ahead(struct weir_conn *c) {
+    WEIR_CHECK(c->state == CONN_BUSY && c->server->ahead != NULL);
+    if (c->ahead == AHEAD_NONE && !c->stop)
+        ahead_ask(c);
+    return c->ahead == AHEAD_PENDING;
+}
+
+void **weir__conn_aside(struct weir_conn *c) {
+    return &c->socket.op.waiter;
 }
 
 void weir_conn_close(struct weir_conn *c) {

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* ahead.h - a reactive server that reads on while one of its functions is suspended: for the
+ * protocols above (proto), which must answer a peer that only wants to know that we live. */
+#ifndef WEIR_STREAM_AHEAD_H
+#define WEIR_STREAM_AHEAD_H
+
+#include <weir/stream.h>
+
+enum weir__ahead {
+    WEIR__AHEAD_KEEP, /* the piece is not looked at: message gets it, once it has returned */
+    WEIR__AHEAD_STOP, /* it is taken, and nothing more is asked for */
+    WEIR__AHEAD_MORE, /* it is taken: ask for the next */
+};
+
+/* Called with each piece that weir__conn_ahead asked for; v is the caller's to write until
+ * it returns. Not in a task: must not suspend. v.len 0: the peer's end (rc 0) or an error, which
+ * message's caller meets again in its place; the answer is then KEEP. The function may have
+ * returned meanwhile. */
+typedef enum weir__ahead weir__ahead_fn(struct weir_conn *c, void *state, struct weir_view v,
+                                        int rc);
+
+/* As weir_react. */
+int weir__react(struct weir_listener *l, struct weir_group *g, const struct weir_reactive *r,
+                weir__ahead_fn *ahead);
+
+/* While opened or message of c is suspended: ask for the next piece, unless it was asked for. Its
+ * function may be called before this returns. True: a piece is awaited. */
+bool weir__conn_ahead(struct weir_conn *c);
+
+/* Room for a pointer, for the server's use while one of its functions runs. */
+void **weir__conn_aside(struct weir_conn *c);
+
+#endif
