@@ -81,6 +81,7 @@ struct weir_ws {
     bool finish : 1;           /* our end of the stream follows the last frame */
     bool pinged : 1;
     bool moved : 1;            /* the writer began or finished a write since the timer looked */
+    bool behind : 1;           /* the ping waited behind a write when the timer looked */
     bool dropped : 1;
     bool was_cut : 1;          /* by us: the stream is gone */
 };

@@ -222,6 +222,23 @@ WS_STORY(a_peer_that_takes_nothing_is_cut_off, o->ping_ns = MS(20), o->pong_ns =
     return 0;
 }
 
+/* The ping stands behind it. Simulated: a kernel's buffers would take it all at once. */
+WS_STORY(who_takes_a_large_message_slowly_is_alive, o->ping_ns = MS(20), o->pong_ns = MS(20)) {
+    static char much[1 << 20];
+    WEIR_AUTO(weir_close) struct weir_stream *s = raw_open(w);
+    if (!w->reacts || strcmp(test_backend, "sim") != 0)
+        return 0;
+    frame_send(s, TEXT, "lend");
+    expect_frame(s, TEXT, "lend");
+    assert_int_equal(weir_ws_send(w->lent, WEIR_WS_BINARY, much, sizeof much), 0);
+    for (ssize_t got = 0, n; got < (ssize_t)sizeof much; got += n) {
+        assert_true((n = weir_read(s, much, 32 << 10)) > 0);
+        weir_sleep(MS(2));
+    }
+    assert_int_equal(w->ended, 0);
+    return 0;
+}
+
 WS_STORY(two_of_ours_stay_connected, o->ping_ns = MS(5), o->pong_ns = MS(50)) {
     WEIR_AUTO(weir_ws_drop) struct weir_ws *ws = ws_open(w);
     struct weir_ws_message m;
