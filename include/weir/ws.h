@@ -73,7 +73,8 @@ WEIR_API const char *weir_ws_subprotocol(const struct weir_ws *ws);
 WEIR_API const char *weir_ws_peer(const struct weir_ws *ws);
 
 /* Wait for the next message. Lent until the next receive, close or drop. Control frames are
- * handled while waiting here: keep a task in it, or pings of the peer stay unanswered. An error
+ * handled while waiting here: keep a task in it, or pings and a close of the peer stay unanswered,
+ * and a peer that pings gives us up. An error
  * that the peer is told returns when it has ended, after close_ns at the latest.
  * Returns 0; WEIR_EWSCLOSED (the closing handshake is done: see weir_ws_close_code), WEIR_EPROTO,
  * WEIR_EUTF8, WEIR_ETOOBIG (the peer was told 1002, 1007, 1009), WEIR_EKEEPALIVE, WEIR_EEOF (the
@@ -131,10 +132,14 @@ WEIR_API const char *weir_ws_code_text(int code);
 WEIR_API void weir_ws_drop(struct weir_ws **take_ws);
 
 /* A server without a task per connection: as struct weir_reactive, a message at a time. The
- * functions may suspend; while message runs nothing more is read, and silence is not the peer's.
- * message < 0 closes with 1011 and weir_error's text. closed is the last call: nothing may use the
- * ws after it. A refused handshake is no connection yet: it is logged, as a warning.
- * The ws is lent: do not receive on it, close or drop it; weir_ws_end ends it. */
+ * functions may suspend: the connection reads on, answers pings and a close of the peer, and keeps
+ * a bounded amount of what comes behind (16 KiB and one piece) for when they have returned. They
+ * are not cancelled because the peer went, but learn it when they send: WEIR_EWSCLOSED (it
+ * closed), -ECONNRESET, WEIR_EKEEPALIVE. message may return that: what came before a close is
+ * delivered still. Otherwise message < 0 closes with 1011 and weir_error's text. closed is the
+ * last call: nothing may use the ws after it. A refused handshake is no connection yet: it is
+ * logged, as a warning. The ws is lent: do not receive on it, close or drop it; weir_ws_end ends
+ * it. */
 struct weir_ws_reactive {
     size_t size, state_size;
     int (*opened)(struct weir_ws *ws, void *state); /* may be NULL; < 0: closes with 1011 */

@@ -26,6 +26,12 @@ enum {
      * and the memory of as many queues as there are messages in a turn, cost more than the send
      * that coalescing would save. */
     WS_DIRECT_MIN = 8 << 10,
+    /* While a function of the user's is suspended: with less than this waiting for it (a minute of
+     * a chatty client), the next piece is read, so that pings behind it are answered. So a
+     * connection holds at most this and one piece (128 KiB); while it works off what it put aside,
+     * as much again. */
+    WS_AHEAD_MAX = 16 << 10,
+    WS_ASIDE_MIN = 256, /* the first size: some pings, a small message */
     /* The queue's sizes are 32-bit numbers. */
     WS_QUEUE_MAX = 1 << 30,
     /* The head of a handshake: what peek joins at most. */

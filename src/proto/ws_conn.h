@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* ws_conn.h - one WebSocket connection inside this room: what is common to both sides and both
  * server shapes. ws_in.c takes bytes and gives messages, ws_out.c queues frames and writes them,
- * ws_keep.c pings, ws_shake.c opens; ws.c and ws_react.c are the two ways to drive them.
+ * ws_keep.c pings, ws_shake.c opens; ws.c and ws_react.c (with ws_ahead.c) are the two ways to
+ * drive them.
  *
  *   OPEN        -> CLOSING  we sent a close frame     -> CLOSED  the peer's came
  *   OPEN        -> CLOSED   the peer's came, ours is queued
@@ -77,6 +78,7 @@ struct weir_ws {
     struct weir__utf8 part_text;
     bool part_is_text : 1;
     bool receiving : 1;        /* a task, or a reactive server, waits for bytes */
+    bool in_user : 1;          /* reactive: a function of the user's runs */
     bool writing : 1;
     bool finish : 1;           /* our end of the stream follows the last frame */
     bool pinged : 1;
@@ -84,6 +86,24 @@ struct weir_ws {
     bool behind : 1;           /* the ping waited behind a write when the timer looked */
     bool dropped : 1;
     bool was_cut : 1;          /* by us: the stream is gone */
+};
+
+/* What a reactive connection reads while in_user; on the stack of the task that runs it. */
+struct ws_aside {
+    uint32_t len, max;
+    uint8_t bytes[];
+};
+
+struct ws_ahead {
+    uint8_t *at; /* to be decoded next: the rest of a piece, of in_use, or part */
+    size_t len;
+    struct ws_aside *in_use, *aside;
+    uint64_t frame_left; /* of the scanner's data frame */
+    bool scanned;        /* all of the above */
+    bool blind;          /* what follows is not understood: the decoder will refuse it */
+    bool closed;         /* nothing follows */
+    uint8_t part_len;
+    uint8_t part[WS_TAIL_MAX];
 };
 
 struct ws_pong {
@@ -107,6 +127,8 @@ void weir__ws_timer(struct weir_ws *ws, void (*fire)(struct weir__timer *), weir
  * been told. *ret_used counts the bytes taken. */
 int weir__ws_feed(struct weir_ws *ws, uint8_t *base, size_t len, size_t *ret_used,
                   struct weir_ws_message *ret_message);
+/* A control frame was decoded elsewhere. Returns 0; WEIR_EWSCLOSED; -ENOMEM, which ends it. */
+int weir__ws_control(struct weir_ws *ws, int kind, const struct weir__ws_event *ev);
 struct ws_gather *weir__ws_gather(struct weir_ws *ws); /* made if there is none; NULL: no memory */
 int weir__ws_gather_append(struct ws_gather *g, const uint8_t *data, size_t len, size_t hint);
 void weir__ws_gather_drop(struct weir_ws *ws);
@@ -142,8 +164,18 @@ static inline void ws_heard(struct weir_ws *ws) {
     ws->late = 0;
 }
 
-/* ws_react.c: end it now, also if its task is parked. */
+/* ws_react.c: end it now, also if its task is parked; not the user's function. */
 void weir__ws_conn_cut(struct weir_ws *ws);
+void weir__ws_conn_suspended(struct weir_ws *ws); /* the user's function is: read on */
+
+/* ws_ahead.c */
+void weir__ws_ahead_init(struct ws_ahead *a, uint8_t *base, size_t len);
+void weir__ws_ahead_fini(struct ws_ahead *a);
+void weir__ws_ahead_rest(struct weir_ws *ws, struct ws_ahead *a); /* scan what is at hand */
+bool weir__ws_ahead_may_read(const struct ws_ahead *a);
+/* Scan a piece and put aside what is not control. False: no memory, nothing was done. */
+bool weir__ws_ahead_take(struct weir_ws *ws, struct ws_ahead *a, const uint8_t *base, size_t len);
+bool weir__ws_ahead_next(struct ws_ahead *a); /* at, len are done with; false: nothing is left */
 
 /* ws_shake.c */
 struct ws_answer { /* to a client's handshake */

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* One conversation, told again and again: the N-th allocation fails, the N-th marked call is
+/* Two conversations, told again and again: the N-th allocation fails, the N-th marked call is
  * cancelled, the N-th op is struck, for each N until it passes untouched. Nothing stays behind,
  * and whatever arrives arrives whole. */
+#include <errno.h>
 #include <weir/testing.h>
 
 #include "proto/ws_test_util.h"
 
-static int shape; /* 1: react */
+/* A connection that is served; a reactive one; one whose handler is held while its peer goes on. */
+enum { SERVE, REACT, HELD, SHAPES };
+
+static int shape;
 
 /* Every kind of call once. What comes is whole frames, or nothing. */
 static int converse(const char *url, const struct weir_ws_options *o) {
@@ -31,20 +35,80 @@ static int converse(const char *url, const struct weir_ws_options *o) {
     return rc == 0 ? weir_ws_close(ws, 1000, "done") : rc;
 }
 
+static int write_frame(struct weir_stream *s, unsigned first_byte, const char *text) {
+    uint8_t buf[64];
+    size_t n = frame_make(buf, first_byte, text, strlen(text));
+    int rc = weir_write(s, buf, n);
+    return rc < 0 ? rc : weir_sleep(MS(1));
+}
+
+static int read_frame(struct weir_stream *s, int first_byte, const char *text) {
+    char got[64], head[2] = {(char)first_byte, (char)strlen(text)};
+    int rc = weir_read_exactly(s, got, 2 + strlen(text));
+    if (rc < 0)
+        return rc;
+    return memcmp(got, head, 2) == 0 && memcmp(got + 2, text, strlen(text)) == 0 ? 0 : -EBADMSG;
+}
+
+static int shake_hands(struct weir_stream *s) {
+    char line[512];
+    ssize_t n = weir_write(s, plain_request, strlen(plain_request));
+    if (n == 0)
+        while ((n = weir_read_until(s, '\n', line, sizeof line)) > 2)
+            ;
+    return n < 0 ? (int)n : n == 0 ? WEIR_EEOF : 0;
+}
+
+/* While the handler is held: pings, messages and a close, in pieces. */
+static int go_on(struct world *w, struct weir_stream *s) {
+    int rc = shake_hands(s);
+    if (rc == 0 && (rc = write_frame(s, TEXT, "hold 1")) == 0)
+        rc = write_frame(s, PING, "one");
+    if (rc == 0 && (rc = read_frame(s, PONG, "one")) == 0)
+        rc = write_frame(s, TEXT, "next");
+    if (rc == 0 && (rc = write_frame(s, TEXT_PART, "hold")) == 0)
+        rc = write_frame(s, PING, "two");
+    if (rc == 0)
+        rc = read_frame(s, PONG, "two");
+    w->held = false;
+    w->one_by_one = true;
+    if (rc == 0)
+        rc = read_frame(s, TEXT, "hold 1");
+    if (rc == 0 && (rc = read_frame(s, TEXT, "next")) == 0)
+        rc = write_frame(s, CONTINUATION_FIN, " 2");
+    if (rc == 0 && (rc = write_frame(s, TEXT, "put aside")) == 0)
+        rc = write_frame(s, CLOSE, "\x0f\xa0");
+    if (rc == 0)
+        rc = read_frame(s, CLOSE, "\x0f\xa0");
+    w->held = w->one_by_one = false;
+    return rc;
+}
+
+static int converse_held(struct world *w) {
+    struct weir_stream *s = NULL;
+    w->held = true;
+    int rc = weir_dial(w->tcp_url, NULL, &s);
+    if (rc == 0)
+        rc = go_on(w, s);
+    weir_close(&s);
+    return rc;
+}
+
 static int story(void *arg) {
-    struct world w = {.reacts = shape, .o = {.size = sizeof w.o, .close_ns = MS(50)}};
+    struct world w = {.reacts = shape != SERVE, .o = {.size = sizeof w.o, .close_ns = MS(50)}};
     struct weir_scope patience;
     the_world = &w;
     int rc = weir_listen("tcp://127.0.0.1:0", NULL, &w.l);
     if (rc < 0)
         return rc;
     snprintf(w.ws_url, sizeof w.ws_url, "ws://127.0.0.1:%d/x", weir_listener_port(w.l));
+    snprintf(w.tcp_url, sizeof w.tcp_url, "tcp://127.0.0.1:%d", weir_listener_port(w.l));
     weir_group_open(&w.clients, WEIR_INDEPENDENT);
     weir_group_open(&w.servers, WEIR_TOGETHER);
     rc = weir_go(&w.servers, server, .w = &w);
     weir_scope_enter(&patience, MS(500));
     if (rc == 0 && (rc = weir_yield()) == 0)
-        rc = converse(w.ws_url, &w.o);
+        rc = shape == HELD ? converse_held(&w) : converse(w.ws_url, &w.o);
     rc = weir_scope_leave(&patience, rc);
     weir_group_cancel(&w.servers, "the story ends");
     int served = weir_group_close(&w.servers, 0);
@@ -63,7 +127,7 @@ WEIR_TEST_BACKENDS(without_the_nth_allocation_nothing_is_left_behind) {
     enum { N_MAX = 200 };
     struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
     weir_log_to(quiet, NULL);
-    for (shape = 0; shape < 2; shape++) {
+    for (shape = 0; shape < SHAPES; shape++) {
         size_t live = weir__alloc_live(), n = 0, asked;
         int rc;
         do {
@@ -79,7 +143,7 @@ WEIR_TEST_BACKENDS(without_the_nth_allocation_nothing_is_left_behind) {
 }
 
 static void explore(int (*how)(const struct weir_story *s, struct weir_explored *ret)) {
-    for (shape = 0; shape < 2; shape++) {
+    for (shape = 0; shape < SHAPES; shape++) {
         struct weir_explored e;
         assert_int_equal(how(&told, &e), 0);
         assert_int_equal(e.failed, 0);
@@ -97,7 +161,7 @@ WEIR_TEST(starved_at_the_nth_allocation) {
 
 static void strike(enum weir_fault_effect effect) {
     struct weir_fault f = {.size = sizeof f, .effect = effect};
-    for (shape = 0; shape < 2; shape++) {
+    for (shape = 0; shape < SHAPES; shape++) {
         struct weir_explored e;
         assert_int_equal(weir_explore_faults(&told, &f, &e), 0);
         assert_int_equal(e.failed, 0);

@@ -127,20 +127,17 @@ static int on_ping(struct weir_ws *ws, const struct weir__ws_event *ev) {
     return rc < 0 ? refuse(ws, rc, WEIR__WS_INTERNAL, "out of memory") : 0;
 }
 
+int weir__ws_control(struct weir_ws *ws, int kind, const struct weir__ws_event *ev) {
+    return kind == WEIR__WS_ON_PING    ? on_ping(ws, ev)
+           : kind == WEIR__WS_ON_CLOSE ? on_close(ws, ev)
+                                       : 0; /* pong: heard already */
+}
+
 static int on_event(struct weir_ws *ws, int kind, const struct weir__ws_event *ev,
                     struct weir_ws_message *ret) {
-    switch (kind) {
-    case WEIR__WS_ON_DATA:
-        return on_data(ws, ev, ret);
-    case WEIR__WS_ON_PING:
-        return on_ping(ws, ev);
-    case WEIR__WS_ON_CLOSE:
-        return on_close(ws, ev);
-    case WEIR__WS_ON_PONG:
-        return 0;
-    default:
-        return kind < 0 ? refuse(ws, kind, ws->decoder.code, ws->decoder.why) : 0;
-    }
+    if (kind < 0)
+        return refuse(ws, kind, ws->decoder.code, ws->decoder.why);
+    return kind == WEIR__WS_ON_DATA ? on_data(ws, ev, ret) : weir__ws_control(ws, kind, ev);
 }
 
 /* ---- bytes ---- */

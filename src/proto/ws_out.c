@@ -328,6 +328,10 @@ static int writer(void *args) {
 void weir__ws_flush_hook(struct weir__flush *f) {
     static const struct weir_site site = {"ws writer", __FILE__, "weir_ws_send", __LINE__};
     struct weir_ws *ws = WEIR_CONTAINER(f, struct weir_ws, flush);
+    if (ws->in_user) {
+        weir__ws_conn_suspended(ws);
+        weir__list_remove(&f->link); /* a pong was queued: it leaves now */
+    }
     if (ws->writing || ws->queue == NULL || ws->stream == NULL || ws->unsent != 0)
         return;
     ws->inside++; /* the writer's */

@@ -16,6 +16,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "proto/ws_conn.h"
+#include "stream/ahead.h"
 
 enum phase { SHAKING, TALKING, ENDING, OVER };
 
@@ -54,13 +55,23 @@ static void server_idle(struct weir_group *g) {
 
 /* ---- bounds ---- */
 
+/* The user's function is not cut short: it may be half way through work that is not the peer's
+ * alone. But what it waits for on this connection is over. */
 void weir__ws_conn_cut(struct weir_ws *ws) {
     weir_conn_close(ws->conn);
-    weir_group_cancel(weir_conn_group(ws->conn), "the WebSocket was cut off");
+    if (!ws->in_user) {
+        weir_group_cancel(weir_conn_group(ws->conn), "the WebSocket was cut off");
+        return;
+    }
+    if (ws->unsent == 0)
+        ws->unsent = ws->failed ? ws->failed : WEIR_EEOF;
+    weir__ws_wake(ws);
 }
 
 static void bound_over(struct weir__timer *t) {
     struct ws_conn *c = WEIR_CONTAINER(t, struct ws_conn, ws.timer);
+    if (c->ws.in_user && c->ws.state == WS_CLOSED && !c->ws.writing)
+        return; /* in time: only the user's function takes longer, and it may */
     if (c->rc == 0)
         c->rc = c->phase == SHAKING ? -ETIME : WEIR_EEOF;
     c->phase = OVER;
@@ -133,14 +144,56 @@ static int conn_opened(struct weir_conn *conn, void *state) {
     return 0;
 }
 
+/* ---- the user's functions ---- */
+
+/* Whoever is still inside when all ready tasks have run has suspended: the flush sees to it. */
+static void user_begins(struct ws_conn *c) {
+    c->ws.in_user = true;
+    weir__loop_flush_later(c->ws.config->loop, &c->ws.flush);
+}
+
+/* That its answer found the connection ended is no failure of the function's: the messages that
+ * came before the end are delivered still. */
+static void user_ends(struct ws_conn *c, int rc) {
+    int over = c->ws.state == WS_CLOSED ? WEIR_EWSCLOSED : c->ws.unsent;
+    c->ws.in_user = c->ws.receiving = false;
+    if (rc < 0 && rc != over)
+        fail(c, rc);
+}
+
+void weir__ws_conn_suspended(struct weir_ws *ws) {
+    struct ws_ahead *a = *weir__conn_aside(ws->conn);
+    weir__ws_ahead_rest(ws, a);
+    ws->receiving = weir__ws_ahead_may_read(a) && weir__conn_ahead(ws->conn);
+}
+
+/* A reset is told to whoever sends. An end is not: the peer may have ended its side only. */
+static enum weir__ahead came_ahead(struct weir_conn *conn, void *state, struct weir_view v,
+                                   int rc) {
+    struct ws_conn *c = state;
+    struct ws_ahead *a = *weir__conn_aside(conn);
+    enum weir__ahead answer = WEIR__AHEAD_KEEP;
+    if (v.len > 0)
+        ws_heard(&c->ws);
+    if (v.len > 0 && c->ws.in_user && weir__ws_ahead_take(&c->ws, a, v.base, v.len))
+        answer = weir__ws_ahead_may_read(a) ? WEIR__AHEAD_MORE : WEIR__AHEAD_STOP;
+    if (rc < 0 && c->ws.unsent == 0) {
+        c->ws.unsent = (int16_t)rc;
+        weir__ws_wake(&c->ws);
+    }
+    c->ws.receiving = answer == WEIR__AHEAD_MORE;
+    return answer;
+}
+
 static void user_opened(struct ws_conn *c) {
     struct ws_server *sv = server_of(c);
     weir__ws_gather_drop(&c->ws);
     weir__ws_keep_start(&c->ws);
     c->opened = true;
-    int rc = sv->fn.opened ? sv->fn.opened(&c->ws, c->user) : 0;
-    if (rc < 0)
-        fail(c, rc);
+    if (sv->fn.opened == NULL)
+        return;
+    user_begins(c);
+    user_ends(c, sv->fn.opened(&c->ws, c->user));
 }
 
 /* Look at the head that has come. Returns its size, 0: not whole, -1: refused. */
@@ -196,49 +249,57 @@ static ssize_t shake_piece(struct ws_conn *c, const uint8_t *base, size_t len) {
 static void on_message(struct ws_conn *c, const struct weir_ws_message *m) {
     if (c->phase != TALKING)
         return; /* after our close frame nothing is delivered */
-    int rc = server_of(c)->fn.message(&c->ws, c->user, m);
-    if (rc < 0)
-        fail(c, rc);
+    user_begins(c);
+    user_ends(c, server_of(c)->fn.message(&c->ws, c->user, m));
     weir__ws_message_drop(&c->ws); /* an idle connection keeps no buffer */
 }
 
-static void feed(struct ws_conn *c, uint8_t *base, size_t len) {
-    while (len > 0 && c->phase != OVER && c->ws.failed == 0) {
+/* Returns false if nothing more is to be decoded: it broke, or its close frame was. */
+static bool feed(struct ws_conn *c, struct ws_ahead *a) {
+    while (a->len > 0 && c->phase != OVER && c->ws.failed == 0) {
         struct weir_ws_message m;
         size_t used;
-        int rc = weir__ws_feed(&c->ws, base, len, &used, &m);
-        base += used;
-        len -= used;
-        if (rc > 0) {
+        int rc = weir__ws_feed(&c->ws, a->at, a->len, &used, &m);
+        a->at += used;
+        a->len -= used;
+        if (rc > 0)
             on_message(c, &m);
-        } else if (rc < 0) {
-            closing(c, rc == WEIR_EWSCLOSED ? 0 : rc, c->ws.config->o.close_ns);
-            return;
-        }
+        else if (rc < 0)
+            return false;
     }
+    return c->phase != OVER && c->ws.failed == 0;
+}
+
+/* The piece, then what was read while the user's functions had its messages. A close frame among
+ * that is acted on already; the messages before it are delivered all the same. */
+static void feed_all(struct ws_conn *c, struct ws_ahead *a) {
+    while (feed(c, a) && weir__ws_ahead_next(a))
+        ;
+    if (c->ws.state == WS_CLOSED || c->ws.failed != 0)
+        closing(c, c->ws.failed, c->ws.config->o.close_ns);
 }
 
 /* Write what was queued. A failed write is no end yet: what the peer sent before it went, its
  * close frame perhaps, is still to be read, and then its end. */
 static void write_out(struct ws_conn *c) {
-    if (c->ws.queue == NULL || c->ws.stream == NULL)
+    if ((c->ws.queue == NULL && c->ws.unsent == 0) || c->ws.stream == NULL)
         return;
-    int rc = weir__ws_write_out(&c->ws);
-    if (rc < 0 && c->phase == TALKING)
+    int rc = c->ws.unsent ? c->ws.unsent : weir__ws_write_out(&c->ws);
+    if (rc < 0 && c->phase == TALKING && c->ws.timer.fire != bound_over)
         bound_arm(c, c->ws.config->o.close_ns);
 }
 
-static void take_bytes(struct ws_conn *c, uint8_t *base, size_t len) {
+static void take_bytes(struct ws_conn *c, struct ws_ahead *a) {
     if (c->phase == SHAKING) {
-        ssize_t n = shake_piece(c, base, len);
+        ssize_t n = shake_piece(c, a->at, a->len);
         if (n < 0 || c->phase == SHAKING)
             return;
-        base += n;
-        len -= (size_t)n;
+        a->at += n;
+        a->len -= (size_t)n;
         user_opened(c);
     }
     ws_heard(&c->ws);
-    feed(c, base, len);
+    feed_all(c, a);
     write_out(c);
     if (c->ws.state == WS_CLOSED && !c->ws.writing)
         end(c, 0);
@@ -246,10 +307,16 @@ static void take_bytes(struct ws_conn *c, uint8_t *base, size_t len) {
 
 static int conn_message(struct weir_conn *conn, void *state, struct weir_view v) {
     struct ws_conn *c = state;
+    struct ws_ahead a;
     if (c->ws.failed != 0)
         return 0; /* thrown away */
     c->ws.receiving = false; /* for the keepalive: what runs here may take its time */
-    take_bytes(c, (uint8_t *)(uintptr_t)v.base, v.len); /* lent to us to write: unmasked in place */
+    /* Lent to us to write: unmasked in place. Nothing follows the peer's close frame. */
+    weir__ws_ahead_init(&a, (uint8_t *)(uintptr_t)v.base, c->ws.state == WS_CLOSED ? 0 : v.len);
+    *weir__conn_aside(conn) = &a;
+    take_bytes(c, &a);
+    *weir__conn_aside(conn) = NULL;
+    weir__ws_ahead_fini(&a);
     c->ws.receiving = true;
     return 0;
 }
@@ -322,7 +389,7 @@ int weir_ws_react(struct weir_listener *l, struct weir_group *g, const struct we
                                 .state_size = sizeof(struct ws_conn) + r->state_size,
                                 .message = conn_message, .closed = conn_closed, .arg = sv};
     weir__group_open_under(&sv->group, g, WEIR_INDEPENDENT, server_idle);
-    int rc = weir_react(l, &sv->group, &raw);
+    int rc = weir__react(l, &sv->group, &raw, came_ahead);
     sv->reacting = false;
     server_idle(&sv->group);
     return rc;

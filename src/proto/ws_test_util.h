@@ -3,7 +3,7 @@
  * can say what no client of ours would. Tests only.
  *
  * The server echoes, and obeys some texts: "close" ends with 4000 "bye", "fail" makes the handler
- * fail, "slow" sleeps for w->slow_ns, "part" answers in three parts,
+ * fail, "slow" sleeps for w->slow_ns, "hold..." while w->held, "part" answers in three parts,
  * "lend" shows its ws. What became of the last
  * connection is in the world. */
 #ifndef WEIR_PROTO_WS_TEST_UTIL_H
@@ -30,11 +30,11 @@ struct world {
     struct weir_ws_options o;
     char ws_url[64], tcp_url[64];
     weir_ns slow_ns;
-    bool reacts;
+    bool reacts, held, one_by_one, opened_held; /* one_by_one: held is true again for the next */
     int ended, rc, code; /* of connections that ended: how many, how the last did */
     int told;
     const char *told_why;
-    int messages;
+    int messages, let_go, said_rc; /* begun; held ones that went on; of the last echo */
     struct weir_ws *lent; /* by "lend" */
     char reason[128], text[160];
 };
@@ -55,6 +55,17 @@ static inline bool says(const struct weir_ws_message *m, const char *text) {
     return m->data.len == strlen(text) && memcmp(m->data.base, text, m->data.len) == 0;
 }
 
+static inline bool begins(const struct weir_ws_message *m, const char *text) {
+    return m->data.len >= strlen(text) && memcmp(m->data.base, text, strlen(text)) == 0;
+}
+
+static inline int hold(const bool *held) {
+    int rc = 0;
+    while (*held && rc == 0)
+        rc = weir_sleep(MS(1));
+    return rc;
+}
+
 static inline int answer(struct weir_ws *ws, const struct weir_ws_message *m) {
     int rc = 0;
     the_world->messages++;
@@ -66,8 +77,15 @@ static inline int answer(struct weir_ws *ws, const struct weir_ws_message *m) {
         return the_world->reacts ? weir_ws_end(ws, 4000, "bye") : 1;
     if (says(m, "slow"))
         rc = weir_sleep(the_world->slow_ns);
+    if (begins(m, "hold")) {
+        rc = hold(&the_world->held);
+        the_world->let_go += rc == 0;
+        the_world->held |= the_world->one_by_one;
+    }
+    if (rc < 0)
+        return rc;
     if (!says(m, "part"))
-        return rc < 0 ? rc : weir_ws_send(ws, m->type, m->data.base, m->data.len);
+        return the_world->said_rc = weir_ws_send(ws, m->type, m->data.base, m->data.len);
     if ((rc = weir_ws_send_part(ws, WEIR_WS_TEXT, "p", 1, false)) == 0 &&
         (rc = weir_ws_send_part(ws, WEIR_WS_TEXT, "ar", 2, false)) == 0)
         rc = weir_ws_send_part(ws, WEIR_WS_TEXT, "t", 1, true);
@@ -95,6 +113,9 @@ static inline int serve_one(void *args) {
     return 0;
 }
 
+static inline int react_opened(struct weir_ws *ws, void *state) {
+    return hold(&the_world->opened_held);
+}
 static inline int react_message(struct weir_ws *ws, void *state, const struct weir_ws_message *m) {
     return answer(ws, m);
 }
@@ -102,7 +123,8 @@ static inline void react_closed(struct weir_ws *ws, void *state, int rc) {
     note_end(ws, rc);
 }
 static const struct weir_ws_reactive test_reactive = {
-    .size = sizeof test_reactive, .message = react_message, .closed = react_closed};
+    .size = sizeof test_reactive, .opened = react_opened, .message = react_message,
+    .closed = react_closed};
 
 struct server_args {
     struct world *w;
