@@ -20,7 +20,7 @@
 enum ask_state {
     QUIET,
     ASKED,    /* an item is out, its ack is awaited */
-    ANSWERED, /* the ack is lent; the reader waits until it has been used */
+    ANSWERED, /* its asker has the ack */
 };
 
 struct weir__link {
@@ -34,8 +34,8 @@ struct weir__link {
     struct weir__list turns; /* of struct turn */
     bool taken, doomed, dropping;
     enum ask_state state;
-    struct weir_ws_message ack;
-    struct weir__wait *asker, *reading; /* what each waits in */
+    struct weir_ws_message ack; /* ANSWERED: a copy of it, so that the reader goes on */
+    struct weir__wait *asker;   /* what it waits in */
     int close_code; /* how the last connection ended */
     char why[160];  /* what failed last, for people */
 };
@@ -143,7 +143,7 @@ void weir__link_done(struct weir__link *l) {
     if (l->state != ANSWERED)
         return;
     l->state = QUIET;
-    weir__wait_notify(&l->reading);
+    weir__free((void *)(uintptr_t)l->ack.data.base);
 }
 
 void weir__link_leave(struct weir__link *l) {
@@ -208,19 +208,21 @@ static void say_goodbye(struct weir__link *l) {
     weir_scope_leave(&shield, rc);
 }
 
-/* Lend the ack to the asker, until it is done with it. */
 static int hand_over(struct weir__link *l, const struct weir_ws_message *m) {
-    int rc = 0;
     if (l->state != ASKED) {
         weir__log(WEIR_LOG_INFO, "%s: a message that answers nothing was dropped", l->url);
         return 0;
     }
+    size_t len = m->data.len;
+    void *copy = weir__alloc(len > 0 ? len : 1);
+    if (copy == NULL)
+        return weir__fail(-ENOMEM, "link", l->url);
+    if (len > 0)
+        memcpy(copy, m->data.base, len);
+    l->ack = (struct weir_ws_message){m->type, {copy, len}};
     l->state = ANSWERED;
-    l->ack = *m;
     weir__wait_notify(&l->asker);
-    while (l->state == ANSWERED && rc == 0)
-        rc = weir__wait_in(&l->reading, "the use of an ack", l);
-    return rc;
+    return 0;
 }
 
 struct read_acks_args {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* link.h - a kept connection to one channel of one node: ask, wait for the answer, ask again.
  *
- * Window 1: whoever has the link's turn sends one item and gets its ack before the next. While
- * nobody asks, a task of the mesh reads, so that pings are answered and an end is noticed. An
+ * Window 1: whoever has the link's turn sends one item and gets its ack before the next. A task of
+ * the mesh always reads, so that pings are answered and an end is noticed. An
  * outage is met here: dialled again as limits.h says, and what was not acked is sent again. */
 #ifndef WEIR_MESH_LINK_H
 #define WEIR_MESH_LINK_H
@@ -30,8 +30,7 @@ int weir__link_connect(struct weir__link *l);
 int weir__link_ask(struct weir__link *l, enum weir_ws_type type, const void *data, size_t len,
                    struct weir_ws_message *ret_ack);
 
-/* The ack has been used. Do not sleep on it: while it is lent nobody reads, and the peer's pings
- * stay unanswered. */
+/* The ack has been used: its memory is given back now, not with the next ask or leave. */
 void weir__link_done(struct weir__link *l);
 
 /* Give the turn to the next. The connection stays. */

@@ -193,6 +193,27 @@ static int holds_the_turn(struct weir_group *g) {
     return rc;
 }
 
+static int uses_it_for_long(struct weir_group *g) {
+    struct weir__link *l;
+    struct weir_ws_message ack;
+    int rc = weir__link_take(&mesh, "buzzer", "", &l);
+    for (int i = 0; i < 2 && rc == 0; i++) {
+        rc = weir__link_ask(l, WEIR_WS_TEXT, "1", 1, &ack);
+        if (rc == 0)
+            rc = weir_sleep(WEIR_SECONDS(600));
+        assert_memory_equal(ack.data.base, "ack of 1", 8);
+    }
+    weir__link_leave(l);
+    return rc;
+}
+
+WEIR_TEST(pings_are_answered_while_an_ack_is_used) {
+    r.options = (struct weir_ws_options){
+        .size = sizeof r.options, .ping_ns = WEIR_SECONDS(1), .pong_ns = WEIR_SECONDS(1)};
+    tell(uses_it_for_long, 0, 0);
+    assert_int_equal(r.connections, 1);
+}
+
 WEIR_TEST(pings_are_answered_between_two_asks_of_one_turn) {
     r.options = (struct weir_ws_options){
         .size = sizeof r.options, .ping_ns = WEIR_SECONDS(1), .pong_ns = WEIR_SECONDS(1)};
