@@ -185,15 +185,26 @@ WS_STORY(a_silent_peer_that_pongs_stays, o->ping_ns = MS(10), o->pong_ns = MS(40
     return 0;
 }
 
+/* No ping comes before the answer, unless a real machine held us up: both ends live in this loop,
+ * so a loop that stands still is silence, and a ping then is right. */
 WS_STORY(any_byte_is_a_sign_of_life, o->ping_ns = MS(40), o->pong_ns = MS(40)) {
     WEIR_AUTO(weir_close) struct weir_stream *s = raw_open(w);
     uint8_t bytes[64];
+    char text[16] = "";
+    weir_ns longest = 0, last = weir_now();
     size_t n = frame_make(bytes, TEXT, "0123456789", 10);
     for (size_t i = 0; i < n; i++) { /* one message in 160 ms */
         assert_int_equal(weir_write(s, bytes + i, 1), 0);
         weir_sleep(MS(10));
+        weir_ns now = weir_now();
+        longest = now - last > longest ? now - last : longest;
+        last = now;
     }
-    expect_frame(s, TEXT, "0123456789"); /* and no ping before it */
+    int got = frame_read(s, text, sizeof text);
+    while (got == PING && longest >= MS(30))
+        got = frame_read(s, text, sizeof text);
+    assert_int_equal(got, TEXT);
+    assert_string_equal(text, "0123456789");
     return 0;
 }
 
