@@ -121,9 +121,10 @@ WEIR_API const char *weir_stream_local(struct weir_stream *s);
 
 /* A server without a task per connection: functions called on a pooled stack, one at a time per
  * connection, no stack between messages. On raw streams a message is whatever bytes arrived; all
- * of it is consumed when message returns. The functions may suspend. Each connection has
- * state_size bytes (zeroed) and a group (INDEPENDENT). At the end the group is cancelled and
- * joined, then closed is called; inside it suspending calls return -ECANCELED unless shielded. */
+ * of it is consumed when message returns. The functions may suspend; nothing more is read
+ * meanwhile, nor an end noticed. Each connection has state_size bytes (zeroed) and a group
+ * (INDEPENDENT). At the end the group is cancelled and joined, then closed is called; inside it
+ * suspending calls return -ECANCELED unless shielded. */
 struct weir_reactive {
     size_t size, state_size;
     int (*opened)(struct weir_conn *c, void *state); /* may be NULL; < 0 refuses: closed follows */

@@ -26,7 +26,9 @@ struct weir_message {
  * weir_nack returns it: the nack; any other negative: the connection is closed with 1011 and
  * weir_error's text, cut to 123 bytes.
  * Both are required. state: state_size bytes, zeroed, one for the worker. Both may suspend;
- * messages of one connection are handled in order, connections at the same time. */
+ * messages of one connection are handled in order, connections at the same time. A loop may take
+ * its time: while it is suspended its client's pings are answered. One whose client went runs to
+ * its end all the same, and its ack is dropped. */
 struct weir_worker {
     size_t size; /* sizeof (struct weir_worker) */
     const char *name; /* printed in brackets before each line */
