@@ -252,6 +252,7 @@ static void on_message(struct ws_conn *c, const struct weir_ws_message *m) {
     user_begins(c);
     user_ends(c, server_of(c)->fn.message(&c->ws, c->user, m));
     weir__ws_message_drop(&c->ws); /* an idle connection keeps no buffer */
+    weir__breathe(); /* a piece may hold ten thousand of them */
 }
 
 /* Returns false if nothing more is to be decoded: it broke, or its close frame was. */
