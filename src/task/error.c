@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "task/internal.h"
+#include "wire/utf8.h"
 
 static __thread struct weir_error outside;
 
@@ -16,7 +17,6 @@ struct weir_error *weir__error_here(void) {
     struct sched *s = weir__sched;
     return s && s->current && s->current->stack ? &s->current->stack->error : &outside;
 }
-
 
 /* Which scope of t raised rc? The outermost that fired so: the inner ones only pass it on. */
 static void name_scope(struct weir_error *e, const struct weir_task *t) {
@@ -34,6 +34,12 @@ static void name_scope(struct weir_error *e, const struct weir_task *t) {
     }
 }
 
+/* buf is full, and there was more: who reads it must see that. */
+static void mark_cut(char *buf, size_t size) {
+    static const char mark[] = "...";
+    memcpy(buf + weir__utf8_cut(buf, size - 1, size - sizeof mark), mark, sizeof mark);
+}
+
 static struct weir_error *record(int rc, const char *what, const char *on) {
     struct weir_error *e = weir__error_here();
     struct weir_task *t = weir_task_current();
@@ -41,26 +47,45 @@ static struct weir_error *record(int rc, const char *what, const char *on) {
     e->what = what ? what : "";
     e->where = t ? t->name : "";
     e->done = 0;
-    size_t len = on ? strnlen(on, sizeof e->on - 1) : 0;
+    size_t len = on ? strnlen(on, sizeof e->on) : 0;
     if (len > 0)
         memcpy(e->on, on, len);
-    e->on[len] = '\0';
+    if (len < sizeof e->on)
+        e->on[len] = '\0';
+    else
+        mark_cut(e->on, sizeof e->on);
     name_scope(e, t);
     return e;
+}
+
+/* Append to the text. Returns false if that has cut it. */
+static bool text_add_v(struct weir_error *e, const char *format, va_list args) {
+    size_t used = strlen(e->text), room = sizeof e->text - used;
+    int n = vsnprintf(e->text + used, room, format, args);
+    bool whole = n >= 0 && (size_t)n < room;
+    if (!whole)
+        mark_cut(e->text, sizeof e->text);
+    return whole;
+}
+
+static bool __attribute__((format(printf, 2, 3)))
+text_add(struct weir_error *e, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    bool whole = text_add_v(e, format, args);
+    va_end(args);
+    return whole;
 }
 
 /* "read 127.0.0.1:80: connection reset by peer (ECONNRESET)". Made when somebody asks: most errors
  * are only passed on. */
 static void text_make(struct weir_error *e) {
-    int n = snprintf(e->text, sizeof e->text, "%s%s%s: %s (%s)", e->what, *e->on ? " " : "", e->on,
-                     weir_error_text(e->code), weir_error_name(e->code));
-    if (n < 0 || (size_t)n >= sizeof e->text)
-        return;
-    if (e->budget > 0)
-        snprintf(e->text + n, sizeof e->text - (size_t)n, ", budget %lld ms",
-                 (long long)(e->budget / 1000000));
-    else if (*e->scope)
-        snprintf(e->text + n, sizeof e->text - (size_t)n, ", cause: %s", e->scope);
+    bool whole = text_add(e, "%s%s%s: %s (%s)", e->what, *e->on ? " " : "", e->on,
+                          weir_error_text(e->code), weir_error_name(e->code));
+    if (whole && e->budget > 0)
+        text_add(e, ", budget %lld ms", (long long)(e->budget / 1000000));
+    else if (whole && *e->scope)
+        text_add(e, ", cause: %s", e->scope);
 }
 
 int weir__fail(int rc, const char *what, const char *on) {
@@ -70,12 +95,12 @@ int weir__fail(int rc, const char *what, const char *on) {
 
 int weir__failf(int rc, const char *what, const char *on, const char *format, ...) {
     struct weir_error *e = record(rc, what, on);
-    int n = snprintf(e->text, sizeof e->text, "%s%s%s: ", e->what, *e->on ? " " : "", e->on);
-    if (n < 0 || (size_t)n >= sizeof e->text)
+    e->text[0] = '\0';
+    if (!text_add(e, "%s%s%s: ", e->what, *e->on ? " " : "", e->on))
         return rc;
     va_list args;
     va_start(args, format);
-    vsnprintf(e->text + n, sizeof e->text - (size_t)n, format, args);
+    text_add_v(e, format, args);
     va_end(args);
     return rc;
 }

@@ -8,9 +8,6 @@
 #include "task/task.h"
 #include "worker/line.h"
 #include "worker/program.h"
-#include "worker/text.h"
-
-enum { REASON_MAX = 80 }; /* what the error record has room for beside the rest */
 
 void weir_out(const char *format, ...) {
     va_list args;
@@ -23,8 +20,6 @@ static int refused(const char *target, const struct weir_ws_message *ack) {
     static const char head[] = "nack: ";
     const char *reason = (const char *)ack->data.base + sizeof head - 1;
     size_t len = ack->data.len - (sizeof head - 1);
-    if (len > REASON_MAX)
-        len = weir__text_whole(reason, REASON_MAX);
     return weir__failf(WEIR_ENACK, "stream", target, "%.*s", (int)len, reason);
 }
 

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/* Error records: what does not fit is cut at a whole character, and says so. */
+#include <errno.h>
+#include <string.h>
+#include <weir/task.h>
+
+#include "task/task.h"
+#include "test/runner.h"
+#include "wire/utf8.h"
+
+#define TEN(s) s s s s s s s s s s
+#define EURO "\xe2\x82\xac"
+
+static const char *text_of(int rc) {
+    const struct weir_error *e = weir_error(rc);
+    assert_non_null(e);
+    assert_true(weir__utf8_valid(e->text, strlen(e->text)));
+    return e->text;
+}
+
+static void ends_with(const char *text, const char *end) {
+    size_t len = strlen(text), end_len = strlen(end);
+    if (len < end_len || strcmp(text + len - end_len, end) != 0)
+        fail_msg("'%s' does not end with '%s'", text, end);
+}
+
+WEIR_TEST(a_text_that_fits_is_whole) {
+    char detail[160];
+    memset(detail, 'x', sizeof detail);
+    detail[159 - strlen("do it: ")] = '\0';
+    weir__failf(-EIO, "do", "it", "%s", detail);
+    assert_int_equal(strlen(text_of(-EIO)), 159);
+    ends_with(text_of(-EIO), "xxx");
+}
+
+WEIR_TEST(a_text_that_is_cut_says_so) {
+    char detail[161];
+    memset(detail, 'x', sizeof detail);
+    detail[160 - strlen("do it: ")] = '\0';
+    weir__failf(-EIO, "do", "it", "%s", detail);
+    assert_int_equal(strlen(text_of(-EIO)), 159);
+    ends_with(text_of(-EIO), "x...");
+}
+
+WEIR_TEST(a_text_is_cut_at_a_whole_character) {
+    static const char *const heads[] = {"", "1", "12"};
+    for (size_t i = 0; i < 3; i++) {
+        weir__failf(-EIO, "do", NULL, "%s%s", heads[i], TEN(TEN(EURO)));
+        ends_with(text_of(-EIO), EURO "...");
+        assert_true(strlen(text_of(-EIO)) >= 157);
+    }
+}
+
+WEIR_TEST(what_it_was_on_is_cut_likewise) {
+    weir__fail(-ECONNREFUSED, "connect", TEN(TEN("a")));
+    assert_int_equal(strlen(weir_error(-ECONNREFUSED)->on), 63);
+    ends_with(weir_error(-ECONNREFUSED)->on, "a...");
+    ends_with(text_of(-ECONNREFUSED), "a...: connection refused (ECONNREFUSED)");
+    weir__fail(-EIO, "read", "x" TEN(TEN(EURO)));
+    ends_with(weir_error(-EIO)->on, EURO "...");
+    text_of(-EIO);
+    weir__fail(-EIO, "read", "here");
+    assert_string_equal(text_of(-EIO), "read here: input/output error (EIO)");
+}
+
+WEIR_TEST(a_long_name_of_what_failed_leaves_no_room) {
+    weir__failf(-EIO, TEN(TEN("ab")), "it", "%s", "lost");
+    ends_with(text_of(-EIO), "b...");
+    weir__fail(-EIO, TEN(TEN("ab")), "it");
+    ends_with(text_of(-EIO), "b...");
+}
