@@ -17,6 +17,7 @@
 #include "cli/sketches.h"
 #include "cli/suggest.h"
 #include "cli/words.h"
+#include "wire/uri.h"
 
 enum { PORT_MAX = 65535 };
 
@@ -168,11 +169,15 @@ static int read_host(struct parser *p, struct fleet_node *n, const struct yaml_i
     int rc = want(p, value, YAML_TEXT, "");
     if (rc < 0)
         return rc;
-    for (const char *c = value->text; *c != '\0'; c++)
-        if (!isalnum((unsigned char)*c) && strchr(".-_:*%", *c) == NULL)
+    size_t len = strlen(value->text);
+    const char *bare = weir__uri_host_bare(value->text, &len);
+    for (size_t i = 0; i < len; i++)
+        if (!isalnum((unsigned char)bare[i]) && strchr(".-_:*%", bare[i]) == NULL)
             return yaml_refuse(p->problem, value->place, "'%.80s' is no host", value->text);
-    n->host = value->text;
-    return value->text[0] ? 0 : yaml_refuse(p->problem, value->place, "'host' is empty");
+    n->host = arena_text(&p->fleet->memory, bare, len);
+    if (n->host == NULL)
+        return -ENOMEM;
+    return len > 0 ? 0 : yaml_refuse(p->problem, value->place, "'host' is empty");
 }
 
 static int read_grace(struct parser *p, struct fleet_node *n, const struct yaml_item *value) {

@@ -124,6 +124,12 @@ WEIR_TEST(values_are_text_as_written) {
     fleet_fini(&f);
 }
 
+WEIR_TEST(a_host_is_kept_without_brackets) {
+    struct fleet f = accepts(TCP "    port: 1\n    host: '[::1]'\n");
+    assert_string_equal(f.nodes[0].host, "::1");
+    fleet_fini(&f);
+}
+
 WEIR_TEST(a_command_with_a_port_is_ready_by_tcp) {
     struct fleet f = accepts(TCP "    port: 65535\n");
     assert_int_equal(f.nodes[0].ready, FLEET_READY_TCP);
@@ -224,6 +230,7 @@ WEIR_TEST(values_of_a_wrong_form_are_refused) {
         {TCP "    port:\n", "5:10: 'port' wants a number from 1 to 65535, not ''"},
         {TCP "    port: 1\n    host: a b\n", "6:11: 'a b' is no host"},
         {TCP "    port: 1\n    host: ''\n", "6:11: 'host' is empty"},
+        {TCP "    port: 1\n    host: '[h]'\n", "6:11: '[h]' is no host"},
         {TCP "    grace: 5\n",
          "5:12: 'grace' wants a duration such as 500ms, 5s or 2m, not '5'"},
         {TCP "    grace: 5h\n",

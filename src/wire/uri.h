@@ -5,6 +5,8 @@
 #ifndef WEIR_WIRE_URI_H
 #define WEIR_WIRE_URI_H
 
+#include <string.h>
+
 #include "wire/chars.h"
 
 enum weir__uri_scheme {
@@ -42,6 +44,15 @@ int weir__uri_parse(struct weir__uri *ret, const char *text, size_t len, bool ba
 /* Parse "host[:port]" alone, as in the Host field of HTTP; without a port has_port is false
  * and port is 0. Returns as weir__uri_parse does. */
 int weir__uri_parse_authority(struct weir__uri *ret, const char *text, size_t len);
+
+/* A host as people write it, without the brackets of an IPv6 address: "[::1]" is ::1. Returns where
+ * it begins in text; *len: of text, then of the host. */
+static inline const char *weir__uri_host_bare(const char *text, size_t *len) {
+    bool bracketed = *len > 2 && text[0] == '[' && text[*len - 1] == ']'
+                     && memchr(text, ':', *len) != NULL;
+    *len -= bracketed ? 2 : 0;
+    return text + bracketed;
+}
 
 /* The scheme's name, "ws"; "" for WEIR__URI_NONE. */
 const char *weir__uri_scheme_name(enum weir__uri_scheme scheme);

@@ -163,6 +163,20 @@ WEIR_TEST(uri_bounds_lengths) {
     assert_int_equal(weir__uri_parse_authority(&u, text, 254), WEIR_EURL);
 }
 
+WEIR_TEST(uri_hosts_lose_the_brackets_of_ipv6) {
+    static const char *const rows[][2] = {
+        {"[::1]", "::1"}, {"::1", "::1"}, {"[fe80::1%eth0]", "fe80::1%eth0"}, {"[::]", "::"},
+        {"h", "h"},       {"[h]", "[h]"}, {"[::1", "[::1"},                   {"::1]", "::1]"},
+        {"", ""},         {"[]", "[]"},   {"[", "["},                         {"[:", "[:"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        size_t len = strlen(rows[i][0]);
+        const char *bare = weir__uri_host_bare(rows[i][0], &len);
+        assert_int_equal(len, strlen(rows[i][1]));
+        assert_memory_equal(bare, rows[i][1], len);
+    }
+}
+
 WEIR_TEST(uri_knows_ipv6_addresses) {
     static const struct {
         const char *text;

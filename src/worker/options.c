@@ -10,6 +10,7 @@
 
 #include "mesh/nearest.h"
 #include "task/task.h"
+#include "wire/uri.h"
 
 enum { EXIT_FAILED_ = 1, EXIT_USAGE_ = 2 };
 enum { OPT_NODE = 256, OPT_NAME, OPT_WITH, OPT_BACKEND, OPT_INSECURE, OPT_SEED };
@@ -72,6 +73,18 @@ static int unknown(const struct weir__program *p, char **argv, const struct opti
     return mistake(p, text, word);
 }
 
+/* As it stands in a URL or by itself: '[::1]' and '::1' are one host. */
+static int host(struct weir__program *p, const char *text) {
+    size_t len = strlen(text);
+    const char *bare = weir__uri_host_bare(text, &len);
+    if (len == 0 || len > WEIR__NODE_HOST_MAX)
+        return mistake(p, "a host is 1 to 255 bytes, not", text);
+    memcpy(p->host_given, bare, len);
+    p->host_given[len] = '\0';
+    p->host = p->host_given;
+    return -1;
+}
+
 static int port(struct weir__program *p, const char *text) {
     char *end;
     long n = strtol(text, &end, 10);
@@ -105,8 +118,7 @@ static int take(struct weir__program *p, int option) {
     int rc;
     switch (option) {
     case 's':
-        p->host = optarg;
-        return -1;
+        return host(p, optarg);
     case 'p':
         return port(p, optarg);
     case OPT_NODE:

@@ -16,11 +16,12 @@ struct weir__program {
     /* set by the caller */
     const char *title; /* in brackets: "IOPin"; NULL: it prints no lines */
     const char *who;   /* in errors: "weir iopin" */
-    const char *host;  /* to bind, or to dial; NULL: by default */
+    const char *host;  /* to bind, or to dial, without brackets; NULL: by default */
     int port;          /* -1: by default */
     const char *node;  /* --name: of its node; NULL: by default */
     const char *backend;
     bool insecure;
+    char host_given[WEIR__NODE_HOST_MAX + 1]; /* what host is, once a flag said so */
     struct weir_params params;
     struct weir__grid grid;
     int (*body)(struct weir__program *p); /* in the scope that signals fire; may suspend. Returns
