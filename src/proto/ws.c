@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "proto/ws.h"
 #include "proto/ws_conn.h"
 #include "wire/uri.h"
 
@@ -269,16 +270,36 @@ static int flushed(struct weir_ws *ws, const char *what) {
     return rc;
 }
 
+static int refuse_second(struct weir_ws *ws) {
+    return weir__failf(-EBUSY, "ws receive", weir_ws_peer(ws), "another %s receives",
+                       ws->conn != NULL ? "one, the server," : "task");
+}
+
+int weir__ws_receive(struct weir_ws *ws, struct weir_ws_message *ret_message, bool *ret_ends) {
+    bool was_over = ws->failed != 0 || ws->state == WS_CLOSED;
+    int rc = enter(ws, "ws receive");
+    *ret_ends = false;
+    if (rc < 0)
+        return rc;
+    if (ws->conn != NULL || ws->receiving) {
+        rc = refuse_second(ws);
+    } else {
+        ws->receiving = true;
+        rc = receive_next(ws, ret_message);
+        ws->receiving = false;
+        *ret_ends = !was_over && (rc == WEIR_EWSCLOSED || (rc < 0 && ws->finish));
+        weir__ws_wake(ws);
+    }
+    weir__ws_leave(ws);
+    return rc;
+}
+
 /* Our close frame leaves before the caller can drop the connection. After a failure what still
  * comes is read and thrown away until the peer ends: a close with bytes unread is a reset, which
  * overtakes the close frame that says why. */
 static void end_politely(struct weir_ws *ws, int why) {
-    struct weir_error kept = {0};
     struct weir_scope s;
     struct weir_view v;
-    const struct weir_error *e = weir_error(why);
-    if (e != NULL)
-        kept = *e;
     weir_scope_enter(&s, ws->config->o.close_ns);
     int rc = flushed(ws, "ws receive");
     if (why != WEIR_EWSCLOSED && rc == 0 && ws->unsent == 0) {
@@ -287,27 +308,29 @@ static void end_politely(struct weir_ws *ws, int why) {
             weir_consume(ws->stream, v.len);
     }
     weir_scope_leave(&s, rc);
+}
+
+void weir__ws_receive_end(struct weir_ws *ws, int why) {
+    struct weir_error kept = {0};
+    const struct weir_error *e = weir_error(why);
+    if (e != NULL)
+        kept = *e;
+    ws->inside++;
+    ws->receiving = true;
+    end_politely(ws, why);
+    ws->receiving = false;
+    weir__ws_wake(ws);
+    weir__ws_leave(ws);
     if (kept.code == why)
         weir__error_restore(&kept);
 }
 
 int weir_ws_receive(struct weir_ws *ws, struct weir_ws_message *ret_message) {
-    int rc = enter(ws, "ws receive");
-    if (rc < 0)
-        return rc;
-    if (ws->conn != NULL || ws->receiving) {
-        rc = weir__failf(-EBUSY, "ws receive", weir_ws_peer(ws), "another %s receives",
-                         ws->conn != NULL ? "one, the server," : "task");
-        weir__ws_leave(ws);
-        return rc;
-    }
-    bool was_over = ws->failed != 0 || ws->state == WS_CLOSED;
-    ws->receiving = true;
-    rc = receive_next(ws, ret_message);
-    if (!was_over && (rc == WEIR_EWSCLOSED || (rc < 0 && ws->finish)))
-        end_politely(ws, rc);
-    ws->receiving = false;
-    weir__ws_wake(ws);
+    bool ends;
+    ws->inside++; /* another task may drop it between the two */
+    int rc = weir__ws_receive(ws, ret_message, &ends);
+    if (ends)
+        weir__ws_receive_end(ws, rc);
     weir__ws_leave(ws);
     return rc;
 }

@@ -10,4 +10,15 @@
  * The text is static. */
 int weir__ws_told(const struct weir_ws *ws, const char **ret_why);
 
+/* weir_ws_receive in its two halves, for rooms with somebody to tell between them: the second may
+ * take close_ns, and what the first has found is known before.
+ *
+ * Wait for the next message. As weir_ws_receive, but an end is told before the peer has been:
+ * then *ret_ends, and the caller owes weir__ws_receive_end. Suspends; a cancel point. */
+int weir__ws_receive(struct weir_ws *ws, struct weir_ws_message *ret_message, bool *ret_ends);
+
+/* Let our close frame leave, and after a failure wait for the peer's end, at most close_ns.
+ * why: what weir__ws_receive returned; its error record stays. Suspends; a cancel ends it. */
+void weir__ws_receive_end(struct weir_ws *ws, int why);
+
 #endif
