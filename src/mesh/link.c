@@ -15,6 +15,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "mesh/retry.h"
+#include "proto/ws.h"
 #include "stream/stream.h"
 
 enum ask_state {
@@ -32,18 +33,24 @@ struct weir__link {
     struct weir_ws *ws; /* the reader's; NULL: not connected */
     struct weir_task *reader;
     struct weir__list turns; /* of struct turn */
-    bool taken, doomed, dropping;
+    bool taken, doomed;
+    bool dropping; /* ws is of no use any more: the reader ends */
     enum ask_state state;
     struct weir_ws_message ack; /* ANSWERED: a copy of it, so that the reader goes on */
     struct weir__wait *asker;   /* what it waits in */
-    int close_code; /* how the last connection ended */
-    char why[160];  /* what failed last, for people */
+    int ended, close_code; /* how the last connection ended */
+    char why[200];         /* what failed last, for people; longer than any reason */
 };
 
 struct turn {
     struct weir__park park;
     struct weir__list link;
 };
+
+/* Can something be asked over the connection that there is? */
+static bool is_up(const struct weir__link *l) {
+    return l->ws != NULL && !l->dropping;
+}
 
 bool weir__is_nack(enum weir_ws_type type, struct weir_view ack) {
     static const char head[] = "nack: ";
@@ -189,11 +196,28 @@ int weir__link_take(struct weir__mesh *m, const char *target, const char *channe
 
 /* ---- the reader ------------------------------------------------------------------------------ */
 
+/* Did the receiver send what no WebSocket peer may? A fault of its program: time mends it not. */
+static bool is_breach(int rc) {
+    return rc == WEIR_EPROTO || rc == WEIR_EUTF8 || rc == WEIR_ETOOBIG;
+}
+
+/* Keep what rc says, by its name too. */
+static void note(struct weir__link *l, int rc) {
+    const struct weir_error *e = weir_error(rc);
+    const char *text = e ? e->text : weir_error_text(rc), *name = weir_error_name(rc);
+    bool named = strstr(text, name) != NULL;
+    snprintf(l->why, sizeof l->why, "%s%s%s%s", text, named ? "" : " (", named ? "" : name,
+             named ? "" : ")");
+}
+
 static void note_close(struct weir__link *l, int rc) {
     int code = weir_ws_close_code(l->ws);
     const char *reason = weir_ws_close_reason(l->ws);
+    l->ended = rc;
     l->close_code = code;
-    if (rc == WEIR_EWSCLOSED)
+    if (is_breach(rc))
+        note(l, rc);
+    else if (rc == WEIR_EWSCLOSED)
         snprintf(l->why, sizeof l->why, "it closed the connection: %d (%s)%s%s", code,
                  weir_ws_code_text(code), reason[0] ? " " : "", reason);
     else
@@ -206,6 +230,14 @@ static void say_goodbye(struct weir__link *l) {
     weir_shield_enter(&shield, 2 * WEIR__LINK_CLOSE);
     int rc = weir_ws_close(l->ws, l->mesh->close_code, "");
     weir_scope_leave(&shield, rc);
+}
+
+/* Also while the program ends: the peer is told why, and its close frame is answered. */
+static void say_why(struct weir__link *l, int rc) {
+    struct weir_scope shield;
+    weir_shield_enter(&shield, 2 * WEIR__LINK_CLOSE);
+    weir__ws_receive_end(l->ws, rc);
+    weir_scope_leave(&shield, 0);
 }
 
 static int hand_over(struct weir__link *l, const struct weir_ws_message *m) {
@@ -232,13 +264,19 @@ struct read_acks_args {
 static int read_acks(void *args) {
     struct weir__link *l = ((struct read_acks_args *)args)->link;
     struct weir_ws_message m;
+    bool ends = false;
     int rc;
-    while ((rc = weir_ws_receive(l->ws, &m)) == 0)
+    while ((rc = weir__ws_receive(l->ws, &m, &ends)) == 0)
         if ((rc = hand_over(l, &m)) < 0)
             break;
     if (rc == -ECANCELED && !l->dropping)
         say_goodbye(l);
-    note_close(l, rc);
+    if (!l->dropping)
+        note_close(l, rc);
+    l->dropping = true;
+    weir__wait_notify(&l->asker); /* before the peer has ended: that may take WEIR__LINK_CLOSE */
+    if (ends)
+        say_why(l, rc);
     weir_ws_drop(&l->ws);
     weir_task_release(&l->reader);
     l->dropping = false;
@@ -273,9 +311,8 @@ static int dial_once(struct weir__link *l, struct weir__retry *r) {
         return rc;
     weir_scope_enter(&s, r->left);
     rc = weir_ws_dial(l->url, &l->mesh->ws, &l->ws);
-    const struct weir_error *e = weir_error(rc);
     if (rc < 0)
-        snprintf(l->why, sizeof l->why, "%s", e ? e->text : weir_error_text(rc));
+        note(l, rc);
     rc = weir_scope_leave(&s, rc);
     if (rc < 0) {
         r->left -= weir_now() - begun;
@@ -296,6 +333,7 @@ static bool is_outage(const struct weir__link *l, int rc) {
     case WEIR_ENOTLS:
     case WEIR_ENONODE:
     case WEIR_ENOLISTEN:
+    case WEIR_EPROTO: /* these three: of the item, or what the receiver broke */
     case WEIR_EUTF8:
     case WEIR_ETOOBIG:
     case WEIR_ENOLOOP:
@@ -332,9 +370,9 @@ static int pause_before_next(struct weir__link *l, struct weir__retry *r) {
 /* A reader that is ending still has the old connection. */
 static int connect_now(struct weir__link *l, struct weir__retry *r) {
     int rc = 0;
-    while (l->reader != NULL && (l->dropping || l->ws == NULL) && rc == 0)
+    while (l->reader != NULL && !is_up(l) && rc == 0)
         rc = weir__wait_in(&l->asker, "the end of the last connection", l);
-    return rc < 0 || l->ws != NULL ? rc : dial_once(l, r);
+    return rc < 0 || is_up(l) ? rc : dial_once(l, r);
 }
 
 int weir__link_connect(struct weir__link *l) {
@@ -358,7 +396,7 @@ static void give_up(struct weir__link *l) {
 
 static int await_ack(struct weir__link *l) {
     int rc = 0;
-    while (l->state == ASKED && l->ws != NULL && rc == 0)
+    while (l->state == ASKED && is_up(l) && rc == 0)
         rc = weir__wait_in(&l->asker, "an ack", l);
     if (l->state == ANSWERED)
         return 0;
@@ -367,7 +405,8 @@ static int await_ack(struct weir__link *l) {
         return rc;
     }
     l->state = QUIET;
-    return weir__failf(WEIR_EWSCLOSED, "send", l->target ? l->target : l->url, "%s", l->why);
+    return weir__failf(is_breach(l->ended) ? l->ended : WEIR_EWSCLOSED, "send",
+                       l->target ? l->target : l->url, "%s", l->why);
 }
 
 static int ask_once(struct weir__link *l, struct weir__retry *r, enum weir_ws_type type,
@@ -377,13 +416,13 @@ static int ask_once(struct weir__link *l, struct weir__retry *r, enum weir_ws_ty
         return rc;
     l->state = ASKED;
     rc = weir_ws_send(l->ws, type, data, len);
-    if (rc == 0)
-        return await_ack(l);
-    const struct weir_error *e = weir_error(rc);
-    snprintf(l->why, sizeof l->why, "%s", e ? e->text : weir_error_text(rc));
-    l->state = QUIET; /* nothing was queued */
-    if (rc == WEIR_EWSCLOSED)
+    if (rc == 0 || (!is_up(l) && weir_cancelled() == 0))
+        return await_ack(l); /* the reader knows better how it ended */
+    l->state = QUIET;        /* nothing was queued */
+    if (is_up(l)) {
+        note(l, rc);
         l->close_code = weir_ws_close_code(l->ws);
+    }
     if (is_outage(l, rc))
         give_up(l);
     return rc;

@@ -25,8 +25,9 @@ int weir__link_connect(struct weir__link *l);
 /* Send one item and wait for its ack, which is lent until the next ask or leave.
  * Returns 0 (also for a nack: weir__is_nack); WEIR_EUNREACH (the time is over: recorded with what
  * failed last), WEIR_EWSCLOSED (the receiver closed because of this item: 1003, 1007 .. 1011),
- * WEIR_EURL, WEIR_ENOTLS, WEIR_EUTF8, WEIR_ETOOBIG, -ECANCELED, -ETIME, -ENOMEM. After a cancel
- * the connection is dropped: its next ack would be taken for another item's. */
+ * WEIR_EPROTO, WEIR_EUTF8, WEIR_ETOOBIG (the receiver broke the protocol: recorded with what; the
+ * last two also of data), WEIR_EURL, WEIR_ENOTLS, -ECANCELED, -ETIME, -ENOMEM. After a cancel the
+ * connection is dropped: its next ack would be taken for another item's. */
 int weir__link_ask(struct weir__link *l, enum weir_ws_type type, const void *data, size_t len,
                    struct weir_ws_message *ret_ack);
 

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/* Links whose receiver is down, or breaks the protocol: what is told, to whom, and after how long.
+ * The receiver is a server by hand, which sends bytes as told. */
+#include <stdio.h>
+#include <string.h>
+#include <weir/loop.h>
+#include <weir/stream.h>
+#include <weir/testing.h>
+
+#include "mesh/link.h"
+#include "proto/ws_conn.h"
+#include "task/task.h"
+#include "test/runner.h"
+
+static const char url[] = "ws://localhost:8766/";
+
+static struct receiver {
+    struct weir_listener *listener;
+    struct weir_group clients;
+    const char *bytes; /* the answer to each item; NULL: an ack */
+    size_t len;
+    const char *greeting; /* in place of a handshake's answer; NULL: none */
+    bool rude;            /* after bytes it does not even end */
+    int messages, connections;
+} r;
+
+static struct weir__mesh mesh;
+
+/* ---- the receiver ---- */
+
+static int answer(struct weir_ws *ws) {
+    r.messages++;
+    if (r.bytes == NULL)
+        return weir_ws_send(ws, WEIR_WS_TEXT, "ack", 3);
+    int rc = (int)weir_write(ws->stream, r.bytes, r.len);
+    return rc >= 0 && r.rude ? weir_sleep(WEIR_SECONDS(3600)) : rc;
+}
+
+static int greet(struct weir_stream *s) {
+    char request[1024];
+    int rc = (int)weir_read(s, request, sizeof request);
+    if (rc > 0)
+        rc = (int)weir_write(s, r.greeting, strlen(r.greeting));
+    weir_close(&s);
+    return rc < 0 ? rc : 0;
+}
+
+struct serve_args {
+    struct weir_stream *stream;
+};
+
+static int serve(void *args) {
+    WEIR_AUTO(weir_ws_drop) struct weir_ws *ws = NULL;
+    struct weir_ws_message m;
+    struct weir_stream *s = ((struct serve_args *)args)->stream;
+    r.connections++;
+    if (r.greeting != NULL)
+        return greet(s);
+    int rc = weir_ws_accept(&s, NULL, &ws);
+    while (rc >= 0 && (rc = weir_ws_receive(ws, &m)) == 0)
+        rc = answer(ws);
+    return 0;
+}
+
+static int accept_all(void *args) {
+    struct weir_stream *s;
+    int rc;
+    while ((rc = weir_accept(r.listener, &s)) == 0)
+        if ((rc = weir_go(&r.clients, serve, .stream = s)) < 0)
+            weir_close(&s);
+    return rc == WEIR_ECLOSED ? 0 : rc;
+}
+
+static int r_start(struct weir_group *g) {
+    int rc = weir_listen("tcp://localhost:8766", NULL, &r.listener);
+    return rc == 0 ? weir_go0(g, accept_all) : rc;
+}
+
+/* ---- the world ---- */
+
+static int run_story(void *arg) {
+    int (*tell)(struct weir_group *g) = *(int (**)(struct weir_group *))arg;
+    struct weir_group g;
+    weir_group_open(&g, WEIR_INDEPENDENT);
+    weir_group_open(&r.clients, WEIR_INDEPENDENT);
+    weir__mesh_open(&mesh);
+    int rc = tell(&g);
+    weir__mesh_close(&mesh, 1001);
+    weir_group_cancel(&r.clients, "over");
+    (void)weir_group_close(&r.clients, 0);
+    weir_group_cancel(&g, "over");
+    (void)weir_group_close(&g, 0);
+    weir_unlisten(&r.listener);
+    return rc;
+}
+
+static void tell(int (*fn)(struct weir_group *g)) {
+    weir_log_level_set(WEIR_LOG_ERROR);
+    assert_int_equal(weir_sim_run(run_story, &fn, NULL), 0);
+}
+
+static bool is_about(weir_ns ns, weir_ns expected) {
+    return ns >= expected && ns < expected + WEIR_MILLISECONDS(10);
+}
+
+/* Take the turn, ask once, give it on. */
+static int ask(void) {
+    struct weir__link *l = NULL;
+    struct weir_ws_message ack;
+    int rc = weir__link_take(&mesh, NULL, url, &l);
+    if (rc < 0)
+        return rc;
+    rc = weir__link_ask(l, WEIR_WS_TEXT, "1", 1, &ack);
+    weir__link_leave(l);
+    return rc;
+}
+
+/* ---- a receiver that breaks the protocol ---- */
+
+static const struct breach {
+    const char *bytes;
+    size_t len;
+    int rc;
+    const char *text;
+} breaches[] = {
+    {"\x81\x81\0\0\0\0x", 7, WEIR_EPROTO, "masked"},
+    {"\x83\0", 2, WEIR_EPROTO, "opcode"},
+    {"\x81\x01\xff", 3, WEIR_EUTF8, "UTF-8"},
+    {"\x82\x7f\0\0\1\0\0\0\0\0", 10, WEIR_ETOOBIG, "limit"},
+};
+
+static const struct breach *breach;
+
+static int broken(struct weir_group *g) {
+    r.bytes = breach->bytes;
+    r.len = breach->len;
+    int rc = r_start(g);
+    weir_ns begun = weir_now();
+    rc = rc == 0 ? ask() : rc;
+    assert_int_equal(rc, breach->rc);
+    assert_true(is_about(weir_now() - begun, 0));
+    const char *text = weir_error(rc)->text;
+    if (strstr(text, "send ws://localhost:8766/: ws receive ") == NULL ||
+        strstr(text, breach->text) == NULL || strstr(text, weir_error_name(rc)) == NULL)
+        fail_msg("%s", text);
+    return 0;
+}
+
+static void broken_by_each(bool rude) {
+    for (size_t i = 0; i < sizeof breaches / sizeof breaches[0]; i++) {
+        memset(&r, 0, sizeof r);
+        r.rude = rude;
+        breach = &breaches[i];
+        tell(broken);
+        assert_int_equal(r.messages, 1);
+    }
+}
+
+WEIR_TEST(a_broken_protocol_is_final_and_told_at_once) {
+    broken_by_each(false);
+}
+
+WEIR_TEST(a_receiver_that_does_not_end_is_not_waited_for) {
+    broken_by_each(true);
+}
+
+static int no_http(struct weir_group *g) {
+    r.greeting = "hello world\r\n\r\n";
+    int rc = r_start(g);
+    weir_ns begun = weir_now();
+    assert_int_equal(rc == 0 ? ask() : rc, WEIR_EPROTO);
+    assert_true(is_about(weir_now() - begun, 0));
+    return 0;
+}
+
+WEIR_TEST(who_answers_a_handshake_with_no_http_breaks_it_too) {
+    tell(no_http);
+    assert_int_equal(r.connections, 1);
+}
+
+static int mended(struct weir_group *g) {
+    r.bytes = breaches[0].bytes;
+    r.len = breaches[0].len;
+    r.rude = true;
+    int rc = r_start(g);
+    assert_int_equal(rc == 0 ? ask() : rc, WEIR_EPROTO);
+    r.bytes = NULL;
+    weir_ns begun = weir_now();
+    rc = ask();
+    assert_true(is_about(weir_now() - begun, WEIR__LINK_CLOSE)); /* the old connection's end */
+    return rc;
+}
+
+WEIR_TEST(after_a_broken_protocol_the_next_asker_has_a_new_connection) {
+    tell(mended);
+    assert_int_equal(r.connections, 2);
+}
