@@ -302,27 +302,20 @@ static int make_url(struct weir__link *l) {
     return 0;
 }
 
-/* One attempt, within what is left. Returns 0; or why not. */
-static int dial_once(struct weir__link *l, struct weir__retry *r) {
-    struct weir_scope s;
-    weir_ns begun = weir_now();
+/* One attempt. Returns 0; or why not. */
+static int dial_once(struct weir__link *l) {
     int rc = make_url(l);
-    if (rc < 0)
-        return rc;
-    weir_scope_enter(&s, r->left);
-    rc = weir_ws_dial(l->url, &l->mesh->ws, &l->ws);
-    if (rc < 0)
-        note(l, rc);
-    rc = weir_scope_leave(&s, rc);
-    if (rc < 0) {
-        r->left -= weir_now() - begun;
-        return rc;
+    if (rc == 0)
+        rc = weir_ws_dial(l->url, &l->mesh->ws, &l->ws);
+    if (rc == 0) {
+        struct read_acks_args a = {l};
+        rc = weir_spawn(&l->mesh->readers, WEIR_SITE(read_acks), read_acks, &a, sizeof a, NULL,
+                        &l->reader);
     }
-    struct read_acks_args a = {l};
-    rc = weir_spawn(&l->mesh->readers, WEIR_SITE(read_acks), read_acks, &a, sizeof a, NULL,
-                    &l->reader);
-    if (rc < 0)
+    if (rc < 0) {
+        note(l, rc);
         weir_ws_drop(&l->ws);
+    }
     return rc;
 }
 
@@ -368,11 +361,26 @@ static int pause_before_next(struct weir__link *l, struct weir__retry *r) {
 }
 
 /* A reader that is ending still has the old connection. */
-static int connect_now(struct weir__link *l, struct weir__retry *r) {
+static int await_end(struct weir__link *l) {
     int rc = 0;
     while (l->reader != NULL && !is_up(l) && rc == 0)
         rc = weir__wait_in(&l->asker, "the end of the last connection", l);
-    return rc < 0 || is_up(l) ? rc : dial_once(l, r);
+    return rc;
+}
+
+/* Within what is left: all that passes here passes without a connection, also if it succeeds. */
+static int connect_now(struct weir__link *l, struct weir__retry *r) {
+    struct weir_scope s;
+    if (is_up(l))
+        return 0;
+    weir_ns begun = weir_now();
+    weir_scope_enter(&s, r->left);
+    int rc = await_end(l);
+    if (rc == 0 && !is_up(l))
+        rc = dial_once(l);
+    rc = weir_scope_leave(&s, rc);
+    r->left -= weir_now() - begun;
+    return rc;
 }
 
 int weir__link_connect(struct weir__link *l) {

@@ -195,3 +195,26 @@ WEIR_TEST(after_a_broken_protocol_the_next_asker_has_a_new_connection) {
     tell(mended);
     assert_int_equal(r.connections, 2);
 }
+
+/* ---- what counts as time without a connection ---- */
+
+/* An ack, and nonsense behind it that answers nothing. */
+static int gone(struct weir_group *g) {
+    r.bytes = "\x81\x03" "ack" "\x83\0";
+    r.len = 7;
+    r.rude = true;
+    int rc = r_start(g);
+    rc = rc == 0 ? ask() : rc;
+    rc = rc == 0 ? weir_sleep(WEIR_MILLISECONDS(1)) : rc; /* it is read while nobody asks */
+    weir_unlisten(&r.listener);
+    weir_ns begun = weir_now();
+    assert_int_equal(rc == 0 ? ask() : rc, WEIR_EUNREACH);
+    assert_true(is_about(weir_now() - begun, WEIR__RETRY_ALL));
+    assert_non_null(strstr(weir_error(WEIR_EUNREACH)->text, "ECONNREFUSED"));
+    return 0;
+}
+
+WEIR_TEST(waiting_for_an_old_connection_counts) {
+    tell(gone);
+    assert_int_equal(r.connections, 1);
+}
