@@ -4,6 +4,7 @@
  *   who        owns                        ends by
  *   asker      the turn; its item          leave
  *   reader     the WebSocket               its end, the mesh's cancel, or drop
+ *   link       the outage and its budget   an ack, the budget's end, or nobody left who asks
  *
  * Only the reader drops the WebSocket; an asker that gives up cancels the reader. */
 #include "mesh/link.h"
@@ -33,6 +34,7 @@ struct weir__link {
     struct weir_ws *ws; /* the reader's; NULL: not connected */
     struct weir_task *reader;
     struct weir__list turns; /* of struct turn */
+    struct weir__retry outage; /* what is left of it; whole while there is none */
     bool taken, doomed;
     bool dropping; /* ws is of no use any more: the reader ends */
     enum ask_state state;
@@ -45,6 +47,7 @@ struct weir__link {
 struct turn {
     struct weir__park park;
     struct weir__list link;
+    struct weir_error told; /* of the outage that ended the wait: the link may be gone by then */
 };
 
 /* Can something be asked over the connection that there is? */
@@ -109,6 +112,7 @@ static int link_new(struct weir__mesh *m, const char *target, const char *channe
     if (l == NULL)
         return weir__fail(-ENOMEM, "link", target);
     l->mesh = m;
+    l->outage = weir__retry_new();
     weir__list_init(&l->in_mesh);
     weir__list_init(&l->turns);
     weir__list_add_tail(&m->links, &l->in_mesh);
@@ -143,7 +147,21 @@ static int turn_wait(struct weir__link *l) {
     weir__list_add_tail(&l->turns, &t.link);
     int rc = (int)weir__stream_park(&t.park);
     weir__list_remove(&t.link); /* it still is there if the scope had fired already */
+    if (rc == WEIR_EUNREACH)
+        weir__error_restore(&t.told);
     return rc;
+}
+
+/* All who wait for their turn get the asker's error: they have waited for what it tried. */
+static void tell_queued(struct weir__link *l, int rc) {
+    const struct weir_error *e = weir_error(rc);
+    WEIR_CHECK(e != NULL);
+    while (!weir__list_empty(&l->turns)) {
+        struct turn *t = WEIR_CONTAINER(l->turns.next, struct turn, link);
+        weir__list_remove(&t->link);
+        t->told = *e;
+        weir__unpark(&t->park, rc);
+    }
 }
 
 void weir__link_done(struct weir__link *l) {
@@ -158,6 +176,7 @@ void weir__link_leave(struct weir__link *l) {
     WEIR_CHECK(l->taken && l->state == QUIET);
     if (weir__list_empty(&l->turns)) {
         l->taken = false;
+        l->outage = weir__retry_new(); /* nobody is left whom it concerns */
         return;
     }
     struct turn *next = WEIR_CONTAINER(l->turns.next, struct turn, link);
@@ -345,19 +364,26 @@ static const char *place(const struct weir__link *l, char *buf, size_t size) {
     return buf;
 }
 
-/* Wait before the next attempt. Returns 0; WEIR_EUNREACH, -ECANCELED, -ETIME. */
-static int pause_before_next(struct weir__link *l, struct weir__retry *r) {
+/* Wait before the next attempt. Returns 0; WEIR_EUNREACH (the outage is over, and all who were
+ * queued have been told), -ECANCELED, -ETIME. */
+static int pause_before_next(struct weir__link *l) {
+    struct weir__retry *r = &l->outage;
     char on[64];
     place(l, on, sizeof on);
     if (r->pause == WEIR__RETRY_FIRST)
         weir__log(WEIR_LOG_WARNING, "%s: %s; trying again for %d s", on, l->why,
                   (int)(WEIR__RETRY_ALL / WEIR_SECONDS(1)));
     weir_ns pause = weir__retry_next(r, &l->mesh->random);
+    weir_ns begun = weir_now();
     int rc = pause > 0 ? weir_sleep(pause) : 0;
+    r->left += pause - (weir_now() - begun); /* a cancel may have cut it short */
     if (rc < 0 || r->left > 0)
         return rc;
-    return weir__failf(WEIR_EUNREACH, "reach", on, "%s, tried for %d s", l->why,
-                       (int)(WEIR__RETRY_ALL / WEIR_SECONDS(1)));
+    rc = weir__failf(WEIR_EUNREACH, "reach", on, "%s, tried for %d s", l->why,
+                     (int)(WEIR__RETRY_ALL / WEIR_SECONDS(1)));
+    tell_queued(l, rc);
+    l->outage = weir__retry_new();
+    return rc;
 }
 
 /* A reader that is ending still has the old connection. */
@@ -369,25 +395,26 @@ static int await_end(struct weir__link *l) {
 }
 
 /* Within what is left: all that passes here passes without a connection, also if it succeeds. */
-static int connect_now(struct weir__link *l, struct weir__retry *r) {
+static int connect_now(struct weir__link *l) {
     struct weir_scope s;
     if (is_up(l))
         return 0;
     weir_ns begun = weir_now();
-    weir_scope_enter(&s, r->left);
+    weir_scope_enter(&s, l->outage.left);
     int rc = await_end(l);
     if (rc == 0 && !is_up(l))
         rc = dial_once(l);
     rc = weir_scope_leave(&s, rc);
-    r->left -= weir_now() - begun;
+    l->outage.left -= weir_now() - begun;
     return rc;
 }
 
 int weir__link_connect(struct weir__link *l) {
-    struct weir__retry r = weir__retry_new();
     int rc = weir__suspend_enter("link");
-    while (rc == 0 && (rc = connect_now(l, &r)) < 0 && is_outage(l, rc))
-        rc = pause_before_next(l, &r);
+    while (rc == 0 && (rc = connect_now(l)) < 0 && is_outage(l, rc))
+        rc = pause_before_next(l);
+    if (rc == 0)
+        l->outage = weir__retry_new();
     return rc;
 }
 
@@ -417,9 +444,8 @@ static int await_ack(struct weir__link *l) {
                        l->target ? l->target : l->url, "%s", l->why);
 }
 
-static int ask_once(struct weir__link *l, struct weir__retry *r, enum weir_ws_type type,
-                    const void *data, size_t len) {
-    int rc = connect_now(l, r);
+static int ask_once(struct weir__link *l, enum weir_ws_type type, const void *data, size_t len) {
+    int rc = connect_now(l);
     if (rc < 0)
         return rc;
     l->state = ASKED;
@@ -438,12 +464,13 @@ static int ask_once(struct weir__link *l, struct weir__retry *r, enum weir_ws_ty
 
 int weir__link_ask(struct weir__link *l, enum weir_ws_type type, const void *data, size_t len,
                    struct weir_ws_message *ret_ack) {
-    struct weir__retry r = weir__retry_new();
     int rc = weir__suspend_enter("link");
     weir__link_done(l);
-    while (rc == 0 && (rc = ask_once(l, &r, type, data, len)) < 0 && is_outage(l, rc))
-        rc = pause_before_next(l, &r);
-    if (rc == 0)
-        *ret_ack = l->ack;
-    return rc;
+    while (rc == 0 && (rc = ask_once(l, type, data, len)) < 0 && is_outage(l, rc))
+        rc = pause_before_next(l);
+    if (rc < 0)
+        return rc;
+    l->outage = weir__retry_new();
+    *ret_ack = l->ack;
+    return 0;
 }

@@ -2,8 +2,9 @@
 /* link.h - a kept connection to one channel of one node: ask, wait for the answer, ask again.
  *
  * Window 1: whoever has the link's turn sends one item and gets its ack before the next. A task of
- * the mesh always reads, so that pings are answered and an end is noticed. An
- * outage is met here: dialled again as limits.h says, and what was not acked is sent again. */
+ * the mesh always reads, so that pings are answered and an end is noticed. An outage is met here:
+ * dialled again as limits.h says, and what was not acked is sent again. It is the link's, not an
+ * asker's: when its time is over, all who wait are told. */
 #ifndef WEIR_MESH_LINK_H
 #define WEIR_MESH_LINK_H
 
@@ -15,7 +16,8 @@ struct weir__link;
 
 /* Wait for the turn on the link to target's channel (target NULL: channel is a whole ws:// URL);
  * nothing is dialled yet. *ret_link is the caller's to leave. Suspends; a cancel point.
- * Returns 0; WEIR_ENONODE, WEIR_ENOLISTEN, WEIR_ETOOBIG (channel), -ECANCELED, -ETIME, -ENOMEM. */
+ * Returns 0; WEIR_ENONODE, WEIR_ENOLISTEN, WEIR_ETOOBIG (channel), WEIR_EUNREACH (who had the turn
+ * tried in vain, for as long as an outage may last), -ECANCELED, -ETIME, -ENOMEM. */
 int weir__link_take(struct weir__mesh *m, const char *target, const char *channel,
                     struct weir__link **ret_link);
 

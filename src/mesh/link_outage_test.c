@@ -218,3 +218,179 @@ WEIR_TEST(waiting_for_an_old_connection_counts) {
     tell(gone);
     assert_int_equal(r.connections, 1);
 }
+
+/* ---- an outage is the link's ---- */
+
+enum { ASKERS = 4 };
+
+static struct told {
+    weir_ns after; /* it asks */
+    weir_ns bound; /* its own; 0: none */
+    int rc;
+    weir_ns at;
+    char text[160];
+} told[ASKERS];
+
+struct asker_args {
+    struct told *told;
+};
+
+static int asker(void *args) {
+    struct told *t = ((struct asker_args *)args)->told;
+    struct weir_scope s;
+    int rc = t->after > 0 ? weir_sleep(t->after) : 0;
+    weir_scope_enter(&s, t->bound > 0 ? t->bound : WEIR_NEVER);
+    rc = rc == 0 ? ask() : rc;
+    t->rc = rc = weir_scope_leave(&s, rc);
+    t->at = weir_now();
+    const struct weir_error *e = weir_error(rc);
+    snprintf(t->text, sizeof t->text, "%s", e ? e->text : "");
+    return rc == WEIR_EUNREACH || weir_cancelled() == 0 ? 0 : rc;
+}
+
+/* All of told[], from one moment on; their at is made relative to it. */
+static int all_ask(void) {
+    struct weir_group g;
+    weir_ns begun = weir_now();
+    int rc = 0;
+    weir_group_open(&g, WEIR_TOGETHER);
+    for (int i = 0; i < ASKERS && rc == 0; i++)
+        rc = weir_go(&g, asker, .told = &told[i]);
+    rc = weir_group_close(&g, rc);
+    for (int i = 0; i < ASKERS; i++)
+        told[i].at -= begun;
+    return rc;
+}
+
+static int nobody_there(struct weir_group *g) {
+    return all_ask();
+}
+
+WEIR_TEST(all_askers_of_an_outage_are_told_when_it_is_over) {
+    told[3].after = WEIR_SECONDS(4); /* comes late, and is told with them */
+    tell(nobody_there);
+    for (int i = 0; i < ASKERS; i++) {
+        assert_int_equal(told[i].rc, WEIR_EUNREACH);
+        assert_true(is_about(told[i].at, WEIR_SECONDS(5)));
+        assert_string_equal(told[i].text, told[0].text);
+    }
+    assert_non_null(strstr(told[0].text, "ECONNREFUSED"));
+    assert_non_null(strstr(told[0].text, "tried for 5 s"));
+}
+
+WEIR_TEST(who_asks_after_an_outage_begins_a_new_one) {
+    told[2].after = WEIR_SECONDS(6);
+    told[3].after = WEIR_SECONDS(8);
+    tell(nobody_there);
+    for (int i = 0; i < ASKERS; i++) {
+        assert_int_equal(told[i].rc, WEIR_EUNREACH);
+        assert_true(is_about(told[i].at, WEIR_SECONDS(i < 2 ? 5 : 11)));
+    }
+}
+
+WEIR_TEST(who_takes_over_gets_what_is_left) {
+    told[0].bound = WEIR_SECONDS(3); /* it has the turn, and gives up */
+    told[1].bound = WEIR_SECONDS(2); /* gives up while it waits */
+    tell(nobody_there);
+    assert_int_equal(told[0].rc, -ETIME);
+    assert_int_equal(told[1].rc, -ETIME);
+    for (int i = 2; i < ASKERS; i++) {
+        assert_int_equal(told[i].rc, WEIR_EUNREACH);
+        assert_true(is_about(told[i].at, WEIR_SECONDS(5)));
+    }
+}
+
+WEIR_TEST(an_outage_that_nobody_waits_for_is_forgotten) {
+    told[0].bound = WEIR_SECONDS(4);
+    for (int i = 1; i < ASKERS; i++)
+        told[i].after = WEIR_MILLISECONDS(4500);
+    tell(nobody_there);
+    assert_int_equal(told[0].rc, -ETIME);
+    for (int i = 1; i < ASKERS; i++)
+        assert_true(is_about(told[i].at, WEIR_MILLISECONDS(9500)));
+}
+
+struct r_later_args {
+    struct weir_group *g;
+};
+
+static int r_later(void *args) {
+    int rc = weir_sleep(WEIR_SECONDS(3));
+    return rc == 0 ? r_start(((struct r_later_args *)args)->g) : rc;
+}
+
+static int somebody_comes(struct weir_group *g) {
+    int rc = weir_go(g, r_later, .g = g);
+    return rc == 0 ? all_ask() : rc;
+}
+
+WEIR_TEST(an_outage_that_ends_serves_all_who_waited) {
+    tell(somebody_comes);
+    for (int i = 0; i < ASKERS; i++) {
+        assert_int_equal(told[i].rc, 0);
+        assert_true(told[i].at >= WEIR_SECONDS(3) && told[i].at < WEIR_MILLISECONDS(4250));
+    }
+    assert_int_equal(r.messages, ASKERS);
+    assert_int_equal(r.connections, 1);
+}
+
+/* One breaks every connection; those behind it do not wait for ever either. */
+static int poisoned(struct weir_group *g) {
+    r.bytes = "\x88\x02\x03\xe9"; /* 1001 */
+    r.len = 4;
+    int rc = r_start(g);
+    return rc == 0 ? all_ask() : rc;
+}
+
+WEIR_TEST(askers_behind_an_item_that_breaks_it_are_told_in_time) {
+    tell(poisoned);
+    for (int i = 0; i < ASKERS; i++) {
+        assert_int_equal(told[i].rc, WEIR_EUNREACH);
+        assert_true(is_about(told[i].at, WEIR_SECONDS(5)));
+        assert_non_null(strstr(told[i].text, "1001 (going away)"));
+    }
+}
+
+/* ---- explored ---- */
+
+/* An outage that is told, then a receiver that breaks the protocol and one that answers. */
+static int explored(struct weir_group *g) {
+    int rc = all_ask();
+    if (rc == 0)
+        rc = r_start(g);
+    r.bytes = breaches[0].bytes;
+    r.len = breaches[0].len;
+    rc = rc == 0 ? ask() : rc;
+    r.bytes = NULL;
+    return rc == WEIR_EPROTO ? ask() : rc;
+}
+
+static int explored_run(void *arg) {
+    int (*fn)(struct weir_group *g) = explored;
+    memset(&r, 0, sizeof r);
+    memset(told, 0, sizeof told);
+    weir_log_level_set(WEIR_LOG_ERROR);
+    return run_story(&fn);
+}
+
+static const struct weir_story explored_whole = {
+    .size = sizeof explored_whole, .name = "outage", .fn = explored_run};
+
+WEIR_TEST(every_cancel_in_an_outage_leaves_nothing_behind) {
+    struct weir_explored e;
+    assert_int_equal(weir_explore_cancels(&explored_whole, &e), 0);
+    assert_true(e.points > 20);
+}
+
+WEIR_TEST(every_fault_in_an_outage_leaves_nothing_behind) {
+    struct weir_fault fault = {.size = sizeof fault};
+    struct weir_explored e;
+    assert_int_equal(weir_explore_faults(&explored_whole, &fault, &e), 0);
+    assert_true(e.points > 10);
+}
+
+WEIR_TEST(every_lack_of_memory_in_an_outage_leaves_nothing_behind) {
+    struct weir_explored e;
+    assert_int_equal(weir_explore_allocations(&explored_whole, &e), 0);
+    assert_true(e.points > 10);
+}
