@@ -51,6 +51,8 @@ static int send_body(struct weir__program *p) {
             putchar('\n');
         fflush(stdout);
         rc = weir__is_nack(ack.type, ack.data) ? EXIT_NACKED : EXIT_DONE;
+    } else {
+        rc = weir__program_tell_link(p, l, rc);
     }
     weir__link_leave(l);
     return rc;

@@ -358,20 +358,24 @@ static bool is_outage(const struct weir__link *l, int rc) {
     }
 }
 
-static const char *place(const struct weir__link *l, char *buf, size_t size) {
-    const char *url = l->url ? l->url : l->channel;
-    snprintf(buf, size, "%s%s%s", l->target ? l->target : "", l->target ? " at " : "", url);
-    return buf;
+const char *weir__link_url(const struct weir__link *l) {
+    return l->url ? l->url : l->channel;
+}
+
+const char *weir__link_why(const struct weir__link *l) {
+    return l->why;
 }
 
 /* Wait before the next attempt. Returns 0; WEIR_EUNREACH (the outage is over, and all who were
  * queued have been told), -ECANCELED, -ETIME. */
 static int pause_before_next(struct weir__link *l) {
     struct weir__retry *r = &l->outage;
-    char on[64];
-    place(l, on, sizeof on);
+    const char *url = weir__link_url(l), *target = l->target ? l->target : "";
+    const char *at = l->target ? " at " : "";
+    char on[128]; /* more than a record has room for: it marks the cut */
+    snprintf(on, sizeof on, "%s%s%s", target, at, url);
     if (r->pause == WEIR__RETRY_FIRST)
-        weir__log(WEIR_LOG_WARNING, "%s: %s; trying again for %d s", on, l->why,
+        weir__log(WEIR_LOG_WARNING, "%s%s%s: %s; trying again for %d s", target, at, url, l->why,
                   (int)(WEIR__RETRY_ALL / WEIR_SECONDS(1)));
     weir_ns pause = weir__retry_next(r, &l->mesh->random);
     weir_ns begun = weir_now();

@@ -33,6 +33,11 @@ int weir__link_connect(struct weir__link *l);
 int weir__link_ask(struct weir__link *l, enum weir_ws_type type, const void *data, size_t len,
                    struct weir_ws_message *ret_ack);
 
+/* After a failed ask or connect, for people: where it went, whole (a record's text may have had to
+ * cut it), and what failed last, with its name. Lent until the next of them, or leave. */
+const char *weir__link_url(const struct weir__link *l);
+const char *weir__link_why(const struct weir__link *l);
+
 /* The ack has been used: its memory is given back now, not with the next ask or leave. */
 void weir__link_done(struct weir__link *l);
 

@@ -66,6 +66,17 @@ int weir__program_tell(const struct weir__program *p, int rc) {
     return rc < 0 ? 1 : rc;
 }
 
+int weir__program_tell_link(const struct weir__program *p, const struct weir__link *l, int rc) {
+    char tried[32] = "";
+    if (weir_cancelled() != 0)
+        return rc;
+    if (rc == WEIR_EUNREACH)
+        snprintf(tried, sizeof tried, ", tried for %d s",
+                 (int)(WEIR__RETRY_ALL / WEIR_SECONDS(1)));
+    fprintf(stderr, "%s: %s: %s%s\n", p->who, weir__link_url(l), weir__link_why(l), tried);
+    return 1;
+}
+
 static int run_body(struct weir__program *p) {
     struct weir_scope s;
     int rc = 0;

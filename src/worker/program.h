@@ -8,6 +8,7 @@
 #define WEIR_WORKER_PROGRAM_H
 
 #include "mesh/grid.h"
+#include "mesh/link.h"
 #include "mesh/mesh.h"
 #include "worker/control.h"
 #include "worker/params.h"
@@ -47,6 +48,10 @@ void weir__program_free(struct weir__program *p);
 
 /* Print why to stderr, unless rc is 0 or the program has said it. Returns the exit code of rc. */
 int weir__program_tell(const struct weir__program *p, int rc);
+
+/* The same for a failure of l, with its whole URL and what failed last: a record may have had to
+ * cut both. Before l is left. Returns rc itself if a signal or a deadline ended it, else 1. */
+int weir__program_tell_link(const struct weir__program *p, const struct weir__link *l, int rc);
 
 /* The task that runs the program: for weir_run, or for a test's loop. arg is the program. Returns
  * what body returned; 0 if a signal ended it. */

@@ -90,8 +90,9 @@ static int body(struct weir__program *p) {
     if (rc < 0)
         return rc;
     rc = run(p, &c, l);
+    rc = rc < 0 ? weir__program_tell_link(p, l, rc) : p->counters.errors > 0;
     weir__link_leave(l);
-    return rc < 0 ? rc : p->counters.errors > 0;
+    return rc;
 }
 
 int weir__sketch_clock(int argc, char **argv) {

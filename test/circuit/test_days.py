@@ -112,8 +112,19 @@ class Outages(CircuitTest):
         port = free_port()
         node, code = self.ends("clock", "-p", str(port))
         self.assertEqual((code, node.lines), (1, []))
-        self.assertRegex(node.errors[-1], rf"^weir clock: reach ws://localhost:{port}/datafeed: "
-                                          r".*connection refused \(ECONNREFUSED\)")
+        self.assertRegex(node.errors[-1], rf"^weir clock: ws://localhost:{port}/datafeed: "
+                                          r".*connection refused \(ECONNREFUSED\), "
+                                          r"tried for 5 s$")
+
+    def test_a_long_url_is_told_whole(self):
+        host = "a-rather-long-host-name.living-room.home.example.invalid"
+        url = f"ws://{host}:1/datafeed"
+        why = r".* \(W?E\w+\).*, tried for 5 s$"
+        clock = self.weir("clock", "-s", host, "-p", "1")
+        send = self.weir("send", "--node", f"blink={host}:1", "blink/datafeed", "0")
+        for name, node in ("clock", clock), ("send", send):
+            self.assertEqual((node.wait(), node.lines), (1, []))
+            self.assertRegex(node.errors[-1], f"^weir {name}: {re.escape(url)}: {why}")
 
     def test_a_pin_that_comes_late(self):
         port = free_port()
