@@ -262,3 +262,38 @@ WS_STORY(random_frames_end_somehow, o->message_max = 500, o->close_ns = MS(5)) {
     wait_ended(w, ROUNDS);
     return 0;
 }
+
+struct watch {
+    struct world *w;
+    int most; /* messages handled between two turns of the watcher */
+};
+
+static int watches(void *args) {
+    struct watch *watch = *(struct watch **)args;
+    int before = watch->w->messages, rc;
+    while ((rc = weir_yield()) == 0) {
+        int now = watch->w->messages;
+        watch->most = now - before > watch->most ? now - before : watch->most;
+        before = now;
+    }
+    return rc;
+}
+
+WS_STORY(a_piece_full_of_messages_lets_the_others_run) {
+    enum { FRAMES = 1000, FRAME = 7 };
+    WEIR_AUTO(weir_close) struct weir_stream *s = raw_open(w);
+    struct watch watch = {w, 0}, *of = &watch;
+    struct weir_group g;
+    uint8_t bytes[FRAMES * FRAME];
+    for (size_t i = 0; i < FRAMES; i++)
+        assert_int_equal(frame_make(bytes + i * FRAME, TEXT, "x", 1), FRAME);
+    weir_group_open(&g, WEIR_TOGETHER);
+    assert_int_equal(weir_spawn(&g, WEIR_SITE(watches), watches, &of, sizeof of, NULL, NULL), 0);
+    assert_int_equal(weir_write(s, bytes, sizeof bytes), 0);
+    for (size_t i = 0; i < FRAMES; i++)
+        expect_frame(s, TEXT, "x");
+    weir_group_cancel(&g, "seen enough");
+    assert_int_equal(weir_group_close(&g, 0), 0);
+    assert_in_range(watch.most, 1, 64);
+    return 0;
+}
