@@ -3,6 +3,7 @@
  * which backend is chosen. */
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <netdb.h>
@@ -15,8 +16,10 @@
 #include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include "sys/backend_rig.h"
+#include "sys/plain.h"
 
 /* ---- wake ----------------------------------------------------------------------------------- */
 
@@ -372,6 +375,27 @@ WEIR_TEST(an_unknown_backend_is_named) {
     const char *why = "";
     assert_int_equal(weir__backend_open("kqueue", &backend, &why), WEIR_EBACKEND);
     assert_non_null(strstr(why, "kqueue"));
+}
+
+static void write_to_nobody(void) {
+    int fds[2];
+    assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+    close(fds[0]);
+    assert_int_equal(weir__plain_write(fds[1], "x", 1), -EPIPE);
+    close(fds[1]);
+}
+
+/* /dev/full takes no flags of a write on any kernel so far: after it none is tried. */
+WEIR_TEST(a_write_to_nobody_raises_no_signal_with_the_kernels_flag_and_without) {
+    int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+    sigset_t pending;
+    signal(SIGPIPE, SIG_DFL);
+    write_to_nobody();
+    assert_int_equal(weir__plain_write(full, "x", 1), -ENOSPC);
+    write_to_nobody();
+    sigpending(&pending);
+    assert_int_equal(sigismember(&pending, SIGPIPE), 0);
+    close(full);
 }
 
 WEIR_TEST(random_bytes_differ) {

@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/uio.h>
@@ -210,9 +211,13 @@ static int64_t read_fd(int fd, void *buf, size_t len) {
     return result(read(fd, buf, len));
 }
 
-/* A write that raises no SIGPIPE: blocked around it, and taken back if this write made it. Only
- * this thread's mask changes, and only inside. */
-static int64_t write_quietly(int fd, const void *buf, size_t len) {
+#ifndef RWF_NOSIGNAL
+#define RWF_NOSIGNAL 0x100 /* Linux 6.18 */
+#endif
+
+/* SIGPIPE blocked around the write, and taken back if this write made it. Only this thread's mask
+ * changes, and only inside. */
+static int64_t write_masked(int fd, const void *buf, size_t len) {
     sigset_t pipe_set, old, pending;
     sigemptyset(&pipe_set);
     sigaddset(&pipe_set, SIGPIPE);
@@ -228,6 +233,20 @@ static int64_t write_quietly(int fd, const void *buf, size_t len) {
     return n;
 }
 
+/* A few drivers take no flags even where the kernel has this one: then it is not tried again
+ * either, which costs four system calls a write and nothing else. */
+int64_t weir__plain_write(int fd, const void *buf, size_t len) {
+    static atomic_bool has_no_flag;
+    if (atomic_load_explicit(&has_no_flag, memory_order_relaxed))
+        return write_masked(fd, buf, len);
+    struct iovec v = {.iov_base = (void *)(uintptr_t)buf, .iov_len = len};
+    int64_t n = result(pwritev2(fd, &v, 1, -1, RWF_NOSIGNAL)); /* -1: where the file stands */
+    if (n != -EOPNOTSUPP && n != -ENOSYS)
+        return n;
+    atomic_store_explicit(&has_no_flag, true, memory_order_relaxed);
+    return write_masked(fd, buf, len);
+}
+
 /* A blocking pipe with room takes PIPE_BUF bytes without blocking, and no more is promised. */
 static int64_t write_fd(int fd, const void *buf, size_t len) {
     ssize_t n = send(fd, buf, len, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -238,7 +257,7 @@ static int64_t write_fd(int fd, const void *buf, size_t len) {
     int flags = fcntl(fd, F_GETFL);
     if (flags >= 0 && (flags & O_NONBLOCK) == 0 && len > PIPE_BUF)
         len = PIPE_BUF;
-    return write_quietly(fd, buf, len);
+    return weir__plain_write(fd, buf, len);
 }
 
 bool weir__plain_kind(int kind) {

@@ -21,6 +21,9 @@ int64_t weir__plain_accept(int fd, struct weir__addr *ret_peer, int flags);
 bool weir__plain_accept_again(int64_t result); /* such a report */
 int weir__plain_peer(int fd, struct weir__addr *ret_peer);
 
+/* write(2) that raises no SIGPIPE: -EPIPE says it. It may wait, if the descriptor blocks. */
+int64_t weir__plain_write(int fd, const void *buf, size_t len);
+
 /* Send on: count what went in the op (SEND: u.bytes.done; SENDV: u.vector.done, the array
  * advances). Returns the total once all is sent, else -EAGAIN or the error. */
 int64_t weir__plain_send(struct weir__op *op);
