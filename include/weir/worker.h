@@ -69,7 +69,7 @@ WEIR_API int weir_ack_bytes(struct weir_ack *ack, const void *data, size_t len);
 WEIR_API int weir_nack(const char *reason);
 
 /* Print the line "[ Name ] text" to standard output, flushed. Control characters are shown as
- * escapes; a line is cut at 8 KiB. */
+ * escapes; a line is cut at 8 KiB. Lines that cannot be written are lost, the worker goes on. */
 WEIR_API void weir_out(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 struct weir_item { /* something to stream */
@@ -103,7 +103,8 @@ WEIR_SUSPENDS int weir_stream_text(const char *target, const char *channel, cons
 
 /* Run a worker program, with the flags -s/--socket/--host, -p/--port, --node, --name, --with,
  * --backend, --insecure, -h; tells `weir up` how it goes. SIGINT and SIGTERM end it; a second
- * one ends the process at once with 130 or 143. Call it from main, outside any loop.
+ * one ends the process at once with 130 or 143. SIGPIPE, unless it is ignored or handled, ends
+ * nothing from then on: writing fails with EPIPE. Call it from main, outside any loop.
  * Returns the exit status: 0, 1 (failed), 2 (usage). */
 WEIR_API int weir_worker_main(const struct weir_worker *w, int argc, char **argv);
 

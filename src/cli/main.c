@@ -46,6 +46,7 @@ static int refuse_word(const char *word) {
 
 int main(int argc, char **argv) {
     weir__fill_standard_fds();
+    weir__outlive_readers();
     static const struct option longs[] = {{"version", no_argument, NULL, 'V'}, COMMAND_OPTIONS};
     struct settings settings = {.color = OUTPUT_AUTO};
     int code = -1, c;

@@ -11,14 +11,29 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/log.h"
+#include "sys/plain.h"
 #include "worker/limits.h"
 #include "worker/text.h"
 
 static atomic_bool is_stopping, gave_up; /* the second: on the reader of stdout */
+static atomic_bool has_told;             /* that lines are lost */
 
 void weir__line_stopping(bool stopping) {
     atomic_store(&is_stopping, stopping);
     atomic_store(&gave_up, false);
+    if (!stopping)
+        atomic_store(&has_told, false);
+}
+
+/* Without a reader nothing more is written; a disk that is full may have room again. */
+static void lose_line(int rc) {
+    bool is_over = rc == -EPIPE;
+    if (is_over)
+        atomic_store(&gave_up, true);
+    if (!atomic_exchange(&has_told, true))
+        weir__log(WEIR_LOG_WARNING, "stdout: %s (%s): %s", weir_error_text(rc),
+                  weir_error_name(rc), is_over ? "nothing more is printed" : "lines are lost");
 }
 
 /* Wait until stdout takes some; after a stop only as long as one slice. The stop may come just
@@ -36,15 +51,18 @@ static bool has_room(void) {
 /* A pipe with room takes PIPE_BUF bytes at once, so that write does not wait, unless others write
  * to it as well: then a stop interrupts it. */
 static void to_stdout(const char *line, size_t len) {
-    fflush(stdout); /* what the worker has printed itself comes first */
+    if (!atomic_load(&gave_up))
+        fflush(stdout); /* what the worker has printed itself comes first */
     while (len > 0 && !atomic_load(&gave_up)) {
         if (!has_room()) {
             atomic_store(&gave_up, true); /* nothing more: it would follow half a line */
             return;
         }
-        ssize_t n = write(STDOUT_FILENO, line, len < PIPE_BUF ? len : PIPE_BUF);
-        if (n < 0 && errno != EINTR && errno != EAGAIN)
+        int64_t n = weir__plain_write(STDOUT_FILENO, line, len < PIPE_BUF ? len : PIPE_BUF);
+        if (n < 0 && n != -EINTR && n != -EAGAIN) {
+            lose_line((int)n);
             return;
+        }
         line += n > 0 ? n : 0;
         len -= n > 0 ? (size_t)n : 0;
     }

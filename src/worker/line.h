@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* line.h - the lines of a worker: "[ Name ] text", one write each, flushed. What cannot be printed
  * (it comes from peers) is shown as an escape, so that a line stays a line. Who does not read
- * stdout holds the loop until it does, or until a stop. */
+ * stdout holds the loop until it does, or until a stop; when it cannot be written, the program goes
+ * on without: said once, to the log. */
 #ifndef WEIR_WORKER_LINE_H
 #define WEIR_WORKER_LINE_H
 

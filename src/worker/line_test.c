@@ -2,7 +2,10 @@
 /* Lines stay lines, whatever peers send. */
 #include "worker/line.h"
 
+#include <signal.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "test/runner.h"
 #include "worker/limits.h"
@@ -15,6 +18,10 @@ static void see(const char *line, size_t len) {
     assert_true(len < sizeof seen);
     memcpy(seen, line, len);
     seen[seen_len = len] = '\0';
+}
+
+static void log_into(enum weir_log_level level, const char *line, void *arg) {
+    strcat(strcat(arg, line), "\n");
 }
 
 WEIR_TEST(a_line_has_its_name_and_one_newline) {
@@ -54,6 +61,36 @@ WEIR_TEST(bytes_that_are_no_text_are_counted) {
     assert_string_equal(seen, "[ a ] < ...\n");
     weir__line_view("a", "< ", (struct weir_view){NULL, 0}, false);
     assert_string_equal(seen, "[ a ] < \n");
+}
+
+/* To a pipe without reader, as stdout. Returns what was logged. */
+static const char *lines_to_nobody(int count) {
+    static char told[256];
+    int fds[2], before = dup(STDOUT_FILENO);
+    told[0] = '\0';
+    fflush(stdout);
+    assert_int_equal(pipe(fds), 0);
+    close(fds[0]);
+    dup2(fds[1], STDOUT_FILENO);
+    close(fds[1]);
+    weir_log_to(log_into, told);
+    for (int i = 0; i < count; i++)
+        weir__line("a", "line %d", i);
+    weir_log_to(NULL, NULL);
+    dup2(before, STDOUT_FILENO);
+    close(before);
+    return told;
+}
+
+WEIR_TEST(lines_that_nobody_reads_raise_no_signal_and_are_told_once) {
+    static const char told[] =
+        "stdout: broken pipe: nobody reads any more (EPIPE): nothing more is printed\n";
+    signal(SIGPIPE, SIG_DFL);
+    weir__line_stopping(false);
+    assert_string_equal(lines_to_nobody(3), told);
+    assert_string_equal(lines_to_nobody(3), "");
+    weir__line_stopping(false); /* another run */
+    assert_string_equal(lines_to_nobody(1), told);
 }
 
 WEIR_TEST(a_cut_text_loses_its_broken_end) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* main.c - weir_worker_main: a worker as a whole program. */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,6 +14,18 @@ void weir__fill_standard_fds(void) {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
         if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
             return;
+}
+
+static void on_sigpipe(int signo) {
+    (void)signo;
+}
+
+/* Not ignored: what the program executes would inherit that. */
+void weir__outlive_readers(void) {
+    const struct sigaction ours = {.sa_handler = on_sigpipe, .sa_flags = SA_RESTART | SA_ONSTACK};
+    struct sigaction before;
+    if (sigaction(SIGPIPE, NULL, &before) == 0 && before.sa_handler == SIG_DFL)
+        sigaction(SIGPIPE, &ours, NULL);
 }
 
 static int start_on(struct weir__program *p, struct weir__worker *worker,
@@ -40,6 +53,7 @@ int weir__worker_start(const struct weir_worker *w, const struct weir__start *st
 
 int weir_worker_main(const struct weir_worker *w, int argc, char **argv) {
     weir__fill_standard_fds();
+    weir__outlive_readers();
     const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
     const struct weir__start start = {
         .who = slash ? slash + 1 : argc > 0 ? argv[0] : "worker", .usage = WEIR__USAGE_WORKER};

@@ -20,6 +20,10 @@ struct weir__start {
  * /dev/null there. The first that main does. */
 void weir__fill_standard_fds(void);
 
+/* A pipe that nobody reads is an error of the write, also of one by libc, and no longer a signal
+ * that ends the program. What it executes has SIGPIPE as it was. */
+void weir__outlive_readers(void);
+
 /* As weir_worker_main. argv[0] is not looked at. */
 int weir__worker_start(const struct weir_worker *w, const struct weir__start *start, int argc,
                        char **argv);

@@ -2,7 +2,7 @@
 /* moods.c - a worker for the tests of the circuit, as a shared object: it does as it is told.
  *
  *   --with setup=slow|fail      setup waits for ever, or fails
- *   messages: sleep (suspends), block (does not), fail, bytes, nack, empty, stream TARGET */
+ *   messages: sleep (suspends), block (does not), fail, bytes, nack, empty, stream TARGET, print */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -27,6 +27,10 @@ static int loop(void *state, const struct weir_message *m, struct weir_ack *ack)
         return weir_sleep(WEIR_NEVER);
     while (strcmp(text, "block") == 0)
         pause();
+    if (strcmp(text, "print") == 0) {
+        printf("by printf\n");
+        fflush(stdout);
+    }
     if (strcmp(text, "fail") == 0)
         return -EIO;
     if (strcmp(text, "bytes") == 0)

@@ -3,9 +3,10 @@
 node has a fifo open, so the end of the fifo is the proof, and no test waits for a time."""
 import os
 import signal
+import socket
 import unittest
 
-from fleets import LIMIT, FleetTest, ancestors
+from fleets import LIMIT, WEIR, FleetTest, ancestors
 
 # Ignores TERM, and has double-forked two processes into a session of their own that do too.
 STUBBORN = ("trap '' TERM; exec 9>held; f=$(mktemp -u); mkfifo $f; "
@@ -80,6 +81,31 @@ class Orphans(FleetTest):
         self.process.send_signal(signal.SIGINT)
         self.process.send_signal(signal.SIGINT)
         self.all_are_gone()
+
+
+# What RFC 6455 asks for, and the close frame 1001.
+HANDSHAKE = ("GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+             "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+GOING_AWAY = b"\x88\x02\x03\xe9"
+
+
+class Grace(FleetTest):
+    def test_a_worker_that_prints_ends_in_order_when_up_is_killed(self):
+        """Its outputs are broken pipes by then: that must not end it before its TERM does."""
+        os.mkfifo(self.path("held"))
+        self.fleet(a=f"exec 9>held; trap : TERM; '{WEIR}' buzzer -p 0; echo $? > ended")
+        process = self.start("up", "-q")
+        with open(self.path("held"), encoding="utf-8") as held:
+            serving = next(line for line in process.stdout if "serving on" in line)
+            with socket.create_connection(("127.0.0.1", int(serving.rsplit(":", 1)[1]))) as client:
+                client.settimeout(LIMIT)
+                client.sendall(HANDSHAKE.encode())
+                next(line for line in process.stdout if "new client connected" in line)
+                process.kill()
+                with client.makefile("rb") as answers:
+                    self.assertTrue(answers.read().endswith(GOING_AWAY))
+            self.assertEqual(held.read(), "")
+        self.assertEqual(self.read("ended"), "0\n")
 
 
 if __name__ == "__main__":
