@@ -19,7 +19,7 @@ static int run(const struct command *c, int argc, char **argv, struct settings *
     if (argc < 2 || argv[1][0] == '-') {
         bool asked = argc >= 2 && (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0);
         fputs(c->help, asked ? stdout : stderr);
-        return asked ? EXIT_DONE : EXIT_USAGE;
+        return asked ? weir__flush_stdout("weir run") : EXIT_USAGE;
     }
     int rc = weir__worker_load(argv[1], &w);
     if (rc < 0) {

@@ -9,6 +9,7 @@
 #include "mesh/link.h"
 #include "wire/utf8.h"
 #include "worker/limits.h"
+#include "worker/main.h"
 #include "worker/options.h"
 
 enum { EXIT_NACKED = 4 };
@@ -31,7 +32,17 @@ static const char help[] =
     "\n"
     "With - the message is read from standard input; a text loses one newline at its end. What is\n"
     "not UTF-8 goes as a binary message.\n"
-    "Exit: 0 acked, 1 failed, 2 usage, 3 no such node, 4 nacked.\n";
+    "Exit: 0 acked and printed, 1 failed, 2 usage, 3 no such node, 4 nacked.\n";
+
+/* An ack that nobody saw is no success. */
+static int print_ack(const struct weir_ws_message *ack) {
+    fwrite(ack->data.base, 1, ack->data.len, stdout);
+    if (ack->type == WEIR_WS_TEXT)
+        putchar('\n');
+    if (weir__flush_stdout("weir send") != 0)
+        return EXIT_FAILED;
+    return weir__is_nack(ack->type, ack->data) ? EXIT_NACKED : EXIT_DONE;
+}
 
 static int send_body(struct weir__program *p) {
     const struct sending *s = p->work;
@@ -45,15 +56,7 @@ static int send_body(struct weir__program *p) {
     if (rc < 0)
         return rc;
     rc = weir__link_ask(l, s->type, s->data, s->len, &ack);
-    if (rc == 0) {
-        fwrite(ack.data.base, 1, ack.data.len, stdout);
-        if (ack.type == WEIR_WS_TEXT)
-            putchar('\n');
-        fflush(stdout);
-        rc = weir__is_nack(ack.type, ack.data) ? EXIT_NACKED : EXIT_DONE;
-    } else {
-        rc = weir__program_tell_link(p, l, rc);
-    }
+    rc = rc == 0 ? print_ack(&ack) : weir__program_tell_link(p, l, rc);
     weir__link_leave(l);
     return rc;
 }

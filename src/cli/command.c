@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/suggest.h"
+#include "worker/main.h"
 
 enum { NAMES_MAX = 32 };
 
@@ -59,7 +60,7 @@ int command_option(int argc, char **argv, const char *who, const char *help, con
             *ret_exit = set_color(who, optarg, s);
         } else if (c == 'h') {
             fputs(help, stdout);
-            *ret_exit = EXIT_DONE;
+            *ret_exit = weir__flush_stdout(who);
         } else if (c == ':') {
             fprintf(stderr, "%s: option '%s' wants a value\n", who, argv[optind - 1]);
             *ret_exit = EXIT_USAGE;

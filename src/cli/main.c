@@ -54,7 +54,7 @@ int main(int argc, char **argv) {
                                &settings, &code)) != -1) {
         if (c == 'V') {
             puts("weir " WEIR_VERSION);
-            return EXIT_DONE;
+            return weir__flush_stdout("weir");
         }
     }
     if (code >= 0)

@@ -167,6 +167,8 @@ static void told(struct member *m, enum member_event event, void *arg) {
         say(up, "node '%s' has sent no heartbeat for %s", m->node->name, silence);
         break;
     case MEMBER_MUTE:
+        if (!up->ending)
+            say(up, "what the nodes print cannot be written: stopping the fleet");
         end_fleet(up, EXIT_FAILED);
         break;
     }
@@ -419,6 +421,14 @@ static int live(struct up *up) {
     return rc == WEIR_ESTOPPED ? 0 : rc;
 }
 
+static void print_summary(struct up *up) {
+    int rc = summary_print(&up->output, up->members, up->fleet->count);
+    if (rc >= 0 || up->code != 0)
+        return;
+    up->code = EXIT_FAILED;
+    fprintf(stderr, "weir up: cannot print: %s (%s)\n", weir_error_text(rc), weir_error_name(rc));
+}
+
 static int conduct(void *arg) {
     struct up *up = arg;
     up->begun = true;
@@ -429,7 +439,7 @@ static int conduct(void *arg) {
     if (rc == 0) {
         rc = live(up);
         if (!up->options->settings->quiet)
-            summary_print(&up->output, up->members, up->fleet->count);
+            print_summary(up);
     }
     free_members(up);
     output_fini(&up->output);

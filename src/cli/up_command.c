@@ -10,6 +10,7 @@
 #include "cli/limits.h"
 #include "cli/plan.h"
 #include "cli/up.h"
+#include "worker/main.h"
 
 enum { PATH_BYTES = 4096 };
 
@@ -118,14 +119,16 @@ static int start(const struct fleet *f, const char *path, const struct up_argume
         fprintf(stderr, "weir up: %s\n", weir_error_text(rc));
         return EXIT_FAILED;
     }
-    if (a->dry_run)
+    if (a->dry_run) {
         plan_print(&plan, f, stdout);
-    else if ((rc = guard_open(plan.launches, plan.count, &guard)) < 0)
+        code = weir__flush_stdout("weir up");
+    } else if ((rc = guard_open(plan.launches, plan.count, &guard)) < 0) {
         fprintf(stderr, "weir up: cannot start the guard process: %s\n", weir_error_text(rc));
-    else
+    } else {
         code = up_run(f, &guard,
                       &(struct up_options){
                           .settings = s, .backend = a->backend, .ready_within = a->ready_within});
+    }
     plan_fini(&plan);
     return rc < 0 ? EXIT_FAILED : code;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* main.c - weir_worker_main: a worker as a whole program. */
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -26,6 +27,15 @@ void weir__outlive_readers(void) {
     struct sigaction before;
     if (sigaction(SIGPIPE, NULL, &before) == 0 && before.sa_handler == SIG_DFL)
         sigaction(SIGPIPE, &ours, NULL);
+}
+
+int weir__flush_stdout(const char *who) {
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return 0;
+    int rc = errno != 0 ? -errno : -EIO; /* lost earlier, and nothing is left to try again */
+    fprintf(stderr, "%s: cannot print: %s (%s)\n", who, weir_error_text(rc), weir_error_name(rc));
+    return 1;
 }
 
 static int start_on(struct weir__program *p, struct weir__worker *worker,

@@ -24,6 +24,9 @@ void weir__fill_standard_fds(void);
  * that ends the program. What it executes has SIGPIPE as it was. */
 void weir__outlive_readers(void);
 
+/* Hand on what libc holds for stdout. Returns 0; 1 if some of what was printed is lost: told. */
+int weir__flush_stdout(const char *who);
+
 /* As weir_worker_main. argv[0] is not looked at. */
 int weir__worker_start(const struct weir_worker *w, const struct weir__start *start, int argc,
                        char **argv);

@@ -11,6 +11,7 @@
 #include "mesh/nearest.h"
 #include "task/task.h"
 #include "wire/uri.h"
+#include "worker/main.h"
 
 enum { EXIT_FAILED_ = 1, EXIT_USAGE_ = 2 };
 enum { OPT_NODE = 256, OPT_NAME, OPT_WITH, OPT_BACKEND, OPT_INSECURE, OPT_SEED };
@@ -32,7 +33,7 @@ static const struct option longs[] = {
 };
 enum { WORKERS_OPTIONS = 10 }; /* of longs */
 
-static void help(const struct weir__program *p, enum weir__usage usage) {
+static int help(const struct weir__program *p, enum weir__usage usage) {
     printf("usage: %s [options]\n"
            "  -s, --socket HOST         where to listen, or to dial (localhost); also --host\n"
            "  -p, --port PORT           0: any free one; default: the grid's port of its node\n"
@@ -47,6 +48,7 @@ static void help(const struct weir__program *p, enum weir__usage usage) {
                "  -d, --delay SECONDS       between the ticks (1)\n"
                "      --seed N              make the pin repeatable\n");
     printf("  -h, --help                this text\n");
+    return weir__flush_stdout(p->who);
 }
 
 static int mistake(const struct weir__program *p, const char *text, const char *word) {
@@ -155,8 +157,7 @@ static int read_words(struct weir__program *p, enum weir__usage usage, int argc,
     const char *shorts = usage == WEIR__USAGE_SKETCH ? ":s:p:t:d:h" : ":s:p:h";
     while (code < 0 && (c = getopt_long(argc, argv, shorts, known, NULL)) != -1) {
         if (c == 'h') {
-            help(p, usage);
-            code = 0;
+            code = help(p, usage);
         } else if (c == '?') {
             code = unknown(p, argv, known);
         } else if (c == ':') {

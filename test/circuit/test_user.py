@@ -77,6 +77,21 @@ class Sends(CircuitTest):
         self.assertEqual(self.pipe(b"x" * (1 << 20) + b"y")[0], 1)
         self.assertEqual(self.pipe(b"x" * (1 << 20))[0], 0)
 
+    def test_an_ack_that_cannot_be_printed_is_no_success(self):
+        for text in "hello", "nack", "bytes":
+            with open("/dev/full", "w", encoding="utf-8") as full:
+                done = subprocess.run([WEIR, "send", self.url, text], stdout=full, text=True,
+                                      stderr=subprocess.PIPE, timeout=LIMIT, check=False)
+            self.assertEqual((done.returncode, done.stderr), (
+                1, "weir send: cannot print: no space left on device (ENOSPC)\n"))
+        source, target = os.pipe()
+        os.close(source)
+        done = subprocess.run([WEIR, "send", self.url, "hello"], stdout=target, text=True,
+                              stderr=subprocess.PIPE, timeout=LIMIT, check=False)
+        os.close(target)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("(EPIPE)", done.stderr)
+
     def test_a_loop_that_fails(self):
         node, code = self.ends("send", self.url, "fail")
         self.assertEqual((code, node.lines), (1, []))

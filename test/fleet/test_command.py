@@ -27,6 +27,14 @@ class Command(FleetTest):
             self.assertTrue(out.startswith(f"usage: weir {name}"))
             self.assertLess(max(map(len, out.splitlines())), 101)
 
+    def test_what_cannot_be_printed_is_no_success(self):
+        for who, *words in (("weir", "--version"), ("weir", "--help"), ("weir send", "send", "-h"),
+                            ("weir run", "run", "-h"), ("weir buzzer", "buzzer", "-h")):
+            with self.subTest(words=words), open("/dev/full", "w", encoding="utf-8") as full:
+                weir = self.start(*words, stdout=full)
+                self.assertEqual(self.ends(weir), (1, None, f"{who}: cannot print: no space left "
+                                                            "on device (ENOSPC)\n"))
+
     def test_no_word_is_a_usage_error(self):
         code, out, err = self.run_weir()
         self.assertEqual((code, out), (2, ""))

@@ -14,6 +14,7 @@ from fleets import BLOCK, LIMIT, PREPARE, FleetTest, free_port
 SERVER = ("import signal, socket, sys; s = socket.create_server(('127.0.0.1', int(sys.argv[1]))); "
           "print('serving', flush=True)\nwhile True: s.accept()")
 CLIENT = "import socket, sys; socket.create_connection(('127.0.0.1', int(sys.argv[1]))).close()"
+MUTE = "weir: what the nodes print cannot be written: stopping the fleet\n"
 
 
 class Order(FleetTest):
@@ -232,7 +233,24 @@ class Output(FleetTest):
         up = self.start("up", "-q")
         self.assertEqual(up.stdout.readline(), "a | x\n")
         up.stdout.close()
+        self.assertEqual((up.wait(LIMIT), up.stderr.read()), (1, MUTE))
+
+    def test_without_any_reader_it_ends_too(self):
+        self.fleet(a="while :; do echo x; done")
+        up = self.start("up", "-q", stderr=subprocess.STDOUT)
+        self.assertEqual(up.stdout.readline(), "a | x\n")
+        up.stdout.close()
         self.assertEqual(up.wait(LIMIT), 1)
+
+    def test_what_cannot_be_printed_is_no_success(self):
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            self.fleet(a="echo x; exec sleep 1000")
+            self.assertEqual(self.ends(self.start("up", stdout=full)), (1, None, MUTE))
+            self.fleet(a="exit 0")  # says nothing: there is only the summary
+            for words in ("up",), ("up", "--dry-run"):
+                self.assertEqual(self.ends(self.start(*words, stdout=full)),
+                                 (1, None, "weir up: cannot print: no space left on device "
+                                           "(ENOSPC)\n"))
 
     def test_a_slow_reader_loses_nothing_and_delays_no_stop(self):
         os.mkfifo(self.path("held"))
