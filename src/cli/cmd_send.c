@@ -23,15 +23,15 @@ struct sending {
 };
 
 static const char help[] =
-    "usage: weir send [options] NODE[/CHANNEL]|ws://HOST:PORT/PATH DATA|-\n"
+    "usage: weir send [options] NODE[/CHANNEL]|ws://HOST:PORT/PATH [--] DATA|-\n"
     "Send one message to a worker and print its ack.\n"
     "\n"
     "      --node NAME=HOST:PORT add to the grid, or replace (repeatable; also WEIR_GRID)\n"
     "      --backend NAME        epoll or uring; default: WEIR_BACKEND, else by probe\n"
     "  -h, --help                this text\n"
     "\n"
-    "With - the message is read from standard input; a text loses one newline at its end. What is\n"
-    "not UTF-8 goes as a binary message.\n"
+    "With - the message is read from standard input; a text loses one newline at its end. Behind\n"
+    "-- a - is the message. What is not UTF-8 goes as a binary message.\n"
     "Exit: 0 acked and printed, 1 failed, 2 usage, 3 no such node, 4 nacked.\n";
 
 /* An ack that nobody saw is no success. */
@@ -76,8 +76,8 @@ static int take_place(struct sending *s, const char *word) {
     return -1;
 }
 
-static int take_data(struct sending *s, const char *word) {
-    bool from_input = strcmp(word, "-") == 0;
+static int take_data(struct sending *s, const char *word, bool literally) {
+    bool from_input = !literally && strcmp(word, "-") == 0;
     size_t max = from_input ? WEIR__ACK_MAX : strlen(word);
     s->data = weir__alloc(max + 1);
     if (s->data == NULL)
@@ -114,7 +114,8 @@ static int read_options(struct weir__program *p, int argc, char **argv, struct s
     }
     if (rc < 0)
         return weir__program_tell(p, rc) * EXIT_USAGE;
-    if (code < 0 && argc - optind != 2) {
+    bool is_marked = argc - optind > 1 && strcmp(argv[optind + 1], "--") == 0;
+    if (code < 0 && argc - optind != (is_marked ? 3 : 2)) {
         fprintf(stderr, "weir send: it wants two words, where to and what (see weir send -h)\n");
         return EXIT_USAGE;
     }
@@ -131,7 +132,7 @@ static int run(const struct command *c, int argc, char **argv, struct settings *
     if (code < 0)
         code = take_place(&s, argv[optind]);
     if (code < 0)
-        code = take_data(&s, argv[optind + 1]);
+        code = take_data(&s, argv[argc - 1], argc - optind == 3);
     p->work = &s;
     p->body = send_body;
     if (code < 0)

@@ -77,6 +77,17 @@ class Sends(CircuitTest):
         self.assertEqual(self.pipe(b"x" * (1 << 20) + b"y")[0], 1)
         self.assertEqual(self.pipe(b"x" * (1 << 20))[0], 0)
 
+    def test_two_dashes_make_any_word_the_message(self):
+        for words, ack in (("--", "-"), "-"), (("--", "--"), "--"), (("--", "-h"), "-h"), \
+                (("--", "hello"), "hello"), (("-h",), "-h"):
+            node, code = self.ends("send", self.url, *words)
+            self.assertEqual((code, node.lines), (0, ["done: " + ack]))
+        self.assertEqual(self.ends("send", "--", self.url, "--", "-")[0].lines, ["done: -"])
+        for words in ("--",), ("--", "a", "b"), ("a", "b"), ("a", "--"), ():
+            node, code = self.ends("send", self.url, *words)
+            self.assertEqual(code, 2)
+            self.assertIn("it wants two words", node.errors[0])
+
     def test_an_ack_that_cannot_be_printed_is_no_success(self):
         for text in "hello", "nack", "bytes":
             with open("/dev/full", "w", encoding="utf-8") as full:
