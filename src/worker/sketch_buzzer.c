@@ -19,7 +19,7 @@ static int loop(void *state, const struct weir_message *m, struct weir_ack *ack)
     bool high = !m->binary && m->data.len == 1 && memcmp(m->data.base, "1", 1) == 0;
     const char *behaviour = high ? b->sound : "...";
     if (m->binary)
-        weir_out("signal of %zu bytes received -> %s", m->data.len, behaviour);
+        weir_out("signal %zu bytes received -> %s", m->data.len, behaviour);
     else
         weir_out("signal %.*s received -> %s", (int)m->data.len, (const char *)m->data.base,
                  behaviour);

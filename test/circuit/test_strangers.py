@@ -274,6 +274,19 @@ class Vanished(StrangerTest):
                          ["[ Buzzer ] Keyboard interruption, aborting."])
 
 
+class Binary(CircuitTest):
+    def test_what_is_no_text_is_counted_in_lines(self):
+        buzzer = self.buzzer()
+        pin = self.iopin(buzzer.port, "--with", "sequence=0")
+        for port, data in (buzzer.port, b"1"), (buzzer.port, b""), (pin.port, b"\xff\0"):
+            with Raw(port, *UPGRADE) as client:
+                client.send(frame(2, data))
+                self.assertEqual(client.file.read(1), b"\x81")
+        buzzer.line(r"^\[ Buzzer \] signal 1 bytes received -> \.\.\.$")
+        buzzer.line(r"^\[ Buzzer \] signal 0 bytes received -> \.\.\.$")
+        pin.line(r"^\[ IOPin \] new tick triggered on /: 2 bytes$")
+
+
 class Descriptors(CircuitTest):
     FEW = 16
 
