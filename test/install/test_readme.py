@@ -26,12 +26,26 @@ def connect(port):
     raise TimeoutError("the server never listened")
 
 
+def readme():
+    with open(ROOT + "/README.md", encoding="utf-8") as f:
+        return f.read()
+
+
+def program():
+    return re.search(r"```c\n(.*?)```", readme(), re.S).group(1)
+
+
 class ReadmeTest(unittest.TestCase):
+    def test_the_program_is_as_short_as_it_says(self):
+        said = re.search(r"An echo server in (\d+) lines", readme()).group(1)
+        lines = [line for line in program().splitlines() if line.strip()]
+        self.assertEqual(len(lines), int(said))
+        self.assertLessEqual(len(lines), 20)
+        self.assertLessEqual(max(map(len, lines)), 100)
+
     def build(self, folder, port):
-        with open(ROOT + "/README.md", encoding="utf-8") as f:
-            program = re.search(r"```c\n(.*?)```", f.read(), re.S).group(1)
         with open(folder + "/echo.c", "w", encoding="utf-8") as f:
-            f.write(program.replace(":7000", f":{port}"))
+            f.write(program().replace(":7000", f":{port}"))
         subprocess.run(["cc", "-std=gnu11", "-Wall", "-Wextra", "-Wno-unused-parameter", "-Werror",
                         "-I" + ROOT + "/include", "-o", folder + "/echo", folder + "/echo.c",
                         *os.environ["WEIR_LINK"].split()], check=True)
@@ -53,8 +67,7 @@ class ReadmeTest(unittest.TestCase):
                                             r"\(EADDRINUSE\)\n$")
 
     def test_what_it_names_is_there(self):
-        with open(ROOT + "/README.md", encoding="utf-8") as f:
-            text = f.read()
+        text = readme()
         for path in re.findall(r"`((?:src|doc|include|examples|test|tools)/[\w./-]*)`", text):
             with self.subTest(path=path):
                 self.assertTrue(os.path.exists(f"{ROOT}/{path}"))
