@@ -133,11 +133,14 @@ struct weir_reactive {
      * or message returned, -ECONNRESET, -ECANCELED (g). Once; also after a refusal. */
     void (*closed)(struct weir_conn *c, void *state, int rc);
     void *arg; /* the server's own, for weir_conn_arg */
+    size_t stack_size; /* of a connection's task, bytes; 0: the run's default */
+    const char *name;  /* of that task, in crash reports: static text; NULL: "connection" */
 };
 
 /* Serve l by r, connections hanging below g (INDEPENDENT), until l is unlistened or the scope
  * fires. Connections live on until they end or g is cancelled; g's close or drain waits for them.
- * Returns 0 once unlistened; -ECANCELED, -ETIME, -EBUSY, -ENOMEM, WEIR_ENOLOOP. */
+ * Returns 0 once unlistened; -ECANCELED, -ETIME, -EBUSY, -ENOMEM (also: no stack is as large as
+ * r->stack_size), WEIR_ENOLOOP. */
 WEIR_SUSPENDS int weir_react(struct weir_listener *l, struct weir_group *g,
                              const struct weir_reactive *r);
 

@@ -25,16 +25,18 @@ struct weir_message {
  * loop: for each message; 0: the ack is sent ("n/a" if it was left empty); WEIR_ENACK, as
  * weir_nack returns it: the nack; any other negative: the connection is closed with 1011 and
  * weir_error's text, cut to 123 bytes.
- * Both are required. state: state_size bytes, zeroed, one for the worker. Both may suspend;
- * messages of one connection are handled in order, connections at the same time. A loop may take
- * its time: while it is suspended its client's pings are answered. One whose client went runs to
- * its end all the same, and its ack is dropped. */
+ * Both are required. They run as tasks of the worker's name, which a crash report tells. state:
+ * state_size bytes, zeroed, one for the worker. Both may suspend; messages of one connection are
+ * handled in order, connections at the same time. A loop may take its time: while it is suspended
+ * its client's pings are answered. One whose client went runs to its end all the same, and its
+ * ack is dropped. */
 struct weir_worker {
     size_t size; /* sizeof (struct weir_worker) */
-    const char *name; /* printed in brackets before each line */
+    const char *name; /* printed in brackets before each line; static text */
     size_t state_size;
     int (*setup)(void *state, const struct weir_params *p);
     int (*loop)(void *state, const struct weir_message *m, struct weir_ack *ack);
+    size_t stack_size; /* for setup, for each loop; bytes; 0: 256 KiB (64 KiB on 32-bit) */
 };
 
 /* In setup: a parameter as text; fallback if it was not given (NULL: it is required). *ret_value

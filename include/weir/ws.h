@@ -147,6 +147,8 @@ struct weir_ws_reactive {
     void (*closed)(struct weir_ws *ws, void *state, int rc); /* may be NULL; rc 0: after a
                                                               * closing handshake */
     void *arg; /* the server's own, for weir_ws_arg */
+    size_t stack_size; /* of a connection's task, bytes; 0: the run's default */
+    const char *name;  /* of that task, in crash reports: static text; NULL: "connection" */
 };
 
 /* Serve l by r until l is unlistened or the scope fires; connections hang below g. A cancel of g

@@ -388,7 +388,8 @@ int weir_ws_react(struct weir_listener *l, struct weir_group *g, const struct we
         return weir__fail(-ENOMEM, "ws react", NULL);
     struct weir_reactive raw = {.size = sizeof raw, .opened = conn_opened,
                                 .state_size = sizeof(struct ws_conn) + r->state_size,
-                                .message = conn_message, .closed = conn_closed, .arg = sv};
+                                .message = conn_message, .closed = conn_closed, .arg = sv,
+                                .stack_size = sv->fn.stack_size, .name = sv->fn.name};
     weir__group_open_under(&sv->group, g, WEIR_INDEPENDENT, server_idle);
     int rc = weir__react(l, &sv->group, &raw, came_ahead);
     sv->reacting = false;

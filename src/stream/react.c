@@ -37,6 +37,7 @@ enum conn_state { CONN_BUSY, CONN_IDLE, CONN_STALLED, CONN_ENDING, CONN_CLOSING,
 struct server {
     struct weir_reactive fn;
     weir__ahead_fn *ahead;
+    struct weir_spawn_options task; /* of a connection */
     struct weir_loop *loop;
     struct weir_listener *listener;
     struct weir_group gate; /* below the users' group while weir_react runs: hears of its cancel */
@@ -95,7 +96,7 @@ static void conn_close_file(struct weir_conn *c) {
 
 static int conn_spawn(struct weir_conn *c, int (*fn)(void *args)) {
     static const struct weir_site site = {"connection", __FILE__, "weir_react", __LINE__};
-    return weir_spawn(&c->group, &site, fn, &c, sizeof c, NULL, NULL);
+    return weir_spawn(&c->group, &site, fn, &c, sizeof c, &c->server->task, NULL);
 }
 
 /* Start a task for c. Without a stack for it c waits on the server's list. */
@@ -350,6 +351,8 @@ static struct server *server_new(struct weir_listener *l, const struct weir_reac
         return NULL;
     memcpy(&sv->fn, r, r->size != 0 && r->size < sizeof sv->fn ? r->size : sizeof sv->fn);
     sv->ahead = ahead;
+    sv->task = (struct weir_spawn_options){
+        .size = sizeof sv->task, .stack_size = sv->fn.stack_size, .name = sv->fn.name};
     sv->loop = weir__listener_loop(l);
     sv->listener = l;
     sv->refs = 1;
@@ -369,6 +372,8 @@ int weir__react(struct weir_listener *l, struct weir_group *g, const struct weir
         return weir__listener_leave(l, weir__fail(-ENOMEM, "react", NULL));
     weir__group_open_under(&sv->gate, g, WEIR_INDEPENDENT, gate_hears);
     rc = weir__group_cancelled(g);
+    if (rc == 0 && !weir__stack_exists(sv->fn.stack_size)) /* connections would wait for ever */
+        rc = weir__failf(-ENOMEM, "react", NULL, "no stack is that large");
     if (rc == 0)
         rc = accept_loop(sv, g);
     weir__group_close_under(&sv->gate);

@@ -406,6 +406,51 @@ LOOP_STORY(a_connection_knows_its_servers_arg) {
     return 0;
 }
 
+static int goes_deep(struct weir_conn *c, void *state, struct weir_view v) {
+    volatile char frame[300 * 1024];
+    for (size_t i = 0; i < sizeof frame; i += 1024)
+        frame[i] = 1;
+    return weir_write(weir_conn_stream(c), weir_task_name(weir_task_current()), 5);
+}
+
+static int tells_name(struct weir_conn *c, void *state, struct weir_view v) {
+    return weir_write(weir_conn_stream(c), weir_task_name(weir_task_current()), 5);
+}
+
+static void expect_name(const struct weir_reactive *r, const char *name) {
+    struct server s;
+    struct weir_group g;
+    struct weir_stream *c = NULL;
+    server_open(&s, &g, r);
+    assert_int_equal(weir_dial(url_of(s.l), NULL, &c), 0);
+    send_text(c, "x");
+    expect_bytes(c, name);
+    weir_close(&c);
+    server_close(&s, &g);
+}
+
+LOOP_STORY(a_connections_task_has_the_stack_and_the_name_that_its_server_says) {
+    const size_t older = offsetof(struct weir_reactive, stack_size); /* of a caller that has none */
+    expect_name(&(struct weir_reactive){.size = sizeof(struct weir_reactive), .message = goes_deep,
+                                        .stack_size = 1 << 20, .name = "diver"}, "diver");
+    expect_name(&(struct weir_reactive){.size = older, .message = tells_name,
+                                        .stack_size = SIZE_MAX, .name = "later"}, "conne");
+    return 0;
+}
+
+LOOP_STORY(a_server_that_wants_more_stack_than_there_is_does_not_begin) {
+    struct weir_reactive r = {.size = sizeof r, .message = echo, .stack_size = SIZE_MAX};
+    struct weir_listener *l = NULL;
+    struct weir_group g;
+    assert_int_equal(weir_listen("tcp://127.0.0.1:0", NULL, &l), 0);
+    weir_group_open(&g, WEIR_INDEPENDENT);
+    assert_int_equal(weir_react(l, &g, &r), -ENOMEM);
+    assert_string_equal(weir_error(-ENOMEM)->text, "react: no stack is that large");
+    assert_int_equal(weir_group_close(&g, 0), 0);
+    weir_unlisten(&l);
+    return 0;
+}
+
 static int closes_its_stream(struct weir_conn *c, void *state, struct weir_view v) {
     struct weir_stream *s = weir_conn_stream(c);
     weir_close(&s);

@@ -73,7 +73,7 @@ static void report(int signal, const siginfo_t *info) {
     if (overflow) {
         put(": its stack has ");
         put_number((unsigned long)((uint8_t *)t->stack - t->stack->low) / 1024);
-        put(" KiB; give it more by weir_spawn_options.stack_size");
+        put(" KiB; give it more (stack_size)");
     }
     put("\n");
 }

@@ -78,6 +78,10 @@ static int task_make(struct sched *s, const void *args, size_t size, struct weir
     return 0;
 }
 
+bool weir__stack_exists(size_t size) {
+    return weir__stack_class_of(size) >= 0;
+}
+
 static int class_for(struct sched *s, const struct weir_spawn_options *o) {
     size_t known = o->size ? o->size : sizeof *o; /* 0: as this version knows it */
     bool given = known >= offsetof(struct weir_spawn_options, stack_size) + sizeof o->stack_size;

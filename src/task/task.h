@@ -40,6 +40,9 @@ int64_t weir__park(struct weir__park *p);
  * weir_task_cancel (0: none). Story tests sweep it. */
 extern WEIR_API __thread uint64_t weir__marks, weir__cancel_at_mark;
 
+/* Is there a stack of that many bytes? Of 0, the run's default, always. */
+bool weir__stack_exists(size_t size);
+
 /* Make the parked task ready, with the result that weir__park will return. Loop thread. */
 void weir__unpark(struct weir__park *p, int64_t result);
 

@@ -124,7 +124,9 @@ static int serve(struct weir__worker *w) {
                                         .opened = conn_opened,
                                         .message = conn_message,
                                         .closed = conn_closed,
-                                        .arg = w};
+                                        .arg = w,
+                                        .stack_size = w->fn.stack_size,
+                                        .name = w->fn.name};
     /* Room for the frame's head beside the largest ack. */
     struct weir_ws_options o = {.size = sizeof o, .queue_max = WEIR__ACK_MAX + 64};
     if (is_name(p->host)) {
@@ -138,11 +140,31 @@ static int serve(struct weir__worker *w) {
     return rc == 0 ? weir_ws_react(w->listener, p->clients, &fn, &o) : rc;
 }
 
+struct set_up_args {
+    struct weir__worker *worker;
+};
+
+static int set_up(void *args) {
+    const struct weir__worker *w = ((struct set_up_args *)args)->worker;
+    return w->fn.setup(w->state, &w->program->params);
+}
+
+/* With the stack and the name that messages have: in a task of its own. */
+static int set_up_as_task(struct weir__worker *w) {
+    const struct weir_spawn_options o = {
+        .size = sizeof o, .stack_size = w->fn.stack_size, .name = w->fn.name};
+    struct set_up_args args = {w};
+    struct weir_group g;
+    weir_group_open(&g, WEIR_TOGETHER);
+    int rc = weir_spawn(&g, WEIR_SITE(set_up), set_up, &args, sizeof args, &o, NULL);
+    return weir_group_close(&g, rc);
+}
+
 static int body(struct weir__program *p) {
     struct weir__worker *w = p->work;
     for (size_t i = 0; i < p->mesh.count; i++)
         weir__line("mesh", "registering new node: %s", p->mesh.nodes[i].name);
-    int rc = w->fn.setup(w->state, &p->params);
+    int rc = set_up_as_task(w);
     if (rc >= 0)
         rc = weir__params_check(&p->params);
     if (rc == 0)
@@ -156,8 +178,10 @@ static int body(struct weir__program *p) {
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
+enum { SIZE_MIN = offsetof(struct weir_worker, stack_size) }; /* what must be there */
+
 static const char *missing(const struct weir_worker *fn) {
-    return fn->size < sizeof *fn            ? "size"
+    return fn->size < SIZE_MIN              ? "size"
            : !fn->name || fn->name[0] == '\0' ? "name"
            : fn->setup == NULL              ? "setup"
            : fn->loop == NULL               ? "loop"
@@ -169,9 +193,9 @@ int weir__worker_init(struct weir__worker *w, struct weir__program *p,
     const char *without = missing(fn);
     *w = (struct weir__worker){.program = p};
     if (without != NULL)
-        return weir__failf(WEIR_EWORKER, "worker", fn->size >= sizeof *fn ? fn->name : NULL,
+        return weir__failf(WEIR_EWORKER, "worker", fn->size >= SIZE_MIN ? fn->name : NULL,
                            "it has no %s: a worker needs size, name, setup and loop", without);
-    w->fn = *fn;
+    memcpy(&w->fn, fn, fn->size < sizeof w->fn ? fn->size : sizeof w->fn);
     w->state = weir__alloc_zero(fn->state_size > 0 ? fn->state_size : 1);
     if (w->state == NULL)
         return weir__fail(-ENOMEM, "worker", fn->name);

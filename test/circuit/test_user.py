@@ -51,6 +51,33 @@ class Users(CircuitTest):
         self.assertIn("weir run: ", node.errors[0])
 
 
+class Depth(CircuitTest):
+    """A setup and a loop that need 300 KiB of stack."""
+
+    def run_deep(self, name, *words):
+        return self.weir("run", os.path.join(MODULES, name + ".so"), "-p", "0", *words)
+
+    def test_a_worker_has_the_stack_it_asks_for(self):
+        node = self.run_deep("roomy", "--with", "setup=deep")
+        client, code = self.ends("send", f"ws://localhost:{node.port}/", "x")
+        self.assertEqual((code, client.lines), (0, ["was deep"]))
+        self.assertEqual(node.stop(), 0)
+
+    def overflows(self, node):
+        self.assertNotEqual(node.wait(), 0)
+        self.assertRegex("\n".join(node.errors), r"weir: stack overflow in task 'Deep' \(.*\): its "
+                         r"stack has \d+ KiB; give it more \(stack_size\)")
+
+    def test_a_loop_that_overflows_is_reported_by_the_workers_name(self):
+        node = self.run_deep("deep")
+        client = self.weir("send", f"ws://localhost:{node.port}/", "x")
+        self.overflows(node)
+        client.process.kill()
+
+    def test_so_is_a_setup(self):
+        self.overflows(self.run_deep("deep", "--with", "setup=deep"))
+
+
 class Sends(CircuitTest):
     def setUp(self):
         super().setUp()
