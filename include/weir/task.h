@@ -67,12 +67,14 @@ WEIR_API void weir_group_cancel(struct weir_group *g, const char *cause);
  * joins, however long the children take.
  * Returns an error of the body's own (rc); else the first error of a child (TOGETHER); else
  * -ECANCELED or -ETIME if an outer scope has fired; else rc, where -ECANCELED that the group's own
- * cancel raised becomes WEIR_ESTOPPED. Consumes what it returns. Outside a task it aborts. */
+ * cancel raised becomes WEIR_ESTOPPED. Consumes what it returns; the other errors of children are
+ * logged. Outside a task it aborts. */
 WEIR_SUSPENDS int weir_group_close(struct weir_group *g, int rc);
 
 /* Wait for all children, at most grace_ns; then cancel them and wait for their end.
  * If an outer scope fires the grace ends early.
- * Returns how many had to be cancelled. The group is closed. Outside a task it aborts. */
+ * Returns how many had to be cancelled; their errors are logged. The group is closed. Outside a
+ * task it aborts. */
 WEIR_SUSPENDS int weir_group_drain(struct weir_group *g, weir_ns grace_ns);
 
 /* Children not yet ended; children that ended with an error so far. */

@@ -120,11 +120,22 @@ int weir__group_join(struct sched *s, struct group *g, weir_ns grace_ns) {
     return j.cancelled;
 }
 
-static void keep_for_opener(struct group *g, int rc) {
-    if (g->scope.v.kept == NULL)
-        return;
-    if (rc == g->first_error)
+/* Returns the first error, with its record where the opener looks for it. */
+static int first_error_hand_over(struct group *g) {
+    if (g->scope.v.kept != NULL)
         *weir__error_here() = *g->scope.v.kept;
+    weir__free(g->scope.v.kept);
+    g->scope.v.kept = NULL;
+    return g->first_error;
+}
+
+/* What it cannot return is logged. */
+static void first_error_log(struct group *g, const char *how) {
+    const struct weir_error *e = g->scope.v.kept;
+    if (g->first_error == 0)
+        return;
+    weir__log(WEIR_LOG_ERROR, "a %s group had failed: %s%s%s", how, weir_error_name(g->first_error),
+              e ? " in task " : "", e ? e->where : "");
     weir__free(g->scope.v.kept);
     g->scope.v.kept = NULL;
 }
@@ -144,15 +155,14 @@ int weir_group_close(struct weir_group *group, int rc) {
     }
     weir__group_join(s, g, WEIR_NEVER);
     weir__scope_end(&g->scope, "weir_group_close", __builtin_return_address(0));
-    int first = g->first_error;
-    keep_for_opener(g, first);
     if (rc < 0 && !raised_here) { /* the body failed for a reason of its own */
+        first_error_log(g, "closed");
         if (bodys.code == rc)
             *weir__error_here() = bodys;
         return rc;
     }
-    if (first != 0)
-        return first;
+    if (g->first_error != 0)
+        return first_error_hand_over(g);
     int felt = s->current->felt; /* an outer scope cut the children short */
     if (felt != 0 && (rc >= 0 || raised_here))
         return weir__fail(felt, "join", NULL);
@@ -166,11 +176,7 @@ int weir_group_drain(struct weir_group *group, weir_ns grace_ns) {
     weir__mark();
     int cancelled = weir__group_join(s, g, grace_ns);
     weir__scope_end(&g->scope, "weir_group_drain", __builtin_return_address(0));
-    if (g->first_error != 0) {
-        weir__log(WEIR_LOG_ERROR, "a drained group had failed: %s",
-                  weir_error_name(g->first_error));
-        keep_for_opener(g, 0);
-    }
+    first_error_log(g, "drained");
     return cancelled;
 }
 
@@ -193,8 +199,7 @@ void weir__group_close_under(struct weir_group *group) {
     struct group *g = group_of(group);
     WEIR_CHECK(g->scope.kind == SCOPE_UNDER && g->live == 0);
     forget_ended(g);
-    weir__free(g->scope.v.kept);
-    g->scope.v.kept = NULL;
+    first_error_log(g, "connection's"); /* none, as long as these are INDEPENDENT */
     weir__list_remove(&g->scope.u.under.link);
     g->scope.cookie = 0;
     weir__group_child_ended(g->scope.u.under.parent);

@@ -86,6 +86,20 @@ WEIR_TEST_BACKENDS(a_failing_body_cancels_the_children_and_its_error_stands) {
     run(body_fails);
 }
 
+static int body_fails_after_a_child(void *arg) {
+    struct weir_group g;
+    weir_group_open(&g, WEIR_TOGETHER);
+    weir_go(&g, sleeper, .ns = 0, .rc = -EPIPE);
+    assert_int_equal(weir_sleep(WEIR_SECONDS(60)), -ECANCELED);
+    assert_int_equal(weir_group_close(&g, -EBADMSG), -EBADMSG);
+    return 0;
+}
+
+WEIR_TEST_BACKENDS(a_childs_error_behind_the_bodys_own_is_logged) {
+    run(body_fails_after_a_child);
+    assert_non_null(strstr(logged, "a closed group had failed: EPIPE"));
+}
+
 static int independent(void *arg) {
     struct weir_group g;
     int ended = 0;
