@@ -77,10 +77,7 @@ void weir_task_release(struct weir_task **take_task) {
     *take_task = NULL;
     if (t->unread && t->refs == 1) {
         t->unread = false;
-        if (t->group != NULL)
-            weir__group_child_failed(t->group, t, t->result, t->error);
-        else
-            weir__error_log("failed, and nobody read it", t, t->result, t->error);
+        weir__group_child_failed(t->group, t, t->result, t->error);
     }
     weir__task_unref(s, t);
 }

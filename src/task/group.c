@@ -56,12 +56,17 @@ size_t weir_group_failed(const struct weir_group *group) {
     return ((const struct group *)(const void *)group)->failed;
 }
 
-/* The first error of a TOGETHER group is kept for close; all others are logged. A task that ends
- * with the code that it was told to end with has not failed. */
+/* The first error of a TOGETHER group is kept for close; all others are logged, and those whose
+ * group is gone (g is NULL). A task that ends with the code that it was told to end with has not
+ * failed. */
 void weir__group_child_failed(struct group *g, struct weir_task *t, int rc,
                               const struct weir_error *e) {
     if (rc == t->base && rc != 0)
         return;
+    if (g == NULL) {
+        weir__error_log("failed, and nobody read it", t, rc, e);
+        return;
+    }
     g->failed++;
     if (g->policy == WEIR_INDEPENDENT || g->first_error != 0) {
         weir__error_log("failed", t, rc, e);

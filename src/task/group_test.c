@@ -312,6 +312,21 @@ WEIR_TEST_BACKENDS(an_error_whose_group_is_gone_is_logged) {
     assert_non_null(strstr(logged, "nobody read it"));
 }
 
+static int cancelled_and_released_late(void *arg) {
+    struct weir_group g;
+    struct weir_task *t = NULL;
+    weir_group_open(&g, WEIR_TOGETHER);
+    weir_go_task(&g, sleeper, &t, .ns = WEIR_SECONDS(60));
+    assert_int_equal(weir_group_close(&g, -EBADMSG), -EBADMSG);
+    weir_task_release(&t);
+    return 0;
+}
+
+WEIR_TEST_BACKENDS(a_cancelled_task_whose_group_is_gone_has_not_failed) {
+    run(cancelled_and_released_late);
+    assert_string_equal(logged, "");
+}
+
 static int self(void *arg) {
     struct weir_task *me = weir_task_ref(weir_task_current());
     assert_int_equal(weir_await(&me, NULL, 0), -EDEADLK);
