@@ -134,13 +134,14 @@ struct weir_story { /* a program that is run again and again, each time disturbe
 struct weir_explored {
     uint64_t runs;   /* of the story */
     uint64_t points; /* at which it was disturbed */
-    uint64_t failed; /* runs that left something behind or did not end */
+    uint64_t failed; /* runs that left something behind, lost an error or did not end */
 };
 
 /* Run the story with its N-th marked call (each suspending call and each join counts) cancelling
  * the task that makes it, N = 1, 2, ... After each run nothing may be left: allocations, sockets,
- * lent buffers, ops, timers, tasks; and the story must have ended by itself. The first run
- * disturbs nothing and must return >= 0.
+ * lent buffers, ops, timers, tasks; each error with which a task ended must have been read (by an
+ * await, by who closes its group or runs it) or logged, once; and the story must have ended by
+ * itself. The first run disturbs nothing and must return >= 0.
  * Returns 0; -EPROTO if a run failed (logged with N, why, and the last log lines; 10 at most).
  * An abort is told with N before the process dies. ret may be NULL. */
 WEIR_API int weir_explore_cancels(const struct weir_story *story, struct weir_explored *ret);

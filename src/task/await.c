@@ -42,6 +42,8 @@ static int take_result(struct weir_task *t, void *ret_args, size_t size) {
         memcpy(ret_args, weir__task_args(t), size < t->args_size ? size : t->args_size);
     if (rc < 0 && t->error != NULL)
         *weir__error_here() = *t->error;
+    if (t->unread)
+        weir__error_settled(t->error_number); /* once, by however many handles it is read */
     t->unread = false;
     return rc;
 }

@@ -13,9 +13,21 @@
 
 static __thread struct weir_error outside;
 
+__thread struct weir__ledger weir__ledger;
+
 struct weir_error *weir__error_here(void) {
     struct sched *s = weir__sched;
     return s && s->current && s->current->stack ? &s->current->stack->error : &outside;
+}
+
+void weir__error_raised(struct weir_task *t) {
+    t->error_number = (uint16_t)++weir__ledger.raised;
+    weir__ledger.raised_sum += t->error_number;
+}
+
+void weir__error_settled(uint16_t number) {
+    weir__ledger.settled++;
+    weir__ledger.settled_sum += number;
 }
 
 /* Which scope of t raised rc? The outermost that fired so: the inner ones only pass it on. */
@@ -137,6 +149,7 @@ void weir__error_log(const char *verb, const struct weir_task *t, int rc,
     weir__log(WEIR_LOG_ERROR, "task '%s' (%s:%d) %s: %s%s%s", t->name, t->site->file,
               t->site->line, verb, text, text == copy.text ? "" : " ",
               text == copy.text ? "" : weir_error_name(rc));
+    weir__error_settled(t->error_number);
 }
 
 /* Without memory the code alone travels on. */

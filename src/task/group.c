@@ -61,8 +61,10 @@ size_t weir_group_failed(const struct weir_group *group) {
  * failed. */
 void weir__group_child_failed(struct group *g, struct weir_task *t, int rc,
                               const struct weir_error *e) {
-    if (rc == t->base && rc != 0)
+    if (rc == t->base && rc != 0) {
+        weir__error_settled(t->error_number);
         return;
+    }
     if (g == NULL) {
         weir__error_log("failed, and nobody read it", t, rc, e);
         return;
@@ -73,6 +75,7 @@ void weir__group_child_failed(struct group *g, struct weir_task *t, int rc,
         return;
     }
     g->first_error = rc;
+    g->first_number = t->error_number;
     g->scope.v.kept = weir__error_copy(rc, e);
     weir__scope_fire(&g->scope, -ECANCELED, "a sibling failed");
 }
@@ -131,6 +134,7 @@ static int first_error_hand_over(struct group *g) {
         *weir__error_here() = *g->scope.v.kept;
     weir__free(g->scope.v.kept);
     g->scope.v.kept = NULL;
+    weir__error_settled(g->first_number);
     return g->first_error;
 }
 
@@ -143,6 +147,7 @@ static void first_error_log(struct group *g, const char *how) {
               e ? " in task " : "", e ? e->where : "");
     weir__free(g->scope.v.kept);
     g->scope.v.kept = NULL;
+    weir__error_settled(g->first_number);
 }
 
 int weir_group_close(struct weir_group *group, int rc) {

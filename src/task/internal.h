@@ -61,6 +61,7 @@ struct group { /* behind struct weir_group */
     int32_t first_error;
     uint8_t policy;
     bool queued;              /* on the work list */
+    uint16_t first_number;    /* of first_error in the ledger */
     struct weir__park *joiner;
     struct group *next_work;
 };
@@ -80,7 +81,10 @@ struct weir_task { /* what a park, a wake and a switch touch comes first, togeth
         struct weir__park *park;  /* parked: what it waits for */
         struct weir_error *error; /* ended: record for whoever reads the handle */
     };
-    weir_ns since;            /* turn time at which it last parked or was spawned */
+    union {
+        weir_ns since;          /* turn time at which it last parked or was spawned */
+        uint16_t error_number;  /* ended with an error: its number in the ledger */
+    };
     int16_t own, base, felt;  /* own cancel; with the group's; with the innermost scope's */
     uint8_t state;
     bool unread;              /* ended with an error that nobody has seen */
@@ -189,6 +193,10 @@ const char *weir__place(const void *address);
 
 /* error.c */
 struct weir_error *weir__error_here(void); /* the record of the running task or thread */
+/* A task has ended with an error: enter it. That error has found its end, the only one. */
+void weir__error_raised(struct weir_task *t) __attribute__((cold));
+void weir__error_settled(uint16_t number) __attribute__((cold));
+/* Settles it. */
 void weir__error_log(const char *verb, const struct weir_task *t, int rc,
                      const struct weir_error *e);
 /* On the heap; NULL if e is not rc's. */

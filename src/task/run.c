@@ -137,6 +137,8 @@ static int run_first(struct sched *s, struct first_args *a) {
     if (t->result < 0 && t->error != NULL)
         failure = *t->error;
     rc = t->result;
+    if (t->unread)
+        weir__error_settled(t->error_number);
     t->unread = false;
     weir__task_unref(s, t);
     if (failure.code == rc)

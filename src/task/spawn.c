@@ -151,6 +151,7 @@ void weir__task_ended(struct sched *s, struct weir_task *t, int rc) {
     s->tasks_live--;
     const struct weir_error *e = t->stack->error.code == rc ? &t->stack->error : NULL;
     if (__builtin_expect(rc < 0, 0)) {
+        weir__error_raised(t);
         if (t->refs > 1) {
             t->unread = true;
             t->error = weir__error_copy(rc, e);

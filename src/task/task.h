@@ -43,6 +43,15 @@ extern WEIR_API __thread uint64_t weir__marks, weir__cancel_at_mark;
 /* Is there a stack of that many bytes? Of 0, the run's default, always. */
 bool weir__stack_exists(size_t size);
 
+/* The errors with which this thread's tasks ended, and their ends: handed to who awaits, to who
+ * closes the group or calls weir_run, logged, or excused (-ECANCELED of a cancelled task). Each has
+ * a number, and the sums of these tell one lost and one told twice from none. After a run both
+ * sides are equal: story tests compare. Here and not in the scheduler, which is gone by then. */
+struct weir__ledger {
+    uint64_t raised, raised_sum, settled, settled_sum;
+};
+extern WEIR_API __thread struct weir__ledger weir__ledger;
+
 /* Make the parked task ready, with the result that weir__park will return. Loop thread. */
 void weir__unpark(struct weir__park *p, int64_t result);
 

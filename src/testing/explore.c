@@ -52,8 +52,26 @@ static void on_crash(int signal) {
 
 /* ---- one run --------------------------------------------------------------------------------- */
 
+/* What went wrong with the errors of tasks since then: each is read or logged once. Or NULL. */
+static const char *misplaced(const struct weir__ledger *before) {
+    static char text[96];
+    uint64_t raised = weir__ledger.raised - before->raised;
+    uint64_t settled = weir__ledger.settled - before->settled;
+    uint64_t sums = (weir__ledger.raised_sum - before->raised_sum) ^
+                    (weir__ledger.settled_sum - before->settled_sum);
+    if (raised == settled)
+        return sums == 0 ? NULL : "an error of a task was lost, and another's told twice";
+    if (raised > settled)
+        snprintf(text, sizeof text, "errors of tasks that nobody read or logged: %llu of %llu",
+                 (unsigned long long)(raised - settled), (unsigned long long)raised);
+    else
+        snprintf(text, sizeof text, "errors of tasks that were told twice: %llu of %llu",
+                 (unsigned long long)(settled - raised), (unsigned long long)raised);
+    return text;
+}
+
 /* Why the run was not clean, or NULL. */
-static const char *unclean(size_t live_before) {
+static const char *unclean(size_t live_before, const struct weir__ledger *ledger_before) {
     static char text[96];
     const struct weir_sim_counts *c = weir_sim_counts();
     if (c->overran)
@@ -61,7 +79,7 @@ static const char *unclean(size_t live_before) {
     if (c->quiet > 0)
         return "it waited for what could never happen";
     if (weir__alloc_live() == live_before && c->sockets == 0 && c->pieces == 0 && c->ops == 0)
-        return NULL;
+        return misplaced(ledger_before);
     snprintf(text, sizeof text, "left: %zd allocations, %zu sockets, %zu lent buffers, %zu ops",
              (ssize_t)(weir__alloc_live() - live_before), c->sockets, c->pieces, c->ops);
     return text;
@@ -71,13 +89,14 @@ static const char *unclean(size_t live_before) {
 static bool run_once(const struct weir_story *s, const struct disturbance *d, uint64_t n,
                      struct weir_explored *e) {
     size_t live = weir__alloc_live();
+    struct weir__ledger ledger = weir__ledger;
     snprintf(running, sizeof running, "story %s, %s %llu", s->name, d->what,
              (unsigned long long)n);
     tail.count = 0;
     d->arm(d, n);
     int rc = weir_sim_run(s->fn, s->arg, s->options);
     bool struck = d->disarm(n);
-    const char *why = unclean(live);
+    const char *why = unclean(live, &ledger);
     if (why == NULL && rc < 0 && !struck)
         why = "undisturbed it must not fail";
     e->runs++;

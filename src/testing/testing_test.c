@@ -3,11 +3,14 @@
  * what is planted for it. */
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 #include <weir/stream.h>
 #include <weir/task.h>
 #include <weir/testing.h>
 
 #include "base/alloc.h"
+#include "task/internal.h"
 #include "test/runner.h"
 
 /* ---- the world of a run ---------------------------------------------------------------------- */
@@ -223,4 +226,144 @@ WEIR_TEST_ABORTS(an_abort_while_exploring_tells_where, "story abort, cancel at c
     struct weir_story s = story("abort", aborts_when_cancelled);
     s.first = 2;
     weir_explore_cancels(&s, NULL);
+}
+
+/* ---- every error of a task finds one end ----------------------------------------------------- */
+
+static char told[8192];
+
+/* Explores the cancels of fn; what is said of them is kept in `told`. Returns how many failed. */
+static uint64_t failures(const char *name, int (*fn)(void *)) {
+    struct weir_story s = story(name, fn);
+    struct weir_explored e = {0};
+    int kept = dup(STDERR_FILENO), fd = memfd_create("told", MFD_CLOEXEC);
+    dup2(fd, STDERR_FILENO);
+    weir_explore_cancels(&s, &e);
+    dup2(kept, STDERR_FILENO);
+    ssize_t n = pread(fd, told, sizeof told - 1, 0);
+    told[n > 0 ? n : 0] = '\0';
+    close(kept);
+    close(fd);
+    return e.failed;
+}
+
+struct fails_args { int rc; };
+static int fails(void *args) {
+    return ((struct fails_args *)args)->rc;
+}
+
+static int loses_an_error(void *arg) {
+    struct weir_task *t = NULL; /* a handle that nobody awaits or gives back */
+    (void)arg;
+    int rc = weir_go_task(NULL, fails, &t, .rc = -EPIPE);
+    return rc < 0 ? rc : weir_sleep(1);
+}
+
+WEIR_TEST(exploring_finds_a_lost_error) {
+    assert_int_equal(failures("lost", loses_an_error), 3);
+    assert_non_null(strstr(told, "errors of tasks that nobody read or logged: 1 of"));
+}
+
+static int tells_an_error_twice(void *arg) {
+    struct weir_task *t = NULL, *again;
+    (void)arg;
+    int rc = weir_go_task(NULL, fails, &t, .rc = -EPIPE);
+    if (rc < 0)
+        return rc;
+    again = weir_task_ref(t);
+    rc = weir_await(&t, NULL, 0);
+    if (rc == -EPIPE)
+        again->unread = true; /* as if await forgot: the release tells the group, which logs it */
+    weir_task_release(&t);
+    weir_task_release(&again);
+    return rc == -EPIPE ? 0 : rc;
+}
+
+WEIR_TEST(exploring_finds_an_error_told_twice) {
+    assert_int_equal(failures("twice", tells_an_error_twice), 2); /* the cancelled one is clean */
+    assert_non_null(strstr(told, "errors of tasks that were told twice: 1 of 1"));
+}
+
+static int loses_one_and_doubles_another(void *arg) {
+    int rc = loses_an_error(arg);
+    return rc < 0 ? rc : tells_an_error_twice(arg);
+}
+
+WEIR_TEST(a_lost_error_is_not_outweighed_by_a_doubled_one) {
+    assert_true(failures("both", loses_one_and_doubles_another) > 0);
+    assert_non_null(strstr(told, "an error of a task was lost, and another's told twice"));
+}
+
+struct sleeps_a_minute_args { int unused; };
+static int sleeps_a_minute(void *args) {
+    (void)args;
+    return weir_sleep(WEIR_SECONDS(60));
+}
+
+static int two_fail_together(void) {
+    struct weir_group g;
+    weir_group_open(&g, WEIR_TOGETHER);
+    int rc = weir_go(&g, fails, .rc = -EPIPE); /* close returns the first, the second is logged */
+    if (rc == 0)
+        rc = weir_go(&g, fails, .rc = -EIO);
+    return weir_group_close(&g, rc);
+}
+
+static int body_fails_as_well(void) {
+    struct weir_group g;
+    weir_group_open(&g, WEIR_TOGETHER);
+    int rc = weir_go(&g, fails, .rc = -EPIPE);
+    weir_yield();
+    return weir_group_close(&g, rc < 0 ? rc : -EBADMSG); /* its own is returned */
+}
+
+static int drained_after_a_failure(void) {
+    struct weir_group g;
+    weir_group_open(&g, WEIR_TOGETHER);
+    int rc = weir_go(&g, fails, .rc = -EPIPE);
+    weir_group_drain(&g, WEIR_SECONDS(1));
+    return rc;
+}
+
+/* Awaited by two, read by nobody in time, and cancelled with its handle out. */
+static int handles(void) {
+    struct weir_group g;
+    struct weir_task *read = NULL, *also = NULL, *unread = NULL, *cancelled = NULL;
+    weir_group_open(&g, WEIR_INDEPENDENT);
+    int rc = weir_go_task(&g, fails, &read, .rc = -EPIPE);
+    if (rc == 0)
+        rc = weir_go_task(&g, fails, &unread, .rc = -EIO);
+    if (read != NULL) {
+        also = weir_task_ref(read);
+        weir_await(&read, NULL, 0);
+        weir_await(&also, NULL, 0);
+    }
+    weir_task_release(&read);
+    weir_task_release(&also);
+    if (rc == 0)
+        rc = weir_go_task(&g, sleeps_a_minute, &cancelled, .unused = 0);
+    weir_group_drain(&g, 0);
+    weir_task_release(&unread);
+    weir_task_release(&cancelled);
+    return rc;
+}
+
+static int every_end(void *arg) {
+    (void)arg;
+    int rc = two_fail_together();
+    if (rc == -EPIPE)
+        rc = body_fails_as_well();
+    if (rc == -EBADMSG)
+        rc = drained_after_a_failure();
+    if (rc == 0)
+        rc = handles();
+    return rc == 0 ? weir_go(NULL, fails, .rc = -EPIPE) : rc;
+}
+
+WEIR_TEST(every_rightful_end_of_an_error_counts_once) {
+    struct weir_story s = story("ends", every_end);
+    struct weir_explored e;
+    assert_int_equal(weir_explore_cancels(&s, &e), 0);
+    assert_true(e.points >= 6);
+    assert_int_equal(weir_explore_allocations(&s, &e), 0);
 }
