@@ -20,6 +20,7 @@ import csource
 
 PARKS = {"weir__park", "weir__yield_now"}
 INDIRECT = "__indirect_call"
+LIBRARIES = ("libweir-objects.", "libweir-test-objects.")  # what the public headers declare
 
 
 def kept_flags(command, source):
@@ -59,7 +60,7 @@ def from_root(node, directory, root):
 
 def build_graph(root, build):
     with open(os.path.join(build, "compile_commands.json"), encoding="utf-8") as f:
-        entries = [e for e in json.load(f) if "libweir-objects" in e["output"]
+        entries = [e for e in json.load(f) if e["output"].startswith(LIBRARIES)
                    and e["file"].endswith(".c")]
     edges = {}
     with tempfile.TemporaryDirectory() as folder, \
@@ -167,14 +168,14 @@ def check_fills(table, fills, edges):
 
 
 def check_marks(edges, marks):
-    """What is wrong with the marks. A function that is only declared yet is passed over."""
+    """What is wrong with the marks. Of a function without a definition nothing can be said."""
     parks = reaching(edges, PARKS)
     for name, (marked, place) in sorted(marks.items()):
         if name not in edges:
-            continue
-        if marked and name not in parks:
+            yield f"{place}: {name} is declared, and defined in no library"
+        elif marked and name not in parks:
             yield f"{place}: {name} is marked WEIR_SUSPENDS and never parks"
-        if not marked and name in parks:
+        elif not marked and name in parks:
             yield f"{place}: {name} is not marked and parks: {path_to(edges, name)}"
 
 

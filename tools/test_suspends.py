@@ -21,15 +21,19 @@ int weir_count(void) { return ask(); }
 
 
 class SuspendsTest(fixture.ProjectTest):
+    others = ()  # more entries of compile_commands.json
+
     def check(self, nap, count, edges, source=SOURCE):
         self.put("include/weir/x.h", HEADER.format(nap, count))
         self.put("src/task/x.c", source)
         self.put("tools/edges.txt", edges)
-        self.put("build/compile_commands.json", json.dumps([{
-            "directory": self.root + "/build", "file": "../src/task/x.c",
-            "output": "libweir-objects.a.p/x.c.o",
-            "command": "cc -I. -O2 -g -MD -MQ x.c.o -MF x.c.o.d -o x.c.o -c ../src/task/x.c"}]))
+        self.put("build/compile_commands.json", json.dumps([
+            self.entry("libweir-objects", "../src/task/x.c"), *self.others]))
         return suspends.check(self.root, self.root + "/build")
+
+    def entry(self, library, source):
+        return {"directory": self.root + "/build", "file": source, "output": library + ".a.p/x.o",
+                "command": f"cc -I. -O2 -g -MD -MQ x.o -MF x.o.d -o x.o -c {source}"}
 
     def test_true_marks_pass(self):
         self.assertEqual(self.check("WEIR_SUSPENDS ", "", "src/task/x.c:ask -> -\n"), [])
@@ -65,6 +69,19 @@ class SuspendsTest(fixture.ProjectTest):
     def test_a_function_that_calls_nobody_is_known(self):
         source = SOURCE + "static int leaf(void) { return 0; }\nint (*weir_hook)(void) = leaf;\n"
         self.assertEqual(self.check("WEIR_SUSPENDS ", "", "src/task/x.c:ask -> leaf\n", source), [])
+
+    def test_a_public_function_without_a_definition_is_told(self):
+        self.put("include/weir/y.h", "/* Returns 0. */\nint weir_gone(void);\n")
+        self.assert_problem(self.check("WEIR_SUSPENDS ", "", "src/task/x.c:ask -> -\n"),
+                            "include/weir/y.h:2: weir_gone is declared, and defined in no library")
+
+    def test_the_marks_of_the_test_library_are_checked_too(self):
+        self.put("include/weir/testing.h", "/* Returns 0. */\nint weir_sim_nap(void);\n")
+        self.put("src/testing/t.c", "int weir_nap(void);\nint weir_sim_nap(void);\n"
+                                    "int weir_sim_nap(void) { return weir_nap(); }\n")
+        self.others = [self.entry("libweir-test-objects", "../src/testing/t.c")]
+        self.assert_problem(self.check("WEIR_SUSPENDS ", "", "src/task/x.c:ask -> -\n"),
+                            "weir_sim_nap is not marked and parks: weir_sim_nap > weir_nap")
 
     def test_stale_lines_are_told(self):
         self.assert_problem(
