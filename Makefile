@@ -73,7 +73,8 @@ check-asan: have-check
 
 check-tsan: have-check
 	$(call setup,build-tsan,clang,-Db_sanitize=thread -Db_lundef=false -Dwerror=false)
-	WEIR_TEST_TIMEOUT_SCALE=8 meson test -C build-tsan $(SANITIZED_TESTS) --suite unit
+	WEIR_TEST_TIMEOUT_SCALE=8 meson test -C build-tsan $(SANITIZED_TESTS) \
+		--suite unit --suite planted
 
 check-clang: have-check
 	$(call setup,build-clang,clang,)
