@@ -4,8 +4,6 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
@@ -14,11 +12,11 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "sys/backend_rig.h"
+#include "sys/forbid_uring_test_util.h"
 #include "sys/plain.h"
 
 /* ---- wake ----------------------------------------------------------------------------------- */
@@ -344,19 +342,6 @@ WEIR_TEST_BACKENDS(the_variable_chooses_and_the_reason_is_kept) {
     assert_string_equal(backend->ops->name, test_backend);
     assert_non_null(strstr(why, is_uring() ? "io_uring" : "epoll"));
     rig_close();
-}
-
-/* As the default profile of containers does. */
-static void forbid_uring(void) {
-    struct sock_filter filter[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 425 /* io_uring_setup */, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    struct sock_fprog program = {sizeof filter / sizeof filter[0], filter};
-    assert_int_equal(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
-    assert_int_equal(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
 }
 
 WEIR_TEST(where_io_uring_is_forbidden_epoll_steps_in_and_says_why) {
