@@ -172,6 +172,7 @@ WS_STORY(a_peer_that_never_pongs_is_cut_off, o->ping_ns = MS(20), o->pong_ns = M
     assert_int_equal(w->code, 1006);
     if (!w->reacts)
         assert_non_null(strstr(w->text, "127.0.0.1:")); /* says who */
+    assert_string_equal(w->peer, weir_stream_local(s)); /* also with the stream gone */
     return 0;
 }
 

@@ -134,6 +134,51 @@ WS_STORY(subprotocols_are_agreed, o->subprotocols = chat_names) {
     return 0;
 }
 
+WS_STORY(each_end_knows_the_others_address) {
+    WEIR_AUTO(weir_ws_drop) struct weir_ws *ws = ws_open(w);
+    WEIR_AUTO(weir_close) struct weir_stream *s = raw_open(w);
+    assert_string_equal(weir_ws_peer(ws), w->tcp_url + strlen("tcp://"));
+    frame_send(s, TEXT, "lend");
+    expect_frame(s, TEXT, "lend");
+    assert_string_equal(weir_ws_peer(w->lent), weir_stream_local(s));
+    return 0;
+}
+
+static int says_arg(struct weir_ws *ws, void *state, const struct weir_ws_message *m) {
+    const char *arg = weir_ws_arg(ws);
+    return weir_ws_send(ws, m->type, arg, strlen(arg));
+}
+
+struct second_args { struct weir_listener *l; const struct weir_ws_reactive *r; struct world *w; };
+static int second(void *args) {
+    struct second_args *a = args;
+    return weir_ws_react(a->l, &a->w->clients, a->r, &a->w->o);
+}
+
+/* One program, two doors: the functions are the same, the arg says whose connection it is. */
+WS_STORY(reactive_servers_of_the_same_functions_have_each_their_arg) {
+    static const char *const names[] = {"front", "back"};
+    static struct weir_ws_reactive shape[2];
+    for (int i = 0; i < 2; i++) {
+        struct weir_ws_reactive *r = &shape[i];
+        *r = (struct weir_ws_reactive){
+            .size = sizeof *r, .message = says_arg, .arg = (void *)(uintptr_t)names[i]};
+        struct weir_listener *l = NULL;
+        struct weir_ws *ws = NULL;
+        char url[64];
+        assert_int_equal(weir_listen("tcp://127.0.0.1:0", NULL, &l), 0);
+        snprintf(url, sizeof url, "ws://127.0.0.1:%d/", weir_listener_port(l));
+        assert_int_equal(weir_go(&w->servers, second, .l = l, .r = r, .w = w), 0);
+        assert_int_equal(weir_ws_dial(url, NULL, &ws), 0);
+        assert_int_equal(ws_say(ws, "who are you?"), 0);
+        expect_message(ws, names[i]);
+        weir_ws_drop(&ws);
+        weir_unlisten(&l);
+        settle();
+    }
+    return 0;
+}
+
 WS_STORY(the_client_says_path_and_refusals_in_words) {
     struct weir_ws *ws = NULL;
     char url[128];

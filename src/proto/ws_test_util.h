@@ -36,7 +36,7 @@ struct world {
     const char *told_why;
     int messages, let_go, said_rc; /* begun; held ones that went on; of the last echo */
     struct weir_ws *lent; /* by "lend" */
-    char reason[128], text[160];
+    char reason[128], text[160], peer[64];
 };
 
 static struct world *the_world;
@@ -48,6 +48,7 @@ static inline void note_end(struct weir_ws *ws, int rc) {
     the_world->code = ws ? weir_ws_close_code(ws) : 0;
     the_world->told = ws ? weir__ws_told(ws, &the_world->told_why) : 0;
     snprintf(the_world->reason, sizeof the_world->reason, "%s", ws ? weir_ws_close_reason(ws) : "");
+    snprintf(the_world->peer, sizeof the_world->peer, "%s", ws ? weir_ws_peer(ws) : "");
     snprintf(the_world->text, sizeof the_world->text, "%s", e ? e->text : "");
 }
 
