@@ -102,6 +102,32 @@ WEIR_TEST(the_world_is_shaped_from_inside) {
     assert_int_equal(weir_sim_run(shape_the_world, NULL, NULL), 0);
 }
 
+static int pair_without_memory(void *arg) {
+    struct weir_stream *a = NULL, *b = NULL;
+    (void)arg;
+    weir_fault_allocation(0);
+    assert_int_equal(weir_memory_pair(64, &a, &b), 0);
+    size_t needed = weir_fault_allocation(1);
+    assert_true(needed >= 1);
+    weir_close(&a);
+    weir_close(&b);
+    for (size_t n = 1; n <= needed; n++) {
+        weir_fault_allocation(n);
+        assert_int_equal(weir_memory_pair(64, &a, &b), -ENOMEM);
+        assert_null(a);
+        assert_int_equal(weir_fault_allocation(needed + 1), n); /* none was asked for after it */
+    }
+    assert_int_equal(weir_memory_pair(64, &a, &b), 0); /* the one after is not reached */
+    assert_int_equal(weir_fault_allocation(0), needed);
+    weir_close(&a);
+    weir_close(&b);
+    return 0;
+}
+
+WEIR_TEST(the_nth_allocation_fails_and_no_other) {
+    assert_int_equal(weir_sim_run(pair_without_memory, NULL, NULL), 0);
+}
+
 /* ---- exploring ------------------------------------------------------------------------------- */
 
 /* An echo of ten bytes over two hosts, written with care. */
