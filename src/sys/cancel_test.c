@@ -4,7 +4,8 @@
  * reads it any more, and no byte is lost, doubled or out of order.
  *
  * A buffer that is not in use is full of poison, which the bytes of the streams never contain.
- * WEIR_CANCELS sets how many cancels (the campaign: 1000000). */
+ * WEIR_CANCELS sets how many cancels, here and in pressure_test.c; the campaign is
+ * `make check-cancels`. */
 #include <stdlib.h>
 
 #include "sys/op_rig.h"

@@ -238,7 +238,7 @@ WEIR_TEST_BACKENDS(out_of_descriptors_is_an_error_that_passes) {
 enum { POISON = 0x5a };
 
 static long cancels(void) {
-    const char *n = getenv("WEIR_TEST_CANCELS");
+    const char *n = getenv("WEIR_CANCELS");
     return n != NULL ? atol(n) : 5000;
 }
 
