@@ -21,7 +21,10 @@ class TapResult(unittest.TestResult):
 
     def addSkip(self, test, reason):
         super().addSkip(test, reason)
-        self.line(True, test, f" # SKIP {reason}")
+        if isinstance(test, unittest.case._SubTest):
+            self.skipped_part = reason
+        else:
+            self.line(True, test, f" # SKIP {reason}")
 
     def addSubTest(self, test, subtest, err):
         super().addSubTest(test, subtest, err)
@@ -31,11 +34,14 @@ class TapResult(unittest.TestResult):
     def startTest(self, test):
         super().startTest(test)
         self.broken = []  # the stories of failed subtests
+        self.skipped_part = None  # why a subtest was skipped: unittest then tells no success
 
     def stopTest(self, test):
         super().stopTest(test)
         if self.broken:
             self.fail_with(test, "\n".join(self.broken))
+        elif self.skipped_part:
+            self.line(True, test, f" # SKIP {self.skipped_part}")
 
     def addFailure(self, test, err):
         super().addFailure(test, err)
@@ -46,6 +52,7 @@ class TapResult(unittest.TestResult):
         self.fail_with(test, self.errors[-1][1])
 
     def fail_with(self, test, story):
+        self.skipped_part = None
         self.line(False, test)
         for text in story.splitlines():
             print("# " + text, file=sys.stderr, flush=True)

@@ -16,6 +16,9 @@ class T(unittest.TestCase):
     def test_e(self):
         for i in range(3):
             with self.subTest(i=i): self.assertEqual(i, 1)
+    def test_f(self):
+        for i in range(3):
+            with self.subTest(i=i): self.skipTest("not today")
 """
 
 
@@ -29,8 +32,9 @@ class TapTest(fixture.ProjectTest):
         ran = self.run_tap()
         self.assertEqual(ran.returncode, 1)
         self.assertEqual(ran.stdout.splitlines(), [
-            "1..5", "ok 1 - T.test_a", "not ok 2 - T.test_b", "ok 3 - T.test_c # SKIP no luck",
-            "not ok 4 - T.test_d", "not ok 5 - T.test_e"])
+            "1..6", "ok 1 - T.test_a", "not ok 2 - T.test_b", "ok 3 - T.test_c # SKIP no luck",
+            "not ok 4 - T.test_d", "not ok 5 - T.test_e",
+            "ok 6 - T.test_f # SKIP not today"])
         self.assertIn("# AssertionError: 1 != 2", ran.stderr)
 
     def test_names_choose(self):
