@@ -26,7 +26,7 @@ help:
 	@echo 'make check-asan  the tests under AddressSanitizer and UBSan (build-asan/)'
 	@echo 'make check-tsan  the tests under ThreadSanitizer, clang (build-tsan/)'
 	@echo 'make check-clang the tests built by clang (build-clang/)'
-	@echo 'make check-epoll the build without io_uring (build-epoll/)'
+	@echo 'make check-epoll the tests without io_uring: libc only (build-epoll/)'
 	@echo 'make check-aarch64  cross-built, core tests under qemu (build-aarch64/)'
 	@echo 'make check-fuzz  the fuzz targets of the codecs, FUZZ_SECONDS=10 each (build-fuzz/)'
 	@echo 'make check-cancels  CANCELS=1000000 over poisoned buffers, on each backend (build/)'
@@ -84,7 +84,7 @@ check-clang: have-check
 
 check-epoll: have-check
 	$(call setup,build-epoll,gcc,-During=disabled)
-	ninja -C build-epoll
+	meson test -C build-epoll --print-errorlogs --suite unit --suite install
 
 # Two programs at once, some three minutes; the limits are for a machine that has much else to do.
 check-cancels: have-test build/with-tests
