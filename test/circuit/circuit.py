@@ -173,6 +173,14 @@ class Raw:
         self.send(frame(1, text))
         return self.frame()
 
+    def close_code(self):
+        """Of the close frame that comes next, answered in kind. Of a server that ends: it does not
+        wait for the answer."""
+        first, payload = self.frame()
+        assert first == 0x88, (first, payload)
+        self.send(frame(8, payload[:2]))
+        return int.from_bytes(payload[:2], "big")
+
     def close(self):
         """Code and reason of the close frame that comes next; it is answered in kind, and nothing
         is behind it."""

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Bad days: each ends with a clear message, in time, and nothing hangs."""
+import re
 import signal
 import socket
 import unittest
