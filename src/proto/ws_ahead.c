@@ -6,20 +6,12 @@
  *   at, len    what is decoded next; the message that the function has was lent from before it
  *   aside      what came behind that
  *   part       the beginning of a header or control frame, at the very end
- * Once all three are scanned the scanner stands at the end of them, wherever that cut a frame. */
+ * Only at and len are set until the function suspends: most do not. Then all three are scanned, and
+ * the scanner stands at their end, wherever that cut a frame. */
 #include <string.h>
 
 #include "base/alloc.h"
 #include "proto/ws_conn.h"
-
-void weir__ws_ahead_init(struct ws_ahead *a, uint8_t *base, size_t len) {
-    a->at = base;
-    a->len = len;
-    a->in_use = a->aside = NULL;
-    a->frame_left = 0;
-    a->part_len = 0;
-    a->scanned = a->blind = a->closed = false;
-}
 
 void weir__ws_ahead_fini(struct ws_ahead *a) {
     weir__free(a->in_use);
@@ -87,6 +79,10 @@ void weir__ws_ahead_rest(struct weir_ws *ws, struct ws_ahead *a) {
     if (a->scanned)
         return;
     a->scanned = true;
+    a->in_use = a->aside = NULL;
+    a->frame_left = 0;
+    a->part_len = 0;
+    a->blind = a->closed = false;
     a->len = scan(ws, a, a->at, a->at, a->len);
 }
 

