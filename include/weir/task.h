@@ -119,7 +119,7 @@ struct weir_stack_use {
 };
 
 /* How deep the stacks of the tasks spawned at the i-th place went (0: the first that this loop
- * met). Measured are the 1st, 2nd, 4th .. 4096th task of a place and then each 4096th: at its end,
+ * met). Measured are the 1st, 2nd, 4th .. 65536th task of a place, then each 65536th: at its end,
  * and by this call while it goes on. Not seen: what a task reserved and left zero in pages that
  * an earlier task had used; nothing is measured under sanitizers and Valgrind. A place that
  * uses 7/8 of its stack is logged, once.

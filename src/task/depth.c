@@ -14,7 +14,7 @@ enum { PAGE = 4096, CHUNK = 256 /* pages asked for at a time */, BELOW = 512 };
 
 void weir__depths_init(struct depths *d) {
     memset(d, 0, sizeof *d);
-    d->slots = d->first;
+    d->slots = d->recent = d->first;
     d->mask = DEPTH_SLOTS_FIRST - 1;
 }
 
@@ -39,7 +39,7 @@ static bool grow(struct depths *d) {
     struct depth *slots = weir__alloc_zero(2 * old_count * sizeof *slots);
     if (slots == NULL)
         return false;
-    d->slots = slots;
+    d->slots = d->recent = slots;
     d->mask = 2 * old_count - 1;
     for (uint32_t i = 0; i < old_count; i++)
         if (old[i].site != NULL)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* depth.h - how deep the stacks of tasks go, by place of spawn: the high-water marks that tell
  * what stack_size a place needs. Always on, so it is a sample: the 1st, 2nd, 4th .. task of a place
- * and then each 4096th has what lies below its first frame cleared, and is looked through for the
+ * and then each 65536th has what lies below its first frame cleared, and is looked through for the
  * lowest word that is not zero when it ends. The others pay one look into a table. */
 #ifndef WEIR_TASK_DEPTH_H
 #define WEIR_TASK_DEPTH_H
@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <weir/task.h>
 
-enum { DEPTH_SLOTS_FIRST = 64, DEPTH_SLOTS_MAX = 1 << 16, DEPTH_STEP_MAX = 4096 };
+enum { DEPTH_SLOTS_FIRST = 64, DEPTH_SLOTS_MAX = 1 << 16, DEPTH_STEP_MAX = 1 << 16 };
 
 struct stack;
 
@@ -26,7 +26,8 @@ struct depth { /* one place of spawn */
 
 struct depths { /* open addressing, at most three quarters full */
     struct depth first[DEPTH_SLOTS_FIRST];
-    struct depth *slots; /* first, or on the heap */
+    struct depth *slots;  /* first, or on the heap */
+    struct depth *recent; /* the slot used last: mostly the next task's too */
     uint32_t mask;
     uint32_t count;
 };
@@ -52,7 +53,9 @@ static inline size_t depth_slot(const struct depths *d, const struct weir_site *
 
 static inline void depth_begins(struct depths *d, const struct weir_site *site,
                                 struct stack *stack) {
-    struct depth *at = &d->slots[depth_slot(d, site)];
+    struct depth *at = d->recent;
+    if (at->site != site)
+        at = d->recent = &d->slots[depth_slot(d, site)];
     if (__builtin_expect(at->site != site || --at->left == 0, 0))
         weir__depth_begins(d, site, stack);
 }
