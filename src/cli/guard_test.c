@@ -19,10 +19,16 @@
 
 enum { NODES_MAX = 2 };
 
-/* Shell: after PREPARE, BLOCK waits without a child for ever. (A child between its fork and its
- * exec would swallow a TERM in the shell's handler, and then sit out the grace.) */
+/* Shell without traps: after PREPARE, BLOCK waits without a child for ever. (A child between its
+ * fork and its exec would swallow a TERM in the shell's handler, and then sit out the grace.) */
 #define PREPARE "f=$(mktemp -u); mkfifo $f; exec 8<>$f; rm $f; "
 #define BLOCK "read x <&8"
+
+/* Shell, behind its traps: say it, then wait for a signal. Not by BLOCK: a signal between the last
+ * look at traps and the read would be looked at after the read, never. `wait` looks with signals
+ * blocked; and the child that it waits for speaks only when the signal can end it. */
+#define SAY_AND_WAIT(SAY, QUOTE)                                                                   \
+    "sh -c " QUOTE SAY "; exec sleep 1000" QUOTE " & while :; do wait; done"
 
 struct node {
     int channel, control, out; /* our ends */
@@ -189,11 +195,14 @@ static void word_ends(const char *script, weir_ns grace_ns, const char *word, co
 }
 
 WEIR_TEST(stop_is_a_term_to_the_group) {
-    word_ends(PREPARE "trap 'echo bye; exit 4' TERM; echo up; " BLOCK,
+    word_ends("trap 'echo bye; exit 4' TERM; " SAY_AND_WAIT("echo up", "'"),
               WEIR_SECONDS(15), "stop\n", "bye\n", "exited code=4\n");
     word_ends("echo up; sleep 100; exit 5", WEIR_SECONDS(15), "stop\n", "",
               "exited signal=15\n");
-    word_ends("echo up; kill -STOP $$", WEIR_SECONDS(15), "stop\n", "", "exited signal=15\n");
+    /* Between the keeper's CONT and its TERM it runs: it must neither stop then nor end. */
+    word_ends("(until grep -q ^State:.T /proc/$$/status; do :; done; echo up) & kill -STOP $$; "
+              "sleep 100",
+              WEIR_SECONDS(15), "stop\n", "", "exited signal=15\n");
 }
 
 WEIR_TEST(who_ignores_term_is_killed_after_the_grace) {
@@ -214,8 +223,8 @@ WEIR_TEST(descendants_end_with_their_node) {
     script_runs("(setsid sh -c '(sleep 100 & exec sleep 101) &' &) & echo done", "done\n",
                 "exited code=0\n");
     /* Who left the group gets its TERM too, so that it can end well. */
-    script_runs(PREPARE "mkfifo $f; exec 9<>$f; rm $f; (setsid sh -c \"trap 'echo bye; exit' TERM; "
-                        "echo >&9; " BLOCK "\" &) & read x <&9; echo done",
+    script_runs(PREPARE "(setsid sh -c \"trap 'echo bye; exit' TERM; "
+                        SAY_AND_WAIT("echo >&8", "'") "\" &) & read x <&8; echo done",
                 "done\nbye\n", "exited code=0\n");
 }
 
@@ -342,7 +351,8 @@ WEIR_TEST(no_orphan_survives_a_kill_of_up_and_the_guard) {
 }
 
 WEIR_TEST(a_long_grace_is_kept_when_up_is_killed) {
-    struct victims v = raise_fleet(PREPARE "trap 'exit 0' TERM; echo $$ $PPID; " BLOCK,
+    struct victims v = raise_fleet("trap 'exit 0' TERM; "
+                                   SAY_AND_WAIT("echo $$ $PPID", "\""),
                                    WEIR_SECONDS(3600), 2);
     kill(v.up, SIGKILL);
     all_are_gone(&v, 2);

@@ -12,10 +12,17 @@ import unittest
 WEIR = os.path.abspath(os.environ["WEIR"])
 LIMIT = 20 * float(os.environ.get("WEIR_TEST_TIMEOUT_SCALE", "1"))  # only ever met by a failure
 
-# Shell: after PREPARE, BLOCK waits without a child for ever. (A child between its fork and its
-# exec would swallow a TERM in the shell's handler, and then sit out the grace.)
+# Shell without traps: after PREPARE, BLOCK waits without a child for ever. (A child between its
+# fork and its exec would swallow a TERM in the shell's handler, and then sit out the grace.)
 PREPARE = "f=$(mktemp -u); mkfifo $f; exec 8<>$f; rm $f; "
 BLOCK = "read x <&8"
+
+
+def say_and_wait(say):
+    """Shell, behind its traps: say it, then wait for a signal. Not by BLOCK: a signal between the
+    last look at traps and the read would be looked at after the read, never. `wait` looks with
+    signals blocked; and the child that it waits for speaks only when the signal can end it."""
+    return f'sh -c "{say}; exec sleep 1000" & while :; do wait; done'
 
 
 def free_port():

@@ -8,7 +8,7 @@ import subprocess
 import time
 import unittest
 
-from fleets import BLOCK, LIMIT, PREPARE, FleetTest, free_port
+from fleets import BLOCK, LIMIT, PREPARE, FleetTest, free_port, say_and_wait
 
 # A server that answers on the port of its argument until its TERM.
 SERVER = ("import signal, socket, sys; s = socket.create_server(('127.0.0.1', int(sys.argv[1]))); "
@@ -39,7 +39,7 @@ class Order(FleetTest):
         self.assertEqual(self.up(), (0, "b | a\n", ""))
 
     def test_nodes_are_stopped_in_reverse_order(self):
-        script = (PREPARE + "trap 'echo %s >> log; exit 0' TERM; echo ready >&3; " + BLOCK)
+        script = "trap 'echo %s >> log; exit 0' TERM; " + say_and_wait("echo ready >&3")
         self.fleet(a={"sh": script % "a", "ready": "notify", "port": 1},
                    c={"sh": script % "c", "ready": "notify", "port": 3, "depends_on": "[b]"},
                    b={"sh": script % "b", "ready": "notify", "port": 2, "depends_on": "[a]"},
@@ -78,7 +78,7 @@ class Ends(FleetTest):
         for script, code in (("exit 7", 7), ("exit 0", 1)):
             with self.subTest(script):
                 self.fleet(a={"sh": script, "port": 1, "ready": "notify"},
-                           b=PREPARE + "trap 'echo bye; exit 0' TERM; " + BLOCK)
+                           b=PREPARE + BLOCK)
                 got, _, err = self.up()
                 self.assertEqual((got, err), (code, f"weir: node 'a' exited with {script[-1]}, "
                                               "though it should serve: stopping the fleet\n"))
@@ -125,7 +125,7 @@ class Ends(FleetTest):
 
 
 class Signals(FleetTest):
-    def raised(self, script=PREPARE + "trap 'echo bye; exit 3' TERM; echo up; " + BLOCK, **keys):
+    def raised(self, script="trap 'echo bye; exit 3' TERM; " + say_and_wait("echo up"), **keys):
         self.fleet(a={"sh": script, **keys})
         up = self.start("up", "-q")
         self.assertEqual(up.stdout.readline(), "a | up\n")
@@ -139,8 +139,8 @@ class Signals(FleetTest):
                 self.assertEqual(self.ends(up), (0, "a | bye\n", ""))
 
     def test_a_terminal_s_interrupt_reaches_up_alone(self):
-        self.fleet(a=PREPARE + "trap 'echo int' INT; trap 'echo bye; exit 0' TERM; echo up; "
-                   + BLOCK)
+        self.fleet(a="trap 'echo int' INT; trap 'echo bye; exit 0' TERM; "
+                   + say_and_wait("echo up"))
         up = self.start("up", "-q", start_new_session=True)
         self.assertEqual(up.stdout.readline(), "a | up\n")
         os.killpg(up.pid, signal.SIGINT)
@@ -153,7 +153,7 @@ class Signals(FleetTest):
                          (1, "", "weir: node 'a' did not stop within 50ms and was killed\n"))
 
     def test_a_second_signal_kills(self):
-        script = PREPARE + "trap 'echo no' TERM; echo up; while :; do " + BLOCK + "; done"
+        script = "trap 'echo no' TERM; " + say_and_wait("echo up")
         for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
             with self.subTest(number):
                 up = self.raised(script, grace="60m")
@@ -163,7 +163,7 @@ class Signals(FleetTest):
                 self.assertEqual(self.ends(up), (code, "", ""))
 
     def test_a_signal_while_nodes_start_stops_what_has_started(self):
-        self.fleet(a=PREPARE + "trap 'echo bye; exit 0' TERM; echo up; " + BLOCK,
+        self.fleet(a="trap 'echo bye; exit 0' TERM; " + say_and_wait("echo up"),
                    b={"sh": PREPARE + BLOCK, "ready": "notify", "port": 1},
                    c={"sh": "echo c", "depends_on": "[b]"})
         up = self.start("up", "-q")
