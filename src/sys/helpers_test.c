@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "sys/backend_rig.h"
@@ -285,6 +286,7 @@ WEIR_TEST_BACKENDS(a_signal_reaches_all_who_wait_and_the_old_way_returns) {
     assert_true(is_default(SIGUSR1));
     assert_false(is_default(SIGUSR2));
     assert_int_equal(stop(&other), -ECANCELED);
+    turn_once(backend, SIGUSR2);
     assert_true(is_default(SIGUSR2));
     struct step bad = signal_step(SIGKILL);
     assert_int_equal(run(&bad), -EINVAL);
@@ -331,6 +333,97 @@ WEIR_TEST_BACKENDS(a_signal_ends_a_sleep) {
         pthread_join(t, NULL);
     }
     rig_close();
+}
+
+/* ---- a storm: signals at any instruction of loops that wait, cancel and wait again ----------- */
+
+enum { STORM = 3000, LATE_MAX = 100, LOOPS = 2 };
+
+static volatile sig_atomic_t told; /* to an old-fashioned handler */
+
+static void tell(int signo) {
+    told++;
+}
+
+/* From a timer, as a second thread would be slow to come where machines are busy. */
+static void signal_soon(void) {
+    const struct itimerval soon = {.it_value.tv_usec = 1 + rand() % 50};
+    assert_int_equal(setitimer(ITIMER_REAL, &soon, NULL), 0);
+}
+
+static bool has_come(void) {
+    struct itimerval left;
+    getitimer(ITIMER_REAL, &left);
+    return left.it_value.tv_sec == 0 && left.it_value.tv_usec == 0;
+}
+
+/* Cancel and wait again, some times, then a turn: no whole turn passes without a wait. Returns
+ * whether the signal was heard. */
+static bool listen_restlessly(struct step *s) {
+    for (int again = rand() % 4; again > 0; again--) {
+        assert_int_equal(stop(s), -ECANCELED);
+        assert_int_equal(start(s), WEIR__PENDING);
+    }
+    turn(0);
+    return s->over != 0 && start(s) == WEIR__PENDING;
+}
+
+WEIR_TEST_BACKENDS(no_signal_of_a_storm_is_lost_between_cancels) {
+    KERNEL_ONLY();
+    struct weir__backend *loops[LOOPS];
+    struct step steps[LOOPS];
+    int heard[LOOPS] = {0};
+    for (int i = 0; i < LOOPS; i++) {
+        rig_open();
+        loops[i] = backend;
+        steps[i] = signal_step(SIGALRM);
+        assert_int_equal(start(&steps[i]), WEIR__PENDING);
+    }
+    for (int n = 1; n <= STORM; n++) {
+        signal_soon();
+        for (int late = 0; heard[0] < n || heard[1] < n; late += has_come()) {
+            for (int i = 0; i < LOOPS; i++) {
+                backend = loops[i];
+                heard[i] += listen_restlessly(&steps[i]);
+            }
+            assert_true(late < LATE_MAX);
+        }
+    }
+    for (int i = 0; i < LOOPS; i++) {
+        assert_int_equal(heard[i], STORM);
+        backend = loops[i];
+        assert_int_equal(stop(&steps[i]), -ECANCELED);
+        rig_close();
+    }
+    assert_true(is_default(SIGALRM));
+}
+
+/* Here turns pass without a wait: then the old handler has what comes. Each signal has one of the
+ * two. */
+WEIR_TEST_BACKENDS(each_signal_of_a_storm_has_its_wait_or_its_old_way) {
+    KERNEL_ONLY();
+    struct step s = signal_step(SIGALRM);
+    signal(SIGALRM, tell);
+    rig_open();
+    start(&s);
+    int heard = 0;
+    for (int n = 1; n <= STORM; n++) {
+        signal_soon();
+        for (int late = 0; heard + told < n; late += has_come()) {
+            if (s.over != 0 && rand() % 3 == 0)
+                start(&s);
+            int before = s.over;
+            turn(0);
+            heard += s.over - before;
+            assert_true(late < LATE_MAX);
+        }
+    }
+    assert_int_equal(heard + told, STORM);
+    assert_true(heard > 0 && told > 0);
+    if (s.over == 0)
+        stop(&s);
+    rig_close();
+    signal(SIGALRM, SIG_DFL);
 }
 
 /* ---- the choice ----------------------------------------------------------------------------- */

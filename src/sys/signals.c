@@ -64,13 +64,14 @@ static int install(int signo) {
     return 0;
 }
 
-static void uninstall(int signo) {
+/* Returns whether what was before is there again. */
+static bool uninstall(int signo) {
     struct sigaction current;
     WEIR_CHECK(dispositions[signo].waiters > 0);
     if (--dispositions[signo].waiters > 0 || sigaction(signo, NULL, &current) != 0)
-        return;
-    if ((current.sa_flags & SA_SIGINFO) == 0 && current.sa_handler == on_signal)
-        sigaction(signo, &dispositions[signo].before, NULL);
+        return false;
+    return (current.sa_flags & SA_SIGINFO) == 0 && current.sa_handler == on_signal
+           && sigaction(signo, &dispositions[signo].before, NULL) == 0;
 }
 
 static bool waits_for(const struct weir__signals *s, int signo) {
@@ -80,27 +81,30 @@ static bool waits_for(const struct weir__signals *s, int signo) {
     return false;
 }
 
-/* A wait that has just ended keeps the handler until the next turn, so that whoever waits again at
- * its wake leaves no gap in which the old disposition holds. What came meanwhile and is waited for
- * by nobody gets that old disposition after all. */
-static void release_lingering(struct weir__signals *s) {
-    for (int signo = 1; s->lingers != 0; signo++) {
-        if ((s->lingers & bit(signo)) == 0)
-            continue;
-        bool missed = false;
-        s->lingers &= ~bit(signo);
-        pthread_mutex_lock(&lock);
-        if (!waits_for(s, signo)) {
-            atomic_fetch_and(&s->wanted, ~bit(signo));
-            missed = (atomic_fetch_and(&s->got, ~bit(signo)) & bit(signo)) != 0;
-        }
-        uninstall(signo);
-        pthread_mutex_unlock(&lock);
-        missed = missed && (s->spent & bit(signo)) == 0;
-        s->spent &= ~bit(signo);
-        if (missed)
-            raise(signo);
+/* A hold that lingers ends. The old disposition is put back before `wanted` ends, so that no
+ * handler of ours finds that nobody wants its signal (but one that another thread has just
+ * entered). What came for nobody has its old effect after all; not so where somebody's own handler
+ * stands before ours, as it has had the signal. */
+static void release(struct weir__signals *s, int signo) {
+    bool missed = false;
+    s->lingers &= ~bit(signo);
+    pthread_mutex_lock(&lock);
+    bool restored = uninstall(signo);
+    if (!waits_for(s, signo)) {
+        atomic_fetch_and(&s->wanted, ~bit(signo));
+        missed = (atomic_fetch_and(&s->got, ~bit(signo)) & bit(signo)) != 0;
     }
+    pthread_mutex_unlock(&lock);
+    missed = missed && restored && (s->spent & bit(signo)) == 0;
+    s->spent &= ~bit(signo);
+    if (missed)
+        raise(signo);
+}
+
+static void release_lingering(struct weir__signals *s) {
+    for (int signo = 1; s->lingers != 0; signo++)
+        if ((s->lingers & bit(signo)) != 0)
+            release(s, signo);
 }
 
 void weir__signals_fini(struct weir__signals *s) {
@@ -144,25 +148,20 @@ int weir__signals_submit(struct weir__signals *s, struct weir__op *op) {
     return weir__op_hold(op);
 }
 
-static void drop(struct weir__signals *s, struct weir__op **at) {
+/* A wait has ended, by its signal or by a cancel. Its hold on the handler lingers until the next
+ * turn, once per signal: whoever waits again before that leaves no gap. Giving the handler up at
+ * once would leave two: the next wait may come too late, and a signal that interrupts the giving
+ * up finds a handler that nobody wants. */
+static void end_wait(struct weir__signals *s, struct weir__op **at) {
     int signo = (*at)->u.number;
     *at = (*at)->next;
-    pthread_mutex_lock(&lock);
-    if (!waits_for(s, signo) && (s->lingers & bit(signo)) == 0)
-        atomic_fetch_and(&s->wanted, ~bit(signo));
-    uninstall(signo);
-    pthread_mutex_unlock(&lock);
-}
-
-/* The wait has ended by its signal: its hold on the handler lingers, once per signal. */
-static void deliver(struct weir__signals *s, struct weir__op **at) {
-    int signo = (*at)->u.number;
-    if ((s->lingers & bit(signo)) != 0) {
-        drop(s, at);
+    if ((s->lingers & bit(signo)) == 0) {
+        s->lingers |= bit(signo);
         return;
     }
-    *at = (*at)->next;
-    s->lingers |= bit(signo);
+    pthread_mutex_lock(&lock);
+    uninstall(signo); /* one more hold lingers */
+    pthread_mutex_unlock(&lock);
 }
 
 int weir__signals_cancel(struct weir__signals *s, struct weir__op *op) {
@@ -170,12 +169,9 @@ int weir__signals_cancel(struct weir__signals *s, struct weir__op *op) {
     while (*at != NULL && *at != op)
         at = &(*at)->next;
     WEIR_CHECK(*at == op);
-    if ((atomic_load(&s->got) & bit(op->u.number)) != 0) { /* it came: the next wait may have it */
+    if ((atomic_load(&s->got) & bit(op->u.number)) != 0) /* it came: the next wait may have it */
         s->spent |= bit(op->u.number);
-        deliver(s, at);
-    } else {
-        drop(s, at);
-    }
+    end_wait(s, at);
     return weir__op_now_done(op, -ECANCELED);
 }
 
@@ -191,7 +187,7 @@ void weir__signals_collect(struct weir__signals *s, struct weir__fifo *done) {
             at = &op->next;
             continue;
         }
-        deliver(s, at);
+        end_wait(s, at);
         weir__op_complete(done, op, op->u.number);
     }
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* signals.h - ops that wait for a signal to the process. The handler is there only while somebody
- * waits, in whichever loop; then what was there before is put back, unless somebody else has
- * changed it meanwhile. A signal wakes all who wait for it, in all loops. */
+ * waits, in whichever loop, and until that loop's next turn; then what was there before is put
+ * back, unless somebody else has changed it meanwhile. A signal wakes all who wait for it, in all
+ * loops. */
 #ifndef WEIR_SYS_SIGNALS_H
 #define WEIR_SYS_SIGNALS_H
 
