@@ -6,9 +6,10 @@
  *   SIGINT, SIGTERM or SIGHUP, and when the guard dies;
  *   then a node is stopped once all that depend on it are gone; a second signal kills them all.
  *
- * From the outside: the groups `speaking` and `tending` > the scope `running`, which ends with the
- * fleet > the group `starting`. Stopping happens inside `running`, under a shield, so that at no
- * moment a signal finds nobody. */
+ * From the outside: the scope `last` > the groups `speaking` and `tending` > the scope `running`,
+ * which ends with the fleet > the group `starting`. Stopping happens inside `running`, under a
+ * shield, and `last` listens before `running` is left, so that at no moment a signal finds nobody.
+ * Once all is printed signals are ignored: the exit code stands. */
 #include "cli/up.h"
 
 #include <poll.h>
@@ -42,6 +43,7 @@ struct up {
     struct weir_group speaking; /* all that prints */
     struct weir_group tending;  /* all that hears keepers */
     struct weir_scope running;
+    struct weir_scope last; /* hears signals once all nodes are gone: they end the printing */
     bool begun;      /* there is a loop */
     bool ending;     /* why no longer matters */
     bool hurried;    /* by a second signal */
@@ -414,10 +416,11 @@ static int live(struct up *up) {
     stop_nodes(up);
     int heard = hear_all_out(up);
     weir_scope_leave(&shield, 0);
+    int listening = listen_to_signals(&up->last);
     rc = weir_scope_leave(&up->running, rc);
     let_guard_go(up);
     weir_group_drain(&up->tending, LIMIT_KILL);
-    weir_group_close(&up->speaking, heard);
+    weir_group_close(&up->speaking, heard < 0 ? heard : listening);
     return rc == WEIR_ESTOPPED ? 0 : rc;
 }
 
@@ -429,18 +432,28 @@ static void print_summary(struct up *up) {
     fprintf(stderr, "weir up: cannot print: %s (%s)\n", weir_error_text(rc), weir_error_name(rc));
 }
 
+/* For the rest of the process, whose waits are bounded (LIMIT_KILL). */
+static void ignore_signals(void) {
+    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
+        signal(signals[i], SIG_IGN);
+}
+
 static int conduct(void *arg) {
     struct up *up = arg;
     up->begun = true;
     int rc = output_init(&up->output, up->options->settings->color);
     if (rc < 0)
         return rc;
+    weir_scope_enter(&up->last, WEIR_NEVER);
     rc = make_members(up);
     if (rc == 0) {
         rc = live(up);
         if (!up->options->settings->quiet)
             print_summary(up);
     }
+    hurry(up, weir_scope_signal(&up->last));
+    ignore_signals();
+    rc = weir_scope_leave(&up->last, rc);
     free_members(up);
     output_fini(&up->output);
     return rc;

@@ -8,7 +8,7 @@ import subprocess
 import time
 import unittest
 
-from fleets import BLOCK, LIMIT, PREPARE, FleetTest, free_port, say_and_wait
+from fleets import BLOCK, LIMIT, PREPARE, FleetTest, ancestors, free_port, say_and_wait
 
 # A server that answers on the port of its argument until its TERM.
 SERVER = ("import signal, socket, sys; s = socket.create_server(('127.0.0.1', int(sys.argv[1]))); "
@@ -276,6 +276,34 @@ class Output(FleetTest):
             with contextlib.suppress(subprocess.TimeoutExpired):
                 up.wait(0.1)
         self.assertEqual((up.returncode, up.stderr.read()), (130, ""))
+
+    def test_signals_are_heard_to_the_very_end(self):
+        os.mkfifo(self.path("held"))
+        os.mkfifo(self.path("go"))
+        self.fleet(a="exec 9>held; echo $PPID >&9; read x <go; seq -f 'line %g' 9000")
+        up = self.start("up", "-q")
+        with open(self.path("held"), encoding="utf-8") as held:
+            guard = ancestors(int(held.readline()))[0]
+            with open(self.path("go"), "w", encoding="utf-8"):
+                pass
+            self.assertEqual(held.read(), "")
+        while self.sockets(guard) > 1:  # it has seen the end of the node
+            pass
+        os.kill(guard, signal.SIGSTOP)  # so that `up`, when all is over, waits for it
+        self.addCleanup(os.kill, guard, signal.SIGCONT)
+        while up.poll() is None:
+            up.send_signal(signal.SIGINT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                up.wait(0.1)
+        self.assertEqual((up.returncode, up.stderr.read()), (130, ""))
+
+    def sockets(self, pid):
+        folder = f"/proc/{pid}/fd/"
+        count = 0
+        for name in os.listdir(folder):
+            with contextlib.suppress(FileNotFoundError):
+                count += os.readlink(folder + name).startswith("socket:")
+        return count
 
     def test_the_summary_tells_what_nodes_counted(self):
         self.fleet(a="echo stat messages=12 acks=11 errors=1 p50_us=41 p99_us=12345 >&3; exit 3",
