@@ -44,6 +44,31 @@ FD_STORY(wait_fd_tells_what_is_true) {
     return 0;
 }
 
+struct ring_late_args {
+    bool *rang;
+};
+
+static int ring_late(void *args) {
+    int rc = weir_sleep(WEIR_MILLISECONDS(1));
+    *((struct ring_late_args *)args)->rang = true;
+    return rc;
+}
+
+/* No call on it ever waits: others have their turn all the same. */
+FD_STORY(what_is_always_ready_starves_nobody) {
+    WEIR_AUTO(weir_close) struct weir_stream *null = NULL;
+    struct weir_group g;
+    bool rang = false;
+    int rc = weir_stream_from_fd(open("/dev/null", O_WRONLY | O_CLOEXEC), &null);
+    weir_group_open(&g, WEIR_TOGETHER);
+    assert_int_equal(weir_go(&g, ring_late, .rang = &rang), 0);
+    for (long calls = 0; rc == 0 && !rang; calls++) {
+        assert_true(calls < 1000000);
+        rc = weir_write(null, "x", 1);
+    }
+    return weir_group_close(&g, rc);
+}
+
 FD_STORY(wait_fd_keeps_to_its_deadline) {
     struct weir_scope s;
     int fds[2];

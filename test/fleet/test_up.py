@@ -228,6 +228,13 @@ class Output(FleetTest):
             own = [line for line in out.splitlines() if line.startswith(f"n{i} ")]
             self.assertEqual(own, [f"n{i} | line {k} of {i}" for k in range(1, 501)])
 
+    def test_signals_are_heard_while_lines_never_end(self):
+        self.fleet(a={"command": "'yes'"}, b={"sh": "echo up >&2; yes"})
+        up = self.start("up", "-q", stdout=subprocess.DEVNULL)
+        self.assertEqual(up.stderr.readline(), "b | up\n")
+        up.send_signal(signal.SIGINT)
+        self.assertEqual((up.wait(LIMIT), up.stderr.read()), (0, ""))
+
     def test_a_closed_output_ends_the_fleet(self):
         self.fleet(a="while :; do echo x; done")
         up = self.start("up", "-q")
