@@ -129,6 +129,13 @@ static int enter(struct weir_ws *ws, const char *what) {
     return 0;
 }
 
+/* The others' turn comes at the end: so messages keep the order of the calls. */
+static int leave(struct weir_ws *ws, int rc) {
+    weir__breathe();
+    weir__ws_leave(ws);
+    return rc;
+}
+
 static struct weir_ws *ws_new(struct weir_stream *s, const struct weir_ws_options *options,
                               enum weir__ws_role role) {
     struct weir_ws *ws = weir__alloc(sizeof *ws);
@@ -405,8 +412,7 @@ int weir_ws_send(struct weir_ws *ws, enum weir_ws_type type, const void *data, s
         rc = send_turn(ws, len);
     if (rc == 0)
         rc = whole_send(ws, (unsigned)type | WEIR__WS_FIN, data, len);
-    weir__ws_leave(ws);
-    return rc;
+    return leave(ws, rc);
 }
 
 int weir_ws_try_send(struct weir_ws *ws, enum weir_ws_type type, const void *data, size_t len) {
@@ -455,11 +461,7 @@ static int part_queue(struct weir_ws *ws, enum weir_ws_type type, const void *da
 int weir_ws_send_part(struct weir_ws *ws, enum weir_ws_type type, const void *data, size_t len,
                       bool fin) {
     int rc = enter(ws, "ws send");
-    if (rc < 0)
-        return rc;
-    rc = part_queue(ws, type, data, len, fin);
-    weir__ws_leave(ws);
-    return rc;
+    return rc < 0 ? rc : leave(ws, part_queue(ws, type, data, len, fin));
 }
 
 int weir_ws_flush(struct weir_ws *ws) {
@@ -470,8 +472,7 @@ int weir_ws_flush(struct weir_ws *ws) {
     int bad = ws->dropped ? WEIR_ECLOSED : ws->unsent != 0 ? ws->unsent : ws->failed;
     if (rc == 0 && bad != 0 && (ws->stream == NULL || ws->unsent != 0))
         rc = weir__fail(bad, "ws flush", weir_ws_peer(ws));
-    weir__ws_leave(ws);
-    return rc;
+    return leave(ws, rc);
 }
 
 size_t weir_ws_queued(const struct weir_ws *ws) {
@@ -535,8 +536,7 @@ int weir_ws_close(struct weir_ws *ws, int code, const char *reason) {
         rc = weir__ws_queue_close(ws, code, reason ? reason : "");
     if (rc == 0)
         rc = close_bounded(ws);
-    weir__ws_leave(ws);
-    return rc;
+    return leave(ws, rc);
 }
 
 void weir_ws_drop(struct weir_ws **take_ws) {

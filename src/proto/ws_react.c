@@ -155,15 +155,24 @@ static void user_begins(struct ws_conn *c) {
 /* That its answer found the connection ended is no failure of the function's: the messages that
  * came before the end are delivered still. */
 static void user_ends(struct ws_conn *c, int rc) {
-    int over = c->ws.state == WS_CLOSED ? WEIR_EWSCLOSED : c->ws.unsent;
+    int over = c->ws.state != WS_OPEN ? WEIR_EWSCLOSED : c->ws.unsent;
     c->ws.in_user = c->ws.receiving = false;
     if (rc < 0 && rc != over)
         fail(c, rc);
 }
 
+/* The keepalive ends with the peer's close frame: from there on the bound sees to it that a peer
+ * which reads nothing more holds no function in a flush. */
+static void scanned(struct weir_ws *ws, bool was_closed) {
+    if (ws->state == WS_CLOSED && !was_closed)
+        bound_arm(WEIR_CONTAINER(ws, struct ws_conn, ws), ws->config->o.close_ns);
+}
+
 void weir__ws_conn_suspended(struct weir_ws *ws) {
     struct ws_ahead *a = *weir__conn_aside(ws->conn);
+    bool was_closed = ws->state == WS_CLOSED;
     weir__ws_ahead_rest(ws, a);
+    scanned(ws, was_closed);
     ws->receiving = weir__ws_ahead_may_read(a) && weir__conn_ahead(ws->conn);
 }
 
@@ -175,8 +184,13 @@ static enum weir__ahead came_ahead(struct weir_conn *conn, void *state, struct w
     enum weir__ahead answer = WEIR__AHEAD_KEEP;
     if (v.len > 0)
         ws_heard(&c->ws);
-    if (v.len > 0 && c->ws.in_user && weir__ws_ahead_take(&c->ws, a, v.base, v.len))
-        answer = weir__ws_ahead_may_read(a) ? WEIR__AHEAD_MORE : WEIR__AHEAD_STOP;
+    if (v.len > 0 && a != NULL && c->phase == TALKING) { /* also between two messages */
+        bool was_closed = c->ws.state == WS_CLOSED;
+        weir__ws_ahead_rest(&c->ws, a);
+        if (weir__ws_ahead_take(&c->ws, a, v.base, v.len))
+            answer = weir__ws_ahead_may_read(a) ? WEIR__AHEAD_MORE : WEIR__AHEAD_STOP;
+        scanned(&c->ws, was_closed);
+    }
     if (rc < 0 && c->ws.unsent == 0) {
         c->ws.unsent = (int16_t)rc;
         weir__ws_wake(&c->ws);

@@ -369,6 +369,9 @@ int weir__listener_enter(struct weir_listener *l, const char *what) {
         return weir__fail(-EBUSY, what, NULL);
     l->entered = true;
     l->interrupt = 0;
+    if (weir__breathe() && (l->closed || weir_cancelled() != 0))
+        return weir__listener_leave(l, weir__fail(l->closed ? WEIR_ECLOSED : weir_cancelled(),
+                                                  what, NULL));
     return 0;
 }
 

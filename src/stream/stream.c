@@ -14,6 +14,7 @@
 #include "base/check.h"
 
 #define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
 
 void weir__stream_init(struct weir_stream *s, const struct weir__stream_kind *kind,
                        struct weir_loop *l) {
@@ -112,12 +113,26 @@ void weir__wait_notify(struct weir__wait **slot) {
 
 /* ---- reading ---- */
 
+static int read_leave(struct weir_stream *s, int64_t rc, const char *what);
+
+/* Others have run. */
+static __attribute__((cold, noinline)) int read_again(struct weir_stream *s, const char *what) {
+    int rc = weir_cancelled();
+    return read_leave(s, rc, what);
+}
+
 static inline int read_enter(struct weir_stream *s, const char *what) {
     int rc = weir__suspend_enter(what);
     if (rc < 0)
         return rc;
     weir__loop_assert(s->loop, what);
-    return likely(!s->reading) ? 0 : failed(s, -EBUSY, what);
+    if (unlikely(s->reading))
+        return failed(s, -EBUSY, what);
+    s->reading = true;
+    if (unlikely(weir__breathe()))
+        return read_again(s, what);
+    s->reading = false;
+    return 0;
 }
 
 static int read_leave(struct weir_stream *s, int64_t rc, const char *what) {
@@ -357,16 +372,6 @@ ssize_t weir_read_until(struct weir_stream *s, int delim, char *buf, size_t size
 
 /* ---- writing ---- */
 
-static inline int write_enter(struct weir_stream *s, const char *what) {
-    int rc = weir__suspend_enter(what);
-    if (rc < 0)
-        return rc;
-    weir__loop_assert(s->loop, what);
-    if (likely(!s->writing && !s->torn && !s->shut))
-        return 0;
-    return failed(s, s->writing ? -EBUSY : s->torn ? WEIR_ETORN : -EPIPE, what);
-}
-
 static __attribute__((cold, noinline)) int write_broken(struct weir_stream *s, int rc,
                                                         size_t done) {
     if (done > 0)
@@ -381,6 +386,20 @@ static __attribute__((cold, noinline)) int write_broken(struct weir_stream *s, i
 static inline int write_leave(struct weir_stream *s, int rc, size_t done) {
     s->writing = false;
     return likely(rc >= 0 && !s->closed) ? 0 : write_broken(s, rc, done);
+}
+
+static inline int write_enter(struct weir_stream *s, const char *what) {
+    int rc = weir__suspend_enter(what);
+    if (rc < 0)
+        return rc;
+    weir__loop_assert(s->loop, what);
+    if (unlikely(s->writing || s->torn || s->shut))
+        return failed(s, s->writing ? -EBUSY : s->torn ? WEIR_ETORN : -EPIPE, what);
+    s->writing = true;
+    if (unlikely(weir__breathe()))
+        return write_leave(s, weir_cancelled(), 0); /* others have run */
+    s->writing = false;
+    return 0;
 }
 
 int weir_write(struct weir_stream *s, const void *buf, size_t len) {

@@ -23,9 +23,9 @@ void weir__depths_fini(struct depths *d) {
         weir__free(d->slots);
 }
 
-static struct depth *find(const struct depths *d, const struct weir_site *site) {
-    size_t i = depth_slot(d, site);
-    while (d->slots[i].site != NULL && d->slots[i].site != site)
+static struct depth *find(const struct depths *d, const struct weir_site *site, uint32_t class) {
+    size_t i = depth_slot(d, site, class);
+    while (d->slots[i].site != NULL && !depth_is(&d->slots[i], site, class))
         i = (i + 1) & d->mask;
     return &d->slots[i];
 }
@@ -43,22 +43,22 @@ static bool grow(struct depths *d) {
     d->mask = 2 * old_count - 1;
     for (uint32_t i = 0; i < old_count; i++)
         if (old[i].site != NULL)
-            *find(d, old[i].site) = old[i];
+            *find(d, old[i].site, old[i].class) = old[i];
     if (old != d->first)
         weir__free(old);
     return true;
 }
 
-static struct depth *find_or_add(struct depths *d, const struct weir_site *site) {
-    struct depth *at = find(d, site);
+static struct depth *find_or_add(struct depths *d, const struct weir_site *site, uint32_t class) {
+    struct depth *at = find(d, site, class);
     if (at->site != NULL)
         return at;
     if (d->count >= d->mask / 4 * 3) {
         if (!grow(d))
             return NULL;
-        at = find(d, site);
+        at = find(d, site, class);
     }
-    *at = (struct depth){.site = site, .left = 1, .due = 1, .ordinal = d->count++};
+    *at = (struct depth){.site = site, .class = class, .left = 1, .due = 1, .ordinal = d->count++};
     return at;
 }
 
@@ -94,7 +94,7 @@ static bool is_watched(const struct stack *stack) {
 }
 
 void weir__depth_begins(struct depths *d, const struct weir_site *site, struct stack *stack) {
-    struct depth *at = find_or_add(d, site);
+    struct depth *at = find_or_add(d, site, stack->class);
     if (at == NULL)
         return;
     if (at->left > 0 && --at->left > 0) /* not 0: the fast part met another place in its slot */
@@ -122,14 +122,13 @@ static uint8_t *lowest_used(struct stack *stack) {
 
 static void warn_if_near(const struct depth *at) {
     weir__log(WEIR_LOG_WARNING,
-              "a task '%s' (%s:%d) used %zu of the %zu KiB of its stack: give it more by "
-              "weir_spawn_options.stack_size",
+              "a task '%s' (%s:%d) used %zu of the %zu KiB of its stack: give it more (stack_size)",
               at->site->name, at->site->file, at->site->line, at->deepest / 1024,
               at->stack_size / 1024);
 }
 
 void weir__depth_look(struct depths *d, struct stack *stack) {
-    struct depth *at = find(d, stack->measured);
+    struct depth *at = find(d, stack->measured, stack->class);
     size_t size = (size_t)((uint8_t *)stack - stack->low);
     size_t depth = (size_t)((uint8_t *)stack - lowest_used(stack));
     if (depth <= at->deepest)

@@ -11,12 +11,13 @@
 #include <stdint.h>
 #include <weir/task.h>
 
+#include "task/stack.h"
+
 enum { DEPTH_SLOTS_FIRST = 64, DEPTH_SLOTS_MAX = 1 << 16, DEPTH_STEP_MAX = 1 << 16 };
 
-struct stack;
-
-struct depth { /* one place of spawn */
+struct depth { /* one place of spawn, and one size of stacks */
     const struct weir_site *site; /* NULL: a free slot */
+    uint32_t class;
     uint32_t left;                /* tasks to begin until one is measured */
     uint32_t ordinal;             /* places in the order in which they were met */
     uint64_t due;                 /* that task's number, from 1 */
@@ -47,16 +48,22 @@ void weir__depth_look(struct depths *d, struct stack *stack);
 /* The i-th place; NULL past the last. */
 const struct depth *weir__depth_at(const struct depths *d, size_t i);
 
-static inline size_t depth_slot(const struct depths *d, const struct weir_site *site) {
-    return (size_t)((uintptr_t)site * 0x9e3779b97f4a7c15u >> 32) & d->mask;
+static inline size_t depth_slot(const struct depths *d, const struct weir_site *site,
+                                uint32_t class) {
+    return (size_t)(((uintptr_t)site + class) * 0x9e3779b97f4a7c15u >> 32) & d->mask;
+}
+
+static inline bool depth_is(const struct depth *at, const struct weir_site *site,
+                            uint32_t class) {
+    return at->site == site && at->class == class;
 }
 
 static inline void depth_begins(struct depths *d, const struct weir_site *site,
                                 struct stack *stack) {
     struct depth *at = d->recent;
-    if (at->site != site)
-        at = d->recent = &d->slots[depth_slot(d, site)];
-    if (__builtin_expect(at->site != site || --at->left == 0, 0))
+    if (!depth_is(at, site, stack->class))
+        at = d->recent = &d->slots[depth_slot(d, site, stack->class)];
+    if (__builtin_expect(!depth_is(at, site, stack->class) || --at->left == 0, 0))
         weir__depth_begins(d, site, stack);
 }
 

@@ -54,18 +54,18 @@ int weir__suspend_enter(const char *what) {
     if (__builtin_expect(s == NULL || s->current == NULL, 0))
         return no_loop(what);
     weir__mark();
-    if (__builtin_expect(--s->slice == 0, 0))
-        weir__slice_over(s);
     if (__builtin_expect(s->current->felt != 0, 0))
         return fired(s, what);
     s->fired_task = NULL;
     return 0;
 }
 
-void weir__breathe(void) {
+bool weir__breathe(void) {
     struct sched *s = weir__sched;
-    if (__builtin_expect(--s->slice == 0, 0))
-        weir__slice_over(s);
+    if (__builtin_expect(--s->slice > 0, 1))
+        return false;
+    weir__slice_over(s);
+    return true;
 }
 
 struct op_wait {

@@ -11,7 +11,8 @@
 
 /* Tasks that only yield cost 5 ns each: the world waits 3 us for them. Each slice that a task uses
  * up in calls which had no need to wait may have taken it a microsecond a call: they count for
- * more, so that the world waits for 16 of them. */
+ * more, so that the world waits for 32 of them,
+ * half of them before the flush. */
 enum { RESUMES_PER_TURN = 512, SLICE = 64, RESUMES_PER_SLICE = 32 };
 
 __thread struct sched *weir__sched;

@@ -176,7 +176,7 @@ int weir_stack_use(size_t i, struct weir_stack_use *ret) {
     for (struct slab *slab = s->task_slabs; slab != NULL; slab = slab->next)
         for (size_t k = 0; k < SLAB_TASKS; k++) {
             struct stack *stack = slab->tasks[k].stack;
-            if (stack != NULL && stack->measured == at->site)
+            if (stack != NULL && stack->measured == at->site && stack->class == at->class)
                 weir__depth_look(&s->depths, stack);
         }
     struct weir_stack_use use = {ret->size, at->site, at->stack_size, at->deepest,

@@ -25,9 +25,10 @@ struct weir__park {
  * which has cost a yield. */
 int weir__suspend_enter(const char *what);
 
-/* One round of a loop inside a marked call, for which all may be at hand: as the calls of a task,
- * each 64th lets the others run. */
-void weir__breathe(void);
+/* For calls (and loops inside them) that may find all at hand: each 64th since the task was resumed
+ * lets the others run. Called where the task could as well wait: its object is pinned, and looked
+ * at again if it says true. */
+bool weir__breathe(void);
 
 /* The same count for joins, which answer at return instead. */
 void weir__mark(void);
