@@ -184,7 +184,7 @@ static enum weir__ahead came_ahead(struct weir_conn *conn, void *state, struct w
     enum weir__ahead answer = WEIR__AHEAD_KEEP;
     if (v.len > 0)
         ws_heard(&c->ws);
-    if (v.len > 0 && a != NULL && c->phase == TALKING) { /* also between two messages */
+    if (v.len > 0 && a != NULL && (c->ws.in_user || c->phase == TALKING)) { /* or between two */
         bool was_closed = c->ws.state == WS_CLOSED;
         weir__ws_ahead_rest(&c->ws, a);
         if (weir__ws_ahead_take(&c->ws, a, v.base, v.len))
