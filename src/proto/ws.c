@@ -131,7 +131,8 @@ static int enter(struct weir_ws *ws, const char *what) {
 
 /* The others' turn comes at the end: so messages keep the order of the calls. */
 static int leave(struct weir_ws *ws, int rc) {
-    weir__breathe();
+    if (weir__breathe() && rc == 0 && ws->dropped)
+        rc = weir__fail(WEIR_ECLOSED, "ws send", NULL);
     weir__ws_leave(ws);
     return rc;
 }

@@ -233,3 +233,22 @@ WS_STORY(text_in_parts_is_checked_as_a_whole) {
     expect_message(ws, "\xff");
     return 0;
 }
+
+static int drops(void *args) {
+    weir_ws_drop(*(struct weir_ws ***)args);
+    return 0;
+}
+
+WS_STORY(a_send_that_lets_others_run_tells_of_a_drop) {
+    struct weir_ws *ws = ws_open(w), *mine = ws, **shared = &ws;
+    struct weir_group g;
+    int rc, sent = 0;
+    weir_group_open(&g, WEIR_TOGETHER);
+    assert_int_equal(weir_spawn(&g, WEIR_SITE(drops), drops, &shared, sizeof shared, NULL, NULL),
+                     0);
+    while ((rc = weir_ws_send(mine, WEIR_WS_TEXT, "x", 1)) == 0)
+        sent++;
+    assert_int_equal(rc, WEIR_ECLOSED);
+    assert_in_range(sent, 1, 64);
+    return weir_group_close(&g, 0);
+}
