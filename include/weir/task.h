@@ -120,9 +120,10 @@ struct weir_stack_use {
 
 /* How deep the stacks of the tasks spawned at the i-th place went (0: the first that this loop
  * met; each size of stack counts as a place of its own). Measured are the 1st, 2nd, 4th .. 65536th
- * task of a place, then each 65536th: at its end, and by this call while it goes on. Not seen: what a task reserved and left zero in pages that
- * an earlier task had used; nothing is measured under sanitizers and Valgrind. A place that
- * uses 7/8 of its stack is logged, once. Looks at every task of the loop: not for a hot path.
+ * task of a place, then each 65536th: at its end, and by this call while it goes on. Not seen: what
+ * a task reserved and left zero in pages that an earlier task had used; nothing is measured under
+ * sanitizers and Valgrind. The library's own tasks are places too. A place that uses 7/8 of its
+ * stack is logged, once. Looks at every task of the loop: not for a hot path.
  * Returns 1; 0 past the last place, with *ret untouched; WEIR_ENOLOOP. */
 WEIR_API int weir_stack_use(size_t i, struct weir_stack_use *ret);
 
