@@ -3,6 +3,7 @@
 #include "worker/params.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,19 +56,35 @@ static const char *ask(const struct weir_params *params, const char *name) {
     return found ? found->value : NULL;
 }
 
+/* Was it among the first count that were asked for? */
+static bool was_asked(const struct weir_params *p, size_t count, const char *name) {
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(p->asked[i], name) == 0)
+            return true;
+    return false;
+}
+
+static int refuse_name(const struct weir_params *p, const char *name) {
+    struct weir__nearest near = weir__nearest_to(name);
+    char known[120] = "; it takes none";
+    size_t used = 0;
+    for (size_t i = 0; i < p->asked_count; i++) {
+        weir__nearest_feed(&near, p->asked[i]);
+        if (used < sizeof known && !was_asked(p, i, p->asked[i]))
+            used += (size_t)snprintf(known + used, sizeof known - used, "%s%s",
+                                     i == 0 ? "; known are " : ", ", p->asked[i]);
+    }
+    if (near.nearest != NULL)
+        snprintf(known, sizeof known, "; did you mean '%s'?", near.nearest);
+    return weir__failf(WEIR_EPARAM, "parameter", name, "there is none of that name%s", known);
+}
+
 int weir__params_check(const struct weir_params *p) {
     for (size_t i = 0; i < p->given_count; i++) {
-        const char *name = p->given[i].name;
-        struct weir__nearest near = weir__nearest_to(name);
-        bool asked = p->given[i].optional || p->asked_count == WEIR__PARAMS_MAX;
-        for (size_t k = 0; k < p->asked_count && !asked; k++) {
-            asked = strcmp(p->asked[k], name) == 0;
-            weir__nearest_feed(&near, p->asked[k]);
-        }
-        if (!asked)
-            return weir__failf(WEIR_EPARAM, "parameter", name, "there is none of that name%s%s%s",
-                               near.nearest ? "; did you mean '" : "",
-                               near.nearest ? near.nearest : "", near.nearest ? "'?" : "");
+        const struct weir__param *given = &p->given[i];
+        if (!given->optional && p->asked_count < WEIR__PARAMS_MAX
+            && !was_asked(p, p->asked_count, given->name))
+            return refuse_name(p, given->name);
     }
     return 0;
 }

@@ -30,7 +30,7 @@ int weir__params_give(struct weir_params *p, const char *text);
 struct weir__param *weir__params_find(const struct weir_params *p, const char *name);
 
 /* After setup: is there one that nobody asked for? Returns 0; WEIR_EPARAM, recorded with the
- * nearest name. */
+ * nearest name, or else with those that were asked for. */
 int weir__params_check(const struct weir_params *p);
 
 #endif

@@ -73,6 +73,22 @@ WEIR_TEST(bad_parameters_are_named) {
     weir__params_fini(&p);
 }
 
+WEIR_TEST(an_unknown_parameter_tells_those_that_were_asked_for) {
+    struct weir_params p = {.given_count = 0};
+    const char *text = NULL;
+    give(&p, "foo=1");
+    expect_text(weir__params_check(&p), WEIR_EPARAM,
+                "parameter foo: there is none of that name; it takes none");
+    for (int i = 0; i < 2; i++) { /* each is told once */
+        assert_int_equal(weir_param_text(&p, "sound", "x", &text), 0);
+        assert_int_equal(weir_param_text(&p, "volume", "x", &text), 0);
+    }
+    expect_text(weir__params_check(&p), WEIR_EPARAM,
+                "there is none of that name; known are sound, volume");
+    assert_null(strstr(weir_error(WEIR_EPARAM)->text, "volume,"));
+    weir__params_fini(&p);
+}
+
 /* ---- acks ---- */
 
 static void expect_ack(struct weir_ack *ack, int rc, const char *text, bool binary) {
