@@ -373,6 +373,20 @@ static size_t node_index(const struct fleet *f, const char *name) {
     return i;
 }
 
+/* Known are all but the node itself: to wait for itself is no choice. */
+static int refuse_node(struct parser *p, const struct fleet_node *n,
+                       const struct yaml_item *item) {
+    const struct fleet *f = p->fleet;
+    const char *known[LIMIT_NODES];
+    char buf[300];
+    size_t count = 0;
+    for (size_t i = 0; i < f->count; i++)
+        if (&f->nodes[i] != n)
+            known[count++] = f->nodes[i].name;
+    return yaml_refuse(p->problem, item->place, "unknown node '%.80s'%s", item->text,
+                       hint(item->text, known, count, buf, sizeof buf));
+}
+
 static int link_node(struct parser *p, struct fleet_node *n) {
     const struct yaml_item *list = yaml_child(n->source, "depends_on");
     if (list == NULL)
@@ -383,13 +397,8 @@ static int link_node(struct parser *p, struct fleet_node *n) {
         return -ENOMEM;
     for (const struct yaml_item *i = list->first; i != NULL; i = i->next) {
         size_t index = node_index(f, i->text);
-        const char *known[LIMIT_NODES];
-        char buf[300];
-        for (size_t k = 0; k < f->count; k++)
-            known[k] = f->nodes[k].name;
         if (index == f->count)
-            return yaml_refuse(p->problem, i->place, "unknown node '%.80s'%s", i->text,
-                               hint(i->text, known, f->count, buf, sizeof buf));
+            return refuse_node(p, n, i);
         for (size_t k = 0; k < n->depends_on_count; k++)
             if (n->depends_on[k] == index)
                 return yaml_refuse(p->problem, i->place, "'%s' is here twice", i->text);
