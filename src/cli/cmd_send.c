@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "cli/command.h"
 #include "mesh/link.h"
+#include "wire/uri.h"
 #include "wire/utf8.h"
 #include "worker/limits.h"
 #include "worker/main.h"
@@ -44,15 +45,27 @@ static int print_ack(const struct weir_ws_message *ack) {
     return weir__is_nack(ack->type, ack->data) ? EXIT_NACKED : EXIT_DONE;
 }
 
+/* Behind what the mesh says stands what only this command knows: how to add a node. A target such
+ * as localhost:7451 can be no node's name, but is an address without its beginning. */
+static int tell_unknown(const struct weir__program *p, const struct sending *s, int rc) {
+    const struct weir_error *e = weir_error(rc);
+    struct weir__uri uri;
+    if (weir__uri_parse_authority(&uri, s->target, strlen(s->target)) == 0 && uri.port != 0)
+        fprintf(stderr, "%s: '%s' is no name of a node; did you mean ws://%s/%s?\n", p->who,
+                s->target, s->target, s->channel + (s->channel[0] == '/'));
+    else
+        fprintf(stderr, "%s: %s; add it: --node NAME=HOST:PORT or WEIR_GRID\n", p->who,
+                e ? e->text : weir_error_text(rc));
+    return EXIT_NOT_FOUND;
+}
+
 static int send_body(struct weir__program *p) {
     const struct sending *s = p->work;
     struct weir__link *l = NULL;
     struct weir_ws_message ack;
     int rc = weir__link_take(&p->mesh, s->target, s->channel, &l);
-    if (rc == WEIR_ENONODE) {
-        weir__program_tell(p, rc);
-        return EXIT_NOT_FOUND;
-    }
+    if (rc == WEIR_ENONODE)
+        return tell_unknown(p, s, rc);
     if (rc < 0)
         return rc;
     rc = weir__link_ask(l, s->type, s->data, s->len, &ack);

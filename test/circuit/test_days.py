@@ -28,7 +28,22 @@ class Names(CircuitTest):
         node, code = self.ends("send", "buzer", "1")
         self.assertEqual((code, node.lines), (3, []))
         self.assertEqual(node.errors, ["weir send: node buzer: not in the grid; did you mean "
-                                       "'buzzer'? known: clock, blink (iopin), buzzer"])
+                                       "'buzzer'? known: clock, blink (iopin), buzzer; add it: "
+                                       "--node NAME=HOST:PORT or WEIR_GRID"])
+
+    def test_an_address_without_its_beginning(self):
+        for target, meant in (("localhost:7451", "localhost:7451/"),
+                              ("localhost:7451/a/b", "localhost:7451/a/b"),
+                              ("[::1]:7", "[::1]:7/")):
+            node, code = self.ends("send", target, "hi")
+            self.assertEqual((code, node.lines), (3, []))
+            name = meant.split("/")[0]
+            self.assertEqual(node.errors, [f"weir send: '{name}' is no name of a node; did you "
+                                           f"mean ws://{meant}?"])
+        for target in "localhost:x", "localhost:0", "mine":
+            node, code = self.ends("send", target, "hi")
+            self.assertEqual(code, 3)
+            self.assertIn("known: clock, blink (iopin), buzzer; add it: --node", node.errors[0])
 
     def test_node_without_a_port(self):
         node, code = self.ends("send", "clock", "1")
