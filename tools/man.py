@@ -3,8 +3,8 @@
 """man.py ROOT OUT [VERSION]: writes the man pages of section 3 from the public headers.
 One page per contract (a further function under the same contract has the same page), and one
 page weir-HEADER.3 per header with its opening words, its types, codes, functions and macros.
-What no header can say (the command, macros) is written by hand in doc/man/NAME.SECTION; a page
-with several names is written under each of them."""
+What no header can say (the command, its file, macros) is written by hand in doc/man/NAME.SECTION;
+a page with several names is written under each of them."""
 import os
 import re
 import sys
@@ -152,7 +152,7 @@ def stamp(root, path):
 
 def names_of(page):
     """What a page is about: its .Nm lines under NAME."""
-    head = page.split(".Sh SYNOPSIS")[0]
+    head = re.split(r"(?m)^\.Sh ", page)[1]
     return re.findall(r"(?m)^\.Nm (\S+)", head)
 
 

@@ -109,6 +109,22 @@ class ManTest(fixture.ProjectTest):
         self.assertIn(".Os weir 1.2\n", self.page("weir_do"))
         self.assertIn(".It Xr weir_do 3 , Xr weir_do0 3\ndo it\n", self.page("weir-x"))
 
+    def test_a_page_by_hand_goes_to_the_folder_of_its_section(self):
+        self.put("doc/man/weir-do.5", BY_HAND.replace("3\n", "5\n").replace("_", "-")
+                 .replace("SYNOPSIS\n", "DESCRIPTION\n.Nm weir-other\n", 1)
+                 .replace(".Sh DESCRIPTION\nDoes", "Does"))
+        self.make(HEADER)
+        self.assertEqual(sorted(os.listdir(self.root + "/man/man5")), ["weir-do.5", "weir-do0.5"])
+        self.assertEqual(lint(self.root + "/man"), "")
+
+    def test_the_page_of_the_fleet_file_has_its_keys(self):
+        page = man.handwritten(ROOT, "0")["weir-fleet.5"]
+        table = csource.read(ROOT, "src/cli/fleet.c").split("struct field fields[] = {")[1]
+        keys = re.findall(r'\{"(\w+)", read_\w+\}', table.split("\n};")[0])
+        self.assertIn("worker", keys)
+        self.assertEqual(sorted(re.findall(r"(?m)^\.It Ic (\w+)$", page)),
+                         sorted(keys + ["fleet", "nodes"]))
+
     def test_lint_sees_a_broken_page(self):
         self.make(HEADER)
         self.put("man/man3/bad.3", ".Dd November 20, 2026\n.Dt BAD 3\n.Os\n.Sh NAME\n.Xx\n")

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
 """The command itself: help, version, words and options that are none."""
+import os
 import re
 import unittest
 
 from fleets import FleetTest
 
+PAGE = os.path.dirname(os.path.abspath(__file__)) + "/../../doc/man/weir-fleet.5"
 ARTICLES_LINE = "unknown sketch, please choose clock, iopin or buzzer\n"
 
 
@@ -34,6 +36,20 @@ class Command(FleetTest):
                 weir = self.start(*words, stdout=full)
                 self.assertEqual(self.ends(weir), (1, None, f"{who}: cannot print: no space left "
                                                             "on device (ENOSPC)\n"))
+
+    def test_the_example_of_the_manual_page_is_a_fleet(self):
+        with open(PAGE, encoding="utf-8") as f:
+            example = re.search(r"(?s)\.Bd -literal[^\n]*\n(fleet:.*?)\.Ed", f.read()).group(1)
+        self.write("fleet.yaml", example)
+        code, out, err = self.run_weir("up", "--dry-run")
+        self.assertEqual((code, err), (0, ""))
+        self.assertTrue(out.startswith("fleet example: 4 nodes"))
+
+    def test_a_fleet_file_with_an_error_is_a_failure(self):
+        self.write("fleet.yaml", "fleet: t\n")
+        code, out, err = self.run_weir("up")
+        self.assertEqual((code, out), (1, ""))
+        self.assertIn("fleet.yaml:1:1: key 'nodes' is missing", err)
 
     def test_no_word_is_a_usage_error(self):
         code, out, err = self.run_weir()
