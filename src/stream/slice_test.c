@@ -43,7 +43,7 @@ static int never(void) {
 
 static int beside_another_task(void *arg) {
     struct weir_group g;
-    int rounds;
+    int rounds = 0;
     (void)arg;
     weir_group_open(&g, WEIR_TOGETHER);
     int rc = weir_go0(&g, sets_the_flag);
