@@ -391,13 +391,27 @@ WEIR_TEST_BACKENDS(five_thousand_sleepers_are_cancelled_and_their_stacks_reused)
 }
 
 static int group_left_open(void *arg) {
-    static struct weir_group g;
+    struct weir_group g;
     weir_group_open(&g, WEIR_TOGETHER);
     return 0;
 }
 
-WEIR_TEST_ABORTS(leaving_a_group_open_aborts, "ended inside a scope or group") {
+WEIR_TEST_ABORTS(leaving_a_group_open_aborts, "ended inside a group entered at program+0x") {
     weir_run(group_left_open, NULL, NULL);
+}
+
+static int scope_left_open(void *arg) {
+    struct weir_group g;
+    struct weir_scope outer, inner;
+    weir_scope_enter(&outer, WEIR_NEVER);
+    weir_group_open(&g, WEIR_TOGETHER);
+    weir_scope_enter(&inner, WEIR_NEVER);
+    weir_scope_leave(&inner, 0);
+    return weir_group_close(&g, 0);
+}
+
+WEIR_TEST_ABORTS(leaving_a_scope_open_aborts, "ended inside a scope entered at program+0x") {
+    weir_run(scope_left_open, NULL, NULL);
 }
 
 static int nested_run(void *arg) {

@@ -129,6 +129,12 @@ static void budget_spent(struct weir__timer *timer) {
     weir__scope_fire(sc, -ETIME, sc->cause);
 }
 
+static void inside(struct weir_task *t, struct scope *sc) {
+    t->scope = sc;
+    t->stack->inside = sc ? sc->site : NULL;
+    t->stack->inside_kind = sc ? sc->kind : 0;
+}
+
 void weir__scope_begin(struct scope *sc, uint8_t kind, const void *site) {
     struct weir_task *t = weir__sched->current;
     memset(sc, 0, sizeof *sc);
@@ -138,7 +144,7 @@ void weir__scope_begin(struct scope *sc, uint8_t kind, const void *site) {
     sc->task = t;
     sc->site = site;
     sc->felt = felt_below(sc, t->felt);
-    t->scope = sc;
+    inside(t, sc);
     t->felt = sc->felt;
 }
 
@@ -150,7 +156,7 @@ void weir__scope_end(struct scope *sc, const char *verb, const void *site) {
     if (t->scope != sc)
         WEIR_BUG("%s: the scope entered at %s is not the innermost: that was entered at %s", verb,
                  weir__place(sc->site), t->scope ? weir__place(t->scope->site) : "?");
-    t->scope = sc->outer;
+    inside(t, sc->outer);
     t->felt = sc->outer ? sc->outer->felt : t->base;
     sc->cookie = 0;
 }

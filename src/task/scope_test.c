@@ -237,7 +237,7 @@ static int left_open(void *arg) {
     return 0;
 }
 
-WEIR_TEST_ABORTS(ending_inside_a_scope_aborts_with_its_name, "task 'main'") {
+WEIR_TEST_ABORTS(ending_inside_a_scope_aborts_with_its_name, "in task main") {
     weir_run(left_open, NULL, NULL);
 }
 

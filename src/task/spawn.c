@@ -139,11 +139,17 @@ int weir_spawn(struct weir_group *group, const struct weir_site *site, int (*fn)
     return 0;
 }
 
+static _Noreturn void ended_inside(const struct weir_task *t) {
+    bool is_group = t->stack->inside_kind == SCOPE_GROUP;
+    WEIR_BUG("the task spawned at %s:%d ended inside a %s entered at %s: %s it", t->site->file,
+             t->site->line, is_group ? "group" : "scope", weir__place(t->stack->inside),
+             is_group ? "close" : "leave");
+}
+
 /* On the ending task's own stack. */
 void weir__task_ended(struct sched *s, struct weir_task *t, int rc) {
     if (__builtin_expect(t->scope != NULL, 0))
-        WEIR_BUG("task '%s' (%s:%d) ended inside a scope or group entered at %s: leave or close it",
-                 t->name, t->site->file, t->site->line, weir__place(t->scope->site));
+        ended_inside(t);
     struct group *g = t->group;
     t->result = rc;
     t->state = TASK_ENDED;
