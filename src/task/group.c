@@ -28,8 +28,7 @@ void weir__group_init(struct group *g, enum weir_policy policy) {
 }
 
 void weir_group_open(struct weir_group *group, enum weir_policy policy) {
-    if (weir__sched == NULL || weir__sched->current == NULL)
-        WEIR_BUG("weir_group_open: outside a task (call it inside weir_run)");
+    weir__sched_for("weir_group_open");
     struct group *g = group_of(group);
     weir__scope_begin(&g->scope, SCOPE_GROUP, __builtin_return_address(0));
     g->scope.budget = WEIR_NEVER;

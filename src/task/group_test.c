@@ -414,6 +414,20 @@ WEIR_TEST_ABORTS(leaving_a_scope_open_aborts, "ended inside a scope entered at p
     weir_run(scope_left_open, NULL, NULL);
 }
 
+static void opens(void *arg) {
+    struct weir_group g;
+    weir_group_open(&g, WEIR_TOGETHER);
+}
+
+static int posts(void *arg) {
+    assert_int_equal(weir_post(weir_loop_current(), opens, NULL), 0);
+    return weir_sleep(WEIR_MILLISECONDS(1));
+}
+
+WEIR_TEST_ABORTS(a_group_in_a_posted_function_aborts, "posted functions and callbacks have none") {
+    weir_run(posts, NULL, NULL);
+}
+
 static int nested_run(void *arg) {
     assert_int_equal(weir_run(nested_run, NULL, NULL), -EBUSY);
     return 0;

@@ -164,6 +164,7 @@ void weir__unpark_task(struct weir_task *t); /* as weir__unpark, but park->resul
 void weir__scope_refresh(struct sched *s, struct weir_task *t); /* recompute what t feels */
 void weir__scope_spread(struct sched *s);                       /* work off s->work */
 void weir__scope_queue_group(struct sched *s, struct group *g); /* its felt code has changed */
+struct sched *weir__sched_for(const char *call); /* aborts outside a task */
 void weir__scope_begin(struct scope *s, uint8_t kind, const void *site);
 void weir__scope_end(struct scope *s, const char *verb, const void *site);
 void weir__scope_fire(struct scope *s, int16_t code, const char *cause);

@@ -13,10 +13,12 @@
 #include "base/check.h"
 #include "task/internal.h"
 
-static struct sched *sched_for(const char *call) {
+struct sched *weir__sched_for(const char *call) {
     struct sched *s = weir__sched;
-    if (s == NULL || s->current == NULL)
+    if (s == NULL)
         WEIR_BUG("%s: outside a task (call it inside weir_run)", call);
+    if (s->current == NULL)
+        WEIR_BUG("%s: not inside a task: posted functions and callbacks have none", call);
     return s;
 }
 
@@ -168,7 +170,7 @@ static void arm(struct scope *sc, weir_ns budget_ns) {
 }
 
 void weir_scope_enter(struct weir_scope *scope, weir_ns budget_ns) {
-    sched_for("weir_scope_enter");
+    weir__sched_for("weir_scope_enter");
     struct scope *sc = scope_of(scope);
     weir__scope_begin(sc, SCOPE_PLAIN, __builtin_return_address(0));
     weir__timer_init(&sc->u.timer, budget_spent);
@@ -180,7 +182,7 @@ void weir_scope_enter(struct weir_scope *scope, weir_ns budget_ns) {
 }
 
 void weir_shield_enter(struct weir_scope *scope, weir_ns budget_ns) {
-    sched_for("weir_shield_enter");
+    weir__sched_for("weir_shield_enter");
     if (budget_ns <= 0 || budget_ns == WEIR_NEVER)
         WEIR_BUG("weir_shield_enter: the budget must be finite and more than 0");
     struct scope *sc = scope_of(scope);
