@@ -146,9 +146,10 @@ void weir__error_log(const char *verb, const struct weir_task *t, int rc,
             text_make(&copy);
         text = copy.text;
     }
-    weir__log(WEIR_LOG_ERROR, "task '%s' (%s:%d) %s: %s%s%s", t->name, t->site->file,
-              t->site->line, verb, text, text == copy.text ? "" : " ",
-              text == copy.text ? "" : weir_error_name(rc));
+    bool bare = text != copy.text;
+    weir__log(WEIR_LOG_ERROR, "task '%s' (%s:%d) %s: %s%s%s%s", t->name, t->site->file,
+              t->site->line, verb, text, bare ? " (" : "", bare ? weir_error_name(rc) : "",
+              bare ? ")" : "");
     weir__error_settled(t->error_number);
 }
 
