@@ -153,6 +153,21 @@ void weir__error_log(const char *verb, const struct weir_task *t, int rc,
     weir__error_settled(t->error_number);
 }
 
+struct weir_error *weir__error_of_child(const struct weir_task *t, int rc,
+                                        const struct weir_error *e) {
+    if (e != NULL && e->code == rc)
+        return weir__error_copy(rc, e);
+    struct weir_error *made = weir__alloc_zero(sizeof *made);
+    if (made == NULL)
+        return NULL;
+    made->code = rc;
+    made->what = made->where = t->name;
+    made->scope = "";
+    text_add(made, "task '%s' (%s:%d) failed: %s (%s)", t->name, t->site->file, t->site->line,
+             weir_error_text(rc), weir_error_name(rc));
+    return made;
+}
+
 /* Without memory the code alone travels on. */
 struct weir_error *weir__error_copy(int rc, const struct weir_error *e) {
     if (e == NULL || e->code != rc)

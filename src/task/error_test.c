@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Error records: what does not fit is cut at a whole character, and says so. */
+/* Error records: what does not fit is cut at a whole character, and says so; what a group returns
+ * has one. */
 #include <errno.h>
 #include <string.h>
 #include <weir/task.h>
 
+#include "base/alloc.h"
 #include "task/task.h"
 #include "test/runner.h"
 #include "wire/utf8.h"
@@ -68,4 +70,55 @@ WEIR_TEST(a_long_name_of_what_failed_leaves_no_room) {
     ends_with(text_of(-EIO), "b...");
     weir__fail(-EIO, TEN(TEN("ab")), "it");
     ends_with(text_of(-EIO), "b...");
+}
+
+static int fails_bare(void *args) {
+    return -EINVAL;
+}
+
+static int bare_error(void *arg) {
+    struct weir_group g;
+    weir_group_open(&g, WEIR_TOGETHER);
+    assert_int_equal(weir_go0(&g, fails_bare), 0);
+    assert_int_equal(weir_group_close(&g, weir_sleep(WEIR_SECONDS(60))), -EINVAL);
+    const struct weir_error *e = weir_error(-EINVAL);
+    assert_string_equal(e->what, "fails_bare");
+    assert_non_null(strstr(e->text, "task 'fails_bare' ("));
+    assert_non_null(strstr(e->text, ") failed: invalid argument (EINVAL)"));
+    return 0;
+}
+
+WEIR_TEST_BACKENDS(a_childs_error_without_a_record_names_the_child) {
+    assert_int_equal(weir_run(bare_error, NULL, NULL), 0);
+}
+
+static int bare_error_without_memory(void *arg) {
+    struct weir_group g;
+    weir__fail(-EINVAL, "older", NULL); /* must not pass for the child's */
+    weir_group_open(&g, WEIR_TOGETHER);
+    assert_int_equal(weir_go0(&g, fails_bare), 0);
+    weir__alloc_fail_at(1);
+    weir_yield();
+    weir__alloc_fail_at(0);
+    assert_int_equal(weir_group_close(&g, -ECANCELED), -EINVAL);
+    assert_string_equal(weir_error(-EINVAL)->text, "group: invalid argument (EINVAL)");
+    return 0;
+}
+
+WEIR_TEST(without_memory_a_childs_code_travels_alone) {
+    assert_int_equal(weir_run(bare_error_without_memory, NULL, NULL), 0);
+}
+
+static int stopped(void *arg) {
+    struct weir_group g;
+    weir_group_open(&g, WEIR_TOGETHER);
+    weir_group_cancel(&g, "enough");
+    assert_int_equal(weir_group_close(&g, weir_sleep(1)), WEIR_ESTOPPED);
+    assert_string_equal(weir_error(WEIR_ESTOPPED)->text,
+                        "group: cancelled by the scope's owner, cause: enough");
+    return 0;
+}
+
+WEIR_TEST_BACKENDS(a_group_that_its_owner_stopped_tells_the_cause) {
+    assert_int_equal(weir_run(stopped, NULL, NULL), 0);
 }

@@ -75,7 +75,7 @@ void weir__group_child_failed(struct group *g, struct weir_task *t, int rc,
     }
     g->first_error = rc;
     g->first_number = t->error_number;
-    g->scope.v.kept = weir__error_copy(rc, e);
+    g->scope.v.kept = weir__error_of_child(t, rc, e);
     weir__scope_fire(&g->scope, -ECANCELED, "a sibling failed");
 }
 
@@ -130,7 +130,9 @@ int weir__group_join(struct sched *s, struct group *g, weir_ns grace_ns) {
 /* Returns the first error, with its record where the opener looks for it. */
 static int first_error_hand_over(struct group *g) {
     if (g->scope.v.kept != NULL)
-        *weir__error_here() = *g->scope.v.kept;
+        weir__error_restore(g->scope.v.kept);
+    else /* without memory: an older record of the same code must not pass for this one */
+        weir__fail(g->first_error, "group", NULL);
     weir__free(g->scope.v.kept);
     g->scope.v.kept = NULL;
     weir__error_settled(g->first_number);
@@ -175,7 +177,7 @@ int weir_group_close(struct weir_group *group, int rc) {
     int felt = s->current->felt; /* an outer scope cut the children short */
     if (felt != 0 && (rc >= 0 || raised_here))
         return weir__fail(felt, "join", NULL);
-    return raised_here && rc == -ECANCELED ? WEIR_ESTOPPED : rc;
+    return raised_here && rc == -ECANCELED ? weir__stopped("group", &g->scope) : rc;
 }
 
 int weir_group_drain(struct weir_group *group, weir_ns grace_ns) {

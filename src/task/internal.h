@@ -167,6 +167,8 @@ void weir__scope_queue_group(struct sched *s, struct group *g); /* its felt code
 struct sched *weir__sched_for(const char *call); /* aborts outside a task */
 void weir__scope_begin(struct scope *s, uint8_t kind, const void *site);
 void weir__scope_end(struct scope *s, const char *verb, const void *site);
+/* WEIR_ESTOPPED, with a record of the cause. */
+int weir__stopped(const char *what, const struct scope *sc);
 void weir__scope_fire(struct scope *s, int16_t code, const char *cause);
 
 /* signal.c */
@@ -202,6 +204,9 @@ void weir__error_log(const char *verb, const struct weir_task *t, int rc,
                      const struct weir_error *e);
 /* On the heap; NULL if e is not rc's. */
 struct weir_error *weir__error_copy(int rc, const struct weir_error *e);
+/* The same, but if e is not rc's, one that names the child t. */
+struct weir_error *weir__error_of_child(const struct weir_task *t, int rc,
+                                        const struct weir_error *e) __attribute__((cold));
 
 /* op.c */
 void weir__op_after_fork(void);

@@ -206,6 +206,12 @@ void weir_scope_cancel(struct weir_scope *scope, const char *cause) {
     weir__scope_fire(sc, -ECANCELED, cause);
 }
 
+int weir__stopped(const char *what, const struct scope *sc) {
+    const char *cause = sc->cause ? sc->cause : "";
+    return weir__failf(WEIR_ESTOPPED, what, NULL, "%s%s%s", weir_error_text(WEIR_ESTOPPED),
+                       *cause ? ", cause: " : "", cause);
+}
+
 int weir_scope_leave(struct weir_scope *scope, int rc) {
     struct scope *sc = scope_of(scope);
     scope_assert(sc, "weir_scope_leave");
@@ -216,8 +222,7 @@ int weir_scope_leave(struct weir_scope *scope, int rc) {
     weir__scope_end(sc, "weir_scope_leave", __builtin_return_address(0));
     bool raised_here = rc < 0 && rc == sc->own && rc != sc->task->felt;
     if (raised_here && rc == -ECANCELED)
-        return weir__failf(WEIR_ESTOPPED, "scope", NULL, "%s, cause: %s",
-                           weir_error_text(WEIR_ESTOPPED), weir_scope_cause(scope));
+        return weir__stopped("scope", sc);
     return rc;
 }
 
