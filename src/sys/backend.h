@@ -139,6 +139,7 @@ struct weir__op {
             int (*fn)(void *);
             void *arg;
             bool abandon; /* a cancel lets a begun fn run on alone: done, result -EINPROGRESS */
+            const char *name; /* whose it is, copied at submit; NULL: nobody's */
         } work;
         const struct weir__addr *addr;
         int number;

@@ -32,7 +32,7 @@ struct job {
     void *arg;
     uint16_t port;
     struct weir__addr *addrs; /* resolve: the result */
-    char host[];
+    char name[]; /* the host, or whose work it is */
 };
 
 struct helper {
@@ -85,7 +85,7 @@ static int64_t resolve_error(int rc, int saved_errno) {
 static int64_t resolve(struct job *j) {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_family = AF_UNSPEC}, *found = NULL;
     errno = 0;
-    int rc = getaddrinfo(j->host, NULL, &hints, &found);
+    int rc = getaddrinfo(j->name, NULL, &hints, &found);
     if (rc != 0)
         return resolve_error(rc, errno);
     int count = 0;
@@ -218,15 +218,18 @@ int weir__pool_new(const char *name, unsigned threads_max, size_t stack_size,
 
 static struct job *job_new(const struct weir__op *op) {
     bool is_work = op->kind == WEIR__WORK;
-    size_t host_size = is_work ? 1 : strlen(op->u.resolve.host) + 1;
-    struct job *j = weir__alloc_zero(sizeof *j + host_size);
-    if (j == NULL || is_work) {
-        if (j != NULL)
-            j->fn = op->u.work.fn, j->arg = op->u.work.arg;
+    const char *name = is_work ? op->u.work.name : op->u.resolve.host;
+    size_t name_size = name ? strlen(name) + 1 : 1;
+    struct job *j = weir__alloc_zero(sizeof *j + name_size);
+    if (j == NULL)
+        return NULL;
+    if (name != NULL)
+        memcpy(j->name, name, name_size);
+    if (is_work) {
+        j->fn = op->u.work.fn, j->arg = op->u.work.arg;
         return j;
     }
     j->port = op->u.resolve.port;
-    memcpy(j->host, op->u.resolve.host, host_size);
     j->addrs = weir__alloc_zero(WEIR__ADDRS_MAX * sizeof *j->addrs);
     if (j->addrs != NULL)
         return j;
@@ -310,8 +313,9 @@ static bool leave(struct helper *h) {
     if (h->job == NULL)
         return true;
     WEIR_CHECK(h->job->op == NULL); /* nothing is pending any more */
-    weir__log(WEIR_LOG_WARNING, "%s of '%s' still ran when its loop closed: left to end alone",
-              h->job->fn != NULL ? "work" : "look-up", h->job->host);
+    weir__log(WEIR_LOG_WARNING, "%s '%s' still ran when its loop closed: left to end alone",
+              h->job->fn != NULL ? "an offloaded function of task" : "the look-up of",
+              h->job->name);
     pthread_detach(h->thread);
     return false;
 }

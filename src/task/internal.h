@@ -212,7 +212,7 @@ struct weir_error *weir__error_of_child(const struct weir_task *t, int rc,
 void weir__op_after_fork(void);
 
 /* offload.c */
-void weir__offload_forget(struct sched *s); /* the run ends: name what was abandoned */
+void weir__offload_forget(struct sched *s); /* the run ends: let go of what was abandoned */
 
 /* crash.c */
 int weir__crash_reports_start(struct sched *s);

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/log.h"
 #include "task/internal.h"
 
 int weir_offload(int (*fn)(void *arg), void *arg) {
@@ -22,7 +21,6 @@ struct detached {
     struct weir__op op;
     struct weir__park *park;
     struct weir__list link; /* among the abandoned */
-    const char *by;         /* the task that asked */
     int (*fn)(void *args);
     _Atomic int holders;
     char args[];
@@ -44,17 +42,14 @@ static void detached_done(struct weir__op *op) {
     weir__unpark(WEIR_CONTAINER(op, struct detached, op)->park, op->result);
 }
 
-/* Let go of abandoned jobs that have ended; at the end of the run name the others. */
+/* Let go of abandoned jobs that have ended; at the end of the run, of all: the backend names those
+ * that still run. */
 static void abandoned_sweep(struct sched *s, bool the_end) {
     for (struct weir__list *at = s->abandoned.next, *next; at != &s->abandoned; at = next) {
         struct detached *d = WEIR_CONTAINER(at, struct detached, link);
         next = at->next;
-        bool runs = atomic_load_explicit(&d->holders, memory_order_acquire) > 1;
-        if (runs && !the_end)
+        if (!the_end && atomic_load_explicit(&d->holders, memory_order_acquire) > 1)
             continue;
-        if (runs)
-            weir__log(WEIR_LOG_WARNING,
-                      "an offloaded function of task '%s' was abandoned and runs on", d->by);
         weir__list_remove(&d->link);
         detached_drop(d);
     }
@@ -95,7 +90,7 @@ static struct detached *detached_new(int (*fn)(void *args), const void *args, si
     d->op.u.work.fn = detached_run;
     d->op.u.work.arg = d;
     d->op.u.work.abandon = true;
-    d->by = weir_task_name(weir_task_current());
+    d->op.u.work.name = weir_task_name(weir_task_current());
     d->fn = fn;
     d->holders = 2;
     return d;
