@@ -159,9 +159,8 @@ static void ws_free(struct weir_ws *ws) {
 /* ---- open ---- */
 
 static int url_check(const char *url, struct weir__uri *ret_uri) {
-    int rc = weir__uri_parse(ret_uri, url, strlen(url), false);
-    if (rc < 0)
-        return weir__failf(rc, "ws dial", url, "%s", ret_uri->why);
+    if (weir__uri_parse(ret_uri, url, strlen(url), "no scheme: write ws://host:port/path") < 0)
+        return weir__failf(WEIR_EURL, "ws dial", url, "%s", ret_uri->why);
     if (ret_uri->scheme == WEIR__URI_WSS)
         return weir__fail(WEIR_ENOTLS, "ws dial", url);
     if (ret_uri->scheme != WEIR__URI_WS)

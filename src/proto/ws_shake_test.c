@@ -191,6 +191,8 @@ WS_STORY(the_client_says_path_and_refusals_in_words) {
     assert_non_null(strstr(weir_error(WEIR_EHTTP)->text, "403"));
     assert_int_equal(weir_ws_dial("wss://localhost/", NULL, &ws), WEIR_ENOTLS);
     assert_int_equal(weir_ws_dial("http://localhost/", NULL, &ws), WEIR_EURL);
+    assert_int_equal(weir_ws_dial("localhost:80", NULL, &ws), WEIR_EURL);
+    assert_non_null(strstr(weir_error(WEIR_EURL)->text, "no scheme: write ws://host:port/path"));
     assert_null(ws);
     return 0;
 }

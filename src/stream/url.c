@@ -41,7 +41,7 @@ int weir__url_parse(const char *text, bool listening, struct weir__url *ret_url)
     const char *what = listening ? "listen" : "dial";
     if (listening && parse_any(text, ret_url) == 0)
         return 0;
-    if (weir__uri_parse(&uri, text, strlen(text), false) < 0)
+    if (weir__uri_parse(&uri, text, strlen(text), "no scheme: write tcp://host:port") < 0)
         return refuse(text, listening, uri.why);
     *ret_url = (struct weir__url){.port = uri.port};
     switch (uri.scheme) {

@@ -233,16 +233,17 @@ static int with_scheme(struct cursor *c, size_t colon) {
     return path(c);
 }
 
-/* A text with "://" has a scheme; so has one that starts with "unix:/". "unix:80" is a host. */
-static bool scheme_end(const struct cursor *c, size_t *ret) {
+/* A text with "://" has a scheme; so has one that starts with "unix:/". "unix:80" is a host, where
+ * that is allowed; else whoever wrote the name of a scheme meant one. */
+static bool scheme_end(const struct cursor *c, bool bare_allowed, size_t *ret) {
     const uint8_t *colon = memchr(c->bytes, ':', c->len);
     if (!colon)
         return false;
     size_t at = (size_t)(colon - c->bytes);
-    if (at == 0 || c->len - at < 2 || colon[1] != '/')
-        return false;
     *ret = at;
-    return true;
+    if (!bare_allowed && scheme_find(c->bytes, at) != WEIR__URI_NONE)
+        return true;
+    return at != 0 && c->len - at >= 2 && colon[1] == '/';
 }
 
 static int bare(struct cursor *c, bool port_needed) {
@@ -266,17 +267,16 @@ static int start(struct cursor *c, struct weir__uri *ret, const char *text, size
     return 0;
 }
 
-int weir__uri_parse(struct weir__uri *ret, const char *text, size_t len, bool bare_allowed) {
+int weir__uri_parse(struct weir__uri *ret, const char *text, size_t len,
+                    const char *bare_refused) {
     struct cursor c;
     size_t colon = 0;
     int rc = start(&c, ret, text, len);
     if (rc < 0)
         return rc;
-    if (scheme_end(&c, &colon))
+    if (scheme_end(&c, bare_refused == NULL, &colon))
         return with_scheme(&c, colon);
-    if (bare_allowed)
-        return bare(&c, true);
-    return refuse(&c, "no scheme: write tcp://host:port");
+    return bare_refused == NULL ? bare(&c, true) : refuse(&c, bare_refused);
 }
 
 int weir__uri_parse_authority(struct weir__uri *ret, const char *text, size_t len) {

@@ -36,10 +36,12 @@ struct weir__uri {
 
 enum { WEIR__URI_LENGTH_MAX = 4096 };
 
-/* Parse a whole address. With bare_allowed, "host:port" without a scheme is one too.
+/* Parse a whole address. "host:port" without a scheme is refused with the reason bare_refused, a
+ * static text; NULL: it is an address too.
  * Returns 0 or WEIR_EURL, then ret->why tells the reason and the rest means nothing.
  * A port must be written where the scheme has no default. Port 0 is allowed: "any free one". */
-int weir__uri_parse(struct weir__uri *ret, const char *text, size_t len, bool bare_allowed);
+int weir__uri_parse(struct weir__uri *ret, const char *text, size_t len,
+                    const char *bare_refused);
 
 /* Parse "host[:port]" alone, as in the Host field of HTTP; without a port has_port is false
  * and port is 0. Returns as weir__uri_parse does. */

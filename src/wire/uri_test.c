@@ -13,7 +13,8 @@ static int parse(struct weir__uri *ret, const char *text, bool bare_allowed) {
     struct guard g;
     size_t len = strlen(text);
     guard_open(&g, len);
-    int rc = weir__uri_parse(ret, (char *)guard_at_end(&g, text, len), len, bare_allowed);
+    int rc = weir__uri_parse(ret, (char *)guard_at_end(&g, text, len), len,
+                             bare_allowed ? NULL : "no scheme");
     guard_close(&g);
     return rc;
 }
@@ -138,7 +139,11 @@ WEIR_TEST(uri_says_why_it_refuses) {
 WEIR_TEST(uri_without_scheme_only_where_asked) {
     struct weir__uri u;
     assert_int_equal(parse(&u, "h:1", false), WEIR_EURL);
-    assert_string_equal(u.why, "no scheme: write tcp://host:port");
+    assert_string_equal(u.why, "no scheme");
+    assert_int_equal(parse(&u, "unix:relative", false), WEIR_EURL);
+    assert_string_equal(u.why, "a unix socket needs an absolute path: unix:/path");
+    assert_int_equal(parse(&u, "tcp:h:1", false), WEIR_EURL);
+    assert_string_equal(u.why, "no // after the scheme");
     assert_int_equal(weir__uri_parse_authority(&u, "h", 1), 0);
     assert_false(u.has_port);
     assert_int_equal(weir__uri_parse_authority(&u, "tcp://h:1", 9), WEIR_EURL);
@@ -149,11 +154,11 @@ WEIR_TEST(uri_bounds_lengths) {
     char text[WEIR__URI_LENGTH_MAX + 2];
     memset(text, 'a', sizeof text);
     memcpy(text, "ws://h/", 7);
-    assert_int_equal(weir__uri_parse(&u, text, WEIR__URI_LENGTH_MAX, false), 0);
-    assert_int_equal(weir__uri_parse(&u, text, WEIR__URI_LENGTH_MAX + 1, false), WEIR_EURL);
+    assert_int_equal(weir__uri_parse(&u, text, WEIR__URI_LENGTH_MAX, "no"), 0);
+    assert_int_equal(weir__uri_parse(&u, text, WEIR__URI_LENGTH_MAX + 1, "no"), WEIR_EURL);
     memcpy(text, "unix:/a", 7);
-    assert_int_equal(weir__uri_parse(&u, text, 5 + 107, false), 0);
-    assert_int_equal(weir__uri_parse(&u, text, 5 + 108, false), WEIR_EURL);
+    assert_int_equal(weir__uri_parse(&u, text, 5 + 107, "no"), 0);
+    assert_int_equal(weir__uri_parse(&u, text, 5 + 108, "no"), WEIR_EURL);
     memset(text, 'a', 300);
     assert_int_equal(weir__uri_parse_authority(&u, text, 63), 0);
     assert_int_equal(weir__uri_parse_authority(&u, text, 64), WEIR_EURL);
