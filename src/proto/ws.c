@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "proto/ws.h"
 #include "proto/ws_conn.h"
+#include "stream/stream.h"
 #include "wire/uri.h"
 
 /* ---- config ---- */
@@ -252,7 +253,7 @@ static int receive_next(struct weir_ws *ws, struct weir_ws_message *ret) {
         ws->used = 0;
         if (ws->state == WS_CLOSED)
             return weir__fail(WEIR_EWSCLOSED, "ws receive", weir_ws_peer(ws));
-        ssize_t n = weir_peek(ws->stream, 1, &v);
+        ssize_t n = weir__stream_peek(ws->stream, 1, "ws receive", &v);
         if (ws->was_cut)
             continue;
         if (n <= 0)

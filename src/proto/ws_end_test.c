@@ -262,6 +262,7 @@ WS_STORY(two_of_ours_stay_connected, o->ping_ns = MS(5), o->pong_ns = MS(50)) {
     struct weir_scope while_silent;
     weir_scope_enter(&while_silent, MS(60));
     assert_int_equal(weir_scope_leave(&while_silent, weir_ws_receive(ws, &m)), -ETIME);
+    assert_string_equal(weir_error(-ETIME)->what, "ws receive");
     assert_int_equal(ws_say(ws, "still there"), 0);
     expect_message(ws, "still there");
     return 0;

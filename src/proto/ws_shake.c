@@ -133,7 +133,7 @@ static int send_answer(struct weir_ws *ws, const struct ws_answer *a) {
 /* Peek until the head is whole. Returns its size; the bytes stay in the stream. */
 static ssize_t read_head(struct weir_ws *ws, struct weir__http1 *h, struct weir_view *v) {
     for (size_t min = 1;;) {
-        ssize_t n = weir_peek(ws->stream, min, v);
+        ssize_t n = weir__stream_peek(ws->stream, min, "ws handshake", v);
         if (n <= 0)
             return n < 0 ? n : weir__fail(WEIR_EEOF, "ws handshake", weir_ws_peer(ws));
         int size = weir__http1_parse(h, v->base, v->len);

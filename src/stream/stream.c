@@ -288,16 +288,21 @@ static int64_t read_into(struct weir_stream *s, void *buf, size_t len) {
     return read_leave(s, n, "read");
 }
 
-ssize_t weir_peek(struct weir_stream *s, size_t min, struct weir_view *ret_view) {
-    int rc = read_enter(s, "peek");
+ssize_t weir__stream_peek(struct weir_stream *s, size_t min, const char *what,
+                          struct weir_view *ret_view) {
+    int rc = read_enter(s, what);
     if (rc < 0)
         return rc;
     if (min == 0)
         min = 1;
-    if (s->left < min && (rc = fill(s, min, "peek")) <= 0)
+    if (s->left < min && (rc = fill(s, min, what)) <= 0)
         return rc;
     *ret_view = (struct weir_view){s->at, s->left};
     return s->left;
+}
+
+ssize_t weir_peek(struct weir_stream *s, size_t min, struct weir_view *ret_view) {
+    return weir__stream_peek(s, min, "peek", ret_view);
 }
 
 void weir_consume(struct weir_stream *s, size_t len) {

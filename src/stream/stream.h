@@ -89,6 +89,10 @@ static inline void weir__close_done(struct weir_loop *l) {
     l->hidden--;
 }
 
+/* As weir_peek; what: for the error's record. Suspends; a cancel point. */
+ssize_t weir__stream_peek(struct weir_stream *s, size_t min, const char *what,
+                          struct weir_view *ret_view);
+
 /* As weir_write, from several places at once; vec is used up. Suspends; a cancel point. */
 int weir__stream_writev(struct weir_stream *s, struct iovec *vec, size_t count);
 
