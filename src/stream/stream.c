@@ -80,6 +80,13 @@ static __attribute__((cold, noinline)) int failed(struct weir_stream *s, int rc,
     return weir__fail(rc, what, text);
 }
 
+static __attribute__((cold, noinline)) int no_delimiter(struct weir_stream *s, size_t max) {
+    char text[WEIR__NAME_TEXT];
+    s->kind->address(s, true, text);
+    return weir__failf(WEIR_ETOOBIG, "read", text, "%s: no delimiter in %zu bytes",
+                       weir_error_text(WEIR_ETOOBIG), max);
+}
+
 /* ---- waiting ---- */
 
 int64_t weir__stream_park(struct weir__park *p) {
@@ -354,7 +361,7 @@ ssize_t weir_read_until(struct weir_stream *s, int delim, char *buf, size_t size
     if (rc < 0)
         return rc;
     if (size == 0)
-        return failed(s, WEIR_ETOOBIG, "read");
+        return no_delimiter(s, 0);
     size_t max = size - 1, seen = 0;
     for (;;) {
         size_t upto = s->left < max ? s->left : max;
@@ -366,7 +373,7 @@ ssize_t weir_read_until(struct weir_stream *s, int delim, char *buf, size_t size
             return (ssize_t)len;
         }
         if (upto == max)
-            return failed(s, WEIR_ETOOBIG, "read");
+            return no_delimiter(s, max);
         if (seen > 0 && (rc = go_on()) < 0)
             return failed(s, rc, "read");
         seen = upto;

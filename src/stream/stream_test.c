@@ -114,6 +114,7 @@ STREAM_STORY(KINDS_ALL, read_until_keeps_to_its_limit) {
     send_text(e->a, "abc\nabcde\n");
     assert_int_equal(weir_read_until(e->b, '\n', line, 5), 4);
     assert_int_equal(weir_read_until(e->b, '\n', line, 5), WEIR_ETOOBIG);
+    assert_non_null(strstr(weir_error(WEIR_ETOOBIG)->text, "set: no delimiter in 4 bytes"));
     assert_int_equal(weir_read_until(e->b, '\n', line, 0), WEIR_ETOOBIG);
     expect_bytes(e->b, "abcde\n");
     return 0;
