@@ -384,3 +384,13 @@ WS_STORY(a_sender_from_outside_is_let_go, o->ping_ns = MS(20), o->pong_ns = MS(2
     assert_int_equal(w->rc, WEIR_EKEEPALIVE);
     return 0;
 }
+
+static int reacts_to_nothing(void *arg) {
+    struct weir_group g;
+    weir_group_open(&g, WEIR_INDEPENDENT);
+    return weir_ws_react(NULL, &g, &(struct weir_ws_reactive){0}, NULL);
+}
+
+WEIR_TEST_ABORTS(a_reactive_server_without_message_is_a_bug, "weir_ws_react: message is required") {
+    weir_run(reacts_to_nothing, NULL, NULL);
+}

@@ -397,7 +397,8 @@ static struct ws_server *server_new(const struct weir_ws_reactive *r,
 
 int weir_ws_react(struct weir_listener *l, struct weir_group *g, const struct weir_ws_reactive *r,
                   const struct weir_ws_options *options) {
-    WEIR_CHECK(g != NULL && r->message != NULL);
+    if (g == NULL || r->message == NULL)
+        WEIR_BUG("weir_ws_react: %s is required", g == NULL ? "a group" : "message");
     int entered = weir__suspend_enter("ws react");
     if (entered < 0)
         return entered;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include <weir/loop.h>
 #include <weir/stream.h>
+#include <weir/task.h>
 
 static void *uses_it_elsewhere(void *arg) {
     weir_consume(((struct weir_stream **)arg)[0], 0);
@@ -67,4 +68,16 @@ WEIR_TEST_BACKENDS(the_wrong_end_of_a_pipe_is_an_error_not_a_wait) {
     if (test_backend[0] == 's')
         runner_skip("descriptors are not simulated");
     assert_int_equal(weir_run(wrong_way, NULL, NULL), 0);
+}
+
+static int reacts_to_nothing(void *arg) {
+    struct weir_group g;
+    struct weir_listener *l = NULL;
+    weir_group_open(&g, WEIR_INDEPENDENT);
+    assert_int_equal(weir_listen("tcp://127.0.0.1:0", NULL, &l), 0);
+    return weir_react(l, &g, &(struct weir_reactive){0});
+}
+
+WEIR_TEST_ABORTS(a_reactive_server_without_message_is_a_bug, "weir_react: message is required") {
+    weir_run(reacts_to_nothing, NULL, NULL);
 }

@@ -363,7 +363,6 @@ static struct server *server_new(struct weir_listener *l, const struct weir_reac
 
 int weir__react(struct weir_listener *l, struct weir_group *g, const struct weir_reactive *r,
                 weir__ahead_fn *ahead) {
-    WEIR_CHECK(g != NULL && r->message != NULL);
     int rc = weir__listener_enter(l, "react");
     if (rc < 0)
         return rc;
@@ -383,6 +382,8 @@ int weir__react(struct weir_listener *l, struct weir_group *g, const struct weir
 }
 
 int weir_react(struct weir_listener *l, struct weir_group *g, const struct weir_reactive *r) {
+    if (g == NULL || r->message == NULL)
+        WEIR_BUG("weir_react: %s is required", g == NULL ? "a group" : "message");
     return weir__react(l, g, r, NULL);
 }
 
