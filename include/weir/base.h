@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* base.h - the values that every room of weir shares: time, views, sites, error codes, log.
  *
- * No call here suspends. All of it may be called from any thread. */
+ * No call here suspends. All of it may be called from any thread.
+ *
+ * Structs of options begin with their size, sizeof (struct ...), so that one of an older version
+ * is understood. Size 0 counts as the whole struct of this version. */
 #ifndef WEIR_BASE_H
 #define WEIR_BASE_H
 
