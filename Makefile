@@ -18,7 +18,7 @@ export TSAN_OPTIONS ?= halt_on_error=1:abort_on_error=1:second_deadlock_stack=1:
 
 help:
 	@echo 'make run         build, and start the fleet of examples/circuit'
-	@echo 'make test        build and run every test (about two minutes)'
+	@echo 'make test        build and run every test (about four minutes)'
 	@echo 'make build       build/weir, the libraries, build/examples/*'
 	@echo 'make bench       the measurements of doc/design/bench.md'
 	@echo 'make install     into PREFIX (/usr/local), under DESTDIR if set'

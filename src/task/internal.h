@@ -112,7 +112,7 @@ struct sched {
     struct weir_task *ready_head, *ready_tail;
     size_t ready_len;
     unsigned budget; /* resumes left before the driver looks at the world again */
-    unsigned slice;  /* marked calls left before the running task lets others run */
+    unsigned slice;  /* calls of weir__breathe left before the running task lets others run */
     struct context driver;
     struct weir_task *(*decide)(struct sched *s); /* tests decide instead; else NULL */
     struct weir_task *free_tasks;

@@ -9,10 +9,9 @@
 #include "task/marks.h"
 #include "task/sanitize.h"
 
-/* Tasks that only yield cost 5 ns each: the world waits 3 us for them. Each slice that a task uses
- * up in calls which had no need to wait may have taken it a microsecond a call: they count for
- * more, so that the world waits for 32 of them,
- * half of them before the flush. */
+/* Tasks that only yield cost 5 ns each: the world waits 3 us for them. A slice that a task uses up
+ * in calls which had no need to wait may have taken it a microsecond a call: it counts for more, so
+ * that the world waits for at most 32 of them, half of them before the flush and half after. */
 enum { RESUMES_PER_TURN = 512, SLICE = 64, RESUMES_PER_SLICE = 32 };
 
 __thread struct sched *weir__sched;
