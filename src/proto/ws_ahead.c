@@ -7,15 +7,35 @@
  *   aside      what came behind that
  *   part       the beginning of a header or control frame, at the very end
  * Only at and len are set until the function suspends: most do not. Then all three are scanned, and
- * the scanner stands at their end, wherever that cut a frame. */
+ * the scanner stands at their end, wherever that cut a frame.
+ *
+ * One owner for each byte: a piece is put aside while this is open, that is, while its bytes will
+ * still be asked for by weir__ws_ahead_next; once that has said false, a piece is not taken but
+ * stays whole with the connection, which delivers it next. The server checks at the end of each
+ * piece that nothing is left. */
 #include <string.h>
 
 #include "base/alloc.h"
 #include "proto/ws_conn.h"
 
+void weir__ws_ahead_init(struct ws_ahead *a, uint8_t *base, size_t len) {
+    a->at = base;
+    a->len = len;
+    a->open = true;
+    a->scanned = false;
+}
+
 void weir__ws_ahead_fini(struct ws_ahead *a) {
+    if (!a->scanned)
+        return;
     weir__free(a->in_use);
     weir__free(a->aside);
+}
+
+size_t weir__ws_ahead_left(const struct ws_ahead *a) {
+    if (!a->scanned)
+        return a->len;
+    return a->len + (a->aside ? a->aside->len : 0) + a->part_len;
 }
 
 /* A control frame is whole in part. Returns false if it is not one that we understand. It is
@@ -114,12 +134,18 @@ bool weir__ws_ahead_take(struct weir_ws *ws, struct ws_ahead *a, const uint8_t *
 }
 
 bool weir__ws_ahead_next(struct ws_ahead *a) {
+    if (!a->scanned) {
+        a->open = false;
+        return false;
+    }
     weir__free(a->in_use);
     a->in_use = a->aside;
     a->aside = NULL;
     a->at = a->in_use ? a->in_use->bytes : a->part;
     a->len = a->in_use ? a->in_use->len : a->part_len;
-    if (a->in_use == NULL)
+    if (a->in_use == NULL) {
         a->part_len = 0; /* too little for a message: no function will run that reads ahead */
+        a->open = false; /* the scanner no longer knows where it stands */
+    }
     return a->in_use != NULL || a->len > 0;
 }

@@ -88,7 +88,8 @@ struct weir_ws {
     bool was_cut : 1;          /* by us: the stream is gone */
 };
 
-/* What a reactive connection reads while in_user; on the stack of the task that runs it. */
+/* The bytes of a reactive connection that have come and are not decoded; on the stack of the task
+ * that decodes them. Pieces are added while it is open, that is, until all was decoded. */
 struct ws_aside {
     uint32_t len, max;
     uint8_t bytes[];
@@ -99,6 +100,7 @@ struct ws_ahead {
     size_t len;
     struct ws_aside *in_use, *aside;
     uint64_t frame_left; /* of the scanner's data frame */
+    bool open;           /* pieces may still be put aside: they will be decoded */
     bool scanned;        /* all of the above; false: only at and len are set */
     bool blind;          /* what follows is not understood: the decoder will refuse it */
     bool closed;         /* nothing follows */
@@ -169,12 +171,15 @@ void weir__ws_conn_cut(struct weir_ws *ws);
 void weir__ws_conn_suspended(struct weir_ws *ws); /* the user's function is: read on */
 
 /* ws_ahead.c */
-void weir__ws_ahead_fini(struct ws_ahead *a); /* once it is scanned */
+void weir__ws_ahead_init(struct ws_ahead *a, uint8_t *base, size_t len); /* open, with a piece */
+void weir__ws_ahead_fini(struct ws_ahead *a); 
 void weir__ws_ahead_rest(struct weir_ws *ws, struct ws_ahead *a); /* scan what is at hand */
 bool weir__ws_ahead_may_read(const struct ws_ahead *a);
 /* Scan a piece and put aside what is not control. False: no memory, nothing was done. */
 bool weir__ws_ahead_take(struct weir_ws *ws, struct ws_ahead *a, const uint8_t *base, size_t len);
-bool weir__ws_ahead_next(struct ws_ahead *a); /* at, len are done with; false: nothing is left */
+/* at, len are done with: show what comes next. False: all was decoded, and a is closed. */
+bool weir__ws_ahead_next(struct ws_ahead *a);
+size_t weir__ws_ahead_left(const struct ws_ahead *a); /* bytes not yet decoded */
 
 /* ws_shake.c */
 struct ws_answer { /* to a client's handshake */

@@ -184,7 +184,7 @@ static enum weir__ahead came_ahead(struct weir_conn *conn, void *state, struct w
     enum weir__ahead answer = WEIR__AHEAD_KEEP;
     if (v.len > 0)
         ws_heard(&c->ws);
-    if (v.len > 0 && a != NULL && (c->ws.in_user || c->phase == TALKING)) { /* or between two */
+    if (v.len > 0 && a != NULL && a->open) {
         bool was_closed = c->ws.state == WS_CLOSED;
         weir__ws_ahead_rest(&c->ws, a);
         if (weir__ws_ahead_take(&c->ws, a, v.base, v.len))
@@ -288,8 +288,9 @@ static bool feed(struct ws_conn *c, struct ws_ahead *a) {
 /* The piece, then what was read while the user's functions had its messages. A close frame among
  * that is acted on already; the messages before it are delivered all the same. */
 static void feed_all(struct ws_conn *c, struct ws_ahead *a) {
-    while (feed(c, a) && a->scanned && weir__ws_ahead_next(a))
+    while (feed(c, a) && weir__ws_ahead_next(a))
         ;
+    a->open = false; /* before anything below waits: what comes now is the next piece */
     if (c->ws.state == WS_CLOSED || c->ws.failed != 0)
         closing(c, c->ws.failed, c->ws.config->o.close_ns);
 }
@@ -307,10 +308,12 @@ static void write_out(struct ws_conn *c) {
 static void take_bytes(struct ws_conn *c, struct ws_ahead *a) {
     if (c->phase == SHAKING) {
         ssize_t n = shake_piece(c, a->at, a->len);
-        if (n < 0 || c->phase == SHAKING)
+        if (n < 0)
             return;
         a->at += n;
         a->len -= (size_t)n;
+        if (c->phase == SHAKING)
+            return;
         user_opened(c);
     }
     ws_heard(&c->ws);
@@ -318,6 +321,11 @@ static void take_bytes(struct ws_conn *c, struct ws_ahead *a) {
     write_out(c);
     if (c->ws.state == WS_CLOSED && !c->ws.writing)
         end(c, 0);
+}
+
+/* Nothing more is delivered: what is not decoded may be thrown away. */
+static bool is_over(const struct ws_conn *c) {
+    return c->phase == OVER || c->ws.failed != 0 || c->ws.state == WS_CLOSED;
 }
 
 static int conn_message(struct weir_conn *conn, void *state, struct weir_view v) {
@@ -328,14 +336,12 @@ static int conn_message(struct weir_conn *conn, void *state, struct weir_view v)
         return 0; /* thrown away */
     c->ws.receiving = false; /* for the keepalive: what runs here may take its time */
     /* Lent to us to write: unmasked in place. Nothing follows the peer's close frame. */
-    a.at = (uint8_t *)(uintptr_t)v.base;
-    a.len = c->ws.state == WS_CLOSED ? 0 : v.len;
-    a.scanned = false;
+    weir__ws_ahead_init(&a, (uint8_t *)(uintptr_t)v.base, c->ws.state == WS_CLOSED ? 0 : v.len);
     *aside = &a;
     take_bytes(c, &a);
     *aside = NULL;
-    if (a.scanned)
-        weir__ws_ahead_fini(&a);
+    WEIR_CHECK(weir__ws_ahead_left(&a) == 0 || is_over(c));
+    weir__ws_ahead_fini(&a);
     c->ws.receiving = true;
     return 0;
 }

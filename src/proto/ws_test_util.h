@@ -4,8 +4,8 @@
  *
  * The server echoes, and obeys some texts: "close" ends with 4000 "bye", "fail" makes the handler
  * fail, "slow" sleeps for w->slow_ns, "hold..." while w->held, "part" answers in three parts,
- * "lend" shows its ws. What became of the last
- * connection is in the world. */
+ * "lend" shows its ws, "big" suspends once and answers with more than the kernel takes. What
+ * became of the last connection is in the world. */
 #ifndef WEIR_PROTO_WS_TEST_UTIL_H
 #define WEIR_PROTO_WS_TEST_UTIL_H
 
@@ -67,9 +67,24 @@ static inline int hold(const bool *held) {
     return rc;
 }
 
+/* More than any kernel's buffers hold, or the simulation's. */
+static inline size_t big_len(void) {
+    return strcmp(test_backend, "sim") == 0 ? 2 << 20 : 16 << 20;
+}
+
+static inline int answer_big(struct weir_ws *ws) {
+    static uint8_t big[16 << 20];
+    int rc = weir_sleep(MS(1));
+    return rc < 0 ? rc : weir_ws_send(ws, WEIR_WS_BINARY, big, big_len());
+}
+
 static inline int answer(struct weir_ws *ws, const struct weir_ws_message *m) {
     int rc = 0;
     the_world->messages++;
+    if (says(m, "big")) {
+        the_world->lent = ws;
+        return the_world->said_rc = answer_big(ws);
+    }
     if (says(m, "fail"))
         return -EIO;
     if (says(m, "lend"))
@@ -276,6 +291,15 @@ static inline int frame_read(struct weir_stream *s, char *text, size_t size) {
     assert_int_equal(weir_read_exactly(s, text, len), 0);
     text[len] = '\0';
     return head[0];
+}
+
+/* The answer to "big", which must be whole. */
+static inline void expect_big(struct weir_stream *s) {
+    uint8_t head[WEIR__WS_HEAD_MAX], *got = weir__alloc(big_len());
+    assert_int_equal(weir_read_exactly(s, head, weir__ws_head_len(big_len(), false)), 0);
+    assert_int_equal(head[0], 0x82);
+    assert_int_equal(weir_read_exactly(s, got, big_len()), 0);
+    weir__free(got);
 }
 
 #define expect_frame(s, first_byte, want)                                                          \
