@@ -50,3 +50,14 @@ WEIR_TEST(a_list_is_empty_before_and_after) {
     assert_true(weir__list_empty(&head));
     assert_int_equal(digits(), 0);
 }
+
+WEIR_TEST(all_of_a_list_is_taken_in_order_and_none_of_an_empty_one) {
+    struct weir__list taken, none;
+    make_list();
+    weir__list_take(&taken, &head);
+    assert_true(weir__list_empty(&head));
+    weir__list_take(&none, &head);
+    assert_true(weir__list_empty(&none) && weir__list_empty(&head));
+    weir__list_take(&head, &taken);
+    assert_int_equal(digits(), 123);
+}

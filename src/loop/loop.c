@@ -14,6 +14,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "weir-features.h"
 
 struct weir__post {
     struct weir__post *next; /* the one pushed before */
@@ -122,11 +123,16 @@ static void wake_completed(struct weir__op *op) {
 }
 
 void weir__loop_turn(struct weir_loop *l, weir_ns until_ns) {
+    if (!weir__loop_may_sleep(l))
+        until_ns = 0;
     if (until_ns > 0) {
         weir_ns timer_ns = weir__timers_next(l->timers, l->exact);
         until_ns = timer_ns < until_ns ? timer_ns : until_ns;
     }
-    struct weir__op *done = l->backend->ops->turn(l->backend, announce_wait(l, until_ns));
+    until_ns = announce_wait(l, until_ns);
+    if (WEIR_HAVE_MARK_CHECKS) /* a debug build: nothing above has queued work */
+        WEIR_CHECK(until_ns <= 0 || (l->ready == 0 && weir__list_empty(&l->flushes)));
+    struct weir__op *done = l->backend->ops->turn(l->backend, until_ns);
     l->turn_ns = weir__loop_now(l);
     l->turns++;
     wake_completed(done);
@@ -141,8 +147,10 @@ void weir__loop_flush_later(struct weir_loop *l, struct weir__flush *f) {
 }
 
 void weir__loop_flush(struct weir_loop *l) {
-    while (!weir__list_empty(&l->flushes)) {
-        struct weir__flush *f = WEIR_CONTAINER(l->flushes.next, struct weir__flush, link);
+    struct weir__list now;
+    weir__list_take(&now, &l->flushes);
+    while (!weir__list_empty(&now)) {
+        struct weir__flush *f = WEIR_CONTAINER(now.next, struct weir__flush, link);
         weir__list_remove(&f->link);
         f->flush(f);
     }

@@ -206,7 +206,7 @@ static void flush_2(struct weir__flush *f) {
     tell('2');
 }
 
-WEIR_TEST(a_flush_queued_twice_runs_once_and_may_queue_another) {
+WEIR_TEST(a_flush_queued_twice_runs_once_and_may_queue_another_for_the_next_call) {
     open_loop();
     flush_one = (struct weir__flush){.flush = flush_1};
     flush_two = (struct weir__flush){.flush = flush_2};
@@ -215,9 +215,60 @@ WEIR_TEST(a_flush_queued_twice_runs_once_and_may_queue_another) {
     weir__loop_flush_later(&loop, &flush_one);
     weir__loop_flush_later(&loop, &flush_one);
     weir__loop_flush(&loop);
+    assert_string_equal(story, "1");
+    weir__loop_flush(&loop);
     assert_string_equal(story, "12");
     weir__loop_flush(&loop);
     assert_string_equal(story, "12");
+    close_loop();
+}
+
+static void queue_flush(void *arg) {
+    (void)arg;
+    weir__loop_flush_later(&loop, &flush_two);
+}
+
+static void wake_queues(struct weir__op *op) {
+    queue_flush(op);
+}
+
+static void fire_queues(struct weir__timer *t) {
+    queue_flush(t);
+}
+
+static void turn_without_wait(void) {
+    weir__loop_turn(&loop, WEIR_NEVER);
+    assert_int_equal(fake.until_ns, 0);
+    weir__loop_flush(&loop);
+}
+
+WEIR_TEST(a_turn_does_not_wait_while_a_flush_is_queued_wherever_it_was_queued) {
+    struct weir__op op = {.wake = wake_queues};
+    struct weir__timer t;
+    open_loop();
+    flush_two = (struct weir__flush){.flush = flush_2};
+    weir__list_init(&flush_two.link);
+    queue_flush(NULL);
+    turn_without_wait();
+    fake.done = &op;
+    weir__loop_turn(&loop, WEIR_NEVER);
+    turn_without_wait();
+    assert_int_equal(weir__loop_post(&loop, queue_flush, NULL), 0);
+    weir__loop_turn(&loop, WEIR_NEVER);
+    turn_without_wait();
+    weir__timer_init(&t, fire_queues);
+    weir__timer_arm(loop.timers, &t, fake.now_ns + 10);
+    weir__loop_turn(&loop, WEIR_NEVER);
+    turn_without_wait();
+    assert_string_equal(story, "2222");
+    close_loop();
+}
+
+WEIR_TEST(a_turn_does_not_wait_while_a_task_is_ready) {
+    open_loop();
+    loop.ready = 1;
+    turn_without_wait();
+    loop.ready = 0;
     close_loop();
 }
 

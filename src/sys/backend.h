@@ -156,7 +156,9 @@ struct weir__backend_ops {
      * harmless. */
     int (*cancel)(struct weir__backend *b, struct weir__op *op);
     /* Send what was submitted, wait until something completes, a wake, or until_ns (absolute;
-     * <= now: do not wait; WEIR_NEVER). Returns the completed ops, linked by next, in order. */
+     * <= now: do not wait; WEIR_NEVER). Returns the completed ops, linked by next, in order. It
+     * does not wait while the backend has work of its own: completed ops not yet handed out, pieces
+     * to receive, writers that can go on. The loop knows of none of these. */
     struct weir__op *(*turn)(struct weir__backend *b, weir_ns until_ns);
     void (*release)(struct weir__backend *b, struct weir__lent *lent); /* token becomes 0 */
     void (*wake)(struct weir__backend *b); /* any thread, async-signal-safe: turn returns soon */

@@ -109,8 +109,7 @@ static_assert(sizeof(struct weir_task) <= 176, "the task block is at most 176 by
 struct sched {
     struct weir_loop loop; /* first: a loop pointer is a sched pointer */
     struct weir_task *current;
-    struct weir_task *ready_head, *ready_tail;
-    size_t ready_len;
+    struct weir_task *ready_head, *ready_tail; /* loop.ready counts them */
     unsigned budget; /* resumes left before the driver looks at the world again */
     unsigned slice;  /* calls of weir__breathe left before the running task lets others run */
     struct context driver;
@@ -156,7 +155,7 @@ static inline void *weir__task_args(struct weir_task *t) {
 void weir__make_ready(struct sched *s, struct weir_task *t);
 void weir__yield_now(struct sched *s);     /* to the end of the ready queue */
 void weir__slice_over(struct sched *s);    /* the same, and the world is looked at sooner */
-void weir__run_ready(struct sched *s); /* the driver's: until none is ready or the budget ends */
+void weir__run_round(struct sched *s); /* the driver's: the ready tasks and the flushes of a turn */
 void weir__interrupt(struct sched *s, struct weir_task *t); /* t feels a code: end its wait */
 void weir__unpark_task(struct weir_task *t); /* as weir__unpark, but park->result is left alone */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* run.c - weir_run: a loop, its first task, and the driver: turn -> run the ready -> flush. */
+/* run.c - weir_run: a loop, its first task, and the driver: a turn of the loop, then a round. */
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
@@ -107,15 +107,16 @@ static void quiet(struct sched *s) {
     weir__scope_fire(&s->root.scope, -ECANCELED, "nothing could ever wake it");
 }
 
+/* The last task may have queued a flush when it ended: that is run too. */
+static bool is_over(const struct sched *s) {
+    return s->root.live == 0 && s->loop.hidden == 0 && weir__list_empty(&s->loop.flushes);
+}
+
 static void drive(struct sched *s) {
-    while (s->root.live > 0 || s->loop.hidden > 0) {
-        weir__run_ready(s);
-        weir__loop_flush(&s->loop);
-        weir__run_ready(s); /* what the flush made ready goes with this turn's batch */
-        if (s->root.live == 0 && s->loop.hidden == 0)
-            return;
-        weir__loop_turn(&s->loop, s->ready_head != NULL ? 0 : WEIR_NEVER);
-        if (__builtin_expect(s->loop.backend->quiet, 0) && s->ready_head == NULL)
+    for (weir__run_round(s); !is_over(s); weir__run_round(s)) {
+        weir__loop_turn(&s->loop, WEIR_NEVER);
+        bool is_quiet = s->loop.backend->quiet;
+        if (__builtin_expect(is_quiet, 0) && weir__loop_may_sleep(&s->loop))
             quiet(s);
     }
 }

@@ -11,7 +11,7 @@
 
 /* Tasks that only yield cost 5 ns each: the world waits 3 us for them. A slice that a task uses up
  * in calls which had no need to wait may have taken it a microsecond a call: it counts for more, so
- * that the world waits for at most 32 of them, half of them before the flush and half after. */
+ * that the world waits for at most 16 of them. */
 enum { RESUMES_PER_TURN = 512, SLICE = 64, RESUMES_PER_SLICE = 32 };
 
 __thread struct sched *weir__sched;
@@ -25,7 +25,7 @@ void weir__make_ready(struct sched *s, struct weir_task *t) {
     else
         s->ready_tail->next = t;
     s->ready_tail = t;
-    s->ready_len++;
+    s->loop.ready++;
 }
 
 /* The one decision: who runs next. NULL: the driver. */
@@ -33,7 +33,7 @@ static struct weir_task *pick(struct sched *s) {
     if (s->budget == 0 || s->ready_head == NULL)
         return NULL;
     s->budget--;
-    s->ready_len--;
+    s->loop.ready--;
     if (__builtin_expect(s->decide != NULL, 0))
         return s->decide(s);
     struct weir_task *t = s->ready_head;
@@ -100,15 +100,25 @@ void weir__slice_over(struct sched *s) {
     weir__yield_now(s);
 }
 
-void weir__run_ready(struct sched *s) {
-    s->budget = RESUMES_PER_TURN;
+/* Until none is ready or the budget is used up. */
+static void run_ready(struct sched *s) {
     struct weir_task *next = pick(s);
     struct mark_trail trail;
     marks_aside(&trail);
     if (next != NULL)
         jump(s, &s->driver, next);
     marks_back(&trail);
-    WEIR_CHECK(s->current == NULL);
+    WEIR_CHECK(s->current == NULL && (s->ready_head == NULL) == (s->loop.ready == 0));
+}
+
+/* What the first flush made ready goes with this turn's batch, and so does what those tasks queue:
+ * the second flush leaves nothing behind that would keep the loop from its wait. */
+void weir__run_round(struct sched *s) {
+    s->budget = RESUMES_PER_TURN;
+    run_ready(s);
+    weir__loop_flush(&s->loop);
+    run_ready(s);
+    weir__loop_flush(&s->loop);
 }
 
 int64_t weir__park(struct weir__park *p) {
