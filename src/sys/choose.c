@@ -23,6 +23,7 @@ struct weir__sys_limits weir__sys_limits = {
     .turn_accepts = 64,
     .ring_entries = 1024,
     .ring_tries = 2,
+    .ring_send_max = 1 << 30,
     .ring_slots = 16384,
     .ring_slot_sends = 32,
     .ring_buffer_size = 16 << 10,

@@ -27,6 +27,8 @@ struct weir__sys_limits {
     /* A turn that brought no more completions than this tries as many small sends at once, by a
      * call each: so few are cheaper that way (uring_send.c). */
     uint32_t ring_tries;
+    /* Bytes that one send asks of the ring: an entry's length has 32 bits, and a result 31. */
+    uint32_t ring_send_max;
     /* Files in the ring's own table (8 bytes each in the kernel), and the sends after which a file
      * gets its place: two system calls must pay off. */
     uint32_t ring_slots, ring_slot_sends;

@@ -207,6 +207,7 @@ void weir__uring_close(struct weir__backend *base) {
     weir__slots_fini(&b->polls);
     weir__slots_fini(&b->slots);
     weir__latch_fini(&b->latch);
+    weir__free(b->msgs);
     weir__free(b);
 }
 

@@ -20,7 +20,7 @@ enum uring_tag {
     URING_TAGS = 7
 };
 
-enum { URING_GROUP = 0, URING_MSGS = 64 };
+enum { URING_GROUP = 0 };
 
 /* A received piece that waits in an inbox. */
 struct uring_piece {
@@ -61,8 +61,7 @@ struct uring_backend {
     uint32_t slots_max;        /* 0: no table */
     bool slots_tried;
     struct weir__helpers helpers;
-    unsigned msgs_used;
-    struct msghdr msgs[URING_MSGS]; /* of SENDV, until the kernel has read them at submission */
+    struct msghdr *msgs; /* of SENDV: one belongs to each entry of the submission queue */
     char why[200];
 };
 
@@ -115,10 +114,24 @@ static inline struct uring_file *weir__uring_file(struct weir__file *file) {
     return (struct uring_file *)(void *)file->priv;
 }
 
-/* uring_ring.c: submission, waiting. */
-struct io_uring_sqe *weir__uring_sqe(struct uring_backend *b, const void *who, enum uring_tag tag);
-void weir__uring_cancel(struct uring_backend *b, const void *who, enum uring_tag tag);
-struct msghdr *weir__uring_msg(struct uring_backend *b);
+/* uring_ring.c: submission, waiting.
+ *
+ * Ask for an entry of the submission queue. If the queue is full this submits it, and the kernel
+ * takes every entry that was given out before. So an entry is filled in by the function that asked
+ * for it, which calls nothing in between that may ask for another; and whatever else the kernel
+ * reads at submission belongs to the entry (weir__uring_msg), so that it lives as long.
+ * tools/submits.py checks the first, and that full_ring_test.c runs each function that asks, and
+ * each that leads to one, with the queue full. */
+#define weir__uring_sqe(b, who, tag) weir__uring_sqe_for(b, who, tag, __func__)
+#define weir__uring_cancel(b, who, tag) weir__uring_cancel_for(b, who, tag, __func__)
+struct io_uring_sqe *weir__uring_sqe_for(struct uring_backend *b, const void *who,
+                                         enum uring_tag tag, const char *asker);
+void weir__uring_cancel_for(struct uring_backend *b, const void *who, enum uring_tag tag,
+                            const char *asker);
+/* A test's, else NULL: called before each entry is given out. */
+extern void (*weir__uring_asked)(struct uring_backend *b, const char *asker);
+/* The message header of this entry. */
+struct msghdr *weir__uring_msg(struct uring_backend *b, const struct io_uring_sqe *sqe);
 /* Submit what is queued; wait: 0, a duration, or WEIR_NEVER. */
 void weir__uring_enter(struct uring_backend *b, weir_ns wait);
 bool weir__uring_idle(const struct uring_backend *b); /* nothing to submit */

@@ -31,11 +31,14 @@ static void submit_now(struct uring_backend *b) {
             sched_yield();
         left = publish(b);
     }
-    b->msgs_used = 0;
 }
 
-struct io_uring_sqe *weir__uring_sqe(struct uring_backend *b, const void *who,
-                                     enum uring_tag tag) {
+void (*weir__uring_asked)(struct uring_backend *b, const char *asker);
+
+struct io_uring_sqe *weir__uring_sqe_for(struct uring_backend *b, const void *who,
+                                         enum uring_tag tag, const char *asker) {
+    if (weir__uring_asked != NULL)
+        weir__uring_asked(b, asker);
     struct io_uring_sqe *sqe = io_uring_get_sqe(&b->ring);
     if (sqe == NULL) {
         submit_now(b);
@@ -46,16 +49,15 @@ struct io_uring_sqe *weir__uring_sqe(struct uring_backend *b, const void *who,
     return sqe;
 }
 
-void weir__uring_cancel(struct uring_backend *b, const void *who, enum uring_tag tag) {
-    struct io_uring_sqe *sqe = weir__uring_sqe(b, NULL, URING_IGNORE);
+void weir__uring_cancel_for(struct uring_backend *b, const void *who, enum uring_tag tag,
+                            const char *asker) {
+    struct io_uring_sqe *sqe = weir__uring_sqe_for(b, NULL, URING_IGNORE, asker);
     io_uring_prep_cancel64(sqe, (uintptr_t)who | tag, 0);
     sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
 }
 
-struct msghdr *weir__uring_msg(struct uring_backend *b) {
-    if (b->msgs_used == URING_MSGS)
-        submit_now(b);
-    return &b->msgs[b->msgs_used++];
+struct msghdr *weir__uring_msg(struct uring_backend *b, const struct io_uring_sqe *sqe) {
+    return &b->msgs[sqe - b->ring.sq.sqes];
 }
 
 bool weir__uring_idle(const struct uring_backend *b) {
@@ -79,6 +81,4 @@ void weir__uring_enter(struct uring_backend *b, weir_ns wait) {
         arg.ts = (uintptr_t)&t;
     int rc = enter(b, left, wait != 0, IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, &arg);
     WEIR_CHECK(rc >= 0 || rc == -ETIME || rc == -EINTR || rc == -EAGAIN || rc == -EBUSY);
-    if (b->ring.sq.sqe_tail == io_uring_smp_load_acquire(b->ring.sq.khead))
-        b->msgs_used = 0;
 }

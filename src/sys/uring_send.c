@@ -23,37 +23,55 @@ static int hand_to_kernel(struct weir__op *op) {
     return weir__op_hold(op);
 }
 
-/* By its slot, once the file has sent enough to be worth one. */
-static void address(struct uring_backend *b, struct weir__file *file, struct io_uring_sqe *sqe) {
+/* A slot, once the file has sent enough to be worth one. */
+static uint32_t slot_of(struct uring_backend *b, struct weir__file *file) {
     struct uring_file *f = weir__uring_file(file);
     if (f->slot == 0 && ++f->sends == weir__sys_limits.ring_slot_sends)
         weir__uring_fix(b, file);
-    if (f->slot == 0)
-        return;
-    sqe->fd = (int)f->slot - 1;
-    sqe->flags |= IOSQE_FIXED_FILE;
+    return f->slot;
 }
 
-/* MSG_WAITALL: the kernel goes on by itself until all is sent. */
+/* The pieces of a vector that one request may carry whole; 0: the first is too large. */
+static size_t pieces_of(const struct weir__op *op) {
+    size_t n = 0, count = op->u.vector.count, left = weir__sys_limits.ring_send_max;
+    if (count > IOV_MAX)
+        count = IOV_MAX;
+    for (; n < count && op->u.vector.vec[n].iov_len <= left; n++)
+        left -= op->u.vector.vec[n].iov_len;
+    return n;
+}
+
+/* What is next to send and stands in one piece: bytes, or the first of a vector. */
+static struct iovec piece_of(const struct weir__op *op) {
+    struct iovec v;
+    if (op->kind == WEIR__SENDV)
+        v = op->u.vector.vec[0];
+    else
+        v = (struct iovec){(uint8_t *)op->u.bytes.base + op->u.bytes.done,
+                           op->u.bytes.len - op->u.bytes.done};
+    if (v.iov_len > weir__sys_limits.ring_send_max)
+        v.iov_len = weir__sys_limits.ring_send_max;
+    return v;
+}
+
+/* MSG_WAITALL: the kernel goes on by itself until all that it was given is sent. */
 static void queue_send(struct uring_backend *b, struct weir__op *op) {
     const unsigned flags = MSG_NOSIGNAL | MSG_WAITALL;
-    struct iovec *v = op->kind == WEIR__SENDV ? op->u.vector.vec : NULL;
-    struct io_uring_sqe *sqe;
-    if (op->kind == WEIR__SENDV && op->u.vector.count > 1) {
-        struct msghdr *m = weir__uring_msg(b);
-        size_t count = op->u.vector.count;
-        *m = (struct msghdr){.msg_iov = v, .msg_iovlen = count < IOV_MAX ? count : IOV_MAX};
-        sqe = weir__uring_sqe(b, op, URING_OP);
+    size_t pieces = op->kind == WEIR__SENDV ? pieces_of(op) : 1;
+    uint32_t slot = slot_of(b, op->file);
+    struct io_uring_sqe *sqe = weir__uring_sqe(b, op, URING_OP);
+    if (pieces > 1) {
+        struct msghdr *m = weir__uring_msg(b, sqe);
+        *m = (struct msghdr){.msg_iov = op->u.vector.vec, .msg_iovlen = pieces};
         io_uring_prep_sendmsg(sqe, op->file->fd, m, flags);
     } else {
-        sqe = weir__uring_sqe(b, op, URING_OP);
-        if (v != NULL)
-            io_uring_prep_send(sqe, op->file->fd, v->iov_base, v->iov_len, (int)flags);
-        else
-            io_uring_prep_send(sqe, op->file->fd, (uint8_t *)op->u.bytes.base + op->u.bytes.done,
-                               op->u.bytes.len - op->u.bytes.done, (int)flags);
+        struct iovec v = piece_of(op);
+        io_uring_prep_send(sqe, op->file->fd, v.iov_base, v.iov_len, (int)flags);
     }
-    address(b, op->file, sqe);
+    if (slot != 0) {
+        sqe->fd = (int)slot - 1;
+        sqe->flags |= IOSQE_FIXED_FILE;
+    }
 }
 
 int weir__uring_send_submit(struct uring_backend *b, struct weir__op *op) {
@@ -78,7 +96,8 @@ int weir__uring_connect_submit(struct uring_backend *b, struct weir__op *op) {
     return hand_to_kernel(op);
 }
 
-/* A send may come back short: it was told to end, or a signal came between. */
+/* A send may come back short: there is more than one request may carry, it was told to end, or a
+ * signal came between. */
 static bool goes_on(struct uring_backend *b, struct weir__op *op, int *res) {
     bool ended = (op->priv & ASKED_TO_END) != 0;
     if (op->kind == WEIR__CONNECT)

@@ -130,6 +130,9 @@ static int probe(struct uring_backend *b, const char **ret_text) {
     bool registered = io_uring_register_ring_fd(&b->ring) == 1;
     b->enter_flags = registered ? IORING_ENTER_REGISTERED_RING : 0;
     io_uring_ring_dontfork(&b->ring);
+    b->msgs = weir__alloc(b->ring.sq.ring_entries * sizeof *b->msgs);
+    if (b->msgs == NULL)
+        return -ENOMEM;
     const char *why_not = missing_op(&b->ring);
     if (why_not == NULL) {
         rc = weir__uring_bufs_init(b);

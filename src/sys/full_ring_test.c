@@ -1,0 +1,477 @@
+/* SPDX-License-Identifier: MIT */
+/* full_ring_test.c - io_uring with the submission queue full whenever an entry is asked for. Each
+ * story runs with a roomy ring first. Then it runs with a ring of 4 entries that is full when the
+ * N-th entry is asked for, for N = 1, 2, ... until it asks for fewer; whatever it notes, and what
+ * its peers receive, must be the same each time. tools/submits.py keeps the table below
+ * whole: no function that asks for an entry, or leads to one, is without a story. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+
+#include "sys/backend_rig.h"
+#include "sys/uring.h"
+
+/* ASKS: it asks for entries, and its story must have met it with the queue full. LEADS: it calls
+ * one that does, directly or not. */
+enum row_kind { ASKS, LEADS };
+
+static const struct {
+    enum row_kind kind;
+    const char *function, *story;
+} rows[] = {
+    {ASKS, "arm", "connections_wait_to_be_accepted"},
+    {ASKS, "arm_poll", "bulk_traffic_comes_and_goes"},
+    {ASKS, "arm_recv", "an_unread_file_is_received_again"},
+    {ASKS, "end", "connections_wait_to_be_accepted"},
+    {ASKS, "end_poll", "bulk_traffic_comes_and_goes"},
+    {ASKS, "end_polls", "waits_for_readiness_fire_and_end"},
+    {ASKS, "end_recv", "an_unread_file_is_received_again"},
+    {ASKS, "queue_send", "vectors_keep_their_own_bytes"},
+    {ASKS, "receives", "a_backend_opens_and_closes"},
+    {ASKS, "uring_cancel", "waits_for_readiness_fire_and_end"},
+    {ASKS, "weir__uring_connect_submit", "connects_succeed_and_are_refused"},
+    {ASKS, "weir__uring_latch_arm", "a_backend_opens_and_closes"},
+    {ASKS, "weir__uring_poll_submit", "waits_for_readiness_fire_and_end"},
+    {ASKS, "weir__uring_write_cancel", "a_send_that_is_stuck_ends"},
+    {LEADS, "ask_kernel", "more_completions_come_than_the_ring_holds"},
+    {LEADS, "await_bytes", "an_unread_file_is_received_again"},
+    {LEADS, "choose_mode", "bulk_traffic_comes_and_goes"},
+    {LEADS, "goes_on", "a_send_in_parts_arrives_whole"},
+    {LEADS, "keep", "connections_wait_to_be_accepted"},
+    {LEADS, "on_completion", "more_completions_come_than_the_ring_holds"},
+    {LEADS, "on_op", "a_send_in_parts_arrives_whole"},
+    {LEADS, "open_parts", "a_backend_opens_and_closes"},
+    {LEADS, "probe", "a_backend_opens_and_closes"},
+    {LEADS, "reap", "more_completions_come_than_the_ring_holds"},
+    {LEADS, "received", "an_unread_file_is_received_again"},
+    {LEADS, "self_test", "a_backend_opens_and_closes"},
+    {LEADS, "serve_reader", "an_unread_file_is_received_again"},
+    {LEADS, "uring_submit", "vectors_keep_their_own_bytes"},
+    {LEADS, "uring_turn", "more_completions_come_than_the_ring_holds"},
+    {LEADS, "weir__uring_accept_drop", "connections_wait_to_be_accepted"},
+    {LEADS, "weir__uring_accept_event", "connections_wait_to_be_accepted"},
+    {LEADS, "weir__uring_accept_submit", "connections_wait_to_be_accepted"},
+    {LEADS, "weir__uring_close_file", "a_send_that_is_stuck_ends"},
+    {LEADS, "weir__uring_open", "a_backend_opens_and_closes"},
+    {LEADS, "weir__uring_ready_event", "bulk_traffic_comes_and_goes"},
+    {LEADS, "weir__uring_recv_drop", "an_unread_file_is_received_again"},
+    {LEADS, "weir__uring_recv_event", "an_unread_file_is_received_again"},
+    {LEADS, "weir__uring_recv_rearm", "an_unread_file_is_received_again"},
+    {LEADS, "weir__uring_recv_submit", "an_unread_file_is_received_again"},
+    {LEADS, "weir__uring_send_submit", "vectors_keep_their_own_bytes"},
+    {LEADS, "weir__uring_write_event", "a_send_in_parts_arrives_whole"},
+};
+
+enum { ROWS = sizeof rows / sizeof rows[0] };
+
+/* ---- the explorer --------------------------------------------------------------------------- */
+
+static char noted[8192];
+static size_t noted_len;
+static unsigned asked, full_at;
+static const char *struck; /* who asked when the queue was full */
+static bool met[ROWS];
+
+__attribute__((format(printf, 1, 2))) static void note(const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(noted + noted_len, sizeof noted - noted_len, format, args);
+    va_end(args);
+    assert_true(n >= 0 && (size_t)n < sizeof noted - noted_len);
+    noted_len += (size_t)n;
+}
+
+static void fill_queue(struct uring_backend *b, const char *asker) {
+    struct io_uring_sqe *sqe;
+    if (++asked != full_at)
+        return;
+    struck = asker;
+    while ((sqe = io_uring_get_sqe(&b->ring)) != NULL) {
+        io_uring_prep_nop(sqe);
+        sqe->user_data = URING_IGNORE;
+        sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+    }
+}
+
+static void roomy(void) {
+    weir__sys_limits.ring_entries = 1024;
+    weir__sys_limits.ring_tries = 0; /* every send takes an entry */
+    weir__sys_limits.ring_slot_sends = 2;
+    weir__sys_limits.ring_buffers = 8;
+    weir__sys_limits.ring_buffer_size = 64;
+    weir__sys_limits.inbox_accepted = 2;
+    weir__sys_limits.spill_size = 64;
+    weir__sys_limits.turn_bytes = 1000;
+}
+
+static void open_uring(void) {
+    const char *why = "";
+    test_backend = "uring";
+    if (weir__backend_open("uring", &backend, &why) != 0)
+        runner_skip(why);
+}
+
+static void run_once(void (*story)(void), unsigned at) {
+    full_at = at;
+    asked = 0;
+    struck = NULL;
+    noted_len = 0;
+    story();
+}
+
+static void note_met(const char *function) {
+    for (int i = 0; i < ROWS; i++)
+        met[i] |= strcmp(rows[i].function, function) == 0;
+}
+
+static void explore(const char *sentence, void (*story)(void)) {
+    static char expected[sizeof noted];
+    roomy();
+    weir__uring_asked = fill_queue;
+    run_once(story, 0);
+    memcpy(expected, noted, noted_len + 1);
+    weir__sys_limits.ring_entries = 4;
+    for (unsigned at = 1; at == 1 || struck != NULL; at++) {
+        run_once(story, at);
+        if (strcmp(noted, expected) != 0)
+            print_error("entry %u, asked for by %s\n", at, struck ? struck : "nobody");
+        assert_string_equal(noted, expected);
+        if (struck != NULL)
+            note_met(struck);
+    }
+    for (int i = 0; i < ROWS; i++)
+        if (rows[i].kind == ASKS && strcmp(rows[i].story, sentence) == 0 && !met[i])
+            fail_msg("%s never met a full queue here", rows[i].function);
+    weir__uring_asked = NULL;
+}
+
+#define WEIR_TEST_FULL_RING(sentence)                                                              \
+    static void sentence##_body(void);                                                             \
+    WEIR_TEST(sentence) {                                                                          \
+        explore(#sentence, sentence##_body);                                                       \
+    }                                                                                              \
+    static void sentence##_body(void)
+
+/* ---- peers, outside the backend ------------------------------------------------------------- */
+
+struct end { /* a file of the backend, and its peer, a bare socket */
+    struct weir__file file;
+    int peer;
+};
+
+static void end_open(struct end *e) {
+    int pair[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
+    assert_int_equal(run_attach(&e->file, pair[0]), 0);
+    e->peer = pair[1];
+}
+
+static void end_close(struct end *e) {
+    assert_int_equal(run_close(&e->file), 0);
+    close(e->peer);
+}
+
+static void peer_says(struct end *e, const char *text) {
+    assert_int_equal(send(e->peer, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+}
+
+/* All that has come to the peer. */
+static void note_peer(struct end *e) {
+    char buf[512];
+    ssize_t n;
+    note("peer:");
+    while ((n = recv(e->peer, buf, sizeof buf, MSG_DONTWAIT)) > 0)
+        note("%.*s", (int)n, buf);
+    note(" ");
+}
+
+/* Receive until len bytes have come. */
+static void note_received(struct end *e, size_t len) {
+    char buf[4096];
+    size_t got = 0;
+    assert_true(len <= sizeof buf);
+    while (got < len) {
+        int64_t n = run_recv(&e->file, buf + got, sizeof buf - got);
+        assert_true(n > 0);
+        got += (size_t)n;
+    }
+    note("%.*s ", (int)got, buf);
+}
+
+/* A socket that a story's listener or connect meets. */
+static int bare_socket(void) {
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(fd >= 0);
+    return fd;
+}
+
+/* ---- sending -------------------------------------------------------------------------------- */
+
+enum { MANY = 6, ROUNDS = 3 };
+
+/* Each vector's header of iovecs must stay its own until the kernel has read it. */
+WEIR_TEST_FULL_RING(vectors_keep_their_own_bytes) {
+    static struct end ends[MANY];
+    static struct iovec v[MANY][3];
+    static char text[MANY][3][8];
+    struct step out[MANY];
+    open_uring();
+    for (int i = 0; i < MANY; i++)
+        end_open(&ends[i]);
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int i = 0; i < MANY; i++) {
+            for (int k = 0; k < 3; k++) {
+                snprintf(text[i][k], sizeof text[i][k], "%c%d%d,", 'A' + i, round, k);
+                v[i][k] = (struct iovec){text[i][k], strlen(text[i][k])};
+            }
+            out[i] = begun(WEIR__SENDV, &ends[i].file);
+            out[i].op.u.vector.vec = v[i];
+            out[i].op.u.vector.count = i == 0 ? 1 : 3;
+            start(&out[i]);
+        }
+        for (int i = 0; i < MANY; i++)
+            note("%lld ", (long long)finish(&out[i]));
+        for (int i = 0; i < MANY; i++)
+            note_peer(&ends[i]);
+    }
+    for (int i = 0; i < MANY; i++)
+        end_close(&ends[i]);
+    rig_close();
+}
+
+WEIR_TEST_FULL_RING(a_send_in_parts_arrives_whole) {
+    static struct end a, b;
+    static char text[100];
+    struct iovec v[2] = {{text, 50}, {text + 50, 49}};
+    struct step bytes, vector;
+    weir__sys_limits.ring_send_max = 30;
+    for (size_t i = 0; i + 1 < sizeof text; i++)
+        text[i] = (char)('!' + i % 90);
+    open_uring();
+    end_open(&a);
+    end_open(&b);
+    bytes = bytes_step(WEIR__SEND, &a.file, text, 99);
+    vector = begun(WEIR__SENDV, &b.file);
+    vector.op.u.vector.vec = v;
+    vector.op.u.vector.count = 2;
+    start(&bytes);
+    start(&vector);
+    note("%lld %lld ", (long long)finish(&bytes), (long long)finish(&vector));
+    note_peer(&a);
+    note_peer(&b);
+    end_close(&a);
+    end_close(&b);
+    rig_close();
+}
+
+WEIR_TEST_FULL_RING(a_send_that_is_stuck_ends) {
+    static struct end ends[2];
+    static char much[9000];
+    struct step stuck[2], reader, ready, closing;
+    open_uring();
+    for (int i = 0; i < 2; i++) {
+        int few = 4096;
+        end_open(&ends[i]);
+        setsockopt(ends[i].file.fd, SOL_SOCKET, SO_SNDBUF, &few, sizeof few);
+        fill(&ends[i].file, &stuck[i], much, sizeof much);
+    }
+    note("cancelled %lld ", (long long)stop(&stuck[0]));
+    reader = begun(WEIR__RECV, &ends[1].file);
+    ready = begun(WEIR__POLL, &ends[1].file);
+    ready.op.u.poll.fd = ends[1].file.fd;
+    ready.op.u.poll.events = POLLIN;
+    closing = begun(WEIR__CLOSE, &ends[1].file);
+    start(&reader);
+    start(&ready);
+    start(&closing);
+    note("closed %lld ", (long long)finish(&closing));
+    note("%lld %lld %lld ", (long long)reader.op.result, (long long)ready.op.result,
+         (long long)stuck[1].op.result);
+    assert_int_equal(reader.over + ready.over + stuck[1].over, 3);
+    close(ends[1].peer);
+    end_close(&ends[0]);
+    rig_close();
+}
+
+WEIR_TEST_FULL_RING(connects_succeed_and_are_refused) {
+    static struct weir__file files[MANY];
+    struct weir__addr here = loopback(0), gone = loopback(0);
+    struct step connects[MANY];
+    int listener = bare_socket(), nobody = bare_socket();
+    assert_int_equal(bind(listener, &here.sa, here.len), 0);
+    assert_int_equal(listen(listener, MANY), 0);
+    assert_int_equal(getsockname(listener, &here.sa, &here.len), 0);
+    assert_int_equal(bind(nobody, &gone.sa, gone.len), 0);
+    assert_int_equal(getsockname(nobody, &gone.sa, &gone.len), 0);
+    open_uring();
+    for (int i = 0; i < MANY; i++) {
+        assert_int_equal(run_socket(&files[i], AF_INET), 0);
+        connects[i] = begun(WEIR__CONNECT, &files[i]);
+        connects[i].op.u.addr = i % 3 == 2 ? &gone : &here;
+        start(&connects[i]);
+    }
+    for (int i = 0; i < MANY; i++)
+        note("%lld ", (long long)finish(&connects[i]));
+    for (int i = 0; i < MANY; i++)
+        assert_int_equal(run_close(&files[i]), 0);
+    close(listener);
+    close(nobody);
+    rig_close();
+}
+
+/* ---- receiving ------------------------------------------------------------------------------ */
+
+/* Nobody reads for a while: the inbox fills, the receive ends, and is armed again. */
+WEIR_TEST_FULL_RING(an_unread_file_is_received_again) {
+    static struct end ends[3];
+    struct step first[3];
+    open_uring();
+    for (int i = 0; i < 3; i++) {
+        end_open(&ends[i]);
+        first[i] = begun(WEIR__RECV, &ends[i].file);
+        start(&first[i]);
+    }
+    settle();
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(stop(&first[i]), -ECANCELED);
+    for (int i = 0; i < 3; i++)
+        for (int k = 0; k < 5; k++) {
+            peer_says(&ends[i], i == 1 ? "second" : "a piece");
+            settle();
+        }
+    note_received(&ends[1], 30);
+    note_received(&ends[0], 35);
+    peer_says(&ends[0], "the last");
+    note_received(&ends[0], 8);
+    for (int i = 0; i < 3; i++)
+        end_close(&ends[i]);
+    rig_close();
+}
+
+/* A large read leads to receives by system calls, and small ones back. */
+WEIR_TEST_FULL_RING(bulk_traffic_comes_and_goes) {
+    static struct end e;
+    static char large[70000];
+    struct step into;
+    open_uring();
+    end_open(&e);
+    for (int round = 0; round < 2; round++) {
+        into = bytes_step(WEIR__RECV_INTO, &e.file, large, sizeof large);
+        start(&into);
+        settle();
+        memset(large, 'x', 2000);
+        assert_int_equal(send(e.peer, large, 2000, 0), 2000);
+        note("%d ", finish(&into) > 0);
+        for (int64_t left = 2000 - into.op.result; left > 0;) {
+            int64_t n = run_into(&e.file, large, (size_t)left);
+            assert_true(n > 0);
+            left -= n;
+        }
+        for (int i = 0; i < 12; i++) {
+            peer_says(&e, "short");
+            note_received(&e, 5);
+        }
+    }
+    end_close(&e);
+    rig_close();
+}
+
+/* ---- accepting ------------------------------------------------------------------------------ */
+
+WEIR_TEST_FULL_RING(connections_wait_to_be_accepted) {
+    static struct weir__file listener;
+    int clients[MANY];
+    struct step taken;
+    char hello[8];
+    open_uring();
+    struct weir__addr a = listen_any(&listener, MANY);
+    taken = begun(WEIR__ACCEPT, &listener);
+    start(&taken);
+    settle();
+    assert_int_equal(stop(&taken), -ECANCELED);
+    for (int i = 0; i < MANY; i++) {
+        clients[i] = bare_socket();
+        assert_int_equal(connect(clients[i], &a.sa, a.len), 0);
+        snprintf(hello, sizeof hello, "hello %d", i);
+        assert_int_equal(send(clients[i], hello, 7, 0), 7);
+        settle();
+    }
+    for (int i = 0; i < MANY - 1; i++) {
+        taken = begun(WEIR__ACCEPT, &listener);
+        int64_t fd = run(&taken);
+        assert_true(fd >= 0);
+        note("%d ", recv((int)fd, hello, 7, 0) == 7 ? hello[6] : '?');
+        close((int)fd);
+    }
+    assert_int_equal(run_close(&listener), 0);
+    for (int i = 0; i < MANY; i++)
+        close(clients[i]);
+    rig_close();
+}
+
+/* ---- readiness, the turn -------------------------------------------------------------------- */
+
+WEIR_TEST_FULL_RING(waits_for_readiness_fire_and_end) {
+    static struct end e;
+    struct step waits[MANY];
+    int event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    open_uring();
+    end_open(&e);
+    for (int i = 0; i < MANY; i++) { /* even ones of the file, odd ones of the event */
+        waits[i] = begun(WEIR__POLL, i % 2 ? NULL : &e.file);
+        waits[i].op.u.poll.fd = i % 2 ? event : e.file.fd;
+        waits[i].op.u.poll.events = POLLIN;
+        start(&waits[i]);
+    }
+    settle();
+    note("cancelled %lld ", (long long)stop(&waits[1]));
+    assert_int_equal(eventfd_write(event, 1), 0);
+    note("fired %lld %lld ", (long long)finish(&waits[3]), (long long)finish(&waits[5]));
+    assert_int_equal(run_close(&e.file), 0);
+    note("closed %lld %lld %lld", (long long)finish(&waits[0]), (long long)finish(&waits[2]),
+         (long long)finish(&waits[4]));
+    close(e.peer);
+    close(event);
+    rig_close();
+}
+
+WEIR_TEST_FULL_RING(a_backend_opens_and_closes) {
+    open_uring();
+    note("%d", turn(0));
+    rig_close();
+}
+
+/* 4 times the entries fit into the completion ring; the kernel keeps the others for later. */
+WEIR_TEST_FULL_RING(more_completions_come_than_the_ring_holds) {
+    enum { CROWD = 24 };
+    static struct end ends[CROWD];
+    static struct step in[CROWD], out[CROWD];
+    static char pong[] = "pong";
+    open_uring();
+    for (int i = 0; i < CROWD; i++) {
+        end_open(&ends[i]);
+        in[i] = begun(WEIR__RECV, &ends[i].file);
+        start(&in[i]);
+    }
+    settle();
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < CROWD; i++) {
+            peer_says(&ends[i], "ping");
+            out[i] = bytes_step(WEIR__SEND, &ends[i].file, pong, 4);
+        }
+        for (int i = 0; i < CROWD; i++)
+            start(&out[i]);
+        for (int i = 0; i < CROWD; i++) {
+            note("%lld %lld ", (long long)finish(&in[i]), (long long)finish(&out[i]));
+            weir__release(backend, &in[i].op.u.lent);
+            note_peer(&ends[i]);
+            start(&in[i]);
+        }
+    }
+    for (int i = 0; i < CROWD; i++)
+        end_close(&ends[i]);
+    rig_close();
+}
