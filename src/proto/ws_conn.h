@@ -112,7 +112,7 @@ struct ws_pong {
     uint8_t len, payload[WEIR__WS_CONTROL_MAX];
 };
 
-/* ws.c */
+/* ws_conn.c */
 struct ws_config *weir__ws_config_new(const struct weir_ws_options *options);
 void weir__ws_config_unref(struct ws_config *c);
 void weir__ws_init(struct weir_ws *ws, struct weir_stream *s, struct ws_config *c,

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/* ws_conn.c - the life of a connection, whoever drives it: its options with their defaults, its
+ * beginning and end, its first failure, its one timer. */
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/check.h"
+#include "proto/ws_conn.h"
+
+/* ---- config ---- */
+
+static void fill_defaults(struct weir_ws_options *o) {
+    o->message_max = o->message_max ? o->message_max : 1 << 20;
+    o->frame_max = o->frame_max ? o->frame_max : o->message_max;
+    o->head_max = o->head_max ? o->head_max : 8192;
+    o->queue_max = o->queue_max ? o->queue_max : 1 << 20;
+    o->handshake_ns = o->handshake_ns > 0 ? o->handshake_ns : WEIR_SECONDS(10);
+    o->ping_ns = o->ping_ns > 0 ? o->ping_ns : WEIR_SECONDS(20);
+    o->pong_ns = o->pong_ns > 0 ? o->pong_ns : WEIR_SECONDS(20);
+    o->close_ns = o->close_ns > 0 ? o->close_ns : WEIR_SECONDS(5);
+    o->connections_max = o->connections_max ? o->connections_max : 10000;
+    if (o->head_max > WS_HEAD_MAX)
+        o->head_max = WS_HEAD_MAX;
+    if (o->queue_max > WS_QUEUE_MAX)
+        o->queue_max = WS_QUEUE_MAX;
+    if (o->close_ns > WS_CLOSE_NS_MAX)
+        o->close_ns = WS_CLOSE_NS_MAX;
+}
+
+struct ws_config *weir__ws_config_new(const struct weir_ws_options *options) {
+    struct ws_config *c = weir__alloc_zero(sizeof *c);
+    if (c == NULL)
+        return NULL;
+    if (options != NULL)
+        memcpy(&c->o, options,
+               options->size && options->size < sizeof c->o ? options->size : sizeof c->o);
+    fill_defaults(&c->o);
+    c->limits = (struct weir__ws_limits){.frame_max = c->o.frame_max,
+                                         .message_max = c->o.message_max};
+    c->http = weir__http1_limits_default;
+    c->http.head_size_max = (uint32_t)c->o.head_max;
+    c->loop = weir__loop();
+    c->refs = 1;
+    return c;
+}
+
+void weir__ws_config_unref(struct ws_config *c) {
+    if (--c->refs == 0)
+        weir__free(c);
+}
+
+/* ---- life ---- */
+
+void weir__ws_init(struct weir_ws *ws, struct weir_stream *s, struct ws_config *c,
+                   enum weir__ws_role role) {
+    memset(ws, 0, sizeof *ws);
+    ws->stream = s;
+    ws->config = c;
+    ws->role = (uint8_t)role;
+    ws->flush.flush = weir__ws_flush_hook;
+    weir__list_init(&ws->flush.link);
+    weir__timer_init(&ws->timer, NULL);
+    weir__ws_decoder_init(&ws->decoder, role, &c->limits);
+    weir__ws_spare_hold();
+}
+
+void weir__ws_fini(struct weir_ws *ws) {
+    weir__timer_disarm(ws->config->loop->timers, &ws->timer);
+    weir__list_remove(&ws->flush.link);
+    weir__ws_gather_drop(ws);
+    weir__free(ws->queue);
+    weir__free(ws->names);
+    weir__free(ws->reason);
+    weir__free(ws->pong);
+    weir__ws_config_unref(ws->config);
+    weir__ws_spare_unhold();
+}
+
+void weir__ws_leave(struct weir_ws *ws) {
+    WEIR_CHECK(ws->inside > 0);
+    if (--ws->inside > 0 || !ws->dropped)
+        return;
+    if (ws->conn != NULL) {
+        weir__ws_wake(ws); /* last_out */
+    } else {
+        weir__ws_fini(ws);
+        weir__free(ws);
+    }
+}
+
+void weir__ws_last_out(struct weir_ws *ws) {
+    struct ws_waiter w;
+    weir__ws_wait_begin(ws, &w, false);
+    w.park.abort = NULL;
+    w.park.what = "ws end";
+    weir__ws_wake(ws);
+    while (ws->inside > 0) {
+        w.parked = true;
+        weir__park(&w.park);
+    }
+    weir__ws_wait_end(ws, &w);
+}
+
+void weir__ws_broke(struct weir_ws *ws, int rc) {
+    if (ws->failed != 0)
+        return;
+    ws->failed = (int16_t)rc;
+    ws->code = ws->code ? ws->code : WEIR__WS_ABNORMAL;
+    weir__ws_wake(ws);
+}
+
+void weir__ws_timer(struct weir_ws *ws, void (*fire)(struct weir__timer *), weir_ns from,
+                    weir_ns after) {
+    ws->timer.fire = fire;
+    weir__timer_arm(ws->config->loop->timers, &ws->timer,
+                    after > WEIR_NEVER - from ? WEIR_NEVER : from + after);
+}
