@@ -161,7 +161,7 @@ static int receive_next(struct weir_ws *ws, struct weir_ws_message *ret) {
 }
 
 /* Wait until the kernel has what was queued. Returns 0; -ECANCELED, -ETIME. */
-static int flushed(struct weir_ws *ws, const char *what) {
+int weir__ws_flushed(struct weir_ws *ws, const char *what) {
     struct ws_waiter w;
     int rc = 0;
     weir__ws_wait_begin(ws, &w, false);
@@ -176,6 +176,12 @@ static int refuse_second(struct weir_ws *ws) {
                        ws->conn != NULL ? "one, the server," : "task");
 }
 
+/* A peer that ended its own side only, without a close frame, still reads what was sent to it. */
+static bool is_owed_an_end(const struct weir_ws *ws, int rc) {
+    bool still_sends = ws->failed != 0 && ws->unsent == 0 && ws_queued(ws) > 0;
+    return rc == WEIR_EWSCLOSED || (rc < 0 && (ws->finish || still_sends));
+}
+
 int weir__ws_receive(struct weir_ws *ws, struct weir_ws_message *ret_message, bool *ret_ends) {
     bool was_over = ws->failed != 0 || ws->state == WS_CLOSED;
     int rc = enter(ws, "ws receive");
@@ -188,7 +194,7 @@ int weir__ws_receive(struct weir_ws *ws, struct weir_ws_message *ret_message, bo
         ws->receiving = true;
         rc = receive_next(ws, ret_message);
         ws->receiving = false;
-        *ret_ends = !was_over && (rc == WEIR_EWSCLOSED || (rc < 0 && ws->finish));
+        *ret_ends = !was_over && is_owed_an_end(ws, rc);
         weir__ws_wake(ws);
     }
     weir__ws_leave(ws);
@@ -202,8 +208,8 @@ static void end_politely(struct weir_ws *ws, int why) {
     struct weir_scope s;
     struct weir_view v;
     weir_scope_enter(&s, ws->config->o.close_ns);
-    int rc = flushed(ws, "ws receive");
-    if (why != WEIR_EWSCLOSED && rc == 0 && ws->unsent == 0) {
+    int rc = weir__ws_flushed(ws, "ws receive");
+    if (why != WEIR_EWSCLOSED && rc == 0 && ws->unsent == 0 && ws->finish) {
         ws->used = 0;
         while (ws->stream != NULL && weir_peek(ws->stream, 1, &v) > 0)
             weir_consume(ws->stream, v.len);
@@ -362,7 +368,7 @@ int weir_ws_flush(struct weir_ws *ws) {
     int rc = enter(ws, "ws flush");
     if (rc < 0)
         return rc;
-    rc = flushed(ws, "ws flush");
+    rc = weir__ws_flushed(ws, "ws flush");
     int bad = ws->dropped ? WEIR_ECLOSED : ws->unsent != 0 ? ws->unsent : ws->failed;
     if (rc == 0 && bad != 0 && (ws->stream == NULL || ws->unsent != 0))
         rc = weir__fail(bad, "ws flush", weir_ws_peer(ws));
@@ -397,7 +403,7 @@ static int close_within(struct weir_ws *ws) {
     weir__ws_wait_end(ws, &w);
     if (ws->state != WS_CLOSED)
         return rc;
-    return flushed(ws, "ws close");
+    return weir__ws_flushed(ws, "ws close");
 }
 
 static int close_bounded(struct weir_ws *ws) {

@@ -121,6 +121,7 @@ void weir__ws_fini(struct weir_ws *ws);
 void weir__ws_broke(struct weir_ws *ws, int rc); /* the first error stays */
 void weir__ws_leave(struct weir_ws *ws);         /* frees a dropped one when the last has left */
 void weir__ws_last_out(struct weir_ws *ws);      /* reactive: wait until the others have left */
+int weir__ws_flushed(struct weir_ws *ws, const char *what); /* wait until all has left or cannot */
 void weir__ws_timer(struct weir_ws *ws, void (*fire)(struct weir__timer *), weir_ns from,
                     weir_ns after);
 

@@ -2,7 +2,8 @@
 /* ws_out.c - frames out. A frame enters the queue whole or not at all; one writer at a time takes
  * the whole queue and writes it, so what one turn queued leaves together. The writer is a task of
  * the run's own group (of the connection's, in a reactive server), which no cancel of a sender
- * reaches: a frame is never torn by one. */
+ * reaches; and a cancel of these does not end it before the queue has left, or close_ns is over: a
+ * frame is never torn by one, and none that was queued is lost. */
 #include <string.h>
 
 #include "base/alloc.h"
@@ -182,23 +183,38 @@ static void queue_late_pong(struct weir_ws *ws) {
 
 /* ---- the writer ---- */
 
-/* A cancel met the writer between two writes: what is left is the queue's again. */
-static bool queue_put_back(struct weir_ws *ws, struct ws_queue *taken, size_t done, int rc) {
-    if ((rc != -ECANCELED && rc != -ETIME) || ws->stream == NULL || ws->stream->torn)
+/* Whoever writes, on its own stack. */
+struct ws_writer {
+    struct weir_ws *ws;
+    bool is_shielded;
+    struct weir_scope shield;
+};
+
+static void writer_begin(struct ws_writer *w, struct weir_ws *ws) {
+    w->ws = ws;
+    w->is_shielded = false;
+    ws->writing = true;
+    ws->inside++;
+}
+
+static void writer_end(struct ws_writer *w, int rc) {
+    if (w->is_shielded)
+        weir_scope_leave(&w->shield, rc);
+    w->ws->writing = false;
+    weir__ws_leave(w->ws);
+}
+
+/* A cancel of whatever the writer is part of is no cancel of the writer: what was queued before it
+ * leaves all the same, from the very byte where it stood, for close_ns at most. What ends a writer
+ * is said by unsent, or by the stream, which is gone. */
+static bool goes_on(struct ws_writer *w, int rc) {
+    struct weir_ws *ws = w->ws;
+    bool was_cancelled = rc == -ECANCELED || rc == -ETIME;
+    if (!was_cancelled || w->is_shielded || ws->stream == NULL || ws->unsent != 0)
         return false;
-    struct ws_queue *newer = ws->queue;
-    memmove(taken->bytes, taken->bytes + done, taken->len - done);
-    taken->len -= (uint32_t)done;
-    ws->queue = taken;
-    if (newer == NULL)
-        return true;
-    if (queue_reserve(ws, newer->len) < 0) {
-        ws->queue = newer;
-        return false;
-    }
-    memcpy(ws->queue->bytes + ws->queue->len, newer->bytes, newer->len);
-    ws->queue->len += newer->len;
-    weir__free(newer);
+    ws->stream->torn = false; /* we know where it was cut */
+    weir_shield_enter(&w->shield, ws->config->o.close_ns);
+    w->is_shielded = true;
     return true;
 }
 
@@ -211,37 +227,45 @@ static void send_failed(struct weir_ws *ws, int rc) {
     weir__ws_wake(ws);
 }
 
-static int write_slices(struct weir_ws *ws, struct ws_queue *q, size_t *ret_done) {
-    int rc = 0;
-    for (size_t at = 0; rc == 0 && at < q->len;) {
+static int write_slices(struct ws_writer *w, const struct ws_queue *q) {
+    struct weir_ws *ws = w->ws;
+    for (size_t at = 0; at < q->len;) {
         size_t n = q->len - at < WS_SLICE ? q->len - at : WS_SLICE;
         ws->moved = true;
-        rc = weir_write(ws->stream, q->bytes + at, n);
-        if (rc == 0) {
-            at += n;
-            ws->writing_len -= (uint32_t)n;
-            *ret_done = at;
+        int rc = weir_write(ws->stream, q->bytes + at, n);
+        if (rc < 0) {
+            const struct weir_error *e = weir_error(rc);
+            n = e ? e->done : 0;
         }
+        at += n;
+        ws->writing_len -= (uint32_t)n;
+        if (rc < 0 && !goes_on(w, rc))
+            return rc;
     }
-    return rc;
+    return 0;
 }
 
-static int write_queue(struct weir_ws *ws) {
+static int write_queue(struct ws_writer *w) {
+    struct weir_ws *ws = w->ws;
     struct ws_queue *taken = ws->queue;
-    size_t done = 0;
     ws->queue = NULL;
     ws->writing_len = taken->len;
-    int rc = write_slices(ws, taken, &done);
+    int rc = write_slices(w, taken);
     ws->writing_len = 0;
     if (rc == 0) {
         queue_give_back(taken);
         queue_late_pong(ws);
-    } else if (!queue_put_back(ws, taken, done, rc)) {
+    } else {
         weir__free(taken);
         send_failed(ws, rc);
     }
     weir__ws_wake(ws);
     return rc;
+}
+
+static int write_end(struct ws_writer *w) {
+    int rc = weir_shutdown(w->ws->stream);
+    return rc < 0 && goes_on(w, rc) ? weir_shutdown(w->ws->stream) : rc;
 }
 
 /* The rest of a frame that a cancel cut short goes before what is queued: the frame stays whole,
@@ -302,25 +326,22 @@ int weir__ws_send_direct(struct weir_ws *ws, unsigned first_byte, const void *da
 }
 
 int weir__ws_write_out(struct weir_ws *ws) {
+    struct ws_writer w;
     int rc = 0;
     if (ws->writing)
         return 0; /* the other one takes what came meanwhile */
-    ws->writing = true;
-    ws->inside++;
+    writer_begin(&w, ws);
     while (rc == 0 && ws->queue != NULL && ws->stream != NULL)
-        rc = write_queue(ws);
+        rc = write_queue(&w);
     if (rc == 0 && ws->finish && ws->stream != NULL)
-        rc = weir_shutdown(ws->stream);
-    ws->writing = false;
-    weir__ws_leave(ws);
+        rc = write_end(&w);
+    writer_end(&w, rc);
     return rc;
 }
 
 static int writer(void *args) {
     struct weir_ws *ws = *(struct weir_ws **)args;
-    int rc = weir__ws_write_out(ws); /* an error stays in ws->unsent: who sends next gets it */
-    if (rc < 0 && ws->unsent == 0 && ws->conn == NULL)
-        send_failed(ws, rc); /* cancelled, with the whole run */
+    (void)weir__ws_write_out(ws); /* an error stays in ws->unsent: who sends next gets it */
     weir__ws_leave(ws);
     return 0;
 }

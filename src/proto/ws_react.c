@@ -59,12 +59,10 @@ static void server_idle(struct weir_group *g) {
  * alone. But what it waits for on this connection is over. */
 void weir__ws_conn_cut(struct weir_ws *ws) {
     weir_conn_close(ws->conn);
-    if (!ws->in_user) {
-        weir_group_cancel(weir_conn_group(ws->conn), "the WebSocket was cut off");
-        return;
-    }
     if (ws->unsent == 0)
         ws->unsent = ws->failed ? ws->failed : WEIR_EEOF;
+    if (!ws->in_user)
+        weir_group_cancel(weir_conn_group(ws->conn), "the WebSocket was cut off");
     weir__ws_wake(ws);
 }
 
@@ -348,6 +346,26 @@ static int conn_message(struct weir_conn *conn, void *state, struct weir_view v)
 
 /* ---- the end ---- */
 
+/* Nothing more is read. What was queued leaves first, before the group, and with it a writer, is
+ * cancelled: the peer may have ended its own side only. Nobody sends any more. */
+static void conn_ends(struct weir_conn *conn, void *state, int rc) {
+    struct ws_conn *c = state;
+    if (c->phase < TALKING || c->phase == OVER)
+        return;
+    if (c->ws.state != WS_CLOSED && weir__group_cancelled(weir_conn_group(conn)) == 0)
+        weir__ws_broke(&c->ws, rc < 0 ? rc : WEIR_EEOF);
+    if (c->ws.unsent != 0 || ws_queued(&c->ws) == 0)
+        return;
+    struct weir_error why = {0};
+    if (rc < 0 && weir_error(rc) != NULL)
+        why = *weir_error(rc);
+    if (c->ws.queue != NULL)
+        (void)weir__ws_write_out(&c->ws);
+    (void)weir__ws_flushed(&c->ws, "ws end");
+    if (why.code != 0)
+        weir__error_restore(&why);
+}
+
 /* The server's group was cancelled: tell the peer that we go. */
 static void say_goodbye(struct ws_conn *c) {
     struct weir_scope shield;
@@ -416,7 +434,8 @@ int weir_ws_react(struct weir_listener *l, struct weir_group *g, const struct we
                                 .message = conn_message, .closed = conn_closed, .arg = sv,
                                 .stack_size = sv->fn.stack_size, .name = sv->fn.name};
     weir__group_open_under(&sv->group, g, WEIR_INDEPENDENT, server_idle);
-    int rc = weir__react(l, &sv->group, &raw, came_ahead);
+    static const struct weir__react_hooks hooks = {came_ahead, conn_ends};
+    int rc = weir__react(l, &sv->group, &raw, &hooks);
     sv->reacting = false;
     server_idle(&sv->group);
     return rc;

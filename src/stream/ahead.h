@@ -19,9 +19,17 @@ enum weir__ahead {
 typedef enum weir__ahead weir__ahead_fn(struct weir_conn *c, void *state, struct weir_view v,
                                         int rc);
 
+struct weir__react_hooks {
+    weir__ahead_fn *ahead;
+    /* Nothing more is delivered: the peer's end (rc 0) or an error was read, a function failed, g
+     * was cancelled, or weir_conn_close called. Before the connection's group is cancelled: what
+     * must still leave, leaves now. In a task: may suspend. May be NULL. */
+    void (*ends)(struct weir_conn *c, void *state, int rc);
+};
+
 /* As weir_react. */
 int weir__react(struct weir_listener *l, struct weir_group *g, const struct weir_reactive *r,
-                weir__ahead_fn *ahead);
+                const struct weir__react_hooks *hooks);
 
 /* While opened or message of c is suspended: ask for the next piece, unless it was asked for. Its
  * function may be called before this returns. True: a piece is awaited. */

@@ -71,7 +71,8 @@ static const struct weir_reactive reactive = {
     .size = sizeof reactive, .opened = opened, .message = message, .closed = closed};
 
 static int server(void *args) {
-    return weir__react(w.l, &w.clients, &reactive, came);
+    static const struct weir__react_hooks hooks = {.ahead = came};
+    return weir__react(w.l, &w.clients, &reactive, &hooks);
 }
 
 static int world_open(enum weir__ahead answer) {

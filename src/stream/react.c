@@ -36,7 +36,7 @@ enum conn_state { CONN_BUSY, CONN_IDLE, CONN_STALLED, CONN_ENDING, CONN_CLOSING,
 
 struct server {
     struct weir_reactive fn;
-    weir__ahead_fn *ahead;
+    struct weir__react_hooks hooks;
     struct weir_spawn_options task; /* of a connection */
     struct weir_loop *loop;
     struct weir_listener *listener;
@@ -151,7 +151,8 @@ static bool ahead_take(struct weir_conn *c) {
         return false;
     if (op->result > 0)
         v = (struct weir_view){op->u.lent.base, op->u.lent.len};
-    enum weir__ahead answer = c->server->ahead(c, c->user, v, v.len > 0 ? 0 : (int)op->result);
+    int rc = v.len > 0 ? 0 : (int)op->result;
+    enum weir__ahead answer = c->server->hooks.ahead(c, c->user, v, rc);
     if (v.len == 0 || answer == WEIR__AHEAD_KEEP)
         return false;
     weir__release(c->server->loop->backend, &op->u.lent);
@@ -263,8 +264,10 @@ static void conn_closed(struct weir_conn *c) {
 /* End: cancel what else runs in the group. If that is nothing, closed runs here and now, with the
  * error record that belongs to its rc. What no closed hears of goes to the log, by the group. */
 static int conn_end(struct weir_conn *c, int rc) {
-    ahead_drop(c);
     int felt = weir__group_cancelled(&c->group);
+    if (c->server->hooks.ends != NULL)
+        c->server->hooks.ends(c, c->user, rc);
+    ahead_drop(c);
     c->rc = rc == 0 && felt != 0 ? felt : rc;
     c->state = CONN_ENDING;
     weir_group_cancel(&c->group, "the connection ended");
@@ -345,12 +348,13 @@ static void gate_hears(struct weir_group *gate) {
 }
 
 static struct server *server_new(struct weir_listener *l, const struct weir_reactive *r,
-                                 weir__ahead_fn *ahead) {
+                                 const struct weir__react_hooks *hooks) {
     struct server *sv = weir__alloc_zero(sizeof *sv);
     if (sv == NULL)
         return NULL;
     memcpy(&sv->fn, r, r->size != 0 && r->size < sizeof sv->fn ? r->size : sizeof sv->fn);
-    sv->ahead = ahead;
+    if (hooks != NULL)
+        sv->hooks = *hooks;
     sv->task = (struct weir_spawn_options){
         .size = sizeof sv->task, .stack_size = sv->fn.stack_size, .name = sv->fn.name};
     sv->loop = weir__listener_loop(l);
@@ -362,11 +366,11 @@ static struct server *server_new(struct weir_listener *l, const struct weir_reac
 }
 
 int weir__react(struct weir_listener *l, struct weir_group *g, const struct weir_reactive *r,
-                weir__ahead_fn *ahead) {
+                const struct weir__react_hooks *hooks) {
     int rc = weir__listener_enter(l, "react");
     if (rc < 0)
         return rc;
-    struct server *sv = server_new(l, r, ahead);
+    struct server *sv = server_new(l, r, hooks);
     if (sv == NULL)
         return weir__listener_leave(l, weir__fail(-ENOMEM, "react", NULL));
     weir__group_open_under(&sv->gate, g, WEIR_INDEPENDENT, gate_hears);
@@ -402,7 +406,7 @@ void *weir_conn_arg(struct weir_conn *c) {
 }
 
 bool weir__conn_ahead(struct weir_conn *c) {
-    WEIR_CHECK(c->state == CONN_BUSY && c->server->ahead != NULL);
+    WEIR_CHECK(c->state == CONN_BUSY && c->server->hooks.ahead != NULL);
     if (c->ahead == AHEAD_NONE && !c->stop)
         ahead_ask(c);
     return c->ahead == AHEAD_PENDING;

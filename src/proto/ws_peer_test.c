@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: MIT */
+/* A peer on another thread, with sockets of its own: one that only reads, only writes, ends its
+ * side at once, resets, reads slowly, or goes on behind its close frame. What must reach it is
+ * counted. Both shapes of server.
+ *
+ * A message of the peer's is struct ask: the server answers with `count` messages of `len` bytes
+ * (at least 4), each beginning with its number in the connection. */
+#include "proto/ws_test_util.h"
+#include "stream/peer_test_util.h"
+
+enum how {
+    AT_ONCE,
+    SUSPENDS,   /* first */
+    IN_PARTS,   /* of at most 1000 bytes */
+    ELSEWHERE,  /* another task of the connection's group answers */
+};
+
+struct ask {
+    uint8_t how;
+    uint32_t count, len;
+};
+
+struct conn {
+    uint32_t number; /* of the next message */
+};
+
+static struct post {
+    int ended;
+    bool reacts;
+    void (*story)(int port);
+    struct weir_listener *l;
+    struct weir_group clients;
+} post;
+
+/* ---- the server ---- */
+
+static int say(struct weir_ws *ws, struct conn *c, const struct ask *a) {
+    int rc = 0;
+    uint8_t *bytes = weir__alloc_zero(a->len);
+    for (uint32_t i = 0; i < a->count && rc == 0; i++) {
+        memcpy(bytes, &c->number, sizeof c->number);
+        c->number++;
+        size_t step = a->how == IN_PARTS ? 1000 : a->len;
+        if (step == a->len)
+            rc = weir_ws_send(ws, WEIR_WS_BINARY, bytes, a->len);
+        else
+            for (size_t at = 0; at < a->len && rc == 0; at += step)
+                rc = weir_ws_send_part(ws, WEIR_WS_BINARY, bytes + at,
+                                       a->len - at < step ? a->len - at : step,
+                                       a->len - at <= step);
+    }
+    weir__free(bytes);
+    return rc;
+}
+
+struct say_elsewhere_args {
+    struct weir_ws *ws;
+    struct conn *c;
+    struct ask ask;
+    struct weir_group *g;
+};
+static int say_elsewhere(void *args) {
+    struct say_elsewhere_args *a = args;
+    (void)say(a->ws, a->c, &a->ask);
+    return 0;
+}
+
+static int serve_message(struct weir_ws *ws, struct conn *c, struct weir_group *g,
+                         const struct weir_ws_message *m) {
+    struct ask a;
+    assert_int_equal(m->data.len, sizeof a);
+    memcpy(&a, m->data.base, sizeof a);
+    if (a.how == ELSEWHERE)
+        return weir_go(g, say_elsewhere, .ws = ws, .c = c, .ask = a, .g = g);
+    if (a.how == SUSPENDS && weir_sleep(1) < 0)
+        return -ECANCELED;
+    return say(ws, c, &a);
+}
+
+static int on_message(struct weir_ws *ws, void *state, const struct weir_ws_message *m) {
+    return serve_message(ws, state, weir_ws_group(ws), m);
+}
+
+static void on_closed(struct weir_ws *ws, void *state, int rc) {
+    post.ended++;
+}
+
+static int serve(void *args) {
+    WEIR_AUTO(weir_ws_drop) struct weir_ws *ws = NULL;
+    struct weir_group g;
+    struct conn c = {0};
+    struct weir_ws_message m;
+    weir_group_open(&g, WEIR_INDEPENDENT);
+    int rc = weir_ws_accept(&((struct serve_one_args *)args)->peer, NULL, &ws);
+    while (rc == 0 && (rc = weir_ws_receive(ws, &m)) == 0)
+        rc = serve_message(ws, &c, &g, &m);
+    weir_group_close(&g, 0);
+    post.ended++;
+    return 0;
+}
+
+static int serve_all(void *args) {
+    static const struct weir_ws_reactive r = {.size = sizeof r, .state_size = sizeof(struct conn),
+                                              .message = on_message, .closed = on_closed};
+    struct weir_stream *peer;
+    int rc;
+    (void)args;
+    if (post.reacts)
+        return weir_ws_react(post.l, &post.clients, &r, NULL);
+    while ((rc = weir_accept(post.l, &peer)) == 0)
+        if (weir_spawn(&post.clients, WEIR_SITE(serve), serve, &peer, sizeof peer, NULL, NULL) < 0)
+            weir_close(&peer);
+    return rc == WEIR_ECLOSED ? 0 : rc;
+}
+
+static int on_thread(void *arg) {
+    (void)arg;
+    post.story(weir_listener_port(post.l));
+    return 0;
+}
+
+static int tell_story(void *arg) {
+    struct weir_group servers;
+    (void)arg;
+    assert_int_equal(weir_listen("tcp://127.0.0.1:0", NULL, &post.l), 0);
+    weir_group_open(&post.clients, WEIR_INDEPENDENT);
+    weir_group_open(&servers, WEIR_TOGETHER);
+    assert_int_equal(weir_go0(&servers, serve_all), 0);
+    assert_int_equal(weir_offload(on_thread, NULL), 0);
+    weir_unlisten(&post.l);
+    assert_int_equal(weir_group_close(&servers, 0), 0);
+    assert_int_equal(weir_group_drain(&post.clients, WEIR_SECONDS(20)), 0);
+    return 0;
+}
+
+/* A story of a peer that may open `conns` connections, in both shapes; each of them ends. */
+static void tell_peer(void (*story)(int port), int conns) {
+    for (int reacts = 0; reacts < 2; reacts++) {
+        struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
+        fprintf(stderr, "# on %s, %s\n", test_backend, reacts ? "react" : "serve");
+        post = (struct post){.reacts = reacts != 0, .story = story};
+        assert_int_equal(weir_run(tell_story, NULL, &o), 0);
+        assert_int_equal(post.ended, conns);
+    }
+}
+
+/* ---- the peer ---- */
+
+static int peer_open(int port, int receive_buffer) {
+    int s = peer_dial(port, receive_buffer);
+    char head[512] = "";
+    peer_write(s, plain_request, strlen(plain_request));
+    for (size_t n = 0; strstr(head, "\r\n\r\n") == NULL; n++)
+        assert_int_equal(peer_read(s, head + n, 1), 1);
+    assert_memory_equal(head, "HTTP/1.1 101", 12);
+    return s;
+}
+
+static size_t ask_make(uint8_t *buf, enum how how, uint32_t count, uint32_t len) {
+    struct ask a = {.how = (uint8_t)how, .count = count, .len = len};
+    return frame_make(buf, 0x82, &a, sizeof a);
+}
+
+static void peer_ask(int s, enum how how, uint32_t count, uint32_t len) {
+    uint8_t buf[64];
+    peer_write(s, buf, ask_make(buf, how, count, len));
+}
+
+/* Skip len bytes, in steps with a pause between them, if any. */
+static void peer_skip(int s, size_t len, size_t step, useconds_t pause) {
+    static char bytes[64 << 10];
+    for (size_t n; len > 0; len -= n) {
+        n = len < step ? len : step;
+        assert_int_equal(peer_read(s, bytes, n), n);
+        if (pause > 0)
+            usleep(pause);
+    }
+}
+
+/* One message of the server's, perhaps in frames: its number is checked. */
+static void peer_expect_slowly(int s, uint32_t number, size_t len, size_t step, useconds_t pause) {
+    uint8_t head[10];
+    uint32_t got;
+    for (size_t sum = 0; sum < len;) {
+        assert_int_equal(peer_read(s, head, 2), 2);
+        assert_int_equal(head[0] & 0x0f, sum == 0 ? 2 : 0);
+        size_t more = head[1] == 126 ? 2 : head[1] == 127 ? 8 : 0, n = more ? 0 : head[1];
+        assert_int_equal(peer_read(s, head + 2, more), more);
+        for (size_t i = 0; i < more; i++)
+            n = n << 8 | head[2 + i];
+        size_t begun = 0;
+        if (sum == 0) {
+            assert_int_equal(peer_read(s, &got, sizeof got), sizeof got);
+            assert_int_equal(got, number);
+            begun = sizeof got;
+        }
+        peer_skip(s, n - begun, step, pause);
+        sum += n;
+        assert_int_equal((head[0] & 0x80) != 0, sum == len);
+    }
+}
+
+static void peer_expect(int s, uint32_t number, size_t len) {
+    peer_expect_slowly(s, number, len, 64 << 10, 0);
+}
+
+static void peer_expect_close(int s, unsigned code) {
+    uint8_t frame[4];
+    assert_int_equal(peer_read(s, frame, 4), 4);
+    assert_memory_equal(frame, "\x88\x02", 2);
+    assert_int_equal(frame[2] << 8 | frame[3], code);
+    peer_expect_end(s);
+}
+
+static void peer_close(int s) {
+    uint8_t buf[64];
+    peer_write(s, buf, frame_make(buf, CLOSE, "\x03\xe8", 2));
+    peer_expect_close(s, 1000);
+    close(s);
+}
+
+/* ---- it ends its side at once ---- */
+
+enum { HALVES = 150 };
+
+static void halves(int port) {
+    uint8_t buf[256];
+    for (int i = 0; i < HALVES; i++) {
+        size_t n = 0;
+        uint32_t number = 0;
+        int s = peer_open(port, 0);
+        for (int k = 0; k <= i % 4; k++)
+            n += ask_make(buf + n, k % 2 ? SUSPENDS : AT_ONCE, 3, 20);
+        peer_write(s, buf, n);
+        peer_end_writing(s);
+        for (int k = 0; k < 3 * (i % 4 + 1); k++)
+            peer_expect(s, number++, 20);
+        peer_expect_end(s);
+        close(s);
+    }
+}
+
+PEER_STORY(who_ends_its_side_at_once_gets_every_answer) {
+    tell_peer(halves, HALVES);
+}
+
+/* More than the kernel takes at once: the end is read while a frame is half written. */
+static void half_and_slow(int port) {
+    for (int how = AT_ONCE; how <= ELSEWHERE; how++) {
+        int s = peer_open(port, 4096);
+        peer_ask(s, (enum how)how, 8, 900000);
+        if (how == ELSEWHERE) /* which has begun: what is sent behind the end is refused */
+            peer_expect_slowly(s, 0, 900000, 10000, 0);
+        else
+            peer_end_writing(s);
+        for (uint32_t k = how == ELSEWHERE; k < 8; k++)
+            peer_expect_slowly(s, k, 900000, 20000, 50);
+        if (how == ELSEWHERE)
+            peer_end_writing(s);
+        peer_expect_end(s);
+        close(s);
+    }
+}
+
+PEER_STORY(who_ends_its_side_and_reads_slowly_gets_every_answer) {
+    tell_peer(half_and_slow, 4);
+}
+
+/* A task of the connection's group has queued messages, and is no longer there. */
+static void half_behind_a_task(int port) {
+    int s = peer_open(port, 4096);
+    peer_ask(s, ELSEWHERE, 1, 1 << 20);
+    peer_expect_slowly(s, 0, 1 << 20, 60000, 0);
+    peer_ask(s, ELSEWHERE, 10, 60000);
+    usleep(20000); /* queued by then, or not at all: the count is exact either way */
+    peer_end_writing(s);
+    uint32_t k = 1;
+    uint8_t first;
+    while (recv(s, &first, 1, MSG_PEEK) == 1)
+        peer_expect_slowly(s, k++, 60000, 5000, 100);
+    assert_in_range(k, 1, 11);
+    peer_expect_end(s);
+    close(s);
+}
+
+PEER_STORY(no_message_of_another_task_is_cut_by_the_end) {
+    tell_peer(half_behind_a_task, 1);
+}
+
+/* ---- it only writes, only reads ---- */
+
+static void only_writes(int port) {
+    int s = peer_open(port, 0);
+    for (int i = 0; i < 3000; i++)
+        peer_ask(s, i % 3 == 0 ? SUSPENDS : AT_ONCE, 1, 20);
+    for (uint32_t i = 0; i < 3000; i++)
+        peer_expect(s, i, 20);
+    peer_close(s);
+}
+
+PEER_STORY(who_only_writes_gets_every_answer_when_it_reads) {
+    tell_peer(only_writes, 1);
+}
+
+static void only_reads(int port) {
+    for (int how = AT_ONCE; how <= ELSEWHERE; how++) {
+        int s = peer_open(port, 0);
+        peer_ask(s, (enum how)how, 300, 60000);
+        for (uint32_t i = 0; i < 300; i++)
+            peer_expect(s, i, 60000);
+        peer_close(s);
+    }
+}
+
+PEER_STORY(who_only_reads_gets_every_message) {
+    tell_peer(only_reads, 4);
+}
+
+/* Writes go on while nothing is read, and the answers are many times what the kernel holds. */
+static void reads_slowly(int port) {
+    uint32_t number = 0, seed = 1;
+    int s = peer_open(port, 2048);
+    for (int i = 0; i < 12; i++) {
+        uint32_t len = 4 + peer_chance(&seed, 300000);
+        peer_ask(s, (enum how)(i % 3), 2, len);
+        peer_ask(s, SUSPENDS, 1, 100);
+        peer_expect_slowly(s, number++, len, 3000, 20);
+        peer_expect_slowly(s, number++, len, 3000, 20);
+        peer_expect_slowly(s, number++, 100, 3000, 20);
+    }
+    peer_close(s);
+}
+
+PEER_STORY(who_reads_slowly_gets_every_message) {
+    tell_peer(reads_slowly, 1);
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/* peer_test_util.h - a peer that is no part of the loop: plain blocking sockets on another thread,
+ * which may read slowly, not at all, end or reset at any time. It knows nothing of weir. Its
+ * calls assert what must work; what may fail by its own doing returns false. Tests only. */
+#ifndef WEIR_STREAM_PEER_TEST_UTIL_H
+#define WEIR_STREAM_PEER_TEST_UTIL_H
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+#include <weir/loop.h>
+
+#include "test/runner.h"
+
+enum { PEER_HANGS_S = 20 }; /* no call of a peer may wait so long */
+
+/* Two stories, [epoll] and [uring]: a simulated world has no other threads. The body follows. */
+#define PEER_STORY(sentence)                                                                       \
+    static void sentence##_told(void);                                                             \
+    WEIR_TEST_BACKENDS(sentence) {                                                                 \
+        if (strcmp(test_backend, "sim") == 0)                                                      \
+            runner_skip("no other thread has a simulated socket");                                 \
+        sentence##_told();                                                                         \
+    }                                                                                              \
+    static void sentence##_told(void)
+
+/* receive_buffer: 0, or the size of SO_RCVBUF, which the kernel doubles. */
+static inline int peer_dial(int port, int receive_buffer) {
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port),
+                            .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct timeval hangs = {PEER_HANGS_S, 0};
+    int s = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
+    assert_true(s >= 0);
+    setsockopt(s, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, &hangs, sizeof hangs);
+    setsockopt(s, SOL_SOCKET, SO_SNDTIMEO, &hangs, sizeof hangs);
+    if (receive_buffer > 0)
+        setsockopt(s, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
+    assert_int_equal(connect(s, (struct sockaddr *)&a, sizeof a), 0);
+    return s;
+}
+
+static inline void peer_write(int s, const void *base, size_t len) {
+    for (size_t at = 0; at < len;) {
+        ssize_t n = send(s, (const char *)base + at, len - at, MSG_NOSIGNAL);
+        if (n <= 0)
+            fprintf(stderr, "# write: %zd, %s\n", n, strerror(errno));
+        assert_true(n > 0);
+        at += (size_t)n;
+    }
+}
+
+/* Read up to len bytes; fewer only at the end of the stream, which must be no reset. */
+static inline size_t peer_read(int s, void *base, size_t len) {
+    size_t at = 0;
+    ssize_t n = 1;
+    while (at < len && (n = recv(s, (char *)base + at, len - at, 0)) > 0)
+        at += (size_t)n;
+    if (n < 0)
+        fprintf(stderr, "# read after %zu bytes: %s\n", at, strerror(errno));
+    assert_true(n >= 0);
+    return at;
+}
+
+static inline void peer_end_writing(int s) {
+    assert_int_equal(shutdown(s, SHUT_WR), 0);
+}
+
+static inline void peer_expect_end(int s) {
+    char byte;
+    assert_int_equal(peer_read(s, &byte, 1), 0);
+}
+
+static inline void peer_reset(int s) {
+    struct linger now = {.l_onoff = 1};
+    setsockopt(s, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    close(s);
+}
+
+/* A chance that is the same in each run. */
+static inline uint32_t peer_chance(uint32_t *seed, uint32_t below) {
+    *seed = *seed * 1664525u + 1013904223u;
+    return (*seed >> 8) % below;
+}
+
+#endif
