@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* ws_conn.h - one WebSocket connection inside this room: what is common to both sides and both
- * server shapes. ws_in.c takes bytes and gives messages, ws_out.c queues frames and writes them,
- * ws_keep.c pings, ws_shake.c opens; ws.c and ws_react.c (with ws_ahead.c) are the two ways to
- * drive them.
+ * server shapes. ws_in.c takes bytes and gives messages, ws_out.c queues frames, ws_writer.c
+ * writes them, ws_keep.c pings, ws_shake.c opens; ws.c and ws_react.c (with ws_ahead.c) are the
+ * two ways to drive them.
  *
  *   OPEN        -> CLOSING  we sent a close frame     -> CLOSED  the peer's came
  *   OPEN        -> CLOSED   the peer's came, ours is queued
@@ -141,11 +141,9 @@ void weir__ws_message_drop(struct weir_ws *ws); /* the buffer of a message that 
 int weir__ws_queue(struct weir_ws *ws, unsigned first_byte, const void *data, size_t len);
 int weir__ws_queue_close(struct weir_ws *ws, int code, const char *reason);
 int weir__ws_queue_pong(struct weir_ws *ws, const void *data, size_t len);
-/* A server's frame, sent from the caller's bytes while nothing is queued; waits until the kernel
- * has it. A cancel has sent nothing, or all is sent or queued (then 0). */
-int weir__ws_send_direct(struct weir_ws *ws, unsigned first_byte, const void *data, size_t len);
-int weir__ws_write_out(struct weir_ws *ws); /* suspends until the queue is empty */
-void weir__ws_flush_hook(struct weir__flush *f);
+int weir__ws_queue_reserve(struct weir_ws *ws, size_t more);
+void weir__ws_queue_give_back(struct ws_queue *q); /* it was written: for the next who needs one */
+void weir__ws_queue_late_pong(struct weir_ws *ws); /* what was queued has left: now the last pong */
 void weir__ws_wait_begin(struct weir_ws *ws, struct ws_waiter *w, bool sends);
 int weir__ws_wait(struct weir_ws *ws, struct ws_waiter *w, const char *what);
 void weir__ws_wait_end(struct weir_ws *ws, struct ws_waiter *w);
@@ -155,6 +153,13 @@ void weir__ws_spare_unhold(void);
 static inline size_t ws_queued(const struct weir_ws *ws) {
     return (ws->queue ? ws->queue->len : 0) + (size_t)ws->writing_len;
 }
+
+/* ws_writer.c */
+/* A server's frame, sent from the caller's bytes while nothing is queued; waits until the kernel
+ * has it. A cancel has sent nothing, or all is sent or queued (then 0). */
+int weir__ws_send_direct(struct weir_ws *ws, unsigned first_byte, const void *data, size_t len);
+int weir__ws_write_out(struct weir_ws *ws); /* suspends until the queue is empty */
+void weir__ws_flush_hook(struct weir__flush *f);
 
 /* ws_keep.c */
 void weir__ws_keep_start(struct weir_ws *ws);
