@@ -88,6 +88,8 @@ WEIR_TEST(handshakes_that_are_none_get_the_right_answer) {
         {"GET / HTTP/1.1\r\n" LINES V13 WITH_KEY
          "Sec-WebSocket-Protocol: a,b,c,d,e,f,g,h,i,j,k,l,m,n,o,p,q\r\n\r\n", 400},
         {"GET / HTTP/1.1\r\n" LINES V13 WITH_KEY "\r\n", 0},
+        {"GET / HTTP/1.2\r\n" LINES V13 WITH_KEY "\r\n", 0},
+        {"GET / HTTP/1.1\r\n" LINES V13 "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZZ==\r\n\r\n", 0},
         {"GET http://other:1/x HTTP/1.1\r\n" LINES V13 WITH_KEY "\r\n", 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

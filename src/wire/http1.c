@@ -47,15 +47,16 @@ void weir__http1_init(struct weir__http1 *h, enum weir__http1_kind kind,
 
 /* ---- the first line ---------------------------------------------------------------------- */
 
-/* HTTP/1.0 and HTTP/1.1 and nothing else: the name has capital letters, the digits are two. */
+/* HTTP/1.x: the name has capital letters, the digits are two. A minor version above ours is to be
+ * understood as ours (RFC 9110 2.5). */
 static int version(struct weir__http1 *h, const uint8_t *p, size_t from, size_t end) {
     const uint8_t *v = p + from;
     if (end - from != 8 || memcmp(v, "HTTP/", 5) != 0 || !weir__char_is(v[5], WEIR__CHAR_DIGIT) ||
         v[6] != '.' || !weir__char_is(v[7], WEIR__CHAR_DIGIT))
         return bad(h, "not an HTTP version");
-    if (v[5] != '1' || v[7] > '1')
-        return fail(h, WEIR_EPROTO, 505, "HTTP version is neither 1.0 nor 1.1");
-    h->minor = (uint8_t)(v[7] - '0');
+    if (v[5] != '1')
+        return fail(h, WEIR_EPROTO, 505, "HTTP version is not 1.x");
+    h->minor = v[7] > '0';
     return 0;
 }
 

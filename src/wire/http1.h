@@ -55,7 +55,7 @@ struct weir__http1 {
     enum weir__http1_kind kind;
     enum weir__http1_target target_form;
     uint16_t status;        /* responses: 100 .. 599 */
-    uint8_t minor;          /* the version: HTTP/1.0 or HTTP/1.1 */
+    uint8_t minor;          /* the version: HTTP/1.0; HTTP/1.1, which any later 1.x is */
     bool has_host, chunked; /* chunked: Transfer-Encoding: chunked */
 
     /* after a failure: what is wrong, static text, and the status to answer a request with */

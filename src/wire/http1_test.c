@@ -110,6 +110,21 @@ WEIR_TEST(response_head_is_taken_apart) {
     assert_int_equal(h.status, 404);
 }
 
+WEIR_TEST(a_later_minor_version_is_understood_as_1_1) {
+    struct weir__http1 h;
+    char text[64];
+    for (int minor = 0; minor <= 9; minor++) {
+        snprintf(text, sizeof text, "GET / HTTP/1.%d\r\nHost: h\r\n\r\n", minor);
+        assert_int_equal(parse(&h, WEIR__HTTP1_REQUEST, text), strlen(text));
+        assert_int_equal(h.minor, minor > 0);
+        snprintf(text, sizeof text, "HTTP/1.%d 101 S\r\n\r\n", minor);
+        assert_int_equal(parse(&h, WEIR__HTTP1_RESPONSE, text), strlen(text));
+        assert_int_equal(h.minor, minor > 0);
+    }
+    assert_int_equal(parse(&h, WEIR__HTTP1_REQUEST, "GET / HTTP/1.2\r\n\r\n"), WEIR_EPROTO);
+    assert_string_equal(h.why, "no host"); /* as on 1.1 */
+}
+
 WEIR_TEST(request_targets_come_in_four_forms) {
     static const struct {
         const char *line;
@@ -214,10 +229,9 @@ static const struct hostile {
     {POST "Transfer-Encoding: \x0b" "chunked\r\n\r\n", 400, "control character"},
     {"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", 400,
      "transfer-encoding in HTTP/1.0"},
-    {"GET / HTTP/1.2\r\nHost: h\r\n\r\n", 505, "HTTP version is neither 1.0 nor 1.1"},
-    {"GET / HTTP/2.0\r\nHost: h\r\n\r\n", 505, "HTTP version is neither 1.0 nor 1.1"},
-    {"GET / HTTP/0.9\r\nHost: h\r\n\r\n", 505, "HTTP version is neither 1.0 nor 1.1"},
-    {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, "HTTP version is neither 1.0 nor 1.1"},
+    {"GET / HTTP/2.0\r\nHost: h\r\n\r\n", 505, "HTTP version is not 1.x"},
+    {"GET / HTTP/0.9\r\nHost: h\r\n\r\n", 505, "HTTP version is not 1.x"},
+    {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, "HTTP version is not 1.x"},
     {"GET / http/1.1\r\nHost: h\r\n\r\n", 400, "not an HTTP version"},
     {"GET / HTTP/1.10\r\nHost: h\r\n\r\n", 400, "not an HTTP version"},
     {"GET / HTTP/1\r\nHost: h\r\n\r\n", 400, "not an HTTP version"},
