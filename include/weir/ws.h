@@ -43,8 +43,9 @@ struct weir_ws_options {
     /* server only */
     const char *const *origins; /* Origin values let in, NULL-terminated; NULL: a request with an
                                  * Origin header (a browser's) is refused with 403 */
-    const char *const *hosts;   /* Host names let in, without port; NULL: localhost, 127.0.0.1,
-                                 * ::1 and the address connected to; others get 421 */
+    const char *const *hosts;   /* Host names let in, without port; NULL, and an entry "":
+                                 * localhost, 127.0.0.1, ::1 and the address connected to; others
+                                 * get 421. Any spelling of one will do: case, "name.", "name:" */
     size_t connections_max;     /* weir_ws_react: beyond it 503; 10000 */
     /* client only */
     const char *origin; /* Origin header to send, or NULL */

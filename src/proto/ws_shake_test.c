@@ -50,6 +50,44 @@ WS_STORY(a_listed_host_is_let_in_and_no_other, o->hosts = some_hosts) {
     return asks(w, "GET / HTTP/1.1\r\n" LOCAL UPGRADE "\r\n", 421);
 }
 
+/* Ask under that Host, with our port in the place of #. */
+static void asks_host(struct world *w, const char *host, int status) {
+    char request[512];
+    const char *port = strchr(host, '#');
+    int cut = port ? (int)(port - host) : (int)strlen(host);
+    snprintf(request, sizeof request, "GET / HTTP/1.1\r\nHost: %.*s%s\r\n" UPGRADE "\r\n", cut,
+             host, port ? strrchr(w->tcp_url, ':') + 1 : "");
+    if (asks(w, request, status) != 0)
+        fail_msg("%s", host);
+}
+
+WS_STORY(a_host_is_let_in_in_each_spelling) {
+    static const char *const hosts[] = {
+        "localhost", "localhost:", "localhost.", "localhost.:", "localhost:#", "localhost.:#",
+        "LocalHost.:00080", "127.0.0.1:", "127.0.0.1.:#", "[::1]", "[::1]:", "[0:0:0:0:0:0:0:1]:#",
+        "[0::0001]", "[::ffff:127.0.0.1]:#", "[::FFFF:7f00:1]"};
+    for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++)
+        asks_host(w, hosts[i], 101);
+    asks_host(w, "localhost.evil.example:", 421);
+    asks_host(w, "evil.example.", 421);
+    asks_host(w, "[::2]:", 421);
+    asks_host(w, "127.0.0.2", 421);
+    asks_host(w, "localhost..", 400);
+    asks_host(w, "localhost:x", 400);
+    return 0;
+}
+
+static const char *const named_hosts[] = {"Box.example.", "[fe80::1%lo]", "", NULL};
+
+WS_STORY(a_name_that_was_given_is_let_in_beside_the_usual_ones, o->hosts = named_hosts) {
+    static const char *const hosts[] = {"box.example", "BOX.EXAMPLE.:#", "box.example:",
+                                        "[fe80::1]:", "localhost:", "127.0.0.1:#", "[::1]"};
+    for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++)
+        asks_host(w, hosts[i], 101);
+    asks_host(w, "other.example", 421);
+    return 0;
+}
+
 WS_STORY(what_is_no_handshake_is_told_so) {
     asks(w, "GET / HTTP/1.1\r\n" LOCAL "\r\n", 426);
     asks(w, "POST / HTTP/1.1\r\n" LOCAL UPGRADE "\r\n", 405);

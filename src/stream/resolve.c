@@ -29,7 +29,7 @@ static int localhost(uint16_t port, struct weir__addr *ret_addrs) {
 int weir__resolve(const char *host, uint16_t port, struct weir__addr *ret_addrs) {
     if (weir__addr_parse_numeric(host, port, ret_addrs) == 0)
         return 1;
-    if (strcasecmp(host, "localhost") == 0)
+    if (strcasecmp(host, "localhost") == 0 || strcasecmp(host, "localhost.") == 0)
         return localhost(port, ret_addrs);
     int rc = weir__resolver->resolve(host, port, ret_addrs);
     if (rc == 0)

@@ -142,30 +142,42 @@ static int host_name(struct cursor *c) {
     return 0;
 }
 
-/* host [":" port], up to the end or to "/", "?" or "#". */
+/* Behind the colon: digits; or none, which is the scheme's default (RFC 3986 3.2.3). */
+static int port(struct cursor *c) {
+    const uint8_t *digits = c->bytes + c->at;
+    size_t count = weir__chars_span(digits, c->len - c->at, WEIR__CHAR_DIGIT);
+    int64_t number = count > 0 ? weir__chars_decimal(digits, count, UINT16_MAX) : 0;
+    c->at += count;
+    if (count == 0)
+        return c->at == c->len || memchr("/?#", c->bytes[c->at], 3)
+                   ? 0
+                   : refuse(c, "no port number after the colon");
+    if (number < 0)
+        return refuse(c, "port number above 65535");
+    c->uri->port = (uint16_t)number;
+    c->uri->has_port = true;
+    return 0;
+}
+
+/* host [":" [port]], up to the end or to "/", "?" or "#". */
 static int authority(struct cursor *c) {
-    size_t from = c->at;
+    size_t from = c->at, end;
     bool bracket = from < c->len && c->bytes[from] == '[';
     int rc = bracket ? host_ipv6(c) : host_name(c);
     if (rc < 0)
         return rc;
+    end = c->at;
     if (c->at < c->len && c->bytes[c->at] == ':') {
-        const uint8_t *digits = c->bytes + c->at + 1;
-        size_t count = weir__chars_span(digits, c->len - c->at - 1, WEIR__CHAR_DIGIT);
-        int64_t port = count <= 5 ? weir__chars_decimal(digits, count, UINT16_MAX) : -1;
-        if (count == 0)
-            return refuse(c, "no port number after the colon");
-        if (port < 0)
-            return refuse(c, "port number above 65535");
-        c->uri->port = (uint16_t)port;
-        c->uri->has_port = true;
-        c->at += 1 + count;
+        c->at++;
+        if ((rc = port(c)) < 0)
+            return rc;
+        end = c->uri->has_port ? c->at : end;
     }
     if (c->at < c->len && c->bytes[c->at] == '@')
         return refuse(c, "user names are not allowed");
     if (c->at < c->len && !memchr("/?#", c->bytes[c->at], 3))
         return refuse(c, "bad character in host or port");
-    c->uri->authority = slice(from, c->at);
+    c->uri->authority = slice(from, end);
     return 0;
 }
 

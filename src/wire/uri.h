@@ -26,7 +26,7 @@ enum weir__uri_host { WEIR__URI_NAME, WEIR__URI_IPV4, WEIR__URI_IPV6 };
 struct weir__uri {
     enum weir__uri_scheme scheme;
     enum weir__uri_host host_kind;
-    struct weir__slice authority; /* as written: for a Host field */
+    struct weir__slice authority; /* as written, without an empty port: for a Host field */
     struct weir__slice host;      /* without brackets, zone included */
     struct weir__slice path;      /* "/x?y"; empty means "/"; "?y" means "/?y"; unix: the path */
     uint16_t port;                /* the scheme's default where none was written */
@@ -39,11 +39,12 @@ enum { WEIR__URI_LENGTH_MAX = 4096 };
 /* Parse a whole address. "host:port" without a scheme is refused with the reason bare_refused, a
  * static text; NULL: it is an address too.
  * Returns 0 or WEIR_EURL, then ret->why tells the reason and the rest means nothing.
- * A port must be written where the scheme has no default. Port 0 is allowed: "any free one". */
+ * A port must be written where the scheme has no default; "name:" is the default port. Port 0 is
+ * allowed: "any free one". */
 int weir__uri_parse(struct weir__uri *ret, const char *text, size_t len,
                     const char *bare_refused);
 
-/* Parse "host[:port]" alone, as in the Host field of HTTP; without a port has_port is false
+/* Parse "host[:[port]]" alone, as in the Host field of HTTP; without a port has_port is false
  * and port is 0. Returns as weir__uri_parse does. */
 int weir__uri_parse_authority(struct weir__uri *ret, const char *text, size_t len);
 

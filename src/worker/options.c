@@ -200,7 +200,8 @@ void weir__options_default(struct weir__program *p, const char *name) {
 
 static bool is_loopback(const char *host) {
     size_t len = strlen(host);
-    return strcmp(host, "localhost") == 0 || strcmp(host, "::1") == 0
+    return strcasecmp(host, "localhost") == 0 || strcasecmp(host, "localhost.") == 0
+           || strcmp(host, "::1") == 0
            || (strncmp(host, "127.", 4) == 0 && strspn(host, "0123456789.") == len);
 }
 

@@ -111,12 +111,6 @@ static int listen_on(struct weir__worker *w) {
     return 1;
 }
 
-/* By default localhost and addresses are let in; another name must be said. */
-static bool is_name(const char *host) {
-    return strpbrk(host, ":*") == NULL && strspn(host, "0123456789.") < strlen(host)
-           && strcmp(host, "localhost") != 0;
-}
-
 static int serve(struct weir__worker *w) {
     struct weir__program *p = w->program;
     const struct weir_ws_reactive fn = {.size = sizeof fn,
@@ -129,11 +123,9 @@ static int serve(struct weir__worker *w) {
                                         .name = w->fn.name};
     /* Room for the frame's head beside the largest ack. */
     struct weir_ws_options o = {.size = sizeof o, .queue_max = WEIR__ACK_MAX + 64};
-    if (is_name(p->host)) {
-        w->hosts[0] = p->host;
-        w->hosts[1] = "localhost";
-        o.hosts = w->hosts;
-    }
+    w->hosts[0] = p->host; /* the name given; "" and "*" are none */
+    w->hosts[1] = "";
+    o.hosts = w->hosts;
     int port = weir_listener_port(w->listener);
     weir__line(p->title, "serving on %s:%d", p->host, port);
     int rc = weir__control_ready(&p->control, &p->aside, port);

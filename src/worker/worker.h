@@ -13,7 +13,7 @@ struct weir__worker {
     struct weir_worker fn;
     void *state;
     struct weir_listener *listener;
-    const char *hosts[3]; /* Host names let in, if not the default ones */
+    const char *hosts[3]; /* Host names let in: the one given, and the default ones */
 };
 
 /* Make p run fn: sets p's work, title and body. p->title stays if it is set.
