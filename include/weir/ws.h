@@ -51,7 +51,8 @@ struct weir_ws_options {
     const char *origin; /* Origin header to send, or NULL */
 };
 
-/* Connect to ws://HOST[:PORT]/PATH?QUERY and shake hands, within options->handshake_ns.
+/* Connect to ws://HOST[:PORT]/PATH?QUERY, at most 8 KiB (8192 bytes) of URL, and shake hands,
+ * within options->handshake_ns. Interim answers (1xx but 101) are skipped.
  * options may be NULL; it and what it points to must outlive the connection. *ret_ws is the
  * caller's to drop.
  * Returns 0; as weir_dial; WEIR_EHTTP (the answer was no 101: its status is in the error's text),

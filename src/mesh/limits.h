@@ -5,11 +5,14 @@
 
 #include <weir/base.h>
 
+#include "wire/uri.h"
+
 enum {
     WEIR__NODE_NAME_MAX = 63,  /* a DNS label, for the discovery to come */
     WEIR__NODE_HOST_MAX = 255, /* a DNS name */
     WEIR__NODES_MAX = 1024,    /* a grid is written by hand or by `weir up`: 200 nodes, 2 names */
-    WEIR__CHANNEL_MAX = 2048,  /* what common HTTP servers take as a request target, and more */
+    WEIR__CHANNEL_MAX = WEIR__URI_LENGTH_MAX - WEIR__NODE_HOST_MAX - 32, /* what a URL has room for
+                                * beside the longest "ws://[HOST]:PORT/" */
     WEIR__LINKS_MAX = 256,     /* kept connections; the one unused for longest makes room */
     WEIR__RETRY_JITTER = 20,   /* per cent, so that many do not dial in step */
 };

@@ -192,7 +192,7 @@ int weir__link_take(struct weir__mesh *m, const char *target, const char *channe
                     struct weir__link **ret_link) {
     const struct weir__node *n = NULL;
     int rc = weir__suspend_enter("link");
-    if (rc == 0 && strlen(channel) > WEIR__CHANNEL_MAX)
+    if (rc == 0 && target != NULL && strlen(channel) > WEIR__CHANNEL_MAX)
         rc = weir__failf(WEIR_ETOOBIG, "link", target, "the channel is longer than %d bytes",
                          WEIR__CHANNEL_MAX);
     if (rc == 0 && target != NULL && (rc = weir__mesh_find(m, target, &n)) == 0 && n->port == 0)

@@ -36,8 +36,8 @@ enum {
     WS_QUEUE_MAX = 1 << 30,
     /* The head of a handshake: what peek joins at most. */
     WS_HEAD_MAX = 1 << 20,
-    /* The client's own request: URL, subprotocols, origin. */
-    WS_REQUEST_MAX = 8192,
+    /* The client's own request: beside the URL, the subprotocols and the origin. */
+    WS_REQUEST_REST = 512,
     WS_PROTOCOLS_TEXT_MAX = 512,
 };
 

@@ -242,13 +242,15 @@ static int join_protocols(const char *const *names, char *ret_text, size_t size)
 static int send_request(struct weir_ws *ws, const struct weir__ws_request_options *o,
                         char key[WEIR__WS_KEY_LEN]) {
     uint8_t random[16];
-    char *text = weir__alloc(WS_REQUEST_MAX);
+    size_t size = o->host_len + o->path_len + (o->origin ? strlen(o->origin) : 0) +
+                  (o->protocols ? strlen(o->protocols) : 0) + WS_REQUEST_REST;
+    char *text = weir__alloc(size);
     if (text == NULL)
         return weir__fail(-ENOMEM, "ws handshake", NULL);
     struct weir__backend *b = ws->config->loop->backend;
     b->ops->random(b, random, sizeof random);
     weir__ws_key_write(key, random);
-    ssize_t n = weir__ws_request_write(text, WS_REQUEST_MAX, o, key);
+    ssize_t n = weir__ws_request_write(text, size, o, key);
     int rc = n < 0 ? weir__failf((int)n, "ws handshake", NULL, "the request cannot be written")
                    : weir_write(ws->stream, text, (size_t)n);
     weir__free(text);
@@ -270,11 +272,26 @@ static int check_response(struct weir_ws *ws, const struct weir__http1 *h, const
     return 0;
 }
 
+/* Skip interim answers (RFC 9110 15.2): all that precedes the final one counts against head_max,
+ * as if it were one head. Returns the size of the final one. */
+static ssize_t read_final_head(struct weir_ws *ws, struct shaking *k, struct weir_view *v) {
+    struct weir__http1_limits left = ws->config->http;
+    for (;;) {
+        weir__http1_init(&k->h, WEIR__HTTP1_RESPONSE, k->headers, &left);
+        ssize_t n = read_head(ws, &k->h, v);
+        k->h.limits = NULL;
+        if (n < 0 || k->h.status >= 200 || k->h.status == 101)
+            return n;
+        weir_consume(ws->stream, (size_t)n);
+        left.head_size_max -= (uint32_t)n;
+    }
+}
+
 static int read_response(struct weir_ws *ws, struct shaking *k, const char *key,
                          const struct weir__ws_request_options *o) {
     struct weir_view v;
     struct weir__slice protocol = {0};
-    ssize_t n = read_head(ws, &k->h, &v);
+    ssize_t n = read_final_head(ws, k, &v);
     if (n == WEIR_EPROTO || n == WEIR_ETOOBIG)
         return weir__failf((int)n, "ws handshake", weir_ws_peer(ws), "%s", k->h.why);
     if (n < 0)

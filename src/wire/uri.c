@@ -2,6 +2,7 @@
 /* uri.c - one cursor walks once over the text; the first thing that does not fit ends it. */
 #include "wire/uri.h"
 
+#include <assert.h>
 #include <string.h>
 #include <weir/base.h>
 
@@ -269,13 +270,15 @@ static int bare(struct cursor *c, bool port_needed) {
     return 0;
 }
 
+static_assert(WEIR__URI_LENGTH_MAX == 8192, "the text of start says so");
+
 static int start(struct cursor *c, struct weir__uri *ret, const char *text, size_t len) {
     *ret = (struct weir__uri){.scheme = WEIR__URI_NONE};
     *c = (struct cursor){.uri = ret, .bytes = (const uint8_t *)text, .len = len};
     if (len == 0)
         return refuse(c, "empty");
     if (len > WEIR__URI_LENGTH_MAX)
-        return refuse(c, "too long");
+        return refuse(c, "longer than 8192 bytes");
     return 0;
 }
 

@@ -34,7 +34,7 @@ struct weir__uri {
     const char *why;              /* after a failure: what is wrong, static text */
 };
 
-enum { WEIR__URI_LENGTH_MAX = 4096 };
+enum { WEIR__URI_LENGTH_MAX = 8192 }; /* as long as a request target of http1.h */
 
 /* Parse a whole address. "host:port" without a scheme is refused with the reason bare_refused, a
  * static text; NULL: it is an address too.

@@ -161,6 +161,7 @@ WEIR_TEST(uri_bounds_lengths) {
     memcpy(text, "ws://h/", 7);
     assert_int_equal(weir__uri_parse(&u, text, WEIR__URI_LENGTH_MAX, "no"), 0);
     assert_int_equal(weir__uri_parse(&u, text, WEIR__URI_LENGTH_MAX + 1, "no"), WEIR_EURL);
+    assert_string_equal(u.why, "longer than 8192 bytes");
     memcpy(text, "unix:/a", 7);
     assert_int_equal(weir__uri_parse(&u, text, 5 + 107, "no"), 0);
     assert_int_equal(weir__uri_parse(&u, text, 5 + 108, "no"), WEIR_EURL);
