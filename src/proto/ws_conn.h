@@ -125,6 +125,24 @@ int weir__ws_flushed(struct weir_ws *ws, const char *what); /* wait until all ha
 void weir__ws_timer(struct weir_ws *ws, void (*fire)(struct weir__timer *), weir_ns from,
                     weir_ns after);
 
+/* The head and the end of a public call. */
+static inline int ws_enter(struct weir_ws *ws, const char *what) {
+    int rc = weir__suspend_enter(what);
+    if (rc < 0)
+        return rc;
+    weir__loop_assert(ws->config->loop, what);
+    ws->inside++;
+    return 0;
+}
+
+/* The others' turn comes at the end: so messages keep the order of the calls. */
+static inline int ws_exit(struct weir_ws *ws, int rc) {
+    if (weir__breathe() && rc == 0 && ws->dropped)
+        rc = weir__fail(WEIR_ECLOSED, "ws send", NULL);
+    weir__ws_leave(ws);
+    return rc;
+}
+
 /* ws_in.c: take bytes. Returns 1: *ret_message is whole, lent until the next feed or as long as
  * base; 0: all bytes are taken, more are needed; WEIR_EWSCLOSED, or a failure that the peer has
  * been told. *ret_used counts the bytes taken. */

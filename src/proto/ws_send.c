@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/* ws_send.c - the public calls that send: one line of senders, whole messages and messages in
+ * parts. What they queue is ws_out.c's. */
+#include <errno.h>
+
+#include "proto/ws_conn.h"
+#include "stream/stream.h"
+
+static int send_check(struct weir_ws *ws, size_t len) {
+    if (len <= ws->config->o.queue_max)
+        return 0;
+    return weir__failf(WEIR_ETOOBIG, "ws send", weir_ws_peer(ws), "%zu bytes; the queue holds %zu",
+                       len, ws->config->o.queue_max);
+}
+
+static int text_check(struct weir_ws *ws, enum weir_ws_type type, const void *data, size_t len) {
+    if (type != WEIR_WS_TEXT || weir__utf8_valid(data, len))
+        return 0;
+    return weir__fail(WEIR_EUTF8, "ws send", weir_ws_peer(ws));
+}
+
+static int send_state(struct weir_ws *ws) {
+    int rc = ws->dropped ? WEIR_ECLOSED : ws->failed ? ws->failed : ws->unsent;
+    if (rc == 0 && ws->state != WS_OPEN)
+        rc = WEIR_EWSCLOSED;
+    return rc < 0 ? weir__fail(rc, "ws send", weir_ws_peer(ws)) : 0;
+}
+
+static bool has_room(const struct weir_ws *ws, size_t len) {
+    size_t queued = ws_queued(ws);
+    return queued == 0 || queued + len <= ws->config->o.queue_max;
+}
+
+/* Is it the turn of a sender that stands at w in the line (NULL: behind all)? Who is in the
+ * middle of a message waits for room only, the others for its end. */
+static bool may_send(const struct weir_ws *ws, const struct ws_waiter *w, size_t len) {
+    const struct ws_waiter *first = ws->waiters;
+    while (first != NULL && !first->sends)
+        first = first->next;
+    bool is_turn = ws->parting != NULL ? ws->parting == weir_task_current() : first == w;
+    return is_turn && has_room(ws, len);
+}
+
+static int send_turn(struct weir_ws *ws, size_t len) {
+    struct ws_waiter w;
+    int rc = send_state(ws);
+    if (rc < 0 || may_send(ws, NULL, len))
+        return rc;
+    weir__ws_wait_begin(ws, &w, true);
+    while ((rc = send_state(ws)) == 0 && !may_send(ws, &w, len))
+        if ((rc = weir__ws_wait(ws, &w, "ws send")) < 0)
+            break;
+    weir__ws_wait_end(ws, &w);
+    return rc;
+}
+
+/* Not on a reactive connection: its end waits until outside tasks have left, and one that is parked
+ * in a write would leave only after that. There the queue is hot, and the copy costs little. */
+static int whole_send(struct weir_ws *ws, unsigned first_byte, const void *data, size_t len) {
+    bool is_direct = len >= WS_DIRECT_MIN && len <= WS_SLICE && ws->role == WEIR__WS_SERVER;
+    if (is_direct && ws->conn == NULL && !ws->writing && ws->queue == NULL)
+        return weir__ws_send_direct(ws, first_byte, data, len);
+    return weir__ws_queue(ws, first_byte, data, len);
+}
+
+int weir_ws_send(struct weir_ws *ws, enum weir_ws_type type, const void *data, size_t len) {
+    int rc = ws_enter(ws, "ws send");
+    if (rc < 0)
+        return rc;
+    rc = send_check(ws, len);
+    if (rc == 0)
+        rc = text_check(ws, type, data, len);
+    if (rc == 0)
+        rc = send_turn(ws, len);
+    if (rc == 0)
+        rc = whole_send(ws, (unsigned)type | WEIR__WS_FIN, data, len);
+    return ws_exit(ws, rc);
+}
+
+int weir_ws_try_send(struct weir_ws *ws, enum weir_ws_type type, const void *data, size_t len) {
+    weir__loop_assert(ws->config->loop, "weir_ws_try_send");
+    int rc = send_check(ws, len);
+    if (rc == 0)
+        rc = text_check(ws, type, data, len);
+    if (rc < 0 || (rc = send_state(ws)) < 0)
+        return rc;
+    if (ws->parting != NULL || !may_send(ws, NULL, len))
+        return -EAGAIN;
+    return weir__ws_queue(ws, (unsigned)type | WEIR__WS_FIN, data, len);
+}
+
+/* A part may cut a character; the message may not. */
+static int part_check(struct weir_ws *ws, struct weir__utf8 *u, const void *data, size_t len,
+                      bool fin) {
+    if (weir__utf8_feed(u, data, len) == len && (!fin || weir__utf8_done(u)))
+        return 0;
+    return weir__fail(WEIR_EUTF8, "ws send", weir_ws_peer(ws));
+}
+
+static int part_queue(struct weir_ws *ws, enum weir_ws_type type, const void *data, size_t len,
+                      bool fin) {
+    bool first = ws->parting != weir_task_current();
+    bool is_text = first ? type == WEIR_WS_TEXT : ws->part_is_text;
+    struct weir__utf8 text = first ? (struct weir__utf8){0} : ws->part_text;
+    unsigned opcode = first ? (unsigned)type : WEIR__WS_CONTINUATION;
+    int rc = send_check(ws, len);
+    if (rc == 0 && is_text)
+        rc = part_check(ws, &text, data, len, fin);
+    if (rc == 0)
+        rc = send_turn(ws, len);
+    if (rc == 0)
+        rc = weir__ws_queue(ws, opcode | (fin ? WEIR__WS_FIN : 0u), data, len);
+    if (rc < 0)
+        return rc;
+    ws->parting = fin ? NULL : weir_task_current();
+    ws->part_is_text = is_text;
+    ws->part_text = text;
+    if (fin)
+        weir__ws_wake(ws);
+    return 0;
+}
+
+int weir_ws_send_part(struct weir_ws *ws, enum weir_ws_type type, const void *data, size_t len,
+                      bool fin) {
+    int rc = ws_enter(ws, "ws send");
+    return rc < 0 ? rc : ws_exit(ws, part_queue(ws, type, data, len, fin));
+}
