@@ -59,7 +59,7 @@ struct weir_site {
     X(WEIR_ETOOBIG, -5005, "larger than the limit that was set")                                   \
     X(WEIR_EEOF, -5006, "the stream ended before all was read")                                    \
     X(WEIR_EBACKEND, -5007, "no such backend, or it cannot run here")                              \
-    X(WEIR_ENOTLS, -5008, "needs TLS: install and link weir-tls")                                  \
+    X(WEIR_ENOTLS, -5008, "needs TLS, and this version has no TLS")                                \
     X(WEIR_ENONAME, -5009, "the name is not known")                                                \
     X(WEIR_ERESOLVE, -5010, "the name could not be looked up: try again later")                    \
     X(WEIR_EURL, -5011, "not a URL of the form scheme://host:port")                                \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* ws.h - WebSocket (RFC 6455), client and server, both server shapes. ws:// only; wss:// needs
- * weir-tls.
+/* ws.h - WebSocket (RFC 6455), client and server, both server shapes. ws:// only: wss:// needs
+ * TLS, and this version has no TLS.
  *
  * A message is lent whole; sending queues whole frames or nothing, and what one turn queued leaves
  * in one send. Pings are answered and sent by the library. Loop thread only. */
@@ -114,11 +114,12 @@ WEIR_SUSPENDS int weir_ws_flush(struct weir_ws *ws);
 WEIR_API size_t weir_ws_queued(const struct weir_ws *ws);
 
 /* The closing handshake: send code (one that may travel: RFC 6455 7.4, IANA's 1012 to 1014,
- * 3000 .. 4999) and reason (cut at 123 bytes), read until the peer's answer, at most close_ns;
- * messages that still come are dropped. Afterwards only drop is left to do.
+ * 3000 .. 4999) and reason (UTF-8; NULL: none; at most 123 bytes of it, whole characters), read
+ * until the peer's answer, at most close_ns; messages that still come are dropped. Afterwards only
+ * drop is left to do.
  * Returns 0 (also if the peer closed first); WEIR_EEOF (no answer in time or the connection
- * broke), WEIR_ECLOSED (dropped meanwhile), -EINVAL (code), -EBUSY (a reactive connection: see
- * weir_ws_end), -ECANCELED, -ETIME, -ENOMEM, WEIR_ENOLOOP. */
+ * broke), WEIR_ECLOSED (dropped meanwhile), -EINVAL (code), WEIR_EUTF8 (reason), -EBUSY (a reactive
+ * connection: see weir_ws_end), -ECANCELED, -ETIME, -ENOMEM, WEIR_ENOLOOP. */
 WEIR_SUSPENDS int weir_ws_close(struct weir_ws *ws, int code, const char *reason);
 
 /* How it ended: the peer's close code (1005: it gave none; 1006: it broke), and reason; 0 and ""
@@ -161,8 +162,10 @@ WEIR_SUSPENDS int weir_ws_react(struct weir_listener *l, struct weir_group *g,
                                 const struct weir_ws_options *options);
 
 /* Of a reactive connection: begin the closing handshake (code, reason as weir_ws_close) and return
- * at once; closed follows. Its group, cancelled when it ends. */
+ * at once; closed follows. Returns 0; -EINVAL, WEIR_EUTF8, -ENOMEM. */
 WEIR_API int weir_ws_end(struct weir_ws *ws, int code, const char *reason);
+
+/* Its group, cancelled when it ends. */
 WEIR_API struct weir_group *weir_ws_group(struct weir_ws *ws);
 
 /* Of a reactive connection: the arg of its server's functions. */

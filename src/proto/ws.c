@@ -285,15 +285,22 @@ static int close_bounded(struct weir_ws *ws) {
                                : "the connection broke before the peer's close frame");
 }
 
+int weir__ws_close_check(const char *what, int code, const char *reason) {
+    if (!weir__ws_code_valid((unsigned)code))
+        return weir__failf(-EINVAL, what, NULL, "%d is no code to send", code);
+    if (reason != NULL && !weir__utf8_valid(reason, strlen(reason)))
+        return weir__failf(WEIR_EUTF8, what, NULL, "the reason is not UTF-8");
+    return 0;
+}
+
 int weir_ws_close(struct weir_ws *ws, int code, const char *reason) {
     int rc = ws_enter(ws, "ws close");
     if (rc < 0)
         return rc;
-    if (!weir__ws_code_valid((unsigned)code))
-        rc = weir__failf(-EINVAL, "ws close", NULL, "%d is no code to send", code);
-    else if (ws->conn != NULL)
+    rc = weir__ws_close_check("ws close", code, reason);
+    if (rc == 0 && ws->conn != NULL)
         rc = weir__failf(-EBUSY, "ws close", weir_ws_peer(ws), "the server's: weir_ws_end ends it");
-    else if (ws->state == WS_OPEN && ws->failed == 0 && ws->unsent == 0)
+    else if (rc == 0 && ws->state == WS_OPEN && ws->failed == 0 && ws->unsent == 0)
         rc = weir__ws_queue_close(ws, code, reason ? reason : "");
     if (rc == 0)
         rc = close_bounded(ws);

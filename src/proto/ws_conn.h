@@ -112,6 +112,9 @@ struct ws_pong {
     uint8_t len, payload[WEIR__WS_CONTROL_MAX];
 };
 
+/* ws.c: may the user close with this? Returns 0; -EINVAL (code), WEIR_EUTF8 (reason). */
+int weir__ws_close_check(const char *what, int code, const char *reason);
+
 /* ws_conn.c */
 struct ws_config *weir__ws_config_new(const struct weir_ws_options *options);
 void weir__ws_config_unref(struct ws_config *c);

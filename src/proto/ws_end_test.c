@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "proto/ws_test_util.h"
+#include "wire/utf8.h"
 
 /* ---- the closing handshake ---- */
 
@@ -68,6 +69,72 @@ WS_STORY(our_client_hears_the_servers_close) {
     assert_int_equal(weir_ws_close(ws, 1000, NULL), 0);
     wait_ended(w, 1);
     assert_int_equal(w->rc, 0);
+    return 0;
+}
+
+struct close_lent_args { const char *reason; };
+static int close_lent(void *args) {
+    int rc = weir_ws_close(the_world->lent, 4000, ((struct close_lent_args *)args)->reason);
+    return rc == WEIR_ECLOSED ? 0 : rc; /* the task that receives may drop it first */
+}
+
+static int end_with(struct world *w, const char *reason) {
+    return w->reacts ? weir_ws_end(w->lent, 4000, reason) : weir_ws_close(w->lent, 4000, reason);
+}
+
+/* Each of these cuts has whole characters before it. */
+WS_STORY(a_reason_leaves_as_whole_characters) {
+    static const struct {
+        size_t blanks, len;
+    } rows[] = {{0, 122}, {1, 123}, {2, 122}, {121, 123}, {122, 122}, {123, 123}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        WEIR_AUTO(weir_close) struct weir_stream *s = raw_open(w);
+        char reason[400], text[200] = "";
+        memset(reason, ' ', rows[i].blanks);
+        for (size_t at = rows[i].blanks; at < rows[i].blanks + 140; at += 2)
+            memcpy(reason + at, "\xc3\xa9", 3);
+        frame_send(s, TEXT, "lend");
+        expect_frame(s, TEXT, "lend");
+        if (w->reacts)
+            assert_int_equal(end_with(w, reason), 0);
+        else
+            assert_int_equal(weir_go(&w->servers, close_lent, .reason = reason), 0);
+        assert_int_equal(frame_read(s, text, sizeof text), CLOSE);
+        assert_int_equal(strlen(text + 2), rows[i].len);
+        assert_true(weir__utf8_valid(text + 2, rows[i].len));
+        frame_send(s, CLOSE, "\x0f\xa0");
+        wait_ended(w, (int)i + 1);
+        settle();
+    }
+    return 0;
+}
+
+WS_STORY(a_reason_that_is_no_utf8_is_the_callers_mistake) {
+    WEIR_AUTO(weir_ws_drop) struct weir_ws *ws = ws_open(w);
+    assert_int_equal(ws_say(ws, "lend"), 0);
+    expect_message(ws, "lend");
+    assert_int_equal(end_with(w, "caf\xe9"), WEIR_EUTF8);
+    assert_int_equal(weir_ws_close(ws, 4000, "\xc3"), WEIR_EUTF8);
+    assert_int_equal(weir_ws_close(ws, 1005, "\xc3"), -EINVAL);
+    assert_non_null(strstr(weir_error(-EINVAL)->text, "1005 is no code to send"));
+    assert_int_equal(ws_say(ws, "still open"), 0);
+    expect_message(ws, "still open");
+    return 0;
+}
+
+WS_STORY(an_error_in_words_that_are_no_utf8_is_told_in_words_that_are) {
+    if (!w->reacts)
+        return 0; /* there the caller makes the reason */
+    WEIR_AUTO(weir_close) struct weir_stream *s = raw_open(w);
+    char text[200] = "";
+    frame_send(s, TEXT, "fail oddly");
+    assert_int_equal(frame_read(s, text, sizeof text), CLOSE);
+    assert_memory_equal(text, "\x03\xf3work: caf", 11);
+    assert_true(weir__utf8_valid(text + 2, strlen(text + 2)));
+    frame_send(s, CLOSE, "\x03\xf3");
+    expect_end(s);
+    wait_ended(w, 1);
+    assert_int_equal(w->rc, -EIO);
     return 0;
 }
 

@@ -246,7 +246,8 @@ WS_STORY(interim_answers_do_not_stretch_the_time_of_the_handshake, o->handshake_
 WS_STORY(a_refusal_behind_interim_answers_is_a_refusal) {
     if (w->reacts)
         return 0;
-    int rc = dial_odd(w, "HTTP/1.1 100 C\r\n\r\nHTTP/1.1 404 Gone fishing\r\n\r\n", STEP_WHOLE, &w->o);
+    int rc = dial_odd(w, "HTTP/1.1 100 C\r\n\r\nHTTP/1.1 404 Gone fishing\r\n\r\n", STEP_WHOLE,
+                      &w->o);
     assert_int_equal(rc, WEIR_EHTTP);
     assert_non_null(strstr(weir_error(rc)->text, "404 Gone fishing"));
     rc = dial_odd(w, "HTTP/1.1 100 C\r\n\r\nnonsense\r\n\r\n", STEP_BYTE, &w->o);

@@ -146,7 +146,8 @@ int weir__ws_queue(struct weir_ws *ws, unsigned first_byte, const void *data, si
 
 int weir__ws_queue_close(struct weir_ws *ws, int code, const char *reason) {
     uint8_t payload[WEIR__WS_CONTROL_MAX];
-    size_t len = weir__ws_close_write(payload, (unsigned)code, reason, strlen(reason));
+    size_t good = weir__utf8_prefix(reason, strlen(reason)); /* whoever the text is from */
+    size_t len = weir__ws_close_write(payload, (unsigned)code, reason, good);
     int rc = weir__ws_queue(ws, WEIR__WS_CLOSE | WEIR__WS_FIN, payload, len);
     if (rc < 0)
         return rc;

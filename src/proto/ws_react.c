@@ -451,11 +451,12 @@ int weir_ws_end(struct weir_ws *ws, int code, const char *reason) {
     if (ws->conn == NULL)
         WEIR_BUG("weir_ws_end: this connection is yours: weir_ws_close ends it");
     struct ws_conn *c = WEIR_CONTAINER(ws, struct ws_conn, ws);
-    if (!weir__ws_code_valid((unsigned)code))
-        return weir__failf(-EINVAL, "ws end", NULL, "%d is no code to send", code);
+    int rc = weir__ws_close_check("ws end", code, reason);
+    if (rc < 0)
+        return rc;
     if (ws->state != WS_OPEN || ws->failed != 0)
         return 0;
-    int rc = weir__ws_queue_close(ws, code, reason ? reason : "");
+    rc = weir__ws_queue_close(ws, code, reason ? reason : "");
     if (rc < 0)
         return rc;
     closing(c, 0, ws->config->o.close_ns);

@@ -3,9 +3,9 @@
  * can say what no client of ours would. Tests only.
  *
  * The server echoes, and obeys some texts: "close" ends with 4000 "bye", "fail" makes the handler
- * fail, "slow" sleeps for w->slow_ns, "hold..." while w->held, "part" answers in three parts,
- * "lend" shows its ws, "big" suspends once and answers with more than the kernel takes. What
- * became of the last connection is in the world. */
+ * fail ("fail oddly": with words that are no UTF-8), "slow" sleeps for w->slow_ns, "hold..." while
+ * w->held, "part" answers in three parts, "lend" shows its ws, "big" suspends once and answers with
+ * more than the kernel takes. What became of the last connection is in the world. */
 #ifndef WEIR_PROTO_WS_TEST_UTIL_H
 #define WEIR_PROTO_WS_TEST_UTIL_H
 
@@ -19,6 +19,7 @@
 
 #include "base/alloc.h"
 #include "proto/ws.h"
+#include "task/task.h"
 #include "test/runner.h"
 #include "wire/ws.h"
 
@@ -87,6 +88,8 @@ static inline int answer(struct weir_ws *ws, const struct weir_ws_message *m) {
     }
     if (says(m, "fail"))
         return -EIO;
+    if (says(m, "fail oddly"))
+        return weir__failf(-EIO, "work", NULL, "caf\xe9, then more");
     if (says(m, "lend"))
         the_world->lent = ws;
     if (says(m, "close"))

@@ -109,6 +109,14 @@ bool weir__utf8_valid(const void *buf, size_t len) {
     return weir__utf8_feed(&u, buf, len) == len && weir__utf8_done(&u);
 }
 
+size_t weir__utf8_prefix(const void *buf, size_t len) {
+    struct weir__utf8 u = {0};
+    size_t good = weir__utf8_feed(&u, buf, len);
+    while (good > 0 && !weir__utf8_valid(buf, good))
+        good--; /* the beginning of a character: at most three bytes */
+    return good;
+}
+
 size_t weir__utf8_cut(const void *buf, size_t len, size_t len_max) {
     const uint8_t *bytes = buf;
     if (len <= len_max)

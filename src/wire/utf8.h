@@ -25,6 +25,9 @@ static inline bool weir__utf8_done(const struct weir__utf8 *u) {
 /* True if the whole text is UTF-8. */
 bool weir__utf8_valid(const void *buf, size_t len);
 
+/* The length of the longest beginning that is UTF-8, whole characters only. */
+size_t weir__utf8_prefix(const void *buf, size_t len);
+
 /* The longest len <= len_max that does not cut a character of this valid text. */
 size_t weir__utf8_cut(const void *buf, size_t len, size_t len_max);
 

@@ -137,6 +137,17 @@ WEIR_TEST(utf8_stays_inside_its_buffer) {
     guard_close(&g);
 }
 
+WEIR_TEST(utf8_prefix_ends_where_a_text_is_none_any_more) {
+    static const struct {
+        const char *text;
+        size_t good;
+    } rows[] = {{"", 0}, {"abc", 3}, {"a\xc3\xa9", 3}, {"a\xc3", 1}, {"a\xff z", 1}, {"\x80", 0},
+                {"\xe2\x82\xac\xe2\x82", 3}, {"ab\xf0\x9f\x98", 2}, {"ab\xf0\x9f\x98z", 2},
+                {"\xed\xa0\x80", 0}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        assert_int_equal(weir__utf8_prefix(rows[i].text, strlen(rows[i].text)), rows[i].good);
+}
+
 WEIR_TEST(utf8_cut_never_splits_a_character) {
     static const char text[] = "a\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80";
     static const size_t cuts[] = {0, 1, 1, 3, 3, 3, 6, 6, 6, 6, 10, 10};

@@ -13,9 +13,9 @@
 #include "mesh/link.h"
 #include "proto/ws.h"
 #include "task/task.h"
+#include "wire/utf8.h"
 #include "worker/ack.h"
 #include "worker/line.h"
-#include "worker/text.h"
 
 enum { REASON_MAX = 123 }; /* of a close frame, RFC 6455 5.5 */
 
@@ -37,9 +37,9 @@ static int conn_opened(struct weir_ws *ws, void *state) {
 static int failed(struct conn *c, struct weir_ws *ws, int rc) {
     const struct weir_error *e = weir_error(rc);
     const char *text = e ? e->text : weir_error_text(rc);
-    size_t len = strnlen(text, REASON_MAX);
+    size_t len = weir__utf8_prefix(text, strnlen(text, REASON_MAX));
     memcpy(c->failed, text, len);
-    c->failed[weir__text_whole(c->failed, len)] = '\0';
+    c->failed[len] = '\0';
     c->worker->program->counters.errors++;
     weir__log(WEIR_LOG_ERROR, "%s: loop failed on %s: %s", c->worker->program->title,
               weir_ws_path(ws), text);
