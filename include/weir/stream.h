@@ -21,7 +21,8 @@ struct weir_group;
 
 struct weir_dial_options { /* zero: the default */
     size_t size;
-    weir_ns attempt_ns;  /* start the next address after this long (RFC 8305); 0: 250 ms */
+    weir_ns attempt_ns;  /* start the next address after this long (RFC 8305); 0 or
+                          * less: 250 ms; WEIR_NEVER: once the last one has failed */
     bool delay;          /* keep Nagle's algorithm (default: TCP_NODELAY) */
     int keepalive_s;     /* probe after so many idle seconds; 0: off */
 };
@@ -35,7 +36,9 @@ struct weir_listen_options { /* zero: the default */
 };
 
 /* Connect to tcp://HOST:PORT ([v6] in brackets, names looked up, addresses tried as RFC 8305
- * says) or unix:/PATH. options may be NULL. *ret_stream is the caller's to close.
+ * says) or unix:/PATH. options may be NULL. *ret_stream is the caller's to close. A connection
+ * whose two ends are one socket (TCP lets a port of the ephemeral range meet itself) is refused:
+ * -ECONNREFUSED.
  * Returns 0; -ECONNREFUSED, -ETIMEDOUT, -ENETUNREACH, ... (of the last address tried); WEIR_EURL,
  * WEIR_ENONAME, WEIR_ERESOLVE, -ECANCELED, -ETIME, -EMFILE, -ENOMEM, WEIR_ENOLOOP. On error or
  * cancel nothing stays open. */

@@ -8,6 +8,7 @@
 #include "stream/resolve.h"
 #include "stream/socket.h"
 #include "stream/url.h"
+#include "sys/addr.h"
 
 enum { ATTEMPT_MS = 250 }; /* RFC 8305, 5: the recommended delay */
 
@@ -36,7 +37,26 @@ static void lose(struct attempt *a) {
     weir_close(&s);
 }
 
+/* A port of the ephemeral range may be the one that the kernel gives our own end. The SYN then
+ * meets the socket that sent it, which to TCP are two who dial each other at once: it succeeds,
+ * and nobody listens. */
+static bool has_met_itself(struct weir__socket *k, const struct weir__addr *dialled) {
+    struct weir_loop *l = k->stream.loop;
+    struct weir__addr own, peer;
+    if (dialled->sa.sa_family == AF_UNIX)
+        return false;
+    weir__socket_name(l, &k->file, false, &own);
+    if (own.len == 0 || weir__addr_port(&own) != weir__addr_port(dialled))
+        return false;
+    weir__socket_name(l, &k->file, true, &peer); /* what was dialled may have been 0.0.0.0 */
+    return peer.len != 0 && weir__addr_equal(&own, &peer);
+}
+
 static void finish(struct race *r, struct attempt *a, int rc) {
+    if (rc >= 0 && has_met_itself(a->socket, a->addr)) {
+        weir__socket_option(r->loop, &a->socket->file, WEIR__LINGER0, 1); /* frees the port */
+        rc = -ECONNREFUSED;
+    }
     if (rc >= 0 && r->winner == NULL) {
         r->winner = a->socket;
         a->socket = NULL;
