@@ -18,7 +18,7 @@
 extern "C" {
 #endif
 
-struct weir_sim_options { /* zero: the default */
+struct weir_sim_options { /* zero: the default; a time of less than 0, too */
     size_t size;           /* sizeof (struct weir_sim_options) */
     uint64_t seed;         /* 0: 1 */
     const char *host;      /* the host that the program runs on; NULL: "main" */
@@ -103,7 +103,7 @@ struct weir_fault { /* zero: nothing is struck, all ops are counted */
     unsigned kinds;                /* 0: WEIR_FAULT_ALL */
     enum weir_fault_effect effect;
     int error;                     /* 0: -ECONNRESET */
-    weir_ns late_ns;               /* 0: 10 ms */
+    weir_ns late_ns;               /* 0 or less: 10 ms */
     uint64_t nth;                  /* the n-th op of these kinds from now; 0: none */
     bool every;                    /* each n-th */
 };

@@ -12,8 +12,6 @@
 #include "stream/stream.h"
 #include "wire/uri.h"
 
-/* ---- entering ---- */
-
 static struct weir_ws *ws_new(struct weir_stream *s, const struct weir_ws_options *options,
                               enum weir__ws_role role) {
     struct weir_ws *ws = weir__alloc(sizeof *ws);

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "base/time.h"
 #include "proto/ws_conn.h"
 
 /* ---- config ---- */
@@ -112,6 +113,5 @@ void weir__ws_broke(struct weir_ws *ws, int rc) {
 void weir__ws_timer(struct weir_ws *ws, void (*fire)(struct weir__timer *), weir_ns from,
                     weir_ns after) {
     ws->timer.fire = fire;
-    weir__timer_arm(ws->config->loop->timers, &ws->timer,
-                    after > WEIR_NEVER - from ? WEIR_NEVER : from + after);
+    weir__timer_arm(ws->config->loop->timers, &ws->timer, weir__deadline(from, after));
 }

@@ -78,6 +78,27 @@ static int close_lent(void *args) {
     return rc == WEIR_ECLOSED ? 0 : rc; /* the task that receives may drop it first */
 }
 
+/* One turn of everything that a time is for. */
+static void lives(struct world *w, weir_ns time, weir_ns pause) {
+    struct weir_ws_options o = {.size = sizeof o, .handshake_ns = time, .ping_ns = time,
+                                .pong_ns = time, .close_ns = time};
+    struct weir_ws *ws = NULL;
+    assert_int_equal(weir_ws_dial(w->ws_url, &o, &ws), 0);
+    assert_int_equal(ws_say(ws, "in time"), 0);
+    expect_message(ws, "in time");
+    assert_int_equal(weir_sleep(pause), 0);
+    assert_int_equal(weir_ws_close(ws, 1000, ""), 0);
+    weir_ws_drop(&ws);
+}
+
+WS_STORY(any_time_will_do_for_a_connection, o->handshake_ns = WEIR_NEVER,
+         o->ping_ns = WEIR_NEVER - 1, o->pong_ns = INT64_MIN, o->close_ns = WEIR_NEVER) {
+    static const weir_ns times[] = {WEIR_NEVER, WEIR_NEVER - 1, WEIR_NEVER / 2, 0, -1, INT64_MIN};
+    for (size_t i = 0; i < sizeof times / sizeof times[0]; i++)
+        lives(w, times[i], MS(1));
+    return 0;
+}
+
 static int end_with(struct world *w, const char *reason) {
     return w->reacts ? weir_ws_end(w->lent, 4000, reason) : weir_ws_close(w->lent, 4000, reason);
 }

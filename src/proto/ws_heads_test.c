@@ -40,7 +40,8 @@ static const char *const odd_requests[] = {
     "SEC-WEBSOCKET-KEY: " KEY "\r\nSEC-WEBSOCKET-VERSION: 13\r\n\r\n",
     "GET / HTTP/1.1\r\nsec-websocket-version:13\r\nsec-websocket-key:" KEY
     "\r\nconnection:upgrade\r\nupgrade:websocket\r\nhost:localhost\r\n\r\n",
-    "GET / HTTP/1.1\r\nHost:\t localhost \t\r\nUpgrade: \twebsocket\t \r\nConnection:\tUpgrade\t\r\n"
+    "GET / HTTP/1.1\r\nHost:\t localhost \t\r\nUpgrade: \twebsocket\t \r\n"
+    "Connection:\tUpgrade\t\r\n"
     "Sec-WebSocket-Key:\t" KEY "\t\r\nSec-WebSocket-Version: \t 13 \r\n\r\n",
     "GET / HTTP/1.1\r\n" LOCAL UPGRADE V13 WITH_KEY "X-Empty:\r\nX-Blank: \t \r\nCookie:\r\n\r\n",
     "GET / HTTP/1.1\r\n" LOCAL V13 WITH_KEY
@@ -108,7 +109,7 @@ WS_STORY(subprotocols_are_found_on_whichever_line_they_stand, o->subprotocols = 
 
 /* ---- odd servers ---- */
 
-/* What a server says, in the place of % the answer to our key; then it echoes nothing, but greets. */
+/* What a server says, in the place of % the answer to our key; then it greets. */
 struct odd {
     const char *says;
     size_t step;

@@ -5,6 +5,7 @@
  *
  * All attempts are ops in one frame, with one timer: the frame is left when none is pending. */
 #include "base/check.h"
+#include "base/time.h"
 #include "stream/resolve.h"
 #include "stream/socket.h"
 #include "stream/url.h"
@@ -115,7 +116,8 @@ static int run(struct race *r) {
         if (r->begun < r->count && (r->due || r->pending == 0)) {
             begin(r);
             if (r->begun < r->count && r->pending > 0)
-                weir__timer_arm(r->loop->timers, &r->next, weir__loop_now(r->loop) + gap);
+                weir__timer_arm(r->loop->timers, &r->next,
+                                weir__deadline(weir__loop_now(r->loop), gap));
             continue;
         }
         rc = weir__wait_in(&r->waiting, "connect", NULL);

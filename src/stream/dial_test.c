@@ -151,6 +151,22 @@ LOOP_STORY(a_silent_address_is_overtaken) {
     return 0;
 }
 
+LOOP_STORY(any_time_will_do_between_two_attempts) {
+    static const weir_ns gaps[] = {WEIR_NEVER, WEIR_NEVER - 1, WEIR_NEVER / 2, 1,
+                                   0,          -1,             INT64_MIN + 1,  INT64_MIN};
+    struct weir_listener *l = NULL;
+    assert_int_equal(weir_listen("tcp://127.0.0.1:0", NULL, &l), 0);
+    answers_are(2, (const char *[]){"::1", "127.0.0.1"}, weir_listener_port(l));
+    for (size_t i = 0; i < sizeof gaps / sizeof gaps[0]; i++) {
+        struct weir_dial_options o = {.size = sizeof o, .attempt_ns = gaps[i]};
+        struct weir_stream *s = NULL;
+        assert_int_equal(weir_dial("tcp://server:1", &o, &s), 0);
+        weir_close(&s);
+    }
+    weir_unlisten(&l);
+    return 0;
+}
+
 LOOP_STORY(a_deadline_ends_all_attempts) {
     struct weir_stream *s = NULL;
     struct weir_scope scope;

@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "base/time.h"
 #include "stream/resolve.h"
 #include "stream/url.h"
 
@@ -321,7 +322,8 @@ static int wait_for_room(struct weir_listener *l, int why) {
                   weir_error_text(why), weir_error_name(why));
     }
     weir__timer_init(&l->retry, retry_due);
-    weir__timer_arm(l->loop->timers, &l->retry, now + WEIR_MILLISECONDS(FULL_RETRY_MS));
+    weir__timer_arm(l->loop->timers, &l->retry,
+                    weir__deadline(now, WEIR_MILLISECONDS(FULL_RETRY_MS)));
     int rc = weir__wait_in(&l->waiting, "accept: no free descriptor", l);
     weir__timer_disarm(l->loop->timers, &l->retry);
     return rc;

@@ -21,6 +21,7 @@
 #include "base/check.h"
 #include "base/list.h"
 #include "base/log.h"
+#include "base/time.h"
 #include "stream/ahead.h"
 #include "stream/listen.h"
 
@@ -111,7 +112,8 @@ static void conn_start(struct weir_conn *c) {
     c->state = ending ? CONN_ENDING : CONN_STALLED;
     weir__list_add_tail(&sv->stalled, &c->link);
     weir__timer_arm(sv->loop->timers, &sv->retry,
-                    weir__loop_now(sv->loop) + WEIR_MILLISECONDS(STALLED_RETRY_MS));
+                    weir__deadline(weir__loop_now(sv->loop),
+                                   WEIR_MILLISECONDS(STALLED_RETRY_MS)));
 }
 
 static void retry_stalled(struct weir__timer *t) {

@@ -13,6 +13,7 @@
 
 #include "base/check.h"
 #include "base/list.h"
+#include "base/time.h"
 
 /* Our own pieces have tokens that no backend gives out. */
 enum { PIECES = 64 };
@@ -176,7 +177,7 @@ static int submit_late(struct fault *f, struct weir__op *op) {
     if (weir__submit(f->inner, op) == WEIR__PENDING)
         n->below = true;
     else
-        n->due_ns = f->inner->ops->now(f->inner) + plan.late_ns;
+        n->due_ns = weir__deadline(f->inner->ops->now(f->inner), plan.late_ns);
     return WEIR__PENDING;
 }
 
@@ -185,7 +186,7 @@ static int submit_close(struct fault *f, struct weir__op *op);
 static int submit_late_close(struct fault *f, struct weir__op *op) {
     struct note *n = note_add(f, op);
     if (submit_close(f, op) == WEIR__DONE)
-        n->due_ns = f->inner->ops->now(f->inner) + plan.late_ns;
+        n->due_ns = weir__deadline(f->inner->ops->now(f->inner), plan.late_ns);
     else if (is_ready(f, op))
         note_drop(n);
     else
@@ -274,7 +275,7 @@ static void came_back(struct fault *f, struct weir__op *op) {
     struct note *n = note_of(f, op);
     if (n != NULL && n->effect == FAULT_LATE) {
         n->below = false;
-        n->due_ns = f->inner->ops->now(f->inner) + plan.late_ns;
+        n->due_ns = weir__deadline(f->inner->ops->now(f->inner), plan.late_ns);
         return;
     }
     if (n != NULL && n->effect == FAULT_SHORT)

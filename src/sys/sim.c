@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "base/time.h"
 #include "sys/sim_door.h"
 
 /* Turns in a row that neither wait nor return anything: past it each takes a microsecond, so that
@@ -198,7 +199,7 @@ static void job_worked(struct sim_world *w, struct sim_event *e) {
     struct job *j = WEIR_CONTAINER(e, struct job, event);
     if (!j->begun) {
         j->begun = true;
-        weir__sim_event_arm(w, e, w->now_ns + w->config.work_ns / 2);
+        weir__sim_event_arm(w, e, weir__deadline(w->now_ns, w->config.work_ns / 2));
         return;
     }
     struct weir__op *op = j->op;
@@ -215,10 +216,10 @@ static int submit_job(struct sim *b, struct weir__op *op) {
     if (op->kind == WEIR__RESOLVE) {
         snprintf(j->host, sizeof j->host, "%s", op->u.resolve.host);
         j->event.fire = job_resolved;
-        weir__sim_event_arm(w, &j->event, w->now_ns + w->config.resolve_ns);
+        weir__sim_event_arm(w, &j->event, weir__deadline(w->now_ns, w->config.resolve_ns));
     } else {
         j->event.fire = job_worked;
-        weir__sim_event_arm(w, &j->event, w->now_ns + w->config.work_ns / 2);
+        weir__sim_event_arm(w, &j->event, weir__deadline(w->now_ns, w->config.work_ns / 2));
     }
     return hold(b, op, JOBBED);
 }
@@ -321,7 +322,7 @@ static struct weir__op *turn(struct weir__backend *backend, weir_ns until_ns) {
     b->base.quiet = false;
     weir__sim_world_fire(w);
     if (until_ns <= w->now_ns && b->ready.head == NULL && ++b->busy_turns > BUSY_TURNS) {
-        w->now_ns += BUSY_STEP_NS;
+        w->now_ns = weir__deadline(w->now_ns, BUSY_STEP_NS);
         weir__sim_world_fire(w);
         check_limit(w);
     }

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/time.h"
 #include "sys/sim.h"
 
 enum { SYN = 1, ACK = 2, FIN = 4, RST = 8, PROBE = 16 };
@@ -75,7 +76,8 @@ static void emit(struct sim_sock *s, int flags, uint64_t seq, size_t len) {
                           .len = len};
     if (len > 0)
         weir__sim_ring_peek(&s->out, seq - out_start(s), g->payload, len);
-    weir_ns at_ns = w->now_ns + weir__sim_path_latency(w, s->host, s->peer_host);
+    weir_ns at_ns =
+        weir__deadline(w->now_ns, weir__sim_path_latency(w, s->host, s->peer_host));
     if (at_ns < s->last_arrival_ns)
         at_ns = s->last_arrival_ns;
     s->last_arrival_ns = at_ns;
@@ -93,7 +95,8 @@ static void answer_reset(struct sim_world *w, const struct segment *to) {
                           .flags = RST};
     w->segments++;
     weir__sim_event_arm(w, &g->event,
-                        w->now_ns + weir__sim_path_latency(w, to->to_host, to->from_host));
+                        weir__deadline(w->now_ns,
+                                       weir__sim_path_latency(w, to->to_host, to->from_host)));
 }
 
 static bool peer_reachable(const struct sim_sock *s) {
@@ -116,12 +119,13 @@ static void arm_retry(struct sim_sock *s) {
     if (s->retry.position != 0)
         return;
     weir_ns pause_ns = s->state == SIM_CONNECTED ? pause_min_ns : syn_pause_ns;
-    pause_ns += 2 * weir__sim_path_latency(w, s->host, s->peer_host);
+    weir_ns latency_ns = weir__sim_path_latency(w, s->host, s->peer_host);
+    pause_ns = weir__deadline(pause_ns, weir__deadline(latency_ns, latency_ns));
     for (unsigned i = 0; i < s->retries && pause_ns < pause_max_ns; i++)
         pause_ns *= 2;
     s->retry.fire = retry;
     pause_ns = pause_ns < pause_max_ns ? pause_ns : pause_max_ns;
-    weir__sim_event_arm(w, &s->retry, w->now_ns + pause_ns);
+    weir__sim_event_arm(w, &s->retry, weir__deadline(w->now_ns, pause_ns));
     weir__sim_event_idle(w, &s->retry, !outstanding(s) && peer_reachable(s));
 }
 
@@ -186,7 +190,7 @@ static void finish(struct sim_sock *s) {
     if (s->fin_rcvd)
         s->state = SIM_TIME_WAIT;
     s->alive.fire = alive;
-    weir__sim_event_arm(s->world, &s->alive, s->world->now_ns + last_wait_ns);
+    weir__sim_event_arm(s->world, &s->alive, weir__deadline(s->world->now_ns, last_wait_ns));
     weir__sim_event_idle(s->world, &s->alive, true);
 }
 
@@ -223,7 +227,7 @@ void weir__sim_keepalive_set(struct sim_sock *s) {
     }
     s->alive.fire = alive;
     weir_ns pause_ns = s->probes ? keepalive_pause_ns : WEIR_SECONDS(s->keepalive_s);
-    weir__sim_event_arm(w, &s->alive, w->now_ns + pause_ns);
+    weir__sim_event_arm(w, &s->alive, weir__deadline(w->now_ns, pause_ns));
     weir__sim_event_idle(w, &s->alive, peer_reachable(s));
 }
 

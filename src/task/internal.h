@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/list.h"
+#include "base/time.h"
 #include "loop/loop.h"
 #include "task/depth.h"
 #include "task/stack.h"
@@ -140,11 +141,6 @@ static inline struct group *group_of(struct weir_group *g) {
 
 static inline int16_t code_max(int16_t a, int16_t b) {
     return a < b ? a : b; /* -ECANCELED (-125) outranks -ETIME (-62) outranks 0 */
-}
-
-/* now + after, and WEIR_NEVER where that is too far. */
-static inline weir_ns weir__deadline(weir_ns now, weir_ns after) {
-    return after > WEIR_NEVER - now ? WEIR_NEVER : now + after;
 }
 
 static inline void *weir__task_args(struct weir_task *t) {

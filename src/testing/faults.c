@@ -26,7 +26,7 @@ void weir_fault_arm(const struct weir_fault *fault) {
     struct fault_plan plan = {
         .effect = (enum fault_effect)f.effect,
         .error = f.error != 0 ? f.error : -ECONNRESET,
-        .late_ns = f.late_ns != 0 ? f.late_ns : WEIR_MILLISECONDS(10),
+        .late_ns = f.late_ns > 0 ? f.late_ns : WEIR_MILLISECONDS(10),
         .nth = f.nth,
         .every = f.every,
     };

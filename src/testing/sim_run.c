@@ -5,6 +5,7 @@
 #include <weir/testing.h>
 
 #include "base/log.h"
+#include "base/time.h"
 #include "sys/sim.h"
 
 static const weir_ns limit_default_ns = WEIR_SECONDS(24 * 3600);
@@ -34,7 +35,7 @@ static struct sim_config config_of(const struct weir_sim_options *o) {
     weir__sim_config_defaults(&c);
     if (o->seed != 0)
         c.seed = o->seed;
-    if (o->latency_ns != 0)
+    if (o->latency_ns > 0)
         c.latency_ns = o->latency_ns;
     set_size(&c.send_buffer, o->send_buffer);
     set_size(&c.receive_buffer, o->receive_buffer);
@@ -42,7 +43,7 @@ static struct sim_config config_of(const struct weir_sim_options *o) {
     set_size(&c.piece_size, o->piece_size);
     set_size(&c.piece_count, o->piece_count);
     set_size(&c.descriptors_max, o->descriptors_max);
-    c.limit_ns = o->limit_ns != 0 ? o->limit_ns : limit_default_ns;
+    c.limit_ns = o->limit_ns > 0 ? o->limit_ns : limit_default_ns;
     c.deferred = o->deferred;
     return c;
 }
@@ -88,8 +89,7 @@ int weir_sim_run(int (*fn)(void *arg), void *arg, const struct weir_sim_options 
         memcpy(&run, o.run, o.run->size && o.run->size < sizeof run ? o.run->size : sizeof run);
     run.backend = "sim";
     struct sim_config config = config_of(&o);
-    if (config.limit_ns != WEIR_NEVER)
-        config.limit_ns += SIM_START_NS;
+    config.limit_ns = weir__deadline(config.limit_ns, SIM_START_NS);
     struct call call = {fn, arg, weir__sim_world_new(&config, o.host ? o.host : "main")};
     weir__sim_world_enter(call.world);
     int rc = weir_run(in_world, &call, &run);

@@ -80,6 +80,35 @@ WEIR_TEST(a_raised_signal_cancels_its_scope) {
     assert_int_equal(weir_sim_counts()->now_ns, WEIR_SECONDS(3605));
 }
 
+/* A dial over a path of that latency, which may be for ever. */
+static int dial_far(void *arg) {
+    weir_ns latency = *(weir_ns *)arg;
+    struct weir_stream *s = NULL;
+    struct weir_scope scope;
+    assert_int_equal(weir_sim_host("db"), 0);
+    if (latency >= 0)
+        assert_int_equal(weir_sim_link("db", "main", latency), 0);
+    weir_scope_enter(&scope, WEIR_SECONDS(3600));
+    int rc = weir_scope_leave(&scope, weir_dial("tcp://db:80", NULL, &s));
+    assert_true(rc == -ECONNREFUSED || rc == -ETIME || rc == -ETIMEDOUT || rc == -ECANCELED);
+    return 0;
+}
+
+WEIR_TEST(any_time_will_do_for_a_world) {
+    static const weir_ns times[] = {WEIR_NEVER, WEIR_NEVER - 1, WEIR_NEVER / 2, 1,
+                                    0,          -1,             INT64_MIN};
+    for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
+        weir_ns t = times[i];
+        struct weir_sim_options o = {.size = sizeof o, .latency_ns = t, .limit_ns = t};
+        struct weir_fault late = {
+            .size = sizeof late, .effect = WEIR_FAULT_LATE, .late_ns = t, .nth = 3};
+        assert_int_equal(weir_sim_run(dial_far, &t, &o), 0);
+        weir_fault_arm(&late);
+        assert_int_equal(weir_sim_run(dial_far, &t, NULL), 0);
+        weir_fault_arm(NULL);
+    }
+}
+
 static int shape_the_world(void *arg) {
     (void)arg;
     assert_int_equal(weir_sim_host("db"), 0);
