@@ -396,6 +396,7 @@ int weir__sim_open(struct weir__backend **ret_backend, const char **ret_why) {
     weir__sim_ops_init(&b->polls);
     weir__list_init(&b->jobs);
     const struct sim_config *c = &b->world->config;
+    WEIR_CHECK(c->piece_size <= INT32_MAX && c->piece_count <= INT32_MAX);
     b->pieces = weir__sim_alloc(c->piece_size * c->piece_count);
     b->free_pieces = weir__sim_alloc(c->piece_count * sizeof *b->free_pieces);
     for (size_t i = c->piece_count; i > 0; i--)

@@ -79,7 +79,7 @@ static int detached_abort(struct weir__park *p) {
 }
 
 static struct detached *detached_new(int (*fn)(void *args), const void *args, size_t size) {
-    struct detached *d = weir__alloc(sizeof *d + size);
+    struct detached *d = size < SIZE_MAX / 2 ? weir__alloc(sizeof *d + size) : NULL;
     if (d == NULL)
         return NULL;
     memset(d, 0, sizeof *d);
