@@ -86,7 +86,8 @@ enum weir_fault_kinds {
     WEIR_FAULT_POLL = 1 << 10,
     WEIR_FAULT_SIGNAL = 1 << 11,
     WEIR_FAULT_CLOSE = 1 << 12, /* WEIR_FAULT_LATE only: a close is never refused */
-    WEIR_FAULT_ALL = (1 << 13) - 1
+    WEIR_FAULT_ATTACH = 1 << 13, /* what takes an accepted or a user's descriptor into care */
+    WEIR_FAULT_ALL = (1 << 14) - 1
 };
 
 enum weir_fault_effect {

@@ -243,9 +243,7 @@ static void turn_away(struct weir_listener *l, struct slot *slot) {
     slot->state = SLOT_EMPTY;
     if (slot->accept.result < 0)
         return;
-    slot->stray.fd = (int)slot->accept.result;
-    if (simple(l->loop, &slot->stray, WEIR__ATTACH, NULL, 0) >= 0)
-        weir__socket_option(l->loop, &slot->stray, WEIR__LINGER0, 1);
+    slot->stray.fd = (int)slot->accept.result; /* never attached: its close is a reset */
     let_go(l, &slot->stray, &slot->stray_close);
 }
 
@@ -334,8 +332,8 @@ static int take(struct weir_listener *l, struct slot *slot, struct weir__socket 
     if (fd >= 0) {
         int rc = weir__socket_adopt(k, (int)fd, &slot->peer);
         if (rc >= 0)
-            slot->state = SLOT_EMPTY;
-        return rc < 0 ? rc : 1;
+            slot->state = SLOT_EMPTY; /* else it stays for the next try */
+        return rc >= 0 ? 1 : is_short(rc) ? wait_for_room(l, rc) : rc;
     }
     slot->state = SLOT_EMPTY;
     if (is_short(fd))

@@ -9,9 +9,11 @@
  * A refusal (second reader: -EBUSY, no memory: -ENOMEM) is WEIR__DONE with that result.
  * submit() and cancel() never run a wake. result: >= 0 per kind, or a negative errno or WEIR_E*.
  *
- * A file is its caller's memory too (embedded in a stream or listener), from a successful
- * WEIR__SOCKET or WEIR__ATTACH until its WEIR__CLOSE is done. At most one reader (RECV,
- * RECV_INTO, ACCEPT) and one writer (SEND, SENDV, CONNECT) is pending on it at a time. */
+ * A file is its caller's memory too (embedded in a stream or listener), all zero but fd and foreign
+ * at first, and the backend keeps it from a successful WEIR__SOCKET or WEIR__ATTACH until its
+ * WEIR__CLOSE is done. Of a file that it does not keep it has nothing to give back.
+ * At most one reader (RECV, RECV_INTO, ACCEPT) and one writer (SEND, SENDV, CONNECT) is pending on
+ * it at a time. */
 #ifndef WEIR_SYS_BACKEND_H
 #define WEIR_SYS_BACKEND_H
 
@@ -68,7 +70,9 @@ enum weir__op_kind {
     WEIR__SIGNAL,    /* u.number; result = that number when the process gets it */
     WEIR__CLOSE,     /* every op still pending on the file completes (its result, or -ECANCELED),
                       * what was lent stays valid until released, then this one; result 0.
-                      * Afterwards the file's memory is the caller's. Never refused */
+                      * Afterwards the file's memory is the caller's. Never refused.
+                      * A file that was never attached, or could not be: the descriptor in fd is
+                      * closed, a connection is reset; nothing else is touched */
 };
 
 enum weir__option {
@@ -84,9 +88,12 @@ enum weir__option {
 
 enum { WEIR__ADDRS_MAX = 16, WEIR__NAME_MAX = 255 };
 
+/* NONE: the backend has nothing of it in its tables, lists or the kernel's sets. */
+enum weir__file_state { WEIR__FILE_NONE = 0, WEIR__FILE_KEPT };
+
 struct weir__file {
     int fd;        /* descriptor, or the simulation's number; -1: none */
-    uint8_t state; /* the backend's */
+    uint8_t state; /* the backend's: enum weir__file_state */
     bool foreign;
     struct weir__op *reader, *writer; /* pending, else NULL; kept by the backend */
     uint64_t priv[8];                 /* the backend's */

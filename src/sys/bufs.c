@@ -94,6 +94,6 @@ void weir__bufs_put(struct weir__bufs *b, struct weir__lent *lent) {
     uint32_t index = token & ~WEIR__TOKEN_HEAP;
     void *base = weir__slots_at(&b->heap, index);
     WEIR_CHECK(base != NULL);
-    weir__slots_remove(&b->heap, index);
+    weir__slots_remove(&b->heap, index, base);
     weir__free(base);
 }

@@ -49,6 +49,11 @@ static int64_t adopt(struct epoll_backend *b, struct weir__file *file, bool stea
     return weir__slots_add(&b->sources, f, &f->handle);
 }
 
+static void drop_source(struct epoll_backend *b, struct weir__file *file) {
+    struct epoll_file *f = weir__epoll_file(file);
+    weir__slots_remove(&b->sources, (uint32_t)f->handle, f);
+}
+
 static int64_t open_socket(struct epoll_backend *b, struct weir__op *op) {
     int type = op->u.socket.type;
     int64_t fd = weir__plain_socket(op->u.socket.family, type, SOCK_NONBLOCK);
@@ -62,6 +67,7 @@ static int64_t open_socket(struct epoll_backend *b, struct weir__op *op) {
     }
     op->file->fd = (int)fd;
     op->file->foreign = false;
+    op->file->state = WEIR__FILE_KEPT;
     return 0;
 }
 
@@ -69,11 +75,13 @@ static int64_t attach(struct epoll_backend *b, struct weir__op *op) {
     struct weir__file *file = op->file;
     bool foreign = file->foreign;
     int64_t rc = adopt(b, file, !foreign && weir__direct_is_tcp(file->fd));
-    if (rc != 0 || foreign)
-        return rc;
-    rc = watch(b, file);
     if (rc != 0)
-        weir__slots_remove(&b->sources, (uint32_t)weir__epoll_file(file)->handle);
+        return rc;
+    rc = foreign ? 0 : watch(b, file);
+    if (rc == 0)
+        file->state = WEIR__FILE_KEPT;
+    else
+        drop_source(b, file);
     return rc;
 }
 
@@ -86,6 +94,8 @@ static int close_file(struct epoll_backend *b, struct weir__op *op) {
     struct weir__file *file = op->file;
     struct epoll_file *f = weir__epoll_file(file);
     struct weir__op *reader = file->reader, *writer = file->writer;
+    if (file->state == WEIR__FILE_NONE)
+        return weir__op_now_done(op, weir__plain_close_unkept(file));
     if (f->has_polls)
         weir__epoll_poll_close(b, file);
     if (reader != NULL) {
@@ -96,10 +106,11 @@ static int close_file(struct epoll_backend *b, struct weir__op *op) {
         file->writer = NULL;
         weir__op_complete(&b->done, writer, -ECANCELED);
     }
-    weir__slots_remove(&b->sources, (uint32_t)f->handle);
+    drop_source(b, file);
     if (!file->foreign)
         close(file->fd);
     file->fd = -1;
+    file->state = WEIR__FILE_NONE;
     if (weir__fifo_empty(&b->done))
         return weir__op_now_done(op, 0);
     weir__op_hold(op); /* behind those that it ended */

@@ -34,7 +34,7 @@ static int add(struct epoll_backend *b, struct poll_wait *w, short events) {
 static void forget(struct epoll_backend *b, struct poll_wait *w) {
     if (w->fd >= 0 && w->fd != w->op->u.poll.fd)
         close(w->fd); /* leaves the set: nothing else shares a duplicate's number */
-    weir__slots_remove(&b->sources, (uint32_t)w->handle);
+    weir__slots_remove(&b->sources, (uint32_t)w->handle, w);
     weir__free(w);
 }
 

@@ -217,3 +217,87 @@ WEIR_TEST_BACKENDS(a_close_is_never_refused) {
     assert_int_equal(weir__fault_struck(), 0);
     rig_close(&r);
 }
+
+/* ---- a descriptor that cannot be attached ---------------------------------------------------- */
+
+static void expect_echo(struct rig *r, struct rig_pair *p) {
+    char text[8];
+    assert_int_equal(rig_send(r, &p->here, "ping", 4), 4);
+    assert_int_equal(rig_recv_all(r, &p->there, text, 4), 4);
+    assert_memory_equal(text, "ping", 4);
+    assert_int_equal(rig_send(r, &p->there, "pong", 4), 4);
+    assert_int_equal(rig_recv_all(r, &p->here, text, 4), 4);
+    assert_memory_equal(text, "pong", 4);
+}
+
+/* Accepted, struck at ATTACH, closed: its peer is reset. */
+static void lose_one(struct rig *r, struct rig_pair *p) {
+    struct weir__file client, lost = {.fd = -1};
+    struct rig_op o;
+    char byte;
+    assert_int_equal(rig_connect(r, &client, &p->addr), 0);
+    rig_accept_begin(r, &o, &p->listener);
+    int64_t fd = rig_wait(&o);
+    assert_true(fd >= 0);
+    assert_int_equal(rig_attach(r, &lost, (int)fd), -ENETDOWN);
+    rig_close_file(r, &lost);
+    assert_int_equal(lost.fd, -1);
+    assert_int_equal(rig_recv(r, &client, &byte, 1), -ECONNRESET);
+    rig_close_file(r, &client);
+}
+
+WEIR_TEST_BACKENDS(closing_what_could_not_be_attached_leaves_the_others_alone) {
+    enum { OTHERS = 4 };
+    static struct rig_pair others[OTHERS];
+    struct rig r;
+    arm(OP(ATTACH), FAULT_ERROR, OTHERS + 1);
+    rig_open(&r, NULL);
+    for (int i = 0; i < OTHERS; i++)
+        rig_pair(&r, &others[i]);
+    lose_one(&r, &others[0]);
+    assert_int_equal(weir__fault_struck(), 1);
+    for (int i = 0; i < OTHERS; i++)
+        expect_echo(&r, &others[i]);
+    for (int i = 0; i < OTHERS; i++)
+        rig_pair_close(&r, &others[i]);
+    rig_close(&r);
+}
+
+WEIR_TEST_BACKENDS(a_file_may_be_attached_after_it_was_struck) {
+    struct rig r;
+    struct rig_pair p;
+    struct rig_op o;
+    arm(OP(ATTACH), FAULT_NEVER, 1); /* what never waits fails instead */
+    rig_open(&r, NULL);
+    p.addr = rig_v4("127.0.0.1", 0);
+    rig_listen(&r, &p.listener, &p.addr, 4);
+    assert_int_equal(rig_connect(&r, &p.here, &p.addr), 0);
+    rig_accept_begin(&r, &o, &p.listener);
+    int fd = (int)rig_wait(&o);
+    assert_int_equal(rig_attach(&r, &p.there, fd), -ENETDOWN);
+    assert_int_equal(rig_attach(&r, &p.there, fd), 0);
+    expect_echo(&r, &p);
+    rig_pair_close(&r, &p);
+    rig_close(&r);
+}
+
+/* Connections that nobody attached: closing the file alone gives all back. */
+WEIR_TEST_BACKENDS(a_connection_is_turned_away_without_an_attach) {
+    struct rig r;
+    struct rig_pair p;
+    struct weir__file client, stray = {.fd = -1};
+    struct rig_op o;
+    char byte;
+    rig_open(&r, NULL);
+    rig_pair(&r, &p);
+    assert_int_equal(rig_connect(&r, &client, &p.addr), 0);
+    rig_accept_begin(&r, &o, &p.listener);
+    stray.fd = (int)rig_wait(&o);
+    rig_close_file(&r, &stray);
+    assert_int_equal(rig_recv(&r, &client, &byte, 1), -ECONNRESET);
+    rig_close_file(&r, &stray); /* nothing is left of it */
+    rig_close_file(&r, &client);
+    expect_echo(&r, &p);
+    rig_pair_close(&r, &p);
+    rig_close(&r);
+}

@@ -186,6 +186,18 @@ void weir__plain_reset(int fd) {
     set_option(fd, WEIR__LINGER0, 1);
 }
 
+void weir__plain_turn_away(int fd) {
+    weir__plain_reset(fd);
+    close(fd);
+}
+
+int64_t weir__plain_close_unkept(struct weir__file *file) {
+    if (file->fd >= 0 && !file->foreign)
+        weir__plain_turn_away(file->fd);
+    file->fd = -1;
+    return 0;
+}
+
 static int64_t name_of(int fd, struct weir__addr *ret, bool peer) {
     if (peer)
         return weir__plain_peer(fd, ret);

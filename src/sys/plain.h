@@ -34,6 +34,11 @@ size_t weir__plain_unsent(const struct weir__op *op);
 
 /* Its close will send a reset (TCP). */
 void weir__plain_reset(int fd);
+/* Close a connection that nobody asked for, or could take, with a reset, as the kernel does with
+ * its backlog. */
+void weir__plain_turn_away(int fd);
+/* CLOSE of a file that no backend keeps. Returns 0. */
+int64_t weir__plain_close_unkept(struct weir__file *file);
 
 weir_ns weir__plain_now(void);
 void weir__plain_random(void *buf, size_t len);

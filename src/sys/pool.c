@@ -261,7 +261,7 @@ int weir__pool_submit(struct weir__pool *p, struct weir__op *op) {
     pthread_mutex_unlock(&p->lock);
     if (rc == 0)
         return weir__op_hold(op);
-    weir__slots_remove(&p->jobs, op->priv);
+    weir__slots_remove(&p->jobs, op->priv, j);
     job_free(j);
     return weir__op_now_done(op, rc);
 }
@@ -280,7 +280,7 @@ int weir__pool_cancel(struct weir__pool *p, struct weir__op *op) {
     weir__list_remove(&j->link);
     p->queue_len -= phase == QUEUED;
     pthread_mutex_unlock(&p->lock);
-    weir__slots_remove(&p->jobs, op->priv);
+    weir__slots_remove(&p->jobs, op->priv, j);
     if (phase != RUNNING)
         job_free(j); /* else its thread will */
     return weir__op_now_done(op, runs_on ? -EINPROGRESS : -ECANCELED);
@@ -290,7 +290,7 @@ static void hand_out(struct weir__pool *p, struct job *j, struct weir__fifo *don
     struct weir__op *op = j->op;
     if (op->kind == WEIR__RESOLVE && j->result > 0)
         memcpy(op->u.resolve.ret, j->addrs, (size_t)j->result * sizeof *j->addrs);
-    weir__slots_remove(&p->jobs, op->priv);
+    weir__slots_remove(&p->jobs, op->priv, j);
     weir__op_complete(done, op, j->result);
     job_free(j);
 }

@@ -68,6 +68,7 @@ static int submit_socket(struct sim *b, struct weir__op *op) {
     op->file->priv[0] = s->id;
     op->file->fd = weir__sim_sock_fd(s);
     op->file->reader = op->file->writer = NULL;
+    op->file->state = WEIR__FILE_KEPT;
     return done(op, 0);
 }
 
@@ -81,6 +82,7 @@ static int submit_attach(struct sim *b, struct weir__op *op) {
     s->file = op->file;
     op->file->priv[0] = s->id;
     op->file->reader = op->file->writer = NULL;
+    op->file->state = WEIR__FILE_KEPT;
     weir__sim_keepalive_set(s);
     return done(op, 0);
 }
@@ -164,14 +166,28 @@ static void cancel_pending(struct sim *b, struct weir__op **place) {
     weir__sim_complete(b, op, -ECANCELED);
 }
 
+/* Never attached: the connection is reset. */
+static int close_unkept(struct sim *b, struct weir__op *op) {
+    struct sim_sock *s = weir__sim_sock_by_fd(b->world, op->file->fd);
+    if (s != NULL && s->file == NULL) {
+        weir__sim_option(s, WEIR__LINGER0, 1);
+        weir__sim_close(s);
+    }
+    op->file->fd = -1;
+    return done(op, 0);
+}
+
 static int submit_close(struct sim *b, struct weir__op *op) {
     struct sim_sock *s = weir__sim_sock_of(b, op);
+    if (op->file->state == WEIR__FILE_NONE)
+        return close_unkept(b, op);
     cancel_pending(b, &op->file->reader);
     cancel_pending(b, &op->file->writer);
     if (s != NULL)
         weir__sim_close(s);
     op->file->fd = -1;
     op->file->priv[0] = 0;
+    op->file->state = WEIR__FILE_NONE;
     if (!weir__sim_ops_have(&b->ready, op->file))
         return answer(b, op, 0);
     weir__sim_complete(b, op, 0);

@@ -50,8 +50,8 @@ int weir__slots_add(struct weir__slots *s, void *ptr, uint64_t *ret_handle) {
     return 0;
 }
 
-void weir__slots_remove(struct weir__slots *s, uint32_t index) {
-    WEIR_CHECK(index < s->count && s->all[index].ptr != NULL);
+void weir__slots_remove(struct weir__slots *s, uint32_t index, const void *ptr) {
+    WEIR_CHECK(index < s->count && ptr != NULL && s->all[index].ptr == ptr);
     struct weir__slot *slot = &s->all[index];
     slot->ptr = NULL;
     slot->generation++;

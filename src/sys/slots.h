@@ -24,7 +24,8 @@ void weir__slots_fini(struct weir__slots *s);
 
 /* Give ptr a number. Returns 0 or -ENOMEM. The low 32 bits of the handle are the index. */
 int weir__slots_add(struct weir__slots *s, void *ptr, uint64_t *ret_handle);
-void weir__slots_remove(struct weir__slots *s, uint32_t index);
+/* Take the number back. ptr is what has it: to remove another's is a bug and aborts. */
+void weir__slots_remove(struct weir__slots *s, uint32_t index, const void *ptr);
 
 /* The pointer, or NULL if that handle is not in use any more. */
 static inline void *weir__slots_get(const struct weir__slots *s, uint64_t handle) {

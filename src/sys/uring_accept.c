@@ -4,7 +4,6 @@
  * peer's name is asked for when it is wanted, since a multishot has nowhere to put it. */
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
 #include "sys/limits.h"
@@ -84,16 +83,10 @@ int weir__uring_accept_submit(struct uring_backend *b, struct weir__op *op) {
     return weir__op_hold(op);
 }
 
-/* A connection that nobody asked for is reset, as the kernel does with its backlog. */
-static void turn_away(int fd) {
-    weir__plain_reset(fd);
-    close(fd);
-}
-
 static void keep(struct uring_backend *b, struct weir__file *file, int fd) {
     struct uring_file *f = weir__uring_file(file);
     if ((f->live & URING_CLOSING) != 0 || push(&f->accepted, fd) != 0) {
-        turn_away(fd);
+        weir__plain_turn_away(fd);
         return;
     }
     if (f->accepted->count >= weir__sys_limits.inbox_accepted)
@@ -132,7 +125,7 @@ void weir__uring_accept_drop(struct uring_backend *b, struct weir__file *file) {
     struct uring_file *f = weir__uring_file(file);
     end(b, file);
     while (f->accepted->count > 0)
-        turn_away(pop(f->accepted));
+        weir__plain_turn_away(pop(f->accepted));
     weir__free(f->accepted);
     f->accepted = NULL;
 }

@@ -13,6 +13,7 @@ static void adopt(struct weir__file *file) {
     struct uring_file *f = weir__uring_file(file);
     memset(file->priv, 0, sizeof file->priv);
     file->reader = file->writer = NULL;
+    file->state = WEIR__FILE_KEPT;
     f->mode = URING_STREAM;
     weir__direct_attach(&f->direct, file, false); /* known when bulk begins */
 }
@@ -40,6 +41,7 @@ static void close_now(struct uring_backend *b, struct weir__file *file) {
     if (!file->foreign)
         close(file->fd);
     file->fd = -1;
+    file->state = WEIR__FILE_NONE;
 }
 
 void weir__uring_settled(struct uring_backend *b, struct weir__file *file) {
@@ -61,6 +63,8 @@ static void end_polls(struct uring_backend *b, struct weir__file *file) {
 int weir__uring_close_file(struct uring_backend *b, struct weir__op *op) {
     struct weir__file *file = op->file;
     struct uring_file *f = weir__uring_file(file);
+    if (file->state == WEIR__FILE_NONE)
+        return weir__op_now_done(op, weir__plain_close_unkept(file));
     WEIR_CHECK((f->live & URING_CLOSING) == 0);
     f->live |= URING_CLOSING;
     if (file->reader != NULL)
@@ -103,7 +107,7 @@ int weir__uring_poll_submit(struct uring_backend *b, struct weir__op *op) {
 void weir__uring_poll_event(struct uring_backend *b, struct weir__op *op, int res) {
     struct weir__file *file = op->file;
     int64_t result = res < 0 ? res : res & (op->u.poll.events | POLLERR | POLLHUP);
-    weir__slots_remove(&b->polls, op->priv);
+    weir__slots_remove(&b->polls, op->priv, op);
     weir__op_complete(&b->done, op, result);
     if (file == NULL)
         return;

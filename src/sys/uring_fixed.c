@@ -59,7 +59,7 @@ void weir__uring_fix(struct uring_backend *b, struct weir__file *file) {
     if (slot < b->slots_max && set(b, slot, &file->fd))
         weir__uring_file(file)->slot = slot + 1;
     else
-        weir__slots_remove(&b->slots, slot);
+        weir__slots_remove(&b->slots, slot, file);
 }
 
 void weir__uring_unfix(struct uring_backend *b, struct weir__file *file) {
@@ -68,6 +68,6 @@ void weir__uring_unfix(struct uring_backend *b, struct weir__file *file) {
         return;
     bool right = set(b, f->slot - 1, &none);
     WEIR_CHECK(right);
-    weir__slots_remove(&b->slots, f->slot - 1);
+    weir__slots_remove(&b->slots, f->slot - 1, file);
     f->slot = 0;
 }

@@ -12,7 +12,7 @@
 static const uint64_t ops_of_kind[] = {
     OP(SOCKET),  OP(BIND),   OP(LISTEN),           OP(SHUTDOWN),        OP(CONNECT),
     OP(ACCEPT),  OP(RECV) | OP(RECV_INTO), OP(SEND) | OP(SENDV), OP(RESOLVE), OP(WORK),
-    OP(POLL),    OP(SIGNAL), OP(CLOSE),
+    OP(POLL),    OP(SIGNAL), OP(CLOSE),            OP(ATTACH),
 };
 
 void weir_fault_arm(const struct weir_fault *fault) {
