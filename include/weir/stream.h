@@ -48,6 +48,8 @@ WEIR_SUSPENDS int weir_dial(const char *url, const struct weir_dial_options *opt
 /* Listen on tcp://HOST:PORT (port 0: a free one; host "*": all addresses; a name that has several
  * addresses binds each that this machine has, same port) or unix:/PATH (the path must not exist
  * and is left behind: unlink it). options may be NULL. *ret_listener is the caller's to unlisten.
+ * An address in use is tried again for 50 ms, then it is -EADDRINUSE: a process that was killed may
+ * hold its addresses a moment longer. Not so a path, which stays. The wait suspends this task only.
  * Returns 0; -EADDRINUSE, -EADDRNOTAVAIL, -EACCES, ...; WEIR_EURL, WEIR_ENONAME, WEIR_ERESOLVE,
  * -ECANCELED, -ETIME, -EMFILE, -ENOMEM, WEIR_ENOLOOP. */
 WEIR_SUSPENDS int weir_listen(const char *url, const struct weir_listen_options *options,

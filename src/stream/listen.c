@@ -14,6 +14,8 @@
 enum {
     BACKLOG = 4096,       /* the kernel cuts it to net.core.somaxconn (4096 since 5.4) */
     PORT_TRIES = 8,       /* a free port of the first address may be taken on the second */
+    IN_USE_MS = 50,       /* an address in use is tried again for so long: see open_patiently */
+    IN_USE_STEP_MS = 1,
     FULL_RETRY_MS = 20,   /* out of descriptors: there is no event for 'one is free' */
     FULL_SAY_MS = 1000
 };
@@ -177,16 +179,37 @@ static int open_on(struct weir_loop *loop, struct weir__addr *addrs, unsigned co
     return rc;
 }
 
+static bool is_path(const struct weir__addr *addr) {
+    return addr->sa.sa_family == AF_UNIX && addr->un.sun_path[0] != '\0';
+}
+
+/* A process that was killed may hold its listeners a moment longer than it lives: the kernel takes
+ * its io_uring down after it, up to 10 ms later [6.18]. Likewise a loop lets go of them with its
+ * next turn. A path stays until somebody unlinks it: waiting would not help. */
+static int open_patiently(struct weir_loop *loop, struct weir__addr *addrs, unsigned count,
+                          const struct weir_listen_options *o,
+                          struct weir_listener **ret_listener) {
+    weir_ns end = weir__deadline(weir__loop_now(loop), WEIR_MILLISECONDS(IN_USE_MS));
+    for (;;) {
+        int rc = open_on(loop, addrs, count, o, ret_listener);
+        if (rc != -EADDRINUSE || is_path(&addrs[0]) || weir__loop_now(loop) >= end)
+            return rc;
+        rc = weir_sleep(WEIR_MILLISECONDS(IN_USE_STEP_MS));
+        if (rc < 0)
+            return refused(rc, &addrs[0]);
+    }
+}
+
 /* "*" is all addresses of both families in one socket; without IPv6, of IPv4. */
 static int open_any(struct weir_loop *loop, uint16_t port, const struct weir_listen_options *o,
                     struct weir_listener **ret_listener) {
     struct weir__addr any;
     WEIR_CHECK(weir__addr_parse_numeric("::", port, &any) == 0);
-    int rc = open_on(loop, &any, 1, o, ret_listener);
+    int rc = open_patiently(loop, &any, 1, o, ret_listener);
     if (rc != -EAFNOSUPPORT && rc != -EADDRNOTAVAIL)
         return rc;
     WEIR_CHECK(weir__addr_parse_numeric("0.0.0.0", port, &any) == 0);
-    return open_on(loop, &any, 1, o, ret_listener);
+    return open_patiently(loop, &any, 1, o, ret_listener);
 }
 
 /* getaddrinfo may name an address twice (a name that stands in two lines of the hosts file). */
@@ -207,12 +230,14 @@ static int open_url(struct weir_loop *loop, const struct weir__url *u,
     struct weir__addr addrs[WEIR__ADDRS_MAX];
     if (u->is_unix) {
         addrs[0] = u->path;
-        return open_on(loop, addrs, 1, o, ret_listener);
+        return open_patiently(loop, addrs, 1, o, ret_listener);
     }
     if (u->host[0] == '*')
         return open_any(loop, u->port, o, ret_listener);
     int n = weir__resolve(u->host, u->port, addrs);
-    return n < 0 ? n : open_on(loop, addrs, drop_twins(addrs, (unsigned)n), o, ret_listener);
+    if (n < 0)
+        return n;
+    return open_patiently(loop, addrs, drop_twins(addrs, (unsigned)n), o, ret_listener);
 }
 
 int weir_listen(const char *url, const struct weir_listen_options *options,

@@ -2,7 +2,11 @@
 /* Listeners: ports, names, accept under every trouble, unlisten. */
 #include "stream/stream_test_util.h"
 
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <signal.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 
 #include "stream/resolve.h"
 #include "sys/addr.h"
@@ -311,4 +315,175 @@ WEIR_TEST_BACKENDS(unlisten_ends_the_wait_for_a_descriptor) {
     if (strcmp(test_backend, "sim") == 0)
         runner_skip("the limit is the system's");
     assert_int_equal(weir_run(give_up_waiting, NULL, &o), 0);
+}
+
+/* ---- addresses in use ----------------------------------------------------------------------- */
+
+struct unlisten_later_args {
+    struct weir_listener *l;
+    weir_ns after_ns;
+};
+static int unlisten_later(void *args) {
+    struct unlisten_later_args *a = args;
+    int rc = weir_sleep(a->after_ns);
+    weir_unlisten(&a->l);
+    return rc;
+}
+
+LOOP_STORY(an_address_that_is_given_up_meanwhile_is_had) {
+    struct weir_listener *old = NULL, *new = NULL;
+    struct weir_group g;
+    char url[64];
+    assert_int_equal(weir_listen("tcp://127.0.0.1:0", NULL, &old), 0);
+    snprintf(url, sizeof url, "%s", url_of(old));
+    weir_group_open(&g, WEIR_TOGETHER);
+    int rc = weir_go(&g, unlisten_later, .l = old, .after_ns = WEIR_MILLISECONDS(5));
+    assert_int_equal(rc, 0);
+    assert_int_equal(weir_listen(url, NULL, &new), 0);
+    assert_int_equal(weir_group_close(&g, 0), 0);
+    weir_unlisten(&new);
+    return 0;
+}
+
+/* As on io_uring, whose next turn lets go of the port. */
+LOOP_STORY(a_port_may_be_listened_on_again_at_once) {
+    struct weir_listener *l = NULL;
+    struct weir_stream *s = NULL, *peer = NULL;
+    char url[64];
+    assert_int_equal(weir_listen("tcp://127.0.0.1:0", NULL, &l), 0);
+    snprintf(url, sizeof url, "%s", url_of(l));
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(weir_dial(url, NULL, &s), 0);
+        assert_int_equal(weir_accept(l, &peer), 0);
+        weir_close(&s);
+        weir_close(&peer);
+        weir_unlisten(&l);
+        assert_int_equal(weir_listen(url, NULL, &l), 0);
+    }
+    weir_unlisten(&l);
+    return 0;
+}
+
+/* Others run meanwhile. */
+struct count_turns_args {
+    int *turns;
+};
+static int count_turns(void *args) {
+    struct count_turns_args *a = args;
+    int rc;
+    *a->turns = 0;
+    while ((rc = weir_sleep(WEIR_MILLISECONDS(1))) == 0)
+        ++*a->turns;
+    return rc;
+}
+
+LOOP_STORY(an_address_in_use_is_refused_after_a_moment) {
+    struct weir_listener *l = NULL, *twin = NULL;
+    struct weir_group g;
+    int turns = 0;
+    assert_int_equal(weir_listen("tcp://127.0.0.1:0", NULL, &l), 0);
+    weir_group_open(&g, WEIR_INDEPENDENT);
+    assert_int_equal(weir_go(&g, count_turns, .turns = &turns), 0);
+    weir_ns begin = weir_now();
+    assert_int_equal(weir_listen(url_of(l), NULL, &twin), -EADDRINUSE);
+    assert_true(weir_now() - begin >= WEIR_MILLISECONDS(50));
+    assert_true(turns > 0);
+    assert_string_equal(weir_error(-EADDRINUSE)->what, "listen");
+    weir_group_cancel(&g, "enough");
+    weir_group_close(&g, 0);
+    weir_unlisten(&l);
+    return 0;
+}
+
+LOOP_STORY(the_wait_for_an_address_feels_a_scope) {
+    struct weir_listener *l = NULL, *twin = NULL;
+    struct weir_scope s;
+    assert_int_equal(weir_listen("tcp://127.0.0.1:0", NULL, &l), 0);
+    weir_scope_enter(&s, WEIR_MILLISECONDS(3));
+    int rc = weir_listen(url_of(l), NULL, &twin);
+    assert_int_equal(rc, -ETIME);
+    assert_string_equal(weir_error(rc)->what, "listen");
+    assert_memory_equal(weir_error(rc)->on, "127.0.0.1:", 10);
+    assert_int_equal(weir_scope_leave(&s, rc), -ETIME);
+    weir_unlisten(&l);
+    return 0;
+}
+
+LOOP_STORY(a_path_that_is_taken_is_refused_at_once) {
+    char url[64];
+    struct weir_listener *l = NULL, *twin = NULL;
+    struct weir_group g;
+    int turns = -1;
+    if (strcmp(test_backend, "sim") == 0)
+        return 0; /* it has no files */
+    snprintf(url, sizeof url, "unix:/tmp/weir-listen-twin-%d", (int)getpid());
+    assert_int_equal(weir_listen(url, NULL, &l), 0);
+    weir_group_open(&g, WEIR_INDEPENDENT);
+    assert_int_equal(weir_go(&g, count_turns, .turns = &turns), 0);
+    assert_int_equal(weir_listen(url, NULL, &twin), -EADDRINUSE);
+    assert_int_equal(turns, -1); /* the other task has not begun: nothing was waited for */
+    weir_group_cancel(&g, "enough");
+    weir_group_close(&g, 0);
+    weir_unlisten(&l);
+    assert_int_equal(unlink(url + 5), 0);
+    return 0;
+}
+
+/* ---- a server that was killed ---------------------------------------------------------------- */
+
+static int serve_and_tell(void *told) {
+    struct weir_listener *l;
+    struct weir_stream *s;
+    int rc = weir_listen("tcp://127.0.0.1:0", NULL, &l), port = rc < 0 ? rc : 0;
+    if (rc == 0)
+        port = weir_listener_port(l);
+    if (write(*(int *)told, &port, sizeof port) != sizeof port || rc < 0)
+        return -EIO;
+    while ((rc = weir_accept(l, &s)) == 0)
+        weir_close(&s);
+    return rc;
+}
+
+static int rebind(void *port) {
+    struct weir_listener *l = NULL;
+    char url[64];
+    snprintf(url, sizeof url, "tcp://127.0.0.1:%d", *(int *)port);
+    int rc = weir_listen(url, NULL, &l);
+    weir_unlisten(&l);
+    return rc;
+}
+
+/* Another process, with the same backend, accepts; a client has seen it do so. */
+static pid_t start_server(struct weir_run_options *o, int *ret_port) {
+    int told[2];
+    char byte;
+    assert_int_equal(pipe2(told, O_CLOEXEC), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0)
+        _exit(weir_run(serve_and_tell, &told[1], o) != 0);
+    assert_int_equal(read(told[0], ret_port, sizeof *ret_port), sizeof *ret_port);
+    close(told[0]);
+    close(told[1]);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_in a = {.sin_family = AF_INET,
+                            .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                            .sin_port = htons((uint16_t)*ret_port)};
+    assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
+    assert_int_equal(recv(fd, &byte, 1, 0), 0);
+    close(fd);
+    return child;
+}
+
+WEIR_TEST_BACKENDS(a_killed_servers_port_is_had_at_once) {
+    struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
+    if (strcmp(test_backend, "sim") == 0)
+        runner_skip("processes are real");
+    for (int i = 0; i < 10; i++) {
+        int port = 0, status;
+        pid_t child = start_server(&o, &port);
+        assert_int_equal(kill(child, SIGKILL), 0);
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_int_equal(weir_run(rebind, &port, &o), 0);
+    }
 }

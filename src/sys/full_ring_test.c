@@ -444,6 +444,11 @@ WEIR_TEST_FULL_RING(a_backend_opens_and_closes) {
     rig_close();
 }
 
+static bool overflows(void) {
+    const struct uring_backend *b = (const void *)backend;
+    return (*b->ring.sq.kflags & IORING_SQ_CQ_OVERFLOW) != 0;
+}
+
 /* 4 times the entries fit into the completion ring; the kernel keeps the others for later. */
 WEIR_TEST_FULL_RING(more_completions_come_than_the_ring_holds) {
     enum { CROWD = 24 };
@@ -464,6 +469,8 @@ WEIR_TEST_FULL_RING(more_completions_come_than_the_ring_holds) {
         }
         for (int i = 0; i < CROWD; i++)
             start(&out[i]);
+        if (weir__sys_limits.ring_entries == 4)
+            assert_true(overflows());
         for (int i = 0; i < CROWD; i++) {
             note("%lld %lld ", (long long)finish(&in[i]), (long long)finish(&out[i]));
             weir__release(backend, &in[i].op.u.lent);
