@@ -31,8 +31,13 @@ extern "C" {
 typedef int64_t weir_ns; /* nanoseconds, monotonic; the one time type */
 
 #define WEIR_NEVER INT64_MAX
-#define WEIR_MILLISECONDS(n) ((weir_ns)(n) * 1000000)
-#define WEIR_SECONDS(n) ((weir_ns)(n) * 1000000000)
+
+/* n seconds, n milliseconds. n is a number of any type, and evaluated once. Whole numbers are
+ * exact, others are rounded to the nearest nanosecond: WEIR_SECONDS(0.5) is 500 ms. What does not
+ * fit (292 years) becomes WEIR_NEVER or -WEIR_NEVER; not a number becomes 0. Of constants they are
+ * constants, for static initialisers, and of whole ones for enums and array sizes too. */
+#define WEIR_SECONDS(n) WEIR__UNITS(n, 1000000000)
+#define WEIR_MILLISECONDS(n) WEIR__UNITS(n, 1000000)
 
 #define WEIR_AUTO(fn) __attribute__((cleanup(fn)))
 
@@ -121,5 +126,82 @@ WEIR_API void weir_log_level_set(enum weir_log_level level) WEIR_NOEXCEPT;
 
 #ifdef __cplusplus
 }
+#endif
+
+/* How WEIR_SECONDS and WEIR_MILLISECONDS are made. The formulas name their argument several times:
+ * they are given constants, or the argument of a function. */
+#define WEIR__OF_SIGNED(n, unit)                                                                   \
+    ((n) > WEIR_NEVER / (unit)      ? WEIR_NEVER                                                   \
+     : (n) < -(WEIR_NEVER / (unit)) ? -WEIR_NEVER                                                  \
+                                    : (weir_ns)(n) * (unit))
+#define WEIR__OF_UNSIGNED(n, unit)                                                                 \
+    ((n) > (unsigned long long)(WEIR_NEVER / (unit)) ? WEIR_NEVER : (weir_ns)(n) * (unit))
+#define WEIR__OF_REAL(ns)                                                                          \
+    ((ns) >= 9223372036854775808.0    ? WEIR_NEVER                                                 \
+     : (ns) > 0                       ? (weir_ns)((ns) + 0.5)                                      \
+     : (ns) <= -9223372036854775808.0 ? -WEIR_NEVER                                                \
+     : (ns) < 0                       ? (weir_ns)((ns) - 0.5)                                      \
+                                      : 0)
+
+#ifdef __cplusplus
+#define WEIR__UNITS_FN constexpr weir_ns
+#else
+#define WEIR__UNITS_FN static inline weir_ns
+#endif
+
+WEIR__UNITS_FN weir__of_signed(long long n, int unit) {
+    return WEIR__OF_SIGNED(n, unit);
+}
+
+WEIR__UNITS_FN weir__of_unsigned(unsigned long long n, int unit) {
+    return WEIR__OF_UNSIGNED(n, unit);
+}
+
+WEIR__UNITS_FN weir__of_real(double n, int unit) {
+    return WEIR__OF_REAL(n * unit);
+}
+
+WEIR__UNITS_FN weir__of_long_real(long double n, int unit) {
+    return WEIR__OF_REAL(n * unit);
+}
+
+#ifdef __cplusplus
+#define WEIR__UNITS(n, unit) weir__units((n), (unit))
+#define WEIR__UNITS_OF(type, of)                                                                   \
+    constexpr weir_ns weir__units(type n, int unit) {                                              \
+        return of(n, unit);                                                                        \
+    }
+WEIR__UNITS_OF(int, weir__of_signed)
+WEIR__UNITS_OF(long, weir__of_signed)
+WEIR__UNITS_OF(long long, weir__of_signed)
+WEIR__UNITS_OF(unsigned, weir__of_unsigned)
+WEIR__UNITS_OF(unsigned long, weir__of_unsigned)
+WEIR__UNITS_OF(unsigned long long, weir__of_unsigned)
+WEIR__UNITS_OF(double, weir__of_real)
+WEIR__UNITS_OF(long double, weir__of_long_real)
+#else
+#define WEIR__BY_TYPE(n, narrow, signed_one, unsigned_one, real_one, long_real_one)                \
+    _Generic((n) + 0,                                                                              \
+        int: narrow,                                                                               \
+        unsigned: narrow,                                                                          \
+        unsigned long: unsigned_one,                                                               \
+        unsigned long long: unsigned_one,                                                          \
+        float: real_one,                                                                           \
+        double: real_one,                                                                          \
+        long double: long_real_one,                                                                \
+        default: signed_one)
+/* What is not chosen is compiled all the same: 0 takes its place, or compilers warn. */
+#define WEIR__NARROW(n) _Generic((n) + 0, int: (n), unsigned: (n), default: 0)
+#define WEIR__WIDE(n) _Generic((n) + 0, int: 0, unsigned: 0, default: (n))
+#define WEIR__UNITS(n, unit)                                                                       \
+    __builtin_choose_expr(                                                                         \
+        __builtin_constant_p(n),                                                                   \
+        WEIR__BY_TYPE(n, (weir_ns)WEIR__NARROW(n) * (unit),                                        \
+                      WEIR__OF_SIGNED((long long)WEIR__WIDE(n), unit),                             \
+                      WEIR__OF_UNSIGNED((unsigned long long)WEIR__WIDE(n), unit),                  \
+                      WEIR__OF_REAL((double)(n) * (unit)),                                         \
+                      WEIR__OF_REAL((long double)(n) * (unit))),                                   \
+        WEIR__BY_TYPE(n, weir__of_signed, weir__of_signed, weir__of_unsigned, weir__of_real,       \
+                      weir__of_long_real)((n), unit))
 #endif
 #endif

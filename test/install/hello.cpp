@@ -3,6 +3,10 @@
 #include <cstdio>
 #include <weir/weir.h>
 
+static_assert(WEIR_SECONDS(0.5) == 500000000 && WEIR_MILLISECONDS(-0.5f) == -500000);
+static_assert(WEIR_SECONDS(9223372036) == 9223372036000000000 && WEIR_SECONDS(1UL) == 1000000000);
+static_assert(WEIR_SECONDS(INT64_MAX) == WEIR_NEVER && WEIR_SECONDS(1e300L) == WEIR_NEVER);
+
 struct greet_args {
     const char *whom;
 };
