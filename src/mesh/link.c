@@ -414,9 +414,12 @@ static int connect_now(struct weir__link *l) {
 }
 
 int weir__link_connect(struct weir__link *l) {
+    struct weir_error kept;
     int rc = weir__suspend_enter("link");
+    weir__error_keep(&kept);
     while (rc == 0 && (rc = connect_now(l)) < 0 && is_outage(l, rc))
-        rc = pause_before_next(l);
+        if ((rc = pause_before_next(l)) == 0)
+            weir__error_restore(&kept);
     if (rc == 0)
         l->outage = weir__retry_new();
     return rc;
@@ -468,10 +471,13 @@ static int ask_once(struct weir__link *l, enum weir_ws_type type, const void *da
 
 int weir__link_ask(struct weir__link *l, enum weir_ws_type type, const void *data, size_t len,
                    struct weir_ws_message *ret_ack) {
+    struct weir_error kept; /* data may lie in the record that failed attempts write */
     int rc = weir__suspend_enter("link");
     weir__link_done(l);
+    weir__error_keep(&kept);
     while (rc == 0 && (rc = ask_once(l, type, data, len)) < 0 && is_outage(l, rc))
-        rc = pause_before_next(l);
+        if ((rc = pause_before_next(l)) == 0)
+            weir__error_restore(&kept);
     if (rc < 0)
         return rc;
     l->outage = weir__retry_new();

@@ -22,6 +22,7 @@ static struct receiver {
     const char *greeting; /* in place of a handshake's answer; NULL: none */
     bool rude;            /* after bytes it does not even end */
     int messages, connections;
+    char item[200]; /* the last that came */
 } r;
 
 static struct weir__mesh mesh;
@@ -57,8 +58,10 @@ static int serve(void *args) {
     if (r.greeting != NULL)
         return greet(s);
     int rc = weir_ws_accept(&s, NULL, &ws);
-    while (rc >= 0 && (rc = weir_ws_receive(ws, &m)) == 0)
+    while (rc >= 0 && (rc = weir_ws_receive(ws, &m)) == 0) {
+        snprintf(r.item, sizeof r.item, "%.*s", (int)m.data.len, (const char *)m.data.base);
         rc = answer(ws);
+    }
     return 0;
 }
 
@@ -104,15 +107,19 @@ static bool is_about(weir_ns ns, weir_ns expected) {
 }
 
 /* Take the turn, ask once, give it on. */
-static int ask(void) {
+static int ask_text(const char *text) {
     struct weir__link *l = NULL;
     struct weir_ws_message ack;
     int rc = weir__link_take(&mesh, NULL, url, &l);
     if (rc < 0)
         return rc;
-    rc = weir__link_ask(l, WEIR_WS_TEXT, "1", 1, &ack);
+    rc = weir__link_ask(l, WEIR_WS_TEXT, text, strlen(text), &ack);
     weir__link_leave(l);
     return rc;
+}
+
+static int ask(void) {
+    return ask_text("1");
 }
 
 /* ---- a receiver that breaks the protocol ---- */
@@ -332,6 +339,20 @@ WEIR_TEST(an_outage_that_ends_serves_all_who_waited) {
     }
     assert_int_equal(r.messages, ASKERS);
     assert_int_equal(r.connections, 1);
+}
+
+/* What it asks lies in its own record, where each attempt that fails writes. */
+static int tells_an_error(struct weir_group *g) {
+    int rc = weir_go(g, r_later, .g = g);
+    weir__failf(-EIO, "print", "paper", "jammed in tray %d", 3);
+    rc = rc == 0 ? ask_text(weir_error(-EIO)->text) : rc;
+    assert_string_equal(r.item, "print paper: jammed in tray 3");
+    assert_string_equal(weir_error(-EIO)->text, r.item); /* what went well is no error */
+    return rc;
+}
+
+WEIR_TEST(the_text_of_an_error_is_streamed_through_an_outage) {
+    tell(tells_an_error);
 }
 
 /* One breaks every connection; those behind it do not wait for ever either. */

@@ -11,6 +11,8 @@
 #include "task/internal.h"
 #include "wire/utf8.h"
 
+enum { TEXT_SIZE = sizeof ((struct weir_error *)0)->text };
+
 static __thread struct weir_error outside;
 
 __thread struct weir__ledger weir__ledger;
@@ -52,39 +54,45 @@ static void mark_cut(char *buf, size_t size) {
     memcpy(buf + weir__utf8_cut(buf, size - 1, size - sizeof mark), mark, sizeof mark);
 }
 
+static void on_copy(char *copy, size_t size, const char *on) {
+    size_t len = on ? strnlen(on, size) : 0;
+    if (len > 0)
+        memcpy(copy, on, len);
+    if (len < size)
+        copy[len] = '\0';
+    else
+        mark_cut(copy, size);
+}
+
+/* on may lie in the record that is written: "on" and "text" are what callers pass on. */
 static struct weir_error *record(int rc, const char *what, const char *on) {
     struct weir_error *e = weir__error_here();
     struct weir_task *t = weir_task_current();
+    char copy[sizeof e->on];
+    on_copy(copy, sizeof copy, on);
     e->code = rc;
     e->what = what ? what : "";
     e->where = t ? t->name : "";
     e->done = 0;
-    size_t len = on ? strnlen(on, sizeof e->on) : 0;
-    if (len > 0)
-        memcpy(e->on, on, len);
-    if (len < sizeof e->on)
-        e->on[len] = '\0';
-    else
-        mark_cut(e->on, sizeof e->on);
+    memcpy(e->on, copy, sizeof copy);
     name_scope(e, t);
     return e;
 }
 
-/* Append to the text. Returns false if that has cut it. */
-static bool text_add_v(struct weir_error *e, const char *format, va_list args) {
-    size_t used = strlen(e->text), room = sizeof e->text - used;
-    int n = vsnprintf(e->text + used, room, format, args);
+/* Append to text. Returns false if that has cut it. */
+static bool text_add_v(char *text, const char *format, va_list args) {
+    size_t used = strlen(text), room = TEXT_SIZE - used;
+    int n = vsnprintf(text + used, room, format, args);
     bool whole = n >= 0 && (size_t)n < room;
     if (!whole)
-        mark_cut(e->text, sizeof e->text);
+        mark_cut(text, TEXT_SIZE);
     return whole;
 }
 
-static bool __attribute__((format(printf, 2, 3)))
-text_add(struct weir_error *e, const char *format, ...) {
+static bool __attribute__((format(printf, 2, 3))) text_add(char *text, const char *format, ...) {
     va_list args;
     va_start(args, format);
-    bool whole = text_add_v(e, format, args);
+    bool whole = text_add_v(text, format, args);
     va_end(args);
     return whole;
 }
@@ -92,12 +100,12 @@ text_add(struct weir_error *e, const char *format, ...) {
 /* "read 127.0.0.1:80: connection reset by peer (ECONNRESET)". Made when somebody asks: most errors
  * are only passed on. */
 static void text_make(struct weir_error *e) {
-    bool whole = text_add(e, "%s%s%s: %s (%s)", e->what, *e->on ? " " : "", e->on,
+    bool whole = text_add(e->text, "%s%s%s: %s (%s)", e->what, *e->on ? " " : "", e->on,
                           weir_error_text(e->code), weir_error_name(e->code));
     if (whole && e->budget > 0)
-        text_add(e, ", budget %lld ms", (long long)(e->budget / 1000000));
+        text_add(e->text, ", budget %lld ms", (long long)(e->budget / 1000000));
     else if (whole && *e->scope)
-        text_add(e, ", cause: %s", e->scope);
+        text_add(e->text, ", cause: %s", e->scope);
 }
 
 int weir__fail(int rc, const char *what, const char *on) {
@@ -105,15 +113,17 @@ int weir__fail(int rc, const char *what, const char *on) {
     return rc;
 }
 
+/* The whole text is made before the record is touched: an argument may lie in it. */
 int weir__failf(int rc, const char *what, const char *on, const char *format, ...) {
-    struct weir_error *e = record(rc, what, on);
-    e->text[0] = '\0';
-    if (!text_add(e, "%s%s%s: ", e->what, *e->on ? " " : "", e->on))
-        return rc;
-    va_list args;
-    va_start(args, format);
-    text_add_v(e, format, args);
-    va_end(args);
+    char text[TEXT_SIZE] = "", copy[sizeof ((struct weir_error *)0)->on];
+    on_copy(copy, sizeof copy, on);
+    if (text_add(text, "%s%s%s: ", what ? what : "", *copy ? " " : "", copy)) {
+        va_list args;
+        va_start(args, format);
+        text_add_v(text, format, args);
+        va_end(args);
+    }
+    memcpy(record(rc, what, copy)->text, text, sizeof text);
     return rc;
 }
 
@@ -124,6 +134,10 @@ const struct weir_error *weir_error(int rc) {
     if (e->text[0] == '\0')
         text_make(e);
     return e;
+}
+
+void weir__error_keep(struct weir_error *ret_e) {
+    *ret_e = *weir__error_here();
 }
 
 void weir__error_restore(const struct weir_error *e) {
@@ -163,8 +177,8 @@ struct weir_error *weir__error_of_child(const struct weir_task *t, int rc,
     made->code = rc;
     made->what = made->where = t->name;
     made->scope = "";
-    text_add(made, "task '%s' (%s:%d) failed: %s (%s)", t->name, t->site->file, t->site->line,
-             weir_error_text(rc), weir_error_name(rc));
+    text_add(made->text, "task '%s' (%s:%d) failed: %s (%s)", t->name, t->site->file,
+             t->site->line, weir_error_text(rc), weir_error_name(rc));
     return made;
 }
 

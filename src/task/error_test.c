@@ -72,6 +72,22 @@ WEIR_TEST(a_long_name_of_what_failed_leaves_no_room) {
     ends_with(text_of(-EIO), "b...");
 }
 
+WEIR_TEST(an_errors_own_words_may_be_passed_on_in_the_next) {
+    weir__fail(-ECONNREFUSED, "connect", "127.0.0.1:80");
+    const char *text = text_of(-ECONNREFUSED), *on = weir_error(-ECONNREFUSED)->on;
+    weir__failf(-EIO, "nack", NULL, "%s", text);
+    assert_string_equal(text_of(-EIO), "nack: connect 127.0.0.1:80: connection refused "
+                                       "(ECONNREFUSED)");
+    weir__fail(-ECONNREFUSED, "connect", "127.0.0.1:80");
+    weir__failf(-EIO, "reach", on, "%s", on);
+    assert_string_equal(text_of(-EIO), "reach 127.0.0.1:80: 127.0.0.1:80");
+    assert_string_equal(on, "127.0.0.1:80");
+    weir__fail(-EIO, "again", weir_error(-EIO)->text);
+    assert_string_equal(on, "reach 127.0.0.1:80: 127.0.0.1:80");
+    weir__fail(-EIO, "again", weir_error(-EIO)->on + 6);
+    assert_string_equal(on, "127.0.0.1:80: 127.0.0.1:80");
+}
+
 static int fails_bare(void *args) {
     return -EINVAL;
 }

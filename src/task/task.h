@@ -72,14 +72,18 @@ struct weir_loop *weir__loop(void);
 void weir__loop_assert(struct weir_loop *l, const char *call);
 
 /* Write the running task's error record; returns rc. Only at the origin of an error. on and
- * format may be NULL (the text is then made from what, on and the code). */
+ * format may be NULL (the text is then made from what, on and the code). on and the arguments of
+ * format may lie in the record itself. what is static. */
 int weir__fail(int rc, const char *what, const char *on) __attribute__((cold));
 int weir__failf(int rc, const char *what, const char *on, const char *format, ...)
     __attribute__((cold, format(printf, 4, 5)));
 /* The record's count of bytes done before the error. */
 void weir__fail_done(int rc, size_t done);
 
-/* Put a record, copied from weir_error before, back: other calls were made on the way out. */
+/* Copy the record, whatever it is of; put a copy back: other calls were made meanwhile. A call that
+ * fails on the way and succeeds in the end keeps and restores it, for what the caller passed may
+ * lie in it. */
+void weir__error_keep(struct weir_error *ret_e);
 void weir__error_restore(const struct weir_error *e);
 
 /* A group whose opener is no task: a connection's. It hangs below parent like a child: the

@@ -20,6 +20,10 @@ static int moody_loop(void *state, const struct weir_message *m, struct weir_ack
         return weir_nack("no ink");
     if (said(m, "text nack"))
         return weir_ack_text(ack, "nack: by hand");
+    if (said(m, "why")) {
+        weir__fail(-ENOSPC, "print", "paper");
+        return weir_nack(weir_error(-ENOSPC)->text);
+    }
     if (said(m, "number"))
         return weir_ack_text(ack, "%d", 42);
     if (said(m, "bytes"))
@@ -46,6 +50,7 @@ static int every_answer(void) {
     expect_ack("anything", "n/a");
     expect_ack("nack", "nack: no ink");
     expect_ack("text nack", "nack: by hand");
+    expect_ack("why", "nack: print paper: no space left on device (ENOSPC)");
     expect_ack("number", "42");
     assert_int_equal(weir_ws_send(ws, WEIR_WS_TEXT, "bytes", 5), 0);
     assert_int_equal(weir_ws_receive(ws, &m), 0);
