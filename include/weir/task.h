@@ -71,10 +71,12 @@ WEIR_API void weir_group_cancel(struct weir_group *g, const char *cause);
  * logged. Outside a task it aborts. */
 WEIR_SUSPENDS int weir_group_close(struct weir_group *g, int rc);
 
-/* Wait for all children, at most grace_ns; then cancel them and wait for their end.
- * If an outer scope fires the grace ends early.
- * Returns how many had to be cancelled; their errors are logged. The group is closed. Outside a
- * task it aborts. */
+/* Wait for all children, at most grace_ns (<= 0: not at all); then cancel them and wait for their
+ * end. Whatever else cancels the group ends the grace early.
+ * Returns how many were cancelled with the group, before the drain or during it, whatever did it:
+ * the end of the grace, weir_group_cancel, a scope around, the opener's own cancel, a sibling's
+ * error. One cancelled alone does not count, nor the one whose error it was. Errors of children are
+ * logged. The group is closed. Outside a task it aborts. */
 WEIR_SUSPENDS int weir_group_drain(struct weir_group *g, weir_ns grace_ns);
 
 /* Children not yet ended; children that ended with an error so far. */

@@ -13,7 +13,6 @@ struct join { /* in the frame of close or drain */
     struct weir__park park;
     struct weir__timer grace;
     struct group *group;
-    int cancelled; /* children alive when they were cancelled */
 };
 
 void weir__group_init(struct group *g, enum weir_policy policy) {
@@ -93,9 +92,28 @@ void weir__group_child_ended(struct group *g) {
     }
 }
 
+/* Not g->live: the child whose error cancels its siblings is being counted out. */
+static uint32_t alive(const struct group *g) {
+    uint32_t n = 0;
+    for (struct weir__list *at = g->tasks.next; at != &g->tasks; at = at->next)
+        n += WEIR_CONTAINER(at, struct weir_task, link)->state != TASK_ENDED;
+    for (struct weir__list *at = g->unders.next; at != &g->unders; at = at->next)
+        n++;
+    return n;
+}
+
+/* Whatever it is that cancels a group's children passes here, once. */
+void weir__group_feels(struct group *g) {
+    g->scope.u.cancelled = alive(g);
+}
+
+void weir__group_child_begins_cancelled(struct group *g) {
+    if (g->scope.kind == SCOPE_GROUP)
+        g->scope.u.cancelled++;
+}
+
 static void grace_over(struct weir__timer *timer) {
     struct join *j = WEIR_CONTAINER(timer, struct join, grace);
-    j->cancelled = (int)j->group->live;
     weir__scope_fire(&j->group->scope, -ECANCELED, "grace is over");
 }
 
@@ -111,11 +129,10 @@ static void forget_ended(struct group *g) {
 int weir__group_join(struct sched *s, struct group *g, weir_ns grace_ns) {
     struct join j = {.park = {.what = "join", .on = g}, .group = g};
     weir__timer_init(&j.grace, grace_over);
-    if (g->live > 0 && g->scope.felt != 0)
-        j.cancelled = (int)g->live;
-    else if (g->live > 0 && grace_ns <= 0)
+    bool waits = g->live > 0 && g->scope.felt == 0;
+    if (waits && grace_ns <= 0)
         grace_over(&j.grace);
-    else if (g->live > 0 && grace_ns != WEIR_NEVER)
+    else if (waits && grace_ns != WEIR_NEVER)
         weir__timer_arm(s->loop.timers, &j.grace,
                         weir__deadline(weir__loop_now(&s->loop), grace_ns));
     while (g->live > 0) {
@@ -124,7 +141,7 @@ int weir__group_join(struct sched *s, struct group *g, weir_ns grace_ns) {
     }
     weir__timer_disarm(s->loop.timers, &j.grace);
     forget_ended(g);
-    return j.cancelled;
+    return (int)g->scope.u.cancelled;
 }
 
 /* Returns the first error, with its record where the opener looks for it. */
@@ -204,6 +221,8 @@ void weir__group_open_under(struct weir_group *group, struct weir_group *parent,
     weir__group_init(g, policy);
     weir__list_add_tail(&above->unders, &g->scope.u.under.link);
     above->live++;
+    if (above->scope.felt != 0)
+        weir__group_child_begins_cancelled(above);
 }
 
 void weir__group_close_under(struct weir_group *group) {

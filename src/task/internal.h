@@ -42,6 +42,7 @@ struct scope { /* behind struct weir_scope */
             struct group *parent;
             void (*ended)(struct weir_group *g);
         } under;
+        uint32_t cancelled; /* GROUP: children that have felt its code */
     } u;
     weir_ns budget;
     const char *cause;
@@ -174,6 +175,8 @@ void weir__group_init(struct group *g, enum weir_policy policy);
 void weir__group_child_failed(struct group *g, struct weir_task *t, int rc,
                               const struct weir_error *e);
 void weir__group_child_ended(struct group *g);
+void weir__group_feels(struct group *g); /* its felt code was 0, and is not */
+void weir__group_child_begins_cancelled(struct group *g) __attribute__((cold));
 int weir__group_join(struct sched *s, struct group *g, weir_ns grace_ns);
 
 /* spawn.c */

@@ -46,6 +46,12 @@ void weir__scope_queue_group(struct sched *s, struct group *g) {
     s->work_tail = g;
 }
 
+static void feels_otherwise(struct sched *s, struct group *g) {
+    if (g->scope.felt == 0)
+        weir__group_feels(g);
+    weir__scope_queue_group(s, g);
+}
+
 /* The chain is linked from the inside out; it is needed from the outside in: turn it round, walk
  * back and restore it. */
 static void refresh_chain(struct sched *s, struct weir_task *t) {
@@ -63,7 +69,7 @@ static void refresh_chain(struct sched *s, struct weir_task *t) {
         outer = sc;
         int16_t now = felt_below(sc, felt);
         if (now != sc->felt && sc->kind == SCOPE_GROUP)
-            weir__scope_queue_group(s, WEIR_CONTAINER(sc, struct group, scope));
+            feels_otherwise(s, WEIR_CONTAINER(sc, struct group, scope));
         sc->felt = felt = now;
     }
     t->felt = felt;

@@ -99,6 +99,8 @@ static void task_begin(struct sched *s, struct weir_task *t, struct group *g) {
     t->since = s->loop.turn_ns;
     t->own = 0;
     t->base = t->felt = g->scope.felt;
+    if (__builtin_expect(t->base != 0, 0))
+        weir__group_child_begins_cancelled(g);
     t->unread = false;
     weir__list_add_tail(&g->tasks, &t->link);
     g->live++;
