@@ -31,7 +31,9 @@ WEIR_API void weir_scope_enter(struct weir_scope *s, weir_ns budget_ns);
  * > 0, else aborts); after that they are felt here too. For clean-up that must suspend. */
 WEIR_API void weir_shield_enter(struct weir_scope *s, weir_ns budget_ns);
 
-/* Give s a new budget from now: idle time-outs. A scope that has fired stays fired. */
+/* Give s a new budget from now: idle time-outs. <= 0: it is spent at once, as at enter.
+ * WEIR_NEVER: s has no deadline any more; a shield keeps the bound that it has. A scope that has
+ * fired stays fired, a shield whose bound was reached is one no more. A group aborts. */
 WEIR_API void weir_scope_renew(struct weir_scope *s, weir_ns budget_ns);
 
 /* Cancel all inside s, now and until it is left. Twice is harmless; the first cause stays.

@@ -145,6 +145,8 @@ static void inside(struct weir_task *t, struct scope *sc) {
 
 void weir__scope_begin(struct scope *sc, uint8_t kind, const void *site) {
     struct weir_task *t = weir__sched->current;
+    if (t->scope == sc)
+        WEIR_BUG("the scope or group entered at %s is open already", weir__place(sc->site));
     memset(sc, 0, sizeof *sc);
     sc->cookie = SCOPE_COOKIE;
     sc->kind = kind;
@@ -197,13 +199,25 @@ void weir_shield_enter(struct weir_scope *scope, weir_ns budget_ns) {
     arm(sc, budget_ns);
 }
 
+/* For ever, or for as long as there will be clocks. */
+static bool endless(weir_ns budget_ns) {
+    return weir__deadline(weir__loop_now(&weir__sched->loop), budget_ns) == WEIR_NEVER;
+}
+
 void weir_scope_renew(struct weir_scope *scope, weir_ns budget_ns) {
     struct scope *sc = scope_of(scope);
     scope_assert(sc, "weir_scope_renew");
     if (sc->kind != SCOPE_PLAIN && sc->kind != SCOPE_SHIELD)
         WEIR_BUG("weir_scope_renew: a group has no budget");
-    if (sc->own == 0 && !sc->expired)
+    if (sc->own != 0 || sc->expired)
+        return;
+    if (budget_ns <= 0) {
+        weir__timer_disarm(weir__sched->loop.timers, &sc->u.timer);
+        sc->budget = budget_ns;
+        budget_spent(&sc->u.timer);
+    } else if (sc->kind == SCOPE_PLAIN || !endless(budget_ns)) {
         arm(sc, budget_ns);
+    }
 }
 
 void weir_scope_cancel(struct weir_scope *scope, const char *cause) {

@@ -156,6 +156,108 @@ WEIR_TEST_BACKENDS(renew_shortens_too_and_never_unfires) {
     run(renewed_late);
 }
 
+enum { PLAIN, SHIELD };
+
+static const struct renewal {
+    const char *name;
+    int kind;
+    weir_ns first, second; /* the budget, and the one it is renewed with */
+    weir_ns felt_after;    /* of a sleep that begins then */
+} renewals[] = {
+    {"longer", PLAIN, 10, 50, 50},
+    {"shorter", PLAIN, 50, 10, 10},
+    {"spent", PLAIN, 50, 0, 0},
+    {"less than spent", PLAIN, 50, -1, 0},
+    {"least", PLAIN, 50, INT64_MIN, 0},
+    {"never", PLAIN, 10, WEIR_NEVER, 100}, /* the scope around it */
+    {"beyond time", PLAIN, 10, WEIR_NEVER - 1, 100},
+    {"from never on", PLAIN, WEIR_NEVER, 10, 10},
+    {"from never to spent", PLAIN, WEIR_NEVER, 0, 0},
+    {"a longer shield", SHIELD, 10, 50, 50}, /* the scope around has fired, and is felt then */
+    {"a shorter shield", SHIELD, 50, 10, 10},
+    {"a spent shield", SHIELD, 50, 0, 0},
+    {"a shield less than spent", SHIELD, 50, -1, 0},
+    {"a shield for ever", SHIELD, 50, WEIR_NEVER, 50},
+    {"a shield beyond time", SHIELD, 50, WEIR_NEVER - 1, 50},
+};
+
+static weir_ns milliseconds(weir_ns n) {
+    return n > 1000 || n < -1000 ? n : WEIR_MILLISECONDS(n);
+}
+
+static int renewals_of_every_kind(void *arg) {
+    for (size_t i = 0; i < sizeof renewals / sizeof renewals[0]; i++) {
+        const struct renewal *r = &renewals[i];
+        struct weir_scope around, s, inner;
+        weir_scope_enter(&around, r->kind == SHIELD ? 0 : WEIR_MILLISECONDS(100));
+        if (r->kind == SHIELD)
+            weir_shield_enter(&s, milliseconds(r->first));
+        else
+            weir_scope_enter(&s, milliseconds(r->first));
+        weir_scope_enter(&inner, WEIR_NEVER);
+        weir_ns begun = weir_now();
+        weir_scope_renew(&s, milliseconds(r->second));
+        bool at_once = weir_cancelled() == -ETIME;
+        assert_int_equal(nap(WEIR_SECONDS(60)), -ETIME);
+        weir_ns after = weir_now() - begun;
+        if (at_once != (r->felt_after == 0) || after != WEIR_MILLISECONDS(r->felt_after))
+            fail_msg("%s: felt after %lld ns", r->name, (long long)after);
+        weir_scope_renew(&s, WEIR_SECONDS(60)); /* what was spent stays spent */
+        assert_int_equal(weir_cancelled(), -ETIME);
+        weir_scope_leave(&inner, 0);
+        weir_scope_leave(&s, 0);
+        weir_scope_leave(&around, 0);
+    }
+    return weir_cancelled();
+}
+
+WEIR_TEST(a_renewed_scope_fires_when_its_new_budget_says_and_a_shield_stays_bounded) {
+    struct weir_run_options o = {.size = sizeof o, .backend = "sim"};
+    assert_int_equal(weir_run(renewals_of_every_kind, NULL, &o), 0);
+}
+
+static int shield_for_ever(void *arg) {
+    struct weir_scope s, shield;
+    weir_scope_enter(&s, 0);
+    weir_shield_enter(&shield, WEIR_MILLISECONDS(5));
+    weir_scope_renew(&shield, WEIR_NEVER);
+    assert_int_equal(nap(WEIR_SECONDS(60)), -ETIME);
+    weir_scope_leave(&shield, 0);
+    weir_scope_enter(&shield, WEIR_SECONDS(60));
+    weir_scope_renew(&shield, 0);
+    assert_int_equal(weir_cancelled(), -ETIME);
+    weir_scope_leave(&shield, 0);
+    return weir_scope_leave(&s, 0);
+}
+
+WEIR_TEST_BACKENDS(no_renewal_makes_a_shield_endless) {
+    run(shield_for_ever);
+}
+
+struct renewer_args {
+    struct weir_scope *scope;
+};
+
+static int renewer(void *args) {
+    weir_scope_renew(((struct renewer_args *)args)->scope, 0);
+    return 0;
+}
+
+static int renewed_by_other(void *arg) {
+    struct weir_group g;
+    struct weir_scope s;
+    weir_group_open(&g, WEIR_TOGETHER);
+    weir_scope_enter(&s, WEIR_NEVER);
+    assert_int_equal(weir_go(&g, renewer, .scope = &s), 0);
+    assert_int_equal(nap(WEIR_SECONDS(60)), -ETIME);
+    assert_int_equal(weir_scope_leave(&s, -ETIME), -ETIME);
+    return weir_group_close(&g, 0);
+}
+
+WEIR_TEST_BACKENDS(another_task_may_spend_a_scopes_budget) {
+    run(renewed_by_other);
+}
+
 struct canceller_args {
     struct weir_scope *scope;
 };
@@ -260,6 +362,39 @@ static int endless_shield(void *arg) {
 
 WEIR_TEST_ABORTS(a_shield_without_budget_aborts, "must be finite") {
     weir_run(endless_shield, NULL, NULL);
+}
+
+static int entered_twice(void *arg) {
+    struct weir_scope s;
+    weir_scope_enter(&s, WEIR_NEVER);
+    weir_scope_enter(&s, WEIR_NEVER);
+    return 0;
+}
+
+WEIR_TEST_ABORTS(entering_an_open_scope_aborts, "is open already") {
+    weir_run(entered_twice, NULL, NULL);
+}
+
+static int group_renewed(void *arg) {
+    struct weir_group g;
+    weir_group_open(&g, WEIR_TOGETHER);
+    weir_scope_renew((struct weir_scope *)(void *)&g, 1);
+    return 0;
+}
+
+WEIR_TEST_ABORTS(a_group_cannot_be_renewed, "a group has no budget") {
+    weir_run(group_renewed, NULL, NULL);
+}
+
+static int group_shielded(void *arg) {
+    struct weir_group g;
+    weir_group_open(&g, WEIR_TOGETHER);
+    weir_shield_enter((struct weir_scope *)(void *)&g, 1);
+    return 0;
+}
+
+WEIR_TEST_ABORTS(a_group_cannot_be_entered_as_a_shield, "is open already") {
+    weir_run(group_shielded, NULL, NULL);
 }
 
 WEIR_TEST_ABORTS(a_scope_outside_a_loop_aborts, "call it inside weir_run") {
