@@ -69,8 +69,9 @@ WEIR_API void weir_group_cancel(struct weir_group *g, const char *cause);
  * joins, however long the children take.
  * Returns an error of the body's own (rc); else the first error of a child (TOGETHER); else
  * -ECANCELED or -ETIME if an outer scope has fired; else rc, where -ECANCELED that the group's own
- * cancel raised becomes WEIR_ESTOPPED. Consumes what it returns; the other errors of children are
- * logged. Outside a task it aborts. */
+ * cancel raised becomes WEIR_ESTOPPED. The body's own is none that it, or a child, was told to end
+ * with: -ECANCELED or -ETIME of a scope around or of the group. Consumes what it returns; the other
+ * errors of children are logged. Outside a task it aborts. */
 WEIR_SUSPENDS int weir_group_close(struct weir_group *g, int rc);
 
 /* Wait for all children, at most grace_ns (<= 0: not at all); then cancel them and wait for their

@@ -127,13 +127,25 @@ int weir__failf(int rc, const char *what, const char *on, const char *format, ..
     return rc;
 }
 
+const char *weir__error_words(struct weir_error *e) {
+    if (e->text[0] == '\0')
+        text_make(e);
+    return e->text;
+}
+
 const struct weir_error *weir_error(int rc) {
     struct weir_error *e = weir__error_here();
     if (rc >= 0 || e->code != rc)
         return NULL;
-    if (e->text[0] == '\0')
-        text_make(e);
+    weir__error_words(e);
     return e;
+}
+
+int weir__error_felt(int rc, const char *what) {
+    struct weir_error *e = weir__error_here(), now = {.code = rc};
+    name_scope(&now, weir_task_current());
+    bool known = e->code == rc && e->scope == now.scope && e->budget == now.budget;
+    return known ? rc : weir__fail(rc, what, NULL);
 }
 
 void weir__error_keep(struct weir_error *ret_e) {
@@ -156,9 +168,7 @@ void weir__error_log(const char *verb, const struct weir_task *t, int rc,
     const char *text = weir_error_text(rc);
     if (e != NULL && e->code == rc) {
         copy = *e;
-        if (copy.text[0] == '\0')
-            text_make(&copy);
-        text = copy.text;
+        text = weir__error_words(&copy);
     }
     bool bare = text != copy.text;
     weir__log(WEIR_LOG_ERROR, "task '%s' (%s:%d) %s: %s%s%s%s", t->name, t->site->file,

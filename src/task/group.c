@@ -55,14 +55,9 @@ size_t weir_group_failed(const struct weir_group *group) {
 }
 
 /* The first error of a TOGETHER group is kept for close; all others are logged, and those whose
- * group is gone (g is NULL). A task that ends with the code that it was told to end with has not
- * failed. */
+ * group is gone (g is NULL). */
 void weir__group_child_failed(struct group *g, struct weir_task *t, int rc,
                               const struct weir_error *e) {
-    if (rc == t->base && rc != 0) {
-        weir__error_settled(t->error_number);
-        return;
-    }
     if (g == NULL) {
         weir__error_log("failed, and nobody read it", t, rc, e);
         return;
@@ -112,6 +107,10 @@ void weir__group_child_begins_cancelled(struct group *g) {
         g->scope.u.cancelled++;
 }
 
+bool weir__group_told(const struct group *g, int rc) {
+    return rc == g->scope.felt || (rc == -ETIME && g->scope.was_late);
+}
+
 static void grace_over(struct weir__timer *timer) {
     struct join *j = WEIR_CONTAINER(timer, struct join, grace);
     weir__scope_fire(&j->group->scope, -ECANCELED, "grace is over");
@@ -158,43 +157,48 @@ static int first_error_hand_over(struct group *g) {
 
 /* What it cannot return is logged. */
 static void first_error_log(struct group *g, const char *how) {
-    const struct weir_error *e = g->scope.v.kept;
+    struct weir_error *e = g->scope.v.kept;
     if (g->first_error == 0)
         return;
-    weir__log(WEIR_LOG_ERROR, "a %s group had failed: %s%s%s", how, weir_error_name(g->first_error),
-              e ? " in task " : "", e ? e->where : "");
+    weir__log(WEIR_LOG_ERROR, "a %s group had failed: %s%s%s%s%s", how,
+              weir_error_name(g->first_error), e ? " in task " : "", e ? e->where : "",
+              e ? ": " : "", e ? weir__error_words(e) : "");
     weir__free(g->scope.v.kept);
     g->scope.v.kept = NULL;
     weir__error_settled(g->first_number);
 }
 
+/* The body failed for a reason of its own, not because it was told to end: that comes first. */
+static int close_failed(struct sched *s, struct group *g, int rc, const void *site) {
+    struct weir_error bodys = {0};
+    const struct weir_error *e = weir_error(rc);
+    if (e != NULL)
+        bodys = *e;
+    weir__scope_fire(&g->scope, -ECANCELED, "the group's body failed");
+    weir__group_join(s, g, WEIR_NEVER);
+    weir__scope_end(&g->scope, "weir_group_close", site);
+    first_error_log(g, "closed");
+    if (bodys.code == rc)
+        *weir__error_here() = bodys;
+    return rc;
+}
+
+/* Who wins is a table in doc/design/task.md, and in close_test.c. */
 int weir_group_close(struct weir_group *group, int rc) {
     struct sched *s = weir__sched;
     struct group *g = group_of(group);
     group_assert(g, "weir_group_close");
     weir__mark();
-    bool raised_here = rc < 0 && rc == g->scope.own;
-    struct weir_error bodys = {0};
-    if (rc < 0 && !raised_here) {
-        const struct weir_error *e = weir_error(rc);
-        if (e != NULL)
-            bodys = *e;
-        weir__scope_fire(&g->scope, -ECANCELED, "the group's body failed");
-    }
+    const void *site = __builtin_return_address(0);
+    if (rc < 0 && !weir__group_told(g, rc))
+        return close_failed(s, g, rc, site);
     weir__group_join(s, g, WEIR_NEVER);
-    weir__scope_end(&g->scope, "weir_group_close", __builtin_return_address(0));
-    if (rc < 0 && !raised_here) { /* the body failed for a reason of its own */
-        first_error_log(g, "closed");
-        if (bodys.code == rc)
-            *weir__error_here() = bodys;
-        return rc;
-    }
+    weir__scope_end(&g->scope, "weir_group_close", site);
     if (g->first_error != 0)
         return first_error_hand_over(g);
-    int felt = s->current->felt; /* an outer scope cut the children short */
-    if (felt != 0 && (rc >= 0 || raised_here))
-        return weir__fail(felt, "join", NULL);
-    return raised_here && rc == -ECANCELED ? weir__stopped("group", &g->scope) : rc;
+    if (s->current->felt != 0) /* a scope around cut the children short */
+        return weir__error_felt(s->current->felt, "join");
+    return rc == -ECANCELED ? weir__stopped("group", &g->scope) : rc;
 }
 
 int weir_group_drain(struct weir_group *group, weir_ns grace_ns) {

@@ -30,7 +30,7 @@ struct scope { /* behind struct weir_scope */
     uint8_t kind;
     uint8_t signal;       /* that fired it */
     bool expired;         /* a shield's budget is spent: outer codes are felt again */
-    uint8_t pad;
+    bool was_late;        /* a group's: -ETIME was felt, and then -ECANCELED */
     int16_t own, felt;    /* 0, -ETIME, -ECANCELED */
     uint32_t pad2;
     struct scope *outer;  /* of the same task; NULL: the task itself */
@@ -174,6 +174,8 @@ void weir__signal_waits_drop(struct scope *s);
 void weir__group_init(struct group *g, enum weir_policy policy);
 void weir__group_child_failed(struct group *g, struct weir_task *t, int rc,
                               const struct weir_error *e);
+/* Is rc a code that those inside g were told to end with? Who returns it has not failed. */
+bool weir__group_told(const struct group *g, int rc);
 void weir__group_child_ended(struct group *g);
 void weir__group_feels(struct group *g); /* its felt code was 0, and is not */
 void weir__group_child_begins_cancelled(struct group *g) __attribute__((cold));
@@ -197,6 +199,10 @@ struct weir_error *weir__error_here(void); /* the record of the running task or 
 /* A task has ended with an error: enter it. That error has found its end, the only one. */
 void weir__error_raised(struct weir_task *t) __attribute__((cold));
 void weir__error_settled(uint16_t number) __attribute__((cold));
+/* Return the code that is felt. What the record tells of it is kept if it names whose it is. */
+int weir__error_felt(int rc, const char *what);
+/* The text of a record, made now if it was not yet. */
+const char *weir__error_words(struct weir_error *e);
 /* Settles it. */
 void weir__error_log(const char *verb, const struct weir_task *t, int rc,
                      const struct weir_error *e);

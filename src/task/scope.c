@@ -49,6 +49,8 @@ void weir__scope_queue_group(struct sched *s, struct group *g) {
 static void feels_otherwise(struct sched *s, struct group *g) {
     if (g->scope.felt == 0)
         weir__group_feels(g);
+    else
+        g->scope.was_late = true;
     weir__scope_queue_group(s, g);
 }
 
@@ -87,6 +89,7 @@ static void refresh_under(struct sched *s, struct group *g, int16_t outer) {
     int16_t now = code_max(g->scope.own, outer);
     if (now == g->scope.felt)
         return;
+    g->scope.was_late = g->scope.felt != 0;
     g->scope.felt = now;
     if (g->live > 0)
         weir__scope_queue_group(s, g);

@@ -148,6 +148,22 @@ static _Noreturn void ended_inside(const struct weir_task *t) {
              is_group ? "close" : "leave");
 }
 
+/* One that ends with the code that it was told to end with has not failed: whoever has its handle
+ * may read the code, but need not. */
+static __attribute__((cold)) void task_failed(struct weir_task *t, int rc,
+                                              const struct weir_error *e) {
+    bool told = rc == t->base || weir__group_told(t->group, rc);
+    weir__error_raised(t);
+    if (told)
+        weir__error_settled(t->error_number);
+    if (t->refs > 1) {
+        t->unread = !told;
+        t->error = weir__error_copy(rc, e);
+    } else if (!told) {
+        weir__group_child_failed(t->group, t, rc, e);
+    }
+}
+
 /* On the ending task's own stack. */
 void weir__task_ended(struct sched *s, struct weir_task *t, int rc) {
     if (__builtin_expect(t->scope != NULL, 0))
@@ -158,15 +174,8 @@ void weir__task_ended(struct sched *s, struct weir_task *t, int rc) {
     t->error = NULL;
     s->tasks_live--;
     const struct weir_error *e = t->stack->error.code == rc ? &t->stack->error : NULL;
-    if (__builtin_expect(rc < 0, 0)) {
-        weir__error_raised(t);
-        if (t->refs > 1) {
-            t->unread = true;
-            t->error = weir__error_copy(rc, e);
-        } else {
-            weir__group_child_failed(g, t, rc, e);
-        }
-    }
+    if (__builtin_expect(rc < 0, 0))
+        task_failed(t, rc, e);
     t->stack = NULL;
     if (t->awaiters != NULL)
         weir__awaiters_wake(t);
