@@ -95,8 +95,9 @@ struct weir_error {
     int code;            /* the rc it belongs to */
     const char *what;    /* what failed, lower case: "connect", "read" */
     const char *where;   /* the task's name */
-    const char *scope;   /* the cause or name of the scope that raised it, or "" */
-    weir_ns budget;      /* that scope's budget, or 0 */
+    const char *scope;   /* -ECANCELED, WEIR_ESTOPPED: the cause given with the cancel, or "" */
+    weir_ns budget;      /* -ETIME: the budget of the scope that fired, or 0. Both are the outermost
+                          * one's of those that fired so, however far it is from the task */
     size_t done;         /* bytes done before it failed */
     char on[64];         /* on what: address, path, node */
     char text[160];      /* the whole, one line, for people */

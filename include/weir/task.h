@@ -46,7 +46,8 @@ WEIR_API void weir_scope_cancel(struct weir_scope *s, const char *cause);
 WEIR_API int weir_scope_on_signal(struct weir_scope *s, int signal);
 
 /* End s. Returns rc if rc >= 0 or if rc is an error that s did not raise, even if s has fired.
- * The code that s raised becomes -ETIME (budget) or WEIR_ESTOPPED (cancel), and is used up.
+ * The code that s raised becomes -ETIME (budget) or WEIR_ESTOPPED (cancel), and is used up. If a
+ * scope around has fired too, its code is handed on: weir_cancelled is not 0 then.
  * Keep byte counts out of rc. */
 WEIR_API int weir_scope_leave(struct weir_scope *s, int rc);
 

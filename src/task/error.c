@@ -32,20 +32,12 @@ void weir__error_settled(uint16_t number) {
     weir__ledger.settled_sum += number;
 }
 
-/* Which scope of t raised rc? The outermost that fired so: the inner ones only pass it on. */
 static void name_scope(struct weir_error *e, const struct weir_task *t) {
-    e->scope = "";
-    e->budget = 0;
-    if (t == NULL || (e->code != -ETIME && e->code != -ECANCELED))
-        return;
-    if (t->own == e->code && t->cause != NULL)
-        e->scope = t->cause;
-    for (const struct scope *sc = t->scope; sc != NULL; sc = sc->outer) {
-        if (sc->own != e->code)
-            continue;
-        e->scope = sc->cause ? sc->cause : "";
-        e->budget = sc->kind == SCOPE_PLAIN && e->code == -ETIME ? sc->budget : 0;
-    }
+    struct reason why = {NULL, 0};
+    if (t != NULL && (e->code == -ETIME || e->code == -ECANCELED))
+        why = weir__scope_reason(t, t->scope, e->code);
+    e->scope = why.cause ? why.cause : "";
+    e->budget = why.budget;
 }
 
 /* buf is full, and there was more: who reads it must see that. */

@@ -31,6 +31,9 @@ void weir_group_open(struct weir_group *group, enum weir_policy policy) {
     struct group *g = group_of(group);
     weir__scope_begin(&g->scope, SCOPE_GROUP, __builtin_return_address(0));
     g->scope.budget = WEIR_NEVER;
+    if (__builtin_expect(g->scope.felt != 0, 0))
+        g->scope.u.group.felt =
+            weir__scope_reason(g->scope.task, g->scope.outer, g->scope.felt);
     weir__group_init(g, policy);
 }
 
@@ -99,12 +102,12 @@ static uint32_t alive(const struct group *g) {
 
 /* Whatever it is that cancels a group's children passes here, once. */
 void weir__group_feels(struct group *g) {
-    g->scope.u.cancelled = alive(g);
+    g->scope.u.group.cancelled = alive(g);
 }
 
 void weir__group_child_begins_cancelled(struct group *g) {
     if (g->scope.kind == SCOPE_GROUP)
-        g->scope.u.cancelled++;
+        g->scope.u.group.cancelled++;
 }
 
 bool weir__group_told(const struct group *g, int rc) {
@@ -140,7 +143,7 @@ int weir__group_join(struct sched *s, struct group *g, weir_ns grace_ns) {
     }
     weir__timer_disarm(s->loop.timers, &j.grace);
     forget_ended(g);
-    return (int)g->scope.u.cancelled;
+    return (int)g->scope.u.group.cancelled;
 }
 
 /* Returns the first error, with its record where the opener looks for it. */

@@ -22,6 +22,11 @@
 enum scope_kind { SCOPE_PLAIN = 1, SCOPE_SHIELD, SCOPE_GROUP, SCOPE_UNDER };
 enum { SCOPE_COOKIE = 0x73636f70 };
 
+struct reason { /* of a felt code */
+    const char *cause; /* NULL: none was given */
+    weir_ns budget;    /* of the deadline; 0: a cancel */
+};
+
 struct signal_wait; /* signal.c */
 struct group;
 
@@ -42,7 +47,10 @@ struct scope { /* behind struct weir_scope */
             struct group *parent;
             void (*ended)(struct weir_group *g);
         } under;
-        uint32_t cancelled; /* GROUP: children that have felt its code */
+        struct {                  /* GROUP */
+            struct reason felt;   /* why, as long as felt is not 0 */
+            uint32_t cancelled;   /* children that have felt it */
+        } group;
     } u;
     weir_ns budget;
     const char *cause;
@@ -158,6 +166,9 @@ void weir__unpark_task(struct weir_task *t); /* as weir__unpark, but park->resul
 
 /* scope.c */
 void weir__scope_refresh(struct sched *s, struct weir_task *t); /* recompute what t feels */
+/* Which scope, task or group makes that t feels code in its scope sc (NULL: outside of all)? The
+ * outermost that fired so: it is the one whose owner must answer, the inner ones pass it on. */
+struct reason weir__scope_reason(const struct weir_task *t, const struct scope *sc, int code);
 void weir__scope_spread(struct sched *s);                       /* work off s->work */
 void weir__scope_queue_group(struct sched *s, struct group *g); /* its felt code has changed */
 struct sched *weir__sched_for(const char *call); /* aborts outside a task */

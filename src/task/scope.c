@@ -29,11 +29,6 @@ static void scope_assert(const struct scope *s, const char *call) {
         WEIR_BUG("%s: called from a thread without a loop", call);
 }
 
-static int16_t felt_below(const struct scope *sc, int16_t outer) {
-    bool deaf = sc->kind == SCOPE_SHIELD && !sc->expired;
-    return code_max(sc->own, deaf ? 0 : outer);
-}
-
 void weir__scope_queue_group(struct sched *s, struct group *g) {
     if (g->queued)
         return;
@@ -46,11 +41,62 @@ void weir__scope_queue_group(struct sched *s, struct group *g) {
     s->work_tail = g;
 }
 
-static void feels_otherwise(struct sched *s, struct group *g) {
+/* ---- why ---- */
+
+static struct reason reason_own(const struct scope *sc) {
+    weir_ns budget = sc->own == -ETIME && sc->budget > 0 ? sc->budget : 0;
+    return (struct reason){sc->cause, budget};
+}
+
+/* Why do the children of g feel its code? A connection's group has no room to know: its server's
+ * does, and it is never far. */
+static struct reason reason_of_group(const struct group *g) {
+    const struct group *above;
+    while (g->scope.kind == SCOPE_UNDER && (above = g->scope.u.under.parent) != NULL &&
+           above->scope.felt == g->scope.felt)
+        g = above;
+    return g->scope.kind == SCOPE_UNDER ? reason_own(&g->scope) : g->scope.u.group.felt;
+}
+
+/* Why does t feel code outside of its scopes? */
+static struct reason reason_of_base(const struct weir_task *t, int code) {
+    if (t->group != NULL && t->group->scope.felt == code)
+        return reason_of_group(t->group);
+    return (struct reason){t->own == code ? t->cause : NULL, 0};
+}
+
+static bool deaf(const struct scope *sc) {
+    return sc->kind == SCOPE_SHIELD && !sc->expired;
+}
+
+struct reason weir__scope_reason(const struct weir_task *t, const struct scope *sc, int code) {
+    struct reason found = {NULL, 0};
+    for (; sc != NULL; sc = sc->outer) {
+        if (sc->kind == SCOPE_GROUP && sc->felt == code)
+            return sc->u.group.felt;
+        if (sc->own == code)
+            found = reason_own(sc);
+        if (deaf(sc))
+            return found;
+    }
+    return t->base == code ? reason_of_base(t, code) : found;
+}
+
+/* ---- what is felt ---- */
+
+static int16_t felt_below(const struct scope *sc, int16_t outer) {
+    return code_max(sc->own, deaf(sc) ? 0 : outer);
+}
+
+static void group_feels(struct sched *s, struct group *g, int16_t now, struct reason why) {
+    struct reason *felt = &g->scope.u.group.felt;
+    if (now == g->scope.felt && why.cause == felt->cause && why.budget == felt->budget)
+        return;
     if (g->scope.felt == 0)
         weir__group_feels(g);
-    else
+    else if (now != g->scope.felt)
         g->scope.was_late = true;
+    *felt = why;
     weir__scope_queue_group(s, g);
 }
 
@@ -65,13 +111,16 @@ static void refresh_chain(struct sched *s, struct weir_task *t) {
     }
     struct scope *outer = NULL;
     int16_t felt = t->base;
+    struct reason why = reason_of_base(t, felt);
     for (struct scope *sc = turned, *inner; sc != NULL; sc = inner) {
         inner = sc->outer;
         sc->outer = outer;
         outer = sc;
         int16_t now = felt_below(sc, felt);
-        if (now != sc->felt && sc->kind == SCOPE_GROUP)
-            feels_otherwise(s, WEIR_CONTAINER(sc, struct group, scope));
+        if (now != 0 && (now != felt || deaf(sc)))
+            why = reason_own(sc);
+        if (now != 0 && sc->kind == SCOPE_GROUP)
+            group_feels(s, WEIR_CONTAINER(sc, struct group, scope), now, why);
         sc->felt = felt = now;
     }
     t->felt = felt;
@@ -86,14 +135,14 @@ void weir__scope_refresh(struct sched *s, struct weir_task *t) {
 }
 
 static void refresh_under(struct sched *s, struct group *g, int16_t outer) {
-    int16_t now = code_max(g->scope.own, outer);
-    if (now == g->scope.felt)
+    int16_t now = code_max(g->scope.own, outer), before = g->scope.felt;
+    if (now == 0)
         return;
-    g->scope.was_late = g->scope.felt != 0;
+    g->scope.was_late |= now != before && before != 0;
     g->scope.felt = now;
     if (g->live > 0)
-        weir__scope_queue_group(s, g);
-    else if (g->scope.u.under.ended != NULL)
+        weir__scope_queue_group(s, g); /* also if only the reason is another */
+    else if (now != before && g->scope.u.under.ended != NULL)
         g->scope.u.under.ended((struct weir_group *)(void *)g); /* may free g */
 }
 
@@ -231,8 +280,10 @@ void weir_scope_cancel(struct weir_scope *scope, const char *cause) {
 
 int weir__stopped(const char *what, const struct scope *sc) {
     const char *cause = sc->cause ? sc->cause : "";
-    return weir__failf(WEIR_ESTOPPED, what, NULL, "%s%s%s", weir_error_text(WEIR_ESTOPPED),
-                       *cause ? ", cause: " : "", cause);
+    weir__failf(WEIR_ESTOPPED, what, NULL, "%s%s%s", weir_error_text(WEIR_ESTOPPED),
+                *cause ? ", cause: " : "", cause);
+    weir__error_here()->scope = cause;
+    return WEIR_ESTOPPED;
 }
 
 int weir_scope_leave(struct weir_scope *scope, int rc) {

@@ -26,7 +26,7 @@ static void signal_came(struct weir__op *op) {
     if (op->result <= 0)
         return;
     struct scope *sc = w->scope;
-    if (sc->own == 0)
+    if (sc->own != -ECANCELED) /* its deadline may have fired before */
         sc->signal = (uint8_t)op->result;
     weir__scope_fire(sc, -ECANCELED, "signal");
     w->over = weir__submit(weir__sched->loop.backend, op) == WEIR__DONE; /* still ours to take */
