@@ -72,7 +72,7 @@ struct weir_site {
     X(WEIR_EUTF8, -5021, "the text is not UTF-8")                                                  \
     X(WEIR_EHTTP, -5022, "the peer is not speaking HTTP, or refused the request")                  \
     X(WEIR_EWSCLOSED, -5023, "the WebSocket is closed")                                      \
-    X(WEIR_EKEEPALIVE, -5024, "the peer did not answer a ping in time")                            \
+    X(WEIR_EKEEPALIVE, -5024, "the peer answered no ping, or took nothing, in time")               \
     X(WEIR_EBUSYPEER, -5025, "the peer reads too slowly: the send queue is full")                  \
     X(WEIR_ENACK, -5030, "the receiver refused the message")                                       \
     X(WEIR_ENONODE, -5031, "no such node in the grid")                                             \

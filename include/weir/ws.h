@@ -37,8 +37,9 @@ struct weir_ws_options {
     weir_ns handshake_ns;            /* for the whole opening handshake; 10 s */
     weir_ns ping_ns;                 /* ping after so long without a byte from the peer; 20 s;
                                       * WEIR_NEVER: do not */
-    weir_ns pong_ns;                 /* wait so long for an answer, or for a peer that takes
-                                      * nothing of what is written; 20 s */
+    weir_ns pong_ns;                 /* wait so long for an answer; and for a peer that takes
+                                      * nothing of what is written, whatever else it does and with
+                                      * any ping_ns: then WEIR_EKEEPALIVE; 20 s */
     weir_ns close_ns;                /* bound of the closing handshake; 5 s, at most 60 s */
     /* server only */
     const char *const *origins; /* Origin values let in, NULL-terminated; NULL: a request with an
@@ -76,8 +77,9 @@ WEIR_API const char *weir_ws_peer(const struct weir_ws *ws);
 
 /* Wait for the next message. Lent until the next receive, close or drop. Control frames are
  * handled while waiting here: keep a task in it, or pings and a close of the peer stay unanswered,
- * and a peer that pings gives us up. An error
- * that the peer is told returns when it has ended, after close_ns at the latest.
+ * and a peer that pings gives us up. An error that the peer is told returns when it has ended,
+ * after close_ns at the latest; WEIR_EEOF, when what was queued has left: the peer may have ended
+ * its own side only.
  * Returns 0; WEIR_EWSCLOSED (the closing handshake is done: see weir_ws_close_code), WEIR_EPROTO,
  * WEIR_EUTF8, WEIR_ETOOBIG (the peer was told 1002, 1007, 1009), WEIR_EKEEPALIVE, WEIR_EEOF (the
  * connection broke: 1006), -ECONNRESET, -EBUSY, -ECANCELED, -ETIME, WEIR_ENOLOOP. A cancel loses
@@ -89,7 +91,9 @@ WEIR_SUSPENDS int weir_ws_receive(struct weir_ws *ws, struct weir_ws_message *re
  * 128 KiB on an accepted connection that finds the queue empty: that leaves from data at once, and
  * the call returns when the kernel has it. Text must be UTF-8.
  * Returns 0; WEIR_EWSCLOSED, WEIR_EUTF8, WEIR_ETOOBIG (larger than queue_max), -EPIPE,
- * -ECONNRESET (of an earlier message), WEIR_EKEEPALIVE, -ECANCELED, -ETIME, -ENOMEM, WEIR_ENOLOOP.
+ * -ECONNRESET (of an earlier message), WEIR_EKEEPALIVE (given up: it answered no ping, or took
+ * nothing of what was written), WEIR_EEOF (it ended without a close frame), WEIR_ECLOSED (dropped
+ * by another task), -ECANCELED, -ETIME, -ENOMEM, WEIR_ENOLOOP.
  * A cancel queued nothing. Any number of tasks may send. */
 WEIR_SUSPENDS int weir_ws_send(struct weir_ws *ws, enum weir_ws_type type, const void *data,
                                size_t len);
@@ -106,8 +110,8 @@ WEIR_SUSPENDS int weir_ws_send_part(struct weir_ws *ws, enum weir_ws_type type, 
                                     size_t len, bool fin);
 
 /* Wait until everything queued was handed to the kernel.
- * Returns 0; WEIR_ECLOSED, -EPIPE, -ECONNRESET, WEIR_EKEEPALIVE, -ECANCELED, -ETIME,
- * WEIR_ENOLOOP. */
+ * Returns 0; WEIR_ECLOSED, -EPIPE, -ECONNRESET, WEIR_EKEEPALIVE (as weir_ws_send), -ECANCELED,
+ * -ETIME, WEIR_ENOLOOP. */
 WEIR_SUSPENDS int weir_ws_flush(struct weir_ws *ws);
 
 /* Bytes queued and not yet handed to the kernel. */

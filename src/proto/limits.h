@@ -19,9 +19,11 @@ enum {
     /* The first size of a queue, and the largest that is kept for the next connection. */
     WS_QUEUE_MIN = 4096,
     WS_SPARE_MAX = 256 << 10,
-    /* Written at a time: the keepalive takes each for a sign of life, so it must pass in less than
-     * its time on a slow line (3 KB/s by default). Larger ones save nothing. */
+    /* Written at a time. Larger ones save nothing. */
     WS_SLICE = 128 << 10,
+    /* A write is looked at so often in pong_ns: what it did in between counts as done at the end,
+     * so that a peer which takes nothing is given up after pong_ns and at most 2/8 of it. */
+    WS_CLOCK_PARTS = 8,
     /* A server's message from here to WS_SLICE leaves at once, from the caller's bytes: the copy,
      * and the memory of as many queues as there are messages in a turn, cost more than the send
      * that coalescing would save. */
@@ -49,5 +51,6 @@ enum {
  * turns of the loop, at least this long apart, to find it. */
 enum { WS_LATE_TURNS = 2 };
 #define WS_LATE_NS WEIR_MILLISECONDS(1)
+#define WS_CLOCK_MIN_NS WEIR_MILLISECONDS(1)
 
 #endif

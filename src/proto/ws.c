@@ -118,18 +118,18 @@ static int stream_ended(struct weir_ws *ws, ssize_t n) {
 static int receive_next(struct weir_ws *ws, struct weir_ws_message *ret) {
     for (;;) {
         struct weir_view v;
-        if (ws->dropped)
-            return weir__fail(WEIR_ECLOSED, "ws receive", NULL);
         if (ws->failed != 0)
             return weir__fail(ws->failed, "ws receive", weir_ws_peer(ws));
+        if (ws->dropped)
+            return weir__fail(WEIR_ECLOSED, "ws receive", NULL);
         weir__ws_message_drop(ws);
         weir_consume(ws->stream, ws->used);
         ws->used = 0;
         if (ws->state == WS_CLOSED)
             return weir__fail(WEIR_EWSCLOSED, "ws receive", weir_ws_peer(ws));
         ssize_t n = weir__stream_peek(ws->stream, 1, "ws receive", &v);
-        if (ws->was_cut)
-            continue;
+        if (ws->was_cut || ws->dropped)
+            continue; /* above it is said why */
         if (n <= 0)
             return stream_ended(ws, n);
         size_t used;
@@ -190,7 +190,7 @@ static void end_politely(struct weir_ws *ws, int why) {
     struct weir_view v;
     weir_scope_enter(&s, ws->config->o.close_ns);
     int rc = weir__ws_flushed(ws, "ws receive");
-    if (why != WEIR_EWSCLOSED && rc == 0 && ws->unsent == 0 && ws->finish) {
+    if (why != WEIR_EWSCLOSED && rc == 0 && ws->unsent == 0) {
         ws->used = 0;
         while (ws->stream != NULL && weir_peek(ws->stream, 1, &v) > 0)
             weir_consume(ws->stream, v.len);
@@ -205,7 +205,10 @@ void weir__ws_receive_end(struct weir_ws *ws, int why) {
         kept = *e;
     ws->inside++;
     ws->receiving = true;
-    end_politely(ws, why);
+    if (ws->finish)
+        end_politely(ws, why);
+    else
+        (void)weir__ws_flushed(ws, "ws receive"); /* the writer's clock bounds it */
     ws->receiving = false;
     weir__ws_wake(ws);
     weir__ws_leave(ws);
@@ -228,7 +231,7 @@ int weir_ws_flush(struct weir_ws *ws) {
     if (rc < 0)
         return rc;
     rc = weir__ws_flushed(ws, "ws flush");
-    int bad = ws->dropped ? WEIR_ECLOSED : ws->unsent != 0 ? ws->unsent : ws->failed;
+    int bad = ws->unsent ? ws->unsent : ws->failed ? ws->failed : WEIR_ECLOSED;
     if (rc == 0 && bad != 0 && (ws->stream == NULL || ws->unsent != 0))
         rc = weir__fail(bad, "ws flush", weir_ws_peer(ws));
     return ws_exit(ws, rc);

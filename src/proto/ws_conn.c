@@ -41,13 +41,17 @@ struct ws_config *weir__ws_config_new(const struct weir_ws_options *options) {
     c->http = weir__http1_limits_default;
     c->http.head_size_max = (uint32_t)c->o.head_max;
     c->loop = weir__loop();
+    weir__list_init(&c->writers);
+    weir__timer_init(&c->clock, weir__ws_clock);
     c->refs = 1;
     return c;
 }
 
 void weir__ws_config_unref(struct ws_config *c) {
-    if (--c->refs == 0)
-        weir__free(c);
+    if (--c->refs > 0)
+        return;
+    weir__timer_disarm(c->loop->timers, &c->clock);
+    weir__free(c);
 }
 
 /* ---- life ---- */

@@ -14,6 +14,7 @@
 #include <weir/stream.h>
 #include <weir/ws.h>
 
+#include "base/list.h"
 #include "loop/loop.h"
 #include "proto/limits.h"
 #include "proto/ws.h"
@@ -30,6 +31,8 @@ struct ws_config {
     struct weir__ws_limits limits;
     struct weir__http1_limits http;
     struct weir_loop *loop;
+    struct weir__list writers; /* at work, of all its connections */
+    struct weir__timer clock;  /* while there are any */
     size_t refs;
 };
 
@@ -82,7 +85,6 @@ struct weir_ws {
     bool writing : 1;
     bool finish : 1;           /* our end of the stream follows the last frame */
     bool pinged : 1;
-    bool moved : 1;            /* the writer began or finished a write since the timer looked */
     bool behind : 1;           /* the ping waited behind a write when the timer looked */
     bool dropped : 1;
     bool was_cut : 1;          /* by us: the stream is gone */
@@ -176,6 +178,7 @@ static inline size_t ws_queued(const struct weir_ws *ws) {
 }
 
 /* ws_writer.c */
+void weir__ws_clock(struct weir__timer *clock); /* of a config: looks at its writers */
 /* A server's frame, sent from the caller's bytes while nothing is queued; waits until the kernel
  * has it. A cancel has sent nothing, or all is sent or queued (then 0). */
 int weir__ws_send_direct(struct weir_ws *ws, unsigned first_byte, const void *data, size_t len);

@@ -27,12 +27,13 @@ void weir__ws_cut(struct weir_ws *ws, int rc) {
 /*   silence       answer due   being written    somebody reads   then
  *   < ping_ns     -            -                -                look when it would be ping_ns
  *   >= ping_ns    no           -                -                ping, look again in pong_ns
- *   since a ping  yes          yes, it moves    -                the ping waits behind it: look in
+ *   since a ping  yes          yes              -                the ping waits behind it: look in
  *                                                                pong_ns, and once more after it
  *   since a ping  yes          no               no               says nothing of the peer: look in
  *                                                                pong_ns
  *   since a ping  yes          no               yes              it may lie in the kernel: two
- *   since a ping  yes          yes, it rests    -                turns; then cut */
+ *                                                                turns; then cut
+ * Whether the peer takes what is being written is the writer's own question (ws_writer.c). */
 static void ping_or_cut(struct weir__timer *timer) {
     struct weir_ws *ws = WEIR_CONTAINER(timer, struct weir_ws, timer);
     const struct weir_ws_options *o = &ws->config->o;
@@ -42,14 +43,13 @@ static void ping_or_cut(struct weir__timer *timer) {
     if (!ws->pinged && now - ws->heard < o->ping_ns) {
         weir__ws_timer(ws, ping_or_cut, ws->heard, o->ping_ns);
     } else if (!ws->pinged) {
-        ws->moved = ws->behind = false;
+        ws->behind = false;
         ws->pinged = ws->unsent != 0 ||
                      weir__ws_queue(ws, WEIR__WS_PING | WEIR__WS_FIN, NULL, 0) == 0;
         weir__ws_timer(ws, ping_or_cut, now, o->pong_ns);
-    } else if (ws->writing ? ws->moved : !ws->receiving || ws->behind) {
+    } else if (ws->writing || !ws->receiving || ws->behind) {
         ws->behind = ws->writing;
         ws->late = 0;
-        ws->moved = false;
         weir__ws_timer(ws, ping_or_cut, now, o->pong_ns);
     } else if (ws->late++ < WS_LATE_TURNS) {
         weir__ws_timer(ws, ping_or_cut, now, WS_LATE_NS);

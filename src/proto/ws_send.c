@@ -20,7 +20,7 @@ static int text_check(struct weir_ws *ws, enum weir_ws_type type, const void *da
 }
 
 static int send_state(struct weir_ws *ws) {
-    int rc = ws->dropped ? WEIR_ECLOSED : ws->failed ? ws->failed : ws->unsent;
+    int rc = ws->failed ? ws->failed : ws->unsent ? ws->unsent : ws->dropped ? WEIR_ECLOSED : 0;
     if (rc == 0 && ws->state != WS_OPEN)
         rc = WEIR_EWSCLOSED;
     return rc < 0 ? weir__fail(rc, "ws send", weir_ws_peer(ws)) : 0;

@@ -5,7 +5,8 @@
  * The server echoes, and obeys some texts: "close" ends with 4000 "bye", "fail" makes the handler
  * fail ("fail oddly": with words that are no UTF-8), "slow" sleeps for w->slow_ns, "hold..." while
  * w->held, "part" answers in three parts, "lend" shows its ws, "big" suspends once and answers with
- * more than the kernel takes. What became of the last connection is in the world. */
+ * more than the kernel takes, "flood" and "trickle" answer without end, in large and small
+ * messages. What became of the last connection is in the world. */
 #ifndef WEIR_PROTO_WS_TEST_UTIL_H
 #define WEIR_PROTO_WS_TEST_UTIL_H
 
@@ -79,9 +80,21 @@ static inline int answer_big(struct weir_ws *ws) {
     return rc < 0 ? rc : weir_ws_send(ws, WEIR_WS_BINARY, big, big_len());
 }
 
+static inline int answer_for_ever(struct weir_ws *ws, size_t len) {
+    static const uint8_t bytes[60000];
+    int rc;
+    while ((rc = weir_ws_send(ws, WEIR_WS_BINARY, bytes, len)) == 0)
+        ;
+    return rc;
+}
+
 static inline int answer(struct weir_ws *ws, const struct weir_ws_message *m) {
     int rc = 0;
     the_world->messages++;
+    if (says(m, "flood") || says(m, "trickle")) {
+        the_world->lent = ws;
+        return the_world->said_rc = answer_for_ever(ws, says(m, "flood") ? 60000 : 500);
+    }
     if (says(m, "big")) {
         the_world->lent = ws;
         return the_world->said_rc = answer_big(ws);

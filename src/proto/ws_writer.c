@@ -8,19 +8,60 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "base/time.h"
 #include "proto/ws_conn.h"
 #include "stream/stream.h"
 
 /* Whoever writes, on its own stack. */
 struct ws_writer {
+    struct weir__list link; /* in config->writers */
     struct weir_ws *ws;
+    struct weir_task *task;
+    weir_ns moved; /* turn in which something is known to have gone on */
+    int64_t unacked; /* when the clock looked */
     bool is_shielded;
     struct weir_scope shield;
 };
 
+/* ---- the clock ---- */
+
+/* A write is at rest when the kernel takes no byte of it, and the peer's none of what it took:
+ * kernels pass on what a slow peer reads in large steps only. How far an op has come is known when
+ * it ends, so the clock ends it, a few times in pong_ns, and the writer goes on from there. One
+ * timer for all connections of a config, armed while one of them writes: a write that does not
+ * rest pays for a place in a list. */
+static weir_ns clock_step(const struct ws_config *c) {
+    weir_ns step = c->o.pong_ns / WS_CLOCK_PARTS;
+    return step > WS_CLOCK_MIN_NS ? step : WS_CLOCK_MIN_NS;
+}
+
+static void clock_arm(struct ws_config *c) {
+    weir__timer_arm(c->loop->timers, &c->clock,
+                    weir__deadline(weir__loop_now(c->loop), clock_step(c)));
+}
+
+void weir__ws_clock(struct weir__timer *clock) {
+    struct ws_config *c = WEIR_CONTAINER(clock, struct ws_config, clock);
+    weir_ns now = weir__loop_now(c->loop), step = clock_step(c);
+    for (struct weir__list *at = c->writers.next; at != &c->writers; at = at->next) {
+        struct ws_writer *w = WEIR_CONTAINER(at, struct ws_writer, link);
+        if (now - w->moved >= step)
+            weir__wait_cut(w->task);
+    }
+    if (!weir__list_empty(&c->writers))
+        clock_arm(c);
+}
+
 static void writer_begin(struct ws_writer *w, struct weir_ws *ws) {
+    struct ws_config *c = ws->config;
     w->ws = ws;
+    w->task = weir_task_current();
+    w->moved = c->loop->turn_ns;
+    w->unacked = -1;
     w->is_shielded = false;
+    weir__list_add_tail(&c->writers, &w->link);
+    if (!weir__timer_armed(&c->clock))
+        clock_arm(c);
     ws->writing = true;
     ws->inside++;
 }
@@ -28,49 +69,77 @@ static void writer_begin(struct ws_writer *w, struct weir_ws *ws) {
 static void writer_end(struct ws_writer *w, int rc) {
     if (w->is_shielded)
         weir_scope_leave(&w->shield, rc);
+    weir__list_remove(&w->link);
     w->ws->writing = false;
     weir__ws_leave(w->ws);
 }
 
-/* A cancel of whatever the writer is part of is no cancel of the writer: what was queued before it
- * leaves all the same, from the very byte where it stood, for close_ns at most. What ends a writer
- * is said by unsent, or by the stream, which is gone. */
-static bool goes_on(struct ws_writer *w, int rc) {
+/* ---- what ends a write ---- */
+
+static int rests(struct ws_writer *w) {
+    const struct ws_config *c = w->ws->config;
+    int64_t unacked = weir__stream_unacked(w->ws->stream);
+    if (w->unacked >= 0 && unacked < w->unacked)
+        w->moved = c->loop->turn_ns;
+    w->unacked = unacked;
+    if (c->loop->turn_ns - w->moved < c->o.pong_ns)
+        return 0;
+    return weir__failf(WEIR_EKEEPALIVE, "ws send", weir_ws_peer(w->ws),
+                       "the peer has taken nothing for %lld ms",
+                       (long long)(c->o.pong_ns / 1000000));
+}
+
+/* A write ended with rc, after done bytes. Returns 0 if it goes on with the next: it was the clock;
+ * or a cancel, and a cancel of whatever the writer is part of is none of the writer: what was
+ * queued before it leaves all the same, for close_ns at most. What ends a writer is said by unsent,
+ * or by the stream, which is gone. */
+static int goes_on(struct ws_writer *w, int rc, size_t done) {
     struct weir_ws *ws = w->ws;
-    bool was_cancelled = rc == -ECANCELED || rc == -ETIME;
-    if (!was_cancelled || w->is_shielded || ws->stream == NULL || ws->unsent != 0)
-        return false;
+    bool was_cut = rc == -ECANCELED || rc == -ETIME, is_cancelled = weir_cancelled() != 0;
+    if (done > 0)
+        w->moved = ws->config->loop->turn_ns;
+    if (rc == 0)
+        return 0;
+    if (!was_cut || ws->stream == NULL || ws->unsent != 0 || (is_cancelled && w->is_shielded))
+        return rc == WEIR_ECLOSED && ws->failed != 0 ? ws->failed : rc;
     ws->stream->torn = false; /* we know where it was cut */
+    if (!is_cancelled)
+        return rests(w);
     weir_shield_enter(&w->shield, ws->config->o.close_ns);
     w->is_shielded = true;
-    return true;
+    return 0;
+}
+
+/* Bytes that a write which returned rc has brought away of len. */
+static size_t done_of(int rc, size_t len) {
+    const struct weir_error *e = rc < 0 ? weir_error(rc) : NULL;
+    return rc == 0 ? len : e ? e->done : 0;
 }
 
 /* An error of the peer's is the reader's to meet too, behind what the peer sent before it, perhaps
  * its close frame. One of our own (a cancel, no memory) the reader would wait for in vain. */
 static void send_failed(struct weir_ws *ws, int rc) {
     ws->unsent = ws->unsent ? ws->unsent : (int16_t)rc;
-    if (rc == -ECANCELED || rc == -ETIME || rc == -ENOMEM || rc == -EAGAIN)
+    if (rc == -ECANCELED || rc == -ETIME || rc == -ENOMEM || rc == -EAGAIN ||
+        rc == WEIR_EKEEPALIVE)
         weir__ws_cut(ws, rc);
     weir__ws_wake(ws);
 }
 
 static int write_slices(struct ws_writer *w, const struct ws_queue *q) {
     struct weir_ws *ws = w->ws;
-    for (size_t at = 0; at < q->len;) {
+    int rc = 0;
+    for (size_t at = 0; at < q->len && rc == 0;) {
         size_t n = q->len - at < WS_SLICE ? q->len - at : WS_SLICE;
-        ws->moved = true;
-        int rc = weir_write(ws->stream, q->bytes + at, n);
-        if (rc < 0) {
-            const struct weir_error *e = weir_error(rc);
-            n = e ? e->done : 0;
-        }
+        rc = weir_write(ws->stream, q->bytes + at, n);
+        n = done_of(rc, n);
         at += n;
         ws->writing_len -= (uint32_t)n;
-        if (rc < 0 && !goes_on(w, rc))
-            return rc;
+        rc = goes_on(w, rc, n);
+        if (n > 0 && at < q->len)
+            weir__ws_wake(ws); /* there is room */
     }
-    return 0;
+    return rc;
 }
 
 static int write_queue(struct ws_writer *w) {
@@ -93,8 +162,12 @@ static int write_queue(struct ws_writer *w) {
 
 static int write_end(struct ws_writer *w) {
     int rc = weir_shutdown(w->ws->stream);
-    return rc < 0 && goes_on(w, rc) ? weir_shutdown(w->ws->stream) : rc;
+    if (rc < 0 && (rc = goes_on(w, rc, 0)) == 0)
+        rc = weir_shutdown(w->ws->stream);
+    return rc;
 }
+
+/* ---- past the queue ---- */
 
 /* The rest of a frame that a cancel cut short goes before what is queued: the frame stays whole,
  * and the stream, whose writer we are, is not torn. */
@@ -121,9 +194,27 @@ static int keep_rest(struct weir_ws *ws, struct iovec *vec, size_t done) {
     return 0;
 }
 
-static int direct_ended(struct weir_ws *ws, struct iovec *vec, int rc) {
-    const struct weir_error *e = rc < 0 ? weir_error(rc) : NULL;
-    size_t done = e ? e->done : 0;
+/* Not shielded: its sender may be cancelled, and the rest is then the queue's. */
+static int direct_write(struct ws_writer *w, const struct iovec *vec, size_t *ret_done) {
+    size_t all = vec[0].iov_len + vec[1].iov_len, done = 0;
+    int rc = 0;
+    while (done < all && rc == 0) {
+        size_t skip = done < vec[0].iov_len ? done : vec[0].iov_len, behind = done - skip;
+        struct iovec rest[2] = {{(uint8_t *)vec[0].iov_base + skip, vec[0].iov_len - skip},
+                                {(uint8_t *)vec[1].iov_base + behind, vec[1].iov_len - behind}};
+        bool head_is_out = skip == vec[0].iov_len;
+        rc = weir__stream_writev(w->ws->stream, rest + head_is_out, 2 - (size_t)head_is_out);
+        size_t n = done_of(rc, all - done);
+        done += n;
+        if (rc < 0 && weir_cancelled() != 0)
+            break;
+        rc = goes_on(w, rc, n);
+    }
+    *ret_done = done;
+    return rc;
+}
+
+static int direct_ended(struct weir_ws *ws, struct iovec *vec, int rc, size_t done) {
     bool cut = (rc == -ECANCELED || rc == -ETIME) && ws->stream != NULL;
     if (cut && done > 0)
         rc = keep_rest(ws, vec, done);
@@ -134,17 +225,17 @@ static int direct_ended(struct weir_ws *ws, struct iovec *vec, int rc) {
 
 int weir__ws_send_direct(struct weir_ws *ws, unsigned first_byte, const void *data, size_t len) {
     uint8_t head[WEIR__WS_HEAD_MAX];
-    size_t head_len = weir__ws_head_write(head, first_byte, len, NULL);
+    size_t head_len = weir__ws_head_write(head, first_byte, len, NULL), done;
     struct iovec vec[2] = {{head, head_len}, {(void *)(uintptr_t)data, len}};
-    struct iovec used[2] = {vec[0], vec[1]};
+    struct ws_writer w;
     WEIR_CHECK(!ws->writing && ws->queue == NULL && ws->role == WEIR__WS_SERVER);
-    ws->writing = ws->moved = true;
+    writer_begin(&w, ws);
     ws->writing_len = (uint32_t)(head_len + len);
-    int rc = weir__stream_writev(ws->stream, used, 2);
-    ws->writing = false;
+    int rc = direct_write(&w, vec, &done);
     ws->writing_len = 0;
+    writer_end(&w, rc);
     if (rc < 0)
-        rc = direct_ended(ws, vec, rc);
+        rc = direct_ended(ws, vec, rc, done);
     else
         weir__ws_queue_late_pong(ws);
     if (ws->queue != NULL)
@@ -152,6 +243,8 @@ int weir__ws_send_direct(struct weir_ws *ws, unsigned first_byte, const void *da
     weir__ws_wake(ws);
     return rc;
 }
+
+/* ---- the task ---- */
 
 int weir__ws_write_out(struct weir_ws *ws) {
     struct ws_writer w;

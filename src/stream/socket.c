@@ -54,6 +54,11 @@ static int socket_shutdown(struct weir_stream *s) {
     return (int)weir__op_now(s->loop, &op);
 }
 
+static int64_t socket_unacked(struct weir_stream *s) {
+    struct weir__op op = {.kind = WEIR__UNACKED, .file = &socket_of(s)->file};
+    return weir__op_now(s->loop, &op);
+}
+
 static void closed(struct weir__op *op) {
     struct weir_stream *s = &WEIR_CONTAINER(op, struct weir__socket, op)->stream;
     weir__close_done(s->loop);
@@ -85,6 +90,7 @@ static const struct weir__stream_kind socket_kind = {
     .send = socket_send,
     .sendv = socket_sendv,
     .shutdown = socket_shutdown,
+    .unacked = socket_unacked,
     .close = socket_close,
     .address = socket_address,
 };

@@ -32,6 +32,8 @@ struct weir__stream_kind {
     int (*send)(struct weir_stream *s, const void *buf, size_t len, size_t *ret_done);
     int (*sendv)(struct weir_stream *s, struct iovec *vec, size_t count, size_t *ret_done);
     int (*shutdown)(struct weir_stream *s);
+    /* Bytes that were sent and did not yet reach the peer. NULL: cannot be known. */
+    int64_t (*unacked)(struct weir_stream *s);
     /* Begin to close: weir__stream_drop, end what is parked inside, let go; never waits. Ends
      * with weir__stream_gone, at once or from a wake. */
     void (*close)(struct weir_stream *s);
@@ -95,6 +97,11 @@ ssize_t weir__stream_peek(struct weir_stream *s, size_t min, const char *what,
 
 /* As weir_write, from several places at once; vec is used up. Suspends; a cancel point. */
 int weir__stream_writev(struct weir_stream *s, struct iovec *vec, size_t count);
+
+/* Bytes that were written and did not yet reach the peer's machine; < 0: not known. */
+static inline int64_t weir__stream_unacked(struct weir_stream *s) {
+    return s->kind->unacked != NULL && !s->closed ? s->kind->unacked(s) : -1;
+}
 
 /* Bytes that peek(1) would give without waiting. */
 static inline size_t weir__stream_at_hand(const struct weir_stream *s) {

@@ -51,6 +51,7 @@ enum weir__op_kind {
     WEIR__LISTEN,   /* u.number = backlog */
     WEIR__SETOPT,   /* u.option */
     WEIR__NAME,     /* u.name: own or peer address into *ret */
+    WEIR__UNACKED,  /* result: bytes of a socket that were sent and did not yet reach the peer */
     WEIR__SHUTDOWN, /* u.number = SHUT_RD, SHUT_WR or SHUT_RDWR */
     WEIR__READ_FD,  /* one try, never blocks: u.bytes; any descriptor; result n, 0 end, -EAGAIN */
     WEIR__WRITE_FD, /* likewise; no SIGPIPE */

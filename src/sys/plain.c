@@ -5,12 +5,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -272,6 +274,11 @@ static int64_t write_fd(int fd, const void *buf, size_t len) {
     return weir__plain_write(fd, buf, len);
 }
 
+static int64_t unacked(int fd) {
+    int n = 0;
+    return ioctl(fd, SIOCOUTQ, &n) < 0 ? -errno : n;
+}
+
 bool weir__plain_kind(int kind) {
     return kind >= WEIR__BIND && kind <= WEIR__WRITE_FD;
 }
@@ -287,6 +294,8 @@ int64_t weir__plain(struct weir__op *op) {
         return set_option(fd, op->u.option.option, op->u.option.value);
     case WEIR__NAME:
         return name_of(fd, op->u.name.ret, op->u.name.peer);
+    case WEIR__UNACKED:
+        return unacked(fd);
     case WEIR__SHUTDOWN:
         return result(shutdown(fd, op->u.number));
     case WEIR__READ_FD:

@@ -100,6 +100,8 @@ static int submit_call(struct sim *b, struct weir__op *op) {
         return done(op, weir__sim_option(s, op->u.option.option, op->u.option.value));
     case WEIR__NAME:
         return done(op, weir__sim_name(s, op->u.name.peer, op->u.name.ret));
+    case WEIR__UNACKED:
+        return done(op, (int64_t)s->out.len);
     case WEIR__SHUTDOWN:
         return done(op, weir__sim_shutdown(s, op->u.number));
     case WEIR__READ_FD:
@@ -256,6 +258,7 @@ static int submit(struct weir__backend *backend, struct weir__op *op) {
         [WEIR__SOCKET] = submit_socket,      [WEIR__ATTACH] = submit_attach,
         [WEIR__BIND] = submit_call,          [WEIR__LISTEN] = submit_call,
         [WEIR__SETOPT] = submit_call,        [WEIR__NAME] = submit_call,
+        [WEIR__UNACKED] = submit_call,
         [WEIR__SHUTDOWN] = submit_call,      [WEIR__READ_FD] = submit_call,
         [WEIR__WRITE_FD] = submit_call,      [WEIR__CONNECT] = submit_transfer,
         [WEIR__ACCEPT] = submit_transfer,    [WEIR__RECV] = submit_transfer,

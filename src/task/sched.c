@@ -145,8 +145,7 @@ void weir__unpark(struct weir__park *p, int64_t result) {
     weir__unpark_task(p->task);
 }
 
-void weir__interrupt(struct sched *s, struct weir_task *t) {
-    (void)s;
+static void cut_short(struct weir_task *t, int rc) {
     if (t->state != TASK_PARKED)
         return;
     struct weir__park *p = t->park;
@@ -155,7 +154,16 @@ void weir__interrupt(struct sched *s, struct weir_task *t) {
         return;
     p->abort = NULL;
     if (abort(p) == WEIR__DONE)
-        weir__unpark(p, t->felt);
+        weir__unpark(p, rc);
+}
+
+void weir__interrupt(struct sched *s, struct weir_task *t) {
+    (void)s;
+    cut_short(t, t->felt);
+}
+
+void weir__wait_cut(struct weir_task *t) {
+    cut_short(t, -ECANCELED);
 }
 
 /* Rare: the next task is fresh but of another size. */

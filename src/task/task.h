@@ -56,6 +56,11 @@ extern WEIR_API __thread struct weir__ledger weir__ledger;
 /* Make the parked task ready, with the result that weir__park will return. Loop thread. */
 void weir__unpark(struct weir__park *p, int64_t result);
 
+/* Cut the wait short that t is parked in, if it can be, as a cancel would, but t is not cancelled:
+ * the wait returns -ECANCELED, or its result if that wins, and the next one waits again. For who
+ * must know how far an op has come, which only the op's end says. Loop thread. */
+void weir__wait_cut(struct weir_task *t);
+
 /* Submit op and wait for it; a cancel goes to the backend. op->wake is set here. Returns
  * op->result, where -ECANCELED caused by a scope's budget becomes -ETIME. Does not call
  * weir__suspend_enter: the caller has. Never fails to wait: op's memory is free on return. */
