@@ -59,7 +59,8 @@ WEIR_SUSPENDS int weir_listen(const char *url, const struct weir_listen_options 
 WEIR_API int weir_listener_port(const struct weir_listener *l);
 
 /* Wait for the next connection. *ret_stream is the caller's to close. When the process is out of
- * descriptors it waits until one is free (logged once a second at most).
+ * descriptors, or the kernel of memory or places to watch one (epoll's max_user_watches), it waits
+ * until there is one (logged once a second at most).
  * Returns 0; -ECANCELED, -ETIME, WEIR_ECLOSED (unlistened meanwhile), -EBUSY, -ENOMEM,
  * WEIR_ENOLOOP. A cancel loses no connection. */
 WEIR_SUSPENDS int weir_accept(struct weir_listener *l, struct weir_stream **ret_stream);

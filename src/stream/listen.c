@@ -334,7 +334,7 @@ static void retry_due(struct weir__timer *t) {
 }
 
 static bool is_short(int64_t rc) {
-    return rc == -EMFILE || rc == -ENFILE || rc == -ENOBUFS || rc == -ENOMEM;
+    return rc == -EMFILE || rc == -ENFILE || rc == -ENOBUFS || rc == -ENOMEM || rc == -ENOSPC;
 }
 
 static int wait_for_room(struct weir_listener *l, int why) {
