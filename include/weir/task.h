@@ -101,8 +101,9 @@ struct weir_spawn_options { /* zero: the default */
 
 /* Start fn on its own copy of args[0 .. args_size-1] as a child of g (NULL: the run's own group).
  * It begins after the caller next suspends, and always begins. ret_task NULL: its error goes to
- * the group. Otherwise *ret_task is a counted handle: await or release it. fn's result < 0 is an
- * error; what fn leaves in its copy of args is handed to weir_await.
+ * the group. Otherwise *ret_task is a counted handle: await or release it. One that never is ends
+ * with the run: the error that it kept is logged then, the others are counted in one warning.
+ * fn's result < 0 is an error; what fn leaves in its copy of args is handed to weir_await.
  * Allowed while g is being joined: the join waits for it too.
  * Returns 0; -ENOMEM, -EAGAIN (no stack could be had), WEIR_ENOLOOP. On error nothing was started
  * and args are still the caller's. Unknown, closed or moved groups abort. */

@@ -195,6 +195,7 @@ int weir__group_join(struct sched *s, struct group *g, weir_ns grace_ns);
 /* spawn.c */
 int weir__task_slabs_init(struct sched *s);
 void weir__task_slabs_fini(struct sched *s);
+void weir__handles_end(struct sched *s); /* the run is over: tell of handles still out, free them */
 void weir__task_ended(struct sched *s, struct weir_task *t, int rc);
 _Noreturn void weir__task_first_run(void); /* sched.c: what a fresh stack begins with */
 void weir__task_unref(struct sched *s, struct weir_task *t);

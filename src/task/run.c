@@ -74,6 +74,7 @@ static int sched_init(struct sched *s, const struct weir_run_options *o) {
 static void sched_fini(struct sched *s) {
     if (s->crash_reports)
         weir__crash_reports_stop(s);
+    weir__handles_end(s);
     weir__offload_forget(s);
     weir__loop_fini(&s->loop);
     weir__stack_pool_fini(&s->stacks);

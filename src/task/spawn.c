@@ -2,10 +2,12 @@
 /* spawn.c - the life of a task: made with its stack promised, bound to it when it first runs, and
  * kept as a bare block for as long as a handle is out. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "base/log.h"
 #include "task/internal.h"
 
 enum { SLAB_TASKS = 64 };
@@ -38,6 +40,33 @@ void weir__task_slabs_fini(struct sched *s) {
         next = slab->next;
         weir__free(slab);
     }
+}
+
+static void handle_left(struct weir_task *t, size_t *count, const struct weir_task **first) {
+    if (t->unread)
+        weir__error_log("failed, and its handle was never released", t, t->result, t->error);
+    else if ((*count)++ == 0)
+        *first = t;
+    t->unread = false;
+}
+
+void weir__handles_end(struct sched *s) {
+    const struct weir_task *first = NULL;
+    size_t count = 0;
+    for (struct slab *slab = s->task_slabs; slab != NULL; slab = slab->next)
+        for (size_t i = 0; i < SLAB_TASKS; i++)
+            if (slab->tasks[i].state == TASK_ENDED)
+                handle_left(&slab->tasks[i], &count, &first);
+    char others[48] = "";
+    if (count > 1)
+        snprintf(others, sizeof others, ", nor those of %zu others", count - 1);
+    if (count > 0)
+        weir__log(WEIR_LOG_WARNING, "the handle of task '%s' (%s:%d) was never released%s",
+                  first->name, first->site->file, first->site->line, others);
+    for (struct slab *slab = s->task_slabs; slab != NULL; slab = slab->next)
+        for (size_t i = 0; i < SLAB_TASKS; i++)
+            while (slab->tasks[i].state == TASK_ENDED)
+                weir__task_unref(s, &slab->tasks[i]);
 }
 
 void weir__task_unref(struct sched *s, struct weir_task *t) {
