@@ -3,6 +3,7 @@
 WEIR_LINK: the libraries to link."""
 import os
 import re
+import socket
 import subprocess
 import tempfile
 import unittest
@@ -20,15 +21,32 @@ PROGRAMS = {int(n): text for n, text in
             re.findall(r"(?ms)^## (\d+)\. .*?^```c\n(.*?)^```", PAGE)}
 
 
+FIRED = """
+static int fired(void *arg) {
+    struct weir_scope s;
+    weir_scope_enter(&s, 0);
+    return weir_scope_leave(&s, %s(arg));
+}
+
+int main(int argc, char **argv) {
+    return weir_run(fired, argv[argc - 1], NULL) != -ETIME;
+}
+"""
+
+
+def last_function(program):
+    return re.findall(r"(?m)^static int (\w+)\(void \*arg\)", program)[-1]
+
+
 def whole(program):
     """The program with what the page leaves out: headers, the client of the echo server that
     another program has shown, and a main that runs its last function."""
     if "client," in program and "int client" not in program:
         program = PROGRAMS[4].split("static int serve")[0] + program
     if not re.search(r"int main\(|WEIR_WORKER_MAIN\(", program):
-        last = re.findall(r"(?m)^static int (\w+)\(void \*arg\)", program)[-1]
         program += ("\nint main(int argc, char **argv) {\n"
-                    f"    return weir_run({last}, argv[argc - 1], NULL) < 0;\n}}\n")
+                    f"    return weir_run({last_function(program)}, argv[argc - 1], NULL) < 0;\n"
+                    "}\n")
     return HEADERS + program
 
 
@@ -39,10 +57,10 @@ class ApiTest(unittest.TestCase):
         cls.addClassCleanup(holder.cleanup)
         cls.folder = holder.name
 
-    def build(self, number):
-        path = f"{self.folder}/program-{number}"
+    def build(self, number, text=None, variant=""):
+        path = f"{self.folder}/program-{number}{variant}"
         with open(path + ".c", "w", encoding="utf-8") as f:
-            f.write(whole(PROGRAMS[number]))
+            f.write(whole(text or PROGRAMS[number]))
         subprocess.run([*COMPILE, "-o", path, path + ".c", *os.environ["WEIR_LINK"].split()],
                        check=True)
         return path
@@ -64,6 +82,45 @@ class ApiTest(unittest.TestCase):
         self.assertEqual([w for w in lines if w.startswith("tick")],
                          ["tick 0", "tick 1", "tick 2"])
         self.assertEqual(sum(w.startswith("tock") for w in lines), 10)
+
+    def fetch(self, serve):
+        """Program 3, with another port and patience, from a peer that serve(socket) plays."""
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            text = PROGRAMS[3].replace("localhost:7", f"127.0.0.1:{listener.getsockname()[1]}")
+            path = self.build(3, text.replace("WEIR_SECONDS(3)", "WEIR_SECONDS(0.3)"), "-fetch")
+            for backend in ["epoll"] + ["uring"] * ("uring" in os.environ["WEIR_LINK"]):
+                with subprocess.Popen([path], text=True, stdout=subprocess.PIPE,
+                                      stderr=subprocess.PIPE,
+                                      env={**os.environ, "WEIR_BACKEND": backend}) as program:
+                    peer, _ = listener.accept()
+                    serve(peer)
+                    out, err = program.communicate(timeout=30)
+                    peer.close()
+                yield program.returncode, out, err
+
+    def test_3_timeout_in_the_midst_of_reading(self):
+        for code, out, err in self.fetch(lambda peer: peer.sendall(b"pon")):
+            self.assertEqual((code, out), (1, ""))
+            self.assertRegex(err, r"^read 127\.0\.0\.1:\d+: the deadline has passed \(ETIME\), "
+                                  r"budget 300 ms\n$")
+
+    def test_3_timeout_end_of_stream(self):
+        for code, out, err in self.fetch(lambda peer: (peer.recv(5), peer.close())):
+            self.assertEqual((code, out), (1, ""))
+            self.assertIn("ended", err)
+
+    def test_3_timeout_answered_in_time(self):
+        for code, out, err in self.fetch(lambda peer: peer.sendall(b"pong\n")):
+            self.assertEqual((code, out, err), (0, "pong\n", ""))
+
+    def test_no_program_loses_a_deadline(self):
+        for number, text in PROGRAMS.items():
+            if "int main(" in text or "WEIR_WORKER_MAIN" in text:
+                continue
+            with self.subTest(number=number):
+                path = self.build(number, text + FIRED % last_function(text), "-fired")
+                done = subprocess.run([path], capture_output=True, timeout=30)
+                self.assertEqual(done.returncode, 0)
 
     def test_7_stream(self):
         self.assertEqual(self.out(7), "10000 bytes\n")
