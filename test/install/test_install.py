@@ -131,6 +131,23 @@ class InstallTest(unittest.TestCase):
         self.assertIn("-fno-omit-frame-pointer", flags)
         self.assertIn("-fstack-clash-protection", flags)
 
+    def test_shared_linking_asks_for_no_pc_file_but_ours(self):
+        """As where liburing's library is there, but not what is needed to build with it."""
+        env = dict(self.env, PKG_CONFIG_LIBDIR=self.env["PKG_CONFIG_PATH"])
+        for package in ("weir", "weir-test"):
+            for words in (["--cflags", "--libs"], ["--exists"], ["--modversion"],
+                          ["--libs", "--static"]):
+                with self.subTest(package=package, words=words):
+                    run("pkg-config", *words, package, env=env)
+        libs = run("pkg-config", "--libs", "weir", env=env).split()
+        self.assertNotIn("-luring", libs)
+        self.assertEqual(self.build_and_run(["cc", "-std=c11"], "hello.c", libs), "hello world\n")
+
+    def test_static_linking_is_given_all(self):
+        libs = self.pkg_config("--static", "--libs", "weir")
+        self.assertIn("-pthread", libs)
+        self.assertEqual("-luring" in libs, "liburing.so.2" in os.environ["WEIR_NEEDS"].split())
+
     def test_each_header_compiles_alone(self):
         for header in sorted(os.listdir(self.headers)):
             line = f"#include <weir/{header}>\n"
