@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/escape.h"
+
 static void log_to_stderr(enum weir_log_level level, const char *line, void *arg);
 
 static pthread_mutex_t sink_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -30,11 +32,14 @@ static void log_to_stderr(enum weir_log_level level, const char *line, void *arg
 void weir__log(enum weir_log_level level, const char *format, ...) {
     if ((int)level > atomic_load_explicit(&level_max, memory_order_relaxed))
         return;
-    char line[512];
+    char raw[512], line[512];
     va_list args;
     va_start(args, format);
-    vsnprintf(line, sizeof line, format, args);
+    int n = vsnprintf(raw, sizeof raw, format, args);
     va_end(args);
+    /* If all did not fit, raw's NUL is one character too many: so the line is marked as cut. */
+    size_t len = n < 0 ? 0 : (size_t)n < sizeof raw ? (size_t)n : sizeof raw;
+    weir__escape(line, sizeof line, raw, len);
     if (in_sink) {
         log_to_stderr(level, line, NULL);
         return;

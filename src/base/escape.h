@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* escape.h - text of strangers made fit for one line of a terminal or of a log. What would steer
+ * either is shown as an escape: control characters of ASCII and Latin-1 and DEL as \n, \t, \x1b;
+ * line separators and what changes the direction of text (U+202A..202E, U+2066..2069) as \u202e;
+ * bytes that are not UTF-8 as \xff. All else stays as it is, backslashes too: escaping twice is
+ * escaping once. Whoever prints goes through here: tools/doors.py. Any thread; signal-safe. */
+#ifndef WEIR_BASE_ESCAPE_H
+#define WEIR_BASE_ESCAPE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { WEIR__ESCAPE_MAX = 6 }; /* bytes that one character becomes at most */
+
+/* Write to out what stands for the character at text, len >= 1 bytes long at most. No NUL is
+ * added. Returns how many bytes of text that were, 1 to 4; *ret_len is 1 to WEIR__ESCAPE_MAX. */
+size_t weir__escape_one(const char *text, size_t len, char *out, size_t *ret_len);
+
+/* Write the whole text to out, size bytes with the NUL, at least 8. What has no room is cut, never
+ * within a character or an escape, and "..." says so: then false is returned. */
+bool weir__escape(char *out, size_t size, const char *text, size_t len);
+
+#endif
