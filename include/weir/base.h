@@ -89,8 +89,10 @@ enum weir_error_code {
 #undef WEIR_ERROR_ENUM
 };
 
-/* What is known of an error, written where it arose. Valid until the same task's next error, or
- * for an error that a group or an await handed over, until the next call of that kind. */
+/* What is known of an error, written where it arose. on and text are UTF-8, in one line: of what a
+ * peer, a file or a variable put in, all that would steer a terminal or is not UTF-8 stands as an
+ * escape (\n, \x1b, \u202e, \xff). Valid until the same task's next error, or for an error that a
+ * group or an await handed over, until the next call of that kind. */
 struct weir_error {
     int code;            /* the rc it belongs to */
     const char *what;    /* what failed, lower case: "connect", "read" */
@@ -113,9 +115,9 @@ WEIR_API const char *weir_error_text(int rc) WEIR_NOEXCEPT;
 
 enum weir_log_level { WEIR_LOG_ERROR, WEIR_LOG_WARNING, WEIR_LOG_INFO, WEIR_LOG_DEBUG };
 
-/* Where the library's own lines go. line is one whole line without newline, valid during the
- * call. Called from any thread, at most one call at a time. It must not suspend, nor call
- * weir_log_to; what it makes the library log goes to stderr. */
+/* Where the library's own lines go. line is one whole line without newline, in UTF-8, with escapes
+ * as in a weir_error's text; valid during the call. Called from any thread, at most one call at a
+ * time. It must not suspend, nor call weir_log_to; what it makes the library log goes to stderr. */
 typedef void (*weir_log_sink)(enum weir_log_level level, const char *line, void *arg);
 
 /* Send the library's log lines to sink; NULL brings back the default, which writes to stderr.

@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/escape.h"
 #include "base/log.h"
 #include "task/internal.h"
-#include "wire/utf8.h"
 
 enum { TEXT_SIZE = sizeof ((struct weir_error *)0)->text };
 
@@ -40,20 +40,8 @@ static void name_scope(struct weir_error *e, const struct weir_task *t) {
     e->budget = why.budget;
 }
 
-/* buf is full, and there was more: who reads it must see that. */
-static void mark_cut(char *buf, size_t size) {
-    static const char mark[] = "...";
-    memcpy(buf + weir__utf8_cut(buf, size - 1, size - sizeof mark), mark, sizeof mark);
-}
-
 static void on_copy(char *copy, size_t size, const char *on) {
-    size_t len = on ? strnlen(on, size) : 0;
-    if (len > 0)
-        memcpy(copy, on, len);
-    if (len < size)
-        copy[len] = '\0';
-    else
-        mark_cut(copy, size);
+    weir__escape(copy, size, on ? on : "", on ? strnlen(on, size) : 0);
 }
 
 /* on may lie in the record that is written: "on" and "text" are what callers pass on. */
@@ -71,14 +59,17 @@ static struct weir_error *record(int rc, const char *what, const char *on) {
     return e;
 }
 
-/* Append to text. Returns false if that has cut it. */
+/* Append to text. All text of a record comes through here, and is escaped: no part of it steers the
+ * terminal or the log where it ends. What stands there already is, and stays as it is.
+ * Returns false if the text was cut. */
 static bool text_add_v(char *text, const char *format, va_list args) {
-    size_t used = strlen(text), room = TEXT_SIZE - used;
-    int n = vsnprintf(text + used, room, format, args);
-    bool whole = n >= 0 && (size_t)n < room;
-    if (!whole)
-        mark_cut(text, TEXT_SIZE);
-    return whole;
+    char raw[TEXT_SIZE];
+    size_t used = strlen(text);
+    memcpy(raw, text, used);
+    int n = vsnprintf(raw + used, sizeof raw - used, format, args);
+    size_t len = used + (n > 0 ? (size_t)n : 0);
+    /* raw's NUL is one character too many, so that the cut is marked */
+    return weir__escape(text, TEXT_SIZE, raw, len < sizeof raw ? len : sizeof raw);
 }
 
 static bool __attribute__((format(printf, 2, 3))) text_add(char *text, const char *format, ...) {

@@ -65,6 +65,24 @@ WEIR_TEST(what_it_was_on_is_cut_likewise) {
     assert_string_equal(text_of(-EIO), "read here: input/output error (EIO)");
 }
 
+WEIR_TEST(what_a_peer_put_into_an_error_is_escaped) {
+    for (int c = 1; c < 256; c++) {
+        char on[] = {'<', (char)c, '>', '\0'};
+        weir__failf(-EIO, "read", on, "the peer said %c.", c);
+        const struct weir_error *e = weir_error(-EIO);
+        for (const char *at = e->text; *at != '\0'; at++)
+            assert_true(*at >= 0x20 && *at < 0x7f);
+        for (const char *at = e->on; *at != '\0'; at++)
+            assert_true(*at >= 0x20 && *at < 0x7f);
+        assert_non_null(strstr(e->text, ">: the peer said "));
+        ends_with(e->text, ".");
+    }
+    weir__fail(-EIO, "read", "a\nb\x9b");
+    assert_string_equal(text_of(-EIO), "read a\\nb\\x9b: input/output error (EIO)");
+    weir__failf(-EIO, "read", NULL, "%s", "gr\xc3\xbc\xc3\x9f\xe2\x80\xae");
+    assert_string_equal(text_of(-EIO), "read: gr\xc3\xbc\xc3\x9f\\u202e");
+}
+
 WEIR_TEST(a_long_name_of_what_failed_leaves_no_room) {
     weir__failf(-EIO, TEN(TEN("ab")), "it", "%s", "lost");
     ends_with(text_of(-EIO), "b...");
