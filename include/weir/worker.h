@@ -65,13 +65,15 @@ WEIR_API int weir_ack_text(struct weir_ack *ack, const char *format, ...)
 WEIR_API int weir_ack_bytes(struct weir_ack *ack, const void *data, size_t len);
 
 /* Refuse the message: `return weir_nack("no ink");` sends "nack: no ink" and the connection lives
- * on. The reason is copied, at most 150 bytes of it, into the task's error record: return before
- * anything else fails. For a longer one see weir_ack_text.
+ * on. The reason is copied, at most 150 bytes of it, into the task's error record, as one line with
+ * escapes like those of weir_out: return before anything else fails. For one that is longer, or
+ * goes as it is, see weir_ack_text.
  * Returns WEIR_ENACK. */
 WEIR_API int weir_nack(const char *reason);
 
-/* Print the line "[ Name ] text" to standard output, flushed. Control characters are shown as
- * escapes; a line is cut at 8 KiB. Lines that cannot be written are lost, the worker goes on. */
+/* Print the line "[ Name ] text" to standard output, flushed. Control characters, what changes the
+ * direction of text and bytes that are not UTF-8 are shown as escapes (\n, \x1b, \u202e); a line
+ * is cut at 8 KiB. Lines that cannot be written are lost, the worker goes on. */
 WEIR_API void weir_out(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 struct weir_item { /* something to stream */

@@ -3,13 +3,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/escape.h"
 #include "cli/command.h"
 #include "mesh/link.h"
 #include "wire/uri.h"
 #include "wire/utf8.h"
 #include "worker/limits.h"
+#include "worker/line.h"
 #include "worker/main.h"
 #include "worker/options.h"
 
@@ -21,6 +24,7 @@ struct sending {
     enum weir_ws_type type;
     char *data;
     size_t len;
+    bool is_raw;
 };
 
 static const char help[] =
@@ -28,18 +32,29 @@ static const char help[] =
     "Send one message to a worker and print its ack.\n"
     "\n"
     "      --node NAME=HOST:PORT add to the grid, or replace (repeatable; also WEIR_GRID)\n"
+    "      --raw                 print the ack's bytes as they came\n"
     "      --backend NAME        epoll or uring; default: WEIR_BACKEND, else by probe\n"
     "  -h, --help                this text\n"
     "\n"
     "With - the message is read from standard input; a text loses one newline at its end. Behind\n"
-    "-- a - is the message. What is not UTF-8 goes as a binary message.\n"
+    "-- a - is the message. What is not UTF-8 goes as a binary message. A text ack is printed as\n"
+    "one line, with escapes for control characters; a binary one so only on a terminal.\n"
     "Exit: 0 acked and printed, 1 failed, 2 usage, 3 no such node, 4 nacked.\n";
 
-/* An ack that nobody saw is no success. */
-static int print_ack(const struct weir_ws_message *ack) {
-    fwrite(ack->data.base, 1, ack->data.len, stdout);
-    if (ack->type == WEIR_WS_TEXT)
-        putchar('\n');
+static void print_escaped(const char *text, size_t len) {
+    char one[WEIR__ESCAPE_MAX];
+    for (size_t at = 0, n; at < len; fwrite(one, 1, n, stdout))
+        at += weir__escape_one(text + at, len - at, one, &n);
+    putchar('\n');
+}
+
+/* A text is one line, binary is bytes that a file or a pipe takes as they are. An ack that nobody
+ * saw is no success. */
+static int print_ack(const struct weir_ws_message *ack, bool is_raw) {
+    if (!is_raw && (ack->type == WEIR_WS_TEXT || isatty(STDOUT_FILENO)))
+        print_escaped(ack->data.base, ack->data.len);
+    else
+        fwrite(ack->data.base, 1, ack->data.len, stdout);
     if (weir__flush_stdout("weir send") != 0)
         return EXIT_FAILED;
     return weir__is_nack(ack->type, ack->data) ? EXIT_NACKED : EXIT_DONE;
@@ -51,11 +66,11 @@ static int tell_unknown(const struct weir__program *p, const struct sending *s, 
     const struct weir_error *e = weir_error(rc);
     struct weir__uri uri;
     if (weir__uri_parse_authority(&uri, s->target, strlen(s->target)) == 0 && uri.port != 0)
-        fprintf(stderr, "%s: '%s' is no name of a node; did you mean ws://%s/%s?\n", p->who,
-                s->target, s->target, s->channel + (s->channel[0] == '/'));
+        weir__line_error("%s: '%s' is no name of a node; did you mean ws://%s/%s?", p->who,
+                         s->target, s->target, s->channel + (s->channel[0] == '/'));
     else
-        fprintf(stderr, "%s: %s; add it: --node NAME=HOST:PORT or WEIR_GRID\n", p->who,
-                e ? e->text : weir_error_text(rc));
+        weir__line_error("%s: %s; add it: --node NAME=HOST:PORT or WEIR_GRID", p->who,
+                         e ? e->text : weir_error_text(rc));
     return EXIT_NOT_FOUND;
 }
 
@@ -69,7 +84,7 @@ static int send_body(struct weir__program *p) {
     if (rc < 0)
         return rc;
     rc = weir__link_ask(l, s->type, s->data, s->len, &ack);
-    rc = rc == 0 ? print_ack(&ack) : weir__program_tell_link(p, l, rc);
+    rc = rc == 0 ? print_ack(&ack, s->is_raw) : weir__program_tell_link(p, l, rc);
     weir__link_leave(l);
     return rc;
 }
@@ -100,8 +115,8 @@ static int take_data(struct sending *s, const char *word, bool literally) {
     else
         memcpy(s->data, word, s->len = max);
     if (s->len > max || (from_input && ferror(stdin))) {
-        fprintf(stderr, "weir send: the input %s\n",
-                s->len > max ? "is larger than 1 MiB" : "cannot be read");
+        weir__line_error("weir send: the input %s",
+                         s->len > max ? "is larger than 1 MiB" : "cannot be read");
         return EXIT_FAILED;
     }
     s->type = weir__utf8_valid(s->data, s->len) ? WEIR_WS_TEXT : WEIR_WS_BINARY;
@@ -110,9 +125,11 @@ static int take_data(struct sending *s, const char *word, bool literally) {
     return -1;
 }
 
-static int read_options(struct weir__program *p, int argc, char **argv, struct settings *s) {
+static int read_options(struct weir__program *p, int argc, char **argv, struct settings *s,
+                        struct sending *sending) {
     static const struct option longs[] = {{"node", required_argument, NULL, 'n'},
                                           {"backend", required_argument, NULL, 'b'},
+                                          {"raw", no_argument, NULL, 'r'},
                                           COMMAND_OPTIONS};
     const char *grid = getenv("WEIR_GRID");
     int code = -1, c, rc = weir__grid_init(&p->grid);
@@ -122,6 +139,8 @@ static int read_options(struct weir__program *p, int argc, char **argv, struct s
                                           longs, s, &code)) != -1) {
         if (c == 'b')
             p->backend = optarg;
+        else if (c == 'r')
+            sending->is_raw = true;
         else
             rc = weir__grid_add(&p->grid, optarg);
     }
@@ -129,7 +148,7 @@ static int read_options(struct weir__program *p, int argc, char **argv, struct s
         return weir__program_tell(p, rc) * EXIT_USAGE;
     bool is_marked = argc - optind > 1 && strcmp(argv[optind + 1], "--") == 0;
     if (code < 0 && argc - optind != (is_marked ? 3 : 2)) {
-        fprintf(stderr, "weir send: it wants two words, where to and what (see weir send -h)\n");
+        weir__line_error("weir send: it wants two words, where to and what (see weir send -h)");
         return EXIT_USAGE;
     }
     return code;
@@ -141,7 +160,7 @@ static int run(const struct command *c, int argc, char **argv, struct settings *
     (void)c;
     if (p == NULL)
         return EXIT_FAILED;
-    int code = read_options(p, argc, argv, settings);
+    int code = read_options(p, argc, argv, settings, &s);
     if (code < 0)
         code = take_place(&s, argv[optind]);
     if (code < 0)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/suggest.h"
+#include "worker/line.h"
 #include "worker/main.h"
 
 enum { NAMES_MAX = 32 };
@@ -15,19 +16,19 @@ static int refuse_option(const char *who, char **argv, const struct option *long
     size_t count = 0;
     char name[64];
     if (optopt != 0 && strncmp(word, "--", 2) != 0) {
-        fprintf(stderr, "%s: unknown option '-%c'\n", who, optopt);
+        weir__line_error("%s: unknown option '-%c'", who, optopt);
         return EXIT_USAGE;
     }
     if (optopt != 0) {
-        fprintf(stderr, "%s: option '%s' takes no value\n", who, word);
+        weir__line_error("%s: option '%s' takes no value", who, word);
         return EXIT_USAGE;
     }
     snprintf(name, sizeof name, "%.*s", (int)strcspn(word + 2, "="), word + 2);
     for (; longs[count].name != NULL && count < NAMES_MAX; count++)
         known[count] = longs[count].name;
     const char *near = suggest_nearest(name, known, count);
-    fprintf(stderr, "%s: unknown option '--%s'%s%s%s\n", who, name,
-            near ? "; did you mean '--" : "", near ? near : "", near ? "'?" : "");
+    weir__line_error("%s: unknown option '--%s'%s%s%s", who, name,
+                     near ? "; did you mean '--" : "", near ? near : "", near ? "'?" : "");
     return EXIT_USAGE;
 }
 
@@ -40,7 +41,7 @@ static int set_color(const char *who, const char *value, struct settings *s) {
         s->color = (enum output_color)i;
         return -1;
     }
-    fprintf(stderr, "%s: --color wants auto, always or never, not '%s'\n", who, value);
+    weir__line_error("%s: --color wants auto, always or never, not '%s'", who, value);
     return EXIT_USAGE;
 }
 
@@ -62,7 +63,7 @@ int command_option(int argc, char **argv, const char *who, const char *help, con
             fputs(help, stdout);
             *ret_exit = weir__flush_stdout(who);
         } else if (c == ':') {
-            fprintf(stderr, "%s: option '%s' wants a value\n", who, argv[optind - 1]);
+            weir__line_error("%s: option '%s' wants a value", who, argv[optind - 1]);
             *ret_exit = EXIT_USAGE;
         } else if (c == '?') {
             *ret_exit = refuse_option(who, argv, longs);

@@ -27,6 +27,7 @@
 #include "cli/children.h"
 #include "cli/control.h"
 #include "cli/limits.h"
+#include "worker/line.h"
 
 /* A killed parent's children become ours a moment later, without a signal of their own. */
 #define RETRY WEIR_MILLISECONDS(20)
@@ -80,11 +81,13 @@ static _Noreturn void become_node(const struct launch *l, const struct keeper_fd
     dup2(fds->control, CONTROL_FD); /* the last one needed: this may close another */
     fcntl(CONTROL_FD, F_SETFD, 0);
     set_environment(l);
-    if (l->directory != NULL && chdir(l->directory) < 0)
-        dprintf(STDERR_FILENO, "weir: cannot enter '%s': %s\n", l->directory, strerror(errno));
-    else if (execvp(l->program, l->argv) < 0)
-        dprintf(STDERR_FILENO, "weir: cannot run '%s': %s\n", l->program, strerror(errno));
-    _exit(errno == ENOENT ? 127 : 126);
+    bool is_there = l->directory == NULL || chdir(l->directory) == 0;
+    if (is_there)
+        execvp(l->program, l->argv);
+    int failed = errno;
+    weir__line_error("weir: cannot %s '%s': %s", is_there ? "run" : "enter",
+                     is_there ? l->program : l->directory, strerror(failed));
+    _exit(failed == ENOENT ? 127 : 126);
 }
 
 static void start_node(struct keeper *k) {

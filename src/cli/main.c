@@ -6,6 +6,7 @@
 #include "cli/command.h"
 #include "cli/suggest.h"
 #include "weir-features.h"
+#include "worker/line.h"
 #include "worker/main.h"
 
 static const struct command *const commands[] = {
@@ -38,8 +39,8 @@ static int refuse_word(const char *word) {
     for (size_t i = 0; i < COMMANDS; i++)
         names[i] = commands[i]->name;
     const char *near = suggest_nearest(word, names, COMMANDS);
-    fprintf(stderr, "weir: no command or sketch '%s'%s%s%s\n", word, near ? "; did you mean '" : "",
-            near ? near : "", near ? "'?" : "");
+    weir__line_error("weir: no command or sketch '%s'%s%s%s", word, near ? "; did you mean '" : "",
+                     near ? near : "", near ? "'?" : "");
     puts("unknown sketch, please choose clock, iopin or buzzer");
     return EXIT_FAILED;
 }

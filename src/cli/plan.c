@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/escape.h"
 #include "cli/duration.h"
 #include "cli/limits.h"
 #include "cli/sketches.h"
@@ -149,6 +150,18 @@ void plan_fini(struct plan *p) {
 
 /* ---- for people ------------------------------------------------------------------------------ */
 
+static void print_escaped(const char *text, const char *quote, FILE *to) {
+    char one[WEIR__ESCAPE_MAX];
+    for (size_t len = strlen(text), taken, n; len > 0; text += taken, len -= taken) {
+        taken = weir__escape_one(text, len, one, &n);
+        if (*text == '\'')
+            fputs(quote, to);
+        else
+            fwrite(one, 1, n, to);
+    }
+}
+
+/* As one would type it to a shell, but for what would steer the terminal. */
 static void print_word(const char *word, FILE *to) {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
                                 "-_./:=,@%+";
@@ -157,8 +170,7 @@ static void print_word(const char *word, FILE *to) {
         return;
     }
     putc('\'', to);
-    for (; *word != '\0'; word++)
-        fputs(*word == '\'' ? "'\\''" : (char[]){*word, '\0'}, to);
+    print_escaped(word, "'\\''", to);
     putc('\'', to);
 }
 
@@ -191,5 +203,6 @@ void plan_print(const struct plan *p, const struct fleet *f, FILE *to) {
             fprintf(to, "%s%s", k == 0 ? "; after " : ", ", f->nodes[n->depends_on[k]].name);
         putc('\n', to);
     }
-    fprintf(to, "%s\n", p->grid);
+    print_escaped(p->grid, "'", to);
+    putc('\n', to);
 }

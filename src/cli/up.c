@@ -25,11 +25,13 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "base/escape.h"
 #include "cli/children.h"
 #include "cli/duration.h"
 #include "cli/limits.h"
 #include "cli/member.h"
 #include "cli/summary.h"
+#include "worker/line.h"
 
 struct up {
     const struct fleet *fleet;
@@ -73,13 +75,14 @@ static int print_message(void *args) {
 
 /* Have a line of `up` itself printed on stderr, in the order of the calls; never waits. */
 __attribute__((format(printf, 2, 3))) static void say(struct up *up, const char *format, ...) {
-    struct print_message_args a = {.output = &up->output};
-    int used = snprintf(a.text, sizeof a.text, "weir: ");
+    struct print_message_args a = {.output = &up->output, .text = "weir: "};
+    char raw[sizeof a.text], *text = a.text + strlen(a.text);
     va_list args;
     va_start(args, format);
-    vsnprintf(a.text + used, sizeof a.text - (size_t)used - 1, format, args);
+    vsnprintf(raw, sizeof raw, format, args);
     va_end(args);
-    strcat(a.text, "\n");
+    weir__escape(text, sizeof a.text - 1 - strlen(a.text), raw, strlen(raw));
+    strcat(text, "\n");
     weir_spawn(&up->speaking, WEIR_SITE(print_message), print_message, &a, sizeof a, NULL, NULL);
 }
 
@@ -429,7 +432,7 @@ static void print_summary(struct up *up) {
     if (rc >= 0 || up->code != 0)
         return;
     up->code = EXIT_FAILED;
-    fprintf(stderr, "weir up: cannot print: %s (%s)\n", weir_error_text(rc), weir_error_name(rc));
+    weir__line_error("weir up: cannot print: %s (%s)", weir_error_text(rc), weir_error_name(rc));
 }
 
 /* For the rest of the process, whose waits are bounded (LIMIT_KILL). */
@@ -492,6 +495,6 @@ int up_run(const struct fleet *f, struct guard *g, const struct up_options *opti
     else
         bury_guard(g->pid, children_now() + LIMIT_KILL);
     if (rc < 0 && up.begun) /* else weir_run has told why */
-        fprintf(stderr, "weir up: %s\n", weir_error_text(rc));
+        weir__line_error("weir up: %s", weir_error_text(rc));
     return rc < 0 ? EXIT_FAILED : up.code;
 }

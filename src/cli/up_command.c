@@ -10,6 +10,7 @@
 #include "cli/limits.h"
 #include "cli/plan.h"
 #include "cli/up.h"
+#include "worker/line.h"
 #include "worker/main.h"
 
 enum { PATH_BYTES = 4096 };
@@ -57,13 +58,13 @@ static int read_arguments(int argc, char **argv, struct settings *s, struct up_a
         else if (c == 'b')
             a->backend = optarg;
         else if (!duration_parse(optarg, &a->ready_within)) {
-            fprintf(stderr, "weir up: --ready-within wants a time such as 500ms or 5s, not '%s'\n",
-                    optarg);
+            weir__line_error("weir up: --ready-within wants a time such as 500ms or 5s, not '%s'",
+                             optarg);
             return EXIT_USAGE;
         }
     }
     if (code < 0 && optind < argc) {
-        fprintf(stderr, "weir up: unexpected '%s' (the file is named with -f)\n", argv[optind]);
+        weir__line_error("weir up: unexpected '%s' (the file is named with -f)", argv[optind]);
         return EXIT_USAGE;
     }
     return code;
@@ -81,12 +82,12 @@ static int load(const char *path, struct fleet *ret_fleet, const char **ret_path
     if (rc == 0)
         return EXIT_DONE;
     if (rc == WEIR_ECONFIG)
-        fprintf(stderr, "%s:%d:%d: %s\n", *ret_path, problem.place.line, problem.place.column,
-                problem.text);
+        weir__line_error("%s:%d:%d: %s", *ret_path, problem.place.line, problem.place.column,
+                         problem.text);
     else if (rc == -ENOENT && path == NULL)
         fputs("weir up: no fleet.yaml or fleet.yml here: name a file with -f\n", stderr);
     else
-        fprintf(stderr, "weir up: cannot read '%s': %s\n", *ret_path, weir_error_text(rc));
+        weir__line_error("weir up: cannot read '%s': %s", *ret_path, weir_error_text(rc));
     return rc == -ENOENT ? EXIT_NOT_FOUND : EXIT_FAILED;
 }
 
@@ -116,14 +117,14 @@ static int start(const struct fleet *f, const char *path, const struct up_argume
                                    .insecure = a->insecure};
     int code = EXIT_DONE, rc = plan_make(f, &options, &plan);
     if (rc < 0) {
-        fprintf(stderr, "weir up: %s\n", weir_error_text(rc));
+        weir__line_error("weir up: %s", weir_error_text(rc));
         return EXIT_FAILED;
     }
     if (a->dry_run) {
         plan_print(&plan, f, stdout);
         code = weir__flush_stdout("weir up");
     } else if ((rc = guard_open(plan.launches, plan.count, &guard)) < 0) {
-        fprintf(stderr, "weir up: cannot start the guard process: %s\n", weir_error_text(rc));
+        weir__line_error("weir up: cannot start the guard process: %s", weir_error_text(rc));
     } else {
         code = up_run(f, &guard,
                       &(struct up_options){

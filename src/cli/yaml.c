@@ -10,6 +10,7 @@
 #include <weir/base.h>
 #include <yaml.h>
 
+#include "base/escape.h"
 #include "cli/limits.h"
 
 struct reader {
@@ -24,10 +25,13 @@ struct reader {
 };
 
 int yaml_refuse(struct yaml_problem *p, struct yaml_place place, const char *format, ...) {
+    char raw[sizeof p->text];
     va_list args;
     va_start(args, format);
-    vsnprintf(p->text, sizeof p->text, format, args);
+    int len = vsnprintf(raw, sizeof raw, format, args);
     va_end(args);
+    /* raw's NUL is one character too many, so that a cut is marked */
+    weir__escape(p->text, sizeof p->text, raw, len < (int)sizeof raw ? (size_t)len : sizeof raw);
     p->place = place;
     return WEIR_ECONFIG;
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/escape.h"
 #include "base/log.h"
 #include "sys/plain.h"
 #include "worker/limits.h"
@@ -70,45 +71,53 @@ static void to_stdout(const char *line, size_t len) {
 
 void (*weir__line_sink)(const char *line, size_t len) = to_stdout;
 
-/* Write what stands for the byte at `at`. Control characters of ASCII and of Latin-1 (in UTF-8:
- * c2 80 .. c2 9f) would steer a terminal. Returns how many bytes were taken. */
-static size_t escape(const unsigned char *at, size_t left, char *out, size_t *ret_len) {
-    bool latin = left > 1 && at[0] == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0;
-    if (at[0] == '\n' || at[0] == '\t')
-        *ret_len = (size_t)sprintf(out, "\\%c", at[0] == '\n' ? 'n' : 't');
-    else if (at[0] < 0x20 || at[0] == 0x7f || latin)
-        *ret_len = (size_t)sprintf(out, "\\x%02x", at[latin]);
-    else
-        *ret_len = (size_t)(*out = (char)at[0], 1);
-    return latin ? 2 : 1;
+/* Without a reader of stderr nothing is left to tell. */
+static void to_stderr(const char *line, size_t len) {
+    for (int64_t n = 0; len > 0; line += n, len -= (size_t)n) {
+        n = weir__plain_write(STDERR_FILENO, line, len);
+        if (n < 0 && n != -EINTR)
+            return;
+        n = n > 0 ? n : 0;
+    }
 }
 
-/* text into one line, with its name and newline. */
-static void put(const char *name, const char *text, size_t len, bool is_cut, char *line,
-                size_t size) {
-    static const char mark[] = " ... (cut)";
-    size_t used = (size_t)snprintf(line, size / 2, "[ %s ] ", name);
-    used = used < size / 2 ? used : size / 2 - 1;
+/* Append text, escaped, as long as the line stays within max bytes. Returns its new length. */
+static size_t add(char *line, size_t used, size_t max, const char *text, size_t len,
+                  bool *ret_cut) {
     for (size_t i = 0, n; i < len; used += n) {
-        if (used + sizeof mark + 8 > size) {
-            is_cut = true;
-            while (((unsigned char)text[i] & 0xc0) == 0x80 && used > 0) {
-                i--; /* not within a character */
-                used--;
-            }
+        char one[WEIR__ESCAPE_MAX];
+        i += weir__escape_one(text + i, len - i, one, &n);
+        if (used + n > max) {
+            *ret_cut = true;
             break;
         }
-        i += escape((const unsigned char *)text + i, len - i, line + used, &n);
+        memcpy(line + used, one, n);
     }
+    return used;
+}
+
+/* text as one line, behind its name if it has one. */
+static size_t make_line(const char *name, const char *text, size_t len, bool is_cut, char *line,
+                        size_t size) {
+    static const char mark[] = " ... (cut)";
+    size_t used = 0, max = size - sizeof mark;
+    bool is_name_cut = false;
+    if (name != NULL) {
+        used = add(line, used, max, "[ ", 2, &is_name_cut);
+        used = add(line, used, max / 2, name, strlen(name), &is_name_cut);
+        used = add(line, used, max, " ] ", 3, &is_name_cut);
+    }
+    used = add(line, used, max, text, len, &is_cut);
     if (is_cut) {
         memcpy(line + used, mark, sizeof mark);
         used += sizeof mark - 1;
     }
     line[used++] = '\n';
-    weir__line_sink(line, used);
+    return used;
 }
 
-void weir__line_v(const char *name, const char *format, va_list args) {
+/* To stdout, or without a name to stderr. */
+static void print(const char *name, const char *format, va_list args) {
     char small[256], *both = weir__alloc(2 * WEIR__LINE_MAX);
     size_t size = both ? WEIR__LINE_MAX : sizeof small / 2; /* without memory: what fits */
     char *text = both ? both : small, *line = text + size;
@@ -117,14 +126,29 @@ void weir__line_v(const char *name, const char *format, va_list args) {
     bool is_cut = len >= size;
     if (is_cut)
         len = weir__text_whole(text, size - 1);
-    put(name, text, len, is_cut, line, size);
+    len = make_line(name, text, len, is_cut, line, size);
+    if (name != NULL)
+        weir__line_sink(line, len);
+    else
+        to_stderr(line, len);
     weir__free(both);
+}
+
+void weir__line_v(const char *name, const char *format, va_list args) {
+    print(name, format, args);
 }
 
 void weir__line(const char *name, const char *format, ...) {
     va_list args;
     va_start(args, format);
     weir__line_v(name, format, args);
+    va_end(args);
+}
+
+void weir__line_error(const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    print(NULL, format, args);
     va_end(args);
 }
 

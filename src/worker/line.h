@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* line.h - the lines of a worker: "[ Name ] text", one write each, flushed. What cannot be printed
- * (it comes from peers) is shown as an escape, so that a line stays a line. Who does not read
- * stdout holds the loop until it does, or until a stop; when it cannot be written, the program goes
- * on without: said once, to the log. */
+/* line.h - the lines of a worker: "[ Name ] text", one write each, flushed. What would steer a
+ * terminal or is not UTF-8 (it comes from peers) is shown as an escape (base/escape.h), so that a
+ * line stays a line. Who does not read stdout holds the loop until it does, or until a stop; when
+ * it cannot be written, the program goes on without: said once, to the log. */
 #ifndef WEIR_WORKER_LINE_H
 #define WEIR_WORKER_LINE_H
 
@@ -20,6 +20,10 @@ void weir__line_stopping(bool stopping);
 void weir__line(const char *name, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void weir__line_v(const char *name, const char *format, va_list args)
     __attribute__((format(printf, 2, 0)));
+
+/* One line on stderr, without a name: what a program says of an error. It holds what others wrote
+ * (peers, files, variables, arguments), and is escaped as the lines above. */
+void weir__line_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* The text head, then what v holds: a text, or the count of bytes that are none. */
 void weir__line_view(const char *name, const char *head, struct weir_view v, bool binary);

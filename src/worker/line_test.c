@@ -39,6 +39,19 @@ WEIR_TEST(control_characters_are_shown) {
                         "[ a ] x\\n\\ty\\x1b[31m\\x7f\\x9bz \xc3\xa9 \xe2\x82\xac\n");
 }
 
+WEIR_TEST(no_byte_of_a_peer_steers_the_terminal) {
+    weir__line_sink = see;
+    for (int c = 1; c < 256; c++) {
+        weir__line("a\x1b", "%c.", c);
+        assert_int_equal(strncmp(seen, "[ a\\x1b ] ", 10), 0);
+        assert_string_equal(seen + seen_len - 2, ".\n");
+        for (const char *at = seen; *at != '\n'; at++)
+            assert_true(*at >= 0x20 && *at < 0x7f);
+    }
+    weir__line_view("a", "< ", (struct weir_view){"\xff\xe2\x80\xae\xe2\x82", 6}, false);
+    assert_string_equal(seen, "[ a ] < \\xff\\u202e\\xe2\\x82\n");
+}
+
 WEIR_TEST(a_long_line_is_cut_and_says_so) {
     static char text[3 * WEIR__LINE_MAX];
     weir__line_sink = see;

@@ -7,7 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/escape.h"
 #include "worker/main.h"
+#include "worker/line.h"
 #include "worker/options.h"
 #include "worker/worker.h"
 
@@ -34,7 +36,7 @@ int weir__flush_stdout(const char *who) {
     if (fflush(stdout) == 0 && !ferror(stdout))
         return 0;
     int rc = errno != 0 ? -errno : -EIO; /* lost earlier, and nothing is left to try again */
-    fprintf(stderr, "%s: cannot print: %s (%s)\n", who, weir_error_text(rc), weir_error_name(rc));
+    weir__line_error("%s: cannot print: %s (%s)", who, weir_error_text(rc), weir_error_name(rc));
     return 1;
 }
 
@@ -64,8 +66,10 @@ int weir__worker_start(const struct weir_worker *w, const struct weir__start *st
 int weir_worker_main(const struct weir_worker *w, int argc, char **argv) {
     weir__fill_standard_fds();
     weir__outlive_readers();
-    const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
-    const struct weir__start start = {
-        .who = slash ? slash + 1 : argc > 0 ? argv[0] : "worker", .usage = WEIR__USAGE_WORKER};
+    const char *path = argc > 0 ? argv[0] : "worker", *slash = strrchr(path, '/');
+    char who[256];
+    path = slash ? slash + 1 : path;
+    weir__escape(who, sizeof who, path, strlen(path));
+    const struct weir__start start = {.who = who, .usage = WEIR__USAGE_WORKER};
     return weir__worker_start(w, &start, argc, argv);
 }

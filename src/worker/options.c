@@ -11,6 +11,7 @@
 #include "mesh/nearest.h"
 #include "task/task.h"
 #include "wire/uri.h"
+#include "worker/line.h"
 #include "worker/main.h"
 
 enum { EXIT_FAILED_ = 1, EXIT_USAGE_ = 2 };
@@ -52,7 +53,7 @@ static int help(const struct weir__program *p, enum weir__usage usage) {
 }
 
 static int mistake(const struct weir__program *p, const char *text, const char *word) {
-    fprintf(stderr, "%s: %s '%s' (see %s --help)\n", p->who, text, word, p->who);
+    weir__line_error("%s: %s '%s' (see %s --help)", p->who, text, word, p->who);
     return EXIT_USAGE_;
 }
 
@@ -208,9 +209,9 @@ static bool is_loopback(const char *host) {
 bool weir__options_safe(const struct weir__program *p) {
     if (is_loopback(p->host))
         return true;
-    fprintf(stderr, "%s: %s: '%s' is not this machine alone: without TLS whoever reaches it can "
-                    "read and send messages%s\n",
-            p->who, p->insecure ? "warning" : "refused", p->host,
-            p->insecure ? "" : " (--insecure allows it)");
+    weir__line_error("%s: %s: '%s' is not this machine alone: without TLS whoever reaches it can "
+                     "read and send messages%s",
+                     p->who, p->insecure ? "warning" : "refused", p->host,
+                     p->insecure ? "" : " (--insecure allows it)");
     return p->insecure;
 }

@@ -62,7 +62,7 @@ void weir__program_free(struct weir__program *p) {
 int weir__program_tell(const struct weir__program *p, int rc) {
     const struct weir_error *e = weir_error(rc);
     if (rc < 0)
-        fprintf(stderr, "%s: %s\n", p->who, e ? e->text : weir_error_text(rc));
+        weir__line_error("%s: %s", p->who, e ? e->text : weir_error_text(rc));
     return rc < 0 ? 1 : rc;
 }
 
@@ -73,7 +73,7 @@ int weir__program_tell_link(const struct weir__program *p, const struct weir__li
     if (rc == WEIR_EUNREACH)
         snprintf(tried, sizeof tried, ", tried for %d s",
                  (int)(WEIR__RETRY_ALL / WEIR_SECONDS(1)));
-    fprintf(stderr, "%s: %s: %s%s\n", p->who, weir__link_url(l), weir__link_why(l), tried);
+    weir__line_error("%s: %s: %s%s", p->who, weir__link_url(l), weir__link_why(l), tried);
     return 1;
 }
 
