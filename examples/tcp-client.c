@@ -2,6 +2,7 @@
 /* tcp-client - send one line to a server that answers by lines, print the answer:
  *
  *   tcp-client tcp://127.0.0.1:7000 hello */
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <weir/loop.h>
@@ -9,6 +10,14 @@
 #include <weir/task.h>
 
 enum { LINE_MAX_LENGTH = 4096 };
+
+/* What a server sends is not for the terminal to obey. */
+static void print_answer(const char *answer, size_t len) {
+    for (size_t i = 0; i < len; i++) {
+        bool is_plain = answer[i] == '\n' || (answer[i] >= ' ' && answer[i] < 0x7f);
+        putchar(is_plain ? answer[i] : '?');
+    }
+}
 
 static int talk(const char *url, const char *line) {
     WEIR_AUTO(weir_close) struct weir_stream *s = NULL;
@@ -22,7 +31,7 @@ static int talk(const char *url, const char *line) {
         return rc;
     ssize_t n = weir_read_until(s, '\n', answer, sizeof answer);
     if (n > 0)
-        printf("%s", answer);
+        print_answer(answer, (size_t)n);
     return n < 0 ? (int)n : n == 0 ? WEIR_EEOF : 0;
 }
 

@@ -3,6 +3,7 @@
  * at the end of the input close, and say how the connection ended:
  *
  *   ws-client ws://127.0.0.1:7000/ [SUBPROTOCOL] */
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <weir/weir.h>
@@ -24,12 +25,25 @@ static int sender(void *args) {
     return n < 0 ? (int)n : weir_ws_close(ws, 1000, "end of input");
 }
 
+/* What a server sends is not for the terminal to obey: its control characters become dots. The byte
+ * 0xc2 begins those of Latin-1. */
+static void print_line(FILE *to, const char *text, size_t len) {
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)text[i];
+        unsigned char next = i + 1 < len ? (unsigned char)text[i + 1] : 0;
+        bool is_latin = c == 0xc2 && next < 0xa0;
+        putc(c < 0x20 || c == 0x7f || is_latin ? '.' : c, to);
+        i += is_latin;
+    }
+    putc('\n', to);
+    fflush(to);
+}
+
 static int printer(struct weir_ws *ws) {
     struct weir_ws_message m;
     int rc;
     while ((rc = weir_ws_receive(ws, &m)) == 0) {
-        printf("%.*s\n", (int)m.data.len, (const char *)m.data.base);
-        fflush(stdout);
+        print_line(stdout, m.data.base, m.data.len);
     }
     return rc == WEIR_EWSCLOSED ? 0 : rc;
 }
@@ -46,8 +60,10 @@ static int client(void *arg) {
         if ((rc = weir_go(&g, sender, .ws = ws)) == 0 && (rc = printer(ws)) == 0)
             weir_group_cancel(&g, "the server closed");
         rc = weir_group_close(&g, rc);
-        fprintf(stderr, "closed: %d (%s) %s\n", weir_ws_close_code(ws),
-                weir_ws_code_text(weir_ws_close_code(ws)), weir_ws_close_reason(ws));
+        const char *reason = weir_ws_close_reason(ws);
+        fprintf(stderr, "closed: %d (%s) ", weir_ws_close_code(ws),
+                weir_ws_code_text(weir_ws_close_code(ws)));
+        print_line(stderr, reason, strlen(reason));
     }
     const struct weir_error *e = weir_error(rc);
     if (rc < 0 && rc != WEIR_ESTOPPED)
