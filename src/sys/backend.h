@@ -176,8 +176,11 @@ struct weir__backend_ops {
     void (*close)(struct weir__backend *b);          /* nothing is pending any more */
 };
 
+struct weir__latch; /* latch.h */
+
 struct weir__backend {
     const struct weir__backend_ops *ops;
+    struct weir__latch *latch; /* what ops->wake rings; whoever may ring it later holds it too */
     bool quiet; /* set by turn: nothing can ever complete again (only a simulation knows) */
 };
 

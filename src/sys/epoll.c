@@ -296,10 +296,10 @@ static weir_ns duration(weir_ns until_ns) {
 static void poll_kernel(struct epoll_backend *b, weir_ns until_ns) {
     weir_ns wait = duration(until_ns);
     b->turns_unpolled = 0;
-    if (wait != 0 && !weir__latch_sleep(&b->latch))
+    if (wait != 0 && !weir__latch_sleep(b->base.latch))
         wait = 0;
     int n = wait_events(b, wait);
-    weir__latch_awake(&b->latch);
+    weir__latch_awake(b->base.latch);
     WEIR_CHECK(n >= 0 || errno == EINTR);
     for (int i = 0; i < n; i++)
         on_event(b, &b->events[i]);
@@ -311,7 +311,7 @@ static struct weir__op *epoll_turn(struct weir__backend *base, weir_ns until_ns)
     b->accepts_left = weir__sys_limits.turn_accepts;
     if (!busy || ++b->turns_unpolled >= TURNS_UNPOLLED_MAX)
         poll_kernel(b, busy ? 0 : until_ns);
-    weir__latch_clear(&b->latch);
+    weir__latch_clear(b->base.latch);
     weir__helpers_collect(&b->helpers, &b->done);
     weir__direct_turn(&b->direct, &b->done);
     return weir__fifo_take(&b->done);
@@ -324,7 +324,7 @@ static void epoll_release(struct weir__backend *base, struct weir__lent *lent) {
 }
 
 static void epoll_wake(struct weir__backend *base) {
-    weir__latch_ring(&self(base)->latch);
+    weir__latch_ring(base->latch);
 }
 
 static weir_ns epoll_now(struct weir__backend *base) {
@@ -346,7 +346,7 @@ static void epoll_close(struct weir__backend *base) {
     weir__helpers_fini(&b->helpers);
     weir__direct_fini(&b->direct);
     weir__slots_fini(&b->sources);
-    weir__latch_fini(&b->latch);
+    weir__latch_unref(base->latch);
     if (b->epfd >= 0)
         close(b->epfd);
     weir__free(b);
@@ -370,10 +370,7 @@ static int open_kernel_side(struct epoll_backend *b) {
     b->epfd = epoll_create1(EPOLL_CLOEXEC);
     if (b->epfd < 0)
         return -errno;
-    int rc = weir__latch_init(&b->latch);
-    if (rc == 0 && epoll_ctl(b->epfd, EPOLL_CTL_ADD, b->latch.fd, &e) != 0)
-        rc = -errno;
-    return rc;
+    return epoll_ctl(b->epfd, EPOLL_CTL_ADD, b->base.latch->fd, &e) != 0 ? -errno : 0;
 }
 
 int weir__epoll_open_because(const char *because, struct weir__backend **ret_backend,
@@ -382,12 +379,17 @@ int weir__epoll_open_because(const char *because, struct weir__backend **ret_bac
     if (b == NULL)
         return -ENOMEM;
     b->base.ops = &ops;
-    b->latch.fd = b->epfd = -1;
+    b->epfd = -1;
+    int rc = weir__latch_new(true, &b->base.latch);
+    if (rc != 0) {
+        weir__free(b);
+        return rc;
+    }
     weir__fifo_init(&b->done);
     weir__slots_init(&b->sources);
-    weir__helpers_init(&b->helpers, &b->latch);
+    weir__helpers_init(&b->helpers, b->base.latch);
     snprintf(b->why, sizeof b->why, "epoll: %s", because);
-    int rc = weir__direct_init(&b->direct);
+    rc = weir__direct_init(&b->direct);
     if (rc == 0)
         rc = open_kernel_side(b);
     if (rc != 0) {

@@ -17,7 +17,6 @@ struct epoll_backend {
     bool no_pwait2;
     unsigned turns_unpolled;
     uint32_t accepts_left;
-    struct weir__latch latch;
     struct weir__fifo done;
     struct weir__direct direct;
     struct weir__slots sources; /* struct epoll_source, by epoll_event.data */

@@ -363,6 +363,7 @@ struct weir__backend *weir__fault_decorate(struct weir__backend *inner) {
         inner->ops->name, submit, cancel, turn, release, wake, now, random_bytes, explain,
         close_fault};
     f->base.ops = &f->ops;
+    f->base.latch = inner->latch;
     f->inner = inner;
     f->ready_end = &f->ready;
     weir__list_init(&f->notes);

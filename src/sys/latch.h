@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* latch.h - how another thread, or a signal handler, ends a loop's wait. An eventfd that is only
  * written while the loop sleeps: waking a busy loop costs one atomic exchange. It is never read:
- * it is watched edge-triggered, and every write is an edge. */
+ * it is watched edge-triggered, and every write is an edge.
+ *
+ * A latch is counted: who may ring it after the backend has closed holds a reference, and the
+ * descriptor is not closed, nor its number used again, before the last one has let go. */
 #ifndef WEIR_SYS_LATCH_H
 #define WEIR_SYS_LATCH_H
 
@@ -11,25 +14,25 @@
 #include <stdint.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+#include <weir/base.h>
 
 struct weir__latch {
-    int fd;
+    _Atomic unsigned refs;
+    int fd; /* -1: rung and looked at, but nobody sleeps on it (a simulation) */
     _Atomic bool rung;     /* somebody wants the loop's attention */
     _Atomic bool sleeping; /* the loop is, or is about to be, in the kernel */
 };
 
-static inline int weir__latch_init(struct weir__latch *l) {
-    atomic_init(&l->rung, false);
-    atomic_init(&l->sleeping, false);
-    l->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    return l->fd < 0 ? -errno : 0;
+/* Make one, held once. has_fd: it can end a wait in the kernel. Returns 0, -ENOMEM, -EMFILE. */
+WEIR_API int weir__latch_new(bool has_fd, struct weir__latch **ret_latch);
+
+static inline struct weir__latch *weir__latch_ref(struct weir__latch *l) {
+    atomic_fetch_add_explicit(&l->refs, 1, memory_order_relaxed);
+    return l;
 }
 
-static inline void weir__latch_fini(struct weir__latch *l) {
-    if (l->fd >= 0)
-        close(l->fd);
-    l->fd = -1;
-}
+/* Any thread. NULL is fine. */
+WEIR_API void weir__latch_unref(struct weir__latch *l);
 
 /* Any thread, any signal handler: errno is kept. */
 static inline void weir__latch_ring(struct weir__latch *l) {
@@ -56,6 +59,11 @@ static inline bool weir__latch_sleep(struct weir__latch *l) {
 /* After the wait, and before looking at what the ringer left. */
 static inline void weir__latch_awake(struct weir__latch *l) {
     atomic_store_explicit(&l->sleeping, false, memory_order_relaxed);
+}
+
+/* Was it rung? It no longer is then. */
+static inline bool weir__latch_take(struct weir__latch *l) {
+    return atomic_exchange(&l->rung, false);
 }
 
 static inline void weir__latch_clear(struct weir__latch *l) {

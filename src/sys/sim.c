@@ -9,6 +9,7 @@
 
 #include "base/check.h"
 #include "base/time.h"
+#include "sys/latch.h"
 #include "sys/sim_door.h"
 
 /* Turns in a row that neither wait nor return anything: past it each takes a microsecond, so that
@@ -347,7 +348,7 @@ static struct weir__op *turn(struct weir__backend *backend, weir_ns until_ns) {
     }
     while (b->ready.head == NULL && until_ns > w->now_ns) {
         b->busy_turns = 0;
-        if (atomic_exchange(&b->woken, false) || !pass_time(b, until_ns))
+        if (weir__latch_take(b->base.latch) || !pass_time(b, until_ns))
             break;
     }
     return take_ready(b);
@@ -368,7 +369,7 @@ static void release(struct weir__backend *backend, struct weir__lent *lent) {
 }
 
 static void wake(struct weir__backend *backend) {
-    atomic_store(&sim_of(backend)->woken, true);
+    weir__latch_ring(backend->latch);
 }
 
 static weir_ns now(struct weir__backend *backend) {
@@ -391,6 +392,7 @@ static void close_sim(struct weir__backend *backend) {
     weir__list_remove(&b->link);
     if (b->owns_world)
         weir__sim_world_free(b->world);
+    weir__latch_unref(backend->latch);
     free(b->pieces);
     free(b->free_pieces);
     free(b);
@@ -404,6 +406,10 @@ int weir__sim_open(struct weir__backend **ret_backend, const char **ret_why) {
     (void)ret_why;
     weir__sim_config_defaults(&defaults);
     b->base.ops = &sim_ops;
+    if (weir__latch_new(false, &b->base.latch) < 0) {
+        free(b);
+        return -ENOMEM;
+    }
     b->owns_world = weir__sim_world_here() == NULL;
     if (b->owns_world)
         weir__sim_world_enter(weir__sim_world_new(&defaults, "main"));

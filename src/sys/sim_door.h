@@ -8,8 +8,6 @@
 #ifndef WEIR_SYS_SIM_DOOR_H
 #define WEIR_SYS_SIM_DOOR_H
 
-#include <stdatomic.h>
-
 #include "sys/sim.h"
 
 enum { FREE, HELD, STARVED, JOBBED, READY };
@@ -29,7 +27,6 @@ struct sim {
     uint32_t *free_pieces; /* tokens, last in first out */
     size_t free_count, held;
     unsigned busy_turns;
-    atomic_bool woken;
     char explanation[96];
 };
 

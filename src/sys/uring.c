@@ -77,7 +77,7 @@ static int uring_cancel(struct weir__backend *base, struct weir__op *op) {
 
 void weir__uring_latch_arm(struct uring_backend *b) {
     struct io_uring_sqe *sqe = weir__uring_sqe(b, NULL, URING_LATCH);
-    io_uring_prep_poll_multishot(sqe, b->latch.fd, POLLIN);
+    io_uring_prep_poll_multishot(sqe, b->base.latch->fd, POLLIN);
     b->latch_armed = true;
 }
 
@@ -140,13 +140,13 @@ static weir_ns may_wait(struct uring_backend *b, weir_ns until_ns) {
 static void ask_kernel(struct uring_backend *b, weir_ns until_ns) {
     weir_ns wait = may_wait(b, until_ns);
     b->turns_unpolled = 0;
-    if (wait != 0 && !weir__latch_sleep(&b->latch))
+    if (wait != 0 && !weir__latch_sleep(b->base.latch))
         wait = 0;
     if (wait != 0 || !weir__uring_quiet(b)) {
         weir__uring_enter(b, wait);
         reap(b);
     }
-    weir__latch_awake(&b->latch);
+    weir__latch_awake(b->base.latch);
 }
 
 /* While files with bulk traffic wait for buffers, a turn need not ask the kernel, if it has
@@ -163,7 +163,7 @@ static struct weir__op *uring_turn(struct weir__backend *base, weir_ns until_ns)
     if (weir__list_empty(&b->direct.ready) || !weir__uring_idle(b)
         || ++b->turns_unpolled >= TURNS_UNPOLLED_MAX)
         ask_kernel(b, until_ns);
-    weir__latch_clear(&b->latch);
+    weir__latch_clear(b->base.latch);
     weir__helpers_collect(&b->helpers, &b->done);
     weir__direct_turn(&b->direct, &b->done);
     return weir__fifo_take(&b->done);
@@ -180,7 +180,7 @@ static void uring_release(struct weir__backend *base, struct weir__lent *lent) {
 }
 
 static void uring_wake(struct weir__backend *base) {
-    weir__latch_ring(&self(base)->latch);
+    weir__latch_ring(base->latch);
 }
 
 static weir_ns uring_now(struct weir__backend *base) {
@@ -206,7 +206,7 @@ void weir__uring_close(struct weir__backend *base) {
     weir__direct_fini(&b->direct);
     weir__slots_fini(&b->polls);
     weir__slots_fini(&b->slots);
-    weir__latch_fini(&b->latch);
+    weir__latch_unref(base->latch);
     weir__free(b->msgs);
     weir__free(b);
 }

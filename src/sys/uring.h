@@ -48,7 +48,6 @@ struct uring_backend {
     struct io_uring ring;
     bool ring_open;
     unsigned enter_flags;
-    struct weir__latch latch;
     bool latch_armed;
     unsigned turns_unpolled;
     uint32_t tries_left; /* small sends that may be tried at once before the next turn */

@@ -148,8 +148,6 @@ static int probe(struct uring_backend *b, const char **ret_text) {
 
 static int open_parts(struct uring_backend *b, const char **ret_text) {
     int rc = weir__direct_init(&b->direct);
-    if (rc == 0)
-        rc = weir__latch_init(&b->latch);
     return rc == 0 ? probe(b, ret_text) : rc;
 }
 
@@ -159,14 +157,19 @@ int weir__uring_open(struct weir__backend **ret_backend, const char **ret_why) {
     if (b == NULL)
         return -ENOMEM;
     b->base.ops = &weir__uring_ops;
-    b->latch.fd = -1;
+    int rc = weir__latch_new(true, &b->base.latch);
+    if (rc != 0) {
+        weir__free(b);
+        *ret_why = text;
+        return rc;
+    }
     weir__fifo_init(&b->done);
     weir__list_init(&b->starved);
     weir__list_init(&b->direct.ready);
     weir__slots_init(&b->polls);
     weir__slots_init(&b->slots);
-    weir__helpers_init(&b->helpers, &b->latch);
-    int rc = open_parts(b, &text);
+    weir__helpers_init(&b->helpers, b->base.latch);
+    rc = open_parts(b, &text);
     if (rc != 0) {
         weir__uring_close(&b->base);
         *ret_why = text; /* static */
