@@ -23,10 +23,13 @@ extern "C" {
 /* Every public function is exported; everything else stays inside. */
 #define WEIR_API __attribute__((visibility("default")))
 
+/* Never inlined, so that a call knows its own frame from its caller's: see struct weir_scope. */
+#define WEIR_NOINLINE __attribute__((noinline))
+
 /* Marks every function that may park the calling task. Marked means: always a cancel point.
  * Not marked means: never suspends. tools/suspends.py proves both from the source, a build with
  * -Dmark_checks=enabled (every debug build) while the program runs. */
-#define WEIR_SUSPENDS WEIR_API
+#define WEIR_SUSPENDS WEIR_API WEIR_NOINLINE
 
 typedef int64_t weir_ns; /* nanoseconds, monotonic; the one time type */
 
@@ -47,11 +50,19 @@ struct weir_view {
     size_t len;
 };
 
-/* A place in the source, made once, static: what is shown of a spawned task. */
+/* A place in the source, made once, static: what is shown of a spawned task, of a scope or group
+ * that was opened there. */
 struct weir_site {
     const char *name, *file, *func;
     int line;
 };
+
+/* A static one of this place; fn, any name, is what it says of itself. Inside functions only. */
+#define WEIR_SITE(fn)                                                                              \
+    (__extension__({                                                                               \
+        static const struct weir_site weir_site_ = {#fn, __FILE__, __func__, __LINE__};            \
+        &weir_site_;                                                                               \
+    }))
 
 /* The codes that are the library's own. Results < 0 are a negative errno (-1 .. -4095) or one of
  * these. The numbers are ABI. */

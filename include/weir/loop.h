@@ -10,13 +10,14 @@
 extern "C" {
 #endif
 
-struct weir_loop; /* opaque; one thread's */
+struct weir_loop; /* opaque; one thread's; counted: see weir_loop_ref */
 
 struct weir_run_options { /* zero: the default */
     size_t size;          /* sizeof (struct weir_run_options) */
     const char *backend;  /* "uring" or "epoll"; NULL: WEIR_BACKEND, else by probe.
                            * "sim" in programs that link libweir-test */
-    const char *name;     /* of the loop, in texts; NULL: "main" */
+    const char *name;     /* of the loop, in texts, copied (36 bytes); NULL: "main". If another
+                           * loop that lives has it: "main-2", "main-3", ... */
     size_t stack_size;    /* default of its tasks, bytes; 0: 256 KiB (64 KiB on 32-bit) */
     bool crash_reports;   /* stack overflow and aborts name the task; installs and chains SIGSEGV,
                            * SIGBUS and SIGABRT handlers for the duration of the run */
@@ -24,9 +25,13 @@ struct weir_run_options { /* zero: the default */
 
 /* Run fn(arg) as the first task of a new loop on this thread, until it and all it spawned ended.
  * Returns fn's result; an error of the loop itself: WEIR_EBACKEND, -ENOMEM, -EMFILE (logged with
- * the reason). Installs nothing process-wide unless asked. One at a time per thread: inside a
- * loop -EBUSY. options may be NULL. */
+ * the reason), -EAGAIN (65,535 loops live). Installs nothing process-wide unless asked. One at a
+ * time per thread: inside a loop -EBUSY. options may be NULL. weir_run is also a macro, which tells
+ * weir_run_at the place of the call: texts name it. */
 WEIR_API int weir_run(int (*fn)(void *arg), void *arg, const struct weir_run_options *options);
+WEIR_API int weir_run_at(const struct weir_site *site, int (*fn)(void *arg), void *arg,
+                         const struct weir_run_options *options);
+#define weir_run(...) weir_run_at(WEIR_SITE(main), __VA_ARGS__)
 
 /* The monotonic clock now (virtual in a simulation), read afresh. Outside a loop: the system's. */
 WEIR_API weir_ns weir_now(void);
@@ -42,12 +47,22 @@ WEIR_SUSPENDS int weir_yield(void);
 /* The loop that runs on this thread, for weir_post; NULL outside. */
 WEIR_API struct weir_loop *weir_loop_current(void);
 
-/* The backend in use and why, one line; valid as long as the loop. */
+/* The backend in use and why, one line; valid as long as l. l NULL aborts. */
 WEIR_API const char *weir_loop_explain(struct weir_loop *l);
 
+/* Keep l for a thread that posts: it then outlives its run, and posts after its end are refused.
+ * Take the reference while the loop runs, and pass it on. Returns l. Any thread. */
+WEIR_API struct weir_loop *weir_loop_ref(struct weir_loop *l);
+
+/* Give a reference back. NULL and *NULL are fine. Any thread. */
+WEIR_API void weir_loop_unref(struct weir_loop **take_loop);
+
 /* Have fn(arg) called on l's thread, between tasks; fn must not suspend. l must outlive the call:
- * join the posting thread before the loop's end.
- * Returns 0; -ENOMEM (then fn is not called). Any thread; calls from one thread keep order. */
+ * hold a reference, or join the posting thread before the loop's end.
+ * Returns 0; -ENOMEM; WEIR_ECLOSED (the loop has ended); WEIR_EFORKED (in a fork child, the
+ * parent's loop). On error fn is not called. After 0 fn is called once, unless the loop ends first:
+ * what it had not yet run is counted in a log line. Any thread; calls from one thread keep
+ * order. */
 WEIR_API int weir_post(struct weir_loop *l, void (*fn)(void *arg), void *arg);
 
 /* Run fn(arg) on a helper thread and wait for it, cancelled or not, once it has begun.

@@ -3,7 +3,13 @@
  *
  * A scope that has fired makes every suspending call inside it return its code at entry:
  * -ECANCELED (cancelled; outranks the other) or -ETIME (budget spent). Only joins answer at
- * return: weir_group_close, weir_group_drain. All calls: loop thread only. */
+ * return: weir_group_close, weir_group_drain.
+ *
+ * All calls: loop thread only, on objects of that loop. A scope, group or task that is NULL, not
+ * open, moved, or of another loop (or of the parent process, after fork) aborts, with words that
+ * name the call, both loops, and the file and line where the object was opened. So that these are
+ * known the calls that open something are macros over a function that takes the place, ..._at;
+ * a plain call, (weir_scope_enter)(&s, ns), works too and opens at a place unknown. */
 #ifndef WEIR_TASK_H
 #define WEIR_TASK_H
 
@@ -14,7 +20,7 @@ extern "C" {
 #endif
 
 struct weir_task;                        /* opaque, pinned to its loop */
-struct weir_scope { uint64_t opaque_[12]; }; /* caller's memory, never moved; cookie-checked */
+struct weir_scope { uint64_t opaque_[13]; }; /* caller's memory, never moved; cookie-checked */
 struct weir_group { uint64_t opaque_[20]; }; /* likewise */
 
 enum weir_policy {
@@ -23,13 +29,19 @@ enum weir_policy {
 };
 
 /* Begin a scope that fires -ETIME after budget_ns (WEIR_NEVER: never). Inside: all until leave.
- * Must be left by the same task, innermost first; otherwise aborts naming both sites. Outside a
- * task it aborts, as all calls on scopes and groups do. */
+ * Must be left by the same task, innermost first, before the function whose memory s lies in
+ * returns; otherwise aborts naming the places. Outside a task it aborts. */
 WEIR_API void weir_scope_enter(struct weir_scope *s, weir_ns budget_ns);
+WEIR_API void weir_scope_enter_at(const struct weir_site *site, struct weir_scope *s,
+                                  weir_ns budget_ns);
+#define weir_scope_enter(...) weir_scope_enter_at(WEIR_SITE(weir_scope_enter), __VA_ARGS__)
 
 /* Begin a scope inside which outer cancels and deadlines wait, at most budget_ns (finite and
  * > 0, else aborts); after that they are felt here too. For clean-up that must suspend. */
 WEIR_API void weir_shield_enter(struct weir_scope *s, weir_ns budget_ns);
+WEIR_API void weir_shield_enter_at(const struct weir_site *site, struct weir_scope *s,
+                                   weir_ns budget_ns);
+#define weir_shield_enter(...) weir_shield_enter_at(WEIR_SITE(weir_shield_enter), __VA_ARGS__)
 
 /* Give s a new budget from now: idle time-outs. <= 0: it is spent at once, as at enter.
  * WEIR_NEVER: s has no deadline any more; a shield keeps the bound that it has. A scope that has
@@ -51,6 +63,13 @@ WEIR_API int weir_scope_on_signal(struct weir_scope *s, int signal);
  * Keep byte counts out of rc. */
 WEIR_API int weir_scope_leave(struct weir_scope *s, int rc);
 
+/* Leave s at the end of its block, however that ends:
+ *   WEIR_AUTO(weir_scope_auto_leave) struct weir_scope s = {0};
+ * It is weir_scope_leave(s, 0): it cannot see the block's result, so it translates no code; leave
+ * by hand where the result may be one that s raised. Passes over a scope that was left by hand, or
+ * zeroed and never entered. */
+WEIR_API void weir_scope_auto_leave(struct weir_scope *s);
+
 /* 0, or the code that the next suspending call would return: -ECANCELED or -ETIME. */
 WEIR_API int weir_cancelled(void);
 
@@ -58,12 +77,17 @@ WEIR_API int weir_cancelled(void);
 WEIR_API int weir_scope_signal(const struct weir_scope *s);
 WEIR_API const char *weir_scope_cause(const struct weir_scope *s);
 
-/* Open a group in caller's memory. It is a scope too: opened and closed like one, innermost
- * first. Children obey the scopes around the open, not around their spawn. Leaving it open
- * aborts. */
+/* Open a group in caller's memory. It is a scope too: opened and closed like one, by one task,
+ * innermost first. Children obey the scopes around the open, not around their spawn. Leaving it
+ * open aborts. */
 WEIR_API void weir_group_open(struct weir_group *g, enum weir_policy policy);
+WEIR_API void weir_group_open_at(const struct weir_site *site, struct weir_group *g,
+                                 enum weir_policy policy);
+#define weir_group_open(...) weir_group_open_at(WEIR_SITE(weir_group_open), __VA_ARGS__)
 
-/* Cancel the children, and what the opener does inside the group. cause as weir_scope_cancel. */
+/* Cancel the children, and what the opener does inside the group. NULL: the run's own group, in
+ * which the run's function and all that was spawned with NULL are; outside a loop that aborts.
+ * cause as weir_scope_cancel. */
 WEIR_API void weir_group_cancel(struct weir_group *g, const char *cause);
 
 /* Wait for all children; with rc < 0, or if an outer scope fires, cancel them first. Always
@@ -93,20 +117,15 @@ struct weir_spawn_options { /* zero: the default */
     const char *name;       /* static text; NULL: the function's name */
 };
 
-#define WEIR_SITE(fn)                                                                              \
-    (__extension__({                                                                               \
-        static const struct weir_site weir_site_ = {#fn, __FILE__, __func__, __LINE__};            \
-        &weir_site_;                                                                               \
-    }))
-
 /* Start fn on its own copy of args[0 .. args_size-1] as a child of g (NULL: the run's own group).
  * It begins after the caller next suspends, and always begins. ret_task NULL: its error goes to
  * the group. Otherwise *ret_task is a counted handle: await or release it. One that never is ends
  * with the run: the error that it kept is logged then, the others are counted in one warning.
  * fn's result < 0 is an error; what fn leaves in its copy of args is handed to weir_await.
  * Allowed while g is being joined: the join waits for it too.
- * Returns 0; -ENOMEM, -EAGAIN (no stack could be had), WEIR_ENOLOOP. On error nothing was started
- * and args are still the caller's. Unknown, closed or moved groups abort. */
+ * Returns 0; -ENOMEM, -EAGAIN (no stack could be had), WEIR_ENOLOOP, WEIR_EFORKED. On error nothing
+ * was started and args are still the caller's. A group that is not open, or of another loop, aborts
+ * before the task exists. */
 WEIR_API int weir_spawn(struct weir_group *g, const struct weir_site *site, int (*fn)(void *args),
                         const void *args, size_t args_size,
                         const struct weir_spawn_options *options, struct weir_task **ret_task);

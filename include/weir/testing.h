@@ -38,6 +38,9 @@ struct weir_sim_options { /* zero: the default; a time of less than 0, too */
  * Returns fn's result (-ECANCELED after the limit of time, or when nothing could ever happen any
  * more, which is logged with the tasks that wait); as weir_run; -EBUSY (a world is open here). */
 WEIR_API int weir_sim_run(int (*fn)(void *arg), void *arg, const struct weir_sim_options *options);
+WEIR_API int weir_sim_run_at(const struct weir_site *site, int (*fn)(void *arg), void *arg,
+                             const struct weir_sim_options *options);
+#define weir_sim_run(...) weir_sim_run_at(WEIR_SITE(main), __VA_ARGS__)
 
 /* Add a host to the running world; twice is once. Its names resolve to an IPv6 and an IPv4
  * address. Returns 0; -EINVAL (longer than 255 bytes, or empty); WEIR_ENOLOOP (no world here). */

@@ -5,15 +5,18 @@
  * says whether the loop waits, so that one word decides who wakes it:
  *   NULL     the loop is busy and will look: push, no wake
  *   waiting  the loop waits, or is about to: push takes the mark away, whoever did so wakes
- *   a post   somebody has pushed since the loop last looked: push, no wake */
+ *   a post   somebody has pushed since the loop last looked: push, no wake
+ *   closed   the loop has ended: nobody would look, so the post is refused
+ *   forked   this process is a fork child, the loop is its parent's: refused */
 #include "loop/loop.h"
 
+#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "sys/latch.h"
 #include "weir-features.h"
 
 struct weir__post {
@@ -22,35 +25,70 @@ struct weir__post {
     void *arg;
 };
 
-static struct weir__post waiting; /* a mark, never run */
+static struct weir__post waiting, closed, forked; /* marks, never run */
 
-int weir__loop_init(struct weir_loop *l, const char *backend, const char **ret_why) {
+static int enlist(struct weir_loop *l, const char *name, const char **ret_why) {
+    int rc = weir__timers_new(weir__loop_now(l), &l->timers);
+    if (rc < 0) {
+        *ret_why = "no memory for the timers";
+        return rc;
+    }
+    rc = weir__loop_enlist(l, name);
+    if (rc < 0) {
+        weir__timers_free(l->timers);
+        *ret_why = "too many loops";
+    }
+    return rc;
+}
+
+int weir__loop_init(struct weir_loop *l, const char *backend, const char *name,
+                    const char **ret_why) {
     memset(l, 0, sizeof *l);
     int rc = weir__backend_open(backend, &l->backend, ret_why);
     if (rc < 0)
         return rc;
-    rc = weir__timers_new(weir__loop_now(l), &l->timers);
+    rc = enlist(l, name, ret_why);
     if (rc < 0) {
         l->backend->ops->close(l->backend);
-        *ret_why = "no memory for the timers";
         return rc;
     }
     weir__list_init(&l->flushes);
     l->turn_ns = weir__loop_now(l);
-    l->why = l->backend->ops->explain(l->backend);
+    snprintf(l->why, sizeof l->why, "%s", l->backend->ops->explain(l->backend));
     l->thread = pthread_self();
-    l->pid = getpid();
-    l->name = "main";
     l->exact = strcmp(l->backend->ops->name, "sim") == 0;
+    l->latch = weir__latch_ref(l->backend->latch);
+    atomic_init(&l->refs, 1);
     return 0;
 }
 
-/* Take all posts, oldest first; afterwards the loop counts as busy. */
-static struct weir__post *take_posts(struct weir_loop *l) {
-    struct weir__post *newest = atomic_exchange_explicit(&l->posts, NULL, memory_order_acquire);
+struct weir_loop *weir__loop_ref(struct weir_loop *l) {
+    unsigned before = atomic_fetch_add_explicit(&l->refs, 1, memory_order_relaxed);
+    WEIR_CHECK(before > 0);
+    return l;
+}
+
+void weir__loop_unref(struct weir_loop *l) {
+    unsigned before = atomic_fetch_sub_explicit(&l->refs, 1, memory_order_acq_rel);
+    WEIR_CHECK(before > 0);
+    if (before > 1)
+        return;
+    WEIR_CHECK(l->backend == NULL);
+    weir__latch_unref(l->latch);
+    weir__free(l);
+}
+
+static bool is_over(const struct weir__post *head) {
+    return head == &closed || head == &forked;
+}
+
+/* Take all posts, oldest first, and leave a mark (NULL: the loop counts as busy). */
+static struct weir__post *take_posts(struct weir_loop *l, struct weir__post *mark) {
+    struct weir__post *newest = atomic_exchange_explicit(&l->posts, mark, memory_order_acquire);
     struct weir__post *oldest = NULL;
     if (newest == &waiting)
         return NULL;
+    WEIR_CHECK(!is_over(newest));
     while (newest != NULL) {
         struct weir__post *next = newest->next;
         newest->next = oldest;
@@ -63,7 +101,7 @@ static struct weir__post *take_posts(struct weir_loop *l) {
 static void run_posts(struct weir_loop *l) {
     if (atomic_load_explicit(&l->posts, memory_order_relaxed) == NULL)
         return;
-    for (struct weir__post *p = take_posts(l), *next; p != NULL; p = next) {
+    for (struct weir__post *p = take_posts(l, NULL), *next; p != NULL; p = next) {
         next = p->next;
         void (*fn)(void *) = p->fn;
         void *arg = p->arg;
@@ -72,35 +110,56 @@ static void run_posts(struct weir_loop *l) {
     }
 }
 
+/* The mark and the last look are one step: a post is either dropped here and counted, or comes
+ * later and is refused. */
 void weir__loop_fini(struct weir_loop *l) {
     size_t dropped = 0;
-    for (struct weir__post *p = take_posts(l), *next; p != NULL; p = next, dropped++) {
+    for (struct weir__post *p = take_posts(l, &closed), *next; p != NULL; p = next, dropped++) {
         next = p->next;
         weir__free(p);
     }
     if (dropped > 0)
-        weir__log(WEIR_LOG_WARNING, "loop %s ended: %zu posts to it were dropped", l->name,
+        weir__log(WEIR_LOG_WARNING, "loop '%s' ended: %zu posts to it were dropped", l->name,
                   dropped);
     WEIR_CHECK(weir__list_empty(&l->flushes));
     weir__timers_free(l->timers);
     l->backend->ops->close(l->backend);
     l->timers = NULL;
     l->backend = NULL;
+    weir__loop_delist(l);
 }
 
+void weir__loop_forked(struct weir_loop *l) {
+    atomic_store_explicit(&l->posts, &forked, memory_order_relaxed);
+}
+
+/* Returns the head that p was pushed on; a mark of the end if it was not. */
+static struct weir__post *push(struct weir_loop *l, struct weir__post *p) {
+    struct weir__post *head = atomic_load_explicit(&l->posts, memory_order_relaxed);
+    do {
+        if (is_over(head))
+            return head;
+        p->next = head == &waiting ? NULL : head;
+    } while (!atomic_compare_exchange_weak_explicit(&l->posts, &head, p, memory_order_release,
+                                                    memory_order_relaxed));
+    return head;
+}
+
+/* The ring comes after the push, perhaps when the loop has run the post and ended: the latch is
+ * held by l, not by the backend. */
 int weir__loop_post(struct weir_loop *l, void (*fn)(void *arg), void *arg) {
     struct weir__post *p = weir__alloc(sizeof *p);
     if (p == NULL)
         return -ENOMEM;
     p->fn = fn;
     p->arg = arg;
-    struct weir__post *head = atomic_load_explicit(&l->posts, memory_order_relaxed);
-    do
-        p->next = head == &waiting ? NULL : head;
-    while (!atomic_compare_exchange_weak_explicit(&l->posts, &head, p, memory_order_release,
-                                                  memory_order_relaxed));
+    struct weir__post *head = push(l, p);
+    if (is_over(head)) {
+        weir__free(p);
+        return head == &closed ? WEIR_ECLOSED : WEIR_EFORKED;
+    }
     if (head == &waiting)
-        l->backend->ops->wake(l->backend);
+        weir__latch_ring(l->latch);
     return 0;
 }
 

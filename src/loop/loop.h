@@ -23,6 +23,11 @@ struct weir__flush { /* something to do once all ready tasks have run, before th
 
 struct weir__post;
 
+enum { WEIR__LOOP_NAME = 48, WEIR__LOOP_WHY = 192 }; /* bytes of the texts, with NUL */
+
+/* Counted: it outlives its run for as long as somebody may still post to it. What it needs for
+ * that (refs, posts, latch, name, why) is left alone by weir__loop_fini. It is the head of one
+ * allocation, which the last weir__loop_unref frees. */
 struct weir_loop {
     struct weir__backend *backend;
     struct weir__timers *timers;
@@ -31,19 +36,31 @@ struct weir_loop {
     weir_ns turn_ns;   /* when the current turn's waiting ended; stamps, not deadlines */
     uint64_t turns;
     unsigned hidden;   /* closed objects whose memory the backend still holds: the run waits */
-    const char *why;   /* why this backend */
+    bool exact;        /* virtual time: waits end at the very deadline */
     pthread_t thread;  /* the owner */
-    int pid;           /* of the process that made it: a fork child is refused */
-    const char *name;
-    _Atomic(struct weir__post *) posts; /* newest first; any thread pushes */
-    _Atomic unsigned outside;           /* posters that promised to come: waiting is no deadlock */
-    bool exact;                         /* virtual time: waits end at the very deadline */
+    _Atomic unsigned refs;
+    _Atomic(struct weir__post *) posts; /* newest first, or a mark; any thread pushes */
+    struct weir__latch *latch;          /* the backend's: a late post may still ring it */
+    struct weir__list living;           /* registry.c: this and the next three */
+    uint16_t number;                    /* of no other living loop; never 0 */
+    unsigned name_base, name_count;     /* "main-2": 4, 2 */
+    char name[WEIR__LOOP_NAME];         /* of no other living loop */
+    char why[WEIR__LOOP_WHY];           /* why this backend */
 };
 
-/* Open a loop on this thread. backend as weir__backend_open. Returns 0, WEIR_EBACKEND, -ENOMEM,
- * -EMFILE; *ret_why then says why. */
-int weir__loop_init(struct weir_loop *l, const char *backend, const char **ret_why);
-void weir__loop_fini(struct weir_loop *l); /* posts not yet run are dropped and logged */
+/* Open a loop on this thread, held once. l is the head of an allocation of weir__alloc. backend as
+ * weir__backend_open. name: NULL is "main"; one that a living loop has gets "-2" or more behind it.
+ * Returns 0, WEIR_EBACKEND, -ENOMEM, -EMFILE, -EAGAIN (too many loops); *ret_why then says why, and
+ * l is the caller's to free. */
+int weir__loop_init(struct weir_loop *l, const char *backend, const char *name,
+                    const char **ret_why);
+
+/* End the loop: posts not yet run are dropped and logged, later ones are refused. */
+void weir__loop_fini(struct weir_loop *l);
+
+/* Any thread. The last unref frees l, which has ended. */
+struct weir_loop *weir__loop_ref(struct weir_loop *l);
+void weir__loop_unref(struct weir_loop *l);
 
 /* May the loop sleep? Only while every queue of work is empty: ready tasks, flushes, posts. Each
  * turn asks before it waits, so whoever adds a queue of work to the loop, or to a room above it,
@@ -64,9 +81,26 @@ void weir__loop_flush_later(struct weir_loop *l, struct weir__flush *f);
  * queues another cannot hold the loop; no turn waits until that call has come. */
 void weir__loop_flush(struct weir_loop *l);
 
-/* Have fn(arg) called by a later turn. Returns 0 or -ENOMEM (fn will not be called). Any thread;
- * posts of one thread keep their order. Wakes the loop only if it waits. */
+/* Have fn(arg) called by a later turn. Returns 0, -ENOMEM, WEIR_ECLOSED (the loop has ended) or
+ * WEIR_EFORKED (it is the parent process's); on error fn will not be called. Any thread; posts of
+ * one thread keep their order. Wakes the loop only if it waits. */
 int weir__loop_post(struct weir_loop *l, void (*fn)(void *arg), void *arg);
+
+/* registry.c: give l a number and a name that no living loop has. Returns 0 or -EAGAIN. */
+int weir__loop_enlist(struct weir_loop *l, const char *name);
+void weir__loop_delist(struct weir_loop *l);
+
+/* "loop 'main'", or what became of it. Of a number; of a pointer that may dangle. In buf, which is
+ * returned. */
+enum { WEIR__LOOP_TEXT = WEIR__LOOP_NAME + 32 };
+const char *weir__loop_text_of(unsigned number, char buf[static WEIR__LOOP_TEXT]);
+const char *weir__loop_text(const struct weir_loop *l, char buf[static WEIR__LOOP_TEXT]);
+
+/* Around fork, so that the child finds the registry whole and its parent's loops closed to it. */
+void weir__loops_before_fork(void);
+void weir__loops_after_fork_parent(void);
+void weir__loops_after_fork_child(void);
+void weir__loop_forked(struct weir_loop *l); /* loop.c: refuse posts from now on */
 
 static inline weir_ns weir__loop_now(struct weir_loop *l) {
     return l->backend->ops->now(l->backend);

@@ -2,52 +2,56 @@
 /* The loop on a backend that does what a test tells it, in the place of the simulated one. */
 #include "loop/loop.h"
 
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include "base/alloc.h"
+#include "sys/latch.h"
 #include "test/runner.h"
 
 /* ---- the fake backend ----------------------------------------------------------------------- */
 
 static struct fake {
     struct weir__backend base;
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    bool woken;
-    size_t wakes, waits;    /* wakes asked for; turns that had to sleep */
+    size_t wakes, waits;    /* the latch was written; turns that had to sleep */
     weir_ns now_ns, until_ns; /* the clock; what the last turn was asked for */
     struct weir__op *done;  /* what the next turn returns */
     void (*during_turn)(void);
     int refuse;
 } fake;
 
+static void count_wakes(void) {
+    uint64_t n = 0;
+    if (read(fake.base.latch->fd, &n, sizeof n) == sizeof n)
+        fake.wakes += n;
+}
+
 /* Time is virtual, wakes are real: a turn ends at once at its deadline, else waits for a wake. */
 static struct weir__op *fake_turn(struct weir__backend *b, weir_ns until_ns) {
     struct weir__op *done = fake.done;
-    (void)b;
+    struct weir__latch *latch = b->latch;
+    bool may_sleep = done == NULL && until_ns > fake.now_ns && weir__latch_sleep(latch);
     fake.done = NULL;
     fake.until_ns = until_ns;
     if (fake.during_turn)
         fake.during_turn();
-    pthread_mutex_lock(&fake.lock);
-    if (done == NULL && until_ns == WEIR_NEVER && !fake.woken)
+    if (may_sleep && until_ns == WEIR_NEVER) {
         fake.waits++;
-    while (done == NULL && until_ns == WEIR_NEVER && !fake.woken)
-        pthread_cond_wait(&fake.changed, &fake.lock);
-    if (done == NULL && !fake.woken && until_ns > fake.now_ns)
+        poll(&(struct pollfd){.fd = latch->fd, .events = POLLIN}, 1, -1);
+    }
+    weir__latch_awake(latch);
+    bool woken = weir__latch_take(latch);
+    count_wakes();
+    if (done == NULL && !woken && until_ns != WEIR_NEVER && until_ns > fake.now_ns)
         fake.now_ns = until_ns;
-    fake.woken = false;
-    pthread_mutex_unlock(&fake.lock);
     return done;
 }
 
 static void fake_wake(struct weir__backend *b) {
-    (void)b;
-    pthread_mutex_lock(&fake.lock);
-    fake.woken = true;
-    fake.wakes++;
-    pthread_cond_signal(&fake.changed);
-    pthread_mutex_unlock(&fake.lock);
+    weir__latch_ring(b->latch);
 }
 
 static weir_ns fake_now(struct weir__backend *b) {
@@ -61,7 +65,7 @@ static const char *fake_explain(struct weir__backend *b) {
 }
 
 static void fake_close(struct weir__backend *b) {
-    (void)b;
+    weir__latch_unref(b->latch);
     fake.base.ops = NULL;
 }
 
@@ -78,29 +82,31 @@ static int fake_open(struct weir__backend **ret_backend, const char **ret_why) {
         return fake.refuse;
     }
     fake.base.ops = &fake_ops;
+    assert_int_equal(weir__latch_new(true, &fake.base.latch), 0);
     *ret_backend = &fake.base;
     return 0;
 }
 
-static struct weir_loop loop;
+static struct weir_loop *made; /* an allocation of its own: see weir__loop_unref */
+#define loop (*made)
 
 static int init_loop(const char **ret_why) {
     weir__backend_open_sim = fake_open;
     weir__backend_decorate = NULL;
-    return weir__loop_init(&loop, "sim", ret_why);
+    return weir__loop_init(made, "sim", NULL, ret_why);
 }
 
 static void open_loop(void) {
     const char *why = NULL;
-    pthread_mutex_init(&fake.lock, NULL);
-    pthread_cond_init(&fake.changed, NULL);
     fake.now_ns = WEIR_SECONDS(1000);
+    made = weir__alloc(sizeof *made);
     assert_int_equal(init_loop(&why), 0);
 }
 
 static void close_loop(void) {
     weir__loop_fini(&loop);
     assert_null(fake.base.ops);
+    weir__loop_unref(&loop);
 }
 
 /* ---- what happened, as letters -------------------------------------------------------------- */
@@ -181,14 +187,16 @@ WEIR_TEST(a_turn_with_work_at_hand_does_not_wait) {
 
 WEIR_TEST(a_loop_that_cannot_open_says_why_and_leaves_nothing) {
     const char *why = NULL;
+    made = weir__alloc(sizeof *made);
     fake.refuse = WEIR_EBACKEND;
     assert_int_equal(init_loop(&why), WEIR_EBACKEND);
     assert_string_equal(why, "fake: refused");
     fake.refuse = 0;
-    weir__alloc_fail_at(1);
+    weir__alloc_fail_at(2); /* behind the fake's latch */
     assert_int_equal(init_loop(&why), -ENOMEM);
     assert_null(fake.base.ops);
     weir__alloc_fail_at(0);
+    weir__free(made);
 }
 
 /* ---- flushes -------------------------------------------------------------------------------- */
@@ -378,4 +386,141 @@ WEIR_TEST(posts_of_four_threads_all_come_each_thread_in_order) {
         pthread_join(threads[i], NULL);
     assert_true(fake.wakes >= fake.waits);
     close_loop();
+}
+
+/* ---- posts to a loop that ends -------------------------------------------------------------- */
+
+WEIR_TEST(a_post_to_a_loop_that_has_ended_is_refused) {
+    open_loop();
+    struct weir_loop *held = weir__loop_ref(&loop);
+    close_loop();
+    assert_int_equal(weir__loop_post(held, posted, "1"), WEIR_ECLOSED);
+    assert_string_equal(held->name, "main");
+    assert_string_equal(held->why, "fake: asked for by a test");
+    weir__loop_unref(held);
+    assert_string_equal(story, "");
+}
+
+/* Whoever took the mark away rings, however late. */
+WEIR_TEST(the_descriptor_that_a_late_post_rings_stays_until_the_last_reference_goes) {
+    open_loop();
+    struct weir_loop *held = weir__loop_ref(&loop);
+    int fd = held->latch->fd;
+    close_loop();
+    atomic_store(&held->latch->sleeping, true);
+    weir__latch_ring(held->latch);
+    uint64_t n = 0;
+    assert_int_equal(read(fd, &n, sizeof n), sizeof n);
+    weir__loop_unref(held);
+    assert_int_equal(fcntl(fd, F_GETFD), -1);
+}
+
+static _Atomic size_t accepted;
+static size_t ran, dropped;
+
+static void runs(void *arg) {
+    (void)arg;
+    ran++;
+}
+
+/* "loop 'main' ended: 12 posts to it were dropped" */
+static void count_dropped(enum weir_log_level level, const char *line, void *arg) {
+    (void)arg;
+    assert_int_equal(level, WEIR_LOG_WARNING);
+    dropped += strtoul(strstr(line, "ended: ") + 7, NULL, 10);
+}
+
+static void *post_until_refused(void *arg) {
+    struct weir_loop *l = arg;
+    while (weir__loop_post(l, runs, NULL) == 0)
+        accepted++;
+    assert_int_equal(weir__loop_post(l, runs, NULL), WEIR_ECLOSED);
+    weir__loop_unref(l);
+    return NULL;
+}
+
+WEIR_TEST(each_post_made_while_the_loop_ends_runs_is_counted_as_dropped_or_is_refused) {
+    pthread_t threads[POSTERS];
+    weir_log_to(count_dropped, NULL);
+    for (int round = 0; round < 50; round++) {
+        open_loop();
+        accepted = ran = dropped = 0;
+        for (size_t i = 0; i < POSTERS; i++)
+            pthread_create(&threads[i], NULL, post_until_refused, weir__loop_ref(&loop));
+        while (ran < (size_t)round * 10)
+            weir__loop_turn(&loop, WEIR_NEVER);
+        close_loop();
+        for (size_t i = 0; i < POSTERS; i++)
+            pthread_join(threads[i], NULL);
+        assert_int_equal(accepted, ran + dropped);
+    }
+}
+
+WEIR_TEST(a_fork_child_cannot_post_to_its_parents_loop) {
+    open_loop();
+    weir__loops_before_fork(); /* what weir_run installs as handlers */
+    pid_t child = fork();
+    if (child == 0) {
+        weir__loops_after_fork_child();
+        _exit(weir__loop_post(&loop, posted, "1") == WEIR_EFORKED ? 0 : 1);
+    }
+    weir__loops_after_fork_parent();
+    int status = -1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    close_loop();
+    assert_string_equal(story, "");
+}
+
+/* ---- names ---------------------------------------------------------------------------------- */
+
+static struct weir_loop *enlisted(const char *name) {
+    struct weir_loop *l = weir__alloc_zero(sizeof *l);
+    assert_int_equal(weir__loop_enlist(l, name), 0);
+    return l;
+}
+
+static void delist(struct weir_loop *l) {
+    weir__loop_delist(l);
+    weir__free(l);
+}
+
+WEIR_TEST(no_two_living_loops_have_one_name_or_number) {
+    struct weir_loop *l[] = {enlisted(NULL), enlisted("main-2"), enlisted(NULL), enlisted("main"),
+                             enlisted("main-2")};
+    const char *names[] = {"main", "main-2", "main-3", "main-4", "main-2-2"};
+    for (size_t i = 0; i < 5; i++) {
+        assert_string_equal(l[i]->name, names[i]);
+        for (size_t k = 0; k < i; k++)
+            assert_int_not_equal(l[i]->number, l[k]->number);
+    }
+    delist(l[0]);
+    l[0] = enlisted("x");
+    assert_string_equal(l[0]->name, "x");
+    for (size_t i = 0; i < 5; i++)
+        delist(l[i]);
+    l[0] = enlisted("main");
+    assert_string_equal(l[0]->name, "main"); /* free again */
+    delist(l[0]);
+}
+
+WEIR_TEST(a_long_name_is_cut_at_a_whole_character_and_stays_distinct) {
+    const char *name = "an ever longer name of a loop, 35 b\xc3\xa4, and more";
+    struct weir_loop *a = enlisted(name), *b = enlisted(name);
+    assert_string_equal(a->name, "an ever longer name of a loop, 35 b");
+    assert_string_equal(b->name, "an ever longer name of a loop, 35 b-2");
+    delist(a);
+    delist(b);
+}
+
+WEIR_TEST(a_text_names_a_loop_by_number_or_address_while_it_lives) {
+    char text[WEIR__LOOP_TEXT];
+    struct weir_loop *l = enlisted("gate");
+    unsigned number = l->number;
+    assert_string_equal(weir__loop_text_of(number, text), "loop 'gate'");
+    assert_string_equal(weir__loop_text(l, text), "loop 'gate'");
+    weir__loop_delist(l);
+    assert_string_equal(weir__loop_text_of(number, text), "a loop that has ended");
+    assert_string_equal(weir__loop_text(l, text), "a loop that has ended");
+    weir__free(l);
 }

@@ -188,8 +188,8 @@ static const char *without_slash(const char *channel) {
     return channel + (channel[0] == '/');
 }
 
-int weir__link_take(struct weir__mesh *m, const char *target, const char *channel,
-                    struct weir__link **ret_link) {
+WEIR_NOINLINE int weir__link_take(struct weir__mesh *m, const char *target,
+                                  const char *channel, struct weir__link **ret_link) {
     const struct weir__node *n = NULL;
     int rc = weir__suspend_enter("link");
     if (rc == 0 && target != NULL && strlen(channel) > WEIR__CHANNEL_MAX)
@@ -413,7 +413,7 @@ static int connect_now(struct weir__link *l) {
     return rc;
 }
 
-int weir__link_connect(struct weir__link *l) {
+WEIR_NOINLINE int weir__link_connect(struct weir__link *l) {
     struct weir_error kept;
     int rc = weir__suspend_enter("link");
     weir__error_keep(&kept);
@@ -469,8 +469,8 @@ static int ask_once(struct weir__link *l, enum weir_ws_type type, const void *da
     return rc;
 }
 
-int weir__link_ask(struct weir__link *l, enum weir_ws_type type, const void *data, size_t len,
-                   struct weir_ws_message *ret_ack) {
+WEIR_NOINLINE int weir__link_ask(struct weir__link *l, enum weir_ws_type type, const void *data,
+                                 size_t len, struct weir_ws_message *ret_ack) {
     struct weir_error kept; /* data may lie in the record that failed attempts write */
     int rc = weir__suspend_enter("link");
     weir__link_done(l);

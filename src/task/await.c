@@ -6,34 +6,40 @@
 #include "base/check.h"
 #include "task/internal.h"
 
-struct await { /* in the frame of the waiter */
+/* In the frame of the waiter. A ring of which the task knows the last: joining behind it, leaving
+ * from anywhere and waking in order all cost the same, however many wait. */
+struct await {
     struct weir__park park;
-    struct await *next;
+    struct await *next, *prev;
     struct weir_task *task;
 };
 
+static void awaiters_join(struct weir_task *t, struct await *a) {
+    struct await *last = t->awaiters;
+    a->next = last ? last->next : a;
+    a->prev = last ? last : a;
+    a->next->prev = a->prev->next = a;
+    t->awaiters = a;
+}
+
 static int await_abort(struct weir__park *p) {
     struct await *a = WEIR_CONTAINER(p, struct await, park);
-    struct await **at = &a->task->awaiters;
-    while (*at != a)
-        at = &(*at)->next;
-    *at = a->next;
+    if (a->task->awaiters == a)
+        a->task->awaiters = a->prev != a ? a->prev : NULL;
+    a->prev->next = a->next;
+    a->next->prev = a->prev;
     return WEIR__DONE;
 }
 
+/* First come, first woken. */
 void weir__awaiters_wake(struct weir_task *t) {
-    for (struct await *a = t->awaiters, *next; a != NULL; a = next) {
+    struct await *last = t->awaiters, *a = last->next, *next;
+    t->awaiters = NULL;
+    for (bool more = true; more; a = next) {
         next = a->next;
+        more = a != last;
         weir__unpark(&a->park, 0);
     }
-    t->awaiters = NULL;
-}
-
-static void awaiters_join(struct weir_task *t, struct await *a) {
-    struct await **at = &t->awaiters;
-    while (*at != NULL) /* first come, first woken */
-        at = &(*at)->next;
-    *at = a;
 }
 
 static int take_result(struct weir_task *t, void *ret_args, size_t size) {
@@ -53,7 +59,8 @@ int weir_await(struct weir_task **take_task, void *ret_args, size_t size) {
     if (rc < 0)
         return rc;
     struct sched *s = weir__sched;
-    struct weir_task *t = *take_task;
+    struct weir_task *t = take_task ? *take_task : NULL;
+    task_assert(t, "weir_await");
     if (t == s->current)
         return weir__failf(-EDEADLK, "await", t->name, "a task cannot await itself");
     if (t->state != TASK_ENDED) {
@@ -63,6 +70,7 @@ int weir_await(struct weir_task **take_task, void *ret_args, size_t size) {
         if (t->state != TASK_ENDED)
             return weir__fail(rc, "await", t->name);
     }
+    (void)group_of_task(t);
     rc = take_result(t, ret_args, size);
     *take_task = NULL;
     weir__task_unref(s, t);
@@ -73,13 +81,13 @@ void weir_task_release(struct weir_task **take_task) {
     if (take_task == NULL || *take_task == NULL)
         return;
     struct sched *s = weir__sched;
-    if (s == NULL)
-        WEIR_BUG("weir_task_release: called from a thread without a loop");
     struct weir_task *t = *take_task;
+    task_assert(t, "weir_task_release");
+    struct group *g = group_of_task(t);
     *take_task = NULL;
     if (t->unread && t->refs == 1) {
         t->unread = false;
-        weir__group_child_failed(t->group, t, t->result, t->error);
+        weir__group_child_failed(g, t, t->result, t->error);
     }
     weir__task_unref(s, t);
 }

@@ -9,6 +9,8 @@
 #include "base/log.h"
 #include "task/internal.h"
 
+#undef weir_group_open
+
 struct join { /* in the frame of close or drain */
     struct weir__park park;
     struct weir__timer grace;
@@ -22,14 +24,20 @@ void weir__group_init(struct group *g, enum weir_policy policy) {
     g->first_error = 0;
     g->policy = (uint8_t)policy;
     g->queued = false;
-    g->joiner = NULL;
     g->next_work = NULL;
 }
 
 void weir_group_open(struct weir_group *group, enum weir_policy policy) {
+    weir_group_open_at(NULL, group, policy);
+}
+
+void weir_group_open_at(const struct weir_site *site, struct weir_group *group,
+                        enum weir_policy policy) {
     weir__sched_for("weir_group_open");
+    if (group == NULL)
+        weir__scope_refuse(NULL, "weir_group_open");
     struct group *g = group_of(group);
-    weir__scope_begin(&g->scope, SCOPE_GROUP, __builtin_return_address(0));
+    weir__scope_begin(&g->scope, SCOPE_GROUP, site, __builtin_frame_address(0));
     g->scope.budget = WEIR_NEVER;
     if (__builtin_expect(g->scope.felt != 0, 0))
         g->scope.u.group.felt =
@@ -38,23 +46,35 @@ void weir_group_open(struct weir_group *group, enum weir_policy policy) {
 }
 
 static void group_assert(const struct group *g, const char *call) {
-    if (g->scope.cookie != SCOPE_COOKIE ||
-        (g->scope.kind != SCOPE_GROUP && g->scope.kind != SCOPE_UNDER))
-        WEIR_BUG("%s: not an open group (opened? closed already? moved?)", call);
+    scope_assert(g ? &g->scope : NULL, call);
+    if (g->scope.kind != SCOPE_GROUP && g->scope.kind != SCOPE_UNDER)
+        WEIR_BUG("%s: this is a scope, not a group", call);
 }
 
 void weir_group_cancel(struct weir_group *group, const char *cause) {
-    struct group *g = group_of(group);
+    struct sched *s = weir__sched;
+    if (group == NULL && s == NULL)
+        WEIR_BUG("weir_group_cancel: called from a thread without a loop (NULL is the run's own "
+                 "group)");
+    struct group *g = group ? group_of(group) : &s->root;
     group_assert(g, "weir_group_cancel");
     weir__scope_fire(&g->scope, -ECANCELED, cause);
 }
 
+/* The counts may be asked for after the close too. */
+static const struct group *readable(const struct weir_group *group, const char *call) {
+    const struct group *g = (const struct group *)(const void *)group;
+    if (g == NULL || !scope_has(&g->scope, SCOPE_LEFT))
+        group_assert(g, call);
+    return g;
+}
+
 size_t weir_group_live(const struct weir_group *group) {
-    return ((const struct group *)(const void *)group)->live;
+    return readable(group, "weir_group_live")->live;
 }
 
 size_t weir_group_failed(const struct weir_group *group) {
-    return ((const struct group *)(const void *)group)->failed;
+    return readable(group, "weir_group_failed")->failed;
 }
 
 /* The first error of a TOGETHER group is kept for close; all others are logged, and those whose
@@ -83,9 +103,9 @@ void weir__group_child_ended(struct group *g) {
     if (g->scope.kind == SCOPE_UNDER) {
         if (g->scope.u.under.ended != NULL)
             g->scope.u.under.ended((struct weir_group *)(void *)g);
-    } else if (g->joiner != NULL) {
-        struct weir__park *joiner = g->joiner;
-        g->joiner = NULL;
+    } else if (g->scope.u.group.joiner != NULL) {
+        struct weir__park *joiner = g->scope.u.group.joiner;
+        g->scope.u.group.joiner = NULL;
         weir__unpark(joiner, 0);
     }
 }
@@ -138,7 +158,7 @@ int weir__group_join(struct sched *s, struct group *g, weir_ns grace_ns) {
         weir__timer_arm(s->loop.timers, &j.grace,
                         weir__deadline(weir__loop_now(&s->loop), grace_ns));
     while (g->live > 0) {
-        g->joiner = &j.park;
+        g->scope.u.group.joiner = &j.park;
         weir__park(&j.park);
     }
     weir__timer_disarm(s->loop.timers, &j.grace);
@@ -172,31 +192,38 @@ static void first_error_log(struct group *g, const char *how) {
 }
 
 /* The body failed for a reason of its own, not because it was told to end: that comes first. */
-static int close_failed(struct sched *s, struct group *g, int rc, const void *site) {
+static int close_failed(struct sched *s, struct group *g, int rc) {
     struct weir_error bodys = {0};
     const struct weir_error *e = weir_error(rc);
     if (e != NULL)
         bodys = *e;
     weir__scope_fire(&g->scope, -ECANCELED, "the group's body failed");
     weir__group_join(s, g, WEIR_NEVER);
-    weir__scope_end(&g->scope, "weir_group_close", site);
+    weir__scope_end(&g->scope);
     first_error_log(g, "closed");
     if (bodys.code == rc)
         *weir__error_here() = bodys;
     return rc;
 }
 
+/* The group that the running task may join now. */
+static struct group *joinable(struct weir_group *group, const char *call) {
+    struct group *g = group_of(group);
+    group_assert(g, call);
+    weir__sched_for(call);
+    weir__scope_leavable(&g->scope, call);
+    return g;
+}
+
 /* Who wins is a table in doc/design/task.md, and in close_test.c. */
 int weir_group_close(struct weir_group *group, int rc) {
+    struct group *g = joinable(group, "weir_group_close");
     struct sched *s = weir__sched;
-    struct group *g = group_of(group);
-    group_assert(g, "weir_group_close");
     weir__mark();
-    const void *site = __builtin_return_address(0);
     if (rc < 0 && !weir__group_told(g, rc))
-        return close_failed(s, g, rc, site);
+        return close_failed(s, g, rc);
     weir__group_join(s, g, WEIR_NEVER);
-    weir__scope_end(&g->scope, "weir_group_close", site);
+    weir__scope_end(&g->scope);
     if (g->first_error != 0)
         return first_error_hand_over(g);
     if (s->current->felt != 0) /* a scope around cut the children short */
@@ -205,12 +232,11 @@ int weir_group_close(struct weir_group *group, int rc) {
 }
 
 int weir_group_drain(struct weir_group *group, weir_ns grace_ns) {
+    struct group *g = joinable(group, "weir_group_drain");
     struct sched *s = weir__sched;
-    struct group *g = group_of(group);
-    group_assert(g, "weir_group_drain");
     weir__mark();
     int cancelled = weir__group_join(s, g, grace_ns);
-    weir__scope_end(&g->scope, "weir_group_drain", __builtin_return_address(0));
+    weir__scope_end(&g->scope);
     first_error_log(g, "drained");
     return cancelled;
 }
@@ -219,8 +245,10 @@ void weir__group_open_under(struct weir_group *group, struct weir_group *parent,
                             enum weir_policy policy, void (*ended)(struct weir_group *g)) {
     struct group *g = group_of(group), *above = group_of(parent);
     memset(&g->scope, 0, sizeof g->scope);
-    g->scope.cookie = SCOPE_COOKIE;
+    g->scope.cookie = SCOPE_OPEN ^ (uint32_t)(uintptr_t)&g->scope;
     g->scope.kind = SCOPE_UNDER;
+    g->scope.loop = above->scope.loop;
+    g->scope.site = above->scope.site;
     g->scope.budget = WEIR_NEVER;
     g->scope.u.under.parent = above;
     g->scope.u.under.ended = ended;
@@ -238,7 +266,7 @@ void weir__group_close_under(struct weir_group *group) {
     forget_ended(g);
     first_error_log(g, "connection's"); /* none, as long as these are INDEPENDENT */
     weir__list_remove(&g->scope.u.under.link);
-    g->scope.cookie = 0;
+    g->scope.cookie = SCOPE_LEFT ^ (uint32_t)(uintptr_t)&g->scope;
     weir__group_child_ended(g->scope.u.under.parent);
 }
 

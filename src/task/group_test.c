@@ -396,7 +396,7 @@ static int group_left_open(void *arg) {
     return 0;
 }
 
-WEIR_TEST_ABORTS(leaving_a_group_open_aborts, "ended inside a group entered at program+0x") {
+WEIR_TEST_ABORTS(leaving_a_group_open_aborts, "ended inside the group opened at " __FILE__) {
     weir_run(group_left_open, NULL, NULL);
 }
 
@@ -410,7 +410,7 @@ static int scope_left_open(void *arg) {
     return weir_group_close(&g, 0);
 }
 
-WEIR_TEST_ABORTS(leaving_a_scope_open_aborts, "ended inside a scope entered at program+0x") {
+WEIR_TEST_ABORTS(leaving_a_scope_open_aborts, "ended inside the scope entered at " __FILE__) {
     weir_run(scope_left_open, NULL, NULL);
 }
 

@@ -20,7 +20,7 @@
 #include "task/task.h"
 
 enum scope_kind { SCOPE_PLAIN = 1, SCOPE_SHIELD, SCOPE_GROUP, SCOPE_UNDER };
-enum { SCOPE_COOKIE = 0x73636f70 };
+enum { SCOPE_OPEN = 0x73636f70, SCOPE_LEFT = 0x6c656674 };
 
 struct reason { /* of a felt code */
     const char *cause; /* NULL: none was given */
@@ -31,13 +31,15 @@ struct signal_wait; /* signal.c */
 struct group;
 
 struct scope { /* behind struct weir_scope */
-    uint32_t cookie;
+    uint32_t cookie;      /* SCOPE_OPEN or SCOPE_LEFT, mixed with its own address */
     uint8_t kind;
     uint8_t signal;       /* that fired it */
     bool expired;         /* a shield's budget is spent: outer codes are felt again */
     bool was_late;        /* a group's: -ETIME was felt, and then -ECANCELED */
     int16_t own, felt;    /* 0, -ETIME, -ECANCELED */
-    uint32_t pad2;
+    uint16_t loop;        /* number of the loop that it belongs to */
+    uint8_t outer_kind;
+    uint8_t depth;        /* outer's + 1, modulo 256 */
     struct scope *outer;  /* of the same task; NULL: the task itself */
     struct weir_task *task;
     union {
@@ -50,6 +52,7 @@ struct scope { /* behind struct weir_scope */
         struct {                  /* GROUP */
             struct reason felt;   /* why, as long as felt is not 0 */
             uint32_t cancelled;   /* children that have felt it */
+            struct weir__park *joiner; /* while it is closed or drained */
         } group;
     } u;
     weir_ns budget;
@@ -58,7 +61,8 @@ struct scope { /* behind struct weir_scope */
         struct signal_wait *signals; /* PLAIN */
         struct weir_error *kept;     /* GROUP: record of the first error */
     } v;
-    const void *site; /* the return address of enter, for texts */
+    const struct weir_site *site;       /* where it was entered; NULL: not known */
+    const struct weir_site *outer_site; /* outer's: readable when outer's frame is gone */
 };
 static_assert(sizeof(struct scope) == sizeof(struct weir_scope), "public size is ABI");
 
@@ -72,7 +76,6 @@ struct group { /* behind struct weir_group */
     uint8_t policy;
     bool queued;              /* on the work list */
     uint16_t first_number;    /* of first_error in the ledger */
-    struct weir__park *joiner;
     struct group *next_work;
 };
 static_assert(sizeof(struct group) == sizeof(struct weir_group), "public size is ABI");
@@ -99,14 +102,16 @@ struct weir_task { /* what a park, a wake and a switch touch comes first, togeth
     uint8_t state;
     bool unread;              /* ended with an error that nobody has seen */
     uint32_t refs;            /* handles, and 1 while it has not ended */
-    uint32_t generation;      /* counts the uses of this slot */
-    struct group *group;    /* NULL once the group is gone */
+    uint16_t generation;      /* counts the uses of this slot */
+    uint16_t loop;            /* number of the loop that it belongs to */
+    struct group *group;    /* NULL once the group is closed; look at it through group_of_task */
     struct weir__list link; /* in group->tasks */
     const struct weir_site *site;
+    const struct weir_site *group_site; /* where group was opened: readable when that is gone */
     const char *name;
     int (*fn)(void *args);
     const char *cause;
-    struct await *awaiters;
+    struct await *awaiters; /* the last of a ring; NULL: none */
     int32_t result;
     uint32_t args_size;
     union {
@@ -148,8 +153,70 @@ static inline struct group *group_of(struct weir_group *g) {
     return (struct group *)(void *)g;
 }
 
+/* A copy at another address is not open, nor is what was zeroed, left, or overwritten. */
+static inline bool scope_has(const struct scope *sc, uint32_t cookie) {
+    return sc->cookie == (cookie ^ (uint32_t)(uintptr_t)sc);
+}
+
+/* Is the scope around sc what it was when sc was entered? */
+static inline bool outer_holds(const struct scope *sc) {
+    const struct scope *outer = sc->outer;
+    return outer == NULL ||
+           (scope_has(outer, SCOPE_OPEN) && (uint8_t)(outer->depth + 1) == sc->depth);
+}
+
 static inline int16_t code_max(int16_t a, int16_t b) {
     return a < b ? a : b; /* -ECANCELED (-125) outranks -ETIME (-62) outranks 0 */
+}
+
+/* owner.c: misuse, told in words. Each aborts. */
+_Noreturn void weir__scope_refuse(const struct scope *sc, const char *call) __attribute__((cold));
+_Noreturn void weir__task_refuse(const struct weir_task *t, const char *call) __attribute__((cold));
+_Noreturn void weir__group_gone(const struct weir_task *child) __attribute__((cold));
+_Noreturn void weir__scope_gone(const struct weir_task *t, const struct weir_site *site,
+                                uint8_t kind) __attribute__((cold));
+_Noreturn void weir__scope_open_already(const struct weir_site *site, uint8_t kind)
+    __attribute__((cold));
+_Noreturn void weir__ended_inside(const struct weir_task *t) __attribute__((cold));
+_Noreturn void weir__scope_not_yours(const struct scope *sc, const char *call)
+    __attribute__((cold));
+struct sched *weir__sched_for(const char *call); /* aborts outside a task */
+
+/* "the group opened at program.c:12", in buf, which is returned. */
+enum { SCOPE_TEXT = 160 };
+const char *weir__scope_text(uint8_t kind, const struct weir_site *site,
+                             char buf[static SCOPE_TEXT]);
+
+/* Abort unless sc is open and of the loop that runs on this thread. */
+static inline void scope_assert(const struct scope *sc, const char *call) {
+    struct sched *s = weir__sched;
+    if (__builtin_expect(sc == NULL || s == NULL || !scope_has(sc, SCOPE_OPEN) ||
+                             sc->loop != s->loop.number, 0))
+        weir__scope_refuse(sc, call);
+}
+
+/* The same for a handle. */
+static inline void task_assert(const struct weir_task *t, const char *call) {
+    struct sched *s = weir__sched;
+    if (__builtin_expect(t == NULL || s == NULL || t->loop != s->loop.number || t->refs == 0, 0))
+        weir__task_refuse(t, call);
+}
+
+/* Abort if the innermost scope of t, which runs, lies in a frame that has returned: below that of
+ * the public call, where nothing of the caller's is alive. So a helper that forgot to leave is
+ * named at its task's next suspension, before any child of a forgotten group can run. A scope that
+ * is not on the stack passes. */
+static inline void scope_alive(const struct weir_task *t, const void *frame) {
+    const void *sc = t->scope;
+    if (__builtin_expect(sc < frame && sc != NULL && sc >= (const void *)t->stack->low, 0))
+        weir__scope_gone(t, t->stack->inside, (uint8_t)t->stack->inside_kind);
+}
+
+/* The group of a task, which somebody may have given up without closing it. */
+static inline struct group *group_of_task(const struct weir_task *t) {
+    if (__builtin_expect(t->group != NULL && !scope_has(&t->group->scope, SCOPE_OPEN), 0))
+        weir__group_gone(t);
+    return t->group;
 }
 
 static inline void *weir__task_args(struct weir_task *t) {
@@ -171,9 +238,11 @@ void weir__scope_refresh(struct sched *s, struct weir_task *t); /* recompute wha
 struct reason weir__scope_reason(const struct weir_task *t, const struct scope *sc, int code);
 void weir__scope_spread(struct sched *s);                       /* work off s->work */
 void weir__scope_queue_group(struct sched *s, struct group *g); /* its felt code has changed */
-struct sched *weir__sched_for(const char *call); /* aborts outside a task */
-void weir__scope_begin(struct scope *s, uint8_t kind, const void *site);
-void weir__scope_end(struct scope *s, const char *verb, const void *site);
+void weir__scope_begin(struct scope *s, uint8_t kind, const struct weir_site *site,
+                       const void *frame);
+/* Abort unless sc is the innermost scope of the running task. */
+void weir__scope_leavable(const struct scope *sc, const char *call);
+void weir__scope_end(struct scope *s);
 /* WEIR_ESTOPPED, with a record of the cause. */
 int weir__stopped(const char *what, const struct scope *sc);
 void weir__scope_fire(struct scope *s, int16_t code, const char *cause);
@@ -203,9 +272,6 @@ void weir__task_unref(struct sched *s, struct weir_task *t);
 /* await.c */
 void weir__awaiters_wake(struct weir_task *t);
 
-/* place.c: "program+0x1234", for addr2line, of an address in code; in a buffer of this thread's. */
-const char *weir__place(const void *address);
-
 /* error.c */
 struct weir_error *weir__error_here(void); /* the record of the running task or thread */
 /* A task has ended with an error: enter it. That error has found its end, the only one. */
@@ -226,6 +292,8 @@ struct weir_error *weir__error_of_child(const struct weir_task *t, int rc,
 
 /* op.c */
 void weir__op_after_fork(void);
+int weir__no_loop(const char *what) __attribute__((cold)); /* WEIR_ENOLOOP or WEIR_EFORKED */
+bool weir__is_fork_child(void); /* of a process whose loop ran on this thread */
 
 /* offload.c */
 void weir__offload_forget(struct sched *s); /* the run ends: let go of what was abandoned */

@@ -18,7 +18,11 @@ void weir__op_after_fork(void) {
     weir__sched = NULL;
 }
 
-static __attribute__((cold)) int no_loop(const char *what) {
+bool weir__is_fork_child(void) {
+    return forked_child && weir__sched == NULL;
+}
+
+int weir__no_loop(const char *what) {
     if (forked_child)
         return weir__fail(WEIR_EFORKED, what, NULL);
     if (weir__sched != NULL)
@@ -48,12 +52,13 @@ void weir__mark(void) {
         weir_task_cancel(weir_task_current(), "cancel-at-N");
 }
 
-int weir__suspend_enter(const char *what) {
+int weir__suspend_enter_from(const char *what, const void *frame) {
     struct sched *s = weir__sched;
     marks_point();
     if (__builtin_expect(s == NULL || s->current == NULL, 0))
-        return no_loop(what);
+        return weir__no_loop(what);
     weir__mark();
+    scope_alive(s->current, frame);
     if (__builtin_expect(s->current->felt != 0, 0))
         return fired(s, what);
     s->fired_task = NULL;
@@ -117,7 +122,9 @@ struct weir_loop *weir__loop(void) {
 
 void weir__loop_assert(struct weir_loop *l, const char *call) {
     struct weir_loop *here = weir__loop();
+    char theirs[WEIR__LOOP_TEXT];
     if (here != l)
-        WEIR_BUG("%s: the object belongs to loop '%s', but this thread runs %s%s%s", call, l->name,
-                 here ? "loop '" : "no loop", here ? here->name : "", here ? "'" : "");
+        WEIR_BUG("%s: the object belongs to %s, but this thread runs %s%s%s", call,
+                 weir__loop_text(l, theirs), here ? "loop '" : "no loop", here ? here->name : "",
+                 here ? "'" : "");
 }

@@ -32,31 +32,38 @@ static const char *running_name(void) {
     return t ? t->name : "";
 }
 
+static void forked_child(void) {
+    weir__loops_after_fork_child();
+    weir__op_after_fork();
+}
+
 static void process_once(void) {
     weir__check_who = running_name;
-    pthread_atfork(NULL, NULL, weir__op_after_fork);
+    pthread_atfork(weir__loops_before_fork, weir__loops_after_fork_parent, forked_child);
 }
 
 /* The root group has no opener: it hangs under nothing and is joined by the driver. */
 static void root_init(struct sched *s) {
     memset(&s->root, 0, sizeof s->root);
-    s->root.scope.cookie = SCOPE_COOKIE;
+    s->root.scope.cookie = SCOPE_OPEN ^ (uint32_t)(uintptr_t)&s->root.scope;
     s->root.scope.kind = SCOPE_UNDER;
+    s->root.scope.loop = s->loop.number;
     weir__group_init(&s->root, WEIR_INDEPENDENT);
 }
 
+/* On error s is freed. */
 static int sched_init(struct sched *s, const struct weir_run_options *o) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, process_once);
     memset(s, 0, sizeof *s);
     const char *why = "";
-    int rc = weir__loop_init(&s->loop, o->backend, &why);
+    int rc = weir__loop_init(&s->loop, o->backend, o->name, &why);
     if (rc < 0) {
         weir__log(WEIR_LOG_ERROR, "cannot run: %s: %s", weir_error_name(rc),
                   *why ? why : weir_error_text(rc));
+        weir__free(s);
         return rc;
     }
-    s->loop.name = o->name ? o->name : "main";
     s->stack_class = weir__stack_class_of(o->stack_size ? o->stack_size : STACK_SIZE);
     weir__stack_pool_init(&s->stacks);
     weir__depths_init(&s->depths);
@@ -64,6 +71,7 @@ static int sched_init(struct sched *s, const struct weir_run_options *o) {
     root_init(s);
     if ((rc = weir__task_slabs_init(s)) < 0) {
         weir__loop_fini(&s->loop);
+        weir__loop_unref(&s->loop);
         return rc;
     }
     sanitize_driver_init(&s->driver);
@@ -128,11 +136,10 @@ static int first(void *args) {
     return a->rc;
 }
 
-static int run_first(struct sched *s, struct first_args *a) {
-    static const struct weir_site site = {"main", __FILE__, __func__, __LINE__};
+static int run_first(struct sched *s, const struct weir_site *site, struct first_args *a) {
     struct weir_task *t = NULL;
     struct weir_error failure = {0};
-    int rc = weir_spawn(NULL, &site, first, &a, sizeof a, NULL, &t);
+    int rc = weir_spawn(NULL, site, first, &a, sizeof a, NULL, &t);
     if (rc < 0)
         return rc;
     drive(s);
@@ -148,7 +155,16 @@ static int run_first(struct sched *s, struct first_args *a) {
     return rc;
 }
 
+#undef weir_run
 int weir_run(int (*fn)(void *arg), void *arg, const struct weir_run_options *options) {
+    static const struct weir_site unknown = {"main", "a place unknown", "", 0};
+    return weir_run_at(&unknown, fn, arg, options);
+}
+
+int weir_run_at(const struct weir_site *site, int (*fn)(void *arg), void *arg,
+                const struct weir_run_options *options) {
+    if (site == NULL || fn == NULL)
+        WEIR_BUG("weir_run: the %s is NULL", site ? "function" : "site");
     if (weir__sched != NULL)
         return weir__failf(-EBUSY, "run", NULL, "a loop runs on this thread already");
     struct weir_run_options o = options_of(options);
@@ -159,11 +175,11 @@ int weir_run(int (*fn)(void *arg), void *arg, const struct weir_run_options *opt
     int rc = sched_init(s, &o);
     if (rc >= 0) {
         struct first_args a = {fn, arg, 0};
-        rc = run_first(s, &a);
-        sched_fini(s);
+        rc = run_first(s, site, &a);
+        sched_fini(s); /* after it s is but what late posts need */
+        weir__loop_unref(&s->loop);
     }
     weir__sched = NULL;
-    weir__free(s);
     return rc;
 }
 
@@ -218,10 +234,32 @@ struct weir_loop *weir_loop_current(void) {
     return weir__loop();
 }
 
+static void loop_assert(const struct weir_loop *l, const char *call) {
+    if (l == NULL)
+        WEIR_BUG("%s: the loop is NULL (weir_loop_current() is, outside of a loop)", call);
+}
+
 const char *weir_loop_explain(struct weir_loop *l) {
-    return l->backend->ops->explain(l->backend);
+    loop_assert(l, "weir_loop_explain");
+    return l->why;
+}
+
+struct weir_loop *weir_loop_ref(struct weir_loop *l) {
+    loop_assert(l, "weir_loop_ref");
+    return weir__loop_ref(l);
+}
+
+void weir_loop_unref(struct weir_loop **take_loop) {
+    if (take_loop == NULL || *take_loop == NULL)
+        return;
+    struct weir_loop *l = *take_loop;
+    *take_loop = NULL;
+    weir__loop_unref(l);
 }
 
 int weir_post(struct weir_loop *l, void (*fn)(void *arg), void *arg) {
+    loop_assert(l, "weir_post");
+    if (fn == NULL)
+        WEIR_BUG("weir_post: the function is NULL");
     return weir__loop_post(l, fn, arg);
 }

@@ -13,21 +13,8 @@
 #include "base/check.h"
 #include "task/internal.h"
 
-struct sched *weir__sched_for(const char *call) {
-    struct sched *s = weir__sched;
-    if (s == NULL)
-        WEIR_BUG("%s: outside a task (call it inside weir_run)", call);
-    if (s->current == NULL)
-        WEIR_BUG("%s: not inside a task: posted functions and callbacks have none", call);
-    return s;
-}
-
-static void scope_assert(const struct scope *s, const char *call) {
-    if (s->cookie != SCOPE_COOKIE)
-        WEIR_BUG("%s: not an open scope or group (entered? left already? moved?)", call);
-    if (s->task != NULL && weir__sched == NULL)
-        WEIR_BUG("%s: called from a thread without a loop", call);
-}
+#undef weir_scope_enter
+#undef weir_shield_enter
 
 void weir__scope_queue_group(struct sched *s, struct group *g) {
     if (g->queued)
@@ -60,8 +47,9 @@ static struct reason reason_of_group(const struct group *g) {
 
 /* Why does t feel code outside of its scopes? */
 static struct reason reason_of_base(const struct weir_task *t, int code) {
-    if (t->group != NULL && t->group->scope.felt == code)
-        return reason_of_group(t->group);
+    const struct group *g = group_of_task(t);
+    if (g != NULL && g->scope.felt == code)
+        return reason_of_group(g);
     return (struct reason){t->own == code ? t->cause : NULL, 0};
 }
 
@@ -106,6 +94,8 @@ static void refresh_chain(struct sched *s, struct weir_task *t) {
     struct scope *turned = NULL;
     for (struct scope *sc = t->scope, *outer; sc != NULL; sc = outer) {
         outer = sc->outer;
+        if (!outer_holds(sc))
+            weir__scope_gone(t, sc->outer_site, sc->outer_kind);
         sc->outer = turned;
         turned = sc;
     }
@@ -128,7 +118,8 @@ static void refresh_chain(struct sched *s, struct weir_task *t) {
 
 void weir__scope_refresh(struct sched *s, struct weir_task *t) {
     int16_t before = t->felt;
-    t->base = code_max(t->own, t->group ? t->group->scope.felt : 0);
+    struct group *g = group_of_task(t);
+    t->base = code_max(t->own, g ? g->scope.felt : 0);
     refresh_chain(s, t);
     if (t->felt != 0 && before == 0)
         weir__interrupt(s, t);
@@ -189,38 +180,59 @@ static void budget_spent(struct weir__timer *timer) {
     weir__scope_fire(sc, -ETIME, sc->cause);
 }
 
-static void inside(struct weir_task *t, struct scope *sc) {
+static void inside(struct weir_task *t, struct scope *sc, const struct weir_site *site,
+                   uint8_t kind) {
     t->scope = sc;
-    t->stack->inside = sc ? sc->site : NULL;
-    t->stack->inside_kind = sc ? sc->kind : 0;
+    t->stack->inside = site;
+    t->stack->inside_kind = kind;
 }
 
-void weir__scope_begin(struct scope *sc, uint8_t kind, const void *site) {
-    struct weir_task *t = weir__sched->current;
+/* A scope at the same address may be one of a frame that has returned. */
+static void outer_assert(const struct weir_task *t, const struct scope *sc, const void *frame) {
+    uint8_t kind = (uint8_t)t->stack->inside_kind;
+    scope_alive(t, frame);
     if (t->scope == sc)
-        WEIR_BUG("the scope or group entered at %s is open already", weir__place(sc->site));
+        weir__scope_open_already(t->stack->inside, kind);
+    if (!scope_has(t->scope, SCOPE_OPEN))
+        weir__scope_gone(t, t->stack->inside, kind);
+}
+
+void weir__scope_begin(struct scope *sc, uint8_t kind, const struct weir_site *site,
+                       const void *frame) {
+    struct sched *s = weir__sched;
+    struct weir_task *t = s->current;
+    if (t->scope != NULL)
+        outer_assert(t, sc, frame);
     memset(sc, 0, sizeof *sc);
-    sc->cookie = SCOPE_COOKIE;
+    sc->cookie = SCOPE_OPEN ^ (uint32_t)(uintptr_t)sc;
     sc->kind = kind;
+    sc->loop = s->loop.number;
     sc->outer = t->scope;
+    sc->outer_site = t->stack->inside;
+    sc->outer_kind = (uint8_t)t->stack->inside_kind;
+    sc->depth = sc->outer ? (uint8_t)(sc->outer->depth + 1) : 0;
     sc->task = t;
     sc->site = site;
     sc->felt = felt_below(sc, t->felt);
-    inside(t, sc);
+    inside(t, sc, site, kind);
     t->felt = sc->felt;
 }
 
-void weir__scope_end(struct scope *sc, const char *verb, const void *site) {
+void weir__scope_leavable(const struct scope *sc, const char *call) {
+    const struct weir_task *t = weir__sched->current;
+    if (t == NULL)
+        weir__sched_for(call);
+    if (t != sc->task || t->scope != sc)
+        weir__scope_not_yours(sc, call);
+}
+
+void weir__scope_end(struct scope *sc) {
     struct weir_task *t = sc->task;
-    if (t != weir__sched->current)
-        WEIR_BUG("%s at %s: the scope was entered at %s by another task, '%s'", verb,
-                 weir__place(site), weir__place(sc->site), t->name);
-    if (t->scope != sc)
-        WEIR_BUG("%s: the scope entered at %s is not the innermost: that was entered at %s", verb,
-                 weir__place(sc->site), t->scope ? weir__place(t->scope->site) : "?");
-    inside(t, sc->outer);
+    if (!outer_holds(sc))
+        weir__scope_gone(t, sc->outer_site, sc->outer_kind);
+    inside(t, sc->outer, sc->outer_site, sc->outer_kind);
     t->felt = sc->outer ? sc->outer->felt : t->base;
-    sc->cookie = 0;
+    sc->cookie = SCOPE_LEFT ^ (uint32_t)(uintptr_t)sc;
 }
 
 static void arm(struct scope *sc, weir_ns budget_ns) {
@@ -229,10 +241,23 @@ static void arm(struct scope *sc, weir_ns budget_ns) {
     weir__timer_arm(l->timers, &sc->u.timer, weir__deadline(weir__loop_now(l), budget_ns));
 }
 
+static struct scope *enter(const char *call, struct weir_scope *scope, uint8_t kind,
+                           const struct weir_site *site, const void *frame) {
+    weir__sched_for(call);
+    if (scope == NULL)
+        weir__scope_refuse(NULL, call);
+    weir__scope_begin(scope_of(scope), kind, site, frame);
+    return scope_of(scope);
+}
+
 void weir_scope_enter(struct weir_scope *scope, weir_ns budget_ns) {
-    weir__sched_for("weir_scope_enter");
-    struct scope *sc = scope_of(scope);
-    weir__scope_begin(sc, SCOPE_PLAIN, __builtin_return_address(0));
+    weir_scope_enter_at(NULL, scope, budget_ns);
+}
+
+void weir_scope_enter_at(const struct weir_site *site, struct weir_scope *scope,
+                         weir_ns budget_ns) {
+    struct scope *sc = enter("weir_scope_enter", scope, SCOPE_PLAIN, site,
+                             __builtin_frame_address(0));
     weir__timer_init(&sc->u.timer, budget_spent);
     sc->budget = budget_ns;
     if (budget_ns <= 0)
@@ -242,11 +267,15 @@ void weir_scope_enter(struct weir_scope *scope, weir_ns budget_ns) {
 }
 
 void weir_shield_enter(struct weir_scope *scope, weir_ns budget_ns) {
-    weir__sched_for("weir_shield_enter");
+    weir_shield_enter_at(NULL, scope, budget_ns);
+}
+
+void weir_shield_enter_at(const struct weir_site *site, struct weir_scope *scope,
+                          weir_ns budget_ns) {
     if (budget_ns <= 0 || budget_ns == WEIR_NEVER)
         WEIR_BUG("weir_shield_enter: the budget must be finite and more than 0");
-    struct scope *sc = scope_of(scope);
-    weir__scope_begin(sc, SCOPE_SHIELD, __builtin_return_address(0));
+    struct scope *sc = enter("weir_shield_enter", scope, SCOPE_SHIELD, site,
+                             __builtin_frame_address(0));
     weir__timer_init(&sc->u.timer, budget_spent);
     arm(sc, budget_ns);
 }
@@ -291,13 +320,20 @@ int weir_scope_leave(struct weir_scope *scope, int rc) {
     scope_assert(sc, "weir_scope_leave");
     if (sc->kind != SCOPE_PLAIN && sc->kind != SCOPE_SHIELD)
         WEIR_BUG("weir_scope_leave: this is a group: close or drain it");
+    weir__scope_leavable(sc, "weir_scope_leave");
     weir__signal_waits_drop(sc);
     weir__timer_disarm(weir__sched->loop.timers, &sc->u.timer);
-    weir__scope_end(sc, "weir_scope_leave", __builtin_return_address(0));
+    weir__scope_end(sc);
     bool raised_here = rc < 0 && rc == sc->own && rc != sc->task->felt;
     if (raised_here && rc == -ECANCELED)
         return weir__stopped("scope", sc);
     return rc;
+}
+
+void weir_scope_auto_leave(struct weir_scope *scope) {
+    const struct scope *sc = scope_of(scope);
+    if (sc->cookie != 0 && !scope_has(sc, SCOPE_LEFT))
+        weir_scope_leave(scope, 0);
 }
 
 int weir_cancelled(void) {
@@ -305,11 +341,19 @@ int weir_cancelled(void) {
     return s && s->current ? s->current->felt : 0;
 }
 
+/* What a scope says of itself it says after it was left, too, and then to any thread. */
+static const struct scope *readable(const struct weir_scope *scope, const char *call) {
+    const struct scope *sc = (const struct scope *)(const void *)scope;
+    if (sc == NULL || !scope_has(sc, SCOPE_LEFT))
+        scope_assert(sc, call);
+    return sc;
+}
+
 int weir_scope_signal(const struct weir_scope *scope) {
-    return ((const struct scope *)(const void *)scope)->signal;
+    return readable(scope, "weir_scope_signal")->signal;
 }
 
 const char *weir_scope_cause(const struct weir_scope *scope) {
-    const char *cause = ((const struct scope *)(const void *)scope)->cause;
+    const char *cause = readable(scope, "weir_scope_cause")->cause;
     return cause ? cause : "";
 }

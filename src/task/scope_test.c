@@ -350,7 +350,7 @@ static int twice(void *arg) {
     return weir_scope_leave(&s, 0);
 }
 
-WEIR_TEST_ABORTS(leaving_twice_aborts, "not an open scope") {
+WEIR_TEST_ABORTS(leaving_twice_aborts, "was left already") {
     weir_run(twice, NULL, NULL);
 }
 

@@ -36,9 +36,10 @@ int weir_scope_on_signal(struct weir_scope *scope, int signal) {
     struct sched *s = weir__sched;
     struct scope *sc = scope_of(scope);
     if (s == NULL)
-        return weir__fail(WEIR_ENOLOOP, "wait for signal", NULL);
-    if (sc->cookie != SCOPE_COOKIE || sc->kind != SCOPE_PLAIN)
-        WEIR_BUG("weir_scope_on_signal: not an open scope");
+        return weir__no_loop("wait for signal");
+    scope_assert(sc, "weir_scope_on_signal");
+    if (sc->kind != SCOPE_PLAIN)
+        WEIR_BUG("weir_scope_on_signal: only a scope with a budget can, not a shield or a group");
     if (signal <= 0 || signal >= NSIG || signal == SIGKILL || signal == SIGSTOP)
         return weir__failf(-EINVAL, "wait for signal", NULL, "%d cannot be waited for", signal);
     struct signal_wait *w = weir__alloc_zero(sizeof *w);

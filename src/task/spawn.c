@@ -73,7 +73,7 @@ void weir__task_unref(struct sched *s, struct weir_task *t) {
     WEIR_CHECK(t->refs > 0);
     if (--t->refs > 0)
         return;
-    if (t->group != NULL)
+    if (t->group != NULL) /* who lets go has looked at it through group_of_task */
         weir__list_remove(&t->link);
     if (t->args_size > TASK_INLINE)
         weir__free(t->args_heap);
@@ -121,6 +121,8 @@ static int class_for(struct sched *s, const struct weir_spawn_options *o) {
 static void task_begin(struct sched *s, struct weir_task *t, struct group *g) {
     t->stack = NULL;
     t->group = g;
+    t->group_site = g->scope.site;
+    t->loop = s->loop.number;
     t->scope = NULL;
     t->park = NULL;
     t->cause = NULL;
@@ -138,15 +140,23 @@ static void task_begin(struct sched *s, struct weir_task *t, struct group *g) {
     weir__make_ready(s, t);
 }
 
+static __attribute__((cold)) void refuse(const struct scope *sc, int (*fn)(void *args)) {
+    scope_assert(sc, "weir_spawn");
+    WEIR_BUG("weir_spawn: %s", fn ? "this is a scope, not a group" : "the function is NULL");
+}
+
 int weir_spawn(struct weir_group *group, const struct weir_site *site, int (*fn)(void *args),
                const void *args, size_t args_size, const struct weir_spawn_options *options,
                struct weir_task **ret_task) {
     struct sched *s = weir__sched;
+    if (__builtin_expect(site == NULL, 0))
+        WEIR_BUG("weir_spawn: the site is NULL: WEIR_SITE(fn) makes one");
     if (__builtin_expect(s == NULL, 0))
-        return weir__fail(WEIR_ENOLOOP, "spawn", site->name);
+        return weir__no_loop("spawn");
     struct group *g = group ? group_of(group) : &s->root;
-    if (g->scope.cookie != SCOPE_COOKIE)
-        WEIR_BUG("weir_spawn: not an open group (opened? closed already? moved?)");
+    if (__builtin_expect(g->scope.loop != s->loop.number || !scope_has(&g->scope, SCOPE_OPEN) ||
+                             g->scope.kind < SCOPE_GROUP || fn == NULL, 0))
+        refuse(&g->scope, fn);
     int class = options ? class_for(s, options) : s->stack_class;
     if (class < 0)
         return weir__failf(-ENOMEM, "spawn", site->name, "no stack is that large");
@@ -170,13 +180,6 @@ int weir_spawn(struct weir_group *group, const struct weir_site *site, int (*fn)
     return 0;
 }
 
-static _Noreturn void ended_inside(const struct weir_task *t) {
-    bool is_group = t->stack->inside_kind == SCOPE_GROUP;
-    WEIR_BUG("the task spawned at %s:%d ended inside a %s entered at %s: %s it", t->site->file,
-             t->site->line, is_group ? "group" : "scope", weir__place(t->stack->inside),
-             is_group ? "close" : "leave");
-}
-
 /* One that ends with the code that it was told to end with has not failed: whoever has its handle
  * may read the code, but need not. */
 static __attribute__((cold)) void task_failed(struct weir_task *t, int rc,
@@ -196,8 +199,8 @@ static __attribute__((cold)) void task_failed(struct weir_task *t, int rc,
 /* On the ending task's own stack. */
 void weir__task_ended(struct sched *s, struct weir_task *t, int rc) {
     if (__builtin_expect(t->scope != NULL, 0))
-        ended_inside(t);
-    struct group *g = t->group;
+        weir__ended_inside(t);
+    struct group *g = group_of_task(t);
     t->result = rc;
     t->state = TASK_ENDED;
     t->error = NULL;
@@ -215,7 +218,9 @@ void weir__task_ended(struct sched *s, struct weir_task *t, int rc) {
 int weir_stack_use(size_t i, struct weir_stack_use *ret) {
     struct sched *s = weir__sched;
     if (s == NULL)
-        return weir__fail(WEIR_ENOLOOP, "stack use", NULL);
+        return weir__no_loop("stack use");
+    if (ret == NULL)
+        WEIR_BUG("weir_stack_use: the result's place is NULL");
     const struct depth *at = weir__depth_at(&s->depths, i);
     if (at == NULL)
         return 0;
@@ -236,19 +241,19 @@ struct weir_task *weir_task_current(void) {
 }
 
 const char *weir_task_name(const struct weir_task *t) {
+    task_assert(t, "weir_task_name");
     return t->name;
 }
 
 struct weir_task *weir_task_ref(struct weir_task *t) {
-    WEIR_CHECK(t->refs > 0);
+    task_assert(t, "weir_task_ref");
     t->refs++;
     return t;
 }
 
 void weir_task_cancel(struct weir_task *t, const char *cause) {
+    task_assert(t, "weir_task_cancel");
     struct sched *s = weir__sched;
-    if (s == NULL)
-        WEIR_BUG("weir_task_cancel: called from a thread without a loop");
     if (t->state == TASK_ENDED || t->own == -ECANCELED)
         return;
     t->own = -ECANCELED;

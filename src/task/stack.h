@@ -28,8 +28,8 @@ struct stack {
     uint32_t valgrind_id;
     const struct weir_site *measured; /* its depth is: see depth.h */
     uint8_t *clear_from;              /* lowest page that was there when it began */
-    const void *inside; /* the innermost scope's site and kind: when a task ends inside one, */
-    int inside_kind;    /* the scope itself lies in a frame that is gone */
+    const struct weir_site *inside; /* the innermost scope's site and kind: when it is forgotten, */
+    int inside_kind;                /* the scope itself lies in a frame that is gone */
     struct weir_error error; /* of the task that runs on it */
 };
 

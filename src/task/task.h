@@ -22,8 +22,11 @@ struct weir__park {
 
 /* Begin a suspending call: every function marked WEIR_SUSPENDS calls it first (joins excepted).
  * Returns 0, or what the call must return: WEIR_ENOLOOP, WEIR_EFORKED, or the scope's code,
- * which has cost a yield. */
-int weir__suspend_enter(const char *what);
+ * which has cost a yield. frame is the calling function's own: what lies below it belongs to none
+ * of its callers. So a function of ours that holds a scope must not have one inlined into it that
+ * says this: those are public calls, which never are, or are marked WEIR_NOINLINE. */
+int weir__suspend_enter_from(const char *what, const void *frame);
+#define weir__suspend_enter(what) weir__suspend_enter_from((what), __builtin_frame_address(0))
 
 /* For calls (and loops inside them) that may find all at hand: each 64th since the task was resumed
  * lets the others run. Called where the task could as well wait: its object is pinned, and looked

@@ -80,7 +80,14 @@ static void count(const struct sim_world *w) {
     };
 }
 
+#undef weir_sim_run
 int weir_sim_run(int (*fn)(void *arg), void *arg, const struct weir_sim_options *options) {
+    static const struct weir_site unknown = {"main", "a place unknown", "", 0};
+    return weir_sim_run_at(&unknown, fn, arg, options);
+}
+
+int weir_sim_run_at(const struct weir_site *site, int (*fn)(void *arg), void *arg,
+                    const struct weir_sim_options *options) {
     if (weir__sim_world_here() != NULL)
         return -EBUSY;
     struct weir_sim_options o = options_of(options);
@@ -92,7 +99,7 @@ int weir_sim_run(int (*fn)(void *arg), void *arg, const struct weir_sim_options 
     config.limit_ns = weir__deadline(config.limit_ns, SIM_START_NS);
     struct call call = {fn, arg, weir__sim_world_new(&config, o.host ? o.host : "main")};
     weir__sim_world_enter(call.world);
-    int rc = weir_run(in_world, &call, &run);
+    int rc = weir_run_at(site, in_world, &call, &run);
     count(call.world);
     weir__sim_world_free(call.world);
     return rc;

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/* registry.c - the living loops of this process. Each has a number and a name of its own: objects
+ * pinned to a loop carry the number (an address is used again), and texts say the name. */
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "loop/loop.h"
+#include "wire/utf8.h"
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct weir__list loops = {&loops, &loops};
+static uint16_t last_number;
+
+static struct weir_loop *loop_at(struct weir__list *at) {
+    return WEIR_CONTAINER(at, struct weir_loop, living);
+}
+
+static struct weir_loop *by_number(unsigned number) {
+    for (struct weir__list *at = loops.next; at != &loops; at = at->next)
+        if (loop_at(at)->number == number)
+            return loop_at(at);
+    return NULL;
+}
+
+static bool has_name(const char *name) {
+    for (struct weir__list *at = loops.next; at != &loops; at = at->next)
+        if (strcmp(loop_at(at)->name, name) == 0)
+            return true;
+    return false;
+}
+
+/* The next free one, so that a number is not soon used again. */
+static int number_give(struct weir_loop *l) {
+    for (unsigned tries = 0; tries <= UINT16_MAX; tries++)
+        if (++last_number != 0 && by_number(last_number) == NULL) {
+            l->number = last_number;
+            return 0;
+        }
+    return -EAGAIN;
+}
+
+/* How many times the base was given: the highest count of those that live. */
+static unsigned count_of(const char *base, unsigned len) {
+    unsigned count = 0;
+    for (struct weir__list *at = loops.next; at != &loops; at = at->next) {
+        const struct weir_loop *l = loop_at(at);
+        if (l->name_base == len && memcmp(l->name, base, len) == 0 && l->name_count > count)
+            count = l->name_count;
+    }
+    return count;
+}
+
+static void name_give(struct weir_loop *l, const char *name) {
+    enum { COUNT_MAX = 12 }; /* bytes of "-4294967295" and NUL */
+    l->name_base = (unsigned)weir__utf8_cut(name, strlen(name), sizeof l->name - COUNT_MAX);
+    l->name_count = count_of(name, l->name_base) + 1;
+    snprintf(l->name, sizeof l->name, "%.*s", (int)l->name_base, name);
+    if (l->name_count == 1 && !has_name(l->name))
+        return;
+    do { /* again only if somebody called a loop "main-2" himself */
+        l->name_count += l->name_count == 1;
+        snprintf(l->name, sizeof l->name, "%.*s-%u", (int)l->name_base, name, l->name_count);
+    } while (has_name(l->name) && ++l->name_count);
+}
+
+int weir__loop_enlist(struct weir_loop *l, const char *name) {
+    pthread_mutex_lock(&lock);
+    int rc = number_give(l);
+    if (rc == 0) {
+        name_give(l, name ? name : "main");
+        weir__list_add_tail(&loops, &l->living);
+    }
+    pthread_mutex_unlock(&lock);
+    return rc;
+}
+
+void weir__loop_delist(struct weir_loop *l) {
+    pthread_mutex_lock(&lock);
+    weir__list_remove(&l->living);
+    pthread_mutex_unlock(&lock);
+}
+
+static void text(const struct weir_loop *l, char buf[static WEIR__LOOP_TEXT]) {
+    snprintf(buf, WEIR__LOOP_TEXT, "%s%s%s", l ? "loop '" : "a loop that has ended",
+             l ? l->name : "", l ? "'" : "");
+}
+
+const char *weir__loop_text_of(unsigned number, char buf[static WEIR__LOOP_TEXT]) {
+    pthread_mutex_lock(&lock);
+    text(by_number(number), buf);
+    pthread_mutex_unlock(&lock);
+    return buf;
+}
+
+const char *weir__loop_text(const struct weir_loop *l, char buf[static WEIR__LOOP_TEXT]) {
+    const struct weir_loop *found = NULL;
+    pthread_mutex_lock(&lock);
+    for (struct weir__list *at = loops.next; at != &loops; at = at->next)
+        if (loop_at(at) == l)
+            found = l;
+    text(found, buf);
+    pthread_mutex_unlock(&lock);
+    return buf;
+}
+
+void weir__loops_before_fork(void) {
+    pthread_mutex_lock(&lock);
+}
+
+void weir__loops_after_fork_parent(void) {
+    pthread_mutex_unlock(&lock);
+}
+
+/* Their threads, one excepted, are not here, and their descriptors are shared with the parent. */
+void weir__loops_after_fork_child(void) {
+    while (!weir__list_empty(&loops)) {
+        struct weir_loop *l = loop_at(loops.next);
+        weir__list_remove(&l->living);
+        weir__loop_forked(l);
+    }
+    pthread_mutex_unlock(&lock);
+}
