@@ -153,8 +153,8 @@ int weir__ws_flushed(struct weir_ws *ws, const char *what) {
 }
 
 static int refuse_second(struct weir_ws *ws) {
-    return weir__failf(-EBUSY, "ws receive", weir_ws_peer(ws), "another %s receives",
-                       ws->conn != NULL ? "one, the server," : "task");
+    return weir__failf(-EBUSY, "ws receive", weir_ws_peer(ws), "%s is receiving from it (EBUSY)",
+                       ws->conn != NULL ? "its reactive server" : "another task");
 }
 
 /* A peer that ended its own side only, without a close frame, still reads what was sent to it. */

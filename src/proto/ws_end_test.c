@@ -399,6 +399,29 @@ static int say_slow(struct weir_ws *ws) {
     return rc < 0 ? rc : weir_ws_send(ws, WEIR_WS_BINARY, much, sizeof much);
 }
 
+WS_STORY(who_is_refused_is_told_why) {
+    WEIR_AUTO(weir_ws_drop) struct weir_ws *ws = ws_open(w);
+    struct waiting reader = {.ws = ws, .how = 0, .rc = 1}, closer = {.ws = ws, .how = 3, .rc = 1};
+    struct weir_ws_message m;
+    struct weir_group g;
+    w->slow_ns = MS(100);
+    assert_int_equal(say_slow(ws), 0);
+    weir_group_open(&g, WEIR_INDEPENDENT);
+    assert_int_equal(weir_go(&g, waiting, .w = &reader), 0);
+    settle();
+    assert_int_equal(weir_ws_receive(ws, &m), -EBUSY);
+    assert_non_null(strstr(weir_error(-EBUSY)->text, ": another task is receiving from it"));
+    assert_int_equal(weir_go(&g, waiting, .w = &closer), 0);
+    settle();
+    assert_int_equal(ws_say(ws, "more"), WEIR_EWSCLOSED);
+    assert_non_null(strstr(weir_error(WEIR_EWSCLOSED)->text, ": this side has sent its close "));
+    weir_group_cancel(&g, NULL);
+    weir_group_close(&g, 0);
+    weir_ws_drop(&ws);
+    wait_ended(w, 1);
+    return 0;
+}
+
 WS_STORY(drop_wakes_whoever_waits) {
     for (int how = 0; how < 4; how++) {
         struct weir_group g;

@@ -21,6 +21,9 @@ static int text_check(struct weir_ws *ws, enum weir_ws_type type, const void *da
 
 static int send_state(struct weir_ws *ws) {
     int rc = ws->failed ? ws->failed : ws->unsent ? ws->unsent : ws->dropped ? WEIR_ECLOSED : 0;
+    if (rc == 0 && ws->state == WS_CLOSING)
+        return weir__failf(WEIR_EWSCLOSED, "ws send", weir_ws_peer(ws),
+                           "this side has sent its close frame before (WEIR_EWSCLOSED)");
     if (rc == 0 && ws->state != WS_OPEN)
         rc = WEIR_EWSCLOSED;
     return rc < 0 ? weir__fail(rc, "ws send", weir_ws_peer(ws)) : 0;

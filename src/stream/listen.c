@@ -391,7 +391,7 @@ int weir__listener_enter(struct weir_listener *l, const char *what) {
         return rc;
     weir__loop_assert(l->loop, what);
     if (l->entered)
-        return weir__fail(-EBUSY, what, NULL);
+        return weir__failf(-EBUSY, what, NULL, "another task is accepting (EBUSY)");
     l->entered = true;
     l->interrupt = 0;
     if (weir__breathe() && (l->closed || weir_cancelled() != 0))

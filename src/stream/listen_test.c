@@ -182,6 +182,7 @@ LOOP_STORY(a_second_acceptor_is_refused) {
     assert_int_equal(weir_go(&g, accepting, .l = l, .ret = &s, .rc = &rc), 0);
     settle();
     assert_int_equal(weir_accept(l, &mine), -EBUSY);
+    assert_string_equal(weir_error(-EBUSY)->text, "accept: another task is accepting (EBUSY)");
     weir_group_cancel(&g, NULL);
     assert_int_equal(weir_group_close(&g, 0), 0);
     assert_int_equal(rc, -ECANCELED);

@@ -310,6 +310,7 @@ LOOP_STORY(conn_close_ends_an_idle_connection) {
 static int reads_itself(struct weir_conn *c, void *state, struct weir_view v) {
     char byte;
     seen.last_rc = (int)weir_read(weir_conn_stream(c), &byte, 1);
+    assert_non_null(strstr(weir_error(-EBUSY)->text, "its reactive server is reading it"));
     return weir_write(weir_conn_stream(c), "ok", 2);
 }
 

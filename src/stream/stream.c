@@ -80,6 +80,26 @@ static __attribute__((cold, noinline)) int failed(struct weir_stream *s, int rc,
     return weir__fail(rc, what, text);
 }
 
+/* What a call was refused for is not what its code says in general: EPIPE blames the peer. */
+static __attribute__((cold, noinline)) int refused(struct weir_stream *s, int rc, const char *what,
+                                                   const char *why) {
+    char text[WEIR__NAME_TEXT];
+    s->kind->address(s, true, text);
+    return weir__failf(rc, what, text, "%s (%s)", why, weir_error_name(rc));
+}
+
+static int second_reader(struct weir_stream *s, const char *what) {
+    return refused(s, -EBUSY, what, s->owned ? "its reactive server is reading it"
+                                             : "another task is reading it");
+}
+
+static int no_more_writes(struct weir_stream *s, const char *what) {
+    if (s->writing)
+        return refused(s, -EBUSY, what, "another task is writing to it");
+    return s->torn ? failed(s, WEIR_ETORN, what)
+                   : refused(s, -EPIPE, what, "this side was shut down before");
+}
+
 static __attribute__((cold, noinline)) int no_delimiter(struct weir_stream *s, size_t max) {
     char text[WEIR__NAME_TEXT];
     s->kind->address(s, true, text);
@@ -134,7 +154,7 @@ static inline int read_enter(struct weir_stream *s, const char *what) {
         return rc;
     weir__loop_assert(s->loop, what);
     if (unlikely(s->reading))
-        return failed(s, -EBUSY, what);
+        return second_reader(s, what);
     s->reading = true;
     if (unlikely(weir__breathe()))
         return read_again(s, what);
@@ -406,7 +426,7 @@ static inline int write_enter(struct weir_stream *s, const char *what) {
         return rc;
     weir__loop_assert(s->loop, what);
     if (unlikely(s->writing || s->torn || s->shut))
-        return failed(s, s->writing ? -EBUSY : s->torn ? WEIR_ETORN : -EPIPE, what);
+        return no_more_writes(s, what);
     s->writing = true;
     if (unlikely(weir__breathe()))
         return write_leave(s, weir_cancelled(), 0); /* others have run */

@@ -13,8 +13,11 @@ STREAM_STORY(KINDS_ALL, a_second_reader_is_refused) {
     weir_group_open(&g, WEIR_TOGETHER);
     start(&g, reading, &d);
     settle();
-    assert_int_equal(weir_read(e->b, mine, 4), -EBUSY);
-    assert_int_equal(weir_peek(e->b, 1, &v), -EBUSY);
+    static const char why[] = ": another task is reading it";
+    expect_refusal(weir_read(e->b, mine, 4), -EBUSY, why);
+    expect_refusal(weir_peek(e->b, 1, &v), -EBUSY, why);
+    expect_refusal(weir_read_exactly(e->b, mine, 4), -EBUSY, why);
+    expect_refusal(weir_read_until(e->b, '\n', mine, 4), -EBUSY, why);
     send_text(e->a, "abc");
     int rc = weir_group_close(&g, 0);
     assert_int_equal(d.rc, 3);
@@ -29,8 +32,8 @@ STREAM_STORY(KINDS_ALL, a_second_writer_is_refused) {
     weir_group_open(&g, WEIR_TOGETHER);
     start(&g, writing, &d);
     settle();
-    assert_int_equal(weir_write(e->a, "x", 1), -EBUSY);
-    assert_int_equal(weir_shutdown(e->a), -EBUSY);
+    expect_refusal(weir_write(e->a, "x", 1), -EBUSY, ": another task is writing to it");
+    expect_refusal(weir_shutdown(e->a), -EBUSY, ": another task is writing to it");
     weir_group_cancel(&g, NULL);
     assert_int_equal(weir_group_close(&g, 0), 0);
     free(d.buf);

@@ -173,6 +173,15 @@ static inline void settle(void) {
     assert_int_equal(weir_sleep(WEIR_MILLISECONDS(5)), 0);
 }
 
+/* It was refused with code, and its text says so in these words. */
+static inline void expect_refusal(int64_t rc, int code, const char *words) {
+    assert_int_equal(rc, code);
+    const struct weir_error *e = weir_error(code);
+    assert_non_null(e);
+    if (strstr(e->text, words) == NULL || strstr(e->text, weir_error_name(code)) == NULL)
+        fail_msg("'%s' does not say '%s' and its code", e->text, words);
+}
+
 static inline void expect_bytes(struct weir_stream *s, const char *text) {
     char buf[256];
     size_t len = strlen(text);
