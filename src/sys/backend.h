@@ -115,10 +115,12 @@ struct weir__op {
         struct {
             void *base;
             size_t len, done;
+            struct weir__op *prev; /* the backend's */
         } bytes;
         struct {
             struct iovec *vec;
             size_t count, done;
+            struct weir__op *prev; /* where bytes has it */
         } vector;
         struct {
             int family, type;
@@ -164,9 +166,10 @@ struct weir__backend_ops {
      * harmless. */
     int (*cancel)(struct weir__backend *b, struct weir__op *op);
     /* Send what was submitted, wait until something completes, a wake, or until_ns (absolute;
-     * <= now: do not wait; WEIR_NEVER). Returns the completed ops, linked by next, in order. It
-     * does not wait while the backend has work of its own: completed ops not yet handed out, pieces
-     * to receive, writers that can go on. The loop knows of none of these. */
+     * <= now: do not wait; WEIR_NEVER). Returns the completed ops, linked by next, in order. A
+     * turn is bounded in bytes and connections, and does not wait while the backend has work of
+     * its own: completed ops not yet handed out, pieces to receive, writers that can go on. The
+     * loop knows of none of these. */
     struct weir__op *(*turn)(struct weir__backend *b, weir_ns until_ns);
     void (*release)(struct weir__backend *b, struct weir__lent *lent); /* token becomes 0 */
     void (*wake)(struct weir__backend *b); /* any thread, async-signal-safe: turn returns soon */

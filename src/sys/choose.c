@@ -19,6 +19,9 @@ struct weir__sys_limits weir__sys_limits = {
     .bulk_size = 128 << 10,
     .bulk_count = 32,
     .turn_bytes = 128 << 10,
+    .turn_sent = 512 << 10,
+    .sent_piece = 128 << 10,
+    .small_send = 16 << 10,
     .spill_size = 16 << 10,
     .turn_accepts = 64,
     .ring_entries = 1024,
@@ -30,7 +33,6 @@ struct weir__sys_limits weir__sys_limits = {
     .ring_buffers = 256,
     .ring_hot_bytes = 512 << 10,
     .inbox_pinned = 2,
-    .inbox_accepted = 64,
     .resolve_threads = 8,
     .work_threads = 16,
 };

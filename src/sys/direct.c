@@ -43,10 +43,12 @@ static void learn(struct weir__direct *d, struct weir__direct_file *f, int64_t n
         f->in = false;
 }
 
+/* A receive buffer may hold very much: one call takes no more than a turn may send. */
 static int64_t into_caller(struct weir__direct *d, struct weir__direct_file *f,
                            struct weir__op *op) {
-    int64_t n = weir__plain_recv(f->file->fd, op->u.bytes.base, op->u.bytes.len);
-    learn(d, f, n, op->u.bytes.len);
+    size_t max = weir__sys_limits.turn_sent, len = op->u.bytes.len < max ? op->u.bytes.len : max;
+    int64_t n = weir__plain_recv(f->file->fd, op->u.bytes.base, len);
+    learn(d, f, n, len);
     return n;
 }
 
@@ -73,6 +75,18 @@ static int64_t accept_one(struct weir__direct_file *f, struct weir__op *op) {
     if (n == -EAGAIN)
         f->in = false;
     return n;
+}
+
+void weir__direct_begin(struct weir__direct *d) {
+    d->accepts_left = weir__sys_limits.turn_accepts;
+}
+
+int64_t weir__direct_accept(struct weir__direct *d, struct weir__direct_file *f,
+                            struct weir__op *op) {
+    if (!f->in || d->accepts_left == 0)
+        return -EAGAIN;
+    d->accepts_left--;
+    return accept_one(f, op);
 }
 
 static int64_t serve(struct weir__direct *d, struct weir__direct_file *f, struct weir__op *op,

@@ -90,6 +90,11 @@ static void drop_reader(struct weir__file *file) {
     file->reader = NULL;
 }
 
+static void drop_writer(struct epoll_backend *b, struct weir__file *file) {
+    weir__writers_remove(&b->writers, file->writer);
+    file->writer = NULL;
+}
+
 static int close_file(struct epoll_backend *b, struct weir__op *op) {
     struct weir__file *file = op->file;
     struct epoll_file *f = weir__epoll_file(file);
@@ -103,7 +108,7 @@ static int close_file(struct epoll_backend *b, struct weir__op *op) {
         weir__op_complete(&b->done, reader, -ECANCELED);
     }
     if (writer != NULL) {
-        file->writer = NULL;
+        drop_writer(b, file);
         weir__op_complete(&b->done, writer, -ECANCELED);
     }
     drop_source(b, file);
@@ -131,17 +136,9 @@ static int wait_to_read(struct epoll_backend *b, struct weir__op *op) {
     return weir__op_hold(op);
 }
 
-/* A burst of connections is taken at once; the bound keeps a flood from filling the turn. */
 static int accept_op(struct epoll_backend *b, struct weir__op *op) {
-    struct weir__direct_file *f = &weir__epoll_file(op->file)->direct;
-    if (!f->in || b->accepts_left == 0)
-        return wait_to_read(b, op);
-    b->accepts_left--;
-    int64_t n = weir__plain_accept(op->file->fd, op->u.accept.ret_peer, SOCK_NONBLOCK);
-    if (n != -EAGAIN)
-        return weir__op_now_done(op, n);
-    f->in = false;
-    return wait_to_read(b, op);
+    int64_t n = weir__direct_accept(&b->direct, &weir__epoll_file(op->file)->direct, op);
+    return n != -EAGAIN ? weir__op_now_done(op, n) : wait_to_read(b, op);
 }
 
 static int read_op(struct epoll_backend *b, struct weir__op *op) {
@@ -168,16 +165,20 @@ static int connect_op(struct epoll_backend *b, struct weir__op *op) {
 static int write_op(struct epoll_backend *b, struct weir__op *op) {
     if (op->file->writer != NULL)
         return weir__op_now_done(op, -EBUSY);
+    op->priv = 0;
     if (op->kind == WEIR__CONNECT)
         return connect_op(b, op);
-    int64_t n = weir__plain_send(op);
-    if (n != -EAGAIN)
+    int64_t n = weir__writers_send(&b->writers, op);
+    if (n != -EAGAIN && n != -EINPROGRESS)
         return weir__op_now_done(op, n);
     int rc = watch(b, op->file);
     if (rc != 0)
         return weir__op_now_done(op, rc);
     op->file->writer = op;
-    return weir__op_hold(op);
+    weir__op_hold(op);
+    if (n == -EINPROGRESS) /* the socket is not full: no edge would come */
+        weir__writers_add(&b->writers, op);
+    return WEIR__PENDING;
 }
 
 static int epoll_submit(struct weir__backend *base, struct weir__op *op) {
@@ -218,26 +219,28 @@ static int epoll_cancel(struct weir__backend *base, struct weir__op *op) {
     if (op->file->reader == op)
         drop_reader(op->file);
     else
-        op->file->writer = NULL;
+        drop_writer(b, op->file);
     return weir__op_now_done(op, -ECANCELED);
 }
 
 /* ---- events --------------------------------------------------------------------------------- */
 
-static void writable(struct epoll_backend *b, struct weir__op *op, uint32_t events) {
+static void connected(struct epoll_backend *b, struct weir__op *op, uint32_t events) {
     int error = 0;
     socklen_t len = sizeof error;
-    int64_t n;
-    if (op->kind != WEIR__CONNECT) {
-        n = weir__plain_send(op);
-    } else {
-        getsockopt(op->file->fd, SOL_SOCKET, SO_ERROR, &error, &len);
-        n = error != 0 ? -error : (events & EPOLLOUT) != 0 ? 0 : -EAGAIN;
-    }
-    if (n == -EAGAIN)
+    getsockopt(op->file->fd, SOL_SOCKET, SO_ERROR, &error, &len);
+    if (error == 0 && (events & EPOLLOUT) == 0)
         return;
     op->file->writer = NULL;
-    weir__op_complete(&b->done, op, n);
+    weir__op_complete(&b->done, op, -error);
+}
+
+/* A sender goes on within this turn, behind those that are ready already. */
+static void writable(struct epoll_backend *b, struct weir__op *op, uint32_t events) {
+    if (op->kind == WEIR__CONNECT)
+        connected(b, op, events);
+    else if ((op->priv & WEIR__WRITER_READY) == 0)
+        weir__writers_add(&b->writers, op);
 }
 
 static void readable(struct epoll_backend *b, struct weir__file *file, uint32_t events) {
@@ -295,6 +298,7 @@ static weir_ns duration(weir_ns until_ns) {
 
 static void poll_kernel(struct epoll_backend *b, weir_ns until_ns) {
     weir_ns wait = duration(until_ns);
+    WEIR_CHECK(wait == 0 || !weir__writers_waiting(&b->writers));
     b->turns_unpolled = 0;
     if (wait != 0 && !weir__latch_sleep(b->base.latch))
         wait = 0;
@@ -307,13 +311,16 @@ static void poll_kernel(struct epoll_backend *b, weir_ns until_ns) {
 
 static struct weir__op *epoll_turn(struct weir__backend *base, weir_ns until_ns) {
     struct epoll_backend *b = self(base);
-    bool busy = !weir__list_empty(&b->direct.ready) || !weir__fifo_empty(&b->done);
-    b->accepts_left = weir__sys_limits.turn_accepts;
+    bool busy = !weir__list_empty(&b->direct.ready) || !weir__fifo_empty(&b->done)
+                || weir__writers_waiting(&b->writers);
+    weir__direct_begin(&b->direct);
+    weir__writers_begin(&b->writers);
     if (!busy || ++b->turns_unpolled >= TURNS_UNPOLLED_MAX)
         poll_kernel(b, busy ? 0 : until_ns);
     weir__latch_clear(b->base.latch);
     weir__helpers_collect(&b->helpers, &b->done);
     weir__direct_turn(&b->direct, &b->done);
+    (void)weir__writers_turn(&b->writers, &b->done); /* of who is full, an edge will tell */
     return weir__fifo_take(&b->done);
 }
 

@@ -8,6 +8,7 @@
 
 #include "sys/direct.h"
 #include "sys/helpers.h"
+#include "sys/writers.h"
 
 enum { WEIR__EPOLL_EVENTS = 128 }; /* per call: 1.5 KiB, and enough that the call is cheap */
 
@@ -16,9 +17,9 @@ struct epoll_backend {
     int epfd;
     bool no_pwait2;
     unsigned turns_unpolled;
-    uint32_t accepts_left;
     struct weir__fifo done;
     struct weir__direct direct;
+    struct weir__writers writers;
     struct weir__slots sources; /* struct epoll_source, by epoll_event.data */
     struct weir__helpers helpers;
     struct epoll_event events[WEIR__EPOLL_EVENTS];

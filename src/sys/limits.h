@@ -15,6 +15,13 @@ struct weir__sys_limits {
     /* Bytes received by system calls in one turn, so that what is handed out is still in L2 when
      * its task looks at it. */
     uint32_t turn_bytes;
+    /* Bytes sent in one turn, small sends apart (writers.h): 0.1 ms of loopback at full speed,
+     * where a turn costs a microsecond. And the piece that one writer sends before the next has
+     * its turn. */
+    uint32_t turn_sent;
+    uint32_t sent_piece;
+    /* A send below this is small: the system call weighs more than the copy. */
+    uint32_t small_send;
     /* A piece on the heap, when all buffers are pinned by slow users: small, since every file may
      * come to hold one. */
     uint32_t spill_size;
@@ -42,8 +49,6 @@ struct weir__sys_limits {
     /* Ring buffers that wait in one file's inbox; further pieces are copied to the heap and the
      * receive is stopped. */
     uint32_t inbox_pinned;
-    /* Accepted descriptors that wait for an ACCEPT before the kernel is told to stop. */
-    uint32_t inbox_accepted;
     /* A dead name server holds a thread for up to 30 s: some must be left for the others. */
     uint32_t resolve_threads;
     /* Blocking calls (files, databases), not computation: more than cores, and few enough that

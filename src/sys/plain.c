@@ -20,6 +20,8 @@
 
 #include "base/check.h"
 
+enum { ACCEPT_TRIES = 16 }; /* in a row: an error that stays must not hold the loop */
+
 static int64_t result(int64_t rc) {
     return rc < 0 ? -errno : rc;
 }
@@ -56,7 +58,7 @@ int64_t weir__plain_recv(int fd, void *buf, size_t len) {
 }
 
 /* accept(2), "Error handling": errors of the network that already happened to the new socket. */
-bool weir__plain_accept_again(int64_t rc) {
+static bool died_waiting(int64_t rc) {
     switch (-rc) {
     case EINTR:
     case ECONNABORTED:
@@ -75,13 +77,14 @@ bool weir__plain_accept_again(int64_t rc) {
 
 int64_t weir__plain_accept(int fd, struct weir__addr *ret_peer, int flags) {
     int64_t rc;
+    int tries = ACCEPT_TRIES;
     do {
         socklen_t len = sizeof *ret_peer - offsetof(struct weir__addr, sa);
         rc = result(accept4(fd, ret_peer ? &ret_peer->sa : NULL, ret_peer ? &len : NULL,
                             SOCK_CLOEXEC | flags));
         if (rc >= 0 && ret_peer != NULL)
             ret_peer->len = len;
-    } while (weir__plain_accept_again(rc));
+    } while (died_waiting(rc) && --tries > 0);
     return rc;
 }
 
@@ -116,38 +119,57 @@ bool weir__plain_sent(struct weir__op *op, size_t n) {
     return op->u.bytes.done == op->u.bytes.len;
 }
 
-size_t weir__plain_unsent(const struct weir__op *op) {
-    if (op->kind == WEIR__SEND)
-        return op->u.bytes.len - op->u.bytes.done;
-    size_t sum = 0;
-    for (size_t i = 0; i < op->u.vector.count; i++)
-        sum += op->u.vector.vec[i].iov_len;
-    return sum;
+size_t weir__plain_done(const struct weir__op *op) {
+    return op->kind == WEIR__SEND ? op->u.bytes.done : op->u.vector.done;
 }
 
-static ssize_t send_some(struct weir__op *op) {
+/* No further than max: a vector of very many parts is not counted again for each piece of it. */
+size_t weir__plain_unsent(const struct weir__op *op, size_t max) {
+    size_t sum = 0;
+    if (op->kind == WEIR__SEND)
+        sum = op->u.bytes.len - op->u.bytes.done;
+    else
+        for (size_t i = 0; i < op->u.vector.count && sum < max; i++)
+            sum += op->u.vector.vec[i].iov_len;
+    return sum < max ? sum : max;
+}
+
+static ssize_t send_some(struct weir__op *op, size_t max) {
     int fd = op->file->fd;
     const int flags = MSG_NOSIGNAL | MSG_DONTWAIT;
-    if (op->kind == WEIR__SEND)
-        return send(fd, (uint8_t *)op->u.bytes.base + op->u.bytes.done,
-                    op->u.bytes.len - op->u.bytes.done, flags);
-    size_t count = op->u.vector.count;
-    struct msghdr m = {.msg_iov = op->u.vector.vec,
-                       .msg_iovlen = count < IOV_MAX ? count : IOV_MAX};
-    return sendmsg(fd, &m, flags);
+    if (op->kind == WEIR__SEND) {
+        size_t rest = op->u.bytes.len - op->u.bytes.done;
+        return send(fd, (uint8_t *)op->u.bytes.base + op->u.bytes.done, rest < max ? rest : max,
+                    flags);
+    }
+    struct iovec *v = op->u.vector.vec;
+    size_t count = 0, sum = 0;
+    while (count < op->u.vector.count && count < IOV_MAX && sum < max)
+        sum += v[count++].iov_len;
+    size_t over = sum > max ? sum - max : 0; /* of the last one: cut for this call */
+    if (over > 0)
+        v[count - 1].iov_len -= over;
+    struct msghdr m = {.msg_iov = v, .msg_iovlen = count};
+    ssize_t n = sendmsg(fd, &m, flags);
+    if (over > 0)
+        v[count - 1].iov_len += over;
+    return n;
 }
 
 /* A short send is tried again until the kernel says that it is full: only then does it tell when
  * there is room. */
-int64_t weir__plain_send(struct weir__op *op) {
+int64_t weir__plain_send(struct weir__op *op, size_t max) {
     for (;;) {
-        ssize_t n = send_some(op);
+        ssize_t n = send_some(op, max);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
             return -errno;
         if (weir__plain_sent(op, (size_t)n))
-            return (int64_t)(op->kind == WEIR__SEND ? op->u.bytes.done : op->u.vector.done);
+            return (int64_t)weir__plain_done(op);
+        max -= (size_t)n;
+        if (max == 0)
+            return -EINPROGRESS;
     }
 }
 

@@ -16,21 +16,22 @@ int64_t weir__plain_socket(int family, int type, int flags);
 int64_t weir__plain_recv(int fd, void *buf, size_t len);
 
 /* A connection that is really there; what the kernel reports of connections that died while they
- * waited is skipped. */
+ * waited is skipped, a few times. */
 int64_t weir__plain_accept(int fd, struct weir__addr *ret_peer, int flags);
-bool weir__plain_accept_again(int64_t result); /* such a report */
 int weir__plain_peer(int fd, struct weir__addr *ret_peer);
 
 /* write(2) that raises no SIGPIPE: -EPIPE says it. It may wait, if the descriptor blocks. */
 int64_t weir__plain_write(int fd, const void *buf, size_t len);
 
-/* Send on: count what went in the op (SEND: u.bytes.done; SENDV: u.vector.done, the array
- * advances). Returns the total once all is sent, else -EAGAIN or the error. */
-int64_t weir__plain_send(struct weir__op *op);
+/* Send on, at most max bytes: count what went in the op (SEND: u.bytes.done; SENDV: u.vector.done,
+ * the array advances). Returns the total once all is sent; -EINPROGRESS: max bytes are; -EAGAIN or
+ * the error. */
+int64_t weir__plain_send(struct weir__op *op, size_t max);
 
 /* Count n more bytes as sent. True once all are. */
 bool weir__plain_sent(struct weir__op *op, size_t n);
-size_t weir__plain_unsent(const struct weir__op *op);
+size_t weir__plain_done(const struct weir__op *op);
+size_t weir__plain_unsent(const struct weir__op *op, size_t max); /* counted up to max */
 
 /* Its close will send a reset (TCP). */
 void weir__plain_reset(int fd);

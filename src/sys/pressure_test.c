@@ -25,7 +25,9 @@ static void shrink(uint32_t ring_buffers, uint32_t bulk_count) {
     weir__sys_limits.spill_size = 64;
     weir__sys_limits.turn_bytes = 100;
     weir__sys_limits.turn_accepts = 2;
-    weir__sys_limits.inbox_accepted = 2;
+    weir__sys_limits.turn_sent = 1 + below(20000);
+    weir__sys_limits.sent_piece = 1 + below(5000);
+    weir__sys_limits.small_send = 1 + below(2000);
     weir__sys_limits.ring_entries = 4;
     weir__sys_limits.ring_tries = below(3);
     weir__sys_limits.ring_slots = 16;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* uring.c - the backend by completion: the turn and the way of each op. One io_uring_enter per
  * turn submits everything and waits. The other files: setup (probe), ring (submission), bufs
- * (receive buffers), recv, accept, send, file. */
+ * (receive buffers), recv, send, file. */
 #include "sys/uring.h"
 
 #include <errno.h>
@@ -69,7 +69,7 @@ static int uring_cancel(struct weir__backend *base, struct weir__op *op) {
     else if (op->file->reader == op)
         return cancel_reader(op);
     else
-        weir__uring_write_cancel(b, op);
+        return weir__uring_write_cancel(b, op);
     return WEIR__PENDING;
 }
 
@@ -100,9 +100,6 @@ static void on_completion(struct uring_backend *b, const struct io_uring_cqe *cq
     case URING_POLL:
         weir__uring_ready_event(b, who, cqe);
         break;
-    case URING_ACCEPT:
-        weir__uring_accept_event(b, who, cqe);
-        break;
     case URING_LATCH:
         b->latch_armed = (cqe->flags & IORING_CQE_F_MORE) != 0;
         break;
@@ -127,6 +124,7 @@ static void reap(struct uring_backend *b) {
 /* 0: must not wait. */
 static weir_ns may_wait(struct uring_backend *b, weir_ns until_ns) {
     bool busy = !weir__fifo_empty(&b->done) || !weir__list_empty(&b->direct.ready)
+                || weir__writers_waiting(&b->writers)
                 || (!weir__list_empty(&b->starved) && b->bufs.with_kernel > 0)
                 || (__atomic_load_n(b->ring.sq.kflags, __ATOMIC_RELAXED) & IORING_SQ_CQ_OVERFLOW);
     if (busy || until_ns <= 0)
@@ -139,6 +137,7 @@ static weir_ns may_wait(struct uring_backend *b, weir_ns until_ns) {
 
 static void ask_kernel(struct uring_backend *b, weir_ns until_ns) {
     weir_ns wait = may_wait(b, until_ns);
+    WEIR_CHECK(wait == 0 || !weir__writers_waiting(&b->writers));
     b->turns_unpolled = 0;
     if (wait != 0 && !weir__latch_sleep(b->base.latch))
         wait = 0;
@@ -149,23 +148,29 @@ static void ask_kernel(struct uring_backend *b, weir_ns until_ns) {
     weir__latch_awake(b->base.latch);
 }
 
-/* While files with bulk traffic wait for buffers, a turn need not ask the kernel, if it has
- * nothing to tell it; but never longer than this. */
+/* While files with bulk traffic wait for buffers or for their turn to send, a turn need not ask the
+ * kernel, if it has nothing to tell it; but never longer than this. */
 enum { TURNS_UNPOLLED_MAX = 4 };
 
 static struct weir__op *uring_turn(struct weir__backend *base, weir_ns until_ns) {
     struct uring_backend *b = self(base);
+    weir__direct_begin(&b->direct);
+    weir__writers_begin(&b->writers);
     weir__uring_bufs_refill(&b->bufs);
     if (!weir__list_empty(&b->starved))
         weir__uring_recv_rearm(b);
     if (!b->latch_armed)
         weir__uring_latch_arm(b);
-    if (weir__list_empty(&b->direct.ready) || !weir__uring_idle(b)
-        || ++b->turns_unpolled >= TURNS_UNPOLLED_MAX)
+    bool busy = !weir__list_empty(&b->direct.ready) || weir__writers_waiting(&b->writers);
+    if (!busy || !weir__uring_idle(b) || ++b->turns_unpolled >= TURNS_UNPOLLED_MAX)
         ask_kernel(b, until_ns);
     weir__latch_clear(b->base.latch);
     weir__helpers_collect(&b->helpers, &b->done);
     weir__direct_turn(&b->direct, &b->done);
+    for (struct weir__op *op = weir__writers_turn(&b->writers, &b->done), *next; op; op = next) {
+        next = op->next;
+        weir__uring_writer_full(b, op);
+    }
     return weir__fifo_take(&b->done);
 }
 

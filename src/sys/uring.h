@@ -9,12 +9,12 @@
 #include "sys/direct.h"
 #include "sys/helpers.h"
 #include "sys/uring_abi.h"
+#include "sys/writers.h"
 
 enum uring_tag {
     URING_OP,     /* struct weir__op: send, connect, poll */
     URING_RECV,   /* struct weir__file: its multishot receive */
-    URING_POLL,   /* struct weir__file: its readiness, for direct receives */
-    URING_ACCEPT, /* struct weir__file: its multishot accept */
+    URING_POLL,   /* struct weir__file: its readiness, for direct receives and accepts */
     URING_LATCH,
     URING_IGNORE, /* a cancel request: what it cancelled tells the end */
     URING_TAGS = 7
@@ -53,6 +53,7 @@ struct uring_backend {
     uint32_t tries_left; /* small sends that may be tried at once before the next turn */
     struct weir__fifo done;
     struct weir__direct direct;
+    struct weir__writers writers;
     struct uring_bufs bufs;
     struct weir__list starved; /* files whose receive waits for buffers */
     struct weir__slots polls;  /* ops POLL that the kernel holds, by op->priv */
@@ -69,10 +70,8 @@ enum uring_live { /* what the kernel still holds of a file, and what was asked t
     URING_RECV_ENDING = 2,
     URING_POLL_LIVE = 4,
     URING_POLL_ENDING = 8,
-    URING_ACCEPT_LIVE = 16,
-    URING_ACCEPT_ENDING = 32,
-    URING_HAS_POLLS = 64, /* ops POLL name this file */
-    URING_CLOSING = 128
+    URING_HAS_POLLS = 16, /* ops POLL name this file */
+    URING_CLOSING = 32
 };
 
 /* How a file receives:
@@ -80,20 +79,14 @@ enum uring_live { /* what the kernel still holds of a file, and what was asked t
  *   LEAVING still that, but it is to end
  *   BULK    readiness from the ring, then recv into a large hot buffer: a message of 100 KiB would
  *           else be seven pieces, and cold ones
- *   LISTENER  accepts; set by the first ACCEPT */
+ *   LISTENER  readiness, then accept4; set by the first ACCEPT. No multishot accept: it takes a
+ *           whole backlog in one go, and without a free descriptor it fails although nobody has
+ *           knocked */
 enum uring_mode { URING_STREAM, URING_LEAVING, URING_BULK, URING_LISTENER };
-
-struct uring_accepted {
-    uint32_t first, count, max;
-    int fds[];
-};
 
 struct uring_file { /* lives in weir__file.priv */
     struct weir__direct_file direct; /* its link: in direct.ready (BULK), or starved (STREAM) */
-    union {
-        struct uring_piece *inbox;       /* a stream's */
-        struct uring_accepted *accepted; /* a listener's */
-    };
+    struct uring_piece *inbox;
     union {
         struct uring_piece **inbox_end;
         struct weir__op *closer; /* once closing: the inbox is gone */
@@ -148,7 +141,8 @@ static inline bool weir__uring_bufs_scarce(const struct uring_bufs *r) {
     return r->count - r->with_kernel - r->free_count > r->count / 2;
 }
 
-/* uring_recv.c: RECV, RECV_INTO, READ_FD. */
+/* uring_recv.c: RECV, RECV_INTO, ACCEPT, READ_FD. */
+int weir__uring_accept_submit(struct uring_backend *b, struct weir__op *op);
 int weir__uring_recv_submit(struct uring_backend *b, struct weir__op *op);
 int64_t weir__uring_read_fd(struct uring_backend *b, struct weir__op *op);
 void weir__uring_recv_event(struct uring_backend *b, struct weir__file *file,
@@ -158,17 +152,13 @@ void weir__uring_ready_event(struct uring_backend *b, struct weir__file *file,
 void weir__uring_recv_drop(struct uring_backend *b, struct weir__file *file); /* at close */
 void weir__uring_recv_rearm(struct uring_backend *b); /* the starved, as buffers allow */
 
-/* uring_accept.c: ACCEPT. */
-int weir__uring_accept_submit(struct uring_backend *b, struct weir__op *op);
-void weir__uring_accept_event(struct uring_backend *b, struct weir__file *file,
-                              const struct io_uring_cqe *cqe);
-void weir__uring_accept_drop(struct uring_backend *b, struct weir__file *file); /* at close */
-
 /* uring_send.c: SEND, SENDV, CONNECT. */
 int weir__uring_send_submit(struct uring_backend *b, struct weir__op *op);
 int weir__uring_connect_submit(struct uring_backend *b, struct weir__op *op);
 void weir__uring_write_event(struct uring_backend *b, struct weir__op *op, int res);
-void weir__uring_write_cancel(struct uring_backend *b, struct weir__op *op);
+/* WEIR__DONE: the kernel does not hold it, and it is over with -ECANCELED. */
+int weir__uring_write_cancel(struct uring_backend *b, struct weir__op *op);
+void weir__uring_writer_full(struct uring_backend *b, struct weir__op *op); /* wait for room */
 
 /* uring_fixed.c: the ring's table of files. */
 void weir__uring_fix(struct uring_backend *b, struct weir__file *file);

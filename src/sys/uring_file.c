@@ -70,13 +70,13 @@ int weir__uring_close_file(struct uring_backend *b, struct weir__op *op) {
     if (file->reader != NULL)
         weir__op_complete(&b->done, file->reader, -ECANCELED);
     file->reader = NULL;
-    if (f->mode == URING_LISTENER)
-        weir__uring_accept_drop(b, file);
-    else
-        weir__uring_recv_drop(b, file);
+    weir__uring_recv_drop(b, file);
     f->closer = op;
-    if (file->writer != NULL)
-        weir__uring_write_cancel(b, file->writer);
+    struct weir__op *writer = file->writer;
+    if (writer != NULL && weir__uring_write_cancel(b, writer) == WEIR__DONE) {
+        weir__op_hold(writer);
+        weir__op_complete(&b->done, writer, -ECANCELED);
+    }
     if (f->live & URING_HAS_POLLS)
         end_polls(b, file);
     if (f->inflight > 0 || !weir__fifo_empty(&b->done)) { /* behind those that it ended */

@@ -155,7 +155,6 @@ static void await_bytes(struct uring_backend *b, struct weir__file *file) {
         end_recv(b, file);
         break;
     case URING_LISTENER:
-        break;
     case URING_BULK:
         if (f->direct.in)
             weir__direct_want(&b->direct, &f->direct);
@@ -179,6 +178,20 @@ int weir__uring_recv_submit(struct uring_backend *b, struct weir__op *op) {
         return weir__op_now_done(op, n);
     if (op->kind == WEIR__RECV_INTO && op->u.bytes.len >= INTO_BULK_MIN && f->mode == URING_STREAM)
         f->wants_bulk = true;
+    file->reader = op;
+    await_bytes(b, file);
+    return weir__op_hold(op);
+}
+
+int weir__uring_accept_submit(struct uring_backend *b, struct weir__op *op) {
+    struct weir__file *file = op->file;
+    struct uring_file *f = weir__uring_file(file);
+    if (file->reader != NULL)
+        return weir__op_now_done(op, -EBUSY);
+    f->mode = URING_LISTENER;
+    int64_t n = weir__direct_accept(&b->direct, &f->direct, op);
+    if (n != -EAGAIN)
+        return weir__op_now_done(op, n);
     file->reader = op;
     await_bytes(b, file);
     return weir__op_hold(op);
@@ -262,7 +275,7 @@ void weir__uring_ready_event(struct uring_backend *b, struct weir__file *file,
         f->inflight--;
         f->direct.in |= cqe->res < 0 && cqe->res != -ECANCELED; /* let recv say what it is */
     }
-    if (file->reader != NULL && f->mode == URING_BULK)
+    if (file->reader != NULL && (f->mode == URING_BULK || f->mode == URING_LISTENER))
         await_bytes(b, file);
     if ((cqe->flags & IORING_CQE_F_MORE) == 0)
         weir__uring_settled(b, file);

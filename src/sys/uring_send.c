@@ -1,23 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /* uring_send.c - sending and connecting. Small sends go with the one system call of the turn. Two
- * kinds are tried at once instead, and only what the socket does not take is left to the ring: a
- * large one, whose copy dwarfs the call and whose bytes are in cache now; and one in a turn with
- * little to do, where the ring would save no call but cost one more (its completion ends the
- * wait of the next io_uring_enter, so that a lone echo takes two). */
+ * kinds are tried at once instead: a large one, whose copy dwarfs the call and whose bytes are in
+ * cache now; and one in a turn with little to do, where the ring would save no call but cost one
+ * more (its completion ends the wait of the next io_uring_enter, so that a lone echo takes two).
+ * What the socket does not take: of a small one the ring sends the rest, for a large one it tells
+ * of room. */
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 
 #include "sys/limits.h"
 #include "sys/plain.h"
 #include "sys/uring.h"
 
-enum { DIRECT_MIN = 16 << 10 };
-
-/* op->priv: a cancel was asked for. */
-enum { ASKED_TO_END = 1 };
+enum { ROOM_ASKED = 4 }; /* op->priv: its request waits for room, and sends nothing */
 
 static int hand_to_kernel(struct weir__op *op) {
-    op->priv = 0;
     op->file->writer = op;
     weir__uring_file(op->file)->inflight++;
     return weir__op_hold(op);
@@ -74,23 +72,55 @@ static void queue_send(struct uring_backend *b, struct weir__op *op) {
     }
 }
 
+/* A large send waits for room and then goes on as a ready writer: what a socket takes at once is
+ * the turn's to bound, and the kernel would bound it by nothing. */
+static void queue_rest(struct uring_backend *b, struct weir__op *op) {
+    const uint32_t small = weir__sys_limits.small_send;
+    if (weir__plain_unsent(op, small) < small) {
+        queue_send(b, op);
+        return;
+    }
+    struct io_uring_sqe *sqe = weir__uring_sqe(b, op, URING_OP);
+    io_uring_prep_poll_add(sqe, op->file->fd, POLLOUT);
+    op->priv |= ROOM_ASKED;
+}
+
+void weir__uring_writer_full(struct uring_backend *b, struct weir__op *op) {
+    queue_rest(b, op);
+    weir__uring_file(op->file)->inflight++;
+}
+
+static int make_ready(struct uring_backend *b, struct weir__op *op) {
+    op->file->writer = op;
+    weir__op_hold(op);
+    weir__writers_add(&b->writers, op);
+    return WEIR__PENDING;
+}
+
 int weir__uring_send_submit(struct uring_backend *b, struct weir__op *op) {
     if (op->file->writer != NULL)
         return weir__op_now_done(op, -EBUSY);
-    size_t unsent = weir__plain_unsent(op);
-    if (unsent >= DIRECT_MIN || unsent == 0 || b->tries_left > 0) {
+    op->priv = 0;
+    size_t unsent = weir__plain_unsent(op, weir__sys_limits.small_send);
+    bool direct = unsent == weir__sys_limits.small_send || unsent == 0 || b->tries_left > 0;
+    if (!direct && !weir__writers_charge(&b->writers, unsent))
+        return make_ready(b, op);
+    if (direct) {
         b->tries_left -= b->tries_left > 0;
-        int64_t n = weir__plain_send(op);
+        int64_t n = weir__writers_send(&b->writers, op);
+        if (n == -EINPROGRESS)
+            return make_ready(b, op);
         if (n != -EAGAIN)
             return weir__op_now_done(op, n);
     }
-    queue_send(b, op);
+    queue_rest(b, op);
     return hand_to_kernel(op);
 }
 
 int weir__uring_connect_submit(struct uring_backend *b, struct weir__op *op) {
     if (op->file->writer != NULL)
         return weir__op_now_done(op, -EBUSY);
+    op->priv = 0;
     struct io_uring_sqe *sqe = weir__uring_sqe(b, op, URING_OP);
     io_uring_prep_connect(sqe, op->file->fd, &op->u.addr->sa, op->u.addr->len);
     return hand_to_kernel(op);
@@ -98,38 +128,45 @@ int weir__uring_connect_submit(struct uring_backend *b, struct weir__op *op) {
 
 /* A send may come back short: there is more than one request may carry, it was told to end, or a
  * signal came between. */
-static bool goes_on(struct uring_backend *b, struct weir__op *op, int *res) {
-    bool ended = (op->priv & ASKED_TO_END) != 0;
+static bool goes_on(struct weir__op *op, int *res) {
+    bool ended = (op->priv & WEIR__WRITER_ENDING) != 0, asked = (op->priv & ROOM_ASKED) != 0;
+    op->priv &= ~(uint32_t)ROOM_ASKED;
     if (op->kind == WEIR__CONNECT)
         return false;
+    if (asked) /* whatever is there, the next send says it */
+        *res = -EAGAIN;
     if (*res >= 0 && weir__plain_sent(op, (size_t)*res))
         return false;
     if (*res < 0 && *res != -EINTR && *res != -EAGAIN)
         return false;
-    if (ended) {
+    if (ended)
         *res = -ECANCELED;
-        return false;
-    }
-    queue_send(b, op);
-    return true;
+    return !ended;
 }
 
 void weir__uring_write_event(struct uring_backend *b, struct weir__op *op, int res) {
     struct weir__file *file = op->file;
-    if (goes_on(b, op, &res))
+    weir__uring_file(file)->inflight--;
+    if (goes_on(op, &res)) {
+        weir__writers_add(&b->writers, op);
         return;
+    }
     int64_t result = res;
     if (res >= 0 && op->kind != WEIR__CONNECT)
-        result = (int64_t)(op->kind == WEIR__SEND ? op->u.bytes.done : op->u.vector.done);
+        result = (int64_t)weir__plain_done(op);
     file->writer = NULL;
-    weir__uring_file(file)->inflight--;
     weir__op_complete(&b->done, op, result);
     weir__uring_settled(b, file);
 }
 
-void weir__uring_write_cancel(struct uring_backend *b, struct weir__op *op) {
-    if (op->priv & ASKED_TO_END)
-        return;
-    op->priv |= ASKED_TO_END;
-    weir__uring_cancel(b, op, URING_OP);
+int weir__uring_write_cancel(struct uring_backend *b, struct weir__op *op) {
+    if (op->priv & WEIR__WRITER_READY) {
+        weir__writers_remove(&b->writers, op);
+        op->file->writer = NULL;
+        return weir__op_now_done(op, -ECANCELED);
+    }
+    if ((op->priv & WEIR__WRITER_ENDING) == 0)
+        weir__uring_cancel(b, op, URING_OP);
+    op->priv |= WEIR__WRITER_ENDING;
+    return WEIR__PENDING;
 }
