@@ -132,7 +132,9 @@ enum weir_log_level { WEIR_LOG_ERROR, WEIR_LOG_WARNING, WEIR_LOG_INFO, WEIR_LOG_
 typedef void (*weir_log_sink)(enum weir_log_level level, const char *line, void *arg);
 
 /* Send the library's log lines to sink; NULL brings back the default, which writes to stderr.
- * Process-wide. Any thread. */
+ * Where descriptor 2 was closed when the program started, what has that number since is taken for
+ * stderr only if it is a terminal, /dev/null or a file opened with O_APPEND. Process-wide. Any
+ * thread. */
 WEIR_API void weir_log_to(weir_log_sink sink, void *arg) WEIR_NOEXCEPT;
 
 /* Drop lines less important than level; the default is WEIR_LOG_WARNING. Any thread. */

@@ -3,12 +3,14 @@
  * held while the sink runs; what the sink itself logs (or a bug found inside it) goes to stderr. */
 #include "base/log.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/escape.h"
@@ -20,13 +22,33 @@ static weir_log_sink sink = log_to_stderr;
 static void *sink_arg;
 static _Atomic int level_max = WEIR_LOG_WARNING;
 static __thread bool in_sink;
+static bool was_closed; /* descriptor 2, when the program started */
+
+static __attribute__((constructor)) void look_at_stderr(void) {
+    was_closed = fcntl(STDERR_FILENO, F_GETFD) < 0;
+}
+
+static bool takes_lines(int fd) {
+    struct stat st;
+    if (fstat(fd, &st) != 0)
+        return false;
+    return S_ISCHR(st.st_mode)
+           || (S_ISREG(st.st_mode) && (fcntl(fd, F_GETFL) & O_APPEND) != 0);
+}
+
+void weir__stderr(const char *text, size_t len) {
+    if (was_closed && !takes_lines(STDERR_FILENO))
+        return;
+    if (write(STDERR_FILENO, text, len) < 0)
+        return; /* nobody is left to tell */
+}
 
 static void log_to_stderr(enum weir_log_level level, const char *line, void *arg) {
     (void)level, (void)arg;
     char out[560];
     int n = snprintf(out, sizeof out, "weir: %s\n", line);
-    if (n > 0 && write(STDERR_FILENO, out, (size_t)n) < 0)
-        return; /* nobody is left to tell */
+    if (n > 0)
+        weir__stderr(out, (size_t)n);
 }
 
 void weir__log(enum weir_log_level level, const char *format, ...) {

@@ -17,11 +17,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "sys/fds.h"
+
 /* Is pid a child of self that has not ended? */
 static bool is_living_child(pid_t pid, pid_t self) {
     char path[32], text[512];
     snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = weir__fd_lift(open(path, O_RDONLY | O_CLOEXEC));
     if (fd < 0)
         return false;
     ssize_t len = read(fd, text, sizeof text - 1);
@@ -62,8 +64,7 @@ int children_supervise(const char *name) {
     prctl(PR_SET_NAME, name);
     if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
         return -errno;
-    int fd = signalfd(-1, &mask, SFD_NONBLOCK | SFD_CLOEXEC);
-    return fd < 0 ? -errno : fd;
+    return weir__fd_lift(signalfd(-1, &mask, SFD_NONBLOCK | SFD_CLOEXEC));
 }
 
 void children_drain(int fd) {

@@ -17,6 +17,7 @@
 #include "cli/sketches.h"
 #include "cli/suggest.h"
 #include "cli/words.h"
+#include "sys/fds.h"
 #include "wire/uri.h"
 
 enum { PORT_MAX = 65535 };
@@ -478,9 +479,9 @@ int fleet_load(const char *path, struct fleet *ret_fleet, struct yaml_problem *r
     *ret_fleet = (struct fleet){.nodes = NULL};
     size_t len = 0, size = LIMIT_FILE_BYTES + 1; /* one more than allowed, to see what is larger */
     ssize_t n = 1;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = weir__fd_lift(open(path, O_RDONLY | O_CLOEXEC));
     if (fd < 0)
-        return -errno;
+        return fd;
     char *bytes = weir__alloc(size);
     while (bytes != NULL && n > 0 && len < size) {
         n = read(fd, bytes + len, size - len);

@@ -19,6 +19,7 @@
 #include "cli/children.h"
 #include "cli/keeper.h"
 #include "cli/limits.h"
+#include "sys/fds.h"
 
 /* How soon after a KILL to look again for what the killed had as children. */
 #define RETRY_FIRST WEIR_MILLISECONDS(10)
@@ -186,14 +187,14 @@ static _Noreturn void become_guard(const struct launch *launches, size_t count, 
                       .until = WEIR_NEVER,
                       .retry_ns = RETRY_FIRST};
     setsid(); /* a terminal's signals and its hang-up are `up`'s alone */
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    int null = weir__fd_lift(open("/dev/null", O_RDWR | O_CLOEXEC));
     for (int fd = 0; null >= 0 && fd <= STDERR_FILENO; fd++)
         dup2(null, fd);
     children_keep_fds(&up, 1);
     for (size_t i = 0; i < count; i++)
         w.kept[i].channel = -1;
     w.signals = children_supervise("weir-guard");
-    if (w.signals < 0 || pipe2(w.life, O_CLOEXEC) < 0)
+    if (w.signals < 0 || weir__fd_lift_pair(pipe2(w.life, O_CLOEXEC), w.life) < 0)
         _exit(1);
     guard_run(&w);
 }
@@ -201,15 +202,17 @@ static _Noreturn void become_guard(const struct launch *launches, size_t count, 
 /* ---- up's side ------------------------------------------------------------------------------- */
 
 int guard_open(const struct launch *launches, size_t count, struct guard *ret_guard) {
-    int ends[2];
+    int ends[2], type = SOCK_SEQPACKET | SOCK_CLOEXEC;
     WEIR_CHECK(count <= LIMIT_NODES);
-    if (access("/proc/self/stat", R_OK) < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 ||
-        socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+    if (access("/proc/self/stat", R_OK) < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
         return -errno;
+    int rc = weir__fd_lift_pair(socketpair(AF_UNIX, type, 0, ends), ends);
+    if (rc < 0)
+        return rc;
     pid_t pid = fork();
     if (pid == 0)
         become_guard(launches, count, ends[1]);
-    int rc = pid < 0 || fcntl(ends[0], F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
+    rc = pid < 0 || fcntl(ends[0], F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
     close(ends[1]);
     if (rc < 0)
         close(ends[0]);

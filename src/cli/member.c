@@ -20,6 +20,7 @@
 
 #include "base/check.h"
 #include "cli/limits.h"
+#include "sys/fds.h"
 
 #define DIAL_FIRST WEIR_MILLISECONDS(10)
 #define DIAL_LAST WEIR_MILLISECONDS(250)
@@ -239,12 +240,15 @@ static void close_ends(struct ends *e) {
 static int open_ends(struct ends *e) {
     *e = (struct ends){{-1, -1}, {-1, -1}, {-1, -1}, {-1, -1}};
     int type = SOCK_SEQPACKET | SOCK_CLOEXEC;
-    if (socketpair(AF_UNIX, type, 0, e->channel) == 0 &&
-        socketpair(AF_UNIX, type, 0, e->control) == 0 && pipe2(e->out, O_CLOEXEC) == 0 &&
-        pipe2(e->err, O_CLOEXEC) == 0)
-        return 0;
-    int rc = -errno;
-    close_ends(e);
+    int rc = weir__fd_lift_pair(socketpair(AF_UNIX, type, 0, e->channel), e->channel);
+    if (rc == 0)
+        rc = weir__fd_lift_pair(socketpair(AF_UNIX, type, 0, e->control), e->control);
+    if (rc == 0)
+        rc = weir__fd_lift_pair(pipe2(e->out, O_CLOEXEC), e->out);
+    if (rc == 0)
+        rc = weir__fd_lift_pair(pipe2(e->err, O_CLOEXEC), e->err);
+    if (rc < 0)
+        close_ends(e);
     return rc;
 }
 

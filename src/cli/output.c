@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "sys/fds.h"
 #include "task/task.h"
 
 struct turn {
@@ -54,9 +55,9 @@ static bool wants_color(enum output_color color, int fd) {
 }
 
 static int stream_of_copy(int fd, struct weir_stream **ret_stream) {
-    int copy = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    int copy = weir__fd_lift(fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
     if (copy < 0)
-        return -errno;
+        return copy;
     int rc = weir_stream_from_fd(copy, ret_stream);
     if (rc < 0)
         close(copy);

@@ -31,6 +31,7 @@
 #include "cli/limits.h"
 #include "cli/member.h"
 #include "cli/summary.h"
+#include "sys/fds.h"
 #include "worker/line.h"
 
 struct up {
@@ -180,8 +181,7 @@ static void told(struct member *m, enum member_event event, void *arg) {
 }
 
 static int pidfd_open_of(pid_t pid) {
-    int fd = (int)syscall(SYS_pidfd_open, pid, 0);
-    return fd < 0 ? -errno : fd;
+    return weir__fd_lift((int)syscall(SYS_pidfd_open, pid, 0));
 }
 
 struct watch_guard_args {

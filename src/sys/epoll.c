@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "sys/fds.h"
 #include "sys/limits.h"
 #include "sys/plain.h"
 
@@ -374,9 +375,9 @@ static const struct weir__backend_ops ops = {
 
 static int open_kernel_side(struct epoll_backend *b) {
     struct epoll_event e = {.events = EPOLLIN | EPOLLET, .data.u64 = 0}; /* no handle is 0 */
-    b->epfd = epoll_create1(EPOLL_CLOEXEC);
+    b->epfd = weir__fd_lift(epoll_create1(EPOLL_CLOEXEC));
     if (b->epfd < 0)
-        return -errno;
+        return b->epfd;
     return epoll_ctl(b->epfd, EPOLL_CTL_ADD, b->base.latch->fd, &e) != 0 ? -errno : 0;
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "sys/epoll_backend.h"
+#include "sys/fds.h"
 
 struct poll_wait {
     struct epoll_source source;
@@ -25,9 +26,9 @@ static int add(struct epoll_backend *b, struct poll_wait *w, short events) {
         return 0;
     if (errno != EEXIST)
         return -errno;
-    w->fd = fcntl(w->op->u.poll.fd, F_DUPFD_CLOEXEC, 0);
+    w->fd = weir__fd_lift(fcntl(w->op->u.poll.fd, F_DUPFD_CLOEXEC, 0));
     if (w->fd < 0)
-        return -errno;
+        return w->fd;
     return epoll_ctl(b->epfd, EPOLL_CTL_ADD, w->fd, &e) == 0 ? 0 : -errno;
 }
 

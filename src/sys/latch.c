@@ -3,6 +3,7 @@
 #include "sys/latch.h"
 
 #include "base/alloc.h"
+#include "sys/fds.h"
 
 int weir__latch_new(bool has_fd, struct weir__latch **ret_latch) {
     struct weir__latch *l = weir__alloc(sizeof *l);
@@ -11,9 +12,9 @@ int weir__latch_new(bool has_fd, struct weir__latch **ret_latch) {
     atomic_init(&l->refs, 1);
     atomic_init(&l->rung, false);
     atomic_init(&l->sleeping, false);
-    l->fd = has_fd ? eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) : -1;
+    l->fd = has_fd ? weir__fd_lift(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) : -1;
     if (has_fd && l->fd < 0) {
-        int rc = -errno;
+        int rc = l->fd;
         weir__free(l);
         return rc;
     }

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "sys/fds.h"
 
 enum { ACCEPT_TRIES = 16 }; /* in a row: an error that stays must not hold the loop */
 
@@ -46,7 +47,7 @@ void weir__plain_random(void *buf, size_t len) {
 }
 
 int64_t weir__plain_socket(int family, int type, int flags) {
-    return result(socket(family, type | SOCK_CLOEXEC | flags, 0));
+    return weir__fd_lift(socket(family, type | SOCK_CLOEXEC | flags, 0));
 }
 
 int64_t weir__plain_recv(int fd, void *buf, size_t len) {
@@ -80,8 +81,8 @@ int64_t weir__plain_accept(int fd, struct weir__addr *ret_peer, int flags) {
     int tries = ACCEPT_TRIES;
     do {
         socklen_t len = sizeof *ret_peer - offsetof(struct weir__addr, sa);
-        rc = result(accept4(fd, ret_peer ? &ret_peer->sa : NULL, ret_peer ? &len : NULL,
-                            SOCK_CLOEXEC | flags));
+        rc = weir__fd_lift(accept4(fd, ret_peer ? &ret_peer->sa : NULL, ret_peer ? &len : NULL,
+                                   SOCK_CLOEXEC | flags));
         if (rc >= 0 && ret_peer != NULL)
             ret_peer->len = len;
     } while (died_waiting(rc) && --tries > 0);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "sys/limits.h"
+#include "sys/fds.h"
 #include "sys/uring.h"
 
 static const int none = -1;
@@ -33,7 +34,8 @@ static bool make_table(struct uring_backend *b) {
 static bool lets_go(struct uring_backend *b) {
     int pair[2];
     char byte;
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
+    const int type = SOCK_STREAM | SOCK_CLOEXEC;
+    if (weir__fd_lift_pair(socketpair(AF_UNIX, type, 0, pair), pair) != 0)
         return false;
     bool right = set(b, 0, &pair[0]) && set(b, 0, &none);
     close(pair[0]);

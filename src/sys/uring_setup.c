@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "sys/fds.h"
 #include "sys/limits.h"
 #include "sys/uring.h"
 
@@ -40,6 +41,15 @@ static const char *setup_error(int rc) {
     }
 }
 
+/* liburing made the descriptor; its mappings outlive the number. */
+static int lift(struct uring_backend *b, const char **ret_text) {
+    int fd = weir__fd_lift(b->ring.ring_fd);
+    if (fd < 0)
+        *ret_text = setup_error(fd);
+    b->ring.ring_fd = b->ring.enter_ring_fd = fd;
+    return fd < 0 ? fd : 0;
+}
+
 static int set_up(struct uring_backend *b, const char **ret_text) {
     unsigned entries = weir__sys_limits.ring_entries;
     int rc = -EINVAL;
@@ -48,11 +58,11 @@ static int set_up(struct uring_backend *b, const char **ret_text) {
             .flags = setups[i].flags | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE,
             .cq_entries = 4 * entries,
         };
-        rc = io_uring_queue_init_params(entries, &b->ring, &p);
+        rc = io_uring_queue_init_params(entries, &b->ring, &p); /* lifted below */
         *ret_text = rc == 0 ? setups[i].text : setup_error(rc);
     }
     b->ring_open = rc == 0;
-    return rc;
+    return rc == 0 ? lift(b, ret_text) : rc;
 }
 
 static const char *missing_op(struct io_uring *ring) {
@@ -112,7 +122,8 @@ static bool receives(struct uring_backend *b, int pair[2]) {
 
 static const char *self_test(struct uring_backend *b) {
     int pair[2];
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
+    const int type = SOCK_STREAM | SOCK_CLOEXEC;
+    if (weir__fd_lift_pair(socketpair(AF_UNIX, type, 0, pair), pair) != 0)
         return "no socket pair for the self-test (RLIMIT_NOFILE?)";
     weir__uring_bufs_refill(&b->bufs);
     bool right = receives(b, pair);

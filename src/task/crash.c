@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "base/log.h"
 #include "task/internal.h"
 
 static const int signals[] = {SIGSEGV, SIGBUS, SIGABRT};
@@ -23,8 +24,7 @@ static __thread void *alternate; /* this thread's signal stack, if we made it */
 static __thread const char *helper_low; /* of a helper thread: the lowest address of its stack */
 
 static void put(const char *text) {
-    if (write(STDERR_FILENO, text, strlen(text)) < 0)
-        return;
+    weir__stderr(text, strlen(text));
 }
 
 static void put_number(unsigned long n) {

@@ -5,8 +5,9 @@
 #include "task/stack.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdatomic.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -16,6 +17,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "sys/fds.h"
 #include "task/sanitize.h"
 
 enum { GUARD_INSTALL = 102 };          /* MADV_GUARD_INSTALL, Linux 6.13 */
@@ -47,14 +49,15 @@ void weir__stack_pool_init(struct stack_pool *p) {
 }
 
 static long map_count_max(void) {
-    long n = 65530;
-    FILE *f = fopen("/proc/sys/vm/max_map_count", "re");
-    if (f != NULL) {
-        if (fscanf(f, "%ld", &n) != 1)
-            n = 65530;
-        fclose(f);
+    char text[24] = "";
+    int fd = weir__fd_lift(open("/proc/sys/vm/max_map_count", O_RDONLY | O_CLOEXEC));
+    if (fd >= 0) {
+        ssize_t len = read(fd, text, sizeof text - 1);
+        text[len > 0 ? len : 0] = '\0';
+        close(fd);
     }
-    return n;
+    long n = atol(text);
+    return n > 0 ? n : 65530;
 }
 
 /* qemu-user answers 0 to an advice that it does not know: only a refused write is a proof. */

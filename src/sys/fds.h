@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/* fds.h - the door through which every descriptor of the library comes. Where a program was started
+ * with 0, 1 or 2 closed, or closed them later, the kernel gives these numbers to what is opened
+ * next; and then somebody prints into it. tools/fds.py finds a call that goes another way. */
+#ifndef WEIR_SYS_FDS_H
+#define WEIR_SYS_FDS_H
+
+/* fd, or a twin of it above 2 (close-on-exec) in place of it. fd < 0, from a call that failed:
+ * -errno. Returns the descriptor or a negative errno; then fd is closed. */
+int weir__fd_lift(int fd);
+
+/* Both of a pair, from a call that returned rc and filled fds if rc is 0. Returns 0, or a negative
+ * errno; then neither is open and both are -1. */
+int weir__fd_lift_pair(int rc, int fds[2]);
+
+#endif
