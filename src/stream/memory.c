@@ -11,9 +11,13 @@
 
 enum { CAPACITY_DEFAULT = 64 << 10, CAPACITY_MAX = 1 << 30 };
 
+/* Moved at once; then others may run (weir__breathe_bytes): a ring may hold very much. */
+enum { PIECE = 64 << 10 };
+
 struct way {
     uint8_t *bytes;
     size_t size, head, used; /* used counts what is lent too */
+    size_t given, taken;     /* bytes that writer and reader moved and have not breathed for */
     bool ended;              /* the writer will send no more */
     bool broken;             /* the reader is gone */
     bool reset;              /* the writer went and left unread bytes behind */
@@ -36,13 +40,21 @@ static struct memory *memory_of(struct weir_stream *s) {
     return WEIR_CONTAINER(s, struct memory, stream);
 }
 
+/* Let others run, if many bytes moved without. Returns 0 or what the scope says. */
+static int breathe(size_t *moved) {
+    size_t len = *moved;
+    *moved = 0;
+    return weir__breathe_bytes(len) ? weir_cancelled() : 0;
+}
+
 static int64_t memory_recv(struct weir_stream *s, struct weir__lent *ret_lent) {
     struct way *w = memory_of(s)->in;
-    int rc = 0;
+    int rc = breathe(&w->taken);
     while (rc >= 0 && !s->closed) {
         if (w->used > 0) {
             size_t straight = w->size - w->head;
             size_t len = w->used < straight ? w->used : straight;
+            len = len < PIECE ? len : PIECE;
             *ret_lent = (struct weir__lent){w->bytes + w->head, (uint32_t)len, 1};
             return (int64_t)len;
         }
@@ -58,6 +70,7 @@ static void memory_release(struct weir_stream *s, struct weir__lent *lent) {
     WEIR_CHECK(lent->len <= w->used);
     w->head = (w->head + lent->len) % w->size;
     w->used -= lent->len;
+    w->taken += lent->len;
     if (w->used == 0)
         w->head = 0;
     lent->token = 0;
@@ -68,6 +81,7 @@ static void memory_release(struct weir_stream *s, struct weir__lent *lent) {
 static size_t put(struct way *w, const uint8_t *buf, size_t len) {
     size_t room = w->size - w->used, tail = (w->head + w->used) % w->size;
     size_t n = len < room ? len : room;
+    n = n < PIECE ? n : PIECE;
     size_t first = n < w->size - tail ? n : w->size - tail;
     memcpy(w->bytes + tail, buf, first);
     memcpy(w->bytes, buf + first, n - first);
@@ -79,17 +93,19 @@ static int memory_send(struct weir_stream *s, const void *buf, size_t len, size_
     struct way *w = memory_of(s)->out;
     *ret_done = 0;
     for (;;) {
-        if (s->closed)
-            return -ECANCELED;
+        int rc = breathe(&w->given);
+        if (rc < 0 || s->closed)
+            return rc < 0 ? rc : -ECANCELED;
         if (w->broken)
             return -EPIPE;
         size_t n = put(w, (const uint8_t *)buf + *ret_done, len - *ret_done);
         *ret_done += n;
+        w->given += n;
         if (n > 0)
             weir__wait_notify(&w->reader);
         if (*ret_done == len)
             return 0;
-        int rc = weir__wait_in(&w->writer, "write", s);
+        rc = n > 0 ? 0 : weir__wait_in(&w->writer, "write", s);
         if (rc < 0)
             return rc;
     }

@@ -337,6 +337,7 @@ static int accept_loop(struct server *sv, struct weir_group *g) {
             return rc;
         }
         conn_begin(c, g);
+        (void)weir__breathe(); /* the listener is ours while we are inside */
         if ((rc = weir__suspend_enter("react")) < 0)
             return rc;
     }

@@ -8,7 +8,7 @@
 #include "task/internal.h"
 #include "task/marks.h"
 
-enum { IN_ROW_WARN = 1000, PREFETCH_LINES = 13 };
+enum { IN_ROW_WARN = 1000, PREFETCH_LINES = 13, BYTES_PER_CALL = 1024 };
 
 static __thread bool forked_child;
 
@@ -69,6 +69,17 @@ bool weir__breathe(void) {
     struct sched *s = weir__sched;
     if (__builtin_expect(--s->slice > 0, 1))
         return false;
+    weir__slice_over(s);
+    return true;
+}
+
+bool weir__breathe_bytes(size_t len) {
+    struct sched *s = weir__sched;
+    size_t calls = len / BYTES_PER_CALL;
+    if (__builtin_expect(calls < s->slice, 1)) {
+        s->slice -= (unsigned)calls;
+        return false;
+    }
     weir__slice_over(s);
     return true;
 }

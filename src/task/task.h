@@ -33,6 +33,10 @@ int weir__suspend_enter_from(const char *what, const void *frame);
  * at again if it says true. */
 bool weir__breathe(void);
 
+/* The same for a call that has moved bytes by itself: each KiB counts as a call, so that 64 of them
+ * let the others run and a MiB ends the turn. */
+bool weir__breathe_bytes(size_t len);
+
 /* The same count for joins, which answer at return instead. */
 void weir__mark(void);
 
