@@ -2,11 +2,12 @@
 /* fd.c - any descriptor: wait for it, or make a stream of it.
  *
  * The descriptor may be blocking and its flags may be shared with other processes (a terminal):
- * they are left alone. Each try is one that never blocks, then readiness is awaited. To the
- * backend the file is foreign, readiness only, until it is closed. */
+ * they are left alone. Each try is one that never blocks, then readiness is awaited; where no such
+ * try can be made, a helper thread waits. To the backend the file is foreign, readiness only,
+ * until it is closed. */
 #include "base/alloc.h"
 #include "base/check.h"
-#include "stream/stream.h"
+#include "stream/fd_job.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -31,6 +32,8 @@ struct descriptor {
     struct weir_stream stream;
     struct weir__file file;
     struct weir__op op; /* CLOSE */
+    size_t moved[2];    /* bytes read, written, and not breathed for */
+    struct weir__fd_slot slots[2]; /* for reads, for writes: who waits where no try can be made */
     int access;         /* O_RDONLY, O_WRONLY, O_RDWR: the other direction would wait for ever */
 };
 
@@ -51,18 +54,41 @@ static int ready(struct descriptor *d, short events) {
     return n < 0 ? (int)n : d->stream.closed ? -ECANCELED : 0;
 }
 
+/* What is always ready, as a file or a pipe whose other end is fast, has no wait in which others
+ * could run: the bytes are counted instead. Returns 0 or an error. */
+static int breathe(struct descriptor *d, size_t *moved) {
+    size_t len = *moved;
+    *moved = 0;
+    if (!weir__breathe_bytes(len))
+        return 0;
+    int rc = weir_cancelled();
+    return rc == 0 && d->stream.closed ? -ECANCELED : rc;
+}
+
 static int64_t try_once(struct descriptor *d, enum weir__op_kind kind, void *buf, size_t len) {
-    if (d->access == (kind == WEIR__READ_FD ? O_WRONLY : O_RDONLY))
+    bool writes = kind == WEIR__WRITE_FD;
+    if (d->access == (writes ? O_RDONLY : O_WRONLY))
         return -EBADF;
+    int rc = breathe(d, &d->moved[writes]);
+    if (rc < 0)
+        return rc;
     struct weir__op op = {
         .kind = (uint8_t)kind, .file = &d->file, .u.bytes = {.base = buf, .len = len}};
-    return weir__op_now(d->stream.loop, &op);
+    int64_t n = weir__op_now(d->stream.loop, &op);
+    d->moved[writes] += n > 0 ? (size_t)n : 0;
+    return n;
+}
+
+static int64_t read_once(struct descriptor *d, void *buf, size_t len) {
+    struct weir__fd_slot *slot = &d->slots[0];
+    int64_t n = slot->job == NULL ? try_once(d, WEIR__READ_FD, buf, len) : -EOPNOTSUPP;
+    return n == -EOPNOTSUPP ? weir__fd_job_read(slot, &d->stream, d->file.fd, buf, len) : n;
 }
 
 static int64_t descriptor_recv_into(struct weir_stream *s, void *buf, size_t len) {
     struct descriptor *d = descriptor_of(s);
     for (;;) {
-        int64_t n = try_once(d, WEIR__READ_FD, buf, len);
+        int64_t n = read_once(d, buf, len);
         if (n != -EAGAIN)
             return n;
         int rc = ready(d, POLLIN);
@@ -78,7 +104,7 @@ static int64_t descriptor_recv(struct weir_stream *s, struct weir__lent *ret_len
         uint8_t *piece = weir__alloc(PIECE);
         if (piece == NULL)
             return -ENOMEM;
-        int64_t n = try_once(d, WEIR__READ_FD, piece, PIECE);
+        int64_t n = read_once(d, piece, PIECE);
         if (n > 0) {
             *ret_lent = (struct weir__lent){piece, (uint32_t)n, 1};
             return n;
@@ -103,7 +129,11 @@ static int descriptor_send(struct weir_stream *s, const void *buf, size_t len,
     *ret_done = 0;
     for (;;) {
         char *rest = (char *)(uintptr_t)buf + *ret_done;
+        size_t taken = 0;
         int64_t n = try_once(d, WEIR__WRITE_FD, rest, len - *ret_done);
+        if (n == -EOPNOTSUPP)
+            n = weir__fd_job_write(&d->slots[1], s, d->file.fd, rest, len - *ret_done, &taken);
+        *ret_done += taken;
         if (n < 0 && n != -EAGAIN)
             return (int)n;
         *ret_done += n > 0 ? (size_t)n : 0;
@@ -132,6 +162,8 @@ static void closed(struct weir__op *op) {
 static void descriptor_close(struct weir_stream *s) {
     struct descriptor *d = descriptor_of(s);
     weir__stream_drop(s);
+    weir__fd_job_drop(&d->slots[0]);
+    weir__fd_job_drop(&d->slots[1]);
     d->file.foreign = false; /* from here on it is the backend's to close */
     weir__close_submit(s->loop, &d->op, &d->file, closed);
 }

@@ -53,7 +53,8 @@ enum weir__op_kind {
     WEIR__NAME,     /* u.name: own or peer address into *ret */
     WEIR__UNACKED,  /* result: bytes of a socket that were sent and did not yet reach the peer */
     WEIR__SHUTDOWN, /* u.number = SHUT_RD, SHUT_WR or SHUT_RDWR */
-    WEIR__READ_FD,  /* one try, never blocks: u.bytes; any descriptor; result n, 0 end, -EAGAIN */
+    WEIR__READ_FD,  /* one try, never blocks: u.bytes, at most a piece; any descriptor; result n,
+                     * 0 end, -EAGAIN; -EOPNOTSUPP: this one cannot be tried without waiting */
     WEIR__WRITE_FD, /* likewise; no SIGPIPE */
     /* Done at once or pending. */
     WEIR__CONNECT,   /* u.addr; result 0. A cancel leaves the file fit only for close */

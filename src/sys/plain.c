@@ -3,23 +3,19 @@
 #include "sys/plain.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <linux/sockios.h>
 #include <netinet/tcp.h>
-#include <poll.h>
-#include <pthread.h>
-#include <signal.h>
-#include <stdatomic.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/random.h>
-#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/check.h"
 #include "sys/fds.h"
+#include "sys/foreign.h"
+#include "sys/limits.h"
 
 enum { ACCEPT_TRIES = 16 }; /* in a row: an error that stays must not hold the loop */
 
@@ -233,70 +229,6 @@ static int64_t name_of(int fd, struct weir__addr *ret, bool peer) {
     return 0;
 }
 
-/* poll says that one call will not block; a descriptor that is not ours may well be blocking. */
-static bool ready(int fd, short events) {
-    struct pollfd p = {.fd = fd, .events = events};
-    return poll(&p, 1, 0) > 0;
-}
-
-static int64_t read_fd(int fd, void *buf, size_t len) {
-    int64_t n = weir__plain_recv(fd, buf, len);
-    if (n != -ENOTSOCK)
-        return n;
-    if (!ready(fd, POLLIN))
-        return -EAGAIN;
-    return result(read(fd, buf, len));
-}
-
-#ifndef RWF_NOSIGNAL
-#define RWF_NOSIGNAL 0x100 /* Linux 6.18 */
-#endif
-
-/* SIGPIPE blocked around the write, and taken back if this write made it. Only this thread's mask
- * changes, and only inside. */
-static int64_t write_masked(int fd, const void *buf, size_t len) {
-    sigset_t pipe_set, old, pending;
-    sigemptyset(&pipe_set);
-    sigaddset(&pipe_set, SIGPIPE);
-    sigpending(&pending);
-    bool already = sigismember(&pending, SIGPIPE) == 1;
-    pthread_sigmask(SIG_BLOCK, &pipe_set, &old);
-    int64_t n = result(write(fd, buf, len));
-    const struct timespec at_once = {0, 0};
-    if (n == -EPIPE && !already)
-        while (sigtimedwait(&pipe_set, NULL, &at_once) < 0 && errno == EINTR)
-            continue;
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    return n;
-}
-
-/* A few drivers take no flags even where the kernel has this one: then it is not tried again
- * either, which costs four system calls a write and nothing else. */
-int64_t weir__plain_write(int fd, const void *buf, size_t len) {
-    static atomic_bool has_no_flag;
-    if (atomic_load_explicit(&has_no_flag, memory_order_relaxed))
-        return write_masked(fd, buf, len);
-    struct iovec v = {.iov_base = (void *)(uintptr_t)buf, .iov_len = len};
-    int64_t n = result(pwritev2(fd, &v, 1, -1, RWF_NOSIGNAL)); /* -1: where the file stands */
-    if (n != -EOPNOTSUPP && n != -ENOSYS)
-        return n;
-    atomic_store_explicit(&has_no_flag, true, memory_order_relaxed);
-    return write_masked(fd, buf, len);
-}
-
-/* A blocking pipe with room takes PIPE_BUF bytes without blocking, and no more is promised. */
-static int64_t write_fd(int fd, const void *buf, size_t len) {
-    ssize_t n = send(fd, buf, len, MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (n >= 0 || errno != ENOTSOCK)
-        return result(n);
-    if (!ready(fd, POLLOUT))
-        return -EAGAIN;
-    int flags = fcntl(fd, F_GETFL);
-    if (flags >= 0 && (flags & O_NONBLOCK) == 0 && len > PIPE_BUF)
-        len = PIPE_BUF;
-    return weir__plain_write(fd, buf, len);
-}
-
 static int64_t unacked(int fd) {
     int n = 0;
     return ioctl(fd, SIOCOUTQ, &n) < 0 ? -errno : n;
@@ -304,6 +236,12 @@ static int64_t unacked(int fd) {
 
 bool weir__plain_kind(int kind) {
     return kind >= WEIR__BIND && kind <= WEIR__WRITE_FD;
+}
+
+/* Of a file, one call could otherwise be gigabytes. */
+static size_t a_piece(const struct weir__op *op) {
+    size_t max = weir__sys_limits.sent_piece;
+    return op->u.bytes.len < max ? op->u.bytes.len : max;
 }
 
 int64_t weir__plain(struct weir__op *op) {
@@ -322,9 +260,9 @@ int64_t weir__plain(struct weir__op *op) {
     case WEIR__SHUTDOWN:
         return result(shutdown(fd, op->u.number));
     case WEIR__READ_FD:
-        return read_fd(fd, op->u.bytes.base, op->u.bytes.len);
+        return weir__foreign_read(fd, op->u.bytes.base, a_piece(op));
     case WEIR__WRITE_FD:
-        return write_fd(fd, op->u.bytes.base, op->u.bytes.len);
+        return weir__foreign_write(fd, op->u.bytes.base, a_piece(op));
     default:
         return -EINVAL;
     }

@@ -20,9 +20,6 @@ int64_t weir__plain_recv(int fd, void *buf, size_t len);
 int64_t weir__plain_accept(int fd, struct weir__addr *ret_peer, int flags);
 int weir__plain_peer(int fd, struct weir__addr *ret_peer);
 
-/* write(2) that raises no SIGPIPE: -EPIPE says it. It may wait, if the descriptor blocks. */
-int64_t weir__plain_write(int fd, const void *buf, size_t len);
-
 /* Send on, at most max bytes: count what went in the op (SEND: u.bytes.done; SENDV: u.vector.done,
  * the array advances). Returns the total once all is sent; -EINPROGRESS: max bytes are; -EAGAIN or
  * the error. */

@@ -13,7 +13,7 @@
 #include "base/alloc.h"
 #include "base/escape.h"
 #include "base/log.h"
-#include "sys/plain.h"
+#include "sys/foreign.h"
 #include "worker/limits.h"
 #include "worker/text.h"
 
@@ -59,7 +59,8 @@ static void to_stdout(const char *line, size_t len) {
             atomic_store(&gave_up, true); /* nothing more: it would follow half a line */
             return;
         }
-        int64_t n = weir__plain_write(STDOUT_FILENO, line, len < PIPE_BUF ? len : PIPE_BUF);
+        size_t piece = len < PIPE_BUF ? len : PIPE_BUF;
+        int64_t n = weir__foreign_write_waiting(STDOUT_FILENO, line, piece);
         if (n < 0 && n != -EINTR && n != -EAGAIN) {
             lose_line((int)n);
             return;
@@ -74,7 +75,7 @@ void (*weir__line_sink)(const char *line, size_t len) = to_stdout;
 /* Without a reader of stderr nothing is left to tell. */
 static void to_stderr(const char *line, size_t len) {
     for (int64_t n = 0; len > 0; line += n, len -= (size_t)n) {
-        n = weir__plain_write(STDERR_FILENO, line, len);
+        n = weir__foreign_write_waiting(STDERR_FILENO, line, len);
         if (n < 0 && n != -EINTR)
             return;
         n = n > 0 ? n : 0;

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/* fd_job.c - see fd_job.h. A job is held by the loop's side and by its thread, which reads or
+ * writes a duplicate: the stream may be closed while it waits. Whoever lets go last frees it. */
+#include "stream/fd_job.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "sys/fds.h"
+#include "sys/foreign.h"
+
+enum { PIECE = 4 << 10 }; /* what a terminal gives at once */
+
+struct weir__fd_job {
+    struct weir__op op;
+    struct weir__fd_slot *slot; /* NULL: dropped */
+    _Atomic int holders;
+    int fd;
+    bool writes, over;
+    size_t len, at; /* at: bytes of a read that were handed out */
+    int64_t result;
+    char name[32];
+    uint8_t bytes[PIECE];
+};
+
+static void let_go(struct weir__fd_job *j) {
+    if (atomic_fetch_sub_explicit(&j->holders, 1, memory_order_acq_rel) > 1)
+        return;
+    close(j->fd);
+    weir__free(j);
+}
+
+static int work(void *arg) { /* on the helper thread */
+    struct weir__fd_job *j = arg;
+    int64_t n;
+    do {
+        if (j->writes)
+            n = weir__foreign_write_waiting(j->fd, j->bytes, j->len);
+        else
+            n = (n = read(j->fd, j->bytes, j->len)) < 0 ? -errno : n;
+    } while (n == -EINTR);
+    let_go(j);
+    return (int)n;
+}
+
+static void ended(struct weir__op *op) {
+    struct weir__fd_job *j = WEIR_CONTAINER(op, struct weir__fd_job, op);
+    j->over = true;
+    j->result = op->result;
+    if (j->slot == NULL)
+        let_go(j);
+    else
+        weir__wait_notify(&j->slot->waiting);
+}
+
+static int begin(struct weir__fd_slot *slot, int fd, const void *bytes, size_t len) {
+    struct weir__fd_job *j = weir__alloc(sizeof *j);
+    if (j == NULL)
+        return -ENOMEM;
+    memset(j, 0, offsetof(struct weir__fd_job, bytes));
+    j->fd = weir__fd_lift(fcntl(fd, F_DUPFD_CLOEXEC, 0));
+    if (j->fd < 0) {
+        int rc = j->fd;
+        weir__free(j);
+        return rc;
+    }
+    j->writes = bytes != NULL;
+    j->len = len < PIECE ? len : PIECE;
+    if (j->writes)
+        memcpy(j->bytes, bytes, j->len);
+    snprintf(j->name, sizeof j->name, "%s fd %d", j->writes ? "writing" : "reading", fd);
+    atomic_init(&j->holders, 2);
+    j->op = (struct weir__op){.kind = WEIR__WORK,
+                              .wake = ended,
+                              .u.work = {.fn = work, .arg = j, .abandon = true, .name = j->name}};
+    if (weir__submit(weir__loop()->backend, &j->op) == WEIR__DONE) { /* refused */
+        int rc = (int)j->op.result;
+        atomic_init(&j->holders, 1);
+        let_go(j);
+        return rc;
+    }
+    j->slot = slot;
+    slot->job = j;
+    return 0;
+}
+
+static int await(struct weir__fd_slot *slot, struct weir_stream *s, const char *what) {
+    while (slot->job != NULL && !slot->job->over) {
+        int rc = weir__wait_in(&slot->waiting, what, s);
+        if (rc < 0)
+            return rc;
+    }
+    return slot->job != NULL ? 0 : -ECANCELED; /* dropped: the stream was closed */
+}
+
+/* Returns whether the job has run, or still does. */
+static bool drop(struct weir__fd_slot *slot) {
+    struct weir__fd_job *j = slot->job;
+    slot->job = NULL;
+    j->slot = NULL;
+    bool has_run = true;
+    if (!j->over && weir__cancel(weir__loop()->backend, &j->op) == WEIR__PENDING)
+        return true; /* it has just ended: its wake lets go */
+    if (!j->over && j->op.result != -EINPROGRESS) {
+        has_run = false;
+        let_go(j); /* for the thread, which will not begin it */
+    }
+    let_go(j);
+    return has_run;
+}
+
+int64_t weir__fd_job_read(struct weir__fd_slot *slot, struct weir_stream *s, int fd, void *buf,
+                          size_t len) {
+    int64_t rc = slot->job == NULL ? begin(slot, fd, NULL, len) : 0;
+    if (rc == 0)
+        rc = await(slot, s, "read");
+    if (rc < 0)
+        return rc;
+    struct weir__fd_job *j = slot->job;
+    size_t left = j->result > 0 ? (size_t)j->result - j->at : 0, n = left < len ? left : len;
+    memcpy(buf, j->bytes + j->at, n);
+    j->at += n;
+    rc = j->result > 0 ? (int64_t)n : j->result;
+    if (n == left)
+        drop(slot);
+    return rc;
+}
+
+int64_t weir__fd_job_write(struct weir__fd_slot *slot, struct weir_stream *s, int fd,
+                           const void *buf, size_t len, size_t *ret_taken) {
+    *ret_taken = 0;
+    int rc = begin(slot, fd, buf, len);
+    if (rc < 0)
+        return rc;
+    size_t taken = slot->job->len;
+    rc = await(slot, s, "write");
+    if (rc == 0) {
+        int64_t n = slot->job->result;
+        drop(slot);
+        return n;
+    }
+    if (slot->job == NULL || drop(slot))
+        *ret_taken = taken;
+    return rc;
+}
+
+void weir__fd_job_drop(struct weir__fd_slot *slot) {
+    if (slot->job == NULL)
+        return;
+    drop(slot);
+    weir__wait_notify(&slot->waiting);
+}

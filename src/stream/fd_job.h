@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* fd_job.h - a read or a write that may wait, on a helper thread: for descriptors of which the
+ * backend cannot make a try that never waits (sys/foreign.h). The job outlives a cancelled call:
+ * what it has read is the next call's. */
+#ifndef WEIR_STREAM_FD_JOB_H
+#define WEIR_STREAM_FD_JOB_H
+
+#include "stream/stream.h"
+
+struct weir__fd_slot { /* in the stream, one for each direction; zero at first */
+    struct weir__fd_job *job;
+    struct weir__wait *waiting;
+};
+
+/* Read or write by the job in the slot, begun if there is none; suspends. s: for people. Returns a
+ * count, 0 at the end, an error of the descriptor, -ECANCELED (also: the stream was closed),
+ * -ETIME, -ENOMEM, -EAGAIN, -EMFILE. *ret_taken, of a write that is cut short: bytes that may have
+ * been written all the same, or may still be. */
+int64_t weir__fd_job_read(struct weir__fd_slot *slot, struct weir_stream *s, int fd, void *buf,
+                          size_t len);
+int64_t weir__fd_job_write(struct weir__fd_slot *slot, struct weir_stream *s, int fd,
+                           const void *buf, size_t len, size_t *ret_taken);
+
+/* At close: let go of the job, if any, done or not; a call parked in it returns. */
+void weir__fd_job_drop(struct weir__fd_slot *slot);
+
+#endif

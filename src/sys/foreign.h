@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/* foreign.h - one try to read from or write to a descriptor of any kind, which never waits: not
+ * even where the descriptor blocks and another process reads or writes it too, so that what poll
+ * said is over by the time of the call. The descriptor's flags are shared with those others and
+ * are left alone.
+ *
+ *   socket                         MSG_DONTWAIT
+ *   pipe, and all else that can    RWF_NOWAIT
+ *   regular file, block device     as it is: it waits for nobody but the disk
+ *   terminal; pipe before 6.5      a description of our own, non-blocking: opened through /proc
+ *   has O_NONBLOCK                 as it is
+ *   the rest                       -EOPNOTSUPP: somebody else must wait */
+#ifndef WEIR_SYS_FOREIGN_H
+#define WEIR_SYS_FOREIGN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Results: a count, 0 at the end, -EAGAIN, -EOPNOTSUPP, an error. No SIGPIPE: -EPIPE says it. */
+int64_t weir__foreign_read(int fd, void *buf, size_t len);
+int64_t weir__foreign_write(int fd, const void *buf, size_t len);
+
+/* write(2) that raises no SIGPIPE. It may wait, if the descriptor blocks. */
+int64_t weir__foreign_write_waiting(int fd, const void *buf, size_t len);
+
+#endif
