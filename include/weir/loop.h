@@ -65,14 +65,18 @@ WEIR_API void weir_loop_unref(struct weir_loop **take_loop);
  * order. */
 WEIR_API int weir_post(struct weir_loop *l, void (*fn)(void *arg), void *arg);
 
-/* Run fn(arg) on a helper thread and wait for it, cancelled or not, once it has begun.
+/* Run fn(arg) on a helper thread and wait for it, cancelled or not, once it has begun. At most 16
+ * run at once, others wait.
  * Returns fn's result; -ECANCELED, -ETIME if the scope fired before fn began; -ENOMEM, -EAGAIN
- * (no thread could be made); WEIR_ENOLOOP. arg is borrowed until return. */
+ * (no thread could be made, or 64 abandoned functions still run); WEIR_ENOLOOP. arg is borrowed
+ * until return. */
 WEIR_SUSPENDS int weir_offload(int (*fn)(void *arg), void *arg);
 
 /* Run fn on a helper thread with its own copy of args[0 .. size-1]; wait for the result.
  * A cancel abandons it: fn runs on with its copy, its result is dropped and it is named if the
- * run ends first. Returns fn's result; -ECANCELED, -ETIME, -ENOMEM, -EAGAIN, WEIR_ENOLOOP. */
+ * run ends first. It does not count among the 16 any more: a fresh thread takes its place, with
+ * the abandoned up to 64 (logged, once a second, from 16 abandoned on).
+ * Returns fn's result; -ECANCELED, -ETIME, -ENOMEM, -EAGAIN (as weir_offload), WEIR_ENOLOOP. */
 WEIR_SUSPENDS int weir_offload_detached(int (*fn)(void *args), const void *args, size_t size);
 
 /* Wait until fd has one of events (POLLIN, POLLOUT, POLLPRI); fd stays the caller's and must stay

@@ -40,8 +40,9 @@ struct weir_listen_options { /* zero: the default */
  * whose two ends are one socket (TCP lets a port of the ephemeral range meet itself) is refused:
  * -ECONNREFUSED.
  * Returns 0; -ECONNREFUSED, -ETIMEDOUT, -ENETUNREACH, ... (of the last address tried); WEIR_EURL,
- * WEIR_ENONAME, WEIR_ERESOLVE, -ECANCELED, -ETIME, -EMFILE, -ENOMEM, WEIR_ENOLOOP. On error or
- * cancel nothing stays open. */
+ * WEIR_ENONAME, WEIR_ERESOLVE, -EAGAIN (32 look-ups of names that were given up still run; from
+ * 8 on it is logged), -ECANCELED, -ETIME, -EMFILE, -ENOMEM, WEIR_ENOLOOP. On error or cancel
+ * nothing stays open. */
 WEIR_SUSPENDS int weir_dial(const char *url, const struct weir_dial_options *options,
                             struct weir_stream **ret_stream);
 
@@ -51,7 +52,7 @@ WEIR_SUSPENDS int weir_dial(const char *url, const struct weir_dial_options *opt
  * An address in use is tried again for 50 ms, then it is -EADDRINUSE: a process that was killed may
  * hold its addresses a moment longer. Not so a path, which stays. The wait suspends this task only.
  * Returns 0; -EADDRINUSE, -EADDRNOTAVAIL, -EACCES, ...; WEIR_EURL, WEIR_ENONAME, WEIR_ERESOLVE,
- * -ECANCELED, -ETIME, -EMFILE, -ENOMEM, WEIR_ENOLOOP. */
+ * -EAGAIN (as weir_dial), -ECANCELED, -ETIME, -EMFILE, -ENOMEM, WEIR_ENOLOOP. */
 WEIR_SUSPENDS int weir_listen(const char *url, const struct weir_listen_options *options,
                               struct weir_listener **ret_listener);
 

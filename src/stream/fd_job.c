@@ -21,7 +21,7 @@ struct weir__fd_job {
     struct weir__fd_slot *slot; /* NULL: dropped */
     _Atomic int holders;
     int fd;
-    bool writes, over;
+    bool writes, over, begun;
     size_t len, at; /* at: bytes of a read that were handed out */
     int64_t result;
     char name[32];
@@ -38,6 +38,7 @@ static void let_go(struct weir__fd_job *j) {
 static int work(void *arg) { /* on the helper thread */
     struct weir__fd_job *j = arg;
     int64_t n;
+    j->begun = true;
     do {
         if (j->writes)
             n = weir__foreign_write_waiting(j->fd, j->bytes, j->len);
@@ -52,6 +53,8 @@ static void ended(struct weir__op *op) {
     struct weir__fd_job *j = WEIR_CONTAINER(op, struct weir__fd_job, op);
     j->over = true;
     j->result = op->result;
+    if (!j->begun)
+        let_go(j); /* for the thread, which never came to it */
     if (j->slot == NULL)
         let_go(j);
     else

@@ -3,6 +3,9 @@
  *
  * A job's life, all changes under the lock:
  *   queued -> running -> ended (in the done list, or freed if abandoned meanwhile)
+ * A thread is idle, at work, or lost: at work on a job that was abandoned. Those that are not lost
+ * are at most max, together with the lost at most WEIR__POOL_GROWTH times as many. One that comes
+ * back from an abandoned job and is too many ends, alone.
  * The pool's memory is counted: the loop holds one reference and every thread one, because a
  * thread in an abandoned job may outlive the loop. */
 #include "sys/pool.h"
@@ -19,6 +22,7 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "sys/addr.h"
+#include "sys/plain.h"
 #include "sys/slots.h"
 
 enum phase { QUEUED, RUNNING, ENDED };
@@ -39,14 +43,19 @@ struct helper {
     struct weir__pool *pool;
     pthread_t thread;
     struct job *job; /* running it */
+    bool used;
+    bool alone; /* nobody joins it */
 };
+
+static _Atomic int threads_alone;
 
 struct weir__pool {
     pthread_mutex_t lock;
     pthread_cond_t work;
     struct weir__list queued, ended;
-    unsigned queue_len, idle, count, max, refs;
+    unsigned queue_len, idle, count, lost, max, refs;
     bool closing;
+    weir_ns said_ns; /* when it was last logged that abandoned jobs take the threads */
     size_t stack_size;
     struct weir__latch *latch;
     _Atomic bool any_ended;
@@ -117,13 +126,18 @@ static void unref_unlock(struct weir__pool *p) {
     weir__free(p);
 }
 
+static unsigned not_lost(const struct weir__pool *p) {
+    return p->count - p->lost;
+}
+
+/* NULL: end. */
 static struct job *next_job(struct weir__pool *p) {
-    while (weir__list_empty(&p->queued) && !p->closing) {
+    while (weir__list_empty(&p->queued) && !p->closing && not_lost(p) <= p->max) {
         p->idle++;
         pthread_cond_wait(&p->work, &p->lock);
         p->idle--;
     }
-    if (weir__list_empty(&p->queued))
+    if (weir__list_empty(&p->queued) || not_lost(p) > p->max)
         return NULL;
     struct job *j = job_of(p->queued.next);
     weir__list_remove(&j->link);
@@ -134,12 +148,34 @@ static struct job *next_job(struct weir__pool *p) {
 static void job_ended(struct weir__pool *p, struct job *j) {
     j->phase = ENDED;
     if (j->op == NULL) {
+        p->lost--;
         job_free(j);
         return;
     }
     weir__list_add_tail(&p->ended, &j->link);
     atomic_store_explicit(&p->any_ended, true, memory_order_release);
     weir__latch_ring(p->latch); /* under the lock: a closing loop waits for it */
+}
+
+static void leave_alone(struct helper *h) {
+    h->alone = true;
+    atomic_fetch_add(&threads_alone, 1);
+    pthread_detach(h->thread);
+}
+
+int weir__threads_alone(void) {
+    return atomic_load(&threads_alone);
+}
+
+/* With the lock held; a pool that closes joins its threads, all others end alone. Returns whether
+ * it does. */
+static bool helper_ends(struct weir__pool *p, struct helper *h) {
+    if (!p->closing) {
+        leave_alone(h);
+        h->used = false;
+        p->count--;
+    }
+    return h->alone;
 }
 
 static void *helper_main(void *arg) {
@@ -157,9 +193,12 @@ static void *helper_main(void *arg) {
         h->job = NULL;
         job_ended(p, j);
     }
+    bool alone = helper_ends(p, h);
     unref_unlock(p);
     if (weir__thread_ends != NULL)
         weir__thread_ends();
+    if (alone)
+        atomic_fetch_sub(&threads_alone, 1);
     return NULL;
 }
 
@@ -179,19 +218,31 @@ static int start(struct helper *h, pthread_attr_t *attr) {
 
 /* With the lock held. */
 static int add_helper(struct weir__pool *p) {
-    struct helper *h = &p->helpers[p->count];
+    struct helper *h = p->helpers;
     pthread_attr_t attr;
+    if (p->count == p->max * WEIR__POOL_GROWTH)
+        return -EAGAIN;
+    while (h->used)
+        h++;
     if (pthread_attr_init(&attr) != 0)
         return -ENOMEM;
     pthread_attr_setstacksize(&attr, p->stack_size);
-    *h = (struct helper){.pool = p};
+    *h = (struct helper){.pool = p, .used = true};
     int rc = start(h, &attr);
     pthread_attr_destroy(&attr);
-    if (rc == 0) {
-        p->count++;
-        p->refs++;
-    }
+    h->used = rc == 0;
+    p->count += rc == 0;
+    p->refs += rc == 0;
     return rc;
+}
+
+/* More wait than there are threads for them: add one, if not all that may be are there. Returns 0,
+ * or the error if then nobody at all would come to them. */
+static int man(struct weir__pool *p) {
+    int rc = 0;
+    if (p->queue_len > p->idle && not_lost(p) < p->max)
+        rc = add_helper(p);
+    return not_lost(p) > 0 ? 0 : rc;
 }
 
 /* ---- the loop's side ------------------------------------------------------------------------ */
@@ -199,7 +250,8 @@ static int add_helper(struct weir__pool *p) {
 int weir__pool_new(const char *name, unsigned threads_max, size_t stack_size,
                    struct weir__latch *latch, struct weir__pool **ret_pool) {
     WEIR_CHECK(threads_max > 0);
-    struct weir__pool *p = weir__alloc_zero(sizeof *p + threads_max * sizeof p->helpers[0]);
+    size_t room = threads_max * WEIR__POOL_GROWTH * sizeof(struct helper);
+    struct weir__pool *p = weir__alloc_zero(sizeof *p + room);
     if (p == NULL)
         return -ENOMEM;
     pthread_mutex_init(&p->lock, NULL);
@@ -237,6 +289,17 @@ static struct job *job_new(const struct weir__op *op) {
     return NULL;
 }
 
+/* Without the lock. Abandoned jobs hold as many threads as there should be, or (full) all. */
+static void say_lost(struct weir__pool *p, unsigned lost, const char *name, bool full) {
+    weir_ns now = weir__plain_now();
+    if (p->said_ns != 0 && now - p->said_ns < WEIR_SECONDS(1))
+        return;
+    p->said_ns = now;
+    weir__log(WEIR_LOG_WARNING, "%s: %u abandoned jobs still run, the last for '%s': %s", p->name,
+              lost, name,
+              full ? "nothing more is begun until one ends" : "further threads take their place");
+}
+
 int weir__pool_submit(struct weir__pool *p, struct weir__op *op) {
     uint64_t handle;
     struct job *j = job_new(op);
@@ -248,22 +311,44 @@ int weir__pool_submit(struct weir__pool *p, struct weir__op *op) {
     j->op = op;
     op->priv = (uint32_t)handle;
     pthread_mutex_lock(&p->lock);
-    int rc = 0;
-    if (p->queue_len + 1 > p->idle && p->count < p->max)
-        rc = add_helper(p);
-    if (rc != 0 && p->count > 0)
-        rc = 0; /* those that are there will come to it */
+    weir__list_add_tail(&p->queued, &j->link);
+    p->queue_len++;
+    int rc = man(p);
     if (rc == 0) {
-        weir__list_add_tail(&p->queued, &j->link);
-        p->queue_len++;
         pthread_cond_signal(&p->work);
+    } else {
+        weir__list_remove(&j->link);
+        p->queue_len--;
     }
+    unsigned lost = p->lost;
     pthread_mutex_unlock(&p->lock);
     if (rc == 0)
         return weir__op_hold(op);
+    if (lost > 0)
+        say_lost(p, lost, j->name, true);
     weir__slots_remove(&p->jobs, op->priv, j);
     job_free(j);
     return weir__op_now_done(op, rc);
+}
+
+/* With the lock held: nobody will come to those that wait. */
+static void refuse_queued(struct weir__pool *p, int rc) {
+    while (!weir__list_empty(&p->queued)) {
+        struct job *j = job_of(p->queued.next);
+        weir__list_remove(&j->link);
+        p->queue_len--;
+        j->result = rc;
+        job_ended(p, j);
+    }
+}
+
+/* With the lock held: j runs on for nobody. Returns how many do. */
+static unsigned abandon(struct weir__pool *p) {
+    p->lost++;
+    int rc = man(p);
+    if (rc != 0)
+        refuse_queued(p, rc);
+    return p->lost;
 }
 
 int weir__pool_cancel(struct weir__pool *p, struct weir__op *op) {
@@ -279,10 +364,18 @@ int weir__pool_cancel(struct weir__pool *p, struct weir__op *op) {
     j->op = NULL;
     weir__list_remove(&j->link);
     p->queue_len -= phase == QUEUED;
+    char name[64] = "";
+    unsigned lost = 0;
+    if (phase == RUNNING) {
+        snprintf(name, sizeof name, "%s", j->name); /* its thread may free it any time */
+        lost = abandon(p);
+    }
     pthread_mutex_unlock(&p->lock);
     weir__slots_remove(&p->jobs, op->priv, j);
     if (phase != RUNNING)
-        job_free(j); /* else its thread will */
+        job_free(j);
+    if (lost >= p->max)
+        say_lost(p, lost, name, lost == p->max * WEIR__POOL_GROWTH);
     return weir__op_now_done(op, runs_on ? -EINPROGRESS : -ECANCELED);
 }
 
@@ -316,7 +409,7 @@ static bool leave(struct helper *h) {
     weir__log(WEIR_LOG_WARNING, "%s '%s' still ran when its loop closed: left to end alone",
               h->job->fn != NULL ? "an offloaded function of task" : "the look-up of",
               h->job->name);
-    pthread_detach(h->thread);
+    leave_alone(h);
     return false;
 }
 
@@ -327,13 +420,13 @@ void weir__pool_free(struct weir__pool *p) {
     WEIR_CHECK(weir__list_empty(&p->queued) && weir__list_empty(&p->ended));
     p->closing = true;
     pthread_cond_broadcast(&p->work);
-    unsigned count = p->count, joins = 0;
-    for (unsigned i = 0; i < count; i++)
-        if (leave(&p->helpers[i])) /* joined ones move to the front */
-            p->helpers[joins++].thread = p->helpers[i].thread;
+    const unsigned all = p->max * WEIR__POOL_GROWTH;
+    for (unsigned i = 0; i < all; i++) /* those that are left stay marked by `used` */
+        p->helpers[i].used = p->helpers[i].used && leave(&p->helpers[i]);
     pthread_mutex_unlock(&p->lock);
-    for (unsigned i = 0; i < joins; i++)
-        pthread_join(p->helpers[i].thread, NULL);
+    for (unsigned i = 0; i < all; i++)
+        if (p->helpers[i].used)
+            pthread_join(p->helpers[i].thread, NULL);
     weir__slots_fini(&p->jobs);
     pthread_mutex_lock(&p->lock);
     unref_unlock(p);

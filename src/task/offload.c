@@ -23,6 +23,7 @@ struct detached {
     struct weir__list link; /* among the abandoned */
     int (*fn)(void *args);
     _Atomic int holders;
+    bool begun; /* fn runs, or has run */
     char args[];
 };
 
@@ -33,6 +34,7 @@ static void detached_drop(struct detached *d) {
 
 static int detached_run(void *job) { /* on the helper thread */
     struct detached *d = job;
+    d->begun = true;
     int rc = d->fn(d->args);
     detached_drop(d);
     return rc;
@@ -113,6 +115,9 @@ int weir_offload_detached(int (*fn)(void *args), const void *args, size_t size) 
     rc = (int)weir__park(&w.park);
     if (w.job == NULL)
         return weir__fail(rc, "offload", NULL);
+    bool begun = d->begun;
+    if (!begun)
+        detached_drop(d); /* no thread came to it: its hold too */
     detached_drop(d);
-    return rc;
+    return begun ? rc : weir__fail(rc, "offload", NULL);
 }
