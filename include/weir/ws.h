@@ -62,7 +62,8 @@ WEIR_SUSPENDS int weir_ws_dial(const char *url, const struct weir_ws_options *op
                                struct weir_ws **ret_ws);
 
 /* Shake hands as a server on an accepted stream. *take_stream becomes part of *ret_ws on success
- * and is closed otherwise; refusals were answered, and the client got a second to read them.
+ * and is closed otherwise; refusals were answered (a handshake that takes too long with 408), and
+ * the client got a second to read them.
  * options as above.
  * Returns 0; WEIR_EPROTO, WEIR_EHTTP (not an acceptable handshake), WEIR_ETOOBIG, WEIR_EEOF,
  * -ETIME, -ECANCELED, -ECONNRESET, -EPIPE, -ENOMEM, WEIR_ENOLOOP. */
@@ -78,8 +79,9 @@ WEIR_API const char *weir_ws_peer(const struct weir_ws *ws);
 /* Wait for the next message. Lent until the next receive, close or drop. Control frames are
  * handled while waiting here: keep a task in it, or pings and a close of the peer stay unanswered,
  * and a peer that pings gives us up. An error that the peer is told returns when it has ended,
- * after close_ns at the latest; WEIR_EEOF, when what was queued has left: the peer may have ended
- * its own side only.
+ * after close_ns at the latest; WEIR_EWSCLOSED, when the peer that closed first has our answer and
+ * has ended its side, after 1 s at the latest; WEIR_EEOF, when what was queued has left: the peer
+ * may have ended its own side only.
  * Returns 0; WEIR_EWSCLOSED (the closing handshake is done: see weir_ws_close_code), WEIR_EPROTO,
  * WEIR_EUTF8, WEIR_ETOOBIG (the peer was told 1002, 1007, 1009), WEIR_EKEEPALIVE, WEIR_EEOF (the
  * connection broke: 1006), -ECONNRESET, -EBUSY, -ECANCELED, -ETIME, WEIR_ENOLOOP. A cancel loses
@@ -159,7 +161,8 @@ struct weir_ws_reactive {
 };
 
 /* Serve l by r until l is unlistened or the scope fires; connections hang below g. A cancel of g
- * closes them with 1001. options as weir_ws_accept; both must outlive the connections.
+ * closes them with 1001, behind what was queued, and waits for the peers' answers, at most
+ * close_ns. options as weir_ws_accept; both must outlive the connections.
  * Returns as weir_react. */
 WEIR_SUSPENDS int weir_ws_react(struct weir_listener *l, struct weir_group *g,
                                 const struct weir_ws_reactive *r,

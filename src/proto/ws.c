@@ -65,10 +65,13 @@ static int dial_within(const char *url, const struct weir__uri *u, struct weir_w
 static int opened(struct weir_ws *ws, struct weir_scope *s, int rc, const char *what,
                   const char *on, struct weir_ws **ret_ws) {
     rc = weir_scope_leave(s, rc);
-    if (rc == -ETIME && weir_cancelled() == 0)
+    if (rc == -ETIME && weir_cancelled() == 0) {
+        if (ws->role == WEIR__WS_SERVER)
+            weir__ws_shake_late(ws);
         rc = weir__failf(rc, what, on ? on : weir_ws_peer(ws),
                          "the handshake took longer than %lld ms",
                          (long long)(ws->config->o.handshake_ns / 1000000));
+    }
     if (rc < 0) {
         ws_free(ws);
         return rc;
@@ -182,18 +185,25 @@ int weir__ws_receive(struct weir_ws *ws, struct weir_ws_message *ret_message, bo
     return rc;
 }
 
-/* Our close frame leaves before the caller can drop the connection. After a failure what still
- * comes is read and thrown away until the peer ends: a close with bytes unread is a reset, which
- * overtakes the close frame that says why. */
+/* Our close frame leaves before the caller can drop the connection. Then, unless the peer only
+ * answered ours, what still comes is read and thrown away until it ends its side: a close with
+ * bytes unread is a reset, which overtakes what was sent. */
 static void end_politely(struct weir_ws *ws, int why) {
     struct weir_scope s;
     struct weir_view v;
-    weir_scope_enter(&s, ws->config->o.close_ns);
+    bool is_closed = why == WEIR_EWSCLOSED;
+    weir_ns bound = ws->config->o.close_ns;
+    weir_scope_enter(&s, bound);
     int rc = weir__ws_flushed(ws, "ws receive");
-    if (why != WEIR_EWSCLOSED && rc == 0 && ws->unsent == 0) {
+    if (is_closed && bound > WS_LINGER_NS)
+        weir_scope_renew(&s, WS_LINGER_NS);
+    if (rc == 0 && ws->unsent == 0 && (!is_closed || ws->lingers)) {
         ws->used = 0;
-        while (ws->stream != NULL && weir_peek(ws->stream, 1, &v) > 0)
+        for (size_t sum = 0; sum < WS_LINGER_MAX && ws->stream != NULL; sum += v.len) {
+            if (weir_peek(ws->stream, 1, &v) <= 0)
+                break;
             weir_consume(ws->stream, v.len);
+        }
     }
     weir_scope_leave(&s, rc);
 }

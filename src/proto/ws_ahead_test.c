@@ -170,7 +170,7 @@ AHEAD_STORY(a_close_is_answered_and_the_handler_learns_it_when_it_sends) {
     frame_send(s, TEXT, "before it");
     frame_send(s, CLOSE, "\x0f\xa0going"); /* 4000 */
     frame_send(s, TEXT, "behind it");
-    expect_close(s, 4000, "");
+    expect_close(s, 4000, "going");
     expect_end(s);
     assert_int_equal(w->ended + w->let_go, 0);
     w->held = false;

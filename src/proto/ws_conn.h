@@ -84,6 +84,7 @@ struct weir_ws {
     bool in_user : 1;          /* reactive: a function of the user's runs */
     bool writing : 1;
     bool finish : 1;           /* our end of the stream follows the last frame */
+    bool lingers : 1;          /* the peer closed first: its end is waited for */
     bool pinged : 1;
     bool behind : 1;           /* the ping waited behind a write when the timer looked */
     bool dropped : 1;
@@ -224,5 +225,7 @@ void weir__ws_refuse(struct weir_ws *ws, int rc, int status, const char *why,
 int weir__ws_shake_client(struct weir_ws *ws, const char *host, size_t host_len, const char *path,
                           size_t path_len);
 int weir__ws_shake_server(struct weir_ws *ws);
+void weir__ws_late(struct weir_ws *ws, struct ws_answer *ret_answer); /* it took too long */
+void weir__ws_shake_late(struct weir_ws *ws); /* say so */
 
 #endif

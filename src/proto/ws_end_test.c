@@ -8,10 +8,10 @@
 
 /* ---- the closing handshake ---- */
 
-WS_STORY(a_close_is_answered_and_told) {
+WS_STORY(a_close_is_answered_with_its_code_and_reason_and_told) {
     WEIR_AUTO(weir_close) struct weir_stream *s = raw_open(w);
     frame_send(s, CLOSE, "\x0f\xa0going"); /* 4000 */
-    expect_close(s, 4000, "");
+    expect_close(s, 4000, "going");
     expect_end(s);
     wait_ended(w, 1);
     assert_int_equal(w->rc, 0);
@@ -210,18 +210,81 @@ WS_STORY(a_handler_that_fails_closes_with_1011) {
     return 0;
 }
 
-WS_STORY(a_cancelled_server_says_1001) {
+/* Stop the server, and go on though its group is a scope around us too. */
+static void stop(struct world *w, struct weir_scope *shield) {
+    weir_group_cancel(&w->clients, "the server goes");
+    weir_shield_enter(shield, WEIR_SECONDS(10));
+}
+
+WS_STORY(a_stopped_server_says_1001_and_waits_for_the_answer) {
     WEIR_AUTO(weir_close) struct weir_stream *s = raw_open(w);
     if (!w->reacts)
         return 0; /* a task of the user's is cancelled: its end is its own */
-    struct weir_scope shield; /* the group is a scope around us, too */
-    weir_group_cancel(&w->clients, "the server goes");
-    weir_shield_enter(&shield, WEIR_SECONDS(2));
+    struct weir_scope shield;
+    stop(w, &shield);
+    expect_close(s, 1001, "");
+    frame_send(s, TEXT, "already on its way");
+    settle();
+    assert_int_equal(w->ended + w->messages, 0);
+    frame_send(s, CLOSE, "\x03\xe9");
+    expect_end(s);
+    wait_ended(w, 1);
+    weir_scope_leave(&shield, 0);
+    assert_int_equal(w->rc, -ECANCELED);
+    assert_int_equal(w->code, 1001);
+    return 0;
+}
+
+WS_STORY(a_stopped_server_waits_no_longer_than_close_ns, o->close_ns = MS(30)) {
+    WEIR_AUTO(weir_close) struct weir_stream *s = raw_open(w);
+    if (!w->reacts)
+        return 0;
+    struct weir_scope shield;
+    stop(w, &shield);
     expect_close(s, 1001, "");
     expect_end(s);
     wait_ended(w, 1);
     weir_scope_leave(&shield, 0);
     assert_int_equal(w->rc, -ECANCELED);
+    return 0;
+}
+
+WS_STORY(a_stopped_server_sends_what_was_queued_and_whole, o->queue_max = 64 << 20) {
+    WEIR_AUTO(weir_close) struct weir_stream *s = raw_open(w);
+    if (!w->reacts)
+        return 0;
+    struct weir_scope shield;
+    frame_send(s, TEXT, "big");
+    for (int i = 0; (w->lent == NULL || weir_ws_queued(w->lent) == 0) && i < 2000; i++)
+        weir_sleep(MS(1));
+    stop(w, &shield);
+    settle();
+    expect_big(s);
+    expect_close(s, 1001, "");
+    frame_send(s, CLOSE, "\x03\xe9");
+    expect_end(s);
+    wait_ended(w, 1);
+    weir_scope_leave(&shield, 0);
+    return 0;
+}
+
+/* A handler feels the stop; that it failed with it is no failure of its own. */
+WS_STORY(a_handler_that_feels_the_stop_does_not_make_it_1011) {
+    WEIR_AUTO(weir_close) struct weir_stream *s = raw_open(w);
+    if (!w->reacts)
+        return 0;
+    struct weir_scope shield;
+    w->held = true;
+    frame_send(s, TEXT, "hold");
+    frame_send(s, TEXT, "never");
+    settle();
+    stop(w, &shield);
+    expect_close(s, 1001, "");
+    frame_send(s, CLOSE, "\x03\xe9");
+    expect_end(s);
+    wait_ended(w, 1);
+    weir_scope_leave(&shield, 0);
+    assert_int_equal(w->messages, 1);
     return 0;
 }
 

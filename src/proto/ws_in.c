@@ -84,8 +84,9 @@ static int on_close(struct weir_ws *ws, const struct weir__ws_event *ev) {
         memcpy(ws->reason, ev->len > 0 ? (char *)ev->data : "", ev->len);
         ws->reason[ev->len] = '\0';
     }
+    ws->lingers = ws->state == WS_OPEN;
     if (ws->state == WS_OPEN)
-        (void)weir__ws_queue_close(ws, ev->code, "");
+        (void)weir__ws_queue_close(ws, ev->code, ws->reason ? ws->reason : "");
     ws->state = WS_CLOSED;
     ws->finish = true;
     weir__ws_wake(ws);

@@ -29,6 +29,7 @@ static struct post {
     bool reacts;
     void (*story)(int port);
     struct weir_listener *l;
+    struct weir_loop *loop;
     struct weir_group clients;
 } post;
 
@@ -123,25 +124,32 @@ static int tell_story(void *arg) {
     struct weir_group servers;
     (void)arg;
     assert_int_equal(weir_listen("tcp://127.0.0.1:0", NULL, &post.l), 0);
+    post.loop = weir_loop_current();
     weir_group_open(&post.clients, WEIR_INDEPENDENT);
     weir_group_open(&servers, WEIR_TOGETHER);
     assert_int_equal(weir_go0(&servers, serve_all), 0);
     assert_int_equal(weir_offload(on_thread, NULL), 0);
     weir_unlisten(&post.l);
-    assert_int_equal(weir_group_close(&servers, 0), 0);
-    assert_int_equal(weir_group_drain(&post.clients, WEIR_SECONDS(20)), 0);
+    bool was_stopped = weir_cancelled() != 0; /* by the story */
+    int rc = weir_group_close(&servers, 0);
+    assert_true(rc == 0 || was_stopped);
+    rc = weir_group_drain(&post.clients, WEIR_SECONDS(20));
+    assert_true(rc == 0 || was_stopped);
     return 0;
+}
+
+static void tell_peer_of(bool reacts, void (*story)(int port), int conns) {
+    struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
+    fprintf(stderr, "# on %s, %s\n", test_backend, reacts ? "react" : "serve");
+    post = (struct post){.reacts = reacts, .story = story};
+    assert_int_equal(weir_run(tell_story, NULL, &o), 0);
+    assert_int_equal(post.ended, conns);
 }
 
 /* A story of a peer that may open `conns` connections, in both shapes; each of them ends. */
 static void tell_peer(void (*story)(int port), int conns) {
-    for (int reacts = 0; reacts < 2; reacts++) {
-        struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
-        fprintf(stderr, "# on %s, %s\n", test_backend, reacts ? "react" : "serve");
-        post = (struct post){.reacts = reacts != 0, .story = story};
-        assert_int_equal(weir_run(tell_story, NULL, &o), 0);
-        assert_int_equal(post.ended, conns);
-    }
+    tell_peer_of(false, story, conns);
+    tell_peer_of(true, story, conns);
 }
 
 /* ---- the peer ---- */
@@ -333,4 +341,99 @@ static void reads_slowly(int port) {
 
 PEER_STORY(who_reads_slowly_gets_every_message) {
     tell_peer(reads_slowly, 1);
+}
+
+/* ---- it goes on behind its close frame ---- */
+
+/* The answers, and ours to its close frame, are still on their way when what came behind it would
+ * make a close a reset. */
+static void behind_the_close(int port) {
+    static uint8_t junk[100000];
+    uint8_t buf[64];
+    for (int how = AT_ONCE; how <= IN_PARTS; how++) {
+        int s = peer_open(port, 4096);
+        peer_ask(s, (enum how)how, 3, 300000);
+        if (how == SUSPENDS) /* who closes while a function works gets no more of its answers */
+            peer_expect_slowly(s, 0, 300000, 10000, 0);
+        peer_write(s, buf, frame_make(buf, CLOSE, "\x03\xe8", 2));
+        peer_write(s, junk, sizeof junk);
+        for (uint32_t k = how == SUSPENDS; k < 3; k++)
+            peer_expect_slowly(s, k, 300000, 10000, 50);
+        peer_expect_close(s, 1000);
+        close(s);
+    }
+}
+
+PEER_STORY(what_comes_behind_a_close_frame_resets_no_answer) {
+    tell_peer(behind_the_close, 3);
+}
+
+/* ---- it resets ---- */
+
+enum { RESETS = 120 };
+
+static void resets(int port) {
+    uint32_t seed = 7;
+    uint8_t buf[4096];
+    for (int i = 0; i < RESETS; i++) {
+        int s = peer_open(port, i % 2 ? 4096 : 0);
+        size_t n = 0;
+        for (int k = 0; k < 20; k++)
+            n += ask_make(buf + n, (enum how)(k % 4), 1 + peer_chance(&seed, 4),
+                          4 + peer_chance(&seed, i % 3 ? 200000 : 100));
+        peer_write(s, buf, peer_chance(&seed, (uint32_t)n + 1));
+        if (i % 4 == 1)
+            peer_end_writing(s);
+        if (i % 2 == 0) {
+            ssize_t got = recv(s, buf, 1 + peer_chance(&seed, sizeof buf - 1), MSG_DONTWAIT);
+            (void)got;
+        }
+        peer_reset(s);
+    }
+    int s = peer_open(port, 0); /* the others are served as ever */
+    peer_ask(s, AT_ONCE, 2, 100);
+    peer_expect(s, 0, 100);
+    peer_expect(s, 1, 100);
+    peer_close(s);
+}
+
+PEER_STORY(who_resets_leaves_nothing_behind) {
+    tell_peer(resets, RESETS + 1);
+}
+
+/* ---- the server stops ---- */
+
+static void stop_server(void *arg) {
+    (void)arg;
+    weir_group_cancel(&post.clients, "the server goes");
+}
+
+/* Bytes of the peer's are on their way all the time. What was queued comes whole and in order, then
+ * 1001; the answer to it is waited for, and no reset overtakes anything. */
+static void stopped(int port) {
+    static const uint32_t lens[2] = {100, 300000};
+    uint8_t frame[64];
+    int s[2];
+    for (int i = 0; i < 2; i++) {
+        s[i] = peer_open(port, i ? 4096 : 0);
+        for (int k = 0; k < 50; k++)
+            peer_ask(s[i], k % 2 ? SUSPENDS : AT_ONCE, 1, lens[i]);
+        peer_expect(s[i], 0, lens[i]);
+    }
+    assert_int_equal(weir_post(post.loop, stop_server, NULL), 0);
+    for (int i = 0; i < 2; i++) {
+        for (int k = 0; k < 50; k++)
+            peer_ask(s[i], AT_ONCE, 1, lens[i]);
+        for (uint32_t k = 1; recv(s[i], frame, 1, MSG_PEEK) == 1 && frame[0] != CLOSE; k++)
+            peer_expect_slowly(s[i], k, lens[i], 30000, 0);
+        assert_int_equal(peer_read(s[i], frame, 4), 4);
+        assert_memory_equal(frame, "\x88\x02\x03\xe9", 4);
+        peer_write(s[i], frame, frame_make(frame, CLOSE, "\x03\xe9", 2));
+        peer_expect_end(s[i]);
+        close(s[i]);
+    }
+}
+
+PEER_STORY(a_stopped_server_cuts_nothing_that_it_queued) {
+    tell_peer_of(true, stopped, 2);
 }

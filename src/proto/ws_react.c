@@ -7,6 +7,7 @@
  *   ENDING    our last frame, or the refusal, is sent: the peer's close frame, or its end, is
  *             awaited, bounded in time; messages are thrown away
  *   OVER      nothing more is read
+ *   LATE      the same: the bound of SHAKING was over, and the client is told so
  * The connection's one timer is the bound of SHAKING and ENDING, and the keepalive of TALKING. */
 #include <assert.h>
 #include <errno.h>
@@ -18,7 +19,7 @@
 #include "proto/ws_conn.h"
 #include "stream/ahead.h"
 
-enum phase { SHAKING, TALKING, ENDING, OVER };
+enum phase { SHAKING, TALKING, ENDING, OVER, LATE };
 
 /* Lives until weir_ws_react has returned and its last connection is gone, also one that was
  * accepted and not yet opened: all hang below its group, which says when. */
@@ -35,6 +36,7 @@ struct ws_conn { /* the state of a weir_conn */
     int rc; /* what closed is told */
     uint8_t phase;
     bool counted, opened;
+    bool lingers; /* what still comes is thrown away */
     _Alignas(16) uint8_t user[];
 };
 
@@ -70,9 +72,9 @@ static void bound_over(struct weir__timer *t) {
     struct ws_conn *c = WEIR_CONTAINER(t, struct ws_conn, ws.timer);
     if (c->ws.in_user && c->ws.state == WS_CLOSED && !c->ws.writing)
         return; /* in time: only the user's function takes longer, and it may */
-    if (c->rc == 0)
+    if (c->rc == 0 && c->ws.state != WS_CLOSED)
         c->rc = c->phase == SHAKING ? -ETIME : WEIR_EEOF;
-    c->phase = OVER;
+    c->phase = c->phase == SHAKING ? LATE : OVER;
     weir__ws_conn_cut(&c->ws);
 }
 
@@ -81,7 +83,7 @@ static void bound_arm(struct ws_conn *c, weir_ns after) {
 }
 
 static void end(struct ws_conn *c, int rc) {
-    if (c->phase == OVER)
+    if (c->phase >= OVER)
         return;
     c->rc = c->rc ? c->rc : rc;
     c->phase = OVER;
@@ -150,12 +152,18 @@ static void user_begins(struct ws_conn *c) {
     weir__loop_flush_later(c->ws.config->loop, &c->ws.flush);
 }
 
+/* The server's group was cancelled, or its time is over: the peer is told when all tasks have
+ * ended. Returns the code that they feel. */
+static int stops(const struct ws_conn *c) {
+    return weir__group_cancelled(weir_conn_group(c->ws.conn));
+}
+
 /* That its answer found the connection ended is no failure of the function's: the messages that
  * came before the end are delivered still. */
 static void user_ends(struct ws_conn *c, int rc) {
     int over = c->ws.state != WS_OPEN ? WEIR_EWSCLOSED : c->ws.unsent;
     c->ws.in_user = c->ws.receiving = false;
-    if (rc < 0 && rc != over)
+    if (rc < 0 && rc != over && rc != stops(c))
         fail(c, rc);
 }
 
@@ -259,7 +267,7 @@ static ssize_t shake_piece(struct ws_conn *c, const uint8_t *base, size_t len) {
 /* ---- messages ---- */
 
 static void on_message(struct ws_conn *c, const struct weir_ws_message *m) {
-    if (c->phase != TALKING)
+    if (c->phase != TALKING || stops(c) != 0)
         return; /* after our close frame nothing is delivered */
     user_begins(c);
     user_ends(c, server_of(c)->fn.message(&c->ws, c->user, m));
@@ -269,7 +277,7 @@ static void on_message(struct ws_conn *c, const struct weir_ws_message *m) {
 
 /* Returns false if nothing more is to be decoded: it broke, or its close frame was. */
 static bool feed(struct ws_conn *c, struct ws_ahead *a) {
-    while (a->len > 0 && c->phase != OVER && c->ws.failed == 0) {
+    while (a->len > 0 && c->phase < OVER && c->ws.failed == 0) {
         struct weir_ws_message m;
         size_t used;
         int rc = weir__ws_feed(&c->ws, a->at, a->len, &used, &m);
@@ -280,7 +288,7 @@ static bool feed(struct ws_conn *c, struct ws_ahead *a) {
         else if (rc < 0)
             return false;
     }
-    return c->phase != OVER && c->ws.failed == 0;
+    return c->phase < OVER && c->ws.failed == 0;
 }
 
 /* The piece, then what was read while the user's functions had its messages. A close frame among
@@ -303,6 +311,24 @@ static void write_out(struct ws_conn *c) {
         bound_arm(c, c->ws.config->o.close_ns);
 }
 
+/* Both close frames are out of the way. */
+static void shut(struct ws_conn *c) {
+    weir_ns bound = c->ws.config->o.close_ns;
+    if (!c->ws.lingers || c->ws.unsent != 0) {
+        end(c, 0);
+        return;
+    }
+    c->lingers = true;
+    bound_arm(c, bound < WS_LINGER_NS ? bound : WS_LINGER_NS);
+}
+
+/* Until the peer ends its side, or the bound is over. */
+static void throw_away(struct ws_conn *c, size_t len) {
+    c->ws.used += (uint32_t)len; /* a served connection's, free here */
+    if (c->ws.used > WS_LINGER_MAX)
+        end(c, 0);
+}
+
 static void take_bytes(struct ws_conn *c, struct ws_ahead *a) {
     if (c->phase == SHAKING) {
         ssize_t n = shake_piece(c, a->at, a->len);
@@ -318,20 +344,22 @@ static void take_bytes(struct ws_conn *c, struct ws_ahead *a) {
     feed_all(c, a);
     write_out(c);
     if (c->ws.state == WS_CLOSED && !c->ws.writing)
-        end(c, 0);
+        shut(c);
 }
 
 /* Nothing more is delivered: what is not decoded may be thrown away. */
 static bool is_over(const struct ws_conn *c) {
-    return c->phase == OVER || c->ws.failed != 0 || c->ws.state == WS_CLOSED;
+    return c->phase >= OVER || c->ws.failed != 0 || c->ws.state == WS_CLOSED;
 }
 
 static int conn_message(struct weir_conn *conn, void *state, struct weir_view v) {
     struct ws_conn *c = state;
     struct ws_ahead a;
     void **aside = weir__conn_aside(conn);
-    if (c->ws.failed != 0)
-        return 0; /* thrown away */
+    if (c->ws.failed != 0 || c->lingers) {
+        throw_away(c, v.len);
+        return 0;
+    }
     c->ws.receiving = false; /* for the keepalive: what runs here may take its time */
     /* Lent to us to write: unmasked in place. Nothing follows the peer's close frame. */
     weir__ws_ahead_init(&a, (uint8_t *)(uintptr_t)v.base, c->ws.state == WS_CLOSED ? 0 : v.len);
@@ -346,13 +374,30 @@ static int conn_message(struct weir_conn *conn, void *state, struct weir_view v)
 
 /* ---- the end ---- */
 
+/* A close with bytes unread is a reset, which overtakes what was sent. */
+static void wait_end(struct ws_conn *c) {
+    struct weir_view v;
+    ssize_t n;
+    for (size_t sum = 0; sum < WS_LINGER_MAX; sum += (size_t)n)
+        if ((n = weir__conn_next(c->ws.conn, &v)) <= 0)
+            break;
+}
+
+static void say_late(struct ws_conn *c) {
+    struct weir_scope shield;
+    struct ws_answer a;
+    weir__ws_late(&c->ws, &a);
+    weir_shield_enter(&shield, WS_REFUSED_NS);
+    int rc = weir_write(c->ws.stream, a.text, a.len);
+    if (rc == 0 && (rc = weir_shutdown(c->ws.stream)) == 0)
+        wait_end(c);
+    weir_scope_leave(&shield, rc);
+}
+
 /* Nothing more is read. What was queued leaves first, before the group, and with it a writer, is
  * cancelled: the peer may have ended its own side only. Nobody sends any more. */
-static void conn_ends(struct weir_conn *conn, void *state, int rc) {
-    struct ws_conn *c = state;
-    if (c->phase < TALKING || c->phase == OVER)
-        return;
-    if (c->ws.state != WS_CLOSED && weir__group_cancelled(weir_conn_group(conn)) == 0)
+static void let_leave(struct ws_conn *c, int rc) {
+    if (c->ws.state != WS_CLOSED && stops(c) == 0)
         weir__ws_broke(&c->ws, rc < 0 ? rc : WEIR_EEOF);
     if (c->ws.unsent != 0 || ws_queued(&c->ws) == 0)
         return;
@@ -366,19 +411,51 @@ static void conn_ends(struct weir_conn *conn, void *state, int rc) {
         weir__error_restore(&why);
 }
 
-/* The server's group was cancelled: tell the peer that we go. */
-static void say_goodbye(struct ws_conn *c) {
+static void conn_ends(struct weir_conn *conn, void *state, int rc) {
+    struct ws_conn *c = state;
+    if (c->phase == LATE)
+        say_late(c);
+    else if (c->phase == TALKING || c->phase == ENDING)
+        let_leave(c, rc);
+}
+
+/* Wait for the answer to our close frame. Messages are thrown away. */
+static int hear(struct ws_conn *c) {
+    struct weir_view v;
+    struct weir_ws_message m;
+    ssize_t n = weir__conn_next(c->ws.conn, &v);
+    if (n <= 0)
+        return n < 0 ? (int)n : WEIR_EEOF;
+    int rc = 0;
+    for (size_t at = 0, used; at < v.len && rc >= 0; at += used)
+        rc = weir__ws_feed(&c->ws, (uint8_t *)(uintptr_t)v.base + at, v.len - at, &used, &m);
+    return rc == WEIR_EWSCLOSED ? 0 : rc < 0 ? rc : 0;
+}
+
+/* The server stops: behind what was queued the peer is told that we go, and may answer; one that
+ * is told something already may hear it. All tasks of the connection have ended. */
+static void say_goodbye(struct ws_conn *c, int rc) {
     struct weir_scope shield;
-    if (c->ws.state != WS_OPEN || c->ws.failed != 0 || c->ws.unsent != 0 || c->phase != TALKING)
+    bool is_open = c->ws.state == WS_OPEN && c->ws.failed == 0;
+    if ((c->phase != TALKING && c->phase != ENDING) || c->ws.unsent != 0)
         return;
-    (void)weir__ws_queue_close(&c->ws, WEIR__WS_GOING_AWAY, "");
-    c->ws.finish = true;
+    if (is_open && weir__ws_queue_close(&c->ws, WEIR__WS_GOING_AWAY, "") < 0)
+        return;
+    c->rc = c->rc ? c->rc : is_open ? rc : 0;
+    weir__timer_disarm(c->ws.config->loop->timers, &c->ws.timer);
     weir_shield_enter(&shield, c->ws.config->o.close_ns);
-    weir_scope_leave(&shield, weir__ws_write_out(&c->ws));
+    rc = weir__ws_write_out(&c->ws);
+    while (rc == 0 && c->ws.state == WS_CLOSING && c->ws.failed == 0)
+        rc = hear(c);
+    if (rc == 0)
+        rc = weir__ws_write_out(&c->ws);
+    if (rc == 0 && (c->ws.failed != 0 || c->ws.lingers))
+        wait_end(c);
+    weir_scope_leave(&shield, rc);
 }
 
 static int end_code(const struct ws_conn *c, int rc) {
-    if (c->phase == OVER || c->rc != 0 || c->ws.state == WS_CLOSED)
+    if (c->phase >= OVER || c->rc != 0 || c->ws.state == WS_CLOSED)
         return c->rc;
     return c->ws.failed ? c->ws.failed : c->ws.unsent ? c->ws.unsent : rc < 0 ? rc : WEIR_EEOF;
 }
@@ -386,8 +463,8 @@ static int end_code(const struct ws_conn *c, int rc) {
 static void conn_closed(struct weir_conn *conn, void *state, int rc) {
     struct ws_conn *c = state;
     struct ws_server *sv = server_of(c);
-    if (rc == -ECANCELED)
-        say_goodbye(c);
+    if (rc == -ECANCELED || rc == -ETIME)
+        say_goodbye(c, rc);
     weir__timer_disarm(c->ws.config->loop->timers, &c->ws.timer);
     c->rc = end_code(c, rc);
     c->phase = OVER;

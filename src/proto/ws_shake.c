@@ -171,6 +171,16 @@ static int send_answer(struct weir_ws *ws, const struct ws_answer *a) {
     return a->rc;
 }
 
+void weir__ws_late(struct weir_ws *ws, struct ws_answer *ret) {
+    weir__ws_refuse(ws, -ETIME, 408, "the handshake took too long", ret);
+}
+
+void weir__ws_shake_late(struct weir_ws *ws) {
+    struct ws_answer a;
+    weir__ws_late(ws, &a);
+    (void)send_answer(ws, &a);
+}
+
 /* ---- both: read a head ---- */
 
 /* Peek until the head is whole. Returns its size; the bytes stay in the stream. */

@@ -135,19 +135,33 @@ WS_STORY(frames_behind_the_head_are_not_lost) {
     return 0;
 }
 
-WS_STORY(a_slow_handshake_is_cut_off, o->handshake_ns = MS(20)) {
+static int answered_late(struct world *w, size_t len) {
     WEIR_AUTO(weir_close) struct weir_stream *s = raw_dial(w);
     weir_ns from = weir_now();
-    char byte;
-    assert_int_equal(weir_write(s, plain_request, 30), 0);
-    assert_true(weir_read(s, &byte, 1) <= 0); /* an end, or a reset */
+    char line[128];
+    ssize_t n;
+    assert_int_equal(weir_write(s, plain_request, len), 0);
+    assert_true(weir_read_until(s, '\n', line, sizeof line) > 0);
+    assert_string_equal(line, "HTTP/1.1 408 Request Timeout\r\n");
     assert_true(weir_now() - from >= MS(19));
+    while ((n = weir_read(s, line, sizeof line)) > 0)
+        ;
+    assert_int_equal(n, 0); /* no reset */
+    weir_close(&s);
     if (!w->reacts) {
         wait_ended(w, 1);
         assert_int_equal(w->rc, -ETIME);
         assert_non_null(strstr(w->text, "the handshake took longer than 20 ms"));
     }
     return 0;
+}
+
+WS_STORY(a_slow_handshake_is_answered_408, o->handshake_ns = MS(20)) {
+    return answered_late(w, 30);
+}
+
+WS_STORY(a_handshake_without_a_byte_is_answered_408, o->handshake_ns = MS(20)) {
+    return answered_late(w, 0);
 }
 
 WS_STORY(a_peer_that_vanishes_in_the_handshake_leaves_nothing) {

@@ -35,6 +35,11 @@ int weir__react(struct weir_listener *l, struct weir_group *g, const struct weir
  * function may be called before this returns. True: a piece is awaited. */
 bool weir__conn_ahead(struct weir_conn *c);
 
+/* In hooks.ends, and in closed before the users of a protocol hear of the end: wait for the next
+ * piece, which a function's caller would have got. As weir_peek, but lent until the next call.
+ * Suspends; not a cancel point if a piece is there. */
+ssize_t weir__conn_next(struct weir_conn *c, struct weir_view *ret_view);
+
 /* Room for a pointer, for the server's use while one of its functions runs. */
 void **weir__conn_aside(struct weir_conn *c);
 

@@ -30,8 +30,8 @@ enum {
     STALLED_RETRY_MS = 10
 };
 
-/* The op while a task of ours runs: free, pending, or done and not looked at. */
-enum ahead_state { AHEAD_NONE, AHEAD_PENDING, AHEAD_CAME, AHEAD_DROPPED };
+/* The op while a task of ours runs: free, pending, done and not looked at, or the task waits. */
+enum ahead_state { AHEAD_NONE, AHEAD_PENDING, AHEAD_CAME, AHEAD_AWAITED };
 
 enum conn_state { CONN_BUSY, CONN_IDLE, CONN_STALLED, CONN_ENDING, CONN_CLOSING, CONN_GONE };
 
@@ -168,18 +168,35 @@ static void ahead_ask(struct weir_conn *c) {
     while (recv_submit(c) && ahead_take(c));
 }
 
+struct ahead_wait {
+    struct weir__park park;
+    struct weir_conn *c;
+};
+
+static int ahead_abort(struct weir__park *p) {
+    struct weir_conn *c = WEIR_CONTAINER(p, struct ahead_wait, park)->c;
+    return weir__cancel(c->server->loop->backend, &c->socket.op);
+}
+
+/* Park until the op, which is pending, is done. */
+static void ahead_await(struct weir_conn *c, const char *what, bool is_cancelled) {
+    struct ahead_wait w = {.park = {.abort = is_cancelled ? NULL : ahead_abort, .what = what,
+                                    .on = c},
+                           .c = c};
+    c->ahead = AHEAD_AWAITED;
+    c->socket.op.waiter = &w.park;
+    weir__park(&w.park);
+    c->ahead = AHEAD_CAME;
+}
+
 /* The end: what was asked for, or came, is nobody's. The op must be free for the CLOSE. */
 static void ahead_drop(struct weir_conn *c) {
     struct weir__op *op = &c->socket.op;
-    struct weir__park until_back = {.what = "the end of a read", .on = c};
     if (c->ahead == AHEAD_NONE)
         return;
     bool pending = c->ahead == AHEAD_PENDING;
-    if (pending && weir__cancel(c->server->loop->backend, op) == WEIR__PENDING) {
-        c->ahead = AHEAD_DROPPED;
-        op->waiter = &until_back;
-        weir__park(&until_back);
-    }
+    if (pending && weir__cancel(c->server->loop->backend, op) == WEIR__PENDING)
+        ahead_await(c, "the end of a read", true);
     c->ahead = AHEAD_NONE;
     if (op->result > 0)
         weir__release(c->server->loop->backend, &op->u.lent);
@@ -189,7 +206,7 @@ static void received(struct weir__op *op) {
     struct weir_conn *c = WEIR_CONTAINER(op, struct weir_conn, socket.op);
     if (__builtin_expect(c->ahead == AHEAD_NONE, 1))
         conn_start(c);
-    else if (c->ahead == AHEAD_DROPPED)
+    else if (c->ahead == AHEAD_AWAITED)
         weir__unpark(op->waiter, 0);
     else if (ahead_take(c))
         ahead_ask(c);
@@ -269,6 +286,7 @@ static int conn_end(struct weir_conn *c, int rc) {
     int felt = weir__group_cancelled(&c->group);
     if (c->server->hooks.ends != NULL)
         c->server->hooks.ends(c, c->user, rc);
+    weir__stream_release(&c->socket.stream);
     ahead_drop(c);
     c->rc = rc == 0 && felt != 0 ? felt : rc;
     c->state = CONN_ENDING;
@@ -413,6 +431,25 @@ bool weir__conn_ahead(struct weir_conn *c) {
     if (c->ahead == AHEAD_NONE && !c->stop)
         ahead_ask(c);
     return c->ahead == AHEAD_PENDING;
+}
+
+ssize_t weir__conn_next(struct weir_conn *c, struct weir_view *ret_view) {
+    struct weir__op *op = &c->socket.op;
+    struct weir_stream *s = &c->socket.stream;
+    int rc = weir__suspend_enter("read");
+    weir__stream_release(s);
+    if (rc < 0)
+        return rc;
+    if (c->ahead == AHEAD_NONE)
+        c->ahead = recv_submit(c) ? AHEAD_CAME : AHEAD_PENDING;
+    if (c->ahead == AHEAD_PENDING)
+        ahead_await(c, "read", false);
+    c->ahead = AHEAD_NONE;
+    if (op->result <= 0)
+        return op->result == 0 ? 0 : weir__fail((int)op->result, "read", weir_stream_peer(s));
+    s->lent = op->u.lent;
+    *ret_view = (struct weir_view){s->lent.base, s->lent.len};
+    return s->lent.len;
 }
 
 void **weir__conn_aside(struct weir_conn *c) {

@@ -234,7 +234,7 @@ class Frames(StrangerTest):
                 (b"\x0f\xa0", "4000 (unknown)")), 1):
             with self.subTest(text=text), self.client() as client:
                 client.send(frame(8, payload))
-                self.assertEqual(client.frame(), (0x88, payload[:2]))  # in kind
+                self.assertEqual(client.frame(), (0x88, payload))  # in kind
                 self.assertEqual(client.file.read(), b"")
                 self.ends(text, count)
         self.others_are_served()

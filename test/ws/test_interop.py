@@ -89,7 +89,7 @@ class OurServer(unittest.TestCase):
         for code, reason in (1000, ""), (1001, "bye"), (3000, "r" * 123), (4999, "gr\u00fc\u00df"):
             ws = await websockets.connect(echo.url)
             await ws.close(code, reason)
-            self.assertEqual((ws.close_code, ws.close_reason), (code, ""))
+            self.assertEqual((ws.close_code, ws.close_reason), (code, reason))
 
     @both_shapes
     async def test_too_big_is_1009(self, echo):
