@@ -1,45 +1,70 @@
 /* SPDX-License-Identifier: MIT */
-/* await.c - waiting for another task's end, and giving its handle back. */
+/* await.c - the end of a task: hooks on it, waiting for it, and giving its handle back. */
 #include <errno.h>
 #include <string.h>
 
 #include "base/check.h"
 #include "task/internal.h"
 
-/* In the frame of the waiter. A ring of which the task knows the last: joining behind it, leaving
- * from anywhere and waking in order all cost the same, however many wait. */
-struct await {
-    struct weir__park park;
-    struct await *next, *prev;
-    struct weir_task *task;
-};
+/* ---- hooks on a task's end: a ring, so that none costs more because there are many ---- */
 
-static void awaiters_join(struct weir_task *t, struct await *a) {
-    struct await *last = t->awaiters;
-    a->next = last ? last->next : a;
-    a->prev = last ? last : a;
-    a->next->prev = a->prev->next = a;
-    t->awaiters = a;
+static void hang(struct weir_task *t, struct weir__at_end *e) {
+    struct weir__at_end *last = t->at_end;
+    e->task = t;
+    e->next = last ? last->next : e;
+    e->prev = last ? last : e;
+    e->next->prev = e->prev->next = e;
+    t->at_end = e;
 }
 
+void weir__at_end_add(struct weir__at_end *e, void (*ended)(struct weir__at_end *e)) {
+    WEIR_CHECK(e->task == NULL && weir__sched->current != NULL);
+    e->ended = ended;
+    hang(weir__sched->current, e);
+}
+
+void weir__at_end_remove(struct weir__at_end *e) {
+    struct weir_task *t = e->task;
+    if (t == NULL)
+        return;
+    if (t->at_end == e)
+        t->at_end = e->prev != e ? e->prev : NULL;
+    e->prev->next = e->next;
+    e->next->prev = e->prev;
+    e->task = NULL;
+}
+
+/* ---- waiting for it ---- */
+
+struct await { /* in the frame of the waiter */
+    struct weir__at_end end;
+    struct weir__park park;
+};
+
 static int await_abort(struct weir__park *p) {
-    struct await *a = WEIR_CONTAINER(p, struct await, park);
-    if (a->task->awaiters == a)
-        a->task->awaiters = a->prev != a ? a->prev : NULL;
-    a->prev->next = a->next;
-    a->next->prev = a->prev;
+    weir__at_end_remove(&WEIR_CONTAINER(p, struct await, park)->end);
     return WEIR__DONE;
 }
 
-/* First come, first woken. */
-void weir__awaiters_wake(struct weir_task *t) {
-    struct await *last = t->awaiters, *a = last->next, *next;
-    t->awaiters = NULL;
-    for (bool more = true; more; a = next) {
-        next = a->next;
-        more = a != last;
-        weir__unpark(&a->park, 0);
+static void await_over(struct weir__at_end *e) {
+    weir__unpark(&WEIR_CONTAINER(e, struct await, end)->park, 0);
+}
+
+/* What a hook fails at is not the task's error. */
+static void run_one(struct weir_task *t, struct weir__at_end *e) {
+    weir__at_end_remove(e);
+    if (e->ended == await_over) {
+        await_over(e);
+        return;
     }
+    struct weir_error kept = t->stack->error;
+    e->ended(e);
+    t->stack->error = kept;
+}
+
+void weir__at_end_run(struct weir_task *t) {
+    while (t->at_end != NULL)
+        run_one(t, t->at_end->next);
 }
 
 static int take_result(struct weir_task *t, void *ret_args, size_t size) {
@@ -64,8 +89,9 @@ int weir_await(struct weir_task **take_task, void *ret_args, size_t size) {
     if (t == s->current)
         return weir__failf(-EDEADLK, "await", t->name, "a task cannot await itself");
     if (t->state != TASK_ENDED) {
-        struct await a = {.park = {.abort = await_abort, .what = "await", .on = t}, .task = t};
-        awaiters_join(t, &a);
+        struct await a = {.end = {.ended = await_over},
+                          .park = {.abort = await_abort, .what = "await", .on = t}};
+        hang(t, &a.end);
         rc = (int)weir__park(&a.park);
         if (t->state != TASK_ENDED)
             return weir__fail(rc, "await", t->name);

@@ -82,8 +82,6 @@ static_assert(sizeof(struct group) == sizeof(struct weir_group), "public size is
 
 enum task_state { TASK_FREE, TASK_NEW, TASK_READY, TASK_RUNNING, TASK_PARKED, TASK_ENDED };
 
-struct await; /* await.c: one waiter */
-
 enum { TASK_INLINE = 40 };
 
 struct weir_task { /* what a park, a wake and a switch touch comes first, together */
@@ -111,7 +109,7 @@ struct weir_task { /* what a park, a wake and a switch touch comes first, togeth
     const char *name;
     int (*fn)(void *args);
     const char *cause;
-    struct await *awaiters; /* the last of a ring; NULL: none */
+    struct weir__at_end *at_end; /* who awaits its end: the last of a ring; NULL: nobody */
     int32_t result;
     uint32_t args_size;
     union {
@@ -270,7 +268,7 @@ _Noreturn void weir__task_first_run(void); /* sched.c: what a fresh stack begins
 void weir__task_unref(struct sched *s, struct weir_task *t);
 
 /* await.c */
-void weir__awaiters_wake(struct weir_task *t);
+void weir__at_end_run(struct weir_task *t); /* all of its hooks, in the order they came */
 
 /* error.c */
 struct weir_error *weir__error_here(void); /* the record of the running task or thread */

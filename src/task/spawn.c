@@ -126,7 +126,7 @@ static void task_begin(struct sched *s, struct weir_task *t, struct group *g) {
     t->scope = NULL;
     t->park = NULL;
     t->cause = NULL;
-    t->awaiters = NULL;
+    t->at_end = NULL;
     t->since = s->loop.turn_ns;
     t->own = 0;
     t->base = t->felt = g->scope.felt;
@@ -200,6 +200,10 @@ static __attribute__((cold)) void task_failed(struct weir_task *t, int rc,
 void weir__task_ended(struct sched *s, struct weir_task *t, int rc) {
     if (__builtin_expect(t->scope != NULL, 0))
         weir__ended_inside(t);
+    if (t->at_end != NULL)
+        weir__at_end_run(t);
+    if (s->fired_task == t)
+        s->fired_task = NULL; /* the next task in this place is another */
     struct group *g = group_of_task(t);
     t->result = rc;
     t->state = TASK_ENDED;
@@ -209,8 +213,6 @@ void weir__task_ended(struct sched *s, struct weir_task *t, int rc) {
     if (__builtin_expect(rc < 0, 0))
         task_failed(t, rc, e);
     t->stack = NULL;
-    if (t->awaiters != NULL)
-        weir__awaiters_wake(t);
     weir__task_unref(s, t);
     weir__group_child_ended(g);
 }

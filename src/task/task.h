@@ -40,6 +40,20 @@ bool weir__breathe_bytes(size_t len);
 /* The same count for joins, which answer at return instead. */
 void weir__mark(void);
 
+/* A hook on the end of a task, in the memory of whoever hangs it there. What a task owns by being
+ * itself (the middle of a message) is known by the hook and not by the task's address, which the
+ * next task may have. */
+struct weir__at_end {
+    struct weir__at_end *next, *prev; /* a ring, of which the task knows the last */
+    struct weir_task *task;           /* NULL: it hangs nowhere */
+    void (*ended)(struct weir__at_end *e);
+};
+
+/* ended will be called once, when the running task's function has returned, on its stack, with
+ * e->task NULL. It must not suspend. */
+void weir__at_end_add(struct weir__at_end *e, void (*ended)(struct weir__at_end *e));
+void weir__at_end_remove(struct weir__at_end *e); /* harmless if it hangs nowhere */
+
 /* Suspend the running task until unpark; the only function that switches stacks. Returns the
  * result given to unpark, or -ECANCELED / -ETIME if abort answered WEIR__DONE. */
 int64_t weir__park(struct weir__park *p);
