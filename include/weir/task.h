@@ -130,11 +130,23 @@ WEIR_API int weir_spawn(struct weir_group *g, const struct weir_site *site, int 
                         const void *args, size_t args_size,
                         const struct weir_spawn_options *options, struct weir_task **ret_task);
 
-/* C only (C++ calls weir_spawn): weir_go(&g, fn, .a = 1) fills struct fn_args. */
+/* C only (C++ calls weir_spawn, and is told how): weir_go(&g, fn, .a = 1) fills struct fn_args. */
+#ifndef __cplusplus
 #define weir_go(g, fn, ...) weir_go_task(g, fn, NULL, __VA_ARGS__)
 #define weir_go_task(g, fn, ret_task, ...)                                                         \
     weir_spawn((g), WEIR_SITE(fn), fn, &(struct fn##_args){__VA_ARGS__},                           \
                sizeof(struct fn##_args), NULL, (ret_task))
+#else
+#define weir_go(g, fn, ...) weir_go_in_cpp_(#g, #fn, "nullptr")
+#define weir_go_task(g, fn, ret_task, ...) weir_go_in_cpp_(#g, #fn, #ret_task)
+#define weir_go_in_cpp_(g, fn, ret)                                                                \
+    (__extension__({                                                                               \
+        static_assert(sizeof(fn) == 0, "weir_go is C only. In C++ fill a struct " fn               \
+                      "_args args and call weir_spawn(" g ", WEIR_SITE(" fn "), " fn               \
+                      ", &args, sizeof args, nullptr, " ret ")");                                  \
+        0;                                                                                         \
+    }))
+#endif
 #define weir_go0(g, fn) weir_spawn((g), WEIR_SITE(fn), fn, NULL, 0, NULL, NULL)
 
 struct weir_stack_use {

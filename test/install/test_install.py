@@ -156,6 +156,16 @@ class InstallTest(unittest.TestCase):
                     run(*compiler, *STRICT, "-Wpedantic", "-fsyntax-only",
                         *self.pkg_config("--cflags", "weir"), "-", input=line)
 
+    def test_weir_go_in_cpp_says_what_to_write(self):
+        code = ("#include <weir/weir.h>\nstruct work_args { int x; };\nint work(void *);\n"
+                "int go(weir_group *g) { return weir_go(g, work, .x = 1); }\n")
+        done = subprocess.run(["c++", "-std=c++17", "-fsyntax-only", "-x", "c++", "-",
+                               *self.pkg_config("--cflags", "weir")], input=code, text=True,
+                              stderr=subprocess.PIPE, check=False)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn("In C++ fill a struct work_args args and call weir_spawn(g, WEIR_SITE(work), "
+                      "work, &args, sizeof args, nullptr, nullptr)", done.stderr)
+
     def test_weir_h_has_every_header_but_testing(self):
         with open(self.headers + "/weir.h", encoding="utf-8") as f:
             included = set(re.findall(r"#include <weir/(\w+\.h)>", f.read()))

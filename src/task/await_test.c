@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+/* Many waiters of one task: woken in order, each may leave at any time, at a cost that does not
+ * grow with their number (with a cost that does, the last story does not end in time). */
+#include "test/runner.h"
+
+#include <errno.h>
+#include <weir/loop.h>
+#include <weir/task.h>
+
+enum { FEW = 5, MANY = 30000 };
+
+static struct weir_task *awaited;
+static int order[FEW], ended;
+
+struct waits_args {
+    struct weir_task *task;
+    int number;
+};
+
+static int waits(void *args) {
+    struct waits_args *a = args;
+    int rc = weir_await(&a->task, NULL, 0);
+    if (a->task != NULL)
+        weir_task_release(&a->task);
+    if (rc == 7 && ended < FEW)
+        order[ended] = a->number;
+    ended++;
+    return rc < 0 ? rc : 0;
+}
+
+static int naps(void *args) {
+    (void)args;
+    int rc = weir_sleep(WEIR_MILLISECONDS(5));
+    return rc < 0 ? rc : 7;
+}
+
+static int sleeps(void *args) {
+    (void)args;
+    return weir_sleep(WEIR_SECONDS(3600));
+}
+
+static void spawn_waiter(struct weir_group *g, int number, struct weir_task **ret) {
+    static const struct weir_spawn_options o = {.size = sizeof o, .stack_size = 16384};
+    struct waits_args a = {weir_task_ref(awaited), number};
+    assert_int_equal(weir_spawn(g, WEIR_SITE(waits), waits, &a, sizeof a, &o, ret), 0);
+}
+
+static void begin(struct weir_group *g, int (*fn)(void *args)) {
+    ended = 0;
+    weir_group_open(g, WEIR_INDEPENDENT);
+    assert_int_equal(weir_spawn(NULL, WEIR_SITE(naps), fn, NULL, 0, NULL, &awaited), 0);
+}
+
+/* The first, the last, one in the middle, all in turn: the others come in order. */
+static int leave_one(int gone) {
+    struct weir_group g;
+    struct weir_task *t[FEW];
+    begin(&g, naps);
+    for (int i = 0; i < FEW; i++)
+        spawn_waiter(&g, i, &t[i]);
+    assert_int_equal(weir_yield(), 0);
+    weir_task_cancel(t[gone], NULL);
+    assert_int_equal(weir_yield(), 0);
+    assert_int_equal(ended, 1);
+    ended = 0;
+    int rc = weir_group_close(&g, 0);
+    for (int i = 0, expect = 0; i < FEW - 1; i++, expect++) {
+        expect += expect == gone;
+        assert_int_equal(order[i], expect);
+    }
+    for (int i = 0; i < FEW; i++)
+        weir_task_release(&t[i]);
+    weir_task_release(&awaited);
+    return rc;
+}
+
+static int leave_each(void *arg) {
+    int rc = 0;
+    (void)arg;
+    for (int gone = 0; rc == 0 && gone < FEW; gone++)
+        rc = leave_one(gone);
+    return rc;
+}
+
+WEIR_TEST_BACKENDS(waiters_are_woken_in_order_whichever_of_them_left) {
+    assert_int_equal(weir_run(leave_each, NULL, NULL), 0);
+}
+
+static int leave_all(void *arg) {
+    struct weir_group g;
+    (void)arg;
+    begin(&g, sleeps);
+    for (int i = 0; i < FEW; i++)
+        spawn_waiter(&g, i, NULL);
+    assert_int_equal(weir_yield(), 0);
+    weir_group_cancel(&g, NULL);
+    int rc = weir_group_close(&g, 0);
+    assert_int_equal(ended, FEW);
+    weir_task_cancel(awaited, NULL); /* nobody waits any more */
+    assert_int_equal(weir_await(&awaited, NULL, 0), -ECANCELED);
+    return rc;
+}
+
+WEIR_TEST_BACKENDS(a_task_whose_waiters_all_left_ends_as_any) {
+    assert_int_equal(weir_run(leave_all, NULL, NULL), 0);
+}
+
+static int many(int (*fn)(void *args), bool cancel) {
+    struct weir_group g;
+    begin(&g, fn);
+    for (int i = 0; i < MANY; i++)
+        spawn_waiter(&g, i, NULL);
+    assert_int_equal(weir_sleep(WEIR_MILLISECONDS(1)), 0);
+    if (cancel)
+        weir_group_cancel(&g, NULL);
+    int rc = weir_group_close(&g, 0);
+    assert_int_equal(ended, MANY);
+    if (cancel)
+        weir_task_cancel(awaited, NULL);
+    weir_task_release(&awaited);
+    return rc;
+}
+
+static int many_wait(void *arg) {
+    (void)arg;
+    int rc = many(naps, false);
+    return rc < 0 ? rc : many(sleeps, true);
+}
+
+WEIR_TEST_BACKENDS(thirty_thousand_waiters_of_one_task_are_woken_and_cancelled_in_linear_time) {
+    assert_int_equal(weir_run(many_wait, NULL, NULL), 0);
+}

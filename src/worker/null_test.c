@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/* Every public call that takes an object, given NULL: it aborts with words that say so. In this
+ * room, because it makes the calls of all below. Those that a NULL is fine for are at the end. */
+#include "test/runner.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <weir/weir.h>
+#include <weir/worker.h>
+
+#define CALL(name, statement)                                                                      \
+    static int name(void *arg) {                                                                   \
+        (void)arg;                                                                                 \
+        statement;                                                                                 \
+        return 0;                                                                                  \
+    }
+
+static struct weir_stream *stream;
+static struct weir_listener *listener;
+static struct weir_conn *conn;
+static struct weir_ws *ws;
+static struct weir_view view;
+static struct weir_ws_message message;
+static char byte;
+
+static int nothing(void *args) {
+    (void)args;
+    return 0;
+}
+
+static int on_bytes(struct weir_conn *c, void *state, struct weir_view v) {
+    (void)c, (void)state, (void)v;
+    return 0;
+}
+
+static int on_message(struct weir_ws *w, void *state, const struct weir_ws_message *m) {
+    (void)w, (void)state, (void)m;
+    return 0;
+}
+
+static void react(struct weir_listener *l) {
+    struct weir_group g;
+    weir_group_open(&g, WEIR_INDEPENDENT);
+    weir_react(l, &g, &(struct weir_reactive){.message = on_bytes});
+}
+
+static void ws_react(struct weir_listener *l) {
+    struct weir_group g;
+    weir_group_open(&g, WEIR_INDEPENDENT);
+    weir_ws_react(l, &g, &(struct weir_ws_reactive){.message = on_message}, NULL);
+}
+
+CALL(peek, weir_peek(stream, 1, &view))
+CALL(consume, weir_consume(stream, 0))
+CALL(read_some, weir_read(stream, &byte, 1))
+CALL(read_none, weir_read(stream, &byte, 0))
+CALL(read_exactly, weir_read_exactly(stream, &byte, 1))
+CALL(read_until, weir_read_until(stream, 'x', &byte, 1))
+CALL(write_all, weir_write(stream, "x", 1))
+CALL(write_none, weir_write(stream, "", 0))
+CALL(shut, weir_shutdown(stream))
+CALL(peer, weir_stream_peer(stream))
+CALL(local, weir_stream_local(stream))
+CALL(listener_port, weir_listener_port(listener))
+CALL(accept_one, weir_accept(listener, &stream))
+CALL(reacts, react(listener))
+CALL(conn_stream, weir_conn_stream(conn))
+CALL(conn_group, weir_conn_group(conn))
+CALL(conn_close, weir_conn_close(conn))
+CALL(conn_arg, weir_conn_arg(conn))
+CALL(ws_accept, weir_ws_accept(&stream, NULL, &ws))
+CALL(ws_accept_nothing, weir_ws_accept(NULL, NULL, &ws))
+CALL(ws_path, weir_ws_path(ws))
+CALL(ws_subprotocol, weir_ws_subprotocol(ws))
+CALL(ws_peer, weir_ws_peer(ws))
+CALL(ws_receive, weir_ws_receive(ws, &message))
+CALL(ws_send, weir_ws_send(ws, WEIR_WS_TEXT, "x", 1))
+CALL(ws_try_send, weir_ws_try_send(ws, WEIR_WS_TEXT, "x", 1))
+CALL(ws_send_part, weir_ws_send_part(ws, WEIR_WS_TEXT, "x", 1, true))
+CALL(ws_flush, weir_ws_flush(ws))
+CALL(ws_queued, weir_ws_queued(ws))
+CALL(ws_close, weir_ws_close(ws, 1000, NULL))
+CALL(ws_close_code, weir_ws_close_code(ws))
+CALL(ws_close_reason, weir_ws_close_reason(ws))
+CALL(ws_reacts, ws_react(listener))
+CALL(ws_end, weir_ws_end(ws, 1000, NULL))
+CALL(ws_group, weir_ws_group(ws))
+CALL(ws_arg, weir_ws_arg(ws))
+CALL(spawn_nothing, weir_spawn(NULL, WEIR_SITE(nothing), NULL, NULL, 0, NULL, NULL))
+CALL(spawn_nowhere, weir_spawn(NULL, NULL, nothing, NULL, 0, NULL, NULL))
+CALL(run_nothing, weir_run(NULL, NULL, NULL))
+CALL(stack_use, weir_stack_use(0, NULL))
+CALL(post_nothing, weir_post(weir_loop_current(), NULL, NULL))
+CALL(offload_nothing, weir_offload(NULL, NULL))
+CALL(offload_detached_nothing, weir_offload_detached(NULL, NULL, 0))
+CALL(scope_enter, weir_scope_enter(NULL, 1))
+CALL(shield_enter, weir_shield_enter(NULL, 1))
+CALL(group_open, weir_group_open(NULL, WEIR_TOGETHER))
+CALL(await_nowhere, weir_await(NULL, NULL, 0))
+CALL(param_text, weir_param_text(NULL, "x", "", &(const char *){NULL}))
+CALL(param_int, weir_param_int(NULL, "x", 1, &(int64_t){0}))
+CALL(param_double, weir_param_double(NULL, "x", 1, &(double){0}))
+CALL(ack_text, weir_ack_text(NULL, "x"))
+CALL(ack_bytes, weir_ack_bytes(NULL, "x", 1))
+CALL(worker_main, weir_worker_main(NULL, 0, NULL))
+
+static const struct call {
+    const char *name;
+    int (*fn)(void *arg);
+} calls[] = {
+#define ROW(fn) {#fn, fn}
+    ROW(peek), ROW(consume), ROW(read_some), ROW(read_none), ROW(read_exactly), ROW(read_until),
+    ROW(write_all), ROW(write_none), ROW(shut), ROW(peer), ROW(local), ROW(listener_port),
+    ROW(accept_one), ROW(reacts), ROW(conn_stream), ROW(conn_group), ROW(conn_close),
+    ROW(conn_arg), ROW(ws_accept), ROW(ws_accept_nothing), ROW(ws_path), ROW(ws_subprotocol),
+    ROW(ws_peer), ROW(ws_receive), ROW(ws_send), ROW(ws_try_send), ROW(ws_send_part),
+    ROW(ws_flush), ROW(ws_queued), ROW(ws_close), ROW(ws_close_code), ROW(ws_close_reason),
+    ROW(ws_reacts), ROW(ws_end), ROW(ws_group), ROW(ws_arg), ROW(spawn_nothing),
+    ROW(spawn_nowhere), ROW(run_nothing), ROW(stack_use), ROW(post_nothing), ROW(offload_nothing),
+    ROW(offload_detached_nothing), ROW(scope_enter), ROW(shield_enter), ROW(group_open),
+    ROW(await_nowhere), ROW(param_text), ROW(param_int), ROW(param_double), ROW(ack_text),
+    ROW(ack_bytes), ROW(worker_main),
+};
+
+/* In a process of its own, whose standard error is read. */
+static void expect_abort(const struct call *c) {
+    char said[1024];
+    int p[2], status = -1;
+    size_t len = 0;
+    assert_int_equal(pipe(p), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        dup2(p[1], 2);
+        close(p[0]);
+        close(p[1]);
+        weir_run(c->fn, NULL, NULL);
+        _exit(0);
+    }
+    close(p[1]);
+    for (ssize_t n; (n = read(p[0], said + len, sizeof said - 1 - len)) > 0;)
+        len += (size_t)n;
+    said[len] = '\0';
+    close(p[0]);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGABRT || strstr(said, "NULL") == NULL)
+        fail_msg("%s: no abort that says NULL, but: %s", c->name, said);
+}
+
+WEIR_TEST_BACKENDS(each_call_that_takes_an_object_says_that_it_is_null) {
+    for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++)
+        expect_abort(&calls[i]);
+}
+
+WEIR_TEST(what_gives_back_or_closes_takes_null) {
+    struct weir_task *task = NULL;
+    struct weir_loop *loop = NULL;
+    weir_close(NULL), weir_close(&stream);
+    weir_unlisten(NULL), weir_unlisten(&listener);
+    weir_ws_drop(NULL), weir_ws_drop(&ws);
+    weir_task_release(NULL), weir_task_release(&task);
+    weir_loop_unref(NULL), weir_loop_unref(&loop);
+}
