@@ -98,6 +98,8 @@ int weir_ws_accept(struct weir_stream **take_stream, const struct weir_ws_option
                    struct weir_ws **ret_ws) {
     struct weir_scope s;
     int rc = weir__suspend_enter("ws accept");
+    if (rc >= 0)
+        weir__not_null(take_stream ? *take_stream : NULL, "weir_ws_accept");
     struct weir_ws *ws = rc < 0 ? NULL : ws_new(*take_stream, options, WEIR__WS_SERVER);
     if (ws == NULL) {
         weir_close(take_stream);
@@ -228,6 +230,9 @@ void weir__ws_receive_end(struct weir_ws *ws, int why) {
 
 int weir_ws_receive(struct weir_ws *ws, struct weir_ws_message *ret_message) {
     bool ends;
+    weir__not_null(ws, "weir_ws_receive");
+    if (weir__loop() != ws->config->loop)
+        return weir__ws_receive(ws, ret_message, &ends); /* which refuses: ws is not touched */
     ws->inside++; /* another task may drop it between the two */
     int rc = weir__ws_receive(ws, ret_message, &ends);
     if (ends)
@@ -248,6 +253,7 @@ int weir_ws_flush(struct weir_ws *ws) {
 }
 
 size_t weir_ws_queued(const struct weir_ws *ws) {
+    weir__not_null(ws, "weir_ws_queued");
     return ws_queued(ws);
 }
 
@@ -339,24 +345,29 @@ void weir_ws_drop(struct weir_ws **take_ws) {
 /* ---- asking ---- */
 
 const char *weir_ws_path(const struct weir_ws *ws) {
+    weir__not_null(ws, "weir_ws_path");
     return ws->names ? ws->names : "/";
 }
 
 const char *weir_ws_subprotocol(const struct weir_ws *ws) {
+    weir__not_null(ws, "weir_ws_subprotocol");
     return ws->names ? ws->names + strlen(ws->names) + 1 : "";
 }
 
 const char *weir_ws_peer(const struct weir_ws *ws) {
+    weir__not_null(ws, "weir_ws_peer");
     if (ws->stream != NULL)
         return weir_stream_peer(ws->stream);
     return ws->was_cut && ws->reason != NULL ? ws->reason + 1 : "";
 }
 
 int weir_ws_close_code(const struct weir_ws *ws) {
+    weir__not_null(ws, "weir_ws_close_code");
     return ws->code;
 }
 
 const char *weir_ws_close_reason(const struct weir_ws *ws) {
+    weir__not_null(ws, "weir_ws_close_reason");
     return ws->reason ? ws->reason : "";
 }
 

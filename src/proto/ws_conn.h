@@ -136,6 +136,7 @@ static inline int ws_enter(struct weir_ws *ws, const char *what) {
     int rc = weir__suspend_enter(what);
     if (rc < 0)
         return rc;
+    weir__not_null(ws, what);
     weir__loop_assert(ws->config->loop, what);
     ws->inside++;
     return 0;

@@ -498,11 +498,12 @@ static struct ws_server *server_new(const struct weir_ws_reactive *r,
 
 int weir_ws_react(struct weir_listener *l, struct weir_group *g, const struct weir_ws_reactive *r,
                   const struct weir_ws_options *options) {
-    if (g == NULL || r->message == NULL)
+    if (g == NULL || r == NULL || r->message == NULL)
         WEIR_BUG("weir_ws_react: %s is required", g == NULL ? "a group" : "message");
     int entered = weir__suspend_enter("ws react");
     if (entered < 0)
         return entered;
+    weir__not_null(l, "weir_ws_react");
     struct ws_server *sv = server_new(r, options);
     if (sv == NULL)
         return weir__fail(-ENOMEM, "ws react", NULL);
@@ -519,11 +520,13 @@ int weir_ws_react(struct weir_listener *l, struct weir_group *g, const struct we
 }
 
 void *weir_ws_arg(struct weir_ws *ws) {
+    weir__not_null(ws, "weir_ws_arg");
     WEIR_CHECK(ws->conn != NULL);
     return server_of(WEIR_CONTAINER(ws, struct ws_conn, ws))->fn.arg;
 }
 
 int weir_ws_end(struct weir_ws *ws, int code, const char *reason) {
+    weir__not_null(ws, "weir_ws_end");
     weir__loop_assert(ws->config->loop, "weir_ws_end");
     if (ws->conn == NULL)
         WEIR_BUG("weir_ws_end: this connection is yours: weir_ws_close ends it");
@@ -541,6 +544,7 @@ int weir_ws_end(struct weir_ws *ws, int code, const char *reason) {
 }
 
 struct weir_group *weir_ws_group(struct weir_ws *ws) {
+    weir__not_null(ws, "weir_ws_group");
     WEIR_CHECK(ws->conn != NULL);
     return weir_conn_group(ws->conn);
 }

@@ -254,6 +254,7 @@ int weir_listen(const char *url, const struct weir_listen_options *options,
 }
 
 int weir_listener_port(const struct weir_listener *l) {
+    weir__not_null(l, "weir_listener_port");
     return l->port;
 }
 
@@ -389,6 +390,7 @@ int weir__listener_enter(struct weir_listener *l, const char *what) {
     int rc = weir__suspend_enter(what);
     if (rc < 0)
         return rc;
+    weir__not_null(l, what);
     weir__loop_assert(l->loop, what);
     if (l->entered)
         return weir__failf(-EBUSY, what, NULL, "another task is accepting (EBUSY)");

@@ -407,7 +407,7 @@ int weir__react(struct weir_listener *l, struct weir_group *g, const struct weir
 }
 
 int weir_react(struct weir_listener *l, struct weir_group *g, const struct weir_reactive *r) {
-    if (g == NULL || r->message == NULL)
+    if (g == NULL || r == NULL || r->message == NULL)
         WEIR_BUG("weir_react: %s is required", g == NULL ? "a group" : "message");
     return weir__react(l, g, r, NULL);
 }
@@ -415,14 +415,17 @@ int weir_react(struct weir_listener *l, struct weir_group *g, const struct weir_
 /* ---- for the user's functions ---- */
 
 struct weir_stream *weir_conn_stream(struct weir_conn *c) {
+    weir__not_null(c, "weir_conn_stream");
     return &c->socket.stream;
 }
 
 struct weir_group *weir_conn_group(struct weir_conn *c) {
+    weir__not_null(c, "weir_conn_group");
     return &c->group;
 }
 
 void *weir_conn_arg(struct weir_conn *c) {
+    weir__not_null(c, "weir_conn_arg");
     return c->server->fn.arg;
 }
 
@@ -457,6 +460,7 @@ void **weir__conn_aside(struct weir_conn *c) {
 }
 
 void weir_conn_close(struct weir_conn *c) {
+    weir__not_null(c, "weir_conn_close");
     weir__loop_assert(c->server->loop, "weir_conn_close");
     conn_rouse(c);
 }

@@ -152,6 +152,7 @@ static inline int read_enter(struct weir_stream *s, const char *what) {
     int rc = weir__suspend_enter(what);
     if (rc < 0)
         return rc;
+    weir__not_null(s, what);
     weir__loop_assert(s->loop, what);
     if (unlikely(s->reading))
         return second_reader(s, what);
@@ -333,6 +334,7 @@ ssize_t weir_peek(struct weir_stream *s, size_t min, struct weir_view *ret_view)
 }
 
 void weir_consume(struct weir_stream *s, size_t len) {
+    weir__not_null(s, "weir_consume");
     weir__loop_assert(s->loop, "weir_consume");
     if (len > s->left)
         WEIR_BUG("weir_consume(%zu), but peek showed %u bytes", len, s->left);
@@ -424,6 +426,7 @@ static inline int write_enter(struct weir_stream *s, const char *what) {
     int rc = weir__suspend_enter(what);
     if (rc < 0)
         return rc;
+    weir__not_null(s, what);
     weir__loop_assert(s->loop, what);
     if (unlikely(s->writing || s->torn || s->shut))
         return no_more_writes(s, what);
@@ -472,6 +475,7 @@ int weir__stream_writev(struct weir_stream *s, struct iovec *vec, size_t count) 
 }
 
 int weir_shutdown(struct weir_stream *s) {
+    weir__not_null(s, "weir_shutdown");
     if (s->shut && !s->torn)
         return weir__suspend_enter("shutdown");
     int rc = write_enter(s, "shutdown");
@@ -497,11 +501,13 @@ static const char *name_of(struct weir_stream *s, bool peer) {
 }
 
 const char *weir_stream_peer(struct weir_stream *s) {
+    weir__not_null(s, "weir_stream_peer");
     weir__loop_assert(s->loop, "weir_stream_peer");
     return name_of(s, true);
 }
 
 const char *weir_stream_local(struct weir_stream *s) {
+    weir__not_null(s, "weir_stream_local");
     weir__loop_assert(s->loop, "weir_stream_local");
     return name_of(s, false);
 }

@@ -5,9 +5,12 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/check.h"
 #include "task/internal.h"
 
 int weir_offload(int (*fn)(void *arg), void *arg) {
+    if (fn == NULL)
+        WEIR_BUG("weir_offload: the function is NULL");
     int rc = weir__suspend_enter("offload");
     if (rc < 0)
         return rc;
@@ -99,6 +102,8 @@ static struct detached *detached_new(int (*fn)(void *args), const void *args, si
 }
 
 int weir_offload_detached(int (*fn)(void *args), const void *args, size_t size) {
+    if (fn == NULL)
+        WEIR_BUG("weir_offload_detached: the function is NULL");
     int rc = weir__suspend_enter("offload");
     if (rc < 0)
         return rc;

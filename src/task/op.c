@@ -131,6 +131,10 @@ struct weir_loop *weir__loop(void) {
     return weir__sched ? &weir__sched->loop : NULL;
 }
 
+void weir__is_null(const char *call) {
+    WEIR_BUG("%s: the object is NULL (never made? closed already?)", call);
+}
+
 void weir__loop_assert(struct weir_loop *l, const char *call) {
     struct weir_loop *here = weir__loop();
     char theirs[WEIR__LOOP_TEXT];

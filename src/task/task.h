@@ -93,6 +93,13 @@ int64_t weir__op_now(struct weir_loop *l, struct weir__op *op);
 /* The loop of this thread; NULL outside. */
 struct weir_loop *weir__loop(void);
 
+/* Abort unless there is an object: every public call that takes one says so first. */
+_Noreturn void weir__is_null(const char *call) __attribute__((cold));
+static inline void weir__not_null(const void *object, const char *call) {
+    if (__builtin_expect(object == NULL, 0))
+        weir__is_null(call);
+}
+
 /* Abort unless l is this thread's running loop: names both. For use at the head of calls on
  * objects pinned to a loop. */
 void weir__loop_assert(struct weir_loop *l, const char *call);

@@ -27,6 +27,7 @@ static void replace(struct weir_ack *ack, char *take_base, size_t len, bool bina
 }
 
 int weir_ack_bytes(struct weir_ack *ack, const void *data, size_t len) {
+    weir__not_null(ack, "weir_ack_bytes");
     if (len > WEIR__ACK_MAX)
         return too_big();
     char *copy = weir__alloc(len + 1);
@@ -40,6 +41,7 @@ int weir_ack_bytes(struct weir_ack *ack, const void *data, size_t len) {
 
 int weir_ack_text(struct weir_ack *ack, const char *format, ...) {
     va_list args, again;
+    weir__not_null(ack, "weir_ack_text");
     va_start(args, format);
     va_copy(again, args);
     int wanted = vsnprintf(NULL, 0, format, args);

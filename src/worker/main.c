@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/escape.h"
+#include "task/task.h"
 #include "worker/main.h"
 #include "worker/line.h"
 #include "worker/options.h"
@@ -64,6 +65,7 @@ int weir__worker_start(const struct weir_worker *w, const struct weir__start *st
 }
 
 int weir_worker_main(const struct weir_worker *w, int argc, char **argv) {
+    weir__not_null(w, "weir_worker_main");
     weir__fill_standard_fds();
     weir__outlive_readers();
     const char *path = argc > 0 ? argv[0] : "worker", *slash = strrchr(path, '/');

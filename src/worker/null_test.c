@@ -8,8 +8,11 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <weir/weir.h>
+#include <weir/loop.h>
+#include <weir/stream.h>
+#include <weir/task.h>
 #include <weir/worker.h>
+#include <weir/ws.h>
 
 #define CALL(name, statement)                                                                      \
     static int name(void *arg) {                                                                   \

@@ -50,6 +50,7 @@ int weir__params_give(struct weir_params *p, const char *text) {
 
 static const char *ask(const struct weir_params *params, const char *name) {
     struct weir_params *p = (struct weir_params *)params; /* setup only reads; asking is ours */
+    weir__not_null(params, "weir_param");
     struct weir__param *found = weir__params_find(p, name);
     if (p->asked_count < WEIR__PARAMS_MAX)
         p->asked[p->asked_count++] = name;
