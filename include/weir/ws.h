@@ -92,22 +92,25 @@ WEIR_SUSPENDS int weir_ws_receive(struct weir_ws *ws, struct weir_ws_message *re
  * of the calls. It leaves at the end of this turn. data is copied, except for a message of 8 to
  * 128 KiB on an accepted connection that finds the queue empty: that leaves from data at once, and
  * the call returns when the kernel has it. Text must be UTF-8.
- * Returns 0; WEIR_EWSCLOSED, WEIR_EUTF8, WEIR_ETOOBIG (larger than queue_max), -EPIPE,
- * -ECONNRESET (of an earlier message), WEIR_EKEEPALIVE (given up: it answered no ping, or took
- * nothing of what was written), WEIR_EEOF (it ended without a close frame), WEIR_ECLOSED (dropped
- * by another task), -ECANCELED, -ETIME, -ENOMEM, WEIR_ENOLOOP.
+ * Returns 0; WEIR_EWSCLOSED, WEIR_EUTF8, WEIR_ETOOBIG (larger than queue_max), -EBUSY (this task's
+ * own message in parts is open), -EPIPE, -ECONNRESET (of an earlier message), WEIR_EKEEPALIVE
+ * (given up: it answered no ping, or took nothing of what was written), WEIR_EEOF (it ended without
+ * a close frame), WEIR_ECLOSED (dropped by another task), -ECANCELED, -ETIME, -ENOMEM,
+ * WEIR_ENOLOOP.
  * A cancel queued nothing. Any number of tasks may send. */
 WEIR_SUSPENDS int weir_ws_send(struct weir_ws *ws, enum weir_ws_type type, const void *data,
                                size_t len);
 
-/* The same without waiting and always copied: -EAGAIN if it would have to wait. */
+/* The same without waiting and always copied: -EAGAIN if it would have to wait, also for the end of
+ * another task's message in parts. */
 WEIR_API int weir_ws_try_send(struct weir_ws *ws, enum weir_ws_type type, const void *data,
                               size_t len);
 
 /* Send a message in pieces: begin with the type, then continue; fin ends it. A piece of text may
  * cut a character, the whole may not. Others' messages wait until then; control frames may pass
- * between. A task that ends before fin leaves them waiting until the connection ends.
- * As weir_ws_send; after an error the message is still open. */
+ * between. A task that ends before fin, or a function of weir_ws_reactive that returns before it,
+ * closes the connection with 1011: nobody could finish the message.
+ * As weir_ws_send, but never -EBUSY; after an error the message is still open. */
 WEIR_SUSPENDS int weir_ws_send_part(struct weir_ws *ws, enum weir_ws_type type, const void *data,
                                     size_t len, bool fin);
 
@@ -145,10 +148,10 @@ WEIR_API void weir_ws_drop(struct weir_ws **take_ws);
  * a bounded amount of what comes behind (16 KiB and one piece) for when they have returned. They
  * are not cancelled because the peer went, but learn it when they send: WEIR_EWSCLOSED (it
  * closed), -ECONNRESET, WEIR_EKEEPALIVE. message may return that: what came before a close is
- * delivered still. Otherwise message < 0 closes with 1011 and weir_error's text. closed is the
- * last call: nothing may use the ws after it. A refused handshake is no connection yet: it is
- * logged, as a warning. The ws is lent: do not receive on it, close or drop it; weir_ws_end ends
- * it. */
+ * delivered still. Otherwise message < 0 closes with 1011 and weir_error's text; a message in parts
+ * that was left open likewise (closed: -EBUSY). closed is the last call: nothing may use the ws
+ * after it. A refused handshake is no connection yet: it is logged, as a warning. The ws is lent:
+ * do not receive on it, close or drop it; weir_ws_end ends it. */
 struct weir_ws_reactive {
     size_t size, state_size;
     int (*opened)(struct weir_ws *ws, void *state); /* may be NULL; < 0: closes with 1011 */

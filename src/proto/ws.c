@@ -150,8 +150,8 @@ static int receive_next(struct weir_ws *ws, struct weir_ws_message *ret) {
 int weir__ws_flushed(struct weir_ws *ws, const char *what) {
     struct ws_waiter w;
     int rc = 0;
-    weir__ws_wait_begin(ws, &w, false);
-    while (rc == 0 && ws->unsent == 0 && ws->stream != NULL && ws_queued(ws) > 0)
+    weir__ws_wait_begin(ws, &w, WS_FLUSHES);
+    while (rc == 0 && !ws_is_flushed(ws))
         rc = weir__ws_wait(ws, &w, what);
     weir__ws_wait_end(ws, &w);
     return rc;
@@ -275,7 +275,7 @@ static int read_until_closed(struct weir_ws *ws) {
 static int close_within(struct weir_ws *ws) {
     struct ws_waiter w;
     int rc = 0;
-    weir__ws_wait_begin(ws, &w, false);
+    weir__ws_wait_begin(ws, &w, WS_CLOSES);
     while (rc == 0 && ws->state != WS_CLOSED && ws->failed == 0 && !ws->dropped)
         rc = ws->receiving ? weir__ws_wait(ws, &w, "ws close") : read_until_closed(ws);
     weir__ws_wait_end(ws, &w);

@@ -76,7 +76,9 @@ void weir__ws_fini(struct weir_ws *ws) {
     weir__free(ws->queue);
     weir__free(ws->names);
     weir__free(ws->reason);
-    weir__free(ws->pong);
+    if (ws->extra != NULL)
+        weir__at_end_remove(&ws->extra->parting);
+    weir__free(ws->extra);
     weir__ws_config_unref(ws->config);
     weir__ws_spare_unhold();
 }
@@ -95,14 +97,10 @@ void weir__ws_leave(struct weir_ws *ws) {
 
 void weir__ws_last_out(struct weir_ws *ws) {
     struct ws_waiter w;
-    weir__ws_wait_begin(ws, &w, false);
-    w.park.abort = NULL;
-    w.park.what = "ws end";
+    weir__ws_wait_begin(ws, &w, WS_LEAVES_LAST);
     weir__ws_wake(ws);
-    while (ws->inside > 0) {
-        w.parked = true;
-        weir__park(&w.park);
-    }
+    while (ws->inside > 0)
+        weir__ws_wait_park(&w, "ws end");
     weir__ws_wait_end(ws, &w);
 }
 

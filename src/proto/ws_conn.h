@@ -50,10 +50,19 @@ struct ws_queue { /* whole frames; NULL: none */
     uint8_t bytes[];
 };
 
-struct ws_waiter { /* a task that waits in line to send, or for any change of state */
+enum ws_why {
+    WS_SENDS,      /* in line */
+    WS_FLUSHES,    /* until ws_is_flushed */
+    WS_CLOSES,     /* these two: for any change of state */
+    WS_LEAVES_LAST /* cannot be cancelled */
+};
+
+struct ws_waiter { /* a task that waits; in its frame */
     struct weir__park park;
-    struct ws_waiter *next;
-    bool sends, parked;
+    struct weir_ws *ws;
+    struct ws_waiter *next, *prev; /* NULL: in no ring */
+    uint8_t why;                   /* enum ws_why */
+    bool parked;
 };
 
 struct weir_ws {
@@ -64,13 +73,13 @@ struct weir_ws {
     struct ws_gather *gather;
     struct ws_queue *queue;
     struct weir__flush flush;
-    struct ws_waiter *waiters; /* first come, first served */
-    struct weir_task *parting; /* sends a message in parts; others wait */
+    struct ws_waiter *senders; /* the last of each ring; NULL: nobody waits */
+    struct ws_waiter *others;
     struct weir__timer timer;  /* keepalive; reactive: handshake before, closing after */
     weir_ns heard;             /* turn in which bytes last came */
     char *names;               /* path NUL subprotocol NUL; NULL: "/" and none */
     char *reason;              /* the peer's; after a cut NUL and the peer's address */
-    struct ws_pong *pong;      /* the last ping that found the queue long */
+    struct ws_extra *extra;    /* what few connections need; NULL: not yet */
     uint32_t used;             /* of the peeked bytes, once the lent message is done with */
     uint32_t writing_len;      /* bytes that the writer has in hand */
     uint32_t inside;           /* tasks in a call on it: the memory stays */
@@ -78,8 +87,6 @@ struct weir_ws {
     uint16_t code;             /* the peer's close code, or 1006; 0 while open */
     uint8_t state, role;
     uint8_t late;              /* turns since the pong was due */
-    struct weir__utf8 part_text;
-    bool part_is_text : 1;
     bool receiving : 1;        /* a task, or a reactive server, waits for bytes */
     bool in_user : 1;          /* reactive: a function of the user's runs */
     bool writing : 1;
@@ -111,8 +118,17 @@ struct ws_ahead {
     uint8_t part[WS_TAIL_MAX];
 };
 
-struct ws_pong {
-    uint8_t len, payload[WEIR__WS_CONTROL_MAX];
+/* Made when first needed, and kept. parting's task is in the middle of a message in parts: others
+ * wait. It is known by its hook, which its end takes away: no task that comes to lie in the same
+ * place is taken for it. */
+struct ws_extra {
+    struct weir_ws *ws;
+    struct weir__at_end parting;
+    struct weir__utf8 part_text;
+    bool part_is_text;
+    bool orphaned;   /* the message was left open, and the end of the connection is near */
+    bool pong_waits; /* the last ping found the queue long */
+    uint8_t pong_len, pong[WEIR__WS_CONTROL_MAX];
 };
 
 /* ws.c: may the user close with this? Returns 0; -EINVAL (code), WEIR_EUTF8 (reason). */
@@ -169,14 +185,29 @@ int weir__ws_queue_pong(struct weir_ws *ws, const void *data, size_t len);
 int weir__ws_queue_reserve(struct weir_ws *ws, size_t more);
 void weir__ws_queue_give_back(struct ws_queue *q); /* it was written: for the next who needs one */
 void weir__ws_queue_late_pong(struct weir_ws *ws); /* what was queued has left: now the last pong */
-void weir__ws_wait_begin(struct weir_ws *ws, struct ws_waiter *w, bool sends);
+/* Take a place. Every begin has its end. */
+void weir__ws_wait_begin(struct weir_ws *ws, struct ws_waiter *w, enum ws_why why);
+/* Wait for news. Returns 0, -ECANCELED or -ETIME; unless cancelled the place is kept. */
 int weir__ws_wait(struct weir_ws *ws, struct ws_waiter *w, const char *what);
+int64_t weir__ws_wait_park(struct ws_waiter *w, const char *what); /* the same, come what may */
 void weir__ws_wait_end(struct weir_ws *ws, struct ws_waiter *w);
-void weir__ws_wake(struct weir_ws *ws);
+void weir__ws_wake(struct weir_ws *ws); /* something has changed */
 void weir__ws_spare_hold(void); /* while a connection lives on this thread */
 void weir__ws_spare_unhold(void);
 static inline size_t ws_queued(const struct weir_ws *ws) {
     return (ws->queue ? ws->queue->len : 0) + (size_t)ws->writing_len;
+}
+/* Has all left, or can nothing leave any more? */
+static inline bool ws_is_flushed(const struct weir_ws *ws) {
+    return ws_queued(ws) == 0 || ws->unsent != 0 || ws->stream == NULL;
+}
+/* Who is in the middle of a message in parts? */
+static inline const struct weir_task *ws_parting(const struct weir_ws *ws) {
+    return __builtin_expect(ws->extra == NULL, 1) ? NULL : ws->extra->parting.task;
+}
+static inline bool ws_is_parting(const struct weir_ws *ws) { /* the running task? */
+    const struct weir_task *t = ws_parting(ws);
+    return t != NULL && t == weir_task_current();
 }
 
 /* ws_writer.c */
@@ -186,6 +217,12 @@ void weir__ws_clock(struct weir__timer *clock); /* of a config: looks at its wri
 int weir__ws_send_direct(struct weir_ws *ws, unsigned first_byte, const void *data, size_t len);
 int weir__ws_write_out(struct weir_ws *ws); /* suspends until the queue is empty */
 void weir__ws_flush_hook(struct weir__flush *f);
+
+struct ws_extra *weir__ws_extra(struct weir_ws *ws); /* made if there is none; NULL: no memory */
+
+/* ws_send.c: the running task has left its message in parts open for good: 1011, and the others
+ * send no more. Returns whether it had one. */
+bool weir__ws_parts_abandon(struct weir_ws *ws);
 
 /* ws_keep.c */
 void weir__ws_keep_start(struct weir_ws *ws);
@@ -200,6 +237,7 @@ static inline void ws_heard(struct weir_ws *ws) {
 
 /* ws_react.c: end it now, also if its task is parked; not the user's function. */
 void weir__ws_conn_cut(struct weir_ws *ws);
+void weir__ws_conn_ending(struct weir_ws *ws); /* our close frame is queued: bound the wait */
 void weir__ws_conn_suspended(struct weir_ws *ws); /* the user's function is: read on */
 
 /* ws_ahead.c */

@@ -107,6 +107,10 @@ static void fail(struct ws_conn *c, int rc) {
     closing(c, rc, c->ws.config->o.close_ns);
 }
 
+void weir__ws_conn_ending(struct weir_ws *ws) {
+    closing(WEIR_CONTAINER(ws, struct ws_conn, ws), -EBUSY, ws->config->o.close_ns);
+}
+
 /* ---- the handshake ---- */
 
 /* closed is for those that were opened, so that nobody else would hear of it. */
@@ -165,6 +169,7 @@ static void user_ends(struct ws_conn *c, int rc) {
     c->ws.in_user = c->ws.receiving = false;
     if (rc < 0 && rc != over && rc != stops(c))
         fail(c, rc);
+    (void)weir__ws_parts_abandon(&c->ws); /* the task lives on, for other connections */
 }
 
 /* The keepalive ends with the peer's close frame: from there on the bound sees to it that a peer

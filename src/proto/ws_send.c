@@ -3,6 +3,7 @@
  * parts. What they queue is ws_out.c's. */
 #include <errno.h>
 
+#include "base/list.h"
 #include "proto/ws_conn.h"
 #include "stream/stream.h"
 
@@ -37,10 +38,10 @@ static bool has_room(const struct weir_ws *ws, size_t len) {
 /* Is it the turn of a sender that stands at w in the line (NULL: behind all)? Who is in the
  * middle of a message waits for room only, the others for its end. */
 static bool may_send(const struct weir_ws *ws, const struct ws_waiter *w, size_t len) {
-    const struct ws_waiter *first = ws->waiters;
-    while (first != NULL && !first->sends)
-        first = first->next;
-    bool is_turn = ws->parting != NULL ? ws->parting == weir_task_current() : first == w;
+    const struct ws_waiter *first = ws->senders ? ws->senders->next : NULL;
+    if (ws->extra != NULL && ws->extra->orphaned)
+        return false;
+    bool is_turn = ws_parting(ws) != NULL ? ws_is_parting(ws) : first == w;
     return is_turn && has_room(ws, len);
 }
 
@@ -49,7 +50,7 @@ static int send_turn(struct weir_ws *ws, size_t len) {
     int rc = send_state(ws);
     if (rc < 0 || may_send(ws, NULL, len))
         return rc;
-    weir__ws_wait_begin(ws, &w, true);
+    weir__ws_wait_begin(ws, &w, WS_SENDS);
     while ((rc = send_state(ws)) == 0 && !may_send(ws, &w, len))
         if ((rc = weir__ws_wait(ws, &w, "ws send")) < 0)
             break;
@@ -66,6 +67,14 @@ static int whole_send(struct weir_ws *ws, unsigned first_byte, const void *data,
     return weir__ws_queue(ws, first_byte, data, len);
 }
 
+/* A whole message inside the parts of another would be read as one of these. */
+static int not_inside_parts(struct weir_ws *ws) {
+    if (!ws_is_parting(ws))
+        return 0;
+    return weir__failf(-EBUSY, "ws send", weir_ws_peer(ws),
+                       "this task's message in parts is still open: end it with fin");
+}
+
 int weir_ws_send(struct weir_ws *ws, enum weir_ws_type type, const void *data, size_t len) {
     int rc = ws_enter(ws, "ws send");
     if (rc < 0)
@@ -73,6 +82,8 @@ int weir_ws_send(struct weir_ws *ws, enum weir_ws_type type, const void *data, s
     rc = send_check(ws, len);
     if (rc == 0)
         rc = text_check(ws, type, data, len);
+    if (rc == 0 && (rc = send_state(ws)) == 0)
+        rc = not_inside_parts(ws);
     if (rc == 0)
         rc = send_turn(ws, len);
     if (rc == 0)
@@ -86,9 +97,9 @@ int weir_ws_try_send(struct weir_ws *ws, enum weir_ws_type type, const void *dat
     int rc = send_check(ws, len);
     if (rc == 0)
         rc = text_check(ws, type, data, len);
-    if (rc < 0 || (rc = send_state(ws)) < 0)
+    if (rc < 0 || (rc = send_state(ws)) < 0 || (rc = not_inside_parts(ws)) < 0)
         return rc;
-    if (ws->parting != NULL || !may_send(ws, NULL, len))
+    if (!may_send(ws, NULL, len))
         return -EAGAIN;
     return weir__ws_queue(ws, (unsigned)type | WEIR__WS_FIN, data, len);
 }
@@ -101,11 +112,52 @@ static int part_check(struct weir_ws *ws, struct weir__utf8 *u, const void *data
     return weir__fail(WEIR_EUTF8, "ws send", weir_ws_peer(ws));
 }
 
+/* Of a served connection: the peer has had its time to answer our close frame. A reader may still
+ * be parked, and wait for what never comes. */
+static void close_overdue(struct weir__timer *t) {
+    struct weir_ws *ws = WEIR_CONTAINER(t, struct weir_ws, timer);
+    if (ws->state != WS_CLOSED)
+        weir__ws_cut(ws, WEIR_EEOF);
+}
+
+static void abandon(struct weir_ws *ws) {
+    bool is_open = ws->state == WS_OPEN && ws->failed == 0 && ws->unsent == 0 && !ws->dropped;
+    if (!is_open)
+        return;
+    if (ws->conn != NULL && weir__group_cancelled(weir_conn_group(ws->conn)) != 0) {
+        ws->extra->orphaned = true; /* the server says goodbye in a moment */
+        return;
+    }
+    int rc = weir__ws_queue_close(ws, WEIR__WS_INTERNAL, "a message in parts was not finished");
+    if (rc < 0)
+        weir__ws_cut(ws, rc);
+    else if (ws->conn != NULL)
+        weir__ws_conn_ending(ws);
+    else
+        weir__ws_timer(ws, close_overdue, weir__loop_now(ws->config->loop),
+                       ws->config->o.close_ns);
+}
+
+bool weir__ws_parts_abandon(struct weir_ws *ws) {
+    if (!ws_is_parting(ws))
+        return false;
+    weir__at_end_remove(&ws->extra->parting);
+    abandon(ws);
+    return true;
+}
+
+static void owner_ended(struct weir__at_end *e) {
+    abandon(WEIR_CONTAINER(e, struct ws_extra, parting)->ws);
+}
+
 static int part_queue(struct weir_ws *ws, enum weir_ws_type type, const void *data, size_t len,
                       bool fin) {
-    bool first = ws->parting != weir_task_current();
-    bool is_text = first ? type == WEIR_WS_TEXT : ws->part_is_text;
-    struct weir__utf8 text = first ? (struct weir__utf8){0} : ws->part_text;
+    struct ws_extra *x = weir__ws_extra(ws);
+    bool first = !ws_is_parting(ws);
+    if (x == NULL)
+        return weir__fail(-ENOMEM, "ws send", weir_ws_peer(ws));
+    bool is_text = first ? type == WEIR_WS_TEXT : x->part_is_text;
+    struct weir__utf8 text = first ? (struct weir__utf8){0} : x->part_text;
     unsigned opcode = first ? (unsigned)type : WEIR__WS_CONTINUATION;
     int rc = send_check(ws, len);
     if (rc == 0 && is_text)
@@ -116,9 +168,12 @@ static int part_queue(struct weir_ws *ws, enum weir_ws_type type, const void *da
         rc = weir__ws_queue(ws, opcode | (fin ? WEIR__WS_FIN : 0u), data, len);
     if (rc < 0)
         return rc;
-    ws->parting = fin ? NULL : weir_task_current();
-    ws->part_is_text = is_text;
-    ws->part_text = text;
+    if (first && !fin)
+        weir__at_end_add(&x->parting, owner_ended);
+    else if (!first && fin)
+        weir__at_end_remove(&x->parting);
+    x->part_is_text = is_text;
+    x->part_text = text;
     if (fin)
         weir__ws_wake(ws);
     return 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Sending: what one turn queued leaves together, whole frames or nothing, the line of senders,
- * messages in parts. */
+/* Sending: what one turn queued leaves together, whole frames or nothing, the line of
+ * senders. */
+
 #include <stdlib.h>
 #include <weir/testing.h>
 
@@ -192,47 +193,7 @@ WEIR_TEST_BACKENDS(a_cancel_in_the_middle_of_a_message_leaves_it_whole) {
     assert_int_equal(weir_run(cut_short, NULL, &o), 0);
 }
 
-/* ---- parts ---- */
-
-struct sends_one_args {
-    struct sender *s;
-};
-static int sends_one(void *args) {
-    struct sender *s = ((struct sends_one_args *)args)->s;
-    s->rc = ws_say(s->ws, "whole");
-    return 0;
-}
-
-WS_STORY(others_wait_for_the_end_of_a_message_in_parts) {
-    WEIR_AUTO(weir_ws_drop) struct weir_ws *ws = ws_open(w);
-    struct sender other = {.ws = ws, .rc = 1};
-    struct weir_group g;
-    assert_int_equal(weir_ws_send_part(ws, WEIR_WS_TEXT, "one \xc3", 5, false), 0);
-    weir_group_open(&g, WEIR_TOGETHER);
-    assert_int_equal(weir_go(&g, sends_one, .s = &other), 0);
-    weir_yield();
-    assert_int_equal(other.rc, 1);
-    assert_int_equal(weir_ws_try_send(ws, WEIR_WS_TEXT, "x", 1), -EAGAIN);
-    assert_int_equal(weir_ws_send_part(ws, WEIR_WS_TEXT, "\xa9 two", 5, true), 0);
-    assert_int_equal(weir_group_close(&g, 0), 0);
-    assert_int_equal(other.rc, 0);
-    expect_message(ws, "one \xc3\xa9 two");
-    expect_message(ws, "whole");
-    return 0;
-}
-
-WS_STORY(text_in_parts_is_checked_as_a_whole) {
-    WEIR_AUTO(weir_ws_drop) struct weir_ws *ws = ws_open(w);
-    assert_int_equal(weir_ws_send_part(ws, WEIR_WS_TEXT, "\xff", 1, false), WEIR_EUTF8);
-    assert_int_equal(weir_ws_send_part(ws, WEIR_WS_TEXT, "\xc3", 1, false), 0);
-    assert_int_equal(weir_ws_send_part(ws, WEIR_WS_TEXT, "(", 1, false), WEIR_EUTF8);
-    assert_int_equal(weir_ws_send_part(ws, WEIR_WS_TEXT, "", 0, true), WEIR_EUTF8);
-    assert_int_equal(weir_ws_send_part(ws, WEIR_WS_TEXT, "\xa9", 1, true), 0);
-    expect_message(ws, "\xc3\xa9");
-    assert_int_equal(weir_ws_send_part(ws, WEIR_WS_BINARY, "\xff", 1, true), 0);
-    expect_message(ws, "\xff");
-    return 0;
-}
+/* ---- drops ---- */
 
 static int drops(void *args) {
     weir_ws_drop(*(struct weir_ws ***)args);

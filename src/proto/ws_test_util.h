@@ -4,9 +4,10 @@
  *
  * The server echoes, and obeys some texts: "close" ends with 4000 "bye", "fail" makes the handler
  * fail ("fail oddly": with words that are no UTF-8), "slow" sleeps for w->slow_ns, "hold..." while
- * w->held, "part" answers in three parts, "lend" shows its ws, "big" suspends once and answers with
- * more than the kernel takes, "flood" and "trickle" answer without end, in large and small
- * messages. What became of the last connection is in the world. */
+ * w->held, "part" answers in three parts, "leave open" in one that is not the last, "lend" shows
+ * its ws, "big" suspends once and answers with more than the kernel takes, "flood" and "trickle"
+ * answer without end, in large and small messages. What became of the last connection is in the
+ * world. */
 #ifndef WEIR_PROTO_WS_TEST_UTIL_H
 #define WEIR_PROTO_WS_TEST_UTIL_H
 
@@ -116,6 +117,8 @@ static inline int answer(struct weir_ws *ws, const struct weir_ws_message *m) {
     }
     if (rc < 0)
         return rc;
+    if (says(m, "leave open"))
+        return weir_ws_send_part(ws, WEIR_WS_TEXT, "half", 4, false);
     if (!says(m, "part"))
         return the_world->said_rc = weir_ws_send(ws, m->type, m->data.base, m->data.len);
     if ((rc = weir_ws_send_part(ws, WEIR_WS_TEXT, "p", 1, false)) == 0 &&
