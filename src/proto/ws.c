@@ -90,8 +90,10 @@ int weir_ws_dial(const char *url, const struct weir_ws_options *options, struct 
     struct weir_ws *ws = ws_new(NULL, options, WEIR__WS_CLIENT);
     if (ws == NULL)
         return weir__fail(-ENOMEM, "ws dial", url);
+    char on[72]; /* more than a record has room for. url may lie in it, where a dial writes */
+    snprintf(on, sizeof on, "%.*s", (int)sizeof on - 1, url);
     weir_scope_enter(&s, ws->config->o.handshake_ns);
-    return opened(ws, &s, dial_within(url, &u, ws), "ws dial", url, ret_ws);
+    return opened(ws, &s, dial_within(url, &u, ws), "ws dial", on, ret_ws);
 }
 
 int weir_ws_accept(struct weir_stream **take_stream, const struct weir_ws_options *options,
