@@ -235,19 +235,20 @@ struct outlives_args {
 
 /* The inner deadline comes first and is named; the outer one later takes its place. */
 static int outlives(void *args) {
-    struct weir_scope shield;
+    struct weir_scope *outer = ((struct outlives_args *)args)->outer, shield;
     struct weir_group g;
     weir_group_open(&g, WEIR_TOGETHER);
     because(weir_sleep(LONG), -ETIME, "", MOMENT);
-    weir_shield_enter(&shield, 4 * MOMENT);
-    weir_scope_leave(&shield, weir_sleep(2 * MOMENT));
-    because(weir_yield(), -ETIME, "", 2 * MOMENT);
-    spawn_deep(&g, -ETIME, "", 2 * MOMENT);
+    weir_scope_renew(outer, 1);
+    weir_shield_enter(&shield, LONG);
+    weir_scope_leave(&shield, weir_sleep(MOMENT));
+    because(weir_yield(), -ETIME, "", 1);
+    spawn_deep(&g, -ETIME, "", 1);
     weir_shield_enter(&shield, LONG);
     while (weir_group_live(&g) > 0)
         assert_int_equal(weir_sleep(MOMENT), 0);
     weir_scope_leave(&shield, 0);
-    weir_scope_cancel(((struct outlives_args *)args)->outer, "over");
+    weir_scope_cancel(outer, "over");
     because(weir_yield(), -ECANCELED, "over", 0);
     return weir_group_close(&g, weir_yield());
 }
@@ -255,7 +256,7 @@ static int outlives(void *args) {
 static int several(void *arg) {
     struct weir_scope outer, inner;
     struct weir_group g;
-    weir_scope_enter(&outer, 2 * MOMENT);
+    weir_scope_enter(&outer, LONG);
     weir_scope_enter(&inner, MOMENT);
     weir_group_open(&g, WEIR_TOGETHER);
     assert_int_equal(weir_go(&g, outlives, .outer = &outer), 0);
