@@ -59,11 +59,12 @@ WEIR_SUSPENDS int weir_listen(const char *url, const struct weir_listen_options 
 /* The port bound; 0 for a unix listener. */
 WEIR_API int weir_listener_port(const struct weir_listener *l);
 
-/* Wait for the next connection. *ret_stream is the caller's to close. When the process is out of
- * descriptors, or the kernel of memory or places to watch one (epoll's max_user_watches), it waits
- * until there is one (logged once a second at most).
- * Returns 0; -ECANCELED, -ETIME, WEIR_ECLOSED (unlistened meanwhile), -EBUSY, -ENOMEM,
- * WEIR_ENOLOOP. A cancel loses no connection. */
+/* Wait for the next connection. *ret_stream is the caller's to close. An error that may pass does
+ * not end a server: where the process is out of descriptors or memory, the firewall refuses, the
+ * network is down or the connection broke while it waited, it tries again every 20 ms (logged
+ * once a second at most).
+ * Returns 0; -ECANCELED, -ETIME, WEIR_ECLOSED (unlistened meanwhile), -EBUSY, WEIR_ENOLOOP. A
+ * cancel loses no connection. */
 WEIR_SUSPENDS int weir_accept(struct weir_listener *l, struct weir_stream **ret_stream);
 
 /* Stop listening; a task in weir_accept gets WEIR_ECLOSED; connections not yet accepted are
@@ -146,8 +147,8 @@ struct weir_reactive {
 
 /* Serve l by r, connections hanging below g (INDEPENDENT), until l is unlistened or the scope
  * fires. Connections live on until they end or g is cancelled; g's close or drain waits for them.
- * Returns 0 once unlistened; -ECANCELED, -ETIME, -EBUSY, -ENOMEM (also: no stack is as large as
- * r->stack_size), WEIR_ENOLOOP. */
+ * It accepts as weir_accept does. Returns 0 once unlistened; -ECANCELED, -ETIME, -EBUSY, -ENOMEM
+ * (at its beginning; also: no stack is as large as r->stack_size), WEIR_ENOLOOP. */
 WEIR_SUSPENDS int weir_react(struct weir_listener *l, struct weir_group *g,
                              const struct weir_reactive *r);
 

@@ -4,6 +4,8 @@
  * waits in its slot for the next call, so that a cancel loses no connection. */
 #include "stream/listen.h"
 
+#include <stdio.h>
+
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/log.h"
@@ -16,8 +18,8 @@ enum {
     PORT_TRIES = 8,       /* a free port of the first address may be taken on the second */
     IN_USE_MS = 50,       /* an address in use is tried again for so long: see open_patiently */
     IN_USE_STEP_MS = 1,
-    FULL_RETRY_MS = 20,   /* out of descriptors: there is no event for 'one is free' */
-    FULL_SAY_MS = 1000
+    PAUSE_MS = 20, /* after an error that passes: there is no event for 'one is free' */
+    SAY_MS = 1000
 };
 
 enum slot_state { SLOT_ABSENT, SLOT_EMPTY, SLOT_ARMED, SLOT_FULL };
@@ -36,7 +38,7 @@ struct weir_listener {
     struct weir_loop *loop;
     struct weir__wait *waiting;
     struct weir__timer retry;
-    weir_ns said_ns; /* when it was last logged that descriptors are short */
+    weir_ns said_ns; /* when it was last logged that accept fails */
     int interrupt;   /* code for the task inside, or 0 */
     int port;
     unsigned count, closing, turn;
@@ -338,19 +340,40 @@ static bool is_short(int64_t rc) {
     return rc == -EMFILE || rc == -ENFILE || rc == -ENOBUFS || rc == -ENOMEM || rc == -ENOSPC;
 }
 
-static int wait_for_room(struct weir_listener *l, int why) {
+/* Of an accept: it says nothing of the listener itself, so that a later one may well succeed. What
+ * the network did to the connection, what the firewall did, what is short: accept(2) names a dozen
+ * and says that there are more. So it lists those that stay: our own mistakes, and the end. */
+static bool passes(int64_t rc) {
+    return rc > -4096 && rc != -EBADF && rc != -ENOTSOCK && rc != -EINVAL && rc != -EFAULT &&
+           rc != -ECANCELED;
+}
+
+static void say(struct weir_listener *l, weir_ns now, int why) {
+    char where[32] = "a unix socket";
+    if (l->said_ns != 0 && now - l->said_ns < WEIR_MILLISECONDS(SAY_MS))
+        return;
+    l->said_ns = now;
+    if (l->port != 0)
+        snprintf(where, sizeof where, "port %d", l->port);
+    weir__log(WEIR_LOG_WARNING, "accept on %s: %s (%s); connections wait", where,
+              weir_error_text(why), weir_error_name(why));
+}
+
+static int pause_for(struct weir_listener *l, int why) {
     weir_ns now = weir__loop_now(l->loop);
-    if (l->said_ns == 0 || now - l->said_ns >= WEIR_MILLISECONDS(FULL_SAY_MS)) {
-        l->said_ns = now;
-        weir__log(WEIR_LOG_WARNING, "accept on port %d: %s (%s); connections wait", l->port,
-                  weir_error_text(why), weir_error_name(why));
-    }
+    say(l, now, why);
     weir__timer_init(&l->retry, retry_due);
-    weir__timer_arm(l->loop->timers, &l->retry,
-                    weir__deadline(now, WEIR_MILLISECONDS(FULL_RETRY_MS)));
-    int rc = weir__wait_in(&l->waiting, "accept: no free descriptor", l);
+    weir__timer_arm(l->loop->timers, &l->retry, weir__deadline(now, WEIR_MILLISECONDS(PAUSE_MS)));
+    int rc = weir__wait_in(&l->waiting, "accept: waits for an error to pass", l);
     weir__timer_disarm(l->loop->timers, &l->retry);
     return rc;
+}
+
+int weir__listener_pause(struct weir_listener *l, int why) {
+    int rc = l->closed ? WEIR_ECLOSED : l->interrupt;
+    if (rc == 0)
+        rc = pause_for(l, why);
+    return rc < 0 ? weir__fail(rc, "accept", NULL) : 0;
 }
 
 static int take(struct weir_listener *l, struct slot *slot, struct weir__socket *k) {
@@ -359,12 +382,10 @@ static int take(struct weir_listener *l, struct slot *slot, struct weir__socket 
         int rc = weir__socket_adopt(k, (int)fd, &slot->peer);
         if (rc >= 0)
             slot->state = SLOT_EMPTY; /* else it stays for the next try */
-        return rc >= 0 ? 1 : is_short(rc) ? wait_for_room(l, rc) : rc;
+        return rc >= 0 ? 1 : is_short(rc) ? pause_for(l, rc) : rc;
     }
     slot->state = SLOT_EMPTY;
-    if (is_short(fd))
-        return wait_for_room(l, (int)fd);
-    return (int)fd;
+    return passes(fd) ? pause_for(l, (int)fd) : (int)fd;
 }
 
 int weir__listener_next(struct weir_listener *l, struct weir__socket *k) {
@@ -414,9 +435,10 @@ int weir_accept(struct weir_listener *l, struct weir_stream **ret_stream) {
     int rc = weir__listener_enter(l, "accept");
     if (rc < 0)
         return rc;
-    struct weir__socket *k = weir__alloc(sizeof *k);
-    if (k == NULL)
-        return weir__listener_leave(l, weir__fail(-ENOMEM, "accept", NULL));
+    struct weir__socket *k;
+    while ((k = weir__alloc(sizeof *k)) == NULL)
+        if ((rc = weir__listener_pause(l, -ENOMEM)) < 0)
+            return weir__listener_leave(l, rc);
     weir__socket_init(k, l->loop);
     rc = weir__listener_next(l, k);
     if (rc < 0) {

@@ -11,8 +11,12 @@ int weir__listener_enter(struct weir_listener *l, const char *what);
 /* Returns rc, or WEIR_ECLOSED if l was closed meanwhile: then l is gone. */
 int weir__listener_leave(struct weir_listener *l, int rc);
 
+/* Inside enter and leave: wait a moment, as an error that will pass (why) is logged, once a second.
+ * Returns 0: try again; WEIR_ECLOSED, -ECANCELED, -ETIME, or the interrupt's code. */
+int weir__listener_pause(struct weir_listener *l, int why);
+
 /* Wait for the next connection and make it k's (initialized by the caller). Inside enter and
- * leave. Returns 0, -ECANCELED, -ETIME, WEIR_ECLOSED, -ENOMEM; then nothing was taken. */
+ * leave. Returns 0, -ECANCELED, -ETIME, WEIR_ECLOSED; then nothing was taken. */
 int weir__listener_next(struct weir_listener *l, struct weir__socket *k);
 
 /* Whoever waits inside weir__listener_next gets rc. */

@@ -346,10 +346,12 @@ static void conn_begin(struct weir_conn *c, struct weir_group *g) {
 
 static int accept_loop(struct server *sv, struct weir_group *g) {
     for (;;) {
-        struct weir_conn *c = conn_new(sv);
-        if (c == NULL)
-            return weir__fail(-ENOMEM, "react", NULL);
-        int rc = weir__listener_next(sv->listener, &c->socket);
+        struct weir_conn *c;
+        int rc = 0;
+        while ((c = conn_new(sv)) == NULL)
+            if ((rc = weir__listener_pause(sv->listener, -ENOMEM)) < 0)
+                return rc;
+        rc = weir__listener_next(sv->listener, &c->socket);
         if (rc < 0) {
             weir__free(c);
             return rc;
