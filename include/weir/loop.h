@@ -80,9 +80,11 @@ WEIR_SUSPENDS int weir_offload(int (*fn)(void *arg), void *arg);
 WEIR_SUSPENDS int weir_offload_detached(int (*fn)(void *args), const void *args, size_t size);
 
 /* Wait until fd has one of events (POLLIN, POLLOUT, POLLPRI); fd stays the caller's and must stay
- * open. Returns the events that are true (POLLERR, POLLHUP may be added); -EINVAL (none of these
- * given), -ECANCELED, -ETIME, -EBADF, -ENOMEM, WEIR_ENOLOOP. Regular files are always ready.
- * Nothing is consumed. */
+ * open. What is no pipe, socket, terminal and the like (a regular file, a directory, /dev/null) is
+ * always ready to read and to write and never has urgent data: alone, POLLPRI is -EPERM there.
+ * Returns the events that are true, as poll(2) says (POLLERR, POLLHUP may be added); -EINVAL (none
+ * of these given, or others), -EPERM, -ECANCELED, -ETIME, -EBADF, -ENOMEM, WEIR_ENOLOOP. Nothing
+ * is consumed. */
 WEIR_SUSPENDS int weir_wait_fd(int fd, int events);
 
 #ifdef __cplusplus

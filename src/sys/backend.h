@@ -65,7 +65,9 @@ enum weir__op_kind {
                       * already received come first, copied */
     WEIR__SEND,      /* u.bytes, all: result = len; cut short: the error, u.bytes.done counts */
     WEIR__SENDV,     /* u.vector: the same; the array is used up */
-    WEIR__POLL,      /* readiness of any descriptor: u.poll; result = the POLL* bits true */
+    WEIR__POLL,      /* readiness of any descriptor, as poll(2) says it: u.poll; result = the POLL*
+                      * bits true, never 0. -EPERM: a regular file and its like, which is always
+                      * ready to read and to write, was asked for POLLPRI alone */
     WEIR__RESOLVE,   /* u.resolve; result = how many addresses. Cancel is done at once */
     WEIR__WORK,      /* u.work on a helper thread; result = fn's. cancel: done if not yet begun,
                       * else pending until fn returns (see u.work.abandon) */
@@ -140,6 +142,7 @@ struct weir__op {
         struct {
             int fd;
             short events; /* POLLIN, POLLOUT, POLLPRI */
+            short came;   /* the backend's */
         } poll;
         struct {
             const char *host; /* copied at submit */

@@ -22,34 +22,39 @@ static const struct {
     enum row_kind kind;
     const char *function, *story;
 } rows[] = {
+    {ASKS, "ask_for_changes", "waits_beside_a_half_closed_peer_fire_and_end"},
     {ASKS, "arm_poll", "bulk_traffic_comes_and_goes"},
     {ASKS, "arm_recv", "an_unread_file_is_received_again"},
     {ASKS, "end_poll", "bulk_traffic_comes_and_goes"},
-    {ASKS, "end_polls", "waits_for_readiness_fire_and_end"},
     {ASKS, "end_recv", "an_unread_file_is_received_again"},
+    {ASKS, "poll_changed", "waits_beside_a_half_closed_peer_fire_and_end"},
     {ASKS, "queue_rest", "a_large_send_waits_for_room"},
     {ASKS, "queue_send", "vectors_keep_their_own_bytes"},
     {ASKS, "receives", "a_backend_opens_and_closes"},
-    {ASKS, "uring_cancel", "waits_for_readiness_fire_and_end"},
     {ASKS, "weir__uring_connect_submit", "connects_succeed_and_are_refused"},
     {ASKS, "weir__uring_latch_arm", "a_backend_opens_and_closes"},
+    {ASKS, "weir__uring_poll_cancel", "waits_for_readiness_fire_and_end"},
     {ASKS, "weir__uring_poll_submit", "waits_for_readiness_fire_and_end"},
     {ASKS, "weir__uring_write_cancel", "a_send_that_is_stuck_ends"},
     {LEADS, "ask_kernel", "more_completions_come_than_the_ring_holds"},
     {LEADS, "await_bytes", "an_unread_file_is_received_again"},
     {LEADS, "choose_mode", "bulk_traffic_comes_and_goes"},
+    {LEADS, "end_polls", "waits_for_readiness_fire_and_end"},
     {LEADS, "on_completion", "more_completions_come_than_the_ring_holds"},
+    {LEADS, "on_op", "waits_beside_a_half_closed_peer_fire_and_end"},
     {LEADS, "open_parts", "a_backend_opens_and_closes"},
     {LEADS, "probe", "a_backend_opens_and_closes"},
     {LEADS, "reap", "more_completions_come_than_the_ring_holds"},
     {LEADS, "received", "an_unread_file_is_received_again"},
     {LEADS, "self_test", "a_backend_opens_and_closes"},
     {LEADS, "serve_reader", "an_unread_file_is_received_again"},
+    {LEADS, "uring_cancel", "waits_for_readiness_fire_and_end"},
     {LEADS, "uring_submit", "vectors_keep_their_own_bytes"},
     {LEADS, "uring_turn", "more_completions_come_than_the_ring_holds"},
     {LEADS, "weir__uring_accept_submit", "connections_wait_to_be_accepted"},
     {LEADS, "weir__uring_close_file", "a_send_that_is_stuck_ends"},
     {LEADS, "weir__uring_open", "a_backend_opens_and_closes"},
+    {LEADS, "weir__uring_poll_event", "waits_beside_a_half_closed_peer_fire_and_end"},
     {LEADS, "weir__uring_ready_event", "bulk_traffic_comes_and_goes"},
     {LEADS, "weir__uring_recv_drop", "an_unread_file_is_received_again"},
     {LEADS, "weir__uring_recv_event", "an_unread_file_is_received_again"},
@@ -455,6 +460,34 @@ WEIR_TEST_FULL_RING(waits_for_readiness_fire_and_end) {
          (long long)finish(&waits[4]));
     close(e.peer);
     close(event);
+    rig_close();
+}
+
+/* The ring tells unasked, and at once, that the peer sends no more. */
+WEIR_TEST_FULL_RING(waits_beside_a_half_closed_peer_fire_and_end) {
+    static struct end e;
+    static char much[65536];
+    struct step waits[3];
+    open_uring();
+    end_open(&e);
+    while (send(e.file.fd, much, sizeof much, MSG_DONTWAIT) > 0)
+        continue;
+    shutdown(e.peer, SHUT_WR);
+    for (int i = 0; i < 3; i++) {
+        waits[i] = begun(WEIR__POLL, i == 1 ? NULL : &e.file);
+        waits[i].op.u.poll.fd = e.file.fd;
+        waits[i].op.u.poll.events = i == 1 ? POLLOUT : POLLPRI;
+        start(&waits[i]);
+    }
+    settle();
+    note("%d waits ", waits[0].over + waits[1].over + waits[2].over);
+    note("cancelled %lld ", (long long)stop(&waits[0]));
+    while (recv(e.peer, much, sizeof much, MSG_DONTWAIT) > 0)
+        continue;
+    note("fired %lld ", (long long)finish(&waits[1]));
+    assert_int_equal(run_close(&e.file), 0);
+    note("closed %lld", (long long)finish(&waits[2]));
+    close(e.peer);
     rig_close();
 }
 

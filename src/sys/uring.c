@@ -65,7 +65,7 @@ static int uring_cancel(struct weir__backend *base, struct weir__op *op) {
     if (op->kind == WEIR__CLOSE)
         return WEIR__PENDING;
     if (op->kind == WEIR__POLL)
-        weir__uring_cancel(b, op, URING_OP);
+        weir__uring_poll_cancel(b, op);
     else if (op->file->reader == op)
         return cancel_reader(op);
     else
@@ -81,18 +81,18 @@ void weir__uring_latch_arm(struct uring_backend *b) {
     b->latch_armed = true;
 }
 
-static void on_op(struct uring_backend *b, struct weir__op *op, int res) {
+static void on_op(struct uring_backend *b, struct weir__op *op, const struct io_uring_cqe *cqe) {
     if (op->kind == WEIR__POLL)
-        weir__uring_poll_event(b, op, res);
+        weir__uring_poll_event(b, op, cqe);
     else
-        weir__uring_write_event(b, op, res);
+        weir__uring_write_event(b, op, cqe->res);
 }
 
 static void on_completion(struct uring_backend *b, const struct io_uring_cqe *cqe) {
     void *who = (void *)(uintptr_t)(cqe->user_data & ~(uint64_t)URING_TAGS);
     switch ((enum uring_tag)(cqe->user_data & URING_TAGS)) {
     case URING_OP:
-        on_op(b, who, cqe->res);
+        on_op(b, who, cqe);
         break;
     case URING_RECV:
         weir__uring_recv_event(b, who, cqe);

@@ -171,7 +171,9 @@ int weir__uring_close_file(struct uring_backend *b, struct weir__op *op);
 /* A request on the file has ended for good. */
 void weir__uring_settled(struct uring_backend *b, struct weir__file *file);
 int weir__uring_poll_submit(struct uring_backend *b, struct weir__op *op);
-void weir__uring_poll_event(struct uring_backend *b, struct weir__op *op, int res);
+void weir__uring_poll_event(struct uring_backend *b, struct weir__op *op,
+                            const struct io_uring_cqe *cqe);
+void weir__uring_poll_cancel(struct uring_backend *b, struct weir__op *op);
 
 /* uring.c */
 extern const struct weir__backend_ops weir__uring_ops;
