@@ -195,6 +195,43 @@ WEIR_TEST_BACKENDS(a_small_send_does_not_wait_behind_a_large_one) {
     free(much);
 }
 
+/* A peer that sends no more, and reads nothing for now: a writer waits for room, and the loop
+ * sleeps. */
+static void sleep_beside_half_closed(size_t len) {
+    static char much[200000];
+    int pair[2], few = 4096;
+    struct weir__file file = {.fd = -1};
+    rig_open();
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &few, sizeof few);
+    shutdown(pair[1], SHUT_WR);
+    assert_int_equal(run_attach(&file, pair[0]), 0);
+    struct step out;
+    do {
+        out = bytes_step(WEIR__SEND, &file, much, len);
+        start(&out);
+        settle();
+    } while (out.over != 0);
+    int turns = 0;
+    for (weir_ns end = in_ms(30); backend->ops->now(backend) < end; turns++)
+        turn(end);
+    assert_in_range(turns, 1, 100);
+    while (out.over == 0 || recv(pair[1], much, sizeof much, MSG_DONTWAIT) > 0) {
+        recv(pair[1], much, sizeof much, MSG_DONTWAIT);
+        turn(0);
+    }
+    assert_int_equal(out.op.result, len);
+    assert_int_equal(run_close(&file), 0);
+    close(pair[1]);
+    rig_close();
+}
+
+WEIR_TEST_BACKENDS(a_writer_to_a_half_closed_peer_lets_the_loop_sleep) {
+    KERNEL_ONLY();
+    sleep_beside_half_closed(3000);
+    sleep_beside_half_closed(200000);
+}
+
 /* ---- accepting ------------------------------------------------------------------------------ */
 
 WEIR_TEST_BACKENDS(a_turn_accepts_no_more_than_its_share) {

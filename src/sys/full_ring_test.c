@@ -31,6 +31,7 @@ static const struct {
     {ASKS, "queue_rest", "a_large_send_waits_for_room"},
     {ASKS, "queue_send", "vectors_keep_their_own_bytes"},
     {ASKS, "receives", "a_backend_opens_and_closes"},
+    {ASKS, "room_asked", "a_large_send_waits_for_room"},
     {ASKS, "weir__uring_connect_submit", "connects_succeed_and_are_refused"},
     {ASKS, "weir__uring_latch_arm", "a_backend_opens_and_closes"},
     {ASKS, "weir__uring_poll_cancel", "waits_for_readiness_fire_and_end"},
@@ -61,6 +62,7 @@ static const struct {
     {LEADS, "weir__uring_recv_rearm", "an_unread_file_is_received_again"},
     {LEADS, "weir__uring_recv_submit", "an_unread_file_is_received_again"},
     {LEADS, "weir__uring_send_submit", "vectors_keep_their_own_bytes"},
+    {LEADS, "weir__uring_write_event", "a_large_send_waits_for_room"},
     {LEADS, "weir__uring_writer_full", "a_large_send_waits_for_room"},
 };
 
@@ -305,6 +307,8 @@ WEIR_TEST_FULL_RING(a_large_send_waits_for_room) {
         end_open(&ends[i]);
         setsockopt(ends[i].file.fd, SOL_SOCKET, SO_SNDBUF, &few, sizeof few);
         memset(much, 'a', sizeof much);
+        if (i == 1)
+            shutdown(ends[i].peer, SHUT_WR);
         out[i] = bytes_step(WEIR__SEND, &ends[i].file, much, sizeof much);
         start(&out[i]);
         assert_int_equal(out[i].over, 0);

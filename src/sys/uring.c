@@ -85,7 +85,7 @@ static void on_op(struct uring_backend *b, struct weir__op *op, const struct io_
     if (op->kind == WEIR__POLL)
         weir__uring_poll_event(b, op, cqe);
     else
-        weir__uring_write_event(b, op, cqe->res);
+        weir__uring_write_event(b, op, cqe);
 }
 
 static void on_completion(struct uring_backend *b, const struct io_uring_cqe *cqe) {

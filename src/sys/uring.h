@@ -155,7 +155,8 @@ void weir__uring_recv_rearm(struct uring_backend *b); /* the starved, as buffers
 /* uring_send.c: SEND, SENDV, CONNECT. */
 int weir__uring_send_submit(struct uring_backend *b, struct weir__op *op);
 int weir__uring_connect_submit(struct uring_backend *b, struct weir__op *op);
-void weir__uring_write_event(struct uring_backend *b, struct weir__op *op, int res);
+void weir__uring_write_event(struct uring_backend *b, struct weir__op *op,
+                             const struct io_uring_cqe *cqe);
 /* WEIR__DONE: the kernel does not hold it, and it is over with -ECANCELED. */
 int weir__uring_write_cancel(struct uring_backend *b, struct weir__op *op);
 void weir__uring_writer_full(struct uring_backend *b, struct weir__op *op); /* wait for room */

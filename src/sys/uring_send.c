@@ -13,7 +13,8 @@
 #include "sys/plain.h"
 #include "sys/uring.h"
 
-enum { ROOM_ASKED = 4 }; /* op->priv: its request waits for room, and sends nothing */
+/* op->priv: its request waits for room, and sends nothing; there is room, and it is told to end. */
+enum { ROOM_ASKED = 4, ROOM_CAME = 8 };
 
 static int hand_to_kernel(struct weir__op *op) {
     op->file->writer = op;
@@ -85,6 +86,25 @@ static void queue_rest(struct uring_backend *b, struct weir__op *op) {
     op->priv |= ROOM_ASKED;
 }
 
+/* A request for room has something to say. Returns whether it is over. The ring tells unasked, and
+ * at once, of a peer that sends no more (POLLRDHUP): then a request that stays armed, and tells of
+ * each change, goes on. */
+static bool room_asked(struct uring_backend *b, struct weir__op *op,
+                       const struct io_uring_cqe *cqe) {
+    bool room = cqe->res < 0 || (cqe->res & (POLLOUT | POLLERR | POLLHUP)) != 0;
+    if (cqe->flags & IORING_CQE_F_MORE) {
+        if (room && (op->priv & ROOM_CAME) == 0)
+            weir__uring_cancel(b, op, URING_OP);
+        op->priv |= room ? ROOM_CAME : 0;
+        return false;
+    }
+    if (room || (op->priv & (ROOM_CAME | WEIR__WRITER_ENDING)) != 0)
+        return true;
+    struct io_uring_sqe *sqe = weir__uring_sqe(b, op, URING_OP);
+    io_uring_prep_poll_multishot(sqe, op->file->fd, POLLOUT);
+    return false;
+}
+
 void weir__uring_writer_full(struct uring_backend *b, struct weir__op *op) {
     queue_rest(b, op);
     weir__uring_file(op->file)->inflight++;
@@ -130,7 +150,7 @@ int weir__uring_connect_submit(struct uring_backend *b, struct weir__op *op) {
  * signal came between. */
 static bool goes_on(struct weir__op *op, int *res) {
     bool ended = (op->priv & WEIR__WRITER_ENDING) != 0, asked = (op->priv & ROOM_ASKED) != 0;
-    op->priv &= ~(uint32_t)ROOM_ASKED;
+    op->priv &= ~(uint32_t)(ROOM_ASKED | ROOM_CAME);
     if (op->kind == WEIR__CONNECT)
         return false;
     if (asked) /* whatever is there, the next send says it */
@@ -144,8 +164,12 @@ static bool goes_on(struct weir__op *op, int *res) {
     return !ended;
 }
 
-void weir__uring_write_event(struct uring_backend *b, struct weir__op *op, int res) {
+void weir__uring_write_event(struct uring_backend *b, struct weir__op *op,
+                             const struct io_uring_cqe *cqe) {
     struct weir__file *file = op->file;
+    int res = cqe->res;
+    if ((op->priv & ROOM_ASKED) != 0 && !room_asked(b, op, cqe))
+        return;
     weir__uring_file(file)->inflight--;
     if (goes_on(op, &res)) {
         weir__writers_add(&b->writers, op);
