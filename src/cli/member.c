@@ -19,6 +19,7 @@
 #include <weir/stream.h>
 
 #include "base/check.h"
+#include "cli/color.h"
 #include "cli/limits.h"
 #include "sys/fds.h"
 
@@ -47,13 +48,13 @@ static void become_ready(struct member *m) {
 }
 
 struct line {
-    char bytes[LIMIT_LINE_BYTES];
+    char bytes[LIMIT_LINE_BYTES + COLOR_ENDING_MAX];
     size_t len;
     bool cut;
 };
 
 static void append(struct line *l, const char *bytes, size_t len) {
-    size_t room = sizeof l->bytes - l->len;
+    size_t room = LIMIT_LINE_BYTES - l->len;
     l->cut |= len > room;
     len = len < room ? len : room;
     memcpy(l->bytes + l->len, bytes, len);
@@ -73,8 +74,11 @@ static size_t cut_at(const char *bytes, size_t len) {
 static int print(struct member *m, bool from_err, struct line *l) {
     static const char more[] = " ... (cut)";
     if (l->cut) {
-        l->len = cut_at(l->bytes, sizeof l->bytes - (sizeof more - 1));
-        append(l, more, sizeof more - 1);
+        l->len = cut_at(l->bytes, LIMIT_LINE_BYTES - (sizeof more - 1));
+        const char *ending = color_ending(l->bytes, l->len);
+        char *end = stpcpy(l->bytes + l->len, ending);
+        memcpy(end, more, sizeof more - 1);
+        l->len = (size_t)(end - l->bytes) + sizeof more - 1;
     }
     int rc = output_line(m->output, from_err, m->node->name, m->index, l->bytes, l->len);
     l->len = 0;

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/color.h"
 #include "sys/fds.h"
 #include "task/task.h"
 
@@ -94,11 +95,12 @@ int output_line(struct output *o, bool to_err, const char *name, size_t number, 
     int used = snprintf(out->line, sizeof out->line, "%s%-*s |%s ",
                         out->colored ? colors[number % (sizeof colors / sizeof colors[0])] : "",
                         o->width, name, out->colored ? "\033[0m" : "");
-    size_t at = (size_t)used, room = sizeof out->line - at - 1;
+    size_t at = (size_t)used, room = sizeof out->line - at - COLOR_ENDING_MAX - 1;
     len = len < room ? len : room;
     memcpy(out->line + at, line, len);
-    out->line[at + len] = '\n';
-    rc = weir_write(out->stream, out->line, at + len + 1);
+    char *end = stpcpy(out->line + at + len, color_ending(line, len));
+    *end++ = '\n';
+    rc = weir_write(out->stream, out->line, (size_t)(end - out->line));
     turn_give(out);
     return rc;
 }

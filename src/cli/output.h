@@ -31,6 +31,7 @@ int output_init(struct output *o, enum output_color color);
 void output_fini(struct output *o);
 
 /* Print one line of a node, without its newline; number chooses the colour, to_err the stream.
+ * Colours and escape sequences that it leaves open end with it, also where `up` uses no colours.
  * Returns 0; -EPIPE and what else weir_write returns. */
 int output_line(struct output *o, bool to_err, const char *name, size_t number, const char *line,
                 size_t len);

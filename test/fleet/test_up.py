@@ -238,6 +238,32 @@ class Output(FleetTest):
     def test_a_closed_output_ends_the_fleet(self):
         self.fleet(a="while :; do echo x; done")
         up = self.start("up", "-q")
+    def test_colours_end_with_their_line(self):
+        self.fleet(a="printf '\\033[31mred\\nplain\\n\\033[32mg\\033[0m\\nopen\\033[3\\n'; "
+                     "printf '\\033[1mend'")
+        red, rest = "\033[31mred\033[0m", ["plain", "\033[32mg\033[0m", "open\033[3\033\\",
+                                            "\033[1mend\033[0m"]
+        for words, env, name in (((), {}, "a | "), (("--color", "never"), {}, "a | "),
+                                 (("--color", "always"), {}, "\033[36ma |\033[0m ")):
+            out = self.up(*words, env=env)[1]
+            self.assertEqual(out, "".join(f"{name}{line}\n" for line in (red, *rest)))
+        for env in {"NO_COLOR": "1"}, {"TERM": "dumb"}:
+            ours, theirs = os.openpty()
+            up = self.start("up", "-q", env=env, stdout=theirs)
+            os.close(theirs)
+            up.wait(LIMIT)
+            self.assertEqual(os.read(ours, 1000).decode(),
+                             "".join(f"a | {line}\r\n" for line in (red, *rest)))
+            os.close(ours)
+
+    def test_a_cut_line_is_cut_outside_of_its_colours(self):
+        self.write("long.py", "print('\\033[31m' + 'x' * 9000 + '\\033[0m')\n"
+                   "print('x' * 8179 + '\\033[31mred' * 10)\nprint('after')")
+        self.fleet(a={"command": "python3 long.py"})
+        lines = self.up()[1].splitlines()
+        self.assertEqual(lines, ["a | \033[31m" + "x" * 8177 + "\033[0m ... (cut)",
+                                 "a | " + "x" * 8179 + "\033[3\033\\ ... (cut)", "a | after"])
+
         self.assertEqual(up.stdout.readline(), "a | x\n")
         up.stdout.close()
         self.assertEqual((up.wait(LIMIT), up.stderr.read()), (1, MUTE))
