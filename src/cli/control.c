@@ -4,6 +4,8 @@
 
 #include <ctype.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <weir/base.h>
 
 #include "cli/limits.h"
 
@@ -32,11 +34,45 @@ static bool begins_with_word(const char *text, const char *word) {
     return strncmp(text, word, len) == 0 && (text[len] == '\0' || text[len] == ' ');
 }
 
+/* A node's empty datagram and the end of the socket both are 0 bytes. Only a datagram carries its
+ * sender's credentials. */
+int control_listen(int fd) {
+    int on = 1;
+    return setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on) < 0 ? -errno : 0;
+}
+
+ssize_t control_receive(int fd, char *text, size_t size) {
+    union {
+        struct cmsghdr header;
+        char bytes[CMSG_SPACE(sizeof(struct ucred))]; /* so descriptors have no room: closed */
+    } sender = {.bytes = {0}};
+    struct iovec vec = {text, size};
+    struct msghdr m = {.msg_iov = &vec,
+                       .msg_iovlen = 1,
+                       .msg_control = sender.bytes,
+                       .msg_controllen = sizeof sender.bytes};
+    ssize_t n;
+    do
+        n = recvmsg(fd, &m, MSG_DONTWAIT | MSG_TRUNC | MSG_CMSG_CLOEXEC);
+    while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return -errno;
+    return n == 0 && CMSG_FIRSTHDR(&m) == NULL ? WEIR_EEOF : n;
+}
+
+struct control_line control_next(const char **line, const char *end) {
+    const char *begin = *line, *newline = memchr(begin, '\n', (size_t)(end - begin));
+    *line = newline != NULL ? newline + 1 : end;
+    return control_parse(begin, (size_t)(*line - begin));
+}
+
 struct control_line control_parse(const char *line, size_t len) {
     struct control_line c = {.word = CONTROL_UNKNOWN};
     char text[LIMIT_CONTROL_BYTES + 1];
     uint64_t port = 0;
     if (len > 0 && line[len - 1] == '\n')
+        len--;
+    if (len > 0 && line[len - 1] == '\r')
         len--;
     if (len > LIMIT_CONTROL_BYTES)
         return c;

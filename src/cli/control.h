@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* control.h - what a node tells `weir up`, on the descriptor that WEIR_CONTROL_FD names: a
  * SOCK_SEQPACKET socket, one line in ASCII per datagram, newline included, at most
- * LIMIT_CONTROL_BYTES. Fields are NAME=VALUE, decimal, in any order; unknown words and fields are
- * skipped. doc/design/fleet.md has the whole of it, the sender's duties among it.
+ * LIMIT_CONTROL_BYTES. Forgiven are a missing newline, several lines in one datagram, an empty
+ * datagram; one that is too long is skipped, and what comes behind it is heard. Fields are
+ * NAME=VALUE, decimal, in any order; unknown words and fields are skipped. doc/design/fleet.md has
+ * the whole of it, the sender's duties among it.
  *
  *   ready port=8765          once, when it serves; port only if it listens
  *   beat                     each second, from the loop that serves
@@ -14,6 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #define CONTROL_VARIABLE "WEIR_CONTROL_FD"
 
@@ -33,6 +36,17 @@ struct control_line {
     int port; /* CONTROL_READY; 0: not told */
     struct control_stats stats;
 };
+
+/* Make our end of the pair ready for control_receive, before the node has the other.
+ * Returns 0 or a negative errno. */
+int control_listen(int fd);
+
+/* The next datagram, without waiting. Returns its length, also 0; more than size if it did not
+ * fit; -EAGAIN; WEIR_EEOF: it was the last; -ECONNRESET and what else recvmsg gives. */
+ssize_t control_receive(int fd, char *text, size_t size);
+
+/* The line at *line, which moves behind it; end: of the datagram. */
+struct control_line control_next(const char **line, const char *end);
 
 /* Read one line of len bytes, with or without its newline. Never fails: what is not understood
  * is CONTROL_UNKNOWN, a field that is no number is skipped. */

@@ -106,6 +106,11 @@ struct speaker_args {
     int speaker;
 };
 
+struct control_args {
+    struct member *member;
+    int fd; /* a stream could not tell an empty datagram from the end */
+};
+
 static int copy_lines(void *args) {
     struct speaker_args *a = args;
     WEIR_AUTO(weir_close) struct weir_stream *from = a->from;
@@ -133,39 +138,60 @@ static int copy_lines(void *args) {
     return 0;
 }
 
-static void hear_line(struct member *m, const char *text, size_t len) {
-    struct control_line c = control_parse(text, len);
-    if (c.word == CONTROL_STAT) {
-        m->stats = c.stats;
+static void hear_line(struct member *m, const struct control_line *c) {
+    if (c->word == CONTROL_STAT) {
+        m->stats = c->stats;
         m->counted = true;
     }
-    if (c.word == CONTROL_READY && m->node->ready == FLEET_READY_NOTIFY)
+    if (c->word == CONTROL_READY && m->node->ready == FLEET_READY_NOTIFY)
         become_ready(m);
+}
+
+/* Wait, at most budget_ns, for a datagram. Returns its length, > size if it did not fit; -ETIME;
+ * WEIR_EEOF: none will come. */
+static ssize_t next_datagram(struct member *m, int fd, char *text, size_t size,
+                             weir_ns budget_ns) {
+    for (;;) {
+        ssize_t len = control_receive(fd, text, size);
+        if (len != -EAGAIN)
+            return len;
+        struct weir_scope silence;
+        reading_enter(m, SPEAKER_CONTROL, &silence, budget_ns);
+        int rc = reading_leave(m, SPEAKER_CONTROL, weir_wait_fd(fd, POLLIN));
+        if (rc < 0)
+            return rc;
+    }
 }
 
 /* A node that has sent heartbeats and stops sending them is stuck, or stopped. */
 static int hear_control(void *args) {
-    struct speaker_args *a = args;
+    struct control_args *a = args;
     struct member *m = a->member;
-    WEIR_AUTO(weir_close) struct weir_stream *control = a->from;
-    char text[LIMIT_CONTROL_BYTES + 1];
+    enum { IN_A_ROW = 64 }; /* datagrams, before other tasks have a turn */
+    char text[LIMIT_CONTROL_BYTES];
     bool beats = false, silent = false;
-    for (;;) {
-        struct weir_scope silence;
-        reading_enter(m, SPEAKER_CONTROL, &silence, beats && !silent ? LIMIT_SILENCE : WEIR_NEVER);
-        ssize_t len = weir_read_until(control, '\n', text, sizeof text);
-        int rc = reading_leave(m, SPEAKER_CONTROL, len);
-        if (rc == -ETIME && !m->gone) {
+    for (unsigned count = 1;; count++) {
+        if (count % IN_A_ROW == 0 && weir_yield() < 0)
+            break;
+        ssize_t len = next_datagram(m, a->fd, text, sizeof text,
+                                    beats && !silent ? LIMIT_SILENCE : WEIR_NEVER);
+        if (len == -ETIME && !m->gone) {
             silent = true;
             tell(m, MEMBER_SILENT);
             continue;
         }
-        if (len <= 0)
-            return 0; /* also a line that is too long: this node does not speak our language */
+        if (len < 0)
+            break;
         silent = false;
-        beats |= control_parse(text, (size_t)len).word == CONTROL_BEAT;
-        hear_line(m, text, (size_t)len);
+        const char *line = text, *end = text + ((size_t)len <= sizeof text ? len : 0);
+        while (line < end) {
+            struct control_line c = control_next(&line, end);
+            beats |= c.word == CONTROL_BEAT;
+            hear_line(m, &c);
+        }
     }
+    close(a->fd);
+    return 0;
 }
 
 /* ---- what its keeper says -------------------------------------------------------------------- */
@@ -263,27 +289,36 @@ static int take_stream(int *take_fd, struct weir_stream **ret_stream) {
     return rc;
 }
 
-static int spawn_speaker(struct member *m, int (*fn)(void *), const struct weir_site *site,
-                         struct speaker_args *a, int *take_fd) {
-    int rc = take_stream(take_fd, &a->from);
+static int spawn_copier(struct member *m, int speaker, int *take_fd) {
+    struct speaker_args a = {m, NULL, speaker};
+    int rc = take_stream(take_fd, &a.from);
     if (rc == 0)
-        rc = weir_spawn(m->spoken, site, fn, a, sizeof *a, NULL, &m->speakers[a->speaker]);
+        rc = weir_spawn(m->spoken, WEIR_SITE(copy_lines), copy_lines, &a, sizeof a, NULL,
+                        &m->speakers[speaker]);
     if (rc < 0)
-        weir_close(&a->from);
+        weir_close(&a.from);
+    return rc;
+}
+
+static int spawn_listener(struct member *m, int *take_fd) {
+    struct control_args a = {m, *take_fd};
+    int rc = control_listen(a.fd);
+    if (rc == 0)
+        rc = weir_spawn(m->spoken, WEIR_SITE(hear_control), hear_control, &a, sizeof a, NULL,
+                        &m->speakers[SPEAKER_CONTROL]);
+    if (rc == 0)
+        *take_fd = -1;
     return rc;
 }
 
 /* The tasks that hear the node. On error those begun end by themselves: the ends are closed. */
 static int begin_tending(struct member *m, struct ends *e) {
     struct member_args a = {m};
-    int rc = spawn_speaker(m, copy_lines, WEIR_SITE(copy_lines),
-                           &(struct speaker_args){m, NULL, SPEAKER_OUT}, &e->out[0]);
+    int rc = spawn_copier(m, SPEAKER_OUT, &e->out[0]);
     if (rc == 0)
-        rc = spawn_speaker(m, copy_lines, WEIR_SITE(copy_lines),
-                           &(struct speaker_args){m, NULL, SPEAKER_ERR}, &e->err[0]);
+        rc = spawn_copier(m, SPEAKER_ERR, &e->err[0]);
     if (rc == 0)
-        rc = spawn_speaker(m, hear_control, WEIR_SITE(hear_control),
-                           &(struct speaker_args){m, NULL, SPEAKER_CONTROL}, &e->control[0]);
+        rc = spawn_listener(m, &e->control[0]);
     if (rc == 0)
         rc = take_stream(&e->channel[0], &m->channel);
     if (rc == 0)

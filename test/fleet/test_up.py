@@ -26,6 +26,19 @@ class Order(FleetTest):
         self.assertEqual(self.up(), (0, "", ""))
         self.assertEqual(self.read("log"), "a\nb\nc\n")
 
+    def test_a_node_may_speak_of_its_readiness_less_than_well(self):
+        self.write("speak.py", "import os, socket, sys, time\n"
+                   "s = socket.socket(fileno=int(os.environ['WEIR_CONTROL_FD']))\n"
+                   "for x in eval(sys.argv[1]): s.send(x)\ntime.sleep(1000)")
+        for said in ('[b"ready"]', '[b"", b"ready\\n"]', '[b"x" * 300 + b"\\n", b"ready\\n"]',
+                     '[b"", b"x" * 9000, b"", b"\\n", b"ready port=5"]', '[b"ready\\r\\n"]',
+                     '[b"beat\\nready"]', '[b"\\0", b"\\xff" * 256, b"ready\\n"]'):
+            with self.subTest(said):
+                self.fleet(a={"command": f"[python3, speak.py, '{said}']", "ready": "notify",
+                              "port": 1},
+                           b={"sh": "echo b", "depends_on": "[a]"})
+                self.assertEqual(self.up(), (0, "b | b\n", ""))
+
     def test_a_command_with_a_port_is_ready_when_the_port_answers(self):
         port = free_port()
         self.write("server.py", SERVER)
