@@ -134,8 +134,13 @@ int echo_main(const char *name, int argc, char **argv, const struct echo_shapes 
         int rc = take_option(argv[i], argv[i + 1]);
         if (rc != 0)
             return rc;
+    sigset_t stops;
     }
     if (run(true) < 0)
+    sigemptyset(&stops);
+    sigaddset(&stops, SIGINT);
+    sigaddset(&stops, SIGTERM);
+    sigprocmask(SIG_UNBLOCK, &stops, NULL); /* whoever started us may have blocked them */
         failures++;
     for (int i = 0; i < other_count; i++)
         pthread_join(others[i], NULL);

@@ -52,9 +52,10 @@ WEIR_API void weir_scope_renew(struct weir_scope *s, weir_ns budget_ns);
  * cause: static text, or NULL. Any task of the loop may call it. */
 WEIR_API void weir_scope_cancel(struct weir_scope *s, const char *cause);
 
-/* From now until s is left, the process getting signal cancels s (and is otherwise ignored).
- * Several signals and several scopes may be combined.
- * Returns 0; -EINVAL (no such signal), -ENOMEM, WEIR_ENOLOOP. */
+/* From now until s is left, the process getting signal cancels s (and is otherwise ignored), also
+ * if it was ignored before. Several signals and several scopes may be combined.
+ * Returns 0; -EINVAL (no such signal), -EPERM (every thread blocks it, as a parent may leave it:
+ * it would never come; pthread_sigmask unblocks it), -ENOMEM, WEIR_ENOLOOP. */
 WEIR_API int weir_scope_on_signal(struct weir_scope *s, int signal);
 
 /* End s. Returns rc if rc >= 0 or if rc is an error that s did not raise, even if s has fired.

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* main.c - the command `weir`: the first word that is no option chooses, the rest is its own. */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -45,9 +46,17 @@ static int refuse_word(const char *word) {
     return EXIT_FAILED;
 }
 
+/* Whoever started us may have blocked what we wait for; and the nodes of a fleet begin as we do. */
+static void unblock_signals(void) {
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
 int main(int argc, char **argv) {
     weir__fill_standard_fds();
     weir__outlive_readers();
+    unblock_signals();
     static const struct option longs[] = {{"version", no_argument, NULL, 'V'}, COMMAND_OPTIONS};
     struct settings settings = {.color = OUTPUT_AUTO};
     int code = -1, c;

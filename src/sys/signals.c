@@ -5,10 +5,12 @@
  * waits until no handler is at work on any thread (handlers are short and never wait). */
 #include "sys/signals.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 
 enum { SIGNALS_MAX = 64 };
 
@@ -123,10 +125,40 @@ void weir__signals_fini(struct weir__signals *s) {
     s->listed = false;
 }
 
+/* One line of a thread's status: "SigBlk:\t0000000000004000". Unreadable counts as blocked. */
+static bool blocks(const char *thread, int signo) {
+    char path[64], line[128];
+    unsigned long long mask = 0;
+    bool found = false;
+    snprintf(path, sizeof path, "/proc/self/task/%.20s/status", thread);
+    FILE *f = fopen(path, "re");
+    while (f != NULL && !found && fgets(line, sizeof line, f) != NULL)
+        found = sscanf(line, "SigBlk: %llx", &mask) == 1;
+    if (f != NULL)
+        fclose(f);
+    return !found || (mask & bit(signo)) != 0;
+}
+
+/* No thread would ever run the handler. What this thread takes itself costs no look at others. */
+static bool is_blocked_everywhere(int signo) {
+    sigset_t mine;
+    if (pthread_sigmask(SIG_BLOCK, NULL, &mine) != 0 || sigismember(&mine, signo) != 1)
+        return false;
+    bool blocked = true;
+    DIR *threads = opendir("/proc/self/task");
+    for (struct dirent *e; threads != NULL && blocked && (e = readdir(threads)) != NULL;)
+        blocked = e->d_name[0] == '.' || blocks(e->d_name, signo);
+    if (threads != NULL)
+        closedir(threads);
+    return blocked;
+}
+
 int weir__signals_submit(struct weir__signals *s, struct weir__op *op) {
     int signo = op->u.number;
     if (signo < 1 || signo > SIGNALS_MAX)
         return weir__op_now_done(op, -EINVAL);
+    if (is_blocked_everywhere(signo))
+        return weir__op_now_done(op, -EPERM);
     pthread_mutex_lock(&lock);
     list_loop(s);
     if (!waits_for(s, signo)) { /* what came before this wait is not for it */

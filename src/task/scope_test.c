@@ -3,8 +3,10 @@
 #include "test/runner.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 #include <weir/loop.h>
 #include <weir/task.h>
 
@@ -303,6 +305,59 @@ WEIR_TEST_BACKENDS(a_signal_cancels_the_scope_that_asked_for_it) {
     struct sigaction now;
     sigaction(SIGUSR2, NULL, &now);
     assert_true(now.sa_handler == SIG_DFL);
+}
+
+static int waits_for_usr1(void *arg) {
+    struct weir_scope s;
+    weir_scope_enter(&s, WEIR_SECONDS(10));
+    int rc = weir_scope_on_signal(&s, SIGUSR1);
+    assert_int_equal(rc, *(const int *)arg);
+    if (rc < 0)
+        assert_string_equal(weir_error(rc)->text,
+                            "wait for signal: 10 is blocked in every thread: unblock it "
+                            "(pthread_sigmask)");
+    if (rc < 0)
+        return weir_scope_leave(&s, 0);
+    kill(getpid(), SIGUSR1); /* the process; raise is for this thread */
+    assert_int_equal(nap(WEIR_SECONDS(60)), -ECANCELED);
+    return weir_scope_leave(&s, -ECANCELED) == WEIR_ESTOPPED ? 0 : -1;
+}
+
+static void *lets_usr1_in(void *arg) {
+    int *pipes = arg;
+    char byte;
+    sigset_t usr1;
+    sigemptyset(&usr1);
+    sigaddset(&usr1, SIGUSR1);
+    pthread_sigmask(SIG_UNBLOCK, &usr1, NULL);
+    assert_int_equal(write(pipes[1], "", 1), 1);
+    assert_int_equal(read(pipes[2], &byte, 1), 0);
+    return NULL;
+}
+
+WEIR_TEST_BACKENDS(a_signal_that_every_thread_blocks_is_refused) {
+    static const int refused = -EPERM, heard = 0;
+    sigset_t usr1, before;
+    pthread_t other;
+    int pipes[4];
+    char byte;
+    if (strcmp(test_backend, "sim") == 0)
+        runner_skip("signals of the simulation are raised by testing.h, tested there");
+    sigemptyset(&usr1);
+    sigaddset(&usr1, SIGUSR1);
+    pthread_sigmask(SIG_BLOCK, &usr1, &before);
+    assert_int_equal(weir_run(waits_for_usr1, (void *)(intptr_t)&refused, NULL), 0);
+    /* It is enough that one thread does not. */
+    assert_int_equal(pipe(pipes) + pipe(pipes + 2), 0);
+    assert_int_equal(pthread_create(&other, NULL, lets_usr1_in, pipes), 0);
+    assert_int_equal(read(pipes[0], &byte, 1), 1);
+    assert_int_equal(weir_run(waits_for_usr1, (void *)(intptr_t)&heard, NULL), 0);
+    close(pipes[3]);
+    pthread_join(other, NULL);
+    for (int i = 0; i < 3; i++)
+        close(pipes[i]);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    assert_int_equal(weir_run(waits_for_usr1, (void *)(intptr_t)&heard, NULL), 0);
 }
 
 static int deep(int levels) {

@@ -52,6 +52,10 @@ int weir_scope_on_signal(struct weir_scope *scope, int signal) {
     if (weir__submit(s->loop.backend, &w->op) == WEIR__DONE) {
         int rc = (int)w->op.result;
         weir__free(w);
+        if (rc == -EPERM)
+            return weir__failf(rc, "wait for signal", NULL,
+                               "%d is blocked in every thread: unblock it (pthread_sigmask)",
+                               signal);
         return weir__fail(rc < 0 ? rc : -EINVAL, "wait for signal", NULL);
     }
     w->next = sc->v.signals;

@@ -2,6 +2,7 @@
 /* program.c - see program.h. */
 #include "worker/program.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -27,6 +28,12 @@ static void on_stop(int signo) {
         _exit(128 + signo);
     weir__line_stopping(true);
     loops_action[signo == SIGTERM].sa_handler(signo);
+}
+
+/* Under nohup, or in a script's background: then it stays so. */
+static bool is_ignored(int signo) {
+    struct sigaction now;
+    return sigaction(signo, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
 }
 
 /* In front of the handlers that the loop has installed. Those are left alone: they do nothing once
@@ -82,7 +89,7 @@ static int run_body(struct weir__program *p) {
     int rc = 0;
     weir_scope_enter(&s, WEIR_NEVER);
     for (int i = 0; i < STOPS && rc == 0; i++)
-        rc = weir_scope_on_signal(&s, stops[i]);
+        rc = is_ignored(stops[i]) ? 0 : weir_scope_on_signal(&s, stops[i]);
     if (p->watches_stops)
         watch_stops();
     if (rc == 0)
@@ -126,11 +133,17 @@ int weir__program_run(struct weir__program *p) {
     struct weir_run_options o = {
         .size = sizeof o, .backend = p->backend, .name = p->title, .crash_reports = true};
     struct sigaction before[STOPS];
-    for (int i = 0; i < STOPS; i++)
+    sigset_t heard, mask;
+    sigemptyset(&heard);
+    for (int i = 0; i < STOPS; i++) {
         sigaction(stops[i], NULL, &before[i]);
+        sigaddset(&heard, stops[i]);
+    }
+    pthread_sigmask(SIG_UNBLOCK, &heard, &mask); /* whoever started us may have blocked them */
     p->watches_stops = true;
     int rc = weir_run(weir__program_task, p, &o);
     for (int i = 0; i < STOPS; i++)
         sigaction(stops[i], &before[i], NULL);
+    pthread_sigmask(SIG_SETMASK, &mask, NULL);
     return rc < 0 ? 1 : rc;
 }

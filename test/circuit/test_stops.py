@@ -7,8 +7,10 @@ import subprocess
 import sys
 import unittest
 
-from circuit import LIMIT, MODULES, UPGRADE, WEIR, CircuitTest, Raw, frame, free_port
+from circuit import (LIMIT, MODULES, UPGRADE, WEIR, CircuitTest, Node, Raw, frame,
+                     free_port)
 
+EXAMPLES = os.environ.get("WEIR_EXAMPLES", "")
 MOODS = os.path.join(MODULES, "moods.so")
 
 
@@ -162,6 +164,50 @@ class Stops(CircuitTest):
             client = self.send(node, "sleep")
             node.line("told to sleep")
             self.assertEqual(client.stop(number), code)
+
+
+
+class Inherited(CircuitTest):
+    """What whoever starts a worker has done to its signals."""
+
+    def start(self, *words, ignored=(), blocked=()):
+        def leave():
+            for number in ignored:
+                signal.signal(number, signal.SIG_IGN)
+            signal.pthread_sigmask(signal.SIG_BLOCK, blocked)
+        return self.weir(*words, preexec_fn=leave)
+
+    def test_what_is_ignored_stays_so(self):
+        for ignored, other in (({signal.SIGINT, signal.SIGHUP, signal.SIGQUIT}, signal.SIGTERM),
+                               ({signal.SIGTERM}, signal.SIGINT)):
+            node = self.start("buzzer", "-p", "0", ignored=ignored)
+            port = node.port
+            for number in ignored:
+                node.send(number)
+                node.send(number)
+            client, code = self.ends("send", f"ws://localhost:{port}/", "1")
+            self.assertEqual((code, client.lines), (0, ["buzz buzz buzz"]))
+            self.assertEqual(node.stop(other), 0)
+
+    def test_a_client_does_not_hear_what_is_ignored_either(self):
+        node = self.weir("run", MOODS, "-p", "0")
+        client = self.start("send", f"ws://localhost:{node.port}/", "sleep",
+                            ignored={signal.SIGINT})
+        node.line("told to sleep")
+        client.send(signal.SIGINT)
+        client.send(signal.SIGTERM)
+        self.assertEqual(client.wait(), 143)
+
+    def test_what_is_blocked_is_heard(self):
+        for number in signal.SIGINT, signal.SIGTERM:
+            node = self.start("buzzer", "-p", "0", blocked={signal.SIGINT, signal.SIGTERM})
+            node.line("serving on")
+            self.assertEqual(node.stop(number), 0)
+        for number in signal.SIGINT, signal.SIGTERM:
+            node = Node(self, os.path.join(EXAMPLES, "worker-blink"), "-p", "0", preexec_fn=lambda:
+                        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM}))
+            node.line("serving on")
+            self.assertEqual(node.stop(number), 0)
 
 
 if __name__ == "__main__":
