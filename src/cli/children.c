@@ -7,13 +7,16 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -45,6 +48,8 @@ int children_signal(int signal, bool (*spared)(pid_t pid, void *arg), void *arg)
         pid_t pid = isdigit((unsigned char)e->d_name[0]) ? atoi(e->d_name) : 0;
         if (pid <= 0 || !is_living_child(pid, getpid()) || (spared && spared(pid, arg)))
             continue;
+        if (signal == SIGTERM)
+            kill(pid, SIGCONT); /* who is stopped would sleep through it */
         kill(pid, signal); /* EPERM: not ours to end; it is counted, and told as left */
         count++;
     }
@@ -52,19 +57,55 @@ int children_signal(int signal, bool (*spared)(pid_t pid, void *arg), void *arg)
     return count;
 }
 
+static bool had_children_ignored; /* SIGCHLD, when the first supervisor began */
+
 int children_supervise(const char *name) {
+    struct sigaction before;
     /* A terminal's Ctrl-C, or a service manager's TERM to all, is `up`'s to answer. Blocked, not
      * ignored: a node just forked must not lose the TERM that comes before its exec. */
     sigset_t mask;
     sigfillset(&mask);
     sigprocmask(SIG_SETMASK, &mask, NULL);
-    signal(SIGCHLD, SIG_DFL); /* inherited as ignored, children would vanish unseen */
+    /* Inherited as ignored, children would vanish unseen. */
+    const struct sigaction standard = {.sa_handler = SIG_DFL};
+    had_children_ignored |=
+        sigaction(SIGCHLD, &standard, &before) == 0 && before.sa_handler == SIG_IGN;
+    /* Stopped as its parent dies, a supervisor would sleep on: the kernel wakes it. */
+    prctl(PR_SET_PDEATHSIG, SIGCONT);
     sigemptyset(&mask);
     sigaddset(&mask, SIGCHLD);
     prctl(PR_SET_NAME, name);
     if (prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
         return -errno;
     return weir__fd_lift(signalfd(-1, &mask, SFD_NONBLOCK | SFD_CLOEXEC));
+}
+
+void children_release(void) {
+    static const uint64_t standard[8]; /* the kernel's struct sigaction, all zero */
+    static const int not_inherited[] = {SIGTERM, 32, 33};
+    if (had_children_ignored)
+        signal(SIGCHLD, SIG_IGN);
+    for (size_t i = 0; i < sizeof not_inherited / sizeof not_inherited[0]; i++)
+        syscall(SYS_rt_sigaction, not_inherited[i], standard, NULL, sizeof(uint64_t));
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+void children_resume(void) {
+    siginfo_t info = {.si_pid = 0};
+    while (waitid(P_ALL, 0, &info, WSTOPPED | WNOHANG) == 0 && info.si_pid != 0) {
+        kill(info.si_pid, SIGCONT);
+        info.si_pid = 0;
+    }
+}
+
+void children_bury(weir_ns until) {
+    for (pid_t pid = 0; pid >= 0 && children_now() < until;) {
+        pid = waitpid(-1, NULL, WNOHANG);
+        if (pid == 0 && children_signal(SIGKILL, NULL, NULL) != 0)
+            poll(NULL, 0, 10);
+    }
 }
 
 void children_drain(int fd) {

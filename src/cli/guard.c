@@ -9,9 +9,11 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -27,9 +29,17 @@
 
 enum { FDS_PASSED = 4 };
 
+/* What `up` asks for, with FDS_PASSED descriptors or none. */
+enum request_verb { START, OVERRULE };
+
+struct request {
+    uint32_t verb, index;
+};
+
 struct kept {
     pid_t pid;   /* 0: none, or ended */
     int channel; /* -1: none, or its end was told */
+    bool overruled; /* killed at sight, as strangers are */
 };
 
 struct watch {
@@ -57,7 +67,7 @@ static void start_keeper(struct watch *w, size_t index, const int fds[FDS_PASSED
     for (int i = pid < 0 ? 0 : 1; i < FDS_PASSED; i++)
         close(fds[i]);
     if (pid > 0)
-        w->kept[index] = (struct kept){pid, fds[0]};
+        w->kept[index] = (struct kept){.pid = pid, .channel = fds[0]};
 }
 
 static weir_ns longest_grace(const struct watch *w) {
@@ -75,12 +85,12 @@ static void up_ended(struct watch *w) {
 }
 
 static void hear_up(struct watch *w) {
-    uint32_t index = UINT32_MAX;
+    struct request r = {START, UINT32_MAX};
     union {
         struct cmsghdr header;
         char bytes[CMSG_SPACE(FDS_PASSED * sizeof(int))];
     } passed = {.bytes = {0}};
-    struct iovec vec = {&index, sizeof index};
+    struct iovec vec = {&r, sizeof r};
     struct msghdr m = {.msg_iov = &vec,
                        .msg_iovlen = 1,
                        .msg_control = passed.bytes,
@@ -97,8 +107,10 @@ static void hear_up(struct watch *w) {
     size_t count = c == NULL ? 0 : (c->cmsg_len - CMSG_LEN(0)) / sizeof fds[0];
     if (count > 0)
         memcpy(fds, CMSG_DATA(c), count * sizeof fds[0]);
-    if (count == FDS_PASSED && index < w->count)
-        start_keeper(w, index, fds);
+    if (r.verb == OVERRULE && r.index < w->count)
+        w->kept[r.index].overruled = true; /* sweep kills it */
+    if (r.verb == START && count == FDS_PASSED && r.index < w->count)
+        start_keeper(w, r.index, fds);
     else /* out of descriptors, the kernel dropped some: `up` sees the channel's end */
         for (size_t i = 0; i < count; i++)
             close(fds[i]);
@@ -117,14 +129,22 @@ static void forget(struct kept *k) {
     k->channel = -1;
 }
 
+/* A stopped keeper keeps nothing: whoever stopped it, it goes on. */
+static void resume(const struct kept *k) {
+    kill(k->pid, SIGCONT);
+    keeper_tell(k->channel, "resumed\n");
+}
+
 /* Returns whether a child is left. A keeper that exits with 0 has left nothing; what others left
  * are strangers now. */
 static bool reap(struct watch *w) {
     int status;
     pid_t pid;
-    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+    while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED)) > 0) {
         struct kept *k = find_kept(w, pid);
-        if (k == NULL)
+        if (k != NULL && WIFSTOPPED(status))
+            resume(k);
+        if (k == NULL || WIFSTOPPED(status))
             continue;
         k->pid = 0;
         if (WIFSIGNALED(status))
@@ -139,7 +159,7 @@ static bool is_keeper(pid_t pid, void *arg) {
     const struct watch *w = arg;
     for (size_t i = 0; i < w->count; i++)
         if (w->kept[i].pid == pid)
-            return !w->forced;
+            return !w->forced && !w->kept[i].overruled;
     return false;
 }
 
@@ -222,13 +242,13 @@ int guard_open(const struct launch *launches, size_t count, struct guard *ret_gu
 }
 
 int guard_start(struct guard *g, size_t index, const struct guard_fds *fds) {
-    uint32_t number = (uint32_t)index;
+    struct request r = {START, (uint32_t)index};
     const int list[FDS_PASSED] = {fds->channel, fds->out, fds->err, fds->control};
     union {
         struct cmsghdr header;
         char bytes[CMSG_SPACE(sizeof list)];
     } passed = {.bytes = {0}};
-    struct iovec vec = {&number, sizeof number};
+    struct iovec vec = {&r, sizeof r};
     struct msghdr m = {.msg_iov = &vec,
                        .msg_iovlen = 1,
                        .msg_control = passed.bytes,
@@ -239,4 +259,40 @@ int guard_start(struct guard *g, size_t index, const struct guard_fds *fds) {
     c->cmsg_len = CMSG_LEN(sizeof list);
     memcpy(CMSG_DATA(c), list, sizeof list);
     return sendmsg(g->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
+}
+
+int guard_overrule(struct guard *g, size_t index) {
+    struct request r = {OVERRULE, (uint32_t)index};
+    return send(g->fd, &r, sizeof r, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
+}
+
+bool guard_resume(const struct guard *g) {
+    siginfo_t info = {.si_pid = 0};
+    if (waitid(P_PID, (id_t)g->pid, &info, WSTOPPED | WNOHANG) < 0 || info.si_pid == 0)
+        return false;
+    kill(g->pid, SIGCONT);
+    return true;
+}
+
+int guard_pidfd(const struct guard *g) {
+    return weir__fd_lift((int)syscall(SYS_pidfd_open, g->pid, 0));
+}
+
+bool guard_bury(const struct guard *g) {
+    struct pollfd end = {.fd = guard_pidfd(g), .events = POLLIN};
+    weir_ns until = children_now() + LIMIT_KILL;
+    bool ended = false;
+    kill(g->pid, SIGCONT);
+    while (!ended && children_now() < until) { /* in slices: it may be stopped again */
+        ended = poll(&end, end.fd >= 0, 100) > 0 || waitpid(g->pid, NULL, WNOHANG) != 0;
+        guard_resume(g);
+    }
+    if (!ended)
+        kill(g->pid, SIGKILL);
+    if (end.fd >= 0) {
+        poll(&end, 1, 1000);
+        close(end.fd);
+    }
+    waitpid(g->pid, NULL, WNOHANG);
+    return !ended;
 }

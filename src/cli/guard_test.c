@@ -75,16 +75,18 @@ static const char *hear(int fd, bool line) {
     return text;
 }
 
-/* Every line of the channel up to its end, but for `started`, whose number is nobody's. */
+/* Every line of the channel up to its end, but for `started`, whose number is nobody's, and
+ * `done`, which is the last. */
 static void hears(const struct node *n, const char *told) {
-    char text[1024] = "", line[256];
+    char text[1024] = "", line[256], wanted[1024];
     ssize_t len;
     while ((len = recv(n->channel, line, sizeof line - 1, 0)) > 0) {
         line[len] = '\0';
         if (strncmp(line, "started pid=", 12) != 0)
             strcat(text, line);
     }
-    assert_string_equal(text, told);
+    snprintf(wanted, sizeof wanted, "%sdone\n", told);
+    assert_string_equal(text, wanted);
 }
 
 static void tell(const struct node *n, const char *word) {
@@ -141,15 +143,45 @@ WEIR_TEST(what_cannot_run_says_why) {
 }
 
 WEIR_TEST(a_node_gets_a_clean_start) {
-    signal(SIGHUP, SIG_IGN);
-    script_runs("ls /proc/self/fd | tr '\\n' ' '; grep -E 'Sig(Blk|Ign)' /proc/self/status | "
-                "tr -d '\\n\\t'",
-                /* ls itself opens one more */
-                "0 1 2 3 4 SigBlk:0000000000000000SigIgn:0000000000000000", "exited code=0\n");
-    signal(SIGHUP, SIG_DFL);
+    script_runs("ls /proc/self/fd | tr '\\n' ' '", "0 1 2 3 4 ", /* ls itself opens one more */
+                "exited code=0\n");
     /* 5: the group, its own; 6: the session, the guard's; and stdin is empty */
     script_runs("cat; set -- $(cat /proc/$$/stat); test $5 = $$ && test $6 != $$", "",
                 "exited code=0\n");
+}
+
+/* As under a shell; but TERM is the keeper's word to end. */
+WEIR_TEST(a_node_inherits_ignored_signals_but_no_blocked_ones) {
+    char line[128], wanted[64] = "";
+    sigset_t usr1, before;
+    signal(SIGHUP, SIG_IGN);
+    signal(SIGTERM, SIG_IGN);
+    sigemptyset(&usr1);
+    sigaddset(&usr1, SIGUSR1);
+    sigprocmask(SIG_BLOCK, &usr1, &before);
+    FILE *status = fopen("/proc/self/status", "r");
+    assert_non_null(status);
+    while (fgets(line, sizeof line, status) != NULL) {
+        unsigned long long ignored;
+        unsigned long long not_inherited = 1ull << (SIGTERM - 1) | 3ull << 31; /* and 32, 33 */
+        if (sscanf(line, "SigIgn: %llx", &ignored) == 1)
+            snprintf(wanted, sizeof wanted, "SigBlk:%016xSigIgn:%016llx", 0,
+                     ignored & ~not_inherited);
+    }
+    fclose(status);
+    script_runs("grep -E 'Sig(Blk|Ign)' /proc/self/status | tr -d '\\n\\t'", wanted,
+                "exited code=0\n");
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    signal(SIGHUP, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
+}
+
+WEIR_TEST(the_last_of_equal_names_is_the_one_in_the_environment) {
+    char *argv[4], first[] = "WEIR_TEST_A=1", last[] = "WEIR_TEST_A=2", other[] = "HOME=/x";
+    char *environment[] = {first, other, last, NULL};
+    struct launch l = shell("env | grep -E '^(WEIR_TEST_A|HOME|WEIR_CONTROL_FD)=' | sort", argv);
+    l.environment = environment;
+    runs(&l, "HOME=/x\nWEIR_CONTROL_FD=3\nWEIR_TEST_A=2\n", "exited code=0\n");
 }
 
 WEIR_TEST(environment_and_directory_are_set) {
@@ -369,11 +401,68 @@ WEIR_TEST(nodes_die_even_when_all_three_above_are_killed_at_once) {
     all_are_gone(&v, 2);
 }
 
-WEIR_TEST(a_stopped_keeper_is_overruled) {
+WEIR_TEST(a_stopped_keeper_is_continued) {
     struct victims v = raise_fleet(stubborn, 0, 1);
     kill(v.keeper[0], SIGSTOP);
     kill(v.up, SIGKILL);
-    all_are_gone(&v, 1); /* after the guard's patience, of LIMIT_KILL and a second */
+    all_are_gone(&v, 1);
+}
+
+/* The kernel continues the guard when `up` dies, and the guard its keepers. */
+WEIR_TEST(no_orphan_is_left_if_all_are_stopped_when_up_dies) {
+    struct victims v = raise_fleet(stubborn, WEIR_MILLISECONDS(50), 2);
+    kill(v.guard, SIGSTOP);
+    for (int i = 0; i < 2; i++) {
+        kill(v.keeper[i], SIGSTOP);
+        kill(v.node[i], SIGSTOP);
+    }
+    kill(v.up, SIGKILL);
+    all_are_gone(&v, 2);
+}
+
+WEIR_TEST(no_orphan_is_left_if_keepers_are_stopped_when_the_guard_dies) {
+    struct victims v = raise_fleet(stubborn, WEIR_MILLISECONDS(50), 2);
+    kill(v.guard, SIGSTOP); /* so that it cannot continue them */
+    kill(v.keeper[0], SIGSTOP);
+    kill(v.keeper[1], SIGSTOP);
+    kill(v.guard, SIGKILL);
+    assert_string_equal(hear(v.out[0], false), "");
+    assert_string_equal(hear(v.out[1], false), "");
+    kill(v.up, SIGKILL);
+    all_are_gone(&v, 2);
+}
+
+WEIR_TEST(the_guard_ends_if_it_is_stopped_after_up_has_died) {
+    struct victims v = raise_fleet("trap 'sleep 0.2; exit' TERM; "
+                                   SAY_AND_WAIT("echo $$ $PPID", "\""),
+                                   WEIR_SECONDS(15), 1);
+    kill(v.up, SIGKILL);
+    for (int i = 0; i < 5; i++)
+        kill(v.guard, SIGSTOP);
+    all_are_gone(&v, 1);
+}
+
+WEIR_TEST(a_keeper_that_does_not_answer_is_killed_with_all_that_it_keeps) {
+    char *argv[4];
+    struct launch l = shell(stubborn, argv);
+    struct guard g;
+    pid_t node, keeper;
+    char line[64] = "";
+    l.grace_ns = WEIR_SECONDS(3600);
+    assert_int_equal(guard_open(&l, 1, &g), 0);
+    struct node n = start(&g, 0);
+    assert_int_equal(sscanf(hear(n.out, true), "%d %d", &node, &keeper), 2);
+    assert_int_equal(guard_overrule(&g, 0), 0);
+    assert_string_equal(hear(n.out, false), "");
+    assert_true(recv(n.channel, line, sizeof line, 0) > 0);
+    assert_memory_equal(line, "started", 7);
+    memset(line, 0, sizeof line);
+    assert_true(recv(n.channel, line, sizeof line, 0) > 0);
+    assert_string_equal(line, "lost signal=9\n");
+    assert_int_equal(recv(n.channel, line, sizeof line, 0), 0);
+    assert_int_equal(kill(keeper, 0), -1);
+    close_node(&n);
+    close_guard(&g);
 }
 
 WEIR_TEST(supervisors_ignore_what_ends_programs) {

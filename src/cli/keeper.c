@@ -14,13 +14,11 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -40,6 +38,7 @@ struct keeper {
     int signals;
     pid_t node;  /* 0 once reaped: then its number may be somebody else's */
     pid_t group; /* the same number for comparing only: what is in it had the group's TERM */
+    pid_t guard; /* our parent, as long as it lives */
     pid_t strays[LIMIT_STRAYS]; /* children that left the group and have had their TERM; 0: free */
     enum phase phase;
     weir_ns until; /* of the phase */
@@ -56,6 +55,14 @@ void keeper_tell(int channel, const char *format, ...) {
 }
 
 /* ---- the node -------------------------------------------------------------------------------- */
+/* A guard that is stopped would neither reap us nor end. */
+static _Noreturn void leave(const struct keeper *k) {
+    keeper_tell(k->fds.channel, "done\n");
+    if (getppid() == k->guard)
+        kill(k->guard, SIGCONT);
+    _exit(0);
+}
+
 
 static void set_environment(const struct launch *l) {
     setenv(CONTROL_VARIABLE, CONTROL_FD_TEXT, 1);
@@ -70,12 +77,7 @@ static _Noreturn void become_node(const struct launch *l, const struct keeper_fd
     prctl(PR_SET_PDEATHSIG, SIGKILL); /* also if keeper and guard are killed in one blow */
     if (getppid() != keeper)
         _exit(1);
-    static const uint64_t all_default[8]; /* the kernel's struct sigaction, all zero */
-    for (int s = 1; s < NSIG; s++) /* raw: libc refuses 32 and 33, which make leaves ignored */
-        syscall(SYS_rt_sigaction, s, all_default, NULL, sizeof(uint64_t));
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
+    children_release();
     dup2(fds->out, STDOUT_FILENO);
     dup2(fds->err, STDERR_FILENO);
     dup2(fds->control, CONTROL_FD); /* the last one needed: this may close another */
@@ -100,7 +102,7 @@ static void start_node(struct keeper *k) {
     close(k->fds.control);
     if (k->node < 0) {
         keeper_tell(k->fds.channel, "failed errno=%d\n", errno);
-        _exit(0);
+        leave(k);
     }
     setpgid(k->node, k->node); /* whichever of the two comes first */
     keeper_tell(k->fds.channel, "started pid=%d\n", (int)k->node);
@@ -235,7 +237,11 @@ static void wait_for_events(struct keeper *k) {
 }
 
 _Noreturn void keeper_run(const struct launch *l, const struct keeper_fds *fds) {
-    struct keeper k = {.launch = l, .fds = *fds, .phase = RUNNING, .until = WEIR_NEVER};
+    struct keeper k = {.launch = l,
+                       .fds = *fds,
+                       .guard = getppid(),
+                       .phase = RUNNING,
+                       .until = WEIR_NEVER};
     int kept[] = {fds->channel, fds->out, fds->err, fds->control, fds->life};
     children_keep_fds(kept, sizeof kept / sizeof kept[0]);
     char name[16];
@@ -243,12 +249,12 @@ _Noreturn void keeper_run(const struct launch *l, const struct keeper_fds *fds) 
     k.signals = children_supervise(name);
     if (k.signals < 0) {
         keeper_tell(k.fds.channel, "failed errno=%d\n", -k.signals);
-        _exit(0);
+        leave(&k);
     }
     start_node(&k);
     while (reap(&k)) {
         act_on_time(&k);
         wait_for_events(&k);
     }
-    _exit(0);
+    leave(&k);
 }

@@ -11,7 +11,8 @@
  *   killed                              KILL was needed to end all of it
  *   left count=N                        KILL did not end these in LIMIT_KILL
  *   failed errno=N                      could not begin
- * The end of the channel is the keeper's end: nothing of the node lives (but what was left). The
+ *   done                                nothing of the node lives: the last word
+ * The end of the channel without it means the same (but for what was left). The
  * other way, the end of the channel means that `up` is dead, and counts as stop. */
 #ifndef WEIR_CLI_KEEPER_H
 #define WEIR_CLI_KEEPER_H

@@ -27,6 +27,10 @@ enum {
 #define LIMIT_READY_DEFAULT WEIR_SECONDS(30)
 /* After KILL only the kernel can delay an end (a disk that hangs): then it is told, not awaited. */
 #define LIMIT_KILL WEIR_SECONDS(3)
+/* Beyond what is asked of a keeper or the guard, as long may its answer take; then it is killed. */
+#define LIMIT_ANSWER WEIR_SECONDS(1)
+/* How long a FIFO or a device that is named as the fleet file may send nothing. */
+#define LIMIT_FILE_SILENCE WEIR_SECONDS(5)
 /* How long a node that has sent heartbeats may be silent before it is worth a line. */
 #define LIMIT_SILENCE WEIR_SECONDS(5)
 

@@ -198,6 +198,7 @@ static int hear_control(void *args) {
 
 static void note_exit(struct member *m, int code, int signal) {
     m->exited = true;
+    m->by_itself = !m->stopping;
     m->code = signal != 0 ? 128 + signal : code;
     m->signal = signal;
     tell(m, MEMBER_EXITED);
@@ -206,8 +207,12 @@ static void note_exit(struct member *m, int code, int signal) {
 static void hear_keeper(struct member *m, char *text, size_t len) {
     uint64_t value = 0;
     text[len - 1] = '\0'; /* the newline */
-    if (strncmp(text, "started", 7) == 0 && m->node->ready == FLEET_READY_START) {
+    m->started |= strncmp(text, "started", 7) == 0;
+    if (m->started && m->node->ready == FLEET_READY_START)
         become_ready(m);
+    if (strncmp(text, "resumed", 7) == 0 && !m->resumed) {
+        m->resumed = true;
+        tell(m, MEMBER_RESUMED);
     } else if (strncmp(text, "exited", 6) == 0 && control_field(text, "code", &value)) {
         note_exit(m, (int)value, 0);
     } else if (strncmp(text, "exited", 6) == 0 && control_field(text, "signal", &value)) {
@@ -246,8 +251,12 @@ static int tend(void *args) {
     struct member_args again = {m};
     char text[LIMIT_CONTROL_BYTES + 1];
     ssize_t len = 0;
-    while (m->left == 0 && (len = weir_read_until(m->channel, '\n', text, sizeof text)) > 0)
+    bool done = false; /* then the end of the channel means nothing: the guard may be stopped */
+    while (!done && m->left == 0 &&
+           (len = weir_read_until(m->channel, '\n', text, sizeof text)) > 0) {
+        done = strncmp(text, "done", 4) == 0;
         hear_keeper(m, text, (size_t)len);
+    }
     weir_close(&m->channel);
     m->gone = true;
     hurry_speakers(m);
@@ -366,10 +375,10 @@ static int dial_until_answered(struct member *m) {
 
 int member_start(struct member *m, weir_ns within_ns) {
     struct weir_scope awaiting;
+    weir_scope_enter(&awaiting, within_ns);
     int rc = launch(m);
     if (rc < 0)
-        return rc;
-    weir_scope_enter(&awaiting, within_ns);
+        return weir_scope_leave(&awaiting, rc);
     m->awaiting = &awaiting;
     rc = m->node->ready == FLEET_READY_TCP ? dial_until_answered(m) : weir_sleep(WEIR_NEVER);
     m->awaiting = NULL;
@@ -406,9 +415,31 @@ int member_join(struct member *m) {
     return join(m->tending);
 }
 
+/* Tell it a word (NULL: none), and join it within a time. */
+static int tell_and_join(struct member *m, const char *word, weir_ns within_ns) {
+    struct weir_scope patience;
+    weir_scope_enter(&patience, within_ns);
+    int rc = word != NULL ? member_tell(m, word) : 0;
+    if (rc == 0)
+        rc = join(m->tending);
+    return weir_scope_leave(&patience, rc);
+}
+
+int member_overrule(struct member *m) {
+    if (m->tending == NULL || m->gone)
+        return 0;
+    m->stopping = m->killed = m->overruled = true;
+    (void)guard_overrule(m->guard, m->index); /* the join shows whether it was heard */
+    return tell_and_join(m, NULL, LIMIT_KILL);
+}
+
+int member_stop(struct member *m) {
+    int rc = tell_and_join(m, "stop", m->node->grace_ns + LIMIT_KILL + LIMIT_ANSWER);
+    return rc == -ETIME && weir_cancelled() == 0 ? member_overrule(m) : rc;
+}
+
 int member_hear_out(struct member *m) {
-    int rc = join(m->tending);
-    return rc < 0 ? rc : join(m->ending);
+    return m->gone ? join(m->ending) : 0;
 }
 
 void member_fini(struct member *m) {

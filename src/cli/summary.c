@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* summary.c - columns as wide as the names need; numbers that a node never told are dashes. */
+/* summary.c - the words are those of up.c's messages. Columns are as wide as the names need;
+ * numbers that a node never told are dashes. */
 #include "cli/summary.h"
 
 #include <inttypes.h>
@@ -10,18 +11,18 @@
 #include "cli/arena.h"
 
 const char *summary_end(const struct member *m, char *buf, size_t size) {
-    if (m->tending == NULL)
+    if (m->tending == NULL || m->failed < 0)
         return "not started";
-    if (m->left > 0)
+    if (m->left > 0 || !m->gone)
         return "left";
-    if (m->failed < 0 || m->lost < 0)
-        return m->failed < 0 ? "failed" : "lost";
+    if (m->killed) {
+        snprintf(buf, size, m->signal ? "killed" : "%d, killed", m->code);
+        return buf;
+    }
+    if (m->lost < 0)
+        return "lost";
     if (m->signal == SIGTERM && m->stopping)
         return "stopped";
-    if (m->signal == SIGKILL && m->killed)
-        return "killed";
-    if (!m->exited)
-        return "running";
     snprintf(buf, size, m->signal ? "signal %d" : "%d", m->signal ? m->signal : m->code);
     return buf;
 }

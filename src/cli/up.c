@@ -6,6 +6,9 @@
  *   SIGINT, SIGTERM or SIGHUP, and when the guard dies;
  *   then a node is stopped once all that depend on it are gone; a second signal kills them all.
  *
+ * Every wait for a process is bounded: member_stop overrules a keeper, take_over the guard. Both
+ * are continued if something stops them: keepers by the guard, the guard by watch_guard.
+ *
  * From the outside: the scope `last` > the groups `speaking` and `tending` > the scope `running`,
  * which ends with the fleet > the group `starting`. Stopping happens inside `running`, under a
  * shield, and `last` listens before `running` is left, so that at no moment a signal finds nobody.
@@ -17,8 +20,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include <weir/loop.h>
 #include <weir/task.h>
@@ -31,8 +32,11 @@
 #include "cli/limits.h"
 #include "cli/member.h"
 #include "cli/summary.h"
-#include "sys/fds.h"
 #include "worker/line.h"
+
+enum { SIGNALS = 3 };
+
+static const int signals[SIGNALS] = {SIGINT, SIGTERM, SIGHUP};
 
 struct up {
     const struct fleet *fleet;
@@ -40,7 +44,7 @@ struct up {
     struct guard *guard;
     struct output output;
     struct member *members;
-    struct weir_task **starting; /* one for each member */
+    struct weir_task **starting, **stopping; /* one for each member */
     const char **epitaphs;       /* likewise: how to go on telling its end, once it is gone; NULL:
                                   * as expected */
     struct weir_group speaking; /* all that prints */
@@ -51,15 +55,15 @@ struct up {
     bool ending;     /* why no longer matters */
     bool hurried;    /* by a second signal */
     bool guard_died; /* before its time */
+    bool guard_killed; /* by us: it did not answer */
+    bool ignored[SIGNALS]; /* those of `signals` that were when we started: they stay so */
     int code;
 };
 
-static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
-
-static int listen_to_signals(struct weir_scope *s) {
+static int listen_to_signals(const struct up *up, struct weir_scope *s) {
     int rc = 0;
-    for (size_t i = 0; rc == 0 && i < sizeof signals / sizeof signals[0]; i++)
-        rc = weir_scope_on_signal(s, signals[i]);
+    for (size_t i = 0; rc == 0 && i < SIGNALS; i++)
+        rc = up->ignored[i] ? 0 : weir_scope_on_signal(s, signals[i]);
     return rc;
 }
 
@@ -146,10 +150,12 @@ static void node_gone(struct up *up, const struct member *m) {
     if (up->epitaphs[m->index] != NULL)
         say_how_it_ended(up, m, up->epitaphs[m->index]);
     if (m->left > 0)
-        say(up, "node '%s': %d processes cannot be ended", m->node->name, m->left);
+        say(up, "node '%s': %d processes are left, they cannot be ended", m->node->name, m->left);
+    else if (m->overruled)
+        say(up, "node '%s': its keeper did not answer, and was killed with it", m->node->name);
     else if (m->killed && !up->hurried)
-        say(up, "node '%s' did not stop within %s and was killed", m->node->name,
-                   grace);
+        say(up, "node '%s'%s did not stop within %s and was killed", m->node->name,
+                   m->by_itself ? ": what it left" : "", grace);
     if ((m->left > 0 || m->killed) && up->code == 0)
         up->code = EXIT_FAILED;
 }
@@ -168,6 +174,9 @@ static void told(struct member *m, enum member_event event, void *arg) {
     case MEMBER_GONE:
         node_gone(up, m);
         break;
+    case MEMBER_RESUMED:
+        say(up, "node '%s': its keeper was stopped by a signal, and continued", m->node->name);
+        break;
     case MEMBER_SILENT:
         duration_format(LIMIT_SILENCE, silence, sizeof silence);
         say(up, "node '%s' has sent no heartbeat for %s", m->node->name, silence);
@@ -180,26 +189,51 @@ static void told(struct member *m, enum member_event event, void *arg) {
     }
 }
 
-static int pidfd_open_of(pid_t pid) {
-    return weir__fd_lift((int)syscall(SYS_pidfd_open, pid, 0));
-}
-
 struct watch_guard_args {
     struct up *up;
 };
 
+/* Wait for the guard's end, or for news of it (SIGCHLD). Returns WEIR_ESTOPPED for news, >= 0 for
+ * the end. */
+static int await_guard(struct up *up, int fd, bool *told) {
+    struct weir_scope news;
+    weir_scope_enter(&news, WEIR_NEVER);
+    int rc = weir_scope_on_signal(&news, SIGCHLD);
+    if (guard_resume(up->guard) && !*told) {
+        *told = true;
+        say(up, "the guard process was stopped by a signal, and continued");
+    }
+    if (rc == 0)
+        rc = weir_wait_fd(fd, POLLIN);
+    return weir_scope_leave(&news, rc < 0 ? rc : 0);
+}
+
+/* Without the guard `up` inherits the keepers: whoever of them is stopped goes on too. */
+static int watch_orphans(struct up *up) {
+    int rc = 0;
+    while (rc == 0 && up->guard->fd >= 0) {
+        children_resume();
+        rc = weir_sleep(WEIR_MILLISECONDS(100));
+    }
+    return rc;
+}
+
 static int watch_guard(void *args) {
     struct up *up = ((struct watch_guard_args *)args)->up;
-    int fd = pidfd_open_of(up->guard->pid);
-    int rc = fd < 0 ? fd : weir_wait_fd(fd, POLLIN);
-    if (fd >= 0)
+    bool told = false;
+    int fd = guard_pidfd(up->guard), rc = fd;
+    if (fd >= 0) {
+        while ((rc = await_guard(up, fd, &told)) == WEIR_ESTOPPED)
+            continue;
         close(fd);
-    if (rc >= 0 && up->guard->fd >= 0) {
-        up->guard_died = true;
-        end_fleet(up, EXIT_FAILED);
-        say(up, "the guard process died: stopping the fleet");
     }
-    return rc < 0 ? rc : 0;
+    if (rc < 0 || up->guard->fd < 0)
+        return rc;
+    up->guard_died = true;
+    end_fleet(up, EXIT_FAILED);
+    if (!up->guard_killed)
+        say(up, "the guard process died: stopping the fleet");
+    return watch_orphans(up);
 }
 
 /* ---- starting -------------------------------------------------------------------------------- */
@@ -209,13 +243,17 @@ struct start_node_args {
     size_t index;
 };
 
+static int await(struct weir_task *task) {
+    struct weir_task *t = weir_task_ref(task);
+    int rc = weir_await(&t, NULL, 0);
+    weir_task_release(&t);
+    return rc;
+}
+
 /* Wait until a dependency is ready. Returns whether it is. */
 static bool await_ready(struct up *up, const struct member *m, size_t on) {
     const struct member *d = &up->members[on];
-    struct weir_task *t = weir_task_ref(up->starting[on]);
-    int rc = weir_await(&t, NULL, 0);
-    weir_task_release(&t);
-    if (rc < 0)
+    if (await(up->starting[on]) < 0)
         return false;
     if (d->ready || (has_done_its_work(d) && d->code == 0))
         return true;
@@ -229,7 +267,10 @@ static bool await_ready(struct up *up, const struct member *m, size_t on) {
 static void say_why_it_did_not_start(struct up *up, const struct member *m, int rc) {
     char within[32];
     duration_format(up->options->ready_within, within, sizeof within);
-    if (rc != -ETIME)
+    if (rc == -ETIME && !m->started)
+        say(up, "node '%s' is not ready after %s: its keeper has not started it", m->node->name,
+                   within);
+    else if (rc != -ETIME)
         say(up, "node '%s' cannot be started: %s", m->node->name,
                    weir_error_text(rc));
     else if (m->node->ready == FLEET_READY_TCP)
@@ -281,16 +322,17 @@ static bool depends_on(const struct fleet_node *n, size_t index) {
     return false;
 }
 
+/* A node that cannot be stopped holds up none of those that it depends on. */
 static int stop_node(void *args) {
     struct stop_node_args *a = args;
     struct up *up = a->up;
     int rc = 0;
     for (size_t i = a->index + 1; rc == 0 && i < up->fleet->count; i++)
         if (depends_on(&up->fleet->nodes[i], a->index))
-            rc = member_join(&up->members[i]);
+            rc = await(up->stopping[i]);
     if (rc == 0)
-        rc = member_tell(&up->members[a->index], "stop");
-    return rc < 0 ? rc : member_join(&up->members[a->index]);
+        rc = member_stop(&up->members[a->index]);
+    return rc == -ETIME && weir_cancelled() == 0 ? 0 : rc;
 }
 
 static int stop_politely(struct up *up) {
@@ -298,26 +340,76 @@ static int stop_politely(struct up *up) {
     weir_group_open(&stopping, WEIR_TOGETHER);
     int rc = 0;
     for (size_t i = up->fleet->count; rc == 0 && i-- > 0;)
-        rc = weir_go(&stopping, stop_node, .up = up, .index = i);
+        rc = weir_go_task(&stopping, stop_node, &up->stopping[i], .up = up, .index = i);
     return weir_group_close(&stopping, rc);
 }
 
-static void kill_members(struct up *up) {
+/* Tell all a word, and wait for all, at most within_ns. NULL: tell nothing. */
+static int tell_and_join_all(struct up *up, const char *word, weir_ns within_ns) {
     struct weir_scope patience;
     int rc = 0;
-    weir_scope_enter(&patience, 2 * LIMIT_KILL);
-    for (size_t i = 0; rc == 0 && i < up->fleet->count; i++)
-        rc = member_tell(&up->members[i], "kill");
+    weir_scope_enter(&patience, within_ns);
+    for (size_t i = 0; word != NULL && rc == 0 && i < up->fleet->count; i++)
+        rc = member_tell(&up->members[i], word);
     for (size_t i = 0; rc == 0 && i < up->fleet->count; i++)
         rc = member_join(&up->members[i]);
-    weir_scope_leave(&patience, rc);
+    return weir_scope_leave(&patience, rc);
+}
+
+static bool is_left(const struct member *m) {
+    return m->tending != NULL && !m->gone;
+}
+
+static bool any_is_left(const struct up *up) {
+    for (size_t i = 0; i < up->fleet->count; i++)
+        if (is_left(&up->members[i]))
+            return true;
+    return false;
+}
+
+/* Neither keepers nor the guard have answered in time: `up`, who inherits all of them, kills them
+ * itself. What is left after that only the kernel holds. */
+static void take_over(struct up *up) {
+    if (!up->guard_died)
+        say(up, "the guard process does not answer: killing all that is left");
+    up->guard_killed = true;
+    kill(up->guard->pid, SIGKILL);
+    for (weir_ns until = children_now() + LIMIT_KILL;
+         any_is_left(up) && children_now() < until && weir_sleep(WEIR_MILLISECONDS(10)) == 0;)
+        if (up->guard_died)
+            children_signal(SIGKILL, NULL, NULL);
+    for (size_t i = 0; i < up->fleet->count; i++)
+        if (is_left(&up->members[i]))
+            say(up, "node '%s' is left, it cannot be ended", up->fleet->nodes[i].name);
+    up->code = up->code != 0 ? up->code : EXIT_FAILED;
+}
+
+struct overrule_node_args {
+    struct up *up;
+    size_t index;
+};
+
+static int overrule_node(void *args) {
+    struct overrule_node_args *a = args;
+    int rc = member_overrule(&a->up->members[a->index]);
+    return rc == -ETIME ? 0 : rc; /* take_over deals with it */
+}
+
+static void kill_members(struct up *up) {
+    int rc = tell_and_join_all(up, "kill", 2 * LIMIT_KILL);
+    struct weir_group overruling;
+    weir_group_open(&overruling, WEIR_INDEPENDENT);
+    for (size_t i = 0; rc < 0 && i < up->fleet->count; i++)
+        if (is_left(&up->members[i]))
+            weir_go(&overruling, overrule_node, .up = up, .index = i);
+    weir_group_close(&overruling, 0);
 }
 
 /* As long as a chain of all nodes may take, one after the other. */
 static weir_ns longest_stop(const struct up *up) {
     weir_ns sum = WEIR_SECONDS(1);
     for (size_t i = 0; i < up->fleet->count; i++)
-        sum += up->fleet->nodes[i].grace_ns + LIMIT_KILL;
+        sum += up->fleet->nodes[i].grace_ns + 2 * LIMIT_KILL + LIMIT_ANSWER;
     return sum;
 }
 
@@ -332,7 +424,7 @@ static void hurry(struct up *up, int signal) {
 static void stop_nodes(struct up *up) {
     struct weir_scope patience;
     weir_scope_enter(&patience, longest_stop(up));
-    int rc = listen_to_signals(&patience);
+    int rc = listen_to_signals(up, &patience);
     if (rc == 0)
         rc = stop_politely(up);
     bool cut_short = weir_cancelled() != 0; /* the group then closes with 0 all the same */
@@ -340,6 +432,8 @@ static void stop_nodes(struct up *up) {
     rc = weir_scope_leave(&patience, rc);
     if (rc < 0 || cut_short)
         kill_members(up);
+    if (any_is_left(up))
+        take_over(up);
 }
 
 /* All are gone; a pager may still hold their last lines up. Returns < 0 if they will not be
@@ -347,11 +441,12 @@ static void stop_nodes(struct up *up) {
 static int hear_all_out(struct up *up) {
     struct weir_scope patience;
     weir_scope_enter(&patience, up->hurried ? LIMIT_KILL : WEIR_NEVER);
-    int rc = listen_to_signals(&patience);
+    int rc = listen_to_signals(up, &patience);
     for (size_t i = 0; rc == 0 && i < up->fleet->count; i++)
         rc = member_hear_out(&up->members[i]);
     hurry(up, weir_scope_signal(&patience));
-    return weir_scope_leave(&patience, rc);
+    rc = weir_scope_leave(&patience, rc);
+    return rc == 0 && any_is_left(up) ? -ETIME : rc; /* what is left may print for ever */
 }
 
 /* ---- the run --------------------------------------------------------------------------------- */
@@ -360,8 +455,9 @@ static int make_members(struct up *up) {
     size_t count = up->fleet->count;
     up->members = weir__alloc_zero(count * sizeof *up->members);
     up->starting = weir__alloc_zero(count * sizeof *up->starting);
+    up->stopping = weir__alloc_zero(count * sizeof *up->stopping);
     up->epitaphs = weir__alloc_zero(count * sizeof *up->epitaphs);
-    if (up->members == NULL || up->starting == NULL || up->epitaphs == NULL)
+    if (!up->members || !up->starting || !up->stopping || !up->epitaphs)
         return -ENOMEM;
     for (size_t i = 0; i < count; i++) {
         const struct fleet_node *n = &up->fleet->nodes[i];
@@ -384,8 +480,11 @@ static void free_members(struct up *up) {
         member_fini(&up->members[i]);
     for (size_t i = 0; up->starting != NULL && i < up->fleet->count; i++)
         weir_task_release(&up->starting[i]);
+    for (size_t i = 0; up->stopping != NULL && i < up->fleet->count; i++)
+        weir_task_release(&up->stopping[i]);
     weir__free(up->members);
     weir__free(up->starting);
+    weir__free(up->stopping);
     weir__free(up->epitaphs);
 }
 
@@ -411,7 +510,7 @@ static int live(struct up *up) {
     weir_group_open(&up->speaking, WEIR_INDEPENDENT);
     weir_group_open(&up->tending, WEIR_INDEPENDENT);
     weir_scope_enter(&up->running, WEIR_NEVER);
-    int rc = listen_to_signals(&up->running);
+    int rc = listen_to_signals(up, &up->running);
     if (rc == 0)
         rc = run_nodes(up);
     weir_shield_enter(&shield, LIMIT_DURATION);
@@ -419,7 +518,7 @@ static int live(struct up *up) {
     stop_nodes(up);
     int heard = hear_all_out(up);
     weir_scope_leave(&shield, 0);
-    int listening = listen_to_signals(&up->last);
+    int listening = listen_to_signals(up, &up->last);
     rc = weir_scope_leave(&up->running, rc);
     let_guard_go(up);
     weir_group_drain(&up->tending, LIMIT_KILL);
@@ -437,7 +536,7 @@ static void print_summary(struct up *up) {
 
 /* For the rest of the process, whose waits are bounded (LIMIT_KILL). */
 static void ignore_signals(void) {
-    for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++)
+    for (size_t i = 0; i < SIGNALS; i++)
         signal(signals[i], SIG_IGN);
 }
 
@@ -462,38 +561,25 @@ static int conduct(void *arg) {
     return rc;
 }
 
-/* Without its guard `up` is the one that inherits what keepers leave. */
-static void bury_orphans(weir_ns until) {
-    for (pid_t pid = 0; pid >= 0 && children_now() < until;) {
-        pid = waitpid(-1, NULL, WNOHANG);
-        if (pid == 0 && children_signal(SIGKILL, NULL, NULL) != 0)
-            poll(NULL, 0, 10);
-    }
-}
-
-/* If the guard still waits for a node at the end, it is left to end by itself. */
-static void bury_guard(pid_t pid, weir_ns until) {
-    struct pollfd guard = {.fd = pidfd_open_of(pid), .events = POLLIN};
-    if (guard.fd >= 0) {
-        poll(&guard, 1, children_timeout(until));
-        close(guard.fd);
-    }
-    waitpid(pid, NULL, WNOHANG);
+/* Those that were ignored when we started, under nohup or by a script's `&`. */
+static void find_ignored(struct up *up) {
+    struct sigaction now;
+    for (size_t i = 0; i < SIGNALS; i++)
+        up->ignored[i] = sigaction(signals[i], NULL, &now) == 0 && now.sa_handler == SIG_IGN;
 }
 
 int up_run(const struct fleet *f, struct guard *g, const struct up_options *options) {
     struct up up = {.fleet = f, .options = options, .guard = g};
     struct weir_run_options run = {
         .size = sizeof run, .backend = options->backend, .name = "up", .crash_reports = true};
+    find_ignored(&up);
     int rc = weir_run(conduct, &up, &run);
     if (g->fd >= 0) {
         close(g->fd);
         g->fd = -1;
     }
-    if (up.guard_died)
-        bury_orphans(children_now() + LIMIT_KILL);
-    else
-        bury_guard(g->pid, children_now() + LIMIT_KILL);
+    if (up.guard_died || guard_bury(g)) /* then `up` inherits what is left */
+        children_bury(children_now() + LIMIT_KILL);
     if (rc < 0 && up.begun) /* else weir_run has told why */
         weir__line_error("weir up: %s", weir_error_text(rc));
     return rc < 0 ? EXIT_FAILED : up.code;

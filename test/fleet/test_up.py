@@ -165,6 +165,33 @@ class Signals(FleetTest):
         self.assertEqual(self.ends(up),
                          (1, "", "weir: node 'a' did not stop within 50ms and was killed\n"))
 
+    def test_what_was_ignored_when_it_started_stays_so(self):
+        """As nohup and a script's `&` leave it; nodes have it as from a shell."""
+        ignored = {signal.SIGINT: 0x2, signal.SIGHUP: 0x1, signal.SIGTERM: 0x4000}
+        for number, others in (({signal.SIGINT, signal.SIGHUP}, signal.SIGTERM),
+                               ({signal.SIGTERM}, signal.SIGINT)):
+            def leave():
+                for n in number:
+                    signal.signal(n, signal.SIG_IGN)
+                signal.pthread_sigmask(signal.SIG_BLOCK, {others, signal.SIGUSR1})
+            self.fleet(a="grep -h Sig[BI] /proc/self/status; read x < go; echo on; exec sleep 1000")
+            with contextlib.suppress(FileExistsError):
+                os.mkfifo(self.path("go"))
+            up = self.start("up", "-q", preexec_fn=leave)
+            self.assertEqual(up.stdout.readline(), "a | SigBlk:\t0000000000000000\n")
+            mask = int(up.stdout.readline().split()[-1], 16)
+            for n, bit in ignored.items():
+                # TERM is how a node is told to end, so that one is never ignored
+                self.assertEqual(bool(mask & bit), n in number and n != signal.SIGTERM)
+            for n in number:
+                up.send_signal(n)
+                up.send_signal(n)
+            with open(self.path("go"), "w", encoding="utf-8"):
+                pass
+            self.assertEqual(up.stdout.readline(), "a | on\n")
+            up.send_signal(others)
+            self.assertEqual(self.ends(up), (0, "", ""))
+
     def test_a_second_signal_kills(self):
         script = "trap 'echo no' TERM; " + say_and_wait("echo up")
         for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
@@ -335,13 +362,15 @@ class Output(FleetTest):
             self.assertEqual(held.read(), "")
         while self.sockets(guard) > 1:  # it has seen the end of the node
             pass
-        os.kill(guard, signal.SIGSTOP)  # so that `up`, when all is over, waits for it
-        self.addCleanup(os.kill, guard, signal.SIGCONT)
         while up.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(guard, signal.SIGSTOP)  # so that `up`, when all is over, waits for it
             up.send_signal(signal.SIGINT)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                up.wait(0.1)
-        self.assertEqual((up.returncode, up.stderr.read()), (130, ""))
+                up.wait(0.01)
+        self.assertEqual(up.returncode, 130)
+        self.assertRegex(up.stderr.read(), "^(weir: the guard process was stopped by a signal, and "
+                                           "continued\n)?$")
 
     def sockets(self, pid):
         folder = f"/proc/{pid}/fd/"
@@ -360,6 +389,33 @@ class Output(FleetTest):
                          "node  messages      acks  errors        p50        p99  exit\n"
                          "a           12        11       1      41 us      12 ms  3\n"
                          "b            -         -       -          -          -  stopped\n")
+
+    def exit_column(self, out):
+        *_, head, row = out.splitlines()
+        return row[head.index("exit"):]
+
+    def test_summary_and_messages_say_the_same_of_an_end(self):
+        stubborn = "(trap '' TERM; echo up; exec sleep 1000) & "
+        for script, end, told in (
+                (f"{stubborn} exec sleep 1001", "killed", ""),
+                (f"trap 'exit 4' TERM; {stubborn} while :; do wait; done", "4, killed", ""),
+                ("trap '' TERM; echo up; while :; do sleep 1002; done", "killed", ""),
+                ("echo up; exec sleep 1003", "stopped", None)):
+            with self.subTest(script):
+                self.fleet(a={"sh": script, "grace": "50ms"})
+                up = self.start("up")
+                self.assertEqual(up.stdout.readline(), "a | up\n")
+                up.send_signal(signal.SIGTERM)
+                code, out, err = self.ends(up)
+                self.assertEqual(self.exit_column(out), end)
+                self.assertEqual((code, err), (0 if told is None else 1, (
+                    "weir: Terminated: stopping the fleet; once more kills it\n"
+                    + ("" if told is None else
+                       f"weir: node 'a'{told} did not stop within 50ms and was killed\n"))))
+        self.fleet(a={"sh": f"{stubborn} sleep 0.1; exit 5", "grace": "50ms"})
+        code, out, err = self.run_weir("up")
+        self.assertEqual((code, self.exit_column(out)), (5, "5, killed"))
+        self.assertIn("weir: node 'a': what it left did not stop within 50ms and was killed\n", err)
 
     def test_a_node_whose_heart_stops_is_told_once(self):
         self.fleet(a="echo beat >&3; " + PREPARE + BLOCK)
