@@ -19,6 +19,7 @@ static struct {
     int port, threads;
     const char *backend;
     bool react;
+    int connections_max; /* 0: the default */
 } options = {.port = 7000, .threads = 1};
 
 /* ---- one thread ---- */
@@ -92,7 +93,7 @@ static int usage(const char *why, const char *word) {
     fprintf(stderr,
             "%s: %s%s%s\n"
             "usage: %s [--port N] [--backend uring|epoll] [--threads N] "
-            "[--shape serve|react]\n",
+            "[--shape serve|react] [--connections-max N]\n",
             program, why, word != NULL ? ": " : "", word != NULL ? word : "", program);
     return 2;
 }
@@ -115,6 +116,9 @@ static int take_option(const char *name, const char *value) {
         if (strcmp(value, "uring") != 0 && strcmp(value, "epoll") != 0)
             return usage("a backend is uring or epoll, not", value);
         options.backend = value;
+    } else if (strcmp(name, "--connections-max") == 0) {
+        if ((options.connections_max = number(value, 1 << 20)) < 1)
+            return usage("connections are 1 .. 1048576, not", value);
     } else if (strcmp(name, "--shape") == 0) {
         options.react = strcmp(value, "react") == 0;
         if (!options.react && strcmp(value, "serve") != 0)
@@ -125,22 +129,26 @@ static int take_option(const char *name, const char *value) {
     return 0;
 }
 
+int echo_connections_max(void) {
+    return options.connections_max;
+}
+
 int echo_main(const char *name, int argc, char **argv, const struct echo_shapes *given) {
+    sigset_t stops;
     program = name;
     shapes = *given;
+    sigemptyset(&stops);
+    sigaddset(&stops, SIGINT);
+    sigaddset(&stops, SIGTERM);
+    sigprocmask(SIG_UNBLOCK, &stops, NULL); /* whoever started us may have blocked them */
     for (int i = 1; i < argc; i += 2) {
         if (strncmp(argv[i], "--", 2) == 0 && i + 1 == argc)
             return usage("a value is missing after", argv[i]);
         int rc = take_option(argv[i], argv[i + 1]);
         if (rc != 0)
             return rc;
-    sigset_t stops;
     }
     if (run(true) < 0)
-    sigemptyset(&stops);
-    sigaddset(&stops, SIGINT);
-    sigaddset(&stops, SIGTERM);
-    sigprocmask(SIG_UNBLOCK, &stops, NULL); /* whoever started us may have blocked them */
         failures++;
     for (int i = 0; i < other_count; i++)
         pthread_join(others[i], NULL);

@@ -40,7 +40,9 @@ static int message(struct weir_ws *ws, void *state, const struct weir_ws_message
 static const struct weir_ws_reactive reactive = {.size = sizeof reactive, .message = message};
 
 static int react(struct weir_listener *l, struct weir_group *clients) {
-    return weir_ws_react(l, clients, &reactive, NULL);
+    const struct weir_ws_options o = {.size = sizeof o,
+                                      .connections_max = (size_t)echo_connections_max()};
+    return weir_ws_react(l, clients, &reactive, &o);
 }
 
 int main(int argc, char **argv) {

@@ -106,9 +106,10 @@ WEIR_SUSPENDS int weir_stream_items(const char *target, const char *channel,
 WEIR_SUSPENDS int weir_stream_text(const char *target, const char *channel, const char *text);
 
 /* Run a worker program, with the flags -s/--socket/--host, -p/--port, --node, --name, --with,
- * --backend, --insecure, -h; tells `weir up` how it goes. SIGINT and SIGTERM end it; a second
- * one ends the process at once with 130 or 143. SIGPIPE, unless it is ignored or handled, ends
- * nothing from then on: writing fails with EPIPE. Call it from main, outside any loop.
+ * --backend, --insecure, --connections-max, -h; tells `weir up` how it goes. SIGINT and SIGTERM end
+ * it, also if they are blocked, but not if they are ignored (nohup, a script's background); a
+ * second one ends the process at once with 130 or 143. SIGPIPE, unless it is ignored or handled,
+ * ends nothing from then on: writing fails with EPIPE. Call it from main, outside any loop.
  * Returns the exit status: 0, 1 (failed), 2 (usage). */
 WEIR_API int weir_worker_main(const struct weir_worker *w, int argc, char **argv);
 

@@ -137,6 +137,8 @@ static int read_options(struct weir__program *p, int argc, char **argv, struct s
         rc = weir__grid_add(&p->grid, grid);
     while (rc == 0 && (c = command_option(argc, argv, "weir send", help, "+:" COMMAND_SHORT,
                                           longs, s, &code)) != -1) {
+        if (c == 'b' && !weir__backend_named("weir send", optarg))
+            return EXIT_USAGE;
         if (c == 'b')
             p->backend = optarg;
         else if (c == 'r')

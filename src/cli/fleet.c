@@ -3,22 +3,19 @@
  * it. What concerns several keys or several nodes is checked after all were read. */
 #include "cli/fleet.h"
 
-#include <ctype.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/alloc.h"
 #include "cli/duration.h"
 #include "cli/fleet_order.h"
 #include "cli/limits.h"
+#include "cli/names.h"
 #include "cli/sketches.h"
 #include "cli/suggest.h"
 #include "cli/words.h"
-#include "sys/fds.h"
 #include "wire/uri.h"
+#include "worker/options.h"
 
 enum { PORT_MAX = 65535 };
 
@@ -90,6 +87,7 @@ static int read_sketch(struct parser *p, struct fleet_node *n, const struct yaml
     if (rc < 0)
         return rc;
     n->what = value->text;
+    n->what_place = value->place;
     if (strchr(n->what, '/') != NULL)
         return 0;
     const char *names[SKETCHES_MAX];
@@ -166,19 +164,32 @@ static int read_port(struct parser *p, struct fleet_node *n, const struct yaml_i
     return 0;
 }
 
+/* What the node is started with, and what the others are told of it, reads hosts as URLs have
+ * them: the same reader decides here. */
 static int read_host(struct parser *p, struct fleet_node *n, const struct yaml_item *value) {
     int rc = want(p, value, YAML_TEXT, "");
     if (rc < 0)
         return rc;
     size_t len = strlen(value->text);
+    if (len == 0)
+        return yaml_refuse(p->problem, value->place, "'host' is empty");
     const char *bare = weir__uri_host_bare(value->text, &len);
-    for (size_t i = 0; i < len; i++)
-        if (!isalnum((unsigned char)bare[i]) && strchr(".-_:*%", bare[i]) == NULL)
-            return yaml_refuse(p->problem, value->place, "'%.80s' is no host", value->text);
+    const char *why = strcmp(value->text, "*") == 0 ? NULL : weir__uri_host_refused(bare, len);
+    if (why != NULL)
+        return yaml_refuse(p->problem, value->place, "'%.80s' is no host: %s", value->text, why);
     n->host = arena_text(&p->fleet->memory, bare, len);
-    if (n->host == NULL)
-        return -ENOMEM;
-    return len > 0 ? 0 : yaml_refuse(p->problem, value->place, "'host' is empty");
+    return n->host ? 0 : -ENOMEM;
+}
+
+/* A limit of the library's, for workers alone: checked once the node's kind is known. */
+static int read_connections_max(struct parser *p, struct fleet_node *n,
+                                const struct yaml_item *value) {
+    int rc = want(p, value, YAML_TEXT, "");
+    if (rc == 0 && !weir__connections_parse(value->text, &n->connections_max))
+        rc = yaml_refuse(p->problem, value->place,
+                         "'connections_max' wants a number from 1 to %d, not '%.80s'",
+                         WEIR__CONNECTIONS_MAX, value->text);
+    return rc;
 }
 
 static int read_grace(struct parser *p, struct fleet_node *n, const struct yaml_item *value) {
@@ -235,7 +246,30 @@ static int read_pairs(struct parser *p, const struct yaml_item *map, struct flee
 
 static int read_with(struct parser *p, struct fleet_node *n, const struct yaml_item *value) {
     int rc = want(p, value, YAML_MAP, " of parameters");
+    if (rc == 0 && value->count > WEIR__PARAMS_MAX)
+        rc = yaml_refuse(p->problem, value->place, "more than %d parameters", WEIR__PARAMS_MAX);
     return rc < 0 ? rc : read_pairs(p, value, &n->with);
+}
+
+/* One entry of a list of variables. */
+static int read_variable(struct parser *p, struct fleet_pairs *e, const struct yaml_item *item,
+                         struct names *seen) {
+    int rc = want(p, item, YAML_TEXT, "");
+    if (rc < 0)
+        return rc;
+    const char *equals = strchr(item->text, '=');
+    if (equals == NULL || equals == item->text)
+        return yaml_refuse(p->problem, item->place, "'%.80s' is not NAME=VALUE", item->text);
+    size_t len = (size_t)(equals - item->text);
+    size_t twin = names_put(seen, item->text, len, (size_t)item->place.line);
+    if (twin != NAMES_NONE)
+        return yaml_refuse(p->problem, item->place, "'%.*s' is here twice: first on line %zu",
+                           (int)(len < 80 ? len : 80), item->text, twin);
+    const char *name = arena_text(&p->fleet->memory, item->text, len);
+    if (name == NULL)
+        return -ENOMEM;
+    e->list[e->count++] = (struct fleet_pair){name, equals + 1};
+    return 0;
 }
 
 /* A map, or as in compose a list of NAME=VALUE. */
@@ -245,24 +279,15 @@ static int read_environment(struct parser *p, struct fleet_node *n,
         int rc = want(p, value, YAML_MAP, " of variables");
         return rc < 0 ? rc : read_pairs(p, value, &n->environment);
     }
-    struct fleet_pairs *e = &n->environment;
-    e->list = arena_take(&p->fleet->memory, (value->count + 1) * sizeof *e->list);
-    if (e->list == NULL)
+    struct names seen;
+    n->environment.list =
+        arena_take(&p->fleet->memory, (value->count + 1) * sizeof *n->environment.list);
+    if (n->environment.list == NULL || names_init(&seen, &p->fleet->memory, value->count) < 0)
         return -ENOMEM;
-    for (const struct yaml_item *item = value->first; item != NULL; item = item->next) {
-        int rc = want(p, item, YAML_TEXT, "");
-        if (rc < 0)
-            return rc;
-        const char *equals = strchr(item->text, '=');
-        if (equals == NULL || equals == item->text)
-            return yaml_refuse(p->problem, item->place, "'%.80s' is not NAME=VALUE", item->text);
-        const char *name =
-            arena_text(&p->fleet->memory, item->text, (size_t)(equals - item->text));
-        if (name == NULL)
-            return -ENOMEM;
-        e->list[e->count++] = (struct fleet_pair){name, equals + 1};
-    }
-    return 0;
+    int rc = 0;
+    for (const struct yaml_item *i = value->first; rc == 0 && i != NULL; i = i->next)
+        rc = read_variable(p, &n->environment, i, &seen);
+    return rc;
 }
 
 /* Names become indices once all nodes are known: link_node. */
@@ -280,6 +305,7 @@ static const struct field fields[] = {
     {"port", read_port},       {"host", read_host},       {"with", read_with},
     {"depends_on", read_depends_on}, {"restart", read_restart},
     {"environment", read_environment}, {"grace", read_grace}, {"ready", read_ready},
+    {"connections_max", read_connections_max},
 };
 
 enum { FIELDS = sizeof fields / sizeof fields[0] };
@@ -347,6 +373,9 @@ static int check_node(struct parser *p, struct fleet_node *n) {
                            "node '%s' is a source: it does not listen", n->name);
     if (port == NULL && host != NULL)
         return yaml_refuse(p->problem, host->key_place, "'host' means nothing without a port");
+    const struct yaml_item *most = yaml_child(n->source, "connections_max");
+    if (most != NULL && n->kind != FLEET_WORKER)
+        return yaml_refuse(p->problem, most->key_place, "'connections_max' is for workers");
     int rc = check_with(p, n);
     return rc < 0 ? rc : check_ready(p, n);
 }
@@ -367,13 +396,6 @@ static int read_node(struct parser *p, struct fleet_node *n, const struct yaml_i
 
 /* ---- the fleet ------------------------------------------------------------------------------- */
 
-static size_t node_index(const struct fleet *f, const char *name) {
-    size_t i = 0;
-    while (i < f->count && strcmp(f->nodes[i].name, name) != 0)
-        i++;
-    return i;
-}
-
 /* Known are all but the node itself: to wait for itself is no choice. */
 static int refuse_node(struct parser *p, const struct fleet_node *n,
                        const struct yaml_item *item) {
@@ -388,7 +410,9 @@ static int refuse_node(struct parser *p, const struct fleet_node *n,
                        hint(item->text, known, count, buf, sizeof buf));
 }
 
-static int link_node(struct parser *p, struct fleet_node *n) {
+/* stamp: for each node, 1 + the index of the last that was seen to depend on it. */
+static int link_node(struct parser *p, struct fleet_node *n, const struct names *nodes,
+                     size_t *stamp) {
     const struct yaml_item *list = yaml_child(n->source, "depends_on");
     if (list == NULL)
         return 0;
@@ -397,29 +421,45 @@ static int link_node(struct parser *p, struct fleet_node *n) {
     if (n->depends_on == NULL)
         return -ENOMEM;
     for (const struct yaml_item *i = list->first; i != NULL; i = i->next) {
-        size_t index = node_index(f, i->text);
-        if (index == f->count)
+        size_t index = names_find(nodes, i->text, strlen(i->text));
+        size_t mark = (size_t)(n - f->nodes) + 1;
+        if (index == NAMES_NONE)
             return refuse_node(p, n, i);
-        for (size_t k = 0; k < n->depends_on_count; k++)
-            if (n->depends_on[k] == index)
-                return yaml_refuse(p->problem, i->place, "'%s' is here twice", i->text);
+        if (stamp[index] == mark)
+            return yaml_refuse(p->problem, i->place, "'%s' is here twice", i->text);
+        stamp[index] = mark;
         n->depends_on[n->depends_on_count++] = index;
     }
     return 0;
 }
 
+static int link_nodes(struct parser *p) {
+    struct fleet *f = p->fleet;
+    struct names nodes;
+    size_t stamp[LIMIT_NODES] = {0};
+    int rc = names_init(&nodes, &f->memory, f->count);
+    for (size_t i = 0; rc == 0 && i < f->count; i++)
+        names_put(&nodes, f->nodes[i].name, strlen(f->nodes[i].name), i);
+    for (size_t i = 0; rc == 0 && i < f->count; i++)
+        rc = link_node(p, &f->nodes[i], &nodes, stamp);
+    return rc;
+}
+
 static int check_ports(struct parser *p) {
     const struct fleet *f = p->fleet;
-    for (size_t i = 0; i < f->count; i++) {
-        for (size_t j = 0; j < i && f->nodes[i].port != 0; j++) {
-            const struct fleet_node *n = &f->nodes[i], *twin = &f->nodes[j];
-            if (n->port == twin->port)
-                return yaml_refuse(p->problem, n->port_place,
-                                   "port %d is taken: node '%s' has it on line %d", n->port,
-                                   twin->name, twin->port_place.line);
-        }
+    struct names taken;
+    int rc = names_init(&taken, &p->fleet->memory, f->count);
+    for (size_t i = 0; rc == 0 && i < f->count; i++) {
+        const struct fleet_node *n = &f->nodes[i];
+        if (n->port == 0)
+            continue;
+        size_t twin = names_put(&taken, (const char *)&n->port, sizeof n->port, i);
+        if (twin != NAMES_NONE)
+            rc = yaml_refuse(p->problem, n->port_place,
+                             "port %d is taken: node '%s' has it on line %d", n->port,
+                             f->nodes[twin].name, f->nodes[twin].port_place.line);
     }
-    return 0;
+    return rc;
 }
 
 static int read_nodes(struct parser *p, const struct yaml_item *nodes) {
@@ -436,8 +476,8 @@ static int read_nodes(struct parser *p, const struct yaml_item *nodes) {
         return -ENOMEM;
     for (const struct yaml_item *i = nodes->first; rc == 0 && i != NULL; i = i->next)
         rc = read_node(p, &f->nodes[f->count++], i);
-    for (size_t i = 0; rc == 0 && i < f->count; i++)
-        rc = link_node(p, &f->nodes[i]);
+    if (rc == 0)
+        rc = link_nodes(p);
     if (rc == 0)
         rc = check_ports(p);
     return rc < 0 ? rc : fleet_order(f, p->problem);
@@ -472,26 +512,6 @@ int fleet_parse(const char *bytes, size_t len, struct fleet *ret_fleet,
         rc = read_fleet(&p, root);
     if (rc < 0)
         fleet_fini(ret_fleet);
-    return rc;
-}
-
-int fleet_load(const char *path, struct fleet *ret_fleet, struct yaml_problem *ret_problem) {
-    *ret_fleet = (struct fleet){.nodes = NULL};
-    size_t len = 0, size = LIMIT_FILE_BYTES + 1; /* one more than allowed, to see what is larger */
-    ssize_t n = 1;
-    int fd = weir__fd_lift(open(path, O_RDONLY | O_CLOEXEC));
-    if (fd < 0)
-        return fd;
-    char *bytes = weir__alloc(size);
-    while (bytes != NULL && n > 0 && len < size) {
-        n = read(fd, bytes + len, size - len);
-        len += n > 0 ? (size_t)n : 0;
-    }
-    int rc = bytes == NULL ? -ENOMEM : n < 0 ? -errno : 0;
-    if (rc == 0)
-        rc = fleet_parse(bytes, len, ret_fleet, ret_problem);
-    weir__free(bytes);
-    close(fd);
     return rc;
 }
 

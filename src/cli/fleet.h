@@ -34,10 +34,12 @@ struct fleet_node {
     struct yaml_place place; /* of the name */
     enum fleet_kind kind;
     const char *what; /* worker and source: a sketch's name, or a path (it has a slash) */
+    struct yaml_place what_place;
     char **command;   /* command: its words, NULL behind the last */
     int port;         /* 0: does not listen */
     struct yaml_place port_place;
     const char *host;
+    int connections_max; /* of a worker; 0: the default */
     struct fleet_pairs with, environment;
     size_t *depends_on; /* indices into nodes, all smaller than its own */
     size_t depends_on_count;
@@ -59,7 +61,9 @@ struct fleet {
 int fleet_parse(const char *bytes, size_t len, struct fleet *ret_fleet,
                 struct yaml_problem *ret_problem);
 
-/* The same of the file at path. Also -ENOENT and whatever open and read give. */
+/* The same of the file at path; "-" is standard input. Also -ETIMEDOUT (nobody has written to it
+ * for LIMIT_FILE_SILENCE: a FIFO or a device; standard input may take its time), -ENOENT and
+ * whatever open and read give. */
 int fleet_load(const char *path, struct fleet *ret_fleet, struct yaml_problem *ret_problem);
 
 void fleet_fini(struct fleet *f);

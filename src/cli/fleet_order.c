@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fleet_order.c - again and again the first node that waits for nobody: quadratic, and a fleet
- * file holds at most 200 nodes. */
+/* fleet_order.c - again and again the first node that waits for nobody. Each dependency is looked
+ * at once, when what it waits for is placed. */
 #include "cli/fleet_order.h"
 
 #include <stdbool.h>
@@ -51,25 +51,51 @@ static void renumber(struct fleet *f, struct fleet_node *ordered, const size_t *
     f->nodes = ordered;
 }
 
-int fleet_order(struct fleet *f, struct yaml_problem *ret_problem) {
-    size_t place[LIMIT_NODES];
-    struct fleet_node *ordered = arena_take(&f->memory, f->count * sizeof *ordered);
-    if (ordered == NULL)
+/* Who waits for whom, the other way round: users of node i are list[first[i] .. first[i+1]-1]. */
+struct users {
+    size_t *list;
+    size_t first[LIMIT_NODES + 1];
+};
+
+static int find_users(struct fleet *f, struct users *u) {
+    size_t at[LIMIT_NODES];
+    memset(u->first, 0, sizeof u->first);
+    for (size_t i = 0; i < f->count; i++)
+        for (size_t k = 0; k < f->nodes[i].depends_on_count; k++)
+            u->first[f->nodes[i].depends_on[k] + 1]++;
+    for (size_t i = 0; i < f->count; i++) {
+        u->first[i + 1] += u->first[i];
+        at[i] = u->first[i];
+    }
+    u->list = arena_take(&f->memory, (u->first[f->count] + 1) * sizeof *u->list);
+    if (u->list == NULL)
         return -ENOMEM;
     for (size_t i = 0; i < f->count; i++)
+        for (size_t k = 0; k < f->nodes[i].depends_on_count; k++)
+            u->list[at[f->nodes[i].depends_on[k]]++] = i;
+    return 0;
+}
+
+int fleet_order(struct fleet *f, struct yaml_problem *ret_problem) {
+    size_t place[LIMIT_NODES], waits_for[LIMIT_NODES];
+    struct users u;
+    struct fleet_node *ordered = arena_take(&f->memory, f->count * sizeof *ordered);
+    if (ordered == NULL || find_users(f, &u) < 0)
+        return -ENOMEM;
+    for (size_t i = 0; i < f->count; i++) {
         place[i] = UNPLACED;
+        waits_for[i] = f->nodes[i].depends_on_count;
+    }
     for (size_t placed = 0; placed < f->count; placed++) {
         size_t next = 0, first_left = UNPLACED;
-        for (; next < f->count; next++) {
-            if (place[next] != UNPLACED)
-                continue;
-            if (missing(&f->nodes[next], place) == UNPLACED)
-                break;
-            first_left = first_left == UNPLACED ? next : first_left;
-        }
+        for (; next < f->count && (place[next] != UNPLACED || waits_for[next] > 0); next++)
+            if (place[next] == UNPLACED && first_left == UNPLACED)
+                first_left = next;
         if (next == f->count)
             return refuse_cycle(f, place, first_left, ret_problem);
         place[next] = placed;
+        for (size_t i = u.first[next]; i < u.first[next + 1]; i++)
+            waits_for[u.list[i]]--;
     }
     renumber(f, ordered, place);
     return 0;

@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "cli/limits.h"
+#include "cli/names.h"
 #include "test/runner.h"
 
 #define HEAD "fleet: t\nnodes:\n"
@@ -195,11 +196,42 @@ WEIR_TEST(unknown_keys_are_refused_with_the_nearest) {
         {TCP "    prot: 1\n", "5:5: unknown key 'prot'; did you mean 'port'?"},
         {TCP "    replicas: 3\n",
          "5:5: unknown key 'replicas'; known are worker, source, command, port, host, with, "
-         "depends_on, restart, environment, grace, ready"},
+         "depends_on, restart, environment, grace, ready, connections_max"},
+        {"with: {}\nfleet: t\n", "1:1: unknown key 'with'; known are fleet, nodes"},
+        {HEAD "  a: {command: x, ready: {}}\n", "3:26: 'ready' wants a text, not a map"},
         {HEAD "  a: {worker: iopin, port: 1, with: {chanse: 1}}\n",
          "3:38: unknown key 'chanse'; did you mean 'chance'?"},
         {HEAD "  a: {worker: buzzer, port: 1, with: {volume: 1}}\n",
          "3:39: unknown key 'volume'; known are sound"},
+    };
+    REFUSES(rows);
+}
+
+WEIR_TEST(hosts_that_no_url_could_have_are_refused) {
+    static const struct bad rows[] = {
+        {TCP "    port: 1\n    host: a b\n",
+         "6:11: 'a b' is no host: bad character in host or port"},
+        {TCP "    port: 1\n    host: ''\n", "6:11: 'host' is empty"},
+        {TCP "    port: 1\n    host: '[h]'\n",
+         "6:11: '[h]' is no host: not an IPv6 address between [ and ]"},
+        {TCP "    port: 1\n    host: a*b..c\n",
+         "6:11: 'a*b..c' is no host: bad character in host or port"},
+        {TCP "    port: 1\n    host: a..b\n",
+         "6:11: 'a..b' is no host: empty label in a host name"},
+        {TCP "    port: 1\n    host: .a\n",
+         "6:11: '.a' is no host: empty label in a host name"},
+        {TCP "    port: 1\n    host: '**'\n",
+         "6:11: '**' is no host: no host"},
+        {TCP "    port: 1\n    host: 'h:80'\n", "6:11: 'h:80' is no host: not an IPv6 address"},
+        {TCP "    port: 1\n    host: '[::1]:80'\n",
+         "6:11: '[::1]:80' is no host: not an IPv6 address"},
+        {TCP "    port: 1\n    host: 127.1\n", "6:11: '127.1' is no host: not an IPv4 address"},
+        {TCP "    port: 1\n    host: tcp://h\n",
+         "6:11: 'tcp://h' is no host: not an IPv6 address"},
+        {TCP "    port: 1\n    host: u@h\n",
+         "6:11: 'u@h' is no host: user names are not allowed"},
+        {TCP "    port: 1\n    host: h/p\n",
+         "6:11: 'h/p' is no host: nothing may follow host and port"},
     };
     REFUSES(rows);
 }
@@ -228,9 +260,16 @@ WEIR_TEST(values_of_a_wrong_form_are_refused) {
         {TCP "    port: -1\n", "5:11: 'port' wants a number from 1 to 65535, not '-1'"},
         {TCP "    port: 80a\n", "5:11: 'port' wants a number from 1 to 65535, not '80a'"},
         {TCP "    port:\n", "5:10: 'port' wants a number from 1 to 65535, not ''"},
-        {TCP "    port: 1\n    host: a b\n", "6:11: 'a b' is no host"},
-        {TCP "    port: 1\n    host: ''\n", "6:11: 'host' is empty"},
-        {TCP "    port: 1\n    host: '[h]'\n", "6:11: '[h]' is no host"},
+        {HEAD "  a: {worker: ./w, port: 1, connections_max: 0}\n",
+         "3:46: 'connections_max' wants a number from 1 to 1048576, not '0'"},
+        {HEAD "  a: {worker: ./w, port: 1, connections_max: -1}\n",
+         "3:46: 'connections_max' wants a number from 1 to 1048576, not '-1'"},
+        {HEAD "  a: {worker: ./w, port: 1, connections_max: 1048577}\n",
+         "3:46: 'connections_max' wants a number from 1 to 1048576, not '1048577'"},
+        {HEAD "  a: {command: x, environment: [A=1, B=2, A=]}\n",
+         "3:43: 'A' is here twice: first on line 3"},
+        {HEAD "  a: {command: x, environment: {A: 1, B: 2, A: 1}}\n",
+         "3:45: key 'A' is here twice: first on line 3"},
         {TCP "    grace: 5\n",
          "5:12: 'grace' wants a duration such as 500ms, 5s or 2m, not '5'"},
         {TCP "    grace: 5h\n",
@@ -283,6 +322,10 @@ WEIR_TEST(keys_that_contradict_each_other_are_refused) {
         {HEAD "  a: {source: clock, port: 1}\n",
          "3:22: node 'a' is a source: it does not listen"},
         {HEAD "  a: {command: x, host: h}\n", "3:19: 'host' means nothing without a port"},
+        {HEAD "  a: {source: clock, connections_max: 3}\n",
+         "3:22: 'connections_max' is for workers"},
+        {HEAD "  a: {command: x, port: 1, connections_max: 3}\n",
+         "3:28: 'connections_max' is for workers"},
         {HEAD "  a: {command: x, ready: tcp}\n", "3:26: 'ready: tcp' wants a port"},
         {HEAD "  a: {command: x, with: {b: c}}\n",
          "3:19: 'with' is for workers and sources: a command has its words"},
@@ -356,6 +399,77 @@ WEIR_TEST(a_file_that_is_not_there_is_told) {
     struct yaml_problem p;
     assert_int_equal(fleet_load("/nonexistent/fleet.yaml", &f, &p), -ENOENT);
     assert_int_equal(fleet_load("/", &f, &p), -EISDIR);
+    assert_int_equal(fleet_load("/dev/zero", &f, &p), WEIR_ECONFIG);
+    assert_string_equal(p.text, "larger than 256 KiB");
+    assert_int_equal(fleet_load("/dev/null", &f, &p), WEIR_ECONFIG);
+    assert_string_equal(p.text, "the file is empty");
+}
+
+WEIR_TEST(a_byte_order_mark_is_no_part_of_a_file) {
+    struct fleet f = accepts("\xef\xbb\xbf" TCP);
+    assert_int_equal(f.count, 1);
+    fleet_fini(&f);
+    static const struct bad rows[] = {
+        {"\xef\xbb\xbf" "flet: t\n", "1:1: unknown key 'flet'; did you mean 'fleet'?"},
+        {"\xef\xbb\xbf", "1:1: the file is empty"},
+        {"\xff\xfe" "f", "1:1: the file is UTF-16 or UTF-32: save it as UTF-8"},
+        {"\xfe\xff", "1:1: the file is UTF-16 or UTF-32: save it as UTF-8"},
+    };
+    REFUSES(rows);
+}
+
+/* A text like format, with a %d, count times, between begin and end. */
+static char *list_of(const char *begin, const char *format, int count, const char *end) {
+    size_t room = strlen(format) + 12;
+    char *text = malloc(strlen(begin) + strlen(end) + room * (size_t)count + 1), *at;
+    assert_non_null(text);
+    at = stpcpy(text, begin);
+    for (int i = 0; i < count; i++)
+        at += snprintf(at, room, format, i);
+    strcpy(at, end);
+    return text;
+}
+
+/* How many texts are compared to read a file with count of them. */
+static size_t steps(const char *begin, const char *format, int count, const char *end) {
+    char *text = list_of(begin, format, count, end);
+    names_compared = 0;
+    struct fleet f = accepts(text);
+    fleet_fini(&f);
+    free(text);
+    return names_compared;
+}
+
+WEIR_TEST(the_steps_to_read_a_file_are_linear_in_its_size) {
+    static const char *const forms[][3] = {
+        {HEAD " a:\n  command: x\n  environment: [", "A%d=,", "]\n"},
+        {HEAD " a:\n  command: x\n  environment:\n", "   A%d: b\n", ""},
+    };
+    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+        size_t few = steps(forms[i][0], forms[i][1], 1000, forms[i][2]);
+        size_t many = steps(forms[i][0], forms[i][1], 16000, forms[i][2]);
+        assert_true(few >= 1000);
+        assert_true(many < 32 * few); /* 256 times as many, if each is compared with each */
+    }
+    size_t few = steps(HEAD, "  n%d: {command: x}\n", 20, "");
+    assert_true(steps(HEAD, "  n%d: {command: x}\n", LIMIT_NODES, "") < 20 * few);
+}
+
+WEIR_TEST(each_of_many_names_is_found_again) {
+    struct arena a = {NULL};
+    struct names n;
+    static char texts[3000][8];
+    assert_int_equal(names_init(&n, &a, 3000), 0);
+    for (size_t i = 0; i < 3000; i++) {
+        int len = snprintf(texts[i], sizeof texts[i], "n%zu", i);
+        assert_int_equal(names_find(&n, texts[i], (size_t)len), NAMES_NONE);
+        assert_int_equal(names_put(&n, texts[i], (size_t)len, i), NAMES_NONE);
+    }
+    for (size_t i = 0; i < 3000; i++) {
+        assert_int_equal(names_find(&n, texts[i], strlen(texts[i])), i);
+        assert_int_equal(names_put(&n, texts[i], strlen(texts[i]), 0), i);
+    }
+    arena_fini(&a);
 }
 
 WEIR_TEST(every_allocation_may_fail) {

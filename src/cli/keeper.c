@@ -25,6 +25,7 @@
 #include "cli/children.h"
 #include "cli/control.h"
 #include "cli/limits.h"
+#include "cli/names.h"
 #include "worker/line.h"
 
 /* A killed parent's children become ours a moment later, without a signal of their own. */
@@ -37,8 +38,8 @@ struct keeper {
     struct keeper_fds fds;
     int signals;
     pid_t node;  /* 0 once reaped: then its number may be somebody else's */
-    pid_t group; /* the same number for comparing only: what is in it had the group's TERM */
     pid_t guard; /* our parent, as long as it lives */
+    pid_t group; /* the same number for comparing only: what is in it had the group's TERM */
     pid_t strays[LIMIT_STRAYS]; /* children that left the group and have had their TERM; 0: free */
     enum phase phase;
     weir_ns until; /* of the phase */
@@ -54,7 +55,6 @@ void keeper_tell(int channel, const char *format, ...) {
         send(channel, line, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-/* ---- the node -------------------------------------------------------------------------------- */
 /* A guard that is stopped would neither reap us nor end. */
 static _Noreturn void leave(const struct keeper *k) {
     keeper_tell(k->fds.channel, "done\n");
@@ -63,11 +63,37 @@ static _Noreturn void leave(const struct keeper *k) {
     _exit(0);
 }
 
+/* ---- the node -------------------------------------------------------------------------------- */
 
-static void set_environment(const struct launch *l) {
-    setenv(CONTROL_VARIABLE, CONTROL_FD_TEXT, 1);
-    for (char **e = l->environment; *e != NULL; e++)
-        putenv(*e);
+static size_t count_of(char **list) {
+    size_t count = 0;
+    while (list[count] != NULL)
+        count++;
+    return count;
+}
+
+/* Put from behind what stands there already, but for names that do; its last ones win. */
+static void add_variables(char **to, size_t *count, struct names *names, char **from) {
+    for (size_t i = count_of(from); i-- > 0;)
+        if (names_put(names, from[i], strcspn(from[i], "="), 0) == NAMES_NONE)
+            to[(*count)++] = from[i];
+}
+
+/* The launch's variables first: setenv for each would compare all with all. 0 or -ENOMEM. */
+static int set_environment(const struct launch *l) {
+    static char control[] = CONTROL_VARIABLE "=" CONTROL_FD_TEXT;
+    static struct arena memory; /* until the exec */
+    char *own[] = {control, NULL};
+    size_t most = count_of(l->environment) + count_of(environ) + 1, count = 0;
+    struct names names;
+    char **list = arena_take(&memory, (most + 1) * sizeof *list);
+    if (list == NULL || names_init(&names, &memory, most) < 0)
+        return -ENOMEM;
+    add_variables(list, &count, &names, l->environment);
+    add_variables(list, &count, &names, own);
+    add_variables(list, &count, &names, environ);
+    environ = list;
+    return 0;
 }
 
 /* The child side of the fork: a clean process in a group of its own. */
@@ -82,13 +108,14 @@ static _Noreturn void become_node(const struct launch *l, const struct keeper_fd
     dup2(fds->err, STDERR_FILENO);
     dup2(fds->control, CONTROL_FD); /* the last one needed: this may close another */
     fcntl(CONTROL_FD, F_SETFD, 0);
-    set_environment(l);
-    bool is_there = l->directory == NULL || chdir(l->directory) == 0;
+    int failed = -set_environment(l);
+    bool is_there = failed == 0 && (l->directory == NULL || chdir(l->directory) == 0);
     if (is_there)
         execvp(l->program, l->argv);
-    int failed = errno;
-    weir__line_error("weir: cannot %s '%s': %s", is_there ? "run" : "enter",
-                     is_there ? l->program : l->directory, strerror(failed));
+    failed = failed != 0 ? failed : errno;
+    bool is_lost = !is_there && l->directory != NULL && failed != ENOMEM;
+    weir__line_error("weir: cannot %s '%s': %s", is_lost ? "enter" : "run",
+                     is_lost ? l->directory : l->program, strerror(failed));
     _exit(failed == ENOENT ? 127 : 126);
 }
 

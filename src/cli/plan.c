@@ -41,7 +41,8 @@ static bool is_path(const struct fleet_node *n) {
 
 static int make_words(struct arena *a, const struct fleet_node *n, struct launch *l,
                       const struct plan_options *options) {
-    enum { FIXED = 8 }; /* weir run PATH --host HOST --port PORT --insecure */
+    /* weir run PATH --host HOST --port PORT --insecure --connections-max N */
+    enum { FIXED = 10 };
     const char *self = options->self ? options->self : "weir";
     struct words w = words_of(a, FIXED + 2 * n->with.count);
     bool loaded = is_path(n) && ends_with(n->what, ".so");
@@ -58,6 +59,10 @@ static int make_words(struct arena *a, const struct fleet_node *n, struct launch
         add(a, &w, arena_format(a, "%d", n->port));
         if (options->insecure)
             add(a, &w, "--insecure");
+    }
+    if (n->connections_max != 0) {
+        add(a, &w, "--connections-max");
+        add(a, &w, arena_format(a, "%d", n->connections_max));
     }
     for (size_t i = 0; i < n->with.count; i++) {
         add(a, &w, "--with");

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* up_command.c - `weir up`: its options, its file; then up.c. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/command.h"
@@ -26,7 +28,7 @@ static const char help[] =
     "usage: weir up [-f FILE] [options]\n"
     "Start the nodes of a fleet file, print their lines, stop them together.\n"
     "\n"
-    "  -f, --file FILE           the fleet file (fleet.yaml, fleet.yml)\n"
+    "  -f, --file FILE           the fleet file (fleet.yaml, fleet.yml); - is stdin\n"
     "      --dry-run             print what would be started, and start nothing\n"
     "      --ready-within TIME   how long a node may take to become ready (30s)\n"
     "      --backend NAME        epoll or uring, for the nodes too\n"
@@ -55,8 +57,10 @@ static int read_arguments(int argc, char **argv, struct settings *s, struct up_a
             a->dry_run = true;
         else if (c == 'i')
             a->insecure = true;
-        else if (c == 'b')
+        else if (c == 'b' && weir__backend_named("weir up", optarg))
             a->backend = optarg;
+        else if (c == 'b')
+            return EXIT_USAGE;
         else if (!duration_parse(optarg, &a->ready_within)) {
             weir__line_error("weir up: --ready-within wants a time such as 500ms or 5s, not '%s'",
                              optarg);
@@ -70,6 +74,10 @@ static int read_arguments(int argc, char **argv, struct settings *s, struct up_a
     return code;
 }
 
+static const char *shown_path(const char *path) {
+    return strcmp(path, "-") == 0 ? "<stdin>" : path;
+}
+
 /* Returns an exit code; EXIT_DONE: *ret_fleet is made and *ret_path names its file. */
 static int load(const char *path, struct fleet *ret_fleet, const char **ret_path) {
     static const char *const tried[] = {"fleet.yaml", "fleet.yml"};
@@ -81,13 +89,18 @@ static int load(const char *path, struct fleet *ret_fleet, const char **ret_path
     }
     if (rc == 0)
         return EXIT_DONE;
+    const char *shown = shown_path(*ret_path);
+    char silence[32];
+    duration_format(LIMIT_FILE_SILENCE, silence, sizeof silence);
     if (rc == WEIR_ECONFIG)
-        weir__line_error("%s:%d:%d: %s", *ret_path, problem.place.line, problem.place.column,
+        weir__line_error("%s:%d:%d: %s", shown, problem.place.line, problem.place.column,
                          problem.text);
+    else if (rc == -ETIMEDOUT)
+        weir__line_error("weir up: cannot read '%s': nothing came from it for %s", shown, silence);
     else if (rc == -ENOENT && path == NULL)
         fputs("weir up: no fleet.yaml or fleet.yml here: name a file with -f\n", stderr);
     else
-        weir__line_error("weir up: cannot read '%s': %s", *ret_path, weir_error_text(rc));
+        weir__line_error("weir up: cannot read '%s': %s", shown, weir_error_text(rc));
     return rc == -ENOENT ? EXIT_NOT_FOUND : EXIT_FAILED;
 }
 
@@ -106,6 +119,43 @@ static const char *directory_of(const char *path, char *buf, size_t size) {
     return buf;
 }
 
+/* Why what a node names by a path cannot be started; NULL: as far as can be seen, it can. */
+static const char *why_not_there(const char *directory, const char *what) {
+    char path[PATH_BYTES];
+    struct stat st;
+    const char *dot = strrchr(what, '.');
+    bool is_loaded = dot != NULL && strcmp(dot, ".so") == 0; /* as plan.c decides */
+    bool is_under = what[0] != '/' && directory != NULL;
+    int len = snprintf(path, sizeof path, "%s%s%s", is_under ? directory : "", is_under ? "/" : "",
+                       what);
+    if (len < 0 || (size_t)len >= sizeof path)
+        return strerror(ENAMETOOLONG);
+    if (stat(path, &st) < 0)
+        return strerror(errno);
+    if (!S_ISREG(st.st_mode))
+        return S_ISDIR(st.st_mode) ? strerror(EISDIR) : "it is no file";
+    return faccessat(AT_FDCWD, path, is_loaded ? R_OK : X_OK, AT_EACCESS) < 0 ? strerror(errno)
+                                                                             : NULL;
+}
+
+/* All of them are told: who has not built anything yet sees all that is to be built. A command's
+ * words are not looked at: another node may make what it runs. */
+static int check_paths(const struct fleet *f, const char *path, const char *directory) {
+    int code = EXIT_DONE;
+    for (size_t i = 0; i < f->count; i++) {
+        const struct fleet_node *n = &f->nodes[i];
+        if (n->kind == FLEET_COMMAND || strchr(n->what, '/') == NULL)
+            continue;
+        const char *why = why_not_there(directory, n->what);
+        if (why == NULL)
+            continue;
+        weir__line_error("%s:%d:%d: node '%s' cannot run '%s': %s", shown_path(path),
+                         n->what_place.line, n->what_place.column, n->name, n->what, why);
+        code = EXIT_FAILED;
+    }
+    return code;
+}
+
 static int start(const struct fleet *f, const char *path, const struct up_arguments *a,
                  const struct settings *s) {
     char self[PATH_BYTES], directory[PATH_BYTES];
@@ -115,7 +165,10 @@ static int start(const struct fleet *f, const char *path, const struct up_argume
                                    .directory = directory_of(path, directory, sizeof directory),
                                    .backend = a->backend,
                                    .insecure = a->insecure};
-    int code = EXIT_DONE, rc = plan_make(f, &options, &plan);
+    int code = check_paths(f, path, options.directory);
+    if (code != EXIT_DONE)
+        return code;
+    int rc = plan_make(f, &options, &plan);
     if (rc < 0) {
         weir__line_error("weir up: %s", weir_error_text(rc));
         return EXIT_FAILED;

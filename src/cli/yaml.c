@@ -12,6 +12,7 @@
 
 #include "base/escape.h"
 #include "cli/limits.h"
+#include "cli/names.h"
 
 struct reader {
     struct arena *arena;
@@ -42,9 +43,11 @@ const char *yaml_kind_name(enum yaml_kind kind) {
 }
 
 const struct yaml_item *yaml_child(const struct yaml_item *map, const char *key) {
-    for (const struct yaml_item *i = map->first; i != NULL; i = i->next)
+    for (const struct yaml_item *i = map->first; i != NULL; i = i->next) {
+        names_compared++;
         if (i->key != NULL && strcmp(i->key, key) == 0)
             return i;
+    }
     return NULL;
 }
 
@@ -150,7 +153,7 @@ static int read_text(struct reader *r, const char **ret_text) {
 }
 
 /* The key looked at, into item; then the value's event is looked at. */
-static int read_key(struct reader *r, const struct yaml_item *map, struct yaml_item *item) {
+static int read_key(struct reader *r, struct yaml_item *item) {
     struct yaml_place place = place_of(r->event.start_mark);
     int rc = refuse_extras(r);
     if (rc < 0)
@@ -162,10 +165,6 @@ static int read_key(struct reader *r, const struct yaml_item *map, struct yaml_i
         return rc;
     if (strcmp(item->key, "<<") == 0 && r->event.data.scalar.plain_implicit)
         return yaml_refuse(r->problem, place, "merge keys are refused: write '<<' out");
-    const struct yaml_item *twin = yaml_child(map, item->key);
-    if (twin != NULL)
-        return yaml_refuse(r->problem, place, "key '%s' is here twice: first on line %d",
-                           item->key, twin->key_place.line);
     item->key_place = place;
     return advance(r);
 }
@@ -179,6 +178,19 @@ static void append(struct yaml_item *parent, struct yaml_item *item) {
     parent->count++;
 }
 
+/* Once all keys of a map are there: one look at each. */
+static int refuse_twins(struct reader *r, const struct yaml_item *map) {
+    struct names seen;
+    int rc = names_init(&seen, r->arena, map->count);
+    for (const struct yaml_item *i = map->first; rc == 0 && i != NULL; i = i->next) {
+        size_t line = names_put(&seen, i->key, strlen(i->key), (size_t)i->key_place.line);
+        if (line != NAMES_NONE)
+            rc = yaml_refuse(r->problem, i->key_place, "key '%s' is here twice: first on line %zu",
+                             i->key, line);
+    }
+    return rc;
+}
+
 static int read_item(struct reader *r, struct yaml_item *item, int depth);
 
 /* Entries until the end of the list or map looked at. */
@@ -188,12 +200,12 @@ static int read_children(struct reader *r, struct yaml_item *parent, int depth) 
         if (rc < 0)
             return rc;
         if (r->event.type == spans[parent->kind].end)
-            return 0;
+            return parent->kind == YAML_MAP ? refuse_twins(r, parent) : 0;
         struct yaml_item *item = arena_take(r->arena, sizeof *item);
         if (item == NULL)
             return -ENOMEM;
         if (parent->kind == YAML_MAP)
-            rc = read_key(r, parent, item);
+            rc = read_key(r, item);
         if (rc == 0)
             rc = read_item(r, item, depth + 1);
         if (rc < 0)
@@ -244,8 +256,24 @@ static int read_stream(struct reader *r, struct yaml_item *root) {
     return 0;
 }
 
+/* Editors elsewhere begin a file with the mark U+FEFF: as UTF-8 it means nothing. Returns how many
+ * bytes it has; WEIR_ECONFIG: the file is in another encoding. */
+static int skip_mark(const char *bytes, size_t len, struct yaml_problem *ret_problem) {
+    if (len >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0)
+        return 3;
+    if (len >= 2 && (memcmp(bytes, "\xff\xfe", 2) == 0 || memcmp(bytes, "\xfe\xff", 2) == 0))
+        return yaml_refuse(ret_problem, (struct yaml_place){1, 1},
+                           "the file is UTF-16 or UTF-32: save it as UTF-8");
+    return 0;
+}
+
 int yaml_read(struct arena *a, const char *bytes, size_t len, struct yaml_item **ret_root,
               struct yaml_problem *ret_problem) {
+    int mark = skip_mark(bytes, len, ret_problem);
+    if (mark < 0)
+        return mark;
+    bytes += mark;
+    len -= (size_t)mark;
     struct reader r = {.arena = a, .bytes = bytes, .len = len, .problem = ret_problem};
     struct yaml_item *root = arena_take(a, sizeof *root);
     if (len > LIMIT_FILE_BYTES)

@@ -36,7 +36,7 @@ struct yaml_problem {
 int yaml_refuse(struct yaml_problem *p, struct yaml_place place, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Read one document from bytes; the tree lives in a.
+/* Read one document from bytes, behind a byte order mark or not; the tree lives in a.
  * Returns 0; WEIR_ECONFIG (ret_problem says what and where), -ENOMEM. */
 int yaml_read(struct arena *a, const char *bytes, size_t len, struct yaml_item **ret_root,
               struct yaml_problem *ret_problem);

@@ -197,6 +197,9 @@ struct weir__backend {
 int weir__backend_open(const char *choice, struct weir__backend **ret_backend,
                        const char **ret_why);
 
+/* Is name one that a command line may ask for here? It may still be missing from the kernel. */
+bool weir__backend_known(const char *name);
+
 int weir__uring_open(struct weir__backend **ret_backend, const char **ret_why);
 int weir__epoll_open(struct weir__backend **ret_backend, const char **ret_why);
 

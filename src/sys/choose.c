@@ -61,6 +61,11 @@ static int open_best(struct weir__backend **ret_backend, const char **ret_why) {
     return weir__epoll_open_because(why_not, ret_backend, ret_why);
 }
 
+bool weir__backend_known(const char *name) {
+    return strcmp(name, "uring") == 0 || strcmp(name, "epoll") == 0
+           || (strcmp(name, "sim") == 0 && weir__backend_open_sim != NULL);
+}
+
 static int open_named(const char *choice, struct weir__backend **ret_backend,
                       const char **ret_why) {
     static _Thread_local char text[96];

@@ -300,6 +300,23 @@ int weir__uri_parse_authority(struct weir__uri *ret, const char *text, size_t le
     return rc < 0 ? rc : bare(&c, false);
 }
 
+const char *weir__uri_host_refused(const char *text, size_t len) {
+    struct weir__uri uri;
+    char bracketed[64]; /* the longest IPv6 address and zone have 61 */
+    if (len == 0)
+        return "no host";
+    if (memchr(text, ':', len) == NULL)
+        return weir__uri_parse_authority(&uri, text, len) < 0 ? uri.why : NULL;
+    if (len > sizeof bracketed - 2)
+        return "not an IPv6 address";
+    bracketed[0] = '[';
+    memcpy(bracketed + 1, text, len);
+    bracketed[len + 1] = ']';
+    if (weir__uri_parse_authority(&uri, bracketed, len + 2) < 0 || uri.has_port)
+        return "not an IPv6 address";
+    return NULL;
+}
+
 const char *weir__uri_scheme_name(enum weir__uri_scheme scheme) {
     return schemes[scheme].name;
 }

@@ -57,6 +57,10 @@ static inline const char *weir__uri_host_bare(const char *text, size_t *len) {
     return text + bracketed;
 }
 
+/* Why text, without port and brackets, is no host that a URL could have: neither a name nor an
+ * address. NULL: it is one. */
+const char *weir__uri_host_refused(const char *text, size_t len);
+
 /* The scheme's name, "ws"; "" for WEIR__URI_NONE. */
 const char *weir__uri_scheme_name(enum weir__uri_scheme scheme);
 

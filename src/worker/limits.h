@@ -15,6 +15,7 @@ enum {
     WEIR__SEQUENCE_MAX = 1000,     /* states that the pin draws for one tick */
     WEIR__TACKS_MAX = 1000000000,
     WEIR__DELAY_MAX_S = 24 * 3600,
+    WEIR__CONNECTIONS_MAX = 1 << 20, /* above what descriptors a process can have by default */
 };
 
 #endif

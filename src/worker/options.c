@@ -9,13 +9,14 @@
 #include <strings.h>
 
 #include "mesh/nearest.h"
+#include "sys/backend.h"
 #include "task/task.h"
 #include "wire/uri.h"
 #include "worker/line.h"
 #include "worker/main.h"
 
 enum { EXIT_FAILED_ = 1, EXIT_USAGE_ = 2 };
-enum { OPT_NODE = 256, OPT_NAME, OPT_WITH, OPT_BACKEND, OPT_INSECURE, OPT_SEED };
+enum { OPT_NODE = 256, OPT_NAME, OPT_WITH, OPT_BACKEND, OPT_INSECURE, OPT_MOST, OPT_SEED };
 
 static const struct option longs[] = {
     {"socket", required_argument, NULL, 's'},
@@ -26,13 +27,14 @@ static const struct option longs[] = {
     {"with", required_argument, NULL, OPT_WITH},
     {"backend", required_argument, NULL, OPT_BACKEND},
     {"insecure", no_argument, NULL, OPT_INSECURE},
+    {"connections-max", required_argument, NULL, OPT_MOST},
     {"help", no_argument, NULL, 'h'},
     {"tacks", required_argument, NULL, 't'}, /* sketches only, from here on */
     {"delay", required_argument, NULL, 'd'},
     {"seed", required_argument, NULL, OPT_SEED},
     {NULL, 0, NULL, 0},
 };
-enum { WORKERS_OPTIONS = 10 }; /* of longs */
+enum { WORKERS_OPTIONS = 11 }; /* of longs */
 
 static int help(const struct weir__program *p, enum weir__usage usage) {
     printf("usage: %s [options]\n"
@@ -42,7 +44,8 @@ static int help(const struct weir__program *p, enum weir__usage usage) {
            "      --name NAME           the name of its node\n"
            "      --with KEY=VALUE      a parameter for setup (repeatable)\n"
            "      --backend NAME        epoll or uring; default: WEIR_BACKEND, else by probe\n"
-           "      --insecure            allow other hosts to connect, without TLS\n",
+           "      --insecure            allow other hosts to connect, without TLS\n"
+           "      --connections-max N   clients at a time (10000); one more is told 503\n",
            p->who);
     if (usage == WEIR__USAGE_SKETCH)
         printf("  -t, --tacks N             ticks of the clock (5)\n"
@@ -82,6 +85,8 @@ static int host(struct weir__program *p, const char *text) {
     const char *bare = weir__uri_host_bare(text, &len);
     if (len == 0 || len > WEIR__NODE_HOST_MAX)
         return mistake(p, "a host is 1 to 255 bytes, not", text);
+    if (strcmp(bare, "*") != 0 && weir__uri_host_refused(bare, len) != NULL)
+        return mistake(p, "a host is a name or an address, not", text);
     memcpy(p->host_given, bare, len);
     p->host_given[len] = '\0';
     p->host = p->host_given;
@@ -89,12 +94,41 @@ static int host(struct weir__program *p, const char *text) {
 }
 
 static int port(struct weir__program *p, const char *text) {
-    char *end;
-    long n = strtol(text, &end, 10);
-    if (end == text || *end != '\0' || n < 0 || n > UINT16_MAX)
+    size_t digits = strspn(text, "0123456789"); /* no sign, no blanks */
+    long n = digits > 0 && digits <= 9 && text[digits] == '\0' ? atol(text) : -1;
+    if (n < 0 || n > UINT16_MAX)
         return mistake(p, "a port is 0 to 65535, not", text);
     p->port = (int)n;
     return -1;
+}
+
+bool weir__connections_parse(const char *text, int *ret_count) {
+    size_t digits = strspn(text, "0123456789");
+    long n = digits > 0 && digits <= 7 && text[digits] == '\0' ? atol(text) : 0;
+    if (n < 1 || n > WEIR__CONNECTIONS_MAX)
+        return false;
+    *ret_count = (int)n;
+    return true;
+}
+
+static int connections_max(struct weir__program *p, const char *text) {
+    char wanted[64];
+    if (weir__connections_parse(text, &p->connections_max))
+        return -1;
+    snprintf(wanted, sizeof wanted, "--connections-max is 1 to %d, not", WEIR__CONNECTIONS_MAX);
+    return mistake(p, wanted, text);
+}
+
+bool weir__backend_named(const char *who, const char *name) {
+    if (weir__backend_known(name))
+        return true;
+    weir__line_error("%s: a backend is epoll or uring, not '%.32s'", who, name);
+    return false;
+}
+
+static int backend(struct weir__program *p, const char *name) {
+    p->backend = name;
+    return weir__backend_named(p->who, name) ? -1 : EXIT_USAGE_;
 }
 
 static int refuse(const struct weir__program *p, int rc) {
@@ -133,8 +167,9 @@ static int take(struct weir__program *p, int option) {
     case OPT_WITH:
         return give(p, optarg);
     case OPT_BACKEND:
-        p->backend = optarg;
-        return -1;
+        return backend(p, optarg);
+    case OPT_MOST:
+        return connections_max(p, optarg);
     case OPT_INSECURE:
         p->insecure = true;
         return -1;

@@ -25,4 +25,11 @@ void weir__options_default(struct weir__program *p, const char *name);
  * --insecure warns. */
 bool weir__options_safe(const struct weir__program *p);
 
+/* The value of --connections-max: 1 to WEIR__CONNECTIONS_MAX. Returns false if text is none. */
+bool weir__connections_parse(const char *text, int *ret_count);
+
+/* A backend named on a command line: one that no build has is a mistake of usage. Prints it, with
+ * who, and returns false. */
+bool weir__backend_named(const char *who, const char *name);
+
 #endif

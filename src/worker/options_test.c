@@ -26,7 +26,7 @@ WEIR_TEST(brackets_of_a_host_are_left_out) {
         bool safe;
     } rows[] = {
         {"[::1]", "::1", true},     {"::1", "::1", true},     {"localhost", "localhost", true},
-        {"127.0.0.1", "127.0.0.1", true}, {"[::]", "::", false}, {"[h]", "[h]", false},
+        {"127.0.0.1", "127.0.0.1", true}, {"[::]", "::", false}, {"*", "*", false},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         int code;
@@ -41,16 +41,18 @@ WEIR_TEST(brackets_of_a_host_are_left_out) {
 WEIR_TEST(a_host_has_its_bounds) {
     char host[300];
     int code;
-    memset(host, 'h', sizeof host);
-    host[WEIR__NODE_HOST_MAX] = '\0';
+    for (size_t i = 0; i < sizeof host; i++) /* a label has at most 63, a name 253 */
+        host[i] = i % 2 == 0 ? 'h' : '.';
+    host[253] = '\0';
     struct weir__program *p = with_host(host, &code);
     assert_non_null(p);
     assert_string_equal(p->host, host);
     weir__program_free(p);
-    host[WEIR__NODE_HOST_MAX] = 'h';
-    host[WEIR__NODE_HOST_MAX + 1] = '\0';
-    assert_null(with_host(host, &code));
-    assert_int_equal(code, 2);
-    assert_null(with_host("", &code));
-    assert_int_equal(code, 2);
+    host[253] = '.';
+    host[255] = '\0';
+    static const char *const none[] = {"", "[h]", "a*b..c", "h:80", "u@h", "ws://h", "127.1"};
+    for (size_t i = 0; i <= sizeof none / sizeof none[0]; i++) {
+        assert_null(with_host(i == 0 ? host : none[i - 1], &code));
+        assert_int_equal(code, 2);
+    }
 }

@@ -122,7 +122,9 @@ static int serve(struct weir__worker *w) {
                                         .stack_size = w->fn.stack_size,
                                         .name = w->fn.name};
     /* Room for the frame's head beside the largest ack. */
-    struct weir_ws_options o = {.size = sizeof o, .queue_max = WEIR__ACK_MAX + 64};
+    struct weir_ws_options o = {.size = sizeof o,
+                                .queue_max = WEIR__ACK_MAX + 64,
+                                .connections_max = (size_t)p->connections_max};
     w->hosts[0] = p->host; /* the name given; "" and "*" are none */
     w->hosts[1] = "";
     o.hosts = w->hosts;

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import unittest
 
-from circuit import LIMIT, MODULES, WEIR, CircuitTest, Node
+from circuit import LIMIT, MODULES, UPGRADE, WEIR, CircuitTest, Node, Raw
 
 EXAMPLES = os.environ.get("WEIR_EXAMPLES", "")
 MOODS = os.path.join(MODULES, "moods.so")
@@ -35,6 +35,27 @@ class Users(CircuitTest):
 
     def test_as_a_shared_object(self):
         self.blink(WEIR, "run", os.path.join(EXAMPLES, "worker-blink-object.so"))
+
+    def test_connections_beyond_the_limit_that_was_set_are_refused(self):
+        for words in ([WEIR, "buzzer"], [WEIR, "run", os.path.join(EXAMPLES,
+                                                                   "worker-blink-object.so")],
+                      [os.path.join(EXAMPLES, "worker-blink")]):
+            node = Node(self, *words, "-p", "0", "--connections-max", "2")
+            with Raw(node.port, *UPGRADE) as first, Raw(node.port, *UPGRADE) as second, \
+                    Raw(node.port, *UPGRADE) as third:
+                self.assertEqual([x.answer.split()[1] for x in (first, second, third)],
+                                 ["101", "101", "503"])
+            for bad in "0", "-1", "x", "1048577", "":
+                node, code = self.ends("buzzer", "--connections-max", bad)
+                self.assertEqual((code, node.errors), (2, [
+                    f"weir buzzer: --connections-max is 1 to 1048576, not '{bad}' "
+                    "(see weir buzzer --help)"]))
+
+    def test_a_host_that_is_none_is_a_usage_error(self):
+        for bad in "a*b", "a..b", "h:80", "u@h", "http://h", "127.1", "[h]", "a b", "":
+            node, code = self.ends("buzzer", "--host", bad)
+            self.assertEqual(code, 2, node.errors)
+            self.assertIn(f"not '{bad}'", node.errors[0])
 
     def test_what_is_no_worker(self):
         node, code = self.ends("run", "nowhere.so")

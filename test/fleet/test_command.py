@@ -41,6 +41,7 @@ class Command(FleetTest):
         with open(PAGE, encoding="utf-8") as f:
             example = re.search(r"(?s)\.Bd -literal[^\n]*\n(fleet:.*?)\.Ed", f.read()).group(1)
         self.write("fleet.yaml", example)
+        self.write("pin.so", "")
         code, out, err = self.run_weir("up", "--dry-run")
         self.assertEqual((code, err), (0, ""))
         self.assertTrue(out.startswith("fleet example: 4 nodes"))

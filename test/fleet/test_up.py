@@ -238,6 +238,32 @@ class Output(FleetTest):
             self.assertEqual(os.read(ours, 1000), text)
             os.close(ours)
 
+    def test_colours_end_with_their_line(self):
+        self.fleet(a="printf '\\033[31mred\\nplain\\n\\033[32mg\\033[0m\\nopen\\033[3\\n'; "
+                     "printf '\\033[1mend'")
+        red, rest = "\033[31mred\033[0m", ["plain", "\033[32mg\033[0m", "open\033[3\033\\",
+                                            "\033[1mend\033[0m"]
+        for words, env, name in (((), {}, "a | "), (("--color", "never"), {}, "a | "),
+                                 (("--color", "always"), {}, "\033[36ma |\033[0m ")):
+            out = self.up(*words, env=env)[1]
+            self.assertEqual(out, "".join(f"{name}{line}\n" for line in (red, *rest)))
+        for env in {"NO_COLOR": "1"}, {"TERM": "dumb"}:
+            ours, theirs = os.openpty()
+            up = self.start("up", "-q", env=env, stdout=theirs)
+            os.close(theirs)
+            up.wait(LIMIT)
+            self.assertEqual(os.read(ours, 1000).decode(),
+                             "".join(f"a | {line}\r\n" for line in (red, *rest)))
+            os.close(ours)
+
+    def test_a_cut_line_is_cut_outside_of_its_colours(self):
+        self.write("long.py", "print('\\033[31m' + 'x' * 9000 + '\\033[0m')\n"
+                   "print('x' * 8179 + '\\033[31mred' * 10)\nprint('after')")
+        self.fleet(a={"command": "python3 long.py"})
+        lines = self.up()[1].splitlines()
+        self.assertEqual(lines, ["a | \033[31m" + "x" * 8177 + "\033[0m ... (cut)",
+                                 "a | " + "x" * 8179 + "\033[3\033\\ ... (cut)", "a | after"])
+
     def test_a_line_beyond_the_limit_is_cut(self):
         self.write("long.py", "print('x' * 8192)\nprint('x' * 8193)\nprint('\u00e9' * 100000)\n"
                    "print('after')")
@@ -278,32 +304,6 @@ class Output(FleetTest):
     def test_a_closed_output_ends_the_fleet(self):
         self.fleet(a="while :; do echo x; done")
         up = self.start("up", "-q")
-    def test_colours_end_with_their_line(self):
-        self.fleet(a="printf '\\033[31mred\\nplain\\n\\033[32mg\\033[0m\\nopen\\033[3\\n'; "
-                     "printf '\\033[1mend'")
-        red, rest = "\033[31mred\033[0m", ["plain", "\033[32mg\033[0m", "open\033[3\033\\",
-                                            "\033[1mend\033[0m"]
-        for words, env, name in (((), {}, "a | "), (("--color", "never"), {}, "a | "),
-                                 (("--color", "always"), {}, "\033[36ma |\033[0m ")):
-            out = self.up(*words, env=env)[1]
-            self.assertEqual(out, "".join(f"{name}{line}\n" for line in (red, *rest)))
-        for env in {"NO_COLOR": "1"}, {"TERM": "dumb"}:
-            ours, theirs = os.openpty()
-            up = self.start("up", "-q", env=env, stdout=theirs)
-            os.close(theirs)
-            up.wait(LIMIT)
-            self.assertEqual(os.read(ours, 1000).decode(),
-                             "".join(f"a | {line}\r\n" for line in (red, *rest)))
-            os.close(ours)
-
-    def test_a_cut_line_is_cut_outside_of_its_colours(self):
-        self.write("long.py", "print('\\033[31m' + 'x' * 9000 + '\\033[0m')\n"
-                   "print('x' * 8179 + '\\033[31mred' * 10)\nprint('after')")
-        self.fleet(a={"command": "python3 long.py"})
-        lines = self.up()[1].splitlines()
-        self.assertEqual(lines, ["a | \033[31m" + "x" * 8177 + "\033[0m ... (cut)",
-                                 "a | " + "x" * 8179 + "\033[3\033\\ ... (cut)", "a | after"])
-
         self.assertEqual(up.stdout.readline(), "a | x\n")
         up.stdout.close()
         self.assertEqual((up.wait(LIMIT), up.stderr.read()), (1, MUTE))
@@ -431,7 +431,10 @@ class Launches(FleetTest):
                    iopin={"worker": "iopin", "port": 8765, "grace": "1500ms",
                           "with": '{chance: "0.6"}'},
                    log={"command": "sh -c 'touch \"it''s\"' ''", "port": 90, "host": "'::1'"},
-                   mine={"worker": "./mine", "port": 91}, shared={"worker": "./x.so", "port": 92})
+                   mine={"worker": "./mine", "port": 91, "connections_max": 20000},
+                   shared={"worker": "./x.so", "port": 92})
+        self.write("mine", "", 0o755)
+        self.write("x.so", "")
         self.assertEqual(self.run_weir("up", "--dry-run"), (0, """\
 fleet test: 5 nodes, started in this order
 iopin   weir iopin --host localhost --port 8765 --with chance=0.6
@@ -440,7 +443,7 @@ clock   weir clock --with tacks=3
         ready when it says so; grace 5s; after iopin
 log     sh -c 'touch "its"' ''
         ready when its port answers; grace 5s
-mine    ./mine --host localhost --port 91
+mine    ./mine --host localhost --port 91 --connections-max 20000
         ready when it says so; grace 5s
 shared  weir run ./x.so --host localhost --port 92
         ready when it says so; grace 5s
@@ -510,11 +513,60 @@ class Mistakes(FleetTest):
             with self.subTest(args):
                 self.assertEqual(self.up(*args), (2, "", f"weir up: {text}\n"))
 
-    def test_a_backend_that_is_none_is_told(self):
+    def test_a_backend_that_is_none_is_a_usage_error(self):
         self.fleet(a="exit 0")
-        code, out, err = self.up("--backend", "kqueue")
-        self.assertEqual((code, out), (1, ""))
-        self.assertIn("kqueue", err)
+        for name in "kqueue", "", "EPOLL", "sim":
+            for who, *words in (("weir up", "up"), ("weir send", "send"), ("weir clock", "clock"),
+                                ("weir iopin", "iopin"), ("weir buzzer", "buzzer")):
+                self.assertEqual(self.run_weir(*words, "--backend", name), (
+                    2, "", f"{who}: a backend is epoll or uring, not '{name}'\n"))
+
+    def test_workers_that_are_not_there_are_all_told_before_anything_starts(self):
+        os.mkdir(self.path("folder"))
+        self.write("mine", "")
+        self.write("here.so", "")
+        self.fleet(a="touch started", b={"worker": "./nope", "port": 2},
+                   c={"worker": "./nope.so", "port": 3}, d={"source": "./folder/"},
+                   e={"worker": "./mine", "port": 4}, f={"worker": "./here.so", "port": 5},
+                   g={"worker": "/dev/null", "port": 6})
+        told = "".join(f"fleet.yaml:{line}:13: node '{node}' cannot run '{what}': {why}\n"
+                       for line, node, what, why in (
+                           (10, "b", "./nope", "No such file or directory"),
+                           (13, "c", "./nope.so", "No such file or directory"),
+                           (16, "d", "./folder/", "Is a directory"),
+                           (18, "e", "./mine", "Permission denied"),
+                           (24, "g", "/dev/null", "it is no file")))
+        if os.geteuid() == 0:  # may run nothing that has no x at all, as everybody
+            self.assertFalse(os.access(self.path("mine"), os.X_OK))
+        self.assertEqual(self.up(), (1, "", told))
+        self.assertEqual(self.up("--dry-run"), (1, "", told))
+        self.assertFalse(os.path.exists(self.path("started")))
+
+    def test_a_file_that_nobody_writes_is_not_waited_for(self):
+        os.mkfifo(self.path("fifo"))
+        self.assertEqual(self.up("-f", "fifo"), (
+            1, "", "weir up: cannot read 'fifo': nothing came from it for 5s\n"))
+
+    def test_a_file_may_be_a_fifo_or_standard_input(self):
+        text = "\ufefffleet: t\nnodes: {a: {command: echo x}}\n"
+        os.mkfifo(self.path("fifo"))
+        up = self.start("up", "-q", "-f", "fifo")
+        with open(self.path("fifo"), "w", encoding="utf-8") as fifo:
+            fifo.write(text)
+        self.assertEqual(self.ends(up), (0, "a | x\n", ""))
+        problem = "<stdin>:2:1: unknown key 'nods'; did you mean 'nodes'?\n"
+        for words, wanted in ((text, (0, "a | x\n", "")),
+                              ("fleet: t\nnods: 1\n", (1, "", problem))):
+            done = subprocess.run([os.environ["WEIR"], "up", "-q", "-f", "-"], input=words,
+                                  cwd=self.folder, text=True, capture_output=True, timeout=LIMIT,
+                                  check=False)
+            self.assertEqual((done.returncode, done.stdout, done.stderr), wanted)
+
+    def test_what_is_no_file_is_told(self):
+        for path, told in (("/", "weir up: cannot read '/': is a directory\n"),
+                           ("/dev/zero", "/dev/zero:1:1: larger than 256 KiB\n"),
+                           ("/dev/null", "/dev/null:1:1: the file is empty\n")):
+            self.assertEqual(self.up("-f", path), (1, "", told))
 
 
 if __name__ == "__main__":
