@@ -124,7 +124,8 @@ static int serve(struct weir__worker *w) {
     /* Room for the frame's head beside the largest ack. */
     struct weir_ws_options o = {.size = sizeof o,
                                 .queue_max = WEIR__ACK_MAX + 64,
-                                .connections_max = (size_t)p->connections_max};
+                                .connections_max = (size_t)p->connections_max,
+                                .close_ns = WEIR__LINK_CLOSE}; /* within `weir up`'s grace */
     w->hosts[0] = p->host; /* the name given; "" and "*" are none */
     w->hosts[1] = "";
     o.hosts = w->hosts;
