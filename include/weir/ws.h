@@ -79,9 +79,8 @@ WEIR_API const char *weir_ws_peer(const struct weir_ws *ws);
 /* Wait for the next message. Lent until the next receive, close or drop. Control frames are
  * handled while waiting here: keep a task in it, or pings and a close of the peer stay unanswered,
  * and a peer that pings gives us up. An error that the peer is told returns when it has ended,
- * after close_ns at the latest; WEIR_EWSCLOSED, when the peer that closed first has our answer and
- * has ended its side, after 1 s at the latest; WEIR_EEOF, when what was queued has left: the peer
- * may have ended its own side only.
+ * after close_ns at the latest; WEIR_EEOF, when what was queued has left: the peer may have ended
+ * its own side only.
  * Returns 0; WEIR_EWSCLOSED (the closing handshake is done: see weir_ws_close_code), WEIR_EPROTO,
  * WEIR_EUTF8, WEIR_ETOOBIG (the peer was told 1002, 1007, 1009), WEIR_EKEEPALIVE, WEIR_EEOF (the
  * connection broke: 1006), -ECONNRESET, -EBUSY, -ECANCELED, -ETIME, WEIR_ENOLOOP. A cancel loses
@@ -139,7 +138,9 @@ WEIR_API const char *weir_ws_close_reason(const struct weir_ws *ws);
 /* The field's name of a close code: "going away"; "OK" for 1000; "unknown". Static. Any thread. */
 WEIR_API const char *weir_ws_code_text(int code);
 
-/* Let go at once, without handshake. Tasks parked on it get WEIR_ECLOSED. NULL and *NULL are
+/* Let go at once, without handshake. What was queued leaves still, for close_ns at most, unless a
+ * task is parked in weir_ws_receive; and behind a close frame of the peer's its end is waited for,
+ * for 1 s at most: the run waits for that. Tasks parked on it get WEIR_ECLOSED. NULL and *NULL are
  * fine. Never suspends, never fails. */
 WEIR_API void weir_ws_drop(struct weir_ws **take_ws);
 

@@ -189,25 +189,27 @@ int weir__ws_receive(struct weir_ws *ws, struct weir_ws_message *ret_message, bo
     return rc;
 }
 
-/* Our close frame leaves before the caller can drop the connection. Then, unless the peer only
- * answered ours, what still comes is read and thrown away until it ends its side: a close with
- * bytes unread is a reset, which overtakes what was sent. */
+/* Read and throw away until the peer ends its side: a close with bytes unread is a reset, which
+ * overtakes what was sent. */
+static void wait_end(struct weir_ws *ws) {
+    struct weir_view v;
+    weir_consume(ws->stream, weir__stream_at_hand(ws->stream));
+    for (size_t sum = 0; sum < WS_LINGER_MAX && ws->stream != NULL; sum += v.len) {
+        if (weir_peek(ws->stream, 1, &v) <= 0)
+            break;
+        weir_consume(ws->stream, v.len);
+    }
+}
+
+/* Our close frame leaves before the caller can drop the connection. After a failure the peer's end
+ * is waited for here, so that it hears why; after its close frame, by the drop. */
 static void end_politely(struct weir_ws *ws, int why) {
     struct weir_scope s;
-    struct weir_view v;
-    bool is_closed = why == WEIR_EWSCLOSED;
-    weir_ns bound = ws->config->o.close_ns;
-    weir_scope_enter(&s, bound);
+    weir_scope_enter(&s, ws->config->o.close_ns);
     int rc = weir__ws_flushed(ws, "ws receive");
-    if (is_closed && bound > WS_LINGER_NS)
-        weir_scope_renew(&s, WS_LINGER_NS);
-    if (rc == 0 && ws->unsent == 0 && (!is_closed || ws->lingers)) {
+    if (why != WEIR_EWSCLOSED && rc == 0 && ws->unsent == 0 && ws->stream != NULL) {
         ws->used = 0;
-        for (size_t sum = 0; sum < WS_LINGER_MAX && ws->stream != NULL; sum += v.len) {
-            if (weir_peek(ws->stream, 1, &v) <= 0)
-                break;
-            weir_consume(ws->stream, v.len);
-        }
+        wait_end(ws);
     }
     weir_scope_leave(&s, rc);
 }
@@ -249,7 +251,8 @@ int weir_ws_flush(struct weir_ws *ws) {
         return rc;
     rc = weir__ws_flushed(ws, "ws flush");
     int bad = ws->unsent ? ws->unsent : ws->failed ? ws->failed : WEIR_ECLOSED;
-    if (rc == 0 && bad != 0 && (ws->stream == NULL || ws->unsent != 0))
+    bool has_left = ws->stream != NULL && ws->unsent == 0 && !(ws->dropped && ws_queued(ws) > 0);
+    if (rc == 0 && !has_left)
         rc = weir__fail(bad, "ws flush", weir_ws_peer(ws));
     return ws_exit(ws, rc);
 }
@@ -326,6 +329,48 @@ int weir_ws_close(struct weir_ws *ws, int code, const char *reason) {
     return ws_exit(ws, rc);
 }
 
+/* By another writer, though it was dropped. */
+static int wait_written(struct weir_ws *ws) {
+    struct ws_waiter w;
+    int rc = 0;
+    weir__ws_wait_begin(ws, &w, WS_CLOSES);
+    while (rc == 0 && ws_queued(ws) > 0 && ws->unsent == 0 && ws->stream != NULL)
+        rc = weir__ws_wait(ws, &w, "ws close");
+    weir__ws_wait_end(ws, &w);
+    return rc;
+}
+
+/* What was queued leaves, and the end of a peer that closed first is waited for, when nobody is
+ * left who could: in a task of the run's own group. */
+static int closer(void *args) {
+    struct weir_ws *ws = *(struct weir_ws **)args;
+    struct weir_scope s;
+    weir_scope_enter(&s, ws->config->o.close_ns);
+    int rc = weir__ws_write_out(ws);
+    if (rc == 0)
+        rc = wait_written(ws);
+    if (ws->config->o.close_ns > WS_LINGER_NS)
+        weir_scope_renew(&s, WS_LINGER_NS);
+    if (rc == 0 && ws->lingers && ws->unsent == 0)
+        wait_end(ws);
+    weir_scope_leave(&s, rc);
+    weir_close(&ws->stream);
+    weir__ws_leave(ws);
+    return 0;
+}
+
+/* Returns false if there is nothing to wait for: the stream is closed at once. */
+static bool closes_later(struct weir_ws *ws) {
+    bool works = ws->stream != NULL && ws->unsent == 0 && !ws->receiving &&
+                 (ws->failed == 0 || ws->failed == WEIR_EEOF);
+    if (!works || (ws_queued(ws) == 0 && (!ws->lingers || ws->stream->ended)))
+        return false;
+    if (weir_spawn(NULL, WEIR_SITE(weir_ws_drop), closer, &ws, sizeof ws, NULL, NULL) < 0)
+        return false;
+    ws->inside++;
+    return true;
+}
+
 void weir_ws_drop(struct weir_ws **take_ws) {
     if (take_ws == NULL || *take_ws == NULL)
         return;
@@ -338,7 +383,9 @@ void weir_ws_drop(struct weir_ws **take_ws) {
     weir__timer_disarm(ws->config->loop->timers, &ws->timer);
     if (ws->stream != NULL && !ws->receiving)
         weir_consume(ws->stream, ws->used);
-    weir_close(&ws->stream);
+    ws->used = 0;
+    if (!closes_later(ws))
+        weir_close(&ws->stream);
     weir__ws_wake(ws);
     ws->inside++;
     weir__ws_leave(ws);

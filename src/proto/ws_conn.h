@@ -199,7 +199,7 @@ static inline size_t ws_queued(const struct weir_ws *ws) {
 }
 /* Has all left, or can nothing leave any more? */
 static inline bool ws_is_flushed(const struct weir_ws *ws) {
-    return ws_queued(ws) == 0 || ws->unsent != 0 || ws->stream == NULL;
+    return ws_queued(ws) == 0 || ws->unsent != 0 || ws->stream == NULL || ws->dropped;
 }
 /* Who is in the middle of a message in parts? */
 static inline const struct weir_task *ws_parting(const struct weir_ws *ws) {

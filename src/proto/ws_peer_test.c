@@ -13,6 +13,7 @@ enum how {
     SUSPENDS,   /* first */
     IN_PARTS,   /* of at most 1000 bytes */
     ELSEWHERE,  /* another task of the connection's group answers */
+    AND_DROPS,  /* at once, behind the last answer; serving only */
 };
 
 struct ask {
@@ -75,7 +76,8 @@ static int serve_message(struct weir_ws *ws, struct conn *c, struct weir_group *
         return weir_go(g, say_elsewhere, .ws = ws, .c = c, .ask = a, .g = g);
     if (a.how == SUSPENDS && weir_sleep(1) < 0)
         return -ECANCELED;
-    return say(ws, c, &a);
+    int rc = say(ws, c, &a);
+    return rc == 0 && a.how == AND_DROPS ? WEIR_EWSCLOSED : rc;
 }
 
 static int on_message(struct weir_ws *ws, void *state, const struct weir_ws_message *m) {
@@ -436,4 +438,23 @@ static void stopped(int port) {
 
 PEER_STORY(a_stopped_server_cuts_nothing_that_it_queued) {
     tell_peer_of(true, stopped, 2);
+}
+
+/* ---- the server drops ---- */
+
+static void dropped(int port) {
+    static const uint32_t lens[] = {20, 5000, 60000, 300000};
+    for (int i = 0; i < 40; i++) {
+        uint32_t len = lens[i % 4];
+        int s = peer_open(port, i % 8 < 4 ? 0 : 4096);
+        peer_ask(s, AND_DROPS, 3, len);
+        for (uint32_t k = 0; k < 3; k++)
+            peer_expect_slowly(s, k, len, 10000, 20);
+        peer_expect_end(s);
+        close(s);
+    }
+}
+
+PEER_STORY(what_was_sent_before_a_drop_leaves) {
+    tell_peer_of(false, dropped, 40);
 }

@@ -35,8 +35,10 @@ struct ws_conn { /* the state of a weir_conn */
     struct weir_ws ws;
     int rc; /* what closed is told */
     uint8_t phase;
-    bool counted, opened;
-    bool lingers; /* what still comes is thrown away */
+    bool counted : 1;
+    bool opened : 1;  /* the user's functions have been called */
+    bool told : 1;    /* the last of them, closed, too */
+    bool lingers : 1; /* what still comes is thrown away */
     _Alignas(16) uint8_t user[];
 };
 
@@ -316,7 +318,19 @@ static void write_out(struct ws_conn *c) {
         bound_arm(c, c->ws.config->o.close_ns);
 }
 
-/* Both close frames are out of the way. */
+static void tell_closed(struct ws_conn *c) {
+    struct ws_server *sv = server_of(c);
+    if (c->ws.code == 0)
+        c->ws.code = WEIR__WS_ABNORMAL;
+    if (c->opened && !c->told && sv->fn.closed != NULL)
+        sv->fn.closed(&c->ws, c->user, c->rc);
+    c->told = true;
+    sv->live -= c->counted;
+    c->counted = false;
+}
+
+/* Both close frames are out of the way. If the peer closed first its end is awaited, for which the
+ * user does not have to wait too, unless tasks of the connection's have not yet ended. */
 static void shut(struct ws_conn *c) {
     weir_ns bound = c->ws.config->o.close_ns;
     if (!c->ws.lingers || c->ws.unsent != 0) {
@@ -325,6 +339,8 @@ static void shut(struct ws_conn *c) {
     }
     c->lingers = true;
     bound_arm(c, bound < WS_LINGER_NS ? bound : WS_LINGER_NS);
+    if (weir_group_live(weir_conn_group(c->ws.conn)) == 1 && c->ws.inside == 0)
+        tell_closed(c);
 }
 
 /* Until the peer ends its side, or the bound is over. */
@@ -467,17 +483,12 @@ static int end_code(const struct ws_conn *c, int rc) {
 
 static void conn_closed(struct weir_conn *conn, void *state, int rc) {
     struct ws_conn *c = state;
-    struct ws_server *sv = server_of(c);
     if (rc == -ECANCELED || rc == -ETIME)
         say_goodbye(c, rc);
     weir__timer_disarm(c->ws.config->loop->timers, &c->ws.timer);
     c->rc = end_code(c, rc);
     c->phase = OVER;
-    if (c->ws.code == 0)
-        c->ws.code = WEIR__WS_ABNORMAL;
-    if (c->opened && sv->fn.closed != NULL)
-        sv->fn.closed(&c->ws, c->user, c->rc);
-    sv->live -= c->counted;
+    tell_closed(c);
     c->ws.dropped = true;
     c->ws.stream = NULL;
     weir__ws_last_out(&c->ws); /* tasks elsewhere may be sending on it */

@@ -173,9 +173,19 @@ class Raw:
         self.send(frame(1, text))
         return self.frame()
 
+    def farewell(self):
+        """Answer the close frame of a server that ends, if we are still there to."""
+        while not self.file.closed:
+            head = self.file.read(2)
+            if len(head) < 2:
+                return
+            payload = self.file.read(head[1])
+            if head[0] == 0x88:
+                self.send(frame(8, payload[:2]))
+                return
+
     def close_code(self):
-        """Of the close frame that comes next, answered in kind. Of a server that ends: it does not
-        wait for the answer."""
+        """Of the close frame that comes next, answered in kind."""
         first, payload = self.frame()
         assert first == 0x88, (first, payload)
         self.send(frame(8, payload[:2]))

@@ -25,20 +25,29 @@ class StrangerTest(CircuitTest):
         super().setUp()
         self.buzzer = self.weir("buzzer", "-p", "0")
         self.port = self.buzzer.port
+        self.clients = []
         self.other = self.client()
         self.refused = 0
 
     def tearDown(self):
         """Each handshake that was refused has its line on stderr, and nothing else has."""
         if self.buzzer.process.poll() is None:
-            self.assertEqual(self.buzzer.stop(), 0)
+            self.stop()
         self.assertEqual(len(self.buzzer.errors), self.refused, self.buzzer.errors)
 
     def client(self, *fields):
         client = Raw(self.port, *UPGRADE, *fields)
         self.addCleanup(client.__exit__)
+        self.clients.append(client)
         self.assertIn(" 101 ", client.answer)
         return client
+
+    def stop(self):
+        """The worker says that it goes, and waits for the answers of those who are still there."""
+        self.buzzer.send(signal.SIGINT)
+        for client in self.clients:
+            client.farewell()
+        self.assertEqual(self.buzzer.wait(), 0)
 
     def others_are_served(self):
         self.assertEqual(self.other.ack(b"1"), BUZZ)
@@ -50,7 +59,7 @@ class StrangerTest(CircuitTest):
 
     def assert_came(self, count):
         """So many connections were let in."""
-        self.assertEqual(self.buzzer.stop(), 0)
+        self.stop()
         came = [x for x in self.buzzer.lines if "new client connected" in x]
         self.assertEqual(len(came), count)
 
@@ -149,7 +158,7 @@ class Handshakes(StrangerTest):
                 slow.sendall(bytes([byte]))
             self.assertIn(b" 101 ", slow.recv(4096))
             self.others_are_served()
-            self.assertEqual(self.buzzer.stop(), 0)
+            self.stop()
             self.assertEqual(still.recv(1), b"")
         self.assertEqual([x for x in self.buzzer.lines if "done" in x],
                          ["[ Buzzer ] done processing messages: 1001 (going away)"] * 2)
