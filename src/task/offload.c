@@ -27,7 +27,7 @@ struct detached {
     int (*fn)(void *args);
     _Atomic int holders;
     bool begun; /* fn runs, or has run */
-    char args[];
+    _Alignas(max_align_t) char args[]; /* any struct of the caller's */
 };
 
 static void detached_drop(struct detached *d) {
