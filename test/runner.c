@@ -57,6 +57,27 @@ struct footprint {
     int threads;
 };
 
+int runner_child(void (*fn)(void *arg), void *arg, char *said, size_t size) {
+    int p[2], status = -1;
+    size_t len = 0;
+    assert_int_equal(pipe(p), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        dup2(p[1], 2);
+        close(p[0]);
+        close(p[1]);
+        fn(arg);
+        _exit(0);
+    }
+    close(p[1]);
+    for (ssize_t n; (n = read(p[0], said + len, size - 1 - len)) > 0;)
+        len += (size_t)n;
+    said[len] = '\0';
+    close(p[0]);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return status;
+}
+
 void runner_add(struct runner_case *c) {
     *cases_end = c;
     cases_end = &c->next;

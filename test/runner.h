@@ -47,6 +47,10 @@ extern const char *test_backend;
 /* Ends the test as skipped. Does not return. */
 void runner_skip(const char *reason) __attribute__((noreturn));
 
+/* Call fn(arg) in a child process, which ends when it returns. Returns the status of waitpid; said
+ * is what it wrote to its standard error, cut to size. For tables of what must abort. */
+int runner_child(void (*fn)(void *arg), void *arg, char *said, size_t size);
+
 /* Used by the macros above only. */
 void runner_add(struct runner_case *c);
 

@@ -201,27 +201,16 @@ static int cell(void *arg) {
 
 static char said[2048];
 
+static void run_it(void *arg) {
+    (void)arg;
+    weir_run(cell, NULL, NULL);
+    _exit(3);
+}
+
 static int run_cell(const struct call *c, void (*at)(void)) {
-    int p[2], status = -1;
-    size_t len = 0;
-    assert_int_equal(pipe(p), 0);
-    pid_t child = fork();
-    if (child == 0) {
-        dup2(p[1], 2);
-        close(p[0]);
-        close(p[1]);
-        call = c;
-        place = at;
-        weir_run(cell, NULL, NULL);
-        _exit(3);
-    }
-    close(p[1]);
-    for (ssize_t n; (n = read(p[0], said + len, sizeof said - 1 - len)) > 0;)
-        len += (size_t)n;
-    said[len] = '\0';
-    close(p[0]);
-    assert_int_equal(waitpid(child, &status, 0), child);
-    return status;
+    call = c;
+    place = at;
+    return runner_child(run_it, NULL, said, sizeof said);
 }
 
 static void fail_cell(const struct call *c, const char *words) {

@@ -128,26 +128,13 @@ static const struct call {
     ROW(ack_bytes), ROW(worker_main),
 };
 
-/* In a process of its own, whose standard error is read. */
+static void run_call(void *c) {
+    weir_run(((const struct call *)c)->fn, NULL, NULL);
+}
+
 static void expect_abort(const struct call *c) {
     char said[1024];
-    int p[2], status = -1;
-    size_t len = 0;
-    assert_int_equal(pipe(p), 0);
-    pid_t child = fork();
-    if (child == 0) {
-        dup2(p[1], 2);
-        close(p[0]);
-        close(p[1]);
-        weir_run(c->fn, NULL, NULL);
-        _exit(0);
-    }
-    close(p[1]);
-    for (ssize_t n; (n = read(p[0], said + len, sizeof said - 1 - len)) > 0;)
-        len += (size_t)n;
-    said[len] = '\0';
-    close(p[0]);
-    assert_int_equal(waitpid(child, &status, 0), child);
+    int status = runner_child(run_call, (void *)(uintptr_t)c, said, sizeof said);
     if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGABRT || strstr(said, "NULL") == NULL)
         fail_msg("%s: no abort that says NULL, but: %s", c->name, said);
 }
