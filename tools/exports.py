@@ -43,6 +43,8 @@ def names_of(header):
         function = re.search(r"\b(weir_\w+)\s*\(", statement)
         variable = re.search(r"\bextern\b[^()]*?\b(weir_\w+)\s*(?:\[[^]]*\])?\s*$", statement)
         match = function or variable
+        if match and match.group(1).startswith("weir__") and "WEIR_API" not in statement:
+            continue  # the inside of a macro, inline
         if match:
             names.add(match.group(1))
     return names
