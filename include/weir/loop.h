@@ -27,7 +27,10 @@ struct weir_run_options { /* zero: the default */
  * Returns fn's result; an error of the loop itself: WEIR_EBACKEND, -ENOMEM, -EMFILE (logged with
  * the reason), -EAGAIN (65,535 loops live). Installs nothing process-wide unless asked. One at a
  * time per thread: inside a loop -EBUSY. options may be NULL. weir_run is also a macro, which tells
- * weir_run_at the place of the call: texts name it. */
+ * weir_run_at the place of the call: texts name it.
+ * A fork child has none of its parent's loops: calls that give errors return WEIR_EFORKED (or, on a
+ * thread that had no loop, WEIR_ENOLOOP), closing closes the child's copies, signals have the
+ * effect that they had before the run, and weir_run begins afresh. */
 WEIR_API int weir_run(int (*fn)(void *arg), void *arg, const struct weir_run_options *options);
 WEIR_API int weir_run_at(const struct weir_site *site, int (*fn)(void *arg), void *arg,
                          const struct weir_run_options *options);

@@ -68,7 +68,8 @@ WEIR_API int weir_listener_port(const struct weir_listener *l);
 WEIR_SUSPENDS int weir_accept(struct weir_listener *l, struct weir_stream **ret_stream);
 
 /* Stop listening; a task in weir_accept gets WEIR_ECLOSED; connections not yet accepted are
- * reset. NULL and *NULL are fine. Never suspends, never fails. */
+ * reset. NULL and *NULL are fine. In a fork child it closes the child's copies of the descriptors
+ * and nothing else. Never suspends, never fails. */
 WEIR_API void weir_unlisten(struct weir_listener **take_listener);
 
 /* Wait until at least min bytes (>= 1) can be seen; ret_view then shows all that lie in one piece.
@@ -108,8 +109,9 @@ WEIR_SUSPENDS int weir_write(struct weir_stream *s, const void *buf, size_t len)
 WEIR_SUSPENDS int weir_shutdown(struct weir_stream *s);
 
 /* Close at once. Tasks parked on it get WEIR_ECLOSED. Bytes written were handed to the kernel;
- * unread ones make it reset the connection. Views of it end. NULL and *NULL are fine. Never
- * suspends, never fails. */
+ * unread ones make it reset the connection. Views of it end. NULL and *NULL are fine. In a fork
+ * child it closes the child's copy of the descriptor and nothing else: the parent and the peer
+ * notice nothing. Never suspends, never fails. */
 WEIR_API void weir_close(struct weir_stream **take_stream);
 
 /* Two ends joined in memory; each direction holds at most capacity bytes (0: 64 KiB).

@@ -101,7 +101,7 @@ WEIR_SUSPENDS int weir_ws_send(struct weir_ws *ws, enum weir_ws_type type, const
                                size_t len);
 
 /* The same without waiting and always copied: -EAGAIN if it would have to wait, also for the end of
- * another task's message in parts. */
+ * another task's message in parts; WEIR_EFORKED. */
 WEIR_API int weir_ws_try_send(struct weir_ws *ws, enum weir_ws_type type, const void *data,
                               size_t len);
 
@@ -141,7 +141,7 @@ WEIR_API const char *weir_ws_code_text(int code);
 /* Let go at once, without handshake. What was queued leaves still, for close_ns at most, unless a
  * task is parked in weir_ws_receive; and behind a close frame of the peer's its end is waited for,
  * for 1 s at most: the run waits for that. Tasks parked on it get WEIR_ECLOSED. NULL and *NULL are
- * fine. Never suspends, never fails. */
+ * fine. In a fork child as weir_close. Never suspends, never fails. */
 WEIR_API void weir_ws_drop(struct weir_ws **take_ws);
 
 /* A server without a task per connection: as struct weir_reactive, a message at a time. The
@@ -173,7 +173,7 @@ WEIR_SUSPENDS int weir_ws_react(struct weir_listener *l, struct weir_group *g,
                                 const struct weir_ws_options *options);
 
 /* Of a reactive connection: begin the closing handshake (code, reason as weir_ws_close) and return
- * at once; closed follows. Returns 0; -EINVAL, WEIR_EUTF8, -ENOMEM. */
+ * at once; closed follows. Returns 0; -EINVAL, WEIR_EUTF8, -ENOMEM, WEIR_EFORKED. */
 WEIR_API int weir_ws_end(struct weir_ws *ws, int code, const char *reason);
 
 /* Its group, cancelled when it ends. */

@@ -129,6 +129,10 @@ void weir__loop_fini(struct weir_loop *l) {
     weir__loop_delist(l);
 }
 
+bool weir__loop_is_parents(const struct weir_loop *l) {
+    return atomic_load_explicit(&l->posts, memory_order_relaxed) == &forked;
+}
+
 void weir__loop_forked(struct weir_loop *l) {
     atomic_store_explicit(&l->posts, &forked, memory_order_relaxed);
 }

@@ -102,6 +102,9 @@ void weir__loops_after_fork_parent(void);
 void weir__loops_after_fork_child(void);
 void weir__loop_forked(struct weir_loop *l); /* loop.c: refuse posts from now on */
 
+/* This process is a fork child, and l its parent's: nothing of l may be used. */
+bool weir__loop_is_parents(const struct weir_loop *l);
+
 static inline weir_ns weir__loop_now(struct weir_loop *l) {
     return l->backend->ops->now(l->backend);
 }

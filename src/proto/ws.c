@@ -376,6 +376,10 @@ void weir_ws_drop(struct weir_ws **take_ws) {
         return;
     struct weir_ws *ws = *take_ws;
     *take_ws = NULL;
+    if (weir__loop_is_parents(ws->config->loop)) {
+        weir_close(&ws->stream);
+        return;
+    }
     weir__loop_assert(ws->config->loop, "weir_ws_drop");
     if (ws->conn != NULL)
         WEIR_BUG("weir_ws_drop: a reactive connection is the server's: weir_ws_end ends it");

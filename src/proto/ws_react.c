@@ -543,7 +543,9 @@ void *weir_ws_arg(struct weir_ws *ws) {
 
 int weir_ws_end(struct weir_ws *ws, int code, const char *reason) {
     weir__not_null(ws, "weir_ws_end");
-    weir__loop_assert(ws->config->loop, "weir_ws_end");
+    int forked = weir__loop_enter(ws->config->loop, "weir_ws_end");
+    if (forked < 0)
+        return forked;
     if (ws->conn == NULL)
         WEIR_BUG("weir_ws_end: this connection is yours: weir_ws_close ends it");
     struct ws_conn *c = WEIR_CONTAINER(ws, struct ws_conn, ws);

@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "stream/fd_job.h"
+#include "sys/fds.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -168,6 +169,10 @@ static void descriptor_close(struct weir_stream *s) {
     weir__close_submit(s->loop, &d->op, &d->file, closed);
 }
 
+static void descriptor_leave(struct weir_stream *s) {
+    weir__fd_close_copy(descriptor_of(s)->file.fd, false);
+}
+
 static void descriptor_address(struct weir_stream *s, bool peer, char *ret_text) {
     snprintf(ret_text, WEIR__NAME_TEXT, "fd:%d", descriptor_of(s)->file.fd);
 }
@@ -180,6 +185,7 @@ static const struct weir__stream_kind descriptor_kind = {
     .send = descriptor_send,
     .shutdown = descriptor_shutdown,
     .close = descriptor_close,
+    .leave = descriptor_leave,
     .address = descriptor_address,
 };
 

@@ -12,6 +12,7 @@
 #include "base/time.h"
 #include "stream/resolve.h"
 #include "stream/url.h"
+#include "sys/fds.h"
 
 enum {
     BACKLOG = 4096,       /* the kernel cuts it to net.core.somaxconn (4096 since 5.4) */
@@ -275,10 +276,26 @@ static void turn_away(struct weir_listener *l, struct slot *slot) {
     let_go(l, &slot->stray, &slot->stray_close);
 }
 
+/* In a fork child: its copies. */
+static void leave(struct weir_listener *l) {
+    for (unsigned i = 0; i < l->count; i++) {
+        struct slot *slot = &l->slots[i];
+        if (slot->state == SLOT_FULL && slot->accept.result >= 0)
+            weir__fd_close_copy((int)slot->accept.result, true);
+        if (slot->state != SLOT_ABSENT)
+            weir__fd_close_copy(slot->file.fd, true);
+    }
+}
+
 void weir_unlisten(struct weir_listener **take_listener) {
     struct weir_listener *l = take_listener != NULL ? *take_listener : NULL;
     if (l == NULL)
         return;
+    if (weir__loop_is_parents(l->loop)) {
+        *take_listener = NULL;
+        leave(l);
+        return;
+    }
     weir__loop_assert(l->loop, "weir_unlisten");
     *take_listener = NULL;
     l->closed = true;
@@ -412,7 +429,8 @@ int weir__listener_enter(struct weir_listener *l, const char *what) {
     if (rc < 0)
         return rc;
     weir__not_null(l, what);
-    weir__loop_assert(l->loop, what);
+    if ((rc = weir__loop_enter(l->loop, what)) < 0)
+        return rc;
     if (l->entered)
         return weir__failf(-EBUSY, what, NULL, "another task is accepting (EBUSY)");
     l->entered = true;

@@ -463,6 +463,8 @@ void **weir__conn_aside(struct weir_conn *c) {
 
 void weir_conn_close(struct weir_conn *c) {
     weir__not_null(c, "weir_conn_close");
+    if (weir__loop_is_parents(c->server->loop))
+        return; /* in a fork child: the connection is the parent's */
     weir__loop_assert(c->server->loop, "weir_conn_close");
     conn_rouse(c);
 }

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "sys/fds.h"
 
 static struct weir__socket *socket_of(struct weir_stream *s) {
     return WEIR_CONTAINER(s, struct weir__socket, stream);
@@ -69,6 +70,10 @@ static void socket_close(struct weir_stream *s) {
     weir__socket_close(socket_of(s), closed);
 }
 
+static void socket_leave(struct weir_stream *s) {
+    weir__fd_close_copy(socket_of(s)->file.fd, true);
+}
+
 static void socket_address(struct weir_stream *s, bool peer, char *ret_text) {
     struct weir__socket *k = socket_of(s);
     struct weir__peer known = k->peer;
@@ -92,6 +97,7 @@ static const struct weir__stream_kind socket_kind = {
     .shutdown = socket_shutdown,
     .unacked = socket_unacked,
     .close = socket_close,
+    .leave = socket_leave,
     .address = socket_address,
 };
 

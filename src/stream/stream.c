@@ -61,6 +61,12 @@ void weir_close(struct weir_stream **take_stream) {
     struct weir_stream *s = take_stream != NULL ? *take_stream : NULL;
     if (s == NULL)
         return;
+    if (unlikely(weir__loop_is_parents(s->loop))) {
+        *take_stream = NULL;
+        if (s->kind->leave != NULL)
+            s->kind->leave(s);
+        return;
+    }
     weir__loop_assert(s->loop, "weir_close");
     if (s->owned)
         WEIR_BUG("weir_close on the stream of a reactive connection: use weir_conn_close");
@@ -153,7 +159,8 @@ static inline int read_enter(struct weir_stream *s, const char *what) {
     if (rc < 0)
         return rc;
     weir__not_null(s, what);
-    weir__loop_assert(s->loop, what);
+    if (unlikely((rc = weir__loop_enter(s->loop, what)) < 0))
+        return rc;
     if (unlikely(s->reading))
         return second_reader(s, what);
     s->reading = true;
@@ -427,7 +434,8 @@ static inline int write_enter(struct weir_stream *s, const char *what) {
     if (rc < 0)
         return rc;
     weir__not_null(s, what);
-    weir__loop_assert(s->loop, what);
+    if (unlikely((rc = weir__loop_enter(s->loop, what)) < 0))
+        return rc;
     if (unlikely(s->writing || s->torn || s->shut))
         return no_more_writes(s, what);
     s->writing = true;

@@ -37,6 +37,8 @@ struct weir__stream_kind {
     /* Begin to close: weir__stream_drop, end what is parked inside, let go; never waits. Ends
      * with weir__stream_gone, at once or from a wake. */
     void (*close)(struct weir_stream *s);
+    /* In a fork child: close the copies of descriptors, nothing else. NULL: there are none. */
+    void (*leave)(struct weir_stream *s);
     void (*fini)(struct weir_stream *s); /* before the memory is freed; NULL: nothing to do */
     /* The peer's or own address as text of at most WEIR__NAME_TEXT bytes with its NUL. */
     void (*address)(struct weir_stream *s, bool peer, char *ret_text);

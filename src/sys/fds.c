@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { FIRST = 3 };
@@ -16,6 +17,12 @@ int weir__fd_lift(int fd) {
     int twin = fcntl(fd, F_DUPFD_CLOEXEC, FIRST), rc = errno;
     close(fd);
     return twin >= 0 ? twin : -rc;
+}
+
+void weir__fd_close_copy(int fd, bool is_socket) {
+    struct stat st;
+    if (fd >= 0 && fstat(fd, &st) == 0 && (S_ISSOCK(st.st_mode) || !is_socket))
+        close(fd);
 }
 
 int weir__fd_lift_pair(int rc, int fds[2]) {

@@ -5,9 +5,15 @@
 #ifndef WEIR_SYS_FDS_H
 #define WEIR_SYS_FDS_H
 
+#include <stdbool.h>
+
 /* fd, or a twin of it above 2 (close-on-exec) in place of it. fd < 0, from a call that failed:
  * -errno. Returns the descriptor or a negative errno; then fd is closed. */
 int weir__fd_lift(int fd);
+
+/* In a fork child: close the child's copy of a descriptor, unless that number is something else by
+ * now (is_socket: what it was). */
+void weir__fd_close_copy(int fd, bool is_socket);
 
 /* Both of a pair, from a call that returned rc and filled fds if rc is 0. Returns 0, or a negative
  * errno; then neither is open and both are -1. */

@@ -2,7 +2,12 @@
 /* signals.c - see signals.h.
  *
  * The handler walks the list of loops, which only changes under the lock; a loop that leaves it
- * waits until no handler is at work on any thread (handlers are short and never wait). */
+ * waits until no handler is at work on any thread (handlers are short and never wait).
+ *
+ * A fork child inherits the handler, and the parent's latches with it. Around fork no signal is
+ * delivered to the thread that forks; the child then puts back what was before, so that a signal
+ * to it has its old effect. A child made otherwise (_Fork, vfork, clone) finds itself out in the
+ * handler, by its process id, and does the same for that signal. */
 #include "sys/signals.h"
 
 #include <dirent.h>
@@ -10,6 +15,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <unistd.h>
 #include <stdio.h>
 
 enum { SIGNALS_MAX = 64 };
@@ -22,11 +28,33 @@ static struct {
     struct sigaction before;
 } dispositions[SIGNALS_MAX + 1];
 
+static pid_t owner; /* the process that installed them */
+static sigset_t mask_before_fork;
+
 static uint64_t bit(int signo) {
     return (uint64_t)1 << (signo - 1);
 }
 
+static void on_signal(int signo);
+
+static bool is_ours(const struct sigaction *a) {
+    return (a->sa_flags & SA_SIGINFO) == 0 && a->sa_handler == on_signal;
+}
+
+/* Of a fork child: the parent's waiters are not here. While a handler runs all signals are
+ * blocked: what is raised comes when it has returned. */
+static void old_way(int signo) {
+    int saved = errno;
+    sigaction(signo, &dispositions[signo].before, NULL);
+    raise(signo);
+    errno = saved;
+}
+
 static void on_signal(int signo) {
+    if (getpid() != owner) {
+        old_way(signo);
+        return;
+    }
     atomic_fetch_add(&handlers_at_work, 1);
     for (struct weir__signals *s = atomic_load(&loops); s != NULL; s = atomic_load(&s->next)) {
         if ((atomic_load(&s->wanted) & bit(signo)) == 0)
@@ -36,6 +64,48 @@ static void on_signal(int signo) {
     }
     atomic_fetch_sub(&handlers_at_work, 1);
 }
+
+/* ---- fork ----------------------------------------------------------------------------------- */
+
+static void before_fork(void) {
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
+    pthread_mutex_lock(&lock);
+    mask_before_fork = before;
+}
+
+static void after_fork_parent(void) {
+    sigset_t before = mask_before_fork;
+    pthread_mutex_unlock(&lock);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+static void after_fork_child(void) {
+    sigset_t before = mask_before_fork;
+    for (int signo = 1; signo <= SIGNALS_MAX; signo++) {
+        struct sigaction now;
+        if (dispositions[signo].waiters > 0 && sigaction(signo, NULL, &now) == 0 && is_ours(&now))
+            sigaction(signo, &dispositions[signo].before, NULL);
+        dispositions[signo].waiters = 0;
+    }
+    atomic_store(&loops, NULL);
+    atomic_store(&handlers_at_work, 0); /* of threads that are not here */
+    lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+/* Of this process, which may be a fork child that inherited the registration. With the lock. */
+static int own(void) {
+    static bool registered;
+    owner = getpid();
+    if (!registered && pthread_atfork(before_fork, after_fork_parent, after_fork_child) != 0)
+        return -ENOMEM;
+    registered = true;
+    return 0;
+}
+
+/* ---- waits ---------------------------------------------------------------------------------- */
 
 void weir__signals_init(struct weir__signals *s, struct weir__latch *latch) {
     atomic_init(&s->next, NULL);
@@ -72,8 +142,7 @@ static bool uninstall(int signo) {
     WEIR_CHECK(dispositions[signo].waiters > 0);
     if (--dispositions[signo].waiters > 0 || sigaction(signo, NULL, &current) != 0)
         return false;
-    return (current.sa_flags & SA_SIGINFO) == 0 && current.sa_handler == on_signal
-           && sigaction(signo, &dispositions[signo].before, NULL) == 0;
+    return is_ours(&current) && sigaction(signo, &dispositions[signo].before, NULL) == 0;
 }
 
 static bool waits_for(const struct weir__signals *s, int signo) {
@@ -160,13 +229,18 @@ int weir__signals_submit(struct weir__signals *s, struct weir__op *op) {
     if (is_blocked_everywhere(signo))
         return weir__op_now_done(op, -EPERM);
     pthread_mutex_lock(&lock);
+    int rc = own();
+    if (rc != 0) {
+        pthread_mutex_unlock(&lock);
+        return weir__op_now_done(op, rc);
+    }
     list_loop(s);
     if (!waits_for(s, signo)) { /* what came before this wait is not for it */
         if ((s->lingers & bit(signo)) == 0)
             atomic_fetch_and(&s->got, ~bit(signo));
         atomic_fetch_or(&s->wanted, bit(signo));
     }
-    int rc = install(signo);
+    rc = install(signo);
     if (rc != 0 && !waits_for(s, signo))
         atomic_fetch_and(&s->wanted, ~bit(signo));
     pthread_mutex_unlock(&lock);

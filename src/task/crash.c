@@ -94,7 +94,21 @@ static void handler(int signal, siginfo_t *info, void *context) {
     }
 }
 
+/* Its loops and their tasks are the parent's: crashes of a fork child are not reported. */
+static void after_fork(void) {
+    for (int i = 0; users > 0 && i < SIGNALS; i++)
+        sigaction(signals[i], &previous[i], NULL);
+    users = 0;
+    lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+}
+
+static void once(void) {
+    pthread_atfork(NULL, NULL, after_fork);
+}
+
 static int handlers_start(void) {
+    static pthread_once_t registered = PTHREAD_ONCE_INIT;
+    pthread_once(&registered, once);
     struct sigaction sa = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO | SA_ONSTACK};
     int rc = 0;
     pthread_mutex_lock(&lock);

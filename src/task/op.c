@@ -135,6 +135,15 @@ void weir__is_null(const char *call) {
     WEIR_BUG("%s: the object is NULL (never made? closed already?)", call);
 }
 
+int weir__loop_enter(struct weir_loop *l, const char *call) {
+    if (__builtin_expect(weir__loop() == l, 1))
+        return 0;
+    if (weir__loop_is_parents(l))
+        return weir__fail(WEIR_EFORKED, call, NULL);
+    weir__loop_assert(l, call);
+    return 0;
+}
+
 void weir__loop_assert(struct weir_loop *l, const char *call) {
     struct weir_loop *here = weir__loop();
     char theirs[WEIR__LOOP_TEXT];

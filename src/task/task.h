@@ -104,6 +104,9 @@ static inline void weir__not_null(const void *object, const char *call) {
  * objects pinned to a loop. */
 void weir__loop_assert(struct weir_loop *l, const char *call);
 
+/* The same for calls that give errors: 0, or WEIR_EFORKED if l is the parent process's. */
+int weir__loop_enter(struct weir_loop *l, const char *call);
+
 /* Write the running task's error record; returns rc. Only at the origin of an error. on and
  * format may be NULL (the text is then made from what, on and the code). on and the arguments of
  * format may lie in the record itself. what is static. */
