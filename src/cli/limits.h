@@ -18,6 +18,10 @@ enum {
     /* One output line; what is longer is cut, so that one node cannot fill the terminal. */
     LIMIT_LINE_BYTES = 8192,
     LIMIT_CONTROL_BYTES = 256, /* one line of the control protocol */
+    /* What is read of the pipes of a dead node: more than a pipe holds (1 MiB, unless root says
+     * otherwise) comes from somebody else who has them. */
+    LIMIT_LATE_BYTES = 2 * 1024 * 1024,
+    LIMIT_LATE_DATAGRAMS = 4096,
     /* Descendants outside the node's group that get a TERM of their own; more only get KILL. */
     LIMIT_STRAYS = 64,
 };

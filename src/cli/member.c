@@ -25,7 +25,8 @@
 
 #define DIAL_FIRST WEIR_MILLISECONDS(10)
 #define DIAL_LAST WEIR_MILLISECONDS(250)
-/* How long the pipes of a dead node are listened to. */
+/* How long the pipes of a dead node are listened to: waiting, in all. What is in them already is
+ * read without a wait, however long the printing takes. */
 #define LAST_WORDS WEIR_SECONDS(1)
 
 struct ends { /* ours, and those that the keeper gets */
@@ -86,16 +87,23 @@ static int print(struct member *m, bool from_err, struct line *l) {
     return rc;
 }
 
+struct reading {
+    struct weir_scope scope;
+    weir_ns since; /* 0: the node lived when it began */
+};
+
 /* Begin to wait, at most budget_ns, for what the node says next. */
-static void reading_enter(struct member *m, int speaker, struct weir_scope *s, weir_ns budget_ns) {
-    weir_scope_enter(s, m->gone ? LAST_WORDS : budget_ns);
-    m->reading[speaker] = s;
+static void reading_enter(struct member *m, int speaker, struct reading *r, weir_ns budget_ns) {
+    r->since = m->gone ? weir_now() : 0;
+    weir_scope_enter(&r->scope, m->gone ? LAST_WORDS - m->late[speaker] : budget_ns);
+    m->reading[speaker] = &r->scope;
 }
 
-static int reading_leave(struct member *m, int speaker, ssize_t n) {
-    struct weir_scope *s = m->reading[speaker];
+static int reading_leave(struct member *m, int speaker, struct reading *r, ssize_t n) {
     m->reading[speaker] = NULL;
-    return weir_scope_leave(s, n < 0 ? (int)n : 0);
+    if (r->since != 0)
+        m->late[speaker] += weir_now() - r->since;
+    return weir_scope_leave(&r->scope, n < 0 ? (int)n : 0);
 }
 
 enum { SPEAKER_OUT, SPEAKER_ERR, SPEAKER_CONTROL };
@@ -115,19 +123,21 @@ static int copy_lines(void *args) {
     struct speaker_args *a = args;
     WEIR_AUTO(weir_close) struct weir_stream *from = a->from;
     struct line l = {.len = 0};
+    size_t late = 0;
     int rc = 0;
-    while (rc == 0) {
-        struct weir_scope s;
+    while (rc == 0 && late < LIMIT_LATE_BYTES) {
+        struct reading r;
         struct weir_view v;
-        reading_enter(a->member, a->speaker, &s, WEIR_NEVER);
+        reading_enter(a->member, a->speaker, &r, WEIR_NEVER);
         ssize_t n = weir_peek(from, 1, &v);
-        reading_leave(a->member, a->speaker, n);
+        reading_leave(a->member, a->speaker, &r, n);
         if (n <= 0)
             break;
         const char *end = memchr(v.base, '\n', v.len);
         size_t len = end ? (size_t)(end - (const char *)v.base) : v.len;
         append(&l, v.base, len);
         weir_consume(from, len + (end != NULL));
+        late += a->member->gone ? len + 1 : 0;
         if (end != NULL)
             rc = print(a->member, a->speaker == SPEAKER_ERR, &l);
     }
@@ -155,9 +165,9 @@ static ssize_t next_datagram(struct member *m, int fd, char *text, size_t size,
         ssize_t len = control_receive(fd, text, size);
         if (len != -EAGAIN)
             return len;
-        struct weir_scope silence;
+        struct reading silence;
         reading_enter(m, SPEAKER_CONTROL, &silence, budget_ns);
-        int rc = reading_leave(m, SPEAKER_CONTROL, weir_wait_fd(fd, POLLIN));
+        int rc = reading_leave(m, SPEAKER_CONTROL, &silence, weir_wait_fd(fd, POLLIN));
         if (rc < 0)
             return rc;
     }
@@ -170,7 +180,9 @@ static int hear_control(void *args) {
     enum { IN_A_ROW = 64 }; /* datagrams, before other tasks have a turn */
     char text[LIMIT_CONTROL_BYTES];
     bool beats = false, silent = false;
-    for (unsigned count = 1;; count++) {
+    unsigned late = 0;
+    for (unsigned count = 1; late < LIMIT_LATE_DATAGRAMS; count++) {
+        late += m->gone;
         if (count % IN_A_ROW == 0 && weir_yield() < 0)
             break;
         ssize_t len = next_datagram(m, a->fd, text, sizeof text,

@@ -37,6 +37,7 @@ struct member {
     struct weir_task *speakers[3]; /* end when all it said was printed */
     struct weir_task *ending;     /* ends after them, and after MEMBER_GONE */
     struct weir_scope *reading[3]; /* in which speakers wait for more, while they do */
+    weir_ns late[3];               /* how long they have waited for it since it is gone */
     struct weir_scope *awaiting;  /* cancelled when the member became ready or ended */
     bool ready, exited, gone;     /* gone: nothing of it lives, but what was left */
     bool started;                 /* its keeper has begun it */

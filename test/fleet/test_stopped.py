@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import os
 import signal
+import subprocess
 import threading
 import unittest
 
@@ -150,6 +151,39 @@ class Stopped(FleetTest):
         self.assertIn("once more kills it", self.process.stderr.readline())
         self.process.send_signal(signal.SIGINT)
         self.assertEqual(self.ends_and_leaves_nothing()[0], 130)
+
+
+class Strangers(FleetTest):
+    """Somebody who is no process of the node has its outputs, and outlives it."""
+
+    def haunt(self, speak):
+        self.fleet(a="echo $$; echo beat >&3; exec sleep 1000")
+        up = self.start("up", stderr=subprocess.DEVNULL)
+        node = int(up.stdout.readline().split()[-1])
+        over = threading.Event()
+        with open(f"/proc/{node}/fd/1", "wb", buffering=0) as pipe:
+            def insist():
+                with contextlib.suppress(BrokenPipeError):
+                    while not over.is_set():
+                        speak(pipe, over)
+            ghost = threading.Thread(target=insist)
+            ghost.start()
+            try:
+                up.send_signal(signal.SIGTERM)
+                out = self.ends(up)[1]
+            finally:
+                over.set()
+                ghost.join()
+        self.assertRegex(out.splitlines()[-1], r"^a .* stopped$")
+
+    def test_who_floods_them(self):
+        self.haunt(lambda pipe, over: pipe.write(b"x" * 4095 + b"\n"))
+
+    def test_who_writes_a_line_now_and_then(self):
+        self.haunt(lambda pipe, over: over.wait(0.05) or pipe.write(b"boo\n"))
+
+    def test_who_says_nothing(self):
+        self.haunt(lambda pipe, over: over.wait())
 
 
 if __name__ == "__main__":
