@@ -106,6 +106,25 @@ class Examples(unittest.TestCase):
         origin.close()
         self.assertEqual((proxy.process.returncode, err), (0, ""))
 
+    def test_ws_echo_takes_as_many_connections_as_it_was_told(self):
+        for backend in backends():
+            server = Server("ws-echo", "--port", "0", "--backend", backend, "--shape", "react",
+                            "--connections-max", "2")
+            clients = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(3)]
+            answers = []
+            for c in clients:
+                c.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
+                          b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                          b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+                answers.append(c.recv(4096).split()[1])
+            for c in clients:
+                c.close()
+            self.assertEqual(answers, [b"101", b"101", b"503"])
+            code, err = server.end(signal.SIGTERM)
+            self.assertEqual(code, 0)
+            self.assertRegex(err, r"^weir: .*: too many connections \(answered 503\)\n$")
+        self.assertEqual(run("ws-echo", "--connections-max", "0").returncode, 2)
+
     def test_tcp_echo_refuses_what_it_does_not_know(self):
         for words in (["--port"], ["--port", "x"], ["--port", "65536"], ["--backend", "kqueue"],
                       ["--threads", "0"], ["--shape", "round"], ["--colour", "blue"]):
