@@ -95,7 +95,8 @@ typedef int (*weir_on_ack)(void *arg, size_t index, struct weir_view ack, bool b
  * Returns 0; WEIR_ENACK (an item was refused: weir_error's text has the reason), WEIR_ENONODE
  * (names the known ones), WEIR_ENOLISTEN, WEIR_EUNREACH (5 s are over, also for all who wait for
  * their turn), WEIR_EWSCLOSED (the receiver failed on the item and closed: 1003, 1007 .. 1011),
- * WEIR_EPROTO (it broke the protocol), WEIR_EUTF8, WEIR_ETOOBIG (the item, or the answer),
+ * WEIR_EPROTO (it broke the protocol), WEIR_EHTTP (it refused the connection for good: 3xx, 4xx but
+ * 408, 425 and 429), WEIR_EUTF8, WEIR_ETOOBIG (the item, or the answer),
  * -ECANCELED, -ETIME, -ENOMEM, WEIR_ENOLOOP, what on_ack returned. weir_error's `done` counts the
  * items acked before. */
 WEIR_SUSPENDS int weir_stream_items(const char *target, const char *channel,

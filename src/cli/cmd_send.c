@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/escape.h"
 #include "cli/command.h"
+#include "cli/duration.h"
 #include "mesh/link.h"
 #include "wire/uri.h"
 #include "wire/utf8.h"
@@ -25,6 +26,7 @@ struct sending {
     char *data;
     size_t len;
     bool is_raw;
+    weir_ns timeout_ns;
 };
 
 static const char help[] =
@@ -33,6 +35,9 @@ static const char help[] =
     "\n"
     "      --node NAME=HOST:PORT add to the grid, or replace (repeatable; also WEIR_GRID)\n"
     "      --raw                 print the ack's bytes as they came\n"
+    "      --timeout DURATION    for all of it, as 500ms, 2s, 1m; default: none, but what is\n"
+    "                            spent without a connection, 5s\n"
+    "      --no-retry            dial once and send once\n"
     "      --backend NAME        epoll or uring; default: WEIR_BACKEND, else by probe\n"
     "  -h, --help                this text\n"
     "\n"
@@ -74,6 +79,22 @@ static int tell_unknown(const struct weir__program *p, const struct sending *s, 
     return EXIT_NOT_FOUND;
 }
 
+static int ask_within(const struct sending *s, struct weir__link *l, struct weir_ws_message *ret) {
+    struct weir_scope scope;
+    weir_scope_enter(&scope, s->timeout_ns);
+    return weir_scope_leave(&scope, weir__link_ask(l, s->type, s->data, s->len, ret));
+}
+
+static int tell_late(const struct weir__program *p, const struct sending *s,
+                     const struct weir__link *l) {
+    char within[32];
+    const char *why = weir__link_why(l);
+    duration_format(s->timeout_ns, within, sizeof within);
+    weir__line_error("%s: %s: no ack within %s%s%s", p->who, weir__link_url(l), within,
+                     why[0] ? "; " : "", why);
+    return EXIT_FAILED;
+}
+
 static int send_body(struct weir__program *p) {
     const struct sending *s = p->work;
     struct weir__link *l = NULL;
@@ -83,8 +104,11 @@ static int send_body(struct weir__program *p) {
         return tell_unknown(p, s, rc);
     if (rc < 0)
         return rc;
-    rc = weir__link_ask(l, s->type, s->data, s->len, &ack);
-    rc = rc == 0 ? print_ack(&ack, s->is_raw) : weir__program_tell_link(p, l, rc);
+    rc = ask_within(s, l, &ack);
+    if (rc == -ETIME && weir_cancelled() == 0)
+        rc = tell_late(p, s, l);
+    else
+        rc = rc == 0 ? print_ack(&ack, s->is_raw) : weir__program_tell_link(p, l, rc);
     weir__link_leave(l);
     return rc;
 }
@@ -125,11 +149,20 @@ static int take_data(struct sending *s, const char *word, bool literally) {
     return -1;
 }
 
+static bool take_timeout(struct sending *s, const char *word) {
+    bool good = duration_parse(word, &s->timeout_ns) && s->timeout_ns > 0;
+    if (!good)
+        weir__line_error("weir send: --timeout wants a time as 500ms, 2s or 1m, not '%s'", word);
+    return good;
+}
+
 static int read_options(struct weir__program *p, int argc, char **argv, struct settings *s,
                         struct sending *sending) {
     static const struct option longs[] = {{"node", required_argument, NULL, 'n'},
                                           {"backend", required_argument, NULL, 'b'},
                                           {"raw", no_argument, NULL, 'r'},
+                                          {"timeout", required_argument, NULL, 't'},
+                                          {"no-retry", no_argument, NULL, 'o'},
                                           COMMAND_OPTIONS};
     const char *grid = getenv("WEIR_GRID");
     int code = -1, c, rc = weir__grid_init(&p->grid);
@@ -143,8 +176,12 @@ static int read_options(struct weir__program *p, int argc, char **argv, struct s
             p->backend = optarg;
         else if (c == 'r')
             sending->is_raw = true;
-        else
+        else if (c == 'o')
+            p->no_retry = true;
+        else if (c == 'n')
             rc = weir__grid_add(&p->grid, optarg);
+        else if (!take_timeout(sending, optarg))
+            return EXIT_USAGE;
     }
     if (rc < 0)
         return weir__program_tell(p, rc) * EXIT_USAGE;
@@ -158,7 +195,7 @@ static int read_options(struct weir__program *p, int argc, char **argv, struct s
 
 static int run(const struct command *c, int argc, char **argv, struct settings *settings) {
     struct weir__program *p = weir__program_new("weir send");
-    struct sending s = {.channel = ""};
+    struct sending s = {.channel = "", .timeout_ns = WEIR_NEVER};
     (void)c;
     if (p == NULL)
         return EXIT_FAILED;

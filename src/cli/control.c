@@ -91,6 +91,7 @@ struct control_line control_parse(const char *line, size_t len) {
         control_field(text, "errors", &c.stats.errors);
         control_field(text, "p50_us", &c.stats.p50_us);
         control_field(text, "p99_us", &c.stats.p99_us);
+        control_field(text, "unasked", &c.stats.unasked);
     }
     return c;
 }

@@ -28,7 +28,7 @@ enum { CONTROL_FD = 3 };
 enum control_word { CONTROL_UNKNOWN, CONTROL_READY, CONTROL_BEAT, CONTROL_STAT };
 
 struct control_stats {
-    uint64_t messages, acks, errors, p50_us, p99_us;
+    uint64_t messages, acks, errors, p50_us, p99_us, unasked;
 };
 
 struct control_line {

@@ -25,10 +25,11 @@ WEIR_TEST(ready_tells_the_port) {
 
 WEIR_TEST(stat_tells_totals) {
     struct control_line c =
-        parse("stat messages=12 acks=11 errors=1 p50_us=41 p99_us=97 later=5\n");
+        parse("stat messages=12 acks=11 errors=1 p50_us=41 p99_us=97 unasked=2 later=5\n");
     assert_int_equal(c.word, CONTROL_STAT);
     assert_int_equal(c.stats.messages, 12);
     assert_int_equal(c.stats.acks, 11);
+    assert_int_equal(c.stats.unasked, 2);
     assert_int_equal(c.stats.errors, 1);
     assert_int_equal(c.stats.p50_us, 41);
     assert_int_equal(c.stats.p99_us, 97);

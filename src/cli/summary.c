@@ -36,16 +36,19 @@ static const char *duration_text(uint64_t us, char *buf, size_t size) {
 }
 
 static char *row(struct arena *a, int width, const struct member *m) {
-    char end[32], p50[32], p99[32];
+    char end[32], p50[32], p99[32], unasked[48] = "";
     const char *ended = summary_end(m, end, sizeof end);
+    if (m->stats.unasked > 0)
+        snprintf(unasked, sizeof unasked, "  (unasked: %" PRIu64 ")", m->stats.unasked);
     if (!m->counted)
         return arena_format(a, "%-*s  %8s  %8s  %6s  %9s  %9s  %s\n", width, m->node->name, "-",
                             "-", "-", "-", "-", ended);
     bool timed = m->stats.p50_us != 0 || m->stats.p99_us != 0;
-    return arena_format(a, "%-*s  %8" PRIu64 "  %8" PRIu64 "  %6" PRIu64 "  %9s  %9s  %s\n", width,
-                        m->node->name, m->stats.messages, m->stats.acks, m->stats.errors,
+    return arena_format(a, "%-*s  %8" PRIu64 "  %8" PRIu64 "  %6" PRIu64 "  %9s  %9s  %s%s\n",
+                        width, m->node->name, m->stats.messages, m->stats.acks, m->stats.errors,
                         timed ? duration_text(m->stats.p50_us, p50, sizeof p50) : "-",
-                        timed ? duration_text(m->stats.p99_us, p99, sizeof p99) : "-", ended);
+                        timed ? duration_text(m->stats.p99_us, p99, sizeof p99) : "-", ended,
+                        unasked);
 }
 
 int summary_print(struct output *o, const struct member *members, size_t count) {

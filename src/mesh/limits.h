@@ -14,6 +14,8 @@ enum {
     WEIR__CHANNEL_MAX = WEIR__URI_LENGTH_MAX - WEIR__NODE_HOST_MAX - 32, /* what a URL has room for
                                 * beside the longest "ws://[HOST]:PORT/" */
     WEIR__LINKS_MAX = 256,     /* kept connections; the one unused for longest makes room */
+    WEIR__UNASKED_TURNS = 1000, /* of the loop, that a receiver may fill with what nobody asked for
+                                 * before it is not asked at all */
     WEIR__RETRY_JITTER = 20,   /* per cent, so that many do not dial in step */
 };
 

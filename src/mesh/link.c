@@ -41,6 +41,9 @@ struct weir__link {
     struct weir_ws_message ack; /* ANSWERED: a copy of it, so that the reader goes on */
     struct weir__wait *asker;   /* what it waits in */
     int ended, close_code; /* how the last connection ended */
+    unsigned status; /* of the last dial's refusal, or 0 */
+    bool late;       /* a message that began before the item left is still coming */
+    uint64_t heard, unasked; /* messages; those that answered nothing */
     char why[200];         /* what failed last, for people; longer than any reason */
 };
 
@@ -259,9 +262,22 @@ static void say_why(struct weir__link *l, int rc) {
     weir_scope_leave(&shield, 0);
 }
 
+/* Each is counted; of many few are logged. */
+static void note_unasked(struct weir__link *l) {
+    uint64_t n = ++l->unasked;
+    if (l->mesh->unasked != NULL)
+        ++*l->mesh->unasked;
+    if ((n & (n - 1)) == 0)
+        weir__log(WEIR_LOG_WARNING, "%s: dropped what nobody asked for: %llu messages so far",
+                  l->url, (unsigned long long)n);
+}
+
 static int hand_over(struct weir__link *l, const struct weir_ws_message *m) {
-    if (l->state != ASKED) {
-        weir__log(WEIR_LOG_INFO, "%s: a message that answers nothing was dropped", l->url);
+    bool is_late = l->late;
+    l->heard++;
+    l->late = false;
+    if (l->state != ASKED || is_late) {
+        note_unasked(l);
         return 0;
     }
     size_t len = m->data.len;
@@ -324,8 +340,10 @@ static int make_url(struct weir__link *l) {
 /* One attempt. Returns 0; or why not. */
 static int dial_once(struct weir__link *l) {
     int rc = make_url(l);
+    l->status = 0;
+    l->late = false;
     if (rc == 0)
-        rc = weir_ws_dial(l->url, &l->mesh->ws, &l->ws);
+        rc = weir__ws_dial(l->url, &l->mesh->ws, &l->ws, &l->status);
     if (rc == 0) {
         struct read_acks_args a = {l};
         rc = weir_spawn(&l->mesh->readers, WEIR_SITE(read_acks), read_acks, &a, sizeof a, NULL,
@@ -338,9 +356,17 @@ static int dial_once(struct weir__link *l) {
     return rc;
 }
 
+/* An answer that the next dial would get again (RFC 9110 15.4, 15.5): it is elsewhere, it is not
+ * there, it is not for us. 408, 425 and 429 ask for another try, as does every 5xx. */
+static bool is_final(unsigned status) {
+    return status >= 300 && status < 500 && status != 408 && status != 425 && status != 429;
+}
+
 /* Can time mend it? */
 static bool is_outage(const struct weir__link *l, int rc) {
     switch (rc) {
+    case WEIR_EHTTP:
+        return !is_final(l->status);
     case WEIR_EURL:
     case WEIR_ENOTLS:
     case WEIR_ENONODE:
@@ -374,6 +400,11 @@ static int pause_before_next(struct weir__link *l) {
     const char *at = l->target ? " at " : "";
     char on[128]; /* more than a record has room for: it marks the cut */
     snprintf(on, sizeof on, "%s%s%s", target, at, url);
+    if (l->mesh->no_retry) {
+        int rc = weir__failf(WEIR_EUNREACH, "reach", on, "%s", l->why);
+        tell_queued(l, rc);
+        return rc;
+    }
     if (r->pause == WEIR__RETRY_FIRST)
         weir__log(WEIR_LOG_WARNING, "%s%s%s: %s; trying again for %d s", target, at, url, l->why,
                   (int)(WEIR__RETRY_ALL / WEIR_SECONDS(1)));
@@ -436,6 +467,13 @@ static void give_up(struct weir__link *l) {
     weir_task_cancel(l->reader, "its asker gave up");
 }
 
+/* The connection is over, and why. */
+static int over(struct weir__link *l) {
+    l->state = QUIET;
+    return weir__failf(is_breach(l->ended) ? l->ended : WEIR_EWSCLOSED, "send",
+                       l->target ? l->target : l->url, "%s", l->why);
+}
+
 static int await_ack(struct weir__link *l) {
     int rc = 0;
     while (l->state == ASKED && is_up(l) && rc == 0)
@@ -446,13 +484,44 @@ static int await_ack(struct weir__link *l) {
         give_up(l);
         return rc;
     }
-    l->state = QUIET;
-    return weir__failf(is_breach(l->ended) ? l->ended : WEIR_EWSCLOSED, "send",
-                       l->target ? l->target : l->url, "%s", l->why);
+    return over(l);
+}
+
+/* What has come by now answers nothing that leaves later: the reader takes all of it out, and is
+ * told of a message of which only the end is missing. */
+static int take_unasked(struct weir__link *l) {
+    for (int i = 0; is_up(l); i++) {
+        uint64_t before = l->heard;
+        int rc = weir__look_around("the link");
+        if (rc < 0)
+            return rc;
+        if (is_up(l) && l->heard == before) {
+            l->late = weir__ws_is_inside(l->ws);
+            return 0;
+        }
+        if (i == WEIR__UNASKED_TURNS) {
+            give_up(l);
+            return weir__failf(WEIR_EPROTO, "send", l->target ? l->target : l->url,
+                               "it sends without being asked, and does not stop");
+        }
+    }
+    return over(l);
+}
+
+/* A kept connection may have ended unnoticed: nothing has left over it, so no pause is due. */
+static int make_ready(struct weir__link *l) {
+    bool was_up = is_up(l);
+    int rc = connect_now(l);
+    if (rc == 0)
+        rc = take_unasked(l);
+    if (rc == 0 || !was_up || is_up(l) || weir_cancelled() != 0)
+        return rc;
+    rc = connect_now(l);
+    return rc == 0 ? take_unasked(l) : rc;
 }
 
 static int ask_once(struct weir__link *l, enum weir_ws_type type, const void *data, size_t len) {
-    int rc = connect_now(l);
+    int rc = make_ready(l);
     if (rc < 0)
         return rc;
     l->state = ASKED;

@@ -28,7 +28,8 @@ int weir__link_connect(struct weir__link *l);
  * Returns 0 (also for a nack: weir__is_nack); WEIR_EUNREACH (the time is over: recorded with what
  * failed last), WEIR_EWSCLOSED (the receiver closed because of this item: 1003, 1007 .. 1011),
  * WEIR_EPROTO, WEIR_EUTF8, WEIR_ETOOBIG (the receiver broke the protocol: recorded with what; the
- * last two also of data), WEIR_EURL, WEIR_ENOTLS, -ECANCELED, -ETIME, -ENOMEM. After a cancel the
+ * last two also of data), WEIR_EHTTP (it refused the connection for good: 3xx, 4xx but 408, 425 and
+ * 429), WEIR_EURL, WEIR_ENOTLS, -ECANCELED, -ETIME, -ENOMEM. After a cancel the
  * connection is dropped: its next ack would be taken for another item's. */
 int weir__link_ask(struct weir__link *l, enum weir_ws_type type, const void *data, size_t len,
                    struct weir_ws_message *ret_ack);

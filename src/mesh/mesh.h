@@ -20,6 +20,8 @@ struct weir__mesh {
     struct weir__random random;
     struct weir_ws_options ws;
     int close_code; /* what links say when they end */
+    uint64_t *unasked; /* the owner's count of messages that answered nothing; NULL: not wanted */
+    bool no_retry;  /* what fails is not tried again */
     bool open;
 };
 

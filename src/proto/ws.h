@@ -10,6 +10,13 @@
  * The text is static. */
 int weir__ws_told(const struct weir_ws *ws, const char **ret_why);
 
+/* As weir_ws_dial. *ret_status: of the answer that was no 101 (then WEIR_EHTTP); else 0. */
+int weir__ws_dial(const char *url, const struct weir_ws_options *options, struct weir_ws **ret_ws,
+                  unsigned *ret_status);
+
+/* Has part of a message come? Its end may be on its way, and is no answer to what we send now. */
+bool weir__ws_is_inside(const struct weir_ws *ws);
+
 /* weir_ws_receive in its two halves, for rooms with somebody to tell between them: the second may
  * take close_ns, and what the first has found is known before.
  *

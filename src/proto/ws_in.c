@@ -141,6 +141,12 @@ static int on_event(struct weir_ws *ws, int kind, const struct weir__ws_event *e
     return kind == WEIR__WS_ON_DATA ? on_data(ws, ev, ret) : weir__ws_control(ws, kind, ev);
 }
 
+bool weir__ws_is_inside(const struct weir_ws *ws) {
+    const struct ws_gather *g = ws->gather;
+    bool head = g != NULL && g->tail_len > 0 && (g->tail[0] & 0x08) == 0; /* of a data frame */
+    return head || !weir__ws_decoder_idle(&ws->decoder);
+}
+
 /* ---- bytes ---- */
 
 /* The bytes that the decoder left: they are too few to make sense of alone. */

@@ -205,6 +205,15 @@ static int nap_abort(struct weir__park *p) {
     return WEIR__DONE;
 }
 
+static int nap(const char *what, weir_ns until_ns) {
+    struct weir__timers *timers = weir__sched->loop.timers;
+    struct nap n = {.park = {.abort = nap_abort, .what = what}};
+    weir__timer_init(&n.timer, nap_over);
+    weir__timer_arm(timers, &n.timer, until_ns);
+    int rc = (int)weir__park(&n.park);
+    return rc < 0 ? weir__fail(rc, what, NULL) : 0;
+}
+
 int weir_sleep(weir_ns duration_ns) {
     int rc = weir__suspend_enter("sleep");
     if (rc < 0)
@@ -214,12 +223,13 @@ int weir_sleep(weir_ns duration_ns) {
         weir__yield_now(s);
         return 0;
     }
-    struct nap n = {.park = {.abort = nap_abort, .what = "sleep"}};
-    weir__timer_init(&n.timer, nap_over);
-    weir__timer_arm(s->loop.timers, &n.timer,
-                    weir__deadline(weir__loop_now(&s->loop), duration_ns));
-    rc = (int)weir__park(&n.park);
-    return rc < 0 ? weir__fail(rc, "sleep", NULL) : 0;
+    return nap("sleep", weir__deadline(weir__loop_now(&s->loop), duration_ns));
+}
+
+/* A timer that is due fires in the next turn, behind what the turn has completed. */
+int weir__look_around(const char *what) {
+    int rc = weir_cancelled(); /* fired while this call went round */
+    return rc < 0 ? weir__fail(rc, what, NULL) : nap(what, weir__loop_now(&weir__sched->loop));
 }
 
 int weir_yield(void) {

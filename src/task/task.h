@@ -82,6 +82,10 @@ void weir__unpark(struct weir__park *p, int64_t result);
  * must know how far an op has come, which only the op's end says. Loop thread. */
 void weir__wait_cut(struct weir_task *t);
 
+/* Let the loop look at the world once, without waiting for anything, and run what that makes ready.
+ * Returns 0, -ECANCELED or -ETIME. Does not call weir__suspend_enter: the caller has. */
+int weir__look_around(const char *what);
+
 /* Submit op and wait for it; a cancel goes to the backend. op->wake is set here. Returns
  * op->result, where -ECANCELED caused by a scope's budget becomes -ETIME. Does not call
  * weir__suspend_enter: the caller has. Never fails to wait: op's memory is free on return. */

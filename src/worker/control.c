@@ -44,15 +44,17 @@ static bool say(struct weir__control *c, const char *line) {
 
 static void say_stat(struct weir__control *c) {
     const struct weir__counters *n = c->counters;
-    uint64_t sum = n->messages + n->acks + n->errors;
-    char line[WEIR__CONTROL_LINE_MAX];
+    uint64_t sum = n->messages + n->acks + n->errors + n->unasked;
+    char line[WEIR__CONTROL_LINE_MAX], unasked[40] = "";
     if (sum == c->told)
         return;
+    if (n->unasked > 0) /* a program that met none says the line as ever */
+        snprintf(unasked, sizeof unasked, " unasked=%" PRIu64, n->unasked);
     snprintf(line, sizeof line,
              "stat messages=%" PRIu64 " acks=%" PRIu64 " errors=%" PRIu64 " p50_us=%" PRIu64
-             " p99_us=%" PRIu64 "\n",
+             " p99_us=%" PRIu64 "%s\n",
              n->messages, n->acks, n->errors, weir__latency_us(&n->latency, 50),
-             weir__latency_us(&n->latency, 99));
+             weir__latency_us(&n->latency, 99), unasked);
     if (say(c, line))
         c->told = sum;
 }

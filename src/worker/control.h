@@ -12,13 +12,14 @@ struct weir_group;
 
 struct weir__counters { /* since the start */
     uint64_t messages, acks, errors; /* errors: nacks and failures */
+    uint64_t unasked; /* messages of receivers that answered nothing, and were dropped */
     struct weir__latency latency;
 };
 
 struct weir__control {
     int fd; /* -1: nobody listens */
     const struct weir__counters *counters;
-    uint64_t told; /* messages + acks + errors of the last stat */
+    uint64_t told; /* the sum of all in the last stat */
 };
 
 /* Take the descriptor over (children of the program shall not have it). A bad variable is logged

@@ -77,7 +77,7 @@ int weir__program_tell_link(const struct weir__program *p, const struct weir__li
     char tried[32] = "";
     if (weir_cancelled() != 0)
         return rc;
-    if (rc == WEIR_EUNREACH)
+    if (rc == WEIR_EUNREACH && !p->no_retry)
         snprintf(tried, sizeof tried, ", tried for %d s",
                  (int)(WEIR__RETRY_ALL / WEIR_SECONDS(1)));
     weir__line_error("%s: %s: %s%s", p->who, weir__link_url(l), weir__link_why(l), tried);
@@ -105,6 +105,8 @@ static int run_groups(struct weir__program *p) {
     struct weir_group clients;
     weir_group_open(&p->aside, WEIR_INDEPENDENT);
     weir__mesh_open(&p->mesh);
+    p->mesh.unasked = &p->counters.unasked;
+    p->mesh.no_retry = p->no_retry;
     weir_group_open(&clients, WEIR_INDEPENDENT);
     p->clients = &clients;
     int rc = weir__mesh_fill(&p->mesh, &p->grid.provider);

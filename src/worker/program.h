@@ -23,6 +23,7 @@ struct weir__program {
     const char *backend;
     bool insecure;
     int connections_max; /* 0: the server's default */
+    bool no_retry; /* what cannot be reached at once fails */
     char host_given[WEIR__NODE_HOST_MAX + 1]; /* what host is, once a flag said so */
     struct weir_params params;
     struct weir__grid grid;
