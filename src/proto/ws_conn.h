@@ -61,7 +61,7 @@ struct ws_waiter { /* a task that waits; in its frame */
     struct weir__park park;
     struct weir_ws *ws;
     struct ws_waiter *next, *prev; /* NULL: in no ring */
-    uint8_t why;                   /* enum ws_why */
+    enum ws_why why;
     bool parked;
 };
 
