@@ -109,9 +109,10 @@ WEIR_SUSPENDS int weir_write(struct weir_stream *s, const void *buf, size_t len)
 WEIR_SUSPENDS int weir_shutdown(struct weir_stream *s);
 
 /* Close at once. Tasks parked on it get WEIR_ECLOSED. Bytes written were handed to the kernel;
- * unread ones make it reset the connection. Views of it end. NULL and *NULL are fine. In a fork
- * child it closes the child's copy of the descriptor and nothing else: the parent and the peer
- * notice nothing. Never suspends, never fails. */
+ * unread ones make it reset the connection, which may overtake what was written: where that must
+ * not be, weir_shutdown and read until the end first. Views of it end. NULL and *NULL are fine. In
+ * a fork child it closes the child's copy of the descriptor and nothing else: the parent and the
+ * peer notice nothing. Never suspends, never fails. */
 WEIR_API void weir_close(struct weir_stream **take_stream);
 
 /* Two ends joined in memory; each direction holds at most capacity bytes (0: 64 KiB).

@@ -103,7 +103,7 @@ static struct weir__timer *list_earliest(const struct list *l) {
 
 static void prefetch_lines(const struct chunk *c) {
     for (size_t at = 0; at < sizeof *c; at += 64)
-        __builtin_prefetch((const char *)c + at, 1);
+        __builtin_prefetch((const void *)((uintptr_t)c + at), 1); /* c may be NULL */
 }
 
 static struct chunk *chunk_get(struct weir__timers *ts) {

@@ -72,7 +72,8 @@ static void join(struct ws_waiter *w) {
 }
 
 void weir__ws_wait_begin(struct weir_ws *ws, struct ws_waiter *w, enum ws_why why) {
-    *w = (struct ws_waiter){.park = {.abort = waiter_abort, .on = ws}, .ws = ws, .why = why};
+    *w = (struct ws_waiter){.park = {.abort = waiter_abort, .on = ws}, .ws = ws,
+                            .why = (uint8_t)why};
     if (why == WS_LEAVES_LAST)
         w->park.abort = NULL;
     join(w);

@@ -10,7 +10,7 @@
 
 enum how {
     AT_ONCE,
-    SUSPENDS,   /* first */
+    SUSPENDS,   /* first, and half way */
     IN_PARTS,   /* of at most 1000 bytes */
     ELSEWHERE,  /* another task of the connection's group answers */
     AND_DROPS,  /* at once, behind the last answer; serving only */
@@ -24,6 +24,8 @@ struct ask {
 struct conn {
     uint32_t number; /* of the next message */
 };
+
+static const struct weir_ws_options options = {.size = sizeof options, .queue_max = 16 << 20};
 
 static struct post {
     int ended;
@@ -40,6 +42,8 @@ static int say(struct weir_ws *ws, struct conn *c, const struct ask *a) {
     int rc = 0;
     uint8_t *bytes = weir__alloc_zero(a->len);
     for (uint32_t i = 0; i < a->count && rc == 0; i++) {
+        if (a->how == SUSPENDS && i == a->count / 2 && (rc = weir_sleep(MS(1))) < 0)
+            break;
         memcpy(bytes, &c->number, sizeof c->number);
         c->number++;
         size_t step = a->how == IN_PARTS ? 1000 : a->len;
@@ -94,7 +98,7 @@ static int serve(void *args) {
     struct conn c = {0};
     struct weir_ws_message m;
     weir_group_open(&g, WEIR_INDEPENDENT);
-    int rc = weir_ws_accept(&((struct serve_one_args *)args)->peer, NULL, &ws);
+    int rc = weir_ws_accept(&((struct serve_one_args *)args)->peer, &options, &ws);
     while (rc == 0 && (rc = weir_ws_receive(ws, &m)) == 0)
         rc = serve_message(ws, &c, &g, &m);
     weir_group_close(&g, 0);
@@ -109,7 +113,7 @@ static int serve_all(void *args) {
     int rc;
     (void)args;
     if (post.reacts)
-        return weir_ws_react(post.l, &post.clients, &r, NULL);
+        return weir_ws_react(post.l, &post.clients, &r, &options);
     while ((rc = weir_accept(post.l, &peer)) == 0)
         if (weir_spawn(&post.clients, WEIR_SITE(serve), serve, &peer, sizeof peer, NULL, NULL) < 0)
             weir_close(&peer);
@@ -254,26 +258,31 @@ PEER_STORY(who_ends_its_side_at_once_gets_every_answer) {
     tell_peer(halves, HALVES);
 }
 
-/* More than the kernel takes at once: the end is read while a frame is half written. */
+/* More than the kernel takes at once: the end is read while a frame is half written, and others
+ * are queued behind it. */
+static void half_and_slow_of(int port, enum how how, uint32_t count, uint32_t len) {
+    uint32_t k = 0;
+    int s = peer_open(port, 4096);
+    peer_ask(s, how, count, len);
+    if (how != ELSEWHERE)
+        peer_end_writing(s);
+    for (; k < count; k++)
+        peer_expect_slowly(s, k, len, 20000, 50);
+    if (how == ELSEWHERE) /* another task's are sent until the end is read, and no longer */
+        peer_end_writing(s);
+    peer_expect_end(s);
+    close(s);
+}
+
 static void half_and_slow(int port) {
     for (int how = AT_ONCE; how <= ELSEWHERE; how++) {
-        int s = peer_open(port, 4096);
-        peer_ask(s, (enum how)how, 8, 900000);
-        if (how == ELSEWHERE) /* which has begun: what is sent behind the end is refused */
-            peer_expect_slowly(s, 0, 900000, 10000, 0);
-        else
-            peer_end_writing(s);
-        for (uint32_t k = how == ELSEWHERE; k < 8; k++)
-            peer_expect_slowly(s, k, 900000, 20000, 50);
-        if (how == ELSEWHERE)
-            peer_end_writing(s);
-        peer_expect_end(s);
-        close(s);
+        half_and_slow_of(port, (enum how)how, 8, 900000);
+        half_and_slow_of(port, (enum how)how, 40, 150000);
     }
 }
 
 PEER_STORY(who_ends_its_side_and_reads_slowly_gets_every_answer) {
-    tell_peer(half_and_slow, 4);
+    tell_peer(half_and_slow, 8);
 }
 
 /* A task of the connection's group has queued messages, and is no longer there. */
