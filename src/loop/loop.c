@@ -73,7 +73,8 @@ void weir__loop_unref(struct weir_loop *l) {
     WEIR_CHECK(before > 0);
     if (before > 1)
         return;
-    WEIR_CHECK(l->backend == NULL);
+    if (l->backend != NULL)
+        WEIR_BUG("weir_loop_unref: loop '%s' runs: given back more often than taken", l->name);
     weir__latch_unref(l->latch);
     weir__free(l);
 }

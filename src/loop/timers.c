@@ -369,7 +369,8 @@ void weir__timers_free(struct weir__timers *ts) {
     if (ts == NULL)
         return;
     unsigned level, digit;
-    WEIR_CHECK(!slot_first(ts, &level, &digit) && weir__near_first(&ts->near) == NULL);
+    if (slot_first(ts, &level, &digit) || weir__near_first(&ts->near) != NULL)
+        WEIR_BUG("the loop ended while a timer was armed: drop each WebSocket before");
     WEIR_CHECK(ts->homeless.first == NULL && ts->deferred.first == NULL);
     while (ts->spare != NULL) {
         struct chunk *c = ts->spare;

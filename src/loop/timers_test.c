@@ -387,7 +387,7 @@ WEIR_TEST(never_disarms_and_disarming_twice_is_harmless) {
     weir__timers_free(timers);
 }
 
-WEIR_TEST_ABORTS(timers_cannot_be_freed_with_one_armed, "check failed") {
+WEIR_TEST_ABORTS(timers_cannot_be_freed_with_one_armed, "while a timer was armed") {
     assert_int_equal(weir__timers_new(0, &timers), 0);
     weir__timer_init(&first, count_fire);
     weir__timer_arm(timers, &first, WEIR_SECONDS(10));

@@ -535,9 +535,14 @@ int weir_ws_react(struct weir_listener *l, struct weir_group *g, const struct we
     return rc;
 }
 
+static void must_be_reactive(const struct weir_ws *ws, const char *call) {
+    weir__not_null(ws, call);
+    if (ws->conn == NULL)
+        WEIR_BUG("%s: this connection has no server: it was dialled, or accepted by a task", call);
+}
+
 void *weir_ws_arg(struct weir_ws *ws) {
-    weir__not_null(ws, "weir_ws_arg");
-    WEIR_CHECK(ws->conn != NULL);
+    must_be_reactive(ws, "weir_ws_arg");
     return server_of(WEIR_CONTAINER(ws, struct ws_conn, ws))->fn.arg;
 }
 
@@ -562,7 +567,6 @@ int weir_ws_end(struct weir_ws *ws, int code, const char *reason) {
 }
 
 struct weir_group *weir_ws_group(struct weir_ws *ws) {
-    weir__not_null(ws, "weir_ws_group");
-    WEIR_CHECK(ws->conn != NULL);
+    must_be_reactive(ws, "weir_ws_group");
     return weir_conn_group(ws->conn);
 }

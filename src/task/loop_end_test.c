@@ -54,6 +54,18 @@ WEIR_TEST_ABORTS(a_reference_to_no_loop_aborts, "weir_loop_ref: the loop is NULL
     weir_loop_ref(NULL);
 }
 
+static int gives_back_twice(void *arg) {
+    (void)arg;
+    struct weir_loop *l = weir_loop_ref(weir_loop_current()), *again = l;
+    weir_loop_unref(&l);
+    weir_loop_unref(&again);
+    return 0;
+}
+
+WEIR_TEST_ABORTS(a_loop_given_back_more_often_than_taken_aborts, "more often than taken") {
+    weir_run(gives_back_twice, NULL, NULL);
+}
+
 static int gives_loop(void *arg) {
     *(struct weir_loop **)arg = weir_loop_ref(weir_loop_current());
     return 0;

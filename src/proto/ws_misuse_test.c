@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* Calls on a WebSocket of the wrong sort, and one that is forgotten: aborts that say what to do. */
+#include "proto/ws_test_util.h"
+
+/* What is asked of a WebSocket that was dialled. */
+static int with_dialled(void (*ask)(struct weir_ws *)) {
+    struct world w = {.rc = 1};
+    world_open(&w);
+    struct weir_ws *ws = ws_open(&w);
+    ask(ws);
+    world_close(&w);
+    return 0;
+}
+
+static void ask_arg(struct weir_ws *ws) {
+    weir_ws_arg(ws);
+}
+
+static void ask_group(struct weir_ws *ws) {
+    weir_ws_group(ws);
+}
+
+static void forget(struct weir_ws *ws) {
+    (void)ws;
+}
+
+static int asks_arg(void *arg) {
+    return with_dialled(ask_arg);
+}
+
+static int asks_group(void *arg) {
+    return with_dialled(ask_group);
+}
+
+static int forgets(void *arg) {
+    return with_dialled(forget);
+}
+
+WEIR_TEST_ABORTS(a_dialled_websocket_has_no_servers_arg, "weir_ws_arg: this connection has no") {
+    weir_run(asks_arg, NULL, NULL);
+}
+
+WEIR_TEST_ABORTS(a_dialled_websocket_has_no_group, "weir_ws_group: this connection has no server") {
+    weir_run(asks_group, NULL, NULL);
+}
+
+WEIR_TEST_ABORTS(a_websocket_that_was_never_dropped_is_told, "drop each WebSocket before") {
+    weir_run(forgets, NULL, NULL);
+}
