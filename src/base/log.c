@@ -25,25 +25,20 @@ static __thread bool in_sink;
 static bool was_closed; /* descriptor 2, when the program started */
 
 /* Around fork: a child must not find the lock held by a thread that it does not have. A sink that
- * forks holds it itself. */
+ * forks holds it already, and gives it back in both processes when it returns. */
 static void before_fork(void) {
     if (!in_sink)
         pthread_mutex_lock(&sink_lock);
 }
 
-static void after_fork_parent(void) {
+static void after_fork(void) {
     if (!in_sink)
         pthread_mutex_unlock(&sink_lock);
 }
 
-static void after_fork_child(void) {
-    sink_lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
-    in_sink = false;
-}
-
 static __attribute__((constructor)) void begin(void) {
     was_closed = fcntl(STDERR_FILENO, F_GETFD) < 0;
-    pthread_atfork(before_fork, after_fork_parent, after_fork_child);
+    pthread_atfork(before_fork, after_fork, after_fork);
 }
 
 static bool takes_lines(int fd) {

@@ -91,7 +91,7 @@ static void after_fork_child(void) {
     }
     atomic_store(&loops, NULL);
     atomic_store(&handlers_at_work, 0); /* of threads that are not here */
-    lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+    pthread_mutex_unlock(&lock);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
