@@ -44,6 +44,8 @@ static inline void cross_range(unsigned long long value, unsigned long long min,
 }
 
 #define cross_number(x) ((unsigned long long)(x))
+#define print_error(...) fprintf(stderr, __VA_ARGS__)
+#define print_message(...) printf(__VA_ARGS__)
 #define fail_msg(...) cross_fail(__FILE__, __LINE__, __VA_ARGS__)
 #define assert_true(c) ((c) ? (void)0 : cross_fail(__FILE__, __LINE__, "%s", #c))
 #define assert_false(c) assert_true(!(c))
