@@ -14,7 +14,10 @@
 #include <poll.h>
 #include <stdio.h>
 
-enum { PIECE = 16 << 10 }; /* what a pipe gives in one read at most is 64 KiB; ttys give 4 */
+enum {
+    PIECE = 16 << 10, /* what a pipe gives in one read at most is 64 KiB; ttys give 4 */
+    IN_VAIN_MS = 5    /* see try_later */
+};
 
 int weir_wait_fd(int fd, int events) {
     int rc = weir__suspend_enter("wait_fd");
@@ -55,6 +58,14 @@ static int ready(struct descriptor *d, short events) {
     return n < 0 ? (int)n : d->stream.closed ? -ECANCELED : 0;
 }
 
+/* The tries-th try in a row got nothing: wait until it is ready. One that is said to be ready and
+ * gives nothing again may do so for as long as it likes: no helper thread is to be had, or there is
+ * room, but not for these bytes (an eventfd). Asked at once it would hold the loop. */
+static int try_later(struct descriptor *d, short events, unsigned tries) {
+    int rc = tries > 1 ? weir_sleep(WEIR_MILLISECONDS(IN_VAIN_MS)) : 0;
+    return rc < 0 ? rc : ready(d, events);
+}
+
 /* What is always ready, as a file or a pipe whose other end is fast, has no wait in which others
  * could run: the bytes are counted instead. Returns 0 or an error. */
 static int breathe(struct descriptor *d, size_t *moved) {
@@ -88,11 +99,11 @@ static int64_t read_once(struct descriptor *d, void *buf, size_t len) {
 
 static int64_t descriptor_recv_into(struct weir_stream *s, void *buf, size_t len) {
     struct descriptor *d = descriptor_of(s);
-    for (;;) {
+    for (unsigned tries = 1;; tries++) {
         int64_t n = read_once(d, buf, len);
         if (n != -EAGAIN)
             return n;
-        int rc = ready(d, POLLIN);
+        int rc = try_later(d, POLLIN, tries);
         if (rc < 0)
             return rc;
     }
@@ -101,7 +112,7 @@ static int64_t descriptor_recv_into(struct weir_stream *s, void *buf, size_t len
 /* The piece is on the heap only while it holds bytes: an idle descriptor has no buffer. */
 static int64_t descriptor_recv(struct weir_stream *s, struct weir__lent *ret_lent) {
     struct descriptor *d = descriptor_of(s);
-    for (;;) {
+    for (unsigned tries = 1;; tries++) {
         uint8_t *piece = weir__alloc(PIECE);
         if (piece == NULL)
             return -ENOMEM;
@@ -113,7 +124,7 @@ static int64_t descriptor_recv(struct weir_stream *s, struct weir__lent *ret_len
         weir__free(piece);
         if (n != -EAGAIN)
             return n;
-        int rc = ready(d, POLLIN);
+        int rc = try_later(d, POLLIN, tries);
         if (rc < 0)
             return rc;
     }
@@ -128,7 +139,7 @@ static int descriptor_send(struct weir_stream *s, const void *buf, size_t len,
                            size_t *ret_done) {
     struct descriptor *d = descriptor_of(s);
     *ret_done = 0;
-    for (;;) {
+    for (unsigned tries = 1;; tries++) {
         char *rest = (char *)(uintptr_t)buf + *ret_done;
         size_t taken = 0;
         int64_t n = try_once(d, WEIR__WRITE_FD, rest, len - *ret_done);
@@ -138,9 +149,10 @@ static int descriptor_send(struct weir_stream *s, const void *buf, size_t len,
         if (n < 0 && n != -EAGAIN)
             return (int)n;
         *ret_done += n > 0 ? (size_t)n : 0;
+        tries = n > 0 ? 0 : tries;
         if (*ret_done == len)
             return 0;
-        int rc = n > 0 ? 0 : ready(d, POLLOUT);
+        int rc = n > 0 ? 0 : try_later(d, POLLOUT, tries);
         if (rc < 0)
             return rc;
     }

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/* in_vain_test.c - descriptors of which poll says that they are ready, while no try gets anything
+ * for as long as it lasts: who reads or writes them holds nobody else. */
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <sys/eventfd.h>
+#include <termios.h>
+
+#include "stream/stream_test_util.h"
+#include "sys/limits.h"
+#include "sys/pool.h"
+
+#define IN_VAIN_STORY(sentence)                                                                    \
+    static int sentence##_run(void *arg);                                                          \
+    WEIR_TEST_BACKENDS(sentence) {                                                                 \
+        struct weir_run_options o = {.size = sizeof o, .backend = test_backend};                   \
+        if (strcmp(test_backend, "sim") == 0)                                                      \
+            runner_skip("a simulation has no real descriptors");                                   \
+        weir__sys_limits.work_threads = 1;                                                         \
+        assert_int_equal(weir_run(sentence##_run, NULL, &o), 0);                                   \
+    }                                                                                              \
+    static int sentence##_run(void *arg __attribute__((unused)))
+
+static atomic_bool let_go;
+static int ticks;
+
+static int hold_a_thread(void *args __attribute__((unused))) {
+    while (!let_go)
+        usleep(1000);
+    return 0;
+}
+
+/* A loop that is held runs no tick. */
+static int tick(void *args __attribute__((unused))) {
+    int rc;
+    while ((rc = weir_sleep(WEIR_MILLISECONDS(1))) == 0)
+        ticks++;
+    return rc;
+}
+
+/* All helper threads are lost to functions that were given up. */
+static void take_all_threads(void) {
+    let_go = false;
+    for (int i = 0; i < WEIR__POOL_GROWTH; i++) {
+        struct weir_scope s;
+        weir_scope_enter(&s, WEIR_MILLISECONDS(10));
+        int rc = weir_offload_detached(hold_a_thread, NULL, 0);
+        assert_int_equal(weir_scope_leave(&s, rc), -ETIME);
+    }
+    assert_int_equal(weir_offload_detached(hold_a_thread, NULL, 0), -EAGAIN);
+}
+
+static int open_master(int *ret_slave) {
+    struct termios raw;
+    int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    assert_true(master >= 0);
+    assert_int_equal(grantpt(master), 0);
+    assert_int_equal(unlockpt(master), 0);
+    *ret_slave = open(ptsname(master), O_RDWR | O_NOCTTY | O_CLOEXEC);
+    assert_true(*ret_slave >= 0);
+    assert_int_equal(tcgetattr(*ret_slave, &raw), 0);
+    cfmakeraw(&raw);
+    assert_int_equal(tcsetattr(*ret_slave, TCSANOW, &raw), 0);
+    return master;
+}
+
+static int read_within(struct weir_stream *s, weir_ns budget_ns, char *buf) {
+    struct weir_scope scope;
+    weir_scope_enter(&scope, budget_ns);
+    int rc = weir_read_exactly(s, buf, 5);
+    return weir_scope_leave(&scope, rc);
+}
+
+static int write_within(struct weir_stream *s, weir_ns budget_ns, const void *buf, size_t len) {
+    struct weir_scope scope;
+    weir_scope_enter(&scope, budget_ns);
+    int rc = weir_write(s, buf, len);
+    return weir_scope_leave(&scope, rc);
+}
+
+IN_VAIN_STORY(no_thread_for_a_terminal_holds_nobody) {
+    struct weir_group g;
+    struct weir_stream *s = NULL;
+    char buf[5];
+    int slave;
+    take_all_threads();
+    assert_int_equal(weir_stream_from_fd(open_master(&slave), &s), 0);
+    assert_int_equal(write(slave, "hello", 5), 5);
+    weir_group_open(&g, WEIR_INDEPENDENT);
+    assert_int_equal(weir_go0(&g, tick), 0);
+    ticks = 0;
+    assert_int_equal(read_within(s, WEIR_MILLISECONDS(50), buf), -ETIME);
+    assert_int_equal(write_within(s, WEIR_MILLISECONDS(50), "w", 1), -ETIME);
+    assert_true(ticks > 0);
+    let_go = true; /* and once a thread is to be had, it goes on */
+    assert_int_equal(read_within(s, WEIR_SECONDS(20), buf), 0);
+    assert_memory_equal(buf, "hello", 5);
+    assert_int_equal(write_within(s, WEIR_SECONDS(20), "w", 1), 0);
+    weir_group_drain(&g, 0);
+    weir_close(&s);
+    close(slave);
+    return 0;
+}
+
+IN_VAIN_STORY(room_that_is_not_enough_holds_nobody) {
+    struct weir_group g;
+    struct weir_stream *s = NULL;
+    const uint64_t nearly_full = UINT64_MAX - 5, more = 10;
+    uint64_t count;
+    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    assert_int_equal(write(fd, &nearly_full, sizeof nearly_full), sizeof nearly_full);
+    assert_int_equal(weir_stream_from_fd(fd, &s), 0);
+    weir_group_open(&g, WEIR_INDEPENDENT);
+    assert_int_equal(weir_go0(&g, tick), 0);
+    ticks = 0;
+    assert_int_equal(write_within(s, WEIR_MILLISECONDS(50), &more, sizeof more), -ETIME);
+    assert_true(ticks > 0);
+    assert_int_equal(read(fd, &count, sizeof count), sizeof count);
+    assert_int_equal(write_within(s, WEIR_SECONDS(20), &more, sizeof more), 0);
+    weir_group_drain(&g, 0);
+    weir_close(&s);
+    return 0;
+}
