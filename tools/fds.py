@@ -24,6 +24,8 @@ LIFTED = re.compile(r"weir__fd_lift(?:_pair)?\s*\(\s*(?:\(int\)\s*)?$")
 # (file, call): why it need not be lifted.
 ALLOWED = {
     ("src/sys/fds.c", "fcntl"): "the door itself",
+    ("src/sys/fds.c", "accept4"): "likewise, onto a number held before",
+    ("src/sys/fds.c", "dup3"): "likewise",
     ("src/sys/uring_setup.c", "io_uring_queue_init_params"): "liburing's; lift() follows",
     ("src/worker/main.c", "open"): "fills 0, 1 and 2 on purpose when our programs begin",
     ("src/cli/guard.c", "dup2"): "the guard's 0, 1 and 2 become /dev/null",

@@ -5,9 +5,11 @@
 #include "stream/stream_test_util.h"
 
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "base/log.h"
@@ -111,6 +113,51 @@ CLOSED_STORY(no_connection_is_a_standard_descriptor_and_gets_no_log_line) {
     unlink(path + 5);
     atomic_store(&over, true);
     pthread_join(logger, NULL);
+    return 0;
+}
+
+static int dial_raw(int port) {
+    struct sockaddr_in a = {.sin_family = AF_INET,
+                            .sin_port = htons((uint16_t)port),
+                            .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int low = socket(AF_INET, SOCK_STREAM, 0), fd = fcntl(low, F_DUPFD_CLOEXEC, 10);
+    close(low);
+    assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
+    assert_int_equal(write(fd, "hello", 5), 5);
+    return fd;
+}
+
+static int accept_within(struct weir_listener *l, weir_ns budget_ns, struct weir_stream **ret) {
+    struct weir_scope s;
+    weir_scope_enter(&s, budget_ns);
+    int rc = weir_accept(l, ret);
+    return weir_scope_leave(&s, rc);
+}
+
+/* accept gets one of the low numbers, and there is none to lift it to. */
+CLOSED_STORY(a_connection_waits_while_only_low_numbers_are_free) {
+    enum { LIMIT = 64 };
+    const struct rlimit limit = {LIMIT, LIMIT};
+    struct weir_listener *l = NULL;
+    struct weir_stream *s = NULL;
+    char text[6] = "";
+    int filled[LIMIT], count = 0, fd;
+    assert_int_equal(weir_listen("tcp://127.0.0.1:0", NULL, &l), 0);
+    int peer = dial_raw(weir_listener_port(l));
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    while ((fd = fcntl(peer, F_DUPFD_CLOEXEC, 3)) >= 0)
+        filled[count++] = fd;
+    assert_int_equal(accept_within(l, WEIR_MILLISECONDS(60), &s), -ETIME);
+    close(filled[--count]);
+    assert_int_equal(accept_within(l, WEIR_SECONDS(20), &s), 0);
+    none_is_low();
+    assert_int_equal(weir_read_exactly(s, text, 5), 0);
+    assert_string_equal(text, "hello");
+    weir_close(&s);
+    while (count > 0)
+        close(filled[--count]);
+    close(peer);
+    weir_unlisten(&l);
     return 0;
 }
 

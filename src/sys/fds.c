@@ -4,16 +4,20 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 enum { FIRST = 3 };
+
+static atomic_bool has_lifted; /* a number below 3 was free: it is so again */
 
 int weir__fd_lift(int fd) {
     if (fd < 0)
         return -errno;
     if (fd >= FIRST)
         return fd;
+    atomic_store_explicit(&has_lifted, true, memory_order_relaxed);
     int twin = fcntl(fd, F_DUPFD_CLOEXEC, FIRST), rc = errno;
     close(fd);
     return twin >= 0 ? twin : -rc;
@@ -41,4 +45,29 @@ int weir__fd_lift_pair(int rc, int fds[2]) {
         fds[i] = -1;
     }
     return rc;
+}
+
+/* With room, a twin of fd: it holds the number that the connection gets. */
+static int accept_into(int room, int fd, struct sockaddr *addr, socklen_t *len, int flags) {
+    int got = accept4(fd, addr, len, flags), rc = errno;
+    if (got < 0 || got >= FIRST) {
+        close(room);
+        return got < 0 ? -rc : got;
+    }
+    rc = dup3(got, room, O_CLOEXEC) < 0 ? -errno : room;
+    close(got);
+    if (rc < 0)
+        close(room);
+    return rc;
+}
+
+int weir__fd_accept(int fd, struct sockaddr *addr, socklen_t *len, int flags) {
+    flags |= SOCK_CLOEXEC;
+    if (atomic_load_explicit(&has_lifted, memory_order_relaxed)) {
+        int room = fcntl(fd, F_DUPFD_CLOEXEC, FIRST);
+        int rc = room < 0 ? -errno : accept_into(room, fd, addr, len, flags);
+        if (rc != -EMFILE || room < 0)
+            return rc;
+    } /* that room was the last, and no low number is free now */
+    return weir__fd_lift(accept4(fd, addr, len, flags));
 }

@@ -6,10 +6,15 @@
 #define WEIR_SYS_FDS_H
 
 #include <stdbool.h>
+#include <sys/socket.h>
 
 /* fd, or a twin of it above 2 (close-on-exec) in place of it. fd < 0, from a call that failed:
  * -errno. Returns the descriptor or a negative errno; then fd is closed. */
 int weir__fd_lift(int fd);
+
+/* accept4 likewise, with SOCK_CLOEXEC. What it took could not be handed back: so where it may get a
+ * low number, one above 2 is held first, and without one nothing is accepted: -EMFILE. */
+int weir__fd_accept(int fd, struct sockaddr *addr, socklen_t *len, int flags);
 
 /* In a fork child: close the child's copy of a descriptor, unless that number is something else by
  * now (is_socket: what it was). */

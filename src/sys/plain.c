@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <linux/sockios.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/random.h>
@@ -72,17 +73,23 @@ static bool died_waiting(int64_t rc) {
     }
 }
 
+/* The kernel takes a number and memory for a connection before it looks whether there is one: what
+ * is short then keeps nobody waiting, unless somebody has come. */
+static bool is_for_nobody(int fd, int64_t rc) {
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    return (rc == -EMFILE || rc == -ENFILE || rc == -ENOMEM) && poll(&p, 1, 0) == 0;
+}
+
 int64_t weir__plain_accept(int fd, struct weir__addr *ret_peer, int flags) {
     int64_t rc;
     int tries = ACCEPT_TRIES;
     do {
         socklen_t len = sizeof *ret_peer - offsetof(struct weir__addr, sa);
-        rc = weir__fd_lift(accept4(fd, ret_peer ? &ret_peer->sa : NULL, ret_peer ? &len : NULL,
-                                   SOCK_CLOEXEC | flags));
+        rc = weir__fd_accept(fd, ret_peer ? &ret_peer->sa : NULL, ret_peer ? &len : NULL, flags);
         if (rc >= 0 && ret_peer != NULL)
             ret_peer->len = len;
     } while (died_waiting(rc) && --tries > 0);
-    return rc;
+    return is_for_nobody(fd, rc) ? -EAGAIN : rc;
 }
 
 int weir__plain_peer(int fd, struct weir__addr *ret_peer) {
