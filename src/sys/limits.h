@@ -17,7 +17,7 @@ struct weir__sys_limits {
     uint32_t turn_bytes;
     /* Bytes sent in one turn, small sends apart (writers.h): 0.1 ms of loopback at full speed,
      * where a turn costs a microsecond. And the piece that one writer sends before the next has
-     * its turn. */
+     * its turn: a quarter of this costs a lone one a quarter of its speed. */
     uint32_t turn_sent;
     uint32_t sent_piece;
     /* A send below this is small: the system call weighs more than the copy. */

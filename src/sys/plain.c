@@ -247,7 +247,7 @@ bool weir__plain_kind(int kind) {
 
 /* Of a file, one call could otherwise be gigabytes. */
 static size_t a_piece(const struct weir__op *op) {
-    size_t max = weir__sys_limits.sent_piece;
+    size_t max = weir__sys_limits.bulk_size;
     return op->u.bytes.len < max ? op->u.bytes.len : max;
 }
 
