@@ -62,9 +62,9 @@ def refuses(head):
     return lambda s, _: s.sendall(head)
 
 
-def let_in(s, key, *fields):
+def let_in(s, key, *fields, greeting=b""):
     s.sendall(b"\r\n".join([b"HTTP/1.1 101 x", b"Upgrade: websocket", b"Connection: Upgrade",
-                            b"Sec-WebSocket-Accept: " + key, *fields, b"", b""]))
+                            b"Sec-WebSocket-Accept: " + key, *fields, b"", greeting]))
 
 
 def message(s):
