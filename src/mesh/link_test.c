@@ -429,6 +429,22 @@ WEIR_TEST(what_time_cannot_mend_is_refused_at_once) {
     assert_int_equal(r.connections, 1);
 }
 
+/* As long as a server of ours takes, whether it is a node's channel or a whole URL. */
+static int far_away(struct weir_group *g) {
+    static char channel[WEIR__CHANNEL_MAX + 1], url[8192 + 1];
+    memset(channel, 'x', sizeof channel - 1);
+    memset(url, 'x', sizeof url - 1);
+    memcpy(url, "ws://localhost:8766/", 20);
+    assert_int_equal(ask_at("buzzer", channel, "1", "ack of 1"), 0);
+    return ask_at(NULL, url, "2", "ack of 2");
+}
+
+WEIR_TEST(a_channel_may_be_as_long_as_a_url) {
+    r.options.head_max = 16384;
+    tell(far_away, 0, 0);
+    assert_int_equal(r.messages, 2);
+}
+
 WEIR_TEST(nacks_are_texts_that_say_so) {
     static const struct {
         enum weir_ws_type type;

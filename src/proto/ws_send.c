@@ -71,8 +71,9 @@ static int whole_send(struct weir_ws *ws, unsigned first_byte, const void *data,
 static int not_inside_parts(struct weir_ws *ws) {
     if (!ws_is_parting(ws))
         return 0;
-    return weir__failf(-EBUSY, "ws send", weir_ws_peer(ws),
-                       "this task's message in parts is still open: end it with fin");
+    int rc = send_state(ws); /* that it has ended is worth more to know */
+    return rc < 0 ? rc : weir__failf(-EBUSY, "ws send", weir_ws_peer(ws),
+                                     "this task's message in parts is still open: end it with fin");
 }
 
 int weir_ws_send(struct weir_ws *ws, enum weir_ws_type type, const void *data, size_t len) {
@@ -82,7 +83,7 @@ int weir_ws_send(struct weir_ws *ws, enum weir_ws_type type, const void *data, s
     rc = send_check(ws, len);
     if (rc == 0)
         rc = text_check(ws, type, data, len);
-    if (rc == 0 && (rc = send_state(ws)) == 0)
+    if (rc == 0)
         rc = not_inside_parts(ws);
     if (rc == 0)
         rc = send_turn(ws, len);
