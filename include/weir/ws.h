@@ -151,14 +151,19 @@ WEIR_API void weir_ws_drop(struct weir_ws **take_ws);
  * closed), -ECONNRESET, WEIR_EKEEPALIVE. message may return that: what came before a close is
  * delivered still. Otherwise message < 0 closes with 1011 and weir_error's text; a message in parts
  * that was left open likewise (closed: -EBUSY). closed is the last call: nothing may use the ws
- * after it. A refused handshake is no connection yet: it is logged, as a warning. The ws is lent:
+ * after it. A refused handshake is no connection yet: it is logged, as a warning, and one that was
+ * too slow (408) or broke off is not. The ws is lent:
  * do not receive on it, close or drop it; weir_ws_end ends it. */
 struct weir_ws_reactive {
     size_t size, state_size;
     int (*opened)(struct weir_ws *ws, void *state); /* may be NULL; < 0: closes with 1011 */
     int (*message)(struct weir_ws *ws, void *state, const struct weir_ws_message *m);
-    void (*closed)(struct weir_ws *ws, void *state, int rc); /* may be NULL; rc 0: after a
-                                                              * closing handshake */
+    /* May be NULL. rc: 0 (after a closing handshake), what opened or message returned, -EBUSY (a
+     * message in parts was left open), WEIR_EEOF, -ECONNRESET, -EPIPE (the connection broke, or no
+     * answer to our close frame came), WEIR_EKEEPALIVE, WEIR_EPROTO, WEIR_EUTF8, WEIR_ETOOBIG (as
+     * weir_ws_receive), -ECANCELED, -ETIME (g, with or without the peer's answer). For rc < 0
+     * weir_error has a record. */
+    void (*closed)(struct weir_ws *ws, void *state, int rc);
     void *arg; /* the server's own, for weir_ws_arg */
     size_t stack_size; /* of a connection's task, bytes; 0: the run's default */
     const char *name;  /* of that task, in crash reports: static text; NULL: "connection" */

@@ -130,6 +130,14 @@ static int stream_ended(struct weir_ws *ws, ssize_t n) {
     return n < 0 ? rc : weir__fail(rc, "ws receive", weir_ws_peer(ws));
 }
 
+/* The reason is the peer's: the record escapes it. */
+static int fail_closed(struct weir_ws *ws) {
+    const char *reason = weir_ws_close_reason(ws);
+    return weir__failf(WEIR_EWSCLOSED, "ws receive", weir_ws_peer(ws),
+                       "the WebSocket is closed: %d (%s)%s%s", ws->code,
+                       weir_ws_code_text(ws->code), *reason ? " " : "", reason);
+}
+
 static int receive_next(struct weir_ws *ws, struct weir_ws_message *ret) {
     for (;;) {
         struct weir_view v;
@@ -152,7 +160,7 @@ static int receive_next(struct weir_ws *ws, struct weir_ws_message *ret) {
         int rc = weir__ws_feed(ws, (uint8_t *)(uintptr_t)v.base, v.len, &used, ret);
         ws->used = (uint32_t)used;
         if (rc != 0)
-            return rc > 0 ? 0 : rc;
+            return rc > 0 ? 0 : rc == WEIR_EWSCLOSED ? fail_closed(ws) : rc;
     }
 }
 

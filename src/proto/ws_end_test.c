@@ -62,6 +62,7 @@ WS_STORY(our_client_hears_the_servers_close) {
     struct weir_ws_message m;
     assert_int_equal(ws_say(ws, "close"), 0);
     assert_int_equal(weir_ws_receive(ws, &m), WEIR_EWSCLOSED);
+    assert_non_null(strstr(weir_error(WEIR_EWSCLOSED)->text, ": the WebSocket is closed: 4000 ("));
     assert_int_equal(weir_ws_close_code(ws), 4000);
     assert_string_equal(weir_ws_close_reason(ws), "bye");
     assert_int_equal(ws_say(ws, "more"), WEIR_EWSCLOSED);

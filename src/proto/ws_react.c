@@ -318,12 +318,17 @@ static void write_out(struct ws_conn *c) {
         bound_arm(c, c->ws.config->o.close_ns);
 }
 
+/* What ended it may have been felt by no call, or by one of another task. */
+static int recorded(struct ws_conn *c, int rc) {
+    return rc >= 0 || weir_error(rc) ? rc : weir__fail(rc, "ws connection", weir_ws_peer(&c->ws));
+}
+
 static void tell_closed(struct ws_conn *c) {
     struct ws_server *sv = server_of(c);
     if (c->ws.code == 0)
         c->ws.code = WEIR__WS_ABNORMAL;
     if (c->opened && !c->told && sv->fn.closed != NULL)
-        sv->fn.closed(&c->ws, c->user, c->rc);
+        sv->fn.closed(&c->ws, c->user, recorded(c, c->rc));
     c->told = true;
     sv->live -= c->counted;
     c->counted = false;

@@ -155,6 +155,7 @@ static inline int react_message(struct weir_ws *ws, void *state, const struct we
     return answer(ws, m);
 }
 static inline void react_closed(struct weir_ws *ws, void *state, int rc) {
+    assert_true(rc == 0 || weir_error(rc) != NULL);
     note_end(ws, rc);
 }
 static const struct weir_ws_reactive test_reactive = {
