@@ -153,6 +153,11 @@ LOOP_STORY(bad_urls_are_refused_with_a_reason) {
         assert_true(strlen(weir_error(WEIR_EURL)->text) > 10);
         assert_int_equal(weir_dial(bad[i], NULL, &s), WEIR_EURL);
     }
+    static const char *const any[] = {"tcp://*", "tcp://*:", "tcp://*:65536"};
+    for (size_t i = 0; i < sizeof any / sizeof any[0]; i++) {
+        assert_int_equal(weir_listen(any[i], NULL, &l), WEIR_EURL);
+        assert_non_null(strstr(weir_error(WEIR_EURL)->text, "no port"));
+    }
     assert_int_equal(weir_dial("tcp://127.0.0.1:0", NULL, &s), WEIR_EURL);
     assert_int_equal(weir_dial("tls://127.0.0.1:1", NULL, &s), WEIR_ENOTLS);
     return 0;

@@ -15,11 +15,13 @@ static int refuse(const char *text, bool listening, const char *why) {
 static int parse_any(const char *text, struct weir__url *ret_url) {
     static const char head[] = "tcp://*:";
     size_t skip = sizeof head - 1, len = strlen(text);
-    if (len <= skip || memcmp(text, head, skip) != 0)
+    if (strcmp(text, "tcp://*") == 0)
+        return refuse(text, true, "no port");
+    if (strncmp(text, head, skip) != 0)
         return -EINVAL;
     int64_t port = weir__chars_decimal((const uint8_t *)text + skip, len - skip, UINT16_MAX);
     if (port < 0)
-        return -EINVAL;
+        return refuse(text, true, "no port number up to 65535 after the colon");
     *ret_url = (struct weir__url){.host = "*", .port = (uint16_t)port};
     return 0;
 }
@@ -39,8 +41,9 @@ static int parse_unix(const char *text, bool listening, const struct weir__uri *
 int weir__url_parse(const char *text, bool listening, struct weir__url *ret_url) {
     struct weir__uri uri;
     const char *what = listening ? "listen" : "dial";
-    if (listening && parse_any(text, ret_url) == 0)
-        return 0;
+    int rc = listening ? parse_any(text, ret_url) : -EINVAL;
+    if (rc != -EINVAL)
+        return rc;
     if (weir__uri_parse(&uri, text, strlen(text), "no scheme: write tcp://host:port") < 0)
         return refuse(text, listening, uri.why);
     *ret_url = (struct weir__url){.port = uri.port};
