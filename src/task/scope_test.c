@@ -292,6 +292,7 @@ static int signalled(void *arg) {
     assert_int_equal(weir_scope_on_signal(&s, SIGUSR1), 0);
     assert_int_equal(weir_scope_on_signal(&s, SIGUSR2), 0);
     assert_int_equal(weir_scope_on_signal(&s, SIGKILL), -EINVAL);
+    assert_int_equal(weir_scope_on_signal(&s, SIGSEGV), -EINVAL);
     raise(SIGUSR2);
     assert_int_equal(nap(WEIR_SECONDS(60)), -ECANCELED);
     raise(SIGUSR2); /* still caught: the program lives */

@@ -32,6 +32,15 @@ static void signal_came(struct weir__op *op) {
     w->over = weir__submit(weir__sched->loop.backend, op) == WEIR__DONE; /* still ours to take */
 }
 
+/* A fault comes again as soon as its handler returns: a program that waits for one would spin. */
+static bool may_wait_for(int signal) {
+    static const int never[] = {SIGKILL, SIGSTOP, SIGSEGV, SIGBUS, SIGFPE, SIGILL};
+    for (size_t i = 0; i < sizeof never / sizeof never[0]; i++)
+        if (signal == never[i])
+            return false;
+    return signal > 0 && signal < NSIG;
+}
+
 int weir_scope_on_signal(struct weir_scope *scope, int signal) {
     struct sched *s = weir__sched;
     struct scope *sc = scope_of(scope);
@@ -39,8 +48,8 @@ int weir_scope_on_signal(struct weir_scope *scope, int signal) {
         return weir__no_loop("wait for signal");
     scope_assert(sc, "weir_scope_on_signal");
     if (sc->kind != SCOPE_PLAIN)
-        WEIR_BUG("weir_scope_on_signal: only a scope with a budget can, not a shield or a group");
-    if (signal <= 0 || signal >= NSIG || signal == SIGKILL || signal == SIGSTOP)
+        WEIR_BUG("weir_scope_on_signal: weir_scope_enter makes the scope: no shield, no group");
+    if (!may_wait_for(signal))
         return weir__failf(-EINVAL, "wait for signal", NULL, "%d cannot be waited for", signal);
     struct signal_wait *w = weir__alloc_zero(sizeof *w);
     if (w == NULL)
