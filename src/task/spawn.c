@@ -58,7 +58,9 @@ void weir__handles_end(struct sched *s) {
             if (slab->tasks[i].state == TASK_ENDED)
                 handle_left(&slab->tasks[i], &count, &first);
     char others[48] = "";
-    if (count > 1)
+    if (count == 2)
+        snprintf(others, sizeof others, ", nor that of 1 other");
+    if (count > 2)
         snprintf(others, sizeof others, ", nor those of %zu others", count - 1);
     if (count > 0)
         weir__log(WEIR_LOG_WARNING, "the handle of task '%s' (%s:%d) was never released%s",
