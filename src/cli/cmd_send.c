@@ -156,6 +156,14 @@ static bool take_timeout(struct sending *s, const char *word) {
     return good;
 }
 
+/* A word behind the target that looks like an option; NULL: none. It is read as the message. */
+static const char *late_option(int count, char **words) {
+    for (int i = 1; i < count; i++)
+        if (strncmp(words[i], "--", 2) == 0 && words[i][2] != '\0')
+            return words[i];
+    return NULL;
+}
+
 static int read_options(struct weir__program *p, int argc, char **argv, struct settings *s,
                         struct sending *sending) {
     static const struct option longs[] = {{"node", required_argument, NULL, 'n'},
@@ -187,7 +195,11 @@ static int read_options(struct weir__program *p, int argc, char **argv, struct s
         return weir__program_tell(p, rc) * EXIT_USAGE;
     bool is_marked = argc - optind > 1 && strcmp(argv[optind + 1], "--") == 0;
     if (code < 0 && argc - optind != (is_marked ? 3 : 2)) {
-        weir__line_error("weir send: it wants two words, where to and what (see weir send -h)");
+        const char *late = late_option(argc - optind, argv + optind);
+        weir__line_error("weir send: it wants two words, where to and what%s%s%s "
+                         "(see weir send -h)",
+                         late ? "; options stand before them: '" : "", late ? late : "",
+                         late ? "'" : "");
         return EXIT_USAGE;
     }
     return code;

@@ -62,7 +62,7 @@ static int mistake(const struct weir__program *p, const char *text, const char *
 
 static int unknown(const struct weir__program *p, char **argv, const struct option *known) {
     const char *word = argv[optind - 1];
-    char name[64], text[128];
+    char name[64];
     if (optopt != 0 && optopt < OPT_NODE && strncmp(word, "--", 2) != 0) {
         snprintf(name, sizeof name, "-%c", optopt);
         return mistake(p, "unknown option", name);
@@ -75,8 +75,8 @@ static int unknown(const struct weir__program *p, char **argv, const struct opti
         weir__nearest_feed(&near, known->name);
     if (near.nearest == NULL)
         return mistake(p, "unknown option", word);
-    snprintf(text, sizeof text, "unknown option (did you mean --%s?)", near.nearest);
-    return mistake(p, text, word);
+    weir__line_error("%s: unknown option '--%s'; did you mean '--%s'?", p->who, name, near.nearest);
+    return EXIT_USAGE_;
 }
 
 /* As it stands in a URL or by itself: '[::1]' and '::1' are one host. */

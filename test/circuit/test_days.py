@@ -74,7 +74,8 @@ class Names(CircuitTest):
                 self.assertIn("'buzzer' is not NAME=HOST:PORT: it has no '='", node.errors[0])
 
     def test_bad_flags(self):
-        for words, text in ((("--prot", "1"), "did you mean --port?"), (("-x",), "'-x'"),
+        for words, text in ((("--prot", "1"), "unknown option '--prot'; did you mean '--port'?"),
+                            (("-x",), "'-x'"),
                             (("-p", "65536"), "'65536'"), (("-p",), "missing after '-p'"),
                             (("7",), "unexpected '7'"), (("--with", "loud"), "KEY=VALUE"),
                             (("--insecure=1",), "takes no value"),

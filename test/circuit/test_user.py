@@ -136,6 +136,12 @@ class Sends(CircuitTest):
             self.assertEqual(code, 2)
             self.assertIn("it wants two words", node.errors[0])
 
+    def test_an_option_behind_the_target_is_named(self):
+        node, code = self.ends("send", self.url, "hello", "--timeout", "2s")
+        self.assertEqual((code, node.errors), (2, [
+            "weir send: it wants two words, where to and what; options stand before them: "
+            "'--timeout' (see weir send -h)"]))
+
     def test_an_ack_that_cannot_be_printed_is_no_success(self):
         for text in "hello", "nack", "bytes":
             with open("/dev/full", "w", encoding="utf-8") as full:
