@@ -28,16 +28,19 @@ enum weir_policy {
     WEIR_INDEPENDENT /* a child's error is logged and counted; the others go on: servers */
 };
 
-/* Begin a scope that fires -ETIME after budget_ns (WEIR_NEVER: never). Inside: all until leave.
- * Must be left by the same task, innermost first, before the function whose memory s lies in
- * returns; otherwise aborts naming the places. Outside a task it aborts. */
+/* Begin a scope. Once budget_ns has passed (WEIR_NEVER: never; <= 0: at once) the suspending calls
+ * of this task, and of the children of groups that it opens inside, return -ETIME until the scope
+ * is left. The same task must leave it, innermost first, before the function whose memory s lies in
+ * returns; otherwise the task's next suspending call, enter, leave or end aborts and names the
+ * places. Outside a task it aborts. */
 WEIR_API void weir_scope_enter(struct weir_scope *s, weir_ns budget_ns);
 WEIR_API void weir_scope_enter_at(const struct weir_site *site, struct weir_scope *s,
                                   weir_ns budget_ns);
 #define weir_scope_enter(...) weir_scope_enter_at(WEIR_SITE(weir_scope_enter), __VA_ARGS__)
 
 /* Begin a scope inside which outer cancels and deadlines wait, at most budget_ns (finite and
- * > 0, else aborts); after that they are felt here too. For clean-up that must suspend. */
+ * > 0, else aborts); after that they are felt here too. For clean-up that must suspend. budget_ns
+ * is no deadline: where nothing outside has fired, work inside goes on past it. */
 WEIR_API void weir_shield_enter(struct weir_scope *s, weir_ns budget_ns);
 WEIR_API void weir_shield_enter_at(const struct weir_site *site, struct weir_scope *s,
                                    weir_ns budget_ns);
@@ -53,8 +56,12 @@ WEIR_API void weir_scope_renew(struct weir_scope *s, weir_ns budget_ns);
 WEIR_API void weir_scope_cancel(struct weir_scope *s, const char *cause);
 
 /* From now until s is left, the process getting signal cancels s (and is otherwise ignored), also
- * if it was ignored before. Several signals and several scopes may be combined.
- * Returns 0; -EINVAL (no such signal), -EPERM (every thread blocks it, as a parent may leave it:
+ * if it was ignored before. Several signals and several scopes may be combined. A signal is felt
+ * when the loop next looks for events: one that came after this task last suspended is lost if the
+ * scope is left first, so hold one scope around the whole work, not one for each round of a loop.
+ * s is one that weir_scope_enter began: a shield or a group aborts.
+ * Returns 0; -EINVAL (no such signal, SIGKILL, SIGSTOP, and the faults SIGSEGV, SIGBUS, SIGFPE and
+ * SIGILL), -EPERM (every thread blocks it, as a parent may leave it:
  * it would never come; pthread_sigmask unblocks it), -ENOMEM, WEIR_ENOLOOP. */
 WEIR_API int weir_scope_on_signal(struct weir_scope *s, int signal);
 
@@ -92,12 +99,16 @@ WEIR_API void weir_group_open_at(const struct weir_site *site, struct weir_group
 WEIR_API void weir_group_cancel(struct weir_group *g, const char *cause);
 
 /* Wait for all children; with rc < 0, or if an outer scope fires, cancel them first. Always
- * joins, however long the children take.
- * Returns an error of the body's own (rc); else the first error of a child (TOGETHER); else
- * -ECANCELED or -ETIME if an outer scope has fired; else rc, where -ECANCELED that the group's own
- * cancel raised becomes WEIR_ESTOPPED. The body's own is none that it, or a child, was told to end
- * with: -ECANCELED or -ETIME of a scope around or of the group. Consumes what it returns; the other
- * errors of children are logged. Outside a task it aborts. */
+ * joins, however long the children take. rc is what the body, the code between open and close, has
+ * come to.
+ * Returns the first of these that there is:
+ *   rc, if it is an error of the body's own;
+ *   the first error of a child (WEIR_TOGETHER);
+ *   -ECANCELED or -ETIME, if an outer scope has fired;
+ *   WEIR_ESTOPPED, if rc is the -ECANCELED of a cancel of this group;
+ *   rc.
+ * An error is the body's own unless a scope around or a cancel of the group raised it. What it
+ * returns counts as handled; the other errors of children are logged. Outside a task it aborts. */
 WEIR_SUSPENDS int weir_group_close(struct weir_group *g, int rc);
 
 /* Wait for all children, at most grace_ns (<= 0: not at all); then cancel them and wait for their
@@ -120,8 +131,9 @@ struct weir_spawn_options { /* zero: the default */
 
 /* Start fn on its own copy of args[0 .. args_size-1] as a child of g (NULL: the run's own group).
  * It begins after the caller next suspends, and always begins. ret_task NULL: its error goes to
- * the group. Otherwise *ret_task is a counted handle: await or release it. One that never is ends
- * with the run: the error that it kept is logged then, the others are counted in one warning.
+ * the group. Otherwise *ret_task is a counted handle: await or release it. Until then it keeps the
+ * task's error from the group. Handles that were neither awaited nor released end with the run: it
+ * logs each error that they kept, and counts the others in one warning.
  * fn's result < 0 is an error; what fn leaves in its copy of args is handed to weir_await.
  * Allowed while g is being joined: the join waits for it too.
  * Returns 0; -ENOMEM, -EAGAIN (no stack could be had), WEIR_ENOLOOP, WEIR_EFORKED. On error nothing
@@ -188,8 +200,10 @@ WEIR_API void weir_task_cancel(struct weir_task *t, const char *cause);
 /* Give the handle back; an error nobody read goes to the group. NULL and *NULL are fine. */
 WEIR_API void weir_task_release(struct weir_task **take_task);
 
-/* The details of the error that the last failing call of this task returned as rc; NULL if the
- * record is not rc's. Valid until the task's next error. */
+/* The details of the error that the last failing call of this task returned as rc. NULL if the
+ * record is not rc's: rc >= 0, a code of your own or of an offloaded function, an older error. So
+ * test e = weir_error(rc) before e->text, and print weir_error_text(rc) where it is NULL.
+ * Valid until the task's next error. */
 WEIR_API const struct weir_error *weir_error(int rc);
 
 #ifdef __cplusplus
