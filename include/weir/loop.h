@@ -30,7 +30,8 @@ struct weir_run_options { /* zero: the default */
  * weir_run_at the place of the call: texts name it.
  * A fork child has none of its parent's loops: calls that give errors return WEIR_EFORKED (or, on a
  * thread that had no loop, WEIR_ENOLOOP), closing closes the child's copies, signals have the
- * effect that they had before the run, and weir_run begins afresh. */
+ * effect that they had before the run, and weir_run begins afresh. It ends by _exit or exec: a
+ * task's function that returns in it aborts. */
 WEIR_API int weir_run(int (*fn)(void *arg), void *arg, const struct weir_run_options *options);
 WEIR_API int weir_run_at(const struct weir_site *site, int (*fn)(void *arg), void *arg,
                          const struct weir_run_options *options);

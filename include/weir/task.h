@@ -191,7 +191,8 @@ WEIR_API struct weir_task *weir_task_ref(struct weir_task *t);
  * its args as it left them are copied to ret_args (size bytes at most; may be NULL).
  * Interrupted: *take_task stands and the return is the waiter's own -ECANCELED, -ETIME (or
  * WEIR_ENOLOOP); cancelling the waiter never cancels the awaited. -EDEADLK: a task awaits
- * itself. */
+ * itself. Each waiter needs a handle of its own (weir_task_ref): one that another gave back
+ * meanwhile aborts. */
 WEIR_SUSPENDS int weir_await(struct weir_task **take_task, void *ret_args, size_t size);
 
 /* Cancel all that the task does: its suspending calls return -ECANCELED. cause as above. */

@@ -90,6 +90,8 @@ int weir__loop_post(struct weir_loop *l, void (*fn)(void *arg), void *arg);
 int weir__loop_enlist(struct weir_loop *l, const char *name);
 void weir__loop_delist(struct weir_loop *l);
 
+bool weir__loop_lives(unsigned number);
+
 /* "loop 'main'", or what became of it. Of a number; of a pointer that may dangle. In buf, which is
  * returned. */
 enum { WEIR__LOOP_TEXT = WEIR__LOOP_NAME + 32 };

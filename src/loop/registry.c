@@ -82,6 +82,13 @@ void weir__loop_delist(struct weir_loop *l) {
     pthread_mutex_unlock(&lock);
 }
 
+bool weir__loop_lives(unsigned number) {
+    pthread_mutex_lock(&lock);
+    bool lives = by_number(number) != NULL;
+    pthread_mutex_unlock(&lock);
+    return lives;
+}
+
 static void text(const struct weir_loop *l, char buf[static WEIR__LOOP_TEXT]) {
     snprintf(buf, WEIR__LOOP_TEXT, "%s%s%s", l ? "loop '" : "a loop that has ended",
              l ? l->name : "", l ? "'" : "");

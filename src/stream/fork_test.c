@@ -377,6 +377,31 @@ FORK_STORY(no_lock_is_held_for_ever_in_the_child) {
     return 0;
 }
 
+/* ---- a child that forgets to end ---- */
+
+static int told[2];
+
+static int tell_once(void *args) {
+    (void)args;
+    return write(told[1], "x", 1) == 1 ? 0 : -EIO;
+}
+
+FORK_STORY(a_function_that_returns_in_the_child_ends_it_and_runs_nothing_else) {
+    char text[4];
+    assert_int_equal(pipe2(told, O_CLOEXEC | O_NONBLOCK), 0);
+    assert_int_equal(weir_go0(NULL, tell_once), 0);
+    pid_t child = fork();
+    if (child == 0)
+        return 0;
+    int status = status_of(child);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+    settle();
+    assert_int_equal(read(told[0], text, sizeof text), 1); /* the parent's */
+    close(told[0]);
+    close(told[1]);
+    return 0;
+}
+
 /* ---- crash reports ---- */
 
 static int fork_a_crash(void *arg) {

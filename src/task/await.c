@@ -79,6 +79,12 @@ static int take_result(struct weir_task *t, void *ret_args, size_t size) {
     return rc;
 }
 
+/* A waiter holds the task besides its handle, and finds that it was the last to do so. */
+static _Noreturn __attribute__((cold)) void handle_was_given_back(const struct weir_task *t) {
+    WEIR_BUG("weir_await: the handle of task '%s' was given back, by another await or a release, "
+             "while it was awaited: each waiter needs its own (weir_task_ref)", t->name);
+}
+
 int weir_await(struct weir_task **take_task, void *ret_args, size_t size) {
     int rc = weir__suspend_enter("await");
     if (rc < 0)
@@ -92,7 +98,10 @@ int weir_await(struct weir_task **take_task, void *ret_args, size_t size) {
         struct await a = {.end = {.ended = await_over},
                           .park = {.abort = await_abort, .what = "await", .on = t}};
         hang(t, &a.end);
+        t->refs++;
         rc = (int)weir__park(&a.park);
+        if (--t->refs == 0)
+            handle_was_given_back(t);
         if (t->state != TASK_ENDED)
             return weir__fail(rc, "await", t->name);
     }

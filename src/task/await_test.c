@@ -130,3 +130,43 @@ static int many_wait(void *arg) {
 WEIR_TEST_BACKENDS(thirty_thousand_waiters_of_one_task_are_woken_and_cancelled_in_linear_time) {
     assert_int_equal(weir_run(many_wait, NULL, NULL), 0);
 }
+
+/* ---- a handle is one waiter's ---------------------------------------------------------------- */
+
+struct awaits_same_args {
+    struct weir_task **handle;
+};
+
+static int awaits_same(void *args) {
+    return weir_await(((struct awaits_same_args *)args)->handle, NULL, 0) == 7 ? 0 : -EBADMSG;
+}
+
+static int two_await_by_one(void *arg) {
+    static struct weir_task *t;
+    (void)arg;
+    if (weir_spawn(NULL, WEIR_SITE(naps), naps, NULL, 0, NULL, &t) == 0)
+        for (int i = 0; i < 2; i++)
+            weir_go(NULL, awaits_same, .handle = &t);
+    return 0;
+}
+
+WEIR_TEST_ABORTS(two_that_await_by_one_handle_are_told, "was given back, by another await") {
+    weir_run(two_await_by_one, NULL, NULL);
+}
+
+static int release_what_is_awaited(void *arg) {
+    static struct weir_task *t, *copy;
+    (void)arg;
+    if (weir_spawn(NULL, WEIR_SITE(naps), naps, NULL, 0, NULL, &t) < 0)
+        return 0;
+    copy = t;
+    weir_go(NULL, awaits_same, .handle = &t);
+    weir_yield();
+    weir_task_release(&copy);
+    return 0;
+}
+
+WEIR_TEST_ABORTS(who_awaits_by_a_handle_that_another_releases_is_told,
+                 "of task 'naps' was given back") {
+    weir_run(release_what_is_awaited, NULL, NULL);
+}

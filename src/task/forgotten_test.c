@@ -189,14 +189,21 @@ static int forgets_inside(void *arg) {
 ABORTS_IN_RUN(leaving_the_scope_around_a_forgotten_one_names_both, "is not the innermost: that is",
               forgets_inside)
 
-/* The opener's frame is alive, the group lies elsewhere: only the child can tell. */
+static struct weir_group elsewhere;
+
+static int writes_over_group(void *args) {
+    (void)args;
+    memset(&elsewhere, 'z', sizeof elsewhere);
+    return 0;
+}
+
+/* The opener's frame is alive and waits, the group lies elsewhere: only the child can tell. */
 static int gives_group_up(void *arg) {
-    static struct weir_group g;
     (void)arg;
-    weir_group_open(&g, WEIR_TOGETHER);
-    weir_go0(&g, nothing);
-    memset(&g, 'z', sizeof g);
-    return weir_sleep(WEIR_MILLISECONDS(1));
+    weir_group_open(&elsewhere, WEIR_TOGETHER);
+    weir_go0(NULL, writes_over_group);
+    weir_go0(&elsewhere, nothing);
+    return weir_sleep(WEIR_SECONDS(1));
 }
 
 ABORTS_IN_RUN(a_child_names_where_its_overwritten_group_was_opened,
@@ -214,6 +221,53 @@ static int gives_outer_up(void *arg) {
 
 ABORTS_IN_RUN(leaving_a_scope_whose_outer_one_was_overwritten_names_that,
               "the scope entered at " __FILE__, gives_outer_up)
+
+/* Its timer lies in it too: left alone it would fire from what is there by then. */
+static int gives_innermost_up(void *arg) {
+    static struct weir_scope s;
+    (void)arg;
+    weir_scope_enter(&s, WEIR_MILLISECONDS(1));
+    memset(&s, 'z', sizeof s);
+    return weir_sleep(WEIR_MILLISECONDS(20));
+}
+
+ABORTS_IN_RUN(a_wait_names_the_scope_that_was_overwritten, "the scope entered at " __FILE__,
+              gives_innermost_up)
+
+static struct weir_scope given_up;
+static struct weir_task *inside_it;
+
+static int writes_over_and_cancels(void *args) {
+    (void)args;
+    memset(&given_up, 'z', sizeof given_up);
+    weir_task_cancel(inside_it, "looks at all that its task is inside of");
+    return 0;
+}
+
+static int is_cancelled_inside(void *arg) {
+    (void)arg;
+    inside_it = weir_task_current();
+    weir_scope_enter(&given_up, WEIR_NEVER);
+    weir_go0(NULL, writes_over_and_cancels);
+    return weir_sleep(WEIR_SECONDS(1));
+}
+
+ABORTS_IN_RUN(a_cancel_names_the_scope_that_was_overwritten, "the scope entered at " __FILE__,
+              is_cancelled_inside)
+
+static int opens_group_again(void *arg) {
+    struct weir_group g;
+    struct weir_scope s;
+    (void)arg;
+    weir_group_open(&g, WEIR_TOGETHER);
+    weir_go0(&g, sleeps);
+    weir_scope_enter(&s, WEIR_NEVER);
+    weir_group_open(&g, WEIR_TOGETHER);
+    return weir_sleep(1);
+}
+
+ABORTS_IN_RUN(a_group_opened_again_inside_a_scope_of_its_own_is_named, "is open already",
+              opens_group_again)
 
 static int enters_outer_again(void *arg) {
     struct weir_scope outer, inner;

@@ -175,6 +175,7 @@ _Noreturn void weir__scope_gone(const struct weir_task *t, const struct weir_sit
                                 uint8_t kind) __attribute__((cold));
 _Noreturn void weir__scope_open_already(const struct weir_site *site, uint8_t kind)
     __attribute__((cold));
+_Noreturn void weir__returned_in_child(const struct weir_task *t) __attribute__((cold));
 _Noreturn void weir__ended_inside(const struct weir_task *t) __attribute__((cold));
 _Noreturn void weir__scope_not_yours(const struct scope *sc, const char *call)
     __attribute__((cold));
@@ -202,11 +203,13 @@ static inline void task_assert(const struct weir_task *t, const char *call) {
 
 /* Abort if the innermost scope of t, which runs, lies in a frame that has returned: below that of
  * the public call, where nothing of the caller's is alive. So a helper that forgot to leave is
- * named at its task's next suspension, before any child of a forgotten group can run. A scope that
- * is not on the stack passes. */
+ * named at its task's next suspension, before any child of a forgotten group can run, and before
+ * the scope's timer fires. Elsewhere (a block that has ended, the heap) its mark tells it, once the
+ * memory is something else. */
 static inline void scope_alive(const struct weir_task *t, const void *frame) {
     const void *sc = t->scope;
-    if (__builtin_expect(sc < frame && sc != NULL && sc >= (const void *)t->stack->low, 0))
+    bool below = sc < frame && sc >= (const void *)t->stack->low;
+    if (__builtin_expect(sc != NULL && (below || !scope_has(t->scope, SCOPE_OPEN)), 0))
         weir__scope_gone(t, t->stack->inside, (uint8_t)t->stack->inside_kind);
 }
 

@@ -65,7 +65,9 @@ void weir__task_refuse(const struct weir_task *t, const char *call) {
         WEIR_BUG("%s: the task is NULL", call);
     if (weir__sched != NULL && t->loop == weir__sched->loop.number)
         WEIR_BUG("%s: the handle was given back already, and its task has ended", call);
-    snprintf(what, sizeof what, "the task '%s'", t->name);
+    bool is_there = weir__loop_lives(t->loop) || weir__is_fork_child(); /* else only its block is */
+    snprintf(what, sizeof what, "the task%s%s%s", is_there ? " '" : "", is_there ? t->name : "",
+             is_there ? "'" : "");
     refuse_stranger(call, what, t->loop);
 }
 
@@ -78,9 +80,10 @@ void weir__group_gone(const struct weir_task *child) {
 
 void weir__scope_gone(const struct weir_task *t, const struct weir_site *site, uint8_t kind) {
     char text[SCOPE_TEXT];
-    WEIR_BUG("%s was not %s before the function whose memory it lies in returned (task spawned at "
-             "%s:%d)", weir__scope_text(kind, site, text),
-             kind == SCOPE_GROUP ? "closed" : "left", t->site->file, t->site->line);
+    WEIR_BUG("%s was not %s before the function whose memory it lies in returned, or the memory "
+             "was used for something else (task spawned at %s:%d)",
+             weir__scope_text(kind, site, text), kind == SCOPE_GROUP ? "closed" : "left",
+             t->site->file, t->site->line);
 }
 
 void weir__scope_open_already(const struct weir_site *site, uint8_t kind) {
@@ -95,6 +98,11 @@ void weir__ended_inside(const struct weir_task *t) {
     WEIR_BUG("the task spawned at %s:%d ended inside %s: %s it", t->site->file, t->site->line,
              weir__scope_text(kind, t->stack->inside, text),
              kind == SCOPE_GROUP ? "close" : "leave");
+}
+
+void weir__returned_in_child(const struct weir_task *t) {
+    WEIR_BUG("the function of task '%s' (%s:%d) returned in a fork child, whose parent runs this "
+             "loop: end the child with _exit", t->name, t->site->file, t->site->line);
 }
 
 void weir__scope_not_yours(const struct scope *sc, const char *call) {

@@ -211,6 +211,8 @@ _Noreturn void weir__task_first_run(void) {
         marks_fresh();
         depth_begins(&s->depths, t->site, stack);
         int rc = t->fn(weir__task_args(t));
+        if (__builtin_expect(weir__sched != s, 0))
+            weir__returned_in_child(t);
         if (__builtin_expect(stack->measured != NULL, 0))
             weir__depth_ends(&s->depths, stack);
         t = end_and_pick(s, t, rc);

@@ -57,9 +57,22 @@ static bool deaf(const struct scope *sc) {
     return sc->kind == SCOPE_SHIELD && !sc->expired;
 }
 
+/* The innermost scope of t is about to be looked into. */
+static void innermost_assert(const struct weir_task *t) {
+    if (t->scope != NULL && !scope_has(t->scope, SCOPE_OPEN))
+        weir__scope_gone(t, t->stack->inside, (uint8_t)t->stack->inside_kind);
+}
+
+static void outer_holds_assert(const struct weir_task *t, const struct scope *sc) {
+    if (!outer_holds(sc))
+        weir__scope_gone(t, sc->outer_site, sc->outer_kind);
+}
+
 struct reason weir__scope_reason(const struct weir_task *t, const struct scope *sc, int code) {
     struct reason found = {NULL, 0};
+    innermost_assert(t);
     for (; sc != NULL; sc = sc->outer) {
+        outer_holds_assert(t, sc);
         if (sc->kind == SCOPE_GROUP && sc->felt == code)
             return sc->u.group.felt;
         if (sc->own == code)
@@ -92,10 +105,10 @@ static void group_feels(struct sched *s, struct group *g, int16_t now, struct re
  * back and restore it. */
 static void refresh_chain(struct sched *s, struct weir_task *t) {
     struct scope *turned = NULL;
+    innermost_assert(t);
     for (struct scope *sc = t->scope, *outer; sc != NULL; sc = outer) {
         outer = sc->outer;
-        if (!outer_holds(sc))
-            weir__scope_gone(t, sc->outer_site, sc->outer_kind);
+        outer_holds_assert(t, sc);
         sc->outer = turned;
         turned = sc;
     }
@@ -193,8 +206,11 @@ static void outer_assert(const struct weir_task *t, const struct scope *sc, cons
     scope_alive(t, frame);
     if (t->scope == sc)
         weir__scope_open_already(t->stack->inside, kind);
-    if (!scope_has(t->scope, SCOPE_OPEN))
-        weir__scope_gone(t, t->stack->inside, kind);
+    for (const struct scope *at = t->scope; at->outer != NULL; at = at->outer) {
+        outer_holds_assert(t, at);
+        if (at->outer == sc)
+            weir__scope_open_already(sc->site, sc->kind);
+    }
 }
 
 void weir__scope_begin(struct scope *sc, uint8_t kind, const struct weir_site *site,
@@ -228,8 +244,7 @@ void weir__scope_leavable(const struct scope *sc, const char *call) {
 
 void weir__scope_end(struct scope *sc) {
     struct weir_task *t = sc->task;
-    if (!outer_holds(sc))
-        weir__scope_gone(t, sc->outer_site, sc->outer_kind);
+    outer_holds_assert(t, sc);
     inside(t, sc->outer, sc->outer_site, sc->outer_kind);
     t->felt = sc->outer ? sc->outer->felt : t->base;
     sc->cookie = SCOPE_LEFT ^ (uint32_t)(uintptr_t)sc;
@@ -332,6 +347,8 @@ int weir_scope_leave(struct weir_scope *scope, int rc) {
 
 void weir_scope_auto_leave(struct weir_scope *scope) {
     const struct scope *sc = scope_of(scope);
+    if (sc == NULL)
+        weir__scope_refuse(NULL, "weir_scope_auto_leave");
     if (sc->cookie != 0 && !scope_has(sc, SCOPE_LEFT))
         weir_scope_leave(scope, 0);
 }
