@@ -34,6 +34,8 @@ static void ws_free(struct weir_ws *ws) {
 /* ---- open ---- */
 
 static int url_check(const char *url, struct weir__uri *ret_uri) {
+    if (url == NULL)
+        WEIR_BUG("weir_ws_dial: the URL is NULL");
     if (weir__uri_parse(ret_uri, url, strlen(url), "no scheme: write ws://host:port/path") < 0)
         return weir__failf(WEIR_EURL, "ws dial", url, "%s", ret_uri->why);
     if (ret_uri->scheme == WEIR__URI_WSS)

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/check.h"
 #include "stream/stream.h"
 #include "wire/uri.h"
 
@@ -41,6 +42,8 @@ static int parse_unix(const char *text, bool listening, const struct weir__uri *
 int weir__url_parse(const char *text, bool listening, struct weir__url *ret_url) {
     struct weir__uri uri;
     const char *what = listening ? "listen" : "dial";
+    if (text == NULL)
+        WEIR_BUG("weir_%s: the URL is NULL", what);
     int rc = listening ? parse_any(text, ret_url) : -EINVAL;
     if (rc != -EINVAL)
         return rc;

@@ -68,12 +68,15 @@ CALL(shut, weir_shutdown(stream))
 CALL(peer, weir_stream_peer(stream))
 CALL(local, weir_stream_local(stream))
 CALL(listener_port, weir_listener_port(listener))
+CALL(dial, weir_dial(NULL, NULL, &stream))
+CALL(listens, weir_listen(NULL, NULL, &listener))
 CALL(accept_one, weir_accept(listener, &stream))
 CALL(reacts, react(listener))
 CALL(conn_stream, weir_conn_stream(conn))
 CALL(conn_group, weir_conn_group(conn))
 CALL(conn_close, weir_conn_close(conn))
 CALL(conn_arg, weir_conn_arg(conn))
+CALL(ws_dial, weir_ws_dial(NULL, NULL, &ws))
 CALL(ws_accept, weir_ws_accept(&stream, NULL, &ws))
 CALL(ws_accept_nothing, weir_ws_accept(NULL, NULL, &ws))
 CALL(ws_path, weir_ws_path(ws))
@@ -100,6 +103,7 @@ CALL(post_nothing, weir_post(weir_loop_current(), NULL, NULL))
 CALL(offload_nothing, weir_offload(NULL, NULL))
 CALL(offload_detached_nothing, weir_offload_detached(NULL, NULL, 0))
 CALL(scope_enter, weir_scope_enter(NULL, 1))
+CALL(auto_leave, weir_scope_auto_leave(NULL))
 CALL(shield_enter, weir_shield_enter(NULL, 1))
 CALL(group_open, weir_group_open(NULL, WEIR_TOGETHER))
 CALL(await_nowhere, weir_await(NULL, NULL, 0))
@@ -125,7 +129,7 @@ static const struct call {
     ROW(spawn_nowhere), ROW(run_nothing), ROW(stack_use), ROW(post_nothing), ROW(offload_nothing),
     ROW(offload_detached_nothing), ROW(scope_enter), ROW(shield_enter), ROW(group_open),
     ROW(await_nowhere), ROW(param_text), ROW(param_int), ROW(param_double), ROW(ack_text),
-    ROW(ack_bytes), ROW(worker_main),
+    ROW(ack_bytes), ROW(worker_main), ROW(dial), ROW(listens), ROW(ws_dial), ROW(auto_leave),
 };
 
 static void run_call(void *c) {
