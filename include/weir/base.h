@@ -23,7 +23,8 @@ extern "C" {
 /* Every public function is exported; everything else stays inside. */
 #define WEIR_API __attribute__((visibility("default")))
 
-/* Never inlined, so that a call knows its own frame from its caller's: see struct weir_scope. */
+/* Forbid inlining: the frame of the call then lies below the caller's frame. That is how a call
+ * finds a scope whose function has returned without leaving it (see weir_scope_enter). */
 #define WEIR_NOINLINE __attribute__((noinline))
 
 /* Marks every function that may park the calling task. Marked means: always a cancel point.
@@ -35,10 +36,11 @@ typedef int64_t weir_ns; /* nanoseconds, monotonic; the one time type */
 
 #define WEIR_NEVER INT64_MAX
 
-/* n seconds, n milliseconds. n is a number of any type, and evaluated once. Whole numbers are
- * exact, others are rounded to the nearest nanosecond: WEIR_SECONDS(0.5) is 500 ms. What does not
- * fit (292 years) becomes WEIR_NEVER or -WEIR_NEVER; not a number becomes 0. Of constants they are
- * constants, for static initialisers, and of whole ones for enums and array sizes too. */
+/* n seconds or n milliseconds as a weir_ns. n is a number of any type and is evaluated once. Whole
+ * numbers are exact; fractions are rounded to the nearest nanosecond: WEIR_SECONDS(0.5) is 500 ms.
+ * A time that does not fit (more than 292 years) becomes WEIR_NEVER or -WEIR_NEVER; a NaN becomes
+ * 0. If n is a constant, the result may stand in a static initialiser; if n is a constant integer,
+ * also in an enum or an array size. */
 #define WEIR_SECONDS(n) WEIR__UNITS(n, 1000000000)
 #define WEIR_MILLISECONDS(n) WEIR__UNITS(n, 1000000)
 
@@ -50,14 +52,15 @@ struct weir_view {
     size_t len;
 };
 
-/* A place in the source, made once, static: what is shown of a spawned task, of a scope or group
- * that was opened there. */
+/* A place in the source. Texts show it for a task that was spawned there, and for a scope or group
+ * that was opened there. The object must be static: the library keeps the pointer. */
 struct weir_site {
     const char *name, *file, *func;
     int line;
 };
 
-/* A static one of this place; fn, any name, is what it says of itself. Inside functions only. */
+/* A pointer to a static weir_site of this line. fn becomes its name; any word will do. Use it
+ * inside functions only. */
 #define WEIR_SITE(fn)                                                                              \
     (__extension__({                                                                               \
         static const struct weir_site weir_site_ = {#fn, __FILE__, __func__, __LINE__};            \
@@ -100,17 +103,19 @@ enum weir_error_code {
 #undef WEIR_ERROR_ENUM
 };
 
-/* What is known of an error, written where it arose. on and text are UTF-8, in one line: of what a
- * peer, a file or a variable put in, all that would steer a terminal or is not UTF-8 stands as an
- * escape (\n, \x1b, \u202e, \xff). Valid until the same task's next error, or for an error that a
- * group or an await handed over, until the next call of that kind. */
+/* What is known of an error, written where it arose. on and text are one line of UTF-8 each. Where
+ * they quote a peer, a file or a variable, control characters, characters that change the
+ * direction of text and bytes that are not UTF-8 are shown as escapes (\n, \x1b, \u202e, \xff).
+ * Valid until the same task's next error, or for an error that a group or an await handed over,
+ * until the next call of that kind. */
 struct weir_error {
     int code;            /* the rc it belongs to */
     const char *what;    /* what failed, lower case: "connect", "read" */
     const char *where;   /* the task's name */
     const char *scope;   /* -ECANCELED, WEIR_ESTOPPED: the cause given with the cancel, or "" */
-    weir_ns budget;      /* -ETIME: the budget of the scope that fired, or 0. Both are the outermost
-                          * one's of those that fired so, however far it is from the task */
+    weir_ns budget;      /* -ETIME: the budget of the scope that fired, or 0. If several scopes
+                          * around the task fired with this code, scope and budget are those of
+                          * the outermost */
     size_t done;         /* bytes done before it failed */
     char on[64];         /* on what: address, path, node */
     char text[160];      /* the whole, one line, for people */
@@ -132,9 +137,9 @@ enum weir_log_level { WEIR_LOG_ERROR, WEIR_LOG_WARNING, WEIR_LOG_INFO, WEIR_LOG_
 typedef void (*weir_log_sink)(enum weir_log_level level, const char *line, void *arg);
 
 /* Send the library's log lines to sink; NULL brings back the default, which writes to stderr.
- * Where descriptor 2 was closed when the program started, what has that number since is taken for
- * stderr only if it is a terminal, /dev/null or a file opened with O_APPEND. Process-wide. Any
- * thread. */
+ * If descriptor 2 was closed when the program started, a later descriptor 2 may be the program's
+ * own file: the library writes to it only if it is a terminal, /dev/null or a file opened with
+ * O_APPEND, else it drops the line. Process-wide. Any thread. */
 WEIR_API void weir_log_to(weir_log_sink sink, void *arg) WEIR_NOEXCEPT;
 
 /* Drop lines less important than level; the default is WEIR_LOG_WARNING. Any thread. */
@@ -144,8 +149,8 @@ WEIR_API void weir_log_level_set(enum weir_log_level level) WEIR_NOEXCEPT;
 }
 #endif
 
-/* How WEIR_SECONDS and WEIR_MILLISECONDS are made. The formulas name their argument several times:
- * they are given constants, or the argument of a function. */
+/* How WEIR_SECONDS and WEIR_MILLISECONDS are made. These formulas evaluate their argument several
+ * times, so they are given only constants, or the parameter of a function. */
 #define WEIR__OF_SIGNED(n, unit)                                                                   \
     ((n) > WEIR_NEVER / (unit)      ? WEIR_NEVER                                                   \
      : (n) < -(WEIR_NEVER / (unit)) ? -WEIR_NEVER                                                  \
@@ -206,7 +211,8 @@ WEIR__UNITS_OF(long double, weir__of_long_real)
         double: real_one,                                                                          \
         long double: long_real_one,                                                                \
         default: signed_one)
-/* What is not chosen is compiled all the same: 0 takes its place, or compilers warn. */
+/* _Generic compiles also the branches that it does not choose, and compilers warn about an n that
+ * does not fit them: so these replace n by 0 there. */
 #define WEIR__NARROW(n) _Generic((n) + 0, int: (n), unsigned: (n), default: 0)
 #define WEIR__WIDE(n) _Generic((n) + 0, int: 0, unsigned: 0, default: (n))
 #define WEIR__UNITS(n, unit)                                                                       \

@@ -10,14 +10,14 @@
 extern "C" {
 #endif
 
-struct weir_loop; /* opaque; one thread's; counted: see weir_loop_ref */
+struct weir_loop; /* opaque; runs on one thread; reference-counted: see weir_loop_ref */
 
 struct weir_run_options { /* zero: the default */
     size_t size;          /* sizeof (struct weir_run_options) */
     const char *backend;  /* "uring" or "epoll"; NULL: WEIR_BACKEND, else by probe.
                            * "sim" in programs that link libweir-test */
-    const char *name;     /* of the loop, in texts, copied (36 bytes); NULL: "main". If another
-                           * loop that lives has it: "main-2", "main-3", ... */
+    const char *name;     /* of the loop, in texts; copied (36 bytes); NULL: "main". If another
+                           * running loop has that name, this one is "main-2", "main-3", ... */
     size_t stack_size;    /* default of its tasks, bytes; 0: 256 KiB (64 KiB on 32-bit) */
     bool crash_reports;   /* stack overflow and aborts name the task; installs and chains SIGSEGV,
                            * SIGBUS and SIGABRT handlers for the duration of the run */
@@ -25,13 +25,14 @@ struct weir_run_options { /* zero: the default */
 
 /* Run fn(arg) as the first task of a new loop on this thread, until it and all it spawned ended.
  * Returns fn's result; an error of the loop itself: WEIR_EBACKEND, -ENOMEM, -EMFILE (logged with
- * the reason), -EAGAIN (65,535 loops live). Installs nothing process-wide unless asked. One at a
- * time per thread: inside a loop -EBUSY. options may be NULL. weir_run is also a macro, which tells
- * weir_run_at the place of the call: texts name it.
- * A fork child has none of its parent's loops: calls that give errors return WEIR_EFORKED (or, on a
- * thread that had no loop, WEIR_ENOLOOP), closing closes the child's copies, signals have the
- * effect that they had before the run, and weir_run begins afresh. It ends by _exit or exec: a
- * task's function that returns in it aborts. */
+ * the reason), -EAGAIN (the process has 65,535 loops). Installs nothing process-wide unless asked.
+ * One at a time per thread: inside a loop -EBUSY. options may be NULL. weir_run is also a macro
+ * that passes the place of the call to weir_run_at; texts name that place.
+ * After fork the child cannot use its parent's loops: calls that return errors return WEIR_EFORKED
+ * (WEIR_ENOLOOP on a thread that had no loop). Calls that close an object close the child's copies
+ * of its descriptors only. Signals have the effect that they had before the run. The child may call
+ * weir_run for a loop of its own. It must end by _exit or exec: if a task's function returns in the
+ * child, the child aborts. */
 WEIR_API int weir_run(int (*fn)(void *arg), void *arg, const struct weir_run_options *options);
 WEIR_API int weir_run_at(const struct weir_site *site, int (*fn)(void *arg), void *arg,
                          const struct weir_run_options *options);
@@ -54,41 +55,43 @@ WEIR_API struct weir_loop *weir_loop_current(void);
 /* The backend in use and why, one line; valid as long as l. l NULL aborts. */
 WEIR_API const char *weir_loop_explain(struct weir_loop *l);
 
-/* Keep l for a thread that posts: it then outlives its run, and posts after its end are refused.
- * Take the reference while the loop runs, and pass it on. Returns l. Any thread. */
+/* Take a reference to l, for a thread that posts to it. l's memory then stays valid after its run
+ * has ended, and weir_post returns WEIR_ECLOSED. Take the reference while the loop runs, then hand
+ * it to the thread. Returns l. Any thread. */
 WEIR_API struct weir_loop *weir_loop_ref(struct weir_loop *l);
 
 /* Give a reference back. NULL and *NULL are fine. Any thread. */
 WEIR_API void weir_loop_unref(struct weir_loop **take_loop);
 
 /* Have fn(arg) called on l's thread, between tasks; fn must not suspend. l must outlive the call:
- * hold a reference, or join the posting thread before the loop's end.
+ * hold a reference, or join the posting thread before the loop ends.
  * Returns 0; -ENOMEM; WEIR_ECLOSED (the loop has ended); WEIR_EFORKED (in a fork child, the
  * parent's loop). On error fn is not called. After 0 fn is called once, unless the loop ends first:
- * what it had not yet run is counted in a log line. Any thread; calls from one thread keep
- * order. */
+ * a log line then says how many posted calls were dropped. Any thread; calls from one thread keep
+ * their order. */
 WEIR_API int weir_post(struct weir_loop *l, void (*fn)(void *arg), void *arg);
 
-/* Run fn(arg) on a helper thread and wait for it, cancelled or not, once it has begun. At most 16
- * run at once, others wait.
+/* Run fn(arg) on a helper thread and wait for it; once fn has begun, a cancel does not end the
+ * wait. At most 16 functions run at once per loop; further ones wait.
  * Returns fn's result; -ECANCELED, -ETIME if the scope fired before fn began; -ENOMEM, -EAGAIN
  * (no thread could be made, or 64 abandoned functions still run); WEIR_ENOLOOP. arg is borrowed
  * until return. */
 WEIR_SUSPENDS int weir_offload(int (*fn)(void *arg), void *arg);
 
 /* Run fn on a helper thread with its own copy of args[0 .. size-1]; wait for the result.
- * A cancel abandons it: fn runs on with its copy, its result is dropped and it is named if the
- * run ends first. It does not count among the 16 any more: a fresh thread takes its place, with
- * the abandoned up to 64 (logged, once a second, from 16 abandoned on).
+ * A cancel abandons fn: it runs on with its copy, and its result is dropped. If the run ends before
+ * it, a log line names fn. An abandoned function no longer counts among the 16: a new thread takes
+ * its place. With the abandoned ones there are at most 64 threads; from 16 abandoned functions on
+ * the library logs their number, at most once a second.
  * Returns fn's result; -ECANCELED, -ETIME, -ENOMEM, -EAGAIN (as weir_offload), WEIR_ENOLOOP. */
 WEIR_SUSPENDS int weir_offload_detached(int (*fn)(void *args), const void *args, size_t size);
 
 /* Wait until fd has one of events (POLLIN, POLLOUT, POLLPRI); fd stays the caller's and must stay
- * open. What is no pipe, socket, terminal and the like (a regular file, a directory, /dev/null) is
- * always ready to read and to write and never has urgent data: alone, POLLPRI is -EPERM there.
- * Returns the events that are true, as poll(2) says (POLLERR, POLLHUP may be added); -EINVAL (none
- * of these given, or others), -EPERM, -ECANCELED, -ETIME, -EBADF, -ENOMEM, WEIR_ENOLOOP. Nothing
- * is consumed. */
+ * open. A regular file, a directory or /dev/null is always ready to read and to write and never has
+ * urgent data, so waiting there for POLLPRI alone returns -EPERM.
+ * Returns the events that are true, as poll(2) does (POLLERR, POLLHUP may be added); -EINVAL
+ * (events is 0, or has other bits), -EPERM, -ECANCELED, -ETIME, -EBADF, -ENOMEM, WEIR_ENOLOOP.
+ * Nothing is consumed. */
 WEIR_SUSPENDS int weir_wait_fd(int fd, int events);
 
 #ifdef __cplusplus

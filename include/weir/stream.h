@@ -22,7 +22,7 @@ struct weir_group;
 struct weir_dial_options { /* zero: the default */
     size_t size;
     weir_ns attempt_ns;  /* start the next address after this long (RFC 8305); 0 or
-                          * less: 250 ms; WEIR_NEVER: once the last one has failed */
+                          * less: 250 ms; WEIR_NEVER: only when the one before has failed */
     bool delay;          /* keep Nagle's algorithm (default: TCP_NODELAY) */
     int keepalive_s;     /* probe after so many idle seconds; 0: off */
 };
@@ -36,21 +36,22 @@ struct weir_listen_options { /* zero: the default */
 };
 
 /* Connect to tcp://HOST:PORT ([v6] in brackets, names looked up, addresses tried as RFC 8305
- * says) or unix:/PATH. options may be NULL. *ret_stream is the caller's to close. A connection
- * whose two ends are one socket (TCP lets a port of the ephemeral range meet itself) is refused:
- * -ECONNREFUSED.
+ * says) or unix:/PATH. options may be NULL. *ret_stream is the caller's to close. A dial to an
+ * unused local port of the ephemeral range may be given that port as its own and so connect to
+ * itself: weir_dial then returns -ECONNREFUSED.
  * Returns 0; -ECONNREFUSED, -ETIMEDOUT, -ENETUNREACH, ... (of the last address tried); WEIR_EURL,
- * WEIR_ENONAME, WEIR_ERESOLVE, -EAGAIN (32 look-ups of names that were given up still run; from
- * 8 on it is logged), -ECANCELED, -ETIME, -EMFILE, -ENOMEM, WEIR_ENOLOOP. On error or cancel
- * nothing stays open. */
+ * WEIR_ENONAME, WEIR_ERESOLVE, -EAGAIN (32 look-ups of names that were abandoned by a cancel still
+ * run; from 8 on the library logs it), -ECANCELED, -ETIME, -EMFILE, -ENOMEM, WEIR_ENOLOOP. On error
+ * or cancel nothing stays open. */
 WEIR_SUSPENDS int weir_dial(const char *url, const struct weir_dial_options *options,
                             struct weir_stream **ret_stream);
 
 /* Listen on tcp://HOST:PORT (port 0: a free one; host "*": all addresses; a name that has several
  * addresses binds each that this machine has, same port) or unix:/PATH (the path must not exist
  * and is left behind: unlink it). options may be NULL. *ret_listener is the caller's to unlisten.
- * An address in use is tried again for 50 ms, then it is -EADDRINUSE: a process that was killed may
- * hold its addresses a moment longer. Not so a path, which stays. The wait suspends this task only.
+ * If a TCP address is in use, weir_listen tries again for 50 ms before it returns -EADDRINUSE: the
+ * kernel may hold the addresses of a killed process a moment longer. A path in use fails at once.
+ * The wait suspends this task only.
  * Returns 0; -EADDRINUSE, -EADDRNOTAVAIL, -EACCES, ...; WEIR_EURL, WEIR_ENONAME, WEIR_ERESOLVE,
  * -EAGAIN (as weir_dial), -ECANCELED, -ETIME, -EMFILE, -ENOMEM, WEIR_ENOLOOP. */
 WEIR_SUSPENDS int weir_listen(const char *url, const struct weir_listen_options *options,
@@ -59,17 +60,17 @@ WEIR_SUSPENDS int weir_listen(const char *url, const struct weir_listen_options 
 /* The port bound; 0 for a unix listener. */
 WEIR_API int weir_listener_port(const struct weir_listener *l);
 
-/* Wait for the next connection. *ret_stream is the caller's to close. An error that may pass does
- * not end a server: where the process is out of descriptors or memory, the firewall refuses, the
- * network is down or the connection broke while it waited, it tries again every 20 ms (logged
- * once a second at most).
+/* Wait for the next connection. *ret_stream is the caller's to close. An error that may pass (no
+ * descriptor or memory left, a refusal by the firewall, the network down, a connection that broke
+ * before it was accepted) is not returned: weir_accept tries again every 20 ms, and the library
+ * logs the error at most once a second.
  * Returns 0; -ECANCELED, -ETIME, WEIR_ECLOSED (unlistened meanwhile), -EBUSY, WEIR_ENOLOOP. A
  * cancel loses no connection. */
 WEIR_SUSPENDS int weir_accept(struct weir_listener *l, struct weir_stream **ret_stream);
 
 /* Stop listening; a task in weir_accept gets WEIR_ECLOSED; connections not yet accepted are
- * reset. NULL and *NULL are fine. In a fork child it closes the child's copies of the descriptors
- * and nothing else. Never suspends, never fails. */
+ * reset. NULL and *NULL are fine. In a fork child it only closes the child's copies of the
+ * descriptors. Never suspends, never fails. */
 WEIR_API void weir_unlisten(struct weir_listener **take_listener);
 
 /* Wait until at least min bytes (>= 1) can be seen; ret_view then shows all that lie in one piece.
@@ -109,10 +110,10 @@ WEIR_SUSPENDS int weir_write(struct weir_stream *s, const void *buf, size_t len)
 WEIR_SUSPENDS int weir_shutdown(struct weir_stream *s);
 
 /* Close at once. Tasks parked on it get WEIR_ECLOSED. Bytes written were handed to the kernel;
- * unread ones make it reset the connection, which may overtake what was written: where that must
- * not be, weir_shutdown and read until the end first. Views of it end. NULL and *NULL are fine. In
- * a fork child it closes the child's copy of the descriptor and nothing else: the parent and the
- * peer notice nothing. Never suspends, never fails. */
+ * unread ones make it reset the connection, and the peer may then lose bytes that were written. To
+ * be sure that they arrive, call weir_shutdown and read to the end of the stream first. Views of s
+ * become invalid. NULL and *NULL are fine. In a fork child it only closes the child's copy of the
+ * descriptor: the parent and the peer notice nothing. Never suspends, never fails. */
 WEIR_API void weir_close(struct weir_stream **take_stream);
 
 /* Two ends joined in memory; each direction holds at most capacity bytes (0: 64 KiB).
@@ -150,8 +151,9 @@ struct weir_reactive {
 
 /* Serve l by r, connections hanging below g (INDEPENDENT), until l is unlistened or the scope
  * fires. Connections live on until they end or g is cancelled; g's close or drain waits for them.
- * It accepts as weir_accept does. Returns 0 once unlistened; -ECANCELED, -ETIME, -EBUSY, -ENOMEM
- * (at its beginning; also: no stack is as large as r->stack_size), WEIR_ENOLOOP. */
+ * Errors of accept that may pass are handled as in weir_accept.
+ * Returns 0 once unlistened; -ECANCELED, -ETIME, -EBUSY, -ENOMEM (only at its beginning; also if
+ * r->stack_size is larger than any stack), WEIR_ENOLOOP. */
 WEIR_SUSPENDS int weir_react(struct weir_listener *l, struct weir_group *g,
                              const struct weir_reactive *r);
 

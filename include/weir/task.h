@@ -5,11 +5,11 @@
  * -ECANCELED (cancelled; outranks the other) or -ETIME (budget spent). Only joins answer at
  * return: weir_group_close, weir_group_drain.
  *
- * All calls: loop thread only, on objects of that loop. A scope, group or task that is NULL, not
- * open, moved, or of another loop (or of the parent process, after fork) aborts, with words that
- * name the call, both loops, and the file and line where the object was opened. So that these are
- * known the calls that open something are macros over a function that takes the place, ..._at;
- * a plain call, (weir_scope_enter)(&s, ns), works too and opens at a place unknown. */
+ * All calls: loop thread only, on objects of that loop. A call aborts if its scope, group or task
+ * is NULL, not open, moved in memory, or belongs to another loop (or, after fork, to the parent
+ * process). The message names the call, both loops, and the file and line where the object was
+ * opened. To know that line, the calls that open something are macros over functions named ..._at.
+ * A call past the macro, (weir_scope_enter)(&s, ns), works too; its line is then unknown. */
 #ifndef WEIR_TASK_H
 #define WEIR_TASK_H
 
@@ -28,11 +28,11 @@ enum weir_policy {
     WEIR_INDEPENDENT /* a child's error is logged and counted; the others go on: servers */
 };
 
-/* Begin a scope. Once budget_ns has passed (WEIR_NEVER: never; <= 0: at once) the suspending calls
- * of this task, and of the children of groups that it opens inside, return -ETIME until the scope
- * is left. The same task must leave it, innermost first, before the function whose memory s lies in
- * returns; otherwise the task's next suspending call, enter, leave or end aborts and names the
- * places. Outside a task it aborts. */
+/* Start a scope. Once budget_ns has passed (WEIR_NEVER: never; <= 0: at once), suspending calls of
+ * this task, and of children in groups that it opens inside, return -ETIME until weir_scope_leave.
+ * The same task must leave it, innermost scope first, and before the function returns in whose
+ * frame s lies; otherwise the task aborts in its next suspending call, enter or leave, or when it
+ * ends, and names the places. Outside a task it aborts. */
 WEIR_API void weir_scope_enter(struct weir_scope *s, weir_ns budget_ns);
 WEIR_API void weir_scope_enter_at(const struct weir_site *site, struct weir_scope *s,
                                   weir_ns budget_ns);
@@ -46,36 +46,38 @@ WEIR_API void weir_shield_enter_at(const struct weir_site *site, struct weir_sco
                                    weir_ns budget_ns);
 #define weir_shield_enter(...) weir_shield_enter_at(WEIR_SITE(weir_shield_enter), __VA_ARGS__)
 
-/* Give s a new budget from now: idle time-outs. <= 0: it is spent at once, as at enter.
- * WEIR_NEVER: s has no deadline any more; a shield keeps the bound that it has. A scope that has
- * fired stays fired, a shield whose bound was reached is one no more. A group aborts. */
+/* Give s a new budget that counts from now, for idle time-outs. budget_ns <= 0: s fires at once, as
+ * at enter. WEIR_NEVER: s has no deadline any more, but a shield keeps its present bound. A scope
+ * that has fired stays fired; a shield whose bound was reached does not shield again. Aborts if s
+ * is a group. */
 WEIR_API void weir_scope_renew(struct weir_scope *s, weir_ns budget_ns);
 
 /* Cancel all inside s, now and until it is left. Twice is harmless; the first cause stays.
  * cause: static text, or NULL. Any task of the loop may call it. */
 WEIR_API void weir_scope_cancel(struct weir_scope *s, const char *cause);
 
-/* From now until s is left, the process getting signal cancels s (and is otherwise ignored), also
- * if it was ignored before. Several signals and several scopes may be combined. A signal is felt
- * when the loop next looks for events: one that came after this task last suspended is lost if the
- * scope is left first, so hold one scope around the whole work, not one for each round of a loop.
- * s is one that weir_scope_enter began: a shield or a group aborts.
+/* From now until s is left, signal cancels s when the process receives it, and has no other effect.
+ * That holds also for a signal that the process ignored before. Several signals and several scopes
+ * may be combined. The loop notices a signal when it next looks for events. A signal that comes
+ * after this task last suspended is lost if s is left first: so keep one scope around the whole
+ * work, not one for each round of a loop. weir_scope_enter must have begun s: a shield or a group
+ * aborts.
  * Returns 0; -EINVAL (no such signal, SIGKILL, SIGSTOP, and the faults SIGSEGV, SIGBUS, SIGFPE and
- * SIGILL), -EPERM (every thread blocks it, as a parent may leave it:
- * it would never come; pthread_sigmask unblocks it), -ENOMEM, WEIR_ENOLOOP. */
+ * SIGILL), -EPERM (every thread blocks the signal, perhaps because the parent process did, so that
+ * it would never arrive; pthread_sigmask unblocks it), -ENOMEM, WEIR_ENOLOOP. */
 WEIR_API int weir_scope_on_signal(struct weir_scope *s, int signal);
 
 /* End s. Returns rc if rc >= 0 or if rc is an error that s did not raise, even if s has fired.
- * The code that s raised becomes -ETIME (budget) or WEIR_ESTOPPED (cancel), and is used up. If a
- * scope around has fired too, its code is handed on: weir_cancelled is not 0 then.
- * Keep byte counts out of rc. */
+ * The code that s raised becomes -ETIME (budget) or WEIR_ESTOPPED (cancel), and is used up. But if
+ * a scope around s has fired too, its code is returned as it is, for the owner of that scope; tell
+ * the two cases apart by weir_cancelled, which is then not 0. Keep byte counts out of rc. */
 WEIR_API int weir_scope_leave(struct weir_scope *s, int rc);
 
-/* Leave s at the end of its block, however that ends:
+/* Leave s when control leaves its block, by whatever way:
  *   WEIR_AUTO(weir_scope_auto_leave) struct weir_scope s = {0};
- * It is weir_scope_leave(s, 0): it cannot see the block's result, so it translates no code; leave
- * by hand where the result may be one that s raised. Passes over a scope that was left by hand, or
- * zeroed and never entered. */
+ * It calls weir_scope_leave(s, 0). It cannot see the block's result, so it translates no code: call
+ * weir_scope_leave yourself where the result may be a code that s raised. Does nothing to a scope
+ * that was left already, or that is zeroed and was never entered. */
 WEIR_API void weir_scope_auto_leave(struct weir_scope *s);
 
 /* 0, or the code that the next suspending call would return: -ECANCELED or -ETIME. */
@@ -93,30 +95,32 @@ WEIR_API void weir_group_open_at(const struct weir_site *site, struct weir_group
                                  enum weir_policy policy);
 #define weir_group_open(...) weir_group_open_at(WEIR_SITE(weir_group_open), __VA_ARGS__)
 
-/* Cancel the children, and what the opener does inside the group. NULL: the run's own group, in
- * which the run's function and all that was spawned with NULL are; outside a loop that aborts.
- * cause as weir_scope_cancel. */
+/* Cancel the children, and what the opener does inside the group. g NULL: the run's own group,
+ * which holds the function given to weir_run and every task spawned with g NULL; outside a loop
+ * that aborts. cause as weir_scope_cancel. */
 WEIR_API void weir_group_cancel(struct weir_group *g, const char *cause);
 
 /* Wait for all children; with rc < 0, or if an outer scope fires, cancel them first. Always
- * joins, however long the children take. rc is what the body, the code between open and close, has
- * come to.
- * Returns the first of these that there is:
+ * joins, however long the children take. rc is the result of the body: the code between open and
+ * close.
+ * Returns the first of these that applies:
  *   rc, if it is an error of the body's own;
  *   the first error of a child (WEIR_TOGETHER);
  *   -ECANCELED or -ETIME, if an outer scope has fired;
- *   WEIR_ESTOPPED, if rc is the -ECANCELED of a cancel of this group;
+ *   WEIR_ESTOPPED, if rc is -ECANCELED because this group was cancelled;
  *   rc.
- * An error is the body's own unless a scope around or a cancel of the group raised it. What it
- * returns counts as handled; the other errors of children are logged. Outside a task it aborts. */
+ * -ECANCELED or -ETIME that the body or a child got because a scope around it fired, or because the
+ * group was cancelled, is not an error of its own. The error returned counts as handled; the other
+ * errors of children are logged. Outside a task it aborts. */
 WEIR_SUSPENDS int weir_group_close(struct weir_group *g, int rc);
 
-/* Wait for all children, at most grace_ns (<= 0: not at all); then cancel them and wait for their
- * end. Whatever else cancels the group ends the grace early.
- * Returns how many were cancelled with the group, before the drain or during it, whatever did it:
- * the end of the grace, weir_group_cancel, a scope around, the opener's own cancel, a sibling's
- * error. One cancelled alone does not count, nor the one whose error it was. Errors of children are
- * logged. The group is closed. Outside a task it aborts. */
+/* Wait for all children, at most grace_ns (<= 0: not at all); then cancel the group and wait until
+ * the children have ended. If anything else cancels the group, the grace ends early.
+ * Returns how many children were cancelled because the group was, before the drain or during it: by
+ * the end of the grace, weir_group_cancel, a scope around that fired, a cancel of the opener, or
+ * a sibling's error. Not counted: a child cancelled alone (weir_task_cancel), and the child whose
+ * error cancelled its siblings. Errors of children are logged. The group is closed. Outside a task
+ * it aborts. */
 WEIR_SUSPENDS int weir_group_drain(struct weir_group *g, weir_ns grace_ns);
 
 /* Children not yet ended; children that ended with an error so far. */
@@ -131,19 +135,21 @@ struct weir_spawn_options { /* zero: the default */
 
 /* Start fn on its own copy of args[0 .. args_size-1] as a child of g (NULL: the run's own group).
  * It begins after the caller next suspends, and always begins. ret_task NULL: its error goes to
- * the group. Otherwise *ret_task is a counted handle: await or release it. Until then it keeps the
- * task's error from the group. Handles that were neither awaited nor released end with the run: it
- * logs each error that they kept, and counts the others in one warning.
+ * the group. Otherwise *ret_task is a counted handle: await or release it. Until then the handle
+ * keeps the task's error from the group. Handles that are neither awaited nor released become
+ * invalid when the run ends: the run logs each error that one kept, and counts those without an
+ * error in one warning.
  * fn's result < 0 is an error; what fn leaves in its copy of args is handed to weir_await.
  * Allowed while g is being joined: the join waits for it too.
  * Returns 0; -ENOMEM, -EAGAIN (no stack could be had), WEIR_ENOLOOP, WEIR_EFORKED. On error nothing
- * was started and args are still the caller's. A group that is not open, or of another loop, aborts
- * before the task exists. */
+ * was started and args are still the caller's. Aborts, before the task exists, if g is not open or
+ * belongs to another loop. */
 WEIR_API int weir_spawn(struct weir_group *g, const struct weir_site *site, int (*fn)(void *args),
                         const void *args, size_t args_size,
                         const struct weir_spawn_options *options, struct weir_task **ret_task);
 
-/* C only (C++ calls weir_spawn, and is told how): weir_go(&g, fn, .a = 1) fills struct fn_args. */
+/* weir_go(&g, fn, .a = 1) fills a struct fn_args and spawns fn. C only: in C++ call weir_spawn; a
+ * weir_go there fails to compile, and the message shows the call to write. */
 #ifndef __cplusplus
 #define weir_go(g, fn, ...) weir_go_task(g, fn, NULL, __VA_ARGS__)
 #define weir_go_task(g, fn, ret_task, ...)                                                         \

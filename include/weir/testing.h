@@ -18,7 +18,7 @@
 extern "C" {
 #endif
 
-struct weir_sim_options { /* zero: the default; a time of less than 0, too */
+struct weir_sim_options { /* zero: the default; a negative time means the default too */
     size_t size;           /* sizeof (struct weir_sim_options) */
     uint64_t seed;         /* 0: 1 */
     const char *host;      /* the host that the program runs on; NULL: "main" */
@@ -89,7 +89,7 @@ enum weir_fault_kinds {
     WEIR_FAULT_POLL = 1 << 10,
     WEIR_FAULT_SIGNAL = 1 << 11,
     WEIR_FAULT_CLOSE = 1 << 12, /* WEIR_FAULT_LATE only: a close is never refused */
-    WEIR_FAULT_ATTACH = 1 << 13, /* what takes an accepted or a user's descriptor into care */
+    WEIR_FAULT_ATTACH = 1 << 13, /* registering an accepted or a user's descriptor */
     WEIR_FAULT_ALL = (1 << 14) - 1
 };
 

@@ -64,16 +64,17 @@ WEIR_API int weir_ack_text(struct weir_ack *ack, const char *format, ...)
  * Returns 0; -ENOMEM, WEIR_ETOOBIG (more than 1 MiB). On error the answer is what it was. */
 WEIR_API int weir_ack_bytes(struct weir_ack *ack, const void *data, size_t len);
 
-/* Refuse the message: `return weir_nack("no ink");` sends "nack: no ink" and the connection lives
- * on. The reason is copied, at most 150 bytes of it, into the task's error record, as one line with
- * escapes like those of weir_out: return before anything else fails. For one that is longer, or
- * goes as it is, see weir_ack_text.
+/* Refuse the message: `return weir_nack("no ink");` sends "nack: no ink" and the connection stays
+ * open. At most 150 bytes of the reason are copied into the task's error record, as one line with
+ * escapes as in weir_out. The next error overwrites it, so return at once. To send a longer reason,
+ * or one without escapes, see weir_ack_text.
  * Returns WEIR_ENACK. */
 WEIR_API int weir_nack(const char *reason);
 
-/* Print the line "[ Name ] text" to standard output, flushed. Control characters, what changes the
- * direction of text and bytes that are not UTF-8 are shown as escapes (\n, \x1b, \u202e); a line
- * is cut at 8 KiB. Lines that cannot be written are lost, the worker goes on. */
+/* Print the line "[ Name ] text" to standard output, flushed. Control characters, characters that
+ * change the direction of text and bytes that are not UTF-8 are shown as escapes (\n, \x1b,
+ * \u202e, \xff); a line is cut at 8 KiB. Lines that cannot be written are lost; the worker goes
+ * on. */
 WEIR_API void weir_out(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 struct weir_item { /* something to stream */
@@ -95,8 +96,9 @@ typedef int (*weir_on_ack)(void *arg, size_t index, struct weir_view ack, bool b
  * Returns 0; WEIR_ENACK (an item was refused: weir_error's text has the reason), WEIR_ENONODE
  * (names the known ones), WEIR_ENOLISTEN, WEIR_EUNREACH (5 s are over, also for all who wait for
  * their turn), WEIR_EWSCLOSED (the receiver failed on the item and closed: 1003, 1007 .. 1011),
- * WEIR_EPROTO (it broke the protocol), WEIR_EHTTP (it refused the connection for good: 3xx, 4xx but
- * 408, 425 and 429), WEIR_EUTF8, WEIR_ETOOBIG (the item, or the answer),
+ * WEIR_EPROTO (it broke the protocol), WEIR_EHTTP (it refused the connection with a status that a
+ * retry does not change: 3xx, or 4xx except 408, 425 and 429), WEIR_EUTF8, WEIR_ETOOBIG (the item,
+ * or the answer),
  * -ECANCELED, -ETIME, -ENOMEM, WEIR_ENOLOOP, what on_ack returned. weir_error's `done` counts the
  * items acked before. */
 WEIR_SUSPENDS int weir_stream_items(const char *target, const char *channel,
@@ -107,10 +109,11 @@ WEIR_SUSPENDS int weir_stream_items(const char *target, const char *channel,
 WEIR_SUSPENDS int weir_stream_text(const char *target, const char *channel, const char *text);
 
 /* Run a worker program, with the flags -s/--socket/--host, -p/--port, --node, --name, --with,
- * --backend, --insecure, --connections-max, -h; tells `weir up` how it goes. SIGINT and SIGTERM end
- * it, also if they are blocked, but not if they are ignored (nohup, a script's background); a
- * second one ends the process at once with 130 or 143. SIGPIPE, unless it is ignored or handled,
- * ends nothing from then on: writing fails with EPIPE. Call it from main, outside any loop.
+ * --backend, --insecure, --connections-max, -h; reports to `weir up`. SIGINT and SIGTERM stop the
+ * worker, even if they were blocked when the program started; one that was ignored then (by nohup,
+ * or a script's `&`) stays ignored. A second one ends the process at once with 130 or 143. Unless
+ * the program ignores or handles SIGPIPE, it no longer ends the process: writing fails with EPIPE.
+ * Call it from main, outside any loop.
  * Returns the exit status: 0, 1 (failed), 2 (usage). */
 WEIR_API int weir_worker_main(const struct weir_worker *w, int argc, char **argv);
 

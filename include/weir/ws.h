@@ -37,23 +37,25 @@ struct weir_ws_options {
     weir_ns handshake_ns;            /* for the whole opening handshake; 10 s */
     weir_ns ping_ns;                 /* ping after so long without a byte from the peer; 20 s;
                                       * WEIR_NEVER: do not */
-    weir_ns pong_ns;                 /* wait so long for an answer; and for a peer that takes
-                                      * nothing of what is written, whatever else it does and with
-                                      * any ping_ns: then WEIR_EKEEPALIVE; 20 s */
+    weir_ns pong_ns;                 /* 20 s. Fail the connection with WEIR_EKEEPALIVE if the peer
+                                      * answers no ping for so long; or if it takes nothing of what
+                                      * is written for so long, whatever it sends, also without
+                                      * pings */
     weir_ns close_ns;                /* bound of the closing handshake; 5 s, at most 60 s */
     /* server only */
     const char *const *origins; /* Origin values let in, NULL-terminated; NULL: a request with an
                                  * Origin header (a browser's) is refused with 403 */
-    const char *const *hosts;   /* Host names let in, without port; NULL, and an entry "":
-                                 * localhost, 127.0.0.1, ::1 and the address connected to; others
-                                 * get 421. Any spelling of one will do: case, "name.", "name:" */
+    const char *const *hosts;   /* Host names let in, without port; others get 421. NULL, or an
+                                 * entry "", lets in localhost, 127.0.0.1, ::1 and the address that
+                                 * the client connected to. Case, a last dot ("name.") and an empty
+                                 * port ("name:") make no difference */
     size_t connections_max;     /* weir_ws_react: beyond it 503; 10000 */
     /* client only */
     const char *origin; /* Origin header to send, or NULL */
 };
 
-/* Connect to ws://HOST[:PORT]/PATH?QUERY, at most 8 KiB (8192 bytes) of URL, and shake hands,
- * within options->handshake_ns. Interim answers (1xx but 101) are skipped.
+/* Connect to ws://HOST[:PORT]/PATH?QUERY (a URL of at most 8192 bytes) and shake hands, within
+ * options->handshake_ns. Interim responses (1xx except 101) are skipped.
  * options may be NULL; it and what it points to must outlive the connection. *ret_ws is the
  * caller's to drop.
  * Returns 0; as weir_dial; WEIR_EHTTP (the answer was no 101: its status is in the error's text),
@@ -62,8 +64,8 @@ WEIR_SUSPENDS int weir_ws_dial(const char *url, const struct weir_ws_options *op
                                struct weir_ws **ret_ws);
 
 /* Shake hands as a server on an accepted stream. *take_stream becomes part of *ret_ws on success
- * and is closed otherwise; refusals were answered (a handshake that takes too long with 408), and
- * the client got a second to read them.
+ * and is closed otherwise. A refused client has then been sent its HTTP status (408 if the
+ * handshake took too long) and has had a second to read it.
  * options as above.
  * Returns 0; WEIR_EPROTO, WEIR_EHTTP (not an acceptable handshake), WEIR_ETOOBIG, WEIR_EEOF,
  * -ETIME, -ECANCELED, -ECONNRESET, -EPIPE, -ENOMEM, WEIR_ENOLOOP. */
@@ -78,9 +80,9 @@ WEIR_API const char *weir_ws_peer(const struct weir_ws *ws);
 
 /* Wait for the next message. Lent until the next receive, close or drop. Control frames are
  * handled while waiting here: keep a task in it, or pings and a close of the peer stay unanswered,
- * and a peer that pings gives us up. An error that the peer is told returns when it has ended,
- * after close_ns at the latest; WEIR_EEOF, when what was queued has left: the peer may have ended
- * its own side only.
+ * and a peer that pings gives us up. After an error for which a close frame is sent to the peer,
+ * the call returns when the peer has closed too, after close_ns at the latest. WEIR_EEOF is
+ * returned only when everything queued was sent: the peer may have ended its own side only.
  * Returns 0; WEIR_EWSCLOSED (the closing handshake is done: see weir_ws_close_code), WEIR_EPROTO,
  * WEIR_EUTF8, WEIR_ETOOBIG (the peer was told 1002, 1007, 1009), WEIR_EKEEPALIVE, WEIR_EEOF (the
  * connection broke: 1006), -ECONNRESET, -EBUSY, -ECANCELED, -ETIME, WEIR_ENOLOOP. A cancel loses
@@ -91,25 +93,25 @@ WEIR_SUSPENDS int weir_ws_receive(struct weir_ws *ws, struct weir_ws_message *re
  * of the calls. It leaves at the end of this turn. data is copied, except for a message of 8 to
  * 128 KiB on an accepted connection that finds the queue empty: that leaves from data at once, and
  * the call returns when the kernel has it. Text must be UTF-8.
- * Returns 0; WEIR_EWSCLOSED, WEIR_EUTF8, WEIR_ETOOBIG (larger than queue_max), -EBUSY (this task's
- * own message in parts is open), -EPIPE, -ECONNRESET (of an earlier message), WEIR_EKEEPALIVE
- * (given up: it answered no ping, or took nothing of what was written), WEIR_EEOF (it ended without
- * a close frame), WEIR_ECLOSED (dropped by another task), -ECANCELED, -ETIME, -ENOMEM,
- * WEIR_ENOLOOP.
+ * Returns 0; WEIR_EWSCLOSED, WEIR_EUTF8, WEIR_ETOOBIG (larger than queue_max), -EBUSY (this task
+ * has begun a message in parts and not finished it), -EPIPE, -ECONNRESET (of an earlier message),
+ * WEIR_EKEEPALIVE (the peer answered no ping, or took nothing of what was written, for pong_ns),
+ * WEIR_EEOF (the peer ended its side without a close frame), WEIR_ECLOSED (another task dropped
+ * the ws), -ECANCELED, -ETIME, -ENOMEM, WEIR_ENOLOOP.
  * A cancel queued nothing. Any number of tasks may send. */
 WEIR_SUSPENDS int weir_ws_send(struct weir_ws *ws, enum weir_ws_type type, const void *data,
                                size_t len);
 
-/* The same without waiting and always copied: -EAGAIN if it would have to wait, also for the end of
- * another task's message in parts; WEIR_EFORKED. */
+/* Like weir_ws_send, but never waits and always copies. Returns as weir_ws_send; -EAGAIN if it
+ * would have to wait, also for the end of another task's message in parts; WEIR_EFORKED. */
 WEIR_API int weir_ws_try_send(struct weir_ws *ws, enum weir_ws_type type, const void *data,
                               size_t len);
 
 /* Send a message in pieces: begin with the type, then continue; fin ends it. A piece of text may
  * cut a character, the whole may not. Others' messages wait until then; control frames may pass
- * between. A task that ends before fin, or a function of weir_ws_reactive that returns before it,
- * closes the connection with 1011: nobody could finish the message.
- * As weir_ws_send, but never -EBUSY; after an error the message is still open. */
+ * between. Only the task that began a message can finish it: if that task ends before fin, or its
+ * function of weir_ws_reactive returns before fin, the connection is closed with 1011.
+ * Returns as weir_ws_send, but never -EBUSY; after an error the message is still open. */
 WEIR_SUSPENDS int weir_ws_send_part(struct weir_ws *ws, enum weir_ws_type type, const void *data,
                                     size_t len, bool fin);
 
@@ -122,9 +124,9 @@ WEIR_SUSPENDS int weir_ws_flush(struct weir_ws *ws);
 WEIR_API size_t weir_ws_queued(const struct weir_ws *ws);
 
 /* The closing handshake: send code (one that may travel: RFC 6455 7.4, IANA's 1012 to 1014,
- * 3000 .. 4999) and reason (UTF-8; NULL: none; at most 123 bytes of it, whole characters), read
- * until the peer's answer, at most close_ns; messages that still come are dropped. Afterwards only
- * drop is left to do.
+ * 3000 .. 4999) and reason (UTF-8, cut to at most 123 bytes at a whole character; NULL: none), then
+ * read until the peer's close frame, at most close_ns. Messages that still come are dropped.
+ * Afterwards the only call left is weir_ws_drop.
  * Returns 0 (also if the peer closed first); WEIR_EEOF (no answer in time or the connection
  * broke), WEIR_ECLOSED (dropped meanwhile), -EINVAL (code), WEIR_EUTF8 (reason), -EBUSY (a reactive
  * connection: see weir_ws_end), -ECANCELED, -ETIME, -ENOMEM, WEIR_ENOLOOP. */
@@ -138,10 +140,11 @@ WEIR_API const char *weir_ws_close_reason(const struct weir_ws *ws);
 /* The field's name of a close code: "going away"; "OK" for 1000; "unknown". Static. Any thread. */
 WEIR_API const char *weir_ws_code_text(int code);
 
-/* Let go at once, without handshake. What was queued leaves still, for close_ns at most, unless a
- * task is parked in weir_ws_receive; and behind a close frame of the peer's its end is waited for,
- * for 1 s at most: the run waits for that. Tasks parked on it get WEIR_ECLOSED. NULL and *NULL are
- * fine. In a fork child as weir_close. Never suspends, never fails. */
+/* Let go at once, without a closing handshake. Afterwards the library still sends what was queued,
+ * for at most close_ns, unless a task is parked in weir_ws_receive. If the peer has sent a close
+ * frame, it also waits for the peer to close, for at most 1 s. weir_run does not return before
+ * that. Tasks parked on the ws get WEIR_ECLOSED. NULL and *NULL are fine. In a fork child it does
+ * what weir_close does there. Never suspends, never fails. */
 WEIR_API void weir_ws_drop(struct weir_ws **take_ws);
 
 /* A server without a task per connection: as struct weir_reactive, a message at a time. The
@@ -149,11 +152,11 @@ WEIR_API void weir_ws_drop(struct weir_ws **take_ws);
  * a bounded amount of what comes behind (16 KiB and one piece) for when they have returned. They
  * are not cancelled because the peer went, but learn it when they send: WEIR_EWSCLOSED (it
  * closed), -ECONNRESET, WEIR_EKEEPALIVE. message may return that: what came before a close is
- * delivered still. Otherwise message < 0 closes with 1011 and weir_error's text; a message in parts
- * that was left open likewise (closed: -EBUSY). closed is the last call: nothing may use the ws
- * after it. A refused handshake is no connection yet: it is logged, as a warning, and one that was
- * too slow (408) or broke off is not. The ws is lent:
- * do not receive on it, close or drop it; weir_ws_end ends it. */
+ * delivered still. Otherwise a result < 0 of message closes with 1011 and weir_error's text. So
+ * does a function that returns with a message in parts unfinished; closed then gets -EBUSY. closed
+ * is the last call: nothing may use the ws after it. A refused handshake makes no connection: it is
+ * logged, as a warning; one that was too slow (408) or broke off is not logged. The ws is lent: do
+ * not receive on it, close or drop it; weir_ws_end ends it. */
 struct weir_ws_reactive {
     size_t size, state_size;
     int (*opened)(struct weir_ws *ws, void *state); /* may be NULL; < 0: closes with 1011 */
@@ -170,8 +173,9 @@ struct weir_ws_reactive {
 };
 
 /* Serve l by r until l is unlistened or the scope fires; connections hang below g. A cancel of g
- * closes them with 1001, behind what was queued, and waits for the peers' answers, at most
- * close_ns. options as weir_ws_accept; both must outlive the connections.
+ * closes each connection: it sends what was queued and a close frame with 1001, then waits for the
+ * peer's close frame, at most close_ns. options as weir_ws_accept; r and options must outlive the
+ * connections.
  * Returns as weir_react. */
 WEIR_SUSPENDS int weir_ws_react(struct weir_listener *l, struct weir_group *g,
                                 const struct weir_ws_reactive *r,
@@ -181,7 +185,7 @@ WEIR_SUSPENDS int weir_ws_react(struct weir_listener *l, struct weir_group *g,
  * at once; closed follows. Returns 0; -EINVAL, WEIR_EUTF8, -ENOMEM, WEIR_EFORKED. */
 WEIR_API int weir_ws_end(struct weir_ws *ws, int code, const char *reason);
 
-/* Its group, cancelled when it ends. */
+/* The group of a reactive connection; it is cancelled when the connection ends. */
 WEIR_API struct weir_group *weir_ws_group(struct weir_ws *ws);
 
 /* Of a reactive connection: the arg of its server's functions. */

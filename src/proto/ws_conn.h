@@ -242,7 +242,7 @@ void weir__ws_conn_suspended(struct weir_ws *ws); /* the user's function is: rea
 
 /* ws_ahead.c */
 void weir__ws_ahead_init(struct ws_ahead *a, uint8_t *base, size_t len); /* open, with a piece */
-void weir__ws_ahead_fini(struct ws_ahead *a); 
+void weir__ws_ahead_fini(struct ws_ahead *a);
 void weir__ws_ahead_rest(struct weir_ws *ws, struct ws_ahead *a); /* scan what is at hand */
 bool weir__ws_ahead_may_read(const struct ws_ahead *a);
 /* Scan a piece and put aside what is not control. False: no memory, nothing was done. */
