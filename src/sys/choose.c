@@ -75,7 +75,8 @@ static int open_named(const char *choice, struct weir__backend **ret_backend,
         return open_sim(ret_backend, ret_why);
     if (strcmp(choice, "epoll") == 0)
         return weir__epoll_open(ret_backend, ret_why);
-    snprintf(text, sizeof text, "no backend '%.32s': there are uring, epoll and sim", choice);
+    snprintf(text, sizeof text, "no backend '%.32s': there are uring%s", choice,
+             weir__backend_open_sim != NULL ? ", epoll and sim" : " and epoll");
     *ret_why = text;
     return WEIR_EBACKEND;
 }
