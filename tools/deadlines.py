@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""deadlines.py ROOT: no point in time is made by +. A duration may come from a public option and be
-WEIR_NEVER; the sum would overflow: weir__deadline of base/time.h stops at the end of time. Told are
-a clock's name with a + behind it, and +=, in the rooms of the library; tests may add. The command
-line is left out: duration.c bounds what it reads to a day."""
+"""deadlines.py ROOT: checks that the library never adds a duration to a clock with +. A duration
+may come from a public option and be WEIR_NEVER, and the sum would overflow; weir__deadline of
+base/time.h does not. Reported are the name of a clock with a + behind it, and +=. Tests are left
+out, and so is the command, whose duration.c accepts no more than a day."""
 import re
 import sys
 

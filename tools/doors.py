@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""doors.py ROOT: reads src/ for calls that write to stdout or stderr. What strangers said reaches
-a terminal only through a door that escapes it; tools/doors.txt names the doors, and whoever else
-writes there, with the reason."""
+"""doors.py ROOT: finds calls in src/ that write to stdout or stderr. Untrusted text may reach a
+terminal only through functions that escape it. tools/doors.txt lists these, and each other place
+that may write there, with the reason."""
 import re
 import sys
 

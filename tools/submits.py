@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""submits.py ROOT: functions of the io_uring backend and its submission queue. To ask for an entry
-may submit those given out before. So:
+"""submits.py ROOT: checks how the io_uring backend takes entries of the submission queue. A
+function that asks for an entry may thereby submit all entries handed out before. So:
 
 - only weir__uring_sqe_for takes an entry from the ring; all others ask by weir__uring_sqe or
   weir__uring_cancel;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* escape.h - text of strangers made fit for one line of a terminal or of a log. What would steer
- * either is shown as an escape: control characters of ASCII and Latin-1 and DEL as \n, \t, \x1b;
- * line separators and what changes the direction of text (U+202A..202E, U+2066..2069) as \u202e;
- * bytes that are not UTF-8 as \xff. All else stays as it is, backslashes too: escaping twice is
- * escaping once. Whoever prints goes through here: tools/doors.py. Any thread; signal-safe. */
+/* escape.h - make untrusted text (from peers, files, variables) safe to print as one line on a
+ * terminal or in a log. Shown as escapes are: control characters of ASCII and Latin-1 and DEL, as
+ * \n, \t, \x1b; line separators and characters that change the direction of text (U+202A..202E,
+ * U+2066..2069), as \u202e; bytes that are not UTF-8, as \xff. All else stays as it is, backslashes
+ * too, so escaping a text a second time changes nothing. All code that prints calls this;
+ * tools/doors.py checks it. Any thread; signal-safe. */
 #ifndef WEIR_BASE_ESCAPE_H
 #define WEIR_BASE_ESCAPE_H
 

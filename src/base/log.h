@@ -5,10 +5,9 @@
 
 #include <weir/base.h>
 
-/* Write text to stderr, if that is what descriptor 2 is. Where it was closed when the program
- * started, whoever opened something next has got that number, a connection or a data file: then
- * only to what is plainly meant for lines, a terminal, the null device or a file that is appended
- * to. Async-signal-safe. */
+/* Write text to stderr. If descriptor 2 was closed when the program started, number 2 may since
+ * have gone to a connection or a data file of the program: then text is written only if descriptor
+ * 2 is a terminal, the null device or a file opened with O_APPEND. Async-signal-safe. */
 void weir__stderr(const char *text, size_t len);
 
 /* Format one line (at most 511 bytes, cut beyond) and give it to the sink. Any thread. */

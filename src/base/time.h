@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* time.h - sums of times that a caller chose. Any weir_ns may come from a public option:
- * WEIR_NEVER, or a large number meant as one. So no point in time is made by +, which
- * tools/deadlines.py checks. */
+/* time.h - add a duration to a point in time without overflow. Any weir_ns may come from a public
+ * option and be WEIR_NEVER or close to it. So the library never adds times with +, which
+ * tools/deadlines.py checks; it calls weir__deadline. */
 #ifndef WEIR_BASE_TIME_H
 #define WEIR_BASE_TIME_H
 

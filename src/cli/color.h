@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* color.h - what a line of a node leaves behind in a terminal: colours that it has not reset, an
- * escape sequence that it has not ended. The next line, of another node, must show none of it. */
+/* color.h - the colours that a node's line does not reset, and the escape sequence that it does not
+ * finish. Both are ended after the line, so that they cannot change the next line, which may be
+ * another node's. */
 #ifndef WEIR_CLI_COLOR_H
 #define WEIR_CLI_COLOR_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fleet_load.c - the bytes of a fleet file. Whoever is named as the file may be a FIFO without a
- * writer or a silent device: opened without waiting, and read as far as something comes in time. */
+/* fleet_load.c - read the bytes of a fleet file. The path may name a FIFO without a writer, or a
+ * device that never sends: so it is opened without blocking, and each read has a time limit. */
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>

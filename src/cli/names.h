@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* names.h - which texts have come before: a table that is asked once for each text, so that a
- * list of any length is checked in a number of steps linear in its length. */
+/* names.h - a hash table that finds texts which come twice in a list. Each text is looked up once,
+ * so checking a list takes time linear in its length. */
 #ifndef WEIR_CLI_NAMES_H
 #define WEIR_CLI_NAMES_H
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* registry.c - the living loops of this process. Each has a number and a name of its own: objects
- * pinned to a loop carry the number (an address is used again), and texts say the name. */
+/* registry.c - the list of the loops of this process that have not ended. No two of them have the
+ * same number or the same name. Objects pinned to a loop store its number, since the address of an
+ * ended loop may be given to another. Texts show the name. */
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>

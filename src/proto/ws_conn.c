@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* ws_conn.c - the life of a connection, whoever drives it: its options with their defaults, its
- * beginning and end, its first failure, its one timer. */
+/* ws_conn.c - what both server shapes and the client share of a connection: the defaults of its
+ * options, its creation and release, the first error that it met, its one timer. */
 #include <string.h>
 
 #include "base/alloc.h"

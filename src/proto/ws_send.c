@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* ws_send.c - the public calls that send: one line of senders, whole messages and messages in
- * parts. What they queue is ws_out.c's. */
+/* ws_send.c - the public calls that send whole messages and messages in parts, and the order of the
+ * tasks that wait to send. The queue that they fill is in ws_out.c. */
 #include <errno.h>
 
 #include "base/list.h"

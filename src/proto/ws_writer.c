@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* ws_writer.c - one writer at a time takes the whole queue and writes it, so what one turn queued
- * leaves together. It is a task of the run's own group (of the connection's, in a reactive
- * server), which no cancel of a sender reaches; and a cancel of these does not end it before the
- * queue has left, or close_ns is over: a frame is never torn by one, and none that was queued is
- * lost. A large message of a served connection is written past the queue by its sender. */
+ * leaves together. The writer is a task of the run's own group (of the connection's group in a
+ * reactive server), so a cancel of a sender does not reach it. If its own group is cancelled, the
+ * writer goes on until the queue is written, for at most close_ns. So a cancel never cuts a frame
+ * in two. On a served connection a sender writes a large message itself, past the queue. */
 #include <string.h>
 
 #include "base/alloc.h"
@@ -25,11 +25,11 @@ struct ws_writer {
 
 /* ---- the clock ---- */
 
-/* A write is at rest when the kernel takes no byte of it, and the peer's none of what it took:
- * kernels pass on what a slow peer reads in large steps only. How far an op has come is known when
- * it ends, so the clock ends it, a few times in pong_ns, and the writer goes on from there. One
- * timer for all connections of a config, armed while one of them writes: a write that does not
- * rest pays for a place in a list. */
+/* A write is at rest while our kernel takes no byte of it and the peer's kernel acknowledges none.
+ * Both are looked at, since our kernel makes room in large steps only when the peer reads slowly.
+ * How far an op has come is known only when it ends: so the clock cancels it a few times in
+ * pong_ns, and the writer goes on from where it was. All connections of a config share one timer,
+ * armed while one of them writes; a write that is not at rest costs only an entry in a list. */
 static weir_ns clock_step(const struct ws_config *c) {
     weir_ns step = c->o.pong_ns / WS_CLOCK_PARTS;
     return step > WS_CLOCK_MIN_NS ? step : WS_CLOCK_MIN_NS;
@@ -89,10 +89,10 @@ static int rests(struct ws_writer *w) {
                        (long long)(c->o.pong_ns / 1000000));
 }
 
-/* A write ended with rc, after done bytes. Returns 0 if it goes on with the next: it was the clock;
- * or a cancel, and a cancel of whatever the writer is part of is none of the writer: what was
- * queued before it leaves all the same, for close_ns at most. What ends a writer is said by unsent,
- * or by the stream, which is gone. */
+/* A write ended with rc, after done bytes. Returns 0 if the writer goes on with the next write. It
+ * does so if the clock ended this one, or a cancel of the group that the writer belongs to: what
+ * was queued before the cancel is still sent, for at most close_ns. The writer ends when unsent is
+ * set or the stream is gone. */
 static int goes_on(struct ws_writer *w, int rc, size_t done) {
     struct weir_ws *ws = w->ws;
     bool was_cut = rc == -ECANCELED || rc == -ETIME, is_cancelled = weir_cancelled() != 0;
@@ -116,8 +116,9 @@ static size_t done_of(int rc, size_t len) {
     return rc == 0 ? len : e ? e->done : 0;
 }
 
-/* An error of the peer's is the reader's to meet too, behind what the peer sent before it, perhaps
- * its close frame. One of our own (a cancel, no memory) the reader would wait for in vain. */
+/* If the peer caused the error, a reader meets it too, after it has read what the peer sent before,
+ * perhaps a close frame. An error of our own (a cancel, no memory) does not reach a reader by
+ * itself: it would wait for ever. */
 static void send_failed(struct weir_ws *ws, int rc) {
     ws->unsent = ws->unsent ? ws->unsent : (int16_t)rc;
     if (rc == -ECANCELED || rc == -ETIME || rc == -ENOMEM || rc == -EAGAIN ||

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* fd_job.h - a read or a write that may wait, on a helper thread: for descriptors of which the
- * backend cannot make a try that never waits (sys/foreign.h). The job outlives a cancelled call:
- * what it has read is the next call's. */
+/* fd_job.h - a read or a write that may block, on a helper thread: for descriptors that the backend
+ * cannot read or write without the risk of blocking (sys/foreign.h). If the call is cancelled, the
+ * job goes on, and the next call gets what it has read. */
 #ifndef WEIR_STREAM_FD_JOB_H
 #define WEIR_STREAM_FD_JOB_H
 

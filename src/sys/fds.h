@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* fds.h - the door through which every descriptor of the library comes. Where a program was started
- * with 0, 1 or 2 closed, or closed them later, the kernel gives these numbers to what is opened
- * next; and then somebody prints into it. tools/fds.py finds a call that goes another way. */
+/* fds.h - every descriptor that the library makes passes through here and never gets the number 0,
+ * 1 or 2. If a program was started with one of these closed, or closed it later, the kernel would
+ * give the number to the next descriptor, and a printf would then write into, say, a connection.
+ * tools/fds.py finds calls that make a descriptor without these functions. */
 #ifndef WEIR_SYS_FDS_H
 #define WEIR_SYS_FDS_H
 

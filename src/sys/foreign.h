@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* foreign.h - one try to read from or write to a descriptor of any kind, which never waits: not
- * even where the descriptor blocks and another process reads or writes it too, so that what poll
- * said is over by the time of the call. The descriptor's flags are shared with those others and
- * are left alone.
+/* foreign.h - try once to read or write a descriptor of any kind, without ever blocking. That holds
+ * also if the descriptor is in blocking mode and another process takes the bytes, or the room,
+ * between poll and the call. The flags of the descriptor are shared with such processes, so they
+ * are not changed.
  *
  *   socket                         MSG_DONTWAIT
  *   pipe, and all else that can    RWF_NOWAIT

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* writers.h - how many bytes a turn sends, and the *ready writers*: sends whose socket may have
- * room, but whose turn has none left. A socket that takes bytes as fast as it is given them would
- * else hold the loop until all of them are gone, and no edge would come for who stops before the
- * socket is full. The kernel knows nothing of a ready writer, so its cancel is done at once; a
- * turn must not wait while there is one.
+/* writers.h - bounds how many bytes a turn sends, and keeps the *ready writers*: sends that stopped
+ * because the turn's share was used up, though their socket may have room. Without the bound, a
+ * socket that takes bytes as fast as it gets them would hold the loop until all are sent. epoll
+ * gives no edge for a send that stopped before the socket was full, so a later turn must go on with
+ * it, and no turn may wait while there is a ready writer. The kernel holds no op for a ready
+ * writer, so a cancel of it completes at once.
  *
  *   a send      from 16 KiB on  while the turn has bytes left, and at most these
  *               smaller         also when they are used up, by as much again: an echo of few bytes

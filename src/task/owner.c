@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* owner.c - misuse of scopes, groups and tasks, told in words: who owns it, where it was opened,
- * and what this thread runs instead. What decides that it is misuse is inline, in internal.h. */
+/* owner.c - the messages with which a misused scope, group or task aborts: which loop owns the
+ * object, where it was opened, and which loop this thread runs. The checks that find the misuse are
+ * inline functions in internal.h. */
 #include <stdio.h>
 
 #include "base/check.h"
