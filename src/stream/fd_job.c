@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* fd_job.c - see fd_job.h. The loop and the helper thread hold one reference to a job each; who
- * releases the last frees it. The thread reads or writes a duplicate of the descriptor, so the stream
- * may be closed while the thread waits. */
+/* fd_job.c - see fd_job.h. The loop and the helper thread hold one reference to a job each; the
+ * job is freed with the last. The thread reads or writes a duplicate of the descriptor, so the
+ * stream may be closed while the thread waits. */
 #include "stream/fd_job.h"
 
 #include <errno.h>
