@@ -347,7 +347,7 @@ int weir_ws_close(struct weir_ws *ws, int code, const char *reason) {
     return ws_exit(ws, rc);
 }
 
-/* By another writer, though it was dropped. */
+/* Wait until another writer has written the queue; it goes on although the ws was dropped. */
 static int wait_written(struct weir_ws *ws) {
     struct ws_waiter w;
     int rc = 0;
@@ -358,8 +358,8 @@ static int wait_written(struct weir_ws *ws) {
     return rc;
 }
 
-/* What was queued leaves, and the end of a peer that closed first is waited for, when nobody is
- * left who could: in a task of the run's own group. */
+/* The body of a task in the run's own group, for a ws that its user has dropped: write what was
+ * queued; if the peer closed first, wait until it ends its side; then close the stream. */
 static int closer(void *args) {
     struct weir_ws *ws = *(struct weir_ws **)args;
     struct weir_scope s;

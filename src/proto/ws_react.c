@@ -318,7 +318,7 @@ static void write_out(struct ws_conn *c) {
         bound_arm(c, c->ws.config->o.close_ns);
 }
 
-/* What ended it may have been felt by no call, or by one of another task. */
+/* The code that ended the connection may have been returned by no call, or by another task's. */
 static int recorded(struct ws_conn *c, int rc) {
     return rc >= 0 || weir_error(rc) ? rc : weir__fail(rc, "ws connection", weir_ws_peer(&c->ws));
 }

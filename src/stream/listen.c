@@ -357,9 +357,9 @@ static bool is_short(int64_t rc) {
     return rc == -EMFILE || rc == -ENFILE || rc == -ENOBUFS || rc == -ENOMEM || rc == -ENOSPC;
 }
 
-/* Of an accept: it says nothing of the listener itself, so that a later one may well succeed. What
- * the network did to the connection, what the firewall did, what is short: accept(2) names a dozen
- * and says that there are more. So it lists those that stay: our own mistakes, and the end. */
+/* May a later accept succeed after this error, because it is none of the listener itself? Such
+ * errors come from the network, the firewall or a shortage; accept(2) names a dozen and says that
+ * there are more. So the function lists the others, which stay: our own mistakes, and the end. */
 static bool passes(int64_t rc) {
     return rc > -4096 && rc != -EBADF && rc != -ENOTSOCK && rc != -EINVAL && rc != -EFAULT &&
            rc != -ECANCELED;

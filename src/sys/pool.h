@@ -24,8 +24,9 @@ int weir__pool_new(const char *name, unsigned threads_max, size_t stack_size,
 /* Join what is idle; leave what still runs to end on its own, named in the log. NULL is fine. */
 void weir__pool_free(struct weir__pool *p);
 
-/* RESOLVE or WORK. Returns WEIR__PENDING, or WEIR__DONE if it was refused (-ENOMEM, -EAGAIN). One
- * that waits completes with -EAGAIN if the last thread that could come to it is abandoned. */
+/* Submit a RESOLVE or WORK op. Returns WEIR__PENDING, or WEIR__DONE if it was refused (-ENOMEM,
+ * -EAGAIN). An op that waits for a thread completes with -EAGAIN when the jobs of all threads have
+ * been abandoned, so that none is left to run it. */
 int weir__pool_submit(struct weir__pool *p, struct weir__op *op);
 
 /* WORK that has begun answers WEIR__PENDING; all else is over with -ECANCELED. */

@@ -201,11 +201,11 @@ static inline void task_assert(const struct weir_task *t, const char *call) {
         weir__task_refuse(t, call);
 }
 
-/* Abort if the innermost scope of t, which runs, lies in a frame that has returned: below that of
- * the public call, where nothing of the caller's is alive. So a helper that forgot to leave is
- * named at its task's next suspension, before any child of a forgotten group can run, and before
- * the scope's timer fires. Elsewhere (a block that has ended, the heap) its mark tells it, once the
- * memory is something else. */
+/* Abort if the innermost scope of t, the running task, lies in a frame that has returned. Such a
+ * scope lies below the frame of the public call, where no live memory of the caller is. So a helper
+ * that forgot to leave its scope is named at the task's next suspending call: before a child of a
+ * forgotten group can run, and before the scope's timer fires. A forgotten scope in other memory (a
+ * block that has ended, the heap) is found by its mark, once that memory is overwritten. */
 static inline void scope_alive(const struct weir_task *t, const void *frame) {
     const void *sc = t->scope;
     bool below = sc < frame && sc >= (const void *)t->stack->low;
@@ -255,7 +255,8 @@ void weir__signal_waits_drop(struct scope *s);
 void weir__group_init(struct group *g, enum weir_policy policy);
 void weir__group_child_failed(struct group *g, struct weir_task *t, int rc,
                               const struct weir_error *e);
-/* Is rc a code that those inside g were told to end with? Who returns it has not failed. */
+/* Is rc the code that is felt in g, or -ETIME that was felt there before a cancel replaced it? A
+ * child or body that returns such a code was stopped from outside and has not failed itself. */
 bool weir__group_told(const struct group *g, int rc);
 void weir__group_child_ended(struct group *g);
 void weir__group_feels(struct group *g); /* its felt code was 0, and is not */
