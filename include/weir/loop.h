@@ -63,8 +63,10 @@ WEIR_API struct weir_loop *weir_loop_ref(struct weir_loop *l);
 /* Give a reference back. NULL and *NULL are fine. Any thread. */
 WEIR_API void weir_loop_unref(struct weir_loop **take_loop);
 
-/* Have fn(arg) called on l's thread, between tasks; fn must not suspend. l must outlive the call:
- * hold a reference, or join the posting thread before the loop ends.
+/* Have fn(arg) called on l's thread, between tasks. fn belongs to no task: in it a suspending call
+ * returns WEIR_ENOLOOP, and opening a scope or a group aborts; it may spawn a task, cancel, close
+ * and weir_ws_try_send. l must outlive the call: hold a reference, or join the posting thread
+ * before the loop ends.
  * Returns 0; -ENOMEM; WEIR_ECLOSED (the loop has ended); WEIR_EFORKED (in a fork child, the
  * parent's loop). On error fn is not called. After 0 fn is called once, unless the loop ends first:
  * a log line then says how many posted calls were dropped. Any thread; calls from one thread keep
@@ -91,7 +93,7 @@ WEIR_SUSPENDS int weir_offload_detached(int (*fn)(void *args), const void *args,
  * urgent data, so waiting there for POLLPRI alone returns -EPERM.
  * Returns the events that are true, as poll(2) does (POLLERR, POLLHUP may be added); -EINVAL
  * (events is 0, or has other bits), -EPERM, -ECANCELED, -ETIME, -EBADF, -ENOMEM, WEIR_ENOLOOP.
- * Nothing is consumed. */
+ * Nothing is consumed. Several tasks may wait for one fd: all that it becomes ready for wake. */
 WEIR_SUSPENDS int weir_wait_fd(int fd, int events);
 
 #ifdef __cplusplus
