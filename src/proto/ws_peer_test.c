@@ -30,7 +30,7 @@ struct conn {
 static const struct weir_ws_options options = {.size = sizeof options, .queue_max = 16 << 20};
 
 static struct post {
-    int ended;
+    int ended, code; /* of connections: how many, the peer's close code of the last */
     bool reacts;
     void (*story)(int port);
     struct weir_listener *l;
@@ -94,6 +94,7 @@ static int on_message(struct weir_ws *ws, void *state, const struct weir_ws_mess
 
 static void on_closed(struct weir_ws *ws, void *state, int rc) {
     post.ended++;
+    post.code = weir_ws_close_code(ws);
 }
 
 static int serve(void *args) {
@@ -453,6 +454,31 @@ static void stopped(int port) {
 
 PEER_STORY(a_stopped_server_cuts_nothing_that_it_queued) {
     tell_peer_of(true, stopped, 2);
+}
+
+/* Half a frame is with the connection, not looked at, while it writes: the stop loses none of it,
+ * or the answer to 1001 would not be understood. */
+static void stopped_inside_a_frame(int port) {
+    static uint8_t frame[4096], zeros[2048];
+    uint8_t head[10];
+    size_t n = frame_make(frame, 0x82, zeros, sizeof zeros), half = n / 2;
+    int s = peer_open(port, 4096);
+    peer_ask(s, SUSPENDS, 1, 12 << 20);
+    assert_int_equal(peer_read(s, head, sizeof head), sizeof head);
+    peer_write(s, frame, half);
+    assert_int_equal(weir_post(post.loop, stop_server, NULL), 0);
+    peer_skip(s, 12 << 20, 64 << 10, 0);
+    assert_int_equal(peer_read(s, head, 4), 4);
+    assert_memory_equal(head, "\x88\x02\x03\xe9", 4);
+    peer_write(s, frame + half, n - half);
+    peer_write(s, frame, frame_make(frame, CLOSE, "\x03\xe9", 2));
+    peer_expect_end(s);
+    close(s);
+}
+
+PEER_STORY(a_stopped_server_keeps_its_place_in_a_frame) {
+    tell_peer_of(true, stopped_inside_a_frame, 1);
+    assert_int_equal(post.code, 1001);
 }
 
 /* ---- the server drops ---- */

@@ -254,11 +254,13 @@ static bool conn_recv(struct weir_conn *c) {
 static int conn_deliver(struct weir_conn *c) {
     struct weir__op *op = &c->socket.op;
     struct weir_stream *s = &c->socket.stream;
+    if (op->result > 0 && c->stop) {
+        c->ahead = AHEAD_CAME; /* faster than the cancel: weir__conn_next begins with it */
+        return 0;
+    }
     if (op->result > 0) {
-        int rc = 0;
         s->lent = op->u.lent;
-        if (!c->stop)
-            rc = c->server->fn.message(c, c->user, (struct weir_view){s->lent.base, s->lent.len});
+        int rc = c->server->fn.message(c, c->user, (struct weir_view){s->lent.base, s->lent.len});
         weir__stream_release(s);
         return rc < 0 ? rc : 0;
     }
@@ -274,9 +276,11 @@ static int conn_open(struct weir_conn *c) {
     return c->server->fn.opened != NULL ? c->server->fn.opened(c, c->user) : 0;
 }
 
+/* closed may read on (weir__conn_next): what has come by then is dropped only behind it. */
 static void conn_closed(struct weir_conn *c) {
     if (c->server->fn.closed != NULL)
         c->server->fn.closed(c, c->user, c->rc);
+    ahead_drop(c);
     c->state = CONN_CLOSING;
 }
 
@@ -287,7 +291,6 @@ static int conn_end(struct weir_conn *c, int rc) {
     if (c->server->hooks.ends != NULL)
         c->server->hooks.ends(c, c->user, rc);
     weir__stream_release(&c->socket.stream);
-    ahead_drop(c);
     c->rc = rc == 0 && felt != 0 ? felt : rc;
     c->state = CONN_ENDING;
     weir_group_cancel(&c->group, "the connection ended");
