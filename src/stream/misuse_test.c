@@ -49,6 +49,30 @@ WEIR_TEST_ABORTS(a_wrong_loop_aborts_naming_both, "but this thread runs loop 'se
     weir_run(lends_to_a_loop, NULL, &(struct weir_run_options){.name = "first"});
 }
 
+static int shuts_again(void *arg) {
+    return weir_shutdown(((struct weir_stream **)arg)[0]);
+}
+
+static void *shuts_in_another_loop(void *arg) {
+    weir_run(shuts_again, arg, &(struct weir_run_options){.name = "second"});
+    return NULL;
+}
+
+/* The second one has nothing to do, and is another loop's all the same. */
+static int shuts_and_lends(void *arg) {
+    struct weir_stream *pair[2];
+    pthread_t thread;
+    assert_int_equal(weir_memory_pair(0, &pair[0], &pair[1]), 0);
+    assert_int_equal(weir_shutdown(pair[0]), 0);
+    assert_int_equal(weir_shutdown(pair[0]), 0);
+    pthread_create(&thread, NULL, shuts_in_another_loop, pair);
+    return pthread_join(thread, NULL);
+}
+
+WEIR_TEST_ABORTS(a_second_shutdown_in_a_wrong_loop_aborts_too, "shutdown: the object belongs to") {
+    weir_run(shuts_and_lends, NULL, &(struct weir_run_options){.name = "first"});
+}
+
 static int wrong_way(void *arg) {
     int ends[2];
     char byte;
