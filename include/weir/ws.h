@@ -142,9 +142,10 @@ WEIR_API const char *weir_ws_code_text(int code);
 
 /* Let go at once, without a closing handshake. Afterwards the library still sends what was queued,
  * for at most close_ns, unless a task is parked in weir_ws_receive. If the peer has sent a close
- * frame, it also waits for the peer to close, for at most 1 s. weir_run does not return before
- * that. Tasks parked on the ws get WEIR_ECLOSED. NULL and *NULL are fine. In a fork child it does
- * what weir_close does there. Never suspends, never fails. */
+ * frame, or has not yet received all that was sent, it also waits for the peer to close, for at
+ * most 1 s: otherwise a reset would overtake what was sent. weir_run does not return before that.
+ * Tasks parked on the ws get WEIR_ECLOSED. NULL and *NULL are fine. In a fork child it does what
+ * weir_close does there. Never suspends, never fails. */
 WEIR_API void weir_ws_drop(struct weir_ws **take_ws);
 
 /* A server without a task per connection: as struct weir_reactive, a message at a time. The

@@ -45,9 +45,9 @@ enum {
 
 /* How long a refused client may take to read the refusal before it is cut off. */
 #define WS_REFUSED_NS WEIR_SECONDS(1)
-/* The peer closed first, and has our answer: what it still sends is read and thrown away until it
- * ends its side, for a close with bytes unread is a reset, which overtakes what was sent. One that
- * keeps the rules ends its side at once. */
+/* Both close frames have left, or a drop let go of what was on its way: what the peer still sends
+ * is read and thrown away until it ends its side, for a close with bytes unread is a reset, which
+ * overtakes what was sent. One that keeps the rules ends its side at once. */
 #define WS_LINGER_NS WEIR_SECONDS(1)
 /* At any end, at most so much is thrown away. */
 enum { WS_LINGER_MAX = 64 << 20 };

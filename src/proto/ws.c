@@ -359,14 +359,15 @@ static int wait_written(struct weir_ws *ws) {
 }
 
 /* The body of a task in the run's own group, for a ws that its user has dropped: write what was
- * queued; if the peer closed first, wait until it ends its side; then close the stream. */
+ * queued; if a close now could be a reset, wait until the peer ends its side; then close the
+ * stream. */
 static int closer(void *args) {
     struct weir_ws *ws = *(struct weir_ws **)args;
     struct weir_scope s;
     weir_scope_enter(&s, ws->config->o.close_ns);
     int rc = weir__ws_write_out(ws);
-    if (rc == 0)
-        rc = wait_written(ws);
+    if (rc == 0 && (rc = wait_written(ws)) == 0)
+        rc = weir__ws_write_out(ws); /* our end, if the other writer has not sent it */
     if (ws->config->o.close_ns > WS_LINGER_NS)
         weir_scope_renew(&s, WS_LINGER_NS);
     if (rc == 0 && ws->lingers && ws->unsent == 0)
@@ -377,11 +378,21 @@ static int closer(void *args) {
     return 0;
 }
 
+/* Does the kernel still have what the peer's has not? A close with bytes of the peer's unread
+ * would throw it away. */
+static bool is_on_its_way(struct weir_ws *ws) {
+    return ws_queued(ws) > 0 || (ws->failed == 0 && weir__stream_unacked(ws->stream) > 0);
+}
+
 /* Returns false if there is nothing to wait for: the stream is closed at once. */
 static bool closes_later(struct weir_ws *ws) {
     bool works = ws->stream != NULL && ws->unsent == 0 && !ws->receiving &&
                  (ws->failed == 0 || ws->failed == WEIR_EEOF);
-    if (!works || (ws_queued(ws) == 0 && (!ws->lingers || ws->stream->ended)))
+    if (!works)
+        return false;
+    if (!ws->stream->ended && is_on_its_way(ws))
+        ws->lingers = ws->finish = true;
+    if (ws_queued(ws) == 0 && (!ws->lingers || ws->stream->ended))
         return false;
     if (weir_spawn(NULL, WEIR_SITE(weir_ws_drop), closer, &ws, sizeof ws, NULL, NULL) < 0)
         return false;

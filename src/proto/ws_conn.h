@@ -91,7 +91,7 @@ struct weir_ws {
     bool in_user : 1;          /* reactive: a function of the user's runs */
     bool writing : 1;
     bool finish : 1;           /* our end of the stream follows the last frame */
-    bool lingers : 1;          /* the peer closed first: its end is waited for */
+    bool lingers : 1;          /* a close now may be a reset: the peer's end is waited for */
     bool pinged : 1;
     bool behind : 1;           /* the ping waited behind a write when the timer looked */
     bool dropped : 1;

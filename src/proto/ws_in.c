@@ -84,7 +84,7 @@ static int on_close(struct weir_ws *ws, const struct weir__ws_event *ev) {
         memcpy(ws->reason, ev->len > 0 ? (char *)ev->data : "", ev->len);
         ws->reason[ev->len] = '\0';
     }
-    ws->lingers = ws->state == WS_OPEN;
+    ws->lingers = true;
     if (ws->state == WS_OPEN)
         (void)weir__ws_queue_close(ws, ev->code, ws->reason ? ws->reason : "");
     ws->state = WS_CLOSED;

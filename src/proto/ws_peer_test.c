@@ -16,6 +16,7 @@ enum how {
     IN_PARTS,   /* of at most 1000 bytes */
     ELSEWHERE,  /* another task of the connection's group answers */
     AND_DROPS,  /* at once, behind the last answer; serving only */
+    AND_CLOSES, /* likewise, with 1000 */
 };
 
 struct ask {
@@ -85,6 +86,8 @@ static int serve_message(struct weir_ws *ws, struct conn *c, struct weir_group *
     if (a.how == SUSPENDS && weir_sleep(1) < 0)
         return -ECANCELED;
     int rc = say(ws, c, &a);
+    if (rc == 0 && a.how == AND_CLOSES)
+        rc = post.reacts ? weir_ws_end(ws, 1000, NULL) : weir_ws_close(ws, 1000, NULL);
     return rc == 0 && a.how == AND_DROPS ? WEIR_EWSCLOSED : rc;
 }
 
@@ -386,6 +389,24 @@ PEER_STORY(what_comes_behind_a_close_frame_resets_no_answer) {
     tell_peer(behind_the_close, 3);
 }
 
+static void behind_the_answer(int port) {
+    static uint8_t junk[100000];
+    uint8_t buf[64];
+    int s = peer_open(port, 4096);
+    peer_ask(s, AND_CLOSES, 3, 300000);
+    peer_expect_slowly(s, 0, 300000, 10000, 0);
+    peer_write(s, buf, frame_make(buf, CLOSE, "\x03\xe8", 2));
+    peer_write(s, junk, sizeof junk);
+    for (uint32_t k = 1; k < 3; k++)
+        peer_expect_slowly(s, k, 300000, 10000, 50);
+    peer_expect_close(s, 1000);
+    close(s);
+}
+
+PEER_STORY(what_comes_behind_the_answer_to_our_close_resets_no_message) {
+    tell_peer(behind_the_answer, 1);
+}
+
 /* ---- it resets ---- */
 
 enum { RESETS = 120 };
@@ -498,4 +519,23 @@ static void dropped(int port) {
 
 PEER_STORY(what_was_sent_before_a_drop_leaves) {
     tell_peer_of(false, dropped, 40);
+}
+
+/* It has asked for more: a close with that unread would be a reset. */
+static void dropped_in_the_middle(int port) {
+    for (int i = 0; i < 4; i++) {
+        uint32_t len = i % 2 ? 300000 : 5000;
+        int s = peer_open(port, 4096);
+        peer_ask(s, AND_DROPS, 3, len);
+        for (int k = 0; k < 50; k++)
+            peer_ask(s, AT_ONCE, 1, len);
+        for (uint32_t k = 0; k < 3; k++)
+            peer_expect_slowly(s, k, len, 10000, 20);
+        peer_expect_end(s);
+        close(s);
+    }
+}
+
+PEER_STORY(a_drop_with_bytes_unread_resets_nothing_that_was_sent) {
+    tell_peer_of(false, dropped_in_the_middle, 4);
 }

@@ -334,11 +334,12 @@ static void tell_closed(struct ws_conn *c) {
     c->counted = false;
 }
 
-/* Both close frames are out of the way. If the peer closed first its end is awaited, for which the
- * user does not have to wait too, unless tasks of the connection's have not yet ended. */
+/* Both close frames are out of the way. Our end of the stream follows, and the peer's is awaited,
+ * for which the user does not have to wait too, unless tasks of the connection's have not yet
+ * ended. */
 static void shut(struct ws_conn *c) {
     weir_ns bound = c->ws.config->o.close_ns;
-    if (!c->ws.lingers || c->ws.unsent != 0) {
+    if (c->ws.unsent != 0 || weir__ws_write_out(&c->ws) < 0) {
         end(c, 0);
         return;
     }
@@ -475,6 +476,8 @@ static void say_goodbye(struct ws_conn *c, int rc) {
         rc = hear(c);
     if (rc == 0)
         rc = weir__ws_write_out(&c->ws);
+    if (c->ws.failed == 0 && c->ws.config->o.close_ns > WS_LINGER_NS)
+        weir_scope_renew(&shield, WS_LINGER_NS);
     if (rc == 0 && (c->ws.failed != 0 || c->ws.lingers))
         wait_end(c);
     weir_scope_leave(&shield, rc);
