@@ -415,6 +415,7 @@ static void say_late(struct ws_conn *c) {
     struct ws_answer a;
     weir__ws_late(&c->ws, &a);
     weir_shield_enter(&shield, WS_REFUSED_NS);
+    tell_refused(a.rc);
     int rc = weir_write(c->ws.stream, a.text, a.len);
     if (rc == 0 && (rc = weir_shutdown(c->ws.stream)) == 0)
         wait_end(c);

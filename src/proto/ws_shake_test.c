@@ -135,7 +135,15 @@ WS_STORY(frames_behind_the_head_are_not_lost) {
     return 0;
 }
 
+static void keep_line(enum weir_log_level level, const char *line, void *arg) {
+    if (level == WEIR_LOG_WARNING)
+        snprintf(arg, 200, "%s", line);
+}
+
+/* Of a reactive server nobody else would hear of it. */
 static int answered_late(struct world *w, size_t len) {
+    char logged[200] = "";
+    weir_log_to(keep_line, logged);
     WEIR_AUTO(weir_close) struct weir_stream *s = raw_dial(w);
     weir_ns from = weir_now();
     char line[128];
@@ -148,6 +156,8 @@ static int answered_late(struct world *w, size_t len) {
         ;
     assert_int_equal(n, 0); /* no reset */
     weir_close(&s);
+    weir_log_to(NULL, NULL);
+    assert_true(!w->reacts || strstr(logged, "(answered 408)") != NULL);
     if (!w->reacts) {
         wait_ended(w, 1);
         assert_int_equal(w->rc, -ETIME);
