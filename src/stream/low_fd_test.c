@@ -4,6 +4,7 @@
  * from the first instruction on; its exit status says how it went. */
 #include "stream/stream_test_util.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -16,12 +17,17 @@
 
 static const char *const mark = "WEIR_TEST_LOW_FDS";
 
+enum { EXIT_NO_EXEC = 126 };
+
+/* By its own name: in an emulator /proc/self/exe may be that. */
 static void exec_closed(const char *name) {
+    char self[4096] = "";
     setenv(mark, "1", 1);
+    assert_true(readlink("/proc/self/exe", self, sizeof self - 1) > 0);
     for (int fd = 0; fd <= STDERR_FILENO; fd++)
         close(fd);
-    execl("/proc/self/exe", "low_fd_test", "--no-fork", name, (char *)NULL);
-    _exit(1);
+    execl(self, "low_fd_test", "--no-fork", name, (char *)NULL);
+    _exit(errno == ENOEXEC ? EXIT_NO_EXEC : 1);
 }
 
 static bool runs_closed(const char *sentence) {
@@ -37,6 +43,8 @@ static bool runs_closed(const char *sentence) {
     if (pid == 0)
         exec_closed(name);
     assert_int_equal(waitpid(pid, &status, 0), pid);
+    if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_NO_EXEC)
+        runner_skip("the emulator cannot start this program");
     assert_int_equal(status, 0);
     return false;
 }

@@ -192,7 +192,10 @@ SHARED_STORY(who_fills_a_pipe_first_holds_nobody) {
 }
 
 SHARED_STORY(who_fills_a_terminal_first_holds_nobody) {
+    unsigned number;
     open_pty(&ends[0], &ends[1]);
+    if (ioctl(ends[1], TIOCGDEV, &number) < 0) /* then a helper thread writes */
+        runner_skip("the emulator does not say which terminal one is");
     other = open_again(ends[1], O_WRONLY);
     writer_is_forestalled(ends[1], fill_terminal);
     close(other);

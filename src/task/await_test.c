@@ -7,7 +7,8 @@
 #include <weir/loop.h>
 #include <weir/task.h>
 
-enum { FEW = 5, MANY = 30000 };
+/* MANY: as many guarded stacks as every kernel allows, less than 16382. */
+enum { FEW = 5, MANY = 15000, ROUNDS = 4 };
 
 static struct weir_task *awaited;
 static int order[FEW], ended;
@@ -122,12 +123,15 @@ static int many(int (*fn)(void *args), bool cancel) {
 }
 
 static int many_wait(void *arg) {
+    int rc = 0;
     (void)arg;
-    int rc = many(naps, false);
-    return rc < 0 ? rc : many(sleeps, true);
+    for (int i = 0; rc == 0 && i < ROUNDS; i++)
+        if ((rc = many(naps, false)) == 0)
+            rc = many(sleeps, true);
+    return rc;
 }
 
-WEIR_TEST_BACKENDS(thirty_thousand_waiters_of_one_task_are_woken_and_cancelled_in_linear_time) {
+WEIR_TEST_BACKENDS(fifteen_thousand_waiters_of_one_task_are_woken_and_cancelled_in_linear_time) {
     assert_int_equal(weir_run(many_wait, NULL, NULL), 0);
 }
 
