@@ -483,14 +483,13 @@ int weir__stream_writev(struct weir_stream *s, struct iovec *vec, size_t count) 
 }
 
 int weir_shutdown(struct weir_stream *s) {
-    int rc;
     weir__not_null(s, "weir_shutdown");
-    if ((rc = weir__loop() != NULL ? weir__loop_enter(s->loop, "shutdown") : 0) < 0)
+    bool is_twice = s->shut && !s->torn;
+    int rc = is_twice ? weir__suspend_enter("shutdown") : write_enter(s, "shutdown");
+    if (rc < 0)
         return rc;
-    if (s->shut && !s->torn)
-        return weir__suspend_enter("shutdown");
-    if ((rc = write_enter(s, "shutdown")) < 0)
-        return rc;
+    if (is_twice)
+        return weir__loop_enter(s->loop, "shutdown");
     s->writing = true;
     rc = s->kind->shutdown(s);
     s->shut = rc >= 0;
