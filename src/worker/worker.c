@@ -53,6 +53,8 @@ static int answer(struct conn *c, struct weir_ws *ws, const struct weir_ack *ack
     int rc = weir_ws_send(ws, type, ack->base, ack->len);
     n->acks += rc == 0 && !refused;
     n->errors += refused;
+    if (rc == -ENOMEM && weir_cancelled() == 0)
+        return failed(c, ws, rc); /* the connection is whole, and the client waits for this ack */
     return rc < 0 && weir_cancelled() == 0 ? 0 : rc; /* a broken connection ends by itself */
 }
 

@@ -34,6 +34,12 @@ static int moody_loop(void *state, const struct weir_message *m, struct weir_ack
                            "\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac");
     if (said(m, "sleep"))
         return weir_sleep(WEIR_SECONDS(3600));
+    if (said(m, "no memory")) {
+        static const char large[100 << 10];
+        int rc = weir_ack_bytes(ack, large, sizeof large);
+        weir_fault_allocation(1); /* the queue's */
+        return rc;
+    }
     return 0;
 }
 
@@ -91,6 +97,25 @@ WEIR_TEST(a_failing_loop_closes_with_its_text_cut) {
                                   "[ Moody ] done processing messages: 1011 (internal error) "
                                   "work: 01234"));
     assert_null(strstr(lines, "Keyboard"));
+}
+
+static int lost_for_memory(void) {
+    struct weir_ws_message m;
+    int rc = await_line("serving on");
+    if (rc == 0)
+        rc = dial("ws://localhost:8765");
+    if (rc < 0)
+        return rc;
+    assert_int_equal(weir_ws_send(ws, WEIR_WS_TEXT, "no memory", 9), 0);
+    assert_int_equal(weir_ws_receive(ws, &m), WEIR_EWSCLOSED);
+    assert_int_equal(weir_ws_close_code(ws), 1011);
+    weir_ws_drop(&ws);
+    rc = await_line("done processing");
+    return rc == 0 ? stop(SIGTERM) : rc;
+}
+
+WEIR_TEST(an_ack_that_memory_lacks_for_closes_the_connection) {
+    run_world((struct world){.worker = &moody, .story = lost_for_memory});
 }
 
 static int mid_message(void) {
