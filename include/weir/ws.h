@@ -82,7 +82,8 @@ WEIR_API const char *weir_ws_peer(const struct weir_ws *ws);
  * handled while waiting here: keep a task in it, or pings and a close of the peer stay unanswered,
  * and a peer that pings gives us up. After an error for which a close frame is sent to the peer,
  * the call returns when the peer has closed too, after close_ns at the latest. WEIR_EEOF is
- * returned only when everything queued was sent: the peer may have ended its own side only.
+ * returned only when everything queued was sent, or the peer took nothing of it for pong_ns: it may
+ * have ended its own side only.
  * Returns 0; WEIR_EWSCLOSED (the closing handshake is done: see weir_ws_close_code), WEIR_EPROTO,
  * WEIR_EUTF8, WEIR_ETOOBIG (the peer was told 1002, 1007, 1009), WEIR_EKEEPALIVE, WEIR_EEOF (the
  * connection broke: 1006), -ECONNRESET, -EBUSY, -ECANCELED, -ETIME, WEIR_ENOLOOP. A cancel loses

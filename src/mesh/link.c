@@ -256,9 +256,11 @@ static void say_goodbye(struct weir__link *l) {
 
 /* Also while the program ends: the peer is told why, and its close frame is answered. */
 static void say_why(struct weir__link *l, int rc) {
-    struct weir_scope shield;
+    struct weir_scope shield, bound;
     weir_shield_enter(&shield, 2 * WEIR__LINK_CLOSE);
+    weir_scope_enter(&bound, 2 * WEIR__LINK_CLOSE);
     weir__ws_receive_end(l->ws, rc);
+    weir_scope_leave(&bound, 0);
     weir_scope_leave(&shield, 0);
 }
 

@@ -24,7 +24,8 @@ bool weir__ws_is_inside(const struct weir_ws *ws);
  * then *ret_ends, and the caller owes weir__ws_receive_end. Suspends; a cancel point. */
 int weir__ws_receive(struct weir_ws *ws, struct weir_ws_message *ret_message, bool *ret_ends);
 
-/* Let our close frame leave, and after a failure wait for the peer's end, at most close_ns.
+/* Let our close frame leave, and after a failure wait for the peer's end, at most close_ns; after
+ * the peer's end without a close frame, let leave what was queued, which pong_ns bounds.
  * why: what weir__ws_receive returned; its error record stays. Suspends; a cancel ends it. */
 void weir__ws_receive_end(struct weir_ws *ws, int why);
 

@@ -334,17 +334,21 @@ static void tell_closed(struct ws_conn *c) {
     c->counted = false;
 }
 
+static weir_ns linger_ns(const struct ws_conn *c) {
+    weir_ns bound = c->ws.config->o.close_ns;
+    return bound < WS_LINGER_NS ? bound : WS_LINGER_NS;
+}
+
 /* Both close frames are out of the way. Our end of the stream follows, and the peer's is awaited,
  * for which the user does not have to wait too, unless tasks of the connection's have not yet
  * ended. */
 static void shut(struct ws_conn *c) {
-    weir_ns bound = c->ws.config->o.close_ns;
     if (c->ws.unsent != 0 || weir__ws_write_out(&c->ws) < 0) {
         end(c, 0);
         return;
     }
     c->lingers = true;
-    bound_arm(c, bound < WS_LINGER_NS ? bound : WS_LINGER_NS);
+    bound_arm(c, linger_ns(c));
     if (weir_group_live(weir_conn_group(c->ws.conn)) == 1 && c->ws.inside == 0)
         tell_closed(c);
 }
@@ -471,7 +475,7 @@ static void say_goodbye(struct ws_conn *c, int rc) {
         return;
     c->rc = c->rc ? c->rc : is_open ? rc : 0;
     weir__timer_disarm(c->ws.config->loop->timers, &c->ws.timer);
-    weir_shield_enter(&shield, c->ws.config->o.close_ns);
+    weir_shield_enter(&shield, c->lingers ? linger_ns(c) : c->ws.config->o.close_ns);
     rc = weir__ws_write_out(&c->ws);
     while (rc == 0 && c->ws.state == WS_CLOSING && c->ws.failed == 0)
         rc = hear(c);
