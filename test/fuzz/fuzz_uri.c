@@ -38,8 +38,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t len) {
         if (memchr(text, 0, len) == NULL)
             check_again(&bare_allowed, text);
     }
-    if (weir__uri_parse_authority(&authority, text, len) == 0)
-        FUZZ_SAME(authority.authority.len == len);
+    if (weir__uri_parse_authority(&authority, text, len) == 0) {
+        bool empty_port = len > 0 && text[len - 1] == ':';
+        FUZZ_SAME(authority.authority.len + empty_port == len);
+        FUZZ_SAME(!empty_port || !authority.has_port);
+    }
     free(text);
     return 0;
 }
