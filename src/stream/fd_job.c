@@ -56,10 +56,12 @@ static void ended(struct weir__op *op) {
     j->result = op->result;
     if (!j->begun)
         let_go(j); /* for the thread, which never came to it */
-    if (j->slot == NULL)
-        let_go(j);
-    else
+    if (j->slot != NULL) {
         weir__wait_notify(&j->slot->waiting);
+        return;
+    }
+    weir__loop()->hidden--;
+    let_go(j);
 }
 
 static int begin(struct weir__fd_slot *slot, int fd, const void *bytes, size_t len) {
@@ -108,8 +110,10 @@ static bool drop(struct weir__fd_slot *slot) {
     slot->job = NULL;
     j->slot = NULL;
     bool has_run = true;
-    if (!j->over && weir__cancel(weir__loop()->backend, &j->op) == WEIR__PENDING)
-        return true; /* it has just ended: its wake lets go */
+    if (!j->over && weir__cancel(weir__loop()->backend, &j->op) == WEIR__PENDING) {
+        weir__loop()->hidden++; /* it has just ended: the run waits for its wake, which lets go */
+        return true;
+    }
     if (!j->over && j->op.result != -EINPROGRESS) {
         has_run = false;
         let_go(j); /* for the thread, which will not begin it */

@@ -148,8 +148,8 @@ SHARED_STORY(who_reads_a_master_faster_holds_nobody) {
     return 0;
 }
 
-/* Closed while its thread waits: the thread is left to end alone, with the terminal. */
-SHARED_STORY(a_master_is_closed_while_a_thread_reads_it) {
+/* A thread reads the master, for a call that has been given up. */
+static struct weir_stream *read_in_vain(void) {
     struct weir_stream *s = NULL;
     open_pty(&ends[0], &ends[1]);
     other = fcntl(ends[0], F_DUPFD_CLOEXEC, 3);
@@ -157,8 +157,30 @@ SHARED_STORY(a_master_is_closed_while_a_thread_reads_it) {
     assert_int_equal(write(ends[1], "x", 1), 1);
     between = take_it;
     assert_int_equal(within(WEIR_MILLISECONDS(30), read_one, s), -ETIME);
+    return s;
+}
+
+/* Closed while its thread waits: the thread is left to end alone, with the terminal. */
+SHARED_STORY(a_master_is_closed_while_a_thread_reads_it) {
+    struct weir_stream *s = read_in_vain();
     weir_close(&s);
     close(ends[1]); /* ends its read */
+    close(other);
+    return 0;
+}
+
+/* Closed when its thread has just read, before the loop has heard of it: the run hears of it. */
+SHARED_STORY(a_master_is_closed_when_a_thread_has_just_read_it) {
+    int waiting = 1;
+    struct weir_stream *s = read_in_vain();
+    assert_int_equal(write(ends[1], "y", 1), 1);
+    while (waiting > 0) {
+        sched_yield();
+        assert_int_equal(ioctl(other, FIONREAD, &waiting), 0);
+    }
+    nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL); /* the thread hands it over */
+    weir_close(&s);
+    close(ends[1]);
     close(other);
     return 0;
 }
