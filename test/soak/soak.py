@@ -20,6 +20,7 @@ SECONDS = float(os.environ.get("WEIR_SOAK_SECONDS", "6"))
 SEED = int(os.environ.get("WEIR_SOAK_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 32)
 LIMIT = 30 * float(os.environ.get("WEIR_TEST_TIMEOUT_SCALE", "1"))  # beyond a stop: it hangs
 ITEMS = 3
+signal.signal(signal.SIGINT, signal.default_int_handler)  # in a script's background: not ignored
 PR_SET_CHILD_SUBREAPER = 36
 
 
