@@ -129,7 +129,7 @@ static void forget(struct kept *k) {
     k->channel = -1;
 }
 
-/* A stopped keeper keeps nothing: whoever stopped it, it goes on. */
+/* A keeper that is stopped cannot end its nodes: continue it, whoever stopped it. */
 static void resume(const struct kept *k) {
     kill(k->pid, SIGCONT);
     keeper_tell(k->channel, "resumed\n");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* summary.c - the words are those of up.c's messages. Columns are as wide as the names need;
- * numbers that a node never told are dashes. */
+ * numbers that a node never reported are dashes. */
 #include "cli/summary.h"
 
 #include <inttypes.h>
