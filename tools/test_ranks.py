@@ -11,7 +11,7 @@ class RanksTest(fixture.ProjectTest):
         self.put("tools/ranks.txt", "room 0 base\nroom 1 wire\nroom 1 sys\nroom 3 task\n"
                                     "room 10 testing\nheader task task.h\n")
         self.put("src/base/list.h", "")
-        self.put("src/wire/ws.h", "")
+        self.put("src/wire/ws_frame.h", "")
         self.put("src/task/park.h", "")
         self.put("src/testing/faults.h", "")
         self.put("test/runner.h", "")
@@ -32,8 +32,9 @@ class RanksTest(fixture.ProjectTest):
         self.assert_problem(ranks.check(self.root), "sys (1) includes include/weir/task.h")
 
     def test_a_neighbour_of_the_same_rank_needs_permission(self):
-        self.put("src/sys/ring.c", '#include "wire/ws.h"\n')
-        self.assert_problem(ranks.check(self.root), "sys (1) includes src/wire/ws.h of wire (1)")
+        self.put("src/sys/ring.c", '#include "wire/ws_frame.h"\n')
+        self.assert_problem(ranks.check(self.root),
+                            "sys (1) includes src/wire/ws_frame.h of wire (1)")
         self.put("tools/ranks.txt", "room 0 base\nroom 1 wire\nroom 1 sys\nroom 3 task\n"
                                     "header task task.h\nallow sys wire\n")
         self.assertEqual(ranks.check(self.root), [])

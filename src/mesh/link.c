@@ -16,7 +16,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "mesh/retry.h"
-#include "proto/ws.h"
+#include "proto/ws_room.h"
 #include "stream/stream.h"
 
 enum ask_state {

@@ -11,7 +11,7 @@
 #include "task/task.h"
 #include "test/runner.h"
 #include "wire/handshake.h"
-#include "wire/ws.h"
+#include "wire/ws_frame.h"
 
 #define MS WEIR_MILLISECONDS
 

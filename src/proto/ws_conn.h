@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* ws_conn.h - one WebSocket connection inside this room: what is common to both sides and both
  * server shapes. ws_in.c takes bytes and gives messages, ws_out.c queues frames, ws_writer.c
- * writes them, ws_keep.c pings, ws_shake.c opens; ws.c and ws_react.c (with ws_ahead.c) are the
- * two ways to drive them.
+ * writes them, ws_keep.c pings, ws_shake.c opens; ws_task.c and ws_react.c (with ws_ahead.c)
+ * are the two ways to drive them.
  *
  *   OPEN        -> CLOSING  we sent a close frame     -> CLOSED  the peer's came
  *   OPEN        -> CLOSED   the peer's came, ours is queued
@@ -17,11 +17,11 @@
 #include "base/list.h"
 #include "loop/loop.h"
 #include "proto/limits.h"
-#include "proto/ws.h"
+#include "proto/ws_room.h"
 #include "task/task.h"
 #include "wire/handshake.h"
 #include "wire/utf8.h"
-#include "wire/ws.h"
+#include "wire/ws_frame.h"
 
 enum ws_state { WS_OPEN, WS_CLOSING, WS_CLOSED };
 
@@ -131,7 +131,7 @@ struct ws_extra {
     uint8_t pong_len, pong[WEIR__WS_CONTROL_MAX];
 };
 
-/* ws.c: may the user close with this? Returns 0; -EINVAL (code), WEIR_EUTF8 (reason). */
+/* ws_task.c: may the user close with this? Returns 0; -EINVAL (code), WEIR_EUTF8 (reason). */
 int weir__ws_close_check(const char *what, int code, const char *reason);
 
 /* ws_conn.c */

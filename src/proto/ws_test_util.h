@@ -20,10 +20,10 @@
 #include <weir/ws.h>
 
 #include "base/alloc.h"
-#include "proto/ws.h"
+#include "proto/ws_room.h"
 #include "task/task.h"
 #include "test/runner.h"
-#include "wire/ws.h"
+#include "wire/ws_frame.h"
 
 #define MS WEIR_MILLISECONDS
 

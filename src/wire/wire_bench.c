@@ -6,7 +6,7 @@
 #include <time.h>
 
 #include "wire/handshake.h"
-#include "wire/ws.h"
+#include "wire/ws_frame.h"
 
 enum { ROUNDS = 9, ROOM = 1 << 20 };
 

@@ -11,7 +11,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "mesh/link.h"
-#include "proto/ws.h"
+#include "proto/ws_room.h"
 #include "task/task.h"
 #include "wire/utf8.h"
 #include "worker/ack.h"

@@ -17,7 +17,7 @@
 
 #include "base/alloc.h"
 #include "fuzz.h"
-#include "wire/ws.h"
+#include "wire/ws_frame.h"
 
 #define MS WEIR_MILLISECONDS
 

@@ -5,7 +5,7 @@
 #include <weir/base.h>
 
 #include "fuzz.h"
-#include "wire/ws.h"
+#include "wire/ws_frame.h"
 
 enum { LOG_MAX = 1 << 16 };
 

@@ -5,7 +5,7 @@
  *
  * A transcript: t(..) b(..) messages, p(..) ping, q(..) pong, c1000(..) close, and at a failure
  * !1002 with the open message taken back. */
-#include "wire/ws.h"
+#include "wire/ws_frame.h"
 
 #include <string.h>
 #include <weir/base.h>

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* ws.c - the public calls on one connection, driven by the task that calls: dial, accept, receive,
- * send, close, drop. Reactive connections (ws_react.c) share all but receive, close and drop. */
+/* ws_task.c - a connection that tasks drive: dial, accept, receive, flush, close and drop. A server
+ * without a task per connection is ws_react.c. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/check.h"
-#include "proto/ws.h"
+#include "proto/ws_room.h"
 #include "proto/ws_conn.h"
 #include "stream/stream.h"
 #include "wire/uri.h"

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* ws.h - frames of the WebSocket protocol (RFC 6455 section 5), both roles, without I/O: bytes in,
- * events out. Not the handshake (handshake.h), not the closing handshake (proto).
+/* ws_frame.h - frames of the WebSocket protocol (RFC 6455 section 5), both roles, without I/O:
+ * bytes in, events out. Not the handshake (handshake.h), not the closing handshake (proto).
  *
  * The decoder unmasks in place and lends views of the caller's buffer; it keeps no bytes. A header
  * or a control frame that has not come whole is left in the buffer, and `need` says how many bytes
  * must lie there before it is worth calling again (at most 139). */
-#ifndef WEIR_WIRE_WS_H
-#define WEIR_WIRE_WS_H
+#ifndef WEIR_WIRE_WS_FRAME_H
+#define WEIR_WIRE_WS_FRAME_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* ws.h - what rooms above may ask of a WebSocket beside <weir/ws.h>. */
-#ifndef WEIR_PROTO_WS_H
-#define WEIR_PROTO_WS_H
+/* ws_room.h - what rooms above may ask of a WebSocket beside <weir/ws.h>. */
+#ifndef WEIR_PROTO_WS_ROOM_H
+#define WEIR_PROTO_WS_ROOM_H
 
 #include <weir/ws.h>
 

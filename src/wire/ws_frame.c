@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* ws.c - the decoder reads a header, checks everything that a header can break, then lends the
- * payload. The common case, a whole message in one frame in the buffer, is one pass from top to
+/* ws_frame.c - the decoder reads a header, checks everything that a header can break, then lends
+ * the payload. The common case, a whole message in one frame in the buffer, is one pass from top to
  * bottom without a copy. */
-#include "wire/ws.h"
+#include "wire/ws_frame.h"
 
 #include <string.h>
 #include <weir/base.h>
