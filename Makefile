@@ -91,7 +91,7 @@ check-epoll: have-check
 # Two programs at once, some three minutes; the limits are for a machine that has much else to do.
 check-cancels: have-test build/with-tests
 	WEIR_CANCELS=$(CANCELS) WEIR_TEST_TIMEOUT_SCALE=60 meson test -C build --print-errorlogs \
-		-t 12 sys-cancel_test sys-pressure_test
+		-t 12 sim-cancel_test sys-pressure_test
 
 # Both backends at once. The seed is in what it prints: WEIR_SOAK_SEED repeats its choices.
 check-soak: have-test build/with-tests

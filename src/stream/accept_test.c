@@ -9,7 +9,7 @@
 #include "base/alloc.h"
 #include "stream/stream_test_util.h"
 #include "sys/backend.h"
-#include "sys/fault.h"
+#include "sim/fault.h"
 
 /* accept(2), and what it says may come besides. */
 static const int passing[] = {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* backend.h - the one door to the world: the contract between the loop and io_uring, epoll, the
- * simulation, and decorators of them (fault.c). No other room makes a system call that can block
+ * simulation, and decorators of them (room sim). No other room makes a system call that can block
  * or that a simulation would have to know.
  *
  * An op is its caller's memory. submit() takes it and answers

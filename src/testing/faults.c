@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* faults.c - the public face of sys/fault.c and of failing allocations. */
+/* faults.c - the public face of sim/fault.c and of failing allocations. */
 #include <string.h>
 #include <weir/testing.h>
 
 #include "base/alloc.h"
-#include "sys/fault.h"
+#include "sim/fault.h"
 
 #define OP(kind) ((uint64_t)1 << WEIR__##kind)
 

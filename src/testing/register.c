@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* register.c - what loading libweir-test changes: the backend "sim" can be opened, and a backend
  * opened while a fault is armed is decorated. */
-#include "sys/fault.h"
-#include "sys/sim.h"
+#include "sim/fault.h"
+#include "sim/sim.h"
 
 __attribute__((constructor)) static void register_all(void) {
     weir__backend_open_sim = weir__sim_open;

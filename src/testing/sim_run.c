@@ -6,7 +6,7 @@
 
 #include "base/log.h"
 #include "base/time.h"
-#include "sys/sim.h"
+#include "sim/sim.h"
 
 static const weir_ns limit_default_ns = WEIR_SECONDS(24 * 3600);
 

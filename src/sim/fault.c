@@ -7,7 +7,7 @@
  *   SHORT   receive: as a RECV_INTO of one byte into a piece of ours; send: with half its bytes
  *   LATE    yes                late_ns after it came back from below
  *   NEVER   no                 when it is cancelled or its file is closed */
-#include "sys/fault.h"
+#include "sim/fault.h"
 
 #include <stdlib.h>
 

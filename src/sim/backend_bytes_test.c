@@ -3,7 +3,7 @@
  * resets, cancels, what is lent. */
 #include <stdlib.h>
 
-#include "sys/op_rig.h"
+#include "sim/op_rig.h"
 
 /* Long enough for the kernel's loopback to have done what it will do. */
 static const weir_ns settle_ns = WEIR_MILLISECONDS(30);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* fault.h - a decorator of any backend that makes chosen ops fail, come short, late or never. The
  * plan is the thread's; the meaning of its fields is in weir/testing.h. */
-#ifndef WEIR_SYS_FAULT_H
-#define WEIR_SYS_FAULT_H
+#ifndef WEIR_SIM_FAULT_H
+#define WEIR_SIM_FAULT_H
 
 #include "sys/backend.h"
 

@@ -8,7 +8,7 @@
  * `make check-cancels`. */
 #include <stdlib.h>
 
-#include "sys/op_rig.h"
+#include "sim/op_rig.h"
 
 enum { LANES = 8, AGES = 4, SIZE = 128 << 10, CANCELS = 20000, POISON = 0xee };
 

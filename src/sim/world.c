@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* sim_world.c - the clock and the queue of events of a simulated world: a binary heap ordered by
+/* world.c - the clock and the queue of events of a simulated world: a binary heap ordered by
  * time, then by the order of arming. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
-#include "sys/sim.h"
+#include "sim/sim.h"
 
 static _Thread_local struct sim_world *here;
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* op_rig.h - for tests of backends by raw ops: submit, take turns, look at results. The same
  * stories run on the simulation and on the kernel. Every wait has a limit. */
-#ifndef WEIR_SYS_OP_RIG_H
-#define WEIR_SYS_OP_RIG_H
+#ifndef WEIR_SIM_OP_RIG_H
+#define WEIR_SIM_OP_RIG_H
 
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "sys/backend.h"
-#include "sys/fault.h"
-#include "sys/sim.h"
+#include "sim/fault.h"
+#include "sim/sim.h"
 #include "test/runner.h"
 
 struct rig {

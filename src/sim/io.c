@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* sim_io.c - ops on simulated sockets: one try each, and going on when the socket has changed. */
+/* io.c - ops on simulated sockets: one try each, and going on when the socket has changed. */
 #include <poll.h>
 
 #include "base/check.h"
-#include "sys/sim_door.h"
+#include "sim/door.h"
 
 /* ---- lists of ops ---------------------------------------------------------------------------- */
 

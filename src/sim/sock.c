@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* sim_sock.c - the sockets of a simulated world: their table, ports, options, names, accept
- * queues. What travels between them is sim_tcp.c's. Error numbers are those of Linux. */
+/* sock.c - the sockets of a simulated world: their table, ports, options, names, accept
+ * queues. What travels between them is tcp.c's. Error numbers are those of Linux. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
-#include "sys/sim.h"
+#include "sim/sim.h"
 
 enum { EPHEMERAL_FIRST = 32768, EPHEMERAL_COUNT = 28232, BACKLOG_MAX = 4096 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sim_tcp.c - what travels between simulated sockets: a small TCP. Segments arrive in order, after
+/* tcp.c - what travels between simulated sockets: a small TCP. Segments arrive in order, after
  * the latency of their link; they are lost where a host is cut off, and sent again with doubling
  * pauses until they arrive or the sender gives up. The counts and times are those of Linux.
  *
@@ -14,7 +14,7 @@
 
 #include "base/check.h"
 #include "base/time.h"
-#include "sys/sim.h"
+#include "sim/sim.h"
 
 enum { SYN = 1, ACK = 2, FIN = 4, RST = 8, PROBE = 16 };
 enum { SYN_RETRIES = 6, SYNACK_RETRIES = 5, RETRIES = 15, ORPHAN_RETRIES = 8, KEEP_PROBES = 9 };

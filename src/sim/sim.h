@@ -6,8 +6,8 @@
  * Every decision is integer arithmetic on the seed and on what happened before; ties of time go
  * by the order of making; no iteration follows addresses. The world's own memory is outside the
  * counted heap (base/alloc.h): a test that counts allocations counts the library's. */
-#ifndef WEIR_SYS_SIM_H
-#define WEIR_SYS_SIM_H
+#ifndef WEIR_SIM_SIM_H
+#define WEIR_SIM_SIM_H
 
 #include "base/list.h"
 #include "base/random.h"
@@ -17,7 +17,7 @@ struct sim_world;
 struct sim_sock;
 struct sim;
 
-/* ---- events (sim_world.c) -------------------------------------------------------------------- */
+/* ---- events (world.c) -------------------------------------------------------------------- */
 
 struct sim_event {
     weir_ns at_ns;
@@ -98,7 +98,7 @@ void weir__sim_world_fire(struct sim_world *w);
 void *weir__sim_alloc(size_t size); /* zeroed; aborts without memory */
 void *weir__sim_realloc(void *old, size_t size);
 
-/* ---- hosts and links (sim_host.c) ------------------------------------------------------------ */
+/* ---- hosts and links (host.c) ------------------------------------------------------------ */
 
 int weir__sim_host_find(const struct sim_world *w, const char *name); /* -1: none */
 int weir__sim_host_add(struct sim_world *w, const char *name);        /* its number, old or new */
@@ -124,7 +124,7 @@ void weir__sim_ip_of_host(int host, bool v4, struct sim_ip *ret);
 /* The host that an address means, seen from another; -1: nowhere. */
 int weir__sim_ip_host(const struct sim_world *w, int from, const struct sim_ip *ip);
 
-/* ---- sockets (sim_sock.c) and the protocol between them (sim_tcp.c) -------------------------- */
+/* ---- sockets (sock.c) and the protocol between them (tcp.c) -------------------------- */
 
 struct sim_ring { /* bytes, grown up to what its user allows */
     uint8_t *base;

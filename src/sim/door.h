@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* sim_door.h - one loop's door to a simulated world, shared by sim.c (the contract) and sim_io.c
+/* door.h - one loop's door to a simulated world, shared by sim.c (the contract) and io.c
  * (ops on sockets).
  *
  * op->state: where an op is. FREE: with its caller. HELD: reader or writer of its file, or linked
  * in signals or polls. STARVED: a RECV whose bytes are there, but no piece to lend. JOBBED: a job
  * holds it. READY: in the list that the next turn returns, or returned. */
-#ifndef WEIR_SYS_SIM_DOOR_H
-#define WEIR_SYS_SIM_DOOR_H
+#ifndef WEIR_SIM_DOOR_H
+#define WEIR_SIM_DOOR_H
 
-#include "sys/sim.h"
+#include "sim/sim.h"
 
 enum { FREE, HELD, STARVED, JOBBED, READY };
 

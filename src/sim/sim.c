@@ -2,7 +2,7 @@
 /* sim.c - the simulated backend: one loop's door to a simulated world. Ops become calls on the
  * world's sockets and wait here until the world lets them go on. A turn that may wait moves the
  * clock straight to whatever comes first: an event of the world or until_ns. */
-#include "sys/sim.h"
+#include "sim/sim.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 #include "base/check.h"
 #include "base/time.h"
 #include "sys/latch.h"
-#include "sys/sim_door.h"
+#include "sim/door.h"
 
 /* Turns in a row that neither wait nor return anything: past it each takes a microsecond, so that
  * tasks which only yield to each other reach their deadlines in virtual time too. */

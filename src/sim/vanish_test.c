@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "sys/op_rig.h"
+#include "sim/op_rig.h"
 
 struct far { /* the far end */
     struct rig rig;

@@ -3,7 +3,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
-#include "sys/op_rig.h"
+#include "sim/op_rig.h"
 
 static struct weir__addr at(struct rig *r, const char *host, uint16_t port) {
     struct weir__addr a[WEIR__ADDRS_MAX];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sim_host.c - the map of a simulated world: names, addresses, links. Host n has the addresses
+/* host.c - the map of a simulated world: names, addresses, links. Host n has the addresses
  * 10.x.y.z and fd00::n+1, its own loopback, and its own ports. What is nobody's address swallows
  * everything sent to it. */
 #include <arpa/inet.h>
@@ -9,7 +9,7 @@
 #include <strings.h>
 
 #include "base/check.h"
-#include "sys/sim.h"
+#include "sim/sim.h"
 
 static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 

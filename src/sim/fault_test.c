@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* fault_test.c - the decorator on every backend: what it strikes fails, comes short, late or
  * never, and what it does not strike is left alone. */
-#include "sys/op_rig.h"
+#include "sim/op_rig.h"
 
 #define OP(kind) ((uint64_t)1 << WEIR__##kind)
 
