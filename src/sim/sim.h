@@ -17,7 +17,7 @@ struct sim_world;
 struct sim_sock;
 struct sim;
 
-/* ---- events (world.c) -------------------------------------------------------------------- */
+/* ---- memory and events (event.c) ------------------------------------------------------------- */
 
 struct sim_event {
     weir_ns at_ns;
@@ -26,6 +26,19 @@ struct sim_event {
     bool idle;       /* can change nothing as the world stands: does not count against quiet */
     void (*fire)(struct sim_world *w, struct sim_event *e);
 };
+
+/* Queue e for at_ns, or move it. fire is called with e no longer queued. */
+void weir__sim_event_arm(struct sim_world *w, struct sim_event *e, weir_ns at_ns);
+void weir__sim_event_disarm(struct sim_world *w, struct sim_event *e);
+void weir__sim_event_idle(struct sim_world *w, struct sim_event *e, bool idle);
+
+/* Fire all that is due now. */
+void weir__sim_world_fire(struct sim_world *w);
+
+void *weir__sim_alloc(size_t size); /* zeroed; aborts without memory */
+void *weir__sim_realloc(void *old, size_t size);
+
+/* ---- the world (world.c) --------------------------------------------------------------------- */
 
 struct sim_config { /* all set; see weir_sim_options for the meaning and the defaults */
     uint64_t seed;
@@ -86,17 +99,6 @@ void weir__sim_world_free(struct sim_world *w); /* no instance attached */
 /* The world that instances opened on this thread attach to; NULL: each makes its own. */
 struct sim_world *weir__sim_world_here(void);
 void weir__sim_world_enter(struct sim_world *w);
-
-/* Queue e for at_ns, or move it. fire is called with e no longer queued. */
-void weir__sim_event_arm(struct sim_world *w, struct sim_event *e, weir_ns at_ns);
-void weir__sim_event_disarm(struct sim_world *w, struct sim_event *e);
-void weir__sim_event_idle(struct sim_world *w, struct sim_event *e, bool idle);
-
-/* Fire all that is due now. */
-void weir__sim_world_fire(struct sim_world *w);
-
-void *weir__sim_alloc(size_t size); /* zeroed; aborts without memory */
-void *weir__sim_realloc(void *old, size_t size);
 
 /* ---- hosts and links (host.c) ------------------------------------------------------------ */
 
