@@ -50,6 +50,9 @@ int64_t weir__sim_try(struct sim *b, struct sim_sock *s, struct weir__op *op);
 /* Try again an op that is held, if it is; complete it if that is its end. */
 void weir__sim_go_on(struct sim *b, struct sim_sock *s, struct weir__op *op);
 
+/* s may have become readable or writable: its pending ops go on. The world's hook changed. */
+void weir__sim_changed(struct sim_sock *s);
+
 /* The POLL* bits of events that are true, and the errors. */
 short weir__sim_poll_bits(const struct sim_sock *s, short events);
 

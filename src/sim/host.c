@@ -51,11 +51,6 @@ void weir__sim_link_set(struct sim_world *w, int a, int b, weir_ns latency_ns) {
     *l = (struct sim_link){.a = a, .b = b, .latency_ns = latency_ns};
 }
 
-void weir__sim_host_cut(struct sim_world *w, int host, bool cut) {
-    w->hosts[host].cut = cut;
-    weir__sim_path_changed(w);
-}
-
 bool weir__sim_path_whole(const struct sim_world *w, int from, int to) {
     if (from < 0 || to < 0)
         return false;

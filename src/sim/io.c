@@ -163,8 +163,6 @@ static void check_polls(struct sim *b, const struct sim_sock *s) {
 }
 
 void weir__sim_changed(struct sim_sock *s) {
-    if (!s->open)
-        return; /* its owner may be gone */
     if (s->file != NULL) {
         weir__sim_go_on(s->owner, s, s->file->reader);
         weir__sim_go_on(s->owner, s, s->file->writer);

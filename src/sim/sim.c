@@ -88,6 +88,13 @@ static int submit_attach(struct sim *b, struct weir__op *op) {
     return done(op, 0);
 }
 
+static int set_option(struct sim_sock *s, enum weir__option option, int value) {
+    int rc = weir__sim_option(s, option, value);
+    if (rc == 0 && option == WEIR__KEEPALIVE)
+        weir__sim_keepalive_set(s);
+    return rc;
+}
+
 static int submit_call(struct sim *b, struct weir__op *op) {
     struct sim_sock *s = weir__sim_sock_of(b, op);
     if (s == NULL)
@@ -98,7 +105,7 @@ static int submit_call(struct sim *b, struct weir__op *op) {
     case WEIR__LISTEN:
         return done(op, weir__sim_listen(s, op->u.number));
     case WEIR__SETOPT:
-        return done(op, weir__sim_option(s, op->u.option.option, op->u.option.value));
+        return done(op, set_option(s, op->u.option.option, op->u.option.value));
     case WEIR__NAME:
         return done(op, weir__sim_name(s, op->u.name.peer, op->u.name.ret));
     case WEIR__UNACKED:
@@ -414,6 +421,7 @@ int weir__sim_open(struct weir__backend **ret_backend, const char **ret_why) {
     if (b->owns_world)
         weir__sim_world_enter(weir__sim_world_new(&defaults, "main"));
     b->world = weir__sim_world_here();
+    b->world->changed = weir__sim_changed;
     weir__list_add_tail(&b->world->instances, &b->link);
     weir__sim_ops_init(&b->ready);
     weir__sim_ops_init(&b->starved);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* sim.h - the simulated world: one virtual clock, one queue of events, hosts, links, sockets.
  * A backend instance (sim.c) is a loop's view of it: a world may outlive its loops, and several
- * may share one. Nothing here knows ops except sim.c.
+ * may share one. Only sim.c and io.c know ops. Each file calls only those to its right:
+ *   sim.c -> io.c, world.c -> tcp.c -> sock.c -> host.c -> event.c
  *
  * Every decision is integer arithmetic on the seed and on what happened before; ties of time go
- * by the order of making; no iteration follows addresses. The world's own memory is outside the
+ * by the order of arming; no iteration follows addresses. The world's own memory is outside the
  * counted heap (base/alloc.h): a test that counts allocations counts the library's. */
 #ifndef WEIR_SIM_SIM_H
 #define WEIR_SIM_SIM_H
@@ -79,6 +80,7 @@ struct sim_world {
     size_t sock_cap, sock_len, open;
     uint32_t generation;
     struct weir__list listeners, instances;
+    void (*changed)(struct sim_sock *s); /* s may be readable or writable now; sim.c sets it */
     void (*overrun)(void *arg); /* the limit of virtual time is reached */
     void *overrun_arg;
     bool overran;
@@ -105,7 +107,6 @@ void weir__sim_world_enter(struct sim_world *w);
 int weir__sim_host_find(const struct sim_world *w, const char *name); /* -1: none */
 int weir__sim_host_add(struct sim_world *w, const char *name);        /* its number, old or new */
 void weir__sim_link_set(struct sim_world *w, int a, int b, weir_ns latency_ns);
-void weir__sim_host_cut(struct sim_world *w, int host, bool cut);
 
 /* Whether segments between the two arrive; how long they take. A host -1 is nowhere. */
 bool weir__sim_path_whole(const struct sim_world *w, int from, int to);
@@ -193,7 +194,8 @@ struct sim_sock *weir__sim_sock_by_fd(const struct sim_world *w, int fd);
 int weir__sim_sock_fd(const struct sim_sock *s);
 void weir__sim_sock_free(struct sim_sock *s);
 
-/* The calls, with the errno of Linux; 0 or negative. */
+/* The calls, with the errno of Linux; 0 or negative. After KEEPALIVE was set the caller calls
+ * weir__sim_keepalive_set. */
 int weir__sim_bind(struct sim_sock *s, const struct weir__addr *a);
 int weir__sim_listen(struct sim_sock *s, int backlog);
 int weir__sim_option(struct sim_sock *s, enum weir__option option, int value);
@@ -213,12 +215,11 @@ bool weir__sim_writable(const struct sim_sock *s);
 int weir__sim_shutdown(struct sim_sock *s, int how);
 void weir__sim_close(struct sim_sock *s); /* s may be gone on return */
 void weir__sim_keepalive_set(struct sim_sock *s);
-void weir__sim_path_changed(struct sim_world *w); /* a host was cut or restored */
+/* Segments to and from the host are lost, or arrive again. */
+void weir__sim_host_cut(struct sim_world *w, int host, bool cut);
 
 /* ---- instances (sim.c) ----------------------------------------------------------------------- */
 
-/* s may have become readable or writable: its pending ops go on. */
-void weir__sim_changed(struct sim_sock *s);
 int weir__sim_raise(struct sim_world *w, int signal); /* how many ops waited for it */
 
 /* What weir__backend_open_sim points to. Attaches to weir__sim_world_here, else to a world of its

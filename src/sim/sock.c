@@ -260,8 +260,7 @@ int weir__sim_option(struct sim_sock *s, enum weir__option option, int value) {
     case WEIR__KEEPALIVE:
         if (value < 0 || value > 32767)
             return -EINVAL;
-        s->keepalive_s = value;
-        weir__sim_keepalive_set(s);
+        s->keepalive_s = value; /* tcp.c reads it: weir__sim_keepalive_set */
         return 0;
     case WEIR__REUSEADDR:
         s->reuse_addr = value != 0;

@@ -150,6 +150,12 @@ static void output(struct sim_sock *s) {
 
 /* ---- ends ------------------------------------------------------------------------------------ */
 
+/* s may be readable or writable now: whoever has ops pending on it learns of it. */
+static void changed(struct sim_sock *s) {
+    if (s->open) /* else its owner may be gone */
+        s->world->changed(s);
+}
+
 static struct sim_sock *parent_of(const struct sim_sock *s) {
     return weir__sim_sock_by_id(s->world, s->parent_id);
 }
@@ -176,7 +182,7 @@ static void fail(struct sim_sock *s, int error) {
     if (!s->open && !s->queued)
         weir__sim_sock_free(s);
     else
-        weir__sim_changed(s);
+        changed(s);
 }
 
 /* An orphan, closed by its user, goes when both ends have been sent and acknowledged. */
@@ -248,7 +254,8 @@ static void alive(struct sim_world *w, struct sim_event *e) {
     weir__sim_keepalive_set(s);
 }
 
-void weir__sim_path_changed(struct sim_world *w) {
+void weir__sim_host_cut(struct sim_world *w, int host, bool cut) {
+    w->hosts[host].cut = cut;
     for (size_t i = 0; i < w->sock_cap; i++) {
         struct sim_sock *s = w->socks[i];
         if (s == NULL || s->state != SIM_CONNECTED)
@@ -336,7 +343,7 @@ static bool on_handshake(struct sim_sock *s, const struct segment *g) {
         parent->embryos--;
         parent->queue_len++;
         weir__list_add_tail(&parent->queue, &s->queue);
-        weir__sim_changed(parent);
+        changed(parent);
     } else if (s->state != SIM_CONNECTED) {
         return false;
     }
@@ -404,7 +411,7 @@ static void on_segment(struct sim_sock *s, const struct segment *g) {
     output(s);
     weir__sim_keepalive_set(s);
     if (s->open || s->queued)
-        weir__sim_changed(s);
+        changed(s);
     else
         finish(s);
 }
@@ -528,7 +535,7 @@ int weir__sim_shutdown(struct sim_sock *s, int how) {
     if (s->state == SIM_LISTEN && how != SHUT_WR) {
         s->state = SIM_DEAD;
         weir__list_remove(&s->listening);
-        weir__sim_changed(s);
+        changed(s);
         return 0;
     }
     if (s->state != SIM_CONNECTED)
@@ -539,7 +546,7 @@ int weir__sim_shutdown(struct sim_sock *s, int how) {
     }
     if (how != SHUT_WR)
         s->shut_rd = true;
-    weir__sim_changed(s);
+    changed(s);
     return 0;
 }
 
