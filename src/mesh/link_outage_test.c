@@ -8,7 +8,7 @@
 #include <weir/testing.h>
 
 #include "mesh/link.h"
-#include "proto/ws_conn.h"
+#include "proto/weir_ws.h"
 #include "task/task.h"
 #include "test/runner.h"
 

@@ -13,10 +13,12 @@
  * still be asked for by weir__ws_ahead_next; once that has said false, a piece is not taken but
  * stays whole with the connection, which delivers it next. The server checks at the end of each
  * piece that nothing is left. */
+#include "proto/ws_ahead.h"
+
 #include <string.h>
 
 #include "base/alloc.h"
-#include "proto/ws_conn.h"
+#include "proto/ws_in.h"
 
 void weir__ws_ahead_init(struct ws_ahead *a, uint8_t *base, size_t len) {
     a->at = base;

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* ws_conn.c - what both server shapes and the client share of a connection: the defaults of its
  * options, its creation and release, the first error that it met, its one timer. */
+#include "proto/ws_conn.h"
+
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/time.h"
-#include "proto/ws_conn.h"
+#include "proto/ws_gather.h"
+#include "proto/ws_out.h"
+#include "proto/ws_wait.h"
+#include "proto/ws_writer.h"
 
 /* ---- config ---- */
 
@@ -116,4 +121,10 @@ void weir__ws_timer(struct weir_ws *ws, void (*fire)(struct weir__timer *), weir
                     weir_ns after) {
     ws->timer.fire = fire;
     weir__timer_arm(ws->config->loop->timers, &ws->timer, weir__deadline(from, after));
+}
+
+struct ws_extra *weir__ws_extra(struct weir_ws *ws) {
+    if (ws->extra == NULL && (ws->extra = weir__alloc_zero(sizeof *ws->extra)) != NULL)
+        ws->extra->ws = ws;
+    return ws->extra;
 }

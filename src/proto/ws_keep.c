@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* ws_keep.c - keepalive: a ping after silence, an end after more silence. Any byte from the peer
  * counts as a sign of life. The timer is not moved for each byte: it looks when it fires. */
+#include "proto/ws_keep.h"
+
 #include <string.h>
 
 #include "base/alloc.h"
 #include "proto/ws_conn.h"
+#include "proto/ws_out.h"
+#include "proto/ws_react.h"
 
 void weir__ws_cut(struct weir_ws *ws, int rc) {
     weir__ws_broke(ws, rc);

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* ws_out.c - frames out: the line of those who wait to send, and the queue, which a frame enters
- * whole or not at all. What takes them from there is ws_writer.c. */
+/* ws_out.c - frames out: the queue, which a frame enters whole or not at all. What takes them from
+ * there is ws_writer.c. */
+#include "proto/ws_out.h"
+
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/check.h"
 #include "proto/ws_conn.h"
+#include "proto/ws_wait.h"
 
 /* What the connections of a thread share: an empty queue for the next one who needs it, and
  * random bytes for masks. */
@@ -28,122 +31,6 @@ void weir__ws_spare_unhold(void) {
     spare.queue = NULL;
     spare.random_left = 0; /* the next run draws its own, so that a seed replays it */
 }
-
-/* ---- waiting ---- */
-
-/* A ring of which the connection knows the last: each of these costs the same however many wait. */
-static void ring_add(struct ws_waiter **last, struct ws_waiter *w, bool first) {
-    struct ws_waiter *end = *last;
-    w->next = end ? end->next : w;
-    w->prev = end ? end : w;
-    w->next->prev = w->prev->next = w;
-    *last = end == NULL || !first ? w : end;
-}
-
-/* Harmless if it is in none. */
-static void ring_remove(struct ws_waiter **last, struct ws_waiter *w) {
-    if (w->next == NULL)
-        return;
-    if (*last == w)
-        *last = w->prev != w ? w->prev : NULL;
-    w->prev->next = w->next;
-    w->next->prev = w->prev;
-    w->next = w->prev = NULL;
-}
-
-static struct ws_waiter **ring_of(struct weir_ws *ws, const struct ws_waiter *w) {
-    return w->why == WS_SENDS ? &ws->senders : &ws->others;
-}
-
-/* A cancel: its place is free at once. */
-static int waiter_abort(struct weir__park *p) {
-    struct ws_waiter *w = WEIR_CONTAINER(p, struct ws_waiter, park);
-    w->parked = false;
-    ring_remove(ring_of(w->ws, w), w);
-    return WEIR__DONE;
-}
-
-/* Senders: in the order they came, before them who is in the middle of a message, for whose end
- * they wait. Others: those who flush last, for wake stops at them. */
-static void join(struct ws_waiter *w) {
-    struct weir_ws *ws = w->ws;
-    bool first = w->why == WS_SENDS ? ws_is_parting(ws) : w->why != WS_FLUSHES;
-    ring_add(ring_of(ws, w), w, first);
-}
-
-void weir__ws_wait_begin(struct weir_ws *ws, struct ws_waiter *w, enum ws_why why) {
-    *w = (struct ws_waiter){.park = {.abort = waiter_abort, .on = ws}, .ws = ws,
-                            .why = (uint8_t)why};
-    if (why == WS_LEAVES_LAST)
-        w->park.abort = NULL;
-    join(w);
-}
-
-int64_t weir__ws_wait_park(struct ws_waiter *w, const char *what) {
-    if (w->next == NULL)
-        join(w); /* woken before, in vain */
-    w->parked = true;
-    w->park.what = what;
-    return weir__park(&w->park);
-}
-
-int weir__ws_wait(struct weir_ws *ws, struct ws_waiter *w, const char *what) {
-    int rc = weir_cancelled(); /* fired while this call went round */
-    if (rc == 0)
-        rc = (int)weir__ws_wait_park(w, what);
-    return rc < 0 ? weir__fail(rc, what, weir_ws_peer(ws)) : 0;
-}
-
-static void wake_one(struct ws_waiter *w) {
-    if (!w->parked)
-        return; /* it was woken, and has not run yet */
-    w->parked = false;
-    weir__unpark(&w->park, 0);
-}
-
-static void wake_all(struct ws_waiter **last) {
-    while (*last != NULL) {
-        struct ws_waiter *first = (*last)->next;
-        ring_remove(last, first);
-        wake_one(first);
-    }
-}
-
-/* Only the first in line is woken, who wakes the next when it leaves; once nobody can send any
- * more, all. */
-static void wake_senders(struct weir_ws *ws) {
-    bool is_open = ws->state == WS_OPEN && !ws->failed && !ws->unsent && !ws->dropped;
-    if (!is_open)
-        wake_all(&ws->senders);
-    else if (ws->senders != NULL)
-        wake_one(ws->senders->next);
-}
-
-/* Those who wait for any change are few, and before those who flush. */
-static void wake_others(struct weir_ws *ws) {
-    if (ws_is_flushed(ws)) {
-        wake_all(&ws->others);
-        return;
-    }
-    struct ws_waiter *w = ws->others ? ws->others->next : NULL;
-    while (w != NULL && w->why != WS_FLUSHES) {
-        wake_one(w);
-        w = w != ws->others ? w->next : NULL;
-    }
-}
-
-void weir__ws_wake(struct weir_ws *ws) {
-    wake_senders(ws);
-    wake_others(ws);
-}
-
-void weir__ws_wait_end(struct weir_ws *ws, struct ws_waiter *w) {
-    ring_remove(ring_of(ws, w), w);
-    if (w->why == WS_SENDS)
-        wake_senders(ws); /* the next in line */
-}
-
-/* ---- the queue ---- */
 
 int weir__ws_queue_reserve(struct weir_ws *ws, size_t more) {
     struct ws_queue *q = ws->queue;
@@ -219,12 +106,6 @@ int weir__ws_queue_close(struct weir_ws *ws, int code, const char *reason) {
     return 0;
 }
 
-struct ws_extra *weir__ws_extra(struct weir_ws *ws) {
-    if (ws->extra == NULL && (ws->extra = weir__alloc_zero(sizeof *ws->extra)) != NULL)
-        ws->extra->ws = ws;
-    return ws->extra;
-}
-
 int weir__ws_queue_pong(struct weir_ws *ws, const void *data, size_t len) {
     bool waits = ws->extra != NULL && ws->extra->pong_waits;
     if (ws_queued(ws) <= WS_PONG_QUEUED_MAX && !waits)
@@ -246,4 +127,12 @@ void weir__ws_queue_late_pong(struct weir_ws *ws) {
         return;
     if (weir__ws_queue(ws, WEIR__WS_PONG | WEIR__WS_FIN, x->pong, x->pong_len) == 0)
         x->pong_waits = false; /* else after the next write */
+}
+
+int weir__ws_close_check(const char *what, int code, const char *reason) {
+    if (!weir__ws_code_valid((unsigned)code))
+        return weir__failf(-EINVAL, what, NULL, "%d is no code to send", code);
+    if (reason != NULL && !weir__utf8_valid(reason, strlen(reason)))
+        return weir__failf(WEIR_EUTF8, what, NULL, "the reason is not UTF-8");
+    return 0;
 }

@@ -9,6 +9,8 @@
  *   OVER      nothing more is read
  *   LATE      the same: the bound of SHAKING was over, and the client is told so
  * The connection's one timer is the bound of SHAKING and ENDING, and the keepalive of TALKING. */
+#include "proto/ws_react.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
@@ -16,7 +18,16 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "proto/ws_ahead.h"
 #include "proto/ws_conn.h"
+#include "proto/ws_gather.h"
+#include "proto/ws_in.h"
+#include "proto/ws_keep.h"
+#include "proto/ws_out.h"
+#include "proto/ws_send.h"
+#include "proto/ws_shake.h"
+#include "proto/ws_wait.h"
+#include "proto/ws_writer.h"
 #include "stream/ahead.h"
 
 enum phase { SHAKING, TALKING, ENDING, OVER, LATE };

@@ -1,10 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* ws_send.c - the public calls that send whole messages and messages in parts, and the order of the
  * tasks that wait to send. The queue that they fill is in ws_out.c. */
+#include "proto/ws_send.h"
+
 #include <errno.h>
 
 #include "base/list.h"
 #include "proto/ws_conn.h"
+#include "proto/ws_keep.h"
+#include "proto/ws_out.h"
+#include "proto/ws_react.h"
+#include "proto/ws_wait.h"
+#include "proto/ws_writer.h"
 #include "stream/stream.h"
 
 static int send_check(struct weir_ws *ws, size_t len) {

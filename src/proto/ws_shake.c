@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* ws_shake.c - the opening handshake, both sides: the policy (who may connect under which name)
  * and the bytes; wire/handshake.c has the rules of the text. */
+#include "proto/ws_shake.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
-#include "proto/ws_conn.h"
 #include "stream/stream.h"
 #include "sys/addr.h"
 #include "wire/uri.h"

@@ -7,8 +7,14 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
-#include "proto/ws_room.h"
 #include "proto/ws_conn.h"
+#include "proto/ws_in.h"
+#include "proto/ws_keep.h"
+#include "proto/ws_out.h"
+#include "proto/ws_room.h"
+#include "proto/ws_shake.h"
+#include "proto/ws_wait.h"
+#include "proto/ws_writer.h"
 #include "stream/stream.h"
 #include "wire/uri.h"
 
@@ -166,17 +172,6 @@ static int receive_next(struct weir_ws *ws, struct weir_ws_message *ret) {
     }
 }
 
-/* Wait until the kernel has what was queued. Returns 0; -ECANCELED, -ETIME. */
-int weir__ws_flushed(struct weir_ws *ws, const char *what) {
-    struct ws_waiter w;
-    int rc = 0;
-    weir__ws_wait_begin(ws, &w, WS_FLUSHES);
-    while (rc == 0 && !ws_is_flushed(ws))
-        rc = weir__ws_wait(ws, &w, what);
-    weir__ws_wait_end(ws, &w);
-    return rc;
-}
-
 static int refuse_second(struct weir_ws *ws) {
     return weir__failf(-EBUSY, "ws receive", weir_ws_peer(ws), "%s is receiving from it (EBUSY)",
                        ws->conn != NULL ? "its reactive server" : "another task");
@@ -325,14 +320,6 @@ static int close_bounded(struct weir_ws *ws) {
                                : "the connection broke before the peer's close frame");
 }
 
-int weir__ws_close_check(const char *what, int code, const char *reason) {
-    if (!weir__ws_code_valid((unsigned)code))
-        return weir__failf(-EINVAL, what, NULL, "%d is no code to send", code);
-    if (reason != NULL && !weir__utf8_valid(reason, strlen(reason)))
-        return weir__failf(WEIR_EUTF8, what, NULL, "the reason is not UTF-8");
-    return 0;
-}
-
 int weir_ws_close(struct weir_ws *ws, int code, const char *reason) {
     int rc = ws_enter(ws, "ws close");
     if (rc < 0)
@@ -422,50 +409,4 @@ void weir_ws_drop(struct weir_ws **take_ws) {
     weir__ws_wake(ws);
     ws->inside++;
     weir__ws_leave(ws);
-}
-
-/* ---- asking ---- */
-
-const char *weir_ws_path(const struct weir_ws *ws) {
-    weir__not_null(ws, "weir_ws_path");
-    return ws->names ? ws->names : "/";
-}
-
-const char *weir_ws_subprotocol(const struct weir_ws *ws) {
-    weir__not_null(ws, "weir_ws_subprotocol");
-    return ws->names ? ws->names + strlen(ws->names) + 1 : "";
-}
-
-const char *weir_ws_peer(const struct weir_ws *ws) {
-    weir__not_null(ws, "weir_ws_peer");
-    if (ws->stream != NULL)
-        return weir_stream_peer(ws->stream);
-    return ws->was_cut && ws->reason != NULL ? ws->reason + 1 : "";
-}
-
-int weir_ws_close_code(const struct weir_ws *ws) {
-    weir__not_null(ws, "weir_ws_close_code");
-    return ws->code;
-}
-
-const char *weir_ws_close_reason(const struct weir_ws *ws) {
-    weir__not_null(ws, "weir_ws_close_reason");
-    return ws->reason ? ws->reason : "";
-}
-
-const char *weir_ws_code_text(int code) {
-    static const struct {
-        int code;
-        const char *text;
-    } texts[] = {
-        {1000, "OK"},           {1001, "going away"},       {1002, "protocol error"},
-        {1003, "unsupported data"}, {1005, "no status received"}, {1006, "abnormal closure"},
-        {1007, "invalid data"}, {1008, "policy violation"}, {1009, "message too big"},
-        {1010, "extension required"}, {1011, "internal error"}, {1012, "service restart"},
-        {1013, "try again later"}, {1014, "bad gateway"},
-    };
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
-        if (texts[i].code == code)
-            return texts[i].text;
-    return "unknown";
 }

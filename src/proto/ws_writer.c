@@ -4,12 +4,18 @@
  * reactive server), so a cancel of a sender does not reach it. If its own group is cancelled, the
  * writer goes on until the queue is written, for at most close_ns. So a cancel never cuts a frame
  * in two. On a served connection a sender writes a large message itself, past the queue. */
+#include "proto/ws_writer.h"
+
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/time.h"
 #include "proto/ws_conn.h"
+#include "proto/ws_keep.h"
+#include "proto/ws_out.h"
+#include "proto/ws_react.h"
+#include "proto/ws_wait.h"
 #include "stream/stream.h"
 
 /* Whoever writes, on its own stack. */

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* ws_shake.h - the opening handshake, both sides. */
+#ifndef WEIR_PROTO_WS_SHAKE_H
+#define WEIR_PROTO_WS_SHAKE_H
+
+#include "proto/weir_ws.h"
+
+struct ws_answer { /* to a client's handshake */
+    int rc;        /* 0: accepted */
+    size_t len;
+    char text[512];
+};
+void weir__ws_answer(struct weir_ws *ws, const struct weir__http1 *h, const void *head,
+                     struct ws_answer *ret_answer);
+void weir__ws_refuse(struct weir_ws *ws, int rc, int status, const char *why,
+                     struct ws_answer *ret_answer);
+/* *ret_status: of an answer that was no 101. */
+int weir__ws_shake_client(struct weir_ws *ws, const char *host, size_t host_len, const char *path,
+                          size_t path_len, unsigned *ret_status);
+int weir__ws_shake_server(struct weir_ws *ws);
+void weir__ws_late(struct weir_ws *ws, struct ws_answer *ret_answer); /* it took too long */
+void weir__ws_shake_late(struct weir_ws *ws); /* say so */
+
+#endif

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/* ws_wait.c - the tasks that wait on a connection: senders in the order that they came, and all
+ * others. */
+#include "proto/ws_wait.h"
+
+#include "base/check.h"
+
+/* A ring of which the connection knows the last: each of these costs the same however many wait. */
+static void ring_add(struct ws_waiter **last, struct ws_waiter *w, bool first) {
+    struct ws_waiter *end = *last;
+    w->next = end ? end->next : w;
+    w->prev = end ? end : w;
+    w->next->prev = w->prev->next = w;
+    *last = end == NULL || !first ? w : end;
+}
+
+/* Harmless if it is in none. */
+static void ring_remove(struct ws_waiter **last, struct ws_waiter *w) {
+    if (w->next == NULL)
+        return;
+    if (*last == w)
+        *last = w->prev != w ? w->prev : NULL;
+    w->prev->next = w->next;
+    w->next->prev = w->prev;
+    w->next = w->prev = NULL;
+}
+
+static struct ws_waiter **ring_of(struct weir_ws *ws, const struct ws_waiter *w) {
+    return w->why == WS_SENDS ? &ws->senders : &ws->others;
+}
+
+/* A cancel: its place is free at once. */
+static int waiter_abort(struct weir__park *p) {
+    struct ws_waiter *w = WEIR_CONTAINER(p, struct ws_waiter, park);
+    w->parked = false;
+    ring_remove(ring_of(w->ws, w), w);
+    return WEIR__DONE;
+}
+
+/* Senders: in the order they came, before them who is in the middle of a message, for whose end
+ * they wait. Others: those who flush last, for wake stops at them. */
+static void join(struct ws_waiter *w) {
+    struct weir_ws *ws = w->ws;
+    bool first = w->why == WS_SENDS ? ws_is_parting(ws) : w->why != WS_FLUSHES;
+    ring_add(ring_of(ws, w), w, first);
+}
+
+void weir__ws_wait_begin(struct weir_ws *ws, struct ws_waiter *w, enum ws_why why) {
+    *w = (struct ws_waiter){.park = {.abort = waiter_abort, .on = ws}, .ws = ws,
+                            .why = (uint8_t)why};
+    if (why == WS_LEAVES_LAST)
+        w->park.abort = NULL;
+    join(w);
+}
+
+int64_t weir__ws_wait_park(struct ws_waiter *w, const char *what) {
+    if (w->next == NULL)
+        join(w); /* woken before, in vain */
+    w->parked = true;
+    w->park.what = what;
+    return weir__park(&w->park);
+}
+
+int weir__ws_wait(struct weir_ws *ws, struct ws_waiter *w, const char *what) {
+    int rc = weir_cancelled(); /* fired while this call went round */
+    if (rc == 0)
+        rc = (int)weir__ws_wait_park(w, what);
+    return rc < 0 ? weir__fail(rc, what, weir_ws_peer(ws)) : 0;
+}
+
+static void wake_one(struct ws_waiter *w) {
+    if (!w->parked)
+        return; /* it was woken, and has not run yet */
+    w->parked = false;
+    weir__unpark(&w->park, 0);
+}
+
+static void wake_all(struct ws_waiter **last) {
+    while (*last != NULL) {
+        struct ws_waiter *first = (*last)->next;
+        ring_remove(last, first);
+        wake_one(first);
+    }
+}
+
+/* Only the first in line is woken, who wakes the next when it leaves; once nobody can send any
+ * more, all. */
+static void wake_senders(struct weir_ws *ws) {
+    bool is_open = ws->state == WS_OPEN && !ws->failed && !ws->unsent && !ws->dropped;
+    if (!is_open)
+        wake_all(&ws->senders);
+    else if (ws->senders != NULL)
+        wake_one(ws->senders->next);
+}
+
+/* Those who wait for any change are few, and before those who flush. */
+static void wake_others(struct weir_ws *ws) {
+    if (ws_is_flushed(ws)) {
+        wake_all(&ws->others);
+        return;
+    }
+    struct ws_waiter *w = ws->others ? ws->others->next : NULL;
+    while (w != NULL && w->why != WS_FLUSHES) {
+        wake_one(w);
+        w = w != ws->others ? w->next : NULL;
+    }
+}
+
+void weir__ws_wake(struct weir_ws *ws) {
+    wake_senders(ws);
+    wake_others(ws);
+}
+
+void weir__ws_wait_end(struct weir_ws *ws, struct ws_waiter *w) {
+    ring_remove(ring_of(ws, w), w);
+    if (w->why == WS_SENDS)
+        wake_senders(ws); /* the next in line */
+}
+
+/* Wait until the kernel has what was queued. Returns 0; -ECANCELED, -ETIME. */
+int weir__ws_flushed(struct weir_ws *ws, const char *what) {
+    struct ws_waiter w;
+    int rc = 0;
+    weir__ws_wait_begin(ws, &w, WS_FLUSHES);
+    while (rc == 0 && !ws_is_flushed(ws))
+        rc = weir__ws_wait(ws, &w, what);
+    weir__ws_wait_end(ws, &w);
+    return rc;
+}

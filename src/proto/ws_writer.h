@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* ws_writer.h - the one who takes the queue and writes it. */
+#ifndef WEIR_PROTO_WS_WRITER_H
+#define WEIR_PROTO_WS_WRITER_H
+
+#include "proto/weir_ws.h"
+
+void weir__ws_clock(struct weir__timer *clock); /* of a config: looks at its writers */
+/* A server's frame, sent from the caller's bytes while nothing is queued; waits until the kernel
+ * has it. A cancel has sent nothing, or all is sent or queued (then 0). */
+int weir__ws_send_direct(struct weir_ws *ws, unsigned first_byte, const void *data, size_t len);
+int weir__ws_write_out(struct weir_ws *ws); /* suspends until the queue is empty */
+void weir__ws_flush_hook(struct weir__flush *f);
+
+#endif
