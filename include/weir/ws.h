@@ -130,7 +130,7 @@ WEIR_API size_t weir_ws_queued(const struct weir_ws *ws);
  * Afterwards the only call left is weir_ws_drop.
  * Returns 0 (also if the peer closed first); WEIR_EEOF (no answer in time or the connection
  * broke), WEIR_ECLOSED (dropped meanwhile), -EINVAL (code), WEIR_EUTF8 (reason), -EBUSY (a reactive
- * connection: see weir_ws_end), -ECANCELED, -ETIME, -ENOMEM, WEIR_ENOLOOP. */
+ * connection: see weir_ws_begin_close), -ECANCELED, -ETIME, -ENOMEM, WEIR_ENOLOOP. */
 WEIR_SUSPENDS int weir_ws_close(struct weir_ws *ws, int code, const char *reason);
 
 /* How it ended: the peer's close code (1005: it gave none; 1006: it broke), and reason; 0 and ""
@@ -158,7 +158,7 @@ WEIR_API void weir_ws_drop(struct weir_ws **take_ws);
  * does a function that returns with a message in parts unfinished; closed then gets -EBUSY. closed
  * is the last call: nothing may use the ws after it. A refused handshake makes no connection: it is
  * logged, as a warning; one that was too slow (408) or broke off is not logged. The ws is lent: do
- * not receive on it, close or drop it; weir_ws_end ends it. */
+ * not receive on it, close or drop it; weir_ws_begin_close closes it. */
 struct weir_ws_reactive {
     size_t size, state_size;
     int (*opened)(struct weir_ws *ws, void *state); /* may be NULL; < 0: closes with 1011 */
@@ -185,7 +185,7 @@ WEIR_SUSPENDS int weir_ws_react(struct weir_listener *l, struct weir_group *g,
 
 /* Of a reactive connection: begin the closing handshake (code, reason as weir_ws_close) and return
  * at once; closed follows. Returns 0; -EINVAL, WEIR_EUTF8, -ENOMEM, WEIR_EFORKED. */
-WEIR_API int weir_ws_end(struct weir_ws *ws, int code, const char *reason);
+WEIR_API int weir_ws_begin_close(struct weir_ws *ws, int code, const char *reason);
 
 /* The group of a reactive connection; it is cancelled when the connection ends. */
 WEIR_API struct weir_group *weir_ws_group(struct weir_ws *ws);

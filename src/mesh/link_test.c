@@ -34,7 +34,7 @@ static int r_message(struct weir_ws *ws, void *state, const struct weir_ws_messa
     r.messages++;
     snprintf(r.last, sizeof r.last, "%.*s", (int)m->data.len, (const char *)m->data.base);
     if (r.end_code != 0)
-        return weir_ws_end(ws, r.end_code, "so it is");
+        return weir_ws_begin_close(ws, r.end_code, "so it is");
     if (r.break_first > 0) {
         r.break_first--;
         weir_group_cancel(weir_ws_group(ws), "broken on purpose");

@@ -254,7 +254,7 @@ AHEAD_STORY(a_closing_handshake_is_done_before_the_handler_returns, o->close_ns 
     expect_frame(s, TEXT, "lend");
     frame_send(s, TEXT, "hold");
     settle();
-    assert_int_equal(weir_ws_end(w->lent, 4000, "bye"), 0);
+    assert_int_equal(weir_ws_begin_close(w->lent, 4000, "bye"), 0);
     expect_close(s, 4000, "bye");
     frame_send(s, CLOSE, "\x0f\xa0");
     weir_sleep(MS(60)); /* longer than close_ns */

@@ -101,7 +101,8 @@ WS_STORY(any_time_will_do_for_a_connection, o->handshake_ns = WEIR_NEVER,
 }
 
 static int end_with(struct world *w, const char *reason) {
-    return w->reacts ? weir_ws_end(w->lent, 4000, reason) : weir_ws_close(w->lent, 4000, reason);
+    return w->reacts ? weir_ws_begin_close(w->lent, 4000, reason)
+                     : weir_ws_close(w->lent, 4000, reason);
 }
 
 /* Each of these cuts has whole characters before it. */

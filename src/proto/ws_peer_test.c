@@ -87,7 +87,7 @@ static int serve_message(struct weir_ws *ws, struct conn *c, struct weir_group *
         return -ECANCELED;
     int rc = say(ws, c, &a);
     if (rc == 0 && a.how == AND_CLOSES)
-        rc = post.reacts ? weir_ws_end(ws, 1000, NULL) : weir_ws_close(ws, 1000, NULL);
+        rc = post.reacts ? weir_ws_begin_close(ws, 1000, NULL) : weir_ws_close(ws, 1000, NULL);
     return rc == 0 && a.how == AND_DROPS ? WEIR_EWSCLOSED : rc;
 }
 

@@ -570,15 +570,15 @@ void *weir_ws_arg(struct weir_ws *ws) {
     return server_of(WEIR_CONTAINER(ws, struct ws_conn, ws))->fn.arg;
 }
 
-int weir_ws_end(struct weir_ws *ws, int code, const char *reason) {
-    weir__not_null(ws, "weir_ws_end");
-    int forked = weir__loop_enter(ws->config->loop, "weir_ws_end");
+int weir_ws_begin_close(struct weir_ws *ws, int code, const char *reason) {
+    weir__not_null(ws, "weir_ws_begin_close");
+    int forked = weir__loop_enter(ws->config->loop, "weir_ws_begin_close");
     if (forked < 0)
         return forked;
     if (ws->conn == NULL)
-        WEIR_BUG("weir_ws_end: this connection is yours: weir_ws_close ends it");
+        WEIR_BUG("weir_ws_begin_close: this connection is yours: weir_ws_close closes it");
     struct ws_conn *c = WEIR_CONTAINER(ws, struct ws_conn, ws);
-    int rc = weir__ws_close_check("ws end", code, reason);
+    int rc = weir__ws_close_check("ws begin close", code, reason);
     if (rc < 0)
         return rc;
     if (ws->state != WS_OPEN || ws->failed != 0)

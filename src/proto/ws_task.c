@@ -326,7 +326,8 @@ int weir_ws_close(struct weir_ws *ws, int code, const char *reason) {
         return rc;
     rc = weir__ws_close_check("ws close", code, reason);
     if (rc == 0 && ws->conn != NULL)
-        rc = weir__failf(-EBUSY, "ws close", weir_ws_peer(ws), "the server's: weir_ws_end ends it");
+        rc = weir__failf(-EBUSY, "ws close", weir_ws_peer(ws),
+                         "the server's: weir_ws_begin_close closes it");
     else if (rc == 0 && ws->state == WS_OPEN && ws->failed == 0 && ws->unsent == 0)
         rc = weir__ws_queue_close(ws, code, reason ? reason : "");
     if (rc == 0)
@@ -398,7 +399,8 @@ void weir_ws_drop(struct weir_ws **take_ws) {
     }
     weir__loop_assert(ws->config->loop, "weir_ws_drop");
     if (ws->conn != NULL)
-        WEIR_BUG("weir_ws_drop: a reactive connection is the server's: weir_ws_end ends it");
+        WEIR_BUG("weir_ws_drop: a reactive connection is the server's: weir_ws_begin_close closes "
+                 "it");
     ws->dropped = true;
     weir__timer_disarm(ws->config->loop->timers, &ws->timer);
     if (ws->stream != NULL && !ws->receiving)

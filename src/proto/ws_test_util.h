@@ -107,7 +107,7 @@ static inline int answer(struct weir_ws *ws, const struct weir_ws_message *m) {
     if (says(m, "lend"))
         the_world->lent = ws;
     if (says(m, "close"))
-        return the_world->reacts ? weir_ws_end(ws, 4000, "bye") : 1;
+        return the_world->reacts ? weir_ws_begin_close(ws, 4000, "bye") : 1;
     if (says(m, "slow"))
         rc = weir_sleep(the_world->slow_ns);
     if (begins(m, "hold")) {

@@ -43,7 +43,7 @@ static int failed(struct conn *c, struct weir_ws *ws, int rc) {
     c->worker->program->counters.errors++;
     weir__log(WEIR_LOG_ERROR, "%s: loop failed on %s: %s", c->worker->program->title,
               weir_ws_path(ws), text);
-    return weir_ws_end(ws, 1011, c->failed);
+    return weir_ws_begin_close(ws, 1011, c->failed);
 }
 
 static int answer(struct conn *c, struct weir_ws *ws, const struct weir_ack *ack) {
