@@ -9,6 +9,7 @@
 
 #include "mesh/mesh.h"
 #include "mesh/nearest.h"
+#include "mesh/nodes.h"
 #include "test/runner.h"
 
 static void expect_text(int rc, const char *needle) {

@@ -15,6 +15,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "mesh/nodes.h"
 #include "mesh/retry.h"
 #include "proto/ws_room.h"
 #include "stream/stream.h"

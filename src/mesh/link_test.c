@@ -8,6 +8,7 @@
 #include <weir/stream.h>
 #include <weir/testing.h>
 
+#include "mesh/nodes.h"
 #include "mesh/retry.h"
 #include "task/task.h"
 #include "test/runner.h"

@@ -28,22 +28,6 @@ struct weir__mesh {
 /* Begin, empty. Opens a group: mesh_close belongs to the same task, innermost first. */
 void weir__mesh_open(struct weir__mesh *m);
 
-/* Take one change of a provider. Returns 0; -ENOMEM, WEIR_ETOOBIG. */
-int weir__mesh_take(struct weir__mesh *m, const struct weir__node_change *change);
-
-/* Take all that a provider can tell without waiting for news (a static one: everything).
- * Returns 0, or the provider's error. */
-int weir__mesh_fill(struct weir__mesh *m, struct weir__provider *p);
-
-/* The node of that name or alias, lent until the next take.
- * Returns 0; WEIR_ENONODE (recorded: the nearest name and the known ones). */
-int weir__mesh_find(const struct weir__mesh *m, const char *name, const struct weir__node **ret);
-
-/* The URL of a node's channel ("datafeed", "/datafeed" or "") into buf.
- * Returns 0; WEIR_ENONODE, WEIR_ENOLISTEN, WEIR_ETOOBIG. */
-int weir__mesh_url(const struct weir__mesh *m, const char *name, const char *channel, char *buf,
-                   size_t size);
-
 /* Close all links with a closing handshake of that code, at most WEIR__LINK_CLOSE, and let go of
  * everything. Joins; no link may be taken any more. */
 void weir__mesh_close(struct weir__mesh *m, int code);

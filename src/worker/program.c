@@ -10,6 +10,7 @@
 #include <weir/loop.h>
 
 #include "base/alloc.h"
+#include "mesh/nodes.h"
 #include "worker/line.h"
 
 __thread struct weir__program *weir__program_here;

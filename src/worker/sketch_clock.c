@@ -6,6 +6,7 @@
 #include <weir/loop.h>
 
 #include "mesh/link.h"
+#include "mesh/nodes.h"
 #include "task/task.h"
 #include "worker/limits.h"
 #include "worker/line.h"
