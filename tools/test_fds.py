@@ -31,9 +31,9 @@ class FdsTest(fixture.ProjectTest):
         self.assertEqual(self.check("    return socket(a, b, 0);", "src/sys/plain_test.c"), [])
 
     def test_a_reason_without_its_call_is_found(self):
-        self.put("src/worker/main.c", "int f(void) {\n    return 0;\n}\n")
+        self.put("src/worker/standard.c", "int f(void) {\n    return 0;\n}\n")
         self.assertEqual(fds.check(self.root),
-                         ["tools/fds.py: src/worker/main.c does not call open: drop the line"])
+                         ["tools/fds.py: src/worker/standard.c does not call open: drop the line"])
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@
 #include "worker/line.h"
 #include "worker/load.h"
 #include "worker/main.h"
+#include "worker/standard.h"
 
 static const char help[] =
     "usage: weir run FILE.so [options]\n"

@@ -14,8 +14,8 @@
 #include "wire/utf8.h"
 #include "worker/limits.h"
 #include "worker/line.h"
-#include "worker/main.h"
 #include "worker/options.h"
+#include "worker/standard.h"
 
 enum { EXIT_NACKED = 4 };
 

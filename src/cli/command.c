@@ -7,7 +7,7 @@
 
 #include "cli/suggest.h"
 #include "worker/line.h"
-#include "worker/main.h"
+#include "worker/standard.h"
 
 enum { NAMES_MAX = 32 };
 

@@ -8,7 +8,7 @@
 #include "cli/suggest.h"
 #include "weir-features.h"
 #include "worker/line.h"
-#include "worker/main.h"
+#include "worker/standard.h"
 
 static const struct command *const commands[] = {
     &command_up,     &command_run,   &command_send,

@@ -13,7 +13,8 @@
 #include "cli/plan.h"
 #include "cli/up.h"
 #include "worker/line.h"
-#include "worker/main.h"
+#include "worker/options.h"
+#include "worker/standard.h"
 
 enum { PATH_BYTES = 4096 };
 

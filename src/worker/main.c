@@ -1,45 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* main.c - weir_worker_main: a worker as a whole program. */
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/escape.h"
 #include "task/task.h"
 #include "worker/main.h"
-#include "worker/line.h"
 #include "worker/options.h"
+#include "worker/standard.h"
 #include "worker/worker.h"
-
-void weir__fill_standard_fds(void) {
-    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
-            return;
-}
-
-static void on_sigpipe(int signo) {
-    (void)signo;
-}
-
-/* Not ignored: what the program executes would inherit that. */
-void weir__outlive_readers(void) {
-    const struct sigaction ours = {.sa_handler = on_sigpipe, .sa_flags = SA_RESTART | SA_ONSTACK};
-    struct sigaction before;
-    if (sigaction(SIGPIPE, NULL, &before) == 0 && before.sa_handler == SIG_DFL)
-        sigaction(SIGPIPE, &ours, NULL);
-}
-
-int weir__flush_stdout(const char *who) {
-    errno = 0;
-    if (fflush(stdout) == 0 && !ferror(stdout))
-        return 0;
-    int rc = errno != 0 ? -errno : -EIO; /* lost earlier, and nothing is left to try again */
-    weir__line_error("%s: cannot print: %s (%s)", who, weir_error_text(rc), weir_error_name(rc));
-    return 1;
-}
 
 static int start_on(struct weir__program *p, struct weir__worker *worker,
                     const struct weir__start *start, int argc, char **argv) {

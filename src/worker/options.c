@@ -13,7 +13,7 @@
 #include "task/task.h"
 #include "wire/uri.h"
 #include "worker/line.h"
-#include "worker/main.h"
+#include "worker/standard.h"
 
 enum { EXIT_FAILED_ = 1, EXIT_USAGE_ = 2 };
 enum { OPT_NODE = 256, OPT_NAME, OPT_WITH, OPT_BACKEND, OPT_INSECURE, OPT_MOST, OPT_SEED };

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* standard.c - see standard.h. */
+#include "worker/standard.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+#include <weir/base.h>
+
+#include "worker/line.h"
+
+void weir__fill_standard_fds(void) {
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+            return;
+}
+
+static void on_sigpipe(int signo) {
+    (void)signo;
+}
+
+/* Not ignored: what the program executes would inherit that. */
+void weir__outlive_readers(void) {
+    const struct sigaction ours = {.sa_handler = on_sigpipe, .sa_flags = SA_RESTART | SA_ONSTACK};
+    struct sigaction before;
+    if (sigaction(SIGPIPE, NULL, &before) == 0 && before.sa_handler == SIG_DFL)
+        sigaction(SIGPIPE, &ours, NULL);
+}
+
+int weir__flush_stdout(const char *who) {
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return 0;
+    int rc = errno != 0 ? -errno : -EIO; /* lost earlier, and nothing is left to try again */
+    weir__line_error("%s: cannot print: %s (%s)", who, weir_error_text(rc), weir_error_name(rc));
+    return 1;
+}
