@@ -13,8 +13,8 @@
 #define STEP WEIR_MILLISECONDS(1) /* of virtual time */
 #define LONG WEIR_SECONDS(60)
 
-enum body { BODY_0, BODY_7, BODY_OWN, BODY_TOLD, BODIES };
-enum child { CHILD_NONE, CHILD_FIRST, CHILD_TOLD, CHILD_RELEASED, CHILDREN };
+enum body { BODY_0, BODY_7, BODY_OWN, BODY_FELT, BODIES };
+enum child { CHILD_NONE, CHILD_FIRST, CHILD_LATER, CHILD_RELEASED, CHILDREN };
 enum own { OWN_NONE, OWN_EARLY, OWN_LATE, OWNS };
 enum outer { OUTER_NONE, OUTER_DEADLINE, OUTER_CANCEL, OUTER_BOTH, OUTERS };
 
@@ -46,7 +46,7 @@ static int expected(void) {
         return -EIO;
     if (cell.outer != OUTER_NONE)
         return cell.outer == OUTER_DEADLINE ? -ETIME : -ECANCELED;
-    if (cell.body == BODY_TOLD && cell.own != OWN_NONE)
+    if (cell.body == BODY_FELT && cell.own != OWN_NONE)
         return WEIR_ESTOPPED;
     return cell.body == BODY_7 ? 7 : 0;
 }
@@ -92,7 +92,7 @@ static int others(void *args) {
 
 static int body(void) {
     static const int results[] = {[BODY_7] = 7, [BODY_OWN] = -EBADMSG};
-    int rc = cell.body == BODY_TOLD ? weir_sleep(5 * STEP + STEP / 2) : results[cell.body];
+    int rc = cell.body == BODY_FELT ? weir_sleep(5 * STEP + STEP / 2) : results[cell.body];
     return rc == -EBADMSG ? weir__fail(rc, "work", "the body's") : rc;
 }
 
@@ -147,7 +147,7 @@ static void try(void) {
     if (rc != expected() || lines != untold || !even)
         fail_msg("%s: %s (not %s), %d lines (not %d) %s, errors %s", name(), weir_error_name(rc),
                  weir_error_name(expected()), lines, untold, logged,
-                 even ? "even" : "lost or told twice");
+                 even ? "even" : "lost or reported twice");
 }
 
 WEIR_TEST(each_cell_of_what_a_close_returns) {

@@ -202,6 +202,6 @@ WEIR_TEST_BACKENDS(a_drain_counts_whoever_was_cancelled_in_whatever_way) {
         if (n != way->expected)
             fail_msg("%s: %d, not %d", way->name, n, way->expected);
         if (weir__ledger.raised - before.raised != weir__ledger.settled - before.settled)
-            fail_msg("%s: an error was lost or told twice", way->name);
+            fail_msg("%s: an error was lost or reported twice", way->name);
     }
 }

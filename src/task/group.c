@@ -130,7 +130,7 @@ void weir__group_child_begins_cancelled(struct group *g) {
         g->scope.u.group.cancelled++;
 }
 
-bool weir__group_told(const struct group *g, int rc) {
+bool weir__group_has_felt(const struct group *g, int rc) {
     return rc == g->scope.felt || (rc == -ETIME && g->scope.was_late);
 }
 
@@ -191,7 +191,8 @@ static void first_error_log(struct group *g, const char *how) {
     weir__error_settled(g->first_number);
 }
 
-/* The body failed for a reason of its own, not because it was told to end: that comes first. */
+/* The body failed by itself, not because a cancel or deadline stopped it: its error is returned
+ * before any other. */
 static int close_failed(struct sched *s, struct group *g, int rc) {
     struct weir_error bodys = {0};
     const struct weir_error *e = weir_error(rc);
@@ -220,7 +221,7 @@ int weir_group_close(struct weir_group *group, int rc) {
     struct group *g = joinable(group, "weir_group_close");
     struct sched *s = weir__sched;
     weir__mark();
-    if (rc < 0 && !weir__group_told(g, rc))
+    if (rc < 0 && !weir__group_has_felt(g, rc))
         return close_failed(s, g, rc);
     weir__group_join(s, g, WEIR_NEVER);
     weir__scope_end(&g->scope);

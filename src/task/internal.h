@@ -257,7 +257,7 @@ void weir__group_child_failed(struct group *g, struct weir_task *t, int rc,
                               const struct weir_error *e);
 /* Is rc the code that is felt in g, or -ETIME that was felt there before a cancel replaced it? A
  * child or body that returns such a code was stopped from outside and has not failed itself. */
-bool weir__group_told(const struct group *g, int rc);
+bool weir__group_has_felt(const struct group *g, int rc);
 void weir__group_child_ended(struct group *g);
 void weir__group_feels(struct group *g); /* its felt code was 0, and is not */
 void weir__group_child_begins_cancelled(struct group *g) __attribute__((cold));

@@ -182,18 +182,18 @@ int weir_spawn(struct weir_group *group, const struct weir_site *site, int (*fn)
     return 0;
 }
 
-/* One that ends with the code that it was told to end with has not failed: whoever has its handle
- * may read the code, but need not. */
+/* A task that returns the code felt in it, or in its group, was stopped from outside and has not
+ * failed: the owner of its handle may read the code, but need not. */
 static __attribute__((cold)) void task_failed(struct weir_task *t, int rc,
                                               const struct weir_error *e) {
-    bool told = rc == t->base || weir__group_told(t->group, rc);
+    bool stopped = rc == t->base || weir__group_has_felt(t->group, rc);
     weir__error_raised(t);
-    if (told)
+    if (stopped)
         weir__error_settled(t->error_number);
     if (t->refs > 1) {
-        t->unread = !told;
+        t->unread = !stopped;
         t->error = weir__error_copy(rc, e);
-    } else if (!told) {
+    } else if (!stopped) {
         weir__group_child_failed(t->group, t, rc, e);
     }
 }

@@ -127,7 +127,7 @@ void weir__error_keep(struct weir_error *ret_e);
 void weir__error_restore(const struct weir_error *e);
 
 /* A group whose opener is no task: a connection's. It hangs below parent like a child: the
- * parent's cancel reaches it, the parent's close waits until weir__group_orphan_close. ended is
+ * parent's cancel reaches it, the parent's close waits until weir__group_close_under. ended is
  * called (possibly inside another task's turn) each time its last child ends, and when a cancel
  * reaches it while it has no child; it must not suspend, and may close the group. */
 void weir__group_open_under(struct weir_group *g, struct weir_group *parent,
