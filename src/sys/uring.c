@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* uring.c - the backend by completion: the turn and the way of each op. One io_uring_enter per
- * turn submits everything and waits. The other files: setup (probe), ring (submission), bufs
- * (receive buffers), recv, send, file. */
+ * turn submits everything and waits. The other files, each calling only those after it: setup
+ * (probe), this one, close, recv, send and poll, file, fixed (the ring's table), bufs (receive
+ * buffers), ring (submission). */
 #include "sys/uring.h"
 
 #include <errno.h>

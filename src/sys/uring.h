@@ -165,16 +165,23 @@ void weir__uring_writer_full(struct uring_backend *b, struct weir__op *op); /* w
 void weir__uring_fix(struct uring_backend *b, struct weir__file *file);
 void weir__uring_unfix(struct uring_backend *b, struct weir__file *file);
 
-/* uring_file.c: SOCKET, ATTACH, CLOSE, POLL. */
+/* uring_file.c: SOCKET, ATTACH, and letting go of a file. */
 int64_t weir__uring_socket(struct weir__op *op);
 int64_t weir__uring_attach(struct weir__op *op);
-int weir__uring_close_file(struct uring_backend *b, struct weir__op *op);
 /* A request on the file has ended for good. */
 void weir__uring_settled(struct uring_backend *b, struct weir__file *file);
+/* Let go of it at once: the kernel holds no request on it. */
+void weir__uring_close_now(struct uring_backend *b, struct weir__file *file);
+
+/* uring_poll.c: POLL. */
 int weir__uring_poll_submit(struct uring_backend *b, struct weir__op *op);
 void weir__uring_poll_event(struct uring_backend *b, struct weir__op *op,
                             const struct io_uring_cqe *cqe);
 void weir__uring_poll_cancel(struct uring_backend *b, struct weir__op *op);
+void weir__uring_polls_end(struct uring_backend *b, struct weir__file *file); /* cancel them */
+
+/* uring_close.c: CLOSE. */
+int weir__uring_close_file(struct uring_backend *b, struct weir__op *op);
 
 /* uring.c */
 extern const struct weir__backend_ops weir__uring_ops;
