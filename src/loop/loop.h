@@ -98,11 +98,12 @@ enum { WEIR__LOOP_TEXT = WEIR__LOOP_NAME + 32 };
 const char *weir__loop_text_of(unsigned number, char buf[static WEIR__LOOP_TEXT]);
 const char *weir__loop_text(const struct weir_loop *l, char buf[static WEIR__LOOP_TEXT]);
 
-/* Around fork, so that the child finds the registry whole and its parent's loops closed to it. */
+/* Around fork, so that the child finds the registry whole. The child's takes every loop out of it
+ * and calls close with each: weir__loop_forked, which makes it refuse posts from now on. */
 void weir__loops_before_fork(void);
 void weir__loops_after_fork_parent(void);
-void weir__loops_after_fork_child(void);
-void weir__loop_forked(struct weir_loop *l); /* loop.c: refuse posts from now on */
+void weir__loops_after_fork_child(void (*close)(struct weir_loop *l));
+void weir__loop_forked(struct weir_loop *l);
 
 /* This process is a fork child, and l its parent's: nothing of l may be used. */
 bool weir__loop_is_parents(const struct weir_loop *l);

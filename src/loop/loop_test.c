@@ -461,7 +461,7 @@ WEIR_TEST(a_fork_child_cannot_post_to_its_parents_loop) {
     weir__loops_before_fork(); /* what weir_run installs as handlers */
     pid_t child = fork();
     if (child == 0) {
-        weir__loops_after_fork_child();
+        weir__loops_after_fork_child(weir__loop_forked);
         _exit(weir__loop_post(&loop, posted, "1") == WEIR_EFORKED ? 0 : 1);
     }
     weir__loops_after_fork_parent();

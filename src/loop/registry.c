@@ -122,11 +122,11 @@ void weir__loops_after_fork_parent(void) {
 }
 
 /* Their threads, one excepted, are not here, and their descriptors are shared with the parent. */
-void weir__loops_after_fork_child(void) {
+void weir__loops_after_fork_child(void (*close)(struct weir_loop *l)) {
     while (!weir__list_empty(&loops)) {
         struct weir_loop *l = loop_at(loops.next);
         weir__list_remove(&l->living);
-        weir__loop_forked(l);
+        close(l);
     }
     pthread_mutex_unlock(&lock);
 }

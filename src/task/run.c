@@ -33,7 +33,7 @@ static const char *running_name(void) {
 }
 
 static void forked_child(void) {
-    weir__loops_after_fork_child();
+    weir__loops_after_fork_child(weir__loop_forked);
     weir__op_after_fork();
 }
 
