@@ -110,6 +110,7 @@ enum weir_error_code {
  * until the next call of that kind. */
 struct weir_error {
     int code;            /* the rc it belongs to */
+    int status;          /* of the HTTP answer that refused the request, else 0 */
     const char *what;    /* what failed, lower case: "connect", "read" */
     const char *where;   /* the task's name */
     const char *scope;   /* -ECANCELED, WEIR_ESTOPPED: the cause given with the cancel, or "" */

@@ -208,10 +208,22 @@ WEIR_API void weir_task_cancel(struct weir_task *t, const char *cause);
 WEIR_API void weir_task_release(struct weir_task **take_task);
 
 /* The details of the error that the last failing call of this task returned as rc. NULL if the
- * record is not rc's: rc >= 0, a code of your own or of an offloaded function, an older error. So
- * test e = weir_error(rc) before e->text, and print weir_error_text(rc) where it is NULL.
- * Valid until the task's next error. */
+ * record is not rc's: rc >= 0, a code of your own or of an offloaded function, an older error.
+ * weir_error_message gives a text in these cases too. Valid until the task's next error. */
 WEIR_API const struct weir_error *weir_error(int rc);
+
+/* What to print of rc: the text of the error record if the record is rc's (see weir_error), else
+ * weir_error_text(rc). Never NULL. Valid until the task's next error. */
+WEIR_API const char *weir_error_message(int rc);
+
+/* Write the running task's error record, to say why its function returns rc:
+ *   return weir_fail(-ENODEV, "no buzzer: %s", weir_error_message(rc));
+ * rc may be any negative number, so that a program can have codes of its own; rc >= 0 aborts. The
+ * record's text is the line that format makes, cut and escaped like every text; what and where
+ * are the task's name. Arguments may lie in the record that is replaced. Whoever gets rc from the
+ * task's function gets the text too: weir_group_close, weir_await, weir_run, the log.
+ * Returns rc. Outside a task it only returns rc. */
+WEIR_API int weir_fail(int rc, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #ifdef __cplusplus
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/check.h"
 #include "base/escape.h"
 #include "base/log.h"
 #include "task/internal.h"
@@ -51,6 +52,7 @@ static struct weir_error *record(int rc, const char *what, const char *on) {
     char copy[sizeof e->on];
     on_copy(copy, sizeof copy, on);
     e->code = rc;
+    e->status = 0;
     e->what = what ? what : "";
     e->where = t ? t->name : "";
     e->done = 0;
@@ -110,6 +112,26 @@ int weir__failf(int rc, const char *what, const char *on, const char *format, ..
     return rc;
 }
 
+static __attribute__((cold)) void fail_refused(const struct weir_task *t, int rc) {
+    WEIR_BUG("weir_fail: %d is no error, which is less than 0 (task '%s', spawned at %s:%d)", rc,
+             t ? t->name : "none", t ? t->site->file : "", t ? t->site->line : 0);
+}
+
+int weir_fail(int rc, const char *format, ...) {
+    struct weir_task *t = weir_task_current();
+    char text[TEXT_SIZE] = "";
+    va_list args;
+    if (rc >= 0)
+        fail_refused(t, rc);
+    if (t == NULL)
+        return rc;
+    va_start(args, format);
+    text_add_v(text, format, args);
+    va_end(args);
+    memcpy(record(rc, t->name, NULL)->text, text, sizeof text);
+    return rc;
+}
+
 const char *weir__error_words(struct weir_error *e) {
     if (e->text[0] == '\0')
         text_make(e);
@@ -122,6 +144,11 @@ const struct weir_error *weir_error(int rc) {
         return NULL;
     weir__error_words(e);
     return e;
+}
+
+const char *weir_error_message(int rc) {
+    const struct weir_error *e = weir_error(rc);
+    return e != NULL ? e->text : weir_error_text(rc);
 }
 
 int weir__error_felt(int rc, const char *what) {

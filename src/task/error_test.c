@@ -2,11 +2,13 @@
 /* Error records: what does not fit is cut at a whole character, and says so; what a group returns
  * has one. */
 #include <errno.h>
+#include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <weir/task.h>
 
 #include "base/alloc.h"
-#include "task/task.h"
+#include "task/internal.h"
 #include "test/runner.h"
 #include "wire/utf8.h"
 
@@ -105,6 +107,188 @@ WEIR_TEST(an_errors_own_words_may_be_passed_on_in_the_next) {
     weir__fail(-EIO, "again", weir_error(-EIO)->on + 6);
     assert_string_equal(on, "127.0.0.1:80: 127.0.0.1:80");
 }
+
+/* ---- a program's own text ---- */
+
+WEIR_TEST(a_message_is_the_records_text_or_the_words_of_the_code) {
+    weir__fail(-EIO, "read", "here");
+    assert_string_equal(weir_error_message(-EIO), "read here: input/output error (EIO)");
+    assert_string_equal(weir_error_message(-EPIPE), weir_error_text(-EPIPE));
+    assert_string_equal(weir_error_message(-4444), "unknown error");
+    assert_string_equal(weir_error_message(0), "no error");
+    assert_string_equal(weir_error_message(1), weir_error_text(1));
+}
+
+/* A record whose every field would show if it stayed. */
+static void fail_before(void) {
+    weir__fail(-ECONNRESET, "read", "there");
+    weir__fail_done(-ECONNRESET, 7);
+    weir__error_here()->status = 403;
+}
+
+static int says_why(void *arg) {
+    fail_before();
+    assert_int_equal(weir_fail(-7000, "no %s", "buzzer"), -7000);
+    const struct weir_error *e = weir_error(-7000);
+    assert_string_equal(e->text, "no buzzer");
+    assert_string_equal(e->what, weir_task_name(weir_task_current()));
+    assert_string_equal(e->where, e->what);
+    assert_string_equal(e->on, "");
+    assert_string_equal(e->scope, "");
+    assert_int_equal(e->done, 0);
+    assert_int_equal(e->status, 0);
+    assert_null(weir_error(-ECONNRESET));
+    return 0;
+}
+
+WEIR_TEST_BACKENDS(a_program_writes_a_record_of_its_own) {
+    assert_int_equal(weir_run(says_why, NULL, NULL), 0);
+}
+
+static int quotes(void *arg) {
+    weir__fail(-ECONNREFUSED, "connect", "127.0.0.1:80");
+    weir_fail(-ENODEV, "no buzzer: %s", weir_error_message(-ECONNREFUSED));
+    weir_fail(-ENODEV, "%s, at all", weir_error_message(-ENODEV));
+    assert_string_equal(weir_error_message(-ENODEV),
+                        "no buzzer: connect 127.0.0.1:80: connection refused (ECONNREFUSED), "
+                        "at all");
+    weir_fail(-ENODEV, "%s", "a\nb\x9b" "c");
+    assert_string_equal(weir_error_message(-ENODEV), "a\\nb\\x9bc");
+    weir_fail(-ENODEV, "%s", TEN(TEN(EURO)));
+    ends_with(text_of(-ENODEV), EURO "...");
+    return 0;
+}
+
+WEIR_TEST(the_text_of_a_program_may_quote_the_record_and_is_escaped_and_cut) {
+    assert_int_equal(weir_run(quotes, NULL, NULL), 0);
+}
+
+WEIR_TEST(outside_a_task_only_the_code_is_returned) {
+    weir__fail(-EIO, "read", "here");
+    assert_int_equal(weir_fail(-EPIPE, "no %s", "buzzer"), -EPIPE);
+    assert_null(weir_error(-EPIPE));
+    assert_string_equal(weir_error_message(-EIO), "read here: input/output error (EIO)");
+}
+
+static int fails_with(void *arg) {
+    weir_fail(*(int *)arg, "no buzzer");
+    return 0;
+}
+
+WEIR_TEST_ABORTS(a_failure_without_a_code_is_a_bug, "weir_fail: 0 is no error") {
+    int rc = 0;
+    (void)weir_run(fails_with, &rc, NULL);
+}
+
+WEIR_TEST_ABORTS(a_failure_with_a_count_names_the_place_of_its_task, "error_test.c:") {
+    int rc = 5;
+    (void)weir_run(fails_with, &rc, NULL);
+}
+
+/* ---- what travels ---- */
+
+static int no_buzzer(void *args) {
+    return weir_fail(-ENODEV, "no buzzer");
+}
+
+static int to_the_group(void *arg) {
+    struct weir_group g;
+    weir_group_open(&g, WEIR_TOGETHER);
+    int rc = weir_go0(&g, no_buzzer);
+    assert_int_equal(rc, 0);
+    assert_int_equal(weir_group_close(&g, weir_sleep(WEIR_SECONDS(60))), -ENODEV);
+    assert_string_equal(weir_error_message(-ENODEV), "no buzzer");
+    assert_string_equal(weir_error(-ENODEV)->where, "no_buzzer");
+    return 0;
+}
+
+WEIR_TEST_BACKENDS(a_childs_text_reaches_who_closes_the_group) {
+    assert_int_equal(weir_run(to_the_group, NULL, NULL), 0);
+}
+
+static int to_who_awaits(void *arg) {
+    struct weir_task *t = NULL;
+    int rc = weir_spawn(NULL, WEIR_SITE(no_buzzer), no_buzzer, NULL, 0, NULL, &t);
+    assert_int_equal(rc, 0);
+    assert_int_equal(weir_await(&t, NULL, 0), -ENODEV);
+    assert_string_equal(weir_error_message(-ENODEV), "no buzzer");
+    return 0;
+}
+
+WEIR_TEST_BACKENDS(a_tasks_text_reaches_who_awaits_it) {
+    assert_int_equal(weir_run(to_who_awaits, NULL, NULL), 0);
+}
+
+WEIR_TEST_BACKENDS(the_text_of_the_first_task_reaches_who_called_weir_run) {
+    assert_int_equal(weir_run(no_buzzer, NULL, NULL), -ENODEV);
+    assert_string_equal(weir_error_message(-ENODEV), "no buzzer");
+}
+
+static char logged[1024];
+
+static void see_log(enum weir_log_level level, const char *line, void *arg) {
+    size_t used = strlen(logged);
+    snprintf(logged + used, sizeof logged - used, "%s\n", line);
+}
+
+static int unread(void *arg) {
+    struct weir_task *t = NULL;
+    assert_int_equal(weir_go0(NULL, no_buzzer), 0);
+    int rc = weir_spawn(NULL, WEIR_SITE(no_buzzer), no_buzzer, NULL, 0, NULL, &t);
+    assert_int_equal(rc, 0);
+    return weir_yield(); /* and the handle is given up */
+}
+
+WEIR_TEST_BACKENDS(texts_that_are_read_by_no_task_are_logged) {
+    weir_log_to(see_log, NULL);
+    assert_int_equal(weir_run(unread, NULL, NULL), 0);
+    const char *first = strstr(logged, " failed: no buzzer\n");
+    assert_non_null(first);
+    assert_non_null(strstr(first + 1, ": no buzzer\n"));
+}
+
+struct sleeper_args {
+    int unused;
+};
+
+static int sleeper(void *args) {
+    return weir_sleep(WEIR_SECONDS(60));
+}
+
+/* What a function that has failed does before it returns. */
+static int cleans_up(void *arg) {
+    struct weir_scope outer, inner, shield;
+    struct weir_group g;
+    struct weir_task *t = NULL;
+    WEIR_AUTO(weir_scope_auto_leave) struct weir_scope automatic = {0};
+    weir_scope_enter(&automatic, WEIR_SECONDS(60));
+    weir_scope_enter(&outer, WEIR_SECONDS(60));
+    weir_group_open(&g, WEIR_INDEPENDENT);
+    int rc = weir_go_task(&g, sleeper, &t, .unused = 0);
+    assert_int_equal(rc, 0);
+    weir_scope_enter(&inner, WEIR_SECONDS(60));
+    assert_int_equal(weir_scope_on_signal(&inner, SIGUSR1), 0);
+    rc = weir_fail(-ENODEV, "no buzzer");
+    weir_scope_cancel(&inner, "clean-up");
+    rc = weir_scope_leave(&inner, rc);
+    weir_task_cancel(t, "clean-up");
+    weir_task_release(&t);
+    weir_group_cancel(&g, "clean-up");
+    weir_shield_enter(&shield, WEIR_SECONDS(60));
+    assert_int_equal(weir_sleep(1), 0);
+    assert_int_equal(weir_yield(), 0);
+    assert_int_equal(weir_scope_leave(&shield, 0), 0);
+    rc = weir_group_close(&g, rc);
+    rc = weir_scope_leave(&outer, rc);
+    return rc;
+}
+
+WEIR_TEST_BACKENDS(clean_up_leaves_the_text_as_it_is) {
+    assert_int_equal(weir_run(cleans_up, NULL, NULL), -ENODEV);
+    assert_string_equal(weir_error_message(-ENODEV), "no buzzer");
+}
+
+/* ---- a child's error ---- */
 
 static int fails_bare(void *args) {
     return -EINVAL;
