@@ -31,8 +31,7 @@ static int other_count;
 static _Atomic int failures;
 
 static int fail(int rc) {
-    const struct weir_error *e = weir_error(rc);
-    fprintf(stderr, "%s: %s\n", program, e != NULL ? e->text : weir_error_text(rc));
+    fprintf(stderr, "%s: %s\n", program, weir_error_message(rc));
     return rc;
 }
 

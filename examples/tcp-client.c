@@ -41,9 +41,8 @@ static int client(void *arg) {
     struct weir_scope patience;
     weir_scope_enter(&patience, WEIR_SECONDS(5));
     int rc = talk(argv[1], argv[2]);
-    const struct weir_error *e = weir_error(rc);
     if (rc < 0)
-        fprintf(stderr, "tcp-client: %s\n", e != NULL ? e->text : weir_error_text(rc));
+        fprintf(stderr, "tcp-client: %s\n", weir_error_message(rc));
     return weir_scope_leave(&patience, rc);
 }
 

@@ -53,7 +53,7 @@ static int message(struct weir_conn *c, void *state, struct weir_view v) {
 static void closed(struct weir_conn *c, void *state, int rc) {
     (void)c, (void)state;
     if (rc < 0 && rc != -ECONNRESET && rc != -EPIPE && rc != -ECANCELED)
-        fprintf(stderr, "tcp-echo: %s\n", weir_error_text(rc));
+        fprintf(stderr, "tcp-echo: %s\n", weir_error_message(rc));
 }
 
 static const struct weir_reactive reactive = {

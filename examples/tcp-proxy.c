@@ -84,7 +84,6 @@ int main(int argc, char **argv) {
     }
     int rc = weir_run(proxy, argv, NULL);
     if (rc < 0)
-        fprintf(stderr, "tcp-proxy: %s\n", weir_error(rc) ? weir_error(rc)->text
-                                                           : weir_error_text(rc));
+        fprintf(stderr, "tcp-proxy: %s\n", weir_error_message(rc));
     return rc < 0;
 }

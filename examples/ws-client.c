@@ -65,9 +65,8 @@ static int client(void *arg) {
                 weir_ws_code_text(weir_ws_close_code(ws)));
         print_line(stderr, reason, strlen(reason));
     }
-    const struct weir_error *e = weir_error(rc);
     if (rc < 0 && rc != WEIR_ESTOPPED)
-        fprintf(stderr, "ws-client: %s\n", e != NULL ? e->text : weir_error_text(rc));
+        fprintf(stderr, "ws-client: %s\n", weir_error_message(rc));
     return rc == WEIR_ESTOPPED ? 0 : rc;
 }
 

@@ -25,8 +25,7 @@ static int run(const struct command *c, int argc, char **argv, struct settings *
     }
     int rc = weir__worker_load(argv[1], &w);
     if (rc < 0) {
-        const struct weir_error *e = weir_error(rc);
-        weir__line_error("weir run: %s", e ? e->text : weir_error_text(rc));
+        weir__line_error("weir run: %s", weir_error_message(rc));
         return rc == -ENOENT ? EXIT_NOT_FOUND : EXIT_FAILED;
     }
     const struct weir__start start = {.who = "weir run", .usage = WEIR__USAGE_WORKER};

@@ -68,14 +68,13 @@ static int print_ack(const struct weir_ws_message *ack, bool is_raw) {
 /* Behind what the mesh says stands what only this command knows: how to add a node. A target such
  * as localhost:7451 can be no node's name, but is an address without its beginning. */
 static int tell_unknown(const struct weir__program *p, const struct sending *s, int rc) {
-    const struct weir_error *e = weir_error(rc);
     struct weir__uri uri;
     if (weir__uri_parse_authority(&uri, s->target, strlen(s->target)) == 0 && uri.port != 0)
         weir__line_error("%s: '%s' is no name of a node; did you mean ws://%s/%s?", p->who,
                          s->target, s->target, s->channel + (s->channel[0] == '/'));
     else
         weir__line_error("%s: %s; add it: --node NAME=HOST:PORT or WEIR_GRID", p->who,
-                         e ? e->text : weir_error_text(rc));
+                         weir_error_message(rc));
     return EXIT_NOT_FOUND;
 }
 

@@ -226,8 +226,7 @@ static bool is_breach(int rc) {
 
 /* Keep what rc says, by its name too. */
 static void note(struct weir__link *l, int rc) {
-    const struct weir_error *e = weir_error(rc);
-    const char *text = e ? e->text : weir_error_text(rc), *name = weir_error_name(rc);
+    const char *text = weir_error_message(rc), *name = weir_error_name(rc);
     bool named = strstr(text, name) != NULL;
     snprintf(l->why, sizeof l->why, "%s%s%s%s", text, named ? "" : " (", named ? "" : name,
              named ? "" : ")");

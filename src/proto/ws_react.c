@@ -114,9 +114,8 @@ static void closing(struct ws_conn *c, int rc, weir_ns bound) {
 }
 
 static void fail(struct ws_conn *c, int rc) {
-    const struct weir_error *e = weir_error(rc);
     if (c->ws.state == WS_OPEN)
-        (void)weir__ws_queue_close(&c->ws, WEIR__WS_INTERNAL, e ? e->text : weir_error_text(rc));
+        (void)weir__ws_queue_close(&c->ws, WEIR__WS_INTERNAL, weir_error_message(rc));
     closing(c, rc, c->ws.config->o.close_ns);
 }
 
@@ -128,8 +127,7 @@ void weir__ws_conn_ending(struct weir_ws *ws) {
 
 /* closed is for those that were opened, so that nobody else would hear of it. */
 static void tell_refused(int rc) {
-    const struct weir_error *e = weir_error(rc);
-    weir__log(WEIR_LOG_WARNING, "%s", e ? e->text : weir_error_text(rc));
+    weir__log(WEIR_LOG_WARNING, "%s", weir_error_message(rc));
 }
 
 static void refused(struct ws_conn *c, int rc) {

@@ -152,6 +152,9 @@ static int quotes(void *arg) {
     assert_string_equal(weir_error_message(-ENODEV),
                         "no buzzer: connect 127.0.0.1:80: connection refused (ECONNREFUSED), "
                         "at all");
+    weir__fail(-ECONNREFUSED, "connect", "127.0.0.1:80");
+    weir_fail(-ENODEV, "no buzzer on %s", weir_error(-ECONNREFUSED)->on);
+    assert_string_equal(weir_error_message(-ENODEV), "no buzzer on 127.0.0.1:80");
     weir_fail(-ENODEV, "%s", "a\nb\x9b" "c");
     assert_string_equal(weir_error_message(-ENODEV), "a\\nb\\x9bc");
     weir_fail(-ENODEV, "%s", TEN(TEN(EURO)));

@@ -71,8 +71,7 @@ int weir_nack(const char *reason) {
 int weir__ack_finish(struct weir_ack *ack, int rc) {
     static const char head[] = "nack: ";
     if (rc == WEIR_ENACK) {
-        const struct weir_error *e = weir_error(rc);
-        const char *text = e ? e->text : weir_error_text(rc);
+        const char *text = weir_error_message(rc);
         bool has_head = strncmp(text, head, sizeof head - 1) == 0;
         int len = (int)weir__text_whole(text, strlen(text));
         return weir_ack_text(ack, "%s%.*s", has_head ? "" : head, len, text);

@@ -68,9 +68,8 @@ void weir__program_free(struct weir__program *p) {
 }
 
 int weir__program_tell(const struct weir__program *p, int rc) {
-    const struct weir_error *e = weir_error(rc);
     if (rc < 0)
-        weir__line_error("%s: %s", p->who, e ? e->text : weir_error_text(rc));
+        weir__line_error("%s: %s", p->who, weir_error_message(rc));
     return rc < 0 ? 1 : rc;
 }
 

@@ -79,8 +79,7 @@ static int draft_new(struct iopin *pin, struct draft *ret) {
 }
 
 static int refuse_tick(struct weir_ack *ack, int rc) {
-    const struct weir_error *e = weir_error(rc);
-    const char *text = e ? e->text : weir_error_text(rc);
+    const char *text = weir_error_message(rc);
     return weir_ack_text(ack, "nack: %.*s", (int)weir__text_whole(text, strlen(text)), text);
 }
 

@@ -35,8 +35,7 @@ static int conn_opened(struct weir_ws *ws, void *state) {
 
 /* loop failed: the connection is closed with the error's text. */
 static int failed(struct conn *c, struct weir_ws *ws, int rc) {
-    const struct weir_error *e = weir_error(rc);
-    const char *text = e ? e->text : weir_error_text(rc);
+    const char *text = weir_error_message(rc);
     size_t len = weir__utf8_prefix(text, strnlen(text, REASON_MAX));
     memcpy(c->failed, text, len);
     c->failed[len] = '\0';
