@@ -103,6 +103,10 @@ enum weir_error_code {
 #undef WEIR_ERROR_ENUM
 };
 
+/* Codes <= WEIR_EUSER are the program's own: the library makes none of these, and hands on what the
+ * program's functions return. weir_fail gives them a text. */
+#define WEIR_EUSER (-10000)
+
 /* What is known of an error, written where it arose. on and text are one line of UTF-8 each. Where
  * they quote a peer, a file or a variable, control characters, characters that change the
  * direction of text and bytes that are not UTF-8 are shown as escapes (\n, \x1b, \u202e, \xff).
@@ -110,7 +114,8 @@ enum weir_error_code {
  * until the next call of that kind. */
 struct weir_error {
     int code;            /* the rc it belongs to */
-    int status;          /* of the HTTP answer that refused the request, else 0 */
+    int status;          /* of the HTTP answer that refused us, else 0 */
+    int reason;          /* WEIR_EUNREACH: the code of the last attempt, else 0 */
     const char *what;    /* what failed, lower case: "connect", "read" */
     const char *where;   /* the task's name */
     const char *scope;   /* -ECANCELED, WEIR_ESTOPPED: the cause given with the cancel, or "" */

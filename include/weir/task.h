@@ -216,13 +216,15 @@ WEIR_API const struct weir_error *weir_error(int rc);
  * weir_error_text(rc). Never NULL. Valid until the task's next error. */
 WEIR_API const char *weir_error_message(int rc);
 
-/* Write the running task's error record, to say why its function returns rc:
- *   return weir_fail(-ENODEV, "no buzzer: %s", weir_error_message(rc));
- * rc may be any negative number, so that a program can have codes of its own; rc >= 0 aborts. The
- * record's text is the line that format makes, cut and escaped like every text; what and where
- * are the task's name. Arguments may lie in the record that is replaced. Whoever gets rc from the
- * task's function gets the text too: weir_group_close, weir_await, weir_run, the log.
- * Returns rc. Outside a task it only returns rc. */
+/* Say why the running task's function returns rc:
+ *   return weir_fail(rc, "no buzzer: %s", weir_error_message(rc));
+ * format makes the text of the error record, which is cut and escaped like every text; arguments
+ * may lie in the record. If the record is rc's already, the rest of it stays: the peer's status,
+ * the budget, the bytes done. Else it is a new one: what is "", where the task's name. rc is a code
+ * of the library's or of the program's own (WEIR_EUSER and below); rc >= 0 aborts. Whoever gets rc
+ * from the task's function gets the text too: weir_group_close, weir_await, weir_run, the log. To
+ * scopes rc means what it meant before.
+ * Returns rc. Outside a task it does no more. */
 WEIR_API int weir_fail(int rc, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #ifdef __cplusplus

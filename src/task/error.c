@@ -52,7 +52,7 @@ static struct weir_error *record(int rc, const char *what, const char *on) {
     char copy[sizeof e->on];
     on_copy(copy, sizeof copy, on);
     e->code = rc;
-    e->status = 0;
+    e->status = e->reason = 0;
     e->what = what ? what : "";
     e->where = t ? t->name : "";
     e->done = 0;
@@ -85,7 +85,8 @@ static bool __attribute__((format(printf, 2, 3))) text_add(char *text, const cha
 /* "read 127.0.0.1:80: connection reset by peer (ECONNRESET)". Made when somebody asks: most errors
  * are only passed on. */
 static void text_make(struct weir_error *e) {
-    bool whole = text_add(e->text, "%s%s%s: %s (%s)", e->what, *e->on ? " " : "", e->on,
+    const char *space = *e->what && *e->on ? " " : "", *colon = *e->what || *e->on ? ": " : "";
+    bool whole = text_add(e->text, "%s%s%s%s%s (%s)", e->what, space, e->on, colon,
                           weir_error_text(e->code), weir_error_name(e->code));
     if (whole && e->budget > 0)
         text_add(e->text, ", budget %lld ms", (long long)(e->budget / 1000000));
@@ -128,7 +129,8 @@ int weir_fail(int rc, const char *format, ...) {
     va_start(args, format);
     text_add_v(text, format, args);
     va_end(args);
-    memcpy(record(rc, t->name, NULL)->text, text, sizeof text);
+    struct weir_error *e = weir__error_here();
+    memcpy((e->code == rc ? e : record(rc, NULL, NULL))->text, text, sizeof text);
     return rc;
 }
 

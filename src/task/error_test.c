@@ -124,25 +124,66 @@ static void fail_before(void) {
     weir__fail(-ECONNRESET, "read", "there");
     weir__fail_done(-ECONNRESET, 7);
     weir__error_here()->status = 403;
+    weir__error_here()->reason = -EIO;
 }
 
 static int says_why(void *arg) {
     fail_before();
-    assert_int_equal(weir_fail(-7000, "no %s", "buzzer"), -7000);
-    const struct weir_error *e = weir_error(-7000);
+    assert_int_equal(weir_fail(WEIR_EUSER, "no %s", "buzzer"), WEIR_EUSER);
+    const struct weir_error *e = weir_error(WEIR_EUSER);
     assert_string_equal(e->text, "no buzzer");
-    assert_string_equal(e->what, weir_task_name(weir_task_current()));
-    assert_string_equal(e->where, e->what);
+    assert_string_equal(e->what, "");
+    assert_string_equal(e->where, weir_task_name(weir_task_current()));
     assert_string_equal(e->on, "");
     assert_string_equal(e->scope, "");
     assert_int_equal(e->done, 0);
     assert_int_equal(e->status, 0);
+    assert_int_equal(e->reason, 0);
     assert_null(weir_error(-ECONNRESET));
+    assert_int_equal(weir_fail(WEIR_EUSER - 1, "%s", ""), WEIR_EUSER - 1);
+    assert_string_equal(weir_error_message(WEIR_EUSER - 1), "unknown error (?)");
     return 0;
 }
 
 WEIR_TEST_BACKENDS(a_program_writes_a_record_of_its_own) {
     assert_int_equal(weir_run(says_why, NULL, NULL), 0);
+}
+
+static int says_more(void *arg) {
+    fail_before();
+    weir_fail(-ECONNRESET, "the sensor: %s", weir_error_message(-ECONNRESET));
+    const struct weir_error *e = weir_error(-ECONNRESET);
+    assert_string_equal(e->text,
+                        "the sensor: read there: connection reset by the peer (ECONNRESET)");
+    assert_string_equal(e->what, "read");
+    assert_string_equal(e->on, "there");
+    assert_int_equal(e->done, 7);
+    assert_int_equal(e->status, 403);
+    assert_int_equal(e->reason, -EIO);
+    return 0;
+}
+
+WEIR_TEST(a_text_of_the_programs_leaves_the_rest_of_the_record) {
+    assert_int_equal(weir_run(says_more, NULL, NULL), 0);
+}
+
+static int keeps_its_meaning(void *arg) {
+    struct weir_scope s;
+    weir_scope_enter(&s, WEIR_MILLISECONDS(5));
+    int rc = weir_sleep(WEIR_SECONDS(60));
+    rc = weir_fail(rc, "no answer: %s", weir_error_message(rc));
+    assert_int_equal(weir_scope_leave(&s, rc), -ETIME);
+    assert_int_equal(weir_error(-ETIME)->budget, WEIR_MILLISECONDS(5));
+    assert_string_equal(weir_error_message(-ETIME), "no answer: sleep: the deadline has passed "
+                                                    "(ETIME), budget 5 ms");
+    weir_scope_enter(&s, WEIR_NEVER);
+    weir_scope_cancel(&s, "enough");
+    rc = weir_sleep(1);
+    return weir_scope_leave(&s, weir_fail(rc, "no answer")) == WEIR_ESTOPPED ? 0 : 1;
+}
+
+WEIR_TEST_BACKENDS(a_text_changes_nothing_for_scopes) {
+    assert_int_equal(weir_run(keeps_its_meaning, NULL, NULL), 0);
 }
 
 static int quotes(void *arg) {
