@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* loop.c - the turn, flushes at the end of a round, posts from other threads.
+/* loop.c - the turn, the flushes, and posts from other threads.
  *
- * Posts are a stack that any thread pushes and the owner takes whole, then reverses. The head also
- * says whether the loop waits, so that one word decides who wakes it:
- *   NULL     the loop is busy and will look: push, no wake
- *   waiting  the loop waits, or is about to: push takes the mark away, whoever did so wakes
- *   a post   somebody has pushed since the loop last looked: push, no wake
- *   closed   the loop has ended: nobody would look, so the post is refused
- *   forked   this process is a fork child, the loop is its parent's: refused */
+ * Posts are a stack: any thread pushes one, and the loop takes all of them and reverses their
+ * order. The head of the stack also says whether the loop waits, so that one word decides who must
+ * wake it:
+ *   NULL     the loop is busy and will look at the stack: push, do not wake
+ *   waiting  the loop waits, or is about to: the push replaces this mark, and that thread wakes it
+ *   a post   another thread has pushed since the loop last looked: push, do not wake
+ *   closed   the loop has ended and will not look again: the post is refused
+ *   forked   this process is a fork child and the loop is its parent's: the post is refused */
 #include "loop/loop.h"
 
 #include <stdio.h>
@@ -83,7 +84,7 @@ static bool is_over(const struct weir__post *head) {
     return head == &closed || head == &forked;
 }
 
-/* Take all posts, oldest first, and leave a mark (NULL: the loop counts as busy). */
+/* Take all posts, oldest first, and leave mark in their place (NULL: the loop is busy). */
 static struct weir__post *take_posts(struct weir_loop *l, struct weir__post *mark) {
     struct weir__post *newest = atomic_exchange_explicit(&l->posts, mark, memory_order_acquire);
     struct weir__post *oldest = NULL;
@@ -111,8 +112,8 @@ static void run_posts(struct weir_loop *l) {
     }
 }
 
-/* The mark and the last look are one step: a post is either dropped here and counted, or comes
- * later and is refused. */
+/* One atomic exchange takes the last posts and sets the mark "closed". So a post is either dropped
+ * and counted here, or it comes later and is refused. */
 void weir__loop_fini(struct weir_loop *l) {
     size_t dropped = 0;
     for (struct weir__post *p = take_posts(l, &closed), *next; p != NULL; p = next, dropped++) {
@@ -138,7 +139,7 @@ void weir__loop_forked(struct weir_loop *l) {
     atomic_store_explicit(&l->posts, &forked, memory_order_relaxed);
 }
 
-/* Returns the head that p was pushed on; a mark of the end if it was not. */
+/* Returns the head onto which p was pushed, or the mark (closed, forked) that refused p. */
 static struct weir__post *push(struct weir_loop *l, struct weir__post *p) {
     struct weir__post *head = atomic_load_explicit(&l->posts, memory_order_relaxed);
     do {
@@ -150,8 +151,8 @@ static struct weir__post *push(struct weir_loop *l, struct weir__post *p) {
     return head;
 }
 
-/* The ring comes after the push, perhaps when the loop has run the post and ended: the latch is
- * held by l, not by the backend. */
+/* When this thread rings the latch, the loop may already have run the post and ended: so l holds a
+ * reference to the latch besides the backend's. */
 int weir__loop_post(struct weir_loop *l, void (*fn)(void *arg), void *arg) {
     struct weir__post *p = weir__alloc(sizeof *p);
     if (p == NULL)
@@ -168,7 +169,8 @@ int weir__loop_post(struct weir_loop *l, void (*fn)(void *arg), void *arg) {
     return 0;
 }
 
-/* Announce a wait until until_ns. Returns when it may last until: not at all if posts came. */
+/* Set the mark "waiting", so that the next post wakes the loop. Returns until_ns, or 0 if there are
+ * posts to run and the loop must not wait. */
 static weir_ns announce_wait(struct weir_loop *l, weir_ns until_ns) {
     struct weir__post *none = NULL;
     if (until_ns <= 0)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The loop on a backend that does what a test tells it, in the place of the simulated one. */
+/* The loop, on a backend whose completions and waits the test decides. */
 #include "loop/loop.h"
 
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* near.c - a sorted run and a 4-ary heap. The heap moves entries and must tell each timer where it
- * is; that is cheap only while it is small, so a full slot goes into the run, where nothing moves:
- * disarming leaves a hole. */
+/* near.c - a sorted run and a 4-ary heap. The heap moves its entries and must write the new place
+ * into each timer that it moves, which is cheap only while the heap is small. So a full slot goes
+ * into the run, where nothing moves: disarming leaves a hole there. */
 #include "loop/near.h"
 
 #include <string.h>
@@ -106,8 +106,9 @@ static struct weir__near_entry *sort_long(struct weir__near_entry *from,
     return from;
 }
 
-/* Slots give their timers last first. Equal deadlines, and deadlines that only grew, are then in
- * exactly the wrong order, or the right one after an even number of levels. */
+/* A slot hands its timers on in reverse order of arming. If the deadlines are equal or only grew,
+ * the run is then exactly reversed (or in order, after an even number of levels): reverse it.
+ * Returns whether the run is in order now. */
 static bool sort_monotone(struct weir__near_entry *e, size_t count) {
     size_t up = 1, down = 1;
     while (up < count && before(&e[up - 1], &e[up]))

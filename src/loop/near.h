@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* near.h - the timers that are due within the current tick, in exact order of (deadline, arming).
- * Two parts: a sorted run, filled at once from a slot of the wheel and consumed from its front,
- * and a heap for those that are armed for this tick later on. Called by timers.c only.
- * A timer's place is in its priv[0]: index << 2 | NEAR_RUN or NEAR_HEAP. */
+/* near.h - the timers that are due in the current tick or before, in exact order of (deadline,
+ * arming). Two parts: a run, which is filled from one slot of the wheel, sorted once and consumed
+ * from its front; and a heap for timers that are armed for this tick afterwards. Called by timers.c
+ * only. A timer's priv[0] says where it lies: index << 2 | WEIR__NEAR_RUN or WEIR__NEAR_HEAP. */
 #ifndef WEIR_LOOP_NEAR_H
 #define WEIR_LOOP_NEAR_H
 
@@ -14,7 +14,7 @@ enum { WEIR__NEAR_RUN = 1, WEIR__NEAR_HEAP = 2 };
 
 struct weir__near_entry {
     weir_ns deadline_ns;
-    uint64_t armed; /* the arming's number: breaks ties */
+    uint64_t armed; /* number of the arming: orders equal deadlines */
     struct weir__timer *timer; /* NULL in a run: disarmed since */
 };
 
@@ -32,29 +32,29 @@ static inline bool weir__timer_before(const struct weir__timer *a, const struct 
 
 void weir__near_fini(struct weir__near *n);
 
-/* Begin a run of count timers; the last one must be used up. false: no memory. Then append them
- * in any order, then sort. */
+/* Make room for a run of count timers. All timers of the run before must have been removed.
+ * Returns false if there is no memory. Then append the timers in any order, then sort. */
 bool weir__near_run_begin(struct weir__near *n, size_t count);
 void weir__near_run_append(struct weir__near *n, struct weir__timer *t);
 void weir__near_run_sort(struct weir__near *n);
 
-/* Add one timer. false: no memory. */
+/* Add one timer to the heap. Returns false if there is no memory. */
 bool weir__near_add(struct weir__near *n, struct weir__timer *t);
 
-/* Take t out, wherever it is. Its priv[0] is left to the caller. */
+/* Take t out of the run or the heap. The caller sets its priv[0]. */
 void weir__near_remove(struct weir__near *n, struct weir__timer *t);
 
-/* The one to fire first; NULL if there is none. */
+/* The timer that fires first; NULL if there is none. */
 struct weir__timer *weir__near_first(struct weir__near *n);
 
-/* Touch what will be first soon. */
+/* Fetch a timer of the run that will fire soon into the cache. */
 static inline void weir__near_prefetch(const struct weir__near *n) {
     enum { AHEAD = 6 };
     if (n->run_first + AHEAD < n->run_count)
         __builtin_prefetch(n->run[n->run_first + AHEAD].timer, 1);
 }
 
-/* Give memory back that a burst needed, if nothing is in it now. */
+/* Free the memory of the run and of the heap that a burst needed, where it is empty now. */
 void weir__near_trim(struct weir__near *n);
 
 #endif

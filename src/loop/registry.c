@@ -32,7 +32,7 @@ static bool has_name(const char *name) {
     return false;
 }
 
-/* The next free one, so that a number is not soon used again. */
+/* Give l the next free number, so that a number is not used again soon. */
 static int number_give(struct weir_loop *l) {
     for (unsigned tries = 0; tries <= UINT16_MAX; tries++)
         if (++last_number != 0 && by_number(last_number) == NULL) {
@@ -42,7 +42,7 @@ static int number_give(struct weir_loop *l) {
     return -EAGAIN;
 }
 
-/* How many times the base was given: the highest count of those that live. */
+/* The highest count of a living loop whose name is base ("main" is 1, "main-2" is 2); 0: none. */
 static unsigned count_of(const char *base, unsigned len) {
     unsigned count = 0;
     for (struct weir__list *at = loops.next; at != &loops; at = at->next) {
@@ -60,7 +60,7 @@ static void name_give(struct weir_loop *l, const char *name) {
     snprintf(l->name, sizeof l->name, "%.*s", (int)l->name_base, name);
     if (l->name_count == 1 && !has_name(l->name))
         return;
-    do { /* again only if somebody called a loop "main-2" himself */
+    do { /* more than once only if the program itself named a loop "main-2" */
         l->name_count += l->name_count == 1;
         snprintf(l->name, sizeof l->name, "%.*s-%u", (int)l->name_base, name, l->name_count);
     } while (has_name(l->name) && ++l->name_count);
@@ -121,7 +121,8 @@ void weir__loops_after_fork_parent(void) {
     pthread_mutex_unlock(&lock);
 }
 
-/* Their threads, one excepted, are not here, and their descriptors are shared with the parent. */
+/* The child has one thread only, and shares the descriptors of the loops with the parent: no loop
+ * of the parent can be used here. */
 void weir__loops_after_fork_child(void (*close)(struct weir_loop *l)) {
     while (!weir__list_empty(&loops)) {
         struct weir_loop *l = loop_at(loops.next);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* timers.c - a hierarchical wheel whose slots are dense arrays, in front of it the exact order of
- * the current tick (near.h). doc/design/loop.md says why and what it measures.
+/* timers.c - a hierarchical wheel of timers. doc/design/loop.md draws it, follows one timer through
+ * it, and gives the measurements.
  *
  * Time is cut into ticks, a tick's number into digits. A timer lies at the level of the highest
  * digit in which its tick differs from ts->tick, in the slot of that digit:
- *   invariant 1  a timer of ts->tick or before is near, no timer of a later tick is
+ *   invariant 1  a timer of ts->tick or before is in near.c; no timer of a later tick is
  *   invariant 2  every other timer's slot follows from its deadline and ts->tick alone
  *   invariant 3  so every timer of a level is before every timer of a higher level
- * ts->tick moves only forward: into the first slot, which is then taken apart, or to before it,
- * which changes no timer's highest differing digit. */
+ * ts->tick moves only forward: into the first occupied slot, which is then taken apart, or to a
+ * tick before that slot, which changes no timer's highest differing digit. */
 #include "loop/timers.h"
 
 #include <string.h>
@@ -22,34 +22,35 @@ enum {
     DIGIT_BITS = 8,
     SLOTS = 1 << DIGIT_BITS,
     LEVELS = (63 - TICK_BITS + DIGIT_BITS - 1) / DIGIT_BITS, /* 292 years */
-    RIPE_MAX = 64,   /* timers of a slot of level 1 (1 ms) that are sorted at once */
+    RIPE_MAX = 64,   /* a slot of level 1 (1 ms) with at most so many timers is sorted at once */
     CHUNK_MAX = 16,  /* entries; a power of 2 */
-    HOLES_FREE = 64, /* holes that a slot may have anyhow, and how many times those in use */
-    HOLES_TIMES = 3,
+    HOLES_FREE = 64, /* a slot may have so many holes, */
+    HOLES_TIMES = 3, /* and so many more for each timer in it, before it is squeezed */
     SPARE_MAX = 64,  /* chunks kept for later, beside as many as are in use */
     TRIM_MAX = 16,   /* chunks given back at most by one firing */
-    LISTED = 3      /* tag in priv[0], beside WEIR__NEAR_*; 0: points to an entry */
+    LISTED = 3 /* tag in priv[0]: t is in a struct list. WEIR__NEAR_*: in near.c. 0: in an entry */
 };
 
 struct entry {
     weir_ns deadline_ns;
-    struct weir__timer *timer; /* NULL: a hole, its timer was disarmed */
+    struct weir__timer *timer; /* NULL: a hole; its timer was disarmed */
 };
 
-struct chunk { /* all in use or holes, unless it is its slot's last */
-    struct chunk *before;
+struct chunk { /* all 16 entries are in use or holes, but for the slot's last chunk */
+    struct chunk *before; /* the chunk filled before this one */
     struct entry entries[CHUNK_MAX];
 };
 
 struct slot { /* in order of arming */
-    struct chunk *last; /* NULL: empty; else not only holes */
+    struct chunk *last; /* NULL: the slot is empty; else at least one entry is no hole */
     weir_ns least_ns;   /* no timer in it is earlier; exact unless stale */
-    uint32_t count;     /* entries, holes too */
+    uint32_t count;     /* entries, holes included */
     uint32_t holes;
-    bool stale;
+    bool stale;         /* the earliest timer was disarmed: least_ns is a lower bound */
 };
 
-/* Timers without memory to hold them, or that wait for the end of a firing: linked by priv[0]. */
+/* Timers for which there was no memory in the wheel (homeless), or which wait until a firing is
+ * over (deferred), linked through priv[0]. */
 struct list {
     struct weir__timer *first;
 };
@@ -57,11 +58,11 @@ struct list {
 struct weir__timers {
     int64_t tick;
     uint64_t armings;  /* number of the next one */
-    weir_ns firing_ns; /* while firing: up to when; else INT64_MIN */
+    weir_ns firing_ns; /* while firing: its now_ns; else INT64_MIN */
     struct list homeless, deferred;
     struct weir__near near;
     struct chunk *spare;
-    size_t spare_count, chunk_count; /* chunks without and with a slot */
+    size_t spare_count, chunk_count; /* chunks that no slot has; chunks of slots */
     uint64_t occupied[LEVELS][SLOTS / 64];
     struct slot slots[LEVELS][SLOTS];
 };
@@ -156,7 +157,7 @@ static void slot_mark(struct weir__timers *ts, unsigned level, unsigned digit, b
     *word = occupied ? *word | bit : *word & ~bit;
 }
 
-/* One more chunk for a slot whose last is full, or that has none. */
+/* Add a chunk to a slot whose last chunk is full, or that has none. */
 __attribute__((noinline)) static bool slot_grow(struct weir__timers *ts, unsigned level,
                                                 unsigned digit) {
     struct slot *s = &ts->slots[level][digit];
@@ -188,7 +189,7 @@ static inline bool slot_add(struct weir__timers *ts, struct weir__timer *t, weir
     return true;
 }
 
-/* Take all of a slot out of the wheel. */
+/* Empty a slot. Returns what was in it. */
 static struct slot slot_detach(struct weir__timers *ts, unsigned level, unsigned digit) {
     struct slot s = ts->slots[level][digit];
     ts->slots[level][digit] = (struct slot){0};
@@ -196,12 +197,12 @@ static struct slot slot_detach(struct weir__timers *ts, unsigned level, unsigned
     return s;
 }
 
-/* How many entries of a slot's last chunk are in use or holes. */
+/* How many entries of a slot's last chunk are in use or are holes. */
 static size_t slot_last_count(const struct slot *s) {
     return s->last ? (s->count - 1) % CHUNK_MAX + 1 : 0;
 }
 
-/* The slot with the earliest timers; false if all are empty. */
+/* Find the slot with the earliest timers. Returns false if all slots are empty. */
 static bool slot_first(const struct weir__timers *ts, unsigned *ret_level, unsigned *ret_digit) {
     if (ts->chunk_count == 0)
         return false;
@@ -252,8 +253,8 @@ static void place_all(struct weir__timers *ts, struct list *l) {
     }
 }
 
-/* Each timer is a cache miss of its own when there are many: fetch those of the chunk to come,
- * and the chunk after it. */
+/* When there are many timers, each is a cache miss: fetch the timers of the chunk that comes next,
+ * and the chunk behind it. */
 static void prefetch_chunk(const struct chunk *c) {
     if (c == NULL)
         return;
@@ -266,7 +267,7 @@ static void prefetch_chunk(const struct chunk *c) {
 
 enum into { INTO_SLOTS, INTO_NEAR, INTO_RUN };
 
-/* Hand the timers of a detached slot on, last first, and give its chunks back. */
+/* Move the timers of a detached slot to where into says, the last first, and free its chunks. */
 static void slot_empty(struct weir__timers *ts, struct slot s, enum into into) {
     size_t count = slot_last_count(&s);
     for (struct chunk *c = s.last, *before; c != NULL; c = before, count = CHUNK_MAX) {
@@ -287,7 +288,7 @@ static void slot_empty(struct weir__timers *ts, struct slot s, enum into into) {
     }
 }
 
-/* Nothing is near: now all timers of the slot are. */
+/* Make all timers of a slot near, as a sorted run. near.c is empty before. */
 static void slot_ripen(struct weir__timers *ts, unsigned level, unsigned digit) {
     struct slot s = slot_detach(ts, level, digit);
     if (!weir__near_run_begin(&ts->near, s.count - s.holes)) {
@@ -298,9 +299,9 @@ static void slot_ripen(struct weir__timers *ts, unsigned level, unsigned digit) 
     weir__near_run_sort(&ts->near);
 }
 
-/* Move into the slot, to its end if its timers are few or of one tick: they become near. Else to
- * its beginning: they go down one level or more, and those of the very first tick, which meet in a
- * slot of level 0, become near together. */
+/* Move ts->tick into the slot. If its timers are few or of one tick, move to the slot's last tick:
+ * all of them become near. Otherwise move to its first tick: the timers go into slots of lower
+ * levels, and those of that first tick, which meet in one slot of level 0, become near together. */
 static void slot_enter(struct weir__timers *ts, unsigned level, unsigned digit) {
     const struct slot *s = &ts->slots[level][digit];
     ts->tick = slot_tick(ts, level, digit);
@@ -315,8 +316,9 @@ static void slot_enter(struct weir__timers *ts, unsigned level, unsigned digit) 
         slot_ripen(ts, 0, digit);
 }
 
-/* A timer of the wheel goes: a hole stays, unless it was the slot's last. Moving another into the
- * hole would cost that timer's cache miss; many holes at once are squeezed out for less. */
+/* Take a timer out of its slot. It leaves a hole, unless it was the slot's last entry. Moving
+ * another entry into the hole would cost a cache miss on that entry's timer; to squeeze out many
+ * holes at once costs less. */
 static inline void slot_remove(struct weir__timers *ts, struct weir__timer *t) {
     int64_t tick = tick_of(t->deadline_ns);
     unsigned level = level_of(ts, tick), digit = digit_of(tick, level);
@@ -334,7 +336,7 @@ static inline void slot_remove(struct weir__timers *ts, struct weir__timer *t) {
         slot_empty(ts, slot_detach(ts, level, digit), INTO_SLOTS);
 }
 
-/* Enter the first slot if something in it may be due. Returns whether it did. */
+/* Enter the first occupied slot if one of its timers may be due. Returns whether it did. */
 static bool advance(struct weir__timers *ts, weir_ns now_ns) {
     unsigned level, digit;
     if (!slot_first(ts, &level, &digit) || ts->slots[level][digit].least_ns > now_ns)
@@ -343,7 +345,7 @@ static bool advance(struct weir__timers *ts, weir_ns now_ns) {
     return true;
 }
 
-/* Nothing is due: let the wheel turn to now, or to before its first slot. */
+/* No timer is due: move ts->tick to now, but not into the first occupied slot. */
 static void catch_up(struct weir__timers *ts, weir_ns now_ns) {
     unsigned level, digit;
     int64_t tick = tick_of(now_ns);
@@ -431,8 +433,8 @@ weir_ns weir__timers_next(struct weir__timers *ts, bool exact) {
     return t != NULL && t->deadline_ns < next_ns ? t->deadline_ns : next_ns;
 }
 
-/* The next to fire, NULL if none is due. Slots come before homeless timers, which have to wait
- * until the near ones are complete. */
+/* The timer to fire next; NULL if none is due. Slots are entered first: a homeless timer can only
+ * be compared with the near ones when all due timers of the wheel are near. */
 static struct weir__timer *next_due(struct weir__timers *ts, weir_ns now_ns) {
     struct weir__timer *t = weir__near_first(&ts->near);
     while ((t == NULL || t->deadline_ns > now_ns) && advance(ts, now_ns))

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* timers_bench.c - ns per operation of the timers alone, at 1,000 and 1,000,000 armed, deadlines
  * random within a span; no clock is read per operation. The medians of 7 repetitions.
- *   arm+cancel   of one more timer, with all the others armed
- *   touch        of all, in random order: what their memory alone costs
- *   arm, cancel  of all, in random order; fetched ahead, as their owners were at work just before
- *   fire         of all, as time goes on in 1000 steps */
+ *   arm+cancel   one more timer, while all the others are armed
+ *   touch        read and write all timers in random order: what their memory alone costs
+ *   arm, cancel  all timers in random order, fetched into the cache ahead as if just used
+ *   fire         all timers, while the clock advances in 1000 steps */
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>

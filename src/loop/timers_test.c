@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Timers against a model that is too simple to be wrong: an array searched from end to end. */
+/* Random operations on timers, compared with a simple model: an array that is searched whole. */
 #include "loop/timers.h"
 
 #include <stdlib.h>
