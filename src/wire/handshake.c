@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* handshake.c - texts are built by a writer that remembers an overflow or a bad byte, so that each
- * message reads as it will look and is checked once, at its end. */
+/* handshake.c - what is written is built by http1_write.h, so that each head reads as it will look
+ * and is checked once, at its end. */
 #include "wire/handshake.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <weir/base.h>
 
@@ -24,61 +23,6 @@ void weir__ws_accept_write(char ret_accept[WEIR__WS_ACCEPT_LEN],
 
 void weir__ws_key_write(char ret_key[WEIR__WS_KEY_LEN], const uint8_t random[16]) {
     weir__base64_encode(ret_key, random, 16);
-}
-
-/* ---- writer ------------------------------------------------------------------------------ */
-
-struct writer {
-    char *text;
-    size_t len, size;
-    int failed;
-};
-
-static void put(struct writer *w, const char *bytes, size_t len) {
-    if (w->failed == 0 && len > w->size - w->len)
-        w->failed = WEIR_ETOOBIG;
-    if (w->failed < 0 || len == 0)
-        return;
-    memcpy(w->text + w->len, bytes, len);
-    w->len += len;
-}
-
-static void put_text(struct writer *w, const char *text) {
-    put(w, text, strlen(text));
-}
-
-/* Text of the caller's: of these classes, or else visible ASCII and blanks (classes 0). */
-static void put_foreign(struct writer *w, const char *bytes, size_t len, int classes) {
-    const uint8_t *source = (const uint8_t *)bytes;
-    bool good = classes ? weir__chars_span(source, len, classes) == len
-                        : weir__chars_line_end(source, 0, len) == len;
-    if (!good && w->failed == 0)
-        w->failed = -EINVAL;
-    put(w, bytes, len);
-}
-
-static void put_field(struct writer *w, const char *name, const char *value) {
-    put_text(w, name);
-    put_text(w, ": ");
-    put_foreign(w, value, strlen(value), 0);
-    put_text(w, "\r\n");
-}
-
-/* Whole header lines of the caller's: each ends in CRLF, none is empty. */
-static void put_lines(struct writer *w, const char *lines) {
-    const uint8_t *source = (const uint8_t *)lines;
-    size_t len = strlen(lines), at = 0;
-    while (at < len) {
-        size_t end = weir__chars_line_end(source, at, len);
-        if ((end == at || strncmp(lines + end, "\r\n", 2) != 0) && w->failed == 0)
-            w->failed = -EINVAL;
-        at = end + 2;
-    }
-    put(w, lines, len);
-}
-
-static ssize_t finish(const struct writer *w) {
-    return w->failed < 0 ? w->failed : (ssize_t)w->len;
 }
 
 /* ---- server ------------------------------------------------------------------------------ */
@@ -178,67 +122,20 @@ int weir__ws_protocol_select(const struct weir__ws_request *r, const void *buf,
 
 ssize_t weir__ws_response_write(char *ret_text, size_t size, const char key[WEIR__WS_KEY_LEN],
                                 const char *protocol) {
-    struct writer w = {.text = ret_text, .size = size};
+    struct weir__head w = {.text = ret_text, .size = size};
     char accept[WEIR__WS_ACCEPT_LEN];
     weir__ws_accept_write(accept, key);
-    put_text(&w, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+    weir__head_put_text(&w, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
                  "Connection: Upgrade\r\nSec-WebSocket-Accept: ");
-    put(&w, accept, sizeof accept);
-    put_text(&w, "\r\n");
+    weir__head_put(&w, accept, sizeof accept);
+    weir__head_put_text(&w, "\r\n");
     if (protocol) {
-        put_text(&w, "Sec-WebSocket-Protocol: ");
-        put_foreign(&w, protocol, strlen(protocol), WEIR__CHAR_TOKEN);
-        put_text(&w, "\r\n");
+        weir__head_put_text(&w, "Sec-WebSocket-Protocol: ");
+        weir__head_put_foreign(&w, protocol, strlen(protocol), WEIR__CHAR_TOKEN);
+        weir__head_put_text(&w, "\r\n");
     }
-    put_text(&w, "\r\n");
-    return finish(&w);
-}
-
-static const char *status_text(int status) {
-    static const struct {
-        int status;
-        const char *text;
-    } texts[] = {
-        {400, "Bad Request"},
-        {403, "Forbidden"},
-        {404, "Not Found"},
-        {405, "Method Not Allowed"},
-        {408, "Request Timeout"},
-        {413, "Content Too Large"},
-        {414, "URI Too Long"},
-        {421, "Misdirected Request"},
-        {426, "Upgrade Required"},
-        {431, "Request Header Fields Too Large"},
-        {500, "Internal Server Error"},
-        {501, "Not Implemented"},
-        {503, "Service Unavailable"},
-        {505, "HTTP Version Not Supported"},
-    };
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
-        if (texts[i].status == status)
-            return texts[i].text;
-    return "Refused";
-}
-
-ssize_t weir__http1_refusal_write(char *ret_text, size_t size, int status, const char *why) {
-    struct writer w = {.text = ret_text, .size = size};
-    char number[32];
-    snprintf(number, sizeof number, "%03d ", status);
-    put_text(&w, "HTTP/1.1 ");
-    put_text(&w, number);
-    put_text(&w, status_text(status));
-    put_text(&w, "\r\nContent-Type: text/plain; charset=utf-8\r\n");
-    put_field(&w, "Connection", status == 426 ? "Upgrade, close" : "close");
-    if (status == 405)
-        put_field(&w, "Allow", "GET");
-    if (status == 426) /* RFC 9110 15.5.22: it must name what to upgrade to */
-        put_text(&w, "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n");
-    snprintf(number, sizeof number, "%zu", strlen(why) + 1);
-    put_field(&w, "Content-Length", number);
-    put_text(&w, "\r\n");
-    put_text(&w, why);
-    put_text(&w, "\n");
-    return finish(&w);
+    weir__head_put_text(&w, "\r\n");
+    return weir__head_len(&w);
 }
 
 /* ---- client ------------------------------------------------------------------------------ */
@@ -246,22 +143,22 @@ ssize_t weir__http1_refusal_write(char *ret_text, size_t size, int status, const
 ssize_t weir__ws_request_write(char *ret_text, size_t size,
                                const struct weir__ws_request_options *o,
                                const char key[WEIR__WS_KEY_LEN]) {
-    struct writer w = {.text = ret_text, .size = size};
-    put_text(&w, o->path_len > 0 && o->path[0] == '/' ? "GET " : "GET /");
-    put_foreign(&w, o->path, o->path_len, WEIR__CHAR_TARGET);
-    put_text(&w, " HTTP/1.1\r\nHost: ");
-    put_foreign(&w, o->host, o->host_len, WEIR__CHAR_TARGET);
-    put_text(&w, "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: ");
-    put_foreign(&w, key, WEIR__WS_KEY_LEN, WEIR__CHAR_TARGET);
-    put_text(&w, "\r\nSec-WebSocket-Version: 13\r\n");
+    struct weir__head w = {.text = ret_text, .size = size};
+    weir__head_put_text(&w, o->path_len > 0 && o->path[0] == '/' ? "GET " : "GET /");
+    weir__head_put_foreign(&w, o->path, o->path_len, WEIR__CHAR_TARGET);
+    weir__head_put_text(&w, " HTTP/1.1\r\nHost: ");
+    weir__head_put_foreign(&w, o->host, o->host_len, WEIR__CHAR_TARGET);
+    weir__head_put_text(&w, "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: ");
+    weir__head_put_foreign(&w, key, WEIR__WS_KEY_LEN, WEIR__CHAR_TARGET);
+    weir__head_put_text(&w, "\r\nSec-WebSocket-Version: 13\r\n");
     if (o->origin)
-        put_field(&w, "Origin", o->origin);
+        weir__head_put_field(&w, "Origin", o->origin);
     if (o->protocols)
-        put_field(&w, "Sec-WebSocket-Protocol", o->protocols);
+        weir__head_put_field(&w, "Sec-WebSocket-Protocol", o->protocols);
     if (o->headers)
-        put_lines(&w, o->headers);
-    put_text(&w, "\r\n");
-    return finish(&w);
+        weir__head_put_lines(&w, o->headers);
+    weir__head_put_text(&w, "\r\n");
+    return weir__head_len(&w);
 }
 
 static int unfit(struct weir__ws_response *r, const char *why) {

@@ -7,7 +7,7 @@
 
 #include <sys/types.h>
 
-#include "wire/http1.h"
+#include "wire/http1_write.h"
 
 enum {
     WEIR__WS_KEY_LEN = 24,    /* base64 of 16 random bytes */
@@ -39,10 +39,6 @@ int weir__ws_protocol_select(const struct weir__ws_request *r, const void *buf,
  * Returns its length; WEIR_ETOOBIG if size is too small, -EINVAL if protocol is no token. */
 ssize_t weir__ws_response_write(char *ret_text, size_t size, const char key[WEIR__WS_KEY_LEN],
                                 const char *protocol);
-
-/* Write a refusal with a one-line body, connection to be closed. 405 names GET and 426 version 13.
- * Returns its length; WEIR_ETOOBIG if size is too small (256 + strlen(why) is enough). */
-ssize_t weir__http1_refusal_write(char *ret_text, size_t size, int status, const char *why);
 
 /* What to ask a server for. Text is not NUL-terminated where a length stands beside it. */
 struct weir__ws_request_options {
