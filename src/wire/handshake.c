@@ -155,8 +155,7 @@ ssize_t weir__ws_request_write(char *ret_text, size_t size,
         weir__head_put_field(&w, "Origin", o->origin);
     if (o->protocols)
         weir__head_put_field(&w, "Sec-WebSocket-Protocol", o->protocols);
-    if (o->headers)
-        weir__head_put_lines(&w, o->headers);
+    weir__head_put_lines(&w, o->headers);
     weir__head_put_text(&w, "\r\n");
     return weir__head_len(&w);
 }

@@ -46,9 +46,9 @@ struct weir__ws_request_options {
     size_t host_len;
     const char *path; /* may be empty or begin with "?": a "/" is put before */
     size_t path_len;
-    const char *origin;    /* or NULL */
-    const char *protocols; /* comma-separated, or NULL */
-    const char *headers;   /* more lines, each ending in CRLF, or NULL */
+    const char *origin;         /* or NULL */
+    const char *protocols;      /* comma-separated, or NULL */
+    const char *const *headers; /* more lines, as weir__head_put_lines; or NULL */
 };
 
 /* Make the key of a handshake from random bytes. */

@@ -36,10 +36,11 @@ WEIR_TEST(a_client_and_a_server_of_ours_agree) {
     struct weir__ws_request r;
     struct weir__ws_response a;
     static const char *const names[] = {"weir.v1", "chat"};
+    static const char *const lines[] = {"X-A: b", "X-C:", NULL};
     struct weir__ws_request_options o = {.host = "localhost:8765", .host_len = 14,
                                          .path = "?x", .path_len = 2, .origin = "http://o",
                                          .protocols = "mqtt, weir.v1, chat",
-                                         .headers = "X-A: b\r\nX-C: d\r\n"};
+                                         .headers = lines};
     ssize_t len = weir__ws_request_write(request, sizeof request - 1, &o, KEY);
     assert_true(len > 0);
     request[len] = '\0';
@@ -51,6 +52,8 @@ WEIR_TEST(a_client_and_a_server_of_ours_agree) {
     assert_slice(request, r.key, KEY);
     assert_int_equal(r.protocols_count, 3);
     assert_int_equal(weir__ws_protocol_select(&r, request, names, 2), 0);
+    assert_slice(request, h.headers[weir__http1_find(&h, request, "x-a", 0)].value, "b");
+    assert_slice(request, h.headers[weir__http1_find(&h, request, "x-c", 0)].value, "");
     len = weir__ws_response_write(response, sizeof response - 1, KEY, names[0]);
     assert_true(len > 0);
     response[len] = '\0';
@@ -173,10 +176,8 @@ WEIR_TEST(texts_of_the_caller_cannot_break_out) {
     o.origin = "x\r\nEvil: y";
     assert_int_equal(weir__ws_request_write(text, sizeof text, &o, KEY), -EINVAL);
     o.origin = NULL;
-    static const char *const bad[] = {"A: b", "A: b\n", "A: b\r\n\r\n", "\r\n", "A: b\rc\r\n"};
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        o.headers = bad[i];
-        assert_int_equal(weir__ws_request_write(text, sizeof text, &o, KEY), -EINVAL);
-    }
+    static const char *const bad[] = {"A: b\r\nEvil: y", NULL};
+    o.headers = bad;
+    assert_int_equal(weir__ws_request_write(text, sizeof text, &o, KEY), -EINVAL);
     assert_int_equal(weir__ws_response_write(text, sizeof text, KEY, "a,b"), -EINVAL);
 }

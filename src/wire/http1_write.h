@@ -23,11 +23,32 @@ void weir__head_put_text(struct weir__head *w, const char *text);
 void weir__head_put_foreign(struct weir__head *w, const char *bytes, size_t len, int classes);
 void weir__head_put_field(struct weir__head *w, const char *name, const char *value);
 
-/* Put whole header lines of the caller's: each ends in CRLF, none is empty. */
-void weir__head_put_lines(struct weir__head *w, const char *lines);
+/* Put header lines of the caller's, each "Name: value", without a line end, the last followed by
+ * NULL; or NULL: none. They were found good by weir__http1_line_fault. */
+void weir__head_put_lines(struct weir__head *w, const char *const *lines);
+size_t weir__head_lines_len(const char *const *lines); /* bytes that they take */
 
 /* The length of what was put; WEIR_ETOOBIG (size was too small), -EINVAL (a bad byte). */
 ssize_t weir__head_len(const struct weir__head *w);
+
+/* What keeps "Name: value" from being sent as a header line; NULL: nothing. Static text. */
+const char *weir__http1_line_fault(const char *line);
+bool weir__http1_line_is(const char *line, const char *name); /* is that its name, without case? */
+
+/* The status's words (RFC 9110 15), "Refused" and the like for one that is not registered. Static. */
+const char *weir__http1_status_text(int status);
+bool weir__http1_status_has_body(int status); /* not 1xx, 204, 205, 304 */
+
+/* The head of an answer whose connection is closed behind it. */
+struct weir__http1_answer {
+    int status;
+    const char *const *lines; /* as weir__head_put_lines */
+    size_t body_len;          /* 0 where the status has no body */
+};
+
+/* Write it. Returns its length; WEIR_ETOOBIG if size is too small
+ * (256 + weir__head_lines_len is enough), -EINVAL if a line is not good. */
+ssize_t weir__http1_answer_write(char *ret_text, size_t size, const struct weir__http1_answer *a);
 
 /* Write a refusal with a one-line body, connection to be closed. 405 names GET and 426 version 13.
  * Returns its length; WEIR_ETOOBIG if size is too small (256 + strlen(why) is enough). */
