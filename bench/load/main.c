@@ -12,12 +12,17 @@ static void print_result(const struct options *o, const struct result *r) {
     const struct histogram *h = &r->latency;
     double wall_s = (double)r->wall_ns / 1e9;
 
-    printf("{\"connections\": %u, \"size\": %zu, \"ws\": %s, \"rate\": %.0f, ", o->connections,
-           o->size, o->websocket ? "true" : "false", o->rate);
+    printf("{\"connections\": %u, \"size\": %zu, \"ws\": %s, \"depth\": %u, \"rate\": %.0f, ",
+           o->connections, o->size, o->websocket ? "true" : "false", o->depth, o->rate);
     printf("\"messages\": %llu, \"wall_ns\": %lld, \"per_second\": %.1f, ",
            (unsigned long long)r->messages, (long long)r->wall_ns, (double)r->messages / wall_s);
     printf("\"busy\": %.4f, \"server_cpu_ns\": %lld, ",
            (double)r->own_cpu_ns / (double)r->wall_ns, (long long)r->server_cpu_ns);
+    printf("\"sends\": %llu, \"segments\": %llu, \"owed\": %llu, ", (unsigned long long)r->sends,
+           (unsigned long long)r->segments, (unsigned long long)r->owed);
+    printf("\"late_p50_ns\": %lld, \"late_p99_ns\": %lld, ",
+           (long long)histogram_quantile_ns(&r->late, 0.50),
+           (long long)histogram_quantile_ns(&r->late, 0.99));
     printf("\"mean_ns\": %.0f, \"p50_ns\": %lld, \"p99_ns\": %lld, ", histogram_mean_ns(h),
            (long long)histogram_quantile_ns(h, 0.50), (long long)histogram_quantile_ns(h, 0.99));
     printf("\"p999_ns\": %lld, \"max_ns\": %lld}\n", (long long)histogram_quantile_ns(h, 0.999),

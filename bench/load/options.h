@@ -11,6 +11,7 @@ struct options {
     uint16_t port;
     unsigned connections;
     size_t size;            /* bytes of payload in a message */
+    unsigned depth;         /* messages in flight on a connection, at most */
     int websocket;
     int idle;               /* hold the connections instead of loading them */
     double rate;            /* messages per second in all; 0: as fast as they return */
