@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The yardstick for readiness: a TCP echo server on bare epoll, frozen. One thread, --port N.
+/* The yardstick for readiness: a TCP echo server on bare epoll, frozen. One thread, --port N;
+ * with --ws a WebSocket one, whose answers ws_answer.h writes over what was received.
  * Edge-triggered, registered once at accept, never changed: no epoll_ctl per message, and the
  * kernel does not poll the socket a second time. One receive buffer for all connections, small
  * enough to stay in L2. What a send does not take is kept aside; until it is gone the
  * connection is not read. */
+#include "ws_answer.h"
+
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -31,6 +34,7 @@ struct backlog {
 
 static struct backlog **backlogs;       /* by descriptor; NULL: nothing is waiting */
 static int backlogs_max;
+static struct ws_peer *peers;           /* by descriptor; NULL: TCP */
 static uint8_t buffer[BUFFER_SIZE] __attribute__((aligned(4096)));
 
 static void die(const char *what) {
@@ -41,6 +45,8 @@ static void die(const char *what) {
 static void hang_up(int fd) {
     free(backlogs[fd]);
     backlogs[fd] = NULL;
+    if (peers)
+        ws_reset(&peers[fd]);
     close(fd);
 }
 
@@ -80,6 +86,22 @@ static int echo(int fd, size_t len) {
     return flush(fd);
 }
 
+/* Answer the len bytes in the buffer. Returns as flush does. */
+static int answer(int fd, size_t len) {
+    struct ws_peer *p = peers ? &peers[fd] : NULL;
+    char response[WS_RESPONSE_MAX];
+    ssize_t n = (ssize_t)len;
+
+    if (p && !p->open) {
+        n = ws_shake(p, buffer, len, response);
+        if (n > 0)
+            memcpy(buffer, response, (size_t)n);
+    } else if (p) {
+        n = ws_answer(p, buffer, len, buffer);
+    }
+    return n > 0 ? echo(fd, (size_t)n) : n < 0 ? -1 : 1;
+}
+
 /* A read that does not fill the buffer has drained the socket: what comes later is a new edge.
  * Only the end of the stream may already stand behind it, and then the event says so. */
 static void on_event(int fd, uint32_t events) {
@@ -90,7 +112,7 @@ static void on_event(int fd, uint32_t events) {
         n = recv(fd, buffer, sizeof buffer, 0);
         if (n < 0 && errno == EAGAIN)
             return;
-        rc = n > 0 ? echo(fd, (size_t)n) : -1;
+        rc = n > 0 ? answer(fd, (size_t)n) : -1;
         if (rc > 0 && n < (ssize_t)sizeof buffer && !ended)
             return;
     }
@@ -141,10 +163,10 @@ static void serve(int epoll, int listener) {
 int main(int argc, char **argv) {
     struct epoll_event e = {.events = EPOLLIN};
     struct rlimit limit;
-    int epoll, listener;
+    int epoll, listener, websocket = argc == 4 && strcmp(argv[3], "--ws") == 0;
 
-    if (argc != 3 || strcmp(argv[1], "--port") != 0) {
-        fputs("usage: ref-epoll-echo --port N\n", stderr);
+    if (argc != 3 + websocket || strcmp(argv[1], "--port") != 0) {
+        fputs("usage: ref-epoll-echo --port N [--ws]\n", stderr);
         return 2;
     }
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
@@ -153,6 +175,8 @@ int main(int argc, char **argv) {
     setrlimit(RLIMIT_NOFILE, &limit);
     backlogs_max = (int)limit.rlim_cur;
     backlogs = calloc((size_t)backlogs_max, sizeof(struct backlog *));
+    if (websocket && !(peers = calloc((size_t)backlogs_max, sizeof *peers)))
+        die("start");
     epoll = epoll_create1(EPOLL_CLOEXEC);
     listener = listen_on((uint16_t)atoi(argv[2]));
     e.data.fd = listener;

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* The yardstick for completion: a TCP echo server on bare io_uring, frozen. One thread,
- * --port N, Linux 6.12. One io_uring_enter per turn carries all sends and waits for all
+ * --port N, Linux 6.12; with --ws a WebSocket one, whose answers ws_answer.h writes over what
+ * was received. One io_uring_enter per turn carries all sends and waits for all
  * receives. Receives are multishot and fill a few L2-sized buffers bit by bit
  * (IOU_PBUF_RING_INC). A send is tried within the enter and completes silently, so that after it
  * every send without a completion is done and its bytes are free. One send per connection and
  * turn, so that a short one is never overtaken; what it leaves is copied aside, and until
  * that is gone the connection is not read. */
+#include "ws_answer.h"
+
 #include <errno.h>
 #include <liburing.h>
 #include <netinet/in.h>
@@ -73,6 +76,7 @@ static uint8_t *memory;
 static int given;                       /* buffers put back, not yet published */
 static unsigned open_buffers;           /* buffers the kernel may fill */
 static struct connection conns[CONNECTIONS_MAX];
+static struct ws_peer *peers;           /* by slot; NULL: TCP */
 static uint32_t turn;
 
 static struct chunk chunks[CHUNKS];     /* a ring: released <= tried <= queued */
@@ -253,6 +257,40 @@ static void echo(uint32_t slot, uint8_t *bytes, uint32_t len, uint16_t id) {
     c->last = &(*c->last)->next;
 }
 
+/* The opening handshake. Its response takes the way of bytes that could not be sent at once. */
+static void shake(uint32_t slot, const uint8_t *bytes, uint32_t len) {
+    struct connection *c = &conns[slot];
+    char response[WS_RESPONSE_MAX];
+    int n = ws_shake(&peers[slot], bytes, len, response);
+
+    if (n < 0)
+        fail(slot);
+    if (n <= 0)
+        return;
+    *c->last = new_block((const uint8_t *)response, (size_t)n);
+    c->last = &(*c->last)->next;
+    settle_later(slot);
+}
+
+/* WebSocket: the answer goes where the bytes were, or behind the answer to the piece before. */
+static void answer(uint32_t slot, uint8_t *bytes, uint32_t len, uint16_t id) {
+    const struct chunk *before = &chunks[(queued - 1) % CHUNKS];
+    uint8_t *out = bytes;
+    ssize_t n;
+
+    if (!peers[slot].open) {
+        shake(slot, bytes, len);
+        return;
+    }
+    if (last_send && before->slot == slot && before->buffer == id && !conns[slot].first)
+        out = before->bytes + before->len;
+    n = ws_answer(&peers[slot], bytes, len, out);
+    if (n > 0)
+        echo(slot, out, (uint32_t)n, id);
+    else if (n < 0)
+        fail(slot);
+}
+
 static void on_bytes(uint32_t slot, const struct io_uring_cqe *cqe) {
     uint16_t id = (uint16_t)(cqe->flags >> IORING_CQE_BUFFER_SHIFT);
     struct buffer *b = &buffers[id];
@@ -264,7 +302,9 @@ static void on_bytes(uint32_t slot, const struct io_uring_cqe *cqe) {
         b->full = 1;
         open_buffers--;
     }
-    if (!conns[slot].ended)
+    if (!conns[slot].ended && peers)
+        answer(slot, bytes, (uint32_t)cqe->res, id);
+    else if (!conns[slot].ended)
         echo(slot, bytes, (uint32_t)cqe->res, id);
     release(id);
 }
@@ -339,6 +379,8 @@ static void on_completion(const struct io_uring_cqe *cqe, int listener) {
     case ACCEPT:
         if (cqe->res >= 0) {
             conns[cqe->res] = (struct connection){.last = &conns[cqe->res].first};
+            if (peers)
+                ws_reset(&peers[cqe->res]);
             arm_receive((uint32_t)cqe->res);
         }
         if (!(cqe->flags & IORING_CQE_F_MORE))
@@ -458,15 +500,18 @@ static int listen_on(uint16_t port) {
 
 int main(int argc, char **argv) {
     struct rlimit limit;
+    int websocket = argc == 4 && strcmp(argv[3], "--ws") == 0;
 
-    if (argc != 3 || strcmp(argv[1], "--port") != 0) {
-        fputs("usage: ref-uring-echo --port N\n", stderr);
+    if (argc != 3 + websocket || strcmp(argv[1], "--port") != 0) {
+        fputs("usage: ref-uring-echo --port N [--ws]\n", stderr);
         return 2;
     }
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
         limit.rlim_cur = limit.rlim_max;
         setrlimit(RLIMIT_NOFILE, &limit);
     }
+    if (websocket && !(peers = calloc(CONNECTIONS_MAX, sizeof *peers)))
+        die("start", -ENOMEM);
     set_up_ring();
     set_up_buffers();
     serve(listen_on((uint16_t)atoi(argv[2])));
