@@ -52,17 +52,29 @@ void weir__mark(void) {
         weir_task_cancel(weir_task_current(), "cancel-at-N");
 }
 
-int weir__suspend_enter_from(const char *what, const void *frame) {
-    struct sched *s = weir__sched;
-    marks_point();
-    if (__builtin_expect(s == NULL || s->current == NULL, 0))
-        return weir__no_loop(what);
-    weir__mark();
+static inline int enter(struct sched *s, const char *what, const void *frame) {
     scope_alive(s->current, frame);
     if (__builtin_expect(s->current->felt != 0, 0))
         return fired(s, what);
     s->fired_task = NULL;
     return 0;
+}
+
+/* A test cancels the task at this very call. */
+static __attribute__((cold, noinline)) int enter_cancelled(const char *what, const void *frame) {
+    weir_task_cancel(weir_task_current(), "cancel-at-N");
+    return enter(weir__sched, what, frame);
+}
+
+/* What is rare is left by a tail call: so the way through keeps nothing on the stack. */
+int weir__suspend_enter_from(const char *what, const void *frame) {
+    struct sched *s = weir__sched;
+    marks_point();
+    if (__builtin_expect(s == NULL || s->current == NULL, 0))
+        return weir__no_loop(what);
+    if (__builtin_expect(++weir__marks == weir__cancel_at_mark, 0))
+        return enter_cancelled(what, frame);
+    return enter(s, what, frame);
 }
 
 bool weir__breathe(void) {
@@ -144,11 +156,16 @@ int weir__loop_enter(struct weir_loop *l, const char *call) {
     return 0;
 }
 
-void weir__loop_assert(struct weir_loop *l, const char *call) {
+/* Apart, so that a good call makes no room for the text. */
+static __attribute__((cold, noinline)) void loop_is_other(struct weir_loop *l, const char *call) {
     struct weir_loop *here = weir__loop();
     char theirs[WEIR__LOOP_TEXT];
-    if (here != l)
-        WEIR_BUG("%s: the object belongs to %s, but this thread runs %s%s%s", call,
-                 weir__loop_text(l, theirs), here ? "loop '" : "no loop", here ? here->name : "",
-                 here ? "'" : "");
+    WEIR_BUG("%s: the object belongs to %s, but this thread runs %s%s%s", call,
+             weir__loop_text(l, theirs), here ? "loop '" : "no loop", here ? here->name : "",
+             here ? "'" : "");
+}
+
+void weir__loop_assert(struct weir_loop *l, const char *call) {
+    if (__builtin_expect(weir__loop() != l, 0))
+        loop_is_other(l, call);
 }
