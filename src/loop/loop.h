@@ -101,8 +101,8 @@ enum { WEIR__LOOP_TEXT = WEIR__LOOP_NAME + 32 };
 const char *weir__loop_text_of(unsigned number, char buf[static WEIR__LOOP_TEXT]);
 const char *weir__loop_text(const struct weir_loop *l, char buf[static WEIR__LOOP_TEXT]);
 
-/* pthread_atfork calls these, so that the child finds the registry consistent. In the child each loop
- * is taken out of it and given to close: weir__loop_forked, after which it refuses posts. */
+/* pthread_atfork calls these, so that the child finds the registry consistent. In the child each
+ * loop is taken out of it and given to close: weir__loop_forked, after which it refuses posts. */
 void weir__loops_before_fork(void);
 void weir__loops_after_fork_parent(void);
 void weir__loops_after_fork_child(void (*close)(struct weir_loop *l));

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* internal.h - the layouts of this room: task, scope, group, scheduler. Nobody else includes it
- * (the room's tests excepted).
+/* internal.h - the layouts of this room: task, scope, group, scheduler. Only files of this room and
+ * its tests include it.
  *
- * Felt: every scope knows the code that a call inside it returns now: its own firing or what it
- * inherits. Firing refreshes the felt codes below it through a work list, so that the check at
- * the head of each suspending call is one load. -ECANCELED outranks -ETIME. */
+ * felt: the code that a suspending call returns inside a scope, group or task now: 0, -ETIME or
+ * -ECANCELED. It is the code with which the scope fired itself, or the felt code of what is around
+ * it, whichever ranks higher; -ECANCELED ranks over -ETIME. When something fires, the felt codes
+ * inside it are computed anew, through a work list. So the check at the head of each suspending
+ * call is one load. */
 #ifndef WEIR_TASK_INTERNAL_H
 #define WEIR_TASK_INTERNAL_H
 
@@ -22,9 +24,9 @@
 enum scope_kind { SCOPE_PLAIN = 1, SCOPE_SHIELD, SCOPE_GROUP, SCOPE_UNDER };
 enum { SCOPE_OPEN = 0x73636f70, SCOPE_LEFT = 0x6c656674 };
 
-struct reason { /* of a felt code */
-    const char *cause; /* NULL: none was given */
-    weir_ns budget;    /* of the deadline; 0: a cancel */
+struct reason { /* why a felt code is not 0 */
+    const char *cause; /* of the cancel; NULL: none was given */
+    weir_ns budget;    /* of the deadline that passed; 0: it was a cancel */
 };
 
 struct signal_wait; /* signal.c */
@@ -33,14 +35,14 @@ struct group;
 struct scope { /* behind struct weir_scope */
     uint32_t cookie;      /* SCOPE_OPEN or SCOPE_LEFT, mixed with its own address */
     uint8_t kind;
-    uint8_t signal;       /* that fired it */
-    bool expired;         /* a shield's budget is spent: outer codes are felt again */
-    bool was_late;        /* a group's: -ETIME was felt, and then -ECANCELED */
-    int16_t own, felt;    /* 0, -ETIME, -ECANCELED */
+    uint8_t signal;       /* the signal that fired it; 0: none did */
+    bool expired;         /* a shield whose budget is spent: outer codes are felt inside again */
+    bool was_late;        /* a group that felt -ETIME first, and then -ECANCELED */
+    int16_t own, felt;    /* 0, -ETIME, -ECANCELED; own: with what it fired itself */
     uint16_t loop;        /* number of the loop that it belongs to */
     uint8_t outer_kind;
     uint8_t depth;        /* outer's + 1, modulo 256 */
-    struct scope *outer;  /* of the same task; NULL: the task itself */
+    struct scope *outer;  /* the scope of the same task around it; NULL: none */
     struct weir_task *task;
     union {
         struct weir__timer timer; /* PLAIN, SHIELD */
@@ -51,8 +53,8 @@ struct scope { /* behind struct weir_scope */
         } under;
         struct {                  /* GROUP */
             struct reason felt;   /* why, as long as felt is not 0 */
-            uint32_t cancelled;   /* children that have felt it */
-            struct weir__park *joiner; /* while it is closed or drained */
+            uint32_t cancelled;   /* children that were cancelled with the group */
+            struct weir__park *joiner; /* the wait of close or drain; NULL: nobody joins now */
         } group;
     } u;
     weir_ns budget;
@@ -62,20 +64,20 @@ struct scope { /* behind struct weir_scope */
         struct weir_error *kept;     /* GROUP: record of the first error */
     } v;
     const struct weir_site *site;       /* where it was entered; NULL: not known */
-    const struct weir_site *outer_site; /* outer's: readable when outer's frame is gone */
+    const struct weir_site *outer_site; /* outer's site: readable when outer's frame is gone */
 };
 static_assert(sizeof(struct scope) == sizeof(struct weir_scope), "public size is ABI");
 
 struct group { /* behind struct weir_group */
     struct scope scope;
-    struct weir__list tasks;  /* live ones, and ended ones whose handle is still out */
-    struct weir__list unders; /* groups that hang below, by u.under.link */
-    uint32_t live;            /* tasks and unders not yet ended */
+    struct weir__list tasks;  /* live tasks, and ended ones that somebody has a handle of */
+    struct weir__list unders; /* groups of connections that hang below, by u.under.link */
+    uint32_t live;            /* tasks and unders that have not ended */
     uint32_t failed;
     int32_t first_error;
     uint8_t policy;
     bool queued;              /* on the work list */
-    uint16_t first_number;    /* of first_error in the ledger */
+    uint16_t first_number;    /* number of first_error in the ledger */
     struct group *next_work;
 };
 static_assert(sizeof(struct group) == sizeof(struct weir_group), "public size is ABI");
@@ -84,32 +86,33 @@ enum task_state { TASK_FREE, TASK_NEW, TASK_READY, TASK_RUNNING, TASK_PARKED, TA
 
 enum { TASK_INLINE = 40 };
 
-struct weir_task { /* what a park, a wake and a switch touch comes first, together */
+struct weir_task { /* first the members that a park, a wake and a switch use: few cache lines */
     struct weir_task *next; /* ready queue, free list */
     struct stack *stack;    /* bound when it first runs */
     struct scope *scope;    /* innermost; NULL: none */
     union {
-        struct weir__park *park;  /* parked: what it waits for */
-        struct weir_error *error; /* ended: record for whoever reads the handle */
+        struct weir__park *park;  /* while parked: its wait */
+        struct weir_error *error; /* when ended: the record, for the owners of handles */
     };
     union {
         weir_ns since;          /* turn time at which it last parked or was spawned */
-        uint16_t error_number;  /* ended with an error: its number in the ledger */
+        uint16_t error_number;  /* when ended with an error: its number in the ledger */
     };
-    int16_t own, base, felt;  /* own cancel; with the group's; with the innermost scope's */
+    int16_t own, base, felt;  /* its own cancel; base: own and its group's; felt: in its innermost
+                               * scope, or base where it has no scope */
     uint8_t state;
-    bool unread;              /* ended with an error that nobody has seen */
+    bool unread;              /* it ended with an error, which no await has returned yet */
     uint32_t refs;            /* handles, and 1 while it has not ended */
     uint16_t generation;      /* counts the uses of this slot */
     uint16_t loop;            /* number of the loop that it belongs to */
-    struct group *group;    /* NULL once the group is closed; look at it through group_of_task */
+    struct group *group;    /* NULL once the group is closed; read it through group_of_task */
     struct weir__list link; /* in group->tasks */
     const struct weir_site *site;
-    const struct weir_site *group_site; /* where group was opened: readable when that is gone */
+    const struct weir_site *group_site; /* where group was opened: readable when group is gone */
     const char *name;
     int (*fn)(void *args);
     const char *cause;
-    struct weir__at_end *at_end; /* who awaits its end: the last of a ring; NULL: nobody */
+    struct weir__at_end *at_end; /* hooks for when it ends: the last of a ring; NULL: none */
     int32_t result;
     uint32_t args_size;
     union {
@@ -123,10 +126,10 @@ struct sched {
     struct weir_loop loop; /* first: a loop pointer is a sched pointer */
     struct weir_task *current;
     struct weir_task *ready_head, *ready_tail; /* loop.ready counts them */
-    unsigned budget; /* resumes left before the driver looks at the world again */
+    unsigned budget; /* resumes left before the driver runs a turn of the loop */
     unsigned slice;  /* calls of weir__breathe left before the running task lets others run */
     struct context driver;
-    struct weir_task *(*decide)(struct sched *s); /* tests decide instead; else NULL */
+    struct weir_task *(*decide)(struct sched *s); /* a test chooses the next task; else NULL */
     struct weir_task *free_tasks;
     struct slab *task_slabs;
     struct stack_pool stacks;
@@ -135,10 +138,10 @@ struct sched {
     struct group *work, *work_tail;
     struct weir__list abandoned; /* detached offloads that still run */
     size_t tasks_live, tasks_spawned;
-    struct weir_task *fired_task; /* returned a felt code at entry last, so many times */
-    unsigned fired_in_row;
+    struct weir_task *fired_task; /* the task whose calls last returned a felt code at entry, */
+    unsigned fired_in_row;        /* and how many of its calls did so, one after the other */
     bool crash_reports;
-    int stack_class; /* of tasks that do not say */
+    int stack_class; /* of tasks whose spawn gives no stack_size */
 };
 
 extern __thread struct sched *weir__sched;
@@ -151,12 +154,13 @@ static inline struct group *group_of(struct weir_group *g) {
     return (struct group *)(void *)g;
 }
 
-/* A copy at another address is not open, nor is what was zeroed, left, or overwritten. */
+/* Is the mark of sc that cookie? A scope that was copied, zeroed, left or overwritten is not
+ * open. */
 static inline bool scope_has(const struct scope *sc, uint32_t cookie) {
     return sc->cookie == (cookie ^ (uint32_t)(uintptr_t)sc);
 }
 
-/* Is the scope around sc what it was when sc was entered? */
+/* Is the scope around sc still the one that was there when sc was entered? */
 static inline bool outer_holds(const struct scope *sc) {
     const struct scope *outer = sc->outer;
     return outer == NULL ||
@@ -167,7 +171,7 @@ static inline int16_t code_max(int16_t a, int16_t b) {
     return a < b ? a : b; /* -ECANCELED (-125) outranks -ETIME (-62) outranks 0 */
 }
 
-/* owner.c: misuse, told in words. Each aborts. */
+/* owner.c: each of these aborts with a message that names the misuse. */
 _Noreturn void weir__scope_refuse(const struct scope *sc, const char *call) __attribute__((cold));
 _Noreturn void weir__task_refuse(const struct weir_task *t, const char *call) __attribute__((cold));
 _Noreturn void weir__group_gone(const struct weir_task *child) __attribute__((cold));
@@ -181,12 +185,12 @@ _Noreturn void weir__scope_not_yours(const struct scope *sc, const char *call)
     __attribute__((cold));
 struct sched *weir__sched_for(const char *call); /* aborts outside a task */
 
-/* "the group opened at program.c:12", in buf, which is returned. */
+/* Write "the group opened at program.c:12" into buf and return buf. */
 enum { SCOPE_TEXT = 160 };
 const char *weir__scope_text(uint8_t kind, const struct weir_site *site,
                              char buf[static SCOPE_TEXT]);
 
-/* Abort unless sc is open and of the loop that runs on this thread. */
+/* Abort unless sc is open and belongs to the loop that runs on this thread. */
 static inline void scope_assert(const struct scope *sc, const char *call) {
     struct sched *s = weir__sched;
     if (__builtin_expect(sc == NULL || s == NULL || !scope_has(sc, SCOPE_OPEN) ||
@@ -194,7 +198,7 @@ static inline void scope_assert(const struct scope *sc, const char *call) {
         weir__scope_refuse(sc, call);
 }
 
-/* The same for a handle. */
+/* Abort unless t is a task of the loop that runs on this thread, and somebody holds it. */
 static inline void task_assert(const struct weir_task *t, const char *call) {
     struct sched *s = weir__sched;
     if (__builtin_expect(t == NULL || s == NULL || t->loop != s->loop.number || t->refs == 0, 0))
@@ -213,7 +217,7 @@ static inline void scope_alive(const struct weir_task *t, const void *frame) {
         weir__scope_gone(t, t->stack->inside, (uint8_t)t->stack->inside_kind);
 }
 
-/* The group of a task, which somebody may have given up without closing it. */
+/* The group of a task. Aborts if its memory was given up before the group was closed. */
 static inline struct group *group_of_task(const struct weir_task *t) {
     if (__builtin_expect(t->group != NULL && !scope_has(&t->group->scope, SCOPE_OPEN), 0))
         weir__group_gone(t);
@@ -226,25 +230,28 @@ static inline void *weir__task_args(struct weir_task *t) {
 
 /* sched.c */
 void weir__make_ready(struct sched *s, struct weir_task *t);
-void weir__yield_now(struct sched *s);     /* to the end of the ready queue */
-void weir__slice_over(struct sched *s);    /* the same, and the world is looked at sooner */
-void weir__run_round(struct sched *s); /* the driver's: the ready tasks and the flushes of a turn */
-void weir__interrupt(struct sched *s, struct weir_task *t); /* t feels a code: end its wait */
-void weir__unpark_task(struct weir_task *t); /* as weir__unpark, but park->result is left alone */
+void weir__yield_now(struct sched *s);  /* the running task goes behind all ready tasks */
+void weir__slice_over(struct sched *s); /* the same, and the next turn of the loop comes sooner */
+void weir__run_round(struct sched *s);  /* the driver: run the ready tasks and flushes of a turn */
+void weir__interrupt(struct sched *s, struct weir_task *t); /* cut t's wait short with its code */
+void weir__unpark_task(struct weir_task *t); /* as weir__unpark, but park->result stays */
 
 /* scope.c */
 void weir__scope_refresh(struct sched *s, struct weir_task *t); /* recompute what t feels */
-/* Which scope, task or group makes that t feels code in its scope sc (NULL: outside of all)? The
- * outermost that fired so: it is the one whose owner must answer, the inner ones pass it on. */
+/* The reason why t feels code in its scope sc (NULL: outside of its scopes). If several scopes or
+ * groups around sc fired with that code, it is the reason of the outermost: the owner of that one
+ * must handle the error, and the inner ones pass it on. */
 struct reason weir__scope_reason(const struct weir_task *t, const struct scope *sc, int code);
-void weir__scope_spread(struct sched *s);                       /* work off s->work */
-void weir__scope_queue_group(struct sched *s, struct group *g); /* its felt code has changed */
+/* The groups whose felt code has changed stand on a work list: hand their codes to their children
+ * until the list is empty; put g on the list. */
+void weir__scope_spread(struct sched *s);
+void weir__scope_queue_group(struct sched *s, struct group *g);
 void weir__scope_begin(struct scope *s, uint8_t kind, const struct weir_site *site,
                        const void *frame);
 /* Abort unless sc is the innermost scope of the running task. */
 void weir__scope_leavable(const struct scope *sc, const char *call);
 void weir__scope_end(struct scope *s);
-/* WEIR_ESTOPPED, with a record of the cause. */
+/* Write a record with the cause of sc's cancel. Returns WEIR_ESTOPPED. */
 int weir__stopped(const char *what, const struct scope *sc);
 void weir__scope_fire(struct scope *s, int16_t code, const char *cause);
 
@@ -259,46 +266,48 @@ void weir__group_child_failed(struct group *g, struct weir_task *t, int rc,
  * child or body that returns such a code was stopped from outside and has not failed itself. */
 bool weir__group_has_felt(const struct group *g, int rc);
 void weir__group_child_ended(struct group *g);
-void weir__group_feels(struct group *g); /* its felt code was 0, and is not */
+void weir__group_feels(struct group *g); /* its felt code changes from 0: count the children */
 void weir__group_child_begins_cancelled(struct group *g) __attribute__((cold));
 int weir__group_join(struct sched *s, struct group *g, weir_ns grace_ns);
 
 /* spawn.c */
 int weir__task_slabs_init(struct sched *s);
 void weir__task_slabs_fini(struct sched *s);
-void weir__handles_end(struct sched *s); /* the run is over: tell of handles still out, free them */
+/* The run is over: log the errors that handles still keep, warn of other handles, free all. */
+void weir__handles_end(struct sched *s);
 void weir__task_ended(struct sched *s, struct weir_task *t, int rc);
-_Noreturn void weir__task_first_run(void); /* sched.c: what a fresh stack begins with */
+_Noreturn void weir__task_first_run(void); /* sched.c: the first function on a fresh stack */
 void weir__task_unref(struct sched *s, struct weir_task *t);
 
 /* await.c */
-void weir__at_end_run(struct weir_task *t); /* all of its hooks, in the order they came */
+void weir__at_end_run(struct weir_task *t); /* run all of its hooks, in the order they were added */
 
 /* error.c */
 struct weir_error *weir__error_here(void); /* the record of the running task or thread */
-/* A task has ended with an error: enter it. That error has found its end, the only one. */
+/* The ledger: t has ended with an error, which gets a number; the error with that number has been
+ * handed over, logged or excused, which must happen once for each. */
 void weir__error_raised(struct weir_task *t) __attribute__((cold));
 void weir__error_settled(uint16_t number) __attribute__((cold));
-/* Return the code that is felt. What the record tells of it is kept if it names whose it is. */
+/* Return rc, the felt code. Writes a record, unless the present one already names its reason. */
 int weir__error_felt(int rc, const char *what);
 /* The text of a record, made now if it was not yet. */
 const char *weir__error_words(struct weir_error *e);
-/* Settles it. */
+/* Log "task ... VERB: error" and settle the error of t in the ledger. */
 void weir__error_log(const char *verb, const struct weir_task *t, int rc,
                      const struct weir_error *e);
-/* On the heap; NULL if e is not rc's. */
+/* A copy of e on the heap; NULL if e is not rc's record, or without memory. */
 struct weir_error *weir__error_copy(int rc, const struct weir_error *e);
-/* The same, but if e is not rc's, one that names the child t. */
+/* The same; but if e is not rc's record, make one that names the child t. */
 struct weir_error *weir__error_of_child(const struct weir_task *t, int rc,
                                         const struct weir_error *e) __attribute__((cold));
 
 /* op.c */
 void weir__op_after_fork(void);
 int weir__no_loop(const char *what) __attribute__((cold)); /* WEIR_ENOLOOP or WEIR_EFORKED */
-bool weir__is_fork_child(void); /* of a process whose loop ran on this thread */
+bool weir__is_fork_child(void); /* forked by a process whose loop ran on this thread */
 
 /* offload.c */
-void weir__offload_forget(struct sched *s); /* the run ends: let go of what was abandoned */
+void weir__offload_forget(struct sched *s); /* the run ends: give up the abandoned jobs */
 
 /* crash.c */
 int weir__crash_reports_start(struct sched *s);
