@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Hooks on a task's end: each runs once, in the order they came, while the task's block is its own;
- * and no task is taken for another that lay in the same place. */
+/* Hooks that run when a task ends: each runs once, in the order in which they were added, before
+ * the task's block is used again. And no task is mistaken for an ended one that had the same
+ * address. */
 #include <string.h>
 #include <weir/loop.h>
 #include <weir/task.h>

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* await.c - the end of a task: hooks on it, waiting for it, and giving its handle back. */
+/* await.c - what happens when a task ends: hooks that run then, tasks that wait for it, and handles
+ * that are given back. */
 #include <errno.h>
 #include <string.h>
 
 #include "base/check.h"
 #include "task/internal.h"
 
-/* ---- hooks on a task's end: a ring, so that none costs more because there are many ---- */
+/* ---- hooks that run when a task ends: a ring, so that adding one costs the same with many ---- */
 
 static void hang(struct weir_task *t, struct weir__at_end *e) {
     struct weir__at_end *last = t->at_end;
@@ -34,7 +35,7 @@ void weir__at_end_remove(struct weir__at_end *e) {
     e->task = NULL;
 }
 
-/* ---- waiting for it ---- */
+/* ---- waiting for a task ---- */
 
 struct await { /* in the frame of the waiter */
     struct weir__at_end end;
@@ -50,7 +51,7 @@ static void await_over(struct weir__at_end *e) {
     weir__unpark(&WEIR_CONTAINER(e, struct await, end)->park, 0);
 }
 
-/* What a hook fails at is not the task's error. */
+/* An error inside a hook is not the task's error: the record is put back. */
 static void run_one(struct weir_task *t, struct weir__at_end *e) {
     weir__at_end_remove(e);
     if (e->ended == await_over) {
@@ -74,12 +75,13 @@ static int take_result(struct weir_task *t, void *ret_args, size_t size) {
     if (rc < 0 && t->error != NULL)
         *weir__error_here() = *t->error;
     if (t->unread)
-        weir__error_settled(t->error_number); /* once, by however many handles it is read */
+        weir__error_settled(t->error_number); /* once, even if several handles read the error */
     t->unread = false;
     return rc;
 }
 
-/* A waiter holds the task besides its handle, and finds that it was the last to do so. */
+/* A waiter holds the task besides its handle. It calls this if, when it wakes, it was the last to
+ * hold the task. */
 static _Noreturn __attribute__((cold)) void handle_was_given_back(const struct weir_task *t) {
     WEIR_BUG("weir_await: the handle of task '%s' was given back, by another await or a release, "
              "while it was awaited: each waiter needs its own (weir_task_ref)", t->name);

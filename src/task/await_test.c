@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Many waiters of one task: woken in order, each may leave at any time, at a cost that does not
- * grow with their number (with a cost that does, the last story does not end in time). */
+/* Many tasks that wait for one task: they are woken in order, each may be cancelled at any time,
+ * and the cost of each does not grow with their number. (If it did, the last test would run into
+ * its time limit.) */
 #include "test/runner.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Whose cancel, whose deadline: what the record of -ECANCELED and -ETIME says, however far from the
- * task the scope is that fired. */
+/* What the error record of -ECANCELED and -ETIME says: the cause or the budget of the scope that
+ * fired, however far out from the task it is. */
 #include <errno.h>
 #include <signal.h>
 #include <string.h>

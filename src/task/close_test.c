@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What weir_group_close returns when several things ended it: every combination of what the body
- * returned, what a child returned, who cancelled the group and what fired around it. Nothing is
- * lost: what is not returned is logged, once. */
+/* What weir_group_close returns when several things stop a group: every combination of what the
+ * body returned, what a child returned, who cancelled the group and what fired around it. Each
+ * error that is not returned is logged once. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* crash.c - reports of stack overflows and aborts that name the task. An option of the run:
- * handlers are chained, and restored at the end. Only async-signal-safe calls inside. */
+/* crash.c - reports of stack overflows, crashes and aborts that name the task: an option of the
+ * run. The program's own handlers are called after ours, and are restored when the run is over. The
+ * handler makes only async-signal-safe calls. */
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -94,7 +95,7 @@ static void handler(int signal, siginfo_t *info, void *context) {
     }
 }
 
-/* Its loops and their tasks are the parent's: crashes of a fork child are not reported. */
+/* Crashes of a fork child are not reported: its loops and tasks belong to the parent. */
 static void after_fork(void) {
     for (int i = 0; users > 0 && i < SIGNALS; i++)
         sigaction(signals[i], &previous[i], NULL);
@@ -119,7 +120,7 @@ static int handlers_start(void) {
     return rc < 0 ? -errno : 0;
 }
 
-/* 0 also where the thread has a signal stack of its own already. */
+/* Returns 0, also if the thread has a signal stack already; -ENOMEM. */
 static int signal_stack_start(void) {
     stack_t now;
     if (users == 0 || sigaltstack(NULL, &now) < 0 || !(now.ss_flags & SS_DISABLE))

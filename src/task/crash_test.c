@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Crash reports, errno, posts: what a task's stack and thread promise. */
+/* Crash reports that name the task, errno across switches, and posts from other threads. */
 #include "test/runner.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* depth.c - see depth.h. mincore tells which pages of a stack were ever touched, so that neither
- * clearing nor looking touches more: memory use is not changed by being measured. */
+/* depth.c - see depth.h. mincore(2) says which pages of a stack exist. Clearing and searching touch
+ * only those, so that measuring does not change the use of memory. */
 #include "task/depth.h"
 
 #include <string.h>
@@ -30,7 +30,7 @@ static struct depth *find(const struct depths *d, const struct weir_site *site, 
     return &d->slots[i];
 }
 
-/* Without memory the places met so far go on being counted, new ones are not. */
+/* Returns false without memory: the places known so far are still counted, new ones are not. */
 static bool grow(struct depths *d) {
     uint32_t old_count = d->mask + 1;
     struct depth *old = d->slots;
@@ -90,14 +90,14 @@ static __attribute__((noinline)) void clear_below(struct stack *stack) {
 }
 
 static bool is_watched(const struct stack *stack) {
-    return SANITIZED || stack->valgrind_id != 0; /* the unused part may not be read */
+    return SANITIZED || stack->valgrind_id != 0; /* these forbid to read the unused part */
 }
 
 void weir__depth_begins(struct depths *d, const struct weir_site *site, struct stack *stack) {
     struct depth *at = find_or_add(d, site, stack->class);
     if (at == NULL)
         return;
-    if (at->left > 0 && --at->left > 0) /* not 0: the fast part met another place in its slot */
+    if (at->left > 0 && --at->left > 0) /* 0: depth_begins has counted this task already */
         return;
     at->left = at->due < DEPTH_STEP_MAX ? (uint32_t)at->due : DEPTH_STEP_MAX;
     at->due += at->left;
@@ -108,8 +108,8 @@ void weir__depth_begins(struct depths *d, const struct weir_site *site, struct s
     clear_below(stack);
 }
 
-/* Lowest address that was used since clear_below. A page that was not there then was touched, even
- * if it holds zeros only. */
+/* The lowest address that was used since clear_below. A page that did not exist then counts as
+ * used, even if it holds zeros only. */
 static uint8_t *lowest_used(struct stack *stack) {
     uint8_t *page = touched_from(stack->low, (uint8_t *)stack);
     const uint64_t *word = (const void *)page;

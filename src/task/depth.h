@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* depth.h - how deep the stacks of tasks go, by place of spawn: the high-water marks that tell
- * what stack_size a place needs. Always on, so it is a sample: the 1st, 2nd, 4th .. task of a place
- * and then each 65536th has what lies below its first frame cleared, and is looked through for the
- * lowest word that is not zero when it ends. The others pay one look into a table. */
+/* depth.h - how deep the stacks of tasks go, for each place of spawn: a high-water mark that shows
+ * which stack_size the place needs. It is always on, and so it measures a sample: the 1st, 2nd, 4th
+ * .. 65536th task of a place, then each 65536th. Before such a task begins, the stack below its
+ * first frame is cleared; when it ends, the lowest word that is not zero is searched. The other
+ * tasks pay one look into a table. */
 #ifndef WEIR_TASK_DEPTH_H
 #define WEIR_TASK_DEPTH_H
 
@@ -18,17 +19,17 @@ enum { DEPTH_SLOTS_FIRST = 64, DEPTH_SLOTS_MAX = 1 << 16, DEPTH_STEP_MAX = 1 << 
 struct depth { /* one place of spawn, and one size of stacks */
     const struct weir_site *site; /* NULL: a free slot */
     uint32_t class;
-    uint32_t left;                /* tasks to begin until one is measured */
-    uint32_t ordinal;             /* places in the order in which they were met */
-    uint64_t due;                 /* that task's number, from 1 */
-    uint64_t measured;
+    uint32_t left;                /* tasks that will begin until one is measured */
+    uint32_t ordinal;             /* number of the place: 0 is the first that the loop met */
+    uint64_t due;                 /* number, from 1, of the task that will be measured next */
+    uint64_t measured;            /* tasks that were measured */
     size_t deepest, stack_size;
 };
 
 struct depths { /* open addressing, at most three quarters full */
     struct depth first[DEPTH_SLOTS_FIRST];
     struct depth *slots;  /* first, or on the heap */
-    struct depth *recent; /* the slot used last: mostly the next task's too */
+    struct depth *recent; /* the slot used last: the next task mostly has the same place */
     uint32_t mask;
     uint32_t count;
 };
@@ -36,13 +37,13 @@ struct depths { /* open addressing, at most three quarters full */
 void weir__depths_init(struct depths *d);
 void weir__depths_fini(struct depths *d);
 
-/* On the stack of a task that is about to begin: the rare part of depth_begins. */
+/* The rare part of depth_begins. Called on the stack of the task that is about to begin. */
 void weir__depth_begins(struct depths *d, const struct weir_site *site, struct stack *stack);
 
-/* On the stack of a measured task that ends. */
+/* A measured task ends. Called on its stack. */
 void weir__depth_ends(struct depths *d, struct stack *stack);
 
-/* Look at a measured task that goes on. */
+/* Measure a task now that has not ended. */
 void weir__depth_look(struct depths *d, struct stack *stack);
 
 /* The i-th place; NULL past the last. */

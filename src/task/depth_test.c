@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* High-water marks of stacks, by place of spawn. */
+/* High-water marks of stacks, for each place of spawn. */
 #include <string.h>
 #include <sys/mman.h>
 #include <weir/loop.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* error.c - the one record of the last error, per task (at the top of its stack) and, outside
- * tasks, per thread. Written at the origin; copied when an error changes hands. */
+/* error.c - the record of the last error: one for each task (at the top of its stack) and one for
+ * each thread, for calls outside of tasks. It is written where an error begins, and copied when the
+ * error goes to another task. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -45,7 +46,8 @@ static void on_copy(char *copy, size_t size, const char *on) {
     weir__escape(copy, size, on ? on : "", on ? strnlen(on, size) : 0);
 }
 
-/* on may lie in the record that is written: "on" and "text" are what callers pass on. */
+/* on may lie in the record that is about to be written: callers pass "on" and "text" of an earlier
+ * error on. */
 static struct weir_error *record(int rc, const char *what, const char *on) {
     struct weir_error *e = weir__error_here();
     struct weir_task *t = weir_task_current();
@@ -61,16 +63,16 @@ static struct weir_error *record(int rc, const char *what, const char *on) {
     return e;
 }
 
-/* Append to text. All text of a record comes through here, and is escaped: no part of it steers the
- * terminal or the log where it ends. What stands there already is, and stays as it is.
- * Returns false if the text was cut. */
+/* Append to text, which holds escaped text already. Everything in a record's text is escaped here,
+ * so that no part of it controls the terminal or the log that shows it. Returns false if the text
+ * was cut. */
 static bool text_add_v(char *text, const char *format, va_list args) {
     char raw[TEXT_SIZE];
     size_t used = strlen(text);
     memcpy(raw, text, used);
     int n = vsnprintf(raw + used, sizeof raw - used, format, args);
     size_t len = used + (n > 0 ? (size_t)n : 0);
-    /* raw's NUL is one character too many, so that the cut is marked */
+    /* too long: pass raw's NUL too, one character more than fits, so that the cut is marked */
     return weir__escape(text, TEXT_SIZE, raw, len < sizeof raw ? len : sizeof raw);
 }
 
@@ -82,8 +84,8 @@ static bool __attribute__((format(printf, 2, 3))) text_add(char *text, const cha
     return whole;
 }
 
-/* "read 127.0.0.1:80: connection reset by peer (ECONNRESET)". Made when somebody asks: most errors
- * are only passed on. */
+/* Make a text such as "read 127.0.0.1:80: connection reset by peer (ECONNRESET)". Only when
+ * somebody asks for it: most errors are passed on without being shown. */
 static void text_make(struct weir_error *e) {
     const char *space = *e->what && *e->on ? " " : "", *colon = *e->what || *e->on ? ": " : "";
     bool whole = text_add(e->text, "%s%s%s%s%s (%s)", e->what, space, e->on, colon,
@@ -99,7 +101,7 @@ int weir__fail(int rc, const char *what, const char *on) {
     return rc;
 }
 
-/* The whole text is made before the record is touched: an argument may lie in it. */
+/* The whole text is made before the record is changed: an argument may lie in the record. */
 int weir__failf(int rc, const char *what, const char *on, const char *format, ...) {
     char text[TEXT_SIZE] = "", copy[sizeof ((struct weir_error *)0)->on];
     on_copy(copy, sizeof copy, on);
@@ -204,7 +206,7 @@ struct weir_error *weir__error_of_child(const struct weir_task *t, int rc,
     return made;
 }
 
-/* Without memory the code alone travels on. */
+/* Without memory for a copy, the code is handed on without a record. */
 struct weir_error *weir__error_copy(int rc, const struct weir_error *e) {
     if (e == NULL || e->code != rc)
         return NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Error records: what does not fit is cut at a whole character, and says so; what a group returns
- * has one. */
+/* Error records: a text that does not fit is cut at a whole character and marked with "..."; an
+ * error that a group returns has a record. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>

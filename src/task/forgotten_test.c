@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Scopes and groups that the wrong one leaves, or that are forgotten: named by where they were
- * opened, also when that function's frame is gone. And scopes that leave by themselves. */
+/* Scopes and groups that the wrong task leaves, or that nobody leaves: the message names the place
+ * where they were opened, also when the frame of that function is gone. And scopes that are left
+ * automatically where their block ends. */
 #include "test/runner.h"
 
 #include <errno.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* group.c - who joins whom. A group is a scope on its opener's chain; its tasks, and the groups of
- * reactive connections, hang below it. Nothing outlives it. */
+/* group.c - groups of tasks: open, cancel, join. A group is a scope on the chain of the task that
+ * opened it. Its children are tasks, and groups of reactive connections. A close or drain waits for
+ * all of them, so no child outlives its group. */
 #include <errno.h>
 #include <string.h>
 
@@ -61,7 +62,7 @@ void weir_group_cancel(struct weir_group *group, const char *cause) {
     weir__scope_fire(&g->scope, -ECANCELED, cause);
 }
 
-/* The counts may be asked for after the close too. */
+/* The counts may be read after the close too. */
 static const struct group *readable(const struct weir_group *group, const char *call) {
     const struct group *g = (const struct group *)(const void *)group;
     if (g == NULL || !scope_has(&g->scope, SCOPE_LEFT))
@@ -77,8 +78,8 @@ size_t weir_group_failed(const struct weir_group *group) {
     return readable(group, "weir_group_failed")->failed;
 }
 
-/* The first error of a TOGETHER group is kept for close; all others are logged, and those whose
- * group is gone (g is NULL). */
+/* The first error in a TOGETHER group is kept for its close. All others are logged, and so is an
+ * error whose group was closed before (g is NULL). */
 void weir__group_child_failed(struct group *g, struct weir_task *t, int rc,
                               const struct weir_error *e) {
     if (g == NULL) {
@@ -110,7 +111,8 @@ void weir__group_child_ended(struct group *g) {
     }
 }
 
-/* Not g->live: the child whose error cancels its siblings is being counted out. */
+/* The children that have not ended. Not g->live, which still counts the child that has just failed
+ * and whose error cancels its siblings. */
 static uint32_t alive(const struct group *g) {
     uint32_t n = 0;
     for (struct weir__list *at = g->tasks.next; at != &g->tasks; at = at->next)
@@ -120,7 +122,7 @@ static uint32_t alive(const struct group *g) {
     return n;
 }
 
-/* Whatever it is that cancels a group's children passes here, once. */
+/* Whatever cancels a group calls this once: when the felt code changes from 0. */
 void weir__group_feels(struct group *g) {
     g->scope.u.group.cancelled = alive(g);
 }
@@ -139,7 +141,8 @@ static void grace_over(struct weir__timer *timer) {
     weir__scope_fire(&j->group->scope, -ECANCELED, "grace is over");
 }
 
-/* Ended children whose handle is still out lose their group: what nobody reads is then logged. */
+/* The group closes. Ended children of which somebody has a handle lose their group; if the handle
+ * is released without an await, their error is logged. */
 static void forget_ended(struct group *g) {
     while (!weir__list_empty(&g->tasks)) {
         struct weir_task *t = WEIR_CONTAINER(g->tasks.next, struct weir_task, link);
@@ -166,11 +169,11 @@ int weir__group_join(struct sched *s, struct group *g, weir_ns grace_ns) {
     return (int)g->scope.u.group.cancelled;
 }
 
-/* Returns the first error, with its record where the opener looks for it. */
+/* Make the record of the first error the record of the running task. Returns the error. */
 static int first_error_hand_over(struct group *g) {
     if (g->scope.v.kept != NULL)
         weir__error_restore(g->scope.v.kept);
-    else /* without memory: an older record of the same code must not pass for this one */
+    else /* there was no memory for a copy: replace an older record that has the same code */
         weir__fail(g->first_error, "group", NULL);
     weir__free(g->scope.v.kept);
     g->scope.v.kept = NULL;
@@ -178,7 +181,7 @@ static int first_error_hand_over(struct group *g) {
     return g->first_error;
 }
 
-/* What it cannot return is logged. */
+/* Log the first error, where another result is returned. */
 static void first_error_log(struct group *g, const char *how) {
     struct weir_error *e = g->scope.v.kept;
     if (g->first_error == 0)
@@ -207,7 +210,7 @@ static int close_failed(struct sched *s, struct group *g, int rc) {
     return rc;
 }
 
-/* The group that the running task may join now. */
+/* Abort unless the running task may join the group now. */
 static struct group *joinable(struct weir_group *group, const char *call) {
     struct group *g = group_of(group);
     group_assert(g, call);
@@ -216,7 +219,7 @@ static struct group *joinable(struct weir_group *group, const char *call) {
     return g;
 }
 
-/* Who wins is a table in doc/design/task.md, and in close_test.c. */
+/* Which result is returned: a table in doc/design/task.md and in close_test.c. */
 int weir_group_close(struct weir_group *group, int rc) {
     struct group *g = joinable(group, "weir_group_close");
     struct sched *s = weir__sched;
@@ -266,7 +269,7 @@ void weir__group_close_under(struct weir_group *group) {
     struct group *g = group_of(group);
     WEIR_CHECK(g->scope.kind == SCOPE_UNDER && g->live == 0);
     forget_ended(g);
-    first_error_log(g, "connection's"); /* none, as long as these are INDEPENDENT */
+    first_error_log(g, "connection's"); /* there is none: these groups are INDEPENDENT */
     weir__list_remove(&g->scope.u.under.link);
     g->scope.cookie = SCOPE_LEFT ^ (uint32_t)(uintptr_t)&g->scope;
     weir__group_child_ended(g->scope.u.under.parent);

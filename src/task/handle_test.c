@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Handles that nobody gave back: at the end of the run what they kept is told, and freed. */
+/* Handles that were never released: when the run is over, the errors that they kept are logged and
+ * their tasks are freed. */
 #include <errno.h>
 #include <string.h>
 #include <weir/loop.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The run's own group, and what outlives a run: a referenced loop, to which threads still post. */
+/* The run's own group; and a loop that outlives its run because threads hold references and post to
+ * it. */
 #include "test/runner.h"
 
 #include <errno.h>

@@ -14,7 +14,8 @@ __thread struct mark_trail weir__mark_trail;
 
 static const struct mark_entry *slots[SLOTS];
 
-/* Found at once or not at all: most functions that are entered are not public. */
+/* The table is sparse, so that most searches end at the first slot: most functions that are entered
+ * are not public. */
 static UNWATCHED const struct mark_entry **slot_of(const void *function) {
     size_t i = (size_t)((uintptr_t)function * 0x9e3779b97f4a7c15u >> 40) % SLOTS;
     while (slots[i] != NULL && slots[i]->function != function)
@@ -68,7 +69,7 @@ UNWATCHED void weir__marks_parks(void) {
                      trail->calls[i].entry->name, trail->calls[known - 1].entry->name);
 }
 
-/* What the compiler calls. */
+/* The compiler calls these two (-finstrument-functions). */
 UNWATCHED void __cyg_profile_func_enter(void *function, void *site);
 UNWATCHED void __cyg_profile_func_exit(void *function, void *site);
 

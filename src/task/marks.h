@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* marks.h - proves the suspend marks while the program runs, in a build with the option
- * mark_checks: a public function parks exactly if it is marked WEIR_SUSPENDS, and a marked one
+ * mark_checks: a public function without the mark WEIR_SUSPENDS never parks, and a function with it
  * never returns without having been a cancel point. tools/suspends.py proves the same for all
  * paths from the source; this one also sees what the source cannot show (a user's callback that
  * suspends inside an unmarked call). In other builds all of it is empty.
@@ -36,17 +36,18 @@ struct mark_trail { /* public calls that are active on one stack, outermost firs
 
 extern __thread struct mark_trail weir__mark_trail;
 
-/* Use this table from now on; it must stay. The default is made from the headers. */
+/* Use this table from now on; its memory must stay valid. The default is made from the headers. */
 void weir__marks_use(const struct mark_entry *table);
 
-/* A public function is entered, left. Others are passed over. */
+/* The compiler's hooks call these at the entry and exit of each function. Functions that are not in
+ * the table are ignored. */
 void weir__marks_entered(const void *function);
 void weir__marks_left(const void *function);
 
 /* The running task is about to park: abort if an unmarked call is active on its stack. */
 void weir__marks_parks(void);
 
-/* The hooks of the scheduler. A trail belongs to a stack: it is put aside while others run. */
+/* The scheduler calls these. A trail belongs to a stack: it is put aside while other tasks run. */
 static inline void marks_point(void) {
     if (WEIR_HAVE_MARK_CHECKS)
         weir__mark_trail.points++;

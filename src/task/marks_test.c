@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A wrong mark each way is told while the program runs. The table in use is a copy of the real one
- * with one mark turned over: so the compiler's hooks, the trails and the switch are all in it. */
+/* A missing mark and a wrong mark abort while the program runs. Each test uses a copy of the real
+ * table with one mark changed, so that the compiler's hooks, the trails and the switch take
+ * part. */
 #include <stdlib.h>
 #include <string.h>
 #include <weir/loop.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* offload.c - blocking functions on helper threads: joined, or abandonable with own arguments. */
+/* offload.c - blocking functions on helper threads. weir_offload waits until the function returns.
+ * weir_offload_detached has a copy of the arguments, and a cancel may leave the function behind. */
 #include <errno.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -18,16 +19,16 @@ int weir_offload(int (*fn)(void *arg), void *arg) {
     return (int)weir__op_await(&op, "offload", NULL);
 }
 
-/* An abandoned job may outlive its caller and the run: it lives on the heap, held once by the
- * loop's side and once by the helper thread's; whoever lets go last frees it. */
+/* An abandoned job may outlive its caller and the run. So it lies on the heap and has two holders:
+ * the loop and the helper thread. The one that drops it last frees it. */
 struct detached {
     struct weir__op op;
     struct weir__park *park;
-    struct weir__list link; /* among the abandoned */
+    struct weir__list link; /* in sched.abandoned */
     int (*fn)(void *args);
     _Atomic int holders;
-    bool begun; /* fn runs, or has run */
-    _Alignas(max_align_t) char args[]; /* any struct of the caller's */
+    bool begun; /* a thread has called fn */
+    _Alignas(max_align_t) char args[]; /* a copy of the caller's struct, of any type */
 };
 
 static void detached_drop(struct detached *d) {
@@ -47,8 +48,8 @@ static void detached_done(struct weir__op *op) {
     weir__unpark(WEIR_CONTAINER(op, struct detached, op)->park, op->result);
 }
 
-/* Let go of abandoned jobs that have ended; at the end of the run, of all: the backend names those
- * that still run. */
+/* Drop the abandoned jobs that have ended; when the run is over, all of them. (The backend logs the
+ * names of those that still run.) */
 static void abandoned_sweep(struct sched *s, bool the_end) {
     for (struct weir__list *at = s->abandoned.next, *next; at != &s->abandoned; at = next) {
         struct detached *d = WEIR_CONTAINER(at, struct detached, link);
@@ -74,10 +75,10 @@ static int detached_abort(struct weir__park *p) {
     struct detached *d = w->job;
     struct sched *s = weir__sched;
     if (weir__cancel(s->loop.backend, &d->op) == WEIR__PENDING)
-        return WEIR__PENDING; /* it has just ended: the result is on its way */
+        return WEIR__PENDING; /* fn has just returned: the op will complete with its result */
     w->job = NULL;
     if (d->op.result != -EINPROGRESS)
-        detached_drop(d); /* it will never begin: the thread's hold too */
+        detached_drop(d); /* no thread will run it: drop the thread's hold too */
     abandoned_sweep(s, false);
     weir__list_add_tail(&s->abandoned, &d->link);
     return WEIR__DONE;
@@ -113,7 +114,7 @@ int weir_offload_detached(int (*fn)(void *args), const void *args, size_t size) 
     struct detached_wait w = {.park = {.abort = detached_abort, .what = "offload"}, .job = d};
     d->park = &w.park;
     if (weir__submit(weir__sched->loop.backend, &d->op) == WEIR__DONE) {
-        rc = (int)d->op.result; /* refused: it will not run */
+        rc = (int)d->op.result; /* the backend refused it: fn will not run */
         weir__free(d);
         return weir__fail(rc, "offload", NULL);
     }
@@ -122,7 +123,7 @@ int weir_offload_detached(int (*fn)(void *args), const void *args, size_t size) 
         return weir__fail(rc, "offload", NULL);
     bool begun = d->begun;
     if (!begun)
-        detached_drop(d); /* no thread came to it: its hold too */
+        detached_drop(d); /* no thread ran it: drop the thread's hold too */
     detached_drop(d);
     return begun ? rc : weir__fail(rc, "offload", NULL);
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* op.c - the meeting point of ops and tasks: the cancel point at the head of a call, and waiting
- * for one op. */
+/* op.c - the cancel point at the head of a call, and how a task waits for one op. */
 #include <errno.h>
 
 #include "base/check.h"
@@ -12,7 +11,7 @@ enum { IN_ROW_WARN = 1000, PREFETCH_LINES = 13, BYTES_PER_CALL = 1024 };
 
 static __thread bool forked_child;
 
-/* Called in a fork child (run.c registers it): its loop is the parent's. */
+/* Called in a fork child (run.c registers it): the loop of this thread belongs to the parent. */
 void weir__op_after_fork(void) {
     forked_child = weir__sched != NULL;
     weir__sched = NULL;
@@ -32,7 +31,8 @@ int weir__no_loop(const char *what) {
                        "no loop runs on this thread: call it from the function given to weir_run");
 }
 
-/* A loop over calls that all fail at once must not starve the others: each failure is a yield. */
+/* A program may loop over calls that all return at once. So each such return lets the other tasks
+ * run once. */
 static __attribute__((cold)) int fired(struct sched *s, const char *what) {
     struct weir_task *t = s->current;
     s->fired_in_row = s->fired_task == t ? s->fired_in_row + 1 : 1;
@@ -106,9 +106,10 @@ static int op_abort(struct weir__park *p) {
     return weir__cancel(weir__sched->loop.backend, w->op);
 }
 
-/* A turn wakes many before the first of them runs: time enough to fetch the lines of each one's
- * stack that it will walk back through, from its head down. With 5,000 tasks no cache holds them.
- * So the wake itself must touch none of them: the op knows its task, not the park on the stack. */
+/* A turn wakes many tasks before the first of them runs. Meanwhile the lines of each one's stack
+ * can be fetched, from the stack's head down, which its calls will return through: with 5,000 tasks
+ * no cache holds them. The wake itself must touch none of these lines, so an op points to its task
+ * and not to the park, which lies on the stack. */
 static void stack_prefetch(const struct weir_task *t) {
     const char *top = (const char *)t->stack;
     for (int i = 0; i < PREFETCH_LINES; i++)
@@ -121,7 +122,8 @@ static void op_wake(struct weir__op *op) {
     weir__unpark_task(t);
 }
 
-/* When the backend's cancel answers done, op->result may be what won the race. */
+/* Also when the backend answers a cancel by WEIR__DONE, op->result may be that of the finished
+ * op. */
 int64_t weir__op_await(struct weir__op *op, const char *what, const void *on) {
     struct sched *s = weir__sched;
     op->wake = op_wake;

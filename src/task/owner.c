@@ -34,7 +34,8 @@ struct sched *weir__sched_for(const char *call) {
     return s;
 }
 
-/* what belongs to the loop of that number, and the call came from elsewhere. */
+/* Abort: the object that what names belongs to the loop of that number, and the call came from
+ * another loop, thread or process. */
 static _Noreturn void refuse_stranger(const char *call, const char *what, unsigned number) {
     char theirs[WEIR__LOOP_TEXT];
     if (weir__is_fork_child())
@@ -59,14 +60,14 @@ void weir__scope_refuse(const struct scope *sc, const char *call) {
     refuse_stranger(call, weir__scope_text(sc->kind, sc->site, text), sc->loop);
 }
 
-/* Of a handle that was given back only its own loop may look at the rest. */
+/* If the handle was given back, only the task's own loop may read more than its loop number. */
 void weir__task_refuse(const struct weir_task *t, const char *call) {
     char what[SCOPE_TEXT];
     if (t == NULL)
         WEIR_BUG("%s: the task is NULL", call);
     if (weir__sched != NULL && t->loop == weir__sched->loop.number)
         WEIR_BUG("%s: the handle was given back already, and its task has ended", call);
-    bool is_there = weir__loop_lives(t->loop) || weir__is_fork_child(); /* else only its block is */
+    bool is_there = weir__loop_lives(t->loop) || weir__is_fork_child(); /* else its name is gone */
     snprintf(what, sizeof what, "the task%s%s%s", is_there ? " '" : "", is_there ? t->name : "",
              is_there ? "'" : "");
     refuse_stranger(call, what, t->loop);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Misuse of scopes, groups and tasks: each public call that takes one, from each wrong place and on
- * each wrong object. Every cell of the table runs in a process of its own, and must die of SIGABRT
- * with the words, or return the code of the contract. */
+ * each wrong object. Every cell of the table runs in a process of its own. It must abort with
+ * the expected message, or return the code of the contract. */
 #include "test/runner.h"
 
 #include <errno.h>

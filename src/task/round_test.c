@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The driver's round: whatever is queued, by whomever and whenever, is done before the loop waits.
- * A stall ends when the scope of each story fires: only a wait that forgot some work lasts so
- * long. */
+/* The driver's round: everything that is queued, at any moment, is done before the loop waits. Each
+ * test has a scope with a budget; if the loop waited although work was queued, that scope fires. */
 #include "test/runner.h"
 
 #include <errno.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* run.c - weir_run: a loop, its first task, and the driver: a turn of the loop, then a round. */
+/* run.c - weir_run: it makes a loop, spawns the first task, and drives: a turn of the loop, then a
+ * round of ready tasks, until all tasks have ended. Sleep and yield are here too. */
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
@@ -11,7 +12,7 @@
 #include "task/internal.h"
 #include "task/sanitize.h"
 
-/* On 32-bit machines address space is dear. */
+/* 32-bit machines have little address space. */
 enum { STACK_SIZE = sizeof(void *) > 4 ? 256 * 1024 : 64 * 1024 };
 
 struct first_args {
@@ -42,7 +43,7 @@ static void process_once(void) {
     pthread_atfork(weir__loops_before_fork, weir__loops_after_fork_parent, forked_child);
 }
 
-/* The root group has no opener: it hangs under nothing and is joined by the driver. */
+/* The run's own group: no task opened it, it has no parent, and the driver joins it. */
 static void root_init(struct sched *s) {
     memset(&s->root, 0, sizeof s->root);
     s->root.scope.cookie = SCOPE_OPEN ^ (uint32_t)(uintptr_t)&s->root.scope;
@@ -107,7 +108,8 @@ static void name_waiting(struct group *g) {
     }
 }
 
-/* Nothing can ever wake anybody (only a simulation knows): end it, loudly. */
+/* No event can wake any task any more (only a simulation knows that): name the tasks and cancel the
+ * run. */
 static void quiet(struct sched *s) {
     weir__log(WEIR_LOG_ERROR, "loop '%s' is quiet: nothing can wake the %zu tasks that wait",
               s->loop.name, s->tasks_live);
@@ -116,7 +118,7 @@ static void quiet(struct sched *s) {
     weir__scope_fire(&s->root.scope, -ECANCELED, "nothing could ever wake it");
 }
 
-/* The last task may have queued a flush when it ended: that is run too. */
+/* Not before the flushes are done: the last task may have queued one when it ended. */
 static bool is_over(const struct sched *s) {
     return s->root.live == 0 && s->loop.hidden == 0 && weir__list_empty(&s->loop.flushes);
 }
@@ -168,15 +170,15 @@ int weir_run_at(const struct weir_site *site, int (*fn)(void *arg), void *arg,
     if (weir__sched != NULL)
         return weir__failf(-EBUSY, "run", NULL, "a loop runs on this thread already");
     struct weir_run_options o = options_of(options);
-    struct sched *s = weir__alloc(sizeof *s); /* not thread-local: a shared object has little */
+    struct sched *s = weir__alloc(sizeof *s); /* too large for a library's thread-local memory */
     if (s == NULL)
         return weir__fail(-ENOMEM, "run", NULL);
-    weir__sched = s; /* before init: the backend may ask */
+    weir__sched = s; /* before init: opening the backend may use it */
     int rc = sched_init(s, &o);
     if (rc >= 0) {
         struct first_args a = {fn, arg, 0};
         rc = run_first(s, site, &a);
-        sched_fini(s); /* after it s is but what late posts need */
+        sched_fini(s); /* after it only the members are valid that posts to the loop need */
         weir__loop_unref(&s->loop);
     }
     weir__sched = NULL;
@@ -226,9 +228,9 @@ int weir_sleep(weir_ns duration_ns) {
     return nap("sleep", weir__deadline(weir__loop_now(&s->loop), duration_ns));
 }
 
-/* A timer that is due fires in the next turn, behind what the turn has completed. */
+/* A timer that is due already: it fires in the next turn, after that turn's completed ops. */
 int weir__look_around(const char *what) {
-    int rc = weir_cancelled(); /* fired while this call went round */
+    int rc = weir_cancelled(); /* not a cancel point at entry: a scope may have fired since */
     return rc < 0 ? weir__fail(rc, what, NULL) : nap(what, weir__loop_now(&weir__sched->loop));
 }
 

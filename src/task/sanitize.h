@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* sanitize.h - what AddressSanitizer, ThreadSanitizer and Valgrind must be told of stacks. All of
- * it is empty in a plain build, save the Valgrind requests where its header was found: those are
- * a few no-ops, made only when a stack is made or ended. */
+/* sanitize.h - the calls by which AddressSanitizer, ThreadSanitizer and Valgrind learn of our
+ * stacks. In a plain build all of them are empty, except the requests to Valgrind where its header
+ * was found: those are a few no-ops when a stack is made, taken and released. */
 #ifndef WEIR_TASK_SANITIZE_H
 #define WEIR_TASK_SANITIZE_H
 
@@ -41,7 +41,7 @@ enum { SANITIZED = 1 };
 enum { SANITIZED = 0 };
 #endif
 
-/* Before the switch; ends: the stack left is never returned to. */
+/* Call before the switch. ends: the task has ended, and its stack is not returned to. */
 static inline __attribute__((always_inline)) void sanitize_leave(struct context *from,
                                                                  const struct context *to,
                                                                  bool ends) {
@@ -54,7 +54,8 @@ static inline __attribute__((always_inline)) void sanitize_leave(struct context 
 #endif
 }
 
-/* After the switch, on the stack arrived at. The driver learns its own bounds from here. */
+/* Call after the switch, on the new stack. The first call records the bounds of the driver's
+ * stack. */
 static inline __attribute__((always_inline)) void sanitize_arrive(struct context *here,
                                                                   struct context *driver) {
     (void)here, (void)driver;
@@ -76,7 +77,7 @@ static inline void sanitize_driver_init(struct context *driver) {
 #endif
 }
 
-/* The usable part below the stack's head becomes untouchable until its next use. */
+/* Forbid access to the usable part below the stack's head until the stack is used again. */
 static inline void sanitize_dead(struct stack *s) {
     (void)s;
 #if defined(WEIR_ASAN)

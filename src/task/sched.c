@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* sched.c - which task runs: the ready queue, park and unpark, and the only switches of stacks in
- * weir. Tasks switch to each other directly; the driver (run.c) gets its turn when none is ready
- * or after a budget of resumes, so that tasks which are always ready cannot starve the world. */
+ * weir. Tasks switch to each other directly. The driver (run.c) runs when no task is ready, or
+ * after a budget of resumes, so that tasks which are always ready cannot keep the loop from its
+ * events. */
 #include <errno.h>
 
 #include "base/check.h"
@@ -9,9 +10,9 @@
 #include "task/marks.h"
 #include "task/sanitize.h"
 
-/* Tasks that only yield cost 5 ns each: the world waits 3 us for them. A slice that a task uses up
- * in calls which had no need to wait may have taken it a microsecond a call: it counts for more, so
- * that the world waits for at most 16 of them. */
+/* Between two turns of the loop. A task that only yields costs 5 ns, so 512 resumes take 3 us. A
+ * slice (64 calls that had no need to wait) may take a microsecond a call: it counts as 32 resumes,
+ * so that there are at most 16 slices between two turns. */
 enum { RESUMES_PER_TURN = 512, SLICE = 64, RESUMES_PER_SLICE = 32 };
 
 __thread struct sched *weir__sched;
@@ -28,7 +29,7 @@ void weir__make_ready(struct sched *s, struct weir_task *t) {
     s->loop.ready++;
 }
 
-/* The one decision: who runs next. NULL: the driver. */
+/* Take the task that runs next out of the ready queue; NULL: the driver runs next. */
 static struct weir_task *pick(struct sched *s) {
     if (s->budget == 0 || s->ready_head == NULL)
         return NULL;
@@ -41,7 +42,7 @@ static struct weir_task *pick(struct sched *s) {
     return t;
 }
 
-/* Not inlined: Valgrind's request needs room, and the frame of jump stands on every stack. */
+/* Not inlined: Valgrind's request needs room in the frame, and every stack has a frame of jump. */
 static __attribute__((noinline)) void bury(struct sched *s) {
     sanitize_dead(s->stacks.dead);
     s->stacks.dead = NULL;
@@ -52,8 +53,8 @@ static inline void bury_the_dead(struct sched *s) {
         bury(s);
 }
 
-/* The one place where tasks suspend: all returns of weir__switch then go to the same address,
- * which the processor predicts. */
+/* The one place where tasks suspend. So weir__switch always returns to the same address, which the
+ * processor predicts. */
 static __attribute__((noinline)) void jump(struct sched *s, struct context *from,
                                            struct weir_task *to_task) {
     s->current = to_task;
@@ -100,7 +101,7 @@ void weir__slice_over(struct sched *s) {
     weir__yield_now(s);
 }
 
-/* Until none is ready or the budget is used up. */
+/* Run tasks until none is ready or the budget is used up. */
 static void run_ready(struct sched *s) {
     struct weir_task *next = pick(s);
     struct mark_trail trail;
@@ -111,8 +112,8 @@ static void run_ready(struct sched *s) {
     WEIR_CHECK(s->current == NULL && (s->ready_head == NULL) == (s->loop.ready == 0));
 }
 
-/* What the first flush made ready goes with this turn's batch, and so does what those tasks queue:
- * the second flush leaves nothing behind that would keep the loop from its wait. */
+/* The first flush may make tasks ready, and those may queue flushes: both belong to this turn.
+ * After the second flush nothing is left that would keep the loop from waiting. */
 void weir__run_round(struct sched *s) {
     s->budget = RESUMES_PER_TURN;
     run_ready(s);
@@ -166,7 +167,7 @@ void weir__wait_cut(struct weir_task *t) {
     cut_short(t, -ECANCELED);
 }
 
-/* Rare: the next task is fresh but of another size. */
+/* Switch from the stack of an ended task to a fresh task whose stack has another size. Rare. */
 static _Noreturn void start_and_leave(struct sched *s, struct stack *dead,
                                       struct weir_task *next) {
     void *unused;
@@ -176,8 +177,8 @@ static _Noreturn void start_and_leave(struct sched *s, struct stack *dead,
     __builtin_unreachable();
 }
 
-/* On the ending task's own stack: end it and choose the next. A fresh task of the same size takes
- * over the stack, so a burst of short tasks costs one stack and no switch. */
+/* End t, on its own stack, and choose the next task. A fresh task whose stack has the same size
+ * takes over this stack, so a burst of short tasks costs one stack and no switch. */
 static struct weir_task *end_and_pick(struct sched *s, struct weir_task *t, int rc) {
     struct stack *stack = t->stack;
     int class = (int)stack->class;

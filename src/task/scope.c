@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* scope.c - deadlines and cancellation: what fires, and how it spreads.
+/* scope.c - deadlines and cancellation: how a scope fires, and how its code reaches everything
+ * inside it. doc/design/task.md follows one cancel.
  *
- *   felt(task's root)  = max(own, felt(its group))
+ *   felt(task's base)  = max(own, felt(its group))
  *   felt(plain scope)  = max(own, felt(outer))
- *   felt(group)        = the same; its tasks hang below it
+ *   felt(group)        = the same; the base of each child depends on it
  *   felt(shield)       = own, until its budget is spent; then like a plain one
  *
  * where max ranks -ECANCELED over -ETIME over 0. */
@@ -35,8 +36,8 @@ static struct reason reason_own(const struct scope *sc) {
     return (struct reason){sc->cause, budget};
 }
 
-/* Why do the children of g feel its code? A connection's group has no room to know: its server's
- * does, and it is never far. */
+/* Why do the children of g feel its code? The group of a connection has no room for the reason: ask
+ * the groups above, up to the server's. */
 static struct reason reason_of_group(const struct group *g) {
     const struct group *above;
     while (g->scope.kind == SCOPE_UNDER && (above = g->scope.u.under.parent) != NULL &&
@@ -45,7 +46,7 @@ static struct reason reason_of_group(const struct group *g) {
     return g->scope.kind == SCOPE_UNDER ? reason_own(&g->scope) : g->scope.u.group.felt;
 }
 
-/* Why does t feel code outside of its scopes? */
+/* Why does t feel code where it is in none of its scopes? */
 static struct reason reason_of_base(const struct weir_task *t, int code) {
     const struct group *g = group_of_task(t);
     if (g != NULL && g->scope.felt == code)
@@ -53,11 +54,11 @@ static struct reason reason_of_base(const struct weir_task *t, int code) {
     return (struct reason){t->own == code ? t->cause : NULL, 0};
 }
 
-static bool deaf(const struct scope *sc) {
+static bool deaf(const struct scope *sc) { /* a shield that still holds back outer codes */
     return sc->kind == SCOPE_SHIELD && !sc->expired;
 }
 
-/* The innermost scope of t is about to be looked into. */
+/* Abort if the innermost scope of t, which is about to be read, is not open. */
 static void innermost_assert(const struct weir_task *t) {
     if (t->scope != NULL && !scope_has(t->scope, SCOPE_OPEN))
         weir__scope_gone(t, t->stack->inside, (uint8_t)t->stack->inside_kind);
@@ -101,8 +102,8 @@ static void group_feels(struct sched *s, struct group *g, int16_t now, struct re
     weir__scope_queue_group(s, g);
 }
 
-/* The chain is linked from the inside out; it is needed from the outside in: turn it round, walk
- * back and restore it. */
+/* Compute the felt codes of t's scopes anew, from the outermost to the innermost. The chain is
+ * linked the other way: reverse its links, then walk back and restore them. */
 static void refresh_chain(struct sched *s, struct weir_task *t) {
     struct scope *turned = NULL;
     innermost_assert(t);
@@ -145,7 +146,7 @@ static void refresh_under(struct sched *s, struct group *g, int16_t outer) {
     g->scope.was_late |= now != before && before != 0;
     g->scope.felt = now;
     if (g->live > 0)
-        weir__scope_queue_group(s, g); /* also if only the reason is another */
+        weir__scope_queue_group(s, g); /* also if only the reason has changed */
     else if (now != before && g->scope.u.under.ended != NULL)
         g->scope.u.under.ended((struct weir_group *)(void *)g); /* may free g */
 }
@@ -159,7 +160,7 @@ void weir__scope_spread(struct sched *s) {
         for (at = g->tasks.next; at != &g->tasks; at = at->next)
             weir__scope_refresh(s, WEIR_CONTAINER(at, struct weir_task, link));
         for (struct weir__list *next = g->unders.next; (at = next) != &g->unders;) {
-            next = at->next; /* the group may close when it is told */
+            next = at->next; /* refresh_under may close and free the group */
             struct scope *under = WEIR_CONTAINER(at, struct scope, u.under.link);
             refresh_under(s, WEIR_CONTAINER(under, struct group, scope), g->scope.felt);
         }
@@ -200,7 +201,8 @@ static void inside(struct weir_task *t, struct scope *sc, const struct weir_site
     t->stack->inside_kind = kind;
 }
 
-/* A scope at the same address may be one of a frame that has returned. */
+/* Abort if sc is open already, in this chain, or if an open scope lies in a frame that has
+ * returned. */
 static void outer_assert(const struct weir_task *t, const struct scope *sc, const void *frame) {
     uint8_t kind = (uint8_t)t->stack->inside_kind;
     scope_alive(t, frame);
@@ -295,7 +297,7 @@ void weir_shield_enter_at(const struct weir_site *site, struct weir_scope *scope
     arm(sc, budget_ns);
 }
 
-/* For ever, or for as long as there will be clocks. */
+/* Is the deadline never, or beyond the last time that the clock can show? */
 static bool endless(weir_ns budget_ns) {
     return weir__deadline(weir__loop_now(&weir__sched->loop), budget_ns) == WEIR_NEVER;
 }
@@ -358,7 +360,7 @@ int weir_cancelled(void) {
     return s && s->current ? s->current->felt : 0;
 }
 
-/* What a scope says of itself it says after it was left, too, and then to any thread. */
+/* The signal and the cause of a scope may be read after it was left too, and then by any thread. */
 static const struct scope *readable(const struct weir_scope *scope, const char *call) {
     const struct scope *sc = (const struct scope *)(const void *)scope;
     if (sc == NULL || !scope_has(sc, SCOPE_LEFT))

@@ -11,8 +11,8 @@
 struct signal_wait {
     struct weir__op op;
     struct signal_wait *next;
-    struct scope *scope; /* NULL: left meanwhile, the backend still held the op */
-    bool over;
+    struct scope *scope; /* NULL: the scope was left while the backend still held the op */
+    bool over;           /* the backend does not hold the op any more */
 };
 
 static void signal_came(struct weir__op *op) {
@@ -29,10 +29,12 @@ static void signal_came(struct weir__op *op) {
     if (sc->own != -ECANCELED) /* its deadline may have fired before */
         sc->signal = (uint8_t)op->result;
     weir__scope_fire(sc, -ECANCELED, "signal");
-    w->over = weir__submit(weir__sched->loop.backend, op) == WEIR__DONE; /* still ours to take */
+    /* wait again: until the scope is left, the signal must have no other effect */
+    w->over = weir__submit(weir__sched->loop.backend, op) == WEIR__DONE;
 }
 
-/* A fault comes again as soon as its handler returns: a program that waits for one would spin. */
+/* Not the faults: the kernel raises a fault again as soon as its handler returns, so the program
+ * would loop. */
 static bool may_wait_for(int signal) {
     static const int never[] = {SIGKILL, SIGSTOP, SIGSEGV, SIGBUS, SIGFPE, SIGILL};
     for (size_t i = 0; i < sizeof never / sizeof never[0]; i++)
@@ -81,7 +83,7 @@ void weir__signal_waits_drop(struct scope *sc) {
         if (w->over || weir__cancel(weir__sched->loop.backend, &w->op) == WEIR__DONE)
             weir__free(w);
         else
-            weir__sched->loop.hidden++; /* it has just come: the run waits for its wake */
+            weir__sched->loop.hidden++; /* the signal has just come: the run waits for the wake */
     }
     sc->v.signals = NULL;
 }

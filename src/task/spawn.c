@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* spawn.c - the life of a task: made with its stack promised, bound to it when it first runs, and
- * kept as a bare block for as long as a handle is out. */
+/* spawn.c - the life of a task block. A spawn makes it and promises a stack; the stack is bound
+ * when the task first runs; when the task has ended, the block alone is kept while somebody has a
+ * handle. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +13,7 @@
 
 enum { SLAB_TASKS = 64 };
 
-/* Enumerable by index: the monitor walks slabs, and retries a block whose generation moved. */
+/* Task blocks are allocated by slabs, so that all tasks of a loop can be visited. */
 struct slab {
     struct slab *next;
     struct weir_task tasks[SLAB_TASKS];
@@ -75,7 +76,7 @@ void weir__task_unref(struct sched *s, struct weir_task *t) {
     WEIR_CHECK(t->refs > 0);
     if (--t->refs > 0)
         return;
-    if (t->group != NULL) /* who lets go has looked at it through group_of_task */
+    if (t->group != NULL) /* the caller has checked it with group_of_task */
         weir__list_remove(&t->link);
     if (t->args_size > TASK_INLINE)
         weir__free(t->args_heap);
@@ -114,7 +115,7 @@ bool weir__stack_exists(size_t size) {
 }
 
 static int class_for(struct sched *s, const struct weir_spawn_options *o) {
-    size_t known = o->size ? o->size : sizeof *o; /* 0: as this version knows it */
+    size_t known = o->size ? o->size : sizeof *o; /* 0: the size that this version has */
     bool given = known >= offsetof(struct weir_spawn_options, stack_size) + sizeof o->stack_size;
     size_t size = given ? o->stack_size : 0;
     return size ? weir__stack_class_of(size) : s->stack_class;
@@ -174,7 +175,7 @@ int weir_spawn(struct weir_group *group, const struct weir_site *site, int (*fn)
     t->fn = fn;
     t->site = site;
     t->name = options && options->name ? options->name : site->name;
-    t->result = class; /* until it is bound */
+    t->result = class; /* kept here until the stack is bound */
     t->refs = ret_task ? 2 : 1;
     task_begin(s, t, g);
     if (ret_task != NULL)
@@ -198,14 +199,14 @@ static __attribute__((cold)) void task_failed(struct weir_task *t, int rc,
     }
 }
 
-/* On the ending task's own stack. */
+/* The function of t has returned rc. Runs on the stack of t. */
 void weir__task_ended(struct sched *s, struct weir_task *t, int rc) {
     if (__builtin_expect(t->scope != NULL, 0))
         weir__ended_inside(t);
     if (t->at_end != NULL)
         weir__at_end_run(t);
     if (s->fired_task == t)
-        s->fired_task = NULL; /* the next task in this place is another */
+        s->fired_task = NULL; /* the next task in this block is not the one that was counted */
     struct group *g = group_of_task(t);
     t->result = rc;
     t->state = TASK_ENDED;

@@ -25,7 +25,8 @@ enum { SLAB_SLOTS_FIRST = 4, SLAB_SLOTS_MAX = 1024 };
 enum { SLAB_BYTES_MAX = 256 << 20 };   /* address space asked for at a time */
 enum { WARM_MAX = 1024, COLOURS = 16, COLOUR = 64, PAGE = 4096 };
 
-/* Two mappings each; half of the process's budget is left to the program. Shared by all loops. */
+/* Guards by mprotect in the whole process. Each costs two mappings; half of vm.max_map_count is
+ * left to the program. */
 static _Atomic long guards_mprotected;
 
 static size_t usable(int class) {
@@ -60,7 +61,8 @@ static long map_count_max(void) {
     return n > 0 ? n : 65530;
 }
 
-/* qemu-user answers 0 to an advice that it does not know: only a refused write is a proof. */
+/* Does the kernel refuse to write into the guard? qemu-user answers 0 to an advice that it does not
+ * know, so the answer of madvise proves nothing. */
 static bool guard_holds(uint8_t *guard) {
     return syscall(SYS_clock_gettime, CLOCK_MONOTONIC, guard) == -1 && errno == EFAULT;
 }
@@ -90,7 +92,7 @@ static int guard_install(struct stack_pool *p, struct stack_slab *slab, uint8_t 
             p->guard_proven = true;
             return 0;
         }
-        p->guard_by_mprotect = true; /* too old, locked memory, or a liar */
+        p->guard_by_mprotect = true; /* an old kernel, locked memory, or an emulator */
     }
     return guard_mprotect(slab, guard);
 }
@@ -173,8 +175,8 @@ void weir__stack_unpromise(struct stack_pool *p, int class) {
     p->classes[class].promised--;
 }
 
-/* Write the head of a slot. Tops are coloured: without it all tasks' hot lines would share the
- * same sets of the first-level cache. */
+/* Write the head of a slot. Each top is shifted by a multiple of 64 bytes (its colour): without
+ * that the busiest lines of all stacks would share the same sets of the first-level cache. */
 static struct stack *slot_open(uint8_t *slot, int class) {
     size_t colour = ((uintptr_t)slot / slot_size(class)) % COLOURS * COLOUR;
     uint8_t *top = slot + slot_size(class) - colour - sizeof(struct stack);
@@ -212,8 +214,8 @@ struct stack *weir__stack_bind(struct stack_pool *p, int class) {
     return s;
 }
 
-/* Give the pages back. The slot's address moves to the cold list; if that cannot grow it stays
- * warm: nothing is lost. */
+/* Give the pages of s back to the kernel and put its slot on the cold list. Returns false if the
+ * list cannot grow: s then stays warm. */
 static bool class_chill(struct stack_class *c, struct stack *s, int class) {
     if (!cold_reserve(c, 1))
         return false;
@@ -224,8 +226,8 @@ static bool class_chill(struct stack_class *c, struct stack *s, int class) {
     return true;
 }
 
-/* Two at a time: each release also lowers the bound by one. The newest stays: the task that ended
- * still runs on it. */
+/* Give back at most two stacks: each release also lowers the limit by one. The newest is kept: the
+ * task that ends still runs on it. */
 static void class_trim(struct stack_pool *p, struct stack_class *c, int class) {
     for (int i = 0; i < 2 && c->warm_count > p->warm_max + c->bound; i++) {
         struct stack *newest = c->warm, *spare = newest->next;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* stack.h - stacks of tasks: slabs of guarded slots, one pool per size class, reused warm and
- * last-in first-out; and the context that a switch saves.
+/* stack.h - stacks of tasks: slabs of guarded slots, one pool for each size class; and the context
+ * that a switch saves. The stack that was released last is used first, since its pages are there.
  *
- * A slot is [guard][usable]. What is known of a stack (struct stack) lies at its top, in the page
- * that the task touches anyway; a slot that was never used costs address space only. */
+ * A slot is [guard][usable]. The struct stack that describes it lies at its top, in the page that
+ * the task touches anyway. A slot that was never used costs address space only. */
 #ifndef WEIR_TASK_STACK_H
 #define WEIR_TASK_STACK_H
 
@@ -26,10 +26,10 @@ struct stack {
     uint8_t *low;       /* lowest usable address */
     uint32_t class;
     uint32_t valgrind_id;
-    const struct weir_site *measured; /* its depth is: see depth.h */
-    uint8_t *clear_from;              /* lowest page that was there when it began */
-    const struct weir_site *inside; /* the innermost scope's site and kind: when it is forgotten, */
-    int inside_kind;                /* the scope itself lies in a frame that is gone */
+    const struct weir_site *measured; /* the task's place, if its depth is measured (depth.h) */
+    uint8_t *clear_from;              /* lowest page that existed when the measured task began */
+    const struct weir_site *inside; /* site and kind of the innermost scope: readable when the */
+    int inside_kind;                /* scope was forgotten and its frame is gone */
     struct weir_error error; /* of the task that runs on it */
 };
 
@@ -37,12 +37,12 @@ enum { STACK_CLASS_MIN = 14, STACK_CLASSES = 17 }; /* 16 KiB .. 1 GiB, powers of
 enum { STACK_GUARD = 64 * 1024 };
 
 struct stack_class {
-    struct stack *warm; /* used before, top page resident, newest first */
+    struct stack *warm; /* used before, their top page is resident; the last released first */
     size_t warm_count;
-    uint8_t **cold;     /* never used, or pages given back: slot addresses */
+    uint8_t **cold;     /* addresses of slots never used, or whose pages were given back */
     size_t cold_count, cold_max;
     size_t promised;    /* tasks spawned but not yet bound */
-    size_t bound;       /* tasks running on one */
+    size_t bound;       /* stacks that have a task now */
     size_t slab_slots;  /* of the newest slab */
 };
 
@@ -50,16 +50,16 @@ struct stack_slab { /* one mapping */
     struct stack_slab *next;
     uint8_t *base;
     size_t size;
-    long mprotected; /* guards of it that cost mappings */
+    long mprotected; /* its guards that were made by mprotect: each costs two mappings */
 };
 
 struct stack_pool {
     struct stack_class classes[STACK_CLASSES];
     struct stack_slab *slabs;
     size_t warm_max;          /* per class, on top of as many as are bound */
-    bool guard_by_mprotect;   /* the kernel has no MADV_GUARD_INSTALL, or lies */
+    bool guard_by_mprotect;   /* MADV_GUARD_INSTALL is unknown, or made no guard */
     bool guard_proven;
-    struct stack *dead;       /* left for good in the last switch: sanitizers poison it */
+    struct stack *dead;       /* left by an ended task in the last switch: sanitizers poison it */
 };
 
 void weir__stack_pool_init(struct stack_pool *p);
@@ -72,7 +72,7 @@ int weir__stack_class_of(size_t size);
 int weir__stack_promise(struct stack_pool *p, int class);
 void weir__stack_unpromise(struct stack_pool *p, int class);
 
-/* Take a promised stack, empty: context.sp is its top. */
+/* Take a promised stack. It is empty: context.sp is its top. */
 struct stack *weir__stack_bind(struct stack_pool *p, int class);
 void weir__stack_release(struct stack_pool *p, struct stack *s);
 void weir__stack_pool_fini(struct stack_pool *p);

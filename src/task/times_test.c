@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Every duration that a caller may give, however far or long ago: none overflows. What counts is
- * that a build with UBSan says nothing, and that each call does what its number means. */
+/* The largest and smallest durations that a caller can give. In a build with UBSan none may
+ * overflow, and each call must do what its number means. */
 #include <weir/loop.h>
 #include <weir/task.h>
 
