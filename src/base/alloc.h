@@ -12,13 +12,14 @@ void *weir__realloc(void *old, size_t size) __attribute__((warn_unused_result));
 void weir__free(void *p);
 char *weir__strdup(const char *s) __attribute__((malloc, warn_unused_result));
 
-/* Allocations not yet freed, now and at most since the last call of peak_reset. */
+/* Allocations not yet freed, of all threads: now, and the most since the last call of peak_reset
+ * (0 before the first). Exact once the threads that allocate are quiet. */
 WEIR_API size_t weir__alloc_live(void);
 size_t weir__alloc_peak(void);
 void weir__alloc_peak_reset(void);
 
-/* Make the n-th allocation from now fail (1 is the next), 0: none. For tests. Returns how many
- * were asked for since the last call. */
+/* Make the n-th allocation from now fail, whichever thread asks (1 is the next; 0: none). For
+ * tests. Returns how many were asked for since the last call. */
 WEIR_API size_t weir__alloc_fail_at(size_t n);
 
 #endif

@@ -2,6 +2,7 @@
 #include "base/alloc.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -57,20 +58,64 @@ WEIR_TEST(zeroed_memory_is_zero) {
     weir__free(p);
 }
 
-static void *churn(void *arg) {
-    for (int i = 0; i < 10000; i++)
-        weir__free(weir__alloc(16));
-    return arg;
+/* ---- threads --------------------------------------------------------------------------------- */
+
+enum { THREADS = 40, ROUNDS = 10000 }; /* more threads than alloc.c has slots */
+
+static void run_threads(void *(*fn)(void *), void *arg) {
+    pthread_t threads[THREADS];
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, fn, arg), 0);
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+}
+
+static void *churn(void *ret_refused) {
+    for (int i = 0; i < ROUNDS; i++) {
+        void *p = weir__alloc(16);
+        if (p == NULL)
+            atomic_fetch_add((_Atomic int *)ret_refused, 1);
+        weir__free(p);
+    }
+    return NULL;
 }
 
 WEIR_TEST(counters_are_exact_once_threads_are_quiet) {
-    pthread_t threads[4];
     size_t before = weir__alloc_live();
     weir__alloc_fail_at(0);
-    for (int i = 0; i < 4; i++)
-        assert_int_equal(pthread_create(&threads[i], NULL, churn, NULL), 0);
-    for (int i = 0; i < 4; i++)
-        pthread_join(threads[i], NULL);
+    run_threads(churn, NULL);
     assert_int_equal(weir__alloc_live(), before);
-    assert_int_equal(weir__alloc_fail_at(0), 40000);
+    assert_int_equal(weir__alloc_fail_at(0), THREADS * ROUNDS);
+}
+
+WEIR_TEST(one_allocation_fails_however_many_threads_ask) {
+    _Atomic int refused = 0;
+    size_t before = weir__alloc_live();
+    weir__alloc_fail_at(THREADS * ROUNDS / 2);
+    run_threads(churn, &refused);
+    assert_int_equal(refused, 1);
+    assert_int_equal(weir__alloc_live(), before);
+    assert_int_equal(weir__alloc_fail_at(0), THREADS * ROUNDS);
+}
+
+static void *kept[THREADS];
+
+static void *keep_one(void *at) {
+    kept[atomic_fetch_add((_Atomic int *)at, 1)] = weir__alloc(16);
+    return NULL;
+}
+
+static void *free_one(void *at) {
+    weir__free(kept[atomic_fetch_add((_Atomic int *)at, 1)]);
+    return NULL;
+}
+
+WEIR_TEST(a_block_may_be_freed_by_another_thread) {
+    _Atomic int at = 0;
+    size_t before = weir__alloc_live();
+    run_threads(keep_one, &at);
+    assert_int_equal(weir__alloc_live(), before + THREADS);
+    at = 0;
+    run_threads(free_one, &at);
+    assert_int_equal(weir__alloc_live(), before);
 }
