@@ -22,8 +22,20 @@
 
 enum ws_state { WS_OPEN, WS_CLOSING, WS_CLOSED };
 
+/* What the two ways to drive a connection do differently, called by the files below them: a task of
+ * the user's drives it (ws_task.c), or a reactive server (ws_react.c). None of these suspends. */
+struct ws_driver {
+    void (*flush)(struct weir__flush *f); /* all ready tasks have run: write what they queued */
+    void (*cut)(struct weir_ws *ws);      /* it has failed: end every wait for the peer */
+    void (*left)(struct weir_ws *ws);     /* it was dropped, and the last task inside has left */
+    /* The task of an open message in parts is gone: close the connection, within a bound. */
+    void (*abandoned)(struct weir_ws *ws);
+    bool direct; /* a sender may write a large message itself, past the queue */
+};
+
 /* Options with the defaults filled in; one for a connection, or for all of a server. */
 struct ws_config {
+    const struct ws_driver *driver;
     struct weir_ws_options o;
     struct weir__ws_limits limits;
     struct weir__http1_limits http;
@@ -64,7 +76,6 @@ struct ws_waiter { /* a task that waits; in its frame */
 
 struct weir_ws {
     struct weir_stream *stream; /* NULL: dropped, or cut off by the keepalive */
-    struct weir_conn *conn;     /* of a reactive server; else NULL */
     struct ws_config *config;
     struct weir__ws_decoder decoder;
     struct ws_gather *gather;

@@ -9,9 +9,8 @@
 #include "base/check.h"
 #include "base/time.h"
 #include "proto/ws_gather.h"
-#include "proto/ws_out.h"
+#include "proto/ws_spare.h"
 #include "proto/ws_wait.h"
-#include "proto/ws_writer.h"
 
 /* ---- config ---- */
 
@@ -33,7 +32,8 @@ static void fill_defaults(struct weir_ws_options *o) {
         o->close_ns = WS_CLOSE_NS_MAX;
 }
 
-struct ws_config *weir__ws_config_new(const struct weir_ws_options *options) {
+struct ws_config *weir__ws_config_new(const struct weir_ws_options *options,
+                                      const struct ws_driver *driver) {
     struct ws_config *c = weir__alloc_zero(sizeof *c);
     if (c == NULL)
         return NULL;
@@ -41,13 +41,14 @@ struct ws_config *weir__ws_config_new(const struct weir_ws_options *options) {
         memcpy(&c->o, options,
                options->size && options->size < sizeof c->o ? options->size : sizeof c->o);
     fill_defaults(&c->o);
+    c->driver = driver;
     c->limits = (struct weir__ws_limits){.frame_max = c->o.frame_max,
                                          .message_max = c->o.message_max};
     c->http = weir__http1_limits_default;
     c->http.head_size_max = (uint32_t)c->o.head_max;
     c->loop = weir__loop();
     weir__list_init(&c->writers);
-    weir__timer_init(&c->clock, weir__ws_clock);
+    weir__timer_init(&c->clock, NULL);
     c->refs = 1;
     return c;
 }
@@ -67,7 +68,7 @@ void weir__ws_init(struct weir_ws *ws, struct weir_stream *s, struct ws_config *
     ws->stream = s;
     ws->config = c;
     ws->role = (uint8_t)role;
-    ws->flush.flush = weir__ws_flush_hook;
+    ws->flush.flush = c->driver->flush;
     weir__list_init(&ws->flush.link);
     weir__timer_init(&ws->timer, NULL);
     weir__ws_decoder_init(&ws->decoder, role, &c->limits);
@@ -90,23 +91,8 @@ void weir__ws_fini(struct weir_ws *ws) {
 
 void weir__ws_leave(struct weir_ws *ws) {
     WEIR_CHECK(ws->inside > 0);
-    if (--ws->inside > 0 || !ws->dropped)
-        return;
-    if (ws->conn != NULL) {
-        weir__ws_wake(ws); /* last_out */
-    } else {
-        weir__ws_fini(ws);
-        weir__free(ws);
-    }
-}
-
-void weir__ws_last_out(struct weir_ws *ws) {
-    struct ws_waiter w;
-    weir__ws_wait_begin(ws, &w, WS_LEAVES_LAST);
-    weir__ws_wake(ws);
-    while (ws->inside > 0)
-        weir__ws_wait_park(&w, "ws end");
-    weir__ws_wait_end(ws, &w);
+    if (--ws->inside == 0 && ws->dropped)
+        ws->config->driver->left(ws);
 }
 
 void weir__ws_broke(struct weir_ws *ws, int rc) {
@@ -115,6 +101,11 @@ void weir__ws_broke(struct weir_ws *ws, int rc) {
     ws->failed = (int16_t)rc;
     ws->code = ws->code ? ws->code : WEIR__WS_ABNORMAL;
     weir__ws_wake(ws);
+}
+
+void weir__ws_cut(struct weir_ws *ws, int rc) {
+    weir__ws_broke(ws, rc);
+    ws->config->driver->cut(ws);
 }
 
 void weir__ws_timer(struct weir_ws *ws, void (*fire)(struct weir__timer *), weir_ns from,

@@ -6,14 +6,15 @@
 
 #include "proto/weir_ws.h"
 
-struct ws_config *weir__ws_config_new(const struct weir_ws_options *options);
+struct ws_config *weir__ws_config_new(const struct weir_ws_options *options,
+                                      const struct ws_driver *driver);
 void weir__ws_config_unref(struct ws_config *c);
 void weir__ws_init(struct weir_ws *ws, struct weir_stream *s, struct ws_config *c,
                    enum weir__ws_role role);
 void weir__ws_fini(struct weir_ws *ws);
 void weir__ws_broke(struct weir_ws *ws, int rc); /* the first error stays */
-void weir__ws_leave(struct weir_ws *ws);         /* frees a dropped one when the last has left */
-void weir__ws_last_out(struct weir_ws *ws);      /* reactive: wait until the others have left */
+void weir__ws_cut(struct weir_ws *ws, int rc);   /* the same, and end it now */
+void weir__ws_leave(struct weir_ws *ws);         /* undoes ws->inside++ */
 void weir__ws_timer(struct weir_ws *ws, void (*fire)(struct weir__timer *), weir_ns from,
                     weir_ns after);
 

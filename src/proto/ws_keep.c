@@ -3,30 +3,8 @@
  * counts as a sign of life. The timer is not moved for each byte: it looks when it fires. */
 #include "proto/ws_keep.h"
 
-#include <string.h>
-
-#include "base/alloc.h"
 #include "proto/ws_conn.h"
 #include "proto/ws_out.h"
-#include "proto/ws_react.h"
-
-void weir__ws_cut(struct weir_ws *ws, int rc) {
-    weir__ws_broke(ws, rc);
-    if (ws->conn != NULL) {
-        weir__ws_conn_cut(ws);
-        return;
-    }
-    if (!ws->receiving || ws->stream == NULL)
-        return;
-    const char *peer = weir_ws_peer(ws);
-    size_t len = strlen(peer);
-    if (ws->reason == NULL && (ws->reason = weir__alloc(len + 2)) != NULL) {
-        ws->reason[0] = '\0';
-        memcpy(ws->reason + 1, peer, len + 1);
-    }
-    ws->was_cut = true;
-    weir_close(&ws->stream);
-}
 
 /*   silence       answer due   being written    somebody reads   then
  *   < ping_ns     -            -                -                look when it would be ping_ns

@@ -8,40 +8,16 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "proto/ws_conn.h"
+#include "proto/ws_spare.h"
 #include "proto/ws_wait.h"
-
-/* What the connections of a thread share: an empty queue for the next one who needs it, and
- * random bytes for masks. */
-static __thread struct {
-    size_t holders;
-    struct ws_queue *queue;
-    size_t random_left;
-    uint8_t random[256];
-} spare;
-
-void weir__ws_spare_hold(void) {
-    spare.holders++;
-}
-
-void weir__ws_spare_unhold(void) {
-    WEIR_CHECK(spare.holders > 0);
-    if (--spare.holders > 0)
-        return;
-    weir__free(spare.queue);
-    spare.queue = NULL;
-    spare.random_left = 0; /* the next run draws its own, so that a seed replays it */
-}
 
 int weir__ws_queue_reserve(struct weir_ws *ws, size_t more) {
     struct ws_queue *q = ws->queue;
     size_t len = q ? q->len : 0, max = WS_QUEUE_MIN;
     if (q != NULL && len + more <= q->max)
         return 0;
-    if (q == NULL && spare.queue != NULL && more <= spare.queue->max) {
-        ws->queue = spare.queue;
-        spare.queue = NULL;
+    if (q == NULL && (ws->queue = weir__ws_spare_take(more)) != NULL)
         return 0;
-    }
     while (max < len + more)
         max *= 2;
     q = weir__realloc(q, sizeof *q + max);
@@ -53,35 +29,13 @@ int weir__ws_queue_reserve(struct weir_ws *ws, size_t more) {
     return 0;
 }
 
-/* The larger one is kept: who sends much will do so again. */
-void weir__ws_queue_give_back(struct ws_queue *q) {
-    struct ws_queue *kept = spare.queue;
-    if (q->max <= WS_SPARE_MAX && (kept == NULL || kept->max < q->max)) {
-        q->len = 0;
-        spare.queue = q;
-        q = kept;
-    }
-    weir__free(q);
-}
-
-/* RFC 6455 10.3: masks must not be guessed. Drawn from the backend a handful at a time. */
-static void mask_make(struct weir_ws *ws, uint8_t mask[4]) {
-    if (spare.random_left < 4) {
-        struct weir__backend *b = ws->config->loop->backend;
-        b->ops->random(b, spare.random, sizeof spare.random);
-        spare.random_left = sizeof spare.random;
-    }
-    spare.random_left -= 4;
-    memcpy(mask, spare.random + spare.random_left, 4);
-}
-
 int weir__ws_queue(struct weir_ws *ws, unsigned first_byte, const void *data, size_t len) {
     bool masked = ws->role == WEIR__WS_CLIENT;
     uint8_t mask[4];
     if (weir__ws_queue_reserve(ws, WEIR__WS_HEAD_MAX + len) < 0)
         return weir__fail(-ENOMEM, "ws send", weir_ws_peer(ws));
     if (masked)
-        mask_make(ws, mask);
+        weir__ws_spare_mask(ws->config->loop->backend, mask);
     uint8_t *at = ws->queue->bytes + ws->queue->len;
     size_t head = weir__ws_head_write(at, first_byte, len, masked ? mask : NULL);
     if (masked)

@@ -9,12 +9,8 @@ int weir__ws_queue(struct weir_ws *ws, unsigned first_byte, const void *data, si
 int weir__ws_queue_close(struct weir_ws *ws, int code, const char *reason);
 int weir__ws_queue_pong(struct weir_ws *ws, const void *data, size_t len);
 int weir__ws_queue_reserve(struct weir_ws *ws, size_t more);
-void weir__ws_queue_give_back(struct ws_queue *q); /* it was written: for the next who needs one */
 void weir__ws_queue_late_pong(struct weir_ws *ws); /* what was queued has left: now the last pong */
 /* May the user close with this? Returns 0; -EINVAL (code), WEIR_EUTF8 (reason). */
 int weir__ws_close_check(const char *what, int code, const char *reason);
-
-void weir__ws_spare_hold(void); /* while a connection lives on this thread */
-void weir__ws_spare_unhold(void);
 
 #endif

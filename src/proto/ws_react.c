@@ -9,8 +9,6 @@
  *   OVER      nothing more is read
  *   LATE      the same: the bound of SHAKING was over, and the client is told so
  * The connection's one timer is the bound of SHAKING and ENDING, and the keepalive of TALKING. */
-#include "proto/ws_react.h"
-
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
@@ -44,6 +42,7 @@ struct ws_server {
 
 struct ws_conn { /* the state of a weir_conn */
     struct weir_ws ws;
+    struct weir_conn *conn;
     int rc; /* what closed is told */
     uint8_t phase;
     bool counted : 1;
@@ -56,7 +55,7 @@ struct ws_conn { /* the state of a weir_conn */
 static_assert(sizeof(struct ws_conn) <= 240, "an idle one: its weir_conn, this and the user's");
 
 static struct ws_server *server_of(const struct ws_conn *c) {
-    return weir_conn_arg(c->ws.conn);
+    return weir_conn_arg(c->conn);
 }
 
 static void server_idle(struct weir_group *g) {
@@ -72,12 +71,13 @@ static void server_idle(struct weir_group *g) {
 
 /* The user's function is not cut short: it may be half way through work that is not the peer's
  * alone. But what it waits for on this connection is over. */
-void weir__ws_conn_cut(struct weir_ws *ws) {
-    weir_conn_close(ws->conn);
+static void react_cut(struct weir_ws *ws) {
+    struct ws_conn *c = WEIR_CONTAINER(ws, struct ws_conn, ws);
+    weir_conn_close(c->conn);
     if (ws->unsent == 0)
         ws->unsent = ws->failed ? ws->failed : WEIR_EEOF;
     if (!ws->in_user)
-        weir_group_cancel(weir_conn_group(ws->conn), "the WebSocket was cut off");
+        weir_group_cancel(weir_conn_group(c->conn), "the WebSocket was cut off");
     weir__ws_wake(ws);
 }
 
@@ -88,7 +88,7 @@ static void bound_over(struct weir__timer *t) {
     if (c->rc == 0 && c->ws.state != WS_CLOSED)
         c->rc = c->phase == SHAKING ? -ETIME : WEIR_EEOF;
     c->phase = c->phase == SHAKING ? LATE : OVER;
-    weir__ws_conn_cut(&c->ws);
+    react_cut(&c->ws);
 }
 
 static void bound_arm(struct ws_conn *c, weir_ns after) {
@@ -100,7 +100,7 @@ static void end(struct ws_conn *c, int rc) {
         return;
     c->rc = c->rc ? c->rc : rc;
     c->phase = OVER;
-    weir_conn_close(c->ws.conn);
+    weir_conn_close(c->conn);
 }
 
 /* Our last frame is queued. The peer's, or its end, is waited for: a close with bytes unread
@@ -117,10 +117,6 @@ static void fail(struct ws_conn *c, int rc) {
     if (c->ws.state == WS_OPEN)
         (void)weir__ws_queue_close(&c->ws, WEIR__WS_INTERNAL, weir_error_message(rc));
     closing(c, rc, c->ws.config->o.close_ns);
-}
-
-void weir__ws_conn_ending(struct weir_ws *ws) {
-    closing(WEIR_CONTAINER(ws, struct ws_conn, ws), -EBUSY, ws->config->o.close_ns);
 }
 
 /* ---- the handshake ---- */
@@ -144,7 +140,7 @@ static int conn_opened(struct weir_conn *conn, void *state) {
     struct ws_server *sv = weir_conn_arg(conn);
     weir__ws_init(&c->ws, weir_conn_stream(conn), sv->config, WEIR__WS_SERVER);
     sv->config->refs++;
-    c->ws.conn = conn;
+    c->conn = conn;
     if (sv->live >= sv->config->o.connections_max) {
         struct ws_answer a;
         weir__ws_refuse(&c->ws, WEIR_EHTTP, 503, "too many connections", &a);
@@ -170,7 +166,7 @@ static void user_begins(struct ws_conn *c) {
 /* The server's group was cancelled, or its time is over: the peer is told when all tasks have
  * ended. Returns the code that they feel. */
 static int stops(const struct ws_conn *c) {
-    return weir__group_cancelled(weir_conn_group(c->ws.conn));
+    return weir__group_cancelled(weir_conn_group(c->conn));
 }
 
 /* That its answer found the connection ended is no failure of the function's: the messages that
@@ -190,12 +186,13 @@ static void scanned(struct weir_ws *ws, bool was_closed) {
         bound_arm(WEIR_CONTAINER(ws, struct ws_conn, ws), ws->config->o.close_ns);
 }
 
-void weir__ws_conn_suspended(struct weir_ws *ws) {
-    struct ws_ahead *a = *weir__conn_aside(ws->conn);
-    bool was_closed = ws->state == WS_CLOSED;
-    weir__ws_ahead_rest(ws, a);
-    scanned(ws, was_closed);
-    ws->receiving = weir__ws_ahead_may_read(a) && weir__conn_ahead(ws->conn);
+/* A function of the user's is suspended: read on. */
+static void suspended(struct ws_conn *c) {
+    struct ws_ahead *a = *weir__conn_aside(c->conn);
+    bool was_closed = c->ws.state == WS_CLOSED;
+    weir__ws_ahead_rest(&c->ws, a);
+    scanned(&c->ws, was_closed);
+    c->ws.receiving = weir__ws_ahead_may_read(a) && weir__conn_ahead(c->conn);
 }
 
 /* A reset is told to whoever sends. An end is not: the peer may have ended its side only. */
@@ -358,7 +355,7 @@ static void shut(struct ws_conn *c) {
     }
     c->lingers = true;
     bound_arm(c, linger_ns(c));
-    if (weir_group_live(weir_conn_group(c->ws.conn)) == 1 && c->ws.inside == 0)
+    if (weir_group_live(weir_conn_group(c->conn)) == 1 && c->ws.inside == 0)
         tell_closed(c);
 }
 
@@ -419,7 +416,7 @@ static void wait_end(struct ws_conn *c) {
     struct weir_view v;
     ssize_t n;
     for (size_t sum = 0; sum < WS_LINGER_MAX; sum += (size_t)n)
-        if ((n = weir__conn_next(c->ws.conn, &v)) <= 0)
+        if ((n = weir__conn_next(c->conn, &v)) <= 0)
             break;
 }
 
@@ -464,7 +461,7 @@ static void conn_ends(struct weir_conn *conn, void *state, int rc) {
 static int hear(struct ws_conn *c) {
     struct weir_view v;
     struct weir_ws_message m;
-    ssize_t n = weir__conn_next(c->ws.conn, &v);
+    ssize_t n = weir__conn_next(c->conn, &v);
     if (n <= 0)
         return n < 0 ? (int)n : WEIR_EEOF;
     int rc = 0;
@@ -503,6 +500,16 @@ static int end_code(const struct ws_conn *c, int rc) {
     return c->ws.failed ? c->ws.failed : c->ws.unsent ? c->ws.unsent : rc < 0 ? rc : WEIR_EEOF;
 }
 
+/* Wait until all others have left: tasks elsewhere may be sending on it. */
+static void last_out(struct weir_ws *ws) {
+    struct ws_waiter w;
+    weir__ws_wait_begin(ws, &w, WS_LEAVES_LAST);
+    weir__ws_wake(ws);
+    while (ws->inside > 0)
+        weir__ws_wait_park(&w, "ws end");
+    weir__ws_wait_end(ws, &w);
+}
+
 static void conn_closed(struct weir_conn *conn, void *state, int rc) {
     struct ws_conn *c = state;
     if (rc == -ECANCELED || rc == -ETIME)
@@ -513,16 +520,46 @@ static void conn_closed(struct weir_conn *conn, void *state, int rc) {
     tell_closed(c);
     c->ws.dropped = true;
     c->ws.stream = NULL;
-    weir__ws_last_out(&c->ws); /* tasks elsewhere may be sending on it */
+    last_out(&c->ws);
     weir__ws_fini(&c->ws);
 }
+
+/* ---- the driver ---- */
+
+static void react_flush(struct weir__flush *f) {
+    struct ws_conn *c = WEIR_CONTAINER(f, struct ws_conn, ws.flush);
+    if (c->ws.in_user) {
+        suspended(c);
+        weir__list_remove(&f->link); /* a pong was queued: it leaves now */
+    }
+    weir__ws_writer_start(&c->ws, weir_conn_group(c->conn));
+}
+
+static void react_left(struct weir_ws *ws) {
+    weir__ws_wake(ws); /* last_out waits for this */
+}
+
+/* If the server stops, it says goodbye in a moment. */
+static void react_abandoned(struct weir_ws *ws) {
+    struct ws_conn *c = WEIR_CONTAINER(ws, struct ws_conn, ws);
+    if (stops(c) != 0)
+        ws->extra->orphaned = true;
+    else if (weir__ws_parts_close(ws) == 0)
+        closing(c, -EBUSY, ws->config->o.close_ns);
+}
+
+/* No direct sends: the end of a connection waits until outside tasks have left, and one that is
+ * parked in a write would leave only after that. The queue is hot here, and the copy costs
+ * little. */
+static const struct ws_driver react_driver = {
+    .flush = react_flush, .cut = react_cut, .left = react_left, .abandoned = react_abandoned};
 
 /* ---- public ---- */
 
 static struct ws_server *server_new(const struct weir_ws_reactive *r,
                                     const struct weir_ws_options *options) {
     struct ws_server *sv = weir__alloc_zero(sizeof *sv);
-    struct ws_config *config = weir__ws_config_new(options);
+    struct ws_config *config = weir__ws_config_new(options, &react_driver);
     if (sv == NULL || config == NULL) {
         weir__free(sv);
         weir__free(config);
@@ -559,7 +596,7 @@ int weir_ws_react(struct weir_listener *l, struct weir_group *g, const struct we
 
 static void must_be_reactive(const struct weir_ws *ws, const char *call) {
     weir__not_null(ws, call);
-    if (ws->conn == NULL)
+    if (ws->config->driver != &react_driver)
         WEIR_BUG("%s: this connection has no server: it was dialled, or accepted by a task", call);
 }
 
@@ -573,7 +610,7 @@ int weir_ws_begin_close(struct weir_ws *ws, int code, const char *reason) {
     int forked = weir__loop_enter(ws->config->loop, "weir_ws_begin_close");
     if (forked < 0)
         return forked;
-    if (ws->conn == NULL)
+    if (ws->config->driver != &react_driver)
         WEIR_BUG("weir_ws_begin_close: this connection is yours: weir_ws_close closes it");
     struct ws_conn *c = WEIR_CONTAINER(ws, struct ws_conn, ws);
     int rc = weir__ws_close_check("ws begin close", code, reason);
@@ -590,5 +627,5 @@ int weir_ws_begin_close(struct weir_ws *ws, int code, const char *reason) {
 
 struct weir_group *weir_ws_group(struct weir_ws *ws) {
     must_be_reactive(ws, "weir_ws_group");
-    return weir_conn_group(ws->conn);
+    return weir_conn_group(WEIR_CONTAINER(ws, struct ws_conn, ws)->conn);
 }

@@ -7,9 +7,7 @@
 
 #include "base/list.h"
 #include "proto/ws_conn.h"
-#include "proto/ws_keep.h"
 #include "proto/ws_out.h"
-#include "proto/ws_react.h"
 #include "proto/ws_wait.h"
 #include "proto/ws_writer.h"
 #include "stream/stream.h"
@@ -65,11 +63,9 @@ static int send_turn(struct weir_ws *ws, size_t len) {
     return rc;
 }
 
-/* Not on a reactive connection: its end waits until outside tasks have left, and one that is parked
- * in a write would leave only after that. There the queue is hot, and the copy costs little. */
 static int whole_send(struct weir_ws *ws, unsigned first_byte, const void *data, size_t len) {
     bool is_direct = len >= WS_DIRECT_MIN && len <= WS_SLICE && ws->role == WEIR__WS_SERVER;
-    if (is_direct && ws->conn == NULL && !ws->writing && ws->queue == NULL)
+    if (is_direct && ws->config->driver->direct && !ws->writing && ws->queue == NULL)
         return weir__ws_send_direct(ws, first_byte, data, len);
     return weir__ws_queue(ws, first_byte, data, len);
 }
@@ -122,30 +118,17 @@ static int part_check(struct weir_ws *ws, struct weir__utf8 *u, const void *data
     return weir__fail(WEIR_EUTF8, "ws send", weir_ws_peer(ws));
 }
 
-/* Of a served connection: the peer has had its time to answer our close frame. A reader may still
- * be parked, and wait for what never comes. */
-static void close_overdue(struct weir__timer *t) {
-    struct weir_ws *ws = WEIR_CONTAINER(t, struct weir_ws, timer);
-    if (ws->state != WS_CLOSED)
-        weir__ws_cut(ws, WEIR_EEOF);
-}
-
 static void abandon(struct weir_ws *ws) {
     bool is_open = ws->state == WS_OPEN && ws->failed == 0 && ws->unsent == 0 && !ws->dropped;
-    if (!is_open)
-        return;
-    if (ws->conn != NULL && weir__group_cancelled(weir_conn_group(ws->conn)) != 0) {
-        ws->extra->orphaned = true; /* the server says goodbye in a moment */
-        return;
-    }
+    if (is_open)
+        ws->config->driver->abandoned(ws);
+}
+
+int weir__ws_parts_close(struct weir_ws *ws) {
     int rc = weir__ws_queue_close(ws, WEIR__WS_INTERNAL, "a message in parts was not finished");
     if (rc < 0)
         weir__ws_cut(ws, rc);
-    else if (ws->conn != NULL)
-        weir__ws_conn_ending(ws);
-    else
-        weir__ws_timer(ws, close_overdue, weir__loop_now(ws->config->loop),
-                       ws->config->o.close_ns);
+    return rc;
 }
 
 bool weir__ws_parts_abandon(struct weir_ws *ws) {

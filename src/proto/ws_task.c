@@ -12,16 +12,67 @@
 #include "proto/ws_keep.h"
 #include "proto/ws_out.h"
 #include "proto/ws_room.h"
+#include "proto/ws_send.h"
 #include "proto/ws_shake.h"
 #include "proto/ws_wait.h"
 #include "proto/ws_writer.h"
 #include "stream/stream.h"
 #include "wire/uri.h"
 
+/* ---- the driver ---- */
+
+static void task_flush(struct weir__flush *f) {
+    weir__ws_writer_start(WEIR_CONTAINER(f, struct weir_ws, flush), NULL); /* in the run's group */
+}
+
+/* Whoever reads is woken by the close of the stream; the peer's address stays. With nobody reading
+ * a message may be lent: the stream stays until the drop. */
+static void task_cut(struct weir_ws *ws) {
+    if (!ws->receiving || ws->stream == NULL)
+        return;
+    const char *peer = weir_ws_peer(ws);
+    size_t len = strlen(peer);
+    if (ws->reason == NULL && (ws->reason = weir__alloc(len + 2)) != NULL) {
+        ws->reason[0] = '\0';
+        memcpy(ws->reason + 1, peer, len + 1);
+    }
+    ws->was_cut = true;
+    weir_close(&ws->stream);
+}
+
+static void task_left(struct weir_ws *ws) {
+    weir__ws_fini(ws);
+    weir__free(ws);
+}
+
+/* The peer has had its time to answer our close frame. A reader may still be parked, and wait for
+ * what never comes. */
+static void close_overdue(struct weir__timer *t) {
+    struct weir_ws *ws = WEIR_CONTAINER(t, struct weir_ws, timer);
+    if (ws->state != WS_CLOSED)
+        weir__ws_cut(ws, WEIR_EEOF);
+}
+
+static void task_abandoned(struct weir_ws *ws) {
+    if (weir__ws_parts_close(ws) == 0)
+        weir__ws_timer(ws, close_overdue, weir__loop_now(ws->config->loop),
+                       ws->config->o.close_ns);
+}
+
+static const struct ws_driver task_driver = {
+    .flush = task_flush, .cut = task_cut, .left = task_left, .abandoned = task_abandoned,
+    .direct = true};
+
+static bool is_reactive(const struct weir_ws *ws) {
+    return ws->config->driver != &task_driver;
+}
+
+/* ---- open ---- */
+
 static struct weir_ws *ws_new(struct weir_stream *s, const struct weir_ws_options *options,
                               enum weir__ws_role role) {
     struct weir_ws *ws = weir__alloc(sizeof *ws);
-    struct ws_config *c = weir__ws_config_new(options);
+    struct ws_config *c = weir__ws_config_new(options, &task_driver);
     if (ws == NULL || c == NULL) {
         weir__free(ws);
         weir__free(c);
@@ -36,8 +87,6 @@ static void ws_free(struct weir_ws *ws) {
     weir__ws_fini(ws);
     weir__free(ws);
 }
-
-/* ---- open ---- */
 
 static int url_check(const char *url, struct weir__uri *ret_uri) {
     if (url == NULL)
@@ -174,7 +223,7 @@ static int receive_next(struct weir_ws *ws, struct weir_ws_message *ret) {
 
 static int refuse_second(struct weir_ws *ws) {
     return weir__failf(-EBUSY, "ws receive", weir_ws_peer(ws), "%s is receiving from it (EBUSY)",
-                       ws->conn != NULL ? "its reactive server" : "another task");
+                       is_reactive(ws) ? "its reactive server" : "another task");
 }
 
 /* A peer that ended its own side only, without a close frame, still reads what was sent to it. */
@@ -189,7 +238,7 @@ int weir__ws_receive(struct weir_ws *ws, struct weir_ws_message *ret_message, bo
     *ret_ends = false;
     if (rc < 0)
         return rc;
-    if (ws->conn != NULL || ws->receiving) {
+    if (is_reactive(ws) || ws->receiving) {
         rc = refuse_second(ws);
     } else {
         ws->receiving = true;
@@ -325,7 +374,7 @@ int weir_ws_close(struct weir_ws *ws, int code, const char *reason) {
     if (rc < 0)
         return rc;
     rc = weir__ws_close_check("ws close", code, reason);
-    if (rc == 0 && ws->conn != NULL)
+    if (rc == 0 && is_reactive(ws))
         rc = weir__failf(-EBUSY, "ws close", weir_ws_peer(ws),
                          "the server's: weir_ws_begin_close closes it");
     else if (rc == 0 && ws->state == WS_OPEN && ws->failed == 0 && ws->unsent == 0)
@@ -398,7 +447,7 @@ void weir_ws_drop(struct weir_ws **take_ws) {
         return;
     }
     weir__loop_assert(ws->config->loop, "weir_ws_drop");
-    if (ws->conn != NULL)
+    if (is_reactive(ws))
         WEIR_BUG("weir_ws_drop: a reactive connection is the server's: weir_ws_begin_close closes "
                  "it");
     ws->dropped = true;

@@ -12,9 +12,8 @@
 #include "base/check.h"
 #include "base/time.h"
 #include "proto/ws_conn.h"
-#include "proto/ws_keep.h"
 #include "proto/ws_out.h"
-#include "proto/ws_react.h"
+#include "proto/ws_spare.h"
 #include "proto/ws_wait.h"
 #include "stream/stream.h"
 
@@ -41,12 +40,9 @@ static weir_ns clock_step(const struct ws_config *c) {
     return step > WS_CLOCK_MIN_NS ? step : WS_CLOCK_MIN_NS;
 }
 
-static void clock_arm(struct ws_config *c) {
-    weir__timer_arm(c->loop->timers, &c->clock,
-                    weir__deadline(weir__loop_now(c->loop), clock_step(c)));
-}
+static void clock_arm(struct ws_config *c);
 
-void weir__ws_clock(struct weir__timer *clock) {
+static void clock_looks(struct weir__timer *clock) {
     struct ws_config *c = WEIR_CONTAINER(clock, struct ws_config, clock);
     weir_ns now = weir__loop_now(c->loop), step = clock_step(c);
     for (struct weir__list *at = c->writers.next; at != &c->writers; at = at->next) {
@@ -56,6 +52,12 @@ void weir__ws_clock(struct weir__timer *clock) {
     }
     if (!weir__list_empty(&c->writers))
         clock_arm(c);
+}
+
+static void clock_arm(struct ws_config *c) {
+    c->clock.fire = clock_looks;
+    weir__timer_arm(c->loop->timers, &c->clock,
+                    weir__deadline(weir__loop_now(c->loop), clock_step(c)));
 }
 
 static void writer_begin(struct ws_writer *w, struct weir_ws *ws) {
@@ -157,7 +159,7 @@ static int write_queue(struct ws_writer *w) {
     int rc = write_slices(w, taken);
     ws->writing_len = 0;
     if (rc == 0) {
-        weir__ws_queue_give_back(taken);
+        weir__ws_spare_give(taken);
         weir__ws_queue_late_pong(ws);
     } else {
         weir__free(taken);
@@ -274,17 +276,11 @@ static int writer(void *args) {
     return 0;
 }
 
-void weir__ws_flush_hook(struct weir__flush *f) {
+void weir__ws_writer_start(struct weir_ws *ws, struct weir_group *g) {
     static const struct weir_site site = {"ws writer", __FILE__, "weir_ws_send", __LINE__};
-    struct weir_ws *ws = WEIR_CONTAINER(f, struct weir_ws, flush);
-    if (ws->in_user) {
-        weir__ws_conn_suspended(ws);
-        weir__list_remove(&f->link); /* a pong was queued: it leaves now */
-    }
     if (ws->writing || ws->queue == NULL || ws->stream == NULL || ws->unsent != 0)
         return;
     ws->inside++; /* the writer's */
-    struct weir_group *g = ws->conn ? weir_conn_group(ws->conn) : NULL;
     int rc = weir_spawn(g, &site, writer, &ws, sizeof ws, NULL, NULL);
     if (rc < 0) {
         send_failed(ws, rc);

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* ws_spare.c - what all connections of a thread share, while it has any: an empty queue for the
+ * next one that needs a queue, and random bytes for masks. */
+#include "proto/ws_spare.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/check.h"
+
+static __thread struct {
+    size_t holders;
+    struct ws_queue *queue;
+    size_t random_left;
+    uint8_t random[256];
+} spare;
+
+void weir__ws_spare_hold(void) {
+    spare.holders++;
+}
+
+void weir__ws_spare_unhold(void) {
+    WEIR_CHECK(spare.holders > 0);
+    if (--spare.holders > 0)
+        return;
+    weir__free(spare.queue);
+    spare.queue = NULL;
+    spare.random_left = 0; /* the next run draws its own, so that a seed replays it */
+}
+
+struct ws_queue *weir__ws_spare_take(size_t len) {
+    struct ws_queue *q = spare.queue;
+    if (q == NULL || q->max < len)
+        return NULL;
+    spare.queue = NULL;
+    return q;
+}
+
+/* The larger one is kept: who sends much will do so again. */
+void weir__ws_spare_give(struct ws_queue *q) {
+    struct ws_queue *kept = spare.queue;
+    if (q->max <= WS_SPARE_MAX && (kept == NULL || kept->max < q->max)) {
+        q->len = 0;
+        spare.queue = q;
+        q = kept;
+    }
+    weir__free(q);
+}
+
+/* RFC 6455 10.3: masks must not be guessed. Drawn from the backend a handful at a time. */
+void weir__ws_spare_mask(struct weir__backend *b, uint8_t mask[4]) {
+    if (spare.random_left < 4) {
+        b->ops->random(b, spare.random, sizeof spare.random);
+        spare.random_left = sizeof spare.random;
+    }
+    spare.random_left -= 4;
+    memcpy(mask, spare.random + spare.random_left, 4);
+}
