@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/* ws_react_conn.h - one connection of a reactive server, and its phases. ws_react_open.c shakes
+ * hands, ws_react.c brings messages to the user's functions, ws_react_end.c ends it.
+ *
+ *   SHAKING   gathers the request's head; bounded in time and size
+ *   TALKING   feeds the decoder; the keepalive runs
+ *   ENDING    our last frame, or the refusal, is sent: the peer's close frame, or its end, is
+ *             awaited, bounded in time; messages are thrown away
+ *   OVER      nothing more is read
+ *   LATE      the same: the bound of SHAKING was over, and the client is told so
+ * The connection's one timer is the bound of SHAKING and ENDING, and the keepalive of TALKING. */
+#ifndef WEIR_PROTO_WS_REACT_CONN_H
+#define WEIR_PROTO_WS_REACT_CONN_H
+
+#include <assert.h>
+
+#include "proto/weir_ws.h"
+#include "stream/ahead.h"
+
+enum ws_phase { WS_SHAKING, WS_TALKING, WS_ENDING, WS_OVER, WS_LATE };
+
+/* Lives until weir_ws_react has returned and its last connection is gone, also one that was
+ * accepted and not yet opened: all hang below its group, which says when. */
+struct ws_server {
+    struct weir_group group;
+    struct ws_config *config;
+    struct weir_ws_reactive fn;
+    size_t live;
+    bool reacting;
+};
+
+struct ws_react_conn { /* the state of a weir_conn */
+    struct weir_ws ws;
+    struct weir_conn *conn;
+    int rc; /* what closed is told */
+    uint8_t phase;
+    bool counted : 1;
+    bool opened : 1;  /* the user's functions have been called */
+    bool told : 1;    /* the last of them, closed, too */
+    bool lingers : 1; /* what still comes is thrown away */
+    _Alignas(16) uint8_t user[];
+};
+
+static_assert(sizeof(struct ws_react_conn) <= 240,
+              "an idle one: its weir_conn, this and the user's");
+
+static inline struct ws_server *ws_server_of(const struct ws_react_conn *c) {
+    return weir_conn_arg(c->conn);
+}
+
+/* The server's group was cancelled, or its time is over: the peer is told when all tasks have
+ * ended. Returns the code that they feel. */
+static inline int ws_react_stops(const struct ws_react_conn *c) {
+    return weir__group_cancelled(weir_conn_group(c->conn));
+}
+
+/* ws_react_conn.c: bounds. */
+
+/* Let the bound be over after so long. */
+void weir__ws_react_arm(struct ws_react_conn *c, weir_ns after);
+bool weir__ws_react_is_bounded(const struct ws_react_conn *c); /* or does the keepalive run? */
+void weir__ws_react_cut(struct weir_ws *ws);                   /* the driver's hook */
+void weir__ws_react_over(struct ws_react_conn *c, int rc);     /* read nothing more */
+/* Our last frame is queued. The peer's, or its end, is waited for: a close with bytes unread
+ * would be a reset, which overtakes what we sent. */
+void weir__ws_react_closing(struct ws_react_conn *c, int rc, weir_ns bound);
+/* Read and throw away until the peer ends its side: see above. Suspends. */
+void weir__ws_react_discard(struct ws_react_conn *c);
+
+/* ws_react_open.c */
+int weir__ws_react_opened(struct weir_conn *conn, void *state); /* weir_reactive's opened */
+/* Returns how many bytes of the piece belong to the head; -1: ended. */
+ssize_t weir__ws_react_shake(struct ws_react_conn *c, const uint8_t *base, size_t len);
+void weir__ws_react_late(struct ws_react_conn *c); /* answer 408 */
+
+/* ws_react_end.c */
+/* Both close frames are out of the way. Our end of the stream follows, and the peer's is awaited,
+ * for which the user does not have to wait too, unless tasks of the connection's have not yet
+ * ended. */
+void weir__ws_react_shut(struct ws_react_conn *c);
+void weir__ws_react_ends(struct weir_conn *conn, void *state, int rc); /* the hook of that name */
+void weir__ws_react_closed(struct weir_conn *conn, void *state, int rc); /* weir_reactive's */
+
+#endif

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/* ws_react_end.c - how a reactive connection ends: what was queued leaves, the peer is told, and
+ * closed is called. */
+#include "proto/ws_conn.h"
+#include "proto/ws_in.h"
+#include "proto/ws_out.h"
+#include "proto/ws_react_conn.h"
+#include "proto/ws_wait.h"
+#include "proto/ws_writer.h"
+
+/* The code that ended the connection may have been returned by no call, or by another task's. */
+static int recorded(struct ws_react_conn *c, int rc) {
+    return rc >= 0 || weir_error(rc) ? rc : weir__fail(rc, "ws connection", weir_ws_peer(&c->ws));
+}
+
+static void tell_closed(struct ws_react_conn *c) {
+    struct ws_server *sv = ws_server_of(c);
+    if (c->ws.code == 0)
+        c->ws.code = WEIR__WS_ABNORMAL;
+    if (c->opened && !c->told && sv->fn.closed != NULL)
+        sv->fn.closed(&c->ws, c->user, recorded(c, c->rc));
+    c->told = true;
+    sv->live -= c->counted;
+    c->counted = false;
+}
+
+static weir_ns linger_ns(const struct ws_react_conn *c) {
+    weir_ns bound = c->ws.config->o.close_ns;
+    return bound < WS_LINGER_NS ? bound : WS_LINGER_NS;
+}
+
+void weir__ws_react_shut(struct ws_react_conn *c) {
+    if (c->ws.unsent != 0 || weir__ws_write_out(&c->ws) < 0) {
+        weir__ws_react_over(c, 0);
+        return;
+    }
+    c->lingers = true;
+    weir__ws_react_arm(c, linger_ns(c));
+    if (weir_group_live(weir_conn_group(c->conn)) == 1 && c->ws.inside == 0)
+        tell_closed(c);
+}
+
+/* Nothing more is read. What was queued leaves first, before the group, and with it a writer, is
+ * cancelled: the peer may have ended its own side only. Nobody sends any more. */
+static void let_leave(struct ws_react_conn *c, int rc) {
+    if (c->ws.state != WS_CLOSED && ws_react_stops(c) == 0)
+        weir__ws_broke(&c->ws, rc < 0 ? rc : WEIR_EEOF);
+    if (c->ws.unsent != 0 || ws_queued(&c->ws) == 0)
+        return;
+    struct weir_error why = {0};
+    if (rc < 0 && weir_error(rc) != NULL)
+        why = *weir_error(rc);
+    if (c->ws.queue != NULL)
+        (void)weir__ws_write_out(&c->ws);
+    (void)weir__ws_flushed(&c->ws, "ws end");
+    if (why.code != 0)
+        weir__error_restore(&why);
+}
+
+void weir__ws_react_ends(struct weir_conn *conn, void *state, int rc) {
+    struct ws_react_conn *c = state;
+    if (c->phase == WS_LATE)
+        weir__ws_react_late(c);
+    else if (c->phase == WS_TALKING || c->phase == WS_ENDING)
+        let_leave(c, rc);
+}
+
+/* Wait for the answer to our close frame. Messages are thrown away. */
+static int hear(struct ws_react_conn *c) {
+    struct weir_view v;
+    struct weir_ws_message m;
+    ssize_t n = weir__conn_next(c->conn, &v);
+    if (n <= 0)
+        return n < 0 ? (int)n : WEIR_EEOF;
+    int rc = 0;
+    for (size_t at = 0, used; at < v.len && rc >= 0; at += used)
+        rc = weir__ws_feed(&c->ws, (uint8_t *)(uintptr_t)v.base + at, v.len - at, &used, &m);
+    return rc == WEIR_EWSCLOSED ? 0 : rc < 0 ? rc : 0;
+}
+
+/* The server stops: behind what was queued the peer is told that we go, and may answer; one that
+ * is told something already may hear it. All tasks of the connection have ended. */
+static void say_goodbye(struct ws_react_conn *c, int rc) {
+    struct weir_scope shield;
+    bool is_open = c->ws.state == WS_OPEN && c->ws.failed == 0;
+    if ((c->phase != WS_TALKING && c->phase != WS_ENDING) || c->ws.unsent != 0)
+        return;
+    if (is_open && weir__ws_queue_close(&c->ws, WEIR__WS_GOING_AWAY, "") < 0)
+        return;
+    c->rc = c->rc ? c->rc : is_open ? rc : 0;
+    weir__timer_disarm(c->ws.config->loop->timers, &c->ws.timer);
+    weir_shield_enter(&shield, c->lingers ? linger_ns(c) : c->ws.config->o.close_ns);
+    rc = weir__ws_write_out(&c->ws);
+    while (rc == 0 && c->ws.state == WS_CLOSING && c->ws.failed == 0)
+        rc = hear(c);
+    if (rc == 0)
+        rc = weir__ws_write_out(&c->ws);
+    if (c->ws.failed == 0 && c->ws.config->o.close_ns > WS_LINGER_NS)
+        weir_scope_renew(&shield, WS_LINGER_NS);
+    if (rc == 0 && (c->ws.failed != 0 || c->ws.lingers))
+        weir__ws_react_discard(c);
+    weir_scope_leave(&shield, rc);
+}
+
+static int end_code(const struct ws_react_conn *c, int rc) {
+    if (c->phase >= WS_OVER || c->rc != 0 || c->ws.state == WS_CLOSED)
+        return c->rc;
+    return c->ws.failed ? c->ws.failed : c->ws.unsent ? c->ws.unsent : rc < 0 ? rc : WEIR_EEOF;
+}
+
+/* Wait until all others have left: tasks elsewhere may be sending on it. */
+static void last_out(struct weir_ws *ws) {
+    struct ws_waiter w;
+    weir__ws_wait_begin(ws, &w, WS_LEAVES_LAST);
+    weir__ws_wake(ws);
+    while (ws->inside > 0)
+        weir__ws_wait_park(&w, "ws end");
+    weir__ws_wait_end(ws, &w);
+}
+
+void weir__ws_react_closed(struct weir_conn *conn, void *state, int rc) {
+    struct ws_react_conn *c = state;
+    if (rc == -ECANCELED || rc == -ETIME)
+        say_goodbye(c, rc);
+    weir__timer_disarm(c->ws.config->loop->timers, &c->ws.timer);
+    c->rc = end_code(c, rc);
+    c->phase = WS_OVER;
+    tell_closed(c);
+    c->ws.dropped = true;
+    c->ws.stream = NULL;
+    last_out(&c->ws);
+    weir__ws_fini(&c->ws);
+}
