@@ -26,7 +26,7 @@ struct conn {
 
 /* ---- messages -------------------------------------------------------------------------------- */
 
-static int conn_opened(struct weir_ws *ws, void *state) {
+static int channel_opened(struct weir_ws *ws, void *state) {
     struct conn *c = state;
     c->worker = weir_ws_arg(ws);
     weir__line(c->worker->program->title, "** new client connected, path=%s", weir_ws_path(ws));
@@ -57,7 +57,7 @@ static int answer(struct conn *c, struct weir_ws *ws, const struct weir_ack *ack
     return rc < 0 && weir_cancelled() == 0 ? 0 : rc; /* a broken connection ends by itself */
 }
 
-static int conn_message(struct weir_ws *ws, void *state, const struct weir_ws_message *in) {
+static int channel_message(struct weir_ws *ws, void *state, const struct weir_ws_message *in) {
     struct conn *c = state;
     struct weir__worker *w = c->worker;
     struct weir_ack ack = {.base = NULL};
@@ -77,7 +77,7 @@ static int conn_message(struct weir_ws *ws, void *state, const struct weir_ws_me
     return rc;
 }
 
-static void conn_closed(struct weir_ws *ws, void *state, int rc) {
+static void channel_closed(struct weir_ws *ws, void *state, int rc) {
     struct conn *c = state;
     int code = weir_ws_close_code(ws);
     const char *reason = weir_ws_close_reason(ws);
@@ -116,9 +116,9 @@ static int serve(struct weir__worker *w) {
     struct weir__program *p = w->program;
     const struct weir_ws_reactive fn = {.size = sizeof fn,
                                         .state_size = sizeof(struct conn),
-                                        .opened = conn_opened,
-                                        .message = conn_message,
-                                        .closed = conn_closed,
+                                        .opened = channel_opened,
+                                        .message = channel_message,
+                                        .closed = channel_closed,
                                         .arg = w,
                                         .stack_size = w->fn.stack_size,
                                         .name = w->fn.name};
