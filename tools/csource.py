@@ -160,14 +160,10 @@ def functions(text):
     return found
 
 
-def prototypes(text):
-    """The weir_ functions that a header declares, each with the comment that stands above it.
-    Prototypes without an empty line between them share the comment above the first."""
-    plain = blank_directives(blank(text))
-    lines = text.split("\n")
-    by_end = {line + body.count("\n"): (line, body) for line, body in comments(text)}
-    found, previous = [], None
-    tokens = Tokens(plain)
+def declarations(text):
+    """The declarations at the top level of a header, each as its words, and the lines of its
+    first word and of its semicolon. What stands in braces is passed over."""
+    tokens = Tokens(blank_directives(blank(text)))
     words, start, i = tokens.words, 0, 0
     while i < len(words):
         if words[i] == "{":
@@ -176,17 +172,32 @@ def prototypes(text):
             if words[i] == "{" or words[i + 1:i + 2] != [";"]:
                 start = i + 1
         elif words[i] == ";":
-            statement_words = words[start:i]
-            first = tokens.lines[start] if start < len(words) else 0
-            name = next((w for w, n in zip(statement_words, statement_words[1:])
-                         if n == "(" and w.startswith("weir_")), None)
-            if name and not {"typedef", "static", "{"} & set(statement_words):
-                line, body = by_end.get(first - 1, (0, None))
-                if body is None and previous and previous[0] == first - 1:
-                    line, body = previous[1]
-                found.append(Prototype(name, " ".join(
-                    s.strip() for s in lines[first - 1:tokens.lines[i]]), first, body, line))
-                previous = (tokens.lines[i], (line, body))
+            yield words[start:i], tokens.lines[start], tokens.lines[i]
             start = i + 1
         i += 1
+
+
+def variables(text):
+    """The weir_ variables that a header declares extern."""
+    for words, _, _ in declarations(text):
+        if "extern" in words and "(" not in words:
+            yield next(word for word in reversed(words) if word.startswith("weir_"))
+
+
+def prototypes(text):
+    """The weir_ functions that a header declares, each with the comment that stands above it.
+    Prototypes without an empty line between them share the comment above the first."""
+    lines = text.split("\n")
+    by_end = {line + body.count("\n"): (line, body) for line, body in comments(text)}
+    found, previous = [], None
+    for words, first, last in declarations(text):
+        name = next((w for w, n in zip(words, words[1:])
+                     if n == "(" and w.startswith("weir_")), None)
+        if name and not {"typedef", "static", "{"} & set(words):
+            line, body = by_end.get(first - 1, (0, None))
+            if body is None and previous and previous[0] == first - 1:
+                line, body = previous[1]
+            found.append(Prototype(name, " ".join(s.strip() for s in lines[first - 1:last]),
+                                   first, body, line))
+            previous = (last, (line, body))
     return found

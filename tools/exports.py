@@ -15,46 +15,25 @@ import re
 import subprocess
 import sys
 
+import csource
+
 TEST_HEADERS = {"testing.h"}  # declared there: exported by libweir-test
 LIBRARIES = ("weir", "weir-test")
 
 
-def strip(text):
-    """The text without comments, preprocessor lines, strings and bodies in braces."""
-    text = re.sub(r"/\*.*?\*/", " ", text, flags=re.S)
-    text = re.sub(r"//[^\n]*", " ", text)
-    text = re.sub(r"\\\n", " ", text)
-    text = re.sub(r"(?m)^[ \t]*#.*$", " ", text)
-    text = re.sub(r'extern\s+"C"\s*\{', " ", text)
-    while re.search(r"\{[^{}]*\}", text):
-        text = re.sub(r"\{[^{}]*\}", " {} ".replace("{}", "@"), text)
-    return text
-
-
-def names_of(header):
-    """Functions and variables with external linkage that a header declares."""
-    with open(header, encoding="utf-8") as f:
-        text = strip(f.read())
-    names = set()
-    for statement in re.split(r"[;@}]", text):
-        statement = re.sub(r"__attribute__\s*\(\((?:[^()]|\([^()]*\))*\)\)", " ", statement)
-        if re.search(r"\b(typedef|static)\b", statement):
-            continue
-        function = re.search(r"\b(weir_\w+)\s*\(", statement)
-        variable = re.search(r"\bextern\b[^()]*?\b(weir_\w+)\s*(?:\[[^]]*\])?\s*$", statement)
-        match = function or variable
-        if match and match.group(1).startswith("weir__") and "WEIR_API" not in statement:
-            continue  # the inside of a macro, inline
-        if match:
-            names.add(match.group(1))
-    return names
+def names_of(text):
+    """Functions and variables with external linkage that a header declares. A weir__ name without
+    WEIR_API is the inside of a macro, inline."""
+    names = {p.name for p in csource.prototypes(text)
+             if "WEIR_API" in p.text or not p.name.startswith("weir__")}
+    return names | set(csource.variables(text))
 
 
 def public_names(root, library):
     names = set()
-    for header in sorted(glob.glob(os.path.join(root, "include/weir/*.h"))):
+    for header in csource.files(root, ("include/weir",)):
         if (os.path.basename(header) in TEST_HEADERS) == (library == "weir-test"):
-            names |= names_of(header)
+            names |= names_of(csource.read(root, header))
     return names
 
 
