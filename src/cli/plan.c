@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* plan.c - nodes to command lines. A worker's are the flags that every worker has (circuit.md is
- * their contract): --host, --port, and --with for each of its parameters. */
+/* plan.c - nodes to command lines. A worker's are the flags that every worker has: --host,
+ * --port, and --with for each of its parameters. */
 #include "cli/plan.h"
 
 #include <string.h>

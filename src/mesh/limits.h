@@ -19,8 +19,8 @@ enum {
     WEIR__RETRY_JITTER = 20,   /* per cent, so that many do not dial in step */
 };
 
-/* How an outage is met: circuit.md fixes these. The 5 s count what is spent without a connection,
- * from the last ack on: a receiver that thinks for long is no outage. */
+/* How an outage is met. The 5 s count what is spent without a connection, from the last ack on: a
+ * receiver that thinks for long is no outage. */
 #define WEIR__RETRY_FIRST WEIR_MILLISECONDS(100)
 #define WEIR__RETRY_LAST WEIR_SECONDS(1)
 #define WEIR__RETRY_ALL WEIR_SECONDS(5)

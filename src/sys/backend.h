@@ -35,7 +35,8 @@ struct weir__addr {
     };
 };
 
-/* A received piece that the backend lends: owned by the receiver until weir__backend_release. */
+/* A received piece that the backend lends: owned by the receiver until
+ * weir__release. */
 struct weir__lent {
     uint8_t *base; /* may be written (unmasking in place) */
     uint32_t len;

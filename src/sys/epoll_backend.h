@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* epoll_backend.h - what the files of the epoll backend share. Not for other rooms. (Not epoll.h:
- * -Isrc would hide the system's header sys/epoll.h.) */
+/* epoll_backend.h - what the files of the epoll backend share. Not for other rooms. (By the
+ * shorter name it would hide the system's <sys/epoll.h>, because of -Isrc.) */
 #ifndef WEIR_SYS_EPOLL_BACKEND_H
 #define WEIR_SYS_EPOLL_BACKEND_H
 
