@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* accept_test.c - errors of accept that pass: both shapes of a server outlive each of them, say so
- * once a second, and lose no connection. */
+/* accept_test.c - errors of accept that may pass: both shapes of a server go on after each of them,
+ * log them once a second, and lose no connection. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/resource.h>

@@ -1,29 +1,30 @@
 /* SPDX-License-Identifier: MIT */
-/* ahead.h - a reactive server that reads on while one of its functions is suspended: for the
- * protocols above (proto), which must answer a peer that only wants to know that we live. */
+/* ahead.h - a reactive server that reads on while one of its functions is suspended. The protocols
+ * above (proto) need it: they must answer pings meanwhile. */
 #ifndef WEIR_STREAM_AHEAD_H
 #define WEIR_STREAM_AHEAD_H
 
 #include <weir/stream.h>
 
 enum weir__ahead {
-    WEIR__AHEAD_KEEP, /* the piece is not looked at: message gets it, once it has returned */
-    WEIR__AHEAD_STOP, /* it is taken, and nothing more is asked for */
-    WEIR__AHEAD_MORE, /* it is taken: ask for the next */
+    WEIR__AHEAD_KEEP, /* the piece was not used: the next call of message gets it */
+    WEIR__AHEAD_STOP, /* the piece was used; do not ask for another */
+    WEIR__AHEAD_MORE, /* the piece was used; ask for the next */
 };
 
-/* Called with each piece that weir__conn_ahead asked for; v is the caller's to write until
- * it returns. Not in a task: must not suspend. v.len 0: the peer's end (rc 0) or an error, which
- * message's caller meets again in its place; the answer is then KEEP. The function may have
- * returned meanwhile. */
+/* Called with each piece that weir__conn_ahead asked for. It may write into v until it returns. It
+ * does not run in a task and must not suspend. v.len 0: the end of the stream (rc 0) or an error;
+ * the connection's task will meet it again in its place, and the answer must be KEEP. The function
+ * of the user that was suspended may have returned meanwhile. */
 typedef enum weir__ahead weir__ahead_fn(struct weir_conn *c, void *state, struct weir_view v,
                                         int rc);
 
 struct weir__react_hooks {
     weir__ahead_fn *ahead;
-    /* Nothing more is delivered: the peer's end (rc 0) or an error was read, a function failed, g
-     * was cancelled, or weir_conn_close called. Before the connection's group is cancelled: what
-     * must still leave, leaves now. In a task: may suspend. May be NULL. */
+    /* Called when nothing more will be delivered: the end of the stream (rc 0) or an error was
+     * read, a function failed, g was cancelled, or weir_conn_close was called. The connection's
+     * group is not yet cancelled, so what must still be sent can be sent here. Runs in a task: may
+     * suspend. May be NULL. */
     void (*ends)(struct weir_conn *c, void *state, int rc);
 };
 
@@ -31,16 +32,16 @@ struct weir__react_hooks {
 int weir__react(struct weir_listener *l, struct weir_group *g, const struct weir_reactive *r,
                 const struct weir__react_hooks *hooks);
 
-/* While opened or message of c is suspended: ask for the next piece, unless it was asked for. Its
- * function may be called before this returns. True: a piece is awaited. */
+/* While the function opened or message of c is suspended: ask for the next piece, unless that was
+ * done. hooks.ahead may be called before this returns. Returns true if a RECV is pending. */
 bool weir__conn_ahead(struct weir_conn *c);
 
-/* In hooks.ends, and in closed before the users of a protocol hear of the end: wait for the next
- * piece, which a function's caller would have got. As weir_peek, but lent until the next call.
- * Suspends; not a cancel point if a piece is there. */
+/* For hooks.ends and for closed: wait for the next piece, which message would have got. As
+ * weir_peek, but the piece is lent until the next call. Suspends. */
 ssize_t weir__conn_next(struct weir_conn *c, struct weir_view *ret_view);
 
-/* Room for a pointer, for the server's use while one of its functions runs. */
+/* A pointer's worth of memory that the room above may use while one of the server's functions
+ * runs. */
 void **weir__conn_aside(struct weir_conn *c);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Reading on while a reactive connection's function is suspended. The server asks ahead at the
- * beginning of message, sleeps until it is told, and answers with what message got. */
+/* Reading on while a reactive connection's function is suspended. In these tests the
+ * server asks for more at the beginning of message, sleeps until the test wakes it, and answers
+ * with what message got. */
 #include "stream/ahead.h"
 
 #include <weir/testing.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* attach_test.c - a descriptor that cannot be attached, for each who attaches one: accept, the
- * reactive server, a listener that closes, a stream of a user's descriptor. Nobody else's is
- * touched, no connection is lost that a later call could have had, and none is left open. */
+/* attach_test.c - the op ATTACH fails, in each call that uses it: accept, the reactive server, a
+ * listener that closes, a stream of a user's descriptor. No other descriptor may be touched, no
+ * connection may be lost that a later call could return, and none may be left open. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* dial.c - connect to a URL. A name's addresses are tried as RFC 8305 (happy eyeballs) says: the
- * families in turn, the next attempt as soon as one has failed and at the latest 250 ms after the
- * last began; the first to connect wins, the others are cancelled and closed.
+/* dial.c - connect to a URL. The addresses of a name are tried as in RFC 8305 (happy eyeballs): the
+ * families alternate; the next attempt begins as soon as one has failed, and at the latest 250 ms
+ * after the last one began. The first that connects wins; the others are cancelled and closed.
  *
- * All attempts are ops in one frame, with one timer: the frame is left when none is pending. */
+ * All attempts are ops in one frame, with one timer. The frame is left when no op is pending. */
 #include "base/check.h"
 #include "base/time.h"
 #include "stream/resolve.h"
@@ -15,7 +15,7 @@ enum { ATTEMPT_MS = 250 }; /* RFC 8305, 5: the recommended delay */
 
 struct attempt {
     struct weir__op op;
-    struct weir__socket *socket; /* NULL: not begun, or over */
+    struct weir__socket *socket; /* NULL: not begun, or finished */
     const struct weir__addr *addr;
 };
 
@@ -23,9 +23,9 @@ struct race {
     struct weir_loop *loop;
     const struct weir_dial_options *options;
     struct weir__wait *waiting;
-    struct weir__timer next; /* the next attempt may begin */
-    bool due;
-    int rc;     /* of the last attempt that failed */
+    struct weir__timer next; /* until the next attempt may begin */
+    bool due;                /* the next attempt may begin */
+    int rc;                  /* error of the attempt that failed last, and its address */
     const struct weir__addr *failed;
     unsigned count, begun, pending;
     struct weir__socket *winner;
@@ -38,9 +38,10 @@ static void lose(struct attempt *a) {
     weir_close(&s);
 }
 
-/* A port of the ephemeral range may be the one that the kernel gives our own end. The SYN then
- * meets the socket that sent it, which to TCP are two who dial each other at once: it succeeds,
- * and nobody listens. */
+/* Has a dial connected to itself? The kernel may give our side the very port that was dialled, if
+ * that is a local port of the ephemeral range. The SYN then arrives at the socket that sent it; TCP
+ * takes this for two sides that dial each other at the same time, and the connect succeeds although
+ * nobody listens. */
 static bool has_met_itself(struct weir__socket *k, const struct weir__addr *dialled) {
     struct weir_loop *l = k->stream.loop;
     struct weir__addr own, peer;
@@ -106,7 +107,7 @@ static void begin(struct race *r) {
     }
 }
 
-/* Until one has won or all have failed. Returns 0, or the scope's code. */
+/* Wait until one attempt has won or all have failed. Returns 0, or the felt code. */
 static int run(struct race *r) {
     weir_ns gap = r->options->attempt_ns;
     int rc = 0;
@@ -126,7 +127,8 @@ static int run(struct race *r) {
     return rc;
 }
 
-/* Cancel the losers and wait until the backend has let go of their ops, cancelled or not. */
+/* Cancel the attempts that have not won, and wait until the backend has returned all their ops.
+ * This wait cannot be cut short: the ops lie in this frame. */
 static void call_off(struct race *r) {
     for (unsigned i = 0; i < r->begun; i++) {
         struct attempt *a = &r->attempts[i];
@@ -150,7 +152,7 @@ static int race_addrs(struct race *r, struct weir_stream **ret_stream) {
         *ret_stream = &r->winner->stream;
         return 0;
     }
-    if (r->winner != NULL) { /* the cancel came first */
+    if (r->winner != NULL) { /* one has connected, but this task was cancelled before */
         struct weir_stream *s = &r->winner->stream;
         weir_close(&s);
     }
@@ -169,7 +171,7 @@ static void interleave(struct race *r, const struct weir__addr *addrs, unsigned 
             if (taken[i])
                 continue;
             if (pick == count)
-                pick = i; /* if that family has no more: whatever is left */
+                pick = i; /* if the wanted family has no more: the first that is left */
             if (addrs[i].sa.sa_family == want) {
                 pick = i;
                 break;
@@ -189,7 +191,7 @@ static __attribute__((noinline)) int connect_any(const struct weir__addr *addrs,
     return race_addrs(&r, ret_stream);
 }
 
-/* A frame of its own: the addresses stay where the attempts point to. */
+/* The attempts point to the addresses, which lie in this frame until all attempts have finished. */
 static __attribute__((noinline)) int resolve_and_connect(const struct weir__url *u,
                                                          const struct weir_dial_options *o,
                                                          struct weir_stream **ret_stream) {

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A dial to a local port of the ephemeral range may be given that port for its own end, and meet
- * itself. Told in a network namespace with four such ports, where it does so at once. */
+/* A dial to a local port of the ephemeral range may be given that same port for its own side; it
+ * would then connect to itself, although nobody listens. Such a dial must fail with -ECONNREFUSED.
+ * The tests run in a network namespace whose ephemeral range has four ports, where this happens at
+ * once. */
 #include <fcntl.h>
 #include <net/if.h>
 #include <sched.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Dialling: refused, by name, in time; who loses is closed. Races are told in a simulation. */
+/* Dialling: a refused address, a name with several addresses, deadlines; the attempts that lose are
+ * closed. The order of attempts is tested in a simulation (dial_sim_test.c). */
 #include "stream/stream_test_util.h"
 
 #include <netinet/tcp.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* fair_test.c - a task that reads or writes very much at once, or accepts a crowd, lets the others
- * run: on kernel sockets, pipes and files, and in memory. The peers outside are threads that are
- * always ready. What is counted is how often another task ran meanwhile. */
+/* fair_test.c - a task that reads or writes very many bytes at once, or accepts many connections,
+ * lets other tasks run: on kernel sockets, pipes, files and memory. The peers are threads that are
+ * always ready. The tests count how often another task ran meanwhile. */
 #include "stream/stream_test_util.h"
 
 #include <arpa/inet.h>

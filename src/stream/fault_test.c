@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* One conversation, told again and again: the N-th allocation fails, or the N-th marked call is
- * cancelled, for each N until it passes untouched. After each nothing stays behind; the runner
- * and the counters see to that. */
+/* One conversation, run again and again: the N-th allocation fails, or the N-th marked call is
+ * cancelled, for N = 1, 2, ... until a run has no N-th. After each run no task, descriptor or byte
+ * may be left: the runner and the counters check that. */
 #include "stream/stream.h"
 
 #include <weir/testing.h>

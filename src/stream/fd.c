@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* fd.c - any descriptor: wait for it, or make a stream of it.
  *
- * The descriptor may be blocking and its flags may be shared with other processes (a terminal):
- * they are left alone. Each try is one that never blocks, then readiness is awaited; where no such
- * try can be made, a helper thread waits. To the backend the file is foreign, readiness only,
- * until it is closed. */
+ * The descriptor may be blocking, and its flags may be shared with other processes (a terminal), so
+ * they are left alone. Each read or write is first tried in a way that never blocks; if nothing can
+ * be had, readiness is awaited. For some descriptors there is no such try: a helper thread waits
+ * for them. For the backend the file is foreign (it only waits for readiness) until it is
+ * closed. */
 #include "base/alloc.h"
 #include "base/check.h"
 #include "stream/fd_job.h"
@@ -15,7 +16,7 @@
 #include <stdio.h>
 
 enum {
-    PIECE = 16 << 10, /* what a pipe gives in one read at most is 64 KiB; ttys give 4 */
+    PIECE = 16 << 10, /* one read of a pipe gives at most 64 KiB, of a terminal 4 KiB */
     IN_VAIN_MS = 5    /* see try_later */
 };
 
@@ -36,8 +37,8 @@ struct descriptor {
     struct weir_stream stream;
     struct weir__file file;
     struct weir__op op; /* CLOSE */
-    size_t moved[2];    /* bytes read, written, and not breathed for */
-    struct weir__fd_slot slots[2]; /* for reads, for writes: who waits where no try can be made */
+    size_t moved[2];    /* bytes read, and written, since the last weir__breathe_bytes */
+    struct weir__fd_slot slots[2]; /* for reads, for writes: the job where no try can be made */
     int access;         /* O_RDONLY, O_WRONLY, O_RDWR: the other direction would wait for ever */
 };
 
@@ -45,7 +46,7 @@ static struct descriptor *descriptor_of(struct weir_stream *s) {
     return WEIR_CONTAINER(s, struct descriptor, stream);
 }
 
-/* Wait until one of events. Returns 0 or an error. */
+/* Wait until poll reports one of events. Returns 0 or an error. */
 static int ready(struct descriptor *d, short events) {
     int rc = weir_cancelled();
     if (rc < 0)
@@ -58,16 +59,17 @@ static int ready(struct descriptor *d, short events) {
     return n < 0 ? (int)n : d->stream.closed ? -ECANCELED : 0;
 }
 
-/* The tries-th try in a row got nothing: wait until it is ready. One that is said to be ready and
- * gives nothing again may do so for as long as it likes: no helper thread is to be had, or there is
- * room, but not for these bytes (an eventfd). Asked at once it would hold the loop. */
+/* The tries-th try in a row failed with EAGAIN: wait until the descriptor is ready. If poll
+ * reported it as ready and the next try failed again, that may go on for long (no helper thread
+ * could be started, or an eventfd has room, but not for this number): then wait a moment first, or
+ * the loop would do nothing else. */
 static int try_later(struct descriptor *d, short events, unsigned tries) {
     int rc = tries > 1 ? weir_sleep(WEIR_MILLISECONDS(IN_VAIN_MS)) : 0;
     return rc < 0 ? rc : ready(d, events);
 }
 
-/* What is always ready, as a file or a pipe whose other end is fast, has no wait in which others
- * could run: the bytes are counted instead. Returns 0 or an error. */
+/* A descriptor that is always ready (a file, a pipe with a fast peer) never waits, so other tasks
+ * could not run: count its bytes instead. Returns 0 or an error. */
 static int breathe(struct descriptor *d, size_t *moved) {
     size_t len = *moved;
     *moved = 0;
@@ -109,7 +111,7 @@ static int64_t descriptor_recv_into(struct weir_stream *s, void *buf, size_t len
     }
 }
 
-/* The piece is on the heap only while it holds bytes: an idle descriptor has no buffer. */
+/* The piece is allocated only while it has bytes: an idle descriptor has no buffer. */
 static int64_t descriptor_recv(struct weir_stream *s, struct weir__lent *ret_lent) {
     struct descriptor *d = descriptor_of(s);
     for (unsigned tries = 1;; tries++) {
@@ -177,7 +179,7 @@ static void descriptor_close(struct weir_stream *s) {
     weir__stream_drop(s);
     weir__fd_job_drop(&d->slots[0]);
     weir__fd_job_drop(&d->slots[1]);
-    d->file.foreign = false; /* from here on it is the backend's to close */
+    d->file.foreign = false; /* now the backend may close it */
     weir__close_submit(s->loop, &d->op, &d->file, closed);
 }
 

@@ -23,7 +23,7 @@ struct weir__fd_job {
     _Atomic int holders;
     int fd;
     bool writes, over, begun;
-    size_t len, at; /* at: bytes of a read that were handed out */
+    size_t len, at; /* at: how many bytes of a read the calls have got so far */
     int64_t result;
     char name[32];
     uint8_t bytes[PIECE];
@@ -55,7 +55,7 @@ static void ended(struct weir__op *op) {
     j->over = true;
     j->result = op->result;
     if (!j->begun)
-        let_go(j); /* for the thread, which never came to it */
+        let_go(j); /* no thread ran it: drop the thread's reference too */
     if (j->slot != NULL) {
         weir__wait_notify(&j->slot->waiting);
         return;
@@ -104,19 +104,19 @@ static int await(struct weir__fd_slot *slot, struct weir_stream *s, const char *
     return slot->job != NULL ? 0 : -ECANCELED; /* dropped: the stream was closed */
 }
 
-/* Returns whether the job has run, or still does. */
+/* Take the job out of its slot. Returns whether a thread has run it, or still runs it. */
 static bool drop(struct weir__fd_slot *slot) {
     struct weir__fd_job *j = slot->job;
     slot->job = NULL;
     j->slot = NULL;
     bool has_run = true;
     if (!j->over && weir__cancel(weir__loop()->backend, &j->op) == WEIR__PENDING) {
-        weir__loop()->hidden++; /* it has just ended: the run waits for its wake, which lets go */
+        weir__loop()->hidden++; /* it has just ended: the run waits for its wake, which frees it */
         return true;
     }
     if (!j->over && j->op.result != -EINPROGRESS) {
         has_run = false;
-        let_go(j); /* for the thread, which will not begin it */
+        let_go(j); /* no thread will run it: drop the thread's reference too */
     }
     let_go(j);
     return has_run;

@@ -12,16 +12,17 @@ struct weir__fd_slot { /* in the stream, one for each direction; zero at first *
     struct weir__wait *waiting;
 };
 
-/* Read or write by the job in the slot, begun if there is none; suspends. s: for people. Returns a
- * count, 0 at the end, an error of the descriptor, -ECANCELED (also: the stream was closed),
- * -ETIME, -ENOMEM, -EAGAIN, -EMFILE. *ret_taken, of a write that is cut short: bytes that may have
- * been written all the same, or may still be. */
+/* Read or write by the job in the slot; without one, begin one. Suspends. s: named in messages.
+ * Returns a count, 0 at end of stream, an error of the descriptor, -ECANCELED (also: the stream was
+ * closed), -ETIME, -ENOMEM, -EAGAIN, -EMFILE. *ret_taken, if a write is cut short: how many bytes
+ * the job may have written, or may still write. */
 int64_t weir__fd_job_read(struct weir__fd_slot *slot, struct weir_stream *s, int fd, void *buf,
                           size_t len);
 int64_t weir__fd_job_write(struct weir__fd_slot *slot, struct weir_stream *s, int fd,
                            const void *buf, size_t len, size_t *ret_taken);
 
-/* At close: let go of the job, if any, done or not; a call parked in it returns. */
+/* The stream is closed: give up the job, if there is one, finished or not. A call that waits for it
+ * returns. */
 void weir__fd_job_drop(struct weir__fd_slot *slot);
 
 #endif

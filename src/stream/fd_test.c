@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Foreign descriptors: waited for, or made into streams; blocking ones never block the loop.
- * Real descriptors only: not in a simulation. */
+/* Descriptors of the user: waits for them, and streams made from them. Blocking ones never block
+ * the loop. Not in a simulation, which has no real descriptors. */
 #include "stream/stream_test_util.h"
 
 #include <fcntl.h>

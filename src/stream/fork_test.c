@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* fork_test.c - fork inside a run. The child swallows no signal, touches nothing that it shares
- * with its parent, may close what it inherited, and may run a loop of its own; the parent notices
- * nothing. A child says by its exit status how it went. */
+/* fork_test.c - fork inside a run. The child must not swallow a signal of the parent and must not
+ * touch what it shares with the parent; it may close what it inherited and may run a loop of its
+ * own. The parent must notice nothing. A child reports by its exit status. */
 #include "stream/stream_test_util.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* in_vain_test.c - descriptors of which poll says that they are ready, while no try gets anything
- * for as long as it lasts: who reads or writes them holds nobody else. */
+/* in_vain_test.c - descriptors that poll reports as ready although every read or write fails with
+ * EAGAIN. A task that reads or writes one must not keep other tasks from running. */
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <sys/eventfd.h>

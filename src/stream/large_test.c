@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* large_test.c - reads, writes and arguments of 4 GiB and more, on every kind of stream: no length,
- * count or result is cut to 32 bits. The memory is mapped and hardly used; peers leave early. */
+ * count or result is cut to 32 bits. The memory is mapped but hardly touched; the peers
+ * close early. */
 #include <errno.h>
 #include <sys/mman.h>
 

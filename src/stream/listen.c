@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* listen.c - a listener: one socket per address of its name, all on one port, and one task that
- * accepts. Each socket's ACCEPT stays pending when the task is cancelled; what it brings then
- * waits in its slot for the next call, so that a cancel loses no connection. */
+/* listen.c - a listener: one socket for each address of its name, all on one port, and one task
+ * that accepts. Each socket has a slot with one ACCEPT op. The op stays pending when the task is
+ * cancelled; the connection that it brings waits in the slot for the next call, so that a cancel
+ * loses none. */
 #include "stream/listen.h"
 
 #include <stdio.h>
@@ -19,8 +20,8 @@ enum {
     PORT_TRIES = 8,       /* a free port of the first address may be taken on the second */
     IN_USE_MS = 50,       /* an address in use is tried again for so long: see open_patiently */
     IN_USE_STEP_MS = 1,
-    PAUSE_MS = 20, /* after an error that passes: there is no event for 'one is free' */
-    SAY_MS = 1000
+    PAUSE_MS = 20, /* after an error that may pass: no event says that it has */
+    SAY_MS = 1000  /* between two lines of the log about such errors */
 };
 
 enum slot_state { SLOT_ABSENT, SLOT_EMPTY, SLOT_ARMED, SLOT_FULL };
@@ -30,7 +31,7 @@ struct slot {
     struct weir__file file;
     struct weir__op accept, close;
     struct weir__addr peer;
-    struct weir__file stray; /* at the end: accepted, but nobody's */
+    struct weir__file stray; /* a connection that was accepted when the listener was closed */
     struct weir__op stray_close;
     uint8_t state;
 };
@@ -39,8 +40,8 @@ struct weir_listener {
     struct weir_loop *loop;
     struct weir__wait *waiting;
     struct weir__timer retry;
-    weir_ns said_ns; /* when it was last logged that accept fails */
-    int interrupt;   /* code for the task inside, or 0 */
+    weir_ns said_ns; /* when the log last said that accept fails */
+    int interrupt;   /* the code that the accepting task shall return, or 0 */
     int port;
     unsigned count, closing, turn;
     bool entered, closed;
@@ -134,8 +135,8 @@ static int open_slot(struct weir_listener *l, struct slot *slot, struct weir__ad
     return rc;
 }
 
-/* A name may have addresses of a family that this machine does not have (::1 of localhost where
- * IPv6 is off): the others do. */
+/* Is rc the error of an address whose family this machine does not have (::1 of localhost where
+ * IPv6 is off)? Then the name's other addresses are enough. */
 static bool is_absent(int rc) {
     return rc == -EADDRNOTAVAIL || rc == -EAFNOSUPPORT;
 }
@@ -170,7 +171,8 @@ static int open_all(struct weir_loop *loop, struct weir__addr *addrs, unsigned c
     return 0;
 }
 
-/* Port 0 of several addresses: the first address gets a free port, the others may not. */
+/* Port 0 with several addresses: the first address gets a free port, which may be in use on another
+ * address. Then try another port. */
 static int open_on(struct weir_loop *loop, struct weir__addr *addrs, unsigned count,
                    const struct weir_listen_options *o, struct weir_listener **ret_listener) {
     int tries = count > 1 && weir__addr_port(&addrs[0]) == 0 ? PORT_TRIES : 1, rc;
@@ -186,9 +188,10 @@ static bool is_path(const struct weir__addr *addr) {
     return addr->sa.sa_family == AF_UNIX && addr->un.sun_path[0] != '\0';
 }
 
-/* A process that was killed may hold its listeners a moment longer than it lives: the kernel takes
- * its io_uring down after it, up to 10 ms later [6.18]. Likewise a loop lets go of them with its
- * next turn. A path stays until somebody unlinks it: waiting would not help. */
+/* Try an address in use again for a moment. The listeners of a process that was killed may exist a
+ * little longer than the process: the kernel takes its io_uring down up to 10 ms later [6.18]. And
+ * a loop of this process gives up a closed listener with its next turn. A path stays until somebody
+ * unlinks it, so waiting for one would not help. */
 static int open_patiently(struct weir_loop *loop, struct weir__addr *addrs, unsigned count,
                           const struct weir_listen_options *o,
                           struct weir_listener **ret_listener) {
@@ -203,7 +206,7 @@ static int open_patiently(struct weir_loop *loop, struct weir__addr *addrs, unsi
     }
 }
 
-/* "*" is all addresses of both families in one socket; without IPv6, of IPv4. */
+/* "*": one socket for all addresses of both families; without IPv6 for those of IPv4. */
 static int open_any(struct weir_loop *loop, uint16_t port, const struct weir_listen_options *o,
                     struct weir_listener **ret_listener) {
     struct weir__addr any;
@@ -267,7 +270,7 @@ struct weir_loop *weir__listener_loop(const struct weir_listener *l) {
 
 /* ---- closing ---- */
 
-/* A connection that came for nobody is reset. */
+/* The listener is closed: reset the connection that waits in the slot. */
 static void turn_away(struct weir_listener *l, struct slot *slot) {
     slot->state = SLOT_EMPTY;
     if (slot->accept.result < 0)
@@ -276,7 +279,7 @@ static void turn_away(struct weir_listener *l, struct slot *slot) {
     let_go(l, &slot->stray, &slot->stray_close);
 }
 
-/* In a fork child: its copies. */
+/* In a fork child: close the child's copies of the descriptors. */
 static void leave(struct weir_listener *l) {
     for (unsigned i = 0; i < l->count; i++) {
         struct slot *slot = &l->slots[i];
@@ -335,7 +338,8 @@ static void arm(struct weir_listener *l, struct slot *slot) {
         slot->state = SLOT_FULL;
 }
 
-/* The next slot that has something, each address in its turn; all others are armed meanwhile. */
+/* A slot that has a connection or an error, each address in its turn; NULL if none has. Slots that
+ * are empty get a new ACCEPT. */
 static struct slot *full_slot(struct weir_listener *l) {
     for (unsigned i = 0; i < l->count; i++) {
         struct slot *slot = &l->slots[(l->turn + i) % l->count];
@@ -357,9 +361,9 @@ static bool is_short(int64_t rc) {
     return rc == -EMFILE || rc == -ENFILE || rc == -ENOBUFS || rc == -ENOMEM || rc == -ENOSPC;
 }
 
-/* May a later accept succeed after this error, because it is none of the listener itself? Such
- * errors come from the network, the firewall or a shortage; accept(2) names a dozen and says that
- * there are more. So the function lists the others, which stay: our own mistakes, and the end. */
+/* May a later accept succeed after this error? Errors of the network, the firewall or a shortage
+ * pass; accept(2) names a dozen and says that there are more. So this lists the others, which do
+ * not pass: our own mistakes and the close of the listener. */
 static bool passes(int64_t rc) {
     return rc > -4096 && rc != -EBADF && rc != -ENOTSOCK && rc != -EINVAL && rc != -EFAULT &&
            rc != -ECANCELED;
@@ -398,7 +402,7 @@ static int take(struct weir_listener *l, struct slot *slot, struct weir__socket 
     if (fd >= 0) {
         int rc = weir__socket_adopt(k, (int)fd, &slot->peer);
         if (rc >= 0)
-            slot->state = SLOT_EMPTY; /* else it stays for the next try */
+            slot->state = SLOT_EMPTY; /* else the connection stays in the slot for the next try */
         return rc >= 0 ? 1 : is_short(rc) ? pause_for(l, rc) : rc;
     }
     slot->state = SLOT_EMPTY;
@@ -463,7 +467,7 @@ int weir_accept(struct weir_listener *l, struct weir_stream **ret_stream) {
         weir__free(k);
         return weir__listener_leave(l, rc);
     }
-    l->entered = false; /* closed just now, with a connection in hand: it counts */
+    l->entered = false; /* if l was closed just now, this connection is still returned */
     free_if_left(l);
     *ret_stream = &k->stream;
     return 0;

@@ -1,25 +1,27 @@
 /* SPDX-License-Identifier: MIT */
-/* listen.h - what react needs of a listener: the next arrival, without a stream around it. */
+/* listen.h - what react.c needs of a listener: to accept into a socket that lies in its own
+ * memory. */
 #ifndef WEIR_STREAM_LISTEN_H
 #define WEIR_STREAM_LISTEN_H
 
 #include "stream/socket.h"
 
-/* Take the only place before the door: weir_accept and weir_react exclude each other. Returns 0,
- * -EBUSY, or what weir__suspend_enter says. Followed by weir__listener_leave. */
+/* Begin to accept. Only one call (weir_accept or weir_react) may accept on a listener at a time.
+ * Returns 0, -EBUSY, or what weir__suspend_enter returns. After 0 call weir__listener_leave. */
 int weir__listener_enter(struct weir_listener *l, const char *what);
-/* Returns rc, or WEIR_ECLOSED if l was closed meanwhile: then l is gone. */
+/* Returns rc, or WEIR_ECLOSED if l was closed meanwhile: l must not be used after that. */
 int weir__listener_leave(struct weir_listener *l, int rc);
 
-/* Inside enter and leave: wait a moment, as an error that will pass (why) is logged, once a second.
- * Returns 0: try again; WEIR_ECLOSED, -ECANCELED, -ETIME, or the interrupt's code. */
+/* Between enter and leave: accepting failed with why, an error that may pass. Log it, at most once
+ * a second, and wait a moment. Returns 0: try again; WEIR_ECLOSED, -ECANCELED, -ETIME, or the code
+ * of weir__listener_interrupt. */
 int weir__listener_pause(struct weir_listener *l, int why);
 
-/* Wait for the next connection and make it k's (initialized by the caller). Inside enter and
- * leave. Returns 0, -ECANCELED, -ETIME, WEIR_ECLOSED; then nothing was taken. */
+/* Between enter and leave: wait for the next connection and put it into k, which the caller has
+ * initialized. Returns 0, -ECANCELED, -ETIME, WEIR_ECLOSED; on error no connection was taken. */
 int weir__listener_next(struct weir_listener *l, struct weir__socket *k);
 
-/* Whoever waits inside weir__listener_next gets rc. */
+/* Let weir__listener_next and weir__listener_pause return rc. */
 void weir__listener_interrupt(struct weir_listener *l, int rc);
 
 struct weir_loop *weir__listener_loop(const struct weir_listener *l);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Listeners: ports, names, accept under every trouble, unlisten. */
+/* Listeners: ports, names, accept with cancels, errors and closes, unlisten. */
 #include "stream/stream_test_util.h"
 
 #include <fcntl.h>

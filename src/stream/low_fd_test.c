@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* low_fd_test.c - a program that was started with 0, 1 and 2 closed: the kernel gives these numbers
- * to what is opened first. The story runs in an exec of this program, so that they are closed
- * from the first instruction on; its exit status says how it went. */
+/* low_fd_test.c - a program that was started with descriptors 0, 1 and 2 closed: the kernel gives
+ * these numbers to the files that are opened first. The library must not keep them. Each test
+ * executes this program again, so that they are closed from the first instruction on, and looks at
+ * its exit status. */
 #include "stream/stream_test_util.h"
 
 #include <errno.h>

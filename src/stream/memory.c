@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* memory.c - two streams joined in memory, with the manners of TCP: bounded, half-close, -EPIPE
- * to who writes to a closed end, -ECONNRESET to who reads after an end closed on unread bytes.
+/* memory.c - two streams joined in memory, which behave like TCP: they are bounded and can be shut
+ * down on one side; a write to a stream whose other side was closed returns -EPIPE; a read returns
+ * -ECONNRESET if the other side was closed with unread bytes.
  *
- * A way is a ring of bytes; what it lends lies in the ring itself until released. */
+ * A way is a ring of bytes for one direction. A lent piece lies in the ring until it is
+ * released. */
 #include <string.h>
 
 #include "base/alloc.h"
@@ -11,21 +13,21 @@
 
 enum { CAPACITY_DEFAULT = 64 << 10, CAPACITY_MAX = 1 << 30 };
 
-/* Moved at once; then others may run (weir__breathe_bytes): a ring may hold very much. */
+/* So many bytes are copied at a time; then other tasks may run: a ring may be very large. */
 enum { PIECE = 64 << 10 };
 
 struct way {
     uint8_t *bytes;
-    size_t size, head, used; /* used counts what is lent too */
-    size_t given, taken;     /* bytes that writer and reader moved and have not breathed for */
+    size_t size, head, used; /* used counts lent bytes too */
+    size_t given, taken;     /* bytes written, and read, since the last weir__breathe_bytes */
     bool ended;              /* the writer will send no more */
-    bool broken;             /* the reader is gone */
-    bool reset;              /* the writer went and left unread bytes behind */
+    bool broken;             /* the reader has closed */
+    bool reset;              /* the writer has closed and had unread bytes itself */
     struct weir__wait *reader, *writer;
 };
 
 struct pair {
-    unsigned ends; /* not yet freed */
+    unsigned ends; /* streams that are not yet freed */
     struct way ways[2];
     uint8_t bytes[];
 };
@@ -40,7 +42,7 @@ static struct memory *memory_of(struct weir_stream *s) {
     return WEIR_CONTAINER(s, struct memory, stream);
 }
 
-/* Let others run, if many bytes moved without. Returns 0 or what the scope says. */
+/* Let other tasks run, if many bytes were moved since the last time. Returns 0 or the felt code. */
 static int breathe(size_t *moved) {
     size_t len = *moved;
     *moved = 0;
@@ -77,7 +79,7 @@ static void memory_release(struct weir_stream *s, struct weir__lent *lent) {
     weir__wait_notify(&w->writer);
 }
 
-/* As much as fits, in two runs where the ring wraps. */
+/* Copy as much as fits into the ring, in two parts where it wraps. Returns how much. */
 static size_t put(struct way *w, const uint8_t *buf, size_t len) {
     size_t room = w->size - w->used, tail = (w->head + w->used) % w->size;
     size_t n = len < room ? len : room;
@@ -125,7 +127,7 @@ static void memory_close(struct weir_stream *s) {
     m->in->broken = true;
     m->out->ended = true;
     m->out->reset = unread;
-    weir__wait_notify(&m->in->reader); /* our own tasks, then the peer's */
+    weir__wait_notify(&m->in->reader); /* the tasks of this side, then those of the other side */
     weir__wait_notify(&m->out->writer);
     weir__wait_notify(&m->in->writer);
     weir__wait_notify(&m->out->reader);

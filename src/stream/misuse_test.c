@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A stream belongs to its loop: other threads and other loops are told so, with both names. */
+/* A stream belongs to its loop: a call from another thread or loop aborts and names both loops. */
 #include "test/runner.h"
 
 #include <errno.h>

@@ -23,7 +23,7 @@ static inline void weir__peer_of(const struct weir__addr *addr, struct weir__pee
         memcpy(ret_peer->ip, &addr->in.sin_addr, 4);
         ret_peer->family = AF_INET;
     } else if (addr->sa.sa_family == AF_INET6) {
-        /* A dual listener sees IPv4 peers mapped into IPv6: people know them as IPv4. */
+        /* A dual-stack listener sees IPv4 peers as mapped IPv6 addresses: show them as IPv4. */
         bool mapped = IN6_IS_ADDR_V4MAPPED(&addr->in6.sin6_addr);
         memcpy(ret_peer->ip, addr->in6.sin6_addr.s6_addr + (mapped ? 12 : 0), mapped ? 4 : 16);
         ret_peer->scope = addr->in6.sin6_scope_id;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Raw streams and a peer on another thread: it only reads, only writes, ends its side at once,
- * resets, reads slowly. What must reach either side is counted. Both shapes of server.
+/* Streams, and a peer on another thread that only reads, only writes, shuts its side down at once,
+ * resets, or reads slowly. The tests count the bytes that must reach either side, for both shapes
+ * of a server.
  *
- * The first byte that the peer sends says what the server does: 'e' echoes until the end, 'c'
- * counts until the end and says how much came, 'w' writes MUCH and closes. */
+ * The first byte that the peer sends says what the server does: 'e' echoes until end of stream, 'c'
+ * counts until end of stream and sends the count, 'w' writes MUCH and closes. */
 #include "base/alloc.h"
 #include "stream/peer_test_util.h"
 

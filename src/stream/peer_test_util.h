@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* peer_test_util.h - a peer that is no part of the loop: plain blocking sockets on another thread,
- * which may read slowly, not at all, end or reset at any time. It knows nothing of weir. Its
- * calls assert what must work; what may fail by its own doing returns false. Tests only. */
+/* peer_test_util.h - a peer outside of the loop: blocking sockets on another thread, which may read
+ * slowly or not at all, and may shut down or reset at any time. It uses nothing of weir. Its calls
+ * assert what must work, and return false where the peer itself has broken the connection. Tests
+ * only. */
 #ifndef WEIR_STREAM_PEER_TEST_UTIL_H
 #define WEIR_STREAM_PEER_TEST_UTIL_H
 

@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /* react.c - connections without a stack: between messages a connection is one block of memory and
- * one pending RECV. What that brings starts a task from the pool, in the connection's own group;
- * the task runs the user's functions until nothing more is at hand, and ends.
+ * one pending RECV. When the RECV completes, a task is spawned in the connection's own group. The
+ * task runs the user's functions until no more piece is at hand, and ends.
  *
- *   state    a task of ours   RECV     left by
- *   BUSY     runs             ahead    nothing at hand: IDLE; any end: ENDING
- *   IDLE     -                pending  data, end, cancel, weir_conn_close: BUSY
- *   STALLED  -                done     the timer, until a task can be had: BUSY
- *   ENDING   ends             -        the group's last child ends: CLOSING, or gone
- *   CLOSING  calls closed     -        its end: GONE, the descriptor is being closed
+ *   state    its task          RECV     left when
+ *   BUSY     runs              ahead    no piece is at hand: IDLE; it must close: ENDING
+ *   IDLE     -                 pending  a piece, end of stream, cancel, weir_conn_close: BUSY
+ *   STALLED  -                 done     the timer fires and a task can be spawned: BUSY
+ *   ENDING   returns           -        the group's last child ends: CLOSING
+ *   CLOSING  calls closed      -        that task ends: GONE, the descriptor is being closed
  *
- * ahead: asked for while a function is suspended (ahead.h). Still pending when BUSY is left, it is
- * the RECV of IDLE; what it brought and nobody took is the next piece.
+ * ahead: a RECV may be pending beside the task, asked for while a user's function is suspended
+ * (ahead.h). If it is still pending when the task ends, it is the RECV of IDLE. If it has completed
+ * and its piece was not used, that is the next piece.
  *
- * The group hangs below the server's, so a cancel of that reaches it; group_idle (the hook) hears
- * of it when no task is there to feel it. */
+ * The connection's group hangs below the server's, so a cancel of that one reaches it. If it has no
+ * task then, its hook group_idle is called. */
 #include <assert.h>
 
 #include "base/alloc.h"
@@ -26,11 +27,12 @@
 #include "stream/listen.h"
 
 enum {
-    ROUNDS_MAX = 64,    /* messages at hand in a row before the others get their turn */
+    ROUNDS_MAX = 64,    /* messages in a row before other tasks get their turn */
     STALLED_RETRY_MS = 10
 };
 
-/* The op while a task of ours runs: free, pending, done and not looked at, or the task waits. */
+/* The RECV beside a running task: there is none; pending; completed, its piece not used yet;
+ * pending, and the task waits for it. */
 enum ahead_state { AHEAD_NONE, AHEAD_PENDING, AHEAD_CAME, AHEAD_AWAITED };
 
 enum conn_state { CONN_BUSY, CONN_IDLE, CONN_STALLED, CONN_ENDING, CONN_CLOSING, CONN_GONE };
@@ -41,21 +43,22 @@ struct server {
     struct weir_spawn_options task; /* of a connection */
     struct weir_loop *loop;
     struct weir_listener *listener;
-    struct weir_group gate; /* below the users' group while weir_react runs: hears of its cancel */
+    struct weir_group gate; /* a child of the user's group while weir_react runs: its hook is called
+                             * when that group is cancelled */
     struct weir__timer retry;
     struct weir__list stalled;
     size_t refs; /* connections, and weir_react itself */
 };
 
 struct weir_conn {
-    struct weir__socket socket; /* its op is the RECV, at the end the CLOSE */
+    struct weir__socket socket; /* its op is the RECV, and later the CLOSE */
     struct weir_group group;
     struct server *server;
     struct weir__list link; /* in server->stalled */
-    int rc;                 /* what closed is told */
+    int rc;                 /* the argument of the user's function closed */
     uint8_t state;
     bool opened;
-    bool stop; /* nothing more is read */
+    bool stop; /* nothing more is delivered */
     uint8_t ahead;
     _Alignas(16) uint8_t user[];
 };
@@ -73,7 +76,7 @@ static void server_unref(struct server *sv) {
     weir__free(sv);
 }
 
-/* ---- the end ---- */
+/* ---- closing ---- */
 
 static void conn_gone(struct weir__op *op) {
     struct weir_conn *c = WEIR_CONTAINER(op, struct weir_conn, socket.op);
@@ -81,12 +84,12 @@ static void conn_gone(struct weir__op *op) {
     weir__close_done(sv->loop);
     weir__group_close_under(&c->group);
     c->socket.stream.reading = false;
-    weir__stream_gone(&c->socket.stream); /* c's memory: now, or when a writer from outside left */
+    weir__stream_gone(&c->socket.stream); /* frees c: now, or when a task that writes has left */
     server_unref(sv);
 }
 
-/* All children have ended. The group stays open until the descriptor is gone, so that whoever
- * joins the server's group finds nothing left behind. */
+/* All children have ended. The group stays open until the descriptor is closed, so that a close of
+ * the server's group waits for that too. */
 static void conn_close_file(struct weir_conn *c) {
     c->state = CONN_GONE;
     c->socket.stream.closed = true;
@@ -100,7 +103,7 @@ static int conn_spawn(struct weir_conn *c, int (*fn)(void *args)) {
     return weir_spawn(&c->group, &site, fn, &c, sizeof c, &c->server->task, NULL);
 }
 
-/* Start a task for c. Without a stack for it c waits on the server's list. */
+/* Start a task for c. If no stack can be had, c waits on the server's list. */
 static void conn_start(struct weir_conn *c) {
     struct server *sv = c->server;
     bool ending = c->state == CONN_ENDING || c->state == CONN_CLOSING;
@@ -144,7 +147,8 @@ static bool recv_submit(struct weir_conn *c) {
     return weir__submit(c->server->loop->backend, op) == WEIR__DONE;
 }
 
-/* A piece has come while our task runs. Returns true if the next may be asked for. */
+/* A piece has come while a task of c exists: give it to hooks.ahead. Returns true if the next piece
+ * may be asked for. */
 static bool ahead_take(struct weir_conn *c) {
     struct weir__op *op = &c->socket.op;
     struct weir_view v = {NULL, 0};
@@ -178,7 +182,7 @@ static int ahead_abort(struct weir__park *p) {
     return weir__cancel(c->server->loop->backend, &c->socket.op);
 }
 
-/* Park until the op, which is pending, is done. */
+/* Park until the op, which is pending, completes. */
 static void ahead_await(struct weir_conn *c, const char *what, bool is_cancelled) {
     struct ahead_wait w = {.park = {.abort = is_cancelled ? NULL : ahead_abort, .what = what,
                                     .on = c},
@@ -189,7 +193,8 @@ static void ahead_await(struct weir_conn *c, const char *what, bool is_cancelled
     c->ahead = AHEAD_CAME;
 }
 
-/* The end: what was asked for, or came, is nobody's. The op must be free for the CLOSE. */
+/* The connection closes: cancel a pending RECV and release a piece that was not used. The op must
+ * be free for the CLOSE. */
 static void ahead_drop(struct weir_conn *c) {
     struct weir__op *op = &c->socket.op;
     if (c->ahead == AHEAD_NONE)
@@ -212,7 +217,7 @@ static void received(struct weir__op *op) {
         ahead_ask(c);
 }
 
-/* End an idle connection: its task must run once more, for closed. */
+/* Stop the connection. If it is idle, a task must run once more, which calls closed. */
 static void conn_rouse(struct weir_conn *c) {
     c->stop = true;
     if (c->state != CONN_IDLE)
@@ -221,7 +226,8 @@ static void conn_rouse(struct weir_conn *c) {
         conn_start(c);
 }
 
-/* The group's hook: its last child has ended, or a cancel came while it had none. */
+/* The hook of the connection's group: its last child has ended, or it was cancelled while it had no
+ * child. */
 static void group_idle(struct weir_group *g) {
     struct weir_conn *c = WEIR_CONTAINER(g, struct weir_conn, group);
     switch (c->state) {
@@ -236,26 +242,27 @@ static void group_idle(struct weir_group *g) {
     case CONN_CLOSING:
         conn_close_file(c);
         break;
-    default: /* stalled: the timer will see the cancel */
+    default: /* stalled: the timer starts a task, which will see the cancel */
         break;
     }
 }
 
 /* ---- what the task does ---- */
 
-/* Ask for the next piece. Returns true if its result is there already. */
+/* Ask for the next piece. Returns true if the op has completed already. */
 static bool conn_recv(struct weir_conn *c) {
     bool came = c->ahead == AHEAD_CAME, asked = c->ahead != AHEAD_NONE;
     c->ahead = AHEAD_NONE;
     return asked ? came : recv_submit(c);
 }
 
-/* Give the piece to the user. Returns < 0 or 0; 0 with stop: the end of the stream. */
+/* Give the piece to the user's function message. Returns its error, or 0; 0 with c->stop: the
+ * stream has ended. */
 static int conn_deliver(struct weir_conn *c) {
     struct weir__op *op = &c->socket.op;
     struct weir_stream *s = &c->socket.stream;
     if (op->result > 0 && c->stop) {
-        c->ahead = AHEAD_CAME; /* faster than the cancel: weir__conn_next begins with it */
+        c->ahead = AHEAD_CAME; /* it came before the cancel: weir__conn_next returns it first */
         return 0;
     }
     if (op->result > 0) {
@@ -276,7 +283,7 @@ static int conn_open(struct weir_conn *c) {
     return c->server->fn.opened != NULL ? c->server->fn.opened(c, c->user) : 0;
 }
 
-/* closed may read on (weir__conn_next): what has come by then is dropped only behind it. */
+/* Call closed, which may still read (weir__conn_next). Only after it is an unused piece dropped. */
 static void conn_closed(struct weir_conn *c) {
     if (c->server->fn.closed != NULL)
         c->server->fn.closed(c, c->user, c->rc);
@@ -284,8 +291,9 @@ static void conn_closed(struct weir_conn *c) {
     c->state = CONN_CLOSING;
 }
 
-/* End: cancel what else runs in the group. If that is nothing, closed runs here and now, with the
- * error record that belongs to its rc. What no closed hears of goes to the log, by the group. */
+/* Nothing more is delivered: cancel the other tasks of the group. If there are none, call closed
+ * here, with the error record that belongs to rc. Without a function closed, rc is returned and the
+ * group logs it. */
 static int conn_end(struct weir_conn *c, int rc) {
     int felt = weir__group_cancelled(&c->group);
     if (c->server->hooks.ends != NULL)
@@ -360,7 +368,7 @@ static int accept_loop(struct server *sv, struct weir_group *g) {
             return rc;
         }
         conn_begin(c, g);
-        (void)weir__breathe(); /* the listener is ours while we are inside */
+        (void)weir__breathe(); /* the listener is entered, so it stays while other tasks run */
         if ((rc = weir__suspend_enter("react")) < 0)
             return rc;
     }
@@ -401,7 +409,7 @@ int weir__react(struct weir_listener *l, struct weir_group *g, const struct weir
         return weir__listener_leave(l, weir__fail(-ENOMEM, "react", NULL));
     weir__group_open_under(&sv->gate, g, WEIR_INDEPENDENT, gate_hears);
     rc = weir__group_cancelled(g);
-    if (rc == 0 && !weir__stack_exists(sv->fn.stack_size)) /* connections would wait for ever */
+    if (rc == 0 && !weir__stack_exists(sv->fn.stack_size)) /* else connections wait for ever */
         rc = weir__failf(-ENOMEM, "react", NULL, "no stack is that large");
     if (rc == 0)
         rc = accept_loop(sv, g);
@@ -467,7 +475,7 @@ void **weir__conn_aside(struct weir_conn *c) {
 void weir_conn_close(struct weir_conn *c) {
     weir__not_null(c, "weir_conn_close");
     if (weir__loop_is_parents(c->server->loop))
-        return; /* in a fork child: the connection is the parent's */
+        return; /* in a fork child: the connection belongs to the parent */
     weir__loop_assert(c->server->loop, "weir_conn_close");
     conn_rouse(c);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* resolve.c - names to addresses. */
+/* resolve.c - from names to addresses: numbers, localhost, then the resolver. */
 #include "stream/resolve.h"
 
 #include <strings.h>
@@ -7,7 +7,7 @@
 #include "sys/addr.h"
 #include "task/task.h"
 
-/* Abandonable: a cancelled look-up goes on in the backend, its answer is dropped. */
+/* A cancelled look-up goes on in the backend, and its answer is dropped. */
 static int resolve_by_backend(const char *host, uint16_t port, struct weir__addr *ret_addrs) {
     struct weir__op op = {.kind = WEIR__RESOLVE,
                           .u.resolve = {.host = host, .port = port, .ret = ret_addrs}};
@@ -18,8 +18,8 @@ const struct weir__resolver weir__resolver_system = {"system", resolve_by_backen
 
 const struct weir__resolver *weir__resolver = &weir__resolver_system;
 
-/* RFC 6761 6.3: localhost is never asked for, and is both loopback addresses, whatever a hosts
- * file says (some name 127.0.0.1 alone). */
+/* RFC 6761, 6.3: localhost is both loopback addresses, and no resolver is asked. Some hosts files
+ * name 127.0.0.1 alone. */
 static int localhost(uint16_t port, struct weir__addr *ret_addrs) {
     (void)weir__addr_parse_numeric("::1", port, &ret_addrs[0]);
     (void)weir__addr_parse_numeric("127.0.0.1", port, &ret_addrs[1]);

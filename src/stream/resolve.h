@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* resolve.h - names to addresses, through a table that weir-dns may fill. */
+/* resolve.h - from names to addresses, by a resolver that weir-dns may replace. */
 #ifndef WEIR_STREAM_RESOLVE_H
 #define WEIR_STREAM_RESOLVE_H
 
@@ -18,7 +18,7 @@ extern const struct weir__resolver weir__resolver_system;
 /* The resolver in use; at first the system's. */
 extern const struct weir__resolver *weir__resolver;
 
-/* Numbers are taken as they are, names go to the resolver. Suspends. Returns as resolve. */
+/* The addresses of host, which may be a number. Suspends. Returns as resolve. */
 int weir__resolve(const char *host, uint16_t port, struct weir__addr *ret_addrs);
 
 #endif

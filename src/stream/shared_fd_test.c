@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* shared_fd_test.c - descriptors that another process reads or writes as well: between the poll
- * that says "ready" and the call, it is faster. The poll of this program stands for it: `between`
- * runs when the library's poll has found something ready. */
+/* shared_fd_test.c - descriptors that another process reads or writes too: it may be faster between
+ * the poll that says "ready" and our call. This program replaces poll to play that process: the
+ * function `between` runs when the library's poll has reported a descriptor as ready. */
 #include "stream/stream_test_util.h"
 
 #include <fcntl.h>

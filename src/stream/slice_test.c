@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A task whose calls never have to wait: the others, timers and the network get their turn. */
+/* A task whose calls never have to wait: other tasks, timers and the network still get their
+ * turn. */
 #include <stdio.h>
 #include <weir/loop.h>
 #include <weir/stream.h>

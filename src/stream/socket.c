@@ -143,8 +143,8 @@ int weir__socket_open(struct weir_loop *l, int family, const struct weir__socket
     return 0;
 }
 
-/* Bytes that the peer sent and nobody read make the kernel reset a connection; those that lie
- * here already are no longer the kernel's, so it is told. */
+/* The kernel resets a connection that is closed with unread bytes. It does not know of unread bytes
+ * that lie in the window already: ask it for the reset. */
 void weir__socket_close(struct weir__socket *k, void (*done)(struct weir__op *op)) {
     struct weir_stream *s = &k->stream;
     if (s->left > 0 && k->peer.family != AF_UNSPEC)

@@ -10,8 +10,8 @@
 struct weir__socket {
     struct weir_stream stream; /* first: a stream pointer is a socket pointer */
     struct weir__file file;
-    /* The idle RECV of a reactive connection; at the end the CLOSE. Ops of waiting tasks lie in
-     * their frames. */
+    /* The RECV of an idle reactive connection, and later the CLOSE of any socket. Ops of tasks that
+     * wait lie in their frames. */
     struct weir__op op;
     struct weir__peer peer; /* kept, because after a reset the kernel has forgotten it */
 };
@@ -31,7 +31,8 @@ int weir__socket_adopt(struct weir__socket *k, int fd, const struct weir__addr *
 int weir__socket_open(struct weir_loop *l, int family, const struct weir__socket_options *options,
                       struct weir__socket **ret_socket);
 
-/* Let go of window and descriptor; done is called once the memory is free, perhaps at once. */
+/* Give up the window and close the descriptor. When the backend holds nothing of k any more,
+ * perhaps at once, done is called. */
 void weir__socket_close(struct weir__socket *k, void (*done)(struct weir__op *op));
 
 int weir__socket_option(struct weir_loop *l, struct weir__file *file, enum weir__option option,
@@ -39,7 +40,7 @@ int weir__socket_option(struct weir_loop *l, struct weir__file *file, enum weir_
 int weir__socket_options(struct weir_loop *l, struct weir__file *file,
                          const struct weir__socket_options *options);
 
-/* Of an open file; ret_addr->len is 0 if it has none. */
+/* The own or the peer's address of an open file; ret_addr->len is 0 if it has none. */
 void weir__socket_name(struct weir_loop *l, struct weir__file *file, bool peer,
                        struct weir__addr *ret_addr);
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* stream.c - one stream contract over any kind: peek and consume on lent pieces, and read,
- * read_exactly, read_until built on them once; write, shutdown, close.
+/* stream.c - the calls on streams, the same for every kind: peek and consume on lent pieces; read,
+ * read_exactly and read_until, which use these; write, shutdown, close.
  *
- * Bytes are copied only into the reader's memory, or, when peek asks for more than one piece
- * holds, into the hold, which is freed as soon as it is drained.
- * After close the object lives until its kind is gone and both tasks inside have left: whoever
- * calls read_leave or write_leave and gets WEIR_ECLOSED may not touch it again. */
+ * Bytes are copied only into the reader's memory, or, when peek asks for more bytes than one piece
+ * has, into the hold, which is freed as soon as it is empty.
+ * After close the object lives until its kind is gone and both tasks inside have left. A caller of
+ * read_leave or write_leave that gets WEIR_ECLOSED must not touch the object again. */
 #include "stream/stream.h"
 
 #include <string.h>
@@ -76,7 +76,7 @@ void weir_close(struct weir_stream **take_stream) {
     s->kind->close(s);
 }
 
-/* The record of an error, at its origin; the peer's address is asked for only here. */
+/* Write the error's record. The peer's address is asked for only here. */
 static __attribute__((cold, noinline)) int failed(struct weir_stream *s, int rc,
                                                   const char *what) {
     char text[WEIR__NAME_TEXT];
@@ -86,7 +86,8 @@ static __attribute__((cold, noinline)) int failed(struct weir_stream *s, int rc,
     return weir__fail(rc, what, text);
 }
 
-/* What a call was refused for is not what its code says in general: EPIPE blames the peer. */
+/* The call is refused because of something this program did: say what. The usual text of the code
+ * would mislead (that of EPIPE blames the peer). */
 static __attribute__((cold, noinline)) int refused(struct weir_stream *s, int rc, const char *what,
                                                    const char *why) {
     char text[WEIR__NAME_TEXT];
@@ -131,7 +132,7 @@ int weir__wait_in(struct weir__wait **slot, const char *what, const void *on) {
     WEIR_CHECK(*slot == NULL);
     *slot = &w;
     int64_t rc = weir__stream_park(&w.park);
-    if (*slot == &w) /* the scope had fired already */
+    if (*slot == &w) /* the scope had fired before the task could park */
         *slot = NULL;
     return (int)rc;
 }
@@ -148,7 +149,7 @@ void weir__wait_notify(struct weir__wait **slot) {
 
 static int read_leave(struct weir_stream *s, int64_t rc, const char *what);
 
-/* Others have run. */
+/* Other tasks have run: the scope may have fired, and the stream may have been closed. */
 static __attribute__((cold, noinline)) int read_again(struct weir_stream *s, const char *what) {
     int rc = weir_cancelled();
     return read_leave(s, rc, what);
@@ -180,7 +181,8 @@ static int read_leave(struct weir_stream *s, int64_t rc, const char *what) {
     return WEIR_ECLOSED;
 }
 
-/* What a kind's receive said is remembered: after a reset the kernel would answer 0. */
+/* Remember the end of the stream and errors of the peer: after a reset the kernel would answer
+ * 0. */
 static int64_t note(struct weir_stream *s, int64_t n) {
     if (n == 0)
         s->ended = true;
@@ -194,7 +196,8 @@ static void window_is_lent(struct weir_stream *s) {
     s->left = s->lent.len;
 }
 
-/* The window is empty: let go of what it lay in, and show the piece behind it, if any. */
+/* The window is empty: free or release what it lay in. A piece behind the hold is the window
+ * now. */
 static void drained(struct weir_stream *s) {
     if (likely(!s->held)) {
         weir__stream_release(s);
@@ -223,7 +226,7 @@ static size_t copy_out(struct weir_stream *s, void *buf, size_t len) {
     return n;
 }
 
-/* What a hold of size bytes is given: doubled as it grows, within the limit of peek. */
+/* How large a hold to allocate for size bytes: at least doubled, within the limit of peek. */
 static size_t hold_room(const struct weir_stream *s, size_t size) {
     size_t doubled = s->held ? 2 * (size_t)s->hold->size : 0;
     if (doubled > WEIR__PEEK_MAX)
@@ -231,7 +234,7 @@ static size_t hold_room(const struct weir_stream *s, size_t size) {
     return size > doubled ? size : doubled;
 }
 
-/* Make the hold the window's place, with room for size bytes. */
+/* Move the window into the hold, with room for size bytes in all. */
 static int hold_reserve(struct weir_stream *s, size_t size) {
     if (s->held && (size_t)(s->at - s->hold->bytes) + size <= s->hold->size)
         return 0;
@@ -256,8 +259,8 @@ static int hold_reserve(struct weir_stream *s, size_t size) {
     return 0;
 }
 
-/* Receive one more piece behind a window that is not empty. Without memory the piece stays lent
- * behind the hold: nothing is lost. */
+/* Receive one more piece and copy it behind a window that is not empty. Without memory for that the
+ * piece stays lent behind the hold, and no byte is lost. */
 static int64_t join(struct weir_stream *s, size_t min) {
     int rc = hold_reserve(s, min);
     if (rc < 0)
@@ -289,14 +292,15 @@ static int64_t more(struct weir_stream *s, size_t min) {
     return n;
 }
 
-/* Before a call waits once more: a cancel that came while it was ready, with bytes in hand, found
- * nothing to abort, and no wait would tell of it. Returns 1 or the scope's code. */
+/* Call before a call waits once more. A cancel may have come while the task was ready and had no
+ * wait that could be cut short. Returns 1 or the felt code. */
 static int go_on(void) {
     int rc = weir_cancelled();
     return rc < 0 ? rc : 1;
 }
 
-/* Wait until the window has min bytes. Returns 1; 0 at the end with nothing left; an error. */
+/* Wait until the window has min bytes. Returns 1; 0 at end of stream with no byte left; an
+ * error. */
 static int fill(struct weir_stream *s, size_t min, const char *what) {
     if (min > WEIR__PEEK_MAX)
         return failed(s, WEIR_ETOOBIG, what);
@@ -440,7 +444,7 @@ static inline int write_enter(struct weir_stream *s, const char *what) {
         return no_more_writes(s, what);
     s->writing = true;
     if (unlikely(weir__breathe()))
-        return write_leave(s, weir_cancelled(), 0); /* others have run */
+        return write_leave(s, weir_cancelled(), 0); /* other tasks have run: look again */
     s->writing = false;
     return 0;
 }
@@ -455,7 +459,7 @@ int weir_write(struct weir_stream *s, const void *buf, size_t len) {
     return write_leave(s, rc, done);
 }
 
-/* For kinds that have no vectored send: one after the other. */
+/* For kinds without sendv: send one piece after the other. */
 static int send_each(struct weir_stream *s, struct iovec *vec, size_t count, size_t *ret_done) {
     size_t all = 0;
     int rc = 0;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* stream.h - what stands in front of every stream, and the table that a kind of stream fills:
- * kernel sockets, memory, descriptors; TLS and the user's own later.
+/* stream.h - the struct that every stream begins with, and the table of functions that a kind of
+ * stream fills: kernel sockets, memory, descriptors; later TLS and a user's own.
  *
- * stream.c holds all that is the same for each: the window of bytes received and not yet read,
- * one reader and one writer, torn, ended, closed. A kind moves bytes and knows nothing of these.
- * A kind's functions that wait are called in a task, after weir__suspend_enter. */
+ * stream.c has what is the same for all kinds: the window of bytes received and not yet read, one
+ * reader and one writer, and the states torn, ended and closed. A kind moves bytes and knows none
+ * of these. Its functions that wait are called in a task, after weir__suspend_enter. */
 #ifndef WEIR_STREAM_STREAM_H
 #define WEIR_STREAM_STREAM_H
 
@@ -15,29 +15,31 @@
 
 enum {
     WEIR__PEEK_MAX = 1 << 20,  /* the most that peek joins into one piece: weir_peek's contract */
-    WEIR__INTO_MIN = 64 << 10, /* a read of this much goes past the lent pieces: one copy less
+    WEIR__INTO_MIN = 64 << 10, /* a read of so much receives into the caller's memory: one copy less
                                 * (what was measured: doc/design/stream.md) */
     WEIR__NAME_TEXT = 128      /* "unix:" and a whole sun_path: WEIR__ADDR_TEXT_MAX */
 };
 
 struct weir__stream_kind {
     const char *name;
-    /* Wait for the next piece and lend it: n > 0 and *ret_lent (its token not 0); 0 at the end;
-     * an error. At most one piece is out at a time. */
+    /* Wait for the next piece and lend it. Returns its length, with *ret_lent set (token not 0); 0
+     * at end of stream; an error. Called only when the piece before was released. */
     int64_t (*recv)(struct weir_stream *s, struct weir__lent *ret_lent);
     void (*release)(struct weir_stream *s, struct weir__lent *lent);
-    /* The same into the caller's memory, while nothing is lent. NULL: cannot. */
+    /* Receive into the caller's memory. Called only while nothing is lent. NULL: not possible. */
     int64_t (*recv_into)(struct weir_stream *s, void *buf, size_t len);
-    /* Wait until all is taken. *ret_done counts the bytes taken, also on error. vec is used up. */
+    /* Wait until all bytes are taken. *ret_done counts the bytes taken, also on error. vec is
+     * changed. */
     int (*send)(struct weir_stream *s, const void *buf, size_t len, size_t *ret_done);
     int (*sendv)(struct weir_stream *s, struct iovec *vec, size_t count, size_t *ret_done);
     int (*shutdown)(struct weir_stream *s);
-    /* Bytes that were sent and did not yet reach the peer. NULL: cannot be known. */
+    /* Bytes that were sent and did not yet reach the peer. NULL: this kind cannot know. */
     int64_t (*unacked)(struct weir_stream *s);
-    /* Begin to close: weir__stream_drop, end what is parked inside, let go; never waits. Ends
-     * with weir__stream_gone, at once or from a wake. */
+    /* Begin to close, without waiting: call weir__stream_drop, end the waits of tasks inside, close
+     * the descriptor. When that is done, at once or in a wake, call weir__stream_gone. */
     void (*close)(struct weir_stream *s);
-    /* In a fork child: close the copies of descriptors, nothing else. NULL: there are none. */
+    /* In a fork child: close the child's copies of descriptors and do nothing else. NULL: there are
+     * none. */
     void (*leave)(struct weir_stream *s);
     void (*fini)(struct weir_stream *s); /* before the memory is freed; NULL: nothing to do */
     /* The peer's or own address as text of at most WEIR__NAME_TEXT bytes with its NUL. */
@@ -53,8 +55,8 @@ struct weir__names {
     char peer[WEIR__NAME_TEXT], local[WEIR__NAME_TEXT]; /* "": not asked yet */
 };
 
-/* The window at[0 .. left-1] lies in lent, or, if held, in hold; then lent, if any, is the piece
- * that follows. An idle stream has neither. */
+/* The window at[0 .. left-1] lies in lent or, if held, in hold. If held, lent (if it has a token)
+ * is the piece behind the window. An idle stream has neither lent nor hold. */
 struct weir_stream {
     const struct weir__stream_kind *kind;
     struct weir_loop *loop;
@@ -63,29 +65,29 @@ struct weir_stream {
     struct weir__hold *hold;
     struct weir__names *names;
     uint32_t left;
-    int16_t failed;  /* the error that reading met; it stays */
+    int16_t failed;  /* the error that a read returned: later reads return it too */
     bool held : 1;
-    bool ended : 1;   /* the peer's end was read */
-    bool torn : 1;    /* a write was cut short */
-    bool shut : 1;    /* our end was sent */
-    bool reading : 1; /* a task is inside */
-    bool writing : 1;
-    bool closed : 1; /* by its owner; lives on until gone and left by both tasks */
-    bool gone : 1;   /* the kind has let go */
-    bool owned : 1;  /* a reactive connection's: not the user's to read or close */
+    bool ended : 1;   /* a read met the end of the stream */
+    bool torn : 1;    /* a write was cut short after some bytes */
+    bool shut : 1;    /* this side was shut down: nothing more is sent */
+    bool reading : 1; /* a task is inside a read */
+    bool writing : 1; /* a task is inside a write */
+    bool closed : 1;  /* by its owner; freed when gone and when both tasks have left */
+    bool gone : 1;    /* the kind holds nothing of it any more */
+    bool owned : 1;   /* of a reactive connection: the user must not read or close it */
 };
 
 void weir__stream_init(struct weir_stream *s, const struct weir__stream_kind *kind,
                        struct weir_loop *l);
 
-/* Give back what is lent and held, read or not. */
+/* Release the lent piece and free the hold, also with unread bytes. */
 void weir__stream_drop(struct weir_stream *s);
 
-/* The kind has let go: the memory is freed now, or when the last task inside leaves. */
+/* The kind holds nothing of s any more: s is freed now, or when the last task inside leaves. */
 void weir__stream_gone(struct weir_stream *s);
 
-/* Submit a CLOSE and call done, perhaps at once. The object lives on, hidden, until then; the run
- * waits for it. done begins with weir__close_done. */
+/* Submit a CLOSE; when it completes, perhaps at once, done is called. The object must live until
+ * then, and the run does not end before. done must begin with weir__close_done. */
 void weir__close_submit(struct weir_loop *l, struct weir__op *op, struct weir__file *file,
                         void (*done)(struct weir__op *op));
 
@@ -97,29 +99,30 @@ static inline void weir__close_done(struct weir_loop *l) {
 ssize_t weir__stream_peek(struct weir_stream *s, size_t min, const char *what,
                           struct weir_view *ret_view);
 
-/* As weir_write, from several places at once; vec is used up. Suspends; a cancel point. */
+/* As weir_write, from several pieces of memory; vec is changed. Suspends; a cancel point. */
 int weir__stream_writev(struct weir_stream *s, struct iovec *vec, size_t count);
 
-/* Bytes that were written and did not yet reach the peer's machine; < 0: not known. */
+/* How many bytes were written and did not yet reach the peer's machine; < 0: not known. */
 static inline int64_t weir__stream_unacked(struct weir_stream *s) {
     return s->kind->unacked != NULL && !s->closed ? s->kind->unacked(s) : -1;
 }
 
-/* Bytes that peek(1) would give without waiting. */
+/* How many bytes peek(1) would show without waiting. */
 static inline size_t weir__stream_at_hand(const struct weir_stream *s) {
     return s->left;
 }
 
-/* Release the lent piece behind the window, which must lie in it. */
+/* Release the lent piece, if there is one. The window must not be used after this. */
 static inline void weir__stream_release(struct weir_stream *s) {
     if (s->lent.token != 0)
         s->kind->release(s, &s->lent);
 }
 
-/* Park, unless the scope has fired since the call was entered. For waits in a loop. */
+/* Park, unless the felt code is not 0: then return it. For calls that wait in a loop. */
 int64_t weir__stream_park(struct weir__park *p);
 
-/* One slot that a task waits in; whoever has news clears it and unparks. */
+/* A wait for which an object has a pointer (the slot): the function that ends the wait sets the
+ * slot to NULL and unparks the task. */
 struct weir__wait {
     struct weir__park park;
     struct weir__wait **slot;

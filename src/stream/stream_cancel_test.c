@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The stream contract where tasks meet: busy, cancelled, closed, torn, out of time. */
+/* Streams used by several tasks: a second reader, cancels, deadlines, a close while another task is
+ * inside, torn writes. */
 #include "stream/stream.h"
 
 #include "base/alloc.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The stream contract: each story is told on memory, tcp, unix and descriptors, everywhere. */
+/* The stream contract: each test runs on memory, tcp, unix and descriptors, on every backend. */
 #include "stream/stream.h"
 
 #include "stream/stream_test_util.h"

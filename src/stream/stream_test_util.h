@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* stream_test_util.h - a story about the two ends of a stream, told on every kind of stream that
- * the backend of the test has. Tests only. */
+/* stream_test_util.h - runs one test with two connected streams on every kind of stream that the
+ * backend of the test has. Tests only. */
 #ifndef WEIR_STREAM_TEST_UTIL_H
 #define WEIR_STREAM_TEST_UTIL_H
 

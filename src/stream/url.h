@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* url.h - what a URL given to dial or listen means for streams. Schemes that other rooms or
- * libraries serve are refused by name. */
+/* url.h - the parts of a URL that dial and listen need. Schemes that belong to other rooms or
+ * libraries are refused with a message that says so. */
 #ifndef WEIR_STREAM_URL_H
 #define WEIR_STREAM_URL_H
 
@@ -13,7 +13,7 @@ struct weir__url {
     struct weir__addr path; /* if is_unix */
 };
 
-/* Returns 0; WEIR_EURL or WEIR_ENOTLS, recorded. */
+/* Returns 0; WEIR_EURL or WEIR_ENOTLS, with an error record. */
 int weir__url_parse(const char *text, bool listening, struct weir__url *ret_url);
 
 #endif

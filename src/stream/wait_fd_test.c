@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* wait_fd_test.c - weir_wait_fd on every kind of descriptor, for every mixture of events: what
- * poll(2) says, on every backend; where poll would wait for ever because the kind has no such
- * event, an error that says so. */
+/* wait_fd_test.c - weir_wait_fd on every kind of descriptor, for every mixture of events: it must
+ * return what poll(2) returns, on every backend. Where poll would wait for ever because the
+ * descriptor has no such event, it must return an error. */
 #include "stream/stream_test_util.h"
 
 #include <arpa/inet.h>
