@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "base/options.h"
 #include "base/time.h"
 #include "proto/ws_gather.h"
 #include "proto/ws_spare.h"
@@ -37,9 +38,7 @@ struct ws_config *weir__ws_config_new(const struct weir_ws_options *options,
     struct ws_config *c = weir__alloc_zero(sizeof *c);
     if (c == NULL)
         return NULL;
-    if (options != NULL)
-        memcpy(&c->o, options,
-               options->size && options->size < sizeof c->o ? options->size : sizeof c->o);
+    WEIR_OPTIONS_COPY(&c->o, options);
     fill_defaults(&c->o);
     c->driver = driver;
     c->limits = (struct weir__ws_limits){.frame_max = c->o.frame_max,

@@ -2,10 +2,10 @@
 /* ws_react.c - a WebSocket server without a task per connection: weir_react brings bytes, a task
  * of the pool runs the user's functions, and what they sent is written before it ends. */
 #include <errno.h>
-#include <string.h>
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "base/options.h"
 #include "proto/ws_ahead.h"
 #include "proto/ws_conn.h"
 #include "proto/ws_gather.h"
@@ -239,7 +239,7 @@ static struct ws_server *server_new(const struct weir_ws_reactive *r,
         weir__free(config);
         return NULL;
     }
-    memcpy(&sv->fn, r, r->size && r->size < sizeof sv->fn ? r->size : sizeof sv->fn);
+    WEIR_OPTIONS_COPY(&sv->fn, r);
     sv->config = config;
     sv->reacting = true;
     return sv;

@@ -5,6 +5,7 @@
  *
  * All attempts are ops in one frame, with one timer. The frame is left when no op is pending. */
 #include "base/check.h"
+#include "base/options.h"
 #include "base/time.h"
 #include "stream/resolve.h"
 #include "stream/socket.h"
@@ -205,9 +206,8 @@ int weir_dial(const char *url, const struct weir_dial_options *options,
     int rc = weir__suspend_enter("dial");
     if (rc < 0)
         return rc;
-    struct weir_dial_options o = {0};
-    if (options != NULL)
-        memcpy(&o, options, options->size && options->size < sizeof o ? options->size : sizeof o);
+    struct weir_dial_options o;
+    WEIR_OPTIONS_COPY(&o, options);
     if (o.attempt_ns <= 0)
         o.attempt_ns = WEIR_MILLISECONDS(ATTEMPT_MS);
     struct weir__url u;

@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "base/options.h"
 #include "base/time.h"
 #include "stream/resolve.h"
 #include "stream/url.h"
@@ -251,9 +252,8 @@ int weir_listen(const char *url, const struct weir_listen_options *options,
     int rc = weir__suspend_enter("listen");
     if (rc < 0)
         return rc;
-    struct weir_listen_options o = {0};
-    if (options != NULL)
-        memcpy(&o, options, options->size && options->size < sizeof o ? options->size : sizeof o);
+    struct weir_listen_options o;
+    WEIR_OPTIONS_COPY(&o, options);
     struct weir__url u;
     rc = weir__url_parse(url, true, &u);
     return rc < 0 ? rc : open_url(weir__loop(), &u, &o, ret_listener);

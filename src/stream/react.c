@@ -22,6 +22,7 @@
 #include "base/check.h"
 #include "base/list.h"
 #include "base/log.h"
+#include "base/options.h"
 #include "base/time.h"
 #include "stream/ahead.h"
 #include "stream/listen.h"
@@ -386,7 +387,7 @@ static struct server *server_new(struct weir_listener *l, const struct weir_reac
     struct server *sv = weir__alloc_zero(sizeof *sv);
     if (sv == NULL)
         return NULL;
-    memcpy(&sv->fn, r, r->size != 0 && r->size < sizeof sv->fn ? r->size : sizeof sv->fn);
+    WEIR_OPTIONS_COPY(&sv->fn, r);
     if (hooks != NULL)
         sv->hooks = *hooks;
     sv->task = (struct weir_spawn_options){

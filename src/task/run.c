@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "base/options.h"
 #include "task/internal.h"
 #include "task/sanitize.h"
 
@@ -22,9 +23,8 @@ struct first_args {
 };
 
 static struct weir_run_options options_of(const struct weir_run_options *given) {
-    struct weir_run_options o = {0};
-    if (given != NULL)
-        memcpy(&o, given, given->size && given->size < sizeof o ? given->size : sizeof o);
+    struct weir_run_options o;
+    WEIR_OPTIONS_COPY(&o, given);
     return o;
 }
 

@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "base/options.h"
 #include "task/internal.h"
 
 enum { SLAB_TASKS = 64 };
@@ -115,8 +116,7 @@ bool weir__stack_exists(size_t size) {
 }
 
 static int class_for(struct sched *s, const struct weir_spawn_options *o) {
-    size_t known = o->size ? o->size : sizeof *o; /* 0: the size that this version has */
-    bool given = known >= offsetof(struct weir_spawn_options, stack_size) + sizeof o->stack_size;
+    bool given = weir__options_known(o->size, sizeof *o) >= offsetof(struct weir_spawn_options, stack_size) + sizeof o->stack_size;
     size_t size = given ? o->stack_size : 0;
     return size ? weir__stack_class_of(size) : s->stack_class;
 }
@@ -237,7 +237,7 @@ int weir_stack_use(size_t i, struct weir_stack_use *ret) {
         }
     struct weir_stack_use use = {ret->size, at->site, at->stack_size, at->deepest,
                                  at->due - at->left, at->measured};
-    memcpy(ret, &use, ret->size && ret->size < sizeof use ? ret->size : sizeof use);
+    memcpy(ret, &use, weir__options_known(ret->size, sizeof use));
     return 1;
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "base/options.h"
 #include "task/task.h"
 
 enum { LINES = 24, LINE_MAX = 192, FAILED_MAX = 10 };
@@ -112,11 +113,11 @@ static bool run_once(const struct weir_story *s, const struct disturbance *d, ui
 
 static int explore(const struct weir_story *story, const struct disturbance *d,
                    struct weir_explored *ret) {
-    struct weir_story s = {0};
+    struct weir_story s;
     struct weir_explored e = {0};
     struct sigaction on = {.sa_handler = on_crash, .sa_flags = (int)SA_RESETHAND};
     struct sigaction abort_before, segv_before;
-    memcpy(&s, story, story->size && story->size < sizeof s ? story->size : sizeof s);
+    WEIR_OPTIONS_COPY(&s, story);
     sigaction(SIGABRT, &on, &abort_before);
     sigaction(SIGSEGV, &on, &segv_before);
     weir_log_to(keep_line, NULL);
@@ -146,8 +147,8 @@ static bool disarm_cancel(uint64_t n) {
 }
 
 static void arm_fault(const struct disturbance *d, uint64_t n) {
-    struct weir_fault f = {0};
-    memcpy(&f, d->fault, d->fault->size && d->fault->size < sizeof f ? d->fault->size : sizeof f);
+    struct weir_fault f;
+    WEIR_OPTIONS_COPY(&f, d->fault);
     f.nth = n;
     weir_fault_arm(&f);
 }

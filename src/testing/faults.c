@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* faults.c - the public face of sim/fault.c and of failing allocations. */
-#include <string.h>
 #include <weir/testing.h>
 
 #include "base/alloc.h"
+#include "base/options.h"
 #include "sim/fault.h"
 
 #define OP(kind) ((uint64_t)1 << WEIR__##kind)
@@ -20,8 +20,8 @@ void weir_fault_arm(const struct weir_fault *fault) {
         weir__fault_arm(NULL);
         return;
     }
-    struct weir_fault f = {0};
-    memcpy(&f, fault, fault->size && fault->size < sizeof f ? fault->size : sizeof f);
+    struct weir_fault f;
+    WEIR_OPTIONS_COPY(&f, fault);
     unsigned kinds = f.kinds != 0 ? f.kinds : WEIR_FAULT_ALL;
     struct fault_plan plan = {
         .effect = (enum fault_effect)f.effect,

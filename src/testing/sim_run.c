@@ -5,6 +5,7 @@
 #include <weir/testing.h>
 
 #include "base/log.h"
+#include "base/options.h"
 #include "base/time.h"
 #include "sim/sim.h"
 
@@ -24,9 +25,8 @@ static void set_size(size_t *to, size_t value) {
 }
 
 static struct weir_sim_options options_of(const struct weir_sim_options *given) {
-    struct weir_sim_options o = {0};
-    if (given != NULL)
-        memcpy(&o, given, given->size && given->size < sizeof o ? given->size : sizeof o);
+    struct weir_sim_options o;
+    WEIR_OPTIONS_COPY(&o, given);
     return o;
 }
 
@@ -91,9 +91,8 @@ int weir_sim_run_at(const struct weir_site *site, int (*fn)(void *arg), void *ar
     if (weir__sim_world_here() != NULL)
         return -EBUSY;
     struct weir_sim_options o = options_of(options);
-    struct weir_run_options run = {.size = sizeof run};
-    if (o.run != NULL)
-        memcpy(&run, o.run, o.run->size && o.run->size < sizeof run ? o.run->size : sizeof run);
+    struct weir_run_options run;
+    WEIR_OPTIONS_COPY(&run, o.run);
     run.backend = "sim";
     struct sim_config config = config_of(&o);
     config.limit_ns = weir__deadline(config.limit_ns, SIM_START_NS);

@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "base/options.h"
 #include "mesh/link.h"
 #include "proto/ws_room.h"
 #include "task/task.h"
@@ -191,7 +192,7 @@ int weir__worker_init(struct weir__worker *w, struct weir__program *p,
     if (without != NULL)
         return weir__failf(WEIR_EWORKER, "worker", fn->size >= SIZE_MIN ? fn->name : NULL,
                            "it has no %s: a worker needs size, name, setup and loop", without);
-    memcpy(&w->fn, fn, fn->size < sizeof w->fn ? fn->size : sizeof w->fn);
+    WEIR_OPTIONS_COPY(&w->fn, fn);
     w->state = weir__alloc_zero(fn->state_size > 0 ? fn->state_size : 1);
     if (w->state == NULL)
         return weir__fail(-ENOMEM, "worker", fn->name);

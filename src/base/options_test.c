@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/options.h"
+
+#include "test/runner.h"
+
+struct options {
+    size_t size;
+    int a, b;
+};
+
+struct newer {
+    struct options known;
+    int c;
+};
+
+static struct options copy_of(const struct options *given) {
+    struct options o = {.a = -1, .b = -1};
+    WEIR_OPTIONS_COPY(&o, given);
+    return o;
+}
+
+WEIR_TEST(options_of_size_0_are_all_that_this_version_knows) {
+    struct options o = copy_of(&(struct options){.a = 1, .b = 2});
+    assert_int_equal(o.a, 1);
+    assert_int_equal(o.b, 2);
+}
+
+WEIR_TEST(no_options_are_all_0) {
+    struct options o = copy_of(NULL);
+    assert_int_equal(o.size, 0);
+    assert_int_equal(o.a, 0);
+    assert_int_equal(o.b, 0);
+}
+
+WEIR_TEST(fields_that_an_older_program_does_not_have_are_0) {
+    struct options given = {.size = offsetof(struct options, b), .a = 1, .b = 2};
+    struct options o = copy_of(&given);
+    assert_int_equal(o.a, 1);
+    assert_int_equal(o.b, 0);
+}
+
+WEIR_TEST(fields_that_a_newer_program_has_too_are_left_out) {
+    struct newer given = {{.size = sizeof given, .a = 1, .b = 2}, .c = 3};
+    struct newer o = {.c = -1};
+    WEIR_OPTIONS_COPY(&o.known, &given.known);
+    assert_int_equal(o.known.a, 1);
+    assert_int_equal(o.known.b, 2);
+    assert_int_equal(o.c, -1);
+}
