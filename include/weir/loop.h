@@ -45,9 +45,24 @@ WEIR_API weir_ns weir_now(void);
  * Returns 0; -ECANCELED, -ETIME if the scope fires; WEIR_ENOLOOP. */
 WEIR_SUSPENDS int weir_sleep(weir_ns duration_ns);
 
+/* Sleep until weir_now is when_ns (already so: like weir_yield; WEIR_NEVER: until the scope fires).
+ * Returns as weir_sleep. */
+WEIR_SUSPENDS int weir_sleep_until(weir_ns when_ns);
+
 /* Let the other ready tasks run first.
  * Returns 0; -ECANCELED, -ETIME if the scope has fired; WEIR_ENOLOOP. */
 WEIR_SUSPENDS int weir_yield(void);
+
+/* End the run of this thread's loop: cancel all its tasks, as weir_group_cancel(NULL, cause) does.
+ * Returns at once; suspending calls return -ECANCELED from then on, and weir_run returns when all
+ * tasks have ended, with what its function returned. Twice is harmless; the first cause stays.
+ * cause: static text, or NULL. Any task, posted function or callback may call it. Outside a loop it
+ * does nothing: to stop a loop from another thread post a function that calls it. */
+WEIR_API void weir_stop(const char *cause);
+
+/* A random number: in a simulation of the world's seed, so that a test draws the same again; else
+ * of the kernel. Not for keys and other secrets. Any thread. */
+WEIR_API uint64_t weir_random(void);
 
 /* The loop that runs on this thread, for weir_post; NULL outside. */
 WEIR_API struct weir_loop *weir_loop_current(void);

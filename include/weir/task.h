@@ -87,6 +87,19 @@ WEIR_API int weir_cancelled(void);
 WEIR_API int weir_scope_signal(const struct weir_scope *s);
 WEIR_API const char *weir_scope_cause(const struct weir_scope *s);
 
+/* Was it s? 0: s has not fired; -ETIME: its budget is spent; WEIR_ESTOPPED: weir_scope_cancel or a
+ * signal cancelled s. What has fired around s does not count, although calls inside s return the
+ * same codes then. A budget counts as spent when the loop has noticed it, as for weir_cancelled. A
+ * shield's budget raises nothing, so a shield fires by its own cancel only. May be asked also after
+ * the leave, until s is entered again; then from any thread. Aborts if s was never entered. */
+WEIR_API int weir_scope_fired(const struct weir_scope *s);
+
+/* The deadline of the innermost scope that has one, as weir_now counts; WEIR_NEVER if none has, and
+ * outside a task. Behind the task's own scopes come those around the opening of its group. An
+ * outer scope may end earlier. A shield ends the search, unless its bound has passed. The deadline
+ * of a scope whose budget is spent is in the past. */
+WEIR_API weir_ns weir_deadline(void);
+
 /* Open a group in caller's memory. It is a scope too: opened and closed like one, by one task,
  * innermost first. Children obey the scopes around the open, not around their spawn. Leaving it
  * open aborts. */
@@ -123,6 +136,11 @@ WEIR_SUSPENDS int weir_group_close(struct weir_group *g, int rc);
  * it aborts. */
 WEIR_SUSPENDS int weir_group_drain(struct weir_group *g, weir_ns grace_ns);
 
+/* As weir_scope_fired, of a group: 0; WEIR_ESTOPPED: the group was cancelled, by weir_group_cancel,
+ * a child's error (WEIR_TOGETHER), the body's error that weir_group_close got, or a drain whose
+ * grace was over. Aborts if g was never opened. */
+WEIR_API int weir_group_fired(const struct weir_group *g);
+
 /* Children not yet ended; children that ended with an error so far. */
 WEIR_API size_t weir_group_live(const struct weir_group *g);
 WEIR_API size_t weir_group_failed(const struct weir_group *g);
@@ -148,21 +166,25 @@ WEIR_API int weir_spawn(struct weir_group *g, const struct weir_site *site, int 
                         const void *args, size_t args_size,
                         const struct weir_spawn_options *options, struct weir_task **ret_task);
 
-/* weir_go(&g, fn, .a = 1) fills a struct fn_args and spawns fn. C only: in C++ call weir_spawn; a
- * weir_go there fails to compile, and the message shows the call to write. */
+/* weir_go(&g, fn, .a = 1) fills a struct fn_args and spawns fn. weir_go_task gives a handle too,
+ * weir_go_with takes a struct weir_spawn_options *. C only: in C++ call weir_spawn; a weir_go there
+ * fails to compile, and the message shows the call to write. */
 #ifndef __cplusplus
-#define weir_go(g, fn, ...) weir_go_task(g, fn, NULL, __VA_ARGS__)
-#define weir_go_task(g, fn, ret_task, ...)                                                         \
+#define weir_go(g, fn, ...) weir_go_any_(g, fn, NULL, NULL, __VA_ARGS__)
+#define weir_go_task(g, fn, ret_task, ...) weir_go_any_(g, fn, NULL, ret_task, __VA_ARGS__)
+#define weir_go_with(g, options, fn, ...) weir_go_any_(g, fn, options, NULL, __VA_ARGS__)
+#define weir_go_any_(g, fn, options, ret_task, ...)                                                \
     weir_spawn((g), WEIR_SITE(fn), fn, &(struct fn##_args){__VA_ARGS__},                           \
-               sizeof(struct fn##_args), NULL, (ret_task))
+               sizeof(struct fn##_args), (options), (ret_task))
 #else
-#define weir_go(g, fn, ...) weir_go_in_cpp_(#g, #fn, "nullptr")
-#define weir_go_task(g, fn, ret_task, ...) weir_go_in_cpp_(#g, #fn, #ret_task)
-#define weir_go_in_cpp_(g, fn, ret)                                                                \
+#define weir_go(g, fn, ...) weir_go_in_cpp_(#g, #fn, "nullptr", "nullptr")
+#define weir_go_task(g, fn, ret_task, ...) weir_go_in_cpp_(#g, #fn, "nullptr", #ret_task)
+#define weir_go_with(g, options, fn, ...) weir_go_in_cpp_(#g, #fn, #options, "nullptr")
+#define weir_go_in_cpp_(g, fn, options, ret)                                                       \
     (__extension__({                                                                               \
         static_assert(sizeof(fn) == 0, "weir_go is C only. In C++ fill a struct " fn               \
                       "_args args and call weir_spawn(" g ", WEIR_SITE(" fn "), " fn               \
-                      ", &args, sizeof args, nullptr, " ret ")");                                  \
+                      ", &args, sizeof args, " options ", " ret ")");                              \
         0;                                                                                         \
     }))
 #endif

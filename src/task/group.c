@@ -52,6 +52,11 @@ static void group_assert(const struct group *g, const char *call) {
         WEIR_BUG("%s: this is a scope, not a group", call);
 }
 
+void weir_stop(const char *cause) {
+    if (weir__sched != NULL)
+        weir__scope_fire(&weir__sched->root.scope, -ECANCELED, cause);
+}
+
 void weir_group_cancel(struct weir_group *group, const char *cause) {
     struct sched *s = weir__sched;
     if (group == NULL && s == NULL)
@@ -68,6 +73,10 @@ static const struct group *readable(const struct weir_group *group, const char *
     if (g == NULL || !scope_has(&g->scope, SCOPE_LEFT))
         group_assert(g, call);
     return g;
+}
+
+int weir_group_fired(const struct weir_group *group) {
+    return scope_fired(&readable(group, "weir_group_fired")->scope);
 }
 
 size_t weir_group_live(const struct weir_group *group) {

@@ -11,6 +11,7 @@
 #define WEIR_TASK_INTERNAL_H
 
 #include <assert.h>
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -165,6 +166,11 @@ static inline bool outer_holds(const struct scope *sc) {
     const struct scope *outer = sc->outer;
     return outer == NULL ||
            (scope_has(outer, SCOPE_OPEN) && (uint8_t)(outer->depth + 1) == sc->depth);
+}
+
+/* What has fired sc itself, as weir_scope_leave calls it. */
+static inline int scope_fired(const struct scope *sc) {
+    return sc->own == -ECANCELED ? WEIR_ESTOPPED : sc->own;
 }
 
 static inline int16_t code_max(int16_t a, int16_t b) {

@@ -37,6 +37,8 @@ CALL(scope_on_signal, return weir_scope_on_signal(scope, SIGUSR1))
 CALL(scope_leave, return weir_scope_leave(scope, 0))
 CALL(scope_signal, (void)weir_scope_signal(scope))
 CALL(scope_cause, (void)weir_scope_cause(scope))
+CALL(scope_fired, (void)weir_scope_fired(scope))
+CALL(group_fired, (void)weir_group_fired(group))
 CALL(group_cancel, weir_group_cancel(group, "x"))
 CALL(group_close, return weir_group_close(group, 0))
 CALL(group_drain, return weir_group_drain(group, 1))
@@ -65,6 +67,8 @@ static const struct call {
     {"scope_leave", scope_leave, ON_SCOPE},
     {"scope_signal", scope_signal, ON_SCOPE, .left_is_fine = true},
     {"scope_cause", scope_cause, ON_SCOPE, .left_is_fine = true},
+    {"scope_fired", scope_fired, ON_SCOPE, .left_is_fine = true},
+    {"group_fired", group_fired, ON_GROUP, .left_is_fine = true},
     {"group_cancel", group_cancel, ON_GROUP, .null_is_fine = true},
     {"group_close", group_close, ON_GROUP},
     {"group_drain", group_drain, ON_GROUP},

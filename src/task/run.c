@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/options.h"
+#include "sys/plain.h"
 #include "task/internal.h"
 #include "task/sanitize.h"
 
@@ -193,6 +194,15 @@ weir_ns weir_now(void) {
     return (weir_ns)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
+uint64_t weir_random(void) {
+    uint64_t drawn;
+    if (weir__sched != NULL)
+        weir__sched->loop.backend->ops->random(weir__sched->loop.backend, &drawn, sizeof drawn);
+    else
+        weir__plain_random(&drawn, sizeof drawn);
+    return drawn;
+}
+
 struct nap {
     struct weir__park park;
     struct weir__timer timer;
@@ -226,6 +236,16 @@ int weir_sleep(weir_ns duration_ns) {
         return 0;
     }
     return nap("sleep", weir__deadline(weir__loop_now(&s->loop), duration_ns));
+}
+
+int weir_sleep_until(weir_ns when_ns) {
+    int rc = weir__suspend_enter("sleep");
+    if (rc < 0)
+        return rc;
+    if (when_ns > weir__loop_now(&weir__sched->loop))
+        return nap("sleep", when_ns);
+    weir__yield_now(weir__sched);
+    return 0;
 }
 
 /* A timer that is due already: it fires in the next turn, after that turn's completed ops. */

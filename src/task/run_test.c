@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* run_test.c - what weir_run decides before the first task runs: the backend, and why that one. */
+/* run_test.c - what weir_run decides before the first task runs: the backend, and why that one;
+ * the calls beside it: options of a spawn, random numbers. */
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <weir/loop.h>
 #include <weir/task.h>
+#include <weir/testing.h>
 
 #include "sys/forbid_uring_test_util.h"
 #include "test/runner.h"
@@ -38,6 +40,69 @@ WEIR_TEST_BACKENDS(what_the_program_asks_for_outranks_the_variable) {
     setenv("WEIR_BACKEND", strcmp(test_backend, "sim") == 0 ? "epoll" : "sim", 1);
     assert_int_equal(weir_run(asks, NULL, &o), 0);
     assert_true(tells_of(why_line, test_backend));
+}
+
+struct named_args {
+    int number;
+};
+
+static int named(void *args) {
+    assert_string_equal(weir_task_name(weir_task_current()), "number");
+    assert_int_equal(((struct named_args *)args)->number, 7);
+    return 0;
+}
+
+static size_t stack_size_of(const char *name) {
+    struct weir_stack_use use = {.size = sizeof use};
+    for (size_t i = 0; weir_stack_use(i, &use) == 1; i++)
+        if (strcmp(use.site->name, name) == 0)
+            return use.stack_size;
+    return 0;
+}
+
+static int goes_with_options(void *arg) {
+    const struct weir_spawn_options o = {.size = sizeof o, .stack_size = 1 << 20, .name = "number"};
+    struct weir_group g;
+    weir_group_open(&g, WEIR_TOGETHER);
+    int rc = weir_go_with(&g, &o, named, .number = 7);
+    rc = weir_group_close(&g, rc);
+    assert_true(stack_size_of("named") > 512 << 10); /* by default it would have 256 KiB */
+    return rc;
+}
+
+WEIR_TEST_BACKENDS(a_task_may_be_started_with_options) {
+    assert_int_equal(weir_run(goes_with_options, NULL, NULL), 0);
+}
+
+static int draws(void *arg) {
+    uint64_t *drawn = arg;
+    for (int i = 0; i < 4; i++)
+        drawn[i] = weir_random();
+    return 0;
+}
+
+static void all_differ(const uint64_t *drawn, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < i; k++)
+            assert_true(drawn[i] != drawn[k]);
+}
+
+WEIR_TEST_BACKENDS(random_numbers_differ_inside_a_run_and_outside) {
+    uint64_t drawn[8];
+    assert_int_equal(weir_run(draws, drawn, NULL), 0);
+    draws(drawn + 4);
+    all_differ(drawn, 8);
+}
+
+WEIR_TEST(random_numbers_of_a_simulation_are_its_seeds) {
+    uint64_t drawn[12];
+    struct weir_sim_options o = {.size = sizeof o, .seed = 5};
+    assert_int_equal(weir_sim_run(draws, drawn, &o), 0);
+    assert_int_equal(weir_sim_run(draws, drawn + 8, &o), 0);
+    assert_memory_equal(drawn, drawn + 8, 4 * sizeof drawn[0]);
+    o.seed = 6;
+    assert_int_equal(weir_sim_run(draws, drawn + 4, &o), 0);
+    all_differ(drawn, 8);
 }
 
 /* Kept, because nobody was there to read it when it was found. */

@@ -194,6 +194,12 @@ static void budget_spent(struct weir__timer *timer) {
     weir__scope_fire(sc, -ETIME, sc->cause);
 }
 
+/* There is no budget, and was none: the deadline is now. */
+static void spent_at_once(struct scope *sc) {
+    sc->u.timer.deadline_ns = weir__loop_now(&weir__sched->loop);
+    budget_spent(&sc->u.timer);
+}
+
 static void inside(struct weir_task *t, struct scope *sc, const struct weir_site *site,
                    uint8_t kind) {
     t->scope = sc;
@@ -278,7 +284,7 @@ void weir_scope_enter_at(const struct weir_site *site, struct weir_scope *scope,
     weir__timer_init(&sc->u.timer, budget_spent);
     sc->budget = budget_ns;
     if (budget_ns <= 0)
-        weir__scope_fire(sc, -ETIME, NULL);
+        spent_at_once(sc);
     else if (budget_ns != WEIR_NEVER)
         arm(sc, budget_ns);
 }
@@ -312,7 +318,7 @@ void weir_scope_renew(struct weir_scope *scope, weir_ns budget_ns) {
     if (budget_ns <= 0) {
         weir__timer_disarm(weir__sched->loop.timers, &sc->u.timer);
         sc->budget = budget_ns;
-        budget_spent(&sc->u.timer);
+        spent_at_once(sc);
     } else if (sc->kind == SCOPE_PLAIN || !endless(budget_ns)) {
         arm(sc, budget_ns);
     }
@@ -375,4 +381,43 @@ int weir_scope_signal(const struct weir_scope *scope) {
 const char *weir_scope_cause(const struct weir_scope *scope) {
     const char *cause = readable(scope, "weir_scope_cause")->cause;
     return cause ? cause : "";
+}
+
+int weir_scope_fired(const struct weir_scope *scope) {
+    return scope_fired(readable(scope, "weir_scope_fired"));
+}
+
+/* The group, of a task, which hangs on a task's chain of scopes; NULL: none does. */
+static const struct group *opened_group_of(const struct weir_task *t) {
+    const struct group *g = group_of_task(t);
+    while (g != NULL && g->scope.kind == SCOPE_UNDER)
+        g = g->scope.u.under.parent;
+    return g;
+}
+
+/* Looks from sc outwards. Returns true if the search is over. */
+static bool deadline_found(const struct weir_task *t, const struct scope *sc, weir_ns *ret_ns) {
+    for (; sc != NULL; sc = sc->outer) {
+        outer_holds_assert(t, sc);
+        if (sc->kind == SCOPE_PLAIN)
+            *ret_ns = sc->u.timer.deadline_ns;
+        if (*ret_ns != WEIR_NEVER || deaf(sc))
+            return true;
+    }
+    return false;
+}
+
+weir_ns weir_deadline(void) {
+    const struct weir_task *t = weir_task_current();
+    weir_ns at = WEIR_NEVER;
+    if (t == NULL)
+        return at;
+    innermost_assert(t);
+    const struct group *g;
+    for (const struct scope *sc = t->scope; !deadline_found(t, sc, &at); t = g->scope.task) {
+        if ((g = opened_group_of(t)) == NULL)
+            break;
+        sc = &g->scope;
+    }
+    return at;
 }

@@ -157,14 +157,18 @@ class InstallTest(unittest.TestCase):
                         *self.pkg_config("--cflags", "weir"), "-", input=line)
 
     def test_weir_go_in_cpp_says_what_to_write(self):
-        code = ("#include <weir/weir.h>\nstruct work_args { int x; };\nint work(void *);\n"
-                "int go(weir_group *g) { return weir_go(g, work, .x = 1); }\n")
-        done = subprocess.run(["c++", "-std=c++17", "-fsyntax-only", "-x", "c++", "-",
-                               *self.pkg_config("--cflags", "weir")], input=code, text=True,
-                              stderr=subprocess.PIPE, check=False)
-        self.assertNotEqual(done.returncode, 0)
-        self.assertIn("In C++ fill a struct work_args args and call weir_spawn(g, WEIR_SITE(work), "
-                      "work, &args, sizeof args, nullptr, nullptr)", done.stderr)
+        for call, last in (("weir_go(g, work, .x = 1)", "nullptr, nullptr"),
+                           ("weir_go_task(g, work, &t, .x = 1)", "nullptr, &t"),
+                           ("weir_go_with(g, &o, work, .x = 1)", "&o, nullptr")):
+            code = ("#include <weir/weir.h>\nstruct work_args { int x; };\nint work(void *);\n"
+                    "weir_task *t;\nweir_spawn_options o;\n"
+                    f"int go(weir_group *g) {{ return {call}; }}\n")
+            done = subprocess.run(["c++", "-std=c++17", "-fsyntax-only", "-x", "c++", "-",
+                                   *self.pkg_config("--cflags", "weir")], input=code, text=True,
+                                  stderr=subprocess.PIPE, check=False)
+            self.assertNotEqual(done.returncode, 0)
+            self.assertIn("In C++ fill a struct work_args args and call weir_spawn(g, "
+                          f"WEIR_SITE(work), work, &args, sizeof args, {last})", done.stderr)
 
     def test_weir_h_has_every_header_but_testing(self):
         with open(self.headers + "/weir.h", encoding="utf-8") as f:
