@@ -12,7 +12,7 @@ static int refuse(const char *text, bool listening, const char *why) {
     return weir__failf(WEIR_EURL, listening ? "listen" : "dial", text, "not a URL: %s", why);
 }
 
-/* "tcp://*:port", which RFC 3986 does not know. Returns 0; -EINVAL: text is something else. */
+/* The host may be "*", which RFC 3986 does not know. Returns 0; -EINVAL: text is something else. */
 static int parse_any(const char *text, struct weir__url *ret_url) {
     static const char head[] = "tcp://*:";
     size_t skip = sizeof head - 1, len = strlen(text);
