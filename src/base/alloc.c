@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* alloc.c - malloc that counts. Each thread counts in one of a few slots, so that two loops do not
- * write to the same cache line; who wants to know adds the slots up. The counts are relaxed: exact
- * once the threads that allocate are quiet, which is when tests read them. A block may be freed by
- * another thread than allocated it: then one slot has more releases than allocations, and the sum
- * is right all the same. */
+ * write to the same cache line; a reader of the counts adds the slots up. The counts are relaxed:
+ * exact once the threads that allocate are quiet, which is when tests read them. A block may be
+ * freed by another thread than allocated it: then one slot has more releases than allocations, and
+ * the sum is right all the same. */
 #include "base/alloc.h"
 
 #include <stdatomic.h>
@@ -22,7 +22,7 @@ static struct slot {
 
 static _Thread_local struct slot *mine;
 
-/* What tests switch on. One line that all threads read and nobody writes. */
+/* What tests switch on. All threads read this cache line; outside of tests none writes it. */
 static _Alignas(SLOT_SIZE) _Atomic bool counts_down, keeps_peak;
 static _Alignas(SLOT_SIZE) _Atomic size_t left, peak, asked_before;
 
@@ -70,7 +70,7 @@ void *weir__realloc(void *old, size_t size) {
     if (old == NULL)
         return weir__alloc(size);
     bool fails = must_fail();
-    add(&slot_here()->settled); /* there is no block more than before, and none less */
+    add(&slot_here()->settled); /* the number of blocks has not changed */
     return fails ? NULL : realloc(old, size ? size : 1);
 }
 
@@ -86,7 +86,8 @@ char *weir__strdup(const char *s) {
     return copy ? memcpy(copy, s, len) : NULL;
 }
 
-/* settled before asked: a block that is made and freed meanwhile is not counted as freed only. */
+/* settled is read before asked: of a block that is allocated and freed meanwhile, the release alone
+ * must not be counted. */
 size_t weir__alloc_live(void) {
     size_t asked = 0, settled = 0;
     for (int i = 0; i < SLOTS; i++)

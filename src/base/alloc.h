@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* alloc.h - the library's heap, counted, and made to fail on demand by the fault tests.
- * Every caller returns -ENOMEM on NULL. Any thread. */
+/* alloc.h - the library's heap. It counts allocations, and the fault tests can make one fail. Every
+ * caller returns -ENOMEM on NULL. Any thread. */
 #ifndef WEIR_BASE_ALLOC_H
 #define WEIR_BASE_ALLOC_H
 
@@ -18,8 +18,8 @@ WEIR_API size_t weir__alloc_live(void);
 size_t weir__alloc_peak(void);
 void weir__alloc_peak_reset(void);
 
-/* Make the n-th allocation from now fail, whichever thread asks (1 is the next; 0: none). For
- * tests. Returns how many were asked for since the last call. */
+/* Make the n-th allocation from now fail, in whichever thread it is (1 is the next; 0: none). For
+ * tests. Returns how many allocations were tried since the last call. */
 WEIR_API size_t weir__alloc_fail_at(size_t n);
 
 #endif

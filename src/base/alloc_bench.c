@@ -12,8 +12,8 @@ enum { ROUNDS = 10000000, THREADS_MAX = 2, REPEATS = 9 };
 
 static pthread_barrier_t start;
 
-/* Processor time of this thread: what a cache line that another thread has costs is in it, what the
- * machine does besides is not. */
+/* Processor time of this thread: it contains the cost of a cache line that another thread has, but
+ * not the time of other programs. */
 static double used_ns(void) {
     struct timespec t;
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
@@ -34,7 +34,7 @@ static void *churn_plain(void *ret_ns) {
     double began = used_ns();
     for (int i = 0; i < ROUNDS; i++) {
         void *p = malloc(64);
-        __asm__ volatile("" : "+r"(p)); /* or the compiler drops the pair */
+        __asm__ volatile("" : "+r"(p)); /* else the compiler removes both calls */
         free(p);
     }
     *(double *)ret_ns = (used_ns() - began) / ROUNDS;

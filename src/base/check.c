@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* check.c - aborts with a text that names the place and the task. */
+/* check.c - abort with a message that names the place and the task. */
 #include "base/check.h"
 
 #include <stdarg.h>

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* error.c - names and texts of error codes: ours from the table in base.h, errno's from the one
- * below. Not from libc: its names came with glibc 2.32, its texts need a buffer and a locale. */
+ * below. libc is not used: it has names since glibc 2.32 only, and its texts need a buffer and a
+ * locale. */
 #include <weir/base.h>
 
-/* Linux's, each number once: EWOULDBLOCK, ENOTSUP and EDEADLOCK are other words for them. */
+/* The errno values of Linux, each number once: EWOULDBLOCK, ENOTSUP and EDEADLOCK are second
+ * names. */
 #define ERRNOS(X)                                                                                  \
     X(EPERM, "operation not permitted")                                                            \
     X(ENOENT, "no such file or directory")                                                         \

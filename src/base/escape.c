@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* escape.c - see escape.h. It reads UTF-8 itself: the codec of the wire room stands above. */
+/* escape.c - see escape.h. It has a UTF-8 decoder of its own: that of the room wire is above. */
 #include "base/escape.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* The length of the UTF-8 character that begins here, and its number; 0 if none does. */
+/* The length and the number of the UTF-8 character at at; 0 if there is none. */
 static size_t decode(const uint8_t *at, size_t len, uint32_t *ret_number) {
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000}; /* by length: no overlong forms */
     size_t want = at[0] < 0x80 ? 1 : at[0] < 0xc0 ? 0 : at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : 4;
@@ -58,9 +58,9 @@ size_t weir__escape_one(const char *text, size_t len, char *out, size_t *ret_len
 
 bool weir__escape(char *out, size_t size, const char *text, size_t len) {
     static const char mark[] = "...";
-    size_t used = 0, fits = 0; /* fits: as far as the mark still has room behind it */
+    size_t used = 0, fits = 0; /* fits: the longest text behind which "..." has room */
     if (size < sizeof mark + 4)
-        abort(); /* without a text: that of a failed check would come through here */
+        abort(); /* not WEIR_CHECK: its message would be escaped here too */
     for (size_t i = 0, n; i < len; used += n) {
         char one[WEIR__ESCAPE_MAX];
         i += weir__escape_one(text + i, len - i, one, &n);

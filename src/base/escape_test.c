@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Nothing that a stranger sends steers a terminal or begins a second line. */
+/* No byte that a stranger sends may control a terminal or begin a second line. */
 #include "base/escape.h"
 
 #include <stdint.h>
@@ -45,7 +45,8 @@ WEIR_TEST(what_is_not_utf8_is_shown_byte_by_byte) {
     assert_string_equal(escaped("\xc3z"), "\\xc3z");
 }
 
-/* Every byte and every pair of bytes: what comes out is clean, and clean text stays. */
+/* Every byte and every pair of bytes: the result has no control characters, and text without them
+ * is not changed. */
 WEIR_TEST(escaping_twice_is_escaping_once) {
     for (unsigned n = 0; n < 0x10000; n++) {
         char text[2] = {(char)(n >> 8), (char)n}, once[16], twice[16];

@@ -34,10 +34,10 @@ static inline void weir__list_remove(struct weir__list *node) {
     node->next = node->prev = node;
 }
 
-/* Move all of source, in order, to target, which need not be a list yet. */
+/* Move all nodes of source, in order, to target, which need not be initialized. */
 static inline void weir__list_take(struct weir__list *target, struct weir__list *source) {
     weir__list_init(target);
-    weir__list_add_tail(source, target); /* in the place of source: last is before first */
+    weir__list_add_tail(source, target); /* target now stands in the ring beside source */
     weir__list_remove(source);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* log.c - one sink, replaceable, default stderr. The lock keeps lines whole across threads and is
- * held while the sink runs; what the sink itself logs (or a bug found inside it) goes to stderr. */
+/* log.c - one sink, which the program may replace; at first it is stderr. The lock is held while
+ * the sink runs, so that lines of several threads do not mix. A line that the sink itself logs (or
+ * a bug found inside it) goes to stderr. */
 #include "base/log.h"
 
 #include <fcntl.h>
@@ -22,10 +23,10 @@ static weir_log_sink sink = log_to_stderr;
 static void *sink_arg;
 static _Atomic int level_max = WEIR_LOG_WARNING;
 static __thread bool in_sink;
-static bool was_closed; /* descriptor 2, when the program started */
+static bool was_closed; /* descriptor 2 was closed when the program started */
 
-/* Around fork: a child must not find the lock held by a thread that it does not have. A sink that
- * forks holds it already, and gives it back in both processes when it returns. */
+/* fork takes the lock, so that a child never finds it held by a thread that it does not have. A
+ * sink that forks holds the lock already, and releases it in both processes when it returns. */
 static void before_fork(void) {
     if (!in_sink)
         pthread_mutex_lock(&sink_lock);
@@ -53,7 +54,7 @@ void weir__stderr(const char *text, size_t len) {
     if (was_closed && !takes_lines(STDERR_FILENO))
         return;
     if (write(STDERR_FILENO, text, len) < 0)
-        return; /* nobody is left to tell */
+        return; /* no place is left to report this */
 }
 
 static void log_to_stderr(enum weir_log_level level, const char *line, void *arg) {
@@ -72,7 +73,8 @@ void weir__log(enum weir_log_level level, const char *format, ...) {
     va_start(args, format);
     int n = vsnprintf(raw, sizeof raw, format, args);
     va_end(args);
-    /* If all did not fit, raw's NUL is one character too many: so the line is marked as cut. */
+    /* If the line is too long, pass raw's NUL too: one character more than fits, so that the cut is
+     * marked. */
     size_t len = n < 0 ? 0 : (size_t)n < sizeof raw ? (size_t)n : sizeof raw;
     weir__escape(line, sizeof line, raw, len);
     if (in_sink) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* log.h - the one way a line leaves the library. */
+/* log.h - the log: all lines that the library prints go through here. */
 #ifndef WEIR_BASE_LOG_H
 #define WEIR_BASE_LOG_H
 

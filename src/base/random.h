@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* random.h - a small seeded generator (splitmix64, Steele et al. 2014): for seeds, schedules,
- * jitter. Not for keys: those come from the backend's random. Integer only, so that a seed means
- * the same on every machine. */
+ * jitter. Not for keys: those come from the backend's random. All arithmetic is on integers, so
+ * that a seed gives the same numbers on every machine. */
 #ifndef WEIR_BASE_RANDOM_H
 #define WEIR_BASE_RANDOM_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* WEIR_SECONDS and WEIR_MILLISECONDS: of every type of number, in every place. In C++ too:
+/* WEIR_SECONDS and WEIR_MILLISECONDS with every type of number, in every context. For C++ see
  * test/install/hello.cpp. */
 #include <limits.h>
 #include <math.h>
