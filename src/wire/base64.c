@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* base64.c - three bytes are four characters. */
+/* base64.c - see base64.h. Three bytes make four characters. */
 #include "wire/base64.h"
 
 #include <weir/base.h>

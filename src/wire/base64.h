@@ -13,8 +13,8 @@
 /* Write WEIR__BASE64_LEN(len) characters, no NUL. Returns that length. */
 size_t weir__base64_encode(char *ret_text, const void *bytes, size_t len);
 
-/* Decode a whole text: padded, no other characters. The bits of the last character that stand for
- * nothing may have any value (RFC 4648 3.5): makers of random keys often do not clear them.
+/* Decode a whole text: padded, no other characters. The unused bits of the last character
+ * may have any value (RFC 4648 3.5): makers of random keys often do not clear them.
  * Returns the count of bytes; WEIR_EPROTO, also if more than size_max would be written. */
 ssize_t weir__base64_decode(void *ret_bytes, size_t size_max, const char *text, size_t len);
 

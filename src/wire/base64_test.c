@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The vectors of RFC 4648, and every way to misspell them. */
+/* The vectors of RFC 4648, and every kind of malformed text. */
 #include "wire/base64.h"
 
 #include <string.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* chars.c - the class table is written as ranges; rows that overlap are or-ed by hand. */
+/* chars.c - the table of character classes, written as ranges. Where ranges overlap, the classes
+ * are combined by hand. */
 #include "wire/chars.h"
 
 #include <string.h>
@@ -47,7 +48,7 @@ const uint8_t weir__char_classes[256] = {
     ['}'] = TARGET,
 };
 
-/* 16 bytes at a time; the compiler makes SSE2, NEON or plain words of it. */
+/* 16 bytes at a time; the compiler translates this to SSE2, NEON or plain words. */
 typedef uint8_t wide __attribute__((vector_size(16)));
 
 #define WIDE(c) ((wide){c, c, c, c, c, c, c, c, c, c, c, c, c, c, c, c})

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A part of a buffer that the caller holds: it stays true when the buffer moves. */
+/* A part of the caller's buffer, by its offset: valid also after the buffer was moved. */
 struct weir__slice {
     uint32_t offset, len;
 };
@@ -57,7 +57,8 @@ bool weir__chars_equal(const void *bytes, size_t len, const char *text);
 int64_t weir__chars_decimal(const uint8_t *bytes, size_t len, int64_t value_max);
 
 /* Take the next element of a comma-separated list (RFC 9110 5.6.1), without the white space
- * around it; empty elements are skipped. *at starts at 0 and moves. False at the end. */
+ * around it; empty elements are skipped. *at starts at 0 and moves. Returns false when
+ * there is no further element. */
 bool weir__chars_list_next(const uint8_t *bytes, size_t len, size_t *at, struct weir__slice *ret);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* chunked.c - a byte at a time for the lines, whole runs for the data.
+/* chunked.c - lines are decoded byte by byte, data in whole runs.
  *
  *   SIZE      hex digits, at least one      ";" -> EXTENSION, CR -> SIZE_LF
  *   EXTENSION text up to CR                 CR -> SIZE_LF
@@ -9,8 +9,8 @@
  *   NAME      token characters              ":" -> VALUE
  *   VALUE     text up to CR                 CR -> VALUE_LF -> LINE
  *   END_LF    LF                            -> END
- * A blank after the size is legal by RFC 9112 (BWS) but refused: parsers that skip it were the
- * way in for smuggled requests, and no sender of today writes it. */
+ * A blank after the size is legal in RFC 9112 (BWS) but refused: parsers that skip it have been
+ * used to smuggle requests, and no sender of today writes it. */
 #include "wire/chunked.h"
 
 #include <weir/base.h>
@@ -34,7 +34,7 @@ static int go(struct weir__chunked *c, enum state next) {
     return 0;
 }
 
-/* Move on if the byte is the one that is due. */
+/* Go to the next state if the byte is the expected one. */
 static int expect(struct weir__chunked *c, uint8_t byte, uint8_t due, enum state next,
                   const char *why) {
     return byte == due ? go(c, next) : fail(c, WEIR_EPROTO, 400, why);

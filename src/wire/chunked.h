@@ -9,11 +9,11 @@
 
 struct weir__chunked {
     uint64_t chunk_left;    /* data bytes of the open chunk still to come */
-    uint64_t body_left;     /* of the limit */
+    uint64_t body_left;     /* bytes of body that the limit still allows */
     uint32_t line_len;      /* of a size line with its extension, or of all trailers */
-    int failed;             /* the code; it stays */
+    int failed;             /* the error code, which every later call returns too */
     const char *why;        /* after a failure: static text */
-    uint16_t answer;        /* and the status to answer a request with: 400, 413, 431 */
+    uint16_t answer;        /* after a failure: the status to answer with, 400, 413 or 431 */
     uint8_t state;          /* see chunked.c */
 };
 
@@ -21,7 +21,7 @@ struct weir__chunked {
 struct weir__chunked_data {
     const uint8_t *data;
     size_t len;
-    size_t used; /* bytes of the buffer that are done with, these included */
+    size_t used; /* bytes of the buffer that were used, data included: feed what follows them */
 };
 
 enum {
@@ -29,14 +29,14 @@ enum {
     WEIR__CHUNKED_DATA, /* ret has body bytes; consume them, feed the rest */
     WEIR__CHUNKED_END,  /* the body is whole; what follows ret->used belongs to the next message */
 
-    WEIR__CHUNKED_LINE_MAX = 256,     /* a size and its extensions: nobody needs these */
+    WEIR__CHUNKED_LINE_MAX = 256,     /* a size and its extensions, which no known sender uses */
     WEIR__CHUNKED_TRAILER_MAX = 8192, /* all trailer fields together */
 };
 
 /* Begin a body of at most body_len_max bytes. */
 void weir__chunked_init(struct weir__chunked *c, uint64_t body_len_max);
 
-/* Look at the next bytes of the body, which need not be kept.
+/* Decode the next bytes of the body. The decoder keeps none of them.
  * Returns one of the values above; WEIR_EPROTO, WEIR_ETOOBIG with c->why and c->answer. */
 int weir__chunked_feed(struct weir__chunked *c, const void *buf, size_t len,
                        struct weir__chunked_data *ret);

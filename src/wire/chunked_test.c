@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Bodies in pieces of every size, each piece against an unmapped page. */
+/* Bodies fed in pieces of every size; each piece ends at an unmapped page. */
 #include "wire/chunked.h"
 
 #include <string.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Our client against our server, and each against what the other must not send. */
+/* The client's functions against the server's, and each against handshakes that the other must not
+ * send. */
 #include "wire/handshake.h"
 
 #include <string.h>

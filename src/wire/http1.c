@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* http1.c - line by line: a wide scan finds the end of the line and refuses every byte that no
- * line may hold (so bare CR, bare LF and NUL die before anything is understood); then the whole
- * line is taken apart. No decision is taken on half a line, hence pieces do not matter.
+/* http1.c - line by line: a scan finds the line's CRLF and refuses every byte that no line may have
+ * (so bare CR, bare LF and NUL are refused before anything is parsed); then the whole line is
+ * parsed. Nothing is decided from half a line, so it does not matter how the bytes were cut into
+ * pieces.
  *
  * A request target may hold any visible ASCII but " < > and #: browsers send [ ] { } | \ ^ ` raw
- * in queries, and none of them can move a boundary. */
+ * in queries, and none of them is a delimiter. */
 #include "wire/http1.h"
 
 #include <string.h>

@@ -168,7 +168,8 @@ WEIR_TEST(request_targets_come_in_four_forms) {
 #define GET "GET / HTTP/1.1\r\nHost: h\r\n"
 #define POST "POST / HTTP/1.1\r\nHost: h\r\n"
 
-/* What smuggles requests, splits responses or confuses the next parser, and its answer. */
+/* Heads that smuggle requests, split responses or confuse the next parser, and the status of
+ * each. */
 static const struct hostile {
     const char *text;
     int answer;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sha1.c - plain and small: two blocks per handshake are not worth more. */
+/* sha1.c - plain and small: a handshake hashes two blocks only. */
 #include "wire/sha1.h"
 
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* sha1.h - SHA-1 (FIPS 180-4) of a whole message. For Sec-WebSocket-Accept only: SHA-1 protects
- * nothing any more. */
+/* sha1.h - SHA-1 (FIPS 180-4) of a whole message. For Sec-WebSocket-Accept only: SHA-1 is no
+ * protection any more. */
 #ifndef WEIR_WIRE_SHA1_H
 #define WEIR_WIRE_SHA1_H
 

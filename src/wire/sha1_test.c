@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Published digests, and lengths around a block. */
+/* Published digests, and messages whose length is near that of a block. */
 #include "wire/sha1.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* uri.c - one cursor walks once over the text; the first thing that does not fit ends it. */
+/* uri.c - one pass over the text with one cursor; the first fault ends the parsing. */
 #include "wire/uri.h"
 
 #include <assert.h>
@@ -42,7 +42,7 @@ static struct weir__slice slice(size_t from, size_t to) {
     return (struct weir__slice){(uint32_t)from, (uint32_t)(to - from)};
 }
 
-/* Four numbers 0..255 without leading zeros: "010" is 8 to some and 10 to others. */
+/* Four numbers 0..255 without leading zeros: some programs read "010" as 8, others as 10. */
 static bool is_ipv4(const uint8_t *bytes, size_t len) {
     size_t at = 0;
     for (int part = 0; part < 4; part++) {
@@ -246,8 +246,9 @@ static int with_scheme(struct cursor *c, size_t colon) {
     return path(c);
 }
 
-/* A text with "://" has a scheme; so has one that starts with "unix:/". "unix:80" is a host, where
- * that is allowed; else whoever wrote the name of a scheme meant one. */
+/* A text with "://" has a scheme, and so has one that begins with "unix:/". "unix:80" is host and
+ * port where an address without a scheme is allowed; elsewhere the name of a scheme was meant as
+ * one. */
 static bool scheme_end(const struct cursor *c, bool bare_allowed, size_t *ret) {
     const uint8_t *colon = memchr(c->bytes, ':', c->len);
     if (!colon)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* uri.h - the addresses that people write: tcp://host:port, ws://host:port/path?query,
+/* uri.h - a parser for addresses: tcp://host:port, ws://host:port/path?query,
  * unix:/path, [::1]:80. A strict part of RFC 3986: no user names, no fragments, no relative
  * forms, no percent signs in hosts. Nothing is decoded and no name is looked up here. */
 #ifndef WEIR_WIRE_URI_H
@@ -38,7 +38,7 @@ enum { WEIR__URI_LENGTH_MAX = 8192 }; /* as long as a request target of http1.h 
 
 /* Parse a whole address. "host:port" without a scheme is refused with the reason bare_refused, a
  * static text; NULL: it is an address too.
- * Returns 0 or WEIR_EURL, then ret->why tells the reason and the rest means nothing.
+ * Returns 0 or WEIR_EURL; after WEIR_EURL only ret->why is set.
  * A port must be written where the scheme has no default; "name:" is the default port. Port 0 is
  * allowed: "any free one". */
 int weir__uri_parse(struct weir__uri *ret, const char *text, size_t len,
@@ -48,8 +48,8 @@ int weir__uri_parse(struct weir__uri *ret, const char *text, size_t len,
  * and port is 0. Returns as weir__uri_parse does. */
 int weir__uri_parse_authority(struct weir__uri *ret, const char *text, size_t len);
 
-/* A host as people write it, without the brackets of an IPv6 address: "[::1]" is ::1. Returns where
- * it begins in text; *len: of text, then of the host. */
+/* Remove the brackets of an IPv6 address: "[::1]" is ::1. Returns where the host begins in text.
+ * *len is the length of text, and on return that of the host. */
 static inline const char *weir__uri_host_bare(const char *text, size_t *len) {
     bool bracketed = *len > 2 && text[0] == '[' && text[*len - 1] == ']'
                      && memchr(text, ':', *len) != NULL;
@@ -57,8 +57,8 @@ static inline const char *weir__uri_host_bare(const char *text, size_t *len) {
     return text + bracketed;
 }
 
-/* Why text, without port and brackets, is no host that a URL could have: neither a name nor an
- * address. NULL: it is one. */
+/* Why text, a host without port and brackets, cannot stand in a URL: it is neither a name nor an
+ * address. NULL if it can. */
 const char *weir__uri_host_refused(const char *text, size_t len);
 
 /* The scheme's name, "ws"; "" for WEIR__URI_NONE. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Addresses, good and bad, each against an unmapped page. */
+/* Valid and invalid addresses; each text ends at an unmapped page. */
 #include "wire/uri.h"
 
 #include <string.h>

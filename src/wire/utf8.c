@@ -8,7 +8,7 @@
  *   ONE      one continuation byte is due       ED  after ED: 80..9F comes, no surrogate
  *   TWO      two are due                        F0  after F0: 90..BF comes, no overlong
  *   THREE    three are due                      F4  after F4: 80..8F comes, <= U+10FFFF
- *   BAD      for ever */
+ *   BAD      the text is invalid; no byte leads out of this state */
 #include "wire/utf8.h"
 
 #include <string.h>
@@ -57,7 +57,7 @@ static inline bool word_is_ascii(const uint8_t *bytes) {
     return (word & HIGH_BITS) == 0;
 }
 
-/* Past the ASCII that begins here, rounded down to words. */
+/* The length of the ASCII text that begins here, rounded down to words. */
 static inline size_t ascii_end(const uint8_t *bytes, size_t from, size_t len) {
     size_t i = from;
     while (len - i >= BLOCK && block_is_ascii(bytes + i))
@@ -74,7 +74,7 @@ static inline uint64_t walk(uint64_t state, const uint8_t *bytes, size_t len) {
     return state & 63;
 }
 
-/* Which of these bytes is the first to leave the walk in BAD; len if none does. */
+/* The index of the first byte that leads to the state BAD; len if none does. */
 static size_t bad_offset(uint64_t state, const uint8_t *bytes, size_t len) {
     for (size_t i = 0; i < len; i++) {
         state = walk(state, bytes + i, 1);
@@ -113,7 +113,7 @@ size_t weir__utf8_prefix(const void *buf, size_t len) {
     struct weir__utf8 u = {0};
     size_t good = weir__utf8_feed(&u, buf, len);
     while (good > 0 && !weir__utf8_valid(buf, good))
-        good--; /* the beginning of a character: at most three bytes */
+        good--; /* an incomplete character, of at most three bytes */
     return good;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* utf8.h - is it UTF-8 (RFC 3629), fed in pieces of any size? No overlong forms, no surrogates,
- * nothing above U+10FFFF. A struct of zeros stands at the start of a text. */
+/* utf8.h - checks UTF-8 (RFC 3629) in pieces of any size. No overlong forms, no surrogates,
+ * nothing above U+10FFFF. A zeroed struct is at the start of a text. */
 #ifndef WEIR_WIRE_UTF8_H
 #define WEIR_WIRE_UTF8_H
 
@@ -12,12 +12,12 @@ struct weir__utf8 {
     uint8_t state; /* 0 between characters; see utf8.c */
 };
 
-/* Look at the next piece of the text.
- * Returns len, or the offset of the first byte with which no UTF-8 can go on; after that the
- * text stays bad and every further piece returns 0. */
+/* Check the next piece of the text.
+ * Returns len, or the offset of the first byte that makes the text invalid; after that every
+ * further piece returns 0. */
 size_t weir__utf8_feed(struct weir__utf8 *u, const void *buf, size_t len);
 
-/* True if the text may end here: the last character is whole and none was bad. */
+/* True if the text may end here: its last character is complete and no byte was invalid. */
 static inline bool weir__utf8_done(const struct weir__utf8 *u) {
     return u->state == 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Every sequence of up to three bytes and the edges of those of four, against a reference that is
- * written from the definition: decode, then look at the number. */
+/* Every sequence of up to three bytes, and four bytes near the limits, compared with a reference
+ * that follows the definition: decode the character, then check its number. */
 #include "wire/utf8.h"
 
 #include "test/runner.h"

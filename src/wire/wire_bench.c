@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* wire_bench.c - what the codecs cost alone: medians of 9 rounds, cache-warm, one core. */
+/* wire_bench.c - the cost of the codecs alone: medians of 9 rounds, cache-warm, one core. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

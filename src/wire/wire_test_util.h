@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* wire_test_util.h - memory that ends (and begins) at an unmapped page, so that a codec that looks
- * one byte too far dies at once. Tests and fuzz targets only. */
+/* wire_test_util.h - memory between two unmapped pages, so that a codec that reads one byte too far
+ * crashes at once. Tests and fuzz targets only. */
 #ifndef WEIR_WIRE_TEST_UTIL_H
 #define WEIR_WIRE_TEST_UTIL_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* ws_frame.c - the decoder reads a header, checks everything that a header can break, then lends
- * the payload. The common case, a whole message in one frame in the buffer, is one pass from top to
- * bottom without a copy. */
+/* ws_frame.c - the decoder reads a header, checks all that can be wrong with one, then returns
+ * views of the payload. The common case, a whole message in one frame in the buffer, is one pass
+ * without a copy. */
 #include "wire/ws_frame.h"
 
 #include <string.h>
@@ -11,7 +11,7 @@
 
 const struct weir__ws_limits weir__ws_limits_default = {
     .frame_max = 1 << 20,
-    .message_max = 1 << 20, /* as Python's websockets; a peer must not fill the memory */
+    .message_max = 1 << 20, /* as Python's websockets: a peer must not fill our memory */
     .whole_max = 0,
     .rsv_allowed = 0,
 };
@@ -234,7 +234,7 @@ static void frame_begin(struct weir__ws_decoder *d, const struct head *h, const 
         memcpy(d->mask, p + h->len - 4, 4);
 }
 
-/* Lend what is there of the open frame, ev->used bytes into the buffer. */
+/* Return a view of what has come of the open frame; it begins ev->used bytes into the buffer. */
 static int data(struct weir__ws_decoder *d, uint8_t *p, size_t len, struct weir__ws_event *ev) {
     size_t there = len - ev->used;
     if (there == 0 && d->frame_left > 0) {
@@ -263,8 +263,8 @@ static int data(struct weir__ws_decoder *d, uint8_t *p, size_t len, struct weir_
     return WEIR__WS_ON_DATA;
 }
 
-/* What a server gets almost always: a whole message in one frame of at most 125 bytes that lies
- * whole in the buffer. With it the general way has nothing to say but yes. */
+/* What a server gets almost always: a whole message in one frame of at most 125 bytes, complete in
+ * the buffer. All checks of the general code would pass for it. */
 static inline bool is_small(const struct weir__ws_decoder *d, const uint8_t *p, size_t len) {
     bool is_between = d->failed == 0 && !d->closed && !d->in_frame && d->opcode == 0;
     if (!is_between || d->role != WEIR__WS_SERVER || len < 6)

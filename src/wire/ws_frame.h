@@ -2,9 +2,9 @@
 /* ws_frame.h - frames of the WebSocket protocol (RFC 6455 section 5), both roles, without I/O:
  * bytes in, events out. Not the handshake (handshake.h), not the closing handshake (proto).
  *
- * The decoder unmasks in place and lends views of the caller's buffer; it keeps no bytes. A header
- * or a control frame that has not come whole is left in the buffer, and `need` says how many bytes
- * must lie there before it is worth calling again (at most 139). */
+ * The decoder unmasks in place and returns views of the caller's buffer; it keeps no bytes. If a
+ * header or a control frame is not yet complete, it stays in the buffer, and `need` says how many
+ * bytes must be there for the next call (at most 139). */
 #ifndef WEIR_WIRE_WS_FRAME_H
 #define WEIR_WIRE_WS_FRAME_H
 
@@ -50,9 +50,10 @@ enum weir__ws_code { /* RFC 6455 7.4.1 */
 
 enum weir__ws_role { WEIR__WS_SERVER, WEIR__WS_CLIENT };
 
-/* Seen at the header, before any payload is taken. whole_max: a data frame up to this size is
- * lent in one piece or not at all, which needs a buffer that can hold it; larger ones come in
- * chunks. rsv_allowed: RSV bits that the negotiated extensions own, on first frames. */
+/* Limits that are checked when a header has come, before its payload. whole_max: a data frame up to
+ * this size is returned only when it is complete, so the buffer must have room for it; larger
+ * frames are returned in parts. rsv_allowed: RSV bits of the negotiated extensions, on first
+ * frames. */
 struct weir__ws_limits {
     uint64_t frame_max, message_max;
     uint32_t whole_max;
@@ -62,17 +63,17 @@ struct weir__ws_limits {
 extern const struct weir__ws_limits weir__ws_limits_default;
 
 enum weir__ws_kind {
-    WEIR__WS_ON_MORE,  /* nothing to hand out: consume used, then bring at least need bytes */
+    WEIR__WS_ON_MORE,  /* no event yet: consume used bytes, then bring at least need bytes */
     WEIR__WS_ON_DATA,  /* bytes of a message; first && last: the whole message */
     WEIR__WS_ON_PING,  /* data is what the pong must carry */
     WEIR__WS_ON_PONG,
-    WEIR__WS_ON_CLOSE, /* code, and data is the reason; whatever follows is swallowed */
+    WEIR__WS_ON_CLOSE, /* code, and data is the reason; all bytes after it are ignored */
 };
 
 struct weir__ws_event {
     uint8_t *data;       /* inside the buffer, unmasked; NULL if len is 0 */
     size_t len;
-    size_t used;         /* bytes of the buffer done with once data is: consume these */
+    size_t used;         /* bytes to consume when data is not needed any more */
     size_t need;         /* MORE: bytes that must lie in the buffer, counted after used */
     uint64_t frame_left; /* payload bytes of the open frame that come after this event */
     uint16_t code;       /* CLOSE: 1005 if the frame was empty */
@@ -86,7 +87,7 @@ struct weir__ws_decoder {
     const char *why;      /* after a failure: static text */
     uint64_t frame_len, frame_left;
     uint64_t message_len; /* payload of the open message, its announced frames included */
-    int failed;           /* the code; it stays */
+    int failed;           /* the error code, which every later call returns too */
     uint16_t code;        /* after a failure: the close code to send, 1002, 1007 or 1009 */
     uint8_t role;
     uint8_t opcode;       /* of the open message; 0 between messages */
@@ -96,22 +97,22 @@ struct weir__ws_decoder {
     bool in_frame, fin, begun, closed;
 };
 
-/* Begin a connection as role; limits must stay until the end. */
+/* Begin a connection as role. limits must stay valid as long as d is used. */
 void weir__ws_decoder_init(struct weir__ws_decoder *d, enum weir__ws_role role,
                            const struct weir__ws_limits *limits);
 
-/* Take the next event out of the bytes that came, the first of which follows what earlier events
- * used. Payload is unmasked in place: bytes up to ret->used must not be fed again.
- * Returns an enum weir__ws_kind; WEIR_EPROTO, WEIR_EUTF8, WEIR_ETOOBIG with d->why and d->code,
- * which stay. Views live as long as the buffer. */
+/* Decode the next event from the received bytes; buf begins behind what earlier events used.
+ * Payload is unmasked in place: bytes up to ret->used must not be fed again. Returns an enum
+ * weir__ws_kind; WEIR_EPROTO, WEIR_EUTF8, WEIR_ETOOBIG with d->why and d->code, which stay. Views
+ * live as long as the buffer. */
 int weir__ws_decode(struct weir__ws_decoder *d, void *buf, size_t len,
                     struct weir__ws_event *ret);
 
-/* True between messages and frames: the bytes could end here without a message cut short. */
+/* True between messages and frames: if the stream ended here, no message would be cut short. */
 bool weir__ws_decoder_idle(const struct weir__ws_decoder *d);
 
-/* Look at a header without judging it: no decoder, no state. Returns its length and
- * *ret_payload_len once len bytes hold it whole; 0: they do not. */
+/* Read the lengths in a header without checking it. Returns the header's length and
+ * *ret_payload_len; 0 if the len bytes do not contain the whole header. */
 size_t weir__ws_head_look(const uint8_t *head, size_t len, uint64_t *ret_payload_len);
 
 /* The size of a frame's header, 2 .. 14: write it that far in front of the payload. */

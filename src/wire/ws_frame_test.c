@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Each story is a stream of frames and the transcript that it must give. A stream is played to
  * both roles, whole, byte by byte and cut in two at every place, always against an unmapped page,
- * with chunked and with whole delivery of frames; the transcripts must be the same.
+ * with frames delivered in parts and whole; the transcripts must be the same.
  *
  * A transcript: t(..) b(..) messages, p(..) ping, q(..) pong, c1000(..) close, and at a failure
  * !1002 with the open message taken back. */
