@@ -8,7 +8,7 @@
  * `make check-cancels`. */
 #include <stdlib.h>
 
-#include "sim/op_rig.h"
+#include "sim/world_rig.h"
 
 enum { LANES = 8, AGES = 4, SIZE = 128 << 10, CANCELS = 20000, POISON = 0xee };
 
@@ -27,7 +27,6 @@ struct lane {
 };
 
 struct storm {
-    struct rig rig;
     struct weir__random random;
     struct lane lane[LANES];
     uint64_t cancels, won, lost; /* won: the result was there first */
@@ -56,7 +55,7 @@ static size_t random_size(struct storm *st) {
 static void begin_in(struct storm *st, struct lane *l) {
     struct side *s = &l->in;
     s->len = random_size(st);
-    rig_op(&st->rig, &s->op, WEIR__RECV_INTO, &l->pair.there);
+    s->op = rig_op(WEIR__RECV_INTO, &l->pair.there);
     s->op.op.u.bytes.base = take_buffer(s);
     s->op.op.u.bytes.len = s->len;
     s->on = true;
@@ -70,7 +69,7 @@ static void begin_out(struct storm *st, struct lane *l) {
     for (size_t i = 0; i < s->len; i++)
         buf[i] = byte_at(s->offset + i);
     s->on = true;
-    rig_send_begin(&st->rig, &s->op, &l->pair.here, buf, s->len);
+    rig_send_begin(&s->op, &l->pair.here, buf, s->len);
 }
 
 /* An op that is done: count, check, poison. */
@@ -118,7 +117,7 @@ static void step(struct storm *st) {
         cancel(st, &l->out);
         break;
     default:
-        rig_turn(&st->rig, weir__random_below(&st->random, 3) ? 0 : rig_now(&st->rig) + 50000);
+        rig_turn(weir__random_below(&st->random, 3) ? 0 : rig_now() + 50000);
         break;
     }
     finish(st, &l->in, true);
@@ -128,9 +127,9 @@ static void step(struct storm *st) {
 static void open_lanes(struct storm *st) {
     for (int i = 0; i < LANES; i++) {
         struct lane *l = &st->lane[i];
-        rig_pair(&st->rig, &l->pair);
-        rig_option(&st->rig, &l->pair.here, WEIR__SNDBUF, 8192);
-        rig_option(&st->rig, &l->pair.there, WEIR__RCVBUF, 8192);
+        rig_pair_open(&l->pair);
+        rig_option(&l->pair.here, WEIR__SNDBUF, 8192);
+        rig_option(&l->pair.there, WEIR__RCVBUF, 8192);
         for (int age = 0; age < AGES; age++) {
             l->in.buf[age] = malloc(SIZE);
             l->out.buf[age] = malloc(SIZE);
@@ -160,7 +159,7 @@ static void close_lane(struct storm *st, struct lane *l) {
         free(l->in.buf[age]);
         free(l->out.buf[age]);
     }
-    rig_pair_close(&st->rig, &l->pair);
+    rig_pair_close(&l->pair);
 }
 
 WEIR_TEST_BACKENDS(cancelled_ops_leave_their_buffers_alone) {
@@ -168,7 +167,7 @@ WEIR_TEST_BACKENDS(cancelled_ops_leave_their_buffers_alone) {
     const char *asked = getenv("WEIR_CANCELS"), *seed = getenv("WEIR_SEED");
     uint64_t count = asked ? strtoull(asked, NULL, 10) : CANCELS, bytes = 0;
     st.random.state = seed ? strtoull(seed, NULL, 10) : 1;
-    rig_open(&st.rig, NULL);
+    world_open(NULL);
     open_lanes(&st);
     while (st.cancels < count)
         step(&st);
@@ -176,7 +175,7 @@ WEIR_TEST_BACKENDS(cancelled_ops_leave_their_buffers_alone) {
         close_lane(&st, &st.lane[i]);
         bytes += st.lane[i].in.offset;
     }
-    rig_close(&st.rig);
+    world_close();
     print_message("%llu cancels, %llu came too late, %llu bytes\n", (unsigned long long)st.cancels,
                   (unsigned long long)st.won, (unsigned long long)bytes);
 }

@@ -3,95 +3,90 @@
 #include <signal.h>
 #include <stdlib.h>
 
-#include "sim/op_rig.h"
+#include "sim/world_rig.h"
 
-static struct weir__addr at(struct rig *r, const char *host, uint16_t port) {
+static struct weir__addr at(const char *host, uint16_t port) {
     struct weir__addr a[WEIR__ADDRS_MAX];
-    assert_int_equal(weir__sim_resolve(r->world, host, port, a), 2);
+    assert_int_equal(weir__sim_resolve(world, host, port, a), 2);
     return a[1];
 }
 
 /* A connection from host 0 to a listener on another host. */
-static void far_pair(struct rig *r, struct rig_pair *p, const char *host) {
-    weir__sim_host_add(r->world, host);
-    rig_pair_at(r, p, at(r, host, 0));
+static void far_pair(struct rig_pair *p, const char *host) {
+    weir__sim_host_add(world, host);
+    rig_pair_at(p, at(host, 0));
 }
 
 /* ---- the clock ------------------------------------------------------------------------------- */
 
 WEIR_TEST(time_begins_far_from_zero_and_jumps_to_the_end_of_a_wait) {
-    struct rig r;
-    rig_open(&r, NULL);
-    weir_ns start_ns = rig_now(&r);
+    world_open(NULL);
+    weir_ns start_ns = rig_now();
     assert_int_equal(start_ns, WEIR_SECONDS(3600));
-    rig_turn(&r, start_ns + WEIR_SECONDS(1000000));
-    assert_int_equal(rig_now(&r), start_ns + WEIR_SECONDS(1000000));
-    rig_turn(&r, 0);
-    assert_int_equal(rig_now(&r), start_ns + WEIR_SECONDS(1000000));
-    rig_close(&r);
+    rig_turn(start_ns + WEIR_SECONDS(1000000));
+    assert_int_equal(rig_now(), start_ns + WEIR_SECONDS(1000000));
+    rig_turn(0);
+    assert_int_equal(rig_now(), start_ns + WEIR_SECONDS(1000000));
+    world_close();
 }
 
 WEIR_TEST(an_event_at_the_very_end_of_a_wait_still_counts) {
-    struct rig r;
     struct rig_op o;
     struct weir__addr a[WEIR__ADDRS_MAX];
-    rig_open(&r, NULL);
-    rig_op(&r, &o, WEIR__RESOLVE, NULL);
+    world_open(NULL);
+    o = rig_op(WEIR__RESOLVE, NULL);
     o.op.u.resolve.host = "main";
     o.op.u.resolve.ret = a;
     rig_submit(&o);
-    rig_turn(&r, rig_now(&r) + r.world->config.resolve_ns);
+    rig_turn(rig_now() + world->config.resolve_ns);
     assert_int_equal(o.done, 1);
     assert_int_equal(o.op.result, 2);
-    rig_close(&r);
+    world_close();
 }
 
 WEIR_TEST(a_wait_for_what_cannot_come_is_quiet) {
-    struct rig r;
     struct rig_pair p;
     struct rig_op o;
-    rig_open(&r, NULL);
-    rig_pair(&r, &p);
-    rig_recv_begin(&r, &o, &p.here);
-    rig_turn(&r, WEIR_NEVER);
-    assert_true(r.b->quiet);
+    world_open(NULL);
+    rig_pair_open(&p);
+    rig_recv_begin(&o, &p.here);
+    rig_turn(WEIR_NEVER);
+    assert_true(backend->quiet);
     assert_int_equal(o.done, 0);
-    assert_int_equal(rig_send(&r, &p.there, "x", 1), 1);
-    rig_turn(&r, WEIR_NEVER);
-    assert_false(r.b->quiet);
+    assert_int_equal(rig_send(&p.there, "x", 1), 1);
+    rig_turn(WEIR_NEVER);
+    assert_false(backend->quiet);
     assert_int_equal(o.op.result, 1);
-    weir__release(r.b, &o.op.u.lent);
-    rig_pair_close(&r, &p);
-    rig_close(&r);
+    weir__release(backend, &o.op.u.lent);
+    rig_pair_close(&p);
+    world_close();
 }
 
 WEIR_TEST(a_writer_whose_peer_never_reads_is_quiet_too) {
     enum { LEN = 1 << 20 };
-    struct rig r;
     struct rig_pair p;
     struct rig_op o;
     uint8_t *source = calloc(1, LEN);
-    rig_open(&r, NULL);
-    rig_pair(&r, &p);
-    rig_send_begin(&r, &o, &p.here, source, LEN);
-    rig_turn(&r, WEIR_NEVER);
-    assert_true(r.b->quiet);
+    world_open(NULL);
+    rig_pair_open(&p);
+    rig_send_begin(&o, &p.here, source, LEN);
+    rig_turn(WEIR_NEVER);
+    assert_true(backend->quiet);
     assert_int_equal(o.op.u.bytes.done, 2 * 65536);
     rig_cancel(&o);
     free(source);
-    rig_pair_close(&r, &p);
-    rig_close(&r);
+    rig_pair_close(&p);
+    world_close();
 }
 
 WEIR_TEST(turns_that_never_wait_let_time_creep) {
-    struct rig r;
-    rig_open(&r, NULL);
-    weir_ns start_ns = rig_now(&r);
+    world_open(NULL);
+    weir_ns start_ns = rig_now();
     for (int i = 0; i < 3000; i++)
-        rig_turn(&r, 0);
-    assert_true(rig_now(&r) > start_ns);
-    assert_true(rig_now(&r) < start_ns + WEIR_MILLISECONDS(3));
-    rig_close(&r);
+        rig_turn(0);
+    assert_true(rig_now() > start_ns);
+    assert_true(rig_now() < start_ns + WEIR_MILLISECONDS(3));
+    world_close();
 }
 
 static void count_overrun(void *arg) {
@@ -99,44 +94,42 @@ static void count_overrun(void *arg) {
 }
 
 WEIR_TEST(past_the_limit_of_time_the_user_is_told_once) {
-    struct rig r;
     struct sim_config c;
     int told = 0;
     weir__sim_config_defaults(&c);
     c.limit_ns = WEIR_SECONDS(3601);
-    rig_open(&r, &c);
-    r.world->overrun = count_overrun;
-    r.world->overrun_arg = &told;
-    rig_pass(&r, WEIR_MILLISECONDS(999));
+    world_open(&c);
+    world->overrun = count_overrun;
+    world->overrun_arg = &told;
+    rig_pass(WEIR_MILLISECONDS(999));
     assert_int_equal(told, 0);
-    rig_pass(&r, WEIR_SECONDS(10));
+    rig_pass(WEIR_SECONDS(10));
     assert_int_equal(told, 1);
-    rig_close(&r);
+    world_close();
 }
 
 /* ---- seeds ----------------------------------------------------------------------------------- */
 
 static uint64_t story_hash(uint64_t seed) {
-    struct rig r;
     struct rig_pair p;
     struct sim_config c;
     uint8_t buf[4096] = {0}, random[8];
     uint64_t hash = 14695981039346656037u;
     weir__sim_config_defaults(&c);
     c.seed = seed;
-    rig_open(&r, &c);
-    far_pair(&r, &p, "far");
-    r.b->ops->random(r.b, random, sizeof random);
-    assert_int_equal(rig_send(&r, &p.here, random, sizeof random), sizeof random);
-    assert_int_equal(rig_recv_all(&r, &p.there, buf, sizeof random), sizeof random);
+    world_open(&c);
+    far_pair(&p, "far");
+    backend->ops->random(backend, random, sizeof random);
+    assert_int_equal(rig_send(&p.here, random, sizeof random), sizeof random);
+    assert_int_equal(rig_recv_all(&p.there, buf, sizeof random), sizeof random);
     struct weir__addr own;
-    rig_name(&r, &p.here, false, &own);
-    uint64_t facts[] = {(uint64_t)rig_now(&r), r.world->segments, r.world->made,
+    rig_name(&p.here, false, &own);
+    uint64_t facts[] = {(uint64_t)rig_now(), world->segments, world->made,
                         own.in.sin_port, buf[0], buf[7]};
     for (size_t i = 0; i < sizeof facts / sizeof facts[0]; i++)
         hash = (hash ^ facts[i]) * 1099511628211u;
-    rig_pair_close(&r, &p);
-    rig_close(&r);
+    rig_pair_close(&p);
+    world_close();
     return hash;
 }
 
@@ -148,288 +141,273 @@ WEIR_TEST(the_same_seed_is_the_same_story) {
 /* ---- hosts and links ------------------------------------------------------------------------- */
 
 WEIR_TEST(hosts_have_names_and_addresses) {
-    struct rig r;
     struct weir__addr a[WEIR__ADDRS_MAX];
     char text[INET6_ADDRSTRLEN];
-    rig_open(&r, NULL);
-    assert_int_equal(weir__sim_host_add(r.world, "db"), 1);
-    assert_int_equal(weir__sim_host_add(r.world, "DB"), 1);
-    assert_int_equal(weir__sim_resolve(r.world, "db", 5432, a), 2);
+    world_open(NULL);
+    assert_int_equal(weir__sim_host_add(world, "db"), 1);
+    assert_int_equal(weir__sim_host_add(world, "DB"), 1);
+    assert_int_equal(weir__sim_resolve(world, "db", 5432, a), 2);
     assert_string_equal(inet_ntop(AF_INET6, &a[0].in6.sin6_addr, text, sizeof text), "fd00::2");
     assert_string_equal(inet_ntop(AF_INET, &a[1].in.sin_addr, text, sizeof text), "10.0.0.2");
     assert_int_equal(a[1].in.sin_port, htons(5432));
-    assert_int_equal(weir__sim_resolve(r.world, "localhost", 1, a), 2);
-    assert_int_equal(weir__sim_resolve(r.world, "nobody", 1, a), 0);
-    rig_close(&r);
+    assert_int_equal(weir__sim_resolve(world, "localhost", 1, a), 2);
+    assert_int_equal(weir__sim_resolve(world, "nobody", 1, a), 0);
+    world_close();
 }
 
 WEIR_TEST(an_unknown_name_is_enoname) {
-    struct rig r;
     struct rig_op o;
     struct weir__addr a[WEIR__ADDRS_MAX];
-    rig_open(&r, NULL);
-    rig_op(&r, &o, WEIR__RESOLVE, NULL);
+    world_open(NULL);
+    o = rig_op(WEIR__RESOLVE, NULL);
     o.op.u.resolve.host = "nobody";
     o.op.u.resolve.ret = a;
-    weir_ns start_ns = rig_now(&r);
+    weir_ns start_ns = rig_now();
     assert_int_equal(rig_run(&o), WEIR_ENONAME);
-    assert_int_equal(rig_now(&r) - start_ns, r.world->config.resolve_ns);
-    rig_close(&r);
+    assert_int_equal(rig_now() - start_ns, world->config.resolve_ns);
+    world_close();
 }
 
 WEIR_TEST(latency_is_felt_once_per_direction) {
-    struct rig r;
     struct weir__addr addr;
     struct weir__file l, c, s;
-    rig_open(&r, NULL);
-    weir__sim_link_set(r.world, 0, weir__sim_host_add(r.world, "mars"), WEIR_SECONDS(180));
-    addr = at(&r, "mars", 0);
-    rig_listen(&r, &l, &addr, 1);
+    world_open(NULL);
+    weir__sim_link_set(world, 0, weir__sim_host_add(world, "mars"), WEIR_SECONDS(180));
+    addr = at("mars", 0);
+    rig_listen(&l, &addr, 1);
     struct rig_op o;
-    weir_ns start_ns = rig_now(&r);
-    rig_connect_begin(&r, &o, &c, &addr);
+    weir_ns start_ns = rig_now();
+    rig_connect_begin(&o, &c, &addr);
     assert_int_equal(rig_wait_until(&o, WEIR_SECONDS(1000)), 0);
-    assert_int_equal(rig_now(&r) - start_ns, WEIR_SECONDS(360));
-    rig_accept_begin(&r, &o, &l);
+    assert_int_equal(rig_now() - start_ns, WEIR_SECONDS(360));
+    rig_accept_begin(&o, &l);
     int64_t fd = rig_wait_until(&o, WEIR_SECONDS(1000));
-    assert_int_equal(rig_now(&r) - start_ns, WEIR_SECONDS(540));
-    assert_int_equal(rig_attach(&r, &s, (int)fd), 0);
-    start_ns = rig_now(&r);
-    assert_int_equal(rig_send(&r, &c, "x", 1), 1);
-    rig_recv_begin(&r, &o, &s);
+    assert_int_equal(rig_now() - start_ns, WEIR_SECONDS(540));
+    assert_int_equal(rig_attach(&s, (int)fd), 0);
+    start_ns = rig_now();
+    assert_int_equal(rig_send(&c, "x", 1), 1);
+    rig_recv_begin(&o, &s);
     assert_int_equal(rig_wait_until(&o, WEIR_SECONDS(1000)), 1);
-    assert_int_equal(rig_now(&r) - start_ns, WEIR_SECONDS(180));
-    weir__release(r.b, &o.op.u.lent);
-    rig_close_file(&r, &c);
-    rig_close_file(&r, &s);
-    rig_close_file(&r, &l);
-    rig_close(&r);
+    assert_int_equal(rig_now() - start_ns, WEIR_SECONDS(180));
+    weir__release(backend, &o.op.u.lent);
+    rig_close_file(&c);
+    rig_close_file(&s);
+    rig_close_file(&l);
+    world_close();
 }
 
 WEIR_TEST(a_shorter_link_does_not_overtake) {
-    struct rig r;
     struct rig_pair p;
     char text[4];
-    rig_open(&r, NULL);
-    far_pair(&r, &p, "far");
-    weir__sim_link_set(r.world, 0, 1, WEIR_SECONDS(1));
-    assert_int_equal(rig_send(&r, &p.here, "a", 1), 1);
-    weir__sim_link_set(r.world, 0, 1, WEIR_MILLISECONDS(1));
-    assert_int_equal(rig_send(&r, &p.here, "b", 1), 1);
-    assert_int_equal(rig_recv_all(&r, &p.there, text, 2), 2);
+    world_open(NULL);
+    far_pair(&p, "far");
+    weir__sim_link_set(world, 0, 1, WEIR_SECONDS(1));
+    assert_int_equal(rig_send(&p.here, "a", 1), 1);
+    weir__sim_link_set(world, 0, 1, WEIR_MILLISECONDS(1));
+    assert_int_equal(rig_send(&p.here, "b", 1), 1);
+    assert_int_equal(rig_recv_all(&p.there, text, 2), 2);
     assert_memory_equal(text, "ab", 2);
-    rig_pair_close(&r, &p);
-    rig_close(&r);
+    rig_pair_close(&p);
+    world_close();
 }
 
 WEIR_TEST(loopback_is_of_each_host) {
-    struct rig r;
-    struct weir__addr far, near = rig_v4("127.0.0.1", 0);
+    struct weir__addr far, near = rig_addr("127.0.0.1", 0);
     struct weir__file a, b, c;
-    rig_open(&r, NULL);
-    weir__sim_host_add(r.world, "far");
-    far = at(&r, "far", 80);
-    rig_listen(&r, &a, &far, 1);
+    world_open(NULL);
+    weir__sim_host_add(world, "far");
+    far = at("far", 80);
+    rig_listen(&a, &far, 1);
     near.in.sin_port = htons(80);
-    assert_int_equal(rig_connect(&r, &b, &near), -ECONNREFUSED);
-    assert_int_equal(rig_connect(&r, &c, &far), 0);
-    rig_close_file(&r, &a);
-    rig_close_file(&r, &b);
-    rig_close_file(&r, &c);
-    rig_close(&r);
+    assert_int_equal(rig_connect(&b, &near), -ECONNREFUSED);
+    assert_int_equal(rig_connect(&c, &far), 0);
+    rig_close_file(&a);
+    rig_close_file(&b);
+    rig_close_file(&c);
+    world_close();
 }
 
 /* ---- peers that vanish ----------------------------------------------------------------------- */
 
 WEIR_TEST(a_connect_to_one_who_is_cut_off_times_out_as_on_linux) {
-    struct rig r;
     struct weir__addr addr;
     struct weir__file l, c;
     struct rig_op o;
-    rig_open(&r, NULL);
-    weir__sim_host_cut(r.world, weir__sim_host_add(r.world, "far"), true);
-    addr = at(&r, "far", 80);
-    rig_listen(&r, &l, &addr, 1);
-    weir_ns start_ns = rig_now(&r);
-    rig_connect_begin(&r, &o, &c, &addr);
+    world_open(NULL);
+    weir__sim_host_cut(world, weir__sim_host_add(world, "far"), true);
+    addr = at("far", 80);
+    rig_listen(&l, &addr, 1);
+    weir_ns start_ns = rig_now();
+    rig_connect_begin(&o, &c, &addr);
     assert_int_equal(rig_wait_until(&o, WEIR_SECONDS(1000)), -ETIMEDOUT);
-    assert_true(rig_now(&r) - start_ns >= WEIR_SECONDS(127));
-    assert_true(rig_now(&r) - start_ns < WEIR_SECONDS(128));
-    rig_close_file(&r, &c);
-    rig_close_file(&r, &l);
-    rig_close(&r);
+    assert_true(rig_now() - start_ns >= WEIR_SECONDS(127));
+    assert_true(rig_now() - start_ns < WEIR_SECONDS(128));
+    rig_close_file(&c);
+    rig_close_file(&l);
+    world_close();
 }
 
 WEIR_TEST(a_connect_to_nowhere_times_out) {
-    struct rig r;
-    struct weir__addr addr = rig_v4("192.0.2.1", 80);
+    struct weir__addr addr = rig_addr("192.0.2.1", 80);
     struct weir__file c;
     struct rig_op o;
-    rig_open(&r, NULL);
-    rig_connect_begin(&r, &o, &c, &addr);
+    world_open(NULL);
+    rig_connect_begin(&o, &c, &addr);
     assert_int_equal(rig_wait_until(&o, WEIR_SECONDS(1000)), -ETIMEDOUT);
-    rig_close_file(&r, &c);
-    rig_close(&r);
+    rig_close_file(&c);
+    world_close();
 }
 
 WEIR_TEST(a_backlog_that_stays_full_times_out) {
-    struct rig r;
-    struct weir__addr addr = rig_v4("127.0.0.1", 0);
+    struct weir__addr addr = rig_addr("127.0.0.1", 0);
     struct weir__file l, c[3];
     struct rig_op o;
-    rig_open(&r, NULL);
-    rig_listen(&r, &l, &addr, 1);
-    assert_int_equal(rig_connect(&r, &c[0], &addr), 0);
-    assert_int_equal(rig_connect(&r, &c[1], &addr), 0);
-    rig_connect_begin(&r, &o, &c[2], &addr);
+    world_open(NULL);
+    rig_listen(&l, &addr, 1);
+    assert_int_equal(rig_connect(&c[0], &addr), 0);
+    assert_int_equal(rig_connect(&c[1], &addr), 0);
+    rig_connect_begin(&o, &c[2], &addr);
     assert_int_equal(rig_wait_until(&o, WEIR_SECONDS(1000)), -ETIMEDOUT);
     for (int i = 0; i < 3; i++)
-        rig_close_file(&r, &c[i]);
-    rig_close_file(&r, &l);
-    rig_close(&r);
+        rig_close_file(&c[i]);
+    rig_close_file(&l);
+    world_close();
 }
 
 WEIR_TEST(writes_to_a_vanished_peer_fill_the_buffer_hang_and_time_out) {
     enum { LEN = 1 << 20 };
-    struct rig r;
     struct rig_pair p;
     struct rig_op o;
     uint8_t *source = calloc(1, LEN);
-    rig_open(&r, NULL);
-    far_pair(&r, &p, "far");
-    weir__sim_host_cut(r.world, 1, true);
-    weir_ns start_ns = rig_now(&r);
-    rig_send_begin(&r, &o, &p.here, source, LEN);
-    rig_turn(&r, rig_now(&r) + WEIR_SECONDS(60));
+    world_open(NULL);
+    far_pair(&p, "far");
+    weir__sim_host_cut(world, 1, true);
+    weir_ns start_ns = rig_now();
+    rig_send_begin(&o, &p.here, source, LEN);
+    rig_turn(rig_now() + WEIR_SECONDS(60));
     assert_int_equal(o.done, 0);
     assert_int_equal(o.op.u.bytes.done, 65536);
     assert_int_equal(rig_wait_until(&o, WEIR_SECONDS(10000)), -ETIMEDOUT);
-    assert_true(rig_now(&r) - start_ns >= WEIR_MILLISECONDS(924600));
-    assert_true(rig_now(&r) - start_ns < WEIR_SECONDS(926));
-    assert_int_equal(rig_send(&r, &p.here, "x", 1), -EPIPE);
+    assert_true(rig_now() - start_ns >= WEIR_MILLISECONDS(924600));
+    assert_true(rig_now() - start_ns < WEIR_SECONDS(926));
+    assert_int_equal(rig_send(&p.here, "x", 1), -EPIPE);
     free(source);
-    weir__sim_host_cut(r.world, 1, false);
-    rig_pair_close(&r, &p);
-    rig_close(&r);
+    weir__sim_host_cut(world, 1, false);
+    rig_pair_close(&p);
+    world_close();
 }
 
 WEIR_TEST(keepalive_finds_a_vanished_peer) {
-    struct rig r;
     struct rig_pair p;
     struct rig_op o;
-    rig_open(&r, NULL);
-    far_pair(&r, &p, "far");
-    assert_int_equal(rig_option(&r, &p.here, WEIR__KEEPALIVE, 10), 0);
-    rig_recv_begin(&r, &o, &p.here);
-    rig_turn(&r, rig_now(&r) + WEIR_SECONDS(100000));
+    world_open(NULL);
+    far_pair(&p, "far");
+    assert_int_equal(rig_option(&p.here, WEIR__KEEPALIVE, 10), 0);
+    rig_recv_begin(&o, &p.here);
+    rig_turn(rig_now() + WEIR_SECONDS(100000));
     assert_int_equal(o.done, 0); /* the peer answers */
-    weir__sim_host_cut(r.world, 1, true);
-    weir_ns start_ns = rig_now(&r);
+    weir__sim_host_cut(world, 1, true);
+    weir_ns start_ns = rig_now();
     assert_int_equal(rig_wait_until(&o, WEIR_SECONDS(10000)), -ETIMEDOUT);
-    assert_true(rig_now(&r) - start_ns <= WEIR_SECONDS(10 + 9 * 75));
-    assert_true(rig_now(&r) - start_ns >= WEIR_SECONDS(9 * 75));
-    rig_pair_close(&r, &p);
-    rig_close(&r);
+    assert_true(rig_now() - start_ns <= WEIR_SECONDS(10 + 9 * 75));
+    assert_true(rig_now() - start_ns >= WEIR_SECONDS(9 * 75));
+    rig_pair_close(&p);
+    world_close();
 }
 
 WEIR_TEST(without_keepalive_a_reader_of_a_vanished_peer_waits_for_ever) {
-    struct rig r;
     struct rig_pair p;
     struct rig_op o;
-    rig_open(&r, NULL);
-    far_pair(&r, &p, "far");
-    weir__sim_host_cut(r.world, 1, true);
-    rig_recv_begin(&r, &o, &p.here);
-    rig_turn(&r, WEIR_NEVER);
-    assert_true(r.b->quiet);
+    world_open(NULL);
+    far_pair(&p, "far");
+    weir__sim_host_cut(world, 1, true);
+    rig_recv_begin(&o, &p.here);
+    rig_turn(WEIR_NEVER);
+    assert_true(backend->quiet);
     rig_cancel(&o);
-    rig_pair_close(&r, &p);
-    rig_close(&r);
+    rig_pair_close(&p);
+    world_close();
 }
 
 WEIR_TEST(what_was_lost_arrives_after_the_host_is_back) {
     enum { LEN = 300000 };
-    struct rig r;
     struct rig_pair p;
     struct rig_op o;
     uint8_t *source = malloc(LEN), *target = calloc(1, LEN);
     for (size_t i = 0; i < LEN; i++)
         source[i] = (uint8_t)(i * 31 + i / 997);
-    rig_open(&r, NULL);
-    far_pair(&r, &p, "far");
-    rig_send_begin(&r, &o, &p.here, source, LEN);
-    rig_turn(&r, rig_now(&r) + 100000); /* some segments are on their way */
-    weir__sim_host_cut(r.world, 1, true);
-    rig_turn(&r, rig_now(&r) + WEIR_SECONDS(100));
-    weir__sim_host_cut(r.world, 1, false);
+    world_open(NULL);
+    far_pair(&p, "far");
+    rig_send_begin(&o, &p.here, source, LEN);
+    rig_turn(rig_now() + 100000); /* some segments are on their way */
+    weir__sim_host_cut(world, 1, true);
+    rig_turn(rig_now() + WEIR_SECONDS(100));
+    weir__sim_host_cut(world, 1, false);
     struct rig_op in;
     size_t got = 0;
     while (got < LEN) {
-        rig_recv_begin(&r, &in, &p.there);
+        rig_recv_begin(&in, &p.there);
         int64_t n = rig_wait_until(&in, WEIR_SECONDS(400));
         assert_true(n > 0);
         memcpy(target + got, in.op.u.lent.base, (size_t)n);
         got += (size_t)n;
-        weir__release(r.b, &in.op.u.lent);
+        weir__release(backend, &in.op.u.lent);
     }
     assert_int_equal(rig_wait(&o), LEN);
     assert_memory_equal(source, target, LEN);
-    assert_true(r.world->lost > 0);
+    assert_true(world->lost > 0);
     free(source);
     free(target);
-    rig_pair_close(&r, &p);
-    rig_close(&r);
+    rig_pair_close(&p);
+    world_close();
 }
 
 WEIR_TEST(a_window_that_opened_while_cut_off_is_probed) {
     enum { LEN = 200000 };
-    struct rig r;
     struct rig_pair p;
     struct rig_op o, in;
     uint8_t *source = calloc(1, LEN);
-    rig_open(&r, NULL);
-    far_pair(&r, &p, "far");
-    rig_send_begin(&r, &o, &p.here, source, LEN);
-    rig_turn(&r, rig_now(&r) + WEIR_SECONDS(1)); /* both buffers are full */
-    weir__sim_host_cut(r.world, 1, true);
+    world_open(NULL);
+    far_pair(&p, "far");
+    rig_send_begin(&o, &p.here, source, LEN);
+    rig_turn(rig_now() + WEIR_SECONDS(1)); /* both buffers are full */
+    weir__sim_host_cut(world, 1, true);
     size_t got = 0;
     for (; got < 65536; got += (size_t)in.op.result) {
-        rig_recv_begin(&r, &in, &p.there);
+        rig_recv_begin(&in, &p.there);
         assert_true(rig_wait(&in) > 0);
-        weir__release(r.b, &in.op.u.lent);
+        weir__release(backend, &in.op.u.lent);
     }
-    weir__sim_host_cut(r.world, 1, false);
-    rig_recv_begin(&r, &in, &p.there);
+    weir__sim_host_cut(world, 1, false);
+    rig_recv_begin(&in, &p.there);
     assert_true(rig_wait_until(&in, WEIR_SECONDS(200)) > 0);
-    weir__release(r.b, &in.op.u.lent);
+    weir__release(backend, &in.op.u.lent);
     rig_cancel(&o);
     free(source);
-    rig_pair_close(&r, &p);
-    rig_close(&r);
+    rig_pair_close(&p);
+    world_close();
 }
 
 WEIR_TEST(an_orphan_that_cannot_say_goodbye_is_forgotten) {
-    struct rig r;
     struct rig_pair p;
-    rig_open(&r, NULL);
-    far_pair(&r, &p, "far");
-    weir__sim_host_cut(r.world, 1, true);
+    world_open(NULL);
+    far_pair(&p, "far");
+    weir__sim_host_cut(world, 1, true);
     uint64_t here = p.here.priv[0];
-    rig_close_file(&r, &p.here);
-    assert_non_null(weir__sim_sock_by_id(r.world, here));
-    rig_turn(&r, rig_now(&r) + WEIR_SECONDS(1000));
-    assert_null(weir__sim_sock_by_id(r.world, here));
-    rig_close_file(&r, &p.there);
-    rig_close_file(&r, &p.listener);
-    rig_turn(&r, rig_now(&r) + WEIR_SECONDS(1000));
-    rig_close(&r);
+    rig_close_file(&p.here);
+    assert_non_null(weir__sim_sock_by_id(world, here));
+    rig_turn(rig_now() + WEIR_SECONDS(1000));
+    assert_null(weir__sim_sock_by_id(world, here));
+    rig_close_file(&p.there);
+    rig_close_file(&p.listener);
+    rig_turn(rig_now() + WEIR_SECONDS(1000));
+    world_close();
 }
 
 /* ---- shrunk and refused ---------------------------------------------------------------------- */
 
 WEIR_TEST(two_pieces_of_seven_bytes_carry_everything) {
     enum { LEN = 5000 };
-    struct rig r;
     struct rig_pair p;
     struct rig_op o, a, b;
     struct sim_config c;
@@ -442,127 +420,122 @@ WEIR_TEST(two_pieces_of_seven_bytes_carry_everything) {
     c.send_buffer = 11;
     c.receive_buffer = 3;
     c.segment_max = 2;
-    rig_open(&r, &c);
-    rig_pair(&r, &p);
-    rig_send_begin(&r, &o, &p.here, source, LEN);
-    assert_int_equal(rig_recv_all(&r, &p.there, target, LEN), LEN);
+    world_open(&c);
+    rig_pair_open(&p);
+    rig_send_begin(&o, &p.here, source, LEN);
+    assert_int_equal(rig_recv_all(&p.there, target, LEN), LEN);
     assert_memory_equal(source, target, LEN);
     assert_int_equal(rig_wait(&o), LEN);
-    assert_int_equal(rig_send(&r, &p.here, "x", 1), 1);
-    assert_int_equal(rig_send(&r, &p.there, "y", 1), 1);
-    rig_recv_begin(&r, &a, &p.here);
-    rig_recv_begin(&r, &b, &p.there);
+    assert_int_equal(rig_send(&p.here, "x", 1), 1);
+    assert_int_equal(rig_send(&p.there, "y", 1), 1);
+    rig_recv_begin(&a, &p.here);
+    rig_recv_begin(&b, &p.there);
     assert_int_equal(rig_wait(&a), 1);
     assert_int_equal(rig_wait(&b), 1);
-    assert_int_equal(weir__sim_lent(r.world), 2);
-    weir__release(r.b, &a.op.u.lent);
-    weir__release(r.b, &b.op.u.lent);
-    rig_pair_close(&r, &p);
-    rig_close(&r);
+    assert_int_equal(weir__sim_lent(world), 2);
+    weir__release(backend, &a.op.u.lent);
+    weir__release(backend, &b.op.u.lent);
+    rig_pair_close(&p);
+    world_close();
 }
 
 WEIR_TEST(a_reader_without_a_piece_is_served_when_one_is_back) {
-    struct rig r;
     struct rig_pair p;
     struct rig_op a, b;
     struct sim_config c;
     weir__sim_config_defaults(&c);
     c.piece_count = 1;
-    rig_open(&r, &c);
-    rig_pair(&r, &p);
-    assert_int_equal(rig_send(&r, &p.here, "x", 1), 1);
-    assert_int_equal(rig_send(&r, &p.there, "y", 1), 1);
-    rig_recv_begin(&r, &a, &p.here);
-    rig_recv_begin(&r, &b, &p.there);
+    world_open(&c);
+    rig_pair_open(&p);
+    assert_int_equal(rig_send(&p.here, "x", 1), 1);
+    assert_int_equal(rig_send(&p.there, "y", 1), 1);
+    rig_recv_begin(&a, &p.here);
+    rig_recv_begin(&b, &p.there);
     assert_int_equal(rig_wait(&b), 1); /* x was sent first */
     assert_int_equal(rig_wait_until(&a, WEIR_MILLISECONDS(10)), -EINPROGRESS);
-    weir__release(r.b, &b.op.u.lent);
+    weir__release(backend, &b.op.u.lent);
     assert_int_equal(rig_wait(&a), 1);
     assert_int_equal(a.op.u.lent.base[0], 'y');
-    weir__release(r.b, &a.op.u.lent);
-    rig_pair_close(&r, &p);
-    rig_close(&r);
+    weir__release(backend, &a.op.u.lent);
+    rig_pair_close(&p);
+    world_close();
 }
 
 WEIR_TEST(deferred_worlds_answer_in_a_later_turn) {
-    struct rig r;
     struct rig_pair p;
     struct rig_op o;
     struct sim_config c;
     weir__sim_config_defaults(&c);
     c.deferred = true;
-    rig_open(&r, &c);
-    rig_pair(&r, &p);
-    rig_send_begin(&r, &o, &p.here, "x", 1);
+    world_open(&c);
+    rig_pair_open(&p);
+    rig_send_begin(&o, &p.here, "x", 1);
     assert_int_equal(o.done, 0);
     rig_cancel(&o); /* too late: the result stands */
     assert_int_equal(o.done, 0);
     assert_int_equal(rig_wait(&o), 1);
-    rig_pair_close(&r, &p);
-    rig_close(&r);
+    rig_pair_close(&p);
+    world_close();
 }
 
 WEIR_TEST(what_cannot_be_simulated_is_refused_by_name) {
-    struct rig r;
     struct rig_op o;
     struct weir__file f = {.fd = 0};
-    rig_open(&r, NULL);
-    assert_int_equal(rig_attach(&r, &f, 0), WEIR_ESIMREFUSED);
-    rig_op(&r, &o, WEIR__POLL, NULL)->u.poll.fd = 0;
+    world_open(NULL);
+    assert_int_equal(rig_attach(&f, 0), WEIR_ESIMREFUSED);
+    o = rig_op(WEIR__POLL, NULL);
+    o.op.u.poll.fd = 0;
     o.op.u.poll.events = 1;
     assert_int_equal(rig_run(&o), WEIR_ESIMREFUSED);
-    assert_int_equal(rig_socket(&r, &f, AF_UNIX), WEIR_ESIMREFUSED);
-    rig_close(&r);
+    assert_int_equal(rig_socket(&f, AF_UNIX), WEIR_ESIMREFUSED);
+    world_close();
 }
 
 WEIR_TEST(a_simulated_socket_can_be_polled) {
-    struct rig r;
     struct rig_pair p;
     struct rig_op o;
-    rig_open(&r, NULL);
-    rig_pair(&r, &p);
-    rig_op(&r, &o, WEIR__POLL, NULL);
+    world_open(NULL);
+    rig_pair_open(&p);
+    o = rig_op(WEIR__POLL, NULL);
     o.op.u.poll.fd = p.there.fd;
     o.op.u.poll.events = 1; /* POLLIN */
     rig_submit(&o);
     assert_int_equal(o.done, 0);
-    assert_int_equal(rig_send(&r, &p.here, "x", 1), 1);
+    assert_int_equal(rig_send(&p.here, "x", 1), 1);
     assert_int_equal(rig_wait(&o), 1);
-    rig_pair_close(&r, &p);
-    rig_close(&r);
+    rig_pair_close(&p);
+    world_close();
 }
 
 WEIR_TEST(accept_without_a_free_descriptor_is_emfile) {
-    struct rig r;
-    struct weir__addr addr = rig_v4("127.0.0.1", 0);
+    struct weir__addr addr = rig_addr("127.0.0.1", 0);
     struct weir__file l, c, s;
     struct sim_config config;
     weir__sim_config_defaults(&config);
     config.descriptors_max = 2;
-    rig_open(&r, &config);
-    rig_listen(&r, &l, &addr, 4);
-    assert_int_equal(rig_connect(&r, &c, &addr), 0);
-    assert_int_equal(rig_accept(&r, &l, &s), -EMFILE);
-    rig_close_file(&r, &c);
-    assert_int_equal(rig_accept(&r, &l, &s), 0);
-    rig_close_file(&r, &s);
-    rig_close_file(&r, &l);
-    rig_close(&r);
+    world_open(&config);
+    rig_listen(&l, &addr, 4);
+    assert_int_equal(rig_connect(&c, &addr), 0);
+    assert_int_equal(rig_accept(&l, &s), -EMFILE);
+    rig_close_file(&c);
+    assert_int_equal(rig_accept(&l, &s), 0);
+    rig_close_file(&s);
+    rig_close_file(&l);
+    world_close();
 }
 
 /* Let some time pass, and cut off or restore host 1. */
-static void turn_by_luck(struct rig *r, struct weir__random *random) {
-    rig_turn(r, rig_now(r) + (weir_ns)weir__random_below(random, 1000000));
+static void turn_by_luck(struct weir__random *random) {
+    rig_turn(rig_now() + (weir_ns)weir__random_below(random, 1000000));
     uint64_t luck = weir__random_below(random, 64);
-    if (luck == 0 || r->world->hosts[1].cut)
-        weir__sim_host_cut(r->world, 1, luck < 8);
+    if (luck == 0 || world->hosts[1].cut)
+        weir__sim_host_cut(world, 1, luck < 8);
 }
 
 /* Bytes to a host that is cut off and restored at random arrive whole, whatever the seed. */
 WEIR_TEST(no_seed_loses_or_reorders_bytes) {
     enum { LEN = 20000 };
     for (uint64_t seed = 1; seed <= 200; seed++) {
-        struct rig r;
         struct rig_pair p;
         struct rig_op o, in;
         struct sim_config c;
@@ -578,21 +551,21 @@ WEIR_TEST(no_seed_loses_or_reorders_bytes) {
         c.segment_max = 1 + weir__random_below(&random, 2000);
         c.piece_size = 1 + weir__random_below(&random, 2000);
         c.deferred = weir__random_below(&random, 2) == 0;
-        rig_open(&r, &c);
-        far_pair(&r, &p, "far");
-        rig_send_begin(&r, &o, &p.here, source, LEN);
+        world_open(&c);
+        far_pair(&p, "far");
+        rig_send_begin(&o, &p.here, source, LEN);
         while (got < LEN) {
-            rig_recv_begin(&r, &in, &p.there);
+            rig_recv_begin(&in, &p.there);
             while (in.done == 0)
-                turn_by_luck(&r, &random);
+                turn_by_luck(&random);
             assert_true(in.op.result > 0);
             assert_memory_equal(in.op.u.lent.base, source + got, (size_t)in.op.result);
             got += (size_t)in.op.result;
-            weir__release(r.b, &in.op.u.lent);
+            weir__release(backend, &in.op.u.lent);
         }
-        weir__sim_host_cut(r.world, 1, false);
+        weir__sim_host_cut(world, 1, false);
         assert_int_equal(rig_wait_until(&o, WEIR_SECONDS(1000)), LEN);
-        rig_pair_close(&r, &p);
-        rig_close(&r);
+        rig_pair_close(&p);
+        world_close();
     }
 }

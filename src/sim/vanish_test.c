@@ -10,10 +10,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "sim/op_rig.h"
+#include "sim/world_rig.h"
 
 struct far { /* the far end */
-    struct rig rig;
     int near_fd, far_fd; /* namespaces */
     pid_t holder;        /* keeps the far one */
 };
@@ -29,7 +28,7 @@ static void set(const char *name, const char *value) {
 }
 
 static void stand(struct far *f, bool far) {
-    if (f->rig.world == NULL)
+    if (world == NULL)
         assert_int_equal(setns(far ? f->far_fd : f->near_fd, CLONE_NEWNET), 0);
 }
 
@@ -87,18 +86,18 @@ static void build_link(struct far *f) {
 
 static struct weir__addr far_open(struct far *f) {
     memset(f, 0, sizeof *f);
-    rig_open(&f->rig, NULL);
-    if (f->rig.world != NULL) {
-        weir__sim_host_add(f->rig.world, "far");
-        return rig_v4("10.0.0.2", 0);
+    world_open(NULL);
+    if (world != NULL) {
+        weir__sim_host_add(world, "far");
+        return rig_addr("10.0.0.2", 0);
     }
     build_link(f);
-    return rig_v4("10.98.0.2", 0);
+    return rig_addr("10.98.0.2", 0);
 }
 
 static void vanish(struct far *f) {
-    if (f->rig.world != NULL) {
-        weir__sim_host_cut(f->rig.world, 1, true);
+    if (world != NULL) {
+        weir__sim_host_cut(world, 1, true);
         return;
     }
     stand(f, true);
@@ -107,7 +106,7 @@ static void vanish(struct far *f) {
 }
 
 static void far_close(struct far *f) {
-    rig_close(&f->rig);
+    world_close();
     if (f->holder == 0)
         return;
     kill(f->holder, SIGKILL);
@@ -120,15 +119,15 @@ static void far_close(struct far *f) {
 static void far_pair(struct far *f, struct rig_pair *p, struct weir__addr addr) {
     p->addr = addr;
     stand(f, true);
-    rig_listen(&f->rig, &p->listener, &p->addr, 16);
+    rig_listen(&p->listener, &p->addr, 16);
     stand(f, false);
-    assert_int_equal(rig_connect(&f->rig, &p->here, &p->addr), 0);
-    assert_int_equal(rig_accept(&f->rig, &p->listener, &p->there), 0);
+    assert_int_equal(rig_connect(&p->here, &p->addr), 0);
+    assert_int_equal(rig_accept(&p->listener, &p->there), 0);
 }
 
 /* Virtual time is cheap: the simulation gives up when Linux does by default. */
 static weir_ns patience(const struct far *f) {
-    return f->rig.world != NULL ? WEIR_SECONDS(2000) : WEIR_SECONDS(15);
+    return world != NULL ? WEIR_SECONDS(2000) : WEIR_SECONDS(15);
 }
 
 WEIR_TEST_BACKENDS(a_peer_that_vanished_ends_in_etimedout) {
@@ -141,20 +140,20 @@ WEIR_TEST_BACKENDS(a_peer_that_vanished_ends_in_etimedout) {
     struct weir__addr addr = far_open(&f);
     far_pair(&f, &silent, addr);
     far_pair(&f, &busy, addr);
-    assert_int_equal(rig_option(&f.rig, &silent.here, WEIR__KEEPALIVE, 1), 0);
-    rig_recv_begin(&f.rig, &reader, &silent.here);
+    assert_int_equal(rig_option(&silent.here, WEIR__KEEPALIVE, 1), 0);
+    rig_recv_begin(&reader, &silent.here);
     vanish(&f);
-    rig_send_begin(&f.rig, &writer, &busy.here, source, LEN);
-    rig_connect_begin(&f.rig, &connecting, &c, &silent.addr);
+    rig_send_begin(&writer, &busy.here, source, LEN);
+    rig_connect_begin(&connecting, &c, &silent.addr);
     assert_int_equal(rig_wait_until(&writer, WEIR_MILLISECONDS(100)), -EINPROGRESS);
     assert_int_equal(rig_wait_until(&connecting, patience(&f)), -ETIMEDOUT);
     assert_int_equal(rig_wait_until(&reader, patience(&f)), -ETIMEDOUT);
     assert_int_equal(rig_wait_until(&writer, patience(&f)), -ETIMEDOUT);
     assert_true(writer.op.u.bytes.done < LEN);
-    assert_int_equal(rig_send(&f.rig, &busy.here, "x", 1), -EPIPE);
+    assert_int_equal(rig_send(&busy.here, "x", 1), -EPIPE);
     free(source);
-    rig_close_file(&f.rig, &c);
-    rig_pair_close(&f.rig, &silent);
-    rig_pair_close(&f.rig, &busy);
+    rig_close_file(&c);
+    rig_pair_close(&silent);
+    rig_pair_close(&busy);
     far_close(&f);
 }

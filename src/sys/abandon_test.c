@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "sys/backend_rig.h"
+#include "sys/op_rig.h"
 #include "sys/pool.h"
 
 enum { THREADS = 2, ALL = THREADS * WEIR__POOL_GROWTH };
@@ -44,8 +44,8 @@ int getaddrinfo(const char *node, const char *service, const struct addrinfo *hi
 
 static struct weir__addr addrs[WEIR__ADDRS_MAX];
 
-static struct step job(int kind, bool stuck) {
-    struct step s = begun(kind, NULL);
+static struct rig_op job(int kind, bool stuck) {
+    struct rig_op s = rig_op(kind, NULL);
     if (kind == WEIR__RESOLVE) {
         s.op.u.resolve.host = stuck ? "stuck" : "quick";
         s.op.u.resolve.ret = addrs;
@@ -87,8 +87,8 @@ static void end(int stuck) {
 
 /* Begin a job that sticks, and abandon it once it runs. */
 static void stick(int kind) {
-    struct step s = job(kind, true);
-    assert_int_equal(start(&s), WEIR__PENDING);
+    struct rig_op s = job(kind, true);
+    assert_int_equal(rig_submit(&s), WEIR__PENDING);
     sem_take(&begun_sem);
     assert_int_equal(weir__cancel(backend, &s.op), WEIR__DONE);
 }
@@ -98,8 +98,8 @@ static void others_go_on(int kind) {
     for (int i = 0; i < THREADS; i++)
         stick(kind);
     for (int i = 0; i < 3; i++) {
-        struct step s = job(kind, false);
-        assert_int_equal(run(&s), answer_of(kind));
+        struct rig_op s = job(kind, false);
+        assert_int_equal(rig_run(&s), answer_of(kind));
     }
     assert_int_equal(lines, 1);
     end(THREADS);
@@ -117,20 +117,20 @@ WEIR_TEST_BACKENDS(abandoned_look_ups_keep_nobody_waiting) {
 
 /* Those that wait already get a thread at the moment of the cancel. */
 static void waiting_ones_go_on(int kind) {
-    struct step stuck[THREADS], waiting[3];
+    struct rig_op stuck[THREADS], waiting[3];
     begin();
     for (int i = 0; i < THREADS; i++) {
         stuck[i] = job(kind, true);
-        start(&stuck[i]);
+        rig_submit(&stuck[i]);
         sem_take(&begun_sem);
     }
     for (int i = 0; i < 3; i++) {
         waiting[i] = job(kind, false);
-        assert_int_equal(start(&waiting[i]), WEIR__PENDING);
+        assert_int_equal(rig_submit(&waiting[i]), WEIR__PENDING);
     }
     assert_int_equal(weir__cancel(backend, &stuck[0].op), WEIR__DONE);
     for (int i = 0; i < 3; i++)
-        assert_int_equal(finish(&waiting[i]), answer_of(kind));
+        assert_int_equal(rig_wait(&waiting[i]), answer_of(kind));
     assert_int_equal(lines, 0); /* one of two is no lack yet */
     assert_int_equal(weir__cancel(backend, &stuck[1].op), WEIR__DONE);
     assert_int_equal(lines, 1);
@@ -149,27 +149,27 @@ WEIR_TEST_BACKENDS(a_look_up_that_waits_behind_abandoned_ones_is_begun) {
 
 /* Four times the bound, and not a thread more; one that ends makes room again. */
 static void too_many_are_refused(int kind) {
-    struct step last[THREADS], waiting = job(kind, false), late = job(kind, false);
+    struct rig_op last[THREADS], waiting = job(kind, false), late = job(kind, false);
     begin();
     for (int i = 0; i < ALL - THREADS; i++)
         stick(kind);
     for (int i = 0; i < THREADS; i++) {
         last[i] = job(kind, true);
-        start(&last[i]);
+        rig_submit(&last[i]);
         sem_take(&begun_sem);
     }
-    assert_int_equal(start(&waiting), WEIR__PENDING);
+    assert_int_equal(rig_submit(&waiting), WEIR__PENDING);
     for (int i = 0; i < THREADS; i++)
         assert_int_equal(weir__cancel(backend, &last[i].op), WEIR__DONE);
-    assert_int_equal(finish(&waiting), -EAGAIN);
-    assert_int_equal(start(&late), WEIR__DONE);
+    assert_int_equal(rig_wait(&waiting), -EAGAIN);
+    assert_int_equal(rig_submit(&late), WEIR__DONE);
     assert_int_equal(late.op.result, -EAGAIN);
     assert_in_range(lines, 1, 2); /* once a second */
     sem_post(&gate);
     int64_t n = -EAGAIN;
-    for (weir_ns limit = in_ms(5000); n == -EAGAIN && backend->ops->now(backend) < limit;) {
-        struct step again = job(kind, false);
-        n = run(&again);
+    for (weir_ns limit = rig_in_ms(5000); n == -EAGAIN && rig_now() < limit;) {
+        struct rig_op again = job(kind, false);
+        n = rig_run(&again);
     }
     assert_int_equal(n, answer_of(kind));
     end(ALL - 1);
@@ -196,8 +196,8 @@ WEIR_TEST_BACKENDS(threads_that_are_too_many_end) {
     while (weir__threads_alone() > 0) /* some begin to end only now */
         sched_yield();
     for (int i = 0; i < 20; i++) {
-        struct step s = job(WEIR__WORK, false);
-        int64_t n = run(&s);
+        struct rig_op s = job(WEIR__WORK, false);
+        int64_t n = rig_run(&s);
         assert_true(n == 7 || n == -EAGAIN); /* those in their last steps still count */
     }
     end(0);
@@ -214,10 +214,10 @@ static int hold_a_descriptor(void *arg) {
 /* The runner looks at descriptors and threads when it has ended, not before. */
 WEIR_TEST_BACKENDS(what_was_abandoned_is_no_leak) {
     KERNEL_ONLY();
-    struct step s = job(WEIR__WORK, true);
+    struct rig_op s = job(WEIR__WORK, true);
     begin();
     s.op.u.work.fn = hold_a_descriptor;
-    start(&s);
+    rig_submit(&s);
     sem_take(&begun_sem);
     assert_int_equal(weir__cancel(backend, &s.op), WEIR__DONE);
     end(1);

@@ -6,7 +6,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#include "sys/backend_rig.h"
+#include "sys/op_rig.h"
 
 /* ---- a peer that only reads ----------------------------------------------------------------- */
 
@@ -29,20 +29,20 @@ static void *read_all(void *arg) {
 }
 
 static void reader_open(struct reader *r) {
-    struct weir__addr a = loopback(0);
+    struct weir__addr a = rig_addr("127.0.0.1", 0);
     r->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(r->listener >= 0);
     assert_int_equal(bind(r->listener, &a.sa, a.len), 0);
     assert_int_equal(listen(r->listener, 1), 0);
     assert_int_equal(getsockname(r->listener, &a.sa, &a.len), 0);
     assert_int_equal(pthread_create(&r->thread, NULL, read_all, r), 0);
-    assert_int_equal(run_socket(&r->file, AF_INET), 0);
-    assert_int_equal(run_addr(WEIR__CONNECT, &r->file, &a), 0);
+    assert_int_equal(rig_socket(&r->file, AF_INET), 0);
+    assert_int_equal(rig_addr_op(WEIR__CONNECT, &r->file, &a), 0);
 }
 
 /* Returns how many bytes it got. */
 static size_t reader_close(struct reader *r) {
-    assert_int_equal(run_close(&r->file), 0);
+    rig_close_file(&r->file);
     pthread_join(r->thread, NULL);
     close(r->listener);
     return r->got;
@@ -52,7 +52,7 @@ static size_t reader_close(struct reader *r) {
 
 enum { MUCH = 32 << 20, FILES = 6, PARTS = 3000 };
 
-static size_t done_of(const struct step *s) {
+static size_t done_of(const struct rig_op *s) {
     return s->op.kind == WEIR__SEND ? s->op.u.bytes.done : s->op.u.vector.done;
 }
 
@@ -61,17 +61,17 @@ static size_t share(void) {
 }
 
 /* Take turns until all of them are over; none may move more than a share. */
-static void finish_in_shares(struct step *steps, int count, size_t before) {
+static void finish_in_shares(struct rig_op *steps, int count, size_t before) {
     int over = 0;
-    weir_ns limit = in_ms(15000);
+    weir_ns limit = rig_in_ms(15000);
     while (over < count) {
         size_t sum = 0;
-        assert_true(backend->ops->now(backend) < limit);
-        turn(limit);
+        assert_true(rig_now() < limit);
+        rig_turn(limit);
         over = 0;
         for (int i = 0; i < count; i++) {
             sum += done_of(&steps[i]);
-            over += steps[i].over;
+            over += steps[i].done != 0;
         }
         assert_in_range(sum - before, 0, share());
         before = sum;
@@ -84,8 +84,8 @@ WEIR_TEST_BACKENDS(a_turn_sends_no_more_than_its_share) {
     char *much = calloc(1, MUCH);
     rig_open();
     reader_open(&r);
-    struct step out = bytes_step(WEIR__SEND, &r.file, much, MUCH);
-    assert_int_equal(start(&out), WEIR__PENDING);
+    struct rig_op out = rig_bytes_op(WEIR__SEND, &r.file, much, MUCH);
+    assert_int_equal(rig_submit(&out), WEIR__PENDING);
     assert_in_range(done_of(&out), 1, share());
     finish_in_shares(&out, 1, done_of(&out));
     assert_int_equal(out.op.result, MUCH);
@@ -107,10 +107,10 @@ WEIR_TEST_BACKENDS(a_vector_of_many_parts_is_sent_in_shares) {
     size_t len = MUCH;
     for (int i = 0; i < PARTS; i++)
         len += v[i].iov_len;
-    struct step out = begun(WEIR__SENDV, &r.file);
+    struct rig_op out = rig_op(WEIR__SENDV, &r.file);
     out.op.u.vector.vec = v;
     out.op.u.vector.count = PARTS + 1;
-    assert_int_equal(start(&out), WEIR__PENDING);
+    assert_int_equal(rig_submit(&out), WEIR__PENDING);
     assert_in_range(done_of(&out), 1, share());
     finish_in_shares(&out, 1, done_of(&out));
     assert_int_equal(out.op.result, len);
@@ -122,16 +122,16 @@ WEIR_TEST_BACKENDS(a_vector_of_many_parts_is_sent_in_shares) {
 WEIR_TEST_BACKENDS(many_writers_share_a_turn) {
     KERNEL_ONLY();
     static struct reader r[FILES];
-    static struct step out[FILES];
+    static struct rig_op out[FILES];
     char *much = calloc(1, MUCH);
     size_t sum = 0;
     rig_open();
     for (int i = 0; i < FILES; i++)
         reader_open(&r[i]);
-    turn(0);
+    rig_turn(0);
     for (int i = 0; i < FILES; i++) {
-        out[i] = bytes_step(WEIR__SEND, &r[i].file, much, MUCH / FILES);
-        start(&out[i]);
+        out[i] = rig_bytes_op(WEIR__SEND, &r[i].file, much, MUCH / FILES);
+        rig_submit(&out[i]);
         sum += done_of(&out[i]);
     }
     assert_in_range(sum, 1, share());
@@ -149,20 +149,20 @@ WEIR_TEST_BACKENDS(a_ready_writer_is_cancelled_at_once) {
     char *much = calloc(1, MUCH);
     rig_open();
     reader_open(&r);
-    turn(0);
-    struct step out = bytes_step(WEIR__SEND, &r.file, much, MUCH);
-    assert_int_equal(start(&out), WEIR__PENDING);
+    rig_turn(0);
+    struct rig_op out = rig_bytes_op(WEIR__SEND, &r.file, much, MUCH);
+    assert_int_equal(rig_submit(&out), WEIR__PENDING);
     assert_int_equal(weir__cancel(backend, &out.op), WEIR__DONE);
     assert_int_equal(out.op.result, -ECANCELED);
     assert_in_range(out.op.u.bytes.done, 1, share());
-    struct step next = bytes_step(WEIR__SEND, &r.file, much, MUCH);
-    start(&next);
+    struct rig_op next = rig_bytes_op(WEIR__SEND, &r.file, much, MUCH);
+    rig_submit(&next);
     for (int i = 0; i < 10; i++)
-        turn(0);
-    struct step closing = begun(WEIR__CLOSE, &r.file);
-    start(&closing); /* ends the writer, wherever it is */
-    finish(&closing);
-    assert_int_equal(next.over, 1);
+        rig_turn(0);
+    struct rig_op closing = rig_op(WEIR__CLOSE, &r.file);
+    rig_submit(&closing); /* ends the writer, wherever it is */
+    rig_wait(&closing);
+    assert_true(next.done != 0);
     assert_int_equal(next.op.result, -ECANCELED);
     pthread_join(r.thread, NULL);
     close(r.listener);
@@ -178,17 +178,17 @@ WEIR_TEST_BACKENDS(a_small_send_does_not_wait_behind_a_large_one) {
     rig_open();
     reader_open(&large);
     reader_open(&small);
-    struct step out = bytes_step(WEIR__SEND, &large.file, much, MUCH);
-    start(&out);
+    struct rig_op out = rig_bytes_op(WEIR__SEND, &large.file, much, MUCH);
+    rig_submit(&out);
     for (int i = 0; i < 20; i++) {
-        struct step echo = bytes_step(WEIR__SEND, &small.file, much, 64);
-        start(&echo);
-        if (echo.over == 0)
-            turn(0);
-        assert_int_equal(echo.over, 1);
+        struct rig_op echo = rig_bytes_op(WEIR__SEND, &small.file, much, 64);
+        rig_submit(&echo);
+        if (echo.done == 0)
+            rig_turn(0);
+        assert_true(echo.done != 0);
         assert_int_equal(echo.op.result, 64);
     }
-    finish(&out);
+    rig_wait(&out);
     assert_int_equal(reader_close(&large), MUCH);
     assert_int_equal(reader_close(&small), 20 * 64);
     rig_close();
@@ -205,23 +205,23 @@ static void sleep_beside_half_closed(size_t len) {
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
     setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &few, sizeof few);
     shutdown(pair[1], SHUT_WR);
-    assert_int_equal(run_attach(&file, pair[0]), 0);
-    struct step out;
+    assert_int_equal(rig_attach(&file, pair[0]), 0);
+    struct rig_op out;
     do {
-        out = bytes_step(WEIR__SEND, &file, much, len);
-        start(&out);
-        settle();
-    } while (out.over != 0);
+        out = rig_bytes_op(WEIR__SEND, &file, much, len);
+        rig_submit(&out);
+        rig_settle();
+    } while (out.done != 0);
     int turns = 0;
-    for (weir_ns end = in_ms(30); backend->ops->now(backend) < end; turns++)
-        turn(end);
+    for (weir_ns end = rig_in_ms(30); rig_now() < end; turns++)
+        rig_turn(end);
     assert_in_range(turns, 1, 100);
-    while (out.over == 0 || recv(pair[1], much, sizeof much, MSG_DONTWAIT) > 0) {
+    while (out.done == 0 || recv(pair[1], much, sizeof much, MSG_DONTWAIT) > 0) {
         recv(pair[1], much, sizeof much, MSG_DONTWAIT);
-        turn(0);
+        rig_turn(0);
     }
     assert_int_equal(out.op.result, len);
-    assert_int_equal(run_close(&file), 0);
+    rig_close_file(&file);
     close(pair[1]);
     rig_close();
 }
@@ -240,26 +240,26 @@ WEIR_TEST_BACKENDS(a_turn_accepts_no_more_than_its_share) {
     static struct weir__file listener;
     static int clients[CROWD];
     rig_open();
-    struct weir__addr a = listen_any(&listener, CROWD);
+    struct weir__addr a = rig_listen_any(&listener, CROWD);
     for (int i = 0; i < CROWD; i++) {
         clients[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         assert_true(clients[i] >= 0);
         assert_int_equal(connect(clients[i], &a.sa, a.len), 0);
     }
-    struct step take = begun(WEIR__ACCEPT, &listener);
-    start(&take);
+    struct rig_op take = rig_op(WEIR__ACCEPT, &listener);
+    rig_submit(&take);
     for (int taken = 0, in_turn = 0; taken < CROWD; taken++, in_turn++) {
-        if (take.over == 0) {
+        if (take.done == 0) {
             in_turn = 0;
-            finish(&take);
+            rig_wait(&take);
         }
         assert_true(take.op.result >= 0);
         close((int)take.op.result);
         assert_in_range(in_turn, 0, weir__sys_limits.turn_accepts);
-        start(&take);
+        rig_submit(&take);
     }
-    stop(&take);
-    assert_int_equal(run_close(&listener), 0);
+    rig_stop(&take);
+    rig_close_file(&listener);
     for (int i = 0; i < CROWD; i++)
         close(clients[i]);
     rig_close();

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 
-#include "sys/backend_rig.h"
+#include "sys/op_rig.h"
 #include "sys/uring.h"
 
 /* ASKS: it asks for entries, and its story must have met it with the queue full. LEADS: it calls
@@ -165,12 +165,12 @@ struct end { /* a file of the backend, and its peer, a bare socket */
 static void end_open(struct end *e) {
     int pair[2];
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
-    assert_int_equal(run_attach(&e->file, pair[0]), 0);
+    assert_int_equal(rig_attach(&e->file, pair[0]), 0);
     e->peer = pair[1];
 }
 
 static void end_close(struct end *e) {
-    assert_int_equal(run_close(&e->file), 0);
+    rig_close_file(&e->file);
     close(e->peer);
 }
 
@@ -194,7 +194,7 @@ static void note_received(struct end *e, size_t len) {
     size_t got = 0;
     assert_true(len <= sizeof buf);
     while (got < len) {
-        int64_t n = run_recv(&e->file, buf + got, sizeof buf - got);
+        int64_t n = rig_recv(&e->file, buf + got, sizeof buf - got);
         assert_true(n > 0);
         got += (size_t)n;
     }
@@ -217,7 +217,7 @@ WEIR_TEST_FULL_RING(vectors_keep_their_own_bytes) {
     static struct end ends[MANY];
     static struct iovec v[MANY][3];
     static char text[MANY][3][8];
-    struct step out[MANY];
+    struct rig_op out[MANY];
     open_uring();
     for (int i = 0; i < MANY; i++)
         end_open(&ends[i]);
@@ -227,13 +227,13 @@ WEIR_TEST_FULL_RING(vectors_keep_their_own_bytes) {
                 snprintf(text[i][k], sizeof text[i][k], "%c%d%d,", 'A' + i, round, k);
                 v[i][k] = (struct iovec){text[i][k], strlen(text[i][k])};
             }
-            out[i] = begun(WEIR__SENDV, &ends[i].file);
+            out[i] = rig_op(WEIR__SENDV, &ends[i].file);
             out[i].op.u.vector.vec = v[i];
             out[i].op.u.vector.count = i == 0 ? 1 : 3;
-            start(&out[i]);
+            rig_submit(&out[i]);
         }
         for (int i = 0; i < MANY; i++)
-            note("%lld ", (long long)finish(&out[i]));
+            note("%lld ", (long long)rig_wait(&out[i]));
         for (int i = 0; i < MANY; i++)
             note_peer(&ends[i]);
     }
@@ -246,20 +246,20 @@ WEIR_TEST_FULL_RING(a_send_in_parts_arrives_whole) {
     static struct end a, b;
     static char text[100];
     struct iovec v[2] = {{text, 50}, {text + 50, 49}};
-    struct step bytes, vector;
+    struct rig_op bytes, vector;
     weir__sys_limits.ring_send_max = 30;
     for (size_t i = 0; i + 1 < sizeof text; i++)
         text[i] = (char)('!' + i % 90);
     open_uring();
     end_open(&a);
     end_open(&b);
-    bytes = bytes_step(WEIR__SEND, &a.file, text, 99);
-    vector = begun(WEIR__SENDV, &b.file);
+    bytes = rig_bytes_op(WEIR__SEND, &a.file, text, 99);
+    vector = rig_op(WEIR__SENDV, &b.file);
     vector.op.u.vector.vec = v;
     vector.op.u.vector.count = 2;
-    start(&bytes);
-    start(&vector);
-    note("%lld %lld ", (long long)finish(&bytes), (long long)finish(&vector));
+    rig_submit(&bytes);
+    rig_submit(&vector);
+    note("%lld %lld ", (long long)rig_wait(&bytes), (long long)rig_wait(&vector));
     note_peer(&a);
     note_peer(&b);
     end_close(&a);
@@ -270,27 +270,27 @@ WEIR_TEST_FULL_RING(a_send_in_parts_arrives_whole) {
 WEIR_TEST_FULL_RING(a_send_that_is_stuck_ends) {
     static struct end ends[2];
     static char much[9000];
-    struct step stuck[2], reader, ready, closing;
+    struct rig_op stuck[2], reader, ready, closing;
     open_uring();
     for (int i = 0; i < 2; i++) {
         int few = 4096;
         end_open(&ends[i]);
         setsockopt(ends[i].file.fd, SOL_SOCKET, SO_SNDBUF, &few, sizeof few);
-        fill(&ends[i].file, &stuck[i], much, sizeof much);
+        rig_fill(&ends[i].file, &stuck[i], much, sizeof much);
     }
-    note("cancelled %lld ", (long long)stop(&stuck[0]));
-    reader = begun(WEIR__RECV, &ends[1].file);
-    ready = begun(WEIR__POLL, &ends[1].file);
+    note("cancelled %lld ", (long long)rig_stop(&stuck[0]));
+    reader = rig_op(WEIR__RECV, &ends[1].file);
+    ready = rig_op(WEIR__POLL, &ends[1].file);
     ready.op.u.poll.fd = ends[1].file.fd;
     ready.op.u.poll.events = POLLIN;
-    closing = begun(WEIR__CLOSE, &ends[1].file);
-    start(&reader);
-    start(&ready);
-    start(&closing);
-    note("closed %lld ", (long long)finish(&closing));
+    closing = rig_op(WEIR__CLOSE, &ends[1].file);
+    rig_submit(&reader);
+    rig_submit(&ready);
+    rig_submit(&closing);
+    note("closed %lld ", (long long)rig_wait(&closing));
     note("%lld %lld %lld ", (long long)reader.op.result, (long long)ready.op.result,
          (long long)stuck[1].op.result);
-    assert_int_equal(reader.over + ready.over + stuck[1].over, 3);
+    assert_true(reader.done != 0 && ready.done != 0 && stuck[1].done != 0);
     close(ends[1].peer);
     end_close(&ends[0]);
     rig_close();
@@ -300,7 +300,7 @@ WEIR_TEST_FULL_RING(a_send_that_is_stuck_ends) {
 WEIR_TEST_FULL_RING(a_large_send_waits_for_room) {
     static struct end ends[2];
     static char much[100000], got[sizeof much + 1];
-    struct step out[2];
+    struct rig_op out[2];
     open_uring();
     for (int i = 0; i < 2; i++) {
         int few = 4096;
@@ -309,15 +309,15 @@ WEIR_TEST_FULL_RING(a_large_send_waits_for_room) {
         memset(much, 'a', sizeof much);
         if (i == 1)
             shutdown(ends[i].peer, SHUT_WR);
-        out[i] = bytes_step(WEIR__SEND, &ends[i].file, much, sizeof much);
-        start(&out[i]);
-        assert_int_equal(out[i].over, 0);
+        out[i] = rig_bytes_op(WEIR__SEND, &ends[i].file, much, sizeof much);
+        rig_submit(&out[i]);
+        assert_int_equal(out[i].done, 0);
     }
     for (int i = 0; i < 2; i++) {
         size_t sum = 0;
-        for (ssize_t n; out[i].over == 0 || sum < sizeof much; sum += n > 0 ? (size_t)n : 0) {
+        for (ssize_t n; out[i].done == 0 || sum < sizeof much; sum += n > 0 ? (size_t)n : 0) {
             n = recv(ends[i].peer, got, sizeof got, MSG_DONTWAIT);
-            turn(n > 0 ? 0 : in_ms(1));
+            rig_turn(n > 0 ? 0 : rig_in_ms(1));
         }
         note("%lld of %zu ", (long long)out[i].op.result, sum);
         end_close(&ends[i]);
@@ -327,8 +327,8 @@ WEIR_TEST_FULL_RING(a_large_send_waits_for_room) {
 
 WEIR_TEST_FULL_RING(connects_succeed_and_are_refused) {
     static struct weir__file files[MANY];
-    struct weir__addr here = loopback(0), gone = loopback(0);
-    struct step connects[MANY];
+    struct weir__addr here = rig_addr("127.0.0.1", 0), gone = rig_addr("127.0.0.1", 0);
+    struct rig_op connects[MANY];
     int listener = bare_socket(), nobody = bare_socket();
     assert_int_equal(bind(listener, &here.sa, here.len), 0);
     assert_int_equal(listen(listener, MANY), 0);
@@ -337,15 +337,15 @@ WEIR_TEST_FULL_RING(connects_succeed_and_are_refused) {
     assert_int_equal(getsockname(nobody, &gone.sa, &gone.len), 0);
     open_uring();
     for (int i = 0; i < MANY; i++) {
-        assert_int_equal(run_socket(&files[i], AF_INET), 0);
-        connects[i] = begun(WEIR__CONNECT, &files[i]);
+        assert_int_equal(rig_socket(&files[i], AF_INET), 0);
+        connects[i] = rig_op(WEIR__CONNECT, &files[i]);
         connects[i].op.u.addr = i % 3 == 2 ? &gone : &here;
-        start(&connects[i]);
+        rig_submit(&connects[i]);
     }
     for (int i = 0; i < MANY; i++)
-        note("%lld ", (long long)finish(&connects[i]));
+        note("%lld ", (long long)rig_wait(&connects[i]));
     for (int i = 0; i < MANY; i++)
-        assert_int_equal(run_close(&files[i]), 0);
+        rig_close_file(&files[i]);
     close(listener);
     close(nobody);
     rig_close();
@@ -356,20 +356,20 @@ WEIR_TEST_FULL_RING(connects_succeed_and_are_refused) {
 /* Nobody reads for a while: the inbox fills, the receive ends, and is armed again. */
 WEIR_TEST_FULL_RING(an_unread_file_is_received_again) {
     static struct end ends[3];
-    struct step first[3];
+    struct rig_op first[3];
     open_uring();
     for (int i = 0; i < 3; i++) {
         end_open(&ends[i]);
-        first[i] = begun(WEIR__RECV, &ends[i].file);
-        start(&first[i]);
+        first[i] = rig_op(WEIR__RECV, &ends[i].file);
+        rig_submit(&first[i]);
     }
-    settle();
+    rig_settle();
     for (int i = 0; i < 3; i++)
-        assert_int_equal(stop(&first[i]), -ECANCELED);
+        assert_int_equal(rig_stop(&first[i]), -ECANCELED);
     for (int i = 0; i < 3; i++)
         for (int k = 0; k < 5; k++) {
             peer_says(&ends[i], i == 1 ? "second" : "a piece");
-            settle();
+            rig_settle();
         }
     note_received(&ends[1], 30);
     note_received(&ends[0], 35);
@@ -384,18 +384,18 @@ WEIR_TEST_FULL_RING(an_unread_file_is_received_again) {
 WEIR_TEST_FULL_RING(bulk_traffic_comes_and_goes) {
     static struct end e;
     static char large[70000];
-    struct step into;
+    struct rig_op into;
     open_uring();
     end_open(&e);
     for (int round = 0; round < 2; round++) {
-        into = bytes_step(WEIR__RECV_INTO, &e.file, large, sizeof large);
-        start(&into);
-        settle();
+        into = rig_bytes_op(WEIR__RECV_INTO, &e.file, large, sizeof large);
+        rig_submit(&into);
+        rig_settle();
         memset(large, 'x', 2000);
         assert_int_equal(send(e.peer, large, 2000, 0), 2000);
-        note("%d ", finish(&into) > 0);
+        note("%d ", rig_wait(&into) > 0);
         for (int64_t left = 2000 - into.op.result; left > 0;) {
-            int64_t n = run_into(&e.file, large, (size_t)left);
+            int64_t n = rig_recv_into(&e.file, large, (size_t)left);
             assert_true(n > 0);
             left -= n;
         }
@@ -413,29 +413,29 @@ WEIR_TEST_FULL_RING(bulk_traffic_comes_and_goes) {
 WEIR_TEST_FULL_RING(connections_wait_to_be_accepted) {
     static struct weir__file listener;
     int clients[MANY];
-    struct step taken;
+    struct rig_op taken;
     char hello[8];
     open_uring();
-    struct weir__addr a = listen_any(&listener, MANY);
-    taken = begun(WEIR__ACCEPT, &listener);
-    start(&taken);
-    settle();
-    assert_int_equal(stop(&taken), -ECANCELED);
+    struct weir__addr a = rig_listen_any(&listener, MANY);
+    taken = rig_op(WEIR__ACCEPT, &listener);
+    rig_submit(&taken);
+    rig_settle();
+    assert_int_equal(rig_stop(&taken), -ECANCELED);
     for (int i = 0; i < MANY; i++) {
         clients[i] = bare_socket();
         assert_int_equal(connect(clients[i], &a.sa, a.len), 0);
         snprintf(hello, sizeof hello, "hello %d", i);
         assert_int_equal(send(clients[i], hello, 7, 0), 7);
-        settle();
+        rig_settle();
     }
     for (int i = 0; i < MANY - 1; i++) {
-        taken = begun(WEIR__ACCEPT, &listener);
-        int64_t fd = run(&taken);
+        taken = rig_op(WEIR__ACCEPT, &listener);
+        int64_t fd = rig_run(&taken);
         assert_true(fd >= 0);
         note("%d ", recv((int)fd, hello, 7, 0) == 7 ? hello[6] : '?');
         close((int)fd);
     }
-    assert_int_equal(run_close(&listener), 0);
+    rig_close_file(&listener);
     for (int i = 0; i < MANY; i++)
         close(clients[i]);
     rig_close();
@@ -445,23 +445,23 @@ WEIR_TEST_FULL_RING(connections_wait_to_be_accepted) {
 
 WEIR_TEST_FULL_RING(waits_for_readiness_fire_and_end) {
     static struct end e;
-    struct step waits[MANY];
+    struct rig_op waits[MANY];
     int event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     open_uring();
     end_open(&e);
     for (int i = 0; i < MANY; i++) { /* even ones of the file, odd ones of the event */
-        waits[i] = begun(WEIR__POLL, i % 2 ? NULL : &e.file);
+        waits[i] = rig_op(WEIR__POLL, i % 2 ? NULL : &e.file);
         waits[i].op.u.poll.fd = i % 2 ? event : e.file.fd;
         waits[i].op.u.poll.events = POLLIN;
-        start(&waits[i]);
+        rig_submit(&waits[i]);
     }
-    settle();
-    note("cancelled %lld ", (long long)stop(&waits[1]));
+    rig_settle();
+    note("cancelled %lld ", (long long)rig_stop(&waits[1]));
     assert_int_equal(eventfd_write(event, 1), 0);
-    note("fired %lld %lld ", (long long)finish(&waits[3]), (long long)finish(&waits[5]));
-    assert_int_equal(run_close(&e.file), 0);
-    note("closed %lld %lld %lld", (long long)finish(&waits[0]), (long long)finish(&waits[2]),
-         (long long)finish(&waits[4]));
+    note("fired %lld %lld ", (long long)rig_wait(&waits[3]), (long long)rig_wait(&waits[5]));
+    rig_close_file(&e.file);
+    note("closed %lld %lld %lld", (long long)rig_wait(&waits[0]), (long long)rig_wait(&waits[2]),
+         (long long)rig_wait(&waits[4]));
     close(e.peer);
     close(event);
     rig_close();
@@ -471,33 +471,33 @@ WEIR_TEST_FULL_RING(waits_for_readiness_fire_and_end) {
 WEIR_TEST_FULL_RING(waits_beside_a_half_closed_peer_fire_and_end) {
     static struct end e;
     static char much[65536];
-    struct step waits[3];
+    struct rig_op waits[3];
     open_uring();
     end_open(&e);
     while (send(e.file.fd, much, sizeof much, MSG_DONTWAIT) > 0)
         continue;
     shutdown(e.peer, SHUT_WR);
     for (int i = 0; i < 3; i++) {
-        waits[i] = begun(WEIR__POLL, i == 1 ? NULL : &e.file);
+        waits[i] = rig_op(WEIR__POLL, i == 1 ? NULL : &e.file);
         waits[i].op.u.poll.fd = e.file.fd;
         waits[i].op.u.poll.events = i == 1 ? POLLOUT : POLLPRI;
-        start(&waits[i]);
+        rig_submit(&waits[i]);
     }
-    settle();
-    note("%d waits ", waits[0].over + waits[1].over + waits[2].over);
-    note("cancelled %lld ", (long long)stop(&waits[0]));
+    rig_settle();
+    note("%d waits ", (waits[0].done != 0) + (waits[1].done != 0) + (waits[2].done != 0));
+    note("cancelled %lld ", (long long)rig_stop(&waits[0]));
     while (recv(e.peer, much, sizeof much, MSG_DONTWAIT) > 0)
         continue;
-    note("fired %lld ", (long long)finish(&waits[1]));
-    assert_int_equal(run_close(&e.file), 0);
-    note("closed %lld", (long long)finish(&waits[2]));
+    note("fired %lld ", (long long)rig_wait(&waits[1]));
+    rig_close_file(&e.file);
+    note("closed %lld", (long long)rig_wait(&waits[2]));
     close(e.peer);
     rig_close();
 }
 
 WEIR_TEST_FULL_RING(a_backend_opens_and_closes) {
     open_uring();
-    note("%d", turn(0));
+    note("%d", rig_turn(0));
     rig_close();
 }
 
@@ -510,29 +510,29 @@ static bool overflows(void) {
 WEIR_TEST_FULL_RING(more_completions_come_than_the_ring_holds) {
     enum { CROWD = 24 };
     static struct end ends[CROWD];
-    static struct step in[CROWD], out[CROWD];
+    static struct rig_op in[CROWD], out[CROWD];
     static char pong[] = "pong";
     open_uring();
     for (int i = 0; i < CROWD; i++) {
         end_open(&ends[i]);
-        in[i] = begun(WEIR__RECV, &ends[i].file);
-        start(&in[i]);
+        in[i] = rig_op(WEIR__RECV, &ends[i].file);
+        rig_submit(&in[i]);
     }
-    settle();
+    rig_settle();
     for (int round = 0; round < 2; round++) {
         for (int i = 0; i < CROWD; i++) {
             peer_says(&ends[i], "ping");
-            out[i] = bytes_step(WEIR__SEND, &ends[i].file, pong, 4);
+            out[i] = rig_bytes_op(WEIR__SEND, &ends[i].file, pong, 4);
         }
         for (int i = 0; i < CROWD; i++)
-            start(&out[i]);
+            rig_submit(&out[i]);
         if (weir__sys_limits.ring_entries == 4)
             assert_true(overflows());
         for (int i = 0; i < CROWD; i++) {
-            note("%lld %lld ", (long long)finish(&in[i]), (long long)finish(&out[i]));
+            note("%lld %lld ", (long long)rig_wait(&in[i]), (long long)rig_wait(&out[i]));
             weir__release(backend, &in[i].op.u.lent);
             note_peer(&ends[i]);
-            start(&in[i]);
+            rig_submit(&in[i]);
         }
     }
     for (int i = 0; i < CROWD; i++)

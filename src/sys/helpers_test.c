@@ -16,7 +16,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#include "sys/backend_rig.h"
+#include "sys/op_rig.h"
 #include "sys/foreign.h"
 #include "sys/forbid_uring_test_util.h"
 #include "sys/plain.h"
@@ -36,9 +36,9 @@ WEIR_TEST_BACKENDS(a_wake_from_another_thread_ends_the_wait) {
     rig_open();
     for (int i = 0; i < 200; i++) {
         pthread_create(&t, NULL, waker, (void *)(intptr_t)1);
-        assert_int_equal(turn(WEIR_NEVER), 0);
+        assert_int_equal(rig_turn(WEIR_NEVER), 0);
         pthread_join(t, NULL);
-        turn(0); /* the ring may have come after an early return */
+        rig_turn(0); /* the ring may have come after an early return */
     }
     rig_close();
 }
@@ -47,7 +47,7 @@ WEIR_TEST_BACKENDS(a_wake_before_the_wait_is_not_lost) {
     KERNEL_ONLY();
     rig_open();
     backend->ops->wake(backend);
-    assert_int_equal(turn(WEIR_NEVER), 0);
+    assert_int_equal(rig_turn(WEIR_NEVER), 0);
     rig_close();
 }
 
@@ -55,10 +55,10 @@ WEIR_TEST_BACKENDS(a_wait_ends_at_its_time_and_not_before) {
     KERNEL_ONLY();
     rig_open();
     for (weir_ns wait = 1000; wait < 20000000; wait *= 3) {
-        weir_ns until = backend->ops->now(backend) + wait;
-        while (turn(until) == 0 && backend->ops->now(backend) < until)
+        weir_ns until = rig_now() + wait;
+        while (rig_turn(until) == 0 && rig_now() < until)
             continue;
-        assert_true(backend->ops->now(backend) >= until);
+        assert_true(rig_now() >= until);
     }
     rig_close();
 }
@@ -79,8 +79,8 @@ static int square(void *arg) {
     return n * n;
 }
 
-static struct step work_step(int (*fn)(void *), int arg) {
-    struct step s = begun(WEIR__WORK, NULL);
+static struct rig_op work_step(int (*fn)(void *), int arg) {
+    struct rig_op s = rig_op(WEIR__WORK, NULL);
     s.op.u.work.fn = fn;
     s.op.u.work.arg = (void *)(intptr_t)arg;
     return s;
@@ -88,14 +88,14 @@ static struct step work_step(int (*fn)(void *), int arg) {
 
 WEIR_TEST_BACKENDS(work_gives_its_result) {
     KERNEL_ONLY();
-    static struct step s[200];
+    static struct rig_op s[200];
     rig_open();
     for (int i = 0; i < 200; i++) {
         s[i] = work_step(square, i);
-        assert_int_equal(start(&s[i]), WEIR__PENDING);
+        assert_int_equal(rig_submit(&s[i]), WEIR__PENDING);
     }
     for (int i = 0; i < 200; i++)
-        assert_int_equal(finish(&s[i]), i * i);
+        assert_int_equal(rig_wait(&s[i]), i * i);
     rig_close();
 }
 
@@ -105,31 +105,31 @@ WEIR_TEST_BACKENDS(work_that_waits_is_cancelled_and_work_begun_is_not) {
     sem_init(&gate, 0, 0);
     sem_init(&begun_sem, 0, 0);
     rig_open();
-    struct step first = work_step(wait_at_gate, 5), second = work_step(square, 3),
+    struct rig_op first = work_step(wait_at_gate, 5), second = work_step(square, 3),
                 third = work_step(square, 4);
-    start(&first);
+    rig_submit(&first);
     while (sem_wait(&begun_sem) != 0)
         continue;
-    start(&second);
-    start(&third);
+    rig_submit(&second);
+    rig_submit(&third);
     assert_int_equal(weir__cancel(backend, &first.op), WEIR__PENDING);
     assert_int_equal(weir__cancel(backend, &first.op), WEIR__PENDING);
     assert_int_equal(weir__cancel(backend, &second.op), WEIR__DONE);
     assert_int_equal(second.op.result, -ECANCELED);
     sem_post(&gate);
-    assert_int_equal(finish(&first), 5);
-    assert_int_equal(finish(&third), 16);
+    assert_int_equal(rig_wait(&first), 5);
+    assert_int_equal(rig_wait(&third), 16);
     rig_close();
 }
 
 /* ---- RESOLVE -------------------------------------------------------------------------------- */
 
 static int64_t resolve(const char *host, struct weir__addr *ret) {
-    struct step s = begun(WEIR__RESOLVE, NULL);
+    struct rig_op s = rig_op(WEIR__RESOLVE, NULL);
     s.op.u.resolve.host = host;
     s.op.u.resolve.port = 80;
     s.op.u.resolve.ret = ret;
-    return run(&s);
+    return rig_run(&s);
 }
 
 WEIR_TEST_BACKENDS(names_and_numbers_are_resolved) {
@@ -153,18 +153,18 @@ WEIR_TEST_BACKENDS(a_look_up_is_abandoned_at_any_moment) {
     static struct weir__addr a[WEIR__ADDRS_MAX];
     weir__sys_limits.resolve_threads = 2;
     for (int i = 0; i < 30; i++) {
-        static struct step s[8];
+        static struct rig_op s[8];
         rig_open();
         for (int j = 0; j < 8; j++) {
-            s[j] = begun(WEIR__RESOLVE, NULL);
+            s[j] = rig_op(WEIR__RESOLVE, NULL);
             s[j].op.u.resolve.host = "localhost";
             s[j].op.u.resolve.ret = a;
-            start(&s[j]);
+            rig_submit(&s[j]);
         }
         for (int j = 0; j < i % 4; j++)
-            turn(in_ms(1));
+            rig_turn(rig_in_ms(1));
         for (int j = 0; j < 8; j++)
-            if (s[j].over == 0)
+            if (s[j].done == 0)
                 assert_int_equal(weir__cancel(backend, &s[j].op), WEIR__DONE);
         rig_close();
     }
@@ -194,7 +194,7 @@ static void keep_line(enum weir_log_level level, const char *line, void *arg) {
 WEIR_TEST_BACKENDS(a_look_up_that_outlives_its_loop_is_named_and_ends_alone) {
     KERNEL_ONLY();
     struct weir__addr a[WEIR__ADDRS_MAX];
-    struct step s = begun(WEIR__RESOLVE, NULL);
+    struct rig_op s = rig_op(WEIR__RESOLVE, NULL);
     char path[64];
     sem_init(&gate, 0, 0);
     sem_init(&begun_sem, 0, 0);
@@ -202,7 +202,7 @@ WEIR_TEST_BACKENDS(a_look_up_that_outlives_its_loop_is_named_and_ends_alone) {
     rig_open();
     s.op.u.resolve.host = "slow";
     s.op.u.resolve.ret = a;
-    start(&s);
+    rig_submit(&s);
     while (sem_wait(&begun_sem) != 0)
         continue;
     assert_int_equal(weir__cancel(backend, &s.op), WEIR__DONE);
@@ -217,8 +217,8 @@ WEIR_TEST_BACKENDS(a_look_up_that_outlives_its_loop_is_named_and_ends_alone) {
 
 /* ---- SIGNAL --------------------------------------------------------------------------------- */
 
-static struct step signal_step(int signo) {
-    struct step s = begun(WEIR__SIGNAL, NULL);
+static struct rig_op signal_step(int signo) {
+    struct rig_op s = rig_op(WEIR__SIGNAL, NULL);
     s.op.u.number = signo;
     return s;
 }
@@ -237,36 +237,36 @@ static void turn_once(struct weir__backend *b, int signo) {
 
 WEIR_TEST_BACKENDS(a_signal_between_two_waits_is_the_second_ones) {
     KERNEL_ONLY();
-    struct step one = signal_step(SIGUSR1), again = one;
+    struct rig_op one = signal_step(SIGUSR1), again = one;
     rig_open();
-    start(&one);
+    rig_submit(&one);
     kill(getpid(), SIGUSR1);
-    assert_int_equal(finish(&one), SIGUSR1);
+    assert_int_equal(rig_wait(&one), SIGUSR1);
     kill(getpid(), SIGUSR1); /* would have killed us */
-    start(&again);
-    assert_int_equal(finish(&again), SIGUSR1);
+    rig_submit(&again);
+    assert_int_equal(rig_wait(&again), SIGUSR1);
     rig_close();
 }
 
 WEIR_TEST_BACKENDS(a_signal_whose_wait_is_cancelled_is_the_next_waits) {
     KERNEL_ONLY();
-    struct step one = signal_step(SIGUSR1), again = one;
+    struct rig_op one = signal_step(SIGUSR1), again = one;
     rig_open();
-    start(&one);
+    rig_submit(&one);
     kill(getpid(), SIGUSR1); /* not yet collected */
-    assert_int_equal(stop(&one), -ECANCELED);
-    start(&again);
-    assert_int_equal(finish(&again), SIGUSR1);
+    assert_int_equal(rig_stop(&one), -ECANCELED);
+    rig_submit(&again);
+    assert_int_equal(rig_wait(&again), SIGUSR1);
     rig_close();
 }
 
 WEIR_TEST_BACKENDS(a_signal_whose_wait_is_cancelled_kills_nobody) {
     KERNEL_ONLY();
-    struct step one = signal_step(SIGUSR1);
+    struct rig_op one = signal_step(SIGUSR1);
     rig_open();
-    start(&one);
+    rig_submit(&one);
     kill(getpid(), SIGUSR1);
-    assert_int_equal(stop(&one), -ECANCELED);
+    assert_int_equal(rig_stop(&one), -ECANCELED);
     turn_once(backend, SIGUSR1);
     assert_true(is_default(SIGUSR1));
     rig_close();
@@ -274,42 +274,42 @@ WEIR_TEST_BACKENDS(a_signal_whose_wait_is_cancelled_kills_nobody) {
 
 WEIR_TEST_BACKENDS(a_signal_reaches_all_who_wait_and_the_old_way_returns) {
     KERNEL_ONLY();
-    struct step one = signal_step(SIGUSR1), two = one, other = signal_step(SIGUSR2);
+    struct rig_op one = signal_step(SIGUSR1), two = one, other = signal_step(SIGUSR2);
     rig_open();
-    start(&one);
-    start(&two);
-    start(&other);
+    rig_submit(&one);
+    rig_submit(&two);
+    rig_submit(&other);
     assert_false(is_default(SIGUSR1));
     kill(getpid(), SIGUSR1);
-    assert_int_equal(finish(&one), SIGUSR1);
-    assert_int_equal(finish(&two), SIGUSR1);
+    assert_int_equal(rig_wait(&one), SIGUSR1);
+    assert_int_equal(rig_wait(&two), SIGUSR1);
     turn_once(backend, SIGUSR1);
     assert_true(is_default(SIGUSR1));
     assert_false(is_default(SIGUSR2));
-    assert_int_equal(stop(&other), -ECANCELED);
+    assert_int_equal(rig_stop(&other), -ECANCELED);
     turn_once(backend, SIGUSR2);
     assert_true(is_default(SIGUSR2));
-    struct step bad = signal_step(SIGKILL);
-    assert_int_equal(run(&bad), -EINVAL);
+    struct rig_op bad = signal_step(SIGKILL);
+    assert_int_equal(rig_run(&bad), -EINVAL);
     bad = signal_step(99);
-    assert_int_equal(run(&bad), -EINVAL);
+    assert_int_equal(rig_run(&bad), -EINVAL);
     rig_close();
 }
 
 WEIR_TEST_BACKENDS(two_loops_wait_for_the_same_signal) {
     KERNEL_ONLY();
-    struct step one = signal_step(SIGUSR1), two = one;
+    struct rig_op one = signal_step(SIGUSR1), two = one;
     rig_open();
     struct weir__backend *first = backend;
-    start(&one);
+    rig_submit(&one);
     rig_open();
     struct weir__backend *second = backend;
-    start(&two);
+    rig_submit(&two);
     kill(getpid(), SIGUSR1);
-    assert_int_equal(finish(&two), SIGUSR1);
+    assert_int_equal(rig_wait(&two), SIGUSR1);
     assert_false(is_default(SIGUSR1));
     backend = first;
-    assert_int_equal(finish(&one), SIGUSR1);
+    assert_int_equal(rig_wait(&one), SIGUSR1);
     turn_once(first, SIGUSR1);
     turn_once(second, SIGUSR1);
     assert_true(is_default(SIGUSR1));
@@ -325,12 +325,12 @@ static void *killer(void *arg) {
 WEIR_TEST_BACKENDS(a_signal_ends_a_sleep) {
     KERNEL_ONLY();
     pthread_t me = pthread_self(), t;
-    struct step s = signal_step(SIGUSR1);
+    struct rig_op s = signal_step(SIGUSR1);
     rig_open();
     for (int i = 0; i < 100; i++) {
-        start(&s);
+        rig_submit(&s);
         pthread_create(&t, NULL, killer, &me);
-        assert_int_equal(finish(&s), SIGUSR1);
+        assert_int_equal(rig_wait(&s), SIGUSR1);
         pthread_join(t, NULL);
     }
     rig_close();
@@ -360,25 +360,25 @@ static bool has_come(void) {
 
 /* Cancel and wait again, some times, then a turn: no whole turn passes without a wait. Returns
  * whether the signal was heard. */
-static bool listen_restlessly(struct step *s) {
+static bool listen_restlessly(struct rig_op *s) {
     for (int again = rand() % 4; again > 0; again--) {
-        assert_int_equal(stop(s), -ECANCELED);
-        assert_int_equal(start(s), WEIR__PENDING);
+        assert_int_equal(rig_stop(s), -ECANCELED);
+        assert_int_equal(rig_submit(s), WEIR__PENDING);
     }
-    turn(0);
-    return s->over != 0 && start(s) == WEIR__PENDING;
+    rig_turn(0);
+    return s->done != 0 && rig_submit(s) == WEIR__PENDING;
 }
 
 WEIR_TEST_BACKENDS(no_signal_of_a_storm_is_lost_between_cancels) {
     KERNEL_ONLY();
     struct weir__backend *loops[LOOPS];
-    struct step steps[LOOPS];
+    struct rig_op steps[LOOPS];
     int heard[LOOPS] = {0};
     for (int i = 0; i < LOOPS; i++) {
         rig_open();
         loops[i] = backend;
         steps[i] = signal_step(SIGALRM);
-        assert_int_equal(start(&steps[i]), WEIR__PENDING);
+        assert_int_equal(rig_submit(&steps[i]), WEIR__PENDING);
     }
     for (int n = 1; n <= STORM; n++) {
         signal_soon();
@@ -393,7 +393,7 @@ WEIR_TEST_BACKENDS(no_signal_of_a_storm_is_lost_between_cancels) {
     for (int i = 0; i < LOOPS; i++) {
         assert_int_equal(heard[i], STORM);
         backend = loops[i];
-        assert_int_equal(stop(&steps[i]), -ECANCELED);
+        assert_int_equal(rig_stop(&steps[i]), -ECANCELED);
         rig_close();
     }
     assert_true(is_default(SIGALRM));
@@ -403,26 +403,26 @@ WEIR_TEST_BACKENDS(no_signal_of_a_storm_is_lost_between_cancels) {
  * two. */
 WEIR_TEST_BACKENDS(each_signal_of_a_storm_has_its_wait_or_its_old_way) {
     KERNEL_ONLY();
-    struct step s = signal_step(SIGALRM);
+    struct rig_op s = signal_step(SIGALRM);
     signal(SIGALRM, tell);
     rig_open();
-    start(&s);
+    rig_submit(&s);
     int heard = 0;
     for (int n = 1; n <= STORM; n++) {
         signal_soon();
         for (int late = 0; heard + told < n; late += has_come()) {
-            if (s.over != 0 && rand() % 3 == 0)
-                start(&s);
-            int before = s.over;
-            turn(0);
-            heard += s.over - before;
+            if (s.done != 0 && rand() % 3 == 0)
+                rig_submit(&s);
+            bool before = s.done != 0;
+            rig_turn(0);
+            heard += (s.done != 0) - before;
             assert_true(late < LATE_MAX);
         }
     }
     assert_int_equal(heard + told, STORM);
     assert_true(heard > 0 && told > 0);
-    if (s.over == 0)
-        stop(&s);
+    if (s.done == 0)
+        rig_stop(&s);
     rig_close();
     signal(SIGALRM, SIG_DFL);
 }
@@ -434,7 +434,7 @@ WEIR_TEST_BACKENDS(the_variable_chooses_and_the_reason_is_kept) {
     const char *why = "";
     assert_int_equal(weir__backend_open(NULL, &backend, &why), 0);
     assert_string_equal(backend->ops->name, test_backend);
-    assert_non_null(strstr(why, is_uring() ? "io_uring" : "epoll"));
+    assert_non_null(strstr(why, rig_is_uring() ? "io_uring" : "epoll"));
     rig_close();
 }
 

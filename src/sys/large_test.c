@@ -9,7 +9,7 @@
 #include <sys/mman.h>
 #include <sys/uio.h>
 
-#include "sys/backend_rig.h"
+#include "sys/op_rig.h"
 
 static const size_t gib = (size_t)1 << 30;
 
@@ -43,15 +43,15 @@ static void *peer_reads(void *arg) {
  * reads. Returns how many bytes it holds. */
 static size_t open_full(struct weir__file *file, struct peer *p, size_t stop_at) {
     static const char some[65536];
-    struct weir__addr a = loopback(0);
+    struct weir__addr a = rig_addr("127.0.0.1", 0);
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     size_t held = 0;
     ssize_t n;
     assert_int_equal(bind(listener, &a.sa, a.len), 0);
     assert_int_equal(listen(listener, 1), 0);
     assert_int_equal(getsockname(listener, &a.sa, &a.len), 0);
-    assert_int_equal(run_socket(file, AF_INET), 0);
-    assert_int_equal(run_addr(WEIR__CONNECT, file, &a), 0);
+    assert_int_equal(rig_socket(file, AF_INET), 0);
+    assert_int_equal(rig_addr_op(WEIR__CONNECT, file, &a), 0);
     p->fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
     assert_true(p->fd >= 0);
     close(listener);
@@ -76,17 +76,17 @@ static void peer_join(struct peer *p) {
 /* ---- sends ---------------------------------------------------------------------------------- */
 
 /* The peer takes 4 MB of len bytes and leaves. */
-static void some_of(struct step *s, struct weir__file *file, size_t *done) {
+static void some_of(struct rig_op *s, struct weir__file *file, size_t *done) {
     struct peer p;
     open_full(file, &p, 4 << 20);
-    assert_int_equal(start(s), WEIR__PENDING);
+    assert_int_equal(rig_submit(s), WEIR__PENDING);
     peer_start(&p);
-    int64_t rc = finish(s);
+    int64_t rc = rig_wait(s);
     peer_join(&p);
     assert_true(rc == -ECONNRESET || rc == -EPIPE);
     assert_true(p.got >= 4 << 20);
     assert_true(*done > 1 << 20);
-    assert_int_equal(run_close(file), 0);
+    rig_close_file(file);
 }
 
 WEIR_TEST_BACKENDS(a_send_of_any_size_goes_on) {
@@ -96,7 +96,7 @@ WEIR_TEST_BACKENDS(a_send_of_any_size_goes_on) {
     struct weir__file file;
     rig_open();
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
-        struct step s = bytes_step(WEIR__SEND, &file, memory, sizes[i]);
+        struct rig_op s = rig_bytes_op(WEIR__SEND, &file, memory, sizes[i]);
         some_of(&s, &file, &s.op.u.bytes.done);
     }
     rig_close();
@@ -116,7 +116,7 @@ WEIR_TEST_BACKENDS(a_vector_of_any_size_goes_on) {
     struct weir__file file;
     rig_open();
     for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++) {
-        struct step s = begun(WEIR__SENDV, &file);
+        struct rig_op s = rig_op(WEIR__SENDV, &file);
         s.op.u.vector.vec = vectors[i];
         s.op.u.vector.count = 3;
         some_of(&s, &file, &s.op.u.vector.done);
@@ -132,15 +132,15 @@ WEIR_TEST_BACKENDS(a_send_of_more_than_4_gib_arrives_whole) {
     char *memory = zeros(len);
     struct weir__file file;
     struct peer p;
-    struct step s = bytes_step(WEIR__SEND, &file, memory, len);
+    struct rig_op s = rig_bytes_op(WEIR__SEND, &file, memory, len);
     rig_open();
     size_t held = open_full(&file, &p, SIZE_MAX / 2);
-    start(&s);
+    rig_submit(&s);
     peer_start(&p);
-    while (s.over == 0)
-        turn(in_ms(1000));
+    while (s.done == 0)
+        rig_turn(rig_in_ms(1000));
     assert_int_equal(s.op.result, len);
-    assert_int_equal(run_close(&file), 0);
+    rig_close_file(&file);
     peer_join(&p);
     assert_int_equal(p.got, held + len);
     rig_close();
@@ -156,17 +156,17 @@ static void asks_for(int kind, size_t len, bool before) {
     struct weir__file file;
     assert_true(room != MAP_FAILED);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-    assert_int_equal(run_attach(&file, pair[0]), 0);
-    struct step s = bytes_step(kind, &file, room, len);
+    assert_int_equal(rig_attach(&file, pair[0]), 0);
+    struct rig_op s = rig_bytes_op(kind, &file, room, len);
     if (before)
         assert_int_equal(send(pair[1], "hello", 5, 0), 5);
-    start(&s);
+    rig_submit(&s);
     if (!before)
         assert_int_equal(send(pair[1], "hello", 5, 0), 5);
-    assert_int_equal(finish(&s), 5);
+    assert_int_equal(rig_wait(&s), 5);
     assert_memory_equal(room, "hello", 5);
     close(pair[1]);
-    assert_int_equal(run_close(&file), 0);
+    rig_close_file(&file);
     munmap(room, len);
 }
 
@@ -194,12 +194,12 @@ WEIR_TEST_BACKENDS(a_write_to_a_descriptor_may_be_of_any_size) {
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         assert_int_equal(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
         file.fd = ends[1];
-        struct step attach = begun(WEIR__ATTACH, &file);
-        assert_int_equal(run(&attach), 0);
-        struct step s = bytes_step(WEIR__WRITE_FD, &file, memory, sizes[i]);
-        assert_true(run(&s) > 0);
+        struct rig_op attach = rig_op(WEIR__ATTACH, &file);
+        assert_int_equal(rig_run(&attach), 0);
+        struct rig_op s = rig_bytes_op(WEIR__WRITE_FD, &file, memory, sizes[i]);
+        assert_true(rig_run(&s) > 0);
         file.foreign = false;
-        assert_int_equal(run_close(&file), 0);
+        rig_close_file(&file);
         file.foreign = true;
         close(ends[0]);
     }
@@ -218,13 +218,13 @@ WEIR_TEST_BACKENDS(a_turn_waits_until_any_time) {
     const weir_ns far[] = {WEIR_SECONDS((weir_ns)1 << 32), WEIR_MILLISECONDS((weir_ns)1 << 31),
                            WEIR_MILLISECONDS((weir_ns)1 << 32), WEIR_NEVER - 1};
     rig_open();
-    settle();
+    rig_settle();
     for (size_t i = 0; i < sizeof far / sizeof far[0]; i++) {
         pthread_t thread;
-        weir_ns begin = backend->ops->now(backend);
+        weir_ns begin = rig_now();
         assert_int_equal(pthread_create(&thread, NULL, rings, backend), 0);
-        assert_int_equal(turn(far[i]), 0);
-        assert_true(backend->ops->now(backend) - begin < WEIR_SECONDS(60));
+        assert_int_equal(rig_turn(far[i]), 0);
+        assert_true(rig_now() - begin < WEIR_SECONDS(60));
         assert_int_equal(pthread_join(thread, NULL), 0);
     }
     rig_close();

@@ -7,9 +7,9 @@
 
 #include "base/alloc.h"
 #include "base/random.h"
-#include "sys/backend_rig.h"
+#include "sys/op_rig.h"
 
-static struct pair p;
+static struct rig_pair p;
 static char big[1 << 20], more[1 << 20];
 static struct weir__random chance = {.state = 7};
 
@@ -45,20 +45,20 @@ WEIR_TEST_BACKENDS(a_tiny_ring_carries_a_long_transfer) {
     KERNEL_ONLY();
     shrink(4, 1);
     rig_open();
-    pair_open(&p);
+    rig_pair_open(&p);
     pattern(big, sizeof big);
     const size_t len = 100000;
-    struct step out = bytes_step(WEIR__SEND, &p.here, big, len);
-    start(&out);
+    struct rig_op out = rig_bytes_op(WEIR__SEND, &p.here, big, len);
+    rig_submit(&out);
     for (size_t got = 0; got < len;) {
-        int64_t n = below(3) == 0 ? run_into(&p.there, more + got, 1 + below(200))
-                                  : run_recv(&p.there, more + got, sizeof more - got);
+        int64_t n = below(3) == 0 ? rig_recv_into(&p.there, more + got, 1 + below(200))
+                                  : rig_recv(&p.there, more + got, sizeof more - got);
         assert_true(n > 0);
         got += (size_t)n;
     }
-    assert_int_equal(finish(&out), len);
+    assert_int_equal(rig_wait(&out), len);
     assert_memory_equal(big, more, len);
-    pair_close(&p);
+    rig_pair_close(&p);
     rig_close();
 }
 
@@ -66,28 +66,28 @@ WEIR_TEST_BACKENDS(a_tiny_ring_carries_a_long_transfer) {
 WEIR_TEST_BACKENDS(pinned_buffers_do_not_starve_the_others) {
     KERNEL_ONLY();
     enum { MANY = 24 };
-    static struct pair pairs[MANY];
-    static struct step held[MANY][2];
+    static struct rig_pair pairs[MANY];
+    static struct rig_op held[MANY][2];
     shrink(4, 2);
     rig_open();
     for (int i = 0; i < MANY; i++) {
-        pair_open(&pairs[i]);
+        rig_pair_open(&pairs[i]);
         for (int j = 0; j < 2; j++) {
-            held[i][j] = begun(WEIR__RECV, &pairs[i].there);
-            assert_int_equal(run_send(&pairs[i].here, "pinned", 6), 6);
-            assert_int_equal(run(&held[i][j]), 6);
+            held[i][j] = rig_op(WEIR__RECV, &pairs[i].there);
+            assert_int_equal(rig_send(&pairs[i].here, "pinned", 6), 6);
+            assert_int_equal(rig_run(&held[i][j]), 6);
         }
     }
     for (int i = 0; i < MANY; i++) {
         char buf[200];
-        assert_int_equal(run_send(&pairs[i].here, "free", 4), 4);
-        assert_int_equal(run_recv(&pairs[i].there, buf, sizeof buf), 4);
+        assert_int_equal(rig_send(&pairs[i].here, "free", 4), 4);
+        assert_int_equal(rig_recv(&pairs[i].there, buf, sizeof buf), 4);
         assert_memory_equal(held[i][0].op.u.lent.base, "pinned", 6);
     }
     for (int i = 0; i < MANY; i++) {
         weir__release(backend, &held[i][0].op.u.lent);
         weir__release(backend, &held[i][1].op.u.lent);
-        pair_close(&pairs[i]);
+        rig_pair_close(&pairs[i]);
     }
     rig_close();
 }
@@ -95,52 +95,52 @@ WEIR_TEST_BACKENDS(pinned_buffers_do_not_starve_the_others) {
 /* Nobody reads one file: what the backend keeps for it stays bounded, and another file lives. */
 WEIR_TEST_BACKENDS(an_unread_file_stops_being_received) {
     KERNEL_ONLY();
-    static struct pair other;
+    static struct rig_pair other;
     char buf[300];
-    struct step w, r = begun(WEIR__RECV, &p.there);
+    struct rig_op w, r = rig_op(WEIR__RECV, &p.there);
     shrink(8, 2);
     rig_open();
-    pair_open(&p);
-    pair_open(&other);
+    rig_pair_open(&p);
+    rig_pair_open(&other);
     pattern(big, sizeof big);
-    start(&r); /* arms it */
-    turn(0);
-    assert_int_equal(stop(&r), -ECANCELED);
+    rig_submit(&r); /* arms it */
+    rig_turn(0);
+    assert_int_equal(rig_stop(&r), -ECANCELED);
     size_t live = weir__alloc_live();
-    size_t sum = fill(&p.here, &w, big, sizeof big) + sizeof big, got = 0;
+    size_t sum = rig_fill(&p.here, &w, big, sizeof big) + sizeof big, got = 0;
     assert_true(weir__alloc_live() <= live + 8 + 1);
     for (int i = 0; i < 10; i++) {
-        assert_int_equal(run_send(&other.here, "other", 5), 5);
-        assert_int_equal(run_recv(&other.there, buf, sizeof buf), 5);
+        assert_int_equal(rig_send(&other.here, "other", 5), 5);
+        assert_int_equal(rig_recv(&other.there, buf, sizeof buf), 5);
     }
     while (got < sum) {
-        int64_t n = run_into(&p.there, more, sizeof more);
+        int64_t n = rig_recv_into(&p.there, more, sizeof more);
         assert_true(n > 0);
         for (int64_t i = 0; i < n; i += 61)
             assert_int_equal(more[i], big[(got + (size_t)i) % sizeof big]);
         got += (size_t)n;
     }
-    assert_int_equal(finish(&w), sizeof big);
-    pair_close(&p);
-    pair_close(&other);
+    assert_int_equal(rig_wait(&w), sizeof big);
+    rig_pair_close(&p);
+    rig_pair_close(&other);
     rig_close();
 }
 
 WEIR_TEST_BACKENDS(closing_an_unread_file_gives_everything_back) {
     KERNEL_ONLY();
-    struct step w, r = begun(WEIR__RECV, &p.there);
+    struct rig_op w, r = rig_op(WEIR__RECV, &p.there);
     shrink(8, 2);
     rig_open();
     for (int i = 0; i < 20; i++) {
-        pair_open(&p);
-        start(&r);
-        turn(0);
-        if (stop(&r) > 0)
+        rig_pair_open(&p);
+        rig_submit(&r);
+        rig_turn(0);
+        if (rig_stop(&r) > 0)
             weir__release(backend, &r.op.u.lent);
-        fill(&p.here, &w, big, 5000);
-        assert_int_equal(run_close(&p.there), 0);
-        assert_true(stop(&w) < 0);
-        pair_close(&p);
+        rig_fill(&p.here, &w, big, 5000);
+        rig_close_file(&p.there);
+        assert_true(rig_stop(&w) < 0);
+        rig_pair_close(&p);
     }
     rig_close();
 }
@@ -151,31 +151,31 @@ WEIR_TEST_BACKENDS(many_files_all_get_their_echo) {
     KERNEL_ONLY();
     enum { MANY = 300 };
     static struct weir__file here[MANY], there[MANY];
-    static struct step in[MANY], out[MANY], conn[MANY];
+    static struct rig_op in[MANY], out[MANY], conn[MANY];
     rig_open();
-    struct weir__addr a = listen_any(&p.listener, MANY);
+    struct weir__addr a = rig_listen_any(&p.listener, MANY);
     for (int i = 0; i < MANY; i++) {
-        assert_int_equal(run_socket(&here[i], AF_INET), 0);
-        conn[i] = begun(WEIR__CONNECT, &here[i]);
+        assert_int_equal(rig_socket(&here[i], AF_INET), 0);
+        conn[i] = rig_op(WEIR__CONNECT, &here[i]);
         conn[i].op.u.addr = &a;
-        start(&conn[i]);
+        rig_submit(&conn[i]);
     }
     for (int i = 0; i < MANY; i++) {
-        struct step s = begun(WEIR__ACCEPT, &p.listener);
-        assert_int_equal(run_attach(&there[i], (int)run(&s)), 0);
-        in[i] = begun(WEIR__RECV, &there[i]);
-        start(&in[i]);
+        struct rig_op s = rig_op(WEIR__ACCEPT, &p.listener);
+        assert_int_equal(rig_attach(&there[i], (int)rig_run(&s)), 0);
+        in[i] = rig_op(WEIR__RECV, &there[i]);
+        rig_submit(&in[i]);
     }
     for (int i = 0; i < MANY; i++)
-        assert_int_equal(finish(&conn[i]), 0);
+        assert_int_equal(rig_wait(&conn[i]), 0);
     for (int i = 0; i < MANY; i++) {
-        out[i] = bytes_step(WEIR__SEND, &here[i], &here[i].fd, sizeof(int));
-        start(&out[i]);
+        out[i] = rig_bytes_op(WEIR__SEND, &here[i], &here[i].fd, sizeof(int));
+        rig_submit(&out[i]);
     }
     long sum = 0, expected = 0;
     for (int i = 0; i < MANY; i++) {
-        assert_int_equal(finish(&out[i]), sizeof(int));
-        assert_int_equal(finish(&in[i]), sizeof(int));
+        assert_int_equal(rig_wait(&out[i]), sizeof(int));
+        assert_int_equal(rig_wait(&in[i]), sizeof(int));
         int fd;
         memcpy(&fd, in[i].op.u.lent.base, sizeof fd);
         weir__release(backend, &in[i].op.u.lent);
@@ -183,10 +183,10 @@ WEIR_TEST_BACKENDS(many_files_all_get_their_echo) {
     }
     assert_int_equal(sum, expected);
     for (int i = 0; i < MANY; i++) {
-        assert_int_equal(run_close(&here[i]), 0);
-        assert_int_equal(run_close(&there[i]), 0);
+        rig_close_file(&here[i]);
+        rig_close_file(&there[i]);
     }
-    assert_int_equal(run_close(&p.listener), 0);
+    rig_close_file(&p.listener);
     rig_close();
 }
 
@@ -194,44 +194,45 @@ WEIR_TEST_BACKENDS(many_files_all_get_their_echo) {
 WEIR_TEST_BACKENDS(many_files_close_in_one_turn) {
     KERNEL_ONLY();
     enum { MANY = 40 };
-    static struct pair pairs[MANY];
-    static struct step r[MANY], w[MANY], c[3 * MANY];
+    static struct rig_pair pairs[MANY];
+    static struct rig_op r[MANY], w[MANY], c[3 * MANY];
     shrink(8, 2);
     rig_open();
     for (int i = 0; i < MANY; i++) {
-        pair_open(&pairs[i]);
-        r[i] = begun(WEIR__RECV, &pairs[i].here);
-        start(&r[i]);
-        fill(&pairs[i].here, &w[i], big, sizeof big);
+        rig_pair_open(&pairs[i]);
+        r[i] = rig_op(WEIR__RECV, &pairs[i].here);
+        rig_submit(&r[i]);
+        rig_fill(&pairs[i].here, &w[i], big, sizeof big);
     }
     for (int i = 0; i < 3 * MANY; i++) {
-        struct pair *at = &pairs[i / 3];
-        c[i] = begun(WEIR__CLOSE, i % 3 == 0 ? &at->here : i % 3 == 1 ? &at->there : &at->listener);
-        start(&c[i]);
+        struct rig_pair *at = &pairs[i / 3];
+        struct weir__file *files[] = {&at->here, &at->there, &at->listener};
+        c[i] = rig_op(WEIR__CLOSE, files[i % 3]);
+        rig_submit(&c[i]);
     }
     for (int i = 0; i < 3 * MANY; i++)
-        assert_int_equal(finish(&c[i]), 0);
+        assert_int_equal(rig_wait(&c[i]), 0);
     for (int i = 0; i < MANY; i++)
-        assert_int_equal(r[i].over + w[i].over, 2);
+        assert_true(r[i].done != 0 && w[i].done != 0);
     rig_close();
 }
 
 WEIR_TEST_BACKENDS(out_of_descriptors_is_an_error_that_passes) {
     KERNEL_ONLY();
     struct rlimit old, low;
-    struct step s = begun(WEIR__ACCEPT, &p.listener);
+    struct rig_op s = rig_op(WEIR__ACCEPT, &p.listener);
     rig_open();
-    struct weir__addr a = listen_any(&p.listener, 4);
-    assert_int_equal(run_socket(&p.here, AF_INET), 0);
-    assert_int_equal(run_addr(WEIR__CONNECT, &p.here, &a), 0);
+    struct weir__addr a = rig_listen_any(&p.listener, 4);
+    assert_int_equal(rig_socket(&p.here, AF_INET), 0);
+    assert_int_equal(rig_addr_op(WEIR__CONNECT, &p.here, &a), 0);
     getrlimit(RLIMIT_NOFILE, &old);
     low = old;
     low.rlim_cur = (rlim_t)p.here.fd + 1;
     setrlimit(RLIMIT_NOFILE, &low);
-    assert_int_equal(run(&s), -EMFILE);
+    assert_int_equal(rig_run(&s), -EMFILE);
     setrlimit(RLIMIT_NOFILE, &old);
-    assert_int_equal(run_attach(&p.there, (int)run(&s)), 0);
-    pair_close(&p);
+    assert_int_equal(rig_attach(&p.there, (int)rig_run(&s)), 0);
+    rig_pair_close(&p);
     rig_close();
 }
 
@@ -249,34 +250,34 @@ static long cancels(void) {
  * the kernel too late. */
 WEIR_TEST_BACKENDS(a_cancelled_send_reads_nothing_late) {
     KERNEL_ONLY();
-    static struct step w;
+    static struct rig_op w;
     weir__sys_limits.ring_entries = 8;
     weir__sys_limits.ring_tries = 0; /* all through the ring */
     weir__sys_limits.ring_slot_sends = 1000;
     rig_open();
-    pair_open(&p);
+    rig_pair_open(&p);
     for (long i = 0, left = cancels(); i < left; i++) {
         size_t len = 1 + below(below(20) == 0 ? (uint32_t)sizeof big : 3000);
         memset(big, POISON, len);
-        w = bytes_step(WEIR__SEND, &p.here, big, len);
-        start(&w);
+        w = rig_bytes_op(WEIR__SEND, &p.here, big, len);
+        rig_submit(&w);
         for (uint32_t j = below(3); j > 0; j--)
-            turn(0);
-        int64_t n = stop(&w);
+            rig_turn(0);
+        int64_t n = rig_stop(&w);
         assert_true(n == (int64_t)len || n == -ECANCELED);
         memset(big, 0, w.op.u.bytes.done + 1);
         if (below(4) != 0)
             continue;
-        struct step r = begun(WEIR__RECV, &p.there);
-        start(&r);
-        turn(0);
-        if (stop(&r) <= 0)
+        struct rig_op r = rig_op(WEIR__RECV, &p.there);
+        rig_submit(&r);
+        rig_turn(0);
+        if (rig_stop(&r) <= 0)
             continue;
         for (int64_t k = 0; k < r.op.result; k++)
             assert_int_equal(r.op.u.lent.base[k], POISON);
         weir__release(backend, &r.op.u.lent);
     }
-    pair_close(&p);
+    rig_pair_close(&p);
     rig_close();
 }
 
@@ -284,23 +285,23 @@ WEIR_TEST_BACKENDS(a_cancelled_send_reads_nothing_late) {
  * and every byte arrives once, in order. */
 WEIR_TEST_BACKENDS(a_cancelled_read_writes_nothing_late) {
     KERNEL_ONLY();
-    static struct step r;
+    static struct rig_op r;
     static uint8_t out[4096], in[1 << 17];
     uint8_t next_out = 0, next_in = 0;
     rig_open();
-    pair_open(&p);
+    rig_pair_open(&p);
     memset(in, 0, sizeof in);
     for (long i = 0, left = cancels(); i < left; i++) {
         size_t len = below(3) == 0 ? sizeof in : 1 + below(5000), sent = below(sizeof out);
-        r = bytes_step(WEIR__RECV_INTO, &p.there, in, len);
-        start(&r);
+        r = rig_bytes_op(WEIR__RECV_INTO, &p.there, in, len);
+        rig_submit(&r);
         for (size_t k = 0; k < sent; k++)
             out[k] = next_out++ | 0;
         if (sent > 0)
-            assert_int_equal(run_send(&p.here, out, sent), sent);
+            assert_int_equal(rig_send(&p.here, out, sent), sent);
         for (uint32_t j = below(3); j > 0; j--)
-            turn(0);
-        int64_t n = stop(&r);
+            rig_turn(0);
+        int64_t n = rig_stop(&r);
         assert_true(n > 0 || n == -ECANCELED);
         for (int64_t k = 0; k < n; k++)
             assert_int_equal(in[k], next_in++);
@@ -309,6 +310,6 @@ WEIR_TEST_BACKENDS(a_cancelled_read_writes_nothing_late) {
             for (size_t k = 0; k < sizeof in; k++)
                 assert_int_equal(in[k], 0);
     }
-    pair_close(&p);
+    rig_pair_close(&p);
     rig_close();
 }
