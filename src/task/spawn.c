@@ -116,7 +116,8 @@ bool weir__stack_exists(size_t size) {
 }
 
 static int class_for(struct sched *s, const struct weir_spawn_options *o) {
-    bool given = weir__options_known(o->size, sizeof *o) >= offsetof(struct weir_spawn_options, stack_size) + sizeof o->stack_size;
+    size_t known = weir__options_known(o->size, sizeof *o);
+    bool given = known >= offsetof(struct weir_spawn_options, stack_size) + sizeof o->stack_size;
     size_t size = given ? o->stack_size : 0;
     return size ? weir__stack_class_of(size) : s->stack_class;
 }
