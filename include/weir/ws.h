@@ -18,6 +18,7 @@ struct weir_ws; /* one connection, either side */
 struct weir_stream;
 struct weir_listener;
 struct weir_group;
+struct weir_http_request;
 
 enum weir_ws_type { WEIR_WS_TEXT = 1, WEIR_WS_BINARY = 2 };
 
@@ -52,14 +53,26 @@ struct weir_ws_options {
     size_t connections_max;     /* weir_ws_react: beyond it 503; 10000 */
     /* client only */
     const char *origin; /* Origin header to send, or NULL */
+    /* weir_ws_accept only; NULL: none. Called with each well-formed request to a Host that is let
+     * in, also one that asks for no upgrade, but with none whose Origin is refused. It may suspend,
+     * within handshake_ns. It returns 0 to let the library go on: the client is accepted, or gets
+     * the refusal that its request has earned; 0 after weir_http_reply: that was the answer; < 0:
+     * the client gets 500, unless an answer has begun, and the caller this code. */
+    int (*request)(struct weir_http_request *r);
+    void *request_arg; /* for weir_http_arg */
+    /* client only: "Name: value" each, the last followed by NULL; NULL: none. The library's own are
+     * refused: Host, Origin, Upgrade, Connection, Content-Length, Transfer-Encoding, and all that
+     * begin with Sec-WebSocket- */
+    const char *const *headers;
 };
 
 /* Connect to ws://HOST[:PORT]/PATH?QUERY (a URL of at most 8192 bytes) and shake hands, within
  * options->handshake_ns. Interim responses (1xx except 101) are skipped.
  * options may be NULL; it and what it points to must outlive the connection. *ret_ws is the
  * caller's to drop.
- * Returns 0; as weir_dial; WEIR_EHTTP (the answer was no 101: its status is in the error's text),
- * WEIR_EPROTO, WEIR_ENOTLS (wss://), WEIR_EEOF, -ETIME, -ECANCELED, -ENOMEM, WEIR_ENOLOOP. */
+ * Returns 0; as weir_dial; -EINVAL (one of options->headers, which the error's text names),
+ * WEIR_EHTTP (the answer was no 101: weir_error(rc)->status is its status), WEIR_EPROTO,
+ * WEIR_ENOTLS (wss://), WEIR_EEOF, -ETIME, -ECANCELED, -ENOMEM, WEIR_ENOLOOP. */
 WEIR_SUSPENDS int weir_ws_dial(const char *url, const struct weir_ws_options *options,
                                struct weir_ws **ret_ws);
 
@@ -67,7 +80,8 @@ WEIR_SUSPENDS int weir_ws_dial(const char *url, const struct weir_ws_options *op
  * and is closed otherwise. A refused client has then been sent its HTTP status (408 if the
  * handshake took too long) and has had a second to read it.
  * options as above.
- * Returns 0; WEIR_EPROTO, WEIR_EHTTP (not an acceptable handshake), WEIR_ETOOBIG, WEIR_EEOF,
+ * Returns 0; 1 (options->request has answered: *ret_ws is NULL); what options->request returned, if
+ * < 0; WEIR_EPROTO, WEIR_EHTTP (not an acceptable handshake), WEIR_ETOOBIG, WEIR_EEOF,
  * -ETIME, -ECANCELED, -ECONNRESET, -EPIPE, -ENOMEM, WEIR_ENOLOOP. */
 WEIR_SUSPENDS int weir_ws_accept(struct weir_stream **take_stream,
                                  const struct weir_ws_options *options, struct weir_ws **ret_ws);
@@ -172,13 +186,18 @@ struct weir_ws_reactive {
     void *arg; /* the server's own, for weir_ws_arg */
     size_t stack_size; /* of a connection's task, bytes; 0: the run's default */
     const char *name;  /* of that task, in crash reports: static text; NULL: "connection" */
+    /* As `request` of weir_ws_options; may be NULL. What it returns < 0 is logged with its text, as
+     * a warning; an answer by weir_http_reply is not logged. state is the connection's, so that
+     * opened finds there what a header proved. What must be freed again belongs into opened: closed
+     * follows only that. */
+    int (*request)(struct weir_http_request *r, void *state);
 };
 
 /* Serve l by r until l is unlistened or the scope fires; connections hang below g. A cancel of g
  * closes each connection: it sends what was queued and a close frame with 1001, then waits for the
  * peer's close frame, at most close_ns. options as weir_ws_accept; r and options must outlive the
  * connections.
- * Returns as weir_react. */
+ * Returns as weir_react; -EINVAL (options->request is set: that is for weir_ws_accept). */
 WEIR_SUSPENDS int weir_ws_react(struct weir_listener *l, struct weir_group *g,
                                 const struct weir_ws_reactive *r,
                                 const struct weir_ws_options *options);

@@ -256,6 +256,12 @@ int weir_ws_react(struct weir_listener *l, struct weir_group *g, const struct we
     struct ws_server *sv = server_new(r, options);
     if (sv == NULL)
         return weir__fail(-ENOMEM, "ws react", NULL);
+    if (sv->config->o.request != NULL) {
+        weir__ws_config_unref(sv->config);
+        weir__free(sv);
+        return weir__failf(-EINVAL, "ws react", NULL,
+                           "request of the options is for weir_ws_accept: set that of the server");
+    }
     struct weir_reactive raw = {.size = sizeof raw, .opened = weir__ws_react_opened,
                                 .state_size = sizeof(struct ws_react_conn) + r->state_size,
                                 .message = react_piece, .closed = weir__ws_react_closed, .arg = sv,

@@ -18,14 +18,17 @@ void weir__ws_react_cut(struct weir_ws *ws) {
     weir__ws_wake(ws);
 }
 
-static void bound_over(struct weir__timer *t) {
-    struct ws_react_conn *c = WEIR_CONTAINER(t, struct ws_react_conn, ws.timer);
+void weir__ws_react_bound_over(struct ws_react_conn *c) {
     if (c->ws.in_user && c->ws.state == WS_CLOSED && !c->ws.writing)
         return; /* in time: only the user's function takes longer, and it may */
     if (c->rc == 0 && c->ws.state != WS_CLOSED)
         c->rc = c->phase == WS_SHAKING ? -ETIME : WEIR_EEOF;
     c->phase = c->phase == WS_SHAKING ? WS_LATE : WS_OVER;
     weir__ws_react_cut(&c->ws);
+}
+
+static void bound_over(struct weir__timer *t) {
+    weir__ws_react_bound_over(WEIR_CONTAINER(t, struct ws_react_conn, ws.timer));
 }
 
 void weir__ws_react_arm(struct ws_react_conn *c, weir_ns after) {

@@ -58,6 +58,7 @@ static inline int ws_react_stops(const struct ws_react_conn *c) {
 
 /* Let the bound be over after so long. */
 void weir__ws_react_arm(struct ws_react_conn *c, weir_ns after);
+void weir__ws_react_bound_over(struct ws_react_conn *c); /* as if it were over now */
 bool weir__ws_react_is_bounded(const struct ws_react_conn *c); /* or does the keepalive run? */
 void weir__ws_react_cut(struct weir_ws *ws);                   /* the driver's hook */
 void weir__ws_react_over(struct ws_react_conn *c, int rc);     /* read nothing more */

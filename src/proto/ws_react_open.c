@@ -3,15 +3,21 @@
  * head are gathered as they come. */
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/log.h"
 #include "proto/ws_conn.h"
 #include "proto/ws_gather.h"
 #include "proto/ws_react_conn.h"
 #include "proto/ws_shake.h"
 
-/* closed is for those that were opened, so that nobody else would hear of it. */
-static void tell_refused(int rc) {
-    weir__log(WEIR_LOG_WARNING, "%s", weir_error_message(rc));
+/* closed is for those that were opened, so that nobody else would hear of it. The words of the
+ * user's function go here only, not to the peer. */
+static void log_refused(struct ws_react_conn *c, const struct ws_answer *a) {
+    if (a->is_users)
+        weir__log(WEIR_LOG_WARNING, "ws request %s: %s%s", weir_ws_peer(&c->ws),
+                  weir_error_message(a->rc), a->len > 0 ? " (answered 500)" : "");
+    else
+        weir__log(WEIR_LOG_WARNING, "%s", weir_error_message(a->rc));
 }
 
 static void refused(struct ws_react_conn *c, int rc) {
@@ -32,7 +38,7 @@ int weir__ws_react_opened(struct weir_conn *conn, void *state) {
     if (sv->live >= sv->config->o.connections_max) {
         struct ws_answer a;
         weir__ws_refuse(&c->ws, WEIR_EHTTP, 503, "too many connections", &a);
-        tell_refused(a.rc);
+        log_refused(c, &a);
         (void)weir_write(c->ws.stream, a.text, a.len);
         refused(c, WEIR_EHTTP);
         return 0;
@@ -43,27 +49,73 @@ int weir__ws_react_opened(struct weir_conn *conn, void *state) {
     return 0;
 }
 
-/* Look at the head that has come. Returns its size, 0: not whole, -1: refused. */
-static int shake(struct ws_react_conn *c, const uint8_t *head, size_t len) {
+/* Returns as weir__http1_parse. If the head is whole, or bad, *ret_answer says what to answer; but
+ * *ret_request is made if the user's function decides. A function of its own, so that its arrays
+ * are off the stack when that runs. */
+static __attribute__((noinline)) int read_head(struct ws_react_conn *c, const uint8_t *base,
+                                               size_t len, struct ws_answer *ret_answer,
+                                               struct weir_http_request **ret_request) {
+    struct ws_server *sv = ws_server_of(c);
     struct weir__http1_header headers[WEIR__HTTP1_HEADERS_MAX];
     struct weir__http1 h;
-    struct ws_answer a;
-    weir__http1_init(&h, WEIR__HTTP1_REQUEST, headers, &ws_server_of(c)->config->http);
-    int size = weir__http1_parse(&h, head, len);
+    weir__http1_init(&h, WEIR__HTTP1_REQUEST, headers, &sv->config->http);
+    int size = weir__http1_parse(&h, base, len);
     if (size == 0)
         return 0;
-    if (size < 0)
-        weir__ws_refuse(&c->ws, size, h.answer, h.why, &a);
+    if (size < 0) {
+        weir__ws_refuse(&c->ws, size, h.answer, h.why, ret_answer);
+    } else if (sv->fn.request == NULL) {
+        weir__ws_answer(&c->ws, &h, base, ret_answer);
+    } else if (weir__ws_admits(&c->ws, &h, base, ret_answer)) {
+        *ret_request = weir__http_request_new(c->ws.stream, sv->fn.arg, &h, base, (size_t)size);
+        if (*ret_request == NULL)
+            weir__ws_refuse(&c->ws, -ENOMEM, 503, "out of memory", ret_answer);
+    }
+    return size;
+}
+
+/* The user's function looks at the request, in a scope of what is left of the handshake's time: the
+ * timer would cut it short without a reason. Returns true if it is answered or accepted, false if
+ * the connection ends without a word, or with 408. */
+static bool ask(struct ws_react_conn *c, struct weir_http_request *r, struct ws_answer *ret) {
+    struct weir__timers *timers = c->ws.config->loop->timers;
+    weir_ns until = c->ws.timer.deadline_ns, now = weir__loop_now(c->ws.config->loop);
+    struct weir_scope s;
+    weir__timer_disarm(timers, &c->ws.timer);
+    weir_scope_enter(&s, until == WEIR_NEVER ? WEIR_NEVER : until - now);
+    weir__ws_answer_asked(&c->ws, r, ws_server_of(c)->fn.request(r, c->user), ret);
+    bool is_silent = r->reply == HTTP_UNANSWERED && ret->len == 0;
+    int rc = weir_scope_leave(&s, ret->rc);
+    bool is_late = is_silent && rc == -ETIME && weir_cancelled() == 0;
+    if (is_late)
+        weir__ws_react_bound_over(c);
     else
-        weir__ws_answer(&c->ws, &h, head, &a);
-    if (a.rc < 0)
-        tell_refused(a.rc);
-    int rc = weir_write(c->ws.stream, a.text, a.len);
+        weir__timer_arm(timers, &c->ws.timer, until);
+    if (is_silent)
+        weir__ws_react_over(c, rc);
+    return !is_silent;
+}
+
+/* Look at the head that has come. Returns its size, 0: not whole, -1: refused, or answered. */
+static int shake(struct ws_react_conn *c, const uint8_t *head, size_t len) {
+    struct weir_http_request *r = NULL;
+    struct ws_answer a = {.len = 0};
+    int size = read_head(c, head, len, &a, &r), rc = 0;
+    if (size == 0)
+        return 0;
+    bool goes_on = r == NULL || ask(c, r, &a);
+    weir__free(r);
+    if (!goes_on)
+        return -1;
+    if (a.rc < 0 && (a.len > 0 || a.is_users)) /* an answer that broke off is no news */
+        log_refused(c, &a);
+    if (a.len > 0)
+        rc = weir_write(c->ws.stream, a.text, a.len);
     if (rc < 0)
         weir__ws_react_over(c, rc);
-    else if (a.rc < 0)
-        refused(c, a.rc);
-    if (c->phase != WS_SHAKING || rc < 0 || a.rc < 0)
+    else if (a.rc != 0)
+        refused(c, a.rc < 0 ? a.rc : WEIR_EHTTP);
+    if (c->phase != WS_SHAKING || rc < 0 || a.rc != 0)
         return -1;
     c->phase = WS_TALKING;
     return size;
@@ -96,7 +148,7 @@ void weir__ws_react_late(struct ws_react_conn *c) {
     struct ws_answer a;
     weir__ws_late(&c->ws, &a);
     weir_shield_enter(&shield, WS_REFUSED_NS);
-    tell_refused(a.rc);
+    log_refused(c, &a);
     int rc = weir_write(c->ws.stream, a.text, a.len);
     if (rc == 0 && (rc = weir_shutdown(c->ws.stream)) == 0)
         weir__ws_react_discard(c);

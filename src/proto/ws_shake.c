@@ -112,6 +112,7 @@ void weir__ws_refuse(struct weir_ws *ws, int rc, int status, const char *why,
                      struct ws_answer *ret) {
     ssize_t n = weir__http1_refusal_write(ret->text, sizeof ret->text, status, why);
     ret->len = n > 0 ? (size_t)n : 0;
+    ret->is_users = false;
     const char *peer = weir_ws_peer(ws);
     ret->rc = weir__failf(rc, "ws handshake", peer, "%s (answered %d)", why, status);
 }
@@ -126,6 +127,25 @@ static const char *select_protocol(struct weir_ws *ws, const struct weir__ws_req
     return i < 0 ? NULL : names[i];
 }
 
+bool weir__ws_admits(struct weir_ws *ws, const struct weir__http1 *h, const void *head,
+                     struct ws_answer *ret) {
+    const char *text = head;
+    bool is_absolute = h->target_form == WEIR__HTTP1_ABSOLUTE; /* it outranks the Host field */
+    int origin = weir__http1_find(h, head, "Origin", 0);
+    if (!host_known(ws, text, is_absolute ? h->authority : h->host)) {
+        weir__ws_refuse(ws, WEIR_EHTTP, 421, "not a name of this server", ret);
+        return false;
+    }
+    for (; origin >= 0; origin = weir__http1_find(h, head, "Origin", origin + 1)) {
+        struct weir__slice value = h->headers[origin].value;
+        if (is_one_of(ws->config->o.origins, text + value.offset, value.len))
+            continue;
+        weir__ws_refuse(ws, WEIR_EHTTP, 403, "this origin is not allowed", ret);
+        return false;
+    }
+    return true;
+}
+
 void weir__ws_answer(struct weir_ws *ws, const struct weir__http1 *h, const void *head,
                      struct ws_answer *ret) {
     struct weir__ws_request r;
@@ -133,12 +153,7 @@ void weir__ws_answer(struct weir_ws *ws, const struct weir__http1 *h, const void
     int rc = weir__ws_request_check(h, head, &r);
     if (rc < 0) {
         weir__ws_refuse(ws, WEIR_EHTTP, r.answer, r.why, ret);
-    } else if (!host_known(ws, text, r.host)) {
-        weir__ws_refuse(ws, WEIR_EHTTP, 421, "not a name of this server", ret);
-    } else if (r.has_origin &&
-               !is_one_of(ws->config->o.origins, text + r.origin.offset, r.origin.len)) {
-        weir__ws_refuse(ws, WEIR_EHTTP, 403, "this origin is not allowed", ret);
-    } else {
+    } else if (weir__ws_admits(ws, h, head, ret)) {
         const char *protocol = select_protocol(ws, &r, text);
         ssize_t n = weir__ws_response_write(ret->text, sizeof ret->text, text + r.key.offset,
                                             protocol);
@@ -149,26 +164,79 @@ void weir__ws_answer(struct weir_ws *ws, const struct weir__http1 *h, const void
         }
         ret->len = (size_t)n;
         ret->rc = 0;
+        ret->is_users = false;
     }
 }
 
-/* Send the answer. A refused client gets time to read it: until it ends, what it still sends is
- * thrown away, for a close with bytes unread is a reset, which overtakes the answer. */
+/* A function of the user's need not have left a record. */
+static int recorded(int rc, struct weir_ws *ws) {
+    return weir_error(rc) != NULL ? rc : weir__fail(rc, "ws request", weir_ws_peer(ws));
+}
+
+/* The function failed, or what it sent did. If nothing was sent, the client gets a 500 and none of
+ * our words. */
+static void asked_in_vain(struct weir_ws *ws, const struct weir_http_request *r, int rc,
+                          struct ws_answer *ret) {
+    bool may_send = r->reply == HTTP_UNANSWERED;
+    ssize_t n = may_send ? weir__http1_refusal_write(ret->text, sizeof ret->text, 500,
+                                                     "the server could not decide")
+                         : 0;
+    ret->rc = recorded(rc, ws);
+    ret->is_users = rc != r->failed && rc != weir_cancelled();
+    ret->len = n > 0 ? (size_t)n : 0;
+}
+
+/* What it did            it returned   time over, cancelled    else
+ * no answer              >= 0          nothing is sent         as without it: 101, or a refusal
+ * no answer              < 0           nothing is sent         500
+ * an answer              >= 0          rc 1                    rc 1
+ * an answer              < 0           its code                its code
+ * an answer that failed  >= 0          the failure             the failure */
+void weir__ws_answer_asked(struct weir_ws *ws, const struct weir_http_request *r, int rc,
+                           struct ws_answer *ret) {
+    bool has_begun = r->reply != HTTP_UNANSWERED;
+    int felt = has_begun ? 0 : weir_cancelled();
+    ret->len = 0;
+    ret->is_users = false;
+    if (felt != 0)
+        ret->rc = recorded(felt, ws);
+    else if (rc < 0 || r->failed < 0)
+        asked_in_vain(ws, r, rc < 0 ? rc : r->failed, ret);
+    else if (has_begun)
+        ret->rc = 1;
+    else
+        weir__ws_answer(ws, &r->head, r->text, ret);
+}
+
+/* Our side of the stream ends behind the answer, also if the time of the handshake is over: nothing
+ * may follow it. */
+static void shut_answered(struct weir_ws *ws) {
+    struct weir_scope shield;
+    weir_shield_enter(&shield, WS_REFUSED_NS);
+    weir_scope_leave(&shield, weir_shutdown(ws->stream));
+}
+
+/* Send the answer, unless the user's function has. A refused client gets time to read it: until it
+ * ends, what it still sends is thrown away, for a close with bytes unread is a reset, which
+ * overtakes the answer. */
 static int send_answer(struct weir_ws *ws, const struct ws_answer *a) {
     struct weir_error why = {0};
     struct weir_scope s;
     struct weir_view v;
     if (a->rc < 0)
         why = *weir_error(a->rc);
-    int rc = weir_write(ws->stream, a->text, a->len);
+    int rc = a->len > 0 ? weir_write(ws->stream, a->text, a->len) : 0;
     if (a->rc == 0)
         return rc;
+    if (rc == 0)
+        shut_answered(ws);
     weir_scope_enter(&s, WS_REFUSED_NS);
-    if (rc == 0 && weir_shutdown(ws->stream) == 0)
-        while ((rc = (int)weir_peek(ws->stream, 1, &v)) > 0)
-            weir_consume(ws->stream, v.len);
+    rc = 0;
+    while (ws->stream->shut && (rc = (int)weir_peek(ws->stream, 1, &v)) > 0)
+        weir_consume(ws->stream, v.len);
     weir_scope_leave(&s, rc);
-    weir__error_restore(&why);
+    if (a->rc < 0)
+        weir__error_restore(&why);
     return a->rc;
 }
 
@@ -213,16 +281,38 @@ static struct shaking *shaking_new(struct weir_ws *ws, enum weir__http1_kind kin
     return k;
 }
 
+/* The user's function looks at the request. It may suspend, so its bytes are consumed before.
+ * Returns whether there is something to tell the client. */
+static bool ask(struct weir_ws *ws, struct shaking *k, const void *head, size_t size) {
+    const struct weir_ws_options *o = &ws->config->o;
+    if (!weir__ws_admits(ws, &k->h, head, &k->a))
+        return true;
+    struct weir_http_request *r =
+        weir__http_request_new(ws->stream, o->request_arg, &k->h, head, size);
+    if (r == NULL) {
+        weir__ws_refuse(ws, -ENOMEM, 503, "out of memory", &k->a);
+        return true;
+    }
+    weir_consume(ws->stream, size);
+    weir__ws_answer_asked(ws, r, o->request(r), &k->a);
+    bool has_begun = r->reply != HTTP_UNANSWERED;
+    weir__free(r);
+    return has_begun || k->a.len > 0;
+}
+
 static int shake_server(struct weir_ws *ws, struct shaking *k) {
     struct weir_view v;
     ssize_t n = read_head(ws, &k->h, &v);
+    bool is_asked = ws->config->o.request != NULL;
     if (n == WEIR_EPROTO || n == WEIR_ETOOBIG)
         weir__ws_refuse(ws, (int)n, k->h.answer, k->h.why, &k->a);
     else if (n < 0)
         return (int)n;
-    else
+    else if (!is_asked)
         weir__ws_answer(ws, &k->h, v.base, &k->a);
-    if (k->a.rc == 0)
+    else if (!ask(ws, k, v.base, (size_t)n))
+        return k->a.rc;
+    if (k->a.rc == 0 && !is_asked)
         weir_consume(ws->stream, (size_t)n);
     return send_answer(ws, &k->a);
 }
@@ -254,7 +344,8 @@ static int send_request(struct weir_ws *ws, const struct weir__ws_request_option
                         char key[WEIR__WS_KEY_LEN]) {
     uint8_t random[16];
     size_t size = o->host_len + o->path_len + (o->origin ? strlen(o->origin) : 0) +
-                  (o->protocols ? strlen(o->protocols) : 0) + WS_REQUEST_REST;
+                  (o->protocols ? strlen(o->protocols) : 0) + weir__head_lines_len(o->headers) +
+                  WS_REQUEST_REST;
     char *text = weir__alloc(size);
     if (text == NULL)
         return weir__fail(-ENOMEM, "ws handshake", NULL);
@@ -273,10 +364,12 @@ static int check_response(struct weir_ws *ws, const struct weir__http1 *h, const
                           struct weir__slice *ret_protocol) {
     struct weir__ws_response r;
     int rc = weir__ws_response_check(h, head, key, protocols, &r);
-    if (rc == WEIR_EHTTP)
-        return weir__failf(rc, "ws handshake", weir_ws_peer(ws), "the server answered %u %.*s",
-                           h->status, (int)h->reason.len,
-                           (const char *)head + h->reason.offset);
+    if (rc == WEIR_EHTTP) {
+        weir__failf(rc, "ws handshake", weir_ws_peer(ws), "the server answered %u %.*s", h->status,
+                    (int)h->reason.len, (const char *)head + h->reason.offset);
+        weir__fail_status(rc, h->status);
+        return rc;
+    }
     if (rc < 0)
         return weir__failf(rc, "ws handshake", weir_ws_peer(ws), "%s", r.why);
     *ret_protocol = r.protocol;
@@ -325,6 +418,7 @@ int weir__ws_shake_client(struct weir_ws *ws, const char *host, size_t host_len,
         return weir__failf(rc, "ws handshake", NULL, "too many subprotocols");
     struct weir__ws_request_options o = {.host = host, .host_len = host_len, .path = path,
                                          .path_len = path_len, .origin = ws->config->o.origin,
+                                         .headers = ws->config->o.headers,
                                          .protocols = *protocols ? protocols : NULL};
     struct shaking *k = shaking_new(ws, WEIR__HTTP1_RESPONSE);
     if (k == NULL)

@@ -3,15 +3,25 @@
 #ifndef WEIR_PROTO_WS_SHAKE_H
 #define WEIR_PROTO_WS_SHAKE_H
 
+#include "proto/http_request.h"
 #include "proto/weir_ws.h"
 
 struct ws_answer { /* to a client's handshake */
-    int rc;        /* 0: accepted */
-    size_t len;
+    int rc;        /* 0: accepted; 1: the user's function has answered; < 0: refused */
+    bool is_users; /* rc is the failure of the user's function */
+    size_t len;    /* 0: nothing is to be sent */
     char text[512];
 };
 void weir__ws_answer(struct weir_ws *ws, const struct weir__http1 *h, const void *head,
                      struct ws_answer *ret_answer);
+/* May the user's function see this request, whatever it asks for? If not, the refusal is in
+ * *ret_answer. */
+bool weir__ws_admits(struct weir_ws *ws, const struct weir__http1 *h, const void *head,
+                     struct ws_answer *ret_answer);
+/* What follows from what the user's function did with r, and returned. Called within the scope in
+ * which it ran. */
+void weir__ws_answer_asked(struct weir_ws *ws, const struct weir_http_request *r, int rc,
+                           struct ws_answer *ret_answer);
 void weir__ws_refuse(struct weir_ws *ws, int rc, int status, const char *why,
                      struct ws_answer *ret_answer);
 /* *ret_status: of an answer that was no 101. */

@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "proto/http_headers.h"
 #include "proto/ws_conn.h"
 #include "proto/ws_in.h"
 #include "proto/ws_keep.h"
@@ -122,15 +123,16 @@ static int dial_within(const char *url, const struct weir__uri *u, struct weir_w
 /* The end of both openings. Who fired: the bound of the handshake, or a scope of the caller's? */
 static int opened(struct weir_ws *ws, struct weir_scope *s, int rc, const char *what,
                   const char *on, struct weir_ws **ret_ws) {
+    bool has_fired = weir_cancelled() != 0; /* or rc is of a scope in the user's function */
     rc = weir_scope_leave(s, rc);
-    if (rc == -ETIME && weir_cancelled() == 0) {
+    if (rc == -ETIME && has_fired && weir_cancelled() == 0) {
         if (ws->role == WEIR__WS_SERVER)
             weir__ws_shake_late(ws);
         rc = weir__failf(rc, what, on ? on : weir_ws_peer(ws),
                          "the handshake took longer than %lld ms",
                          (long long)(ws->config->o.handshake_ns / 1000000));
     }
-    if (rc < 0) {
+    if (rc != 0) {
         ws_free(ws);
         return rc;
     }
@@ -150,6 +152,11 @@ int weir__ws_dial(const char *url, const struct weir_ws_options *options, struct
     struct weir_ws *ws = ws_new(NULL, options, WEIR__WS_CLIENT);
     if (ws == NULL)
         return weir__fail(-ENOMEM, "ws dial", url);
+    rc = weir__http_headers_check("ws dial", ws->config->o.headers, HTTP_ASKS);
+    if (rc < 0) {
+        ws_free(ws);
+        return rc;
+    }
     char on[72]; /* more than a record has room for. url may lie in it, where a dial writes */
     snprintf(on, sizeof on, "%.*s", (int)sizeof on - 1, url);
     weir_scope_enter(&s, ws->config->o.handshake_ns);
@@ -174,7 +181,10 @@ int weir_ws_accept(struct weir_stream **take_stream, const struct weir_ws_option
     }
     *take_stream = NULL;
     weir_scope_enter(&s, ws->config->o.handshake_ns);
-    return opened(ws, &s, weir__ws_shake_server(ws), "ws accept", NULL, ret_ws);
+    rc = opened(ws, &s, weir__ws_shake_server(ws), "ws accept", NULL, ret_ws);
+    if (rc == 1)
+        *ret_ws = NULL;
+    return rc;
 }
 
 /* ---- receive ---- */

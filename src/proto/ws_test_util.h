@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <weir/http.h>
 #include <weir/loop.h>
 #include <weir/stream.h>
 #include <weir/task.h>
@@ -31,12 +32,14 @@ struct world {
     struct weir_listener *l;
     struct weir_group servers, clients;
     struct weir_ws_options o;
+    struct weir_ws_reactive reactive;
     char ws_url[64], tcp_url[64];
     weir_ns slow_ns;
     bool reacts, held, one_by_one, opened_held; /* one_by_one: held is true again for the next */
     int ended, rc, code; /* of connections that ended: how many, how the last did */
     int told;
     const char *told_why;
+    int (*request)(struct weir_http_request *r); /* the servers', of either shape; NULL: none */
     int messages, let_go, said_rc; /* begun; held ones that went on; of the last echo */
     struct weir_ws *lent; /* by "lend" */
     char reason[128], text[160], peer[64];
@@ -158,6 +161,9 @@ static inline void react_closed(struct weir_ws *ws, void *state, int rc) {
     assert_true(rc == 0 || weir_error(rc) != NULL);
     note_end(ws, rc);
 }
+static inline int react_request(struct weir_http_request *r, void *state) {
+    return the_world->request(r);
+}
 static const struct weir_ws_reactive test_reactive = {
     .size = sizeof test_reactive, .opened = react_opened, .message = react_message,
     .closed = react_closed};
@@ -169,8 +175,11 @@ static inline int server(void *args) {
     struct world *w = ((struct server_args *)args)->w;
     struct weir_stream *peer;
     int rc;
+    w->reactive = test_reactive;
+    w->reactive.arg = w;
+    w->reactive.request = w->request != NULL ? react_request : NULL;
     if (w->reacts)
-        return weir_ws_react(w->l, &w->clients, &test_reactive, &w->o);
+        return weir_ws_react(w->l, &w->clients, &w->reactive, &w->o);
     while ((rc = weir_accept(w->l, &peer)) == 0)
         if (weir_go(&w->clients, serve_one, .peer = peer) < 0)
             weir_close(&peer);
@@ -206,6 +215,9 @@ static inline int tell(void *arg) {
     struct world w = {.reacts = t->reacts, .o = {.size = sizeof w.o}};
     if (t->set != NULL)
         t->set(&w.o);
+    w.request = w.o.request;
+    w.o.request = w.reacts ? NULL : w.o.request;
+    w.o.request_arg = &w;
     world_open(&w);
     int rc = t->story(&w);
     world_close(&w);

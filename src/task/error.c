@@ -176,6 +176,12 @@ void weir__fail_done(int rc, size_t done) {
         e->done = done;
 }
 
+void weir__fail_status(int rc, int status) {
+    struct weir_error *e = weir__error_here();
+    if (e->code == rc)
+        e->status = status;
+}
+
 void weir__error_log(const char *verb, const struct weir_task *t, int rc,
                      const struct weir_error *e) {
     struct weir_error copy;

@@ -125,6 +125,8 @@ int weir__failf(int rc, const char *what, const char *on, const char *format, ..
     __attribute__((cold, format(printf, 4, 5)));
 /* Set how many bytes were done before the error rc, if the record is rc's. */
 void weir__fail_done(int rc, size_t done);
+/* Set the status of the HTTP answer that refused us, if the record is rc's. */
+void weir__fail_status(int rc, int status);
 
 /* Copy the record, and put the copy back after other calls. A call that fails on the way but
  * succeeds in the end does both: arguments of its caller may lie in the record. */

@@ -35,8 +35,8 @@ ssize_t weir__head_len(const struct weir__head *w);
 const char *weir__http1_line_fault(const char *line);
 bool weir__http1_line_is(const char *line, const char *name); /* is that its name, without case? */
 
-/* The status's words (RFC 9110 15), "Refused" and the like for one that is not registered. Static
- * text. */
+/* The status's words (RFC 9110 15); for one that is not registered "Done", "Redirected" or
+ * "Refused". Static. */
 const char *weir__http1_status_text(int status);
 bool weir__http1_status_has_body(int status); /* not 1xx, 204, 205, 304 */
 

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/* http_request.c - reading a request and answering it. */
+#include "proto/http_request.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/uio.h>
+
+#include "base/alloc.h"
+#include "base/check.h"
+#include "proto/http_headers.h"
+#include "stream/stream.h"
+#include "task/task.h"
+#include "wire/http1_write.h"
+
+enum { HEAD_REST = 256 }; /* of an answer, beside the user's headers: what wire asks for */
+
+/* ---- its life ---- */
+
+/* Behind each part stands a byte that no part needs: a space, the colon, white space or CR. */
+static void part_end(char *text, struct weir__slice part) {
+    text[part.offset + part.len] = '\0';
+}
+
+struct weir_http_request *weir__http_request_new(struct weir_stream *s, void *arg,
+                                                 const struct weir__http1 *head, const void *base,
+                                                 size_t len) {
+    size_t headers_size = head->headers_count * sizeof head->headers[0];
+    struct weir_http_request *r = weir__alloc(sizeof *r + headers_size + len);
+    if (r == NULL)
+        return NULL;
+    *r = (struct weir_http_request){.stream = s, .arg = arg, .head = *head};
+    r->text = (char *)r->headers + headers_size;
+    r->head.headers = r->headers;
+    memcpy(r->headers, head->headers, headers_size);
+    memcpy(r->text, base, len);
+    part_end(r->text, r->head.method);
+    part_end(r->text, r->head.target);
+    for (uint32_t i = 0; i < r->head.headers_count; i++) {
+        part_end(r->text, r->headers[i].name);
+        part_end(r->text, r->headers[i].value);
+    }
+    return r;
+}
+
+/* ---- reading ---- */
+
+const char *weir_http_method(const struct weir_http_request *r) {
+    weir__not_null(r, "weir_http_method");
+    return r->text + r->head.method.offset;
+}
+
+const char *weir_http_target(const struct weir_http_request *r) {
+    weir__not_null(r, "weir_http_target");
+    return r->text + r->head.target.offset;
+}
+
+const char *weir_http_peer(const struct weir_http_request *r) {
+    weir__not_null(r, "weir_http_peer");
+    return weir_stream_peer(r->stream);
+}
+
+const char *weir_http_header(const struct weir_http_request *r, const char *name) {
+    weir__not_null(r, "weir_http_header");
+    weir__not_null(name, "weir_http_header");
+    int i = weir__http1_find(&r->head, r->text, name, 0);
+    return i < 0 ? NULL : r->text + r->headers[i].value.offset;
+}
+
+int weir_http_header_at(const struct weir_http_request *r, size_t i, const char **ret_name,
+                        const char **ret_value) {
+    weir__not_null(r, "weir_http_header_at");
+    if (i >= r->head.headers_count)
+        return 0;
+    *ret_name = r->text + r->headers[i].name.offset;
+    *ret_value = r->text + r->headers[i].value.offset;
+    return 1;
+}
+
+void *weir_http_arg(const struct weir_http_request *r) {
+    weir__not_null(r, "weir_http_arg");
+    return r->arg;
+}
+
+bool weir_http_wants_websocket(const struct weir_http_request *r) {
+    weir__not_null(r, "weir_http_wants_websocket");
+    return weir__http1_has_token(&r->head, r->text, "Upgrade", "websocket");
+}
+
+/* ---- answering ---- */
+
+static int answer_check(const struct weir_http_request *r, const struct weir_http_answer *a) {
+    const char *peer = weir_stream_peer(r->stream);
+    if (r->reply != HTTP_UNANSWERED)
+        return weir__failf(-EALREADY, "http reply", peer, "the request is answered already");
+    if (a->status < 200 || a->status > 599)
+        return weir__failf(-EINVAL, "http reply", peer, "%d is no status of an answer", a->status);
+    if (a->len > 0 && !weir__http1_status_has_body(a->status))
+        return weir__failf(-EINVAL, "http reply", peer, "an answer %d has no body", a->status);
+    return weir__http_headers_check("http reply", a->headers, HTTP_ANSWERS);
+}
+
+static int answer_send(struct weir_http_request *r, const struct weir_http_answer *a) {
+    struct weir__http1_answer head = {a->status, a->headers, a->len};
+    size_t size = HEAD_REST + weir__head_lines_len(a->headers);
+    bool is_head = strcmp(weir_http_method(r), "HEAD") == 0;
+    char *text = weir__alloc(size);
+    if (text == NULL)
+        return weir__fail(-ENOMEM, "http reply", NULL);
+    ssize_t n = weir__http1_answer_write(text, size, &head);
+    WEIR_CHECK(n > 0); /* it was checked, and has room */
+    struct iovec parts[2] = {{text, (size_t)n}, {(void *)(uintptr_t)a->body, a->len}};
+    r->reply = HTTP_ANSWERING;
+    int rc = weir__stream_writev(r->stream, parts, is_head || a->len == 0 ? 1 : 2);
+    weir__free(text);
+    r->failed = rc;
+    if (rc == 0)
+        r->reply = HTTP_ANSWERED;
+    return rc;
+}
+
+static int reply(struct weir_http_request *r, const struct weir_http_answer *a) {
+    int rc = answer_check(r, a);
+    return rc < 0 ? rc : answer_send(r, a);
+}
+
+int weir_http_reply(struct weir_http_request *r, int status, const char *text) {
+    static const char *const headers[] = {"Content-Type: text/plain; charset=utf-8", NULL};
+    char phrase[64];
+    int rc = weir__suspend_enter("http reply");
+    if (rc < 0)
+        return rc;
+    weir__not_null(r, "weir_http_reply");
+    bool has_body = weir__http1_status_has_body(status);
+    snprintf(phrase, sizeof phrase, "%s\n", weir__http1_status_text(status));
+    const char *body = text != NULL ? text : has_body ? phrase : "";
+    struct weir_http_answer a = {.size = sizeof a, .status = status,
+                                 .headers = has_body ? headers : NULL, .body = body,
+                                 .len = strlen(body)};
+    return reply(r, &a);
+}
+
+int weir_http_reply_with(struct weir_http_request *r, const struct weir_http_answer *answer) {
+    struct weir_http_answer a = {0};
+    int rc = weir__suspend_enter("http reply");
+    if (rc < 0)
+        return rc;
+    weir__not_null(r, "weir_http_reply_with");
+    weir__not_null(answer, "weir_http_reply_with");
+    if (answer->len > 0)
+        weir__not_null(answer->body, "weir_http_reply_with");
+    memcpy(&a, answer, answer->size != 0 && answer->size < sizeof a ? answer->size : sizeof a);
+    return reply(r, &a);
+}
