@@ -108,6 +108,28 @@ WEIR_SUSPENDS ssize_t weir_read_until(struct weir_stream *s, int delim, char *bu
  * taken, weir_error(rc)->done counts them and the stream is torn. buf is borrowed until return. */
 WEIR_SUSPENDS int weir_write(struct weir_stream *s, const void *buf, size_t len);
 
+/* Write what can be taken at once: at most len bytes, and at most 64 KiB, so that the call is short
+ * (len 0 returns 0). It never waits and is no cancel point; posted functions and callbacks may call
+ * it too.
+ * Returns how many bytes were taken; they are on their way. -EAGAIN (none now: weir_wait_writable
+ * waits for room), -EBUSY (another task writes, or waits for room), -EPIPE, -ECONNRESET, WEIR_ETORN
+ * (an earlier write was cut short), -EOPNOTSUPP (this descriptor can only be written by waiting, as
+ * weir_write does), -EBADF (it is open for reading only), WEIR_EFORKED. A part does not tear the
+ * stream: go on behind it. buf is borrowed until return. */
+WEIR_API ssize_t weir_try_write(struct weir_stream *s, const void *buf, size_t len);
+
+/* Wait until s may take bytes. It counts as a writer meanwhile. Whoever has broken or closed the
+ * other end ends the wait too: the next write tells.
+ * Returns 0; -EPIPE (weir_shutdown was called), WEIR_ETORN, WEIR_ECLOSED, -EBUSY (as
+ * weir_try_write), -ECANCELED, -ETIME, -ENOMEM, -EMFILE, WEIR_ENOLOOP. Another writer of the same
+ * socket or descriptor may take the room first: weir_try_write then returns -EAGAIN again. */
+WEIR_SUSPENDS int weir_wait_writable(struct weir_stream *s);
+
+/* The descriptor of s, for socket options and the like. It is lent as long as s: do not close it,
+ * read from it, write to it, or change its flags.
+ * Returns it; -EOPNOTSUPP (s lies in memory, or in a simulated world), WEIR_EFORKED. */
+WEIR_API int weir_stream_fd(const struct weir_stream *s);
+
 /* Send end-of-stream after what was written; reading goes on; later writes get -EPIPE. Twice is
  * once. Returns 0; as weir_write; -ENOTCONN, -EOPNOTSUPP (a descriptor that is no socket). */
 WEIR_SUSPENDS int weir_shutdown(struct weir_stream *s);

@@ -364,6 +364,7 @@ struct weir__backend *weir__fault_decorate(struct weir__backend *inner) {
         close_fault};
     f->base.ops = &f->ops;
     f->base.latch = inner->latch;
+    f->base.simulated = inner->simulated;
     f->inner = inner;
     f->ready_end = &f->ready;
     weir__list_init(&f->notes);

@@ -176,6 +176,17 @@ static void cancel_pending(struct sim *b, struct weir__op **place) {
     weir__sim_complete(b, op, -ECANCELED);
 }
 
+static void cancel_polls(struct sim *b, const struct weir__file *file) {
+    for (struct weir__op *op = b->polls.head, *next; op != NULL; op = next) {
+        next = op->next;
+        if (op->file != file)
+            continue;
+        weir__sim_ops_remove(&b->polls, op);
+        b->held--;
+        weir__sim_complete(b, op, -ECANCELED);
+    }
+}
+
 /* Never attached: the connection is reset. */
 static int close_unkept(struct sim *b, struct weir__op *op) {
     struct sim_sock *s = weir__sim_sock_by_fd(b->world, op->file->fd);
@@ -193,6 +204,7 @@ static int submit_close(struct sim *b, struct weir__op *op) {
         return close_unkept(b, op);
     cancel_pending(b, &op->file->reader);
     cancel_pending(b, &op->file->writer);
+    cancel_polls(b, op->file);
     if (s != NULL)
         weir__sim_close(s);
     op->file->fd = -1;
@@ -413,6 +425,7 @@ int weir__sim_open(struct weir__backend **ret_backend, const char **ret_why) {
     (void)ret_why;
     weir__sim_config_defaults(&defaults);
     b->base.ops = &sim_ops;
+    b->base.simulated = true;
     if (weir__latch_new(false, &b->base.latch) < 0) {
         free(b);
         return -ENOMEM;

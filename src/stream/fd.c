@@ -160,6 +160,23 @@ static int descriptor_send(struct weir_stream *s, const void *buf, size_t len,
     }
 }
 
+static int64_t descriptor_try_send(struct weir_stream *s, const void *buf, size_t len) {
+    struct descriptor *d = descriptor_of(s);
+    struct weir__op op = {.kind = WEIR__WRITE_FD,
+                          .file = &d->file,
+                          .u.bytes = {.base = (void *)(uintptr_t)buf, .len = len}};
+    return d->access == O_RDONLY ? -EBADF : weir__op_now(s->loop, &op);
+}
+
+static int descriptor_wait_room(struct weir_stream *s) {
+    struct descriptor *d = descriptor_of(s);
+    return d->access == O_RDONLY ? -EBADF : ready(d, POLLOUT);
+}
+
+static int descriptor_fd(const struct weir_stream *s) {
+    return ((const struct descriptor *)(const void *)s)->file.fd;
+}
+
 /* Only sockets have a half-close. */
 static int descriptor_shutdown(struct weir_stream *s) {
     struct weir__op op = {
@@ -197,7 +214,10 @@ static const struct weir__stream_kind descriptor_kind = {
     .release = descriptor_release,
     .recv_into = descriptor_recv_into,
     .send = descriptor_send,
+    .try_send = descriptor_try_send,
+    .wait_room = descriptor_wait_room,
     .shutdown = descriptor_shutdown,
+    .fd = descriptor_fd,
     .close = descriptor_close,
     .leave = descriptor_leave,
     .address = descriptor_address,

@@ -432,7 +432,6 @@ int weir__listener_enter(struct weir_listener *l, const char *what) {
     int rc = weir__suspend_enter(what);
     if (rc < 0)
         return rc;
-    weir__not_null(l, what);
     if ((rc = weir__loop_enter(l->loop, what)) < 0)
         return rc;
     if (l->entered)
@@ -454,6 +453,7 @@ int weir__listener_leave(struct weir_listener *l, int rc) {
 }
 
 int weir_accept(struct weir_listener *l, struct weir_stream **ret_stream) {
+    weir__not_null(l, "weir_accept");
     int rc = weir__listener_enter(l, "accept");
     if (rc < 0)
         return rc;

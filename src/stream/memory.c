@@ -113,6 +113,25 @@ static int memory_send(struct weir_stream *s, const void *buf, size_t len, size_
     }
 }
 
+static int64_t memory_try_send(struct weir_stream *s, const void *buf, size_t len) {
+    struct way *w = memory_of(s)->out;
+    if (w->broken)
+        return -EPIPE;
+    size_t n = put(w, buf, len);
+    if (n == 0)
+        return -EAGAIN;
+    weir__wait_notify(&w->reader);
+    return (int64_t)n;
+}
+
+static int memory_wait_room(struct weir_stream *s) {
+    struct way *w = memory_of(s)->out;
+    int rc = 0;
+    while (rc >= 0 && !s->closed && !w->broken && w->used == w->size)
+        rc = weir__wait_in(&w->writer, "write", s);
+    return rc;
+}
+
 static int memory_shutdown(struct weir_stream *s) {
     struct way *w = memory_of(s)->out;
     w->ended = true;
@@ -149,6 +168,8 @@ static const struct weir__stream_kind memory_kind = {
     .recv = memory_recv,
     .release = memory_release,
     .send = memory_send,
+    .try_send = memory_try_send,
+    .wait_room = memory_wait_room,
     .shutdown = memory_shutdown,
     .close = memory_close,
     .fini = memory_fini,

@@ -423,6 +423,7 @@ int weir__react(struct weir_listener *l, struct weir_group *g, const struct weir
 int weir_react(struct weir_listener *l, struct weir_group *g, const struct weir_reactive *r) {
     if (g == NULL || r == NULL || r->message == NULL)
         WEIR_BUG("weir_react: %s is required", g == NULL ? "a group" : "message");
+    weir__not_null(l, "weir_react");
     return weir__react(l, g, r, NULL);
 }
 

@@ -3,6 +3,8 @@
  * the task that waits. */
 #include "stream/socket.h"
 
+#include <poll.h>
+
 #include "base/alloc.h"
 #include "base/check.h"
 #include "sys/fds.h"
@@ -47,6 +49,25 @@ static int socket_sendv(struct weir_stream *s, struct iovec *vec, size_t count,
     int64_t n = weir__op_await(&op, "write", s);
     *ret_done = op.u.vector.done;
     return n < 0 ? (int)n : 0;
+}
+
+static int64_t socket_try_send(struct weir_stream *s, const void *buf, size_t len) {
+    struct weir__op op = {.kind = WEIR__WRITE_FD,
+                          .file = &socket_of(s)->file,
+                          .u.bytes = {.base = (void *)(uintptr_t)buf, .len = len}};
+    return weir__op_now(s->loop, &op);
+}
+
+static int socket_wait_room(struct weir_stream *s) {
+    struct weir__file *file = &socket_of(s)->file;
+    struct weir__op op = {
+        .kind = WEIR__POLL, .file = file, .u.poll = {.fd = file->fd, .events = POLLOUT}};
+    int64_t n = weir__op_await(&op, "write", s);
+    return n < 0 ? (int)n : 0;
+}
+
+static int socket_fd(const struct weir_stream *s) {
+    return ((const struct weir__socket *)(const void *)s)->file.fd;
 }
 
 static int socket_shutdown(struct weir_stream *s) {
@@ -94,7 +115,10 @@ static const struct weir__stream_kind socket_kind = {
     .recv_into = socket_recv_into,
     .send = socket_send,
     .sendv = socket_sendv,
+    .try_send = socket_try_send,
+    .wait_room = socket_wait_room,
     .shutdown = socket_shutdown,
+    .fd = socket_fd,
     .unacked = socket_unacked,
     .close = socket_close,
     .leave = socket_leave,

@@ -16,6 +16,8 @@
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
+enum { TRY_MAX = 64 << 10 }; /* of weir_try_write: the same for every kind of stream */
+
 void weir__stream_init(struct weir_stream *s, const struct weir__stream_kind *kind,
                        struct weir_loop *l) {
     memset(s, 0, sizeof *s);
@@ -159,7 +161,6 @@ static inline int read_enter(struct weir_stream *s, const char *what) {
     int rc = weir__suspend_enter(what);
     if (rc < 0)
         return rc;
-    weir__not_null(s, what);
     if (unlikely((rc = weir__loop_enter(s->loop, what)) < 0))
         return rc;
     if (unlikely(s->reading))
@@ -341,6 +342,7 @@ ssize_t weir__stream_peek(struct weir_stream *s, size_t min, const char *what,
 }
 
 ssize_t weir_peek(struct weir_stream *s, size_t min, struct weir_view *ret_view) {
+    weir__not_null(s, "weir_peek");
     return weir__stream_peek(s, min, "peek", ret_view);
 }
 
@@ -354,6 +356,7 @@ void weir_consume(struct weir_stream *s, size_t len) {
 }
 
 ssize_t weir_read(struct weir_stream *s, void *buf, size_t len) {
+    weir__not_null(s, "weir_read");
     int rc = read_enter(s, "read");
     if (rc < 0 || len == 0)
         return rc;
@@ -365,6 +368,7 @@ ssize_t weir_read(struct weir_stream *s, void *buf, size_t len) {
 }
 
 int weir_read_exactly(struct weir_stream *s, void *buf, size_t len) {
+    weir__not_null(s, "weir_read_exactly");
     int64_t n = read_enter(s, "read");
     if (n < 0)
         return (int)n;
@@ -390,6 +394,7 @@ int weir_read_exactly(struct weir_stream *s, void *buf, size_t len) {
 }
 
 ssize_t weir_read_until(struct weir_stream *s, int delim, char *buf, size_t size) {
+    weir__not_null(s, "weir_read_until");
     int rc = read_enter(s, "read");
     if (rc < 0)
         return rc;
@@ -437,7 +442,6 @@ static inline int write_enter(struct weir_stream *s, const char *what) {
     int rc = weir__suspend_enter(what);
     if (rc < 0)
         return rc;
-    weir__not_null(s, what);
     if (unlikely((rc = weir__loop_enter(s->loop, what)) < 0))
         return rc;
     if (unlikely(s->writing || s->torn || s->shut))
@@ -450,6 +454,7 @@ static inline int write_enter(struct weir_stream *s, const char *what) {
 }
 
 int weir_write(struct weir_stream *s, const void *buf, size_t len) {
+    weir__not_null(s, "weir_write");
     int rc = write_enter(s, "write");
     if (rc < 0 || len == 0)
         return rc;
@@ -486,6 +491,29 @@ int weir__stream_writev(struct weir_stream *s, struct iovec *vec, size_t count) 
     return write_leave(s, rc, done);
 }
 
+ssize_t weir_try_write(struct weir_stream *s, const void *buf, size_t len) {
+    weir__not_null(s, "weir_try_write");
+    int rc = weir__loop_enter(s->loop, "weir_try_write");
+    if (rc < 0)
+        return rc;
+    if (s->writing || s->torn || s->shut)
+        return no_more_writes(s, "write");
+    if (len == 0)
+        return 0;
+    int64_t n = s->kind->try_send(s, buf, len < TRY_MAX ? len : TRY_MAX);
+    return n < 0 ? failed(s, (int)n, "write") : (ssize_t)n;
+}
+
+int weir_wait_writable(struct weir_stream *s) {
+    weir__not_null(s, "weir_wait_writable");
+    int rc = write_enter(s, "write");
+    if (rc < 0)
+        return rc;
+    s->writing = true;
+    rc = s->kind->wait_room(s);
+    return write_leave(s, rc, 0);
+}
+
 int weir_shutdown(struct weir_stream *s) {
     weir__not_null(s, "weir_shutdown");
     bool is_twice = s->shut && !s->torn;
@@ -501,6 +529,16 @@ int weir_shutdown(struct weir_stream *s) {
 }
 
 /* ---- names ---- */
+
+int weir_stream_fd(const struct weir_stream *s) {
+    weir__not_null(s, "weir_stream_fd");
+    int rc = weir__loop_enter(s->loop, "weir_stream_fd");
+    if (rc < 0)
+        return rc;
+    if (s->kind->fd == NULL || s->loop->backend->simulated)
+        return weir__fail(-EOPNOTSUPP, "stream descriptor", s->kind->name);
+    return s->kind->fd(s);
+}
 
 static const char *name_of(struct weir_stream *s, bool peer) {
     if (s->names == NULL)

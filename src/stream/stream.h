@@ -32,7 +32,13 @@ struct weir__stream_kind {
      * changed. */
     int (*send)(struct weir_stream *s, const void *buf, size_t len, size_t *ret_done);
     int (*sendv)(struct weir_stream *s, struct iovec *vec, size_t count, size_t *ret_done);
+    /* Take what can be taken without waiting. Returns the count, never 0; -EAGAIN; an error. */
+    int64_t (*try_send)(struct weir_stream *s, const void *buf, size_t len);
+    /* Wait until try_send may take something, or has an error to return. Returns 0 or an error. */
+    int (*wait_room)(struct weir_stream *s);
     int (*shutdown)(struct weir_stream *s);
+    /* The descriptor, if the backend's files are such. NULL: this kind has none. */
+    int (*fd)(const struct weir_stream *s);
     /* Bytes that were sent and did not yet reach the peer. NULL: this kind cannot know. */
     int64_t (*unacked)(struct weir_stream *s);
     /* Begin to close, without waiting: call weir__stream_drop, end the waits of tasks inside, close

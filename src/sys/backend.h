@@ -189,6 +189,7 @@ struct weir__latch; /* latch.h */
 struct weir__backend {
     const struct weir__backend_ops *ops;
     struct weir__latch *latch; /* what ops->wake rings; whoever may ring it later holds it too */
+    bool simulated; /* the numbers of its files are no descriptors */
     bool quiet; /* set by turn: nothing can ever complete again (only a simulation knows) */
 };
 

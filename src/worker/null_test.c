@@ -64,6 +64,9 @@ CALL(read_exactly, weir_read_exactly(stream, &byte, 1))
 CALL(read_until, weir_read_until(stream, 'x', &byte, 1))
 CALL(write_all, weir_write(stream, "x", 1))
 CALL(write_none, weir_write(stream, "", 0))
+CALL(try_write, weir_try_write(stream, "x", 1))
+CALL(wait_writable, weir_wait_writable(stream))
+CALL(stream_fd, weir_stream_fd(stream))
 CALL(shut, weir_shutdown(stream))
 CALL(peer, weir_stream_peer(stream))
 CALL(local, weir_stream_local(stream))
@@ -120,7 +123,8 @@ static const struct call {
 } calls[] = {
 #define ROW(fn) {#fn, fn}
     ROW(peek), ROW(consume), ROW(read_some), ROW(read_none), ROW(read_exactly), ROW(read_until),
-    ROW(write_all), ROW(write_none), ROW(shut), ROW(peer), ROW(local), ROW(listener_port),
+    ROW(write_all), ROW(write_none),
+    ROW(try_write), ROW(wait_writable), ROW(stream_fd), ROW(shut), ROW(peer), ROW(local), ROW(listener_port),
     ROW(accept_one), ROW(reacts), ROW(conn_stream), ROW(conn_group), ROW(conn_close),
     ROW(conn_arg), ROW(ws_accept), ROW(ws_accept_nothing), ROW(ws_path), ROW(ws_subprotocol),
     ROW(ws_peer), ROW(ws_receive), ROW(ws_send), ROW(ws_try_send), ROW(ws_send_part),
@@ -139,8 +143,10 @@ static void run_call(void *c) {
 static void expect_abort(const struct call *c) {
     char said[1024];
     int status = runner_child(run_call, (void *)(uintptr_t)c, said, sizeof said);
-    if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGABRT || strstr(said, "NULL") == NULL)
-        fail_msg("%s: no abort that says NULL, but: %s", c->name, said);
+    const char *words = strncmp(c->name, "ws_", 3) == 0 ? "bug: " : "bug: weir_";
+    if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGABRT || strstr(said, "NULL") == NULL ||
+        strstr(said, words) == NULL)
+        fail_msg("%s: no abort that names the call and says NULL, but: %s", c->name, said);
 }
 
 WEIR_TEST_BACKENDS(each_call_that_takes_an_object_says_that_it_is_null) {
