@@ -75,7 +75,7 @@ struct ws_waiter { /* a task that waits; in its frame */
 };
 
 struct weir_ws {
-    struct weir_stream *stream; /* NULL: dropped, or cut off by the keepalive */
+    struct weir_stream *stream; /* NULL: dropped, or cut off by us */
     struct ws_config *config;
     struct weir__ws_decoder decoder;
     struct ws_gather *gather;
@@ -86,7 +86,7 @@ struct weir_ws {
     struct weir__timer timer;  /* keepalive; reactive: handshake before, closing after */
     weir_ns heard;             /* turn in which bytes last came */
     char *names;               /* path NUL subprotocol NUL; NULL: "/" and none */
-    char *reason;              /* the peer's; after a cut NUL and the peer's address */
+    char *reason;              /* the peer's; NULL: it gave none */
     struct ws_extra *extra;    /* what few connections need; NULL: not yet */
     uint32_t used;             /* of the peeked bytes, once the lent message is done with */
     uint32_t writing_len;      /* bytes that the writer has in hand */
@@ -103,7 +103,6 @@ struct weir_ws {
     bool pinged : 1;
     bool behind : 1;           /* the ping waited behind a write when the timer looked */
     bool dropped : 1;
-    bool was_cut : 1;          /* by us: the stream is gone */
 };
 
 /* Made when first needed, and kept. parting's task is in the middle of a message in parts: others
@@ -111,6 +110,7 @@ struct weir_ws {
  * place is taken for it. */
 struct ws_extra {
     struct weir_ws *ws;
+    char *peer; /* its address, once the stream is gone */
     struct weir__at_end parting;
     struct weir__utf8 part_text;
     bool part_is_text;

@@ -81,8 +81,10 @@ void weir__ws_fini(struct weir_ws *ws) {
     weir__free(ws->queue);
     weir__free(ws->names);
     weir__free(ws->reason);
-    if (ws->extra != NULL)
+    if (ws->extra != NULL) {
         weir__at_end_remove(&ws->extra->parting);
+        weir__free(ws->extra->peer);
+    }
     weir__free(ws->extra);
     weir__ws_config_unref(ws->config);
     weir__ws_spare_unhold();

@@ -19,7 +19,7 @@ const char *weir_ws_peer(const struct weir_ws *ws) {
     weir__not_null(ws, "weir_ws_peer");
     if (ws->stream != NULL)
         return weir_stream_peer(ws->stream);
-    return ws->was_cut && ws->reason != NULL ? ws->reason + 1 : "";
+    return ws->extra != NULL && ws->extra->peer != NULL ? ws->extra->peer : "";
 }
 
 int weir_ws_close_code(const struct weir_ws *ws) {

@@ -122,3 +122,16 @@ WS_STORY(who_ended_its_side_and_takes_nothing_is_given_up, o->pong_ns = PONG_NS,
     assert_int_equal(w->code, 1006);
     return 0;
 }
+
+/* ---- whose connection it was ---- */
+
+WS_STORY(who_closes_and_takes_nothing_keeps_its_name, o->pong_ns = PONG_NS,
+         o->queue_max = 64 << 20) {
+    WEIR_AUTO(weir_close) struct weir_stream *s = raw_open(w);
+    frame_send(s, TEXT, "big");
+    frame_send(s, CLOSE, "\x03\xe9" "bye");
+    wait_ended(w, 1);
+    assert_string_equal(w->reason, "bye");
+    assert_true(strncmp(w->peer, "127.0.0.1:", 10) == 0);
+    return 0;
+}

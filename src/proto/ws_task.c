@@ -32,12 +32,10 @@ static void task_cut(struct weir_ws *ws) {
     if (!ws->receiving || ws->stream == NULL)
         return;
     const char *peer = weir_ws_peer(ws);
-    size_t len = strlen(peer);
-    if (ws->reason == NULL && (ws->reason = weir__alloc(len + 2)) != NULL) {
-        ws->reason[0] = '\0';
-        memcpy(ws->reason + 1, peer, len + 1);
-    }
-    ws->was_cut = true;
+    size_t size = strlen(peer) + 1;
+    struct ws_extra *x = weir__ws_extra(ws);
+    if (x != NULL && (x->peer = weir__alloc(size)) != NULL)
+        memcpy(x->peer, peer, size);
     weir_close(&ws->stream);
 }
 
@@ -218,7 +216,7 @@ static int receive_next(struct weir_ws *ws, struct weir_ws_message *ret) {
         if (ws->state == WS_CLOSED)
             return weir__fail(WEIR_EWSCLOSED, "ws receive", weir_ws_peer(ws));
         ssize_t n = weir__stream_peek(ws->stream, 1, "ws receive", &v);
-        if (ws->was_cut || ws->dropped)
+        if (ws->stream == NULL || ws->dropped)
             continue; /* above it is said why */
         if (n <= 0)
             return stream_ended(ws, n);
