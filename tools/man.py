@@ -1,10 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """man.py ROOT OUT [VERSION]: writes the man pages of section 3 from the public headers.
-One page per contract (a further function under the same contract has the same page), and one
-page weir-HEADER.3 per header with its opening words, its types, codes, functions and macros.
-What no header can say (the command, its file, macros) is written by hand in doc/man/NAME.SECTION;
-a page with several names is written under each of them."""
+One page per contract (a further function under the same contract has the same page), one page per
+type and per macro, and one page weir-HEADER.3 per header with its opening words, its types, codes,
+functions and macros. What no header can say (the command, its file, some macros) is written by
+hand in doc/man/NAME.SECTION; a page with several names is written under each of them.
+
+Each page of section 3 ends with an example, a whole program of doc/man/examples/, which the tests
+compile and run. Its first comment names what it shows: `Shows: weir_read weir-stream`. A page that
+no example names shows the first that uses it."""
+import collections
 import os
 import re
 import sys
@@ -68,8 +73,118 @@ def synopsis(prototype):
     return lines + [".Fc"]
 
 
+Symbol = collections.namedtuple("Symbol", "names text comment")
+
+
+def behind(line):
+    """The comment at the end of a line, or None."""
+    match = re.search(r"/\*.*\*/$", line)
+    return match and match.group(0)
+
+
+def type_symbols(text, above):
+    """The types that a header defines, its typedefs, and those that it only names, if a comment
+    stands behind the name. An enum's constants are names of its page."""
+    pattern = (r"(?ms)^(?:(?:struct|enum) (\w+) +\{[^\n]*?(?:\n.*?^)?\};[^\n]*$"
+               r"|struct (\w+); */\*[^\n]*$|typedef [^;]*?\b(weir_\w+)\)?(?:\([^;]*\))?;[^\n]*$)")
+    for match in re.finditer(pattern, text):
+        definition = match.group(0)
+        name = match[1] or match[2] or match[3]
+        constants = re.findall(r"\bWEIR_[A-Z0-9_]+\b(?= *[,=}\n])", csource.blank(definition)) \
+            if definition.startswith("enum") and "#define" not in definition else []
+        comment = above(match.start()) or behind(definition.split("\n")[0])
+        yield Symbol([name, *constants], definition, comment)
+
+
+def macro_symbols(text, above):
+    """The macros with a comment above; one that follows directly shares the page."""
+    group, last = None, -1
+    for match in re.finditer(r"(?m)^#define (WEIR_[A-Z][A-Z0-9_]*)(\([^)]*\))?((?:.*\\\n)*.*)$", text):
+        name, arguments, body = match.groups()
+        line = text.count("\n", 0, match.start())
+        shown = name + arguments if arguments else match.group(0) if "\\" not in body else name
+        if group and line == last + 1 and not above(match.start()):
+            group = Symbol(group.names + [name], group.text + "\n" + shown, group.comment)
+        else:
+            if group:
+                yield group
+            comment = above(match.start())
+            group = Symbol([name], shown, comment) if comment else None
+        last = line + body.count("\n")
+    if group:
+        yield group
+
+
+def symbols(text):
+    """The types and the macros of a header that have a page."""
+    lines = text.split("\n")
+    by_end = {line + body.count("\n"): body for line, body in csource.comments(text)
+              if lines[line - 1].startswith("/*") and "SPDX" not in body}
+
+    def above(place):
+        return by_end.get(text.count("\n", 0, place))
+    return [*type_symbols(text, above), *macro_symbols(text, above)]
+
+
+def literal(text):
+    """Lines of C as they stand."""
+    lines = [escape(line) if line.strip() == line else line.replace("\\", "\\e")
+             for line in text.strip("\n").split("\n")]
+    return [".Bd -literal", *lines, ".Ed"]
+
+
+def examples(root):
+    """[(names that it shows, its text)] of each program of doc/man/examples."""
+    found = []
+    for path in csource.files(root, ("doc/man/examples",)):
+        text = csource.read(root, path)
+        shows = re.search(r"/\* Shows: (.*?)\*/\n", text, re.S)
+        text = text.replace("/* SPDX-License-Identifier: MIT */\n", "")
+        names = shows.group(1).replace("*", " ").split() if shows else []
+        found.append((names, text.replace(shows.group(0) if shows else "", "")))
+    return found
+
+
+def example_of(names, shown):
+    """The lines of the example for a page with these names; none if no program has one of them."""
+    for name in names:
+        for chosen, text in shown:
+            if name in chosen:
+                return [".Sh EXAMPLES", *literal(text)]
+    for name in names:
+        for _, text in shown:
+            if re.search(rf"\b{name}\b", text):
+                return [".Sh EXAMPLES", *literal(text)]
+    return []
+
+
 def top(name, date, version):
     return [f".Dd {date}", f".Dt {name.upper()} 3", f".Os weir {version}", ".Sh NAME"]
+
+
+def symbol_page(header, symbol, users, date, version):
+    """The page of a type or of macros; users: the functions that take or return the type."""
+    lines = plain(symbol.comment) if symbol.comment else []
+    out = top(symbol.names[0], date, version)
+    out += [f".Nm {name} ," for name in symbol.names[:-1]] + [f".Nm {symbol.names[-1]}"]
+    kind = "type" if not symbol.text.startswith("#") else "macro"
+    out += [f".Nd {first_sentence(lines) if lines else f'a {kind} of weir/{header}.h'}",
+            ".Sh SYNOPSIS", f".In weir/{header}.h", ".Sh DESCRIPTION"]
+    out += literal(re.sub(r" \{ uint64_t opaque_.*", ";", symbol.text))
+    if lines:
+        out += [".Pp", paragraphs(lines)]
+    if users:
+        out += [".Ss Functions", ".Bl -tag -width Ds"]
+        for group in users:
+            out += [".It " + " , ".join(f"Xr {p.name} 3" for p in group),
+                    first_sentence(plain(group[0].comment))]
+        out += [".El"]
+    return "\n".join(out) + "\n"
+
+
+def finished(page, example, header):
+    """The page with its example and where to read on."""
+    return page + "\n".join([*example, ".Sh SEE ALSO", f".Xr weir-{header} 3"]) + "\n"
 
 
 def function_page(header, group, date, version):
@@ -86,7 +201,7 @@ def function_page(header, group, date, version):
         out += [".Pp", "May suspend the calling task, and is then a point where a cancel is felt."]
     if 0 < cut < len(lines):
         out += [".Sh RETURN VALUES", paragraphs(lines[cut:])]
-    return "\n".join(out + [".Sh SEE ALSO", f".Xr weir-{header} 3"]) + "\n"
+    return "\n".join(out) + "\n"
 
 
 def types(text):
@@ -108,10 +223,7 @@ def header_page(header, text, groups, macros, date, version):
     out += [f".Nm weir-{header}", f".Nd {first_sentence(sign)}", ".Sh SYNOPSIS",
             f".In weir/{header}.h", ".Sh DESCRIPTION", paragraphs(sign)]
     if types(text):
-        out += [".Ss Types", ".Bd -literal"]
-        out += [escape(line) if line.strip() == line else line.replace("\\", "\\e")
-                for definition in types(text) for line in definition.split("\n")]
-        out += [".Ed"]
+        out += [".Ss Types", *literal("\n".join(types(text)))]
     if codes(text):
         out += [".Ss Error codes", ".Bl -tag -width Ds"]
         for name, number, meaning in codes(text):
@@ -156,12 +268,18 @@ def names_of(page):
     return re.findall(r"(?m)^\.Nm (\S+)", head)
 
 
-def handwritten(root, version):
-    """File name -> text of the pages of doc/man, with their date and the version set in."""
+def handwritten(root, version, shown=()):
+    """File name -> text of the pages of doc/man, with their date and the version set in, and those
+    of section 3 with their example."""
     folder = root + "/doc/man"
     found = {}
     for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
+        if not os.path.isfile(f"{folder}/{name}"):
+            continue
         text = csource.read(folder, name)
+        if name.endswith(".3"):
+            example = "".join(line + "\n" for line in example_of(names_of(text), shown))
+            text = re.sub(r"(?m)^\.Sh SEE ALSO$", lambda m: example + m.group(0), text)
         text = re.sub(r"(?m)^\.Dd.*$", ".Dd " + stamp(folder, name), text)
         text = re.sub(r"(?m)^\.Os.*$", f".Os weir {version}", text)
         for alias in names_of(text):
@@ -169,27 +287,58 @@ def handwritten(root, version):
     return found
 
 
-def macros_of(header, by_hand):
-    """(names, summary) of each page of doc/man that begins with this header."""
+def macros_of(header, text, by_hand):
+    """(names, summary) of each page of macros: of doc/man, and with their contract in the header."""
     texts = {text: None for text in by_hand.values() if f"\n.In weir/{header}.h\n" in text}
-    return [(names_of(text), re.search(r"(?m)^\.Nd (.*)$", text).group(1)) for text in texts]
+    return ([(names_of(page), re.search(r"(?m)^\.Nd (.*)$", page).group(1)) for page in texts]
+            + [(x.names, first_sentence(plain(x.comment))) for x in symbols(text)
+               if x.names[0].startswith("WEIR_")])
+
+
+def users_of(symbol, groups):
+    """The groups of prototypes that name the type, unless so many do that the list says nothing."""
+    word = re.compile(rf"\b{symbol.names[0]}\b(?!\s*\()")
+    users = [g for g in groups if any(word.search(p.text) for p in g)]
+    return users if symbol.names[0].islower() and symbol.names[0] != "weir_ns" else []
+
+
+# What the pages of one header need of the others. by_hand: file name -> text; shown: the examples;
+# structs: name -> definition; functions: names.
+Project = collections.namedtuple("Project", "version by_hand shown structs functions")
+
+
+def pages_of(header, text, date, project):
+    """File name -> text of the pages that a header makes."""
+    groups, version, shown = groups_of(text), project.version, project.shown
+    about = header_page(header, text, groups, macros_of(header, text, project.by_hand), date, version)
+    found = {name + ".3": about for name, _, _ in codes(text)}
+    found[f"weir-{header}.3"] = about + "".join(
+        line + "\n" for line in example_of([f"weir-{header}"], shown))
+    for group in groups:
+        names = [p.name for p in group]
+        page = function_page(header, group, date, version)
+        for name in set(names) & set(project.structs):
+            page += "\n".join([".Ss The structure", *literal(project.structs[name])]) + "\n"
+        found |= dict.fromkeys([name + ".3" for name in names],
+                               finished(page, example_of(names, shown), header))
+    for symbol in symbols(text):
+        page = finished(symbol_page(header, symbol, users_of(symbol, groups), date, version),
+                        example_of(symbol.names, shown), header)
+        found |= {name + ".3": page for name in symbol.names if name not in project.functions}
+    return found
 
 
 def pages(root, version):
     """File name -> text of every page."""
-    by_hand = handwritten(root, version)
-    found = dict(by_hand)
-    for path in csource.files(root, ("include",)):
-        text = csource.read(root, path)
-        header = os.path.basename(path)[:-2]
-        date = stamp(root, path)
-        groups = groups_of(text)
-        found[f"weir-{header}.3"] = header_page(header, text, groups,
-                                                macros_of(header, by_hand), date, version)
-        for group in groups:
-            for prototype in group:
-                found[prototype.name + ".3"] = function_page(header, group, date, version)
-    return found
+    texts = {path: csource.read(root, path) for path in csource.files(root, ("include",))}
+    shown = examples(root)
+    project = Project(version, handwritten(root, version, shown), shown,
+                      {x.names[0]: x.text for text in texts.values() for x in symbols(text)},
+                      {p.name for text in texts.values() for p in csource.prototypes(text)})
+    found = {}
+    for path, text in texts.items():
+        found |= pages_of(os.path.basename(path)[:-2], text, stamp(root, path), project)
+    return found | project.by_hand
 
 
 def main(root, out, version=""):

@@ -42,6 +42,25 @@ enum weir_code {
 WEIR_API const struct weir_x *weir_x(int n, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 """
+TYPES = """
+struct weir_lock_state; /* keeps others out */
+
+/* What a lock is for. */
+enum weir_mode {
+    WEIR_SHARED,
+    WEIR_OWN /* one */
+};
+
+/* Take it. */
+WEIR_API void weir_lock(enum weir_mode m);
+
+/* More. */
+#define WEIR_TWICE(n) ((n) * 2)
+#define WEIR_THRICE(n)                                                     \\
+    ((n) * 3)
+
+#define WEIR_INNER 1
+"""
 BY_HAND = """.Dd x
 .Dt WEIR_DO 3
 .Os
@@ -86,6 +105,30 @@ class ManTest(fixture.ProjectTest):
         self.assertIn("\n\\&.Odd", page)
         self.assertEqual(self.page("weir_down"), self.page("weir_up"))
         self.assertIn("struct weir_x { int a; };", self.page("weir-x"))
+
+    def test_a_type_and_a_macro_have_pages(self):
+        self.make(HEADER + TYPES)
+        self.assertEqual(lint(self.root + "/man"), "")
+        self.assertIn(".Nd what a lock is for\n", self.page("weir_mode"))
+        self.assertEqual(self.page("WEIR_SHARED"), self.page("weir_mode"))
+        self.assertIn("weir_lock 3", self.page("weir_mode"))
+        self.assertIn(".Nd keeps others out\n", self.page("weir_lock_state"))
+        self.assertIn("WEIR_TWICE(n)\nWEIR_THRICE(n)\n", self.page("WEIR_THRICE"))
+        self.assertIn("struct weir_x { int a; };", self.page("weir_x"))
+        self.assertIn("too old", self.page("WEIR_EOLD"))
+        self.assertFalse(os.path.exists(self.root + "/man/man3/WEIR_INNER.3"))
+
+    def test_a_page_ends_with_its_example(self):
+        self.put("doc/man/examples/any.c", "int main(void) {\n    weir_down();\n}\n")
+        self.put("doc/man/examples/read.c", "/* SPDX-License-Identifier: MIT */\n/* Shows: "
+                 "weir_read\n * weir_x */\nint main(void) {\n    puts(\"weir_down\\n\");\n}\n")
+        self.make(HEADER)
+        self.assertEqual(lint(self.root + "/man"), "")
+        self.assertRegex(self.page("weir_read"), r"(?s)\.Sh EXAMPLES\n\.Bd -literal\nint main"
+                         r'.*puts\("weir_down\\en"\);.*\.Ed\n\.Sh SEE ALSO')
+        self.assertEqual(self.page("weir_x").count("puts"), 1)
+        self.assertIn("weir_down();", self.page("weir_down"))
+        self.assertNotIn("EXAMPLES", self.page("weir-x"))
 
     def test_a_type_may_have_the_functions_name(self):
         self.make(HEADER)
@@ -135,6 +178,27 @@ class ManTest(fixture.ProjectTest):
         self.assertEqual(lint(self.root + "/man"), "")
         for name in os.listdir(self.root + "/man/man3"):
             self.assertTrue(re.match(r"weir[-_]|WEIR_", name), name)
+
+    def test_every_page_of_a_call_a_type_or_a_macro_has_an_example(self):
+        codes = {name for path in csource.files(ROOT, ("include",))
+                 for name, _, _ in man.codes(csource.read(ROOT, path))}
+        for name, text in man.pages(ROOT, "0").items():
+            if name.endswith(".3") and name[:-2] not in codes and name != "weir-weir.3":
+                self.assertIn("\n.Sh EXAMPLES\n", text, name)
+
+    def test_the_examples_show_what_they_name_and_are_built(self):
+        known, built = man.pages(ROOT, "0"), csource.read(ROOT, "test/man/meson.build")
+        shown, calls = set(), {p.name for path in csource.files(ROOT, ("include",))
+                               for p in csource.prototypes(csource.read(ROOT, path))}
+        for path in csource.files(ROOT, ("doc/man/examples",)):
+            self.assertIn(f"'{os.path.basename(path)[:-2]}'", built)
+        for names, text in man.examples(ROOT):
+            for name in names:
+                self.assertIn(name + ".3", known)
+                self.assertNotIn(name, shown, "two examples show it")
+                if name in calls:
+                    self.assertRegex(text, rf"\b{name}\b")
+            shown |= set(names)
 
     def test_what_the_projects_pages_refer_to_exists(self):
         main_pages = man.pages(ROOT, "0")
