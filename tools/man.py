@@ -99,7 +99,8 @@ def type_symbols(text, above):
 def macro_symbols(text, above):
     """The macros with a comment above; one that follows directly shares the page."""
     group, last = None, -1
-    for match in re.finditer(r"(?m)^#define (WEIR_[A-Z][A-Z0-9_]*)(\([^)]*\))?((?:.*\\\n)*.*)$", text):
+    pattern = r"(?m)^#define (WEIR_[A-Z][A-Z0-9_]*)(\([^)]*\))?((?:.*\\\n)*.*)$"
+    for match in re.finditer(pattern, text):
         name, arguments, body = match.groups()
         line = text.count("\n", 0, match.start())
         shown = name + arguments if arguments else match.group(0) if "\\" not in body else name
@@ -288,7 +289,7 @@ def handwritten(root, version, shown=()):
 
 
 def macros_of(header, text, by_hand):
-    """(names, summary) of each page of macros: of doc/man, and with their contract in the header."""
+    """(names, summary) of each page of macros: of doc/man, or with their contract in the header."""
     texts = {text: None for text in by_hand.values() if f"\n.In weir/{header}.h\n" in text}
     return ([(names_of(page), re.search(r"(?m)^\.Nd (.*)$", page).group(1)) for page in texts]
             + [(x.names, first_sentence(plain(x.comment))) for x in symbols(text)
@@ -310,7 +311,8 @@ Project = collections.namedtuple("Project", "version by_hand shown structs funct
 def pages_of(header, text, date, project):
     """File name -> text of the pages that a header makes."""
     groups, version, shown = groups_of(text), project.version, project.shown
-    about = header_page(header, text, groups, macros_of(header, text, project.by_hand), date, version)
+    macros = macros_of(header, text, project.by_hand)
+    about = header_page(header, text, groups, macros, date, version)
     found = {name + ".3": about for name, _, _ in codes(text)}
     found[f"weir-{header}.3"] = about + "".join(
         line + "\n" for line in example_of([f"weir-{header}"], shown))

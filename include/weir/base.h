@@ -34,6 +34,7 @@ extern "C" {
 
 typedef int64_t weir_ns; /* nanoseconds, monotonic; the one time type */
 
+/* The time that never comes: no deadline, no end of a sleep but a cancel. */
 #define WEIR_NEVER INT64_MAX
 
 /* n seconds or n milliseconds as a weir_ns. n is a number of any type and is evaluated once. Whole

@@ -17,9 +17,9 @@
 extern "C" {
 #endif
 
-struct weir_stream;
-struct weir_listener;
-struct weir_conn;
+struct weir_stream; /* bytes in order, both ways, over a connection, a descriptor or memory */
+struct weir_listener; /* takes the connections to an address */
+struct weir_conn; /* one connection of a reactive server */
 struct weir_group;
 
 struct weir_dial_options { /* zero: the default */

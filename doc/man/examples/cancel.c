@@ -7,7 +7,8 @@ struct stopper_args { struct weir_scope *scope; };
 
 static int stopper(void *args) {
     printf("%s cancels\n", weir_task_name(weir_task_current()));
-    weir_scope_cancel(((struct stopper_args *)args)->scope, "the door was opened"); /* static text */
+    struct stopper_args *a = args;
+    weir_scope_cancel(a->scope, "the door was opened"); /* static text */
     return 0;
 }
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Shows: weir_error weir_error_message weir_fail */
+/* Shows: weir_error weir_error_message weir_fail WEIR_EUSER */
 #include <stdio.h>
 #include <weir/weir.h>
+
+enum { METER_SILENT = WEIR_EUSER - 1 }; /* a code of the program's own */
 
 static int reading(double *ret_value) {
     struct weir_stream *meter = NULL;
@@ -9,8 +11,9 @@ static int reading(double *ret_value) {
     if (rc < 0) /* say what it means here; the reason stays in the text */
         return weir_fail(rc, "no reading: %s", weir_error_message(rc));
     *ret_value = 0;
+    rc = weir_read_exactly(meter, ret_value, sizeof *ret_value);
     weir_close(&meter);
-    return 0;
+    return rc == WEIR_EEOF ? weir_fail(METER_SILENT, "the meter sent nothing") : rc;
 }
 
 static int program(void *arg) {

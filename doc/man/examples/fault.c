@@ -11,8 +11,9 @@ static int program(void *arg) {
     struct weir_stream *s = NULL;
     weir_fault_arm(&broken);
     int rc = weir_dial("tcp://127.0.0.1:7000", NULL, &s);
+    printf("%d ops seen, %d struck: %s\n", (int)weir_fault_seen(), (int)weir_fault_struck(),
+           weir_error_message(rc));
     weir_fault_arm(NULL);
-    printf("%s\n", weir_error_message(rc));
     weir_fault_allocation(1); /* the next one fails */
     bool no_memory = weir_memory_pair(0, &s, &s) == -ENOMEM;
     weir_fault_allocation(0);
@@ -23,7 +24,6 @@ int main(void) {
     const struct weir_fault none = {.size = sizeof none}; /* strikes nothing, counts */
     weir_fault_arm(&none); /* before the loop is opened: it obeys later calls too */
     int rc = weir_sim_run(program, NULL, NULL);
-    printf("%d ops seen, %d struck\n", (int)weir_fault_seen(), (int)weir_fault_struck());
     weir_fault_arm(NULL);
     return rc;
 }

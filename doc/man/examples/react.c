@@ -7,12 +7,17 @@
 struct totals { size_t bytes; };
 struct visit { size_t bytes; }; /* of a connection: zeroed, freed by the library */
 
+static int remind(void *arg) {
+    return weir_sleep(WEIR_SECONDS(60)); /* cancelled with the connection that began it */
+}
+
 static int message(struct weir_conn *c, void *state, struct weir_view v) {
     struct visit *visit = state;
+    int rc = visit->bytes == 0 ? weir_go0(weir_conn_group(c), remind) : 0;
     visit->bytes += v.len;
     if (visit->bytes >= 5)
         weir_conn_close(c); /* after this function */
-    return weir_write(weir_conn_stream(c), v.base, v.len);
+    return rc < 0 ? rc : weir_write(weir_conn_stream(c), v.base, v.len);
 }
 
 static void closed(struct weir_conn *c, void *state, int rc) {

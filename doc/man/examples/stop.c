@@ -6,7 +6,7 @@
 static int watch(void *arg) {
     int rc = weir_sleep(WEIR_MILLISECONDS(10));
     if (rc == 0)
-        weir_stop("enough"); /* every task of the run is cancelled; this one goes on to its return */
+        weir_stop("enough"); /* cancels every task of the run; this one goes on to its return */
     return rc;
 }
 

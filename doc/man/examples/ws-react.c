@@ -9,11 +9,14 @@ static int opened(struct weir_ws *ws, void *state) {
     return 0;
 }
 
+static int watch(void *arg) {
+    return weir_sleep(WEIR_SECONDS(60)); /* cancelled with the connection that began it */
+}
+
 static int message(struct weir_ws *ws, void *state, const struct weir_ws_message *m) {
+    int rc = weir_go0(weir_ws_group(ws), watch);
     ++*(int *)state;
-    if (weir_group_live(weir_ws_group(ws)) > 0) /* tasks that this connection has started */
-        printf("still at work\n");
-    return weir_ws_begin_close(ws, 1000, "one is enough"); /* closed follows */
+    return rc < 0 ? rc : weir_ws_begin_close(ws, 1000, "one is enough"); /* closed follows */
 }
 
 static void closed(struct weir_ws *ws, void *state, int rc) {
