@@ -22,6 +22,7 @@
 #include "cli/color.h"
 #include "cli/limits.h"
 #include "sys/fds.h"
+#include "wire/uri.h"
 
 #define DIAL_FIRST WEIR_MILLISECONDS(10)
 #define DIAL_LAST WEIR_MILLISECONDS(250)
@@ -369,11 +370,9 @@ static int launch(struct member *m) {
 /* Dial until somebody answers. A port that another program holds answers too: then the node will
  * say that it cannot have it. */
 static int dial_until_answered(struct member *m) {
-    char url[128];
-    bool v6 = strchr(m->node->host, ':') != NULL;
-    bool everywhere = strcmp(m->node->host, "*") == 0;
-    snprintf(url, sizeof url, "tcp://%s%s%s:%d", v6 ? "[" : "",
-             everywhere ? "localhost" : m->node->host, v6 ? "]" : "", m->node->port);
+    char authority[WEIR__URI_AUTHORITY], url[sizeof "tcp://" + sizeof authority];
+    const char *host = strcmp(m->node->host, "*") == 0 ? "localhost" : m->node->host;
+    snprintf(url, sizeof url, "tcp://%s", weir__uri_authority(host, m->node->port, authority));
     for (weir_ns pause = DIAL_FIRST;; pause = pause * 2 < DIAL_LAST ? pause * 2 : DIAL_LAST) {
         WEIR_AUTO(weir_close) struct weir_stream *s = NULL;
         int rc = weir_dial(url, NULL, &s);

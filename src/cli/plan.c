@@ -10,6 +10,7 @@
 #include "cli/duration.h"
 #include "cli/limits.h"
 #include "cli/sketches.h"
+#include "wire/uri.h"
 
 struct words {
     char **list;
@@ -102,10 +103,10 @@ static const char *reached_at(const char *host) {
 
 static const char *grid_entry(struct arena *a, const char *grid, const char *name,
                               const struct fleet_node *n) {
-    const char *host = reached_at(n->host);
-    bool v6 = strchr(host, ':') != NULL;
-    return grid ? arena_format(a, "%s%s%s=%s%s%s:%d", grid, ends_with(grid, "=") ? "" : ",", name,
-                               v6 ? "[" : "", host, v6 ? "]" : "", n->port)
+    char authority[WEIR__URI_AUTHORITY];
+    weir__uri_authority(reached_at(n->host), n->port, authority);
+    return grid ? arena_format(a, "%s%s%s=%s", grid, ends_with(grid, "=") ? "" : ",", name,
+                               authority)
                 : NULL;
 }
 

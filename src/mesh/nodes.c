@@ -9,6 +9,7 @@
 #include "mesh/grid.h"
 #include "mesh/nearest.h"
 #include "task/task.h"
+#include "wire/uri.h"
 
 static struct weir__node *find(const struct weir__mesh *m, const char *name) {
     for (size_t i = 0; i < m->count; i++)
@@ -91,9 +92,9 @@ int weir__mesh_url(const struct weir__mesh *m, const char *name, const char *cha
         return rc;
     if (n->port == 0)
         return weir__failf(WEIR_ENOLISTEN, "dial", NULL, "node '%s' does not listen", name);
-    bool v6 = strchr(n->host, ':') != NULL;
-    int len = snprintf(buf, size, "ws://%s%s%s:%d/%s", v6 ? "[" : "", n->host, v6 ? "]" : "",
-                       n->port, channel + (channel[0] == '/'));
+    char authority[WEIR__URI_AUTHORITY];
+    int len = snprintf(buf, size, "ws://%s/%s", weir__uri_authority(n->host, n->port, authority),
+                       channel + (channel[0] == '/'));
     return len > 0 && (size_t)len < size
                ? 0
                : weir__failf(WEIR_ETOOBIG, "dial", name, "the channel is longer than %d bytes",

@@ -3,6 +3,7 @@
 #include "wire/uri.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 #include <weir/base.h>
 
@@ -316,6 +317,12 @@ const char *weir__uri_host_refused(const char *text, size_t len) {
     if (weir__uri_parse_authority(&uri, bracketed, len + 2) < 0 || uri.has_port)
         return "not an IPv6 address";
     return NULL;
+}
+
+const char *weir__uri_authority(const char *host, int port, char buf[static WEIR__URI_AUTHORITY]) {
+    bool v6 = strchr(host, ':') != NULL;
+    snprintf(buf, WEIR__URI_AUTHORITY, "%s%s%s:%d", v6 ? "[" : "", host, v6 ? "]" : "", port);
+    return buf;
 }
 
 const char *weir__uri_scheme_name(enum weir__uri_scheme scheme) {

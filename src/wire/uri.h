@@ -57,6 +57,11 @@ static inline const char *weir__uri_host_bare(const char *text, size_t *len) {
     return text + bracketed;
 }
 
+/* Write "HOST:PORT" to buf as a URL has it, an IPv6 address in brackets: "[::1]:80". Returns buf.
+ * host is at most 255 bytes long; what is longer is cut, and is no URL then. */
+enum { WEIR__URI_AUTHORITY = 255 + 2 + 6 + 1 };
+const char *weir__uri_authority(const char *host, int port, char buf[static WEIR__URI_AUTHORITY]);
+
 /* Why text, a host without port and brackets, cannot stand in a URL: it is neither a name nor an
  * address. NULL if it can. */
 const char *weir__uri_host_refused(const char *text, size_t len);

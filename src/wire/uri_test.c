@@ -188,6 +188,19 @@ WEIR_TEST(uri_hosts_lose_the_brackets_of_ipv6) {
     }
 }
 
+WEIR_TEST(uri_writes_host_and_port_as_a_url_has_them) {
+    char buf[WEIR__URI_AUTHORITY], name[400];
+    assert_string_equal(weir__uri_authority("localhost", 0, buf), "localhost:0");
+    assert_string_equal(weir__uri_authority("127.0.0.1", 65535, buf), "127.0.0.1:65535");
+    assert_string_equal(weir__uri_authority("fe80::1%lo", 80, buf), "[fe80::1%lo]:80");
+    memset(name, ':', sizeof name);
+    name[255] = '\0';
+    assert_int_equal(strlen(weir__uri_authority(name, 65535, buf)), 255 + 2 + 6);
+    name[255] = ':';
+    name[399] = '\0';
+    assert_int_equal(strlen(weir__uri_authority(name, 1, buf)), sizeof buf - 1);
+}
+
 WEIR_TEST(uri_knows_ipv6_addresses) {
     static const struct {
         const char *text;

@@ -8,6 +8,7 @@
 #include "mesh/link.h"
 #include "mesh/nodes.h"
 #include "task/task.h"
+#include "wire/uri.h"
 #include "worker/limits.h"
 #include "worker/line.h"
 #include "worker/options.h"
@@ -40,8 +41,8 @@ static int make_url(const struct weir__program *p, struct clock *c) {
         return rc;
     const char *host = p->host ? p->host : p->port >= 0 ? "localhost" : n->host;
     int port = p->port >= 0 ? p->port : n->port;
-    bool v6 = strchr(host, ':') != NULL;
-    snprintf(c->url, sizeof c->url, "ws://%s%s%s:%d%s", v6 ? "[" : "", host, v6 ? "]" : "", port,
+    char authority[WEIR__URI_AUTHORITY];
+    snprintf(c->url, sizeof c->url, "ws://%s%s", weir__uri_authority(host, port, authority),
              channel);
     return 0;
 }

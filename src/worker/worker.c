@@ -14,6 +14,7 @@
 #include "mesh/link.h"
 #include "proto/ws_room.h"
 #include "task/task.h"
+#include "wire/uri.h"
 #include "wire/utf8.h"
 #include "worker/ack.h"
 #include "worker/line.h"
@@ -102,9 +103,8 @@ static void channel_closed(struct weir_ws *ws, void *state, int rc) {
 
 static int listen_on(struct weir__worker *w) {
     struct weir__program *p = w->program;
-    char url[WEIR__NODE_HOST_MAX + 32];
-    bool v6 = strchr(p->host, ':') != NULL;
-    snprintf(url, sizeof url, "tcp://%s%s%s:%d", v6 ? "[" : "", p->host, v6 ? "]" : "", p->port);
+    char authority[WEIR__URI_AUTHORITY], url[sizeof "tcp://" + sizeof authority];
+    snprintf(url, sizeof url, "tcp://%s", weir__uri_authority(p->host, p->port, authority));
     int rc = weir_listen(url, NULL, &w->listener);
     if (rc >= 0 || rc < -4095 || weir_cancelled() != 0)
         return rc;
