@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What the tests of `weir up` share: a fleet file in a folder of its own, `weir up` on it, and
 ways to wait for what happens without waiting for a time."""
+import concurrent.futures
 import functools
 import os
 import signal
@@ -118,3 +119,27 @@ class FleetTest(unittest.TestCase):
         """The rest of both outputs, and the exit code."""
         out, err = up.communicate(timeout=LIMIT)
         return up.returncode, out, err
+
+
+def at_once(cls):
+    """Of a class of tests that mostly wait: all begin together, each in a thread and with a fleet
+    of its own. A test of the class then waits for its own thread, and fails as that did."""
+    stories = {name: story for name, story in vars(cls).items() if name.startswith("test_")}
+
+    def alone(name):
+        case = cls(name)
+        try:
+            case.setUp()
+            stories[name](case)
+        finally:
+            case.doCleanups()
+
+    def begin():
+        pool = concurrent.futures.ThreadPoolExecutor(len(stories))
+        cls.addClassCleanup(pool.shutdown)
+        cls.begun = {name: pool.submit(alone, name) for name in stories}
+
+    cls.setUpClass = begin
+    for name in stories:
+        setattr(cls, name, lambda self, name=name: self.begun[name].result())
+    return cls

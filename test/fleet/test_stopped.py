@@ -10,7 +10,7 @@ import subprocess
 import threading
 import unittest
 
-from fleets import BLOCK, LIMIT, PREPARE, FleetTest, ancestors, say_and_wait
+from fleets import BLOCK, LIMIT, PREPARE, FleetTest, ancestors, at_once, say_and_wait
 
 PHASES = {
     # A node, what it is waited for by, and whether `up` counts it as ready then.
@@ -47,7 +47,7 @@ class Debugger(threading.Thread):
                 pass
 
 
-class Stopped(FleetTest):
+class NodeTest(FleetTest):
     def raised(self, node, *args):
         with contextlib.suppress(FileExistsError):
             os.mkfifo(self.path("held"))
@@ -67,24 +67,39 @@ class Stopped(FleetTest):
             self.assertFalse(os.path.exists(f"/proc/{pid}"), (pid, out, err))
         return code, out, err
 
-    def test_whoever_is_stopped_in_whatever_phase(self):
-        for phase, node in PHASES.items():
-            for who in ("guard",), ("keeper",), ("node",), ("guard", "keeper"), \
-                       ("keeper", "guard"), ("guard", "keeper", "node"):
-                with self.subTest(phase=phase, who=who):
-                    self.raised(node)
-                    if phase == "stopping":
-                        self.process.send_signal(signal.SIGTERM)
-                        self.assertEqual(self.process.stdout.readline(), "a | stopping\n")
-                    for name in who:
-                        os.kill(getattr(self, name), signal.SIGSTOP)
-                    if phase != "stopping":
-                        self.process.send_signal(signal.SIGTERM)
-                    code, out, err = self.ends_and_leaves_nothing()
-                    self.assertIn(code, (0, 1))
-                    self.assertRegex(out.splitlines()[-1], r"^a .* (stopped|killed|0)$")
-                    self.assertEqual(" killed" in out.splitlines()[-1], "was killed" in err)
 
+@at_once
+class InEachPhase(NodeTest):
+    def whoever(self, phase):
+        for who in ("guard",), ("keeper",), ("node",), ("guard", "keeper"), \
+                   ("keeper", "guard"), ("guard", "keeper", "node"):
+            self.raised(PHASES[phase])
+            if phase == "stopping":
+                self.process.send_signal(signal.SIGTERM)
+                self.assertEqual(self.process.stdout.readline(), "a | stopping\n", who)
+            for name in who:
+                os.kill(getattr(self, name), signal.SIGSTOP)
+            if phase != "stopping":
+                self.process.send_signal(signal.SIGTERM)
+            code, out, err = self.ends_and_leaves_nothing()
+            self.assertIn(code, (0, 1), who)
+            self.assertRegex(out.splitlines()[-1], r"^a .* (stopped|killed|0)$", who)
+            self.assertEqual(" killed" in out.splitlines()[-1], "was killed" in err, who)
+
+    def test_whoever_is_stopped_while_the_node_starts(self):
+        self.whoever("starting")
+
+    def test_whoever_is_stopped_while_the_node_runs(self):
+        self.whoever("running")
+
+    def test_whoever_is_stopped_while_the_node_serves(self):
+        self.whoever("serving")
+
+    def test_whoever_is_stopped_while_the_node_stops(self):
+        self.whoever("stopping")
+
+
+class Stopped(NodeTest):
     def test_it_is_said_and_the_fleet_runs_on(self):
         self.raised(PHASES["running"], "-q")
         os.kill(self.guard, signal.SIGSTOP)
@@ -116,6 +131,9 @@ class Stopped(FleetTest):
                     stopper.join()
                 self.assertEqual(self.held.read(), "")
 
+
+@at_once
+class Held(NodeTest):
     def hold(self, *names):
         for name in names:
             if Debugger(getattr(self, name)).rc != 0:
@@ -153,6 +171,7 @@ class Stopped(FleetTest):
         self.assertEqual(self.ends_and_leaves_nothing()[0], 130)
 
 
+@at_once
 class Strangers(FleetTest):
     """Somebody who is no process of the node has its outputs, and outlives it."""
 
