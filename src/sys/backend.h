@@ -4,14 +4,14 @@
  * or that a simulation would have to know.
  *
  * An op is its caller's memory. submit() takes it and answers
- *   WEIR__DONE     op->result is set; the op is the caller's again; wake is not called;
- *   WEIR__PENDING  the backend holds it until turn() hands it back, exactly once.
+ *   WEIR__DONE     op->result is set; the caller has the op again; wake is not called;
+ *   WEIR__PENDING  the backend holds the op until turn() returns it, exactly once.
  * A refusal (second reader: -EBUSY, no memory: -ENOMEM) is WEIR__DONE with that result.
  * submit() and cancel() never run a wake. result: >= 0 per kind, or a negative errno or WEIR_E*.
  *
  * A file is its caller's memory too (embedded in a stream or listener), all zero but fd and foreign
  * at first, and the backend keeps it from a successful WEIR__SOCKET or WEIR__ATTACH until its
- * WEIR__CLOSE is done. Of a file that it does not keep it has nothing to give back.
+ * WEIR__CLOSE is done. It has no memory and no kernel state for a file that it does not keep.
  * At most one reader (RECV, RECV_INTO, ACCEPT) and one writer (SEND, SENDV, CONNECT) is pending on
  * it at a time. */
 #ifndef WEIR_SYS_BACKEND_H
@@ -47,7 +47,7 @@ enum weir__op_kind {
     /* Always done at once. */
     WEIR__SOCKET,   /* open file: u.socket; result 0 */
     WEIR__ATTACH,   /* take the descriptor file->fd (from ACCEPT or a user) into care; result 0.
-                     * u.attach.foreign: not ours to close, readiness only */
+                     * file->foreign: the user closes it; the backend only waits for readiness */
     WEIR__BIND,     /* u.addr */
     WEIR__LISTEN,   /* u.number = backlog */
     WEIR__SETOPT,   /* u.option */
@@ -107,7 +107,7 @@ struct weir__file {
 struct weir__op {
     struct weir__op *next;             /* link for whoever holds the op */
     void (*wake)(struct weir__op *op); /* called by the loop, once, after completion */
-    void *waiter;                      /* wake's own */
+    void *waiter;                      /* for the wake function */
     struct weir__file *file;
     int64_t result;
     uint8_t kind;  /* enum weir__op_kind */
@@ -154,7 +154,7 @@ struct weir__op {
             int (*fn)(void *);
             void *arg;
             bool abandon; /* a cancel lets a begun fn run on alone: done, result -EINPROGRESS */
-            const char *name; /* whose it is, copied at submit; NULL: nobody's */
+            const char *name; /* of the task that submits it, copied at submit; NULL: none */
         } work;
         const struct weir__addr *addr;
         int number;
@@ -188,8 +188,7 @@ struct weir__latch; /* latch.h */
 
 struct weir__backend {
     const struct weir__backend_ops *ops;
-    struct weir__latch *latch; /* what ops->wake rings; whoever may ring it later holds it too */
-    bool simulated; /* the numbers of its files are no descriptors */
+/* A received piece that the backend lends: the receiver has it until weir__release. */
     bool quiet; /* set by turn: nothing can ever complete again (only a simulation knows) */
 };
 
@@ -199,7 +198,7 @@ struct weir__backend {
 int weir__backend_open(const char *choice, struct weir__backend **ret_backend,
                        const char **ret_why);
 
-/* Is name one that a command line may ask for here? It may still be missing from the kernel. */
+/* May a command line ask for the backend name? The kernel may still lack it. */
 bool weir__backend_known(const char *name);
 
 int weir__uring_open(struct weir__backend **ret_backend, const char **ret_why);

@@ -78,7 +78,7 @@ void weir__bufs_shrink(struct weir__bufs *b, struct weir__lent *lent, uint32_t l
         return;
     uint8_t *base = weir__realloc(lent->base, len);
     if (base == NULL)
-        return; /* it stays larger than it need be */
+        return; /* the piece stays larger than necessary */
     lent->base = base;
     b->heap.all[lent->token & ~WEIR__TOKEN_HEAP].ptr = base;
 }

@@ -27,13 +27,13 @@ struct weir__bufs {
 int weir__bufs_init(struct weir__bufs *b);
 void weir__bufs_fini(struct weir__bufs *b);
 
-/* Take the hottest large buffer; len is its size. Returns 0, -ENOBUFS or -ENOMEM. */
+/* Take the large buffer that was used last; its size is in len. Returns 0, -ENOBUFS or -ENOMEM. */
 int weir__bufs_take(struct weir__bufs *b, struct weir__lent *ret_lent);
-/* A piece on the heap of size bytes. Returns 0 or -ENOMEM. */
+/* Allocate a piece of size bytes on the heap. Returns 0 or -ENOMEM. */
 int weir__bufs_heap(struct weir__bufs *b, uint32_t size, struct weir__lent *ret_lent);
-/* Give back the memory behind the first len bytes. */
+/* Cut a piece to its first len bytes. One on the heap frees the memory behind them. */
 void weir__bufs_shrink(struct weir__bufs *b, struct weir__lent *lent, uint32_t len);
-/* Give it back. Not for tokens of the ring. */
+/* Release a piece. Not for tokens of the ring. */
 void weir__bufs_put(struct weir__bufs *b, struct weir__lent *lent);
 
 #endif

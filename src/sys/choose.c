@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* choose.c - which backend: what the caller says, else the variable WEIR_BACKEND, else io_uring
- * if a probe finds it whole, else epoll. The reason is kept for people. */
+/* choose.c - which backend to open: the one that the caller names, else that of the variable
+ * WEIR_BACKEND, else io_uring if a probe finds that it works, else epoll. The reason is kept as a
+ * text. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +30,7 @@ static int open_sim(struct weir__backend **ret_backend, const char **ret_why) {
     return WEIR_EBACKEND;
 }
 
-/* epoll is always there; why io_uring is not stays readable in explain(). */
+/* epoll always works. explain() then says why io_uring was not chosen. */
 static int open_best(struct weir__backend **ret_backend, const char **ret_why) {
     const char *why_not = "";
     int rc = weir__uring_open(ret_backend, &why_not);

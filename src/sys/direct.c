@@ -33,7 +33,7 @@ bool weir__direct_is_tcp(int fd) {
            && protocol == IPPROTO_TCP;
 }
 
-/* Note what the result says about the socket. */
+/* Update in and short_reads by the result of a read. */
 static void learn(struct weir__direct *d, struct weir__direct_file *f, int64_t n, size_t asked) {
     if (n >= (int64_t)d->spill_size)
         f->short_reads = 0;
@@ -43,7 +43,8 @@ static void learn(struct weir__direct *d, struct weir__direct_file *f, int64_t n
         f->in = false;
 }
 
-/* A receive buffer may hold very much: one call takes no more than a turn may send. */
+/* The kernel's buffer may hold very many bytes: one call takes at most as many as a turn may
+ * send. */
 static int64_t into_caller(struct weir__direct *d, struct weir__direct_file *f,
                            struct weir__op *op) {
     size_t max = weir__sys_limits.turn_sent, len = op->u.bytes.len < max ? op->u.bytes.len : max;
@@ -101,8 +102,9 @@ static int64_t serve(struct weir__direct *d, struct weir__direct_file *f, struct
     }
 }
 
-/* A turn that begins without a free buffer, though every task has run since the last, is starved:
- * slow users have pinned them all. Pieces then go to the heap, a small one per file. */
+/* If a turn begins without a free buffer, although every task has run since the last turn, slow
+ * users hold all buffers. Then pieces are received into small buffers on the heap, one for each
+ * file. */
 void weir__direct_turn(struct weir__direct *d, struct weir__fifo *done) {
     bool starved = d->bufs.free_count == 0;
     int64_t bytes = 0;
@@ -114,10 +116,10 @@ void weir__direct_turn(struct weir__direct *d, struct weir__fifo *done) {
         WEIR_CHECK(op != NULL);
         int64_t n = serve(d, f, op, starved);
         if (n == -ENOBUFS)
-            return; /* it keeps its place */
+            return; /* the file keeps its place in the list */
         weir__list_remove(&f->link);
         if (n == -EAGAIN)
-            continue; /* the next edge lists it again */
+            continue; /* the next event puts it into the list again */
         f->file->reader = NULL;
         weir__op_complete(done, op, n);
         bytes += n > 0 && op->kind != WEIR__ACCEPT ? n : 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* epoll.c - the backend by readiness. Each descriptor is registered once, edge-triggered, and
- * never changed: no epoll_ctl per message. Sends are tried in submit; receives when an edge has
- * come (direct.c). Every cancel is done at once: the kernel never holds a caller's memory. */
+/* epoll.c - the backend by readiness. Each descriptor is registered once, edge-triggered, and never
+ * changed: no epoll_ctl for a message. Sends are tried in submit, receives when an edge has come
+ * (direct.c). Every cancel is done at once, because the kernel never holds a caller's memory. */
 #include "sys/epoll_backend.h"
 
 #include <errno.h>
@@ -19,8 +19,8 @@
 #define SYS_epoll_pwait2 441 /* Linux 5.11; the same number on all machines but alpha */
 #endif
 
-/* While files wait for buffers, a turn need not ask the kernel; but never longer than this, so
- * that newcomers get their share. */
+/* While files wait for buffers, a turn need not ask the kernel. After so many turns it asks all the
+ * same, so that other files get their share. */
 enum { TURNS_UNPOLLED_MAX = 4 };
 
 static struct epoll_backend *self(struct weir__backend *b) {
@@ -119,7 +119,7 @@ static int close_file(struct epoll_backend *b, struct weir__op *op) {
     file->state = WEIR__FILE_NONE;
     if (weir__fifo_empty(&b->done))
         return weir__op_now_done(op, 0);
-    weir__op_hold(op); /* behind those that it ended */
+    weir__op_hold(op); /* it completes after the ops that it cancelled */
     weir__op_complete(&b->done, op, 0);
     return WEIR__PENDING;
 }
@@ -212,7 +212,7 @@ static int epoll_submit(struct weir__backend *base, struct weir__op *op) {
 static int epoll_cancel(struct weir__backend *base, struct weir__op *op) {
     struct epoll_backend *b = self(base);
     if (op->state != WEIR__OP_HELD)
-        return WEIR__PENDING; /* over: it is on its way to its wake */
+        return WEIR__PENDING; /* it has completed: its wake will be called */
     if (weir__helpers_kind(op->kind))
         return weir__helpers_cancel(&b->helpers, op);
     if (op->kind == WEIR__POLL)
@@ -236,7 +236,7 @@ static void connected(struct epoll_backend *b, struct weir__op *op, uint32_t eve
     weir__op_complete(&b->done, op, -error);
 }
 
-/* A sender goes on within this turn, behind those that are ready already. */
+/* The socket has room: the sender becomes a ready writer and goes on in this turn. */
 static void writable(struct epoll_backend *b, struct weir__op *op, uint32_t events) {
     if (op->kind == WEIR__CONNECT)
         connected(b, op, events);
@@ -256,7 +256,7 @@ static void readable(struct epoll_backend *b, struct weir__file *file, uint32_t 
 static void on_event(struct epoll_backend *b, const struct epoll_event *e) {
     struct epoll_source *s = weir__slots_get(&b->sources, e->data.u64);
     if (s == NULL)
-        return; /* the latch, or something closed whose duplicate lives in another process */
+        return; /* the latch; or a closed file of which another process has a duplicate */
     if (s->is_poll) {
         weir__epoll_poll_event(b, s, e->events);
         return;
@@ -321,7 +321,7 @@ static struct weir__op *epoll_turn(struct weir__backend *base, weir_ns until_ns)
     weir__latch_clear(b->base.latch);
     weir__helpers_collect(&b->helpers, &b->done);
     weir__direct_turn(&b->direct, &b->done);
-    (void)weir__writers_turn(&b->writers, &b->done); /* of who is full, an edge will tell */
+    (void)weir__writers_turn(&b->writers, &b->done); /* an edge reports when a full one has room */
     return weir__fifo_take(&b->done);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* epoll_backend.h - what the files of the epoll backend share. Not for other rooms. (By the
- * shorter name it would hide the system's <sys/epoll.h>, because of -Isrc.) */
+/* epoll_backend.h - what the files of the epoll backend share. Not for other rooms. (A header named
+ * sys/epoll.h would hide the system's <sys/epoll.h>, because of -Isrc.) */
 #ifndef WEIR_SYS_EPOLL_BACKEND_H
 #define WEIR_SYS_EPOLL_BACKEND_H
 
@@ -10,7 +10,7 @@
 #include "sys/helpers.h"
 #include "sys/writers.h"
 
-enum { WEIR__EPOLL_EVENTS = 128 }; /* per call: 1.5 KiB, and enough that the call is cheap */
+enum { WEIR__EPOLL_EVENTS = 128 }; /* in one call: 1.5 KiB, and enough to make the call cheap */
 
 struct epoll_backend {
     struct weir__backend base;

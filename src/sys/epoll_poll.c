@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* epoll_poll.c - readiness of descriptors that are not ours: one-shot, registered while somebody
- * waits and only then, since nobody tells us when their owner closes them. The same descriptor
- * can be in an epoll set once: further waits watch a duplicate. */
+/* epoll_poll.c - readiness of the user's descriptors. They are registered (one-shot) only while an
+ * op waits, because their owner may close them at any other time without our knowing. A descriptor
+ * can be in an epoll set once only: further waits register a duplicate. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -34,17 +34,17 @@ static int add(struct epoll_backend *b, struct poll_wait *w, short events) {
 
 static void forget(struct epoll_backend *b, struct poll_wait *w) {
     if (w->fd >= 0 && w->fd != w->op->u.poll.fd)
-        close(w->fd); /* leaves the set: nothing else shares a duplicate's number */
+        close(w->fd); /* this takes the duplicate out of the set */
     weir__slots_remove(&b->sources, (uint32_t)w->handle, w);
     weir__free(w);
 }
 
 static void unregister(struct epoll_backend *b, struct poll_wait *w) {
-    epoll_ctl(b->epfd, EPOLL_CTL_DEL, w->fd, NULL); /* may be closed already: no matter */
+    epoll_ctl(b->epfd, EPOLL_CTL_DEL, w->fd, NULL); /* fails if its owner has closed it: fine */
     forget(b, w);
 }
 
-/* True bits of what was asked, and of what cannot be refused. */
+/* The events that were asked for, and those that poll always reports. */
 static int64_t true_bits(const struct weir__op *op, short revents) {
     return revents & (op->u.poll.events | POLLERR | POLLHUP);
 }

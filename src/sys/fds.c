@@ -10,7 +10,7 @@
 
 enum { FIRST = 3 };
 
-static atomic_bool has_lifted; /* a number below 3 was free: it is so again */
+static atomic_bool has_lifted; /* a number below 3 was free once, and may be again */
 
 int weir__fd_lift(int fd) {
     if (fd < 0)
@@ -47,7 +47,7 @@ int weir__fd_lift_pair(int rc, int fds[2]) {
     return rc;
 }
 
-/* With room, a twin of fd: it holds the number that the connection gets. */
+/* room is a duplicate of fd: it reserves the number that the connection will get. */
 static int accept_into(int room, int fd, struct sockaddr *addr, socklen_t *len, int flags) {
     int got = accept4(fd, addr, len, flags), rc = errno;
     if (got < 0 || got >= FIRST) {
@@ -68,6 +68,6 @@ int weir__fd_accept(int fd, struct sockaddr *addr, socklen_t *len, int flags) {
         int rc = room < 0 ? -errno : accept_into(room, fd, addr, len, flags);
         if (rc != -EMFILE || room < 0)
             return rc;
-    } /* that room was the last, and no low number is free now */
+    } /* EMFILE: the reserved number was the last one; it is free again now */
     return weir__fd_lift(accept4(fd, addr, len, flags));
 }

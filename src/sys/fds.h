@@ -9,16 +9,17 @@
 #include <stdbool.h>
 #include <sys/socket.h>
 
-/* fd, or a twin of it above 2 (close-on-exec) in place of it. fd < 0, from a call that failed:
- * -errno. Returns the descriptor or a negative errno; then fd is closed. */
+/* If fd is 0, 1 or 2, replace it by a duplicate above 2 (close-on-exec). fd < 0: a call has just
+ * failed, return -errno. Returns the descriptor, or a negative errno; then fd is closed. */
 int weir__fd_lift(int fd);
 
-/* accept4 likewise, with SOCK_CLOEXEC. What it took could not be handed back: so where it may get a
- * low number, one above 2 is held first, and without one nothing is accepted: -EMFILE. */
+/* accept4 with SOCK_CLOEXEC, also never with a number below 3. A connection that was accepted
+ * cannot be given back: so where accept4 may get a low number, a number above 2 is reserved first,
+ * and if there is none no connection is accepted: -EMFILE. */
 int weir__fd_accept(int fd, struct sockaddr *addr, socklen_t *len, int flags);
 
-/* In a fork child: close the child's copy of a descriptor, unless that number is something else by
- * now (is_socket: what it was). */
+/* In a fork child: close the child's copy of a descriptor, unless the number is another file by
+ * now. is_socket: whether the file was a socket. */
 void weir__fd_close_copy(int fd, bool is_socket);
 
 /* Both of a pair, from a call that returned rc and filled fds if rc is 0. Returns 0, or a negative

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fifo.h - a queue of ops linked by next: what turn() hands out, in order of completion. And the
- * states that both kernel backends give an op. */
+/* fifo.h - a queue of completed ops, linked by next, which turn() returns in the order of
+ * completion. And the states that both kernel backends give an op. */
 #ifndef WEIR_SYS_FIFO_H
 #define WEIR_SYS_FIFO_H
 
@@ -8,9 +8,9 @@
 #include "sys/backend.h"
 
 enum weir__op_state {
-    WEIR__OP_FREE = 0, /* the caller's */
-    WEIR__OP_HELD,     /* the backend's: pending */
-    WEIR__OP_OVER,     /* result is set; queued for turn(), or just handed out */
+    WEIR__OP_FREE = 0, /* the caller has it */
+    WEIR__OP_HELD,     /* the backend has it: pending */
+    WEIR__OP_OVER,     /* completed, result is set; queued for turn(), or just returned by it */
 };
 
 struct weir__fifo {
@@ -38,16 +38,16 @@ static inline struct weir__op *weir__fifo_take(struct weir__fifo *q) {
     return head;
 }
 
-/* The op is over: turn() will hand it back. */
+/* Complete a held op: turn() will return it. */
 static inline void weir__op_complete(struct weir__fifo *q, struct weir__op *op, int64_t result) {
     WEIR_CHECK(op->state == WEIR__OP_HELD);
     op->state = WEIR__OP_OVER;
     op->result = result;
-    __builtin_prefetch(op->waiter); /* wake will begin there; others complete before that */
+    __builtin_prefetch(op->waiter); /* wake reads it first; other ops complete before that */
     weir__fifo_push(q, op);
 }
 
-/* The op is over within submit or cancel. */
+/* Complete an op inside submit or cancel. Returns WEIR__DONE. */
 static inline int weir__op_now_done(struct weir__op *op, int64_t result) {
     op->state = WEIR__OP_FREE;
     op->result = result;

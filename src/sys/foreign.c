@@ -35,7 +35,7 @@ static int64_t result(int64_t rc) {
     return rc < 0 ? -errno : rc;
 }
 
-/* flags: RWF_*. -1: where the file stands. */
+/* flags: RWF_*. The offset -1: at the file's own position. */
 static int64_t vectored(const struct try *t, int flags) {
     struct iovec v = {.iov_base = t->buf, .iov_len = t->len};
     return result(t->writes ? pwritev2(t->fd, &v, 1, -1, flags)
@@ -46,8 +46,8 @@ static int64_t plainly(const struct try *t) {
     return result(t->writes ? write(t->fd, t->buf, t->len) : read(t->fd, t->buf, t->len));
 }
 
-/* SIGPIPE blocked around the write, and taken back if this write made it. Only this thread's mask
- * changes, and only inside. */
+/* Write with SIGPIPE blocked; if this write has raised it, take it out of the pending signals. Only
+ * the mask of this thread changes, and only during the call. */
 static int64_t masked(const struct try *t, int flags) {
     sigset_t pipe_set, old, pending;
     sigemptyset(&pipe_set);
@@ -85,7 +85,7 @@ static int64_t quietly(const struct try *t, int flags) {
     return n;
 }
 
-/* ---- a description of our own --------------------------------------------------------------- */
+/* ---- an open file of our own ---------------------------------------------------------------- */
 
 /* Whether what /proc opens is the same thing again. The master of a pseudo-terminal would be a new
  * one; and devices may be what they are by how they were opened. */
@@ -95,7 +95,7 @@ static bool opens_alike(int fd, const struct stat *st) {
            || (S_ISCHR(st->st_mode) && isatty(fd) && ioctl(fd, TIOCGPTN, &number) != 0);
 }
 
-/* /dev/tty is another terminal for who has another. */
+/* /dev/tty is another terminal in a process that has another one. */
 static bool is_same_device(int a, int b, const struct stat *st) {
     unsigned at_a = 0, at_b = 0;
     return !S_ISCHR(st->st_mode)
@@ -108,7 +108,7 @@ static int64_t on_its_own(const struct try *t, const struct stat *st) {
     int flags = (t->writes ? O_WRONLY : O_RDONLY) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
     int own = weir__fd_lift(open(path, flags));
     if (own < 0)
-        return -EOPNOTSUPP; /* another user's, or no /proc */
+        return -EOPNOTSUPP; /* it belongs to another user, or there is no /proc */
     struct try on_own = *t;
     on_own.fd = own;
     int64_t n = is_same_device(t->fd, own, st) ? quietly(&on_own, 0) : -EOPNOTSUPP;
@@ -126,7 +126,7 @@ static int64_t otherwise(const struct try *t, int64_t n, short events) {
     if (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode) || S_ISDIR(st.st_mode))
         return quietly(t, 0);
     if (n == -EAGAIN)
-        return n; /* somebody else was faster */
+        return n; /* another process was faster */
     n = opens_alike(t->fd, &st) ? on_its_own(t, &st) : -EOPNOTSUPP;
     if (n != -EOPNOTSUPP)
         return n;

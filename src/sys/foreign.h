@@ -6,21 +6,22 @@
  *
  *   socket                         MSG_DONTWAIT
  *   pipe, and all else that can    RWF_NOWAIT
- *   regular file, block device     as it is: it waits for nobody but the disk
- *   terminal; pipe before 6.5      a description of our own, non-blocking: opened through /proc
- *   has O_NONBLOCK                 as it is
- *   the rest                       -EOPNOTSUPP: somebody else must wait */
+ *   regular file, block device     a plain call: it waits for the disk only
+ *   terminal; pipe before 6.5      a non-blocking open file of our own, opened through /proc
+ *   has O_NONBLOCK                 a plain call
+ *   all others                     -EOPNOTSUPP: a helper thread must wait */
 #ifndef WEIR_SYS_FOREIGN_H
 #define WEIR_SYS_FOREIGN_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-/* Results: a count, 0 at the end, -EAGAIN, -EOPNOTSUPP, an error. No SIGPIPE: -EPIPE says it. */
+/* Return a count, 0 at end of file, -EAGAIN, -EOPNOTSUPP or an error. They raise no SIGPIPE: they
+ * return -EPIPE. */
 int64_t weir__foreign_read(int fd, void *buf, size_t len);
 int64_t weir__foreign_write(int fd, const void *buf, size_t len);
 
-/* write(2) that raises no SIGPIPE. It may wait, if the descriptor blocks. */
+/* write(2) that raises no SIGPIPE. It may block, if the descriptor does. */
 int64_t weir__foreign_write_waiting(int fd, const void *buf, size_t len);
 
 #endif

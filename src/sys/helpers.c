@@ -8,8 +8,9 @@
 #include "sys/addr.h"
 #include "sys/limits.h"
 
-/* getaddrinfo needs 12 KiB (measured), modules of nsswitch more; a user's function what a thread
- * of theirs would have, within reason. Address space, not memory. */
+/* Stack sizes: getaddrinfo needs 12 KiB (measured), modules of nsswitch need more; a user's
+ * function gets about as much as a thread of the user's would have. This is address space, not
+ * memory. */
 enum { RESOLVE_STACK = 512 << 10, WORK_STACK = 2 << 20 };
 
 void weir__helpers_init(struct weir__helpers *h, struct weir__latch *latch) {
@@ -32,7 +33,7 @@ static int work(struct weir__helpers *h, struct weir__op *op) {
     return weir__pool_submit(h->work, op);
 }
 
-/* A numeric address needs no thread, and getaddrinfo no name longer than any can be. */
+/* A numeric address needs no thread. A name that is too long is refused without one too. */
 static int resolve(struct weir__helpers *h, struct weir__op *op) {
     if (weir__addr_parse_numeric(op->u.resolve.host, op->u.resolve.port, op->u.resolve.ret) == 0)
         return weir__op_now_done(op, 1);

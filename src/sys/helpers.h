@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* helpers.h - the ops that neither epoll nor io_uring does: RESOLVE and WORK by threads, SIGNAL by
- * a handler. A backend embeds one; whatever ends rings the backend's latch. Loop thread only. */
+/* helpers.h - the ops that neither epoll nor io_uring can do: RESOLVE and WORK on threads, SIGNAL
+ * by a handler. A backend contains one of these structs; an op that has finished rings the
+ * backend's latch. Loop thread only. */
 #ifndef WEIR_SYS_HELPERS_H
 #define WEIR_SYS_HELPERS_H
 

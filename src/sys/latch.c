@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* latch.c - the life of a latch; what is done often is in the header. */
+/* latch.c - make, ref and unref a latch; the frequent calls are in the header. */
 #include "sys/latch.h"
 
 #include "base/alloc.h"

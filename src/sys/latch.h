@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* latch.h - how another thread, or a signal handler, ends a loop's wait. An eventfd that is only
- * written while the loop sleeps: waking a busy loop costs one atomic exchange. It is never read:
- * it is watched edge-triggered, and every write is an edge.
+/* latch.h - how another thread, or a signal handler, ends a loop's wait: an eventfd that is written
+ * only while the loop sleeps. To wake a busy loop costs one atomic exchange. The eventfd is never
+ * read: it is watched edge-triggered, and every write is an edge.
  *
- * A latch is counted: who may ring it after the backend has closed holds a reference, and the
- * descriptor is not closed, nor its number used again, before the last one has let go. */
+ * A latch is reference-counted. A thread that may ring it after the backend has closed holds a
+ * reference. The descriptor is closed, and its number can be used again, only after the last
+ * unref. */
 #ifndef WEIR_SYS_LATCH_H
 #define WEIR_SYS_LATCH_H
 
@@ -18,12 +19,13 @@
 
 struct weir__latch {
     _Atomic unsigned refs;
-    int fd; /* -1: rung and looked at, but nobody sleeps on it (a simulation) */
-    _Atomic bool rung;     /* somebody wants the loop's attention */
+    int fd; /* -1: no wait in the kernel is ended by it (a simulation) */
+    _Atomic bool rung;     /* a thread or signal handler has rung since the last clear */
     _Atomic bool sleeping; /* the loop is, or is about to be, in the kernel */
 };
 
-/* Make one, held once. has_fd: it can end a wait in the kernel. Returns 0, -ENOMEM, -EMFILE. */
+/* Make one, with one reference. has_fd: it can end a wait in the kernel. Returns 0, -ENOMEM,
+ * -EMFILE. */
 WEIR_API int weir__latch_new(bool has_fd, struct weir__latch **ret_latch);
 
 static inline struct weir__latch *weir__latch_ref(struct weir__latch *l) {
@@ -49,19 +51,20 @@ static inline void weir__latch_ring(struct weir__latch *l) {
     errno = saved;
 }
 
-/* Before the wait. Returns false if it must not block: rung already. Both sides store, then load
- * the other's word (sequentially consistent), so one of them sees the other. */
+/* Call before the wait. Returns false if the wait must not block, because it was rung already. Both
+ * sides store their own word and then load the other's (sequentially consistent), so one sees the
+ * other. */
 static inline bool weir__latch_sleep(struct weir__latch *l) {
     atomic_store(&l->sleeping, true);
     return !atomic_load(&l->rung);
 }
 
-/* After the wait, and before looking at what the ringer left. */
+/* Call after the wait, before reading what the ringing thread has left. */
 static inline void weir__latch_awake(struct weir__latch *l) {
     atomic_store_explicit(&l->sleeping, false, memory_order_relaxed);
 }
 
-/* Was it rung? It no longer is then. */
+/* Was it rung? Clears that. */
 static inline bool weir__latch_take(struct weir__latch *l) {
     return atomic_exchange(&l->rung, false);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* limits.h - every bound of this room, with its reason. Read when a backend opens, so a test may
- * shrink them before. */
+/* limits.h - every bound of this room, with its reason. A backend reads them when it opens, so a
+ * test may shrink them before. */
 #ifndef WEIR_SYS_LIMITS_H
 #define WEIR_SYS_LIMITS_H
 
@@ -9,11 +9,12 @@
 struct weir__sys_limits {
     /* Large receive buffers (epoll: all; io_uring: files with bulk traffic), used last in first
      * out. A kernel call per 128 KiB costs 1 % of the copy; larger ones leave the L2 of today's
-     * cores (1-2 MiB). As many as are lent within one turn; more files wait for the next. */
+     * cores (1-2 MiB). Count: as many as are lent in one turn; further
+     * files wait for the next turn. */
     uint32_t bulk_size;
     uint32_t bulk_count;
-    /* Bytes received by system calls in one turn, so that what is handed out is still in L2 when
-     * its task looks at it. */
+    /* Bytes received by system calls in one turn: few enough to be still in L2 when the tasks read
+     * them. */
     uint32_t turn_bytes;
     /* Bytes sent in one turn, small sends apart (writers.h): 0.1 ms of loopback at full speed,
      * where a turn costs a microsecond. And the piece that one writer sends before the next has

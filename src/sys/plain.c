@@ -18,7 +18,7 @@
 #include "sys/foreign.h"
 #include "sys/limits.h"
 
-enum { ACCEPT_TRIES = 16 }; /* in a row: an error that stays must not hold the loop */
+enum { ACCEPT_TRIES = 16 }; /* in a row: an error that does not pass must not hold the loop */
 
 static int64_t result(int64_t rc) {
     return rc < 0 ? -errno : rc;
@@ -73,8 +73,8 @@ static bool died_waiting(int64_t rc) {
     }
 }
 
-/* The kernel takes a number and memory for a connection before it looks whether there is one: what
- * is short then keeps nobody waiting, unless somebody has come. */
+/* The kernel takes a descriptor number and memory before it looks whether a connection waits. So a
+ * shortage matters only if one does: ask poll. */
 static bool is_for_nobody(int fd, int64_t rc) {
     struct pollfd p = {.fd = fd, .events = POLLIN};
     return (rc == -EMFILE || rc == -ENFILE || rc == -ENOMEM) && poll(&p, 1, 0) == 0;
@@ -127,7 +127,8 @@ size_t weir__plain_done(const struct weir__op *op) {
     return op->kind == WEIR__SEND ? op->u.bytes.done : op->u.vector.done;
 }
 
-/* No further than max: a vector of very many parts is not counted again for each piece of it. */
+/* Count up to max only: a vector of very many parts must not be counted whole again for each
+ * piece. */
 size_t weir__plain_unsent(const struct weir__op *op, size_t max) {
     size_t sum = 0;
     if (op->kind == WEIR__SEND)
@@ -150,7 +151,7 @@ static ssize_t send_some(struct weir__op *op, size_t max) {
     size_t count = 0, sum = 0;
     while (count < op->u.vector.count && count < IOV_MAX && sum < max)
         sum += v[count++].iov_len;
-    size_t over = sum > max ? sum - max : 0; /* of the last one: cut for this call */
+    size_t over = sum > max ? sum - max : 0; /* cut from the last part for this call */
     if (over > 0)
         v[count - 1].iov_len -= over;
     struct msghdr m = {.msg_iov = v, .msg_iovlen = count};
@@ -160,8 +161,8 @@ static ssize_t send_some(struct weir__op *op, size_t max) {
     return n;
 }
 
-/* A short send is tried again until the kernel says that it is full: only then does it tell when
- * there is room. */
+/* A send that took a part only is tried again until the kernel returns EAGAIN: only then it will
+ * report when there is room. */
 int64_t weir__plain_send(struct weir__op *op, size_t max) {
     for (;;) {
         ssize_t n = send_some(op, max);
@@ -245,7 +246,7 @@ bool weir__plain_kind(int kind) {
     return kind >= WEIR__BIND && kind <= WEIR__WRITE_FD;
 }
 
-/* Of a file, one call could otherwise be gigabytes. */
+/* Limit the length: one call on a regular file could move gigabytes. */
 static size_t a_piece(const struct weir__op *op) {
     size_t max = weir__sys_limits.bulk_size;
     return op->u.bytes.len < max ? op->u.bytes.len : max;

@@ -15,25 +15,25 @@ bool weir__plain_kind(int kind);
 int64_t weir__plain_socket(int family, int type, int flags);
 int64_t weir__plain_recv(int fd, void *buf, size_t len);
 
-/* A connection that is really there; what the kernel reports of connections that died while they
- * waited is skipped, a few times. */
+/* Accept a connection. Errors that the kernel reports for connections which died while they waited
+ * are skipped, a few times. */
 int64_t weir__plain_accept(int fd, struct weir__addr *ret_peer, int flags);
 int weir__plain_peer(int fd, struct weir__addr *ret_peer);
 
-/* Send on, at most max bytes: count what went in the op (SEND: u.bytes.done; SENDV: u.vector.done,
- * the array advances). Returns the total once all is sent; -EINPROGRESS: max bytes are; -EAGAIN or
- * the error. */
+/* Go on sending, at most max bytes, and count them in the op (SEND: u.bytes.done; SENDV:
+ * u.vector.done, and the array advances). Returns the total when all bytes are sent; -EINPROGRESS:
+ * max bytes were sent; -EAGAIN or the error. */
 int64_t weir__plain_send(struct weir__op *op, size_t max);
 
-/* Count n more bytes as sent. True once all are. */
+/* Count n more bytes as sent. Returns whether all are. */
 bool weir__plain_sent(struct weir__op *op, size_t n);
 size_t weir__plain_done(const struct weir__op *op);
 size_t weir__plain_unsent(const struct weir__op *op, size_t max); /* counted up to max */
 
-/* Its close will send a reset (TCP). */
+/* Let the close of fd send a reset (TCP). */
 void weir__plain_reset(int fd);
-/* Close a connection that nobody asked for, or could take, with a reset, as the kernel does with
- * its backlog. */
+/* Close, with a reset, a connection that was accepted and that no call can return, as the kernel
+ * does with its backlog. */
 void weir__plain_turn_away(int fd);
 /* CLOSE of a file that no backend keeps. Returns 0. */
 int64_t weir__plain_close_unkept(struct weir__file *file);

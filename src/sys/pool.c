@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* pool.c - see pool.h.
  *
- * A job's life, all changes under the lock:
- *   queued -> running -> ended (in the done list, or freed if abandoned meanwhile)
- * A thread is idle, at work, or lost: at work on a job that was abandoned. Those that are not lost
- * are at most max, together with the lost at most WEIR__POOL_GROWTH times as many. One that comes
- * back from an abandoned job and is too many ends, alone.
- * The pool's memory is counted: the loop holds one reference and every thread one, because a
- * thread in an abandoned job may outlive the loop. */
+ * A job's life; all changes are made under the lock:
+ *   queued -> running -> ended (in the list ended; or freed, if it was abandoned meanwhile)
+ * A thread is idle, at work, or lost: it runs a job that was abandoned. At most max threads are not
+ * lost; all threads together are at most WEIR__POOL_GROWTH times max. A thread that has finished an
+ * abandoned job ends, if there are more than max threads then; nobody joins it.
+ * The pool's memory is reference-counted: the loop holds one reference and every thread one,
+ * because a thread in an abandoned job may outlive the loop. */
 #include "sys/pool.h"
 
 #include <errno.h>
@@ -32,19 +32,19 @@ struct job {
     struct weir__op *op;    /* NULL: abandoned */
     enum phase phase;
     int64_t result;
-    int (*fn)(void *); /* NULL: resolve */
+    int (*fn)(void *); /* NULL: look up name */
     void *arg;
     uint16_t port;
     struct weir__addr *addrs; /* resolve: the result */
-    char name[]; /* the host, or whose work it is */
+    char name[]; /* the host, or the task that offloaded fn */
 };
 
 struct helper {
     struct weir__pool *pool;
     pthread_t thread;
-    struct job *job; /* running it */
+    struct job *job; /* the job that it runs; NULL: idle */
     bool used;
-    bool alone; /* nobody joins it */
+    bool alone; /* detached: no pool joins it */
 };
 
 static _Atomic int threads_alone;
@@ -55,11 +55,11 @@ struct weir__pool {
     struct weir__list queued, ended;
     unsigned queue_len, idle, count, lost, max, refs;
     bool closing;
-    weir_ns said_ns; /* when it was last logged that abandoned jobs take the threads */
+    weir_ns said_ns; /* when the log last said that abandoned jobs hold the threads */
     size_t stack_size;
     struct weir__latch *latch;
     _Atomic bool any_ended;
-    struct weir__slots jobs; /* by op->priv; the loop's thread alone */
+    struct weir__slots jobs; /* by op->priv; only the loop's thread uses it */
     char name[16];
     struct helper helpers[];
 };
@@ -130,7 +130,7 @@ static unsigned not_lost(const struct weir__pool *p) {
     return p->count - p->lost;
 }
 
-/* NULL: end. */
+/* With the lock held: wait for a job and take it. NULL: the thread shall end. */
 static struct job *next_job(struct weir__pool *p) {
     while (weir__list_empty(&p->queued) && !p->closing && not_lost(p) <= p->max) {
         p->idle++;
@@ -154,7 +154,7 @@ static void job_ended(struct weir__pool *p, struct job *j) {
     }
     weir__list_add_tail(&p->ended, &j->link);
     atomic_store_explicit(&p->any_ended, true, memory_order_release);
-    weir__latch_ring(p->latch); /* under the lock: a closing loop waits for it */
+    weir__latch_ring(p->latch); /* under the lock, for which a closing loop waits */
 }
 
 static void leave_alone(struct helper *h) {
@@ -167,8 +167,8 @@ int weir__threads_alone(void) {
     return atomic_load(&threads_alone);
 }
 
-/* With the lock held; a pool that closes joins its threads, all others end alone. Returns whether
- * it does. */
+/* With the lock held: the thread ends. A pool that closes joins its threads; otherwise the thread
+ * is detached. Returns whether it is. */
 static bool helper_ends(struct weir__pool *p, struct helper *h) {
     if (!p->closing) {
         leave_alone(h);
@@ -207,7 +207,7 @@ static int start(struct helper *h, pthread_attr_t *attr) {
     sigfillset(&all);
     static const int of_the_thread[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
     for (size_t i = 0; i < sizeof of_the_thread / sizeof of_the_thread[0]; i++)
-        sigdelset(&all, of_the_thread[i]); /* blocked, a crash would not be reported */
+        sigdelset(&all, of_the_thread[i]); /* if blocked, a crash would not be reported */
     pthread_sigmask(SIG_SETMASK, &all, &old); /* inherited by the new thread */
     int rc = pthread_create(&h->thread, attr, helper_main, h);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
@@ -216,7 +216,7 @@ static int start(struct helper *h, pthread_attr_t *attr) {
     return -rc;
 }
 
-/* With the lock held. */
+/* With the lock held: start one more thread. Returns 0 or a negative errno. */
 static int add_helper(struct weir__pool *p) {
     struct helper *h = p->helpers;
     pthread_attr_t attr;
@@ -236,8 +236,8 @@ static int add_helper(struct weir__pool *p) {
     return rc;
 }
 
-/* More wait than there are threads for them: add one, if not all that may be are there. Returns 0,
- * or the error if then nobody at all would come to them. */
+/* With the lock held: if more jobs wait than threads are idle, start a thread, as far as the bound
+ * allows. Returns 0; or the error, if there is no thread at all that could run the jobs. */
 static int man(struct weir__pool *p) {
     int rc = 0;
     if (p->queue_len > p->idle && not_lost(p) < p->max)
@@ -289,7 +289,8 @@ static struct job *job_new(const struct weir__op *op) {
     return NULL;
 }
 
-/* Without the lock. Abandoned jobs hold as many threads as there should be, or (full) all. */
+/* Log that abandoned jobs hold as many threads as the bound allows, or (full) all that can exist.
+ * Without the lock. */
 static void say_lost(struct weir__pool *p, unsigned lost, const char *name, bool full) {
     weir_ns now = weir__plain_now();
     if (p->said_ns != 0 && now - p->said_ns < WEIR_SECONDS(1))
@@ -331,7 +332,7 @@ int weir__pool_submit(struct weir__pool *p, struct weir__op *op) {
     return weir__op_now_done(op, rc);
 }
 
-/* With the lock held: nobody will come to those that wait. */
+/* With the lock held: no thread will run the jobs that wait. They end with rc. */
 static void refuse_queued(struct weir__pool *p, int rc) {
     while (!weir__list_empty(&p->queued)) {
         struct job *j = job_of(p->queued.next);
@@ -342,7 +343,8 @@ static void refuse_queued(struct weir__pool *p, int rc) {
     }
 }
 
-/* With the lock held: j runs on for nobody. Returns how many do. */
+/* With the lock held: a running job is abandoned, its thread is lost. Returns how many threads
+ * are. */
 static unsigned abandon(struct weir__pool *p) {
     p->lost++;
     int rc = man(p);
@@ -367,7 +369,7 @@ int weir__pool_cancel(struct weir__pool *p, struct weir__op *op) {
     char name[64] = "";
     unsigned lost = 0;
     if (phase == RUNNING) {
-        snprintf(name, sizeof name, "%s", j->name); /* its thread may free it any time */
+        snprintf(name, sizeof name, "%s", j->name); /* the thread frees j when it ends */
         lost = abandon(p);
     }
     pthread_mutex_unlock(&p->lock);
@@ -401,11 +403,12 @@ void weir__pool_collect(struct weir__pool *p, struct weir__fifo *done) {
     pthread_mutex_unlock(&p->lock);
 }
 
-/* With the lock held; returns whether the thread is to be joined. */
+/* With the lock held: the pool closes. Returns whether the thread must be joined; a thread that
+ * runs an abandoned job is detached. */
 static bool leave(struct helper *h) {
     if (h->job == NULL)
         return true;
-    WEIR_CHECK(h->job->op == NULL); /* nothing is pending any more */
+    WEIR_CHECK(h->job->op == NULL); /* no op is pending any more: the job was abandoned */
     weir__log(WEIR_LOG_WARNING, "%s '%s' still ran when its loop closed: left to end alone",
               h->job->fn != NULL ? "an offloaded function of task" : "the look-up of",
               h->job->name);
@@ -421,7 +424,7 @@ void weir__pool_free(struct weir__pool *p) {
     p->closing = true;
     pthread_cond_broadcast(&p->work);
     const unsigned all = p->max * WEIR__POOL_GROWTH;
-    for (unsigned i = 0; i < all; i++) /* those that are left stay marked by `used` */
+    for (unsigned i = 0; i < all; i++) /* afterwards used means: to be joined */
         p->helpers[i].used = p->helpers[i].used && leave(&p->helpers[i]);
     pthread_mutex_unlock(&p->lock);
     for (unsigned i = 0; i < all; i++)

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* pool.h - helper threads for what would block the loop: getaddrinfo, and functions of users. One
- * pool per kind and loop, so that slow names never keep work waiting and a loop's end waits for
- * nobody else's jobs. Threads are made on demand, up to a bound, and kept; they block all signals.
+/* pool.h - helper threads for calls that would block the loop: getaddrinfo, and functions of users.
+ * One pool for each kind and loop, so that slow look-ups never keep other work waiting, and a loop
+ * that closes waits for its own jobs only. Threads are made on demand, up to a bound, and kept;
+ * they block all signals.
  *
- * Every function here is called on the loop's thread. A job that cannot be waited for (getaddrinfo
- * has no cancel) is abandoned: it owns copies of all it reads and writes. Its thread does not
- * count any more: a fresh one may take its place, up to WEIR__POOL_GROWTH times the bound in all.
- * When all of these are in abandoned jobs, nothing more is begun: -EAGAIN. */
+ * Every function here is called on the loop's thread. getaddrinfo cannot be cancelled; a cancelled
+ * job is abandoned: it owns copies of all that it reads and writes, and its thread goes on with it.
+ * That thread is lost: a new one may take its place, up to WEIR__POOL_GROWTH times the bound in
+ * all. When all of these are lost, no job is begun any more: -EAGAIN. */
 #ifndef WEIR_SYS_POOL_H
 #define WEIR_SYS_POOL_H
 
@@ -17,11 +18,12 @@ struct weir__pool;
 
 enum { WEIR__POOL_GROWTH = 4 };
 
-/* latch is rung whenever a job ends. Returns 0 or -ENOMEM. No thread is made yet. */
+/* Make a pool without threads. The pool rings latch whenever a job ends. Returns 0 or -ENOMEM. */
 int weir__pool_new(const char *name, unsigned threads_max, size_t stack_size,
                    struct weir__latch *latch, struct weir__pool **ret_pool);
 
-/* Join what is idle; leave what still runs to end on its own, named in the log. NULL is fine. */
+/* Join the idle threads. A thread that still runs an abandoned job is detached and named in the
+ * log. NULL is fine. */
 void weir__pool_free(struct weir__pool *p);
 
 /* Submit a RESOLVE or WORK op. Returns WEIR__PENDING, or WEIR__DONE if it was refused (-ENOMEM,
@@ -29,14 +31,16 @@ void weir__pool_free(struct weir__pool *p);
  * been abandoned, so that none is left to run it. */
 int weir__pool_submit(struct weir__pool *p, struct weir__op *op);
 
-/* WORK that has begun answers WEIR__PENDING; all else is over with -ECANCELED. */
+/* A WORK that has begun answers WEIR__PENDING (unless it may be abandoned); all else completes with
+ * -ECANCELED. */
 int weir__pool_cancel(struct weir__pool *p, struct weir__op *op);
 
-/* Threads of this process that nobody joins and that have not ended: of pools that were freed
- * while they ran, or surplus after an abandoned job. Test runners wait for them. Any thread. */
+/* How many threads of this process have not ended and are joined by no pool: detached by a pool
+ * that was freed, or one too many after an abandoned job. Test runners wait for them. Any
+ * thread. */
 int weir__threads_alone(void);
 
-/* Move the ops whose jobs ended to done, in order of their end. */
+/* Move the ops whose jobs have ended to done, in the order in which they ended. */
 void weir__pool_collect(struct weir__pool *p, struct weir__fifo *done);
 
 #endif

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* signals.c - see signals.h.
  *
- * The handler walks the list of loops, which only changes under the lock; a loop that leaves it
- * waits until no handler is at work on any thread (handlers are short and never wait).
+ * The handler walks the list of loops, which changes only under the lock. A loop that is taken out
+ * of the list waits until no handler runs on any thread (handlers are short and never wait).
  *
- * A fork child inherits the handler, and the parent's latches with it. Around fork no signal is
- * delivered to the thread that forks; the child then puts back what was before, so that a signal
- * to it has its old effect. A child made otherwise (_Fork, vfork, clone) finds itself out in the
- * handler, by its process id, and does the same for that signal. */
+ * A fork child inherits the handler, and shares the latches with its parent. While a thread forks,
+ * it receives no signal; the child restores the dispositions that were there before, so that a
+ * signal to it has its old effect. In a child that was made without fork hooks (_Fork, vfork,
+ * clone), the handler finds by the process id that it is not the parent, and does the same for that
+ * signal. */
 #include "sys/signals.h"
 
 #include <dirent.h>
@@ -28,7 +29,7 @@ static struct {
     struct sigaction before;
 } dispositions[SIGNALS_MAX + 1];
 
-static pid_t owner; /* the process that installed them */
+static pid_t owner; /* the process that installed the handlers */
 static sigset_t mask_before_fork;
 
 static uint64_t bit(int signo) {
@@ -41,8 +42,9 @@ static bool is_ours(const struct sigaction *a) {
     return (a->sa_flags & SA_SIGINFO) == 0 && a->sa_handler == on_signal;
 }
 
-/* Of a fork child: the parent's waiters are not here. While a handler runs all signals are
- * blocked: what is raised comes when it has returned. */
+/* The handler runs in a fork child, which has no waits: restore the old disposition and raise the
+ * signal again. It is delivered when the handler has returned, since all signals are blocked while
+ * it runs. */
 static void old_way(int signo) {
     int saved = errno;
     sigaction(signo, &dispositions[signo].before, NULL);
@@ -90,12 +92,13 @@ static void after_fork_child(void) {
         dispositions[signo].waiters = 0;
     }
     atomic_store(&loops, NULL);
-    atomic_store(&handlers_at_work, 0); /* of threads that are not here */
+    atomic_store(&handlers_at_work, 0); /* it counts threads that the child does not have */
     pthread_mutex_unlock(&lock);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-/* Of this process, which may be a fork child that inherited the registration. With the lock. */
+/* Make this process the owner; it may be a fork child, which has inherited the fork hooks. With the
+ * lock held. */
 static int own(void) {
     static bool registered;
     owner = getpid();
@@ -125,10 +128,10 @@ static void list_loop(struct weir__signals *s) {
     s->listed = true;
 }
 
-/* Both with the lock held. */
+/* Count one more wait for signo, and install the handler with the first. With the lock held. */
 static int install(int signo) {
     struct sigaction ours = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
-    sigfillset(&ours.sa_mask); /* no handler within a handler */
+    sigfillset(&ours.sa_mask); /* no other handler interrupts ours */
     if (dispositions[signo].waiters == 0
         && sigaction(signo, &ours, &dispositions[signo].before) != 0)
         return -errno;
@@ -136,7 +139,8 @@ static int install(int signo) {
     return 0;
 }
 
-/* Returns whether what was before is there again. */
+/* Count one wait less, and restore the old disposition with the last. With the lock held. Returns
+ * whether it was restored. */
 static bool uninstall(int signo) {
     struct sigaction current;
     WEIR_CHECK(dispositions[signo].waiters > 0);
@@ -152,10 +156,11 @@ static bool waits_for(const struct weir__signals *s, int signo) {
     return false;
 }
 
-/* A hold that lingers ends. The old disposition is put back before `wanted` ends, so that no
- * handler of ours finds that nobody wants its signal (but one that another thread has just
- * entered). What came for nobody has its old effect after all; not so where somebody's own handler
- * stands before ours, as it has had the signal. */
+/* A turn has begun: drop the hold that an ended wait left on the handler. The old disposition is
+ * restored before the bit in wanted is cleared, so that our handler never finds its signal unwanted
+ * (unless another thread has just entered it). If a signal came that no wait got, it is raised
+ * again and has its old effect. Not so if the program has installed a handler in front of ours:
+ * that one has had the signal. */
 static void release(struct weir__signals *s, int signo) {
     bool missed = false;
     s->lingers &= ~bit(signo);
@@ -194,7 +199,8 @@ void weir__signals_fini(struct weir__signals *s) {
     s->listed = false;
 }
 
-/* One line of a thread's status: "SigBlk:\t0000000000004000". Unreadable counts as blocked. */
+/* Does that thread block signo? From the line "SigBlk:\t0000000000004000" of its status; if it
+ * cannot be read: yes. */
 static bool blocks(const char *thread, int signo) {
     char path[64], line[128];
     unsigned long long mask = 0;
@@ -208,7 +214,8 @@ static bool blocks(const char *thread, int signo) {
     return !found || (mask & bit(signo)) != 0;
 }
 
-/* No thread would ever run the handler. What this thread takes itself costs no look at others. */
+/* Does every thread block signo, so that no handler would ever run? The other threads are looked at
+ * only if this one blocks it. */
 static bool is_blocked_everywhere(int signo) {
     sigset_t mine;
     if (pthread_sigmask(SIG_BLOCK, NULL, &mine) != 0 || sigismember(&mine, signo) != 1)
@@ -235,7 +242,7 @@ int weir__signals_submit(struct weir__signals *s, struct weir__op *op) {
         return weir__op_now_done(op, rc);
     }
     list_loop(s);
-    if (!waits_for(s, signo)) { /* what came before this wait is not for it */
+    if (!waits_for(s, signo)) { /* a signal that came before this wait does not count */
         if ((s->lingers & bit(signo)) == 0)
             atomic_fetch_and(&s->got, ~bit(signo));
         atomic_fetch_or(&s->wanted, bit(signo));
@@ -254,10 +261,10 @@ int weir__signals_submit(struct weir__signals *s, struct weir__op *op) {
     return weir__op_hold(op);
 }
 
-/* A wait has ended, by its signal or by a cancel. Its hold on the handler lingers until the next
- * turn, once per signal: whoever waits again before that leaves no gap. Giving the handler up at
- * once would leave two: the next wait may come too late, and a signal that interrupts the giving
- * up finds a handler that nobody wants. */
+/* A wait has ended, by its signal or by a cancel. Its hold on the handler stays until the next turn
+ * (one hold for each signal), so that no signal is missed if the program waits again before. To
+ * restore the disposition at once would miss two kinds: a signal before the next wait begins, and
+ * one that arrives while the handler is being removed. */
 static void end_wait(struct weir__signals *s, struct weir__op **at) {
     int signo = (*at)->u.number;
     *at = (*at)->next;
@@ -266,7 +273,7 @@ static void end_wait(struct weir__signals *s, struct weir__op **at) {
         return;
     }
     pthread_mutex_lock(&lock);
-    uninstall(signo); /* one more hold lingers */
+    uninstall(signo); /* another hold for this signal is kept already */
     pthread_mutex_unlock(&lock);
 }
 
@@ -275,7 +282,7 @@ int weir__signals_cancel(struct weir__signals *s, struct weir__op *op) {
     while (*at != NULL && *at != op)
         at = &(*at)->next;
     WEIR_CHECK(*at == op);
-    if ((atomic_load(&s->got) & bit(op->u.number)) != 0) /* it came: the next wait may have it */
+    if ((atomic_load(&s->got) & bit(op->u.number)) != 0) /* it has come: the next wait may get it */
         s->spent |= bit(op->u.number);
     end_wait(s, at);
     return weir__op_now_done(op, -ECANCELED);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* signals.h - ops that wait for a signal to the process. The handler is there only while somebody
- * waits, in whichever loop, and until that loop's next turn; then what was there before is put
- * back, unless somebody else has changed it meanwhile. A signal wakes all who wait for it, in all
- * loops. */
+/* signals.h - ops that wait for a signal to the process. Our handler is installed while at least
+ * one op of any loop waits for the signal, and until that loop's next turn. Then the disposition
+ * that was there before is restored, unless the program has changed it meanwhile. A signal wakes
+ * every op that waits for it, in all loops. */
 #ifndef WEIR_SYS_SIGNALS_H
 #define WEIR_SYS_SIGNALS_H
 
@@ -15,7 +15,7 @@ struct weir__signals { /* one per loop */
     struct weir__latch *latch;
     struct weir__op *ops; /* waiting, newest last */
     uint64_t lingers; /* signals whose handler stays until the next turn */
-    uint64_t spent;   /* of these, came for a wait that was cancelled: no old way for them */
+    uint64_t spent;   /* those that came for a wait which was then cancelled: not raised again */
     bool listed;
 };
 

@@ -16,7 +16,7 @@ void weir__slots_fini(struct weir__slots *s) {
     weir__slots_init(s);
 }
 
-/* Not written to before they are used: half of a large table may never be. */
+/* New slots are not written before they are used: half of a large table may never be touched. */
 static int grow(struct weir__slots *s) {
     uint32_t max = s->max ? s->max * 2 : 16;
     struct weir__slot *all = weir__realloc(s->all, max * sizeof *all);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* uring.c - the backend by completion: the turn and the way of each op. One io_uring_enter per
- * turn submits everything and waits. The other files, each calling only those after it: setup
- * (probe), this one, close, recv, send and poll, file, fixed (the ring's table), bufs (receive
- * buffers), ring (submission). */
+/* uring.c - the backend by completion: the turn, and which file handles each op and completion. One
+ * io_uring_enter in a turn submits everything and waits. The files of this backend call only those
+ * after them in this order: setup (probe), this one, close, recv, send and poll, file, fixed (the
+ * ring's table of files), bufs (receive buffers), ring (submission). */
 #include "sys/uring.h"
 
 #include <errno.h>
@@ -50,7 +50,8 @@ static int uring_submit(struct weir__backend *base, struct weir__op *op) {
     }
 }
 
-/* A reader's memory is never the kernel's, so it goes at once; what arrives stays in the inbox. */
+/* The kernel never writes into a reader's memory by itself, so a cancel is done at once. Bytes that
+ * arrive later stay in the inbox. */
 static int cancel_reader(struct weir__op *op) {
     weir__list_remove(&weir__uring_file(op->file)->direct.link);
     op->file->reader = NULL;
@@ -60,7 +61,7 @@ static int cancel_reader(struct weir__op *op) {
 static int uring_cancel(struct weir__backend *base, struct weir__op *op) {
     struct uring_backend *b = self(base);
     if (op->state != WEIR__OP_HELD)
-        return WEIR__PENDING; /* over: it is on its way to its wake */
+        return WEIR__PENDING; /* it has completed: its wake will be called */
     if (weir__helpers_kind(op->kind))
         return weir__helpers_cancel(&b->helpers, op);
     if (op->kind == WEIR__CLOSE)
@@ -110,7 +111,8 @@ static void on_completion(struct uring_backend *b, const struct io_uring_cqe *cq
     }
 }
 
-/* The head moves once, at the end: what is submitted meanwhile completes behind. */
+/* Handle all completions that are there. The head of the queue is moved once, after the last:
+ * requests that are submitted meanwhile complete behind it. */
 static void reap(struct uring_backend *b) {
     struct io_uring_cq *cq = &b->ring.cq;
     unsigned head = *cq->khead, tail = io_uring_smp_load_acquire(cq->ktail);
@@ -122,7 +124,7 @@ static void reap(struct uring_backend *b) {
 
 /* ---- the turn ------------------------------------------------------------------------------- */
 
-/* 0: must not wait. */
+/* How long the kernel may wait: a duration, WEIR_NEVER, or 0 if there is work. */
 static weir_ns may_wait(struct uring_backend *b, weir_ns until_ns) {
     bool busy = !weir__fifo_empty(&b->done) || !weir__list_empty(&b->direct.ready)
                 || weir__writers_waiting(&b->writers)
@@ -149,8 +151,8 @@ static void ask_kernel(struct uring_backend *b, weir_ns until_ns) {
     weir__latch_awake(b->base.latch);
 }
 
-/* While files with bulk traffic wait for buffers or for their turn to send, a turn need not ask the
- * kernel, if it has nothing to tell it; but never longer than this. */
+/* While files with bulk traffic wait for buffers or to send, and no entry is queued, a turn need
+ * not ask the kernel. After so many turns it asks all the same. */
 enum { TURNS_UNPOLLED_MAX = 4 };
 
 static struct weir__op *uring_turn(struct weir__backend *base, weir_ns until_ns) {

@@ -16,7 +16,7 @@ enum uring_tag {
     URING_RECV,   /* struct weir__file: its multishot receive */
     URING_POLL,   /* struct weir__file: its readiness, for direct receives and accepts */
     URING_LATCH,
-    URING_IGNORE, /* a cancel request: what it cancelled tells the end */
+    URING_IGNORE, /* a cancel request: the cancelled request has a completion of its own */
     URING_TAGS = 7
 };
 
@@ -28,17 +28,18 @@ struct uring_piece {
     struct weir__lent lent;
 };
 
-/* The provided-buffer ring. Every buffer is in one of three places: with the kernel, free, or out
- * (lent, or in an inbox). The kernel uses them in the order given; so that hot ones come round
- * soon, it is given only as many as it needs (target), the last returned first. */
+/* The ring of provided buffers. Every buffer is with the kernel, free, or out (lent, or in an
+ * inbox). The kernel uses buffers in the order in which it gets them. So that the same few are used
+ * again soon and stay in the cache, it gets only as many as it needs (target), the last returned
+ * first. */
 struct uring_bufs {
     struct io_uring_buf_ring *ring;
     uint8_t *memory;
     size_t stride;
     uint32_t size, count;
     uint32_t with_kernel, free_count, target;
-    bool ran_out; /* the kernel, since the last refill */
-    uint32_t hot_bytes, mean_len; /* mean_len: of received pieces, drifting */
+    bool ran_out; /* the kernel had no buffer left, since the last refill */
+    uint32_t hot_bytes, mean_len; /* mean_len: moving average of received pieces */
     uint16_t *free; /* a stack */
     struct uring_piece *pieces;
 };
@@ -65,7 +66,7 @@ struct uring_backend {
     char why[200];
 };
 
-enum uring_live { /* what the kernel still holds of a file, and what was asked to end */
+enum uring_live { /* requests of a file that the kernel holds, and whether they were cancelled */
     URING_RECV_LIVE = 1,
     URING_RECV_ENDING = 2,
     URING_POLL_LIVE = 4,
@@ -75,13 +76,13 @@ enum uring_live { /* what the kernel still holds of a file, and what was asked t
 };
 
 /* How a file receives:
- *   STREAM  multishot into the ring: small messages, no system call of their own
- *   LEAVING still that, but it is to end
- *   BULK    readiness from the ring, then recv into a large hot buffer: a message of 100 KiB would
- *           else be seven pieces, and cold ones
- *   LISTENER  readiness, then accept4; set by the first ACCEPT. No multishot accept: it takes a
- *           whole backlog in one go, and without a free descriptor it fails although nobody has
- *           knocked */
+ *   STREAM  multishot receive into the ring's buffers: small messages need no system call
+ *   LEAVING as STREAM, but the multishot receive was cancelled; BULK follows
+ *   BULK    the ring reports readiness, then recv into a large hot buffer: otherwise a message of
+ *           100 KiB would be seven pieces, which are in no cache
+ * LISTENER  the ring reports readiness, then accept4; set by the first ACCEPT. No multishot accept:
+ *           it takes the whole backlog at once, and if no descriptor is free it fails although no
+ *           connection waits */
 enum uring_mode { URING_STREAM, URING_LEAVING, URING_BULK, URING_LISTENER };
 
 struct uring_file { /* lives in weir__file.priv */
@@ -94,7 +95,7 @@ struct uring_file { /* lives in weir__file.priv */
     uint32_t slot;     /* in the ring's table of files, from 1; 0: none */
     uint32_t sends;    /* through the ring, while it has no slot */
     uint16_t inflight; /* requests that the kernel has not ended */
-    int16_t end;       /* behind the inbox: 0 open, 1 the end, else the error */
+    int16_t end;       /* what follows the inbox: 0 more bytes, 1 end of stream, else the error */
     uint8_t live, mode, inbox_count;
     bool wants_bulk;
 };
@@ -108,10 +109,10 @@ static inline struct uring_file *weir__uring_file(struct weir__file *file) {
 
 /* uring_ring.c: submission, waiting.
  *
- * Ask for an entry of the submission queue. If the queue is full this submits it, and the kernel
- * takes every entry that was given out before. So an entry is filled in by the function that asked
- * for it, which calls nothing in between that may ask for another; and whatever else the kernel
- * reads at submission belongs to the entry (weir__uring_msg), so that it lives as long.
+ * Ask for an entry of the submission queue. If the queue is full it is submitted first, and the
+ * kernel takes every entry that was given out before. So the function that asked for an entry must
+ * fill it in before it calls anything that may ask for another. And memory that the kernel reads at
+ * submission must belong to the entry (weir__uring_msg), so that it lives as long as the entry.
  * tools/submits.py checks the first, and that full_ring_test.c runs each function that asks, and
  * each that leads to one, with the queue full. */
 #define weir__uring_sqe(b, who, tag) weir__uring_sqe_for(b, who, tag, __func__)
@@ -120,7 +121,7 @@ struct io_uring_sqe *weir__uring_sqe_for(struct uring_backend *b, const void *wh
                                          enum uring_tag tag, const char *asker);
 void weir__uring_cancel_for(struct uring_backend *b, const void *who, enum uring_tag tag,
                             const char *asker);
-/* A test's, else NULL: called before each entry is given out. */
+/* If a test has set it: called before each entry is given out. */
 extern void (*weir__uring_asked)(struct uring_backend *b, const char *asker);
 /* The message header of this entry. */
 struct msghdr *weir__uring_msg(struct uring_backend *b, const struct io_uring_sqe *sqe);
@@ -133,8 +134,8 @@ bool weir__uring_quiet(const struct uring_backend *b); /* and nothing to fetch *
 int weir__uring_bufs_init(struct uring_backend *b);
 void weir__uring_bufs_fini(struct uring_backend *b);
 void weir__uring_bufs_refill(struct uring_bufs *r);
-void weir__uring_bufs_starved(struct uring_bufs *r); /* the kernel ran out of them */
-/* The piece that the kernel filled: now out. */
+void weir__uring_bufs_starved(struct uring_bufs *r); /* the kernel has no buffer left */
+/* The kernel has filled a buffer: the piece is out now. */
 struct uring_piece *weir__uring_bufs_filled(struct uring_bufs *r, uint32_t id, uint32_t len);
 void weir__uring_bufs_put(struct uring_bufs *r, struct weir__lent *lent);
 static inline bool weir__uring_bufs_scarce(const struct uring_bufs *r) {
@@ -150,14 +151,14 @@ void weir__uring_recv_event(struct uring_backend *b, struct weir__file *file,
 void weir__uring_ready_event(struct uring_backend *b, struct weir__file *file,
                              const struct io_uring_cqe *cqe);
 void weir__uring_recv_drop(struct uring_backend *b, struct weir__file *file); /* at close */
-void weir__uring_recv_rearm(struct uring_backend *b); /* the starved, as buffers allow */
+void weir__uring_recv_rearm(struct uring_backend *b); /* starved files, as buffers allow */
 
 /* uring_send.c: SEND, SENDV, CONNECT. */
 int weir__uring_send_submit(struct uring_backend *b, struct weir__op *op);
 int weir__uring_connect_submit(struct uring_backend *b, struct weir__op *op);
 void weir__uring_write_event(struct uring_backend *b, struct weir__op *op,
                              const struct io_uring_cqe *cqe);
-/* WEIR__DONE: the kernel does not hold it, and it is over with -ECANCELED. */
+/* WEIR__DONE: the kernel did not hold the op; its result is -ECANCELED. */
 int weir__uring_write_cancel(struct uring_backend *b, struct weir__op *op);
 void weir__uring_writer_full(struct uring_backend *b, struct weir__op *op); /* wait for room */
 
@@ -165,12 +166,12 @@ void weir__uring_writer_full(struct uring_backend *b, struct weir__op *op); /* w
 void weir__uring_fix(struct uring_backend *b, struct weir__file *file);
 void weir__uring_unfix(struct uring_backend *b, struct weir__file *file);
 
-/* uring_file.c: SOCKET, ATTACH, and letting go of a file. */
+/* uring_file.c: SOCKET, ATTACH, and the last step of a close. */
 int64_t weir__uring_socket(struct weir__op *op);
 int64_t weir__uring_attach(struct weir__op *op);
-/* A request on the file has ended for good. */
+/* A request on the file has had its last completion. */
 void weir__uring_settled(struct uring_backend *b, struct weir__file *file);
-/* Let go of it at once: the kernel holds no request on it. */
+/* Close it now: the kernel holds no request on it. */
 void weir__uring_close_now(struct uring_backend *b, struct weir__file *file);
 
 /* uring_poll.c: POLL. */

@@ -24,7 +24,7 @@ static size_t ring_bytes(const struct uring_bufs *r) {
     return r->count * sizeof(struct io_uring_buf);
 }
 
-/* The ring is pinned by the kernel: a fork child must not share it. */
+/* The kernel pins the pages of the ring: a fork child must not share them. */
 static int register_ring(struct uring_backend *b) {
     struct uring_bufs *r = &b->bufs;
     struct io_uring_buf_reg reg = {.ring_addr = (uintptr_t)r->ring,
@@ -67,7 +67,8 @@ void weir__uring_bufs_fini(struct uring_backend *b) {
     *r = (struct uring_bufs){0};
 }
 
-/* As many as fit into the hot bytes, if full as usual; but not fewer than a small turn needs. */
+/* How many buffers to give to the kernel: as many pieces of average length as fit into hot_bytes,
+ * but not fewer than a small turn needs. */
 static uint32_t most(const struct uring_bufs *r) {
     uint32_t fit = r->hot_bytes / (r->mean_len + 1);
     if (fit < TARGET_MIN)
@@ -92,7 +93,7 @@ void weir__uring_bufs_refill(struct uring_bufs *r) {
 
 void weir__uring_bufs_starved(struct uring_bufs *r) {
     if (r->ran_out)
-        return; /* many files notice it in one turn */
+        return; /* counted already: many files report it in one turn */
     r->ran_out = true;
     r->target = r->target * 2 < r->count ? r->target * 2 : r->count;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* uring_close.c - the op CLOSE: ends what is pending on a file. The last request that the kernel
- * ends lets go of the file (weir__uring_settled). */
+/* uring_close.c - the op CLOSE: it cancels all requests on a file. When the last of them has
+ * completed, the file is closed (weir__uring_settled). */
 #include <errno.h>
 
 #include "sys/plain.h"
@@ -25,7 +25,7 @@ int weir__uring_close_file(struct uring_backend *b, struct weir__op *op) {
     }
     if (f->live & URING_HAS_POLLS)
         weir__uring_polls_end(b, file);
-    if (f->inflight > 0 || !weir__fifo_empty(&b->done)) { /* behind those that it ended */
+    if (f->inflight > 0 || !weir__fifo_empty(&b->done)) { /* it completes after the others */
         weir__op_hold(op);
         weir__uring_settled(b, file);
         return WEIR__PENDING;

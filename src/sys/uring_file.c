@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* uring_file.c - a file as the ring knows it: how it is taken into care, and how it is let go once
- * the kernel has ended every request that names it. What ends those requests: uring_close.c. */
+/* uring_file.c - a file of the ring: how it begins, and how it is closed when the kernel has
+ * completed every request that names it. uring_close.c cancels those requests. */
 #include <string.h>
 #include <unistd.h>
 
@@ -13,10 +13,10 @@ static void adopt(struct weir__file *file) {
     file->reader = file->writer = NULL;
     file->state = WEIR__FILE_KEPT;
     f->mode = URING_STREAM;
-    weir__direct_attach(&f->direct, file, false); /* known when bulk begins */
+    weir__direct_attach(&f->direct, file, false); /* steady is set when BULK begins */
 }
 
-/* io_uring waits on a non-blocking socket as on any other, and direct calls need it to be one. */
+/* Non-blocking: direct calls need it, and io_uring waits on such a socket as on any other. */
 int64_t weir__uring_socket(struct weir__op *op) {
     int64_t fd = weir__plain_socket(op->u.socket.family, op->u.socket.type, SOCK_NONBLOCK);
     if (fd < 0)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* uring_fixed.c - files that send much are registered with the ring: a send then takes no reference
- * of the descriptor (57 ns of 4 us). The table is made when the first file earns it. Before
- * Linux 6.13 a slot lets go of its file up to a second late, which would hold back the end of the
- * stream: so that is tried, and else the table is not used. */
+/* uring_fixed.c - files that send often are registered with the ring: a send then takes no
+ * reference of the descriptor (57 ns of 4 us). The table is made for the first such file. Before
+ * Linux 6.13 a slot that was emptied keeps its file for up to a second, so the peer would see the
+ * end of the stream too late. This is tested, and if it is so the table is not used. */
 #include <errno.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -30,7 +30,8 @@ static bool make_table(struct uring_backend *b) {
     return true;
 }
 
-/* A socket in a slot, taken out and closed: its peer must see the end at once. */
+/* Test: a socket that was in a slot is taken out and closed. Does its peer see the end of the
+ * stream at once? */
 static bool lets_go(struct uring_backend *b) {
     int pair[2];
     char byte;

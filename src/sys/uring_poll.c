@@ -34,14 +34,15 @@ void weir__uring_polls_end(struct uring_backend *b, struct weir__file *file) {
     }
 }
 
-/* The ring tells of a peer that sends no more (POLLRDHUP) unasked, again and again. A request that
- * stays armed tells it once, and then of each change. */
+/* The ring reports a peer that has shut down its side (POLLRDHUP) without being asked, again and
+ * again. A multishot poll reports it once, and then each change. */
 static void ask_for_changes(struct uring_backend *b, struct weir__op *op) {
     struct io_uring_sqe *sqe = weir__uring_sqe(b, op, URING_OP);
     io_uring_prep_poll_multishot(sqe, op->u.poll.fd, (unsigned)op->u.poll.events);
 }
 
-/* It stays armed, so its end is still to come. */
+/* The multishot poll has reported an event and stays armed: cancel it. Its last completion is still
+ * to come. */
 static void poll_changed(struct uring_backend *b, struct weir__op *op, int64_t result) {
     if (result <= 0 || op->u.poll.came != 0)
         return;

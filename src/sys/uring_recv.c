@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* uring_recv.c - receiving. What a multishot receive brings goes to the reader, or waits in the
- * file's inbox; an inbox that grows stops the receive. No reader's memory is ever the kernel's:
- * every cancel of a reader is done at once. Modes: see enum uring_mode. */
+/* uring_recv.c - receiving. The pieces of a multishot receive go to the reader, or wait in the
+ * file's inbox; when the inbox grows, the receive is cancelled. The kernel never holds a reader's
+ * memory, so every cancel of a reader is done at once. For the modes see enum uring_mode. */
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
@@ -10,9 +10,9 @@
 #include "sys/plain.h"
 #include "sys/uring.h"
 
-/* A read of this size is served by recv into the caller's memory: worth a system call. */
+/* From this size on a read is made by recv into the caller's memory: it is worth a system call. */
 enum { INTO_BULK_MIN = 64 << 10 };
-/* So many short reads in a row: the bulk is over. */
+/* After so many short reads in a row the file leaves the mode BULK. */
 enum { SHORT_READS = 8 };
 
 static void put(struct uring_backend *b, struct weir__lent *lent) {
@@ -21,8 +21,8 @@ static void put(struct uring_backend *b, struct weir__lent *lent) {
 
 /* ---- the inbox ------------------------------------------------------------------------------ */
 
-/* A piece whose buffer must go back now. Without memory it stays where it is: the ring gets
- * shorter, and pauses in the end. */
+/* Copy a piece to the heap, since its buffer is needed now. Without memory it stays in the buffer:
+ * the ring has one buffer less, and without any the receives wait. */
 static struct uring_piece *copy(struct uring_backend *b, struct uring_piece *p) {
     struct weir__lent lent;
     if (weir__bufs_heap(&b->direct.bufs, (uint32_t)sizeof *p + p->lent.len, &lent) != 0)
@@ -46,7 +46,7 @@ static void inbox_push(struct uring_file *f, struct uring_piece *p) {
 }
 
 static struct weir__lent inbox_pop(struct uring_file *f) {
-    struct weir__lent lent = f->inbox->lent; /* the piece may live in what it describes */
+    struct weir__lent lent = f->inbox->lent; /* the piece may lie in the lent memory itself */
     f->inbox = f->inbox->next;
     f->inbox_count = f->inbox == NULL ? 0 : (uint8_t)(f->inbox_count - 1);
     return lent;
@@ -65,7 +65,7 @@ static int64_t take_into(struct uring_backend *b, struct uring_file *f, struct w
     return (int64_t)n;
 }
 
-/* Serve a reader from the inbox, or with the end that stands behind it; else -EAGAIN. */
+/* Give a reader bytes from the inbox, or the end of stream or error behind it; else -EAGAIN. */
 static int64_t take(struct uring_backend *b, struct uring_file *f, struct weir__op *op) {
     if (f->inbox == NULL)
         return f->end == 0 ? -EAGAIN : f->end == 1 ? 0 : f->end;
@@ -103,7 +103,7 @@ static void arm_recv(struct uring_backend *b, struct weir__file *file) {
     f->inflight++;
 }
 
-/* Multishot polls are edge-triggered, as direct.h wants it. */
+/* A multishot poll is edge-triggered, as direct.h needs it. */
 static void arm_poll(struct uring_backend *b, struct weir__file *file) {
     struct uring_file *f = weir__uring_file(file);
     struct io_uring_sqe *sqe = weir__uring_sqe(b, file, URING_POLL);
@@ -141,8 +141,8 @@ static void choose_mode(struct uring_backend *b, struct weir__file *file) {
     }
 }
 
-/* A reader waits and nothing is there: see to it that the kernel will tell. What is live but
- * ending tells its end, and then this is called again. */
+/* A reader waits and the inbox is empty: make sure that the kernel will report bytes. A request
+ * that was cancelled will have a last completion, and then this is called again. */
 static void await_bytes(struct uring_backend *b, struct weir__file *file) {
     struct uring_file *f = weir__uring_file(file);
     choose_mode(b, file);
@@ -210,8 +210,8 @@ static void serve_reader(struct uring_backend *b, struct weir__file *file) {
     weir__op_complete(&b->done, op, n);
 }
 
-/* One try. While a receive is live, what it has not brought is not there yet: a system call would
- * overtake it. */
+/* One try to read. While a multishot receive is live, only its pieces may be read: a system call
+ * could take bytes that come later. */
 int64_t weir__uring_read_fd(struct uring_backend *b, struct weir__op *op) {
     struct uring_file *f = weir__uring_file(op->file);
     if (op->file->foreign || f->mode == URING_LISTENER)
@@ -220,7 +220,7 @@ int64_t weir__uring_read_fd(struct uring_backend *b, struct weir__op *op) {
     return n == -EAGAIN && (f->live & URING_RECV_LIVE) == 0 ? weir__plain(op) : n;
 }
 
-/* ---- what the kernel says ------------------------------------------------------------------- */
+/* ---- completions ---------------------------------------------------------------------------- */
 
 static void received(struct uring_backend *b, struct weir__file *file, uint32_t id, uint32_t len) {
     struct uring_file *f = weir__uring_file(file);
@@ -273,7 +273,7 @@ void weir__uring_ready_event(struct uring_backend *b, struct weir__file *file,
     if ((cqe->flags & IORING_CQE_F_MORE) == 0) {
         f->live &= (uint8_t)~(URING_POLL_LIVE | URING_POLL_ENDING);
         f->inflight--;
-        f->direct.in |= cqe->res < 0 && cqe->res != -ECANCELED; /* let recv say what it is */
+        f->direct.in |= cqe->res < 0 && cqe->res != -ECANCELED; /* recv will return the error */
     }
     if (file->reader != NULL && (f->mode == URING_BULK || f->mode == URING_LISTENER))
         await_bytes(b, file);
@@ -282,7 +282,7 @@ void weir__uring_ready_event(struct uring_backend *b, struct weir__file *file,
 }
 
 void weir__uring_recv_rearm(struct uring_backend *b) {
-    uint32_t n = 2 * b->bufs.with_kernel; /* not each has bytes waiting */
+    uint32_t n = 2 * b->bufs.with_kernel; /* not every file has bytes waiting */
     while (n-- > 0 && !weir__list_empty(&b->starved)) {
         struct weir__direct_file *d =
             WEIR_CONTAINER(b->starved.next, struct weir__direct_file, link);
@@ -296,7 +296,7 @@ void weir__uring_recv_drop(struct uring_backend *b, struct weir__file *file) {
     weir__list_remove(&f->direct.link);
     end_recv(b, file);
     end_poll(b, file);
-    if (f->inbox != NULL) /* in the kernel, unread bytes would make close reset: as if there */
+    if (f->inbox != NULL) /* the kernel resets a connection with unread bytes: do the same */
         weir__plain_reset(file->fd);
     while (f->inbox != NULL) {
         struct weir__lent lent = inbox_pop(f);

@@ -20,8 +20,8 @@ static int enter(struct uring_backend *b, unsigned submit, unsigned wait_nr, uns
                            flags | b->enter_flags, (sigset_t *)arg, arg ? sizeof *arg : 0);
 }
 
-/* Make room: the kernel takes what is queued, nothing is waited for. It may refuse for a moment
- * (no memory, a signal); it has no other reason to. */
+/* Make room in the queue: submit its entries, without waiting. The kernel may refuse for a moment
+ * (no memory, a signal); it has no other reason to refuse. */
 static void submit_now(struct uring_backend *b) {
     unsigned left = publish(b);
     while (left > 0) {
@@ -70,9 +70,9 @@ bool weir__uring_quiet(const struct uring_backend *b) {
            && *b->ring.cq.khead == io_uring_smp_load_acquire(b->ring.cq.ktail);
 }
 
-/* -ETIME: the time is over. -EINTR: a signal, which the turn looks at. -EAGAIN, -EBUSY: no memory
- * for a request, or completions that found no room; both pass once completions are fetched. What
- * was not taken stays queued. */
+/* Expected errors: -ETIME, the wait is over; -EINTR, a signal, which the turn handles; -EAGAIN and
+ * -EBUSY, no memory for a request or no room for completions, which pass when completions are
+ * fetched. Entries that were not taken stay queued. */
 void weir__uring_enter(struct uring_backend *b, weir_ns wait) {
     struct __kernel_timespec t = {.tv_sec = wait / 1000000000, .tv_nsec = wait % 1000000000};
     struct io_uring_getevents_arg arg = {0};

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* uring_send.c - sending and connecting. Small sends go with the one system call of the turn. Two
- * kinds are tried at once instead: a large one, whose copy dwarfs the call and whose bytes are in
- * cache now; and one in a turn with little to do, where the ring would save no call but cost one
- * more (its completion ends the wait of the next io_uring_enter, so that a lone echo takes two).
- * What the socket does not take: of a small one the ring sends the rest, for a large one it tells
- * of room. */
+/* uring_send.c - sending and connecting. Small sends are queued for the one system call of the
+ * turn. Two kinds of sends are made by a call of their own at once: a large one, since its copy
+ * costs much more than the call and its bytes are in the cache now; and a small one in a turn with
+ * little to do, where the ring would need one call more (the completion ends the wait of the next
+ * io_uring_enter, so a lone echo would take two). If the socket does not take all bytes, the ring
+ * sends the rest of a small send; for a large one it only reports when there is room again. */
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
@@ -13,7 +13,8 @@
 #include "sys/plain.h"
 #include "sys/uring.h"
 
-/* op->priv: its request waits for room, and sends nothing; there is room, and it is told to end. */
+/* op->priv. ASKED: the op's request polls for room and sends nothing. CAME: it has reported room
+ * and was cancelled. */
 enum { ROOM_ASKED = 4, ROOM_CAME = 8 };
 
 static int hand_to_kernel(struct weir__op *op) {
@@ -22,7 +23,7 @@ static int hand_to_kernel(struct weir__op *op) {
     return weir__op_hold(op);
 }
 
-/* A slot, once the file has sent enough to be worth one. */
+/* The file's slot in the ring's table; 0: none. A file that has sent often enough is given one. */
 static uint32_t slot_of(struct uring_backend *b, struct weir__file *file) {
     struct uring_file *f = weir__uring_file(file);
     if (f->slot == 0 && ++f->sends == weir__sys_limits.ring_slot_sends)
@@ -30,7 +31,7 @@ static uint32_t slot_of(struct uring_backend *b, struct weir__file *file) {
     return f->slot;
 }
 
-/* The pieces of a vector that one request may carry whole; 0: the first is too large. */
+/* How many pieces of the vector fit into one request; 0: not even the first. */
 static size_t pieces_of(const struct weir__op *op) {
     size_t n = 0, count = op->u.vector.count, left = weir__sys_limits.ring_send_max;
     if (count > IOV_MAX)
@@ -40,7 +41,7 @@ static size_t pieces_of(const struct weir__op *op) {
     return n;
 }
 
-/* What is next to send and stands in one piece: bytes, or the first of a vector. */
+/* The next bytes to send that are contiguous: of a SEND, or the first piece of a vector. */
 static struct iovec piece_of(const struct weir__op *op) {
     struct iovec v;
     if (op->kind == WEIR__SENDV)
@@ -53,7 +54,7 @@ static struct iovec piece_of(const struct weir__op *op) {
     return v;
 }
 
-/* MSG_WAITALL: the kernel goes on by itself until all that it was given is sent. */
+/* MSG_WAITALL: the kernel goes on by itself until all bytes of the request are sent. */
 static void queue_send(struct uring_backend *b, struct weir__op *op) {
     const unsigned flags = MSG_NOSIGNAL | MSG_WAITALL;
     size_t pieces = op->kind == WEIR__SENDV ? pieces_of(op) : 1;
@@ -73,8 +74,8 @@ static void queue_send(struct uring_backend *b, struct weir__op *op) {
     }
 }
 
-/* A large send waits for room and then goes on as a ready writer: what a socket takes at once is
- * the turn's to bound, and the kernel would bound it by nothing. */
+/* A large send waits until there is room, and then goes on as a ready writer: a turn limits how
+ * many bytes it sends, and the kernel would not. */
 static void queue_rest(struct uring_backend *b, struct weir__op *op) {
     const uint32_t small = weir__sys_limits.small_send;
     if (weir__plain_unsent(op, small) < small) {
@@ -86,9 +87,9 @@ static void queue_rest(struct uring_backend *b, struct weir__op *op) {
     op->priv |= ROOM_ASKED;
 }
 
-/* A request for room has something to say. Returns whether it is over. The ring tells unasked, and
- * at once, of a peer that sends no more (POLLRDHUP): then a request that stays armed, and tells of
- * each change, goes on. */
+/* A completion of the poll for room. Returns whether the poll is finished. The ring also reports,
+ * without being asked, a peer that has shut down its side (POLLRDHUP), at once and again and again.
+ * Then a multishot poll takes its place, which stays armed and reports each change once. */
 static bool room_asked(struct uring_backend *b, struct weir__op *op,
                        const struct io_uring_cqe *cqe) {
     bool room = cqe->res < 0 || (cqe->res & (POLLOUT | POLLERR | POLLHUP)) != 0;
@@ -146,14 +147,14 @@ int weir__uring_connect_submit(struct uring_backend *b, struct weir__op *op) {
     return hand_to_kernel(op);
 }
 
-/* A send may come back short: there is more than one request may carry, it was told to end, or a
- * signal came between. */
+/* Must the send go on? It may have sent only a part: one request could not carry all bytes, it was
+ * cancelled, or a signal interrupted it. */
 static bool goes_on(struct weir__op *op, int *res) {
     bool ended = (op->priv & WEIR__WRITER_ENDING) != 0, asked = (op->priv & ROOM_ASKED) != 0;
     op->priv &= ~(uint32_t)(ROOM_ASKED | ROOM_CAME);
     if (op->kind == WEIR__CONNECT)
         return false;
-    if (asked) /* whatever is there, the next send says it */
+    if (asked) /* whatever the poll reported, the next send finds out */
         *res = -EAGAIN;
     if (*res >= 0 && weir__plain_sent(op, (size_t)*res))
         return false;

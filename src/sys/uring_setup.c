@@ -13,7 +13,7 @@
 #include "sys/limits.h"
 #include "sys/uring.h"
 
-/* From the best down. */
+/* Sets of flags to try, the best first. */
 static const struct {
     unsigned flags;
     const char *text;
@@ -41,7 +41,7 @@ static const char *setup_error(int rc) {
     }
 }
 
-/* liburing made the descriptor; its mappings outlive the number. */
+/* liburing has made the descriptor. Move it above 2; the mappings stay valid. */
 static int lift(struct uring_backend *b, const char **ret_text) {
     int fd = weir__fd_lift(b->ring.ring_fd);
     if (fd < 0)
@@ -101,7 +101,8 @@ static bool next(struct uring_backend *b, struct io_uring_cqe *ret_cqe) {
     return true;
 }
 
-/* One byte through a multishot receive, which must stay armed, and then its end. */
+/* Send one byte, which a multishot receive must report and stay armed; then close, which it must
+ * report too. */
 static bool receives(struct uring_backend *b, int pair[2]) {
     struct io_uring_cqe cqe;
     struct io_uring_sqe *sqe = weir__uring_sqe(b, NULL, URING_IGNORE);

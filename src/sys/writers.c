@@ -11,14 +11,14 @@ void weir__writers_begin(struct weir__writers *w) {
     w->left = weir__sys_limits.turn_sent;
 }
 
-/* How many of unsent bytes may go now. */
+/* How many of the unsent bytes the turn allows now. */
 static size_t allowance(const struct weir__writers *w, size_t unsent) {
     const uint32_t small = weir__sys_limits.small_send;
     if (unsent < small)
         return w->left > -(int64_t)weir__sys_limits.turn_sent ? unsent : 0;
     if (w->left <= 0)
         return 0;
-    return w->left > small ? (size_t)w->left : small; /* no crumbs */
+    return w->left > small ? (size_t)w->left : small; /* no very small pieces */
 }
 
 static int64_t send_at_most(struct weir__writers *w, struct weir__op *op, size_t max) {
