@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* arena.h - small pieces of memory that are freed all at once: what a file or a plan is made of. */
+/* arena.h - small pieces of memory that are freed all at once: the parts of a fleet file or a
+ * plan. */
 #ifndef WEIR_CLI_ARENA_H
 #define WEIR_CLI_ARENA_H
 
@@ -9,14 +10,14 @@ struct arena { /* zero: empty */
     struct arena_block *blocks;
 };
 
-/* size bytes, zeroed, aligned for anything; NULL: no memory. */
+/* Take size bytes, zeroed and aligned for any type. Returns NULL without memory. */
 void *arena_take(struct arena *a, size_t size) __attribute__((warn_unused_result));
 
-/* A copy of len bytes with a NUL behind; NULL: no memory. */
+/* Copy len bytes and add a NUL. Returns NULL without memory. */
 char *arena_text(struct arena *a, const char *bytes, size_t len)
     __attribute__((warn_unused_result));
 
-/* As sprintf into the arena; NULL: no memory. */
+/* As sprintf, into the arena. Returns NULL without memory. */
 char *arena_format(struct arena *a, const char *format, ...)
     __attribute__((warn_unused_result, format(printf, 2, 3)));
 

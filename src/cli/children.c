@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* children.c - children are found by a scan of /proc: the file `children` of a task is exact only
- * while the children stand still, and a kernel may lack it. */
+/* children.c - finds children by a scan of /proc. The kernel's file `children` of a task is exact
+ * only while no child changes, and a kernel may lack it. */
 #include "cli/children.h"
 
 #include <ctype.h>
@@ -32,7 +32,7 @@ static bool is_living_child(pid_t pid, pid_t self) {
     ssize_t len = read(fd, text, sizeof text - 1);
     close(fd);
     text[len > 0 ? len : 0] = '\0';
-    const char *name_end = strrchr(text, ')'); /* the name before it may hold anything */
+    const char *name_end = strrchr(text, ')'); /* the name before it may contain any byte */
     char state = 'Z';
     int parent = 0;
     return name_end != NULL && sscanf(name_end + 1, " %c %d", &state, &parent) == 2 &&
@@ -49,8 +49,8 @@ int children_signal(int signal, bool (*spared)(pid_t pid, void *arg), void *arg)
         if (pid <= 0 || !is_living_child(pid, getpid()) || (spared && spared(pid, arg)))
             continue;
         if (signal == SIGTERM)
-            kill(pid, SIGCONT); /* who is stopped would sleep through it */
-        kill(pid, signal); /* EPERM: not ours to end; it is counted, and told as left */
+            kill(pid, SIGCONT); /* a stopped process would not handle the TERM */
+        kill(pid, signal); /* EPERM: another user's process; it is counted as left */
         count++;
     }
     closedir(proc);
@@ -61,16 +61,17 @@ static bool had_children_ignored; /* SIGCHLD, when the first supervisor began */
 
 int children_supervise(const char *name) {
     struct sigaction before;
-    /* A terminal's Ctrl-C, or a service manager's TERM to all, is `up`'s to answer. Blocked, not
-     * ignored: a node just forked must not lose the TERM that comes before its exec. */
+    /* `up` alone handles a terminal's Ctrl-C, or a service manager's TERM to all processes. They
+     * are blocked, not ignored: a forked node must not lose a TERM that comes before its exec. */
     sigset_t mask;
     sigfillset(&mask);
     sigprocmask(SIG_SETMASK, &mask, NULL);
-    /* Inherited as ignored, children would vanish unseen. */
+    /* If SIGCHLD were ignored (inherited), the kernel would reap children itself. */
     const struct sigaction standard = {.sa_handler = SIG_DFL};
     had_children_ignored |=
         sigaction(SIGCHLD, &standard, &before) == 0 && before.sa_handler == SIG_IGN;
-    /* Stopped as its parent dies, a supervisor would sleep on: the kernel wakes it. */
+    /* A supervisor that is stopped while its parent dies would stay stopped: the kernel continues
+     * it. */
     prctl(PR_SET_PDEATHSIG, SIGCONT);
     sigemptyset(&mask);
     sigaddset(&mask, SIGCHLD);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* children.h - what keeper and guard share: ending children, and keeping few descriptors.
+/* children.h - what keeper, guard and `up` share: to signal and reap children, and to close
+ * inherited descriptors.
  *
- * Only own children are ever signalled one by one: they cannot vanish before this process reaps
- * them, so their numbers cannot have become somebody else's. Deeper descendants become children
- * when their parents end, because keeper and guard are subreapers. */
+ * A process is signalled by its number only by its parent: until the parent reaps it, no other
+ * process can get that number. Deeper descendants become children when their parents die, because
+ * keeper and guard are subreapers. */
 #ifndef WEIR_CLI_CHILDREN_H
 #define WEIR_CLI_CHILDREN_H
 
@@ -12,30 +13,31 @@
 #include <sys/types.h>
 #include <weir/base.h>
 
-/* Send signal to every living child that spared (may be NULL) does not spare; before SIGTERM also
- * SIGCONT.
- * Returns how many were not spared; a negative errno: /proc cannot be read. */
+/* Send signal to every living child for which spared (may be NULL) does not return true; before
+ * SIGTERM also SIGCONT. Returns to how many; a negative errno if /proc cannot be read. */
 int children_signal(int signal, bool (*spared)(pid_t pid, void *arg), void *arg);
 
-/* Become a supervisor: adopt orphans, block every signal, have SIGCHLD on the returned descriptor
- * (non-blocking), be seen as name, go on when the parent dies. Returns it, or a negative errno. */
+/* Become a supervisor: adopt orphans, block every signal, be shown as name, and be continued by the
+ * kernel if the parent dies. Returns a non-blocking descriptor that can be read when a child has
+ * changed (SIGCHLD); or a negative errno. */
 int children_supervise(const char *name);
 
-/* Be a program's process again, before its exec: no signal is blocked, and those that the first
- * supervisor found ignored still are, as under a shell. But not SIGTERM, which is a supervisor's
- * word to end, nor 32 and 33, which are libc's (make leaves them ignored). */
+/* In a child, before the exec of a program: unblock all signals. Signals that were ignored when the
+ * first supervisor began stay ignored, as under a shell; but not SIGTERM, by which a supervisor
+ * stops the program, nor 32 and 33, which belong to libc (make leaves them ignored). */
 void children_release(void);
 
 /* Continue every child that was stopped since the last call. */
 void children_resume(void);
 
-/* Kill and reap every child, and what they leave, as long as there is time. */
+/* Kill and reap every child, and every process that becomes a child by that, until the time
+ * until. */
 void children_bury(weir_ns until);
 
-/* Forget the arrivals that a descriptor of children_supervise holds. */
+/* Read the descriptor of children_supervise empty. */
 void children_drain(int fd);
 
-/* Close every descriptor from 3 on that fds[0 .. count-1] does not list; fds is sorted by it. */
+/* Close every descriptor above 2 that is not in fds[0 .. count-1]. Sorts fds. */
 void children_keep_fds(int *fds, size_t count);
 
 /* The monotonic clock: supervisors run without a loop. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cmd_send.c - `weir send`: one message to a node or a URL; its ack is the output. */
+/* cmd_send.c - `weir send`: send one message to a node or a URL, and print its ack. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,8 +53,8 @@ static void print_escaped(const char *text, size_t len) {
     putchar('\n');
 }
 
-/* A text is one line, binary is bytes that a file or a pipe takes as they are. An ack that nobody
- * saw is no success. */
+/* Print the ack: a text as one line, a binary one unchanged, to a file or a pipe. If it cannot be
+ * printed, the command fails. */
 static int print_ack(const struct weir_ws_message *ack, bool is_raw) {
     if (!is_raw && (ack->type == WEIR_WS_TEXT || isatty(STDOUT_FILENO)))
         print_escaped(ack->data.base, ack->data.len);
@@ -65,8 +65,8 @@ static int print_ack(const struct weir_ws_message *ack, bool is_raw) {
     return weir__is_nack(ack->type, ack->data) ? EXIT_NACKED : EXIT_DONE;
 }
 
-/* Behind what the mesh says stands what only this command knows: how to add a node. A target such
- * as localhost:7451 can be no node's name, but is an address without its beginning. */
+/* Print the error of the mesh, and behind it how to add a node, which only this command knows. A
+ * target such as localhost:7451 is no name of a node, but an address without "ws://". */
 static int tell_unknown(const struct weir__program *p, const struct sending *s, int rc) {
     struct weir__uri uri;
     if (weir__uri_parse_authority(&uri, s->target, strlen(s->target)) == 0 && uri.port != 0)
@@ -112,7 +112,7 @@ static int send_body(struct weir__program *p) {
     return rc;
 }
 
-/* Where to: a URL has "://"; else the first slash begins the channel. */
+/* Parse the target: a URL has "://"; otherwise the channel begins at the first slash. */
 static int take_place(struct sending *s, const char *word) {
     if (strstr(word, "://") != NULL) {
         s->channel = word;
@@ -155,7 +155,7 @@ static bool take_timeout(struct sending *s, const char *word) {
     return good;
 }
 
-/* A word behind the target that looks like an option; NULL: none. It is read as the message. */
+/* A word behind the target that looks like an option but is part of the message; NULL: none. */
 static const char *late_option(int count, char **words) {
     for (int i = 1; i < count; i++)
         if (strncmp(words[i], "--", 2) == 0 && words[i][2] != '\0')

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* cmd_sketch.c - `weir clock`, `weir iopin`, `weir buzzer`: programs of their own, with the flags
- * of a worker (src/worker/options.h). */
+/* cmd_sketch.c - `weir clock`, `weir iopin` and `weir buzzer`: each runs as if it were a program of
+ * its own, with the flags of a worker (src/worker/options.h). */
 #include "cli/command.h"
 #include "worker/sketches.h"
 

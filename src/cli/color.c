@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* color.c - the escape sequences of ECMA-48, as far as to see where each ends:
+/* color.c - follows the escape sequences of ECMA-48, to know whether a line is inside one:
  *
  *   PLAIN    ESC -> ESCAPED; CSI (9b) -> CONTROL; DCS SOS OSC PM APC (90 98 9d 9e 9f) -> STRING
  *   ESCAPED  [ -> CONTROL; P X ] ^ _ -> STRING; 20..2f stays; all else ends it
  *   CONTROL  20..3f stays; 40..7e ends it: 'm' sets colours, resets them if all numbers are 0
  *   STRING   BEL, ST (9c, or ESC \) ends it
- *   any      CAN, SUB end it; ESC begins anew (in STRING: unless \ follows)
+ *   any      CAN, SUB end it; ESC begins a new one (in STRING: unless \ follows)
  * The 8-bit codes come in UTF-8, behind c2: alone they are letters of some older encoding. */
 #include "cli/color.h"
 
@@ -70,7 +70,7 @@ static void feed(struct scan *s, unsigned code, unsigned next) {
         control(s, code);
 }
 
-/* How many bytes a character has that begins with this one; 1 also if none does. */
+/* How many bytes a character has that begins with this byte; 1 also if no character does. */
 static size_t length_of(unsigned byte) {
     return byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1;
 }
@@ -88,7 +88,8 @@ static void feed_all(struct scan *s, const unsigned char *bytes, size_t len) {
 }
 
 const char *color_ending(const char *line, size_t len) {
-    /* ST ends a string; in any other sequence its ESC ends that, and the rest means nothing. */
+    /* ST ends a string. In any other sequence its ESC ends the sequence, and ESC \ has no
+     * effect. */
     static const char *const endings[2][2] = {{"", "\033[0m"}, {"\033\\", "\033\\\033[0m"}};
     struct scan s = {.state = PLAIN};
     if (memchr(line, ESC, len) != NULL || memchr(line, 0xc2, len) != NULL) /* few lines */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* color.h - the colours that a node's line does not reset, and the escape sequence that it does not
- * finish. Both are ended after the line, so that they cannot change the next line, which may be
- * another node's. */
+/* color.h - a line may set colours without resetting them, and may begin an escape sequence without
+ * completing it. What to print behind the line, so that the next line, which may be another node's,
+ * does not change. */
 #ifndef WEIR_CLI_COLOR_H
 #define WEIR_CLI_COLOR_H
 
@@ -9,8 +9,8 @@
 
 enum { COLOR_ENDING_MAX = 8 }; /* bytes of an ending */
 
-/* What must stand behind line so that nothing of it is left: "", or what ends the open escape
- * sequence, resets the colours, or both. Static text. */
+/* The text to print behind line: "", or the bytes that end an open escape sequence, reset the
+ * colours, or both. Static text. */
 const char *color_ending(const char *line, size_t len);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* color_test.c - lines and what must stand behind them; and each of them cut anywhere. */
+/* color_test.c - lines, and the text to print behind them; and each line cut at every place. */
 #include "cli/color.h"
 
 #include <string.h>
@@ -54,7 +54,7 @@ WEIR_TEST(a_line_leaves_no_colour_and_no_open_sequence_behind) {
         assert_string_equal(color_ending(rows[i].line, strlen(rows[i].line)), rows[i].ending);
 }
 
-/* What is ended once needs no second ending, wherever a line was cut. */
+/* A line with its ending needs no second one, wherever the line was cut. */
 WEIR_TEST(an_ending_ends_all_wherever_a_line_is_cut) {
     for (size_t i = 0; i < ROWS; i++) {
         for (size_t len = 0; len <= strlen(rows[i].line); len++) {

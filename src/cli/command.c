@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* command.c - options by getopt_long, with our own texts: an unknown one names the nearest. */
+/* command.c - reads options by getopt_long, with texts of our own: for an unknown option they name
+ * the nearest known one. */
 #include "cli/command.h"
 
 #include <stdio.h>

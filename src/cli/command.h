@@ -39,9 +39,10 @@ extern const struct command command_clock, command_iopin, command_buzzer; /* cmd
         NULL, 0, NULL, 0                                                                           \
     }
 
-/* The next option as getopt_long gives it; the shared ones are dealt with here: into s, or, for
- * help and for mistakes, a text is printed and *ret_exit set. -1: no more, or *ret_exit is set.
- * *ret_exit is negative otherwise. who: "weir up". help: printed by -h. */
+/* Return the next option, as getopt_long does. The shared options are handled here: they change s,
+ * or (for help and for mistakes) a text is printed and *ret_exit is set to the exit code. Returns
+ * -1 when there is no more option, or when *ret_exit was set; otherwise *ret_exit is negative. who:
+ * the command's name, "weir up". help: the text of -h. */
 int command_option(int argc, char **argv, const char *who, const char *help, const char *shorts,
                    const struct option *longs, struct settings *s, int *ret_exit);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* control.c - one line of a node, taken apart; nodes are not trusted to speak well. */
+/* control.c - receives and parses the lines of a node. A node may send anything. */
 #include "cli/control.h"
 
 #include <ctype.h>
@@ -9,7 +9,7 @@
 
 #include "cli/limits.h"
 
-enum { DIGITS_MAX = 18 }; /* what fits 64 bits without a check of each step */
+enum { DIGITS_MAX = 18 }; /* so many digits fit into 64 bits, without a check at each digit */
 
 bool control_field(const char *text, const char *name, uint64_t *ret_value) {
     size_t len = strlen(name);
@@ -34,8 +34,8 @@ static bool begins_with_word(const char *text, const char *word) {
     return strncmp(text, word, len) == 0 && (text[len] == '\0' || text[len] == ' ');
 }
 
-/* A node's empty datagram and the end of the socket both are 0 bytes. Only a datagram carries its
- * sender's credentials. */
+/* A read of 0 bytes is an empty datagram, or means that the socket was closed. Only a datagram
+ * comes with its sender's credentials. */
 int control_listen(int fd) {
     int on = 1;
     return setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on) < 0 ? -errno : 0;
@@ -44,7 +44,7 @@ int control_listen(int fd) {
 ssize_t control_receive(int fd, char *text, size_t size) {
     union {
         struct cmsghdr header;
-        char bytes[CMSG_SPACE(sizeof(struct ucred))]; /* so descriptors have no room: closed */
+        char bytes[CMSG_SPACE(sizeof(struct ucred))]; /* no room for descriptors: they are closed */
     } sender = {.bytes = {0}};
     struct iovec vec = {text, size};
     struct msghdr m = {.msg_iov = &vec,

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* control.h - what a node tells `weir up`, on the descriptor that WEIR_CONTROL_FD names: a
- * SOCK_SEQPACKET socket, one line in ASCII per datagram, newline included, at most
- * LIMIT_CONTROL_BYTES. Forgiven are a missing newline, several lines in one datagram, an empty
- * datagram; one that is too long is skipped, and what comes behind it is heard. Fields are
- * NAME=VALUE, decimal, in any order; unknown words and fields are skipped. doc/design/fleet.md has
- * the whole of it, the sender's duties among it.
+/* control.h - the lines that a node sends to `weir up`, on the descriptor that WEIR_CONTROL_FD
+ * names: a SOCK_SEQPACKET socket, one line of ASCII in each datagram, at most LIMIT_CONTROL_BYTES
+ * with its newline. A missing newline, several lines in one datagram, and an empty datagram are
+ * accepted; a datagram that is too long is skipped. Fields are NAME=VALUE, decimal, in any order;
+ * unknown words and fields are ignored. doc/design/fleet.md has the whole protocol, with the
+ * sender's duties.
  *
- *   ready port=8765          once, when it serves; port only if it listens
+ *   ready port=8765          once, when the node serves; port only if it listens
  *   beat                     each second, from the loop that serves
- *   stat messages=12 acks=12 errors=0 p50_us=41 p99_us=97      totals since the start, when they
- *                            changed, at most each second, and once more before the end */
+ * stat messages=12 acks=12 errors=0 p50_us=41 p99_us=97      totals since the start: after a
+ * change,
+ *                            at most once a second, and before the node exits */
 #ifndef WEIR_CLI_CONTROL_H
 #define WEIR_CLI_CONTROL_H
 
@@ -33,23 +34,24 @@ struct control_stats {
 
 struct control_line {
     enum control_word word;
-    int port; /* CONTROL_READY; 0: not told */
+    int port; /* of CONTROL_READY; 0: the line has none */
     struct control_stats stats;
 };
 
-/* Make our end of the pair ready for control_receive, before the node has the other.
+/* Prepare our side of the socket pair for control_receive, before the node gets the other side.
  * Returns 0 or a negative errno. */
 int control_listen(int fd);
 
-/* The next datagram, without waiting. Returns its length, also 0; more than size if it did not
- * fit; -EAGAIN; WEIR_EEOF: it was the last; -ECONNRESET and what else recvmsg gives. */
+/* Receive the next datagram, without waiting. Returns its length, also 0; more than size if it did
+ * not fit; -EAGAIN; WEIR_EEOF: the node has closed its side; -ECONNRESET and other errors of
+ * recvmsg. */
 ssize_t control_receive(int fd, char *text, size_t size);
 
-/* The line at *line, which moves behind it; end: of the datagram. */
+/* Parse the line at *line, and move *line behind it. end is behind the datagram's last byte. */
 struct control_line control_next(const char **line, const char *end);
 
-/* Read one line of len bytes, with or without its newline. Never fails: what is not understood
- * is CONTROL_UNKNOWN, a field that is no number is skipped. */
+/* Parse one line of len bytes, with or without its newline. Never fails: an unknown word is
+ * CONTROL_UNKNOWN, and a field that is no number is skipped. */
 struct control_line control_parse(const char *line, size_t len);
 
 /* The value of field name in a line's text (NUL-terminated), decimal; false: not there. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* control_test.c - lines as nodes should send them, and as they may. */
+/* control_test.c - lines as nodes should send them, and malformed ones. */
 #include "cli/control.h"
 
 #include <string.h>
@@ -83,7 +83,7 @@ WEIR_TEST(datagrams_are_told_from_the_end_whatever_they_hold) {
     assert_int_equal(control_receive(ends[0], text, sizeof text), 5);
     assert_int_equal(control_receive(ends[0], text, sizeof text), 0);
     assert_int_equal(control_receive(ends[0], text, sizeof text), 0);
-    assert_int_equal(read(theirs[0], text, 1), 0); /* what was passed is closed, not kept */
+    assert_int_equal(read(theirs[0], text, 1), 0); /* a passed descriptor is closed, not kept */
     assert_int_equal(control_receive(ends[0], text, sizeof text), WEIR_EEOF);
     assert_int_equal(control_receive(ends[0], text, sizeof text), WEIR_EEOF);
     close(ends[0]);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* duration.c - digits, at most three decimals, a unit; integers only, so 0.1s is exact. */
+/* duration.c - digits, at most three decimals, a unit. Integer arithmetic, so that 0.1s is
+ * exact. */
 #include "cli/duration.h"
 
 #include <ctype.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* duration_test.c - what is a duration and what is none. */
+/* duration_test.c - texts that are durations, and texts that are not. */
 #include "cli/duration.h"
 
 #include <string.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* fleet.c - the schema as a table: each key, what its value must be, and the function that reads
- * it. What concerns several keys or several nodes is checked after all were read. */
+/* fleet.c - the schema of a fleet file as a table: each key, the form of its value, and the
+ * function that reads it. Rules about several keys or several nodes are checked when all of them
+ * were read. */
 #include "cli/fleet.h"
 
 #include <stdbool.h>
@@ -164,8 +165,8 @@ static int read_port(struct parser *p, struct fleet_node *n, const struct yaml_i
     return 0;
 }
 
-/* What the node is started with, and what the others are told of it, reads hosts as URLs have
- * them: the same reader decides here. */
+/* The node and the grid of the other nodes will read the host as part of a URL: so the reader of
+ * URLs decides here whether it is one. */
 static int read_host(struct parser *p, struct fleet_node *n, const struct yaml_item *value) {
     int rc = want(p, value, YAML_TEXT, "");
     if (rc < 0)
@@ -181,7 +182,7 @@ static int read_host(struct parser *p, struct fleet_node *n, const struct yaml_i
     return n->host ? 0 : -ENOMEM;
 }
 
-/* A limit of the library's, for workers alone: checked once the node's kind is known. */
+/* A limit of the library, for workers only: checked when the node's kind is known. */
 static int read_connections_max(struct parser *p, struct fleet_node *n,
                                 const struct yaml_item *value) {
     int rc = want(p, value, YAML_TEXT, "");
@@ -272,7 +273,7 @@ static int read_variable(struct parser *p, struct fleet_pairs *e, const struct y
     return 0;
 }
 
-/* A map, or as in compose a list of NAME=VALUE. */
+/* A map, or a list of NAME=VALUE as in compose. */
 static int read_environment(struct parser *p, struct fleet_node *n,
                             const struct yaml_item *value) {
     if (value->kind != YAML_LIST) {
@@ -290,7 +291,7 @@ static int read_environment(struct parser *p, struct fleet_node *n,
     return rc;
 }
 
-/* Names become indices once all nodes are known: link_node. */
+/* link_node turns the names into indices when all nodes are known. */
 static int read_depends_on(struct parser *p, struct fleet_node *n,
                            const struct yaml_item *value) {
     (void)n;
@@ -396,7 +397,7 @@ static int read_node(struct parser *p, struct fleet_node *n, const struct yaml_i
 
 /* ---- the fleet ------------------------------------------------------------------------------- */
 
-/* Known are all but the node itself: to wait for itself is no choice. */
+/* The known names for an error text: all nodes but this one, which cannot depend on itself. */
 static int refuse_node(struct parser *p, const struct fleet_node *n,
                        const struct yaml_item *item) {
     const struct fleet *f = p->fleet;
@@ -410,7 +411,7 @@ static int refuse_node(struct parser *p, const struct fleet_node *n,
                        hint(item->text, known, count, buf, sizeof buf));
 }
 
-/* stamp: for each node, 1 + the index of the last that was seen to depend on it. */
+/* stamp: for each node, 1 + the index of the last node that was found to depend on it; 0: none. */
 static int link_node(struct parser *p, struct fleet_node *n, const struct names *nodes,
                      size_t *stamp) {
     const struct yaml_item *list = yaml_child(n->source, "depends_on");

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* fleet.h - a fleet file under its schema: the nodes of one fleet, in the order of dependency.
+/* fleet.h - a fleet file, read and checked: the nodes of one fleet, in the order of their
+ * dependencies.
  *
- * Everything that can be wrong with a file is found here, before anything starts, with line and
- * column. What is done with a fleet is plan.h's (what to run) and up.c's (running it). */
+ * Every fault of a file is found here, with line and column, before anything starts. plan.h decides
+ * what to run for a fleet, and up.c runs it. */
 #ifndef WEIR_CLI_FLEET_H
 #define WEIR_CLI_FLEET_H
 
@@ -15,9 +16,9 @@ enum fleet_kind { FLEET_UNKNOWN, FLEET_WORKER, FLEET_SOURCE, FLEET_COMMAND };
 
 enum fleet_ready {
     FLEET_READY_DEFAULT,
-    FLEET_READY_NOTIFY, /* says so on WEIR_CONTROL_FD: every worker and source */
-    FLEET_READY_TCP,    /* its port accepts a connection: a command with a port */
-    FLEET_READY_START   /* runs: a command without */
+    FLEET_READY_NOTIFY, /* when it sends ready on WEIR_CONTROL_FD: every worker and source */
+    FLEET_READY_TCP,    /* when its port accepts a connection: a command with a port */
+    FLEET_READY_START   /* when it runs: a command without a port */
 };
 
 struct fleet_pair {
@@ -61,9 +62,9 @@ struct fleet {
 int fleet_parse(const char *bytes, size_t len, struct fleet *ret_fleet,
                 struct yaml_problem *ret_problem);
 
-/* The same of the file at path; "-" is standard input. Also -ETIMEDOUT (nobody has written to it
- * for LIMIT_FILE_SILENCE: a FIFO or a device; standard input may take its time), -ENOENT and
- * whatever open and read give. */
+/* The same for the file at path; "-" is standard input. Also -ETIMEDOUT (a FIFO or a device has
+ * sent nothing for LIMIT_FILE_SILENCE; standard input has no time limit), -ENOENT and other errors
+ * of open and read. */
 int fleet_load(const char *path, struct fleet *ret_fleet, struct yaml_problem *ret_problem);
 
 void fleet_fini(struct fleet *f);

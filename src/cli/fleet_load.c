@@ -13,7 +13,7 @@
 #include "cli/limits.h"
 #include "sys/fds.h"
 
-/* Some bytes; 0 at the end of the file. within_ns: how long to wait for them. */
+/* Read some bytes. Returns 0 at end of file. within_ns: how long to wait for them. */
 static ssize_t read_some(int fd, char *bytes, size_t size, weir_ns within_ns) {
     weir_ns until = within_ns == WEIR_NEVER ? WEIR_NEVER : children_now() + within_ns;
     for (;;) {
@@ -29,7 +29,8 @@ static ssize_t read_some(int fd, char *bytes, size_t size, weir_ns within_ns) {
     }
 }
 
-/* One byte more than is allowed shows what is larger: that much is read of a file without end. */
+/* Read at most one byte more than is allowed: that shows that a file is too large, also one that
+ * never ends. */
 static int read_all(int fd, weir_ns within_ns, char *bytes, size_t size, size_t *ret_len) {
     ssize_t n = 1;
     *ret_len = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fleet_order.c - again and again the first node that waits for nobody. Each dependency is looked
- * at once, when what it waits for is placed. */
+/* fleet_order.c - place, again and again, the first node of the file whose dependencies are all
+ * placed. Each dependency is looked at once: when the node on which it depends is placed. */
 #include "cli/fleet_order.h"
 
 #include <stdbool.h>
@@ -12,7 +12,7 @@
 
 enum { UNPLACED = LIMIT_NODES };
 
-/* The first dependency that stands nowhere yet; UNPLACED if all do. */
+/* The first dependency of the node that is not placed yet; UNPLACED if all are. */
 static size_t missing(const struct fleet_node *n, const size_t *place) {
     for (size_t i = 0; i < n->depends_on_count; i++)
         if (place[n->depends_on[i]] == UNPLACED)
@@ -20,7 +20,8 @@ static size_t missing(const struct fleet_node *n, const size_t *place) {
     return UNPLACED;
 }
 
-/* From any unplaced node, following what is missing must come back: that is the cycle. */
+/* Every unplaced node has an unplaced dependency. Following these must lead back to a node that was
+ * seen: that is the cycle. */
 static int refuse_cycle(const struct fleet *f, const size_t *place, size_t start,
                         struct yaml_problem *ret_problem) {
     bool seen[LIMIT_NODES] = {false};
@@ -51,7 +52,7 @@ static void renumber(struct fleet *f, struct fleet_node *ordered, const size_t *
     f->nodes = ordered;
 }
 
-/* Who waits for whom, the other way round: users of node i are list[first[i] .. first[i+1]-1]. */
+/* For each node the nodes that depend on it: those of node i are list[first[i] .. first[i+1]-1]. */
 struct users {
     size_t *list;
     size_t first[LIMIT_NODES + 1];

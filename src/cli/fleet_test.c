@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fleet_test.c - good files and what they mean; bad files and the exact line, column and text. */
+/* fleet_test.c - valid files and their meaning; invalid files and the exact line, column and
+ * text. */
 #include "cli/fleet.h"
 
 #include <stdio.h>

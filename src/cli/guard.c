@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* guard.c - a poll loop without the runtime, for keeper.c's reasons. Its children are keepers,
- * and strangers: what a dead keeper left. A stranger is killed at sight. The guard holds a second
- * end of each channel, so that `up` sees a channel's end only when nothing of the node lives,
- * however the keeper died. */
+/* guard.c - a poll loop without the runtime, for the same reasons as keeper.c. Its children are
+ * keepers, and strangers: processes that a dead keeper left, which it kills as soon as it sees
+ * them. The guard holds a second copy of each channel's descriptor, so that `up` sees a channel
+ * closed only when no process of the node lives, however the keeper died. */
 #include "cli/guard.h"
 
 #include <fcntl.h>
@@ -23,13 +23,13 @@
 #include "cli/limits.h"
 #include "sys/fds.h"
 
-/* How soon after a KILL to look again for what the killed had as children. */
+/* How long after a KILL to look again: the children of a killed process become ours. */
 #define RETRY_FIRST WEIR_MILLISECONDS(10)
 #define RETRY_LAST WEIR_SECONDS(1)
 
 enum { FDS_PASSED = 4 };
 
-/* What `up` asks for, with FDS_PASSED descriptors or none. */
+/* A request of `up`: START passes FDS_PASSED descriptors, OVERRULE none. */
 enum request_verb { START, OVERRULE };
 
 struct request {
@@ -37,9 +37,9 @@ struct request {
 };
 
 struct kept {
-    pid_t pid;   /* 0: none, or ended */
-    int channel; /* -1: none, or its end was told */
-    bool overruled; /* killed at sight, as strangers are */
+    pid_t pid;   /* 0: no keeper, or it has ended */
+    int channel; /* our copy; -1: none, or closed because the node is gone */
+    bool overruled; /* the keeper does not answer: it is killed as a stranger */
 };
 
 struct watch {
@@ -48,8 +48,8 @@ struct watch {
     int up;      /* -1: `up` is dead, or done */
     int life[2]; /* keepers hold [0]; only the guard holds [1] */
     int signals;
-    weir_ns until; /* once `up` is gone: keepers must be done by then */
-    bool forced;   /* they were not */
+    weir_ns until; /* when `up` is gone: keepers must have exited by then */
+    bool forced;   /* they have not: they are killed too */
     int strangers;
     weir_ns retry_ns;
     struct kept kept[LIMIT_NODES];
@@ -80,7 +80,7 @@ static weir_ns longest_grace(const struct watch *w) {
 static void up_ended(struct watch *w) {
     close(w->up);
     w->up = -1;
-    /* Keepers see the same end themselves and are done a little sooner. */
+    /* Keepers see that their channels are closed, and stop their nodes a little earlier. */
     w->until = children_now() + longest_grace(w) + LIMIT_KILL + WEIR_SECONDS(1);
 }
 
@@ -111,7 +111,7 @@ static void hear_up(struct watch *w) {
         w->kept[r.index].overruled = true; /* sweep kills it */
     if (r.verb == START && count == FDS_PASSED && r.index < w->count)
         start_keeper(w, r.index, fds);
-    else /* out of descriptors, the kernel dropped some: `up` sees the channel's end */
+    else /* the kernel dropped some for want of numbers: `up` sees the channel closed */
         for (size_t i = 0; i < count; i++)
             close(fds[i]);
 }
@@ -123,20 +123,20 @@ static struct kept *find_kept(struct watch *w, pid_t pid) {
     return NULL;
 }
 
-/* The last end of the channel is closed: `up` sees that the node is gone. */
+/* Close the last copy of the channel: `up` sees that the node is gone. */
 static void forget(struct kept *k) {
     close(k->channel);
     k->channel = -1;
 }
 
-/* A keeper that is stopped cannot end its nodes: continue it, whoever stopped it. */
+/* A keeper that is stopped (SIGSTOP) cannot stop its node: continue it. */
 static void resume(const struct kept *k) {
     kill(k->pid, SIGCONT);
     keeper_tell(k->channel, "resumed\n");
 }
 
-/* Returns whether a child is left. A keeper that exits with 0 has left nothing; what others left
- * are strangers now. */
+/* Returns whether a child is left. A keeper that exits with 0 has left no process; the processes
+ * that another keeper left are strangers now. */
 static bool reap(struct watch *w) {
     int status;
     pid_t pid;
@@ -163,8 +163,8 @@ static bool is_keeper(pid_t pid, void *arg) {
     return false;
 }
 
-/* Kill strangers; when there are none, what has ended has ended whole. Some cannot be killed (a
- * node became root): those are tried again, ever more seldom. */
+/* Kill strangers. When there are none, the nodes of dead keepers are gone completely. Some
+ * processes cannot be killed (a node became root): try again, at growing intervals. */
 static void sweep(struct watch *w) {
     w->strangers = children_signal(SIGKILL, is_keeper, w);
     w->retry_ns = w->strangers == 0 ? RETRY_FIRST : w->retry_ns * 2;
@@ -178,7 +178,7 @@ static void act_on_time(struct watch *w) {
     if (children_now() < w->until)
         return;
     if (w->forced)
-        _exit(1); /* only the kernel holds what is left */
+        _exit(1); /* what is left cannot be killed */
     w->forced = true;
     w->until = children_now() + LIMIT_KILL;
 }
@@ -206,7 +206,7 @@ static _Noreturn void become_guard(const struct launch *launches, size_t count, 
                       .up = up,
                       .until = WEIR_NEVER,
                       .retry_ns = RETRY_FIRST};
-    setsid(); /* a terminal's signals and its hang-up are `up`'s alone */
+    setsid(); /* a terminal's signals and its hang-up shall reach `up` alone */
     int null = weir__fd_lift(open("/dev/null", O_RDWR | O_CLOEXEC));
     for (int fd = 0; null >= 0 && fd <= STDERR_FILENO; fd++)
         dup2(null, fd);
@@ -283,7 +283,7 @@ bool guard_bury(const struct guard *g) {
     weir_ns until = children_now() + LIMIT_KILL;
     bool ended = false;
     kill(g->pid, SIGCONT);
-    while (!ended && children_now() < until) { /* in slices: it may be stopped again */
+    while (!ended && children_now() < until) { /* by 100 ms: it may be stopped again */
         ended = poll(&end, end.fd >= 0, 100) > 0 || waitpid(g->pid, NULL, WNOHANG) != 0;
         guard_resume(g);
     }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* guard.h - the one process between `up` and the keepers: it forks them on demand, inherits what
- * a dead keeper leaves and kills it; its own death stops every keeper, and so does `up`'s.
+/* guard.h - the process between `up` and the keepers. It forks a keeper when `up` asks for it, and
+ * inherits and kills the processes that a dead keeper leaves. If the guard dies, or if `up` dies,
+ * every keeper stops its node.
  *
- * It is forked, not executed anew: it then already has the launches, so that no command line,
- * environment or limit has to be carried over a wire and read back. */
+ * The guard is forked, not executed: so it has the launches in memory, and no command line,
+ * environment or limit must be sent to it. */
 #ifndef WEIR_CLI_GUARD_H
 #define WEIR_CLI_GUARD_H
 
@@ -15,28 +16,30 @@
 
 struct guard {
     pid_t pid;
-    int fd; /* non-blocking; its close stops everything */
+    int fd; /* non-blocking; to close it stops all nodes */
 };
 
-/* What a node's keeper gets; they stay the caller's. On the channel (see keeper.h) the guard adds
+/* The descriptors for a node's keeper; the caller keeps its own copies. On the channel (see
+ * keeper.h) the guard sends
  *   lost signal=N    the keeper was killed, and all of the node with it
  *   resumed          the keeper was stopped (SIGSTOP), and was continued */
 struct guard_fds {
     int channel, out, err, control;
 };
 
-/* Fork the guard of launches, which must stay as they are. To be called before the process has a
- * second thread or a loop. The caller becomes a subreaper: it inherits if the guard dies.
- * Returns 0, or a negative errno: -ENOENT, there is no /proc. The guard is the caller's to close
- * (fd) and to reap (pid). */
+/* Fork the guard. It has the launches as they are now. Call this before the process has a second
+ * thread or a loop. The caller becomes a subreaper: it inherits the keepers if the guard dies.
+ * Returns 0, or a negative errno: -ENOENT, there is no /proc. The caller closes fd and reaps
+ * pid. */
 int guard_open(const struct launch *launches, size_t count, struct guard *ret_guard);
 
-/* Have launch number index started under a keeper. Returns 0; -EAGAIN (wait until g->fd can be
- * written), or another negative errno: -EPIPE, the guard is dead. The channel tells the rest. */
+/* Let the guard start launch number index under a keeper. Returns 0; -EAGAIN (wait until g->fd can
+ * be written), or another negative errno: -EPIPE, the guard is dead. What follows comes by the
+ * channel. */
 int guard_start(struct guard *g, size_t index, const struct guard_fds *fds);
 
-/* Have the keeper of launch number index killed, with all that it kept: it does not answer.
- * Returns 0 or a negative errno; the channel's end tells that it is done. */
+/* The keeper of launch number index does not answer: let the guard kill it, with all processes of
+ * its node. Returns 0 or a negative errno. The channel is closed when it is done. */
 int guard_overrule(struct guard *g, size_t index);
 
 /* If the guard was stopped since the last call, continue it. Returns whether it was. */
@@ -45,8 +48,9 @@ bool guard_resume(const struct guard *g);
 /* A descriptor that can be read once the guard has ended; or a negative errno. */
 int guard_pidfd(const struct guard *g);
 
-/* All nodes are gone or told as left, and g->fd is closed: reap the guard. One that does not end
- * in LIMIT_KILL is killed. Returns whether it was: then the caller inherits what is left. */
+/* All nodes are gone or reported as left, and g->fd is closed: reap the guard. If it does not exit
+ * within LIMIT_KILL, kill it. Returns whether it was killed: then the caller inherits the processes
+ * left. */
 bool guard_bury(const struct guard *g);
 
 #endif

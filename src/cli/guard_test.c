@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* guard_test.c - real processes under guard and keepers: told exits, grace, and no orphan whoever
- * is killed. What a node leaves behind holds its stdout open, so the end of that pipe is the proof
- * that all are dead, and no test waits for a time. */
+/* guard_test.c - real processes under guard and keepers: reported exits, the grace, and no process
+ * left, whichever of them is killed. Every process of a node holds the node's stdout open, so the
+ * end of that pipe proves that all are dead, and no test has to wait for a time. */
 #include "cli/guard.h"
 
 #include <fcntl.h>
@@ -321,7 +321,7 @@ static struct victims raise_fleet(const char *script, weir_ns grace_ns, int coun
     return v;
 }
 
-/* Whoever is left of the fleet ends by itself, and all of it is reaped. */
+/* The processes of the fleet that are left exit by themselves, and all are reaped. */
 static void all_are_gone(struct victims *v, int count) {
     for (int i = 0; i < count; i++) {
         assert_string_equal(hear(v->out[i], false), "");

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* keeper.c - a poll loop without the runtime: what must outlive everybody's crash stays smaller
- * than what crashes, and a process that forks must have one thread and no loop.
+/* keeper.c - a poll loop without the runtime: it must work when the rest has crashed, and a process
+ * that forks must have one thread and no loop.
  *
- *   phase     leaves it when                              entering it
- *   RUNNING   the node ended; stop; `up` or guard died    TERM to the group
- *   STOPPING  the grace is over; kill                     KILL to all, again every RETRY
- *   KILLING   LIMIT_KILL is over                          tell what is left, exit
- * In every phase the keeper exits once it has no child. */
+ *   phase     is left when                                  and then
+ *   RUNNING   the node exits; stop; `up` or the guard dies  TERM to the group: STOPPING
+ *   STOPPING  the grace has passed; kill                    KILL to all, again every RETRY: KILLING
+ *   KILLING   LIMIT_KILL has passed                         send "left", exit
+ * In every phase the keeper exits when it has no child. */
 #include "cli/keeper.h"
 
 #include <fcntl.h>
@@ -28,7 +28,7 @@
 #include "cli/names.h"
 #include "worker/line.h"
 
-/* A killed parent's children become ours a moment later, without a signal of their own. */
+/* The children of a killed process become ours a moment later, and no signal reports it. */
 #define RETRY WEIR_MILLISECONDS(20)
 
 enum phase { RUNNING, STOPPING, KILLING };
@@ -37,9 +37,9 @@ struct keeper {
     const struct launch *launch;
     struct keeper_fds fds;
     int signals;
-    pid_t node;  /* 0 once reaped: then its number may be somebody else's */
+    pid_t node;  /* 0 when reaped: its number may then belong to another process */
     pid_t guard; /* our parent, as long as it lives */
-    pid_t group; /* the same number for comparing only: what is in it had the group's TERM */
+    pid_t group; /* the same number, only to compare: processes in that group have had its TERM */
     pid_t strays[LIMIT_STRAYS]; /* children that left the group and have had their TERM; 0: free */
     enum phase phase;
     weir_ns until; /* of the phase */
@@ -55,7 +55,7 @@ void keeper_tell(int channel, const char *format, ...) {
         send(channel, line, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-/* A guard that is stopped would neither reap us nor end. */
+/* Exit with nothing left. A stopped guard would neither reap us nor exit: continue it. */
 static _Noreturn void leave(const struct keeper *k) {
     keeper_tell(k->fds.channel, "done\n");
     if (getppid() == k->guard)
@@ -72,14 +72,16 @@ static size_t count_of(char **list) {
     return count;
 }
 
-/* Put from behind what stands there already, but for names that do; its last ones win. */
+/* Append the variables of from whose names are not there yet, the last ones first: of two with the
+ * same name the last one counts. */
 static void add_variables(char **to, size_t *count, struct names *names, char **from) {
     for (size_t i = count_of(from); i-- > 0;)
         if (names_put(names, from[i], strcspn(from[i], "="), 0) == NAMES_NONE)
             to[(*count)++] = from[i];
 }
 
-/* The launch's variables first: setenv for each would compare all with all. 0 or -ENOMEM. */
+/* Make the node's environment: the launch's variables outrank the inherited ones. One pass, since
+ * setenv for each would compare it with all others. Returns 0 or -ENOMEM. */
 static int set_environment(const struct launch *l) {
     static char control[] = CONTROL_VARIABLE "=" CONTROL_FD_TEXT;
     static struct arena memory; /* until the exec */
@@ -96,17 +98,17 @@ static int set_environment(const struct launch *l) {
     return 0;
 }
 
-/* The child side of the fork: a clean process in a group of its own. */
+/* In the child of the fork: make a process group, restore signals, execute the node. */
 static _Noreturn void become_node(const struct launch *l, const struct keeper_fds *fds,
                                   pid_t keeper) {
     setpgid(0, 0);
-    prctl(PR_SET_PDEATHSIG, SIGKILL); /* also if keeper and guard are killed in one blow */
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* for the case that keeper and guard die at once */
     if (getppid() != keeper)
         _exit(1);
     children_release();
     dup2(fds->out, STDOUT_FILENO);
     dup2(fds->err, STDERR_FILENO);
-    dup2(fds->control, CONTROL_FD); /* the last one needed: this may close another */
+    dup2(fds->control, CONTROL_FD); /* last, because it may close one of the others */
     fcntl(CONTROL_FD, F_SETFD, 0);
     int failed = -set_environment(l);
     bool is_there = failed == 0 && (l->directory == NULL || chdir(l->directory) == 0);
@@ -131,7 +133,7 @@ static void start_node(struct keeper *k) {
         keeper_tell(k->fds.channel, "failed errno=%d\n", errno);
         leave(k);
     }
-    setpgid(k->node, k->node); /* whichever of the two comes first */
+    setpgid(k->node, k->node); /* here and in the child: one of them is first */
     keeper_tell(k->fds.channel, "started pid=%d\n", (int)k->node);
 }
 
@@ -147,8 +149,8 @@ static void stop(struct keeper *k) {
         return;
     k->phase = STOPPING;
     k->until = children_now() + k->launch->grace_ns;
-    /* A stopped process would sleep through its TERM. Not the other way round: a CONT that comes
-     * while a program already ends disturbs tracers, a leak checker's among them. */
+    /* A stopped process would not handle the TERM, so CONT first. Not after it: a CONT that comes
+     * while a program exits disturbs tracers, for example a leak checker. */
     signal_group(k, SIGCONT);
     signal_group(k, SIGTERM);
 }
@@ -163,7 +165,8 @@ static void kill_all(struct keeper *k) {
     children_signal(SIGKILL, NULL, NULL);
 }
 
-/* A TERM is sent once: many programs take a second one as an order to drop everything. */
+/* Has this process had its TERM? It is sent once: many programs take a second one as an order to
+ * drop everything. Remembers the process. */
 static bool had_its_term(pid_t pid, void *arg) {
     struct keeper *k = arg;
     pid_t *free_slot = NULL;
@@ -181,7 +184,8 @@ static bool had_its_term(pid_t pid, void *arg) {
     return false;
 }
 
-/* The node is a zombie, so its number still is its group's: the last time to use it. */
+/* The node has exited but is not reaped, so its number still names its group: use it a last
+ * time. */
 static void node_ended(struct keeper *k, const siginfo_t *info) {
     stop(k);
     keeper_tell(k->fds.channel, "exited %s=%d\n", info->si_code == CLD_EXITED ? "code" : "signal",
@@ -240,7 +244,7 @@ static void hear_channel(struct keeper *k) {
         stop(k);
     if (n <= 0) {
         close(k->fds.channel);
-        k->fds.channel = -1; /* poll passes over it */
+        k->fds.channel = -1; /* poll ignores it */
     }
 }
 

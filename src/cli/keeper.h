@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* keeper.h - the process above one node: starts it, tells `up` of it, and ends it with all that
- * came from it, whoever else dies. doc/design/fleet.md draws who holds which end of what.
+/* keeper.h - the process above one node: it starts the node, reports to `up`, and stops the node
+ * with all processes that came from it, whichever other process dies. doc/design/fleet.md draws the
+ * processes.
  *
- * On the channel (SOCK_SEQPACKET, one line per datagram) `up` says
- *   stop    TERM to the node's group; after the grace KILL to all
- *   kill    KILL to all
- * and the keeper says
+ * On the channel (SOCK_SEQPACKET, one line in each datagram) `up` sends
+ *   stop    TERM to the node's group; after the grace KILL to all its processes
+ *   kill    KILL to all its processes
+ * and the keeper sends
  *   started pid=N
- *   exited code=N | exited signal=N     the node itself; its descendants are being ended
- *   killed                              KILL was needed to end all of it
- *   left count=N                        KILL did not end these in LIMIT_KILL
- *   failed errno=N                      could not begin
- *   done                                nothing of the node lives: the last word
- * The end of the channel without it means the same (but for what was left). The
- * other way, the end of the channel means that `up` is dead, and counts as stop. */
+ *   exited code=N | exited signal=N     the node's own process; its descendants are being stopped
+ *   killed                              the grace has passed: KILL was sent
+ *   left count=N                        so many processes live LIMIT_KILL after the KILL
+ *   failed errno=N                      the node could not be started
+ *   done                                no process of the node lives: the last line
+ * If `up` sees the channel closed without "done", that means the same (except for processes left).
+ * If the keeper sees it closed, `up` is dead, and the keeper stops the node. */
 #ifndef WEIR_CLI_KEEPER_H
 #define WEIR_CLI_KEEPER_H
 
@@ -23,14 +24,14 @@ struct keeper_fds {
     int channel;
     int out, err; /* the node's */
     int control;  /* the node's end of the control socket */
-    int life;     /* ends when the guard does: counts as stop */
+    int life;     /* a pipe that is closed when the guard dies: means stop */
 };
 
-/* Be the keeper of a node: in a fresh single-threaded child process. Never returns; exits with 0
- * if no descendant was left. */
+/* Be the keeper of a node, in a new child process with one thread. Never returns. Exits with 0 if
+ * no process of the node is left. */
 _Noreturn void keeper_run(const struct launch *l, const struct keeper_fds *fds);
 
-/* Send one line on a channel; a full or closed channel loses it. */
+/* Send one line on a channel. If the channel is full or closed, the line is lost. */
 void keeper_tell(int channel, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* main.c - the command `weir`: the first word that is no option chooses, the rest is its own. */
+/* main.c - the command `weir`: the first word that is no option names a command, which reads the
+ * rest. */
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -46,7 +47,8 @@ static int refuse_word(const char *word) {
     return EXIT_FAILED;
 }
 
-/* Whoever started us may have blocked what we wait for; and the nodes of a fleet begin as we do. */
+/* Unblock signals: our parent may have blocked those that we wait for, and the nodes of a fleet
+ * inherit our mask. */
 static void unblock_signals(void) {
     sigset_t none;
     sigemptyset(&none);
@@ -75,7 +77,7 @@ int main(int argc, char **argv) {
     }
     argc -= optind;
     argv += optind;
-    optind = 0; /* getopt begins anew, also inside */
+    optind = 0; /* reset getopt, its internal state too */
     for (size_t i = 0; i < COMMANDS; i++)
         if (strcmp(argv[0], commands[i]->name) == 0)
             return commands[i]->run(commands[i], argc, argv, &settings);

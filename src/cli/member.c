@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* member.c - the tasks of one node:
- *   tend            the keeper's channel, until its end: then nothing of the node lives
- *   copy_lines (2)  speakers: its stdout and stderr, line by line
- *   hear_control    a speaker too: ready, heartbeats, counters
- *   end             begins with the end of tend, waits for the speakers
- * Printing may take for ever (a pager), and must delay nothing but the end: so tend never prints.
- * Whoever waits for the member to become ready sleeps in a scope; the tasks cancel it. */
+ * tend            reads the keeper's channel until it is closed: then no process of the node lives
+ *   copy_lines (2)  the speakers of stdout and stderr: they print its lines
+ *   hear_control    the speaker of the control socket: ready, heartbeats, counters
+ *   end             begins when tend returns, and waits for the speakers
+ * Printing may take for ever (a pager), and must delay only the task end: so tend never prints. The
+ * task that waits for the member to become ready sleeps in a scope, which these tasks cancel. */
 #include "cli/member.h"
 
 #include <fcntl.h>
@@ -26,15 +26,15 @@
 
 #define DIAL_FIRST WEIR_MILLISECONDS(10)
 #define DIAL_LAST WEIR_MILLISECONDS(250)
-/* How long the pipes of a dead node are listened to: waiting, in all. What is in them already is
- * read without a wait, however long the printing takes. */
+/* How long, in all, to wait for more from the pipes of a dead node. What is in them already is read
+ * without waiting, however long the printing takes. */
 #define LAST_WORDS WEIR_SECONDS(1)
 
-struct ends { /* ours, and those that the keeper gets */
+struct ends { /* of each pair or pipe: our side, and the keeper's */
     int channel[2], control[2], out[2], err[2];
 };
 
-/* ---- what the node says ---------------------------------------------------------------------- */
+/* ---- what the node prints and sends ---------------------------------------------------------- */
 
 static void tell(struct member *m, enum member_event event) {
     if (m->awaiting != NULL && (m->ready || m->exited))
@@ -63,8 +63,8 @@ static void append(struct line *l, const char *bytes, size_t len) {
     l->len += len;
 }
 
-/* len or a little less, so as not to end within a character. The bytes may be no UTF-8 at all:
- * then no character begins near, and len is as good as any. */
+/* len, or up to three bytes less, so that no character is cut. If the bytes are not UTF-8, so that
+ * no character begins there, len. */
 static size_t cut_at(const char *bytes, size_t len) {
     enum { CONTINUED_MAX = 3 };
     for (size_t back = 0; back <= CONTINUED_MAX; back++)
@@ -90,10 +90,10 @@ static int print(struct member *m, bool from_err, struct line *l) {
 
 struct reading {
     struct weir_scope scope;
-    weir_ns since; /* 0: the node lived when it began */
+    weir_ns since; /* when the wait began, if the node was dead then; else 0 */
 };
 
-/* Begin to wait, at most budget_ns, for what the node says next. */
+/* Begin to wait, at most budget_ns, for the next bytes or datagram of the node. */
 static void reading_enter(struct member *m, int speaker, struct reading *r, weir_ns budget_ns) {
     r->since = m->gone ? weir_now() : 0;
     weir_scope_enter(&r->scope, m->gone ? LAST_WORDS - m->late[speaker] : budget_ns);
@@ -117,7 +117,7 @@ struct speaker_args {
 
 struct control_args {
     struct member *member;
-    int fd; /* a stream could not tell an empty datagram from the end */
+    int fd; /* not a stream, which takes an empty datagram for the end of the stream */
 };
 
 static int copy_lines(void *args) {
@@ -159,7 +159,7 @@ static void hear_line(struct member *m, const struct control_line *c) {
 }
 
 /* Wait, at most budget_ns, for a datagram. Returns its length, > size if it did not fit; -ETIME;
- * WEIR_EEOF: none will come. */
+ * WEIR_EEOF: the node has closed its side. */
 static ssize_t next_datagram(struct member *m, int fd, char *text, size_t size,
                              weir_ns budget_ns) {
     for (;;) {
@@ -174,11 +174,12 @@ static ssize_t next_datagram(struct member *m, int fd, char *text, size_t size,
     }
 }
 
-/* A node that has sent heartbeats and stops sending them is stuck, or stopped. */
+/* Read the control socket. A node that has sent heartbeats and sends none any more hangs or is
+ * stopped: report it. */
 static int hear_control(void *args) {
     struct control_args *a = args;
     struct member *m = a->member;
-    enum { IN_A_ROW = 64 }; /* datagrams, before other tasks have a turn */
+    enum { IN_A_ROW = 64 }; /* datagrams, before other tasks get their turn */
     char text[LIMIT_CONTROL_BYTES];
     bool beats = false, silent = false;
     unsigned late = 0;
@@ -207,7 +208,7 @@ static int hear_control(void *args) {
     return 0;
 }
 
-/* ---- what its keeper says -------------------------------------------------------------------- */
+/* ---- what its keeper sends ------------------------------------------------------------------- */
 
 static void note_exit(struct member *m, int code, int signal) {
     m->exited = true;
@@ -219,7 +220,7 @@ static void note_exit(struct member *m, int code, int signal) {
 
 static void hear_keeper(struct member *m, char *text, size_t len) {
     uint64_t value = 0;
-    text[len - 1] = '\0'; /* the newline */
+    text[len - 1] = '\0'; /* replaces the newline */
     m->started |= strncmp(text, "started", 7) == 0;
     if (m->started && m->node->ready == FLEET_READY_START)
         become_ready(m);
@@ -252,7 +253,8 @@ static int end(void *args) {
     return 0;
 }
 
-/* The pipes of the dead end too, but for copies that were given away: those get LAST_WORDS. */
+/* The node is dead, so its pipes are closed, unless another process has copies: give those
+ * LAST_WORDS. */
 static void hurry_speakers(struct member *m) {
     for (size_t i = 0; i < sizeof m->reading / sizeof m->reading[0]; i++)
         if (m->reading[i] != NULL)
@@ -264,7 +266,7 @@ static int tend(void *args) {
     struct member_args again = {m};
     char text[LIMIT_CONTROL_BYTES + 1];
     ssize_t len = 0;
-    bool done = false; /* then the end of the channel means nothing: the guard may be stopped */
+    bool done = false; /* after "done" do not wait for the close: the guard may be stopped */
     while (!done && m->left == 0 &&
            (len = weir_read_until(m->channel, '\n', text, sizeof text)) > 0) {
         done = strncmp(text, "done", 4) == 0;
@@ -333,7 +335,8 @@ static int spawn_listener(struct member *m, int *take_fd) {
     return rc;
 }
 
-/* The tasks that hear the node. On error those begun end by themselves: the ends are closed. */
+/* Spawn the tasks that read from the node. On error the tasks spawned so far return by themselves,
+ * because the caller closes the descriptors. */
 static int begin_tending(struct member *m, struct ends *e) {
     struct member_args a = {m};
     int rc = spawn_copier(m, SPEAKER_OUT, &e->out[0]);
@@ -361,14 +364,14 @@ static int launch(struct member *m) {
             break;
     if (rc == 0)
         rc = begin_tending(m, &e);
-    close_ends(&e); /* without our ends the keeper stops what it may have begun */
+    close_ends(&e); /* on error this lets the keeper stop a node that it has started */
     return rc;
 }
 
 /* ---- becoming ready -------------------------------------------------------------------------- */
 
-/* Dial until somebody answers. A port that another program holds answers too: then the node will
- * say that it cannot have it. */
+/* Dial until the port answers. If another program has the port, that one answers; the node itself
+ * will report that it cannot have it. */
 static int dial_until_answered(struct member *m) {
     char authority[WEIR__URI_AUTHORITY], url[sizeof "tcp://" + sizeof authority];
     const char *host = strcmp(m->node->host, "*") == 0 ? "localhost" : m->node->host;
@@ -426,7 +429,7 @@ int member_join(struct member *m) {
     return join(m->tending);
 }
 
-/* Tell it a word (NULL: none), and join it within a time. */
+/* Send a line to the keeper (NULL: none), and wait at most within_ns until the node is gone. */
 static int tell_and_join(struct member *m, const char *word, weir_ns within_ns) {
     struct weir_scope patience;
     weir_scope_enter(&patience, within_ns);
@@ -440,7 +443,7 @@ int member_overrule(struct member *m) {
     if (m->tending == NULL || m->gone)
         return 0;
     m->stopping = m->killed = m->overruled = true;
-    (void)guard_overrule(m->guard, m->index); /* the join shows whether it was heard */
+    (void)guard_overrule(m->guard, m->index); /* the join shows whether the guard has done it */
     return tell_and_join(m, NULL, LIMIT_KILL);
 }
 

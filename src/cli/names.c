@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* names.c - FNV-1a, and the next free slot. */
+/* names.c - a hash table: FNV-1a, and the next free slot after a collision. */
 #include "cli/names.h"
 
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* output.c - a stream has one writer at a time, so printers take turns, first come, first served.
- * The turn is a lock of this file's own until the sync room has one. */
+/* output.c - a stream has one writer at a time, so the tasks that print take turns, in the order in
+ * which they asked. The turn is a lock of this file's own, until there is a room for locks. */
 #include "cli/output.h"
 
 #include <fcntl.h>
@@ -36,7 +36,8 @@ static int turn_take(struct outlet *o) {
     return (int)weir__park(&t.park);
 }
 
-/* Handed to the next, so that nobody who comes meanwhile can slip in before it. */
+/* Give the turn to the task that has waited longest, so that no task that comes later gets it
+ * before. */
 static void turn_give(struct outlet *o) {
     if (weir__list_empty(&o->waiting)) {
         o->taken = false;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* output.h - the merged output of a fleet: whole lines, each with its node's name before it.
+/* output.h - the merged output of a fleet: whole lines, each behind its node's name.
  *
- * Lines of a node's stdout go to stdout, of its stderr and of `up` itself to stderr. Many tasks
- * print; one line is written at a time. Loop thread only. */
+ * Lines of a node's stdout go to stdout; those of its stderr, and those of `up` itself, go to
+ * stderr. Many tasks print; one line is written at a time. Loop thread only. */
 #ifndef WEIR_CLI_OUTPUT_H
 #define WEIR_CLI_OUTPUT_H
 
@@ -31,8 +31,8 @@ int output_init(struct output *o, enum output_color color);
 void output_fini(struct output *o);
 
 /* Print one line of a node, without its newline; number chooses the colour, to_err the stream.
- * Colours and escape sequences that it leaves open end with it, also where `up` uses no colours.
- * Returns 0; -EPIPE and what else weir_write returns. */
+ * Colours that the line leaves on are reset, and open escape sequences ended, also where `up` uses
+ * none. Returns 0; -EPIPE and what else weir_write returns. */
 int output_line(struct output *o, bool to_err, const char *name, size_t number, const char *line,
                 size_t len);
 

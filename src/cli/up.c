@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* up.c - the rules of a fleet:
- *   a node starts once all it depends on is ready; those that wait for nobody start together;
+ *   a node starts when all nodes on which it depends are ready; nodes that wait for none start
+ *   together;
  *   the fleet ends when every node without a port has exited (its code: the first that is not 0),
- *   when a node with a port ends, when a node cannot be started or is not ready in time, on
+ *   when a node with a port exits, when a node cannot be started or is not ready in time, on
  *   SIGINT, SIGTERM or SIGHUP, and when the guard dies;
- *   then a node is stopped once all that depend on it are gone; a second signal kills them all.
+ *   then each node is stopped when all that depend on it are gone; a second signal kills them all.
  *
- * Every wait for a process is bounded: member_stop overrules a keeper, take_over the guard. Both
- * are continued if something stops them: keepers by the guard, the guard by watch_guard.
+ * Every wait for a process has a time limit: member_stop overrules a keeper, take_over the guard. A
+ * keeper that was stopped by a signal is continued by the guard, the guard by watch_guard.
  *
- * From the outside: the scope `last` > the groups `speaking` and `tending` > the scope `running`,
- * which ends with the fleet > the group `starting`. Stopping happens inside `running`, under a
- * shield, and `last` listens before `running` is left, so that at no moment a signal finds nobody.
- * Once all is printed signals are ignored: the exit code stands. */
+ * Scopes, from the outermost: `last`, the groups `speaking` and `tending`, `running`, which is
+ * cancelled when the fleet ends, the group `starting`. Nodes are stopped inside `running`, in a
+ * shield; `last` waits for signals before `running` is left, so that no signal is missed. When all
+ * is printed, signals are ignored: the exit code is decided. */
 #include "cli/up.h"
 
 #include <poll.h>
@@ -45,18 +46,18 @@ struct up {
     struct output output;
     struct member *members;
     struct weir_task **starting, **stopping; /* one for each member */
-    const char **epitaphs;       /* likewise: how to go on telling its end, once it is gone; NULL:
-                                  * as expected */
-    struct weir_group speaking; /* all that prints */
-    struct weir_group tending;  /* all that hears keepers */
+    const char **epitaphs;       /* likewise: the end of the line about its exit, printed when it is
+                                  * gone; NULL: it exited as expected, no line */
+    struct weir_group speaking; /* the tasks that print */
+    struct weir_group tending;  /* the tasks that read from keepers */
     struct weir_scope running;
-    struct weir_scope last; /* hears signals once all nodes are gone: they end the printing */
-    bool begun;      /* there is a loop */
-    bool ending;     /* why no longer matters */
-    bool hurried;    /* by a second signal */
-    bool guard_died; /* before its time */
-    bool guard_killed; /* by us: it did not answer */
-    bool ignored[SIGNALS]; /* those of `signals` that were when we started: they stay so */
+    struct weir_scope last; /* waits for signals when all nodes are gone: they end the printing */
+    bool begun;      /* the loop has begun */
+    bool ending;     /* the fleet ends: further reasons do not matter */
+    bool hurried;    /* a second signal has come */
+    bool guard_died; /* although the fleet still needed it */
+    bool guard_killed; /* by us, because it did not answer */
+    bool ignored[SIGNALS]; /* those of `signals` that were ignored at the start: they stay so */
     int code;
 };
 
@@ -78,7 +79,7 @@ static int print_message(void *args) {
     return 0;
 }
 
-/* Have a line of `up` itself printed on stderr, in the order of the calls; never waits. */
+/* Let a task print a line of `up` itself on stderr, in the order of the calls. Never waits. */
 __attribute__((format(printf, 2, 3))) static void say(struct up *up, const char *format, ...) {
     struct print_message_args a = {.output = &up->output, .text = "weir: "};
     char raw[sizeof a.text], *text = a.text + strlen(a.text);
@@ -91,7 +92,7 @@ __attribute__((format(printf, 2, 3))) static void say(struct up *up, const char 
     weir_spawn(&up->speaking, WEIR_SITE(print_message), print_message, &a, sizeof a, NULL, NULL);
 }
 
-/* ---- what happens to nodes, and what follows ------------------------------------------------- */
+/* ---- events of nodes, and what follows ------------------------------------------------------- */
 
 static void end_fleet(struct up *up, int code) {
     if (up->ending)
@@ -193,8 +194,8 @@ struct watch_guard_args {
     struct up *up;
 };
 
-/* Wait for the guard's end, or for news of it (SIGCHLD). Returns WEIR_ESTOPPED for news, >= 0 for
- * the end. */
+/* Wait until the guard dies, or a child changes (SIGCHLD). Returns WEIR_ESTOPPED for the latter, >=
+ * 0 if the guard is dead. */
 static int await_guard(struct up *up, int fd, bool *told) {
     struct weir_scope news;
     weir_scope_enter(&news, WEIR_NEVER);
@@ -208,7 +209,7 @@ static int await_guard(struct up *up, int fd, bool *told) {
     return weir_scope_leave(&news, rc < 0 ? rc : 0);
 }
 
-/* Without the guard `up` inherits the keepers: whoever of them is stopped goes on too. */
+/* The guard is dead and `up` has inherited the keepers: continue those that are stopped. */
 static int watch_orphans(struct up *up) {
     int rc = 0;
     while (rc == 0 && up->guard->fd >= 0) {
@@ -296,7 +297,7 @@ static int start_node(void *args) {
     return 0;
 }
 
-/* Start all, then wait for the end of the fleet: its scope is cancelled. */
+/* Start all nodes, then wait until the fleet ends: the scope running is cancelled then. */
 static int run_nodes(struct up *up) {
     struct weir_group starting;
     weir_group_open(&starting, WEIR_INDEPENDENT);
@@ -322,7 +323,8 @@ static bool depends_on(const struct fleet_node *n, size_t index) {
     return false;
 }
 
-/* A node that cannot be stopped holds up none of those that it depends on. */
+/* Wait until the nodes that depend on this one are gone, then stop it. A node that cannot be
+ * stopped does not hold up those on which it depends. */
 static int stop_node(void *args) {
     struct stop_node_args *a = args;
     struct up *up = a->up;
@@ -344,7 +346,8 @@ static int stop_politely(struct up *up) {
     return weir_group_close(&stopping, rc);
 }
 
-/* Tell all a word, and wait for all, at most within_ns. NULL: tell nothing. */
+/* Send word (NULL: nothing) to all keepers, and wait until all nodes are gone, at most
+ * within_ns. */
 static int tell_and_join_all(struct up *up, const char *word, weir_ns within_ns) {
     struct weir_scope patience;
     int rc = 0;
@@ -367,8 +370,8 @@ static bool any_is_left(const struct up *up) {
     return false;
 }
 
-/* Neither keepers nor the guard have answered in time: `up`, who inherits all of them, kills them
- * itself. What is left after that only the kernel holds. */
+/* Neither keepers nor the guard have answered in time: `up` kills the guard, inherits all
+ * processes, and kills them itself. What is left after that cannot be killed. */
 static void take_over(struct up *up) {
     if (!up->guard_died)
         say(up, "the guard process does not answer: killing all that is left");
@@ -392,7 +395,7 @@ struct overrule_node_args {
 static int overrule_node(void *args) {
     struct overrule_node_args *a = args;
     int rc = member_overrule(&a->up->members[a->index]);
-    return rc == -ETIME ? 0 : rc; /* take_over deals with it */
+    return rc == -ETIME ? 0 : rc; /* take_over handles that */
 }
 
 static void kill_members(struct up *up) {
@@ -405,7 +408,7 @@ static void kill_members(struct up *up) {
     weir_group_close(&overruling, 0);
 }
 
-/* As long as a chain of all nodes may take, one after the other. */
+/* How long it takes at most if all nodes stop one after the other. */
 static weir_ns longest_stop(const struct up *up) {
     weir_ns sum = WEIR_SECONDS(1);
     for (size_t i = 0; i < up->fleet->count; i++)
@@ -413,7 +416,7 @@ static weir_ns longest_stop(const struct up *up) {
     return sum;
 }
 
-/* What a second signal does. */
+/* A second signal has come: kill all nodes. 0: none has. */
 static void hurry(struct up *up, int signal) {
     if (signal == 0)
         return;
@@ -427,7 +430,7 @@ static void stop_nodes(struct up *up) {
     int rc = listen_to_signals(up, &patience);
     if (rc == 0)
         rc = stop_politely(up);
-    bool cut_short = weir_cancelled() != 0; /* the group then closes with 0 all the same */
+    bool cut_short = weir_cancelled() != 0; /* the group may close with 0 even then */
     hurry(up, weir_scope_signal(&patience));
     rc = weir_scope_leave(&patience, rc);
     if (rc < 0 || cut_short)
@@ -436,8 +439,8 @@ static void stop_nodes(struct up *up) {
         take_over(up);
 }
 
-/* All are gone; a pager may still hold their last lines up. Returns < 0 if they will not be
- * printed. */
+/* All nodes are gone: wait until their last lines are printed, which a pager may delay. Returns < 0
+ * if they will not be printed. */
 static int hear_all_out(struct up *up) {
     struct weir_scope patience;
     weir_scope_enter(&patience, up->hurried ? LIMIT_KILL : WEIR_NEVER);
@@ -446,7 +449,7 @@ static int hear_all_out(struct up *up) {
         rc = member_hear_out(&up->members[i]);
     hurry(up, weir_scope_signal(&patience));
     rc = weir_scope_leave(&patience, rc);
-    return rc == 0 && any_is_left(up) ? -ETIME : rc; /* what is left may print for ever */
+    return rc == 0 && any_is_left(up) ? -ETIME : rc; /* processes left may print for ever */
 }
 
 /* ---- the run --------------------------------------------------------------------------------- */
@@ -501,7 +504,7 @@ static void answer_signal(struct up *up) {
 
 static void let_guard_go(struct up *up) {
     int fd = up->guard->fd;
-    up->guard->fd = -1; /* its end is no news any more */
+    up->guard->fd = -1; /* watch_guard ignores its death from now on */
     close(fd);
 }
 
@@ -534,7 +537,7 @@ static void print_summary(struct up *up) {
     weir__line_error("weir up: cannot print: %s (%s)", weir_error_text(rc), weir_error_name(rc));
 }
 
-/* For the rest of the process, whose waits are bounded (LIMIT_KILL). */
+/* Until the process exits; its remaining waits are limited (LIMIT_KILL). */
 static void ignore_signals(void) {
     for (size_t i = 0; i < SIGNALS; i++)
         signal(signals[i], SIG_IGN);
@@ -561,7 +564,7 @@ static int conduct(void *arg) {
     return rc;
 }
 
-/* Those that were ignored when we started, under nohup or by a script's `&`. */
+/* Find the signals that were ignored at the start, by nohup or by a script's `&`. */
 static void find_ignored(struct up *up) {
     struct sigaction now;
     for (size_t i = 0; i < SIGNALS; i++)
@@ -580,7 +583,7 @@ int up_run(const struct fleet *f, struct guard *g, const struct up_options *opti
     }
     if (up.guard_died || guard_bury(g)) /* then `up` inherits what is left */
         children_bury(children_now() + LIMIT_KILL);
-    if (rc < 0 && up.begun) /* else weir_run has told why */
+    if (rc < 0 && up.begun) /* otherwise weir_run has logged the reason */
         weir__line_error("weir up: %s", weir_error_text(rc));
     return rc < 0 ? EXIT_FAILED : up.code;
 }
