@@ -12,6 +12,7 @@ from servers import against
 
 FAR_NS = 100            # a hop longer than this is "far": not one shared cache any more
 BUSY_LIMIT = 0.9        # throughput counts only where the load generator was less busy
+RATE_KEPT = 0.98        # less than this of the rate that was asked for: marked
 
 
 def mark_phases(samples):
@@ -50,9 +51,8 @@ class Results:
         return sorted(totals, key=totals.get, reverse=True)
 
     def ratio(self, server, point, phase, field="server_cpu_us"):
-        other, at = against(server, point)
         mine = self.median(server.name, point.name, phase, field)
-        theirs = self.median(other, at, phase, field)
+        theirs = self.median(against(server, point), point.name, phase, field)
         return mine / theirs if mine and theirs else None
 
 
@@ -72,6 +72,27 @@ def rate_cell(results, server, point, phase):
     busy = results.median(server.name, point.name, phase, "busy")
     tail = [results.median(server.name, point.name, phase, f) / 1000 for f in ("p50_ns", "p99_ns")]
     return f"{rate / 1000:.1f}k{'' if busy < BUSY_LIMIT else '*'} {tail[0]:.0f}/{tail[1]:.0f}"
+
+
+def sends_cell(results, server, point, phase):
+    """Messages in a send of the server's, and in one of the load's. As many answers as requests in
+    a send: one send a connection and turn."""
+    groups = results.groups.get((server.name, point.name, phase), ())
+    if not groups:
+        return "-"
+    return " / ".join(f"{median(s['messages'] / max(s[f], 1) for s in groups):.2f}"
+                      for f in ("segments", "sends"))
+
+
+def latency_cell(results, server, point, phase):
+    rate = results.median(server.name, point.name, phase, "per_second")
+    if rate is None:
+        return "-"
+    asked = results.median(server.name, point.name, phase, "rate")
+    tail = [results.median(server.name, point.name, phase, f) / 1000
+            for f in ("p50_ns", "p99_ns", "p999_ns")]
+    kept = "" if rate > RATE_KEPT * asked else "!"
+    return f"{rate / 1000:.1f}k{kept} " + "/".join(f"{t:.0f}" for t in tail)
 
 
 def table(title, cell, results, servers, points, phase):
@@ -95,6 +116,28 @@ def quotients(results, servers, phase):
     return ["Throughput at 64x5000 over 64x50: " + ", ".join(lines) + ".", ""] if lines else []
 
 
+def tables(results, name, servers, points, phases):
+    """One protocol's: one message in flight, several, and the fixed rates."""
+    lines = []
+    kinds = ((name, [p for p in points if p.depth == 1]),
+             (f"{name}, several in flight", [p for p in points if p.depth > 1 and not p.share]),
+             (f"{name} at a share of the reference's maximum", [p for p in points if p.share]))
+    for title, at in kinds:
+        for phase in phases if at else ():
+            lines += table(f"{title}, cores {phase}: server CPU us per message (ratio) min..max, "
+                           "samples", cpu_cell, results, servers, at, phase)
+        if at and at[0].share:
+            lines += table(f"{title}, cores {phases[0]}: messages per second (! not the rate asked "
+                           "for), p50/p99/p99.9 us", latency_cell, results, servers, at, phases[0])
+        elif at:
+            lines += table(f"{title}, cores {phases[0]}: messages per second, p50/p99 us; * the load "
+                           "was the limit", rate_cell, results, servers, at, phases[0])
+        if at and at[0].depth > 1 and not at[0].share:
+            lines += table(f"{title}, cores {phases[0]}: messages in a send of the server / of the "
+                           "load", sends_cell, results, servers, at, phases[0])
+    return lines + quotients(results, servers, phases[0])
+
+
 def markdown(run, servers, points):
     """The report of a run, as Markdown text."""
     results = Results(run["samples"])
@@ -106,13 +149,7 @@ def markdown(run, servers, points):
         at = [p for p in points if p.protocol == protocol]
         if not mine or not at:
             continue
-        for phase in phases:
-            lines += table(f"{name}, cores {phase}: server CPU us per message (ratio) min..max, "
-                           "samples", cpu_cell, results, mine, at, phase)
-        for phase in phases[:1]:
-            lines += table(f"{name}, cores {phase}: messages per second, p50/p99 us; * the load "
-                           "was the limit", rate_cell, results, mine, at, phase)
-            lines += quotients(results, mine, phase)
+        lines += tables(results, name, mine, at, phases)
     lines += [f"Left out: {results.left_out} samples (cores moved, or the machine stood still).", ""]
     if run["idle"]:
         lines += ["### Memory", "",

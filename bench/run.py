@@ -13,13 +13,15 @@ import shutil
 import subprocess
 import sys
 import time
+from statistics import median
 
 import report
 from sample import Bench, Failed, may_be_realtime
-from servers import POINTS, SERVERS
+from servers import POINTS, SERVERS, maximum_at, yardstick
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 REST_S = 0.05           # between samples: other people live here too
+MAXIMUM_SAMPLES = 3     # of a reference, before the rounds
 
 
 def parse_arguments():
@@ -75,13 +77,31 @@ def present(bench, servers):
     return there
 
 
-def take_sample(bench, server, point, arguments):
+def find_rates(bench, servers, points, arguments):
+    """The rates of the points that have a share, by (server, point): the maximum of the server's
+    yardstick is the median of a few samples taken before all others."""
+    maxima, rates = {}, {}
+    by_name = {s.name: s for s in SERVERS}
+    for server in servers:
+        for point in (p for p in points if p.share and p.protocol == server.protocol):
+            reference, at = by_name[yardstick(server)], maximum_at(point)
+            if (reference, at) not in maxima:
+                found = [bench.measure(reference, at, arguments.warmup, arguments.seconds)
+                         for _ in range(MAXIMUM_SAMPLES)]
+                maxima[reference, at] = median(s["per_second"] for s in found)
+                print(f"bench: {reference.name} at {at.name}: {maxima[reference, at]:.0f} a second",
+                      file=sys.stderr)
+            rates[server.name, point.name] = int(maxima[reference, at] * point.share)
+    return rates
+
+
+def take_sample(bench, server, point, rate, arguments):
     """One sample with its hops, taken twice if something stalled; None after a failure."""
     sample = None
     for _ in range(2):
         hops = [bench.machine("--hop")["hop_ns"]]
         try:
-            sample = bench.measure(server, point, arguments.warmup, arguments.seconds)
+            sample = bench.measure(server, point, arguments.warmup, arguments.seconds, rate)
         except Failed as why:
             print(f"bench: {server.name} at {point.name}: {why}")
             return None
@@ -104,12 +124,14 @@ def satisfied(samples, servers, points, reps):
 def run_rounds(bench, servers, points, arguments, samples):
     """Every round takes each point with each server once, in a rotating order."""
     rounds_max = arguments.rounds_max or 2 * arguments.reps
+    rates = find_rates(bench, servers, points, arguments)
     done = 0
     while done < rounds_max:
         turned = servers[done % len(servers):] + servers[:done % len(servers)]
         for point in points:
             for server in (s for s in turned if s.protocol == point.protocol):
-                sample = take_sample(bench, server, point, arguments)
+                rate = rates.get((server.name, point.name), 0)
+                sample = take_sample(bench, server, point, rate, arguments)
                 if sample:
                     samples.append(sample)
         done += 1

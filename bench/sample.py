@@ -90,13 +90,16 @@ class Bench:
         command = [self.path("bench/bench-load"), *map(str, arguments)]
         return start(command, self.cpus[1], self.realtime, stdout=subprocess.PIPE, **options)
 
-    def measure(self, server, point, warmup, seconds):
-        """Run the load once. Returns its report with server_cpu_us per message added."""
+    def measure(self, server, point, warmup, seconds, rate=0):
+        """Run the load once, with rate messages a second in all unless that is 0. Returns its
+        report with server_cpu_us per message added."""
         process, port = self.serve(server)
         try:
             arguments = ["--port", port, "--pid", process.pid, "--size", point.size,
-                         "--connections", point.connections, "--warmup", warmup,
-                         "--seconds", seconds]
+                         "--connections", point.connections, "--depth", point.depth,
+                         "--warmup", warmup, "--seconds", seconds]
+            if rate:
+                arguments += ["--rate", rate]
             if point.protocol == "ws":
                 arguments.append("--ws")
             load = self.load(arguments)
@@ -111,7 +114,7 @@ class Bench:
         report["server_share"] = report["server_cpu_ns"] / report["wall_ns"]
         report["server_cpu_us"] = report["server_cpu_ns"] / report["messages"] / 1000
         shares = report["server_share"] + report["busy"]
-        report["stalled"] = point.connections > 1 and shares < STALL_SHARE
+        report["stalled"] = point.connections > 1 and not rate and shares < STALL_SHARE
         return report
 
     def idle_bytes(self, server, count):

@@ -11,6 +11,8 @@ class Point:
     protocol: str           # "tcp" or "ws"
     size: int               # payload bytes of a message
     connections: int
+    depth: int = 1          # messages in flight on a connection, at most
+    share: float = 0        # of the maximum of the server's yardstick: the rate; 0: no fixed rate
 
 
 @dataclass(frozen=True)
@@ -34,16 +36,10 @@ POINTS = (
     Point("ws-20x500", "ws", 20, 500),
     Point("ws-16kx50", "ws", 16 << 10, 50),
     Point("ws-64kx50", "ws", 64 << 10, 50),
+    *(Point(f"depth16-{p}", p, 64, 50, 16) for p in ("tcp", "ws")),
+    *(Point(f"rate{percent}-{p}", p, 64, 50, 16, percent / 100)
+      for p in ("tcp", "ws") for percent in (10, 50, 90)),
 )
-
-# There is no raw WebSocket server. A WebSocket point is compared with a TCP point: 20 B with the
-# TCP echo of the same backend and shape, the large ones with raw epoll at 64x50.
-WS_AGAINST = {
-    "ws-20x50": ("{twin}", "64x50"),
-    "ws-20x500": ("{twin}", "64x500"),
-    "ws-16kx50": ("ref-epoll", "64x50"),
-    "ws-64kx50": ("ref-epoll", "64x50"),
-}
 
 
 def weir_servers():
@@ -54,13 +50,12 @@ def weir_servers():
                 prefix = "weir-" if protocol == "tcp" else "weir-ws-"
                 command = (f"examples/{program}", "--port", "{port}", "--backend", backend,
                            "--threads", "1", "--shape", shape)
-                twin = f"weir-{backend}-{shape}"
-                yield Server(prefix + f"{backend}-{shape}", protocol, command,
-                             f"ref-{backend}" if protocol == "tcp" else twin)
+                reference = f"ref-{backend}" if protocol == "tcp" else f"ref-ws-{backend}"
+                yield Server(prefix + f"{backend}-{shape}", protocol, command, reference)
 
 
-def plain(program):
-    return (f"bench/{program}", "--port", "{port}")
+def plain(program, *flags):
+    return (f"bench/{program}", "--port", "{port}", *flags)
 
 
 SERVERS = (
@@ -69,13 +64,24 @@ SERVERS = (
     Server("libuv", "tcp", plain("peer-uv-echo"), "ref-epoll", "libuv1-dev"),
     Server("asio", "tcp", plain("peer-asio-echo"), "ref-epoll", "g++ and libboost-dev"),
     Server("go", "tcp", plain("peer-go-echo"), "ref-epoll", "golang-go"),
+    Server("ref-ws-epoll", "ws", plain("ref-epoll-echo", "--ws"), "ref-ws-epoll"),
+    Server("ref-ws-uring", "ws", plain("ref-uring-echo", "--ws"), "ref-ws-epoll", "liburing-dev"),
     *weir_servers(),
 )
 
 
+def yardstick(server):
+    """The reference whose maximum sets the rates of a server: of a reference, its own."""
+    return server.name if server.name.startswith("ref-") else server.reference
+
+
+def maximum_at(point):
+    """The point at which the maximum is looked for: the same load, as fast as it returns."""
+    return next(p for p in POINTS if (p.protocol, p.size, p.connections, p.depth, p.share)
+                == (point.protocol, point.size, point.connections, point.depth, 0))
+
+
 def against(server, point):
-    """The (server, point) whose figure a server's figure at a point is divided by."""
-    if point.protocol == "tcp":
-        return server.reference, point.name
-    name, at = WS_AGAINST[point.name]
-    return name.format(twin=server.reference), at
+    """The server whose figure at the same point a server's figure is divided by. At a fixed rate
+    two servers are compared only if they had the same one."""
+    return yardstick(server) if point.share else server.reference

@@ -10,8 +10,9 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <netinet/in.h>
 #include <linux/tcp.h>
+#include <netinet/in.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -237,6 +238,8 @@ static int64_t turn(struct engine *e, int64_t until_ns) {
     }
     pool_publish(&e->pool);
     io_uring_cq_advance(&e->ring, seen);
+    if (seen == 0 && wait_ns == 0)
+        sched_yield();                  /* a server on the same core could not answer otherwise */
     return now_ns;
 }
 
