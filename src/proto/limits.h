@@ -53,9 +53,8 @@ enum {
 enum { WS_LINGER_MAX = 64 << 20 };
 /* No polite end lasts longer, whatever was asked for. */
 #define WS_CLOSE_NS_MAX WEIR_SECONDS(60)
-/* A pong that lies in the kernel when its time is over is not late: the reader gets this many
- * turns of the loop, at least this long apart, to find it. */
-enum { WS_LATE_TURNS = 2 };
+/* A pong that lies in the kernel when its time is over is not late: the reader gets two turns of
+ * the loop, at least this long apart, to find it. */
 #define WS_LATE_NS WEIR_MILLISECONDS(1)
 #define WS_CLOCK_MIN_NS WEIR_MILLISECONDS(1)
 

@@ -1,11 +1,33 @@
 /* SPDX-License-Identifier: MIT */
 /* weir_ws.h - one WebSocket connection inside this room, and its states: what is common to both
- * sides and both server shapes.
+ * sides and both server shapes. Each enum answers one question, independent of the others.
  *
- *   OPEN        -> CLOSING  we sent a close frame     -> CLOSED  the peer's came
- *   OPEN        -> CLOSED   the peer's came, ours is queued
- *   failed != 0             nothing more is received, nothing sent: what every further call returns
- *   unsent != 0             the peer took no more: nothing is sent; what it sent is received */
+ *   state: which close frames have there been?
+ *     OPEN ------- our close frame is queued -------> CLOSING
+ *       |                                                |
+ *       | the peer's is read, ours is queued             | the peer's is read
+ *       +-------------------> CLOSED <-------------------+
+ *     each of them -- weir_ws_drop; reactive: closed has returned --> DROPPED
+ *
+ *   reading: does anybody wait for bytes?
+ *     RESTS <--- a task is in receive or close; or: between the pieces of a reactive one ---> READS
+ *       |
+ *       +--- a function of the user's runs ---> SERVES <--- it is suspended ---> SERVES_AHEAD
+ *
+ *   finish: what follows the last frame that we send?
+ *     GOES_ON --- we refuse what the peer sent ----------------------------> FINISHES
+ *     GOES_ON --- the peer's close frame; a drop with bytes on their way --> LINGERS
+ *
+ *   ping: does the peer answer?
+ *     HEARD -- silence --> PINGED -- no answer --> LATE_ONCE -- a turn --> LATE_TWICE --> cut
+ *                            |  ^
+ *        a write before it   v  |  no write before it
+ *                           BEHIND
+ *     each of them -- any byte of the peer's --> HEARD; the late ones go back while nobody reads
+ *
+ *   failed != 0     nothing more is received or sent, and every further call returns it
+ *   unsent != 0     the peer takes no more, and sends return it; what it sent is still received
+ *   stream == NULL  closed: by a drop, or because we cut the connection off */
 #ifndef WEIR_PROTO_WEIR_WS_H
 #define WEIR_PROTO_WEIR_WS_H
 
@@ -20,7 +42,33 @@
 #include "wire/utf8.h"
 #include "wire/ws_frame.h"
 
-enum ws_state { WS_OPEN, WS_CLOSING, WS_CLOSED };
+enum ws_state {
+    WS_OPEN,
+    WS_CLOSING, /* our close frame is queued */
+    WS_CLOSED,  /* the peer's close frame was read, and ours is queued */
+    WS_DROPPED  /* let go by its user; a reactive one: closed has returned */
+};
+
+enum ws_reading {
+    WS_RESTS,       /* nobody waits for bytes */
+    WS_READS,       /* a task does, or a reactive connection between messages */
+    WS_SERVES,      /* reactive: a function of the user's runs */
+    WS_SERVES_AHEAD /* reactive: such a function is suspended, and bytes are waited for */
+};
+
+enum ws_finish {
+    WS_GOES_ON,
+    WS_FINISHES, /* the end of our side of the stream follows the last frame */
+    WS_LINGERS   /* and then the peer's is waited for: a close before that may be a reset */
+};
+
+enum ws_ping {
+    WS_HEARD,     /* no ping is without an answer */
+    WS_PINGED,    /* one is, for less than pong_ns */
+    WS_BEHIND,    /* it may still lie behind what is being written */
+    WS_LATE_ONCE, /* the answer is due: it may lie in our kernel, so the loop gets two turns */
+    WS_LATE_TWICE
+};
 
 /* What the two ways to drive a connection do differently, called by the files below them: a task of
  * the user's drives it (ws_task.c), or a reactive server (ws_react.c). None of these suspends. */
@@ -93,16 +141,8 @@ struct weir_ws {
     uint32_t inside;           /* tasks in a call on it: the memory stays */
     int16_t failed, unsent;
     uint16_t code;             /* the peer's close code, or 1006; 0 while open */
-    uint8_t state, role;
-    uint8_t late;              /* turns since the pong was due */
-    bool receiving : 1;        /* a task, or a reactive server, waits for bytes */
-    bool in_user : 1;          /* reactive: a function of the user's runs */
-    bool writing : 1;
-    bool finish : 1;           /* our end of the stream follows the last frame */
-    bool lingers : 1;          /* a close now may be a reset: the peer's end is waited for */
-    bool pinged : 1;
-    bool behind : 1;           /* the ping waited behind a write when the timer looked */
-    bool dropped : 1;
+    uint8_t state, reading, finish, ping; /* the enums above */
+    bool writing;              /* there is a writer */
 };
 
 /* Made when first needed, and kept. parting's task is in the middle of a message in parts: others
@@ -119,12 +159,29 @@ struct ws_extra {
     uint8_t pong_len, pong[WEIR__WS_CONTROL_MAX];
 };
 
+static inline bool ws_is_client(const struct weir_ws *ws) {
+    return ws->decoder.role == WEIR__WS_CLIENT;
+}
+
+/* Can a message still be sent? */
+static inline bool ws_is_open(const struct weir_ws *ws) {
+    return ws->state == WS_OPEN && ws->failed == 0 && ws->unsent == 0;
+}
+
+static inline bool ws_is_reading(const struct weir_ws *ws) { /* does anybody wait for bytes? */
+    return ws->reading == WS_READS || ws->reading == WS_SERVES_AHEAD;
+}
+static inline bool ws_is_serving(const struct weir_ws *ws) { /* or a function of the user's run? */
+    return ws->reading >= WS_SERVES;
+}
+
 static inline size_t ws_queued(const struct weir_ws *ws) {
     return (ws->queue ? ws->queue->len : 0) + (size_t)ws->writing_len;
 }
 /* Has all left, or can nothing leave any more? */
 static inline bool ws_is_flushed(const struct weir_ws *ws) {
-    return ws_queued(ws) == 0 || ws->unsent != 0 || ws->stream == NULL || ws->dropped;
+    return ws_queued(ws) == 0 || ws->unsent != 0 || ws->stream == NULL ||
+           ws->state == WS_DROPPED;
 }
 
 /* Who is in the middle of a message in parts? */

@@ -66,7 +66,6 @@ void weir__ws_init(struct weir_ws *ws, struct weir_stream *s, struct ws_config *
     memset(ws, 0, sizeof *ws);
     ws->stream = s;
     ws->config = c;
-    ws->role = (uint8_t)role;
     ws->flush.flush = c->driver->flush;
     weir__list_init(&ws->flush.link);
     weir__timer_init(&ws->timer, NULL);
@@ -92,7 +91,7 @@ void weir__ws_fini(struct weir_ws *ws) {
 
 void weir__ws_leave(struct weir_ws *ws) {
     WEIR_CHECK(ws->inside > 0);
-    if (--ws->inside == 0 && ws->dropped)
+    if (--ws->inside == 0 && ws->state == WS_DROPPED)
         ws->config->driver->left(ws);
 }
 

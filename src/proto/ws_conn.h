@@ -31,7 +31,7 @@ static inline int ws_enter(struct weir_ws *ws, const char *what) {
 
 /* The others' turn comes at the end: so messages keep the order of the calls. */
 static inline int ws_exit(struct weir_ws *ws, int rc) {
-    if (weir__breathe() && rc == 0 && ws->dropped)
+    if (weir__breathe() && rc == 0 && ws->state == WS_DROPPED)
         rc = weir__fail(WEIR_ECLOSED, "ws send", NULL);
     weir__ws_leave(ws);
     return rc;

@@ -34,7 +34,8 @@ static int refuse(struct weir_ws *ws, int rc, int code, const char *why) {
     bool told = ws->state == WS_OPEN && weir__ws_queue_close(ws, code, why) == 0;
     ws->decoder.code = told ? (uint16_t)code : 0;
     ws->decoder.why = why;
-    ws->finish = true;
+    if (ws->finish == WS_GOES_ON)
+        ws->finish = WS_FINISHES;
     weir__ws_broke(ws, rc);
     return weir__failf(rc, "ws receive", weir_ws_peer(ws), "%s: %s", weir_error_text(rc), why);
 }
@@ -53,11 +54,10 @@ static int on_close(struct weir_ws *ws, const struct weir__ws_event *ev) {
         memcpy(ws->reason, ev->len > 0 ? (char *)ev->data : "", ev->len);
         ws->reason[ev->len] = '\0';
     }
-    ws->lingers = true;
     if (ws->state == WS_OPEN)
         (void)weir__ws_queue_close(ws, ev->code, ws->reason ? ws->reason : "");
     ws->state = WS_CLOSED;
-    ws->finish = true;
+    ws->finish = WS_LINGERS;
     weir__ws_wake(ws);
     return WEIR_EWSCLOSED;
 }

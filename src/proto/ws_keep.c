@@ -22,18 +22,17 @@ static void ping_or_cut(struct weir__timer *timer) {
     weir_ns now = weir__loop_now(ws->config->loop);
     if (ws->state != WS_OPEN || ws->failed != 0)
         return;
-    if (!ws->pinged && now - ws->heard < o->ping_ns) {
+    if (ws->ping == WS_HEARD && now - ws->heard < o->ping_ns) {
         weir__ws_timer(ws, ping_or_cut, ws->heard, o->ping_ns);
-    } else if (!ws->pinged) {
-        ws->behind = false;
-        ws->pinged = ws->unsent != 0 ||
-                     weir__ws_queue(ws, WEIR__WS_PING | WEIR__WS_FIN, NULL, 0) == 0;
+    } else if (ws->ping == WS_HEARD) {
+        if (ws->unsent != 0 || weir__ws_queue(ws, WEIR__WS_PING | WEIR__WS_FIN, NULL, 0) == 0)
+            ws->ping = WS_PINGED;
         weir__ws_timer(ws, ping_or_cut, now, o->pong_ns);
-    } else if (ws->writing || !ws->receiving || ws->behind) {
-        ws->behind = ws->writing;
-        ws->late = 0;
+    } else if (ws->writing || !ws_is_reading(ws) || ws->ping == WS_BEHIND) {
+        ws->ping = ws->writing ? WS_BEHIND : WS_PINGED;
         weir__ws_timer(ws, ping_or_cut, now, o->pong_ns);
-    } else if (ws->late++ < WS_LATE_TURNS) {
+    } else if (ws->ping != WS_LATE_TWICE) {
+        ws->ping = ws->ping == WS_PINGED ? WS_LATE_ONCE : WS_LATE_TWICE;
         weir__ws_timer(ws, ping_or_cut, now, WS_LATE_NS);
     } else {
         weir__ws_cut(ws, WEIR_EKEEPALIVE);

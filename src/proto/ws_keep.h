@@ -8,8 +8,7 @@
 void weir__ws_keep_start(struct weir_ws *ws);
 static inline void ws_heard(struct weir_ws *ws) {
     ws->heard = ws->config->loop->turn_ns;
-    ws->pinged = false;
-    ws->late = 0;
+    ws->ping = WS_HEARD;
 }
 
 #endif

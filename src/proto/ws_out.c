@@ -30,7 +30,7 @@ int weir__ws_queue_reserve(struct weir_ws *ws, size_t more) {
 }
 
 int weir__ws_queue(struct weir_ws *ws, unsigned first_byte, const void *data, size_t len) {
-    bool masked = ws->role == WEIR__WS_CLIENT;
+    bool masked = ws_is_client(ws);
     uint8_t mask[4];
     if (weir__ws_queue_reserve(ws, WEIR__WS_HEAD_MAX + len) < 0)
         return weir__fail(-ENOMEM, "ws send", weir_ws_peer(ws));

@@ -36,7 +36,7 @@ static void fail(struct ws_react_conn *c, int rc) {
 
 /* Whoever is still inside when all ready tasks have run has suspended: the flush sees to it. */
 static void user_begins(struct ws_react_conn *c) {
-    c->ws.in_user = true;
+    c->ws.reading = ws_is_reading(&c->ws) ? WS_SERVES_AHEAD : WS_SERVES;
     weir__loop_flush_later(c->ws.config->loop, &c->ws.flush);
 }
 
@@ -44,7 +44,7 @@ static void user_begins(struct ws_react_conn *c) {
  * came before the end are delivered still. */
 static void user_ends(struct ws_react_conn *c, int rc) {
     int over = c->ws.state != WS_OPEN ? WEIR_EWSCLOSED : c->ws.unsent;
-    c->ws.in_user = c->ws.receiving = false;
+    c->ws.reading = WS_RESTS;
     if (rc < 0 && rc != over && rc != ws_react_stops(c))
         fail(c, rc);
     (void)weir__ws_parts_abandon(&c->ws); /* the task lives on, for other connections */
@@ -63,7 +63,8 @@ static void suspended(struct ws_react_conn *c) {
     bool was_closed = c->ws.state == WS_CLOSED;
     weir__ws_ahead_rest(&c->ws, a);
     scanned(&c->ws, was_closed);
-    c->ws.receiving = weir__ws_ahead_may_read(a) && weir__conn_ahead(c->conn);
+    bool awaits = weir__ws_ahead_may_read(a) && weir__conn_ahead(c->conn);
+    c->ws.reading = awaits ? WS_SERVES_AHEAD : WS_SERVES;
 }
 
 /* A reset is told to whoever sends. An end is not: the peer may have ended its side only. */
@@ -85,7 +86,11 @@ static enum weir__ahead came_ahead(struct weir_conn *conn, void *state, struct w
         c->ws.unsent = (int16_t)rc;
         weir__ws_wake(&c->ws);
     }
-    c->ws.receiving = answer == WEIR__AHEAD_MORE;
+    bool awaits = answer == WEIR__AHEAD_MORE;
+    if (ws_is_serving(&c->ws))
+        c->ws.reading = awaits ? WS_SERVES_AHEAD : WS_SERVES;
+    else
+        c->ws.reading = awaits ? WS_READS : WS_RESTS; /* the function has returned meanwhile */
     return answer;
 }
 
@@ -93,7 +98,7 @@ static void user_opened(struct ws_react_conn *c) {
     struct ws_server *sv = ws_server_of(c);
     weir__ws_gather_drop(&c->ws);
     weir__ws_keep_start(&c->ws);
-    c->opened = true;
+    c->known = WS_OPENED;
     if (sv->fn.opened == NULL)
         return;
     user_begins(c);
@@ -181,11 +186,11 @@ static int react_piece(struct weir_conn *conn, void *state, struct weir_view v) 
     struct ws_react_conn *c = state;
     struct ws_ahead a;
     void **aside = weir__conn_aside(conn);
-    if (c->ws.failed != 0 || c->lingers) {
+    if (c->ws.failed != 0 || c->phase == WS_LINGERING) {
         throw_away(c, v.len);
         return 0;
     }
-    c->ws.receiving = false; /* for the keepalive: what runs here may take its time */
+    c->ws.reading = WS_RESTS; /* for the keepalive: what runs here may take its time */
     /* Lent to us to write: unmasked in place. Nothing follows the peer's close frame. */
     weir__ws_ahead_init(&a, (uint8_t *)(uintptr_t)v.base, c->ws.state == WS_CLOSED ? 0 : v.len);
     *aside = &a;
@@ -193,7 +198,7 @@ static int react_piece(struct weir_conn *conn, void *state, struct weir_view v) 
     *aside = NULL;
     WEIR_CHECK(weir__ws_ahead_left(&a) == 0 || is_over(c));
     weir__ws_ahead_fini(&a);
-    c->ws.receiving = true;
+    c->ws.reading = WS_READS;
     return 0;
 }
 
@@ -201,7 +206,7 @@ static int react_piece(struct weir_conn *conn, void *state, struct weir_view v) 
 
 static void react_flush(struct weir__flush *f) {
     struct ws_react_conn *c = WEIR_CONTAINER(f, struct ws_react_conn, ws.flush);
-    if (c->ws.in_user) {
+    if (ws_is_serving(&c->ws)) {
         suspended(c);
         weir__list_remove(&f->link); /* a pong was queued: it leaves now */
     }

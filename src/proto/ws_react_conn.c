@@ -13,13 +13,13 @@ void weir__ws_react_cut(struct weir_ws *ws) {
     weir_conn_close(c->conn);
     if (ws->unsent == 0)
         ws->unsent = ws->failed ? ws->failed : WEIR_EEOF;
-    if (!ws->in_user)
+    if (!ws_is_serving(ws))
         weir_group_cancel(weir_conn_group(c->conn), "the WebSocket was cut off");
     weir__ws_wake(ws);
 }
 
 void weir__ws_react_bound_over(struct ws_react_conn *c) {
-    if (c->ws.in_user && c->ws.state == WS_CLOSED && !c->ws.writing)
+    if (ws_is_serving(&c->ws) && c->ws.state == WS_CLOSED && !c->ws.writing)
         return; /* in time: only the user's function takes longer, and it may */
     if (c->rc == 0 && c->ws.state != WS_CLOSED)
         c->rc = c->phase == WS_SHAKING ? -ETIME : WEIR_EEOF;

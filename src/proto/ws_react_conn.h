@@ -6,9 +6,12 @@
  *   TALKING   feeds the decoder; the keepalive runs
  *   ENDING    our last frame, or the refusal, is sent: the peer's close frame, or its end, is
  *             awaited, bounded in time; messages are thrown away
+ *   LINGERING both close frames are out of the way, and our side of the stream is at its end: until
+ *             the peer's is, what still comes is thrown away, bounded in time
  *   OVER      nothing more is read
  *   LATE      the same: the bound of SHAKING was over, and the client is told so
- * The connection's one timer is the bound of SHAKING and ENDING, and the keepalive of TALKING. */
+ * The connection's one timer is the keepalive of TALKING, and the bound of SHAKING, ENDING and
+ * LINGERING. */
 #ifndef WEIR_PROTO_WS_REACT_CONN_H
 #define WEIR_PROTO_WS_REACT_CONN_H
 
@@ -17,7 +20,14 @@
 #include "proto/weir_ws.h"
 #include "stream/ahead.h"
 
-enum ws_phase { WS_SHAKING, WS_TALKING, WS_ENDING, WS_OVER, WS_LATE };
+enum ws_phase { WS_SHAKING, WS_TALKING, WS_ENDING, WS_LINGERING, WS_OVER, WS_LATE };
+
+enum ws_known { /* what the server, and then its user, know of a connection */
+    WS_UNCOUNTED, /* refused at once: there were too many */
+    WS_COUNTED,   /* in the server's live */
+    WS_OPENED,    /* the user's functions have been called: closed must follow */
+    WS_UNKNOWN    /* closed was called if it had to be, and the connection is not counted */
+};
 
 /* Lives until weir_ws_react has returned and its last connection is gone, also one that was
  * accepted and not yet opened: all hang below its group, which says when. */
@@ -33,11 +43,7 @@ struct ws_react_conn { /* the state of a weir_conn */
     struct weir_ws ws;
     struct weir_conn *conn;
     int rc; /* what closed is told */
-    uint8_t phase;
-    bool counted : 1;
-    bool opened : 1;  /* the user's functions have been called */
-    bool told : 1;    /* the last of them, closed, too */
-    bool lingers : 1; /* what still comes is thrown away */
+    uint8_t phase, known; /* the enums above */
     _Alignas(16) uint8_t user[];
 };
 

@@ -17,11 +17,16 @@ static void tell_closed(struct ws_react_conn *c) {
     struct ws_server *sv = ws_server_of(c);
     if (c->ws.code == 0)
         c->ws.code = WEIR__WS_ABNORMAL;
-    if (c->opened && !c->told && sv->fn.closed != NULL)
+    if (c->known == WS_OPENED && sv->fn.closed != NULL)
         sv->fn.closed(&c->ws, c->user, recorded(c, c->rc));
-    c->told = true;
-    sv->live -= c->counted;
-    c->counted = false;
+    if (c->known == WS_COUNTED || c->known == WS_OPENED)
+        sv->live--;
+    c->known = WS_UNKNOWN;
+}
+
+/* Has the handshake succeeded, and is the peer still read? */
+static bool is_between(const struct ws_react_conn *c) {
+    return c->phase >= WS_TALKING && c->phase <= WS_LINGERING;
 }
 
 static weir_ns linger_ns(const struct ws_react_conn *c) {
@@ -34,7 +39,8 @@ void weir__ws_react_shut(struct ws_react_conn *c) {
         weir__ws_react_over(c, 0);
         return;
     }
-    c->lingers = true;
+    if (c->phase < WS_LINGERING)
+        c->phase = WS_LINGERING;
     weir__ws_react_arm(c, linger_ns(c));
     if (weir_group_live(weir_conn_group(c->conn)) == 1 && c->ws.inside == 0)
         tell_closed(c);
@@ -61,7 +67,7 @@ void weir__ws_react_ends(struct weir_conn *conn, void *state, int rc) {
     struct ws_react_conn *c = state;
     if (c->phase == WS_LATE)
         weir__ws_react_late(c);
-    else if (c->phase == WS_TALKING || c->phase == WS_ENDING)
+    else if (is_between(c))
         let_leave(c, rc);
 }
 
@@ -83,13 +89,13 @@ static int hear(struct ws_react_conn *c) {
 static void say_goodbye(struct ws_react_conn *c, int rc) {
     struct weir_scope shield;
     bool is_open = c->ws.state == WS_OPEN && c->ws.failed == 0;
-    if ((c->phase != WS_TALKING && c->phase != WS_ENDING) || c->ws.unsent != 0)
+    if (!is_between(c) || c->ws.unsent != 0)
         return;
     if (is_open && weir__ws_queue_close(&c->ws, WEIR__WS_GOING_AWAY, "") < 0)
         return;
     c->rc = c->rc ? c->rc : is_open ? rc : 0;
     weir__timer_disarm(c->ws.config->loop->timers, &c->ws.timer);
-    weir_shield_enter(&shield, c->lingers ? linger_ns(c) : c->ws.config->o.close_ns);
+    weir_shield_enter(&shield, c->phase == WS_LINGERING ? linger_ns(c) : c->ws.config->o.close_ns);
     rc = weir__ws_write_out(&c->ws);
     while (rc == 0 && c->ws.state == WS_CLOSING && c->ws.failed == 0)
         rc = hear(c);
@@ -97,7 +103,7 @@ static void say_goodbye(struct ws_react_conn *c, int rc) {
         rc = weir__ws_write_out(&c->ws);
     if (c->ws.failed == 0 && c->ws.config->o.close_ns > WS_LINGER_NS)
         weir_scope_renew(&shield, WS_LINGER_NS);
-    if (rc == 0 && (c->ws.failed != 0 || c->ws.lingers))
+    if (rc == 0 && (c->ws.failed != 0 || c->ws.finish == WS_LINGERS))
         weir__ws_react_discard(c);
     weir_scope_leave(&shield, rc);
 }
@@ -126,7 +132,7 @@ void weir__ws_react_closed(struct weir_conn *conn, void *state, int rc) {
     c->rc = end_code(c, rc);
     c->phase = WS_OVER;
     tell_closed(c);
-    c->ws.dropped = true;
+    c->ws.state = WS_DROPPED;
     c->ws.stream = NULL;
     last_out(&c->ws);
     weir__ws_fini(&c->ws);

@@ -43,7 +43,7 @@ int weir__ws_react_opened(struct weir_conn *conn, void *state) {
         refused(c, WEIR_EHTTP);
         return 0;
     }
-    c->counted = true;
+    c->known = WS_COUNTED;
     sv->live++;
     weir__ws_react_arm(c, sv->config->o.handshake_ns);
     return 0;

@@ -26,13 +26,15 @@ static int text_check(struct weir_ws *ws, enum weir_ws_type type, const void *da
 }
 
 static int send_state(struct weir_ws *ws) {
-    int rc = ws->failed ? ws->failed : ws->unsent ? ws->unsent : ws->dropped ? WEIR_ECLOSED : 0;
+    if (__builtin_expect(ws_is_open(ws), 1))
+        return 0;
+    int rc = ws->failed ? ws->failed : ws->unsent;
     if (rc == 0 && ws->state == WS_CLOSING)
         return weir__failf(WEIR_EWSCLOSED, "ws send", weir_ws_peer(ws),
                            "this side has sent its close frame before (WEIR_EWSCLOSED)");
-    if (rc == 0 && ws->state != WS_OPEN)
-        rc = WEIR_EWSCLOSED;
-    return rc < 0 ? weir__fail(rc, "ws send", weir_ws_peer(ws)) : 0;
+    if (rc == 0)
+        rc = ws->state == WS_DROPPED ? WEIR_ECLOSED : WEIR_EWSCLOSED;
+    return weir__fail(rc, "ws send", weir_ws_peer(ws));
 }
 
 static bool has_room(const struct weir_ws *ws, size_t len) {
@@ -64,7 +66,7 @@ static int send_turn(struct weir_ws *ws, size_t len) {
 }
 
 static int whole_send(struct weir_ws *ws, unsigned first_byte, const void *data, size_t len) {
-    bool is_direct = len >= WS_DIRECT_MIN && len <= WS_SLICE && ws->role == WEIR__WS_SERVER;
+    bool is_direct = len >= WS_DIRECT_MIN && len <= WS_SLICE && !ws_is_client(ws);
     if (is_direct && ws->config->driver->direct && !ws->writing && ws->queue == NULL)
         return weir__ws_send_direct(ws, first_byte, data, len);
     return weir__ws_queue(ws, first_byte, data, len);
@@ -119,8 +121,7 @@ static int part_check(struct weir_ws *ws, struct weir__utf8 *u, const void *data
 }
 
 static void abandon(struct weir_ws *ws) {
-    bool is_open = ws->state == WS_OPEN && ws->failed == 0 && ws->unsent == 0 && !ws->dropped;
-    if (is_open)
+    if (ws_is_open(ws))
         ws->config->driver->abandoned(ws);
 }
 

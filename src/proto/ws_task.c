@@ -29,7 +29,7 @@ static void task_flush(struct weir__flush *f) {
 /* Whoever reads is woken by the close of the stream; the peer's address stays. With nobody reading
  * a message may be lent: the stream stays until the drop. */
 static void task_cut(struct weir_ws *ws) {
-    if (!ws->receiving || ws->stream == NULL)
+    if (ws->reading == WS_RESTS || ws->stream == NULL)
         return;
     const char *peer = weir_ws_peer(ws);
     size_t size = strlen(peer) + 1;
@@ -124,7 +124,7 @@ static int opened(struct weir_ws *ws, struct weir_scope *s, int rc, const char *
     bool has_fired = weir_cancelled() != 0; /* or rc is of a scope in the user's function */
     rc = weir_scope_leave(s, rc);
     if (rc == -ETIME && has_fired && weir_cancelled() == 0) {
-        if (ws->role == WEIR__WS_SERVER)
+        if (!ws_is_client(ws))
             weir__ws_shake_late(ws);
         rc = weir__failf(rc, what, on ? on : weir_ws_peer(ws),
                          "the handshake took longer than %lld ms",
@@ -189,7 +189,7 @@ int weir_ws_accept(struct weir_stream **take_stream, const struct weir_ws_option
 
 static int stream_ended(struct weir_ws *ws, ssize_t n) {
     int rc = n < 0 ? (int)n : WEIR_EEOF;
-    if (ws->dropped || rc == -ECANCELED || rc == -ETIME || rc == -ENOMEM)
+    if (ws->state == WS_DROPPED || rc == -ECANCELED || rc == -ETIME || rc == -ENOMEM)
         return rc; /* the caller's, not the connection's */
     weir__ws_broke(ws, rc);
     return n < 0 ? rc : weir__fail(rc, "ws receive", weir_ws_peer(ws));
@@ -208,7 +208,7 @@ static int receive_next(struct weir_ws *ws, struct weir_ws_message *ret) {
         struct weir_view v;
         if (ws->failed != 0)
             return weir__fail(ws->failed, "ws receive", weir_ws_peer(ws));
-        if (ws->dropped)
+        if (ws->state == WS_DROPPED)
             return weir__fail(WEIR_ECLOSED, "ws receive", NULL);
         weir__ws_message_drop(ws);
         weir_consume(ws->stream, ws->used);
@@ -216,7 +216,7 @@ static int receive_next(struct weir_ws *ws, struct weir_ws_message *ret) {
         if (ws->state == WS_CLOSED)
             return weir__fail(WEIR_EWSCLOSED, "ws receive", weir_ws_peer(ws));
         ssize_t n = weir__stream_peek(ws->stream, 1, "ws receive", &v);
-        if (ws->stream == NULL || ws->dropped)
+        if (ws->stream == NULL || ws->state == WS_DROPPED)
             continue; /* above it is said why */
         if (n <= 0)
             return stream_ended(ws, n);
@@ -237,7 +237,7 @@ static int refuse_second(struct weir_ws *ws) {
 /* A peer that ended its own side only, without a close frame, still reads what was sent to it. */
 static bool is_owed_an_end(const struct weir_ws *ws, int rc) {
     bool still_sends = ws->failed != 0 && ws->unsent == 0 && ws_queued(ws) > 0;
-    return rc == WEIR_EWSCLOSED || (rc < 0 && (ws->finish || still_sends));
+    return rc == WEIR_EWSCLOSED || (rc < 0 && (ws->finish != WS_GOES_ON || still_sends));
 }
 
 int weir__ws_receive(struct weir_ws *ws, struct weir_ws_message *ret_message, bool *ret_ends) {
@@ -246,12 +246,12 @@ int weir__ws_receive(struct weir_ws *ws, struct weir_ws_message *ret_message, bo
     *ret_ends = false;
     if (rc < 0)
         return rc;
-    if (is_reactive(ws) || ws->receiving) {
+    if (is_reactive(ws) || ws->reading != WS_RESTS) {
         rc = refuse_second(ws);
     } else {
-        ws->receiving = true;
+        ws->reading = WS_READS;
         rc = receive_next(ws, ret_message);
-        ws->receiving = false;
+        ws->reading = WS_RESTS;
         *ret_ends = !was_over && is_owed_an_end(ws, rc);
         weir__ws_wake(ws);
     }
@@ -290,12 +290,12 @@ void weir__ws_receive_end(struct weir_ws *ws, int why) {
     if (e != NULL)
         kept = *e;
     ws->inside++;
-    ws->receiving = true;
-    if (ws->finish)
+    ws->reading = WS_READS;
+    if (ws->finish != WS_GOES_ON)
         end_politely(ws, why);
     else
         (void)weir__ws_flushed(ws, "ws receive"); /* the writer's clock bounds it */
-    ws->receiving = false;
+    ws->reading = WS_RESTS;
     weir__ws_wake(ws);
     weir__ws_leave(ws);
     if (kept.code == why)
@@ -321,7 +321,8 @@ int weir_ws_flush(struct weir_ws *ws) {
         return rc;
     rc = weir__ws_flushed(ws, "ws flush");
     int bad = ws->unsent ? ws->unsent : ws->failed ? ws->failed : WEIR_ECLOSED;
-    bool has_left = ws->stream != NULL && ws->unsent == 0 && !(ws->dropped && ws_queued(ws) > 0);
+    bool is_lost = ws->state == WS_DROPPED && ws_queued(ws) > 0;
+    bool has_left = ws->stream != NULL && ws->unsent == 0 && !is_lost;
     if (rc == 0 && !has_left)
         rc = weir__fail(bad, "ws flush", weir_ws_peer(ws));
     return ws_exit(ws, rc);
@@ -337,10 +338,10 @@ size_t weir_ws_queued(const struct weir_ws *ws) {
 static int read_until_closed(struct weir_ws *ws) {
     struct weir_ws_message m;
     int rc = 0;
-    ws->receiving = true;
+    ws->reading = WS_READS;
     while (rc == 0)
         rc = receive_next(ws, &m);
-    ws->receiving = false;
+    ws->reading = WS_RESTS;
     weir__ws_wake(ws); /* another closer may have to go on */
     return rc;
 }
@@ -351,8 +352,8 @@ static int close_within(struct weir_ws *ws) {
     struct ws_waiter w;
     int rc = 0;
     weir__ws_wait_begin(ws, &w, WS_CLOSES);
-    while (rc == 0 && ws->state != WS_CLOSED && ws->failed == 0 && !ws->dropped)
-        rc = ws->receiving ? weir__ws_wait(ws, &w, "ws close") : read_until_closed(ws);
+    while (rc == 0 && ws->state < WS_CLOSED && ws->failed == 0)
+        rc = ws->reading == WS_RESTS ? read_until_closed(ws) : weir__ws_wait(ws, &w, "ws close");
     weir__ws_wait_end(ws, &w);
     if (ws->state != WS_CLOSED)
         return rc;
@@ -366,7 +367,7 @@ static int close_bounded(struct weir_ws *ws) {
     rc = weir_scope_leave(&s, rc);
     if (rc < 0 && weir_cancelled() != 0)
         return rc;
-    if (ws->dropped)
+    if (ws->state == WS_DROPPED)
         return weir__fail(WEIR_ECLOSED, "ws close", NULL);
     if (ws->state == WS_CLOSED)
         return 0;
@@ -385,7 +386,7 @@ int weir_ws_close(struct weir_ws *ws, int code, const char *reason) {
     if (rc == 0 && is_reactive(ws))
         rc = weir__failf(-EBUSY, "ws close", weir_ws_peer(ws),
                          "the server's: weir_ws_begin_close closes it");
-    else if (rc == 0 && ws->state == WS_OPEN && ws->failed == 0 && ws->unsent == 0)
+    else if (rc == 0 && ws_is_open(ws))
         rc = weir__ws_queue_close(ws, code, reason ? reason : "");
     if (rc == 0)
         rc = close_bounded(ws);
@@ -415,7 +416,7 @@ static int closer(void *args) {
         rc = weir__ws_write_out(ws); /* our end, if the other writer has not sent it */
     if (ws->config->o.close_ns > WS_LINGER_NS)
         weir_scope_renew(&s, WS_LINGER_NS);
-    if (rc == 0 && ws->lingers && ws->unsent == 0)
+    if (rc == 0 && ws->finish == WS_LINGERS && ws->unsent == 0)
         wait_end(ws);
     weir_scope_leave(&s, rc);
     weir_close(&ws->stream);
@@ -431,13 +432,13 @@ static bool is_on_its_way(struct weir_ws *ws) {
 
 /* Returns false if there is nothing to wait for: the stream is closed at once. */
 static bool closes_later(struct weir_ws *ws) {
-    bool works = ws->stream != NULL && ws->unsent == 0 && !ws->receiving &&
+    bool works = ws->stream != NULL && ws->unsent == 0 && ws->reading == WS_RESTS &&
                  (ws->failed == 0 || ws->failed == WEIR_EEOF);
     if (!works)
         return false;
     if (!ws->stream->ended && is_on_its_way(ws))
-        ws->lingers = ws->finish = true;
-    if (ws_queued(ws) == 0 && (!ws->lingers || ws->stream->ended))
+        ws->finish = WS_LINGERS;
+    if (ws_queued(ws) == 0 && (ws->finish != WS_LINGERS || ws->stream->ended))
         return false;
     if (weir_spawn(NULL, WEIR_SITE(weir_ws_drop), closer, &ws, sizeof ws, NULL, NULL) < 0)
         return false;
@@ -458,9 +459,9 @@ void weir_ws_drop(struct weir_ws **take_ws) {
     if (is_reactive(ws))
         WEIR_BUG("weir_ws_drop: a reactive connection is the server's: weir_ws_begin_close closes "
                  "it");
-    ws->dropped = true;
+    ws->state = WS_DROPPED;
     weir__timer_disarm(ws->config->loop->timers, &ws->timer);
-    if (ws->stream != NULL && !ws->receiving)
+    if (ws->stream != NULL && ws->reading == WS_RESTS)
         weir_consume(ws->stream, ws->used);
     ws->used = 0;
     if (!closes_later(ws))

@@ -86,8 +86,7 @@ static void wake_all(struct ws_waiter **last) {
 /* Only the first in line is woken, who wakes the next when it leaves; once nobody can send any
  * more, all. */
 static void wake_senders(struct weir_ws *ws) {
-    bool is_open = ws->state == WS_OPEN && !ws->failed && !ws->unsent && !ws->dropped;
-    if (!is_open)
+    if (!ws_is_open(ws))
         wake_all(&ws->senders);
     else if (ws->senders != NULL)
         wake_one(ws->senders->next);

@@ -237,7 +237,7 @@ int weir__ws_send_direct(struct weir_ws *ws, unsigned first_byte, const void *da
     size_t head_len = weir__ws_head_write(head, first_byte, len, NULL), done;
     struct iovec vec[2] = {{head, head_len}, {(void *)(uintptr_t)data, len}};
     struct ws_writer w;
-    WEIR_CHECK(!ws->writing && ws->queue == NULL && ws->role == WEIR__WS_SERVER);
+    WEIR_CHECK(!ws->writing && ws->queue == NULL && !ws_is_client(ws));
     writer_begin(&w, ws);
     ws->writing_len = (uint32_t)(head_len + len);
     int rc = direct_write(&w, vec, &done);
@@ -263,7 +263,7 @@ int weir__ws_write_out(struct weir_ws *ws) {
     writer_begin(&w, ws);
     while (rc == 0 && ws->queue != NULL && ws->stream != NULL)
         rc = write_queue(&w);
-    if (rc == 0 && ws->finish && ws->stream != NULL)
+    if (rc == 0 && ws->finish != WS_GOES_ON && ws->stream != NULL)
         rc = write_end(&w);
     writer_end(&w, rc);
     return rc;
