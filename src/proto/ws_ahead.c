@@ -42,7 +42,7 @@ size_t weir__ws_ahead_left(const struct ws_ahead *a) {
 
 /* A control frame is whole in part. Returns false if it is not one that we understand. It is
  * decoded elsewhere: refused, it must stay as it came. */
-static bool control(struct weir_ws *ws, struct ws_ahead *a) {
+static bool control_frame(struct weir_ws *ws, struct ws_ahead *a) {
     uint8_t frame[WS_TAIL_MAX];
     struct weir__ws_decoder d;
     struct weir__ws_event ev;
@@ -65,7 +65,7 @@ static size_t part_add(struct weir_ws *ws, struct ws_ahead *a, uint8_t byte, uin
     bool is_control = !is_data && payload <= WEIR__WS_CONTROL_MAX;
     if (head == 0 || (is_control && len < head + payload))
         return 0;
-    bool done = is_control && control(ws, a);
+    bool done = is_control && control_frame(ws, a);
     a->part_len = 0;
     if (done)
         return 0;

@@ -30,7 +30,7 @@ void weir__ws_message_drop(struct weir_ws *ws) {
 
 /* The peer is told once, then our end of the stream follows; everything after is an error. What it
  * was told stays in the decoder, which has no further use; without memory it is told nothing. */
-static int refuse(struct weir_ws *ws, int rc, int code, const char *why) {
+static int refuse_peer(struct weir_ws *ws, int rc, int code, const char *why) {
     bool told = ws->state == WS_OPEN && weir__ws_queue_close(ws, code, why) == 0;
     ws->decoder.code = told ? (uint16_t)code : 0;
     ws->decoder.why = why;
@@ -47,7 +47,7 @@ int weir__ws_told(const struct weir_ws *ws, const char **ret_why) {
     return ws->decoder.code;
 }
 
-static int on_close(struct weir_ws *ws, const struct weir__ws_event *ev) {
+static int take_close(struct weir_ws *ws, const struct weir__ws_event *ev) {
     ws->code = ev->code;
     ws->reason = weir__alloc(ev->len + 1);
     if (ws->reason != NULL) {
@@ -62,52 +62,52 @@ static int on_close(struct weir_ws *ws, const struct weir__ws_event *ev) {
     return WEIR_EWSCLOSED;
 }
 
-static int on_fragment(struct weir_ws *ws, const struct weir__ws_event *ev,
+static int take_fragment(struct weir_ws *ws, const struct weir__ws_event *ev,
                        struct weir_ws_message *ret) {
     struct ws_gather *g = weir__ws_gather(ws);
     if (g == NULL)
-        return refuse(ws, -ENOMEM, WEIR__WS_INTERNAL, "out of memory");
+        return refuse_peer(ws, -ENOMEM, WEIR__WS_INTERNAL, "out of memory");
     if (ev->first)
         g->len = g->empties = 0;
     bool is_empty = ev->len == 0 && ev->frame_left == 0 && !ev->last;
     if (is_empty && ++g->empties > WS_EMPTY_MAX)
-        return refuse(ws, WEIR_EPROTO, WEIR__WS_POLICY, "too many empty fragments");
+        return refuse_peer(ws, WEIR_EPROTO, WEIR__WS_POLICY, "too many empty fragments");
     size_t hint = g->len + ev->len + (size_t)ev->frame_left;
     if (weir__ws_gather_append(g, ev->data, ev->len, hint) < 0)
-        return refuse(ws, -ENOMEM, WEIR__WS_INTERNAL, "out of memory");
+        return refuse_peer(ws, -ENOMEM, WEIR__WS_INTERNAL, "out of memory");
     if (!ev->last)
         return 0;
     ret->data = (struct weir_view){g->base, g->len};
     return 1;
 }
 
-static int on_data(struct weir_ws *ws, const struct weir__ws_event *ev,
+static int take_data(struct weir_ws *ws, const struct weir__ws_event *ev,
                    struct weir_ws_message *ret) {
     ret->type = (enum weir_ws_type)ev->opcode;
     if (!ev->first || !ev->last)
-        return on_fragment(ws, ev, ret);
+        return take_fragment(ws, ev, ret);
     ret->data = (struct weir_view){ev->data, ev->len};
     return 1;
 }
 
-static int on_ping(struct weir_ws *ws, const struct weir__ws_event *ev) {
+static int take_ping(struct weir_ws *ws, const struct weir__ws_event *ev) {
     if (ws->state != WS_OPEN || ws->unsent != 0)
         return 0;
     int rc = weir__ws_queue_pong(ws, ev->data, ev->len);
-    return rc < 0 ? refuse(ws, rc, WEIR__WS_INTERNAL, "out of memory") : 0;
+    return rc < 0 ? refuse_peer(ws, rc, WEIR__WS_INTERNAL, "out of memory") : 0;
 }
 
 int weir__ws_control(struct weir_ws *ws, int kind, const struct weir__ws_event *ev) {
-    return kind == WEIR__WS_ON_PING    ? on_ping(ws, ev)
-           : kind == WEIR__WS_ON_CLOSE ? on_close(ws, ev)
+    return kind == WEIR__WS_ON_PING    ? take_ping(ws, ev)
+           : kind == WEIR__WS_ON_CLOSE ? take_close(ws, ev)
                                        : 0; /* pong: heard already */
 }
 
-static int on_event(struct weir_ws *ws, int kind, const struct weir__ws_event *ev,
+static int take_event(struct weir_ws *ws, int kind, const struct weir__ws_event *ev,
                     struct weir_ws_message *ret) {
     if (kind < 0)
-        return refuse(ws, kind, ws->decoder.code, ws->decoder.why);
-    return kind == WEIR__WS_ON_DATA ? on_data(ws, ev, ret) : weir__ws_control(ws, kind, ev);
+        return refuse_peer(ws, kind, ws->decoder.code, ws->decoder.why);
+    return kind == WEIR__WS_ON_DATA ? take_data(ws, ev, ret) : weir__ws_control(ws, kind, ev);
 }
 
 bool weir__ws_is_inside(const struct weir_ws *ws) {
@@ -122,7 +122,7 @@ bool weir__ws_is_inside(const struct weir_ws *ws) {
 static int tail_begin(struct weir_ws *ws, const uint8_t *rest, size_t len, size_t need) {
     struct ws_gather *g = weir__ws_gather(ws);
     if (g == NULL)
-        return refuse(ws, -ENOMEM, WEIR__WS_INTERNAL, "out of memory");
+        return refuse_peer(ws, -ENOMEM, WEIR__WS_INTERNAL, "out of memory");
     WEIR_CHECK(len < need && need <= WS_TAIL_MAX);
     memmove(g->tail, rest, len);
     g->tail_len = (uint8_t)len;
@@ -131,14 +131,14 @@ static int tail_begin(struct weir_ws *ws, const uint8_t *rest, size_t len, size_
 }
 
 /* Decode from base; the rest that makes no sense yet goes to the tail. */
-static int decode(struct weir_ws *ws, uint8_t *base, size_t len, size_t *used,
+static int decode_bytes(struct weir_ws *ws, uint8_t *base, size_t len, size_t *used,
                   struct weir_ws_message *ret) {
     while (*used < len) {
         struct weir__ws_event ev;
         int kind = weir__ws_decode(&ws->decoder, base + *used, len - *used, &ev);
         if (kind >= 0)
             *used += ev.used;
-        int rc = on_event(ws, kind, &ev, ret);
+        int rc = take_event(ws, kind, &ev, ret);
         if (rc != 0)
             return rc;
         if (kind == WEIR__WS_ON_MORE && *used < len) {
@@ -152,7 +152,7 @@ static int decode(struct weir_ws *ws, uint8_t *base, size_t len, size_t *used,
 
 /* Complete what the tail began with bytes of the new piece, then decode it there. A data frame's
  * tail is its header alone: no message is ever lent from here. */
-static int feed_tail(struct weir_ws *ws, const uint8_t *base, size_t len, size_t *used,
+static int decode_tail(struct weir_ws *ws, const uint8_t *base, size_t len, size_t *used,
                      struct weir_ws_message *ret) {
     struct ws_gather *g = ws->gather;
     while (g->tail_len > 0) {
@@ -165,7 +165,7 @@ static int feed_tail(struct weir_ws *ws, const uint8_t *base, size_t len, size_t
             return 0;
         size_t whole = g->tail_len, done = 0;
         g->tail_len = 0;
-        int rc = decode(ws, g->tail, whole, &done, ret); /* may begin a longer tail */
+        int rc = decode_bytes(ws, g->tail, whole, &done, ret); /* may begin a longer tail */
         if (rc != 0)
             return rc;
     }
@@ -178,9 +178,9 @@ int weir__ws_feed(struct weir_ws *ws, uint8_t *base, size_t len, size_t *ret_use
     *ret_used = 0;
     weir__ws_message_drop(ws); /* the one lent before */
     if (ws->gather != NULL && ws->gather->tail_len > 0) {
-        rc = feed_tail(ws, base, len, ret_used, ret_message);
+        rc = decode_tail(ws, base, len, ret_used, ret_message);
         if (rc != 0 || ws->gather->tail_len > 0)
             return rc;
     }
-    return decode(ws, base, len, ret_used, ret_message);
+    return decode_bytes(ws, base, len, ret_used, ret_message);
 }

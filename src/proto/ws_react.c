@@ -17,7 +17,7 @@
 #include "proto/ws_wait.h"
 #include "proto/ws_writer.h"
 
-static void server_idle(struct weir_group *g) {
+static void ws_server_idle(struct weir_group *g) {
     struct ws_server *sv = WEIR_CONTAINER(g, struct ws_server, group);
     if (sv->reacting || weir_group_live(g) > 0)
         return;
@@ -26,7 +26,7 @@ static void server_idle(struct weir_group *g) {
     weir__free(sv);
 }
 
-static void fail(struct ws_react_conn *c, int rc) {
+static void user_failed(struct ws_react_conn *c, int rc) {
     if (c->ws.state == WS_OPEN)
         (void)weir__ws_queue_close(&c->ws, WEIR__WS_INTERNAL, weir_error_message(rc));
     weir__ws_react_closing(c, rc, c->ws.config->o.close_ns);
@@ -46,29 +46,29 @@ static void user_ends(struct ws_react_conn *c, int rc) {
     int over = c->ws.state != WS_OPEN ? WEIR_EWSCLOSED : c->ws.unsent;
     c->ws.reading = WS_RESTS;
     if (rc < 0 && rc != over && rc != ws_react_stops(c))
-        fail(c, rc);
+        user_failed(c, rc);
     (void)weir__ws_parts_abandon(&c->ws); /* the task lives on, for other connections */
 }
 
 /* The keepalive ends with the peer's close frame: from there on the bound sees to it that a peer
  * which reads nothing more holds no function in a flush. */
-static void scanned(struct weir_ws *ws, bool was_closed) {
+static void bound_if_closed(struct weir_ws *ws, bool was_closed) {
     if (ws->state == WS_CLOSED && !was_closed)
         weir__ws_react_arm(WEIR_CONTAINER(ws, struct ws_react_conn, ws), ws->config->o.close_ns);
 }
 
 /* A function of the user's is suspended: read on. */
-static void suspended(struct ws_react_conn *c) {
+static void read_ahead(struct ws_react_conn *c) {
     struct ws_ahead *a = *weir__conn_aside(c->conn);
     bool was_closed = c->ws.state == WS_CLOSED;
     weir__ws_ahead_rest(&c->ws, a);
-    scanned(&c->ws, was_closed);
+    bound_if_closed(&c->ws, was_closed);
     bool awaits = weir__ws_ahead_may_read(a) && weir__conn_ahead(c->conn);
     c->ws.reading = awaits ? WS_SERVES_AHEAD : WS_SERVES;
 }
 
 /* A reset is told to whoever sends. An end is not: the peer may have ended its side only. */
-static enum weir__ahead came_ahead(struct weir_conn *conn, void *state, struct weir_view v,
+static enum weir__ahead react_ahead(struct weir_conn *conn, void *state, struct weir_view v,
                                    int rc) {
     struct ws_react_conn *c = state;
     struct ws_ahead *a = *weir__conn_aside(conn);
@@ -80,7 +80,7 @@ static enum weir__ahead came_ahead(struct weir_conn *conn, void *state, struct w
         weir__ws_ahead_rest(&c->ws, a);
         if (weir__ws_ahead_take(&c->ws, a, v.base, v.len))
             answer = weir__ws_ahead_may_read(a) ? WEIR__AHEAD_MORE : WEIR__AHEAD_STOP;
-        scanned(&c->ws, was_closed);
+        bound_if_closed(&c->ws, was_closed);
     }
     if (rc < 0 && c->ws.unsent == 0) {
         c->ws.unsent = (int16_t)rc;
@@ -107,7 +107,7 @@ static void user_opened(struct ws_react_conn *c) {
 
 /* ---- messages ---- */
 
-static void on_message(struct ws_react_conn *c, const struct weir_ws_message *m) {
+static void deliver(struct ws_react_conn *c, const struct weir_ws_message *m) {
     if (c->phase != WS_TALKING || ws_react_stops(c) != 0)
         return; /* after our close frame nothing is delivered */
     user_begins(c);
@@ -117,7 +117,7 @@ static void on_message(struct ws_react_conn *c, const struct weir_ws_message *m)
 }
 
 /* Returns false if nothing more is to be decoded: it broke, or its close frame was. */
-static bool feed(struct ws_react_conn *c, struct ws_ahead *a) {
+static bool decode_rest(struct ws_react_conn *c, struct ws_ahead *a) {
     while (a->len > 0 && c->phase < WS_OVER && c->ws.failed == 0) {
         struct weir_ws_message m;
         size_t used;
@@ -125,7 +125,7 @@ static bool feed(struct ws_react_conn *c, struct ws_ahead *a) {
         a->at += used;
         a->len -= used;
         if (rc > 0)
-            on_message(c, &m);
+            deliver(c, &m);
         else if (rc < 0)
             return false;
     }
@@ -134,8 +134,8 @@ static bool feed(struct ws_react_conn *c, struct ws_ahead *a) {
 
 /* The piece, then what was read while the user's functions had its messages. A close frame among
  * that is acted on already; the messages before it are delivered all the same. */
-static void feed_all(struct ws_react_conn *c, struct ws_ahead *a) {
-    while (feed(c, a) && weir__ws_ahead_next(a))
+static void decode_all(struct ws_react_conn *c, struct ws_ahead *a) {
+    while (decode_rest(c, a) && weir__ws_ahead_next(a))
         ;
     a->open = false; /* before anything below waits: what comes now is the next piece */
     if (c->ws.state == WS_CLOSED || c->ws.failed != 0)
@@ -159,7 +159,7 @@ static void throw_away(struct ws_react_conn *c, size_t len) {
         weir__ws_react_over(c, 0);
 }
 
-static void take_bytes(struct ws_react_conn *c, struct ws_ahead *a) {
+static void work_off(struct ws_react_conn *c, struct ws_ahead *a) {
     if (c->phase == WS_SHAKING) {
         ssize_t n = weir__ws_react_shake(c, a->at, a->len);
         if (n < 0)
@@ -171,14 +171,14 @@ static void take_bytes(struct ws_react_conn *c, struct ws_ahead *a) {
         user_opened(c);
     }
     ws_heard(&c->ws);
-    feed_all(c, a);
+    decode_all(c, a);
     write_out(c);
     if (c->ws.state == WS_CLOSED && !c->ws.writing)
         weir__ws_react_shut(c);
 }
 
 /* Nothing more is delivered: what is not decoded may be thrown away. */
-static bool is_over(const struct ws_react_conn *c) {
+static bool needs_no_more(const struct ws_react_conn *c) {
     return c->phase >= WS_OVER || c->ws.failed != 0 || c->ws.state == WS_CLOSED;
 }
 
@@ -194,9 +194,9 @@ static int react_piece(struct weir_conn *conn, void *state, struct weir_view v) 
     /* Lent to us to write: unmasked in place. Nothing follows the peer's close frame. */
     weir__ws_ahead_init(&a, (uint8_t *)(uintptr_t)v.base, c->ws.state == WS_CLOSED ? 0 : v.len);
     *aside = &a;
-    take_bytes(c, &a);
+    work_off(c, &a);
     *aside = NULL;
-    WEIR_CHECK(weir__ws_ahead_left(&a) == 0 || is_over(c));
+    WEIR_CHECK(weir__ws_ahead_left(&a) == 0 || needs_no_more(c));
     weir__ws_ahead_fini(&a);
     c->ws.reading = WS_READS;
     return 0;
@@ -207,7 +207,7 @@ static int react_piece(struct weir_conn *conn, void *state, struct weir_view v) 
 static void react_flush(struct weir__flush *f) {
     struct ws_react_conn *c = WEIR_CONTAINER(f, struct ws_react_conn, ws.flush);
     if (ws_is_serving(&c->ws)) {
-        suspended(c);
+        read_ahead(c);
         weir__list_remove(&f->link); /* a pong was queued: it leaves now */
     }
     weir__ws_writer_start(&c->ws, weir_conn_group(c->conn));
@@ -235,7 +235,7 @@ static const struct ws_driver react_driver = {
 
 /* ---- public ---- */
 
-static struct ws_server *server_new(const struct weir_ws_reactive *r,
+static struct ws_server *ws_server_new(const struct weir_ws_reactive *r,
                                     const struct weir_ws_options *options) {
     struct ws_server *sv = weir__alloc_zero(sizeof *sv);
     struct ws_config *config = weir__ws_config_new(options, &react_driver);
@@ -258,7 +258,7 @@ int weir_ws_react(struct weir_listener *l, struct weir_group *g, const struct we
     if (entered < 0)
         return entered;
     weir__not_null(l, "weir_ws_react");
-    struct ws_server *sv = server_new(r, options);
+    struct ws_server *sv = ws_server_new(r, options);
     if (sv == NULL)
         return weir__fail(-ENOMEM, "ws react", NULL);
     if (sv->config->o.request != NULL) {
@@ -271,11 +271,11 @@ int weir_ws_react(struct weir_listener *l, struct weir_group *g, const struct we
                                 .state_size = sizeof(struct ws_react_conn) + r->state_size,
                                 .message = react_piece, .closed = weir__ws_react_closed, .arg = sv,
                                 .stack_size = sv->fn.stack_size, .name = sv->fn.name};
-    weir__group_open_under(&sv->group, g, WEIR_INDEPENDENT, server_idle);
-    static const struct weir__react_hooks hooks = {came_ahead, weir__ws_react_ends};
+    weir__group_open_under(&sv->group, g, WEIR_INDEPENDENT, ws_server_idle);
+    static const struct weir__react_hooks hooks = {react_ahead, weir__ws_react_ends};
     int rc = weir__react(l, &sv->group, &raw, &hooks);
     sv->reacting = false;
-    server_idle(&sv->group);
+    ws_server_idle(&sv->group);
     return rc;
 }
 

@@ -86,7 +86,7 @@ static int hear(struct ws_react_conn *c) {
 
 /* The server stops: behind what was queued the peer is told that we go, and may answer; one that
  * is told something already may hear it. All tasks of the connection have ended. */
-static void say_goodbye(struct ws_react_conn *c, int rc) {
+static void say_going_away(struct ws_react_conn *c, int rc) {
     struct weir_scope shield;
     bool is_open = c->ws.state == WS_OPEN && c->ws.failed == 0;
     if (!is_between(c) || c->ws.unsent != 0)
@@ -127,7 +127,7 @@ static void last_out(struct weir_ws *ws) {
 void weir__ws_react_closed(struct weir_conn *conn, void *state, int rc) {
     struct ws_react_conn *c = state;
     if (rc == -ECANCELED || rc == -ETIME)
-        say_goodbye(c, rc);
+        say_going_away(c, rc);
     weir__timer_disarm(c->ws.config->loop->timers, &c->ws.timer);
     c->rc = end_code(c, rc);
     c->phase = WS_OVER;

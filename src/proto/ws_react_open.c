@@ -20,7 +20,7 @@ static void log_refused(struct ws_react_conn *c, const struct ws_answer *a) {
         weir__log(WEIR_LOG_WARNING, "%s", weir_error_message(a->rc));
 }
 
-static void refused(struct ws_react_conn *c, int rc) {
+static void turn_away(struct ws_react_conn *c, int rc) {
     if (weir_shutdown(c->ws.stream) < 0) {
         weir__ws_react_over(c, rc);
         return;
@@ -40,7 +40,7 @@ int weir__ws_react_opened(struct weir_conn *conn, void *state) {
         weir__ws_refuse(&c->ws, WEIR_EHTTP, 503, "too many connections", &a);
         log_refused(c, &a);
         (void)weir_write(c->ws.stream, a.text, a.len);
-        refused(c, WEIR_EHTTP);
+        turn_away(c, WEIR_EHTTP);
         return 0;
     }
     c->known = WS_COUNTED;
@@ -114,7 +114,7 @@ static int shake(struct ws_react_conn *c, const uint8_t *head, size_t len) {
     if (rc < 0)
         weir__ws_react_over(c, rc);
     else if (a.rc != 0)
-        refused(c, a.rc < 0 ? a.rc : WEIR_EHTTP);
+        turn_away(c, a.rc < 0 ? a.rc : WEIR_EHTTP);
     if (c->phase != WS_SHAKING || rc < 0 || a.rc != 0)
         return -1;
     c->phase = WS_TALKING;

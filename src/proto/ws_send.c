@@ -37,7 +37,7 @@ static int send_state(struct weir_ws *ws) {
     return weir__fail(rc, "ws send", weir_ws_peer(ws));
 }
 
-static bool has_room(const struct weir_ws *ws, size_t len) {
+static bool queue_has_room(const struct weir_ws *ws, size_t len) {
     size_t queued = ws_queued(ws);
     return queued == 0 || queued + len <= ws->config->o.queue_max;
 }
@@ -49,7 +49,7 @@ static bool may_send(const struct weir_ws *ws, const struct ws_waiter *w, size_t
     if (ws->extra != NULL && ws->extra->orphaned)
         return false;
     bool is_turn = ws_parting(ws) != NULL ? ws_is_parting(ws) : first == w;
-    return is_turn && has_room(ws, len);
+    return is_turn && queue_has_room(ws, len);
 }
 
 static int send_turn(struct weir_ws *ws, size_t len) {
@@ -120,7 +120,7 @@ static int part_check(struct weir_ws *ws, struct weir__utf8 *u, const void *data
     return weir__fail(WEIR_EUTF8, "ws send", weir_ws_peer(ws));
 }
 
-static void abandon(struct weir_ws *ws) {
+static void leave_parts_open(struct weir_ws *ws) {
     if (ws_is_open(ws))
         ws->config->driver->abandoned(ws);
 }
@@ -136,12 +136,12 @@ bool weir__ws_parts_abandon(struct weir_ws *ws) {
     if (!ws_is_parting(ws))
         return false;
     weir__at_end_remove(&ws->extra->parting);
-    abandon(ws);
+    leave_parts_open(ws);
     return true;
 }
 
 static void owner_ended(struct weir__at_end *e) {
-    abandon(WEIR_CONTAINER(e, struct ws_extra, parting)->ws);
+    leave_parts_open(WEIR_CONTAINER(e, struct ws_extra, parting)->ws);
 }
 
 static int part_queue(struct weir_ws *ws, enum weir_ws_type type, const void *data, size_t len,

@@ -39,7 +39,7 @@ static int waiter_abort(struct weir__park *p) {
 
 /* Senders: in the order they came, before them who is in the middle of a message, for whose end
  * they wait. Others: those who flush last, for wake stops at them. */
-static void join(struct ws_waiter *w) {
+static void take_place(struct ws_waiter *w) {
     struct weir_ws *ws = w->ws;
     bool first = w->why == WS_SENDS ? ws_is_parting(ws) : w->why != WS_FLUSHES;
     ring_add(ring_of(ws, w), w, first);
@@ -50,12 +50,12 @@ void weir__ws_wait_begin(struct weir_ws *ws, struct ws_waiter *w, enum ws_why wh
                             .why = (uint8_t)why};
     if (why == WS_LEAVES_LAST)
         w->park.abort = NULL;
-    join(w);
+    take_place(w);
 }
 
 int64_t weir__ws_wait_park(struct ws_waiter *w, const char *what) {
     if (w->next == NULL)
-        join(w); /* woken before, in vain */
+        take_place(w); /* woken before, in vain */
     w->parked = true;
     w->park.what = what;
     return weir__park(&w->park);

@@ -101,7 +101,7 @@ static int rests(struct ws_writer *w) {
  * does so if the clock ended this one, or a cancel of the group that the writer belongs to: what
  * was queued before the cancel is still sent, for at most close_ns. The writer ends when unsent is
  * set or the stream is gone. */
-static int goes_on(struct ws_writer *w, int rc, size_t done) {
+static int write_goes_on(struct ws_writer *w, int rc, size_t done) {
     struct weir_ws *ws = w->ws;
     bool was_cut = rc == -ECANCELED || rc == -ETIME, is_cancelled = weir_cancelled() != 0;
     if (done > 0)
@@ -144,7 +144,7 @@ static int write_slices(struct ws_writer *w, const struct ws_queue *q) {
         n = done_of(rc, n);
         at += n;
         ws->writing_len -= (uint32_t)n;
-        rc = goes_on(w, rc, n);
+        rc = write_goes_on(w, rc, n);
         if (n > 0 && at < q->len)
             weir__ws_wake(ws); /* there is room */
     }
@@ -171,7 +171,7 @@ static int write_queue(struct ws_writer *w) {
 
 static int write_end(struct ws_writer *w) {
     int rc = weir_shutdown(w->ws->stream);
-    if (rc < 0 && (rc = goes_on(w, rc, 0)) == 0)
+    if (rc < 0 && (rc = write_goes_on(w, rc, 0)) == 0)
         rc = weir_shutdown(w->ws->stream);
     return rc;
 }
@@ -217,7 +217,7 @@ static int direct_write(struct ws_writer *w, const struct iovec *vec, size_t *re
         done += n;
         if (rc < 0 && weir_cancelled() != 0)
             break;
-        rc = goes_on(w, rc, n);
+        rc = write_goes_on(w, rc, n);
     }
     *ret_done = done;
     return rc;

@@ -55,7 +55,7 @@ static bool has_met_itself(struct weir__socket *k, const struct weir__addr *dial
     return peer.len != 0 && weir__addr_equal(&own, &peer);
 }
 
-static void finish(struct race *r, struct attempt *a, int rc) {
+static void dial_finish(struct race *r, struct attempt *a, int rc) {
     if (rc >= 0 && has_met_itself(a->socket, a->addr)) {
         weir__socket_option(r->loop, &a->socket->file, WEIR__LINGER0, 1); /* frees the port */
         rc = -ECONNREFUSED;
@@ -76,7 +76,7 @@ static void finish(struct race *r, struct attempt *a, int rc) {
 static void connected(struct weir__op *op) {
     struct race *r = op->waiter;
     r->pending--;
-    finish(r, WEIR_CONTAINER(op, struct attempt, op), (int)op->result);
+    dial_finish(r, WEIR_CONTAINER(op, struct attempt, op), (int)op->result);
     weir__wait_notify(&r->waiting);
 }
 
@@ -92,7 +92,7 @@ static void begin(struct race *r) {
     r->due = false;
     int rc = weir__socket_open(r->loop, a->addr->sa.sa_family, &o, &a->socket);
     if (rc < 0) {
-        finish(r, a, rc);
+        dial_finish(r, a, rc);
         return;
     }
     weir__peer_of(a->addr, &a->socket->peer);
@@ -104,7 +104,7 @@ static void begin(struct race *r) {
     r->pending++;
     if (weir__submit(r->loop->backend, &a->op) == WEIR__DONE) {
         r->pending--;
-        finish(r, a, (int)a->op.result);
+        dial_finish(r, a, (int)a->op.result);
     }
 }
 

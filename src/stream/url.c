@@ -8,7 +8,7 @@
 #include "stream/stream.h"
 #include "wire/uri.h"
 
-static int refuse(const char *text, bool listening, const char *why) {
+static int url_refuse(const char *text, bool listening, const char *why) {
     return weir__failf(WEIR_EURL, listening ? "listen" : "dial", text, "not a URL: %s", why);
 }
 
@@ -17,12 +17,12 @@ static int parse_any(const char *text, struct weir__url *ret_url) {
     static const char head[] = "tcp://*:";
     size_t skip = sizeof head - 1, len = strlen(text);
     if (strcmp(text, "tcp://*") == 0)
-        return refuse(text, true, "no port");
+        return url_refuse(text, true, "no port");
     if (strncmp(text, head, skip) != 0)
         return -EINVAL;
     int64_t port = weir__chars_decimal((const uint8_t *)text + skip, len - skip, UINT16_MAX);
     if (port < 0)
-        return refuse(text, true, "no port number up to 65535 after the colon");
+        return url_refuse(text, true, "no port number up to 65535 after the colon");
     *ret_url = (struct weir__url){.host = "*", .port = (uint16_t)port};
     return 0;
 }
@@ -31,12 +31,12 @@ static int parse_unix(const char *text, bool listening, const struct weir__uri *
                       struct weir__url *ret_url) {
     char path[sizeof ret_url->path.un.sun_path];
     if (uri->path.len == 0 || uri->path.len >= sizeof path)
-        return refuse(text, listening, "the path is empty or too long for a unix socket");
+        return url_refuse(text, listening, "the path is empty or too long for a unix socket");
     memcpy(path, text + uri->path.offset, uri->path.len);
     path[uri->path.len] = '\0';
     ret_url->is_unix = true;
     int rc = weir__addr_unix(path, &ret_url->path);
-    return rc < 0 ? refuse(text, listening, "the path does not fit a unix socket") : 0;
+    return rc < 0 ? url_refuse(text, listening, "the path does not fit a unix socket") : 0;
 }
 
 int weir__url_parse(const char *text, bool listening, struct weir__url *ret_url) {
@@ -48,7 +48,7 @@ int weir__url_parse(const char *text, bool listening, struct weir__url *ret_url)
     if (rc != -EINVAL)
         return rc;
     if (weir__uri_parse(&uri, text, strlen(text), "no scheme: write tcp://host:port") < 0)
-        return refuse(text, listening, uri.why);
+        return url_refuse(text, listening, uri.why);
     *ret_url = (struct weir__url){.port = uri.port};
     switch (uri.scheme) {
     case WEIR__URI_UNIX:
@@ -58,12 +58,12 @@ int weir__url_parse(const char *text, bool listening, struct weir__url *ret_url)
     case WEIR__URI_TCP:
         break;
     default:
-        return refuse(text, listening, "streams are tcp:// or unix:");
+        return url_refuse(text, listening, "streams are tcp:// or unix:");
     }
     if (uri.port == 0 && !listening)
-        return refuse(text, listening, "port 0 cannot be dialled");
+        return url_refuse(text, listening, "port 0 cannot be dialled");
     if (uri.host.len > WEIR__NAME_MAX)
-        return refuse(text, listening, "the host is too long");
+        return url_refuse(text, listening, "the host is too long");
     memcpy(ret_url->host, text + uri.host.offset, uri.host.len);
     return 0;
 }
