@@ -35,8 +35,7 @@ struct weir__addr {
     };
 };
 
-/* A received piece that the backend lends: owned by the receiver until
- * weir__release. */
+/* A received piece that the backend lends: the receiver has it until weir__release. */
 struct weir__lent {
     uint8_t *base; /* may be written (unmasking in place) */
     uint32_t len;
@@ -188,7 +187,7 @@ struct weir__latch; /* latch.h */
 
 struct weir__backend {
     const struct weir__backend_ops *ops;
-/* A received piece that the backend lends: the receiver has it until weir__release. */
+    struct weir__latch *latch; /* ops->wake rings it; whoever may ring it later holds it too */
     bool quiet; /* set by turn: nothing can ever complete again (only a simulation knows) */
 };
 
