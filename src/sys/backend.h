@@ -187,7 +187,8 @@ struct weir__latch; /* latch.h */
 
 struct weir__backend {
     const struct weir__backend_ops *ops;
-    struct weir__latch *latch; /* ops->wake rings it; whoever may ring it later holds it too */
+    struct weir__latch *latch; /* ops->wake rings it; a thread that may ring it later holds a ref */
+    bool simulated;            /* the numbers of its files are no descriptors */
     bool quiet; /* set by turn: nothing can ever complete again (only a simulation knows) */
 };
 
