@@ -24,7 +24,7 @@ static int loop(void *state, const struct weir_message *m, struct weir_ack *ack)
     b->seen++;
     b->high += (unsigned long)high;
     weir_out("message %lu on %s", b->seen, m->channel);
-    if (weir_stream_text("buzzer", "", high ? "1" : "0") < 0)
+    if (weir_node_send(NULL, "buzzer", "", high ? "1" : "0") < 0)
         return weir_nack("the buzzer is gone");
     return weir_ack_text(ack, "seen %lu, high %lu", b->seen, b->high);
 }

@@ -7,6 +7,7 @@
 #include <weir/base.h>
 #include <weir/http.h>
 #include <weir/loop.h>
+#include <weir/mesh.h>
 #include <weir/stream.h>
 #include <weir/task.h>
 #include <weir/worker.h>

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* worker.h - a worker: setup once, loop for each message, as in an Arduino sketch; and streaming
- * to other nodes by name. Each message gets exactly one answer: an ack, or a nack. */
+/* worker.h - a worker: setup once, loop for each message, as in an Arduino sketch. Each message
+ * gets exactly one answer: an ack, or a nack. What a worker may say to other nodes, by name, is in
+ * weir/mesh.h. */
 #ifndef WEIR_WORKER_H
 #define WEIR_WORKER_H
 
 #include <stdbool.h>
 #include <weir/base.h>
+#include <weir/mesh.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -76,37 +78,6 @@ WEIR_API int weir_nack(const char *reason);
  * \u202e, \xff); a line is cut at 8 KiB. Lines that cannot be written are lost; the worker goes
  * on. */
 WEIR_API void weir_out(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-struct weir_item { /* something to stream */
-    const void *data;
-    size_t len;
-    bool binary; /* else it is UTF-8 */
-};
-
-/* Called for each ack, in order; data is lent during the call. < 0 stops the streaming. It must
- * not stream itself to the same target and channel. */
-typedef int (*weir_on_ack)(void *arg, size_t index, struct weir_view ack, bool binary);
-
-/* Send items in order to the node target, on channel (with or without its slash; "" is the
- * default), over a connection that is kept for each target and channel; one ack for each item, the
- * next item goes after the ack. A broken connection is dialled again after 100 ms doubling to 1 s,
- * jitter 20 %, 5 s in all; an item sent but not acked is sent again (the receiver may see it
- * twice). Prints the lines of the circuit. Streams to one target and channel take turns.
- * on_ack may be NULL; items are borrowed until return.
- * Returns 0; WEIR_ENACK (an item was refused: weir_error's text has the reason), WEIR_ENONODE
- * (names the known ones), WEIR_ENOLISTEN, WEIR_EUNREACH (5 s are over, also for all who wait for
- * their turn), WEIR_EWSCLOSED (the receiver failed on the item and closed: 1003, 1007 .. 1011),
- * WEIR_EPROTO (it broke the protocol), WEIR_EHTTP (it refused the connection with a status that a
- * retry does not change: 3xx, or 4xx except 408, 425 and 429), WEIR_EUTF8, WEIR_ETOOBIG (the item,
- * or the answer),
- * -ECANCELED, -ETIME, -ENOMEM, WEIR_ENOLOOP, what on_ack returned. weir_error's `done` counts the
- * items acked before. */
-WEIR_SUSPENDS int weir_stream_items(const char *target, const char *channel,
-                                    const struct weir_item *items, size_t count,
-                                    weir_on_ack on_ack, void *arg);
-
-/* One text item, whose ack is not wanted. Returns as weir_stream_items. */
-WEIR_SUSPENDS int weir_stream_text(const char *target, const char *channel, const char *text);
 
 /* Run a worker program, with the flags -s/--socket/--host, -p/--port, --node, --name, --with,
  * --backend, --insecure, --connections-max, -h; reports to `weir up`. SIGINT and SIGTERM stop the

@@ -23,8 +23,12 @@ static int grid_next(struct weir__provider *p, struct weir__node_change *ret_cha
     return 1;
 }
 
-int weir__grid_init(struct weir__grid *g) {
+void weir__grid_init_empty(struct weir__grid *g) {
     *g = (struct weir__grid){.provider = {.name = "grid", .next = grid_next}};
+}
+
+int weir__grid_init(struct weir__grid *g) {
+    weir__grid_init_empty(g);
     g->nodes = weir__alloc(sizeof circuit);
     if (g->nodes == NULL)
         return weir__fail(-ENOMEM, "grid", NULL);

@@ -16,6 +16,8 @@ struct weir__grid {
 
 /* The circuit's nodes: clock, blink (iopin), buzzer. Returns 0; -ENOMEM. */
 int weir__grid_init(struct weir__grid *g);
+/* Without any node. */
+void weir__grid_init_empty(struct weir__grid *g);
 void weir__grid_fini(struct weir__grid *g);
 
 /* Take "NAME=HOST:PORT,NAME=HOST:PORT" (an empty text is fine): a known name or alias is moved

@@ -90,7 +90,7 @@ WEIR_TEST(the_nearest_name_is_near) {
 /* ---- the mesh that a grid fills ---- */
 
 static int lookups(void *arg) {
-    struct weir__mesh m;
+    struct weir_mesh m;
     struct weir__grid g;
     const struct weir__node *n = NULL;
     char url[64];
@@ -126,7 +126,7 @@ WEIR_TEST(nodes_are_looked_up_by_name) {
 }
 
 static int changes(void *arg) {
-    struct weir__mesh m;
+    struct weir_mesh m;
     const struct weir__node *n = NULL;
     struct weir__node_change c = {WEIR__NODE_JOINED, {.name = "a", .host = "h", .port = 1}};
     weir__mesh_open(&m);

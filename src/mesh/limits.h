@@ -11,6 +11,7 @@ enum {
     WEIR__NODE_NAME_MAX = 63,  /* a DNS label, for the discovery to come */
     WEIR__NODE_HOST_MAX = 255, /* a DNS name */
     WEIR__NODES_MAX = 1024,    /* a grid is written by hand or by `weir up`: 200 nodes, 2 names */
+    WEIR__NODE_MOVES_MAX = 65536, /* what a node was is kept until the mesh is closed: 25 MiB */
     WEIR__CHANNEL_MAX = WEIR__URI_LENGTH_MAX - WEIR__NODE_HOST_MAX - 32, /* what a URL has room for
                                 * beside the longest "ws://[HOST]:PORT/" */
     WEIR__LINKS_MAX = 256,     /* kept connections; the one unused for longest makes room */

@@ -28,7 +28,7 @@ enum ask_state {
 
 struct weir__link {
     struct weir__list in_mesh;
-    struct weir__mesh *mesh;
+    struct weir_mesh *mesh;
     char *target;  /* NULL: url is fixed */
     char *channel;
     char *url;     /* of the last dial */
@@ -42,6 +42,7 @@ struct weir__link {
     struct weir_ws_message ack; /* ANSWERED: a copy of it, so that the reader goes on */
     struct weir__wait *asker;   /* what it waits in */
     int ended, close_code; /* how the last connection ended */
+    int failed;      /* the code of `why`, 0: none */
     unsigned status; /* of the last dial's refusal, or 0 */
     bool late;       /* a message that began before the item left is still coming */
     uint64_t heard, unasked; /* messages; those that answered nothing */
@@ -67,6 +68,11 @@ bool weir__is_nack(enum weir_ws_type type, struct weir_view ack) {
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
+/* One attempt is bounded too. */
+static struct weir__retry new_outage(const struct weir__link *l) {
+    return weir__retry_new(l->mesh->retry_ns < 0 ? WEIR__RETRY_ALL : l->mesh->retry_ns);
+}
+
 static void link_free(struct weir__link *l) {
     weir__list_remove(&l->in_mesh);
     l->mesh->link_count--;
@@ -80,7 +86,7 @@ static bool same(const char *a, const char *b) {
     return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
-static struct weir__link *link_find(struct weir__mesh *m, const char *target,
+static struct weir__link *link_find(struct weir_mesh *m, const char *target,
                                     const char *channel) {
     for (struct weir__list *at = m->links.next; at != &m->links; at = at->next) {
         struct weir__link *l = WEIR_CONTAINER(at, struct weir__link, in_mesh);
@@ -91,7 +97,7 @@ static struct weir__link *link_find(struct weir__mesh *m, const char *target,
 }
 
 /* Make room: the link unused for longest ends. Its reader, if it has one, frees it. */
-static int evict_one(struct weir__mesh *m) {
+static int evict_one(struct weir_mesh *m) {
     for (struct weir__list *at = m->links.next; at != &m->links; at = at->next) {
         struct weir__link *l = WEIR_CONTAINER(at, struct weir__link, in_mesh);
         if (l->taken || l->doomed)
@@ -107,7 +113,7 @@ static int evict_one(struct weir__mesh *m) {
                        WEIR__LINKS_MAX);
 }
 
-static int link_new(struct weir__mesh *m, const char *target, const char *channel,
+static int link_new(struct weir_mesh *m, const char *target, const char *channel,
                     struct weir__link **ret_link) {
     int rc = m->link_count >= WEIR__LINKS_MAX ? evict_one(m) : 0;
     if (rc < 0)
@@ -116,7 +122,7 @@ static int link_new(struct weir__mesh *m, const char *target, const char *channe
     if (l == NULL)
         return weir__fail(-ENOMEM, "link", target);
     l->mesh = m;
-    l->outage = weir__retry_new();
+    l->outage = new_outage(l);
     weir__list_init(&l->in_mesh);
     weir__list_init(&l->turns);
     weir__list_add_tail(&m->links, &l->in_mesh);
@@ -131,7 +137,7 @@ static int link_new(struct weir__mesh *m, const char *target, const char *channe
     return 0;
 }
 
-void weir__links_free(struct weir__mesh *m) {
+void weir__links_free(struct weir_mesh *m) {
     while (!weir__list_empty(&m->links)) {
         struct weir__link *l = WEIR_CONTAINER(m->links.next, struct weir__link, in_mesh);
         WEIR_CHECK(!l->taken && l->reader == NULL);
@@ -180,7 +186,7 @@ void weir__link_leave(struct weir__link *l) {
     WEIR_CHECK(l->taken && l->state == QUIET);
     if (weir__list_empty(&l->turns)) {
         l->taken = false;
-        l->outage = weir__retry_new(); /* nobody is left whom it concerns */
+        l->outage = new_outage(l); /* nobody is left whom it concerns */
         return;
     }
     struct turn *next = WEIR_CONTAINER(l->turns.next, struct turn, link);
@@ -192,7 +198,7 @@ static const char *without_slash(const char *channel) {
     return channel + (channel[0] == '/');
 }
 
-WEIR_NOINLINE int weir__link_take(struct weir__mesh *m, const char *target,
+WEIR_NOINLINE int weir__link_take(struct weir_mesh *m, const char *target,
                                   const char *channel, struct weir__link **ret_link) {
     const struct weir__node *n = NULL;
     int rc = weir__suspend_enter("link");
@@ -249,8 +255,9 @@ static void note_close(struct weir__link *l, int rc) {
 
 static void say_goodbye(struct weir__link *l) {
     struct weir_scope shield;
+    int code = l->mesh->close_code;
     weir_shield_enter(&shield, 2 * WEIR__LINK_CLOSE);
-    int rc = weir_ws_close(l->ws, l->mesh->close_code, "");
+    int rc = weir_ws_close(l->ws, code ? code : 1000, "");
     weir_scope_leave(&shield, rc);
 }
 
@@ -267,8 +274,7 @@ static void say_why(struct weir__link *l, int rc) {
 /* Each is counted; of many few are logged. */
 static void note_unasked(struct weir__link *l) {
     uint64_t n = ++l->unasked;
-    if (l->mesh->unasked != NULL)
-        ++*l->mesh->unasked;
+    weir__mesh_tell(l->mesh, WEIR__UNASKED, NULL, 0);
     if ((n & (n - 1)) == 0)
         weir__log(WEIR_LOG_WARNING, "%s: dropped what nobody asked for: %llu messages so far",
                   l->url, (unsigned long long)n);
@@ -283,11 +289,12 @@ static int hand_over(struct weir__link *l, const struct weir_ws_message *m) {
         return 0;
     }
     size_t len = m->data.len;
-    void *copy = weir__alloc(len > 0 ? len : 1);
+    char *copy = weir__alloc(len + 1);
     if (copy == NULL)
         return weir__fail(-ENOMEM, "link", l->url);
     if (len > 0)
         memcpy(copy, m->data.base, len);
+    copy[len] = '\0'; /* as an ack that is handed out ends */
     l->ack = (struct weir_ws_message){m->type, {copy, len}};
     l->state = ANSWERED;
     weir__wait_notify(&l->asker);
@@ -306,7 +313,7 @@ static int read_acks(void *args) {
     while ((rc = weir__ws_receive(l->ws, &m, &ends)) == 0)
         if ((rc = hand_over(l, &m)) < 0)
             break;
-    if (rc == -ECANCELED && !l->dropping)
+    if (rc == -ECANCELED && !l->dropping && (l->doomed || l->mesh->close_code != 0))
         say_goodbye(l);
     if (!l->dropping)
         note_close(l, rc);
@@ -364,6 +371,18 @@ static bool is_final(unsigned status) {
     return status >= 300 && status < 500 && status != 408 && status != 425 && status != 429;
 }
 
+/* Has a scope around the mesh fired? Then no reader can be had, and the asker, who may be outside
+ * of that scope, must not wait for one. */
+static bool is_mesh_over(const struct weir_mesh *m) {
+    return weir__group_cancelled(&m->readers) != 0;
+}
+
+static int closed_if_over(const struct weir__link *l, int rc) {
+    if (rc >= 0 || weir_cancelled() != 0 || !is_mesh_over(l->mesh))
+        return rc;
+    return weir__failf(WEIR_ECLOSED, "mesh", NULL, "a scope around it has fired");
+}
+
 /* Can time mend it? */
 static bool is_outage(const struct weir__link *l, int rc) {
     switch (rc) {
@@ -382,7 +401,7 @@ static bool is_outage(const struct weir__link *l, int rc) {
     case WEIR_EWSCLOSED: /* codes that speak of the item, or of what receiving it did */
         return !(l->close_code == 1003 || (l->close_code >= 1007 && l->close_code <= 1011));
     default:
-        return weir_cancelled() == 0;
+        return weir_cancelled() == 0 && !is_mesh_over(l->mesh);
     }
 }
 
@@ -394,6 +413,10 @@ const char *weir__link_why(const struct weir__link *l) {
     return l->why;
 }
 
+static int unreached(const struct weir__link *l, const char *on, const char *tried) {
+    return weir__failf(WEIR_EUNREACH, "reach", on, "%s%s", l->why, tried);
+}
+
 /* Wait before the next attempt. Returns 0; WEIR_EUNREACH (the outage is over, and all who were
  * queued have been told), -ECANCELED, -ETIME. */
 static int pause_before_next(struct weir__link *l) {
@@ -402,24 +425,25 @@ static int pause_before_next(struct weir__link *l) {
     const char *at = l->target ? " at " : "";
     char on[128]; /* more than a record has room for: it marks the cut */
     snprintf(on, sizeof on, "%s%s%s", target, at, url);
-    if (l->mesh->no_retry) {
-        int rc = weir__failf(WEIR_EUNREACH, "reach", on, "%s", l->why);
+    if (l->mesh->retry_ns < 0) {
+        int rc = unreached(l, on, "");
         tell_queued(l, rc);
         return rc;
     }
+    char all[WEIR__RETRY_TEXT], tried[WEIR__RETRY_TEXT + 16];
+    weir__retry_text(l->mesh->retry_ns, all);
     if (r->pause == WEIR__RETRY_FIRST)
-        weir__log(WEIR_LOG_WARNING, "%s%s%s: %s; trying again for %d s", target, at, url, l->why,
-                  (int)(WEIR__RETRY_ALL / WEIR_SECONDS(1)));
+        weir__log(WEIR_LOG_WARNING, "%s%s%s: %s; trying again%s", target, at, url, l->why, all);
     weir_ns pause = weir__retry_next(r, &l->mesh->random);
     weir_ns begun = weir_now();
     int rc = pause > 0 ? weir_sleep(pause) : 0;
     r->left += pause - (weir_now() - begun); /* a cancel may have cut it short */
     if (rc < 0 || r->left > 0)
         return rc;
-    rc = weir__failf(WEIR_EUNREACH, "reach", on, "%s, tried for %d s", l->why,
-                     (int)(WEIR__RETRY_ALL / WEIR_SECONDS(1)));
+    snprintf(tried, sizeof tried, ", tried%s", all);
+    rc = unreached(l, on, tried);
     tell_queued(l, rc);
-    l->outage = weir__retry_new();
+    l->outage = new_outage(l);
     return rc;
 }
 
@@ -454,8 +478,8 @@ WEIR_NOINLINE int weir__link_connect(struct weir__link *l) {
         if ((rc = pause_before_next(l)) == 0)
             weir__error_restore(&kept);
     if (rc == 0)
-        l->outage = weir__retry_new();
-    return rc;
+        l->outage = new_outage(l);
+    return closed_if_over(l, rc);
 }
 
 /* ---- asking ---------------------------------------------------------------------------------- */
@@ -550,8 +574,15 @@ WEIR_NOINLINE int weir__link_ask(struct weir__link *l, enum weir_ws_type type, c
         if ((rc = pause_before_next(l)) == 0)
             weir__error_restore(&kept);
     if (rc < 0)
-        return rc;
-    l->outage = weir__retry_new();
+        return closed_if_over(l, rc);
+    l->outage = new_outage(l);
     *ret_ack = l->ack;
     return 0;
+}
+
+/* The ack's memory is the caller's from now on. */
+char *weir__link_ack_take(struct weir__link *l) {
+    WEIR_CHECK(l->state == ANSWERED);
+    l->state = QUIET;
+    return (char *)(uintptr_t)l->ack.data.base;
 }

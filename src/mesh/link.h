@@ -18,7 +18,7 @@ struct weir__link;
  * nothing is dialled yet. *ret_link is the caller's to leave. Suspends; a cancel point.
  * Returns 0; WEIR_ENONODE, WEIR_ENOLISTEN, WEIR_ETOOBIG (channel), WEIR_EUNREACH (who had the turn
  * tried in vain, for as long as an outage may last), -ECANCELED, -ETIME, -ENOMEM. */
-int weir__link_take(struct weir__mesh *m, const char *target, const char *channel,
+int weir__link_take(struct weir_mesh *m, const char *target, const char *channel,
                     struct weir__link **ret_link);
 
 /* Dial if it is not connected. As weir__link_ask. */
@@ -29,8 +29,9 @@ int weir__link_connect(struct weir__link *l);
  * failed last), WEIR_EWSCLOSED (the receiver closed because of this item: 1003, 1007 .. 1011),
  * WEIR_EPROTO, WEIR_EUTF8, WEIR_ETOOBIG (the receiver broke the protocol: recorded with what; the
  * last two also of data), WEIR_EHTTP (it refused the connection for good: 3xx, 4xx but 408, 425 and
- * 429), WEIR_EURL, WEIR_ENOTLS, -ECANCELED, -ETIME, -ENOMEM. After a cancel the
- * connection is dropped: its next ack would be taken for another item's. */
+ * 429), WEIR_EURL, WEIR_ENOTLS, WEIR_ECLOSED (a scope around the mesh has fired), -ECANCELED,
+ * -ETIME, -ENOMEM. After a cancel the connection is dropped: its next ack would be taken for
+ * another item's. */
 int weir__link_ask(struct weir__link *l, enum weir_ws_type type, const void *data, size_t len,
                    struct weir_ws_message *ret_ack);
 
@@ -39,6 +40,9 @@ int weir__link_ask(struct weir__link *l, enum weir_ws_type type, const void *dat
 const char *weir__link_url(const struct weir__link *l);
 const char *weir__link_why(const struct weir__link *l);
 
+/* After an ask: make its ack's memory, from weir__alloc and with a NUL behind, the caller's. */
+char *weir__link_ack_take(struct weir__link *l);
+
 /* The ack has been used: its memory is given back now, not with the next ask or leave. */
 void weir__link_done(struct weir__link *l);
 
@@ -46,7 +50,7 @@ void weir__link_done(struct weir__link *l);
 void weir__link_leave(struct weir__link *l);
 
 /* Of weir__mesh_close: all readers have ended. */
-void weir__links_free(struct weir__mesh *m);
+void weir__links_free(struct weir_mesh *m);
 
 /* Is this ack a refusal: a text that begins with "nack: "? */
 bool weir__is_nack(enum weir_ws_type type, struct weir_view ack);

@@ -25,7 +25,7 @@ static struct receiver {
     char item[200]; /* the last that came */
 } r;
 
-static struct weir__mesh mesh;
+static struct weir_mesh mesh;
 
 /* ---- the receiver ---- */
 

@@ -76,7 +76,7 @@ static int r_start_later(void *args) {
     return rc == 0 ? r_start(a->g) : rc;
 }
 
-static int mesh_fill(struct weir__mesh *m) {
+static int mesh_fill(struct weir_mesh *m) {
     struct weir__node_change c = {WEIR__NODE_JOINED,
                                   {.name = "buzzer", .host = "localhost", .port = 8766}};
     int rc = weir__mesh_take(m, &c);
@@ -85,7 +85,7 @@ static int mesh_fill(struct weir__mesh *m) {
     return rc < 0 ? rc : weir__mesh_take(m, &c);
 }
 
-static struct weir__mesh mesh;
+static struct weir_mesh mesh;
 
 static int ask(struct weir__link *l, const char *text, const char *expected) {
     struct weir_ws_message ack;
@@ -300,7 +300,7 @@ WEIR_TEST(a_cancelled_askers_ack_is_nobody_elses) {
 WEIR_TEST(pauses_double_to_a_second_and_end_after_five) {
     struct weir__random random = {7};
     for (int round = 0; round < 1000; round++) {
-        struct weir__retry retry = weir__retry_new();
+        struct weir__retry retry = weir__retry_new(WEIR__RETRY_ALL);
         weir_ns nominal = WEIR_MILLISECONDS(100), sum = 0, pause;
         while ((pause = weir__retry_next(&retry, &random)) > 0) {
             assert_true(pause <= nominal / 100 * 120);

@@ -29,8 +29,13 @@ struct receiver {
 };
 
 static struct receiver r;
-static struct weir__mesh mesh;
+static struct weir_mesh mesh;
 static uint64_t unasked;
+
+static void count_unasked(void *arg, enum weir__mesh_event event, const struct weir__link *l,
+                          weir_ns took_ns) {
+    unasked += event == WEIR__UNASKED;
+}
 static char url[64];
 
 /* ---- the receiver ---- */
@@ -144,7 +149,7 @@ static int run_story(void *arg) {
     snprintf(url, sizeof url, "ws://127.0.0.1:%d/", weir_listener_port(r.listener));
     weir_group_open(&g, WEIR_TOGETHER);
     weir__mesh_open(&mesh);
-    mesh.unasked = &unasked;
+    mesh.watch = count_unasked;
     assert_int_equal(weir_go0(&g, receiver), 0);
     int rc = story();
     weir__mesh_close(&mesh, 1000);
@@ -281,7 +286,7 @@ WEIR_TEST_BACKENDS(a_final_refusal_is_told_in_its_own_words) {
 }
 
 static int tries_once(void) {
-    mesh.no_retry = true;
+    mesh.retry_ns = -1;
     assert_int_equal(ask("1", NULL), WEIR_EUNREACH);
     return 0;
 }

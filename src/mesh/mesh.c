@@ -1,28 +1,155 @@
 /* SPDX-License-Identifier: MIT */
-/* mesh.c - see mesh.h. */
+/* mesh.c - the life of a mesh, and of the calls inside it.
+ *
+ * A call that another task makes must be gone before the mesh is. So each has a scope, which the
+ * close cancels; then the close waits, also where its own task is cancelled, and then ends the
+ * links, whose turns nobody has any more. */
 #include "mesh/mesh.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "base/alloc.h"
+#include "base/check.h"
+#include "mesh/grid.h"
 #include "mesh/link.h"
+#include "mesh/nodes.h"
 #include "task/task.h"
 
-void weir__mesh_open(struct weir__mesh *m) {
+__thread struct weir_mesh *(*weir__mesh_own)(void);
+
+void weir__mesh_open(struct weir_mesh *m) {
     struct weir__backend *b = weir__loop()->backend;
-    *m = (struct weir__mesh){.ws = {.size = sizeof m->ws, .close_ns = WEIR__LINK_CLOSE},
-                             .close_code = 1000,
-                             .open = true};
+    *m = (struct weir_mesh){.loop = weir__loop(),
+                            .ws = {.size = sizeof m->ws, .close_ns = WEIR__LINK_CLOSE},
+                            .close_code = 1000,
+                            .retry_ns = WEIR__RETRY_ALL,
+                            .open = true};
     weir__list_init(&m->links);
+    weir__list_init(&m->inside);
     weir_group_open(&m->readers, WEIR_INDEPENDENT);
     b->ops->random(b, &m->random.state, sizeof m->random.state);
 }
 
-void weir__mesh_close(struct weir__mesh *m, int code) {
-    if (!m->open)
+/* ---- calls ---- */
+
+static int refuse_closed(const struct weir_mesh *m) {
+    return weir__failf(WEIR_ECLOSED, "mesh", NULL, "%s",
+                       m->closing ? "another task closes it" : "a scope around it has fired");
+}
+
+int weir__call_enter(struct weir_mesh *m, struct weir__call *c) {
+    int rc = weir__loop_enter(m->loop, "a call on a mesh");
+    if (rc < 0)
+        return rc;
+    if (m->closing || weir__group_cancelled(&m->readers) != 0)
+        return refuse_closed(m);
+    c->task = weir_task_current();
+    weir__list_init(&c->in_mesh);
+    weir__list_add_tail(&m->inside, &c->in_mesh);
+    weir_scope_enter(&c->scope, WEIR_NEVER);
+    return 0;
+}
+
+int weir__call_leave(struct weir_mesh *m, struct weir__call *c, int rc) {
+    WEIR_CHECK(c->task == weir_task_current());
+    bool is_cut = m->closing && rc == -ECANCELED;
+    rc = weir_scope_leave(&c->scope, rc);
+    weir__list_remove(&c->in_mesh);
+    if (is_cut && rc == WEIR_ESTOPPED)
+        rc = refuse_closed(m);
+    if (m->closer != NULL && weir__list_empty(&m->inside)) {
+        weir__unpark(m->closer, 0);
+        m->closer = NULL;
+    }
+    return rc;
+}
+
+/* Joins: it has no abort hook. */
+static void send_away(struct weir_mesh *m) {
+    struct weir__park p = {.what = "calls on a mesh", .on = m};
+    for (struct weir__list *at = m->inside.next; at != &m->inside; at = at->next) {
+        struct weir__call *c = WEIR_CONTAINER(at, struct weir__call, in_mesh);
+        if (c->task == weir_task_current())
+            WEIR_BUG("weir_mesh_close: called inside a call on the same mesh, by a hook of it");
+        weir_scope_cancel(&c->scope, "the mesh is closed");
+    }
+    if (weir__list_empty(&m->inside))
         return;
+    m->closer = &p;
+    weir__park(&p);
+    WEIR_CHECK(weir__list_empty(&m->inside));
+}
+
+int weir__mesh_close(struct weir_mesh *m, int code) {
+    if (!m->open)
+        return 0;
+    WEIR_CHECK(!m->closing);
+    m->closing = true;
     m->close_code = code;
+    send_away(m);
     weir_group_cancel(&m->readers, "the program ends");
-    (void)weir_group_close(&m->readers, 0);
+    int rc = weir_group_close(&m->readers, 0);
     weir__links_free(m);
-    weir__free(m->nodes);
-    *m = (struct weir__mesh){.open = false};
+    weir__nodes_free(m);
+    *m = (struct weir_mesh){.open = false};
+    return rc;
+}
+
+/* ---- public ---- */
+
+static int fill(struct weir_mesh *m, const struct weir_mesh_options *o) {
+    struct weir__grid g;
+    const char *grid = o->no_defaults ? NULL : getenv("WEIR_GRID");
+    weir__grid_init_empty(&g);
+    int rc = o->no_defaults ? 0 : weir__grid_init(&g);
+    if (rc == 0 && grid != NULL)
+        rc = weir__grid_add(&g, grid);
+    if (rc == 0 && o->nodes != NULL)
+        rc = weir__grid_add(&g, o->nodes);
+    if (rc == 0)
+        rc = weir__mesh_fill(m, &g.provider);
+    weir__grid_fini(&g);
+    return rc;
+}
+
+int weir_mesh_open(const struct weir_mesh_options *options, struct weir_mesh **ret_mesh) {
+    struct weir_mesh_options o = {0};
+    weir__not_null(ret_mesh, "weir_mesh_open");
+    if (weir_task_current() == NULL)
+        return weir__failf(WEIR_ENOLOOP, "open a mesh", NULL, "no task runs on this thread");
+    int rc = weir__loop_enter(weir__loop(), "weir_mesh_open");
+    if (rc < 0)
+        return rc;
+    if (options != NULL)
+        memcpy(&o, options, options->size && options->size < sizeof o ? options->size : sizeof o);
+    struct weir_mesh *m = weir__alloc(sizeof *m);
+    if (m == NULL)
+        return weir__fail(-ENOMEM, "open a mesh", NULL);
+    weir__mesh_open(m);
+    m->close_code = 0; /* where a scope fires, the readers end without a word */
+    m->retry_ns = o.retry_ns != 0 ? o.retry_ns : WEIR__RETRY_ALL;
+    rc = fill(m, &o);
+    if (rc < 0) {
+        struct weir_error kept;
+        weir__error_keep(&kept);
+        (void)weir__mesh_close(m, 0);
+        weir__error_restore(&kept);
+        weir__free(m);
+        return rc;
+    }
+    *ret_mesh = m;
+    return 0;
+}
+
+int weir_mesh_close(struct weir_mesh **take_mesh) {
+    weir__mark();
+    struct weir_mesh *m = take_mesh ? *take_mesh : NULL;
+    if (m == NULL)
+        return 0;
+    weir__loop_assert(m->loop, "weir_mesh_close");
+    *take_mesh = NULL;
+    int rc = weir__mesh_close(m, weir_cancelled() == 0 ? 1000 : 0);
+    weir__free(m);
+    return rc;
 }

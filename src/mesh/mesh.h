@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* mesh.h - what one program knows of the others: nodes by name, and the kept connections to them
- * (link.h). Filled by a provider; one per running program, used by its loop only. */
+/* mesh.h - the inside of a mesh: the nodes that one program knows (nodes.h), the kept connections
+ * to them (link.h), and the calls that are inside (node.c). Opened and closed here; used by its
+ * loop only. */
 #ifndef WEIR_MESH_MESH_H
 #define WEIR_MESH_MESH_H
 
+#include <weir/mesh.h>
 #include <weir/task.h>
 #include <weir/ws.h>
 
@@ -11,25 +13,70 @@
 #include "base/random.h"
 #include "mesh/provider.h"
 
-struct weir__mesh {
-    struct weir__node *nodes;
-    size_t count;
+struct weir__link;
+
+enum weir__mesh_event {
+    WEIR__ITEM_SENT,
+    WEIR__ITEM_ACKED,
+    WEIR__ITEM_REFUSED, /* by a nack */
+    WEIR__ITEM_FAILED,  /* it has no answer */
+    WEIR__NOT_CONNECTED,
+    WEIR__UNASKED,      /* a message that answered nothing */
+};
+
+struct weir_mesh {
+    struct weir_loop *loop;
+    struct weir__node **nodes; /* each on the heap: its strings are lent until the close */
+    struct weir__node **moved; /* what nodes were before, and nodes that have left */
+    size_t count, moved_count;
     struct weir__list links; /* the one unused for longest first */
     size_t link_count;
     struct weir_group readers; /* a task per connected link */
     struct weir__random random;
     struct weir_ws_options ws;
-    int close_code; /* what links say when they end */
-    uint64_t *unasked; /* the owner's count of messages that answered nothing; NULL: not wanted */
-    bool no_retry;  /* what fails is not tried again */
-    bool open;
+    struct weir__list inside;     /* of struct weir__call: calls of tasks that have not returned */
+    struct weir__park *closer;    /* waits until none is inside; else NULL */
+    int close_code; /* that links send when they end; 0: they end without a closing handshake */
+    weir_ns retry_ns; /* that an outage may last; less than 0: one attempt */
+    /* The owner's eyes, or NULL. l only where the event is a failure of it; took_ns from the item
+     * to its ack. */
+    void (*watch)(void *arg, enum weir__mesh_event event, const struct weir__link *l,
+                  weir_ns took_ns);
+    void *watch_arg;
+    bool open, closing;
 };
 
-/* Begin, empty. Opens a group: mesh_close belongs to the same task, innermost first. */
-void weir__mesh_open(struct weir__mesh *m);
+/* A public call on the mesh, in the frame of its function. */
+struct weir__call {
+    struct weir__list in_mesh;
+    struct weir_scope scope; /* cancelled by the close */
+    const struct weir_task *task;
+};
 
-/* Close all links with a closing handshake of that code, at most WEIR__LINK_CLOSE, and let go of
- * everything. Joins; no link may be taken any more. */
-void weir__mesh_close(struct weir__mesh *m, int code);
+/* The mesh that NULL means for the running task, if it is part of a program that has one: set by
+ * the room above. NULL itself: no such program runs on this thread. */
+extern __thread struct weir_mesh *(*weir__mesh_own)(void);
+
+/* Begin, empty, in caller's memory. Opens a group: mesh_close belongs to the same task, innermost
+ * first. */
+void weir__mesh_open(struct weir_mesh *m);
+
+/* Send all calls away that are inside, close all links with a closing handshake of that code (0:
+ * without one), of at most WEIR__LINK_CLOSE, and let go of everything. Joins.
+ * Returns 0; -ECANCELED or -ETIME, if a scope around has fired. */
+int weir__mesh_close(struct weir_mesh *m, int code);
+
+/* Begin a call on m of the running task. Returns 0; WEIR_ECLOSED (the mesh is being closed, or was
+ * cancelled), WEIR_EFORKED: then there is no leave. */
+int weir__call_enter(struct weir_mesh *m, struct weir__call *c);
+
+/* Returns rc; WEIR_ECLOSED where the close of m has cut the call short. */
+int weir__call_leave(struct weir_mesh *m, struct weir__call *c, int rc);
+
+static inline void weir__mesh_tell(const struct weir_mesh *m, enum weir__mesh_event event,
+                                   const struct weir__link *l, weir_ns took_ns) {
+    if (m->watch != NULL)
+        m->watch(m->watch_arg, event, l, took_ns);
+}
 
 #endif

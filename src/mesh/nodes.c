@@ -11,45 +11,124 @@
 #include "task/task.h"
 #include "wire/uri.h"
 
-static struct weir__node *find(const struct weir__mesh *m, const char *name) {
-    for (size_t i = 0; i < m->count; i++)
-        if (weir__node_is(&m->nodes[i], name))
-            return &m->nodes[i];
-    return NULL;
+/* Its place in nodes; count: it is not known. */
+static size_t index_of(const struct weir_mesh *m, const char *name) {
+    size_t i = 0;
+    while (i < m->count && !weir__node_is(m->nodes[i], name))
+        i++;
+    return i;
 }
 
-static int join(struct weir__mesh *m, const struct weir__node *n) {
-    if (m->count == WEIR__NODES_MAX)
-        return weir__fail(WEIR_ETOOBIG, "mesh", n->name);
-    struct weir__node *more = weir__realloc(m->nodes, (m->count + 1) * sizeof *more);
-    if (more == NULL)
-        return weir__fail(-ENOMEM, "mesh", n->name);
-    m->nodes = more;
-    more[m->count++] = *n;
+/* ---- changes --------------------------------------------------------------------------------- */
+
+static int no_memory(const struct weir__node *n) {
+    return weir__fail(-ENOMEM, "mesh", n->name);
+}
+
+static bool has_room(struct weir__node ***list, size_t count) {
+    struct weir__node **more = weir__realloc(*list, count * sizeof **list);
+    if (more != NULL)
+        *list = more;
+    return more != NULL;
+}
+
+/* Room for that many more in both lists, which stay as they are. */
+static int reserve(struct weir_mesh *m, const struct weir__node *nodes, size_t count) {
+    size_t known = 0;
+    for (size_t i = 0; i < count; i++)
+        known += index_of(m, nodes[i].name) < m->count;
+    if (m->count + count - known > WEIR__NODES_MAX)
+        return weir__failf(WEIR_ETOOBIG, "mesh", nodes[0].name, "a mesh has at most %d nodes",
+                           WEIR__NODES_MAX);
+    if (m->moved_count + known > WEIR__NODE_MOVES_MAX)
+        return weir__failf(WEIR_ETOOBIG, "mesh", nodes[0].name,
+                           "nodes of a mesh move at most %d times", WEIR__NODE_MOVES_MAX);
+    bool fits = has_room(&m->nodes, m->count + count)
+                && has_room(&m->moved, m->moved_count + count);
+    return fits ? 0 : no_memory(&nodes[0]);
+}
+
+/* The copies stand behind the nodes until all are made. Returns 0; -ENOMEM: there is none. */
+static int copy_behind(struct weir_mesh *m, const struct weir__node *nodes, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        struct weir__node *copy = m->nodes[m->count + i] = weir__alloc(sizeof *copy);
+        if (copy != NULL) {
+            *copy = nodes[i];
+            continue;
+        }
+        while (i-- > 0)
+            weir__free(m->nodes[m->count + i]);
+        return no_memory(nodes);
+    }
     return 0;
 }
 
-int weir__mesh_take(struct weir__mesh *m, const struct weir__node_change *change) {
-    struct weir__node *known = find(m, change->node.name);
+/* A node that is known keeps its names: an entry for either of them moves it. */
+static void put_copy(struct weir_mesh *m, struct weir__node *take_copy) {
+    size_t i = index_of(m, take_copy->name);
+    if (i == m->count) {
+        m->nodes[m->count++] = take_copy;
+        return;
+    }
+    memcpy(take_copy->name, m->nodes[i]->name, sizeof take_copy->name);
+    memcpy(take_copy->alias, m->nodes[i]->alias, sizeof take_copy->alias);
+    m->moved[m->moved_count++] = m->nodes[i];
+    m->nodes[i] = take_copy;
+}
+
+int weir__nodes_put(struct weir_mesh *m, const struct weir__node *nodes, size_t count) {
+    if (count == 0)
+        return 0;
+    int rc = reserve(m, nodes, count);
+    if (rc == 0)
+        rc = copy_behind(m, nodes, count);
+    if (rc < 0)
+        return rc;
+    /* Each copy is read before put_copy can write to its place, or to one before it. */
+    struct weir__node **copies = m->nodes + m->count;
+    for (size_t i = 0; i < count; i++)
+        put_copy(m, copies[i]);
+    return 0;
+}
+
+static int leave(struct weir_mesh *m, const struct weir__node *n) {
+    size_t i = index_of(m, n->name);
+    if (i == m->count)
+        return 0;
+    if (!has_room(&m->moved, m->moved_count + 1))
+        return no_memory(n);
+    m->moved[m->moved_count++] = m->nodes[i];
+    memmove(&m->nodes[i], &m->nodes[i + 1], (--m->count - i) * sizeof m->nodes[0]);
+    return 0;
+}
+
+int weir__mesh_take(struct weir_mesh *m, const struct weir__node_change *change) {
     switch (change->event) {
     case WEIR__NODE_JOINED:
     case WEIR__NODE_CHANGED:
-        if (known == NULL)
-            return join(m, &change->node);
-        *known = change->node;
-        return 0;
+        return weir__nodes_put(m, &change->node, 1);
     case WEIR__NODE_LEFT:
-        if (known != NULL)
-            memmove(known, known + 1,
-                    (size_t)(m->nodes + m->count-- - known - 1) * sizeof *known);
-        return 0;
+        return leave(m, &change->node);
     case WEIR__NODE_LOST: /* it may come back where it was: links dial it on */
         return 0;
     }
     return 0;
 }
 
-int weir__mesh_fill(struct weir__mesh *m, struct weir__provider *p) {
+static void free_all(struct weir__node **list, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        weir__free(list[i]);
+    weir__free(list);
+}
+
+void weir__nodes_free(struct weir_mesh *m) {
+    free_all(m->nodes, m->count);
+    free_all(m->moved, m->moved_count);
+    m->nodes = m->moved = NULL;
+    m->count = m->moved_count = 0;
+}
+
+int weir__mesh_fill(struct weir_mesh *m, struct weir__provider *p) {
     struct weir__node_change change;
     int rc;
     while ((rc = p->next(p, &change)) > 0)
@@ -58,12 +137,14 @@ int weir__mesh_fill(struct weir__mesh *m, struct weir__provider *p) {
     return rc;
 }
 
-static int unknown(const struct weir__mesh *m, const char *name) {
+/* ---- look-ups -------------------------------------------------------------------------------- */
+
+static int unknown(const struct weir_mesh *m, const char *name) {
     struct weir__nearest near = weir__nearest_to(name);
     char known[120] = "none";
     size_t used = 0;
     for (size_t i = 0; i < m->count; i++) {
-        const struct weir__node *n = &m->nodes[i];
+        const struct weir__node *n = m->nodes[i];
         weir__nearest_feed(&near, n->name);
         weir__nearest_feed(&near, n->alias);
         if (used < sizeof known)
@@ -76,15 +157,15 @@ static int unknown(const struct weir__mesh *m, const char *name) {
                        near.nearest ? "'?" : ";", known);
 }
 
-int weir__mesh_find(const struct weir__mesh *m, const char *name, const struct weir__node **ret) {
-    const struct weir__node *n = find(m, name);
-    if (n == NULL)
+int weir__mesh_find(const struct weir_mesh *m, const char *name, const struct weir__node **ret) {
+    size_t i = index_of(m, name);
+    if (i == m->count)
         return unknown(m, name);
-    *ret = n;
+    *ret = m->nodes[i];
     return 0;
 }
 
-int weir__mesh_url(const struct weir__mesh *m, const char *name, const char *channel, char *buf,
+int weir__mesh_url(const struct weir_mesh *m, const char *name, const char *channel, char *buf,
                    size_t size) {
     const struct weir__node *n = NULL;
     int rc = weir__mesh_find(m, name, &n);

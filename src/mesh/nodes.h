@@ -1,24 +1,32 @@
 /* SPDX-License-Identifier: MIT */
-/* nodes.h - the nodes that a mesh knows: filled by a provider, looked up by name. */
+/* nodes.h - the nodes that a mesh knows: filled by a provider, looked up by name. A node once lent
+ * is never changed nor freed before the mesh is closed: a move makes a new one. */
 #ifndef WEIR_MESH_NODES_H
 #define WEIR_MESH_NODES_H
 
 #include "mesh/mesh.h"
 
+/* Add nodes, or give those that are known by name or alias another place: all or none.
+ * Returns 0; -ENOMEM, WEIR_ETOOBIG. */
+int weir__nodes_put(struct weir_mesh *m, const struct weir__node *nodes, size_t count);
+
 /* Take one change of a provider. Returns 0; -ENOMEM, WEIR_ETOOBIG. */
-int weir__mesh_take(struct weir__mesh *m, const struct weir__node_change *change);
+int weir__mesh_take(struct weir_mesh *m, const struct weir__node_change *change);
 
 /* Take all that a provider can tell without waiting for news (a static one: everything).
  * Returns 0, or the provider's error. */
-int weir__mesh_fill(struct weir__mesh *m, struct weir__provider *p);
+int weir__mesh_fill(struct weir_mesh *m, struct weir__provider *p);
 
-/* The node of that name or alias, lent until the next take.
+/* The node of that name or alias.
  * Returns 0; WEIR_ENONODE (recorded: the nearest name and the known ones). */
-int weir__mesh_find(const struct weir__mesh *m, const char *name, const struct weir__node **ret);
+int weir__mesh_find(const struct weir_mesh *m, const char *name, const struct weir__node **ret);
 
 /* The URL of a node's channel ("datafeed", "/datafeed" or "") into buf.
  * Returns 0; WEIR_ENONODE, WEIR_ENOLISTEN, WEIR_ETOOBIG. */
-int weir__mesh_url(const struct weir__mesh *m, const char *name, const char *channel, char *buf,
+int weir__mesh_url(const struct weir_mesh *m, const char *name, const char *channel, char *buf,
                    size_t size);
+
+/* Of weir__mesh_close. */
+void weir__nodes_free(struct weir_mesh *m);
 
 #endif

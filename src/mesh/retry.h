@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* retry.h - the pauses of one outage: 100 ms doubling to 1 s, jitter 20 %, 5 s in all. It counts
- * only the time spent without a connection. */
+/* retry.h - the pauses of one outage: 100 ms doubling to 1 s, jitter 20 %, so long in all as the
+ * mesh says. It counts only the time spent without a connection. */
 #ifndef WEIR_MESH_RETRY_H
 #define WEIR_MESH_RETRY_H
+
+#include <stdbool.h>
+#include <stdio.h>
 
 #include "base/random.h"
 #include "mesh/limits.h"
@@ -11,8 +14,8 @@ struct weir__retry {
     weir_ns left, pause;
 };
 
-static inline struct weir__retry weir__retry_new(void) {
-    return (struct weir__retry){WEIR__RETRY_ALL, WEIR__RETRY_FIRST};
+static inline struct weir__retry weir__retry_new(weir_ns all) {
+    return (struct weir__retry){all, WEIR__RETRY_FIRST};
 }
 
 /* The next pause, counted against what is left; 0: nothing is left. */
@@ -26,6 +29,18 @@ static inline weir_ns weir__retry_next(struct weir__retry *r, struct weir__rando
     r->pause = r->pause * 2 < WEIR__RETRY_LAST ? r->pause * 2 : WEIR__RETRY_LAST;
     r->left -= pause;
     return pause;
+}
+
+enum { WEIR__RETRY_TEXT = 32 };
+
+/* " for 5 s", or nothing where it has no end. */
+static inline void weir__retry_text(weir_ns all, char ret_text[static WEIR__RETRY_TEXT]) {
+    bool is_whole = all % WEIR_SECONDS(1) == 0;
+    weir_ns count = all / (is_whole ? WEIR_SECONDS(1) : WEIR_MILLISECONDS(1));
+    ret_text[0] = '\0';
+    if (all != WEIR_NEVER)
+        snprintf(ret_text, WEIR__RETRY_TEXT, " for %lld %s", (long long)count,
+                 is_whole ? "s" : "ms");
 }
 
 #endif

@@ -284,6 +284,17 @@ void weir__group_close_under(struct weir_group *group) {
     weir__group_child_ended(g->scope.u.under.parent);
 }
 
+/* From a task to the one that opened its group, and so on up. */
+bool weir__task_is_within(const struct weir_task *t, const struct weir_task *top) {
+    while (t != NULL && t != top) {
+        const struct group *g = group_of_task(t);
+        while (g != NULL && g->scope.kind == SCOPE_UNDER)
+            g = g->scope.u.under.parent;
+        t = g != NULL ? g->scope.task : NULL;
+    }
+    return t != NULL;
+}
+
 int weir__group_cancelled(const struct weir_group *group) {
     return ((const struct group *)(const void *)group)->scope.felt;
 }

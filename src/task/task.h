@@ -140,6 +140,8 @@ void weir__error_restore(const struct weir_error *e);
 void weir__group_open_under(struct weir_group *g, struct weir_group *parent,
                             enum weir_policy policy, void (*ended)(struct weir_group *g));
 void weir__group_close_under(struct weir_group *g); /* no live child */
+/* Is t the task top, or a child, at any depth, of a group that top has opened? */
+bool weir__task_is_within(const struct weir_task *t, const struct weir_task *top);
 /* The code that a suspending call inside g would return: 0, -ECANCELED or -ETIME. */
 int weir__group_cancelled(const struct weir_group *g);
 

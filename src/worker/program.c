@@ -10,10 +10,46 @@
 #include <weir/loop.h>
 
 #include "base/alloc.h"
+#include "base/check.h"
 #include "mesh/nodes.h"
+#include "task/task.h"
 #include "worker/line.h"
 
-__thread struct weir__program *weir__program_here;
+static __thread struct weir__program *programs; /* of this thread, the last first */
+
+struct weir__program *weir__program_here(void) {
+    struct weir__program *p = programs;
+    const struct weir_task *t = weir_task_current();
+    if (p == NULL || p->before == NULL)
+        return p;
+    while (p != NULL && !weir__task_is_within(t, p->task))
+        p = p->before;
+    return p;
+}
+
+static struct weir_mesh *own_mesh(void) {
+    struct weir__program *p = weir__program_here();
+    return p != NULL && p->mesh.open ? &p->mesh : NULL;
+}
+
+static void enlist(struct weir__program *p) {
+    WEIR_CHECK(p->task == NULL);
+    p->task = weir_task_current();
+    p->before = programs;
+    programs = p;
+    weir__mesh_own = own_mesh;
+}
+
+static void strike_out(struct weir__program *p) {
+    struct weir__program **at = &programs;
+    while (*at != NULL && *at != p)
+        at = &(*at)->before;
+    WEIR_CHECK(*at == p && p->task == weir_task_current());
+    *at = p->before;
+    p->task = NULL;
+    if (programs == NULL)
+        weir__mesh_own = NULL;
+}
 
 /* ---- the second signal ----------------------------------------------------------------------- */
 
@@ -99,35 +135,45 @@ static int run_body(struct weir__program *p) {
     return p->signal != 0 ? 0 : weir__program_tell(p, rc);
 }
 
+/* A worker's counters are of the messages that it receives. */
+static void watch(void *arg, enum weir__mesh_event event, const struct weir__link *l,
+                  weir_ns took_ns) {
+    struct weir__program *p = arg;
+    (void)l, (void)took_ns;
+    p->counters.unasked += event == WEIR__UNASKED;
+}
+
 /* The groups are opened in an order that lets each end use what still stands: clients stream over
  * links, and all of it counts. */
 static int run_groups(struct weir__program *p) {
     struct weir_group clients;
     weir_group_open(&p->aside, WEIR_INDEPENDENT);
     weir__mesh_open(&p->mesh);
-    p->mesh.unasked = &p->counters.unasked;
-    p->mesh.no_retry = p->no_retry;
+    p->mesh.watch = watch;
+    p->mesh.watch_arg = p;
+    if (p->no_retry)
+        p->mesh.retry_ns = -1;
     weir_group_open(&clients, WEIR_INDEPENDENT);
     p->clients = &clients;
     int rc = weir__mesh_fill(&p->mesh, &p->grid.provider);
     rc = rc < 0 ? weir__program_tell(p, rc) : run_body(p);
     weir_group_cancel(&clients, "the program ends");
     (void)weir_group_close(&clients, 0);
-    weir__mesh_close(&p->mesh, p->signal != 0 ? 1001 : 1000);
+    (void)weir__mesh_close(&p->mesh, p->signal != 0 ? 1001 : 1000);
     weir_group_cancel(&p->aside, "the program ends");
     (void)weir_group_close(&p->aside, 0);
     return rc;
 }
 
 int weir__program_task(void *arg) {
-    struct weir__program *p = arg, *before = weir__program_here;
-    weir__program_here = p;
+    struct weir__program *p = arg;
+    enlist(p);
     weir__control_open(&p->control, &p->counters);
     int rc = run_groups(p);
     weir__control_close(&p->control);
     if (p->signal == SIGINT && p->title != NULL)
         weir__line(p->title, "Keyboard interruption, aborting.");
-    weir__program_here = before;
+    strike_out(p);
     return rc;
 }
 

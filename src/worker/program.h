@@ -32,7 +32,9 @@ struct weir__program {
     void *work;                           /* the body's */
 
     /* made by the run */
-    struct weir__mesh mesh;
+    struct weir__program *before; /* of this thread's programs; NULL: the first */
+    struct weir_task *task;       /* that runs it: its groups hold all that belongs to it */
+    struct weir_mesh mesh;
     struct weir__counters counters;
     struct weir__control control;
     struct weir_group aside;    /* heartbeats */
@@ -41,8 +43,9 @@ struct weir__program {
     bool watches_stops;         /* a second signal ends the process */
 };
 
-/* The program that runs on this thread's loop, for weir_out and weir_stream_items; else NULL. */
-extern __thread struct weir__program *weir__program_here;
+/* The program that the running task belongs to, for weir_out and for calls without a mesh; where
+ * one program runs on this thread, it. NULL: none does. */
+struct weir__program *weir__program_here(void);
 
 /* who is borrowed. Returns NULL without memory. */
 struct weir__program *weir__program_new(const char *who);

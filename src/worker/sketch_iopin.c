@@ -83,6 +83,24 @@ static int refuse_tick(struct weir_ack *ack, int rc) {
     return weir_ack_text(ack, "nack: %.*s", (int)weir__text_whole(text, strlen(text)), text);
 }
 
+static int sending(void *arg, size_t index, const struct weir_item *item) {
+    (void)arg, (void)index;
+    weir_out("> sending payload: %.*s", (int)item->len, (const char *)item->data);
+    return 0;
+}
+
+static int acked(void *arg, size_t index, const struct weir_node_ack *ack) {
+    (void)arg, (void)index;
+    if (ack->binary)
+        weir_out("< %zu bytes", ack->len);
+    else
+        weir_out("< %s", ack->data);
+    return 0;
+}
+
+static const struct weir_node_stream_options told = {
+    .size = sizeof told, .sending = sending, .acked = acked};
+
 static int loop(void *state, const struct weir_message *m, struct weir_ack *ack) {
     struct iopin *pin = state;
     struct draft d = {.states = NULL};
@@ -95,7 +113,8 @@ static int loop(void *state, const struct weir_message *m, struct weir_ack *ack)
     if (rc < 0)
         return rc;
     weir_out("toggling pin state: [%s]", d.list);
-    rc = weir_stream_items("buzzer", "", d.items, (size_t)pin->sequence, NULL, NULL);
+    weir_out("starting to stream message to buzzer");
+    rc = weir_node_stream(NULL, "buzzer", "", d.items, (size_t)pin->sequence, &told);
     weir__free(d.items);
     if (rc < 0)
         return weir_cancelled() != 0 ? rc : refuse_tick(ack, rc);

@@ -160,7 +160,7 @@ static int set_up_as_task(struct weir__worker *w) {
 static int body(struct weir__program *p) {
     struct weir__worker *w = p->work;
     for (size_t i = 0; i < p->mesh.count; i++)
-        weir__line("mesh", "registering new node: %s", p->mesh.nodes[i].name);
+        weir__line("mesh", "registering new node: %s", p->mesh.nodes[i]->name);
     int rc = set_up_as_task(w);
     if (rc >= 0)
         rc = weir__params_check(&p->params);

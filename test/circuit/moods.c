@@ -38,7 +38,7 @@ static int loop(void *state, const struct weir_message *m, struct weir_ack *ack)
     if (strcmp(text, "nack") == 0)
         return weir_nack("not today");
     if (strncmp(text, "stream ", 7) == 0)
-        return weir_stream_text(text + 7, "", "x");
+        return weir_node_send(NULL, text + 7, "", "x");
     return strcmp(text, "empty") == 0 ? 0 : weir_ack_text(ack, "done: %s", text);
 }
 

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/* node.c - the public calls on the nodes of a mesh: each finds its mesh, is inside it while it
+ * runs, and takes the turn on one link. What the link does about outages is link.c's. */
+#include <string.h>
+#include <weir/loop.h>
+#include <weir/mesh.h>
+
+#include "base/alloc.h"
+#include "mesh/grid.h"
+#include "mesh/link.h"
+#include "mesh/nodes.h"
+#include "task/task.h"
+
+/* NULL is the mesh of the program that the running task belongs to. */
+static int find_mesh(struct weir_mesh **m, const char *what) {
+    if (*m == NULL && weir__mesh_own != NULL)
+        *m = weir__mesh_own();
+    if (*m == NULL)
+        return weir__failf(WEIR_ENOLOOP, what, NULL,
+                           "no worker and no source runs here: open a mesh (weir_mesh_open)");
+    return weir__loop_enter((*m)->loop, what);
+}
+
+/* ---- nodes ----------------------------------------------------------------------------------- */
+
+int weir_node_add(struct weir_mesh *m, const char *nodes) {
+    struct weir__grid g;
+    weir__not_null(nodes, "weir_node_add");
+    int rc = find_mesh(&m, "add nodes");
+    if (rc < 0)
+        return rc;
+    weir__grid_init_empty(&g);
+    rc = weir__grid_add(&g, nodes);
+    if (rc == 0)
+        rc = weir__nodes_put(m, g.nodes, g.count);
+    weir__grid_fini(&g);
+    return rc;
+}
+
+static void lend(const struct weir__node *n, struct weir_node *ret) {
+    size_t size = ret->size && ret->size < sizeof *ret ? ret->size : sizeof *ret;
+    const struct weir_node known = {size, n->name, n->alias, n->host, n->port};
+    memcpy(ret, &known, size);
+}
+
+int weir_node_find(struct weir_mesh *m, const char *name, struct weir_node *ret_node) {
+    const struct weir__node *n = NULL;
+    weir__not_null(name, "weir_node_find");
+    weir__not_null(ret_node, "weir_node_find");
+    int rc = find_mesh(&m, "find a node");
+    if (rc == 0)
+        rc = weir__mesh_find(m, name, &n);
+    if (rc == 0)
+        lend(n, ret_node);
+    return rc;
+}
+
+int weir_node_at(struct weir_mesh *m, size_t i, struct weir_node *ret_node) {
+    weir__not_null(ret_node, "weir_node_at");
+    int rc = find_mesh(&m, "list nodes");
+    if (rc < 0 || i >= m->count)
+        return rc;
+    lend(m->nodes[i], ret_node);
+    return 1;
+}
+
+/* ---- one turn on a link ---------------------------------------------------------------------- */
+
+/* What a call is made of, in its frame. */
+struct turn {
+    struct weir_mesh *mesh;
+    struct weir__call call;
+    struct weir__link *link;
+    const char *node;
+};
+
+/* Returns 0: turn_end must follow. */
+static int turn_begin(struct turn *t, struct weir_mesh *m, const char *node, const char *channel) {
+    *t = (struct turn){.mesh = m, .node = node};
+    weir__not_null(node, "weir_node_...");
+    int rc = find_mesh(&t->mesh, "send");
+    if (rc == 0)
+        rc = weir__call_enter(t->mesh, &t->call);
+    if (rc < 0)
+        return rc;
+    rc = weir__link_take(t->mesh, node, channel ? channel : "", &t->link);
+    return rc < 0 ? weir__call_leave(t->mesh, &t->call, rc) : 0;
+}
+
+static int turn_end(struct turn *t, int rc) {
+    weir__link_leave(t->link);
+    return weir__call_leave(t->mesh, &t->call, rc);
+}
+
+static int refused(const struct turn *t, const struct weir_ws_message *ack) {
+    static const char head[] = "nack: ";
+    const char *reason = (const char *)ack->data.base + sizeof head - 1;
+    size_t len = ack->data.len - (sizeof head - 1);
+    return weir__failf(WEIR_ENACK, "stream", t->node, "%.*s", (int)len, reason);
+}
+
+/* Send one item. Returns 0: *ret_ack is lent until the next ask or the turn's end. */
+static int turn_ask(struct turn *t, const struct weir_item *item, struct weir_node_ack *ret_ack) {
+    struct weir_ws_message in;
+    weir__not_null(item, "weir_node_...");
+    weir_ns begun = weir_now();
+    weir__mesh_tell(t->mesh, WEIR__ITEM_SENT, NULL, 0);
+    int rc = weir__link_ask(t->link, item->binary ? WEIR_WS_BINARY : WEIR_WS_TEXT, item->data,
+                            item->len, &in);
+    if (rc < 0) {
+        weir__mesh_tell(t->mesh, WEIR__ITEM_FAILED, t->link, 0);
+        return rc;
+    }
+    *ret_ack = (struct weir_node_ack){.data = (char *)(uintptr_t)in.data.base,
+                                      .len = in.data.len,
+                                      .binary = in.type == WEIR_WS_BINARY,
+                                      .nack = weir__is_nack(in.type, in.data)};
+    weir__mesh_tell(t->mesh, ret_ack->nack ? WEIR__ITEM_REFUSED : WEIR__ITEM_ACKED, NULL,
+                    weir_now() - begun);
+    return ret_ack->nack ? refused(t, &in) : 0;
+}
+
+/* ---- public ---------------------------------------------------------------------------------- */
+
+int weir_node_connect(struct weir_mesh *m, const char *node, const char *channel) {
+    struct turn t;
+    int rc = weir__suspend_enter("connect to a node");
+    if (rc < 0 || (rc = turn_begin(&t, m, node, channel)) < 0)
+        return rc;
+    rc = weir__link_connect(t.link);
+    if (rc < 0)
+        weir__mesh_tell(t.mesh, WEIR__NOT_CONNECTED, t.link, 0);
+    return turn_end(&t, rc);
+}
+
+int weir_node_ask(struct weir_mesh *m, const char *node, const char *channel,
+                  const struct weir_item *item, struct weir_node_ack *ret_ack) {
+    struct weir_node_ack ack = {.data = NULL};
+    struct turn t;
+    if (ret_ack != NULL)
+        *ret_ack = ack;
+    int rc = weir__suspend_enter("ask a node");
+    if (rc < 0 || (rc = turn_begin(&t, m, node, channel)) < 0)
+        return rc;
+    rc = turn_ask(&t, item, &ack);
+    if (ack.data != NULL && ret_ack != NULL) {
+        *ret_ack = ack;
+        ret_ack->data = weir__link_ack_take(t.link);
+    }
+    return turn_end(&t, rc);
+}
+
+void weir_node_ack_free(struct weir_node_ack *ack) {
+    if (ack == NULL)
+        return;
+    weir__free(ack->data);
+    *ack = (struct weir_node_ack){.data = NULL};
+}
+
+int weir_node_send(struct weir_mesh *m, const char *node, const char *channel, const char *text) {
+    weir__not_null(text, "weir_node_send");
+    const struct weir_item item = {.data = text, .len = strlen(text)};
+    return weir_node_ask(m, node, channel, &item, NULL);
+}
+
+static int stream_one(struct turn *t, const struct weir_item *item, size_t index,
+                      const struct weir_node_stream_options *o) {
+    struct weir_node_ack ack = {.data = NULL};
+    int rc = o->sending ? o->sending(o->arg, index, item) : 0;
+    if (rc < 0)
+        return rc;
+    rc = turn_ask(t, item, &ack);
+    if (ack.data == NULL || o->acked == NULL)
+        return rc;
+    struct weir_error kept; /* of a nack: the hook may make calls that fail */
+    weir__error_keep(&kept);
+    int answer = o->acked(o->arg, index, &ack);
+    if (answer < 0)
+        return answer;
+    if (rc < 0)
+        weir__error_restore(&kept);
+    return rc;
+}
+
+int weir_node_stream(struct weir_mesh *m, const char *node, const char *channel,
+                     const struct weir_item *items, size_t count,
+                     const struct weir_node_stream_options *options) {
+    struct weir_node_stream_options o = {0};
+    struct turn t;
+    size_t done = 0;
+    if (options != NULL)
+        memcpy(&o, options, options->size && options->size < sizeof o ? options->size : sizeof o);
+    int rc = weir__suspend_enter("stream to a node");
+    if (rc < 0 || (rc = turn_begin(&t, m, node, channel)) < 0)
+        return rc;
+    while (rc == 0 && done < count)
+        if ((rc = stream_one(&t, &items[done], done, &o)) == 0)
+            done++;
+    rc = turn_end(&t, rc);
+    weir__fail_done(rc, done);
+    return rc;
+}
