@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* epoll_backend.h - what the files of the epoll backend share. Not for other rooms. (A header named
- * sys/epoll.h would hide the system's <sys/epoll.h>, because of -Isrc.) */
+/* epoll_backend.h - what the files of the epoll backend share. Not for other rooms. (Without
+ * _backend in its name it would hide the system's <sys/epoll.h>, because of -Isrc.) */
 #ifndef WEIR_SYS_EPOLL_BACKEND_H
 #define WEIR_SYS_EPOLL_BACKEND_H
 
