@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The test runner: see runner.h. One child process per test, its stdout and stderr caught in an
- * unnamed file; the parent only waits, judges and prints TAP. The child checks itself for what
- * was left behind, because only it can see its own descriptors and allocations.
- * Knows the library by two weak hooks only, so it can test itself without it. */
+/* The test runner: see runner.h. Each test runs in a child process, whose stdout and stderr go to
+ * an unnamed file. The parent waits, decides whether the test has passed, and prints TAP. The child
+ * itself looks for leaks, because only it can see its descriptors and allocations. The runner uses
+ * the library through two weak hooks only, so that it can test itself without the library. */
 #include "test/runner.h"
 
 #include <dirent.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The test runner: a test is a named story that registers itself. Each one runs in a child
- * process with a time limit; when its body ends the runner checks that nothing stayed behind:
- * file descriptors, child processes, threads, live allocations. Output is TAP; what a failed test
- * said goes to stderr.
+/* The test runner: a test is a named function that registers itself. Each test runs in a child
+ * process with a time limit. When the function has returned, the runner checks that no descriptor,
+ * child process, thread or allocation is left. The output is TAP; the output of a failed test goes
+ * to stderr.
  *
  *   prog [--list] [--no-fork] [SUBSTRING...]        (--no-fork: for a debugger)
  *

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The runner's own checks: each planted fault must be told, in the words that the failure
- * report shows. The faults run in a second run of this program, under the names `planted_*`,
- * which the first run passes over. */
+/* Tests of the runner: each planted fault must be reported, with the expected words. The faults run
+ * in a second run of this program, under the names `planted_*`, which the first run skips. */
 #include "test/runner.h"
 
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The grid's table, its look-up, and the texts that help. */
+/* The grid's table, its look-up, and the texts of errors, which name the nearest node. */
 #include "mesh/grid.h"
 
 #include <string.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Links whose receiver is down, or breaks the protocol: what is told, to whom, and after how long.
- * The receiver is a server by hand, which sends bytes as told. */
+/* Links whose receiver is down or breaks the protocol: which error the asking tasks get, and after
+ * how long. The receiver is a simple server of this file, which sends the bytes that the test gives
+ * it. */
 #include <stdio.h>
 #include <string.h>
 #include <weir/loop.h>

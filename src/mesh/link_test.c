@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Links under the virtual clock: kept, dialled again, told apart, ended. */
+/* Links under the virtual clock: they are kept open, dialled again, shared by name, and closed. */
 #include "mesh/link.h"
 
 #include <stdio.h>

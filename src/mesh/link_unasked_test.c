@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Receivers of bytes: what they send unasked answers nothing, and how they refuse decides whether
- * they are dialled again. */
+/* Receivers that send raw bytes: a message that comes before the item is not its ack; and the way
+ * in which a receiver refuses decides whether it is dialled again. */
 #include <stdio.h>
 #include <string.h>
 #include <weir/loop.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Header lines of a program's: which are sent, and what is said of the others. */
+/* Header lines that a program gives: which are sent, and how the others are refused. */
 #include "proto/http_headers.h"
 
 #include <errno.h>

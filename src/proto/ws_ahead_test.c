@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What a reactive connection does while the user's function is suspended: it answers, keeps what
- * comes, within bounds, and notices the peer's end; the function is left in peace. */
+/* What a reactive connection does while the user's function is suspended: it answers pings, keeps
+ * messages within bounds, and notices that the peer closes; the function is not disturbed. */
 #include "proto/limits.h"
 #include "proto/ws_test_util.h"
 

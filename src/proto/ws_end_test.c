@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* How a connection ends: the closing handshake from both sides, its bound, keepalive, drop under
- * whoever waits. */
+/* How a connection is closed: the closing handshake from both sides, its time limit, keepalive, and
+ * a drop while tasks wait. */
 #include <stdlib.h>
 
 #include "proto/ws_test_util.h"

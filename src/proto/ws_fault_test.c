@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Two conversations, told again and again: the N-th allocation fails, the N-th marked call is
- * cancelled, the N-th op is struck, for each N until it passes untouched. Nothing stays behind,
- * and whatever arrives arrives whole. */
+/* Conversations, run again and again: the N-th allocation fails, the N-th marked call is cancelled,
+ * or the N-th op is struck, for N = 1, 2, ... until a run has no N-th. Nothing may be left, and
+ * each message that arrives must be whole. */
 #include <errno.h>
 #include <weir/testing.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Heads that are odd and legal (RFC 9110, 9112, 6455), from clients and from servers: each is sent
- * whole and byte by byte, and the connection that it opens carries a message. */
+/* Heads that are unusual but legal (RFC 9110, 9112, 6455), from clients and from servers. Each is
+ * sent whole and byte by byte, and the connection that it opens must carry a message. */
 #include "proto/ws_test_util.h"
 #include "wire/handshake.h"
 

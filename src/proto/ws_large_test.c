@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Messages of 4 GiB and more: what we send is refused before a byte of it leaves, and what a peer
- * announces is not cut to 32 bits. */
+/* Messages of 4 GiB and more: one that we send is refused before its first byte leaves, and a
+ * length that a peer announces is not cut to 32 bits. */
 #include <sys/mman.h>
 
 #include "proto/ws_test_util.h"

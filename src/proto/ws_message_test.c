@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Messages in and out: fragments, control frames between them, limits, what is refused. */
+/* Messages in both directions: fragments, control frames between them, limits, refusals. */
 #include <stdlib.h>
 
 #include "proto/ws_test_util.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Calls on a WebSocket of the wrong sort, and one that is forgotten: aborts that say what to do. */
+/* Calls that do not fit the kind of a WebSocket, and a WebSocket that is never dropped: they abort
+ * with a message that says what to do. */
 #include "proto/ws_test_util.h"
 
 /* What is asked of a WebSocket that was dialled. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A connection whose writer is parked, because the peer does not read yet: what the peer sends
- * meanwhile is delivered when the writer goes on, all of it and in order. */
+/* A connection whose writer waits because the peer does not read yet: the messages that the peer
+ * sends meanwhile are delivered when the writer goes on, all of them and in order. */
 #include "proto/ws_test_util.h"
 
 enum { QUEUE = 64 << 20 };

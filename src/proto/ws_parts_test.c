@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Messages in parts: whose turn it is, and what becomes of a message that nobody finishes. */
+/* Messages sent in parts: which task may send next, and what happens if a task never sends the last
+ * part. */
 #include "proto/ws_test_util.h"
 
 static int part(struct weir_ws *ws, const char *text, bool fin) {

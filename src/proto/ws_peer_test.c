@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* A peer on another thread, with sockets of its own: one that only reads, only writes, ends its
- * side at once, resets, reads slowly, or goes on behind its close frame. What must reach it is
- * counted. Both shapes of server.
+/* A peer on another thread, with sockets of its own: it only reads, only writes, shuts down its
+ * side at once, resets, reads slowly, or sends after its close frame. The messages that must reach
+ * it are counted. Both shapes of server.
  *
- * A message of the peer's is struct ask: the server answers with `count` messages of `len` bytes
+ * A message of the peer is a struct ask: the server answers with `count` messages of `len` bytes
  * (at least 4), each beginning with its number in the connection. */
 #include "proto/ws_test_util.h"
 #include "stream/peer_test_util.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A write at rest: a peer that takes nothing of what is written for pong_ns is given up, whatever
- * it says meanwhile; one that is only slow is not. */
+/* A write that makes no progress: a peer that takes no byte of it for pong_ns is given up, whatever
+ * it sends meanwhile; a peer that is only slow is not. */
 #include "proto/ws_test_util.h"
 
 #define PONG_NS MS(80)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Sending: what one turn queued leaves together, whole frames or nothing, the line of
- * senders. */
+/* Sending: messages that were queued in one turn are sent together; frames are sent whole or not at
+ * all; tasks that send wait in a line. */
 
 #include <stdlib.h>
 #include <weir/testing.h>

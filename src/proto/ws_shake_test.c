@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The opening handshake: who is let in, who is told why not, and that it ends in time. */
+/* The opening handshake: who is accepted, who is refused and with which reason, and its time
+ * limit. */
 #include <stdlib.h>
 
 #include "proto/ws_test_util.h"

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* ws_test_util.h - a WebSocket server of either shape, and a peer that speaks bytes, so that it
- * can say what no client of ours would. Tests only.
+/* ws_test_util.h - a WebSocket server of either shape, and a peer that sends raw bytes, so that it
+ * can send what no client of ours would. Tests only.
  *
- * The server echoes, and obeys some texts: "close" ends with 4000 "bye", "fail" makes the handler
- * fail ("fail oddly": with words that are no UTF-8), "slow" sleeps for w->slow_ns, "hold..." while
- * w->held, "part" answers in three parts, "leave open" in one that is not the last, "lend" shows
- * its ws, "big" suspends once and answers with more than the kernel takes, "flood" and "trickle"
- * answer without end, in large and small messages. What became of the last connection is in the
- * world. */
+ * The server echoes, except for some texts: "close" closes with 4000 "bye"; "fail" makes the
+ * handler fail ("fail oddly": with a text that is not UTF-8); "slow" sleeps for w->slow_ns,
+ * "hold..." while w->held is set; "part" answers in three parts, "leave open" in one that is not
+ * the last; "lend" hands out its ws; "big" suspends once and answers with more bytes than the
+ * kernel takes; "flood" and "trickle" answer for ever, in large and in small messages. The world
+ * records how the last connection was closed. */
 #ifndef WEIR_PROTO_WS_TEST_UTIL_H
 #define WEIR_PROTO_WS_TEST_UTIL_H
 

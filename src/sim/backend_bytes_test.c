@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* backend_bytes_test.c - bytes and ends on every backend alike: sends, receives, half-closes,
- * resets, cancels, what is lent. */
+/* backend_bytes_test.c - every backend gives the same results for bytes and for closing: sends,
+ * receives, shutdowns, resets, cancels, lent pieces. */
 #include <stdlib.h>
 
 #include "sim/world_rig.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* backend_story_test.c - what every backend does alike: the same results and error numbers on the
- * simulation, epoll and io_uring. */
+/* backend_story_test.c - every backend gives the same results and error numbers: the simulation,
+ * epoll and io_uring. */
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* cancel_test.c - random cancels of sends and of receives into the caller's memory: whatever a
- * cancel answers, once the op is its caller's again the backend neither writes the buffer nor
- * reads it any more, and no byte is lost, doubled or out of order.
+ * cancel answers, when the caller has the op again the backend neither writes nor reads the buffer
+ * any more, and no byte is lost, doubled or out of order.
  *
  * A buffer that is not in use is full of poison, which the bytes of the streams never contain.
  * WEIR_CANCELS sets how many cancels, here and in pressure_test.c; the campaign is

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fault_test.c - the decorator on every backend: what it strikes fails, comes short, late or
- * never, and what it does not strike is left alone. */
+/* fault_test.c - fault.c around every backend: an op that it strikes fails, comes short, late or
+ * never; all other ops are not changed. */
 #include "sim/world_rig.h"
 
 #define OP(kind) ((uint64_t)1 << WEIR__##kind)

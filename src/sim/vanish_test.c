@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* vanish_test.c - a peer that vanishes without a word, on every backend: the same error numbers.
- * On the kernel the peer lives in a network namespace of its own at the far end of a veth pair,
- * and vanishes by losing its address: what is sent to it is swallowed. Kernel limits are set
- * low in our own namespace, so that giving up takes seconds. */
+/* vanish_test.c - a peer that vanishes without a packet, on every backend: the same error numbers.
+ * On the kernel the peer is in a network namespace of its own, behind a veth pair, and vanishes by
+ * losing its address: packets to it are dropped. The kernel's limits are set low in our own
+ * namespace, so that it gives up after seconds. */
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* abandon_test.c - jobs that were abandoned and run on: they take no thread from others, until they
- * are very many. Functions and look-ups alike. */
+/* abandon_test.c - jobs that were abandoned and still run: they take no thread from other jobs,
+ * until there are very many of them. For functions and for look-ups. */
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>

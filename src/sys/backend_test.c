@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* backend_test.c - each kind of op, and what TCP does at its edges, on every backend. */
+/* backend_test.c - each kind of op, and the special cases of TCP, on every backend. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>

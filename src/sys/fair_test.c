@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* fair_test.c - however fast the other side is, a turn sends and accepts no more than its share.
- * The peers are threads that only read, so that a socket may take bytes for ever. */
+/* fair_test.c - however fast the peer is, a turn sends and accepts no more than its share. The
+ * peers are threads that only read, so that a socket could take bytes for ever. */
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* forbid_uring_test_util.h - this process and its children without io_uring, as in a container.
- * There is no way back. */
+/* forbid_uring_test_util.h - forbids io_uring to this process and its children, as in a container.
+ * It cannot be undone. */
 #ifndef WEIR_SYS_FORBID_URING_TEST_UTIL_H
 #define WEIR_SYS_FORBID_URING_TEST_UTIL_H
 

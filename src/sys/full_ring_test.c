@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* full_ring_test.c - io_uring with the submission queue full whenever an entry is asked for. Each
- * story runs with a roomy ring first. Then it runs with a ring of 4 entries that is full when the
- * N-th entry is asked for, for N = 1, 2, ... until it asks for fewer; whatever it notes, and what
- * its peers receive, must be the same each time. tools/submits.py keeps the table below
- * whole: no function that asks for an entry, or leads to one, is without a story. */
+ * story runs with a large ring first. Then it runs with a ring of 4 entries that is full when the
+ * N-th entry is asked for, for N = 1, 2, ... until it asks for fewer; its notes, and the bytes
+ * that its peers receive, must be the same each time. tools/submits.py checks that the table below
+ * is complete: each function that asks for an entry, or leads to one that does, has a story. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* helpers_test.c - what threads and handlers do for a backend: wake, WORK, RESOLVE, SIGNAL; and
+/* helpers_test.c - the ops that threads and signal handlers do: wake, WORK, RESOLVE, SIGNAL; and
  * which backend is chosen. */
 #include <dlfcn.h>
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* large_test.c - ops of 4 GiB and more: no length, count or result is cut to 32 bits, nor to 31.
- * The memory is mapped and never written, so the kernel shows one page of zeros everywhere. The
- * peer, on another thread, throws away what it reads without a copy. */
+ * The memory is mapped and never written, so that the kernel maps one page of zeros everywhere.
+ * The peer, on another thread, discards the bytes without a copy. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* pressure_test.c - the kernel backends with too few buffers, too many files, and cancels at every
- * moment. Limits are shrunk so that each bound is met. */
+ * moment. Limits are made small, so that each bound is reached. */
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/resource.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* explore.c - a story again and again, disturbed at its N-th marked call, op or allocation for
- * N = 1, 2, ... until the disturbance finds nothing more to strike. */
+/* explore.c - run a story again and again, with a disturbance at its N-th marked call, op or
+ * allocation, for N = 1, 2, ... until the story has no N-th. */
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* faults.c - the public face of sim/fault.c and of failing allocations. */
+/* faults.c - the public calls for the faults of sim/fault.c and for failing allocations. */
 #include <weir/testing.h>
 
 #include "base/alloc.h"

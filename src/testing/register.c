@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* register.c - what loading libweir-test changes: the backend "sim" can be opened, and a backend
- * opened while a fault is armed is decorated. */
+/* register.c - loading libweir-test changes two things: the backend "sim" can be opened, and a
+ * backend that is opened while a fault is armed is wrapped by sim/fault.c. */
 #include "sim/fault.h"
 #include "sim/sim.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* sim_run.c - weir_sim_run and what a test may do to the world that runs on its thread. */
+/* sim_run.c - weir_sim_run, and the calls by which a test changes the world that runs on its
+ * thread. */
 #include <string.h>
 #include <weir/task.h>
 #include <weir/testing.h>

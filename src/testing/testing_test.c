@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* testing_test.c - weir/testing.h by its public face: the world of a run, and that exploring finds
- * what is planted for it. */
+/* testing_test.c - the calls of weir/testing.h: the world of a run; and that exploring finds
+ * planted faults. */
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Lines stay lines, whatever peers send. */
+/* A printed line is one line, whatever bytes peers send. */
 #include "worker/line.h"
 
 #include <signal.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Every public call that takes an object, given NULL: it aborts with words that say so. In this
- * room, because it makes the calls of all below. Those that a NULL is fine for are at the end. */
+/* Every public call that takes an object, called with NULL: it aborts with a message that says so.
+ * The test is in this room because it calls all rooms below. Calls that accept NULL are the last
+ * part. */
 #include "test/runner.h"
 
 #include <signal.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The command line of a worker: what hosts may look like, and which are safe. */
+/* The command line of a worker: the forms of a host, and which hosts need --insecure. */
 #include "worker/options.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Parameters, acks and latencies: what a worker's halves are given and give. */
+/* Parameters, acks and latencies: what a worker's two functions get and return. */
 #include "worker/params.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A loop that takes a minute, and clients that do not wait as long. */
+/* A worker's loop that takes a minute, and clients that close earlier. */
 #include "worker/worker_test_util.h"
 
 static int setup(void *state, const struct weir_params *p) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Workers in a simulated world: one program, a client, and a buzzer that is told how to behave. */
+/* Workers in a simulated world: one program, a client, and a buzzer whose behaviour the test
+ * sets. */
 #include <weir/stream.h>
 
 #include "worker/sketches.h"

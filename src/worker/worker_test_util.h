@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* worker_test_util.h - one program in a simulated world, what it printed, and a client. Tests
- * only. */
+/* worker_test_util.h - one program in a simulated world, the lines that it has printed, and a
+ * client. Tests only. */
 #ifndef WEIR_WORKER_WORKER_TEST_UTIL_H
 #define WEIR_WORKER_WORKER_TEST_UTIL_H
 

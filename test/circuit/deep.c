@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* deep.c - a worker whose loop, and with --with setup=deep its setup, needs 300 KiB of stack. The
- * build makes one that asks for them, and one that does not: STACK_SIZE. */
+/* deep.c - a worker whose loop (and with --with setup=deep its setup) needs 300 KiB of stack. It is
+ * built twice: once it asks for such a stack (STACK_SIZE), once it does not. */
 #include <string.h>
 #include <weir/worker.h>
 

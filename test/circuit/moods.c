@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* moods.c - a worker for the tests of the circuit, as a shared object: it does as it is told.
+/* moods.c - a worker for the tests of the circuit, as a shared object. Its parameter and the text
+ * of each message say what it does.
  *
  *   --with setup=slow|fail      setup waits for ever, or fails
  *   messages: sleep (suspends), block (does not), fail, bytes, nack, empty, stream TARGET, print */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* fuzz.h - what the targets share. Each target feeds one input in several ways and aborts when the
- * outcomes differ. Buffers are exact heap blocks, so that ASan sees a byte too far. */
+/* fuzz.h - what the fuzz targets share. Each target feeds one input in several ways and aborts if
+ * the results differ. Each buffer is a heap block of the exact size, so that ASan detects a read of
+ * one byte too many. */
 #ifndef WEIR_TEST_FUZZ_H
 #define WEIR_TEST_FUZZ_H
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* A whole reactive WebSocket server in the simulated world. The input says how large the world's
  * buffers are and what the peer does: messages whole and in fragments, control frames, bytes cut
- * anywhere, reading slowly; and how it ends: a close frame, its side of the stream, a frame that is
- * none, or politely after the last answer. What the server's function does with a message stands
- * in the message: it suspends, answers large, in parts, by another task.
+ * anywhere, reading slowly; and how it stops: by a close frame, by shutting down its side, by an
+ * invalid frame, or in order after the last answer. Each message says what the server's function
+ * does with it: it suspends, answers with a large message, in parts, or from another task.
  *
- * The model is a list: message i is delivered i-th and as it was sent; its answer is the i-th, of
- * the length that the message asks for. All must come but behind a close frame of the peer's,
- * where they may end early, in order. Another task's answers come in their own order; all of them,
- * unless the connection ended before it sent them. */
+ * The model is a list: message i is delivered as the i-th, unchanged; its answer is the i-th answer
+ * and has the length that the message asks for. All answers must arrive. Only after a close frame
+ * of the peer the last ones may be missing. Answers from another task have an order of their own;
+ * all of them arrive, unless the connection was closed before that task sent them. */
 #include <weir/loop.h>
 #include <weir/stream.h>
 #include <weir/task.h>

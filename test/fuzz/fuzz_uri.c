@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Addresses: slices lie inside the text, and what was taken apart can be put together again. */
+/* Addresses: all slices lie inside the text, and the address can be made again from its parts. */
 #include "fuzz.h"
 #include "wire/uri.h"
 

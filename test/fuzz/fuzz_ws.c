@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Frames: whole, cut in two, byte by byte, with chunked and with whole delivery. The first byte of
- * the input chooses the role, the second places the cut. What came out is then written by the
- * encoder and must come out again. */
+/* Frames: fed whole, cut in two, and byte by byte; returned whole and in parts. The first byte of
+ * the input chooses the role, the second the place of the cut. The decoded messages are then
+ * written by the encoder, and must be decoded to the same again. */
 #include <weir/base.h>
 
 #include "fuzz.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* replay.c - runs a target over the files named on the command line, without libFuzzer: for gcc,
- * gdb, valgrind and the unit run over the seeds. */
+/* replay.c - runs a target on the files named on the command line, without libFuzzer: for gcc, gdb,
+ * valgrind, and the unit test that runs the seeds. */
 #include "fuzz.h"
 
 enum { INPUT_MAX = 1 << 20 };

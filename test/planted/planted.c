@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* planted.c - programs with one bug each, which the sanitizers must report with the right frame:
- * they know the stacks of tasks. */
+/* planted.c - programs with one bug each. The sanitizers must report the bug with the right stack
+ * frame: so they know the stacks of tasks. */
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>

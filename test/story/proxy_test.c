@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* proxy_test.c - examples/tcp-proxy.c between three hosts: clients on one, the proxy on another,
- * an echo server on a third. The first story to be cancelled at every call, struck at every op
- * and starved at every allocation; and its bad days. */
+ * an echo server on a third. It runs with a cancel at every call, a fault at every op and a failure
+ * of every allocation; and with partitions of the network. */
 #include <stdio.h>
 
 int tcp_proxy_main(int argc, char **argv);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* slow_peer_test.c - a peer that sends for ever and never reads costs the server nothing that
- * grows, and the others nothing at all: 60 virtual seconds with it and without. Both shapes. */
+/* slow_peer_test.c - a peer sends for ever and never reads. The server's memory must not grow, and
+ * the other clients must not notice: 60 virtual seconds with that peer and without. Both shapes. */
 #include <stdlib.h>
 #include <string.h>
 #include <weir/stream.h>
