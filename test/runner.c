@@ -25,7 +25,7 @@
 
 /* Bytes or blocks the library holds now; 0 or absent where it does not count. */
 extern size_t weir__alloc_live(void) __attribute__((weak));
-/* Threads of the library's own that nobody joins and that still run: of abandoned jobs. */
+/* Threads of the library that still run abandoned jobs, and that no pool joins. */
 extern int weir__threads_alone(void) __attribute__((weak));
 /* There under ThreadSanitizer, which starts a thread of its own beside the program's first. */
 extern void __tsan_init(void) __attribute__((weak));
@@ -140,8 +140,8 @@ static int report_fds(const struct footprint *before) {
     return left;
 }
 
-/* What was abandoned ends when it likes, and has descriptors and memory until then: a look-up its
- * socket, say. It must end, within the test's own limit. */
+/* An abandoned job ends at any time, and has descriptors and memory until then (a look-up has its
+ * socket). Wait for it, within the test's own time limit. */
 static void await_abandoned(void) {
     while (weir__threads_alone && weir__threads_alone() > 0)
         nanosleep(&(struct timespec){ .tv_nsec = 1000000 }, NULL);
@@ -173,7 +173,7 @@ static int report_children(void) {
     return 1;
 }
 
-/* Returns how many kinds of things differ from before, each told on stderr. */
+/* Returns how many kinds of resources differ from before; each is reported on stderr. */
 static int report_leftovers(const struct footprint *before) {
     await_abandoned();
     int left = report_threads(before) + report_children() + report_fds(before);
@@ -209,7 +209,7 @@ static void become_child(int output, const sigset_t *mask, pid_t parent) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(1);
-    /* A crash is told by the report; a core file for each abort test helps nobody. */
+    /* The report names a crash; a core file for each abort test would be useless. */
     setrlimit(RLIMIT_CORE, &(struct rlimit){ 0, 0 });
     dup2(output, STDOUT_FILENO);
     dup2(output, STDERR_FILENO);

@@ -17,8 +17,8 @@ enum { WEIR__ESCAPE_MAX = 6 }; /* bytes that one character becomes at most */
  * added. Returns how many bytes of text that were, 1 to 4; *ret_len is 1 to WEIR__ESCAPE_MAX. */
 size_t weir__escape_one(const char *text, size_t len, char *out, size_t *ret_len);
 
-/* Write the whole text to out, size bytes with the NUL, at least 8. What has no room is cut, never
- * within a character or an escape, and "..." says so: then false is returned. */
+/* Write the whole text to out, which has size bytes with the NUL, at least 8. If it does not fit,
+ * it is cut, never within a character or an escape, ends with "...", and false is returned. */
 bool weir__escape(char *out, size_t size, const char *text, size_t len);
 
 #endif

@@ -17,7 +17,8 @@ struct words {
     size_t count, size;
 };
 
-/* A copy of word; a NULL word (no memory) or a full list makes the whole list NULL. */
+/* Append a copy of word. If word is NULL (no memory) or the list is full, the whole list becomes
+ * NULL. */
 static void add(struct arena *a, struct words *w, const char *word) {
     char *copy = word ? arena_text(a, word, strlen(word)) : NULL;
     WEIR_CHECK(w->count + 1 < w->size);
@@ -80,7 +81,7 @@ static int make_environment(struct plan *p, const struct fleet_node *n, struct l
     add(&p->memory, &w, p->grid);
     if (backend != NULL)
         add(&p->memory, &w, arena_format(&p->memory, "WEIR_BACKEND=%s", backend));
-    for (size_t i = 0; i < e->count; i++) /* last, so that the file has the last word */
+    for (size_t i = 0; i < e->count; i++) /* last, so that the file outranks all others */
         add(&p->memory, &w,
             arena_format(&p->memory, "%s=%s", e->list[i].name, e->list[i].value));
     l->environment = w.list;

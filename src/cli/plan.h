@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* plan.h - what running a fleet means: one launch for each node, and the grid they all are told. */
+/* plan.h - what to execute for a fleet: one launch for each node, and the grid that all nodes
+ * get. */
 #ifndef WEIR_CLI_PLAN_H
 #define WEIR_CLI_PLAN_H
 
@@ -27,7 +28,8 @@ struct plan {
 /* Make the plan of f, which must outlive it. Returns 0 or -ENOMEM. */
 int plan_make(const struct fleet *f, const struct plan_options *options, struct plan *ret_plan);
 
-/* Write it for people: each node with its command line, what it waits for, how it is ready. */
+/* Print the plan: each node with its command line, the nodes on which it depends, and when it is
+ * ready. */
 void plan_print(const struct plan *p, const struct fleet *f, FILE *to);
 
 void plan_fini(struct plan *p);

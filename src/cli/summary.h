@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* summary.h - the table at the end of a fleet: what each node has done and how it ended. */
+/* summary.h - the table that is printed when a fleet has ended: the work of each node and its
+ * exit. */
 #ifndef WEIR_CLI_SUMMARY_H
 #define WEIR_CLI_SUMMARY_H
 

@@ -139,8 +139,8 @@ static const char *why_not_there(const char *directory, const char *what) {
                                                                              : NULL;
 }
 
-/* All of them are told: who has not built anything yet sees all that is to be built. A command's
- * words are not looked at: another node may make what it runs. */
+/* Name all programs that are missing, not only the first, so that the user sees all that must be
+ * built. The words of a command are not checked: another node may make the program. */
 static int check_paths(const struct fleet *f, const char *path, const char *directory) {
     int code = EXIT_DONE;
     for (size_t i = 0; i < f->count; i++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* words.c - one cursor over the text; a word never grows longer than its source. */
+/* words.c - one cursor over the text; a word is never longer than its source. */
 #include "cli/words.h"
 
 #include <string.h>
@@ -23,7 +23,7 @@ static char *copy_quoted(const char **at, char *to) {
     return to;
 }
 
-/* One word from *at on; NULL with *ret_why if it does not end. */
+/* Read one word at *at. NULL with *ret_why if its quote is not closed. */
 static char *copy_word(const char **at, char *word, const char **ret_why) {
     char *to = word;
     for (; **at != '\0' && strchr(blanks, **at) == NULL; (*at)++) {

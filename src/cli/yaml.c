@@ -17,7 +17,7 @@
 struct reader {
     struct arena *arena;
     yaml_parser_t parser;
-    yaml_event_t event; /* the one looked at; owned while `held` */
+    yaml_event_t event; /* the current event; owned while `held` */
     bool held;
     size_t items;
     const char *bytes;
@@ -70,7 +70,7 @@ static struct yaml_place place_of_offset(const struct reader *r, size_t offset) 
     return place;
 }
 
-/* The byte that stands at a mark; NUL beyond the end. */
+/* The byte at a mark; NUL behind the last byte. */
 static char byte_at(const struct reader *r, yaml_mark_t mark) {
     size_t at = 0;
     for (size_t line = 0; line < mark.line && at < r->len; line++) {
@@ -139,7 +139,7 @@ static int refuse_extras(struct reader *r) {
     return 0;
 }
 
-/* A copy of the scalar looked at. */
+/* A copy of the current event's scalar. */
 static int read_text(struct reader *r, const char **ret_text) {
     const char *bytes = (const char *)r->event.data.scalar.value;
     size_t len = r->event.data.scalar.length;
@@ -152,7 +152,7 @@ static int read_text(struct reader *r, const char **ret_text) {
     return *ret_text ? 0 : -ENOMEM;
 }
 
-/* The key looked at, into item; then the value's event is looked at. */
+/* Read the current event as a key into item; the value's event becomes the current one. */
 static int read_key(struct reader *r, struct yaml_item *item) {
     struct yaml_place place = place_of(r->event.start_mark);
     int rc = refuse_extras(r);
@@ -193,7 +193,7 @@ static int refuse_twins(struct reader *r, const struct yaml_item *map) {
 
 static int read_item(struct reader *r, struct yaml_item *item, int depth);
 
-/* Entries until the end of the list or map looked at. */
+/* Read entries until the current list or map ends. */
 static int read_children(struct reader *r, struct yaml_item *parent, int depth) {
     for (;;) {
         int rc = advance(r);
@@ -214,7 +214,7 @@ static int read_children(struct reader *r, struct yaml_item *parent, int depth) 
     }
 }
 
-/* The item whose first event is looked at; afterwards its last event is. */
+/* Read the item that begins with the current event; its last event is the current one then. */
 static int read_item(struct reader *r, struct yaml_item *item, int depth) {
     int rc = refuse_extras(r);
     if (rc < 0)

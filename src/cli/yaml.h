@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* yaml.h - a YAML file as a tree that knows where each thing stood, by libyaml's events.
+/* yaml.h - a YAML file as a tree in which each item knows its line and column, from libyaml's
+ * events.
  *
  * Only what a fleet file needs: maps, lists and texts; one document. Anchors, aliases, merge keys
- * and tags are refused, not resolved: what a file says must be seen where it is said. All values
- * are text here, so that `no` stays "no"; the schema above decides what a text must look like. */
+ * and tags are refused, not resolved: the meaning of a line must not depend on another line. All
+ * values are text here, so that `no` stays "no"; the schema above decides what a text must look
+ * like. */
 #ifndef WEIR_CLI_YAML_H
 #define WEIR_CLI_YAML_H
 

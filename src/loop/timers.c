@@ -267,7 +267,8 @@ static void prefetch_chunk(const struct chunk *c) {
 
 enum into { INTO_SLOTS, INTO_NEAR, INTO_RUN };
 
-/* Move the timers of a detached slot to where into says, the last first, and free its chunks. */
+/* Move the timers of a detached slot, the last first, to the place that into names; free its
+ * chunks. */
 static void slot_empty(struct weir__timers *ts, struct slot s, enum into into) {
     size_t count = slot_last_count(&s);
     for (struct chunk *c = s.last, *before; c != NULL; c = before, count = CHUNK_MAX) {

@@ -125,7 +125,7 @@ static struct figures measure(size_t count, weir_ns span) {
         weir__timer_init(&s[i].timer, fire);
         order[i] = i;
     }
-    arm_all(ts, s, order, deadlines, count, t, span); /* what is measured is not the first time */
+    arm_all(ts, s, order, deadlines, count, t, span); /* the first round is not measured */
     cancel_all(ts, s, order, count);
     for (size_t round = 0; round < rounds; round++) {
         f.touch += touch_all(s, order, count);

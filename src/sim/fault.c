@@ -216,7 +216,7 @@ static int strike(struct fault *f, struct weir__op *op) {
 
 /* ---- the contract ---------------------------------------------------------------------------- */
 
-/* What we hold of the file comes first, then its close. */
+/* The ops of the file that we hold complete first, then its close. */
 static int submit_close(struct fault *f, struct weir__op *op) {
     for (struct weir__list *i = f->notes.next, *next; i != &f->notes; i = next) {
         struct note *n = WEIR_CONTAINER(i, struct note, link);
@@ -285,7 +285,7 @@ static void came_back(struct fault *f, struct weir__op *op) {
     make_ready(f, op);
 }
 
-/* Hand out what is due; returns when the next will be. */
+/* Complete the ops that are due. Returns when the next one will be. */
 static weir_ns hand_out(struct fault *f) {
     weir_ns next_ns = WEIR_NEVER, now_ns = f->inner->ops->now(f->inner);
     for (struct weir__list *i = f->notes.next, *next; i != &f->notes; i = next) {

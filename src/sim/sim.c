@@ -42,7 +42,8 @@ static int hold(struct sim *b, struct weir__op *op, uint8_t state) {
     return WEIR__PENDING;
 }
 
-/* Hand out a result that is there already: at once, or in the next turn if the world says so. */
+/* Complete an op whose result is there already: at once, or in the next turn if the world is
+ * deferred. */
 static int answer(struct sim *b, struct weir__op *op, int64_t result) {
     if (!b->world->config.deferred)
         return done(op, result);
@@ -164,7 +165,7 @@ static int submit_signal(struct sim *b, struct weir__op *op) {
     return hold(b, op, HELD);
 }
 
-/* What is pending on the file comes first, then the close. */
+/* The ops pending on the file complete first, then the close. */
 static void cancel_pending(struct sim *b, struct weir__op **place) {
     struct weir__op *op = *place;
     if (op == NULL)
@@ -330,7 +331,7 @@ static bool has_limit(const struct sim_world *w) {
     return !w->overran && w->overrun != NULL;
 }
 
-/* At the limit of virtual time the world's user is told, once. */
+/* At the limit of virtual time call the hook of the world's user, once. */
 static void check_limit(struct sim_world *w) {
     if (!has_limit(w) || w->now_ns < w->config.limit_ns)
         return;

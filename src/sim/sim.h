@@ -171,7 +171,7 @@ struct sim_sock {
     bool fin_wanted, closed_first;
     unsigned retries;
     struct sim_event retry;
-    weir_ns last_arrival_ns; /* what is sent later does not arrive earlier */
+    weir_ns last_arrival_ns; /* so that a segment sent later does not arrive earlier */
 
     struct sim_ring in;
     size_t in_max;

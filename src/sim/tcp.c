@@ -129,7 +129,7 @@ static void arm_retry(struct sim_sock *s) {
     weir__sim_event_idle(w, &s->retry, !outstanding(s) && peer_reachable(s));
 }
 
-/* Send what the peer has room for, then the end if it is wanted. */
+/* Send as many bytes as the peer has room for, and after the last one the FIN, if it is wanted. */
 static void output(struct sim_sock *s) {
     if (s->state != SIM_CONNECTED)
         return;
@@ -150,7 +150,7 @@ static void output(struct sim_sock *s) {
 
 /* ---- ends ------------------------------------------------------------------------------------ */
 
-/* s may be readable or writable now: whoever has ops pending on it learns of it. */
+/* s may be readable or writable now: try its pending ops again. */
 static void changed(struct sim_sock *s) {
     if (s->open) /* else its owner may be gone */
         s->world->changed(s);
@@ -167,7 +167,7 @@ static void forget_embryo(struct sim_sock *s) {
     weir__sim_sock_free(s);
 }
 
-/* The connection is over with error; whoever holds s learns it. */
+/* The connection has failed with error: pending ops get it. */
 static void fail(struct sim_sock *s, int error) {
     if (s->state == SIM_SYN_RCVD) {
         forget_embryo(s);
@@ -368,11 +368,11 @@ static void on_ack(struct sim_sock *s, const struct segment *g) {
     weir__sim_event_disarm(s->world, &s->retry);
 }
 
-/* Take what is new of g. Returns false if s is gone. */
+/* Take the bytes of segment g that are new. Returns false if s is gone. */
 static bool on_data(struct sim_sock *s, const struct segment *g) {
     uint64_t end = g->seq + g->len;
     if (g->len > 0 && g->seq <= s->rcv_nxt && end > s->rcv_nxt) {
-        if (!s->open && !s->queued) { /* nobody will ever read it */
+        if (!s->open && !s->queued) { /* no op will read it any more */
             emit(s, RST, s->snd_nxt, 0);
             weir__sim_sock_free(s);
             return false;

@@ -51,7 +51,7 @@ static bool has_met_itself(struct weir__socket *k, const struct weir__addr *dial
     weir__socket_name(l, &k->file, false, &own);
     if (own.len == 0 || weir__addr_port(&own) != weir__addr_port(dialled))
         return false;
-    weir__socket_name(l, &k->file, true, &peer); /* what was dialled may have been 0.0.0.0 */
+    weir__socket_name(l, &k->file, true, &peer); /* 0.0.0.0 may have been dialled */
     return peer.len != 0 && weir__addr_equal(&own, &peer);
 }
 

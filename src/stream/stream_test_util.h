@@ -118,7 +118,7 @@ static inline void tell_on(int kinds, int (*story)(struct ends *e)) {
     }                                                                                              \
     static int sentence##_run(void *arg __attribute__((unused)))
 
-/* ---- tasks that do one thing and tell what came of it ---- */
+/* ---- tasks that make one call and keep its result ---- */
 
 struct doing {
     struct weir_stream *s;
@@ -173,7 +173,7 @@ static inline void settle(void) {
     assert_int_equal(weir_sleep(WEIR_MILLISECONDS(5)), 0);
 }
 
-/* It was refused with code, and its text says so in these words. */
+/* The call was refused with code, and the error's text contains these words. */
 static inline void expect_refusal(int64_t rc, int code, const char *words) {
     assert_int_equal(rc, code);
     const struct weir_error *e = weir_error(code);

@@ -59,8 +59,8 @@ enum weir__op_kind {
     /* Done at once or pending. */
     WEIR__CONNECT,   /* u.addr; result 0. A cancel leaves the file fit only for close */
     WEIR__ACCEPT,    /* result: the new descriptor, non-blocking, close-on-exec; peer in u.accept */
-    WEIR__RECV,      /* lends: result n > 0 with u.lent, 0 at the end */
-    WEIR__RECV_INTO, /* u.bytes: one piece into the caller's memory; result n, 0 at the end.
+    WEIR__RECV,      /* lends: result n > 0 with u.lent, 0 at end of stream */
+    WEIR__RECV_INTO, /* u.bytes: one piece into the caller's memory; result n, 0 at end of stream.
                       * Only with nothing lent or queued before it: pieces that the backend has
                       * already received come first, copied */
     WEIR__SEND,      /* u.bytes, all: result = len; cut short: the error, u.bytes.done counts */
@@ -104,7 +104,7 @@ struct weir__file {
 };
 
 struct weir__op {
-    struct weir__op *next;             /* link for whoever holds the op */
+    struct weir__op *next;             /* link, for the backend or the caller that has the op */
     void (*wake)(struct weir__op *op); /* called by the loop, once, after completion */
     void *waiter;                      /* for the wake function */
     struct weir__file *file;
@@ -172,7 +172,7 @@ struct weir__backend_ops {
     /* Send what was submitted, wait until something completes, a wake, or until_ns (absolute;
      * <= now: do not wait; WEIR_NEVER). Returns the completed ops, linked by next, in order. A
      * turn is bounded in bytes and connections, and does not wait while the backend has work of
-     * its own: completed ops not yet handed out, pieces to receive, writers that can go on. The
+     * its own: completed ops not yet returned, pieces to receive, writers that can go on. The
      * loop knows of none of these. */
     struct weir__op *(*turn)(struct weir__backend *b, weir_ns until_ns);
     void (*release)(struct weir__backend *b, struct weir__lent *lent); /* token becomes 0 */

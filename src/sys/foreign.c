@@ -87,8 +87,8 @@ static int64_t quietly(const struct try *t, int flags) {
 
 /* ---- an open file of our own ---------------------------------------------------------------- */
 
-/* Whether what /proc opens is the same thing again. The master of a pseudo-terminal would be a new
- * one; and devices may be what they are by how they were opened. */
+/* May the descriptor be opened again through /proc? The master of a pseudo-terminal would be a new
+ * one, and some devices depend on how they were opened. */
 static bool opens_alike(int fd, const struct stat *st) {
     unsigned number;
     return S_ISFIFO(st->st_mode)

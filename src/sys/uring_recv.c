@@ -87,7 +87,8 @@ static void end_recv(struct uring_backend *b, struct weir__file *file) {
 
 /* Multishot receives fail at once while the ring is empty, even if no bytes are there
  * (liburing#1275). Not POLL_FIRST, which would spare a try: on 6.18 a receive that begins by
- * polling takes what is there and misses an end or an error that came before it. */
+ * polling takes the bytes that are there and misses an end of stream or an error that came
+ * before. */
 static void arm_recv(struct uring_backend *b, struct weir__file *file) {
     struct uring_file *f = weir__uring_file(file);
     if (b->bufs.with_kernel == 0 || b->bufs.ran_out) {

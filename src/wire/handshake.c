@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* handshake.c - what is written is built by http1_write.h, so that each head reads as it will look
- * and is checked once, at its end. */
+/* handshake.c - heads are written by http1_write.h, so that each looks in the source as it will
+ * look on the wire, and is checked once, when it is complete. */
 #include "wire/handshake.h"
 
 #include <string.h>

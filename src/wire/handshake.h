@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* handshake.h - the opening handshake of a WebSocket (RFC 6455 section 4) as pure functions: what
- * to write, and whether what came is right. Policy stays with the caller: Origin, Host and target
- * are handed out, not judged. The heads themselves are parsed by http1.h. */
+/* handshake.h - the opening handshake of a WebSocket (RFC 6455 section 4) as pure functions, which
+ * write heads and check received ones. Policy stays with the caller, which gets Origin, Host and
+ * target unchecked. The heads themselves are parsed by http1.h. */
 #ifndef WEIR_WIRE_HANDSHAKE_H
 #define WEIR_WIRE_HANDSHAKE_H
 

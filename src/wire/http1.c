@@ -174,8 +174,8 @@ static int field_host(struct weir__http1 *h, const uint8_t *p, struct weir__slic
     return 0;
 }
 
-/* One field, digits only. A repeated one is refused even if it says the same (RFC 9112 6.3 lets
- * us): who sends two has been tampered with on the way. */
+/* One field, digits only. A repeated one is refused even if it has the same value (RFC 9112 6.3
+ * allows that): two such fields mean that the head was changed on the way. */
 static int field_length(struct weir__http1 *h, const uint8_t *p, struct weir__slice value) {
     const uint8_t *digits = p + value.offset;
     if (h->body_len >= 0)

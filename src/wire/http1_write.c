@@ -163,8 +163,8 @@ static void put_status(struct weir__head *w, int status) {
     weir__head_put_text(w, "\r\n");
 }
 
-/* The end of the head. A 204 has no Content-Length (RFC 9110 8.6), and that of a 304 would be the
- * one of the answer that was not sent. */
+/* Put the last fields of the head and the empty line. A 204 has no Content-Length (RFC 9110 8.6),
+ * and that of a 304 would be the one of the body that is not sent. */
 static void put_framing(struct weir__head *w, int status, size_t body_len) {
     char number[32];
     weir__head_put_field(w, "Connection", status == 426 ? "Upgrade, close" : "close");

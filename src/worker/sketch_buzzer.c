@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sketch_buzzer.c - makes its sound when a signal is 1; says so, and answers it. */
+/* sketch_buzzer.c - the buzzer: when a signal is 1 it prints its sound and acks it. */
 #include <string.h>
 
 #include "worker/main.h"

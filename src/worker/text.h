@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* text.h - UTF-8 that somebody cut by bytes. */
+/* text.h - UTF-8 text that was cut at a byte, perhaps within a character. */
 #ifndef WEIR_WORKER_TEXT_H
 #define WEIR_WORKER_TEXT_H
 

@@ -169,7 +169,8 @@ static int serve(void *args) {
 
 /* ---- the peer writes ---- */
 
-/* A failure is one of the end's: the reader sees to it that the end is the right one. */
+/* A failed call means that the connection is closed; the reader checks that it was closed
+ * rightly. */
 static void write_out(size_t len) {
     (void)weir_write(game.s, game.out.bytes, len);
     game.out.len -= len;
@@ -454,7 +455,7 @@ static bool read_all(void) {
     return !goes_on;
 }
 
-/* ---- the end ---- */
+/* ---- closing ---- */
 
 static void compare(bool was_closed) {
     FUZZ_SAME(game.closed == 1 && game.delivered == game.count);

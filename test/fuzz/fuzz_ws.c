@@ -9,7 +9,7 @@
 
 enum { LOG_MAX = 1 << 16 };
 
-/* What came out: for each whole message or control frame its kind, length and bytes. A message
+/* The decoded events: for each whole message or control frame its kind, length and bytes. A message
  * that a failure cut short is taken back, because how much of it was seen depends on the pieces. */
 struct outcome {
     struct weir__ws_decoder d;
