@@ -83,17 +83,18 @@ def behind(line):
 
 
 def type_symbols(text, above):
-    """The types that a header defines, its typedefs, and those that it only names, if a comment
-    stands behind the name. An enum's constants are names of its page."""
+    """The types that a header defines, its typedefs, and those that it only names, if they have a
+    comment. An enum's constants are names of its page."""
     pattern = (r"(?ms)^(?:(?:struct|enum) (\w+) +\{[^\n]*?(?:\n.*?^)?\};[^\n]*$"
-               r"|struct (\w+); */\*[^\n]*$|typedef [^;]*?\b(weir_\w+)\)?(?:\([^;]*\))?;[^\n]*$)")
+               r"|struct (\w+);[^\n]*$|typedef [^;]*?\b(weir_\w+)\)?(?:\([^;]*\))?;[^\n]*$)")
     for match in re.finditer(pattern, text):
         definition = match.group(0)
         name = match[1] or match[2] or match[3]
         constants = re.findall(r"\bWEIR_[A-Z0-9_]+\b(?= *[,=}\n])", csource.blank(definition)) \
             if definition.startswith("enum") and "#define" not in definition else []
         comment = above(match.start()) or behind(definition.split("\n")[0])
-        yield Symbol([name, *constants], definition, comment)
+        if comment or not match[2]:
+            yield Symbol([name, *constants], definition, comment)
 
 
 def macro_symbols(text, above):
