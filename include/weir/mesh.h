@@ -23,7 +23,7 @@ struct weir_mesh_options { /* zero: the default */
     bool no_defaults;  /* leave out the circuit's nodes (clock, blink, buzzer) and the variable
                         * WEIR_GRID, which `nodes` otherwise adds to or replaces */
     weir_ns retry_ns;  /* how long a node that cannot be reached is dialled again; 0: 5 s;
-                        * less than 0: one attempt */
+                        * less than 0: one attempt of at most 5 s */
 };
 
 /* Open a mesh. Nothing is dialled yet. options may be NULL and need not outlive the call.
@@ -56,8 +56,8 @@ struct weir_node {
  * or more than 65536 moves), -ENOMEM, WEIR_ENOLOOP. On error no node was added or moved. */
 WEIR_API int weir_node_add(struct weir_mesh *m, const char *nodes);
 
-/* Find a node by its name or alias. The strings of *ret_node are lent until the mesh is closed, also
- * if the node is moved meanwhile.
+/* Find a node by its name or alias. The strings of *ret_node are lent until the mesh is closed,
+ * also if the node is moved meanwhile.
  * Returns 0; WEIR_ENONODE (the text has the nearest name and the known ones), WEIR_ENOLOOP. */
 WEIR_API int weir_node_find(struct weir_mesh *m, const char *name, struct weir_node *ret_node);
 
@@ -89,8 +89,8 @@ WEIR_API int weir_node_at(struct weir_mesh *m, size_t i, struct weir_node *ret_n
  *   WEIR_EUTF8      the item, or the answer, is a text that is not UTF-8
  *   WEIR_ETOOBIG    the item, the answer (1 MiB) or the channel; or 256 channels are in use
  *   WEIR_ECLOSED    another task closed the mesh, or a scope around the mesh has fired
- * or -ECANCELED, -ETIME, -ENOMEM, WEIR_ENOLOOP. A call that is cancelled with an item out closes the
- * connection, so that the late ack cannot be taken for another's. */
+ * or -ECANCELED, -ETIME, -ENOMEM, WEIR_ENOLOOP. A call that is cancelled with an item out closes
+ * the connection, so that the late ack cannot be taken for another's. */
 
 struct weir_item {
     const void *data;
@@ -132,16 +132,16 @@ struct weir_node_stream_options { /* zero: the default. Both hooks may suspend; 
     /* Called once for each item, before it is sent for the first time. Less than 0 ends the call
      * with that code; the item is not sent. NULL: none. */
     int (*sending)(void *arg, size_t index, const struct weir_item *item);
-    /* Called with each ack, also with a nack, before the call returns WEIR_ENACK for it. ack is lent
-     * during the call. Less than 0 ends the call with that code. NULL: none. */
+    /* Called with each ack, also with a nack, before the call returns WEIR_ENACK for it. ack is
+     * lent while the hook runs. Less than 0 ends the call with that code. NULL: none. */
     int (*acked)(void *arg, size_t index, const struct weir_node_ack *ack);
     void *arg;
 };
 
 /* Send items in order, each after the ack of the one before; the first nack ends it. options may be
  * NULL; items are borrowed until return. With count 0 nothing is dialled.
- * Returns 0; an error of the list above; what a hook returned. `done` of weir_error counts the items
- * acked before the error. */
+ * Returns 0; an error of the list above; what a hook returned. `done` of weir_error counts the
+ * items acked before the error. */
 WEIR_SUSPENDS int weir_node_stream(struct weir_mesh *m, const char *node, const char *channel,
                                    const struct weir_item *items, size_t count,
                                    const struct weir_node_stream_options *options);

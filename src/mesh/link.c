@@ -232,6 +232,7 @@ static bool is_breach(int rc) {
 
 /* Keep what rc says, by its name too. */
 static void note(struct weir__link *l, int rc) {
+    l->failed = rc;
     const char *text = weir_error_message(rc), *name = weir_error_name(rc);
     bool named = strstr(text, name) != NULL;
     snprintf(l->why, sizeof l->why, "%s%s%s%s", text, named ? "" : " (", named ? "" : name,
@@ -241,7 +242,7 @@ static void note(struct weir__link *l, int rc) {
 static void note_close(struct weir__link *l, int rc) {
     int code = weir_ws_close_code(l->ws);
     const char *reason = weir_ws_close_reason(l->ws);
-    l->ended = rc;
+    l->ended = l->failed = rc;
     l->close_code = code;
     if (is_breach(rc))
         note(l, rc);
@@ -414,7 +415,9 @@ const char *weir__link_why(const struct weir__link *l) {
 }
 
 static int unreached(const struct weir__link *l, const char *on, const char *tried) {
-    return weir__failf(WEIR_EUNREACH, "reach", on, "%s%s", l->why, tried);
+    int rc = weir__failf(WEIR_EUNREACH, "reach", on, "%s%s", l->why, tried);
+    weir__fail_reason(rc, l->failed);
+    return rc;
 }
 
 /* Wait before the next attempt. Returns 0; WEIR_EUNREACH (the outage is over, and all who were

@@ -18,7 +18,8 @@
 
 __thread struct weir_mesh *(*weir__mesh_own)(void);
 
-void weir__mesh_open(struct weir_mesh *m) {
+/* All but its group. */
+static void mesh_init(struct weir_mesh *m) {
     struct weir__backend *b = weir__loop()->backend;
     *m = (struct weir_mesh){.loop = weir__loop(),
                             .ws = {.size = sizeof m->ws, .close_ns = WEIR__LINK_CLOSE},
@@ -27,8 +28,12 @@ void weir__mesh_open(struct weir_mesh *m) {
                             .open = true};
     weir__list_init(&m->links);
     weir__list_init(&m->inside);
-    weir_group_open(&m->readers, WEIR_INDEPENDENT);
     b->ops->random(b, &m->random.state, sizeof m->random.state);
+}
+
+void weir__mesh_open(struct weir_mesh *m) {
+    mesh_init(m);
+    weir_group_open(&m->readers, WEIR_INDEPENDENT);
 }
 
 /* ---- calls ---- */
@@ -108,7 +113,7 @@ static int fill(struct weir_mesh *m, const struct weir_mesh_options *o) {
     if (rc == 0 && o->nodes != NULL)
         rc = weir__grid_add(&g, o->nodes);
     if (rc == 0)
-        rc = weir__mesh_fill(m, &g.provider);
+        rc = weir__nodes_put(m, g.nodes, g.count);
     weir__grid_fini(&g);
     return rc;
 }
@@ -126,18 +131,16 @@ int weir_mesh_open(const struct weir_mesh_options *options, struct weir_mesh **r
     struct weir_mesh *m = weir__alloc(sizeof *m);
     if (m == NULL)
         return weir__fail(-ENOMEM, "open a mesh", NULL);
-    weir__mesh_open(m);
+    mesh_init(m);
     m->close_code = 0; /* where a scope fires, the readers end without a word */
     m->retry_ns = o.retry_ns != 0 ? o.retry_ns : WEIR__RETRY_ALL;
     rc = fill(m, &o);
     if (rc < 0) {
-        struct weir_error kept;
-        weir__error_keep(&kept);
-        (void)weir__mesh_close(m, 0);
-        weir__error_restore(&kept);
+        weir__nodes_free(m);
         weir__free(m);
         return rc;
     }
+    weir_group_open(&m->readers, WEIR_INDEPENDENT);
     *ret_mesh = m;
     return 0;
 }

@@ -64,90 +64,92 @@ int weir_node_at(struct weir_mesh *m, size_t i, struct weir_node *ret_node) {
     return 1;
 }
 
-/* ---- one turn on a link ---------------------------------------------------------------------- */
+/* ---- one exchange over a link, in its turn -------------------------------------------------- */
 
 /* What a call is made of, in its frame. */
-struct turn {
+struct exchange {
     struct weir_mesh *mesh;
     struct weir__call call;
     struct weir__link *link;
     const char *node;
 };
 
-/* Returns 0: turn_end must follow. */
-static int turn_begin(struct turn *t, struct weir_mesh *m, const char *node, const char *channel) {
-    *t = (struct turn){.mesh = m, .node = node};
+/* Returns 0: exchange_end must follow. */
+static int exchange_begin(struct exchange *x, struct weir_mesh *m, const char *node,
+                          const char *channel) {
+    *x = (struct exchange){.mesh = m, .node = node};
     weir__not_null(node, "weir_node_...");
-    int rc = find_mesh(&t->mesh, "send");
+    int rc = find_mesh(&x->mesh, "send");
     if (rc == 0)
-        rc = weir__call_enter(t->mesh, &t->call);
+        rc = weir__call_enter(x->mesh, &x->call);
     if (rc < 0)
         return rc;
-    rc = weir__link_take(t->mesh, node, channel ? channel : "", &t->link);
-    return rc < 0 ? weir__call_leave(t->mesh, &t->call, rc) : 0;
+    rc = weir__link_take(x->mesh, node, channel ? channel : "", &x->link);
+    return rc < 0 ? weir__call_leave(x->mesh, &x->call, rc) : 0;
 }
 
-static int turn_end(struct turn *t, int rc) {
-    weir__link_leave(t->link);
-    return weir__call_leave(t->mesh, &t->call, rc);
+static int exchange_end(struct exchange *x, int rc) {
+    weir__link_leave(x->link);
+    return weir__call_leave(x->mesh, &x->call, rc);
 }
 
-static int refused(const struct turn *t, const struct weir_ws_message *ack) {
+static int refused(const struct exchange *x, const struct weir_ws_message *ack) {
     static const char head[] = "nack: ";
     const char *reason = (const char *)ack->data.base + sizeof head - 1;
     size_t len = ack->data.len - (sizeof head - 1);
-    return weir__failf(WEIR_ENACK, "stream", t->node, "%.*s", (int)len, reason);
+    return weir__failf(WEIR_ENACK, "stream", x->node, "%.*s", (int)len, reason);
 }
 
-/* Send one item. Returns 0: *ret_ack is lent until the next ask or the turn's end. */
-static int turn_ask(struct turn *t, const struct weir_item *item, struct weir_node_ack *ret_ack) {
+/* Send one item. Returns 0: *ret_ack is lent until the next ask or the exchange's end. */
+static int exchange_ask(struct exchange *x, const struct weir_item *item,
+                        struct weir_node_ack *ret_ack) {
     struct weir_ws_message in;
     weir__not_null(item, "weir_node_...");
     weir_ns begun = weir_now();
-    weir__mesh_tell(t->mesh, WEIR__ITEM_SENT, NULL, 0);
-    int rc = weir__link_ask(t->link, item->binary ? WEIR_WS_BINARY : WEIR_WS_TEXT, item->data,
+    weir__mesh_tell(x->mesh, WEIR__ITEM_SENT, NULL, 0);
+    int rc = weir__link_ask(x->link, item->binary ? WEIR_WS_BINARY : WEIR_WS_TEXT, item->data,
                             item->len, &in);
     if (rc < 0) {
-        weir__mesh_tell(t->mesh, WEIR__ITEM_FAILED, t->link, 0);
+        weir__mesh_tell(x->mesh, WEIR__ITEM_FAILED, x->link, 0);
         return rc;
     }
     *ret_ack = (struct weir_node_ack){.data = (char *)(uintptr_t)in.data.base,
                                       .len = in.data.len,
                                       .binary = in.type == WEIR_WS_BINARY,
                                       .nack = weir__is_nack(in.type, in.data)};
-    weir__mesh_tell(t->mesh, ret_ack->nack ? WEIR__ITEM_REFUSED : WEIR__ITEM_ACKED, NULL,
+    weir__mesh_tell(x->mesh, ret_ack->nack ? WEIR__ITEM_REFUSED : WEIR__ITEM_ACKED, NULL,
                     weir_now() - begun);
-    return ret_ack->nack ? refused(t, &in) : 0;
+    return ret_ack->nack ? refused(x, &in) : 0;
 }
 
 /* ---- public ---------------------------------------------------------------------------------- */
 
 int weir_node_connect(struct weir_mesh *m, const char *node, const char *channel) {
-    struct turn t;
+    struct exchange x;
     int rc = weir__suspend_enter("connect to a node");
-    if (rc < 0 || (rc = turn_begin(&t, m, node, channel)) < 0)
+    if (rc < 0 || (rc = exchange_begin(&x, m, node, channel)) < 0)
         return rc;
-    rc = weir__link_connect(t.link);
+    rc = weir__link_connect(x.link);
     if (rc < 0)
-        weir__mesh_tell(t.mesh, WEIR__NOT_CONNECTED, t.link, 0);
-    return turn_end(&t, rc);
+        weir__mesh_tell(x.mesh, WEIR__NOT_CONNECTED, x.link, 0);
+    return exchange_end(&x, rc);
 }
 
 int weir_node_ask(struct weir_mesh *m, const char *node, const char *channel,
                   const struct weir_item *item, struct weir_node_ack *ret_ack) {
     struct weir_node_ack ack = {.data = NULL};
-    struct turn t;
+    struct exchange x;
     if (ret_ack != NULL)
         *ret_ack = ack;
     int rc = weir__suspend_enter("ask a node");
-    if (rc < 0 || (rc = turn_begin(&t, m, node, channel)) < 0)
+    if (rc < 0 || (rc = exchange_begin(&x, m, node, channel)) < 0)
         return rc;
-    rc = turn_ask(&t, item, &ack);
+    rc = exchange_ask(&x, item, &ack);
     if (ack.data != NULL && ret_ack != NULL) {
         *ret_ack = ack;
-        ret_ack->data = weir__link_ack_take(t.link);
+        ret_ack->data = weir__link_ack_take(x.link);
     }
-    return turn_end(&t, rc);
+    return exchange_end(&x, rc);
 }
 
 void weir_node_ack_free(struct weir_node_ack *ack) {
@@ -163,13 +165,13 @@ int weir_node_send(struct weir_mesh *m, const char *node, const char *channel, c
     return weir_node_ask(m, node, channel, &item, NULL);
 }
 
-static int stream_one(struct turn *t, const struct weir_item *item, size_t index,
+static int stream_one(struct exchange *x, const struct weir_item *item, size_t index,
                       const struct weir_node_stream_options *o) {
     struct weir_node_ack ack = {.data = NULL};
     int rc = o->sending ? o->sending(o->arg, index, item) : 0;
     if (rc < 0)
         return rc;
-    rc = turn_ask(t, item, &ack);
+    rc = exchange_ask(x, item, &ack);
     if (ack.data == NULL || o->acked == NULL)
         return rc;
     struct weir_error kept; /* of a nack: the hook may make calls that fail */
@@ -186,17 +188,17 @@ int weir_node_stream(struct weir_mesh *m, const char *node, const char *channel,
                      const struct weir_item *items, size_t count,
                      const struct weir_node_stream_options *options) {
     struct weir_node_stream_options o = {0};
-    struct turn t;
+    struct exchange x;
     size_t done = 0;
     if (options != NULL)
         memcpy(&o, options, options->size && options->size < sizeof o ? options->size : sizeof o);
     int rc = weir__suspend_enter("stream to a node");
-    if (rc < 0 || (rc = turn_begin(&t, m, node, channel)) < 0)
+    if (rc < 0 || (rc = exchange_begin(&x, m, node, channel)) < 0)
         return rc;
     while (rc == 0 && done < count)
-        if ((rc = stream_one(&t, &items[done], done, &o)) == 0)
+        if ((rc = stream_one(&x, &items[done], done, &o)) == 0)
             done++;
-    rc = turn_end(&t, rc);
+    rc = exchange_end(&x, rc);
     weir__fail_done(rc, done);
     return rc;
 }

@@ -182,6 +182,12 @@ void weir__fail_status(int rc, int status) {
         e->status = status;
 }
 
+void weir__fail_reason(int rc, int reason) {
+    struct weir_error *e = weir__error_here();
+    if (e->code == rc)
+        e->reason = reason;
+}
+
 void weir__error_log(const char *verb, const struct weir_task *t, int rc,
                      const struct weir_error *e) {
     struct weir_error copy;

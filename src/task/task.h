@@ -127,6 +127,8 @@ int weir__failf(int rc, const char *what, const char *on, const char *format, ..
 void weir__fail_done(int rc, size_t done);
 /* Set the status of the HTTP answer that refused us, if the record is rc's. */
 void weir__fail_status(int rc, int status);
+/* Set the code of the last attempt, if the record is rc's. */
+void weir__fail_reason(int rc, int reason);
 
 /* Copy the record, and put the copy back after other calls. A call that fails on the way but
  * succeeds in the end does both: arguments of its caller may lie in the record. */
