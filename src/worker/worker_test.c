@@ -382,7 +382,8 @@ static int acked(void *arg, size_t index, const struct weir_node_ack *ack) {
 }
 
 static int streaming_body(struct weir__program *p) {
-    static const struct weir_item items[] = {{"a", 1, .binary = false}, {"b", 1, .binary = true}, {"c", 1, .binary = false}};
+    static const struct weir_item items[] = {
+        {.data = "a", .len = 1}, {.data = "b", .len = 1, .binary = true}, {.data = "c", .len = 1}};
     static const struct weir_node_stream_options o = {.size = sizeof o, .acked = acked};
     int rc = weir_node_stream(NULL, "buzzer", NULL, items, 3, &o);
     assert_int_equal(rc, -EDOM);
