@@ -5,14 +5,6 @@
 
 #include "sim/world_rig.h"
 
-/* Long enough for the kernel's loopback to have done what it will do. */
-static const weir_ns settle_ns = WEIR_MILLISECONDS(30);
-
-static void fill(uint8_t *to, size_t len) {
-    for (size_t i = 0; i < len; i++)
-        to[i] = (uint8_t)(i * 7 + i / 251);
-}
-
 /* ---- bytes ----------------------------------------------------------------------------------- */
 
 WEIR_TEST_BACKENDS(a_pending_recv_gets_what_comes) {
@@ -38,7 +30,7 @@ WEIR_TEST_BACKENDS(a_small_buffer_reads_a_part_and_the_rest_stays) {
     world_open(NULL);
     rig_pair_open(&p);
     assert_int_equal(rig_send(&p.here, "0123456789", 10), 10);
-    rig_pass(settle_ns);
+    rig_pass(RIG_SETTLED);
     assert_int_equal(rig_recv_into(&p.there, text, 4), 4);
     assert_memory_equal(text, "0123", 4);
     assert_int_equal(rig_recv_into(&p.there, text, 16), 6);
@@ -52,7 +44,7 @@ WEIR_TEST_BACKENDS(a_large_send_is_done_when_all_bytes_are_taken) {
     struct rig_pair p;
     struct rig_op o;
     uint8_t *source = malloc(LEN), *target = calloc(1, LEN);
-    fill(source, LEN);
+    rig_pattern(source, LEN);
     world_open(NULL);
     rig_pair_open(&p);
     /* By itself a kernel may take all of it: its receive buffers grow to 32 MiB (Linux 6.18). */
@@ -78,7 +70,7 @@ WEIR_TEST_BACKENDS(sendv_sends_all_pieces_in_order) {
     uint8_t *source = malloc(LEN), *target = calloc(1, LEN);
     struct iovec v[4] = {{source, 1}, {source + 1, 2 << 20}, {NULL, 0},
                          {source + 1 + (2 << 20), LEN - 1 - (2 << 20)}};
-    fill(source, LEN);
+    rig_pattern(source, LEN);
     world_open(NULL);
     rig_pair_open(&p);
     o = rig_op(WEIR__SENDV, &p.here);
@@ -100,7 +92,7 @@ WEIR_TEST_BACKENDS(bytes_go_both_ways_at_once) {
     struct rig_pair p;
     struct rig_op a, b;
     uint8_t *source = malloc(LEN), *target = calloc(1, LEN);
-    fill(source, LEN);
+    rig_pattern(source, LEN);
     world_open(NULL);
     rig_pair_open(&p);
     rig_send_begin(&a, &p.here, source, LEN);
@@ -133,7 +125,7 @@ WEIR_TEST_BACKENDS(read_fd_and_write_fd_try_once) {
         o.op.u.bytes.base = (char[]){'o', 'k'};
         o.op.u.bytes.len = 2;
         assert_int_equal(rig_run(&o), 2);
-        rig_pass(settle_ns);
+        rig_pass(RIG_SETTLED);
     }
     assert_memory_equal(text, "ok", 2);
     assert_int_equal(rig_recv(&p.there, text, 4), 2);
@@ -209,7 +201,7 @@ WEIR_TEST_BACKENDS(close_with_unread_data_resets_the_peer) {
     world_open(NULL);
     rig_pair_open(&p);
     assert_int_equal(rig_send(&p.here, "unread", 6), 6);
-    rig_pass(settle_ns);
+    rig_pass(RIG_SETTLED);
     rig_close_file(&p.there);
     assert_int_equal(rig_recv(&p.here, &byte, 1), -ECONNRESET);
     assert_true(rig_recv(&p.here, &byte, 1) <= 0); /* epoll says it once; streams keep it */
@@ -224,7 +216,7 @@ WEIR_TEST_BACKENDS(the_first_send_after_a_reset_gets_it_too) {
     rig_pair_open(&p);
     assert_int_equal(rig_option(&p.there, WEIR__LINGER0, 1), 0);
     rig_close_file(&p.there);
-    rig_pass(settle_ns);
+    rig_pass(RIG_SETTLED);
     assert_int_equal(rig_send(&p.here, "x", 1), -ECONNRESET);
     assert_int_equal(rig_send(&p.here, "x", 1), -EPIPE);
     rig_pair_close(&p);
@@ -250,9 +242,9 @@ WEIR_TEST_BACKENDS(a_send_to_one_who_closed_gets_epipe_and_recv_the_end) {
     world_open(NULL);
     rig_pair_open(&p);
     rig_close_file(&p.there);
-    rig_pass(settle_ns);
+    rig_pass(RIG_SETTLED);
     assert_int_equal(rig_send(&p.here, "x", 1), 1);
-    rig_pass(settle_ns);
+    rig_pass(RIG_SETTLED);
     assert_int_equal(rig_recv(&p.here, &byte, 1), 0);
     assert_int_equal(rig_send(&p.here, "x", 1), -EPIPE);
     rig_pair_close(&p);
@@ -265,10 +257,10 @@ WEIR_TEST_BACKENDS(what_came_before_a_reset_can_still_be_read) {
     world_open(NULL);
     rig_pair_open(&p);
     assert_int_equal(rig_send(&p.there, "abc", 3), 3);
-    rig_pass(settle_ns);
+    rig_pass(RIG_SETTLED);
     assert_int_equal(rig_option(&p.there, WEIR__LINGER0, 1), 0);
     rig_close_file(&p.there);
-    rig_pass(settle_ns);
+    rig_pass(RIG_SETTLED);
     assert_int_equal(rig_recv(&p.here, text, 8), 3);
     assert_int_equal(rig_recv(&p.here, text, 8), -ECONNRESET);
     rig_pair_close(&p);
@@ -283,7 +275,7 @@ WEIR_TEST_BACKENDS(a_reset_ends_a_blocked_send) {
     world_open(NULL);
     rig_pair_open(&p);
     rig_send_begin(&o, &p.here, source, LEN);
-    assert_int_equal(rig_wait_until(&o, settle_ns), -EINPROGRESS);
+    assert_int_equal(rig_wait_until(&o, RIG_SETTLED), -EINPROGRESS);
     rig_close_file(&p.there);
     assert_int_equal(rig_wait(&o), -ECONNRESET);
     assert_true(o.op.u.bytes.done > 0 && o.op.u.bytes.done < LEN);
@@ -299,7 +291,7 @@ WEIR_TEST_BACKENDS(what_was_sent_before_close_arrives) {
     struct rig_op o;
     uint8_t *source = malloc(LEN), *target = calloc(1, LEN);
     char byte;
-    fill(source, LEN);
+    rig_pattern(source, LEN);
     world_open(NULL);
     rig_pair_open(&p);
     rig_send_begin(&o, &p.here, source, LEN);
@@ -357,11 +349,11 @@ WEIR_TEST_BACKENDS(a_cancelled_send_counts_what_was_taken) {
     struct rig_op o;
     uint8_t *source = malloc(LEN), *target = calloc(1, LEN);
     char byte;
-    fill(source, LEN);
+    rig_pattern(source, LEN);
     world_open(NULL);
     rig_pair_open(&p);
     rig_send_begin(&o, &p.here, source, LEN);
-    assert_int_equal(rig_wait_until(&o, settle_ns), -EINPROGRESS);
+    assert_int_equal(rig_wait_until(&o, RIG_SETTLED), -EINPROGRESS);
     rig_cancel(&o);
     assert_int_equal(rig_wait(&o), -ECANCELED);
     size_t done = o.op.u.bytes.done;
@@ -377,14 +369,11 @@ WEIR_TEST_BACKENDS(a_cancelled_send_counts_what_was_taken) {
 }
 
 WEIR_TEST_BACKENDS(a_cancelled_connect_leaves_a_file_to_close) {
-    struct weir__addr addr = rig_addr("127.0.0.1", 0);
+    struct weir__addr addr;
     struct weir__file l, c[3];
     struct rig_op o;
     world_open(NULL);
-    rig_listen(&l, &addr, 1);
-    assert_int_equal(rig_connect(&c[0], &addr), 0);
-    assert_int_equal(rig_connect(&c[1], &addr), 0);
-    rig_connect_begin(&o, &c[2], &addr);
+    rig_full_backlog(&l, &addr, c, &o);
     rig_turn(0);
     rig_cancel(&o);
     assert_int_equal(rig_wait(&o), -ECANCELED);
@@ -460,7 +449,7 @@ WEIR_TEST_BACKENDS(more_readers_than_pieces_all_get_their_bytes) {
     }
     for (int i = 0; i < COUNT; i++)
         assert_int_equal(rig_send(&c[i], &i, sizeof i), sizeof i);
-    rig_pass(settle_ns);
+    rig_pass(RIG_SETTLED);
     for (int left = COUNT; left > 0;) {
         int got = 0;
         for (int i = 0; i < COUNT; i++) {

@@ -7,9 +7,6 @@
 
 #include "sim/world_rig.h"
 
-/* Long enough for the kernel's loopback to have done what it will do. */
-static const weir_ns settle_ns = WEIR_MILLISECONDS(30);
-
 /* ---- connections ----------------------------------------------------------------------------- */
 
 WEIR_TEST_BACKENDS(both_ends_know_each_others_address) {
@@ -61,15 +58,12 @@ WEIR_TEST_BACKENDS(a_connect_to_nobody_is_refused) {
 }
 
 WEIR_TEST_BACKENDS(a_full_backlog_lets_connects_hang_until_one_is_accepted) {
-    struct weir__addr addr = rig_addr("127.0.0.1", 0);
+    struct weir__addr addr;
     struct weir__file l, c[3], s[3];
     struct rig_op third;
     world_open(NULL);
-    rig_listen(&l, &addr, 1);
-    assert_int_equal(rig_connect(&c[0], &addr), 0);
-    assert_int_equal(rig_connect(&c[1], &addr), 0);
-    rig_connect_begin(&third, &c[2], &addr);
-    assert_int_equal(rig_wait_until(&third, settle_ns), -EINPROGRESS);
+    rig_full_backlog(&l, &addr, c, &third);
+    assert_int_equal(rig_wait_until(&third, RIG_SETTLED), -EINPROGRESS);
     assert_int_equal(rig_accept(&l, &s[0]), 0);
     assert_int_equal(rig_wait(&third), 0);
     for (int i = 1; i < 3; i++)
@@ -110,7 +104,7 @@ WEIR_TEST_BACKENDS(closing_a_listener_resets_who_was_not_accepted) {
     world_open(NULL);
     rig_listen(&l, &addr, 4);
     assert_int_equal(rig_connect(&c, &addr), 0);
-    rig_pass(settle_ns);
+    rig_pass(RIG_SETTLED);
     rig_close_file(&l);
     assert_int_equal(rig_recv(&c, &byte, 1), -ECONNRESET);
     rig_close_file(&c);
@@ -139,7 +133,7 @@ WEIR_TEST_BACKENDS(what_a_client_sent_before_it_was_accepted_is_there) {
     assert_int_equal(rig_connect(&c, &addr), 0);
     assert_int_equal(rig_send(&c, "early", 5), 5);
     rig_close_file(&c);
-    rig_pass(settle_ns);
+    rig_pass(RIG_SETTLED);
     assert_int_equal(rig_accept(&l, &s), 0);
     assert_int_equal(rig_recv_all(&s, text, 5), 5);
     assert_memory_equal(text, "early", 5);
@@ -156,10 +150,10 @@ WEIR_TEST_BACKENDS(a_client_that_reset_before_it_was_accepted_is_seen_by_the_rea
     world_open(NULL);
     rig_listen(&l, &addr, 4);
     assert_int_equal(rig_connect(&c, &addr), 0);
-    rig_pass(settle_ns);
+    rig_pass(RIG_SETTLED);
     assert_int_equal(rig_option(&c, WEIR__LINGER0, 1), 0);
     rig_close_file(&c);
-    rig_pass(settle_ns);
+    rig_pass(RIG_SETTLED);
     assert_int_equal(rig_accept(&l, &s), 0);
     assert_int_equal(rig_recv(&s, &byte, 1), -ECONNRESET);
     rig_close_file(&s);
@@ -250,7 +244,7 @@ WEIR_TEST_BACKENDS(a_port_lingers_after_its_server_closed_first) {
     rig_close_file(&p.there);
     assert_int_equal(rig_recv(&p.here, &byte, 1), 0);
     rig_pair_close(&p);
-    rig_pass(settle_ns);
+    rig_pass(RIG_SETTLED);
     assert_int_equal(rig_socket(&f, AF_INET), 0);
     assert_int_equal(rig_addr_op(WEIR__BIND, &f, &p.addr), -EADDRINUSE);
     assert_int_equal(rig_option(&f, WEIR__REUSEADDR, 1), 0);
@@ -434,7 +428,7 @@ WEIR_TEST_BACKENDS(a_cancelled_resolve_is_done_at_once) {
     assert_int_equal(o.done, 0);
     rig_cancel(&o);
     assert_int_equal(o.done ? o.op.result : 0, -ECANCELED);
-    rig_pass(settle_ns); /* what was begun ends alone */
+    rig_pass(RIG_SETTLED); /* what was begun ends alone */
     world_close();
 }
 

@@ -259,14 +259,11 @@ WEIR_TEST(a_connect_to_nowhere_times_out) {
 }
 
 WEIR_TEST(a_backlog_that_stays_full_times_out) {
-    struct weir__addr addr = rig_addr("127.0.0.1", 0);
+    struct weir__addr addr;
     struct weir__file l, c[3];
     struct rig_op o;
     world_open(NULL);
-    rig_listen(&l, &addr, 1);
-    assert_int_equal(rig_connect(&c[0], &addr), 0);
-    assert_int_equal(rig_connect(&c[1], &addr), 0);
-    rig_connect_begin(&o, &c[2], &addr);
+    rig_full_backlog(&l, &addr, c, &o);
     assert_int_equal(rig_wait_until(&o, WEIR_SECONDS(1000)), -ETIMEDOUT);
     for (int i = 0; i < 3; i++)
         rig_close_file(&c[i]);
@@ -334,8 +331,7 @@ WEIR_TEST(what_was_lost_arrives_after_the_host_is_back) {
     struct rig_pair p;
     struct rig_op o;
     uint8_t *source = malloc(LEN), *target = calloc(1, LEN);
-    for (size_t i = 0; i < LEN; i++)
-        source[i] = (uint8_t)(i * 31 + i / 997);
+    rig_pattern(source, LEN);
     world_open(NULL);
     far_pair(&p, "far");
     rig_send_begin(&o, &p.here, source, LEN);

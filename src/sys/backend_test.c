@@ -158,11 +158,6 @@ WEIR_TEST_BACKENDS(sending_to_a_closed_peer_ends_in_epipe_or_reset) {
 
 /* ---- long transfers ------------------------------------------------------------------------- */
 
-static void pattern(char *buf, size_t len) {
-    for (size_t i = 0; i < len; i++)
-        buf[i] = (char)(i * 31 + (i >> 11));
-}
-
 /* Send all of big from here; receive it with reads of the kinds given. */
 static void transfer(bool into, size_t piece) {
     memset(more, 0, sizeof more);
@@ -183,7 +178,7 @@ static void transfer(bool into, size_t piece) {
 WEIR_TEST_BACKENDS(a_megabyte_arrives_whole_in_lent_pieces) {
     rig_open();
     rig_pair_open(&p);
-    pattern(big, sizeof big);
+    rig_pattern(big, sizeof big);
     for (int i = 0; i < 4; i++)
         transfer(false, 0);
     rig_pair_close(&p);
@@ -193,7 +188,7 @@ WEIR_TEST_BACKENDS(a_megabyte_arrives_whole_in_lent_pieces) {
 WEIR_TEST_BACKENDS(a_megabyte_arrives_whole_in_the_callers_memory) {
     rig_open();
     rig_pair_open(&p);
-    pattern(big, sizeof big);
+    rig_pattern(big, sizeof big);
     transfer(true, 1 << 20);
     transfer(true, 777);
     transfer(true, 100000);
@@ -204,7 +199,7 @@ WEIR_TEST_BACKENDS(a_megabyte_arrives_whole_in_the_callers_memory) {
 WEIR_TEST_BACKENDS(lent_pieces_and_own_memory_take_turns) {
     rig_open();
     rig_pair_open(&p);
-    pattern(big, sizeof big);
+    rig_pattern(big, sizeof big);
     for (int i = 0; i < 6; i++)
         transfer(i % 2 == 0, i < 3 ? 50 : 1 << 20);
     rig_pair_close(&p);
@@ -215,7 +210,7 @@ WEIR_TEST_BACKENDS(a_vector_is_sent_whole_and_used_up) {
     struct iovec vec[40];
     rig_open();
     rig_pair_open(&p);
-    pattern(big, sizeof big);
+    rig_pattern(big, sizeof big);
     for (int round = 0; round < 2; round++) {
         size_t each = round == 0 ? 100 : sizeof big / 40, got = 0;
         for (int i = 0; i < 40; i++)
@@ -304,7 +299,7 @@ WEIR_TEST_BACKENDS(a_stuck_send_is_cancelled_and_counts_its_bytes) {
     struct rig_op w;
     rig_open();
     rig_pair_open(&p);
-    pattern(big, sizeof big);
+    rig_pattern(big, sizeof big);
     size_t whole = rig_fill(&p.here, &w, big, sizeof big), got = 0;
     assert_int_equal(rig_stop(&w), -ECANCELED);
     assert_true(w.op.u.bytes.done < sizeof big);
@@ -325,7 +320,7 @@ WEIR_TEST_BACKENDS(a_stuck_send_goes_on_when_the_peer_reads) {
     struct rig_op w;
     rig_open();
     rig_pair_open(&p);
-    pattern(big, sizeof big);
+    rig_pattern(big, sizeof big);
     size_t sum = rig_fill(&p.here, &w, big, sizeof big) + sizeof big, got = 0;
     while (got < sum) {
         int64_t n = rig_recv(&p.there, more, sizeof more);

@@ -29,6 +29,8 @@ static struct weir__backend *backend;
 static unsigned rig_done; /* ops that came back so far */
 
 #define RIG_LIMIT WEIR_SECONDS(5)
+/* Long enough for the kernel's loopback to have done what it will do. */
+#define RIG_SETTLED WEIR_MILLISECONDS(30)
 
 #define KERNEL_ONLY()                                                                              \
     do {                                                                                           \
@@ -309,6 +311,23 @@ static inline void rig_pair_close(struct rig_pair *p) {
     if (p->there.fd >= 0)
         rig_close_file(&p->there);
     rig_close_file(&p->listener);
+}
+
+/* A listener whose backlog is full: c[0] and c[1] are connected and wait to be accepted, the
+ * connect of c[2] is pending. */
+static inline void rig_full_backlog(struct weir__file *listener, struct weir__addr *ret_addr,
+                                    struct weir__file c[3], struct rig_op *ret_pending) {
+    *ret_addr = rig_addr("127.0.0.1", 0);
+    rig_listen(listener, ret_addr, 1);
+    assert_int_equal(rig_connect(&c[0], ret_addr), 0);
+    assert_int_equal(rig_connect(&c[1], ret_addr), 0);
+    rig_connect_begin(ret_pending, &c[2], ret_addr);
+}
+
+/* Bytes in which a piece that is lost, doubled or out of order shows. */
+static inline void rig_pattern(void *buf, size_t len) {
+    for (size_t i = 0; i < len; i++)
+        ((uint8_t *)buf)[i] = (uint8_t)(i * 31 + i / 997);
 }
 
 /* Fill the way from f until a send stays pending; returns the bytes that were sent whole. */

@@ -34,11 +34,6 @@ static void shrink(uint32_t ring_buffers, uint32_t bulk_count) {
     weir__sys_limits.ring_slot_sends = 1 + below(3);
 }
 
-static void pattern(char *buf, size_t len) {
-    for (size_t i = 0; i < len; i++)
-        buf[i] = (char)(i * 7 + (i >> 9));
-}
-
 /* ---- few buffers ---------------------------------------------------------------------------- */
 
 WEIR_TEST_BACKENDS(a_tiny_ring_carries_a_long_transfer) {
@@ -46,7 +41,7 @@ WEIR_TEST_BACKENDS(a_tiny_ring_carries_a_long_transfer) {
     shrink(4, 1);
     rig_open();
     rig_pair_open(&p);
-    pattern(big, sizeof big);
+    rig_pattern(big, sizeof big);
     const size_t len = 100000;
     struct rig_op out = rig_bytes_op(WEIR__SEND, &p.here, big, len);
     rig_submit(&out);
@@ -102,7 +97,7 @@ WEIR_TEST_BACKENDS(an_unread_file_stops_being_received) {
     rig_open();
     rig_pair_open(&p);
     rig_pair_open(&other);
-    pattern(big, sizeof big);
+    rig_pattern(big, sizeof big);
     rig_submit(&r); /* arms it */
     rig_turn(0);
     assert_int_equal(rig_stop(&r), -ECANCELED);
