@@ -36,17 +36,17 @@ struct ends { /* of each pair or pipe: our side, and the keeper's */
 
 /* ---- what the node prints and sends ---------------------------------------------------------- */
 
-static void tell(struct member *m, enum member_event event) {
+static void report(struct member *m, enum member_event event) {
     if (m->awaiting != NULL && (m->ready || m->exited))
         weir_scope_cancel(m->awaiting, "ready or ended");
-    m->told(m, event, m->arg);
+    m->on_event(m, event, m->arg);
 }
 
 static void become_ready(struct member *m) {
     if (m->ready)
         return;
     m->ready = true;
-    tell(m, MEMBER_READY);
+    report(m, MEMBER_READY);
 }
 
 struct line {
@@ -145,7 +145,7 @@ static int copy_lines(void *args) {
     if (rc == 0 && (l.len > 0 || l.cut))
         rc = print(a->member, a->speaker == SPEAKER_ERR, &l);
     if (rc < 0 && weir_cancelled() == 0)
-        tell(a->member, MEMBER_MUTE);
+        report(a->member, MEMBER_MUTE);
     return 0;
 }
 
@@ -191,7 +191,7 @@ static int hear_control(void *args) {
                                     beats && !silent ? LIMIT_SILENCE : WEIR_NEVER);
         if (len == -ETIME && !m->gone) {
             silent = true;
-            tell(m, MEMBER_SILENT);
+            report(m, MEMBER_SILENT);
             continue;
         }
         if (len < 0)
@@ -215,7 +215,7 @@ static void note_exit(struct member *m, int code, int signal) {
     m->by_itself = !m->stopping;
     m->code = signal != 0 ? 128 + signal : code;
     m->signal = signal;
-    tell(m, MEMBER_EXITED);
+    report(m, MEMBER_EXITED);
 }
 
 static void hear_keeper(struct member *m, char *text, size_t len) {
@@ -226,7 +226,7 @@ static void hear_keeper(struct member *m, char *text, size_t len) {
         become_ready(m);
     if (strncmp(text, "resumed", 7) == 0 && !m->resumed) {
         m->resumed = true;
-        tell(m, MEMBER_RESUMED);
+        report(m, MEMBER_RESUMED);
     } else if (strncmp(text, "exited", 6) == 0 && control_field(text, "code", &value)) {
         note_exit(m, (int)value, 0);
     } else if (strncmp(text, "exited", 6) == 0 && control_field(text, "signal", &value)) {
@@ -249,7 +249,7 @@ static int end(void *args) {
     for (size_t i = 0; i < sizeof m->speakers / sizeof m->speakers[0]; i++)
         if (m->speakers[i] != NULL && weir_await(&m->speakers[i], NULL, 0) == -ECANCELED)
             return 0;
-    tell(m, MEMBER_GONE);
+    report(m, MEMBER_GONE);
     return 0;
 }
 

@@ -30,7 +30,7 @@ struct member {
     struct guard *guard;
     struct output *output;
     struct weir_group *tended, *spoken; /* groups of the task tending, and of tasks that print */
-    void (*told)(struct member *m, enum member_event event, void *arg); /* must not suspend */
+    void (*on_event)(struct member *m, enum member_event event, void *arg); /* must not suspend */
     void *arg;
 
     struct weir_stream *channel;  /* to its keeper, while it lives */

@@ -161,7 +161,7 @@ static void node_gone(struct up *up, const struct member *m) {
         up->code = EXIT_FAILED;
 }
 
-static void told(struct member *m, enum member_event event, void *arg) {
+static void member_event(struct member *m, enum member_event event, void *arg) {
     struct up *up = arg;
     char silence[32];
     switch (event) {
@@ -196,12 +196,12 @@ struct watch_guard_args {
 
 /* Wait until the guard dies, or a child changes (SIGCHLD). Returns WEIR_ESTOPPED for the latter, >=
  * 0 if the guard is dead. */
-static int await_guard(struct up *up, int fd, bool *told) {
+static int await_guard(struct up *up, int fd, bool *reported) {
     struct weir_scope news;
     weir_scope_enter(&news, WEIR_NEVER);
     int rc = weir_scope_on_signal(&news, SIGCHLD);
-    if (guard_resume(up->guard) && !*told) {
-        *told = true;
+    if (guard_resume(up->guard) && !*reported) {
+        *reported = true;
         say(up, "the guard process was stopped by a signal, and continued");
     }
     if (rc == 0)
@@ -221,10 +221,10 @@ static int watch_orphans(struct up *up) {
 
 static int watch_guard(void *args) {
     struct up *up = ((struct watch_guard_args *)args)->up;
-    bool told = false;
+    bool reported = false;
     int fd = guard_pidfd(up->guard), rc = fd;
     if (fd >= 0) {
-        while ((rc = await_guard(up, fd, &told)) == WEIR_ESTOPPED)
+        while ((rc = await_guard(up, fd, &reported)) == WEIR_ESTOPPED)
             continue;
         close(fd);
     }
@@ -470,7 +470,7 @@ static int make_members(struct up *up) {
                                          .output = &up->output,
                                          .tended = &up->tending,
                                          .spoken = &up->speaking,
-                                         .told = told,
+                                         .on_event = member_event,
                                          .arg = up};
         int width = (int)strlen(n->name);
         up->output.width = width > up->output.width ? width : up->output.width;

@@ -46,7 +46,7 @@ static void say_stat(struct weir__control *c) {
     const struct weir__counters *n = c->counters;
     uint64_t sum = n->messages + n->acks + n->errors + n->unasked;
     char line[WEIR__CONTROL_LINE_MAX], unasked[40] = "";
-    if (sum == c->told)
+    if (sum == c->reported)
         return;
     if (n->unasked > 0) /* a program that met none says the line as ever */
         snprintf(unasked, sizeof unasked, " unasked=%" PRIu64, n->unasked);
@@ -56,7 +56,7 @@ static void say_stat(struct weir__control *c) {
              n->messages, n->acks, n->errors, weir__latency_us(&n->latency, 50),
              weir__latency_us(&n->latency, 99), unasked);
     if (say(c, line))
-        c->told = sum;
+        c->reported = sum;
 }
 
 struct beat_args {

@@ -19,7 +19,7 @@ struct weir__counters { /* since the start */
 struct weir__control {
     int fd; /* -1: nobody listens */
     const struct weir__counters *counters;
-    uint64_t told; /* the sum of all in the last stat */
+    uint64_t reported; /* sum of all counters in the last stat line */
 };
 
 /* Take the descriptor over (children of the program shall not have it). A bad variable is logged
