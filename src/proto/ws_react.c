@@ -17,22 +17,13 @@
 #include "proto/ws_wait.h"
 #include "proto/ws_writer.h"
 
-static void ws_server_idle(struct weir_group *g) {
-    struct ws_server *sv = WEIR_CONTAINER(g, struct ws_server, group);
-    if (sv->reacting || weir_group_live(g) > 0)
-        return;
-    weir__group_close_under(g);
-    weir__ws_config_unref(sv->config);
-    weir__free(sv);
-}
+/* ---- the user's functions ---- */
 
 static void user_failed(struct ws_react_conn *c, int rc) {
     if (c->ws.state == WS_OPEN)
         (void)weir__ws_queue_close(&c->ws, WEIR__WS_INTERNAL, weir_error_message(rc));
     weir__ws_react_closing(c, rc, c->ws.config->o.close_ns);
 }
-
-/* ---- the user's functions ---- */
 
 /* Whoever is still inside when all ready tasks have run has suspended: the flush sees to it. */
 static void user_begins(struct ws_react_conn *c) {
@@ -49,6 +40,116 @@ static void user_ends(struct ws_react_conn *c, int rc) {
         user_failed(c, rc);
     (void)weir__ws_parts_abandon(&c->ws); /* the task lives on, for other connections */
 }
+
+static void user_opened(struct ws_react_conn *c) {
+    struct ws_server *sv = ws_server_of(c);
+    weir__ws_gather_drop(&c->ws);
+    weir__ws_keep_start(&c->ws);
+    c->known = WS_OPENED;
+    if (sv->fn.opened == NULL)
+        return;
+    user_begins(c);
+    user_ends(c, sv->fn.opened(&c->ws, c->user));
+}
+
+static void deliver(struct ws_react_conn *c, const struct weir_ws_message *m) {
+    if (c->phase != WS_TALKING || ws_react_stops(c) != 0)
+        return; /* after our close frame nothing is delivered */
+    user_begins(c);
+    user_ends(c, ws_server_of(c)->fn.message(&c->ws, c->user, m));
+    weir__ws_message_drop(&c->ws); /* an idle connection keeps no buffer */
+    weir__breathe(); /* a piece may hold ten thousand of them */
+}
+
+/* ---- the way of a piece ---- */
+
+/* Returns false if nothing more is to be decoded: it broke, or its close frame was. */
+static bool decode_rest(struct ws_react_conn *c, struct ws_ahead *a) {
+    while (a->len > 0 && c->phase < WS_OVER && c->ws.failed == 0) {
+        struct weir_ws_message m;
+        size_t used;
+        int rc = weir__ws_feed(&c->ws, a->at, a->len, &used, &m);
+        a->at += used;
+        a->len -= used;
+        if (rc > 0)
+            deliver(c, &m);
+        else if (rc < 0)
+            return false;
+    }
+    return c->phase < WS_OVER && c->ws.failed == 0;
+}
+
+/* The piece, then what was read while the user's functions had its messages. A close frame among
+ * that is acted on already; the messages before it are delivered all the same. */
+static void decode_all(struct ws_react_conn *c, struct ws_ahead *a) {
+    while (decode_rest(c, a) && weir__ws_ahead_next(a))
+        ;
+    a->open = false; /* before anything below waits: what comes now is the next piece */
+    if (c->ws.state == WS_CLOSED || c->ws.failed != 0)
+        weir__ws_react_closing(c, c->ws.failed, c->ws.config->o.close_ns);
+}
+
+/* Write what was queued. A failed write is no end yet: what the peer sent before it went, its
+ * close frame perhaps, is still to be read, and then its end. */
+static void write_out(struct ws_react_conn *c) {
+    if ((c->ws.queue == NULL && c->ws.unsent == 0) || c->ws.stream == NULL)
+        return;
+    int rc = c->ws.unsent ? c->ws.unsent : weir__ws_write_out(&c->ws);
+    if (rc < 0 && c->phase == WS_TALKING && !weir__ws_react_is_bounded(c))
+        weir__ws_react_arm(c, c->ws.config->o.close_ns);
+}
+
+static void work_off(struct ws_react_conn *c, struct ws_ahead *a) {
+    if (c->phase == WS_SHAKING) {
+        ssize_t n = weir__ws_react_shake(c, a->at, a->len);
+        if (n < 0)
+            return;
+        a->at += n;
+        a->len -= (size_t)n;
+        if (c->phase == WS_SHAKING)
+            return;
+        user_opened(c);
+    }
+    ws_heard(&c->ws);
+    decode_all(c, a);
+    write_out(c);
+    if (c->ws.state == WS_CLOSED && !c->ws.writing)
+        weir__ws_react_shut(c);
+}
+
+/* Until the peer ends its side, or the bound is over. */
+static void throw_away(struct ws_react_conn *c, size_t len) {
+    c->ws.used += (uint32_t)len; /* a served connection's, free here */
+    if (c->ws.used > WS_LINGER_MAX)
+        weir__ws_react_over(c, 0);
+}
+
+/* Nothing more is delivered: what is not decoded may be thrown away. */
+static bool needs_no_more(const struct ws_react_conn *c) {
+    return c->phase >= WS_OVER || c->ws.failed != 0 || c->ws.state == WS_CLOSED;
+}
+
+static int react_piece(struct weir_conn *conn, void *state, struct weir_view v) {
+    struct ws_react_conn *c = state;
+    struct ws_ahead a;
+    void **aside = weir__conn_aside(conn);
+    if (c->ws.failed != 0 || c->phase == WS_LINGERING) {
+        throw_away(c, v.len);
+        return 0;
+    }
+    c->ws.reading = WS_RESTS; /* for the keepalive: what runs here may take its time */
+    /* Lent to us to write: unmasked in place. Nothing follows the peer's close frame. */
+    weir__ws_ahead_init(&a, (uint8_t *)(uintptr_t)v.base, c->ws.state == WS_CLOSED ? 0 : v.len);
+    *aside = &a;
+    work_off(c, &a);
+    *aside = NULL;
+    WEIR_CHECK(weir__ws_ahead_left(&a) == 0 || needs_no_more(c));
+    weir__ws_ahead_fini(&a);
+    c->ws.reading = WS_READS;
+    return 0;
+}
+
+/* ---- reading ahead ---- */
 
 /* The keepalive ends with the peer's close frame: from there on the bound sees to it that a peer
  * which reads nothing more holds no function in a flush. */
@@ -94,116 +195,6 @@ static enum weir__ahead react_ahead(struct weir_conn *conn, void *state, struct 
     return answer;
 }
 
-static void user_opened(struct ws_react_conn *c) {
-    struct ws_server *sv = ws_server_of(c);
-    weir__ws_gather_drop(&c->ws);
-    weir__ws_keep_start(&c->ws);
-    c->known = WS_OPENED;
-    if (sv->fn.opened == NULL)
-        return;
-    user_begins(c);
-    user_ends(c, sv->fn.opened(&c->ws, c->user));
-}
-
-/* ---- messages ---- */
-
-static void deliver(struct ws_react_conn *c, const struct weir_ws_message *m) {
-    if (c->phase != WS_TALKING || ws_react_stops(c) != 0)
-        return; /* after our close frame nothing is delivered */
-    user_begins(c);
-    user_ends(c, ws_server_of(c)->fn.message(&c->ws, c->user, m));
-    weir__ws_message_drop(&c->ws); /* an idle connection keeps no buffer */
-    weir__breathe(); /* a piece may hold ten thousand of them */
-}
-
-/* Returns false if nothing more is to be decoded: it broke, or its close frame was. */
-static bool decode_rest(struct ws_react_conn *c, struct ws_ahead *a) {
-    while (a->len > 0 && c->phase < WS_OVER && c->ws.failed == 0) {
-        struct weir_ws_message m;
-        size_t used;
-        int rc = weir__ws_feed(&c->ws, a->at, a->len, &used, &m);
-        a->at += used;
-        a->len -= used;
-        if (rc > 0)
-            deliver(c, &m);
-        else if (rc < 0)
-            return false;
-    }
-    return c->phase < WS_OVER && c->ws.failed == 0;
-}
-
-/* The piece, then what was read while the user's functions had its messages. A close frame among
- * that is acted on already; the messages before it are delivered all the same. */
-static void decode_all(struct ws_react_conn *c, struct ws_ahead *a) {
-    while (decode_rest(c, a) && weir__ws_ahead_next(a))
-        ;
-    a->open = false; /* before anything below waits: what comes now is the next piece */
-    if (c->ws.state == WS_CLOSED || c->ws.failed != 0)
-        weir__ws_react_closing(c, c->ws.failed, c->ws.config->o.close_ns);
-}
-
-/* Write what was queued. A failed write is no end yet: what the peer sent before it went, its
- * close frame perhaps, is still to be read, and then its end. */
-static void write_out(struct ws_react_conn *c) {
-    if ((c->ws.queue == NULL && c->ws.unsent == 0) || c->ws.stream == NULL)
-        return;
-    int rc = c->ws.unsent ? c->ws.unsent : weir__ws_write_out(&c->ws);
-    if (rc < 0 && c->phase == WS_TALKING && !weir__ws_react_is_bounded(c))
-        weir__ws_react_arm(c, c->ws.config->o.close_ns);
-}
-
-/* Until the peer ends its side, or the bound is over. */
-static void throw_away(struct ws_react_conn *c, size_t len) {
-    c->ws.used += (uint32_t)len; /* a served connection's, free here */
-    if (c->ws.used > WS_LINGER_MAX)
-        weir__ws_react_over(c, 0);
-}
-
-static void work_off(struct ws_react_conn *c, struct ws_ahead *a) {
-    if (c->phase == WS_SHAKING) {
-        ssize_t n = weir__ws_react_shake(c, a->at, a->len);
-        if (n < 0)
-            return;
-        a->at += n;
-        a->len -= (size_t)n;
-        if (c->phase == WS_SHAKING)
-            return;
-        user_opened(c);
-    }
-    ws_heard(&c->ws);
-    decode_all(c, a);
-    write_out(c);
-    if (c->ws.state == WS_CLOSED && !c->ws.writing)
-        weir__ws_react_shut(c);
-}
-
-/* Nothing more is delivered: what is not decoded may be thrown away. */
-static bool needs_no_more(const struct ws_react_conn *c) {
-    return c->phase >= WS_OVER || c->ws.failed != 0 || c->ws.state == WS_CLOSED;
-}
-
-static int react_piece(struct weir_conn *conn, void *state, struct weir_view v) {
-    struct ws_react_conn *c = state;
-    struct ws_ahead a;
-    void **aside = weir__conn_aside(conn);
-    if (c->ws.failed != 0 || c->phase == WS_LINGERING) {
-        throw_away(c, v.len);
-        return 0;
-    }
-    c->ws.reading = WS_RESTS; /* for the keepalive: what runs here may take its time */
-    /* Lent to us to write: unmasked in place. Nothing follows the peer's close frame. */
-    weir__ws_ahead_init(&a, (uint8_t *)(uintptr_t)v.base, c->ws.state == WS_CLOSED ? 0 : v.len);
-    *aside = &a;
-    work_off(c, &a);
-    *aside = NULL;
-    WEIR_CHECK(weir__ws_ahead_left(&a) == 0 || needs_no_more(c));
-    weir__ws_ahead_fini(&a);
-    c->ws.reading = WS_READS;
-    return 0;
-}
-
-/* ---- the driver ---- */
-
 static void react_flush(struct weir__flush *f) {
     struct ws_react_conn *c = WEIR_CONTAINER(f, struct ws_react_conn, ws.flush);
     if (ws_is_serving(&c->ws)) {
@@ -212,6 +203,8 @@ static void react_flush(struct weir__flush *f) {
     }
     weir__ws_writer_start(&c->ws, weir_conn_group(c->conn));
 }
+
+/* ---- the driver ---- */
 
 static void react_left(struct weir_ws *ws) {
     weir__ws_wake(ws); /* last_out waits for this */
@@ -235,8 +228,17 @@ static const struct ws_driver react_driver = {
 
 /* ---- public ---- */
 
+static void ws_server_idle(struct weir_group *g) {
+    struct ws_server *sv = WEIR_CONTAINER(g, struct ws_server, group);
+    if (sv->reacting || weir_group_live(g) > 0)
+        return;
+    weir__group_close_under(g);
+    weir__ws_config_unref(sv->config);
+    weir__free(sv);
+}
+
 static struct ws_server *ws_server_new(const struct weir_ws_reactive *r,
-                                    const struct weir_ws_options *options) {
+                                       const struct weir_ws_options *options) {
     struct ws_server *sv = weir__alloc_zero(sizeof *sv);
     struct ws_config *config = weir__ws_config_new(options, &react_driver);
     if (sv == NULL || config == NULL) {
