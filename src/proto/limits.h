@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* limits.h - the bounds of this room that are no option of the user's, with their reasons. */
+/* limits.h - the bounds of this room that are not options, with their reasons. */
 #ifndef WEIR_PROTO_LIMITS_H
 #define WEIR_PROTO_LIMITS_H
 
@@ -8,21 +8,21 @@
 enum {
     /* A header or control frame that came in pieces: at most 14 + 125 bytes. */
     WS_TAIL_MAX = 144,
-    /* Fragments without a byte in one message. They cost the sender 2 to 6 bytes each and would
-     * keep a message open, and the keepalive content, for ever. */
+    /* Fragments without a byte in one message. They cost the sender 2 to 6 bytes each, and could
+     * keep a message unfinished for ever without ever failing the keepalive. */
     WS_EMPTY_MAX = 1000,
     /* While more than this is queued, pongs wait in one slot: only the last ping must be answered
-     * (RFC 6455 5.5.3), so a flood of pings by somebody who does not read costs nothing. */
+     * (RFC 6455 5.5.3), so a flood of pings by a peer that does not read costs nothing. */
     WS_PONG_QUEUED_MAX = 4096,
-    /* Reserved for a frame because its header announces it; more is reserved as it comes. */
+    /* Reserved for a frame because its header announces it; more is reserved as bytes come. */
     WS_ANNOUNCED_MAX = 64 << 10,
     /* The first size of a queue, and the largest that is kept for the next connection. */
     WS_QUEUE_MIN = 4096,
     WS_SPARE_MAX = 256 << 10,
     /* Written at a time. Larger ones save nothing. */
     WS_SLICE = 128 << 10,
-    /* A write is looked at so often in pong_ns: what it did in between counts as done at the end,
-     * so that a peer which takes nothing is given up after pong_ns and at most 2/8 of it. */
+    /* The clock looks at a write so often in pong_ns. What left between two looks counts from the
+     * second, so a peer that takes nothing is given up after pong_ns and at most 2/8 more. */
     WS_CLOCK_PARTS = 8,
     /* A server's message from here to WS_SLICE leaves at once, from the caller's bytes: the copy,
      * and the memory of as many queues as there are messages in a turn, cost more than the send
@@ -30,8 +30,8 @@ enum {
     WS_DIRECT_MIN = 8 << 10,
     /* While a function of the user's is suspended: with less than this waiting for it (a minute of
      * a chatty client), the next piece is read, so that pings behind it are answered. So a
-     * connection holds at most this and one piece (128 KiB); while it works off what it put aside,
-     * as much again. */
+     * connection holds at most this and one piece (128 KiB); while it decodes what it put aside, as
+     * much again. */
     WS_AHEAD_MAX = 16 << 10,
     WS_ASIDE_MIN = 256, /* the first size: some pings, a small message */
     /* The queue's sizes are 32-bit numbers. */
@@ -45,13 +45,13 @@ enum {
 
 /* How long a refused client may take to read the refusal before it is cut off. */
 #define WS_REFUSED_NS WEIR_SECONDS(1)
-/* Both close frames have left, or a drop let go of what was on its way: what the peer still sends
- * is read and thrown away until it ends its side, for a close with bytes unread is a reset, which
- * overtakes what was sent. One that keeps the rules ends its side at once. */
+/* Both close frames were written, or the connection was dropped with bytes on their way: what the
+ * peer still sends is read and thrown away until it closes its side, for a close with bytes unread
+ * is a reset, which overtakes what was sent. A peer that keeps the rules closes at once. */
 #define WS_LINGER_NS WEIR_SECONDS(1)
-/* At any end, at most so much is thrown away. */
+/* And at most so much of it. */
 enum { WS_LINGER_MAX = 64 << 20 };
-/* No polite end lasts longer, whatever was asked for. */
+/* No closing handshake takes longer, whatever close_ns says. */
 #define WS_CLOSE_NS_MAX WEIR_SECONDS(60)
 /* A pong that lies in the kernel when its time is over is not late: the reader gets two turns of
  * the loop, at least this long apart, to find it. */

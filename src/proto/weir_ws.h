@@ -46,7 +46,7 @@ enum ws_state {
     WS_OPEN,
     WS_CLOSING, /* our close frame is queued */
     WS_CLOSED,  /* the peer's close frame was read, and ours is queued */
-    WS_DROPPED  /* let go by its user; a reactive one: closed has returned */
+    WS_DROPPED  /* its user has dropped it; reactive: closed has returned */
 };
 
 enum ws_reading {
@@ -59,26 +59,26 @@ enum ws_reading {
 enum ws_finish {
     WS_GOES_ON,
     WS_FINISHES, /* the end of our side of the stream follows the last frame */
-    WS_LINGERS   /* and then the peer's is waited for: a close before that may be a reset */
+    WS_LINGERS   /* and then the peer's is waited for: closing before that may be a reset */
 };
 
 enum ws_ping {
-    WS_HEARD,     /* no ping is without an answer */
-    WS_PINGED,    /* one is, for less than pong_ns */
-    WS_BEHIND,    /* it may still lie behind what is being written */
-    WS_LATE_ONCE, /* the answer is due: it may lie in our kernel, so the loop gets two turns */
+    WS_HEARD,     /* no ping waits for an answer */
+    WS_PINGED,    /* one does, for less than pong_ns */
+    WS_BEHIND,    /* the same, and it may still lie behind what is being written */
+    WS_LATE_ONCE, /* the answer is due, but may lie in our kernel: the loop gets two more turns */
     WS_LATE_TWICE
 };
 
-/* What the two ways to drive a connection do differently, called by the files below them: a task of
- * the user's drives it (ws_task.c), or a reactive server (ws_react.c). None of these suspends. */
+/* A connection is driven by tasks of the user's (ws_task.c) or by a reactive server (ws_react.c).
+ * This table is what the two do differently; the files below call it. Nothing in it suspends. */
 struct ws_driver {
     void (*flush)(struct weir__flush *f); /* all ready tasks have run: write what they queued */
-    void (*cut)(struct weir_ws *ws);      /* it has failed: end every wait for the peer */
+    void (*cut)(struct weir_ws *ws);      /* it has failed: let every wait for the peer return */
     void (*left)(struct weir_ws *ws);     /* it was dropped, and the last task inside has left */
-    /* The task of an open message in parts is gone: close the connection, within a bound. */
+    /* The task of an unfinished message in parts has ended: close, in bounded time. */
     void (*abandoned)(struct weir_ws *ws);
-    bool direct; /* a sender may write a large message itself, past the queue */
+    bool direct; /* may a sender write a large message itself, past the queue? */
 };
 
 /* Options with the defaults filled in; one for a connection, or for all of a server. */
@@ -88,12 +88,12 @@ struct ws_config {
     struct weir__ws_limits limits;
     struct weir__http1_limits http;
     struct weir_loop *loop;
-    struct weir__list writers; /* at work, of all its connections */
-    struct weir__timer clock;  /* while there are any */
+    struct weir__list writers; /* of all its connections: those that write now */
+    struct weir__timer clock;  /* armed while there are any */
     size_t refs;
 };
 
-/* What came in pieces and makes no sense yet; an idle connection has none. */
+/* Received bytes that are not a whole head, message or frame yet. An idle connection has none. */
 struct ws_gather {
     uint8_t *base; /* of a message, or of the handshake's head */
     size_t len, max;
@@ -107,17 +107,17 @@ struct ws_queue { /* whole frames; NULL: none */
     uint8_t bytes[];
 };
 
-enum ws_why {
-    WS_SENDS,      /* in line */
-    WS_FLUSHES,    /* until ws_is_flushed */
-    WS_CLOSES,     /* these two: for any change of state */
-    WS_LEAVES_LAST /* cannot be cancelled */
+enum ws_why { /* what a task waits for */
+    WS_SENDS,      /* its turn to send */
+    WS_FLUSHES,    /* that ws_is_flushed */
+    WS_CLOSES,     /* any change of state */
+    WS_LEAVES_LAST /* the same; the wait cannot be cancelled */
 };
 
-struct ws_waiter { /* a task that waits; in its frame */
+struct ws_waiter { /* in the frame of the task that waits */
     struct weir__park park;
     struct weir_ws *ws;
-    struct ws_waiter *next, *prev; /* NULL: in no ring */
+    struct ws_waiter *next, *prev; /* NULL: it stands in no ring */
     enum ws_why why;
     bool parked;
 };
@@ -129,33 +129,33 @@ struct weir_ws {
     struct ws_gather *gather;
     struct ws_queue *queue;
     struct weir__flush flush;
-    struct ws_waiter *senders; /* the last of each ring; NULL: nobody waits */
-    struct ws_waiter *others;
+    struct ws_waiter *senders; /* the last one in the ring; NULL: the ring is empty */
+    struct ws_waiter *others;  /* the same for those who do not wait to send */
     struct weir__timer timer;  /* keepalive; reactive: handshake before, closing after */
-    weir_ns heard;             /* turn in which bytes last came */
+    weir_ns heard;             /* the turn of the loop in which bytes last came */
     char *names;               /* path NUL subprotocol NUL; NULL: "/" and none */
     char *reason;              /* the peer's; NULL: it gave none */
     struct ws_extra *extra;    /* what few connections need; NULL: not yet */
-    uint32_t used;             /* of the peeked bytes, once the lent message is done with */
-    uint32_t writing_len;      /* bytes that the writer has in hand */
-    uint32_t inside;           /* tasks in a call on it: the memory stays */
+    uint32_t used;             /* peeked bytes to consume when the lent message is given back */
+    uint32_t writing_len;      /* bytes that the writer has taken and not yet written */
+    uint32_t inside;           /* tasks that are in a call on it, which keeps the memory */
     int16_t failed, unsent;
     uint16_t code;             /* the peer's close code, or 1006; 0 while open */
     uint8_t state, reading, finish, ping; /* the enums above */
     bool writing;              /* there is a writer */
 };
 
-/* Made when first needed, and kept. parting's task is in the middle of a message in parts: others
- * wait. It is known by its hook, which its end takes away: no task that comes to lie in the same
- * place is taken for it. */
+/* Allocated when first needed, and kept. parting's task is in the middle of a message in parts, and
+ * other senders wait. The task is known by this hook, which is removed when the task ends, and not
+ * by its address, which the next task may get. */
 struct ws_extra {
     struct weir_ws *ws;
     char *peer; /* its address, once the stream is gone */
     struct weir__at_end parting;
     struct weir__utf8 part_text;
     bool part_is_text;
-    bool orphaned;   /* the message was left open, and the end of the connection is near */
-    bool pong_waits; /* the last ping found the queue long */
+    bool orphaned;   /* the message will never be finished; the server is about to say 1001 */
+    bool pong_waits; /* the answer to the last ping, which found the queue too long */
     uint8_t pong_len, pong[WEIR__WS_CONTROL_MAX];
 };
 
@@ -178,17 +178,17 @@ static inline bool ws_is_serving(const struct weir_ws *ws) { /* or a function of
 static inline size_t ws_queued(const struct weir_ws *ws) {
     return (ws->queue ? ws->queue->len : 0) + (size_t)ws->writing_len;
 }
-/* Has all left, or can nothing leave any more? */
+/* Was all written, or can nothing be written any more? */
 static inline bool ws_is_flushed(const struct weir_ws *ws) {
     return ws_queued(ws) == 0 || ws->unsent != 0 || ws->stream == NULL ||
            ws->state == WS_DROPPED;
 }
 
-/* Who is in the middle of a message in parts? */
+/* Which task is in the middle of a message in parts? */
 static inline const struct weir_task *ws_parting(const struct weir_ws *ws) {
     return __builtin_expect(ws->extra == NULL, 1) ? NULL : ws->extra->parting.task;
 }
-static inline bool ws_is_parting(const struct weir_ws *ws) { /* the running task? */
+static inline bool ws_is_parting(const struct weir_ws *ws) { /* is it the running task? */
     const struct weir_task *t = ws_parting(ws);
     return t != NULL && t == weir_task_current();
 }

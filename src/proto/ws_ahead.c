@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/* ws_ahead.c - what a reactive connection reads while the user's function is suspended: control
- * frames are acted on, data frames are put aside as they came, for the decoder to take when the
+/* ws_ahead.c - what a reactive connection reads while a function of the user's is suspended.
+ * Control frames are acted on. Data frames are put aside as they came, and decoded when the
  * function has returned. Called from flushes and wakes, never in a task.
  *
- *   at, len    what is decoded next; the message that the function has was lent from before it
- *   aside      what came behind that
- *   part       the beginning of a header or control frame, at the very end
- * Only at and len are set until the function suspends: most do not. Then all three are scanned, and
- * the scanner stands at their end, wherever that cut a frame.
+ *   the task's piece                  aside                              part
+ *   +-----------------+-----------+   +-------------------------------+  +---------------------+
+ *   | decoded: the    | at, len   |   | what came later, as it came,  |  | the beginning of a  |
+ *   | lent message is |           |   | without control frames        |  | header or control   |
+ *   | in here         |           |   |                               |  | frame               |
+ *   +-----------------+-----------+   +-------------------------------+  +---------------------+
  *
- * One owner for each byte: a piece is put aside while this is open, that is, while its bytes will
- * still be asked for by weir__ws_ahead_next; once that has said false, a piece is not taken but
- * stays whole with the connection, which delivers it next. The server checks at the end of each
+ * Only at and len are set until a function suspends; most do not. Then all three are scanned, and
+ * the scanner stands behind part, possibly inside a frame.
+ *
+ * Each byte has one owner. A piece is put aside while this is open, that is, while
+ * weir__ws_ahead_next will still be asked for its bytes. Once that has returned false, a piece is
+ * not taken: the connection keeps it whole, and delivers it next. The server checks after each
  * piece that nothing is left. */
 #include "proto/ws_ahead.h"
 
@@ -40,8 +44,8 @@ size_t weir__ws_ahead_left(const struct ws_ahead *a) {
     return a->len + (a->aside ? a->aside->len : 0) + a->part_len;
 }
 
-/* A control frame is whole in part. Returns false if it is not one that we understand. It is
- * decoded elsewhere: refused, it must stay as it came. */
+/* part holds a whole control frame. Returns false if the decoder refuses it. A copy is decoded,
+ * since a refused one must stay as it came. */
 static bool control_frame(struct weir_ws *ws, struct ws_ahead *a) {
     uint8_t frame[WS_TAIL_MAX];
     struct weir__ws_decoder d;
@@ -146,7 +150,7 @@ bool weir__ws_ahead_next(struct ws_ahead *a) {
     a->at = a->in_use ? a->in_use->bytes : a->part;
     a->len = a->in_use ? a->in_use->len : a->part_len;
     if (a->in_use == NULL) {
-        a->part_len = 0; /* too little for a message: no function will run that reads ahead */
+        a->part_len = 0; /* no whole message: no function will run on it */
         a->open = false; /* the scanner no longer knows where it stands */
     }
     return a->in_use != NULL || a->len > 0;

@@ -12,8 +12,10 @@ void weir__ws_config_unref(struct ws_config *c);
 void weir__ws_init(struct weir_ws *ws, struct weir_stream *s, struct ws_config *c,
                    enum weir__ws_role role);
 void weir__ws_fini(struct weir_ws *ws);
-void weir__ws_broke(struct weir_ws *ws, int rc); /* the first error stays */
-void weir__ws_cut(struct weir_ws *ws, int rc);   /* the same, and end it now */
+/* The connection has failed with rc: every further call returns the first such code. */
+void weir__ws_broke(struct weir_ws *ws, int rc);
+/* The same, and close it now: the driver lets waits for the peer return. */
+void weir__ws_cut(struct weir_ws *ws, int rc);
 void weir__ws_leave(struct weir_ws *ws);         /* undoes ws->inside++ */
 void weir__ws_timer(struct weir_ws *ws, void (*fire)(struct weir__timer *), weir_ns from,
                     weir_ns after);
@@ -29,7 +31,7 @@ static inline int ws_enter(struct weir_ws *ws, const char *what) {
     return 0;
 }
 
-/* The others' turn comes at the end: so messages keep the order of the calls. */
+/* Other tasks run at the end of a call, not within it: so messages keep the order of the calls. */
 static inline int ws_exit(struct weir_ws *ws, int rc) {
     if (weir__breathe() && rc == 0 && ws->state == WS_DROPPED)
         rc = weir__fail(WEIR_ECLOSED, "ws send", NULL);
@@ -37,6 +39,7 @@ static inline int ws_exit(struct weir_ws *ws, int rc) {
     return rc;
 }
 
-struct ws_extra *weir__ws_extra(struct weir_ws *ws); /* made if there is none; NULL: no memory */
+/* Allocated if there is none. NULL: no memory. */
+struct ws_extra *weir__ws_extra(struct weir_ws *ws);
 
 #endif

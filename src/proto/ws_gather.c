@@ -12,8 +12,8 @@ struct ws_gather *weir__ws_gather(struct weir_ws *ws) {
     return ws->gather;
 }
 
-/* hint: how long it will be, if all comes that was announced. It grows in one step to that, but
- * not further than a peer may make us reserve by words alone. */
+/* The buffer grows in one step to what was announced, but not beyond WS_ANNOUNCED_MAX: what a peer
+ * only announces must not cost us more. */
 int weir__ws_gather_append(struct ws_gather *g, const uint8_t *data, size_t len, size_t hint) {
     if (g->len + len > g->max) {
         size_t max = g->max ? g->max * 2 : 256;

@@ -16,7 +16,7 @@
 void weir__ws_message_drop(struct weir_ws *ws) {
     struct ws_gather *g = ws->gather;
     if (g == NULL || ws->decoder.opcode != 0)
-        return; /* none, or still being gathered */
+        return; /* there is none, or it is still being gathered */
     if (g->tail_len == 0) {
         weir__ws_gather_drop(ws);
         return;
@@ -28,11 +28,12 @@ void weir__ws_message_drop(struct weir_ws *ws) {
 
 /* ---- events ---- */
 
-/* The peer is told once, then our end of the stream follows; everything after is an error. What it
- * was told stays in the decoder, which has no further use; without memory it is told nothing. */
+/* Fail the connection with rc. The peer gets one close frame, with code and why, then our end of
+ * the stream. Both stay in the decoder, which is not used any more, for weir__ws_refusal; the code
+ * is 0 if there was no memory for the frame. */
 static int refuse_peer(struct weir_ws *ws, int rc, int code, const char *why) {
-    bool told = ws->state == WS_OPEN && weir__ws_queue_close(ws, code, why) == 0;
-    ws->decoder.code = told ? (uint16_t)code : 0;
+    bool is_queued = ws->state == WS_OPEN && weir__ws_queue_close(ws, code, why) == 0;
+    ws->decoder.code = is_queued ? (uint16_t)code : 0;
     ws->decoder.why = why;
     if (ws->finish == WS_GOES_ON)
         ws->finish = WS_FINISHES;
@@ -40,7 +41,7 @@ static int refuse_peer(struct weir_ws *ws, int rc, int code, const char *why) {
     return weir__failf(rc, "ws receive", weir_ws_peer(ws), "%s: %s", weir_error_text(rc), why);
 }
 
-int weir__ws_told(const struct weir_ws *ws, const char **ret_why) {
+int weir__ws_refusal(const struct weir_ws *ws, const char **ret_why) {
     if (ws->failed == 0 || ws->decoder.code == 0)
         return 0;
     *ret_why = ws->decoder.why;
@@ -100,7 +101,7 @@ static int take_ping(struct weir_ws *ws, const struct weir__ws_event *ev) {
 int weir__ws_control(struct weir_ws *ws, int kind, const struct weir__ws_event *ev) {
     return kind == WEIR__WS_ON_PING    ? take_ping(ws, ev)
            : kind == WEIR__WS_ON_CLOSE ? take_close(ws, ev)
-                                       : 0; /* pong: heard already */
+                                       : 0; /* a pong: ws_heard is enough */
 }
 
 static int take_event(struct weir_ws *ws, int kind, const struct weir__ws_event *ev,
@@ -118,7 +119,7 @@ bool weir__ws_is_inside(const struct weir_ws *ws) {
 
 /* ---- bytes ---- */
 
-/* The bytes that the decoder left: they are too few to make sense of alone. */
+/* Keep the bytes that the decoder left: the beginning of a header or control frame. */
 static int tail_begin(struct weir_ws *ws, const uint8_t *rest, size_t len, size_t need) {
     struct ws_gather *g = weir__ws_gather(ws);
     if (g == NULL)
@@ -130,7 +131,8 @@ static int tail_begin(struct weir_ws *ws, const uint8_t *rest, size_t len, size_
     return 0;
 }
 
-/* Decode from base; the rest that makes no sense yet goes to the tail. */
+/* Decode from base, up to the end of a message. An unfinished header or control frame goes to the
+ * tail. */
 static int decode_bytes(struct weir_ws *ws, uint8_t *base, size_t len, size_t *used,
                   struct weir_ws_message *ret) {
     while (*used < len) {
@@ -150,8 +152,8 @@ static int decode_bytes(struct weir_ws *ws, uint8_t *base, size_t len, size_t *u
     return 0;
 }
 
-/* Complete what the tail began with bytes of the new piece, then decode it there. A data frame's
- * tail is its header alone: no message is ever lent from here. */
+/* Complete what is in the tail with bytes of the new piece, and decode it there. Of a data frame
+ * only the header lies here, so no message is ever lent from the tail. */
 static int decode_tail(struct weir_ws *ws, const uint8_t *base, size_t len, size_t *used,
                      struct weir_ws_message *ret) {
     struct ws_gather *g = ws->gather;
@@ -176,7 +178,7 @@ int weir__ws_feed(struct weir_ws *ws, uint8_t *base, size_t len, size_t *ret_use
                   struct weir_ws_message *ret_message) {
     int rc = 0;
     *ret_used = 0;
-    weir__ws_message_drop(ws); /* the one lent before */
+    weir__ws_message_drop(ws); /* of the message lent before */
     if (ws->gather != NULL && ws->gather->tail_len > 0) {
         rc = decode_tail(ws, base, len, ret_used, ret_message);
         if (rc != 0 || ws->gather->tail_len > 0)

@@ -1,21 +1,25 @@
 /* SPDX-License-Identifier: MIT */
-/* ws_keep.c - keepalive: a ping after silence, an end after more silence. Any byte from the peer
- * counts as a sign of life. The timer is not moved for each byte: it looks when it fires. */
+/* ws_keep.c - keepalive: a ping after silence, and a cut after more of it. Any byte from the peer
+ * is a sign of life. No timer is moved for it: when the timer fires, it looks when bytes last came
+ * and is armed again. */
 #include "proto/ws_keep.h"
 
 #include "proto/ws_conn.h"
 #include "proto/ws_out.h"
 
-/*   silence       answer due   being written    somebody reads   then
- *   < ping_ns     -            -                -                look when it would be ping_ns
- *   >= ping_ns    no           -                -                ping, look again in pong_ns
- *   since a ping  yes          yes              -                the ping waits behind it: look in
- *                                                                pong_ns, and once more after it
- *   since a ping  yes          no               no               says nothing of the peer: look in
- *                                                                pong_ns
- *   since a ping  yes          no               yes              it may lie in the kernel: two
- *                                                                turns; then cut
- * Whether the peer takes what is being written is the writer's own question (ws_writer.c). */
+/* What the timer does when it fires; it looks again after the time in brackets.
+ *
+ *   ping         being written   somebody reads   then
+ *   HEARD        -               -                silence < ping_ns: (when it is as long)
+ *   HEARD        -               -                silence >= ping_ns: PINGED (pong_ns)
+ *   all others   yes             -                BEHIND: the ping may lie behind it (pong_ns)
+ *   BEHIND       no              -                PINGED: only now it counts (pong_ns)
+ *   all others   no              no               PINGED: silence says nothing (pong_ns)
+ *   PINGED       no              yes              LATE_ONCE: the answer may lie in our kernel
+ *   LATE_ONCE    no              yes              LATE_TWICE: one turn more
+ *   LATE_TWICE   no              yes              cut
+ *
+ * Whether the peer takes what is being written, the writer finds out itself (ws_writer.c). */
 static void ping_or_cut(struct weir__timer *timer) {
     struct weir_ws *ws = WEIR_CONTAINER(timer, struct weir_ws, timer);
     const struct weir_ws_options *o = &ws->config->o;

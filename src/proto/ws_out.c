@@ -50,13 +50,13 @@ int weir__ws_queue(struct weir_ws *ws, unsigned first_byte, const void *data, si
 
 int weir__ws_queue_close(struct weir_ws *ws, int code, const char *reason) {
     uint8_t payload[WEIR__WS_CONTROL_MAX];
-    size_t good = weir__utf8_prefix(reason, strlen(reason)); /* whoever the text is from */
+    size_t good = weir__utf8_prefix(reason, strlen(reason)); /* it may be anybody's text */
     size_t len = weir__ws_close_write(payload, (unsigned)code, reason, good);
     int rc = weir__ws_queue(ws, WEIR__WS_CLOSE | WEIR__WS_FIN, payload, len);
     if (rc < 0)
         return rc;
     ws->state = WS_CLOSING;
-    weir__ws_wake(ws); /* nobody sends any more */
+    weir__ws_wake(ws); /* no message can be sent any more */
     return 0;
 }
 
@@ -74,7 +74,6 @@ int weir__ws_queue_pong(struct weir_ws *ws, const void *data, size_t len) {
     return 0;
 }
 
-/* What was queued has left: now the pong that waited. */
 void weir__ws_queue_late_pong(struct weir_ws *ws) {
     struct ws_extra *x = ws->extra;
     if (__builtin_expect(x == NULL, 1) || !x->pong_waits || ws->state != WS_OPEN)

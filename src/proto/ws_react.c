@@ -1,6 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* ws_react.c - a WebSocket server without a task per connection: weir_react brings bytes, a task
- * of the pool runs the user's functions, and what they sent is written before it ends. */
+/* ws_react.c - a WebSocket server without a task per connection. A message's way, down the page:
+ *
+ *   stream/react.c  conn_run, conn_deliver    a task of the pool has a piece of received bytes
+ *   here            react_piece, work_off     shakes hands first, in ws_react_open.c
+ *                   decode_all, decode_rest   as long as there are bytes:
+ *   ws_in.c         weir__ws_feed             takes one frame (wire/ws_frame.c: weir__ws_decode),
+ *                                             and returns 1 if a message is whole
+ *   here            deliver                   calls the user's message, which may send
+ *                   write_out                 writes all that was sent, in one go
+ *
+ * If a function of the user's suspends, react_flush and react_ahead read on meanwhile. */
 #include <errno.h>
 
 #include "base/alloc.h"
@@ -25,20 +34,21 @@ static void user_failed(struct ws_react_conn *c, int rc) {
     weir__ws_react_closing(c, rc, c->ws.config->o.close_ns);
 }
 
-/* Whoever is still inside when all ready tasks have run has suspended: the flush sees to it. */
+/* The flush comes when all ready tasks have run. A function that has not returned by then has
+ * suspended, and react_flush begins to read ahead. */
 static void user_begins(struct ws_react_conn *c) {
     c->ws.reading = ws_is_reading(&c->ws) ? WS_SERVES_AHEAD : WS_SERVES;
     weir__loop_flush_later(c->ws.config->loop, &c->ws.flush);
 }
 
-/* That its answer found the connection ended is no failure of the function's: the messages that
- * came before the end are delivered still. */
+/* If the function returns the code that its send returned because the peer is gone, or because the
+ * server stops, it has not failed: messages that came before are still delivered. */
 static void user_ends(struct ws_react_conn *c, int rc) {
     int over = c->ws.state != WS_OPEN ? WEIR_EWSCLOSED : c->ws.unsent;
     c->ws.reading = WS_RESTS;
     if (rc < 0 && rc != over && rc != ws_react_stops(c))
         user_failed(c, rc);
-    (void)weir__ws_parts_abandon(&c->ws); /* the task lives on, for other connections */
+    (void)weir__ws_parts_abandon(&c->ws); /* the task itself goes on, for other connections */
 }
 
 static void user_opened(struct ws_react_conn *c) {
@@ -54,7 +64,7 @@ static void user_opened(struct ws_react_conn *c) {
 
 static void deliver(struct ws_react_conn *c, const struct weir_ws_message *m) {
     if (c->phase != WS_TALKING || ws_react_stops(c) != 0)
-        return; /* after our close frame nothing is delivered */
+        return; /* our close frame is queued, or the server stops */
     user_begins(c);
     user_ends(c, ws_server_of(c)->fn.message(&c->ws, c->user, m));
     weir__ws_message_drop(&c->ws); /* an idle connection keeps no buffer */
@@ -63,7 +73,8 @@ static void deliver(struct ws_react_conn *c, const struct weir_ws_message *m) {
 
 /* ---- the way of a piece ---- */
 
-/* Returns false if nothing more is to be decoded: it broke, or its close frame was. */
+/* Decode what a has at hand, and deliver each message. Returns false if nothing behind it may be
+ * decoded: the connection failed, or the peer's close frame was read. */
 static bool decode_rest(struct ws_react_conn *c, struct ws_ahead *a) {
     while (a->len > 0 && c->phase < WS_OVER && c->ws.failed == 0) {
         struct weir_ws_message m;
@@ -79,18 +90,18 @@ static bool decode_rest(struct ws_react_conn *c, struct ws_ahead *a) {
     return c->phase < WS_OVER && c->ws.failed == 0;
 }
 
-/* The piece, then what was read while the user's functions had its messages. A close frame among
- * that is acted on already; the messages before it are delivered all the same. */
+/* Decode the piece, then what was read ahead while a function of the user's was suspended. A close
+ * frame read ahead has been answered already; the messages before it are still delivered. */
 static void decode_all(struct ws_react_conn *c, struct ws_ahead *a) {
     while (decode_rest(c, a) && weir__ws_ahead_next(a))
         ;
-    a->open = false; /* before anything below waits: what comes now is the next piece */
+    a->open = false; /* before this task waits: what comes from now on is the next piece */
     if (c->ws.state == WS_CLOSED || c->ws.failed != 0)
         weir__ws_react_closing(c, c->ws.failed, c->ws.config->o.close_ns);
 }
 
-/* Write what was queued. A failed write is no end yet: what the peer sent before it went, its
- * close frame perhaps, is still to be read, and then its end. */
+/* Write what was queued. If that fails, the connection still reads, within a bound: the peer may
+ * have sent messages, and its close frame, before it went. */
 static void write_out(struct ws_react_conn *c) {
     if ((c->ws.queue == NULL && c->ws.unsent == 0) || c->ws.stream == NULL)
         return;
@@ -117,14 +128,14 @@ static void work_off(struct ws_react_conn *c, struct ws_ahead *a) {
         weir__ws_react_shut(c);
 }
 
-/* Until the peer ends its side, or the bound is over. */
+/* Until the peer closes its side of the stream, or the bound is over. */
 static void throw_away(struct ws_react_conn *c, size_t len) {
-    c->ws.used += (uint32_t)len; /* a served connection's, free here */
+    c->ws.used += (uint32_t)len; /* unused in this driver: it counts */
     if (c->ws.used > WS_LINGER_MAX)
         weir__ws_react_over(c, 0);
 }
 
-/* Nothing more is delivered: what is not decoded may be thrown away. */
+/* Nothing more will be delivered, so bytes that are not decoded may be thrown away. */
 static bool needs_no_more(const struct ws_react_conn *c) {
     return c->phase >= WS_OVER || c->ws.failed != 0 || c->ws.state == WS_CLOSED;
 }
@@ -137,8 +148,8 @@ static int react_piece(struct weir_conn *conn, void *state, struct weir_view v) 
         throw_away(c, v.len);
         return 0;
     }
-    c->ws.reading = WS_RESTS; /* for the keepalive: what runs here may take its time */
-    /* Lent to us to write: unmasked in place. Nothing follows the peer's close frame. */
+    c->ws.reading = WS_RESTS; /* so that the keepalive does not count while this task works */
+    /* We may write into the piece: it is unmasked in place. Nothing follows a close frame. */
     weir__ws_ahead_init(&a, (uint8_t *)(uintptr_t)v.base, c->ws.state == WS_CLOSED ? 0 : v.len);
     *aside = &a;
     work_off(c, &a);
@@ -151,14 +162,15 @@ static int react_piece(struct weir_conn *conn, void *state, struct weir_view v) 
 
 /* ---- reading ahead ---- */
 
-/* The keepalive ends with the peer's close frame: from there on the bound sees to it that a peer
- * which reads nothing more holds no function in a flush. */
+/* The keepalive stops at the peer's close frame. From then on the bound cuts off a peer that reads
+ * nothing, for which a function of the user's may be waiting in a flush. */
 static void bound_if_closed(struct weir_ws *ws, bool was_closed) {
     if (ws->state == WS_CLOSED && !was_closed)
         weir__ws_react_arm(WEIR_CONTAINER(ws, struct ws_react_conn, ws), ws->config->o.close_ns);
 }
 
-/* A function of the user's is suspended: read on. */
+/* A function of the user's is suspended. Act on the control frames behind its message, and ask for
+ * the next piece. */
 static void read_ahead(struct ws_react_conn *c) {
     struct ws_ahead *a = *weir__conn_aside(c->conn);
     bool was_closed = c->ws.state == WS_CLOSED;
@@ -168,9 +180,10 @@ static void read_ahead(struct ws_react_conn *c) {
     c->ws.reading = awaits ? WS_SERVES_AHEAD : WS_SERVES;
 }
 
-/* A reset is told to whoever sends. An end is not: the peer may have ended its side only. */
+/* A piece has come while a function of the user's was suspended, or an error, which the next send
+ * returns. The end of the stream stops no send: the peer may have closed its own side only. */
 static enum weir__ahead react_ahead(struct weir_conn *conn, void *state, struct weir_view v,
-                                   int rc) {
+                                    int rc) {
     struct ws_react_conn *c = state;
     struct ws_ahead *a = *weir__conn_aside(conn);
     enum weir__ahead answer = WEIR__AHEAD_KEEP;
@@ -199,7 +212,7 @@ static void react_flush(struct weir__flush *f) {
     struct ws_react_conn *c = WEIR_CONTAINER(f, struct ws_react_conn, ws.flush);
     if (ws_is_serving(&c->ws)) {
         read_ahead(c);
-        weir__list_remove(&f->link); /* a pong was queued: it leaves now */
+        weir__list_remove(&f->link); /* a pong queued just now leaves with this flush */
     }
     weir__ws_writer_start(&c->ws, weir_conn_group(c->conn));
 }
@@ -207,10 +220,10 @@ static void react_flush(struct weir__flush *f) {
 /* ---- the driver ---- */
 
 static void react_left(struct weir_ws *ws) {
-    weir__ws_wake(ws); /* last_out waits for this */
+    weir__ws_wake(ws); /* weir__ws_react_closed waits for this */
 }
 
-/* If the server stops, it says goodbye in a moment. */
+/* If the server stops, its own close frame, with 1001, follows when all tasks have ended. */
 static void react_abandoned(struct weir_ws *ws) {
     struct ws_react_conn *c = WEIR_CONTAINER(ws, struct ws_react_conn, ws);
     if (ws_react_stops(c) != 0)
@@ -219,9 +232,8 @@ static void react_abandoned(struct weir_ws *ws) {
         weir__ws_react_closing(c, -EBUSY, ws->config->o.close_ns);
 }
 
-/* No direct sends: the end of a connection waits until outside tasks have left, and one that is
- * parked in a write would leave only after that. The queue is hot here, and the copy costs
- * little. */
+/* No direct sends: before closed is called, all other tasks must have left the connection, and one
+ * parked in a write of its own could not. The queue is hot here, so the copy costs little. */
 static const struct ws_driver react_driver = {
     .flush = react_flush, .cut = weir__ws_react_cut, .left = react_left,
     .abandoned = react_abandoned};

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* ws_react_conn.c - the bounds of a reactive connection: its one timer, and the ends that it and
- * others bring about. */
+/* ws_react_conn.c - the bounds of a reactive connection: its timer, and what closes it early. */
 #include "proto/ws_react_conn.h"
 
 #include "proto/ws_conn.h"
 #include "proto/ws_wait.h"
 
-/* The user's function is not cut short: it may be half way through work that is not the peer's
- * alone. But what it waits for on this connection is over. */
+/* A function of the user's that runs is not cancelled: it may be half way through work that
+ * matters to others too. But its waits on this connection return. */
 void weir__ws_react_cut(struct weir_ws *ws) {
     struct ws_react_conn *c = WEIR_CONTAINER(ws, struct ws_react_conn, ws);
     weir_conn_close(c->conn);
@@ -20,7 +19,7 @@ void weir__ws_react_cut(struct weir_ws *ws) {
 
 void weir__ws_react_bound_over(struct ws_react_conn *c) {
     if (ws_is_serving(&c->ws) && c->ws.state == WS_CLOSED && !c->ws.writing)
-        return; /* in time: only the user's function takes longer, and it may */
+        return; /* all was done in time, but for the user's function, which may take longer */
     if (c->rc == 0 && c->ws.state != WS_CLOSED)
         c->rc = c->phase == WS_SHAKING ? -ETIME : WEIR_EEOF;
     c->phase = c->phase == WS_SHAKING ? WS_LATE : WS_OVER;

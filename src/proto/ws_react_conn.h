@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* ws_react_conn.h - one connection of a reactive server, and its phases. ws_react_open.c shakes
- * hands, ws_react.c brings messages to the user's functions, ws_react_end.c ends it.
+ * hands, ws_react.c brings messages to the user's functions, ws_react_end.c closes it.
+ *
+ *   SHAKING -> TALKING -> ENDING -> LINGERING -> OVER       any phase may go to OVER at once
+ *      |                    ^
+ *      +--- refused --------+       SHAKING -> LATE: the handshake took too long
  *
  *   SHAKING   gathers the request's head; bounded in time and size
- *   TALKING   feeds the decoder; the keepalive runs
- *   ENDING    our last frame, or the refusal, is sent: the peer's close frame, or its end, is
- *             awaited, bounded in time; messages are thrown away
- *   LINGERING both close frames are out of the way, and our side of the stream is at its end: until
- *             the peer's is, what still comes is thrown away, bounded in time
+ *   TALKING   decodes and delivers; the keepalive runs
+ *   ENDING    our close frame, or the refusal, is queued. The peer's close frame, or the end of its
+ *             stream, is waited for, within a bound; messages are thrown away
+ *   LINGERING both close frames are read and written, and our side of the stream is closed. Until
+ *             the peer closes its own, what still comes is thrown away, within a bound
  *   OVER      nothing more is read
- *   LATE      the same: the bound of SHAKING was over, and the client is told so
+ *   LATE      nothing more is read, and the client gets the answer 408
  * The connection's one timer is the keepalive of TALKING, and the bound of SHAKING, ENDING and
  * LINGERING. */
 #ifndef WEIR_PROTO_WS_REACT_CONN_H
@@ -22,15 +26,15 @@
 
 enum ws_phase { WS_SHAKING, WS_TALKING, WS_ENDING, WS_LINGERING, WS_OVER, WS_LATE };
 
-enum ws_known { /* what the server, and then its user, know of a connection */
-    WS_UNCOUNTED, /* refused at once: there were too many */
-    WS_COUNTED,   /* in the server's live */
-    WS_OPENED,    /* the user's functions have been called: closed must follow */
-    WS_UNKNOWN    /* closed was called if it had to be, and the connection is not counted */
+enum ws_known { /* Does the server count the connection, and does its user know it? */
+    WS_UNCOUNTED, /* neither: it is refused, for there are too many */
+    WS_COUNTED,   /* in sv->live */
+    WS_OPENED,    /* and the user knows it: closed must follow */
+    WS_UNKNOWN    /* neither, any more */
 };
 
-/* Lives until weir_ws_react has returned and its last connection is gone, also one that was
- * accepted and not yet opened: all hang below its group, which says when. */
+/* Freed when weir_ws_react has returned and the last connection is gone, also one that was accepted
+ * and not yet opened: the groups of all hang below this one, whose hook is called then. */
 struct ws_server {
     struct weir_group group;
     struct ws_config *config;
@@ -42,7 +46,7 @@ struct ws_server {
 struct ws_react_conn { /* the state of a weir_conn */
     struct weir_ws ws;
     struct weir_conn *conn;
-    int rc; /* what closed is told */
+    int rc; /* the argument of closed */
     uint8_t phase, known; /* the enums above */
     _Alignas(16) uint8_t user[];
 };
@@ -54,8 +58,8 @@ static inline struct ws_server *ws_server_of(const struct ws_react_conn *c) {
     return weir_conn_arg(c->conn);
 }
 
-/* The server's group was cancelled, or its time is over: the peer is told when all tasks have
- * ended. Returns the code that they feel. */
+/* Was the server's group cancelled, or is its time over? Returns 0, -ECANCELED or -ETIME, which is
+ * also what the calls of the connection's tasks return. */
 static inline int ws_react_stops(const struct ws_react_conn *c) {
     return weir__group_cancelled(weir_conn_group(c->conn));
 }
@@ -68,10 +72,10 @@ void weir__ws_react_bound_over(struct ws_react_conn *c); /* as if it were over n
 bool weir__ws_react_is_bounded(const struct ws_react_conn *c); /* or does the keepalive run? */
 void weir__ws_react_cut(struct weir_ws *ws);                   /* the driver's hook */
 void weir__ws_react_over(struct ws_react_conn *c, int rc);     /* read nothing more */
-/* Our last frame is queued. The peer's, or its end, is waited for: a close with bytes unread
- * would be a reset, which overtakes what we sent. */
+/* Our last frame is queued. Wait, within the bound, until the peer has closed too: a close with
+ * bytes unread would be a reset, which overtakes what we sent. */
 void weir__ws_react_closing(struct ws_react_conn *c, int rc, weir_ns bound);
-/* Read and throw away until the peer ends its side: see above. Suspends. */
+/* Read and throw away until the peer closes its side of the stream. Suspends. */
 void weir__ws_react_discard(struct ws_react_conn *c);
 
 /* ws_react_open.c */
@@ -81,9 +85,8 @@ ssize_t weir__ws_react_shake(struct ws_react_conn *c, const uint8_t *base, size_
 void weir__ws_react_late(struct ws_react_conn *c); /* answer 408 */
 
 /* ws_react_end.c */
-/* Both close frames are out of the way. Our end of the stream follows, and the peer's is awaited,
- * for which the user does not have to wait too, unless tasks of the connection's have not yet
- * ended. */
+/* Both close frames are read and written. Close our side of the stream, and wait for the peer to
+ * close its own. closed is called before that, unless tasks of the connection still run. */
 void weir__ws_react_shut(struct ws_react_conn *c);
 void weir__ws_react_ends(struct weir_conn *conn, void *state, int rc); /* the hook of that name */
 void weir__ws_react_closed(struct weir_conn *conn, void *state, int rc); /* weir_reactive's */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* ws_react_end.c - how a reactive connection ends: what was queued leaves, the peer is told, and
- * closed is called. */
+/* ws_react_end.c - how a reactive connection closes: what was queued is written, the peer gets a
+ * close frame, and closed is called. */
 #include "proto/ws_conn.h"
 #include "proto/ws_in.h"
 #include "proto/ws_out.h"
@@ -8,7 +8,7 @@
 #include "proto/ws_wait.h"
 #include "proto/ws_writer.h"
 
-/* The code that ended the connection may have been returned by no call, or by another task's. */
+/* closed finds a record for rc, also if no call of this task has returned that code. */
 static int recorded(struct ws_react_conn *c, int rc) {
     return rc >= 0 || weir_error(rc) ? rc : weir__fail(rc, "ws connection", weir_ws_peer(&c->ws));
 }
@@ -46,8 +46,8 @@ void weir__ws_react_shut(struct ws_react_conn *c) {
         tell_closed(c);
 }
 
-/* Nothing more is read. What was queued leaves first, before the group, and with it a writer, is
- * cancelled: the peer may have ended its own side only. Nobody sends any more. */
+/* Nothing more is read, and sends fail from now on. What was queued is written before the group,
+ * and with it a writer, is cancelled: the peer may have closed its own side only. */
 static void let_leave(struct ws_react_conn *c, int rc) {
     if (c->ws.state != WS_CLOSED && ws_react_stops(c) == 0)
         weir__ws_broke(&c->ws, rc < 0 ? rc : WEIR_EEOF);
@@ -84,8 +84,8 @@ static int hear(struct ws_react_conn *c) {
     return rc == WEIR_EWSCLOSED ? 0 : rc < 0 ? rc : 0;
 }
 
-/* The server stops: behind what was queued the peer is told that we go, and may answer; one that
- * is told something already may hear it. All tasks of the connection have ended. */
+/* The server stops, and all tasks of the connection have ended. A close frame with 1001 follows
+ * what was queued, unless another was queued before; then the peer's is waited for. */
 static void say_going_away(struct ws_react_conn *c, int rc) {
     struct weir_scope shield;
     bool is_open = c->ws.state == WS_OPEN && c->ws.failed == 0;
@@ -114,7 +114,7 @@ static int end_code(const struct ws_react_conn *c, int rc) {
     return c->ws.failed ? c->ws.failed : c->ws.unsent ? c->ws.unsent : rc < 0 ? rc : WEIR_EEOF;
 }
 
-/* Wait until all others have left: tasks elsewhere may be sending on it. */
+/* Wait until no task is in a call on it: tasks elsewhere may be sending. */
 static void last_out(struct weir_ws *ws) {
     struct ws_waiter w;
     weir__ws_wait_begin(ws, &w, WS_LEAVES_LAST);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* ws_react_open.c - a reactive connection shakes hands, without a task that waits: pieces of the
- * head are gathered as they come. */
+/* ws_react_open.c - the handshake of a reactive connection. No task waits for the request's head:
+ * its pieces are gathered as they come. */
 #include <string.h>
 
 #include "base/alloc.h"

@@ -42,8 +42,8 @@ static bool queue_has_room(const struct weir_ws *ws, size_t len) {
     return queued == 0 || queued + len <= ws->config->o.queue_max;
 }
 
-/* Is it the turn of a sender that stands at w in the line (NULL: behind all)? Who is in the
- * middle of a message waits for room only, the others for its end. */
+/* Is it the turn of a sender that stands at w in the line (NULL: behind all)? The task in the
+ * middle of a message in parts waits for room only, the others until that message is finished. */
 static bool may_send(const struct weir_ws *ws, const struct ws_waiter *w, size_t len) {
     const struct ws_waiter *first = ws->senders ? ws->senders->next : NULL;
     if (ws->extra != NULL && ws->extra->orphaned)
@@ -72,11 +72,11 @@ static int whole_send(struct weir_ws *ws, unsigned first_byte, const void *data,
     return weir__ws_queue(ws, first_byte, data, len);
 }
 
-/* A whole message inside the parts of another would be read as one of these. */
+/* The peer would take a whole message between the parts of another for one of these parts. */
 static int not_inside_parts(struct weir_ws *ws) {
     if (!ws_is_parting(ws))
         return 0;
-    int rc = send_state(ws); /* that it has ended is worth more to know */
+    int rc = send_state(ws); /* that the connection has closed matters more than -EBUSY */
     return rc < 0 ? rc : weir__failf(-EBUSY, "ws send", weir_ws_peer(ws),
                                      "this task's message in parts is still open: end it with fin");
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* ws_send.h - what is left of a message in parts when its task is gone. */
+/* ws_send.h - messages in parts that will not be finished. */
 #ifndef WEIR_PROTO_WS_SEND_H
 #define WEIR_PROTO_WS_SEND_H
 
 #include "proto/weir_ws.h"
 
-/* The running task has left its message in parts open for good: 1011, and the others
- * send no more. Returns whether it had one. */
+/* If the running task is in the middle of a message in parts, that will not be finished: the driver
+ * closes the connection with 1011. Returns whether it was. */
 bool weir__ws_parts_abandon(struct weir_ws *ws);
 /* For a driver whose connection has an abandoned message: queue the close frame with 1011.
  * Returns 0; -ENOMEM: the connection was cut. */

@@ -36,7 +36,7 @@ struct ws_queue *weir__ws_spare_take(size_t len) {
     return q;
 }
 
-/* The larger one is kept: who sends much will do so again. */
+/* The larger of the two is kept, for more of the same size is likely to be sent. */
 void weir__ws_spare_give(struct ws_queue *q) {
     struct ws_queue *kept = spare.queue;
     if (q->max <= WS_SPARE_MAX && (kept == NULL || kept->max < q->max)) {

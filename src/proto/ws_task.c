@@ -23,11 +23,11 @@
 /* ---- the driver ---- */
 
 static void task_flush(struct weir__flush *f) {
-    weir__ws_writer_start(WEIR_CONTAINER(f, struct weir_ws, flush), NULL); /* in the run's group */
+    weir__ws_writer_start(WEIR_CONTAINER(f, struct weir_ws, flush), NULL); /* a task of the run */
 }
 
-/* Whoever reads is woken by the close of the stream; the peer's address stays. With nobody reading
- * a message may be lent: the stream stays until the drop. */
+/* Closing the stream wakes the task that reads; the peer's address is kept. If no task reads, a
+ * message may be lent from the stream, which then stays until the drop. */
 static void task_cut(struct weir_ws *ws) {
     if (ws->reading == WS_RESTS || ws->stream == NULL)
         return;
@@ -44,8 +44,8 @@ static void task_left(struct weir_ws *ws) {
     weir__free(ws);
 }
 
-/* The peer has had its time to answer our close frame. A reader may still be parked, and wait for
- * what never comes. */
+/* The peer has not answered our close frame in time. A task may be parked in receive, and would
+ * wait for ever. */
 static void close_overdue(struct weir__timer *t) {
     struct weir_ws *ws = WEIR_CONTAINER(t, struct weir_ws, timer);
     if (ws->state != WS_CLOSED)
@@ -190,7 +190,7 @@ int weir_ws_accept(struct weir_stream **take_stream, const struct weir_ws_option
 static int stream_ended(struct weir_ws *ws, ssize_t n) {
     int rc = n < 0 ? (int)n : WEIR_EEOF;
     if (ws->state == WS_DROPPED || rc == -ECANCELED || rc == -ETIME || rc == -ENOMEM)
-        return rc; /* the caller's, not the connection's */
+        return rc; /* the caller's trouble: the connection has not failed */
     weir__ws_broke(ws, rc);
     return n < 0 ? rc : weir__fail(rc, "ws receive", weir_ws_peer(ws));
 }
@@ -217,7 +217,7 @@ static int receive_next(struct weir_ws *ws, struct weir_ws_message *ret) {
             return weir__fail(WEIR_EWSCLOSED, "ws receive", weir_ws_peer(ws));
         ssize_t n = weir__stream_peek(ws->stream, 1, "ws receive", &v);
         if (ws->stream == NULL || ws->state == WS_DROPPED)
-            continue; /* above it is said why */
+            continue; /* to return the reason, above */
         if (n <= 0)
             return stream_ended(ws, n);
         size_t used;
@@ -234,7 +234,8 @@ static int refuse_second(struct weir_ws *ws) {
                        is_reactive(ws) ? "its reactive server" : "another task");
 }
 
-/* A peer that ended its own side only, without a close frame, still reads what was sent to it. */
+/* Must the caller of weir__ws_receive let something leave? That is our close frame; or what was
+ * queued, if the peer has closed only its own side, without a close frame: it still reads. */
 static bool is_owed_an_end(const struct weir_ws *ws, int rc) {
     bool still_sends = ws->failed != 0 && ws->unsent == 0 && ws_queued(ws) > 0;
     return rc == WEIR_EWSCLOSED || (rc < 0 && (ws->finish != WS_GOES_ON || still_sends));
@@ -259,9 +260,9 @@ int weir__ws_receive(struct weir_ws *ws, struct weir_ws_message *ret_message, bo
     return rc;
 }
 
-/* Read and throw away until the peer ends its side: a close with bytes unread is a reset, which
+/* Read and throw away until the peer closes its side: a close with bytes unread is a reset, which
  * overtakes what was sent. */
-static void wait_end(struct weir_ws *ws) {
+static void discard_rest(struct weir_ws *ws) {
     struct weir_view v;
     weir_consume(ws->stream, weir__stream_at_hand(ws->stream));
     for (size_t sum = 0; sum < WS_LINGER_MAX && ws->stream != NULL; sum += v.len) {
@@ -271,15 +272,15 @@ static void wait_end(struct weir_ws *ws) {
     }
 }
 
-/* Our close frame leaves before the caller can drop the connection. After a failure the peer's end
- * is waited for here, so that it hears why; after its close frame, by the drop. */
-static void end_politely(struct weir_ws *ws, int why) {
+/* Let our close frame leave before the caller can drop the connection. After a failure, wait here
+ * until the peer has closed, so that it gets the frame; after its own close frame, the drop does. */
+static void close_politely(struct weir_ws *ws, int why) {
     struct weir_scope s;
     weir_scope_enter(&s, ws->config->o.close_ns);
     int rc = weir__ws_flushed(ws, "ws receive");
     if (why != WEIR_EWSCLOSED && rc == 0 && ws->unsent == 0 && ws->stream != NULL) {
         ws->used = 0;
-        wait_end(ws);
+        discard_rest(ws);
     }
     weir_scope_leave(&s, rc);
 }
@@ -292,7 +293,7 @@ void weir__ws_receive_end(struct weir_ws *ws, int why) {
     ws->inside++;
     ws->reading = WS_READS;
     if (ws->finish != WS_GOES_ON)
-        end_politely(ws, why);
+        close_politely(ws, why);
     else
         (void)weir__ws_flushed(ws, "ws receive"); /* the writer's clock bounds it */
     ws->reading = WS_RESTS;
@@ -333,7 +334,7 @@ size_t weir_ws_queued(const struct weir_ws *ws) {
     return ws_queued(ws);
 }
 
-/* ---- the end ---- */
+/* ---- close and drop ---- */
 
 static int read_until_closed(struct weir_ws *ws) {
     struct weir_ws_message m;
@@ -342,12 +343,11 @@ static int read_until_closed(struct weir_ws *ws) {
     while (rc == 0)
         rc = receive_next(ws, &m);
     ws->reading = WS_RESTS;
-    weir__ws_wake(ws); /* another closer may have to go on */
+    weir__ws_wake(ws); /* another task in close may have to read on */
     return rc;
 }
 
-/* Until the peer's close frame; another task that receives, or closes too, may be the one who
- * sees it. */
+/* Wait for the peer's close frame. If another task receives, or closes too, that one reads it. */
 static int close_within(struct weir_ws *ws) {
     struct ws_waiter w;
     int rc = 0;
@@ -393,7 +393,7 @@ int weir_ws_close(struct weir_ws *ws, int code, const char *reason) {
     return ws_exit(ws, rc);
 }
 
-/* Wait until another writer has written the queue; it goes on although the ws was dropped. */
+/* Wait until another writer has written the queue, which it does although the ws was dropped. */
 static int wait_written(struct weir_ws *ws) {
     struct ws_waiter w;
     int rc = 0;
@@ -404,33 +404,32 @@ static int wait_written(struct weir_ws *ws) {
     return rc;
 }
 
-/* The body of a task in the run's own group, for a ws that its user has dropped: write what was
- * queued; if a close now could be a reset, wait until the peer ends its side; then close the
- * stream. */
+/* The body of a task of the run's, for a ws that its user has dropped: write what was queued; if
+ * closing now could be a reset, wait until the peer has closed its side; then close the stream. */
 static int closer(void *args) {
     struct weir_ws *ws = *(struct weir_ws **)args;
     struct weir_scope s;
     weir_scope_enter(&s, ws->config->o.close_ns);
     int rc = weir__ws_write_out(ws);
     if (rc == 0 && (rc = wait_written(ws)) == 0)
-        rc = weir__ws_write_out(ws); /* our end, if the other writer has not sent it */
+        rc = weir__ws_write_out(ws); /* closes our side, if the other writer has not */
     if (ws->config->o.close_ns > WS_LINGER_NS)
         weir_scope_renew(&s, WS_LINGER_NS);
     if (rc == 0 && ws->finish == WS_LINGERS && ws->unsent == 0)
-        wait_end(ws);
+        discard_rest(ws);
     weir_scope_leave(&s, rc);
     weir_close(&ws->stream);
     weir__ws_leave(ws);
     return 0;
 }
 
-/* Does the kernel still have what the peer's has not? A close with bytes of the peer's unread
- * would throw it away. */
+/* Have bytes that we sent not yet reached the peer's kernel? Closing with bytes of the peer's
+ * unread would lose them. */
 static bool is_on_its_way(struct weir_ws *ws) {
     return ws_queued(ws) > 0 || (ws->failed == 0 && weir__stream_unacked(ws->stream) > 0);
 }
 
-/* Returns false if there is nothing to wait for: the stream is closed at once. */
+/* Spawn the closer. Returns false if there is nothing to wait for, or it cannot be spawned. */
 static bool closes_later(struct weir_ws *ws) {
     bool works = ws->stream != NULL && ws->unsent == 0 && ws->reading == WS_RESTS &&
                  (ws->failed == 0 || ws->failed == WEIR_EEOF);

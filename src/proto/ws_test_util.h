@@ -52,7 +52,7 @@ static inline void note_end(struct weir_ws *ws, int rc) {
     the_world->ended++;
     the_world->rc = rc;
     the_world->code = ws ? weir_ws_close_code(ws) : 0;
-    the_world->told = ws ? weir__ws_told(ws, &the_world->told_why) : 0;
+    the_world->told = ws ? weir__ws_refusal(ws, &the_world->told_why) : 0;
     snprintf(the_world->reason, sizeof the_world->reason, "%s", ws ? weir_ws_close_reason(ws) : "");
     snprintf(the_world->peer, sizeof the_world->peer, "%s", ws ? weir_ws_peer(ws) : "");
     snprintf(the_world->text, sizeof the_world->text, "%s", e ? e->text : "");

@@ -5,7 +5,8 @@
 
 #include "base/check.h"
 
-/* A ring of which the connection knows the last: each of these costs the same however many wait. */
+/* The connection points to the last waiter of a ring, whose next is the first. So each of these
+ * takes the same time however many wait. */
 static void ring_add(struct ws_waiter **last, struct ws_waiter *w, bool first) {
     struct ws_waiter *end = *last;
     w->next = end ? end->next : w;
@@ -14,7 +15,7 @@ static void ring_add(struct ws_waiter **last, struct ws_waiter *w, bool first) {
     *last = end == NULL || !first ? w : end;
 }
 
-/* Harmless if it is in none. */
+/* Does nothing if it stands in no ring. */
 static void ring_remove(struct ws_waiter **last, struct ws_waiter *w) {
     if (w->next == NULL)
         return;
@@ -29,7 +30,7 @@ static struct ws_waiter **ring_of(struct weir_ws *ws, const struct ws_waiter *w)
     return w->why == WS_SENDS ? &ws->senders : &ws->others;
 }
 
-/* A cancel: its place is free at once. */
+/* A cancel gives up the place at once. */
 static int waiter_abort(struct weir__park *p) {
     struct ws_waiter *w = WEIR_CONTAINER(p, struct ws_waiter, park);
     w->parked = false;
@@ -37,8 +38,9 @@ static int waiter_abort(struct weir__park *p) {
     return WEIR__DONE;
 }
 
-/* Senders: in the order they came, before them who is in the middle of a message, for whose end
- * they wait. Others: those who flush last, for wake stops at them. */
+/* Senders stand in the order in which they came; only the task in the middle of a message in parts
+ * stands before all, for they wait for that message. Of the others, those who flush stand last: a
+ * wake stops at the first of them. */
 static void take_place(struct ws_waiter *w) {
     struct weir_ws *ws = w->ws;
     bool first = w->why == WS_SENDS ? ws_is_parting(ws) : w->why != WS_FLUSHES;
@@ -55,14 +57,14 @@ void weir__ws_wait_begin(struct weir_ws *ws, struct ws_waiter *w, enum ws_why wh
 
 int64_t weir__ws_wait_park(struct ws_waiter *w, const char *what) {
     if (w->next == NULL)
-        take_place(w); /* woken before, in vain */
+        take_place(w); /* a wake took it out of the ring, and there was no reason to return */
     w->parked = true;
     w->park.what = what;
     return weir__park(&w->park);
 }
 
 int weir__ws_wait(struct weir_ws *ws, struct ws_waiter *w, const char *what) {
-    int rc = weir_cancelled(); /* fired while this call went round */
+    int rc = weir_cancelled(); /* the scope may have fired since the last wait */
     if (rc == 0)
         rc = (int)weir__ws_wait_park(w, what);
     return rc < 0 ? weir__fail(rc, what, weir_ws_peer(ws)) : 0;
@@ -70,7 +72,7 @@ int weir__ws_wait(struct weir_ws *ws, struct ws_waiter *w, const char *what) {
 
 static void wake_one(struct ws_waiter *w) {
     if (!w->parked)
-        return; /* it was woken, and has not run yet */
+        return; /* it was woken already, and has not run yet */
     w->parked = false;
     weir__unpark(&w->park, 0);
 }
@@ -83,8 +85,8 @@ static void wake_all(struct ws_waiter **last) {
     }
 }
 
-/* Only the first in line is woken, who wakes the next when it leaves; once nobody can send any
- * more, all. */
+/* Only the first in line is woken; it wakes the next when it leaves the line. If no message can be
+ * sent any more, all are woken. */
 static void wake_senders(struct weir_ws *ws) {
     if (!ws_is_open(ws))
         wake_all(&ws->senders);
@@ -92,7 +94,7 @@ static void wake_senders(struct weir_ws *ws) {
         wake_one(ws->senders->next);
 }
 
-/* Those who wait for any change are few, and before those who flush. */
+/* Those who wait for any change are few, and stand before those who flush. */
 static void wake_others(struct weir_ws *ws) {
     if (ws_is_flushed(ws)) {
         wake_all(&ws->others);
@@ -116,7 +118,6 @@ void weir__ws_wait_end(struct weir_ws *ws, struct ws_waiter *w) {
         wake_senders(ws); /* the next in line */
 }
 
-/* Wait until the kernel has what was queued. Returns 0; -ECANCELED, -ETIME. */
 int weir__ws_flushed(struct weir_ws *ws, const char *what) {
     struct ws_waiter w;
     int rc = 0;

@@ -5,13 +5,16 @@
 
 #include "proto/weir_ws.h"
 
-/* Take a place. Every begin has its end. */
+/* Begin to wait: take a place in the ring. Each begin needs its weir__ws_wait_end. */
 void weir__ws_wait_begin(struct weir_ws *ws, struct ws_waiter *w, enum ws_why why);
-/* Wait for news. Returns 0, -ECANCELED or -ETIME; unless cancelled the place is kept. */
+/* Suspend until weir__ws_wake. Returns 0, -ECANCELED or -ETIME; a cancel gives up the place. */
 int weir__ws_wait(struct weir_ws *ws, struct ws_waiter *w, const char *what);
-int64_t weir__ws_wait_park(struct ws_waiter *w, const char *what); /* the same, come what may */
+int64_t weir__ws_wait_park(struct ws_waiter *w, const char *what); /* not a cancel point */
 void weir__ws_wait_end(struct weir_ws *ws, struct ws_waiter *w);
-void weir__ws_wake(struct weir_ws *ws); /* something has changed */
-int weir__ws_flushed(struct weir_ws *ws, const char *what); /* wait until all has left or cannot */
+/* Something has changed: wake the first sender, or all if none can send any more, and the others
+ * that wait for it. */
+void weir__ws_wake(struct weir_ws *ws);
+/* Wait until ws_is_flushed. Returns 0, -ECANCELED or -ETIME. */
+int weir__ws_flushed(struct weir_ws *ws, const char *what);
 
 #endif

@@ -17,13 +17,13 @@
 #include "proto/ws_wait.h"
 #include "stream/stream.h"
 
-/* Whoever writes, on its own stack. */
+/* On the stack of the task that writes. */
 struct ws_writer {
     struct weir__list link; /* in config->writers */
     struct weir_ws *ws;
     struct weir_task *task;
-    weir_ns moved; /* turn in which something is known to have gone on */
-    int64_t unacked; /* when the clock looked */
+    weir_ns moved; /* the last turn in which bytes are known to have left */
+    int64_t unacked; /* bytes that had not reached the peer when the clock looked; -1: not yet */
     bool is_shielded;
     struct weir_scope shield;
 };
@@ -31,10 +31,10 @@ struct ws_writer {
 /* ---- the clock ---- */
 
 /* A write is at rest while our kernel takes no byte of it and the peer's kernel acknowledges none.
- * Both are looked at, since our kernel makes room in large steps only when the peer reads slowly.
- * How far an op has come is known only when it ends: so the clock cancels it a few times in
- * pong_ns, and the writer goes on from where it was. All connections of a config share one timer,
- * armed while one of them writes; a write that is not at rest costs only an entry in a list. */
+ * Both are looked at, since our kernel makes room only in large steps when the peer reads slowly.
+ * How far an op has come is known only when it is done. So the clock cancels it a few times in
+ * pong_ns, and the writer goes on from the byte where it stood. All connections of a config share
+ * one timer, armed while one of them writes: a write that does not rest costs a list entry. */
 static weir_ns clock_step(const struct ws_config *c) {
     weir_ns step = c->o.pong_ns / WS_CLOCK_PARTS;
     return step > WS_CLOCK_MIN_NS ? step : WS_CLOCK_MIN_NS;
@@ -82,8 +82,9 @@ static void writer_end(struct ws_writer *w, int rc) {
     weir__ws_leave(w->ws);
 }
 
-/* ---- what ends a write ---- */
+/* ---- when a write has returned ---- */
 
+/* The clock has cut a write short. Returns 0 if something has moved within pong_ns. */
 static int rests(struct ws_writer *w) {
     const struct ws_config *c = w->ws->config;
     int64_t unacked = weir__stream_unacked(w->ws->stream);
@@ -97,10 +98,10 @@ static int rests(struct ws_writer *w) {
                        (long long)(c->o.pong_ns / 1000000));
 }
 
-/* A write ended with rc, after done bytes. Returns 0 if the writer goes on with the next write. It
- * does so if the clock ended this one, or a cancel of the group that the writer belongs to: what
- * was queued before the cancel is still sent, for at most close_ns. The writer ends when unsent is
- * set or the stream is gone. */
+/* A write returned rc, after done bytes. Returns 0 if the writer goes on with the next write. It
+ * does so if the clock has cut this one short, or a cancel of the group that the writer belongs to:
+ * what was queued before the cancel is still sent, for at most close_ns. The writer stops when
+ * unsent is set or the stream is gone. */
 static int write_goes_on(struct ws_writer *w, int rc, size_t done) {
     struct weir_ws *ws = w->ws;
     bool was_cut = rc == -ECANCELED || rc == -ETIME, is_cancelled = weir_cancelled() != 0;
@@ -118,15 +119,15 @@ static int write_goes_on(struct ws_writer *w, int rc, size_t done) {
     return 0;
 }
 
-/* Bytes that a write which returned rc has brought away of len. */
+/* How many of len bytes were written by a call that returned rc. */
 static size_t done_of(int rc, size_t len) {
     const struct weir_error *e = rc < 0 ? weir_error(rc) : NULL;
     return rc == 0 ? len : e ? e->done : 0;
 }
 
 /* If the peer caused the error, a reader meets it too, after it has read what the peer sent before,
- * perhaps a close frame. An error of our own (a cancel, no memory) does not reach a reader by
- * itself: it would wait for ever. */
+ * perhaps a close frame. An error of our own (a cancel, no memory) a reader would not meet: it
+ * would wait for ever, so the connection is cut. */
 static void send_failed(struct weir_ws *ws, int rc) {
     ws->unsent = ws->unsent ? ws->unsent : (int16_t)rc;
     if (rc == -ECANCELED || rc == -ETIME || rc == -ENOMEM || rc == -EAGAIN ||
@@ -178,8 +179,8 @@ static int write_end(struct ws_writer *w) {
 
 /* ---- past the queue ---- */
 
-/* The rest of a frame that a cancel cut short goes before what is queued: the frame stays whole,
- * and the stream, whose writer we are, is not torn. */
+/* A cancel cut a direct send short. The rest of its frame goes before what is queued, so that the
+ * peer gets the whole frame, and the stream is not torn. */
 static int keep_rest(struct weir_ws *ws, struct iovec *vec, size_t done) {
     size_t all = vec[0].iov_len + vec[1].iov_len - done;
     struct ws_queue *newer = ws->queue;
@@ -203,7 +204,7 @@ static int keep_rest(struct weir_ws *ws, struct iovec *vec, size_t done) {
     return 0;
 }
 
-/* Not shielded: its sender may be cancelled, and the rest is then the queue's. */
+/* Not shielded: the sender may be cancelled, and then direct_ended queues the rest. */
 static int direct_write(struct ws_writer *w, const struct iovec *vec, size_t *ret_done) {
     size_t all = vec[0].iov_len + vec[1].iov_len, done = 0;
     int rc = 0;
@@ -259,7 +260,7 @@ int weir__ws_write_out(struct weir_ws *ws) {
     struct ws_writer w;
     int rc = 0;
     if (ws->writing)
-        return 0; /* the other one takes what came meanwhile */
+        return 0; /* that one takes what was queued meanwhile, too */
     writer_begin(&w, ws);
     while (rc == 0 && ws->queue != NULL && ws->stream != NULL)
         rc = write_queue(&w);
@@ -271,7 +272,7 @@ int weir__ws_write_out(struct weir_ws *ws) {
 
 static int writer(void *args) {
     struct weir_ws *ws = *(struct weir_ws **)args;
-    (void)weir__ws_write_out(ws); /* an error stays in ws->unsent: who sends next gets it */
+    (void)weir__ws_write_out(ws); /* an error stays in ws->unsent: the next send returns it */
     weir__ws_leave(ws);
     return 0;
 }
@@ -280,7 +281,7 @@ void weir__ws_writer_start(struct weir_ws *ws, struct weir_group *g) {
     static const struct weir_site site = {"ws writer", __FILE__, "weir_ws_send", __LINE__};
     if (ws->writing || ws->queue == NULL || ws->stream == NULL || ws->unsent != 0)
         return;
-    ws->inside++; /* the writer's */
+    ws->inside++; /* the new task leaves */
     int rc = weir_spawn(g, &site, writer, &ws, sizeof ws, NULL, NULL);
     if (rc < 0) {
         send_failed(ws, rc);

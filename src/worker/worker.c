@@ -92,7 +92,7 @@ static void channel_closed(struct weir_ws *ws, void *state, int rc) {
         code = 1001;
         reason = "";
     } else if (code == 1006) {
-        int told = weir__ws_told(ws, &reason);
+        int told = weir__ws_refusal(ws, &reason);
         code = told != 0 ? told : code;
     }
     weir__line(c->worker->program->title, "done processing messages: %d (%s)%s%s", code,
