@@ -7,8 +7,9 @@
 
 #include "proto/ws_test_util.h"
 
-/* A connection that is served; a reactive one; one whose handler is held while its peer goes on. */
-enum { SERVE, REACT, HELD, SHAPES };
+/* A connection that is served; a reactive one; one whose handler is held while its peer goes on; and
+ * of both shapes one where the user's function sees each request first. */
+enum { SERVE, REACT, HELD, ASKED_SERVE, ASKED_REACT, SHAPES };
 
 static int shape;
 
@@ -94,10 +95,55 @@ static int converse_held(struct world *w) {
     return rc;
 }
 
+/* Looks something up, then answers by itself, or lets the client in. */
+static int look_up(struct weir_http_request *r) {
+    static const char *const headers[] = {"Cache-Control: no-store", NULL};
+    struct weir_http_answer a = {.size = sizeof a, .status = 401, .headers = headers,
+                                 .body = "who?", .len = 4};
+    int rc = weir_sleep(MS(1));
+    if (rc < 0)
+        return rc;
+    if (!weir_http_wants_websocket(r))
+        return weir_http_reply(r, 200, "fine");
+    return weir_http_header(r, "Token") != NULL ? 0 : weir_http_reply_with(r, &a);
+}
+
+/* What comes is a whole answer, or one of the library's. */
+static int ask_health(struct world *w) {
+    static const char request[] = "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\nmore";
+    static const char fine[] = "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\n"
+                               "Connection: close\r\nContent-Length: 4\r\n\r\nfine";
+    struct weir_stream *s = NULL;
+    char text[512];
+    int rc = weir_dial(w->tcp_url, NULL, &s);
+    if (rc == 0 && (rc = weir_write(s, request, sizeof request - 1)) == 0)
+        rc = weir_read_exactly(s, text, sizeof fine - 1);
+    weir_close(&s);
+    return rc < 0 || memcmp(text, fine, sizeof fine - 1) == 0 ? rc : -EBADMSG;
+}
+
+static int converse_asked(struct world *w) {
+    static const char *const headers[] = {"Token: 7", NULL};
+    struct weir_ws_options o = w->o;
+    struct weir_ws *ws = NULL;
+    int rc = ask_health(w);
+    if (rc < 0)
+        return rc;
+    rc = weir_ws_dial(w->ws_url, &o, &ws);
+    if (rc != WEIR_EHTTP || weir_error(rc)->status != 401) {
+        weir_ws_drop(&ws);
+        return rc == 0 ? -EBADMSG : rc;
+    }
+    o.headers = headers;
+    return converse(w->ws_url, &o);
+}
+
 static int story(void *arg) {
-    struct world w = {.reacts = shape != SERVE, .o = {.size = sizeof w.o, .close_ns = MS(50)}};
+    struct world w = {.reacts = shape != SERVE && shape != ASKED_SERVE, .o = {.size = sizeof w.o, .close_ns = MS(50)}};
     struct weir_scope patience;
     the_world = &w;
+    w.request = shape == ASKED_REACT ? look_up : NULL;
+    w.o.request = shape == ASKED_SERVE ? look_up : NULL;
     int rc = weir_listen("tcp://127.0.0.1:0", NULL, &w.l);
     if (rc < 0)
         return rc;
@@ -106,9 +152,11 @@ static int story(void *arg) {
     weir_group_open(&w.clients, WEIR_INDEPENDENT);
     weir_group_open(&w.servers, WEIR_TOGETHER);
     rc = weir_go(&w.servers, server, .w = &w);
-    weir_scope_enter(&patience, MS(500));
+    weir_scope_enter(&patience, MS(3000)); /* virtual, or of a machine with other work */
     if (rc == 0 && (rc = weir_yield()) == 0)
-        rc = shape == HELD ? converse_held(&w) : converse(w.ws_url, &w.o);
+        rc = shape == HELD           ? converse_held(&w)
+             : shape >= ASKED_SERVE ? converse_asked(&w)
+                                    : converse(w.ws_url, &w.o);
     rc = weir_scope_leave(&patience, rc);
     weir_group_cancel(&w.servers, "the story ends");
     int served = weir_group_close(&w.servers, 0);
@@ -129,6 +177,8 @@ static const struct {
     {REACT, {SIZE}}, {REACT, {SIZE, .deferred = true}},
     {HELD, {SIZE}},  {HELD, {SIZE, .deferred = true}},
     {HELD, {SIZE, .piece_size = 7, .piece_count = 2}},
+    {ASKED_SERVE, {SIZE}}, {ASKED_SERVE, {SIZE, .deferred = true}},
+    {ASKED_REACT, {SIZE}}, {ASKED_REACT, {SIZE, .deferred = true}},
 };
 enum { WORLDS = sizeof worlds / sizeof worlds[0] };
 
