@@ -23,7 +23,7 @@
 struct keeper_fds {
     int channel;
     int out, err; /* the node's */
-    int control;  /* the node's end of the control socket */
+    int control;  /* the node's side of the control socket */
     int life;     /* a pipe that is closed when the guard dies: means stop */
 };
 

@@ -5,8 +5,8 @@
 
 #include <stddef.h>
 
-/* The nearest of known[0 .. count-1] to word, the first of equals; NULL when none is near enough
- * to be worth a question: one slip, or a third of a long word. NULL entries are skipped. */
+/* The nearest of known[0 .. count-1] to word, the first of equals. NULL if none is near enough: one
+ * mistake, or in a long word a third of its letters. NULL entries are skipped. */
 const char *suggest_nearest(const char *word, const char *const *known, size_t count);
 
 #endif

@@ -9,8 +9,8 @@
 
 static const char blanks[] = " \t\r\n";
 
-/* Copy what stands between quotes at *at; *at ends on the closing one. Returns the end of the
- * copy; NULL if the quote is not closed. */
+/* Copy the text between the quotes at *at, and move *at to the closing quote. Returns the place
+ * behind the copy; NULL if the quote is not closed. */
 static char *copy_quoted(const char **at, char *to) {
     char quote = *(*at)++;
     for (; **at != quote; (*at)++) {

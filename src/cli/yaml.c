@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* yaml.c - one recursive walk over libyaml's events, as deep as the depth limit allows.
- * libyaml counts lines and columns from 0, and tells encoding errors by byte offset only. */
+/* yaml.c - one recursive walk over libyaml's events, within the limit of depth. libyaml counts
+ * lines and columns from 0, and gives only the byte offset of encoding errors. */
 #include "cli/yaml.h"
 
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* host.c - the map of a simulated world: names, addresses, links. Host n has the addresses
- * 10.x.y.z and fd00::n+1, its own loopback, and its own ports. What is nobody's address swallows
- * everything sent to it. */
+ * 10.x.y.z and fd00::n+1, its own loopback, and its own ports. Packets to an address that
+ * no host has are dropped. */
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>

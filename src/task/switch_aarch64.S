@@ -53,7 +53,7 @@ weir__switch:
     .size weir__switch, . - weir__switch
 
 /* weir__switch_start(save_sp, sp): save as above, then run weir__task_first_run on the fresh stack
- * sp. Its link register is the end of every walk. */
+ * sp. Unwinding stops at its link register. */
     .globl weir__switch_start
     .hidden weir__switch_start
     .type weir__switch_start, %function

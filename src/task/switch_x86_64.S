@@ -61,7 +61,7 @@ weir__switch:
     .size weir__switch, . - weir__switch
 
 /* weir__switch_start(save_sp, sp): save as above, then run weir__task_first_run on the fresh stack
- * sp (a multiple of 16). Its return address is the end of every walk: rip is undefined there, and
+ * sp (a multiple of 16). Unwinding stops at its return address: rip is undefined there, and
  * rbp is 0. */
     .globl weir__switch_start
     .hidden weir__switch_start

@@ -10,7 +10,7 @@
 
 #include "loop/loop.h"
 
-/* One wait, in the frame of the task that waits. It ends by weir__unpark. */
+/* One wait, in the frame of the task that waits. weir__unpark ends it. */
 struct weir__park {
     struct weir_task *task; /* set by weir__park */
     /* Called at most once, when the task is cancelled while parked. It returns WEIR__DONE if it has

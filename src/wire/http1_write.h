@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* http1_write.h - heads of HTTP/1 as text: requests, answers, refusals. The writer remembers an
- * overflow or a byte that may not stand in its place, so that a head reads in the source as it will
- * look, and is checked once, at its end. Heads are parsed by http1.h. */
+ * overflow or a byte that may not stand in its place, so that a head looks in the source as it will
+ * look on the wire, and is checked once, when it is complete. Heads are parsed by http1.h. */
 #ifndef WEIR_WIRE_HTTP1_WRITE_H
 #define WEIR_WIRE_HTTP1_WRITE_H
 

@@ -161,7 +161,7 @@ static int port(struct cursor *c) {
     return 0;
 }
 
-/* host [":" [port]], up to the end or to "/", "?" or "#". */
+/* host [":" [port]], up to "/", "?", "#" or the last byte. */
 static int authority(struct cursor *c) {
     size_t from = c->at, end;
     bool bracket = from < c->len && c->bytes[from] == '[';
