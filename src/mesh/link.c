@@ -42,8 +42,8 @@ struct weir__link {
     struct weir_ws_message ack; /* ANSWERED: a copy of it, so that the reader goes on */
     struct weir__wait *asker;   /* what it waits in */
     int ended, close_code; /* how the last connection ended */
-    int failed;      /* the code of `why`, 0: none */
-    unsigned status; /* of the last dial's refusal, or 0 */
+    int failed; /* the code of `why`, 0: none */
+    int status; /* of the last dial's refusal, or 0 */
     bool late;       /* a message that began before the item left is still coming */
     uint64_t heard, unasked; /* messages; those that answered nothing */
     char why[200];         /* what failed last, for people; longer than any reason */
@@ -353,7 +353,9 @@ static int dial_once(struct weir__link *l) {
     l->status = 0;
     l->late = false;
     if (rc == 0)
-        rc = weir__ws_dial(l->url, &l->mesh->ws, &l->ws, &l->status);
+        rc = weir_ws_dial(l->url, &l->mesh->ws, &l->ws);
+    if (rc == WEIR_EHTTP)
+        l->status = weir_error(rc)->status;
     if (rc == 0) {
         struct read_acks_args a = {l};
         rc = weir_spawn(&l->mesh->readers, WEIR_SITE(read_acks), read_acks, &a, sizeof a, NULL,
@@ -368,7 +370,7 @@ static int dial_once(struct weir__link *l) {
 
 /* An answer that the next dial would get again (RFC 9110 15.4, 15.5): it is elsewhere, it is not
  * there, it is not for us. 408, 425 and 429 ask for another try, as does every 5xx. */
-static bool is_final(unsigned status) {
+static bool is_final(int status) {
     return status >= 300 && status < 500 && status != 408 && status != 425 && status != 429;
 }
 

@@ -10,10 +10,6 @@
  * text. Else 0, and *ret_why is untouched. */
 int weir__ws_refusal(const struct weir_ws *ws, const char **ret_why);
 
-/* As weir_ws_dial. *ret_status: of the answer that was no 101 (then WEIR_EHTTP); else 0. */
-int weir__ws_dial(const char *url, const struct weir_ws_options *options, struct weir_ws **ret_ws,
-                  unsigned *ret_status);
-
 /* Has part of a message been received? Its rest may be on its way, and does not answer what we send
  * now. */
 bool weir__ws_is_inside(const struct weir_ws *ws);

@@ -392,7 +392,7 @@ static ssize_t read_final_head(struct weir_ws *ws, struct shaking *k, struct wei
 }
 
 static int read_response(struct weir_ws *ws, struct shaking *k, const char *key,
-                         const struct weir__ws_request_options *o, unsigned *ret_status) {
+                         const struct weir__ws_request_options *o) {
     struct weir_view v;
     struct weir__slice protocol = {0};
     ssize_t n = read_final_head(ws, k, &v);
@@ -401,8 +401,6 @@ static int read_response(struct weir_ws *ws, struct shaking *k, const char *key,
     if (n < 0)
         return (int)n;
     int rc = check_response(ws, &k->h, v.base, key, o->protocols, &protocol);
-    if (rc == WEIR_EHTTP)
-        *ret_status = k->h.status;
     if (rc == 0)
         rc = take_names(ws, o->path, o->path_len, (const char *)v.base + protocol.offset,
                         protocol.len);
@@ -411,7 +409,7 @@ static int read_response(struct weir_ws *ws, struct shaking *k, const char *key,
 }
 
 int weir__ws_shake_client(struct weir_ws *ws, const char *host, size_t host_len, const char *path,
-                          size_t path_len, unsigned *ret_status) {
+                          size_t path_len) {
     char key[WEIR__WS_KEY_LEN], protocols[WS_PROTOCOLS_TEXT_MAX];
     int rc = join_protocols(ws->config->o.subprotocols, protocols, sizeof protocols);
     if (rc < 0)
@@ -425,7 +423,7 @@ int weir__ws_shake_client(struct weir_ws *ws, const char *host, size_t host_len,
         return -ENOMEM;
     rc = send_request(ws, &o, key);
     if (rc == 0)
-        rc = read_response(ws, k, key, &o, ret_status);
+        rc = read_response(ws, k, key, &o);
     weir__free(k);
     return rc;
 }

@@ -109,13 +109,12 @@ static int dial_tcp(const char *url, const struct weir__uri *u, struct weir_stre
     return weir_dial(tcp, NULL, ret_stream);
 }
 
-static int dial_within(const char *url, const struct weir__uri *u, struct weir_ws *ws,
-                       unsigned *ret_status) {
+static int dial_within(const char *url, const struct weir__uri *u, struct weir_ws *ws) {
     int rc = dial_tcp(url, u, &ws->stream);
     if (rc < 0)
         return rc;
     return weir__ws_shake_client(ws, url + u->authority.offset, u->authority.len,
-                                 url + u->path.offset, u->path.len, ret_status);
+                                 url + u->path.offset, u->path.len);
 }
 
 /* The end of both openings. Who fired: the bound of the handshake, or a scope of the caller's? */
@@ -139,12 +138,10 @@ static int opened(struct weir_ws *ws, struct weir_scope *s, int rc, const char *
     return 0;
 }
 
-int weir__ws_dial(const char *url, const struct weir_ws_options *options, struct weir_ws **ret_ws,
-                  unsigned *ret_status) {
+int weir_ws_dial(const char *url, const struct weir_ws_options *options, struct weir_ws **ret_ws) {
     struct weir__uri u;
     struct weir_scope s;
     int rc = weir__suspend_enter("ws dial");
-    *ret_status = 0;
     if (rc < 0 || (rc = url_check(url, &u)) < 0)
         return rc;
     struct weir_ws *ws = ws_new(NULL, options, WEIR__WS_CLIENT);
@@ -158,12 +155,7 @@ int weir__ws_dial(const char *url, const struct weir_ws_options *options, struct
     char on[72]; /* more than a record has room for. url may lie in it, where a dial writes */
     snprintf(on, sizeof on, "%.*s", (int)sizeof on - 1, url);
     weir_scope_enter(&s, ws->config->o.handshake_ns);
-    return opened(ws, &s, dial_within(url, &u, ws, ret_status), "ws dial", on, ret_ws);
-}
-
-int weir_ws_dial(const char *url, const struct weir_ws_options *options, struct weir_ws **ret_ws) {
-    unsigned status;
-    return weir__ws_dial(url, options, ret_ws, &status);
+    return opened(ws, &s, dial_within(url, &u, ws), "ws dial", on, ret_ws);
 }
 
 int weir_ws_accept(struct weir_stream **take_stream, const struct weir_ws_options *options,
