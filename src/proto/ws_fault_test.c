@@ -7,8 +7,8 @@
 
 #include "proto/ws_test_util.h"
 
-/* A connection that is served; a reactive one; one whose handler is held while its peer goes on; and
- * of both shapes one where the user's function sees each request first. */
+/* A connection that is served; a reactive one; one whose handler is held while its peer goes on;
+ * and of both shapes one where the user's function sees each request first. */
 enum { SERVE, REACT, HELD, ASKED_SERVE, ASKED_REACT, SHAPES };
 
 static int shape;
@@ -139,7 +139,8 @@ static int converse_asked(struct world *w) {
 }
 
 static int story(void *arg) {
-    struct world w = {.reacts = shape != SERVE && shape != ASKED_SERVE, .o = {.size = sizeof w.o, .close_ns = MS(50)}};
+    struct world w = {.reacts = shape != SERVE && shape != ASKED_SERVE,
+                      .o = {.size = sizeof w.o, .close_ns = MS(50)}};
     struct weir_scope patience;
     the_world = &w;
     w.request = shape == ASKED_REACT ? look_up : NULL;
