@@ -59,8 +59,8 @@ void weir__at_end_add(struct weir__at_end *e, void (*ended)(struct weir__at_end 
 void weir__at_end_remove(struct weir__at_end *e); /* harmless if e is not added to a task */
 
 /* Suspend the running task until weir__unpark. A task waits in no other function (a yield lets the
- * others run, but the task stays ready). Returns the result given to unpark, or -ECANCELED or -ETIME
- * if abort answered WEIR__DONE. */
+ * others run, but the task stays ready). Returns the result given to unpark, or -ECANCELED or
+ * -ETIME if abort answered WEIR__DONE. */
 int64_t weir__park(struct weir__park *p);
 
 /* How many marked calls this thread has made, and the number of the call at which the running task
