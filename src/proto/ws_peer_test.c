@@ -8,8 +8,6 @@
 #include "proto/ws_test_util.h"
 #include "stream/peer_test_util.h"
 
-#include <semaphore.h>
-
 enum how {
     AT_ONCE,
     SUSPENDS,   /* first, and half way */
@@ -29,16 +27,6 @@ struct conn {
 };
 
 static const struct weir_ws_options options = {.size = sizeof options, .queue_max = 16 << 20};
-
-static struct post {
-    int ended, code; /* of connections: how many, the peer's close code of the last */
-    bool reacts;
-    void (*story)(int port);
-    struct weir_listener *l;
-    struct weir_loop *loop;
-    struct weir_group clients;
-    sem_t answered; /* once for each ask, when its answers are sent or given up */
-} post;
 
 /* ---- the server ---- */
 
@@ -117,55 +105,9 @@ static int serve(void *args) {
 static int serve_all(void *args) {
     static const struct weir_ws_reactive r = {.size = sizeof r, .state_size = sizeof(struct conn),
                                               .message = on_message, .closed = on_closed};
-    struct weir_stream *peer;
-    int rc;
     (void)args;
-    if (post.reacts)
-        return weir_ws_react(post.l, &post.clients, &r, &options);
-    while ((rc = weir_accept(post.l, &peer)) == 0)
-        if (weir_spawn(&post.clients, WEIR_SITE(serve), serve, &peer, sizeof peer, NULL, NULL) < 0)
-            weir_close(&peer);
-    return rc == WEIR_ECLOSED ? 0 : rc;
-}
-
-static int on_thread(void *arg) {
-    (void)arg;
-    post.story(weir_listener_port(post.l));
-    return 0;
-}
-
-static int tell_story(void *arg) {
-    struct weir_group servers;
-    (void)arg;
-    assert_int_equal(weir_listen("tcp://127.0.0.1:0", NULL, &post.l), 0);
-    post.loop = weir_loop_current();
-    weir_group_open(&post.clients, WEIR_INDEPENDENT);
-    weir_group_open(&servers, WEIR_TOGETHER);
-    assert_int_equal(weir_go0(&servers, serve_all), 0);
-    assert_int_equal(weir_offload(on_thread, NULL), 0);
-    weir_unlisten(&post.l);
-    bool was_stopped = weir_cancelled() != 0; /* by the story */
-    int rc = weir_group_close(&servers, 0);
-    assert_true(rc == 0 || was_stopped);
-    rc = weir_group_drain(&post.clients, WEIR_SECONDS(20));
-    assert_true(rc == 0 || was_stopped);
-    return 0;
-}
-
-static void tell_peer_of(bool reacts, void (*story)(int port), int conns) {
-    struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
-    fprintf(stderr, "# on %s, %s\n", test_backend, reacts ? "react" : "serve");
-    post = (struct post){.reacts = reacts, .story = story};
-    assert_int_equal(sem_init(&post.answered, 0, 0), 0);
-    assert_int_equal(weir_run(tell_story, NULL, &o), 0);
-    sem_destroy(&post.answered);
-    assert_int_equal(post.ended, conns);
-}
-
-/* A story of a peer that may open `conns` connections, in both shapes; each of them ends. */
-static void tell_peer(void (*story)(int port), int conns) {
-    tell_peer_of(false, story, conns);
-    tell_peer_of(true, story, conns);
+    return post.reacts ? weir_ws_react(post.l, &post.clients, &r, &options)
+                       : serve_each(WEIR_SITE(serve), serve);
 }
 
 /* ---- the peer ---- */

@@ -9,8 +9,6 @@
 #include "stream/peer_test_util.h"
 
 #include <stdlib.h>
-#include <weir/stream.h>
-#include <weir/task.h>
 
 enum { MUCH = 3 << 20 };
 
@@ -18,15 +16,6 @@ struct conn {
     char mode;
     uint64_t count;
 };
-
-static struct {
-    int ended;
-    uint64_t heard; /* of the last connection that was counted */
-    bool reacts;
-    void (*story)(int port);
-    struct weir_listener *l;
-    struct weir_group clients;
-} post;
 
 static uint8_t pattern(size_t i) {
     return (uint8_t)(i * 7 + (i >> 8) * 3);
@@ -93,50 +82,9 @@ static void on_closed(struct weir_conn *c, void *state, int rc) {
 static int serve_all(void *args) {
     static const struct weir_reactive r = {.size = sizeof r, .state_size = sizeof(struct conn),
                                            .message = on_message, .closed = on_closed};
-    struct weir_stream *peer;
-    int rc;
     (void)args;
-    if (post.reacts)
-        return weir_react(post.l, &post.clients, &r);
-    while ((rc = weir_accept(post.l, &peer)) == 0)
-        if (weir_go(&post.clients, serve, .peer = peer) < 0)
-            weir_close(&peer);
-    return rc == WEIR_ECLOSED ? 0 : rc;
-}
-
-static int on_thread(void *arg) {
-    (void)arg;
-    post.story(weir_listener_port(post.l));
-    return 0;
-}
-
-static int tell(void *arg) {
-    struct weir_group servers;
-    (void)arg;
-    assert_int_equal(weir_listen("tcp://127.0.0.1:0", NULL, &post.l), 0);
-    weir_group_open(&post.clients, WEIR_INDEPENDENT);
-    weir_group_open(&servers, WEIR_TOGETHER);
-    assert_int_equal(weir_go0(&servers, serve_all), 0);
-    assert_int_equal(weir_offload(on_thread, NULL), 0);
-    weir_unlisten(&post.l);
-    assert_int_equal(weir_group_close(&servers, 0), 0);
-    assert_int_equal(weir_group_drain(&post.clients, WEIR_SECONDS(20)), 0);
-    return 0;
-}
-
-static void tell_peer_of(bool reacts, void (*story)(int port), int conns) {
-    struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
-    fprintf(stderr, "# on %s, %s\n", test_backend, reacts ? "react" : "serve");
-    memset(&post, 0, sizeof post);
-    post.reacts = reacts;
-    post.story = story;
-    assert_int_equal(weir_run(tell, NULL, &o), 0);
-    assert_int_equal(post.ended, conns);
-}
-
-static void tell_peer(void (*story)(int port), int conns) {
-    tell_peer_of(false, story, conns);
-    tell_peer_of(true, story, conns);
+    return post.reacts ? weir_react(post.l, &post.clients, &r)
+                       : serve_each(WEIR_SITE(serve), serve);
 }
 
 /* ---- the peer ---- */
