@@ -6,16 +6,6 @@
 #include <fcntl.h>
 #include <poll.h>
 
-#define FD_STORY(sentence)                                                                         \
-    static int sentence##_run(void *arg);                                                          \
-    WEIR_TEST_BACKENDS(sentence) {                                                                 \
-        struct weir_run_options o = {.size = sizeof o, .backend = test_backend};                   \
-        if (strcmp(test_backend, "sim") == 0)                                                      \
-            runner_skip("a simulation has no real descriptors");                                   \
-        assert_int_equal(weir_run(sentence##_run, NULL, &o), 0);                                   \
-    }                                                                                              \
-    static int sentence##_run(void *arg __attribute__((unused)))
-
 static void open_pipe(int fds[2]) {
     assert_int_equal(pipe2(fds, O_CLOEXEC), 0); /* blocking */
 }

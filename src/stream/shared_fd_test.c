@@ -24,16 +24,6 @@ int poll(struct pollfd *fds, nfds_t count, int timeout_ms) {
     return n;
 }
 
-#define SHARED_STORY(sentence)                                                                     \
-    static int sentence##_run(void *arg);                                                          \
-    WEIR_TEST_BACKENDS(sentence) {                                                                 \
-        struct weir_run_options o = {.size = sizeof o, .backend = test_backend};                   \
-        if (strcmp(test_backend, "sim") == 0)                                                      \
-            runner_skip("a simulation has no real descriptors");                                   \
-        assert_int_equal(weir_run(sentence##_run, NULL, &o), 0);                                   \
-    }                                                                                              \
-    static int sentence##_run(void *arg __attribute__((unused)))
-
 static int ends[2]; /* what is read, what is written */
 static int other;   /* the other process's: the same thing, opened on its own, non-blocking */
 static char taken[64];
@@ -117,7 +107,7 @@ static void reader_is_robbed(int fd) {
     weir_close(&s);
 }
 
-SHARED_STORY(who_reads_a_pipe_faster_holds_nobody) {
+FD_STORY(who_reads_a_pipe_faster_holds_nobody) {
     assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
     other = open_again(ends[0], O_RDONLY);
     reader_is_robbed(ends[0]);
@@ -126,7 +116,7 @@ SHARED_STORY(who_reads_a_pipe_faster_holds_nobody) {
     return 0;
 }
 
-SHARED_STORY(who_reads_a_terminal_faster_holds_nobody) {
+FD_STORY(who_reads_a_terminal_faster_holds_nobody) {
     open_pty(&ends[1], &ends[0]);
     other = open_again(ends[0], O_RDONLY);
     reader_is_robbed(ends[0]);
@@ -136,7 +126,7 @@ SHARED_STORY(who_reads_a_terminal_faster_holds_nobody) {
 }
 
 /* The master cannot be opened again: a thread reads, and what it got is the next call's. */
-SHARED_STORY(who_reads_a_master_faster_holds_nobody) {
+FD_STORY(who_reads_a_master_faster_holds_nobody) {
     int flags;
     open_pty(&ends[0], &ends[1]);
     other = fcntl(ends[0], F_DUPFD_CLOEXEC, 3); /* the same description: taken while it blocks */
@@ -161,7 +151,7 @@ static struct weir_stream *read_in_vain(void) {
 }
 
 /* Closed while its thread waits: the thread is left to end alone, with the terminal. */
-SHARED_STORY(a_master_is_closed_while_a_thread_reads_it) {
+FD_STORY(a_master_is_closed_while_a_thread_reads_it) {
     struct weir_stream *s = read_in_vain();
     weir_close(&s);
     close(ends[1]); /* ends its read */
@@ -170,7 +160,7 @@ SHARED_STORY(a_master_is_closed_while_a_thread_reads_it) {
 }
 
 /* Closed when its thread has just read, before the loop has heard of it: the run hears of it. */
-SHARED_STORY(a_master_is_closed_when_a_thread_has_just_read_it) {
+FD_STORY(a_master_is_closed_when_a_thread_has_just_read_it) {
     int waiting = 1;
     struct weir_stream *s = read_in_vain();
     assert_int_equal(write(ends[1], "y", 1), 1);
@@ -204,7 +194,7 @@ static void writer_is_forestalled(int fd, void (*filled)(void)) {
     weir_close(&s);
 }
 
-SHARED_STORY(who_fills_a_pipe_first_holds_nobody) {
+FD_STORY(who_fills_a_pipe_first_holds_nobody) {
     assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
     other = open_again(ends[1], O_WRONLY);
     writer_is_forestalled(ends[1], fill_it);
@@ -213,7 +203,7 @@ SHARED_STORY(who_fills_a_pipe_first_holds_nobody) {
     return 0;
 }
 
-SHARED_STORY(who_fills_a_terminal_first_holds_nobody) {
+FD_STORY(who_fills_a_terminal_first_holds_nobody) {
     unsigned number;
     open_pty(&ends[0], &ends[1]);
     if (ioctl(ends[1], TIOCGDEV, &number) < 0) /* then a helper thread writes */

@@ -210,4 +210,15 @@ static inline void pattern_check(const uint8_t *buf, size_t from, size_t len) {
             fail_msg("byte %zu is wrong", from + i);
 }
 
+/* A story with descriptors of the user, on [epoll] and [uring]. The body follows. */
+#define FD_STORY(sentence)                                                                         \
+    static int sentence##_run(void *arg);                                                          \
+    WEIR_TEST_BACKENDS(sentence) {                                                                 \
+        struct weir_run_options o = {.size = sizeof o, .backend = test_backend};                   \
+        if (strcmp(test_backend, "sim") == 0)                                                      \
+            runner_skip("a simulation has no real descriptors");                                   \
+        assert_int_equal(weir_run(sentence##_run, NULL, &o), 0);                                   \
+    }                                                                                              \
+    static int sentence##_run(void *arg __attribute__((unused)))
+
 #endif

@@ -251,16 +251,6 @@ WEIR_TEST(cancels_of_a_wait_for_room_leave_nothing_behind) {
 
 /* ---- real descriptors ---- */
 
-#define FD_STORY(sentence)                                                                         \
-    static int sentence##_run(void *arg);                                                          \
-    WEIR_TEST_BACKENDS(sentence) {                                                                 \
-        struct weir_run_options o = {.size = sizeof o, .backend = test_backend};                   \
-        if (strcmp(test_backend, "sim") == 0)                                                      \
-            runner_skip("a simulation has no real descriptors");                                   \
-        assert_int_equal(weir_run(sentence##_run, NULL, &o), 0);                                   \
-    }                                                                                              \
-    static int sentence##_run(void *arg __attribute__((unused)))
-
 static size_t drain_fd(int fd, size_t from) {
     static uint8_t buf[PIECE];
     ssize_t n = read(fd, buf, sizeof buf);
