@@ -171,8 +171,8 @@ WEIR_API void weir_ws_drop(struct weir_ws **take_ws);
  * delivered still. Otherwise a result < 0 of message closes with 1011 and weir_error's text. So
  * does a function that returns with a message in parts unfinished; closed then gets -EBUSY. closed
  * is the last call: nothing may use the ws after it. A refused handshake makes no connection: it is
- * logged, as a warning, also if it was too slow (408). One that broke off is not. The ws is lent: do
- * not receive on it, close or drop it; weir_ws_begin_close closes it. */
+ * logged, as a warning, also if it was too slow (408); one that broke off is not. The ws is lent:
+ * do not receive on it, close or drop it; weir_ws_begin_close closes it. */
 struct weir_ws_reactive {
     size_t size, state_size;
     int (*opened)(struct weir_ws *ws, void *state); /* may be NULL; < 0: closes with 1011 */
