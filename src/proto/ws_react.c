@@ -29,6 +29,7 @@
 /* ---- the user's functions ---- */
 
 static void user_failed(struct ws_react_conn *c, int rc) {
+    weir__group_error_keep(weir_conn_group(c->conn), rc);
     if (c->ws.state == WS_OPEN)
         (void)weir__ws_queue_close(&c->ws, WEIR__WS_INTERNAL, weir_error_message(rc));
     weir__ws_react_closing(c, rc, c->ws.config->o.close_ns);

@@ -10,6 +10,7 @@
 
 /* closed finds a record for rc, also if no call of this task has returned that code. */
 static int recorded(struct ws_react_conn *c, int rc) {
+    weir__group_error_give(weir_conn_group(c->conn), rc);
     return rc >= 0 || weir_error(rc) ? rc : weir__fail(rc, "ws connection", weir_ws_peer(&c->ws));
 }
 

@@ -35,6 +35,7 @@ struct world {
     struct weir_ws_reactive reactive;
     char ws_url[64], tcp_url[64];
     weir_ns slow_ns;
+    bool opens_not;
     bool reacts, held, one_by_one, opened_held; /* one_by_one: held is true again for the next */
     int ended, rc, code; /* of connections that ended: how many, how the last did */
     int told;
@@ -105,6 +106,8 @@ static inline int answer(struct weir_ws *ws, const struct weir_ws_message *m) {
     }
     if (says(m, "fail"))
         return -EIO;
+    if (says(m, "say why"))
+        return weir_fail(WEIR_EUSER - 90000, "no buzzer on %s", weir_ws_path(ws));
     if (says(m, "fail oddly"))
         return weir__failf(-EIO, "work", NULL, "caf\xe9, then more");
     if (says(m, "lend"))
@@ -152,6 +155,8 @@ static inline int serve_one(void *args) {
 }
 
 static inline int react_opened(struct weir_ws *ws, void *state) {
+    if (the_world->opens_not)
+        return weir_fail(WEIR_EUSER - 90000, "no buzzer at all");
     return hold(&the_world->opened_held);
 }
 static inline int react_message(struct weir_ws *ws, void *state, const struct weir_ws_message *m) {

@@ -286,6 +286,7 @@ static int conn_open(struct weir_conn *c) {
 
 /* Call closed, which may still read (weir__conn_next). Only after it is an unused piece dropped. */
 static void conn_closed(struct weir_conn *c) {
+    weir__group_error_give(&c->group, c->rc);
     if (c->server->fn.closed != NULL)
         c->server->fn.closed(c, c->user, c->rc);
     ahead_drop(c);
@@ -305,6 +306,8 @@ static int conn_end(struct weir_conn *c, int rc) {
     weir_group_cancel(&c->group, "the connection ended");
     if (weir_group_live(&c->group) == 1)
         conn_closed(c);
+    else if (rc < 0)
+        weir__group_error_keep(&c->group, rc);
     return c->server->fn.closed == NULL ? rc : 0;
 }
 

@@ -279,6 +279,8 @@ void weir__group_close_under(struct weir_group *group) {
     WEIR_CHECK(g->scope.kind == SCOPE_UNDER && g->live == 0);
     forget_ended(g);
     first_error_log(g, "connection's"); /* there is none: these groups are INDEPENDENT */
+    weir__free(g->scope.v.kept);
+    g->scope.v.kept = NULL;
     weir__list_remove(&g->scope.u.under.link);
     g->scope.cookie = SCOPE_LEFT ^ (uint32_t)(uintptr_t)&g->scope;
     weir__group_child_ended(g->scope.u.under.parent);
@@ -293,6 +295,19 @@ bool weir__task_is_within(const struct weir_task *t, const struct weir_task *top
         t = g != NULL ? g->scope.task : NULL;
     }
     return t != NULL;
+}
+
+void weir__group_error_keep(struct weir_group *group, int rc) {
+    struct group *g = group_of(group);
+    WEIR_CHECK(g->scope.kind == SCOPE_UNDER);
+    if (g->scope.v.kept == NULL)
+        g->scope.v.kept = weir__error_copy(rc, weir_error(rc));
+}
+
+void weir__group_error_give(const struct weir_group *group, int rc) {
+    const struct weir_error *e = ((const struct group *)(const void *)group)->scope.v.kept;
+    if (e != NULL && e->code == rc)
+        weir__error_restore(e);
 }
 
 int weir__group_cancelled(const struct weir_group *group) {

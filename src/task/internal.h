@@ -62,7 +62,8 @@ struct scope { /* behind struct weir_scope */
     const char *cause;
     union {
         struct signal_wait *signals; /* PLAIN */
-        struct weir_error *kept;     /* GROUP: record of the first error */
+        struct weir_error *kept;     /* GROUP: record of the first error; UNDER: of the connection's
+                                      * end, for the task that is told of it */
     } v;
     const struct weir_site *site;       /* where it was entered; NULL: not known */
     const struct weir_site *outer_site; /* outer's site: readable when outer's frame is gone */

@@ -145,6 +145,11 @@ void weir__group_open_under(struct weir_group *g, struct weir_group *parent,
 void weir__group_close_under(struct weir_group *g); /* no live child */
 /* Is t the task top, or a child, at any depth, of a group that top has opened? */
 bool weir__task_is_within(const struct weir_task *t, const struct weir_task *top);
+/* Keep the record of rc that the running task has: the function that is told of the connection's
+ * end may run in another task. The first record stays. Without memory only the code travels. */
+void weir__group_error_keep(struct weir_group *g, int rc) __attribute__((cold));
+/* Give the record that was kept, if it is rc's, to the running task. */
+void weir__group_error_give(const struct weir_group *g, int rc);
 /* The code that a suspending call inside g would return: 0, -ECANCELED or -ETIME. */
 int weir__group_cancelled(const struct weir_group *g);
 

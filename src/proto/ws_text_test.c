@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* A program's own text of an error: in the close frame, in the log, and where closed asks for it,
+ * which is in another task once the peer has answered. */
+#include "proto/ws_test_util.h"
+
+static int ended_with(struct world *w, struct weir_ws *ws, const char *text) {
+    struct weir_ws_message m;
+    assert_int_equal(weir_ws_receive(ws, &m), WEIR_EWSCLOSED);
+    assert_int_equal(weir_ws_close_code(ws), 1011);
+    assert_string_equal(weir_ws_close_reason(ws), text);
+    weir_ws_drop(&ws);
+    wait_ended(w, 1);
+    assert_int_equal(w->rc, WEIR_EUSER - 90000);
+    assert_string_equal(w->text, text);
+    return 0;
+}
+
+WS_STORY(the_text_of_message_reaches_the_peer_and_closed) {
+    if (!w->reacts)
+        return 0; /* the program writes its close frames itself */
+    struct weir_ws *ws = ws_open(w);
+    assert_int_equal(ws_say(ws, "say why"), 0);
+    return ended_with(w, ws, "no buzzer on /");
+}
+
+WS_STORY(the_text_of_opened_reaches_the_peer_and_closed) {
+    if (!w->reacts)
+        return 0;
+    w->opens_not = true;
+    return ended_with(w, ws_open(w), "no buzzer at all");
+}
