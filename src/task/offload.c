@@ -9,14 +9,37 @@
 #include "base/check.h"
 #include "task/internal.h"
 
+/* fn was not called. -EAGAIN is what the kernel and the backend say alike, for want of a thread. */
+static int not_begun(int rc) {
+    if (rc != -EAGAIN)
+        return weir__fail(rc, "offload", NULL);
+    return weir__failf(rc, "offload", NULL,
+                       "no helper thread can be had: raise the limit of threads (ulimit -u), or "
+                       "wait until abandoned functions have returned (EAGAIN)");
+}
+
+struct offloaded { /* in the frame of the task that waits */
+    int (*fn)(void *arg);
+    void *arg;
+    bool begun; /* a thread has called fn */
+};
+
+static int offloaded_run(void *job) { /* on the helper thread */
+    struct offloaded *o = job;
+    o->begun = true;
+    return o->fn(o->arg);
+}
+
 int weir_offload(int (*fn)(void *arg), void *arg) {
     if (fn == NULL)
         WEIR_BUG("weir_offload: the function is NULL");
     int rc = weir__suspend_enter("offload");
     if (rc < 0)
         return rc;
-    struct weir__op op = {.kind = WEIR__WORK, .u.work = {fn, arg}};
-    return (int)weir__op_await(&op, "offload", NULL);
+    struct offloaded o = {.fn = fn, .arg = arg};
+    struct weir__op op = {.kind = WEIR__WORK, .u.work = {offloaded_run, &o}};
+    rc = (int)weir__op_await(&op, "offload", NULL);
+    return o.begun ? rc : not_begun(rc);
 }
 
 /* An abandoned job may outlive its caller and the run. So it lies on the heap and has two holders:
@@ -116,7 +139,7 @@ int weir_offload_detached(int (*fn)(void *args), const void *args, size_t size) 
     if (weir__submit(weir__sched->loop.backend, &d->op) == WEIR__DONE) {
         rc = (int)d->op.result; /* the backend refused it: fn will not run */
         weir__free(d);
-        return weir__fail(rc, "offload", NULL);
+        return not_begun(rc);
     }
     rc = (int)weir__park(&w.park);
     if (w.job == NULL)
@@ -125,5 +148,5 @@ int weir_offload_detached(int (*fn)(void *args), const void *args, size_t size) 
     if (!begun)
         detached_drop(d); /* no thread ran it: drop the thread's hold too */
     detached_drop(d);
-    return begun ? rc : weir__fail(rc, "offload", NULL);
+    return begun ? rc : not_begun(rc);
 }
