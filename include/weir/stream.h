@@ -5,8 +5,8 @@
  * each); a second reader or writer gets -EBUSY. Receiving lends: peek shows bytes that the stream
  * already holds, consume gives them back; read and its kin are built on it. Loop thread only.
  *
- * Close streams, unlisten listeners and drop WebSockets before their run ends: the run closes none,
- * and afterwards closing one aborts. */
+ * Close streams, unlisten listeners and drop WebSockets before their run ends: the run closes none
+ * (it logs how many there are), and afterwards closing one aborts. */
 #ifndef WEIR_STREAM_H
 #define WEIR_STREAM_H
 

@@ -120,6 +120,10 @@ void weir__loop_fini(struct weir_loop *l) {
         next = p->next;
         weir__free(p);
     }
+    if (l->unclosed > 0)
+        weir__log(WEIR_LOG_WARNING,
+                  "loop '%s' ended: %zu streams, listeners or WebSockets were never closed",
+                  l->name, l->unclosed);
     if (dropped > 0)
         weir__log(WEIR_LOG_WARNING, "loop '%s' ended: %zu posts to it were dropped", l->name,
                   dropped);

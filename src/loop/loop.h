@@ -36,6 +36,7 @@ struct weir_loop {
     size_t ready;      /* ready tasks: the scheduler above counts its queue here */
     weir_ns turn_ns;   /* when the wait of the current turn was over: for stamps, not deadlines */
     uint64_t turns;
+    size_t unclosed;   /* streams and listeners of the user's, made and not closed */
     unsigned hidden;   /* closed objects whose memory the backend still holds: the run waits */
     bool exact;        /* virtual time: a wait lasts exactly until the earliest deadline */
     pthread_t thread;  /* the owner */

@@ -150,7 +150,7 @@ static int race_addrs(struct race *r, struct weir_stream **ret_stream) {
     int rc = run(r);
     call_off(r);
     if (r->winner != NULL && rc >= 0) {
-        *ret_stream = &r->winner->stream;
+        weir__stream_give(&r->winner->stream, ret_stream);
         return 0;
     }
     if (r->winner != NULL) { /* one has connected, but this task was cancelled before */

@@ -243,6 +243,6 @@ int weir_stream_from_fd(int fd, struct weir_stream **ret_stream) {
         weir__free(d);
         return weir__fail(rc, "stream from a descriptor", NULL);
     }
-    *ret_stream = &d->stream;
+    weir__stream_give(&d->stream, ret_stream);
     return 0;
 }

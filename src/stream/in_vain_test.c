@@ -40,6 +40,10 @@ static int tick(void *args __attribute__((unused))) {
     return rc;
 }
 
+static int rest(void *arg __attribute__((unused))) {
+    return 0;
+}
+
 /* All helper threads are lost to functions that were given up. One that is given up before it has
  * begun takes none. */
 static void take_all_threads(void) {
@@ -52,6 +56,10 @@ static void take_all_threads(void) {
         assert_int_equal(weir_scope_leave(&s, rc), -ETIME);
     }
     assert_int_equal(weir_offload_detached(hold_a_thread, NULL, 0), -EAGAIN);
+    assert_non_null(strstr(weir_error_message(-EAGAIN), "abandoned functions"));
+    weir_fail(-EAGAIN, "older");
+    assert_int_equal(weir_offload(rest, NULL), -EAGAIN);
+    assert_non_null(strstr(weir_error_message(-EAGAIN), "abandoned functions"));
 }
 
 static int open_master(int *ret_slave) {

@@ -152,6 +152,7 @@ static int open_all(struct weir_loop *loop, struct weir__addr *addrs, unsigned c
     struct weir_listener *l = listener_new(loop, count);
     if (l == NULL)
         return weir__fail(-ENOMEM, "listen", NULL);
+    loop->unclosed++;
     unsigned bound = 0;
     int rc = 0;
     for (unsigned i = 0; i < count; i++) {
@@ -302,6 +303,7 @@ void weir_unlisten(struct weir_listener **take_listener) {
     weir__loop_assert(l->loop, "weir_unlisten");
     *take_listener = NULL;
     l->closed = true;
+    l->loop->unclosed--;
     l->closing++; /* this call itself; a slot that failed to open may be closing already */
     for (unsigned i = 0; i < l->count; i++) {
         if (l->slots[i].state == SLOT_FULL)
@@ -469,6 +471,6 @@ int weir_accept(struct weir_listener *l, struct weir_stream **ret_stream) {
     }
     l->entered = false; /* if l was closed just now, this connection is still returned */
     free_if_left(l);
-    *ret_stream = &k->stream;
+    weir__stream_give(&k->stream, ret_stream);
     return 0;
 }

@@ -208,7 +208,7 @@ int weir_memory_pair(size_t capacity, struct weir_stream **ret_a, struct weir_st
         p->ways[i].bytes = p->bytes + (size_t)i * size;
         p->ways[i].size = size;
     }
-    *ret_a = &a->stream;
-    *ret_b = &b->stream;
+    weir__stream_give(&a->stream, ret_a);
+    weir__stream_give(&b->stream, ret_b);
     return 0;
 }

@@ -75,6 +75,7 @@ void weir_close(struct weir_stream **take_stream) {
     WEIR_CHECK(!s->closed);
     *take_stream = NULL;
     s->closed = true;
+    s->loop->unclosed -= s->given;
     s->kind->close(s);
 }
 

@@ -80,11 +80,19 @@ struct weir_stream {
     bool writing : 1; /* a task is inside a write */
     bool closed : 1;  /* by its owner; freed when gone and when both tasks have left */
     bool gone : 1;    /* the kind holds nothing of it any more */
+    bool given : 1;   /* to the user: the end of the run counts those that were not closed */
     bool owned : 1;   /* of a reactive connection: the user must not read or close it */
 };
 
 void weir__stream_init(struct weir_stream *s, const struct weir__stream_kind *kind,
                        struct weir_loop *l);
+
+/* *ret_stream is the user's from now on. */
+static inline void weir__stream_give(struct weir_stream *s, struct weir_stream **ret_stream) {
+    s->given = true;
+    s->loop->unclosed++;
+    *ret_stream = s;
+}
 
 /* Release the lent piece and free the hold, also with unread bytes. */
 void weir__stream_drop(struct weir_stream *s);
