@@ -37,6 +37,9 @@ void weir_group_open_at(const struct weir_site *site, struct weir_group *group,
     weir__sched_for("weir_group_open");
     if (group == NULL)
         weir__scope_refuse(NULL, "weir_group_open");
+    if (policy != WEIR_TOGETHER && policy != WEIR_INDEPENDENT)
+        WEIR_BUG("weir_group_open: %d is no policy (WEIR_TOGETHER, WEIR_INDEPENDENT)",
+                 (int)policy);
     struct group *g = group_of(group);
     weir__scope_begin(&g->scope, SCOPE_GROUP, site, __builtin_frame_address(0));
     g->scope.budget = WEIR_NEVER;

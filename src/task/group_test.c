@@ -549,3 +549,13 @@ WEIR_TEST(a_quiet_simulation_names_who_waits_and_ends) {
     assert_non_null(strstr(logged, "task 'main'"));
     assert_non_null(strstr(logged, "waits: sleep"));
 }
+
+static int opens_with(void *policy) {
+    struct weir_group g;
+    weir_group_open(&g, (enum weir_policy)(intptr_t)policy);
+    return weir_group_close(&g, 0);
+}
+
+WEIR_TEST_ABORTS(a_policy_that_is_none_is_a_bug, "weir_group_open: 2 is no policy") {
+    (void)weir_run(opens_with, (void *)(intptr_t)2, NULL);
+}
