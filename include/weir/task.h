@@ -102,7 +102,7 @@ WEIR_API weir_ns weir_deadline(void);
 
 /* Open a group in caller's memory. It is a scope too: opened and closed like one, by one task,
  * innermost first. Children obey the scopes around the open, not around their spawn. Leaving it
- * open aborts. */
+ * open aborts, and so does a policy that is none. */
 WEIR_API void weir_group_open(struct weir_group *g, enum weir_policy policy);
 WEIR_API void weir_group_open_at(const struct weir_site *site, struct weir_group *g,
                                  enum weir_policy policy);

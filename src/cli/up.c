@@ -34,6 +34,7 @@
 #include "cli/member.h"
 #include "cli/summary.h"
 #include "worker/line.h"
+#include "worker/standard.h"
 
 enum { SIGNALS = 3 };
 
@@ -585,5 +586,5 @@ int up_run(const struct fleet *f, struct guard *g, const struct up_options *opti
         children_bury(children_now() + LIMIT_KILL);
     if (rc < 0 && up.begun) /* otherwise weir_run has logged the reason */
         weir__line_error("weir up: %s", weir_error_text(rc));
-    return rc < 0 ? EXIT_FAILED : up.code;
+    return rc < 0 ? weir__run_status(options->backend, rc) : up.code;
 }

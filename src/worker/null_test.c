@@ -125,7 +125,8 @@ static const struct call {
 #define ROW(fn) {#fn, fn}
     ROW(peek), ROW(consume), ROW(read_some), ROW(read_none), ROW(read_exactly), ROW(read_until),
     ROW(write_all), ROW(write_none),
-    ROW(try_write), ROW(wait_writable), ROW(stream_fd), ROW(shut), ROW(peer), ROW(local), ROW(listener_port),
+    ROW(try_write), ROW(wait_writable), ROW(stream_fd), ROW(shut), ROW(peer), ROW(local),
+    ROW(listener_port),
     ROW(accept_one), ROW(reacts), ROW(conn_stream), ROW(conn_group), ROW(conn_close),
     ROW(conn_arg), ROW(ws_accept), ROW(ws_accept_nothing), ROW(ws_path), ROW(ws_subprotocol),
     ROW(ws_peer), ROW(ws_receive), ROW(ws_send), ROW(ws_try_send), ROW(ws_send_part),

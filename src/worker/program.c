@@ -14,6 +14,7 @@
 #include "mesh/nodes.h"
 #include "task/task.h"
 #include "worker/line.h"
+#include "worker/standard.h"
 
 static __thread struct weir__program *programs; /* of this thread, the last first */
 
@@ -193,5 +194,5 @@ int weir__program_run(struct weir__program *p) {
     for (int i = 0; i < STOPS; i++)
         sigaction(stops[i], &before[i], NULL);
     pthread_sigmask(SIG_SETMASK, &mask, NULL);
-    return rc < 0 ? 1 : rc;
+    return rc < 0 ? weir__run_status(p->backend, rc) : rc;
 }

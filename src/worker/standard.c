@@ -6,9 +6,11 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 #include <weir/base.h>
 
+#include "sys/backend.h"
 #include "worker/line.h"
 
 void weir__fill_standard_fds(void) {
@@ -36,4 +38,10 @@ int weir__flush_stdout(const char *who) {
     int rc = errno != 0 ? -errno : -EIO; /* lost earlier, and nothing is left to try again */
     weir__line_error("%s: cannot print: %s (%s)", who, weir_error_text(rc), weir_error_name(rc));
     return 1;
+}
+
+int weir__run_status(const char *backend, int rc) {
+    const char *name = backend != NULL ? backend : getenv("WEIR_BACKEND");
+    bool unknown = name != NULL && *name != '\0' && !weir__backend_known(name);
+    return rc == WEIR_EBACKEND && unknown ? 2 : 1;
 }

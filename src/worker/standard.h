@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* standard.h - a program's stdin, stdout and stderr: what its main does about them. */
+/* standard.h - a program's stdin, stdout and stderr, and its exit status: what its main does about
+ * them. */
 #ifndef WEIR_WORKER_STANDARD_H
 #define WEIR_WORKER_STANDARD_H
 
@@ -13,5 +14,9 @@ void weir__outlive_readers(void);
 
 /* Hand on what libc holds for stdout. Returns 0; 1 if some of what was printed is lost: told. */
 int weir__flush_stdout(const char *who);
+
+/* The exit status of a program whose weir_run returned rc < 0: usage, if there is no backend of the
+ * name that was asked for (NULL: by WEIR_BACKEND), else failed. */
+int weir__run_status(const char *backend, int rc);
 
 #endif

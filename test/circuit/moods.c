@@ -2,12 +2,14 @@
 /* moods.c - a worker for the tests of the circuit, as a shared object. Its parameter and the text
  * of each message say what it does.
  *
- *   --with setup=slow|fail      setup waits for ever, or fails
- *   messages: sleep (suspends), block (does not), fail, bytes, nack, empty, stream TARGET, print */
+ *   --with setup=slow|fail|say  setup waits for ever, fails, or fails and says why
+ *   messages: sleep (suspends), block (does not), fail, say (why it fails), bytes,
+ *   nack, empty, stream TARGET, print */
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 #include <weir/loop.h>
+#include <weir/task.h>
 #include <weir/worker.h>
 
 static int setup(void *state, const struct weir_params *p) {
@@ -17,6 +19,8 @@ static int setup(void *state, const struct weir_params *p) {
         weir_out("setting up");
         return weir_sleep(WEIR_NEVER);
     }
+    if (rc == 0 && strcmp(how, "say") == 0)
+        return weir_fail(WEIR_EUSER, "no pin %d on this board", 7);
     return rc == 0 && strcmp(how, "fail") == 0 ? -ENODEV : rc;
 }
 
@@ -34,6 +38,8 @@ static int loop(void *state, const struct weir_message *m, struct weir_ack *ack)
     }
     if (strcmp(text, "fail") == 0)
         return -EIO;
+    if (strcmp(text, "say") == 0)
+        return weir_fail(WEIR_EUSER, "pin %d is stuck", 7);
     if (strcmp(text, "bytes") == 0)
         return weir_ack_bytes(ack, "\xff\0\n", 3);
     if (strcmp(text, "nack") == 0)

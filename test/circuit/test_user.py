@@ -55,6 +55,14 @@ class Users(CircuitTest):
             self.assertEqual(code, 2, node.errors)
             self.assertIn(f"not '{bad}'", node.errors[0])
 
+    def test_a_backend_that_is_none_is_a_usage_error(self):
+        for words in ["buzzer", "-p", "0"], ["clock", "-t", "0"], ["send", "buzzer", "x"]:
+            for option, env in (["--backend", "kqueue"], {}), ([], {"WEIR_BACKEND": "kqueue"}):
+                with self.subTest(words=words, option=option):
+                    node, code = self.ends(words[0], *option, *words[1:], env=env)
+                    self.assertEqual(code, 2, node.errors)
+                    self.assertIn("'kqueue'", node.errors[0])
+
     def test_what_is_no_worker(self):
         node, code = self.ends("run", "nowhere.so")
         self.assertEqual(code, 3)
@@ -68,6 +76,8 @@ class Users(CircuitTest):
         node, code = self.ends("run", MOODS, "-p", "0", "--with", "setup=fail")
         self.assertEqual(code, 1)
         self.assertIn("weir run: ", node.errors[0])
+        node, code = self.ends("run", MOODS, "-p", "0", "--with", "setup=say")
+        self.assertEqual((code, node.errors), (1, ["weir run: no pin 7 on this board"]))
 
 
 class Depth(CircuitTest):
@@ -160,6 +170,12 @@ class Sends(CircuitTest):
         self.assertEqual((code, node.lines), (1, []))
         self.assertRegex(node.errors[-1], r"1011 \(internal error\) input/output error")
         self.moods.line(r"done processing messages: 1011 \(internal error\) input/output error")
+
+    def test_a_loop_that_says_why_it_fails(self):
+        node, code = self.ends("send", self.url, "say")
+        self.assertEqual((code, node.lines), (1, []))
+        self.assertRegex(node.errors[-1], r"1011 \(internal error\) pin 7 is stuck$")
+        self.moods.line(r"done processing messages: 1011 \(internal error\) pin 7 is stuck$")
 
     def test_streaming_to_nowhere_fails_by_name(self):
         for target, text in ("buzer", "did you mean 'buzzer'"), ("clock", "does not listen"):
