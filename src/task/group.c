@@ -292,9 +292,7 @@ void weir__group_close_under(struct weir_group *group) {
 /* From a task to the one that opened its group, and so on up. */
 bool weir__task_is_within(const struct weir_task *t, const struct weir_task *top) {
     while (t != NULL && t != top) {
-        const struct group *g = group_of_task(t);
-        while (g != NULL && g->scope.kind == SCOPE_UNDER)
-            g = g->scope.u.under.parent;
+        const struct group *g = opened_group_of(t);
         t = g != NULL ? g->scope.task : NULL;
     }
     return t != NULL;

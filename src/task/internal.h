@@ -231,6 +231,15 @@ static inline struct group *group_of_task(const struct weir_task *t) {
     return t->group;
 }
 
+/* The innermost group around t that a task has opened: that of t, or one above a connection's. NULL:
+ * no task has opened any. */
+static inline struct group *opened_group_of(const struct weir_task *t) {
+    struct group *g = group_of_task(t);
+    while (g != NULL && g->scope.kind == SCOPE_UNDER)
+        g = g->scope.u.under.parent;
+    return g;
+}
+
 static inline void *weir__task_args(struct weir_task *t) {
     return t->args_size > TASK_INLINE ? t->args_heap : t->args_inline;
 }

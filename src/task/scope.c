@@ -387,14 +387,6 @@ int weir_scope_fired(const struct weir_scope *scope) {
     return scope_fired(readable(scope, "weir_scope_fired"));
 }
 
-/* The group, of a task, which hangs on a task's chain of scopes; NULL: none does. */
-static const struct group *opened_group_of(const struct weir_task *t) {
-    const struct group *g = group_of_task(t);
-    while (g != NULL && g->scope.kind == SCOPE_UNDER)
-        g = g->scope.u.under.parent;
-    return g;
-}
-
 /* Looks from sc outwards. Returns true if the search is over. */
 static bool deadline_found(const struct weir_task *t, const struct scope *sc, weir_ns *ret_ns) {
     for (; sc != NULL; sc = sc->outer) {
