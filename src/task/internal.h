@@ -231,8 +231,8 @@ static inline struct group *group_of_task(const struct weir_task *t) {
     return t->group;
 }
 
-/* The innermost group around t that a task has opened: that of t, or one above a connection's. NULL:
- * no task has opened any. */
+/* The innermost group around t that a task has opened: that of t, or one above a connection's.
+ * NULL: no task has opened any. */
 static inline struct group *opened_group_of(const struct weir_task *t) {
     struct group *g = group_of_task(t);
     while (g != NULL && g->scope.kind == SCOPE_UNDER)
