@@ -125,6 +125,35 @@ class Examples(unittest.TestCase):
             self.assertRegex(err, r"^weir: .*: too many connections \(answered 503\)\n$")
         self.assertEqual(run("ws-echo", "--connections-max", "0").returncode, 2)
 
+    def test_ws_gate_opens_for_a_token_and_says_that_it_is_well(self):
+        for backend in backends():
+            for shape in "serve", "react":
+                with self.subTest(backend=backend, shape=shape):
+                    self.gate(backend, shape)
+
+    def gate(self, backend, shape):
+        server = Server("ws-gate", "--port", "0", "--backend", backend, "--shape", shape)
+        upgrade = (b"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                   b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n")
+
+        def ask(path, headers):
+            with socket.create_connection(("127.0.0.1", server.port), timeout=10) as c:
+                c.sendall(b"GET " + path + b" HTTP/1.1\r\nHost: localhost\r\n" + headers + b"\r\n")
+                answer = c.makefile("rb")
+                status = int(answer.readline().split()[1])
+                while answer.readline() != b"\r\n":
+                    pass
+                return status, answer.read(13 if status == 101 else -1)
+
+        self.assertEqual(ask(b"/health", b""), (200, b"ok\n"))
+        for headers in (b"", upgrade, upgrade + b"Authorization: Bearer wrong\r\n",
+                        upgrade + b"Cookie: token=for-ada2; xtoken=for-ada\r\n"):
+            self.assertEqual(ask(b"/", headers), (401, b"a token, please\n"))
+        for header in (b"Authorization: Bearer for-grace", b"COOKIE: a=b; token=for-grace; c=d"):
+            self.assertEqual(ask(b"/", upgrade + header + b"\r\n"),
+                             (101, b"\x81\x0bhello Grace"))
+        self.assertEqual(server.end(signal.SIGTERM), (0, ""))
+
     def test_tcp_echo_refuses_what_it_does_not_know(self):
         for words in (["--port"], ["--port", "x"], ["--port", "65536"], ["--backend", "kqueue"],
                       ["--threads", "0"], ["--shape", "round"], ["--colour", "blue"]):
