@@ -2,13 +2,13 @@
 /* ws-client - send each line of standard input as a message, print each message that comes back;
  * at the end of the input close, and say how the connection ended:
  *
- *   ws-client ws://127.0.0.1:7000/ [SUBPROTOCOL] */
+ *   ws-client ws://127.0.0.1:7000/ [SUBPROTOCOL] ["NAME: VALUE" ...]          with these headers */
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <weir/weir.h>
 
-enum { LINE_SIZE = 1 << 20 };
+enum { LINE_SIZE = 1 << 20, HEADERS_MAX = 16 };
 
 struct sender_args {
     struct weir_ws *ws;
@@ -50,8 +50,11 @@ static int printer(struct weir_ws *ws) {
 
 static int client(void *arg) {
     char **argv = arg;
-    const char *const names[] = {argv[2], NULL};
-    struct weir_ws_options o = {.size = sizeof o, .subprotocols = names};
+    const char *names[2] = {NULL}, *headers[HEADERS_MAX + 1] = {NULL};
+    struct weir_ws_options o = {.size = sizeof o, .subprotocols = names, .headers = headers};
+    size_t count = 0;
+    for (char **word = argv + 2; *word != NULL; word++)
+        *(strchr(*word, ':') != NULL ? &headers[count++] : &names[0]) = *word;
     WEIR_AUTO(weir_ws_drop) struct weir_ws *ws = NULL;
     struct weir_group g;
     int rc = weir_ws_dial(argv[1], &o, &ws);
@@ -71,9 +74,9 @@ static int client(void *arg) {
 }
 
 int main(int argc, char **argv) {
-    if (argc != 2 && argc != 3) {
-        fprintf(stderr, "usage: ws-client URL [SUBPROTOCOL]\n");
+    if (argc < 2 || argc > 2 + HEADERS_MAX) {
+        fprintf(stderr, "usage: ws-client URL [SUBPROTOCOL] [\"NAME: VALUE\" ...]\n");
         return 2;
     }
-    return weir_run(client, argv, NULL) < 0; /* argv ends in NULL: no subprotocol */
+    return weir_run(client, argv, NULL) < 0;
 }

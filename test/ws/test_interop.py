@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Our WebSockets and Python's, both directions, both server shapes. WEIR_EXAMPLES names the
-folder of ws-echo and ws-client, WEIR_BACKEND the backend."""
+"""Our WebSockets and Python's, both directions, both server shapes; and curl. WEIR_EXAMPLES names
+the folder of ws-echo, ws-gate and ws-client, WEIR_BACKEND the backend."""
 import asyncio
 import http
 import os
 import re
+import shutil
 import signal
 import subprocess
 import unittest
@@ -18,10 +19,11 @@ SHAPES = "serve", "react"
 
 class Echo:
     """ws-echo as a child process; told to end on leaving, where it must leave no complaint."""
+    program = "ws-echo"
 
     def __init__(self, shape):
         self.process = subprocess.Popen(
-            [os.path.join(HERE, "ws-echo"), "--port", "0", "--backend", BACKEND, "--shape", shape],
+            [os.path.join(HERE, self.program), "--port", "0", "--backend", BACKEND, "--shape", shape],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         line = self.process.stdout.readline()
         if not line and "io_uring" in self.process.stderr.read():
@@ -41,13 +43,22 @@ class Echo:
             self.process.communicate()
 
 
-def both_shapes(story):
+class Gate(Echo):
+    """ws-gate: lets in by a token, answers /health."""
+    program = "ws-gate"
+
+
+def both_shapes(story, server=Echo):
     def run(self):
         for shape in SHAPES:
-            with self.subTest(shape=shape), Echo(shape) as echo:
-                asyncio.run(asyncio.wait_for(story(self, echo), 30))
+            with self.subTest(shape=shape), server(shape) as it:
+                asyncio.run(asyncio.wait_for(story(self, it), 30))
     run.__name__ = story.__name__
     return run
+
+
+def both_gates(story):
+    return both_shapes(story, Gate)
 
 
 class OurServer(unittest.TestCase):
@@ -122,6 +133,53 @@ class OurServer(unittest.TestCase):
                 await ws.recv()
 
 
+class OurGate(unittest.TestCase):
+    """ws-gate, which sees each request before the upgrade."""
+
+    @both_gates
+    async def test_a_header_or_a_cookie_opens_it(self, gate):
+        for headers in ({"Authorization": "Bearer for-ada"}, {"Cookie": "a=b; token=for-ada"}):
+            async with websockets.connect(gate.url, extra_headers=headers) as ws:
+                self.assertEqual(await ws.recv(), "hello Ada")
+                await ws.send("and back")
+                self.assertEqual(await ws.recv(), "and back")
+
+    @both_gates
+    async def test_others_read_a_401_with_its_headers(self, gate):
+        for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic Zm9y"}):
+            with self.assertRaises(websockets.InvalidStatusCode) as caught:
+                await websockets.connect(gate.url, extra_headers=headers)
+            self.assertEqual(caught.exception.status_code, 401)
+            self.assertEqual(caught.exception.headers["WWW-Authenticate"], "Bearer")
+        self.assertEqual(gate.end(), ("", 0))
+
+    @unittest.skipUnless(shutil.which("curl"), "no curl here")
+    @both_gates
+    async def test_curl_finds_it_well(self, gate):
+        url = gate.url.replace("ws:", "http:")
+
+        async def curl(*words):
+            process = await asyncio.create_subprocess_exec(
+                "curl", "--silent", "--show-error", "--max-time", "10", *words,
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={"PATH": os.environ["PATH"]})
+            out, err = await process.communicate()
+            return process.returncode, out.decode(), err.decode()
+
+        self.assertEqual(await curl(url + "health"), (0, "ok\n", ""))
+        self.assertEqual(await curl("--http1.0", url + "health"), (0, "ok\n", ""))
+        self.assertEqual((await curl("--fail", url))[0], 22)
+        body = "@" + os.path.join(HERE, gate.program)  # which nobody reads
+        self.assertEqual(await curl("--data-binary", body, url + "health"), (0, "ok\n", ""))
+        self.assertEqual(await curl("--data-binary", body, "--header", "Expect:", url + "health"),
+                         (0, "ok\n", ""))
+        code, out, err = await curl("--head", url + "health")
+        self.assertEqual((code, err), (0, ""))
+        self.assertRegex(out, r"^HTTP/1.1 200 OK\r\n(.*\r\n)*Content-Length: 3\r\n\r\n$")
+        code, out, err = await curl("--include", url)
+        self.assertRegex(out, r"^HTTP/1.1 401 Unauthorized\r\n(.*\r\n)*\r\na token, please\n$")
+        self.assertEqual(gate.end(), ("", 0))
+
+
 class OurClient(unittest.TestCase):
     """ws-client against a server of theirs."""
 
@@ -185,6 +243,18 @@ class OurClient(unittest.TestCase):
         code, _, err = self.talk(handler, "x\n", "chat.v1", subprotocols=["chat.v2", "chat.v1"])
         self.assertEqual((code, err), (0, "closed: 1000 (OK) end of input\n"))
         self.assertEqual(seen, [("chat.v1", "/a?b=c")])
+
+    def test_headers(self):
+        seen = []
+        async def look(path, headers):
+            seen.append((headers["Authorization"], headers.get_all("X-Twice"), headers["X-Empty"]))
+        code, _, err = self.talk(self.echo, "x\n", "Authorization: Bearer t", "X-Twice: 1",
+                                 "x-twice: 2", "X-Empty:", process_request=look)
+        self.assertEqual((code, err), (0, "closed: 1000 (OK) end of input\n"))
+        self.assertEqual(seen, [("Bearer t", ["1", "2"], "")])
+        code, _, err = self.talk(self.echo, "x\n", "Host: evil.example")
+        self.assertEqual(code, 1)
+        self.assertIn('ws dial: the header "Host: evil.example"', err)
 
     def test_a_refusal_is_told(self):
         async def refuse(path, headers):
