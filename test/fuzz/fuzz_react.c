@@ -2,13 +2,17 @@
 /* A whole reactive WebSocket server in the simulated world. The input says how large the world's
  * buffers are and what the peer does: messages whole and in fragments, control frames, bytes cut
  * anywhere, reading slowly; and how it stops: by a close frame, by shutting down its side, by an
- * invalid frame, or in order after the last answer. Each message says what the server's function
- * does with it: it suspends, answers with a large message, in parts, or from another task.
+ * invalid frame, or in order after the last answer. Its last byte says what the server's function
+ * does with the request: it lets the client in, at once or later, or answers with plain HTTP. Each
+ * message says what the server's function does with it: it suspends, answers with a large message,
+ * in parts, or from another task.
  *
  * The model is a list: message i is delivered as the i-th, unchanged; its answer is the i-th answer
  * and has the length that the message asks for. All answers must arrive. Only after a close frame
  * of the peer the last ones may be missing. Answers from another task have an order of their own;
  * all of them arrive, unless the connection was closed before that task sent them. */
+#include <string.h>
+#include <weir/http.h>
 #include <weir/loop.h>
 #include <weir/stream.h>
 #include <weir/task.h>
@@ -24,6 +28,9 @@
 enum { MESSAGES_MAX = 100, ANSWERS_MAX = 400 << 10, TASK_ANSWERS = 3, HEAD = 5, TASK_HEAD = 4 };
 
 enum how { AT_ONCE, SLEEPS, YIELDS, LARGE, LATE_AND_LARGE, IN_PARTS, BY_A_TASK, FLUSHES, HOWS };
+
+/* What the server's function does with the request, by the last byte of the input. */
+enum gate { LETS_IN, LETS_IN_LATE, ANSWERS, ANSWERS_LATE };
 
 enum ends { POLITELY, BY_CLOSE, BY_HALF, BY_RUBBISH };
 
@@ -44,6 +51,8 @@ static struct game {
     size_t sum;    /* of the answers asked for */
     uint16_t pings, ponged;
     enum ends ends;
+    enum gate gate;
+    size_t body_len; /* of what it answers */
     bool is_over; /* the peer has written its end */
     unsigned code;
     int closed, closed_rc;
@@ -153,6 +162,32 @@ static int message(struct weir_ws *ws, void *state, const struct weir_ws_message
     return rc;
 }
 
+static bool is_answered(void) {
+    return game.gate >= ANSWERS;
+}
+
+/* All of the head is read, also while frames that came with it wait behind it. */
+static int request(struct weir_http_request *r, void *state) {
+    const char *name = NULL, *value = NULL;
+    size_t count = 0;
+    (void)state;
+    while (weir_http_header_at(r, count, &name, &value) == 1)
+        count++;
+    FUZZ_SAME(count == 5 && strcmp(value, "13") == 0 && weir_http_wants_websocket(r));
+    if (game.gate == LETS_IN_LATE || game.gate == ANSWERS_LATE)
+        FUZZ_SAME(weir_sleep(MS(3)) == 0);
+    FUZZ_SAME(strcmp(weir_http_header(r, "HOST"), "127.0.0.1") == 0);
+    if (!is_answered())
+        return 0;
+    uint8_t *body = block(game.body_len + 1);
+    struct weir_http_answer a = {.size = sizeof a, .status = 503, .body = body,
+                                 .len = game.body_len};
+    int rc = weir_http_reply_with(r, &a);
+    free(body);
+    FUZZ_SAME(rc == 0);
+    return rc;
+}
+
 static void closed(struct weir_ws *ws, void *state, int rc) {
     (void)ws, (void)state;
     game.closed++;
@@ -161,7 +196,7 @@ static void closed(struct weir_ws *ws, void *state, int rc) {
 
 static int serve(void *args) {
     static const struct weir_ws_reactive r = {
-        .size = sizeof r, .message = message, .closed = closed};
+        .size = sizeof r, .message = message, .closed = closed, .request = request};
     static const struct weir_ws_options o = {.size = sizeof o};
     (void)args;
     return weir_ws_react(game.l, &game.tasks, &r, &o);
@@ -333,7 +368,7 @@ static int write_all(void *args) {
     if (game.is_over)
         return 0;
     game.budget = SIZE_MAX / 2;
-    while (!all_came())
+    while (!all_came() && !is_answered())
         if (weir_sleep(MS(1)) < 0)
             return 0;
     put_close(1000);
@@ -345,7 +380,8 @@ static int write_all(void *args) {
 
 static void read_answer(void) {
     char line[256];
-    ssize_t n;
+    ssize_t n = weir_read_until(game.s, '\n', line, sizeof line);
+    FUZZ_SAME(n > 12 && memcmp(line + 9, is_answered() ? "503" : "101", 3) == 0);
     while ((n = weir_read_until(game.s, '\n', line, sizeof line)) > 2)
         ;
     FUZZ_SAME(n == 2);
@@ -455,9 +491,23 @@ static bool read_all(void) {
     return !goes_on;
 }
 
+/* The body, then the end of the stream, which is no reset whatever was written meanwhile. */
+static void read_body(void) {
+    char bytes[1000];
+    size_t sum = 0;
+    ssize_t n;
+    while ((n = weir_read(game.s, bytes, sizeof bytes)) > 0)
+        sum += (size_t)n;
+    FUZZ_SAME(n == 0 && sum == game.body_len);
+}
+
 /* ---- closing ---- */
 
 static void compare(bool was_closed) {
+    if (is_answered()) {
+        FUZZ_SAME(game.closed == 0 && game.delivered == 0);
+        return;
+    }
     FUZZ_SAME(game.closed == 1 && game.delivered == game.count);
     FUZZ_SAME(was_closed == (game.ends != BY_HALF));
     if (game.ends != BY_CLOSE && (game.ends != BY_RUBBISH || game.code == 0))
@@ -484,7 +534,11 @@ static int play(void *arg) {
     weir_group_open(&peer, WEIR_TOGETHER);
     FUZZ_SAME(weir_go0(&peer, write_all) == 0);
     read_answer();
-    bool was_closed = read_all();
+    bool was_closed = false;
+    if (is_answered())
+        read_body();
+    else
+        was_closed = read_all();
     FUZZ_SAME(weir_group_close(&peer, 0) == 0);
     weir_close(&game.s);
     weir_unlisten(&game.l);
@@ -503,7 +557,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t len) {
     memset(&game, 0, sizeof game);
     game.at = input;
     game.end = input + len;
-    unsigned world = next();
+    unsigned world = next(), last = len > 0 ? input[len - 1] : 0;
+    game.gate = last % 16 < 8 ? LETS_IN : last % 16 < 14 ? LETS_IN_LATE : ANSWERS + last % 2;
+    game.body_len = last < 128 ? last : 100 * (size_t)last;
     struct weir_sim_options o = {.size = sizeof o, .deferred = world & 1, .limit_ns = MS(600000),
                                  .seed = 1 + next(), .send_buffer = buffers[world >> 1 & 3],
                                  .receive_buffer = buffers[world >> 3 & 3],
