@@ -42,10 +42,8 @@ static inline uint64_t mask_key(const uint8_t *mask, uint64_t phase) {
     return (uint64_t)key << 32 | key;
 }
 
-void weir__ws_mask(uint8_t *target, const uint8_t *source, size_t len, const uint8_t *mask,
-                   uint64_t phase) {
-    uint64_t key = mask_key(mask, phase), word;
-    uint8_t turned[8];
+static inline void mask(uint8_t *target, const uint8_t *source, size_t len, uint64_t key) {
+    uint64_t word;
     size_t at = 0;
     wide wide_key = {key, key};
     for (; len - at >= 64; at += 64) {
@@ -59,9 +57,13 @@ void weir__ws_mask(uint8_t *target, const uint8_t *source, size_t len, const uin
         word ^= key;
         memcpy(target + at, &word, sizeof word);
     }
-    memcpy(turned, &key, sizeof key);
-    for (; at < len; at++)
-        target[at] = source[at] ^ turned[at & 7];
+    for (unsigned i = 0; at < len; at++, i++)
+        target[at] = source[at] ^ ((const uint8_t *)&key)[i];
+}
+
+void weir__ws_mask(uint8_t *target, const uint8_t *source, size_t len, const uint8_t *mask_bytes,
+                   uint64_t phase) {
+    mask(target, source, len, mask_key(mask_bytes, phase));
 }
 
 /* ---- decoder ----------------------------------------------------------------------------- */
@@ -263,37 +265,33 @@ static int data(struct weir__ws_decoder *d, uint8_t *p, size_t len, struct weir_
     return WEIR__WS_ON_DATA;
 }
 
-/* What a server gets almost always: a whole message in one frame of at most 125 bytes, complete in
- * the buffer. All checks of the general code would pass for it. */
-static inline bool is_small(const struct weir__ws_decoder *d, const uint8_t *p, size_t len) {
-    bool is_between = d->failed == 0 && !d->closed && !d->in_frame && d->opcode == 0;
-    if (!is_between || d->role != WEIR__WS_SERVER || len < 6)
-        return false;
-    size_t size = p[1] & 0x7fu;
-    return (p[0] == (WEIR__WS_FIN | WEIR__WS_BINARY) || p[0] == (WEIR__WS_FIN | WEIR__WS_TEXT)) &&
-           p[1] >= 0x80 && size < 126 && len >= 6 + size && size <= d->limits->frame_max &&
-           size <= d->limits->message_max;
+/* Text that is not UTF-8 is masked again, for weir__ws_decode to refuse it. */
+static __attribute__((noinline)) size_t small_text(uint8_t *p, size_t size) {
+    uint8_t *payload = p + WEIR__WS_SMALL_HEAD;
+    if (weir__utf8_valid(payload, size))
+        return WEIR__WS_SMALL_HEAD + size;
+    weir__ws_mask(payload, payload, size, p + 2, 0);
+    return 0;
 }
 
-static int small(struct weir__ws_decoder *d, uint8_t *p, struct weir__ws_event *ret) {
-    size_t size = p[1] & 0x7fu;
-    uint8_t *payload = p + 6, opcode = p[0] & 0x0f;
-    weir__ws_mask(payload, payload, size, p + 2, 0);
-    if (opcode == WEIR__WS_TEXT && weir__utf8_feed(&d->utf8, payload, size) < size)
-        return fail(d, WEIR_EUTF8, WEIR__WS_INVALID_DATA, "text is not utf-8");
-    if (!weir__utf8_done(&d->utf8))
-        return fail(d, WEIR_EUTF8, WEIR__WS_INVALID_DATA, "text ends inside a character");
-    *ret = (struct weir__ws_event){.data = size ? payload : NULL, .len = size, .used = 6 + size,
-                                   .opcode = opcode, .first = true, .last = true};
-    return WEIR__WS_ON_DATA;
+size_t weir__ws_decode_small(struct weir__ws_decoder *d, uint8_t *p, size_t len) {
+    bool is_between = !(d->failed | d->closed | d->in_frame | d->opcode);
+    if (len < WEIR__WS_SMALL_HEAD || !is_between || d->role != WEIR__WS_SERVER)
+        return 0;
+    size_t size = p[1] ^ 0x80u, opcode = p[0] ^ WEIR__WS_FIN, whole = WEIR__WS_SMALL_HEAD + size;
+    bool is_data = opcode == WEIR__WS_BINARY || opcode == WEIR__WS_TEXT;
+    if (size >= 126 || !is_data || len < whole || size > d->limits->frame_max ||
+        size > d->limits->message_max)
+        return 0;
+    uint8_t *payload = p + WEIR__WS_SMALL_HEAD;
+    mask(payload, payload, size, mask_key(p + 2, 0));
+    return opcode == WEIR__WS_BINARY ? whole : small_text(p, size);
 }
 
 int weir__ws_decode(struct weir__ws_decoder *d, void *buf, size_t len,
                     struct weir__ws_event *ret) {
     uint8_t *p = buf;
     struct head h = {0};
-    if (__builtin_expect(is_small(d, p, len), 1))
-        return small(d, p, ret);
     *ret = (struct weir__ws_event){0};
     if (d->failed < 0)
         return d->failed;
@@ -341,8 +339,8 @@ size_t weir__ws_head_len(uint64_t payload_len, bool masked) {
     return 2 + extra + (masked ? 4 : 0);
 }
 
-size_t weir__ws_head_write(uint8_t *head, unsigned first_byte, uint64_t payload_len,
-                           const uint8_t *mask) {
+size_t weir__ws_head_write_any(uint8_t *head, unsigned first_byte, uint64_t payload_len,
+                               const uint8_t *mask) {
     size_t len = weir__ws_head_len(payload_len, mask != NULL);
     size_t extra = len - 2 - (mask ? 4 : 0);
     unsigned short_len = extra == 8 ? 127 : extra == 2 ? 126 : (unsigned)payload_len;

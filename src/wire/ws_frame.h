@@ -108,6 +108,13 @@ void weir__ws_decoder_init(struct weir__ws_decoder *d, enum weir__ws_role role,
 int weir__ws_decode(struct weir__ws_decoder *d, void *buf, size_t len,
                     struct weir__ws_event *ret);
 
+/* Decode the most common frame alone, as a server: a whole message in one frame of at most 125
+ * bytes, complete in the len bytes at p. Returns the length of the frame: WEIR__WS_SMALL_HEAD
+ * bytes, whose first has the opcode in its low half, then the payload, unmasked in place. Returns 0
+ * and changes nothing for all else and for any fault: call weir__ws_decode then. */
+enum { WEIR__WS_SMALL_HEAD = 6 };
+size_t weir__ws_decode_small(struct weir__ws_decoder *d, uint8_t *p, size_t len);
+
 /* True between messages and frames: if the stream ended here, no message would be cut short. */
 bool weir__ws_decoder_idle(const struct weir__ws_decoder *d);
 
@@ -120,8 +127,17 @@ size_t weir__ws_head_len(uint64_t payload_len, bool masked);
 
 /* Write a header. first_byte is opcode | WEIR__WS_FIN | RSV bits; mask is NULL from a server.
  * Returns its length, as weir__ws_head_len. */
-size_t weir__ws_head_write(uint8_t *head, unsigned first_byte, uint64_t payload_len,
-                           const uint8_t *mask);
+size_t weir__ws_head_write_any(uint8_t *head, unsigned first_byte, uint64_t payload_len,
+                               const uint8_t *mask);
+static inline size_t weir__ws_head_write(uint8_t *head, unsigned first_byte, uint64_t payload_len,
+                                         const uint8_t *mask) {
+    bool is_small = payload_len < 126 && mask == NULL && (first_byte & WEIR__WS_FIN);
+    if (__builtin_expect(!is_small, 0))
+        return weir__ws_head_write_any(head, first_byte, payload_len, mask);
+    head[0] = (uint8_t)first_byte;
+    head[1] = (uint8_t)payload_len;
+    return 2;
+}
 
 /* target = source ^ mask, the mask rotated by phase bytes: the phase of a frame's byte n is n.
  * target is source or does not overlap it. */
