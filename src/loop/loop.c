@@ -210,10 +210,9 @@ void weir__loop_turn(struct weir_loop *l, weir_ns until_ns) {
     weir__timers_fire(l->timers, l->turn_ns);
 }
 
-void weir__loop_flush_later(struct weir_loop *l, struct weir__flush *f) {
-    WEIR_CHECK(f->flush != NULL && f->link.next != NULL);
-    if (weir__list_empty(&f->link))
-        weir__list_add_tail(&l->flushes, &f->link);
+void weir__loop_flush_add(struct weir_loop *l, struct weir__flush *f) {
+    WEIR_CHECK(f->flush != NULL && weir__list_empty(&f->link));
+    weir__list_add_tail(&l->flushes, &f->link);
 }
 
 void weir__loop_flush(struct weir_loop *l) {

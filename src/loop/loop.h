@@ -80,7 +80,11 @@ void weir__loop_turn(struct weir_loop *l, weir_ns until_ns);
 
 /* Queue f: it runs when the ready tasks of this round have run. A flush that is queued already
  * keeps its place. */
-void weir__loop_flush_later(struct weir_loop *l, struct weir__flush *f);
+void weir__loop_flush_add(struct weir_loop *l, struct weir__flush *f); /* it is in no list */
+static inline void weir__loop_flush_later(struct weir_loop *l, struct weir__flush *f) {
+    if (weir__list_empty(&f->link))
+        weir__loop_flush_add(l, f);
+}
 /* Run the flushes that are queued now. A flush that one of them queues waits for the next call, so
  * that a flush which always queues another cannot hold the loop. No turn waits before that call. */
 void weir__loop_flush(struct weir_loop *l);
