@@ -11,6 +11,7 @@
 #include <sys/uio.h>
 #include <weir/stream.h>
 
+#include "base/check.h"
 #include "task/task.h"
 
 enum {
@@ -124,6 +125,18 @@ static inline int64_t weir__stream_unacked(struct weir_stream *s) {
 /* How many bytes peek(1) would show without waiting. */
 static inline size_t weir__stream_at_hand(const struct weir_stream *s) {
     return s->left;
+}
+
+/* These bytes, if there are any: what peek shows, but this is no cancel point. */
+static inline struct weir_view weir__stream_view(const struct weir_stream *s) {
+    return (struct weir_view){s->at, s->left};
+}
+
+/* Consume len of these bytes, but not the last of them. */
+static inline void weir__stream_skip(struct weir_stream *s, size_t len) {
+    WEIR_CHECK(len < s->left);
+    s->at += len;
+    s->left -= (uint32_t)len;
 }
 
 /* Release the lent piece, if there is one. The window must not be used after this. */
