@@ -103,6 +103,7 @@ struct ws_gather {
 };
 
 struct ws_queue { /* whole frames; NULL: none */
+    struct ws_queue *next; /* of the spare ones */
     uint32_t len, max;
     uint8_t bytes[];
 };

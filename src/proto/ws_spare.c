@@ -7,10 +7,12 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "proto/limits.h"
 
 static __thread struct {
     size_t holders;
-    struct ws_queue *queue;
+    struct ws_queue *queues; /* empty */
+    size_t bytes; /* room in them */
     size_t random_left;
     uint8_t random[256];
 } spare;
@@ -23,28 +25,34 @@ void weir__ws_spare_unhold(void) {
     WEIR_CHECK(spare.holders > 0);
     if (--spare.holders > 0)
         return;
-    weir__free(spare.queue);
-    spare.queue = NULL;
+    while (spare.queues != NULL) {
+        struct ws_queue *q = spare.queues;
+        spare.queues = q->next;
+        weir__free(q);
+    }
+    spare.bytes = 0;
     spare.random_left = 0; /* the next run draws its own, so that a seed replays it */
 }
 
 struct ws_queue *weir__ws_spare_take(size_t len) {
-    struct ws_queue *q = spare.queue;
+    struct ws_queue *q = spare.queues;
     if (q == NULL || q->max < len)
         return NULL;
-    spare.queue = NULL;
+    spare.queues = q->next;
+    spare.bytes -= q->max;
     return q;
 }
 
-/* The larger of the two is kept, for more of the same size is likely to be sent. */
+/* The queue that was written last lies in the cache, and is taken first. */
 void weir__ws_spare_give(struct ws_queue *q) {
-    struct ws_queue *kept = spare.queue;
-    if (q->max <= WS_SPARE_MAX && (kept == NULL || kept->max < q->max)) {
-        q->len = 0;
-        spare.queue = q;
-        q = kept;
+    if (spare.bytes + q->max > WS_SPARE_MAX) {
+        weir__free(q);
+        return;
     }
-    weir__free(q);
+    q->len = 0;
+    q->next = spare.queues;
+    spare.queues = q;
+    spare.bytes += q->max;
 }
 
 /* RFC 6455 10.3: masks must not be guessed. Drawn from the backend a handful at a time. */
