@@ -89,12 +89,6 @@ void weir__ws_fini(struct weir_ws *ws) {
     weir__ws_spare_unhold();
 }
 
-void weir__ws_leave(struct weir_ws *ws) {
-    WEIR_CHECK(ws->inside > 0);
-    if (--ws->inside == 0 && ws->state == WS_DROPPED)
-        ws->config->driver->left(ws);
-}
-
 void weir__ws_broke(struct weir_ws *ws, int rc) {
     if (ws->failed != 0)
         return;

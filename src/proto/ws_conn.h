@@ -4,6 +4,7 @@
 #ifndef WEIR_PROTO_WS_CONN_H
 #define WEIR_PROTO_WS_CONN_H
 
+#include "base/check.h"
 #include "proto/weir_ws.h"
 
 struct ws_config *weir__ws_config_new(const struct weir_ws_options *options,
@@ -16,9 +17,15 @@ void weir__ws_fini(struct weir_ws *ws);
 void weir__ws_broke(struct weir_ws *ws, int rc);
 /* The same, and close it now: the driver lets waits for the peer return. */
 void weir__ws_cut(struct weir_ws *ws, int rc);
-void weir__ws_leave(struct weir_ws *ws);         /* undoes ws->inside++ */
 void weir__ws_timer(struct weir_ws *ws, void (*fire)(struct weir__timer *), weir_ns from,
                     weir_ns after);
+
+/* Undo ws->inside++. */
+static inline void weir__ws_leave(struct weir_ws *ws) {
+    WEIR_CHECK(ws->inside > 0);
+    if (--ws->inside == 0 && __builtin_expect(ws->state == WS_DROPPED, 0))
+        ws->config->driver->left(ws);
+}
 
 /* The head and the end of a public call. */
 static inline int ws_enter(struct weir_ws *ws, const char *what) {

@@ -13,9 +13,9 @@
 #include "proto/ws_room.h"
 #include "proto/ws_wait.h"
 
-void weir__ws_message_drop(struct weir_ws *ws) {
+void weir__ws_message_drop_gathered(struct weir_ws *ws) {
     struct ws_gather *g = ws->gather;
-    if (g == NULL || ws->decoder.opcode != 0)
+    if (ws->decoder.opcode != 0)
         return; /* there is none, or it is still being gathered */
     if (g->tail_len == 0) {
         weir__ws_gather_drop(ws);

@@ -15,6 +15,21 @@ int weir__ws_feed(struct weir_ws *ws, uint8_t *base, size_t len, size_t *ret_use
 /* Act on a control frame that was decoded elsewhere. Returns 0; WEIR_EWSCLOSED; -ENOMEM: the
  * connection has failed. */
 int weir__ws_control(struct weir_ws *ws, int kind, const struct weir__ws_event *ev);
-void weir__ws_message_drop(struct weir_ws *ws); /* free the buffer of the message lent last */
+/* The same for the most common case: a small message that lies whole at base. Returns the count of
+ * bytes taken; 0: something else comes, and nothing was done. */
+static inline size_t weir__ws_feed_small(struct weir_ws *ws, uint8_t *base, size_t len,
+                                         struct weir_ws_message *ret_message) {
+    size_t used = ws->gather == NULL ? weir__ws_decode_small(&ws->decoder, base, len) : 0;
+    if (__builtin_expect(used == 0, 0))
+        return 0;
+    ret_message->type = (enum weir_ws_type)(base[0] & 0x0f);
+    ret_message->data = (struct weir_view){base + WEIR__WS_SMALL_HEAD, used - WEIR__WS_SMALL_HEAD};
+    return used;
+}
+void weir__ws_message_drop_gathered(struct weir_ws *ws);
+static inline void weir__ws_message_drop(struct weir_ws *ws) { /* free the message lent last */
+    if (ws->gather != NULL)
+        weir__ws_message_drop_gathered(ws);
+}
 
 #endif

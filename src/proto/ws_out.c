@@ -14,7 +14,7 @@
 int weir__ws_queue_reserve(struct weir_ws *ws, size_t more) {
     struct ws_queue *q = ws->queue;
     size_t len = q ? q->len : 0, max = WS_QUEUE_MIN;
-    if (q != NULL && len + more <= q->max)
+    if (ws_queue_has_room(q, more))
         return 0;
     if (q == NULL && (ws->queue = weir__ws_spare_take(more)) != NULL)
         return 0;
@@ -29,22 +29,24 @@ int weir__ws_queue_reserve(struct weir_ws *ws, size_t more) {
     return 0;
 }
 
-int weir__ws_queue(struct weir_ws *ws, unsigned first_byte, const void *data, size_t len) {
-    bool masked = ws_is_client(ws);
-    uint8_t mask[4];
-    if (weir__ws_queue_reserve(ws, WEIR__WS_HEAD_MAX + len) < 0)
-        return weir__fail(-ENOMEM, "ws send", weir_ws_peer(ws));
-    if (masked)
-        weir__ws_spare_mask(ws->config->loop->backend, mask);
-    uint8_t *at = ws->queue->bytes + ws->queue->len;
-    size_t head = weir__ws_head_write(at, first_byte, len, masked ? mask : NULL);
-    if (masked)
-        weir__ws_mask(at + head, data, len, mask, 0);
-    else if (len > 0)
-        memcpy(at + head, data, len);
+/* As a client. */
+static void queue_masked(struct weir_ws *ws, unsigned first_byte, const void *data, size_t len) {
+    uint8_t mask[4], *at = ws->queue->bytes + ws->queue->len;
+    weir__ws_spare_mask(ws->config->loop->backend, mask);
+    size_t head = weir__ws_head_write(at, first_byte, len, mask);
+    weir__ws_mask(at + head, data, len, mask, 0);
     ws->queue->len += (uint32_t)(head + len);
     if (!ws->writing)
         weir__loop_flush_later(ws->config->loop, &ws->flush);
+}
+
+int weir__ws_queue(struct weir_ws *ws, unsigned first_byte, const void *data, size_t len) {
+    if (weir__ws_queue_reserve(ws, WEIR__WS_HEAD_MAX + len) < 0)
+        return weir__fail(-ENOMEM, "ws send", weir_ws_peer(ws));
+    if (ws_is_client(ws))
+        queue_masked(ws, first_byte, data, len);
+    else
+        ws_queue_more(ws, first_byte, data, len);
     return 0;
 }
 

@@ -28,7 +28,12 @@
 
 /* ---- the user's functions ---- */
 
-static void user_failed(struct ws_react_conn *c, int rc) {
+/* If the function returns the code that its send returned because the peer is gone, or because the
+ * server stops, it has not failed: messages that came before are still delivered. */
+static __attribute__((noinline)) void user_failed(struct ws_react_conn *c, int rc) {
+    int over = c->ws.state != WS_OPEN ? WEIR_EWSCLOSED : c->ws.unsent;
+    if (rc == over || rc == ws_react_stops(c))
+        return;
     weir__group_error_keep(weir_conn_group(c->conn), rc);
     if (c->ws.state == WS_OPEN)
         (void)weir__ws_queue_close(&c->ws, WEIR__WS_INTERNAL, weir_error_message(rc));
@@ -37,19 +42,17 @@ static void user_failed(struct ws_react_conn *c, int rc) {
 
 /* The flush comes when all ready tasks have run. A function that has not returned by then has
  * suspended, and react_flush begins to read ahead. */
-static void user_begins(struct ws_react_conn *c) {
+static inline void user_begins(struct ws_react_conn *c) {
     c->ws.reading = ws_is_reading(&c->ws) ? WS_SERVES_AHEAD : WS_SERVES;
     weir__loop_flush_later(c->ws.config->loop, &c->ws.flush);
 }
 
-/* If the function returns the code that its send returned because the peer is gone, or because the
- * server stops, it has not failed: messages that came before are still delivered. */
-static void user_ends(struct ws_react_conn *c, int rc) {
-    int over = c->ws.state != WS_OPEN ? WEIR_EWSCLOSED : c->ws.unsent;
+static inline void user_ends(struct ws_react_conn *c, int rc) {
     c->ws.reading = WS_RESTS;
-    if (rc < 0 && rc != over && rc != ws_react_stops(c))
+    if (__builtin_expect(rc < 0, 0))
         user_failed(c, rc);
-    (void)weir__ws_parts_abandon(&c->ws); /* the task itself goes on, for other connections */
+    if (__builtin_expect(c->ws.extra != NULL, 0))
+        (void)weir__ws_parts_abandon(&c->ws); /* the task itself goes on, for other connections */
 }
 
 static void user_opened(struct ws_react_conn *c) {
@@ -80,7 +83,9 @@ static bool decode_rest(struct ws_react_conn *c, struct ws_ahead *a) {
     while (a->len > 0 && c->phase < WS_OVER && c->ws.failed == 0) {
         struct weir_ws_message m;
         size_t used;
-        int rc = weir__ws_feed(&c->ws, a->at, a->len, &used, &m);
+        int rc = 1;
+        if ((used = weir__ws_feed_small(&c->ws, a->at, a->len, &m)) == 0)
+            rc = weir__ws_feed(&c->ws, a->at, a->len, &used, &m);
         a->at += used;
         a->len -= used;
         if (rc > 0)

@@ -19,8 +19,12 @@ static int send_check(struct weir_ws *ws, size_t len) {
                        len, ws->config->o.queue_max);
 }
 
+static inline bool is_valid(enum weir_ws_type type, const void *data, size_t len) {
+    return type != WEIR_WS_TEXT || weir__utf8_valid(data, len);
+}
+
 static int text_check(struct weir_ws *ws, enum weir_ws_type type, const void *data, size_t len) {
-    if (type != WEIR_WS_TEXT || weir__utf8_valid(data, len))
+    if (is_valid(type, data, len))
         return 0;
     return weir__fail(WEIR_EUTF8, "ws send", weir_ws_peer(ws));
 }
@@ -52,6 +56,16 @@ static bool may_send(const struct weir_ws *ws, const struct ws_waiter *w, size_t
     return is_turn && queue_has_room(ws, len);
 }
 
+/* May a small message be queued at once? Then nothing is wrong with the message or the connection,
+ * no task waits to send, no message in parts was ever begun, and the queue has room. */
+static inline bool may_send_now(const struct weir_ws *ws, enum weir_ws_type type,
+                                const void *data, size_t len) {
+    bool is_plain = ws_is_open(ws) && !ws_is_client(ws) && ws->senders == NULL && ws->extra == NULL;
+    return is_plain && len < WS_DIRECT_MIN && is_valid(type, data, len) &&
+           ws_queue_has_room(ws->queue, WEIR__WS_HEAD_MAX + len) &&
+           ws_queued(ws) + len <= ws->config->o.queue_max;
+}
+
 static int send_turn(struct weir_ws *ws, size_t len) {
     struct ws_waiter w;
     int rc = send_state(ws);
@@ -81,19 +95,27 @@ static int not_inside_parts(struct weir_ws *ws) {
                                      "this task's message in parts is still open: end it with fin");
 }
 
-int weir_ws_send(struct weir_ws *ws, enum weir_ws_type type, const void *data, size_t len) {
-    int rc = ws_enter(ws, "ws send");
-    if (rc < 0)
-        return rc;
-    rc = send_check(ws, len);
+/* Any other send: check everything in its order, and wait for the task's turn and for room. */
+static __attribute__((noinline)) int send_in_turn(struct weir_ws *ws, enum weir_ws_type type,
+                                                  const void *data, size_t len) {
+    int rc = send_check(ws, len);
     if (rc == 0)
         rc = text_check(ws, type, data, len);
     if (rc == 0)
         rc = not_inside_parts(ws);
     if (rc == 0)
         rc = send_turn(ws, len);
-    if (rc == 0)
-        rc = whole_send(ws, (unsigned)type | WEIR__WS_FIN, data, len);
+    return rc < 0 ? rc : whole_send(ws, (unsigned)type | WEIR__WS_FIN, data, len);
+}
+
+int weir_ws_send(struct weir_ws *ws, enum weir_ws_type type, const void *data, size_t len) {
+    int rc = ws_enter(ws, "ws send");
+    if (rc < 0)
+        return rc;
+    if (may_send_now(ws, type, data, len))
+        ws_queue_more(ws, (unsigned)type | WEIR__WS_FIN, data, len);
+    else
+        rc = send_in_turn(ws, type, data, len);
     return ws_exit(ws, rc);
 }
 

@@ -203,7 +203,8 @@ static int receive_next(struct weir_ws *ws, struct weir_ws_message *ret) {
         if (ws->state == WS_DROPPED)
             return weir__fail(WEIR_ECLOSED, "ws receive", NULL);
         weir__ws_message_drop(ws);
-        weir_consume(ws->stream, ws->used);
+        if (ws->used > 0)
+            weir_consume(ws->stream, ws->used);
         ws->used = 0;
         if (ws->state == WS_CLOSED)
             return weir__fail(WEIR_EWSCLOSED, "ws receive", weir_ws_peer(ws));
@@ -214,11 +215,28 @@ static int receive_next(struct weir_ws *ws, struct weir_ws_message *ret) {
             return stream_ended(ws, n);
         size_t used;
         ws_heard(ws);
-        int rc = weir__ws_feed(ws, (uint8_t *)(uintptr_t)v.base, v.len, &used, ret);
+        uint8_t *base = (uint8_t *)(uintptr_t)v.base;
+        int rc = 1;
+        if ((used = weir__ws_feed_small(ws, base, v.len, ret)) == 0)
+            rc = weir__ws_feed(ws, base, v.len, &used, ret);
         ws->used = (uint32_t)used;
         if (rc != 0)
             return rc > 0 ? 0 : rc == WEIR_EWSCLOSED ? fail_closed(ws) : rc;
     }
+}
+
+/* Take the most common message: a small one that lies whole behind the one before. Returns false if
+ * there is none, or if other tasks have run meanwhile: receive_next checks everything anew. */
+static bool receive_at_hand(struct weir_ws *ws, struct weir_ws_message *ret) {
+    if (!ws_is_open(ws) || ws->reading != WS_RESTS || is_reactive(ws) || ws->gather != NULL ||
+        weir__stream_at_hand(ws->stream) <= ws->used || weir__breathe())
+        return false;
+    weir__stream_skip(ws->stream, ws->used);
+    struct weir_view v = weir__stream_view(ws->stream);
+    ws->used = (uint32_t)weir__ws_feed_small(ws, (uint8_t *)(uintptr_t)v.base, v.len, ret);
+    if (ws->used > 0)
+        ws_heard(ws);
+    return ws->used > 0;
 }
 
 static int refuse_second(struct weir_ws *ws) {
@@ -233,21 +251,33 @@ static bool is_owed_an_end(const struct weir_ws *ws, int rc) {
     return rc == WEIR_EWSCLOSED || (rc < 0 && (ws->finish != WS_GOES_ON || still_sends));
 }
 
-int weir__ws_receive(struct weir_ws *ws, struct weir_ws_message *ret_message, bool *ret_ends) {
+static __attribute__((noinline)) int receive_slowly(struct weir_ws *ws,
+                                                    struct weir_ws_message *ret_message,
+                                                    bool *ret_ends) {
     bool was_over = ws->failed != 0 || ws->state == WS_CLOSED;
+    if (is_reactive(ws) || ws->reading != WS_RESTS)
+        return refuse_second(ws);
+    ws->reading = WS_READS;
+    int rc = receive_next(ws, ret_message);
+    ws->reading = WS_RESTS;
+    *ret_ends = !was_over && is_owed_an_end(ws, rc);
+    weir__ws_wake(ws);
+    return rc;
+}
+
+/* The caller has entered. */
+static inline int receive(struct weir_ws *ws, struct weir_ws_message *ret_message,
+                          bool *ret_ends) {
+    *ret_ends = false;
+    return receive_at_hand(ws, ret_message) ? 0 : receive_slowly(ws, ret_message, ret_ends);
+}
+
+int weir__ws_receive(struct weir_ws *ws, struct weir_ws_message *ret_message, bool *ret_ends) {
     int rc = ws_enter(ws, "ws receive");
     *ret_ends = false;
     if (rc < 0)
         return rc;
-    if (is_reactive(ws) || ws->reading != WS_RESTS) {
-        rc = refuse_second(ws);
-    } else {
-        ws->reading = WS_READS;
-        rc = receive_next(ws, ret_message);
-        ws->reading = WS_RESTS;
-        *ret_ends = !was_over && is_owed_an_end(ws, rc);
-        weir__ws_wake(ws);
-    }
+    rc = receive(ws, ret_message, ret_ends);
     weir__ws_leave(ws);
     return rc;
 }
@@ -265,7 +295,7 @@ static void discard_rest(struct weir_ws *ws) {
 }
 
 /* Let our close frame leave before the caller can drop the connection. After a failure, wait here
- * until the peer has closed, so that it gets the frame; after its own close frame the drop does. */
+ * until the peer has closed, so that it gets the frame; after its own close frame, the drop does. */
 static void close_politely(struct weir_ws *ws, int why) {
     struct weir_scope s;
     weir_scope_enter(&s, ws->config->o.close_ns);
@@ -297,12 +327,11 @@ void weir__ws_receive_end(struct weir_ws *ws, int why) {
 
 int weir_ws_receive(struct weir_ws *ws, struct weir_ws_message *ret_message) {
     bool ends;
-    weir__not_null(ws, "weir_ws_receive");
-    if (weir__loop() != ws->config->loop)
-        return weir__ws_receive(ws, ret_message, &ends); /* which refuses: ws is not touched */
-    ws->inside++; /* another task may drop it between the two */
-    int rc = weir__ws_receive(ws, ret_message, &ends);
-    if (ends)
+    int rc = ws_enter(ws, "ws receive");
+    if (rc < 0)
+        return rc;
+    rc = receive(ws, ret_message, &ends);
+    if (__builtin_expect(ends, 0))
         weir__ws_receive_end(ws, rc);
     weir__ws_leave(ws);
     return rc;

@@ -107,7 +107,7 @@ static void wake_others(struct weir_ws *ws) {
     }
 }
 
-void weir__ws_wake(struct weir_ws *ws) {
+void weir__ws_wake_waiting(struct weir_ws *ws) {
     wake_senders(ws);
     wake_others(ws);
 }

@@ -13,7 +13,11 @@ int64_t weir__ws_wait_park(struct ws_waiter *w, const char *what); /* not a canc
 void weir__ws_wait_end(struct weir_ws *ws, struct ws_waiter *w);
 /* Something has changed: wake the first sender, or all if none can send any more, and the others
  * that wait for it. */
-void weir__ws_wake(struct weir_ws *ws);
+void weir__ws_wake_waiting(struct weir_ws *ws);
+static inline void weir__ws_wake(struct weir_ws *ws) {
+    if (ws->senders != NULL || ws->others != NULL)
+        weir__ws_wake_waiting(ws);
+}
 /* Wait until ws_is_flushed. Returns 0, -ECANCELED or -ETIME. */
 int weir__ws_flushed(struct weir_ws *ws, const char *what);
 
