@@ -23,7 +23,8 @@ class Echo:
 
     def __init__(self, shape):
         self.process = subprocess.Popen(
-            [os.path.join(HERE, self.program), "--port", "0", "--backend", BACKEND, "--shape", shape],
+            [os.path.join(HERE, self.program), "--port", "0", "--backend", BACKEND,
+             "--shape", shape],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         line = self.process.stdout.readline()
         if not line and "io_uring" in self.process.stderr.read():
