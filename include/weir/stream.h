@@ -118,8 +118,8 @@ WEIR_SUSPENDS int weir_write(struct weir_stream *s, const void *buf, size_t len)
  * stream: go on behind it. buf is borrowed until return. */
 WEIR_API ssize_t weir_try_write(struct weir_stream *s, const void *buf, size_t len);
 
-/* Wait until s may take bytes. It counts as a writer meanwhile. Whoever has broken or closed the
- * other end ends the wait too: the next write tells.
+/* Wait until s may take bytes. The waiting task counts as the writer of s meanwhile. The wait also
+ * ends, with 0, when the connection breaks or the other end is closed: the next write then fails.
  * Returns 0; -EPIPE (weir_shutdown was called), WEIR_ETORN, WEIR_ECLOSED, -EBUSY (as
  * weir_try_write), -ECANCELED, -ETIME, -ENOMEM, -EMFILE, WEIR_ENOLOOP. Another writer of the same
  * socket or descriptor may take the room first: weir_try_write then returns -EAGAIN again. */

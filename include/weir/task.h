@@ -87,11 +87,13 @@ WEIR_API int weir_cancelled(void);
 WEIR_API int weir_scope_signal(const struct weir_scope *s);
 WEIR_API const char *weir_scope_cause(const struct weir_scope *s);
 
-/* Was it s? 0: s has not fired; -ETIME: its budget is spent; WEIR_ESTOPPED: weir_scope_cancel or a
- * signal cancelled s. What has fired around s does not count, although calls inside s return the
- * same codes then. A budget counts as spent when the loop has noticed it, as for weir_cancelled. A
- * shield's budget raises nothing, so a shield fires by its own cancel only. May be asked also after
- * the leave, until s is entered again; then from any thread. Aborts if s was never entered. */
+/* What has fired s itself. A scope that fired around s does not count, although calls inside s then
+ * return the same code: after -ETIME this tells whose deadline it was. A shield fires by its own
+ * cancel only, for its budget raises nothing. A budget is spent when the loop has noticed it, as
+ * for weir_cancelled. The call is allowed after the leave too, until s is entered again, and then
+ * from any thread. It aborts if s was never entered.
+ * Returns 0 (s has not fired); -ETIME (its budget is spent); WEIR_ESTOPPED (weir_scope_cancel or a
+ * signal cancelled s). */
 WEIR_API int weir_scope_fired(const struct weir_scope *s);
 
 /* The deadline of the innermost scope that has one, as weir_now counts; WEIR_NEVER if none has, and
@@ -136,9 +138,9 @@ WEIR_SUSPENDS int weir_group_close(struct weir_group *g, int rc);
  * it aborts. */
 WEIR_SUSPENDS int weir_group_drain(struct weir_group *g, weir_ns grace_ns);
 
-/* As weir_scope_fired, of a group: 0; WEIR_ESTOPPED: the group was cancelled, by weir_group_cancel,
- * a child's error (WEIR_TOGETHER), the body's error that weir_group_close got, or a drain whose
- * grace was over. Aborts if g was never opened. */
+/* What has fired the group itself, as weir_scope_fired. It aborts if g was never opened.
+ * Returns 0; WEIR_ESTOPPED (the group was cancelled: by weir_group_cancel, a child's error in a
+ * WEIR_TOGETHER group, an error given to weir_group_close, or a drain whose grace was over). */
 WEIR_API int weir_group_fired(const struct weir_group *g);
 
 /* Children not yet ended; children that ended with an error so far. */

@@ -78,16 +78,28 @@ static int wait(void *args) {
     return 0;
 }
 
+/* Nothing more goes in, also after the kernel has moved bytes on. Returns how many went. */
+static size_t fill(struct weir_stream *s) {
+    size_t sent = 0;
+    fill_up(s, &sent);
+    settle();
+    fill_up(s, &sent);
+    return sent;
+}
+
+/* Fill it, and park a task of g that waits for room. */
+static size_t wait_on_full(struct weir_group *g, struct waiting *w) {
+    size_t sent = fill(w->s);
+    weir_group_open(g, WEIR_TOGETHER);
+    assert_int_equal(weir_go(g, wait, .w = w), 0);
+    settle();
+    return sent;
+}
+
 STREAM_STORY(KINDS_ALL, a_wait_for_room_ends_when_the_peer_has_read) {
     struct weir_group g;
     struct waiting w = {.s = e->a};
-    size_t sent = 0;
-    fill_up(e->a, &sent);
-    settle(); /* the kernel may have moved bytes on meanwhile */
-    fill_up(e->a, &sent);
-    weir_group_open(&g, WEIR_TOGETHER);
-    assert_int_equal(weir_go(&g, wait, .w = &w), 0);
-    settle();
+    size_t sent = wait_on_full(&g, &w);
     assert_false(w.over);
     expect_refusal(weir_try_write(e->a, "x", 1), -EBUSY, "another task is writing");
     expect_refusal(weir_write(e->a, "x", 1), -EBUSY, "another task is writing");
@@ -103,10 +115,7 @@ STREAM_STORY(KINDS_ALL, a_wait_for_room_ends_with_its_scope_and_its_stream) {
     struct weir_group g;
     struct weir_scope s;
     struct waiting w = {.s = e->a};
-    size_t sent = 0;
-    fill_up(e->a, &sent);
-    settle();
-    fill_up(e->a, &sent);
+    (void)fill(e->a);
     weir_scope_enter(&s, WEIR_MILLISECONDS(1));
     assert_int_equal(weir_wait_writable(e->a), -ETIME);
     assert_int_equal(weir_scope_leave(&s, 0), 0);
@@ -147,13 +156,7 @@ STREAM_STORY(KIND_MEMORY | KINDS_SOCKET, after_a_shutdown_nothing_is_tried) {
 STREAM_STORY(KINDS_ALL, a_peer_that_has_gone_is_seen_by_the_next_try) {
     struct weir_group g;
     struct waiting w = {.s = e->a};
-    size_t sent = 0;
-    fill_up(e->a, &sent);
-    settle();
-    fill_up(e->a, &sent);
-    weir_group_open(&g, WEIR_TOGETHER);
-    assert_int_equal(weir_go(&g, wait, .w = &w), 0);
-    settle();
+    (void)wait_on_full(&g, &w);
     weir_close(&e->b);
     assert_int_equal(weir_group_close(&g, 0), 0);
     assert_int_equal(w.rc, 0);
