@@ -39,6 +39,24 @@ struct weir_worker {
     int (*setup)(void *state, const struct weir_params *p);
     int (*loop)(void *state, const struct weir_message *m, struct weir_ack *ack);
     size_t stack_size; /* for setup, for each loop; bytes; 0: 256 KiB (64 KiB on 32-bit) */
+    const char *node;  /* its node in the grid, whose port it listens on by default; NULL: name */
+};
+
+/* A source: a program of the fleet that does not listen, but sends to others (weir/mesh.h).
+ * setup: as a worker's. Required.
+ * run: once, after setup. 0 or 1 is the exit status of the program; < 0: weir_error_message is
+ * printed to standard error, the exit status is 1; more than 1 aborts. After SIGINT, SIGTERM or
+ * weir_stop its suspending calls return -ECANCELED, and the exit status is 0. Required.
+ * Both run as tasks of the source's name and may suspend. What they send counts in the reports to
+ * `weir up`. */
+struct weir_source {
+    size_t size;      /* sizeof (struct weir_source) */
+    const char *name; /* printed in brackets before each line; static text */
+    size_t state_size;
+    int (*setup)(void *state, const struct weir_params *p);
+    int (*run)(void *state);
+    const char *node;  /* the node that it sends to, which the flags -s and -p move; NULL: none */
+    size_t stack_size; /* for setup and run; bytes; 0: 256 KiB (64 KiB on 32-bit) */
 };
 
 /* In setup: a parameter as text; fallback if it was not given (NULL: it is required). *ret_value
@@ -67,9 +85,9 @@ WEIR_API int weir_ack_text(struct weir_ack *ack, const char *format, ...)
 WEIR_API int weir_ack_bytes(struct weir_ack *ack, const void *data, size_t len);
 
 /* Refuse the message: `return weir_nack("no ink");` sends "nack: no ink" and the connection stays
- * open. At most 150 bytes of the reason are copied into the task's error record, as one line with
- * escapes as in weir_out. The next error overwrites it, so return at once. To send a longer reason,
- * or one without escapes, see weir_ack_text.
+ * open. NULL: "no reason given". At most 150 bytes of the reason are copied into the task's error
+ * record, as one line with escapes as in weir_out. The next error overwrites it, so return at once.
+ * To send a longer reason, or one without escapes, see weir_ack_text.
  * Returns WEIR_ENACK. */
 WEIR_API int weir_nack(const char *reason);
 
@@ -78,6 +96,16 @@ WEIR_API int weir_nack(const char *reason);
  * \u202e, \xff); a line is cut at 8 KiB. Lines that cannot be written are lost; the worker goes
  * on. */
 WEIR_API void weir_out(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Takes the lines of workers and sources: "[ Name ] text", without newline; line is lent during the
+ * call. It must not suspend, nor call weir_out_to; what it prints by weir_out goes to standard
+ * output. */
+typedef void (*weir_out_sink)(const char *line, void *arg);
+
+/* Send the lines of weir_out, and those that the library prints for workers and sources, to sink
+ * instead of standard output; NULL: standard output again. One call of the sink at a time.
+ * Process-wide. Any thread. */
+WEIR_API void weir_out_to(weir_out_sink sink, void *arg);
 
 /* Run a worker program, with the flags -s/--socket/--host, -p/--port, --node, --name, --with,
  * --backend, --insecure, --connections-max, -h; reports to `weir up`. SIGINT and SIGTERM stop the
@@ -88,12 +116,27 @@ WEIR_API void weir_out(const char *format, ...) __attribute__((format(printf, 1,
  * Returns the exit status: 0, 1 (failed), 2 (usage). */
 WEIR_API int weir_worker_main(const struct weir_worker *w, int argc, char **argv);
 
+/* Run a source program, with the flags, signals and exit status of weir_worker_main, except that
+ * -s and -p say where the node is that it sends to, and that it refuses no host. After SIGINT it
+ * prints the line "Keyboard interruption, aborting." when its connections are closed.
+ * Call it from main, outside any loop.
+ * Returns the exit status: 0, 1 (failed, or what run returned), 2 (usage). */
+WEIR_API int weir_source_main(const struct weir_source *s, int argc, char **argv);
+
 /* Makes a program of a worker; or, compiled as a shared object, what `weir run FILE.so` loads. */
 #define WEIR_WORKER_MAIN(worker)                                                                   \
     extern WEIR_API const struct weir_worker *const weir_worker;                                   \
     const struct weir_worker *const weir_worker = &(worker);                                       \
     int main(int argc, char **argv) {                                                              \
         return weir_worker_main(&(worker), argc, argv);                                            \
+    }
+
+/* The same of a source. */
+#define WEIR_SOURCE_MAIN(source)                                                                   \
+    extern WEIR_API const struct weir_source *const weir_source;                                   \
+    const struct weir_source *const weir_source = &(source);                                       \
+    int main(int argc, char **argv) {                                                              \
+        return weir_source_main(&(source), argc, argv);                                            \
     }
 
 #ifdef __cplusplus

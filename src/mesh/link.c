@@ -275,7 +275,7 @@ static void say_why(struct weir__link *l, int rc) {
 /* Each is counted; of many few are logged. */
 static void note_unasked(struct weir__link *l) {
     uint64_t n = ++l->unasked;
-    weir__mesh_tell(l->mesh, WEIR__UNASKED, NULL, 0);
+    weir__mesh_tell(l->mesh, (struct weir__mesh_news){.event = WEIR__UNASKED});
     if ((n & (n - 1)) == 0)
         weir__log(WEIR_LOG_WARNING, "%s: dropped what nobody asked for: %llu messages so far",
                   l->url, (unsigned long long)n);

@@ -32,9 +32,8 @@ static struct receiver r;
 static struct weir_mesh mesh;
 static uint64_t unasked;
 
-static void count_unasked(void *arg, enum weir__mesh_event event, const struct weir__link *l,
-                          weir_ns took_ns) {
-    unasked += event == WEIR__UNASKED;
+static void count_unasked(void *arg, const struct weir__mesh_news *news) {
+    unasked += news->event == WEIR__UNASKED;
 }
 static char url[64];
 

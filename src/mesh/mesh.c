@@ -7,10 +7,10 @@
 #include "mesh/mesh.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "base/options.h"
 #include "mesh/grid.h"
 #include "mesh/link.h"
 #include "mesh/nodes.h"
@@ -119,15 +119,14 @@ static int fill(struct weir_mesh *m, const struct weir_mesh_options *o) {
 }
 
 int weir_mesh_open(const struct weir_mesh_options *options, struct weir_mesh **ret_mesh) {
-    struct weir_mesh_options o = {0};
+    struct weir_mesh_options o;
     weir__not_null(ret_mesh, "weir_mesh_open");
     if (weir_task_current() == NULL)
         return weir__failf(WEIR_ENOLOOP, "open a mesh", NULL, "no task runs on this thread");
     int rc = weir__loop_enter(weir__loop(), "weir_mesh_open");
     if (rc < 0)
         return rc;
-    if (options != NULL)
-        memcpy(&o, options, options->size && options->size < sizeof o ? options->size : sizeof o);
+    WEIR_OPTIONS_COPY(&o, options);
     struct weir_mesh *m = weir__alloc(sizeof *m);
     if (m == NULL)
         return weir__fail(-ENOMEM, "open a mesh", NULL);

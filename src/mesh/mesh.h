@@ -24,6 +24,13 @@ enum weir__mesh_event {
     WEIR__UNASKED,      /* a message that answered nothing */
 };
 
+struct weir__mesh_news {
+    enum weir__mesh_event event;
+    const struct weir__link *link; /* ITEM_FAILED, NOT_CONNECTED */
+    int rc;                        /* the same */
+    weir_ns took_ns;               /* ITEM_ACKED, ITEM_REFUSED: from the item to its ack */
+};
+
 struct weir_mesh {
     struct weir_loop *loop;
     struct weir__node **nodes; /* each on the heap: its strings are lent until the close */
@@ -38,10 +45,7 @@ struct weir_mesh {
     struct weir__park *closer;    /* waits until none is inside; else NULL */
     int close_code; /* that links send when they end; 0: they end without a closing handshake */
     weir_ns retry_ns; /* that an outage may last; less than 0: one attempt */
-    /* The owner's eyes, or NULL. l only where the event is a failure of it; took_ns from the item
-     * to its ack. */
-    void (*watch)(void *arg, enum weir__mesh_event event, const struct weir__link *l,
-                  weir_ns took_ns);
+    void (*watch)(void *arg, const struct weir__mesh_news *news); /* the owner's eyes, or NULL */
     void *watch_arg;
     bool open, closing;
 };
@@ -73,10 +77,9 @@ int weir__call_enter(struct weir_mesh *m, struct weir__call *c);
 /* Returns rc; WEIR_ECLOSED where the close of m has cut the call short. */
 int weir__call_leave(struct weir_mesh *m, struct weir__call *c, int rc);
 
-static inline void weir__mesh_tell(const struct weir_mesh *m, enum weir__mesh_event event,
-                                   const struct weir__link *l, weir_ns took_ns) {
+static inline void weir__mesh_tell(const struct weir_mesh *m, struct weir__mesh_news news) {
     if (m->watch != NULL)
-        m->watch(m->watch_arg, event, l, took_ns);
+        m->watch(m->watch_arg, &news);
 }
 
 #endif

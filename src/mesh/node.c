@@ -6,6 +6,7 @@
 #include <weir/mesh.h>
 
 #include "base/alloc.h"
+#include "base/options.h"
 #include "mesh/grid.h"
 #include "mesh/link.h"
 #include "mesh/nodes.h"
@@ -38,7 +39,7 @@ int weir_node_add(struct weir_mesh *m, const char *nodes) {
 }
 
 static void lend(const struct weir__node *n, struct weir_node *ret) {
-    size_t size = ret->size && ret->size < sizeof *ret ? ret->size : sizeof *ret;
+    size_t size = weir__options_known(ret->size, sizeof *ret);
     const struct weir_node known = {size, n->name, n->alias, n->host, n->port};
     memcpy(ret, &known, size);
 }
@@ -71,14 +72,14 @@ struct exchange {
     struct weir_mesh *mesh;
     struct weir__call call;
     struct weir__link *link;
-    const char *node;
+    const char *node, *name; /* of the call */
 };
 
 /* Returns 0: exchange_end must follow. */
 static int exchange_begin(struct exchange *x, struct weir_mesh *m, const char *node,
-                          const char *channel) {
-    *x = (struct exchange){.mesh = m, .node = node};
-    weir__not_null(node, "weir_node_...");
+                          const char *channel, const char *name) {
+    *x = (struct exchange){.mesh = m, .node = node, .name = name};
+    weir__not_null(node, name);
     int rc = find_mesh(&x->mesh, "send");
     if (rc == 0)
         rc = weir__call_enter(x->mesh, &x->call);
@@ -93,6 +94,10 @@ static int exchange_end(struct exchange *x, int rc) {
     return weir__call_leave(x->mesh, &x->call, rc);
 }
 
+static void tell(const struct exchange *x, enum weir__mesh_event event, int rc, weir_ns took_ns) {
+    weir__mesh_tell(x->mesh, (struct weir__mesh_news){event, x->link, rc, took_ns});
+}
+
 static int refused(const struct exchange *x, const struct weir_ws_message *ack) {
     static const char head[] = "nack: ";
     const char *reason = (const char *)ack->data.base + sizeof head - 1;
@@ -104,21 +109,20 @@ static int refused(const struct exchange *x, const struct weir_ws_message *ack) 
 static int exchange_ask(struct exchange *x, const struct weir_item *item,
                         struct weir_node_ack *ret_ack) {
     struct weir_ws_message in;
-    weir__not_null(item, "weir_node_...");
+    weir__not_null(item, x->name);
     weir_ns begun = weir_now();
-    weir__mesh_tell(x->mesh, WEIR__ITEM_SENT, NULL, 0);
+    tell(x, WEIR__ITEM_SENT, 0, 0);
     int rc = weir__link_ask(x->link, item->binary ? WEIR_WS_BINARY : WEIR_WS_TEXT, item->data,
                             item->len, &in);
     if (rc < 0) {
-        weir__mesh_tell(x->mesh, WEIR__ITEM_FAILED, x->link, 0);
+        tell(x, WEIR__ITEM_FAILED, rc, 0);
         return rc;
     }
     *ret_ack = (struct weir_node_ack){.data = (char *)(uintptr_t)in.data.base,
                                       .len = in.data.len,
                                       .binary = in.type == WEIR_WS_BINARY,
                                       .nack = weir__is_nack(in.type, in.data)};
-    weir__mesh_tell(x->mesh, ret_ack->nack ? WEIR__ITEM_REFUSED : WEIR__ITEM_ACKED, NULL,
-                    weir_now() - begun);
+    tell(x, ret_ack->nack ? WEIR__ITEM_REFUSED : WEIR__ITEM_ACKED, 0, weir_now() - begun);
     return ret_ack->nack ? refused(x, &in) : 0;
 }
 
@@ -127,11 +131,11 @@ static int exchange_ask(struct exchange *x, const struct weir_item *item,
 int weir_node_connect(struct weir_mesh *m, const char *node, const char *channel) {
     struct exchange x;
     int rc = weir__suspend_enter("connect to a node");
-    if (rc < 0 || (rc = exchange_begin(&x, m, node, channel)) < 0)
+    if (rc < 0 || (rc = exchange_begin(&x, m, node, channel, "weir_node_connect")) < 0)
         return rc;
     rc = weir__link_connect(x.link);
     if (rc < 0)
-        weir__mesh_tell(x.mesh, WEIR__NOT_CONNECTED, x.link, 0);
+        tell(&x, WEIR__NOT_CONNECTED, rc, 0);
     return exchange_end(&x, rc);
 }
 
@@ -142,7 +146,7 @@ int weir_node_ask(struct weir_mesh *m, const char *node, const char *channel,
     if (ret_ack != NULL)
         *ret_ack = ack;
     int rc = weir__suspend_enter("ask a node");
-    if (rc < 0 || (rc = exchange_begin(&x, m, node, channel)) < 0)
+    if (rc < 0 || (rc = exchange_begin(&x, m, node, channel, "weir_node_ask")) < 0)
         return rc;
     rc = exchange_ask(&x, item, &ack);
     if (ack.data != NULL && ret_ack != NULL) {
@@ -187,13 +191,12 @@ static int stream_one(struct exchange *x, const struct weir_item *item, size_t i
 int weir_node_stream(struct weir_mesh *m, const char *node, const char *channel,
                      const struct weir_item *items, size_t count,
                      const struct weir_node_stream_options *options) {
-    struct weir_node_stream_options o = {0};
+    struct weir_node_stream_options o;
     struct exchange x;
     size_t done = 0;
-    if (options != NULL)
-        memcpy(&o, options, options->size && options->size < sizeof o ? options->size : sizeof o);
+    WEIR_OPTIONS_COPY(&o, options);
     int rc = weir__suspend_enter("stream to a node");
-    if (rc < 0 || (rc = exchange_begin(&x, m, node, channel)) < 0)
+    if (rc < 0 || (rc = exchange_begin(&x, m, node, channel, "weir_node_stream")) < 0)
         return rc;
     while (rc == 0 && done < count)
         if ((rc = stream_one(&x, &items[done], done, &o)) == 0)

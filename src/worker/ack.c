@@ -65,7 +65,7 @@ int weir_ack_text(struct weir_ack *ack, const char *format, ...) {
 
 /* The record's text is what is sent: "nack: REASON". */
 int weir_nack(const char *reason) {
-    return weir__failf(WEIR_ENACK, "nack", NULL, "%s", reason);
+    return weir__failf(WEIR_ENACK, "nack", NULL, "%s", reason ? reason : "no reason given");
 }
 
 int weir__ack_finish(struct weir_ack *ack, int rc) {

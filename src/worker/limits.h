@@ -12,9 +12,6 @@ enum {
     WEIR__PARAMS_MAX = 64,         /* given, and asked for */
     WEIR__BEAT_S = 1,              /* heartbeats and counters; fleet.md wants at least that */
     WEIR__CONTROL_LINE_MAX = 256,  /* fleet.md */
-    WEIR__SEQUENCE_MAX = 1000,     /* states that the pin draws for one tick */
-    WEIR__TACKS_MAX = 1000000000,
-    WEIR__DELAY_MAX_S = 24 * 3600,
     WEIR__CONNECTIONS_MAX = 1 << 20, /* above what descriptors a process can have by default */
 };
 

@@ -5,12 +5,15 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include <weir/worker.h>
 
 #include "base/alloc.h"
+#include "base/check.h"
 #include "base/escape.h"
 #include "base/log.h"
 #include "sys/foreign.h"
@@ -70,7 +73,57 @@ static void to_stdout(const char *line, size_t len) {
     }
 }
 
-void (*weir__line_sink)(const char *line, size_t len) = to_stdout;
+/* ---- a sink of the program's ----------------------------------------------------------------- */
+
+/* The lock is held while the sink runs: one call at a time. Lines that the sink itself prints go to
+ * stdout. Around fork as in base/log.c: a child must not find it held by a thread that it lacks. */
+static pthread_mutex_t sink_lock = PTHREAD_MUTEX_INITIALIZER;
+static weir_out_sink sink; /* NULL: stdout */
+static void *sink_arg;
+static __thread bool in_sink;
+
+static void before_fork(void) {
+    if (!in_sink)
+        pthread_mutex_lock(&sink_lock);
+}
+
+static void after_fork(void) {
+    if (!in_sink)
+        pthread_mutex_unlock(&sink_lock);
+}
+
+static __attribute__((constructor)) void begin(void) {
+    pthread_atfork(before_fork, after_fork, after_fork);
+}
+
+void weir_out_to(weir_out_sink new_sink, void *arg) {
+    if (in_sink)
+        WEIR_BUG("weir_out_to: called by the sink itself");
+    pthread_mutex_lock(&sink_lock);
+    sink = new_sink;
+    sink_arg = arg;
+    pthread_mutex_unlock(&sink_lock);
+}
+
+/* line ends with a newline, in whose place the sink gets a NUL. Not under the lock to stdout, where
+ * a reader may hold this thread, but no other. */
+static void emit(char *line, size_t len) {
+    WEIR_CHECK(len > 0 && line[len - 1] == '\n');
+    bool is_taken = false;
+    if (!in_sink) {
+        pthread_mutex_lock(&sink_lock);
+        is_taken = sink != NULL;
+        if (is_taken) {
+            in_sink = true;
+            line[len - 1] = '\0';
+            sink(line, sink_arg);
+            in_sink = false;
+        }
+        pthread_mutex_unlock(&sink_lock);
+    }
+    if (!is_taken)
+        to_stdout(line, len);
+}
 
 /* Without a reader of stderr nothing is left to tell. */
 static void to_stderr(const char *line, size_t len) {
@@ -129,7 +182,7 @@ static void print(const char *name, const char *format, va_list args) {
         len = weir__text_whole(text, size - 1);
     len = make_line(name, text, len, is_cut, line, size);
     if (name != NULL)
-        weir__line_sink(line, len);
+        emit(line, len);
     else
         to_stderr(line, len);
     weir__free(both);

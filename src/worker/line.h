@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* line.h - the lines of a worker: "[ Name ] text", one write each, flushed. What would steer a
+/* line.h - the lines of a program: "[ Name ] text", one write each, flushed. What would steer a
  * terminal or is not UTF-8 (it comes from peers) is shown as an escape (base/escape.h), so that a
- * line stays a line. Who does not read stdout holds the loop until it does, or until a stop; when
- * it cannot be written, the program goes on without: said once, to the log. */
+ * line stays a line. weir_out_to sends them to a sink instead. A reader of stdout that does not
+ * read holds the loop until it reads, or until a stop; when stdout cannot be written, the program
+ * goes on, and the log says so once. */
 #ifndef WEIR_WORKER_LINE_H
 #define WEIR_WORKER_LINE_H
 
 #include <stdarg.h>
 #include <stdbool.h>
 #include <weir/base.h>
-
-/* Where lines go, newline included; the default is stdout. Set by tests. */
-extern void (*weir__line_sink)(const char *line, size_t len);
 
 /* A stop was asked for: from now on whoever does not read stdout for WEIR__LINE_GRACE_MS loses the
  * rest of what is printed. false: begin anew. Any thread, also in a signal handler. */

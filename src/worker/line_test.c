@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include <weir/worker.h>
 
 #include "test/runner.h"
 #include "worker/limits.h"
@@ -14,10 +15,10 @@
 static char seen[WEIR__LINE_MAX + 1];
 static size_t seen_len;
 
-static void see(const char *line, size_t len) {
-    assert_true(len < sizeof seen);
-    memcpy(seen, line, len);
-    seen[seen_len = len] = '\0';
+static void see(const char *line, void *arg) {
+    seen_len = strlen(line) + 1;
+    assert_true(seen_len < sizeof seen);
+    strcat(strcpy(seen, line), "\n");
 }
 
 static void log_into(enum weir_log_level level, const char *line, void *arg) {
@@ -25,7 +26,7 @@ static void log_into(enum weir_log_level level, const char *line, void *arg) {
 }
 
 WEIR_TEST(a_line_has_its_name_and_one_newline) {
-    weir__line_sink = see;
+    weir_out_to(see, NULL);
     weir__line("IOPin", "serving on %s:%d", "localhost", 8765);
     assert_string_equal(seen, "[ IOPin ] serving on localhost:8765\n");
     weir__line("clock", "%s", "");
@@ -33,14 +34,14 @@ WEIR_TEST(a_line_has_its_name_and_one_newline) {
 }
 
 WEIR_TEST(control_characters_are_shown) {
-    weir__line_sink = see;
+    weir_out_to(see, NULL);
     weir__line("a", "%s", "x\n\ty\x1b[31m\x7f\xc2\x9bz \xc3\xa9 \xe2\x82\xac");
     assert_string_equal(seen,
                         "[ a ] x\\n\\ty\\x1b[31m\\x7f\\x9bz \xc3\xa9 \xe2\x82\xac\n");
 }
 
 WEIR_TEST(no_byte_of_a_peer_steers_the_terminal) {
-    weir__line_sink = see;
+    weir_out_to(see, NULL);
     for (int c = 1; c < 256; c++) {
         weir__line("a\x1b", "%c.", c);
         assert_int_equal(strncmp(seen, "[ a\\x1b ] ", 10), 0);
@@ -54,7 +55,7 @@ WEIR_TEST(no_byte_of_a_peer_steers_the_terminal) {
 
 WEIR_TEST(a_long_line_is_cut_and_says_so) {
     static char text[3 * WEIR__LINE_MAX];
-    weir__line_sink = see;
+    weir_out_to(see, NULL);
     for (size_t i = 0; i + 3 < sizeof text; i += 3)
         memcpy(text + i, "\xe2\x82\xac", 3);
     weir__line("a", "%s", text);
@@ -67,7 +68,7 @@ WEIR_TEST(a_long_line_is_cut_and_says_so) {
 }
 
 WEIR_TEST(bytes_that_are_no_text_are_counted) {
-    weir__line_sink = see;
+    weir_out_to(see, NULL);
     weir__line_view("a", "< ", (struct weir_view){"\x01\x02", 2}, true);
     assert_string_equal(seen, "[ a ] < 2 bytes\n");
     weir__line_view("a", "< ", (struct weir_view){"...zzz", 3}, false);
@@ -114,4 +115,36 @@ WEIR_TEST(a_cut_text_loses_its_broken_end) {
     assert_int_equal(weir__text_whole("\xe2\x82", 2), 0);
     assert_int_equal(weir__text_whole("x\xf0\x9f\x92", 4), 1);
     assert_int_equal(weir__text_whole("x\xf0\x9f\x92\xa9", 5), 5);
+}
+
+static void print_more(const char *line, void *arg) {
+    see(line, NULL);
+    weir_out("from the sink"); /* not to itself */
+    ++*(int *)arg;
+}
+
+WEIR_TEST(a_sink_gets_each_line_once_and_may_print) {
+    char printed[128] = "";
+    int ends[2], count = 0, kept = dup(STDOUT_FILENO);
+    assert_int_equal(pipe(ends), 0);
+    dup2(ends[1], STDOUT_FILENO);
+    weir_out_to(print_more, &count);
+    weir_out("%s", "one\ntwo");
+    weir_out_to(NULL, NULL);
+    weir_out("three");
+    dup2(kept, STDOUT_FILENO);
+    assert_int_equal(count, 1);
+    assert_string_equal(seen, "[ weir ] one\\ntwo\n");
+    assert_true(read(ends[0], printed, sizeof printed - 1) > 0);
+    assert_string_equal(printed, "[ weir ] from the sink\n[ weir ] three\n");
+    close(ends[0]), close(ends[1]), close(kept);
+}
+
+static void change_sink(const char *line, void *arg) {
+    weir_out_to(NULL, NULL);
+}
+
+WEIR_TEST_ABORTS(a_sink_that_changes_the_sink_aborts, "weir_out_to: called by the sink itself") {
+    weir_out_to(change_sink, NULL);
+    weir_out("x");
 }

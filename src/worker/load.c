@@ -3,6 +3,7 @@
 #include "worker/load.h"
 
 #include <dlfcn.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,7 +12,8 @@
 
 enum { PATH_BYTES = 2048 };
 
-int weir__worker_load(const char *path, const struct weir_worker **ret_worker) {
+int weir__load(const char *path, const struct weir_worker **ret_worker,
+               const struct weir_source **ret_source) {
     char here[PATH_BYTES];
     int len = snprintf(here, sizeof here, "%s%s", strchr(path, '/') ? "" : "./", path);
     if (len < 0 || (size_t)len >= sizeof here || access(here, F_OK) != 0)
@@ -19,12 +21,16 @@ int weir__worker_load(const char *path, const struct weir_worker **ret_worker) {
     void *object = dlopen(here, RTLD_NOW | RTLD_LOCAL);
     if (object == NULL)
         return weir__failf(WEIR_EWORKER, "load", path, "%s", dlerror());
-    const struct weir_worker *const *found = dlsym(object, "weir_worker");
-    if (found == NULL || *found == NULL) {
+    const struct weir_worker *const *worker = dlsym(object, "weir_worker");
+    const struct weir_source *const *source = dlsym(object, "weir_source");
+    bool has_worker = worker != NULL && *worker != NULL;
+    if (!has_worker && (source == NULL || *source == NULL)) {
         dlclose(object);
         return weir__failf(WEIR_EWORKER, "load", path,
-                           "it has no `weir_worker`: was it made with WEIR_WORKER_MAIN?");
+                           "it has no `weir_worker` and no `weir_source`: was it made with "
+                           "WEIR_WORKER_MAIN or WEIR_SOURCE_MAIN?");
     }
-    *ret_worker = *found;
+    *ret_worker = has_worker ? *worker : NULL;
+    *ret_source = has_worker ? NULL : *source;
     return 0;
 }

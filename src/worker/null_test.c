@@ -117,6 +117,15 @@ CALL(param_double, weir_param_double(NULL, "x", 1, &(double){0}))
 CALL(ack_text, weir_ack_text(NULL, "x"))
 CALL(ack_bytes, weir_ack_bytes(NULL, "x", 1))
 CALL(worker_main, weir_worker_main(NULL, 0, NULL))
+CALL(source_main, weir_source_main(NULL, 0, NULL))
+CALL(mesh_open, weir_mesh_open(NULL, NULL))
+CALL(node_add, weir_node_add(NULL, NULL))
+CALL(node_find, weir_node_find(NULL, NULL, NULL))
+CALL(node_at, weir_node_at(NULL, 0, NULL))
+CALL(node_connect, weir_node_connect(NULL, NULL, ""))
+CALL(node_ask, weir_node_ask(NULL, NULL, "", NULL, NULL))
+CALL(node_send, weir_node_send(NULL, "buzzer", "", NULL))
+CALL(node_stream, weir_node_stream(NULL, NULL, "", NULL, 0, NULL))
 
 static const struct call {
     const char *name;
@@ -124,18 +133,18 @@ static const struct call {
 } calls[] = {
 #define ROW(fn) {#fn, fn}
     ROW(peek), ROW(consume), ROW(read_some), ROW(read_none), ROW(read_exactly), ROW(read_until),
-    ROW(write_all), ROW(write_none),
-    ROW(try_write), ROW(wait_writable), ROW(stream_fd), ROW(shut), ROW(peer), ROW(local),
-    ROW(listener_port),
-    ROW(accept_one), ROW(reacts), ROW(conn_stream), ROW(conn_group), ROW(conn_close),
-    ROW(conn_arg), ROW(ws_accept), ROW(ws_accept_nothing), ROW(ws_path), ROW(ws_subprotocol),
-    ROW(ws_peer), ROW(ws_receive), ROW(ws_send), ROW(ws_try_send), ROW(ws_send_part),
-    ROW(ws_flush), ROW(ws_queued), ROW(ws_close), ROW(ws_close_code), ROW(ws_close_reason),
-    ROW(ws_reacts), ROW(ws_end), ROW(ws_group), ROW(ws_arg), ROW(spawn_nothing),
-    ROW(spawn_nowhere), ROW(run_nothing), ROW(stack_use), ROW(post_nothing), ROW(offload_nothing),
-    ROW(offload_detached_nothing), ROW(scope_enter), ROW(shield_enter), ROW(group_open),
-    ROW(await_nowhere), ROW(param_text), ROW(param_int), ROW(param_double), ROW(ack_text),
-    ROW(ack_bytes), ROW(worker_main), ROW(dial), ROW(listens), ROW(ws_dial), ROW(auto_leave),
+    ROW(write_all), ROW(write_none), ROW(try_write), ROW(wait_writable), ROW(stream_fd), ROW(shut),
+    ROW(peer), ROW(local), ROW(listener_port), ROW(accept_one), ROW(reacts), ROW(conn_stream),
+    ROW(conn_group), ROW(conn_close), ROW(conn_arg), ROW(ws_accept), ROW(ws_accept_nothing),
+    ROW(ws_path), ROW(ws_subprotocol), ROW(ws_peer), ROW(ws_receive), ROW(ws_send),
+    ROW(ws_try_send), ROW(ws_send_part), ROW(ws_flush), ROW(ws_queued), ROW(ws_close),
+    ROW(ws_close_code), ROW(ws_close_reason), ROW(ws_reacts), ROW(ws_end), ROW(ws_group),
+    ROW(ws_arg), ROW(spawn_nothing), ROW(spawn_nowhere), ROW(run_nothing), ROW(stack_use),
+    ROW(post_nothing), ROW(offload_nothing), ROW(offload_detached_nothing), ROW(scope_enter),
+    ROW(shield_enter), ROW(group_open), ROW(await_nowhere), ROW(param_text), ROW(param_int),
+    ROW(param_double), ROW(ack_text), ROW(ack_bytes), ROW(worker_main), ROW(dial), ROW(listens),
+    ROW(ws_dial), ROW(auto_leave), ROW(source_main), ROW(mesh_open), ROW(node_add), ROW(node_find),
+    ROW(node_at), ROW(node_connect), ROW(node_ask), ROW(node_send), ROW(node_stream),
 };
 
 static void run_call(void *c) {
@@ -159,9 +168,12 @@ WEIR_TEST_BACKENDS(each_call_that_takes_an_object_says_that_it_is_null) {
 WEIR_TEST(what_gives_back_or_closes_takes_null) {
     struct weir_task *task = NULL;
     struct weir_loop *loop = NULL;
+    struct weir_mesh *mesh = NULL;
     weir_close(NULL), weir_close(&stream);
     weir_unlisten(NULL), weir_unlisten(&listener);
     weir_ws_drop(NULL), weir_ws_drop(&ws);
     weir_task_release(NULL), weir_task_release(&task);
     weir_loop_unref(NULL), weir_loop_unref(&loop);
+    weir_node_ack_free(NULL), weir_node_ack_free(&(struct weir_node_ack){.data = NULL});
+    weir_mesh_close(NULL), weir_mesh_close(&mesh);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/check.h"
 #include "mesh/nearest.h"
 #include "sys/backend.h"
 #include "task/task.h"
@@ -16,7 +17,7 @@
 #include "worker/standard.h"
 
 enum { EXIT_FAILED_ = 1, EXIT_USAGE_ = 2 };
-enum { OPT_NODE = 256, OPT_NAME, OPT_WITH, OPT_BACKEND, OPT_INSECURE, OPT_MOST, OPT_SEED };
+enum { OPT_NODE = 256, OPT_NAME, OPT_WITH, OPT_BACKEND, OPT_INSECURE, OPT_MOST, OPT_FLAG };
 
 static const struct option longs[] = {
     {"socket", required_argument, NULL, 's'},
@@ -29,14 +30,32 @@ static const struct option longs[] = {
     {"insecure", no_argument, NULL, OPT_INSECURE},
     {"connections-max", required_argument, NULL, OPT_MOST},
     {"help", no_argument, NULL, 'h'},
-    {"tacks", required_argument, NULL, 't'}, /* sketches only, from here on */
-    {"delay", required_argument, NULL, 'd'},
-    {"seed", required_argument, NULL, OPT_SEED},
-    {NULL, 0, NULL, 0},
 };
-enum { WORKERS_OPTIONS = 11 }; /* of longs */
+enum { LONGS = sizeof longs / sizeof longs[0] };
 
-static int help(const struct weir__program *p, enum weir__usage usage) {
+/* getopt's table: the options above, and the flags of parameters, which are OPT_FLAG and on. */
+struct known {
+    struct option longs[LONGS + WEIR__FLAGS_MAX + 1];
+    char shorts[16];
+    const struct weir__flag *flags;
+};
+
+static void know(struct known *k, const struct weir__flag *flags) {
+    struct option *at = k->longs + LONGS;
+    *k = (struct known){.flags = flags};
+    memcpy(k->longs, longs, sizeof longs);
+    char *letter = stpcpy(k->shorts, ":s:p:h");
+    for (int i = 0; flags != NULL && flags[i].name != NULL; i++) {
+        WEIR_CHECK(i < WEIR__FLAGS_MAX);
+        *at++ = (struct option){flags[i].name, required_argument, NULL, OPT_FLAG + i};
+        if (flags[i].letter != 0) {
+            *letter++ = flags[i].letter;
+            *letter++ = ':';
+        }
+    }
+}
+
+static int help(const struct weir__program *p, const struct weir__flag *flags) {
     printf("usage: %s [options]\n"
            "  -s, --socket HOST         where to listen, or to dial (localhost); also --host\n"
            "  -p, --port PORT           0: any free one; default: the grid's port of its node\n"
@@ -47,10 +66,8 @@ static int help(const struct weir__program *p, enum weir__usage usage) {
            "      --insecure            allow other hosts to connect, without TLS\n"
            "      --connections-max N   clients at a time (10000); one more is told 503\n",
            p->who);
-    if (usage == WEIR__USAGE_SKETCH)
-        printf("  -t, --tacks N             ticks of the clock (5)\n"
-               "  -d, --delay SECONDS       between the ticks (1)\n"
-               "      --seed N              make the pin repeatable\n");
+    for (; flags != NULL && flags->name != NULL; flags++)
+        printf("%s", flags->help);
     printf("  -h, --help                this text\n");
     return weir__flush_stdout(p->who);
 }
@@ -141,7 +158,6 @@ static int give(struct weir__program *p, const char *text) {
     return rc < 0 ? refuse(p, rc) : -1;
 }
 
-/* -t, -d and --seed are flags of all three sketches, whether they use them or not. */
 static int give_as(struct weir__program *p, const char *name, const char *value) {
     char text[128];
     snprintf(text, sizeof text, "%s=%s", name, value);
@@ -151,7 +167,16 @@ static int give_as(struct weir__program *p, const char *name, const char *value)
     return code;
 }
 
-static int take(struct weir__program *p, int option) {
+/* By its letter, or by its number from OPT_FLAG on. */
+static const struct weir__flag *flag_of(const struct weir__flag *flags, int option) {
+    for (int i = 0;; i++) {
+        WEIR_CHECK(flags != NULL && flags[i].name != NULL);
+        if (option == OPT_FLAG + i || option == flags[i].letter)
+            return &flags[i];
+    }
+}
+
+static int take(struct weir__program *p, const struct known *k, int option) {
     int rc;
     switch (option) {
     case 's':
@@ -173,33 +198,27 @@ static int take(struct weir__program *p, int option) {
     case OPT_INSECURE:
         p->insecure = true;
         return -1;
-    case OPT_SEED:
-        return give_as(p, "seed", optarg);
-    case 't':
-        return give_as(p, "tacks", optarg);
     default:
-        return give_as(p, "delay", optarg);
+        return give_as(p, flag_of(k->flags, option)->name, optarg);
     }
 }
 
-static int read_words(struct weir__program *p, enum weir__usage usage, int argc, char **argv) {
-    struct option known[sizeof longs / sizeof longs[0]];
-    memcpy(known, longs, sizeof longs);
-    if (usage == WEIR__USAGE_WORKER)
-        known[WORKERS_OPTIONS - 1] = (struct option){NULL, 0, NULL, 0};
+static int read_words(struct weir__program *p, const struct weir__flag *flags, int argc,
+                      char **argv) {
+    struct known k;
+    int c, code = -1;
+    know(&k, flags);
     optind = 0;
     opterr = 0;
-    int c, code = -1;
-    const char *shorts = usage == WEIR__USAGE_SKETCH ? ":s:p:t:d:h" : ":s:p:h";
-    while (code < 0 && (c = getopt_long(argc, argv, shorts, known, NULL)) != -1) {
+    while (code < 0 && (c = getopt_long(argc, argv, k.shorts, k.longs, NULL)) != -1) {
         if (c == 'h') {
-            code = help(p, usage);
+            code = help(p, flags);
         } else if (c == '?') {
-            code = unknown(p, argv, known);
+            code = unknown(p, argv, k.longs);
         } else if (c == ':') {
             code = mistake(p, "a value is missing after", argv[optind - 1]);
         } else {
-            code = take(p, c);
+            code = take(p, &k, c);
         }
     }
     if (code < 0 && optind < argc)
@@ -207,8 +226,8 @@ static int read_words(struct weir__program *p, enum weir__usage usage, int argc,
     return code;
 }
 
-int weir__options_read(struct weir__program *p, enum weir__usage usage, int argc, char **argv,
-                       const char *const *presets) {
+int weir__options_read(struct weir__program *p, const struct weir__flag *flags, int argc,
+                       char **argv, const char *const *presets) {
     const char *grid = getenv("WEIR_GRID");
     int rc = weir__grid_init(&p->grid);
     p->port = -1;
@@ -218,7 +237,7 @@ int weir__options_read(struct weir__program *p, enum weir__usage usage, int argc
         rc = weir__params_give(&p->params, *presets);
     if (rc < 0)
         return weir__program_tell(p, rc);
-    return read_words(p, usage, argc, argv);
+    return read_words(p, flags, argc, argv);
 }
 
 void weir__options_default(struct weir__program *p, const char *name) {

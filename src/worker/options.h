@@ -5,17 +5,22 @@
 
 #include "worker/program.h"
 
-enum weir__usage {
-    WEIR__USAGE_WORKER, /* a user's */
-    WEIR__USAGE_SKETCH, /* one of the three: also -t, -d and --seed, whoever uses them */
+/* Another way to write --with NAME=VALUE: --NAME VALUE, or -LETTER VALUE. Unlike there, the program
+ * need not ask for the parameter. */
+struct weir__flag {
+    const char *name;
+    char letter;      /* 0: none */
+    const char *help; /* its line */
 };
 
-/* Fill a new p from argv. presets: "KEY=VALUE" parameters
- * under those of the command line, NULL behind the last; may be NULL.
+enum { WEIR__FLAGS_MAX = 4 };
+
+/* Fill a new p from argv. flags: name NULL behind the last; may be NULL. presets: "KEY=VALUE"
+ * parameters under those of the command line, NULL behind the last; may be NULL.
  * Returns -1; or the exit code, when all has been said (help, or a mistake). argv is borrowed as
  * long as p. */
-int weir__options_read(struct weir__program *p, enum weir__usage usage, int argc, char **argv,
-                       const char *const *presets);
+int weir__options_read(struct weir__program *p, const struct weir__flag *flags, int argc,
+                       char **argv, const char *const *presets);
 
 /* Default host and port: localhost, and the grid's port of the node called name (0: any free one
  * if there is none). */

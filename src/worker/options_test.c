@@ -13,7 +13,7 @@ static struct weir__program *with_host(const char *host, int *ret_code) {
     char *argv[] = {word, flag, copy, NULL};
     struct weir__program *p = weir__program_new("test");
     assert_non_null(p);
-    *ret_code = weir__options_read(p, WEIR__USAGE_WORKER, 3, argv, NULL);
+    *ret_code = weir__options_read(p, NULL, 3, argv, NULL);
     if (*ret_code < 0)
         return p;
     weir__program_free(p);

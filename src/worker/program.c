@@ -6,12 +6,14 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 #include <weir/loop.h>
 
 #include "base/alloc.h"
 #include "base/check.h"
 #include "mesh/nodes.h"
+#include "mesh/retry.h"
 #include "task/task.h"
 #include "worker/line.h"
 #include "worker/standard.h"
@@ -101,23 +103,51 @@ void weir__program_free(struct weir__program *p) {
         return;
     weir__params_fini(&p->params);
     weir__grid_fini(&p->grid);
+    weir__free(p->failure);
     weir__free(p);
 }
 
+/* ---- failures, for people -------------------------------------------------------------------- */
+
+/* Where l went, whole, and what failed last. Heap; NULL without memory. */
+static char *describe(const struct weir__program *p, const struct weir__link *l, int rc) {
+    char tried[WEIR__RETRY_TEXT] = "";
+    const char *url = weir__link_url(l), *why = weir__link_why(l);
+    bool is_tried = rc == WEIR_EUNREACH && p->mesh.retry_ns >= 0;
+    if (is_tried)
+        weir__retry_text(p->mesh.retry_ns, tried);
+    size_t size = strlen(url) + strlen(why) + sizeof ": , tried" + sizeof tried;
+    char *text = weir__alloc(size);
+    if (text != NULL)
+        snprintf(text, size, "%s: %s%s%s", url, why, is_tried ? ", tried" : "", tried);
+    return text;
+}
+
+/* Until the program ends with that very error: a record may have had to cut both. */
+static void keep_failure(struct weir__program *p, const struct weir__link *l, int rc) {
+    WEIR_CHECK(rc < 0 && l != NULL);
+    if (weir_cancelled() != 0)
+        return;
+    weir__free(p->failure);
+    p->failure = describe(p, l, rc);
+    snprintf(p->failure_record, sizeof p->failure_record, "%s", weir_error_message(rc));
+}
+
 int weir__program_tell(const struct weir__program *p, int rc) {
-    if (rc < 0)
-        weir__line_error("%s: %s", p->who, weir_error_message(rc));
-    return rc < 0 ? 1 : rc;
+    if (rc >= 0)
+        return rc;
+    const char *text = weir_error_message(rc);
+    bool is_kept = p->failure != NULL && strcmp(text, p->failure_record) == 0;
+    weir__line_error("%s: %s", p->who, is_kept ? p->failure : text);
+    return 1;
 }
 
 int weir__program_tell_link(const struct weir__program *p, const struct weir__link *l, int rc) {
-    char tried[32] = "";
     if (weir_cancelled() != 0)
         return rc;
-    if (rc == WEIR_EUNREACH && !p->no_retry)
-        snprintf(tried, sizeof tried, ", tried for %d s",
-                 (int)(WEIR__RETRY_ALL / WEIR_SECONDS(1)));
-    weir__line_error("%s: %s: %s%s", p->who, weir__link_url(l), weir__link_why(l), tried);
+    char *text = describe(p, l, rc);
+    weir__line_error("%s: %s", p->who, text ? text : weir_error_message(rc));
+    weir__free(text);
     return 1;
 }
 
@@ -133,15 +163,33 @@ static int run_body(struct weir__program *p) {
         rc = p->body(p);
     p->signal = weir_scope_signal(&s);
     rc = weir_scope_leave(&s, rc);
-    return p->signal != 0 ? 0 : weir__program_tell(p, rc);
+    bool is_stopped = p->signal != 0 || (rc == -ECANCELED && weir_cancelled() != 0);
+    return is_stopped ? 0 : weir__program_tell(p, rc);
 }
 
-/* A worker's counters are of the messages that it receives. */
-static void watch(void *arg, enum weir__mesh_event event, const struct weir__link *l,
-                  weir_ns took_ns) {
+/* ---- the run's groups ------------------------------------------------------------------------ */
+
+static void count_item(struct weir__program *p, const struct weir__mesh_news *n) {
+    struct weir__counters *c = &p->counters;
+    c->messages += n->event == WEIR__ITEM_SENT;
+    c->acks += n->event == WEIR__ITEM_ACKED;
+    c->errors += n->event == WEIR__ITEM_REFUSED || n->event == WEIR__ITEM_FAILED;
+    if (n->event == WEIR__ITEM_ACKED || n->event == WEIR__ITEM_REFUSED)
+        weir__latency_add(&c->latency, n->took_ns);
+    if (n->event == WEIR__ITEM_FAILED || n->event == WEIR__NOT_CONNECTED)
+        keep_failure(p, n->link, n->rc);
+}
+
+static void watch(void *arg, const struct weir__mesh_news *n) {
     struct weir__program *p = arg;
-    (void)l, (void)took_ns;
-    p->counters.unasked += event == WEIR__UNASKED;
+    p->counters.unasked += n->event == WEIR__UNASKED;
+    if (p->counts_items)
+        count_item(p, n);
+}
+
+int weir__program_ready(struct weir__program *p, int port) {
+    WEIR_CHECK(p->task != NULL && p->mesh.open);
+    return weir__control_ready(&p->control, &p->aside, port);
 }
 
 /* The groups are opened in an order that lets each end use what still stands: clients stream over

@@ -30,6 +30,7 @@ struct weir__program {
     int (*body)(struct weir__program *p); /* in the scope that signals fire; may suspend. Returns
                                            * the exit code, or an error, which is told */
     void *work;                           /* the body's */
+    bool counts_items; /* a source: the counters are of what it sends, not of what it receives */
 
     /* made by the run */
     struct weir__program *before; /* of this thread's programs; NULL: the first */
@@ -41,6 +42,8 @@ struct weir__program {
     struct weir_group *clients; /* of a server: cancelled after the body */
     int signal;                 /* that ended it, or 0 */
     bool watches_stops;         /* a second signal ends the process */
+    char *failure;              /* of a source's last failed call: where it went, and why, whole */
+    char failure_record[sizeof((struct weir_error *)0)->text]; /* its record's text, a cut of it */
 };
 
 /* The program that the running task belongs to, for weir_out and for calls without a mesh; where
@@ -57,6 +60,10 @@ int weir__program_tell(const struct weir__program *p, int rc);
 /* The same for a failure of l, with its whole URL and what failed last: a record may have had to
  * cut both. Before l is left. Returns rc itself if a signal or a deadline ended it, else 1. */
 int weir__program_tell_link(const struct weir__program *p, const struct weir__link *l, int rc);
+
+/* It serves on that port (0: it does not listen): say so to `weir up`, and begin the heartbeats.
+ * Returns 0; -ENOMEM, -EAGAIN. */
+int weir__program_ready(struct weir__program *p, int port);
 
 /* The task that runs the program: for weir_run, or for a test's loop. arg is the program. Returns
  * what body returned; 0 if a signal ended it. */

@@ -8,7 +8,7 @@
 #include <weir/stream.h>
 #include <weir/ws.h>
 
-#include "base/alloc.h"
+#include "base/check.h"
 #include "base/log.h"
 #include "base/options.h"
 #include "mesh/link.h"
@@ -67,11 +67,11 @@ static int channel_message(struct weir_ws *ws, void *state, const struct weir_ws
         .channel = weir_ws_path(ws), .data = in->data, .binary = in->type == WEIR_WS_BINARY};
     weir_ns begun = weir_now();
     w->program->counters.messages++;
-    int rc = weir__ack_finish(&ack, w->fn.loop(w->state, &m, &ack));
-    if (rc >= 0)
+    int rc = w->loop(w->user.state, &m, &ack);
+    if (rc < 0 && weir_cancelled() != 0)
+        rc = 0; /* the program ends: closed with 1001, whatever loop makes of it */
+    else if ((rc = weir__ack_finish(&ack, rc)) >= 0)
         rc = answer(c, ws, &ack);
-    else if (weir_cancelled() != 0)
-        rc = 0; /* the program ends: closed with 1001 */
     else
         rc = failed(c, ws, rc);
     weir__latency_add(&w->program->counters.latency, weir_now() - begun);
@@ -121,8 +121,8 @@ static int serve(struct weir__worker *w) {
                                         .message = channel_message,
                                         .closed = channel_closed,
                                         .arg = w,
-                                        .stack_size = w->fn.stack_size,
-                                        .name = w->fn.name};
+                                        .stack_size = w->user.stack_size,
+                                        .name = w->user.name};
     /* Room for the frame's head beside the largest ack. */
     struct weir_ws_options o = {.size = sizeof o,
                                 .queue_max = WEIR__ACK_MAX + 64,
@@ -133,37 +133,16 @@ static int serve(struct weir__worker *w) {
     o.hosts = w->hosts;
     int port = weir_listener_port(w->listener);
     weir__line(p->title, "serving on %s:%d", p->host, port);
-    int rc = weir__control_ready(&p->control, &p->aside, port);
+    int rc = weir__program_ready(p, port);
     return rc == 0 ? weir_ws_react(w->listener, p->clients, &fn, &o) : rc;
-}
-
-struct set_up_args {
-    struct weir__worker *worker;
-};
-
-static int set_up(void *args) {
-    const struct weir__worker *w = ((struct set_up_args *)args)->worker;
-    return w->fn.setup(w->state, &w->program->params);
-}
-
-/* With the stack and the name that messages have: in a task of its own. */
-static int set_up_as_task(struct weir__worker *w) {
-    const struct weir_spawn_options o = {
-        .size = sizeof o, .stack_size = w->fn.stack_size, .name = w->fn.name};
-    struct set_up_args args = {w};
-    struct weir_group g;
-    weir_group_open(&g, WEIR_TOGETHER);
-    int rc = weir_spawn(&g, WEIR_SITE(set_up), set_up, &args, sizeof args, &o, NULL);
-    return weir_group_close(&g, rc);
 }
 
 static int body(struct weir__program *p) {
     struct weir__worker *w = p->work;
+    WEIR_CHECK(w->program == p && w->listener == NULL);
     for (size_t i = 0; i < p->mesh.count; i++)
         weir__line("mesh", "registering new node: %s", p->mesh.nodes[i]->name);
-    int rc = set_up_as_task(w);
-    if (rc >= 0)
-        rc = weir__params_check(&p->params);
+    int rc = weir__user_setup(&w->user, &p->params);
     if (rc == 0)
         rc = listen_on(w);
     if (rc != 0)
@@ -187,22 +166,24 @@ static const char *missing(const struct weir_worker *fn) {
 
 int weir__worker_init(struct weir__worker *w, struct weir__program *p,
                       const struct weir_worker *fn) {
+    struct weir_worker known;
     const char *without = missing(fn);
     *w = (struct weir__worker){.program = p};
     if (without != NULL)
         return weir__failf(WEIR_EWORKER, "worker", fn->size >= SIZE_MIN ? fn->name : NULL,
                            "it has no %s: a worker needs size, name, setup and loop", without);
-    WEIR_OPTIONS_COPY(&w->fn, fn);
-    w->state = weir__alloc_zero(fn->state_size > 0 ? fn->state_size : 1);
-    if (w->state == NULL)
-        return weir__fail(-ENOMEM, "worker", fn->name);
+    WEIR_OPTIONS_COPY(&known, fn);
+    w->user = (struct weir__user){
+        .name = known.name, .stack_size = known.stack_size, .setup = known.setup};
+    w->loop = known.loop;
+    w->node = known.node ? known.node : known.name;
     p->work = w;
     p->body = body;
-    p->title = p->title ? p->title : fn->name;
-    return 0;
+    p->title = known.name;
+    return weir__user_init(&w->user, known.state_size);
 }
 
 void weir__worker_fini(struct weir__worker *w) {
-    weir__free(w->state);
-    w->state = NULL;
+    WEIR_CHECK(w->listener == NULL);
+    weir__user_fini(&w->user);
 }

@@ -7,16 +7,18 @@
 #include <weir/worker.h>
 
 #include "worker/program.h"
+#include "worker/user.h"
 
 struct weir__worker {
     struct weir__program *program;
-    struct weir_worker fn;
-    void *state;
+    struct weir__user user;
+    int (*loop)(void *state, const struct weir_message *m, struct weir_ack *ack);
+    const char *node; /* its own */
     struct weir_listener *listener;
     const char *hosts[3]; /* Host names let in: the one given, and the default ones */
 };
 
-/* Make p run fn: sets p's work, title and body. p->title stays if it is set.
+/* Make p run fn: sets p's work, title and body.
  * Returns 0; WEIR_EWORKER (recorded: what is missing), -ENOMEM. Needs no loop. */
 int weir__worker_init(struct weir__worker *w, struct weir__program *p,
                       const struct weir_worker *fn);

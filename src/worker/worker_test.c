@@ -3,7 +3,7 @@
  * sets. */
 #include <weir/stream.h>
 
-#include "worker/sketches.h"
+#include "worker/embed.h"
 #include "worker/worker_test_util.h"
 
 /* ---- a worker with every answer ---- */
@@ -19,6 +19,8 @@ static bool said(const struct weir_message *m, const char *text) {
 static int moody_loop(void *state, const struct weir_message *m, struct weir_ack *ack) {
     if (said(m, "nack"))
         return weir_nack("no ink");
+    if (said(m, "nack nothing"))
+        return weir_nack(NULL);
     if (said(m, "text nack"))
         return weir_ack_text(ack, "nack: by hand");
     if (said(m, "why")) {
@@ -56,6 +58,7 @@ static int every_answer(void) {
         return rc;
     expect_ack("anything", "n/a");
     expect_ack("nack", "nack: no ink");
+    expect_ack("nack nothing", "nack: no reason given");
     expect_ack("text nack", "nack: by hand");
     expect_ack("why", "nack: print paper: no space left on device (ENOSPC)");
     expect_ack("number", "42");
@@ -169,7 +172,7 @@ static int port_in_use_body(void *arg) {
 
 WEIR_TEST(a_port_in_use_is_told_and_ends_it) {
     struct world w = {.worker = &moody, .expected = 1};
-    weir__line_sink = see;
+    weir_out_to(see, NULL);
     assert_int_equal(weir_sim_run(port_in_use_body, &w, NULL), 0);
     expect_lines(MESH "[ Moody ] Cannot bind to this port! Is the server already running? "
                       "(Address already in use)\n");
@@ -245,8 +248,8 @@ static int two_ticks(void) {
 }
 
 WEIR_TEST(the_pin_streams_its_states) {
-    struct world w = {.worker = &weir__iopin, .story = two_ticks, .params = {"seed=1"}};
-    weir__line_sink = see;
+    struct world w = {.worker = embedded_iopin, .story = two_ticks, .params = {"seed=1"}};
+    weir_out_to(see, NULL);
     buzzer_ack = "ok";
     assert_int_equal(weir_sim_run(with_buzzer, &w, NULL), 0);
     char expected[2048];
@@ -282,8 +285,8 @@ static int refused_tick(void) {
 }
 
 WEIR_TEST(a_nacked_state_nacks_the_tick) {
-    struct world w = {.worker = &weir__iopin, .story = refused_tick};
-    weir__line_sink = see;
+    struct world w = {.worker = embedded_iopin, .story = refused_tick};
+    weir_out_to(see, NULL);
     buzzer_ack = "nack: no ears";
     assert_int_equal(weir_sim_run(with_buzzer, &w, NULL), 0);
     assert_int_equal(strlen(buzzed), 1);
@@ -305,7 +308,7 @@ static int unreached_tick(void) {
 }
 
 WEIR_TEST(without_a_buzzer_the_tick_is_nacked_in_time) {
-    run_world((struct world){.worker = &weir__iopin, .story = unreached_tick});
+    run_world((struct world){.worker = embedded_iopin, .story = unreached_tick});
 }
 
 static int stop_while_streaming(void) {
@@ -328,20 +331,20 @@ static int stop_while_streaming(void) {
 }
 
 WEIR_TEST(a_signal_ends_a_stream_to_nobody) {
-    run_world((struct world){.worker = &weir__iopin, .story = stop_while_streaming});
+    run_world((struct world){.worker = embedded_iopin, .story = stop_while_streaming});
     assert_non_null(strstr(lines, "1001 (going away)\n[ IOPin ] Keyboard interruption"));
 }
 
 WEIR_TEST(a_bad_parameter_ends_the_start) {
     static const char *const bad[] = {"chance=2", "sequence=1001", "seed=x", "chnace=0.5"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        run_world((struct world){.worker = &weir__iopin, .params = {bad[i]}, .expected = 1});
+        run_world((struct world){.worker = embedded_iopin, .params = {bad[i]}, .expected = 1});
         expect_lines(MESH);
     }
 }
 
 WEIR_TEST(a_buzzer_needs_its_sound) {
-    run_world((struct world){.worker = &weir__buzzer, .expected = 1});
+    run_world((struct world){.worker = embedded_buzzer, .expected = 1});
     expect_lines(MESH);
 }
 
@@ -361,7 +364,7 @@ static int signals_heard(void) {
 
 WEIR_TEST(the_buzzer_buzzes_on_one) {
     run_world((struct world){
-        .worker = &weir__buzzer, .story = signals_heard, .params = {"sound=moo"}});
+        .worker = embedded_buzzer, .story = signals_heard, .params = {"sound=moo"}});
     assert_non_null(strstr(lines, "[ Buzzer ] signal 1 received -> moo\n"
                                   "[ Buzzer ] signal 0 received -> ...\n"
                                   "[ Buzzer ] signal 11 received -> ...\n"
@@ -399,7 +402,7 @@ static int streaming_body(struct weir__program *p) {
 
 WEIR_TEST(a_worker_may_stop_its_streaming) {
     struct world w = {.body = streaming_body};
-    weir__line_sink = see;
+    weir_out_to(see, NULL);
     buzzer_ack = "ok";
     assert_int_equal(weir_sim_run(with_buzzer, &w, NULL), 0);
     assert_string_equal(buzzed, "ababca");
@@ -437,7 +440,7 @@ static int explored_play(void *arg) {
     p->port = 8765;
     p->host = "localhost";
     int rc = weir__grid_init(&p->grid);
-    int made = rc == 0 ? rc = weir__worker_init(&worker, p, &weir__iopin) : -1;
+    int made = rc == 0 ? rc = weir__worker_init(&worker, p, embedded_iopin) : -1;
     weir_group_open(&g, WEIR_TOGETHER);
     if (rc == 0)
         rc = weir_go(&g, program_main, .program = p, .ret = &result);
@@ -472,7 +475,7 @@ static int explored_world(void *arg) {
 }
 
 static void explore_quietly(struct weir_story *s) {
-    weir__line_sink = see;
+    weir_out_to(see, NULL);
     *s = (struct weir_story){.size = sizeof *s, .name = "a tick", .fn = explored_world};
 }
 

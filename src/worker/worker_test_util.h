@@ -15,17 +15,17 @@
 #include "task/task.h"
 #include "test/runner.h"
 #include "worker/line.h"
+#include "worker/source.h"
 #include "worker/worker.h"
 
 /* ---- what was printed ---- */
 
 static char lines[32768];
 
-static inline void see(const char *line, size_t len) {
-    size_t used = strlen(lines);
-    assert_true(used + len < sizeof lines);
-    memcpy(lines + used, line, len);
-    lines[used + len] = '\0';
+static inline void see(const char *line, void *arg) {
+    (void)arg;
+    assert_true(strlen(lines) + strlen(line) + 1 < sizeof lines);
+    strcat(strcat(lines, line), "\n");
 }
 
 static inline void expect_lines(const char *expected) {
@@ -52,12 +52,16 @@ static inline int await_line(const char *needle) {
 /* ---- a world of one program ---- */
 
 struct world {
-    const struct weir_worker *worker; /* NULL: body instead */
+    const struct weir_worker *worker; /* NULL: source, or body instead */
+    const struct weir_source *source;
     int (*body)(struct weir__program *p);
     int (*story)(void); /* of the others */
     const char *params[4];
     int expected; /* result of the program */
+    int port;     /* 0: 8765; less: none is given */
 };
+
+static struct weir__counters counted; /* by the program, at its end */
 
 struct program_main_args {
     struct weir__program *program;
@@ -73,6 +77,7 @@ static inline int program_main(void *args) {
 static inline int play(void *arg) {
     struct world *w = arg;
     struct weir__worker worker;
+    struct weir__source source;
     struct weir_group g;
     int result = -1, rc = 0;
     struct weir__program *p = weir__program_new("test");
@@ -80,14 +85,14 @@ static inline int play(void *arg) {
     assert_int_equal(weir__grid_init(&p->grid), 0);
     for (size_t i = 0; i < 4 && w->params[i] != NULL; i++)
         assert_int_equal(weir__params_give(&p->params, w->params[i]), 0);
-    p->port = 8765;
-    p->host = "localhost";
+    p->port = w->port != 0 ? w->port : 8765;
+    p->host = w->port < 0 ? NULL : "localhost";
     p->title = "clock";
     p->body = w->body;
-    if (w->worker != NULL) {
-        p->title = NULL;
+    if (w->worker != NULL)
         assert_int_equal(weir__worker_init(&worker, p, w->worker), 0);
-    }
+    if (w->source != NULL)
+        assert_int_equal(weir__source_init(&source, p, w->source), 0);
     weir_group_open(&g, WEIR_TOGETHER);
     rc = weir_go(&g, program_main, .program = p, .ret = &result);
     if (rc == 0 && w->story != NULL)
@@ -95,13 +100,16 @@ static inline int play(void *arg) {
     rc = weir_group_close(&g, rc);
     if (w->worker != NULL)
         weir__worker_fini(&worker);
+    if (w->source != NULL)
+        weir__source_fini(&source);
+    counted = p->counters;
     weir__program_free(p);
     assert_int_equal(result, w->expected);
     return rc;
 }
 
 static inline void run_world(struct world w) {
-    weir__line_sink = see;
+    weir_out_to(see, NULL);
     lines[0] = '\0';
     weir_log_level_set(WEIR_LOG_ERROR);
     assert_int_equal(weir_sim_run(play, &w, NULL), 0);

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import unittest
 
-from circuit import LIMIT, MODULES, UPGRADE, WEIR, CircuitTest, Node, Raw
+from circuit import LIMIT, MODULES, UPGRADE, WEIR, CircuitTest, Node, Raw, free_port
 
 EXAMPLES = os.environ.get("WEIR_EXAMPLES", "")
 MOODS = os.path.join(MODULES, "moods.so")
@@ -78,6 +78,45 @@ class Users(CircuitTest):
         self.assertIn("weir run: ", node.errors[0])
         node, code = self.ends("run", MOODS, "-p", "0", "--with", "setup=say")
         self.assertEqual((code, node.errors), (1, ["weir run: no pin 7 on this board"]))
+
+
+class Sketches(CircuitTest):
+    """The examples of examples/circuit as programs and as shared objects."""
+
+    def circuit(self, command):
+        """command(name): the words that start a sketch."""
+        buzzer = Node(self, *command("buzzer"), "-p", "0", "--with", "sound=moo")
+        pin = Node(self, *command("iopin"), "-p", "0", "--with", "seed=42",
+                   "--node", f"buzzer=localhost:{buzzer.port}")
+        clock = Node(self, *command("clock"), "-p", str(pin.port), "--with", "tacks=2",
+                     "--with", "delay=0.01")
+        self.assertEqual((clock.wait(), clock.errors), (0, []))
+        self.assertEqual(clock.lines, ["[ clock ] > 0", "[ clock ] < acknowledged",
+                                       "[ clock ] > 1", "[ clock ] < acknowledged"])
+        buzzer.line("signal 1 received -> moo")
+        self.assertEqual(pin.stop(), 0)
+        self.assertEqual(buzzer.stop(), 0)
+
+    def test_as_programs(self):
+        self.circuit(lambda name: [os.path.join(EXAMPLES, "circuit", name)])
+
+    def test_as_shared_objects(self):
+        self.circuit(lambda name: [WEIR, "run", os.path.join(EXAMPLES, "circuit",
+                                                             name + "-object.so")])
+
+    def test_a_source_says_where_it_failed(self):
+        port = free_port()
+        clock = Node(self, os.path.join(EXAMPLES, "circuit", "clock"), "-p", str(port))
+        self.assertEqual((clock.wait(), clock.lines), (1, []))
+        self.assertRegex(clock.errors[-1], rf"^clock: ws://localhost:{port}/datafeed: .*"
+                                           r"\(ECONNREFUSED\), tried for 5 s$")
+
+    def test_a_sketch_refuses_other_parameters(self):
+        for name, text in ("clock", "tacks=-1"), ("clock", "delay=1e9"), ("iopin", "chance=2"), \
+                ("iopin", "sequence=1001"), ("buzzer", "sound"), ("iopin", "seed=x"):
+            node = Node(self, os.path.join(EXAMPLES, "circuit", name), "-p", "0", "--with", text)
+            self.assertIn(node.wait(), (1, 2))
+            self.assertIn(text.split("=")[0], node.errors[0])
 
 
 class Depth(CircuitTest):

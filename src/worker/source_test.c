@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+/* Sources in a simulated world: what run returns, where they send, what is counted, how they are
+ * stopped. */
+#include <weir/stream.h>
+
+#include "worker/worker_test_util.h"
+
+static int setup(void *state, const struct weir_params *p) {
+    return weir_param_int(p, "result", 0, state);
+}
+
+/* ---- what run returns ---- */
+
+static int run_result(void *state) {
+    weir_out("running");
+    return (int)*(const int64_t *)state;
+}
+
+static const struct weir_source results = {
+    .size = sizeof results, .name = "Results", .state_size = 8, .setup = setup, .run = run_result};
+
+WEIR_TEST(the_result_of_run_is_the_exit_status) {
+    run_world((struct world){.source = &results, .port = -1});
+    expect_lines("[ Results ] running\n"); /* no line of the mesh, none of a server */
+    run_world((struct world){.source = &results, .params = {"result=1"}, .expected = 1});
+    run_world((struct world){.source = &results, .params = {"result=-5"}, .expected = 1});
+}
+
+WEIR_TEST_ABORTS(a_result_above_one_aborts, "source 'Results': run returned 2") {
+    run_world((struct world){.source = &results, .params = {"result=2"}});
+}
+
+WEIR_TEST(a_source_refuses_what_setup_did_not_ask_for) {
+    run_world((struct world){.source = &results, .params = {"resul=0"}, .expected = 1});
+    expect_lines("");
+}
+
+WEIR_TEST(a_source_needs_both_halves) {
+    struct weir__program *p = weir__program_new("test");
+    struct weir__source source;
+    static const struct {
+        struct weir_source fn;
+        const char *missing;
+    } rows[] = {
+        {{sizeof rows[0].fn, "A", 0, NULL, run_result}, "it has no setup"},
+        {{sizeof rows[0].fn, "A", 0, setup, NULL}, "it has no run"},
+        {{sizeof rows[0].fn, "", 0, setup, run_result}, "it has no name"},
+        {{0, "A", 0, setup, run_result}, "it has no size"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        int rc = weir__source_init(&source, p, &rows[i].fn);
+        assert_int_equal(rc, WEIR_EWORKER);
+        assert_non_null(strstr(weir_error_message(rc), rows[i].missing));
+        weir__source_fini(&source);
+    }
+    weir__program_free(p);
+}
+
+/* ---- stopping ---- */
+
+static int run_for_ever(void *state) {
+    weir_out("running");
+    return weir_sleep(WEIR_NEVER);
+}
+
+static const struct weir_source endless = {
+    .size = sizeof endless, .name = "Endless", .state_size = 8, .setup = setup,
+    .run = run_for_ever};
+
+static int interrupt(void) {
+    int rc = await_line("running");
+    return rc == 0 ? stop(SIGINT) : rc;
+}
+
+WEIR_TEST(a_signal_ends_run_with_status_0) {
+    run_world((struct world){.source = &endless, .story = interrupt});
+    expect_lines("[ Endless ] running\n[ Endless ] Keyboard interruption, aborting.\n");
+}
+
+static int run_and_stop(void *state) {
+    weir_stop("enough");
+    return weir_sleep(1);
+}
+
+static const struct weir_source stopping = {
+    .size = sizeof stopping, .name = "Stopping", .state_size = 8, .setup = setup,
+    .run = run_and_stop};
+
+WEIR_TEST(weir_stop_ends_run_with_status_0) {
+    struct world w = {.source = &stopping};
+    weir_out_to(see, NULL);
+    assert_int_equal(weir_sim_run(play, &w, NULL), -ECANCELED); /* the whole run was stopped */
+    expect_lines("");
+}
+
+/* ---- sending ---- */
+
+static struct weir_listener *listener;
+static struct weir_group clients;
+
+static int pin_message(struct weir_ws *w, void *state, const struct weir_ws_message *m) {
+    bool is_bad = m->data.len == 1 && memcmp(m->data.base, "1", 1) == 0;
+    return weir_ws_send(w, WEIR_WS_TEXT, is_bad ? "nack: no" : "yes", is_bad ? 8 : 3);
+}
+
+static int pin_main(void *args) {
+    static const struct weir_ws_reactive fn = {.size = sizeof fn, .message = pin_message};
+    return weir_ws_react(listener, &clients, &fn, NULL);
+}
+
+static int with_pin(void *arg) {
+    struct weir_group g;
+    weir_group_open(&g, WEIR_TOGETHER);
+    weir_group_open(&clients, WEIR_INDEPENDENT);
+    int rc = weir_listen("tcp://localhost:9000", NULL, &listener);
+    if (rc == 0)
+        rc = weir_go0(&g, pin_main);
+    if (rc == 0)
+        rc = play(arg);
+    weir_group_drain(&clients, WEIR_SECONDS(1));
+    weir_unlisten(&listener);
+    weir_group_cancel(&g, "over");
+    (void)weir_group_close(&g, 0);
+    return rc;
+}
+
+static int run_ticks(void *state) {
+    int refused = 0;
+    for (int i = 0; i < 3; i++) {
+        const char digits[] = {(char)('0' + i), '\0'};
+        int rc = weir_node_send(NULL, "iopin", "/datafeed", digits);
+        refused += rc == WEIR_ENACK;
+        if (rc < 0 && rc != WEIR_ENACK)
+            return rc;
+    }
+    return refused == 1 ? 0 : -EPROTO;
+}
+
+static const struct weir_source ticks = {
+    .size = sizeof ticks, .name = "Ticks", .state_size = 8, .setup = setup, .run = run_ticks,
+    .node = "blink"};
+
+WEIR_TEST(flags_move_the_node_of_a_source_and_what_it_sends_is_counted) {
+    struct world w = {.source = &ticks, .port = 9000};
+    weir_out_to(see, NULL);
+    assert_int_equal(weir_sim_run(with_pin, &w, NULL), 0);
+    assert_true(counted.messages == 3 && counted.acks == 2 && counted.errors == 1);
+    assert_int_equal(counted.latency.count, 3);
+}
+
+WEIR_TEST(a_source_without_its_node_fails_in_time) {
+    run_world((struct world){.source = &ticks, .port = 9000, .expected = 1});
+    assert_true(counted.messages == 1 && counted.errors == 1);
+}
