@@ -38,4 +38,4 @@ static int run(const struct command *c, int argc, char **argv, struct settings *
 }
 
 const struct command command_run = {
-    .name = "run", .summary = "run a worker or source of a shared object", .help = help, .run = run};
+    .name = "run", .summary = "run the worker of a shared object", .help = help, .run = run};
