@@ -169,10 +169,13 @@ static inline bool ws_is_open(const struct weir_ws *ws) {
     return ws->state == WS_OPEN && ws->failed == 0 && ws->unsent == 0;
 }
 
-static inline bool ws_is_reading(const struct weir_ws *ws) { /* does anybody wait for bytes? */
+/* Does anybody wait for bytes? */
+static inline bool ws_is_reading(const struct weir_ws *ws) {
     return ws->reading == WS_READS || ws->reading == WS_SERVES_AHEAD;
 }
-static inline bool ws_is_serving(const struct weir_ws *ws) { /* or a function of the user's run? */
+
+/* Has a function of the user's been called, which has not returned? */
+static inline bool ws_is_serving(const struct weir_ws *ws) {
     return ws->reading >= WS_SERVES;
 }
 

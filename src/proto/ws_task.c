@@ -246,7 +246,7 @@ static int refuse_second(struct weir_ws *ws) {
 
 /* Must the caller of weir__ws_receive let something leave? That is our close frame; or what was
  * queued, if the peer has closed only its own side, without a close frame: it still reads. */
-static bool is_owed_an_end(const struct weir_ws *ws, int rc) {
+static bool has_more_to_send(const struct weir_ws *ws, int rc) {
     bool still_sends = ws->failed != 0 && ws->unsent == 0 && ws_queued(ws) > 0;
     return rc == WEIR_EWSCLOSED || (rc < 0 && (ws->finish != WS_GOES_ON || still_sends));
 }
@@ -260,7 +260,7 @@ static __attribute__((noinline)) int receive_slowly(struct weir_ws *ws,
     ws->reading = WS_READS;
     int rc = receive_next(ws, ret_message);
     ws->reading = WS_RESTS;
-    *ret_ends = !was_over && is_owed_an_end(ws, rc);
+    *ret_ends = !was_over && has_more_to_send(ws, rc);
     weir__ws_wake(ws);
     return rc;
 }
