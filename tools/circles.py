@@ -38,11 +38,14 @@ def sources(build, root):
 
 
 def symbols(objects):
-    """file -> (defined, needed): the names with external linkage, from a map of file -> object."""
+    """file -> (defined, needed): the names with external linkage, from a map of file -> object.
+    What begins with __ are the compiler's hooks (marks.c defines two, which every object calls)."""
     out = subprocess.run(["nm", "-A", "-P", *objects.values()], text=True, capture_output=True,
                          check=False).stdout
     found = {obj: (set(), set()) for obj in objects.values()}
     for obj, name, kind in re.findall(r"(?m)^(.+): (\S+) (\w)\b", out):
+        if name.startswith("__"):
+            continue
         if kind in "Uwv":
             found[obj][1].add(name)
         elif kind.isupper():

@@ -89,6 +89,11 @@ class CirclesTest(fixture.ProjectTest):
                          f"{{ return printf(\"\"); }} int weir__{name}(void) {{ return f(); }}")
         self.assertEqual(self.check(), [])
 
+    def test_hooks_of_the_compiler_tie_nothing(self):
+        self.compile("src/base/a.c", "void weir__b(void); void __cyg_enter(void) { weir__b(); }")
+        self.compile("src/base/b.c", "void __cyg_enter(void); void weir__b(void){ __cyg_enter(); }")
+        self.assertEqual(self.check(), [])
+
     def test_a_room_needs_only_lower_ranks(self):
         self.plant({"a": []}, "base")
         self.plant({"s": ["a"]}, "sys")

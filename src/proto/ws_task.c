@@ -295,7 +295,7 @@ static void discard_rest(struct weir_ws *ws) {
 }
 
 /* Let our close frame leave before the caller can drop the connection. After a failure, wait here
- * until the peer has closed, so that it gets the frame; after its own close frame, the drop does. */
+ * until the peer has closed, so that it gets the frame; after its own close frame the drop does. */
 static void close_politely(struct weir_ws *ws, int why) {
     struct weir_scope s;
     weir_scope_enter(&s, ws->config->o.close_ns);
