@@ -304,6 +304,25 @@ GATE_STORY(a_function_that_takes_too_long_gets_the_client_408, o->handshake_ns =
     return 0;
 }
 
+/* The N-th allocation after the client has connected fails: one of them is that of the request. */
+GATE_STORY(without_memory_for_the_request_the_client_gets_503) {
+    bool is_told = false;
+    for (size_t nth = 1; nth <= 8; nth++) {
+        WEIR_AUTO(weir_close) struct weir_stream *s = raw_dial(w);
+        char text[512] = "";
+        settle();
+        weir__alloc_fail_at(nth);
+        ssize_t n = weir_write(s, GET("/health") "\r\n", strlen(GET("/health") "\r\n"));
+        for (size_t len = 0; n >= 0 && len < sizeof text - 1; len += (size_t)n)
+            if ((n = weir_read(s, text + len, sizeof text - 1 - len)) <= 0)
+                break;
+        weir__alloc_fail_at(0);
+        is_told |= strstr(text, "HTTP/1.1 503 ") == text && strstr(text, "\nout of memory\n");
+    }
+    assert_true(is_told);
+    return 0;
+}
+
 GATE_STORY(a_deadline_of_the_functions_own_is_a_failure) {
     answers(w, GET("/in-vain") UPGRADE "\r\n", 500, "the server could not decide\n");
     if (!w->reacts) {
