@@ -61,8 +61,9 @@ def cpu_cell(results, server, point, phase):
     if not values:
         return "-"
     ratio = results.ratio(server, point, phase)
-    text = f"{median(values):.2f}" + (f" ({ratio:.2f})" if ratio else "")
-    return f"{text} {min(values):.2f}..{max(values):.2f} n{len(values)}"
+    digits = 2 if median(values) >= 1 else 3
+    text = f"{median(values):.{digits}f}" + (f" ({ratio:.2f})" if ratio else "")
+    return f"{text} {min(values):.{digits}f}..{max(values):.{digits}f} n{len(values)}"
 
 
 def rate_cell(results, server, point, phase):

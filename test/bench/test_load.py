@@ -285,13 +285,13 @@ class ReportTest(unittest.TestCase):
         text = self.tables(self.sample("ref-ws-epoll", "depth16-ws", 0.5),
                            self.sample("ref-ws-uring", "depth16-ws", 0.4),
                            self.sample("weir-ws-uring-react", "depth16-ws", 0.5))
-        self.assertIn("| weir-ws-uring-react | 0.50 (1.25)", text)
+        self.assertIn("| weir-ws-uring-react | 0.500 (1.25)", text)
         self.assertIn("| weir-ws-uring-react | 16.00 / 8.00 |", text)
 
     def test_at_a_fixed_rate_a_reference_is_compared_with_itself_alone(self):
         text = self.tables(self.sample("ref-epoll", "rate90-tcp", 0.5),
                            self.sample("ref-uring", "rate90-tcp", 0.4))
-        self.assertIn("| ref-uring | 0.40 (1.00)", text)
+        self.assertIn("| ref-uring | 0.400 (1.00)", text)
 
     def test_a_rate_that_was_not_kept_is_marked(self):
         text = self.tables(self.sample("ref-epoll", "rate90-tcp", 0.5, per_second=900))
