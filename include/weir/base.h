@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* base.h - the values that every room of weir shares: time, views, sites, error codes, log.
+/* base.h - the values that all of weir shares: time, views, sites, error codes, log.
  *
- * No call here suspends. All of it may be called from any thread.
+ * No call here suspends. Any thread may make each of them.
  *
- * Structs of options begin with their size, sizeof (struct ...), so that one of an older version
- * is understood. Size 0 counts as the whole struct of this version. */
+ * A struct of options begins with `size`. Set it to sizeof (struct ...), and a later version of the
+ * library still understands it. Size 0 counts as the whole struct of this version. A member that is
+ * 0 or NULL has its default. */
 #ifndef WEIR_BASE_H
 #define WEIR_BASE_H
 
@@ -20,21 +21,24 @@ extern "C" {
 #define WEIR_NOEXCEPT
 #endif
 
-/* Every public function is exported; everything else stays inside. */
+/* Marks the public functions: the libraries export these and nothing else. */
 #define WEIR_API __attribute__((visibility("default")))
 
-/* Forbid inlining: the frame of the call then lies below the caller's frame. That is how a call
- * finds a scope whose function has returned without leaving it (see weir_scope_enter). */
+/* Forbids the compiler to inline a function. Its frame then lies below the caller's frame, and so
+ * it can find a scope whose function has returned without leaving it (see weir_scope_enter). */
 #define WEIR_NOINLINE __attribute__((noinline))
 
-/* Marks every function that may park the calling task. Marked means: always a cancel point.
- * Not marked means: never suspends. tools/suspends.py proves both from the source, a build with
- * -Dmark_checks=enabled (every debug build) while the program runs. */
+/* Marks every function that may suspend the calling task. Such a function is always a cancel point:
+ * it returns -ECANCELED or -ETIME if a scope around it has fired (see weir/task.h). A function
+ * without the mark never suspends. tools/suspends.py proves both from the source; a build with
+ * -Dmark_checks=enabled, as every debug build, checks both while the program runs. */
 #define WEIR_SUSPENDS WEIR_API WEIR_NOINLINE
 
-typedef int64_t weir_ns; /* nanoseconds, monotonic; the one time type */
+/* A time or a duration in nanoseconds, by the monotonic clock. All times in weir have this type. */
+typedef int64_t weir_ns;
 
-/* The time that never comes: no deadline, no end of a sleep but a cancel. */
+/* A time that never comes. As a budget it means no deadline. A sleep of this length goes on until a
+ * scope fires. */
 #define WEIR_NEVER INT64_MAX
 
 /* n seconds or n milliseconds as a weir_ns. n is a number of any type and is evaluated once. Whole
@@ -47,29 +51,30 @@ typedef int64_t weir_ns; /* nanoseconds, monotonic; the one time type */
 
 #define WEIR_AUTO(fn) __attribute__((cleanup(fn)))
 
-/* Bytes that somebody else owns; how long they stay is in the contract of the call that lends. */
+/* Bytes that are lent. The contract of the call that lends them says until when they stay. */
 struct weir_view {
     const void *base;
     size_t len;
 };
 
-/* A place in the source. Texts show it for a task that was spawned there, and for a scope or group
- * that was opened there. The object must be static: the library keeps the pointer. */
+/* A place in the source. Log lines and the texts of errors show it for a task that was spawned
+ * there, and for a scope or group that was opened there. The object must be static, since the
+ * library keeps the pointer. */
 struct weir_site {
     const char *name, *file, *func;
     int line;
 };
 
-/* A pointer to a static weir_site of this line. fn becomes its name; any word will do. Use it
- * inside functions only. */
+/* Makes a static struct weir_site of this line and gives its address. fn becomes its name, and may
+ * be any word. For use inside functions only. */
 #define WEIR_SITE(fn)                                                                              \
     (__extension__({                                                                               \
         static const struct weir_site weir_site_ = {#fn, __FILE__, __func__, __LINE__};            \
         &weir_site_;                                                                               \
     }))
 
-/* The codes that are the library's own. Results < 0 are a negative errno (-1 .. -4095) or one of
- * these. The numbers are ABI. */
+/* The codes that are the library's own. A result below 0 is a negative errno (-1 .. -4095), one of
+ * these, or a code of the program's own. The numbers are ABI. */
 #define WEIR_ERRORS(X)                                                                             \
     X(WEIR_ENOLOOP, -5000, "no loop runs on this thread: call it inside weir_run")                 \
     X(WEIR_ESTOPPED, -5001, "cancelled by the scope's owner")                                      \
@@ -104,52 +109,56 @@ enum weir_error_code {
 #undef WEIR_ERROR_ENUM
 };
 
-/* Codes <= WEIR_EUSER are the program's own: the library makes none of these, and hands on what the
- * program's functions return. weir_fail gives them a text. */
+/* The first code of those that a program may define: WEIR_EUSER and all below. The library makes
+ * none of these, and hands on what the program's functions return. weir_fail gives them a text. */
 #define WEIR_EUSER (-10000)
 
-/* What is known of an error, written where it arose. on and text are one line of UTF-8 each. Where
- * they quote a peer, a file or a variable, control characters, characters that change the
- * direction of text and bytes that are not UTF-8 are shown as escapes (\n, \x1b, \u202e, \xff).
- * Valid until the same task's next error, or for an error that a group or an await handed over,
- * until the next call of that kind. */
+/* The record of an error: what failed, on what, and why. The call that fails writes it; weir_error
+ * shows it. Each task has one record, which its next error overwrites.
+ * on and text are one line of UTF-8 each. Where they quote a peer, a file or a variable, control
+ * characters, characters that change the direction of text and bytes that are not UTF-8 are shown
+ * as escapes (\n, \x1b, \u202e, \xff). */
 struct weir_error {
-    int code;            /* the rc it belongs to */
-    int status;          /* of the HTTP answer that refused us, else 0 */
-    int reason;          /* WEIR_EUNREACH: the code of the last attempt, else 0 */
+    int code;            /* the result (< 0) that this record explains */
+    int status;          /* the status of the HTTP answer that refused the request; else 0 */
+    int reason;          /* WEIR_EUNREACH: the code of the last attempt; else 0 */
     const char *what;    /* what failed, lower case: "connect", "read" */
-    const char *where;   /* the task's name */
+    const char *where;   /* the name of the task in which it failed; "" outside a task */
     const char *scope;   /* -ECANCELED, WEIR_ESTOPPED: the cause given with the cancel, or "" */
     weir_ns budget;      /* -ETIME: the budget of the scope that fired, or 0. If several scopes
                           * around the task fired with this code, scope and budget are those of
                           * the outermost */
-    size_t done;         /* bytes done before it failed */
-    char on[64];         /* on what: address, path, node */
-    char text[160];      /* the whole, one line, for people */
+    size_t done;         /* how much was done before the error: bytes, or items */
+    char on[64];         /* on what it failed: an address, a path, a node; "" if not known */
+    char text[160];      /* all of this in one line, for people */
 };
 
-/* The name of a code: "ECONNRESET", "WEIR_ETORN"; "OK" for 0; "?" if it is no code.
+/* The name of an error code: "ECONNRESET", "WEIR_ETORN"; "OK" for 0; "?" if it is no code.
  * Never NULL; static. Any thread. */
 WEIR_API const char *weir_error_name(int rc) WEIR_NOEXCEPT;
 
-/* The meaning of a code in words, lower case; "no error", "unknown error" likewise.
- * Never NULL; static. Any thread. */
+/* The meaning of an error code in words, lower case; "no error" for 0; "unknown error" if it is no
+ * code. Never NULL; static. Any thread. */
 WEIR_API const char *weir_error_text(int rc) WEIR_NOEXCEPT;
 
+/* How important a line of the library's log is, the most important first. */
 enum weir_log_level { WEIR_LOG_ERROR, WEIR_LOG_WARNING, WEIR_LOG_INFO, WEIR_LOG_DEBUG };
 
-/* Where the library's own lines go. line is one whole line without newline, in UTF-8, with escapes
- * as in a weir_error's text; valid during the call. Called from any thread, at most one call at a
- * time. It must not suspend, nor call weir_log_to; what it makes the library log goes to stderr. */
+/* A function that takes the library's log lines. line is one whole line without a newline, in
+ * UTF-8, with escapes as in the text of struct weir_error. It is lent during the call. Any thread
+ * may make the call; the library makes one call at a time. The function must not suspend, and must
+ * not call weir_log_to. If it makes the library log a line, that line goes to stderr. */
 typedef void (*weir_log_sink)(enum weir_log_level level, const char *line, void *arg);
 
-/* Send the library's log lines to sink; NULL brings back the default, which writes to stderr.
- * If descriptor 2 was closed when the program started, a later descriptor 2 may be the program's
- * own file: the library writes to it only if it is a terminal, /dev/null or a file opened with
- * O_APPEND, else it drops the line. Process-wide. Any thread. */
+/* Send the library's log lines to sink, which gets arg with each line. NULL brings back the
+ * default, which writes to stderr. If descriptor 2 was closed when the program started, a later
+ * descriptor 2 may be the program's own file: then the library writes to it only if it is a
+ * terminal, /dev/null or a file opened with O_APPEND, and else drops the line. Holds for the whole
+ * process. Any thread. */
 WEIR_API void weir_log_to(weir_log_sink sink, void *arg) WEIR_NOEXCEPT;
 
-/* Drop lines less important than level; the default is WEIR_LOG_WARNING. Any thread. */
+/* Drop log lines that are less important than level; the default is WEIR_LOG_WARNING. Holds for the
+ * whole process. Any thread. */
 WEIR_API void weir_log_level_set(enum weir_log_level level) WEIR_NOEXCEPT;
 
 #ifdef __cplusplus
