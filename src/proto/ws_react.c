@@ -66,11 +66,12 @@ static void user_opened(struct ws_react_conn *c) {
     user_ends(c, sv->fn.opened(&c->ws, c->user));
 }
 
-static void deliver(struct ws_react_conn *c, const struct weir_ws_message *m) {
+static inline void deliver(struct ws_react_conn *c, const struct ws_server *sv,
+                           const struct weir_ws_message *m) {
     if (c->phase != WS_TALKING || ws_react_stops(c) != 0)
         return; /* our close frame is queued, or the server stops */
     user_begins(c);
-    user_ends(c, ws_server_of(c)->fn.message(&c->ws, c->user, m));
+    user_ends(c, sv->fn.message(&c->ws, c->user, m));
     weir__ws_message_drop(&c->ws); /* an idle connection keeps no buffer */
     weir__breathe(); /* a piece may hold ten thousand of them */
 }
@@ -80,6 +81,7 @@ static void deliver(struct ws_react_conn *c, const struct weir_ws_message *m) {
 /* Decode what a has at hand, and deliver each message. Returns false if nothing behind it may be
  * decoded: the connection failed, or the peer's close frame was read. */
 static bool decode_rest(struct ws_react_conn *c, struct ws_ahead *a) {
+    const struct ws_server *sv = ws_server_of(c);
     while (a->len > 0 && c->phase < WS_OVER && c->ws.failed == 0) {
         struct weir_ws_message m;
         size_t used;
@@ -89,7 +91,7 @@ static bool decode_rest(struct ws_react_conn *c, struct ws_ahead *a) {
         a->at += used;
         a->len -= used;
         if (rc > 0)
-            deliver(c, &m);
+            deliver(c, sv, &m);
         else if (rc < 0)
             return false;
     }
