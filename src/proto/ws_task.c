@@ -138,7 +138,8 @@ static int opened(struct weir_ws *ws, struct weir_scope *s, int rc, const char *
     return 0;
 }
 
-int weir_ws_dial(const char *url, const struct weir_ws_options *options, struct weir_ws **ret_ws) {
+int weir_ws_dial(const char *url, const struct weir_ws_options *options,
+                 struct weir_ws **ret_ws) {
     struct weir__uri u;
     struct weir_scope s;
     int rc = weir__suspend_enter("ws dial");
