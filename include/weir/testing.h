@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* testing.h - libweir-test: run a program of tasks in a simulated world, and make things fail.
+/* testing.h - running a program of tasks in a simulated world, and making things fail in it.
  *
- * The world has one virtual clock, which jumps while all tasks wait; hosts with names, addresses
- * and loopbacks of their own; TCP between them with the error numbers of Linux. One seed decides
- * everything: the same program with the same options runs the same way, on every machine.
- * A listener on the address or name of a host runs on that host; a dial starts from the host that
+ * This is the header of libweir-test. The world has one virtual clock, which jumps while all tasks
+ * wait; hosts with names, addresses and loopbacks of their own; TCP between them with the error
+ * numbers of Linux. One seed decides everything: the same program with the same options runs the
+ * same way, on every machine.
+ * A listener on the address or name of a host runs on that host. A dial starts from the host that
  * the program runs on, unless the socket is bound to another's address. Real descriptors, UDP and
- * unix sockets are refused: WEIR_ESIMREFUSED. All calls: the thread that runs the loop. */
+ * unix sockets are refused: WEIR_ESIMREFUSED. Loop thread only, except where a contract says
+ * otherwise. */
 #ifndef WEIR_TESTING_H
 #define WEIR_TESTING_H
 
@@ -18,7 +20,8 @@
 extern "C" {
 #endif
 
-struct weir_sim_options { /* zero: the default; a negative time means the default too */
+/* The options of a simulated world. A negative time means the default too. */
+struct weir_sim_options { /* zero: the default */
     size_t size;           /* sizeof (struct weir_sim_options) */
     uint64_t seed;         /* 0: 1 */
     const char *host;      /* the host that the program runs on; NULL: "main" */
@@ -30,51 +33,62 @@ struct weir_sim_options { /* zero: the default; a negative time means the defaul
     size_t piece_count;    /* how many; 0: 64 */
     size_t descriptors_max; /* sockets open at once; 0: 65536. More: -EMFILE */
     weir_ns limit_ns;      /* the run is cancelled after so much virtual time; 0: a day */
-    bool deferred;         /* no op is done at once: as on io_uring; default as on epoll */
-    const struct weir_run_options *run; /* for weir_run; its backend is not looked at */
+    bool deferred;         /* no operation completes at once, as on io_uring; default as on epoll */
+    const struct weir_run_options *run; /* for weir_run; its backend is ignored */
 };
 
-/* Run fn(arg) as weir_run does, in a new simulated world. options may be NULL.
- * Returns fn's result (-ECANCELED after the limit of time, or when nothing could ever happen any
- * more, which is logged with the tasks that wait); as weir_run; -EBUSY (a world is open here). */
+/* Run fn(arg) as weir_run does, in a new simulated world. options may be NULL; arg and options are
+ * borrowed until return. The run is cancelled when limit_ns have passed in the world, and when no
+ * event can wake any of the tasks that wait; the second is logged with their names.
+ * Returns fn's result, which is -ECANCELED if fn hands on the code of such a cancel; an error as
+ * weir_run; -EBUSY (this thread is in a world). */
 WEIR_API int weir_sim_run(int (*fn)(void *arg), void *arg, const struct weir_sim_options *options);
 WEIR_API int weir_sim_run_at(const struct weir_site *site, int (*fn)(void *arg), void *arg,
                              const struct weir_sim_options *options);
 #define weir_sim_run(...) weir_sim_run_at(WEIR_SITE(main), __VA_ARGS__)
 
-/* Add a host to the running world; twice is once. Its names resolve to an IPv6 and an IPv4
- * address. Returns 0; -EINVAL (longer than 255 bytes, or empty); WEIR_ENOLOOP (no world here). */
+/* Add a host to the running world. Its name resolves to an IPv6 and an IPv4 address. A host that
+ * exists already is left alone.
+ * Returns 0; -EINVAL (name is longer than 255 bytes, or empty); WEIR_ENOLOOP (this thread is in no
+ * world). */
 WEIR_API int weir_sim_host(const char *name);
 
-/* Set the latency between two hosts, one way, for what is sent from now on.
- * Returns 0; WEIR_ENONAME; -EINVAL (negative); WEIR_ENOLOOP. */
+/* Set the latency between two hosts, in both directions, for what is sent from now on. latency_ns
+ * is the time one way.
+ * Returns 0; WEIR_ENONAME (no such host); -EINVAL (negative); WEIR_ENOLOOP (no world). */
 WEIR_API int weir_sim_link(const char *a, const char *b, weir_ns latency_ns);
 
-/* Cut a host off: nothing arrives at it or from it, what is on its way is lost; nobody is told.
- * restore: TCP sends again what was lost. Loopback goes on.
- * Returns 0; WEIR_ENONAME; WEIR_ENOLOOP. */
+/* Cut a host off from all others, or restore it. While it is cut, what is sent to it or from it is
+ * lost, also what was on its way; no call fails because of that alone. Its loopback goes on. After
+ * weir_sim_restore, TCP sends again what was lost.
+ * Returns 0; WEIR_ENONAME (no such host); WEIR_ENOLOOP (no world). */
 WEIR_API int weir_sim_cut(const char *host);
 WEIR_API int weir_sim_restore(const char *host);
 
-/* Let the simulated process get a signal. Returns how many waited for it; WEIR_ENOLOOP. */
+/* Deliver a signal to the simulated process.
+ * Returns how many scopes wait for it (weir_scope_on_signal), 0 or more; WEIR_ENOLOOP (no world).
+ * A signal for which no scope waits has no effect. */
 WEIR_API int weir_sim_raise(int signal);
 
+/* What a simulated world has counted. */
 struct weir_sim_counts {
     weir_ns now_ns;           /* the virtual clock, which began at 3600 s */
-    size_t sockets, pieces, ops; /* open; lent; pending: all 0 after a run */
-    size_t connections;       /* both ends counted, closed ones that still say goodbye too */
-    uint64_t events, segments, lost;
-    uint64_t quiet;           /* times that nothing could ever happen */
+    size_t sockets, pieces, ops; /* sockets open, buffers lent, operations pending: 0 after a run */
+    size_t connections;       /* sockets connected: two for a connection, and for a closed one too
+                               * until its last segments have arrived */
+    uint64_t events, segments, lost; /* since the world began; lost are segments */
+    uint64_t quiet;           /* how often no event could wake any of the tasks that waited */
     bool overran;             /* the limit of virtual time was reached */
 };
 
-/* The counts of the world that runs, else of the last one on this thread. Never NULL; valid until
- * the next call. */
+/* The counts of the world that runs, or else of the last one on this thread. Never NULL; valid
+ * until the next call. */
 WEIR_API const struct weir_sim_counts *weir_sim_counts(void);
 
 /* ---- faults ---------------------------------------------------------------------------------- */
 
-/* Kinds of ops that a fault may strike, to be or-ed. */
+/* The kinds of operations that a fault may strike, to be or-ed. An operation (op) is what the
+ * library asks of the kernel. */
 enum weir_fault_kinds {
     WEIR_FAULT_SOCKET = 1 << 0,
     WEIR_FAULT_BIND = 1 << 1,
@@ -93,68 +107,83 @@ enum weir_fault_kinds {
     WEIR_FAULT_ALL = (1 << 14) - 1
 };
 
+/* What a fault does to the operation that it strikes. */
 enum weir_fault_effect {
     WEIR_FAULT_ERROR, /* the op is not begun and fails with error */
     WEIR_FAULT_SHORT, /* a receive brings one byte; a send takes half, then fails with error.
                        * Other kinds: as ERROR */
-    WEIR_FAULT_LATE,  /* its result is handed out late_ns after it was there */
-    WEIR_FAULT_NEVER  /* it is not begun and stays pending until it is cancelled or closed; what
-                       * never waits fails with error instead */
+    WEIR_FAULT_LATE,  /* the op completes late_ns later than it would have */
+    WEIR_FAULT_NEVER  /* the op is not begun and stays pending until it is cancelled or its file is
+                       * closed; an op that never waits fails with error instead */
 };
 
+/* A fault: which operations it strikes, and what it does to them. */
 struct weir_fault { /* zero: nothing is struck, all ops are counted */
     size_t size;                   /* sizeof (struct weir_fault) */
-    unsigned kinds;                /* 0: WEIR_FAULT_ALL */
+    unsigned kinds;                /* of weir_fault_kinds; 0: WEIR_FAULT_ALL */
     enum weir_fault_effect effect;
     int error;                     /* 0: -ECONNRESET */
     weir_ns late_ns;               /* 0 or less: 10 ms */
-    uint64_t nth;                  /* the n-th op of these kinds from now; 0: none */
-    bool every;                    /* each n-th */
+    uint64_t nth;                  /* strike the n-th op of these kinds from now; 0: none */
+    bool every;                    /* strike each n-th */
 };
 
-/* Arm a fault for the loops opened on this thread from now on, on every backend; a loop opened
- * while one was armed obeys later calls too. NULL disarms. The count starts again. */
+/* Arm a fault for the loops that open on this thread from now on, on every backend. A loop that
+ * opened while a fault was armed obeys later calls too. NULL disarms. *fault is copied. The counts
+ * of weir_fault_seen and weir_fault_struck begin at 0 again. */
 WEIR_API void weir_fault_arm(const struct weir_fault *fault);
 
-/* Ops of the chosen kinds seen since arming; how many of them were struck. */
+/* How many operations of the chosen kinds there were since weir_fault_arm, on this thread; how many
+ * of them were struck. */
 WEIR_API uint64_t weir_fault_seen(void);
 WEIR_API uint64_t weir_fault_struck(void);
 
 /* Make the n-th of the library's allocations from now fail (1: the next; 0: none).
- * Returns how many were asked for since the last call. Process-wide; any thread. */
+ * Returns how many allocations there were since the last call. Process-wide; any thread. */
 WEIR_API size_t weir_fault_allocation(size_t nth);
 
 /* ---- exploration ----------------------------------------------------------------------------- */
 
-struct weir_story { /* a program that is run again and again, each time disturbed elsewhere */
+/* A program that is run again and again, each time disturbed at another point. */
+struct weir_story {
     size_t size;             /* sizeof (struct weir_story) */
     const char *name;        /* for texts */
     int (*fn)(void *arg);    /* returns >= 0 when undisturbed; disturbed, any error will do */
     void *arg;
     const struct weir_sim_options *options; /* NULL: the defaults */
-    uint64_t first, last;    /* N from .. to; 0: from 1; until the story runs undisturbed */
+    uint64_t first, last;    /* the first and the last N; 0: from 1, and until a run has no N-th */
 };
 
+/* What an exploration has found. */
 struct weir_explored {
-    uint64_t runs;   /* of the story */
-    uint64_t points; /* at which it was disturbed */
-    uint64_t failed; /* runs that left something behind, lost an error or did not end */
+    uint64_t runs;   /* how often the story was run */
+    uint64_t points; /* in how many runs it was disturbed */
+    uint64_t failed; /* how many runs failed */
 };
 
-/* Run the story with its N-th marked call (each suspending call and each join counts) cancelling
- * the task that makes it, N = 1, 2, ... After each run nothing may be left: allocations, sockets,
- * lent buffers, ops, timers, tasks; each error with which a task ended must have been read (by an
- * await, by who closes its group or runs it) or logged, once; and the story must have ended by
- * itself. The first run disturbs nothing and must return >= 0.
- * Returns 0; -EPROTO if a run failed (logged with N, why, and the last log lines; 10 at most).
- * An abort is told with N before the process dies. ret may be NULL. */
+/* Run a story again and again, each time with a cancel at another call: for N = 1, 2, ... its N-th
+ * suspending call cancels the task that makes it. The first run disturbs nothing and must return
+ * 0 or more. A run fails if
+ *   it leaves anything behind: allocations, sockets, lent buffers, operations;
+ *   an error with which a task ended was neither returned nor logged, or more than once;
+ *   it does not return before limit_ns of the world, or waits for what can never happen.
+ * After 10 failed runs the call stops. During the call it keeps the library's log lines, and has
+ * handlers for SIGABRT and SIGSEGV. For a failed run, or an abort, it writes N, the reason and the
+ * last log lines to standard error. Afterwards the log has its default sink again, whatever
+ * weir_log_to had set. story is borrowed; *ret is filled in every case; ret may be NULL. Call it
+ * outside a loop.
+ * Returns 0; -EPROTO if a run failed. */
 WEIR_API int weir_explore_cancels(const struct weir_story *story, struct weir_explored *ret);
 
-/* The same with fault striking the N-th op of its kinds; its nth is not looked at. */
+/* Run a story again and again, each time with fault at another operation: the N-th of the fault's
+ * kinds. The member nth of fault is ignored. Else as weir_explore_cancels.
+ * Returns 0; -EPROTO if a run failed. */
 WEIR_API int weir_explore_faults(const struct weir_story *story, const struct weir_fault *fault,
                                  struct weir_explored *ret);
 
-/* The same with the library's N-th allocation failing. */
+/* Run a story again and again, each time with another of the library's allocations failing: the
+ * N-th. Else as weir_explore_cancels.
+ * Returns 0; -EPROTO if a run failed. */
 WEIR_API int weir_explore_allocations(const struct weir_story *story, struct weir_explored *ret);
 
 #ifdef __cplusplus
