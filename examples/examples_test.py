@@ -154,6 +154,24 @@ class Examples(unittest.TestCase):
                              (101, b"\x81\x0bhello Grace"))
         self.assertEqual(server.end(signal.SIGTERM), (0, ""))
 
+    def test_mesh_ask_asks_by_name(self):
+        buzzer = subprocess.Popen([os.path.join(HERE, "circuit", "buzzer"), "-p", "0", "--with",
+                                   "sound=moo"], stdout=subprocess.PIPE, text=True)
+        for line in buzzer.stdout:
+            if "serving on" in line:
+                break
+        nodes = "loud=localhost:" + line.rsplit(":", 1)[1].strip()
+        done = run("mesh-ask", nodes, "loud/x", "1")
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "moo\n", ""))
+        done = run("mesh-ask", nodes, "lout", "1")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("did you mean 'loud'?", done.stderr)
+        buzzer.send_signal(signal.SIGTERM)
+        buzzer.communicate(timeout=10)
+        done = run("mesh-ask", nodes, "loud", "1")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("(ECONNREFUSED), tried for 1 s", done.stderr)
+
     def test_tcp_echo_refuses_what_it_does_not_know(self):
         for words in (["--port"], ["--port", "x"], ["--port", "65536"], ["--backend", "kqueue"],
                       ["--threads", "0"], ["--shape", "round"], ["--colour", "blue"]):

@@ -52,6 +52,9 @@ void weir__link_leave(struct weir__link *l);
 /* Of weir__mesh_close: all readers have ended. */
 void weir__links_free(struct weir_mesh *m);
 
+/* Make an ack of a message. Returns 0; -ENOMEM. */
+WEIR_API int weir__node_ack_copy(const struct weir_ws_message *m, struct weir_node_ack *ret_ack);
+
 /* Is this ack a refusal: a text that begins with "nack: "? */
 bool weir__is_nack(enum weir_ws_type type, struct weir_view ack);
 

@@ -163,6 +163,20 @@ void weir_node_ack_free(struct weir_node_ack *ack) {
     *ack = (struct weir_node_ack){.data = NULL};
 }
 
+int weir__node_ack_copy(const struct weir_ws_message *m, struct weir_node_ack *ret_ack) {
+    char *copy = weir__alloc(m->data.len + 1);
+    if (copy == NULL)
+        return weir__fail(-ENOMEM, "ack", NULL);
+    if (m->data.len > 0)
+        memcpy(copy, m->data.base, m->data.len);
+    copy[m->data.len] = '\0';
+    *ret_ack = (struct weir_node_ack){.data = copy,
+                                      .len = m->data.len,
+                                      .binary = m->type == WEIR_WS_BINARY,
+                                      .nack = weir__is_nack(m->type, m->data)};
+    return 0;
+}
+
 int weir_node_send(struct weir_mesh *m, const char *node, const char *channel, const char *text) {
     weir__not_null(text, "weir_node_send");
     const struct weir_item item = {.data = text, .len = strlen(text)};

@@ -16,8 +16,9 @@
 #include "base/log.h"
 #include "worker/limits.h"
 
-void weir__control_open(struct weir__control *c, const struct weir__counters *counters) {
-    const char *text = getenv("WEIR_CONTROL_FD");
+void weir__control_open(struct weir__control *c, const struct weir__counters *counters,
+                        bool is_wanted) {
+    const char *text = is_wanted ? getenv("WEIR_CONTROL_FD") : NULL;
     *c = (struct weir__control){.fd = -1, .counters = counters};
     if (text == NULL)
         return;

@@ -23,8 +23,10 @@ struct weir__control {
 };
 
 /* Take the descriptor over (children of the program shall not have it). A bad variable is logged
- * and passed over. counters must stay. */
-void weir__control_open(struct weir__control *c, const struct weir__counters *counters);
+ * and passed over. counters must stay. Not
+ * is_wanted: all calls do nothing. */
+void weir__control_open(struct weir__control *c, const struct weir__counters *counters,
+                        bool is_wanted);
 
 /* Say that the program serves (port 0: it does not listen), and begin the heartbeats as a task of
  * g. Returns 0; -ENOMEM, -EAGAIN (no task could be had). */

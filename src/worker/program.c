@@ -133,9 +133,20 @@ static void keep_failure(struct weir__program *p, const struct weir__link *l, in
     snprintf(p->failure_record, sizeof p->failure_record, "%s", weir_error_message(rc));
 }
 
+static void report_failure(struct weir__report *r, int rc) {
+    const struct weir_error *e = weir_error(rc);
+    r->failed = rc;
+    r->error = e ? *e : (struct weir_error){.code = rc, .what = "", .where = "", .scope = ""};
+    r->reported(r);
+}
+
 int weir__program_tell(const struct weir__program *p, int rc) {
     if (rc >= 0)
         return rc;
+    if (p->report != NULL) {
+        report_failure(p->report, rc);
+        return 1;
+    }
     const char *text = weir_error_message(rc);
     bool is_kept = p->failure != NULL && strcmp(text, p->failure_record) == 0;
     weir__line_error("%s: %s", p->who, is_kept ? p->failure : text);
@@ -189,6 +200,10 @@ static void watch(void *arg, const struct weir__mesh_news *n) {
 
 int weir__program_ready(struct weir__program *p, int port) {
     WEIR_CHECK(p->task != NULL && p->mesh.open);
+    if (p->report != NULL) {
+        p->report->port = port;
+        p->report->reported(p->report);
+    }
     return weir__control_ready(&p->control, &p->aside, port);
 }
 
@@ -217,7 +232,7 @@ static int run_groups(struct weir__program *p) {
 int weir__program_task(void *arg) {
     struct weir__program *p = arg;
     enlist(p);
-    weir__control_open(&p->control, &p->counters);
+    weir__control_open(&p->control, &p->counters, p->report == NULL);
     int rc = run_groups(p);
     weir__control_close(&p->control);
     if (p->signal == SIGINT && p->title != NULL)

@@ -13,6 +13,14 @@
 #include "worker/control.h"
 #include "worker/params.h"
 
+/* How a program in a test's loop tells what it would else print to stderr, or to `weir up`. */
+struct weir__report {
+    int port;   /* once it serves */
+    int failed; /* the error that ended it; error is its record */
+    struct weir_error error;
+    void (*reported)(struct weir__report *r);
+};
+
 struct weir__program {
     /* set by the caller */
     const char *title; /* in brackets: "IOPin"; NULL: it prints no lines */
@@ -30,6 +38,7 @@ struct weir__program {
     int (*body)(struct weir__program *p); /* in the scope that signals fire; may suspend. Returns
                                            * the exit code, or an error, which is told */
     void *work;                           /* the body's */
+    struct weir__report *report; /* NULL: it is a process of its own */
     bool counts_items; /* a source: the counters are of what it sends, not of what it receives */
 
     /* made by the run */

@@ -31,6 +31,7 @@ struct conn {
 static int channel_opened(struct weir_ws *ws, void *state) {
     struct conn *c = state;
     c->worker = weir_ws_arg(ws);
+    c->worker->connections++;
     weir__line(c->worker->program->title, "** new client connected, path=%s", weir_ws_path(ws));
     return 0;
 }
@@ -95,8 +96,13 @@ static void channel_closed(struct weir_ws *ws, void *state, int rc) {
         int told = weir__ws_refusal(ws, &reason);
         code = told != 0 ? told : code;
     }
-    weir__line(c->worker->program->title, "done processing messages: %d (%s)%s%s", code,
-               weir_ws_code_text(code), reason[0] ? " " : "", reason);
+    struct weir__program *p = c->worker->program;
+    weir__line(p->title, "done processing messages: %d (%s)%s%s", code, weir_ws_code_text(code),
+               reason[0] ? " " : "", reason);
+    WEIR_CHECK(c->worker->connections > 0);
+    c->worker->connections--;
+    if (p->report != NULL)
+        p->report->reported(p->report);
 }
 
 /* ---- serving --------------------------------------------------------------------------------- */

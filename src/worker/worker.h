@@ -15,6 +15,7 @@ struct weir__worker {
     int (*loop)(void *state, const struct weir_message *m, struct weir_ack *ack);
     const char *node; /* its own */
     struct weir_listener *listener;
+    size_t connections; /* open */
     const char *hosts[3]; /* Host names let in: the one given, and the default ones */
 };
 
