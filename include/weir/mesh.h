@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* mesh.h - a mesh: the nodes that a program knows by name, and the connections to them that it
- * keeps. Any task of the loop may look up and add nodes, send to one and wait for its answer.
+/* mesh.h - sending to nodes by name: a mesh knows the nodes, and keeps the connections to them.
  *
  * A node is a program that listens with a WebSocket and answers each message with exactly one
- * message, the ack. In a worker or a source m may be NULL: its own mesh, which --node and WEIR_GRID
- * have filled. Elsewhere NULL returns WEIR_ENOLOOP. Nothing here prints. Loop thread only. */
+ * message, the ack. Any task of the loop may look up and add nodes, send to one and wait for its
+ * ack. In a worker or a source m may be NULL: that is its own mesh, which --node and WEIR_GRID have
+ * filled. Elsewhere a call with NULL returns WEIR_ENOLOOP. Nothing here prints. Loop thread
+ * only. */
 #ifndef WEIR_MESH_H
 #define WEIR_MESH_H
 
@@ -15,8 +16,9 @@
 extern "C" {
 #endif
 
-struct weir_mesh; /* opaque, pinned to its loop */
+struct weir_mesh; /* the nodes that a program knows, and the connections to them */
 
+/* The options of weir_mesh_open. */
 struct weir_mesh_options { /* zero: the default */
     size_t size;       /* sizeof (struct weir_mesh_options) */
     const char *nodes; /* "NAME=HOST:PORT,NAME=HOST:PORT", as weir_node_add; NULL: none */
@@ -26,32 +28,34 @@ struct weir_mesh_options { /* zero: the default */
                         * less than 0: one attempt of at most 5 s */
 };
 
-/* Open a mesh. Nothing is dialled yet. options may be NULL and need not outlive the call.
- * A mesh holds a group, so it is a scope of the calling task as a group is: the same task closes
- * it, innermost first, and the scopes around the open hold for its connections.
+/* Open a mesh. Nothing is dialled yet. options may be NULL and need not outlive the call. A mesh
+ * holds a group, so the rules of weir_group_open apply: the task that opened it must close it by
+ * weir_mesh_close, innermost first; its connections are under the scopes that are open now.
  * Returns 0; WEIR_EPARAM (`nodes` or WEIR_GRID is not of the form above: the text says which part),
- * WEIR_ETOOBIG (more than 1024 nodes), -ENOMEM, WEIR_ENOLOOP. Aborts where ret_mesh is NULL. */
+ * WEIR_ETOOBIG (more than 1024 nodes), -ENOMEM, WEIR_ENOLOOP. On error *ret_mesh is untouched.
+ * Aborts if ret_mesh is NULL. */
 WEIR_API int weir_mesh_open(const struct weir_mesh_options *options, struct weir_mesh **ret_mesh);
 
-/* Close the mesh. Each connection ends by a closing handshake with code 1000, of at most 1 s; if a
- * scope has fired, without it. A task that is parked in a call on this mesh returns WEIR_ECLOSED,
- * and the close waits until it has left the call; so none of its hooks may wait for the close.
- * *take_mesh is NULL afterwards in every case; NULL, and a pointer to NULL, are fine.
+/* Close a mesh. Each connection is closed by a closing handshake with code 1000, for at most 1 s;
+ * if a scope has fired, without one. Tasks that are parked in a call on this mesh get WEIR_ECLOSED,
+ * and weir_mesh_close waits until they have left the call; so none of their hooks may wait for it.
+ * *take_mesh becomes NULL in every case. NULL and *NULL are fine.
  * Returns 0; -ECANCELED or -ETIME if a scope around the mesh has fired. */
 WEIR_SUSPENDS int weir_mesh_close(struct weir_mesh **take_mesh);
 
 /* ---- nodes ----------------------------------------------------------------------------------- */
 
+/* A node: a name, and where it listens. */
 struct weir_node {
     size_t size; /* in: sizeof (struct weir_node), or 0 */
     const char *name;
-    const char *alias; /* another name for it; "" if it has none */
+    const char *alias; /* its second name; "" if it has none */
     const char *host;  /* a name or an address, without brackets */
     int port;          /* 0: it does not listen */
 };
 
-/* Add nodes, as "NAME=HOST:PORT,NAME=HOST:PORT". A name or alias that is known is moved to the new
- * place: its connections stay, and the next dial goes there.
+/* Add nodes, given as "NAME=HOST:PORT,NAME=HOST:PORT". A node that is known by such a name or alias
+ * is moved: its open connections stay, and the next dial goes to the new place.
  * Returns 0; WEIR_EPARAM (the text says which part, and why), WEIR_ETOOBIG (more than 1024 nodes,
  * or more than 65536 moves), -ENOMEM, WEIR_ENOLOOP. On error no node was added or moved. */
 WEIR_API int weir_node_add(struct weir_mesh *m, const char *nodes);
@@ -61,44 +65,22 @@ WEIR_API int weir_node_add(struct weir_mesh *m, const char *nodes);
  * Returns 0; WEIR_ENONODE (the text has the nearest name and the known ones), WEIR_ENOLOOP. */
 WEIR_API int weir_node_find(struct weir_mesh *m, const char *name, struct weir_node *ret_node);
 
-/* The i-th node, from 0 on, for listings; do not suspend within one, since nodes may be added then.
- * Strings are lent as by weir_node_find.
+/* The i-th node of a mesh, from 0 on, for listings. Do not suspend during a listing, since other
+ * tasks may add nodes. The strings are lent as by weir_node_find.
  * Returns 1; 0 past the last, with *ret_node untouched; WEIR_ENOLOOP. */
 WEIR_API int weir_node_at(struct weir_mesh *m, size_t i, struct weir_node *ret_node);
 
 /* ---- sending --------------------------------------------------------------------------------- */
 
-/* The calls below send to the channel of a node: the path of its URL, with or without the slash
- * ("datafeed", "/datafeed?x=1"; "" or NULL is "/"). One connection is kept for each node and
- * channel. It carries one item at a time: the next item leaves after the ack of the one before.
- * Calls for the same node and channel take turns in order; the items of one call stay together.
- *
- * A broken connection is dialled again after 100 ms doubling to 1 s, jitter 20 %, until retry_ns
- * have been spent without a connection. An item that was sent but not acked is sent again then, so
- * the receiver may see it twice. Waiting for an ack has no bound: use a scope.
- *
- * Each of them returns
- *   WEIR_ENACK      an item was refused; the text has the reason
- *   WEIR_ENONODE    no such node: the text has the nearest name and the known ones
- *   WEIR_ENOLISTEN  the node has no port
- *   WEIR_EUNREACH   retry_ns are over, for all calls that wait for their turn too: the text has the
- *                   URL and what failed last, `reason` of weir_error is the code of that
- *   WEIR_EWSCLOSED  the receiver failed on the item and closed (1003, 1007 to 1011)
- *   WEIR_EPROTO     the receiver broke the protocol
- *   WEIR_EHTTP      the receiver refused the connection for good: 3xx, or 4xx except 408, 425, 429
- *   WEIR_EUTF8      the item, or the answer, is a text that is not UTF-8
- *   WEIR_ETOOBIG    the item, the answer (1 MiB) or the channel; or 256 channels are in use
- *   WEIR_ECLOSED    another task closed the mesh, or a scope around the mesh has fired
- * or -ECANCELED, -ETIME, -ENOMEM, WEIR_ENOLOOP. A call that is cancelled with an item out closes
- * the connection, so that the late ack cannot be taken for another's. */
-
+/* What is sent to a node: a text or bytes. */
 struct weir_item {
     const void *data;
     size_t len;
-    bool binary; /* else it is UTF-8 */
+    bool binary; /* else data is a text in UTF-8 */
     uint64_t reserved_[2];
 };
 
+/* What a node has answered. */
 struct weir_node_ack {
     char *data; /* a NUL follows data[len - 1]; NULL: there is no ack */
     size_t len;
@@ -107,41 +89,69 @@ struct weir_node_ack {
     uint64_t reserved_[2];
 };
 
-/* Connect, unless a connection is kept: for a program that wants to know early whether the node is
- * there. Returns 0, or an error of the list above. */
+/* Connect to a channel of a node, unless the mesh has a connection to it: for a program that wants
+ * to know early whether the node is there. node, channel: as weir_node_ask.
+ * Returns 0; an error as weir_node_ask. */
 WEIR_SUSPENDS int weir_node_connect(struct weir_mesh *m, const char *node, const char *channel);
 
-/* Send one item and wait for its ack.
- * ret_ack may be NULL. It is overwritten, and not freed first: free it with weir_node_ack_free,
- * which does no harm on an empty one. After WEIR_ENACK it is the message as received, with "nack: "
- * in front and `nack` set; on any other error it is zeroed. item is borrowed until return.
- * Returns 0, or an error of the list above. */
+/* Send one item to a node and wait for its ack. node is a name or an alias. channel is the path of
+ * the node's URL, with or without the slash ("datafeed", "/datafeed?x=1"; "" or NULL is "/"). item
+ * is borrowed until return.
+ *
+ * The mesh keeps one connection for each node and channel. The next item leaves after the ack of
+ * the one before. Calls for the same node and channel take turns in order. A broken connection is
+ * dialled again after 100 ms, doubling to 1 s, with 20 % of jitter, until retry_ns have passed
+ * without a connection. An item that was sent but not acked is then sent again, so the receiver may
+ * see it twice. The wait for an ack has no bound: use a scope.
+ *
+ * ret_ack may be NULL. *ret_ack is overwritten, and not freed before. The caller must free it by
+ * weir_node_ack_free. After 0 it is the ack; after WEIR_ENACK it is the message as received, with
+ * "nack: " in front, and `nack` is set; after any other error it is zeroed.
+ * Returns 0, or
+ *   WEIR_ENACK      the receiver refused the item; the text has the reason
+ *   WEIR_ENONODE    no such node; the text has the nearest name and the known ones
+ *   WEIR_ENOLISTEN  the node has no port
+ *   WEIR_EUNREACH   retry_ns have passed; calls that wait for their turn get it too. The text has
+ *                   the URL and what failed last, `reason` of weir_error is the code of that
+ *   WEIR_EWSCLOSED  the receiver failed on the item and closed (1003, 1007 to 1011)
+ *   WEIR_EPROTO     the receiver broke the protocol
+ *   WEIR_EHTTP      the receiver refused the connection for good: 3xx, or 4xx except 408, 425, 429
+ *   WEIR_EUTF8      the item, or the ack, is a text that is not UTF-8
+ *   WEIR_ETOOBIG    the item, the ack (1 MiB) or the channel is too long; 256 channels are in use
+ *   WEIR_ECLOSED    another task closed the mesh, or a scope around the mesh has fired
+ * or -ECANCELED, -ETIME, -ENOMEM, WEIR_ENOLOOP. A call that is cancelled after its item was sent
+ * closes the connection, so that the late ack is not taken for that of another item. */
 WEIR_SUSPENDS int weir_node_ask(struct weir_mesh *m, const char *node, const char *channel,
                                 const struct weir_item *item, struct weir_node_ack *ret_ack);
 
-/* Give the memory of an ack back and zero it. NULL and a zeroed ack are fine. */
+/* Free the memory of an ack and zero it. NULL and a zeroed ack are fine. */
 WEIR_API void weir_node_ack_free(struct weir_node_ack *ack);
 
-/* Send one text and wait for its ack, which is dropped. Returns as weir_node_ask. */
+/* Send one text to a node and wait for its ack, which is dropped. text is UTF-8 and ends with a
+ * NUL; it is borrowed until return. node, channel: as weir_node_ask.
+ * Returns 0; an error as weir_node_ask. */
 WEIR_SUSPENDS int weir_node_send(struct weir_mesh *m, const char *node, const char *channel,
                                  const char *text);
 
-struct weir_node_stream_options { /* zero: the default. Both hooks may suspend; neither may call for
-                                   * the same node and channel, nor close the mesh */
+/* The options of weir_node_stream: functions that see the items and the acks. Both may suspend.
+ * Neither may send to the same node and channel, nor close the mesh. */
+struct weir_node_stream_options { /* zero: the default */
     size_t size;                  /* sizeof (struct weir_node_stream_options) */
-    /* Called once for each item, before it is sent for the first time. Less than 0 ends the call
-     * with that code; the item is not sent. NULL: none. */
+    /* Called once for each item, before it is sent for the first time. If it returns < 0, the item
+     * is not sent, and weir_node_stream returns that code. NULL: none. */
     int (*sending)(void *arg, size_t index, const struct weir_item *item);
-    /* Called with each ack, also with a nack, before the call returns WEIR_ENACK for it. ack is
-     * lent while the hook runs. Less than 0 ends the call with that code. NULL: none. */
+    /* Called with each ack, also with a nack, before weir_node_stream returns WEIR_ENACK for it.
+     * ack is lent while the function runs. If it returns < 0, weir_node_stream returns that code.
+     * NULL: none. */
     int (*acked)(void *arg, size_t index, const struct weir_node_ack *ack);
     void *arg;
 };
 
-/* Send items in order, each after the ack of the one before; the first nack ends it. options may be
- * NULL; items are borrowed until return. With count 0 nothing is dialled.
- * Returns 0; an error of the list above; what a hook returned. `done` of weir_error counts the
- * items acked before the error. */
+/* Send several items to a node in order, each after the ack of the one before, until one is
+ * refused. No item of another call comes in between. options may be NULL; items are borrowed until
+ * return. With count 0 nothing is dialled. node, channel: as weir_node_ask.
+ * Returns 0, when all are acked; an error as weir_node_ask; the code of a function of options.
+ * weir_error(rc)->done counts the items that were acked before the error. */
 WEIR_SUSPENDS int weir_node_stream(struct weir_mesh *m, const char *node, const char *channel,
                                    const struct weir_item *items, size_t count,
                                    const struct weir_node_stream_options *options);
