@@ -43,8 +43,9 @@ WEIR_API int weir_http_header_at(const struct weir_http_request *r, size_t i, co
  * of weir_ws_options. */
 WEIR_API void *weir_http_arg(const struct weir_http_request *r);
 
-/* Tell whether a request asks for an upgrade to WebSocket. If the function does not reply, the
- * library accepts such a request, unless it breaks a rule of RFC 6455; it refuses all others. */
+/* Tell whether a request asks for an upgrade to WebSocket. If the server's function returns 0
+ * without a reply, the library accepts such a request, unless it breaks a rule of RFC 6455; it
+ * refuses all others. */
 WEIR_API bool weir_http_wants_websocket(const struct weir_http_request *r);
 
 /* Answer a request, with a status and a text, instead of upgrading it. text is the body, sent as

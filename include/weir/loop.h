@@ -30,11 +30,13 @@ struct weir_run_options { /* zero: the default */
 };
 
 /* Run fn(arg) as the first task of a new loop on this thread, until all its tasks have ended.
- * options may be NULL; arg and options are borrowed until return. A thread runs one loop at a time.
+ * It does not cancel the tasks that are left when fn returns: see weir_stop. options may be NULL;
+ * arg and options are borrowed until return. A thread runs one loop at a time.
  * Unless crash_reports is set, weir_run installs nothing process-wide. The macro weir_run passes
  * the place of the call to weir_run_at, and texts name that place.
- * After fork the child cannot use its parent's loops: calls that return errors return WEIR_EFORKED,
- * or WEIR_ENOLOOP. Calls that close an object close the child's copies of its descriptors only.
+ * After fork the child cannot use its parent's loops. Calls that return errors return WEIR_EFORKED;
+ * but weir_memory_pair and weir_stream_from_fd return WEIR_ENOLOOP, and so do all on a thread that
+ * had no loop. Calls that close an object close the child's copies of its descriptors only.
  * Signals have the effect that they had before the run. The child may call weir_run for a loop of
  * its own. It must end by _exit or exec: if a task's function returns in the child, the child
  * aborts.

@@ -154,7 +154,7 @@ WEIR_SUSPENDS int weir_shutdown(struct weir_stream *s);
  * were not read, it resets the connection, and the peer may lose what was written: to be sure that
  * it arrives, call weir_shutdown and read to end of stream first. NULL and *NULL are fine. In a
  * fork child it only closes the child's copy of the descriptor: the parent and the peer notice
- * nothing. Never suspends, never fails. */
+ * nothing. Never suspends, never fails. Aborts if s belongs to a reactive connection. */
 WEIR_API void weir_close(struct weir_stream **take_stream);
 
 /* Make two streams that are joined in memory: what is written to one is read from the other. Each

@@ -152,10 +152,10 @@ WEIR_SUSPENDS int weir_group_close(struct weir_group *g, int rc);
 /* Close a group, but give its children time to finish. Waits for them for at most grace_ns (<= 0:
  * not at all), then cancels the group, and waits until they have ended. If anything else cancels
  * the group, the grace is over too. Errors of children are logged.
- * Returns how many children were cancelled because the group was, before the drain or during it:
- * when the grace was over, by weir_group_cancel, by a scope around that fired, by a cancel of the
- * opener, or by a sibling's error. Not counted are a child that weir_task_cancel cancelled alone,
- * and the child whose error cancelled the others. Aborts as weir_group_close. */
+ * Returns no error, but how many children were cancelled because the group was, before or during
+ * it: when the grace was over, by weir_group_cancel, by a scope around that fired, by a cancel of
+ * the opener, or by a sibling's error. Not counted are a child that weir_task_cancel cancelled
+ * alone, and the child whose error cancelled the others. Aborts as weir_group_close. */
 WEIR_SUSPENDS int weir_group_drain(struct weir_group *g, weir_ns grace_ns);
 
 /* Tell whether this very group was cancelled. A scope that fired around it does not count.
@@ -282,8 +282,8 @@ WEIR_API const char *weir_error_message(int rc);
  * format makes the text of the error record, cut to its size and escaped; arguments may lie in the
  * record. If the record is rc's already, its other members stay. Else it is a new one: what is "",
  * where is the task's name. rc is a code of the library or of the program (WEIR_EUSER and below).
- * Callers that get rc from the task's function get the text too: of weir_group_close, weir_await
- * and weir_run; and so does the log. Scopes and groups treat rc as they do without the text.
+ * If the function then returns rc, weir_group_close, weir_await and weir_run hand out the record
+ * with rc, and the log shows its text. Scopes and groups treat rc as they do without the text.
  * Returns rc. Outside a task it only returns rc. Aborts if rc >= 0. */
 WEIR_API int weir_fail(int rc, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -92,7 +92,8 @@ WEIR_SUSPENDS int weir_ws_accept(struct weir_stream **take_stream,
                                  const struct weir_ws_options *options, struct weir_ws **ret_ws);
 
 /* The request target of a connection as it was sent ("/datafeed?x=1"); the subprotocol agreed on,
- * "" if none; the peer's address, as weir_stream_peer. Never NULL. Lent as long as ws. */
+ * "" if none; the peer's address, as weir_stream_peer, "" if it is not known any more. Never NULL.
+ * Lent as long as ws. */
 WEIR_API const char *weir_ws_path(const struct weir_ws *ws);
 WEIR_API const char *weir_ws_subprotocol(const struct weir_ws *ws);
 WEIR_API const char *weir_ws_peer(const struct weir_ws *ws);
@@ -131,13 +132,13 @@ WEIR_SUSPENDS int weir_ws_send(struct weir_ws *ws, enum weir_ws_type type, const
 WEIR_API int weir_ws_try_send(struct weir_ws *ws, enum weir_ws_type type, const void *data,
                               size_t len);
 
-/* Send one part of a message. The first call gives the type; fin marks the last part. A part of a
- * text may cut a character; the whole text may not. Until fin, messages of other tasks wait;
- * control frames may pass in between. The task that began a message must finish it: if it ends
- * before fin, or if its function of weir_ws_reactive returns before fin, the connection is closed
- * with 1011.
- * Returns as weir_ws_send, but never -EBUSY. After an error this part was not queued, and the
- * message is still open. */
+/* Send one part of a message. The first call gives the type, which later calls ignore; fin marks
+ * the last part. A part of a text may cut a character; the whole text may not. Until fin, messages
+ * of other tasks wait; control frames may pass in between. The task that began a message must
+ * finish it: if it ends before fin, or if its function of weir_ws_reactive returns before fin, the
+ * connection is closed with 1011.
+ * Returns as weir_ws_send, but never -EBUSY. After an error or cancel this part was not queued;
+ * a message that was begun is still open. */
 WEIR_SUSPENDS int weir_ws_send_part(struct weir_ws *ws, enum weir_ws_type type, const void *data,
                                     size_t len, bool fin);
 
