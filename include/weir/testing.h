@@ -176,7 +176,7 @@ struct weir_explored {
  * Returns 0; -EPROTO if a run failed. */
 WEIR_API int weir_explore_cancels(const struct weir_story *story, struct weir_explored *ret);
 
-/* Run a story again and again, each time with fault at another operation: the N-th of the fault's
+/* Run a story again and again, each time with a fault at another operation: the N-th of the fault's
  * kinds. The member nth of fault is ignored. Else as weir_explore_cancels.
  * Returns 0; -EPROTO if a run failed. */
 WEIR_API int weir_explore_faults(const struct weir_story *story, const struct weir_fault *fault,
@@ -189,39 +189,45 @@ WEIR_API int weir_explore_allocations(const struct weir_story *story, struct wei
 
 /* ---- a worker -------------------------------------------------------------------------------- */
 
-struct weir_worker;   /* weir/worker.h */
-struct weir_item;     /* weir/mesh.h */
-struct weir_node_ack; /* weir/mesh.h */
+/* These are defined in weir/worker.h and weir/mesh.h. */
 
+struct weir_worker;
+struct weir_item;
+struct weir_node_ack;
+
+/* A worker that runs beside the one that is tried. */
 struct weir_trial_node {
     size_t size; /* sizeof (struct weir_trial_node) */
     const struct weir_worker *worker;
     const char *const *with; /* its parameters: "name=value", NULL behind the last; NULL: none */
 };
 
+/* What weir_worker_try does to a worker: its parameters, the messages, the other workers. */
 struct weir_worker_trial { /* zero: no parameter, no message, no other worker */
     size_t size;                          /* sizeof (struct weir_worker_trial) */
-    const char *const *with;              /* parameters of the worker that is tried */
-    const char *channel;                  /* that the client connects to; NULL: "/" */
-    const struct weir_item *messages;     /* that the client sends, each after the answer before */
-    size_t count;
-    const struct weir_trial_node *others; /* workers that run beside it */
+    const char *const *with;              /* the worker's parameters, as in weir_trial_node */
+    const char *channel;                  /* to which the client connects; NULL: "/" */
+    const struct weir_item *messages;     /* which the client sends, each after the last answer */
+    size_t count;                         /* of messages */
+    const struct weir_trial_node *others; /* the other workers */
     size_t others_count;
     const struct weir_sim_options *options; /* of the world; NULL: the defaults */
 };
 
-/* Run w in a new simulated world, beside other workers, and send it messages over one connection.
- * Each worker runs setup, listens, and is found by the others under its node's name. What they
- * print goes where weir_out_to says. The environment plays no part. trial may be NULL.
- * ret_acks has room for trial->count acks and gets each answer, with `nack` set where it is a
- * refusal; those that did not come are zeroed. Free each with weir_node_ack_free, also after an
- * error. It may be NULL. Call it outside any loop.
- * Returns 0 if each message was answered; else what ended it, with a text:
- *   the error of a setup (WEIR_EPARAM: also for a parameter that it did not ask for, and for a
- *   name that no node can have);
- *   WEIR_EWSCLOSED: loop failed; the text names the message's index, and why;
- *   WEIR_EWORKER: a worker lacks a half; -EADDRINUSE: two workers have one node;
- *   as weir_ws_send for a message, as weir_sim_run for the world; -ENOMEM. */
+/* Try a worker: run it in a new simulated world, and send it messages over one connection. Other
+ * workers may run beside it. Each runs setup, listens, and is found by the others under the name of
+ * its node. What they print goes where weir_out_to says. The environment has no effect. trial may
+ * be NULL; it is borrowed until return. Call it outside any loop.
+ * ret_acks may be NULL. Else it has room for trial->count acks. It gets the answer to each message,
+ * with `nack` set for a refusal; answers that did not come are zeroed. The caller must free each by
+ * weir_node_ack_free, also after an error.
+ * Returns 0 if each message was answered, be it by a nack. Else an error, of which weir_error has
+ * the text:
+ *   the error of a setup; WEIR_EPARAM also for a parameter that setup did not ask for, and for a
+ *   name that no node can have;
+ *   WEIR_EWSCLOSED, if loop failed; the text has the message's index and the reason;
+ *   WEIR_EWORKER, if a worker has no setup or no loop; -EADDRINUSE, if two workers have one node;
+ *   as weir_ws_send, weir_sim_run; -ENOMEM. */
 WEIR_API int weir_worker_try(const struct weir_worker *w, const struct weir_worker_trial *trial,
                              struct weir_node_ack *ret_acks);
 
