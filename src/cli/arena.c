@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/check.h"
 
 enum { BLOCK_BYTES = 4096 };
 
@@ -21,6 +22,7 @@ struct arena_block {
 void *arena_take(struct arena *a, size_t size) {
     struct arena_block *b = a->blocks;
     size_t aligned = (size + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
+    WEIR_CHECK(aligned >= size);
     if (b == NULL || b->size - b->used < aligned) {
         size_t room = aligned > BLOCK_BYTES ? aligned : BLOCK_BYTES;
         b = weir__alloc_zero(sizeof *b + room);
@@ -31,6 +33,7 @@ void *arena_take(struct arena *a, size_t size) {
     }
     void *piece = b->bytes + b->used;
     b->used += aligned;
+    WEIR_CHECK(b->used <= b->size);
     return piece;
 }
 

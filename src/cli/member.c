@@ -61,6 +61,7 @@ static void append(struct line *l, const char *bytes, size_t len) {
     len = len < room ? len : room;
     memcpy(l->bytes + l->len, bytes, len);
     l->len += len;
+    WEIR_CHECK(l->len <= LIMIT_LINE_BYTES);
 }
 
 /* len, or up to three bytes less, so that no character is cut. If the bytes are not UTF-8, so that
@@ -95,12 +96,14 @@ struct reading {
 
 /* Begin to wait, at most budget_ns, for the next bytes or datagram of the node. */
 static void reading_enter(struct member *m, int speaker, struct reading *r, weir_ns budget_ns) {
+    WEIR_CHECK(m->reading[speaker] == NULL);
     r->since = m->gone ? weir_now() : 0;
     weir_scope_enter(&r->scope, m->gone ? LAST_WORDS - m->late[speaker] : budget_ns);
     m->reading[speaker] = &r->scope;
 }
 
 static int reading_leave(struct member *m, int speaker, struct reading *r, ssize_t n) {
+    WEIR_CHECK(m->reading[speaker] == &r->scope);
     m->reading[speaker] = NULL;
     if (r->since != 0)
         m->late[speaker] += weir_now() - r->since;
@@ -220,6 +223,7 @@ static void note_exit(struct member *m, int code, int signal) {
 
 static void hear_keeper(struct member *m, char *text, size_t len) {
     uint64_t value = 0;
+    WEIR_CHECK(len > 0);
     text[len - 1] = '\0'; /* replaces the newline */
     m->started |= strncmp(text, "started", 7) == 0;
     if (m->started && m->node->ready == FLEET_READY_START)
@@ -246,6 +250,7 @@ struct member_args {
 
 static int end(void *args) {
     struct member *m = ((struct member_args *)args)->member;
+    WEIR_CHECK(m->gone && m->exited);
     for (size_t i = 0; i < sizeof m->speakers / sizeof m->speakers[0]; i++)
         if (m->speakers[i] != NULL && weir_await(&m->speakers[i], NULL, 0) == -ECANCELED)
             return 0;
@@ -355,6 +360,7 @@ static int begin_tending(struct member *m, struct ends *e) {
 
 static int launch(struct member *m) {
     struct ends e;
+    WEIR_CHECK(m->tending == NULL && m->channel == NULL && !m->gone);
     int rc = open_ends(&e);
     if (rc < 0)
         return rc;
@@ -389,6 +395,7 @@ static int dial_until_answered(struct member *m) {
 
 int member_start(struct member *m, weir_ns within_ns) {
     struct weir_scope awaiting;
+    WEIR_CHECK(m->awaiting == NULL);
     weir_scope_enter(&awaiting, within_ns);
     int rc = launch(m);
     if (rc < 0)
@@ -457,6 +464,7 @@ int member_hear_out(struct member *m) {
 }
 
 void member_fini(struct member *m) {
+    WEIR_CHECK(m->awaiting == NULL && m->channel == NULL);
     weir_task_release(&m->tending);
     weir_task_release(&m->ending);
     for (size_t i = 0; i < sizeof m->speakers / sizeof m->speakers[0]; i++)

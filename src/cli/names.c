@@ -44,6 +44,7 @@ static struct names_slot *slot_of(const struct names *n, const char *text, size_
 }
 
 size_t names_put(struct names *n, const char *text, size_t len, size_t number) {
+    WEIR_CHECK(text != NULL && number != NAMES_NONE);
     struct names_slot *s = slot_of(n, text, len);
     if (s->text != NULL)
         return s->number;

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "cli/color.h"
 #include "sys/fds.h"
 #include "task/task.h"
@@ -39,6 +40,7 @@ static int turn_take(struct outlet *o) {
 /* Give the turn to the task that has waited longest, so that no task that comes later gets it
  * before. */
 static void turn_give(struct outlet *o) {
+    WEIR_CHECK(o->taken);
     if (weir__list_empty(&o->waiting)) {
         o->taken = false;
         return;
@@ -81,6 +83,7 @@ int output_init(struct output *o, enum output_color color) {
 }
 
 void output_fini(struct output *o) {
+    WEIR_CHECK(!o->outlets[0].taken && !o->outlets[1].taken);
     weir_close(&o->outlets[0].stream);
     weir_close(&o->outlets[1].stream);
 }
@@ -96,6 +99,7 @@ int output_line(struct output *o, bool to_err, const char *name, size_t number, 
     int used = snprintf(out->line, sizeof out->line, "%s%-*s |%s ",
                         out->colored ? colors[number % (sizeof colors / sizeof colors[0])] : "",
                         o->width, name, out->colored ? "\033[0m" : "");
+    WEIR_CHECK(used > 0 && (size_t)used + COLOR_ENDING_MAX + 1 < sizeof out->line);
     size_t at = (size_t)used, room = sizeof out->line - at - COLOR_ENDING_MAX - 1;
     len = len < room ? len : room;
     memcpy(out->line + at, line, len);

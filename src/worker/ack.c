@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/check.h"
 #include "task/task.h"
 #include "wire/utf8.h"
 #include "worker/limits.h"
@@ -22,6 +23,7 @@ static int too_big(void) {
 }
 
 static void replace(struct weir_ack *ack, char *take_base, size_t len, bool binary) {
+    WEIR_CHECK(take_base != NULL && take_base != ack->base && len <= WEIR__ACK_MAX);
     weir__ack_fini(ack);
     *ack = (struct weir_ack){take_base, len, binary};
 }

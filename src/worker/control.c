@@ -13,6 +13,7 @@
 #include <weir/loop.h>
 #include <weir/task.h>
 
+#include "base/check.h"
 #include "base/log.h"
 #include "worker/limits.h"
 
@@ -77,6 +78,7 @@ static int beat(void *args) {
 
 int weir__control_ready(struct weir__control *c, struct weir_group *g, int port) {
     char line[WEIR__CONTROL_LINE_MAX];
+    WEIR_CHECK(c->counters != NULL && port >= 0 && port <= UINT16_MAX);
     if (c->fd < 0)
         return 0;
     snprintf(line, sizeof line, "ready port=%d\n", port);

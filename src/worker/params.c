@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/check.h"
 #include "mesh/nearest.h"
 #include "task/task.h"
 
@@ -43,6 +44,7 @@ int weir__params_give(struct weir_params *p, const char *text) {
     else
         known = &p->given[p->given_count++];
     *known = (struct weir__param){.name = copy, .value = copy + len + 1};
+    WEIR_CHECK(p->given_count > 0 && p->given_count <= WEIR__PARAMS_MAX);
     return 0;
 }
 
@@ -54,6 +56,7 @@ static const char *ask(const struct weir_params *params, const char *name) {
     struct weir__param *found = weir__params_find(p, name);
     if (p->asked_count < WEIR__PARAMS_MAX)
         p->asked[p->asked_count++] = name;
+    WEIR_CHECK(p->asked_count <= WEIR__PARAMS_MAX && p->given_count <= WEIR__PARAMS_MAX);
     return found ? found->value : NULL;
 }
 
