@@ -179,6 +179,13 @@ class ManTest(fixture.ProjectTest):
         for name in os.listdir(self.root + "/man/man3"):
             self.assertTrue(re.match(r"weir[-_]|WEIR_", name), name)
 
+    def test_every_page_of_a_call_a_type_or_a_macro_has_an_example(self):
+        codes = {name for path in csource.files(ROOT, ("include",))
+                 for name, _, _ in man.codes(csource.read(ROOT, path))}
+        for name, text in man.pages(ROOT, "0").items():
+            if name.endswith(".3") and name[:-2] not in codes and name != "weir-weir.3":
+                self.assertIn("\n.Sh EXAMPLES\n", text, name)
+
     def test_the_examples_show_what_they_name_and_are_built(self):
         known, built = man.pages(ROOT, "0"), csource.read(ROOT, "test/man/meson.build")
         shown, calls = set(), {p.name for path in csource.files(ROOT, ("include",))
