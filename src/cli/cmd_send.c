@@ -33,18 +33,21 @@ static const char help[] =
     "usage: weir send [options] NODE[/CHANNEL]|ws://HOST:PORT/PATH [--] DATA|-\n"
     "Send one message to a worker and print its ack.\n"
     "\n"
-    "      --node NAME=HOST:PORT add to the grid, or replace (repeatable; also WEIR_GRID)\n"
+    "      --node NAME=HOST:PORT add a node to the grid, or move it (repeatable; also: the\n"
+    "                            variable WEIR_GRID)\n"
     "      --raw                 print the ack's bytes as they came\n"
-    "      --timeout DURATION    for all of it, as 500ms, 2s, 1m; default: none, but what is\n"
-    "                            spent without a connection, 5s\n"
+    "      --timeout DURATION    give up after this long in all: 500ms, 2s, 1m; default: never\n"
+    "                            while there is a connection, and after 5s without one\n"
     "      --no-retry            dial once and send once\n"
-    "      --backend NAME        epoll or uring; default: WEIR_BACKEND, else by probe\n"
+    "      --backend NAME        epoll or uring; default: the variable WEIR_BACKEND, else\n"
+    "                            what the kernel offers\n"
     "  -h, --help                this text\n"
     "\n"
-    "With - the message is read from standard input; a text loses one newline at its end. Behind\n"
-    "-- a - is the message. What is not UTF-8 goes as a binary message. A text ack is printed as\n"
-    "one line, with escapes for control characters; a binary one so only on a terminal.\n"
-    "Exit: 0 acked and printed, 1 failed, 2 usage, 3 no such node, 4 nacked.\n";
+    "With - as DATA the message is read from standard input, and loses one newline at its end if\n"
+    "it is a text. To send a - itself, write -- before it. DATA that is not UTF-8 is sent as a\n"
+    "binary message. A text ack is printed as one line, with escapes for control characters; a\n"
+    "binary ack is so printed on a terminal only.\n"
+    "Exit: 0 acked and printed, 1 failed, 2 usage, 3 no such node, 4 the message was refused.\n";
 
 static void print_escaped(const char *text, size_t len) {
     char one[WEIR__ESCAPE_MAX];

@@ -58,13 +58,15 @@ static void know(struct known *k, const struct weir__flag *flags) {
 static int help(const struct weir__program *p, const struct weir__flag *flags) {
     printf("usage: %s [options]\n"
            "  -s, --socket HOST         where to listen, or to dial (localhost); also --host\n"
-           "  -p, --port PORT           0: any free one; default: the grid's port of its node\n"
-           "      --node NAME=HOST:PORT add to the grid, or replace (repeatable; also WEIR_GRID)\n"
+           "  -p, --port PORT           0: any free one; default: that of its node in the grid\n"
+           "      --node NAME=HOST:PORT add a node to the grid, or move it (repeatable; also: the\n"
+           "                            variable WEIR_GRID)\n"
            "      --name NAME           the name of its node\n"
            "      --with KEY=VALUE      a parameter for setup (repeatable)\n"
-           "      --backend NAME        epoll or uring; default: WEIR_BACKEND, else by probe\n"
-           "      --insecure            allow other hosts to connect, without TLS\n"
-           "      --connections-max N   clients at a time (10000); one more is told 503\n",
+           "      --backend NAME        epoll or uring; default: the variable WEIR_BACKEND, else\n"
+           "                            what the kernel offers\n"
+           "      --insecure            let other hosts connect, without TLS\n"
+           "      --connections-max N   clients at a time (10000); further ones get status 503\n",
            p->who);
     for (; flags != NULL && flags->name != NULL; flags++)
         printf("%s", flags->help);
