@@ -200,7 +200,8 @@ def function_page(header, group, date, version):
         out += synopsis(prototype)
     out += [".Sh DESCRIPTION", paragraphs(lines[:cut] or lines)]
     if any("WEIR_SUSPENDS" in p.text for p in group):
-        out += [".Pp", "May suspend the calling task, and is then a point where a cancel is felt."]
+        out += [".Pp", "May suspend the calling task.", "It is a cancel point: see",
+                ".Xr weir-task 3 ."]
     if 0 < cut < len(lines):
         out += [".Sh RETURN VALUES", paragraphs(lines[cut:])]
     return "\n".join(out) + "\n"

@@ -115,11 +115,12 @@ WEIR_SUSPENDS int weir_offload(int (*fn)(void *arg), void *arg);
 
 /* Run a blocking function on a helper thread; a cancel leaves it behind. fn gets a copy of
  * args[0 .. size-1] of its own, so args may go.
- * On a cancel the call returns at once. If fn had begun, it is abandoned: it runs on with its copy,
- * and its result is dropped. If the run ends before an abandoned function returns, a log line names
- * the task that called it. An abandoned function does not count among the 16 of weir_offload: a new
- * thread takes its place. With the abandoned ones there are at most 64 threads; from 16 abandoned
- * functions on the library logs their number, at most once a second.
+ * On a cancel the call returns at once. If fn has not begun, it is not called. Else it is
+ * abandoned: it runs on with its copy, and its result is dropped. If the run ends before an
+ * abandoned function returns, a log line names the task that called it. An abandoned function does
+ * not count among the 16 of weir_offload: a new thread takes its place. With the abandoned ones
+ * there are at most 64 threads; from 16 abandoned functions on the library logs their number, at
+ * most once a second.
  * Returns fn's result; -ECANCELED, -ETIME, -ENOMEM, -EAGAIN (as weir_offload), WEIR_ENOLOOP. */
 WEIR_SUSPENDS int weir_offload_detached(int (*fn)(void *args), const void *args, size_t size);
 

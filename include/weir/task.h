@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* task.h - tasks, groups that wait for their tasks, scopes that bound them in time.
  *
- * A scope fires when its budget is spent or when it is cancelled. From then on, until the task
- * leaves it, each suspending call inside returns the scope's code: -ECANCELED (cancelled) or -ETIME
- * (budget spent). If several scopes have fired, -ECANCELED outranks -ETIME. A parked call returns
- * at once, and a later one at entry, before it does anything. Only weir_group_close and
- * weir_group_drain wait first, because they must wait for tasks.
+ * A scope fires when its budget is spent or when it is cancelled. Every suspending call is a cancel
+ * point: from then on, until the task leaves the scope, it does nothing and returns the scope's
+ * code, -ECANCELED (cancelled) or -ETIME (budget spent). If several scopes have fired, -ECANCELED
+ * outranks -ETIME. A call that is parked when the scope fires returns the code too; but if it has
+ * just completed, it returns its result, and the next call the code. weir_group_close,
+ * weir_group_drain and weir_mesh_close wait for tasks nevertheless, and weir_offload for a function
+ * that has begun.
  *
  * All calls: loop thread only, on objects of that loop. A call aborts if its scope, group or task
  * is NULL, not open, moved in memory, or belongs to another loop (or, after fork, to the parent
