@@ -10,6 +10,7 @@ Each page of section 3 ends with an example, a whole program of doc/man/examples
 compile and run. Its first comment names what it shows: `Shows: weir_read weir-stream`. A page that
 no example names shows the first that uses it."""
 import collections
+import itertools
 import os
 import re
 import sys
@@ -33,10 +34,19 @@ def escape(line):
 
 
 def paragraphs(lines):
-    """mdoc for lines of text: an empty line begins a paragraph, a sentence begins a line."""
-    text = "\n".join(escape(line) for line in lines).strip()
-    text = re.sub(r"\n{2,}", "\n.Pp\n", text)
-    return re.sub(r"\. +(?=[^\s.'])", ".\n", text)
+    """mdoc for lines of text: an empty line begins a paragraph, a sentence begins a line. Indented
+    lines, a list or C, stay as they are."""
+    parts = []
+    for is_indented, group in itertools.groupby(lines, lambda line: line.startswith("  ")):
+        if is_indented:
+            shown = [re.sub(r"^(?=[.'])", r"\\&", line[2:].replace("\\", "\\e").replace("`", ""))
+                     for line in group]
+            parts += [".Bd -literal -offset 2n", *shown, ".Ed"]
+            continue
+        text = "\n".join(escape(line) for line in group).strip()
+        text = re.sub(r"\n{2,}", "\n.Pp\n", text)
+        parts.append(re.sub(r"\. +(?=[^\s.'])", ".\n", text))
+    return "\n".join(part for part in parts if part)
 
 
 def first_sentence(lines):

@@ -106,6 +106,13 @@ class ManTest(fixture.ProjectTest):
         self.assertEqual(self.page("weir_down"), self.page("weir_up"))
         self.assertIn("struct weir_x { int a; };", self.page("weir-x"))
 
+    def test_a_list_in_a_contract_keeps_its_lines(self):
+        self.make("/* Try.\n * Returns the first of\n *   -EAGAIN  later\n *   .odd     \\n\n"
+                  " * or 0. */\nint weir_try(void);\n")
+        self.assertEqual(lint(self.root + "/man"), "")
+        self.assertIn(".Bd -literal -offset 2n\n-EAGAIN  later\n\\&.odd     \\en\n.Ed\nor 0.\n",
+                      self.page("weir_try"))
+
     def test_a_type_and_a_macro_have_pages(self):
         self.make(HEADER + TYPES)
         self.assertEqual(lint(self.root + "/man"), "")
