@@ -16,9 +16,19 @@
 /* Abort with a message of its own, for misuse that needs an explanation. */
 #define WEIR_BUG(...) weir__bug(__FILE__, __LINE__, __VA_ARGS__)
 
+/* A code of the library or of the kernel, to be kept in 16 bits. A program's own codes (WEIR_EUSER
+ * and below) do not fit: where one of them may come, keep an int. */
+#define WEIR_SMALL_CODE(rc) weir__small_code((rc), __FILE__, __LINE__)
+
 WEIR_API _Noreturn void weir__check_failed(const char *expr, const char *file, int line);
 WEIR_API _Noreturn void weir__bug(const char *file, int line, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+static inline int16_t weir__small_code(int64_t rc, const char *file, int line) {
+    if (__builtin_expect(rc >= 0 || rc <= WEIR_EUSER, 0))
+        weir__bug(file, line, "%lld is no code of the library", (long long)rc);
+    return (int16_t)rc;
+}
 
 /* Returns the name of the running task, for the message; never NULL. The task room sets it. */
 extern const char *(*weir__check_who)(void);

@@ -25,6 +25,19 @@ WEIR_TEST_ABORTS(a_bug_says_its_own_sentence, "bug: stream 7 was closed twice") 
     WEIR_BUG("stream %d was closed twice", 7);
 }
 
+WEIR_TEST(a_small_code_is_any_of_the_librarys_or_the_kernels) {
+    assert_int_equal(WEIR_SMALL_CODE(-1), -1);
+    assert_int_equal(WEIR_SMALL_CODE(WEIR_EUSER + 1), WEIR_EUSER + 1);
+}
+
+WEIR_TEST_ABORTS(a_programs_own_code_is_no_small_one, "-10000 is no code of the library") {
+    (void)WEIR_SMALL_CODE(WEIR_EUSER);
+}
+
+WEIR_TEST_ABORTS(what_is_no_error_is_no_small_code, "25536 is no code of the library") {
+    (void)WEIR_SMALL_CODE(-40000 + 65536);
+}
+
 static const char *the_task(void) {
     return "echo#3";
 }

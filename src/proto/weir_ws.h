@@ -140,7 +140,7 @@ struct weir_ws {
     uint32_t used;             /* peeked bytes to consume when the lent message is given back */
     uint32_t writing_len;      /* bytes that the writer has taken and not yet written */
     uint32_t inside;           /* tasks that are in a call on it, which keeps the memory */
-    int16_t failed, unsent;
+    int16_t failed, unsent;    /* never a code of the program's own: those need not fit */
     uint16_t code;             /* the peer's close code, or 1006; 0 while open */
     uint8_t state, reading, finish, ping; /* the enums above */
     bool writing;              /* there is a writer */

@@ -92,7 +92,7 @@ void weir__ws_fini(struct weir_ws *ws) {
 void weir__ws_broke(struct weir_ws *ws, int rc) {
     if (ws->failed != 0)
         return;
-    ws->failed = (int16_t)rc;
+    ws->failed = WEIR_SMALL_CODE(rc);
     ws->code = ws->code ? ws->code : WEIR__WS_ABNORMAL;
     weir__ws_wake(ws);
 }

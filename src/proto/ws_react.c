@@ -205,7 +205,7 @@ static enum weir__ahead react_ahead(struct weir_conn *conn, void *state, struct 
         bound_if_closed(&c->ws, was_closed);
     }
     if (rc < 0 && c->ws.unsent == 0) {
-        c->ws.unsent = (int16_t)rc;
+        c->ws.unsent = WEIR_SMALL_CODE(rc);
         weir__ws_wake(&c->ws);
     }
     bool awaits = answer == WEIR__AHEAD_MORE;

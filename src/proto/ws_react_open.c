@@ -25,7 +25,7 @@ static void turn_away(struct ws_react_conn *c, int rc) {
         weir__ws_react_over(c, rc);
         return;
     }
-    c->ws.failed = (int16_t)rc; /* what still comes is thrown away */
+    c->ws.failed = WEIR_EHTTP; /* what still comes is thrown away; rc may be the program's own */
     weir__ws_react_closing(c, rc, WS_REFUSED_NS);
 }
 

@@ -13,7 +13,7 @@
 #define GET(path) "GET " path " HTTP/1.1\r\n" LOCAL
 
 static struct {
-    int calls, rc;
+    int calls, rc, own; /* own: what "/own" returns */
     bool wants;
     char method[16], target[64], peer[64], cookie[64];
     bool held;
@@ -61,6 +61,8 @@ static int decide(struct weir_http_request *r) {
         return weir_sleep(MS(2000)) < 0 ? -EIO : 0;
     if (asks_for(r, "/fails"))
         return weir_fail(-EIO, "the store of tokens is gone");
+    if (asks_for(r, "/own"))
+        return weir_fail(seen.own, "out of tune");
     if (asks_for(r, "/wordless"))
         return -EIO;
     if (asks_for(r, "/in-vain"))
@@ -271,6 +273,17 @@ GATE_STORY(a_failure_is_answered_500_and_its_text_stays_here) {
         assert_string_equal(logged, "");
     }
     answers(w, GET("/wordless") UPGRADE "\r\n", 500, "the server could not decide\n");
+    return 0;
+}
+
+GATE_STORY(any_code_of_the_programs_own_is_answered_500) {
+    for (size_t i = 0; i < sizeof own_codes / sizeof own_codes[0]; i++) {
+        seen.own = own_codes[i];
+        answers(w, GET("/own") UPGRADE "\r\n", 500, "the server could not decide\n");
+        assert_int_equal(seen.rc, own_codes[i]);
+        if (!w->reacts)
+            assert_int_equal(w->rc, own_codes[i]);
+    }
     return 0;
 }
 

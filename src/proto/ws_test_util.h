@@ -11,6 +11,7 @@
 #ifndef WEIR_PROTO_WS_TEST_UTIL_H
 #define WEIR_PROTO_WS_TEST_UTIL_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -28,6 +29,10 @@
 
 #define MS WEIR_MILLISECONDS
 
+/* Codes that a program may define, which fit into no 16 bits: cut to those they are 0, 0, 25536 and
+ * 0. */
+static const int own_codes[] __attribute__((unused)) = {-65536, -131072, -40000, INT_MIN};
+
 struct world {
     struct weir_listener *l;
     struct weir_group servers, clients;
@@ -36,6 +41,7 @@ struct world {
     char ws_url[64], tcp_url[64];
     weir_ns slow_ns;
     bool opens_not;
+    int own_code; /* with which opens_not and "say why" fail; 0: WEIR_EUSER - 90000 */
     bool reacts, held, one_by_one, opened_held; /* one_by_one: held is true again for the next */
     int ended, rc, code; /* of connections that ended: how many, how the last did */
     int told;
@@ -93,6 +99,10 @@ static inline int answer_for_ever(struct weir_ws *ws, size_t len) {
     return rc;
 }
 
+static inline int own_code(void) {
+    return the_world->own_code ? the_world->own_code : WEIR_EUSER - 90000;
+}
+
 static inline int answer(struct weir_ws *ws, const struct weir_ws_message *m) {
     int rc = 0;
     the_world->messages++;
@@ -107,7 +117,7 @@ static inline int answer(struct weir_ws *ws, const struct weir_ws_message *m) {
     if (says(m, "fail"))
         return -EIO;
     if (says(m, "say why"))
-        return weir_fail(WEIR_EUSER - 90000, "no buzzer on %s", weir_ws_path(ws));
+        return weir_fail(own_code(), "no buzzer on %s", weir_ws_path(ws));
     if (says(m, "fail oddly"))
         return weir__failf(-EIO, "work", NULL, "caf\xe9, then more");
     if (says(m, "lend"))
@@ -156,7 +166,7 @@ static inline int serve_one(void *args) {
 
 static inline int react_opened(struct weir_ws *ws, void *state) {
     if (the_world->opens_not)
-        return weir_fail(WEIR_EUSER - 90000, "no buzzer at all");
+        return weir_fail(own_code(), "no buzzer at all");
     return hold(&the_world->opened_held);
 }
 static inline int react_message(struct weir_ws *ws, void *state, const struct weir_ws_message *m) {

@@ -10,7 +10,7 @@ static int ended_with(struct world *w, struct weir_ws *ws, const char *text) {
     assert_string_equal(weir_ws_close_reason(ws), text);
     weir_ws_drop(&ws);
     wait_ended(w, 1);
-    assert_int_equal(w->rc, WEIR_EUSER - 90000);
+    assert_int_equal(w->rc, own_code());
     assert_string_equal(w->text, text);
     return 0;
 }
@@ -28,4 +28,21 @@ WS_STORY(the_text_of_opened_reaches_the_peer_and_closed) {
         return 0;
     w->opens_not = true;
     return ended_with(w, ws_open(w), "no buzzer at all");
+}
+
+WS_STORY(any_code_of_the_programs_own_reaches_closed) {
+    if (!w->reacts)
+        return 0;
+    for (size_t i = 0; i < sizeof own_codes / sizeof own_codes[0]; i++) {
+        w->own_code = own_codes[i];
+        w->opens_not = false;
+        w->ended = 0;
+        struct weir_ws *ws = ws_open(w);
+        assert_int_equal(ws_say(ws, "say why"), 0);
+        ended_with(w, ws, "no buzzer on /");
+        w->opens_not = true;
+        w->ended = 0;
+        ended_with(w, ws_open(w), "no buzzer at all");
+    }
+    return 0;
 }

@@ -129,7 +129,7 @@ static size_t done_of(int rc, size_t len) {
  * perhaps a close frame. An error of our own (a cancel, no memory) a reader would not meet: it
  * would wait for ever, so the connection is cut. */
 static void send_failed(struct weir_ws *ws, int rc) {
-    ws->unsent = ws->unsent ? ws->unsent : (int16_t)rc;
+    ws->unsent = ws->unsent ? ws->unsent : WEIR_SMALL_CODE(rc);
     if (rc == -ECANCELED || rc == -ETIME || rc == -ENOMEM || rc == -EAGAIN ||
         rc == WEIR_EKEEPALIVE)
         weir__ws_cut(ws, rc);

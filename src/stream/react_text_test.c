@@ -3,7 +3,9 @@
  * another task, and where there is no closed the log has it. */
 #include "stream/stream_test_util.h"
 
-enum { NO_BUZZER = WEIR_EUSER - 90000 };
+#include <limits.h>
+
+static int no_buzzer = WEIR_EUSER - 90000;
 
 static bool opens, leaves_a_child;
 static char text[160], logged[1024];
@@ -14,13 +16,13 @@ static int nap(void *args) {
 }
 
 static int opened(struct weir_conn *c, void *state) {
-    return opens ? 0 : weir_fail(NO_BUZZER, "no buzzer at all");
+    return opens ? 0 : weir_fail(no_buzzer, "no buzzer at all");
 }
 
 static int message(struct weir_conn *c, void *state, struct weir_view v) {
     if (leaves_a_child) /* closed waits for it, and this task does not */
         assert_int_equal(weir_go0(weir_conn_group(c), nap), 0);
-    return weir_fail(NO_BUZZER, "no buzzer for %.*s", (int)v.len, (const char *)v.base);
+    return weir_fail(no_buzzer, "no buzzer for %.*s", (int)v.len, (const char *)v.base);
 }
 
 static void closed(struct weir_conn *c, void *state, int rc) {
@@ -74,7 +76,7 @@ static const struct weir_reactive untold = {
     .size = sizeof untold, .opened = opened, .message = message};
 
 static void expect_told(const char *words) {
-    assert_int_equal(closed_rc, NO_BUZZER);
+    assert_int_equal(closed_rc, no_buzzer);
     assert_string_equal(text, words);
 }
 
@@ -102,5 +104,24 @@ LOOP_STORY(without_closed_the_text_is_logged) {
     opens = leaves_a_child = true;
     connect_once(&untold);
     assert_non_null(strstr(logged, " failed: no buzzer for me\n"));
+    return 0;
+}
+
+LOOP_STORY(closed_has_any_code_of_the_programs_own) {
+    static const int own[] = {-65536, -131072, -40000, INT_MIN};
+    int before = no_buzzer;
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
+        no_buzzer = own[i];
+        opens = leaves_a_child = false;
+        connect_once(&told);
+        expect_told("no buzzer at all");
+        opens = true;
+        connect_once(&told);
+        expect_told("no buzzer for me");
+        leaves_a_child = true;
+        connect_once(&told);
+        expect_told("no buzzer for me");
+    }
+    no_buzzer = before;
     return 0;
 }

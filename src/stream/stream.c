@@ -189,7 +189,7 @@ static int64_t note(struct weir_stream *s, int64_t n) {
     if (n == 0)
         s->ended = true;
     else if (n < 0 && n != -ECANCELED && n != -ETIME && n != -ENOMEM && !s->closed)
-        s->failed = (int16_t)n;
+        s->failed = WEIR_SMALL_CODE(n);
     return n;
 }
 

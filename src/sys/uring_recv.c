@@ -248,7 +248,7 @@ static void recv_ended(struct uring_backend *b, struct uring_file *f, int res) {
     else if (res == 0)
         f->end = 1;
     else if (res < 0 && res != -ECANCELED && res != -EINTR && res != -EAGAIN)
-        f->end = (int16_t)res;
+        f->end = WEIR_SMALL_CODE(res);
 }
 
 void weir__uring_recv_event(struct uring_backend *b, struct weir__file *file,

@@ -2,9 +2,11 @@
 /* Error records: a text that does not fit is cut at a whole character and marked with "..."; an
  * error that a group returns has a record. */
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <weir/loop.h>
 #include <weir/task.h>
 
 #include "base/alloc.h"
@@ -383,4 +385,52 @@ static int stopped(void *arg) {
 
 WEIR_TEST_BACKENDS(a_group_that_its_owner_stopped_tells_the_cause) {
     assert_int_equal(weir_run(stopped, NULL, NULL), 0);
+}
+
+/* ---- a program's own codes are any ints ---- */
+
+static const int own_codes[] = {WEIR_EUSER, -40000, -65536, -131072, INT_MIN};
+
+static int returns(void *arg) {
+    return *(const int *)arg;
+}
+
+struct fails_so_args {
+    int code;
+};
+
+static int fails_so(void *args) {
+    return weir_fail(((struct fails_so_args *)args)->code, "out of tune");
+}
+
+static void comes_back_whole(int code) {
+    struct weir_task *t;
+    struct weir_group g;
+    struct weir_scope s;
+    assert_int_equal(weir_go_task(NULL, fails_so, &t, .code = code), 0);
+    assert_int_equal(weir_await(&t, NULL, 0), code);
+    assert_string_equal(weir_error_message(code), "out of tune");
+    weir_group_open(&g, WEIR_TOGETHER);
+    assert_int_equal(weir_go(&g, fails_so, .code = code), 0);
+    assert_int_equal(weir_group_close(&g, 0), code);
+    weir_group_open(&g, WEIR_INDEPENDENT);
+    assert_int_equal(weir_group_close(&g, code), code);
+    weir_scope_enter(&s, WEIR_SECONDS(1));
+    assert_int_equal(weir_scope_leave(&s, code), code);
+    assert_int_equal(weir_offload(returns, &code), code);
+    assert_int_equal(weir_offload_detached(returns, &code, sizeof code), code);
+    assert_string_equal(weir_error_name(code), "?");
+}
+
+static int tries_each(void *arg) {
+    for (size_t i = 0; i < sizeof own_codes / sizeof own_codes[0]; i++)
+        comes_back_whole(own_codes[i]);
+    return own_codes[(int)(intptr_t)arg];
+}
+
+WEIR_TEST_BACKENDS(any_code_of_the_programs_own_comes_back_whole) {
+    for (size_t i = 0; i < sizeof own_codes / sizeof own_codes[0]; i++) {
+        struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
+        assert_int_equal(weir_run(tries_each, (void *)(intptr_t)i, &o), own_codes[i]);
+    }
 }

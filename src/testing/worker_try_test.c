@@ -2,6 +2,7 @@
 /* A worker tried in a simulated world: what it answers, how it fails, what it leaves behind. The
  * runner checks after each story that no allocation is left. */
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <weir/loop.h>
 #include <weir/mesh.h>
@@ -72,11 +73,15 @@ WEIR_TEST(a_worker_that_streams_to_nobody_refuses_in_time) {
 
 /* ---- a worker with every mood ---- */
 
+static int own_code;
+
 static int setup(void *state, const struct weir_params *p) {
     const char *how = "";
     int rc = weir_param_text(p, "setup", "", &how);
     if (rc == 0 && strcmp(how, "slow") == 0)
         rc = weir_sleep(WEIR_SECONDS(3600));
+    if (rc == 0 && strcmp(how, "own") == 0)
+        return weir_fail(own_code, "out of tune");
     return rc == 0 && strcmp(how, "fail") == 0 ? weir_fail(-ENODEV, "no printer") : rc;
 }
 
@@ -85,6 +90,8 @@ static int loop(void *state, const struct weir_message *m, struct weir_ack *ack)
         return weir_nack("no ink");
     if (m->data.len == 3)
         return weir_fail(-EIO, "paper jam");
+    if (m->data.len == 5)
+        return weir_fail(own_code, "out of tune");
     if (m->data.len == 4)
         return weir_sleep(WEIR_NEVER);
     return m->binary ? weir_ack_bytes(ack, "\0\1", 2) : 0;
@@ -144,6 +151,21 @@ WEIR_TEST(a_setup_that_refuses_ends_the_trial_with_its_error) {
     assert_int_equal(try_moody("setup", &one, 1, &ack), WEIR_EPARAM);
     assert_int_equal(try_moody("setup=slow", &one, 1, &ack), 0);
     weir_node_ack_free(&ack);
+}
+
+WEIR_TEST(setup_and_loop_may_fail_with_any_code_of_the_programs_own) {
+    static const int own[] = {WEIR_EUSER, -40000, -65536, -131072, INT_MIN};
+    const struct weir_item items[] = {item("a"), item("crash")};
+    weir_log_to(ignore, NULL);
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
+        struct weir_node_ack acks[2];
+        own_code = own[i];
+        assert_int_equal(try_moody("setup=own", items, 1, acks), own_code);
+        assert_int_equal(try_moody(NULL, items, 2, acks), WEIR_EWSCLOSED);
+        assert_string_equal(weir_error_message(WEIR_EWSCLOSED), "message 1: out of tune (1011)");
+        free_acks(acks, 2);
+    }
+    weir_log_to(NULL, NULL);
 }
 
 WEIR_TEST(a_worker_without_a_half_or_with_anothers_node_is_not_tried) {
