@@ -129,7 +129,7 @@ class ApiTest(unittest.TestCase):
         self.assertRegex(self.out(8), r"/program-8 [0-9a-f]+\n")  # it reads itself
 
     def test_10_errors(self):
-        self.assertEqual(self.out(10), "nobody listens there\n")
+        self.assertEqual(self.out(10), "nothing listens there\n")
 
     def test_6_worker(self):
         path = self.build(6)
