@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* grid.h - the static grid: the circuit's three nodes, and what --node and WEIR_GRID add to them
- * or replace. The provider that never changes and never suspends. */
+ * or replace. A provider whose nodes never change, and whose `next` never suspends. */
 #ifndef WEIR_MESH_GRID_H
 #define WEIR_MESH_GRID_H
 
@@ -20,8 +20,8 @@ int weir__grid_init(struct weir__grid *g);
 void weir__grid_init_empty(struct weir__grid *g);
 void weir__grid_fini(struct weir__grid *g);
 
-/* Take "NAME=HOST:PORT,NAME=HOST:PORT" (an empty text is fine): a known name or alias is moved
- * to the new endpoint, another is added behind the others.
+/* Add the nodes of "NAME=HOST:PORT,NAME=HOST:PORT" (an empty text is fine). An entry for a known
+ * name or alias moves that node to the new endpoint; any other is added behind the others.
  * Returns 0; WEIR_EPARAM (recorded: which part, and why), -ENOMEM. On error the parts before the
  * bad one were taken. */
 int weir__grid_add(struct weir__grid *g, const char *text);

@@ -14,18 +14,18 @@ enum {
     WEIR__NODE_MOVES_MAX = 65536, /* what a node was is kept until the mesh is closed: 25 MiB */
     WEIR__CHANNEL_MAX = WEIR__URI_LENGTH_MAX - WEIR__NODE_HOST_MAX - 32, /* what a URL has room for
                                 * beside the longest "ws://[HOST]:PORT/" */
-    WEIR__LINKS_MAX = 256,     /* kept connections; the one unused for longest makes room */
-    WEIR__UNASKED_TURNS = 1000, /* of the loop, that a receiver may fill with what nobody asked for
-                                 * before it is not asked at all */
-    WEIR__RETRY_JITTER = 20,   /* per cent, so that many do not dial in step */
+    WEIR__LINKS_MAX = 256,     /* kept connections; then the one unused for longest is closed */
+    WEIR__UNASKED_TURNS = 1000, /* of the loop. A receiver that in each of them sends messages that
+                                 * answer no item is given up */
+    WEIR__RETRY_JITTER = 20,   /* per cent, so that many programs do not dial in step */
 };
 
-/* How an outage is met. The 5 s count what is spent without a connection, from the last ack on: a
- * receiver that thinks for long is no outage. */
+/* The pauses between the dials of an outage, and its length. The 5 s count the time without a
+ * connection, from the last ack on: a receiver that takes long to answer is no outage. */
 #define WEIR__RETRY_FIRST WEIR_MILLISECONDS(100)
 #define WEIR__RETRY_LAST WEIR_SECONDS(1)
 #define WEIR__RETRY_ALL WEIR_SECONDS(5)
-/* A polite end of a link when its program ends; a peer that does not answer is left. */
+/* How long a link that is closed in order waits for the peer's close frame. */
 #define WEIR__LINK_CLOSE WEIR_SECONDS(1)
 
 #endif

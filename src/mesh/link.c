@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* link.c - turns, the reader, and the retry.
  *
- *   who        owns                        ends by
- *   asker      the turn; its item          leave
- *   reader     the WebSocket               its end, the mesh's cancel, or drop
- *   link       the outage and its budget   an ack, the budget's end, or nobody left who asks
+ *              owns                        gives it up
+ *   asker      the turn; its item          when it leaves
+ *   reader     the WebSocket               when that has closed, or at a cancel (mesh, give_up)
+ *   link       the outage and its budget   at an ack, a spent budget, or when no task asks any more
  *
  * Only the reader drops the WebSocket; an asker that gives up cancels the reader. */
 #include "mesh/link.h"
@@ -22,8 +22,8 @@
 
 enum ask_state {
     QUIET,
-    ASKED,    /* an item is out, its ack is awaited */
-    ANSWERED, /* its asker has the ack */
+    ASKED,    /* an item was sent, and its ack has not come */
+    ANSWERED, /* the ack has come, and its memory is not yet released */
 };
 
 struct weir__link {
@@ -35,24 +35,24 @@ struct weir__link {
     struct weir_ws *ws; /* the reader's; NULL: not connected */
     struct weir_task *reader;
     struct weir__list turns; /* of struct turn */
-    struct weir__retry outage; /* what is left of it; whole while there is none */
+    struct weir__retry outage; /* the time that is left of it; all of it while there is none */
     bool taken, doomed;
     bool dropping; /* ws is of no use any more: the reader ends */
     enum ask_state state;
     struct weir_ws_message ack; /* ANSWERED: a copy of it, so that the reader goes on */
-    struct weir__wait *asker;   /* what it waits in */
+    struct weir__wait *asker;   /* in which the asker waits */
     int ended, close_code; /* how the last connection ended */
     int failed; /* the code of `why`, 0: none */
     int status; /* of the last dial's refusal, or 0 */
     bool late;       /* a message that began before the item left is still coming */
-    uint64_t heard, unasked; /* messages; those that answered nothing */
+    uint64_t heard, unasked; /* messages received; those of them that answered no item */
     char why[200];         /* what failed last, for people; longer than any reason */
 };
 
 struct turn {
     struct weir__park park;
     struct weir__list link;
-    struct weir_error told; /* of the outage that ended the wait: the link may be gone by then */
+    struct weir_error told; /* why the outage ended the wait: the link may be gone by then */
 };
 
 /* Can something be asked over the connection that there is? */
@@ -96,7 +96,7 @@ static struct weir__link *link_find(struct weir_mesh *m, const char *target,
     return NULL;
 }
 
-/* Make room: the link unused for longest ends. Its reader, if it has one, frees it. */
+/* Make room: close the link that was unused for longest. Its reader, if it has one, frees it. */
 static int evict_one(struct weir_mesh *m) {
     for (struct weir__list *at = m->links.next; at != &m->links; at = at->next) {
         struct weir__link *l = WEIR_CONTAINER(at, struct weir__link, in_mesh);
@@ -156,13 +156,13 @@ static int turn_wait(struct weir__link *l) {
     struct turn t = {.park = {.abort = turn_abort, .what = "a turn on the link", .on = l}};
     weir__list_add_tail(&l->turns, &t.link);
     int rc = (int)weir__stream_park(&t.park);
-    weir__list_remove(&t.link); /* it still is there if the scope had fired already */
+    weir__list_remove(&t.link); /* it is still in the list if the scope had fired already */
     if (rc == WEIR_EUNREACH)
         weir__error_restore(&t.told);
     return rc;
 }
 
-/* All who wait for their turn get the asker's error: they have waited for what it tried. */
+/* All tasks that wait for their turn get the asker's error: they waited for the same outage. */
 static void tell_queued(struct weir__link *l, int rc) {
     const struct weir_error *e = weir_error(rc);
     WEIR_CHECK(e != NULL);
@@ -186,7 +186,7 @@ void weir__link_leave(struct weir__link *l) {
     WEIR_CHECK(l->taken && l->state == QUIET);
     if (weir__list_empty(&l->turns)) {
         l->taken = false;
-        l->outage = new_outage(l); /* nobody is left whom it concerns */
+        l->outage = new_outage(l); /* no task asks any more: the next ask begins a new one */
         return;
     }
     struct turn *next = WEIR_CONTAINER(l->turns.next, struct turn, link);
@@ -225,7 +225,8 @@ WEIR_NOINLINE int weir__link_take(struct weir_mesh *m, const char *target,
 
 /* ---- the reader ------------------------------------------------------------------------------ */
 
-/* Did the receiver send what no WebSocket peer may? A fault of its program: time mends it not. */
+/* Did the receiver send what no WebSocket peer may? That is a fault of its program, so another try
+ * would fail too. */
 static bool is_breach(int rc) {
     return rc == WEIR_EPROTO || rc == WEIR_EUTF8 || rc == WEIR_ETOOBIG;
 }
@@ -262,7 +263,7 @@ static void say_goodbye(struct weir__link *l) {
     weir_scope_leave(&shield, rc);
 }
 
-/* Also while the program ends: the peer is told why, and its close frame is answered. */
+/* Send our close frame, which says why. Shielded, since the program may be ending. */
 static void say_why(struct weir__link *l, int rc) {
     struct weir_scope shield, bound;
     weir_shield_enter(&shield, 2 * WEIR__LINK_CLOSE);
@@ -272,7 +273,7 @@ static void say_why(struct weir__link *l, int rc) {
     weir_scope_leave(&shield, 0);
 }
 
-/* Each is counted; of many few are logged. */
+/* Count each message that answers nothing; log only some of them. */
 static void note_unasked(struct weir__link *l) {
     uint64_t n = ++l->unasked;
     weir__mesh_tell(l->mesh, (struct weir__mesh_news){.event = WEIR__UNASKED});
@@ -368,14 +369,14 @@ static int dial_once(struct weir__link *l) {
     return rc;
 }
 
-/* An answer that the next dial would get again (RFC 9110 15.4, 15.5): it is elsewhere, it is not
- * there, it is not for us. 408, 425 and 429 ask for another try, as does every 5xx. */
+/* Would the next dial get the same refusal (RFC 9110 15.4, 15.5: moved, not found, not allowed)?
+ * 408, 425 and 429 ask for another try, as does every 5xx. */
 static bool is_final(int status) {
     return status >= 300 && status < 500 && status != 408 && status != 425 && status != 429;
 }
 
-/* Has a scope around the mesh fired? Then no reader can be had, and the asker, who may be outside
- * of that scope, must not wait for one. */
+/* Has a scope around the mesh fired? Then no reader can be started, and the asker, which may be
+ * outside of that scope, must not wait for one. */
 static bool is_mesh_over(const struct weir_mesh *m) {
     return weir__group_cancelled(&m->readers) != 0;
 }
@@ -386,7 +387,7 @@ static int closed_if_over(const struct weir__link *l, int rc) {
     return weir__failf(WEIR_ECLOSED, "mesh", NULL, "a scope around it has fired");
 }
 
-/* Can time mend it? */
+/* Is rc a failure after which another try may succeed? */
 static bool is_outage(const struct weir__link *l, int rc) {
     switch (rc) {
     case WEIR_EHTTP:
@@ -395,13 +396,13 @@ static bool is_outage(const struct weir__link *l, int rc) {
     case WEIR_ENOTLS:
     case WEIR_ENONODE:
     case WEIR_ENOLISTEN:
-    case WEIR_EPROTO: /* these three: of the item, or what the receiver broke */
+    case WEIR_EPROTO: /* these three: the item is at fault, or the receiver broke the protocol */
     case WEIR_EUTF8:
     case WEIR_ETOOBIG:
     case WEIR_ENOLOOP:
     case -ENOMEM:
         return false;
-    case WEIR_EWSCLOSED: /* codes that speak of the item, or of what receiving it did */
+    case WEIR_EWSCLOSED: /* close codes that are about the item, or about handling it */
         return !(l->close_code == 1003 || (l->close_code >= 1007 && l->close_code <= 1011));
     default:
         return weir_cancelled() == 0 && !is_mesh_over(l->mesh);
@@ -422,13 +423,13 @@ static int unreached(const struct weir__link *l, const char *on, const char *tri
     return rc;
 }
 
-/* Wait before the next attempt. Returns 0; WEIR_EUNREACH (the outage is over, and all who were
- * queued have been told), -ECANCELED, -ETIME. */
+/* Wait before the next attempt. Returns 0; WEIR_EUNREACH (the outage is over, and all tasks in line
+ * have got this error), -ECANCELED, -ETIME. */
 static int pause_before_next(struct weir__link *l) {
     struct weir__retry *r = &l->outage;
     const char *url = weir__link_url(l), *target = l->target ? l->target : "";
     const char *at = l->target ? " at " : "";
-    char on[128]; /* more than a record has room for: it marks the cut */
+    char on[128]; /* more than a record has room for, so that the record marks the cut */
     snprintf(on, sizeof on, "%s%s%s", target, at, url);
     if (l->mesh->retry_ns < 0) {
         int rc = unreached(l, on, "");
@@ -452,7 +453,7 @@ static int pause_before_next(struct weir__link *l) {
     return rc;
 }
 
-/* A reader that is ending still has the old connection. */
+/* Wait for the reader of the old connection to end. */
 static int await_end(struct weir__link *l) {
     int rc = 0;
     while (l->reader != NULL && !is_up(l) && rc == 0)
@@ -460,7 +461,8 @@ static int await_end(struct weir__link *l) {
     return rc;
 }
 
-/* Within what is left: all that passes here passes without a connection, also if it succeeds. */
+/* Connect within the time that is left of the outage. All time spent here counts, since there is no
+ * connection meanwhile, even if the dial succeeds. */
 static int connect_now(struct weir__link *l) {
     struct weir_scope s;
     if (is_up(l))
@@ -489,7 +491,7 @@ WEIR_NOINLINE int weir__link_connect(struct weir__link *l) {
 
 /* ---- asking ---------------------------------------------------------------------------------- */
 
-/* The connection, if any, has an item out whose ack nobody will wait for. */
+/* End the connection, if there is one: the ack of its item would be taken for another item's. */
 static void give_up(struct weir__link *l) {
     l->state = QUIET;
     if (l->reader == NULL || l->dropping)
@@ -498,7 +500,7 @@ static void give_up(struct weir__link *l) {
     weir_task_cancel(l->reader, "its asker gave up");
 }
 
-/* The connection is over, and why. */
+/* Returns the error of a connection that is over. */
 static int over(struct weir__link *l) {
     l->state = QUIET;
     return weir__failf(is_breach(l->ended) ? l->ended : WEIR_EWSCLOSED, "send",
@@ -518,8 +520,8 @@ static int await_ack(struct weir__link *l) {
     return over(l);
 }
 
-/* What has come by now answers nothing that leaves later: the reader takes all of it out, and is
- * told of a message of which only the end is missing. */
+/* What has come by now cannot answer an item that is sent later: let the reader discard all of it.
+ * If a message has begun and is not whole yet, `late` makes the reader discard that one too. */
 static int take_unasked(struct weir__link *l) {
     for (int i = 0; is_up(l); i++) {
         uint64_t before = l->heard;
@@ -539,7 +541,8 @@ static int take_unasked(struct weir__link *l) {
     return over(l);
 }
 
-/* A kept connection may have ended unnoticed: nothing has left over it, so no pause is due. */
+/* A kept connection may have broken unnoticed. Nothing was sent over it, so it is dialled again
+ * without a pause. */
 static int make_ready(struct weir__link *l) {
     bool was_up = is_up(l);
     int rc = connect_now(l);
@@ -558,7 +561,7 @@ static int ask_once(struct weir__link *l, enum weir_ws_type type, const void *da
     l->state = ASKED;
     rc = weir_ws_send(l->ws, type, data, len);
     if (rc == 0 || (!is_up(l) && weir_cancelled() == 0))
-        return await_ack(l); /* the reader knows better how it ended */
+        return await_ack(l); /* the reader knows how the connection ended */
     l->state = QUIET;        /* nothing was queued */
     if (is_up(l)) {
         note(l, rc);
@@ -585,7 +588,6 @@ WEIR_NOINLINE int weir__link_ask(struct weir__link *l, enum weir_ws_type type, c
     return 0;
 }
 
-/* The ack's memory is the caller's from now on. */
 char *weir__link_ack_take(struct weir__link *l) {
     WEIR_CHECK(l->state == ANSWERED);
     l->state = QUIET;

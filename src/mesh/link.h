@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* link.h - a kept connection to one channel of one node: ask, wait for the answer, ask again.
  *
- * Window 1: whoever has the link's turn sends one item and gets its ack before the next. A task of
- * the mesh always reads, so that pings are answered and an end is noticed. An outage is met here:
- * dialled again as limits.h says, and what was not acked is sent again. It is the link's, not an
- * asker's: when its time is over, all who wait are told. */
+ * Window 1: the task that has the link's turn (the asker) sends one item and gets its ack before
+ * the next item is sent. A task of the mesh (the reader) always reads, so that pings are answered
+ * and a closed connection is noticed. In an outage the asker dials again, as limits.h says, and
+ * sends an item that was not acked again. The outage belongs to the link, not to one asker: when
+ * its time is over, all tasks that wait for the link get the error. */
 #ifndef WEIR_MESH_LINK_H
 #define WEIR_MESH_LINK_H
 
@@ -15,13 +16,13 @@
 struct weir__link;
 
 /* Wait for the turn on the link to target's channel (target NULL: channel is a whole ws:// URL);
- * nothing is dialled yet. *ret_link is the caller's to leave. Suspends; a cancel point.
- * Returns 0; WEIR_ENONODE, WEIR_ENOLISTEN, WEIR_ETOOBIG (channel), WEIR_EUNREACH (who had the turn
- * tried in vain, for as long as an outage may last), -ECANCELED, -ETIME, -ENOMEM. */
+ * nothing is dialled yet. The caller must leave *ret_link. Suspends; a cancel point.
+ * Returns 0; WEIR_ENONODE, WEIR_ENOLISTEN, WEIR_ETOOBIG (channel), WEIR_EUNREACH (the task that had
+ * the turn tried in vain, for as long as an outage may last), -ECANCELED, -ETIME, -ENOMEM. */
 int weir__link_take(struct weir_mesh *m, const char *target, const char *channel,
                     struct weir__link **ret_link);
 
-/* Dial if it is not connected. As weir__link_ask. */
+/* Dial if the link is not connected. Returns as weir__link_ask. */
 int weir__link_connect(struct weir__link *l);
 
 /* Send one item and wait for its ack, which is lent until the next ask or leave.
@@ -35,21 +36,22 @@ int weir__link_connect(struct weir__link *l);
 int weir__link_ask(struct weir__link *l, enum weir_ws_type type, const void *data, size_t len,
                    struct weir_ws_message *ret_ack);
 
-/* After a failed ask or connect, for people: where it went, whole (a record's text may have had to
- * cut it), and what failed last, with its name. Lent until the next of them, or leave. */
+/* After a failed ask or connect, for people: the whole URL (a record's text may have had to cut
+ * it), and what failed last, with its name. Lent until the next ask or connect, or the leave. */
 const char *weir__link_url(const struct weir__link *l);
 const char *weir__link_why(const struct weir__link *l);
 
-/* After an ask: make its ack's memory, from weir__alloc and with a NUL behind, the caller's. */
+/* After an ask: pass the memory of its ack, from weir__alloc and with a NUL behind the text, to the
+ * caller. */
 char *weir__link_ack_take(struct weir__link *l);
 
-/* The ack has been used: its memory is given back now, not with the next ask or leave. */
+/* Free the ack now, and not with the next ask or leave. */
 void weir__link_done(struct weir__link *l);
 
-/* Give the turn to the next. The connection stays. */
+/* Give the turn to the next task in line. The connection stays. */
 void weir__link_leave(struct weir__link *l);
 
-/* Of weir__mesh_close: all readers have ended. */
+/* Called by weir__mesh_close, when all readers have ended. */
 void weir__links_free(struct weir_mesh *m);
 
 /* Make an ack of a message. Returns 0; -ENOMEM. */

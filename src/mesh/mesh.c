@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* mesh.c - the life of a mesh, and of the calls inside it.
  *
- * A call that another task makes must be gone before the mesh is. So each has a scope, which the
- * close cancels; then the close waits, also where its own task is cancelled, and then ends the
- * links, whose turns nobody has any more. */
+ * Calls of other tasks must have returned before the mesh is freed. So each call has a scope, and
+ * the close cancels it. Then the close waits until the last call has returned, even if its own task
+ * is cancelled, and closes the links, whose turns no task has any more. */
 #include "mesh/mesh.h"
 
 #include <stdlib.h>
@@ -18,7 +18,7 @@
 
 __thread struct weir_mesh *(*weir__mesh_own)(void);
 
-/* All but its group. */
+/* Everything except the group. */
 static void mesh_init(struct weir_mesh *m) {
     struct weir__backend *b = weir__loop()->backend;
     *m = (struct weir_mesh){.loop = weir__loop(),
@@ -70,7 +70,8 @@ int weir__call_leave(struct weir_mesh *m, struct weir__call *c, int rc) {
     return rc;
 }
 
-/* Joins: it has no abort hook. */
+/* Cancel the calls inside and wait until they have returned. No abort hook: a cancel does not cut
+ * this wait short. */
 static void send_away(struct weir_mesh *m) {
     struct weir__park p = {.what = "calls on a mesh", .on = m};
     for (struct weir__list *at = m->inside.next; at != &m->inside; at = at->next) {
@@ -131,7 +132,7 @@ int weir_mesh_open(const struct weir_mesh_options *options, struct weir_mesh **r
     if (m == NULL)
         return weir__fail(-ENOMEM, "open a mesh", NULL);
     mesh_init(m);
-    m->close_code = 0; /* where a scope fires, the readers end without a word */
+    m->close_code = 0; /* if a scope fires, the readers end without a closing handshake */
     m->retry_ns = o.retry_ns != 0 ? o.retry_ns : WEIR__RETRY_ALL;
     rc = fill(m, &o);
     if (rc < 0) {

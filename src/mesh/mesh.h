@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* mesh.h - the inside of a mesh: the nodes that one program knows (nodes.h), the kept connections
- * to them (link.h), and the calls that are inside (node.c). Opened and closed here; used by its
- * loop only. */
+ * to them (link.h), and the calls that are inside (node.c). Only tasks of its loop use it. */
 #ifndef WEIR_MESH_MESH_H
 #define WEIR_MESH_MESH_H
 
@@ -19,9 +18,9 @@ enum weir__mesh_event {
     WEIR__ITEM_SENT,
     WEIR__ITEM_ACKED,
     WEIR__ITEM_REFUSED, /* by a nack */
-    WEIR__ITEM_FAILED,  /* it has no answer */
+    WEIR__ITEM_FAILED,  /* no answer came */
     WEIR__NOT_CONNECTED,
-    WEIR__UNASKED,      /* a message that answered nothing */
+    WEIR__UNASKED,      /* a message came that answers no item */
 };
 
 struct weir__mesh_news {
@@ -34,7 +33,7 @@ struct weir__mesh_news {
 struct weir_mesh {
     struct weir_loop *loop;
     struct weir__node **nodes; /* each on the heap: its strings are lent until the close */
-    struct weir__node **moved; /* what nodes were before, and nodes that have left */
+    struct weir__node **moved; /* earlier versions of nodes, and nodes that have left */
     size_t count, moved_count;
     struct weir__list links; /* the one unused for longest first */
     size_t link_count;
@@ -42,10 +41,10 @@ struct weir_mesh {
     struct weir__random random;
     struct weir_ws_options ws;
     struct weir__list inside;     /* of struct weir__call: calls of tasks that have not returned */
-    struct weir__park *closer;    /* waits until none is inside; else NULL */
-    int close_code; /* that links send when they end; 0: they end without a closing handshake */
+    struct weir__park *closer;    /* the task that waits until none is inside; else NULL */
+    int close_code; /* with which links are closed; 0: without a closing handshake */
     weir_ns retry_ns; /* that an outage may last; less than 0: one attempt */
-    void (*watch)(void *arg, const struct weir__mesh_news *news); /* the owner's eyes, or NULL */
+    void (*watch)(void *arg, const struct weir__mesh_news *news); /* set by the owner, or NULL */
     void *watch_arg;
     bool open, closing;
 };
@@ -61,17 +60,17 @@ struct weir__call {
  * the room above. NULL itself: no such program runs on this thread. */
 extern __thread struct weir_mesh *(*weir__mesh_own)(void);
 
-/* Begin, empty, in caller's memory. Opens a group: mesh_close belongs to the same task, innermost
- * first. */
+/* Begin an empty mesh in the caller's memory. This opens a group, so the same task must call
+ * weir__mesh_close, in the reverse order of opening. */
 void weir__mesh_open(struct weir_mesh *m);
 
-/* Send all calls away that are inside, close all links with a closing handshake of that code (0:
- * without one), of at most WEIR__LINK_CLOSE, and let go of everything. Joins.
+/* Cancel all calls that are inside, close all links with a closing handshake of that code (0:
+ * without one), of at most WEIR__LINK_CLOSE, and free everything. Joins.
  * Returns 0; -ECANCELED or -ETIME, if a scope around has fired. */
 int weir__mesh_close(struct weir_mesh *m, int code);
 
-/* Begin a call on m of the running task. Returns 0; WEIR_ECLOSED (the mesh is being closed, or was
- * cancelled), WEIR_EFORKED: then there is no leave. */
+/* Begin a call of the running task on m. Returns 0; WEIR_ECLOSED (the mesh is being closed, or was
+ * cancelled), WEIR_EFORKED. After an error do not call weir__call_leave. */
 int weir__call_enter(struct weir_mesh *m, struct weir__call *c);
 
 /* Returns rc; WEIR_ECLOSED where the close of m has cut the call short. */

@@ -5,8 +5,8 @@
 
 #include <stddef.h>
 
-/* Feed names one by one; nearest is the best so far, NULL: none is near enough to be asked for
- * (one slip, or a third of a long word). Names are borrowed. */
+/* Give it the names one by one; nearest is the best of them so far. NULL: none is near enough to be
+ * suggested (one slip, or a third of a long word). Names are borrowed. */
 struct weir__nearest {
     const char *word, *nearest;
     size_t distance;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* node.c - the public calls on the nodes of a mesh: each finds its mesh, is inside it while it
- * runs, and takes the turn on one link. What the link does about outages is link.c's. */
+ * runs, and takes the turn on one link. link.c handles outages. */
 #include <string.h>
 #include <weir/loop.h>
 #include <weir/mesh.h>
@@ -67,7 +67,7 @@ int weir_node_at(struct weir_mesh *m, size_t i, struct weir_node *ret_node) {
 
 /* ---- one exchange over a link, in its turn -------------------------------------------------- */
 
-/* What a call is made of, in its frame. */
+/* The state of one call, in the frame of its function. */
 struct exchange {
     struct weir_mesh *mesh;
     struct weir__call call;

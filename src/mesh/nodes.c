@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* nodes.c - the table of nodes, and its look-up, which helps when it fails. */
+/* nodes.c - the table of nodes. A look-up that fails names the nearest known node. */
 #include "mesh/nodes.h"
 
 #include <stdio.h>
@@ -11,7 +11,7 @@
 #include "task/task.h"
 #include "wire/uri.h"
 
-/* Its place in nodes; count: it is not known. */
+/* Returns its index in nodes, or count if it is not known. */
 static size_t index_of(const struct weir_mesh *m, const char *name) {
     size_t i = 0;
     while (i < m->count && !weir__node_is(m->nodes[i], name))
@@ -109,7 +109,7 @@ int weir__mesh_take(struct weir_mesh *m, const struct weir__node_change *change)
         return weir__nodes_put(m, &change->node, 1);
     case WEIR__NODE_LEFT:
         return leave(m, &change->node);
-    case WEIR__NODE_LOST: /* it may come back where it was: links dial it on */
+    case WEIR__NODE_LOST: /* it may come back where it was, so links still dial it there */
         return 0;
     }
     return 0;

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* nodes.h - the nodes that a mesh knows: filled by a provider, looked up by name. A node once lent
- * is never changed nor freed before the mesh is closed: a move makes a new one. */
+/* nodes.h - the nodes that a mesh knows: a provider adds them, calls look them up by name. A node
+ * that was lent is neither changed nor freed before the mesh is closed: a move makes a new one. */
 #ifndef WEIR_MESH_NODES_H
 #define WEIR_MESH_NODES_H
 
 #include "mesh/mesh.h"
 
-/* Add nodes, or give those that are known by name or alias another place: all or none.
+/* Add nodes, or move those that are known by name or alias to a new endpoint: all or none.
  * Returns 0; -ENOMEM, WEIR_ETOOBIG. */
 int weir__nodes_put(struct weir_mesh *m, const struct weir__node *nodes, size_t count);
 
 /* Take one change of a provider. Returns 0; -ENOMEM, WEIR_ETOOBIG. */
 int weir__mesh_take(struct weir_mesh *m, const struct weir__node_change *change);
 
-/* Take all that a provider can tell without waiting for news (a static one: everything).
+/* Take every change that a provider has now, without waiting for more (of a static one: all nodes).
  * Returns 0, or the provider's error. */
 int weir__mesh_fill(struct weir_mesh *m, struct weir__provider *p);
 
@@ -26,7 +26,7 @@ int weir__mesh_find(const struct weir_mesh *m, const char *name, const struct we
 int weir__mesh_url(const struct weir_mesh *m, const char *name, const char *channel, char *buf,
                    size_t size);
 
-/* Of weir__mesh_close. */
+/* Called by weir__mesh_close. */
 void weir__nodes_free(struct weir_mesh *m);
 
 #endif

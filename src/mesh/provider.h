@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* provider.h - the contract of whoever knows nodes: the static grid, later a registry, DNS, mDNS.
+/* provider.h - the contract of what knows nodes: the static grid, later a registry, DNS, mDNS.
  * A provider knows where nodes are; it opens no connection to them. */
 #ifndef WEIR_MESH_PROVIDER_H
 #define WEIR_MESH_PROVIDER_H
@@ -16,13 +16,13 @@ struct weir__node {
 enum weir__node_event {
     WEIR__NODE_JOINED,
     WEIR__NODE_CHANGED, /* same name, other endpoint */
-    WEIR__NODE_LEFT,    /* it said so */
-    WEIR__NODE_LOST,    /* it is not heard of any more, and may come back */
+    WEIR__NODE_LEFT,    /* the node said that it leaves */
+    WEIR__NODE_LOST,    /* the node has fallen silent, and may come back */
 };
 
 struct weir__node_change {
     enum weir__node_event event;
-    struct weir__node node; /* of LEFT and LOST only the name counts */
+    struct weir__node node; /* with LEFT and LOST only the name is used */
 };
 
 struct weir__provider {

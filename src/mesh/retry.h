@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* retry.h - the pauses of one outage: 100 ms doubling to 1 s, jitter 20 %, so long in all as the
- * mesh says. It counts only the time spent without a connection. */
+/* retry.h - the pauses of one outage: 100 ms doubling to 1 s, jitter 20 %, until the mesh's limit
+ * is used up. Only time without a connection counts against it. */
 #ifndef WEIR_MESH_RETRY_H
 #define WEIR_MESH_RETRY_H
 
@@ -33,7 +33,7 @@ static inline weir_ns weir__retry_next(struct weir__retry *r, struct weir__rando
 
 enum { WEIR__RETRY_TEXT = 32 };
 
-/* " for 5 s", or nothing where it has no end. */
+/* " for 5 s", or "" if there is no limit. */
 static inline void weir__retry_text(weir_ns all, char ret_text[static WEIR__RETRY_TEXT]) {
     bool is_whole = all % WEIR_SECONDS(1) == 0;
     weir_ns count = all / (is_whole ? WEIR_SECONDS(1) : WEIR_MILLISECONDS(1));
