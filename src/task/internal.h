@@ -129,7 +129,6 @@ struct sched {
     struct weir_task *current;
     struct weir_task *ready_head, *ready_tail; /* loop.ready counts them */
     unsigned budget; /* resumes left before the driver runs a turn of the loop */
-    unsigned slice;  /* calls of weir__breathe left before the running task lets others run */
     struct context driver;
     struct weir_task *(*decide)(struct sched *s); /* a test chooses the next task; else NULL */
     struct weir_task *free_tasks;
@@ -219,8 +218,10 @@ static inline void task_assert(const struct weir_task *t, const char *call) {
  * block that has ended, the heap) is found by its mark, once that memory is overwritten. */
 static inline void scope_alive(const struct weir_task *t, const void *frame) {
     const void *sc = t->scope;
+    if (__builtin_expect(sc == NULL, 1))
+        return;
     bool below = sc < frame && sc >= (const void *)t->stack->low;
-    if (__builtin_expect(sc != NULL && (below || !scope_has(t->scope, SCOPE_OPEN)), 0))
+    if (__builtin_expect(below || !scope_has(t->scope, SCOPE_OPEN), 0))
         weir__scope_gone(t, t->stack->inside, (uint8_t)t->stack->inside_kind);
 }
 

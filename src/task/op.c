@@ -77,9 +77,28 @@ int weir__suspend_enter_from(const char *what, const void *frame) {
     return enter(s, what, frame);
 }
 
+/* On another loop, or outside of a task. l is NULL if the caller's object is. */
+static __attribute__((cold, noinline)) int enter_elsewhere(struct weir_loop *l, const char *what,
+                                                           const void *frame) {
+    int rc = weir__suspend_enter_from(what, frame);
+    if (rc == 0 && l != NULL)
+        weir__loop_assert(l, what);
+    return rc;
+}
+
+int weir__suspend_enter_on_from(struct weir_loop *l, const char *what, const void *frame) {
+    struct sched *s = weir__sched;
+    if (__builtin_expect(l == NULL || s != (struct sched *)(void *)l || s->current == NULL, 0))
+        return enter_elsewhere(l, what, frame);
+    marks_point();
+    if (__builtin_expect(++weir__marks == weir__cancel_at_mark, 0))
+        return enter_cancelled(what, frame);
+    return enter(s, what, frame);
+}
+
 bool weir__breathe(void) {
     struct sched *s = weir__sched;
-    if (__builtin_expect(--s->slice > 0, 1))
+    if (__builtin_expect(--s->loop.slice > 0, 1))
         return false;
     weir__slice_over(s);
     return true;
@@ -88,8 +107,8 @@ bool weir__breathe(void) {
 bool weir__breathe_bytes(size_t len) {
     struct sched *s = weir__sched;
     size_t calls = len / BYTES_PER_CALL;
-    if (__builtin_expect(calls < s->slice, 1)) {
-        s->slice -= (unsigned)calls;
+    if (__builtin_expect(calls < s->loop.slice, 1)) {
+        s->loop.slice -= (unsigned)calls;
         return false;
     }
     weir__slice_over(s);

@@ -77,7 +77,7 @@ static void switch_from(struct sched *s, struct weir_task *t) {
     struct weir_task *next = pick(s);
     if (next == t) { /* alone and ready */
         t->state = TASK_RUNNING;
-        s->slice = SLICE;
+        s->loop.slice = SLICE;
         return;
     }
     int saved = errno;
@@ -85,7 +85,7 @@ static void switch_from(struct sched *s, struct weir_task *t) {
     marks_aside(&trail);
     jump(s, &t->stack->context, next);
     marks_back(&trail);
-    s->slice = SLICE;
+    s->loop.slice = SLICE;
     errno = saved;
 }
 
@@ -208,7 +208,7 @@ _Noreturn void weir__task_first_run(void) {
     bury_the_dead(s);
     while (t != NULL && t->stack == stack) {
         stack->error.code = 0;
-        s->slice = SLICE;
+        s->loop.slice = SLICE;
         marks_fresh();
         depth_begins(&s->depths, t->site, stack);
         int rc = t->fn(weir__task_args(t));

@@ -31,10 +31,26 @@ struct weir__park {
 int weir__suspend_enter_from(const char *what, const void *frame);
 #define weir__suspend_enter(what) weir__suspend_enter_from((what), __builtin_frame_address(0))
 
+/* Both checks of a call on an object of loop l in one: the cancel point, then weir__loop_assert.
+ * l is NULL if the object is; the caller refuses that when this has returned 0. */
+int weir__suspend_enter_on_from(struct weir_loop *l, const char *what, const void *frame);
+#define weir__suspend_enter_on(l, what) \
+    weir__suspend_enter_on_from((l), (what), __builtin_frame_address(0))
+
 /* Count a call that completed without waiting. Every 64th since the task was resumed lets the other
  * tasks run, and then returns true. Another task may close the object meanwhile: so mark it as in
  * use before, and look at its state again after true. */
 bool weir__breathe(void);
+
+/* Would weir__breathe let the others run now? l is the loop of this thread. */
+static inline bool weir__must_breathe(const struct weir_loop *l) {
+    return __builtin_expect(l->slice <= 1, 0);
+}
+
+/* Count such a call while weir__must_breathe is false: no other task runs. */
+static inline void weir__breathe_in(struct weir_loop *l) {
+    l->slice--;
+}
 
 /* The same for a call that copied len bytes: each KiB counts as a call. So 64 KiB let the others
  * run, and after a MiB the loop has a turn. */
