@@ -9,6 +9,8 @@
 
 #include "base/check.h"
 
+static_assert(sizeof(int) + 4 == sizeof(uint64_t), "busy is failed and the four bytes behind it");
+
 const struct weir__ws_limits weir__ws_limits_default = {
     .frame_max = 1 << 20,
     .message_max = 1 << 20, /* as Python's websockets: a peer must not fill our memory */
@@ -17,18 +19,6 @@ const struct weir__ws_limits weir__ws_limits_default = {
 };
 
 /* ---- masking ----------------------------------------------------------------------------- */
-
-/* 16 bytes, which the compiler turns into SSE2, NEON or plain words; moved by memcpy, so that
- * neither alignment nor aliasing matters. (gcc 12 at -O2 leaves a loop over an array scalar, even
- * of vectors: 22 GB/s instead of 60.) */
-typedef uint64_t wide __attribute__((vector_size(16)));
-
-static inline void wide_mask(uint8_t *target, const uint8_t *source, wide key) {
-    wide v;
-    memcpy(&v, source, sizeof v);
-    v ^= key;
-    memcpy(target, &v, sizeof v);
-}
 
 /* The mask twice, from byte phase on. */
 static inline uint64_t mask_key(const uint8_t *mask, uint64_t phase) {
@@ -45,13 +35,17 @@ static inline uint64_t mask_key(const uint8_t *mask, uint64_t phase) {
 static inline void mask(uint8_t *target, const uint8_t *source, size_t len, uint64_t key) {
     uint64_t word;
     size_t at = 0;
-    wide wide_key = {key, key};
+    uint32_t half[2];
+    memcpy(half, &key, sizeof half);
+    weir__ws_wide wide_key = {half[0], half[1], half[0], half[1]};
     for (; len - at >= 64; at += 64) {
-        wide_mask(target + at, source + at, wide_key);
-        wide_mask(target + at + 16, source + at + 16, wide_key);
-        wide_mask(target + at + 32, source + at + 32, wide_key);
-        wide_mask(target + at + 48, source + at + 48, wide_key);
+        weir__ws_mask_wide(target + at, source + at, wide_key);
+        weir__ws_mask_wide(target + at + 16, source + at + 16, wide_key);
+        weir__ws_mask_wide(target + at + 32, source + at + 32, wide_key);
+        weir__ws_mask_wide(target + at + 48, source + at + 48, wide_key);
     }
+    for (; len - at >= 16; at += 16)
+        weir__ws_mask_wide(target + at, source + at, wide_key);
     for (; len - at >= sizeof word; at += sizeof word) {
         memcpy(&word, source + at, sizeof word);
         word ^= key;
@@ -65,6 +59,8 @@ void weir__ws_mask(uint8_t *target, const uint8_t *source, size_t len, const uin
                    uint64_t phase) {
     mask(target, source, len, mask_key(mask_bytes, phase));
 }
+
+enum { SMALL_MAX = 125 }; /* a frame with a length of one byte */
 
 /* ---- decoder ----------------------------------------------------------------------------- */
 
@@ -88,7 +84,10 @@ static int broken(struct weir__ws_decoder *d, const char *why) {
 void weir__ws_decoder_init(struct weir__ws_decoder *d, enum weir__ws_role role,
                            const struct weir__ws_limits *limits) {
     WEIR_CHECK((limits->rsv_allowed & ~WEIR__WS_RSV) == 0);
+    uint64_t max = limits->frame_max;
+    max = max < limits->message_max ? max : limits->message_max;
     *d = (struct weir__ws_decoder){.role = (uint8_t)role, .limits = limits};
+    d->small_max = max < SMALL_MAX ? (uint8_t)max : SMALL_MAX;
 }
 
 bool weir__ws_decoder_idle(const struct weir__ws_decoder *d) {
@@ -265,27 +264,11 @@ static int data(struct weir__ws_decoder *d, uint8_t *p, size_t len, struct weir_
     return WEIR__WS_ON_DATA;
 }
 
-/* Text that is not UTF-8 is masked again, for weir__ws_decode to refuse it. */
-static __attribute__((noinline)) size_t small_text(uint8_t *p, size_t size) {
-    uint8_t *payload = p + WEIR__WS_SMALL_HEAD;
-    if (weir__utf8_valid(payload, size))
-        return WEIR__WS_SMALL_HEAD + size;
-    weir__ws_mask(payload, payload, size, p + 2, 0);
-    return 0;
-}
-
-size_t weir__ws_decode_small(struct weir__ws_decoder *d, uint8_t *p, size_t len) {
-    bool is_between = !(d->failed | d->closed | d->in_frame | d->opcode);
-    if (len < WEIR__WS_SMALL_HEAD || !is_between || d->role != WEIR__WS_SERVER)
-        return 0;
-    size_t size = p[1] ^ 0x80u, opcode = p[0] ^ WEIR__WS_FIN, whole = WEIR__WS_SMALL_HEAD + size;
-    bool is_data = opcode == WEIR__WS_BINARY || opcode == WEIR__WS_TEXT;
-    if (size >= 126 || !is_data || len < whole || size > d->limits->frame_max ||
-        size > d->limits->message_max)
-        return 0;
-    uint8_t *payload = p + WEIR__WS_SMALL_HEAD;
-    mask(payload, payload, size, mask_key(p + 2, 0));
-    return opcode == WEIR__WS_BINARY ? whole : small_text(p, size);
+bool weir__ws_small_is_text(uint8_t *p, size_t size) {
+    if (weir__utf8_valid(p + WEIR__WS_SMALL_HEAD, size))
+        return true;
+    weir__ws_small_unmask(p, size);
+    return false;
 }
 
 int weir__ws_decode(struct weir__ws_decoder *d, void *buf, size_t len,
