@@ -27,15 +27,20 @@ static inline void weir__ws_leave(struct weir_ws *ws) {
         ws->config->driver->left(ws);
 }
 
+/* The cancel point of a public call on ws, and its checks of ws. */
+static inline int ws_check(struct weir_ws *ws, const char *what) {
+    int rc = weir__suspend_enter_on(ws ? ws->config->loop : NULL, what);
+    if (__builtin_expect(rc == 0, 1))
+        weir__not_null(ws, what);
+    return rc;
+}
+
 /* The head and the end of a public call. */
 static inline int ws_enter(struct weir_ws *ws, const char *what) {
-    int rc = weir__suspend_enter(what);
-    if (rc < 0)
-        return rc;
-    weir__not_null(ws, what);
-    weir__loop_assert(ws->config->loop, what);
-    ws->inside++;
-    return 0;
+    int rc = ws_check(ws, what);
+    if (rc == 0)
+        ws->inside++;
+    return rc;
 }
 
 /* Other tasks run at the end of a call, not within it: so messages keep the order of the calls. */

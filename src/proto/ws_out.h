@@ -22,6 +22,13 @@ static inline void ws_copy(uint8_t *target, const uint8_t *source, size_t len) {
         memcpy(target, source, len);
         return;
     }
+    if (len >= 64) {
+        memcpy(target, source, 16);
+        memcpy(target + 16, source + 16, 16);
+        memcpy(target + 32, source + 32, 16);
+        memcpy(target + 48, source + 48, 16);
+        target += 64, source += 64, len -= 64;
+    }
     for (; len >= 16; target += 16, source += 16, len -= 16)
         memcpy(target, source, 16);
     for (; len > 0; len--)

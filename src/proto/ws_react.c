@@ -67,13 +67,16 @@ static void user_opened(struct ws_react_conn *c) {
 }
 
 static inline void deliver(struct ws_react_conn *c, const struct ws_server *sv,
-                           const struct weir_ws_message *m) {
-    if (c->phase != WS_TALKING || ws_react_stops(c) != 0)
+                           const struct weir_group *g, const struct weir_ws_message *m) {
+    if (c->phase != WS_TALKING || weir__group_cancelled(g) != 0)
         return; /* our close frame is queued, or the server stops */
     user_begins(c);
     user_ends(c, sv->fn.message(&c->ws, c->user, m));
     weir__ws_message_drop(&c->ws); /* an idle connection keeps no buffer */
-    weir__breathe(); /* a piece may hold ten thousand of them */
+    if (weir__must_breathe(c->ws.config->loop))
+        weir__breathe(); /* a piece may hold ten thousand of them */
+    else
+        weir__breathe_in(c->ws.config->loop);
 }
 
 /* ---- the way of a piece ---- */
@@ -82,6 +85,7 @@ static inline void deliver(struct ws_react_conn *c, const struct ws_server *sv,
  * decoded: the connection failed, or the peer's close frame was read. */
 static bool decode_rest(struct ws_react_conn *c, struct ws_ahead *a) {
     const struct ws_server *sv = ws_server_of(c);
+    const struct weir_group *g = weir_conn_group(c->conn);
     while (a->len > 0 && c->phase < WS_OVER && c->ws.failed == 0) {
         struct weir_ws_message m;
         size_t used;
@@ -91,7 +95,7 @@ static bool decode_rest(struct ws_react_conn *c, struct ws_ahead *a) {
         a->at += used;
         a->len -= used;
         if (rc > 0)
-            deliver(c, sv, &m);
+            deliver(c, sv, g, &m);
         else if (rc < 0)
             return false;
     }

@@ -8,6 +8,7 @@
 #include "base/list.h"
 #include "proto/ws_conn.h"
 #include "proto/ws_out.h"
+#include "proto/ws_spare.h"
 #include "proto/ws_wait.h"
 #include "proto/ws_writer.h"
 #include "stream/stream.h"
@@ -56,14 +57,21 @@ static bool may_send(const struct weir_ws *ws, const struct ws_waiter *w, size_t
     return is_turn && queue_has_room(ws, len);
 }
 
+/* Take an empty queue that lies ready, for the first message of a turn. */
+static __attribute__((noinline)) bool queue_begins(struct weir_ws *ws, size_t len) {
+    if (ws->queue == NULL)
+        ws->queue = weir__ws_spare_take(WEIR__WS_HEAD_MAX + len);
+    return ws_queue_has_room(ws->queue, WEIR__WS_HEAD_MAX + len);
+}
+
 /* May a small message be queued at once? Then nothing is wrong with the message or the connection,
  * no task waits to send, no message in parts was ever begun, and the queue has room. */
-static inline bool may_send_now(const struct weir_ws *ws, enum weir_ws_type type,
+static inline bool may_send_now(struct weir_ws *ws, enum weir_ws_type type,
                                 const void *data, size_t len) {
     bool is_plain = ws_is_open(ws) && !ws_is_client(ws) && ws->senders == NULL && ws->extra == NULL;
     return is_plain && len < WS_DIRECT_MIN && is_valid(type, data, len) &&
-           ws_queue_has_room(ws->queue, WEIR__WS_HEAD_MAX + len) &&
-           ws_queued(ws) + len <= ws->config->o.queue_max;
+           ws_queued(ws) + len <= ws->config->o.queue_max &&
+           (ws_queue_has_room(ws->queue, WEIR__WS_HEAD_MAX + len) || queue_begins(ws, len));
 }
 
 static int send_turn(struct weir_ws *ws, size_t len) {
@@ -108,15 +116,23 @@ static __attribute__((noinline)) int send_in_turn(struct weir_ws *ws, enum weir_
     return rc < 0 ? rc : whole_send(ws, (unsigned)type | WEIR__WS_FIN, data, len);
 }
 
+static __attribute__((noinline)) int send_slowly(struct weir_ws *ws, enum weir_ws_type type,
+                                                 const void *data, size_t len) {
+    ws->inside++;
+    return ws_exit(ws, send_in_turn(ws, type, data, len));
+}
+
+/* A message that is queued at once lets no other task run, so this one is not counted inside. */
 int weir_ws_send(struct weir_ws *ws, enum weir_ws_type type, const void *data, size_t len) {
-    int rc = ws_enter(ws, "ws send");
-    if (rc < 0)
+    int rc = ws_check(ws, "ws send");
+    if (__builtin_expect(rc < 0, 0))
         return rc;
-    if (may_send_now(ws, type, data, len))
-        ws_queue_more(ws, (unsigned)type | WEIR__WS_FIN, data, len);
-    else
-        rc = send_in_turn(ws, type, data, len);
-    return ws_exit(ws, rc);
+    struct weir_loop *l = ws->config->loop;
+    if (weir__must_breathe(l) || !may_send_now(ws, type, data, len))
+        return send_slowly(ws, type, data, len);
+    weir__breathe_in(l);
+    ws_queue_more(ws, (unsigned)type | WEIR__WS_FIN, data, len);
+    return 0;
 }
 
 int weir_ws_try_send(struct weir_ws *ws, enum weir_ws_type type, const void *data, size_t len) {

@@ -226,18 +226,23 @@ static int receive_next(struct weir_ws *ws, struct weir_ws_message *ret) {
     }
 }
 
-/* Take the most common message: a small one that lies whole behind the one before. Returns false if
- * there is none, or if other tasks have run meanwhile: receive_next checks everything anew. */
-static bool receive_at_hand(struct weir_ws *ws, struct weir_ws_message *ret) {
+/* Take the most common message: a small one that lies whole behind the one before. No other task
+ * runs meanwhile. Returns false if there is none, or others must run: receive_slowly checks
+ * everything anew. */
+static inline __attribute__((always_inline)) bool
+receive_at_hand(struct weir_ws *ws, struct weir_ws_message *ret) {
+    struct weir_loop *l = ws->config->loop;
     if (!ws_is_open(ws) || ws->reading != WS_RESTS || is_reactive(ws) || ws->gather != NULL ||
-        weir__stream_at_hand(ws->stream) <= ws->used || weir__breathe())
+        weir__must_breathe(l) || weir__stream_at_hand(ws->stream) <= ws->used)
         return false;
     weir__stream_skip(ws->stream, ws->used);
     struct weir_view v = weir__stream_view(ws->stream);
     ws->used = (uint32_t)weir__ws_feed_small(ws, (uint8_t *)(uintptr_t)v.base, v.len, ret);
-    if (ws->used > 0)
-        ws_heard(ws);
-    return ws->used > 0;
+    if (__builtin_expect(ws->used == 0, 0))
+        return false;
+    ws_heard(ws);
+    weir__breathe_in(l);
+    return true;
 }
 
 static int refuse_second(struct weir_ws *ws) {
@@ -255,7 +260,9 @@ static bool has_more_to_send(const struct weir_ws *ws, int rc) {
 static __attribute__((noinline)) int receive_slowly(struct weir_ws *ws,
                                                     struct weir_ws_message *ret_message,
                                                     bool *ret_ends) {
+    weir__breathe();
     bool was_over = ws->failed != 0 || ws->state == WS_CLOSED;
+    *ret_ends = false;
     if (is_reactive(ws) || ws->reading != WS_RESTS)
         return refuse_second(ws);
     ws->reading = WS_READS;
@@ -266,19 +273,13 @@ static __attribute__((noinline)) int receive_slowly(struct weir_ws *ws,
     return rc;
 }
 
-/* The caller has entered. */
-static inline int receive(struct weir_ws *ws, struct weir_ws_message *ret_message,
-                          bool *ret_ends) {
-    *ret_ends = false;
-    return receive_at_hand(ws, ret_message) ? 0 : receive_slowly(ws, ret_message, ret_ends);
-}
-
 int weir__ws_receive(struct weir_ws *ws, struct weir_ws_message *ret_message, bool *ret_ends) {
     int rc = ws_enter(ws, "ws receive");
     *ret_ends = false;
     if (rc < 0)
         return rc;
-    rc = receive(ws, ret_message, ret_ends);
+    if (!receive_at_hand(ws, ret_message))
+        rc = receive_slowly(ws, ret_message, ret_ends);
     weir__ws_leave(ws);
     return rc;
 }
@@ -326,16 +327,23 @@ void weir__ws_receive_end(struct weir_ws *ws, int why) {
         weir__error_restore(&kept);
 }
 
-int weir_ws_receive(struct weir_ws *ws, struct weir_ws_message *ret_message) {
+static __attribute__((noinline)) int receive_to_the_end(struct weir_ws *ws,
+                                                        struct weir_ws_message *ret_message) {
     bool ends;
-    int rc = ws_enter(ws, "ws receive");
-    if (rc < 0)
-        return rc;
-    rc = receive(ws, ret_message, &ends);
+    ws->inside++;
+    int rc = receive_slowly(ws, ret_message, &ends);
     if (__builtin_expect(ends, 0))
         weir__ws_receive_end(ws, rc);
     weir__ws_leave(ws);
     return rc;
+}
+
+/* A message at hand lets no other task run, so this one is not counted inside. */
+int weir_ws_receive(struct weir_ws *ws, struct weir_ws_message *ret_message) {
+    int rc = ws_check(ws, "ws receive");
+    if (__builtin_expect(rc < 0, 0))
+        return rc;
+    return receive_at_hand(ws, ret_message) ? 0 : receive_to_the_end(ws, ret_message);
 }
 
 int weir_ws_flush(struct weir_ws *ws) {
