@@ -133,12 +133,13 @@ struct weir_error {
     char text[160];      /* all of this in one line, for people */
 };
 
-/* The name of an error code: "ECONNRESET", "WEIR_ETORN"; "OK" for 0; "?" if it is no code.
- * Never NULL; static. Any thread. */
+/* The name of an error code: "ECONNRESET", "WEIR_ETORN"; "OK" for 0; "?" for any other number, also
+ * for the program's own codes and for counts. Never NULL; static. Any thread. */
 WEIR_API const char *weir_error_name(int rc) WEIR_NOEXCEPT;
 
-/* The meaning of an error code in words, lower case; "no error" for 0; "unknown error" if it is no
- * code. Never NULL; static. Any thread. */
+/* The meaning of an error code in words, lower case; "no error" for 0; "unknown error" for any
+ * other number, also for the program's own codes (weir_error_message has the text of weir_fail).
+ * Never NULL; static. Any thread. */
 WEIR_API const char *weir_error_text(int rc) WEIR_NOEXCEPT;
 
 /* How important a line of the library's log is, the most important first. */

@@ -72,7 +72,8 @@ struct weir_http_answer {
 };
 
 /* Answer a request as weir_http_reply does, with headers and any body. The library adds no
- * Content-Type. answer and what it points to are borrowed until return.
+ * Content-Type, and with len 0 the body is empty: no phrase stands in for it. answer and what it
+ * points to are borrowed until return.
  * Returns as weir_http_reply; -EINVAL also for a header that is not one line "Name: value", or that
  * the library writes: weir_error's text names it. */
 WEIR_SUSPENDS int weir_http_reply_with(struct weir_http_request *r,

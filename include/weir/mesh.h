@@ -62,7 +62,8 @@ WEIR_API int weir_node_add(struct weir_mesh *m, const char *nodes);
 
 /* Find a node by its name or alias. The strings of *ret_node are lent until the mesh is closed,
  * also if the node is moved meanwhile.
- * Returns 0; WEIR_ENONODE (the text has the nearest name and the known ones), WEIR_ENOLOOP. */
+ * Returns 0; WEIR_ENONODE (the text has the nearest name and the known ones), WEIR_ENOLOOP. On
+ * error *ret_node is untouched. */
 WEIR_API int weir_node_find(struct weir_mesh *m, const char *name, struct weir_node *ret_node);
 
 /* The i-th node of a mesh, from 0 on, for listings. Do not suspend during a listing, since other

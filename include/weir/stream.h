@@ -82,8 +82,9 @@ WEIR_SUSPENDS int weir_accept(struct weir_listener *l, struct weir_stream **ret_
 WEIR_API void weir_unlisten(struct weir_listener **take_listener);
 
 /* Wait until the stream holds at least min bytes, and show them without a copy. *ret_view shows all
- * bytes that lie in one piece: min or more. min 0 counts as 1. The view is lent until the next call
- * that reads, peeks, consumes or closes on s; the caller must not write to it.
+ * bytes that lie in one piece: min or more. min 0 counts as 1; min may be larger than the capacity
+ * of a pair in memory. The view is lent until the next call that reads, peeks, consumes or closes
+ * on s; the caller must not write to it.
  * Returns the length of the view; 0 at end of stream, when no byte is left; WEIR_EEOF at end of
  * stream, when fewer than min are left (a smaller min shows them); -ECANCELED, -ETIME, -ECONNRESET,
  * WEIR_ETOOBIG (min > 1 MiB), WEIR_ECLOSED, -EBUSY, -ENOMEM, WEIR_ENOLOOP. Consumes nothing; after
@@ -208,9 +209,10 @@ WEIR_SUSPENDS int weir_react(struct weir_listener *l, struct weir_group *g,
                              const struct weir_reactive *r);
 
 /* The stream, the group, and the close of a reactive connection. Write to the stream; reading from
- * it returns -EBUSY, and closing it aborts. Spawn into the group what belongs to the connection.
- * weir_conn_close closes the connection once its running function has returned; nothing more is
- * read. c is valid until closed has returned. */
+ * it returns -EBUSY, and closing it aborts. Spawn into the group what belongs to the connection. A
+ * task that closed spawns there is cancelled from its start, and must not use c or state, which may
+ * be gone before it begins. weir_conn_close closes the connection once its running function has
+ * returned; nothing more is read. c is valid until closed has returned. */
 WEIR_API struct weir_stream *weir_conn_stream(struct weir_conn *c);
 WEIR_API struct weir_group *weir_conn_group(struct weir_conn *c);
 WEIR_API void weir_conn_close(struct weir_conn *c);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* task.h - tasks, groups that wait for their tasks, scopes that bound them in time.
  *
- * A scope fires when its budget is spent or when it is cancelled. Every suspending call is a cancel
- * point: from then on, until the task leaves the scope, it does nothing and returns the scope's
- * code, -ECANCELED (cancelled) or -ETIME (budget spent). If several scopes have fired, -ECANCELED
- * outranks -ETIME. A call that is parked when the scope fires returns the code too; but if it has
- * just completed, it returns its result, and the next call the code. weir_group_close,
- * weir_group_drain and weir_mesh_close wait for tasks nevertheless, and weir_offload for a function
- * that has begun.
+ * A scope fires when it is cancelled, or when the loop notices that its budget is spent. The loop
+ * looks when no task is ready, else now and then: a task that computes, or whose calls return at
+ * once, may run on past its deadline. Every suspending call is a cancel point: from then on, until
+ * the task leaves the scope, it does nothing and returns the scope's code, -ECANCELED (cancelled)
+ * or -ETIME (budget spent). If several scopes have fired, -ECANCELED outranks -ETIME. A call that
+ * is parked when the scope fires returns the code too; but if it has just completed, it returns its
+ * result, and the next call the code. weir_group_close, weir_group_drain and weir_mesh_close wait
+ * for tasks nevertheless, and weir_offload for a function that has begun.
  *
  * All calls: loop thread only, on objects of that loop. A call aborts if its scope, group or task
  * is NULL, not open, moved in memory, or belongs to another loop (or, after fork, to the parent
@@ -40,11 +41,12 @@ enum weir_policy {
     WEIR_INDEPENDENT /* it is logged and counted, and the others go on, as in a server */
 };
 
-/* Start a scope. Once budget_ns has passed (WEIR_NEVER: never; <= 0: at once), suspending calls of
- * this task, and of children in groups that it opens inside, return -ETIME until weir_scope_leave.
- * The same task must leave it, the innermost scope first, and before the function returns in whose
- * frame s lies. Otherwise the task aborts in its next suspending call, enter or leave, or when it
- * ends; the message names the places. Outside a task weir_scope_enter aborts. */
+/* Start a scope. Once budget_ns has passed and the loop has noticed it (WEIR_NEVER: never; <= 0: at
+ * once), suspending calls of this task, and of children in groups that it opens inside, return
+ * -ETIME until weir_scope_leave. The same task must leave it, the innermost scope first, and before
+ * the function returns in whose frame s lies. Otherwise the task aborts in its next suspending
+ * call, enter or leave, or when it ends; the message names the places. Outside a task
+ * weir_scope_enter aborts. */
 WEIR_API void weir_scope_enter(struct weir_scope *s, weir_ns budget_ns);
 WEIR_API void weir_scope_enter_at(const struct weir_site *site, struct weir_scope *s,
                                   weir_ns budget_ns);
@@ -83,11 +85,11 @@ WEIR_API void weir_scope_cancel(struct weir_scope *s, const char *cause);
 WEIR_API int weir_scope_on_signal(struct weir_scope *s, int signal);
 
 /* Leave a scope, and translate the code of its cancel. rc is the result of the work inside.
- * Returns WEIR_ESTOPPED if rc is -ECANCELED because s was cancelled; else rc, also if s has fired.
- * If a scope around s is cancelled too, -ECANCELED is returned as it is, for the task that leaves
- * that scope. -ETIME stays -ETIME: weir_scope_fired tells whether s or a scope around it ran out
- * of time. Pass no byte count in rc, which is an int: keep it apart.
- * Aborts if s is not the innermost scope of the calling task. */
+ * Returns WEIR_ESTOPPED if rc is -ECANCELED and s was cancelled, wherever rc came from; else rc,
+ * also if s has fired. If a scope around s is cancelled too, or the task by weir_task_cancel, and
+ * no shield holds that back, -ECANCELED is returned as it is. -ETIME stays -ETIME: weir_scope_fired
+ * tells whether s or a scope around it ran out of time. Keep byte counts out of rc. Aborts if s is
+ * not the innermost scope of the calling task. */
 WEIR_API int weir_scope_leave(struct weir_scope *s, int rc);
 
 /* Leave a scope when control leaves its block, by return, break, goto or at the last brace:
@@ -97,13 +99,16 @@ WEIR_API int weir_scope_leave(struct weir_scope *s, int rc);
  * nothing to a scope that was left already, or that is zeroed and was never entered. */
 WEIR_API void weir_scope_auto_leave(struct weir_scope *s);
 
-/* The code of a cancel or deadline that the running task is under: what its next suspending call
- * would return. Returns -ECANCELED or -ETIME; 0 if no scope has fired, and outside a task. */
+/* The code of a cancel or deadline that the running task is under: what a suspending call made now
+ * would return at once. Returns -ECANCELED or -ETIME; 0 if no scope has fired, and outside a task.
+ * It sees a spent budget only once tasks have suspended; in a computation compare weir_now with
+ * weir_deadline. */
 WEIR_API int weir_cancelled(void);
 
 /* Which signal cancelled a scope, and the cause of its cancel. weir_scope_signal returns the
  * signal, or 0 if none did. weir_scope_cause returns the text, or "" if there is none; "signal" if
- * a signal was first. Valid until s is entered again; after the leave any thread may ask. */
+ * a signal was first. Valid until s is entered again; after the leave any thread may ask. Both
+ * abort if s was never entered. */
 WEIR_API int weir_scope_signal(const struct weir_scope *s);
 WEIR_API const char *weir_scope_cause(const struct weir_scope *s);
 
@@ -169,7 +174,7 @@ WEIR_API int weir_group_fired(const struct weir_group *g);
 /* How many children of a group have not ended; how many have failed so far. A child counts as
  * failed when its error reaches the group: not while a handle on it is held, nor if weir_await has
  * read the error, nor if the child returned the code of a cancel or deadline that it was under.
- * Valid until g is opened again. */
+ * Valid until g is opened again; any thread may ask after the close. Abort if g never was open. */
 WEIR_API size_t weir_group_live(const struct weir_group *g);
 WEIR_API size_t weir_group_failed(const struct weir_group *g);
 
@@ -271,8 +276,8 @@ WEIR_API void weir_task_release(struct weir_task **take_task);
 /* The record of an error: of rc, which a call of this task has just returned. Outside a task each
  * thread has a record of its own. Valid until the next error of the task.
  * Returns NULL if the record belongs to another error: rc is 0 or more, a code of the program or of
- * an offloaded function without weir_fail, or an older error. weir_error_message has a text then
- * too. */
+ * an offloaded function for which this task has not called weir_fail (on a helper thread weir_fail
+ * makes no record), or an older error. weir_error_message has a text then too. */
 WEIR_API const struct weir_error *weir_error(int rc);
 
 /* The text to print for rc: that of the error record if the record is rc's (see weir_error), else

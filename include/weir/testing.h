@@ -61,7 +61,8 @@ WEIR_API int weir_sim_link(const char *a, const char *b, weir_ns latency_ns);
 
 /* Cut a host off from all others, or restore it. While it is cut, what is sent to it or from it is
  * lost, also what was on its way; no call fails because of that alone. Its loopback goes on. After
- * weir_sim_restore, TCP sends again what was lost.
+ * weir_sim_restore, TCP sends again what was lost when its timer next runs: the pauses double from
+ * 200 ms to 120 s, so that may be about as long after as the cut lasted.
  * Returns 0; WEIR_ENONAME (no such host); WEIR_ENOLOOP (no world). */
 WEIR_API int weir_sim_cut(const char *host);
 WEIR_API int weir_sim_restore(const char *host);

@@ -103,9 +103,10 @@ WEIR_API int weir_ack_bytes(struct weir_ack *ack, const void *data, size_t len);
 WEIR_API int weir_nack(const char *reason);
 
 /* Print the line "[ Name ] text" to standard output, and flush it. Name is that of the worker or
- * source; "weir" elsewhere. Control characters, characters that change the direction of text and
- * bytes that are not UTF-8 are shown as escapes (\n, \x1b, \u202e, \xff). A line is cut at 8 KiB. A
- * line that cannot be written is lost. Any thread. */
+ * source on its loop's thread; "weir" elsewhere, so also on a helper thread of weir_offload.
+ * Control characters, characters that change the direction of text and bytes that are not UTF-8 are
+ * shown as escapes (\n, \x1b, \u202e, \xff). A line is cut at 8 KiB. A line that cannot be written
+ * is lost. Any thread. */
 WEIR_API void weir_out(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* A function that takes the lines of workers and sources: "[ Name ] text", without a newline. line

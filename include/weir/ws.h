@@ -125,10 +125,10 @@ WEIR_SUSPENDS int weir_ws_receive(struct weir_ws *ws, struct weir_ws_message *re
 WEIR_SUSPENDS int weir_ws_send(struct weir_ws *ws, enum weir_ws_type type, const void *data,
                                size_t len);
 
-/* Queue one message as weir_ws_send, but never wait. data is always copied. Posted functions and
- * callbacks may call it too.
- * Returns as weir_ws_send; -EAGAIN if it would have to wait for room, for its turn, or for another
- * task to finish a message in parts; WEIR_EFORKED. */
+/* Queue one message as weir_ws_send, but never wait. data is always copied. It is no cancel point,
+ * so posted functions and callbacks may call it too.
+ * Returns as weir_ws_send, but never -ECANCELED, -ETIME or WEIR_ENOLOOP; -EAGAIN if it would have
+ * to wait for room, for its turn, or for another task to end a message in parts; WEIR_EFORKED. */
 WEIR_API int weir_ws_try_send(struct weir_ws *ws, enum weir_ws_type type, const void *data,
                               size_t len);
 
