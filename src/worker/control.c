@@ -37,7 +37,7 @@ void weir__control_open(struct weir__control *c, const struct weir__counters *co
 static bool say(struct weir__control *c, const char *line) {
     if (c->fd < 0 || send(c->fd, line, strlen(line), MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
         return true;
-    if (errno != EAGAIN && errno != ENOBUFS) { /* nobody listens any more */
+    if (errno != EAGAIN && errno != ENOBUFS) { /* `weir up` reads no more */
         close(c->fd);
         c->fd = -1;
     }
@@ -50,7 +50,7 @@ static void say_stat(struct weir__control *c) {
     char line[WEIR__CONTROL_LINE_MAX], unasked[40] = "";
     if (sum == c->reported)
         return;
-    if (n->unasked > 0) /* a program that met none says the line as ever */
+    if (n->unasked > 0) /* without any the line has no such field */
         snprintf(unasked, sizeof unasked, " unasked=%" PRIu64, n->unasked);
     snprintf(line, sizeof line,
              "stat messages=%" PRIu64 " acks=%" PRIu64 " errors=%" PRIu64 " p50_us=%" PRIu64

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* control.h - what a program tells `weir up` on the descriptor that WEIR_CONTROL_FD names, in the
- * lines of doc/design/fleet.md: ready, beat, stat. Without the variable all calls do nothing. */
+/* control.h - what a program reports to `weir up`, on the descriptor that WEIR_CONTROL_FD names, in
+ * the lines of doc/design/fleet.md: ready, beat, stat. Without the variable no call does anything.
+ */
 #ifndef WEIR_WORKER_CONTROL_H
 #define WEIR_WORKER_CONTROL_H
 
@@ -12,27 +13,26 @@ struct weir_group;
 
 struct weir__counters { /* since the start */
     uint64_t messages, acks, errors; /* errors: nacks and failures */
-    uint64_t unasked; /* messages of receivers that answered nothing, and were dropped */
+    uint64_t unasked; /* messages of receivers that answered no item, and were dropped */
     struct weir__latency latency;
 };
 
 struct weir__control {
-    int fd; /* -1: nobody listens */
+    int fd; /* -1: no `weir up` reads */
     const struct weir__counters *counters;
     uint64_t reported; /* sum of all counters in the last stat line */
 };
 
-/* Take the descriptor over (children of the program shall not have it). A bad variable is logged
- * and passed over. counters must stay. Not
- * is_wanted: all calls do nothing. */
+/* Take over the descriptor, which children of the program do not inherit. A bad variable is logged
+ * and ignored. counters must live until the close. Without is_wanted no call does anything. */
 void weir__control_open(struct weir__control *c, const struct weir__counters *counters,
                         bool is_wanted);
 
 /* Say that the program serves (port 0: it does not listen), and begin the heartbeats as a task of
- * g. Returns 0; -ENOMEM, -EAGAIN (no task could be had). */
+ * g. Returns 0; -ENOMEM, -EAGAIN (no task could be spawned). */
 int weir__control_ready(struct weir__control *c, struct weir_group *g, int port);
 
-/* The last counters; closes. The heartbeats have ended. */
+/* Send the last counters, and close. The heartbeats must have ended. */
 void weir__control_close(struct weir__control *c);
 
 #endif

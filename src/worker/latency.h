@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* latency.h - how long answers took: counts in buckets of 1/16 of a power of two (6 % at most off),
- * from 1 us to 2^40 us. No allocation. */
+/* latency.h - a histogram of how long answers took: buckets of 1/16 of a power of two, so at most
+ * 6 % off, from 1 us to 2^40 us. No allocation. */
 #ifndef WEIR_WORKER_LATENCY_H
 #define WEIR_WORKER_LATENCY_H
 

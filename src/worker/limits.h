@@ -8,7 +8,7 @@
 enum {
     WEIR__ACK_MAX = 1 << 20,       /* what a receiver takes by default as a message */
     WEIR__LINE_MAX = 8192,         /* one printed line, as `weir up` cuts them */
-    WEIR__LINE_GRACE_MS = 100,     /* for who reads stdout, after a stop: less than is noticed */
+    WEIR__LINE_GRACE_MS = 100,     /* after a stop, for the reader of stdout: too short to notice */
     WEIR__PARAMS_MAX = 64,         /* given, and asked for */
     WEIR__BEAT_S = 1,              /* heartbeats and counters; fleet.md wants at least that */
     WEIR__CONTROL_LINE_MAX = 256,  /* fleet.md */

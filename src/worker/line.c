@@ -20,8 +20,8 @@
 #include "worker/limits.h"
 #include "worker/text.h"
 
-static atomic_bool is_stopping, gave_up; /* the second: on the reader of stdout */
-static atomic_bool has_told;             /* that lines are lost */
+static atomic_bool is_stopping, gave_up; /* gave_up: nothing more is written to stdout */
+static atomic_bool has_told;             /* the log has said that lines are lost */
 
 void weir__line_stopping(bool stopping) {
     atomic_store(&is_stopping, stopping);
@@ -30,7 +30,7 @@ void weir__line_stopping(bool stopping) {
         atomic_store(&has_told, false);
 }
 
-/* Without a reader nothing more is written; a disk that is full may have room again. */
+/* If the reader has gone, nothing more is written. A full disk may have room for later lines. */
 static void lose_line(int rc) {
     bool is_over = rc == -EPIPE;
     if (is_over)
@@ -40,14 +40,14 @@ static void lose_line(int rc) {
                   weir_error_name(rc), is_over ? "nothing more is printed" : "lines are lost");
 }
 
-/* Wait until stdout takes some; after a stop only as long as one slice. The stop may come just
- * before the wait, or to another thread: hence slices. */
+/* Wait until stdout takes bytes; after a stop for one slice of time only. There are slices because
+ * the stop may come just before the wait, or to another thread. */
 static bool has_room(void) {
     struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
     for (bool is_last = false; !is_last;) {
         is_last = atomic_load(&is_stopping);
         if (poll(&out, 1, WEIR__LINE_GRACE_MS) > 0)
-            return true; /* errors too: write tells them */
+            return true; /* after an error too: the write returns it */
     }
     return false;
 }
@@ -56,7 +56,7 @@ static bool has_room(void) {
  * to it as well: then a stop interrupts it. */
 static void to_stdout(const char *line, size_t len) {
     if (!atomic_load(&gave_up))
-        fflush(stdout); /* what the worker has printed itself comes first */
+        fflush(stdout); /* what the worker has printed by itself comes before this line */
     while (len > 0 && !atomic_load(&gave_up)) {
         if (!has_room()) {
             atomic_store(&gave_up, true); /* nothing more: it would follow half a line */
@@ -125,7 +125,7 @@ static void emit(char *line, size_t len) {
         to_stdout(line, len);
 }
 
-/* Without a reader of stderr nothing is left to tell. */
+/* A failed write is not reported: there is no other place to report it. */
 static void to_stderr(const char *line, size_t len) {
     for (int64_t n = 0; len > 0; line += n, len -= (size_t)n) {
         n = weir__foreign_write_waiting(STDERR_FILENO, line, len);
@@ -150,7 +150,7 @@ static size_t add(char *line, size_t used, size_t max, const char *text, size_t 
     return used;
 }
 
-/* text as one line, behind its name if it has one. */
+/* Make one line of text, behind the name if there is one. */
 static size_t make_line(const char *name, const char *text, size_t len, bool is_cut, char *line,
                         size_t size) {
     static const char mark[] = " ... (cut)";
@@ -170,7 +170,7 @@ static size_t make_line(const char *name, const char *text, size_t len, bool is_
     return used;
 }
 
-/* To stdout, or without a name to stderr. */
+/* Print to stdout, or to stderr if there is no name. */
 static void print(const char *name, const char *format, va_list args) {
     char small[256], *both = weir__alloc(2 * WEIR__LINE_MAX);
     size_t size = both ? WEIR__LINE_MAX : sizeof small / 2; /* without memory: what fits */

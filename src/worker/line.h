@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* line.h - the lines of a program: "[ Name ] text", one write each, flushed. What would steer a
- * terminal or is not UTF-8 (it comes from peers) is shown as an escape (base/escape.h), so that a
- * line stays a line. weir_out_to sends them to a sink instead. A reader of stdout that does not
- * read holds the loop until it reads, or until a stop; when stdout cannot be written, the program
- * goes on, and the log says so once. */
+ * terminal or is not UTF-8 (peers may send both) is shown as an escape (base/escape.h), so that a
+ * text cannot end its line. weir_out_to sends the lines to a sink instead. A full stdout blocks the
+ * loop until its reader reads, or until a stop. When a write to stdout fails, the program goes on,
+ * and the log says so once. */
 #ifndef WEIR_WORKER_LINE_H
 #define WEIR_WORKER_LINE_H
 
@@ -11,19 +11,20 @@
 #include <stdbool.h>
 #include <weir/base.h>
 
-/* A stop was asked for: from now on whoever does not read stdout for WEIR__LINE_GRACE_MS loses the
- * rest of what is printed. false: begin anew. Any thread, also in a signal handler. */
+/* true: the program was asked to stop. From now on, if the reader of stdout does not read for
+ * WEIR__LINE_GRACE_MS, all that is still to be printed is lost. false: a new run begins. Any
+ * thread, also in a signal handler. */
 void weir__line_stopping(bool stopping);
 
 void weir__line(const char *name, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void weir__line_v(const char *name, const char *format, va_list args)
     __attribute__((format(printf, 2, 0)));
 
-/* One line on stderr, without a name: what a program says of an error. It holds what others wrote
- * (peers, files, variables, arguments), and is escaped as the lines above. */
+/* Print one line about an error on stderr, without a name. It may quote peers, files, variables and
+ * arguments, and is escaped like the lines above. */
 void weir__line_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* The text head, then what v holds: a text, or the count of bytes that are none. */
+/* Print head and then v: its text, or the count of its bytes if it is not a text. */
 void weir__line_view(const char *name, const char *head, struct weir_view v, bool binary);
 
 #endif

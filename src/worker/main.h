@@ -10,11 +10,11 @@
 
 struct weir__start {
     const char *who;                /* in errors and usage: "weir iopin" */
-    const struct weir__flag *flags; /* of its parameters, name NULL behind the last; or NULL */
+    const struct weir__flag *flags; /* for its parameters; the last has name NULL. NULL: none */
     const char *const *presets; /* parameters by default, NULL behind the last; may be NULL */
 };
 
-/* As weir_worker_main, and as weir_source_main. argv[0] is not looked at. */
+/* Do what weir_worker_main and weir_source_main do, with these names. argv[0] is not used. */
 int weir__worker_start(const struct weir_worker *w, const struct weir__start *start, int argc,
                        char **argv);
 int weir__source_start(const struct weir_source *s, const struct weir__start *start, int argc,

@@ -5,20 +5,20 @@
 
 #include "worker/program.h"
 
-/* Another way to write --with NAME=VALUE: --NAME VALUE, or -LETTER VALUE. Unlike there, the program
- * need not ask for the parameter. */
+/* Another way to write --with NAME=VALUE: --NAME VALUE, or -LETTER VALUE. Unlike with --with, the
+ * program need not ask for the parameter. */
 struct weir__flag {
     const char *name;
     char letter;      /* 0: none */
-    const char *help; /* its line */
+    const char *help; /* its line in the usage */
 };
 
 enum { WEIR__FLAGS_MAX = 4 };
 
 /* Fill a new p from argv. flags: name NULL behind the last; may be NULL. presets: "KEY=VALUE"
  * parameters under those of the command line, NULL behind the last; may be NULL.
- * Returns -1; or the exit code, when all has been said (help, or a mistake). argv is borrowed as
- * long as p. */
+ * Returns -1; or the exit code, if it has printed the help or a mistake. argv is borrowed as long
+ * as p lives. */
 int weir__options_read(struct weir__program *p, const struct weir__flag *flags, int argc,
                        char **argv, const char *const *presets);
 
@@ -26,15 +26,15 @@ int weir__options_read(struct weir__program *p, const struct weir__flag *flags, 
  * if there is none). */
 void weir__options_default(struct weir__program *p, const char *name);
 
-/* May it listen there? Only loopback is safe without TLS. Prints and returns false if not; with
- * --insecure warns. */
+/* May the program listen there? Only loopback is safe without TLS. If not, prints why and returns
+ * false; with --insecure it prints a warning and returns true. */
 bool weir__options_safe(const struct weir__program *p);
 
 /* The value of --connections-max: 1 to WEIR__CONNECTIONS_MAX. Returns false if text is none. */
 bool weir__connections_parse(const char *text, int *ret_count);
 
-/* A backend named on a command line: one that no build has is a mistake of usage. Prints it, with
- * who, and returns false. */
+/* Is there a backend of that name, in some build? If not, prints the mistake, with who, and returns
+ * false. */
 bool weir__backend_named(const char *who, const char *name);
 
 #endif

@@ -10,13 +10,13 @@
 
 struct weir__param {
     char *name, *value; /* one allocation: name, NUL, value */
-    bool optional;      /* nobody need ask for it */
+    bool optional;      /* setup need not ask for it */
 };
 
 struct weir_params {
     struct weir__param given[WEIR__PARAMS_MAX];
     size_t given_count;
-    const char *asked[WEIR__PARAMS_MAX]; /* of setup: static texts, or alive while it runs */
+    const char *asked[WEIR__PARAMS_MAX]; /* names that setup asked for, borrowed while it runs */
     size_t asked_count;
 };
 
@@ -29,8 +29,8 @@ int weir__params_give(struct weir_params *p, const char *text);
 /* NULL: it was not given. */
 struct weir__param *weir__params_find(const struct weir_params *p, const char *name);
 
-/* After setup: is there one that nobody asked for? Returns 0; WEIR_EPARAM, recorded with the
- * nearest name, or else with those that were asked for. */
+/* After setup: did it ask for every parameter that was given? Returns 0; WEIR_EPARAM, recorded with
+ * the nearest name that it asked for, or else with all of them. */
 int weir__params_check(const struct weir_params *p);
 
 #endif

@@ -60,9 +60,9 @@ static const int stops[] = {SIGINT, SIGTERM};
 enum { STOPS = sizeof stops / sizeof stops[0] };
 
 static atomic_int stops_seen;
-static struct sigaction loops_action[STOPS]; /* the loop's handlers, which ours calls */
+static struct sigaction loops_action[STOPS]; /* the loop's handlers, which on_stop calls */
 
-/* The loop may be stuck in a worker's code, so this cannot be a task's work. */
+/* A handler and not a task: the loop may be stuck in a worker's code. */
 static void on_stop(int signo) {
     if (atomic_fetch_add(&stops_seen, 1) > 0)
         _exit(128 + signo);
@@ -70,14 +70,16 @@ static void on_stop(int signo) {
     loops_action[signo == SIGTERM].sa_handler(signo);
 }
 
-/* Under nohup, or in a script's background: then it stays so. */
+/* Was the signal ignored at the start, as under nohup or in a script's background? Then it stays
+ * ignored. */
 static bool is_ignored(int signo) {
     struct sigaction now;
     return sigaction(signo, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
 }
 
-/* In front of the handlers that the loop has installed. Those are left alone: they do nothing once
- * nobody waits. Without SA_RESTART: a write to a full terminal or pipe ends with the stop. */
+/* Install on_stop in front of the loop's handlers, which are called too and do nothing when no task
+ * waits for a signal. Without SA_RESTART, so that a stop interrupts a write to a full terminal or
+ * pipe. */
 static void watch_stops(void) {
     struct sigaction ours = {.sa_handler = on_stop};
     sigfillset(&ours.sa_mask);
@@ -109,7 +111,7 @@ void weir__program_free(struct weir__program *p) {
 
 /* ---- failures, for people -------------------------------------------------------------------- */
 
-/* Where l went, whole, and what failed last. Heap; NULL without memory. */
+/* The whole URL of l, and what failed last. On the heap; NULL without memory. */
 static char *describe(const struct weir__program *p, const struct weir__link *l, int rc) {
     char tried[WEIR__RETRY_TEXT] = "";
     const char *url = weir__link_url(l), *why = weir__link_why(l);
@@ -123,7 +125,8 @@ static char *describe(const struct weir__program *p, const struct weir__link *l,
     return text;
 }
 
-/* Until the program ends with that very error: a record may have had to cut both. */
+/* Keep the URL and the cause, in case the program ends with this error: a record may have had to
+ * cut both. */
 static void keep_failure(struct weir__program *p, const struct weir__link *l, int rc) {
     WEIR_CHECK(rc < 0 && l != NULL);
     if (weir_cancelled() != 0)
@@ -207,8 +210,8 @@ int weir__program_ready(struct weir__program *p, int port) {
     return weir__control_ready(&p->control, &p->aside, port);
 }
 
-/* The groups are opened in an order that lets each end use what still stands: clients stream over
- * links, and all of it counts. */
+/* What is opened last is closed first. Clients stream over links, so they end before the links;
+ * both change counters, so the heartbeats, which report these, end last. */
 static int run_groups(struct weir__program *p) {
     struct weir_group clients;
     weir_group_open(&p->aside, WEIR_INDEPENDENT);
@@ -251,7 +254,7 @@ int weir__program_run(struct weir__program *p) {
         sigaction(stops[i], NULL, &before[i]);
         sigaddset(&heard, stops[i]);
     }
-    pthread_sigmask(SIG_UNBLOCK, &heard, &mask); /* whoever started us may have blocked them */
+    pthread_sigmask(SIG_UNBLOCK, &heard, &mask); /* the parent process may have blocked them */
     p->watches_stops = true;
     int rc = weir_run(weir__program_task, p, &o);
     for (int i = 0; i < STOPS; i++)

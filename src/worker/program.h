@@ -2,8 +2,8 @@
 /* program.h - what a worker and a source have in common while they run: a name, the mesh, counters,
  * the control line, and how they are stopped.
  *
- * weir__program_run owns the order of the end: the body, its links, the last counters, the last
- * line. A signal cancels the body; a second one ends the process at once. */
+ * A program stops in this order: the body, a server's clients, the links, the last counters, the
+ * last line. A signal cancels the body; a second one ends the process at once. */
 #ifndef WEIR_WORKER_PROGRAM_H
 #define WEIR_WORKER_PROGRAM_H
 
@@ -13,10 +13,11 @@
 #include "worker/control.h"
 #include "worker/params.h"
 
-/* How a program in a test's loop tells what it would else print to stderr, or to `weir up`. */
+/* Where a program in a test's loop reports what a process would print on stderr or send to
+ * `weir up`. */
 struct weir__report {
-    int port;   /* once it serves */
-    int failed; /* the error that ended it; error is its record */
+    int port;   /* 0: it does not serve yet */
+    int failed; /* the error that ended the program; `error` is its record */
     struct weir_error error;
     void (*reported)(struct weir__report *r);
 };
@@ -27,36 +28,36 @@ struct weir__program {
     const char *who;   /* in errors: "weir iopin" */
     const char *host;  /* to bind, or to dial, without brackets; NULL: by default */
     int port;          /* -1: by default */
-    const char *node;  /* --name: of its node; NULL: by default */
+    const char *node;  /* the name of its node, by --name; NULL: by default */
     const char *backend;
     bool insecure;
     int connections_max; /* 0: the server's default */
-    bool no_retry; /* what cannot be reached at once fails */
-    char host_given[WEIR__NODE_HOST_MAX + 1]; /* what host is, once a flag said so */
+    bool no_retry; /* a node that cannot be reached at the first dial is an error */
+    char host_given[WEIR__NODE_HOST_MAX + 1]; /* the memory of host, if a flag gave it */
     struct weir_params params;
     struct weir__grid grid;
     int (*body)(struct weir__program *p); /* in the scope that signals fire; may suspend. Returns
-                                           * the exit code, or an error, which is told */
-    void *work;                           /* the body's */
-    struct weir__report *report; /* NULL: it is a process of its own */
-    bool counts_items; /* a source: the counters are of what it sends, not of what it receives */
+                                           * the exit code, or an error, which is printed */
+    void *work;                           /* for the body */
+    struct weir__report *report; /* NULL: the program is a process of its own */
+    bool counts_items; /* a source: the counters count what it sends, not what it receives */
 
     /* made by the run */
     struct weir__program *before; /* of this thread's programs; NULL: the first */
-    struct weir_task *task;       /* that runs it: its groups hold all that belongs to it */
+    struct weir_task *task;       /* that runs it; all its other tasks are below its groups */
     struct weir_mesh mesh;
     struct weir__counters counters;
     struct weir__control control;
-    struct weir_group aside;    /* heartbeats */
+    struct weir_group aside;    /* for the heartbeats */
     struct weir_group *clients; /* of a server: cancelled after the body */
-    int signal;                 /* that ended it, or 0 */
+    int signal;                 /* the signal that ended it, or 0 */
     bool watches_stops;         /* a second signal ends the process */
-    char *failure;              /* of a source's last failed call: where it went, and why, whole */
-    char failure_record[sizeof((struct weir_error *)0)->text]; /* its record's text, a cut of it */
+    char *failure;              /* a source's last failed call: the whole URL, and why it failed */
+    char failure_record[sizeof((struct weir_error *)0)->text]; /* the record's text for it */
 };
 
-/* The program that the running task belongs to, for weir_out and for calls without a mesh; where
- * one program runs on this thread, it. NULL: none does. */
+/* The program that the running task belongs to, for weir_out and for calls without a mesh. If only
+ * one program runs on this thread, that one. NULL: none does. */
 struct weir__program *weir__program_here(void);
 
 /* who is borrowed. Returns NULL without memory. */
@@ -67,10 +68,12 @@ void weir__program_free(struct weir__program *p);
 int weir__program_tell(const struct weir__program *p, int rc);
 
 /* The same for a failure of l, with its whole URL and what failed last: a record may have had to
- * cut both. Before l is left. Returns rc itself if a signal or a deadline ended it, else 1. */
+ * cut both. Call it before l is left. Returns rc itself if a signal or a deadline ended the call,
+ * else 1. */
 int weir__program_tell_link(const struct weir__program *p, const struct weir__link *l, int rc);
 
-/* It serves on that port (0: it does not listen): say so to `weir up`, and begin the heartbeats.
+/* Report to `weir up` that the program serves on that port (0: it does not listen), and begin the
+ * heartbeats.
  * Returns 0; -ENOMEM, -EAGAIN. */
 int weir__program_ready(struct weir__program *p, int port);
 

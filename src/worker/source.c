@@ -9,7 +9,7 @@
 #include "mesh/nodes.h"
 #include "task/task.h"
 
-/* A port without a host is one of this machine's. */
+/* Move the node to the host and port of the flags. A port without a host is on this machine. */
 static int move_node(const struct weir__source *s) {
     struct weir__program *p = s->program;
     const struct weir__node *known = NULL;
@@ -18,7 +18,7 @@ static int move_node(const struct weir__source *s) {
         return 0;
     int rc = weir__mesh_find(&p->mesh, s->node, &known);
     if (rc < 0 && p->port < 0)
-        return rc; /* nobody has said which port */
+        return rc; /* neither a flag nor the grid has the port */
     const char *host = p->host ? p->host : n.host;
     size_t len = strlen(s->node), host_len = strlen(host);
     if (len > WEIR__NODE_NAME_MAX)
@@ -41,7 +41,7 @@ static int body(struct weir__program *p) {
     return rc == 0 ? weir__user_run(&s->user) : rc;
 }
 
-enum { SIZE_MIN = offsetof(struct weir_source, stack_size) }; /* what must be there */
+enum { SIZE_MIN = offsetof(struct weir_source, stack_size) }; /* members that it must have */
 
 static const char *missing(const struct weir_source *fn) {
     return fn->size < SIZE_MIN                ? "size"

@@ -10,7 +10,7 @@
 struct weir__source {
     struct weir__program *program;
     struct weir__user user;
-    const char *node; /* that it sends to, or NULL */
+    const char *node; /* the one that it sends to, or NULL */
 };
 
 /* Make p run fn: sets p's work, title and body.
@@ -18,7 +18,7 @@ struct weir__source {
 int weir__source_init(struct weir__source *s, struct weir__program *p,
                       const struct weir_source *fn);
 
-/* After the run has ended. */
+/* Call it when the run has ended. */
 void weir__source_fini(struct weir__source *s);
 
 #endif

@@ -23,7 +23,7 @@ static void on_sigpipe(int signo) {
     (void)signo;
 }
 
-/* Not ignored: what the program executes would inherit that. */
+/* The signal is not ignored, since programs that this one executes would inherit that. */
 void weir__outlive_readers(void) {
     const struct sigaction ours = {.sa_handler = on_sigpipe, .sa_flags = SA_RESTART | SA_ONSTACK};
     struct sigaction before;
@@ -35,7 +35,7 @@ int weir__flush_stdout(const char *who) {
     errno = 0;
     if (fflush(stdout) == 0 && !ferror(stdout))
         return 0;
-    int rc = errno != 0 ? -errno : -EIO; /* lost earlier, and nothing is left to try again */
+    int rc = errno != 0 ? -errno : -EIO; /* an earlier write failed, and its cause is unknown */
     weir__line_error("%s: cannot print: %s (%s)", who, weir_error_text(rc), weir_error_name(rc));
     return 1;
 }

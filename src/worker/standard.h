@@ -4,19 +4,20 @@
 #ifndef WEIR_WORKER_STANDARD_H
 #define WEIR_WORKER_STANDARD_H
 
-/* What was started without stdin, stdout or stderr would find its first files in their places: put
- * /dev/null there. The first that main does. */
+/* Open /dev/null in the place of each of stdin, stdout and stderr that is closed, so that no file
+ * of the program gets its number. Main calls this first. */
 void weir__fill_standard_fds(void);
 
-/* A pipe that nobody reads is an error of the write, also of one by libc, and no longer a signal
- * that ends the program. What it executes has SIGPIPE as it was. */
+/* Let a write to a pipe without a reader fail with EPIPE, also a write by libc, and not end the
+ * program by SIGPIPE. Programs that it executes have SIGPIPE as it was. */
 void weir__outlive_readers(void);
 
-/* Hand on what libc holds for stdout. Returns 0; 1 if some of what was printed is lost: told. */
+/* Flush what libc holds for stdout. Returns 0; 1 if something printed was lost, which it reports on
+ * stderr. */
 int weir__flush_stdout(const char *who);
 
-/* The exit status of a program whose weir_run returned rc < 0: usage, if there is no backend of the
- * name that was asked for (NULL: by WEIR_BACKEND), else failed. */
+/* The exit status of a program whose weir_run returned rc < 0: 2 (usage) if no build has a backend
+ * of the name that was asked for (NULL: by WEIR_BACKEND), else 1 (failed). */
 int weir__run_status(const char *backend, int rc);
 
 #endif

@@ -114,7 +114,7 @@ int weir__trial_serves(struct weir__trial *t) {
     return t->report.failed;
 }
 
-/* Closing takes a few turns more on this side than on the client's. */
+/* The worker closes a connection a few turns later than its client does. */
 int weir__trial_is_left(struct weir__trial *t) {
     int rc = 0;
     while (rc == 0 && t->worker.connections > 0)

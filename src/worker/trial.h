@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* trial.h - a worker as one of several programs in a test's loop, for weir_worker_try of
- * libweir-test. Nothing of it touches the environment: no WEIR_GRID, no control line. */
+ * libweir-test. It does not use the environment: no WEIR_GRID, no control line. */
 #ifndef WEIR_WORKER_TRIAL_H
 #define WEIR_WORKER_TRIAL_H
 
@@ -15,7 +15,7 @@ struct weir__trial;
 WEIR_API int weir__trial_new(const struct weir_worker *fn, const char *const *with,
                              int spare_port, struct weir__trial **ret_trial);
 
-/* After the group of its task is closed. NULL is fine. */
+/* Call it when the group of its task is closed. NULL is fine. */
 WEIR_API void weir__trial_free(struct weir__trial *t);
 
 /* Before the start: let t find other by its node's name. Returns 0; -ENOMEM; WEIR_EPARAM (that is
@@ -29,7 +29,7 @@ WEIR_API int weir__trial_start(struct weir__trial *t, struct weir_group *g);
  * (another program has its port); -ECANCELED, -ETIME. */
 WEIR_API int weir__trial_serves(struct weir__trial *t);
 
-/* Wait until it has no client any more. Suspends. Returns 0; -ECANCELED, -ETIME. */
+/* Wait until it has no client left. Suspends. Returns 0; -ECANCELED, -ETIME. */
 WEIR_API int weir__trial_is_left(struct weir__trial *t);
 
 #endif

@@ -31,7 +31,7 @@ static int call_user(void *args) {
     return a->params ? u->setup(u->state, a->params) : u->run(u->state);
 }
 
-/* Its result comes by the handle: above 0 a group would drop it. */
+/* The result is awaited by the handle, since a group would drop a result above 0. */
 static int call_as_task(const struct weir__user *u, const struct weir_params *p) {
     const struct weir_spawn_options o = {
         .size = sizeof o, .stack_size = u->stack_size, .name = u->name};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* user.h - the functions of a user's worker or source: each runs as a task of its name, on a stack
- * of its size, so that a crash report names and advises what is the user's. */
+ * of its size, so that a crash report has the user's name, and advises the user's stack_size. */
 #ifndef WEIR_WORKER_USER_H
 #define WEIR_WORKER_USER_H
 
@@ -14,7 +14,7 @@ struct weir__user {
     int (*run)(void *state); /* of a source; NULL: a worker's */
 };
 
-/* The state, zeroed. Returns 0; -ENOMEM. */
+/* Allocate the state, zeroed. Returns 0; -ENOMEM. */
 int weir__user_init(struct weir__user *u, size_t state_size);
 void weir__user_fini(struct weir__user *u);
 

@@ -57,7 +57,7 @@ static int answer(struct conn *c, struct weir_ws *ws, const struct weir_ack *ack
     n->errors += refused;
     if (rc == -ENOMEM && weir_cancelled() == 0)
         return failed(c, ws, rc); /* the connection is whole, and the client waits for this ack */
-    return rc < 0 && weir_cancelled() == 0 ? 0 : rc; /* a broken connection ends by itself */
+    return rc < 0 && weir_cancelled() == 0 ? 0 : rc; /* a broken connection closes by itself */
 }
 
 static int channel_message(struct weir_ws *ws, void *state, const struct weir_ws_message *in) {
@@ -70,7 +70,7 @@ static int channel_message(struct weir_ws *ws, void *state, const struct weir_ws
     w->program->counters.messages++;
     int rc = w->loop(w->user.state, &m, &ack);
     if (rc < 0 && weir_cancelled() != 0)
-        rc = 0; /* the program ends: closed with 1001, whatever loop makes of it */
+        rc = 0; /* the program stops: the close code is 1001, whatever loop returned */
     else if ((rc = weir__ack_finish(&ack, rc)) >= 0)
         rc = answer(c, ws, &ack);
     else
@@ -134,7 +134,7 @@ static int serve(struct weir__worker *w) {
                                 .queue_max = WEIR__ACK_MAX + 64,
                                 .connections_max = (size_t)p->connections_max,
                                 .close_ns = WEIR__LINK_CLOSE}; /* within `weir up`'s grace */
-    w->hosts[0] = p->host; /* the name given; "" and "*" are none */
+    w->hosts[0] = p->host; /* the name given, unless it is "" or "*", which name no host */
     w->hosts[1] = "";
     o.hosts = w->hosts;
     int port = weir_listener_port(w->listener);
@@ -160,7 +160,7 @@ static int body(struct weir__program *p) {
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-enum { SIZE_MIN = offsetof(struct weir_worker, stack_size) }; /* what must be there */
+enum { SIZE_MIN = offsetof(struct weir_worker, stack_size) }; /* members that it must have */
 
 static const char *missing(const struct weir_worker *fn) {
     return fn->size < SIZE_MIN              ? "size"

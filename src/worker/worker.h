@@ -13,7 +13,7 @@ struct weir__worker {
     struct weir__program *program;
     struct weir__user user;
     int (*loop)(void *state, const struct weir_message *m, struct weir_ack *ack);
-    const char *node; /* its own */
+    const char *node; /* the name of its own node */
     struct weir_listener *listener;
     size_t connections; /* open */
     const char *hosts[3]; /* Host names let in: the one given, and the default ones */
@@ -24,7 +24,7 @@ struct weir__worker {
 int weir__worker_init(struct weir__worker *w, struct weir__program *p,
                       const struct weir_worker *fn);
 
-/* After the run has ended. */
+/* Call it when the run has ended. */
 void weir__worker_fini(struct weir__worker *w);
 
 #endif
