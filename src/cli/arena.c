@@ -38,6 +38,7 @@ void *arena_take(struct arena *a, size_t size) {
 }
 
 char *arena_text(struct arena *a, const char *bytes, size_t len) {
+    WEIR_CHECK(len < SIZE_MAX);
     char *copy = arena_take(a, len + 1);
     return copy ? memcpy(copy, bytes, len) : NULL;
 }
@@ -51,8 +52,9 @@ char *arena_format(struct arena *a, const char *format, ...) {
     if (text == NULL)
         return NULL;
     va_start(args, format);
-    vsnprintf(text, (size_t)len + 1, format, args);
+    int again = vsnprintf(text, (size_t)len + 1, format, args);
     va_end(args);
+    WEIR_CHECK(again == len);
     return text;
 }
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "cli/duration.h"
 #include "cli/fleet_order.h"
 #include "cli/limits.h"
@@ -73,6 +74,7 @@ static int want_name(struct parser *p, struct yaml_place place, const char *text
 
 static int take_kind(struct parser *p, struct fleet_node *n, const struct yaml_item *value,
                      enum fleet_kind kind) {
+    WEIR_CHECK(kind != FLEET_UNKNOWN);
     if (n->kind != FLEET_UNKNOWN)
         return yaml_refuse(p->problem, value->key_place,
                            "a node has one of worker, source and command: this is the second");
@@ -129,6 +131,7 @@ static int read_command_list(struct parser *p, struct fleet_node *n,
         if (n->command[i++] == NULL)
             return -ENOMEM;
     }
+    WEIR_CHECK(i == value->count);
     return 0;
 }
 
@@ -231,6 +234,7 @@ static int read_ready(struct parser *p, struct fleet_node *n, const struct yaml_
 }
 
 static int read_pairs(struct parser *p, const struct yaml_item *map, struct fleet_pairs *ret) {
+    WEIR_CHECK(ret->list == NULL && ret->count == 0);
     ret->list = arena_take(&p->fleet->memory, (map->count + 1) * sizeof *ret->list);
     if (ret->list == NULL)
         return -ENOMEM;
@@ -240,6 +244,7 @@ static int read_pairs(struct parser *p, const struct yaml_item *map, struct flee
             return rc;
         if (item->key[0] == '\0' || strchr(item->key, '=') != NULL)
             return yaml_refuse(p->problem, item->key_place, "'%.80s' is no name", item->key);
+        WEIR_CHECK(ret->count < map->count);
         ret->list[ret->count++] = (struct fleet_pair){item->key, item->text};
     }
     return 0;
@@ -288,6 +293,7 @@ static int read_environment(struct parser *p, struct fleet_node *n,
     int rc = 0;
     for (const struct yaml_item *i = value->first; rc == 0 && i != NULL; i = i->next)
         rc = read_variable(p, &n->environment, i, &seen);
+    WEIR_CHECK(n->environment.count <= value->count);
     return rc;
 }
 
@@ -342,6 +348,7 @@ static int check_with(struct parser *p, const struct fleet_node *n) {
     if (n->kind == FLEET_COMMAND)
         return yaml_refuse(p->problem, with->key_place,
                            "'with' is for workers and sources: a command has its words");
+    WEIR_CHECK(n->what != NULL);
     const struct sketch *s = sketches_find(n->what);
     for (const struct yaml_item *i = with->first; s != NULL && i != NULL; i = i->next)
         if (!sketches_takes(s, i->key))
@@ -357,6 +364,7 @@ static int check_ready(struct parser *p, struct fleet_node *n) {
                                             : FLEET_READY_START;
     else if (n->ready == FLEET_READY_TCP && n->port == 0)
         return yaml_refuse(p->problem, ready->place, "'ready: tcp' wants a port");
+    WEIR_CHECK(n->ready != FLEET_READY_DEFAULT);
     return 0;
 }
 
@@ -382,6 +390,7 @@ static int check_node(struct parser *p, struct fleet_node *n) {
 }
 
 static int read_node(struct parser *p, struct fleet_node *n, const struct yaml_item *item) {
+    WEIR_CHECK(item->key != NULL);
     *n = (struct fleet_node){.name = item->key,
                              .place = item->key_place,
                              .host = "localhost",
@@ -428,6 +437,7 @@ static int link_node(struct parser *p, struct fleet_node *n, const struct names 
             return refuse_node(p, n, i);
         if (stamp[index] == mark)
             return yaml_refuse(p->problem, i->place, "'%s' is here twice", i->text);
+        WEIR_CHECK(index < f->count && n->depends_on_count < list->count);
         stamp[index] = mark;
         n->depends_on[n->depends_on_count++] = index;
     }
@@ -438,9 +448,12 @@ static int link_nodes(struct parser *p) {
     struct fleet *f = p->fleet;
     struct names nodes;
     size_t stamp[LIMIT_NODES] = {0};
+    WEIR_CHECK(f->count <= LIMIT_NODES);
     int rc = names_init(&nodes, &f->memory, f->count);
-    for (size_t i = 0; rc == 0 && i < f->count; i++)
-        names_put(&nodes, f->nodes[i].name, strlen(f->nodes[i].name), i);
+    for (size_t i = 0; rc == 0 && i < f->count; i++) {
+        size_t twin = names_put(&nodes, f->nodes[i].name, strlen(f->nodes[i].name), i);
+        WEIR_CHECK(twin == NAMES_NONE); /* yaml.c refuses a key that comes twice */
+    }
     for (size_t i = 0; rc == 0 && i < f->count; i++)
         rc = link_node(p, &f->nodes[i], &nodes, stamp);
     return rc;
@@ -477,6 +490,7 @@ static int read_nodes(struct parser *p, const struct yaml_item *nodes) {
         return -ENOMEM;
     for (const struct yaml_item *i = nodes->first; rc == 0 && i != NULL; i = i->next)
         rc = read_node(p, &f->nodes[f->count++], i);
+    WEIR_CHECK(rc < 0 || f->count == nodes->count);
     if (rc == 0)
         rc = link_nodes(p);
     if (rc == 0)
@@ -513,6 +527,7 @@ int fleet_parse(const char *bytes, size_t len, struct fleet *ret_fleet,
         rc = read_fleet(&p, root);
     if (rc < 0)
         fleet_fini(ret_fleet);
+    WEIR_CHECK((rc == 0) == (ret_fleet->nodes != NULL));
     return rc;
 }
 

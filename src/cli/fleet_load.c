@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/check.h"
 #include "cli/children.h"
 #include "cli/fleet.h"
 #include "cli/limits.h"
@@ -15,6 +16,7 @@
 
 /* Read some bytes. Returns 0 at end of file. within_ns: how long to wait for them. */
 static ssize_t read_some(int fd, char *bytes, size_t size, weir_ns within_ns) {
+    WEIR_CHECK(fd >= 0 && size > 0); /* a read of no bytes would look like the end of the file */
     weir_ns until = within_ns == WEIR_NEVER ? WEIR_NEVER : children_now() + within_ns;
     for (;;) {
         struct pollfd file = {.fd = fd, .events = POLLIN};
@@ -38,6 +40,7 @@ static int read_all(int fd, weir_ns within_ns, char *bytes, size_t size, size_t 
         n = read_some(fd, bytes + *ret_len, size - *ret_len, within_ns);
         *ret_len += n > 0 ? (size_t)n : 0;
     }
+    WEIR_CHECK(*ret_len <= size);
     return n < 0 ? (int)n : 0;
 }
 

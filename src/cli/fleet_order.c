@@ -26,8 +26,12 @@ static int refuse_cycle(const struct fleet *f, const size_t *place, size_t start
                         struct yaml_problem *ret_problem) {
     bool seen[LIMIT_NODES] = {false};
     size_t at = start;
-    for (; !seen[at]; at = missing(&f->nodes[at], place))
+    WEIR_CHECK(start < f->count);
+    while (!seen[at]) {
         seen[at] = true;
+        at = missing(&f->nodes[at], place);
+        WEIR_CHECK(at != UNPLACED);
+    }
     char names[400];
     size_t used = 0, first = at;
     do {
@@ -74,12 +78,15 @@ static int find_users(struct fleet *f, struct users *u) {
     for (size_t i = 0; i < f->count; i++)
         for (size_t k = 0; k < f->nodes[i].depends_on_count; k++)
             u->list[at[f->nodes[i].depends_on[k]]++] = i;
+    for (size_t i = 0; i < f->count; i++)
+        WEIR_CHECK(at[i] == u->first[i + 1]);
     return 0;
 }
 
 int fleet_order(struct fleet *f, struct yaml_problem *ret_problem) {
     size_t place[LIMIT_NODES], waits_for[LIMIT_NODES];
     struct users u;
+    WEIR_CHECK(f->count > 0 && f->count <= LIMIT_NODES);
     struct fleet_node *ordered = arena_take(&f->memory, f->count * sizeof *ordered);
     if (ordered == NULL || find_users(f, &u) < 0)
         return -ENOMEM;
@@ -95,8 +102,10 @@ int fleet_order(struct fleet *f, struct yaml_problem *ret_problem) {
         if (next == f->count)
             return refuse_cycle(f, place, first_left, ret_problem);
         place[next] = placed;
-        for (size_t i = u.first[next]; i < u.first[next + 1]; i++)
+        for (size_t i = u.first[next]; i < u.first[next + 1]; i++) {
+            WEIR_CHECK(waits_for[u.list[i]] > 0);
             waits_for[u.list[i]]--;
+        }
     }
     renumber(f, ordered, place);
     return 0;

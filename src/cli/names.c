@@ -33,6 +33,7 @@ int names_init(struct names *n, struct arena *a, size_t most) {
 
 /* The slot of text, or the free one where it belongs. */
 static struct names_slot *slot_of(const struct names *n, const char *text, size_t len) {
+    WEIR_CHECK(n->slots != NULL && text != NULL);
     size_t at = (size_t)hash_of(text, len) & n->mask;
     for (size_t tried = 0; tried <= n->mask; tried++, at = (at + 1) & n->mask) {
         struct names_slot *s = &n->slots[at];

@@ -45,6 +45,7 @@ static int make_words(struct arena *a, const struct fleet_node *n, struct launch
                       const struct plan_options *options) {
     /* weir run PATH --host HOST --port PORT --insecure --connections-max N */
     enum { FIXED = 10 };
+    WEIR_CHECK(n->what != NULL && n->kind != FLEET_COMMAND);
     const char *self = options->self ? options->self : "weir";
     struct words w = words_of(a, FIXED + 2 * n->with.count);
     bool loaded = is_path(n) && ends_with(n->what, ".so");
@@ -105,6 +106,7 @@ static const char *reached_at(const char *host) {
 static const char *grid_entry(struct arena *a, const char *grid, const char *name,
                               const struct fleet_node *n) {
     char authority[WEIR__URI_AUTHORITY];
+    WEIR_CHECK(n->port > 0 && name != NULL);
     weir__uri_authority(reached_at(n->host), n->port, authority);
     return grid ? arena_format(a, "%s%s%s=%s", grid, ends_with(grid, "=") ? "" : ",", name,
                                authority)
@@ -133,6 +135,7 @@ static int make_launch(struct plan *p, const struct fleet_node *n,
     int rc = make_environment(p, n, l, options->backend);
     if (n->kind != FLEET_COMMAND)
         return rc < 0 ? rc : make_words(&p->memory, n, l, options);
+    WEIR_CHECK(n->command != NULL && n->command[0] != NULL);
     l->program = n->command[0];
     l->argv = n->command;
     return rc;
@@ -147,6 +150,7 @@ int plan_make(const struct fleet *f, const struct plan_options *options, struct 
         rc = make_launch(ret_plan, &f->nodes[i], options, &ret_plan->launches[i]);
     if (rc < 0)
         plan_fini(ret_plan);
+    WEIR_CHECK((rc == 0) == (ret_plan->grid != NULL));
     return rc;
 }
 
@@ -187,11 +191,13 @@ static const char *ready_text(const struct fleet_node *n) {
         [FLEET_READY_TCP] = "when its port answers",
         [FLEET_READY_START] = "at once",
     };
+    WEIR_CHECK(n->ready != FLEET_READY_DEFAULT);
     return texts[n->ready];
 }
 
 void plan_print(const struct plan *p, const struct fleet *f, FILE *to) {
     int width = 0;
+    WEIR_CHECK(p->count == f->count);
     for (size_t i = 0; i < p->count; i++)
         width = (int)strlen(p->launches[i].name) > width ? (int)strlen(p->launches[i].name) : width;
     fprintf(to, "fleet %s: %zu node%s, started in this order\n", f->name, p->count,

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <weir/base.h>
 
+#include "base/check.h"
 #include "cli/limits.h"
 
 static const char blanks[] = " \t\r\n";
@@ -13,6 +14,7 @@ static const char blanks[] = " \t\r\n";
  * behind the copy; NULL if the quote is not closed. */
 static char *copy_quoted(const char **at, char *to) {
     char quote = *(*at)++;
+    WEIR_CHECK(quote == '\'' || quote == '"');
     for (; **at != quote; (*at)++) {
         if (quote == '"' && **at == '\\' && ((*at)[1] == '"' || (*at)[1] == '\\'))
             (*at)++;
@@ -45,7 +47,8 @@ static char *copy_word(const char **at, char *word, const char **ret_why) {
 
 int words_split(struct arena *a, const char *text, char ***ret_words, const char **ret_why) {
     char **words = arena_take(a, (LIMIT_WORDS + 1) * sizeof *words);
-    char *room = arena_take(a, strlen(text) + 1);
+    size_t size = strlen(text) + 1;
+    char *begin = arena_take(a, size), *room = begin;
     int count = 0;
     if (words == NULL || room == NULL)
         return -ENOMEM;
@@ -58,7 +61,9 @@ int words_split(struct arena *a, const char *text, char ***ret_words, const char
         if (room == NULL)
             return WEIR_ECONFIG;
         room++;
+        WEIR_CHECK(room <= begin + size);
     }
+    WEIR_CHECK(words[count] == NULL);
     *ret_words = words;
     return count;
 }

@@ -10,6 +10,7 @@
 #include <weir/base.h>
 #include <yaml.h>
 
+#include "base/check.h"
 #include "base/escape.h"
 #include "cli/limits.h"
 #include "cli/names.h"
@@ -31,6 +32,7 @@ int yaml_refuse(struct yaml_problem *p, struct yaml_place place, const char *for
     va_start(args, format);
     int len = vsnprintf(raw, sizeof raw, format, args);
     va_end(args);
+    WEIR_CHECK(len >= 0);
     /* raw's NUL is one character too many, so that a cut is marked */
     weir__escape(p->text, sizeof p->text, raw, len < (int)sizeof raw ? (size_t)len : sizeof raw);
     p->place = place;
@@ -39,6 +41,7 @@ int yaml_refuse(struct yaml_problem *p, struct yaml_place place, const char *for
 
 const char *yaml_kind_name(enum yaml_kind kind) {
     static const char *const names[] = {"a text", "a list", "a map"};
+    WEIR_CHECK((size_t)kind < sizeof names / sizeof names[0]);
     return names[kind];
 }
 
@@ -141,6 +144,7 @@ static int refuse_extras(struct reader *r) {
 
 /* A copy of the current event's scalar. */
 static int read_text(struct reader *r, const char **ret_text) {
+    WEIR_CHECK(r->held && r->event.type == YAML_SCALAR_EVENT);
     const char *bytes = (const char *)r->event.data.scalar.value;
     size_t len = r->event.data.scalar.length;
     struct yaml_place place = place_of(r->event.start_mark);
@@ -154,6 +158,7 @@ static int read_text(struct reader *r, const char **ret_text) {
 
 /* Read the current event as a key into item; the value's event becomes the current one. */
 static int read_key(struct reader *r, struct yaml_item *item) {
+    WEIR_CHECK(r->held && item->key == NULL);
     struct yaml_place place = place_of(r->event.start_mark);
     int rc = refuse_extras(r);
     if (rc < 0)
@@ -170,6 +175,7 @@ static int read_key(struct reader *r, struct yaml_item *item) {
 }
 
 static void append(struct yaml_item *parent, struct yaml_item *item) {
+    WEIR_CHECK(item->next == NULL && (parent->count == 0) == (parent->last == NULL));
     if (parent->last == NULL)
         parent->first = item;
     else
@@ -195,6 +201,7 @@ static int read_item(struct reader *r, struct yaml_item *item, int depth);
 
 /* Read entries until the current list or map ends. */
 static int read_children(struct reader *r, struct yaml_item *parent, int depth) {
+    WEIR_CHECK(parent->kind != YAML_TEXT && parent->count == 0);
     for (;;) {
         int rc = advance(r);
         if (rc < 0)
@@ -226,6 +233,7 @@ static int read_item(struct reader *r, struct yaml_item *item, int depth) {
         return yaml_refuse(r->problem, item->place, "more than %d items", LIMIT_FILE_ITEMS);
     if (r->event.type == YAML_SCALAR_EVENT)
         return read_text(r, &item->text);
+    WEIR_CHECK(r->event.type == spans[YAML_LIST].start || r->event.type == spans[YAML_MAP].start);
     item->kind = r->event.type == spans[YAML_LIST].start ? YAML_LIST : YAML_MAP;
     return read_children(r, item, depth);
 }
