@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <weir/base.h>
 
+#include "base/check.h"
 #include "cli/limits.h"
 
 enum { DIGITS_MAX = 18 }; /* so many digits fit into 64 bits, without a check at each digit */
@@ -38,6 +39,7 @@ static bool begins_with_word(const char *text, const char *word) {
  * comes with its sender's credentials. */
 int control_listen(int fd) {
     int on = 1;
+    WEIR_CHECK(fd >= 0);
     return setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on) < 0 ? -errno : 0;
 }
 
@@ -52,6 +54,7 @@ ssize_t control_receive(int fd, char *text, size_t size) {
                        .msg_control = sender.bytes,
                        .msg_controllen = sizeof sender.bytes};
     ssize_t n;
+    WEIR_CHECK(fd >= 0 && size > 0);
     do
         n = recvmsg(fd, &m, MSG_DONTWAIT | MSG_TRUNC | MSG_CMSG_CLOEXEC);
     while (n < 0 && errno == EINTR);
@@ -61,6 +64,7 @@ ssize_t control_receive(int fd, char *text, size_t size) {
 }
 
 struct control_line control_next(const char **line, const char *end) {
+    WEIR_CHECK(*line < end);
     const char *begin = *line, *newline = memchr(begin, '\n', (size_t)(end - begin));
     *line = newline != NULL ? newline + 1 : end;
     return control_parse(begin, (size_t)(*line - begin));

@@ -83,6 +83,7 @@ static int print(struct member *m, bool from_err, struct line *l) {
         memcpy(end, more, sizeof more - 1);
         l->len = (size_t)(end - l->bytes) + sizeof more - 1;
     }
+    WEIR_CHECK(l->len <= sizeof l->bytes);
     int rc = output_line(m->output, from_err, m->node->name, m->index, l->bytes, l->len);
     l->len = 0;
     l->cut = false;
@@ -312,6 +313,7 @@ static int open_ends(struct ends *e) {
 }
 
 static int take_stream(int *take_fd, struct weir_stream **ret_stream) {
+    WEIR_CHECK(*take_fd >= 0 && *ret_stream == NULL);
     int rc = weir_stream_from_fd(*take_fd, ret_stream);
     if (rc == 0)
         *take_fd = -1;
@@ -320,6 +322,7 @@ static int take_stream(int *take_fd, struct weir_stream **ret_stream) {
 
 static int spawn_copier(struct member *m, int speaker, int *take_fd) {
     struct speaker_args a = {m, NULL, speaker};
+    WEIR_CHECK(m->speakers[speaker] == NULL);
     int rc = take_stream(take_fd, &a.from);
     if (rc == 0)
         rc = weir_spawn(m->spoken, WEIR_SITE(copy_lines), copy_lines, &a, sizeof a, NULL,
@@ -331,6 +334,7 @@ static int spawn_copier(struct member *m, int speaker, int *take_fd) {
 
 static int spawn_listener(struct member *m, int *take_fd) {
     struct control_args a = {m, *take_fd};
+    WEIR_CHECK(m->speakers[SPEAKER_CONTROL] == NULL);
     int rc = control_listen(a.fd);
     if (rc == 0)
         rc = weir_spawn(m->spoken, WEIR_SITE(hear_control), hear_control, &a, sizeof a, NULL,
@@ -419,6 +423,7 @@ int member_tell(struct member *m, const char *word) {
     if (m->channel == NULL || m->gone)
         return 0;
     int len = snprintf(line, sizeof line, "%s\n", word);
+    WEIR_CHECK(len > 0 && (size_t)len < sizeof line);
     int rc = weir_write(m->channel, line, (size_t)len);
     return rc == -EPIPE || rc == -ECONNRESET || rc == WEIR_ECLOSED ? 0 : rc;
 }

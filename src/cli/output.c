@@ -29,6 +29,7 @@ static int turn_take(struct outlet *o) {
     if (rc < 0)
         return rc;
     if (!o->taken) {
+        WEIR_CHECK(weir__list_empty(&o->waiting));
         o->taken = true;
         return 0;
     }
@@ -115,6 +116,7 @@ int output_text(struct output *o, bool to_err, const char *text, size_t len) {
     int rc = turn_take(out);
     if (rc < 0)
         return rc;
+    WEIR_CHECK(out->taken && out->stream != NULL);
     rc = weir_write(out->stream, text, len);
     turn_give(out);
     return rc;

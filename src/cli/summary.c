@@ -8,9 +8,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "cli/arena.h"
 
 const char *summary_end(const struct member *m, char *buf, size_t size) {
+    WEIR_CHECK(m->exited || !m->gone);
     if (m->tending == NULL || m->failed < 0)
         return "not started";
     if (m->left > 0 || !m->gone)
@@ -54,6 +56,7 @@ static char *row(struct arena *a, int width, const struct member *m) {
 int summary_print(struct output *o, const struct member *members, size_t count) {
     struct arena a = {NULL};
     int width = (int)strlen("node");
+    WEIR_CHECK(members != NULL && count > 0);
     for (size_t i = 0; i < count; i++)
         width = (int)strlen(members[i].node->name) > width ? (int)strlen(members[i].node->name)
                                                            : width;

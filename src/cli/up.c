@@ -132,6 +132,7 @@ static void say_how_it_ended(struct up *up, const struct member *m, const char *
 }
 
 static void node_exited(struct up *up, struct member *m) {
+    WEIR_CHECK(m->exited);
     if (up->ending || m->stopping)
         return;
     if (m->node->port != 0) {
@@ -148,6 +149,7 @@ static void node_exited(struct up *up, struct member *m) {
 
 static void node_gone(struct up *up, const struct member *m) {
     char grace[32];
+    WEIR_CHECK(m->gone && m->exited);
     duration_format(m->node->grace_ns, grace, sizeof grace);
     if (up->epitaphs[m->index] != NULL)
         say_how_it_ended(up, m, up->epitaphs[m->index]);
@@ -165,6 +167,7 @@ static void node_gone(struct up *up, const struct member *m) {
 static void member_event(struct member *m, enum member_event event, void *arg) {
     struct up *up = arg;
     char silence[32];
+    WEIR_CHECK(m->index < up->fleet->count && m == &up->members[m->index]);
     switch (event) {
     case MEMBER_READY:
         if (up->options->settings->verbose)
@@ -246,6 +249,7 @@ struct start_node_args {
 };
 
 static int await(struct weir_task *task) {
+    WEIR_CHECK(task != NULL); /* started before those that wait for it */
     struct weir_task *t = weir_task_ref(task);
     int rc = weir_await(&t, NULL, 0);
     weir_task_release(&t);
@@ -255,6 +259,7 @@ static int await(struct weir_task *task) {
 /* Wait until a dependency is ready. Returns whether it is. */
 static bool await_ready(struct up *up, const struct member *m, size_t on) {
     const struct member *d = &up->members[on];
+    WEIR_CHECK(on < m->index);
     if (await(up->starting[on]) < 0)
         return false;
     if (d->ready || (has_done_its_work(d) && d->code == 0))
@@ -377,6 +382,7 @@ static void take_over(struct up *up) {
     if (!up->guard_died)
         say(up, "the guard process does not answer: killing all that is left");
     up->guard_killed = true;
+    WEIR_CHECK(up->guard->pid > 0);
     kill(up->guard->pid, SIGKILL);
     for (weir_ns until = children_now() + LIMIT_KILL;
          any_is_left(up) && children_now() < until && weir_sleep(WEIR_MILLISECONDS(10)) == 0;)
@@ -505,6 +511,7 @@ static void answer_signal(struct up *up) {
 
 static void let_guard_go(struct up *up) {
     int fd = up->guard->fd;
+    WEIR_CHECK(fd >= 0);
     up->guard->fd = -1; /* watch_guard ignores its death from now on */
     close(fd);
 }
@@ -574,6 +581,7 @@ static void find_ignored(struct up *up) {
 
 int up_run(const struct fleet *f, struct guard *g, const struct up_options *options) {
     struct up up = {.fleet = f, .options = options, .guard = g};
+    WEIR_CHECK(f->count > 0 && g->pid > 0 && g->fd >= 0);
     struct weir_run_options run = {
         .size = sizeof run, .backend = options->backend, .name = "up", .crash_reports = true};
     find_ignored(&up);

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "cli/command.h"
 #include "cli/duration.h"
 #include "cli/limits.h"
@@ -88,6 +89,7 @@ static int load(const char *path, struct fleet *ret_fleet, const char **ret_path
         *ret_path = path ? path : tried[i];
         rc = fleet_load(*ret_path, ret_fleet, &problem);
     }
+    WEIR_CHECK(rc < 0 || ret_fleet->count > 0);
     if (rc == 0)
         return EXIT_DONE;
     const char *shown = shown_path(*ret_path);
@@ -174,6 +176,7 @@ static int start(const struct fleet *f, const char *path, const struct up_argume
         weir__line_error("weir up: %s", weir_error_text(rc));
         return EXIT_FAILED;
     }
+    WEIR_CHECK(plan.count == f->count);
     if (a->dry_run) {
         plan_print(&plan, f, stdout);
         code = weir__flush_stdout("weir up");
