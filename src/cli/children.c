@@ -20,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "sys/fds.h"
 
 /* Is pid a child of self that has not ended? */
@@ -40,6 +41,7 @@ static bool is_living_child(pid_t pid, pid_t self) {
 }
 
 int children_signal(int signal, bool (*spared)(pid_t pid, void *arg), void *arg) {
+    WEIR_CHECK(signal > 0);
     DIR *proc = opendir("/proc");
     if (proc == NULL)
         return -errno;
@@ -96,12 +98,14 @@ void children_release(void) {
 void children_resume(void) {
     siginfo_t info = {.si_pid = 0};
     while (waitid(P_ALL, 0, &info, WSTOPPED | WNOHANG) == 0 && info.si_pid != 0) {
+        WEIR_CHECK(info.si_pid > 0); /* less would mean a group, or all processes */
         kill(info.si_pid, SIGCONT);
         info.si_pid = 0;
     }
 }
 
 void children_bury(weir_ns until) {
+    WEIR_CHECK(until != WEIR_NEVER);
     for (pid_t pid = 0; pid >= 0 && children_now() < until;) {
         pid = waitpid(-1, NULL, WNOHANG);
         if (pid == 0 && children_signal(SIGKILL, NULL, NULL) != 0)

@@ -2,7 +2,10 @@
 /* guard.c - a poll loop without the runtime, for the same reasons as keeper.c. Its children are
  * keepers, and strangers: processes that a dead keeper left, which it kills as soon as it sees
  * them. The guard holds a second copy of each channel's descriptor, so that `up` sees a channel
- * closed only when no process of the node lives, however the keeper died. */
+ * closed only when no process of the node lives, however the keeper died.
+ *
+ * A check that fails in the guard's process prints to /dev/null and ends the fleet. So it has few:
+ * those of keeper.c's rule, and that no node is reported as gone while its keeper lives. */
 #include "cli/guard.h"
 
 #include <fcntl.h>
@@ -105,6 +108,7 @@ static void hear_up(struct watch *w) {
     struct cmsghdr *c = CMSG_FIRSTHDR(&m);
     int fds[FDS_PASSED];
     size_t count = c == NULL ? 0 : (c->cmsg_len - CMSG_LEN(0)) / sizeof fds[0];
+    WEIR_CHECK(count <= FDS_PASSED);
     if (count > 0)
         memcpy(fds, CMSG_DATA(c), count * sizeof fds[0]);
     if (r.verb == OVERRULE && r.index < w->count)
@@ -125,12 +129,14 @@ static struct kept *find_kept(struct watch *w, pid_t pid) {
 
 /* Close the last copy of the channel: `up` sees that the node is gone. */
 static void forget(struct kept *k) {
+    WEIR_CHECK(k->pid == 0);
     close(k->channel);
     k->channel = -1;
 }
 
 /* A keeper that is stopped (SIGSTOP) cannot stop its node: continue it. */
 static void resume(const struct kept *k) {
+    WEIR_CHECK(k->pid > 0);
     kill(k->pid, SIGCONT);
     keeper_tell(k->channel, "resumed\n");
 }
@@ -243,6 +249,7 @@ int guard_open(const struct launch *launches, size_t count, struct guard *ret_gu
 
 int guard_start(struct guard *g, size_t index, const struct guard_fds *fds) {
     struct request r = {START, (uint32_t)index};
+    WEIR_CHECK(g->fd >= 0 && index < LIMIT_NODES);
     const int list[FDS_PASSED] = {fds->channel, fds->out, fds->err, fds->control};
     union {
         struct cmsghdr header;
@@ -263,11 +270,13 @@ int guard_start(struct guard *g, size_t index, const struct guard_fds *fds) {
 
 int guard_overrule(struct guard *g, size_t index) {
     struct request r = {OVERRULE, (uint32_t)index};
+    WEIR_CHECK(index < LIMIT_NODES);
     return send(g->fd, &r, sizeof r, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
 }
 
 bool guard_resume(const struct guard *g) {
     siginfo_t info = {.si_pid = 0};
+    WEIR_CHECK(g->pid > 0);
     if (waitid(P_PID, (id_t)g->pid, &info, WSTOPPED | WNOHANG) < 0 || info.si_pid == 0)
         return false;
     kill(g->pid, SIGCONT);
@@ -279,6 +288,7 @@ int guard_pidfd(const struct guard *g) {
 }
 
 bool guard_bury(const struct guard *g) {
+    WEIR_CHECK(g->pid > 0 && g->fd < 0); /* less would mean a group, or all processes */
     struct pollfd end = {.fd = guard_pidfd(g), .events = POLLIN};
     weir_ns until = children_now() + LIMIT_KILL;
     bool ended = false;

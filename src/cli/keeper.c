@@ -6,7 +6,11 @@
  *   RUNNING   the node exits; stop; `up` or the guard dies  TERM to the group: STOPPING
  *   STOPPING  the grace has passed; kill                    KILL to all, again every RETRY: KILLING
  *   KILLING   LIMIT_KILL has passed                         send "left", exit
- * In every phase the keeper exits when it has no child. */
+ * In every phase the keeper exits when it has no child.
+ *
+ * A check that fails here prints to /dev/null, and the guard kills the node without its grace. So
+ * checks stand only where to go on would be worse: before a signal to a process that is not ours,
+ * and before a write out of bounds. */
 #include "cli/keeper.h"
 
 #include <fcntl.h>
@@ -22,6 +26,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "cli/children.h"
 #include "cli/control.h"
 #include "cli/limits.h"
@@ -94,6 +99,7 @@ static int set_environment(const struct launch *l) {
     add_variables(list, &count, &names, l->environment);
     add_variables(list, &count, &names, own);
     add_variables(list, &count, &names, environ);
+    WEIR_CHECK(count <= most && list[count] == NULL);
     environ = list;
     return 0;
 }
@@ -140,6 +146,7 @@ static void start_node(struct keeper *k) {
 /* ---- ending it ------------------------------------------------------------------------------- */
 
 static void signal_group(const struct keeper *k, int signal) {
+    WEIR_CHECK(k->node == 0 || k->node == k->group);
     if (k->node > 0)
         kill(-k->node, signal);
 }
@@ -193,6 +200,7 @@ static void node_ended(struct keeper *k, const siginfo_t *info) {
 }
 
 static void reap_one(struct keeper *k, pid_t pid) {
+    WEIR_CHECK(pid > 0); /* less would mean any child */
     waitpid(pid, NULL, 0);
     if (pid == k->node)
         k->node = 0;
