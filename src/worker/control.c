@@ -47,16 +47,18 @@ static bool say(struct weir__control *c, const char *line) {
 static void say_stat(struct weir__control *c) {
     const struct weir__counters *n = c->counters;
     uint64_t sum = n->messages + n->acks + n->errors + n->unasked;
+    WEIR_CHECK(sum >= c->reported); /* counters never fall */
     char line[WEIR__CONTROL_LINE_MAX], unasked[40] = "";
     if (sum == c->reported)
         return;
     if (n->unasked > 0) /* without any the line has no such field */
         snprintf(unasked, sizeof unasked, " unasked=%" PRIu64, n->unasked);
-    snprintf(line, sizeof line,
-             "stat messages=%" PRIu64 " acks=%" PRIu64 " errors=%" PRIu64 " p50_us=%" PRIu64
-             " p99_us=%" PRIu64 "%s\n",
-             n->messages, n->acks, n->errors, weir__latency_us(&n->latency, 50),
-             weir__latency_us(&n->latency, 99), unasked);
+    int len = snprintf(line, sizeof line,
+                       "stat messages=%" PRIu64 " acks=%" PRIu64 " errors=%" PRIu64
+                       " p50_us=%" PRIu64 " p99_us=%" PRIu64 "%s\n",
+                       n->messages, n->acks, n->errors, weir__latency_us(&n->latency, 50),
+                       weir__latency_us(&n->latency, 99), unasked);
+    WEIR_CHECK(len > 0 && (size_t)len < sizeof line);
     if (say(c, line))
         c->reported = sum;
 }

@@ -2,6 +2,8 @@
 /* latency.c - 0 .. 15 us have a bucket each; above, the top five bits of the number choose. */
 #include "worker/latency.h"
 
+#include "base/check.h"
+
 static unsigned bucket_of(uint64_t us) {
     if (us < WEIR__LATENCY_STEPS)
         return (unsigned)us;
@@ -13,6 +15,7 @@ static unsigned bucket_of(uint64_t us) {
 
 /* The largest time that falls into the bucket. */
 static uint64_t end_of(unsigned bucket) {
+    WEIR_CHECK(bucket < WEIR__LATENCY_BUCKETS);
     if (bucket < WEIR__LATENCY_STEPS)
         return bucket;
     unsigned shift = bucket / WEIR__LATENCY_STEPS - 1;
@@ -21,11 +24,14 @@ static uint64_t end_of(unsigned bucket) {
 }
 
 void weir__latency_add(struct weir__latency *l, weir_ns took) {
+    unsigned bucket = bucket_of(took > 0 ? (uint64_t)took / 1000 : 0);
+    WEIR_CHECK(bucket < WEIR__LATENCY_BUCKETS);
     l->count++;
-    l->buckets[bucket_of(took > 0 ? (uint64_t)took / 1000 : 0)]++;
+    l->buckets[bucket]++;
 }
 
 uint64_t weir__latency_us(const struct weir__latency *l, unsigned percent) {
+    WEIR_CHECK(percent >= 1 && percent <= 100);
     uint64_t wanted = (l->count * percent + 99) / 100, seen = 0;
     for (unsigned i = 0; i < WEIR__LATENCY_BUCKETS && l->count > 0; i++)
         if ((seen += l->buckets[i]) >= wanted)

@@ -68,6 +68,7 @@ static void to_stdout(const char *line, size_t len) {
             lose_line((int)n);
             return;
         }
+        WEIR_CHECK(n <= (int64_t)piece);
         line += n > 0 ? n : 0;
         len -= n > 0 ? (size_t)n : 0;
     }
@@ -131,6 +132,7 @@ static void to_stderr(const char *line, size_t len) {
         n = weir__foreign_write_waiting(STDERR_FILENO, line, len);
         if (n < 0 && n != -EINTR)
             return;
+        WEIR_CHECK(n <= (int64_t)len);
         n = n > 0 ? n : 0;
     }
 }
@@ -138,6 +140,7 @@ static void to_stderr(const char *line, size_t len) {
 /* Append text, escaped, as long as the line stays within max bytes. Returns its new length. */
 static size_t add(char *line, size_t used, size_t max, const char *text, size_t len,
                   bool *ret_cut) {
+    WEIR_CHECK(used <= max);
     for (size_t i = 0, n; i < len; used += n) {
         char one[WEIR__ESCAPE_MAX];
         i += weir__escape_one(text + i, len - i, one, &n);
@@ -167,6 +170,7 @@ static size_t make_line(const char *name, const char *text, size_t len, bool is_
         used += sizeof mark - 1;
     }
     line[used++] = '\n';
+    WEIR_CHECK(used <= size);
     return used;
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "task/task.h"
 
 enum { PATH_BYTES = 2048 };
@@ -15,6 +16,7 @@ enum { PATH_BYTES = 2048 };
 int weir__load(const char *path, const struct weir_worker **ret_worker,
                const struct weir_source **ret_source) {
     char here[PATH_BYTES];
+    WEIR_CHECK(path != NULL);
     int len = snprintf(here, sizeof here, "%s%s", strchr(path, '/') ? "" : "./", path);
     if (len < 0 || (size_t)len >= sizeof here || access(here, F_OK) != 0)
         return weir__fail(-ENOENT, "load", path);
@@ -32,5 +34,6 @@ int weir__load(const char *path, const struct weir_worker **ret_worker,
     }
     *ret_worker = has_worker ? *worker : NULL;
     *ret_source = has_worker ? NULL : *source;
+    WEIR_CHECK((*ret_worker == NULL) != (*ret_source == NULL));
     return 0;
 }

@@ -49,6 +49,7 @@ static void know(struct known *k, const struct weir__flag *flags) {
         WEIR_CHECK(i < WEIR__FLAGS_MAX);
         *at++ = (struct option){flags[i].name, required_argument, NULL, OPT_FLAG + i};
         if (flags[i].letter != 0) {
+            WEIR_CHECK(letter + 2 < k->shorts + sizeof k->shorts);
             *letter++ = flags[i].letter;
             *letter++ = ':';
         }
@@ -106,6 +107,7 @@ static int host(struct weir__program *p, const char *text) {
         return mistake(p, "a host is 1 to 255 bytes, not", text);
     if (strcmp(bare, "*") != 0 && weir__uri_host_refused(bare, len) != NULL)
         return mistake(p, "a host is a name or an address, not", text);
+    WEIR_CHECK(len < sizeof p->host_given);
     memcpy(p->host_given, bare, len);
     p->host_given[len] = '\0';
     p->host = p->host_given;
@@ -164,8 +166,10 @@ static int give_as(struct weir__program *p, const char *name, const char *value)
     char text[128];
     snprintf(text, sizeof text, "%s=%s", name, value);
     int code = give(p, text);
-    if (code < 0)
-        weir__params_find(&p->params, name)->optional = true;
+    struct weir__param *given = code < 0 ? weir__params_find(&p->params, name) : NULL;
+    WEIR_CHECK(code >= 0 || given != NULL);
+    if (given != NULL)
+        given->optional = true;
     return code;
 }
 
@@ -231,6 +235,7 @@ static int read_words(struct weir__program *p, const struct weir__flag *flags, i
 int weir__options_read(struct weir__program *p, const struct weir__flag *flags, int argc,
                        char **argv, const char *const *presets) {
     const char *grid = getenv("WEIR_GRID");
+    WEIR_CHECK(p->who != NULL && p->task == NULL);
     int rc = weir__grid_init(&p->grid);
     p->port = -1;
     if (rc == 0 && grid != NULL)
@@ -253,6 +258,7 @@ void weir__options_default(struct weir__program *p, const char *name) {
     }
     if (p->port < 0)
         p->port = 0;
+    WEIR_CHECK(p->port <= UINT16_MAX);
 }
 
 static bool is_loopback(const char *host) {
@@ -263,6 +269,7 @@ static bool is_loopback(const char *host) {
 }
 
 bool weir__options_safe(const struct weir__program *p) {
+    WEIR_CHECK(p->host != NULL);
     if (is_loopback(p->host))
         return true;
     weir__line_error("%s: %s: '%s' is not this machine alone: without TLS whoever reaches it can "

@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <weir/base.h>
 
+#include "base/check.h"
 #include "sys/backend.h"
 #include "worker/line.h"
 
@@ -32,6 +33,7 @@ void weir__outlive_readers(void) {
 }
 
 int weir__flush_stdout(const char *who) {
+    WEIR_CHECK(who != NULL);
     errno = 0;
     if (fflush(stdout) == 0 && !ferror(stdout))
         return 0;
@@ -41,6 +43,7 @@ int weir__flush_stdout(const char *who) {
 }
 
 int weir__run_status(const char *backend, int rc) {
+    WEIR_CHECK(rc < 0);
     const char *name = backend != NULL ? backend : getenv("WEIR_BACKEND");
     bool unknown = name != NULL && *name != '\0' && !weir__backend_known(name);
     return rc == WEIR_EBACKEND && unknown ? 2 : 1;
