@@ -118,7 +118,9 @@ WEIR_SUSPENDS ssize_t weir_read_until(struct weir_stream *s, int delim, char *bu
  * Returns 0, when the kernel (of a pair in memory: the other stream) has the bytes; -EPIPE,
  * -ECONNRESET, WEIR_ETORN, WEIR_ECLOSED, -EBUSY, -ECANCELED, -ETIME, WEIR_ENOLOOP. After an error
  * or cancel weir_error(rc)->done counts the bytes that were taken. If there are any, the stream is
- * torn: the peer has a part of what it should get, and each later write returns WEIR_ETORN. buf is
+ * torn: the peer has a part of what it should get, and each later write returns WEIR_ETORN. After
+ * -ECONNRESET reads return the bytes that came before the reset, and then -ECONNRESET, not end of
+ * stream; likewise after another error that broke the connection, such as -ETIMEDOUT. buf is
  * borrowed until return. */
 WEIR_SUSPENDS int weir_write(struct weir_stream *s, const void *buf, size_t len);
 
@@ -126,7 +128,7 @@ WEIR_SUSPENDS int weir_write(struct weir_stream *s, const void *buf, size_t len)
  * the call is short. It never suspends and is no cancel point, so posted functions and callbacks
  * may call it too. len 0 returns 0.
  * Returns how many bytes were taken; -EAGAIN (none: weir_wait_writable waits for room), -EBUSY
- * (another task writes, or waits for room), -EPIPE, -ECONNRESET, WEIR_ETORN (see weir_write),
+ * (another task writes, or waits for room), -EPIPE, -ECONNRESET, WEIR_ETORN (all: see weir_write),
  * -EOPNOTSUPP (this descriptor can only be written by weir_write), -EBADF (it is open for reading
  * only), WEIR_EFORKED. Fewer than len bytes do not tear the stream: write the rest later. buf is
  * borrowed until return. */
@@ -191,8 +193,8 @@ struct weir_reactive {
     int (*message)(struct weir_conn *c, void *state, struct weir_view v);
     /* The last call for the connection, made once, also if opened returned < 0. May be NULL: errors
      * are then logged. rc: 0 (end of stream, weir_conn_close), what opened or message returned, an
-     * error of reading such as -ECONNRESET, or -ECANCELED, -ETIME (g was cancelled, or a scope
-     * around it has fired). */
+     * error of reading such as -ECONNRESET (also if a write has met it first), or -ECANCELED,
+     * -ETIME (g was cancelled, or a scope around it has fired). */
     void (*closed)(struct weir_conn *c, void *state, int rc);
     void *arg; /* for weir_conn_arg */
     size_t stack_size; /* of a connection's task, bytes; 0: the run's default */

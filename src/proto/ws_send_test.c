@@ -213,3 +213,21 @@ WS_STORY(a_send_that_lets_others_run_tells_of_a_drop) {
     assert_in_range(sent, 1, 64);
     return weir_group_close(&g, 0);
 }
+
+/* The kernel reports the reset to the write, and then an end to who reads. */
+WS_STORY(a_reset_that_a_write_meets_is_what_receive_returns_and_closed_gets) {
+    struct weir_stream *s = raw_open(w);
+    frame_send(s, TEXT, "the echo of this is never read");
+    w->held = true;
+    frame_send(s, TEXT, "hold, send and rest");
+    for (int i = 0; w->messages < 2 && i < 2000; i++)
+        weir_sleep(MS(1));
+    settle();
+    weir_close(&s);
+    settle();
+    w->held = false;
+    wait_ended(w, 1);
+    assert_int_equal(w->rc, -ECONNRESET);
+    assert_int_equal(w->code, 1006);
+    return 0;
+}

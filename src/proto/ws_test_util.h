@@ -133,6 +133,10 @@ static inline int answer(struct weir_ws *ws, const struct weir_ws_message *m) {
     }
     if (rc < 0)
         return rc;
+    if (begins(m, "hold, send and rest")) {
+        rc = weir_ws_send(ws, m->type, m->data.base, m->data.len);
+        return rc == 0 ? weir_sleep(MS(5)) : rc;
+    }
     if (says(m, "leave open"))
         return weir_ws_send_part(ws, WEIR_WS_TEXT, "half", 4, false);
     if (!says(m, "part"))

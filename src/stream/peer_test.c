@@ -4,7 +4,8 @@
  * of a server.
  *
  * The first byte that the peer sends says what the server does: 'e' echoes until end of stream, 'c'
- * counts until end of stream and sends the count, 'w' writes MUCH and closes. */
+ * counts until end of stream and sends the count, 'w' writes MUCH and closes, 'r' writes until that
+ * fails, reads on, and counts the streams that ended with a reset. */
 #include "base/alloc.h"
 #include "stream/peer_test_util.h"
 
@@ -42,6 +43,8 @@ static int take(struct conn *c, struct weir_stream *s, struct weir_view v) {
         int rc = write_much(s);
         return rc < 0 ? rc : 1;
     }
+    while (c->mode == 'r' && weir_write(s, c, sizeof *c) == 0)
+        weir_yield();
     c->count += v.len;
     post.heard = c->mode == 'c' ? c->count : post.heard;
     return c->mode == 'e' && v.len > 0 ? weir_write(s, v.base, v.len) : 0;
@@ -63,6 +66,7 @@ static int serve(void *args) {
     }
     if (n == 0 && c.mode == 'c')
         (void)weir_write(s, &c.count, sizeof c.count);
+    post.heard += c.mode == 'r' && n == -ECONNRESET;
     weir_close(&s);
     post.ended++;
     return 0;
@@ -76,6 +80,7 @@ static int on_message(struct weir_conn *c, void *state, struct weir_view v) {
 }
 
 static void on_closed(struct weir_conn *c, void *state, int rc) {
+    post.heard += ((struct conn *)state)->mode == 'r' && rc == -ECONNRESET;
     post.ended++;
 }
 
@@ -194,4 +199,22 @@ static void resets(int port) {
 
 PEER_STORY(who_resets_leaves_nothing_behind) {
     tell_peer(resets, RESETS + 1);
+}
+
+static void resets_a_writer(int port) {
+    static char bytes[3000];
+    for (int i = 0; i < HALVES; i++) {
+        int s = peer_dial(port, i % 2 ? 4096 : 0);
+        peer_write(s, "request", 7);
+        assert_int_equal(peer_read(s, bytes, sizeof bytes), sizeof bytes);
+        peer_reset(s);
+    }
+}
+
+/* Mostly the write meets the reset, and the read that follows it must not see an end. */
+PEER_STORY(who_resets_a_writer_has_not_ended_its_stream) {
+    for (int reacts = 0; reacts < 2; reacts++) {
+        tell_peer_of(reacts != 0, resets_a_writer, HALVES);
+        assert_int_equal(post.heard, HALVES);
+    }
 }

@@ -257,6 +257,14 @@ static bool conn_recv(struct weir_conn *c) {
     return asked ? came : recv_submit(c);
 }
 
+/* A RECV has returned rc: 0 at the end of the stream, or an error. Returns rc, with a record if it
+ * is an error, or what a write has met before that end. */
+static int read_failed(struct weir_conn *c, int rc) {
+    struct weir_stream *s = &c->socket.stream;
+    rc = rc == 0 ? weir__stream_end(s) : rc;
+    return rc < 0 ? weir__fail(rc, "read", weir_stream_peer(s)) : 0;
+}
+
 /* Give the piece to the user's function message. Returns its error, or 0; 0 with c->stop: the
  * stream has ended. */
 static int conn_deliver(struct weir_conn *c) {
@@ -273,9 +281,7 @@ static int conn_deliver(struct weir_conn *c) {
         return rc < 0 ? rc : 0;
     }
     c->stop = true;
-    if (op->result == 0 || op->result == -ECANCELED)
-        return 0;
-    return weir__fail((int)op->result, "read", weir_stream_peer(s));
+    return read_failed(c, op->result == -ECANCELED ? 0 : (int)op->result);
 }
 
 static int conn_open(struct weir_conn *c) {
@@ -467,7 +473,7 @@ ssize_t weir__conn_next(struct weir_conn *c, struct weir_view *ret_view) {
         ahead_await(c, "read", false);
     c->ahead = AHEAD_NONE;
     if (op->result <= 0)
-        return op->result == 0 ? 0 : weir__fail((int)op->result, "read", weir_stream_peer(s));
+        return read_failed(c, (int)op->result);
     s->lent = op->u.lent;
     *ret_view = (struct weir_view){s->lent.base, s->lent.len};
     return s->lent.len;

@@ -187,9 +187,13 @@ static int read_leave(struct weir_stream *s, int64_t rc, const char *what) {
  * 0. */
 static int64_t note(struct weir_stream *s, int64_t n) {
     if (n == 0)
+        n = weir__stream_end(s);
+    if (n == 0) {
         s->ended = true;
-    else if (n < 0 && n != -ECANCELED && n != -ETIME && n != -ENOMEM && !s->closed)
+    } else if (n < 0 && n != -ECANCELED && n != -ETIME && n != -ENOMEM && !s->closed) {
         s->failed = WEIR_SMALL_CODE(n);
+        s->by_write = false;
+    }
     return n;
 }
 
@@ -284,7 +288,7 @@ static int64_t join(struct weir_stream *s, size_t min) {
 static int64_t more(struct weir_stream *s, size_t min) {
     if (s->left > 0 && s->lent.token != 0 && s->held)
         return join(s, min);
-    if (s->failed != 0 || s->ended)
+    if ((s->failed != 0 && !s->by_write) || s->ended)
         return s->failed;
     if (s->left > 0)
         return join(s, min);
@@ -423,10 +427,23 @@ ssize_t weir_read_until(struct weir_stream *s, int delim, char *buf, size_t size
 
 /* ---- writing ---- */
 
+/* A write has returned rc. If that broke the connection, reads must not take the end of what came
+ * for the end of the stream. Not -EPIPE: after an end that the peer has sent, nothing is missing.
+ * Nor what a file may return. */
+static void note_write(struct weir_stream *s, int rc) {
+    bool breaks = rc == -ECONNRESET || rc == -ETIMEDOUT || rc == -ECONNABORTED ||
+                  rc == -EHOSTUNREACH || rc == -ENETUNREACH || rc == -ENETDOWN;
+    if (!breaks || s->failed != 0 || s->ended)
+        return;
+    s->failed = WEIR_SMALL_CODE(rc);
+    s->by_write = true;
+}
+
 static __attribute__((cold, noinline)) int write_broken(struct weir_stream *s, int rc,
                                                         size_t done) {
     if (done > 0)
         s->torn = true;
+    note_write(s, rc);
     rc = failed(s, s->closed ? WEIR_ECLOSED : rc, "write");
     weir__fail_done(rc, done);
     if (s->closed)
@@ -502,7 +519,10 @@ ssize_t weir_try_write(struct weir_stream *s, const void *buf, size_t len) {
     if (len == 0)
         return 0;
     int64_t n = s->kind->try_send(s, buf, len < TRY_MAX ? len : TRY_MAX);
-    return n < 0 ? failed(s, (int)n, "write") : (ssize_t)n;
+    if (n >= 0)
+        return (ssize_t)n;
+    note_write(s, (int)n);
+    return failed(s, (int)n, "write");
 }
 
 int weir_wait_writable(struct weir_stream *s) {

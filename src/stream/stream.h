@@ -74,6 +74,7 @@ struct weir_stream {
     uint32_t left;
     int16_t failed;  /* the error that a read returned: later reads return it too */
     bool held : 1;
+    bool by_write : 1; /* no read but a write met failed: reads return it once the stream ends */
     bool ended : 1;   /* a read met the end of the stream */
     bool torn : 1;    /* a write was cut short after some bytes */
     bool shut : 1;    /* this side was shut down: nothing more is sent */
@@ -116,6 +117,12 @@ ssize_t weir__stream_peek(struct weir_stream *s, size_t min, const char *what,
 
 /* As weir_write, from several pieces of memory; vec is changed. Suspends; a cancel point. */
 int weir__stream_writev(struct weir_stream *s, struct iovec *vec, size_t count);
+
+/* A read met the end of the stream. Returns 0, or the error if a write has met one that broke the
+ * connection: the kernel reports it once, and then an end. */
+static inline int weir__stream_end(const struct weir_stream *s) {
+    return s->by_write ? s->failed : 0;
+}
 
 /* How many bytes were written and did not yet reach the peer's machine; < 0: not known. */
 static inline int64_t weir__stream_unacked(struct weir_stream *s) {
