@@ -104,11 +104,11 @@ static int rests(struct ws_writer *w) {
  * unsent is set or the stream is gone. */
 static int write_goes_on(struct ws_writer *w, int rc, size_t done) {
     struct weir_ws *ws = w->ws;
-    bool was_cut = rc == -ECANCELED || rc == -ETIME, is_cancelled = weir_cancelled() != 0;
     if (done > 0)
         w->moved = ws->config->loop->turn_ns;
     if (rc == 0)
         return 0;
+    bool was_cut = rc == -ECANCELED || rc == -ETIME, is_cancelled = weir_cancelled() != 0;
     if (!was_cut || ws->stream == NULL || ws->unsent != 0 || (is_cancelled && w->is_shielded))
         return rc == WEIR_ECLOSED && ws->failed != 0 ? ws->failed : rc;
     ws->stream->torn = false; /* we know where it was cut */
