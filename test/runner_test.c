@@ -87,35 +87,35 @@ static void expect_told(const char *fault, const char *words) {
         fail_msg("%s: told %d, failed %d, status %d", fault, told, failed, status);
 }
 
-WEIR_TEST(an_open_descriptor_is_told) {
+WEIR_TEST(an_open_descriptor_is_reported) {
     expect_told("planted_fd", "left open: /dev/null");
 }
 
-WEIR_TEST(a_closed_descriptor_is_told) {
+WEIR_TEST(a_closed_descriptor_is_reported) {
     expect_told("planted_close", "of the runner was closed");
 }
 
-WEIR_TEST(a_child_left_running_is_told) {
+WEIR_TEST(a_child_left_running_is_reported) {
     expect_told("planted_child", "a child process left running");
 }
 
-WEIR_TEST(a_thread_left_running_is_told) {
+WEIR_TEST(a_thread_left_running_is_reported) {
     expect_told("planted_thread", "1 threads left running");
 }
 
-WEIR_TEST(a_failed_assertion_is_told) {
+WEIR_TEST(a_failed_assertion_is_reported) {
     expect_told("planted_assertion", "0x1 != 0x2");
 }
 
-WEIR_TEST(a_hang_is_ended_and_told) {
+WEIR_TEST(a_hang_is_ended_and_reported) {
     expect_told("planted_hang", "no end after 2 seconds");
 }
 
-WEIR_TEST(an_abort_with_other_words_is_told) {
+WEIR_TEST(an_abort_with_other_words_is_reported) {
     expect_told("planted_wrong_text", "aborted without saying 'the right words'");
 }
 
-WEIR_TEST(a_missing_abort_is_told) {
+WEIR_TEST(a_missing_abort_is_reported) {
     expect_told("planted_no_abort", "ended normally");
 }
 

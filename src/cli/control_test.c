@@ -14,7 +14,7 @@ static struct control_line parse(const char *text) {
     return control_parse(text, strlen(text));
 }
 
-WEIR_TEST(ready_tells_the_port) {
+WEIR_TEST(ready_reports_the_port) {
     assert_int_equal(parse("ready port=8765\n").word, CONTROL_READY);
     assert_int_equal(parse("ready port=8765\n").port, 8765);
     assert_int_equal(parse("ready").port, 0);
@@ -23,7 +23,7 @@ WEIR_TEST(ready_tells_the_port) {
     assert_int_equal(parse("ready later=1 port=7\n").port, 7);
 }
 
-WEIR_TEST(stat_tells_totals) {
+WEIR_TEST(stat_reports_totals) {
     struct control_line c =
         parse("stat messages=12 acks=11 errors=1 p50_us=41 p99_us=97 unasked=2 later=5\n");
     assert_int_equal(c.word, CONTROL_STAT);
@@ -53,7 +53,7 @@ static void sends(int fd, const char *bytes, size_t len) {
     assert_int_equal(send(fd, bytes, len, MSG_DONTWAIT), len);
 }
 
-WEIR_TEST(datagrams_are_told_from_the_end_whatever_they_hold) {
+WEIR_TEST(any_datagram_is_distinguished_from_the_end_of_stream) {
     int ends[2], theirs[2];
     char text[LIMIT_CONTROL_BYTES], longer[300] = "ready";
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);

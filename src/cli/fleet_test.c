@@ -395,7 +395,7 @@ WEIR_TEST(files_beyond_the_limits_are_refused) {
     assert_string_equal(problem, "1:10: nested deeper than 8");
 }
 
-WEIR_TEST(a_file_that_is_not_there_is_told) {
+WEIR_TEST(a_file_that_does_not_exist_is_reported) {
     struct fleet f;
     struct yaml_problem p;
     assert_int_equal(fleet_load("/nonexistent/fleet.yaml", &f, &p), -ENOENT);

@@ -123,7 +123,7 @@ static void script_runs(const char *script, const char *wrote, const char *told)
     runs(&l, wrote, told);
 }
 
-WEIR_TEST(exit_codes_and_signals_are_told) {
+WEIR_TEST(exit_codes_and_signals_are_reported) {
     script_runs("echo hi", "hi\n", "exited code=0\n");
     script_runs("echo hi >&2; exit 3", "hi\n", "exited code=3\n");
     script_runs("kill -USR1 $$", "", "exited signal=10\n");
@@ -237,7 +237,7 @@ WEIR_TEST(stop_is_a_term_to_the_group) {
               WEIR_SECONDS(15), "stop\n", "", "exited signal=15\n");
 }
 
-WEIR_TEST(who_ignores_term_is_killed_after_the_grace) {
+WEIR_TEST(a_node_that_ignores_term_is_killed_after_the_grace) {
     word_ends("trap '' TERM; echo up; sleep 100", WEIR_MILLISECONDS(30), "stop\n", "",
               "killed\nexited signal=9\n");
     word_ends("trap '' TERM; (setsid sleep 100 &) & echo up; sleep 100", WEIR_MILLISECONDS(30),

@@ -147,6 +147,6 @@ static int changes(void *arg) {
     return 0;
 }
 
-WEIR_TEST(a_provider_may_tell_of_changes) {
+WEIR_TEST(a_provider_may_report_changes) {
     assert_int_equal(weir_sim_run(changes, NULL, NULL), 0);
 }

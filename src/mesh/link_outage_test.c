@@ -164,7 +164,7 @@ static void broken_by_each(bool rude) {
     }
 }
 
-WEIR_TEST(a_broken_protocol_is_final_and_told_at_once) {
+WEIR_TEST(a_broken_protocol_is_final_and_reported_at_once) {
     broken_by_each(false);
 }
 
@@ -181,7 +181,7 @@ static int no_http(struct weir_group *g) {
     return 0;
 }
 
-WEIR_TEST(who_answers_a_handshake_with_no_http_breaks_it_too) {
+WEIR_TEST(a_handshake_answered_without_http_breaks_the_protocol_too) {
     tell(no_http);
     assert_int_equal(r.connections, 1);
 }
@@ -274,7 +274,7 @@ static int nobody_there(struct weir_group *g) {
     return all_ask();
 }
 
-WEIR_TEST(all_askers_of_an_outage_are_told_when_it_is_over) {
+WEIR_TEST(all_askers_get_the_error_when_the_outage_is_over) {
     told[3].after = WEIR_SECONDS(4); /* comes late, and is told with them */
     tell(nobody_there);
     for (int i = 0; i < ASKERS; i++) {
@@ -286,7 +286,7 @@ WEIR_TEST(all_askers_of_an_outage_are_told_when_it_is_over) {
     assert_non_null(strstr(told[0].text, "tried for 5 s"));
 }
 
-WEIR_TEST(who_asks_after_an_outage_begins_a_new_one) {
+WEIR_TEST(an_ask_after_an_outage_begins_a_new_one) {
     told[2].after = WEIR_SECONDS(6);
     told[3].after = WEIR_SECONDS(8);
     tell(nobody_there);
@@ -296,7 +296,7 @@ WEIR_TEST(who_asks_after_an_outage_begins_a_new_one) {
     }
 }
 
-WEIR_TEST(who_takes_over_gets_what_is_left) {
+WEIR_TEST(an_asker_that_takes_over_gets_the_time_that_is_left) {
     told[0].bound = WEIR_SECONDS(3); /* it has the turn, and gives up */
     told[1].bound = WEIR_SECONDS(2); /* gives up while it waits */
     tell(nobody_there);
@@ -308,7 +308,7 @@ WEIR_TEST(who_takes_over_gets_what_is_left) {
     }
 }
 
-WEIR_TEST(an_outage_that_nobody_waits_for_is_forgotten) {
+WEIR_TEST(an_outage_for_which_no_task_waits_is_forgotten) {
     told[0].bound = WEIR_SECONDS(4);
     for (int i = 1; i < ASKERS; i++)
         told[i].after = WEIR_MILLISECONDS(4500);
@@ -332,7 +332,7 @@ static int somebody_comes(struct weir_group *g) {
     return rc == 0 ? all_ask() : rc;
 }
 
-WEIR_TEST(an_outage_that_ends_serves_all_who_waited) {
+WEIR_TEST(when_an_outage_ends_all_waiting_askers_are_served) {
     tell(somebody_comes);
     for (int i = 0; i < ASKERS; i++) {
         assert_int_equal(told[i].rc, 0);
@@ -364,7 +364,7 @@ static int poisoned(struct weir_group *g) {
     return rc == 0 ? all_ask() : rc;
 }
 
-WEIR_TEST(askers_behind_an_item_that_breaks_it_are_told_in_time) {
+WEIR_TEST(askers_behind_an_item_that_breaks_the_link_get_the_error_in_time) {
     tell(poisoned);
     for (int i = 0; i < ASKERS; i++) {
         assert_int_equal(told[i].rc, WEIR_EUNREACH);

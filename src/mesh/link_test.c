@@ -173,7 +173,7 @@ static int idle(struct weir_group *g) {
     return rc == 0 ? ask_at("buzzer", "", "2", "ack of 2") : rc;
 }
 
-WEIR_TEST(pings_are_answered_while_nobody_asks) {
+WEIR_TEST(pings_are_answered_while_no_task_asks) {
     r.options = (struct weir_ws_options){
         .size = sizeof r.options, .ping_ns = WEIR_SECONDS(1), .pong_ns = WEIR_SECONDS(1)};
     tell(idle, 0, 0);
@@ -290,7 +290,7 @@ static int cancelled_asker(struct weir_group *g) {
     return ask_at("buzzer", "", "next", "ack of next");
 }
 
-WEIR_TEST(a_cancelled_askers_ack_is_nobody_elses) {
+WEIR_TEST(the_ack_of_a_cancelled_asker_reaches_no_other_asker) {
     tell(cancelled_asker, 0, 0);
     assert_int_equal(r.connections, 2);
 }
@@ -326,7 +326,7 @@ static int unreached(struct weir_group *g) {
     return 0;
 }
 
-WEIR_TEST(nobody_there_is_told_after_five_seconds) {
+WEIR_TEST(a_node_that_is_down_is_reported_after_five_seconds) {
     tell(unreached, WEIR_NEVER, 0);
     assert_true(took >= WEIR_SECONDS(5) && took < WEIR_SECONDS(5) + WEIR_MILLISECONDS(1));
 }

@@ -279,7 +279,7 @@ static int says_why(void) {
     return 0;
 }
 
-WEIR_TEST_BACKENDS(a_final_refusal_is_told_in_its_own_words) {
+WEIR_TEST_BACKENDS(a_final_refusal_is_reported_in_its_own_words) {
     tell((struct receiver){.refusal = "HTTP/1.1 404 Not Found\r\n\r\n"}, says_why);
     assert_int_equal(r.connections, 1);
 }

@@ -164,7 +164,7 @@ static int ask_nobody(void) {
     return weir_mesh_close(&mesh);
 }
 
-WEIR_TEST_BACKENDS(an_unreached_node_is_told_with_its_url_and_the_last_reason) {
+WEIR_TEST_BACKENDS(an_unreached_node_is_reported_with_its_url_and_the_last_reason) {
     tell(ask_nobody);
 }
 
@@ -283,7 +283,7 @@ static int close_around_askers(void) {
     return rc < 0 ? rc : closed;
 }
 
-WEIR_TEST_BACKENDS(the_close_sends_away_who_waits_for_an_ack_or_a_turn) {
+WEIR_TEST_BACKENDS(the_close_ends_waits_for_an_ack_and_for_a_turn) {
     tell(close_around_askers);
     assert_int_equal(ended, WEIR_ECLOSED);
     assert_non_null(strstr(r.heard, "silence"));

@@ -84,7 +84,7 @@ STORY(a_request_is_read_in_its_parts) {
     return 0;
 }
 
-STORY(whoever_asks_for_an_upgrade_is_known_in_each_spelling) {
+STORY(a_wish_for_an_upgrade_is_known_in_each_spelling) {
     static const struct {
         const char *lines;
         bool wants;

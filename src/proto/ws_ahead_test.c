@@ -361,7 +361,7 @@ AHEAD_STORY(nothing_is_kept_between_messages) {
 }
 
 /* A handler that does not suspend asks for nothing ahead: its message and answer are as before. */
-AHEAD_STORY(who_does_not_suspend_reads_nothing_ahead) {
+AHEAD_STORY(a_function_that_does_not_suspend_reads_nothing_ahead) {
     WEIR_AUTO(weir_close) struct weir_stream *s = raw_open(w);
     uint8_t bytes[64];
     size_t n = frame_make(bytes, TEXT, "one", 3);

@@ -8,7 +8,7 @@
 
 /* ---- the closing handshake ---- */
 
-WS_STORY(a_close_is_answered_with_its_code_and_reason_and_told) {
+WS_STORY(a_close_is_answered_and_reported_with_its_code_and_reason) {
     WEIR_AUTO(weir_close) struct weir_stream *s = raw_open(w);
     frame_send(s, CLOSE, "\x0f\xa0going"); /* 4000 */
     expect_close(s, 4000, "going");
@@ -145,7 +145,7 @@ WS_STORY(a_reason_that_is_no_utf8_is_the_callers_mistake) {
     return 0;
 }
 
-WS_STORY(an_error_in_words_that_are_no_utf8_is_told_in_words_that_are) {
+WS_STORY(an_error_text_that_is_no_utf8_is_sent_as_utf8) {
     if (!w->reacts)
         return 0; /* there the caller makes the reason */
     WEIR_AUTO(weir_close) struct weir_stream *s = raw_open(w);
@@ -161,7 +161,7 @@ WS_STORY(an_error_in_words_that_are_no_utf8_is_told_in_words_that_are) {
     return 0;
 }
 
-WS_STORY(a_close_that_nobody_answers_is_bounded, o->close_ns = MS(20)) {
+WS_STORY(a_close_without_an_answer_is_bounded, o->close_ns = MS(20)) {
     WEIR_AUTO(weir_close) struct weir_stream *s = raw_open(w);
     weir_ns from = weir_now();
     frame_send(s, TEXT, "close");
@@ -191,7 +191,7 @@ WS_STORY(a_peer_that_reads_nothing_holds_nothing, o->close_ns = MS(20), o->queue
     return 0;
 }
 
-WS_STORY(a_refusal_that_nobody_reads_is_bounded, o->close_ns = MS(20)) {
+WS_STORY(a_refusal_that_the_client_does_not_read_is_bounded, o->close_ns = MS(20)) {
     WEIR_AUTO(weir_close) struct weir_stream *s = raw_open(w);
     frame_send(s, CONTINUATION, "?");
     wait_ended(w, 1);
@@ -393,7 +393,8 @@ WS_STORY(a_peer_that_takes_nothing_is_cut_off, o->ping_ns = MS(20), o->pong_ns =
 }
 
 /* The ping stands behind it. Simulated: a kernel's buffers would take it all at once. */
-WS_STORY(who_takes_a_large_message_slowly_is_alive, o->ping_ns = MS(20), o->pong_ns = MS(20)) {
+WS_STORY(a_peer_that_takes_a_large_message_slowly_is_alive, o->ping_ns = MS(20),
+         o->pong_ns = MS(20)) {
     static char much[1 << 20];
     WEIR_AUTO(weir_close) struct weir_stream *s = raw_open(w);
     if (!w->reacts || strcmp(test_backend, "sim") != 0)
@@ -464,7 +465,7 @@ static int say_slow(struct weir_ws *ws) {
     return rc < 0 ? rc : weir_ws_send(ws, WEIR_WS_BINARY, much, sizeof much);
 }
 
-WS_STORY(who_is_refused_is_told_why) {
+WS_STORY(a_refused_peer_gets_the_reason) {
     WEIR_AUTO(weir_ws_drop) struct weir_ws *ws = ws_open(w);
     struct waiting reader = {.ws = ws, .how = 0, .rc = 1}, closer = {.ws = ws, .how = 3, .rc = 1};
     struct weir_ws_message m;
@@ -487,7 +488,7 @@ WS_STORY(who_is_refused_is_told_why) {
     return 0;
 }
 
-WS_STORY(drop_wakes_whoever_waits) {
+WS_STORY(drop_wakes_every_task_that_waits) {
     for (int how = 0; how < 4; how++) {
         struct weir_group g;
         struct waiting d = {.ws = ws_open(w), .how = how, .rc = 1};

@@ -107,7 +107,7 @@ static int refused(struct world *w, struct weir_stream *s, int code, const char 
     return 0;
 }
 
-WS_STORY(a_message_above_the_limit_is_told_1009, o->message_max = 100) {
+WS_STORY(a_message_above_the_limit_is_closed_with_1009, o->message_max = 100) {
     struct weir_stream *s = raw_open(w);
     static char much[1 << 16];
     uint8_t head[14];
@@ -117,39 +117,39 @@ WS_STORY(a_message_above_the_limit_is_told_1009, o->message_max = 100) {
     return refused(w, s, 1009, "frame too big", WEIR_ETOOBIG);
 }
 
-WS_STORY(fragments_above_the_limit_are_told_1009, o->message_max = 10) {
+WS_STORY(fragments_above_the_limit_are_closed_with_1009, o->message_max = 10) {
     struct weir_stream *s = raw_open(w);
     frame_send(s, TEXT_PART, "123456");
     frame_send(s, CONTINUATION, "78901");
     return refused(w, s, 1009, "message too big", WEIR_ETOOBIG);
 }
 
-WS_STORY(a_frame_above_its_own_limit_is_told_1009, o->frame_max = 10) {
+WS_STORY(a_frame_above_its_own_limit_is_closed_with_1009, o->frame_max = 10) {
     struct weir_stream *s = raw_open(w);
     frame_send(s, TEXT, "12345678901");
     return refused(w, s, 1009, "frame too big", WEIR_ETOOBIG);
 }
 
-WS_STORY(bad_utf8_is_told_1007) {
+WS_STORY(bad_utf8_is_closed_with_1007) {
     struct weir_stream *s = raw_open(w);
     frame_send(s, TEXT_PART, "good");
     frame_send(s, CONTINUATION, "\xc3\x28");
     return refused(w, s, 1007, "text is not utf-8", WEIR_EUTF8);
 }
 
-WS_STORY(a_frame_without_mask_is_told_1002) {
+WS_STORY(a_frame_without_mask_is_closed_with_1002) {
     struct weir_stream *s = raw_open(w);
     assert_int_equal(weir_write(s, "\x81\x02hi", 4), 0);
     return refused(w, s, 1002, "unmasked frame from a client", WEIR_EPROTO);
 }
 
-WS_STORY(a_continuation_of_nothing_is_told_1002) {
+WS_STORY(a_continuation_of_nothing_is_closed_with_1002) {
     struct weir_stream *s = raw_open(w);
     frame_send(s, CONTINUATION_FIN, "?");
     return refused(w, s, 1002, "continuation without a message", WEIR_EPROTO);
 }
 
-WS_STORY(endless_empty_fragments_are_told_1008) {
+WS_STORY(endless_empty_fragments_are_closed_with_1008) {
     struct weir_stream *s = raw_open(w);
     uint8_t one[8];
     size_t n = frame_make(one, CONTINUATION, "", 0);

@@ -45,6 +45,6 @@ WEIR_TEST_ABORTS(a_dialled_websocket_has_no_group, "weir_ws_group: this connecti
     weir_run(asks_group, NULL, NULL);
 }
 
-WEIR_TEST_ABORTS(a_websocket_that_was_never_dropped_is_told, "drop each WebSocket before") {
+WEIR_TEST_ABORTS(a_websocket_that_was_never_dropped_is_reported, "drop each WebSocket before") {
     weir_run(forgets, NULL, NULL);
 }

@@ -97,7 +97,7 @@ static int in_parts(void *args) {
     return rc;
 }
 
-WS_STORY(two_who_begin_at_once_are_read_one_after_the_other) {
+WS_STORY(two_messages_begun_at_once_are_read_one_after_the_other) {
     WEIR_AUTO(weir_ws_drop) struct weir_ws *ws = ws_open(w);
     struct weir_group g;
     weir_group_open(&g, WEIR_TOGETHER);
@@ -142,7 +142,7 @@ WS_STORY(a_task_that_ends_with_its_message_open_closes_the_connection) {
     return 0;
 }
 
-WS_STORY(those_who_waited_for_its_end_are_told) {
+WS_STORY(senders_that_waited_for_the_end_of_the_message_get_an_error) {
     WEIR_AUTO(weir_ws_drop) struct weir_ws *ws = ws_open(w);
     struct sender a = {.ws = ws}, b[3];
     struct weir_group g;
@@ -242,7 +242,7 @@ static int leaves_open(void *args) {
 }
 
 /* The peer sees a frame without fin, and behind it no other data frame. */
-WS_STORY(a_task_of_the_servers_leaves_no_frames_that_nobody_can_read) {
+WS_STORY(a_task_of_the_server_leaves_no_frame_that_the_peer_cannot_read) {
     WEIR_AUTO(weir_close) struct weir_stream *s = raw_open(w);
     frame_send(s, TEXT, "lend");
     expect_frame(s, TEXT, "lend");

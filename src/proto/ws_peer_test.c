@@ -206,7 +206,7 @@ static void halves(int port) {
     }
 }
 
-PEER_STORY(who_ends_its_side_at_once_gets_every_answer) {
+PEER_STORY(a_peer_that_closes_its_side_at_once_gets_every_answer) {
     tell_peer(halves, HALVES);
 }
 
@@ -233,7 +233,7 @@ static void half_and_slow(int port) {
     }
 }
 
-PEER_STORY(who_ends_its_side_and_reads_slowly_gets_every_answer) {
+PEER_STORY(a_peer_that_closes_its_side_and_reads_slowly_gets_every_answer) {
     tell_peer(half_and_slow, 8);
 }
 
@@ -269,7 +269,7 @@ static void only_writes(int port) {
     peer_close(s);
 }
 
-PEER_STORY(who_only_writes_gets_every_answer_when_it_reads) {
+PEER_STORY(a_peer_that_only_writes_gets_every_answer_when_it_reads) {
     tell_peer(only_writes, 1);
 }
 
@@ -283,7 +283,7 @@ static void only_reads(int port) {
     }
 }
 
-PEER_STORY(who_only_reads_gets_every_message) {
+PEER_STORY(a_peer_that_only_reads_gets_every_message) {
     tell_peer(only_reads, 4);
 }
 
@@ -302,7 +302,7 @@ static void reads_slowly(int port) {
     peer_close(s);
 }
 
-PEER_STORY(who_reads_slowly_gets_every_message) {
+PEER_STORY(a_peer_that_reads_slowly_gets_every_message) {
     tell_peer(reads_slowly, 1);
 }
 
@@ -378,7 +378,7 @@ static void resets(int port) {
     peer_close(s);
 }
 
-PEER_STORY(who_resets_leaves_nothing_behind) {
+PEER_STORY(a_peer_that_resets_leaves_nothing_behind) {
     tell_peer(resets, RESETS + 1);
 }
 

@@ -30,20 +30,20 @@ static int given_up(struct world *w, const char *ask) {
     return 0;
 }
 
-WS_STORY(who_takes_nothing_is_given_up_though_it_talks, o->pong_ns = PONG_NS) {
+WS_STORY(a_peer_that_takes_nothing_is_given_up_though_it_talks, o->pong_ns = PONG_NS) {
     return given_up(w, "flood");
 }
 
-WS_STORY(who_takes_nothing_of_many_small_messages_is_given_up, o->pong_ns = PONG_NS) {
+WS_STORY(a_peer_that_takes_nothing_of_many_small_messages_is_given_up, o->pong_ns = PONG_NS) {
     return given_up(w, "trickle");
 }
 
-WS_STORY(who_takes_nothing_is_given_up_without_pings_too, o->pong_ns = PONG_NS,
+WS_STORY(a_peer_that_takes_nothing_is_given_up_without_pings_too, o->pong_ns = PONG_NS,
          o->ping_ns = WEIR_NEVER) {
     return given_up(w, "flood");
 }
 
-WS_STORY(who_takes_nothing_and_answers_pings_is_given_up, o->pong_ns = PONG_NS,
+WS_STORY(a_peer_that_takes_nothing_and_answers_pings_is_given_up, o->pong_ns = PONG_NS,
          o->ping_ns = PONG_NS / 4) {
     return given_up(w, "trickle");
 }
@@ -66,7 +66,7 @@ static int wait_on(void *args) {
     return 0;
 }
 
-WS_STORY(all_who_wait_get_the_same_code, o->pong_ns = PONG_NS) {
+WS_STORY(all_tasks_that_wait_get_the_same_code, o->pong_ns = PONG_NS) {
     WEIR_AUTO(weir_close) struct weir_stream *s = raw_open(w);
     struct weir_group g;
     int rcs[6] = {0};
@@ -113,7 +113,7 @@ WS_STORY(a_slow_reader_is_not_given_up, o->pong_ns = MS(200), o->queue_max = 64 
 /* ---- at the end ---- */
 
 /* Also what leaves behind the peer's end of its side is bounded so. */
-WS_STORY(who_ended_its_side_and_takes_nothing_is_given_up, o->pong_ns = PONG_NS,
+WS_STORY(a_peer_that_closed_its_side_and_takes_nothing_is_given_up, o->pong_ns = PONG_NS,
          o->queue_max = 64 << 20) {
     WEIR_AUTO(weir_close) struct weir_stream *s = raw_open(w);
     frame_send(s, TEXT, "big");
@@ -125,7 +125,7 @@ WS_STORY(who_ended_its_side_and_takes_nothing_is_given_up, o->pong_ns = PONG_NS,
 
 /* ---- whose connection it was ---- */
 
-WS_STORY(who_closes_and_takes_nothing_keeps_its_name, o->pong_ns = PONG_NS,
+WS_STORY(a_peer_that_closes_and_takes_nothing_keeps_its_name, o->pong_ns = PONG_NS,
          o->queue_max = 64 << 20) {
     WEIR_AUTO(weir_close) struct weir_stream *s = raw_open(w);
     frame_send(s, TEXT, "big");

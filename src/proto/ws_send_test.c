@@ -89,7 +89,7 @@ WS_STORY(senders_are_served_in_the_order_they_came, o->message_max = 2 << 20) {
     return 0;
 }
 
-WS_STORY(a_cancelled_sender_has_sent_nothing_and_holds_nobody, o->message_max = 2 << 20) {
+WS_STORY(a_cancelled_sender_has_sent_nothing_and_blocks_no_other, o->message_max = 2 << 20) {
     WEIR_AUTO(weir_ws_drop) struct weir_ws *ws = ws_open(w);
     struct sender first = {ws, 1 << 20, 1, 0}, second = {ws, 77, 1, 0};
     struct weir_task *t = NULL;
@@ -200,7 +200,7 @@ static int drops(void *args) {
     return 0;
 }
 
-WS_STORY(a_send_that_lets_others_run_tells_of_a_drop) {
+WS_STORY(a_send_that_lets_others_run_returns_that_it_was_dropped) {
     struct weir_ws *ws = ws_open(w), *mine = ws, **shared = &ws;
     struct weir_group g;
     int rc, sent = 0;

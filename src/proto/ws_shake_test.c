@@ -89,7 +89,7 @@ WS_STORY(a_name_that_was_given_is_let_in_beside_the_usual_ones, o->hosts = named
     return 0;
 }
 
-WS_STORY(what_is_no_handshake_is_told_so) {
+WS_STORY(what_is_no_handshake_is_answered_with_a_refusal) {
     asks(w, "GET / HTTP/1.1\r\n" LOCAL "\r\n", 426);
     asks(w, "POST / HTTP/1.1\r\n" LOCAL UPGRADE "\r\n", 405);
     asks(w, "GET / HTTP/1.1\r\n" LOCAL "Upgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -98,7 +98,7 @@ WS_STORY(what_is_no_handshake_is_told_so) {
     return asks(w, "hello, is anybody there?\r\n\r\nbody that nobody reads", 400);
 }
 
-WS_STORY(a_head_above_the_limit_is_told_431, o->head_max = 1000) {
+WS_STORY(a_head_above_the_limit_is_answered_431, o->head_max = 1000) {
     static char request[4000];
     int n = snprintf(request, sizeof request, "GET / HTTP/1.1\r\n" LOCAL UPGRADE "X: ");
     memset(request + n, 'x', sizeof request - (size_t)n - 1);
@@ -260,7 +260,7 @@ WS_STORY(the_client_says_path_and_refusals_in_words) {
     return 0;
 }
 
-WS_STORY(connections_above_the_limit_are_told_503, o->connections_max = 2) {
+WS_STORY(connections_above_the_limit_are_answered_503, o->connections_max = 2) {
     if (!w->reacts)
         return 0; /* the server's own loop limits them */
     struct weir_stream *a = raw_open(w), *b = raw_open(w);

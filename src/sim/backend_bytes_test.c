@@ -236,7 +236,7 @@ WEIR_TEST_BACKENDS(linger0_resets_a_pending_recv) {
     world_close();
 }
 
-WEIR_TEST_BACKENDS(a_send_to_one_who_closed_gets_epipe_and_recv_the_end) {
+WEIR_TEST_BACKENDS(a_send_to_a_closed_peer_gets_epipe_and_recv_the_end) {
     struct rig_pair p;
     char byte;
     world_open(NULL);

@@ -24,7 +24,7 @@ WEIR_TEST_BACKENDS(both_ends_know_each_others_address) {
     world_close();
 }
 
-WEIR_TEST_BACKENDS(accept_tells_the_peer) {
+WEIR_TEST_BACKENDS(accept_returns_the_peers_address) {
     struct weir__addr addr = rig_addr("127.0.0.1", 0), peer = {0}, own;
     struct weir__file l, c, s;
     struct rig_op o;
@@ -46,7 +46,7 @@ WEIR_TEST_BACKENDS(accept_tells_the_peer) {
     world_close();
 }
 
-WEIR_TEST_BACKENDS(a_connect_to_nobody_is_refused) {
+WEIR_TEST_BACKENDS(a_connect_without_a_listener_is_refused) {
     struct weir__addr addr = rig_addr("127.0.0.1", 0);
     struct weir__file f, c;
     world_open(NULL);
@@ -97,7 +97,7 @@ WEIR_TEST_BACKENDS(connections_are_accepted_in_the_order_they_came) {
     world_close();
 }
 
-WEIR_TEST_BACKENDS(closing_a_listener_resets_who_was_not_accepted) {
+WEIR_TEST_BACKENDS(closing_a_listener_resets_connections_not_accepted) {
     struct weir__addr addr = rig_addr("127.0.0.1", 0);
     struct weir__file l, c;
     char byte;
@@ -432,7 +432,7 @@ WEIR_TEST_BACKENDS(a_cancelled_resolve_is_done_at_once) {
     world_close();
 }
 
-WEIR_TEST_BACKENDS(a_signal_completes_who_waits_for_it) {
+WEIR_TEST_BACKENDS(a_signal_completes_the_op_that_waits_for_it) {
     struct rig_op a, b, other;
     world_open(NULL);
     a = rig_op(WEIR__SIGNAL, NULL);

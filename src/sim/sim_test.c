@@ -93,7 +93,7 @@ static void count_overrun(void *arg) {
     ++*(int *)arg;
 }
 
-WEIR_TEST(past_the_limit_of_time_the_user_is_told_once) {
+WEIR_TEST(past_the_limit_of_time_the_hook_is_called_once) {
     struct sim_config c;
     int told = 0;
     weir__sim_config_defaults(&c);
@@ -229,7 +229,7 @@ WEIR_TEST(loopback_is_of_each_host) {
 
 /* ---- peers that vanish ----------------------------------------------------------------------- */
 
-WEIR_TEST(a_connect_to_one_who_is_cut_off_times_out_as_on_linux) {
+WEIR_TEST(a_connect_to_a_host_that_is_cut_off_times_out_as_on_linux) {
     struct weir__addr addr;
     struct weir__file l, c;
     struct rig_op o;

@@ -114,7 +114,7 @@ STRUCK_STORY(what_passes_is_logged_once_a_second) {
     return 0;
 }
 
-STRUCK_STORY(what_does_not_pass_is_told) {
+STRUCK_STORY(an_error_that_does_not_pass_is_returned) {
     const int lasting[] = {EBADF, ENOTSOCK, EINVAL};
     struct weir_stream *b = NULL;
     begin(false);
@@ -229,7 +229,7 @@ static int wait_unknocked(void *arg) {
     return 0;
 }
 
-WEIR_TEST_BACKENDS(at_the_limit_of_descriptors_nobody_knocks_and_nothing_is_logged) {
+WEIR_TEST_BACKENDS(at_the_limit_of_descriptors_without_a_client_nothing_is_logged) {
     struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
     if (!has_files())
         runner_skip("the limit is the system's");

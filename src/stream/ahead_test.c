@@ -161,7 +161,7 @@ LOOP_STORY(after_stop_nothing_more_is_read_ahead) {
     return 0;
 }
 
-LOOP_STORY(the_end_is_told_ahead_and_again_in_its_place) {
+LOOP_STORY(the_end_of_stream_is_seen_ahead_and_again_in_its_place) {
     struct weir_stream *s = begin(WEIR__AHEAD_MORE);
     say(s, "first");
     assert_int_equal(weir_shutdown(s), 0);

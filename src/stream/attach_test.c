@@ -126,7 +126,7 @@ static void close_beside_others(size_t allocation) {
     weir_unlisten(&innocent);
 }
 
-STRUCK_STORY(a_listener_that_closes_on_a_connection_touches_nobody_else) {
+STRUCK_STORY(a_listener_that_closes_on_a_connection_touches_no_other) {
     for (size_t allocation = 0; allocation < 4; allocation++)
         close_beside_others(allocation);
     return 0;

@@ -32,7 +32,7 @@ LOOP_STORY(nobody_listens_nobody_answers) {
     return 0;
 }
 
-LOOP_STORY(an_unknown_name_is_told) {
+LOOP_STORY(an_unknown_name_is_reported) {
     struct weir_stream *s = NULL;
     assert_int_equal(weir_dial("tcp://no-such-host.invalid:80", NULL, &s), WEIR_ENONAME);
     assert_string_equal(weir_error(WEIR_ENONAME)->on, "no-such-host.invalid");
@@ -125,7 +125,7 @@ LOOP_STORY(a_refused_address_hands_over_to_the_next_at_once) {
     return 0;
 }
 
-LOOP_STORY(if_all_refuse_the_last_is_told) {
+LOOP_STORY(if_all_addresses_refuse_the_last_error_is_returned) {
     struct weir_stream *s = NULL;
     answers_are(3, (const char *[]){"127.0.0.1", "127.0.0.2", "127.0.0.3"}, free_port());
     settle();

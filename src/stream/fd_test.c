@@ -19,7 +19,7 @@ static int write_late(void *args) {
     return rc < 0 ? rc : write(((struct write_late_args *)args)->fd, "x", 1) == 1 ? 0 : -EIO;
 }
 
-FD_STORY(wait_fd_tells_what_is_true) {
+FD_STORY(wait_fd_returns_what_is_ready) {
     struct weir_group g;
     int fds[2];
     open_pipe(fds);
@@ -45,7 +45,7 @@ static int ring_late(void *args) {
 }
 
 /* No call on it ever waits: others have their turn all the same. */
-FD_STORY(what_is_always_ready_starves_nobody) {
+FD_STORY(a_descriptor_that_is_always_ready_starves_no_task) {
     WEIR_AUTO(weir_close) struct weir_stream *null = NULL;
     struct weir_group g;
     bool rang = false;

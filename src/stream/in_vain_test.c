@@ -90,7 +90,7 @@ static int write_within(struct weir_stream *s, weir_ns budget_ns, const void *bu
     return weir_scope_leave(&scope, rc);
 }
 
-IN_VAIN_STORY(no_thread_for_a_terminal_holds_nobody) {
+IN_VAIN_STORY(no_free_thread_for_a_terminal_blocks_no_other_task) {
     struct weir_group g;
     struct weir_stream *s = NULL;
     char buf[5];
@@ -114,7 +114,7 @@ IN_VAIN_STORY(no_thread_for_a_terminal_holds_nobody) {
     return 0;
 }
 
-IN_VAIN_STORY(room_that_is_not_enough_holds_nobody) {
+IN_VAIN_STORY(a_descriptor_with_too_little_room_blocks_no_other_task) {
     struct weir_group g;
     struct weir_stream *s = NULL;
     const uint64_t nearly_full = UINT64_MAX - 5, more = 10;

@@ -231,7 +231,7 @@ LOOP_STORY(a_cancelled_accept_loses_no_connection) {
     return 0;
 }
 
-LOOP_STORY(connections_nobody_accepted_are_reset_by_unlisten) {
+LOOP_STORY(connections_not_accepted_are_reset_by_unlisten) {
     struct weir_listener *l = NULL;
     struct weir_stream *first = NULL, *second = NULL, *peer = NULL;
     struct weir_scope scope;

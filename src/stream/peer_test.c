@@ -131,7 +131,7 @@ static void halves(int port) {
     }
 }
 
-PEER_STORY(who_ends_its_side_at_once_gets_its_echo) {
+PEER_STORY(a_peer_that_closes_its_side_at_once_gets_its_echo) {
     tell_peer(halves, HALVES);
 }
 
@@ -149,7 +149,7 @@ static void only_writes(int port) {
     close(s);
 }
 
-PEER_STORY(who_only_writes_is_heard_to_the_last_byte) {
+PEER_STORY(a_peer_that_only_writes_is_read_to_the_last_byte) {
     for (int reacts = 0; reacts < 2; reacts++) {
         tell_peer_of(reacts != 0, only_writes, 1);
         assert_int_equal(post.heard, 20 * 300000);
@@ -168,7 +168,7 @@ static void only_reads(int port) {
     }
 }
 
-PEER_STORY(who_only_reads_gets_all_that_was_written_before_the_close) {
+PEER_STORY(a_peer_that_only_reads_gets_all_that_was_written_before_the_close) {
     tell_peer(only_reads, 4);
 }
 
@@ -197,7 +197,7 @@ static void resets(int port) {
     close(s);
 }
 
-PEER_STORY(who_resets_leaves_nothing_behind) {
+PEER_STORY(a_peer_that_resets_leaves_nothing_behind) {
     tell_peer(resets, RESETS + 1);
 }
 
@@ -212,7 +212,7 @@ static void resets_a_writer(int port) {
 }
 
 /* Mostly the write meets the reset, and the read that follows it must not see an end. */
-PEER_STORY(who_resets_a_writer_has_not_ended_its_stream) {
+PEER_STORY(a_peer_that_resets_a_writer_has_not_ended_its_stream) {
     for (int reacts = 0; reacts < 2; reacts++) {
         tell_peer_of(reacts != 0, resets_a_writer, HALVES);
         assert_int_equal(post.heard, HALVES);

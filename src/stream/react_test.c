@@ -475,7 +475,7 @@ WEIR_TEST_ABORTS(closing_a_reactive_connections_stream_is_a_bug, "use weir_conn_
 }
 
 /* A writer from outside of the connection's group: a broadcast, say. */
-LOOP_STORY(a_writer_from_outside_is_told_when_the_connection_ends) {
+LOOP_STORY(a_writer_from_outside_gets_an_error_when_the_connection_ends) {
     static const struct weir_reactive r = {.size = sizeof r, .state_size = sizeof(int),
                                            .opened = keep, .message = echo, .closed = closed};
     struct server s;

@@ -107,7 +107,7 @@ static void reader_is_robbed(int fd) {
     weir_close(&s);
 }
 
-FD_STORY(who_reads_a_pipe_faster_holds_nobody) {
+FD_STORY(another_reader_of_a_pipe_blocks_no_task) {
     assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
     other = open_again(ends[0], O_RDONLY);
     reader_is_robbed(ends[0]);
@@ -116,7 +116,7 @@ FD_STORY(who_reads_a_pipe_faster_holds_nobody) {
     return 0;
 }
 
-FD_STORY(who_reads_a_terminal_faster_holds_nobody) {
+FD_STORY(another_reader_of_a_terminal_blocks_no_task) {
     open_pty(&ends[1], &ends[0]);
     other = open_again(ends[0], O_RDONLY);
     reader_is_robbed(ends[0]);
@@ -126,7 +126,7 @@ FD_STORY(who_reads_a_terminal_faster_holds_nobody) {
 }
 
 /* The master cannot be opened again: a thread reads, and what it got is the next call's. */
-FD_STORY(who_reads_a_master_faster_holds_nobody) {
+FD_STORY(another_reader_of_a_terminals_master_blocks_no_task) {
     int flags;
     open_pty(&ends[0], &ends[1]);
     other = fcntl(ends[0], F_DUPFD_CLOEXEC, 3); /* the same description: taken while it blocks */
@@ -194,7 +194,7 @@ static void writer_is_forestalled(int fd, void (*filled)(void)) {
     weir_close(&s);
 }
 
-FD_STORY(who_fills_a_pipe_first_holds_nobody) {
+FD_STORY(another_writer_that_fills_a_pipe_blocks_no_task) {
     assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
     other = open_again(ends[1], O_WRONLY);
     writer_is_forestalled(ends[1], fill_it);
@@ -203,7 +203,7 @@ FD_STORY(who_fills_a_pipe_first_holds_nobody) {
     return 0;
 }
 
-FD_STORY(who_fills_a_terminal_first_holds_nobody) {
+FD_STORY(another_writer_that_fills_a_terminal_blocks_no_task) {
     unsigned number;
     open_pty(&ends[0], &ends[1]);
     if (ioctl(ends[1], TIOCGDEV, &number) < 0) /* then a helper thread writes */

@@ -262,7 +262,7 @@ static size_t drain_fd(int fd, size_t from) {
     return (size_t)n;
 }
 
-FD_STORY(a_blocking_pipe_that_is_full_holds_nobody) {
+FD_STORY(a_full_blocking_pipe_does_not_block_other_tasks) {
     struct weir_stream *s = NULL;
     size_t sent = 0;
     int ends[2];

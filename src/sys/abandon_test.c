@@ -105,12 +105,12 @@ static void others_go_on(int kind) {
     end(THREADS);
 }
 
-WEIR_TEST_BACKENDS(abandoned_work_keeps_nobody_waiting) {
+WEIR_TEST_BACKENDS(abandoned_work_keeps_no_other_job_waiting) {
     KERNEL_ONLY();
     others_go_on(WEIR__WORK);
 }
 
-WEIR_TEST_BACKENDS(abandoned_look_ups_keep_nobody_waiting) {
+WEIR_TEST_BACKENDS(abandoned_look_ups_keep_no_other_job_waiting) {
     KERNEL_ONLY();
     others_go_on(WEIR__RESOLVE);
 }

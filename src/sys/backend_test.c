@@ -48,7 +48,7 @@ WEIR_TEST_BACKENDS(names_and_the_accepted_peer_agree) {
     rig_close();
 }
 
-WEIR_TEST_BACKENDS(nobody_listens_is_econnrefused) {
+WEIR_TEST_BACKENDS(a_port_without_a_listener_gives_econnrefused) {
     rig_open();
     struct weir__addr a = rig_listen_any(&p.listener, 4);
     rig_close_file(&p.listener);
@@ -371,7 +371,7 @@ WEIR_TEST_BACKENDS(close_ends_all_that_is_pending_first) {
     rig_close();
 }
 
-WEIR_TEST_BACKENDS(connections_nobody_accepted_are_closed_with_the_listener) {
+WEIR_TEST_BACKENDS(connections_not_accepted_are_closed_with_the_listener) {
     char buf[1 << 17];
     rig_open();
     struct weir__addr a = rig_listen_any(&p.listener, 8);
@@ -396,7 +396,7 @@ WEIR_TEST_BACKENDS(connections_nobody_accepted_are_closed_with_the_listener) {
 
 /* ---- other descriptors ---------------------------------------------------------------------- */
 
-WEIR_TEST_BACKENDS(poll_tells_when_a_pipe_can_be_read) {
+WEIR_TEST_BACKENDS(poll_returns_when_a_pipe_can_be_read) {
     KERNEL_ONLY();
     int fds[2];
     struct rig_op s = rig_op(WEIR__POLL, NULL), two;

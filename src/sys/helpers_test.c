@@ -260,7 +260,7 @@ WEIR_TEST_BACKENDS(a_signal_whose_wait_is_cancelled_is_the_next_waits) {
     rig_close();
 }
 
-WEIR_TEST_BACKENDS(a_signal_whose_wait_is_cancelled_kills_nobody) {
+WEIR_TEST_BACKENDS(a_signal_whose_wait_is_cancelled_does_not_kill_the_process) {
     KERNEL_ONLY();
     struct rig_op one = signal_step(SIGUSR1);
     rig_open();
@@ -465,7 +465,7 @@ static void write_to_nobody(void) {
 }
 
 /* /dev/full takes no flags of a write on any kernel so far: after it none is tried. */
-WEIR_TEST(a_write_to_nobody_raises_no_signal_with_the_kernels_flag_and_without) {
+WEIR_TEST(a_write_without_a_reader_raises_no_signal_with_the_flag_or_without) {
     int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
     sigset_t pending;
     signal(SIGPIPE, SIG_DFL);

@@ -155,7 +155,7 @@ static int two_await_by_one(void *arg) {
     return 0;
 }
 
-WEIR_TEST_ABORTS(two_that_await_by_one_handle_are_told, "was given back, by another await") {
+WEIR_TEST_ABORTS(two_tasks_that_await_by_one_handle_abort, "was given back, by another await") {
     weir_run(two_await_by_one, NULL, NULL);
 }
 
@@ -171,7 +171,7 @@ static int release_what_is_awaited(void *arg) {
     return 0;
 }
 
-WEIR_TEST_ABORTS(who_awaits_by_a_handle_that_another_releases_is_told,
+WEIR_TEST_ABORTS(an_await_by_a_handle_that_another_releases_aborts,
                  "of task 'naps' was given back") {
     weir_run(release_what_is_awaited, NULL, NULL);
 }

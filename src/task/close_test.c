@@ -209,7 +209,7 @@ static int late_and_cancelled(void *arg) {
     return weir_scope_leave(&s, rc) == WEIR_ESTOPPED ? 0 : -1;
 }
 
-WEIR_TEST_BACKENDS(who_met_the_deadline_before_the_cancel_has_not_failed) {
+WEIR_TEST_BACKENDS(a_task_that_met_the_deadline_before_the_cancel_has_not_failed) {
     weir_log_to(count_lines, NULL);
     assert_int_equal(weir_run(late_and_cancelled, NULL, NULL), 0);
     assert_int_equal(lines, 0);

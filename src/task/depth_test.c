@@ -128,7 +128,7 @@ static int many_places(void *arg) {
     return 0;
 }
 
-WEIR_TEST(a_thousand_places_are_told_in_order) {
+WEIR_TEST(a_thousand_places_are_reported_in_order) {
     run(many_places);
 }
 
@@ -150,7 +150,7 @@ static int near_the_end(void *arg) {
     return 0;
 }
 
-WEIR_TEST(a_stack_nearly_full_is_told_once) {
+WEIR_TEST(a_stack_nearly_full_is_reported_once) {
     weir_log_to(hear, NULL);
     run(near_the_end);
     weir_log_to(NULL, NULL);

@@ -193,7 +193,7 @@ static int story(void *arg) {
     return n;
 }
 
-WEIR_TEST_BACKENDS(a_drain_counts_whoever_was_cancelled_in_whatever_way) {
+WEIR_TEST_BACKENDS(a_drain_counts_each_cancelled_child_however_it_was_cancelled) {
     weir_log_level_set(WEIR_LOG_ERROR);
     for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
         way = &ways[i];

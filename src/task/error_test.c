@@ -248,7 +248,7 @@ static int to_the_group(void *arg) {
     return 0;
 }
 
-WEIR_TEST_BACKENDS(a_childs_text_reaches_who_closes_the_group) {
+WEIR_TEST_BACKENDS(a_childs_text_reaches_the_task_that_closes_the_group) {
     assert_int_equal(weir_run(to_the_group, NULL, NULL), 0);
 }
 
@@ -261,11 +261,11 @@ static int to_who_awaits(void *arg) {
     return 0;
 }
 
-WEIR_TEST_BACKENDS(a_tasks_text_reaches_who_awaits_it) {
+WEIR_TEST_BACKENDS(a_tasks_text_reaches_the_task_that_awaits_it) {
     assert_int_equal(weir_run(to_who_awaits, NULL, NULL), 0);
 }
 
-WEIR_TEST_BACKENDS(the_text_of_the_first_task_reaches_who_called_weir_run) {
+WEIR_TEST_BACKENDS(the_text_of_the_first_task_reaches_the_caller_of_weir_run) {
     assert_int_equal(weir_run(no_buzzer, NULL, NULL), -ENODEV);
     assert_string_equal(weir_error_message(-ENODEV), "no buzzer");
 }
@@ -383,7 +383,7 @@ static int stopped(void *arg) {
     return 0;
 }
 
-WEIR_TEST_BACKENDS(a_group_that_its_owner_stopped_tells_the_cause) {
+WEIR_TEST_BACKENDS(a_group_that_its_owner_stopped_reports_the_cause) {
     assert_int_equal(weir_run(stopped, NULL, NULL), 0);
 }
 

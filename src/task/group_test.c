@@ -293,7 +293,7 @@ static int released_unread(void *arg) {
     return 0;
 }
 
-WEIR_TEST_BACKENDS(an_error_nobody_read_goes_to_the_group_on_release) {
+WEIR_TEST_BACKENDS(an_unread_error_goes_to_the_group_on_release) {
     run(released_unread);
 }
 
@@ -540,7 +540,7 @@ static int stuck(void *arg) {
     return weir_sleep(WEIR_NEVER);
 }
 
-WEIR_TEST(a_quiet_simulation_names_who_waits_and_ends) {
+WEIR_TEST(a_quiet_simulation_names_the_tasks_that_wait_and_ends) {
     struct weir_run_options o = {.size = sizeof o, .backend = "sim"};
     logged[0] = '\0';
     weir_log_to(keep_lines, NULL);

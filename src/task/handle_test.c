@@ -85,7 +85,7 @@ static int read_once(void *arg) {
     return 0;
 }
 
-WEIR_TEST_BACKENDS(an_error_that_was_read_is_not_told_again) {
+WEIR_TEST_BACKENDS(an_error_that_was_read_is_not_reported_again) {
     run(read_once, 0);
     assert_int_equal(times("EIO"), 0);
     assert_int_equal(times("the handle of task 'printer' ("), 1);
@@ -113,7 +113,7 @@ static int cancelled(void *arg) {
     return weir_group_close(&g, rc);
 }
 
-WEIR_TEST_BACKENDS(who_was_cancelled_lost_no_error) {
+WEIR_TEST_BACKENDS(a_cancelled_task_has_lost_no_error) {
     run(cancelled, 0);
     assert_int_equal(times("failed"), 0);
 }

@@ -58,19 +58,19 @@ WEIR_TEST(a_trail_belongs_to_its_stack) {
     assert_int_equal(weir__mark_trail.depth, 0);
 }
 
-WEIR_TEST_ABORTS(an_unmarked_call_that_parks_is_told,
+WEIR_TEST_ABORTS(an_unmarked_call_that_parks_is_reported,
                  "weir_yield is not marked WEIR_SUSPENDS, but parks") {
     turn_over("weir_yield");
     weir_run(yields, NULL, NULL);
 }
 
-WEIR_TEST_ABORTS(an_unmarked_join_that_parks_is_told,
+WEIR_TEST_ABORTS(an_unmarked_join_that_parks_is_reported,
                  "weir_group_close is not marked WEIR_SUSPENDS, but parks") {
     turn_over("weir_group_close");
     weir_run(joins, NULL, NULL);
 }
 
-WEIR_TEST_ABORTS(a_marked_call_that_was_no_cancel_point_is_told,
+WEIR_TEST_ABORTS(a_marked_call_that_was_no_cancel_point_is_reported,
                  "weir_now is marked WEIR_SUSPENDS, but returned without") {
     turn_over("weir_now");
     weir_run(asks_the_time, NULL, NULL);
@@ -99,7 +99,7 @@ static int releases_unread(void *arg) {
     return weir_group_close(&g, rc);
 }
 
-WEIR_TEST_ABORTS(a_users_function_that_suspends_in_an_unmarked_call_is_told,
+WEIR_TEST_ABORTS(a_function_that_suspends_in_an_unmarked_call_is_reported,
                  "weir_task_release is not marked WEIR_SUSPENDS, but parks (in weir_yield)") {
     weir_run(releases_unread, NULL, NULL);
 }

@@ -277,7 +277,7 @@ static int aborts_when_cancelled(void *arg) {
     return 0;
 }
 
-WEIR_TEST_ABORTS(an_abort_while_exploring_tells_where, "story abort, cancel at call 2") {
+WEIR_TEST_ABORTS(an_abort_while_exploring_says_where, "story abort, cancel at call 2") {
     struct weir_story s = story("abort", aborts_when_cancelled);
     s.first = 2;
     weir_explore_cancels(&s, NULL);
@@ -341,7 +341,7 @@ static int tells_an_error_twice(void *arg) {
     return rc == -EPIPE ? 0 : rc;
 }
 
-WEIR_TEST(exploring_finds_an_error_told_twice) {
+WEIR_TEST(exploring_finds_an_error_reported_twice) {
     assert_int_equal(failures("twice", tells_an_error_twice), 2); /* the cancelled one is clean */
     assert_non_null(strstr(told, "errors of tasks that were told twice: 1 of 1"));
 }

@@ -58,7 +58,7 @@ WEIR_TEST(a_pin_is_tried_beside_its_buzzer) {
     assert_non_null(strstr(printed, "[ IOPin ] done processing messages: 1000 (OK)\n"));
 }
 
-WEIR_TEST(a_worker_that_streams_to_nobody_refuses_in_time) {
+WEIR_TEST(a_worker_that_streams_to_a_node_that_is_down_refuses_in_time) {
     const struct weir_item tick = item("0");
     const struct weir_worker_trial trial = {.size = sizeof trial, .messages = &tick, .count = 1};
     struct weir_node_ack ack;
@@ -128,7 +128,7 @@ WEIR_TEST(answers_come_in_order_with_nacks_among_them) {
     assert_int_equal(weir_worker_try(&moody, NULL, NULL), 0);
 }
 
-WEIR_TEST(a_loop_that_fails_is_told_with_its_message_and_why) {
+WEIR_TEST(a_loop_that_fails_is_reported_with_its_message_and_cause) {
     const struct weir_item items[] = {item("a"), item("jam"), item("b")};
     struct weir_node_ack acks[3];
     weir_log_to(ignore, NULL);

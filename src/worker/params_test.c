@@ -73,7 +73,7 @@ WEIR_TEST(bad_parameters_are_named) {
     weir__params_fini(&p);
 }
 
-WEIR_TEST(an_unknown_parameter_tells_those_that_were_asked_for) {
+WEIR_TEST(an_unknown_parameter_names_those_that_were_asked_for) {
     struct weir_params p = {.given_count = 0};
     const char *text = NULL;
     give(&p, "foo=1");

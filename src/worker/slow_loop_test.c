@@ -73,7 +73,7 @@ static int close_meanwhile(void) {
     return rc == 0 ? stop(SIGINT) : rc;
 }
 
-WEIR_TEST(who_hangs_up_has_its_messages_worked_off) {
+WEIR_TEST(the_messages_of_a_client_that_hangs_up_are_handled) {
     run_world((struct world){.worker = &slow, .story = close_meanwhile});
     expect_both_worked_off();
 }

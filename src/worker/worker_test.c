@@ -170,7 +170,7 @@ static int port_in_use_body(void *arg) {
     return rc;
 }
 
-WEIR_TEST(a_port_in_use_is_told_and_ends_it) {
+WEIR_TEST(a_port_in_use_is_reported_and_ends_the_program) {
     struct world w = {.worker = &moody, .expected = 1};
     weir_out_to(see, NULL);
     assert_int_equal(weir_sim_run(port_in_use_body, &w, NULL), 0);
@@ -330,7 +330,7 @@ static int stop_while_streaming(void) {
     return rc;
 }
 
-WEIR_TEST(a_signal_ends_a_stream_to_nobody) {
+WEIR_TEST(a_signal_ends_a_stream_to_a_node_that_is_down) {
     run_world((struct world){.worker = embedded_iopin, .story = stop_while_streaming});
     assert_non_null(strstr(lines, "1001 (going away)\n[ IOPin ] Keyboard interruption"));
 }
