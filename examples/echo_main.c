@@ -139,7 +139,7 @@ int echo_main(const char *name, int argc, char **argv, const struct echo_shapes 
     sigemptyset(&stops);
     sigaddset(&stops, SIGINT);
     sigaddset(&stops, SIGTERM);
-    sigprocmask(SIG_UNBLOCK, &stops, NULL); /* whoever started us may have blocked them */
+    sigprocmask(SIG_UNBLOCK, &stops, NULL); /* the parent process may have blocked them */
     for (int i = 1; i < argc; i += 2) {
         if (strncmp(argv[i], "--", 2) == 0 && i + 1 == argc)
             return usage("a value is missing after", argv[i]);

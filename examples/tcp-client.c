@@ -11,7 +11,7 @@
 
 enum { LINE_MAX_LENGTH = 4096 };
 
-/* What a server sends is not for the terminal to obey. */
+/* Control characters from the server must not reach the terminal. */
 static void print_answer(const char *answer, size_t len) {
     for (size_t i = 0; i < len; i++) {
         bool is_plain = answer[i] == '\n' || (answer[i] >= ' ' && answer[i] < 0x7f);

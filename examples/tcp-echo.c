@@ -49,7 +49,7 @@ static int message(struct weir_conn *c, void *state, struct weir_view v) {
     return weir_write(weir_conn_stream(c), v.base, v.len);
 }
 
-/* Whoever hangs up is no failure of ours. */
+/* A client that hangs up is no failure of the server. */
 static void closed(struct weir_conn *c, void *state, int rc) {
     (void)c, (void)state;
     if (rc < 0 && rc != -ECONNRESET && rc != -EPIPE && rc != -ECANCELED)

@@ -11,7 +11,7 @@
 #include "echo_main.h"
 
 struct visitor {
-    const char *name; /* NULL: nobody that we know */
+    const char *name; /* NULL: no valid token */
 };
 
 /* A server of yours asks its store of tokens here; it may suspend meanwhile. */

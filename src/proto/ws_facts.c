@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* ws_facts.c - what anybody may ask of a connection: its names, its peer, how it closed. */
+/* ws_facts.c - what any task may ask about a connection: its names, its peer, how it closed. */
 #include <string.h>
 
 #include "base/check.h"

@@ -10,8 +10,8 @@
 #include "proto/ws_react_conn.h"
 #include "proto/ws_shake.h"
 
-/* closed is for those that were opened, so that nobody else would hear of it. The words of the
- * user's function go here only, not to the peer. */
+/* Log a refused handshake, since closed is called only for connections that were opened. The words
+ * of the user's function go to the log only, not to the peer. */
 static void log_refused(struct ws_react_conn *c, const struct ws_answer *a) {
     if (a->is_users)
         weir__log(WEIR_LOG_WARNING, "ws request %s: %s%s", weir_ws_peer(&c->ws),
@@ -76,7 +76,7 @@ static __attribute__((noinline)) int read_head(struct ws_react_conn *c, const ui
 
 /* The user's function looks at the request, in a scope of what is left of the handshake's time: the
  * timer would cut it short without a reason. Returns true if it is answered or accepted, false if
- * the connection ends without a word, or with 408. */
+ * the connection closes without an answer, or with 408. */
 static bool ask(struct ws_react_conn *c, struct weir_http_request *r, struct ws_answer *ret) {
     struct weir__timers *timers = c->ws.config->loop->timers;
     weir_ns until = c->ws.timer.deadline_ns, now = weir__loop_now(c->ws.config->loop);
