@@ -164,7 +164,8 @@ static int give(struct weir__program *p, const char *text) {
 
 static int give_as(struct weir__program *p, const char *name, const char *value) {
     char text[128];
-    snprintf(text, sizeof text, "%s=%s", name, value);
+    if (snprintf(text, sizeof text, "%s=%s", name, value) >= (int)sizeof text)
+        return mistake(p, "too long for a number:", value);
     int code = give(p, text);
     struct weir__param *given = code < 0 ? weir__params_find(&p->params, name) : NULL;
     WEIR_CHECK(code >= 0 || given != NULL);
