@@ -57,7 +57,7 @@ static void group_assert(const struct group *g, const char *call) {
 
 void weir_stop(const char *cause) {
     if (weir__sched != NULL)
-        weir__scope_fire(&weir__sched->root.scope, -ECANCELED, cause);
+        weir__root_fire(weir__sched, cause);
 }
 
 void weir_group_cancel(struct weir_group *group, const char *cause) {
@@ -65,7 +65,11 @@ void weir_group_cancel(struct weir_group *group, const char *cause) {
     if (group == NULL && s == NULL)
         WEIR_BUG("weir_group_cancel: called from a thread without a loop (NULL is the run's own "
                  "group)");
-    struct group *g = group ? group_of(group) : &s->root;
+    if (group == NULL) {
+        weir__root_fire(s, cause);
+        return;
+    }
+    struct group *g = group_of(group);
     group_assert(g, "weir_group_cancel");
     weir__scope_fire(&g->scope, -ECANCELED, cause);
 }

@@ -136,6 +136,8 @@ struct sched {
     struct stack_pool stacks;
     struct depths depths;
     struct group root;
+    struct weir_task *first; /* weir_run's; its handle is held until the run is over */
+    bool first_spared;       /* the root has fired, but first goes on (weir__stop_others) */
     struct group *work, *work_tail;
     struct weir__list abandoned; /* detached offloads that still run */
     size_t tasks_live, tasks_spawned;
@@ -255,6 +257,7 @@ void weir__unpark_task(struct weir_task *t); /* as weir__unpark, but park->resul
 
 /* scope.c */
 void weir__scope_refresh(struct sched *s, struct weir_task *t); /* recompute what t feels */
+void weir__root_fire(struct sched *s, const char *cause); /* cancel all tasks of the run */
 /* The reason why t feels code in its scope sc (NULL: outside of its scopes). If several scopes or
  * groups around sc fired with that code, it is the reason of the outermost: the owner of that one
  * must handle the error, and the inner ones pass it on. */

@@ -10,6 +10,8 @@
 #include <weir/loop.h>
 #include <weir/task.h>
 
+#include "task/task.h"
+
 /* ---- the run's own group -------------------------------------------------------------------- */
 
 static int counts_cancel(void *args) {
@@ -31,6 +33,58 @@ WEIR_TEST_BACKENDS(cancelling_group_null_cancels_the_run_and_all_that_it_spawned
     int cancelled = 0;
     assert_int_equal(weir_run(cancels_run, &cancelled, NULL), -ECANCELED);
     assert_int_equal(cancelled, 3);
+}
+
+/* ---- all but the first task ---------------------------------------------------------------- */
+
+static int first_goes_on(void *arg) {
+    int *cancelled = arg;
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(weir_spawn(NULL, WEIR_SITE(counts_cancel), counts_cancel, &arg,
+                                    sizeof arg, NULL, NULL), 0);
+    assert_int_equal(weir_sleep(WEIR_MILLISECONDS(1)), 0);
+    weir__stop_others("enough");
+    assert_int_equal(weir_cancelled(), 0);
+    assert_int_equal(weir_sleep(WEIR_MILLISECONDS(1)), 0);
+    assert_int_equal(*cancelled, 3);
+    assert_int_equal(weir_spawn(NULL, WEIR_SITE(counts_cancel), counts_cancel, &arg, sizeof arg,
+                                NULL, NULL), 0);
+    assert_int_equal(weir_sleep(WEIR_MILLISECONDS(1)), 0);
+    assert_int_equal(*cancelled, 4); /* it began cancelled */
+    return 7;
+}
+
+WEIR_TEST_BACKENDS(the_first_task_goes_on_where_all_others_are_cancelled) {
+    int cancelled = 0;
+    assert_int_equal(weir_run(first_goes_on, &cancelled, NULL), 7);
+    assert_int_equal(cancelled, 4);
+}
+
+static int spared_then_stopped(void *arg) {
+    (void)arg;
+    struct weir_group g;
+    weir__stop_others("enough");
+    weir_group_open(&g, WEIR_INDEPENDENT);
+    assert_int_equal(weir_sleep(1), 0);
+    weir_stop("all of it");
+    assert_int_equal(weir_group_fired(&g), 0);
+    assert_int_equal(weir_cancelled(), -ECANCELED);
+    return weir_group_close(&g, weir_sleep(WEIR_SECONDS(3600)));
+}
+
+WEIR_TEST_BACKENDS(a_first_task_that_was_spared_is_still_stopped_by_weir_stop) {
+    assert_int_equal(weir_run(spared_then_stopped, NULL, NULL), -ECANCELED);
+}
+
+static int waits_spared(void *arg) {
+    (void)arg;
+    weir__stop_others("enough");
+    return weir_sleep(WEIR_NEVER);
+}
+
+WEIR_TEST(a_first_task_that_was_spared_and_that_nothing_can_wake_is_cancelled) {
+    struct weir_run_options o = {.size = sizeof o, .backend = "sim"};
+    assert_int_equal(weir_run(waits_spared, NULL, &o), -ECANCELED);
 }
 
 WEIR_TEST_ABORTS(cancelling_group_null_outside_a_loop_aborts, "thread without a loop") {

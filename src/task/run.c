@@ -115,8 +115,8 @@ static void quiet(struct sched *s) {
     weir__log(WEIR_LOG_ERROR, "loop '%s' is quiet: nothing can wake the %zu tasks that wait",
               s->loop.name, s->tasks_live);
     name_waiting(&s->root);
-    WEIR_CHECK(s->root.scope.own == 0);
-    weir__scope_fire(&s->root.scope, -ECANCELED, "nothing could ever wake it");
+    WEIR_CHECK(s->root.scope.own == 0 || s->first_spared);
+    weir__root_fire(s, "nothing could ever wake it");
 }
 
 /* Not before the flushes are done: the last task may have queued one when it ended. */
@@ -145,6 +145,7 @@ static int run_first(struct sched *s, const struct weir_site *site, struct first
     int rc = weir_spawn(NULL, site, first, &a, sizeof a, NULL, &t);
     if (rc < 0)
         return rc;
+    s->first = t;
     drive(s);
     if (t->result < 0 && t->error != NULL)
         failure = *t->error;

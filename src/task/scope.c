@@ -133,7 +133,8 @@ static void refresh_chain(struct sched *s, struct weir_task *t) {
 void weir__scope_refresh(struct sched *s, struct weir_task *t) {
     int16_t before = t->felt;
     struct group *g = group_of_task(t);
-    t->base = code_max(t->own, g ? g->scope.felt : 0);
+    bool is_spared = t == s->first && s->first_spared;
+    t->base = code_max(t->own, g && !is_spared ? g->scope.felt : 0);
     refresh_chain(s, t);
     if (t->felt != 0 && before == 0)
         weir__interrupt(s, t);
@@ -181,6 +182,24 @@ void weir__scope_fire(struct scope *sc, int16_t code, const char *cause) {
         weir__scope_refresh(s, sc->task);
     }
     weir__scope_spread(s);
+}
+
+void weir__root_fire(struct sched *s, const char *cause) {
+    weir__scope_fire(&s->root.scope, -ECANCELED, cause);
+    if (!s->first_spared)
+        return;
+    s->first_spared = false;
+    s->root.scope.cause = cause;
+    weir__scope_refresh(s, s->first);
+    weir__scope_spread(s);
+}
+
+void weir__stop_others(const char *cause) {
+    struct sched *s = weir__sched;
+    if (s->root.scope.own != 0)
+        return;
+    s->first_spared = true;
+    weir__scope_fire(&s->root.scope, -ECANCELED, cause);
 }
 
 static void budget_spent(struct weir__timer *timer) {

@@ -166,6 +166,10 @@ bool weir__task_is_within(const struct weir_task *t, const struct weir_task *top
 void weir__group_error_keep(struct weir_group *g, int rc) __attribute__((cold));
 /* Give the record that was kept, if it is rc's, to the running task. */
 void weir__group_error_give(const struct weir_group *g, int rc);
+/* Cancel the run's own group, but not the first task, that of weir_run, and what belongs to it.
+ * Tasks that are spawned into the group later begin cancelled. weir_stop, or a run in which nothing
+ * can happen any more, cancels the first task too. Loop thread. */
+void weir__stop_others(const char *cause);
 /* The code that a suspending call inside g would return: 0, -ECANCELED or -ETIME. */
 int weir__group_cancelled(const struct weir_group *g);
 
