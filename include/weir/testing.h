@@ -32,15 +32,15 @@ struct weir_sim_options { /* zero: the default */
     size_t piece_size;     /* receive buffers that the backend lends; 0: 16 KiB */
     size_t piece_count;    /* how many; 0: 64 */
     size_t descriptors_max; /* sockets open at once; 0: 65536. More: -EMFILE */
-    weir_ns limit_ns;      /* fn's task is cancelled after so much virtual time; 0: a day */
+    weir_ns limit_ns;      /* the run is cancelled after so much virtual time; 0: a day */
     bool deferred;         /* no operation completes at once, as on io_uring; default as on epoll */
     const struct weir_run_options *run; /* for weir_run; its backend is ignored */
 };
 
 /* Run fn(arg) as weir_run does, in a new simulated world. options may be NULL; arg and options are
- * borrowed until return. The library cancels the task of fn when limit_ns have passed in the world,
- * and all tasks when no event can wake any of those that wait. It logs both, the second with the
- * names of the tasks.
+ * borrowed until return. The library cancels all tasks of the run, as weir_stop does, when limit_ns
+ * have passed in the world, and when no event can wake any of the tasks that wait. It logs both,
+ * the second with the names of the tasks.
  * Returns fn's result, which is -ECANCELED if fn hands on the code of such a cancel; an error as
  * weir_run; -EBUSY (this thread is in a world). */
 WEIR_API int weir_sim_run(int (*fn)(void *arg), void *arg, const struct weir_sim_options *options);

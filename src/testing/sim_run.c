@@ -14,12 +14,6 @@ static const weir_ns limit_default_ns = WEIR_SECONDS(24 * 3600);
 
 static _Thread_local struct weir_sim_counts last;
 
-struct call {
-    int (*fn)(void *arg);
-    void *arg;
-    struct sim_world *world;
-};
-
 static void set_size(size_t *to, size_t value) {
     if (value != 0)
         *to = value;
@@ -49,18 +43,10 @@ static struct sim_config config_of(const struct weir_sim_options *o) {
     return c;
 }
 
-static void cancel_overrun(void *main_task) {
+static void cancel_overrun(void *unused) {
+    (void)unused;
     weir__log(WEIR_LOG_ERROR, "the limit of virtual time is reached: the run is cancelled");
-    weir_task_cancel(main_task, "limit of virtual time");
-}
-
-static int in_world(void *arg) {
-    struct call *c = arg;
-    c->world->overrun = cancel_overrun;
-    c->world->overrun_arg = weir_task_current();
-    int rc = c->fn(c->arg);
-    c->world->overrun = NULL;
-    return rc;
+    weir_stop("limit of virtual time");
 }
 
 static void count(const struct sim_world *w) {
@@ -97,11 +83,12 @@ int weir_sim_run_at(const struct weir_site *site, int (*fn)(void *arg), void *ar
     run.backend = "sim";
     struct sim_config config = config_of(&o);
     config.limit_ns = weir__deadline(config.limit_ns, SIM_START_NS);
-    struct call call = {fn, arg, weir__sim_world_new(&config, o.host ? o.host : "main")};
-    weir__sim_world_enter(call.world);
-    int rc = weir_run_at(site, in_world, &call, &run);
-    count(call.world);
-    weir__sim_world_free(call.world);
+    struct sim_world *w = weir__sim_world_new(&config, o.host ? o.host : "main");
+    w->overrun = cancel_overrun;
+    weir__sim_world_enter(w);
+    int rc = weir_run_at(site, fn, arg, &run);
+    count(w);
+    weir__sim_world_free(w);
     return rc;
 }
 

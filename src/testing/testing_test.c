@@ -37,6 +37,26 @@ WEIR_TEST(a_run_ends_at_its_limit_of_virtual_time) {
     assert_true(weir_sim_counts()->overran);
 }
 
+static int beat(void *args) {
+    (void)args;
+    int rc = 0;
+    while (rc == 0)
+        rc = weir_sleep(WEIR_SECONDS(1));
+    return rc;
+}
+
+static int leave_a_beat(void *arg) {
+    (void)arg;
+    return weir_go0(NULL, beat);
+}
+
+WEIR_TEST(the_limit_of_virtual_time_ends_tasks_of_the_runs_own_group) {
+    struct weir_sim_options o = {.size = sizeof o, .limit_ns = WEIR_SECONDS(60)};
+    assert_int_equal(weir_sim_run(leave_a_beat, NULL, &o), 0);
+    assert_true(weir_sim_counts()->overran);
+    assert_int_equal(weir_sim_counts()->now_ns, WEIR_SECONDS(3600 + 60));
+}
+
 static int wait_for_nobody(void *arg) {
     struct weir_listener *l;
     struct weir_stream *s;
