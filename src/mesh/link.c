@@ -381,14 +381,20 @@ static bool is_mesh_over(const struct weir_mesh *m) {
     return weir__group_cancelled(&m->readers) != 0;
 }
 
+static int mesh_is_over(void) {
+    return weir__failf(WEIR_ECLOSED, "mesh", NULL, "a scope around it has fired");
+}
+
 static int closed_if_over(const struct weir__link *l, int rc) {
     if (rc >= 0 || weir_cancelled() != 0 || !is_mesh_over(l->mesh))
         return rc;
-    return weir__failf(WEIR_ECLOSED, "mesh", NULL, "a scope around it has fired");
+    return mesh_is_over();
 }
 
 /* Is rc a failure after which another try may succeed? */
 static bool is_outage(const struct weir__link *l, int rc) {
+    if (is_mesh_over(l->mesh))
+        return false;
     switch (rc) {
     case WEIR_EHTTP:
         return !is_final(l->status);
@@ -405,7 +411,7 @@ static bool is_outage(const struct weir__link *l, int rc) {
     case WEIR_EWSCLOSED: /* close codes that are about the item, or about handling it */
         return !(l->close_code == 1003 || (l->close_code >= 1007 && l->close_code <= 1011));
     default:
-        return weir_cancelled() == 0 && !is_mesh_over(l->mesh);
+        return weir_cancelled() == 0;
     }
 }
 
@@ -471,7 +477,7 @@ static int connect_now(struct weir__link *l) {
     weir_scope_enter(&s, l->outage.left);
     int rc = await_end(l);
     if (rc == 0 && !is_up(l))
-        rc = dial_once(l);
+        rc = is_mesh_over(l->mesh) ? mesh_is_over() : dial_once(l);
     rc = weir_scope_leave(&s, rc);
     l->outage.left -= weir_now() - begun;
     return rc;

@@ -123,6 +123,61 @@ static int ask(void) {
     return ask_text("1");
 }
 
+/* ---- a scope around the mesh fires ---- */
+
+static weir_ns fired_retry_ns, fired_answered_ns;
+static int fired_rc;
+
+static int ask_from_outside(void *args) {
+    (void)args;
+    weir_ns begun = weir_now();
+    fired_rc = ask();
+    fired_answered_ns = weir_now() - begun;
+    return 0;
+}
+
+/* The mesh's task works on in a shield, so nobody closes the mesh. */
+static int fired_story(void *arg) {
+    struct weir_group g, askers;
+    struct weir_scope fires, shield;
+    (void)arg;
+    memset(&r, 0, sizeof r);
+    r.bytes = "";
+    r.rude = true; /* it never answers */
+    weir_group_open(&g, WEIR_INDEPENDENT);
+    weir_group_open(&r.clients, WEIR_INDEPENDENT);
+    weir_group_open(&askers, WEIR_INDEPENDENT);
+    assert_int_equal(r_start(&g), 0);
+    weir_scope_enter(&fires, WEIR_MILLISECONDS(50));
+    weir__mesh_open(&mesh);
+    mesh.retry_ns = fired_retry_ns;
+    assert_int_equal(weir_go0(&askers, ask_from_outside), 0);
+    weir_shield_enter(&shield, WEIR_SECONDS(60));
+    (void)weir_sleep(WEIR_SECONDS(30));
+    (void)weir_scope_leave(&shield, 0);
+    (void)weir__mesh_close(&mesh, 0);
+    (void)weir_scope_leave(&fires, 0);
+    (void)weir_group_close(&askers, 0);
+    weir_group_cancel(&r.clients, "over");
+    (void)weir_group_close(&r.clients, 0);
+    weir_group_cancel(&g, "over");
+    (void)weir_group_close(&g, 0);
+    weir_unlisten(&r.listener);
+    return 0;
+}
+
+WEIR_TEST(who_waits_for_an_ack_is_refused_at_once_where_a_scope_around_the_mesh_fires) {
+    const weir_ns retries[] = {WEIR_SECONDS(5), WEIR_NEVER};
+    for (int i = 0; i < 2; i++) {
+        fired_retry_ns = retries[i];
+        weir_log_level_set(WEIR_LOG_ERROR);
+        assert_int_equal(weir_sim_run(fired_story, NULL, NULL), 0);
+        assert_int_equal(fired_rc, WEIR_ECLOSED);
+        assert_true(is_about(fired_answered_ns, WEIR_MILLISECONDS(50)));
+        assert_int_equal(r.connections, 1); /* nothing was dialled again */
+    }
+}
+
 /* ---- a receiver that breaks the protocol ---- */
 
 static const struct breach {
