@@ -9,8 +9,9 @@
 #include "mesh/nodes.h"
 #include "task/task.h"
 
-/* Move the node to the host and port of the flags. A port without a host is on this machine. */
-static int move_node(const struct weir__source *s) {
+/* Move the node to the host and port of the flags. A port without a host is on this machine. If only
+ * a host was given, the node may be one that setup adds: then nothing is moved before. */
+static int move_node(const struct weir__source *s, bool before_setup) {
     struct weir__program *p = s->program;
     const struct weir__node *known = NULL;
     struct weir__node n = {.host = "localhost"};
@@ -18,7 +19,7 @@ static int move_node(const struct weir__source *s) {
         return 0;
     int rc = weir__mesh_find(&p->mesh, s->node, &known);
     if (rc < 0 && p->port < 0)
-        return rc; /* neither a flag nor the grid has the port */
+        return before_setup && rc == WEIR_ENONODE ? 0 : rc; /* flag and grid have no port */
     const char *host = p->host ? p->host : n.host;
     size_t len = strlen(s->node), host_len = strlen(host);
     if (len > WEIR__NODE_NAME_MAX)
@@ -33,9 +34,11 @@ static int move_node(const struct weir__source *s) {
 static int body(struct weir__program *p) {
     struct weir__source *s = p->work;
     WEIR_CHECK(s->program == p);
-    int rc = weir__user_setup(&s->user, &p->params);
+    int rc = move_node(s, true);
     if (rc == 0)
-        rc = move_node(s);
+        rc = weir__user_setup(&s->user, &p->params);
+    if (rc == 0)
+        rc = move_node(s, false); /* again: setup may have added the node */
     if (rc == 0)
         rc = weir__program_ready(p, 0);
     return rc == 0 ? weir__user_run(&s->user) : rc;

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Sources in a simulated world: what run returns, where they send, what is counted, how they are
  * stopped. */
+#include <weir/mesh.h>
 #include <weir/stream.h>
+#include <weir/task.h>
 
 #include "worker/worker_test_util.h"
 
@@ -151,4 +153,23 @@ WEIR_TEST(flags_move_the_node_of_a_source_and_what_it_sends_is_counted) {
 WEIR_TEST(a_source_without_its_node_fails_in_time) {
     run_world((struct world){.source = &ticks, .port = 9000, .expected = 1});
     assert_true(counted.messages == 1 && counted.errors == 1);
+}
+
+static int setup_asks_where(void *state, const struct weir_params *p) {
+    struct weir_node n = {0};
+    int rc = setup(state, p);
+    if (rc == 0)
+        rc = weir_node_find(NULL, "blink", &n);
+    if (rc == 0)
+        weir_out("in setup: %s:%d", n.host, n.port);
+    return rc;
+}
+
+static const struct weir_source asking = {
+    .size = sizeof asking, .name = "Asking", .state_size = 8, .setup = setup_asks_where,
+    .run = run_result, .node = "blink"};
+
+WEIR_TEST(flags_move_the_node_of_a_source_before_its_setup) {
+    run_world((struct world){.source = &asking, .port = 9000});
+    expect_lines("[ Asking ] in setup: localhost:9000\n[ Asking ] running\n");
 }
