@@ -50,7 +50,8 @@ struct weir_worker {
  * setup is called as a worker's. run is called once, after setup. If it returns 0 or 1, that is the
  * exit status of the program. If it returns < 0, weir_error_message is printed to standard error,
  * and the exit status is 1. More than 1 aborts. After SIGINT, SIGTERM or weir_stop its suspending
- * calls return -ECANCELED, and the exit status is 0.
+ * calls return -ECANCELED. If run then returns 0 or any code < 0, the exit status is 0; if it
+ * returns 1, the exit status is 1.
  * Both are required. Both run as tasks that have the source's name, and may suspend. What they send
  * counts in the reports to `weir up`. */
 struct weir_source {
@@ -122,17 +123,19 @@ WEIR_API void weir_out_to(weir_out_sink sink, void *arg);
 /* Run a worker as a program, until a signal stops it. Its flags are -s/--socket/--host, -p/--port,
  * --node, --name, --with, --backend, --insecure, --connections-max and -h: see weir(1). It reports
  * to `weir up`. SIGINT and SIGTERM stop the worker, even if they were blocked when the program
- * started; one that was ignored then (by nohup, or a script's `&`) stays ignored. A second one
- * ends the process at once, with status 130 or 143. If the program neither ignores nor handles
- * SIGPIPE, the library handles it: writing to a closed pipe then fails with EPIPE. Call it from
- * main, outside any loop.
+ * started; one that was ignored then (by nohup, or a script's `&`) stays ignored. A second one ends
+ * the process at once, with status 130 or 143. If the program neither ignores nor handles SIGPIPE,
+ * the library handles it: writing to a closed pipe then fails with EPIPE. When the worker stops,
+ * the library cancels the tasks that were started with the group NULL, then closes the connections;
+ * the program ends when these tasks have ended. Call it from main, outside any loop.
  * Returns the exit status: 0, 1 (failed), 2 (usage). */
 WEIR_API int weir_worker_main(const struct weir_worker *w, int argc, char **argv);
 
 /* Run a source as a program, until run has returned. Flags and signals are those of
  * weir_worker_main; but -s and -p say where the node is to which the source sends, on whatever
- * host. After SIGINT it prints the line "Keyboard interruption, aborting." when its connections are
- * closed. Call it from main, outside any loop.
+ * host, from setup on. When run has returned, the library cancels the tasks that were started with
+ * the group NULL. After SIGINT it prints the line "Keyboard interruption, aborting." when its
+ * connections are closed. Call it from main, outside any loop.
  * Returns the exit status: 0, 1 (failed, or what run returned), 2 (usage). */
 WEIR_API int weir_source_main(const struct weir_source *s, int argc, char **argv);
 

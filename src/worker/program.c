@@ -176,9 +176,12 @@ static int run_body(struct weir__program *p) {
     if (rc == 0)
         rc = p->body(p);
     p->signal = weir_scope_signal(&s);
-    rc = weir_scope_leave(&s, rc);
-    bool is_stopped = p->signal != 0 || (rc == -ECANCELED && weir_cancelled() != 0);
-    return is_stopped ? 0 : weir__program_tell(p, rc);
+    if (rc <= 0)
+        rc = weir_scope_leave(&s, rc);
+    else
+        (void)weir_scope_leave(&s, 0); /* an exit status stays what it is */
+    bool is_stopped = p->signal != 0 || weir_cancelled() != 0;
+    return is_stopped && rc < 0 ? 0 : weir__program_tell(p, rc);
 }
 
 /* ---- the run's groups ------------------------------------------------------------------------ */
@@ -224,6 +227,7 @@ static int run_groups(struct weir__program *p) {
     p->clients = &clients;
     int rc = weir__mesh_fill(&p->mesh, &p->grid.provider);
     rc = rc < 0 ? weir__program_tell(p, rc) : run_body(p);
+    weir__stop_others("the program ends"); /* they may use the mesh until they have felt it */
     weir_group_cancel(&clients, "the program ends");
     (void)weir_group_close(&clients, 0);
     (void)weir__mesh_close(&p->mesh, p->signal != 0 ? 1001 : 1000);

@@ -9,8 +9,8 @@
 #include "mesh/nodes.h"
 #include "task/task.h"
 
-/* Move the node to the host and port of the flags. A port without a host is on this machine. If only
- * a host was given, the node may be one that setup adds: then nothing is moved before. */
+/* Move the node to the host and port of the flags. A port without a host is on this machine. If
+ * only a host was given, the node may be one that setup adds: then nothing is moved before. */
 static int move_node(const struct weir__source *s, bool before_setup) {
     struct weir__program *p = s->program;
     const struct weir__node *known = NULL;

@@ -95,6 +95,86 @@ WEIR_TEST(weir_stop_ends_run_with_status_0) {
     expect_lines("");
 }
 
+static int run_stops_and_fails(void *state) {
+    int rc = (int)*(const int64_t *)state;
+    weir_stop("enough");
+    return rc < 0 ? weir_fail(rc, "after the stop") : rc;
+}
+
+static const struct weir_source failing_stopped = {
+    .size = sizeof failing_stopped, .name = "Stopped", .state_size = 8, .setup = setup,
+    .run = run_stops_and_fails};
+
+WEIR_TEST(after_weir_stop_any_error_is_status_0_and_a_result_of_1_stays_1) {
+    struct world failed = {.source = &failing_stopped, .params = {"result=-5"}};
+    struct world one = {.source = &failing_stopped, .params = {"result=1"}, .expected = 1};
+    weir_out_to(see, NULL);
+    assert_int_equal(weir_sim_run(play, &failed, NULL), -ECANCELED);
+    assert_int_equal(weir_sim_run(play, &one, NULL), -ECANCELED);
+}
+
+static int run_until_stopped(void *state) {
+    weir_out("running");
+    (void)weir_sleep(WEIR_NEVER);
+    return run_stops_and_fails(state);
+}
+
+static const struct weir_source interrupted = {
+    .size = sizeof interrupted, .name = "Endless", .state_size = 8, .setup = setup,
+    .run = run_until_stopped};
+
+WEIR_TEST(after_a_signal_any_error_is_status_0_and_a_result_of_1_stays_1) {
+    struct world failed = {
+        .source = &interrupted, .params = {"result=-5"}, .story = interrupt};
+    struct world one = {
+        .source = &interrupted, .params = {"result=1"}, .story = interrupt, .expected = 1};
+    weir_out_to(see, NULL);
+    lines[0] = '\0';
+    (void)weir_sim_run(play, &failed, NULL);
+    lines[0] = '\0';
+    (void)weir_sim_run(play, &one, NULL);
+}
+
+/* ---- tasks of the run's own group ---- */
+
+static int beats_ended;
+
+static int beat(void *args) {
+    (void)args;
+    int rc = 0;
+    while (rc == 0)
+        rc = weir_sleep(WEIR_SECONDS(1));
+    beats_ended += rc == -ECANCELED;
+    return rc;
+}
+
+static int setup_with_beat(void *state, const struct weir_params *p) {
+    int rc = setup(state, p);
+    return rc == 0 ? weir_go0(NULL, beat) : rc;
+}
+
+static const struct weir_source beating = {
+    .size = sizeof beating, .name = "Beating", .state_size = 8, .setup = setup_with_beat,
+    .run = run_result};
+static const struct weir_source beating_on = {
+    .size = sizeof beating_on, .name = "Endless", .state_size = 8, .setup = setup_with_beat,
+    .run = run_for_ever};
+
+WEIR_TEST(a_source_whose_run_has_returned_cancels_the_tasks_of_the_runs_own_group) {
+    beats_ended = 0;
+    run_world((struct world){.source = &beating, .params = {"result=1"}, .expected = 1});
+    assert_int_equal(beats_ended, 1);
+    assert_false(weir_sim_counts()->overran);
+}
+
+WEIR_TEST(a_signal_cancels_the_tasks_of_the_runs_own_group) {
+    beats_ended = 0;
+    run_world((struct world){.source = &beating_on, .story = interrupt});
+    expect_lines("[ Endless ] running\n[ Endless ] Keyboard interruption, aborting.\n");
+    assert_int_equal(beats_ended, 1);
+    assert_false(weir_sim_counts()->overran);
+}
+
 /* ---- sending ---- */
 
 static struct weir_listener *listener;

@@ -23,19 +23,22 @@ void weir__user_fini(struct weir__user *u) {
 struct call_user_args {
     const struct weir__user *user;
     const struct weir_params *params; /* NULL: run */
+    int *ret;
 };
 
 static int call_user(void *args) {
     const struct call_user_args *a = args;
     const struct weir__user *u = a->user;
-    return a->params ? u->setup(u->state, a->params) : u->run(u->state);
+    *a->ret = a->params ? u->setup(u->state, a->params) : u->run(u->state);
+    return *a->ret;
 }
 
-/* The result is awaited by the handle, since a group would drop a result above 0. */
-static int call_as_task(const struct weir__user *u, const struct weir_params *p) {
+/* The result is awaited by the handle, since a group would drop a result above 0. *ret_own is what
+ * the function itself has returned, also where a cancel has cut the wait for it. */
+static int call_as_task(const struct weir__user *u, const struct weir_params *p, int *ret_own) {
     const struct weir_spawn_options o = {
         .size = sizeof o, .stack_size = u->stack_size, .name = u->name};
-    struct call_user_args args = {u, p};
+    struct call_user_args args = {u, p, ret_own};
     struct weir_task *task = NULL;
     struct weir_group g;
     weir_group_open(&g, WEIR_TOGETHER);
@@ -48,13 +51,15 @@ static int call_as_task(const struct weir__user *u, const struct weir_params *p)
 
 int weir__user_setup(const struct weir__user *u, struct weir_params *p) {
     WEIR_CHECK(u->state != NULL && p->asked_count == 0);
-    int rc = call_as_task(u, p);
+    int own = 0, rc = call_as_task(u, p, &own);
     return rc < 0 ? rc : weir__params_check(p);
 }
 
 int weir__user_run(const struct weir__user *u) {
     WEIR_CHECK(u->state != NULL && u->run != NULL);
-    int rc = call_as_task(u, NULL);
+    int own = 0, rc = call_as_task(u, NULL, &own);
+    if (own > 0)
+        rc = own; /* the exit status that it wants, also after a stop */
     if (rc > 1)
         WEIR_BUG("source '%s': run returned %d; it is 0, 1 or an error", u->name, rc);
     return rc;
