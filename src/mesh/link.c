@@ -386,9 +386,7 @@ static int mesh_is_over(void) {
 }
 
 static int closed_if_over(const struct weir__link *l, int rc) {
-    if (rc >= 0 || weir_cancelled() != 0 || !is_mesh_over(l->mesh))
-        return rc;
-    return mesh_is_over();
+    return rc >= 0 || weir_cancelled() != 0 || !is_mesh_over(l->mesh) ? rc : mesh_is_over();
 }
 
 /* Is rc a failure after which another try may succeed? */

@@ -12,6 +12,7 @@
 #include "base/check.h"
 #include "base/options.h"
 #include "mesh/link.h"
+#include "proto/weir_ws.h"
 #include "worker/trial.h"
 
 enum { SPARE_PORT = 20000, OTHERS_MAX = 1000 };
@@ -89,6 +90,8 @@ static int send_all(struct attempt *a, int port) {
     if (len < 0 || (size_t)len >= sizeof url)
         return weir_fail(WEIR_ETOOBIG, "the channel is too long");
     int rc = weir_ws_dial(url, NULL, &ws);
+    if (rc == 0)
+        weir__trial_client(a->programs[0], weir_stream_local(ws->stream));
     for (size_t i = 0; rc == 0 && i < a->trial.count; i++)
         rc = send_one(a, ws, i);
     if (rc == 0)

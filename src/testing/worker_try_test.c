@@ -75,11 +75,21 @@ WEIR_TEST(a_worker_that_streams_to_a_node_that_is_down_refuses_in_time) {
 
 static int own_code;
 
+static int beat(void *args) {
+    (void)args;
+    int rc = 0;
+    while (rc == 0)
+        rc = weir_sleep(WEIR_SECONDS(1));
+    return rc;
+}
+
 static int setup(void *state, const struct weir_params *p) {
     const char *how = "";
     int rc = weir_param_text(p, "setup", "", &how);
     if (rc == 0 && strcmp(how, "slow") == 0)
         rc = weir_sleep(WEIR_SECONDS(3600));
+    if (rc == 0 && strcmp(how, "beat") == 0)
+        return weir_go0(NULL, beat);
     if (rc == 0 && strcmp(how, "own") == 0)
         return weir_fail(own_code, "out of tune");
     return rc == 0 && strcmp(how, "fail") == 0 ? weir_fail(-ENODEV, "no printer") : rc;
@@ -94,6 +104,8 @@ static int loop(void *state, const struct weir_message *m, struct weir_ack *ack)
         return weir_fail(own_code, "out of tune");
     if (m->data.len == 4)
         return weir_sleep(WEIR_NEVER);
+    if (m->data.len == 6)
+        return weir_node_send(NULL, "Moody", "/self", "a");
     return m->binary ? weir_ack_bytes(ack, "\0\1", 2) : 0;
 }
 
@@ -190,6 +202,29 @@ static int inside(void *arg) {
 
 WEIR_TEST(a_trial_inside_a_loop_is_refused) {
     assert_int_equal(weir_sim_run(inside, NULL, NULL), -EBUSY);
+}
+
+static weir_ns lasted_ns(void) {
+    return weir_sim_counts()->now_ns - WEIR_SECONDS(3600); /* where the world's clock begins */
+}
+
+WEIR_TEST(a_worker_that_keeps_a_connection_to_itself_is_tried_in_time) {
+    const struct weir_item items[] = {item("myself"), item("a")};
+    struct weir_node_ack acks[2];
+    assert_int_equal(try_moody(NULL, items, 2, acks), 0);
+    for (int i = 0; i < 2; i++)
+        assert_string_equal(acks[i].data, "n/a");
+    assert_true(lasted_ns() < WEIR_SECONDS(10));
+    assert_non_null(strstr(printed, "[ Moody ] done processing messages: 1000 (OK)\n"));
+    free_acks(acks, 2);
+}
+
+WEIR_TEST(a_task_of_the_runs_own_group_ends_with_the_trial) {
+    const struct weir_item items[] = {item("a"), item("no")};
+    struct weir_node_ack acks[2];
+    assert_int_equal(try_moody("setup=beat", items, 2, acks), 0);
+    assert_true(acks[1].nack && lasted_ns() < WEIR_SECONDS(10));
+    free_acks(acks, 2);
 }
 
 WEIR_TEST(a_loop_that_never_answers_meets_the_limit_of_the_world) {

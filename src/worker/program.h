@@ -10,6 +10,7 @@
 #include "mesh/grid.h"
 #include "mesh/link.h"
 #include "mesh/mesh.h"
+#include "stream/stream.h"
 #include "worker/control.h"
 #include "worker/params.h"
 
@@ -19,6 +20,8 @@ struct weir__report {
     int port;   /* 0: it does not serve yet */
     int failed; /* the error that ended the program; `error` is its record */
     struct weir_error error;
+    char client[WEIR__NAME_TEXT]; /* the address of the test's connection; "": it has none */
+    bool client_left;             /* the program has closed it */
     void (*reported)(struct weir__report *r);
 };
 

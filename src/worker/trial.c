@@ -114,10 +114,14 @@ int weir__trial_serves(struct weir__trial *t) {
     return t->report.failed;
 }
 
+void weir__trial_client(struct weir__trial *t, const char *address) {
+    snprintf(t->report.client, sizeof t->report.client, "%s", address);
+}
+
 /* The worker closes a connection a few turns later than its client does. */
 int weir__trial_is_left(struct weir__trial *t) {
     int rc = 0;
-    while (rc == 0 && t->worker.connections > 0)
-        rc = weir__wait_in(&t->waiter, "a worker's clients to leave", t);
+    while (rc == 0 && t->report.client[0] != '\0' && !t->report.client_left)
+        rc = weir__wait_in(&t->waiter, "a worker's client to leave", t);
     return rc;
 }

@@ -29,7 +29,11 @@ WEIR_API int weir__trial_start(struct weir__trial *t, struct weir_group *g);
  * (another program has its port); -ECANCELED, -ETIME. */
 WEIR_API int weir__trial_serves(struct weir__trial *t);
 
-/* Wait until it has no client left. Suspends. Returns 0; -ECANCELED, -ETIME. */
+/* The test has a connection to it, from that address. Workers may keep others, so only this one is
+ * waited for. */
+WEIR_API void weir__trial_client(struct weir__trial *t, const char *address);
+
+/* Wait until it has closed that connection. Suspends. Returns 0; -ECANCELED, -ETIME. */
 WEIR_API int weir__trial_is_left(struct weir__trial *t);
 
 #endif

@@ -31,7 +31,6 @@ struct conn {
 static int channel_opened(struct weir_ws *ws, void *state) {
     struct conn *c = state;
     c->worker = weir_ws_arg(ws);
-    c->worker->connections++;
     weir__line(c->worker->program->title, "** new client connected, path=%s", weir_ws_path(ws));
     return 0;
 }
@@ -99,10 +98,10 @@ static void channel_closed(struct weir_ws *ws, void *state, int rc) {
     struct weir__program *p = c->worker->program;
     weir__line(p->title, "done processing messages: %d (%s)%s%s", code, weir_ws_code_text(code),
                reason[0] ? " " : "", reason);
-    WEIR_CHECK(c->worker->connections > 0);
-    c->worker->connections--;
-    if (p->report != NULL)
+    if (p->report != NULL && strcmp(p->report->client, weir_ws_peer(ws)) == 0) {
+        p->report->client_left = true;
         p->report->reported(p->report);
+    }
 }
 
 /* ---- serving --------------------------------------------------------------------------------- */

@@ -15,7 +15,6 @@ struct weir__worker {
     int (*loop)(void *state, const struct weir_message *m, struct weir_ack *ack);
     const char *node; /* the name of its own node */
     struct weir_listener *listener;
-    size_t connections; /* open */
     const char *hosts[3]; /* Host names let in: the one given, and the default ones */
 };
 
