@@ -114,7 +114,7 @@ static void run_posts(struct weir_loop *l) {
 
 /* One atomic exchange takes the last posts and sets the mark "closed". So a post is either dropped
  * and counted here, or it comes later and is refused. */
-void weir__loop_fini(struct weir_loop *l) {
+void weir__loop_stop(struct weir_loop *l) {
     size_t dropped = 0;
     for (struct weir__post *p = take_posts(l, &closed), *next; p != NULL; p = next, dropped++) {
         next = p->next;
@@ -127,6 +127,9 @@ void weir__loop_fini(struct weir_loop *l) {
     if (dropped > 0)
         weir__log(WEIR_LOG_WARNING, "loop '%s' ended: %zu posts to it were dropped", l->name,
                   dropped);
+}
+
+void weir__loop_fini(struct weir_loop *l) {
     WEIR_CHECK(weir__list_empty(&l->flushes));
     weir__timers_free(l->timers);
     l->backend->ops->close(l->backend);

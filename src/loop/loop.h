@@ -59,7 +59,11 @@ struct weir_loop {
 int weir__loop_init(struct weir_loop *l, const char *backend, const char *name,
                     const char **ret_why);
 
-/* End the loop: posts not yet run are dropped and logged, later ones are refused. */
+/* The run is over: posts not yet run are dropped, later ones are refused. Logs how many posts were
+ * dropped, and how many objects were not closed. */
+void weir__loop_stop(struct weir_loop *l);
+
+/* Close the backend of a loop that was stopped. */
 void weir__loop_fini(struct weir_loop *l);
 
 /* Any thread. The last unref frees l, which has ended. */

@@ -104,6 +104,7 @@ static void open_loop(void) {
 }
 
 static void close_loop(void) {
+    weir__loop_stop(&loop);
     weir__loop_fini(&loop);
     assert_null(fake.base.ops);
     weir__loop_unref(&loop);

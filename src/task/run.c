@@ -53,6 +53,15 @@ static void root_init(struct sched *s) {
     weir__group_init(&s->root, WEIR_INDEPENDENT);
 }
 
+/* The loop could not be opened. Called without a loop on this thread: the sink of the log may call
+ * weir_now, weir_random and weir_stop. */
+static int cannot_run(int rc, const char *why) {
+    if (*why == '\0')
+        why = weir_error_text(rc);
+    weir__log(WEIR_LOG_ERROR, "cannot run: %s: %s", weir_error_name(rc), why);
+    return weir__failf(rc, "run", NULL, "%s (%s)", why, weir_error_name(rc));
+}
+
 /* On error s is freed. */
 static int sched_init(struct sched *s, const struct weir_run_options *o) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -61,10 +70,8 @@ static int sched_init(struct sched *s, const struct weir_run_options *o) {
     const char *why = "";
     int rc = weir__loop_init(&s->loop, o->backend, o->name, &why);
     if (rc < 0) {
-        weir__log(WEIR_LOG_ERROR, "cannot run: %s: %s", weir_error_name(rc),
-                  *why ? why : weir_error_text(rc));
         weir__free(s);
-        return rc;
+        return cannot_run(rc, why);
     }
     s->stack_class = weir__stack_class_of(o->stack_size ? o->stack_size : STACK_SIZE);
     weir__stack_pool_init(&s->stacks);
@@ -72,20 +79,25 @@ static int sched_init(struct sched *s, const struct weir_run_options *o) {
     weir__list_init(&s->abandoned);
     root_init(s);
     if ((rc = weir__task_slabs_init(s)) < 0) {
+        weir__loop_stop(&s->loop);
         weir__loop_fini(&s->loop);
         weir__loop_unref(&s->loop);
-        return rc;
+        return weir__fail(rc, "run", NULL);
     }
     sanitize_driver_init(&s->driver);
     s->crash_reports = o->crash_reports && weir__crash_reports_start(s) == 0;
     return 0;
 }
 
+/* From the close of the backend on this thread has no loop: what that logs goes to a sink that may
+ * call weir_now. */
 static void sched_fini(struct sched *s) {
     if (s->crash_reports)
         weir__crash_reports_stop(s);
     weir__handles_end(s);
     weir__offload_forget(s);
+    weir__loop_stop(&s->loop);
+    weir__sched = NULL;
     weir__loop_fini(&s->loop);
     weir__stack_pool_fini(&s->stacks);
     weir__depths_fini(&s->depths);
@@ -175,15 +187,14 @@ int weir_run_at(const struct weir_site *site, int (*fn)(void *arg), void *arg,
     struct sched *s = weir__alloc(sizeof *s); /* too large for a library's thread-local memory */
     if (s == NULL)
         return weir__fail(-ENOMEM, "run", NULL);
-    weir__sched = s; /* before init: opening the backend may use it */
     int rc = sched_init(s, &o);
-    if (rc >= 0) {
-        struct first_args a = {fn, arg, 0};
-        rc = run_first(s, site, &a);
-        sched_fini(s); /* after it only the members are valid that posts to the loop need */
-        weir__loop_unref(&s->loop);
-    }
-    weir__sched = NULL;
+    if (rc < 0)
+        return rc;
+    weir__sched = s; /* not before its backend is open, and not after: see sched_fini */
+    struct first_args a = {fn, arg, 0};
+    rc = run_first(s, site, &a);
+    sched_fini(s); /* after it only the members are valid that posts to the loop need */
+    weir__loop_unref(&s->loop);
     return rc;
 }
 

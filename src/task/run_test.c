@@ -5,10 +5,13 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 #include <weir/loop.h>
 #include <weir/task.h>
 #include <weir/testing.h>
 
+#include "base/alloc.h"
 #include "sys/forbid_uring_test_util.h"
 #include "test/runner.h"
 #include "weir-features.h"
@@ -106,4 +109,100 @@ WEIR_TEST(a_loop_says_why_it_has_no_io_uring) {
     assert_int_equal(weir_run(asks, NULL, NULL), 0);
     assert_true(tells_of(why_line, "epoll"));
     assert_non_null(strstr(why_line, WEIR_HAVE_URING ? "forbidden here" : "without io_uring"));
+}
+
+/* ---- a sink of the log that asks the library ---- */
+
+static int lines;
+
+static void asks_back(enum weir_log_level level, const char *line, void *arg) {
+    lines++;
+    assert_true(weir_now() > 0);
+    (void)weir_random();
+    weir_stop("a line was logged");
+    assert_int_equal(weir_cancelled(), 0);
+    assert_null(weir_loop_current());
+}
+
+static int never_runs(void *arg) {
+    fail_msg("no backend, but it runs");
+    return 0;
+}
+
+static void cannot_run(const struct weir_run_options *o, int expected, const char *text) {
+    lines = 0;
+    weir_log_to(asks_back, NULL);
+    assert_int_equal(weir_run(never_runs, NULL, o), expected);
+    weir_log_to(NULL, NULL);
+    assert_int_equal(lines, 1);
+    assert_non_null(strstr(weir_error_message(expected), text));
+    assert_string_equal(weir_error(expected)->what, "run");
+}
+
+WEIR_TEST(a_sink_may_ask_the_time_while_a_run_cannot_start) {
+    cannot_run(&(struct weir_run_options){.size = sizeof(struct weir_run_options),
+                                          .backend = "nosuch"},
+               WEIR_EBACKEND, "nosuch");
+}
+
+WEIR_TEST_BACKENDS(a_sink_may_ask_the_time_where_descriptors_lack) {
+    struct rlimit before, none;
+    if (strcmp(test_backend, "sim") == 0)
+        return; /* it needs no descriptor */
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = before;
+    none.rlim_cur = 0;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    cannot_run(NULL, -EMFILE, "EMFILE");
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
+static void late_sink(enum weir_log_level level, const char *line, void *arg) {
+    lines++;
+    assert_true(weir_now() > 0);
+    (void)weir_random();
+    weir_stop("a line was logged");
+}
+
+static _Atomic bool begun, may_return;
+
+static int overstays(void *args) {
+    begun = true;
+    while (!may_return)
+        usleep(1000);
+    return 0;
+}
+
+static int offloads(void *args) {
+    return weir_offload_detached(overstays, NULL, 0);
+}
+
+static void unseen(void *arg) {
+    fail_msg("the run was over");
+}
+
+static int leaves_work_behind(void *arg) {
+    struct weir_group g;
+    weir_group_open(&g, WEIR_TOGETHER);
+    if (strcmp(test_backend, "sim") != 0) { /* there it ends at once */
+        assert_int_equal(weir_go0(&g, offloads), 0);
+        while (!begun)
+            assert_int_equal(weir_sleep(WEIR_MILLISECONDS(1)), 0);
+    }
+    weir_group_cancel(&g, NULL);
+    (void)weir_group_close(&g, 0);
+    return weir_post(weir_loop_current(), unseen, NULL);
+}
+
+WEIR_TEST_BACKENDS(a_sink_may_ask_the_time_while_the_run_ends) {
+    size_t before = weir__alloc_live();
+    begun = may_return = false;
+    lines = 0;
+    weir_log_to(late_sink, NULL);
+    assert_int_equal(weir_run(leaves_work_behind, NULL, NULL), 0);
+    weir_log_to(NULL, NULL);
+    assert_int_equal(lines, strcmp(test_backend, "sim") == 0 ? 1 : 2);
+    may_return = true;
+    while (weir__alloc_live() > before) /* the function's thread leaves nothing */
+        usleep(1000);
 }
