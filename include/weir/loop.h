@@ -41,8 +41,8 @@ struct weir_run_options { /* zero: the default */
  * its own. It must end by _exit or exec: if a task's function returns in the child, the child
  * aborts.
  * Returns fn's result, whose record weir_error has if it is an error; or, before fn was called,
- * WEIR_EBACKEND, -EMFILE (both logged with the reason), -ENOMEM, -EBUSY (a loop runs on this
- * thread), -EAGAIN (the process has 65,535 loops). Any thread. */
+ * WEIR_EBACKEND, -EMFILE (both logged with the reason, which the record has too), -ENOMEM, -EBUSY
+ * (a loop runs on this thread), -EAGAIN (the process has 65,535 loops). Any thread. */
 WEIR_API int weir_run(int (*fn)(void *arg), void *arg, const struct weir_run_options *options);
 WEIR_API int weir_run_at(const struct weir_site *site, int (*fn)(void *arg), void *arg,
                          const struct weir_run_options *options);

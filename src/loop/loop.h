@@ -34,6 +34,7 @@ struct weir_loop {
     struct weir__timers *timers;
     struct weir__list flushes;
     size_t ready;      /* ready tasks: the scheduler above counts its queue here */
+    bool recorded;     /* a task may have an error record: the records have been asked for once */
     unsigned slice;    /* calls of weir__breathe left before the running task lets others run */
     weir_ns turn_ns;   /* when the wait of the current turn was over: for stamps, not deadlines */
     uint64_t turns;

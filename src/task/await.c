@@ -74,6 +74,8 @@ static int take_result(struct weir_task *t, void *ret_args, size_t size) {
         memcpy(ret_args, weir__task_args(t), size < t->args_size ? size : t->args_size);
     if (rc < 0 && t->error != NULL)
         *weir__error_here() = *t->error;
+    else if (rc < 0) /* it kept none, or memory was short */
+        weir__error_forget(rc);
     if (t->unread)
         weir__error_settled(t->error_number); /* once, even if several handles read the error */
     t->unread = false;

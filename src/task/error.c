@@ -21,6 +21,8 @@ __thread struct weir__ledger weir__ledger;
 
 struct weir_error *weir__error_here(void) {
     struct sched *s = weir__sched;
+    if (s != NULL)
+        s->loop.recorded = true;
     return s && s->current && s->current->stack ? &s->current->stack->error : &outside;
 }
 
@@ -160,6 +162,16 @@ int weir__error_felt(int rc, const char *what) {
     name_scope(&now, weir_task_current());
     bool known = e->code == rc && e->scope == now.scope && e->budget == now.budget;
     return known ? rc : weir__fail(rc, what, NULL);
+}
+
+void weir__error_forget(int rc) {
+    struct weir_error *e = weir__error_here();
+    if (e->code == rc)
+        e->code = 0;
+}
+
+void weir__error_begin(void) {
+    weir__error_here()->code = 0;
 }
 
 void weir__error_keep(struct weir_error *ret_e) {

@@ -434,3 +434,54 @@ WEIR_TEST_BACKENDS(any_code_of_the_programs_own_comes_back_whole) {
         assert_int_equal(weir_run(tries_each, (void *)(intptr_t)i, &o), own_codes[i]);
     }
 }
+
+/* ---- an older record of the same code ---- */
+
+enum { CODE = WEIR_EUSER - 1 };
+
+static int bare(void *args) {
+    return CODE;
+}
+
+static int with_words(void *args) {
+    return weir_fail(CODE, "of the child");
+}
+
+static void expect_no_record(int rc) {
+    assert_int_equal(rc, CODE);
+    assert_null(weir_error(rc));
+    assert_string_equal(weir_error_message(rc), weir_error_text(rc));
+}
+
+static int awaits(int (*fn)(void *args), bool lacks_memory) {
+    struct weir_task *t = NULL;
+    weir_fail(CODE, "of another story");
+    assert_int_equal(weir_spawn(NULL, WEIR_SITE(fn), fn, NULL, 0, NULL, &t), 0);
+    if (lacks_memory)
+        weir__alloc_fail_at(1);
+    int rc = weir_await(&t, NULL, 0);
+    weir__alloc_fail_at(0);
+    return rc;
+}
+
+static int has_older_ones(void *arg) {
+    weir_fail(CODE, "of another story");
+    expect_no_record(weir_offload(bare, NULL));
+    weir_fail(CODE, "of another story");
+    expect_no_record(weir_offload_detached(bare, NULL, 0));
+    expect_no_record(awaits(bare, false));
+    expect_no_record(awaits(with_words, true));
+    assert_int_equal(awaits(with_words, false), CODE);
+    assert_string_equal(weir_error_message(CODE), "of the child");
+    return 0;
+}
+
+WEIR_TEST_BACKENDS(a_code_without_a_record_gets_no_older_one) {
+    assert_int_equal(weir_run(has_older_ones, NULL, NULL), 0);
+}
+
+WEIR_TEST_BACKENDS(a_run_that_returns_a_bare_code_gets_no_record_of_an_earlier_run) {
+    assert_int_equal(weir_run(with_words, NULL, NULL), CODE);
+    assert_string_equal(weir_error_message(CODE), "of the child");
+    expect_no_record(weir_run(bare, NULL, NULL));
+}

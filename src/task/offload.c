@@ -18,6 +18,13 @@ static int not_begun(int rc) {
                        "wait until abandoned functions have returned (EAGAIN)");
 }
 
+/* fn has returned rc, without a record: it ran on another thread. */
+static int its_code(int rc) {
+    if (rc < 0)
+        weir__error_forget(rc);
+    return rc;
+}
+
 struct offloaded { /* in the frame of the task that waits */
     int (*fn)(void *arg);
     void *arg;
@@ -39,7 +46,7 @@ int weir_offload(int (*fn)(void *arg), void *arg) {
     struct offloaded o = {.fn = fn, .arg = arg};
     struct weir__op op = {.kind = WEIR__WORK, .u.work = {offloaded_run, &o}};
     rc = (int)weir__op_await(&op, "offload", NULL);
-    return o.begun ? rc : not_begun(rc);
+    return o.begun ? its_code(rc) : not_begun(rc);
 }
 
 /* An abandoned job may outlive its caller and the run. So it lies on the heap and has two holders:
@@ -148,5 +155,5 @@ int weir_offload_detached(int (*fn)(void *args), const void *args, size_t size) 
     if (!begun)
         detached_drop(d); /* no thread ran it: drop the thread's hold too */
     detached_drop(d);
-    return begun ? rc : not_begun(rc);
+    return begun ? its_code(rc) : not_begun(rc);
 }

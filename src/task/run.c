@@ -168,6 +168,8 @@ static int run_first(struct sched *s, const struct weir_site *site, struct first
     weir__task_unref(s, t);
     if (failure.code == rc)
         *weir__error_here() = failure; /* for the caller of weir_run */
+    else if (rc < 0)
+        weir__error_forget(rc); /* an earlier run's */
     return rc;
 }
 

@@ -147,6 +147,20 @@ void weir__fail_status(int rc, int status);
 /* Set the code of the last attempt, if the record is rc's. */
 void weir__fail_reason(int rc, int reason);
 
+/* rc, an error that is returned now, has no record: if the record has that code, it is an older
+ * error's, and is forgotten. For calls that return the code of another task or thread. */
+void weir__error_forget(int rc);
+
+/* Forget the record. Called before a function of the user's that begins a new story in a task that
+ * has had others: if it returns a bare code, no record of an earlier story is taken for its. */
+void weir__error_begin(void);
+
+/* The same between two messages; l is the loop of this thread. */
+static inline void weir__error_begin_in(const struct weir_loop *l) {
+    if (__builtin_expect(l->recorded, 0))
+        weir__error_begin();
+}
+
 /* Copy the record, and put the copy back after other calls. A call that fails on the way but
  * succeeds in the end does both: arguments of its caller may lie in the record. */
 void weir__error_keep(struct weir_error *ret_e);
