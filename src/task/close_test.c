@@ -214,3 +214,38 @@ WEIR_TEST_BACKENDS(a_task_that_met_the_deadline_before_the_cancel_has_not_failed
     assert_int_equal(weir_run(late_and_cancelled, NULL, NULL), 0);
     assert_int_equal(lines, 0);
 }
+
+/* ---- the record of a close that a scope has cut short ---- */
+
+static int close_in_time(int (*inside)(void)) {
+    struct weir_scope s;
+    struct weir_group g;
+    weir_scope_enter(&s, WEIR_MILLISECONDS(5));
+    weir_group_open(&g, WEIR_TOGETHER);
+    assert_int_equal(weir_go0(&g, sleeps), 0);
+    int rc = weir_group_close(&g, inside ? inside() : 0);
+    return weir_scope_leave(&s, rc);
+}
+
+static int says_why(void) {
+    int rc = weir_sleep(LONG);
+    return weir_fail(rc, "the body: %s", weir_error_message(rc));
+}
+
+static int one_after_the_other(void *arg) {
+    static const char text[] = "join: the deadline has passed (ETIME), budget 5 ms";
+    for (int round = 1; round <= 3; round++) {
+        assert_int_equal(close_in_time(NULL), -ETIME);
+        assert_string_equal(weir_error_message(-ETIME), text);
+        assert_int_equal(weir_error(-ETIME)->done, 0);
+        weir_fail(-ETIME, "round %d took too long", round);
+        weir__fail_done(-ETIME, 10);
+    }
+    assert_int_equal(close_in_time(says_why), -ETIME);
+    assert_non_null(strstr(weir_error_message(-ETIME), "the body: sleep"));
+    return 0;
+}
+
+WEIR_TEST_BACKENDS(each_close_that_is_late_has_a_record_of_its_own) {
+    assert_int_equal(weir_run(one_after_the_other, NULL, NULL), 0);
+}

@@ -226,6 +226,13 @@ static int close_failed(struct sched *s, struct group *g, int rc) {
     return rc;
 }
 
+/* A scope around the group cut the children short. If the body returned the same code, its record
+ * stays. Else an older record of that code is another deadline's, or of a call that has been dealt
+ * with. */
+static int cut_short(int felt, int rc) {
+    return rc == felt ? weir__error_felt(felt, "join") : weir__fail(felt, "join", NULL);
+}
+
 /* Abort unless the running task may join the group now. */
 static struct group *joinable(struct weir_group *group, const char *call) {
     struct group *g = group_of(group);
@@ -247,7 +254,7 @@ int weir_group_close(struct weir_group *group, int rc) {
     if (g->first_error != 0)
         return first_error_hand_over(g);
     if (s->current->felt != 0) /* a scope around cut the children short */
-        return weir__error_felt(s->current->felt, "join");
+        return cut_short(s->current->felt, rc);
     return rc == -ECANCELED ? weir__stopped("group", &g->scope) : rc;
 }
 
