@@ -62,8 +62,12 @@ static void user_opened(struct ws_react_conn *c) {
     c->known = WS_OPENED;
     if (sv->fn.opened == NULL)
         return;
+    weir__error_begin(); /* the handshake's, or that of request */
     user_begins(c);
-    user_ends(c, sv->fn.opened(&c->ws, c->user));
+    int rc = sv->fn.opened(&c->ws, c->user);
+    user_ends(c, rc);
+    if (rc >= 0)
+        weir__error_begin(); /* for the first message */
 }
 
 static inline void deliver(struct ws_react_conn *c, const struct ws_server *sv,
@@ -71,12 +75,15 @@ static inline void deliver(struct ws_react_conn *c, const struct ws_server *sv,
     if (c->phase != WS_TALKING || weir__group_cancelled(g) != 0)
         return; /* our close frame is queued, or the server stops */
     user_begins(c);
-    user_ends(c, sv->fn.message(&c->ws, c->user, m));
+    int rc = sv->fn.message(&c->ws, c->user, m);
+    user_ends(c, rc);
     weir__ws_message_drop(&c->ws); /* an idle connection keeps no buffer */
     if (weir__must_breathe(c->ws.config->loop))
         weir__breathe(); /* a piece may hold ten thousand of them */
     else
         weir__breathe_in(c->ws.config->loop);
+    if (rc >= 0) /* the record of one that failed is for closed */
+        weir__error_begin_in(c->ws.config->loop);
 }
 
 /* ---- the way of a piece ---- */

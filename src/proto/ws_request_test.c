@@ -273,6 +273,7 @@ GATE_STORY(a_failure_is_answered_500_and_its_text_stays_here) {
         assert_string_equal(logged, "");
     }
     answers(w, GET("/wordless") UPGRADE "\r\n", 500, "the server could not decide\n");
+    assert_null(strstr(w->text, "of another story"));
     return 0;
 }
 

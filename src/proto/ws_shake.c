@@ -269,6 +269,7 @@ static ssize_t read_head(struct weir_ws *ws, struct weir__http1 *h, struct weir_
 struct shaking {
     struct weir__http1 h;
     struct ws_answer a;
+    struct weir_error kept; /* the caller's record, while its function request runs */
     struct weir__http1_header headers[WEIR__HTTP1_HEADERS_MAX];
 };
 
@@ -294,7 +295,11 @@ static bool ask(struct weir_ws *ws, struct shaking *k, const void *head, size_t 
         return true;
     }
     weir_consume(ws->stream, size);
+    weir__error_keep(&k->kept);
+    weir__error_begin();
     weir__ws_answer_asked(ws, r, o->request(r), &k->a);
+    if (k->a.rc == 0)
+        weir__error_restore(&k->kept);
     bool has_begun = r->reply != HTTP_UNANSWERED;
     weir__free(r);
     return has_begun || k->a.len > 0;

@@ -40,7 +40,7 @@ struct world {
     struct weir_ws_reactive reactive;
     char ws_url[64], tcp_url[64];
     weir_ns slow_ns;
-    bool opens_not;
+    bool opens_not, opens_bare;
     int own_code; /* with which opens_not and "say why" fail; 0: WEIR_EUSER - 90000 */
     bool reacts, held, one_by_one, opened_held; /* one_by_one: held is true again for the next */
     int ended, rc, code; /* of connections that ended: how many, how the last did */
@@ -118,6 +118,10 @@ static inline int answer(struct weir_ws *ws, const struct weir_ws_message *m) {
         return -EIO;
     if (says(m, "say why"))
         return weir_fail(own_code(), "no buzzer on %s", weir_ws_path(ws));
+    if (says(m, "keep why"))
+        return weir_fail(own_code(), "of the first message") < 0 ? 0 : -1;
+    if (says(m, "fail bare"))
+        return own_code();
     if (says(m, "fail oddly"))
         return weir__failf(-EIO, "work", NULL, "caf\xe9, then more");
     if (says(m, "lend"))
@@ -156,6 +160,7 @@ static inline int serve_one(void *args) {
     struct serve_one_args *a = args;
     WEIR_AUTO(weir_ws_drop) struct weir_ws *ws = NULL;
     struct weir_ws_message m;
+    (void)weir_fail(-EIO, "of another story"); /* no error of this connection may have this text */
     int rc = weir_ws_accept(&a->peer, &the_world->o, &ws);
     while (rc == 0 && (rc = weir_ws_receive(ws, &m)) == 0) {
         rc = answer(ws, &m);
@@ -171,6 +176,8 @@ static inline int serve_one(void *args) {
 static inline int react_opened(struct weir_ws *ws, void *state) {
     if (the_world->opens_not)
         return weir_fail(own_code(), "no buzzer at all");
+    if (the_world->opens_bare)
+        return own_code();
     return hold(&the_world->opened_held);
 }
 static inline int react_message(struct weir_ws *ws, void *state, const struct weir_ws_message *m) {

@@ -308,6 +308,8 @@ static int conn_end(struct weir_conn *c, int rc) {
         c->server->hooks.ends(c, c->user, rc);
     weir__stream_release(&c->socket.stream);
     c->rc = rc == 0 && felt != 0 ? felt : rc;
+    if (rc == 0 && felt != 0)
+        weir__error_forget(felt); /* a record of it that the task has is of a message */
     c->state = CONN_ENDING;
     weir_group_cancel(&c->group, "the connection ended");
     if (weir_group_live(&c->group) == 1)
@@ -329,6 +331,8 @@ static int conn_run(void *args) {
             c->state = CONN_IDLE;
             return 0;
         }
+        if (c->server->hooks.ahead == NULL) /* else the room above does it for each message */
+            weir__error_begin();
         rc = conn_deliver(c);
     }
     return conn_end(c, rc);

@@ -125,3 +125,58 @@ LOOP_STORY(closed_has_any_code_of_the_programs_own) {
     no_buzzer = before;
     return 0;
 }
+
+/* ---- a record of an earlier message ---- */
+
+static int pieces;
+
+static int handles_one(struct weir_conn *c, void *state, struct weir_view v) {
+    if (++pieces > 1)
+        return no_buzzer;
+    (void)weir_fail(no_buzzer, "of the first message");
+    return weir_sleep(WEIR_MILLISECONDS(5)); /* meanwhile the next piece comes */
+}
+
+static int handles_it_when_opened(struct weir_conn *c, void *state) {
+    pieces = 1;
+    (void)weir_fail(no_buzzer, "of opened");
+    return weir_sleep(WEIR_MILLISECONDS(5));
+}
+
+/* Two pieces, both of which the connection's first task handles. */
+static void connect_twice(const struct weir_reactive *r) {
+    struct weir_listener *l = NULL;
+    struct weir_group servers, clients;
+    struct weir_stream *s = NULL;
+    char url[64], byte;
+    pieces = 0;
+    assert_int_equal(weir_listen("tcp://127.0.0.1:0", NULL, &l), 0);
+    snprintf(url, sizeof url, "tcp://127.0.0.1:%d", weir_listener_port(l));
+    weir_group_open(&servers, WEIR_TOGETHER);
+    weir_group_open(&clients, WEIR_INDEPENDENT);
+    assert_int_equal(weir_go(&servers, serve, .l = l, .g = &clients, .r = r), 0);
+    assert_int_equal(weir_dial(url, NULL, &s), 0);
+    assert_int_equal(weir_write(s, "1", 1), 0);
+    while (pieces == 0)
+        assert_int_equal(weir_sleep(WEIR_MILLISECONDS(1)), 0);
+    (void)weir_write(s, "2", 1);
+    (void)weir_read(s, &byte, 1);
+    weir_close(&s);
+    weir_unlisten(&l);
+    assert_int_equal(weir_group_close(&clients, 0), 0);
+    assert_int_equal(weir_group_close(&servers, 0), 0);
+}
+
+static const struct weir_reactive bare = {
+    .size = sizeof bare, .message = handles_one, .closed = closed};
+static const struct weir_reactive opens_bare = {
+    .size = sizeof bare, .opened = handles_it_when_opened, .message = handles_one,
+    .closed = closed};
+
+LOOP_STORY(a_bare_code_gets_no_words_of_an_earlier_message) {
+    connect_twice(&bare);
+    expect_told(weir_error_text(no_buzzer));
+    connect_twice(&opens_bare);
+    expect_told(weir_error_text(no_buzzer));
+    return 0;
+}

@@ -21,6 +21,8 @@ static int moody_loop(void *state, const struct weir_message *m, struct weir_ack
         return weir_nack("no ink");
     if (said(m, "nack nothing"))
         return weir_nack(NULL);
+    if (said(m, "bare nack"))
+        return WEIR_ENACK;
     if (said(m, "text nack"))
         return weir_ack_text(ack, "nack: by hand");
     if (said(m, "why")) {
@@ -68,6 +70,33 @@ static int every_answer(void) {
     rc = weir_ws_close(ws, 1000, "thanks");
     weir_ws_drop(&ws);
     return rc == 0 ? stop(SIGINT) : rc;
+}
+
+/* Two messages that come together: one task handles both. */
+static int nacks_in_a_row(void) {
+    static const char *const sent[] = {"nack", "bare nack"};
+    struct weir_ws_message m;
+    char first[80], second[80];
+    int rc = await_line("serving on");
+    if (rc == 0)
+        rc = dial("ws://localhost:8765/");
+    for (size_t i = 0; rc == 0 && i < 2; i++)
+        rc = weir_ws_send(ws, WEIR_WS_TEXT, sent[i], strlen(sent[i]));
+    if (rc < 0)
+        return rc;
+    assert_int_equal(weir_ws_receive(ws, &m), 0);
+    snprintf(first, sizeof first, "%.*s", (int)m.data.len, (const char *)m.data.base);
+    assert_int_equal(weir_ws_receive(ws, &m), 0);
+    snprintf(second, sizeof second, "%.*s", (int)m.data.len, (const char *)m.data.base);
+    assert_string_equal(first, "nack: no ink");
+    snprintf(first, sizeof first, "nack: %s", weir_error_text(WEIR_ENACK));
+    assert_string_equal(second, first);
+    rc = hang_up();
+    return rc == 0 ? stop(SIGINT) : rc;
+}
+
+WEIR_TEST(a_bare_nack_gets_no_reason_of_another_message) {
+    run_world((struct world){.worker = &moody, .story = nacks_in_a_row});
 }
 
 WEIR_TEST(a_message_gets_exactly_one_answer) {
