@@ -137,7 +137,10 @@ WEIR_API ssize_t weir_try_write(struct weir_stream *s, const void *buf, size_t l
 /* Wait until a stream has room for bytes. The waiting task counts as the writer of s. The call also
  * returns 0 when the peer has closed or broken the connection: the next write returns the error.
  * Returns 0; -EPIPE (weir_shutdown was called), WEIR_ETORN (see weir_write), WEIR_ECLOSED, -EBUSY
- * (another task writes, or waits for room), -ECANCELED, -ETIME, -ENOMEM, -EMFILE, WEIR_ENOLOOP.
+ * (another task writes, or waits for room), -EBADF (it is open for reading only), -ECANCELED,
+ * -ETIME, -ENOMEM, -EMFILE, WEIR_ENOLOOP. It also returns 0 for a descriptor that weir_try_write
+ * always refuses with -EOPNOTSUPP (the master of a pseudo-terminal in blocking mode, a device that
+ * cannot be opened again): use weir_write there.
  * After 0 another writer of the same socket or descriptor may take the room first: weir_try_write
  * then returns -EAGAIN again. */
 WEIR_SUSPENDS int weir_wait_writable(struct weir_stream *s);

@@ -7,6 +7,8 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 #include <weir/testing.h>
 
 enum { PIECE = 30000, PIECE_MAX = 64 << 10, FULL_MAX = 64 << 20 };
@@ -304,6 +306,26 @@ FD_STORY(a_descriptor_for_reading_takes_nothing) {
     assert_int_equal(weir_wait_writable(s), -EBADF);
     weir_close(&s);
     close(ends[1]);
+    return 0;
+}
+
+FD_STORY(a_try_at_a_fifo_without_a_reader_says_so) {
+    char path[] = "/tmp/weir-try-XXXXXX";
+    struct weir_stream *s = NULL;
+    assert_non_null(mkdtemp(path));
+    int dir = open(path, O_DIRECTORY | O_CLOEXEC);
+    assert_int_equal(mkfifoat(dir, "fifo", 0600), 0);
+    int reader = openat(dir, "fifo", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    int writer = openat(dir, "fifo", O_WRONLY | O_CLOEXEC);
+    assert_int_equal(unlinkat(dir, "fifo", 0), 0);
+    assert_int_equal(rmdir(path), 0);
+    close(dir);
+    assert_int_equal(weir_stream_from_fd(writer, &s), 0);
+    assert_int_equal(weir_try_write(s, "x", 1), 1);
+    close(reader);
+    assert_int_equal(weir_wait_writable(s), 0);
+    expect_refusal(weir_try_write(s, "x", 1), -EPIPE, "write");
+    weir_close(&s);
     return 0;
 }
 

@@ -107,6 +107,8 @@ static int64_t on_its_own(const struct try *t, const struct stat *st) {
     snprintf(path, sizeof path, "/proc/self/fd/%d", t->fd);
     int flags = (t->writes ? O_WRONLY : O_RDONLY) | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
     int own = weir__fd_lift(open(path, flags));
+    if (own == -ENXIO && t->writes)
+        return -EPIPE; /* a FIFO without a reader */
     if (own < 0)
         return -EOPNOTSUPP; /* it belongs to another user, or there is no /proc */
     struct try on_own = *t;
