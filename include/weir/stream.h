@@ -8,7 +8,8 @@
  * then each read returns the error again. Loop thread only.
  *
  * Close streams, unlisten listeners and drop WebSockets before their run ends: the run closes none
- * of them, and logs how many there are. Closing one after its run aborts. */
+ * of them, and logs how many there are. If one is a WebSocket with a keepalive, weir_run then
+ * aborts, and the message names weir_ws_drop. Closing one after its run aborts. */
 #ifndef WEIR_STREAM_H
 #define WEIR_STREAM_H
 

@@ -131,6 +131,10 @@ void weir__loop_stop(struct weir_loop *l) {
 
 void weir__loop_fini(struct weir_loop *l) {
     WEIR_CHECK(weir__list_empty(&l->flushes));
+    if (weir__timers_armed(l->timers)) /* the keepalive's: all others end with their tasks */
+        WEIR_BUG("loop '%s' ended while a timer was armed: weir_ws_drop was not called for a "
+                 "WebSocket (never closed: %zu streams, listeners or WebSockets)", l->name,
+                 l->unclosed);
     weir__timers_free(l->timers);
     l->backend->ops->close(l->backend);
     l->timers = NULL;

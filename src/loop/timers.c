@@ -368,12 +368,16 @@ int weir__timers_new(weir_ns now_ns, struct weir__timers **ret_timers) {
     return 0;
 }
 
+bool weir__timers_armed(struct weir__timers *ts) {
+    unsigned level, digit;
+    return slot_first(ts, &level, &digit) || weir__near_first(&ts->near) != NULL;
+}
+
 void weir__timers_free(struct weir__timers *ts) {
     if (ts == NULL)
         return;
-    unsigned level, digit;
-    if (slot_first(ts, &level, &digit) || weir__near_first(&ts->near) != NULL)
-        WEIR_BUG("the loop ended while a timer was armed: drop each WebSocket before");
+    if (weir__timers_armed(ts))
+        WEIR_BUG("timers were freed while a timer was armed");
     WEIR_CHECK(ts->homeless.first == NULL && ts->deferred.first == NULL);
     while (ts->spare != NULL) {
         struct chunk *c = ts->spare;

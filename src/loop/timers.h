@@ -19,6 +19,7 @@ struct weir__timers;
 
 int weir__timers_new(weir_ns now_ns, struct weir__timers **ret_timers); /* 0 or -ENOMEM */
 void weir__timers_free(struct weir__timers *ts);                       /* no timer may be armed */
+bool weir__timers_armed(struct weir__timers *ts);                      /* is any timer armed? */
 
 static inline void weir__timer_init(struct weir__timer *t, void (*fire)(struct weir__timer *t)) {
     t->deadline_ns = WEIR_NEVER;

@@ -45,6 +45,7 @@ WEIR_TEST_ABORTS(a_dialled_websocket_has_no_group, "weir_ws_group: this connecti
     weir_run(asks_group, NULL, NULL);
 }
 
-WEIR_TEST_ABORTS(a_websocket_that_was_never_dropped_is_reported, "drop each WebSocket before") {
+WEIR_TEST_ABORTS(a_websocket_that_was_never_dropped_names_the_call_that_is_missing,
+                 "weir_ws_drop was not called for a WebSocket (never closed: 1 ") {
     weir_run(forgets, NULL, NULL);
 }
