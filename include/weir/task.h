@@ -275,10 +275,9 @@ WEIR_API void weir_task_release(struct weir_task **take_task);
 
 /* The record of an error: of rc, which a call of this task has just returned. Outside a task each
  * thread has a record of its own. Valid until the next error of the task.
- * Returns NULL if the record belongs to another error: rc is 0 or more, a code of the program or of
- * an offloaded function for which this task has not called weir_fail (on a helper thread weir_fail
- * makes no record), or an older error. weir_error_message has a text then too. Each call of opened,
- * request and message of a reactive connection, and of a worker's loop, begins without a record. */
+ * Returns NULL if the record belongs to another error: rc is 0 or more, a code for which this task
+ * has not called weir_fail (a helper thread cannot), or an older error (opened, request, message
+ * and a worker's loop begin without any). weir_error_message has a text then too. */
 WEIR_API const struct weir_error *weir_error(int rc);
 
 /* The text to print for rc: that of the error record if the record is rc's (see weir_error), else
