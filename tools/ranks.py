@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """ranks.py ROOT: reads every #include against tools/ranks.txt. A room includes itself and rooms
-of lower rank; a room of the same rank only where ranks.txt allows it."""
+of lower rank; a room of the same rank only where ranks.txt allows it. And no file or function has
+the same name in two of the rooms that a message passes."""
 import os
 import re
 import sys
@@ -9,6 +10,8 @@ import sys
 import csource
 
 
+# The rooms that each message passes; whoever follows one needs names that say where they are.
+ON_THE_WAY = ("wire", "stream", "proto")
 # Tests beside the files, and what several of them share.
 TEST_FILE = re.compile(r"(_test|_test_util|_rig|_bench)\.[ch]$")
 
@@ -76,9 +79,24 @@ def check_include(ranks, path, target):
     return f"{mine} ({rooms[mine]}) includes {target} of {its} ({rooms[its]})"
 
 
+def one_name_at_two_heights(root):
+    """Files and functions of the rooms that a message passes: each name stands in one of them."""
+    places, problems = {}, []
+    for path in csource.files(root, ("src",), (".c", ".h")):
+        room = room_of(path, {})
+        if room not in ON_THE_WAY or TEST_FILE.search(path):
+            continue
+        functions = [f.name for f in csource.functions(csource.read(root, path))]
+        for name in [os.path.basename(path), *functions]:
+            first = places.setdefault(name, path)
+            if room_of(first, {}) != room:
+                problems.append(f"{path}: the name {name} stands in {first} too")
+    return problems
+
+
 def check(root):
     ranks = read_ranks(root)
-    problems = []
+    problems = one_name_at_two_heights(root)
     for path in csource.files(root):
         for number, name in includes(csource.read(root, path)):
             target = target_of(root, path, name)

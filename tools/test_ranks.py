@@ -59,6 +59,22 @@ class RanksTest(fixture.ProjectTest):
         self.put("src/base/heap_test.c", '#include "task/park.h"\n')
         self.assert_problem(ranks.check(self.root), "base (0) includes src/task/park.h")
 
+    def test_one_name_at_two_heights_is_refused(self):
+        text = "static int refuse(int rc) {\n    return rc;\n}\n"
+        self.put("src/wire/head.c", text)
+        self.put("src/wire/frame.c", text)
+        self.put("src/task/park.c", text)
+        self.assertEqual(ranks.check(self.root), [])
+        self.put("src/stream/head.c", "")
+        self.assert_problem(ranks.check(self.root),
+                            "src/wire/head.c: the name head.c stands in src/stream/head.c too")
+
+    def test_one_function_at_two_heights_is_refused(self):
+        text = "static int refuse(int rc) {\n    return rc;\n}\n"
+        self.put("src/wire/head.c", text)
+        self.put("src/proto/shake.c", text)
+        self.assert_problem(ranks.check(self.root), "the name refuse stands in src/proto/shake.c")
+
     def test_an_example_stands_outside(self):
         self.put("examples/echo.c", '#include <weir/task.h>\n#include "base/list.h"\n')
         self.assert_problem(ranks.check(self.root), "public headers only")

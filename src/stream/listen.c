@@ -272,7 +272,7 @@ struct weir_loop *weir__listener_loop(const struct weir_listener *l) {
 /* ---- closing ---- */
 
 /* The listener is closed: reset the connection that waits in the slot. */
-static void turn_away(struct weir_listener *l, struct slot *slot) {
+static void close_late(struct weir_listener *l, struct slot *slot) {
     slot->state = SLOT_EMPTY;
     if (slot->accept.result < 0)
         return;
@@ -307,7 +307,7 @@ void weir_unlisten(struct weir_listener **take_listener) {
     l->closing++; /* this call itself; a slot that failed to open may be closing already */
     for (unsigned i = 0; i < l->count; i++) {
         if (l->slots[i].state == SLOT_FULL)
-            turn_away(l, &l->slots[i]);
+            close_late(l, &l->slots[i]);
         if (l->slots[i].state != SLOT_ABSENT)
             let_go(l, &l->slots[i].file, &l->slots[i].close);
     }
@@ -323,7 +323,7 @@ static void accepted(struct weir__op *op) {
     struct weir_listener *l = slot->listener;
     slot->state = SLOT_FULL;
     if (l->closed)
-        turn_away(l, slot);
+        close_late(l, slot);
     else
         weir__wait_notify(&l->waiting);
 }
