@@ -2,7 +2,8 @@
 /* moods.c - a worker for the tests of the circuit, as a shared object. Its parameter and the text
  * of each message say what it does.
  *
- *   --with setup=slow|fail|say  setup waits for ever, fails, or fails and says why
+ *   --with setup=slow|fail|say|beat  setup waits for ever, fails, fails and says why, or starts a
+ *   task in the run's own group that never ends by itself
  *   messages: sleep (suspends), block (does not), fail, say (why it fails), bytes,
  *   nack, empty, stream TARGET, print */
 #include <stdio.h>
@@ -12,6 +13,14 @@
 #include <weir/task.h>
 #include <weir/worker.h>
 
+static int beat(void *args) {
+    (void)args;
+    int rc = 0;
+    while (rc == 0)
+        rc = weir_sleep(WEIR_MILLISECONDS(10));
+    return rc;
+}
+
 static int setup(void *state, const struct weir_params *p) {
     const char *how = "";
     int rc = weir_param_text(p, "setup", "", &how);
@@ -19,6 +28,8 @@ static int setup(void *state, const struct weir_params *p) {
         weir_out("setting up");
         return weir_sleep(WEIR_NEVER);
     }
+    if (rc == 0 && strcmp(how, "beat") == 0)
+        return weir_go0(NULL, beat);
     if (rc == 0 && strcmp(how, "say") == 0)
         return weir_fail(WEIR_EUSER, "no pin %d on this board", 7);
     return rc == 0 && strcmp(how, "fail") == 0 ? -ENODEV : rc;

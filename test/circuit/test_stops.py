@@ -43,6 +43,13 @@ class Stops(CircuitTest):
             return node
         self.stops(start, "Moods")
 
+    def test_while_a_task_of_the_runs_own_group_goes_on(self):
+        def start():
+            node = self.moods("--with", "setup=beat")
+            node.line("serving on")
+            return node
+        self.stops(start, "Moods")
+
     def test_mid_message(self):
         def start():
             node = self.moods()
