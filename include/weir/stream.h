@@ -190,10 +190,11 @@ WEIR_API const char *weir_stream_local(struct weir_stream *s);
  * -ECANCELED, unless it enters a shield (weir_shield_enter). */
 struct weir_reactive {
     size_t size, state_size; /* size: sizeof (struct weir_reactive) */
-    /* A connection was accepted. May be NULL. < 0 closes it. */
+    /* A connection was accepted. May be NULL. < 0 closes it; >= 0 goes on. */
     int (*opened)(struct weir_conn *c, void *state);
     /* Bytes have come: as many as arrived at once, whatever the peer wrote in one piece. v is lent
-     * until the function returns, and all its bytes count as read then. < 0 closes. Required. */
+     * until the function returns, and all its bytes count as read then. < 0 closes; >= 0 goes on.
+     * Required. */
     int (*message)(struct weir_conn *c, void *state, struct weir_view v);
     /* The last call for the connection, made once, also if opened returned < 0. May be NULL: errors
      * are then logged. rc: 0 (end of stream, weir_conn_close), what opened or message returned, an

@@ -27,11 +27,11 @@ struct weir_message {
 
 /* A worker: a program of a fleet that listens and answers messages.
  * setup is called once, before anything is served. If it returns < 0, the program does not start,
- * and prints weir_error_message. Nor does it start if it was given a parameter that setup has not
- * asked for.
- * loop is called for each message. If it returns 0, the ack is sent ("n/a" if loop has made none);
- * if WEIR_ENACK, the nack (see weir_nack). If it returns any other code < 0, the connection is
- * closed with 1011 and the text of the error, cut to 123 bytes.
+ * and prints weir_error_message; >= 0 goes on. Nor does it start if it was given a parameter that
+ * setup has not asked for.
+ * loop is called for each message. If it returns >= 0, the ack is sent ("n/a" if loop has made
+ * none); if WEIR_ENACK, the nack (see weir_nack). If it returns any other code < 0, the connection
+ * is closed with 1011 and the text of the error, cut to 123 bytes.
  * Both are required. state has state_size bytes, zeroed, and is the same for all calls. Both run as
  * tasks that have the worker's name, and may suspend. The messages of one connection are handled in
  * order, those of several connections at the same time. While loop is suspended the library answers

@@ -62,7 +62,8 @@ struct weir_ws_options {
      * asks for no upgrade. It may suspend, within handshake_ns. If it returns 0 and has not
      * replied, the library goes on: it accepts the client, or refuses a request that breaks a rule.
      * If it returns 0 after weir_http_reply, that was the answer. If it returns < 0,
-     * weir_ws_accept returns this code, and the client gets 500, unless an answer has begun. */
+     * weir_ws_accept returns this code, and the client gets 500, unless an answer has begun. A
+     * result > 0 without an answer is a mistake: -EINVAL, and the client gets 500. */
     int (*request)(struct weir_http_request *r);
     void *request_arg; /* for weir_http_arg */
     /* client only: headers to send, "Name: value" each, the last followed by NULL; NULL: none. The
@@ -85,8 +86,9 @@ WEIR_SUSPENDS int weir_ws_dial(const char *url, const struct weir_ws_options *op
  * stream in every case: on success it becomes part of *ret_ws, which the caller must drop; else it
  * is closed. A client that is refused gets an HTTP status (408 if the handshake took too long) and
  * a second to read it, before the call returns. options as weir_ws_dial.
- * Returns 0; 1 (options->request has answered: *ret_ws is NULL); what options->request returned, if
- * < 0; WEIR_EPROTO, WEIR_EHTTP (not an acceptable handshake), WEIR_ETOOBIG, WEIR_EEOF, -ETIME
+ * Returns 0; 1 (only with options->request, which has answered: *ret_ws is NULL); what
+ * options->request returned, if < 0; -EINVAL (it returned > 0 without an answer: the text names the
+ * value); WEIR_EPROTO, WEIR_EHTTP (not an acceptable handshake), WEIR_ETOOBIG, WEIR_EEOF, -ETIME
  * (also: handshake_ns is over), -ECANCELED, -ECONNRESET, -EPIPE, -ENOMEM, WEIR_ENOLOOP. */
 WEIR_SUSPENDS int weir_ws_accept(struct weir_stream **take_stream,
                                  const struct weir_ws_options *options, struct weir_ws **ret_ws);
@@ -186,13 +188,13 @@ WEIR_API void weir_ws_drop(struct weir_ws **take_ws);
  * keeps what comes for later: 16 KiB and one piece at most. If the peer closes, a running function
  * is not cancelled; its next send fails with WEIR_EWSCLOSED, -ECONNRESET or WEIR_EKEEPALIVE.
  * message may return that code: messages that came before the close frame are delivered still. Any
- * other result < 0 closes the connection with 1011 and the text of weir_error. So does a function
- * that returns with a message in parts unfinished; closed then gets -EBUSY.
+ * other result < 0 closes the connection with 1011 and the text of weir_error; >= 0 goes on. A
+ * function that returns with a message in parts unfinished closes it too; closed then gets -EBUSY.
  * A handshake that is refused, or too slow (408), makes no connection: none of these functions
  * follows, and a warning is logged. One that breaks off is not logged. */
 struct weir_ws_reactive {
     size_t size, state_size; /* sizeof (struct weir_ws_reactive); bytes of each state */
-    int (*opened)(struct weir_ws *ws, void *state); /* may be NULL; < 0: closes with 1011 */
+    int (*opened)(struct weir_ws *ws, void *state); /* may be NULL; as message */
     int (*message)(struct weir_ws *ws, void *state, const struct weir_ws_message *m);
     /* The last call for the connection; nothing may use ws after it. May be NULL. rc: 0 (after a
      * closing handshake), what opened or message returned, -EBUSY (a message in parts was left
@@ -205,9 +207,10 @@ struct weir_ws_reactive {
     size_t stack_size; /* of a connection's task, bytes; 0: the run's default */
     const char *name;  /* of that task, in crash reports: static text; NULL: "connection" */
     /* As `request` of weir_ws_options; may be NULL. A result < 0 is logged with its text, as a
-     * warning; an answer by weir_http_reply is not logged. state is the connection's, so opened
-     * finds there what this function has put into it. Allocate in opened what must be freed in
-     * closed: after a request that is not upgraded, closed is not called. */
+     * warning, and one > 0 without an answer with its value; an answer by weir_http_reply is not
+     * logged. state is the connection's, so opened finds there what this function has put into it.
+     * Allocate in opened what must be freed in closed: after a request that is not upgraded, closed
+     * is not called. */
     int (*request)(struct weir_http_request *r, void *state);
 };
 

@@ -13,8 +13,11 @@
 /* Log a refused handshake, since closed is called only for connections that were opened. The words
  * of the user's function go to the log only, not to the peer. */
 static void log_refused(struct ws_react_conn *c, const struct ws_answer *a) {
+    const struct weir_error *e = weir_error(a->rc);
+    bool is_named = e != NULL && strcmp(e->what, "ws request") == 0; /* the text begins with it */
     if (a->is_users)
-        weir__log(WEIR_LOG_WARNING, "ws request %s: %s%s", weir_ws_peer(&c->ws),
+        weir__log(WEIR_LOG_WARNING, "%s%s%s%s%s", is_named ? "" : "ws request ",
+                  is_named ? "" : weir_ws_peer(&c->ws), is_named ? "" : ": ",
                   weir_error_message(a->rc), a->len > 0 ? " (answered 500)" : "");
     else
         weir__log(WEIR_LOG_WARNING, "%s", weir_error_message(a->rc));

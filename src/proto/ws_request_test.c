@@ -65,6 +65,8 @@ static int decide(struct weir_http_request *r) {
         return weir_fail(seen.own, "out of tune");
     if (asks_for(r, "/wordless"))
         return -EIO;
+    if (asks_for(r, "/positive"))
+        return 401;
     if (asks_for(r, "/in-vain"))
         return look_up_in_vain();
     if (asks_for(r, "/large"))
@@ -274,6 +276,20 @@ GATE_STORY(a_failure_is_answered_500_and_its_text_stays_here) {
     }
     answers(w, GET("/wordless") UPGRADE "\r\n", 500, "the server could not decide\n");
     assert_null(strstr(w->text, "of another story"));
+    const char *named = strstr(logged, ": input/output error (EIO) (answered 500)\n");
+    assert_true(!w->reacts || (named != NULL && strstr(logged, ": ws request ") == NULL));
+    return 0;
+}
+
+GATE_STORY(a_positive_result_without_an_answer_lets_nobody_in) {
+    answers(w, GET("/positive") UPGRADE "\r\n", 500, "the server could not decide\n");
+    if (w->reacts) {
+        assert_non_null(strstr(logged, ": the function returned 401: 0 goes on"));
+        assert_non_null(strstr(logged, "(answered 500)\n"));
+        return 0;
+    }
+    assert_int_equal(w->rc, -EINVAL);
+    assert_non_null(strstr(w->text, "returned 401"));
     return 0;
 }
 

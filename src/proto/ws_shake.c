@@ -186,8 +186,15 @@ static void asked_in_vain(struct weir_ws *ws, const struct weir_http_request *r,
     ret->len = n > 0 ? (size_t)n : 0;
 }
 
+/* To let in whoever a mistaken 401 was meant for would be worse than to let in nobody. */
+static int returned_more(struct weir_ws *ws, int rc) {
+    return weir__failf(-EINVAL, "ws request", weir_ws_peer(ws),
+                       "the function returned %d: 0 goes on, less than 0 refuses", rc);
+}
+
 /* What it did            it returned   time over, cancelled    else
- * no answer              >= 0          nothing is sent         as without it: 101, or a refusal
+ * no answer              0             nothing is sent         as without it: 101, or a refusal
+ * no answer              > 0           nothing is sent         500, -EINVAL
  * no answer              < 0           nothing is sent         500
  * an answer              >= 0          rc 1                    rc 1
  * an answer              < 0           its code                its code
@@ -204,6 +211,8 @@ void weir__ws_answer_asked(struct weir_ws *ws, const struct weir_http_request *r
         asked_in_vain(ws, r, rc < 0 ? rc : r->failed, ret);
     else if (has_begun)
         ret->rc = 1;
+    else if (rc > 0)
+        asked_in_vain(ws, r, returned_more(ws, rc), ret);
     else
         weir__ws_answer(ws, &r->head, r->text, ret);
 }
