@@ -36,7 +36,7 @@ struct weir__link {
     struct weir_task *reader;
     struct weir__list turns; /* of struct turn */
     struct weir__retry outage; /* the time that is left of it; all of it while there is none */
-    bool taken, doomed;
+    bool taken, doomed, has_left; /* has_left: the item is out, its ack is awaited or was */
     bool dropping; /* ws is of no use any more: the reader ends */
     enum ask_state state;
     struct weir_ws_message ack; /* ANSWERED: a copy of it, so that the reader goes on */
@@ -71,6 +71,11 @@ bool weir__is_nack(enum weir_ws_type type, struct weir_view ack) {
 /* One attempt is bounded too. */
 static struct weir__retry new_outage(const struct weir__link *l) {
     return weir__retry_new(l->mesh->retry_ns < 0 ? WEIR__RETRY_ALL : l->mesh->retry_ns);
+}
+
+static void outage_over(struct weir__link *l) { /* or no task asks any more */
+    l->outage = new_outage(l);
+    l->failed = 0;
 }
 
 static void link_free(struct weir__link *l) {
@@ -129,12 +134,11 @@ static int link_new(struct weir_mesh *m, const char *target, const char *channel
     m->link_count++;
     l->target = target ? weir__strdup(target) : NULL;
     l->channel = weir__strdup(channel);
-    if (l->channel == NULL || (target != NULL && l->target == NULL)) {
-        link_free(l);
-        return weir__fail(-ENOMEM, "link", target);
-    }
     *ret_link = l;
-    return 0;
+    if (l->channel != NULL && (target == NULL || l->target != NULL))
+        return 0;
+    link_free(l);
+    return weir__fail(-ENOMEM, "link", target);
 }
 
 void weir__links_free(struct weir_mesh *m) {
@@ -175,6 +179,7 @@ static void tell_queued(struct weir__link *l, int rc) {
 }
 
 void weir__link_done(struct weir__link *l) {
+    l->has_left = false;
     if (l->state != ANSWERED)
         return;
     l->state = QUIET;
@@ -186,7 +191,7 @@ void weir__link_leave(struct weir__link *l) {
     WEIR_CHECK(l->taken && l->state == QUIET);
     if (weir__list_empty(&l->turns)) {
         l->taken = false;
-        l->outage = new_outage(l); /* no task asks any more: the next ask begins a new one */
+        outage_over(l);
         return;
     }
     struct turn *next = WEIR_CONTAINER(l->turns.next, struct turn, link);
@@ -206,7 +211,7 @@ WEIR_NOINLINE int weir__link_take(struct weir_mesh *m, const char *target,
         rc = weir__failf(WEIR_ETOOBIG, "link", target, "the channel is longer than %d bytes",
                          WEIR__CHANNEL_MAX);
     if (rc == 0 && target != NULL && (rc = weir__mesh_find(m, target, &n)) == 0 && n->port == 0)
-        rc = weir__failf(WEIR_ENOLISTEN, "link", NULL, "node '%s' does not listen", target);
+        rc = weir__node_is_deaf(target);
     if (rc < 0)
         return rc;
     target = n ? n->name : NULL; /* both names of a node mean one link */
@@ -241,10 +246,9 @@ static void note(struct weir__link *l, int rc) {
 }
 
 static void note_close(struct weir__link *l, int rc) {
-    int code = weir_ws_close_code(l->ws);
     const char *reason = weir_ws_close_reason(l->ws);
+    int code = l->close_code = weir_ws_close_code(l->ws);
     l->ended = l->failed = rc;
-    l->close_code = code;
     if (is_breach(rc))
         note(l, rc);
     else if (rc == WEIR_EWSCLOSED)
@@ -342,10 +346,9 @@ static int make_url(struct weir__link *l) {
     l->url = weir__alloc(size);
     if (l->url == NULL)
         return weir__fail(-ENOMEM, "dial", l->target);
-    if (l->target != NULL)
-        return weir__mesh_url(l->mesh, l->target, l->channel, l->url, size);
-    memcpy(l->url, l->channel, size);
-    return 0;
+    if (l->target == NULL)
+        return memcpy(l->url, l->channel, size), 0;
+    return weir__mesh_url(l->mesh, l->target, l->channel, l->url, size);
 }
 
 /* One attempt. Returns 0; or why not. */
@@ -362,10 +365,8 @@ static int dial_once(struct weir__link *l) {
         rc = weir_spawn(&l->mesh->readers, WEIR_SITE(read_acks), read_acks, &a, sizeof a, NULL,
                         &l->reader);
     }
-    if (rc < 0) {
-        note(l, rc);
+    if (rc < 0)
         weir_ws_drop(&l->ws);
-    }
     return rc;
 }
 
@@ -375,8 +376,7 @@ static bool is_final(int status) {
     return status >= 300 && status < 500 && status != 408 && status != 425 && status != 429;
 }
 
-/* Has a scope around the mesh fired? Then no reader can be started, and the asker, which may be
- * outside of that scope, must not wait for one. */
+/* Has a scope around the mesh fired? Then the asker, perhaps outside of it, can get no reader. */
 static bool is_mesh_over(const struct weir_mesh *m) {
     return weir__group_cancelled(&m->readers) != 0;
 }
@@ -421,39 +421,39 @@ const char *weir__link_why(const struct weir__link *l) {
     return l->why;
 }
 
-static int unreached(const struct weir__link *l, const char *on, const char *tried) {
+bool weir__link_has_left(const struct weir__link *l, int *ret_failed) {
+    *ret_failed = l->has_left ? 0 : l->failed;
+    return l->has_left;
+}
+
+static int unreached(struct weir__link *l, const char *on, const char *tried) {
     int rc = weir__failf(WEIR_EUNREACH, "reach", on, "%s%s", l->why, tried);
     weir__fail_reason(rc, l->failed);
+    tell_queued(l, rc);
     return rc;
 }
 
 /* Wait before the next attempt. Returns 0; WEIR_EUNREACH (the outage is over, and all tasks in line
  * have got this error), -ECANCELED, -ETIME. */
 static int pause_before_next(struct weir__link *l) {
-    struct weir__retry *r = &l->outage;
     const char *url = weir__link_url(l), *target = l->target ? l->target : "";
-    const char *at = l->target ? " at " : "";
     char on[128]; /* more than a record has room for, so that the record marks the cut */
-    snprintf(on, sizeof on, "%s%s%s", target, at, url);
-    if (l->mesh->retry_ns < 0) {
-        int rc = unreached(l, on, "");
-        tell_queued(l, rc);
-        return rc;
-    }
+    snprintf(on, sizeof on, "%s%s%s", target, *target ? " at " : "", url);
+    if (l->mesh->retry_ns < 0)
+        return unreached(l, on, "");
     char all[WEIR__RETRY_TEXT], tried[WEIR__RETRY_TEXT + 16];
     weir__retry_text(l->mesh->retry_ns, all);
-    if (r->pause == WEIR__RETRY_FIRST)
-        weir__log(WEIR_LOG_WARNING, "%s%s%s: %s; trying again%s", target, at, url, l->why, all);
-    weir_ns pause = weir__retry_next(r, &l->mesh->random);
-    weir_ns begun = weir_now();
+    if (l->outage.pause == WEIR__RETRY_FIRST)
+        weir__log(WEIR_LOG_WARNING, "%s%s%s: %s; trying again%s", target,
+                  *target ? " at " : "", url, l->why, all);
+    weir_ns pause = weir__retry_next(&l->outage, &l->mesh->random), begun = weir_now();
     int rc = pause > 0 ? weir_sleep(pause) : 0;
-    r->left += pause - (weir_now() - begun); /* a cancel may have cut it short */
-    if (rc < 0 || r->left > 0)
+    l->outage.left += pause - (weir_now() - begun); /* a cancel may have cut it short */
+    if (rc < 0 || l->outage.left > 0)
         return rc;
     snprintf(tried, sizeof tried, ", tried%s", all);
     rc = unreached(l, on, tried);
-    tell_queued(l, rc);
-    l->outage = new_outage(l);
+    outage_over(l);
     return rc;
 }
 
@@ -473,11 +473,13 @@ static int connect_now(struct weir__link *l) {
         return 0;
     weir_ns begun = weir_now();
     weir_scope_enter(&s, l->outage.left);
-    int rc = await_end(l);
+    int rc = await_end(l), dialled = 0;
     if (rc == 0 && !is_up(l))
-        rc = is_mesh_over(l->mesh) ? mesh_is_over() : dial_once(l);
+        rc = is_mesh_over(l->mesh) ? mesh_is_over() : (dialled = dial_once(l));
     rc = weir_scope_leave(&s, rc);
     l->outage.left -= weir_now() - begun;
+    if (dialled < 0 && weir_cancelled() == 0) /* else the attempt has failed at nothing */
+        note(l, rc);
     return rc;
 }
 
@@ -489,7 +491,7 @@ WEIR_NOINLINE int weir__link_connect(struct weir__link *l) {
         if ((rc = pause_before_next(l)) == 0)
             weir__error_restore(&kept);
     if (rc == 0)
-        l->outage = new_outage(l);
+        outage_over(l);
     return closed_if_over(l, rc);
 }
 
@@ -517,11 +519,10 @@ static int await_ack(struct weir__link *l) {
         rc = weir__wait_in(&l->asker, "an ack", l);
     if (l->state == ANSWERED)
         return 0;
-    if (rc < 0) {
-        give_up(l);
-        return rc;
-    }
-    return over(l);
+    if (rc == 0)
+        return over(l);
+    give_up(l);
+    return rc;
 }
 
 /* What has come by now cannot answer an item that is sent later: let the reader discard all of it.
@@ -559,11 +560,13 @@ static int make_ready(struct weir__link *l) {
 }
 
 static int ask_once(struct weir__link *l, enum weir_ws_type type, const void *data, size_t len) {
+    l->has_left = false;
     int rc = make_ready(l);
     if (rc < 0)
         return rc;
     l->state = ASKED;
     rc = weir_ws_send(l->ws, type, data, len);
+    l->has_left = rc == 0;
     if (rc == 0 || (!is_up(l) && weir_cancelled() == 0))
         return await_ack(l); /* the reader knows how the connection ended */
     l->state = QUIET;        /* nothing was queued */
@@ -587,7 +590,7 @@ WEIR_NOINLINE int weir__link_ask(struct weir__link *l, enum weir_ws_type type, c
             weir__error_restore(&kept);
     if (rc < 0)
         return closed_if_over(l, rc);
-    l->outage = new_outage(l);
+    outage_over(l);
     *ret_ack = l->ack;
     return 0;
 }

@@ -41,6 +41,10 @@ int weir__link_ask(struct weir__link *l, enum weir_ws_type type, const void *dat
 const char *weir__link_url(const struct weir__link *l);
 const char *weir__link_why(const struct weir__link *l);
 
+/* After an ask or connect that a scope cut short: had the item left, so that only its ack was
+ * missing? Else *ret_failed is the code of the outage's last attempt; 0: none has failed. */
+bool weir__link_has_left(const struct weir__link *l, int *ret_failed);
+
 /* After an ask: pass the memory of its ack, from weir__alloc and with a NUL behind the text, to the
  * caller. */
 char *weir__link_ack_take(struct weir__link *l);

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* node.c - the public calls on the nodes of a mesh: each finds its mesh, is inside it while it
  * runs, and takes the turn on one link. link.c handles outages. */
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <weir/loop.h>
 #include <weir/mesh.h>
 
 #include "base/alloc.h"
+#include "base/check.h"
 #include "base/options.h"
 #include "mesh/grid.h"
 #include "mesh/link.h"
@@ -26,7 +29,8 @@ static int find_mesh(struct weir_mesh **m, const char *what) {
 
 int weir_node_add(struct weir_mesh *m, const char *nodes) {
     struct weir__grid g;
-    weir__not_null(nodes, "weir_node_add");
+    if (nodes == NULL)
+        WEIR_BUG("weir_node_add: nodes is NULL");
     int rc = find_mesh(&m, "add nodes");
     if (rc < 0)
         return rc;
@@ -46,8 +50,8 @@ static void lend(const struct weir__node *n, struct weir_node *ret) {
 
 int weir_node_find(struct weir_mesh *m, const char *name, struct weir_node *ret_node) {
     const struct weir__node *n = NULL;
-    weir__not_null(name, "weir_node_find");
-    weir__not_null(ret_node, "weir_node_find");
+    if (name == NULL || ret_node == NULL)
+        WEIR_BUG("weir_node_find: %s is NULL", name == NULL ? "name" : "ret_node");
     int rc = find_mesh(&m, "find a node");
     if (rc == 0)
         rc = weir__mesh_find(m, name, &n);
@@ -57,7 +61,8 @@ int weir_node_find(struct weir_mesh *m, const char *name, struct weir_node *ret_
 }
 
 int weir_node_at(struct weir_mesh *m, size_t i, struct weir_node *ret_node) {
-    weir__not_null(ret_node, "weir_node_at");
+    if (ret_node == NULL)
+        WEIR_BUG("weir_node_at: ret_node is NULL");
     int rc = find_mesh(&m, "list nodes");
     if (rc < 0 || i >= m->count)
         return rc;
@@ -72,26 +77,65 @@ struct exchange {
     struct weir_mesh *mesh;
     struct weir__call call;
     struct weir__link *link;
-    const char *node, *name; /* of the call */
+    const char *node, *channel;
+    const char *verb; /* of the call: weir_node_VERB */
+    /* What the call was cut short in, for cut_short. */
+    const char *lacked; /* static text; NULL: it was not cut short, or by a function of the user's */
+    int failed;         /* the code of the last attempt, or 0 */
+    char why[120];      /* of that */
 };
 
+static void exchange_init(struct exchange *x, struct weir_mesh *m, const char *node,
+                          const char *channel, const char *verb) {
+    *x = (struct exchange){.mesh = m, .node = node, .channel = channel ? channel : "",
+                           .verb = verb, .lacked = "not begun"};
+    if (node == NULL)
+        WEIR_BUG("weir_node_%s: node is NULL", verb);
+}
+
+/* The calls below end in the waits of many others, whose records name a sleep or a read. If a scope
+ * has cut the call short, say which call it was, where it went, and what it met. Called when the
+ * call's own scope is left, so that the record has the cause that the caller knows. */
+static int cut_short(const struct exchange *x, int rc) {
+    char url[200] = "";
+    if ((rc != -ETIME && rc != -ECANCELED) || x->lacked == NULL || weir_cancelled() != rc)
+        return rc;
+    if (x->mesh != NULL) /* a URL that is too long is cut */
+        (void)weir__mesh_url(x->mesh, x->node, x->channel, url, sizeof url);
+    const char *at = *url ? " at " : "";
+    weir__fail(rc, x->failed < 0 ? "reach" : x->verb, x->node);
+    const struct weir_error *e = weir_error(rc);
+    const char *felt = strstr(e->text, weir_error_text(rc)); /* and its budget, or cause */
+    if (felt == NULL)
+        return rc;
+    weir__fail_reason(rc, x->failed);
+    return x->failed < 0
+               ? weir_fail(rc, "reach %s%s%s: %s; %s", x->node, at, url, x->why, felt)
+               : weir_fail(rc, "%s %s%s%s: %s: %s", x->verb, x->node, at, url, x->lacked, felt);
+}
+
+/* Keep what the link knows, before others have their turn on it. */
+static void keep_lack(struct exchange *x) {
+    const struct weir__link *l = x->link;
+    x->lacked = weir__link_has_left(l, &x->failed) ? "no ack" : "no connection";
+    snprintf(x->why, sizeof x->why, "%s", weir__link_why(l));
+}
+
 /* Returns 0: exchange_end must follow. */
-static int exchange_begin(struct exchange *x, struct weir_mesh *m, const char *node,
-                          const char *channel, const char *name) {
-    *x = (struct exchange){.mesh = m, .node = node, .name = name};
-    weir__not_null(node, name);
-    int rc = find_mesh(&x->mesh, "send");
+static int exchange_begin(struct exchange *x) {
+    int rc = find_mesh(&x->mesh, x->verb);
     if (rc == 0)
         rc = weir__call_enter(x->mesh, &x->call);
     if (rc < 0)
         return rc;
-    rc = weir__link_take(x->mesh, node, channel ? channel : "", &x->link);
-    return rc < 0 ? weir__call_leave(x->mesh, &x->call, rc) : 0;
+    rc = weir__link_take(x->mesh, x->node, x->channel, &x->link);
+    x->lacked = "no turn yet";
+    return rc < 0 ? cut_short(x, weir__call_leave(x->mesh, &x->call, rc)) : 0;
 }
 
 static int exchange_end(struct exchange *x, int rc) {
     weir__link_leave(x->link);
-    return weir__call_leave(x->mesh, &x->call, rc);
+    return cut_short(x, weir__call_leave(x->mesh, &x->call, rc));
 }
 
 static void tell(const struct exchange *x, enum weir__mesh_event event, int rc, weir_ns took_ns) {
@@ -109,12 +153,12 @@ static int refused(const struct exchange *x, const struct weir_ws_message *ack) 
 static int exchange_ask(struct exchange *x, const struct weir_item *item,
                         struct weir_node_ack *ret_ack) {
     struct weir_ws_message in;
-    weir__not_null(item, x->name);
     weir_ns begun = weir_now();
     tell(x, WEIR__ITEM_SENT, 0, 0);
     int rc = weir__link_ask(x->link, item->binary ? WEIR_WS_BINARY : WEIR_WS_TEXT, item->data,
                             item->len, &in);
     if (rc < 0) {
+        keep_lack(x);
         tell(x, WEIR__ITEM_FAILED, rc, 0);
         return rc;
     }
@@ -131,29 +175,41 @@ static int exchange_ask(struct exchange *x, const struct weir_item *item,
 int weir_node_connect(struct weir_mesh *m, const char *node, const char *channel) {
     struct exchange x;
     int rc = weir__suspend_enter("connect to a node");
-    if (rc < 0 || (rc = exchange_begin(&x, m, node, channel, "weir_node_connect")) < 0)
+    exchange_init(&x, m, node, channel, "connect");
+    if (rc < 0)
+        return cut_short(&x, rc);
+    if ((rc = exchange_begin(&x)) < 0)
         return rc;
     rc = weir__link_connect(x.link);
+    keep_lack(&x);
     if (rc < 0)
         tell(&x, WEIR__NOT_CONNECTED, rc, 0);
     return exchange_end(&x, rc);
 }
 
-int weir_node_ask(struct weir_mesh *m, const char *node, const char *channel,
-                  const struct weir_item *item, struct weir_node_ack *ret_ack) {
+static int ask(struct exchange *x, const struct weir_item *item, struct weir_node_ack *ret_ack) {
     struct weir_node_ack ack = {.data = NULL};
-    struct exchange x;
-    if (ret_ack != NULL)
-        *ret_ack = ack;
-    int rc = weir__suspend_enter("ask a node");
-    if (rc < 0 || (rc = exchange_begin(&x, m, node, channel, "weir_node_ask")) < 0)
+    int rc = exchange_begin(x);
+    if (rc < 0)
         return rc;
-    rc = exchange_ask(&x, item, &ack);
+    rc = exchange_ask(x, item, &ack);
     if (ack.data != NULL && ret_ack != NULL) {
         *ret_ack = ack;
-        ret_ack->data = weir__link_ack_take(x.link);
+        ret_ack->data = weir__link_ack_take(x->link);
     }
-    return exchange_end(&x, rc);
+    return exchange_end(x, rc);
+}
+
+int weir_node_ask(struct weir_mesh *m, const char *node, const char *channel,
+                  const struct weir_item *item, struct weir_node_ack *ret_ack) {
+    struct exchange x;
+    if (ret_ack != NULL)
+        *ret_ack = (struct weir_node_ack){.data = NULL};
+    int rc = weir__suspend_enter("ask a node");
+    exchange_init(&x, m, node, channel, "ask");
+    if (item == NULL)
+        WEIR_BUG("weir_node_ask: item is NULL");
+    return rc < 0 ? cut_short(&x, rc) : ask(&x, item, ret_ack);
 }
 
 void weir_node_ack_free(struct weir_node_ack *ack) {
@@ -178,20 +234,26 @@ int weir__node_ack_copy(const struct weir_ws_message *m, struct weir_node_ack *r
 }
 
 int weir_node_send(struct weir_mesh *m, const char *node, const char *channel, const char *text) {
-    weir__not_null(text, "weir_node_send");
+    struct exchange x;
+    int rc = weir__suspend_enter("send to a node");
+    exchange_init(&x, m, node, channel, "send");
+    if (text == NULL)
+        WEIR_BUG("weir_node_send: text is NULL");
     const struct weir_item item = {.data = text, .len = strlen(text)};
-    return weir_node_ask(m, node, channel, &item, NULL);
+    return rc < 0 ? cut_short(&x, rc) : ask(&x, &item, NULL);
 }
 
 static int stream_one(struct exchange *x, const struct weir_item *item, size_t index,
                       const struct weir_node_stream_options *o) {
     struct weir_node_ack ack = {.data = NULL};
+    x->lacked = NULL;
     int rc = o->sending ? o->sending(o->arg, index, item) : 0;
     if (rc < 0)
         return rc;
     rc = exchange_ask(x, item, &ack);
     if (ack.data == NULL || o->acked == NULL)
         return rc;
+    x->lacked = NULL;
     struct weir_error kept; /* of a nack: the hook may make calls that fail */
     weir__error_keep(&kept);
     int answer = o->acked(o->arg, index, &ack);
@@ -210,7 +272,12 @@ int weir_node_stream(struct weir_mesh *m, const char *node, const char *channel,
     size_t done = 0;
     WEIR_OPTIONS_COPY(&o, options);
     int rc = weir__suspend_enter("stream to a node");
-    if (rc < 0 || (rc = exchange_begin(&x, m, node, channel, "weir_node_stream")) < 0)
+    exchange_init(&x, m, node, channel, "stream");
+    if (items == NULL && count > 0)
+        WEIR_BUG("weir_node_stream: items is NULL, and count is %zu", count);
+    if (rc < 0)
+        return cut_short(&x, rc);
+    if ((rc = exchange_begin(&x)) < 0)
         return rc;
     while (rc == 0 && done < count)
         if ((rc = stream_one(&x, &items[done], done, &o)) == 0)

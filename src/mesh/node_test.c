@@ -360,6 +360,117 @@ WEIR_TEST_ABORTS(a_hook_that_closes_its_mesh_aborts, "called inside a call on th
     tell(close_inside);
 }
 
+/* ---- cut short ------------------------------------------------------------------------------- */
+
+static char url_text[64]; /* "ws://127.0.0.1:PORT/work" */
+
+static void record_says(int rc, const char *what, const char *node, const char *text) {
+    const struct weir_error *e = weir_error(rc);
+    char whole[160];
+    assert_non_null(e);
+    assert_string_equal(e->what, what);
+    assert_string_equal(e->on, node);
+    snprintf(whole, sizeof whole, text, url_text);
+    assert_string_equal(e->text, whole);
+}
+
+static int cut_by_deadlines(void) {
+    const struct weir_item items[] = {item("a"), item("silence")};
+    struct weir_scope s;
+    assert_int_equal(open_mesh(0), 0);
+    snprintf(url_text, sizeof url_text, "ws://127.0.0.1:%d/work", weir_listener_port(r.listener));
+    weir_scope_enter(&s, WEIR_MILLISECONDS(30));
+    assert_int_equal(weir_node_ask(mesh, "there", "work", &items[1], NULL), -ETIME);
+    record_says(-ETIME, "ask", "there",
+                "ask there at %s: no ack: the deadline has passed (ETIME), budget 30 ms");
+    assert_int_equal(weir_error(-ETIME)->budget, WEIR_MILLISECONDS(30));
+    assert_int_equal(weir_node_send(mesh, "nobody", "", "x"), -ETIME);
+    record_says(-ETIME, "send", "nobody", "send nobody at ws://127.0.0.1:1/: not begun: "
+                                          "the deadline has passed (ETIME), budget 30 ms");
+    weir_scope_leave(&s, 0);
+    weir_scope_enter(&s, WEIR_MILLISECONDS(30));
+    assert_int_equal(weir_node_stream(mesh, "there", "work", items, 2, NULL), -ETIME);
+    record_says(-ETIME, "stream", "there",
+                "stream there at %s: no ack: the deadline has passed (ETIME), budget 30 ms");
+    assert_int_equal(weir_error(-ETIME)->done, 1);
+    weir_scope_leave(&s, 0);
+    return weir_mesh_close(&mesh);
+}
+
+WEIR_TEST_BACKENDS(a_deadline_in_a_call_names_the_call_the_node_and_the_url) {
+    tell(cut_by_deadlines);
+}
+
+static int cut_in_an_outage(void) {
+    struct weir_scope s;
+    assert_int_equal(open_mesh(0), 0);
+    for (int i = 0; i < 2; i++) {
+        weir_scope_enter(&s, WEIR_MILLISECONDS(30));
+        int rc = i == 0 ? weir_node_connect(mesh, "nobody", "")
+                        : weir_node_send(mesh, "nobody", "", "x");
+        assert_int_equal(weir_scope_leave(&s, rc), -ETIME);
+        const struct weir_error *e = weir_error(-ETIME);
+        assert_true(e != NULL && e->reason == -ECONNREFUSED && strcmp(e->what, "reach") == 0);
+        assert_string_equal(e->on, "nobody");
+        assert_non_null(strstr(e->text, "reach nobody at ws://127.0.0.1:1/: "));
+        assert_non_null(strstr(e->text, "(ECONNREFUSED); the deadline has passed (ETIME)"));
+    }
+    return weir_mesh_close(&mesh);
+}
+
+WEIR_TEST_BACKENDS(a_deadline_in_an_outage_names_what_failed_last) {
+    tell(cut_in_an_outage);
+}
+
+static int is_cancelled(void *args) {
+    int rc = weir_node_send(mesh, "there", "", "silence");
+    assert_int_equal(rc, -ECANCELED);
+    assert_string_equal(weir_error(rc)->what, "send");
+    assert_non_null(strstr(weir_error(rc)->text, ": no ack: "));
+    assert_non_null(strstr(weir_error(rc)->text, ", cause: enough"));
+    return rc;
+}
+
+static int waits_for_its_turn(void *args) {
+    int rc = weir_node_send(mesh, "there", "", "late");
+    assert_int_equal(rc, -ECANCELED);
+    assert_non_null(strstr(weir_error(rc)->text, ": no turn yet: "));
+    return rc;
+}
+
+static int cancel_askers(void) {
+    struct weir_group g;
+    struct weir_task *silent = NULL, *waiter = NULL;
+    assert_int_equal(open_mesh(0), 0);
+    weir_group_open(&g, WEIR_INDEPENDENT);
+    assert_int_equal(weir_spawn(&g, WEIR_SITE(is_cancelled), is_cancelled, NULL, 0, NULL, &silent),
+                     0);
+    assert_int_equal(await_heard("silence"), 0);
+    assert_int_equal(weir_spawn(&g, WEIR_SITE(waits_for_its_turn), waits_for_its_turn, NULL, 0,
+                                NULL, &waiter), 0);
+    assert_int_equal(weir_yield(), 0);
+    weir_task_cancel(waiter, "enough");
+    weir_task_cancel(silent, "enough");
+    weir_task_release(&waiter);
+    weir_task_release(&silent);
+    assert_int_equal(weir_group_close(&g, 0), 0);
+    return weir_mesh_close(&mesh);
+}
+
+WEIR_TEST_BACKENDS(a_cancel_in_a_call_names_the_call_and_the_cause) {
+    tell(cancel_askers);
+}
+
+static int ask_nothing(void) {
+    int rc = open_mesh(0);
+    return rc == 0 ? weir_node_ask(mesh, "there", "", NULL, NULL) : rc;
+}
+
+WEIR_TEST_ABORTS(an_item_that_is_null_aborts, "weir_node_ask: item is NULL") {
+    test_backend = "sim";
+    tell(ask_nothing);
+}
+
 /* ---- nodes ----------------------------------------------------------------------------------- */
 
 static int look_up(void) {

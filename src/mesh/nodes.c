@@ -165,6 +165,11 @@ int weir__mesh_find(const struct weir_mesh *m, const char *name, const struct we
     return 0;
 }
 
+int weir__node_is_deaf(const char *name) {
+    weir__fail(WEIR_ENOLISTEN, "node", name);
+    return weir_fail(WEIR_ENOLISTEN, "node '%s' does not listen", name);
+}
+
 int weir__mesh_url(const struct weir_mesh *m, const char *name, const char *channel, char *buf,
                    size_t size) {
     const struct weir__node *n = NULL;
@@ -172,7 +177,7 @@ int weir__mesh_url(const struct weir_mesh *m, const char *name, const char *chan
     if (rc < 0)
         return rc;
     if (n->port == 0)
-        return weir__failf(WEIR_ENOLISTEN, "dial", NULL, "node '%s' does not listen", name);
+        return weir__node_is_deaf(name);
     char authority[WEIR__URI_AUTHORITY];
     int len = snprintf(buf, size, "ws://%s/%s", weir__uri_authority(n->host, n->port, authority),
                        channel + (channel[0] == '/'));

@@ -21,6 +21,9 @@ int weir__mesh_fill(struct weir_mesh *m, struct weir__provider *p);
  * Returns 0; WEIR_ENONODE (recorded: the nearest name and the known ones). */
 int weir__mesh_find(const struct weir_mesh *m, const char *name, const struct weir__node **ret);
 
+/* Returns WEIR_ENOLISTEN, recorded on that node. */
+int weir__node_is_deaf(const char *name);
+
 /* The URL of a node's channel ("datafeed", "/datafeed" or "") into buf.
  * Returns 0; WEIR_ENONODE, WEIR_ENOLISTEN, WEIR_ETOOBIG. */
 int weir__mesh_url(const struct weir_mesh *m, const char *name, const char *channel, char *buf,
