@@ -121,7 +121,8 @@ enum weir_error_code {
 struct weir_error {
     int code;            /* the result (< 0) that this record explains */
     int status;          /* the status of the HTTP answer that refused the request; else 0 */
-    int reason;          /* WEIR_EUNREACH: the code of the last attempt; else 0 */
+    int reason;          /* WEIR_EUNREACH; also -ETIME, -ECANCELED of a call on a node that could
+                          * not be reached: the code of the last attempt; else 0 */
     const char *what;    /* what failed, lower case: "connect", "read" */
     const char *where;   /* the name of the task in which it failed; "" outside a task */
     const char *scope;   /* -ECANCELED, WEIR_ESTOPPED: the cause given with the cancel, or "" */

@@ -4,8 +4,8 @@
  * A node is a program that listens with a WebSocket and answers each message with exactly one
  * message, the ack. Any task of the loop may look up and add nodes, send to one and wait for its
  * ack. In a worker or a source m may be NULL: that is its own mesh, which --node and WEIR_GRID have
- * filled. Elsewhere a call with NULL returns WEIR_ENOLOOP. Nothing here prints. Loop thread
- * only. */
+ * filled. Elsewhere a call with NULL returns WEIR_ENOLOOP. Nothing here prints to standard output.
+ * A warning is logged when a node that cannot be reached is dialled again. Loop thread only. */
 #ifndef WEIR_MESH_H
 #define WEIR_MESH_H
 
@@ -25,7 +25,8 @@ struct weir_mesh_options { /* zero: the default */
     bool no_defaults;  /* leave out the circuit's nodes (clock, blink, buzzer) and the variable
                         * WEIR_GRID, which `nodes` otherwise adds to or replaces */
     weir_ns retry_ns;  /* how long a node that cannot be reached is dialled again; 0: 5 s;
-                        * less than 0: one attempt of at most 5 s */
+                        * less than 0: one attempt of at most 5 s. Set it below your deadline if
+                        * you want WEIR_EUNREACH of such a node, and not -ETIME */
 };
 
 /* Open a mesh. Nothing is dialled yet. options may be NULL and need not outlive the call. A mesh
@@ -35,6 +36,10 @@ struct weir_mesh_options { /* zero: the default */
  * WEIR_ETOOBIG (more than 1024 nodes), -ENOMEM, WEIR_ENOLOOP. On error *ret_mesh is untouched.
  * Aborts if ret_mesh is NULL. */
 WEIR_API int weir_mesh_open(const struct weir_mesh_options *options, struct weir_mesh **ret_mesh);
+WEIR_API int weir_mesh_open_at(const struct weir_site *site,
+                               const struct weir_mesh_options *options,
+                               struct weir_mesh **ret_mesh);
+#define weir_mesh_open(...) weir_mesh_open_at(WEIR_SITE(weir_mesh_open), __VA_ARGS__)
 
 /* Close a mesh. Each connection is closed by a closing handshake with code 1000, for at most 1 s;
  * if a scope has fired, without one. Tasks that are parked in a call on this mesh get WEIR_ECLOSED,
@@ -120,8 +125,11 @@ WEIR_SUSPENDS int weir_node_connect(struct weir_mesh *m, const char *node, const
  *   WEIR_EUTF8      the item, or the ack, is a text that is not UTF-8
  *   WEIR_ETOOBIG    the item, the ack (1 MiB) or the channel is too long; 256 channels are in use
  *   WEIR_ECLOSED    another task closed the mesh, or a scope around the mesh has fired
- * or -ECANCELED, -ETIME, -ENOMEM, WEIR_ENOLOOP. A call that is cancelled after its item was sent
- * closes the connection, so that the late ack is not taken for that of another item. */
+ *   WEIR_EURL       the channel has a blank, or another byte that no URL may have
+ * or -ECANCELED, -ETIME, -ENOMEM, WEIR_ENOLOOP. After -ECANCELED and -ETIME the text has the URL
+ * and what the call lacked: an ack, a connection or its turn; or, if an attempt has failed, what
+ * failed last, whose code is `reason`. A call that is cancelled after its item was sent closes the
+ * connection, so that the late ack is not taken for that of another item. */
 WEIR_SUSPENDS int weir_node_ask(struct weir_mesh *m, const char *node, const char *channel,
                                 const struct weir_item *item, struct weir_node_ack *ret_ack);
 

@@ -60,19 +60,34 @@ static bool name_fits(const char *name, size_t len) {
     return len > 0 && len <= WEIR__NODE_NAME_MAX;
 }
 
+/* What is wrong with an endpoint, for people who know HOST:PORT from elsewhere. */
+static const char *why_not_endpoint(const char *endpoint, size_t len, const char *why) {
+    const char *colon = memchr(endpoint, ':', len);
+    if (memchr(endpoint, ';', len) != NULL)
+        return "nodes are separated by ','";
+    if (colon == NULL)
+        return "it has no port";
+    size_t rest = len - (size_t)(colon + 1 - endpoint);
+    bool is_bare = endpoint[0] != '[' && memchr(colon + 1, ':', rest) != NULL;
+    return is_bare ? "write an IPv6 address in brackets: [::1]:7000" : why;
+}
+
 static const char *parse(const char *text, size_t len, struct weir__node *ret_node) {
     const char *equals = memchr(text, '=', len);
     if (equals == NULL)
         return "it has no '='";
     size_t name_len = (size_t)(equals - text);
+    if (text[0] == ' ')
+        return "a blank stands before the name";
     if (!name_fits(text, name_len))
         return "a name is 1 to 63 letters, digits, '-', '_' or '.'";
     const char *endpoint = equals + 1;
     struct weir__uri uri;
-    if (weir__uri_parse_authority(&uri, endpoint, len - name_len - 1) < 0)
-        return uri.why;
+    size_t endpoint_len = len - name_len - 1;
+    if (weir__uri_parse_authority(&uri, endpoint, endpoint_len) < 0)
+        return why_not_endpoint(endpoint, endpoint_len, uri.why);
     if (uri.port == 0)
-        return "a port is 1 to 65535";
+        return why_not_endpoint(endpoint, endpoint_len, "a port is 1 to 65535");
     if (uri.host.len > WEIR__NODE_HOST_MAX)
         return "the host is too long";
     *ret_node = (struct weir__node){.port = uri.port};

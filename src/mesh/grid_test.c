@@ -57,8 +57,11 @@ WEIR_TEST(entries_replace_and_add) {
 
 WEIR_TEST(bad_entries_say_why) {
     static const char *const rows[][2] = {
+        {"a=localhost", "it has no port"}, {"a=::1:7000", "an IPv6 address in brackets"},
+        {" b=h:2", "a blank stands before the name"},
+        {"a=h:1;b=h:2", "nodes are separated by ','"},
         {"buzzer", "no '='"},         {"=localhost:1", "a name is"},
-        {"a b=localhost:1", "name"},  {"a=localhost", "a port is 1 to 65535"},
+        {"a b=localhost:1", "name"},
         {"a=localhost:0", "a port"},  {"a=localhost:65536", "'a=localhost:65536'"},
         {"a=:1", "'a=:1'"},           {"a=b c:1", "'a=b c:1'"},
         {"ok=h:1,bad", "'bad'"},

@@ -16,6 +16,8 @@
 #include "mesh/nodes.h"
 #include "task/task.h"
 
+#undef weir_mesh_open
+
 __thread struct weir_mesh *(*weir__mesh_own)(void);
 
 /* Everything except the group. */
@@ -120,8 +122,14 @@ static int fill(struct weir_mesh *m, const struct weir_mesh_options *o) {
 }
 
 int weir_mesh_open(const struct weir_mesh_options *options, struct weir_mesh **ret_mesh) {
+    return weir_mesh_open_at(NULL, options, ret_mesh);
+}
+
+int weir_mesh_open_at(const struct weir_site *site, const struct weir_mesh_options *options,
+                      struct weir_mesh **ret_mesh) {
     struct weir_mesh_options o;
-    weir__not_null(ret_mesh, "weir_mesh_open");
+    if (ret_mesh == NULL)
+        WEIR_BUG("weir_mesh_open: ret_mesh is NULL");
     if (weir_task_current() == NULL)
         return weir__failf(WEIR_ENOLOOP, "open a mesh", NULL, "no task runs on this thread");
     int rc = weir__loop_enter(weir__loop(), "weir_mesh_open");
@@ -140,7 +148,7 @@ int weir_mesh_open(const struct weir_mesh_options *options, struct weir_mesh **r
         weir__free(m);
         return rc;
     }
-    weir_group_open(&m->readers, WEIR_INDEPENDENT);
+    weir_group_open_at(site, &m->readers, WEIR_INDEPENDENT);
     *ret_mesh = m;
     return 0;
 }

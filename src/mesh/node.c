@@ -78,9 +78,9 @@ struct exchange {
     struct weir__call call;
     struct weir__link *link;
     const char *node, *channel;
-    const char *verb; /* of the call: weir_node_VERB */
+    const char *verb; /* of the call: what follows weir_node_ */
     /* What the call was cut short in, for cut_short. */
-    const char *lacked; /* static text; NULL: it was not cut short, or by a function of the user's */
+    const char *lacked; /* static text; NULL: a function of the user's runs, or has failed */
     int failed;         /* the code of the last attempt, or 0 */
     char why[120];      /* of that */
 };
@@ -114,11 +114,28 @@ static int cut_short(const struct exchange *x, int rc) {
                : weir_fail(rc, "%s %s%s%s: %s: %s", x->verb, x->node, at, url, x->lacked, felt);
 }
 
+static void tell(const struct exchange *x, enum weir__mesh_event event, int rc, weir_ns took_ns) {
+    weir__mesh_tell(x->mesh, (struct weir__mesh_news){event, x->link, rc, took_ns});
+}
+
 /* Keep what the link knows, before others have their turn on it. */
 static void keep_lack(struct exchange *x) {
     const struct weir__link *l = x->link;
     x->lacked = weir__link_has_left(l, &x->failed) ? "no ack" : "no connection";
     snprintf(x->why, sizeof x->why, "%s", weir__link_why(l));
+}
+
+/* After a failed ask or connect. The record of an HTTP refusal names an address: name the node. */
+static void keep_failure(struct exchange *x, enum weir__mesh_event event, int rc) {
+    const struct weir_error *e = weir_error(rc);
+    keep_lack(x);
+    if (rc == WEIR_EHTTP && e != NULL) {
+        int status = e->status;
+        weir__fail(rc, "reach", x->node);
+        (void)weir_fail(rc, "reach %s at %s: %s", x->node, weir__link_url(x->link), x->why);
+        weir__fail_status(rc, status);
+    }
+    tell(x, event, rc, 0);
 }
 
 /* Returns 0: exchange_end must follow. */
@@ -138,10 +155,6 @@ static int exchange_end(struct exchange *x, int rc) {
     return cut_short(x, weir__call_leave(x->mesh, &x->call, rc));
 }
 
-static void tell(const struct exchange *x, enum weir__mesh_event event, int rc, weir_ns took_ns) {
-    weir__mesh_tell(x->mesh, (struct weir__mesh_news){event, x->link, rc, took_ns});
-}
-
 static int refused(const struct exchange *x, const struct weir_ws_message *ack) {
     static const char head[] = "nack: ";
     const char *reason = (const char *)ack->data.base + sizeof head - 1;
@@ -158,8 +171,7 @@ static int exchange_ask(struct exchange *x, const struct weir_item *item,
     int rc = weir__link_ask(x->link, item->binary ? WEIR_WS_BINARY : WEIR_WS_TEXT, item->data,
                             item->len, &in);
     if (rc < 0) {
-        keep_lack(x);
-        tell(x, WEIR__ITEM_FAILED, rc, 0);
+        keep_failure(x, WEIR__ITEM_FAILED, rc);
         return rc;
     }
     *ret_ack = (struct weir_node_ack){.data = (char *)(uintptr_t)in.data.base,
@@ -181,9 +193,8 @@ int weir_node_connect(struct weir_mesh *m, const char *node, const char *channel
     if ((rc = exchange_begin(&x)) < 0)
         return rc;
     rc = weir__link_connect(x.link);
-    keep_lack(&x);
     if (rc < 0)
-        tell(&x, WEIR__NOT_CONNECTED, rc, 0);
+        keep_failure(&x, WEIR__NOT_CONNECTED, rc);
     return exchange_end(&x, rc);
 }
 
