@@ -228,7 +228,9 @@ struct weir_worker_trial { /* zero: no parameter, no message, no other worker */
  *   name that no node can have;
  *   WEIR_EWSCLOSED, if loop failed; the text has the message's index and the reason;
  *   WEIR_EWORKER, if a worker has no setup or no loop; -EADDRINUSE, if two workers have one node;
- *   as weir_ws_send, weir_sim_run; -ENOMEM. */
+ *   -ECANCELED, if limit_ns of the options have passed; the text has the message's index;
+ *   as weir_ws_send, weir_sim_run; -ENOMEM.
+ * Aborts if w is NULL, the worker of one of the others, or an array whose count is more than 0. */
 WEIR_API int weir_worker_try(const struct weir_worker *w, const struct weir_worker_trial *trial,
                              struct weir_node_ack *ret_acks);
 

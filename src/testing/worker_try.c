@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* worker_try.c - weir_worker_try: one task runs the programs (worker/trial.h) as children, and is
  * the client. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +46,10 @@ static int make_programs(struct attempt *a) {
         if (rc < 0)
             break;
     }
+    for (size_t i = 1; i < a->count; i++)
+        for (size_t k = 0; rc == 0 && k < i; k++)
+            if (weir__trial_shares_node(a->programs[i], a->programs[k]))
+                rc = weir_fail(-EADDRINUSE, "workers %zu and %zu of the trial have one node", k, i);
     for (size_t i = 0; i < a->count; i++)
         for (size_t k = 0; rc == 0 && k < a->count; k++)
             rc = weir__trial_meet(a->programs[i], a->programs[k]);
@@ -73,6 +78,8 @@ static int send_one(struct attempt *a, struct weir_ws *ws, size_t i) {
         rc = weir_ws_receive(ws, &m);
     if (rc == 0 && a->acks != NULL)
         rc = weir__node_ack_copy(&m, &a->acks[i]);
+    if (rc == -ECANCELED || rc == -ETIME)
+        return weir_fail(rc, "message %zu: no answer: %s", i, weir_error_message(rc));
     if (rc != WEIR_EWSCLOSED)
         return rc;
     const char *reason = weir_ws_close_reason(ws);
@@ -131,12 +138,23 @@ static int try_worker(void *arg) {
     return rc;
 }
 
+static void arguments_assert(const struct weir_worker_trial *t) {
+    if (t->messages == NULL && t->count > 0)
+        WEIR_BUG("weir_worker_try: messages is NULL, and count is %zu", t->count);
+    if (t->others == NULL && t->others_count > 0)
+        WEIR_BUG("weir_worker_try: others is NULL, and others_count is %zu", t->others_count);
+    for (size_t i = 0; i < t->others_count && i < OTHERS_MAX; i++)
+        if (other_at(t, i).worker == NULL)
+            WEIR_BUG("weir_worker_try: the worker of others[%zu] is NULL", i);
+}
+
 int weir_worker_try(const struct weir_worker *w, const struct weir_worker_trial *trial,
                     struct weir_node_ack *ret_acks) {
     struct attempt a = {.worker = w, .acks = ret_acks};
     if (w == NULL)
-        WEIR_BUG("weir_worker_try: NULL is no worker");
+        WEIR_BUG("weir_worker_try: the worker is NULL");
     WEIR_OPTIONS_COPY(&a.trial, trial);
+    arguments_assert(&a.trial);
     if (ret_acks != NULL && a.trial.count > 0)
         memset(ret_acks, 0, a.trial.count * sizeof *ret_acks);
     return weir_sim_run(try_worker, &a, a.trial.options);

@@ -188,7 +188,9 @@ WEIR_TEST(a_worker_without_a_half_or_with_anothers_node_is_not_tried) {
     assert_int_equal(weir_worker_try(&half, NULL, NULL), WEIR_EWORKER);
     weir_out_to(see, NULL);
     printed[0] = '\0';
-    assert_int_equal(weir_worker_try(&moody, &trial, NULL), 0); /* spare ports differ */
+    assert_int_equal(weir_worker_try(&moody, &trial, NULL), -EADDRINUSE); /* ports differ */
+    assert_string_equal(weir_error_message(-EADDRINUSE),
+                        "workers 0 and 1 of the trial have one node");
     const struct weir_trial_node pin = {sizeof pin, embedded_iopin, NULL};
     const struct weir_worker_trial twice = {
         .size = sizeof twice, .others = &pin, .others_count = 1};
@@ -236,7 +238,22 @@ WEIR_TEST(a_loop_that_never_answers_meets_the_limit_of_the_world) {
     printed[0] = '\0';
     weir_log_to(ignore, NULL);
     assert_int_equal(weir_worker_try(&moody, &trial, NULL), -ECANCELED);
+    assert_non_null(strstr(weir_error_message(-ECANCELED), "message 0: no answer: "));
     weir_log_to(NULL, NULL);
+}
+
+WEIR_TEST_ABORTS(messages_that_are_null_abort, "messages is NULL, and count is 1") {
+    (void)weir_worker_try(&moody, &(struct weir_worker_trial){.count = 1}, NULL);
+}
+
+WEIR_TEST_ABORTS(others_that_are_null_abort, "others is NULL, and others_count is 1") {
+    (void)weir_worker_try(&moody, &(struct weir_worker_trial){.others_count = 1}, NULL);
+}
+
+WEIR_TEST_ABORTS(another_worker_that_is_null_aborts, "the worker of others[0] is NULL") {
+    const struct weir_trial_node none = {.size = sizeof none};
+    (void)weir_worker_try(&moody, &(struct weir_worker_trial){.others = &none, .others_count = 1},
+                          NULL);
 }
 
 /* Each trial with its N-th allocation failing leaves nothing behind: the runner looks. */

@@ -3,6 +3,7 @@
 #include "worker/trial.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <weir/task.h>
 
 #include "base/alloc.h"
@@ -70,6 +71,10 @@ void weir__trial_free(struct weir__trial *t) {
     weir__worker_fini(&t->worker);
     weir__program_free(t->program);
     weir__free(t);
+}
+
+bool weir__trial_shares_node(const struct weir__trial *t, const struct weir__trial *other) {
+    return strcmp(t->worker.node, other->worker.node) == 0;
 }
 
 int weir__trial_meet(struct weir__trial *t, const struct weir__trial *other) {

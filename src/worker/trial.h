@@ -4,6 +4,7 @@
 #ifndef WEIR_WORKER_TRIAL_H
 #define WEIR_WORKER_TRIAL_H
 
+#include <stdbool.h>
 #include <weir/worker.h>
 
 struct weir_group;
@@ -21,6 +22,10 @@ WEIR_API void weir__trial_free(struct weir__trial *t);
 /* Before the start: let t find other by its node's name. Returns 0; -ENOMEM; WEIR_EPARAM (that is
  * no name of a node). */
 WEIR_API int weir__trial_meet(struct weir__trial *t, const struct weir__trial *other);
+
+/* Have both the same node? */
+WEIR_API bool weir__trial_shares_node(const struct weir__trial *t,
+                                      const struct weir__trial *other);
 
 /* Start it as a child of g, whose cancel stops it. Returns 0; as weir_spawn. */
 WEIR_API int weir__trial_start(struct weir__trial *t, struct weir_group *g);
