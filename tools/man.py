@@ -18,8 +18,8 @@ import time
 
 import csource
 
-MARKS = re.compile(r"\b(?:WEIR_SUSPENDS|WEIR_API|WEIR_NOEXCEPT|extern)\b|__attribute__\s*"
-                   r"\(\((?:[^()]|\([^()]*\))*\)\)")
+MARKS = re.compile(r"\b(?:WEIR_SUSPENDS|WEIR_API|WEIR_NOEXCEPT|WEIR_MUST_USE|extern)\b|"
+                   r"__attribute__\s*\(\((?:[^()]|\([^()]*\))*\)\)")
 
 
 def plain(comment):

@@ -49,6 +49,10 @@ typedef int64_t weir_ns;
 #define WEIR_SECONDS(n) WEIR__UNITS(n, 1000000000)
 #define WEIR_MILLISECONDS(n) WEIR__UNITS(n, 1000000)
 
+/* Makes the compiler warn about a call whose result is dropped. weir_fail and weir_nack do nothing
+ * unless the function returns what they return. */
+#define WEIR_MUST_USE __attribute__((warn_unused_result))
+
 #define WEIR_AUTO(fn) __attribute__((cleanup(fn)))
 
 /* Bytes that are lent. The contract of the call that lends them says until when they stay. */

@@ -289,10 +289,10 @@ WEIR_API const char *weir_error_message(int rc);
  * format makes the text of the error record, cut to its size and escaped; arguments may lie in the
  * record. If the record is rc's already, its other members stay. Else it is a new one: what is "",
  * where is the task's name. rc is a code of the library or of the program (WEIR_EUSER and below).
- * If the function then returns rc, weir_group_close, weir_await and weir_run hand out the record
- * with rc, and the log shows its text. Scopes and groups treat rc as they do without the text.
- * Returns rc. Outside a task it only returns rc. Aborts if rc >= 0. */
-WEIR_API int weir_fail(int rc, const char *format, ...) __attribute__((format(printf, 2, 3)));
+ * If the function then returns rc, weir_group_close, weir_await and weir_run hand out the record.
+ * Returns rc; outside a task that is all it does. Aborts if rc >= 0. */
+WEIR_API int weir_fail(int rc, const char *format, ...) WEIR_MUST_USE
+    __attribute__((format(printf, 2, 3)));
 
 #ifdef __cplusplus
 }

@@ -101,7 +101,7 @@ WEIR_API int weir_ack_bytes(struct weir_ack *ack, const void *data, size_t len);
  * task's error record, as one line with escapes as in weir_out. The task's next error overwrites
  * it, so return at once. To send a longer reason, or one without escapes, see weir_ack_text.
  * Returns WEIR_ENACK. */
-WEIR_API int weir_nack(const char *reason);
+WEIR_API int weir_nack(const char *reason) WEIR_MUST_USE;
 
 /* Print the line "[ Name ] text" to standard output, and flush it. Name is that of the worker or
  * source on its loop's thread; "weir" elsewhere, so also on a helper thread of weir_offload.

@@ -215,8 +215,10 @@ struct weir_ws_reactive {
 };
 
 /* Serve the WebSocket clients of a listener by the functions of r, until l is unlistened or a scope
- * fires. Each connection is a child of g. A cancel of g closes each connection: the library sends
- * what was queued and a close frame with 1001, then waits for the peer's, for at most close_ns.
+ * fires. All its connections together count as one child of g, in weir_group_live and in the result
+ * of weir_group_drain; but a close or drain of g waits for each of them. To let the clients finish,
+ * unlisten l and drain g. A cancel of g closes each connection: the library sends what was queued
+ * and a close frame with 1001, then waits for the peer's, for at most close_ns.
  * options as weir_ws_accept; r and options are copied, but what they point to must outlive the
  * connections.
  * Returns as weir_react; -EINVAL (options->request is set: that is for weir_ws_accept). */

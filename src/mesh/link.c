@@ -68,8 +68,7 @@ bool weir__is_nack(enum weir_ws_type type, struct weir_view ack) {
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-/* One attempt is bounded too. */
-static struct weir__retry new_outage(const struct weir__link *l) {
+static struct weir__retry new_outage(const struct weir__link *l) { /* also for one attempt */
     return weir__retry_new(l->mesh->retry_ns < 0 ? WEIR__RETRY_ALL : l->mesh->retry_ns);
 }
 
@@ -298,8 +297,7 @@ static int hand_over(struct weir__link *l, const struct weir_ws_message *m) {
     char *copy = weir__alloc(len + 1);
     if (copy == NULL)
         return weir__fail(-ENOMEM, "link", l->url);
-    if (len > 0)
-        memcpy(copy, m->data.base, len);
+    memcpy(copy, len > 0 ? m->data.base : "", len);
     copy[len] = '\0'; /* as an ack that is handed out ends */
     l->ack = (struct weir_ws_message){m->type, {copy, len}};
     l->state = ANSWERED;

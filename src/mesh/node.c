@@ -132,7 +132,7 @@ static void keep_failure(struct exchange *x, enum weir__mesh_event event, int rc
     if (rc == WEIR_EHTTP && e != NULL) {
         int status = e->status;
         weir__fail(rc, "reach", x->node);
-        (void)weir_fail(rc, "reach %s at %s: %s", x->node, weir__link_url(x->link), x->why);
+        rc = weir_fail(rc, "reach %s at %s: %s", x->node, weir__link_url(x->link), x->why);
         weir__fail_status(rc, status);
     }
     tell(x, event, rc, 0);

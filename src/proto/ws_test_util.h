@@ -160,8 +160,10 @@ static inline int serve_one(void *args) {
     struct serve_one_args *a = args;
     WEIR_AUTO(weir_ws_drop) struct weir_ws *ws = NULL;
     struct weir_ws_message m;
-    (void)weir_fail(-EIO, "of another story"); /* no error of this connection may have this text */
-    int rc = weir_ws_accept(&a->peer, &the_world->o, &ws);
+    /* No error of this connection may have this text. */
+    int rc = weir_fail(-EIO, "of another story");
+    assert_int_equal(rc, -EIO);
+    rc = weir_ws_accept(&a->peer, &the_world->o, &ws);
     while (rc == 0 && (rc = weir_ws_receive(ws, &m)) == 0) {
         rc = answer(ws, &m);
         if (rc == 1)

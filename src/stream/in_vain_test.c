@@ -57,7 +57,7 @@ static void take_all_threads(void) {
     }
     assert_int_equal(weir_offload_detached(hold_a_thread, NULL, 0), -EAGAIN);
     assert_non_null(strstr(weir_error_message(-EAGAIN), "abandoned functions"));
-    weir_fail(-EAGAIN, "older");
+    assert_int_equal(weir_fail(-EAGAIN, "older"), -EAGAIN);
     assert_int_equal(weir_offload(rest, NULL), -EAGAIN);
     assert_non_null(strstr(weir_error_message(-EAGAIN), "abandoned functions"));
 }

@@ -238,7 +238,7 @@ static int one_after_the_other(void *arg) {
         assert_int_equal(close_in_time(NULL), -ETIME);
         assert_string_equal(weir_error_message(-ETIME), text);
         assert_int_equal(weir_error(-ETIME)->done, 0);
-        weir_fail(-ETIME, "round %d took too long", round);
+        assert_int_equal(weir_fail(-ETIME, "round %d took too long", round), -ETIME);
         weir__fail_done(-ETIME, 10);
     }
     assert_int_equal(close_in_time(says_why), -ETIME);

@@ -153,7 +153,8 @@ WEIR_TEST_BACKENDS(a_program_writes_a_record_of_its_own) {
 
 static int says_more(void *arg) {
     fail_before();
-    weir_fail(-ECONNRESET, "the sensor: %s", weir_error_message(-ECONNRESET));
+    int rc = weir_fail(-ECONNRESET, "the sensor: %s", weir_error_message(-ECONNRESET));
+    assert_int_equal(rc, -ECONNRESET);
     const struct weir_error *e = weir_error(-ECONNRESET);
     assert_string_equal(e->text,
                         "the sensor: read there: connection reset by the peer (ECONNRESET)");
@@ -190,17 +191,18 @@ WEIR_TEST_BACKENDS(a_text_changes_nothing_for_scopes) {
 
 static int quotes(void *arg) {
     weir__fail(-ECONNREFUSED, "connect", "127.0.0.1:80");
-    weir_fail(-ENODEV, "no buzzer: %s", weir_error_message(-ECONNREFUSED));
-    weir_fail(-ENODEV, "%s, at all", weir_error_message(-ENODEV));
+    int rc = weir_fail(-ENODEV, "no buzzer: %s", weir_error_message(-ECONNREFUSED));
+    assert_int_equal(rc, -ENODEV);
+    assert_int_equal(weir_fail(-ENODEV, "%s, at all", weir_error_message(-ENODEV)), -ENODEV);
     assert_string_equal(weir_error_message(-ENODEV),
                         "no buzzer: connect 127.0.0.1:80: connection refused (ECONNREFUSED), "
                         "at all");
     weir__fail(-ECONNREFUSED, "connect", "127.0.0.1:80");
-    weir_fail(-ENODEV, "no buzzer on %s", weir_error(-ECONNREFUSED)->on);
+    assert_int_equal(weir_fail(-ENODEV, "no buzzer on %s", weir_error(-ECONNREFUSED)->on), -ENODEV);
     assert_string_equal(weir_error_message(-ENODEV), "no buzzer on 127.0.0.1:80");
-    weir_fail(-ENODEV, "%s", "a\nb\x9b" "c");
+    assert_int_equal(weir_fail(-ENODEV, "%s", "a\nb\x9b" "c"), -ENODEV);
     assert_string_equal(weir_error_message(-ENODEV), "a\\nb\\x9bc");
-    weir_fail(-ENODEV, "%s", TEN(TEN(EURO)));
+    assert_int_equal(weir_fail(-ENODEV, "%s", TEN(TEN(EURO))), -ENODEV);
     ends_with(text_of(-ENODEV), EURO "...");
     return 0;
 }
@@ -217,8 +219,7 @@ WEIR_TEST(outside_a_task_only_the_code_is_returned) {
 }
 
 static int fails_with(void *arg) {
-    weir_fail(*(int *)arg, "no buzzer");
-    return 0;
+    return weir_fail(*(int *)arg, "no buzzer") < 0;
 }
 
 WEIR_TEST_ABORTS(a_failure_without_a_code_is_a_bug, "weir_fail: 0 is no error") {
@@ -455,7 +456,7 @@ static void expect_no_record(int rc) {
 
 static int awaits(int (*fn)(void *args), bool lacks_memory) {
     struct weir_task *t = NULL;
-    weir_fail(CODE, "of another story");
+    assert_int_equal(weir_fail(CODE, "of another story"), CODE);
     assert_int_equal(weir_spawn(NULL, WEIR_SITE(fn), fn, NULL, 0, NULL, &t), 0);
     if (lacks_memory)
         weir__alloc_fail_at(1);
@@ -465,9 +466,9 @@ static int awaits(int (*fn)(void *args), bool lacks_memory) {
 }
 
 static int has_older_ones(void *arg) {
-    weir_fail(CODE, "of another story");
+    assert_int_equal(weir_fail(CODE, "of another story"), CODE);
     expect_no_record(weir_offload(bare, NULL));
-    weir_fail(CODE, "of another story");
+    assert_int_equal(weir_fail(CODE, "of another story"), CODE);
     expect_no_record(weir_offload_detached(bare, NULL, 0));
     expect_no_record(awaits(bare, false));
     expect_no_record(awaits(with_words, true));

@@ -118,7 +118,7 @@ static int run_programs(struct attempt *a) {
     if (rc == 0)
         rc = weir__trial_is_left(a->programs[0]);
     weir_group_cancel(&g, "the trial is over");
-    int closed = weir_group_close(&g, rc == -ECANCELED ? 0 : rc);
+    int closed = weir_group_close(&g, rc);
     return rc < 0 ? rc : closed;
 }
 

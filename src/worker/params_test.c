@@ -131,7 +131,7 @@ WEIR_TEST(nacks_carry_their_reason) {
     struct weir_ack ack = {.base = NULL};
     expect_ack(&ack, weir_nack("no ink"), "nack: no ink", false);
     expect_ack(&ack, weir_nack(""), "nack: ", false);
-    (void)weir_nack("lost");
+    assert_int_equal(weir_nack("lost"), WEIR_ENACK);
     (void)weir__params_give(&(struct weir_params){.given_count = 0}, "loud"); /* another error */
     expect_ack(&ack, WEIR_ENACK, "nack: the receiver refused the message", false);
     for (size_t i = 0; i + 3 < sizeof longer; i += 3)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Shows: weir_error weir_error_message weir_fail WEIR_EUSER */
+/* Shows: weir_error weir_error_message weir_fail WEIR_EUSER WEIR_MUST_USE */
 #include <stdio.h>
 #include <weir/weir.h>
 
 enum { METER_SILENT = WEIR_EUSER - 1 }; /* a code of the program's own */
 
-static int reading(double *ret_value) {
+static WEIR_MUST_USE int reading(double *ret_value) {
     struct weir_stream *meter = NULL;
     int rc = weir_dial("tcp://localhost:1", NULL, &meter);
     if (rc < 0) /* say what it means here; the reason stays in the text */
