@@ -238,13 +238,15 @@ class LoadTest(unittest.TestCase):
 
 class SendsTest(unittest.TestCase):
     """What one send of the load brought, a server answers with one send: the load counts segments,
-    and a send of these sizes is one."""
+    and a send of these sizes is one. Some sends of the load arrive in two pieces, where the
+    receiver's buffer or window is nearly full: less than one in a hundred. A server that answers
+    each message, or half of them, would send 16 or 2 times as often."""
 
     def check(self, command, *flags):
         with self.subTest(command=command), Program(*command) as port:
             report, complaint = load(port, *flags, "--depth", 16, "--connections", 20)
             self.assertEqual(complaint, "")
-            self.assertLessEqual(report["segments"], report["sends"] + 2 * 20)
+            self.assertLessEqual(report["segments"], report["sends"] * 1.05 + 2 * 20)
 
     def test_the_references_send_once_a_connection_and_turn(self):
         for command in REFERENCES:
