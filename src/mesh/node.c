@@ -114,6 +114,12 @@ static int cut_short(const struct exchange *x, int rc) {
                : weir_fail(rc, "%s %s%s%s: %s: %s", x->verb, x->node, at, url, x->lacked, felt);
 }
 
+/* The call was refused at its entry. The mesh may have been closed before: it is not looked at. */
+static int not_begun(struct exchange *x, int rc) {
+    x->mesh = NULL;
+    return cut_short(x, rc);
+}
+
 static void tell(const struct exchange *x, enum weir__mesh_event event, int rc, weir_ns took_ns) {
     weir__mesh_tell(x->mesh, (struct weir__mesh_news){event, x->link, rc, took_ns});
 }
@@ -189,7 +195,7 @@ int weir_node_connect(struct weir_mesh *m, const char *node, const char *channel
     int rc = weir__suspend_enter("connect to a node");
     exchange_init(&x, m, node, channel, "connect");
     if (rc < 0)
-        return cut_short(&x, rc);
+        return not_begun(&x, rc);
     if ((rc = exchange_begin(&x)) < 0)
         return rc;
     rc = weir__link_connect(x.link);
@@ -220,7 +226,7 @@ int weir_node_ask(struct weir_mesh *m, const char *node, const char *channel,
     exchange_init(&x, m, node, channel, "ask");
     if (item == NULL)
         WEIR_BUG("weir_node_ask: item is NULL");
-    return rc < 0 ? cut_short(&x, rc) : ask(&x, item, ret_ack);
+    return rc < 0 ? not_begun(&x, rc) : ask(&x, item, ret_ack);
 }
 
 void weir_node_ack_free(struct weir_node_ack *ack) {
@@ -251,7 +257,7 @@ int weir_node_send(struct weir_mesh *m, const char *node, const char *channel, c
     if (text == NULL)
         WEIR_BUG("weir_node_send: text is NULL");
     const struct weir_item item = {.data = text, .len = strlen(text)};
-    return rc < 0 ? cut_short(&x, rc) : ask(&x, &item, NULL);
+    return rc < 0 ? not_begun(&x, rc) : ask(&x, &item, NULL);
 }
 
 static int stream_one(struct exchange *x, const struct weir_item *item, size_t index,
@@ -287,7 +293,7 @@ int weir_node_stream(struct weir_mesh *m, const char *node, const char *channel,
     if (items == NULL && count > 0)
         WEIR_BUG("weir_node_stream: items is NULL, and count is %zu", count);
     if (rc < 0)
-        return cut_short(&x, rc);
+        return not_begun(&x, rc);
     if ((rc = exchange_begin(&x)) < 0)
         return rc;
     while (rc == 0 && done < count)

@@ -385,7 +385,7 @@ static int cut_by_deadlines(void) {
                 "ask there at %s: no ack: the deadline has passed (ETIME), budget 30 ms");
     assert_int_equal(weir_error(-ETIME)->budget, WEIR_MILLISECONDS(30));
     assert_int_equal(weir_node_send(mesh, "nobody", "", "x"), -ETIME);
-    record_says(-ETIME, "send", "nobody", "send nobody at ws://127.0.0.1:1/: not begun: "
+    record_says(-ETIME, "send", "nobody", "send nobody: not begun: "
                                           "the deadline has passed (ETIME), budget 30 ms");
     weir_scope_leave(&s, 0);
     weir_scope_enter(&s, WEIR_MILLISECONDS(30));
