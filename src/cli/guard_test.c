@@ -75,8 +75,8 @@ static const char *hear(int fd, bool line) {
     return text;
 }
 
-/* Every line of the channel up to its end, but for `started`, whose number is nobody's, and
- * `done`, which is the last. */
+/* Check the lines of the channel, up to end of stream. Left out are `started`, whose number no
+ * test can know, and `done`, which comes last. */
 static void hears(const struct node *n, const char *told) {
     char text[1024] = "", line[256], wanted[1024];
     ssize_t len;

@@ -136,7 +136,7 @@ static int ask_from_outside(void *args) {
     return 0;
 }
 
-/* The mesh's task works on in a shield, so nobody closes the mesh. */
+/* The mesh's task works on in a shield, so it does not close the mesh yet. */
 static int fired_story(void *arg) {
     struct weir_group g, askers;
     struct weir_scope fires, shield;

@@ -111,7 +111,7 @@ WS_STORY(two_messages_begun_at_once_are_read_one_after_the_other) {
     return 0;
 }
 
-/* ---- messages that nobody finishes ---- */
+/* ---- messages that are never finished ---- */
 
 static int begins_one(void *args) {
     struct sender *s = *(struct sender **)args;

@@ -186,7 +186,7 @@ static void asked_in_vain(struct weir_ws *ws, const struct weir_http_request *r,
     ret->len = n > 0 ? (size_t)n : 0;
 }
 
-/* To let in whoever a mistaken 401 was meant for would be worse than to let in nobody. */
+/* A program that returns 401 meant to refuse: so a positive result must never let a client in. */
 static int returned_more(struct weir_ws *ws, int rc) {
     return weir__failf(-EINVAL, "ws request", weir_ws_peer(ws),
                        "the function returned %d: 0 goes on, less than 0 refuses", rc);
