@@ -8,6 +8,7 @@
 #include <weir/http.h>
 #include <weir/loop.h>
 #include <weir/mesh.h>
+#include <weir/offload.h>
 #include <weir/stream.h>
 #include <weir/task.h>
 #include <weir/worker.h>

@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <weir/offload.h>
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "sys/cpus.h"
 #include "task/internal.h"
 
 /* fn was not called. -EAGAIN is what the kernel and the backend say alike, for want of a thread. */
@@ -156,4 +158,8 @@ int weir_offload_detached(int (*fn)(void *args), const void *args, size_t size) 
         detached_drop(d); /* no thread ran it: drop the thread's hold too */
     detached_drop(d);
     return begun ? its_code(rc) : not_begun(rc);
+}
+
+int weir_cpus(void) {
+    return weir__cpus();
 }
