@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* cpus_test.c - the count of processors by affinity and by made-up control groups. */
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <weir/offload.h>
 
 #include "sys/cpus.h"
 #include "test/runner.h"
@@ -115,17 +113,4 @@ WEIR_TEST(nonsense_limits_nothing) {
     put("cpu.max", "100000 100000\n");
     assert_int_equal(counted(5), 1); /* the path is too long to be walked: the root counts */
     world_end();
-}
-
-WEIR_TEST(a_process_bound_to_one_processor_has_one) {
-    cpu_set_t before, one;
-    CPU_ZERO(&one);
-    assert_int_equal(sched_getaffinity(0, sizeof before, &before), 0);
-    for (size_t i = 0; i < CPU_SETSIZE && CPU_COUNT(&one) == 0; i++)
-        if (CPU_ISSET(i, &before))
-            CPU_SET(i, &one);
-    assert_in_range(weir_cpus(), 1, CPU_COUNT(&before));
-    assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0);
-    assert_int_equal(weir_cpus(), 1);
-    assert_int_equal(sched_setaffinity(0, sizeof before, &before), 0);
 }
