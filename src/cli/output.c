@@ -24,6 +24,8 @@ static int give_up(struct weir__park *p) {
     return WEIR__DONE;
 }
 
+static const struct weir__what prints = {.text = "print", .kind = WEIR__ON_SYNC};
+
 static int turn_take(struct outlet *o) {
     int rc = weir__suspend_enter("print");
     if (rc < 0)
@@ -33,7 +35,7 @@ static int turn_take(struct outlet *o) {
         o->taken = true;
         return 0;
     }
-    struct turn t = {.park = {.abort = give_up, .what = "print", .on = o}};
+    struct turn t = {.park = {.abort = give_up, .what = &prints, .on = o}};
     weir__list_add_tail(&o->waiting, &t.link);
     return (int)weir__park(&t.park);
 }

@@ -15,39 +15,10 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "mesh/link_layout.h"
 #include "mesh/nodes.h"
-#include "mesh/retry.h"
 #include "proto/ws_room.h"
 #include "stream/stream.h"
-
-enum ask_state {
-    QUIET,
-    ASKED,    /* an item was sent, and its ack has not come */
-    ANSWERED, /* the ack has come, and its memory is not yet released */
-};
-
-struct weir__link {
-    struct weir__list in_mesh;
-    struct weir_mesh *mesh;
-    char *target;  /* NULL: url is fixed */
-    char *channel;
-    char *url;     /* of the last dial */
-    struct weir_ws *ws; /* the reader's; NULL: not connected */
-    struct weir_task *reader;
-    struct weir__list turns; /* of struct turn */
-    struct weir__retry outage; /* the time that is left of it; all of it while there is none */
-    bool taken, doomed, has_left; /* has_left: the item is out, its ack is awaited or was */
-    bool dropping; /* ws is of no use any more: the reader ends */
-    enum ask_state state;
-    struct weir_ws_message ack; /* ANSWERED: a copy of it, so that the reader goes on */
-    struct weir__wait *asker;   /* in which the asker waits */
-    int ended, close_code; /* how the last connection ended */
-    int failed; /* the code of `why`, 0: none */
-    int status; /* of the last dial's refusal, or 0 */
-    bool late;       /* a message that began before the item left is still coming */
-    uint64_t heard, unasked; /* messages received; those of them that answered no item */
-    char why[200];         /* what failed last, for people; longer than any reason */
-};
 
 struct turn {
     struct weir__park park;
@@ -156,7 +127,7 @@ static int turn_abort(struct weir__park *p) {
 }
 
 static int turn_wait(struct weir__link *l) {
-    struct turn t = {.park = {.abort = turn_abort, .what = "a turn on the link", .on = l}};
+    struct turn t = {.park = {.abort = turn_abort, .what = &takes_turn, .on = l}};
     weir__list_add_tail(&l->turns, &t.link);
     int rc = (int)weir__stream_park(&t.park);
     weir__list_remove(&t.link); /* it is still in the list if the scope had fired already */
@@ -459,7 +430,7 @@ static int pause_before_next(struct weir__link *l) {
 static int await_end(struct weir__link *l) {
     int rc = 0;
     while (l->reader != NULL && !is_up(l) && rc == 0)
-        rc = weir__wait_in(&l->asker, "the end of the last connection", l);
+        rc = weir__wait_in(&l->asker, &awaits_end, l);
     return rc;
 }
 
@@ -514,7 +485,7 @@ static int over(struct weir__link *l) {
 static int await_ack(struct weir__link *l) {
     int rc = 0;
     while (l->state == ASKED && is_up(l) && rc == 0)
-        rc = weir__wait_in(&l->asker, "an ack", l);
+        rc = weir__wait_in(&l->asker, &awaits_ack, l);
     if (l->state == ANSWERED)
         return 0;
     if (rc == 0)
@@ -528,7 +499,7 @@ static int await_ack(struct weir__link *l) {
 static int take_unasked(struct weir__link *l) {
     for (int i = 0; is_up(l); i++) {
         uint64_t before = l->heard;
-        int rc = weir__look_around("the link");
+        int rc = weir__look_around(&looks);
         if (rc < 0)
             return rc;
         if (is_up(l) && l->heard == before) {

@@ -72,10 +72,12 @@ int weir__call_leave(struct weir_mesh *m, struct weir__call *c, int rc) {
     return rc;
 }
 
+static const struct weir__what sends_away = {.text = "calls on a mesh", .kind = WEIR__ON_MESH};
+
 /* Cancel the calls inside and wait until they have returned. No abort hook: a cancel does not cut
  * this wait short. */
 static void send_away(struct weir_mesh *m) {
-    struct weir__park p = {.what = "calls on a mesh", .on = m};
+    struct weir__park p = {.what = &sends_away, .on = m};
     for (struct weir__list *at = m->inside.next; at != &m->inside; at = at->next) {
         struct weir__call *c = WEIR_CONTAINER(at, struct weir__call, in_mesh);
         if (c->task == weir_task_current())

@@ -59,7 +59,7 @@ static void let_leave(struct ws_react_conn *c, int rc) {
         why = *weir_error(rc);
     if (c->ws.queue != NULL)
         (void)weir__ws_write_out(&c->ws);
-    (void)weir__ws_flushed(&c->ws, "ws end");
+    (void)weir__ws_flushed(&c->ws, &weir__ws_ends);
     if (why.code != 0)
         weir__error_restore(&why);
 }
@@ -121,7 +121,7 @@ static void last_out(struct weir_ws *ws) {
     weir__ws_wait_begin(ws, &w, WS_LEAVES_LAST);
     weir__ws_wake(ws);
     while (ws->inside > 0)
-        weir__ws_wait_park(&w, "ws end");
+        weir__ws_wait_park(&w, &weir__ws_ends);
     weir__ws_wait_end(ws, &w);
 }
 

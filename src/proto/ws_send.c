@@ -81,7 +81,7 @@ static int send_turn(struct weir_ws *ws, size_t len) {
         return rc;
     weir__ws_wait_begin(ws, &w, WS_SENDS);
     while ((rc = send_state(ws)) == 0 && !may_send(ws, &w, len))
-        if ((rc = weir__ws_wait(ws, &w, "ws send")) < 0)
+        if ((rc = weir__ws_wait(ws, &w, &weir__ws_sends)) < 0)
             break;
     weir__ws_wait_end(ws, &w);
     return rc;

@@ -301,7 +301,7 @@ static void discard_rest(struct weir_ws *ws) {
 static void close_politely(struct weir_ws *ws, int why) {
     struct weir_scope s;
     weir_scope_enter(&s, ws->config->o.close_ns);
-    int rc = weir__ws_flushed(ws, "ws receive");
+    int rc = weir__ws_flushed(ws, &weir__ws_receives);
     if (why != WEIR_EWSCLOSED && rc == 0 && ws->unsent == 0 && ws->stream != NULL) {
         ws->used = 0;
         discard_rest(ws);
@@ -319,7 +319,7 @@ void weir__ws_receive_end(struct weir_ws *ws, int why) {
     if (ws->finish != WS_GOES_ON)
         close_politely(ws, why);
     else
-        (void)weir__ws_flushed(ws, "ws receive"); /* the writer's clock bounds it */
+        (void)weir__ws_flushed(ws, &weir__ws_receives); /* the writer's clock bounds it */
     ws->reading = WS_RESTS;
     weir__ws_wake(ws);
     weir__ws_leave(ws);
@@ -350,7 +350,7 @@ int weir_ws_flush(struct weir_ws *ws) {
     int rc = ws_enter(ws, "ws flush");
     if (rc < 0)
         return rc;
-    rc = weir__ws_flushed(ws, "ws flush");
+    rc = weir__ws_flushed(ws, &weir__ws_flushes);
     int bad = ws->unsent ? ws->unsent : ws->failed ? ws->failed : WEIR_ECLOSED;
     bool is_lost = ws->state == WS_DROPPED && ws_queued(ws) > 0;
     bool has_left = ws->stream != NULL && ws->unsent == 0 && !is_lost;
@@ -383,11 +383,12 @@ static int close_within(struct weir_ws *ws) {
     int rc = 0;
     weir__ws_wait_begin(ws, &w, WS_CLOSES);
     while (rc == 0 && ws->state < WS_CLOSED && ws->failed == 0)
-        rc = ws->reading == WS_RESTS ? read_until_closed(ws) : weir__ws_wait(ws, &w, "ws close");
+        rc = ws->reading == WS_RESTS ? read_until_closed(ws)
+                                     : weir__ws_wait(ws, &w, &weir__ws_closes);
     weir__ws_wait_end(ws, &w);
     if (ws->state != WS_CLOSED)
         return rc;
-    return weir__ws_flushed(ws, "ws close");
+    return weir__ws_flushed(ws, &weir__ws_closes);
 }
 
 static int close_bounded(struct weir_ws *ws) {
@@ -429,7 +430,7 @@ static int wait_written(struct weir_ws *ws) {
     int rc = 0;
     weir__ws_wait_begin(ws, &w, WS_CLOSES);
     while (rc == 0 && ws_queued(ws) > 0 && ws->unsent == 0 && ws->stream != NULL)
-        rc = weir__ws_wait(ws, &w, "ws close");
+        rc = weir__ws_wait(ws, &w, &weir__ws_closes);
     weir__ws_wait_end(ws, &w);
     return rc;
 }

@@ -5,6 +5,13 @@
 
 #include "base/check.h"
 
+#define ON_WS .kind = WEIR__ON_WS, .stream_at = offsetof(struct weir_ws, stream)
+const struct weir__what weir__ws_sends = {.text = "ws send", .link = "to", ON_WS};
+const struct weir__what weir__ws_receives = {.text = "ws receive", .link = "from", ON_WS};
+const struct weir__what weir__ws_closes = {.text = "ws close", .link = "with", ON_WS};
+const struct weir__what weir__ws_flushes = {.text = "ws flush", .link = "to", ON_WS};
+const struct weir__what weir__ws_ends = {.text = "ws end", .link = "with", ON_WS};
+
 /* The connection points to the last waiter of a ring, whose next is the first. So each of these
  * takes the same time however many wait. */
 static void ring_add(struct ws_waiter **last, struct ws_waiter *w, bool first) {
@@ -55,7 +62,7 @@ void weir__ws_wait_begin(struct weir_ws *ws, struct ws_waiter *w, enum ws_why wh
     take_place(w);
 }
 
-int64_t weir__ws_wait_park(struct ws_waiter *w, const char *what) {
+int64_t weir__ws_wait_park(struct ws_waiter *w, const struct weir__what *what) {
     if (w->next == NULL)
         take_place(w); /* a wake took it out of the ring, and there was no reason to return */
     w->parked = true;
@@ -63,11 +70,11 @@ int64_t weir__ws_wait_park(struct ws_waiter *w, const char *what) {
     return weir__park(&w->park);
 }
 
-int weir__ws_wait(struct weir_ws *ws, struct ws_waiter *w, const char *what) {
+int weir__ws_wait(struct weir_ws *ws, struct ws_waiter *w, const struct weir__what *what) {
     int rc = weir_cancelled(); /* the scope may have fired since the last wait */
     if (rc == 0)
         rc = (int)weir__ws_wait_park(w, what);
-    return rc < 0 ? weir__fail(rc, what, weir_ws_peer(ws)) : 0;
+    return rc < 0 ? weir__fail(rc, what->text, weir_ws_peer(ws)) : 0;
 }
 
 static void wake_one(struct ws_waiter *w) {
@@ -118,7 +125,7 @@ void weir__ws_wait_end(struct weir_ws *ws, struct ws_waiter *w) {
         wake_senders(ws); /* the next in line */
 }
 
-int weir__ws_flushed(struct weir_ws *ws, const char *what) {
+int weir__ws_flushed(struct weir_ws *ws, const struct weir__what *what) {
     struct ws_waiter w;
     int rc = 0;
     weir__ws_wait_begin(ws, &w, WS_FLUSHES);

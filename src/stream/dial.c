@@ -108,6 +108,10 @@ static void begin(struct race *r) {
     }
 }
 
+static const struct weir__what connects = {.text = "connect", .kind = WEIR__ON_NOTHING};
+static const struct weir__what calls_off = {.text = "connect: calling off",
+                                            .kind = WEIR__ON_NOTHING};
+
 /* Wait until one attempt has won or all have failed. Returns 0, or the felt code. */
 static int run(struct race *r) {
     weir_ns gap = r->options->attempt_ns;
@@ -122,7 +126,7 @@ static int run(struct race *r) {
                                 weir__deadline(weir__loop_now(r->loop), gap));
             continue;
         }
-        rc = weir__wait_in(&r->waiting, "connect", NULL);
+        rc = weir__wait_in(&r->waiting, &connects, NULL);
     }
     weir__timer_disarm(r->loop->timers, &r->next);
     return rc;
@@ -139,7 +143,7 @@ static void call_off(struct race *r) {
         lose(a);
     }
     while (r->pending > 0) {
-        struct weir__wait w = {.park = {.what = "connect: calling off"}, .slot = &r->waiting};
+        struct weir__wait w = {.park = {.what = &calls_off}, .slot = &r->waiting};
         r->waiting = &w;
         weir__park(&w.park);
     }

@@ -20,6 +20,8 @@ enum {
     IN_VAIN_MS = 5    /* see try_later */
 };
 
+static const struct weir__what waits_fd = {.text = "wait_fd", .kind = WEIR__ON_FD};
+
 int weir_wait_fd(int fd, int events) {
     int rc = weir__suspend_enter("wait_fd");
     if (rc < 0)
@@ -27,7 +29,7 @@ int weir_wait_fd(int fd, int events) {
     if (events == 0 || (events & ~(POLLIN | POLLOUT | POLLPRI)) != 0)
         return weir__failf(-EINVAL, "wait for a descriptor", NULL, "no event to wait for");
     struct weir__op op = {.kind = WEIR__POLL, .u.poll = {fd, (short)events}};
-    int64_t n = weir__op_await(&op, "wait_fd", NULL);
+    int64_t n = weir__op_await(&op, &waits_fd, &fd);
     if (n >= 0 && (n & POLLNVAL) != 0)
         n = -EBADF;
     return n < 0 ? weir__fail((int)n, "wait for a descriptor", NULL) : (int)n;
@@ -55,7 +57,7 @@ static int ready(struct descriptor *d, short events) {
         return -ECANCELED;
     struct weir__op op = {
         .kind = WEIR__POLL, .file = &d->file, .u.poll = {d->file.fd, events}};
-    int64_t n = weir__op_await(&op, events == POLLIN ? "read" : "write", &d->stream);
+    int64_t n = weir__op_await(&op, events == POLLIN ? &weir__reads : &weir__writes, &d->stream);
     return n < 0 ? (int)n : d->stream.closed ? -ECANCELED : 0;
 }
 
@@ -209,6 +211,7 @@ static void descriptor_address(struct weir_stream *s, bool peer, char *ret_text)
 }
 
 static const struct weir__stream_kind descriptor_kind = {
+    .place = {.fd_at = offsetof(struct descriptor, file.fd)},
     .name = "descriptor",
     .recv = descriptor_recv,
     .release = descriptor_release,

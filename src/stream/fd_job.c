@@ -95,7 +95,7 @@ static int begin(struct weir__fd_slot *slot, int fd, const void *bytes, size_t l
     return 0;
 }
 
-static int await(struct weir__fd_slot *slot, struct weir_stream *s, const char *what) {
+static int await(struct weir__fd_slot *slot, struct weir_stream *s, const struct weir__what *what) {
     while (slot->job != NULL && !slot->job->over) {
         int rc = weir__wait_in(&slot->waiting, what, s);
         if (rc < 0)
@@ -126,7 +126,7 @@ int64_t weir__fd_job_read(struct weir__fd_slot *slot, struct weir_stream *s, int
                           size_t len) {
     int64_t rc = slot->job == NULL ? begin(slot, fd, NULL, len) : 0;
     if (rc == 0)
-        rc = await(slot, s, "read");
+        rc = await(slot, s, &weir__reads);
     if (rc < 0)
         return rc;
     struct weir__fd_job *j = slot->job;
@@ -146,7 +146,7 @@ int64_t weir__fd_job_write(struct weir__fd_slot *slot, struct weir_stream *s, in
     if (rc < 0)
         return rc;
     size_t taken = slot->job->len;
-    rc = await(slot, s, "write");
+    rc = await(slot, s, &weir__writes);
     if (rc == 0) {
         int64_t n = slot->job->result;
         drop(slot);

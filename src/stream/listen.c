@@ -49,6 +49,12 @@ struct weir_listener {
     struct slot slots[];
 };
 
+#define ON_LISTENER .link = "on", .kind = WEIR__ON_LISTENER, \
+                    .at = {.fd_at = offsetof(struct weir_listener, slots[0].file.fd)}
+static const struct weir__what accepts = {.text = "accept", ON_LISTENER};
+static const struct weir__what pauses = {.text = "accept: waits for an error to pass",
+                                         ON_LISTENER};
+
 /* ---- life ---- */
 
 static void free_if_left(struct weir_listener *l) {
@@ -387,7 +393,7 @@ static int pause_for(struct weir_listener *l, int why) {
     say(l, now, why);
     weir__timer_init(&l->retry, retry_due);
     weir__timer_arm(l->loop->timers, &l->retry, weir__deadline(now, WEIR_MILLISECONDS(PAUSE_MS)));
-    int rc = weir__wait_in(&l->waiting, "accept: waits for an error to pass", l);
+    int rc = weir__wait_in(&l->waiting, &pauses, l);
     weir__timer_disarm(l->loop->timers, &l->retry);
     return rc;
 }
@@ -420,7 +426,7 @@ int weir__listener_next(struct weir_listener *l, struct weir__socket *k) {
         else if ((slot = full_slot(l)) != NULL)
             rc = take(l, slot, k);
         else
-            rc = weir__wait_in(&l->waiting, "accept", l);
+            rc = weir__wait_in(&l->waiting, &accepts, l);
     }
     return rc < 0 ? weir__fail(rc, "accept", NULL) : 0;
 }

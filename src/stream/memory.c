@@ -62,7 +62,7 @@ static int64_t memory_recv(struct weir_stream *s, struct weir__lent *ret_lent) {
         }
         if (w->reset || w->ended)
             return w->reset ? -ECONNRESET : 0;
-        rc = weir__wait_in(&w->reader, "read", s);
+        rc = weir__wait_in(&w->reader, &weir__reads, s);
     }
     return rc < 0 ? rc : -ECANCELED;
 }
@@ -107,7 +107,7 @@ static int memory_send(struct weir_stream *s, const void *buf, size_t len, size_
             weir__wait_notify(&w->reader);
         if (*ret_done == len)
             return 0;
-        rc = n > 0 ? 0 : weir__wait_in(&w->writer, "write", s);
+        rc = n > 0 ? 0 : weir__wait_in(&w->writer, &weir__writes, s);
         if (rc < 0)
             return rc;
     }
@@ -128,7 +128,7 @@ static int memory_wait_room(struct weir_stream *s) {
     struct way *w = memory_of(s)->out;
     int rc = 0;
     while (rc >= 0 && !s->closed && !w->broken && w->used == w->size)
-        rc = weir__wait_in(&w->writer, "write", s);
+        rc = weir__wait_in(&w->writer, &weir__writes, s);
     return rc;
 }
 

@@ -183,10 +183,13 @@ static int ahead_abort(struct weir__park *p) {
     return weir__cancel(c->server->loop->backend, &c->socket.op);
 }
 
+static const struct weir__what ends_read = {.text = "the end of a read", .link = "from",
+                                            .kind = WEIR__ON_STREAM};
+
 /* Park until the op, which is pending, completes. */
-static void ahead_await(struct weir_conn *c, const char *what, bool is_cancelled) {
+static void ahead_await(struct weir_conn *c, const struct weir__what *what, bool is_cancelled) {
     struct ahead_wait w = {.park = {.abort = is_cancelled ? NULL : ahead_abort, .what = what,
-                                    .on = c},
+                                    .on = &c->socket.stream},
                            .c = c};
     c->ahead = AHEAD_AWAITED;
     c->socket.op.waiter = &w.park;
@@ -202,7 +205,7 @@ static void ahead_drop(struct weir_conn *c) {
         return;
     bool pending = c->ahead == AHEAD_PENDING;
     if (pending && weir__cancel(c->server->loop->backend, op) == WEIR__PENDING)
-        ahead_await(c, "the end of a read", true);
+        ahead_await(c, &ends_read, true);
     c->ahead = AHEAD_NONE;
     if (op->result > 0)
         weir__release(c->server->loop->backend, &op->u.lent);
@@ -474,7 +477,7 @@ ssize_t weir__conn_next(struct weir_conn *c, struct weir_view *ret_view) {
     if (c->ahead == AHEAD_NONE)
         c->ahead = recv_submit(c) ? AHEAD_CAME : AHEAD_PENDING;
     if (c->ahead == AHEAD_PENDING)
-        ahead_await(c, "read", false);
+        ahead_await(c, &weir__reads, false);
     c->ahead = AHEAD_NONE;
     if (op->result <= 0)
         return read_failed(c, (int)op->result);

@@ -7,11 +7,13 @@
 #include "sys/addr.h"
 #include "task/task.h"
 
+static const struct weir__what resolves = {.text = "resolve", .kind = WEIR__ON_NAME};
+
 /* A cancelled look-up goes on in the backend, and its answer is dropped. */
 static int resolve_by_backend(const char *host, uint16_t port, struct weir__addr *ret_addrs) {
     struct weir__op op = {.kind = WEIR__RESOLVE,
                           .u.resolve = {.host = host, .port = port, .ret = ret_addrs}};
-    return (int)weir__op_await(&op, "resolve", NULL);
+    return (int)weir__op_await(&op, &resolves, host);
 }
 
 const struct weir__resolver weir__resolver_system = {"system", resolve_by_backend};

@@ -15,7 +15,7 @@ static struct weir__socket *socket_of(struct weir_stream *s) {
 
 static int64_t socket_recv(struct weir_stream *s, struct weir__lent *ret_lent) {
     struct weir__op op = {.kind = WEIR__RECV, .file = &socket_of(s)->file};
-    int64_t n = weir__op_await(&op, "read", s);
+    int64_t n = weir__op_await(&op, &weir__reads, s);
     if (n > 0)
         *ret_lent = op.u.lent;
     return n;
@@ -29,14 +29,14 @@ static int64_t socket_recv_into(struct weir_stream *s, void *buf, size_t len) {
     struct weir__op op = {.kind = WEIR__RECV_INTO,
                           .file = &socket_of(s)->file,
                           .u.bytes = {.base = buf, .len = len}};
-    return weir__op_await(&op, "read", s);
+    return weir__op_await(&op, &weir__reads, s);
 }
 
 static int socket_send(struct weir_stream *s, const void *buf, size_t len, size_t *ret_done) {
     struct weir__op op = {.kind = WEIR__SEND,
                           .file = &socket_of(s)->file,
                           .u.bytes = {.base = (void *)(uintptr_t)buf, .len = len}};
-    int64_t n = weir__op_await(&op, "write", s);
+    int64_t n = weir__op_await(&op, &weir__writes, s);
     *ret_done = op.u.bytes.done;
     return n < 0 ? (int)n : 0;
 }
@@ -46,7 +46,7 @@ static int socket_sendv(struct weir_stream *s, struct iovec *vec, size_t count,
     struct weir__op op = {.kind = WEIR__SENDV,
                           .file = &socket_of(s)->file,
                           .u.vector = {.vec = vec, .count = count}};
-    int64_t n = weir__op_await(&op, "write", s);
+    int64_t n = weir__op_await(&op, &weir__writes, s);
     *ret_done = op.u.vector.done;
     return n < 0 ? (int)n : 0;
 }
@@ -62,7 +62,7 @@ static int socket_wait_room(struct weir_stream *s) {
     struct weir__file *file = &socket_of(s)->file;
     struct weir__op op = {
         .kind = WEIR__POLL, .file = file, .u.poll = {.fd = file->fd, .events = POLLOUT}};
-    int64_t n = weir__op_await(&op, "write", s);
+    int64_t n = weir__op_await(&op, &weir__writes, s);
     return n < 0 ? (int)n : 0;
 }
 
@@ -109,6 +109,8 @@ static void socket_address(struct weir_stream *s, bool peer, char *ret_text) {
 }
 
 static const struct weir__stream_kind socket_kind = {
+    .place = {.peer_at = offsetof(struct weir__socket, peer),
+              .fd_at = offsetof(struct weir__socket, file.fd)},
     .name = "socket",
     .recv = socket_recv,
     .release = socket_release,

@@ -119,6 +119,9 @@ static __attribute__((cold, noinline)) int no_delimiter(struct weir_stream *s, s
 
 /* ---- waiting ---- */
 
+const struct weir__what weir__reads = {.text = "read", .link = "from", .kind = WEIR__ON_STREAM};
+const struct weir__what weir__writes = {.text = "write", .link = "to", .kind = WEIR__ON_STREAM};
+
 int64_t weir__stream_park(struct weir__park *p) {
     int rc = weir_cancelled();
     return rc < 0 ? rc : weir__park(p);
@@ -130,7 +133,7 @@ static int wait_abort(struct weir__park *p) {
     return WEIR__DONE;
 }
 
-int weir__wait_in(struct weir__wait **slot, const char *what, const void *on) {
+int weir__wait_in(struct weir__wait **slot, const struct weir__what *what, const void *on) {
     struct weir__wait w = {.park = {.abort = wait_abort, .what = what, .on = on}, .slot = slot};
     WEIR_CHECK(*slot == NULL);
     *slot = &w;

@@ -22,6 +22,7 @@ enum {
 };
 
 struct weir__stream_kind {
+    struct weir__place place; /* within the kind's struct; first: see WEIR__ON_STREAM */
     const char *name;
     /* Wait for the next piece and lend it. Returns its length, with *ret_lent set (token not 0); 0
      * at end of stream; an error. Called only when the piece before was released. */
@@ -152,6 +153,9 @@ static inline void weir__stream_release(struct weir_stream *s) {
         s->kind->release(s, &s->lent);
 }
 
+/* What a task waits for in a read and in a write of any stream. */
+extern const struct weir__what weir__reads, weir__writes;
+
 /* Park, unless the felt code is not 0: then return it. For calls that wait in a loop. */
 int64_t weir__stream_park(struct weir__park *p);
 
@@ -163,7 +167,7 @@ struct weir__wait {
 };
 
 /* Wait in *slot until weir__wait_notify. Returns 0, -ECANCELED or -ETIME. */
-int weir__wait_in(struct weir__wait **slot, const char *what, const void *on);
+int weir__wait_in(struct weir__wait **slot, const struct weir__what *what, const void *on);
 void weir__wait_notify(struct weir__wait **slot);
 
 #endif

@@ -89,6 +89,8 @@ static _Noreturn __attribute__((cold)) void handle_was_given_back(const struct w
              "while it was awaited: each waiter needs its own (weir_task_ref)", t->name);
 }
 
+static const struct weir__what awaits = {.text = "await", .kind = WEIR__ON_TASK};
+
 int weir_await(struct weir_task **take_task, void *ret_args, size_t size) {
     int rc = weir__suspend_enter("await");
     if (rc < 0)
@@ -100,7 +102,7 @@ int weir_await(struct weir_task **take_task, void *ret_args, size_t size) {
         return weir__failf(-EDEADLK, "await", t->name, "a task cannot await itself");
     if (t->state != TASK_ENDED) {
         struct await a = {.end = {.ended = await_over},
-                          .park = {.abort = await_abort, .what = "await", .on = t}};
+                          .park = {.abort = await_abort, .what = &awaits, .on = t}};
         hang(t, &a.end);
         t->refs++;
         rc = (int)weir__park(&a.park);

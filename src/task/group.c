@@ -167,8 +167,10 @@ static void forget_ended(struct group *g) {
     }
 }
 
+static const struct weir__what joins = {.text = "join", .kind = WEIR__ON_GROUP};
+
 int weir__group_join(struct sched *s, struct group *g, weir_ns grace_ns) {
-    struct join j = {.park = {.what = "join", .on = g}, .group = g};
+    struct join j = {.park = {.what = &joins, .on = g}, .group = g};
     weir__timer_init(&j.grace, grace_over);
     bool waits = g->live > 0 && g->scope.felt == 0;
     if (waits && grace_ns <= 0)

@@ -39,6 +39,8 @@ static int offloaded_run(void *job) { /* on the helper thread */
     return o->fn(o->arg);
 }
 
+static const struct weir__what offloads = {.text = "offload", .kind = WEIR__ON_OFFLOAD};
+
 int weir_offload(int (*fn)(void *arg), void *arg) {
     if (fn == NULL)
         WEIR_BUG("weir_offload: the function is NULL");
@@ -47,7 +49,7 @@ int weir_offload(int (*fn)(void *arg), void *arg) {
         return rc;
     struct offloaded o = {.fn = fn, .arg = arg};
     struct weir__op op = {.kind = WEIR__WORK, .u.work = {offloaded_run, &o}};
-    rc = (int)weir__op_await(&op, "offload", NULL);
+    rc = (int)weir__op_await(&op, &offloads, NULL);
     return o.begun ? its_code(rc) : not_begun(rc);
 }
 
@@ -143,7 +145,7 @@ int weir_offload_detached(int (*fn)(void *args), const void *args, size_t size) 
     struct detached *d = detached_new(fn, args, size);
     if (d == NULL)
         return weir__fail(-ENOMEM, "offload", NULL);
-    struct detached_wait w = {.park = {.abort = detached_abort, .what = "offload"}, .job = d};
+    struct detached_wait w = {.park = {.abort = detached_abort, .what = &offloads}, .job = d};
     d->park = &w.park;
     if (weir__submit(weir__sched->loop.backend, &d->op) == WEIR__DONE) {
         rc = (int)d->op.result; /* the backend refused it: fn will not run */

@@ -143,7 +143,7 @@ static void op_wake(struct weir__op *op) {
 
 /* Also when the backend answers a cancel by WEIR__DONE, op->result may be that of the finished
  * op. */
-int64_t weir__op_await(struct weir__op *op, const char *what, const void *on) {
+int64_t weir__op_await(struct weir__op *op, const struct weir__what *what, const void *on) {
     struct sched *s = weir__sched;
     op->wake = op_wake;
     if (weir__submit(s->loop.backend, op) == WEIR__DONE)

@@ -16,6 +16,7 @@ static void run(int (*fn)(void *)) {
 
 /* A task that waits for a flush, and the flush that wakes it, perhaps by a detour. */
 static struct weir__flush wakes, detour;
+static const struct weir__what flush_comes = {.text = "flush", .kind = WEIR__ON_NOTHING};
 static struct weir__park waiting;
 static struct weir__timer timer;
 static struct weir__op work;
@@ -84,7 +85,7 @@ static void prepare(void (*way)(struct weir__flush *f)) {
 
 static int wait_for(struct weir__flush *f) {
     weir__loop_flush_later(weir__loop(), f);
-    waiting = (struct weir__park){.what = "flush", .abort = never_mind};
+    waiting = (struct weir__park){.what = &flush_comes, .abort = never_mind};
     return (int)weir__park(&waiting);
 }
 

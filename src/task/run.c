@@ -105,7 +105,7 @@ static void sched_fini(struct sched *s) {
 }
 
 static const char *state_text(const struct weir_task *t) {
-    return t->state == TASK_PARKED ? t->park->what : "ready";
+    return t->state == TASK_PARKED ? t->park->what->text : "ready";
 }
 
 static void name_waiting(struct group *g) {
@@ -231,14 +231,16 @@ static int nap_abort(struct weir__park *p) {
     return WEIR__DONE;
 }
 
-static int nap(const char *what, weir_ns until_ns) {
+static int nap(const struct weir__what *what, weir_ns until_ns) {
     struct weir__timers *timers = weir__sched->loop.timers;
-    struct nap n = {.park = {.abort = nap_abort, .what = what}};
+    struct nap n = {.park = {.abort = nap_abort, .what = what, .on = &n.timer}};
     weir__timer_init(&n.timer, nap_over);
     weir__timer_arm(timers, &n.timer, until_ns);
     int rc = (int)weir__park(&n.park);
-    return rc < 0 ? weir__fail(rc, what, NULL) : 0;
+    return rc < 0 ? weir__fail(rc, what->text, NULL) : 0;
 }
+
+static const struct weir__what sleeps = {.text = "sleep", .kind = WEIR__ON_TIMER};
 
 int weir_sleep(weir_ns duration_ns) {
     int rc = weir__suspend_enter("sleep");
@@ -249,7 +251,7 @@ int weir_sleep(weir_ns duration_ns) {
         weir__yield_now(s);
         return 0;
     }
-    return nap("sleep", weir__deadline(weir__loop_now(&s->loop), duration_ns));
+    return nap(&sleeps, weir__deadline(weir__loop_now(&s->loop), duration_ns));
 }
 
 int weir_sleep_until(weir_ns when_ns) {
@@ -257,15 +259,17 @@ int weir_sleep_until(weir_ns when_ns) {
     if (rc < 0)
         return rc;
     if (when_ns > weir__loop_now(&weir__sched->loop))
-        return nap("sleep", when_ns);
+        return nap(&sleeps, when_ns);
     weir__yield_now(weir__sched);
     return 0;
 }
 
 /* A timer that is due already: it fires in the next turn, after that turn's completed ops. */
-int weir__look_around(const char *what) {
+int weir__look_around(const struct weir__what *what) {
     int rc = weir_cancelled(); /* not a cancel point at entry: a scope may have fired since */
-    return rc < 0 ? weir__fail(rc, what, NULL) : nap(what, weir__loop_now(&weir__sched->loop));
+    if (rc < 0)
+        return weir__fail(rc, what->text, NULL);
+    return nap(what, weir__loop_now(&weir__sched->loop));
 }
 
 int weir_yield(void) {

@@ -9,6 +9,7 @@
 #include <weir/task.h>
 
 #include "loop/loop.h"
+#include "task/what.h"
 
 /* One wait, in the frame of the task that waits. weir__unpark ends it. */
 struct weir__park {
@@ -19,8 +20,8 @@ struct weir__park {
      * Must not suspend. */
     int (*abort)(struct weir__park *p);
     int64_t result;
-    const char *what; /* name of the call in messages: "read", "sleep", "await" */
-    const void *on;   /* the object for which the task waits, or NULL */
+    const struct weir__what *what; /* the call, and the type of on; static */
+    const void *on; /* the object for which the task waits, or NULL */
 };
 
 /* The cancel point: every function marked WEIR_SUSPENDS calls it first (joins excepted).
@@ -107,12 +108,12 @@ void weir__wait_cut(struct weir_task *t);
 
 /* Let the loop run one turn without waiting, and run the tasks that it makes ready. Returns 0,
  * -ECANCELED or -ETIME. The caller has called weir__suspend_enter. */
-int weir__look_around(const char *what);
+int weir__look_around(const struct weir__what *what);
 
 /* Submit op and wait for it; a cancel is handed to the backend. op->wake is set here. Returns
  * op->result, where -ECANCELED caused by a scope's budget becomes -ETIME. The caller has called
  * weir__suspend_enter. On return the backend does not hold op any more, whatever the result. */
-int64_t weir__op_await(struct weir__op *op, const char *what, const void *on);
+int64_t weir__op_await(struct weir__op *op, const struct weir__what *what, const void *on);
 
 /* Submit an op of a kind that is always done at once. Needs no task. Returns op->result. */
 int64_t weir__op_now(struct weir_loop *l, struct weir__op *op);

@@ -22,6 +22,10 @@ struct weir__trial {
     bool has_ended;
 };
 
+static const struct weir__what serves = {.text = "a worker to serve", .kind = WEIR__ON_SYNC};
+static const struct weir__what is_left = {.text = "a worker's client to leave",
+                                          .kind = WEIR__ON_SYNC};
+
 /* ---- life ------------------------------------------------------------------------------------ */
 
 static void reported(struct weir__report *r) {
@@ -110,7 +114,7 @@ int weir__trial_start(struct weir__trial *t, struct weir_group *g) {
 int weir__trial_serves(struct weir__trial *t) {
     int rc = 0;
     while (rc == 0 && t->report.port == 0 && !t->has_ended)
-        rc = weir__wait_in(&t->waiter, "a worker to serve", t);
+        rc = weir__wait_in(&t->waiter, &serves, t);
     if (rc < 0 || t->report.port != 0)
         return rc < 0 ? rc : t->report.port;
     if (t->report.failed == 0)
@@ -127,6 +131,6 @@ void weir__trial_client(struct weir__trial *t, const char *address) {
 int weir__trial_is_left(struct weir__trial *t) {
     int rc = 0;
     while (rc == 0 && t->report.client[0] != '\0' && !t->report.client_left)
-        rc = weir__wait_in(&t->waiter, "a worker's client to leave", t);
+        rc = weir__wait_in(&t->waiter, &is_left, t);
     return rc;
 }
