@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* offload.h - the processors and helper threads that offloaded functions have: weir_offload and
- * weir_offload_detached themselves are in weir/loop.h. Any thread may call all of this. */
+/* offload.h - how many processors a program has for its loops and for the functions that it
+ * offloads. weir_offload and weir_offload_detached themselves are in weir/loop.h. */
 #ifndef WEIR_OFFLOAD_H
 #define WEIR_OFFLOAD_H
 
@@ -10,10 +10,11 @@
 extern "C" {
 #endif
 
-/* Count the processors that this process may use: those of its affinity mask, or fewer if the
- * control groups around it (cgroup v2 and v1) limit its time; a limit of one and a half counts
- * as two. Reads the kernel's files at each call, which takes some microseconds. In a simulation it
- * counts the real ones too. Returns the count, at least 1. Any thread. */
+/* Count the processors that the calling thread may use: those of its affinity mask, or fewer if the
+ * control groups around the process (cgroup v2 and v1) limit its time. A limit of one and a half
+ * counts as two. The call reads the kernel's files each time, so keep the result. In a simulation
+ * it counts the real processors too.
+ * Returns the count, at least 1; it never fails. Any thread. */
 WEIR_API int weir_cpus(void);
 
 #ifdef __cplusplus

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* cpus.h - how many processors this process may use: the smaller of its affinity mask and the time
- * that its control groups (cgroup v2 and v1) allow it. Reads the kernel's files at each call. Any
- * thread. */
+/* cpus.h - how many processors the calling thread may use: those of its affinity mask, or fewer if
+ * the control groups of its process (cgroup v2 and v1) limit the time. Reads the kernel's files at
+ * each call. Any thread. */
 #ifndef WEIR_SYS_CPUS_H
 #define WEIR_SYS_CPUS_H
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* offload_test.c - what offloaded functions run on: processors, and helper threads that all loops
- * of the process share. */
+/* offload_test.c - the count of processors, by the affinity of the calling thread. */
 #include <sched.h>
 #include <weir/offload.h>
 
