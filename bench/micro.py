@@ -1,30 +1,105 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""micro.py BUILD [--reps N] [--sleepers N]: medians and spread of what bench-micro prints."""
+"""micro.py BUILD [--reps N] [--sleepers N] [--peers NAMES]: medians and spread of what bench-micro
+prints, and of the peers: go, tokio, libuv, asio, asyncio, gevent (or all). Each round runs every
+program once, so that a slow hour slows all. A peer that cannot be built or run is named and left
+out."""
 
 import argparse
 import os
 import statistics
 import subprocess
 
-p = argparse.ArgumentParser(description=__doc__)
-p.add_argument('build')
-p.add_argument('--reps', type=int, default=7)
-p.add_argument('--sleepers', type=int, default=1000000)
-o = p.parse_args()
+PEERS = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'peers')
+# Debian's librust-tokio-dev keeps its crates here.
+CRATES = '/usr/share/cargo/registry'
 
-program = os.path.join(o.build, 'bench/bench-micro')
-if not os.path.exists(program):
-    subprocess.run(['ninja', '-C', o.build, 'bench/bench-micro'], check=True,
-                   stdout=subprocess.DEVNULL)
-realtime = ['chrt', '-r', '1'] if os.geteuid() == 0 else []
-samples = {}
-for _ in range(o.reps):
-    text = subprocess.run(realtime + [program, str(o.sleepers)], check=True,
-                          stdout=subprocess.PIPE, text=True).stdout
-    for line in text.splitlines():
-        name, value = line.split()
-        samples.setdefault(name, []).append(float(value))
-print('| what | median | min .. max |\n|---|---:|---:|')
-for name, values in samples.items():
-    print(f'| {name} | {statistics.median(values):g} | {min(values):g} .. {max(values):g} |')
+
+def target(build, name):
+    subprocess.run(['ninja', '-C', build, f'bench/{name}'], check=True, stdout=subprocess.DEVNULL,
+                   stderr=subprocess.PIPE)
+    return [os.path.join(build, 'bench', name)]
+
+
+def go(build):
+    out = os.path.join(build, 'bench/peer-go-micro')
+    subprocess.run(['go', 'build', '-o', out, os.path.join(PEERS, 'micro_go.go')], check=True,
+                   stderr=subprocess.PIPE)
+    return [out]
+
+
+def tokio(build):
+    out = os.path.join(build, 'bench/tokio')
+    replaced = ['--config', 'source.crates-io.replace-with="debian"',
+                '--config', f'source.debian.directory="{CRATES}"']
+    os.makedirs(out, exist_ok=True)
+    subprocess.run(['cp', '-r', os.path.join(PEERS, 'tokio_micro'), out], check=True)
+    subprocess.run(['cargo', *replaced, 'build', '--release', '--offline', '--target-dir', out],
+                   cwd=os.path.join(out, 'tokio_micro'), check=True, stderr=subprocess.PIPE)
+    return [os.path.join(out, 'release/micro-tokio')]
+
+
+def script(name, module):
+    # Debian's python: python3-gevent is not seen by another one.
+    command = ['/usr/bin/python3', os.path.join(PEERS, name)]
+    subprocess.run([command[0], '-c', f'import {module}'], check=True, stderr=subprocess.PIPE)
+    return command
+
+
+MAKERS = {
+    'go': go,
+    'tokio': tokio,
+    'libuv': lambda build: target(build, 'peer-uv-micro'),
+    'asio': lambda build: target(build, 'peer-asio-micro'),
+    'asyncio': lambda build: script('micro_asyncio.py', 'asyncio'),
+    'gevent': lambda build: script('micro_gevent.py', 'gevent'),
+}
+
+
+def programs(build, peers):
+    found = {'weir': target(build, 'bench-micro')}
+    for name in peers:
+        try:
+            found[name] = MAKERS[name](build)
+        except (OSError, subprocess.CalledProcessError) as e:
+            print(f'{name} is left out: {e}')
+    return found
+
+
+def parse():
+    p = argparse.ArgumentParser(description=__doc__)
+    p.add_argument('build')
+    p.add_argument('--reps', type=int, default=7)
+    p.add_argument('--sleepers', type=int, default=1000000)
+    p.add_argument('--peers', default='', help='names with commas, or all')
+    o = p.parse_args()
+    o.build = os.path.abspath(o.build)
+    o.peers = list(MAKERS) if o.peers == 'all' else [n for n in o.peers.split(',') if n]
+    for name in o.peers:
+        if name not in MAKERS:
+            p.error(f"no peer '{name}': {', '.join(MAKERS)}")
+    return o
+
+
+def main():
+    o = parse()
+    realtime = ['chrt', '-r', '1'] if os.geteuid() == 0 else []
+    samples = {}
+    found = programs(o.build, o.peers)
+    for _ in range(o.reps):
+        for name, command in list(found.items()):
+            run = subprocess.run(realtime + command + [str(o.sleepers)], stdout=subprocess.PIPE,
+                                 text=True)
+            if run.returncode != 0:
+                print(f'{name} is left out: it ended with {run.returncode}')
+                del found[name]
+            for line in run.stdout.splitlines():
+                what, value = line.split()
+                samples.setdefault((what, name), []).append(float(value))
+    print('| what | who | median | min .. max |\n|---|---|---:|---:|')
+    for (what, name), values in sorted(samples.items()):
+        print(f'| {what} | {name} | {statistics.median(values):g} | '
+              f'{min(values):g} .. {max(values):g} |')
+
+
+main()
