@@ -87,19 +87,17 @@ static int fake_open(struct weir__backend **ret_backend, const char **ret_why) {
     return 0;
 }
 
-static struct weir_loop *made; /* an allocation of its own: see weir__loop_unref */
-#define loop (*made)
+static struct weir__loop loop;
 
 static int init_loop(const char **ret_why) {
     weir__backend_open_sim = fake_open;
     weir__backend_decorate = NULL;
-    return weir__loop_init(made, "sim", NULL, ret_why);
+    return weir__loop_init(&loop, "sim", NULL, ret_why);
 }
 
 static void open_loop(void) {
     const char *why = NULL;
     fake.now_ns = WEIR_SECONDS(1000);
-    made = weir__alloc(sizeof *made);
     assert_int_equal(init_loop(&why), 0);
 }
 
@@ -107,7 +105,6 @@ static void close_loop(void) {
     weir__loop_stop(&loop);
     weir__loop_fini(&loop);
     assert_null(fake.base.ops);
-    weir__loop_unref(&loop);
 }
 
 /* ---- what happened, as letters -------------------------------------------------------------- */
@@ -140,7 +137,7 @@ static void posted(void *arg) {
 }
 
 static int post(char *letter) {
-    return weir__loop_post(&loop, posted, letter);
+    return weir__loop_post(loop.handle, posted, letter);
 }
 
 /* ---- the turn ------------------------------------------------------------------------------- */
@@ -188,16 +185,16 @@ WEIR_TEST(a_turn_with_work_at_hand_does_not_wait) {
 
 WEIR_TEST(a_loop_that_cannot_open_says_why_and_leaves_nothing) {
     const char *why = NULL;
-    made = weir__alloc(sizeof *made);
     fake.refuse = WEIR_EBACKEND;
     assert_int_equal(init_loop(&why), WEIR_EBACKEND);
     assert_string_equal(why, "fake: refused");
     fake.refuse = 0;
-    weir__alloc_fail_at(2); /* behind the fake's latch */
-    assert_int_equal(init_loop(&why), -ENOMEM);
-    assert_null(fake.base.ops);
+    for (size_t n = 2; n <= 3; n++) { /* the handle, the timers: behind the fake's latch */
+        weir__alloc_fail_at(n);
+        assert_int_equal(init_loop(&why), -ENOMEM);
+        assert_null(fake.base.ops);
+    }
     weir__alloc_fail_at(0);
-    weir__free(made);
 }
 
 /* ---- flushes -------------------------------------------------------------------------------- */
@@ -262,7 +259,7 @@ WEIR_TEST(a_turn_does_not_wait_while_a_flush_is_queued_wherever_it_was_queued) {
     fake.done = &op;
     weir__loop_turn(&loop, WEIR_NEVER);
     turn_without_wait();
-    assert_int_equal(weir__loop_post(&loop, queue_flush, NULL), 0);
+    assert_int_equal(weir__loop_post(loop.handle, queue_flush, NULL), 0);
     weir__loop_turn(&loop, WEIR_NEVER);
     turn_without_wait();
     weir__timer_init(&t, fire_queues);
@@ -290,7 +287,7 @@ static void post_again(void *arg) {
 
 WEIR_TEST(a_post_made_by_a_post_runs_in_the_next_turn) {
     open_loop();
-    assert_int_equal(weir__loop_post(&loop, post_again, "1"), 0);
+    assert_int_equal(weir__loop_post(loop.handle, post_again, "1"), 0);
     weir__loop_turn(&loop, 0);
     assert_string_equal(story, "x");
     weir__loop_turn(&loop, WEIR_NEVER);
@@ -371,7 +368,7 @@ static void *post_all(void *arg) {
     struct poster *p = arg;
     for (size_t i = 0; i < POSTS; i++) {
         p->letters[i] = (struct letter){p, i};
-        assert_int_equal(weir__loop_post(&loop, letter_arrives, &p->letters[i]), 0);
+        assert_int_equal(weir__loop_post(loop.handle, letter_arrives, &p->letters[i]), 0);
     }
     return NULL;
 }
@@ -389,11 +386,62 @@ WEIR_TEST(posts_of_four_threads_all_come_each_thread_in_order) {
     close_loop();
 }
 
+/* ---- posts whose node is the caller's -------------------------------------------------------- */
+
+struct ticket {
+    struct weir__post post;
+    char letter;
+    int again;
+};
+
+static void ticket_comes(struct weir__post *p, bool was_dropped) {
+    struct ticket *t = WEIR_CONTAINER(p, struct ticket, post);
+    tell(was_dropped ? '!' : t->letter);
+    if (t->again-- > 0)
+        assert_int_equal(weir__loop_push(loop.handle, p), was_dropped ? WEIR_ECLOSED : 0);
+}
+
+WEIR_TEST(a_push_of_a_node_needs_no_memory_and_keeps_its_place_among_posts) {
+    struct ticket a = {{NULL, ticket_comes}, 'a', 0}, b = {{NULL, ticket_comes}, 'b', 0};
+    open_loop();
+    post("1");
+    weir__alloc_fail_at(1);
+    assert_int_equal(weir__loop_push(loop.handle, &a.post), 0);
+    weir__alloc_fail_at(0);
+    post("2");
+    assert_int_equal(weir__loop_push(loop.handle, &b.post), 0);
+    weir__loop_turn(&loop, WEIR_NEVER);
+    assert_string_equal(story, "1a2b");
+    close_loop();
+}
+
+WEIR_TEST(a_node_is_its_owners_again_when_its_function_is_called) {
+    struct ticket a = {{NULL, ticket_comes}, 'a', 2};
+    open_loop();
+    assert_int_equal(weir__loop_push(loop.handle, &a.post), 0);
+    for (int turn = 0; turn < 3; turn++)
+        weir__loop_turn(&loop, WEIR_NEVER);
+    assert_string_equal(story, "aaa");
+    close_loop();
+}
+
+WEIR_TEST(a_node_that_the_closing_loop_did_not_deliver_is_given_back) {
+    struct ticket a = {{NULL, ticket_comes}, 'a', 1}, b = {{NULL, ticket_comes}, 'b', 0};
+    open_loop();
+    struct weir_loop *held = weir__loop_ref(loop.handle);
+    assert_int_equal(weir__loop_push(held, &a.post), 0);
+    assert_int_equal(weir__loop_push(held, &b.post), 0);
+    close_loop();
+    assert_string_equal(story, "!!"); /* and a is refused when it is pushed again */
+    assert_int_equal(weir__loop_push(held, &b.post), WEIR_ECLOSED);
+    weir__loop_unref(held);
+}
+
 /* ---- posts to a loop that ends -------------------------------------------------------------- */
 
 WEIR_TEST(a_post_to_a_loop_that_has_ended_is_refused) {
     open_loop();
-    struct weir_loop *held = weir__loop_ref(&loop);
+    struct weir_loop *held = weir__loop_ref(loop.handle);
     close_loop();
     assert_int_equal(weir__loop_post(held, posted, "1"), WEIR_ECLOSED);
     assert_string_equal(held->name, "main");
@@ -405,11 +453,11 @@ WEIR_TEST(a_post_to_a_loop_that_has_ended_is_refused) {
 /* Whoever took the mark away rings, however late. */
 WEIR_TEST(the_descriptor_that_a_late_post_rings_stays_until_the_last_reference_goes) {
     open_loop();
-    struct weir_loop *held = weir__loop_ref(&loop);
-    int fd = held->latch->fd;
+    struct weir_loop *held = weir__loop_ref(loop.handle);
+    int fd = held->mail.latch->fd;
     close_loop();
-    atomic_store(&held->latch->sleeping, true);
-    weir__latch_ring(held->latch);
+    atomic_store(&held->mail.latch->sleeping, true);
+    weir__latch_ring(held->mail.latch);
     uint64_t n = 0;
     assert_int_equal(read(fd, &n, sizeof n), sizeof n);
     weir__loop_unref(held);
@@ -447,7 +495,7 @@ WEIR_TEST(each_post_made_while_the_loop_ends_runs_is_counted_as_dropped_or_is_re
         open_loop();
         accepted = ran = dropped = 0;
         for (size_t i = 0; i < POSTERS; i++)
-            pthread_create(&threads[i], NULL, post_until_refused, weir__loop_ref(&loop));
+            pthread_create(&threads[i], NULL, post_until_refused, weir__loop_ref(loop.handle));
         while (ran < (size_t)round * 10)
             weir__loop_turn(&loop, WEIR_NEVER);
         close_loop();
@@ -462,8 +510,8 @@ WEIR_TEST(a_fork_child_cannot_post_to_its_parents_loop) {
     weir__loops_before_fork(); /* what weir_run installs as handlers */
     pid_t child = fork();
     if (child == 0) {
-        weir__loops_after_fork_child(weir__loop_forked);
-        _exit(weir__loop_post(&loop, posted, "1") == WEIR_EFORKED ? 0 : 1);
+        weir__loops_after_fork_child();
+        _exit(weir__loop_post(loop.handle, posted, "1") == WEIR_EFORKED ? 0 : 1);
     }
     weir__loops_after_fork_parent();
     int status = -1;
@@ -518,10 +566,11 @@ WEIR_TEST(a_text_names_a_loop_by_number_or_address_while_it_lives) {
     char text[WEIR__LOOP_TEXT];
     struct weir_loop *l = enlisted("gate");
     unsigned number = l->number;
+    l->own = &loop;
     assert_string_equal(weir__loop_text_of(number, text), "loop 'gate'");
-    assert_string_equal(weir__loop_text(l, text), "loop 'gate'");
+    assert_string_equal(weir__loop_text(&loop, text), "loop 'gate'");
     weir__loop_delist(l);
     assert_string_equal(weir__loop_text_of(number, text), "a loop that has ended");
-    assert_string_equal(weir__loop_text(l, text), "a loop that has ended");
+    assert_string_equal(weir__loop_text(&loop, text), "a loop that has ended");
     weir__free(l);
 }

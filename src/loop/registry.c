@@ -7,11 +7,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "loop/loop.h"
+#include "loop/handle.h"
 #include "wire/utf8.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct weir__list loops = {&loops, &loops};
+static struct weir__list parents = {&parents, &parents}; /* changes only when a fork child begins */
 static uint16_t last_number;
 
 static struct weir_loop *loop_at(struct weir__list *at) {
@@ -102,12 +103,12 @@ const char *weir__loop_text_of(unsigned number, char buf[static WEIR__LOOP_TEXT]
     return buf;
 }
 
-const char *weir__loop_text(const struct weir_loop *l, char buf[static WEIR__LOOP_TEXT]) {
+const char *weir__loop_text(const struct weir__loop *own, char buf[static WEIR__LOOP_TEXT]) {
     const struct weir_loop *found = NULL;
     pthread_mutex_lock(&lock);
     for (struct weir__list *at = loops.next; at != &loops; at = at->next)
-        if (loop_at(at) == l)
-            found = l;
+        if (loop_at(at)->own == own)
+            found = loop_at(at);
     text(found, buf);
     pthread_mutex_unlock(&lock);
     return buf;
@@ -123,11 +124,20 @@ void weir__loops_after_fork_parent(void) {
 
 /* The child has one thread only, and shares the descriptors of the loops with the parent: no loop
  * of the parent can be used here. */
-void weir__loops_after_fork_child(void (*close)(struct weir_loop *l)) {
+void weir__loops_after_fork_child(void) {
     while (!weir__list_empty(&loops)) {
         struct weir_loop *l = loop_at(loops.next);
         weir__list_remove(&l->living);
-        close(l);
+        weir__list_add_tail(&parents, &l->living);
+        weir__mailbox_forked(&l->mail);
     }
     pthread_mutex_unlock(&lock);
+}
+
+/* The memory of a parent's loop is never freed here, so no loop of this process has its address. */
+bool weir__loop_is_parents(const struct weir__loop *own) {
+    for (struct weir__list *at = parents.next; at != &parents; at = at->next)
+        if (loop_at(at)->own == own)
+            return true;
+    return false;
 }

@@ -31,7 +31,7 @@ struct weir__mesh_news {
 };
 
 struct weir_mesh {
-    struct weir_loop *loop;
+    struct weir__loop *loop;
     struct weir__node **nodes; /* each on the heap: its strings are lent until the close */
     struct weir__node **moved; /* earlier versions of nodes, and nodes that have left */
     size_t count, moved_count;

@@ -87,7 +87,7 @@ struct ws_config {
     struct weir_ws_options o;
     struct weir__ws_limits limits;
     struct weir__http1_limits http;
-    struct weir_loop *loop;
+    struct weir__loop *loop;
     struct weir__list writers; /* of all its connections: those that write now */
     struct weir__timer clock;  /* armed while there are any */
     size_t refs;

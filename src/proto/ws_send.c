@@ -127,7 +127,7 @@ int weir_ws_send(struct weir_ws *ws, enum weir_ws_type type, const void *data, s
     int rc = ws_check(ws, "ws send");
     if (__builtin_expect(rc < 0, 0))
         return rc;
-    struct weir_loop *l = ws->config->loop;
+    struct weir__loop *l = ws->config->loop;
     if (weir__must_breathe(l) || !may_send_now(ws, type, data, len))
         return send_slowly(ws, type, data, len);
     weir__breathe_in(l);

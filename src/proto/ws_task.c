@@ -231,7 +231,7 @@ static int receive_next(struct weir_ws *ws, struct weir_ws_message *ret) {
  * everything anew. */
 static inline __attribute__((always_inline)) bool
 receive_at_hand(struct weir_ws *ws, struct weir_ws_message *ret) {
-    struct weir_loop *l = ws->config->loop;
+    struct weir__loop *l = ws->config->loop;
     if (!ws_is_open(ws) || ws->reading != WS_RESTS || is_reactive(ws) || ws->gather != NULL ||
         weir__must_breathe(l) || weir__stream_at_hand(ws->stream) <= ws->used)
         return false;

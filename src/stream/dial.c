@@ -21,7 +21,7 @@ struct attempt {
 };
 
 struct race {
-    struct weir_loop *loop;
+    struct weir__loop *loop;
     const struct weir_dial_options *options;
     struct weir__wait *waiting;
     struct weir__timer next; /* until the next attempt may begin */
@@ -44,7 +44,7 @@ static void lose(struct attempt *a) {
  * takes this for two sides that dial each other at the same time, and the connect succeeds although
  * nobody listens. */
 static bool has_met_itself(struct weir__socket *k, const struct weir__addr *dialled) {
-    struct weir_loop *l = k->stream.loop;
+    struct weir__loop *l = k->stream.loop;
     struct weir__addr own, peer;
     if (dialled->sa.sa_family == AF_UNIX)
         return false;

@@ -227,7 +227,7 @@ static const struct weir__stream_kind descriptor_kind = {
 };
 
 int weir_stream_from_fd(int fd, struct weir_stream **ret_stream) {
-    struct weir_loop *l = weir__loop();
+    struct weir__loop *l = weir__loop();
     if (l == NULL)
         return WEIR_ENOLOOP;
     int flags = fcntl(fd, F_GETFL);

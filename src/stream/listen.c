@@ -38,7 +38,7 @@ struct slot {
 };
 
 struct weir_listener {
-    struct weir_loop *loop;
+    struct weir__loop *loop;
     struct weir__wait *waiting;
     struct weir__timer retry;
     weir_ns said_ns; /* when the log last said that accept fails */
@@ -77,7 +77,7 @@ static void let_go(struct weir_listener *l, struct weir__file *file, struct weir
 
 /* ---- opening ---- */
 
-static struct weir_listener *listener_new(struct weir_loop *loop, unsigned count) {
+static struct weir_listener *listener_new(struct weir__loop *loop, unsigned count) {
     struct weir_listener *l = weir__alloc_zero(sizeof *l + count * sizeof l->slots[0]);
     if (l == NULL)
         return NULL;
@@ -88,7 +88,7 @@ static struct weir_listener *listener_new(struct weir_loop *loop, unsigned count
     return l;
 }
 
-static int simple(struct weir_loop *loop, struct weir__file *file, enum weir__op_kind kind,
+static int simple(struct weir__loop *loop, struct weir__file *file, enum weir__op_kind kind,
                   const struct weir__addr *addr, int number) {
     struct weir__op op = {.kind = (uint8_t)kind, .file = file};
     if (addr != NULL)
@@ -99,7 +99,7 @@ static int simple(struct weir_loop *loop, struct weir__file *file, enum weir__op
 }
 
 /* Options set here are inherited by accepted sockets: no call per connection. */
-static int set_up(struct weir_loop *loop, struct weir__file *file, const struct weir__addr *addr,
+static int set_up(struct weir__loop *loop, struct weir__file *file, const struct weir__addr *addr,
                   const struct weir_listen_options *o) {
     int rc = 0, family = addr->sa.sa_family;
     if (family != AF_UNIX) {
@@ -153,7 +153,7 @@ static int refused(int rc, const struct weir__addr *addr) {
     return weir__fail(rc, "listen", weir__addr_format(addr, text, sizeof text));
 }
 
-static int open_all(struct weir_loop *loop, struct weir__addr *addrs, unsigned count,
+static int open_all(struct weir__loop *loop, struct weir__addr *addrs, unsigned count,
                     const struct weir_listen_options *o, struct weir_listener **ret_listener) {
     struct weir_listener *l = listener_new(loop, count);
     if (l == NULL)
@@ -181,7 +181,7 @@ static int open_all(struct weir_loop *loop, struct weir__addr *addrs, unsigned c
 
 /* Port 0 with several addresses: the first address gets a free port, which may be in use on another
  * address. Then try another port. */
-static int open_on(struct weir_loop *loop, struct weir__addr *addrs, unsigned count,
+static int open_on(struct weir__loop *loop, struct weir__addr *addrs, unsigned count,
                    const struct weir_listen_options *o, struct weir_listener **ret_listener) {
     int tries = count > 1 && weir__addr_port(&addrs[0]) == 0 ? PORT_TRIES : 1, rc;
     do {
@@ -200,7 +200,7 @@ static bool is_path(const struct weir__addr *addr) {
  * little longer than the process: the kernel takes its io_uring down up to 10 ms later [6.18]. And
  * a loop of this process gives up a closed listener with its next turn. A path stays until somebody
  * unlinks it, so waiting for one would not help. */
-static int open_patiently(struct weir_loop *loop, struct weir__addr *addrs, unsigned count,
+static int open_patiently(struct weir__loop *loop, struct weir__addr *addrs, unsigned count,
                           const struct weir_listen_options *o,
                           struct weir_listener **ret_listener) {
     weir_ns end = weir__deadline(weir__loop_now(loop), WEIR_MILLISECONDS(IN_USE_MS));
@@ -215,7 +215,7 @@ static int open_patiently(struct weir_loop *loop, struct weir__addr *addrs, unsi
 }
 
 /* "*": one socket for all addresses of both families; without IPv6 for those of IPv4. */
-static int open_any(struct weir_loop *loop, uint16_t port, const struct weir_listen_options *o,
+static int open_any(struct weir__loop *loop, uint16_t port, const struct weir_listen_options *o,
                     struct weir_listener **ret_listener) {
     struct weir__addr any;
     WEIR_CHECK(weir__addr_parse_numeric("::", port, &any) == 0);
@@ -239,7 +239,7 @@ static unsigned drop_twins(struct weir__addr *addrs, unsigned count) {
     return kept;
 }
 
-static int open_url(struct weir_loop *loop, const struct weir__url *u,
+static int open_url(struct weir__loop *loop, const struct weir__url *u,
                     const struct weir_listen_options *o, struct weir_listener **ret_listener) {
     struct weir__addr addrs[WEIR__ADDRS_MAX];
     if (u->is_unix) {
@@ -271,7 +271,7 @@ int weir_listener_port(const struct weir_listener *l) {
     return l->port;
 }
 
-struct weir_loop *weir__listener_loop(const struct weir_listener *l) {
+struct weir__loop *weir__listener_loop(const struct weir_listener *l) {
     return l->loop;
 }
 

@@ -24,6 +24,6 @@ int weir__listener_next(struct weir_listener *l, struct weir__socket *k);
 /* Let weir__listener_next and weir__listener_pause return rc. */
 void weir__listener_interrupt(struct weir_listener *l, int rc);
 
-struct weir_loop *weir__listener_loop(const struct weir_listener *l);
+struct weir__loop *weir__listener_loop(const struct weir_listener *l);
 
 #endif

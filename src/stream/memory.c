@@ -176,7 +176,7 @@ static const struct weir__stream_kind memory_kind = {
     .address = memory_address,
 };
 
-static struct memory *memory_new(struct weir_loop *l, struct pair *p, unsigned side) {
+static struct memory *memory_new(struct weir__loop *l, struct pair *p, unsigned side) {
     struct memory *m = weir__alloc(sizeof *m);
     if (m == NULL)
         return NULL;
@@ -188,7 +188,7 @@ static struct memory *memory_new(struct weir_loop *l, struct pair *p, unsigned s
 }
 
 int weir_memory_pair(size_t capacity, struct weir_stream **ret_a, struct weir_stream **ret_b) {
-    struct weir_loop *l = weir__loop();
+    struct weir__loop *l = weir__loop();
     if (l == NULL)
         return WEIR_ENOLOOP;
     size_t size = capacity == 0 ? CAPACITY_DEFAULT : capacity;

@@ -42,7 +42,7 @@ struct server {
     struct weir_reactive fn;
     struct weir__react_hooks hooks;
     struct weir_spawn_options task; /* of a connection */
-    struct weir_loop *loop;
+    struct weir__loop *loop;
     struct weir_listener *listener;
     struct weir_group gate; /* a child of the user's group while weir_react runs: its hook is called
                              * when that group is cancelled */

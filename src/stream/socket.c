@@ -127,7 +127,7 @@ static const struct weir__stream_kind socket_kind = {
     .address = socket_address,
 };
 
-void weir__socket_init(struct weir__socket *k, struct weir_loop *l) {
+void weir__socket_init(struct weir__socket *k, struct weir__loop *l) {
     weir__stream_init(&k->stream, &socket_kind, l);
     k->file = (struct weir__file){.fd = -1};
     k->op = (struct weir__op){.file = &k->file};
@@ -145,7 +145,7 @@ int weir__socket_adopt(struct weir__socket *k, int fd, const struct weir__addr *
     return rc;
 }
 
-int weir__socket_open(struct weir_loop *l, int family, const struct weir__socket_options *options,
+int weir__socket_open(struct weir__loop *l, int family, const struct weir__socket_options *options,
                       struct weir__socket **ret_socket) {
     struct weir__socket *k = weir__alloc(sizeof *k);
     if (k == NULL)
@@ -179,14 +179,14 @@ void weir__socket_close(struct weir__socket *k, void (*done)(struct weir__op *op
     weir__close_submit(s->loop, &k->op, &k->file, done);
 }
 
-int weir__socket_option(struct weir_loop *l, struct weir__file *file, enum weir__option option,
+int weir__socket_option(struct weir__loop *l, struct weir__file *file, enum weir__option option,
                         int value) {
     struct weir__op op = {
         .kind = WEIR__SETOPT, .file = file, .u.option = {.option = option, .value = value}};
     return (int)weir__op_now(l, &op);
 }
 
-int weir__socket_options(struct weir_loop *l, struct weir__file *file,
+int weir__socket_options(struct weir__loop *l, struct weir__file *file,
                          const struct weir__socket_options *options) {
     int rc = 0;
     if (!options->delay)
@@ -196,7 +196,7 @@ int weir__socket_options(struct weir_loop *l, struct weir__file *file,
     return rc;
 }
 
-void weir__socket_name(struct weir_loop *l, struct weir__file *file, bool peer,
+void weir__socket_name(struct weir__loop *l, struct weir__file *file, bool peer,
                        struct weir__addr *ret_addr) {
     struct weir__op op = {
         .kind = WEIR__NAME, .file = file, .u.name = {.ret = ret_addr, .peer = peer}};

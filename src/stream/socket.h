@@ -21,27 +21,27 @@ struct weir__socket_options {
     int keepalive_s;
 };
 
-void weir__socket_init(struct weir__socket *k, struct weir_loop *l);
+void weir__socket_init(struct weir__socket *k, struct weir__loop *l);
 
 /* Make the accepted descriptor fd the stream's. peer may be unknown (len 0).
  * Returns 0; on error fd is still the caller's. */
 int weir__socket_adopt(struct weir__socket *k, int fd, const struct weir__addr *peer);
 
 /* A new stream with an open socket of family, not yet connected. Returns 0; -EMFILE, ... */
-int weir__socket_open(struct weir_loop *l, int family, const struct weir__socket_options *options,
+int weir__socket_open(struct weir__loop *l, int family, const struct weir__socket_options *options,
                       struct weir__socket **ret_socket);
 
 /* Give up the window and close the descriptor. When the backend holds nothing of k any more,
  * perhaps at once, done is called. */
 void weir__socket_close(struct weir__socket *k, void (*done)(struct weir__op *op));
 
-int weir__socket_option(struct weir_loop *l, struct weir__file *file, enum weir__option option,
+int weir__socket_option(struct weir__loop *l, struct weir__file *file, enum weir__option option,
                         int value);
-int weir__socket_options(struct weir_loop *l, struct weir__file *file,
+int weir__socket_options(struct weir__loop *l, struct weir__file *file,
                          const struct weir__socket_options *options);
 
 /* The own or the peer's address of an open file; ret_addr->len is 0 if it has none. */
-void weir__socket_name(struct weir_loop *l, struct weir__file *file, bool peer,
+void weir__socket_name(struct weir__loop *l, struct weir__file *file, bool peer,
                        struct weir__addr *ret_addr);
 
 #endif

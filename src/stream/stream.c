@@ -19,7 +19,7 @@
 enum { TRY_MAX = 64 << 10 }; /* of weir_try_write: the same for every kind of stream */
 
 void weir__stream_init(struct weir_stream *s, const struct weir__stream_kind *kind,
-                       struct weir_loop *l) {
+                       struct weir__loop *l) {
     memset(s, 0, sizeof *s);
     s->kind = kind;
     s->loop = l;
@@ -50,7 +50,7 @@ void weir__stream_gone(struct weir_stream *s) {
     free_if_left(s);
 }
 
-void weir__close_submit(struct weir_loop *l, struct weir__op *op, struct weir__file *file,
+void weir__close_submit(struct weir__loop *l, struct weir__op *op, struct weir__file *file,
                         void (*done)(struct weir__op *op)) {
     void *waiter = op->waiter;
     *op = (struct weir__op){.kind = WEIR__CLOSE, .file = file, .wake = done, .waiter = waiter};

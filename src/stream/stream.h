@@ -67,7 +67,7 @@ struct weir__names {
  * is the piece behind the window. An idle stream has neither lent nor hold. */
 struct weir_stream {
     const struct weir__stream_kind *kind;
-    struct weir_loop *loop;
+    struct weir__loop *loop;
     uint8_t *at;
     struct weir__lent lent;
     struct weir__hold *hold;
@@ -88,7 +88,7 @@ struct weir_stream {
 };
 
 void weir__stream_init(struct weir_stream *s, const struct weir__stream_kind *kind,
-                       struct weir_loop *l);
+                       struct weir__loop *l);
 
 /* *ret_stream is the user's from now on. */
 static inline void weir__stream_give(struct weir_stream *s, struct weir_stream **ret_stream) {
@@ -105,10 +105,10 @@ void weir__stream_gone(struct weir_stream *s);
 
 /* Submit a CLOSE; when it completes, perhaps at once, done is called. The object must live until
  * then, and the run does not end before. done must begin with weir__close_done. */
-void weir__close_submit(struct weir_loop *l, struct weir__op *op, struct weir__file *file,
+void weir__close_submit(struct weir__loop *l, struct weir__op *op, struct weir__file *file,
                         void (*done)(struct weir__op *op));
 
-static inline void weir__close_done(struct weir_loop *l) {
+static inline void weir__close_done(struct weir__loop *l) {
     l->hidden--;
 }
 

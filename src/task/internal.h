@@ -125,7 +125,7 @@ struct weir_task { /* first the members that a park, a wake and a switch use: fe
 static_assert(sizeof(struct weir_task) <= 176, "the task block is at most 176 bytes");
 
 struct sched {
-    struct weir_loop loop; /* first: a loop pointer is a sched pointer */
+    struct weir__loop loop; /* first: a loop pointer is a sched pointer */
     struct weir_task *current;
     struct weir_task *ready_head, *ready_tail; /* loop.ready counts them */
     unsigned budget; /* resumes left before the driver runs a turn of the loop */

@@ -78,7 +78,7 @@ int weir__suspend_enter_from(const char *what, const void *frame) {
 }
 
 /* On another loop, or outside of a task. l is NULL if the caller's object is. */
-static __attribute__((cold, noinline)) int enter_elsewhere(struct weir_loop *l, const char *what,
+static __attribute__((cold, noinline)) int enter_elsewhere(struct weir__loop *l, const char *what,
                                                            const void *frame) {
     int rc = weir__suspend_enter_from(what, frame);
     if (rc == 0 && l != NULL)
@@ -86,7 +86,7 @@ static __attribute__((cold, noinline)) int enter_elsewhere(struct weir_loop *l, 
     return rc;
 }
 
-int weir__suspend_enter_on_from(struct weir_loop *l, const char *what, const void *frame) {
+int weir__suspend_enter_on_from(struct weir__loop *l, const char *what, const void *frame) {
     struct sched *s = weir__sched;
     if (__builtin_expect(l == NULL || s != (struct sched *)(void *)l || s->current == NULL, 0))
         return enter_elsewhere(l, what, frame);
@@ -154,13 +154,13 @@ int64_t weir__op_await(struct weir__op *op, const struct weir__what *what, const
     return op->result == -ECANCELED && s->current->felt != 0 ? s->current->felt : op->result;
 }
 
-int64_t weir__op_now(struct weir_loop *l, struct weir__op *op) {
+int64_t weir__op_now(struct weir__loop *l, struct weir__op *op) {
     int state = weir__submit(l->backend, op);
     WEIR_CHECK(state == WEIR__DONE);
     return op->result;
 }
 
-struct weir_loop *weir__loop(void) {
+struct weir__loop *weir__loop(void) {
     return weir__sched ? &weir__sched->loop : NULL;
 }
 
@@ -168,7 +168,7 @@ void weir__is_null(const char *call) {
     WEIR_BUG("%s: the object is NULL (never made? closed already?)", call);
 }
 
-int weir__loop_enter(struct weir_loop *l, const char *call) {
+int weir__loop_enter(struct weir__loop *l, const char *call) {
     if (__builtin_expect(weir__loop() == l, 1))
         return 0;
     if (weir__loop_is_parents(l))
@@ -178,15 +178,15 @@ int weir__loop_enter(struct weir_loop *l, const char *call) {
 }
 
 /* Apart, so that a good call makes no room for the text. */
-static __attribute__((cold, noinline)) void loop_is_other(struct weir_loop *l, const char *call) {
-    struct weir_loop *here = weir__loop();
+static __attribute__((cold, noinline)) void loop_is_other(struct weir__loop *l, const char *call) {
+    struct weir__loop *here = weir__loop();
     char theirs[WEIR__LOOP_TEXT];
     WEIR_BUG("%s: the object belongs to %s, but this thread runs %s%s%s", call,
-             weir__loop_text(l, theirs), here ? "loop '" : "no loop", here ? here->name : "",
-             here ? "'" : "");
+             weir__loop_text(l, theirs), here ? "loop '" : "no loop",
+             here ? here->handle->name : "", here ? "'" : "");
 }
 
-void weir__loop_assert(struct weir_loop *l, const char *call) {
+void weir__loop_assert(struct weir__loop *l, const char *call) {
     if (__builtin_expect(weir__loop() != l, 0))
         loop_is_other(l, call);
 }

@@ -45,7 +45,7 @@ static _Noreturn void refuse_stranger(const char *call, const char *what, unsign
     if (weir__sched == NULL)
         WEIR_BUG("%s: called from a thread without a loop: %s belongs to %s", call, what, theirs);
     WEIR_BUG("%s: %s belongs to %s, but this thread runs loop '%s'", call, what, theirs,
-             weir__sched->loop.name);
+             weir__sched->loop.handle->name);
 }
 
 void weir__scope_refuse(const struct scope *sc, const char *call) {

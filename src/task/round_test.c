@@ -57,7 +57,7 @@ static void by_flush(struct weir__flush *f) {
 
 static void by_post(struct weir__flush *f) {
     (void)f;
-    assert_int_equal(weir_post(weir__loop(), queue_wakes, NULL), 0);
+    assert_int_equal(weir_post(weir_loop_current(), queue_wakes, NULL), 0);
 }
 
 static void by_timer(struct weir__flush *f) {

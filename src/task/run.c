@@ -35,7 +35,7 @@ static const char *running_name(void) {
 }
 
 static void forked_child(void) {
-    weir__loops_after_fork_child(weir__loop_forked);
+    weir__loops_after_fork_child();
     weir__op_after_fork();
 }
 
@@ -81,7 +81,7 @@ static int sched_init(struct sched *s, const struct weir_run_options *o) {
     if ((rc = weir__task_slabs_init(s)) < 0) {
         weir__loop_stop(&s->loop);
         weir__loop_fini(&s->loop);
-        weir__loop_unref(&s->loop);
+        weir__free(s);
         return weir__fail(rc, "run", NULL);
     }
     sanitize_driver_init(&s->driver);
@@ -102,6 +102,7 @@ static void sched_fini(struct sched *s) {
     weir__stack_pool_fini(&s->stacks);
     weir__depths_fini(&s->depths);
     weir__task_slabs_fini(s);
+    weir__free(s);
 }
 
 static const char *state_text(const struct weir_task *t) {
@@ -125,7 +126,7 @@ static void name_waiting(struct group *g) {
  * run. */
 static void quiet(struct sched *s) {
     weir__log(WEIR_LOG_ERROR, "loop '%s' is quiet: nothing can wake the %zu tasks that wait",
-              s->loop.name, s->tasks_live);
+              s->loop.handle->name, s->tasks_live);
     name_waiting(&s->root);
     WEIR_CHECK(s->root.scope.own == 0 || s->first_spared);
     weir__root_fire(s, "nothing could ever wake it");
@@ -195,8 +196,7 @@ int weir_run_at(const struct weir_site *site, int (*fn)(void *arg), void *arg,
     weir__sched = s; /* not before its backend is open, and not after: see sched_fini */
     struct first_args a = {fn, arg, 0};
     rc = run_first(s, site, &a);
-    sched_fini(s); /* after it only the members are valid that posts to the loop need */
-    weir__loop_unref(&s->loop);
+    sched_fini(s);
     return rc;
 }
 
@@ -281,7 +281,7 @@ int weir_yield(void) {
 }
 
 struct weir_loop *weir_loop_current(void) {
-    return weir__loop();
+    return weir__sched != NULL ? weir__sched->loop.handle : NULL;
 }
 
 static void loop_assert(const struct weir_loop *l, const char *call) {

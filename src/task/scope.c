@@ -278,7 +278,7 @@ void weir__scope_end(struct scope *sc) {
 }
 
 static void arm(struct scope *sc, weir_ns budget_ns) {
-    struct weir_loop *l = &weir__sched->loop;
+    struct weir__loop *l = &weir__sched->loop;
     sc->budget = budget_ns;
     weir__timer_arm(l->timers, &sc->u.timer, weir__deadline(weir__loop_now(l), budget_ns));
 }

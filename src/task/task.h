@@ -34,7 +34,7 @@ int weir__suspend_enter_from(const char *what, const void *frame);
 
 /* Both checks of a call on an object of loop l in one: the cancel point, then weir__loop_assert.
  * l is NULL if the object is; the caller refuses that when this has returned 0. */
-int weir__suspend_enter_on_from(struct weir_loop *l, const char *what, const void *frame);
+int weir__suspend_enter_on_from(struct weir__loop *l, const char *what, const void *frame);
 #define weir__suspend_enter_on(l, what) \
     weir__suspend_enter_on_from((l), (what), __builtin_frame_address(0))
 
@@ -44,12 +44,12 @@ int weir__suspend_enter_on_from(struct weir_loop *l, const char *what, const voi
 bool weir__breathe(void);
 
 /* Would weir__breathe let the others run now? l is the loop of this thread. */
-static inline bool weir__must_breathe(const struct weir_loop *l) {
+static inline bool weir__must_breathe(const struct weir__loop *l) {
     return __builtin_expect(l->slice <= 1, 0);
 }
 
 /* Count such a call while weir__must_breathe is false: no other task runs. */
-static inline void weir__breathe_in(struct weir_loop *l) {
+static inline void weir__breathe_in(struct weir__loop *l) {
     l->slice--;
 }
 
@@ -116,10 +116,10 @@ int weir__look_around(const struct weir__what *what);
 int64_t weir__op_await(struct weir__op *op, const struct weir__what *what, const void *on);
 
 /* Submit an op of a kind that is always done at once. Needs no task. Returns op->result. */
-int64_t weir__op_now(struct weir_loop *l, struct weir__op *op);
+int64_t weir__op_now(struct weir__loop *l, struct weir__op *op);
 
 /* The loop that runs on this thread; NULL if none does. */
-struct weir_loop *weir__loop(void);
+struct weir__loop *weir__loop(void);
 
 /* Abort if object is NULL. Every public call that takes an object calls this first. */
 _Noreturn void weir__is_null(const char *call) __attribute__((cold));
@@ -130,10 +130,10 @@ static inline void weir__not_null(const void *object, const char *call) {
 
 /* Abort, with the names of both loops, unless l is the loop that runs on this thread. For the head
  * of calls on objects that belong to a loop. */
-void weir__loop_assert(struct weir_loop *l, const char *call);
+void weir__loop_assert(struct weir__loop *l, const char *call);
 
 /* The same for calls that return errors: 0, or WEIR_EFORKED if l belongs to the parent process. */
-int weir__loop_enter(struct weir_loop *l, const char *call);
+int weir__loop_enter(struct weir__loop *l, const char *call);
 
 /* Write the running task's error record and return rc. Only where the error begins. what: the call,
  * static text. on: the object, or NULL. format: what happened; weir__fail makes the text from what,
@@ -157,7 +157,7 @@ void weir__error_forget(int rc);
 void weir__error_begin(void);
 
 /* The same between two messages; l is the loop of this thread. */
-static inline void weir__error_begin_in(const struct weir_loop *l) {
+static inline void weir__error_begin_in(const struct weir__loop *l) {
     if (__builtin_expect(l->recorded, 0))
         weir__error_begin();
 }
