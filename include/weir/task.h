@@ -290,7 +290,7 @@ WEIR_API const char *weir_error_message(int rc);
  * record. If the record is rc's already, its other members stay. Else it is a new one: what is "",
  * where is the task's name. rc is a code of the library or of the program (WEIR_EUSER and below).
  * If the function then returns rc, weir_group_close, weir_await and weir_run hand out the record.
- * Returns rc; outside a task that is all it does. Aborts if rc >= 0. */
+ * Returns rc; outside tasks and callbacks that is all it does. Aborts if rc >= 0. */
 WEIR_API int weir_fail(int rc, const char *format, ...) WEIR_MUST_USE
     __attribute__((format(printf, 2, 3)));
 

@@ -37,6 +37,8 @@ struct weir__loop {
     weir_ns turn_ns;   /* when the wait of the current turn was over: for stamps, not deadlines */
     uint64_t turns;
     size_t unclosed;   /* streams and listeners of the user's, made and not closed */
+    void *calls;       /* room callback's: made when it is first used, it frees it when */
+    void (*ending)(struct weir_loop *l); /* this is called: all tasks have ended. NULL: not used */
     unsigned hidden;   /* closed objects whose memory the backend still holds: the run waits */
     pthread_t thread;  /* the owner */
 };

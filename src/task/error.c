@@ -15,7 +15,7 @@
 
 enum { TEXT_SIZE = sizeof ((struct weir_error *)0)->text };
 
-static __thread struct weir_error outside;
+static __thread struct weir_error outside, *of_callback;
 
 __thread struct weir__ledger weir__ledger;
 
@@ -23,12 +23,25 @@ struct weir_error *weir__error_here(void) {
     struct sched *s = weir__sched;
     if (s != NULL)
         s->loop.recorded = true;
-    return s && s->current && s->current->stack ? &s->current->stack->error : &outside;
+    if (s != NULL && s->current != NULL && s->current->stack != NULL)
+        return &s->current->stack->error;
+    return of_callback ? of_callback : &outside;
+}
+
+struct weir_error *weir__error_divert(struct weir_error *e) {
+    struct weir_error *before = of_callback;
+    of_callback = e;
+    return before;
+}
+
+uint16_t weir__error_number(void) {
+    uint16_t number = (uint16_t)++weir__ledger.raised;
+    weir__ledger.raised_sum += number;
+    return number;
 }
 
 void weir__error_raised(struct weir_task *t) {
-    t->error_number = (uint16_t)++weir__ledger.raised;
-    weir__ledger.raised_sum += t->error_number;
+    t->error_number = weir__error_number();
 }
 
 void weir__error_settled(uint16_t number) {
@@ -128,7 +141,7 @@ int weir_fail(int rc, const char *format, ...) {
     va_list args;
     if (rc >= 0)
         fail_refused(t, rc);
-    if (t == NULL)
+    if (t == NULL && of_callback == NULL)
         return rc;
     va_start(args, format);
     text_add_v(text, format, args);

@@ -143,6 +143,9 @@ struct sched {
     size_t tasks_live, tasks_spawned;
     struct weir_task *fired_task; /* the task whose calls last returned a felt code at entry, */
     unsigned fired_in_row;        /* and how many of its calls did so, one after the other */
+    struct weir__list soon; /* soon.c: callbacks */
+    struct weir__flush soon_flush;
+    bool ending; /* all tasks have ended: no callback is queued any more */
     bool crash_reports;
     int stack_class; /* of tasks whose spawn gives no stack_size */
 };
@@ -307,6 +310,7 @@ struct weir_error *weir__error_here(void); /* the record of the running task or 
 /* The ledger: t has ended with an error, which gets a number; the error with that number has been
  * handed over, logged or excused, which must happen once for each. */
 void weir__error_raised(struct weir_task *t) __attribute__((cold));
+uint16_t weir__error_number(void) __attribute__((cold));
 void weir__error_settled(uint16_t number) __attribute__((cold));
 /* Return rc, the felt code. Writes a record, unless the present one already names its reason. */
 int weir__error_felt(int rc, const char *what);
@@ -320,6 +324,15 @@ struct weir_error *weir__error_copy(int rc, const struct weir_error *e);
 /* The same; but if e is not rc's record, make one that names the child t. */
 struct weir_error *weir__error_of_child(const struct weir_task *t, int rc,
                                         const struct weir_error *e) __attribute__((cold));
+
+/* From now on calls outside of tasks write this record; NULL: that of the thread. Returns the one
+ * before. */
+struct weir_error *weir__error_divert(struct weir_error *e);
+
+/* soon.c */
+void weir__soon_init(struct sched *s);
+void weir__soon_drop(struct sched *s); /* what is queued is not called any more */
+void weir__run_ends(struct sched *s);  /* all tasks have ended: drop the callbacks */
 
 /* op.c */
 void weir__op_after_fork(void);

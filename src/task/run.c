@@ -78,6 +78,7 @@ static int sched_init(struct sched *s, const struct weir_run_options *o) {
     weir__depths_init(&s->depths);
     weir__list_init(&s->abandoned);
     root_init(s);
+    weir__soon_init(s);
     if ((rc = weir__task_slabs_init(s)) < 0) {
         weir__loop_stop(&s->loop);
         weir__loop_fini(&s->loop);
@@ -94,6 +95,7 @@ static int sched_init(struct sched *s, const struct weir_run_options *o) {
 static void sched_fini(struct sched *s) {
     if (s->crash_reports)
         weir__crash_reports_stop(s);
+    weir__soon_drop(s);
     weir__handles_end(s);
     weir__offload_forget(s);
     weir__loop_stop(&s->loop);
@@ -133,7 +135,9 @@ static void quiet(struct sched *s) {
 }
 
 /* Not before the flushes are done: the last task may have queued one when it ended. */
-static bool is_over(const struct sched *s) {
+static bool is_over(struct sched *s) {
+    if (s->root.live == 0 && !s->ending)
+        weir__run_ends(s);
     return s->root.live == 0 && s->loop.hidden == 0 && weir__list_empty(&s->loop.flushes);
 }
 
