@@ -38,7 +38,7 @@ struct weir__loop {
     uint64_t turns;
     size_t unclosed;   /* streams and listeners of the user's, made and not closed */
     void *calls;       /* room callback's: made when it is first used, it frees it when */
-    void (*ending)(struct weir_loop *l); /* this is called: all tasks have ended. NULL: not used */
+    void (*ending)(struct weir__loop *l); /* this is called: all tasks have ended. NULL: not used */
     unsigned hidden;   /* closed objects whose memory the backend still holds: the run waits */
     pthread_t thread;  /* the owner */
 };

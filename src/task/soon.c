@@ -68,7 +68,7 @@ void weir__soon_drop(struct sched *s) {
 }
 
 void weir__run_ends(struct sched *s) {
-    void (*ending)(struct weir_loop *l) = s->loop.ending;
+    void (*ending)(struct weir__loop *l) = s->loop.ending;
     s->ending = true;
     s->loop.ending = NULL;
     weir__soon_drop(s);
