@@ -5,6 +5,7 @@
 #define WEIR_WEIR_H
 
 #include <weir/base.h>
+#include <weir/error.h>
 #include <weir/http.h>
 #include <weir/loop.h>
 #include <weir/mesh.h>

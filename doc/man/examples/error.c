@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Shows: weir_error weir_error_message weir_fail WEIR_EUSER WEIR_MUST_USE */
+/* Shows: weir_error weir_error_message weir_fail WEIR_EUSER WEIR_MUST_USE weir-error */
 #include <stdio.h>
 #include <weir/weir.h>
 
