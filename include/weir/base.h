@@ -127,12 +127,21 @@ struct weir_error {
     int status;          /* the status of the HTTP answer that refused the request; else 0 */
     int reason;          /* WEIR_EUNREACH; also -ETIME, -ECANCELED of a call on a node that could
                           * not be reached: the code of the last attempt; else 0 */
+    int by_code;         /* -ECANCELED, WEIR_ESTOPPED: less than 0: a task of the group, or the
+                          * group's body (by is ""), failed with this code; more than 0: this signal
+                          * came; 0: somebody called a function that cancels */
     const char *what;    /* what failed, lower case: "connect", "read" */
     const char *where;   /* the name of the task in which it failed; "" outside a task */
     const char *scope;   /* -ECANCELED, WEIR_ESTOPPED: the cause given with the cancel, or "" */
     weir_ns budget;      /* -ETIME: the budget of the scope that fired, or 0. If several scopes
                           * around the task fired with this code, scope and budget are those of
-                          * the outermost */
+                          * the outermost. That holds for by, by_code and site too */
+    const char *by;      /* -ECANCELED, WEIR_ESTOPPED: the name of the task that cancelled, or
+                          * that failed; "" if it was no task, or is not known */
+    const struct weir_site *site; /* -ECANCELED, WEIR_ESTOPPED: where the cancel was called; where
+                          * the task that failed was spawned; where the group was opened whose body
+                          * failed or whose grace was over; where the scope was entered for which
+                          * a signal came. -ETIME: where the scope was entered. NULL: not known */
     size_t done;         /* how much was done before the error: bytes, or items */
     char on[64];         /* on what it failed: an address, a path, a node; "" if not known */
     char text[160];      /* all of this in one line, for people */

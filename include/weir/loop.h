@@ -71,6 +71,8 @@ WEIR_SUSPENDS int weir_yield(void);
  * Outside a loop it does nothing: to stop a loop from another thread, post a function that calls
  * weir_stop. */
 WEIR_API void weir_stop(const char *cause);
+WEIR_API void weir_stop_at(const struct weir_site *site, const char *cause);
+#define weir_stop(...) weir_stop_at(WEIR_SITE(weir_stop), __VA_ARGS__)
 
 /* Draw a random number. In a simulation it comes from the world's seed, so that a test draws the
  * same again; else from the kernel. Not for keys and other secrets. Any thread. */

@@ -14,6 +14,7 @@
  * is NULL, not open, moved in memory, or belongs to another loop (or, after fork, to the parent
  * process). The message names the call, both loops, and the file and line where the object was
  * opened. To know that line, the calls that open something are macros over functions named ..._at.
+ * So are the calls that cancel: the error record of an -ECANCELED says who cancelled, and where.
  * The function behind the macro, (weir_scope_enter)(&s, ns), works too; its line is then unknown.
  */
 #ifndef WEIR_TASK_H
@@ -73,6 +74,9 @@ WEIR_API void weir_scope_renew(struct weir_scope *s, weir_ns budget_ns);
  * cancel changes nothing; the first cause stays. cause: static text, or NULL. Any task, posted
  * function or callback of the loop may call it. */
 WEIR_API void weir_scope_cancel(struct weir_scope *s, const char *cause);
+WEIR_API void weir_scope_cancel_at(const struct weir_site *site, struct weir_scope *s,
+                                   const char *cause);
+#define weir_scope_cancel(...) weir_scope_cancel_at(WEIR_SITE(weir_scope_cancel), __VA_ARGS__)
 
 /* Let a signal cancel a scope. From now until s is left, the signal cancels s when the process
  * receives it, and has no other effect. That holds also for a signal that the process ignored
@@ -142,6 +146,9 @@ WEIR_API void weir_group_open_at(const struct weir_site *site, struct weir_group
  * loop that aborts. A second cancel changes nothing; the first cause stays. cause: static text, or
  * NULL. Any task, posted function or callback of the loop may call it. */
 WEIR_API void weir_group_cancel(struct weir_group *g, const char *cause);
+WEIR_API void weir_group_cancel_at(const struct weir_site *site, struct weir_group *g,
+                                   const char *cause);
+#define weir_group_cancel(...) weir_group_cancel_at(WEIR_SITE(weir_group_cancel), __VA_ARGS__)
 
 /* Close a group: wait until all its children have ended. rc is the result of the body, which is the
  * code between open and close. If rc < 0 the children are cancelled first; a scope around the group
@@ -268,6 +275,9 @@ WEIR_SUSPENDS int weir_await(struct weir_task **take_task, void *ret_args, size_
  * changes nothing; the first cause stays. cause: static text, or NULL. Any task, posted function or
  * callback of the loop may call it. */
 WEIR_API void weir_task_cancel(struct weir_task *t, const char *cause);
+WEIR_API void weir_task_cancel_at(const struct weir_site *site, struct weir_task *t,
+                                  const char *cause);
+#define weir_task_cancel(...) weir_task_cancel_at(WEIR_SITE(weir_task_cancel), __VA_ARGS__)
 
 /* Give a handle back without waiting for the task, which runs on; *take_task becomes NULL. After
  * the last handle, an error that no weir_await has read goes to the task's group; it is logged if

@@ -371,7 +371,8 @@ static void record_says(int rc, const char *what, const char *node, const char *
     assert_string_equal(e->what, what);
     assert_string_equal(e->on, node);
     snprintf(whole, sizeof whole, text, url_text);
-    assert_string_equal(e->text, whole);
+    assert_memory_equal(e->text, whole, strlen(whole)); /* then comes where the scope was entered */
+    assert_non_null(e->site);
 }
 
 static int cut_by_deadlines(void) {
@@ -427,7 +428,7 @@ static int is_cancelled(void *args) {
     assert_int_equal(rc, -ECANCELED);
     assert_string_equal(weir_error(rc)->what, "send");
     assert_non_null(strstr(weir_error(rc)->text, ": no ack: "));
-    assert_non_null(strstr(weir_error(rc)->text, ", cause: enough"));
+    assert_non_null(strstr(weir_error(rc)->text, ": enough"));
     return rc;
 }
 

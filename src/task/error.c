@@ -49,12 +49,24 @@ void weir__error_settled(uint16_t number) {
     weir__ledger.settled_sum += number;
 }
 
+static void name_reason(struct weir_error *e, const struct reason *why) {
+    const struct note *note = weir__note_of(why->note);
+    e->scope = why->cause ? why->cause : "";
+    e->budget = why->budget;
+    e->by = note->by ? note->by : "";
+    e->by_code = note->code;
+    e->site = note->site;
+}
+
+void weir__error_because(struct reason why) {
+    name_reason(weir__error_here(), &why);
+}
+
 static void name_scope(struct weir_error *e, const struct weir_task *t) {
-    struct reason why = {NULL, 0};
+    struct reason why = {NULL, 0, 0};
     if (t != NULL && (e->code == -ETIME || e->code == -ECANCELED))
         why = weir__scope_reason(t, t->scope, e->code);
-    e->scope = why.cause ? why.cause : "";
-    e->budget = why.budget;
+    name_reason(e, &why);
 }
 
 static void on_copy(char *copy, size_t size, const char *on) {
@@ -99,16 +111,60 @@ static bool __attribute__((format(printf, 2, 3))) text_add(char *text, const cha
     return whole;
 }
 
+static const char *file_of(const struct weir_site *site) { /* without its folder */
+    const char *slash = strrchr(site->file, '/');
+    return slash ? slash + 1 : site->file;
+}
+
+/* "cancelled because task 'feed' (main.c:20) failed: connection refused (ECONNREFUSED)" */
+static void add_failure(struct weir_error *e) {
+    char place[64] = "";
+    if (e->site != NULL)
+        snprintf(place, sizeof place, "%s:%d", file_of(e->site), e->site->line);
+    if (*e->by)
+        text_add(e->text, " because task '%s' (%s) failed: ", e->by, place);
+    else
+        text_add(e->text, " because the body of the group%s%s failed: ",
+                 *place ? " opened at " : "", place);
+    text_add(e->text, "%s (%s)", weir_error_text(e->by_code), weir_error_name(e->by_code));
+}
+
+/* "cancelled by task 'operator' at main.c:33: the operator stops it" */
+static void add_canceller(struct weir_error *e) {
+    text_add(e->text, "cancelled");
+    if (e->by_code < 0) {
+        add_failure(e);
+        return;
+    }
+    if (e->by_code > 0)
+        text_add(e->text, " by signal %d%s", e->by_code, e->site ? ", scope entered" : "");
+    else if (*e->by)
+        text_add(e->text, " by task '%s'", e->by);
+    if (e->site != NULL)
+        text_add(e->text, " at %s:%d", file_of(e->site), e->site->line);
+    if (e->by_code == 0 && *e->scope)
+        text_add(e->text, ": %s", e->scope);
+}
+
+static bool is_cancel(const struct weir_error *e) {
+    return (e->code == -ECANCELED || e->code == WEIR_ESTOPPED) && e->by != NULL &&
+           (e->site != NULL || e->by_code != 0 || *e->by != '\0' || *e->scope != '\0');
+}
+
 /* Make a text such as "read 127.0.0.1:80: connection reset by peer (ECONNRESET)". Only when
  * somebody asks for it: most errors are passed on without being shown. */
 static void text_make(struct weir_error *e) {
     const char *space = *e->what && *e->on ? " " : "", *colon = *e->what || *e->on ? ": " : "";
-    bool whole = text_add(e->text, "%s%s%s%s%s (%s)", e->what, space, e->on, colon,
-                          weir_error_text(e->code), weir_error_name(e->code));
-    if (whole && e->budget > 0)
+    text_add(e->text, "%s%s%s%s", e->what, space, e->on, colon);
+    if (is_cancel(e)) {
+        add_canceller(e);
+        return;
+    }
+    text_add(e->text, "%s (%s)", weir_error_text(e->code), weir_error_name(e->code));
+    if (e->budget > 0)
         text_add(e->text, ", budget %lld ms", (long long)(e->budget / 1000000));
-    else if (whole && *e->scope)
-        text_add(e->text, ", cause: %s", e->scope);
+    if (e->code == -ETIME && e->site != NULL)
+        text_add(e->text, ", entered at %s:%d", file_of(e->site), e->site->line);
 }
 
 int weir__fail(int rc, const char *what, const char *on) {
@@ -173,7 +229,8 @@ const char *weir_error_message(int rc) {
 int weir__error_felt(int rc, const char *what) {
     struct weir_error *e = weir__error_here(), now = {.code = rc};
     name_scope(&now, weir_task_current());
-    bool known = e->code == rc && e->scope == now.scope && e->budget == now.budget;
+    bool known = e->code == rc && e->scope == now.scope && e->budget == now.budget &&
+                 e->by == now.by && e->by_code == now.by_code && e->site == now.site;
     return known ? rc : weir__fail(rc, what, NULL);
 }
 
@@ -237,7 +294,7 @@ struct weir_error *weir__error_of_child(const struct weir_task *t, int rc,
         return NULL;
     made->code = rc;
     made->what = made->where = t->name;
-    made->scope = "";
+    made->scope = made->by = "";
     text_add(made->text, "task '%s' (%s:%d) failed: %s (%s)", t->name, t->site->file,
              t->site->line, weir_error_text(rc), weir_error_name(rc));
     return made;

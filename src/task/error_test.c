@@ -177,8 +177,8 @@ static int keeps_its_meaning(void *arg) {
     rc = weir_fail(rc, "no answer: %s", weir_error_message(rc));
     assert_int_equal(weir_scope_leave(&s, rc), -ETIME);
     assert_int_equal(weir_error(-ETIME)->budget, WEIR_MILLISECONDS(5));
-    assert_string_equal(weir_error_message(-ETIME), "no answer: sleep: the deadline has passed "
-                                                    "(ETIME), budget 5 ms");
+    assert_non_null(strstr(weir_error_message(-ETIME), "no answer: sleep: the deadline has passed "
+                                                       "(ETIME), budget 5 ms, entered at "));
     weir_scope_enter(&s, WEIR_NEVER);
     weir_scope_cancel(&s, "enough");
     rc = weir_sleep(1);
@@ -380,7 +380,7 @@ static int stopped(void *arg) {
     weir_group_cancel(&g, "enough");
     assert_int_equal(weir_group_close(&g, weir_sleep(1)), WEIR_ESTOPPED);
     assert_string_equal(weir_error(WEIR_ESTOPPED)->text,
-                        "group: cancelled by the scope's owner, cause: enough");
+                        "group: cancelled by task 'main' at error_test.c:380: enough");
     return 0;
 }
 

@@ -11,6 +11,8 @@
 #include "task/internal.h"
 
 #undef weir_group_open
+#undef weir_group_cancel
+#undef weir_stop
 
 struct join { /* in the frame of close or drain */
     struct weir__park park;
@@ -44,8 +46,7 @@ void weir_group_open_at(const struct weir_site *site, struct weir_group *group,
     weir__scope_begin(&g->scope, SCOPE_GROUP, site, __builtin_frame_address(0));
     g->scope.budget = WEIR_NEVER;
     if (__builtin_expect(g->scope.felt != 0, 0))
-        g->scope.u.group.felt =
-            weir__scope_reason(g->scope.task, g->scope.outer, g->scope.felt);
+        weir__group_reason(g, weir__scope_reason(g->scope.task, g->scope.outer, g->scope.felt));
     weir__group_init(g, policy);
 }
 
@@ -56,22 +57,31 @@ static void group_assert(const struct group *g, const char *call) {
 }
 
 void weir_stop(const char *cause) {
+    weir_stop_at(NULL, cause);
+}
+
+void weir_stop_at(const struct weir_site *site, const char *cause) {
     if (weir__sched != NULL)
-        weir__root_fire(weir__sched, cause);
+        weir__root_fire(weir__sched, cause, weir__note_here(site));
 }
 
 void weir_group_cancel(struct weir_group *group, const char *cause) {
+    weir_group_cancel_at(NULL, group, cause);
+}
+
+void weir_group_cancel_at(const struct weir_site *site, struct weir_group *group,
+                          const char *cause) {
     struct sched *s = weir__sched;
     if (group == NULL && s == NULL)
         WEIR_BUG("weir_group_cancel: called from a thread without a loop (NULL is the run's own "
                  "group)");
     if (group == NULL) {
-        weir__root_fire(s, cause);
+        weir__root_fire(s, cause, weir__note_here(site));
         return;
     }
     struct group *g = group_of(group);
     group_assert(g, "weir_group_cancel");
-    weir__scope_fire(&g->scope, -ECANCELED, cause);
+    weir__scope_fire(&g->scope, -ECANCELED, cause, weir__note_here(site));
 }
 
 /* The counts may be read after the close too. */
@@ -110,7 +120,8 @@ void weir__group_child_failed(struct group *g, struct weir_task *t, int rc,
     g->first_error = rc;
     g->first_number = t->error_number;
     g->scope.v.kept = weir__error_of_child(t, rc, e);
-    weir__scope_fire(&g->scope, -ECANCELED, "a sibling failed");
+    weir__scope_fire(&g->scope, -ECANCELED, "a sibling failed",
+                     weir__note(t->name, t->site, rc));
 }
 
 void weir__group_child_ended(struct group *g) {
@@ -154,7 +165,8 @@ bool weir__group_has_felt(const struct group *g, int rc) {
 
 static void grace_over(struct weir__timer *timer) {
     struct join *j = WEIR_CONTAINER(timer, struct join, grace);
-    weir__scope_fire(&j->group->scope, -ECANCELED, "grace is over");
+    weir__scope_fire(&j->group->scope, -ECANCELED, "grace is over",
+                     weir__note(NULL, j->group->scope.site, 0));
 }
 
 /* The group closes. Ended children of which somebody has a handle lose their group; if the handle
@@ -219,7 +231,8 @@ static int close_failed(struct sched *s, struct group *g, int rc) {
     const struct weir_error *e = weir_error(rc);
     if (e != NULL)
         bodys = *e;
-    weir__scope_fire(&g->scope, -ECANCELED, "the group's body failed");
+    weir__scope_fire(&g->scope, -ECANCELED, "the group's body failed",
+                     weir__note(NULL, g->scope.site, rc));
     weir__group_join(s, g, WEIR_NEVER);
     weir__scope_end(&g->scope);
     first_error_log(g, "closed");

@@ -28,6 +28,23 @@ enum { SCOPE_OPEN = 0x73636f70, SCOPE_LEFT = 0x6c656674 };
 struct reason { /* why a felt code is not 0 */
     const char *cause; /* of the cancel; NULL: none was given */
     weir_ns budget;    /* of the deadline that passed; 0: it was a cancel */
+    uint16_t note;     /* who did it, and where: number of a note; 0: not known */
+};
+
+/* A note: who cancelled, and where. See code in struct weir_error (by_code). */
+struct note {
+    const char *by; /* a task's name; NULL: it was no task */
+    const struct weir_site *site;
+    int32_t code;
+    uint16_t next;  /* in the bucket */
+};
+
+enum { NOTES_MAX = 512, NOTE_BUCKETS = 64 };
+
+struct notes {
+    struct note notes[NOTES_MAX]; /* the first is not used */
+    unsigned count;
+    uint16_t buckets[NOTE_BUCKETS];
 };
 
 struct signal_wait; /* signal.c */
@@ -35,14 +52,14 @@ struct group;
 
 struct scope { /* behind struct weir_scope */
     uint32_t cookie;      /* SCOPE_OPEN or SCOPE_LEFT, mixed with its own address */
-    uint8_t kind;
+    uint8_t kind : 4, outer_kind : 4;
     uint8_t signal;       /* the signal that fired it; 0: none did */
-    bool expired;         /* a shield whose budget is spent: outer codes are felt inside again */
-    bool was_late;        /* a group that felt -ETIME first, and then -ECANCELED */
+    bool expired : 1;     /* a shield whose budget is spent: outer codes are felt inside again */
+    bool was_late : 1;    /* a group that felt -ETIME first, and then -ECANCELED */
+    uint8_t depth;        /* outer's + 1, modulo 256 */
     int16_t own, felt;    /* 0, -ETIME, -ECANCELED; own: with what it fired itself */
     uint16_t loop;        /* number of the loop that it belongs to */
-    uint8_t outer_kind;
-    uint8_t depth;        /* outer's + 1, modulo 256 */
+    uint16_t note;        /* who fired it, and where */
     struct scope *outer;  /* the scope of the same task around it; NULL: none */
     struct weir_task *task;
     union {
@@ -53,8 +70,10 @@ struct scope { /* behind struct weir_scope */
             void (*ended)(struct weir_group *g);
         } under;
         struct {                  /* GROUP */
-            struct reason felt;   /* why, as long as felt is not 0 */
+            const char *cause;    /* these, and note, are the reason, as long as felt is not 0 */
+            weir_ns budget;
             uint32_t cancelled;   /* children that were cancelled with the group */
+            uint16_t note;
             struct weir__park *joiner; /* the wait of close or drain; NULL: nobody joins now */
         } group;
     } u;
@@ -100,10 +119,12 @@ struct weir_task { /* first the members that a park, a wake and a switch use: fe
         weir_ns since;          /* turn time at which it last parked or was spawned */
         uint16_t error_number;  /* when ended with an error: its number in the ledger */
     };
-    int16_t own, base, felt;  /* its own cancel; base: own and its group's; felt: in its innermost
+    uint16_t note;            /* who cancelled it (weir_task_cancel), and where */
+    int16_t base, felt;       /* base: its own cancel and its group's code; felt: in its innermost
                                * scope, or base where it has no scope */
     uint8_t state;
-    bool unread;              /* it ended with an error, which no await has returned yet */
+    bool unread : 1;          /* it ended with an error, which no await has returned yet */
+    bool cancelled : 1;       /* by weir_task_cancel */
     uint32_t refs;            /* handles, and 1 while it has not ended */
     uint16_t generation;      /* counts the uses of this slot */
     uint16_t loop;            /* number of the loop that it belongs to */
@@ -139,6 +160,7 @@ struct sched {
     struct weir_task *first; /* weir_run's; its handle is held until the run is over */
     bool first_spared;       /* the root has fired, but first goes on (weir__stop_others) */
     struct group *work, *work_tail;
+    struct notes notes;
     struct weir__list abandoned; /* detached offloads that still run */
     size_t tasks_live, tasks_spawned;
     struct weir_task *fired_task; /* the task whose calls last returned a felt code at entry, */
@@ -176,6 +198,16 @@ static inline bool outer_holds(const struct scope *sc) {
 /* What has fired sc itself, as weir_scope_leave calls it. */
 static inline int scope_fired(const struct scope *sc) {
     return sc->own == -ECANCELED ? WEIR_ESTOPPED : sc->own;
+}
+
+static inline bool weir__reason_is(const struct reason *a, const struct reason *b) {
+    return a->cause == b->cause && a->budget == b->budget && a->note == b->note;
+}
+
+static inline void weir__group_reason(struct group *g, struct reason why) {
+    g->scope.u.group.cause = why.cause;
+    g->scope.u.group.budget = why.budget;
+    g->scope.u.group.note = why.note;
 }
 
 static inline int16_t code_max(int16_t a, int16_t b) {
@@ -260,7 +292,8 @@ void weir__unpark_task(struct weir_task *t); /* as weir__unpark, but park->resul
 
 /* scope.c */
 void weir__scope_refresh(struct sched *s, struct weir_task *t); /* recompute what t feels */
-void weir__root_fire(struct sched *s, const char *cause); /* cancel all tasks of the run */
+/* Cancel all tasks of the run. */
+void weir__root_fire(struct sched *s, const char *cause, uint16_t note);
 /* The reason why t feels code in its scope sc (NULL: outside of its scopes). If several scopes or
  * groups around sc fired with that code, it is the reason of the outermost: the owner of that one
  * must handle the error, and the inner ones pass it on. */
@@ -276,7 +309,12 @@ void weir__scope_leavable(const struct scope *sc, const char *call);
 void weir__scope_end(struct scope *s);
 /* Write a record with the cause of sc's cancel. Returns WEIR_ESTOPPED. */
 int weir__stopped(const char *what, const struct scope *sc);
-void weir__scope_fire(struct scope *s, int16_t code, const char *cause);
+void weir__scope_fire(struct scope *s, int16_t code, const char *cause, uint16_t note);
+
+/* note.c: the number of a note; 0 if there is nothing to note, or no room */
+uint16_t weir__note(const char *by, const struct weir_site *site, int code);
+uint16_t weir__note_here(const struct weir_site *site); /* by the running task, if there is one */
+const struct note *weir__note_of(uint16_t number);      /* never NULL */
 
 /* signal.c */
 void weir__signal_waits_drop(struct scope *s);
@@ -314,6 +352,8 @@ uint16_t weir__error_number(void) __attribute__((cold));
 void weir__error_settled(uint16_t number) __attribute__((cold));
 /* Return rc, the felt code. Writes a record, unless the present one already names its reason. */
 int weir__error_felt(int rc, const char *what);
+/* The running task's record is that of a cancel or a deadline: say whose. */
+void weir__error_because(struct reason why) __attribute__((cold));
 /* The text of a record, made now if it was not yet. */
 const char *weir__error_words(struct weir_error *e);
 /* Log "task ... VERB: error" and settle the error of t in the ledger. */

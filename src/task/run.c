@@ -131,7 +131,7 @@ static void quiet(struct sched *s) {
               s->loop.handle->name, s->tasks_live);
     name_waiting(&s->root);
     WEIR_CHECK(s->root.scope.own == 0 || s->first_spared);
-    weir__root_fire(s, "nothing could ever wake it");
+    weir__root_fire(s, "nothing could ever wake it", 0);
 }
 
 /* Not before the flushes are done: the last task may have queued one when it ended. */

@@ -16,6 +16,7 @@
 
 #undef weir_scope_enter
 #undef weir_shield_enter
+#undef weir_scope_cancel
 
 void weir__scope_queue_group(struct sched *s, struct group *g) {
     if (g->queued)
@@ -33,7 +34,12 @@ void weir__scope_queue_group(struct sched *s, struct group *g) {
 
 static struct reason reason_own(const struct scope *sc) {
     weir_ns budget = sc->own == -ETIME && sc->budget > 0 ? sc->budget : 0;
-    return (struct reason){sc->cause, budget};
+    return (struct reason){sc->cause, budget, sc->note};
+}
+
+/* Why is felt what is felt in a group that a task has opened? */
+static struct reason reason_felt(const struct scope *sc) {
+    return (struct reason){sc->u.group.cause, sc->u.group.budget, sc->u.group.note};
 }
 
 /* Why do the children of g feel its code? The group of a connection has no room for the reason: ask
@@ -43,7 +49,7 @@ static struct reason reason_of_group(const struct group *g) {
     while (g->scope.kind == SCOPE_UNDER && (above = g->scope.u.under.parent) != NULL &&
            above->scope.felt == g->scope.felt)
         g = above;
-    return g->scope.kind == SCOPE_UNDER ? reason_own(&g->scope) : g->scope.u.group.felt;
+    return g->scope.kind == SCOPE_UNDER ? reason_own(&g->scope) : reason_felt(&g->scope);
 }
 
 /* Why does t feel code where it is in none of its scopes? */
@@ -51,7 +57,9 @@ static struct reason reason_of_base(const struct weir_task *t, int code) {
     const struct group *g = group_of_task(t);
     if (g != NULL && g->scope.felt == code)
         return reason_of_group(g);
-    return (struct reason){t->own == code ? t->cause : NULL, 0};
+    if (!t->cancelled || code != -ECANCELED)
+        return (struct reason){NULL, 0, 0};
+    return (struct reason){t->cause, 0, t->note};
 }
 
 static bool deaf(const struct scope *sc) { /* a shield that still holds back outer codes */
@@ -70,12 +78,12 @@ static void outer_holds_assert(const struct weir_task *t, const struct scope *sc
 }
 
 struct reason weir__scope_reason(const struct weir_task *t, const struct scope *sc, int code) {
-    struct reason found = {NULL, 0};
+    struct reason found = {NULL, 0, 0};
     innermost_assert(t);
     for (; sc != NULL; sc = sc->outer) {
         outer_holds_assert(t, sc);
         if (sc->kind == SCOPE_GROUP && sc->felt == code)
-            return sc->u.group.felt;
+            return reason_felt(sc);
         if (sc->own == code)
             found = reason_own(sc);
         if (deaf(sc))
@@ -91,14 +99,14 @@ static int16_t felt_below(const struct scope *sc, int16_t outer) {
 }
 
 static void group_feels(struct sched *s, struct group *g, int16_t now, struct reason why) {
-    struct reason *felt = &g->scope.u.group.felt;
-    if (now == g->scope.felt && why.cause == felt->cause && why.budget == felt->budget)
+    struct reason before = reason_felt(&g->scope);
+    if (now == g->scope.felt && weir__reason_is(&before, &why))
         return;
     if (g->scope.felt == 0)
         weir__group_feels(g);
     else if (now != g->scope.felt)
         g->scope.was_late = true;
-    *felt = why;
+    weir__group_reason(g, why);
     weir__scope_queue_group(s, g);
 }
 
@@ -134,7 +142,7 @@ void weir__scope_refresh(struct sched *s, struct weir_task *t) {
     int16_t before = t->felt;
     struct group *g = group_of_task(t);
     bool is_spared = t == s->first && s->first_spared;
-    t->base = code_max(t->own, g && !is_spared ? g->scope.felt : 0);
+    t->base = code_max(t->cancelled ? -ECANCELED : 0, g && !is_spared ? g->scope.felt : 0);
     refresh_chain(s, t);
     if (t->felt != 0 && before == 0)
         weir__interrupt(s, t);
@@ -168,13 +176,14 @@ void weir__scope_spread(struct sched *s) {
     }
 }
 
-void weir__scope_fire(struct scope *sc, int16_t code, const char *cause) {
+void weir__scope_fire(struct scope *sc, int16_t code, const char *cause, uint16_t note) {
     struct sched *s = weir__sched;
     if (sc->own == code || sc->own == -ECANCELED)
         return;
     if (sc->cause == NULL || code == -ECANCELED)
         sc->cause = cause;
     sc->own = code;
+    sc->note = note;
     if (sc->kind == SCOPE_UNDER) {
         struct group *g = WEIR_CONTAINER(sc, struct group, scope);
         refresh_under(s, g, sc->u.under.parent ? sc->u.under.parent->scope.felt : 0);
@@ -184,12 +193,13 @@ void weir__scope_fire(struct scope *sc, int16_t code, const char *cause) {
     weir__scope_spread(s);
 }
 
-void weir__root_fire(struct sched *s, const char *cause) {
-    weir__scope_fire(&s->root.scope, -ECANCELED, cause);
+void weir__root_fire(struct sched *s, const char *cause, uint16_t note) {
+    weir__scope_fire(&s->root.scope, -ECANCELED, cause, note);
     if (!s->first_spared)
         return;
     s->first_spared = false;
     s->root.scope.cause = cause;
+    s->root.scope.note = note;
     weir__scope_refresh(s, s->first);
     weir__scope_spread(s);
 }
@@ -199,7 +209,7 @@ void weir__stop_others(const char *cause) {
     if (s->root.scope.own != 0)
         return;
     s->first_spared = true;
-    weir__scope_fire(&s->root.scope, -ECANCELED, cause);
+    weir__scope_fire(&s->root.scope, -ECANCELED, cause, weir__note_here(NULL));
 }
 
 static void budget_spent(struct weir__timer *timer) {
@@ -210,7 +220,7 @@ static void budget_spent(struct weir__timer *timer) {
         weir__scope_spread(weir__sched);
         return;
     }
-    weir__scope_fire(sc, -ETIME, sc->cause);
+    weir__scope_fire(sc, -ETIME, sc->cause, weir__note(NULL, sc->site, 0));
 }
 
 /* There is no budget, and was none: the deadline is now. */
@@ -248,11 +258,11 @@ void weir__scope_begin(struct scope *sc, uint8_t kind, const struct weir_site *s
         outer_assert(t, sc, frame);
     memset(sc, 0, sizeof *sc);
     sc->cookie = SCOPE_OPEN ^ (uint32_t)(uintptr_t)sc;
-    sc->kind = kind;
+    sc->kind = kind & 15u;
     sc->loop = s->loop.number;
     sc->outer = t->scope;
     sc->outer_site = t->stack->inside;
-    sc->outer_kind = (uint8_t)t->stack->inside_kind;
+    sc->outer_kind = (unsigned)t->stack->inside_kind & 15u;
     sc->depth = sc->outer ? (uint8_t)(sc->outer->depth + 1) : 0;
     sc->task = t;
     sc->site = site;
@@ -344,16 +354,19 @@ void weir_scope_renew(struct weir_scope *scope, weir_ns budget_ns) {
 }
 
 void weir_scope_cancel(struct weir_scope *scope, const char *cause) {
+    weir_scope_cancel_at(NULL, scope, cause);
+}
+
+void weir_scope_cancel_at(const struct weir_site *site, struct weir_scope *scope,
+                          const char *cause) {
     struct scope *sc = scope_of(scope);
     scope_assert(sc, "weir_scope_cancel");
-    weir__scope_fire(sc, -ECANCELED, cause);
+    weir__scope_fire(sc, -ECANCELED, cause, weir__note_here(site));
 }
 
 int weir__stopped(const char *what, const struct scope *sc) {
-    const char *cause = sc->cause ? sc->cause : "";
-    weir__failf(WEIR_ESTOPPED, what, NULL, "%s%s%s", weir_error_text(WEIR_ESTOPPED),
-                *cause ? ", cause: " : "", cause);
-    weir__error_here()->scope = cause;
+    weir__fail(WEIR_ESTOPPED, what, NULL);
+    weir__error_because((struct reason){sc->cause, 0, sc->note});
     return WEIR_ESTOPPED;
 }
 

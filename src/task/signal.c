@@ -28,7 +28,8 @@ static void signal_came(struct weir__op *op) {
     struct scope *sc = w->scope;
     if (sc->own != -ECANCELED) /* its deadline may have fired before */
         sc->signal = (uint8_t)op->result;
-    weir__scope_fire(sc, -ECANCELED, "signal");
+    weir__scope_fire(sc, -ECANCELED, "signal",
+                     weir__note(NULL, sc->site, (int)op->result));
     /* wait again: until the scope is left, the signal must have no other effect */
     w->over = weir__submit(weir__sched->loop.backend, op) == WEIR__DONE;
 }

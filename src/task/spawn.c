@@ -132,7 +132,7 @@ static void task_begin(struct sched *s, struct weir_task *t, struct group *g) {
     t->cause = NULL;
     t->at_end = NULL;
     t->since = s->loop.turn_ns;
-    t->own = 0;
+    t->cancelled = false;
     t->base = t->felt = g->scope.felt;
     if (__builtin_expect(t->base != 0, 0))
         weir__group_child_begins_cancelled(g);
@@ -257,13 +257,19 @@ struct weir_task *weir_task_ref(struct weir_task *t) {
     return t;
 }
 
+#undef weir_task_cancel
 void weir_task_cancel(struct weir_task *t, const char *cause) {
+    weir_task_cancel_at(NULL, t, cause);
+}
+
+void weir_task_cancel_at(const struct weir_site *site, struct weir_task *t, const char *cause) {
     task_assert(t, "weir_task_cancel");
     struct sched *s = weir__sched;
-    if (t->state == TASK_ENDED || t->own == -ECANCELED)
+    if (t->state == TASK_ENDED || t->cancelled)
         return;
-    t->own = -ECANCELED;
+    t->cancelled = true;
     t->cause = cause;
+    t->note = weir__note_here(site);
     weir__scope_refresh(s, t);
     weir__scope_spread(s);
 }

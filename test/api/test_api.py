@@ -102,7 +102,7 @@ class ApiTest(unittest.TestCase):
         for code, out, err in self.fetch(lambda peer: peer.sendall(b"pon")):
             self.assertEqual((code, out), (1, ""))
             self.assertRegex(err, r"^read 127\.0\.0\.1:\d+: the deadline has passed \(ETIME\), "
-                                  r"budget 300 ms\n$")
+                                  r"budget 300 ms, entered at program-3-fetch\.c:\d+\n$")
 
     def test_3_timeout_end_of_stream(self):
         for code, out, err in self.fetch(lambda peer: (peer.recv(5), peer.close())):
