@@ -6,6 +6,7 @@
 
 #include <weir/base.h>
 #include <weir/error.h>
+#include <weir/future.h>
 #include <weir/http.h>
 #include <weir/loop.h>
 #include <weir/mesh.h>

@@ -376,7 +376,6 @@ void weir__run_ends(struct sched *s);  /* all tasks have ended: drop the callbac
 
 /* op.c */
 void weir__op_after_fork(void);
-int weir__no_loop(const char *what) __attribute__((cold)); /* WEIR_ENOLOOP or WEIR_EFORKED */
 bool weir__is_fork_child(void); /* forked by a process whose loop ran on this thread */
 
 /* offload.c */

@@ -32,6 +32,10 @@ struct weir__park {
 int weir__suspend_enter_from(const char *what, const void *frame);
 #define weir__suspend_enter(what) weir__suspend_enter_from((what), __builtin_frame_address(0))
 
+/* For calls that need a loop, but no task: writes a record of WEIR_ENOLOOP or WEIR_EFORKED, and
+ * returns that. */
+int weir__no_loop(const char *what) __attribute__((cold));
+
 /* Both checks of a call on an object of loop l in one: the cancel point, then weir__loop_assert.
  * l is NULL if the object is; the caller refuses that when this has returned 0. */
 int weir__suspend_enter_on_from(struct weir__loop *l, const char *what, const void *frame);
