@@ -3,8 +3,8 @@
  * them: from the stream's memory alone (task/what.h). */
 #include "stream/stream_test_util.h"
 
-#include "stream/peer.h"
 #include "stream/stream.h"
+#include "sys/peer.h"
 
 /* The first member of a stream points to its kind, and the kind begins with the place. */
 static struct weir__place place_of(const struct weir_stream *s) {

@@ -4,8 +4,8 @@
 #ifndef WEIR_STREAM_SOCKET_H
 #define WEIR_STREAM_SOCKET_H
 
-#include "stream/peer.h"
 #include "stream/stream.h"
+#include "sys/peer.h"
 
 struct weir__socket {
     struct weir_stream stream; /* first: a stream pointer is a socket pointer */

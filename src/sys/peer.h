@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* peer.h - the short form of an address that a stream keeps: 24 bytes instead of 116, since an
  * idle connection is small. */
-#ifndef WEIR_STREAM_PEER_H
-#define WEIR_STREAM_PEER_H
+#ifndef WEIR_SYS_PEER_H
+#define WEIR_SYS_PEER_H
 
 #include <string.h>
 
