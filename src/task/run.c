@@ -107,17 +107,14 @@ static void sched_fini(struct sched *s) {
     weir__free(s);
 }
 
-static const char *state_text(const struct weir_task *t) {
-    return t->state == TASK_PARKED ? t->park->what->text : "ready";
-}
-
 static void name_waiting(struct group *g) {
+    char waits[WEIR__WHAT_TEXT];
     for (struct weir__list *at = g->tasks.next; at != &g->tasks; at = at->next) {
         struct weir_task *t = WEIR_CONTAINER(at, struct weir_task, link);
         if (t->state == TASK_ENDED)
             continue;
         weir__log(WEIR_LOG_ERROR, "  task '%s' (%s:%d) waits: %s", t->name, t->site->file,
-                  t->site->line, state_text(t));
+                  t->site->line, weir__task_waits_text(t, waits));
         for (struct scope *sc = t->scope; sc != NULL; sc = sc->outer)
             if (sc->kind == SCOPE_GROUP)
                 name_waiting(WEIR_CONTAINER(sc, struct group, scope));

@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct weir_task;
+
 /* Where an object keeps its peer's address (a struct weir__peer) and its descriptor (an int):
  * offsets within the object. 0: it has none. */
 struct weir__place {
@@ -32,13 +34,29 @@ enum weir__on {
     WEIR__ON_SYNC,        /* what another task will change, in a struct of the room */
 };
 
-/* Nothing in the library reads the members behind text yet. */
 struct weir__what {
     const char *text; /* the call, as in error records: "read", "sleep", "await" */
-    const char *link; /* between the text and the object's name: "from", "to"; NULL: nothing */
+    const char *link; /* between the text and the object's name: "from", "to"; NULL: "of" */
     uint8_t kind;     /* enum weir__on */
     struct weir__place at;      /* WEIR__ON_LISTENER */
     uint16_t stream_at, name_at; /* WEIR__ON_WS; WEIR__ON_LINK */
+    uint16_t site_at;   /* where the object points to its struct weir_site; 0: nowhere */
+    const char *object; /* WEIR__ON_SYNC: what it is, "mutex" */
+    /* The task that must act before this wait can end: the owner of a mutex, the task that is
+     * awaited. NULL if it is nobody's, or not known. NULL: such objects have no owner. A cycle of
+     * owners is a deadlock. */
+    struct weir_task *(*owner)(const void *on);
 };
+
+/* Write the call and what it waits for: "read from 127.0.0.1:4000 (fd 7)", "await of task 'b'
+ * (await_test.c:3)". on may be NULL. Returns buf. What comes from outside (a URL, a name) stays as
+ * it came: the log escapes it. */
+enum { WEIR__WHAT_TEXT = 256 };
+const char *weir__what_text(const struct weir__what *what, const void *on,
+                            char buf[static WEIR__WHAT_TEXT]);
+
+/* The same for what t waits for now; or that it is ready, runs, or has ended. Returns buf or a
+ * static text. Loop thread. */
+const char *weir__task_waits_text(const struct weir_task *t, char buf[static WEIR__WHAT_TEXT]);
 
 #endif
