@@ -23,7 +23,7 @@ extern "C" {
 /* The options of a simulated world. A negative time means the default too. */
 struct weir_sim_options { /* zero: the default */
     size_t size;           /* sizeof (struct weir_sim_options) */
-    uint64_t seed;         /* 0: 1 */
+    uint64_t seed;         /* 0: all is first in, first out, as with 1 and fixed_order */
     const char *host;      /* the host that the program runs on; NULL: "main" */
     weir_ns latency_ns;    /* between hosts, one way; 0: 200 us. Within a host: 20 us */
     size_t send_buffer;    /* bytes per connection; 0: 64 KiB */
@@ -35,6 +35,12 @@ struct weir_sim_options { /* zero: the default */
     weir_ns limit_ns;      /* the run is cancelled after so much virtual time; 0: a day */
     bool deferred;         /* no operation completes at once, as on io_uring; default as on epoll */
     const struct weir_run_options *run; /* for weir_run; its backend is ignored */
+    weir_ns jitter_ns; /* each segment takes longer by 0 up to so much; 0: none. The bytes of a
+                        * connection keep their order */
+    unsigned loss;     /* so many of 1000 segments between hosts are lost; 0: none. TCP sends them
+                        * again, after a pause */
+    bool fixed_order;  /* all is first in, first out; the seed decides ports, jitter, losses and
+                        * weir_random only */
 };
 
 /* Run fn(arg) as weir_run does, in a new simulated world. options may be NULL; arg and options are
@@ -81,6 +87,9 @@ struct weir_sim_counts {
     uint64_t events, segments, lost; /* since the world began; lost are segments */
     uint64_t quiet;           /* how often no event could wake any of the tasks that waited */
     bool overran;             /* the limit of virtual time was reached */
+    uint64_t choices;         /* how often the seed had to choose among two or more */
+    uint64_t digest;          /* of all choices, events, resumes of tasks and bytes received, in
+                               * order: two runs with equal digests have gone the same way */
 };
 
 /* The counts of the world that runs, or else of the last one on this thread. Never NULL; valid

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* event.c - the ground of a simulated world: its memory, its clock, and its queue of events, a
- * binary heap ordered by time, then by the order of arming. Uses no other file of the room. */
+ * binary heap ordered by time, then by a choice, then by the order of arming. Uses chance.c. */
 #include <stdlib.h>
 
 #include "base/check.h"
@@ -20,8 +20,12 @@ void *weir__sim_realloc(void *old, size_t size) {
 
 /* ---- the heap -------------------------------------------------------------------------------- */
 
+enum { TIES = 16 };
+
 static bool earlier(const struct sim_event *a, const struct sim_event *b) {
-    return a->at_ns != b->at_ns ? a->at_ns < b->at_ns : a->order < b->order;
+    if (a->at_ns != b->at_ns)
+        return a->at_ns < b->at_ns;
+    return a->tie != b->tie ? a->tie < b->tie : a->order < b->order;
 }
 
 static void place(struct sim_world *w, size_t i, struct sim_event *e) {
@@ -51,12 +55,18 @@ static void sift_down(struct sim_world *w, size_t i, struct sim_event *e) {
 }
 
 void weir__sim_event_arm(struct sim_world *w, struct sim_event *e, weir_ns at_ns) {
+    weir__sim_event_arm_behind(w, e, at_ns, weir__choose(w, SIM_TIE, TIES));
+}
+
+void weir__sim_event_arm_behind(struct sim_world *w, struct sim_event *e, weir_ns at_ns,
+                                uint32_t tie) {
     weir__sim_event_disarm(w, e);
     if (w->heap_len == w->heap_cap) {
         w->heap_cap = w->heap_cap ? 2 * w->heap_cap : 64;
         w->heap = weir__sim_realloc(w->heap, w->heap_cap * sizeof *w->heap);
     }
     e->at_ns = at_ns;
+    e->tie = tie;
     e->order = w->made++;
     e->idle = false;
     sift_up(w, w->heap_len++, e);
@@ -89,6 +99,7 @@ void weir__sim_world_fire(struct sim_world *w) {
     while (w->heap_len > 0 && w->heap[0]->at_ns <= w->now_ns) {
         struct sim_event *e = w->heap[0];
         weir__sim_event_disarm(w, e);
+        weir__sim_note(w, SIM_NOTE_EVENT, (uint64_t)e->at_ns);
         e->fire(w, e);
     }
 }

@@ -9,7 +9,10 @@
 #include <strings.h>
 
 #include "base/check.h"
+#include "base/time.h"
 #include "sim/sim.h"
+
+enum { LOSS_OF = 1000, JITTER_PARTS = 1024 };
 
 static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
@@ -30,7 +33,7 @@ int weir__sim_host_add(struct sim_world *w, const char *name) {
     struct sim_host *h = &w->hosts[host];
     memset(h, 0, sizeof *h);
     snprintf(h->name, sizeof h->name, "%s", name);
-    h->next_port = (uint16_t)(32768 + weir__random_below(&w->random, 28232));
+    h->next_port = (uint16_t)(32768 + weir__choose(w, SIM_PORT, 28232));
     return host;
 }
 
@@ -62,6 +65,21 @@ weir_ns weir__sim_path_latency(const struct sim_world *w, int from, int to) {
     if (l != NULL)
         return l->latency_ns;
     return from == to ? w->config.local_latency_ns : w->config.latency_ns;
+}
+
+bool weir__sim_path_loses(struct sim_world *w, int from, int to) {
+    uint32_t loss = w->config.loss;
+    return from != to && loss > 0 && weir__choose(w, SIM_LOSS, LOSS_OF) >= LOSS_OF - loss;
+}
+
+weir_ns weir__sim_path_arrival(struct sim_world *w, int from, int to) {
+    weir_ns jitter_ns = w->config.jitter_ns;
+    weir_ns at_ns = weir__deadline(w->now_ns, weir__sim_path_latency(w, from, to));
+    if (jitter_ns <= 0)
+        return at_ns;
+    weir_ns part = weir__choose(w, SIM_JITTER, JITTER_PARTS + 1);
+    return weir__deadline(at_ns, jitter_ns / JITTER_PARTS * part +
+                                     jitter_ns % JITTER_PARTS * part / JITTER_PARTS);
 }
 
 /* ---- addresses ------------------------------------------------------------------------------- */

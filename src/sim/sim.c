@@ -219,6 +219,15 @@ static int submit_close(struct sim *b, struct weir__op *op) {
 
 /* ---- jobs: resolve and work ------------------------------------------------------------------ */
 
+/* Let the job go on in about usual_ns: from half of it to twice. The choice 0 is usual_ns. */
+static void job_arm(struct sim_world *w, struct job *j, weir_ns usual_ns) {
+    enum { PARTS = 512 };
+    uint32_t part = weir__choose(w, SIM_JOB, 2 * PARTS);
+    weir_ns takes_ns = part < PARTS ? usual_ns + usual_ns / PARTS * part
+                                    : usual_ns / 2 + usual_ns / 2 / PARTS * (part - PARTS);
+    weir__sim_event_arm(w, &j->event, weir__deadline(w->now_ns, takes_ns));
+}
+
 static void job_drop(struct job *j) {
     weir__sim_event_disarm(j->sim->world, &j->event);
     weir__list_remove(&j->link);
@@ -238,7 +247,7 @@ static void job_worked(struct sim_world *w, struct sim_event *e) {
     struct job *j = WEIR_CONTAINER(e, struct job, event);
     if (!j->begun) {
         j->begun = true;
-        weir__sim_event_arm(w, e, weir__deadline(w->now_ns, w->config.work_ns / 2));
+        job_arm(w, j, w->config.work_ns / 2);
         return;
     }
     struct weir__op *op = j->op;
@@ -255,10 +264,10 @@ static int submit_job(struct sim *b, struct weir__op *op) {
     if (op->kind == WEIR__RESOLVE) {
         snprintf(j->host, sizeof j->host, "%s", op->u.resolve.host);
         j->event.fire = job_resolved;
-        weir__sim_event_arm(w, &j->event, weir__deadline(w->now_ns, w->config.resolve_ns));
+        job_arm(w, j, w->config.resolve_ns);
     } else {
         j->event.fire = job_worked;
-        weir__sim_event_arm(w, &j->event, weir__deadline(w->now_ns, w->config.work_ns / 2));
+        job_arm(w, j, w->config.work_ns / 2);
     }
     return hold(b, op, JOBBED);
 }
@@ -345,6 +354,7 @@ static bool pass_time(struct sim *b, weir_ns until_ns) {
     weir_ns next_ns = w->heap_len > 0 ? w->heap[0]->at_ns : WEIR_NEVER;
     if (until_ns == WEIR_NEVER && w->heap_len == w->idle_len) {
         b->base.quiet = true;
+    weir__sim_note(w, SIM_NOTE_CLOCK, (uint64_t)w->now_ns);
         w->quiet++;
         return false;
     }
@@ -397,9 +407,7 @@ static weir_ns now(struct weir__backend *backend) {
 }
 
 static void random_bytes(struct weir__backend *backend, void *buf, size_t len) {
-    uint8_t *to = buf;
-    for (size_t i = 0; i < len; i++)
-        to[i] = (uint8_t)(weir__random_next(&sim_of(backend)->world->random) >> 32);
+    weir__sim_random_bytes(sim_of(backend)->world, buf, len);
 }
 
 static const char *explain(struct weir__backend *backend) {

@@ -2,16 +2,16 @@
 /* sim.h - the simulated world: one virtual clock, one queue of events, hosts, links, sockets.
  * A backend instance (sim.c) is a loop's view of it: a world may outlive its loops, and several
  * may share one. Only sim.c and io.c know ops. Each file calls only those to its right:
- *   sim.c -> io.c, world.c -> tcp.c -> sock.c -> host.c -> event.c
+ *   sim.c -> io.c, world.c -> tcp.c -> sock.c -> host.c -> event.c -> chance.c
  *
- * Every decision is integer arithmetic on the seed and on what happened before; ties of time go
- * by the order of arming; no iteration follows addresses. The world's own memory is outside the
+ * Every decision is integer arithmetic on the seed and on what happened before; chance.h has the
+ * only source of chance; no iteration follows addresses. The world's own memory is outside the
  * counted heap (base/alloc.h): a test that counts allocations counts the library's. */
 #ifndef WEIR_SIM_SIM_H
 #define WEIR_SIM_SIM_H
 
 #include "base/list.h"
-#include "base/random.h"
+#include "sim/chance.h"
 #include "sys/backend.h"
 
 struct sim_world;
@@ -22,7 +22,8 @@ struct sim;
 
 struct sim_event {
     weir_ns at_ns;
-    uint64_t order;  /* ties of at_ns */
+    uint32_t tie;    /* chosen: orders events of one at_ns */
+    uint64_t order;  /* of arming: orders those of one tie */
     size_t position; /* in the heap, from 1; 0: not queued */
     bool idle;       /* can change nothing as the world stands: does not count against quiet */
     void (*fire)(struct sim_world *w, struct sim_event *e);
@@ -30,6 +31,9 @@ struct sim_event {
 
 /* Queue e for at_ns, or move it. fire is called with e no longer queued. */
 void weir__sim_event_arm(struct sim_world *w, struct sim_event *e, weir_ns at_ns);
+/* The same, with the tie of another event: behind it, if that one has at_ns too. */
+void weir__sim_event_arm_behind(struct sim_world *w, struct sim_event *e, weir_ns at_ns,
+                                uint32_t tie);
 void weir__sim_event_disarm(struct sim_world *w, struct sim_event *e);
 void weir__sim_event_idle(struct sim_world *w, struct sim_event *e, bool idle);
 
@@ -46,7 +50,10 @@ struct sim_config { /* all set; see weir_sim_options for the meaning and the def
     weir_ns latency_ns, local_latency_ns, resolve_ns, work_ns, limit_ns;
     size_t send_buffer, receive_buffer, segment_max, piece_size, piece_count;
     size_t descriptors_max;
+    weir_ns jitter_ns;
+    uint32_t loss;
     bool deferred;
+    bool permutes; /* the choices up to SIM_ORDERS are asked */
 };
 
 struct sim_ip { /* IPv4 as ::ffff:a.b.c.d */
@@ -71,7 +78,7 @@ struct sim_world {
     uint64_t made; /* events so far */
     struct sim_event **heap;
     size_t heap_len, heap_cap, idle_len;
-    struct weir__random random;
+    struct sim_chance chance;
     struct sim_host *hosts;
     int host_count;
     struct sim_link *links;
@@ -96,6 +103,9 @@ void weir__sim_config_defaults(struct sim_config *c);
 
 /* A world with host 0, named host_name. Never fails: without memory the test aborts. */
 struct sim_world *weir__sim_world_new(const struct sim_config *c, const char *host_name);
+/* The same, but its choices are those of the list, which is borrowed until the world is freed. */
+struct sim_world *weir__sim_world_replay(const struct sim_config *c, const char *host_name,
+                                         const struct sim_choices *replay);
 void weir__sim_world_free(struct sim_world *w); /* no instance attached */
 
 /* The world that instances opened on this thread attach to; NULL: each makes its own. */
@@ -108,9 +118,13 @@ int weir__sim_host_find(const struct sim_world *w, const char *name); /* -1: non
 int weir__sim_host_add(struct sim_world *w, const char *name);        /* its number, old or new */
 void weir__sim_link_set(struct sim_world *w, int a, int b, weir_ns latency_ns);
 
-/* Whether segments between the two arrive; how long they take. A host -1 is nowhere. */
+/* Whether segments between the two arrive; how long they take without jitter. A host -1 is
+ * nowhere. */
 bool weir__sim_path_whole(const struct sim_world *w, int from, int to);
 weir_ns weir__sim_path_latency(const struct sim_world *w, int from, int to);
+/* Chosen: is a segment lost that is sent now? When does it arrive? */
+bool weir__sim_path_loses(struct sim_world *w, int from, int to);
+weir_ns weir__sim_path_arrival(struct sim_world *w, int from, int to);
 
 /* The addresses of a name or a numeric text; how many, 0: not known. */
 int weir__sim_resolve(const struct sim_world *w, const char *name, uint16_t port,
@@ -171,7 +185,8 @@ struct sim_sock {
     bool fin_wanted, closed_first;
     unsigned retries;
     struct sim_event retry;
-    weir_ns last_arrival_ns; /* so that a segment sent later does not arrive earlier */
+    weir_ns heard_ns;   /* when the last segment arrives that is on its way to this socket, and */
+    uint32_t heard_tie; /* its tie: a segment sent later does not arrive earlier */
 
     struct sim_ring in;
     size_t in_max;
@@ -192,6 +207,12 @@ struct sim_sock *weir__sim_sock_new(struct sim_world *w, struct sim *owner, int 
 struct sim_sock *weir__sim_sock_by_id(const struct sim_world *w, uint64_t id); /* NULL: gone */
 struct sim_sock *weir__sim_sock_by_fd(const struct sim_world *w, int fd);
 int weir__sim_sock_fd(const struct sim_sock *s);
+/* Queue e, the arrival of a segment at the socket of that id, for at_ns, but not before the one
+ * that was sent to it before. */
+void weir__sim_sock_expect(struct sim_world *w, uint64_t id, struct sim_event *e, weir_ns at_ns);
+/* A segment of s is lost by chance. It may have told the peer what only the peer's probe can ask
+ * for now: that one counts against quiet. */
+void weir__sim_sock_unheard(struct sim_sock *s);
 void weir__sim_sock_free(struct sim_sock *s);
 
 /* The calls, with the errno of Linux; 0 or negative. After KEEPALIVE was set the caller calls

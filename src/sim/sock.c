@@ -121,6 +121,30 @@ int weir__sim_sock_fd(const struct sim_sock *s) {
     return SIM_FD_BASE + (int)s->slot;
 }
 
+/* ---- what is on its way to a socket --------------------------------------------------------- */
+
+void weir__sim_sock_expect(struct sim_world *w, uint64_t id, struct sim_event *e, weir_ns at_ns) {
+    struct sim_sock *s = weir__sim_sock_by_id(w, id);
+    if (s != NULL && at_ns <= s->heard_ns) {
+        weir__sim_event_arm_behind(w, e, s->heard_ns, s->heard_tie);
+        return;
+    }
+    weir__sim_event_arm(w, e, at_ns);
+    if (s != NULL) {
+        s->heard_ns = at_ns;
+        s->heard_tie = e->tie;
+    }
+}
+
+void weir__sim_sock_unheard(struct sim_sock *s) {
+    struct sim_sock *peer = weir__sim_sock_by_id(s->world, s->peer_id);
+    s->world->lost++;
+    if (peer == NULL || !peer->open)
+        return;
+    weir__sim_event_idle(s->world, &peer->retry, false);
+    weir__sim_event_idle(s->world, &peer->alive, false);
+}
+
 /* ---- ports ----------------------------------------------------------------------------------- */
 
 void weir__sim_host_port(struct sim_sock *s, bool take) {
@@ -245,7 +269,7 @@ struct sim_sock *weir__sim_listener_for(struct sim_world *w, int host, const str
             continue;
         equals = score > best ? 1 : equals + 1;
         best = score;
-        if (equals == 1 || weir__random_below(&w->random, equals) == 0)
+        if (equals == 1 || weir__choose(w, SIM_LISTENER, (uint32_t)equals) == 0)
             found = l;
     }
     return found;

@@ -18,6 +18,7 @@
 
 enum { SYN = 1, ACK = 2, FIN = 4, RST = 8, PROBE = 16 };
 enum { SYN_RETRIES = 6, SYNACK_RETRIES = 5, RETRIES = 15, ORPHAN_RETRIES = 8, KEEP_PROBES = 9 };
+enum { CUT_MAX = 65536 };
 
 static const weir_ns syn_pause_ns = WEIR_SECONDS(1);
 static const weir_ns pause_min_ns = WEIR_MILLISECONDS(200);
@@ -59,6 +60,10 @@ static void emit(struct sim_sock *s, int flags, uint64_t seq, size_t len) {
         w->lost++;
         return;
     }
+    if (weir__sim_path_loses(w, s->host, s->peer_host)) {
+        weir__sim_sock_unheard(s);
+        return;
+    }
     struct segment *g = weir__sim_alloc(sizeof *g + len);
     *g = (struct segment){.event.fire = arrive,
                           .from_id = s->id,
@@ -76,27 +81,26 @@ static void emit(struct sim_sock *s, int flags, uint64_t seq, size_t len) {
                           .len = len};
     if (len > 0)
         weir__sim_ring_peek(&s->out, seq - out_start(s), g->payload, len);
-    weir_ns at_ns =
-        weir__deadline(w->now_ns, weir__sim_path_latency(w, s->host, s->peer_host));
-    if (at_ns < s->last_arrival_ns)
-        at_ns = s->last_arrival_ns;
-    s->last_arrival_ns = at_ns;
-    weir__sim_event_arm(w, &g->event, at_ns);
+    weir__sim_sock_expect(w, g->to_id, &g->event,
+                          weir__sim_path_arrival(w, g->from_host, g->to_host));
 }
 
 static void answer_reset(struct sim_world *w, const struct segment *to) {
     if ((to->flags & RST) || !weir__sim_path_whole(w, to->to_host, to->from_host))
         return;
+    w->segments++;
+    if (weir__sim_path_loses(w, to->to_host, to->from_host)) {
+        w->lost++;
+        return;
+    }
     struct segment *g = weir__sim_alloc(sizeof *g);
     *g = (struct segment){.event.fire = arrive,
                           .to_id = to->from_id,
                           .from_host = to->to_host,
                           .to_host = to->from_host,
                           .flags = RST};
-    w->segments++;
-    weir__sim_event_arm(w, &g->event,
-                        weir__deadline(w->now_ns,
-                                       weir__sim_path_latency(w, to->to_host, to->from_host)));
+    weir__sim_sock_expect(w, g->to_id, &g->event,
+                          weir__sim_path_arrival(w, g->from_host, g->to_host));
 }
 
 static bool peer_reachable(const struct sim_sock *s) {
@@ -107,6 +111,15 @@ static bool peer_reachable(const struct sim_sock *s) {
 /* Something sent is not acknowledged yet. */
 static bool outstanding(const struct sim_sock *s) {
     return s->snd_nxt > s->snd_una;
+}
+
+/* Can the probe of a full window change nothing? In a world that loses segments it can, as long as
+ * the peer has more room than s knows of. */
+static bool probe_idles(const struct sim_sock *s) {
+    const struct sim_sock *peer = weir__sim_sock_by_id(s->world, s->peer_id);
+    if (outstanding(s) || !peer_reachable(s))
+        return false;
+    return s->world->config.loss == 0 || peer->rcv_nxt + room_in(peer) <= s->snd_limit;
 }
 
 static void arm_retry(struct sim_sock *s) {
@@ -126,7 +139,7 @@ static void arm_retry(struct sim_sock *s) {
     s->retry.fire = retry;
     pause_ns = pause_ns < pause_max_ns ? pause_ns : pause_max_ns;
     weir__sim_event_arm(w, &s->retry, weir__deadline(w->now_ns, pause_ns));
-    weir__sim_event_idle(w, &s->retry, !outstanding(s) && peer_reachable(s));
+    weir__sim_event_idle(w, &s->retry, probe_idles(s));
 }
 
 /* Send as many bytes as the peer has room for, and after the last one the FIN, if it is wanted. */
@@ -137,6 +150,8 @@ static void output(struct sim_sock *s) {
         uint64_t len = s->snd_end - s->snd_nxt;
         len = len < s->snd_limit - s->snd_nxt ? len : s->snd_limit - s->snd_nxt;
         len = len < s->world->config.segment_max ? len : s->world->config.segment_max;
+        if (weir__choose(s->world, SIM_CUT, 4) == 3)
+            len = 1 + weir__choose(s->world, SIM_CUT, len < CUT_MAX ? (uint32_t)len : CUT_MAX);
         emit(s, ACK, s->snd_nxt, len);
         s->snd_nxt += len;
     }
@@ -260,7 +275,7 @@ void weir__sim_host_cut(struct sim_world *w, int host, bool cut) {
         struct sim_sock *s = w->socks[i];
         if (s == NULL || s->state != SIM_CONNECTED)
             continue;
-        weir__sim_event_idle(w, &s->retry, !outstanding(s) && peer_reachable(s));
+        weir__sim_event_idle(w, &s->retry, probe_idles(s));
         weir__sim_event_idle(w, &s->alive, !s->open || peer_reachable(s));
     }
 }
@@ -490,6 +505,7 @@ int64_t weir__sim_recv(struct sim_sock *s, void *buf, size_t len) {
     if (s->in.len > 0) {
         size_t n = len < s->in.len ? len : s->in.len;
         weir__sim_ring_peek(&s->in, 0, buf, n);
+        weir__sim_note_bytes(s->world, buf, n);
         weir__sim_ring_drop(&s->in, n);
         size_t step = s->in_max / 2 < s->world->config.segment_max ? s->in_max / 2
                                                                   : s->world->config.segment_max;

@@ -33,10 +33,15 @@ void weir__sim_config_defaults(struct sim_config *c) {
 }
 
 struct sim_world *weir__sim_world_new(const struct sim_config *c, const char *host_name) {
+    return weir__sim_world_replay(c, host_name, NULL);
+}
+
+struct sim_world *weir__sim_world_replay(const struct sim_config *c, const char *host_name,
+                                         const struct sim_choices *replay) {
     struct sim_world *w = weir__sim_alloc(sizeof *w);
     w->config = *c;
     w->now_ns = SIM_START_NS;
-    w->random.state = c->seed;
+    weir__sim_chance_init(&w->chance, c->seed, replay);
     weir__list_init(&w->listeners);
     weir__list_init(&w->instances);
     weir__sim_host_add(w, host_name);
@@ -53,6 +58,7 @@ void weir__sim_world_free(struct sim_world *w) {
         free(w->heap[i]);
     for (int i = 0; i < w->host_count; i++)
         free(w->hosts[i].ports);
+    weir__sim_chance_fini(&w->chance);
     free(w->hosts);
     free(w->links);
     free(w->socks);

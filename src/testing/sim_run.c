@@ -30,6 +30,9 @@ static struct sim_config config_of(const struct weir_sim_options *o) {
     weir__sim_config_defaults(&c);
     if (o->seed != 0)
         c.seed = o->seed;
+    c.permutes = o->seed != 0 && !o->fixed_order;
+    c.jitter_ns = o->jitter_ns > 0 ? o->jitter_ns : 0;
+    c.loss = o->loss < 1000 ? o->loss : 1000;
     if (o->latency_ns > 0)
         c.latency_ns = o->latency_ns;
     set_size(&c.send_buffer, o->send_buffer);
@@ -64,6 +67,8 @@ static void count(const struct sim_world *w) {
         .lost = w->lost,
         .quiet = w->quiet,
         .overran = w->overran,
+        .choices = w->chance.count,
+        .digest = w->chance.digest,
     };
 }
 
