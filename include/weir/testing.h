@@ -4,7 +4,15 @@
  * This is the header of libweir-test. The world has one virtual clock, which jumps while all tasks
  * wait; hosts with names, addresses and loopbacks of their own; TCP between them with the error
  * numbers of Linux. One seed decides everything: the same program with the same options runs the
- * same way, on every machine.
+ * same way, on every machine. Another seed chooses otherwise where the kernel or the scheduler
+ * promises nothing:
+ *   the order of ready tasks, within a batch. A batch is the tasks that were ready when the one
+ *   before had been run: weir_yield lets all others run that were ready, under every seed;
+ *   the order of events of one instant, and of completed operations, except of one connection;
+ *   how many of the bytes on their way arrive together;
+ *   how long name look-ups and offloaded functions take: from half of 1 ms to twice as much;
+ *   ports, jitter, losses, weir_random.
+ * Grants, posts, and timers with equal deadlines keep their order.
  * A listener on the address or name of a host runs on that host. A dial starts from the host that
  * the program runs on, unless the socket is bound to another's address. Real descriptors, UDP and
  * unix sockets are refused: WEIR_ESIMREFUSED. Loop thread only, except where a contract says

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* door.h - one loop's door to a simulated world, shared by sim.c (the contract) and io.c
- * (ops on sockets).
+/* door.h - one loop's door to a simulated world, shared by sim.c (the contract), order.c
+ * (what the seed decides) and io.c (ops on sockets).
  *
  * op->state: where an op is. FREE: with its caller. HELD: reader or writer of its file, or linked
  * in signals or polls. STARVED: a RECV whose bytes are there, but no piece to lend. JOBBED: a job
@@ -16,8 +16,20 @@ struct sim_ops { /* first in, first out, by op->next */
     struct weir__op *head, **tail;
 };
 
+struct sim_task {
+    const void *task; /* NULL: a free place */
+    size_t number;
+};
+
+struct sim_tasks {
+    struct sim_task *table;
+    size_t cap, count;
+};
+
 struct sim {
     struct weir__backend base;
+    struct weir__order order;
+    struct sim_tasks tasks; /* those that have run */
     struct sim_world *world;
     struct weir__list link; /* in the world's instances */
     bool owns_world;
@@ -52,6 +64,11 @@ void weir__sim_go_on(struct sim *b, struct sim_sock *s, struct weir__op *op);
 
 /* s may have become readable or writable: its pending ops go on. The world's hook changed. */
 void weir__sim_changed(struct sim_sock *s);
+
+/* order.c: the completed ops, for the turn to return; the order of tasks. */
+struct weir__op *weir__sim_take_ready(struct sim *b);
+void weir__sim_order_init(struct sim *b);
+void weir__sim_order_fini(struct sim *b);
 
 /* The POLL* bits of events that are true, and the errors. */
 short weir__sim_poll_bits(const struct sim_sock *s, short events);

@@ -365,6 +365,7 @@ struct weir__backend *weir__fault_decorate(struct weir__backend *inner) {
     f->base.ops = &f->ops;
     f->base.latch = inner->latch;
     f->base.simulated = inner->simulated;
+    f->base.order = inner->order;
     f->inner = inner;
     f->ready_end = &f->ready;
     weir__list_init(&f->notes);

@@ -330,12 +330,6 @@ static int cancel(struct weir__backend *backend, struct weir__op *op) {
     return answer(b, op, -ECANCELED);
 }
 
-static struct weir__op *take_ready(struct sim *b) {
-    struct weir__op *first = b->ready.head;
-    weir__sim_ops_init(&b->ready);
-    return first;
-}
-
 static bool has_limit(const struct sim_world *w) {
     return !w->overran && w->overrun != NULL;
 }
@@ -354,13 +348,13 @@ static bool pass_time(struct sim *b, weir_ns until_ns) {
     weir_ns next_ns = w->heap_len > 0 ? w->heap[0]->at_ns : WEIR_NEVER;
     if (until_ns == WEIR_NEVER && w->heap_len == w->idle_len) {
         b->base.quiet = true;
-    weir__sim_note(w, SIM_NOTE_CLOCK, (uint64_t)w->now_ns);
         w->quiet++;
         return false;
     }
     bool more = next_ns <= until_ns;
     weir_ns to_ns = more ? next_ns : until_ns;
     w->now_ns = !has_limit(w) || to_ns < w->config.limit_ns ? to_ns : w->config.limit_ns;
+    weir__sim_note(w, SIM_NOTE_CLOCK, (uint64_t)w->now_ns);
     weir__sim_world_fire(w);
     check_limit(w);
     return more && !w->overran;
@@ -381,7 +375,7 @@ static struct weir__op *turn(struct weir__backend *backend, weir_ns until_ns) {
         if (weir__latch_take(b->base.latch) || !pass_time(b, until_ns))
             break;
     }
-    return take_ready(b);
+    return weir__sim_take_ready(b);
 }
 
 static void release(struct weir__backend *backend, struct weir__lent *lent) {
@@ -421,6 +415,7 @@ static void close_sim(struct weir__backend *backend) {
     if (b->owns_world)
         weir__sim_world_free(b->world);
     weir__latch_unref(backend->latch);
+    weir__sim_order_fini(b);
     free(b->pieces);
     free(b->free_pieces);
     free(b);
@@ -450,6 +445,7 @@ int weir__sim_open(struct weir__backend **ret_backend, const char **ret_why) {
     weir__sim_ops_init(&b->signals);
     weir__sim_ops_init(&b->polls);
     weir__list_init(&b->jobs);
+    weir__sim_order_init(b);
     const struct sim_config *c = &b->world->config;
     WEIR_CHECK(c->piece_size <= INT32_MAX && c->piece_count <= INT32_MAX);
     b->pieces = weir__sim_alloc(c->piece_size * c->piece_count);

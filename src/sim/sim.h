@@ -2,7 +2,7 @@
 /* sim.h - the simulated world: one virtual clock, one queue of events, hosts, links, sockets.
  * A backend instance (sim.c) is a loop's view of it: a world may outlive its loops, and several
  * may share one. Only sim.c and io.c know ops. Each file calls only those to its right:
- *   sim.c -> io.c, world.c -> tcp.c -> sock.c -> host.c -> event.c -> chance.c
+ *   sim.c -> order.c -> io.c, world.c -> tcp.c -> sock.c -> host.c -> event.c -> chance.c
  *
  * Every decision is integer arithmetic on the seed and on what happened before; chance.h has the
  * only source of chance; no iteration follows addresses. The world's own memory is outside the

@@ -185,10 +185,17 @@ struct weir__backend_ops {
 
 struct weir__latch; /* latch.h */
 
+/* A simulation's word in which ready task runs next. */
+struct weir__order {
+    size_t (*choose)(struct weir__order *o, size_t count); /* 0 .. count-1; NULL: the first */
+    void (*resumes)(struct weir__order *o, const void *task); /* that one runs now */
+};
+
 struct weir__backend {
     const struct weir__backend_ops *ops;
     struct weir__latch *latch; /* ops->wake rings it; a thread that may ring it later holds a ref */
     bool simulated;            /* the numbers of its files are no descriptors */
+    struct weir__order *order; /* NULL: first in, first out */
     bool quiet; /* set by turn: nothing can ever complete again (only a simulation knows) */
 };
 

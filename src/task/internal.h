@@ -103,7 +103,16 @@ struct group { /* behind struct weir_group */
 };
 static_assert(sizeof(struct group) == sizeof(struct weir_group), "public size is ABI");
 
-enum task_state { TASK_FREE, TASK_NEW, TASK_READY, TASK_RUNNING, TASK_PARKED, TASK_ENDED };
+/* YIELDED: as READY, in a simulated world: it runs after all that were ready before it. */
+enum task_state {
+    TASK_FREE,
+    TASK_NEW,
+    TASK_READY,
+    TASK_YIELDED,
+    TASK_RUNNING,
+    TASK_PARKED,
+    TASK_ENDED
+};
 
 enum { TASK_INLINE = 40 };
 
@@ -151,7 +160,9 @@ struct sched {
     struct weir_task *ready_head, *ready_tail; /* loop.ready counts them */
     unsigned budget; /* resumes left before the driver runs a turn of the loop */
     struct context driver;
-    struct weir_task *(*decide)(struct sched *s); /* a test chooses the next task; else NULL */
+    struct weir__order *order; /* a simulated world chooses the next task; else NULL */
+    size_t batch;              /* order: so many tasks at the head of the ready queue are of the
+                                * batch that runs now */
     struct weir_task *free_tasks;
     struct slab *task_slabs;
     struct stack_pool stacks;

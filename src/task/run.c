@@ -73,6 +73,7 @@ static int sched_init(struct sched *s, const struct weir_run_options *o) {
         weir__free(s);
         return cannot_run(rc, why);
     }
+    s->order = s->loop.backend->order;
     s->stack_class = weir__stack_class_of(o->stack_size ? o->stack_size : STACK_SIZE);
     weir__stack_pool_init(&s->stacks);
     weir__depths_init(&s->depths);

@@ -29,14 +29,62 @@ void weir__make_ready(struct sched *s, struct weir_task *t) {
     s->loop.ready++;
 }
 
+/* Of more tasks than this the choice is among the first: finding the k-th takes k steps. */
+enum { CHOICE_MAX = 1024 };
+
+/* May t run next? Those of the batch may in any order, except one that has yielded:
+ * it runs after all that were ready before it. */
+static bool is_choice(const struct sched *s, const struct weir_task *t) {
+    return t->state != TASK_YIELDED || t == s->ready_head;
+}
+
+/* The place in the ready queue of the task that the world chooses from the batch. *ret_before is
+ * the task before it. */
+static struct weir_task **choose(struct sched *s, struct weir_task **ret_before) {
+    size_t reach = s->batch < CHOICE_MAX ? s->batch : CHOICE_MAX, count = 0;
+    struct weir_task **at = &s->ready_head;
+    for (struct weir_task *t = *at; reach > 0; t = t->next, reach--)
+        count += is_choice(s, t);
+    size_t k = s->order->choose(s->order, count);
+    for (*ret_before = NULL; k > 0 || !is_choice(s, *at); at = &(*at)->next) {
+        k -= is_choice(s, *at);
+        *ret_before = *at;
+    }
+    return at;
+}
+
+/* In a simulated world. A batch is the tasks that were ready when the batch before had been run: so
+ * what becomes ready again and again does not hold up the others. Only a yield makes the running
+ * task ready. */
+static __attribute__((noinline)) struct weir_task *pick_from_batch(struct sched *s) {
+    struct weir_task *before = NULL, **at = &s->ready_head;
+    if (s->current != NULL && s->current->state == TASK_READY)
+        s->current->state = TASK_YIELDED;
+    if (s->budget == 0 || s->ready_head == NULL)
+        return NULL;
+    if (s->batch == 0)
+        s->batch = s->loop.ready;
+    if (s->order->choose != NULL)
+        at = choose(s, &before);
+    struct weir_task *t = *at;
+    *at = t->next;
+    if (s->ready_tail == t)
+        s->ready_tail = before;
+    s->budget--;
+    s->loop.ready--;
+    s->batch--;
+    s->order->resumes(s->order, t);
+    return t;
+}
+
 /* Take the task that runs next out of the ready queue; NULL: the driver runs next. */
 static struct weir_task *pick(struct sched *s) {
+    if (__builtin_expect(s->order != NULL, 0))
+        return pick_from_batch(s);
     if (s->budget == 0 || s->ready_head == NULL)
         return NULL;
     s->budget--;
     s->loop.ready--;
-    if (__builtin_expect(s->decide != NULL, 0))
-        return s->decide(s);
     struct weir_task *t = s->ready_head;
     s->ready_head = t->next;
     return t;

@@ -126,6 +126,7 @@ const char *weir__task_waits_text(const struct weir_task *t, char buf[static WEI
         return "it has ended";
     case TASK_NEW:
     case TASK_READY:
+    case TASK_YIELDED:
         break;
     }
     return "ready";
