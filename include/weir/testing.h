@@ -205,6 +205,14 @@ WEIR_API int weir_explore_faults(const struct weir_story *story, const struct we
  * Returns 0; -EPROTO if a run failed. */
 WEIR_API int weir_explore_allocations(const struct weir_story *story, struct weir_explored *ret);
 
+/* Run a story with one seed after the other, each twice: story->first to story->last; 0: 1 to 100.
+ * The seed of its options is replaced. Before them it is run with the seed 0. With each seed it
+ * must return 0 or more, and go the same way both times (the same digest). If the variable
+ * WEIR_SEED is set to a number, only that seed is run. Else as weir_explore_cancels; to explore
+ * cancels, faults or allocations under a seed, set it in the options of the story.
+ * Returns 0; -EPROTO if a run failed. */
+WEIR_API int weir_explore_seeds(const struct weir_story *story, struct weir_explored *ret);
+
 /* ---- a worker -------------------------------------------------------------------------------- */
 
 /* These are defined in weir/worker.h and weir/mesh.h. */

@@ -1,24 +1,27 @@
 /* SPDX-License-Identifier: MIT */
 /* explore.c - run a story again and again, with a disturbance at its N-th marked call, op or
- * allocation, for N = 1, 2, ... until the story has no N-th. */
+ * allocation, for N = 1, 2, ... until the story has no N-th; or with the seed N. */
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <weir/testing.h>
 
 #include "base/alloc.h"
+#include "base/check.h"
 #include "base/log.h"
 #include "base/options.h"
 #include "task/task.h"
 
-enum { LINES = 24, LINE_MAX = 192, FAILED_MAX = 10 };
+enum { LINES = 24, LINE_MAX = 192, FAILED_MAX = 10, SEEDS = 100 };
 
 struct disturbance {
-    const char *what; /* "cancel at call", "fault at op", "no memory at allocation" */
+    const char *what; /* "cancel at call", "fault at op", "no memory at allocation", "seed" */
     const struct weir_fault *fault;
     void (*arm)(const struct disturbance *d, uint64_t n);
     bool (*disarm)(uint64_t n); /* whether the N-th was reached */
+    bool is_seed;               /* N is a seed: it disturbs nothing */
 };
 
 /* The last lines logged, shown only if a run fails: a disturbed story logs a lot. */
@@ -86,29 +89,99 @@ static const char *unclean(size_t live_before, const struct weir__ledger *ledger
     return text;
 }
 
+static void describe(const struct weir_story *s, const struct disturbance *d, uint64_t seed,
+                     uint64_t n) {
+    char under[48] = "";
+    if (seed != 0 && !d->is_seed)
+        snprintf(under, sizeof under, "seed %llu, ", (unsigned long long)seed);
+    snprintf(running, sizeof running, "story %s, %s%s %llu", s->name, under, d->what,
+             (unsigned long long)n);
+}
+
+static void tell_failure(const struct disturbance *d, uint64_t n, const char *why, int rc) {
+    char alone[64];
+    tell();
+    say(why);
+    say(weir_error_name(rc));
+    snprintf(alone, sizeof alone, "to run it alone: WEIR_SEED=%llu", (unsigned long long)n);
+    if (d->is_seed)
+        say(alone);
+}
+
 /* Returns whether the N-th point was there to be disturbed. */
 static bool run_once(const struct weir_story *s, const struct disturbance *d, uint64_t n,
                      struct weir_explored *e) {
     size_t live = weir__alloc_live();
     struct weir__ledger ledger = weir__ledger;
-    snprintf(running, sizeof running, "story %s, %s %llu", s->name, d->what,
-             (unsigned long long)n);
+    struct weir_sim_options o;
+    WEIR_OPTIONS_COPY(&o, s->options);
+    o.size = sizeof o;
+    o.seed = d->is_seed ? n : o.seed;
+    describe(s, d, o.seed, n);
     tail.count = 0;
     d->arm(d, n);
-    int rc = weir_sim_run(s->fn, s->arg, s->options);
+    int rc = weir_sim_run(s->fn, s->arg, &o);
     bool struck = d->disarm(n);
     const char *why = unclean(live, &ledger);
-    if (why == NULL && rc < 0 && !struck)
+    if (why == NULL && rc < 0 && (!struck || d->is_seed))
         why = "undisturbed it must not fail";
     e->runs++;
     e->points += struck;
     if (why == NULL)
         return struck;
     e->failed++;
-    tell();
-    say(why);
-    say(weir_error_name(rc));
+    tell_failure(d, n, why, rc);
     return struck;
+}
+
+/* Twice; the second time must be like the first. A failure is told once. */
+static bool run_twice(const struct weir_story *s, const struct disturbance *d, uint64_t n,
+                      struct weir_explored *e) {
+    uint64_t failed = e->failed;
+    run_once(s, d, n, e);
+    uint64_t digest = weir_sim_counts()->digest;
+    if (e->failed > failed)
+        return true;
+    struct weir_explored again = *e;
+    run_once(s, d, n, &again);
+    e->runs = again.runs;
+    e->failed = again.failed;
+    if (e->failed > failed || weir_sim_counts()->digest == digest)
+        return true;
+    e->failed++;
+    tell_failure(d, n, "with the same seed it went another way the second time", 0);
+    return true;
+}
+
+/* The N that the variable WEIR_SEED names. */
+static bool asks_for_seed(uint64_t *ret_seed) {
+    const char *text = getenv("WEIR_SEED");
+    char *end = NULL;
+    if (text == NULL || *text == '\0')
+        return false;
+    *ret_seed = strtoull(text, &end, 10);
+    if (*end != '\0')
+        WEIR_BUG("weir_explore_seeds: WEIR_SEED is \"%s\", and that is no number", text);
+    return true;
+}
+
+static bool run_point(const struct weir_story *s, const struct disturbance *d, uint64_t n,
+                      struct weir_explored *e) {
+    return d->is_seed ? run_twice(s, d, n, e) : run_once(s, d, n, e);
+}
+
+static void run_all(const struct weir_story *s, const struct disturbance *d,
+                    struct weir_explored *e) {
+    uint64_t n = s->first ? s->first : 1, last = s->last ? s->last : UINT64_MAX, alone;
+    if (d->is_seed && asks_for_seed(&alone)) {
+        run_point(s, d, alone, e);
+        return;
+    }
+    if (d->is_seed && s->last == 0)
+        last = n + SEEDS - 1;
+    run_point(s, d, 0, e);
+    while (e->failed < FAILED_MAX && n <= last && run_point(s, d, n, e))
+        n++;
 }
 
 static int explore(const struct weir_story *story, const struct disturbance *d,
@@ -121,10 +194,7 @@ static int explore(const struct weir_story *story, const struct disturbance *d,
     sigaction(SIGABRT, &on, &abort_before);
     sigaction(SIGSEGV, &on, &segv_before);
     weir_log_to(keep_line, NULL);
-    run_once(&s, d, 0, &e);
-    uint64_t n = s.first ? s.first : 1;
-    while (e.failed < FAILED_MAX && (s.last == 0 || n <= s.last) && run_once(&s, d, n, &e))
-        n++;
+    run_all(&s, d, &e);
     weir_log_to(NULL, NULL);
     sigaction(SIGABRT, &abort_before, NULL);
     sigaction(SIGSEGV, &segv_before, NULL);
@@ -169,18 +239,32 @@ static bool disarm_allocation(uint64_t n) {
     return weir_fault_allocation(0) >= n && n != 0;
 }
 
+static void arm_seed(const struct disturbance *d, uint64_t n) {
+    (void)d, (void)n;
+}
+
+static bool disarm_seed(uint64_t n) {
+    return n != 0;
+}
+
 int weir_explore_cancels(const struct weir_story *story, struct weir_explored *ret) {
-    struct disturbance d = {"cancel at call", NULL, arm_cancel, disarm_cancel};
+    struct disturbance d = {"cancel at call", NULL, arm_cancel, disarm_cancel, false};
     return explore(story, &d, ret);
 }
 
 int weir_explore_faults(const struct weir_story *story, const struct weir_fault *fault,
                         struct weir_explored *ret) {
-    struct disturbance d = {"fault at op", fault, arm_fault, disarm_fault};
+    struct disturbance d = {"fault at op", fault, arm_fault, disarm_fault, false};
     return explore(story, &d, ret);
 }
 
 int weir_explore_allocations(const struct weir_story *story, struct weir_explored *ret) {
-    struct disturbance d = {"no memory at allocation", NULL, arm_allocation, disarm_allocation};
+    struct disturbance d = {"no memory at allocation", NULL, arm_allocation, disarm_allocation,
+                            false};
+    return explore(story, &d, ret);
+}
+
+int weir_explore_seeds(const struct weir_story *story, struct weir_explored *ret) {
+    struct disturbance d = {"seed", NULL, arm_seed, disarm_seed, true};
     return explore(story, &d, ret);
 }

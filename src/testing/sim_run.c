@@ -9,6 +9,7 @@
 #include "base/options.h"
 #include "base/time.h"
 #include "sim/sim.h"
+#include "testing/sim_run.h"
 
 static const weir_ns limit_default_ns = WEIR_SECONDS(24 * 3600);
 
@@ -80,6 +81,12 @@ int weir_sim_run(int (*fn)(void *arg), void *arg, const struct weir_sim_options 
 
 int weir_sim_run_at(const struct weir_site *site, int (*fn)(void *arg), void *arg,
                     const struct weir_sim_options *options) {
+    return weir__sim_run_choices(site, fn, arg, options, NULL, NULL);
+}
+
+int weir__sim_run_choices(const struct weir_site *site, int (*fn)(void *arg), void *arg,
+                          const struct weir_sim_options *options,
+                          const struct sim_choices *replay, struct sim_choices *ret_made) {
     if (weir__sim_world_here() != NULL)
         return -EBUSY;
     struct weir_sim_options o = options_of(options);
@@ -88,11 +95,15 @@ int weir_sim_run_at(const struct weir_site *site, int (*fn)(void *arg), void *ar
     run.backend = "sim";
     struct sim_config config = config_of(&o);
     config.limit_ns = weir__deadline(config.limit_ns, SIM_START_NS);
-    struct sim_world *w = weir__sim_world_new(&config, o.host ? o.host : "main");
+    struct sim_world *w = weir__sim_world_replay(&config, o.host ? o.host : "main", replay);
     w->overrun = cancel_overrun;
     weir__sim_world_enter(w);
     int rc = weir_run_at(site, fn, arg, &run);
     count(w);
+    if (ret_made != NULL) {
+        *ret_made = w->chance.made;
+        w->chance.made = (struct sim_choices){0};
+    }
     weir__sim_world_free(w);
     return rc;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Shows: weir_explore_cancels weir_explore_faults weir_explore_allocations weir_story
- * weir_explored */
+/* Shows: weir_explore_cancels weir_explore_faults weir_explore_allocations weir_explore_seeds
+ * weir_story weir_explored */
 #include <stdio.h>
 #include <weir/testing.h>
 #include <weir/weir.h>
@@ -27,5 +27,8 @@ int main(void) {
     printf("%d allocations\n", (int)e.points);
     if (rc == 0)
         rc = weir_explore_faults(&story, &fault, NULL);
+    if (rc == 0)
+        rc = weir_explore_seeds(&story, &e); /* tasks in 100 orders, and as many networks */
+    printf("%d seeds\n", (int)e.points);
     return rc != 0;
 }
