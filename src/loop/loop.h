@@ -4,7 +4,7 @@
  *   2. functions posted from other threads, in order of posting;
  *   3. timers that are due, in order of deadline.
  * The loop knows ops, posts and timers. It does not know tasks and calls no scheduler: the driver
- * (task/run.c) runs a turn, runs the ready tasks, flushes, runs the tasks that the flush made
+ * (task/drive.c) runs a turn, runs the ready tasks, flushes, runs the tasks that the flush made
  * ready, flushes, and begins again. */
 #ifndef WEIR_LOOP_LOOP_H
 #define WEIR_LOOP_LOOP_H

@@ -11,7 +11,7 @@ enum { IN_ROW_WARN = 1000, PREFETCH_LINES = 13, BYTES_PER_CALL = 1024 };
 
 static __thread bool forked_child;
 
-/* Called in a fork child (run.c registers it): the loop of this thread belongs to the parent. */
+/* Called in a fork child (drive.c registers it): the loop of this thread belongs to the parent. */
 void weir__op_after_fork(void) {
     forked_child = weir__sched != NULL;
     weir__sched = NULL;

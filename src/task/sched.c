@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* sched.c - which task runs: the ready queue, park and unpark, and the only switches of stacks in
- * weir. Tasks switch to each other directly. The driver (run.c) runs when no task is ready, or
+ * weir. Tasks switch to each other directly. The driver (drive.c) runs when no task is ready, or
  * after a budget of resumes, so that tasks which are always ready cannot keep the loop from its
  * events. */
 #include <errno.h>
