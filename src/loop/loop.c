@@ -2,6 +2,7 @@
 /* loop.c - open, one turn, the flushes, close. */
 #include "loop/loop.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -111,6 +112,24 @@ void weir__loop_turn(struct weir__loop *l, weir_ns until_ns) {
     wake_completed(done);
     run_posts(l);
     weir__timers_fire(l->timers, l->turn_ns);
+}
+
+int weir__loop_fd(struct weir__loop *l) {
+    const struct weir__backend_ops *ops = l->backend->ops;
+    return ops->descriptor != NULL ? ops->descriptor(l->backend) : -EOPNOTSUPP;
+}
+
+/* The mailbox's mark and the backend's latch stay as they are until the next turn. */
+weir_ns weir__loop_prepare(struct weir__loop *l) {
+    const struct weir__backend_ops *ops = l->backend->ops;
+    if (!weir__loop_may_sleep(l) || ops->arm == NULL || !weir__mailbox_wait(&l->handle->mail)
+        || !ops->arm(l->backend))
+        return 0;
+    weir_ns next_ns = weir__timers_next(l->timers, l->exact);
+    if (next_ns == WEIR_NEVER)
+        return WEIR_NEVER;
+    weir_ns left_ns = next_ns - weir__loop_now(l);
+    return left_ns > 0 ? left_ns : 0;
 }
 
 void weir__loop_flush_add(struct weir__loop *l, struct weir__flush *f) {

@@ -70,6 +70,12 @@ static inline bool weir__loop_may_sleep(const struct weir__loop *l) {
  * timer shortens the wait, and queued work forbids it. */
 void weir__loop_turn(struct weir__loop *l, weir_ns until_ns);
 
+/* The same for a foreign loop, which waits in the turn's place: the descriptor that it watches
+ * (-EOPNOTSUPP in a simulation, -EMFILE, -ENOMEM); and the call before each of its waits, which
+ * returns how long that may last, as a duration: 0 if there is work. */
+int weir__loop_fd(struct weir__loop *l);
+weir_ns weir__loop_prepare(struct weir__loop *l);
+
 /* Queue f: it runs when the ready tasks of this round have run. A flush that is queued already
  * keeps its place. */
 void weir__loop_flush_add(struct weir__loop *l, struct weir__flush *f); /* it is in no list */

@@ -347,6 +347,16 @@ static const char *explain(struct weir__backend *b) {
     return fault_of(b)->inner->ops->explain(fault_of(b)->inner);
 }
 
+static int descriptor(struct weir__backend *b) {
+    return fault_of(b)->inner->ops->descriptor(fault_of(b)->inner);
+}
+
+/* Nothing but time ends a delay: no wait while there is one. */
+static bool arm(struct weir__backend *b) {
+    struct fault *f = fault_of(b);
+    return hand_out(f) == WEIR_NEVER && f->ready == NULL && f->inner->ops->arm(f->inner);
+}
+
 static void close_fault(struct weir__backend *b) {
     struct fault *f = fault_of(b);
     WEIR_CHECK(weir__list_empty(&f->notes) && f->ready == NULL && f->lent == 0);
@@ -361,7 +371,7 @@ struct weir__backend *weir__fault_decorate(struct weir__backend *inner) {
     WEIR_CHECK(f != NULL);
     f->ops = (struct weir__backend_ops){
         inner->ops->name, submit, cancel, turn, release, wake, now, random_bytes, explain,
-        close_fault};
+        close_fault, inner->ops->descriptor ? descriptor : NULL, inner->ops->arm ? arm : NULL};
     f->base.ops = &f->ops;
     f->base.latch = inner->latch;
     f->base.simulated = inner->simulated;

@@ -412,7 +412,10 @@ static void close_sim(struct weir__backend *backend) {
     struct sim *b = sim_of(backend);
     WEIR_CHECK(b->held == 0 && b->ready.head == NULL);
     weir__list_remove(&b->link);
-    if (b->owns_world)
+    struct weir__list *other = b->world->instances.next; /* of another loop on this thread */
+    if (b->owns_world && other != &b->world->instances)
+        WEIR_CONTAINER(other, struct sim, link)->owns_world = true;
+    else if (b->owns_world)
         weir__sim_world_free(b->world);
     weir__latch_unref(backend->latch);
     weir__sim_order_fini(b);

@@ -181,6 +181,12 @@ struct weir__backend_ops {
     void (*random)(struct weir__backend *b, void *buf, size_t len); /* fit for keys */
     const char *(*explain)(struct weir__backend *b); /* why this one, what was probed; one line */
     void (*close)(struct weir__backend *b);          /* nothing is pending any more */
+    /* For a foreign loop that waits in turn's place; both NULL where there is no descriptor.
+     * descriptor: it is ready to read when the next turn would not have to wait, except for time.
+     * Returns it, or -EMFILE, -ENOMEM. arm: that wait comes now: hand on what was submitted, and
+     * have wake make the descriptor ready. Returns false if the next turn has work already. */
+    int (*descriptor)(struct weir__backend *b);
+    bool (*arm)(struct weir__backend *b);
 };
 
 struct weir__latch; /* latch.h */

@@ -310,10 +310,14 @@ static void poll_kernel(struct epoll_backend *b, weir_ns until_ns) {
         on_event(b, &b->events[i]);
 }
 
+static bool has_work(const struct epoll_backend *b) {
+    return !weir__list_empty(&b->direct.ready) || !weir__fifo_empty(&b->done)
+           || weir__writers_waiting(&b->writers);
+}
+
 static struct weir__op *epoll_turn(struct weir__backend *base, weir_ns until_ns) {
     struct epoll_backend *b = self(base);
-    bool busy = !weir__list_empty(&b->direct.ready) || !weir__fifo_empty(&b->done)
-                || weir__writers_waiting(&b->writers);
+    bool busy = has_work(b);
     weir__direct_begin(&b->direct);
     weir__writers_begin(&b->writers);
     if (!busy || ++b->turns_unpolled >= TURNS_UNPOLLED_MAX)
@@ -349,6 +353,15 @@ static const char *epoll_explain(struct weir__backend *base) {
     return self(base)->why;
 }
 
+static int epoll_descriptor(struct weir__backend *base) {
+    return self(base)->epfd;
+}
+
+/* An edge that no turn has fetched keeps the epoll set itself ready. */
+static bool epoll_arm(struct weir__backend *base) {
+    return weir__latch_sleep(base->latch) && !has_work(self(base));
+}
+
 static void epoll_close(struct weir__backend *base) {
     struct epoll_backend *b = self(base);
     weir__helpers_fini(&b->helpers);
@@ -371,6 +384,8 @@ static const struct weir__backend_ops ops = {
     .random = epoll_random,
     .explain = epoll_explain,
     .close = epoll_close,
+    .descriptor = epoll_descriptor,
+    .arm = epoll_arm,
 };
 
 static int open_kernel_side(struct epoll_backend *b) {

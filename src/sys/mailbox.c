@@ -11,7 +11,8 @@
 #include "base/check.h"
 #include "sys/latch.h"
 
-static struct weir__post waiting, closed, forked; /* marks, never called */
+struct weir__post weir__mailbox_waits; /* marks, never called */
+static struct weir__post closed, forked;
 
 void weir__mailbox_init(struct weir__mailbox *m, struct weir__latch *latch) {
     atomic_init(&m->refs, 1);
@@ -53,10 +54,10 @@ int weir__mailbox_push(struct weir__mailbox *m, struct weir__post *p) {
     do {
         if (refuses(head))
             return head == &closed ? WEIR_ECLOSED : WEIR_EFORKED;
-        p->next = head == &waiting ? NULL : head;
+        p->next = head == &weir__mailbox_waits ? NULL : head;
     } while (!atomic_compare_exchange_weak_explicit(&m->posts, &head, p, memory_order_release,
                                                     memory_order_relaxed));
-    if (head == &waiting)
+    if (head == &weir__mailbox_waits)
         weir__latch_ring(m->latch);
     return 0;
 }
@@ -65,7 +66,7 @@ int weir__mailbox_push(struct weir__mailbox *m, struct weir__post *p) {
 static struct weir__post *take(struct weir__mailbox *m, struct weir__post *mark) {
     struct weir__post *newest = atomic_exchange_explicit(&m->posts, mark, memory_order_acquire);
     struct weir__post *oldest = NULL;
-    if (newest == &waiting)
+    if (newest == &weir__mailbox_waits)
         return NULL;
     WEIR_CHECK(!refuses(newest));
     while (newest != NULL) {
@@ -78,14 +79,15 @@ static struct weir__post *take(struct weir__mailbox *m, struct weir__post *mark)
 }
 
 struct weir__post *weir__mailbox_take(struct weir__mailbox *m) {
-    return weir__mailbox_empty(m) ? NULL : take(m, NULL);
+    bool is_bare = atomic_load_explicit(&m->posts, memory_order_relaxed) == NULL;
+    return is_bare ? NULL : take(m, NULL);
 }
 
 bool weir__mailbox_wait(struct weir__mailbox *m) {
     struct weir__post *none = NULL;
-    return atomic_compare_exchange_strong_explicit(&m->posts, &none, &waiting,
+    return atomic_compare_exchange_strong_explicit(&m->posts, &none, &weir__mailbox_waits,
                                                    memory_order_relaxed, memory_order_relaxed)
-           || none == &waiting;
+           || none == &weir__mailbox_waits;
 }
 
 /* One exchange takes the last posts and sets the mark. So a post is either returned here, or it

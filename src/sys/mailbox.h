@@ -52,8 +52,8 @@ int weir__mailbox_push(struct weir__mailbox *m, struct weir__post *p);
 /* The owner. Take all posts, oldest first, linked by next. */
 struct weir__post *weir__mailbox_take(struct weir__mailbox *m);
 
-/* The owner, who is about to wait: the next push rings the latch. Returns false, and changes
- * nothing, if there are posts to take. */
+/* The owner, who is about to wait: the next push rings the latch. It stays so until the next take.
+ * Returns false, and changes nothing, if there are posts to take. */
 bool weir__mailbox_wait(struct weir__mailbox *m);
 
 /* The owner. Refuse all later pushes. Returns the posts that were not taken, oldest first: the
@@ -67,8 +67,10 @@ bool weir__mailbox_closed(const struct weir__mailbox *m); /* or forked */
 bool weir__mailbox_is_parents(const struct weir__mailbox *m);
 
 /* Is there nothing to take? Without order: a push at the same time may or may not be seen. */
+extern struct weir__post weir__mailbox_waits; /* the mark of an owner that waits: see mailbox.c */
 static inline bool weir__mailbox_empty(const struct weir__mailbox *m) {
-    return atomic_load_explicit(&m->posts, memory_order_relaxed) == NULL;
+    const struct weir__post *head = atomic_load_explicit(&m->posts, memory_order_relaxed);
+    return head == NULL || head == &weir__mailbox_waits;
 }
 
 #endif

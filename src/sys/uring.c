@@ -124,13 +124,16 @@ static void reap(struct uring_backend *b) {
 
 /* ---- the turn ------------------------------------------------------------------------------- */
 
+static bool has_work(const struct uring_backend *b) {
+    return !weir__fifo_empty(&b->done) || !weir__list_empty(&b->direct.ready)
+           || weir__writers_waiting(&b->writers)
+           || (!weir__list_empty(&b->starved) && b->bufs.with_kernel > 0)
+           || (__atomic_load_n(b->ring.sq.kflags, __ATOMIC_RELAXED) & IORING_SQ_CQ_OVERFLOW);
+}
+
 /* How long the kernel may wait: a duration, WEIR_NEVER, or 0 if there is work. */
-static weir_ns may_wait(struct uring_backend *b, weir_ns until_ns) {
-    bool busy = !weir__fifo_empty(&b->done) || !weir__list_empty(&b->direct.ready)
-                || weir__writers_waiting(&b->writers)
-                || (!weir__list_empty(&b->starved) && b->bufs.with_kernel > 0)
-                || (__atomic_load_n(b->ring.sq.kflags, __ATOMIC_RELAXED) & IORING_SQ_CQ_OVERFLOW);
-    if (busy || until_ns <= 0)
+static weir_ns may_wait(const struct uring_backend *b, weir_ns until_ns) {
+    if (has_work(b) || until_ns <= 0)
         return 0;
     if (until_ns == WEIR_NEVER)
         return WEIR_NEVER;
@@ -142,6 +145,7 @@ static void ask_kernel(struct uring_backend *b, weir_ns until_ns) {
     weir_ns wait = may_wait(b, until_ns);
     WEIR_CHECK(wait == 0 || !weir__writers_waiting(&b->writers));
     b->turns_unpolled = 0;
+    weir__uring_outer_fetch(b);
     if (wait != 0 && !weir__latch_sleep(b->base.latch))
         wait = 0;
     if (wait != 0 || !weir__uring_quiet(b)) {
@@ -205,8 +209,22 @@ static const char *uring_explain(struct weir__backend *base) {
     return self(base)->why;
 }
 
+static int uring_descriptor(struct weir__backend *base) {
+    return weir__uring_outer_open(self(base));
+}
+
+static bool uring_arm(struct weir__backend *base) {
+    struct uring_backend *b = self(base);
+    if (!weir__latch_sleep(base->latch) || has_work(b))
+        return false;
+    if (!weir__uring_quiet(b))
+        weir__uring_enter(b, 0);
+    return weir__uring_quiet(b);
+}
+
 void weir__uring_close(struct weir__backend *base) {
     struct uring_backend *b = self(base);
+    weir__uring_outer_close(b);
     weir__helpers_fini(&b->helpers);
     if (b->ring_open)
         io_uring_queue_exit(&b->ring);
@@ -230,4 +248,6 @@ const struct weir__backend_ops weir__uring_ops = {
     .random = uring_random,
     .explain = uring_explain,
     .close = weir__uring_close,
+    .descriptor = uring_descriptor,
+    .arm = uring_arm,
 };

@@ -63,6 +63,7 @@ struct uring_backend {
     bool slots_tried;
     struct weir__helpers helpers;
     struct msghdr *msgs; /* of SENDV: one belongs to each entry of the submission queue */
+    int outer_fd, event_fd; /* uring_outer.c: -1 until a foreign loop asks */
     char why[200];
 };
 
@@ -183,6 +184,11 @@ void weir__uring_polls_end(struct uring_backend *b, struct weir__file *file); /*
 
 /* uring_close.c: CLOSE. */
 int weir__uring_close_file(struct uring_backend *b, struct weir__op *op);
+
+/* uring_outer.c: a foreign loop waits in the ring's place. */
+int weir__uring_outer_open(struct uring_backend *b);
+void weir__uring_outer_fetch(struct uring_backend *b); /* the turn is about to ask the kernel */
+void weir__uring_outer_close(struct uring_backend *b);
 
 /* uring.c */
 extern const struct weir__backend_ops weir__uring_ops;

@@ -22,6 +22,7 @@ static struct sigaction previous[SIGNALS];
 static int users;
 
 static __thread void *alternate; /* this thread's signal stack, if we made it */
+static __thread unsigned alternate_users; /* loops of this thread that asked for it */
 static __thread const char *helper_low; /* of a helper thread: the lowest address of its stack */
 
 static void put(const char *text) {
@@ -123,17 +124,22 @@ static int handlers_start(void) {
 /* Returns 0, also if the thread has a signal stack already; -ENOMEM. */
 static int signal_stack_start(void) {
     stack_t now;
+    if (alternate != NULL) {
+        alternate_users++;
+        return 0;
+    }
     if (users == 0 || sigaltstack(NULL, &now) < 0 || !(now.ss_flags & SS_DISABLE))
         return 0;
     size_t size = getauxval(AT_MINSIGSTKSZ) + STACK_MIN;
     alternate = weir__alloc(size);
     if (alternate == NULL)
         return -ENOMEM;
+    alternate_users = 1;
     return sigaltstack(&(stack_t){.ss_sp = alternate, .ss_size = size}, NULL);
 }
 
 static void signal_stack_stop(void) {
-    if (alternate == NULL)
+    if (alternate == NULL || --alternate_users > 0)
         return;
     sigaltstack(&(stack_t){.ss_flags = SS_DISABLE}, NULL);
     weir__free(alternate);

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* drive.c - weir_run: it makes a loop, spawns the first task, and drives: a turn of the loop, then a
- * round of ready tasks, until all tasks have ended. */
+/* drive.c - open a loop, step it (a turn of the loop, then a round of ready tasks), close it; and
+ * weir_run and weir_block_on, which are made of these. A thread may have several loops open, but
+ * one at most is inside a step. weir__sched is that one; between steps it is the one that plain
+ * code speaks to. */
+#include <weir/drive.h>
+
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
@@ -32,7 +36,10 @@ static const char *running_name(void) {
     return t ? t->name : "";
 }
 
+static __thread struct sched *opened; /* the loops of this thread, the last first, by s->outer */
+
 static void forked_child(void) {
+    opened = NULL;
     weir__loops_after_fork_child();
     weir__op_after_fork();
 }
@@ -89,6 +96,13 @@ static int sched_init(struct sched *s, const struct weir_run_options *o) {
     return 0;
 }
 
+static void forget_opened(struct sched *s) {
+    struct sched **at = &opened;
+    while (*at != s)
+        at = &(*at)->outer;
+    *at = s->outer;
+}
+
 /* From the close of the backend on this thread has no loop: what that logs goes to a sink that may
  * call weir_now. */
 static void sched_fini(struct sched *s) {
@@ -100,6 +114,7 @@ static void sched_fini(struct sched *s) {
     weir__loop_stop(&s->loop);
     weir__sched = NULL;
     weir__loop_fini(&s->loop);
+    forget_opened(s);
     weir__stack_pool_fini(&s->stacks);
     weir__depths_fini(&s->depths);
     weir__task_slabs_fini(s);
@@ -131,19 +146,53 @@ static void quiet(struct sched *s) {
 }
 
 /* Not before the flushes are done: the last task may have queued one when it ended. */
-static bool is_over(struct sched *s) {
-    if (s->root.live == 0 && !s->ending)
-        weir__run_ends(s);
+static bool is_idle(const struct sched *s) {
     return s->root.live == 0 && s->loop.hidden == 0 && weir__list_empty(&s->loop.flushes);
 }
 
-static void drive(struct sched *s) {
-    for (weir__run_round(s); !is_over(s); weir__run_round(s)) {
-        weir__loop_turn(&s->loop, WEIR_NEVER);
-        bool is_quiet = s->loop.backend->quiet;
-        if (__builtin_expect(is_quiet, 0) && weir__loop_may_sleep(&s->loop))
-            quiet(s);
-    }
+/* The run ends, or the loop closes: is_idle, for good. */
+static bool is_over(struct sched *s) {
+    if (s->root.live == 0 && !s->ending)
+        weir__run_ends(s);
+    return is_idle(s);
+}
+
+/* Plain code may have made another loop of this thread its own: that one is put back. */
+static void step(struct sched *s, weir_ns until_ns) {
+    struct sched *outside = weir__sched;
+    weir__sched = s;
+    s->stepping = true;
+    weir__loop_turn(&s->loop, until_ns);
+    bool is_quiet = s->loop.backend->quiet;
+    if (__builtin_expect(is_quiet, 0) && weir__loop_may_sleep(&s->loop) && s->root.live > 0)
+        quiet(s);
+    weir__run_round(s);
+    s->stepping = false;
+    weir__sched = outside;
+}
+
+static bool is_inside(void) {
+    return weir__sched != NULL && weir__sched->stepping;
+}
+
+static int open_loop(const struct weir_run_options *options, struct sched **ret_sched) {
+    struct weir_run_options o = options_of(options);
+    struct sched *s = weir__alloc(sizeof *s); /* too large for a library's thread-local memory */
+    if (s == NULL)
+        return weir__fail(-ENOMEM, "run", NULL);
+    int rc = sched_init(s, &o);
+    if (rc < 0)
+        return rc;
+    s->outer = opened;
+    opened = s;
+    weir__sched = s; /* not before its backend is open, and not after: see sched_fini */
+    *ret_sched = s;
+    return 0;
+}
+
+static void close_loop(struct sched *s) {
+    sched_fini(s);
+    weir__sched = opened;
 }
 
 static int first(void *args) {
@@ -152,23 +201,30 @@ static int first(void *args) {
     return a->rc;
 }
 
-static int run_first(struct sched *s, const struct weir_site *site, struct first_args *a) {
+/* Spawn the task that weir_run or weir_block_on waits for. The handle is held until first_take. */
+static int first_begin(struct sched *s, const struct weir_site *site, struct first_args *a) {
     struct weir_task *t = NULL;
-    struct weir_error failure = {0};
     int rc = weir_spawn(NULL, site, first, &a, sizeof a, NULL, &t);
-    if (rc < 0)
-        return rc;
-    s->first = t;
-    drive(s);
-    if (t->result < 0 && t->error != NULL)
+    if (rc == 0)
+        s->first = t;
+    return rc;
+}
+
+/* It has ended: return its result, with the record, to plain code. */
+static int first_take(struct sched *s) {
+    struct weir_task *t = s->first;
+    struct weir_error failure = {0};
+    int rc = t->result;
+    s->first = NULL;
+    s->first_spared = false;
+    if (rc < 0 && t->error != NULL)
         failure = *t->error;
-    rc = t->result;
     if (t->unread)
         weir__error_settled(t->error_number);
     t->unread = false;
     weir__task_unref(s, t);
     if (failure.code == rc)
-        *weir__error_here() = failure; /* for the caller of weir_run */
+        *weir__error_here() = failure;
     else if (rc < 0)
         weir__error_forget(rc); /* an earlier run's */
     return rc;
@@ -182,20 +238,133 @@ int weir_run(int (*fn)(void *arg), void *arg, const struct weir_run_options *opt
 
 int weir_run_at(const struct weir_site *site, int (*fn)(void *arg), void *arg,
                 const struct weir_run_options *options) {
+    struct sched *s = NULL, *outside = weir__sched;
     if (site == NULL || fn == NULL)
         WEIR_BUG("weir_run: the %s is NULL", site ? "function" : "site");
-    if (weir__sched != NULL)
+    if (is_inside())
         return weir__failf(-EBUSY, "run", NULL, "a loop runs on this thread already");
-    struct weir_run_options o = options_of(options);
-    struct sched *s = weir__alloc(sizeof *s); /* too large for a library's thread-local memory */
-    if (s == NULL)
-        return weir__fail(-ENOMEM, "run", NULL);
-    int rc = sched_init(s, &o);
+    int rc = open_loop(options, &s);
     if (rc < 0)
         return rc;
-    weir__sched = s; /* not before its backend is open, and not after: see sched_fini */
     struct first_args a = {fn, arg, 0};
-    rc = run_first(s, site, &a);
-    sched_fini(s);
+    rc = first_begin(s, site, &a);
+    if (rc == 0) {
+        while (!is_over(s))
+            step(s, WEIR_NEVER);
+        rc = first_take(s);
+    }
+    close_loop(s);
+    weir__sched = outside;
     return rc;
+}
+
+#undef weir_block_on
+int weir_block_on(int (*fn)(void *arg), void *arg) {
+    static const struct weir_site unknown = {"block_on", "a place unknown", "", 0};
+    return weir_block_on_at(&unknown, fn, arg);
+}
+
+int weir_block_on_at(const struct weir_site *site, int (*fn)(void *arg), void *arg) {
+    struct sched *s = weir__sched;
+    if (site == NULL || fn == NULL)
+        WEIR_BUG("weir_block_on: the %s is NULL", site ? "function" : "site");
+    if (is_inside())
+        return weir__failf(-EBUSY, "block on", NULL,
+                           "a task or posted function of the loop called it: await a task instead");
+    if (s == NULL)
+        return weir__is_fork_child()
+                   ? weir__no_loop("block on")
+                   : weir__failf(WEIR_ENOLOOP, "block on", NULL,
+                                 "this thread has no loop open: call weir_loop_open first");
+    struct first_args a = {fn, arg, 0};
+    int rc = first_begin(s, site, &a);
+    if (rc < 0)
+        return rc;
+    while (s->first->state != TASK_ENDED)
+        step(s, WEIR_NEVER);
+    return first_take(s);
+}
+
+int weir_loop_open(const struct weir_run_options *options, struct weir_loop **ret_loop) {
+    struct sched *s = NULL;
+    if (ret_loop == NULL)
+        WEIR_BUG("weir_loop_open: the result's place is NULL");
+    if (is_inside())
+        return weir__failf(-EBUSY, "open loop", NULL, "a loop runs on this thread already");
+    int rc = open_loop(options, &s);
+    if (rc == 0)
+        *ret_loop = s->loop.handle;
+    return rc;
+}
+
+/* The scheduler of l; NULL, with the code of why, if l has none any more. */
+static struct sched *own_of(const struct weir_loop *l, const char *call, int *ret_rc) {
+    if (l == NULL)
+        WEIR_BUG("%s: the loop is NULL", call);
+    *ret_rc = weir__mailbox_is_parents(&l->mail) ? WEIR_EFORKED : WEIR_ECLOSED;
+    if (*ret_rc == WEIR_EFORKED || l->own == NULL)
+        return NULL;
+    if (!pthread_equal(l->own->thread, pthread_self()))
+        WEIR_BUG("%s: loop '%s' belongs to another thread: weir_post reaches it", call, l->name);
+    return (struct sched *)(void *)l->own;
+}
+
+int weir_loop_step(struct weir_loop *l, weir_ns timeout_ns) {
+    int rc = 0;
+    struct sched *s = own_of(l, "weir_loop_step", &rc);
+    if (s == NULL)
+        return weir__fail(rc, "step", NULL);
+    if (is_inside())
+        return weir__failf(-EBUSY, "step", NULL, "a loop runs on this thread already");
+    step(s, timeout_ns <= 0 ? 0 : weir__deadline(weir__loop_now(&s->loop), timeout_ns));
+    return !is_idle(s);
+}
+
+int weir_loop_fd(struct weir_loop *l) {
+    int rc = 0;
+    struct sched *s = own_of(l, "weir_loop_fd", &rc);
+    rc = s != NULL ? weir__loop_fd(&s->loop) : rc;
+    return rc < 0 ? weir__fail(rc, "loop descriptor", NULL) : rc;
+}
+
+weir_ns weir_loop_prepare(struct weir_loop *l) {
+    int rc = 0;
+    struct sched *s = own_of(l, "weir_loop_prepare", &rc);
+    return s != NULL ? weir__loop_prepare(&s->loop) : 0;
+}
+
+void weir_loop_use(struct weir_loop *l) {
+    int rc = 0;
+    struct sched *s = own_of(l, "weir_loop_use", &rc);
+    if (s == NULL)
+        WEIR_BUG("weir_loop_use: the loop %s",
+                 rc == WEIR_EFORKED ? "belongs to the parent process" : "has been closed");
+    if (is_inside())
+        WEIR_BUG("weir_loop_use: called inside a step of loop '%s'",
+                 weir__sched->loop.handle->name);
+    weir__sched = s;
+}
+
+void weir_loop_close(struct weir_loop **take_loop) {
+    int rc = 0;
+    if (take_loop == NULL || *take_loop == NULL)
+        return;
+    struct sched *s = own_of(*take_loop, "weir_loop_close", &rc);
+    if (s == NULL && rc == WEIR_ECLOSED)
+        WEIR_BUG("weir_loop_close: loop '%s' has been closed already", (*take_loop)->name);
+    *take_loop = NULL;
+    if (s == NULL)
+        return;
+    if (is_inside())
+        WEIR_BUG("weir_loop_close: called inside a step of loop '%s'",
+                 weir__sched->loop.handle->name);
+    struct sched *outside = weir__sched;
+    weir__sched = s;
+    if (s->root.live > 0)
+        weir__root_fire(s, "the loop closes", 0);
+    while (!is_over(s))
+        step(s, WEIR_NEVER);
+    close_loop(s);
+    if (outside != s)
+        weir__sched = outside;
 }

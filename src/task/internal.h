@@ -168,7 +168,7 @@ struct sched {
     struct stack_pool stacks;
     struct depths depths;
     struct group root;
-    struct weir_task *first; /* weir_run's; its handle is held until the run is over */
+    struct weir_task *first; /* that weir_run or weir_block_on waits for: its handle; or NULL */
     bool first_spared;       /* the root has fired, but first goes on (weir__stop_others) */
     struct group *work, *work_tail;
     struct notes notes;
@@ -180,6 +180,8 @@ struct sched {
     struct weir__flush soon_flush;
     bool ending; /* all tasks have ended: no callback is queued any more */
     bool crash_reports;
+    bool stepping;       /* it runs its turn and its tasks now */
+    struct sched *outer; /* drive.c: the loop that this thread opened before, if it is open still */
     int stack_class; /* of tasks whose spawn gives no stack_size */
 };
 

@@ -208,7 +208,7 @@ void weir__stop_others(const char *cause) {
     struct sched *s = weir__sched;
     if (s->root.scope.own != 0)
         return;
-    s->first_spared = true;
+    s->first_spared = s->first != NULL;
     weir__scope_fire(&s->root.scope, -ECANCELED, cause, weir__note_here(NULL));
 }
 
