@@ -5,6 +5,7 @@
 #define WEIR_WEIR_H
 
 #include <weir/base.h>
+#include <weir/callback.h>
 #include <weir/drive.h>
 #include <weir/error.h>
 #include <weir/future.h>

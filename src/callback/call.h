@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* call.h - what this room keeps for each loop: its calls and the descriptors that it watches. */
+#ifndef WEIR_CALLBACK_CALL_H
+#define WEIR_CALLBACK_CALL_H
+
+#include "task/failure.h"
+#include "task/soon.h"
+
+struct call_slab;
+struct weir_call;
+struct ready;
+
+/* Of one loop: made when a callback is first asked for, freed when the run ends. */
+struct calls {
+    struct call_slab *slabs;
+    struct weir_call *spare;
+    struct ready **ready; /* two for each descriptor from 0 on: its reader, its writer, or NULL */
+    size_t ready_count;
+    void (*end_ready)(struct calls *cs); /* the run ends; NULL: there is nothing to end */
+    void (*end_calls)(struct calls *cs);
+};
+
+/* That of this thread's loop. Returns 0; -ENOMEM, WEIR_ENOLOOP, WEIR_EFORKED, WEIR_ECLOSED (the
+ * run is ending), with a record for what. */
+int weir__calls(const char *what, struct calls **ret_calls);
+
+#endif
