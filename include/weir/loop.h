@@ -106,12 +106,14 @@ WEIR_API void weir_loop_unref(struct weir_loop **take_loop);
  * thread. */
 WEIR_API int weir_post(struct weir_loop *l, void (*fn)(void *arg), void *arg);
 
-/* Run a blocking function, fn(arg), on a helper thread and wait for its result. At most 16 such
- * functions of a loop run at once; further ones wait for their turn. Until fn has begun, a cancel
- * ends the wait, and fn is not called. Once it has begun, weir_offload waits for fn even if a scope
- * fires; the next suspending call then returns the scope's code. arg is borrowed until return.
+/* Run a blocking function, fn(arg), on a helper thread and wait for its result. All loops of the
+ * process share the threads: 16, or 4 more than weir_cpus() if that is fewer (weir/offload.h sets
+ * and shows the number). Further functions wait for their turn, and the loops take turns. Until fn
+ * has begun, a cancel ends the wait, and fn is not called. Once it has begun, weir_offload waits
+ * for fn even if a scope fires; the next suspending call then returns the scope's code. arg is
+ * borrowed until return.
  * Returns fn's result; -ECANCELED, -ETIME if a scope fired before fn began; -ENOMEM, -EAGAIN (no
- * thread could be made, or 64 abandoned functions still run: see weir_offload_detached);
+ * thread could be made, or all are lost to abandoned functions: see weir_offload_detached);
  * WEIR_ENOLOOP. After these errors fn was not called. */
 WEIR_SUSPENDS int weir_offload(int (*fn)(void *arg), void *arg);
 
@@ -119,12 +121,16 @@ WEIR_SUSPENDS int weir_offload(int (*fn)(void *arg), void *arg);
  * args[0 .. size-1] of its own, so args may go.
  * On a cancel the call returns at once. If fn has not begun, it is not called. Else it is
  * abandoned: it runs on with its copy, and its result is dropped. If the run ends before an
- * abandoned function returns, a log line names the task that called it. An abandoned function does
- * not count among the 16 of weir_offload: a new thread takes its place. With the abandoned ones
- * there are at most 64 threads; from 16 abandoned functions on the library logs their number, at
- * most once a second.
+ * abandoned function returns, a log line names it, with the task and the place of this call. An
+ * abandoned function does not count among those of weir_offload: a new thread takes its place.
+ * With the abandoned ones there are at most four times as many threads. When as many functions are
+ * abandoned as may run, the library logs their number and the oldest, at most once a second.
+ * The macro weir_offload_detached passes the place of the call.
  * Returns fn's result; -ECANCELED, -ETIME, -ENOMEM, -EAGAIN (as weir_offload), WEIR_ENOLOOP. */
 WEIR_SUSPENDS int weir_offload_detached(int (*fn)(void *args), const void *args, size_t size);
+WEIR_SUSPENDS int weir_offload_detached_at(const struct weir_site *site, int (*fn)(void *args),
+                                           const void *args, size_t size);
+#define weir_offload_detached(fn, ...) weir_offload_detached_at(WEIR_SITE(fn), fn, __VA_ARGS__)
 
 /* Wait until a descriptor is ready for one of events: POLLIN, POLLOUT, POLLPRI, to be or-ed. fd
  * stays the caller's and must stay open during the call. A regular file, a directory or /dev/null

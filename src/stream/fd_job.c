@@ -25,7 +25,6 @@ struct weir__fd_job {
     bool writes, over, begun;
     size_t len, at; /* at: how many bytes of a read the calls have got so far */
     int64_t result;
-    char name[32];
     uint8_t bytes[PIECE];
 };
 
@@ -79,11 +78,14 @@ static int begin(struct weir__fd_slot *slot, int fd, const void *bytes, size_t l
     j->len = len < PIECE ? len : PIECE;
     if (j->writes)
         memcpy(j->bytes, bytes, j->len);
-    snprintf(j->name, sizeof j->name, "%s fd %d", j->writes ? "writing" : "reading", fd);
+    char name[32];
+    snprintf(name, sizeof name, "%s fd %d", j->writes ? "writing" : "reading", fd);
+    const struct weir__work_by by = {.task = name};
     atomic_init(&j->holders, 2);
     j->op = (struct weir__op){.kind = WEIR__WORK,
                               .wake = ended,
-                              .u.work = {.fn = work, .arg = j, .abandon = true, .name = j->name}};
+                              .u.work = {.fn = work, .arg = j, .abandon = true, .is_file = true}};
+    j->op.u.work.by = &by; /* until it is submitted */
     if (weir__submit(weir__loop()->backend, &j->op) == WEIR__DONE) { /* refused */
         int rc = (int)j->op.result;
         atomic_init(&j->holders, 1);

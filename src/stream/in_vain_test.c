@@ -9,6 +9,7 @@
 #include "stream/stream_test_util.h"
 #include "sys/limits.h"
 #include "sys/pool.h"
+#include "task/task.h"
 
 #define IN_VAIN_STORY(sentence)                                                                    \
     static int sentence##_run(void *arg);                                                          \
@@ -16,7 +17,7 @@
         struct weir_run_options o = {.size = sizeof o, .backend = test_backend};                   \
         if (strcmp(test_backend, "sim") == 0)                                                      \
             runner_skip("a simulation has no real descriptors");                                   \
-        weir__sys_limits.work_threads = 1;                                                         \
+        weir__sys_limits.work_threads = weir__sys_limits.file_threads = 1;                         \
         assert_int_equal(weir_run(sentence##_run, NULL, &o), 0);                                   \
     }                                                                                              \
     static int sentence##_run(void *arg __attribute__((unused)))
@@ -42,24 +43,6 @@ static int tick(void *args __attribute__((unused))) {
 
 static int rest(void *arg __attribute__((unused))) {
     return 0;
-}
-
-/* All helper threads are lost to functions that were given up. One that is given up before it has
- * begun takes none. */
-static void take_all_threads(void) {
-    let_go = false;
-    held = 0;
-    while (held < WEIR__POOL_GROWTH) {
-        struct weir_scope s;
-        weir_scope_enter(&s, WEIR_MILLISECONDS(10));
-        int rc = weir_offload_detached(hold_a_thread, NULL, 0);
-        assert_int_equal(weir_scope_leave(&s, rc), -ETIME);
-    }
-    assert_int_equal(weir_offload_detached(hold_a_thread, NULL, 0), -EAGAIN);
-    assert_non_null(strstr(weir_error_message(-EAGAIN), "abandoned functions"));
-    assert_int_equal(weir_fail(-EAGAIN, "older"), -EAGAIN);
-    assert_int_equal(weir_offload(rest, NULL), -EAGAIN);
-    assert_non_null(strstr(weir_error_message(-EAGAIN), "abandoned functions"));
 }
 
 static int open_master(int *ret_slave) {
@@ -90,12 +73,27 @@ static int write_within(struct weir_stream *s, weir_ns budget_ns, const void *bu
     return weir_scope_leave(&scope, rc);
 }
 
+/* All threads for files are lost to jobs that were given up. */
+static void take_all_file_threads(void) {
+    struct weir__backend *b = weir__loop()->backend;
+    let_go = false;
+    held = 0;
+    for (int i = 0; i < WEIR__POOL_GROWTH; i++) {
+        struct weir__op op = {.kind = WEIR__WORK,
+                              .u.work = {.fn = hold_a_thread, .abandon = true, .is_file = true}};
+        assert_int_equal(weir__submit(b, &op), WEIR__PENDING);
+        while (held == i)
+            usleep(1000);
+        assert_int_equal(weir__cancel(b, &op), WEIR__DONE);
+    }
+}
+
 IN_VAIN_STORY(no_free_thread_for_a_terminal_blocks_no_other_task) {
     struct weir_group g;
     struct weir_stream *s = NULL;
     char buf[5];
     int slave;
-    take_all_threads();
+    take_all_file_threads();
     assert_int_equal(weir_stream_from_fd(open_master(&slave), &s), 0);
     assert_int_equal(write(slave, "hello", 5), 5);
     weir_group_open(&g, WEIR_INDEPENDENT);
@@ -111,6 +109,39 @@ IN_VAIN_STORY(no_free_thread_for_a_terminal_blocks_no_other_task) {
     weir_group_drain(&g, 0);
     weir_close(&s);
     close(slave);
+    return 0;
+}
+
+/* All helper threads are lost to functions that were given up. One that is given up before it has
+ * begun takes none. */
+static void take_all_threads(void) {
+    let_go = false;
+    held = 0;
+    while (held < WEIR__POOL_GROWTH) {
+        struct weir_scope s;
+        weir_scope_enter(&s, WEIR_MILLISECONDS(10));
+        int rc = weir_offload_detached(hold_a_thread, NULL, 0);
+        assert_int_equal(weir_scope_leave(&s, rc), -ETIME);
+    }
+    assert_int_equal(weir_offload_detached(hold_a_thread, NULL, 0), -EAGAIN);
+    assert_non_null(strstr(weir_error_message(-EAGAIN), "abandoned functions"));
+    assert_int_equal(weir_fail(-EAGAIN, "older"), -EAGAIN);
+    assert_int_equal(weir_offload(rest, NULL), -EAGAIN);
+    assert_non_null(strstr(weir_error_message(-EAGAIN), "abandoned functions"));
+}
+
+IN_VAIN_STORY(functions_that_hold_all_threads_keep_no_terminal_waiting) {
+    struct weir_stream *s = NULL;
+    char buf[5];
+    int slave;
+    take_all_threads();
+    assert_int_equal(weir_stream_from_fd(open_master(&slave), &s), 0);
+    assert_int_equal(write(slave, "hello", 5), 5);
+    assert_int_equal(read_within(s, WEIR_SECONDS(20), buf), 0);
+    assert_memory_equal(buf, "hello", 5);
+    weir_close(&s);
+    close(slave);
+    let_go = true;
     return 0;
 }
 

@@ -54,7 +54,8 @@ static struct rig_op job(int kind, bool stuck) {
     s.op.u.work.fn = stuck ? wait_at_gate : answer;
     s.op.u.work.arg = (void *)(intptr_t)7;
     s.op.u.work.abandon = true;
-    s.op.u.work.name = "somebody";
+    static const struct weir__work_by somebody = {"somebody", NULL};
+    s.op.u.work.by = &somebody;
     return s;
 }
 

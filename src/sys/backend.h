@@ -103,6 +103,11 @@ struct weir__file {
     uint64_t priv[8];                 /* the backend's */
 };
 
+struct weir__work_by { /* who submits a WORK */
+    const char *task;
+    const struct weir_site *site; /* of the call; NULL: not known */
+};
+
 struct weir__op {
     struct weir__op *next;             /* link, for the backend or the caller that has the op */
     void (*wake)(struct weir__op *op); /* called by the loop, once, after completion */
@@ -153,7 +158,8 @@ struct weir__op {
             int (*fn)(void *);
             void *arg;
             bool abandon; /* a cancel lets a begun fn run on alone: done, result -EINPROGRESS */
-            const char *name; /* of the task that submits it, copied at submit; NULL: none */
+            bool is_file; /* it reads or writes a file: a thread of the class for files runs it */
+            const struct weir__work_by *by; /* copied at submit; NULL: not known */
         } work;
         const struct weir__addr *addr;
         int number;

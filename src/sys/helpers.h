@@ -9,8 +9,7 @@
 #include "sys/signals.h"
 
 struct weir__helpers {
-    struct weir__latch *latch;
-    struct weir__pool *resolve, *work; /* made at first use */
+    struct weir__pool_user jobs; /* on the helper threads of the process */
     struct weir__signals signals;
 };
 

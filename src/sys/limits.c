@@ -22,4 +22,6 @@ struct weir__sys_limits weir__sys_limits = {
     .inbox_pinned = 2,
     .resolve_threads = 8,
     .work_threads = 16,
+    .file_threads = 16,
+    .helper_idle = WEIR_SECONDS(10),
 };

@@ -5,6 +5,7 @@
 #define WEIR_SYS_LIMITS_H
 
 #include <stdint.h>
+#include <weir/base.h>
 
 struct weir__sys_limits {
     /* Large receive buffers (epoll: all; io_uring: files with bulk traffic), used last in first
@@ -52,9 +53,14 @@ struct weir__sys_limits {
     uint32_t inbox_pinned;
     /* A dead name server holds a thread for up to 30 s: some must be left for the others. */
     uint32_t resolve_threads;
-    /* Blocking calls (files, databases), not computation: more than cores, and few enough that
-     * their stacks fit a small machine. */
+    /* Blocking calls (files, databases), not computation: so by default four more than the
+     * processors that the process may use, and at most so many. */
     uint32_t work_threads;
+    /* Reads and writes of terminals and the like, each of which may wait for its user. */
+    uint32_t file_threads;
+    /* Threads that have nothing to do for so long end. Long beside the making of one (30 us), so
+     * that jobs which come every second find one; short beside the life of a server. */
+    weir_ns helper_idle;
 };
 
 extern struct weir__sys_limits weir__sys_limits;

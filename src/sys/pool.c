@@ -1,436 +1,316 @@
 /* SPDX-License-Identifier: MIT */
 /* pool.c - see pool.h.
  *
- * A job's life; all changes are made under the lock:
- *   queued -> running -> ended (in the list ended; or freed, if it was abandoned meanwhile)
- * A thread is idle, at work, or lost: it runs a job that was abandoned. At most max threads are not
- * lost; all threads together are at most WEIR__POOL_GROWTH times max. A thread that has finished an
- * abandoned job ends, if there are more than max threads then; nobody joins it.
- * The pool's memory is reference-counted: the loop holds one reference and every thread one,
- * because a thread in an abandoned job may outlive the loop. */
+ * The log's sink is the user's and may call into this file: no line is logged under the lock. */
 #include "sys/pool.h"
 
 #include <errno.h>
-#include <netdb.h>
 #include <pthread.h>
-#include <signal.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/check.h"
-#include "base/list.h"
 #include "base/log.h"
-#include "sys/addr.h"
+#include "sys/cpus.h"
+#include "sys/crew.h"
+#include "sys/limits.h"
 #include "sys/plain.h"
-#include "sys/slots.h"
 
-enum phase { QUEUED, RUNNING, ENDED };
+/* Stack sizes: getaddrinfo needs 12 KiB (measured), modules of nsswitch need more; a user's
+ * function gets about as much as a thread of the user's would have. This is address space, not
+ * memory. */
+enum { RESOLVE_STACK = 512 << 10, FILE_STACK = 256 << 10, WORK_STACK = 2 << 20 };
+enum { CPUS_AND = 4 }; /* functions that wait do not use their processor: so many more may begin */
 
-struct job {
-    struct weir__list link; /* in queued or ended */
-    struct weir__op *op;    /* NULL: abandoned */
-    enum phase phase;
-    int64_t result;
-    int (*fn)(void *); /* NULL: look up name */
-    void *arg;
-    uint16_t port;
-    struct weir__addr *addrs; /* resolve: the result */
-    char name[]; /* the host, or the task that offloaded fn */
-};
-
-struct helper {
-    struct weir__pool *pool;
-    pthread_t thread;
-    struct job *job; /* the job that it runs; NULL: idle */
-    bool used;
-    bool alone; /* detached: no pool joins it */
-};
-
-static _Atomic int threads_alone;
-
-struct weir__pool {
-    pthread_mutex_t lock;
-    pthread_cond_t work;
-    struct weir__list queued, ended;
-    unsigned queue_len, idle, count, lost, max, refs;
-    bool closing;
-    weir_ns said_ns; /* when the log last said that abandoned jobs hold the threads */
+static const struct {
+    const char *name;
     size_t stack_size;
-    struct weir__latch *latch;
-    _Atomic bool any_ended;
-    struct weir__slots jobs; /* by op->priv; only the loop's thread uses it */
-    char name[16];
-    struct helper helpers[];
+} rows[WEIR__POOL_CLASSES] = {
+    [WEIR__POOL_RESOLVE] = {"weir-resolve", RESOLVE_STACK},
+    [WEIR__POOL_FILE] = {"weir-file", FILE_STACK},
+    [WEIR__POOL_WORK] = {"weir-work", WORK_STACK},
 };
 
-static struct job *job_of(struct weir__list *link) {
-    return WEIR_CONTAINER(link, struct job, link);
+static struct {
+    pthread_mutex_t lock;
+    unsigned users; /* loops that have had jobs and have not left */
+    uint64_t numbers;
+    struct weir__crew crews[WEIR__POOL_CLASSES];
+} pool;
+
+static struct weir__crew *crew_of(const struct weir__job *j) {
+    return &pool.crews[j->class];
 }
 
-static void job_free(struct job *j) {
-    if (j != NULL)
-        weir__free(j->addrs);
-    weir__free(j);
+/* The program's bounds stay. */
+static void pool_begin(void) {
+    pthread_mutex_init(&pool.lock, NULL);
+    pool.users = 0;
+    pool.numbers = 0;
+    for (int i = 0; i < WEIR__POOL_CLASSES; i++)
+        weir__crew_init(&pool.crews[i], &pool.lock, rows[i].name, rows[i].stack_size);
 }
 
-/* ---- what a job does ------------------------------------------------------------------------ */
+/* The child has no helpers, and another thread of its parent may have held the lock: so nothing is
+ * kept but the bounds. The loops of the parent, which are the users, are dead in the child too. */
+static void after_fork_child(void) {
+    pool_begin();
+    weir__crew_forget_alone();
+}
 
-static int64_t resolve_error(int rc, int saved_errno) {
-    switch (rc) {
-    case EAI_MEMORY:
-        return -ENOMEM;
-    case EAI_SYSTEM:
-        return saved_errno ? -saved_errno : WEIR_ERESOLVE;
-    case EAI_AGAIN:
-    case EAI_FAIL:
-        return WEIR_ERESOLVE;
-    default:
-        return WEIR_ENONAME;
+static __attribute__((constructor)) void begin(void) {
+    pool_begin();
+    pthread_atfork(NULL, NULL, after_fork_child);
+}
+
+/* ---- bounds and numbers --------------------------------------------------------------------- */
+
+static unsigned default_of(enum weir__pool_class class) {
+    if (class == WEIR__POOL_RESOLVE)
+        return weir__sys_limits.resolve_threads;
+    if (class == WEIR__POOL_FILE)
+        return weir__sys_limits.file_threads;
+    unsigned few = (unsigned)weir__cpus() + CPUS_AND;
+    return few < weir__sys_limits.work_threads ? few : weir__sys_limits.work_threads;
+}
+
+void weir__pool_bound(enum weir__pool_class class, unsigned threads) {
+    struct weir__crew *c = &pool.crews[class];
+    WEIR_CHECK(threads <= WEIR__POOL_THREADS_MAX);
+    unsigned by_default = default_of(class);
+    pthread_mutex_lock(&pool.lock);
+    c->bound = threads;
+    weir__crew_set_max(c, threads > 0 ? threads : by_default);
+    pthread_mutex_unlock(&pool.lock);
+}
+
+void weir__pool_stats(enum weir__pool_class class, struct weir__pool_stats *ret_stats) {
+    const struct weir__crew *c = &pool.crews[class];
+    unsigned by_default = default_of(class);
+    pthread_mutex_lock(&pool.lock);
+    unsigned max = c->bound > 0 ? c->bound : pool.users > 0 ? c->max : by_default;
+    *ret_stats = (struct weir__pool_stats){
+        .threads_max = max,
+        .threads = c->count,
+        .idle = c->count - c->lost - c->running - c->coming,
+        .running = c->running,
+        .queued = c->queued,
+        .abandoned = c->lost,
+        .running_peak = c->running_peak,
+        .ended = c->ended,
+        .wait_longest = c->wait_longest,
+    };
+    pthread_mutex_unlock(&pool.lock);
+}
+
+bool weir__pool_abandoned(uint64_t after, struct weir__pool_job *ret_job) {
+    const struct weir__job *found = NULL;
+    pthread_mutex_lock(&pool.lock);
+    for (int i = 0; i < WEIR__POOL_CLASSES; i++) {
+        struct weir__list *all = &pool.crews[i].abandoned, *at = all->next;
+        while (at != all && weir__job_of(at)->number <= after)
+            at = at->next;
+        if (at != all && (found == NULL || weir__job_of(at)->number < found->number))
+            found = weir__job_of(at);
     }
-}
-
-/* Not AI_ADDRCONFIG: it hides the loopback addresses of a machine that has no other. */
-static int64_t resolve(struct job *j) {
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_family = AF_UNSPEC}, *found = NULL;
-    errno = 0;
-    int rc = getaddrinfo(j->name, NULL, &hints, &found);
-    if (rc != 0)
-        return resolve_error(rc, errno);
-    int count = 0;
-    for (struct addrinfo *a = found; a != NULL && count < WEIR__ADDRS_MAX; a = a->ai_next) {
-        if (a->ai_family != AF_INET && a->ai_family != AF_INET6)
-            continue;
-        struct weir__addr *to = &j->addrs[count++];
-        memcpy(&to->sa, a->ai_addr, a->ai_addrlen);
-        to->len = a->ai_addrlen;
-        weir__addr_set_port(to, j->port);
-    }
-    freeaddrinfo(found);
-    return count > 0 ? count : WEIR_ENONAME;
-}
-
-static int64_t job_run(struct job *j) {
-    return j->fn != NULL ? j->fn(j->arg) : resolve(j);
-}
-
-/* ---- the helper threads --------------------------------------------------------------------- */
-
-static void unref_unlock(struct weir__pool *p) {
-    bool last = --p->refs == 0;
-    pthread_mutex_unlock(&p->lock);
-    if (!last)
-        return;
-    pthread_mutex_destroy(&p->lock);
-    pthread_cond_destroy(&p->work);
-    weir__free(p);
-}
-
-static unsigned not_lost(const struct weir__pool *p) {
-    return p->count - p->lost;
-}
-
-/* With the lock held: wait for a job and take it. NULL: the thread shall end. */
-static struct job *next_job(struct weir__pool *p) {
-    while (weir__list_empty(&p->queued) && !p->closing && not_lost(p) <= p->max) {
-        p->idle++;
-        pthread_cond_wait(&p->work, &p->lock);
-        p->idle--;
-    }
-    if (weir__list_empty(&p->queued) || not_lost(p) > p->max)
-        return NULL;
-    struct job *j = job_of(p->queued.next);
-    weir__list_remove(&j->link);
-    p->queue_len--;
-    return j;
-}
-
-static void job_ended(struct weir__pool *p, struct job *j) {
-    j->phase = ENDED;
-    if (j->op == NULL) {
-        p->lost--;
-        job_free(j);
-        return;
-    }
-    weir__list_add_tail(&p->ended, &j->link);
-    atomic_store_explicit(&p->any_ended, true, memory_order_release);
-    weir__latch_ring(p->latch); /* under the lock, for which a closing loop waits */
-}
-
-static void leave_alone(struct helper *h) {
-    h->alone = true;
-    atomic_fetch_add(&threads_alone, 1);
-    pthread_detach(h->thread);
-}
-
-int weir__threads_alone(void) {
-    return atomic_load(&threads_alone);
-}
-
-/* With the lock held: the thread ends. A pool that closes joins its threads; otherwise the thread
- * is detached. Returns whether it is. */
-static bool helper_ends(struct weir__pool *p, struct helper *h) {
-    if (!p->closing) {
-        leave_alone(h);
-        h->used = false;
-        p->count--;
-    }
-    return h->alone;
-}
-
-static void *helper_main(void *arg) {
-    struct helper *h = arg;
-    struct weir__pool *p = h->pool;
-    if (weir__thread_begins != NULL)
-        weir__thread_begins();
-    pthread_mutex_lock(&p->lock);
-    for (struct job *j; (j = next_job(p)) != NULL;) {
-        h->job = j;
-        j->phase = RUNNING;
-        pthread_mutex_unlock(&p->lock);
-        j->result = job_run(j);
-        pthread_mutex_lock(&p->lock);
-        h->job = NULL;
-        job_ended(p, j);
-    }
-    bool alone = helper_ends(p, h);
-    unref_unlock(p);
-    if (weir__thread_ends != NULL)
-        weir__thread_ends();
-    if (alone)
-        atomic_fetch_sub(&threads_alone, 1);
-    return NULL;
-}
-
-static int start(struct helper *h, pthread_attr_t *attr) {
-    sigset_t all, old;
-    sigfillset(&all);
-    static const int of_the_thread[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
-    for (size_t i = 0; i < sizeof of_the_thread / sizeof of_the_thread[0]; i++)
-        sigdelset(&all, of_the_thread[i]); /* if blocked, a crash would not be reported */
-    pthread_sigmask(SIG_SETMASK, &all, &old); /* inherited by the new thread */
-    int rc = pthread_create(&h->thread, attr, helper_main, h);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    if (rc == 0)
-        pthread_setname_np(h->thread, h->pool->name);
-    return -rc;
-}
-
-/* With the lock held: start one more thread. Returns 0 or a negative errno. */
-static int add_helper(struct weir__pool *p) {
-    struct helper *h = p->helpers;
-    pthread_attr_t attr;
-    if (p->count == p->max * WEIR__POOL_GROWTH)
-        return -EAGAIN;
-    while (h->used)
-        h++;
-    if (pthread_attr_init(&attr) != 0)
-        return -ENOMEM;
-    pthread_attr_setstacksize(&attr, p->stack_size);
-    *h = (struct helper){.pool = p, .used = true};
-    int rc = start(h, &attr);
-    pthread_attr_destroy(&attr);
-    h->used = rc == 0;
-    p->count += rc == 0;
-    p->refs += rc == 0;
-    return rc;
-}
-
-/* With the lock held: if more jobs wait than threads are idle, start a thread, as far as the bound
- * allows. Returns 0; or the error, if there is no thread at all that could run the jobs. */
-static int man(struct weir__pool *p) {
-    int rc = 0;
-    if (p->queue_len > p->idle && not_lost(p) < p->max)
-        rc = add_helper(p);
-    return not_lost(p) > 0 ? 0 : rc;
+    if (found != NULL)
+        weir__job_describe(found, ret_job);
+    pthread_mutex_unlock(&pool.lock);
+    return found != NULL;
 }
 
 /* ---- the loop's side ------------------------------------------------------------------------ */
 
-int weir__pool_new(const char *name, unsigned threads_max, size_t stack_size,
-                   struct weir__latch *latch, struct weir__pool **ret_pool) {
-    WEIR_CHECK(threads_max > 0);
-    size_t room = threads_max * WEIR__POOL_GROWTH * sizeof(struct helper);
-    struct weir__pool *p = weir__alloc_zero(sizeof *p + room);
-    if (p == NULL)
-        return -ENOMEM;
-    pthread_mutex_init(&p->lock, NULL);
-    pthread_cond_init(&p->work, NULL);
-    weir__list_init(&p->queued);
-    weir__list_init(&p->ended);
-    weir__slots_init(&p->jobs);
-    p->max = threads_max;
-    p->refs = 1;
-    p->stack_size = stack_size;
-    p->latch = latch;
-    snprintf(p->name, sizeof p->name, "%s", name);
-    *ret_pool = p;
-    return 0;
-}
-
-static struct job *job_new(const struct weir__op *op) {
-    bool is_work = op->kind == WEIR__WORK;
-    const char *name = is_work ? op->u.work.name : op->u.resolve.host;
-    size_t name_size = name ? strlen(name) + 1 : 1;
-    struct job *j = weir__alloc_zero(sizeof *j + name_size);
-    if (j == NULL)
-        return NULL;
-    if (name != NULL)
-        memcpy(j->name, name, name_size);
-    if (is_work) {
-        j->fn = op->u.work.fn, j->arg = op->u.work.arg;
-        return j;
+void weir__pool_user_init(struct weir__pool_user *u, struct weir__latch *latch) {
+    u->latch = latch;
+    for (int i = 0; i < WEIR__POOL_CLASSES; i++) {
+        weir__list_init(&u->seats[i].queued);
+        weir__list_init(&u->seats[i].turn);
     }
-    j->port = op->u.resolve.port;
-    j->addrs = weir__alloc_zero(WEIR__ADDRS_MAX * sizeof *j->addrs);
-    if (j->addrs != NULL)
-        return j;
-    weir__free(j);
-    return NULL;
+    weir__list_init(&u->ended);
+    atomic_init(&u->any_ended, false);
+    u->entered = false;
+    weir__slots_init(&u->jobs);
 }
 
-/* Log that abandoned jobs hold as many threads as the bound allows, or (full) all that can exist.
- * Without the lock. */
-static void say_lost(struct weir__pool *p, unsigned lost, const char *name, bool full) {
-    weir_ns now = weir__plain_now();
-    if (p->said_ns != 0 && now - p->said_ns < WEIR_SECONDS(1))
+/* The first user fixes the bounds, as long as there are users. */
+static void enter(struct weir__pool_user *u) {
+    unsigned max[WEIR__POOL_CLASSES];
+    if (u->entered)
         return;
-    p->said_ns = now;
-    weir__log(WEIR_LOG_WARNING, "%s: %u abandoned jobs still run, the last for '%s': %s", p->name,
-              lost, name,
+    for (int i = 0; i < WEIR__POOL_CLASSES; i++)
+        max[i] = default_of((enum weir__pool_class)i);
+    u->entered = true;
+    pthread_mutex_lock(&pool.lock);
+    for (int i = 0; i < WEIR__POOL_CLASSES && pool.users == 0; i++)
+        pool.crews[i].max = pool.crews[i].bound > 0 ? pool.crews[i].bound : max[i];
+    pool.users++;
+    pthread_mutex_unlock(&pool.lock);
+}
+
+/* Log that abandoned jobs hold as many threads as the bound allows, or all that can exist. At most
+ * once a second. Without the lock. */
+static void say_lost(struct weir__crew *c) {
+    struct weir__pool_job oldest;
+    char text[WEIR__JOB_TEXT] = "";
+    weir_ns now = weir__plain_now();
+    pthread_mutex_lock(&pool.lock);
+    unsigned lost = c->lost;
+    bool full = lost >= c->max * WEIR__POOL_GROWTH;
+    bool said = c->said != 0 && now - c->said < WEIR_SECONDS(1);
+    if (lost > 0 && !said) {
+        c->said = now;
+        weir__job_describe(weir__job_of(c->abandoned.next), &oldest);
+    }
+    pthread_mutex_unlock(&pool.lock);
+    if (lost == 0 || said)
+        return;
+    weir__log(WEIR_LOG_WARNING, "%s: %u abandoned jobs still run, the oldest %s: %s", c->name,
+              lost, weir__job_text(&oldest, text),
               full ? "nothing more is begun until one ends" : "further threads take their place");
 }
 
-int weir__pool_submit(struct weir__pool *p, struct weir__op *op) {
+int weir__pool_submit(struct weir__pool_user *u, struct weir__op *op) {
     uint64_t handle;
-    struct job *j = job_new(op);
-    if (j == NULL || weir__slots_add(&p->jobs, j, &handle) != 0) {
-        job_free(j);
+    enter(u);
+    struct weir__job *j = weir__job_new(u, op);
+    if (j == NULL || weir__slots_add(&u->jobs, j, &handle) != 0) {
+        weir__job_free(j);
         return weir__op_now_done(op, -ENOMEM);
     }
-    weir__list_init(&j->link);
-    j->op = op;
+    struct weir__crew *c = crew_of(j);
     op->priv = (uint32_t)handle;
-    pthread_mutex_lock(&p->lock);
-    weir__list_add_tail(&p->queued, &j->link);
-    p->queue_len++;
-    int rc = man(p);
-    if (rc == 0) {
-        pthread_cond_signal(&p->work);
-    } else {
-        weir__list_remove(&j->link);
-        p->queue_len--;
-    }
-    unsigned lost = p->lost;
-    pthread_mutex_unlock(&p->lock);
+    j->queued_at = weir__plain_now();
+    pthread_mutex_lock(&pool.lock);
+    weir__crew_enqueue(c, j);
+    int rc = weir__crew_man(c);
+    if (rc != 0)
+        weir__crew_dequeue(c, j);
+    unsigned lost = c->lost;
+    pthread_mutex_unlock(&pool.lock);
     if (rc == 0)
         return weir__op_hold(op);
     if (lost > 0)
-        say_lost(p, lost, j->name, true);
-    weir__slots_remove(&p->jobs, op->priv, j);
-    job_free(j);
+        say_lost(c);
+    weir__slots_remove(&u->jobs, op->priv, j);
+    weir__job_free(j);
     return weir__op_now_done(op, rc);
 }
 
 /* With the lock held: no thread will run the jobs that wait. They end with rc. */
-static void refuse_queued(struct weir__pool *p, int rc) {
-    while (!weir__list_empty(&p->queued)) {
-        struct job *j = job_of(p->queued.next);
-        weir__list_remove(&j->link);
-        p->queue_len--;
+static void refuse_queued(struct weir__crew *c, int rc) {
+    while (!weir__list_empty(&c->turns)) {
+        struct weir__job *j = weir__crew_dequeue_next(c);
         j->result = rc;
-        job_ended(p, j);
+        weir__crew_send_home(j);
     }
 }
 
-/* With the lock held: a running job is abandoned, its thread is lost. Returns how many threads
- * are. */
-static unsigned abandon(struct weir__pool *p) {
-    p->lost++;
-    int rc = man(p);
+/* With the lock held: a running job is abandoned, its thread is lost. */
+static void abandon(struct weir__crew *c, struct weir__job *j) {
+    j->number = ++pool.numbers;
+    weir__crew_lose(c, j);
+    int rc = weir__crew_man(c);
     if (rc != 0)
-        refuse_queued(p, rc);
-    return p->lost;
+        refuse_queued(c, rc);
 }
 
-int weir__pool_cancel(struct weir__pool *p, struct weir__op *op) {
-    struct job *j = weir__slots_at(&p->jobs, op->priv);
+int weir__pool_cancel(struct weir__pool_user *u, struct weir__op *op) {
+    struct weir__job *j = weir__slots_at(&u->jobs, op->priv);
     WEIR_CHECK(j != NULL && j->op == op);
-    pthread_mutex_lock(&p->lock);
-    enum phase phase = j->phase;
-    bool runs_on = phase == RUNNING && op->kind == WEIR__WORK;
-    if (op->kind == WEIR__WORK && phase != QUEUED && !(runs_on && op->u.work.abandon)) {
-        pthread_mutex_unlock(&p->lock);
+    struct weir__crew *c = crew_of(j);
+    pthread_mutex_lock(&pool.lock);
+    enum weir__job_phase phase = j->phase;
+    bool runs_on = phase == WEIR__JOB_RUNNING && op->kind == WEIR__WORK;
+    if (op->kind == WEIR__WORK && phase != WEIR__JOB_QUEUED && !(runs_on && op->u.work.abandon)) {
+        pthread_mutex_unlock(&pool.lock);
         return WEIR__PENDING;
     }
-    j->op = NULL;
-    weir__list_remove(&j->link);
-    p->queue_len -= phase == QUEUED;
-    char name[64] = "";
-    unsigned lost = 0;
-    if (phase == RUNNING) {
-        snprintf(name, sizeof name, "%s", j->name); /* the thread frees j when it ends */
-        lost = abandon(p);
-    }
-    pthread_mutex_unlock(&p->lock);
-    weir__slots_remove(&p->jobs, op->priv, j);
-    if (phase != RUNNING)
-        job_free(j);
-    if (lost >= p->max)
-        say_lost(p, lost, name, lost == p->max * WEIR__POOL_GROWTH);
+    weir__slots_remove(&u->jobs, op->priv, j); /* before the thread of an abandoned job frees it */
+    if (phase == WEIR__JOB_QUEUED)
+        weir__crew_dequeue(c, j);
+    else if (phase == WEIR__JOB_RUNNING)
+        abandon(c, j);
+    else
+        weir__list_remove(&j->link);
+    bool short_of_threads = phase == WEIR__JOB_RUNNING && c->lost >= c->max;
+    pthread_mutex_unlock(&pool.lock);
+    if (phase != WEIR__JOB_RUNNING)
+        weir__job_free(j);
+    if (short_of_threads)
+        say_lost(c);
     return weir__op_now_done(op, runs_on ? -EINPROGRESS : -ECANCELED);
 }
 
-static void hand_out(struct weir__pool *p, struct job *j, struct weir__fifo *done) {
+static void hand_out(struct weir__pool_user *u, struct weir__job *j, struct weir__fifo *done) {
     struct weir__op *op = j->op;
     if (op->kind == WEIR__RESOLVE && j->result > 0)
         memcpy(op->u.resolve.ret, j->addrs, (size_t)j->result * sizeof *j->addrs);
-    weir__slots_remove(&p->jobs, op->priv, j);
+    weir__slots_remove(&u->jobs, op->priv, j);
     weir__op_complete(done, op, j->result);
-    job_free(j);
+    weir__job_free(j);
 }
 
-void weir__pool_collect(struct weir__pool *p, struct weir__fifo *done) {
-    if (p == NULL || !atomic_load_explicit(&p->any_ended, memory_order_acquire))
+void weir__pool_collect(struct weir__pool_user *u, struct weir__fifo *done) {
+    struct weir__list ended;
+    if (!atomic_load_explicit(&u->any_ended, memory_order_acquire))
         return;
-    pthread_mutex_lock(&p->lock);
-    atomic_store_explicit(&p->any_ended, false, memory_order_relaxed);
-    while (!weir__list_empty(&p->ended)) {
-        struct job *j = job_of(p->ended.next);
+    pthread_mutex_lock(&pool.lock);
+    atomic_store_explicit(&u->any_ended, false, memory_order_relaxed);
+    weir__list_take(&ended, &u->ended);
+    pthread_mutex_unlock(&pool.lock);
+    while (!weir__list_empty(&ended)) {
+        struct weir__job *j = weir__job_of(ended.next);
         weir__list_remove(&j->link);
-        hand_out(p, j, done);
+        hand_out(u, j, done);
     }
-    pthread_mutex_unlock(&p->lock);
 }
 
-/* With the lock held: the pool closes. Returns whether the thread must be joined; a thread that
- * runs an abandoned job is detached. */
-static bool leave(struct helper *h) {
-    if (h->job == NULL)
-        return true;
-    WEIR_CHECK(h->job->op == NULL); /* no op is pending any more: the job was abandoned */
-    weir__log(WEIR_LOG_WARNING, "%s '%s' still ran when its loop closed: left to end alone",
-              h->job->fn != NULL ? "an offloaded function of task" : "the look-up of",
-              h->job->name);
-    leave_alone(h);
-    return false;
+/* With the lock held: an abandoned job of u, which forgets u; NULL: none is left. */
+static const struct weir__job *disown_one(const struct weir__pool_user *u) {
+    for (int i = 0; i < WEIR__POOL_CLASSES; i++) {
+        struct weir__list *all = &pool.crews[i].abandoned;
+        for (struct weir__list *at = all->next; at != all; at = at->next)
+            if (weir__job_of(at)->user == u) {
+                weir__job_of(at)->user = NULL;
+                return weir__job_of(at);
+            }
+    }
+    return NULL;
 }
 
-void weir__pool_free(struct weir__pool *p) {
-    if (p == NULL)
+static void name_abandoned(const struct weir__pool_user *u) {
+    struct weir__pool_job copy;
+    char text[WEIR__JOB_TEXT];
+    for (;;) {
+        pthread_mutex_lock(&pool.lock);
+        const struct weir__job *j = disown_one(u);
+        if (j != NULL)
+            weir__job_describe(j, &copy);
+        pthread_mutex_unlock(&pool.lock);
+        if (j == NULL)
+            return;
+        weir__log(WEIR_LOG_WARNING, "still running when its loop closed: %s: left to end alone",
+                  weir__job_text(&copy, text));
+    }
+}
+
+void weir__pool_leave(struct weir__pool_user *u) {
+    struct weir__list dismissed;
+    if (!u->entered)
         return;
-    pthread_mutex_lock(&p->lock);
-    WEIR_CHECK(weir__list_empty(&p->queued) && weir__list_empty(&p->ended));
-    p->closing = true;
-    pthread_cond_broadcast(&p->work);
-    const unsigned all = p->max * WEIR__POOL_GROWTH;
-    for (unsigned i = 0; i < all; i++) /* afterwards used means: to be joined */
-        p->helpers[i].used = p->helpers[i].used && leave(&p->helpers[i]);
-    pthread_mutex_unlock(&p->lock);
-    for (unsigned i = 0; i < all; i++)
-        if (p->helpers[i].used)
-            pthread_join(p->helpers[i].thread, NULL);
-    weir__slots_fini(&p->jobs);
-    pthread_mutex_lock(&p->lock);
-    unref_unlock(p);
+    name_abandoned(u);
+    weir__list_init(&dismissed);
+    pthread_mutex_lock(&pool.lock);
+    WEIR_CHECK(weir__list_empty(&u->ended));
+    pool.users--;
+    for (int i = 0; i < WEIR__POOL_CLASSES; i++) {
+        WEIR_CHECK(weir__list_empty(&u->seats[i].queued));
+        if (pool.users == 0)
+            weir__crew_dismiss(&pool.crews[i], &dismissed);
+    }
+    pthread_mutex_unlock(&pool.lock);
+    weir__crew_join(&dismissed);
+    weir__slots_fini(&u->jobs);
+    u->entered = false;
 }

@@ -4,11 +4,9 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <weir/offload.h>
 
 #include "base/alloc.h"
 #include "base/check.h"
-#include "sys/cpus.h"
 #include "task/internal.h"
 
 /* fn was not called. -EAGAIN is what the kernel and the backend say alike, for want of a thread. */
@@ -60,6 +58,7 @@ struct detached {
     struct weir__park *park;
     struct weir__list link; /* in sched.abandoned */
     int (*fn)(void *args);
+    struct weir__work_by by;
     _Atomic int holders;
     bool begun; /* a thread has called fn */
     _Alignas(max_align_t) char args[]; /* a copy of the caller's struct, of any type */
@@ -118,7 +117,8 @@ static int detached_abort(struct weir__park *p) {
     return WEIR__DONE;
 }
 
-static struct detached *detached_new(int (*fn)(void *args), const void *args, size_t size) {
+static struct detached *detached_new(const struct weir_site *site, int (*fn)(void *args),
+                                     const void *args, size_t size) {
     struct detached *d = size < SIZE_MAX / 2 ? weir__alloc(sizeof *d + size) : NULL;
     if (d == NULL)
         return NULL;
@@ -130,19 +130,27 @@ static struct detached *detached_new(int (*fn)(void *args), const void *args, si
     d->op.u.work.fn = detached_run;
     d->op.u.work.arg = d;
     d->op.u.work.abandon = true;
-    d->op.u.work.name = weir_task_name(weir_task_current());
+    d->by = (struct weir__work_by){weir_task_name(weir_task_current()), site};
+    d->op.u.work.by = &d->by;
     d->fn = fn;
     d->holders = 2;
     return d;
 }
 
+#undef weir_offload_detached
 int weir_offload_detached(int (*fn)(void *args), const void *args, size_t size) {
-    if (fn == NULL)
-        WEIR_BUG("weir_offload_detached: the function is NULL");
+    static const struct weir_site unknown = {"a function", "a place unknown", "", 0};
+    return weir_offload_detached_at(&unknown, fn, args, size);
+}
+
+int weir_offload_detached_at(const struct weir_site *site, int (*fn)(void *args),
+                             const void *args, size_t size) {
+    if (site == NULL || fn == NULL)
+        WEIR_BUG("weir_offload_detached: the %s is NULL", site ? "function" : "site");
     int rc = weir__suspend_enter("offload");
     if (rc < 0)
         return rc;
-    struct detached *d = detached_new(fn, args, size);
+    struct detached *d = detached_new(site, fn, args, size);
     if (d == NULL)
         return weir__fail(-ENOMEM, "offload", NULL);
     struct detached_wait w = {.park = {.abort = detached_abort, .what = &offloads}, .job = d};
@@ -160,8 +168,4 @@ int weir_offload_detached(int (*fn)(void *args), const void *args, size_t size) 
         detached_drop(d); /* no thread ran it: drop the thread's hold too */
     detached_drop(d);
     return begun ? its_code(rc) : not_begun(rc);
-}
-
-int weir_cpus(void) {
-    return weir__cpus();
 }
