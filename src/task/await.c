@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "task/deadlock.h"
 #include "task/internal.h"
 
 /* ---- hooks that run when a task ends: a ring, so that adding one costs the same with many ---- */
@@ -22,6 +23,13 @@ void weir__at_end_add(struct weir__at_end *e, void (*ended)(struct weir__at_end 
     WEIR_CHECK(e->task == NULL && weir__sched->current != NULL);
     e->ended = ended;
     hang(weir__sched->current, e);
+}
+
+void weir__at_end_add_to(struct weir_task *t, struct weir__at_end *e,
+                         void (*ended)(struct weir__at_end *e)) {
+    WEIR_CHECK(e->task == NULL && t->state != TASK_ENDED);
+    e->ended = ended;
+    hang(t, e);
 }
 
 void weir__at_end_remove(struct weir__at_end *e) {
@@ -89,7 +97,12 @@ static _Noreturn __attribute__((cold)) void handle_was_given_back(const struct w
              "while it was awaited: each waiter needs its own (weir_task_ref)", t->name);
 }
 
-static const struct weir__what awaits = {.text = "await", .kind = WEIR__ON_TASK};
+static struct weir_task *awaited(const void *on) {
+    return (struct weir_task *)(uintptr_t)on;
+}
+
+static const struct weir__what awaits = {
+    .text = "await", .kind = WEIR__ON_TASK, .owner = awaited};
 
 int weir_await(struct weir_task **take_task, void *ret_args, size_t size) {
     int rc = weir__suspend_enter("await");
@@ -101,6 +114,8 @@ int weir_await(struct weir_task **take_task, void *ret_args, size_t size) {
     if (t == s->current)
         return weir__failf(-EDEADLK, "await", t->name, "a task cannot await itself");
     if (t->state != TASK_ENDED) {
+        if ((rc = weir__deadlock_refuse(&awaits, t)) < 0)
+            return rc;
         struct await a = {.end = {.ended = await_over},
                           .park = {.abort = await_abort, .what = &awaits, .on = t}};
         hang(t, &a.end);

@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "task/deadlock.h"
 #include "task/internal.h"
 
 #undef weir_group_open
@@ -190,6 +191,8 @@ int weir__group_join(struct sched *s, struct group *g, weir_ns grace_ns) {
     else if (waits && grace_ns != WEIR_NEVER)
         weir__timer_arm(s->loop.timers, &j.grace,
                         weir__deadline(weir__loop_now(&s->loop), grace_ns));
+    if (g->live > 0 && grace_ns == WEIR_NEVER)
+        weir__deadlock_warn(&joins, g);
     while (g->live > 0) {
         g->scope.u.group.joiner = &j.park;
         weir__park(&j.park);

@@ -185,7 +185,8 @@ struct sched {
     int stack_class; /* of tasks whose spawn gives no stack_size */
 };
 
-extern __thread struct sched *weir__sched;
+static_assert(offsetof(struct sched, current) == offsetof(struct weir__sched_head, current),
+              "task.h reads it inline");
 
 static inline struct scope *scope_of(struct weir_scope *s) {
     return (struct scope *)(void *)s;

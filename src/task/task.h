@@ -24,6 +24,24 @@ struct weir__park {
     const void *on; /* the object for which the task waits, or NULL */
 };
 
+/* The scheduler of this thread, or NULL. It begins with these, which are read where a call of a few
+ * nanoseconds asks for them; internal.h has the rest. */
+struct weir__sched_head {
+    struct weir__loop loop;
+    struct weir_task *current;
+};
+extern __thread struct sched *weir__sched;
+
+/* As weir__loop, inline. */
+static inline struct weir__loop *weir__loop_here(void) {
+    return (struct weir__loop *)(void *)weir__sched;
+}
+
+/* The running task, or NULL outside a task. */
+static inline struct weir_task *weir__task_here(void) {
+    return weir__sched ? ((struct weir__sched_head *)(void *)weir__sched)->current : NULL;
+}
+
 /* The cancel point: every function marked WEIR_SUSPENDS calls it first (joins excepted).
  * Returns 0, or what the call must return: WEIR_ENOLOOP, WEIR_EFORKED, or the felt code after one
  * yield. frame is the frame of the calling function. A scope at an address below it lies in a
@@ -77,6 +95,9 @@ struct weir__at_end {
 /* Add e to the running task. When the task's function has returned, ended is called once, on the
  * task's stack, with e->task NULL. It must not suspend. */
 void weir__at_end_add(struct weir__at_end *e, void (*ended)(struct weir__at_end *e));
+/* The same for t, which has not ended. */
+void weir__at_end_add_to(struct weir_task *t, struct weir__at_end *e,
+                         void (*ended)(struct weir__at_end *e));
 void weir__at_end_remove(struct weir__at_end *e); /* harmless if e is not added to a task */
 
 /* Suspend the running task until weir__unpark. A task waits in no other function (a yield lets the
