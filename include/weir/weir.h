@@ -14,6 +14,7 @@
 #include <weir/mesh.h>
 #include <weir/offload.h>
 #include <weir/stream.h>
+#include <weir/sync.h>
 #include <weir/task.h>
 #include <weir/worker.h>
 #include <weir/ws.h>

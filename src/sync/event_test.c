@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: MIT */
+/* The event, the barrier, the once, the parking place; and what all primitives have in common. */
+#include <pthread.h>
+#include <weir/sync.h>
+#include <weir/testing.h>
+
+#include "sync/sync_test_util.h"
+
+static struct weir_event event, second; /* all zero */
+static struct weir_barrier barrier;
+static struct weir_once once;
+static struct weir_parking parking, aside;
+static int granted, order[16], calls;
+
+/* ---- event ----------------------------------------------------------------------------------- */
+
+static int waits(void *args) {
+    int number = *(int *)args, rc = weir_event_wait(&event);
+    order[granted++] = rc == 0 ? number : rc;
+    return 0;
+}
+
+STORY(a_set_wakes_all_in_order_even_if_it_is_cleared_before_they_run) {
+    struct weir_group g;
+    struct weir_task *t;
+    (void)arg;
+    granted = 0;
+    weir_event_init(&event);
+    weir_group_open(&g, WEIR_TOGETHER);
+    go(&g, waits, 1, NULL);
+    go(&g, waits, 2, &t);
+    go(&g, waits, 3, NULL);
+    yields(1);
+    weir_task_cancel(t, "test");
+    weir_event_set(&event);
+    assert_true(weir_event_is_set(&event));
+    weir_event_clear(&event);
+    assert_int_equal(weir_await(&t, NULL, 0), 0);
+    assert_int_equal(weir_group_close(&g, 0), 0);
+    assert_true(granted == 3 && order[0] == -ECANCELED && order[1] == 1 && order[2] == 3);
+    weir_event_set(&event);
+    assert_int_equal(weir_event_wait(&event), 0);
+    weir_event_fini(&event);
+    assert_false(weir_event_is_set(&event));
+    return 0;
+}
+
+static void sets(void *arg) {
+    weir_event_set(arg);
+}
+
+STORY(a_posted_function_may_set_an_event) {
+    (void)arg;
+    assert_int_equal(weir_post(weir_loop_current(), sets, &event), 0);
+    assert_int_equal(weir_event_wait(&event), 0);
+    weir_event_fini(&event);
+    return 0;
+}
+
+static int asks(void *args) {
+    (void)args;
+    weir_event_set(&second);
+    return 0;
+}
+
+STORY(a_task_that_never_has_to_wait_lets_the_others_run) {
+    int rounds = 0;
+    (void)arg;
+    weir_event_set(&event);
+    weir_go0(NULL, asks);
+    while (!weir_event_is_set(&second)) {
+        assert_int_equal(weir_event_wait(&event), 0);
+        assert_true(++rounds <= 64);
+    }
+    weir_event_fini(&event);
+    weir_event_fini(&second);
+    return 0;
+}
+
+/* ---- barrier --------------------------------------------------------------------------------- */
+
+static int meets(void *args) {
+    int number = *(int *)args, rc = weir_barrier_wait(&barrier);
+    granted++;
+    order[number] = rc;
+    return 0;
+}
+
+STORY(the_last_one_opens_the_barrier_and_each_gets_its_place) {
+    struct weir_group g;
+    (void)arg;
+    weir_barrier_init(&barrier, 4);
+    for (int round = 0; round < 3; round++) {
+        weir_group_open(&g, WEIR_TOGETHER);
+        for (int i = 0; i < 3; i++)
+            go(&g, meets, i, NULL);
+        yields(1);
+        assert_int_equal(weir_barrier_wait(&barrier), 3);
+        assert_int_equal(weir_group_close(&g, 0), 0);
+        for (int i = 0; i < 3; i++)
+            assert_int_equal(order[i], i);
+    }
+    weir_barrier_fini(&barrier);
+    return 0;
+}
+
+STORY(a_cancelled_task_does_not_count_at_the_barrier) {
+    struct weir_group g;
+    struct weir_task *t;
+    (void)arg;
+    granted = 0;
+    weir_barrier_init(&barrier, 3);
+    weir_group_open(&g, WEIR_TOGETHER);
+    go(&g, meets, 0, &t);
+    go(&g, meets, 1, NULL);
+    yields(1);
+    weir_task_cancel(t, "test");
+    go(&g, meets, 2, NULL);
+    yields(2);
+    assert_true(granted == 1 && order[0] == -ECANCELED);
+    assert_int_equal(weir_barrier_wait(&barrier), 2);
+    assert_int_equal(weir_await(&t, NULL, 0), 0);
+    assert_int_equal(weir_group_close(&g, 0), 0);
+    assert_true(order[1] == 0 && order[2] == 1);
+    weir_barrier_fini(&barrier);
+    return 0;
+}
+
+STORY(a_closed_barrier_lets_nobody_wait) {
+    struct weir_group g;
+    (void)arg;
+    weir_barrier_init(&barrier, 2);
+    weir_group_open(&g, WEIR_TOGETHER);
+    go(&g, meets, 0, NULL);
+    yields(1);
+    weir_barrier_close(&barrier);
+    assert_int_equal(weir_barrier_wait(&barrier), WEIR_ECLOSED);
+    assert_int_equal(weir_group_close(&g, 0), 0);
+    assert_int_equal(order[0], WEIR_ECLOSED);
+    weir_barrier_fini(&barrier);
+    return 0;
+}
+
+/* ---- once ------------------------------------------------------------------------------------ */
+
+static int fails_twice(void *arg) {
+    (void)arg;
+    int rc = weir_yield();
+    return rc < 0 ? rc : ++calls < 3 ? -EIO : 7;
+}
+
+static int does_once(void *args) {
+    int number = *(int *)args;
+    order[number] = weir_once(&once, fails_twice, NULL);
+    return 0;
+}
+
+STORY(once_is_tried_by_the_next_after_a_failure_and_never_after_a_success) {
+    struct weir_group g;
+    (void)arg;
+    calls = 0;
+    weir_group_open(&g, WEIR_TOGETHER);
+    for (int i = 0; i < 5; i++)
+        go(&g, does_once, i, NULL);
+    assert_int_equal(weir_group_close(&g, 0), 0);
+    assert_int_equal(calls, 3);
+    assert_true(order[0] == -EIO && order[1] == -EIO);
+    assert_true(order[2] == 0 && order[3] == 0 && order[4] == 0);
+    assert_int_equal(weir_once(&once, fails_twice, NULL), 0);
+    weir_once_fini(&once);
+    return 0;
+}
+
+static int calls_itself(void *arg) {
+    return weir_once(arg, calls_itself, arg);
+}
+
+STORY(once_inside_itself_is_a_deadlock) {
+    (void)arg;
+    weir_once_init(&once);
+    assert_int_equal(weir_once(&once, calls_itself, &once), -EDEADLK);
+    weir_once_fini(&once);
+    return 0;
+}
+
+STORY(a_cancelled_runner_of_once_passes_it_on) {
+    struct weir_group g;
+    struct weir_task *t;
+    (void)arg;
+    calls = 5;
+    weir_group_open(&g, WEIR_TOGETHER);
+    go(&g, does_once, 0, &t);
+    go(&g, does_once, 1, NULL);
+    yields(1);
+    weir_task_cancel(t, "test");
+    assert_int_equal(weir_await(&t, NULL, 0), 0);
+    assert_int_equal(weir_group_close(&g, 0), 0);
+    assert_true(order[1] == 0 && calls >= 6);
+    weir_once_fini(&once);
+    return 0;
+}
+
+/* ---- parking --------------------------------------------------------------------------------- */
+
+static int parks(void *args) {
+    int number = *(int *)args, slot = number;
+    int rc = weir_parking_wait(&parking, &slot);
+    order[granted++] = rc < 0 ? rc : rc + slot;
+    return 0;
+}
+
+STORY(a_waker_writes_through_the_slot_and_gives_the_result) {
+    struct weir_group g;
+    struct weir_task *t;
+    (void)arg;
+    granted = 0;
+    weir_parking_init(&parking);
+    weir_group_open(&g, WEIR_TOGETHER);
+    assert_null(weir_parking_first(&parking));
+    for (int i = 0; i < 4; i++)
+        go(&g, parks, i, i == 1 ? &t : NULL);
+    yields(1);
+    weir_task_cancel(t, "test");
+    *(int *)weir_parking_first(&parking) = 50;
+    assert_int_equal(weir_parking_wake(&parking, 1, 1000), 1);
+    assert_int_equal(weir_parking_wake(&parking, SIZE_MAX, -EIO), 2);
+    assert_int_equal(weir_await(&t, NULL, 0), 0);
+    assert_int_equal(weir_group_close(&g, 0), 0);
+    assert_int_equal(order[0], -ECANCELED);
+    assert_int_equal(order[1], 1050);
+    assert_true(order[2] == -EIO && order[3] == -EIO);
+    weir_parking_fini(&parking);
+    return 0;
+}
+
+STORY(moved_tasks_wait_on_and_can_be_cancelled_at_the_new_place) {
+    struct weir_group g;
+    struct weir_task *t;
+    struct weir_sync_stats stats = {.size = sizeof stats};
+    (void)arg;
+    granted = 0;
+    weir_group_open(&g, WEIR_TOGETHER);
+    for (int i = 0; i < 4; i++)
+        go(&g, parks, i, i == 1 ? &t : NULL);
+    yields(1);
+    assert_int_equal(weir_parking_move(&parking, &aside, 2), 2);
+    assert_int_equal(weir_parking_move(&parking, &parking, 9), 2); /* they stay as they are */
+    weir_task_cancel(t, "test");
+    weir_sync_stats(&aside.sync, &stats);
+    assert_true(stats.waiting == 1 && stats.waiting_peak == 2);
+    assert_int_equal(weir_parking_wake(&aside, 9, 10), 1);
+    assert_int_equal(weir_parking_wake(&parking, 9, 20), 2);
+    assert_int_equal(weir_await(&t, NULL, 0), 0);
+    assert_int_equal(weir_group_close(&g, 0), 0);
+    assert_true(order[0] == -ECANCELED && order[1] == 10);
+    assert_true(order[2] == 22 && order[3] == 23);
+    weir_parking_fini(&parking);
+    weir_parking_fini(&aside);
+    return 0;
+}
+
+/* ---- all ------------------------------------------------------------------------------------- */
+
+static int uses_all(void *args) {
+    (void)args;
+    weir_event_set(&event);
+    int rc = weir_barrier_wait(&barrier);
+    if (rc >= 0)
+        rc = weir_once(&once, fails_twice, NULL);
+    else if (rc == -ECANCELED)
+        weir_barrier_close(&barrier); /* one is missing now: the others must not wait for it */
+    return rc == -EIO || rc == WEIR_ECLOSED ? 0 : rc;
+}
+
+static int story(void *arg) {
+    struct weir_group g;
+    (void)arg;
+    calls = 0;
+    weir_barrier_init(&barrier, 3);
+    weir_group_open(&g, WEIR_TOGETHER);
+    int rc = 0;
+    for (int i = 0; i < 6 && rc == 0; i++)
+        rc = weir_go0(&g, uses_all);
+    if (rc == 0)
+        rc = weir_event_wait(&event);
+    rc = weir_group_close(&g, rc);
+    weir_event_fini(&event);
+    weir_once_fini(&once);
+    weir_barrier_fini(&barrier);
+    return rc;
+}
+
+WEIR_TEST(a_cancel_at_each_call_leaves_nobody_waiting) {
+    struct weir_story s = {.size = sizeof s, .name = "all", .fn = story};
+    struct weir_explored e;
+    assert_int_equal(weir_explore_cancels(&s, &e), 0);
+    assert_true(e.points > 15);
+}
+
+static int sets_and_ends(void *arg) {
+    weir_event_set(arg);
+    return weir_event_wait(arg);
+}
+
+WEIR_TEST(a_static_primitive_serves_one_run_after_the_other) {
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(weir_run(sets_and_ends, &event, NULL), 0);
+}
+
+WEIR_TEST(before_the_run_an_event_may_be_set_and_waiting_says_there_is_no_loop) {
+    weir_event_init(&event);
+    weir_event_set(&event);
+    assert_int_equal(weir_event_wait(&event), WEIR_ENOLOOP);
+    assert_int_equal(weir_run(sets_and_ends, &event, NULL), 0);
+}
+
+static void *in_thread(void *arg) {
+    weir_event_set(arg);
+    return NULL;
+}
+
+ABORTS(a_thread_without_a_loop_cannot_set_a_loops_event, "weir_event_set: the event initialised") {
+    pthread_t thread;
+    (void)arg;
+    weir_event_init(&event);
+    weir_event_clear(&event);
+    pthread_create(&thread, NULL, in_thread, &event);
+    return pthread_join(thread, NULL);
+}
+
+static void *in_other_loop(void *arg) {
+    weir_run(sets_and_ends, arg, NULL);
+    return NULL;
+}
+
+ABORTS(another_loop_is_named_with_the_loop_that_it_belongs_to,
+       "belongs to loop 'main', but this thread runs loop 'main-2'") {
+    pthread_t thread;
+    (void)arg;
+    weir_event_clear(&event);
+    pthread_create(&thread, NULL, in_other_loop, &event);
+    return pthread_join(thread, NULL);
+}
+
+ABORTS(fini_with_a_waiter_names_it, "the first is task 'number' (spawned at ") {
+    (void)arg;
+    go(NULL, waits, 1, NULL);
+    weir_yield();
+    weir_event_fini(&event);
+    return 0;
+}
+
+ABORTS(one_primitive_is_not_another, "weir_event_wait: this is a mutex, not a event") {
+    struct weir_mutex m;
+    (void)arg;
+    weir_mutex_init(&m);
+    return weir_event_wait((struct weir_event *)(void *)&m);
+}
+
+ABORTS(a_barrier_of_nobody_aborts, "weir_barrier_init: a barrier of 0 tasks") {
+    (void)arg;
+    weir_barrier_init(&barrier, 0);
+    return 0;
+}
+
+static int ends_early(void *arg) {
+    weir_once_fini(arg);
+    return 0;
+}
+
+ABORTS(fini_of_a_once_that_runs_aborts, "weir_once_fini: task 'main'") {
+    (void)arg;
+    return weir_once(&once, ends_early, &once);
+}
