@@ -10,6 +10,7 @@
 #include <weir/error.h>
 #include <weir/future.h>
 #include <weir/http.h>
+#include <weir/limit.h>
 #include <weir/loop.h>
 #include <weir/mesh.h>
 #include <weir/offload.h>
