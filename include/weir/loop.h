@@ -27,6 +27,14 @@ struct weir_run_options { /* zero: the default */
     bool crash_reports;   /* stack overflows and aborts name the task. During the run the library
                            * then handles SIGSEGV, SIGBUS and SIGABRT, and calls the handlers that
                            * were there before */
+    bool debug;           /* debug mode, which the variable WEIR_DEBUG asks for too, unless it is ""
+                           * or "0". The log names a task that does not let others run for slow_ns,
+                           * with its stack while it does not; and what was never closed, with the
+                           * place where it was made. A second close aborts and names both places.
+                           * Costs about 100 ns a switch, and a thread. The library then handles
+                           * SIGURG and sends it to the blocked thread, where it cuts short sleep
+                           * and poll (EINTR) */
+    weir_ns slow_ns;      /* debug mode: how long is too long; 0: 100 ms */
 };
 
 /* Run fn(arg) as the first task of a new loop on this thread, until all its tasks have ended.

@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "loop/debug.h"
 #include "weir-features.h"
 
 static int enlist(struct weir__loop *l, const char *name, const char **ret_why) {
@@ -61,6 +62,7 @@ void weir__loop_stop(struct weir__loop *l) {
         weir__log(WEIR_LOG_WARNING,
                   "loop '%s' ended: %zu streams, listeners or WebSockets were never closed",
                   l->handle->name, l->unclosed);
+    weir__debug_stop(l);
     if (dropped > 0)
         weir__log(WEIR_LOG_WARNING, "loop '%s' ended: %zu posts to it were dropped",
                   l->handle->name, dropped);
@@ -106,7 +108,11 @@ void weir__loop_turn(struct weir__loop *l, weir_ns until_ns) {
         until_ns = 0; /* a post has just come */
     if (WEIR_HAVE_MARK_CHECKS) /* a debug build: nothing above has queued work */
         WEIR_CHECK(until_ns <= 0 || (l->ready == 0 && weir__list_empty(&l->flushes)));
+    if (__builtin_expect(l->debug != NULL, 0))
+        weir__debug_waits(l);
     struct weir__op *done = l->backend->ops->turn(l->backend, until_ns);
+    if (__builtin_expect(l->debug != NULL, 0))
+        weir__debug_stint(l, NULL, NULL);
     l->turn_ns = weir__loop_now(l);
     l->turns++;
     wake_completed(done);

@@ -36,6 +36,7 @@ struct weir__loop {
     unsigned slice;    /* calls of weir__breathe left before the running task lets others run */
     weir_ns turn_ns;   /* when the wait of the current turn was over: for stamps, not deadlines */
     uint64_t turns;
+    struct weir__debug *debug; /* debug mode (loop/debug.h); else NULL */
     size_t unclosed;   /* streams and listeners of the user's, made and not closed */
     void *calls;       /* room callback's: made when it is first used, it frees it when */
     void (*ending)(struct weir__loop *l); /* this is called: all tasks have ended. NULL: not used */

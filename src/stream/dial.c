@@ -218,6 +218,9 @@ int weir_dial(const char *url, const struct weir_dial_options *options,
     rc = weir__url_parse(url, false, &u);
     if (rc < 0)
         return rc;
-    return u.is_unix ? connect_any(&u.path, 1, &o, ret_stream)
-                     : resolve_and_connect(&u, &o, ret_stream);
+    rc = u.is_unix ? connect_any(&u.path, 1, &o, ret_stream)
+                   : resolve_and_connect(&u, &o, ret_stream);
+    if (rc == 0)
+        weir__stream_remember(*ret_stream, __builtin_return_address(0));
+    return rc;
 }

@@ -247,5 +247,6 @@ int weir_stream_from_fd(int fd, struct weir_stream **ret_stream) {
         return weir__fail(rc, "stream from a descriptor", NULL);
     }
     weir__stream_give(&d->stream, ret_stream);
+    weir__stream_remember(&d->stream, __builtin_return_address(0));
     return 0;
 }

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "base/options.h"
 #include "base/time.h"
+#include "loop/debug.h"
 #include "stream/resolve.h"
 #include "stream/url.h"
 #include "sys/fds.h"
@@ -263,7 +264,12 @@ int weir_listen(const char *url, const struct weir_listen_options *options,
     WEIR_OPTIONS_COPY(&o, options);
     struct weir__url u;
     rc = weir__url_parse(url, true, &u);
-    return rc < 0 ? rc : open_url(weir__loop(), &u, &o, ret_listener);
+    if (rc == 0)
+        rc = open_url(weir__loop(), &u, &o, ret_listener);
+    if (rc == 0)
+        weir__debug_made(weir__loop(), *ret_listener, "listener of", url,
+                         __builtin_return_address(0));
+    return rc;
 }
 
 int weir_listener_port(const struct weir_listener *l) {
@@ -301,6 +307,7 @@ void weir_unlisten(struct weir_listener **take_listener) {
     struct weir_listener *l = take_listener != NULL ? *take_listener : NULL;
     if (l == NULL)
         return;
+    weir__debug_not_closed(weir__loop(), l, "weir_unlisten", __builtin_return_address(0));
     if (weir__loop_is_parents(l->loop)) {
         *take_listener = NULL;
         leave(l);
@@ -310,6 +317,7 @@ void weir_unlisten(struct weir_listener **take_listener) {
     *take_listener = NULL;
     l->closed = true;
     l->loop->unclosed--;
+    weir__debug_closed(l->loop, l, __builtin_return_address(0));
     l->closing++; /* this call itself; a slot that failed to open may be closing already */
     for (unsigned i = 0; i < l->count; i++) {
         if (l->slots[i].state == SLOT_FULL)
@@ -478,5 +486,6 @@ int weir_accept(struct weir_listener *l, struct weir_stream **ret_stream) {
     l->entered = false; /* if l was closed just now, this connection is still returned */
     free_if_left(l);
     weir__stream_give(&k->stream, ret_stream);
+    weir__stream_remember(&k->stream, __builtin_return_address(0));
     return 0;
 }

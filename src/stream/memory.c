@@ -210,5 +210,7 @@ int weir_memory_pair(size_t capacity, struct weir_stream **ret_a, struct weir_st
     }
     weir__stream_give(&a->stream, ret_a);
     weir__stream_give(&b->stream, ret_b);
+    weir__stream_remember(&a->stream, __builtin_return_address(0));
+    weir__stream_remember(&b->stream, __builtin_return_address(0));
     return 0;
 }

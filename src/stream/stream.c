@@ -12,6 +12,7 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "loop/debug.h"
 
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
@@ -59,10 +60,19 @@ void weir__close_submit(struct weir__loop *l, struct weir__op *op, struct weir__
         done(op);
 }
 
+void weir__stream_remember(struct weir_stream *s, const void *pc) {
+    char text[WEIR__NAME_TEXT];
+    if (likely(s->loop->debug == NULL))
+        return;
+    s->kind->address(s, true, text);
+    weir__debug_made(s->loop, s, "stream to", text, pc);
+}
+
 void weir_close(struct weir_stream **take_stream) {
     struct weir_stream *s = take_stream != NULL ? *take_stream : NULL;
     if (s == NULL)
         return;
+    weir__debug_not_closed(weir__loop(), s, "weir_close", __builtin_return_address(0));
     if (unlikely(weir__loop_is_parents(s->loop))) {
         *take_stream = NULL;
         if (s->kind->leave != NULL)
@@ -76,6 +86,7 @@ void weir_close(struct weir_stream **take_stream) {
     *take_stream = NULL;
     s->closed = true;
     s->loop->unclosed -= s->given;
+    weir__debug_closed(s->loop, s, __builtin_return_address(0));
     s->kind->close(s);
 }
 

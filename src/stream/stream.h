@@ -97,6 +97,9 @@ static inline void weir__stream_give(struct weir_stream *s, struct weir_stream *
     *ret_stream = s;
 }
 
+/* For debug mode, in the public call that has made s: pc is its return address. */
+void weir__stream_remember(struct weir_stream *s, const void *pc);
+
 /* Release the lent piece and free the hold, also with unread bytes. */
 void weir__stream_drop(struct weir_stream *s);
 

@@ -7,12 +7,14 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/log.h"
 #include "base/options.h"
+#include "loop/debug.h"
 #include "task/internal.h"
 #include "task/sanitize.h"
 
@@ -67,6 +69,11 @@ static int cannot_run(int rc, const char *why) {
     return weir__failf(rc, "run", NULL, "%s (%s)", why, weir_error_name(rc));
 }
 
+static bool wants_debug(const struct weir_run_options *o) {
+    const char *given = getenv("WEIR_DEBUG");
+    return o->debug || (given != NULL && *given != '\0' && strcmp(given, "0") != 0);
+}
+
 /* On error s is freed. */
 static int sched_init(struct sched *s, const struct weir_run_options *o) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -93,6 +100,8 @@ static int sched_init(struct sched *s, const struct weir_run_options *o) {
     }
     sanitize_driver_init(&s->driver);
     s->crash_reports = o->crash_reports && weir__crash_reports_start(s) == 0;
+    if (wants_debug(o))
+        weir__sched_debug(s, o->slow_ns);
     return 0;
 }
 
@@ -167,6 +176,8 @@ static void step(struct sched *s, weir_ns until_ns) {
     if (__builtin_expect(is_quiet, 0) && weir__loop_may_sleep(&s->loop) && s->root.live > 0)
         quiet(s);
     weir__run_round(s);
+    if (__builtin_expect(s->loop.debug != NULL, 0))
+        weir__debug_waits(&s->loop); /* what follows may be the code of a foreign loop */
     s->stepping = false;
     weir__sched = outside;
 }

@@ -304,6 +304,9 @@ void weir__run_round(struct sched *s);  /* the driver: run the ready tasks and f
 void weir__interrupt(struct sched *s, struct weir_task *t); /* cut t's wait short with its code */
 void weir__unpark_task(struct weir_task *t); /* as weir__unpark, but park->result stays */
 
+/* Begin debug mode on this thread; a failure is logged, and the run goes on without. */
+void weir__sched_debug(struct sched *s, weir_ns slow_ns);
+
 /* scope.c */
 void weir__scope_refresh(struct sched *s, struct weir_task *t); /* recompute what t feels */
 /* Cancel all tasks of the run. */

@@ -6,6 +6,8 @@
 #include <errno.h>
 
 #include "base/check.h"
+#include "base/log.h"
+#include "loop/debug.h"
 #include "task/internal.h"
 #include "task/marks.h"
 #include "task/sanitize.h"
@@ -147,6 +149,23 @@ void weir__yield_now(struct sched *s) {
 void weir__slice_over(struct sched *s) {
     s->budget -= s->budget < RESUMES_PER_SLICE ? s->budget : RESUMES_PER_SLICE;
     weir__yield_now(s);
+}
+
+/* Debug mode looks on as a world that leaves the order as it is. */
+static void note_stint(struct weir__order *o, const void *task) {
+    (void)o;
+    const struct weir_task *t = task;
+    weir__debug_stint(&weir__sched->loop, t->name, t->site);
+}
+
+void weir__sched_debug(struct sched *s, weir_ns slow_ns) {
+    static struct weir__order watched = {.resumes = note_stint};
+    int rc = weir__debug_start(&s->loop, slow_ns);
+    if (rc < 0)
+        weir__log(WEIR_LOG_WARNING, "loop '%s' runs without debug mode: %s",
+                  s->loop.handle->name, weir_error_text(rc));
+    else if (s->order == NULL)
+        s->order = &watched;
 }
 
 /* Run tasks until none is ready or the budget is used up. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The name of the function at an address. */
-#include "base/symbol.h"
+#include "sys/symbol.h"
 #include "test/runner.h"
 
 #include <stdint.h>
@@ -21,7 +21,7 @@ WEIR_TEST(a_static_function_of_the_program_is_named) {
     char text[WEIR__SYMBOL_TEXT];
     weir__symbol_text(a_static_function(), text);
     assert_ptr_equal(strstr(text, "a_static_function+0x"), text);
-    assert_non_null(strstr(text, " (base-symbol_test+0x"));
+    assert_non_null(strstr(text, " (sys-symbol_test+0x"));
 }
 
 WEIR_TEST(a_function_of_a_shared_library_is_named) {

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* symbol.c - dladdr knows exported functions only, so the file's own symbol table is searched. The
  * file is not trusted: it may have been replaced since the program started. */
-#include "base/symbol.h"
+#include "sys/symbol.h"
 
 #include <dlfcn.h>
+#if __has_include(<execinfo.h>)
+#include <execinfo.h>
+#endif
 #include <fcntl.h>
 #include <link.h>
 #include <stdbool.h>
@@ -13,6 +16,8 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "sys/fds.h"
 
 struct image { /* an ELF file in memory */
     const uint8_t *at;
@@ -26,7 +31,7 @@ struct found {
 
 static bool image_open(struct image *i, const char *path) {
     struct stat st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = weir__fd_lift(open(path, O_RDONLY | O_CLOEXEC));
     if (fd < 0)
         return false;
     void *at = MAP_FAILED;
@@ -105,4 +110,15 @@ const char *weir__symbol_text(const void *pc, char buf[static WEIR__SYMBOL_TEXT]
     if (opened)
         munmap((void *)(uintptr_t)i.at, i.size);
     return buf;
+}
+
+int weir__backtrace(void **ret_pcs, int count) {
+#if __has_include(<execinfo.h>)
+    int n = backtrace(ret_pcs, count);
+    __asm__ volatile(""); /* no tail call: this function is in the stack that is returned */
+    return n;
+#else
+    (void)ret_pcs, (void)count;
+    return 0;
+#endif
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* symbol.h - the name of the function at an address, for reports to a person. */
-#ifndef WEIR_BASE_SYMBOL_H
-#define WEIR_BASE_SYMBOL_H
+/* symbol.h - the addresses in a stack and the names of the functions there, for reports to a
+ * person. */
+#ifndef WEIR_SYS_SYMBOL_H
+#define WEIR_SYS_SYMBOL_H
 
 enum { WEIR__SYMBOL_TEXT = 160 };
 
@@ -10,5 +11,9 @@ enum { WEIR__SYMBOL_TEXT = 160 };
  * address in no file the number. pc is the address of an instruction, or that to which a call
  * returns. Reads the file: slow, allocates nothing, not for signal handlers. Any thread. */
 const char *weir__symbol_text(const void *pc, char buf[static WEIR__SYMBOL_TEXT]);
+
+/* Copy at most count addresses of this stack, that of this call first. Returns how many: 0 where
+ * the C library has no backtrace. May be called in a signal handler, if it was called before. */
+int weir__backtrace(void **ret_pcs, int count);
 
 #endif
