@@ -28,6 +28,8 @@ ALLOWED = {
     ("src/sys/fds.c", "dup3"): "likewise",
     ("src/sys/uring_setup.c", "io_uring_queue_init_params"): "liburing's; lift() follows",
     ("src/worker/standard.c", "open"): "fills 0, 1 and 2 on purpose when our programs begin",
+    ("src/sys/child.c", "open"): "in a fork child, for its 0, 1 and 2",
+    ("src/sys/child.c", "dup2"): "likewise",
     ("src/cli/guard.c", "dup2"): "the guard's 0, 1 and 2 become /dev/null",
     ("src/cli/guard.c", "recvmsg"): "our program: 0, 1 and 2 are open",
     ("src/cli/control.c", "recvmsg"): "no room for descriptors: the kernel keeps them",

@@ -75,6 +75,31 @@ struct weir_offload_job {
 WEIR_API int weir_offload_abandoned(void (*each)(const struct weir_offload_job *job, void *arg),
                                     void *arg);
 
+/* Run fn(args, result) in a child process and wait for its result: for code that cannot be trusted
+ * to return, or to leave the program's memory alone. result points to result_size bytes, zeroed and
+ * aligned for any type. If fn returns >= 0 they are copied to *ret_result; otherwise *ret_result
+ * stays as it is. A cancel or a deadline kills the child, whatever it does; the call returns when
+ * the child is gone.
+ * The child is a fork: it sees the program's memory as it was, so args may point to anything, and
+ * changes nothing of it. Its standard input is empty, its standard output is the program's standard
+ * error, and no other descriptor is open in it. Its signals have their default effects. It is the
+ * only member of a session of its own; processes that it makes are killed with it unless they leave
+ * that session's group. It dies with the program.
+ * If the program has threads, the helper threads of the library among them, fn must keep to what is
+ * safe after their fork: computation, system calls, malloc and free. A lock that another thread
+ * held at the fork is never released in the child; a deadline ends the wait for it. fn must not
+ * flush or close streams of stdio that the program has written to: their pending output would
+ * appear twice. weir_run may be called; calls on objects of the program's loops may not.
+ * A helper thread of the kind WEIR_OFFLOAD_WORK waits for the child all the time. So at most
+ * work_threads children run at once. The program gets a SIGCHLD for each, and must not wait for any
+ * child (waitpid with -1). In a simulation the child is a real one, and its loop stands still until
+ * it has ended.
+ * Returns fn's result; -ECHILD (the child was killed by a signal, or exited before fn returned: the
+ * error's text tells the signal or the status); -ECANCELED, -ETIME; -EAGAIN, -ENOMEM (no child, or
+ * no thread for it, can be made); WEIR_ENOLOOP. */
+WEIR_SUSPENDS int weir_offload_process(int (*fn)(const void *args, void *result), const void *args,
+                                       void *ret_result, size_t result_size);
+
 /* Count the processors that the calling thread may use: those of its affinity mask, or fewer if the
  * control groups around the process (cgroup v2 and v1) limit its time. A limit of one and a half
  * counts as two. The call reads the kernel's files each time, so keep the result. In a simulation
