@@ -43,29 +43,9 @@ void weir__at_end_remove(struct weir__at_end *e) {
     e->task = NULL;
 }
 
-/* ---- waiting for a task ---- */
-
-struct await { /* in the frame of the waiter */
-    struct weir__at_end end;
-    struct weir__park park;
-};
-
-static int await_abort(struct weir__park *p) {
-    weir__at_end_remove(&WEIR_CONTAINER(p, struct await, park)->end);
-    return WEIR__DONE;
-}
-
-static void await_over(struct weir__at_end *e) {
-    weir__unpark(&WEIR_CONTAINER(e, struct await, end)->park, 0);
-}
-
 /* An error inside a hook is not the task's error: the record is put back. */
 static void run_one(struct weir_task *t, struct weir__at_end *e) {
     weir__at_end_remove(e);
-    if (e->ended == await_over) {
-        await_over(e);
-        return;
-    }
     struct weir_error kept = t->stack->error;
     e->ended(e);
     t->stack->error = kept;
@@ -75,6 +55,8 @@ void weir__at_end_run(struct weir_task *t) {
     while (t->at_end != NULL)
         run_one(t, t->at_end->next);
 }
+
+/* ---- waiting for a task ---- */
 
 static int take_result(struct weir_task *t, void *ret_args, size_t size) {
     int rc = t->result;
@@ -116,11 +98,8 @@ int weir_await(struct weir_task **take_task, void *ret_args, size_t size) {
     if (t->state != TASK_ENDED) {
         if ((rc = weir__deadlock_refuse(&awaits, t)) < 0)
             return rc;
-        struct await a = {.end = {.ended = await_over},
-                          .park = {.abort = await_abort, .what = &awaits, .on = t}};
-        hang(t, &a.end);
         t->refs++;
-        rc = (int)weir__park(&a.park);
+        rc = (int)weir__waitq_wait(&t->awaiters, NULL, &awaits, t);
         if (--t->refs == 0)
             handle_was_given_back(t);
         if (t->state != TASK_ENDED)

@@ -82,12 +82,12 @@ static bool leads_back(struct path *p, const struct weir_task *self) {
     return false;
 }
 
-/* Who waits for a task has a hook at its end: one that awaits it, and a lock that it holds. And a
- * task that closes a group waits for all that is in it. So without a hook here and above nothing
- * leads back, unless the wait is for one of those above. */
+/* Who awaits a task stands in its queue, and a lock that it holds has a hook at its end. And a task
+ * that closes a group waits for all that is in it. So without an awaiter or a hook here and above
+ * nothing leads back, unless the wait is for one of those above. */
 static bool may_be_awaited(const struct weir_task *t, const struct weir_task *wanted) {
     for (int i = 0; t != NULL && i < ABOVE_MAX; i++) {
-        if (t->at_end != NULL || t == wanted)
+        if (t->at_end != NULL || !weir__waitq_empty(&t->awaiters) || t == wanted)
             return true;
         const struct group *g = opened_group_of(t);
         t = g != NULL ? g->scope.task : NULL;

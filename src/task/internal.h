@@ -21,6 +21,7 @@
 #include "task/depth.h"
 #include "task/stack.h"
 #include "task/task.h"
+#include "task/waitq.h"
 
 enum scope_kind { SCOPE_PLAIN = 1, SCOPE_SHIELD, SCOPE_GROUP, SCOPE_UNDER };
 enum { SCOPE_OPEN = 0x73636f70, SCOPE_LEFT = 0x6c656674 };
@@ -121,6 +122,7 @@ struct weir_task { /* first the members that a park, a wake and a switch use: fe
     struct stack *stack;    /* bound when it first runs */
     struct scope *scope;    /* innermost; NULL: none */
     union {
+        int (*fn)(void *args);    /* until it first runs */
         struct weir__park *park;  /* while parked: its wait */
         struct weir_error *error; /* when ended: the record, for the owners of handles */
     };
@@ -142,9 +144,9 @@ struct weir_task { /* first the members that a park, a wake and a switch use: fe
     const struct weir_site *site;
     const struct weir_site *group_site; /* where group was opened: readable when group is gone */
     const char *name;
-    int (*fn)(void *args);
     const char *cause;
     struct weir__at_end *at_end; /* hooks for when it ends: the last of a ring; NULL: none */
+    struct weir__waitq awaiters; /* tasks that await it */
     int32_t result;
     uint32_t args_size;
     union {

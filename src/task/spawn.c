@@ -128,9 +128,9 @@ static void task_begin(struct sched *s, struct weir_task *t, struct group *g) {
     t->group_site = g->scope.site;
     t->loop = s->loop.number;
     t->scope = NULL;
-    t->park = NULL;
     t->cause = NULL;
     t->at_end = NULL;
+    t->awaiters = (struct weir__waitq){NULL};
     t->since = s->loop.turn_ns;
     t->cancelled = false;
     t->base = t->felt = g->scope.felt;
@@ -206,6 +206,8 @@ void weir__task_ended(struct sched *s, struct weir_task *t, int rc) {
         weir__ended_inside(t);
     if (t->at_end != NULL)
         weir__at_end_run(t);
+    if (!weir__waitq_empty(&t->awaiters))
+        weir__waitq_wake_all(&t->awaiters, 0);
     if (s->fired_task == t)
         s->fired_task = NULL; /* the next task in this block is not the one that was counted */
     struct group *g = group_of_task(t);
