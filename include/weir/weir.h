@@ -17,6 +17,7 @@
 #include <weir/stream.h>
 #include <weir/sync.h>
 #include <weir/task.h>
+#include <weir/thread.h>
 #include <weir/worker.h>
 #include <weir/ws.h>
 

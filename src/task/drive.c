@@ -182,8 +182,15 @@ static void step(struct sched *s, weir_ns until_ns) {
     weir__sched = outside;
 }
 
-static bool is_inside(void) {
+bool weir__is_stepping(void) {
     return weir__sched != NULL && weir__sched->stepping;
+}
+
+bool weir__loop_is_here(const struct weir_loop *l) {
+    const struct sched *s = opened;
+    while (s != NULL && s->loop.handle != l)
+        s = s->outer;
+    return s != NULL;
 }
 
 static int open_loop(const struct weir_run_options *options, struct sched **ret_sched) {
@@ -252,7 +259,7 @@ int weir_run_at(const struct weir_site *site, int (*fn)(void *arg), void *arg,
     struct sched *s = NULL, *outside = weir__sched;
     if (site == NULL || fn == NULL)
         WEIR_BUG("weir_run: the %s is NULL", site ? "function" : "site");
-    if (is_inside())
+    if (weir__is_stepping())
         return weir__failf(-EBUSY, "run", NULL, "a loop runs on this thread already");
     int rc = open_loop(options, &s);
     if (rc < 0)
@@ -279,7 +286,7 @@ int weir_block_on_at(const struct weir_site *site, int (*fn)(void *arg), void *a
     struct sched *s = weir__sched;
     if (site == NULL || fn == NULL)
         WEIR_BUG("weir_block_on: the %s is NULL", site ? "function" : "site");
-    if (is_inside())
+    if (weir__is_stepping())
         return weir__failf(-EBUSY, "block on", NULL,
                            "a task or posted function of the loop called it: await a task instead");
     if (s == NULL)
@@ -300,7 +307,7 @@ int weir_loop_open(const struct weir_run_options *options, struct weir_loop **re
     struct sched *s = NULL;
     if (ret_loop == NULL)
         WEIR_BUG("weir_loop_open: the result's place is NULL");
-    if (is_inside())
+    if (weir__is_stepping())
         return weir__failf(-EBUSY, "open loop", NULL, "a loop runs on this thread already");
     int rc = open_loop(options, &s);
     if (rc == 0)
@@ -325,7 +332,7 @@ int weir_loop_step(struct weir_loop *l, weir_ns timeout_ns) {
     struct sched *s = own_of(l, "weir_loop_step", &rc);
     if (s == NULL)
         return weir__fail(rc, "step", NULL);
-    if (is_inside())
+    if (weir__is_stepping())
         return weir__failf(-EBUSY, "step", NULL, "a loop runs on this thread already");
     step(s, timeout_ns <= 0 ? 0 : weir__deadline(weir__loop_now(&s->loop), timeout_ns));
     return !is_idle(s);
@@ -350,7 +357,7 @@ void weir_loop_use(struct weir_loop *l) {
     if (s == NULL)
         WEIR_BUG("weir_loop_use: the loop %s",
                  rc == WEIR_EFORKED ? "belongs to the parent process" : "has been closed");
-    if (is_inside())
+    if (weir__is_stepping())
         WEIR_BUG("weir_loop_use: called inside a step of loop '%s'",
                  weir__sched->loop.handle->name);
     weir__sched = s;
@@ -366,7 +373,7 @@ void weir_loop_close(struct weir_loop **take_loop) {
     *take_loop = NULL;
     if (s == NULL)
         return;
-    if (is_inside())
+    if (weir__is_stepping())
         WEIR_BUG("weir_loop_close: called inside a step of loop '%s'",
                  weir__sched->loop.handle->name);
     struct sched *outside = weir__sched;

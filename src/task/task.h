@@ -146,6 +146,11 @@ int64_t weir__op_now(struct weir__loop *l, struct weir__op *op);
 /* The loop that runs on this thread; NULL if none does. */
 struct weir__loop *weir__loop(void);
 
+/* Is this thread inside a step of a loop: in a task, a posted function or a callback? */
+bool weir__is_stepping(void);
+/* Is l one of the loops that this thread has open? l may be any thread's. */
+bool weir__loop_is_here(const struct weir_loop *l);
+
 /* Abort if object is NULL. Every public call that takes an object calls this first. */
 _Noreturn void weir__is_null(const char *call) __attribute__((cold));
 static inline void weir__not_null(const void *object, const char *call) {
