@@ -77,6 +77,33 @@ STORY(a_task_that_never_has_to_wait_lets_the_others_run) {
     return 0;
 }
 
+static struct weir_task *caller;
+
+static int cancels_in_between(void *args) {
+    (void)args;
+    weir_event_clear(&event);
+    weir_task_cancel(caller, "test");
+    return 0;
+}
+
+static int asks_until_it_waits(void *args) {
+    int rc = 0;
+    (void)args;
+    weir_go0(NULL, cancels_in_between);
+    for (int i = 0; i < 100 && rc == 0; i++)
+        rc = weir_event_wait(&event);
+    return rc;
+}
+
+STORY(a_cancel_that_comes_while_a_call_lets_the_others_run_ends_that_call) {
+    (void)arg;
+    weir_event_set(&event);
+    weir_spawn(NULL, WEIR_SITE(asks), asks_until_it_waits, NULL, 0, NULL, &caller);
+    assert_int_equal(weir_await(&caller, NULL, 0), -ECANCELED);
+    weir_event_fini(&event); /* nobody waits */
+    return 0;
+}
+
 /* ---- barrier --------------------------------------------------------------------------------- */
 
 static int meets(void *args) {
