@@ -32,6 +32,14 @@ void weir__at_end_add_to(struct weir_task *t, struct weir__at_end *e,
     hang(t, e);
 }
 
+struct weir__at_end *weir__at_end_find(void (*ended)(struct weir__at_end *e)) {
+    struct weir__at_end *last = weir__sched->current->at_end, *e = last;
+    while (e != NULL && (e = e->next)->ended != ended)
+        if (e == last)
+            return NULL;
+    return e;
+}
+
 void weir__at_end_remove(struct weir__at_end *e) {
     struct weir_task *t = e->task;
     if (t == NULL)
@@ -58,14 +66,27 @@ void weir__at_end_run(struct weir_task *t) {
 
 /* ---- waiting for a task ---- */
 
+bool weir__task_has_ended(const struct weir_task *t, const char *call) {
+    task_assert(t, call);
+    return t->state == TASK_ENDED;
+}
+
+int weir__task_result(const struct weir_task *t) {
+    return t->result;
+}
+
+int weir__task_look(const struct weir_task *t) {
+    if (t->result < 0 && t->error != NULL)
+        *weir__error_here() = *t->error;
+    else if (t->result < 0) /* it kept none, or memory was short */
+        weir__error_forget(t->result);
+    return t->result;
+}
+
 static int take_result(struct weir_task *t, void *ret_args, size_t size) {
-    int rc = t->result;
+    int rc = weir__task_look(t);
     if (ret_args != NULL)
         memcpy(ret_args, weir__task_args(t), size < t->args_size ? size : t->args_size);
-    if (rc < 0 && t->error != NULL)
-        *weir__error_here() = *t->error;
-    else if (rc < 0) /* it kept none, or memory was short */
-        weir__error_forget(rc);
     if (t->unread)
         weir__error_settled(t->error_number); /* once, even if several handles read the error */
     t->unread = false;
@@ -105,11 +126,28 @@ int weir_await(struct weir_task **take_task, void *ret_args, size_t size) {
         if (t->state != TASK_ENDED)
             return weir__fail(rc, "await", t->name);
     }
+    return weir__task_take(take_task, ret_args, size);
+}
+
+int weir__task_take(struct weir_task **take_task, void *ret_args, size_t size) {
+    struct weir_task *t = *take_task;
+    WEIR_CHECK(t->state == TASK_ENDED);
     (void)group_of_task(t);
-    rc = take_result(t, ret_args, size);
+    int rc = take_result(t, ret_args, size);
     *take_task = NULL;
-    weir__task_unref(s, t);
+    weir__task_unref(weir__sched, t);
     return rc;
+}
+
+void weir__task_join(struct weir_task *t, const struct weir__what *what) {
+    struct weir__wait wait;
+    struct weir__waiter w;
+    if (t->state == TASK_ENDED)
+        return;
+    weir__wait_begin(&wait, what, t);
+    wait.park.abort = NULL;
+    weir__wait_add(&wait, &w, &t->awaiters, NULL);
+    weir__wait_park(&wait);
 }
 
 void weir_task_release(struct weir_task **take_task) {

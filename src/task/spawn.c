@@ -204,6 +204,7 @@ static __attribute__((cold)) void task_failed(struct weir_task *t, int rc,
 void weir__task_ended(struct sched *s, struct weir_task *t, int rc) {
     if (__builtin_expect(t->scope != NULL, 0))
         weir__ended_inside(t);
+    t->result = rc; /* hooks may look at it */
     if (t->at_end != NULL)
         weir__at_end_run(t);
     if (!weir__waitq_empty(&t->awaiters))
@@ -211,7 +212,6 @@ void weir__task_ended(struct sched *s, struct weir_task *t, int rc) {
     if (s->fired_task == t)
         s->fired_task = NULL; /* the next task in this block is not the one that was counted */
     struct group *g = group_of_task(t);
-    t->result = rc;
     t->state = TASK_ENDED;
     t->error = NULL;
     s->tasks_live--;

@@ -99,6 +99,23 @@ void weir__at_end_add(struct weir__at_end *e, void (*ended)(struct weir__at_end 
 void weir__at_end_add_to(struct weir_task *t, struct weir__at_end *e,
                          void (*ended)(struct weir__at_end *e));
 void weir__at_end_remove(struct weir__at_end *e); /* harmless if e is not added to a task */
+/* The first hook of the running task that calls ended; NULL: it has none. */
+struct weir__at_end *weir__at_end_find(void (*ended)(struct weir__at_end *e));
+
+/* Has a task of this loop ended? Aborts, naming call, if t is no task that somebody holds. */
+bool weir__task_has_ended(const struct weir_task *t, const char *call);
+
+/* What the function of t has returned: when t has ended, and in its hooks. */
+int weir__task_result(const struct weir_task *t);
+
+/* As weir_await of a task that has ended, but no cancel point: the result is returned although the
+ * running task is cancelled. */
+int weir__task_take(struct weir_task **take_task, void *ret_args, size_t size);
+/* Wait until t has ended, also if the running task is cancelled. The caller holds t. */
+void weir__task_join(struct weir_task *t, const struct weir__what *what);
+/* The result of a task that has ended. If it is an error, its record becomes the running task's;
+ * the handle still has it for an await. */
+int weir__task_look(const struct weir_task *t);
 
 /* Suspend the running task until weir__unpark. A task waits in no other function (a yield lets the
  * others run, but the task stays ready). Returns the result given to unpark, or -ECANCELED or
