@@ -9,6 +9,8 @@
 #include <weir/drive.h>
 #include <weir/error.h>
 #include <weir/future.h>
+#include <weir/flow.h>
+#include <weir/generator.h>
 #include <weir/http.h>
 #include <weir/limit.h>
 #include <weir/loop.h>

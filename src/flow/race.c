@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/* race.c - several functions at once; the first that succeeds wins. */
+#include <weir/flow.h>
+
+#include <errno.h>
+
+#include "base/alloc.h"
+#include "base/check.h"
+#include "base/log.h"
+#include "task/task.h"
+
+struct race { /* in the frame of the caller */
+    const struct weir_racer *racers;
+    struct weir_task **tasks; /* handles; each is NULL once its result was taken */
+    size_t n;
+    size_t winner;            /* n: none */
+    int result;               /* of the winner */
+};
+
+struct run_args {
+    const struct weir_racer *racer;
+};
+
+static int run(void *args) {
+    const struct weir_racer *r = ((struct run_args *)args)->racer;
+    return r->fn(r->arg);
+}
+
+static int spawn_all(struct race *r, struct weir_group *g) {
+    static const struct weir_site site = {"racer", __FILE__, "weir_race", __LINE__};
+    int rc = 0;
+    for (size_t i = 0; i < r->n && rc == 0; i++) {
+        const char *name = r->racers[i].name;
+        struct weir_spawn_options o = {.size = sizeof o, .name = name};
+        struct run_args a = {&r->racers[i]};
+        rc = weir_spawn(g, &site, run, &a, sizeof a, &o, &r->tasks[i]);
+    }
+    return rc;
+}
+
+/* The result of a racer that has ended. */
+static int take(struct race *r, size_t i) {
+    const char *name = weir_task_name(r->tasks[i]); /* static text */
+    int rc = weir__task_take(&r->tasks[i], NULL, 0);
+    if (rc < 0 && rc != -ECANCELED)
+        weir__log(WEIR_LOG_INFO, "racer '%s' has failed: %s", name, weir_error_message(rc));
+    return rc;
+}
+
+/* Returns 0 as soon as a racer has won; the last error, if all have failed; or the felt code. */
+static int until_won(struct race *r) {
+    int rc, last = 0;
+    while ((rc = weir_wait_any(r->tasks, r->n)) >= 0) {
+        size_t i = (size_t)rc;
+        if ((last = take(r, i)) < 0)
+            continue;
+        r->winner = i;
+        r->result = last;
+        return 0;
+    }
+    return rc == -ECHILD ? last : rc;
+}
+
+/* All have ended. A racer that was cancelled too late has succeeded too. */
+static void undo_others(struct race *r) {
+    for (size_t i = 0; i < r->n; i++)
+        if (r->tasks[i] != NULL && take(r, i) >= 0 && r->racers[i].undo != NULL)
+            r->racers[i].undo(r->racers[i].arg);
+}
+
+static int run_race(struct race *r) {
+    struct weir_group g;
+    struct weir_error why;
+    weir_group_open(&g, WEIR_INDEPENDENT);
+    int rc = spawn_all(r, &g);
+    rc = rc < 0 ? rc : until_won(r);
+    weir__error_keep(&why);
+    (weir_group_cancel)(&g, rc < 0 ? "the race is over" : "another has won the race");
+    weir_group_close(&g, 0);
+    undo_others(r);
+    weir__error_restore(&why);
+    return rc;
+}
+
+int weir_race(const struct weir_racer *racers, size_t n, size_t *ret_winner) {
+    int rc = weir__suspend_enter("race");
+    if (rc < 0)
+        return rc;
+    if (n == 0)
+        return weir__failf(-ECHILD, "race", NULL, "nobody races");
+    struct race r = {.racers = racers, .n = n, .winner = n};
+    r.tasks = weir__alloc_zero(n * sizeof *r.tasks);
+    if (r.tasks == NULL)
+        return weir__fail(-ENOMEM, "race", NULL);
+    rc = run_race(&r);
+    weir__free(r.tasks);
+    if (rc < 0)
+        return rc;
+    if (ret_winner != NULL)
+        *ret_winner = r.winner;
+    return r.result;
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/* Several at once: weir_race, weir_map. */
+#include "flow/flow_test_util.h"
+
+struct one {
+    int moments, rc;
+    bool held, shielded; /* what it opened, until undone; it goes on although it is cancelled */
+};
+
+static int opens(void *arg) {
+    struct one *o = arg;
+    struct weir_scope shield;
+    if (o->shielded)
+        weir_shield_enter(&shield, LONG);
+    int rc = weir_sleep(o->moments * MOMENT);
+    if (o->shielded)
+        rc = weir_scope_leave(&shield, rc);
+    o->held = rc == 0 && o->rc >= 0;
+    return rc < 0 ? rc : o->rc;
+}
+
+static void closes(void *arg) {
+    struct one *o = arg;
+    assert_true(o->held);
+    o->held = false;
+}
+
+static int race(struct one *ones, size_t n, size_t *ret_winner) {
+    struct weir_racer r[4];
+    for (size_t i = 0; i < n; i++)
+        r[i] = (struct weir_racer){opens, &ones[i], closes, NULL};
+    return weir_race(r, n, ret_winner);
+}
+
+static int the_first_wins(void *arg) {
+    struct one ones[] = {{5000, 1}, {3, 2}, {1, -ENOENT}, {4, 4, .shielded = true}};
+    size_t winner = 9;
+    weir_ns before = weir_now();
+    int rc = race(ones, 4, &winner);
+    for (size_t i = 0; i < 4; i++) /* the fourth succeeds too, and is undone */
+        assert_int_equal(ones[i].held, rc >= 0 && i == winner);
+    assert_true(rc < 0 || ones[winner].rc == rc);
+    assert_true(weir_now() - before < 1000 * MOMENT);
+    return rc < 0 ? rc : (int)winner;
+}
+
+static int the_second_wins(void *arg) {
+    return the_first_wins(arg) - 1;
+}
+
+WEIR_TEST_BACKENDS(the_first_to_succeed_wins_and_the_others_are_joined) {
+    run(the_second_wins);
+}
+
+WEIR_TEST(a_race_leaves_nothing_behind_wherever_it_is_disturbed) {
+    explore(the_first_wins);
+}
+
+static int all_lose(void *arg) {
+    struct one ones[] = {{2, -ENOENT}, {1, -EPIPE}};
+    size_t winner = 9;
+    assert_int_equal(race(ones, 2, &winner), -ENOENT);
+    assert_int_equal(winner, 9);
+    assert_int_equal(weir_race(NULL, 0, NULL), -ECHILD);
+    return 0;
+}
+
+WEIR_TEST_BACKENDS(a_race_that_all_lose_returns_the_last_error) {
+    run(all_lose);
+}
+
+static int cut(void *arg) {
+    struct one ones[] = {{5000, 1}, {3, 2, .shielded = true}};
+    struct weir_scope s;
+    weir_scope_enter(&s, MOMENT);
+    assert_int_equal(race(ones, 2, NULL), -ETIME);
+    assert_false(ones[1].held); /* it succeeded after the race had been given up */
+    assert_int_equal(weir_error(-ETIME)->budget, MOMENT);
+    return weir_scope_leave(&s, 0);
+}
+
+WEIR_TEST_BACKENDS(a_race_that_is_cut_short_undoes_what_still_succeeds) {
+    run(cut);
+}
+
+/* ---- map ---- */
+
+struct square {
+    int n, squared;
+};
+
+static int at_work, most;
+
+static int square(void *item, void *arg) {
+    struct square *s = item;
+    at_work++;
+    most = at_work > most ? at_work : most;
+    int rc = weir_sleep((s->n * 3 % 5) * MOMENT);
+    at_work--;
+    s->squared = s->n * s->n;
+    return rc < 0 ? rc : s->n == 77 ? -EPROTO : 0;
+}
+
+static int maps(void *arg) {
+    struct square items[20];
+    most = at_work = 0;
+    for (int i = 0; i < 20; i++)
+        items[i] = (struct square){i, 0};
+    int rc = weir_map(square, items, sizeof *items, 20, 3, NULL);
+    assert_int_equal(at_work, 0);
+    for (int i = 0; i < 20 && rc == 0; i++)
+        assert_int_equal(items[i].squared, i * i);
+    if (rc == 0)
+        assert_int_equal(most, 3);
+    return rc;
+}
+
+WEIR_TEST_BACKENDS(a_map_works_at_so_many_items_at_once) {
+    run(maps);
+}
+
+WEIR_TEST(a_map_leaves_nothing_behind_wherever_it_is_disturbed) {
+    explore(maps);
+}
+
+static int one_fails(void *arg) {
+    struct square items[] = {{5}, {10}, {77}, {1001}, {1001}};
+    at_work = 0;
+    assert_int_equal(weir_map(square, items, sizeof *items, 5, 2, NULL), -EPROTO);
+    assert_int_equal(weir_error(-EPROTO)->done, 2);
+    assert_int_equal(at_work, 0);
+    assert_int_equal(items[4].squared, 0); /* it did not begin */
+    assert_int_equal(weir_map(square, NULL, 1, 0, 1, NULL), 0);
+    assert_int_equal((weir_map)(square, items, sizeof *items, 1, 9, NULL), 0);
+    return 0;
+}
+
+WEIR_TEST_BACKENDS(an_error_ends_a_map) {
+    run(one_fails);
+}
+
+static int without_limit(void *arg) {
+    return weir_map(square, NULL, 1, 0, 0, NULL);
+}
+
+WEIR_TEST_ABORTS(a_map_without_a_limit_aborts, "weir_map: the limit is 0") {
+    weir_run(without_limit, NULL, NULL);
+}
