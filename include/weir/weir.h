@@ -13,6 +13,7 @@
 #include <weir/generator.h>
 #include <weir/http.h>
 #include <weir/limit.h>
+#include <weir/local.h>
 #include <weir/loop.h>
 #include <weir/mesh.h>
 #include <weir/offload.h>

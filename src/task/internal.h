@@ -127,7 +127,8 @@ struct weir_task { /* first the members that a park, a wake and a switch use: fe
         struct weir_error *error; /* when ended: the record, for the owners of handles */
     };
     union {
-        weir_ns since;          /* turn time at which it last parked or was spawned */
+        struct locals *inherited; /* until it first runs: its task-locals, or NULL */
+        weir_ns since;          /* turn time at which it last parked */
         uint16_t error_number;  /* when ended with an error: its number in the ledger */
     };
     uint16_t note;            /* who cancelled it (weir_task_cancel), and where */
@@ -349,6 +350,10 @@ void weir__group_child_ended(struct group *g);
 void weir__group_feels(struct group *g); /* its felt code changes from 0: count the children */
 void weir__group_child_begins_cancelled(struct group *g) __attribute__((cold));
 int weir__group_join(struct sched *s, struct group *g, weir_ns grace_ns);
+
+/* local.c */
+struct locals *weir__locals_inherit(struct locals *l); /* one more task has them */
+void weir__locals_drop(struct locals *l);
 
 /* spawn.c */
 int weir__task_slabs_init(struct sched *s);

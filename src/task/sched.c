@@ -275,6 +275,7 @@ _Noreturn void weir__task_first_run(void) {
     bury_the_dead(s);
     while (t != NULL && t->stack == stack) {
         stack->error.code = 0;
+        stack->locals = t->inherited;
         s->loop.slice = SLICE;
         marks_fresh();
         depth_begins(&s->depths, t->site, stack);

@@ -131,7 +131,9 @@ static void task_begin(struct sched *s, struct weir_task *t, struct group *g) {
     t->cause = NULL;
     t->at_end = NULL;
     t->awaiters = (struct weir__waitq){NULL};
-    t->since = s->loop.turn_ns;
+    t->inherited = NULL;
+    if (s->current != NULL && __builtin_expect(s->current->stack->locals != NULL, 0))
+        t->inherited = weir__locals_inherit(s->current->stack->locals);
     t->cancelled = false;
     t->base = t->felt = g->scope.felt;
     if (__builtin_expect(t->base != 0, 0))
@@ -218,6 +220,8 @@ void weir__task_ended(struct sched *s, struct weir_task *t, int rc) {
     const struct weir_error *e = t->stack->error.code == rc ? &t->stack->error : NULL;
     if (__builtin_expect(rc < 0, 0))
         task_failed(t, rc, e);
+    if (t->stack->locals != NULL)
+        weir__locals_drop(t->stack->locals);
     t->stack = NULL;
     weir__task_unref(s, t);
     weir__group_child_ended(g);

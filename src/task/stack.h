@@ -30,6 +30,7 @@ struct stack {
     uint8_t *clear_from;              /* lowest page that existed when the measured task began */
     const struct weir_site *inside; /* site and kind of the innermost scope: readable when the */
     int inside_kind;                /* scope was forgotten and its frame is gone */
+    struct locals *locals;   /* task-locals of the task that runs on it; NULL: none */
     struct weir_error error; /* of the task that runs on it */
 };
 
