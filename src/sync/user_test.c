@@ -3,8 +3,9 @@
  * weir/limit.h give, and knows nothing of the inside. */
 #include <errno.h>
 #include <string.h>
+#include <weir/limit.h>
+#include <weir/loop.h>
 #include <weir/testing.h>
-#include <weir/weir.h>
 
 #include "test/runner.h"
 
