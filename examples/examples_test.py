@@ -44,6 +44,18 @@ class Examples(unittest.TestCase):
         done = run("memory-pair")
         self.assertEqual((done.returncode, done.stdout), (0, "read one\nread two\nread three\n"))
 
+    def test_weir_inside_the_loop_of_another_library(self):
+        for host in "glib", "libuv":
+            if not os.path.exists(os.path.join(HERE, "inside-" + host)):
+                continue
+            for backend in backends():
+                with self.subTest(host=host, backend=backend):
+                    done = run("inside-" + host, env={**os.environ, "WEIR_BACKEND": backend})
+                    turns = "".join(f"{host} {i}\nweir {i}\n" for i in (1, 2, 3))
+                    self.assertEqual((done.returncode, done.stderr), (0, ""))
+                    self.assertEqual(done.stdout, turns + "echo of message 1\n"
+                                     "echo of message 2\nend of stream\n")
+
     def test_tcp_client_tells_what_failed(self):
         with socket.socket() as s:
             s.bind(("127.0.0.1", 0))
