@@ -6,10 +6,11 @@
 
 #include <weir/base.h>
 #include <weir/callback.h>
+#include <weir/deferred.h>
 #include <weir/drive.h>
 #include <weir/error.h>
-#include <weir/future.h>
 #include <weir/flow.h>
+#include <weir/future.h>
 #include <weir/generator.h>
 #include <weir/http.h>
 #include <weir/limit.h>

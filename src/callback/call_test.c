@@ -377,6 +377,11 @@ WEIR_TEST(a_cancel_at_any_call_of_a_story_with_callbacks_leaves_nothing) {
     assert_true(e.points >= 1);
 }
 
+WEIR_TEST(a_hundred_seeds_run_a_story_with_callbacks) {
+    struct weir_explored e;
+    assert_int_equal(weir_explore_seeds(&explored, &e), 0);
+}
+
 WEIR_TEST(no_memory_at_any_allocation_of_a_story_with_callbacks_leaves_nothing) {
     struct weir_explored e;
     assert_int_equal(weir_explore_allocations(&explored, &e), 0);

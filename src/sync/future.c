@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* future.c - a value, or an error with its record, that tasks and callbacks wait for. It is settled
  * once. Tasks are made ready by the call that settles it; callbacks are queued by it. */
+#include "sync/future.h"
+
 #include <errno.h>
 #include <string.h>
-#include <weir/future.h>
 
 #include "base/alloc.h"
 #include "base/check.h"
 #include "task/failure.h"
 #include "task/soon.h"
-#include "task/waitq.h"
 #include "task/what.h"
 
 #undef weir_future_new
@@ -49,8 +49,7 @@ static __attribute__((cold)) _Noreturn void refuse(const struct weir_future *f, 
 
 static void future_assert(const struct weir_future *f, const char *call) {
     weir__not_null(f, call);
-    const struct weir__loop *l = weir__loop();
-    if (__builtin_expect(l == NULL || l->number != f->loop, 0))
+    if (__builtin_expect(!weir__future_is_here(f), 0))
         refuse(f, call);
 }
 
@@ -109,8 +108,7 @@ void weir_future_unref(struct weir_future **take_f) {
         return;
     struct weir_future *f = *take_f;
     *take_f = NULL;
-    const struct weir__loop *l = weir__loop();
-    if ((l == NULL || l->number != f->loop) && weir__loop_lives(f->loop))
+    if (!weir__future_is_here(f) && weir__loop_lives(f->loop))
         refuse(f, "weir_future_unref");
     give_back(f);
 }
@@ -188,11 +186,33 @@ int weir_future_cancel(struct weir_future *f, const char *cause) {
     return 0;
 }
 
+void weir__future_watch(struct weir_future *f, struct weir__waiter *w) {
+    WEIR_CHECK(f->state == WAITED_FOR && w->wait == NULL);
+    weir__waitq_add(&f->waiters, w);
+}
+
+bool weir__future_is_here(const struct weir_future *f) {
+    const struct weir__loop *l = weir__loop();
+    return l != NULL && l->number == f->loop;
+}
+
+const struct weir_site *weir__future_site(const struct weir_future *f) {
+    return f->site;
+}
+
+bool weir__future_is_cancelled(const struct weir_future *f) {
+    return f->state == CANCELLED;
+}
+
 /* ---- reading ---- */
 
 bool weir_future_is_done(const struct weir_future *f) {
     future_assert(f, "weir_future_is_done");
     return f->state != WAITED_FOR;
+}
+
+void *weir__future_value(struct weir_future *f) {
+    return f->state == RESOLVED && f->size > 0 ? f->value : NULL;
 }
 
 const void *weir_future_value(const struct weir_future *f) {

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MIT */
+/* bridge.c - Deferreds and what lies beside them: a task that waits for one, a future made of one,
+ * one made of a future, a timeout. */
+#include "callback/deferred.h"
+
+#include <errno.h>
+#include <weir/callback.h>
+
+#include "base/alloc.h"
+#include "base/check.h"
+#include "sync/future.h"
+#include "task/soon.h"
+
+/* ---- a task that waits ---- */
+
+struct inline_wait { /* in the frame of the task, which holds a reference to the Deferred */
+    struct step step;
+    struct weir__waitq queue; /* of one */
+    struct weir_result result;
+    struct weir__failure failure;
+    bool passed; /* the result has passed this place of the chain: it is in the two members above */
+};
+
+static const struct weir__what waits_deferred = {.text = "deferred", .kind = WEIR__ON_SYNC};
+
+static void step_stays(struct step *s) {
+    (void)s;
+}
+
+static struct weir_result inline_passed(struct weir_result r, void *arg) {
+    struct inline_wait *w = arg;
+    w->passed = true;
+    w->result = r;
+    if (r.rc < 0)
+        weir__failure_keep(&w->failure, r.rc);
+    weir__waitq_grant(&w->queue); /* nobody waits if the task was cancelled, or has just come */
+    return (struct weir_result){0};
+}
+
+/* The task was cancelled first: cancel the Deferred, and drop what comes of it. */
+static void inline_cancel(struct inline_wait *w, struct weir_deferred *d) {
+    struct weir__callback c;
+    weir__callback_begin(&c);
+    weir_deferred_cancel(d);
+    weir__callback_end(&c);
+    if (!w->passed)
+        weir__deferred_remove(d, &w->step);
+    weir__failure_drop(&w->failure);
+}
+
+static int inline_take(struct inline_wait *w, void **ret_value) {
+    int rc = w->result.rc;
+    if (rc < 0)
+        weir__failure_give(&w->failure);
+    else if (ret_value != NULL)
+        *ret_value = w->result.value;
+    weir__failure_drop(&w->failure);
+    return rc;
+}
+
+int weir_deferred_await(struct weir_deferred *d, void **ret_value) {
+    int rc = weir__suspend_enter("deferred");
+    if (rc == WEIR_ENOLOOP || rc == WEIR_EFORKED)
+        return rc;
+    weir__deferred_assert(d, "weir_deferred_await");
+    if (rc < 0 && d->fired && d->waits_for == NULL)
+        return rc; /* the result stays in d */
+    struct inline_wait w = {.step = {.callback = inline_passed, .errback = inline_passed,
+                                     .taken = step_stays, .dropped = step_stays}};
+    w.step.callback_arg = w.step.errback_arg = &w;
+    weir_deferred_ref(d);
+    weir__deferred_add(d, &w.step);
+    if (rc == 0 && !w.passed) {
+        int64_t felt = weir__waitq_wait(&w.queue, NULL, &waits_deferred, d);
+        rc = felt < 0 && !w.passed ? weir__fail((int)felt, "deferred", NULL) : 0;
+    } else if (rc == 0) {
+        weir__breathe();
+    }
+    if (rc < 0)
+        inline_cancel(&w, d);
+    else
+        rc = inline_take(&w, ret_value);
+    weir_deferred_unref(&d);
+    return rc;
+}
+
+/* ---- a future made of a Deferred ---- */
+
+struct to_future {
+    struct step step;
+    struct weir__waiter watch; /* stands in the future's queue until that is settled */
+    struct weir_deferred *deferred; /* no reference: step stands in its chain */
+    struct weir_future *future;     /* a reference */
+};
+
+static void to_future_free(struct to_future *t) {
+    weir__waiter_remove(&t->watch);
+    weir_future_unref(&t->future);
+    weir__free(t);
+}
+
+static struct weir_result to_future_passed(struct weir_result r, void *arg) {
+    struct to_future *t = arg;
+    weir__waiter_remove(&t->watch);
+    if (!weir_future_is_done(t->future)) {
+        if (r.rc < 0)
+            weir_future_fail(t->future, r.rc);
+        else
+            weir_future_resolve(t->future, &r.value);
+    }
+    to_future_free(t);
+    return (struct weir_result){0};
+}
+
+/* Freed unfired. After the run of the loop a future cannot be settled, and nobody waits. */
+static void to_future_dropped(struct step *s) {
+    struct to_future *t = WEIR_CONTAINER(s, struct to_future, step);
+    weir__waiter_remove(&t->watch);
+    if (weir__future_is_here(t->future) && !weir_future_is_done(t->future))
+        weir_future_cancel(t->future, "its Deferred was freed unfired");
+    to_future_free(t);
+}
+
+static void future_was_settled(struct weir__waiter *w) {
+    struct to_future *t = WEIR_CONTAINER(w, struct to_future, watch);
+    if (weir__future_is_cancelled(t->future))
+        weir_deferred_cancel(t->deferred);
+}
+
+int weir_future_from_deferred(struct weir_deferred *d, struct weir_future **ret_f) {
+    struct weir_future *f = NULL;
+    weir__deferred_assert(d, "weir_future_from_deferred");
+    struct to_future *t = weir__alloc_zero(sizeof *t);
+    if (t == NULL)
+        return weir__fail(-ENOMEM, "future", NULL);
+    int rc = weir_future_new_at(d->site, sizeof(void *), &f);
+    if (rc < 0) {
+        weir__free(t);
+        return rc;
+    }
+    t->step = (struct step){.callback = to_future_passed, .errback = to_future_passed,
+                            .callback_arg = t, .errback_arg = t,
+                            .taken = step_stays, .dropped = to_future_dropped};
+    t->deferred = d;
+    t->future = weir_future_ref(f);
+    t->watch.granted = future_was_settled;
+    weir__future_watch(f, &t->watch);
+    *ret_f = f;
+    weir__deferred_add(d, &t->step);
+    return 0;
+}
+
+/* ---- a Deferred made of a future ---- */
+
+struct of_future {
+    struct weir_deferred deferred;
+    struct weir__waiter watch;
+    struct weir__soon soon;
+    struct weir_future *future; /* a reference */
+};
+
+static void of_future_settled(struct weir__waiter *w) {
+    weir__soon_add(&WEIR_CONTAINER(w, struct of_future, watch)->soon);
+}
+
+static void of_future_fires(struct weir__soon *n, bool dropped) {
+    struct of_future *o = WEIR_CONTAINER(n, struct of_future, soon);
+    if (dropped || o->deferred.fired)
+        return;
+    int rc = weir_future_result(o->future, NULL);
+    if (rc < 0)
+        weir_deferred_fail(&o->deferred, rc);
+    else
+        weir_deferred_fire(&o->deferred, weir__future_value(o->future));
+}
+
+static void of_future_cancel(struct weir_deferred *d) {
+    struct of_future *o = WEIR_CONTAINER(d, struct of_future, deferred);
+    if (!weir_future_is_done(o->future))
+        weir_future_cancel(o->future, "its Deferred was cancelled");
+}
+
+static void of_future_freed(struct weir_deferred *d) {
+    struct of_future *o = WEIR_CONTAINER(d, struct of_future, deferred);
+    weir__waiter_remove(&o->watch);
+    weir__soon_remove(&o->soon);
+    weir_future_unref(&o->future);
+}
+
+int weir_deferred_from_future(struct weir_future *f, struct weir_deferred **ret_d) {
+    struct weir_deferred *d = NULL;
+    bool is_done = weir_future_is_done(f);
+    int rc = weir__deferred_make(weir__future_site(f), sizeof(struct of_future), &d);
+    if (rc < 0)
+        return rc;
+    struct of_future *o = WEIR_CONTAINER(d, struct of_future, deferred);
+    d->cancel = of_future_cancel;
+    d->freed = of_future_freed;
+    o->future = weir_future_ref(f);
+    o->watch.granted = of_future_settled;
+    weir__soon_prepare(&o->soon, of_future_fires);
+    if (is_done)
+        weir__soon_add(&o->soon);
+    else
+        weir__future_watch(f, &o->watch);
+    *ret_d = d;
+    return 0;
+}
+
+/* ---- a timeout ---- */
+
+struct timeout {
+    struct step step;
+    struct weir_deferred *deferred; /* no reference: step stands in its chain */
+    struct weir_call *call;         /* NULL once it was called; invalid after the run */
+    unsigned loop;                  /* number */
+    bool over;
+};
+
+static void timeout_free(struct timeout *t) {
+    const struct weir__loop *l = weir__loop();
+    if (l != NULL && l->number == t->loop && l->calls != NULL)
+        weir_call_cancel(&t->call);
+    weir__free(t);
+}
+
+static void time_is_over(void *arg) {
+    struct timeout *t = arg;
+    weir_call_release(&t->call);
+    t->over = true;
+    weir_deferred_cancel(t->deferred);
+}
+
+static struct weir_result timeout_passed(struct weir_result r, void *arg) {
+    struct timeout *t = arg;
+    if (t->over && r.rc == WEIR_ESTOPPED)
+        r = (struct weir_result){weir__failf(-ETIME, "deferred", NULL, "%s", "its time is over"),
+                                 NULL};
+    timeout_free(t);
+    return r;
+}
+
+static void timeout_dropped(struct step *s) {
+    timeout_free(WEIR_CONTAINER(s, struct timeout, step));
+}
+
+int weir_deferred_add_timeout(struct weir_deferred *d, weir_ns timeout_ns) {
+    weir__deferred_assert(d, "weir_deferred_add_timeout");
+    struct timeout *t = weir__alloc_zero(sizeof *t);
+    if (t == NULL)
+        return weir__fail(-ENOMEM, "deferred", NULL);
+    int rc = weir_call_later(timeout_ns, time_is_over, t, &t->call);
+    if (rc < 0) {
+        weir__free(t);
+        return rc;
+    }
+    t->step = (struct step){.callback = timeout_passed, .errback = timeout_passed,
+                            .callback_arg = t, .errback_arg = t,
+                            .taken = step_stays, .dropped = timeout_dropped};
+    t->deferred = d;
+    t->loop = weir__loop()->number;
+    weir__deferred_add(d, &t->step);
+    return 0;
+}
