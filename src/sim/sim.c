@@ -467,10 +467,17 @@ int weir__sim_raise(struct sim_world *w, int signal) {
     int count = 0;
     for (struct weir__list *i = w->instances.next; i != &w->instances; i = i->next) {
         struct sim *b = WEIR_CONTAINER(i, struct sim, link);
+        for (struct weir__op *op = b->ready.head; op != NULL; op = op->next) {
+            if (op->kind != WEIR__SIGNAL || op->result != signal)
+                continue;
+            op->u.signal.count++; /* it waits no more, and was not yet returned */
+            count++;
+        }
         for (struct weir__op *op = b->signals.head, *next; op != NULL; op = next) {
             next = op->next;
             if (op->u.number != signal)
                 continue;
+            op->u.signal.count = 1;
             weir__sim_ops_remove(&b->signals, op);
             b->held--;
             weir__sim_complete(b, op, signal);

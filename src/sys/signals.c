@@ -19,15 +19,13 @@
 #include <unistd.h>
 #include <stdio.h>
 
-enum { SIGNALS_MAX = 64 };
-
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static _Atomic(struct weir__signals *) loops;
 static _Atomic unsigned handlers_at_work;
 static struct {
     unsigned waiters;
     struct sigaction before;
-} dispositions[SIGNALS_MAX + 1];
+} dispositions[WEIR__SIGNALS_MAX + 1];
 
 static pid_t owner; /* the process that installed the handlers */
 static sigset_t mask_before_fork;
@@ -61,6 +59,7 @@ static void on_signal(int signo) {
     for (struct weir__signals *s = atomic_load(&loops); s != NULL; s = atomic_load(&s->next)) {
         if ((atomic_load(&s->wanted) & bit(signo)) == 0)
             continue;
+        atomic_fetch_add(&s->counts[signo - 1], 1);
         atomic_fetch_or(&s->got, bit(signo));
         weir__latch_ring(s->latch);
     }
@@ -85,7 +84,7 @@ static void after_fork_parent(void) {
 
 static void after_fork_child(void) {
     sigset_t before = mask_before_fork;
-    for (int signo = 1; signo <= SIGNALS_MAX; signo++) {
+    for (int signo = 1; signo <= WEIR__SIGNALS_MAX; signo++) {
         struct sigaction now;
         if (dispositions[signo].waiters > 0 && sigaction(signo, NULL, &now) == 0 && is_ours(&now))
             sigaction(signo, &dispositions[signo].before, NULL);
@@ -114,10 +113,19 @@ void weir__signals_init(struct weir__signals *s, struct weir__latch *latch) {
     atomic_init(&s->next, NULL);
     atomic_init(&s->wanted, 0);
     atomic_init(&s->got, 0);
+    for (int i = 0; i < WEIR__SIGNALS_MAX; i++)
+        atomic_init(&s->counts[i], 0);
     s->latch = latch;
     s->ops = NULL;
     s->lingers = s->spent = 0;
     s->listed = false;
+}
+
+/* Forget that signo came. Returns whether it did. */
+static bool forget(struct weir__signals *s, int signo) {
+    bool came = (atomic_fetch_and(&s->got, ~bit(signo)) & bit(signo)) != 0;
+    atomic_store(&s->counts[signo - 1], 0);
+    return came;
 }
 
 static void list_loop(struct weir__signals *s) {
@@ -168,7 +176,7 @@ static void release(struct weir__signals *s, int signo) {
     bool restored = uninstall(signo);
     if (!waits_for(s, signo)) {
         atomic_fetch_and(&s->wanted, ~bit(signo));
-        missed = (atomic_fetch_and(&s->got, ~bit(signo)) & bit(signo)) != 0;
+        missed = forget(s, signo);
     }
     pthread_mutex_unlock(&lock);
     missed = missed && restored && (s->spent & bit(signo)) == 0;
@@ -184,7 +192,9 @@ static void release_lingering(struct weir__signals *s) {
 }
 
 void weir__signals_fini(struct weir__signals *s) {
-    WEIR_CHECK(s->ops == NULL);
+    if (s->ops != NULL)
+        WEIR_BUG("the loop has ended while signal %d was still taken: weir_signals_close was not "
+                 "called", s->ops->u.number);
     if (!s->listed)
         return;
     release_lingering(s);
@@ -231,7 +241,7 @@ static bool is_blocked_everywhere(int signo) {
 
 int weir__signals_submit(struct weir__signals *s, struct weir__op *op) {
     int signo = op->u.number;
-    if (signo < 1 || signo > SIGNALS_MAX)
+    if (signo < 1 || signo > WEIR__SIGNALS_MAX)
         return weir__op_now_done(op, -EINVAL);
     if (is_blocked_everywhere(signo))
         return weir__op_now_done(op, -EPERM);
@@ -244,7 +254,7 @@ int weir__signals_submit(struct weir__signals *s, struct weir__op *op) {
     list_loop(s);
     if (!waits_for(s, signo)) { /* a signal that came before this wait does not count */
         if ((s->lingers & bit(signo)) == 0)
-            atomic_fetch_and(&s->got, ~bit(signo));
+            forget(s, signo);
         atomic_fetch_or(&s->wanted, bit(signo));
     }
     rc = install(signo);
@@ -253,6 +263,8 @@ int weir__signals_submit(struct weir__signals *s, struct weir__op *op) {
     pthread_mutex_unlock(&lock);
     if (rc != 0)
         return weir__op_now_done(op, rc);
+    op->u.signal.before = op->u.signal.since ? atomic_load(&s->counts[signo - 1]) : 0;
+    op->u.signal.since = false;
     struct weir__op **end = &s->ops;
     while (*end != NULL)
         end = &(*end)->next;
@@ -294,6 +306,9 @@ void weir__signals_collect(struct weir__signals *s, struct weir__fifo *done) {
     if (atomic_load_explicit(&s->got, memory_order_relaxed) == 0)
         return;
     uint64_t got = atomic_exchange(&s->got, 0);
+    uint32_t counts[WEIR__SIGNALS_MAX];
+    for (int i = 0; i < WEIR__SIGNALS_MAX; i++)
+        counts[i] = (got & bit(i + 1)) != 0 ? atomic_exchange(&s->counts[i], 0) : 0;
     for (struct weir__op **at = &s->ops; *at != NULL;) {
         struct weir__op *op = *at;
         if ((got & bit(op->u.number)) == 0) {
@@ -301,6 +316,7 @@ void weir__signals_collect(struct weir__signals *s, struct weir__fifo *done) {
             continue;
         }
         end_wait(s, at);
+        op->u.signal.count = counts[op->u.number - 1] - op->u.signal.before;
         weir__op_complete(done, op, op->u.number);
     }
 }

@@ -9,9 +9,12 @@
 #include "sys/fifo.h"
 #include "sys/latch.h"
 
+enum { WEIR__SIGNALS_MAX = 64 };
+
 struct weir__signals { /* one per loop */
     _Atomic(struct weir__signals *) next;
     _Atomic uint64_t wanted, got; /* bit signo - 1 */
+    _Atomic uint32_t counts[WEIR__SIGNALS_MAX]; /* at signo - 1: how often it came */
     struct weir__latch *latch;
     struct weir__op *ops; /* waiting, newest last */
     uint64_t lingers; /* signals whose handler stays until the next turn */
