@@ -6,6 +6,7 @@
 
 #include <weir/base.h>
 #include <weir/callback.h>
+#include <weir/chan.h>
 #include <weir/deferred.h>
 #include <weir/drive.h>
 #include <weir/error.h>

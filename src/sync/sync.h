@@ -133,6 +133,12 @@ struct weir__select_ops {
     int (*won)(void *object, void *item, struct weir__waiter *w, int64_t result);
 };
 
+/* What a case has room for. */
+struct weir__case_place {
+    struct weir__waiter waiter;
+    uint64_t number; /* the primitive's own use, from enlist to won */
+};
+
 extern const struct weir__select_ops weir__case_event;
 
 #endif
