@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* chan.h - chans, which carry items from tasks to tasks.
+/* chan.h - chans, which carry items from tasks to tasks; and inboxes: many senders, one owner.
  *
  * Items are copied, and all items of one chan have one size. The macros pass the size of what their
  * pointer points to; the functions behind them, (weir_chan_send)(&c, &item, size), take it. A size
@@ -79,6 +79,65 @@ WEIR_API size_t weir_chan_refuse(struct weir_chan *c);
 
 /* How many items a chan holds. Items of tasks that wait to send do not count. */
 WEIR_API size_t weir_chan_len(const struct weir_chan *c);
+
+/* An inbox: a chan with many senders and one task that receives, its owner. The senders are
+ * counted, so that the owner learns when the last has left; and the senders learn when the owner
+ * has ended. The caller gives the memory, and must not move it. */
+struct weir_inbox {
+    struct weir_chan chan; /* weir_sync_stats(&inbox.chan.sync, ...) */
+    uint64_t opaque_[6];
+};
+
+/* Make an inbox for items of a type, owned by the running task. capacity as weir_chan_init. When
+ * the owner ends, the inbox refuses, as weir_chan_refuse does: so i must outlive the owner, or
+ * weir_inbox_fini must be called before the function returns in whose frame i lies.
+ * Returns 0; -ENOMEM, WEIR_ENOLOOP (outside a task). On error i is zeroed. */
+WEIR_API int weir_inbox_init(struct weir_inbox *i, size_t item_size, size_t capacity);
+WEIR_API int weir_inbox_init_at(const struct weir_site *site, struct weir_inbox *i,
+                                size_t item_size, size_t capacity);
+#define weir_inbox_init(i, type, capacity)                                                         \
+    weir_inbox_init_at(WEIR_SITE(weir_inbox_init), (i), sizeof *(type *)0, (capacity))
+
+/* Free what an inbox holds, and zero it; as weir_chan_fini. */
+WEIR_API void weir_inbox_fini(struct weir_inbox *i);
+
+/* As weir_chan_on_drop. */
+WEIR_API void weir_inbox_on_drop(struct weir_inbox *i, void (*fn)(void *item, void *arg),
+                                 void *arg);
+
+/* Count one more sender, or one less. Join for a task before it is spawned, and leave when it has
+ * sent its last item. When the last sender leaves, the inbox is closed for good. weir_inbox_leave
+ * aborts if no sender is counted.
+ * weir_inbox_join returns 0; WEIR_ECLOSED (the last sender has left, or the owner has ended: the
+ * sender was not counted). */
+WEIR_API int weir_inbox_join(struct weir_inbox *i);
+WEIR_API void weir_inbox_leave(struct weir_inbox *i);
+
+/* Send an item to the owner. Waits while the inbox is full.
+ * Returns 0; WEIR_ECLOSED (the owner has ended or has called weir_inbox_close, or the last sender
+ * has left), -ECANCELED, -ETIME, -ENOMEM (an inbox without a limit cannot grow), WEIR_ENOLOOP. On
+ * error or cancel the item was not sent. weir_inbox_try_send returns -EAGAIN instead of waiting. */
+WEIR_SUSPENDS int weir_inbox_send(struct weir_inbox *i, const void *item, size_t item_size);
+WEIR_API int weir_inbox_try_send(struct weir_inbox *i, const void *item, size_t item_size);
+#define weir_inbox_send(i, item) weir_inbox_send((i), (item), sizeof *(item))
+#define weir_inbox_try_send(i, item) weir_inbox_try_send((i), (item), sizeof *(item))
+
+/* Receive the oldest item. Only the owner may call it; another task aborts.
+ * Returns 1 (an item); 0 at the end (the last sender has left and the inbox is empty, or it was
+ * closed); -ECANCELED, -ETIME, WEIR_ENOLOOP. Unless it returns 1, *ret_item is untouched, and no
+ * item was taken. weir_inbox_try_recv returns -EAGAIN instead of waiting. */
+WEIR_SUSPENDS int weir_inbox_recv(struct weir_inbox *i, void *ret_item, size_t item_size);
+WEIR_API int weir_inbox_try_recv(struct weir_inbox *i, void *ret_item, size_t item_size);
+#define weir_inbox_recv(i, ret_item) weir_inbox_recv((i), (ret_item), sizeof *(ret_item))
+#define weir_inbox_try_recv(i, ret_item) weir_inbox_try_recv((i), (ret_item), sizeof *(ret_item))
+
+/* Receive no more: as weir_chan_refuse. The owner's end does it too.
+ * Returns how many items the inbox gave up. */
+WEIR_API size_t weir_inbox_close(struct weir_inbox *i);
+
+/* How many items an inbox holds; how many senders are counted. */
+WEIR_API size_t weir_inbox_len(const struct weir_inbox *i);
+WEIR_API size_t weir_inbox_senders(const struct weir_inbox *i);
 
 #ifdef __cplusplus
 }
