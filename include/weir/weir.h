@@ -19,6 +19,7 @@
 #include <weir/loop.h>
 #include <weir/mesh.h>
 #include <weir/offload.h>
+#include <weir/queue.h>
 #include <weir/stream.h>
 #include <weir/sync.h>
 #include <weir/task.h>
