@@ -5,6 +5,7 @@
 #define WEIR_WEIR_H
 
 #include <weir/base.h>
+#include <weir/broadcast.h>
 #include <weir/callback.h>
 #include <weir/chan.h>
 #include <weir/deferred.h>
