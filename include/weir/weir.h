@@ -21,6 +21,7 @@
 #include <weir/mesh.h>
 #include <weir/offload.h>
 #include <weir/queue.h>
+#include <weir/select.h>
 #include <weir/stream.h>
 #include <weir/sync.h>
 #include <weir/task.h>

@@ -7,6 +7,7 @@
  * last of them goes on, the oldest item is gone: the slowest is looked for anew, which costs as
  * much as there are subscribers, once for an item. */
 #include <weir/broadcast.h>
+#include <weir/select.h>
 
 #include <errno.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 /* The stories of broadcasts and latest values: every subscriber gets every item, or is told how
  * many it missed; a view sees the newest value once. */
 #include <weir/broadcast.h>
-#include <weir/broadcast.h>
+#include <weir/select.h>
 
 #include "base/alloc.h"
 #include "sync/sync_test_util.h"
@@ -162,6 +162,35 @@ STORY(close_wakes_senders_and_subscribers_of_a_broadcast) {
     return 0;
 }
 
+STORY(a_select_over_a_subscriber_and_a_latest_sees_each_once) {
+    struct weir_subscriber s;
+    struct weir_latest_view view = {0};
+    int item = 0, value = 0, first = 7;
+    start(1, WEIR_OVERTAKE);
+    assert_int_equal(weir_latest_init(&latest, &first), 0);
+    subscribe(&s);
+    struct weir_case cases[] = {WEIR_ON_SUBSCRIBER(&s, &item),
+                                WEIR_ON_LATEST(&latest, &view, &value)};
+    assert_int_equal(weir_select(cases, 2), 1);
+    assert_int_equal(cases[1].rc, 1);
+    assert_int_equal(value, 7);
+    assert_int_equal(weir_try_select(cases, 2), -EAGAIN);
+    send(1);
+    send(2);
+    assert_int_equal(weir_select(cases, 2), 0);
+    assert_int_equal(cases[0].rc, -EOVERFLOW);
+    assert_int_equal(weir_subscriber_missed(&s), 1);
+    assert_int_equal(weir_select(cases, 2), 0);
+    assert_int_equal(item, 2);
+    weir_latest_close(&latest);
+    assert_int_equal(weir_select(cases, 2), 1);
+    assert_int_equal(cases[1].rc, 0);
+    weir_unsubscribe(&s);
+    weir_broadcast_fini(&broadcast);
+    weir_latest_fini(&latest);
+    return 0;
+}
+
 /* ---- latest ---- */
 
 struct waits_args { int at; };
@@ -172,6 +201,36 @@ static int waits(void *args) {
     while ((rc = weir_latest_wait(&latest, &view, &value)) == 1)
         seen[a->at][counts[a->at]++] = value;
     codes[a->at] = rc;
+    return 0;
+}
+
+struct sees_args { struct weir_latest_view *view; int *value; };
+static int sees(void *args) {
+    struct sees_args *a = args;
+    struct weir_case c = WEIR_ON_LATEST(&latest, a->view, a->value);
+    assert_int_equal(weir_select(&c, 1), 0);
+    return c.rc;
+}
+
+STORY(a_value_that_a_select_waited_for_is_seen_once) {
+    struct weir_latest_view view = {0};
+    int value = 0, next = 7;
+    assert_int_equal(weir_latest_init(&latest, &next), 0);
+    assert_int_equal(weir_latest_try_wait(&latest, &view, &value), 1);
+    for (int sets = 1; sets <= 2; sets++) {
+        struct weir_task *t = NULL;
+        weir_go_task(NULL, sees, &t, .view = &view, .value = &value);
+        assert_int_equal(weir_yield(), 0);
+        for (int i = 0; i < sets; i++) {
+            next++;
+            assert_int_equal(weir_latest_set(&latest, &next), 0);
+        }
+        assert_int_equal(weir_await(&t, NULL, 0), 1);
+        assert_int_equal(value, next - sets + 1); /* the one that ended the wait */
+        assert_int_equal(weir_latest_try_wait(&latest, &view, &value), sets == 1 ? -EAGAIN : 1);
+        assert_int_equal(value, next);
+    }
+    weir_latest_fini(&latest);
     return 0;
 }
 

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <weir/select.h>
 
 #include "base/alloc.h"
 

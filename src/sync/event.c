@@ -2,6 +2,7 @@
 /* event.c - an event: clear, or set, and then all go on. The plainest primitive: read it first. */
 #include <errno.h>
 #include <string.h>
+#include <weir/select.h>
 
 #include "sync/sync.h"
 

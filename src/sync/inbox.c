@@ -3,6 +3,7 @@
  * owner's end is noticed by a hook, since the next task may get the same address. */
 #include <errno.h>
 #include <string.h>
+#include <weir/select.h>
 
 #include "sync/chan.h"
 #include "task/deadlock.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The stories of an inbox: the owner learns that the last sender has left, senders that the owner
  * has ended. */
-#include <weir/chan.h>
+#include <weir/select.h>
 
 #include "sync/sync_test_util.h"
 
@@ -76,6 +76,22 @@ STORY(senders_learn_that_the_owner_has_ended) {
     assert_int_equal(drops, 3);
     assert_int_equal(weir_inbox_send(&inbox, &item), WEIR_ECLOSED);
     assert_int_equal(weir_inbox_len(&inbox), 0);
+    weir_inbox_fini(&inbox);
+    return 0;
+}
+
+STORY(an_inbox_is_a_case_of_select_on_both_ends) {
+    int item = 4, got = 0;
+    assert_int_equal(weir_inbox_init(&inbox, int, 1), 0);
+    assert_int_equal(weir_inbox_join(&inbox), 0);
+    struct weir_case cases[] = {WEIR_ON_INBOX(&inbox, &got), WEIR_ON_INBOX_SEND(&inbox, &item)};
+    assert_int_equal(weir_select(cases, 2), 1);
+    assert_int_equal(weir_select(cases, 2), 0);
+    assert_int_equal(got, 4);
+    assert_int_equal(weir_inbox_close(&inbox), 0);
+    assert_int_equal(weir_select(&cases[1], 1), 0);
+    assert_int_equal(cases[1].rc, WEIR_ECLOSED);
+    weir_inbox_leave(&inbox);
     weir_inbox_fini(&inbox);
     return 0;
 }

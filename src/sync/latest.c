@@ -2,6 +2,7 @@
 /* latest.c - the newest value. Each set counts up; a view knows the count that it has seen. A task
  * that waits has seen the present one, so a set hands its value to all that wait. */
 #include <weir/broadcast.h>
+#include <weir/select.h>
 
 #include <errno.h>
 #include <string.h>

@@ -4,6 +4,7 @@
  * in first out) or a heap (by priority). The nodes behind them name the free slots, so a put takes
  * the next node's slot, and a get moves its node to the end. Items themselves never move. */
 #include <weir/queue.h>
+#include <weir/select.h>
 
 #include <errno.h>
 #include <string.h>

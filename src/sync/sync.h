@@ -139,6 +139,4 @@ struct weir__case_place {
     uint64_t number; /* the primitive's own use, from enlist to won */
 };
 
-extern const struct weir__select_ops weir__case_event;
-
 #endif

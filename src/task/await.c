@@ -83,6 +83,10 @@ int weir__task_look(const struct weir_task *t) {
     return t->result;
 }
 
+struct weir__waitq *weir__task_awaiters(struct weir_task *t) {
+    return &t->awaiters;
+}
+
 static int take_result(struct weir_task *t, void *ret_args, size_t size) {
     int rc = weir__task_look(t);
     if (ret_args != NULL)

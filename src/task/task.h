@@ -117,6 +117,9 @@ void weir__task_join(struct weir_task *t, const struct weir__what *what);
  * the handle still has it for an await. */
 int weir__task_look(const struct weir_task *t);
 
+/* The queue of those that await t, all of which are granted when it ends. */
+struct weir__waitq *weir__task_awaiters(struct weir_task *t);
+
 /* Suspend the running task until weir__unpark. A task waits in no other function (a yield lets the
  * others run, but the task stays ready). Returns the result given to unpark, or -ECANCELED or
  * -ETIME if abort answered WEIR__DONE. */
