@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* select.h - waiting for several things at once, of which exactly one happens.
+/* select.h - waiting for several things at once, of which exactly one happens. And two objects that
+ * were made for it: a watch of a descriptor, and a set of signals.
  *
  * All calls: loop thread only, on objects of that loop. */
 #ifndef WEIR_SELECT_H
@@ -72,6 +73,10 @@ WEIR_API int weir_try_select(struct weir_case *cases, size_t n);
 #define WEIR_ON_TIME(when_ns) WEIR__CASE(weir__case_time, NULL, NULL, when_ns)
 #define WEIR_ON_NEVER WEIR__CASE(weir__case_never, NULL, NULL, 0)
 
+/* What weir_watch_next and weir_signals_next return. */
+#define WEIR_ON_WATCH(watch) WEIR__CASE(weir__case_watch, watch, NULL, 0)
+#define WEIR_ON_SIGNALS(signals) WEIR__CASE(weir__case_signals, signals, NULL, 0)
+
 #ifdef __cplusplus
 #define WEIR__CASE(ops, object, item, number)                                                      \
     (weir_case{0, &(ops), (object), (void *)(item), (int64_t)(number), {}})
@@ -94,6 +99,65 @@ WEIR_API extern const struct weir__select_ops weir__case_task;
 WEIR_API extern const struct weir__select_ops weir__case_sleep;
 WEIR_API extern const struct weir__select_ops weir__case_time;
 WEIR_API extern const struct weir__select_ops weir__case_never;
+WEIR_API extern const struct weir__select_ops weir__case_watch;
+WEIR_API extern const struct weir__select_ops weir__case_signals;
+
+/* ---- a watch of a descriptor ---- */
+
+/* Waits for a descriptor to be ready, again and again, and keeps what it has seen while nobody
+ * waits. The caller gives the memory, and must not move it while it is open. */
+struct weir_watch { uint64_t opaque_[2]; };
+
+/* Begin to watch fd for events: POLLIN, POLLOUT, POLLPRI, to be or-ed. fd stays the caller's, and
+ * must stay open until weir_watch_close, which the caller must call.
+ * Returns 0; -EINVAL (events is 0, or has other bits), -EBADF, -ENOMEM, WEIR_ENOLOOP,
+ * WEIR_ESIMREFUSED (a real descriptor in a simulation). On error w is closed. */
+WEIR_API int weir_watch_open(struct weir_watch *w, int fd, int events);
+
+/* Wait until the descriptor is ready. Events that were seen since the last call are returned at
+ * once; they may be gone if something else has used fd meanwhile, so read without blocking. Each
+ * call looks anew: if the caller leaves bytes unread, the next call returns at once.
+ * Returns the events as poll(2) shows them, POLLERR and POLLHUP too; WEIR_ECLOSED (closed, perhaps
+ * meanwhile), -EPERM (as weir_wait_fd), -EBADF, -ENOMEM, -ECANCELED, -ETIME, WEIR_ENOLOOP. A cancel
+ * loses no event. Several tasks may wait; each wakes when the descriptor is ready. */
+WEIR_SUSPENDS int weir_watch_next(struct weir_watch *w);
+
+/* The same without waiting: -EAGAIN if no event was seen. The loop sees events between the turns of
+ * the tasks. */
+WEIR_API int weir_watch_try_next(struct weir_watch *w);
+
+/* Stop watching. Tasks in weir_watch_next get WEIR_ECLOSED. A zeroed or closed watch is fine. Never
+ * suspends, never fails. */
+WEIR_API void weir_watch_close(struct weir_watch *w);
+
+/* ---- signals ---- */
+
+/* Signals to the process, counted while nobody waits. The caller gives the memory, and must not
+ * move it while it is open. */
+struct weir_signals { uint64_t opaque_[2]; };
+
+/* Begin to take signals: weir_signals_open(&s, SIGUSR1, SIGTERM). From now until weir_signals_close
+ * they have no other effect on the process. Several objects, and scopes (weir_scope_on_signal), may
+ * take one signal: each gets it. The caller must call weir_signals_close.
+ * Returns 0; -EINVAL, -EPERM (as weir_scope_on_signal), -ENOMEM, WEIR_ENOLOOP. On error s is
+ * closed, and no signal is taken. */
+WEIR_API int weir_signals_open(struct weir_signals *s, ...);
+#define weir_signals_open(s, ...) weir_signals_open((s), __VA_ARGS__, 0)
+
+/* Wait for the next signal. Each signal that the process has received since weir_signals_open is
+ * returned once, also those that came between two calls: three of SIGUSR1 are returned three times.
+ * (The kernel itself merges a signal with an equal one that it could not yet deliver.) If several
+ * are at hand, they come in the order of the call of weir_signals_open.
+ * Returns the signal's number; -EPERM (one is blocked in every thread by now), WEIR_ECLOSED (closed
+ * meanwhile), -ECANCELED, -ETIME, WEIR_ENOLOOP. A cancel loses no signal. weir_signals_try_next
+ * returns -EAGAIN instead of waiting. */
+WEIR_SUSPENDS int weir_signals_next(struct weir_signals *s);
+WEIR_API int weir_signals_try_next(struct weir_signals *s);
+
+/* Take signals no more: each has the effect again that it had before. Signals that were counted and
+ * not yet returned are dropped. Tasks in weir_signals_next get WEIR_ECLOSED. A zeroed or closed
+ * object is fine. Never suspends, never fails. */
+WEIR_API void weir_signals_close(struct weir_signals *s);
 
 #ifdef __cplusplus
 }
