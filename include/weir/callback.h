@@ -72,6 +72,26 @@ WEIR_API int weir_add_writer(int fd, void (*fn)(void *arg), void *arg);
 WEIR_API bool weir_remove_reader(int fd);
 WEIR_API bool weir_remove_writer(int fd);
 
+/* ---- running a loop that weir_loop_open has opened (weir/drive.h) ---- */
+
+/* Step l until f, a future of l, is settled; a step that is at work goes on to its end. l is the
+ * loop that plain code of this thread speaks to (weir_loop_use).
+ * Returns as weir_future_result; -ECANCELED (weir_loop_stop was called first; f goes on); -EBUSY
+ * (inside a step: a task awaits f instead); -EDEADLK (in a simulation: nothing can come any more);
+ * WEIR_ECLOSED; WEIR_EFORKED. Aborts on another thread than l's. */
+WEIR_API int weir_run_until_complete(struct weir_loop *l, struct weir_future *f, void *ret_value);
+
+/* Step l until weir_loop_stop is called. That no task is left does not end it: callbacks may come.
+ * Returns 0; -EBUSY, -EDEADLK, WEIR_ECLOSED, WEIR_EFORKED as weir_run_until_complete. */
+WEIR_API int weir_run_forever(struct weir_loop *l);
+
+/* Have one of the two above (if none runs, the next one) return when the step at work is over.
+ * Tasks and calls that have not ended are not cancelled: they go on when l runs again.
+ * weir_loop_close cancels the tasks, and names them in the log. To cancel all tasks now, call
+ * weir_stop. Aborts on another thread than l's: there, pass a function that calls this to
+ * weir_call_soon_threadsafe. */
+WEIR_API void weir_loop_stop(struct weir_loop *l);
+
 #ifdef __cplusplus
 }
 #endif

@@ -40,6 +40,7 @@ struct weir__loop {
     size_t unclosed;   /* streams and listeners of the user's, made and not closed */
     void *calls;       /* room callback's: made when it is first used, it frees it when */
     void (*ending)(struct weir__loop *l); /* this is called: all tasks have ended. NULL: not used */
+    bool stopped;      /* room callback's: weir_loop_stop was called */
     unsigned hidden;   /* closed objects whose memory the backend still holds: the run waits */
     pthread_t thread;  /* the owner */
 };

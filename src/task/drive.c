@@ -378,8 +378,12 @@ void weir_loop_close(struct weir_loop **take_loop) {
                  weir__sched->loop.handle->name);
     struct sched *outside = weir__sched;
     weir__sched = s;
-    if (s->root.live > 0)
+    if (s->root.live > 0) {
+        weir__log(WEIR_LOG_WARNING, "loop '%s' closes, tasks that have not ended: %zu",
+                  s->loop.handle->name, s->tasks_live);
+        name_waiting(&s->root);
         weir__root_fire(s, "the loop closes", 0);
+    }
     while (!is_over(s))
         step(s, WEIR_NEVER);
     close_loop(s);
