@@ -31,7 +31,8 @@ extern "C" {
 /* The options of a simulated world. A negative time means the default too. */
 struct weir_sim_options { /* zero: the default */
     size_t size;           /* sizeof (struct weir_sim_options) */
-    uint64_t seed;         /* 0: all is first in, first out, as with 1 and fixed_order */
+    uint64_t seed;         /* 0: the number in the variable WEIR_SEED; without it, or if that is 0
+                            * too, all is first in, first out, as with 1 and fixed_order */
     const char *host;      /* the host that the program runs on; NULL: "main" */
     weir_ns latency_ns;    /* between hosts, one way; 0: 200 us. Within a host: 20 us */
     size_t send_buffer;    /* bytes per connection; 0: 64 KiB */
@@ -207,9 +208,10 @@ WEIR_API int weir_explore_allocations(const struct weir_story *story, struct wei
 
 /* Run a story with one seed after the other, each twice: story->first to story->last; 0: 1 to 100.
  * The seed of its options is replaced. Before them it is run with the seed 0. With each seed it
- * must return 0 or more, and go the same way both times (the same digest). If the variable
- * WEIR_SEED is set to a number, only that seed is run. Else as weir_explore_cancels; to explore
- * cancels, faults or allocations under a seed, set it in the options of the story.
+ * must return 0 or more, and go the same way both times (the same digest). A failure is printed
+ * with its seed. If the variable WEIR_SEED is set to a number, only that seed is run: so a failure
+ * is repeated. Else as weir_explore_cancels; these run under a seed too, that of the story's
+ * options, or WEIR_SEED.
  * Returns 0; -EPROTO if a run failed. */
 WEIR_API int weir_explore_seeds(const struct weir_story *story, struct weir_explored *ret);
 

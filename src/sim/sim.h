@@ -101,6 +101,10 @@ enum { SIM_FD_BASE = 1 << 20 }; /* simulated descriptors start here: never a rea
 
 void weir__sim_config_defaults(struct sim_config *c);
 
+/* Whether the variable WEIR_SEED names a seed. It is the seed of the defaults. Aborts if it is no
+ * number. */
+bool weir__sim_seed_asked(uint64_t *ret_seed);
+
 /* A world with host 0, named host_name. Never fails: without memory the test aborts. */
 struct sim_world *weir__sim_world_new(const struct sim_config *c, const char *host_name);
 /* The same, but its choices are those of the list, which is borrowed until the world is freed. */

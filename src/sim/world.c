@@ -15,9 +15,23 @@ void weir__sim_world_enter(struct sim_world *w) {
     here = w;
 }
 
+bool weir__sim_seed_asked(uint64_t *ret_seed) {
+    const char *text = getenv("WEIR_SEED");
+    char *end = NULL;
+    if (text == NULL || *text == '\0')
+        return false;
+    *ret_seed = strtoull(text, &end, 10);
+    if (*end != '\0')
+        WEIR_BUG("WEIR_SEED is \"%s\", and that is no number", text);
+    return true;
+}
+
 void weir__sim_config_defaults(struct sim_config *c) {
+    uint64_t seed = 0;
+    weir__sim_seed_asked(&seed);
     *c = (struct sim_config){
-        .seed = 1,
+        .seed = seed != 0 ? seed : 1,
+        .permutes = seed != 0,
         .latency_ns = 200000,
         .local_latency_ns = 20000,
         .resolve_ns = WEIR_MILLISECONDS(1),

@@ -3,15 +3,14 @@
  * allocation, for N = 1, 2, ... until the story has no N-th; or with the seed N. */
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <weir/testing.h>
 
 #include "base/alloc.h"
-#include "base/check.h"
 #include "base/log.h"
 #include "base/options.h"
+#include "sim/sim.h"
 #include "task/task.h"
 
 enum { LINES = 24, LINE_MAX = 192, FAILED_MAX = 10, SEEDS = 100 };
@@ -153,18 +152,6 @@ static bool run_twice(const struct weir_story *s, const struct disturbance *d, u
     return true;
 }
 
-/* The N that the variable WEIR_SEED names. */
-static bool asks_for_seed(uint64_t *ret_seed) {
-    const char *text = getenv("WEIR_SEED");
-    char *end = NULL;
-    if (text == NULL || *text == '\0')
-        return false;
-    *ret_seed = strtoull(text, &end, 10);
-    if (*end != '\0')
-        WEIR_BUG("weir_explore_seeds: WEIR_SEED is \"%s\", and that is no number", text);
-    return true;
-}
-
 static bool run_point(const struct weir_story *s, const struct disturbance *d, uint64_t n,
                       struct weir_explored *e) {
     return d->is_seed ? run_twice(s, d, n, e) : run_once(s, d, n, e);
@@ -173,7 +160,7 @@ static bool run_point(const struct weir_story *s, const struct disturbance *d, u
 static void run_all(const struct weir_story *s, const struct disturbance *d,
                     struct weir_explored *e) {
     uint64_t n = s->first ? s->first : 1, last = s->last ? s->last : UINT64_MAX, alone;
-    if (d->is_seed && asks_for_seed(&alone)) {
+    if (d->is_seed && weir__sim_seed_asked(&alone)) {
         run_point(s, d, alone, e);
         return;
     }

@@ -31,7 +31,7 @@ static struct sim_config config_of(const struct weir_sim_options *o) {
     weir__sim_config_defaults(&c);
     if (o->seed != 0)
         c.seed = o->seed;
-    c.permutes = o->seed != 0 && !o->fixed_order;
+    c.permutes = (c.permutes || o->seed != 0) && !o->fixed_order;
     c.jitter_ns = o->jitter_ns > 0 ? o->jitter_ns : 0;
     c.loss = o->loss < 1000 ? o->loss : 1000;
     if (o->latency_ns > 0)
