@@ -88,6 +88,10 @@ void runner_skip(const char *reason) {
     exit(EXIT_SKIPPED);
 }
 
+void runner_plain_order(void) {
+    unsetenv("WEIR_SEED");
+}
+
 /* ---- what a test may leave behind: nothing ------------------------------------------------- */
 
 static void list_fds(bool fds[FDS_MAX]) {

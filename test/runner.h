@@ -47,6 +47,18 @@ extern const char *test_backend;
 /* Ends the test as skipped. Does not return. */
 void runner_skip(const char *reason) __attribute__((noreturn));
 
+/* Let the simulated worlds that this test opens from now on run in the plain order, whatever
+ * WEIR_SEED says: for a test that asserts in which order tasks run, how bytes are cut into pieces,
+ * or a time to the nanosecond. A seed may change these. */
+void runner_plain_order(void);
+
+/* The same for each test of a file. */
+#define RUNNER_PLAIN_ORDER \
+    __attribute__((constructor)) static void plain_order_of_this_file(void) \
+    { \
+        runner_plain_order(); \
+    }
+
 /* Call fn(arg) in a child process, which ends when it returns. Returns the status of waitpid; said
  * is what it wrote to its standard error, cut to size. For tables of what must abort. */
 int runner_child(void (*fn)(void *arg), void *arg, char *said, size_t size);

@@ -274,6 +274,7 @@ static int three_askers(struct weir_group *outer) {
 }
 
 WEIR_TEST(askers_of_one_link_take_turns_in_order) {
+    runner_plain_order();
     r.think_ns = WEIR_SECONDS(1);
     tell(three_askers, 0, 0);
     assert_string_equal(order, "aAbBcC");

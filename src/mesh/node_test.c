@@ -243,6 +243,7 @@ static int two_at_a_time(void) {
 }
 
 WEIR_TEST_BACKENDS(the_items_of_one_call_stay_together_among_tasks) {
+    runner_plain_order();
     tell(two_at_a_time);
 }
 

@@ -102,7 +102,9 @@ WS_STORY(two_messages_begun_at_once_are_read_one_after_the_other) {
     struct weir_group g;
     weir_group_open(&g, WEIR_TOGETHER);
     assert_int_equal(weir_go(&g, in_parts, .ws = ws, .text = "first"), 0);
+    weir_yield();
     assert_int_equal(weir_go(&g, in_parts, .ws = ws, .text = "second"), 0);
+    weir_yield();
     assert_int_equal(weir_go(&g, in_parts, .ws = ws, .text = "third"), 0);
     assert_int_equal(weir_group_close(&g, 0), 0);
     expect_message(ws, "first");
@@ -142,12 +144,18 @@ WS_STORY(a_task_that_ends_with_its_message_open_closes_the_connection) {
     return 0;
 }
 
+static int begins_one_and_ends_later(void *args) {
+    int rc = begins_one(args);
+    return rc < 0 ? rc : weir_sleep(MS(1));
+}
+
 WS_STORY(senders_that_waited_for_the_end_of_the_message_get_an_error) {
     WEIR_AUTO(weir_ws_drop) struct weir_ws *ws = ws_open(w);
     struct sender a = {.ws = ws}, b[3];
     struct weir_group g;
     weir_group_open(&g, WEIR_TOGETHER);
-    assert_int_equal(go(&g, begins_one, &a), 0);
+    assert_int_equal(go(&g, begins_one_and_ends_later, &a), 0);
+    weir_yield();
     for (int i = 0; i < 3; i++) {
         b[i] = (struct sender){.ws = ws, .rc = 1};
         assert_int_equal(go(&g, sends_one, &b[i]), 0);

@@ -75,9 +75,10 @@ WS_STORY(senders_are_served_in_the_order_they_came, o->message_max = 2 << 20) {
     int places = 0;
     stuff(w, ws);
     weir_group_open(&g, WEIR_TOGETHER);
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 4; i++) {
         assert_int_equal(weir_go(&g, sender, .s = &s[i], .places = &places), 0);
-    weir_yield();
+        weir_yield();
+    }
     assert_int_equal(places, 0);
     assert_int_equal(weir_ws_try_send(ws, WEIR_WS_BINARY, "x", 1), -EAGAIN); /* nobody overtakes */
     drain(ws, 11);

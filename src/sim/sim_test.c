@@ -31,6 +31,7 @@ WEIR_TEST(time_begins_far_from_zero_and_jumps_to_the_end_of_a_wait) {
 }
 
 WEIR_TEST(an_event_at_the_very_end_of_a_wait_still_counts) {
+    runner_plain_order();
     struct rig_op o;
     struct weir__addr a[WEIR__ADDRS_MAX];
     world_open(NULL);
@@ -164,7 +165,8 @@ WEIR_TEST(an_unknown_name_is_enoname) {
     o.op.u.resolve.ret = a;
     weir_ns start_ns = rig_now();
     assert_int_equal(rig_run(&o), WEIR_ENONAME);
-    assert_int_equal(rig_now() - start_ns, world->config.resolve_ns);
+    assert_in_range(rig_now() - start_ns, world->config.resolve_ns / 2,
+                    2 * world->config.resolve_ns);
     world_close();
 }
 

@@ -8,6 +8,8 @@
 
 #include "stream/stream_test_util.h"
 
+RUNNER_PLAIN_ORDER /* pieces are asserted as they were sent */
+
 enum { TOLD_MAX = 256 };
 
 static struct {

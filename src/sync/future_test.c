@@ -71,6 +71,7 @@ static int three_await(void *arg) {
 }
 
 WEIR_TEST_BACKENDS(three_tasks_await_one_future_in_order_and_the_first_settling_wins) {
+    runner_plain_order();
     run(three_await);
     assert_string_equal(story, "one two three again");
 }

@@ -85,6 +85,7 @@ static int leave_each(void *arg) {
 }
 
 WEIR_TEST_BACKENDS(waiters_are_woken_in_order_whichever_of_them_left) {
+    runner_plain_order();
     assert_int_equal(weir_run(leave_each, NULL, NULL), 0);
 }
 

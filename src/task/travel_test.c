@@ -71,6 +71,7 @@ static const char expected[] =
     "300 ms  works: leave job         WEIR_ESTOPPED\n";
 
 WEIR_TEST(a_cancel_travels_through_scopes_and_a_group_and_waits_at_a_shield) {
+    runner_plain_order();
     struct weir_run_options virtual_time = {.size = sizeof virtual_time, .backend = "sim"};
     trace[0] = '\0';
     assert_int_equal(weir_run(operates, NULL, &virtual_time), 0);

@@ -90,6 +90,7 @@ static int in_order(void *arg) {
 }
 
 WEIR_TEST_BACKENDS(waiters_are_granted_in_the_order_in_which_they_came) {
+    runner_plain_order();
     run(in_order);
     assert_int_equal(ended, FEW);
 }
@@ -117,6 +118,7 @@ static int one_leaves(void *arg) {
 }
 
 WEIR_TEST_BACKENDS(a_cancelled_waiter_leaves_at_once_wherever_it_stands) {
+    runner_plain_order();
     for (int gone = 0; gone < FEW; gone++) {
         ended = 0;
         assert_int_equal(weir_run(one_leaves, &gone, NULL), 0);

@@ -3,7 +3,6 @@
 #ifndef WEIR_TESTING_SEED_RIG_H
 #define WEIR_TESTING_SEED_RIG_H
 
-#include <stdlib.h>
 #include <string.h>
 #include <weir/stream.h>
 #include <weir/task.h>
@@ -17,10 +16,7 @@ static char trace[TRACE];
 static size_t traced;
 static const struct weir_site here = {"seed", __FILE__, "seed_test", 1};
 
-/* These tests choose their seeds themselves. */
-__attribute__((constructor)) static void ignore_the_seed_asked_for(void) {
-    unsetenv("WEIR_SEED");
-}
+RUNNER_PLAIN_ORDER /* these tests choose their seeds themselves */
 
 static inline void write_down(char c) {
     if (traced < TRACE - 1)

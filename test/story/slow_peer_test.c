@@ -170,9 +170,11 @@ static void compare_days(bool reacts) {
 }
 
 WEIR_TEST(a_peer_that_never_reads_costs_the_others_nothing_when_tasks_serve) {
+    runner_plain_order();
     compare_days(false);
 }
 
 WEIR_TEST(a_peer_that_never_reads_costs_the_others_nothing_when_functions_react) {
+    runner_plain_order();
     compare_days(true);
 }
