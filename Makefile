@@ -6,6 +6,7 @@ MESON_FLAGS ?=
 FUZZ_SECONDS ?= 10
 CANCELS ?= 1000000
 SOAK_SECONDS ?= 600
+SEEDS ?= 50
 
 # Sanitizers slow the stories down: the time limits are scaled. They also make gcc warn of what is
 # not so (it says so itself): there warnings are no errors.
@@ -15,7 +16,7 @@ export UBSAN_OPTIONS ?= halt_on_error=1:abort_on_error=1:print_stacktrace=1
 export TSAN_OPTIONS ?= halt_on_error=1:abort_on_error=1:second_deadlock_stack=1:die_after_fork=0:handle_segv=0:handle_sigbus=0:handle_abort=0
 
 .PHONY: help run build test bench install deps check-asan check-tsan check-clang check-epoll \
-	check-aarch64 check-fuzz check-cancels check-soak have-run have-test have-check have-bench have-all
+	check-aarch64 check-fuzz check-cancels check-seeds check-soak have-run have-test have-check have-bench have-all
 
 help:
 	@echo 'make run         build, and start the fleet of examples/circuit'
@@ -31,6 +32,7 @@ help:
 	@echo 'make check-aarch64  cross-built, core tests under qemu (build-aarch64/)'
 	@echo 'make check-fuzz  the fuzz targets of the codecs, FUZZ_SECONDS=10 each (build-fuzz/)'
 	@echo 'make check-cancels  CANCELS=1000000 over poisoned buffers, on each backend (build/)'
+	@echo 'make check-seeds  the tests of the simulated backend under SEEDS=50 seeds (build/)'
 	@echo 'make check-soak  the circuit, its buzzer killed and stopped for SOAK_SECONDS=600 (build/)'
 	@echo 'run, test: NO_INSTALL=1 names missing packages instead of installing them'
 
@@ -92,6 +94,10 @@ check-epoll: have-check
 check-cancels: have-test build/with-tests
 	WEIR_CANCELS=$(CANCELS) WEIR_TEST_TIMEOUT_SCALE=60 meson test -C build --print-errorlogs \
 		-t 12 sim-cancel_test sys-pressure_test
+
+check-seeds: have-test build/with-tests
+	ninja -C build
+	test/seeds.sh build/test 1 $(SEEDS)
 
 # Both backends at once. The seed is in what it prints: WEIR_SOAK_SEED repeats its choices.
 check-soak: have-test build/with-tests
