@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # seeds.sh FOLDER FIRST LAST: runs the unit tests in FOLDER that use the simulated backend, once
-# with each seed. Prints each test that fails, with its seed. Left out: the programs whose subject is
-# size or a load that has seeds of its own.
+# with each seed. Prints each test that fails, with its seed. Left out: programs whose subject
+# is size, or a load that has seeds of its own.
 set -u
 cd "$1" || exit 1
 failed=0
@@ -16,7 +16,8 @@ for program in loop-*_test mesh-*_test proto-*_test sim-*_test stream-*_test syn
     "./$program" --list | grep -q '\[sim\]$' && only='[sim]'
     seed=$2
     while [ "$seed" -le "$3" ]; do
-        if ! WEIR_SEED=$seed WEIR_TEST_TIMEOUT_SCALE=5 "./$program" ${only:+"$only"} >seeds.log 2>&1; then
+        if ! WEIR_SEED=$seed WEIR_TEST_TIMEOUT_SCALE=5 "./$program" ${only:+"$only"} \
+            >seeds.log 2>&1; then
             grep '^not ok' seeds.log | sed "s/^/WEIR_SEED=$seed $program: /"
             failed=$((failed + 1))
         fi

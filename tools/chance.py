@@ -9,9 +9,11 @@ import csource
 from ranks import TEST_FILE
 
 HOME = "src/sim/chance.c"
-CHANCE = re.compile(r"(?<![.>\w])(s?rand(?:om)?(?:_r)?|[dejlmn]rand48|arc4random\w*|getrandom"
-                    r"|getentropy|weir__random_\w+|weir__plain_\w+|time|clock|clock_gettime|gettimeofday"
-                    r"|timespec_get|getpid|gettid|pthread_self|__rdtsc|weir_now|weir_random)\s*\(")
+CHANCE = re.compile(r"(?<![.>\w])(s?rand(?:om)?(?:_r)?|[dejlmn]rand48"
+                    r"|arc4random\w*|getrandom"
+                    r"|getentropy|weir__random_\w+|weir__plain_\w+|time|clock|clock_gettime"
+                    r"|gettimeofday|timespec_get|getpid|gettid"
+                    r"|pthread_self|__rdtsc|weir_now|weir_random)\s*\(")
 
 
 def check(root):

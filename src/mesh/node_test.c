@@ -233,8 +233,7 @@ static int two_at_a_time(void) {
     assert_int_equal(open_mesh(0), 0);
     weir_group_open(&g, WEIR_TOGETHER);
     int rc = weir_go(&g, stream_three, .texts = {"1", "slow", "3"});
-    if (rc == 0)
-        rc = weir_go(&g, stream_three, .texts = {"a", "b", "c"});
+    rc = rc < 0 ? rc : weir_go(&g, stream_three, .texts = {"a", "b", "c"});
     rc = weir_group_close(&g, rc);
     assert_string_equal(r.heard, "1slow3abc");
     assert_int_equal(r.connections, 1);

@@ -6,6 +6,8 @@
 
 #include "sync/sync_test_util.h"
 
+RUNNER_PLAIN_ORDER /* several of these tests assert in which order tasks run */
+
 static struct weir_event event, second; /* all zero */
 static struct weir_barrier barrier;
 static struct weir_once once;
