@@ -138,7 +138,7 @@ struct weir_task { /* first the members that a park, a wake and a switch use: fe
     bool unread : 1;          /* it ended with an error, which no await has returned yet */
     bool cancelled : 1;       /* by weir_task_cancel */
     uint32_t refs;            /* handles, and 1 while it has not ended */
-    uint16_t generation;      /* counts the uses of this slot */
+    uint16_t generation;      /* moves at each resume, and when the block is given back */
     uint16_t loop;            /* number of the loop that it belongs to */
     struct group *group;    /* NULL once the group is closed; read it through group_of_task */
     struct weir__list link; /* in group->tasks */

@@ -103,6 +103,12 @@ static inline void bury_the_dead(struct sched *s) {
         bury(s);
 }
 
+/* What an onlooker read before no longer holds: internal.h, generation. */
+static inline void resumes(struct weir_task *t) {
+    t->state = TASK_RUNNING;
+    t->generation++;
+}
+
 /* The one place where tasks suspend. So weir__switch always returns to the same address, which the
  * processor predicts. */
 static __attribute__((noinline)) void jump(struct sched *s, struct context *from,
@@ -111,7 +117,7 @@ static __attribute__((noinline)) void jump(struct sched *s, struct context *from
     if (to_task == NULL) {
         sanitize_leave(from, &s->driver, false);
         weir__switch(&from->sp, s->driver.sp);
-    } else if (to_task->state = TASK_RUNNING, to_task->stack != NULL) {
+    } else if (resumes(to_task), to_task->stack != NULL) {
         sanitize_leave(from, &to_task->stack->context, false);
         weir__switch(&from->sp, to_task->stack->context.sp);
     } else {
@@ -126,7 +132,7 @@ static __attribute__((noinline)) void jump(struct sched *s, struct context *from
 static void switch_from(struct sched *s, struct weir_task *t) {
     struct weir_task *next = pick(s);
     if (next == t) { /* alone and ready */
-        t->state = TASK_RUNNING;
+        resumes(t);
         s->loop.slice = SLICE;
         return;
     }
@@ -196,6 +202,7 @@ int64_t weir__park(struct weir__park *p) {
     p->task = t;
     t->park = p;
     t->state = TASK_PARKED;
+    __atomic_signal_fence(__ATOMIC_RELEASE); /* since is written last: task.md, onlookers */
     t->since = s->loop.turn_ns;
     switch_from(s, t);
     return p->result;
@@ -252,7 +259,7 @@ static struct weir_task *end_and_pick(struct sched *s, struct weir_task *t, int 
     weir__task_ended(s, t, rc);
     struct weir_task *next = pick(s);
     if (next != NULL)
-        next->state = TASK_RUNNING;
+        resumes(next);
     s->current = next;
     if (next == NULL || next->stack != NULL) {
         weir__stack_release(&s->stacks, stack);
