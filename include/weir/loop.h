@@ -16,6 +16,14 @@ extern "C" {
 
 struct weir_loop; /* a loop: it runs the tasks of one thread */
 
+/* An error that nobody will read: of a child whose group does not hand it on, of a handle that was
+ * not read, of a future. Lent during the call. */
+struct weir_unhandled {
+    const char *task;             /* whose error it is: the task's name */
+    const struct weir_site *site; /* where that was spawned or made; NULL: not known */
+    const struct weir_error *error; /* its record; never NULL */
+};
+
 /* The options of weir_run. */
 struct weir_run_options { /* zero: the default */
     size_t size;          /* sizeof (struct weir_run_options) */
@@ -35,6 +43,12 @@ struct weir_run_options { /* zero: the default */
                            * SIGURG and sends it to the blocked thread, where it cuts short sleep
                            * and poll (EINTR) */
     weir_ns slow_ns;      /* debug mode: how long is too long; 0: 100 ms */
+    weir_ns grace_ns;     /* when the function given to weir_run has returned, the other tasks are
+                           * shut down as by weir_stop_within(grace_ns, ...); 0: they run on */
+    bool (*on_unhandled)(const struct weir_unhandled *u, void *arg); /* is called instead of the log
+                           * line for each error that nobody will read. Returns true: it has been
+                           * seen to; false: log it. Must not suspend. NULL: the log */
+    void *unhandled_arg;
 };
 
 /* Run fn(arg) as the first task of a new loop on this thread, until all its tasks have ended.
@@ -81,6 +95,27 @@ WEIR_SUSPENDS int weir_yield(void);
 WEIR_API void weir_stop(const char *cause);
 WEIR_API void weir_stop_at(const struct weir_site *site, const char *cause);
 #define weir_stop(...) weir_stop_at(WEIR_SITE(weir_stop), __VA_ARGS__)
+
+/* Shut this thread's loop down, with time to finish. From now on weir_stopping is true, and
+ * weir_wait_stopping returns: tasks should take no new work and finish what they have. After
+ * grace_ns (0 or less: now; WEIR_NEVER: not) all tasks that are left are cancelled, as by weir_stop
+ * with that cause. If some have still not ended 5 seconds later, the log names each of them and
+ * what it waits for; again after 10 seconds, 20, and so on.
+ * A second call can only shorten the grace; the first cause stays. cause: static text, or NULL. Any
+ * task, posted function or callback of the loop may call it. Outside a loop it does nothing. */
+WEIR_API void weir_stop_within(weir_ns grace_ns, const char *cause);
+WEIR_API void weir_stop_within_at(const struct weir_site *site, weir_ns grace_ns,
+                                  const char *cause);
+#define weir_stop_within(...) weir_stop_within_at(WEIR_SITE(weir_stop_within), __VA_ARGS__)
+
+/* Is this thread's loop being shut down, or stopped? Returns false outside a loop. */
+WEIR_API bool weir_stopping(void);
+
+/* Wait until the loop is being shut down. For a task that then closes a listener, say. Spawn it as
+ * a daemon, or it holds the run open: a daemon (see weir_spawn_options) does not. When only daemons
+ * are left, weir_run cancels and joins them.
+ * Returns 0; -ECANCELED, -ETIME if a scope fires first; WEIR_ENOLOOP. */
+WEIR_SUSPENDS int weir_wait_stopping(void);
 
 /* Draw a random number. In a simulation it comes from the world's seed, so that a test draws the
  * same again; else from the kernel. Not for keys and other secrets. Any thread. */

@@ -20,6 +20,7 @@
 #ifndef WEIR_TASK_H
 #define WEIR_TASK_H
 
+#include <stdbool.h>
 #include <weir/base.h>
 #include <weir/error.h>
 
@@ -191,6 +192,7 @@ struct weir_spawn_options { /* zero: the default */
     size_t size;            /* sizeof (struct weir_spawn_options) */
     size_t stack_size;      /* bytes, rounded up to a size class; 0: the run's default */
     const char *name;       /* static text; NULL: the function's name */
+    bool daemon;            /* does not hold the run open: see weir_wait_stopping. g must be NULL */
 };
 
 /* Start a task: fn, with a copy of args[0 .. args_size-1] of its own, as a child of g (NULL: the

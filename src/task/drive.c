@@ -25,6 +25,7 @@ struct first_args {
     int (*fn)(void *arg);
     void *arg;
     int rc;
+    weir_ns grace_ns; /* for the tasks that are left when fn has returned; 0: no end */
 };
 
 static struct weir_run_options options_of(const struct weir_run_options *given) {
@@ -92,6 +93,9 @@ static int sched_init(struct sched *s, const struct weir_run_options *o) {
     weir__list_init(&s->abandoned);
     root_init(s);
     weir__soon_init(s);
+    weir__shutdown_init(s);
+    s->on_unhandled = o->on_unhandled;
+    s->unhandled_arg = o->unhandled_arg;
     if ((rc = weir__task_slabs_init(s)) < 0) {
         weir__loop_stop(&s->loop);
         weir__loop_fini(&s->loop);
@@ -117,6 +121,7 @@ static void forget_opened(struct sched *s) {
 static void sched_fini(struct sched *s) {
     if (s->crash_reports)
         weir__crash_reports_stop(s);
+    weir__shutdown_end(s);
     weir__soon_drop(s);
     weir__handles_end(s);
     weir__offload_forget(s);
@@ -130,26 +135,12 @@ static void sched_fini(struct sched *s) {
     weir__free(s);
 }
 
-static void name_waiting(struct group *g) {
-    char waits[WEIR__WHAT_TEXT];
-    for (struct weir__list *at = g->tasks.next; at != &g->tasks; at = at->next) {
-        struct weir_task *t = WEIR_CONTAINER(at, struct weir_task, link);
-        if (t->state == TASK_ENDED)
-            continue;
-        weir__log(WEIR_LOG_ERROR, "  task '%s' (%s:%d) waits: %s", t->name, t->site->file,
-                  t->site->line, weir__task_waits_text(t, waits));
-        for (struct scope *sc = t->scope; sc != NULL; sc = sc->outer)
-            if (sc->kind == SCOPE_GROUP)
-                name_waiting(WEIR_CONTAINER(sc, struct group, scope));
-    }
-}
-
 /* No event can wake any task any more (only a simulation knows that): name the tasks and cancel the
  * run. */
 static void quiet(struct sched *s) {
     weir__log(WEIR_LOG_ERROR, "loop '%s' is quiet: nothing can wake the %zu tasks that wait",
               s->loop.handle->name, s->tasks_live);
-    name_waiting(&s->root);
+    weir__name_waiting(WEIR_LOG_ERROR, &s->root);
     WEIR_CHECK(s->root.scope.own == 0 || s->first_spared);
     weir__root_fire(s, "nothing could ever wake it", 0);
 }
@@ -216,6 +207,8 @@ static void close_loop(struct sched *s) {
 static int first(void *args) {
     struct first_args *a = *(struct first_args **)args;
     a->rc = a->fn(a->arg);
+    if (a->grace_ns > 0 && weir__sched != NULL) /* not in a fork child */
+        weir__shutdown(weir__sched, a->grace_ns, "the first task has ended", 0);
     return a->rc;
 }
 
@@ -264,7 +257,8 @@ int weir_run_at(const struct weir_site *site, int (*fn)(void *arg), void *arg,
     int rc = open_loop(options, &s);
     if (rc < 0)
         return rc;
-    struct first_args a = {fn, arg, 0};
+    struct first_args a = {fn, arg, 0, options_of(options).grace_ns};
+    s->is_run = true;
     rc = first_begin(s, site, &a);
     if (rc == 0) {
         while (!is_over(s))
@@ -294,7 +288,7 @@ int weir_block_on_at(const struct weir_site *site, int (*fn)(void *arg), void *a
                    ? weir__no_loop("block on")
                    : weir__failf(WEIR_ENOLOOP, "block on", NULL,
                                  "this thread has no loop open: call weir_loop_open first");
-    struct first_args a = {fn, arg, 0};
+    struct first_args a = {fn, arg, 0, 0};
     int rc = first_begin(s, site, &a);
     if (rc < 0)
         return rc;
@@ -381,7 +375,7 @@ void weir_loop_close(struct weir_loop **take_loop) {
     if (s->root.live > 0) {
         weir__log(WEIR_LOG_WARNING, "loop '%s' closes, tasks that have not ended: %zu",
                   s->loop.handle->name, s->tasks_live);
-        name_waiting(&s->root);
+        weir__name_waiting(WEIR_LOG_WARNING, &s->root);
         weir__root_fire(s, "the loop closes", 0);
     }
     while (!is_over(s))

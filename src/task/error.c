@@ -279,6 +279,10 @@ void weir__error_log(const char *verb, const struct weir_task *t, int rc,
         text = weir__error_words(&copy);
     }
     bool bare = text != copy.text;
+    if (weir__unhandled(t->name, t->site, rc, bare ? NULL : &copy)) {
+        weir__error_settled(t->error_number);
+        return;
+    }
     weir__log(WEIR_LOG_ERROR, "task '%s' (%s:%d) %s: %s%s%s%s", t->name, t->site->file,
               t->site->line, verb, text, bare ? " (" : "", bare ? weir_error_name(rc) : "",
               bare ? ")" : "");

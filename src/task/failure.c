@@ -41,6 +41,12 @@ void weir__failure_log(struct weir__failure *f, const char *whose, const struct 
     if (!f->open)
         return;
     if (f->error != NULL)
+        weir__error_words(f->error);
+    if (weir__unhandled(whose, site, f->rc, f->error)) {
+        weir__failure_settle(f);
+        return;
+    }
+    if (f->error != NULL)
         weir__log(WEIR_LOG_ERROR, "%s made at %s:%d failed, and nobody read its error: %s", whose,
                   site->file, site->line, weir__error_words(f->error));
     else

@@ -127,8 +127,12 @@ void weir__group_child_failed(struct group *g, struct weir_task *t, int rc,
 
 void weir__group_child_ended(struct group *g) {
     WEIR_CHECK(g->live > 0);
-    if (--g->live > 0)
+    if (--g->live > 0) {
+        struct sched *s = weir__sched;
+        if (__builtin_expect(g->live == s->daemons, 0) && g == &s->root && s->is_run)
+            weir__daemons_cancel(s);
         return;
+    }
     if (g->scope.kind == SCOPE_UNDER) {
         if (g->scope.u.under.ended != NULL)
             g->scope.u.under.ended((struct weir_group *)(void *)g);
@@ -219,7 +223,10 @@ static void first_error_log(struct group *g, const char *how) {
     struct weir_error *e = g->scope.v.kept;
     if (g->first_error == 0)
         return;
-    weir__log(WEIR_LOG_ERROR, "a %s group had failed: %s%s%s%s%s", how,
+    if (e != NULL)
+        weir__error_words(e);
+    if (!weir__unhandled(e ? e->where : "", g->scope.site, g->first_error, e))
+        weir__log(WEIR_LOG_ERROR, "a %s group had failed: %s%s%s%s%s", how,
               weir_error_name(g->first_error), e ? " in task " : "", e ? e->where : "",
               e ? ": " : "", e ? weir__error_words(e) : "");
     weir__free(g->scope.v.kept);

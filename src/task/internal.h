@@ -137,6 +137,7 @@ struct weir_task { /* first the members that a park, a wake and a switch use: fe
     uint8_t state;
     bool unread : 1;          /* it ended with an error, which no await has returned yet */
     bool cancelled : 1;       /* by weir_task_cancel */
+    bool daemon : 1;          /* holds no run open */
     uint32_t refs;            /* handles, and 1 while it has not ended */
     uint16_t generation;      /* moves at each resume, and when the block is given back */
     uint16_t loop;            /* number of the loop that it belongs to */
@@ -156,6 +157,15 @@ struct weir_task { /* first the members that a park, a wake and a switch use: fe
     };
 };
 static_assert(sizeof(struct weir_task) <= 176, "the task block is at most 176 bytes");
+
+struct shutdown { /* shutdown.c */
+    struct weir__timer timer;
+    struct weir__waitq waiting; /* tasks in weir_wait_stopping */
+    const char *cause;
+    uint16_t note;
+    enum { NOT_ASKED, DRAINS, CANCELLED } phase;
+    weir_ns bound_ns;           /* after which the next report comes */
+};
 
 struct sched {
     struct weir__loop loop; /* first: a loop pointer is a sched pointer */
@@ -177,6 +187,11 @@ struct sched {
     struct notes notes;
     struct weir__list abandoned; /* detached offloads that still run */
     size_t tasks_live, tasks_spawned;
+    size_t daemons;          /* that have not ended */
+    bool is_run;             /* of weir_run: it ends when only daemons are left */
+    struct shutdown shutdown;
+    bool (*on_unhandled)(const struct weir_unhandled *u, void *arg);
+    void *unhandled_arg;
     struct weir_task *fired_task; /* the task whose calls last returned a felt code at entry, */
     unsigned fired_in_row;        /* and how many of its calls did so, one after the other */
     struct weir__list soon; /* soon.c: callbacks */
@@ -350,6 +365,20 @@ void weir__group_child_ended(struct group *g);
 void weir__group_feels(struct group *g); /* its felt code changes from 0: count the children */
 void weir__group_child_begins_cancelled(struct group *g) __attribute__((cold));
 int weir__group_join(struct sched *s, struct group *g, weir_ns grace_ns);
+
+/* shutdown.c */
+void weir__shutdown_init(struct sched *s);
+void weir__shutdown_end(struct sched *s);
+void weir__shutdown(struct sched *s, weir_ns grace_ns, const char *cause, uint16_t note);
+void weir__daemon_begins(struct sched *s, struct weir_task *t);
+void weir__daemons_cancel(struct sched *s); /* nobody else is left */
+/* Log each task in g, and below it, that has not ended, and what it waits for. */
+void weir__name_waiting(enum weir_log_level level, const struct group *g);
+
+/* unhandled.c: give an error that nobody will read to the program's hook. Returns true if that has
+ * handled it. e: its record, or NULL. */
+bool weir__unhandled(const char *task, const struct weir_site *site, int rc,
+                     const struct weir_error *e) __attribute__((cold));
 
 /* local.c */
 struct locals *weir__locals_inherit(struct locals *l); /* one more task has them */

@@ -122,6 +122,11 @@ static int class_for(struct sched *s, const struct weir_spawn_options *o) {
     return size ? weir__stack_class_of(size) : s->stack_class;
 }
 
+static bool is_daemon(const struct weir_spawn_options *o) {
+    size_t known = weir__options_known(o->size, sizeof *o);
+    return known >= offsetof(struct weir_spawn_options, daemon) + sizeof o->daemon && o->daemon;
+}
+
 static void task_begin(struct sched *s, struct weir_task *t, struct group *g) {
     t->stack = NULL;
     t->group = g;
@@ -132,9 +137,11 @@ static void task_begin(struct sched *s, struct weir_task *t, struct group *g) {
     t->at_end = NULL;
     t->awaiters = (struct weir__waitq){NULL};
     t->inherited = NULL;
-    if (s->current != NULL && __builtin_expect(s->current->stack->locals != NULL, 0))
-        t->inherited = weir__locals_inherit(s->current->stack->locals);
+    const struct stack *spawners = s->current != NULL ? s->current->stack : NULL;
+    if (spawners != NULL && __builtin_expect(spawners->locals != NULL, 0))
+        t->inherited = weir__locals_inherit(spawners->locals);
     t->cancelled = false;
+    t->daemon = false;
     t->base = t->felt = g->scope.felt;
     if (__builtin_expect(t->base != 0, 0))
         weir__group_child_begins_cancelled(g);
@@ -181,6 +188,8 @@ int weir_spawn(struct weir_group *group, const struct weir_site *site, int (*fn)
     t->result = class; /* kept here until the stack is bound */
     t->refs = ret_task ? 2 : 1;
     task_begin(s, t, g);
+    if (options != NULL && is_daemon(options))
+        weir__daemon_begins(s, t);
     if (ret_task != NULL)
         *ret_task = t;
     return 0;
@@ -217,6 +226,7 @@ void weir__task_ended(struct sched *s, struct weir_task *t, int rc) {
     t->state = TASK_ENDED;
     t->error = NULL;
     s->tasks_live--;
+    s->daemons -= t->daemon;
     const struct weir_error *e = t->stack->error.code == rc ? &t->stack->error : NULL;
     if (__builtin_expect(rc < 0, 0))
         task_failed(t, rc, e);
