@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""micro.py BUILD [--reps N] [--sleepers N] [--peers NAMES]: medians and spread of what bench-micro
-prints, and of the peers: go, tokio, libuv, asio, asyncio, gevent (or all). Each round runs every
-program once, so that a slow hour slows all. A peer that cannot be built or run is named and left
-out."""
+"""micro.py BUILD [--reps N] [--sleepers N] [--peers NAMES]: medians and spread of what our programs
+of single operations print, and of the peers: go, tokio, libuv, asio, asyncio, gevent (or all). Each
+round runs every program once, so that a slow hour slows all. What weir takes is also stated as a
+multiple of its yield in the same round. A peer that cannot be built or run is named and left out."""
 
 import argparse
 import os
@@ -12,6 +12,7 @@ import subprocess
 
 PEERS = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'peers')
 # Debian's librust-tokio-dev keeps its crates here.
+OURS = ('bench-micro', 'bench-sync', 'bench-micro-chan')
 CRATES = '/usr/share/cargo/registry'
 
 
@@ -57,7 +58,7 @@ MAKERS = {
 
 
 def programs(build, peers):
-    found = {'weir': target(build, 'bench-micro')}
+    found = {name: target(build, name) for name in OURS}
     for name in peers:
         try:
             found[name] = MAKERS[name](build)
@@ -81,25 +82,40 @@ def parse():
     return o
 
 
+def measure(who, command, sleepers, samples):
+    """One run; False if it failed. Several of our programs print a yield of their own."""
+    run = subprocess.run([*command, str(sleepers)], stdout=subprocess.PIPE, text=True)
+    if run.returncode != 0:
+        print(f'{who} is left out: it ended with {run.returncode}')
+        return False
+    lines = [line.split() for line in run.stdout.splitlines()]
+    values = {words[0].removesuffix('_ns'): float(words[1]) for words in lines
+              if not words[0].endswith('_yields')}
+    ours = who in OURS
+    for what, value in values.items():
+        key = (what, 'weir' if ours else who)
+        samples.setdefault(key, []).append((value, value / values['yield'] if ours else None))
+    return True
+
+
+def row(what, who, pairs):
+    values = [value for value, _ in pairs]
+    yields = f'{statistics.median(y for _, y in pairs):.2f}' if who == 'weir' else ''
+    return (f'| {what} | {who} | {statistics.median(values):g} | {yields} | '
+            f'{min(values):g} .. {max(values):g} |')
+
+
 def main():
     o = parse()
     realtime = ['chrt', '-r', '1'] if os.geteuid() == 0 else []
     samples = {}
     found = programs(o.build, o.peers)
     for _ in range(o.reps):
-        for name, command in list(found.items()):
-            run = subprocess.run(realtime + command + [str(o.sleepers)], stdout=subprocess.PIPE,
-                                 text=True)
-            if run.returncode != 0:
-                print(f'{name} is left out: it ended with {run.returncode}')
-                del found[name]
-            for line in run.stdout.splitlines():
-                what, value = line.split()
-                samples.setdefault((what, name), []).append(float(value))
-    print('| what | who | median | min .. max |\n|---|---|---:|---:|')
-    for (what, name), values in sorted(samples.items()):
-        print(f'| {what} | {name} | {statistics.median(values):g} | '
-              f'{min(values):g} .. {max(values):g} |')
+        found = {who: command for who, command in found.items()
+                 if measure(who, realtime + command, o.sleepers, samples)}
+    print('| what, ns | who | median | yields | min .. max |\n|---|---|---:|---:|---:|')
+    for (what, who), pairs in sorted(samples.items()):
+        print(row(what, who, pairs))
 
 
 main()
