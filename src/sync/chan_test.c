@@ -6,6 +6,8 @@
 #include "base/alloc.h"
 #include "sync/sync_test_util.h"
 
+RUNNER_PLAIN_ORDER /* several of these tests assert in which order tasks run */
+
 static struct weir_chan chan;
 static int seen[64], seen_count;
 static int codes[64];

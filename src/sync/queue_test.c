@@ -5,6 +5,8 @@
 #include "base/alloc.h"
 #include "sync/sync_test_util.h"
 
+RUNNER_PLAIN_ORDER /* several of these tests assert in which order tasks run */
+
 struct job { int urgency, id; };
 
 static struct weir_queue queue;

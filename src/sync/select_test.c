@@ -5,6 +5,8 @@
 
 #include "sync/sync_test_util.h"
 
+RUNNER_PLAIN_ORDER /* several of these tests assert in which order tasks run */
+
 static struct weir_chan a, b;
 static struct weir_event event;
 

@@ -11,6 +11,8 @@
 #include "base/alloc.h"
 #include "sync/sync_test_util.h"
 
+RUNNER_PLAIN_ORDER /* several of these tests assert in which order tasks run */
+
 /* On epoll and io_uring, which have real descriptors. */
 #define REAL_STORY(name)                                                                           \
     static int name##_run(void *arg);                                                              \
