@@ -17,6 +17,7 @@
 #include <weir/http.h>
 #include <weir/limit.h>
 #include <weir/local.h>
+#include <weir/log.h>
 #include <weir/loop.h>
 #include <weir/mesh.h>
 #include <weir/offload.h>

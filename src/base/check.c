@@ -8,7 +8,6 @@
 
 #include "base/log.h"
 
-const char *(*weir__check_who)(void);
 void (*weir__thread_begins)(void);
 void (*weir__thread_ends)(void);
 

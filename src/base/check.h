@@ -30,9 +30,6 @@ static inline int16_t weir__small_code(int64_t rc, const char *file, int line) {
     return (int16_t)rc;
 }
 
-/* Returns the name of the running task, for the message; never NULL. The task room sets it. */
-extern const char *(*weir__check_who)(void);
-
 /* If set, each helper thread calls these when it begins and before it ends. Crash reports set
  * them. */
 extern void (*weir__thread_begins)(void);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/check.h"
 
+#include "base/log.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <weir/base.h>

@@ -10,6 +10,9 @@
  * 2 is a terminal, the null device or a file opened with O_APPEND. Async-signal-safe. */
 void weir__stderr(const char *text, size_t len);
 
+/* Says the name of the running task, or "". The task room sets it; base does not know tasks. */
+extern const char *(*weir__check_who)(void);
+
 /* Format one line (at most 511 bytes, cut beyond) and give it to the sink. Any thread. */
 WEIR_API void weir__log(enum weir_log_level level, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -12,6 +12,7 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "base/levels.h"
 #include "base/log.h"
 #include "base/options.h"
 #include "loop/debug.h"
@@ -80,8 +81,8 @@ static int sched_init(struct sched *s, const struct weir_run_options *o) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, process_once);
     memset(s, 0, sizeof *s);
-    const char *why = "";
-    int rc = weir__loop_init(&s->loop, o->backend, o->name, &why);
+    const char *why = weir__levels_environment();
+    int rc = *why != '\0' ? -EINVAL : weir__loop_init(&s->loop, o->backend, o->name, &why);
     if (rc < 0) {
         weir__free(s);
         return cannot_run(rc, why);

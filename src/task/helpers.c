@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* helpers.c - what a program may set and see of the helper threads and processors of its process:
- * weir/offload.h. The threads themselves are in sys/pool.c. */
+/* helpers.c - what a program may set and see of its whole process: helper threads and processors
+ * (weir/offload.h; the threads are in sys/pool.c), and the rules of the log, where a bad one makes
+ * a record. */
 #include <errno.h>
 #include <string.h>
 #include <weir/offload.h>
 
+#include "base/levels.h"
 #include "base/options.h"
 #include "sys/cpus.h"
 #include "sys/plain.h"
@@ -77,4 +79,10 @@ int weir_offload_abandoned(void (*each)(const struct weir_offload_job *job, void
         each(&shown, arg);
     }
     return count;
+}
+
+int weir_log_rules(const char *rules) {
+    char why[160];
+    int rc = weir__levels_set(rules, why, sizeof why);
+    return rc < 0 ? weir__failf(rc, "log_rules", NULL, "%s (EINVAL)", why) : 0;
 }
