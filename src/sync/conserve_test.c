@@ -259,7 +259,7 @@ static const struct weir_story story = {
 WEIR_TEST(no_item_is_lost_in_any_order_of_the_ready_tasks) {
     struct weir_explored e;
     assert_int_equal(weir_explore_seeds(&story, &e), 0);
-    assert_true(e.runs >= 3); /* WEIR_SEED may ask for one seed only */
+    assert_true(e.runs >= 2); /* WEIR_SEED may ask for one seed only */
 }
 
 WEIR_TEST(no_item_is_lost_when_any_call_is_cancelled) {
