@@ -66,6 +66,10 @@ WEIR_API int weir_try_select(struct weir_case *cases, size_t n);
 #define WEIR_ON_EVENT(event) WEIR__CASE(weir__case_event, event, NULL, 0)
 #define WEIR_ON_TASK(task) WEIR__CASE(weir__case_task, task, NULL, 0)
 
+/* A future is settled: rc 0, also if it failed; weir_future_await then returns its result without a
+ * wait. The select needs a reference to the future, and does not give it back. */
+#define WEIR_ON_FUTURE(future) WEIR__CASE(weir__case_future, future, NULL, 0)
+
 /* ns have passed since the select began; it is the time when_ns, as weir_now counts; rc 0. A select
  * may have several of these: the earliest counts, and of equal ones the first in the array. Never:
  * a case that does not happen, to switch one off: cases[1] = WEIR_ON_NEVER. */
@@ -96,6 +100,7 @@ WEIR_API extern const struct weir__select_ops weir__case_subscriber;
 WEIR_API extern const struct weir__select_ops weir__case_latest;
 WEIR_API extern const struct weir__select_ops weir__case_event;
 WEIR_API extern const struct weir__select_ops weir__case_task;
+WEIR_API extern const struct weir__select_ops weir__case_future;
 WEIR_API extern const struct weir__select_ops weir__case_sleep;
 WEIR_API extern const struct weir__select_ops weir__case_time;
 WEIR_API extern const struct weir__select_ops weir__case_never;

@@ -5,9 +5,11 @@
 
 #include <errno.h>
 #include <string.h>
+#include <weir/select.h>
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "sync/sync.h"
 #include "task/failure.h"
 #include "task/soon.h"
 #include "task/what.h"
@@ -94,7 +96,9 @@ static void give_back(struct weir_future *f) {
     WEIR_CHECK(f->refs > 0);
     if (--f->refs > 0)
         return;
-    WEIR_CHECK(weir__waitq_empty(&f->waiters));
+    if (!weir__waitq_empty(&f->waiters))
+        WEIR_BUG("weir_future_unref: a weir_select waits for the future made at %s:%d: it needs a "
+                 "reference of its own", f->site->file, f->site->line);
     while (!weir__list_empty(&f->dones))
         done_free(WEIR_CONTAINER(f->dones.next, struct done, link));
     if (f->state == FAILED)
@@ -300,3 +304,22 @@ size_t weir_future_remove_done(struct weir_future *f, void (*fn)(struct weir_fut
         give_back(f);
     return queued + waiting;
 }
+
+/* ---- a case of weir_select ---- */
+
+static void case_check(void *object, size_t item_size) {
+    (void)item_size;
+    future_assert(object, "weir_select");
+}
+
+static int case_attempt(void *object, void *item) {
+    (void)item;
+    return ((struct weir_future *)object)->state != WAITED_FOR ? 0 : -EAGAIN;
+}
+
+static void case_enlist(void *object, void *item, struct weir__wait *wait, struct weir__waiter *w) {
+    weir__wait_add(wait, w, &((struct weir_future *)object)->waiters, item);
+}
+
+const struct weir__select_ops weir__case_future = {
+    .text = "future", .check = case_check, .attempt = case_attempt, .enlist = case_enlist};

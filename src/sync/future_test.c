@@ -7,6 +7,7 @@
 #include <string.h>
 #include <weir/future.h>
 #include <weir/loop.h>
+#include <weir/select.h>
 #include <weir/task.h>
 #include <weir/testing.h>
 
@@ -276,6 +277,51 @@ WEIR_TEST(a_future_may_be_given_back_after_its_run) {
     assert_int_equal(weir_future_new(4, &f), WEIR_ENOLOOP);
     weir_future_unref(NULL);
     weir_future_unref(&f);
+}
+
+/* ---- select ---- */
+
+static int selects_future(void *arg) {
+    struct weir_future *f, *never;
+    int seven = 7, value = 0;
+    (void)arg;
+    assert_int_equal(weir_future_new(sizeof(int), &f), 0);
+    assert_int_equal(weir_future_new(0, &never), 0);
+    struct weir_case cases[] = {WEIR_ON_FUTURE(never), WEIR_ON_FUTURE(f), WEIR_ON_SLEEP(1)};
+    assert_int_equal(weir_try_select(cases, 2), -EAGAIN);
+    assert_int_equal(weir_select(cases, 3), 2);
+    shared = weir_future_ref(f);
+    assert_int_equal(weir_go0(NULL, drops_reference), 0);
+    assert_int_equal(weir_select(cases, 2), 1);
+    assert_int_equal(cases[1].rc, 0);
+    assert_int_equal(weir_future_await(f, &value), 0);
+    assert_int_equal(value, seven);
+    weir_future_unref(&f);
+    weir_future_unref(&never);
+    return 0;
+}
+
+WEIR_TEST_BACKENDS(a_select_waits_for_futures_and_leaves_their_results_to_await) {
+    run(selects_future);
+}
+
+static int selects_alone(void *args) {
+    struct weir_case cases[] = {WEIR_ON_FUTURE(shared), WEIR_ON_NEVER};
+    (void)args;
+    return weir_select(cases, 2);
+}
+
+static int frees_under_a_select(void *arg) {
+    (void)arg;
+    assert_int_equal(weir_future_new(0, &shared), 0);
+    assert_int_equal(weir_go0(NULL, selects_alone), 0);
+    weir_yield();
+    weir_future_unref(&shared);
+    return 0;
+}
+
+WEIR_TEST_ABORTS(a_future_freed_under_a_select_aborts_with_its_place, "needs a reference") {
+    weir_run(frees_under_a_select, NULL, NULL);
 }
 
 /* ---- explored ---- */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Shows: weir_future_new weir_future_ref weir_future_unref weir_future_resolve weir_future_fail
  * weir_future_cancel weir_future_is_done weir_future_await weir_future_result weir_future_value
- * weir_future_on_done weir_future_remove_done weir-future */
+ * weir_future_on_done weir_future_remove_done weir-future
+ * WEIR_ON_FUTURE */
 #include <stdio.h>
 #include <weir/weir.h>
 
@@ -58,6 +59,9 @@ static int waits(void *arg) {
     struct weir_future *its = weir_future_ref(f); /* the task's own reference */
     if (rc < 0 || (rc = weir_go(&g, adds, .f = its)) < 0)
         weir_future_unref(&its);
+    struct weir_case cases[] = {WEIR_ON_FUTURE(f), WEIR_ON_SLEEP(WEIR_SECONDS(5))};
+    if (rc == 0)
+        rc = weir_select(cases, 2); /* 0: the first case happened, f is settled */
     if (rc == 0 && (rc = weir_future_await(f, &sum)) == 0)
         printf("the task: %d\n", sum);
     rc = weir_group_close(&g, rc);
