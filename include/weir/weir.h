@@ -23,6 +23,7 @@
 #include <weir/offload.h>
 #include <weir/queue.h>
 #include <weir/select.h>
+#include <weir/shared.h>
 #include <weir/stream.h>
 #include <weir/sync.h>
 #include <weir/task.h>
