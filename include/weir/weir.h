@@ -14,6 +14,7 @@
 #include <weir/flow.h>
 #include <weir/future.h>
 #include <weir/generator.h>
+#include <weir/group.h>
 #include <weir/http.h>
 #include <weir/limit.h>
 #include <weir/local.h>

@@ -45,7 +45,6 @@ void weir_group_open_at(const struct weir_site *site, struct weir_group *group,
                  (int)policy);
     struct group *g = group_of(group);
     weir__scope_begin(&g->scope, SCOPE_GROUP, site, __builtin_frame_address(0));
-    g->scope.budget = WEIR_NEVER;
     if (__builtin_expect(g->scope.felt != 0, 0))
         weir__group_reason(g, weir__scope_reason(g->scope.task, g->scope.outer, g->scope.felt));
     weir__group_init(g, policy);
@@ -181,6 +180,7 @@ static void forget_ended(struct group *g) {
         struct weir_task *t = WEIR_CONTAINER(g->tasks.next, struct weir_task, link);
         weir__list_remove(&t->link);
         t->group = NULL;
+        t->done = false;
     }
 }
 

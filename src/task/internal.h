@@ -78,7 +78,10 @@ struct scope { /* behind struct weir_scope */
             struct weir__park *joiner; /* the wait of close or drain; NULL: nobody joins now */
         } group;
     } u;
-    weir_ns budget;
+    union {
+        weir_ns budget;
+        struct weir_task *done_last; /* GROUP: next.c */
+    };
     const char *cause;
     union {
         struct signal_wait *signals; /* PLAIN */
@@ -138,6 +141,7 @@ struct weir_task { /* first the members that a park, a wake and a switch use: fe
     bool unread : 1;          /* it ended with an error, which no await has returned yet */
     bool cancelled : 1;       /* by weir_task_cancel */
     bool daemon : 1;          /* holds no run open */
+    bool done : 1;            /* ended, and weir_group_next has not handed it out */
     uint32_t refs;            /* handles, and 1 while it has not ended */
     uint16_t generation;      /* moves at each resume, and when the block is given back */
     uint16_t loop;            /* number of the loop that it belongs to */
@@ -365,6 +369,11 @@ void weir__group_child_ended(struct group *g);
 void weir__group_feels(struct group *g); /* its felt code changes from 0: count the children */
 void weir__group_child_begins_cancelled(struct group *g) __attribute__((cold));
 int weir__group_join(struct sched *s, struct group *g, weir_ns grace_ns);
+
+/* next.c: a child has ended that somebody holds; it is handed out, or nobody holds it any more, but
+ * it stays in the group's list. */
+void weir__group_child_done(struct group *g, struct weir_task *t);
+void weir__group_done_leave(struct group *g, struct weir_task *t);
 
 /* shutdown.c */
 void weir__shutdown_init(struct sched *s);

@@ -77,6 +77,8 @@ void weir__task_unref(struct sched *s, struct weir_task *t) {
     WEIR_CHECK(t->refs > 0);
     if (--t->refs > 0)
         return;
+    if (t->done)
+        weir__group_done_leave(t->group, t);
     if (t->group != NULL) /* the caller has checked it with group_of_task */
         weir__list_remove(&t->link);
     if (t->args_size > TASK_INLINE)
@@ -141,7 +143,7 @@ static void task_begin(struct sched *s, struct weir_task *t, struct group *g) {
     if (spawners != NULL && __builtin_expect(spawners->locals != NULL, 0))
         t->inherited = weir__locals_inherit(spawners->locals);
     t->cancelled = false;
-    t->daemon = false;
+    t->daemon = t->done = false;
     t->base = t->felt = g->scope.felt;
     if (__builtin_expect(t->base != 0, 0))
         weir__group_child_begins_cancelled(g);
@@ -230,6 +232,8 @@ void weir__task_ended(struct sched *s, struct weir_task *t, int rc) {
     const struct weir_error *e = t->stack->error.code == rc ? &t->stack->error : NULL;
     if (__builtin_expect(rc < 0, 0))
         task_failed(t, rc, e);
+    if (t->refs > 1)
+        weir__group_child_done(g, t);
     if (t->stack->locals != NULL)
         weir__locals_drop(t->stack->locals);
     t->stack = NULL;
