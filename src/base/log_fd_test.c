@@ -228,7 +228,6 @@ static void *listen_to(void *fd) {
     return NULL;
 }
 
-/* A small socket takes a line in parts; so does a pipe that is read slowly not. */
 static void lines_come_whole(int from, int to) {
     pthread_t reader, threads[THREADS];
     int number = weir_log_add_fd(to, WEIR_LOG_TEXT), got = 0;
@@ -264,6 +263,19 @@ WEIR_TEST(lines_of_threads_come_whole_from_a_small_socket) {
     assert_int_equal(setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &little, sizeof little), 0);
     assert_int_equal(fcntl(ends[1], F_SETFL, O_NONBLOCK), 0);
     lines_come_whole(ends[0], ends[1]);
+}
+
+WEIR_TEST(the_rest_of_a_line_comes_before_the_next) {
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    struct weir__log_fd f = {.fd = ends[1], .rest = "the rest\n", .rest_len = 9};
+    struct weir_log_line line = {sizeof line, WEIR_LOG_ERROR, "net", "", "next", "next", 0};
+    weir__log_fd_write(&f, &line);
+    assert_int_equal(weir__log_fd_end(&f), 0);
+    close(ends[1]);
+    hear_all(ends[0]);
+    assert_string_equal(heard, "the rest\n1970-01-01T00:00:00.000000Z error net: next\n");
+    close(ends[0]);
 }
 
 /* ---- sinks ---------------------------------------------------------------------------------- */
