@@ -49,9 +49,14 @@ static __attribute__((cold)) _Noreturn void refuse(const struct weir_future *f, 
              here ? "loop '" : "no loop", here ? here->handle->name : "", here ? "'" : "");
 }
 
-static void future_assert(const struct weir_future *f, const char *call) {
+static inline bool is_here(const struct weir_future *f) {
+    const struct weir__loop *l = weir__loop_here();
+    return l != NULL && l->number == f->loop;
+}
+
+static inline void future_assert(const struct weir_future *f, const char *call) {
     weir__not_null(f, call);
-    if (__builtin_expect(!weir__future_is_here(f), 0))
+    if (__builtin_expect(!is_here(f), 0))
         refuse(f, call);
 }
 
@@ -140,7 +145,8 @@ static void done_queue(struct done *d) {
 
 static void settle(struct weir_future *f, enum state state) {
     f->state = (uint8_t)state;
-    weir__waitq_wake_all(&f->waiters, 0);
+    if (!weir__waitq_empty(&f->waiters))
+        weir__waitq_wake_all(&f->waiters, 0);
     while (!weir__list_empty(&f->dones))
         done_queue(WEIR_CONTAINER(f->dones.next, struct done, link));
 }
@@ -196,8 +202,7 @@ void weir__future_watch(struct weir_future *f, struct weir__waiter *w) {
 }
 
 bool weir__future_is_here(const struct weir_future *f) {
-    const struct weir__loop *l = weir__loop();
-    return l != NULL && l->number == f->loop;
+    return is_here(f);
 }
 
 const struct weir_site *weir__future_site(const struct weir_future *f) {
