@@ -113,8 +113,12 @@ void weir__group_child_failed(struct group *g, struct weir_task *t, int rc,
         return;
     }
     g->failed++;
+    bool is_kept = weir__sched->keepers != NULL && weir__keep_error(g, t, rc, e);
     if (g->policy == WEIR_INDEPENDENT || g->first_error != 0) {
-        weir__error_log("failed", t, rc, e);
+        if (is_kept)
+            weir__error_settled(t->error_number);
+        else
+            weir__error_log("failed", t, rc, e);
         return;
     }
     g->first_error = rc;
@@ -203,6 +207,8 @@ int weir__group_join(struct sched *s, struct group *g, weir_ns grace_ns) {
     }
     weir__timer_disarm(s->loop.timers, &j.grace);
     forget_ended(g);
+    if (s->keepers != NULL)
+        weir__keeper_leave(s, g);
     return (int)g->scope.u.group.cancelled;
 }
 

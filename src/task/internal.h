@@ -194,6 +194,7 @@ struct sched {
     size_t daemons;          /* that have not ended */
     bool is_run;             /* of weir_run: it ends when only daemons are left */
     struct shutdown shutdown;
+    struct keeper *keepers;  /* keep.c */
     bool (*on_unhandled)(const struct weir_unhandled *u, void *arg);
     void *unhandled_arg;
     struct weir_task *fired_task; /* the task whose calls last returned a felt code at entry, */
@@ -369,6 +370,12 @@ void weir__group_child_ended(struct group *g);
 void weir__group_feels(struct group *g); /* its felt code changes from 0: count the children */
 void weir__group_child_begins_cancelled(struct group *g) __attribute__((cold));
 int weir__group_join(struct sched *s, struct group *g, weir_ns grace_ns);
+
+/* keep.c: keep an error of t, a child of g. Returns false if nobody keeps those of g, or it cannot
+ * be kept. */
+bool weir__keep_error(struct group *g, const struct weir_task *t, int rc,
+                      const struct weir_error *e) __attribute__((cold));
+void weir__keeper_leave(struct sched *s, const struct group *g);
 
 /* next.c: a child has ended that somebody holds; it is handed out, or nobody holds it any more, but
  * it stays in the group's list. */
