@@ -272,7 +272,7 @@ static int hand_over(struct weir__link *l, const struct weir_ws_message *m) {
     copy[len] = '\0'; /* as an ack that is handed out ends */
     l->ack = (struct weir_ws_message){m->type, {copy, len}};
     l->state = ANSWERED;
-    weir__wait_notify(&l->asker);
+    weir__waitq_grant(&l->asker);
     return 0;
 }
 
@@ -293,7 +293,7 @@ static int read_acks(void *args) {
     if (!l->dropping)
         note_close(l, rc);
     l->dropping = true;
-    weir__wait_notify(&l->asker); /* before the peer has ended: that may take WEIR__LINK_CLOSE */
+    weir__waitq_grant(&l->asker); /* before the peer has ended: that may take WEIR__LINK_CLOSE */
     if (ends)
         say_why(l, rc);
     weir_ws_drop(&l->ws);
@@ -302,7 +302,7 @@ static int read_acks(void *args) {
     if (l->doomed)
         link_free(l);
     else
-        weir__wait_notify(&l->asker);
+        weir__waitq_grant(&l->asker);
     return 0;
 }
 
@@ -430,7 +430,7 @@ static int pause_before_next(struct weir__link *l) {
 static int await_end(struct weir__link *l) {
     int rc = 0;
     while (l->reader != NULL && !is_up(l) && rc == 0)
-        rc = weir__wait_in(&l->asker, &awaits_end, l);
+        rc = (int)weir__waitq_wait(&l->asker, NULL, &awaits_end, l);
     return rc;
 }
 
@@ -485,7 +485,7 @@ static int over(struct weir__link *l) {
 static int await_ack(struct weir__link *l) {
     int rc = 0;
     while (l->state == ASKED && is_up(l) && rc == 0)
-        rc = weir__wait_in(&l->asker, &awaits_ack, l);
+        rc = (int)weir__waitq_wait(&l->asker, NULL, &awaits_ack, l);
     if (l->state == ANSWERED)
         return 0;
     if (rc == 0)

@@ -9,6 +9,7 @@
 #include "mesh/retry.h"
 #include "proto/ws_room.h"
 #include "stream/stream.h"
+#include "task/waitq.h"
 
 enum ask_state {
     QUIET,
@@ -30,7 +31,7 @@ struct weir__link {
     bool dropping; /* ws is of no use any more: the reader ends */
     enum ask_state state;
     struct weir_ws_message ack; /* ANSWERED: a copy of it, so that the reader goes on */
-    struct weir__wait *asker;   /* in which the asker waits */
+    struct weir__waitq asker;   /* the task of the asker, while it waits for the reader */
     int ended, close_code; /* how the last connection ended */
     int failed; /* the code of `why`, 0: none */
     int status; /* of the last dial's refusal, or 0 */

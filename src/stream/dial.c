@@ -11,6 +11,7 @@
 #include "stream/socket.h"
 #include "stream/url.h"
 #include "sys/addr.h"
+#include "task/waitq.h"
 
 enum { ATTEMPT_MS = 250 }; /* RFC 8305, 5: the recommended delay */
 
@@ -23,7 +24,7 @@ struct attempt {
 struct race {
     struct weir__loop *loop;
     const struct weir_dial_options *options;
-    struct weir__wait *waiting;
+    struct weir__waitq waiting;
     struct weir__timer next; /* until the next attempt may begin */
     bool due;                /* the next attempt may begin */
     int rc;                  /* error of the attempt that failed last, and its address */
@@ -77,13 +78,13 @@ static void connected(struct weir__op *op) {
     struct race *r = op->waiter;
     r->pending--;
     dial_finish(r, WEIR_CONTAINER(op, struct attempt, op), (int)op->result);
-    weir__wait_notify(&r->waiting);
+    weir__waitq_grant(&r->waiting);
 }
 
 static void next_due(struct weir__timer *t) {
     struct race *r = WEIR_CONTAINER(t, struct race, next);
     r->due = true;
-    weir__wait_notify(&r->waiting);
+    weir__waitq_grant(&r->waiting);
 }
 
 static void begin(struct race *r) {
@@ -126,7 +127,7 @@ static int run(struct race *r) {
                                 weir__deadline(weir__loop_now(r->loop), gap));
             continue;
         }
-        rc = weir__wait_in(&r->waiting, &connects, NULL);
+        rc = (int)weir__waitq_wait(&r->waiting, NULL, &connects, NULL);
     }
     weir__timer_disarm(r->loop->timers, &r->next);
     return rc;
@@ -143,9 +144,12 @@ static void call_off(struct race *r) {
         lose(a);
     }
     while (r->pending > 0) {
-        struct weir__wait w = {.park = {.what = &calls_off}, .slot = &r->waiting};
-        r->waiting = &w;
-        weir__park(&w.park);
+        struct weir__wait wait;
+        struct weir__waiter w;
+        weir__wait_begin(&wait, &calls_off, NULL);
+        wait.park.abort = NULL;
+        weir__wait_add(&wait, &w, &r->waiting, NULL);
+        weir__wait_park(&wait);
     }
 }
 

@@ -56,7 +56,7 @@ static void ended(struct weir__op *op) {
     if (!j->begun)
         let_go(j); /* no thread ran it: drop the thread's reference too */
     if (j->slot != NULL) {
-        weir__wait_notify(&j->slot->waiting);
+        weir__waitq_grant(&j->slot->waiting);
         return;
     }
     weir__loop()->hidden--;
@@ -99,7 +99,7 @@ static int begin(struct weir__fd_slot *slot, int fd, const void *bytes, size_t l
 
 static int await(struct weir__fd_slot *slot, struct weir_stream *s, const struct weir__what *what) {
     while (slot->job != NULL && !slot->job->over) {
-        int rc = weir__wait_in(&slot->waiting, what, s);
+        int rc = (int)weir__waitq_wait(&slot->waiting, NULL, what, s);
         if (rc < 0)
             return rc;
     }
@@ -163,5 +163,5 @@ void weir__fd_job_drop(struct weir__fd_slot *slot) {
     if (slot->job == NULL)
         return;
     drop(slot);
-    weir__wait_notify(&slot->waiting);
+    weir__waitq_grant(&slot->waiting);
 }

@@ -6,10 +6,11 @@
 #define WEIR_STREAM_FD_JOB_H
 
 #include "stream/stream.h"
+#include "task/waitq.h"
 
 struct weir__fd_slot { /* in the stream, one for each direction; zero at first */
     struct weir__fd_job *job;
-    struct weir__wait *waiting;
+    struct weir__waitq waiting;
 };
 
 /* Read or write by the job in the slot; without one, begin one. Suspends. s: named in messages.

@@ -16,6 +16,7 @@
 #include "stream/resolve.h"
 #include "stream/url.h"
 #include "sys/fds.h"
+#include "task/waitq.h"
 
 enum {
     BACKLOG = 4096,       /* the kernel cuts it to net.core.somaxconn (4096 since 5.4) */
@@ -40,7 +41,7 @@ struct slot {
 
 struct weir_listener {
     struct weir__loop *loop;
-    struct weir__wait *waiting;
+    struct weir__waitq waiting;
     struct weir__timer retry;
     weir_ns said_ns; /* when the log last said that accept fails */
     int interrupt;   /* the code that the accepting task shall return, or 0 */
@@ -325,7 +326,7 @@ void weir_unlisten(struct weir_listener **take_listener) {
         if (l->slots[i].state != SLOT_ABSENT)
             let_go(l, &l->slots[i].file, &l->slots[i].close);
     }
-    weir__wait_notify(&l->waiting);
+    weir__waitq_grant(&l->waiting);
     l->closing--;
     free_if_left(l);
 }
@@ -339,7 +340,7 @@ static void accepted(struct weir__op *op) {
     if (l->closed)
         close_late(l, slot);
     else
-        weir__wait_notify(&l->waiting);
+        weir__waitq_grant(&l->waiting);
 }
 
 static void arm(struct weir_listener *l, struct slot *slot) {
@@ -370,7 +371,7 @@ static struct slot *full_slot(struct weir_listener *l) {
 }
 
 static void retry_due(struct weir__timer *t) {
-    weir__wait_notify(&WEIR_CONTAINER(t, struct weir_listener, retry)->waiting);
+    weir__waitq_grant(&WEIR_CONTAINER(t, struct weir_listener, retry)->waiting);
 }
 
 static bool is_short(int64_t rc) {
@@ -401,7 +402,7 @@ static int pause_for(struct weir_listener *l, int why) {
     say(l, now, why);
     weir__timer_init(&l->retry, retry_due);
     weir__timer_arm(l->loop->timers, &l->retry, weir__deadline(now, WEIR_MILLISECONDS(PAUSE_MS)));
-    int rc = weir__wait_in(&l->waiting, &pauses, l);
+    int rc = (int)weir__waitq_wait(&l->waiting, NULL, &pauses, l);
     weir__timer_disarm(l->loop->timers, &l->retry);
     return rc;
 }
@@ -434,14 +435,14 @@ int weir__listener_next(struct weir_listener *l, struct weir__socket *k) {
         else if ((slot = full_slot(l)) != NULL)
             rc = take(l, slot, k);
         else
-            rc = weir__wait_in(&l->waiting, &accepts, l);
+            rc = (int)weir__waitq_wait(&l->waiting, NULL, &accepts, l);
     }
     return rc < 0 ? weir__fail(rc, "accept", NULL) : 0;
 }
 
 void weir__listener_interrupt(struct weir_listener *l, int rc) {
     l->interrupt = rc;
-    weir__wait_notify(&l->waiting);
+    weir__waitq_grant(&l->waiting);
 }
 
 int weir__listener_enter(struct weir_listener *l, const char *what) {

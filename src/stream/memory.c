@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "stream/stream.h"
+#include "task/waitq.h"
 
 enum { CAPACITY_DEFAULT = 64 << 10, CAPACITY_MAX = 1 << 30 };
 
@@ -23,7 +24,7 @@ struct way {
     bool ended;              /* the writer will send no more */
     bool broken;             /* the reader has closed */
     bool reset;              /* the writer has closed and had unread bytes itself */
-    struct weir__wait *reader, *writer;
+    struct weir__waitq reader, writer;
 };
 
 struct pair {
@@ -62,7 +63,7 @@ static int64_t memory_recv(struct weir_stream *s, struct weir__lent *ret_lent) {
         }
         if (w->reset || w->ended)
             return w->reset ? -ECONNRESET : 0;
-        rc = weir__wait_in(&w->reader, &weir__reads, s);
+        rc = (int)weir__waitq_wait(&w->reader, NULL, &weir__reads, s);
     }
     return rc < 0 ? rc : -ECANCELED;
 }
@@ -76,7 +77,7 @@ static void memory_release(struct weir_stream *s, struct weir__lent *lent) {
     if (w->used == 0)
         w->head = 0;
     lent->token = 0;
-    weir__wait_notify(&w->writer);
+    weir__waitq_grant(&w->writer);
 }
 
 /* Copy as much as fits into the ring, in two parts where it wraps. Returns how much. */
@@ -104,10 +105,10 @@ static int memory_send(struct weir_stream *s, const void *buf, size_t len, size_
         *ret_done += n;
         w->given += n;
         if (n > 0)
-            weir__wait_notify(&w->reader);
+            weir__waitq_grant(&w->reader);
         if (*ret_done == len)
             return 0;
-        rc = n > 0 ? 0 : weir__wait_in(&w->writer, &weir__writes, s);
+        rc = n > 0 ? 0 : (int)weir__waitq_wait(&w->writer, NULL, &weir__writes, s);
         if (rc < 0)
             return rc;
     }
@@ -120,7 +121,7 @@ static int64_t memory_try_send(struct weir_stream *s, const void *buf, size_t le
     size_t n = put(w, buf, len);
     if (n == 0)
         return -EAGAIN;
-    weir__wait_notify(&w->reader);
+    weir__waitq_grant(&w->reader);
     return (int64_t)n;
 }
 
@@ -128,14 +129,14 @@ static int memory_wait_room(struct weir_stream *s) {
     struct way *w = memory_of(s)->out;
     int rc = 0;
     while (rc >= 0 && !s->closed && !w->broken && w->used == w->size)
-        rc = weir__wait_in(&w->writer, &weir__writes, s);
+        rc = (int)weir__waitq_wait(&w->writer, NULL, &weir__writes, s);
     return rc;
 }
 
 static int memory_shutdown(struct weir_stream *s) {
     struct way *w = memory_of(s)->out;
     w->ended = true;
-    weir__wait_notify(&w->reader);
+    weir__waitq_grant(&w->reader);
     return 0;
 }
 
@@ -146,10 +147,10 @@ static void memory_close(struct weir_stream *s) {
     m->in->broken = true;
     m->out->ended = true;
     m->out->reset = unread;
-    weir__wait_notify(&m->in->reader); /* the tasks of this side, then those of the other side */
-    weir__wait_notify(&m->out->writer);
-    weir__wait_notify(&m->in->writer);
-    weir__wait_notify(&m->out->reader);
+    weir__waitq_grant(&m->in->reader); /* the tasks of this side, then those of the other side */
+    weir__waitq_grant(&m->out->writer);
+    weir__waitq_grant(&m->in->writer);
+    weir__waitq_grant(&m->out->reader);
     weir__stream_gone(s);
 }
 

@@ -138,30 +138,6 @@ int64_t weir__stream_park(struct weir__park *p) {
     return rc < 0 ? rc : weir__park(p);
 }
 
-static int wait_abort(struct weir__park *p) {
-    struct weir__wait *w = WEIR_CONTAINER(p, struct weir__wait, park);
-    *w->slot = NULL;
-    return WEIR__DONE;
-}
-
-int weir__wait_in(struct weir__wait **slot, const struct weir__what *what, const void *on) {
-    struct weir__wait w = {.park = {.abort = wait_abort, .what = what, .on = on}, .slot = slot};
-    WEIR_CHECK(*slot == NULL);
-    *slot = &w;
-    int64_t rc = weir__stream_park(&w.park);
-    if (*slot == &w) /* the scope had fired before the task could park */
-        *slot = NULL;
-    return (int)rc;
-}
-
-void weir__wait_notify(struct weir__wait **slot) {
-    struct weir__wait *w = *slot;
-    if (w == NULL)
-        return;
-    *slot = NULL;
-    weir__unpark(&w->park, 0);
-}
-
 /* ---- reading ---- */
 
 static int read_leave(struct weir_stream *s, int64_t rc, const char *what);

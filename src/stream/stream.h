@@ -162,15 +162,4 @@ extern const struct weir__what weir__reads, weir__writes;
 /* Park, unless the felt code is not 0: then return it. For calls that wait in a loop. */
 int64_t weir__stream_park(struct weir__park *p);
 
-/* A wait for which an object has a pointer (the slot): the function that ends the wait sets the
- * slot to NULL and unparks the task. */
-struct weir__wait {
-    struct weir__park park;
-    struct weir__wait **slot;
-};
-
-/* Wait in *slot until weir__wait_notify. Returns 0, -ECANCELED or -ETIME. */
-int weir__wait_in(struct weir__wait **slot, const struct weir__what *what, const void *on);
-void weir__wait_notify(struct weir__wait **slot);
-
 #endif

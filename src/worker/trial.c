@@ -8,8 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
-#include "stream/stream.h"
-#include "task/task.h"
+#include "task/waitq.h"
 #include "worker/options.h"
 #include "worker/program.h"
 #include "worker/worker.h"
@@ -18,7 +17,7 @@ struct weir__trial {
     struct weir__program *program;
     struct weir__worker worker;
     struct weir__report report;
-    struct weir__wait *waiter;
+    struct weir__waitq waiter; /* of the one task that tries it */
     bool has_ended;
 };
 
@@ -30,7 +29,7 @@ static const struct weir__what is_left = {.text = "a worker's client to leave",
 
 static void reported(struct weir__report *r) {
     struct weir__trial *t = WEIR_CONTAINER(r, struct weir__trial, report);
-    weir__wait_notify(&t->waiter);
+    weir__waitq_grant(&t->waiter);
 }
 
 static int fill(struct weir__trial *t, const struct weir_worker *fn, const char *const *with,
@@ -71,7 +70,7 @@ int weir__trial_new(const struct weir_worker *fn, const char *const *with, int s
 void weir__trial_free(struct weir__trial *t) {
     if (t == NULL)
         return;
-    WEIR_CHECK(t->program->task == NULL && t->waiter == NULL);
+    WEIR_CHECK(t->program->task == NULL && weir__waitq_empty(&t->waiter));
     weir__worker_fini(&t->worker);
     weir__program_free(t->program);
     weir__free(t);
@@ -102,7 +101,7 @@ static int run_trial(void *args) {
     struct weir__trial *t = ((struct run_trial_args *)args)->trial;
     (void)weir__program_task(t->program);
     t->has_ended = true;
-    weir__wait_notify(&t->waiter);
+    weir__waitq_grant(&t->waiter);
     return 0;
 }
 
@@ -114,7 +113,7 @@ int weir__trial_start(struct weir__trial *t, struct weir_group *g) {
 int weir__trial_serves(struct weir__trial *t) {
     int rc = 0;
     while (rc == 0 && t->report.port == 0 && !t->has_ended)
-        rc = weir__wait_in(&t->waiter, &serves, t);
+        rc = (int)weir__waitq_wait(&t->waiter, NULL, &serves, t);
     if (rc < 0 || t->report.port != 0)
         return rc < 0 ? rc : t->report.port;
     if (t->report.failed == 0)
@@ -131,6 +130,6 @@ void weir__trial_client(struct weir__trial *t, const char *address) {
 int weir__trial_is_left(struct weir__trial *t) {
     int rc = 0;
     while (rc == 0 && t->report.client[0] != '\0' && !t->report.client_left)
-        rc = weir__wait_in(&t->waiter, &is_left, t);
+        rc = (int)weir__waitq_wait(&t->waiter, NULL, &is_left, t);
     return rc;
 }
