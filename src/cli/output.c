@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* output.c - a stream has one writer at a time, so the tasks that print take turns, in the order in
- * which they asked. The turn is a lock of this file's own, until there is a room for locks. */
+ * which they asked: turn_take, turn_give. */
 #include "cli/output.h"
 
 #include <fcntl.h>
@@ -12,17 +12,6 @@
 #include "base/check.h"
 #include "cli/color.h"
 #include "sys/fds.h"
-#include "task/task.h"
-
-struct turn {
-    struct weir__list link;
-    struct weir__park park;
-};
-
-static int give_up(struct weir__park *p) {
-    weir__list_remove(&WEIR_CONTAINER(p, struct turn, park)->link);
-    return WEIR__DONE;
-}
 
 static const struct weir__what prints = {.text = "print", .kind = WEIR__ON_SYNC};
 
@@ -30,27 +19,17 @@ static int turn_take(struct outlet *o) {
     int rc = weir__suspend_enter("print");
     if (rc < 0)
         return rc;
-    if (!o->taken) {
-        WEIR_CHECK(weir__list_empty(&o->waiting));
-        o->taken = true;
-        return 0;
-    }
-    struct turn t = {.park = {.abort = give_up, .what = &prints, .on = o}};
-    weir__list_add_tail(&o->waiting, &t.link);
-    return (int)weir__park(&t.park);
+    if (o->taken)
+        return (int)weir__waitq_wait(&o->waiting, NULL, &prints, o);
+    o->taken = true;
+    return 0;
 }
 
-/* Give the turn to the task that has waited longest, so that no task that comes later gets it
- * before. */
+/* The task that has waited longest gets the turn: none that comes later gets it before. */
 static void turn_give(struct outlet *o) {
     WEIR_CHECK(o->taken);
-    if (weir__list_empty(&o->waiting)) {
+    if (weir__waitq_grant(&o->waiting) == NULL)
         o->taken = false;
-        return;
-    }
-    struct turn *t = WEIR_CONTAINER(o->waiting.next, struct turn, link);
-    weir__list_remove(&t->link);
-    weir__unpark(&t->park, 0);
 }
 
 static bool wants_color(enum output_color color, int fd) {
@@ -75,7 +54,6 @@ int output_init(struct output *o, enum output_color color) {
     int rc = 0;
     *o = (struct output){.width = 0};
     for (int i = 0; i < 2; i++) {
-        weir__list_init(&o->outlets[i].waiting);
         o->outlets[i].colored = wants_color(color, STDOUT_FILENO + i);
         if (rc == 0)
             rc = stream_of_copy(STDOUT_FILENO + i, &o->outlets[i].stream);

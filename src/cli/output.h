@@ -9,13 +9,13 @@
 #include <stdbool.h>
 #include <weir/stream.h>
 
-#include "base/list.h"
 #include "cli/limits.h"
+#include "task/waitq.h"
 
 struct outlet {
     struct weir_stream *stream;
     bool colored, taken;
-    struct weir__list waiting;         /* tasks that want to print */
+    struct weir__waitq waiting;        /* tasks that want to print */
     char line[LIMIT_LINE_BYTES + 256]; /* what is being written */
 };
 

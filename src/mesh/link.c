@@ -18,13 +18,6 @@
 #include "mesh/link_layout.h"
 #include "mesh/nodes.h"
 #include "proto/ws_room.h"
-#include "stream/stream.h"
-
-struct turn {
-    struct weir__park park;
-    struct weir__list link;
-    struct weir_error told; /* why the outage ended the wait: the link may be gone by then */
-};
 
 /* Can something be asked over the connection that there is? */
 static bool is_up(const struct weir__link *l) {
@@ -99,7 +92,6 @@ static int link_new(struct weir_mesh *m, const char *target, const char *channel
     l->mesh = m;
     l->outage = new_outage(l);
     weir__list_init(&l->in_mesh);
-    weir__list_init(&l->turns);
     weir__list_add_tail(&m->links, &l->in_mesh);
     m->link_count++;
     l->target = target ? weir__strdup(target) : NULL;
@@ -121,30 +113,22 @@ void weir__links_free(struct weir_mesh *m) {
 
 /* ---- turns ----------------------------------------------------------------------------------- */
 
-static int turn_abort(struct weir__park *p) {
-    weir__list_remove(&WEIR_CONTAINER(p, struct turn, park)->link);
-    return WEIR__DONE;
-}
-
 static int turn_wait(struct weir__link *l) {
-    struct turn t = {.park = {.abort = turn_abort, .what = &takes_turn, .on = l}};
-    weir__list_add_tail(&l->turns, &t.link);
-    int rc = (int)weir__stream_park(&t.park);
-    weir__list_remove(&t.link); /* it is still in the list if the scope had fired already */
+    struct weir_error told; /* why the outage ended the wait: the link may be gone by then */
+    int rc = (int)weir__waitq_wait(&l->turns, &told, &takes_turn, l);
     if (rc == WEIR_EUNREACH)
-        weir__error_restore(&t.told);
+        weir__error_restore(&told);
     return rc;
 }
 
 /* All tasks that wait for their turn get the asker's error: they waited for the same outage. */
 static void tell_queued(struct weir__link *l, int rc) {
     const struct weir_error *e = weir_error(rc);
+    struct weir__waiter *w;
     WEIR_CHECK(e != NULL);
-    while (!weir__list_empty(&l->turns)) {
-        struct turn *t = WEIR_CONTAINER(l->turns.next, struct turn, link);
-        weir__list_remove(&t->link);
-        t->told = *e;
-        weir__unpark(&t->park, rc);
+    while ((w = weir__waitq_first(&l->turns)) != NULL) {
+        *(struct weir_error *)w->slot = *e;
+        weir__waiter_grant(w, rc);
     }
 }
 
@@ -159,14 +143,10 @@ void weir__link_done(struct weir__link *l) {
 void weir__link_leave(struct weir__link *l) {
     weir__link_done(l);
     WEIR_CHECK(l->taken && l->state == QUIET);
-    if (weir__list_empty(&l->turns)) {
-        l->taken = false;
-        outage_over(l);
-        return;
-    }
-    struct turn *next = WEIR_CONTAINER(l->turns.next, struct turn, link);
-    weir__list_remove(&next->link);
-    weir__unpark(&next->park, 0);
+    if (weir__waitq_grant(&l->turns) != NULL)
+        return; /* taken now by that task */
+    l->taken = false;
+    outage_over(l);
 }
 
 static const char *without_slash(const char *channel) {

@@ -8,7 +8,6 @@
 #include "mesh/link.h"
 #include "mesh/retry.h"
 #include "proto/ws_room.h"
-#include "stream/stream.h"
 #include "task/waitq.h"
 
 enum ask_state {
@@ -25,7 +24,7 @@ struct weir__link {
     char *url;     /* of the last dial */
     struct weir_ws *ws; /* the reader's; NULL: not connected */
     struct weir_task *reader;
-    struct weir__list turns; /* of struct turn */
+    struct weir__waitq turns; /* slot: a struct weir_error, for the outage that ends the wait */
     struct weir__retry outage; /* the time that is left of it; all of it while there is none */
     bool taken, doomed, has_left; /* has_left: the item is out, its ack is awaited or was */
     bool dropping; /* ws is of no use any more: the reader ends */

@@ -65,10 +65,8 @@ int weir__call_leave(struct weir_mesh *m, struct weir__call *c, int rc) {
     weir__list_remove(&c->in_mesh);
     if (is_cut && rc == WEIR_ESTOPPED)
         rc = refuse_closed(m);
-    if (m->closer != NULL && weir__list_empty(&m->inside)) {
-        weir__unpark(m->closer, 0);
-        m->closer = NULL;
-    }
+    if (weir__list_empty(&m->inside))
+        weir__waitq_grant(&m->closer);
     return rc;
 }
 
@@ -77,7 +75,8 @@ static const struct weir__what sends_away = {.text = "calls on a mesh", .kind = 
 /* Cancel the calls inside and wait until they have returned. No abort hook: a cancel does not cut
  * this wait short. */
 static void send_away(struct weir_mesh *m) {
-    struct weir__park p = {.what = &sends_away, .on = m};
+    struct weir__wait wait;
+    struct weir__waiter w;
     for (struct weir__list *at = m->inside.next; at != &m->inside; at = at->next) {
         struct weir__call *c = WEIR_CONTAINER(at, struct weir__call, in_mesh);
         if (c->task == weir_task_current())
@@ -86,8 +85,10 @@ static void send_away(struct weir_mesh *m) {
     }
     if (weir__list_empty(&m->inside))
         return;
-    m->closer = &p;
-    weir__park(&p);
+    weir__wait_begin(&wait, &sends_away, m);
+    wait.park.abort = NULL;
+    weir__wait_add(&wait, &w, &m->closer, NULL);
+    weir__wait_park(&wait);
     WEIR_CHECK(weir__list_empty(&m->inside));
 }
 

@@ -11,6 +11,7 @@
 #include "base/list.h"
 #include "base/random.h"
 #include "mesh/provider.h"
+#include "task/waitq.h"
 
 struct weir__link;
 
@@ -41,7 +42,7 @@ struct weir_mesh {
     struct weir__random random;
     struct weir_ws_options ws;
     struct weir__list inside;     /* of struct weir__call: calls of tasks that have not returned */
-    struct weir__park *closer;    /* the task that waits until none is inside; else NULL */
+    struct weir__waitq closer;    /* the task that waits until none is inside */
     int close_code; /* with which links are closed; 0: without a closing handshake */
     weir_ns retry_ns; /* that an outage may last; less than 0: one attempt */
     void (*watch)(void *arg, const struct weir__mesh_news *news); /* set by the owner, or NULL */

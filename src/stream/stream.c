@@ -133,11 +133,6 @@ static __attribute__((cold, noinline)) int no_delimiter(struct weir_stream *s, s
 const struct weir__what weir__reads = {.text = "read", .link = "from", .kind = WEIR__ON_STREAM};
 const struct weir__what weir__writes = {.text = "write", .link = "to", .kind = WEIR__ON_STREAM};
 
-int64_t weir__stream_park(struct weir__park *p) {
-    int rc = weir_cancelled();
-    return rc < 0 ? rc : weir__park(p);
-}
-
 /* ---- reading ---- */
 
 static int read_leave(struct weir_stream *s, int64_t rc, const char *what);

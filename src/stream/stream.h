@@ -159,7 +159,4 @@ static inline void weir__stream_release(struct weir_stream *s) {
 /* What a task waits for in a read and in a write of any stream. */
 extern const struct weir__what weir__reads, weir__writes;
 
-/* Park, unless the felt code is not 0: then return it. For calls that wait in a loop. */
-int64_t weir__stream_park(struct weir__park *p);
-
 #endif
