@@ -185,7 +185,7 @@ WEIR_TEST_BACKENDS(many_tasks_are_waited_for) {
 }
 
 static int a_few_waits(void *arg) {
-    static const int moments[] = {3, 1, 2, 4, 5, 6, 7, 8, 9}, rcs[] = {0, -ENOENT, 4, 0, 0, 0, 0};
+    static const int moments[] = {3, 1, 2, 4, 5, 6, 7, 8, 9}, rcs[9] = {0, -ENOENT, 4};
     struct weir_task *t[9] = {NULL};
     struct weir_group g;
     weir_group_open(&g, WEIR_TOGETHER);
