@@ -12,6 +12,7 @@
 #include "base/alloc.h"
 #include "sys/limits.h"
 #include "sys/plain.h"
+#include "sys/reused.h"
 
 static struct uring_backend *self(struct weir__backend *b) {
     return (struct uring_backend *)(void *)b;
@@ -226,6 +227,7 @@ void weir__uring_close(struct weir__backend *base) {
     struct uring_backend *b = self(base);
     weir__uring_outer_close(b);
     weir__helpers_fini(&b->helpers);
+    weir__memory_given_back();
     if (b->ring_open)
         io_uring_queue_exit(&b->ring);
     weir__uring_bufs_fini(b);

@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "sys/fds.h"
 #include "sys/limits.h"
+#include "sys/reused.h"
 #include "sys/uring.h"
 
 /* Sets of flags to try, the best first. */
@@ -61,6 +62,7 @@ static int set_up(struct uring_backend *b, const char **ret_text) {
         rc = io_uring_queue_init_params(entries, &b->ring, &p); /* lifted below */
         *ret_text = rc == 0 ? setups[i].text : setup_error(rc);
     }
+    weir__memory_got();
     b->ring_open = rc == 0;
     return rc == 0 ? lift(b, ret_text) : rc;
 }
