@@ -76,6 +76,13 @@ WEIR_API int weir_listener_port(const struct weir_listener *l);
  * accepts), WEIR_ENOLOOP. On error or cancel no connection is lost: the next call returns it. */
 WEIR_SUSPENDS int weir_accept(struct weir_listener *l, struct weir_stream **ret_stream);
 
+/* The same, but the connection is not yet made a stream: *ret_fd is its descriptor, non-blocking
+ * and close-on-exec, and belongs to the caller. Hand it to another loop, which makes a stream of it
+ * by weir_stream_from_socket. In a simulation it is a number that only weir_stream_from_socket in
+ * the same simulation knows.
+ * Returns as weir_accept. */
+WEIR_SUSPENDS int weir_accept_fd(struct weir_listener *l, int *ret_fd);
+
 /* Stop listening; *take_listener becomes NULL. A task in weir_accept gets WEIR_ECLOSED, and
  * weir_react returns. Connections that were not yet accepted are reset; streams that were accepted
  * stay open. NULL and *NULL are fine. In a fork child it only closes the child's copies of the
@@ -175,6 +182,13 @@ WEIR_API int weir_memory_pair(size_t capacity, struct weir_stream **ret_a,
  * reading only, a write returns -EBADF; if for writing only, a read does.
  * Returns 0; -EBADF, -ENOMEM, WEIR_ENOLOOP. */
 WEIR_API int weir_stream_from_fd(int fd, struct weir_stream **ret_stream);
+
+/* Make a stream of a connected socket of type SOCK_STREAM, such as weir_accept_fd or socketpair
+ * gives; it is as quick as a stream that this loop has accepted itself. From then on the stream
+ * owns fd, which becomes non-blocking, and closes it; on error fd stays the caller's.
+ * Returns 0; -EBADF, -ENOTSOCK, -EPROTOTYPE (another type), -ENOTCONN, -ENOMEM, WEIR_ESIMREFUSED (a
+ * socket of the system, in a simulation), WEIR_ENOLOOP. */
+WEIR_API int weir_stream_from_socket(int fd, struct weir_stream **ret_stream);
 
 /* The address of a stream's peer, and its own (local), as text: "127.0.0.1:8765", "[::1]:80",
  * "unix:/path", "memory"; "?" if it is not known. Lent as long as s. Never NULL. */

@@ -414,10 +414,15 @@ int weir__listener_pause(struct weir_listener *l, int why) {
     return rc < 0 ? weir__fail(rc, "accept", NULL) : 0;
 }
 
-static int take(struct weir_listener *l, struct slot *slot, struct weir__socket *k) {
+/* k NULL: the descriptor is what is wanted. */
+static int take(struct weir_listener *l, struct slot *slot, struct weir__socket *k, int *ret_fd) {
     int64_t fd = slot->accept.result;
     if (fd >= 0) {
-        int rc = weir__socket_adopt(k, (int)fd, &slot->peer);
+        int rc = 0;
+        if (k != NULL)
+            rc = weir__socket_adopt(k, (int)fd, &slot->peer);
+        else
+            *ret_fd = (int)fd;
         if (rc >= 0)
             slot->state = SLOT_EMPTY; /* else the connection stays in the slot for the next try */
         return rc >= 0 ? 1 : is_short(rc) ? pause_for(l, rc) : rc;
@@ -426,18 +431,22 @@ static int take(struct weir_listener *l, struct slot *slot, struct weir__socket 
     return passes(fd) ? pause_for(l, (int)fd) : (int)fd;
 }
 
-int weir__listener_next(struct weir_listener *l, struct weir__socket *k) {
+static int next_of(struct weir_listener *l, struct weir__socket *k, int *ret_fd) {
     int rc = 0;
     while (rc == 0) {
         struct slot *slot;
         if (l->closed || l->interrupt != 0)
             rc = l->closed ? WEIR_ECLOSED : l->interrupt;
         else if ((slot = full_slot(l)) != NULL)
-            rc = take(l, slot, k);
+            rc = take(l, slot, k, ret_fd);
         else
             rc = (int)weir__waitq_wait(&l->waiting, NULL, &accepts, l);
     }
     return rc < 0 ? weir__fail(rc, "accept", NULL) : 0;
+}
+
+int weir__listener_next(struct weir_listener *l, struct weir__socket *k) {
+    return next_of(l, k, NULL);
 }
 
 void weir__listener_interrupt(struct weir_listener *l, int rc) {
@@ -488,5 +497,17 @@ int weir_accept(struct weir_listener *l, struct weir_stream **ret_stream) {
     free_if_left(l);
     weir__stream_give(&k->stream, ret_stream);
     weir__stream_remember(&k->stream, __builtin_return_address(0));
+    return 0;
+}
+
+int weir_accept_fd(struct weir_listener *l, int *ret_fd) {
+    weir__not_null(l, "weir_accept_fd");
+    int rc = weir__listener_enter(l, "accept");
+    if (rc == 0 && (rc = next_of(l, NULL, ret_fd)) < 0)
+        return weir__listener_leave(l, rc);
+    if (rc < 0)
+        return rc;
+    l->entered = false; /* if l was closed just now, this connection is still returned */
+    free_if_left(l);
     return 0;
 }

@@ -3,7 +3,10 @@
  * the task that waits. */
 #include "stream/socket.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <sys/socket.h>
 
 #include "base/alloc.h"
 #include "base/check.h"
@@ -143,6 +146,46 @@ int weir__socket_adopt(struct weir__socket *k, int fd, const struct weir__addr *
     else
         weir__peer_of(peer, &k->peer);
     return rc;
+}
+
+/* A connected stream socket of the system? ret_peer->len is 0 if its peer has no name. */
+static int look_at(int fd, struct weir__addr *ret_peer) {
+    int type = 0;
+    socklen_t len = sizeof type, peer_len = sizeof ret_peer->un;
+    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0)
+        return -errno;
+    if (type != SOCK_STREAM)
+        return -EPROTOTYPE;
+    if (getpeername(fd, &ret_peer->sa, &peer_len) < 0)
+        return -errno;
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+        return -errno;
+    ret_peer->len = peer_len;
+    return 0;
+}
+
+int weir_stream_from_socket(int fd, struct weir_stream **ret_stream) {
+    static const char what[] = "stream from a socket";
+    struct weir__addr peer = {.len = 0};
+    struct weir__loop *l = weir__loop();
+    if (l == NULL)
+        return weir__no_loop(what);
+    int rc = l->backend->simulated ? 0 : look_at(fd, &peer);
+    struct weir__socket *k = rc == 0 ? weir__alloc(sizeof *k) : NULL;
+    if (rc == 0 && k == NULL)
+        rc = -ENOMEM;
+    if (rc < 0)
+        return weir__fail(rc, what, NULL);
+    weir__socket_init(k, l);
+    rc = weir__socket_adopt(k, fd, &peer);
+    if (rc < 0) {
+        weir__free(k);
+        return weir__fail(rc, what, NULL);
+    }
+    weir__stream_give(&k->stream, ret_stream);
+    weir__stream_remember(&k->stream, __builtin_return_address(0));
+    return 0;
 }
 
 int weir__socket_open(struct weir__loop *l, int family, const struct weir__socket_options *options,
