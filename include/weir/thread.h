@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* thread.h - tasks on the loops of other threads: begin one from anywhere, wait for it in a plain
- * thread or in a task, cancel it. For a bare function call on another loop see weir_post. */
+ * thread or in a task, cancel it; and several loops, each on a thread of its own. For a bare
+ * function call on another loop see weir_post; for items between loops weir/shared.h. */
 #ifndef WEIR_THREAD_H
 #define WEIR_THREAD_H
 
@@ -65,6 +66,34 @@ WEIR_API void weir_remote_cancel_at(const struct weir_site *site, struct weir_re
 
 /* Has the task ended? Then a wait returns at once. Any thread. */
 WEIR_API bool weir_remote_is_done(struct weir_remote *r);
+
+/* The options of weir_loops_run. */
+struct weir_loops_options {            /* zero: the default; fn is required */
+    size_t size;                       /* sizeof (struct weir_loops_options) */
+    int count;                         /* how many loops; 0: weir_cpus(); at most 1,024 */
+    int (*fn)(void *arg, int index);   /* each loop's first task; index: 0 .. count-1 */
+    void *arg;                         /* the same for all */
+    bool affinity;                     /* pin thread i to the i-th processor that the caller may
+                                        * use; with more threads than these, begin again */
+    const char *name;                  /* of the loops and threads: "NAME-0", "NAME-1", ... (a
+                                        * thread's is cut to 15 bytes); NULL: "loop" */
+    const struct weir_run_options *run; /* of each loop; its name is not used. NULL is fine */
+};
+
+/* Run a loop on each of several new threads, as weir_run would, and wait until all have ended. One
+ * function may play another role for each index: accept, serve, write the log. Loops share nothing
+ * but what arg points to; for items between them see weir/shared.h. Listeners on one port need
+ * .reuse_port (weir_listen), or one loop accepts for all (weir_accept_fd).
+ * If fn returns an error in one loop, or a loop or a thread cannot be made, all loops are stopped,
+ * as by weir_stop, the one with the error too, and fn is not called where it was not yet. So to end
+ * all from within, return an error, for instance -ECANCELED after a weir_stop. A loop in which fn
+ * returned 0 or more ends when all its tasks have ended, and the others go on. Options are borrowed
+ * until return. The calling thread only waits, and must not be inside a step of a loop.
+ * Returns 0; or the first error, with its record (later ones are logged unless they come from the
+ * stop): fn's, or one of weir_run, such as WEIR_EBACKEND; -EAGAIN (no more threads); -EINVAL (count
+ * is negative or too large, or a thread could not be pinned), -ENOMEM, -EBUSY (inside a step). Any
+ * thread. */
+WEIR_API int weir_loops_run(const struct weir_loops_options *options);
 
 #ifdef __cplusplus
 }
