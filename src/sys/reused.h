@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* reused.h - tells ThreadSanitizer that memory of the kernel which one thread gives back may be what
- * another one gets next. It does not see the system calls that liburing makes by itself. In other
- * builds both functions are empty. */
+/* reused.h - tells ThreadSanitizer that memory of the kernel which one thread gives back may be
+ * what another one gets next. It does not see the system calls that liburing makes by itself. In
+ * other builds both functions are empty. */
 #ifndef WEIR_SYS_REUSED_H
 #define WEIR_SYS_REUSED_H
 

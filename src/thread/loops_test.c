@@ -145,19 +145,24 @@ static int sleeps_until_stopped(void *arg, int index) {
     return rc;
 }
 
-/* The stacks of so many threads do not fit into the memory that is left. */
+/* The stacks of so many threads do not fit into the memory that is left; a loop does. */
 WEIR_TEST(a_thread_that_cannot_be_made_stops_those_that_were) {
     const struct weir_run_options epoll = {.backend = "epoll", .stack_size = 16 << 10};
     struct rlimit limit;
     if (__asan_init != NULL || __tsan_init != NULL)
         runner_skip("a sanitizer needs all the addresses");
     assert_int_equal(getrlimit(RLIMIT_AS, &limit), 0);
-    limit.rlim_cur = 512ul << 20;
+    pthread_attr_t large;
+    pthread_attr_init(&large);
+    pthread_attr_setstacksize(&large, 256ul << 20);
+    assert_int_equal(pthread_setattr_default_np(&large), 0);
+    pthread_attr_destroy(&large);
+    limit.rlim_cur = 1024ul << 20;
     assert_int_equal(setrlimit(RLIMIT_AS, &limit), 0);
     begun = 0;
     assert_int_equal(weir_loops_run(&(struct weir_loops_options){
-                         .count = 1000, .fn = sleeps_until_stopped, .run = &epoll}), -EAGAIN);
-    assert_non_null(strstr(weir_error_message(-EAGAIN), "of 1000 could not be made"));
+                         .count = 20, .fn = sleeps_until_stopped, .run = &epoll}), -EAGAIN);
+    assert_non_null(strstr(weir_error_message(-EAGAIN), "of 20 could not be made"));
     assert_int_equal(begun, 0);
 }
 
