@@ -80,23 +80,25 @@ static int64_t wanted(const struct weir__waiter *w) {
     return *(const int64_t *)w->slot;
 }
 
+/* For the time at which w, the first, can be granted. */
+static void arm(struct rate *r, const struct weir__waiter *w) {
+    int64_t missing = wanted(w) * r->per - r->level;
+    weir__timer_arm(weir__loop_here()->timers, &r->timer,
+                    weir__deadline(r->at, missing / r->tokens + (missing % r->tokens != 0)));
+}
+
 static void serve(struct weir__sync *s) {
     struct rate *r = WEIR_CONTAINER(s, struct rate, sync);
-    struct weir__loop *l = weir__loop_here();
     struct weir__waiter *w;
-    weir_ns now = weir__loop_now(l);
-    flow(r, now);
+    flow(r, weir_now());
     while ((w = weir__waitq_first(&s->queue)) != NULL && wanted(w) <= r->level / r->per) {
         r->level -= wanted(w) * r->per;
         weir__sync_grant(s, w, 0);
     }
-    if (w == NULL) {
-        weir__timer_disarm(l->timers, &r->timer);
-        return;
-    }
-    int64_t missing = wanted(w) * r->per - r->level;
-    weir__timer_arm(l->timers, &r->timer,
-                    weir__deadline(now, missing / r->tokens + (missing % r->tokens != 0)));
+    if (w != NULL)
+        arm(r, w);
+    else
+        weir__timer_disarm(weir__loop_here()->timers, &r->timer);
 }
 
 /* Returns 0, -EAGAIN, or an error. */
@@ -125,8 +127,8 @@ int weir_rate_acquire(struct weir_rate *rate, int64_t n) {
     struct weir__sync_wait sw;
     bool first = weir__waitq_empty(&r->sync.queue);
     weir__sync_wait_begin(&r->sync, &sw, &n, &acquires, serve);
-    if (first)
-        serve(&r->sync);
+    if (first) /* no second look at the clock: what it grants would be granted to no parked task */
+        arm(r, &sw.waiter);
     return weir__sync_wait_park(&sw, &acquires);
 }
 

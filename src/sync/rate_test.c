@@ -76,6 +76,15 @@ WEIR_TEST(tokens_are_given_in_order_and_a_cancelled_task_takes_none) {
     assert_int_equal(on_sim(in_order, 1), 0);
 }
 
+STORY(tokens_that_come_while_a_task_begins_to_wait_are_its_own) {
+    (void)arg;
+    weir_rate_init(&rate, 1, 150, 1); /* about as long as the call takes */
+    for (int i = 0; i < 2000; i++)
+        assert_int_equal(weir_rate_acquire(&rate, 1), 0);
+    weir_rate_fini(&rate);
+    return 0;
+}
+
 STORY(on_each_backend_a_rate_waits) {
     (void)arg;
     weir_rate_init(&rate, 1000, WEIR_SECONDS(1), 1);
