@@ -44,14 +44,13 @@ static int cond_abort(struct weir__park *p) {
     return weir__mutex_queue(cw->mutex, &cw->sw.waiter) ? WEIR__DONE : WEIR__PENDING;
 }
 
+/* A slice may not end here: the caller has looked at what it waits for already. */
 int weir_cond_wait(struct weir_cond *c, struct weir_mutex *m) {
     int rc = weir__suspend_enter("cond wait");
     if (rc < 0)
         return rc;
     struct weir__sync *s = head(c, "weir_cond_wait");
-    weir__sync_enter(s, kind, "weir_cond_wait");
-    if ((rc = weir_cancelled()) < 0)
-        return weir__fail(rc, waits.text, NULL);
+    weir__sync_touch(s, kind, "weir_cond_wait");
     struct cond_wait cw = {.mutex = weir__mutex_held(m, "weir_cond_wait")};
     weir__sync_wait_begin(s, &cw.sw, NULL, &waits, NULL);
     cw.sw.wait.park.abort = cond_abort;

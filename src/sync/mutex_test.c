@@ -299,6 +299,33 @@ STORY(a_cancelled_wait_returns_only_when_it_holds_the_mutex_again) {
     return weir_group_close(&g, 0);
 }
 
+static int sets_without_the_mutex(void *args) {
+    (void)args;
+    ready = 1;
+    weir_cond_notify_all(&cond);
+    return 0;
+}
+
+STORY(between_the_look_and_the_wait_for_a_condition_no_notify_is_missed) {
+    struct weir_event calls = {0};
+    struct weir_group g;
+    (void)arg;
+    weir_event_set(&calls);
+    weir_group_open(&g, WEIR_TOGETHER);
+    for (int before = 0; before < 70; before++) { /* the slice ends at each call once */
+        ready = 0;
+        yields(1);
+        for (int i = 0; i < before; i++)
+            assert_int_equal(weir_event_wait(&calls), 0);
+        assert_int_equal(weir_mutex_lock(&mutex), 0);
+        weir_go0(&g, sets_without_the_mutex);
+        while (!ready)
+            assert_int_equal(weir_cond_wait(&cond, &mutex), 0);
+        weir_mutex_unlock(&mutex);
+    }
+    return weir_group_close(&g, 0);
+}
+
 /* ---- a cancel at each call ------------------------------------------------------------------- */
 
 static int story(void *arg) {
