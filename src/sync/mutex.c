@@ -19,6 +19,7 @@ static struct weir__owned *owned(const struct weir_mutex *m, const char *call) {
 }
 
 void weir_mutex_init_at(const struct weir_site *site, struct weir_mutex *m) {
+    weir__not_null(m, "weir_mutex_init");
     memset(m, 0, sizeof *m);
     weir__sync_init(&owned(m, "weir_mutex_init")->sync, kind, site);
 }

@@ -417,3 +417,9 @@ ABORTS(a_null_mutex_aborts, "weir_mutex_lock: the object is NULL") {
     (void)arg;
     return weir_mutex_lock(NULL);
 }
+
+ABORTS(init_of_a_null_mutex_aborts, "weir_mutex_init: the object is NULL") {
+    (void)arg;
+    weir_mutex_init(NULL);
+    return 0;
+}

@@ -21,6 +21,7 @@ static struct weir__owned *owned(const struct weir_once *o, const char *call) {
 }
 
 void weir_once_init_at(const struct weir_site *site, struct weir_once *o) {
+    weir__not_null(o, "weir_once_init");
     memset(o, 0, sizeof *o);
     weir__sync_init(&owned(o, "weir_once_init")->sync, kind, site);
 }

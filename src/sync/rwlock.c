@@ -25,6 +25,7 @@ static struct rwlock *rwlock_of(const struct weir_rwlock *l, const char *call) {
 }
 
 void weir_rwlock_init_at(const struct weir_site *site, struct weir_rwlock *l) {
+    weir__not_null(l, "weir_rwlock_init");
     memset(l, 0, sizeof *l);
     weir__sync_init(&rwlock_of(l, "weir_rwlock_init")->writer.sync, kind, site);
 }
