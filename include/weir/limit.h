@@ -96,9 +96,10 @@ WEIR_API void weir_flight_fini(struct weir_flight *f);
 /* Get the value of a key, a copy of it in ret_value. If a call of fn for an equal key goes on, wait
  * for that one; else begin one. A caller that is cancelled leaves the call to the others; when all
  * have left, it is cancelled. The search for the key looks at each call that goes on.
- * Returns fn's result, with a record of its own; WEIR_ESTOPPED (g was cancelled); -EDEADLK (fn asks
- * for its own key; see weir_mutex_lock); -ECANCELED, -ETIME if a scope fires; -ENOMEM, -EAGAIN (as
- * weir_spawn); WEIR_ENOLOOP. ret_value is untouched on errors. */
+ * Returns fn's result, with a record of its own; WEIR_ESTOPPED (g was cancelled, or a deadline
+ * around it has passed); -EDEADLK (fn asks for its own key; see weir_mutex_lock); -ECANCELED,
+ * -ETIME if a scope fires; -ENOMEM, -EAGAIN (as weir_spawn); WEIR_ENOLOOP. ret_value is untouched
+ * on errors. */
 WEIR_SUSPENDS int weir_flight_get(struct weir_flight *f, const void *key, size_t key_size,
                                   void *ret_value);
 

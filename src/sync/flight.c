@@ -104,7 +104,7 @@ static uint64_t hash_of(const unsigned char *key, size_t size) { /* FNV-1a */
 static struct run *run_find(struct flight *f, const void *key, size_t size, uint64_t hash) {
     for (struct weir__list *at = f->runs.next; at != &f->runs; at = at->next) {
         struct run *r = WEIR_CONTAINER(at, struct run, link);
-        if (r->hash == hash && r->key_size == size && memcmp(r->key, key, size) == 0)
+        if (r->hash == hash && r->key_size == size && (size == 0 || memcmp(r->key, key, size) == 0))
             return r;
     }
     return NULL;
@@ -133,7 +133,7 @@ static void never_ends_so(struct weir__at_end *held) {
     WEIR_BUG("a flight's task ended before its run");
 }
 
-/* A cancel of the group is not the callers' own: they must not take it for theirs. */
+/* A cancel or a deadline of the group is not the callers' own: they must not take it for theirs. */
 static int run_task(void *args) {
     struct run *r = *(struct run **)args;
     struct flight *f = r->flight;
@@ -142,7 +142,7 @@ static int run_task(void *args) {
     int rc = f->fn(f->arg, r->key, r->key_size, r->value);
     weir__at_end_remove(&r->held);
     weir__list_remove(&r->link);
-    if (rc == -ECANCELED)
+    if (rc == -ECANCELED || (rc < 0 && rc == weir_cancelled()))
         rc = weir__fail(WEIR_ESTOPPED, "flight", NULL);
     while ((w = weir__waitq_first(&r->queue)) != NULL)
         hand_over(r, w->slot, rc, rc < 0 ? weir_error(rc) : NULL);

@@ -221,6 +221,29 @@ STORY(when_the_group_of_the_runs_is_cancelled_the_callers_are_told_so) {
     return 0;
 }
 
+static int never_makes_it(void *arg, const void *key, size_t key_size, void *ret_value) {
+    (void)arg, (void)key, (void)key_size, (void)ret_value;
+    return weir_sleep(WEIR_SECONDS(60));
+}
+
+STORY(a_deadline_of_the_group_of_the_runs_is_not_taken_for_the_callers_own) {
+    struct weir_group runs, g;
+    struct weir_scope s;
+    (void)arg;
+    granted = 0;
+    weir_group_open(&g, WEIR_TOGETHER);
+    weir_scope_enter(&s, WEIR_MILLISECONDS(1));
+    weir_group_open(&runs, WEIR_TOGETHER);
+    weir_flight_init(&flight, &runs, never_makes_it, NULL, sizeof(int));
+    go(&g, gets, 4, NULL);
+    assert_int_equal(weir_sleep(WEIR_SECONDS(60)), -ETIME);
+    assert_int_equal(weir_scope_leave(&s, weir_group_close(&runs, -ETIME)), -ETIME);
+    assert_int_equal(weir_group_close(&g, 0), 0);
+    assert_int_equal(order[0], WEIR_ESTOPPED);
+    weir_flight_fini(&flight);
+    return 0;
+}
+
 static int asks_itself(void *arg, const void *key, size_t key_size, void *ret_value) {
     (void)arg;
     int rc = weir_flight_get(&flight, key, key_size, ret_value);
