@@ -65,7 +65,7 @@ int weir_inbox_init_at(const struct weir_site *site, struct weir_inbox *inbox, s
     weir__not_null(inbox, "weir_inbox_init");
     memset(i, 0, sizeof *i);
     if (weir_task_current() == NULL)
-        return weir__fail(WEIR_ENOLOOP, "inbox init", NULL);
+        return weir__no_loop("inbox init");
     int rc = weir__chan_init(&i->chan, kind, "weir_inbox_init", site, item_size, capacity);
     if (rc == 0)
         weir__at_end_add(&i->end, owner_ended);

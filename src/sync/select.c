@@ -157,7 +157,7 @@ int weir_select(struct weir_case *cases, size_t n) {
 int weir_try_select(struct weir_case *cases, size_t n) {
     refuse_none(cases, n, "weir_try_select");
     if (weir__loop_here() == NULL)
-        return WEIR_ENOLOOP;
+        return weir__no_loop("try_select");
     check_all(cases, n);
     return attempt_all(cases, n);
 }

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* The stories of select: which case happens, that exactly one has an effect, and what happens when
  * selects meet each other, themselves, a close, a timer or a cancel. */
+#include <poll.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <weir/select.h>
 
 #include "sync/sync_test_util.h"
@@ -387,4 +391,27 @@ static int selects_twice(void *arg) {
 
 WEIR_TEST_ABORTS(two_tasks_in_one_case_abort, "another task waits in a select of the same case") {
     weir_run(selects_twice, NULL, NULL);
+}
+
+/* ---- after fork ------------------------------------------------------------------------------ */
+
+STORY(in_a_fork_child_select_and_all_that_is_opened_say_so) {
+    struct weir_case never = WEIR_ON_NEVER;
+    struct weir_watch watch;
+    struct weir_signals signals;
+    struct weir_inbox inbox;
+    int status;
+    (void)arg;
+    pid_t child = fork();
+    if (child == 0) {
+        bool refused = weir_select(&never, 1) == WEIR_EFORKED
+                       && weir_try_select(&never, 1) == WEIR_EFORKED
+                       && weir_watch_open(&watch, 0, POLLIN) == WEIR_EFORKED
+                       && weir_signals_open(&signals, SIGUSR1) == WEIR_EFORKED
+                       && weir_inbox_init(&inbox, int, 1) == WEIR_EFORKED;
+        _exit(refused ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    return 0;
 }

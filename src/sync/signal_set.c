@@ -156,7 +156,7 @@ int weir_signals_open(struct weir_signals *signals, ...) {
     weir__not_null(signals, "weir_signals_open");
     h->set = NULL;
     if (l == NULL)
-        return weir__fail(WEIR_ENOLOOP, "signals open", NULL);
+        return weir__no_loop("signals open");
     va_start(list, signals);
     size_t n = count_list(list);
     va_end(list);

@@ -74,7 +74,7 @@ int weir_watch_open(struct weir_watch *watch, int fd, int events) {
     struct weir__loop *l = weir__loop();
     h->watch = NULL;
     if (l == NULL)
-        return weir__fail(WEIR_ENOLOOP, "watch", NULL);
+        return weir__no_loop("watch");
     if (events == 0 || (events & ~(POLLIN | POLLOUT | POLLPRI)) != 0)
         return weir__failf(-EINVAL, "watch", NULL, "no event to watch for");
     if (!l->backend->simulated && fcntl(fd, F_GETFL) < 0) /* io_uring would find it later */
