@@ -11,6 +11,7 @@
 #include "mesh/nodes.h"
 #include "mesh/retry.h"
 #include "task/task.h"
+#include "task/what.h"
 #include "test/runner.h"
 
 /* A receiver at port 8766 that misbehaves as told. */
@@ -140,6 +141,45 @@ static void tell(int (*fn)(struct weir_group *g), weir_ns listens_after, int exp
     struct story s = {fn, listens_after};
     weir_log_level_set(WEIR_LOG_ERROR);
     assert_int_equal(weir_sim_run(run_story, &s, NULL), expected);
+}
+
+/* ---- the text of a wait (task/what.h) ---- */
+
+static int asks_x(void *args) {
+    (void)args;
+    return ask_at("buzzer", "x", "1", NULL);
+}
+
+static void check_wait(const struct weir_task *t, const char *wanted) {
+    char buf[WEIR__WHAT_TEXT];
+    assert_string_equal(weir__task_waits_text(t, buf), wanted);
+}
+
+static int two_wait(struct weir_group *unused) {
+    struct weir_group g;
+    struct weir_task *first = NULL, *second = NULL;
+    weir_group_open(&g, WEIR_INDEPENDENT);
+    int rc = weir_spawn(&g, WEIR_SITE(first), asks_x, NULL, 0, NULL, &first);
+    if (rc == 0)
+        rc = weir_sleep(WEIR_SECONDS(1)); /* it has connected and sent its item */
+    if (rc == 0)
+        rc = weir_spawn(&g, WEIR_SITE(second), asks_x, NULL, 0, NULL, &second);
+    if (rc == 0)
+        rc = weir_yield();
+    if (rc == 0) {
+        check_wait(first, "an ack from ws://localhost:8766/x");
+        check_wait(second, "a turn on the link to ws://localhost:8766/x");
+    }
+    weir_group_cancel(&g, "seen");
+    rc = weir_group_close(&g, rc);
+    weir_task_release(&first);
+    weir_task_release(&second);
+    return rc;
+}
+
+WEIR_TEST(the_text_of_a_wait_on_a_link_names_its_url) {
+    r.think_ns = WEIR_SECONDS(600);
+    tell(two_wait, 0, 0);
 }
 
 /* ---- kept ---- */
