@@ -2,8 +2,10 @@
 /* A reader outside of the loop's thread can tell whether a task has run between two of its reads:
  * the task's (generation, since) has changed (doc/design/task.md, Onlookers). */
 #include <errno.h>
+#include <linux/membarrier.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 #include <weir/loop.h>
@@ -124,20 +126,27 @@ static bool copy(void *to, const void *from, size_t size) {
     return process_vm_readv(getpid(), &ours, 1, &theirs, 1, 0) == (ssize_t)size;
 }
 
+/* What the loop's thread has written before is seen after. */
+static void barrier(int command) {
+    (void)syscall(SYS_membarrier, command, 0, 0); /* needed where stores are reordered */
+}
+
 /* Reads as another process would, which cannot stop the task. The two counts are read apart. */
 static void *looks_on(void *arg) {
     const struct weir_task *t = arg;
+    barrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED);
     for (int looks = 0; looks < LOOKS;) {
         struct weir_task before, after;
         struct weir__park park;
         uint64_t begun = 0, done = 0;
         if (!copy(&before, t, sizeof before))
             break; /* the kernel forbids it here */
+        barrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
         if (before.state != TASK_PARKED || !copy(&park, before.park, sizeof park))
             continue;
         copy(&begun, &counts.begun, sizeof begun);
         copy(&done, &counts.done, sizeof done);
-        atomic_thread_fence(memory_order_seq_cst);
+        barrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
         copy(&after, t, sizeof after);
         if (after.state != TASK_PARKED || after.generation != before.generation ||
             after.since != before.since)
