@@ -3,16 +3,18 @@
 WEIR_LINK: the libraries to link."""
 import os
 import re
+import signal
 import socket
 import subprocess
 import tempfile
+import time
 import unittest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 COMPILE = ["cc", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter",
            "-I" + ROOT + "/include"]
 HEADERS = "".join(f"#include <{name}.h>\n" for name in (
-    "errno", "signal", "stdio", "stdlib", "string", "weir/weir", "weir/worker"))
+    "errno", "pthread", "signal", "stdio", "stdlib", "string", "weir/weir", "weir/worker"))
 LINES_MAX = 25
 
 with open(ROOT + "/doc/design/api.md", encoding="utf-8") as page:
@@ -69,9 +71,9 @@ class ApiTest(unittest.TestCase):
         return subprocess.run([self.build(number)], check=True, text=True, capture_output=True,
                               timeout=30).stdout
 
-    def test_there_are_ten_and_they_are_short(self):
-        self.assertEqual(sorted(PROGRAMS), list(range(1, 11)))
-        self.assertEqual(PAGE.count("```c\n"), 10)
+    def test_there_are_twenty_and_they_are_short(self):
+        self.assertEqual(sorted(PROGRAMS), list(range(1, 21)))
+        self.assertEqual(PAGE.count("```c\n"), 20)
         self.assertEqual([n for n, text in PROGRAMS.items() if text.count("\n") > LINES_MAX], [])
 
     def test_1_hello(self):
@@ -131,17 +133,57 @@ class ApiTest(unittest.TestCase):
     def test_10_errors(self):
         self.assertEqual(self.out(10), "nothing listens there\n")
 
+    def test_11_queue(self):
+        self.assertEqual(sorted(self.out(11).split("\n")),
+                         ["", "job 0", "job 1", "job 2", "job 3", "job 4"])
+
+    def test_13_event_and_mutex(self):
+        self.assertEqual(self.out(13), "3 coins\n")
+
+    def test_14_map_and_retry(self):
+        self.assertEqual(self.out(14), "page 7: 700 bytes, 3 tries\n")
+
+    def test_15_race(self):
+        self.assertEqual(self.out(15), "near: here\nfar: cancelled\nracer 1 won\n")
+
+    def test_16_future(self):
+        self.assertEqual(self.out(16), "the answer is 42\n")
+
+    def test_17_thread(self):
+        self.assertEqual(self.out(17), "6\n")
+
+    def test_19_shutdown(self):
+        with subprocess.Popen([self.build(19)], text=True, stdout=subprocess.PIPE) as program:
+            wait_until_caught(program.pid, signal.SIGTERM)
+            program.terminate()
+            out, _ = program.communicate(timeout=30)
+        self.assertEqual((program.returncode, out), (0, "put away\n"))
+
+    def test_20_deferred(self):
+        self.assertEqual(self.out(20), "no number\n0\n")
+
     def test_6_worker(self):
         path = self.build(6)
         out = subprocess.run([path, "--help"], check=True, text=True, capture_output=True).stdout
         self.assertIn("--with KEY=VALUE", out)
 
 
+def wait_until_caught(pid, number):
+    """Until the process pid catches or blocks the signal, so that it does not die of it."""
+    while True:
+        with open(f"/proc/{pid}/status", encoding="ascii") as f:
+            masks = dict(line.split(":\t") for line in f if line.startswith("Sig"))
+        if any(int(masks[name], 16) >> (number - 1) & 1 for name in ("SigCgt", "SigBlk")):
+            return
+        time.sleep(0.01)
+
+
 def compiles(number):
     return lambda self: self.build(number)
 
 
-for title, which in (("timeout", 3), ("echo", 4), ("reactive_echo", 5), ("signal", 9)):
+for title, which in (("timeout", 3), ("echo", 4), ("reactive_echo", 5), ("signal", 9),
+                     ("select", 12), ("loops", 18)):
     setattr(ApiTest, f"test_{which}_{title}", compiles(which))
 
 
