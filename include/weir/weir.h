@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* weir.h - all public headers at once, for programs. weir/testing.h is apart: it belongs to
- * libweir-test. Inside the library nobody includes this file. */
+ * libweir-test. So is weir/backend.h: it is unstable. Inside the library nobody includes this. */
 #ifndef WEIR_WEIR_H
 #define WEIR_WEIR_H
 
