@@ -44,6 +44,13 @@ class Examples(unittest.TestCase):
         done = run("memory-pair")
         self.assertEqual((done.returncode, done.stdout), (0, "read one\nread two\nread three\n"))
 
+    def test_a_backend_of_ones_own(self):
+        done = run("backend-poll")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertEqual(done.stdout, "poll: asked for\nslept: 3 ms\nposts left: 0\n"
+                         "echoed: 8388608 bytes, 0 wrong\naccept: cancelled by its deadline\n"
+                         "descriptor for a foreign loop: not supported\n")
+
     def test_weir_inside_the_loop_of_another_library(self):
         for host in "glib", "libuv":
             if not os.path.exists(os.path.join(HERE, "inside-" + host)):

@@ -44,6 +44,9 @@ struct runner_case {
 /* "sim", "epoll" or "uring" in a stamped story, else NULL. */
 extern const char *test_backend;
 
+/* From a constructor: stamp the stories of this program on this backend only, a registered one. */
+void runner_stand_in(const char *backend);
+
 /* Ends the test as skipped. Does not return. */
 void runner_skip(const char *reason) __attribute__((noreturn));
 

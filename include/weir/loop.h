@@ -28,7 +28,8 @@ struct weir_unhandled {
 struct weir_run_options { /* zero: the default */
     size_t size;          /* sizeof (struct weir_run_options) */
     const char *backend;  /* "uring" or "epoll". NULL: the variable WEIR_BACKEND, else what the
-                           * kernel offers. "sim" in programs that link libweir-test */
+                           * kernel offers. "sim" in programs that link libweir-test. Or a name
+                           * that was registered: see weir/backend.h */
     const char *name;     /* the loop's name in texts; copied (36 bytes); NULL: "main". If another
                            * running loop has that name, this one is "main-2", "main-3", ... */
     size_t stack_size;    /* of each task, bytes; 0: 256 KiB (64 KiB on 32-bit) */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* backend.h - the one door to the world, seen from inside the library: the contract between the
- * loop and io_uring, epoll, the simulation and decorators of them (room sim) is
+ * loop and io_uring, epoll, the simulation, decorators of them (room sim) and backends of others is
  * weir/backend.h; here is how one is opened. No other room makes a system call that can block or
  * that a simulation would have to know. */
 #ifndef WEIR_SYS_BACKEND_H
@@ -8,11 +8,16 @@
 
 #include <weir/backend.h>
 
-/* Open one. choice: "uring", "epoll", "sim", or NULL: the variable WEIR_BACKEND, else the best
- * that a probe finds. Returns 0; WEIR_EBACKEND with *ret_why set to a static or thread-local
- * text that says which and why ("sim" without libweir-test names the package); -ENOMEM; -EMFILE. */
+/* Open one. choice: "uring", "epoll", "sim", a registered name, or NULL: the variable WEIR_BACKEND,
+ * else the best that a probe finds. Returns 0; WEIR_EBACKEND with *ret_why set to a static or
+ * thread-local text that says which and why ("sim" without libweir-test names the package);
+ * -ENOMEM; -EMFILE. */
 int weir__backend_open(const char *choice, struct weir__backend **ret_backend,
                        const char **ret_why);
+
+/* The open function that weir_backend_register was given for the name; NULL: none was. */
+int (*weir__backend_registered(const char *name))(struct weir__backend **ret_backend,
+                                                  const char **ret_why);
 
 /* May a command line ask for the backend name? The kernel may still lack it. */
 bool weir__backend_known(const char *name);

@@ -41,7 +41,28 @@ static int open_best(struct weir__backend **ret_backend, const char **ret_why) {
 
 bool weir__backend_known(const char *name) {
     return strcmp(name, "uring") == 0 || strcmp(name, "epoll") == 0
-           || (strcmp(name, "sim") == 0 && weir__backend_open_sim != NULL);
+           || (strcmp(name, "sim") == 0 && weir__backend_open_sim != NULL)
+           || weir__backend_registered(name) != NULL;
+}
+
+/* A backend of the program's own: what it lacks would crash much later. */
+static int open_registered(const char *name, struct weir__backend **ret_backend,
+                           const char **ret_why) {
+    *ret_why = "its open function does not say why";
+    int rc = weir__backend_registered(name)(ret_backend, ret_why);
+    if (rc != 0)
+        return rc;
+    const struct weir__backend_ops *o = (*ret_backend)->ops;
+    if (o == NULL || o->name == NULL || strcmp(o->name, name) != 0)
+        WEIR_BUG("backend '%s': ops->name is another", name);
+    if (o->submit == NULL || o->cancel == NULL || o->turn == NULL || o->release == NULL
+        || o->wake == NULL || o->now == NULL || o->random == NULL || o->explain == NULL
+        || o->close == NULL || (o->descriptor == NULL) != (o->arm == NULL))
+        WEIR_BUG("backend '%s': ops lacks a function; only descriptor and arm may be NULL, and "
+                 "only both", name);
+    if ((*ret_backend)->latch == NULL)
+        WEIR_BUG("backend '%s': it has no latch", name);
+    return 0;
 }
 
 static int open_named(const char *choice, struct weir__backend **ret_backend,
@@ -53,6 +74,8 @@ static int open_named(const char *choice, struct weir__backend **ret_backend,
         return open_sim(ret_backend, ret_why);
     if (strcmp(choice, "epoll") == 0)
         return weir__epoll_open(ret_backend, ret_why);
+    if (weir__backend_registered(choice) != NULL)
+        return open_registered(choice, ret_backend, ret_why);
     snprintf(text, sizeof text, "no backend '%.32s': there are uring%s", choice,
              weir__backend_open_sim != NULL ? ", epoll and sim" : " and epoll");
     *ret_why = text;
