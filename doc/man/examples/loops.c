@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Shows: weir_loops_run weir_loops_options weir_accept_fd weir_stream_from_socket
- * A role for each loop: loop 0 accepts, loop 1 is the client, the others serve what loop 0 hands
+/* Shows: weir_loops_run weir_loops_options weir_accept_fd weir_stream_from_socket */
+/* A role for each loop: loop 0 accepts, loop 1 is the client, the others serve what loop 0 hands
  * over. */
 #include <stdio.h>
 #include <unistd.h>
