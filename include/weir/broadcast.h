@@ -23,7 +23,7 @@ extern "C" {
 /* A broadcast, and one that receives from it. The caller gives the memory of both, and must not
  * move it while the broadcast is initialised, and the subscriber subscribed. */
 struct weir_broadcast {
-    struct weir_sync sync; /* for weir_sync_stats: waiting has senders only, the rest all calls */
+    struct weir_sync sync; /* for weir_sync_stats: waiting counts only senders, the rest all */
     uint64_t opaque_[10];
 };
 struct weir_subscriber { uint64_t opaque_[6]; };
@@ -55,7 +55,7 @@ WEIR_API void weir_subscribe(struct weir_broadcast *b, struct weir_subscriber *s
 /* Receive no more. A zeroed or unsubscribed s is fine. Aborts if a task waits on s. */
 WEIR_API void weir_unsubscribe(struct weir_subscriber *s);
 
-/* Send an item to all subscribers. Without any it reaches nobody. With WEIR_WAIT_FOR_ALL it waits
+/* Send an item to all subscribers; if there are none, it is lost. With WEIR_WAIT_FOR_ALL it waits
  * while the slowest subscriber has as many items before it as the ring keeps.
  * Returns 0; WEIR_ECLOSED (closed, before or meanwhile), -ECANCELED, -ETIME, WEIR_ENOLOOP. On error
  * or cancel no subscriber gets the item. weir_broadcast_try_send returns -EAGAIN instead of
@@ -79,7 +79,8 @@ WEIR_API int weir_broadcast_try_recv(struct weir_subscriber *s, void *ret_item, 
 #define weir_broadcast_try_recv(s, ret_item)                                                       \
     weir_broadcast_try_recv((s), (ret_item), sizeof *(ret_item))
 
-/* How many items a subscriber has missed since it subscribed, as far as it was told. */
+/* How many items a subscriber has missed since it subscribed. A miss counts from the call that has
+ * returned -EOVERFLOW for it. */
 WEIR_API uint64_t weir_subscriber_missed(const struct weir_subscriber *s);
 
 /* Nothing more will be sent. Tasks that wait to send get WEIR_ECLOSED. Subscribers receive what is
@@ -95,7 +96,7 @@ struct weir_latest {
     uint64_t opaque_[3];
 };
 
-/* What one observer has seen. All zero: nothing. */
+/* What one observer has seen. A zeroed view has seen nothing. */
 struct weir_latest_view {
     struct weir_latest *latest_;
     uint64_t seen_;

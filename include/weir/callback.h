@@ -39,7 +39,7 @@ WEIR_API int weir_call_later(weir_ns delay_ns, void (*fn)(void *arg), void *arg,
 WEIR_API int weir_call_at(weir_ns when_ns, void (*fn)(void *arg), void *arg,
                           struct weir_call **ret_call);
 
-/* Give a handle back, and unless fn was called already, do not call it; *take_call becomes NULL.
+/* Give a handle back, and cancel the call unless fn was called already; *take_call becomes NULL.
  * Returns whether that was in time. NULL and *NULL are fine: false. */
 WEIR_API bool weir_call_cancel(struct weir_call **take_call);
 
@@ -67,15 +67,15 @@ WEIR_API int weir_call_soon_threadsafe(struct weir_loop *l, void (*fn)(void *arg
 WEIR_API int weir_add_reader(int fd, void (*fn)(void *arg), void *arg);
 WEIR_API int weir_add_writer(int fd, void (*fn)(void *arg), void *arg);
 
-/* Do not call it any more, from now on; the function itself may say so. Returns whether fd had a
- * reader (writer). */
+/* Remove the reader (writer) of fd: from now on it is not called any more. It may remove itself.
+ * Returns whether fd had one. */
 WEIR_API bool weir_remove_reader(int fd);
 WEIR_API bool weir_remove_writer(int fd);
 
 /* ---- running a loop that weir_loop_open has opened (weir/drive.h) ---- */
 
-/* Step l until f, a future of l, is settled; a step that is at work goes on to its end. l is the
- * loop that plain code of this thread speaks to (weir_loop_use).
+/* Step l until f, a future of l, is settled. The step in which that happens goes on to its end. l
+ * is the loop that plain code of this thread speaks to (weir_loop_use).
  * Returns as weir_future_result; -ECANCELED (weir_loop_stop was called first; f goes on); -EBUSY
  * (inside a step: a task awaits f instead); -EDEADLK (in a simulation: nothing can come any more);
  * WEIR_ECLOSED; WEIR_EFORKED. Aborts on another thread than l's. */
@@ -85,7 +85,8 @@ WEIR_API int weir_run_until_complete(struct weir_loop *l, struct weir_future *f,
  * Returns 0; -EBUSY, -EDEADLK, WEIR_ECLOSED, WEIR_EFORKED as weir_run_until_complete. */
 WEIR_API int weir_run_forever(struct weir_loop *l);
 
-/* Have one of the two above (if none runs, the next one) return when the step at work is over.
+/* Have weir_run_until_complete or weir_run_forever return when its present step is over; if neither
+ * runs, the next call of one of them returns so.
  * Tasks and calls that have not ended are not cancelled: they go on when l runs again.
  * weir_loop_close cancels the tasks, and names them in the log. To cancel all tasks now, call
  * weir_stop. Aborts on another thread than l's: there, pass a function that calls this to

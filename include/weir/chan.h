@@ -23,7 +23,7 @@ extern "C" {
 
 /* A chan. The caller gives the memory, and must not move it. */
 struct weir_chan {
-    struct weir_sync sync; /* for weir_sync_stats; waiting has receivers, the rest both sides */
+    struct weir_sync sync; /* for weir_sync_stats: waiting counts only receivers, the rest all */
     uint64_t opaque_[9];
 };
 
@@ -131,7 +131,7 @@ WEIR_API int weir_inbox_try_recv(struct weir_inbox *i, void *ret_item, size_t it
 #define weir_inbox_recv(i, ret_item) weir_inbox_recv((i), (ret_item), sizeof *(ret_item))
 #define weir_inbox_try_recv(i, ret_item) weir_inbox_try_recv((i), (ret_item), sizeof *(ret_item))
 
-/* Receive no more: as weir_chan_refuse. The owner's end does it too.
+/* Close the receiving side, as weir_chan_refuse does. When the owner ends, this happens too.
  * Returns how many items the inbox gave up. */
 WEIR_API size_t weir_inbox_close(struct weir_inbox *i);
 

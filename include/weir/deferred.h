@@ -110,7 +110,7 @@ WEIR_API int weir_deferred_list_at(const struct weir_site *site, struct weir_def
  * there, a cancel of the task cancels d, and what that makes of d's result is dropped. A result
  * that came before the cancel is returned; one that was there before the call stays in d.
  * Returns 0 with *ret_value (ret_value may be NULL) set; the error of the chain, with its record;
- * -ECANCELED, -ETIME (of the task); WEIR_ENOLOOP, WEIR_EFORKED. d is the caller's still. */
+ * -ECANCELED, -ETIME (of the task); WEIR_ENOLOOP, WEIR_EFORKED. d stays the caller's. */
 WEIR_SUSPENDS int weir_deferred_await(struct weir_deferred *d, void **ret_value);
 
 /* Make a future of size sizeof (void *) that is resolved with the value of d, or fails with its

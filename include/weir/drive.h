@@ -66,7 +66,7 @@ WEIR_API void weir_loop_use(struct weir_loop *l);
 
 /* Run fn(arg) as a task of the loop that plain code speaks to, and step the loop until that task
  * has ended. The other tasks of the loop run meanwhile, and go on in later steps. The macro passes
- * the place of the call, which texts name.
+ * the place of the call, which messages name.
  * Returns fn's result, whose record weir_error has if it is an error; or, before fn was called,
  * WEIR_ENOLOOP (this thread has no loop open), -EBUSY (inside a step or a run: a task awaits
  * instead), -ENOMEM, -EAGAIN, WEIR_EFORKED. */

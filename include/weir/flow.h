@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* flow.h - patterns built of tasks: wait for several, start and report, race, retry, map, every.
  * weir/generator.h has generators. Loop thread only. In all of them a cancel or a deadline that
- * comes second loses nothing: what was decided before is returned, and the next suspending call
- * returns -ECANCELED or -ETIME. */
+ * comes after the decision loses nothing: what was decided is returned, and the next suspending
+ * call returns -ECANCELED or -ETIME. */
 #ifndef WEIR_FLOW_H
 #define WEIR_FLOW_H
 
@@ -60,7 +60,7 @@ WEIR_API void weir_started(const void *report, size_t size);
 
 /* ---- race ------------------------------------------------------------------------------------ */
 
-/* One of those that race. */
+/* One of the functions that race. */
 struct weir_racer {
     int (*fn)(void *arg);
     void *arg;               /* borrowed */
@@ -116,8 +116,8 @@ WEIR_SUSPENDS int weir_map_at(const struct weir_site *site, int (*fn)(void *item
 
 /* ---- every ----------------------------------------------------------------------------------- */
 
-/* A beat without drift: its k-th moment is the begin plus k periods, however long the work between
- * two waits takes. Caller's memory; nothing to release. */
+/* A beat, which is a periodic timer without drift: its k-th moment is the begin plus k periods,
+ * however long the work between two waits takes. Caller's memory; nothing to release. */
 struct weir_every {
     weir_ns next_ns, period_ns; /* to be read only */
 };
@@ -125,8 +125,8 @@ struct weir_every {
 /* Begin now. Aborts if the period is 0 or less. */
 WEIR_API void weir_every_init(struct weir_every *e, weir_ns period_ns);
 
-/* Wait for the next moment of the beat. If that has passed already, the call yields and returns at
- * once, and moments that have passed beside it are skipped, not made up for.
+/* Wait for the next moment of the beat. If that has passed already, the call yields and returns;
+ * further moments that have passed are skipped, not made up for.
  * Returns how many were skipped: 0 on time; at most INT_MAX. -ECANCELED, -ETIME, WEIR_ENOLOOP: the
  * next wait is for the same moment. */
 WEIR_SUSPENDS int weir_every_wait(struct weir_every *e);

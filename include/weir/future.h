@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* future.h - a result that comes later: for bridging from code that calls back. Between tasks an
- * await of the task, or a chan, says more.
+/* future.h - a result that comes later: for bridging from code that calls back. Between tasks,
+ * await the task or use a chan (weir/chan.h).
  *
  * A future is made on a loop and belongs to it. Loop thread only: a task, posted function or
  * callback of that loop. After the run only weir_future_unref is allowed. A call from elsewhere
@@ -17,7 +17,7 @@ extern "C" {
 
 struct weir_future;
 
-/* Make a future for a value of size bytes (0: it only says when), with one reference. The macro
+/* Make a future for a value of size bytes (0: no value), with one reference. The macro
  * passes the place of the call, which is logged with an error that nobody has read.
  * Returns 0; -ENOMEM; WEIR_ENOLOOP; WEIR_EFORKED. */
 WEIR_API int weir_future_new(size_t size, struct weir_future **ret_f);
@@ -65,8 +65,8 @@ WEIR_API const void *weir_future_value(const struct weir_future *f);
 WEIR_API int weir_future_on_done(struct weir_future *f,
                                  void (*fn)(struct weir_future *f, void *arg), void *arg);
 
-/* Take every done callback fn with this arg away that has not been called yet. Returns how many
- * there were. */
+/* Remove each done callback fn with this arg that has not been called yet. Returns how many there
+ * were. */
 WEIR_API size_t weir_future_remove_done(struct weir_future *f,
                                         void (*fn)(struct weir_future *f, void *arg), void *arg);
 

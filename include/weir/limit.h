@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* limit.h - how much at once, how often, and only once for each key: a limiter that knows its
- * borrowers, a rate limiter, and a flight that lets concurrent callers share one run.
+/* limit.h - bounds on work: a limiter (how many at once; it knows its borrowers), a rate limiter
+ * (how many in a time), and a flight (callers that ask for one key at once share one call).
  *
  * What weir/sync.h says of its primitives holds for these too: memory of the caller, init and fini,
- * one loop, first come first served, what a cancel can lose. They must be initialised: all zero is
- * none, and their calls abort on it. */
+ * one loop, first come first served, what a cancel can lose. They must be initialised: a call on a
+ * zeroed one aborts. */
 #ifndef WEIR_LIMIT_H
 #define WEIR_LIMIT_H
 
@@ -18,8 +18,8 @@ struct weir_limiter { struct weir_sync sync; uint64_t opaque_[4]; };
 struct weir_rate { struct weir_sync sync; uint64_t opaque_[9]; };
 struct weir_flight { struct weir_sync sync; uint64_t opaque_[7]; };
 
-/* One of the limiter's units, in memory of the borrower, which must stay until the release. All
- * zero before it is first used. */
+/* One unit that is borrowed from a limiter. The borrower gives the memory, which must stay until
+ * the release, and must be zeroed before its first use. */
 struct weir_borrow { uint64_t opaque_[9]; };
 
 /* ---- limiter --------------------------------------------------------------------------------- */
@@ -32,7 +32,7 @@ WEIR_API void weir_limiter_init_at(const struct weir_site *site, struct weir_lim
 WEIR_API void weir_limiter_fini(struct weir_limiter *l);
 #define weir_limiter_init(...) weir_limiter_init_at(WEIR_SITE(weir_limiter_init), __VA_ARGS__)
 
-/* Borrow a unit; wait until one is there. weir_limiter_try_acquire does not wait. b becomes the
+/* Borrow a unit. Waits until one is free. weir_limiter_try_acquire does not wait. b becomes the
  * running task's: only it may give b back, and a task that ends without doing so aborts and is
  * named. Aborts if b is borrowed already.
  * Returns 0; -EAGAIN (try only); -EDEADLK (this task has borrowed all there is, or the one task
@@ -47,12 +47,12 @@ WEIR_API int weir_limiter_try_acquire(struct weir_limiter *l, struct weir_borrow
 WEIR_SUSPENDS int weir_limiter_acquire_for(struct weir_limiter *l, struct weir_borrow *b,
                                            const char *name);
 
-/* Give a unit back. The task that has waited longest has it then. Aborts unless b is borrowed of l,
+/* Give a unit back. The task that has waited longest gets it. Aborts unless b is borrowed from l,
  * by the running task or by weir_limiter_acquire_for. */
 WEIR_API void weir_limiter_release(struct weir_limiter *l, struct weir_borrow *b);
 
-/* Change how many there are. More: those who wait get them. Fewer: what is borrowed stays borrowed,
- * and nobody gets one until less than total is. */
+/* Change how many units there are. If there are more, tasks that wait get them. If there are fewer,
+ * what is borrowed stays borrowed, and no task gets a unit until fewer than total are borrowed. */
 WEIR_API void weir_limiter_set_total(struct weir_limiter *l, size_t total);
 
 /* How many are borrowed now. */
@@ -60,8 +60,8 @@ WEIR_API size_t weir_limiter_borrowed(const struct weir_limiter *l);
 
 /* ---- rate ------------------------------------------------------------------------------------ */
 
-/* A rate limiter, a bucket of tokens: tokens of them flow in, evenly, in each per_ns, and burst is
- * the most that it holds. It begins full. Aborts if one of the three is 0 or less, or if burst
+/* A rate limiter: a bucket into which `tokens` tokens flow, evenly, in each per_ns, and which holds
+ * at most burst. It begins full. Aborts if one of the three is 0 or less, or if burst
  * times per_ns does not fit into 62 bits. */
 WEIR_API void weir_rate_init(struct weir_rate *r, int64_t tokens, weir_ns per_ns, int64_t burst);
 WEIR_API void weir_rate_init_at(const struct weir_site *site, struct weir_rate *r, int64_t tokens,
@@ -69,7 +69,7 @@ WEIR_API void weir_rate_init_at(const struct weir_site *site, struct weir_rate *
 WEIR_API void weir_rate_fini(struct weir_rate *r);
 #define weir_rate_init(...) weir_rate_init_at(WEIR_SITE(weir_rate_init), __VA_ARGS__)
 
-/* Take n tokens; wait until that many are there. weir_rate_try_acquire does not wait. A task that
+/* Take n tokens. Waits until that many are there. weir_rate_try_acquire does not wait. A task that
  * wants many is not overtaken by tasks that want few.
  * Returns 0; -EAGAIN (try only); WEIR_ETOOBIG (n is more than burst); -EINVAL (n is below 0);
  * -ECANCELED, -ETIME if a scope fires: none was taken; WEIR_ENOLOOP. */
@@ -95,7 +95,7 @@ WEIR_API void weir_flight_fini(struct weir_flight *f);
 
 /* Get the value of a key, a copy of it in ret_value. If a call of fn for an equal key goes on, wait
  * for that one; else begin one. A caller that is cancelled leaves the call to the others; when all
- * have left, it is cancelled. The search for the key looks at each call that goes on.
+ * have left, it is cancelled. The key is compared with that of each call that goes on.
  * Returns fn's result, with a record of its own; WEIR_ESTOPPED (g was cancelled, or a deadline
  * around it has passed); -EDEADLK (fn asks for its own key; see weir_mutex_lock); -ECANCELED,
  * -ETIME if a scope fires; -ENOMEM, -EAGAIN (as weir_spawn); WEIR_ENOLOOP. ret_value is untouched

@@ -16,7 +16,7 @@ struct weir_local { /* zero: the values need no release */
                                    * suspend */
 };
 
-/* Give the running task a value under key; NULL: none any more. A task that is spawned from now on
+/* Set the running task's value under key; NULL removes it. A task that this one spawns from now on
  * inherits it; one that was spawned before keeps what it has. Ownership of value passes on success:
  * release is called when the last task that has it has ended, or has another.
  * Returns 0; -ENOMEM, WEIR_ENOLOOP (outside a task): value stays the caller's. */

@@ -40,9 +40,9 @@ struct weir_run_options { /* zero: the default */
                            * or "0". The log names a task that does not let others run for slow_ns,
                            * with its stack while it does not; and what was never closed, with the
                            * place where it was made. A second close aborts and names both places.
-                           * Costs about 100 ns a switch, and a thread. The library then handles
-                           * SIGURG and sends it to the blocked thread, where it cuts short sleep
-                           * and poll (EINTR) */
+                           * A switch then takes four to five times as long, and there is one
+                           * thread more. The library handles SIGURG and sends it to the blocked
+                           * thread, where it cuts short sleep and poll (EINTR) */
     weir_ns slow_ns;      /* debug mode: how long is too long; 0: 100 ms */
     weir_ns grace_ns;     /* when the function given to weir_run has returned, the other tasks are
                            * shut down as by weir_stop_within(grace_ns, ...); 0: they run on */

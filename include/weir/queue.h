@@ -22,7 +22,7 @@ extern "C" {
 
 /* A queue. The caller gives the memory, and must not move it. */
 struct weir_queue {
-    struct weir_sync sync; /* for weir_sync_stats: waiting has only tasks that get, the rest all */
+    struct weir_sync sync; /* for weir_sync_stats: waiting counts only getters, the rest all */
     uint64_t opaque_[14];
 };
 
@@ -90,8 +90,9 @@ WEIR_API void weir_queue_task_done(struct weir_queue *q);
  * Returns 0; -ECANCELED, -ETIME, WEIR_ENOLOOP. */
 WEIR_SUSPENDS int weir_queue_join(struct weir_queue *q);
 
-/* Shut the queue down. Tasks that wait to put, and later calls of put, get WEIR_ECLOSED. Tasks get
- * the items that are left, then WEIR_ECLOSED. A second call changes nothing. */
+/* Shut the queue down. Tasks that wait to put, and later calls of put, get WEIR_ECLOSED.
+ * weir_queue_get returns the items that are left, then WEIR_ECLOSED. A second call changes
+ * nothing. */
 WEIR_API void weir_queue_shutdown(struct weir_queue *q);
 
 /* The same, and the queue gives up its items at once: they count as done, and go to the function of

@@ -32,7 +32,7 @@ struct weir_case {
 /* Wait until one of n cases can happen, and let it happen: exactly one has an effect. If several
  * can happen at once when the select begins, the first in the array does. cases[i].rc of that case
  * is what its call would have returned: for WEIR_ON_RECV 1, or 0 at the end; WEIR_ECLOSED; events;
- * a signal. No error record is made for it. The rc of the other cases are left alone. An object may
+ * a signal. No error record is made for it. The rc of each other case stays as it is. An object may
  * stand in several cases, also in both directions: a select never hands an item to itself. A select
  * of cases that are all WEIR_ON_NEVER waits until a scope fires.
  * Returns the index of the case that happened; -ECANCELED, -ETIME, WEIR_ENOLOOP, and then no case
@@ -40,8 +40,9 @@ struct weir_case {
  * if n is 0. */
 WEIR_SUSPENDS int weir_select(struct weir_case *cases, size_t n);
 
-/* The same, only if that needs no wait: else -EAGAIN. Never suspends: posted functions and
- * callbacks may call it. */
+/* As weir_select, but only if a case can happen at once. Never suspends: posted functions and
+ * callbacks may call it.
+ * Returns as weir_select; -EAGAIN (no case can happen now). */
 WEIR_API int weir_try_select(struct weir_case *cases, size_t n);
 
 /* Receive from a chan, send to it; get from a queue, put into it; receive from an inbox (its owner
@@ -70,14 +71,15 @@ WEIR_API int weir_try_select(struct weir_case *cases, size_t n);
  * wait. The select needs a reference to the future, and does not give it back. */
 #define WEIR_ON_FUTURE(future) WEIR__CASE(weir__case_future, future, NULL, 0)
 
-/* ns have passed since the select began; it is the time when_ns, as weir_now counts; rc 0. A select
- * may have several of these: the earliest counts, and of equal ones the first in the array. Never:
- * a case that does not happen, to switch one off: cases[1] = WEIR_ON_NEVER. */
+/* WEIR_ON_SLEEP: ns have passed since the select began. WEIR_ON_TIME: weir_now has reached when_ns.
+ * rc is 0. A select may have several of these: the earliest counts, and of equal ones the first in
+ * the array. WEIR_ON_NEVER never happens; it switches a case off: cases[1] = WEIR_ON_NEVER. */
 #define WEIR_ON_SLEEP(ns) WEIR__CASE(weir__case_sleep, NULL, NULL, ns)
 #define WEIR_ON_TIME(when_ns) WEIR__CASE(weir__case_time, NULL, NULL, when_ns)
 #define WEIR_ON_NEVER WEIR__CASE(weir__case_never, NULL, NULL, 0)
 
-/* What weir_watch_next and weir_signals_next return. */
+/* A descriptor is ready, or a signal has come: rc is what weir_watch_next or weir_signals_next
+ * would have returned. */
 #define WEIR_ON_WATCH(watch) WEIR__CASE(weir__case_watch, watch, NULL, 0)
 #define WEIR_ON_SIGNALS(signals) WEIR__CASE(weir__case_signals, signals, NULL, 0)
 
@@ -127,8 +129,8 @@ WEIR_API int weir_watch_open(struct weir_watch *w, int fd, int events);
  * loses no event. Several tasks may wait; each wakes when the descriptor is ready. */
 WEIR_SUSPENDS int weir_watch_next(struct weir_watch *w);
 
-/* The same without waiting: -EAGAIN if no event was seen. The loop sees events between the turns of
- * the tasks. */
+/* As weir_watch_next, without waiting. The loop sees events between the turns of the tasks.
+ * Returns as weir_watch_next; -EAGAIN (no event was seen). */
 WEIR_API int weir_watch_try_next(struct weir_watch *w);
 
 /* Stop watching. Tasks in weir_watch_next get WEIR_ECLOSED. A zeroed or closed watch is fine. Never

@@ -15,7 +15,9 @@
  * the next call feels that.
  *
  * In a fork child an object made before the fork cannot be used: calls that return errors return
- * WEIR_EFORKED, the others do nothing, and its memory is not freed. Any thread, all calls. */
+ * WEIR_EFORKED, the others do nothing, and its memory is not freed.
+ *
+ * All calls: any thread. */
 #ifndef WEIR_SHARED_H
 #define WEIR_SHARED_H
 
@@ -46,7 +48,7 @@ WEIR_API struct weir_shared_event *weir_shared_event_ref(struct weir_shared_even
  * last one and something waits. */
 WEIR_API void weir_shared_event_unref(struct weir_shared_event **take_event);
 
-/* Set the event: all that wait go on, and so does who waits later, until it is cleared. */
+/* Set the event: all that wait go on. Later waits return at once, until it is cleared. */
 WEIR_API void weir_shared_event_set(struct weir_shared_event *e);
 /* Clear it. Waiters that a set has woken before go on nevertheless. */
 WEIR_API void weir_shared_event_clear(struct weir_shared_event *e);
@@ -120,8 +122,9 @@ WEIR_API int weir_shared_queue_try_get(struct weir_shared_queue *q, void *ret_it
 #define weir_shared_queue_try_get(q, ret_item)                                                     \
     weir_shared_queue_try_get((q), (ret_item), sizeof *(ret_item))
 
-/* Shut the queue down. Those that wait to put, and later calls of put, get WEIR_ECLOSED. Those that
- * get take the items that are left, then get WEIR_ECLOSED. A second call changes nothing. */
+/* Shut the queue down. Those that wait to put, and later calls of put, get WEIR_ECLOSED. 
+ * weir_shared_queue_get returns the items that are left, then WEIR_ECLOSED. A second call changes
+ * nothing. */
 WEIR_API void weir_shared_queue_shutdown(struct weir_shared_queue *q);
 
 /* The same, and the queue gives up its items at once: they go to the function of

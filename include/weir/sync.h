@@ -2,18 +2,21 @@
 /* sync.h - how tasks of one loop wait for each other: event, mutex, rwlock, condition, semaphore,
  * barrier, once, and a parking place for primitives of your own.
  *
- * The caller gives the memory and must not move it. All zero is a good event, mutex, rwlock,
- * condition, parking or once, so it may be static. A call named init remembers its place for
- * messages. One named fini makes the memory free for other use, or for a new start; it aborts if a
- * task waits, and names the primitive, its place and the first waiter; a second fini is fine.
+ * The caller gives the memory and must not move it. A zeroed event, mutex, rwlock, condition,
+ * parking or once is ready for use, so it may be static; a call on a zeroed semaphore or barrier
+ * aborts. A call named init records its place, which messages name. After a call named fini the
+ * memory may be used for something else, or initialised again. It aborts if a task waits, and names
+ * the primitive, its place and the first waiter. A second fini is fine.
  *
  * A primitive belongs to the loop whose task first uses it. A call from another loop or thread
- * aborts and names both. Calls that are not marked WEIR_SUSPENDS never wait; posted functions and
- * callbacks of the loop may make them, where no holder is asked for.
+ * aborts and names both. Calls that are not marked WEIR_SUSPENDS never wait. Posted functions and
+ * callbacks of the loop may make them, except where the call takes or gives back a lock that has
+ * one holder: the holder is a task.
  *
- * First come, first served: nobody overtakes a task that waits, a call named try neither. What a
- * task was granted is returned to it, even if a scope fired meanwhile; the next call feels that. A
- * task whose wait was cancelled has got nothing, and nothing is lost to those behind it. */
+ * First come, first served: no call overtakes a task that waits, not even one named try. What a
+ * task was granted is returned to it, even if a scope fired meanwhile; its next suspending call
+ * returns the scope's code. A task whose wait was cancelled has got nothing, and those behind it
+ * lose nothing. */
 #ifndef WEIR_SYNC_H
 #define WEIR_SYNC_H
 
@@ -74,10 +77,11 @@ WEIR_API void weir_mutex_init_at(const struct weir_site *site, struct weir_mutex
 WEIR_API void weir_mutex_fini(struct weir_mutex *m);
 #define weir_mutex_init(...) weir_mutex_init_at(WEIR_SITE(weir_mutex_init), __VA_ARGS__)
 
-/* Lock a mutex; wait until it is this task's. weir_mutex_try_lock does not wait.
+/* Lock a mutex. Waits while another task holds it. weir_mutex_try_lock does not wait.
  * Returns 0: the running task holds it; -EAGAIN (try only: another task holds it); -EDEADLK (this
- * task holds it already; or the holder waits for this task, if through others: the error record and
- * the log have the cycle); -ECANCELED, -ETIME if a scope fires: it is not held; WEIR_ENOLOOP. */
+ * task holds it already; or the holder waits for this task, directly or through others: the error
+ * record and the log have the cycle); -ECANCELED, -ETIME if a scope fires: it is not held;
+ * WEIR_ENOLOOP. */
 WEIR_SUSPENDS int weir_mutex_lock(struct weir_mutex *m);
 WEIR_API int weir_mutex_try_lock(struct weir_mutex *m);
 
@@ -107,23 +111,24 @@ WEIR_SUSPENDS int weir_rwlock_write_lock(struct weir_rwlock *l);
 WEIR_API int weir_rwlock_try_read_lock(struct weir_rwlock *l);
 WEIR_API int weir_rwlock_try_write_lock(struct weir_rwlock *l);
 
-/* Give a lock back. Those who wait and may have it now, have it when the call returns. Abort if
- * nobody reads; unless the running task is the writer. */
+/* Give a lock back. Waiters that may have it now hold it when the call returns.
+ * weir_rwlock_read_unlock aborts if there is no reader, weir_rwlock_write_unlock unless the running
+ * task is the writer. */
 WEIR_API void weir_rwlock_read_unlock(struct weir_rwlock *l);
 WEIR_API void weir_rwlock_write_unlock(struct weir_rwlock *l);
 
 /* ---- condition ------------------------------------------------------------------------------- */
 
-/* A condition: a task that holds a mutex waits until another says that something has changed. fini
- * as for the others; the mutex must outlive the waits. */
+/* A condition: a task that holds a mutex waits until another task notifies it of a change. The
+ * mutex must outlive the waits. */
 WEIR_API void weir_cond_init(struct weir_cond *c);
 WEIR_API void weir_cond_init_at(const struct weir_site *site, struct weir_cond *c);
 WEIR_API void weir_cond_fini(struct weir_cond *c);
 #define weir_cond_init(...) weir_cond_init_at(WEIR_SITE(weir_cond_init), __VA_ARGS__)
 
 /* Unlock m, wait to be notified, lock m again. The caller holds m when the call returns, whatever
- * it returns; after a cancel too it waits for m. Look at what you wait for in a loop: others may
- * have run between the notify and the return. Aborts unless the caller holds m.
+ * it returns; so after a cancel, too, the call waits for m. Check in a loop what you wait for:
+ * other tasks may have run between the notify and the return. Aborts unless the caller holds m.
  * Returns 0: it was notified, even if a scope fired since; -ECANCELED, -ETIME: it was not, and no
  * notify was used up; WEIR_ENOLOOP. */
 WEIR_SUSPENDS int weir_cond_wait(struct weir_cond *c, struct weir_mutex *m);
@@ -149,7 +154,8 @@ WEIR_API void weir_sem_fini(struct weir_sem *s);
     weir_sem_init_bounded_at(WEIR_SITE(weir_sem_init_bounded), __VA_ARGS__)
 
 /* Take n permits at once; wait until that many are there. A task that wants many is not overtaken
- * by tasks that want few. weir_sem_try_acquire does not wait. n 0: returns when it is its turn.
+ * by tasks that want few. weir_sem_try_acquire does not wait. If n is 0 the call returns when it
+ * is the caller's turn.
  * Returns 0: they are the caller's; -EAGAIN (try only); WEIR_ETOOBIG (n is above max: it would wait
  * for ever); -ECANCELED, -ETIME if a scope fires: none was taken; WEIR_ENOLOOP. */
 WEIR_SUSPENDS int weir_sem_acquire(struct weir_sem *s, size_t n);
@@ -158,7 +164,7 @@ WEIR_API int weir_sem_try_acquire(struct weir_sem *s, size_t n);
 /* Give n permits, and grant those who wait, in order, as far as the permits last. */
 WEIR_API void weir_sem_release(struct weir_sem *s, size_t n);
 
-/* How many permits could be taken now without waiting, if nobody waits. */
+/* How many permits are free. While a task waits for more than these, newcomers wait behind it. */
 WEIR_API size_t weir_sem_permits(const struct weir_sem *s);
 
 /* ---- barrier --------------------------------------------------------------------------------- */
@@ -189,9 +195,10 @@ WEIR_API void weir_once_fini(struct weir_once *o);
 
 /* Call fn(arg), unless a call of it has succeeded before. While one task is in fn, the others wait.
  * If fn fails (a result below 0), its caller gets the error, and the task that has waited longest
- * calls its own fn. fn may suspend; it should then return the error of a cancel.
- * Returns 0: fn has succeeded, now or before; fn's error; -EDEADLK (fn calls this, or its task
- * waits for this one; as weir_mutex_lock); -ECANCELED, -ETIME if a scope fires; WEIR_ENOLOOP. */
+ * calls its own fn. fn may suspend; if a cancel ends one of its calls, it should return that error.
+ * Returns 0: fn has succeeded, now or before; fn's error; -EDEADLK (fn calls weir_once on o, or its
+ * task waits for this one; see weir_mutex_lock); -ECANCELED, -ETIME if a scope fires;
+ * WEIR_ENOLOOP. */
 WEIR_SUSPENDS int weir_once(struct weir_once *o, int (*fn)(void *arg), void *arg);
 
 /* ---- parking --------------------------------------------------------------------------------- */
@@ -203,10 +210,11 @@ WEIR_API void weir_parking_init_at(const struct weir_site *site, struct weir_par
 WEIR_API void weir_parking_fini(struct weir_parking *p);
 #define weir_parking_init(...) weir_parking_init_at(WEIR_SITE(weir_parking_init), __VA_ARGS__)
 
-/* Wait until a waker takes this task out. slot is for the waker, who gets it from
- * weir_parking_first: it says what the task wants, or where to put what it gets. Always waits.
- * Returns the waker's result, which says what it means; -ECANCELED, -ETIME if a scope fires:
- * nobody has woken it, nothing was written through slot; WEIR_ENOLOOP. */
+/* Wait until weir_parking_wake takes this task out. Always waits. slot is for the waker, which gets
+ * it from weir_parking_first: it says what this task wants, or where to put what it gets.
+ * Returns the result given to weir_parking_wake, whose meaning is yours; -ECANCELED, -ETIME if a
+ * scope fires: the task was not woken, and nothing should have been written through slot;
+ * WEIR_ENOLOOP. */
 WEIR_SUSPENDS int weir_parking_wait(struct weir_parking *p, void *slot);
 
 /* The slot of the task that has waited longest; NULL if none waits. */

@@ -269,7 +269,8 @@ WEIR_API struct weir_task *weir_task_ref(struct weir_task *t);
  * Returns the task's result, and *take_task is then NULL; what the task left in its copy of args is
  * copied to ret_args, which may be NULL: at most size bytes. Or, with *take_task unchanged, so that
  * the handle is still the caller's: -ECANCELED, -ETIME (a scope around the caller has fired, even
- * if the task has ended already), -EDEADLK (it waits for this one), WEIR_ENOLOOP. */
+ * if the task has ended already), -EDEADLK (the task is this one, or waits for this one, directly
+ * or through others), WEIR_ENOLOOP. */
 WEIR_SUSPENDS int weir_await(struct weir_task **take_task, void *ret_args, size_t size);
 
 /* Cancel a task, and all children in groups that it has opened: their suspending calls return
