@@ -60,7 +60,8 @@ enum weir__op_kind {
     WEIR__UNACKED,  /* result: bytes of a socket that were sent and did not yet reach the peer */
     WEIR__SHUTDOWN, /* u.number = SHUT_RD, SHUT_WR or SHUT_RDWR */
     WEIR__READ_FD,  /* one try, never blocks: u.bytes, at most a piece; any descriptor; result n,
-                     * 0 end, -EAGAIN; -EOPNOTSUPP: this one cannot be tried without waiting */
+                     * 0 at end of stream, -EAGAIN; -EOPNOTSUPP: this one cannot be tried without
+                     * waiting */
     WEIR__WRITE_FD, /* likewise; no SIGPIPE */
     /* Done at once or pending. */
     WEIR__CONNECT,   /* u.addr; result 0. A cancel leaves the file fit only for close */
@@ -211,9 +212,9 @@ struct weir__backend_ops {
     bool (*arm)(struct weir__backend *b);
 };
 
-struct weir__latch; /* latch.h */
+struct weir__latch; /* by which other threads end a wait; weir_backend_common_open makes it */
 
-/* A simulation's word in which ready task runs next. */
+/* How a simulation chooses which ready task runs next. */
 struct weir__order {
     size_t (*choose)(struct weir__order *o, size_t count); /* 0 .. count-1; NULL: the first */
     void (*resumes)(struct weir__order *o, const void *task); /* that one runs now */
@@ -277,7 +278,7 @@ WEIR_API int weir_backend_common_sleep(struct weir_backend_common *c);
  * none has. */
 WEIR_API struct weir__op *weir_backend_common_collect(struct weir_backend_common *c);
 
-/* What ops->wake does. Any thread, any signal handler. */
+/* End the wait of b, as ops->wake must; may itself be ops->wake. Any thread, any signal handler. */
 WEIR_API void weir_backend_common_wake(struct weir__backend *b);
 
 #ifdef __cplusplus

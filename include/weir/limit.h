@@ -60,8 +60,8 @@ WEIR_API size_t weir_limiter_borrowed(const struct weir_limiter *l);
 
 /* ---- rate ------------------------------------------------------------------------------------ */
 
-/* A rate limiter: a bucket into which `tokens` tokens flow, evenly, in each per_ns, and which holds
- * at most burst. It begins full. Aborts if one of the three is 0 or less, or if burst
+/* A rate limiter: a bucket that gains tokens at an even rate, `tokens` in each per_ns, and holds at
+ * most burst of them. It begins full. Aborts if one of the three is 0 or less, or if burst
  * times per_ns does not fit into 62 bits. */
 WEIR_API void weir_rate_init(struct weir_rate *r, int64_t tokens, weir_ns per_ns, int64_t burst);
 WEIR_API void weir_rate_init_at(const struct weir_site *site, struct weir_rate *r, int64_t tokens,
