@@ -87,8 +87,8 @@ struct weir_retry_policy {  /* zero: the default */
     weir_ns max_ns;         /* no pause is longer; 0: 30 s */
     unsigned factor_percent; /* each pause is that much of the one before; 0: 200 */
     int jitter_percent;     /* each pause is shortened by a random part of it, at most this; 0: 25;
-                             * less than 0: none. Those who failed together do not all come again
-                             * together */
+                             * less than 0: none. So callers that failed at one time do not all
+                             * try again at one time */
     bool (*should_retry)(int rc, void *arg); /* NULL: after each error. Must not suspend */
 };
 

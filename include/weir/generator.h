@@ -31,8 +31,8 @@ WEIR_API int weir_gen_open_at(const struct weir_site *site, struct weir_gen *gen
 
 /* Hand an item (of item_size bytes) to the consumer, and wait until it asks for the next. Only in
  * the generator's fn.
- * Returns 0; -ECANCELED (the generator is closed, or g is cancelled), -ETIME. After an error nobody
- * asks any more: this item may have been taken, or not. */
+ * Returns 0; -ECANCELED (the generator is closed, or g is cancelled), -ETIME. After an error the
+ * consumer asks no more: this item may have been taken, or not. */
 WEIR_SUSPENDS int weir_gen_yield(struct weir_gen *gen, const void *item);
 
 /* Ask for the next item, which is copied to ret_item. A consumer that is cancelled while it waits

@@ -54,8 +54,8 @@ WEIR_API void weir_sync_stats(const struct weir_sync *s, struct weir_sync_stats 
 /* ---- event ----------------------------------------------------------------------------------- */
 
 /* An event: tasks wait until it is set. It begins clear. weir_event_set wakes all that wait, and it
- * stays set until weir_event_clear. Those who were woken return 0, also if it was cleared before
- * they ran. weir_event_is_set returns whether it is set. */
+ * stays set until weir_event_clear. Waits that it has woken return 0, even if it was cleared before
+ * their tasks ran. weir_event_is_set returns whether it is set. */
 WEIR_API void weir_event_init(struct weir_event *e);
 WEIR_API void weir_event_init_at(const struct weir_site *site, struct weir_event *e);
 WEIR_API void weir_event_fini(struct weir_event *e);
@@ -161,7 +161,7 @@ WEIR_API void weir_sem_fini(struct weir_sem *s);
 WEIR_SUSPENDS int weir_sem_acquire(struct weir_sem *s, size_t n);
 WEIR_API int weir_sem_try_acquire(struct weir_sem *s, size_t n);
 
-/* Give n permits, and grant those who wait, in order, as far as the permits last. */
+/* Give n permits. Tasks that wait are granted theirs, in order, as far as the permits last. */
 WEIR_API void weir_sem_release(struct weir_sem *s, size_t n);
 
 /* How many permits are free. While a task waits for more than these, newcomers wait behind it. */
@@ -182,7 +182,7 @@ WEIR_API void weir_barrier_fini(struct weir_barrier *b);
  * fires; WEIR_ENOLOOP. */
 WEIR_SUSPENDS int weir_barrier_wait(struct weir_barrier *b);
 
-/* Close a barrier: those who wait, and who come later, get WEIR_ECLOSED. */
+/* Close a barrier: tasks that wait, and later callers, get WEIR_ECLOSED. */
 WEIR_API void weir_barrier_close(struct weir_barrier *b);
 
 /* ---- once ------------------------------------------------------------------------------------ */
