@@ -52,7 +52,7 @@ static const struct weir_task *next_of(struct hop *h) {
     const struct weir_task *t = NULL;
     if (h->begun && h->at == NULL)
         return NULL;
-    if (h->what->kind == WEIR__ON_GROUP)
+    if (h->what->all_must_end)
         t = next_child(h);
     else if (h->what->owner != NULL)
         t = h->what->owner(h->on);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <weir/group.h>
 #include <weir/loop.h>
 #include <weir/task.h>
 
@@ -176,5 +177,39 @@ static int diamond(void *arg) {
 
 WEIR_TEST_BACKENDS(tasks_that_wait_for_one_third_are_no_cycle) {
     run(diamond);
+    assert_string_equal(logged, "");
+}
+
+static int drains(void *arg) {
+    struct weir_group g;
+    struct weir_task *self = weir_task_current();
+    (void)arg;
+    weir_group_open(&g, WEIR_INDEPENDENT);
+    weir_spawn(&g, WEIR_SITE(awaits_at_once), awaits_at_once, &self, sizeof self, NULL, NULL);
+    assert_int_equal(weir_group_drain(&g, WEIR_MILLISECONDS(1)), 1); /* the grace ends its wait */
+    return 0;
+}
+
+WEIR_TEST_BACKENDS(a_child_may_await_the_task_that_drains_it_with_a_grace) {
+    run(drains);
+    assert_string_equal(logged, "");
+}
+
+static int goes_on_with_the_first(void *arg) {
+    struct weir_group g;
+    struct weir_task *self = weir_task_current(), *first = NULL, *one = NULL;
+    (void)arg;
+    weir_group_open(&g, WEIR_INDEPENDENT);
+    weir_spawn(&g, WEIR_SITE(sleeps), sleeps, NULL, 0, NULL, &first);
+    weir_spawn(&g, WEIR_SITE(awaits_at_once), awaits_at_once, &self, sizeof self, NULL, NULL);
+    assert_int_equal(weir_group_next(&g, &one), 1);
+    assert_ptr_equal(one, first);
+    weir_task_release(&first);
+    weir_group_cancel(&g, "one has ended");
+    return weir_group_close(&g, 0) == 0 ? 0 : 1;
+}
+
+WEIR_TEST_BACKENDS(a_child_may_await_the_task_that_waits_for_any_child) {
+    run(goes_on_with_the_first);
     assert_string_equal(logged, "");
 }

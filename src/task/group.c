@@ -188,17 +188,21 @@ static void forget_ended(struct group *g) {
     }
 }
 
-static const struct weir__what joins = {.text = "join", .kind = WEIR__ON_GROUP};
+static const struct weir__what
+    joins = {.text = "join", .kind = WEIR__ON_GROUP, .all_must_end = true},
+    joins_with_grace = {.text = "join", .kind = WEIR__ON_GROUP};
 
 int weir__group_join(struct sched *s, struct group *g, weir_ns grace_ns) {
     struct join j = {.park = {.what = &joins, .on = g}, .group = g};
     weir__timer_init(&j.grace, grace_over);
     bool waits = g->live > 0 && g->scope.felt == 0;
-    if (waits && grace_ns <= 0)
+    if (waits && grace_ns <= 0) {
         grace_over(&j.grace);
-    else if (waits && grace_ns != WEIR_NEVER)
+    } else if (waits && grace_ns != WEIR_NEVER) {
+        j.park.what = &joins_with_grace; /* a cycle ends with the grace */
         weir__timer_arm(s->loop.timers, &j.grace,
                         weir__deadline(weir__loop_now(&s->loop), grace_ns));
+    }
     if (g->live > 0 && grace_ns == WEIR_NEVER)
         weir__deadlock_warn(&joins, g);
     while (g->live > 0) {

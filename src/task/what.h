@@ -5,6 +5,7 @@
 #ifndef WEIR_TASK_WHAT_H
 #define WEIR_TASK_WHAT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -46,6 +47,7 @@ struct weir__what {
      * awaited. NULL if it is nobody's, or not known. NULL: such objects have no owner. A cycle of
      * owners is a deadlock. */
     struct weir_task *(*owner)(const void *on);
+    bool all_must_end; /* WEIR__ON_GROUP: only the ends of all its children end this wait */
 };
 
 /* Write the call and what it waits for: "read from 127.0.0.1:4000 (fd 7)", "await of task 'b'
