@@ -234,6 +234,33 @@ STORY(a_value_that_a_select_waited_for_is_seen_once) {
     return 0;
 }
 
+static int sees_alone(void *args) {
+    struct sees_args *a = args;
+    return weir_latest_wait(&latest, a->view, a->value);
+}
+
+STORY(a_view_of_two_tasks_never_goes_back) {
+    int (*const waits_by[])(void *) = {sees, sees_alone};
+    int value = 0, mine = 0, first = 1, second = 2;
+    for (int i = 0; i < 2; i++) {
+        struct weir_latest_view view = {0};
+        struct sees_args args = {&view, &value};
+        struct weir_task *t = NULL;
+        assert_int_equal(weir_latest_init(&latest, (int *)NULL), 0);
+        assert_int_equal(weir_spawn(NULL, WEIR_SITE(waits_by), waits_by[i], &args, sizeof args,
+                                    NULL, &t), 0);
+        assert_int_equal(weir_sleep(1), 0);
+        assert_int_equal(weir_latest_set(&latest, &first), 0);
+        assert_int_equal(weir_latest_set(&latest, &second), 0);
+        assert_int_equal(weir_latest_try_wait(&latest, &view, &mine), 1);
+        assert_int_equal(weir_await(&t, NULL, 0), 1);
+        assert_true(value == first && mine == second);
+        assert_int_equal(weir_latest_try_wait(&latest, &view, &mine), -EAGAIN);
+        weir_latest_fini(&latest);
+    }
+    return 0;
+}
+
 STORY(a_view_sees_the_newest_value_once_and_skips_older_ones) {
     struct weir_group g;
     int value = 0;

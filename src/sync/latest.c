@@ -105,6 +105,12 @@ static int take(struct latest *l, struct weir_latest_view *view, void *ret_value
     return 1;
 }
 
+/* The task that waited may run later than one that took a newer value through the same view. */
+static void saw(struct weir_latest_view *view, uint64_t number) {
+    if (view->seen_ < number)
+        view->seen_ = number;
+}
+
 int weir_latest_wait(struct weir_latest *latest, struct weir_latest_view *view, void *ret_value,
                      size_t size) {
     int rc = weir__suspend_enter("latest wait");
@@ -119,7 +125,7 @@ int weir_latest_wait(struct weir_latest *latest, struct weir_latest_view *view, 
     uint64_t next = l->sets + 1; /* the value that the next set hands over */
     rc = weir__sync_wait(&l->sync, ret_value, &waits, NULL);
     if (rc == 1)
-        view->seen_ = next;
+        saw(view, next);
     return rc;
 }
 
@@ -165,8 +171,7 @@ static void enlist(void *object, void *item, struct weir__wait *wait, struct wei
 static int won(void *object, void *item, struct weir__waiter *w, int64_t result) {
     (void)item;
     if (result == 1)
-        ((struct weir_latest_view *)object)->seen_ =
-            WEIR_CONTAINER(w, struct weir__case_place, waiter)->number;
+        saw(object, WEIR_CONTAINER(w, struct weir__case_place, waiter)->number);
     return (int)result;
 }
 
