@@ -8,8 +8,6 @@
 
 #include "stream/stream_test_util.h"
 
-RUNNER_PLAIN_ORDER /* pieces are asserted as they were sent */
-
 enum { TOLD_MAX = 256 };
 
 static struct {
@@ -115,7 +113,7 @@ static void say(struct weir_stream *s, const char *text) {
     settle();
 }
 
-LOOP_STORY(pieces_are_taken_while_message_sleeps) {
+LOOP_STORY_IN_ORDER(pieces_are_taken_while_message_sleeps) {
     struct weir_stream *s = begin(WEIR__AHEAD_MORE);
     say(s, "first");
     say(s, "second");
@@ -136,7 +134,7 @@ LOOP_STORY(pieces_are_taken_while_message_sleeps) {
     return 0;
 }
 
-LOOP_STORY(a_piece_that_is_kept_is_the_next_message) {
+LOOP_STORY_IN_ORDER(a_piece_that_is_kept_is_the_next_message) {
     struct weir_stream *s = begin(WEIR__AHEAD_KEEP);
     say(s, "first");
     say(s, "second");
@@ -149,7 +147,7 @@ LOOP_STORY(a_piece_that_is_kept_is_the_next_message) {
     return 0;
 }
 
-LOOP_STORY(after_stop_nothing_more_is_read_ahead) {
+LOOP_STORY_IN_ORDER(after_stop_nothing_more_is_read_ahead) {
     struct weir_stream *s = begin(WEIR__AHEAD_STOP);
     say(s, "first");
     say(s, "second");
@@ -181,7 +179,7 @@ LOOP_STORY(the_end_of_stream_is_seen_ahead_and_again_in_its_place) {
     return 0;
 }
 
-LOOP_STORY(opened_may_read_ahead) {
+LOOP_STORY_IN_ORDER(opened_may_read_ahead) {
     struct weir_stream *s = NULL;
     assert_int_equal(world_open(WEIR__AHEAD_MORE), 0);
     w.in_opened = true;
@@ -199,7 +197,7 @@ LOOP_STORY(opened_may_read_ahead) {
 }
 
 /* However it ends, the read that was asked for is back before the descriptor is closed. */
-LOOP_STORY(a_read_ahead_ends_with_its_connection) {
+LOOP_STORY_IN_ORDER(a_read_ahead_ends_with_its_connection) {
     for (int how = 0; how < 4; how++) {
         struct weir_stream *s = begin(how == 3 ? WEIR__AHEAD_KEEP : WEIR__AHEAD_MORE);
         char byte;

@@ -118,6 +118,16 @@ static inline void tell_on(int kinds, int (*story)(struct ends *e)) {
     }                                                                                              \
     static int sentence##_run(void *arg __attribute__((unused)))
 
+/* The same for one that asserts an order of tasks or pieces, which WEIR_SEED may change. */
+#define LOOP_STORY_IN_ORDER(sentence)                                                              \
+    static int sentence##_run(void *arg);                                                          \
+    WEIR_TEST_BACKENDS(sentence) {                                                                 \
+        struct weir_run_options o = {.size = sizeof o, .backend = test_backend};                   \
+        runner_plain_order();                                                                      \
+        assert_int_equal(weir_run(sentence##_run, NULL, &o), 0);                                   \
+    }                                                                                              \
+    static int sentence##_run(void *arg __attribute__((unused)))
+
 /* ---- tasks that make one call and keep its result ---- */
 
 struct doing {

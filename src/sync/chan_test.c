@@ -6,8 +6,6 @@
 #include "base/alloc.h"
 #include "sync/sync_test_util.h"
 
-RUNNER_PLAIN_ORDER /* several of these tests assert in which order tasks run */
-
 static struct weir_chan chan;
 static int seen[64], seen_count;
 static int codes[64];
@@ -66,7 +64,7 @@ STORY(chan_keeps_the_order_at_every_capacity) {
     return 0;
 }
 
-STORY(senders_and_receivers_are_served_in_the_order_of_their_wait) {
+STORY_IN_ORDER(senders_and_receivers_are_served_in_the_order_of_their_wait) {
     struct weir_group g;
     start(2);
     weir_group_open(&g, WEIR_TOGETHER);

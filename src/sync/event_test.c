@@ -6,8 +6,6 @@
 
 #include "sync/sync_test_util.h"
 
-RUNNER_PLAIN_ORDER /* several of these tests assert in which order tasks run */
-
 static struct weir_event event, second; /* all zero */
 static struct weir_barrier barrier;
 static struct weir_once once;
@@ -22,7 +20,7 @@ static int waits(void *args) {
     return 0;
 }
 
-STORY(a_set_wakes_all_in_order_even_if_it_is_cleared_before_they_run) {
+STORY_IN_ORDER(a_set_wakes_all_in_order_even_if_it_is_cleared_before_they_run) {
     struct weir_group g;
     struct weir_task *t;
     (void)arg;
@@ -115,7 +113,7 @@ static int meets(void *args) {
     return 0;
 }
 
-STORY(the_last_one_opens_the_barrier_and_each_gets_its_place) {
+STORY_IN_ORDER(the_last_one_opens_the_barrier_and_each_gets_its_place) {
     struct weir_group g;
     (void)arg;
     weir_barrier_init(&barrier, 4);
@@ -184,7 +182,7 @@ static int does_once(void *args) {
     return 0;
 }
 
-STORY(once_is_tried_by_the_next_after_a_failure_and_never_after_a_success) {
+STORY_IN_ORDER(once_is_tried_by_the_next_after_a_failure_and_never_after_a_success) {
     struct weir_group g;
     (void)arg;
     calls = 0;
@@ -238,7 +236,7 @@ static int parks(void *args) {
     return 0;
 }
 
-STORY(a_waker_writes_through_the_slot_and_gives_the_result) {
+STORY_IN_ORDER(a_waker_writes_through_the_slot_and_gives_the_result) {
     struct weir_group g;
     struct weir_task *t;
     (void)arg;
@@ -262,7 +260,7 @@ STORY(a_waker_writes_through_the_slot_and_gives_the_result) {
     return 0;
 }
 
-STORY(moved_tasks_wait_on_and_can_be_cancelled_at_the_new_place) {
+STORY_IN_ORDER(moved_tasks_wait_on_and_can_be_cancelled_at_the_new_place) {
     struct weir_group g;
     struct weir_task *t;
     struct weir_sync_stats stats = {.size = sizeof stats};

@@ -6,8 +6,6 @@
 
 #include "sync/sync_test_util.h"
 
-RUNNER_PLAIN_ORDER /* several of these tests assert in which order tasks run */
-
 static struct weir_mutex mutex, other; /* all zero */
 static struct weir_cond cond;
 static int inside, granted, order[16];
@@ -62,7 +60,7 @@ static int takes_its_turn(void *args) {
     return 0;
 }
 
-STORY(unlock_hands_over_to_the_first_and_no_newcomer_overtakes) {
+STORY_IN_ORDER(unlock_hands_over_to_the_first_and_no_newcomer_overtakes) {
     struct weir_group g;
     (void)arg;
     granted = 0;
@@ -252,7 +250,7 @@ static int waits_until_ready(void *args) {
     return 0;
 }
 
-STORY(a_notify_is_given_to_the_one_that_has_waited_longest) {
+STORY_IN_ORDER(a_notify_is_given_to_the_one_that_has_waited_longest) {
     struct weir_group g;
     struct weir_task *t[4];
     (void)arg;

@@ -5,8 +5,6 @@
 #include "base/alloc.h"
 #include "sync/sync_test_util.h"
 
-RUNNER_PLAIN_ORDER /* several of these tests assert in which order tasks run */
-
 struct job { int urgency, id; };
 
 static struct weir_queue queue;
@@ -97,7 +95,7 @@ STORY(equal_priorities_stay_in_the_order_of_their_puts) {
     return 0;
 }
 
-STORY(tasks_that_put_are_let_in_by_each_get) {
+STORY_IN_ORDER(tasks_that_put_are_let_in_by_each_get) {
     struct weir_group g;
     assert_int_equal(weir_queue_init_priority(&queue, struct job, 1, by_urgency), 0);
     put(5, 0);

@@ -9,8 +9,6 @@
 
 #include "sync/sync_test_util.h"
 
-RUNNER_PLAIN_ORDER /* several of these tests assert in which order tasks run */
-
 static struct weir_chan a, b;
 static struct weir_event event;
 
@@ -105,7 +103,7 @@ STORY(a_select_never_meets_itself) {
     return 0;
 }
 
-STORY(two_selects_meet_on_exactly_one_chan) {
+STORY_IN_ORDER(two_selects_meet_on_exactly_one_chan) {
     struct weir_group g;
     int out1 = 1, out2 = 2, in1 = 0, in2 = 0, at1 = -1, at2 = -1;
     open_both(0);
@@ -124,7 +122,7 @@ STORY(two_selects_meet_on_exactly_one_chan) {
 }
 
 /* Both ways on both chans: each select could meet the other on four roads. */
-STORY(two_selects_on_the_same_chans_both_ways_meet_once) {
+STORY_IN_ORDER(two_selects_on_the_same_chans_both_ways_meet_once) {
     struct weir_group g;
     int out1 = 1, out2 = 2, in1 = 0, in2 = 0, at1 = -1, at2 = -1;
     open_both(0);

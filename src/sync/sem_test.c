@@ -5,8 +5,6 @@
 
 #include "sync/sync_test_util.h"
 
-RUNNER_PLAIN_ORDER /* several of these tests assert in which order tasks run */
-
 static struct weir_sem sem;
 static int granted, order[16];
 
@@ -17,7 +15,7 @@ static int takes(void *args) { /* that many */
     return 0;
 }
 
-STORY(a_big_request_is_not_starved_by_small_ones) {
+STORY_IN_ORDER(a_big_request_is_not_starved_by_small_ones) {
     struct weir_group g;
     (void)arg;
     granted = 0;

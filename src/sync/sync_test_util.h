@@ -19,6 +19,15 @@
     }                                                                                              \
     static int name##_run(void *arg)
 
+/* The same for a story that asserts in which order tasks run: a seed of WEIR_SEED would mix it. */
+#define STORY_IN_ORDER(name)                                                                       \
+    static int name##_run(void *arg);                                                              \
+    WEIR_TEST_BACKENDS(name) {                                                                     \
+        runner_plain_order();                                                                      \
+        assert_int_equal(weir_run(name##_run, NULL, NULL), 0);                                     \
+    }                                                                                              \
+    static int name##_run(void *arg)
+
 /* A story in which the library aborts with these words. */
 #define ABORTS(name, words)                                                                        \
     static int name##_run(void *arg);                                                              \

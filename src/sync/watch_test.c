@@ -11,8 +11,6 @@
 #include "base/alloc.h"
 #include "sync/sync_test_util.h"
 
-RUNNER_PLAIN_ORDER /* several of these tests assert in which order tasks run */
-
 /* On epoll and io_uring, which have real descriptors. */
 #define REAL_STORY(name)                                                                           \
     static int name##_run(void *arg);                                                              \
@@ -266,7 +264,7 @@ static int takes(void *args) {
     return 0;
 }
 
-STORY(a_signal_goes_to_the_task_that_waits_longest) {
+STORY_IN_ORDER(a_signal_goes_to_the_task_that_waits_longest) {
     struct weir_group g;
     assert_int_equal(weir_signals_open(&signals, SIGUSR1), 0);
     weir_group_open(&g, WEIR_TOGETHER);
