@@ -80,7 +80,7 @@ WEIR_API int weir_broadcast_try_recv(struct weir_subscriber *s, void *ret_item, 
     weir_broadcast_try_recv((s), (ret_item), sizeof *(ret_item))
 
 /* How many items a subscriber has missed since it subscribed. A miss counts from the call that has
- * returned -EOVERFLOW for it. */
+ * returned -EOVERFLOW for it. 0 once s has unsubscribed. */
 WEIR_API uint64_t weir_subscriber_missed(const struct weir_subscriber *s);
 
 /* Nothing more will be sent. Tasks that wait to send get WEIR_ECLOSED. Subscribers receive what is

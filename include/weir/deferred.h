@@ -94,10 +94,13 @@ enum weir_deferred_list_flags {
 
 /* Make a Deferred of n others: it fires when all of them have passed the functions that this call
  * adds to their chains. Its value is an array of n struct weir_result in the order of ds, which
- * lives as long as the list. With WEIR_FIRST_VALUE or WEIR_FIRST_ERROR it is a pointer to the
- * element that fired it, so that its index can be computed. With n == 0 it fires at once, unless
- * WEIR_FIRST_VALUE is given. To cancel it, before it has fired, cancels those of ds that the
- * result has not yet passed. ds is not needed after the call; its references stay the caller's.
+ * lives as long as the list. Where WEIR_FIRST_VALUE or WEIR_FIRST_ERROR ends it early, the value
+ * (beside an error: of errbacks) is a pointer to the element that did, so that its index can be
+ * computed. If no element does, it is the array: with WEIR_FIRST_VALUE all have failed then, so
+ * look at the rc of what the value points to. The array has codes; an errback on ds[i], added
+ * before, sees the text. With n == 0 the list fires at once, unless WEIR_FIRST_VALUE is given.
+ * To cancel it, before it has fired, cancels those of ds that the result has not yet passed. ds is
+ * not needed after the call; its references stay the caller's.
  * Returns 0; -ENOMEM, nothing was added then. */
 WEIR_API int weir_deferred_list(struct weir_deferred *const *ds, size_t n, unsigned flags,
                                 struct weir_deferred **ret_d);

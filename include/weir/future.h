@@ -4,7 +4,7 @@
  *
  * A future is made on a loop and belongs to it. Loop thread only: a task, posted function or
  * callback of that loop. After the run only weir_future_unref is allowed. A call from elsewhere
- * aborts. */
+ * aborts: another thread posts a function that settles the future (weir_post). */
 #ifndef WEIR_FUTURE_H
 #define WEIR_FUTURE_H
 

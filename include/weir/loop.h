@@ -38,8 +38,9 @@ struct weir_run_options { /* zero: the default */
                            * were there before */
     bool debug;           /* debug mode, which the variable WEIR_DEBUG asks for too, unless it is ""
                            * or "0". The log names a task that does not let others run for slow_ns,
-                           * with its stack while it does not; and what was never closed, with the
-                           * place where it was made. A second close aborts and names both places.
+                           * with its stack while it does not; and streams, listeners and
+                           * WebSockets that were never closed, with the place where each was made.
+                           * A second close of one aborts and names both places.
                            * A switch then takes four to five times as long, and there is one
                            * thread more. The library handles SIGURG and sends it to the blocked
                            * thread, where it cuts short sleep and poll (EINTR) */
@@ -103,7 +104,9 @@ WEIR_API void weir_stop_at(const struct weir_site *site, const char *cause);
  * with that cause. If some have still not ended 5 seconds later, the log names each of them and
  * what it waits for; again after 10 seconds, 20, and so on.
  * A second call can only shorten the grace; the first cause stays. cause: static text, or NULL. Any
- * task, posted function or callback of the loop may call it. Outside a loop it does nothing. */
+ * task, posted function or callback of the loop may call it. Outside a loop it does nothing. To
+ * shut down at a signal, call it in a daemon to which weir_signals_next (weir/select.h) has
+ * returned one. */
 WEIR_API void weir_stop_within(weir_ns grace_ns, const char *cause);
 WEIR_API void weir_stop_within_at(const struct weir_site *site, weir_ns grace_ns,
                                   const char *cause);

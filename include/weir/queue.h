@@ -40,7 +40,8 @@ enum weir_order {
  * takes the size of an item and the order. compare(a, b) is for WEIR_PRIORITY: it returns < 0 if a
  * must be got before b, 0 if they are equal, > 0 else, and must not suspend. The caller must call
  * weir_queue_fini.
- * Returns 0; -ENOMEM. On error q is zeroed. Aborts if max or the size is 0. */
+ * Returns 0; -ENOMEM. On error q is zeroed. Aborts if max or the size is 0, or if an order by
+ * priority has no compare. */
 WEIR_API int weir_queue_init(struct weir_queue *q, size_t item_size, size_t max,
                              enum weir_order order, int (*compare)(const void *a, const void *b));
 WEIR_API int weir_queue_init_at(const struct weir_site *site, struct weir_queue *q,
@@ -82,7 +83,7 @@ WEIR_API int weir_queue_try_get(struct weir_queue *q, void *ret_item, size_t ite
 #define weir_queue_get(q, ret_item) weir_queue_get((q), (ret_item), sizeof *(ret_item))
 #define weir_queue_try_get(q, ret_item) weir_queue_try_get((q), (ret_item), sizeof *(ret_item))
 
-/* Count one item that was got as done. Aborts if it is called more often than items were put. */
+/* Count one item that was got as done. Aborts if it is called more often than items were got. */
 WEIR_API void weir_queue_task_done(struct weir_queue *q);
 
 /* Wait until each item that was put is done: until weir_queue_task_done was called for it, or

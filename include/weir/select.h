@@ -155,9 +155,9 @@ WEIR_API int weir_signals_open(struct weir_signals *s, ...);
  * returned once, also those that came between two calls: three of SIGUSR1 are returned three times.
  * (The kernel itself merges a signal with an equal one that it could not yet deliver.) If several
  * are at hand, they come in the order of the call of weir_signals_open.
- * Returns the signal's number; -EPERM (one is blocked in every thread by now), WEIR_ECLOSED (closed
- * meanwhile), -ECANCELED, -ETIME, WEIR_ENOLOOP. A cancel loses no signal. weir_signals_try_next
- * returns -EAGAIN instead of waiting. */
+ * Returns the signal's number; -EPERM (one is blocked in every thread by now), WEIR_ECLOSED
+ * (closed, perhaps meanwhile), -ECANCELED, -ETIME, WEIR_ENOLOOP. A cancel loses no signal.
+ * weir_signals_try_next returns -EAGAIN instead of waiting. */
 WEIR_SUSPENDS int weir_signals_next(struct weir_signals *s);
 WEIR_API int weir_signals_try_next(struct weir_signals *s);
 

@@ -8,10 +8,11 @@
  * memory may be used for something else, or initialised again. It aborts if a task waits, and names
  * the primitive, its place and the first waiter. A second fini is fine.
  *
- * A primitive belongs to the loop whose task first uses it. A call from another loop or thread
- * aborts and names both. Calls that are not marked WEIR_SUSPENDS never wait. Posted functions and
- * callbacks of the loop may make them, except where the call takes or gives back a lock that has
- * one holder: the holder is a task.
+ * A primitive belongs to the loop whose task first uses it. From then on a call from another loop
+ * or thread aborts and names both; weir/shared.h has an event, a queue and a chan for threads.
+ * Calls that are not marked WEIR_SUSPENDS never wait. Posted functions and callbacks of the loop
+ * may make them, except where the call takes or gives back a lock that has one holder: the holder
+ * is a task.
  *
  * First come, first served: no call overtakes a task that waits, not even one named try. What a
  * task was granted is returned to it, even if a scope fired meanwhile; its next suspending call

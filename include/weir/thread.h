@@ -22,9 +22,9 @@ struct weir_remote; /* a task on a loop, as other threads know it: counted */
  * *ret_remote is a handle that the caller gives back, by weir_remote_wait, weir_remote_await or
  * weir_remote_release. ret_remote NULL: the task is started and forgotten.
  * An error of fn that no wait has read is logged when the last handle is given back, unless it is
- * the code of the cancel that stopped the task. If l ends before the task has begun, fn is not
- * called and the result is WEIR_ENOLOOP; if there is no memory or stack for the task, -ENOMEM or
- * -EAGAIN.
+ * the code of the cancel that stopped the task. A task that has not begun does not hold l's run
+ * open: if l ends before, fn is not called and the result is WEIR_ENOLOOP; if there is no memory or
+ * stack for the task, -ENOMEM or -EAGAIN.
  * Returns 0; -ENOMEM, WEIR_ECLOSED (l has ended), WEIR_EFORKED (l is the parent process's). On
  * error nothing was started, and *ret_remote is untouched. Any thread. */
 WEIR_API int weir_run_threadsafe(struct weir_loop *l, const struct weir_site *site,
