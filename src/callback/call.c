@@ -3,9 +3,12 @@
  * queue: a timer that is due puts its call at the end. So the order is asyncio's.
  *
  * A call lies in a slab, not in a list: a million armed calls fire in any order, and to unlink each
- * from a list would touch two others. Only the end of the run needs to find them all. */
+ * from a list would touch two others. Only the end of the run needs to find them all. With very
+ * many, each call is a cache miss: so a call is one cache line, and a queued call names a later one
+ * of the queue, which is fetched while those between are called. */
 #include "callback/call.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <weir/callback.h>
 
@@ -14,26 +17,32 @@
 #include "base/time.h"
 #include "loop/handle.h"
 
-enum { SLAB = 64 };
+enum { SLAB = 64, LINE = 64 };
 
 enum state { SPARE, QUEUED, TIMED, CALLED };
 
 struct weir_call {
-    struct weir__timer timer;
-    struct weir__soon soon;
+    union {
+        struct weir__timer timer; /* TIMED */
+        struct weir__soon soon;   /* QUEUED */
+    };
     union {
         void (*fn)(void *arg);
         struct weir_call *next; /* SPARE */
     };
     void *arg;
+    const struct weir_call *ahead; /* once queued: the call CALLS_AHEAD later, to be fetched. Only
+                                    * an address: that call may be spare, or queued again */
     uint16_t loop; /* number */
     uint8_t state;
     bool held;     /* the user has a handle */
 };
 
+static_assert(sizeof(struct weir_call) <= LINE, "a call is one cache line");
+
 struct call_slab {
     struct call_slab *next;
-    struct weir_call calls[SLAB];
+    struct weir_call *calls; /* SLAB of them, behind this head, at a multiple of LINE */
 };
 
 static struct calls *calls_here(void) {
@@ -61,6 +70,7 @@ static void call_now(struct weir__soon *n, bool dropped) {
     struct weir_call *c = WEIR_CONTAINER(n, struct weir_call, soon);
     void (*fn)(void *arg) = c->fn;
     void *arg = c->arg;
+    __builtin_prefetch(c->ahead, 1);
     c->state = CALLED;
     if (!c->held)
         spare(calls_here(), c);
@@ -68,23 +78,33 @@ static void call_now(struct weir__soon *n, bool dropped) {
         fn(arg);
 }
 
-static void call_due(struct weir__timer *t) {
-    struct weir_call *c = WEIR_CONTAINER(t, struct weir_call, timer);
+static void queue(struct calls *cs, struct weir_call *c) {
+    struct weir_call **last = &cs->queued[cs->queued_count++ % CALLS_AHEAD];
+    if (*last != NULL)
+        (*last)->ahead = c;
+    *last = c;
     c->state = QUEUED;
+    weir__soon_prepare(&c->soon, call_now);
     weir__soon_add(&c->soon);
 }
 
+static void call_due(struct weir__timer *t) {
+    struct weir_call *c = WEIR_CONTAINER(t, struct weir_call, timer);
+    queue(calls_here(), c);
+}
+
 static bool grow(struct calls *cs) {
-    struct call_slab *slab = weir__alloc(sizeof *slab);
+    struct call_slab *slab = weir__alloc(sizeof *slab + LINE - 1 + (size_t)SLAB * LINE);
     if (slab == NULL)
         return false;
+    uintptr_t behind = (uintptr_t)(slab + 1);
+    slab->calls = (struct weir_call *)(behind + (LINE - behind % LINE) % LINE);
     slab->next = cs->slabs;
     cs->slabs = slab;
     cs->end_calls = end_calls;
     for (int i = SLAB - 1; i >= 0; i--) {
         struct weir_call *c = &slab->calls[i];
-        weir__timer_init(&c->timer, call_due);
-        weir__soon_prepare(&c->soon, call_now);
+        c->ahead = NULL;
         c->loop = weir__loop()->number;
         spare(cs, c);
     }
@@ -121,8 +141,7 @@ int weir_call_soon(void (*fn)(void *arg), void *arg, struct weir_call **ret_call
     int rc = call_new("call_soon", fn, arg, &c);
     if (rc < 0)
         return rc;
-    c->state = QUEUED;
-    weir__soon_add(&c->soon);
+    queue(calls_here(), c);
     return handed_out(c, ret_call);
 }
 
@@ -133,6 +152,7 @@ static int call_at(const char *what, weir_ns when_ns, void (*fn)(void *arg), voi
     if (rc < 0)
         return rc;
     c->state = TIMED;
+    weir__timer_init(&c->timer, call_due);
     weir__timer_arm(weir__loop()->timers, &c->timer, when_ns);
     return handed_out(c, ret_call);
 }
@@ -165,8 +185,10 @@ bool weir_call_cancel(struct weir_call **take_call) {
         return false;
     struct weir_call *c = take(take_call, "weir_call_cancel");
     bool in_time = c->state != CALLED;
-    weir__soon_remove(&c->soon);
-    weir__timer_disarm(weir__loop()->timers, &c->timer);
+    if (c->state == QUEUED)
+        weir__soon_remove(&c->soon);
+    else if (c->state == TIMED)
+        weir__timer_disarm(weir__loop()->timers, &c->timer);
     spare(calls_here(), c);
     return in_time;
 }

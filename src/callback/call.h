@@ -10,10 +10,14 @@ struct call_slab;
 struct weir_call;
 struct ready;
 
+enum { CALLS_AHEAD = 16 };
+
 /* Of one loop: made when a callback is first asked for, freed when the run ends. */
 struct calls {
     struct call_slab *slabs;
     struct weir_call *spare;
+    struct weir_call *queued[CALLS_AHEAD]; /* the calls that were queued last: call.c, ahead */
+    size_t queued_count;
     struct ready **ready; /* two for each descriptor from 0 on: its reader, its writer, or NULL */
     size_t ready_count;
     void (*end_ready)(struct calls *cs); /* the run ends; NULL: there is nothing to end */
