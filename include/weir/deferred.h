@@ -13,8 +13,9 @@
 extern "C" {
 #endif
 
-/* A Deferred belongs to no loop, but to one thread: a program without a loop may use it. Functions
- * of its chain are callbacks (weir/callback.h): they must not suspend. */
+/* A Deferred belongs to no loop, but to one thread: a program without a loop may use it. The calls
+ * do not check the thread: another one posts a function that fires it (weir_post). Functions of its
+ * chain are callbacks (weir/callback.h): they must not suspend. */
 struct weir_deferred;
 
 /* What passes through a chain. In a function that gets an error, weir_error_message(rc) has the

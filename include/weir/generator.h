@@ -19,7 +19,7 @@ struct weir_gen {
 /* Open a generator, whose body is fn(gen, arg). It runs as a child of g (NULL: the run's own
  * group), and only while somebody asks: it begins with the first weir_gen_next, and stops in
  * weir_gen_yield until the next. arg is borrowed until the close. Close it before g is closed:
- * until then the close of g waits. The macro weir_gen_open passes the place.
+ * until then the close of g, or the run, waits. The macro weir_gen_open passes the place.
  * Returns 0; -ENOMEM, -EAGAIN, WEIR_ENOLOOP: then gen is closed. Aborts as weir_spawn. */
 WEIR_API int weir_gen_open(struct weir_gen *gen, struct weir_group *g, size_t item_size,
                            int (*fn)(struct weir_gen *gen, void *arg), void *arg);

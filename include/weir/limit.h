@@ -19,7 +19,7 @@ struct weir_rate { struct weir_sync sync; uint64_t opaque_[9]; };
 struct weir_flight { struct weir_sync sync; uint64_t opaque_[7]; };
 
 /* One unit that is borrowed from a limiter. The borrower gives the memory, which must stay until
- * the release, and must be zeroed before its first use. */
+ * the release, and must be zeroed before its first use. A copy of it cannot be given back. */
 struct weir_borrow { uint64_t opaque_[9]; };
 
 /* ---- limiter --------------------------------------------------------------------------------- */

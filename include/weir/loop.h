@@ -93,7 +93,7 @@ WEIR_SUSPENDS int weir_yield(void);
  * all tasks have ended, with what its function returned. A second weir_stop changes nothing.
  * cause: static text, or NULL. Any task, posted function or callback of the loop may call it.
  * Outside a loop it does nothing: to stop a loop from another thread, post a function that calls
- * weir_stop. */
+ * weir_stop. The log does not name tasks that do not end: see weir_stop_within(0, cause). */
 WEIR_API void weir_stop(const char *cause);
 WEIR_API void weir_stop_at(const struct weir_site *site, const char *cause);
 #define weir_stop(...) weir_stop_at(WEIR_SITE(weir_stop), __VA_ARGS__)
