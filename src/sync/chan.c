@@ -292,7 +292,9 @@ size_t weir_chan_refuse(struct weir_chan *chan) {
 }
 
 size_t weir_chan_len(const struct weir_chan *chan) {
-    return any_chan(chan, "weir_chan_len")->len;
+    struct weir__chan *c = any_chan(chan, "weir_chan_len");
+    weir__sync_look(&c->sync, "weir_chan_len");
+    return c->len;
 }
 
 /* ---- as cases of weir_select ----------------------------------------------------------------- */

@@ -43,7 +43,9 @@ void weir_event_clear(struct weir_event *e) {
 }
 
 bool weir_event_is_set(const struct weir_event *e) {
-    return head(e, "weir_event_is_set")->state != 0;
+    struct weir__sync *s = head(e, "weir_event_is_set");
+    weir__sync_look(s, "weir_event_is_set");
+    return s->state != 0;
 }
 
 int weir_event_wait(struct weir_event *e) {

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The event, the barrier, the once, the parking place; and what all primitives have in common. */
 #include <pthread.h>
+#include <unistd.h>
+#include <weir/broadcast.h>
+#include <weir/chan.h>
+#include <weir/limit.h>
+#include <weir/queue.h>
 #include <weir/sync.h>
 #include <weir/testing.h>
 
@@ -398,4 +403,72 @@ static int ends_early(void *arg) {
 ABORTS(fini_of_a_once_that_runs_aborts, "weir_once_fini: task 'main'") {
     (void)arg;
     return weir_once(&once, ends_early, &once);
+}
+
+/* ---- a look from elsewhere ------------------------------------------------------------------- */
+
+static struct weir_sem looked_sem;
+static struct weir_limiter looked_limiter;
+static struct weir_parking looked_parking;
+static struct weir_mutex looked_mutex;
+static struct weir_chan looked_chan;
+static struct weir_queue looked_queue;
+static struct weir_latest looked_latest;
+static struct weir_inbox looked_inbox;
+static int looked_value;
+
+static void look_event(void) { weir_event_is_set(&event); }
+static void look_holder(void) { weir_mutex_holder(&looked_mutex); }
+static void look_permits(void) { weir_sem_permits(&looked_sem); }
+static void look_first(void) { weir_parking_first(&looked_parking); }
+static void look_borrowed(void) { weir_limiter_borrowed(&looked_limiter); }
+static void look_chan_len(void) { weir_chan_len(&looked_chan); }
+static void look_queue_len(void) { weir_queue_len(&looked_queue); }
+static void look_unfinished(void) { weir_queue_unfinished(&looked_queue); }
+static void look_latest(void) { weir_latest_get(&looked_latest, &looked_value); }
+static void look_inbox_len(void) { weir_inbox_len(&looked_inbox); }
+static void look_senders(void) { weir_inbox_senders(&looked_inbox); }
+
+static void *looks_in_thread(void *look) {
+    (*(void (**)(void))look)();
+    return NULL;
+}
+
+static int looks_from_a_thread(void *look) {
+    pthread_t thread;
+    weir_event_set(&event); /* each is used by this loop first */
+    weir_mutex_try_lock(&looked_mutex);
+    weir_sem_init(&looked_sem, 2);
+    weir_sem_try_acquire(&looked_sem, 1);
+    weir_parking_wake(&looked_parking, 1, 0);
+    weir_limiter_init(&looked_limiter, 1);
+    weir_limiter_set_total(&looked_limiter, 2);
+    weir_chan_init(&looked_chan, int, 1);
+    weir_chan_try_send(&looked_chan, &looked_value);
+    weir_queue_init(&looked_queue, int, 1);
+    weir_queue_try_put(&looked_queue, &looked_value);
+    weir_latest_init(&looked_latest, &looked_value);
+    weir_latest_set(&looked_latest, &looked_value);
+    weir_inbox_init(&looked_inbox, int, 1);
+    weir_inbox_join(&looked_inbox);
+    pthread_create(&thread, NULL, looks_in_thread, look);
+    pthread_join(thread, NULL);
+    _exit(0);
+}
+
+static void looks(void *look) {
+    weir_run(looks_from_a_thread, look, NULL);
+}
+
+WEIR_TEST(a_thread_without_a_loop_cannot_even_look_at_what_belongs_to_one) {
+    void (*const all[])(void) = {look_event, look_holder, look_permits, look_first, look_borrowed,
+                                 look_chan_len, look_queue_len, look_unfinished, look_latest,
+                                 look_inbox_len, look_senders};
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        void (*look)(void) = all[i];
+        char said[1024];
+        runner_child(looks, &look, said, sizeof said);
+        if (strstr(said, "belongs to loop 'main', but this thread runs no loop") == NULL)
+            fail_msg("look %zu said: %s", i, said);
+    }
 }

@@ -149,11 +149,15 @@ size_t weir_inbox_close(struct weir_inbox *inbox) {
 }
 
 size_t weir_inbox_len(const struct weir_inbox *inbox) {
-    return inbox_of(inbox, "weir_inbox_len")->chan.len;
+    struct inbox *i = inbox_of(inbox, "weir_inbox_len");
+    weir__sync_look(&i->chan.sync, "weir_inbox_len");
+    return i->chan.len;
 }
 
 size_t weir_inbox_senders(const struct weir_inbox *inbox) {
-    return inbox_of(inbox, "weir_inbox_senders")->senders;
+    struct inbox *i = inbox_of(inbox, "weir_inbox_senders");
+    weir__sync_look(&i->chan.sync, "weir_inbox_senders");
+    return i->senders;
 }
 
 /* ---- as cases of weir_select ----------------------------------------------------------------- */

@@ -91,6 +91,7 @@ int weir_latest_set(struct weir_latest *latest, const void *value, size_t size) 
 
 int weir_latest_get(const struct weir_latest *latest, void *ret_value, size_t size) {
     const struct latest *l = latest_for(latest, ret_value, size, "weir_latest_get");
+    weir__sync_look(&l->sync, "weir_latest_get");
     if (l->sets == 0)
         return 0;
     memcpy(ret_value, l->value, size);

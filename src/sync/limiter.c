@@ -185,6 +185,8 @@ void weir_limiter_set_total(struct weir_limiter *limiter, size_t total) {
     serve(l);
 }
 
-size_t weir_limiter_borrowed(const struct weir_limiter *l) {
-    return limiter_of(l, "weir_limiter_borrowed")->borrowed;
+size_t weir_limiter_borrowed(const struct weir_limiter *limiter) {
+    struct limiter *l = limiter_of(limiter, "weir_limiter_borrowed");
+    weir__sync_look(&l->sync, "weir_limiter_borrowed");
+    return l->borrowed;
 }

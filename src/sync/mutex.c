@@ -84,7 +84,9 @@ void weir_mutex_unlock(struct weir_mutex *m) {
 }
 
 struct weir_task *weir_mutex_holder(const struct weir_mutex *m) {
-    return owned(m, "weir_mutex_holder")->held.task;
+    struct weir__owned *o = owned(m, "weir_mutex_holder");
+    weir__sync_look(&o->sync, "weir_mutex_holder");
+    return o->held.task;
 }
 
 /* A task that waits here after a condition: owned by nobody's call of lock. */

@@ -42,7 +42,9 @@ int weir_parking_wait(struct weir_parking *p, void *slot) {
 }
 
 void *weir_parking_first(const struct weir_parking *p) {
-    struct weir__waiter *w = weir__waitq_first(&head(p, "weir_parking_first")->queue);
+    struct weir__sync *s = head(p, "weir_parking_first");
+    weir__sync_look(s, "weir_parking_first");
+    struct weir__waiter *w = weir__waitq_first(&s->queue);
     return w != NULL ? w->slot : NULL;
 }
 

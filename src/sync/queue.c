@@ -338,11 +338,15 @@ size_t weir_queue_shutdown_now(struct weir_queue *queue) {
 }
 
 size_t weir_queue_len(const struct weir_queue *queue) {
-    return queue_of(queue, "weir_queue_len")->len;
+    struct queue *q = queue_of(queue, "weir_queue_len");
+    weir__sync_look(&q->sync, "weir_queue_len");
+    return q->len;
 }
 
 size_t weir_queue_unfinished(const struct weir_queue *queue) {
-    return queue_of(queue, "weir_queue_unfinished")->unfinished;
+    struct queue *q = queue_of(queue, "weir_queue_unfinished");
+    weir__sync_look(&q->sync, "weir_queue_unfinished");
+    return q->unfinished;
 }
 
 /* ---- as cases of weir_select ----------------------------------------------------------------- */

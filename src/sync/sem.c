@@ -120,5 +120,7 @@ void weir_sem_release(struct weir_sem *sem, size_t n) {
 }
 
 size_t weir_sem_permits(const struct weir_sem *sem) {
-    return sem_of(sem, "weir_sem_permits")->permits;
+    struct sem *s = sem_of(sem, "weir_sem_permits");
+    weir__sync_look(&s->sync, "weir_sem_permits");
+    return s->permits;
 }

@@ -52,6 +52,11 @@ void weir__sync_adopt(struct weir__sync *s, const char *kind, const char *call) 
     s->loop = l != NULL ? l->number : 0;
 }
 
+void weir__sync_look_elsewhere(const struct weir__sync *s, const char *call) {
+    if (s->loop != 0 && weir__loop_lives(s->loop))
+        belongs_elsewhere(s, call);
+}
+
 void weir_sync_stats(const struct weir_sync *sync, struct weir_sync_stats *ret) {
     weir__not_null(sync, "weir_sync_stats");
     const struct weir__sync *s = (const struct weir__sync *)(const void *)sync;

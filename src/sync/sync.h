@@ -58,6 +58,17 @@ static inline void weir__sync_touch(struct weir__sync *s, const char *kind, cons
     s->calls++;
 }
 
+/* The rare half of the next: abort if the primitive belongs to another loop that runs. */
+void weir__sync_look_elsewhere(const struct weir__sync *s, const char *call)
+    __attribute__((cold));
+
+/* For calls that only look: they are not counted, and give the primitive to no loop. */
+static inline void weir__sync_look(const struct weir__sync *s, const char *call) {
+    struct weir__loop *l = weir__loop_here();
+    if (__builtin_expect(l == NULL || s->loop != l->number, 0))
+        weir__sync_look_elsewhere(s, call);
+}
+
 /* For calls that may wait, behind weir__suspend_enter. A call that need not wait counts as a
  * slice of this task's turn: now and then it lets the others run, before it looks at anything. */
 static inline void weir__sync_enter(struct weir__sync *s, const char *kind, const char *call) {
