@@ -34,7 +34,7 @@ WEIR_API void weir_limiter_fini(struct weir_limiter *l);
 
 /* Borrow a unit. Waits until one is free. weir_limiter_try_acquire does not wait. b becomes the
  * running task's: only it may give b back, and a task that ends without doing so aborts and is
- * named. Aborts if b is borrowed already.
+ * named. Aborts if b is borrowed, or waited with, already.
  * Returns 0; -EAGAIN (try only); -EDEADLK (this task has borrowed all there is, or the one task
  * that has waits for this one; see weir_mutex_lock); -ECANCELED, -ETIME if a scope fires: b is not
  * borrowed; WEIR_ENOLOOP. */

@@ -20,10 +20,12 @@ static_assert(sizeof(struct limiter) <= sizeof(struct weir_limiter), "public siz
 struct borrow { /* behind struct weir_borrow */
     struct weir__at_end held; /* held.task: whose it is; NULL: nobody's, or no task's */
     struct weir__list link;
-    struct limiter *of; /* NULL: it is not borrowed */
+    struct limiter *of; /* NULL: it is not borrowed; nobodys: a task waits for it */
     const char *name;
 };
 static_assert(sizeof(struct borrow) <= sizeof(struct weir_borrow), "public size is ABI");
+
+static struct limiter nobodys;
 
 static struct weir_task *only_borrower(const void *on);
 
@@ -115,6 +117,8 @@ static void serve(struct limiter *l) {
 static struct borrow *fresh(struct weir_borrow *borrow, const char *name, const char *call) {
     struct borrow *b = (struct borrow *)(void *)borrow;
     weir__not_null(borrow, call);
+    if (b->of == &nobodys)
+        WEIR_BUG("%s: a task waits with this already: borrow with another", call);
     if (b->of != NULL)
         WEIR_BUG("%s: this is borrowed already: give it back first, or borrow with another", call);
     memset(b, 0, sizeof *b);
@@ -132,7 +136,13 @@ static int acquire(struct weir_limiter *limiter, struct weir_borrow *borrow, con
         return 0;
     }
     int rc = what->owner != NULL ? weir__deadlock_refuse(what, l) : 0;
-    return rc < 0 ? rc : weir__sync_wait(&l->sync, b, what, NULL);
+    if (rc < 0)
+        return rc;
+    b->of = &nobodys;
+    rc = weir__sync_wait(&l->sync, b, what, NULL);
+    if (rc < 0)
+        b->of = NULL;
+    return rc;
 }
 
 int weir_limiter_acquire(struct weir_limiter *l, struct weir_borrow *b) {

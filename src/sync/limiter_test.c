@@ -174,3 +174,18 @@ ABORTS(a_task_that_ends_as_a_borrower_is_named, "ended while it had borrowed of 
     weir_go0(NULL, ends_with_it);
     return weir_sleep(1);
 }
+
+static int borrows_with_the_same(void *args) {
+    (void)args;
+    return weir_limiter_acquire_for(&limiter, &shared, "connection 7");
+}
+
+ABORTS(two_tasks_that_wait_with_one_borrow_abort, "a task waits with this already") {
+    (void)arg;
+    weir_limiter_init(&limiter, 0);
+    weir_go0(NULL, borrows_with_the_same);
+    weir_go0(NULL, borrows_with_the_same);
+    yields(1);
+    weir_limiter_set_total(&limiter, 2);
+    return weir_sleep(1);
+}
