@@ -158,11 +158,22 @@ static bool is_over(struct sched *s) {
     return is_idle(s);
 }
 
+/* After a burst of tasks: give a few stacks back in each turn, and more when there is nothing else
+ * to do; but look for events in between. A simulated world has no time to spare: all at once. */
+static __attribute__((noinline)) weir_ns trim_stacks(struct sched *s, weir_ns until_ns) {
+    enum { TRIM_BUSY = 4, TRIM_IDLE = 32 };
+    size_t count = weir__loop_may_sleep(&s->loop) ? TRIM_IDLE : TRIM_BUSY;
+    weir__stack_pool_trim(&s->stacks, s->loop.exact ? SIZE_MAX : count);
+    return s->stacks.excess ? 0 : until_ns;
+}
+
 /* Plain code may have made another loop of this thread its own: that one is put back. */
 static void step(struct sched *s, weir_ns until_ns) {
     struct sched *outside = weir__sched;
     weir__sched = s;
     s->stepping = true;
+    if (__builtin_expect(s->stacks.excess, 0))
+        until_ns = trim_stacks(s, until_ns);
     weir__loop_turn(&s->loop, until_ns);
     bool is_quiet = s->loop.backend->quiet;
     if (__builtin_expect(is_quiet, 0) && weir__loop_may_sleep(&s->loop) && s->root.live > 0)
@@ -343,7 +354,7 @@ int weir_loop_fd(struct weir_loop *l) {
 weir_ns weir_loop_prepare(struct weir_loop *l) {
     int rc = 0;
     struct sched *s = own_of(l, "weir_loop_prepare", &rc);
-    return s != NULL ? weir__loop_prepare(&s->loop) : 0;
+    return s != NULL && !s->stacks.excess ? weir__loop_prepare(&s->loop) : 0;
 }
 
 void weir_loop_use(struct weir_loop *l) {

@@ -226,30 +226,37 @@ static bool class_chill(struct stack_class *c, struct stack *s, int class) {
     return true;
 }
 
-/* Give back at most two stacks: each release also lowers the limit by one. The newest is kept: the
- * task that ends still runs on it. */
-static void class_trim(struct stack_pool *p, struct stack_class *c, int class) {
-    for (int i = 0; i < 2 && c->warm_count > p->warm_max + c->bound; i++) {
-        struct stack *newest = c->warm, *spare = newest->next;
-        if (spare == NULL)
-            return;
-        struct stack *rest = spare->next;
-        if (!class_chill(c, spare, class))
-            return;
-        newest->next = rest;
-        c->warm_count--;
-    }
+static bool has_excess(const struct stack_pool *p, const struct stack_class *c) {
+    return c->warm_count > p->warm_max + c->bound;
 }
 
+/* To give pages back takes four times as long as the end of a task: not here. */
 void weir__stack_release(struct stack_pool *p, struct stack *s) {
-    int class = (int)s->class;
-    struct stack_class *c = &p->classes[class];
+    struct stack_class *c = &p->classes[s->class];
     c->bound--;
     s->next = c->warm;
     c->warm = s;
     c->warm_count++;
-    if (__builtin_expect(c->warm_count > p->warm_max + c->bound, 0))
-        class_trim(p, c, class);
+    if (__builtin_expect(has_excess(p, c), 0))
+        p->excess = true;
+}
+
+void weir__stack_pool_trim(struct stack_pool *p, size_t count) {
+    for (int class = 0; class < STACK_CLASSES; class++) {
+        struct stack_class *c = &p->classes[class];
+        for (; has_excess(p, c) && count > 0; count--) {
+            struct stack *s = c->warm, *rest = s->next;
+            if (!class_chill(c, s, class)) {
+                p->excess = false; /* until the next release */
+                return;
+            }
+            c->warm = rest;
+            c->warm_count--;
+        }
+        if (has_excess(p, c))
+            return;
+    }
+    p->excess = false;
 }
 
 void weir__stack_pool_fini(struct stack_pool *p) {

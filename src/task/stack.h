@@ -60,6 +60,7 @@ struct stack_pool {
     size_t warm_max;          /* per class, on top of as many as are bound */
     bool guard_by_mprotect;   /* MADV_GUARD_INSTALL is unknown, or made no guard */
     bool guard_proven;
+    bool excess; /* more stacks are warm than should stay so: weir__stack_pool_trim */
     struct stack *dead;       /* left by an ended task in the last switch: sanitizers poison it */
 };
 
@@ -76,6 +77,10 @@ void weir__stack_unpromise(struct stack_pool *p, int class);
 /* Take a promised stack. It is empty: context.sp is its top. */
 struct stack *weir__stack_bind(struct stack_pool *p, int class);
 void weir__stack_release(struct stack_pool *p, struct stack *s);
+
+/* Give the pages of at most count free stacks back to the kernel, as long as p->excess. Not on a
+ * stack of p. */
+void weir__stack_pool_trim(struct stack_pool *p, size_t count);
 void weir__stack_pool_fini(struct stack_pool *p);
 
 /* Is address in the guard of s? */

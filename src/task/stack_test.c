@@ -70,7 +70,13 @@ WEIR_TEST(free_stacks_beyond_the_warm_ones_give_their_pages_back) {
     }
     for (int i = 0; i < 32; i++)
         weir__stack_release(&p, s[i]);
-    assert_in_range(p.classes[CLASS].warm_count, 1, 5);
+    assert_true(p.excess);
+    weir__stack_pool_trim(&p, 3);
+    assert_true(p.excess);
+    assert_int_equal(p.classes[CLASS].warm_count, 29);
+    weir__stack_pool_trim(&p, SIZE_MAX);
+    assert_false(p.excess);
+    assert_int_equal(p.classes[CLASS].warm_count, 4);
     assert_int_equal(p.classes[CLASS].bound, 0);
     unsigned char resident;
     struct stack_class *c = &p.classes[CLASS];
@@ -166,6 +172,35 @@ WEIR_TEST(locked_memory_is_guarded_all_the_same) {
         runner_skip("mlockall is not allowed here");
     assert_int_equal(weir_run(runs_a_hundred, NULL, &o), 0);
     munlockall();
+}
+
+enum { BURST = 3000 };
+static int asleep;
+
+static int sleeps(void *arg) {
+    asleep++;
+    return weir_sleep(WEIR_NEVER);
+}
+
+static int spawns_a_burst(void *arg) {
+    struct weir_group g;
+    weir_group_open(&g, WEIR_INDEPENDENT);
+    for (int i = 0; i < BURST; i++)
+        assert_int_equal(weir_go0(&g, sleeps), 0);
+    while (asleep < BURST)
+        weir_yield();
+    weir_group_cancel(&g, "enough");
+    weir_group_close(&g, 0);
+    const struct stack_pool *p = &weir__sched->stacks;
+    assert_true(p->excess);
+    while (p->excess) /* the loop has nothing else to do meanwhile */
+        weir_sleep(WEIR_MILLISECONDS(1));
+    assert_in_range(p->classes[weir__sched->stack_class].warm_count, 1, p->warm_max + 1);
+    return 0;
+}
+
+WEIR_TEST_BACKENDS(an_idle_loop_gives_back_the_stacks_of_a_burst) {
+    assert_int_equal(weir_run(spawns_a_burst, NULL, NULL), 0);
 }
 
 static int walks(void *arg) {
