@@ -115,12 +115,54 @@ static void bench_million(int n) {
     printf("sleeper_wake_finish_ns %.0f\n", per(start, n));
 }
 
+struct dozer_args { weir_ns until; };
+static size_t dozers_awake;
+static weir_ns dozers_first_awake, dozers_all_awake;
+
+static int dozer(void *args) {
+    const struct dozer_args *a = args;
+    weir_sleep(a->until - weir_now());
+    if (dozers_first_awake == 0)
+        dozers_first_awake = weir_now();
+    if (--dozers_awake == 0)
+        dozers_all_awake = weir_now();
+    return 0;
+}
+
+/* n tasks sleep until one moment. The loop is blocked until then, so that only the waking is
+ * measured: until the last has run, and until all have ended and their group has closed. */
+static void bench_wake(int n) {
+    struct weir_group g;
+    struct weir_spawn_options o = {.size = sizeof o, .stack_size = 64 * 1024};
+    weir_ns until = weir_now() + WEIR_SECONDS(1) + (weir_ns)n * 8000;
+    dozers_awake = (size_t)n;
+    weir_group_open(&g, WEIR_INDEPENDENT);
+    for (int i = 0; i < n; i++) {
+        struct dozer_args a = {until};
+        if (weir_spawn(&g, WEIR_SITE(dozer), dozer, &a, sizeof a, &o, NULL) < 0)
+            exit(1);
+        if (i % 256 == 255)
+            weir_yield();
+    }
+    weir_yield();
+    if (weir_now() > until)
+        printf("# too late\n");
+    while (weir_now() < until)
+        continue;
+    weir_ns start = weir_now();
+    weir_group_close(&g, 0);
+    printf("sleeper_wake_at_once_timers_ns %.0f\n", (double)(dozers_first_awake - start) / n);
+    printf("sleeper_wake_at_once_ns %.0f\n", (double)(dozers_all_awake - start) / n);
+    printf("sleeper_wake_at_once_and_end_ns %.0f\n", per(start, n));
+}
+
 static int bench(void *arg) {
     int n = *(int *)arg;
     bench_yield();
     bench_spawn();
     bench_scope();
     bench_million(n);
+    bench_wake(n);
     return 0;
 }
 
