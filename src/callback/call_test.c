@@ -332,6 +332,8 @@ WEIR_TEST_BACKENDS(a_reader_is_called_in_each_round_until_it_is_removed) {
 static int adds_bad(void *arg) {
     (void)arg;
     assert_int_equal(weir_add_reader(-1, says, "no"), -EBADF);
+    assert_int_equal(weir_add_reader(1 << 26, says, "no"), -EBADF);
+    assert_int_equal(weir_add_writer(1 << 26, says, "no"), -EBADF);
     assert_false(weir_remove_reader(-1));
     assert_int_equal(pipe(ends), 0);
     assert_int_equal(weir_add_reader(ends[0], says, "no"), 0);

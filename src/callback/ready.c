@@ -3,6 +3,7 @@
  * backend, which says once that the descriptor is ready. Then the function is queued, and when it
  * has returned the op starts again. So it is called in each round, but never keeps the loop. */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <string.h>
 #include <weir/callback.h>
@@ -148,7 +149,7 @@ static int add_fd(int fd, int which, void (*fn)(void *arg), void *arg) {
     int rc = weir__calls(names[which], &cs);
     if (rc < 0)
         return rc;
-    if (fd < 0)
+    if (fd < 0 || (!weir__loop()->exact && fcntl(fd, F_GETFD) < 0)) /* io_uring says so later */
         return weir__fail(-EBADF, names[which], NULL);
     if (place(fd, WRITER) >= cs->ready_count && !table_grow(cs, place(fd, WRITER)))
         return weir__fail(-ENOMEM, names[which], NULL);
