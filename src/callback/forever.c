@@ -16,6 +16,10 @@ static bool nothing_can_come(const struct weir__loop *own, int alive) {
 
 /* Step until f is settled (NULL: never). Returns 1 if it is, 0 if the loop was stopped first. */
 static int run_until(struct weir_loop *l, const struct weir_future *f) {
+    if (weir__mailbox_is_parents(&l->mail) || l->own == NULL)
+        return weir_loop_step(l, 0); /* which says so */
+    if (weir__is_stepping())
+        return weir__failf(-EBUSY, "run", NULL, "a loop runs on this thread already");
     for (;;) {
         if (f != NULL && weir_future_is_done(f))
             return 1;

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #include <weir/callback.h>
 #include <weir/drive.h>
 #include <weir/task.h>
@@ -96,4 +98,34 @@ WEIR_TEST_ABORTS(a_stop_of_another_loop_aborts, "is not the loop of this thread"
     struct weir_loop *a = open_loop();
     open_loop();
     weir_loop_stop(a);
+}
+
+WEIR_TEST(a_run_of_a_loop_that_has_closed_or_is_a_fork_parents_is_refused) {
+    struct weir_future *f;
+    int status = 0;
+    struct weir_loop *l = open_loop(), *kept = weir_loop_ref(l);
+    assert_int_equal(weir_future_new(0, &f), 0);
+    pid_t child = fork();
+    if (child == 0)
+        _exit(weir_run_until_complete(l, f, NULL) != WEIR_EFORKED);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    weir_loop_close(&l);
+    assert_int_equal(weir_run_until_complete(kept, f, NULL), WEIR_ECLOSED);
+    weir_future_unref(&f);
+    weir_loop_unref(&kept);
+}
+
+static int runs_within(void *f) {
+    assert_int_equal(weir_future_resolve(f, NULL), 0);
+    return weir_run_until_complete(weir_loop_current(), f, NULL);
+}
+
+WEIR_TEST(a_run_inside_a_step_is_refused_although_its_future_is_settled) {
+    struct weir_loop *l = open_loop();
+    struct weir_future *f;
+    assert_int_equal(weir_future_new(0, &f), 0);
+    assert_int_equal(weir_block_on(runs_within, f), -EBUSY);
+    weir_future_unref(&f);
+    weir_loop_close(&l);
 }
