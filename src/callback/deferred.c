@@ -177,7 +177,8 @@ static void wait_for(struct weir_deferred *d, struct weir_deferred *inner) {
             WEIR_BUG("weir_wait_for: the chain of the Deferred made at %s:%d would wait for itself",
                      d->site->file, d->site->line);
     d->result = (struct weir_result){0};
-    if (inner->fired && inner->waits_for == NULL && !inner->runs) {
+    bool is_through = inner->first == NULL; /* else an outer run goes on with it */
+    if (inner->fired && inner->waits_for == NULL && !inner->runs && is_through) {
         pass_result(inner, d);
     } else {
         d->refs++;

@@ -287,3 +287,22 @@ WEIR_TEST(a_cancel_of_a_list_cancels_the_members_that_have_no_result) {
     assert_string_equal(story, "r:a r:WEIR_ESTOPPED r:WEIR_ESTOPPED");
     ledger_is_even();
 }
+
+static struct weir_result waits_for_it(struct weir_result r, void *arg) {
+    tells(r, "waits");
+    return weir_wait_for(weir_deferred_ref(arg));
+}
+
+WEIR_TEST(a_chain_that_waits_again_gets_the_result_behind_all_functions) {
+    struct weir_deferred *d = make(), *inner = make();
+    add(d, waits_for_it, (char *)inner);
+    add(d, waits_for_it, (char *)inner);
+    add(d, tells, "d");
+    weir_deferred_fire(d, "a");
+    add(inner, changes, "c");
+    weir_deferred_fire(inner, "b");
+    weir_deferred_unref(&d);
+    weir_deferred_unref(&inner);
+    assert_string_equal(story, "waits:a waits:b d:c");
+    ledger_is_even();
+}
