@@ -143,12 +143,15 @@ static void done_queue(struct done *d) {
     weir__soon_add(&d->soon);
 }
 
+/* A Deferred that f is made of runs its chain here, and may give back the caller's reference. */
 static void settle(struct weir_future *f, enum state state) {
     f->state = (uint8_t)state;
+    f->refs++;
     if (!weir__waitq_empty(&f->waiters))
         weir__waitq_wake_all(&f->waiters, 0);
     while (!weir__list_empty(&f->dones))
         done_queue(WEIR_CONTAINER(f->dones.next, struct done, link));
+    give_back(f);
 }
 
 static int settled_already(const struct weir_future *f, const char *what) {
