@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "loop/handle.h"
 #include "sync/future.h"
 #include "task/soon.h"
 
@@ -37,6 +38,20 @@ static struct weir_result inline_passed(struct weir_result r, void *arg) {
     return (struct weir_result){0};
 }
 
+static struct weir_result swallow(struct weir_result r, void *arg) {
+    (void)r, (void)arg;
+    return (struct weir_result){0};
+}
+
+/* The task goes before the Deferred has fired: an element of its own takes the place of the task's,
+ * and drops the result. Without memory that result stays in d. */
+static void inline_leave(struct inline_wait *w, struct weir_deferred *d) {
+    struct step *other = weir__alloc_zero(sizeof *other);
+    if (other != NULL)
+        other->callback = other->errback = swallow;
+    weir__deferred_replace(d, &w->step, other);
+}
+
 /* The task was cancelled first: cancel the Deferred, and drop what comes of it. */
 static void inline_cancel(struct inline_wait *w, struct weir_deferred *d) {
     struct weir__callback c;
@@ -44,7 +59,7 @@ static void inline_cancel(struct inline_wait *w, struct weir_deferred *d) {
     weir_deferred_cancel(d);
     weir__callback_end(&c);
     if (!w->passed)
-        weir__deferred_remove(d, &w->step);
+        inline_leave(w, d);
     weir__failure_drop(&w->failure);
 }
 

@@ -144,6 +144,51 @@ WEIR_TEST(a_cancel_of_the_future_cancels_its_deferred) {
     assert_string_equal(logged, "");
 }
 
+static struct weir_result gives_back(struct weir_result r, void *arg) {
+    (void)r;
+    weir_future_unref(arg);
+    return (struct weir_result){0};
+}
+
+static int cancels_and_loses(void *arg) {
+    struct weir_deferred *d = make();
+    struct weir_future *f;
+    (void)arg;
+    assert_int_equal(weir_future_from_deferred(d, &f), 0);
+    assert_int_equal(weir_deferred_add_both(d, gives_back, &f), 0);
+    assert_int_equal(weir_future_cancel(f, "not needed"), 0);
+    assert_null(f);
+    weir_deferred_unref(&d);
+    return 0;
+}
+
+WEIR_TEST(a_function_that_a_cancel_of_the_future_calls_may_give_its_reference_back) {
+    run(cancels_and_loses);
+}
+
+static int awaits_a_future(void *arg) {
+    struct weir_deferred *d;
+    struct weir_future *f;
+    struct weir_scope s;
+    (void)arg;
+    assert_int_equal(weir_future_new(0, &f), 0);
+    assert_int_equal(weir_deferred_from_future(f, &d), 0);
+    weir_scope_enter(&s, WEIR_MILLISECONDS(1));
+    assert_int_equal(weir_deferred_await(d, NULL), -ETIME);
+    assert_int_equal(weir_scope_leave(&s, 0), 0);
+    add(d, tells, "d");
+    assert_int_equal(weir_sleep(1), 0);
+    weir_deferred_unref(&d);
+    weir_future_unref(&f);
+    return 0;
+}
+
+WEIR_TEST_BACKENDS(what_a_cancelled_await_makes_of_a_deferred_of_a_future_is_dropped) {
+    run(awaits_a_future);
+    assert_string_equal(story, "d:null");
+    assert_string_equal(logged, "");
+}
+
 static int makes_deferreds(void *arg) {
     struct weir_deferred *d, *later, *cancelled;
     struct weir_future *f, *g;

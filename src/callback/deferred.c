@@ -272,10 +272,14 @@ void weir__deferred_add(struct weir_deferred *d, struct step *s) {
         run_chain(d);
 }
 
-void weir__deferred_remove(struct weir_deferred *d, struct step *s) {
+void weir__deferred_replace(struct weir_deferred *d, struct step *s, struct step *other) {
     struct step **at = &d->first;
     while (*at != s)
         at = &(*at)->next;
+    if (other != NULL) {
+        *at = other;
+        at = &other->next;
+    }
     if ((*at = s->next) == NULL)
         d->last = at;
 }

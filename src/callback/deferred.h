@@ -49,8 +49,8 @@ int weir__deferred_make(const struct weir_site *site, size_t size, struct weir_d
 
 /* Add an element of the caller's; cannot fail. The chain may run inside the call. */
 void weir__deferred_add(struct weir_deferred *d, struct step *s);
-/* Take an element out again before its turn. */
-void weir__deferred_remove(struct weir_deferred *d, struct step *s);
+/* Take an element out again before its turn, and put other (NULL: nothing) in its place. */
+void weir__deferred_replace(struct weir_deferred *d, struct step *s, struct step *other);
 
 /* As weir_deferred_fail, with a value beside the error. */
 int weir__deferred_fail(struct weir_deferred *d, struct weir_result error);
