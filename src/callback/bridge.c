@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* bridge.c - Deferreds and what lies beside them: a task that waits for one, a future made of one,
  * one made of a future, a timeout. */
+#include "callback/call.h"
 #include "callback/deferred.h"
 
 #include <errno.h>
@@ -228,14 +229,14 @@ struct timeout {
     struct step step;
     struct weir_deferred *deferred; /* no reference: step stands in its chain */
     struct weir_call *call;         /* NULL once it was called; invalid after the run */
-    unsigned loop;                  /* number */
+    struct weir_loop *loop;         /* a reference: plain code may speak to another meanwhile */
     bool over;
 };
 
 static void timeout_free(struct timeout *t) {
-    const struct weir__loop *l = weir__loop();
-    if (l != NULL && l->number == t->loop && l->calls != NULL)
-        weir_call_cancel(&t->call);
+    if (t->call != NULL)
+        weir__call_drop(t->loop, t->call);
+    weir__loop_unref(t->loop);
     weir__free(t);
 }
 
@@ -273,7 +274,7 @@ int weir_deferred_add_timeout(struct weir_deferred *d, weir_ns timeout_ns) {
                             .callback_arg = t, .errback_arg = t,
                             .taken = step_stays, .dropped = timeout_dropped};
     t->deferred = d;
-    t->loop = weir__loop()->number;
+    t->loop = weir__loop_ref(weir__loop()->handle);
     weir__deferred_add(d, &t->step);
     return 0;
 }

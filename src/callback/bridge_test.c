@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Deferreds beside tasks, futures and timers. */
 #include <weir/callback.h>
+#include <weir/drive.h>
 #include <weir/testing.h>
 
 #include "callback/deferred_rig.h"
@@ -252,9 +253,28 @@ static int leaves_one(void *arg) {
     return weir_deferred_add_timeout(survivor, WEIR_SECONDS(60));
 }
 
+static void stops(void *l) {
+    weir_loop_stop(l);
+}
+
 WEIR_TEST(a_deferred_with_a_timeout_may_be_freed_after_the_run) {
     run(leaves_one);
     weir_deferred_unref(&survivor);
+}
+
+WEIR_TEST_BACKENDS(a_timeout_ends_with_its_deferred_while_another_loop_of_the_thread_is_in_use) {
+    struct weir_deferred *d = make();
+    struct weir_loop *its, *other;
+    assert_int_equal(weir_loop_open(NULL, &its), 0);
+    assert_int_equal(weir_deferred_add_timeout(d, 1), 0);
+    assert_int_equal(weir_loop_open(NULL, &other), 0);
+    assert_int_equal(weir_deferred_fire(d, NULL), 0);
+    weir_deferred_unref(&d);
+    weir_loop_use(its);
+    assert_int_equal(weir_call_later(WEIR_MILLISECONDS(1), stops, its, NULL), 0);
+    assert_int_equal(weir_run_forever(its), 0);
+    weir_loop_close(&other);
+    weir_loop_close(&its);
 }
 
 /* ---- explored ---- */

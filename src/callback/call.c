@@ -167,6 +167,21 @@ int weir_call_at(weir_ns when_ns, void (*fn)(void *arg), void *arg,
     return call_at("call_at", when_ns, fn, arg, ret_call);
 }
 
+/* c's function will not be called, and c is spare. */
+static void drop(struct weir__loop *l, struct weir_call *c) {
+    c->held = false;
+    if (c->state == QUEUED)
+        weir__soon_remove(&c->soon);
+    else if (c->state == TIMED)
+        weir__timer_disarm(l->timers, &c->timer);
+    spare(l->calls, c);
+}
+
+void weir__call_drop(struct weir_loop *l, struct weir_call *c) {
+    if (!weir__mailbox_is_parents(&l->mail) && l->own != NULL && l->own->calls != NULL)
+        drop(l->own, c);
+}
+
 /* The handle is taken: its call must be one of this loop, and held. */
 static struct weir_call *take(struct weir_call **take_call, const char *call) {
     struct weir_call *c = *take_call;
@@ -185,11 +200,7 @@ bool weir_call_cancel(struct weir_call **take_call) {
         return false;
     struct weir_call *c = take(take_call, "weir_call_cancel");
     bool in_time = c->state != CALLED;
-    if (c->state == QUEUED)
-        weir__soon_remove(&c->soon);
-    else if (c->state == TIMED)
-        weir__timer_disarm(weir__loop()->timers, &c->timer);
-    spare(calls_here(), c);
+    drop(weir__loop(), c);
     return in_time;
 }
 

@@ -8,6 +8,7 @@
 
 struct call_slab;
 struct weir_call;
+struct weir_loop;
 struct ready;
 
 enum { CALLS_AHEAD = 16 };
@@ -27,5 +28,9 @@ struct calls {
 /* That of this thread's loop. Returns 0; -ENOMEM, WEIR_ENOLOOP, WEIR_EFORKED, WEIR_ECLOSED (the
  * run is ending), with a record for what. */
 int weir__calls(const char *what, struct calls **ret_calls);
+
+/* As weir_call_cancel, whichever loop of this thread plain code speaks to: l is that of the call,
+ * and a reference. If l has closed, the call is gone already. */
+void weir__call_drop(struct weir_loop *l, struct weir_call *c);
 
 #endif
