@@ -79,8 +79,11 @@ int weir_gen_yield(struct weir_gen *gen, const void *item) {
     struct weir__waiter *w = weir__waitq_first(&g->ready);
     if (weir_task_current() != g->task)
         WEIR_BUG("weir_gen_yield: only the generator's own function may yield");
+    if (g->item_size == 0)
+        item = g; /* it only says that there is an item */
     if (w != NULL) {
-        memcpy(w->slot, item, g->item_size);
+        if (g->item_size > 0)
+            memcpy(w->slot, item, g->item_size);
         weir__waiter_grant(w, 0);
         item = NULL;
     }
@@ -119,7 +122,8 @@ int weir_gen_next(struct weir_gen *gen, void *ret_item) {
         return weir__failf(-EDEADLK, asks.text, NULL, "a generator cannot ask itself");
     struct weir__waiter *w = weir__waitq_first(&g->want);
     if (w != NULL && w->slot != NULL) {
-        memcpy(ret_item, w->slot, g->item_size);
+        if (g->item_size > 0)
+            memcpy(ret_item, w->slot, g->item_size);
         w->slot = NULL;
         weir__breathe();
         return 1;

@@ -51,6 +51,34 @@ WEIR_TEST(a_generator_leaves_nothing_behind_wherever_it_is_disturbed) {
     explore(consumes);
 }
 
+static int beats(struct weir_gen *gen, void *arg) {
+    int rc = 0;
+    for (int i = 0; i < 3 && rc == 0; i++)
+        if ((rc = weir_sleep(2 * MOMENT)) == 0)
+            rc = weir_gen_yield(gen, NULL);
+    return rc;
+}
+
+static int without_bytes(void *arg) {
+    struct weir_gen gen;
+    struct weir_scope s;
+    int n = 0;
+    assert_int_equal(weir_gen_open(&gen, NULL, 0, beats, NULL), 0);
+    weir_scope_enter(&s, MOMENT);
+    assert_int_equal(weir_gen_next(&gen, NULL), -ETIME);
+    assert_int_equal(weir_scope_leave(&s, 0), 0);
+    assert_int_equal(weir_sleep(4 * MOMENT), 0); /* the item comes while nobody waits */
+    while (weir_gen_next(&gen, NULL) == 1)
+        n++;
+    assert_int_equal(n, 3);
+    weir_gen_close(&gen);
+    return 0;
+}
+
+WEIR_TEST_BACKENDS(items_without_bytes_are_counted_as_others_are) {
+    run(without_bytes);
+}
+
 static int on_demand(void *arg) {
     struct weir_gen gen;
     int n = 4, item;
