@@ -49,16 +49,18 @@ static int take(struct race *r, size_t i) {
 
 /* Returns 0 as soon as a racer has won; the last error, if all have failed; or the felt code. */
 static int until_won(struct race *r) {
-    int rc, last = 0;
-    while ((rc = weir_wait_any(r->tasks, r->n)) >= 0) {
-        size_t i = (size_t)rc;
-        if ((last = take(r, i)) < 0)
+    int rc = 0;
+    for (size_t left = r->n; left > 0; left--) {
+        int any = weir_wait_any(r->tasks, r->n);
+        if (any < 0)
+            return any;
+        if ((rc = take(r, (size_t)any)) < 0)
             continue;
-        r->winner = i;
-        r->result = last;
+        r->winner = (size_t)any;
+        r->result = rc;
         return 0;
     }
-    return rc == -ECHILD ? last : rc;
+    return rc;
 }
 
 /* All have ended. A racer that was cancelled too late has succeeded too. */

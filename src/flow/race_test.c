@@ -69,6 +69,21 @@ WEIR_TEST_BACKENDS(a_race_that_all_lose_returns_the_last_error) {
     run(all_lose);
 }
 
+static int loses(void *arg) {
+    return weir_fail(-EIO, "%s", (const char *)arg);
+}
+
+static int all_lose_with_texts(void *arg) {
+    struct weir_racer r[] = {{loses, "the first text"}, {loses, "the last text"}};
+    assert_int_equal(weir_race(r, 2, NULL), -EIO);
+    assert_string_equal(weir_error_message(-EIO), "the last text");
+    return 0;
+}
+
+WEIR_TEST_BACKENDS(a_race_that_all_lose_keeps_the_record_of_the_last_error) {
+    run(all_lose_with_texts);
+}
+
 static int cut(void *arg) {
     struct one ones[] = {{5000, 1}, {3, 2, .shielded = true}};
     struct weir_scope s;
