@@ -154,6 +154,30 @@ WEIR_TEST_BACKENDS(an_error_ends_a_map) {
     run(one_fails);
 }
 
+static int late_work(void *item, void *arg) {
+    struct weir_scope shield;
+    (void)item;
+    weir_shield_enter(&shield, LONG);
+    return weir_scope_leave(&shield, weir_sleep(2 * MOMENT));
+}
+
+static int fires_late(void *arg) {
+    char items[3];
+    struct weir_scope s;
+    weir_scope_enter(&s, MOMENT);
+    assert_int_equal(weir_map(late_work, items, 1, 2, 2, NULL), 0);
+    assert_int_equal(weir_sleep(1), -ETIME);
+    assert_int_equal(weir_scope_leave(&s, 0), 0);
+    weir_scope_enter(&s, MOMENT);
+    assert_int_equal(weir_map(late_work, items, 1, 3, 2, NULL), -ETIME);
+    assert_int_equal(weir_error(-ETIME)->done, 2);
+    return weir_scope_leave(&s, 0);
+}
+
+WEIR_TEST_BACKENDS(a_map_whose_calls_all_succeed_returns_0_although_a_scope_has_fired) {
+    run(fires_late);
+}
+
 static int without_limit(void *arg) {
     return weir_map(square, NULL, 1, 0, 0, NULL);
 }
