@@ -15,6 +15,7 @@
 #include <weir/testing.h>
 
 #include "base/alloc.h"
+#include "task/task.h"
 
 static struct weir_shared_queue *queue_of(size_t max) {
     struct weir_shared_queue *q = NULL;
@@ -272,7 +273,6 @@ static int sends_one(void *args) {
     return weir_shared_chan_send(a->c, &a->item);
 }
 
-/* The receiver has the offer of a sender that leaves: it goes on waiting, before all others. */
 static int meets_without_a_ring(void *arg) {
     struct weir_group g;
     struct weir_shared_chan *c = chan_of(0);
@@ -307,6 +307,37 @@ static int meets_without_a_ring(void *arg) {
 
 WEIR_TEST_BACKENDS(without_a_ring_each_send_waits_for_its_receiver) {
     assert_int_equal(weir_run(meets_without_a_ring, NULL, NULL), 0);
+}
+
+static int receives_one(void *args) {
+    int got = -1, rc = weir_shared_chan_recv(*(struct weir_shared_chan **)args, &got);
+    return rc == 1 ? got : rc;
+}
+
+WEIR_TEST_BACKENDS(an_offer_in_vain_leaves_the_receiver_waiting) {
+    struct weir_shared_chan *c = chan_of(0);
+    struct weir_loop *l = NULL;
+    struct weir_task *receiver = NULL, *tired = NULL;
+    struct sends_one_args first = {c, 1}, second = {c, 2};
+    assert_int_equal(weir_loop_open(NULL, &l), 0);
+    assert_int_equal(weir_spawn(NULL, WEIR_SITE(r), receives_one, &c, sizeof c, NULL, &receiver),
+                     0);
+    weir_loop_step(l, 0);
+    assert_int_equal(weir_spawn(NULL, WEIR_SITE(s), sends_one, &first, sizeof first, NULL, &tired),
+                     0);
+    weir_loop_step(l, 0); /* the offer is posted, and comes with the next step */
+    weir_task_cancel(tired, "test");
+    weir_loop_step(l, 0);
+    assert_int_equal(weir__task_result(tired), -ECANCELED);
+    assert_int_equal(weir_spawn(NULL, WEIR_SITE(s), sends_one, &second, sizeof second, NULL, NULL),
+                     0);
+    while (weir_loop_step(l, WEIR_NEVER) > 0)
+        continue;
+    assert_int_equal(weir__task_result(receiver), 2);
+    weir_task_release(&receiver);
+    weir_task_release(&tired);
+    weir_loop_close(&l);
+    weir_shared_chan_unref(&c);
 }
 
 static void gets_in_a_post(void *arg) {
