@@ -15,7 +15,7 @@ def table(root):
     names = exports.public_names(root, "weir")
     rows = [f'    {{(const void *){name}, "{name}", {"true" if marked else "false"}}},\n'
             for name, (marked, _) in sorted(suspends.public_marks(root).items()) if name in names]
-    return ('#include <weir/weir.h>\n#include "task/marks.h"\n'
+    return ('#include <weir/backend.h>\n#include <weir/weir.h>\n#include "task/marks.h"\n'
             "extern const struct mark_entry weir__mark_table[];\n"
             "const struct mark_entry weir__mark_table[] = {\n" + "".join(rows)
             + "    {NULL, NULL, false},\n};\n")
