@@ -32,7 +32,7 @@ struct weir__watchdog {
     pthread_t thread, watched;
     const char *loop_name;
     weir_ns slow_ns;
-    void *signal_stack; /* of the watched thread, if we made it */
+    bool uses_stack; /* signal_stack */
     pthread_mutex_t lock; /* of the next three */
     pthread_cond_t stops;
     bool stop;
@@ -48,6 +48,12 @@ static pthread_mutex_t handler_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct sigaction previous;
 static int users;
 static __thread struct weir__watchdog *mine; /* the watchdog that watches this thread */
+
+/* That of this thread, if we made it: for all its loops, which may close in any order. */
+static __thread struct {
+    void *memory;
+    unsigned users;
+} signal_stack;
 
 /* ---- the handler ----------------------------------------------------------------------------- */
 
@@ -101,20 +107,25 @@ static void handler_stop(void) {
 /* The stack of a task may be small: the handler runs on one of its own. */
 static int signal_stack_start(struct weir__watchdog *w) {
     stack_t now;
-    if (sigaltstack(NULL, &now) < 0 || !(now.ss_flags & SS_DISABLE))
-        return 0;
-    size_t size = getauxval(AT_MINSIGSTKSZ) + SIGNAL_STACK;
-    w->signal_stack = weir__alloc(size);
-    if (w->signal_stack == NULL)
-        return -ENOMEM;
-    return sigaltstack(&(stack_t){.ss_sp = w->signal_stack, .ss_size = size}, NULL);
+    if (signal_stack.users == 0) {
+        if (sigaltstack(NULL, &now) < 0 || !(now.ss_flags & SS_DISABLE))
+            return 0;
+        size_t size = getauxval(AT_MINSIGSTKSZ) + SIGNAL_STACK;
+        signal_stack.memory = weir__alloc(size);
+        if (signal_stack.memory == NULL)
+            return -ENOMEM;
+        sigaltstack(&(stack_t){.ss_sp = signal_stack.memory, .ss_size = size}, NULL);
+    }
+    signal_stack.users++;
+    w->uses_stack = true;
+    return 0;
 }
 
-static void signal_stack_stop(struct weir__watchdog *w) {
-    if (w->signal_stack == NULL)
+static void signal_stack_stop(const struct weir__watchdog *w) {
+    if (!w->uses_stack || --signal_stack.users > 0)
         return;
     sigaltstack(&(stack_t){.ss_flags = SS_DISABLE}, NULL);
-    weir__free(w->signal_stack);
+    weir__free(signal_stack.memory);
 }
 
 /* ---- the thread ------------------------------------------------------------------------------ */

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <weir/drive.h>
 #include <weir/loop.h>
 #include <weir/stream.h>
 #include <weir/task.h>
@@ -213,4 +214,22 @@ WEIR_TEST_BACKENDS(an_address_that_is_used_again_is_no_second_close) {
     struct weir_run_options o = debugged();
     assert_int_equal(logged(same_memory, &o), 0);
     assert_string_equal(lines, "");
+}
+
+static int flags_of_signal_stack(void) {
+    stack_t now;
+    assert_int_equal(sigaltstack(NULL, &now), 0);
+    return now.ss_flags;
+}
+
+WEIR_TEST(the_signal_stack_of_a_thread_stays_until_its_last_debugged_loop_closes) {
+    const struct weir_run_options o = {.size = sizeof o, .backend = "epoll", .debug = true};
+    struct weir_loop *first, *second;
+    int before = flags_of_signal_stack();
+    assert_int_equal(weir_loop_open(&o, &first), 0);
+    assert_int_equal(weir_loop_open(&o, &second), 0);
+    weir_loop_close(&first);
+    assert_int_equal(flags_of_signal_stack() & SS_DISABLE, 0);
+    weir_loop_close(&second);
+    assert_int_equal(flags_of_signal_stack(), before);
 }
