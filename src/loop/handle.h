@@ -16,6 +16,17 @@ enum { WEIR__LOOP_NAME = 48, WEIR__LOOP_WHY = 192 }; /* bytes of the texts, with
 
 struct weir__loop;
 
+/* The way of weir__loop_post's nodes back to those who post, linked by post.next. A list goes from
+ * `run` to `returned` to `kept` as a whole, so nobody ever takes one node from a list that others
+ * see. The last unref frees what is there. */
+struct weir__spares {
+    struct weir__post *run; /* loop thread: have run */
+    unsigned run_count;
+    _Atomic(struct weir__post *) returned; /* NULL: taken. Then the loop thread alone sets it */
+    _Atomic bool taking;                   /* a thread that posts has `kept` to itself */
+    struct weir__post *kept;
+};
+
 struct weir_loop {
     struct weir__mailbox mail;        /* the reference count, the posts, the latch */
     struct weir__loop *own;           /* the owner's part; NULL once it has closed */
@@ -24,6 +35,7 @@ struct weir_loop {
     unsigned name_base, name_count;   /* "main-2": 4, 2 */
     char name[WEIR__LOOP_NAME];       /* no other living loop has it */
     char why[WEIR__LOOP_WHY];         /* why this backend was chosen */
+    struct weir__spares spares;       /* far from mail in memory: threads that post write to both */
 };
 
 /* Any thread. The last unref frees l, which has closed. */
@@ -36,10 +48,14 @@ static inline int weir__loop_push(struct weir_loop *l, struct weir__post *p) {
     return weir__mailbox_push(&l->mail, p);
 }
 
-/* Have a later turn call fn(arg): a push of a node that is allocated here. Returns 0, -ENOMEM,
+/* Have a later turn call fn(arg): a push of a node that is allocated here, or has come back from an
+ * earlier post. Returns 0, -ENOMEM,
  * WEIR_ECLOSED or WEIR_EFORKED; on error fn will not be called. If the loop closes first, fn is not
  * called, and the post is counted in a line of the log. */
 int weir__loop_post(struct weir_loop *l, void (*fn)(void *arg), void *arg);
+
+/* The loop thread, when it has run posts: give their nodes back to those who post. */
+void weir__loop_return_spares(struct weir_loop *l);
 
 /* The loop closes: refuse later posts, and give back those that were not delivered. Returns how
  * many of them were weir__loop_post's. */

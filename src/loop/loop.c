@@ -84,10 +84,14 @@ void weir__loop_fini(struct weir__loop *l) {
 }
 
 static void run_posts(struct weir__loop *l) {
-    for (struct weir__post *p = weir__mailbox_take(&l->handle->mail), *next; p != NULL; p = next) {
+    struct weir__post *p = weir__mailbox_take(&l->handle->mail);
+    if (p == NULL)
+        return;
+    for (struct weir__post *next; p != NULL; p = next) {
         next = p->next; /* p is its owner's again once called */
         p->fn(p, false);
     }
+    weir__loop_return_spares(l->handle);
 }
 
 static void wake_completed(struct weir__op *op) {
