@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "sys/op_rig.h"
 
 static int open_nothing(struct weir__backend **ret_backend, const char **ret_why) {
@@ -77,11 +78,17 @@ WEIR_TEST_ABORTS(a_backend_of_another_name_aborts_when_it_is_opened,
     (void)weir__backend_open("whole", &backend, &why);
 }
 
-WEIR_TEST(the_common_part_refuses_kinds_that_it_does_not_know) {
+WEIR_TEST(the_common_part_returns_a_lack_of_memory_and_refuses_kinds_that_it_does_not_know) {
     struct weir__backend b = {0};
     struct weir_backend_common *c = NULL;
     struct weir__file file = {.fd = -1};
     struct weir__op op = {.kind = WEIR__RECV, .file = &file};
+    for (size_t n = 1; n <= 2; n++) { /* it and its latch */
+        weir__alloc_fail_at(n);
+        assert_int_equal(weir_backend_common_open(&b, &c), -ENOMEM);
+        assert_null(c);
+    }
+    weir__alloc_fail_at(0);
     assert_int_equal(weir_backend_common_open(&b, &c), 0);
     assert_int_equal(weir_backend_common_submit(c, &op), WEIR__DONE);
     assert_int_equal(op.result, -EOPNOTSUPP);
