@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* task.c (bench-micro) - nanoseconds of yield, spawn+finish, timer arm+cancel; memory and time of a
- * million sleeping tasks. One figure per line: name, ns (or bytes). */
+ * million sleeping tasks, which are cancelled, or whose time comes at one moment. One figure per
+ * line: name, ns (or bytes). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
