@@ -50,6 +50,8 @@ bool weir__shared_is_parents(const struct weir__shared *s) {
 int weir__shared_enter(struct weir__shared *s, const struct weir__what *what, const void *frame) {
     int rc = 0;
     weir__not_null(s, what->text);
+    if (weir__task_here() == NULL)
+        weir__mark(); /* in a plain thread there is nothing to cancel */
     if (weir__task_here() != NULL)
         rc = weir__suspend_enter_from(what->text, frame);
     else if (weir__is_stepping())
