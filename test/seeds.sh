@@ -6,8 +6,9 @@
 set -u
 cd "$1" || exit 1
 failed=0
-for program in loop-*_test mesh-*_test proto-*_test sim-*_test stream-*_test sync-*_test \
-    task-*_test testing-*_test worker-*_test story-*_test; do
+for program in callback-*_test flow-*_test loop-*_test mesh-*_test proto-*_test sim-*_test \
+    stream-*_test sync-*_test task-*_test testing-*_test thread-*_test worker-*_test \
+    story-*_test; do
     case $program in
     *large* | *cancel_test | *fork* | *pressure*) continue ;;
     esac

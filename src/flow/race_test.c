@@ -81,6 +81,7 @@ static int all_lose_with_texts(void *arg) {
 }
 
 WEIR_TEST_BACKENDS(a_race_that_all_lose_keeps_the_record_of_the_last_error) {
+    runner_plain_order(); /* which one is the last */
     run(all_lose_with_texts);
 }
 
