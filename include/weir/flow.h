@@ -74,7 +74,8 @@ struct weir_racer {
  * Returns what the winner returned, and *ret_winner is its index (ret_winner may be NULL). If all
  * have failed: the error of the one that failed last, with its record; the log has them all, at
  * level INFO. -ECANCELED or -ETIME, if a scope around the caller fired before one had won; -ENOMEM,
- * -EAGAIN: all that have begun are cancelled and joined, too. -ECHILD (n is 0), WEIR_ENOLOOP. */
+ * -EAGAIN: all that have begun are cancelled and joined, too. -ECHILD (n is 0), WEIR_ENOLOOP.
+ * Aborts if a fn is NULL. */
 WEIR_SUSPENDS int weir_race(const struct weir_racer *racers, size_t n, size_t *ret_winner);
 
 /* ---- retry ----------------------------------------------------------------------------------- */
@@ -96,7 +97,8 @@ struct weir_retry_policy {  /* zero: the default */
  * the caller fires; so a scope's budget says how long to try.
  * Returns what fn returned; its last error, if there are no tries left or should_retry refuses, and
  * then fn's record stays. When a scope fires: -ECANCELED, -ETIME, with a record whose text has the
- * last error and the number of tries, whose reason is its code and done the number of tries. */
+ * last error and the number of tries, whose reason is its code and done the number of tries. Aborts
+ * if fn is NULL. */
 WEIR_SUSPENDS int weir_retry(const struct weir_retry_policy *policy, int (*fn)(void *arg),
                              void *arg);
 

@@ -199,7 +199,7 @@ WEIR_API void weir_once_fini(struct weir_once *o);
  * calls its own fn. fn may suspend; if a cancel ends one of its calls, it should return that error.
  * Returns 0: fn has succeeded, now or before; fn's error; -EDEADLK (fn calls weir_once on o, or its
  * task waits for this one; see weir_mutex_lock); -ECANCELED, -ETIME if a scope fires;
- * WEIR_ENOLOOP. */
+ * WEIR_ENOLOOP. Aborts if fn is NULL. */
 WEIR_SUSPENDS int weir_once(struct weir_once *o, int (*fn)(void *arg), void *arg);
 
 /* ---- parking --------------------------------------------------------------------------------- */

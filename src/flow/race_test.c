@@ -186,3 +186,13 @@ static int without_limit(void *arg) {
 WEIR_TEST_ABORTS(a_map_without_a_limit_aborts, "weir_map: the limit is 0") {
     weir_run(without_limit, NULL, NULL);
 }
+
+static int races_without_a_function(void *arg) {
+    struct weir_racer racers[] = {{.fn = fires_late}, {.name = "empty"}};
+    return weir_race(racers, 2, NULL);
+}
+
+WEIR_TEST_ABORTS(a_racer_without_a_function_aborts,
+                 "weir_race: the function of racers[1] is NULL") {
+    weir_run(races_without_a_function, NULL, NULL);
+}

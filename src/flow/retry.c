@@ -2,6 +2,7 @@
 /* retry.c - call a function again after an error, with growing pauses. */
 #include <weir/flow.h>
 
+#include "base/check.h"
 #include "base/options.h"
 #include "task/task.h"
 
@@ -49,6 +50,8 @@ int weir_retry(const struct weir_retry_policy *policy, int (*fn)(void *arg), voi
     struct weir_retry_policy p = policy_of(policy);
     weir_ns pause_ns = p.first_ns < p.max_ns ? p.first_ns : p.max_ns;
     int rc = weir__suspend_enter("retry");
+    if (fn == NULL)
+        WEIR_BUG("weir_retry: the function is NULL");
     for (unsigned tries = 1; rc == 0; tries++) {
         rc = fn(arg);
         if (rc >= 0 || weir_cancelled() != 0 || tries == p.tries ||

@@ -154,3 +154,11 @@ WEIR_TEST_BACKENDS(a_beat_beats) {
 WEIR_TEST_ABORTS(a_beat_without_a_period_aborts, "the period must be more than 0") {
     weir_every_init(&(struct weir_every){0}, 0);
 }
+
+static int retries_nothing(void *arg) {
+    return weir_retry(NULL, NULL, NULL);
+}
+
+WEIR_TEST_ABORTS(a_retry_without_a_function_aborts, "weir_retry: the function is NULL") {
+    weir_run(retries_nothing, NULL, NULL);
+}

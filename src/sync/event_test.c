@@ -395,6 +395,12 @@ ABORTS(a_barrier_of_nobody_aborts, "weir_barrier_init: a barrier of 0 tasks") {
     return 0;
 }
 
+ABORTS(a_once_without_a_function_aborts, "weir_once: the function is NULL") {
+    (void)arg;
+    weir_once_init(&once);
+    return weir_once(&once, NULL, NULL);
+}
+
 static int ends_early(void *arg) {
     weir_once_fini(arg);
     return 0;
