@@ -206,6 +206,9 @@ struct sched {
     bool stepping;       /* it runs its turn and its tasks now */
     struct sched *outer; /* drive.c: the loop that this thread opened before, if it is open still */
     int stack_class; /* of tasks whose spawn gives no stack_size */
+    bool apart; /* this round: order is set, or very many are ready */
+    struct weir_task *fetched; /* while very many are ready: sched.c, fetch_ahead; else NULL */
+    unsigned fetched_ahead;    /* so many tasks behind the head of the ready queue */
 };
 
 static_assert(offsetof(struct sched, current) == offsetof(struct weir__sched_head, current),

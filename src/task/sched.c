@@ -34,6 +34,8 @@ void weir__make_ready(struct sched *s, struct weir_task *t) {
 /* Of more tasks than this the choice is among the first: finding the k-th takes k steps. */
 enum { CHOICE_MAX = 1024 };
 
+enum { MANY = 512 }; /* ready tasks at the beginning of a round: no cache holds them all */
+
 /* May t run next? Those of the batch may in any order, except one that has yielded:
  * it runs after all that were ready before it. */
 static bool is_choice(const struct sched *s, const struct weir_task *t) {
@@ -58,7 +60,7 @@ static struct weir_task **choose(struct sched *s, struct weir_task **ret_before)
 /* In a simulated world. A batch is the tasks that were ready when the batch before had been run: so
  * what becomes ready again and again does not hold up the others. Only a yield makes the running
  * task ready. */
-static __attribute__((noinline)) struct weir_task *pick_from_batch(struct sched *s) {
+static struct weir_task *pick_from_batch(struct sched *s) {
     struct weir_task *before = NULL, **at = &s->ready_head;
     if (s->current != NULL && s->current->state == TASK_READY)
         s->current->state = TASK_YIELDED;
@@ -79,10 +81,30 @@ static __attribute__((noinline)) struct weir_task *pick_from_batch(struct sched 
     return t;
 }
 
-/* Take the task that runs next out of the ready queue; NULL: the driver runs next. */
-static struct weir_task *pick(struct sched *s) {
-    if (__builtin_expect(s->order != NULL, 0))
-        return pick_from_batch(s);
+/* Of very many ready tasks each is a row of cache misses, on a page that the processor has to look
+ * up. Fetch the stack of the one that runs AHEAD later, and the block of the one behind it. */
+static void fetch_ahead(struct sched *s) {
+    enum { AHEAD = 6, LINE = 64, BELOW = 10, ABOVE = 3 };
+    if (s->loop.ready < 2 * AHEAD) {
+        s->fetched = NULL;
+        return;
+    }
+    if (s->fetched == NULL || s->fetched_ahead == 0) {
+        s->fetched = s->ready_head;
+        s->fetched_ahead = 1;
+    }
+    s->fetched_ahead--;
+    for (int i = 0; i < 2 && s->fetched_ahead < AHEAD; i++, s->fetched_ahead++) {
+        s->fetched = s->fetched->next;
+        __builtin_prefetch(s->fetched->next, 1);
+        __builtin_prefetch((const char *)s->fetched->next + LINE, 1);
+        __builtin_prefetch((const char *)s->fetched->next + 2 * LINE, 1);
+        for (int j = -ABOVE; s->fetched->stack != NULL && j < BELOW; j++)
+            __builtin_prefetch((const char *)s->fetched->stack - j * LINE, 1);
+    }
+}
+
+static inline struct weir_task *pop(struct sched *s) {
     if (s->budget == 0 || s->ready_head == NULL)
         return NULL;
     s->budget--;
@@ -90,6 +112,23 @@ static struct weir_task *pick(struct sched *s) {
     struct weir_task *t = s->ready_head;
     s->ready_head = t->next;
     return t;
+}
+
+/* In a simulated world, or of very many. */
+static __attribute__((noinline)) struct weir_task *pick_apart(struct sched *s) {
+    if (s->order != NULL)
+        return pick_from_batch(s);
+    struct weir_task *t = pop(s);
+    if (t != NULL)
+        fetch_ahead(s);
+    return t;
+}
+
+/* Take the task that runs next out of the ready queue; NULL: the driver runs next. */
+static struct weir_task *pick(struct sched *s) {
+    if (__builtin_expect(s->apart, 0))
+        return pick_apart(s);
+    return pop(s);
 }
 
 /* Not inlined: Valgrind's request needs room in the frame, and every stack has a frame of jump. */
@@ -176,6 +215,8 @@ void weir__sched_debug(struct sched *s, weir_ns slow_ns) {
 
 /* Run tasks until none is ready or the budget is used up. */
 static void run_ready(struct sched *s) {
+    s->apart = s->order != NULL || s->loop.ready >= MANY;
+    s->fetched = NULL;
     struct weir_task *next = pick(s);
     struct mark_trail trail;
     marks_aside(&trail);
