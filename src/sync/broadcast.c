@@ -147,7 +147,7 @@ static struct broadcast *broadcast_for(struct weir_broadcast *broadcast, const v
     struct broadcast *b = broadcast_of(broadcast, call);
     if (b->size != size)
         weir__item_refuse(call, kind, size, b->size);
-    weir__not_null(item, call);
+    weir__argument_not_null(item, call, "item");
     return b;
 }
 

@@ -322,3 +322,23 @@ static int fini_with_subscriber(void *arg) {
 WEIR_TEST_ABORTS(fini_of_a_broadcast_with_a_subscriber_aborts, "has a subscriber") {
     weir_run(fini_with_subscriber, NULL, NULL);
 }
+
+static int no_item(void *arg) {
+    start(1, WEIR_OVERTAKE);
+    return weir_broadcast_send(&broadcast, (int *)NULL);
+}
+
+WEIR_TEST_ABORTS(an_item_that_is_null_aborts, "weir_broadcast_send: the item is NULL") {
+    weir_run(no_item, NULL, NULL);
+}
+
+static int no_value(void *arg) {
+    int first = 1;
+    assert_int_equal(weir_latest_init(&latest, &first), 0);
+    weir_latest_set(&latest, (int *)NULL);
+    return 0;
+}
+
+WEIR_TEST_ABORTS(a_value_that_is_null_aborts, "weir_latest_set: the value is NULL") {
+    weir_run(no_value, NULL, NULL);
+}

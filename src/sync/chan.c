@@ -243,7 +243,7 @@ int weir_chan_send(struct weir_chan *chan, const void *item, size_t item_size) {
     if (__builtin_expect(rc < 0, 0))
         return rc;
     struct weir__chan *c = chan_of(chan, item_size, "weir_chan_send");
-    weir__not_null(item, "weir_chan_send");
+    weir__argument_not_null(item, "weir_chan_send", "item");
     weir__sync_enter(&c->sync, kind, "weir_chan_send");
     return send_item(c, item, &sends);
 }
@@ -253,7 +253,7 @@ int weir_chan_recv(struct weir_chan *chan, void *ret_item, size_t item_size) {
     if (__builtin_expect(rc < 0, 0))
         return rc;
     struct weir__chan *c = chan_of(chan, item_size, "weir_chan_recv");
-    weir__not_null(ret_item, "weir_chan_recv");
+    weir__argument_not_null(ret_item, "weir_chan_recv", "item");
     weir__sync_enter(&c->sync, kind, "weir_chan_recv");
     rc = take(c, ret_item);
     return rc == -EAGAIN ? weir__sync_wait(&c->sync, ret_item, &receives, NULL) : rc;
@@ -261,14 +261,14 @@ int weir_chan_recv(struct weir_chan *chan, void *ret_item, size_t item_size) {
 
 int weir_chan_try_send(struct weir_chan *chan, const void *item, size_t item_size) {
     struct weir__chan *c = chan_of(chan, item_size, "weir_chan_try_send");
-    weir__not_null(item, "weir_chan_try_send");
+    weir__argument_not_null(item, "weir_chan_try_send", "item");
     weir__sync_touch(&c->sync, kind, "weir_chan_try_send");
     return give(c, item);
 }
 
 int weir_chan_try_recv(struct weir_chan *chan, void *ret_item, size_t item_size) {
     struct weir__chan *c = chan_of(chan, item_size, "weir_chan_try_recv");
-    weir__not_null(ret_item, "weir_chan_try_recv");
+    weir__argument_not_null(ret_item, "weir_chan_try_recv", "item");
     weir__sync_touch(&c->sync, kind, "weir_chan_try_recv");
     return take(c, ret_item);
 }

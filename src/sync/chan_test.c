@@ -315,6 +315,15 @@ WEIR_TEST_ABORTS(an_item_of_another_size_aborts,
     weir_run(wrong_size, NULL, NULL);
 }
 
+static int no_item(void *arg) {
+    start(1);
+    return weir_chan_send(&chan, (int *)NULL);
+}
+
+WEIR_TEST_ABORTS(an_item_that_is_null_aborts, "weir_chan_send: the item is NULL") {
+    weir_run(no_item, NULL, NULL);
+}
+
 static int no_init(void *arg) {
     int item;
     memset(&chan, 0, sizeof chan);

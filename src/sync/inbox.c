@@ -38,7 +38,7 @@ static struct inbox *inbox_for(const struct weir_inbox *inbox, const void *item,
     struct inbox *i = inbox_of(inbox, call);
     if (i->chan.size != size)
         weir__item_refuse(call, kind, size, i->chan.size);
-    weir__not_null(item, call);
+    weir__argument_not_null(item, call, "item");
     return i;
 }
 

@@ -122,3 +122,12 @@ static int leaves_twice(void *arg) {
 WEIR_TEST_ABORTS(a_sender_that_never_joined_cannot_leave, "weir_inbox_leave: the inbox") {
     weir_run(leaves_twice, NULL, NULL);
 }
+
+static int no_item(void *arg) {
+    assert_int_equal(weir_inbox_init(&inbox, int, 1), 0);
+    return weir_inbox_send(&inbox, (int *)NULL);
+}
+
+WEIR_TEST_ABORTS(an_item_that_is_null_aborts, "weir_inbox_send: the item is NULL") {
+    weir_run(no_item, NULL, NULL);
+}

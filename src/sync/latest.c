@@ -40,7 +40,7 @@ static struct latest *latest_for(const struct weir_latest *latest, const void *v
     struct latest *l = latest_of(latest, call);
     if (l->size != size)
         weir__item_refuse(call, kind, size, l->size);
-    weir__not_null(value, call);
+    weir__argument_not_null(value, call, "value");
     return l;
 }
 

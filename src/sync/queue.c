@@ -211,7 +211,7 @@ static inline struct queue *queue_for(const struct weir_queue *queue, const void
     struct queue *q = queue_of(queue, call);
     if (__builtin_expect(q->size != size, 0))
         weir__item_refuse(call, kind, size, q->size);
-    weir__not_null(item, call);
+    weir__argument_not_null(item, call, "item");
     return q;
 }
 

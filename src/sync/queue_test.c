@@ -254,6 +254,15 @@ WEIR_TEST_ABORTS(task_done_for_an_item_that_nobody_got_aborts,
     weir_run(done_too_often, NULL, NULL);
 }
 
+static int no_item(void *arg) {
+    assert_int_equal(weir_queue_init(&queue, int, 4), 0);
+    return weir_queue_put(&queue, (int *)NULL);
+}
+
+WEIR_TEST_ABORTS(an_item_that_is_null_aborts, "weir_queue_put: the item is NULL") {
+    weir_run(no_item, NULL, NULL);
+}
+
 WEIR_TEST_ABORTS(a_queue_of_no_items_aborts, "a queue of 0 items") {
     weir_queue_init(&queue, int, 0);
 }

@@ -168,6 +168,10 @@ void weir__is_null(const char *call) {
     WEIR_BUG("%s: the object is NULL (never made? closed already?)", call);
 }
 
+void weir__argument_is_null(const char *call, const char *what) {
+    WEIR_BUG("%s: the %s is NULL", call, what);
+}
+
 int weir__loop_enter(struct weir__loop *l, const char *call) {
     if (__builtin_expect(weir__loop() == l, 1))
         return 0;

@@ -178,6 +178,14 @@ static inline void weir__not_null(const void *object, const char *call) {
         weir__is_null(call);
 }
 
+/* The same for another argument, such as the item: what is its name in the message. */
+_Noreturn void weir__argument_is_null(const char *call, const char *what) __attribute__((cold));
+static inline void weir__argument_not_null(const void *argument, const char *call,
+                                           const char *what) {
+    if (__builtin_expect(argument == NULL, 0))
+        weir__argument_is_null(call, what);
+}
+
 /* Abort, with the names of both loops, unless l is the loop that runs on this thread. For the head
  * of calls on objects that belong to a loop. */
 void weir__loop_assert(struct weir__loop *l, const char *call);

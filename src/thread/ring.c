@@ -164,7 +164,7 @@ void weir__ring_unref(struct weir__ring *r, const char *call) {
 
 static void fits(const struct weir__ring *r, const void *item, size_t size, const char *call) {
     weir__not_null(r, call);
-    weir__not_null(item, call);
+    weir__argument_not_null(item, call, "item");
     if (size != r->item_size)
         WEIR_BUG("%s: an item of %zu bytes, and the items here have %zu", call, size,
                  r->item_size);

@@ -486,6 +486,10 @@ WEIR_TEST_ABORTS(an_item_of_another_size_aborts, "an item of 8 bytes, and the it
     weir_shared_queue_put(queue_of(1), &wide);
 }
 
+WEIR_TEST_ABORTS(an_item_that_is_null_aborts, "shared queue put: the item is NULL") {
+    weir_shared_queue_put(queue_of(1), (int *)NULL);
+}
+
 WEIR_TEST_ABORTS(a_queue_that_holds_nothing_aborts, "at most 0 items") {
     queue_of(0);
 }
