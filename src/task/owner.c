@@ -64,7 +64,7 @@ void weir__scope_refuse(const struct scope *sc, const char *call) {
 void weir__task_refuse(const struct weir_task *t, const char *call) {
     char what[SCOPE_TEXT];
     if (t == NULL)
-        WEIR_BUG("%s: the task is NULL", call);
+        WEIR_BUG("%s: the task is NULL (awaited or released already?)", call);
     if (weir__sched != NULL && t->loop == weir__sched->loop.number)
         WEIR_BUG("%s: the handle was given back already, and its task has ended", call);
     bool is_there = weir__loop_lives(t->loop) || weir__is_fork_child(); /* else its name is gone */

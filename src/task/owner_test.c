@@ -283,7 +283,8 @@ WEIR_TEST(on_null_each_call_says_so) {
         if (c->null_is_fine)
             returns(c, on_null, "OK");
         else
-            aborts(c, on_null, "is NULL");
+            aborts(c, on_null, c->kind == ON_TASK ? "is NULL (awaited or released already?)"
+                                                  : "is NULL");
     }
 }
 
