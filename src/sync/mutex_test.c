@@ -188,6 +188,19 @@ STORY(a_holder_that_locks_again_is_refused) {
     return 0;
 }
 
+STORY(a_refused_mutex_that_was_never_initialised_is_named_by_its_address) {
+    static struct weir_mutex zero;
+    char words[64];
+    (void)arg;
+    assert_int_equal(weir_mutex_lock(&zero), 0);
+    int rc = weir_mutex_lock(&zero);
+    assert_int_equal(rc, -EDEADLK);
+    snprintf(words, sizeof words, "waits for the mutex at %p, held by itself", (void *)&zero);
+    assert_non_null(strstr(weir_error_message(rc), words));
+    weir_mutex_unlock(&zero);
+    return 0;
+}
+
 static int locks_the_other_way(void *args) {
     (void)args;
     assert_int_equal(weir_mutex_lock(&other), 0);
@@ -208,7 +221,7 @@ STORY(two_mutexes_locked_in_two_orders_are_refused_with_the_cycle) {
     yields(1);
     int rc = weir_mutex_lock(&other);
     assert_int_equal(rc, -EDEADLK);
-    assert_non_null(strstr(weir_error_message(rc), "held by task 'locks_the_other_way'"));
+    assert_non_null(strstr(weir_error_message(rc), "held by task 'locks_the_other_way' (spawned"));
     weir_mutex_unlock(&mutex);
     rc = weir_group_close(&g, 0);
     weir_mutex_fini(&mutex);

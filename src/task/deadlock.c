@@ -128,12 +128,17 @@ static void put_hop(struct text *text, const struct hop *h) {
     put(text, " waits for the %s", group ? "group" : h->what->object);
     if (site != NULL)
         put(text, " %s at %s:%d", group ? "opened" : "initialised", site->file, site->line);
+    else if (!group)
+        put(text, " at %p", h->on);
     put(text, group ? ", which has" : ", held by");
 }
 
 static void put_cycle(struct text *text, const struct path *p) {
     for (int i = 0; i < p->count; i++) {
-        put(text, "%stask '%s'", i > 0 ? " " : "", p->hops[i].task->name);
+        const struct weir_task *t = p->hops[i].task;
+        put(text, "%stask '%s'", i > 0 ? " " : "", t->name);
+        if (i > 0 && p->hops[i - 1].what->kind == WEIR__ON_SYNC) /* it holds that */
+            put(text, " (spawned at %s:%d)", t->site->file, t->site->line);
         if (i > 0)
             put(text, ", which");
         put_hop(text, &p->hops[i]);
