@@ -138,7 +138,7 @@ static struct broadcast *broadcast_of(struct weir_broadcast *broadcast, const ch
     weir__not_null(broadcast, call);
     struct broadcast *b = (struct broadcast *)(void *)broadcast;
     if (b->size == 0)
-        weir__item_refuse(call, kind, 0, 0);
+        weir__item_refuse(call, kind, NULL, 0, 0);
     return b;
 }
 
@@ -146,7 +146,7 @@ static struct broadcast *broadcast_for(struct weir_broadcast *broadcast, const v
                                        size_t size, const char *call) {
     struct broadcast *b = broadcast_of(broadcast, call);
     if (b->size != size)
-        weir__item_refuse(call, kind, size, b->size);
+        weir__item_refuse(call, kind, b->sync.site, size, b->size);
     weir__argument_not_null(item, call, "item");
     return b;
 }

@@ -228,7 +228,7 @@ static inline struct weir__chan *chan_of(const struct weir_chan *chan, size_t si
     weir__not_null(chan, call);
     struct weir__chan *c = weir__chan_of(chan);
     if (__builtin_expect(c->size != size || size == 0, 0))
-        weir__item_refuse(call, kind, size, c->size);
+        weir__item_refuse(call, kind, c->sync.site, size, c->size);
     return c;
 }
 

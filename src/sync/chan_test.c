@@ -310,9 +310,20 @@ static int wrong_size(void *arg) {
     return weir_chan_send(&chan, &c);
 }
 
+WEIR_TEST_ABORTS(an_item_of_another_size_aborts_and_the_place_of_init_is_named,
+                 "weir_chan_send: the item has 1 bytes, but the chan initialised at ../src/sync/") {
+    weir_run(wrong_size, NULL, NULL);
+}
+
+static int wrong_size_without_a_place(void *arg) {
+    char c = 'c';
+    assert_int_equal((weir_chan_init)(&chan, sizeof(int), 1), 0);
+    return weir_chan_send(&chan, &c);
+}
+
 WEIR_TEST_ABORTS(an_item_of_another_size_aborts,
                  "weir_chan_send: the item has 1 bytes, but the chan was made for items of 4") {
-    weir_run(wrong_size, NULL, NULL);
+    weir_run(wrong_size_without_a_place, NULL, NULL);
 }
 
 static int no_item(void *arg) {

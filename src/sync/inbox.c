@@ -29,7 +29,7 @@ static struct inbox *inbox_of(const struct weir_inbox *inbox, const char *call) 
     weir__not_null(inbox, call);
     struct inbox *i = (struct inbox *)(void *)(uintptr_t)inbox;
     if (i->chan.size == 0)
-        weir__item_refuse(call, kind, 0, 0);
+        weir__item_refuse(call, kind, NULL, 0, 0);
     return i;
 }
 
@@ -37,7 +37,7 @@ static struct inbox *inbox_for(const struct weir_inbox *inbox, const void *item,
                                const char *call) {
     struct inbox *i = inbox_of(inbox, call);
     if (i->chan.size != size)
-        weir__item_refuse(call, kind, size, i->chan.size);
+        weir__item_refuse(call, kind, i->chan.sync.site, size, i->chan.size);
     weir__argument_not_null(item, call, "item");
     return i;
 }

@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <string.h>
 
+struct weir_site;
+
 static inline void weir__item_copy(void *restrict target, const void *restrict source,
                                    size_t size) {
     if (size == sizeof(uint64_t))
@@ -18,8 +20,9 @@ static inline void weir__item_copy(void *restrict target, const void *restrict s
         memcpy(target, source, size);
 }
 
-/* Abort: the macro passed the size of another type. */
-_Noreturn void weir__item_refuse(const char *call, const char *kind, size_t given, size_t want)
-    __attribute__((cold));
+/* Abort: the macro passed the size of another type. site is where the object was initialised; NULL:
+ * not known. want is 0: the object is not initialised. */
+_Noreturn void weir__item_refuse(const char *call, const char *kind, const struct weir_site *site,
+                                 size_t given, size_t want) __attribute__((cold));
 
 #endif

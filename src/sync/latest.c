@@ -31,7 +31,7 @@ static struct latest *latest_of(const struct weir_latest *latest, const char *ca
     weir__not_null(latest, call);
     struct latest *l = (struct latest *)(void *)(uintptr_t)latest;
     if (l->size == 0)
-        weir__item_refuse(call, kind, 0, 0);
+        weir__item_refuse(call, kind, NULL, 0, 0);
     return l;
 }
 
@@ -39,7 +39,7 @@ static struct latest *latest_for(const struct weir_latest *latest, const void *v
                                  const char *call) {
     struct latest *l = latest_of(latest, call);
     if (l->size != size)
-        weir__item_refuse(call, kind, size, l->size);
+        weir__item_refuse(call, kind, l->sync.site, size, l->size);
     weir__argument_not_null(value, call, "value");
     return l;
 }

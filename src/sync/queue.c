@@ -202,7 +202,7 @@ static inline struct queue *queue_of(const struct weir_queue *queue, const char 
     weir__not_null(queue, call);
     struct queue *q = (struct queue *)(void *)(uintptr_t)queue;
     if (__builtin_expect(q->size == 0, 0))
-        weir__item_refuse(call, kind, 0, 0);
+        weir__item_refuse(call, kind, NULL, 0, 0);
     return q;
 }
 
@@ -210,7 +210,7 @@ static inline struct queue *queue_for(const struct weir_queue *queue, const void
                                       size_t size, const char *call) {
     struct queue *q = queue_of(queue, call);
     if (__builtin_expect(q->size != size, 0))
-        weir__item_refuse(call, kind, size, q->size);
+        weir__item_refuse(call, kind, q->sync.site, size, q->size);
     weir__argument_not_null(item, call, "item");
     return q;
 }
@@ -354,7 +354,7 @@ size_t weir_queue_unfinished(const struct weir_queue *queue) {
 static void check(void *object, size_t item_size) {
     struct queue *q = queue_of(object, "weir_select");
     if (q->size != item_size)
-        weir__item_refuse("weir_select", kind, item_size, q->size);
+        weir__item_refuse("weir_select", kind, q->sync.site, item_size, q->size);
     weir__sync_touch(&q->sync, kind, "weir_select");
 }
 

@@ -162,12 +162,20 @@ void weir__ring_unref(struct weir__ring *r, const char *call) {
     weir__free(r);
 }
 
+static _Noreturn __attribute__((cold)) void refuse_size(const struct weir__ring *r, size_t size,
+                                                        const char *call) {
+    const struct weir_site *site = r->shared.site;
+    if (site != NULL)
+        WEIR_BUG("%s: an item of %zu bytes, and the items here have %zu (made at %s:%d)", call,
+                 size, r->item_size, site->file, site->line);
+    WEIR_BUG("%s: an item of %zu bytes, and the items here have %zu", call, size, r->item_size);
+}
+
 static void fits(const struct weir__ring *r, const void *item, size_t size, const char *call) {
     weir__not_null(r, call);
     weir__argument_not_null(item, call, "item");
-    if (size != r->item_size)
-        WEIR_BUG("%s: an item of %zu bytes, and the items here have %zu", call, size,
-                 r->item_size);
+    if (__builtin_expect(size != r->item_size, 0))
+        refuse_size(r, size, call);
 }
 
 /* ---- calls ----------------------------------------------------------------------------------- */

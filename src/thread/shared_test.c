@@ -481,7 +481,8 @@ WEIR_TEST(a_fork_child_cannot_use_what_its_parent_shares) {
     weir_shared_event_unref(&e);
 }
 
-WEIR_TEST_ABORTS(an_item_of_another_size_aborts, "an item of 8 bytes, and the items here have 4") {
+WEIR_TEST_ABORTS(an_item_of_another_size_aborts_and_the_place_is_named,
+                 "an item of 8 bytes, and the items here have 4 (made at ../src/thread/") {
     int64_t wide = 1;
     weir_shared_queue_put(queue_of(1), &wide);
 }
