@@ -3,7 +3,8 @@
 """micro.py BUILD [--reps N] [--sleepers N] [--peers NAMES]: medians and spread of what our programs
 of single operations print, and of the peers: go, tokio, libuv, asio, asyncio, gevent (or all). Each
 round runs every program once, so that a slow hour slows all. What weir takes is also stated as a
-multiple of its yield in the same round. A peer that cannot be built or run is named and left out."""
+multiple of its yield in the same round. A peer that cannot be built or run is named and left
+out."""
 
 import argparse
 import os
@@ -12,7 +13,7 @@ import subprocess
 
 PEERS = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'peers')
 # Debian's librust-tokio-dev keeps its crates here.
-OURS = ('bench-micro', 'bench-sync', 'bench-micro-chan')
+OURS = ('bench-micro', 'bench-sync', 'bench-micro-chan', 'bench-micro-future')
 CRATES = '/usr/share/cargo/registry'
 
 
