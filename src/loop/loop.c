@@ -60,12 +60,14 @@ void weir__loop_stop(struct weir__loop *l) {
     size_t dropped = weir__loop_drop_posts(l->handle);
     if (l->unclosed > 0)
         weir__log(WEIR_LOG_WARNING,
-                  "loop '%s' ended: %zu streams, listeners or WebSockets were never closed",
+                  l->unclosed == 1
+                      ? "loop '%s' ended: %zu stream, listener or WebSocket was never closed"
+                      : "loop '%s' ended: %zu streams, listeners or WebSockets were never closed",
                   l->handle->name, l->unclosed);
     weir__debug_stop(l);
     if (dropped > 0)
-        weir__log(WEIR_LOG_WARNING, "loop '%s' ended: %zu posts to it were dropped",
-                  l->handle->name, dropped);
+        weir__log(WEIR_LOG_WARNING, "loop '%s' ended: %zu post%s dropped",
+                  l->handle->name, dropped, dropped == 1 ? " to it was" : "s to it were");
 }
 
 void weir__loop_fini(struct weir__loop *l) {

@@ -19,6 +19,13 @@ static int leaves_a_pair(void *arg) {
     return weir_memory_pair(0, &a, &b);
 }
 
+static int leaves_one(void *arg) {
+    struct weir_stream *a, *b;
+    int rc = weir_memory_pair(0, &a, &b);
+    weir_close(&a);
+    return rc;
+}
+
 static int connects(struct weir_listener **ret_l, struct weir_stream **ret_a,
                     struct weir_stream **ret_b) {
     char url[64];
@@ -52,6 +59,8 @@ WEIR_TEST_BACKENDS(streams_and_listeners_left_open_are_counted_at_the_end_of_the
     const char *line = run_and_read(leaves_a_pair);
     assert_non_null(strstr(line, "loop 'main' ended: 2 streams, listeners or WebSockets were "
                                  "never closed"));
+    assert_non_null(strstr(run_and_read(leaves_one), "ended: 1 stream, listener or WebSocket was "
+                                                     "never closed"));
     assert_non_null(strstr(run_and_read(leaves_sockets_and_their_listener), "ended: 3 streams"));
 }
 

@@ -250,8 +250,8 @@ int weir_broadcast_try_send(struct weir_broadcast *broadcast, const void *item,
 }
 
 static __attribute__((cold)) int overtaken(uint64_t missed) {
-    weir__failf(-EOVERFLOW, "broadcast recv", NULL, "overtaken: %llu items were missed",
-                (unsigned long long)missed);
+    weir__failf(-EOVERFLOW, "broadcast recv", NULL, "overtaken: %llu item%s missed",
+                (unsigned long long)missed, missed == 1 ? " was" : "s were");
     weir__fail_done(-EOVERFLOW, (size_t)missed);
     return -EOVERFLOW;
 }

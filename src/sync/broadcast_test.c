@@ -76,6 +76,7 @@ STORY(an_overtaken_subscriber_is_told_once_how_many_it_missed) {
         send(i);
     assert_int_equal(weir_broadcast_recv(&slow, &item), -EOVERFLOW);
     assert_int_equal(weir_error(-EOVERFLOW)->done, 2);
+    assert_non_null(strstr(weir_error_message(-EOVERFLOW), "overtaken: 2 items were missed"));
     assert_int_equal(item, -1);
     assert_int_equal(weir_subscriber_missed(&slow), 2);
     for (int i = 2; i < 5; i++) {
@@ -94,6 +95,20 @@ STORY(an_overtaken_subscriber_is_told_once_how_many_it_missed) {
     weir_unsubscribe(&slow);
     weir_unsubscribe(&slow);
     weir_unsubscribe(&late);
+    weir_broadcast_fini(&broadcast);
+    return 0;
+}
+
+STORY(a_subscriber_that_missed_one_item_is_told_of_one) {
+    struct weir_subscriber slow;
+    int item;
+    start(3, WEIR_OVERTAKE);
+    subscribe(&slow);
+    for (int i = 0; i < 4; i++)
+        send(i);
+    assert_int_equal(weir_broadcast_recv(&slow, &item), -EOVERFLOW);
+    assert_non_null(strstr(weir_error_message(-EOVERFLOW), "overtaken: 1 item was missed"));
+    weir_unsubscribe(&slow);
     weir_broadcast_fini(&broadcast);
     return 0;
 }
