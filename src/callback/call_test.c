@@ -341,6 +341,9 @@ static int adds_bad(void *arg) {
     assert_false(weir_remove_reader(ends[0]));
     close(ends[0]);
     close(ends[1]);
+    assert_int_equal(weir_add_reader(ends[0], says, "no"), -EBADF);
+    assert_int_equal(weir_add_writer(ends[1], says, "no"), -EBADF);
+    assert_false(weir_remove_reader(ends[0]) || weir_remove_writer(ends[1]));
     return weir_sleep(1);
 }
 
