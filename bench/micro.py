@@ -89,7 +89,7 @@ def measure(who, command, sleepers, samples):
     if run.returncode != 0:
         print(f'{who} is left out: it ended with {run.returncode}')
         return False
-    lines = [line.split() for line in run.stdout.splitlines()]
+    lines = [line.split() for line in run.stdout.splitlines() if not line.startswith('#')]
     values = {words[0].removesuffix('_ns'): float(words[1]) for words in lines
               if not words[0].endswith('_yields')}
     ours = who in OURS

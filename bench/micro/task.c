@@ -157,6 +157,50 @@ static void bench_wake(int n) {
     printf("sleeper_wake_at_once_and_end_ns %.0f\n", per(start, n));
 }
 
+enum { SPREAD = 200000 };
+static weir_ns late[SPREAD];
+
+struct punctual_args { weir_ns when; int index; };
+
+static int punctual(void *args) {
+    const struct punctual_args *a = args;
+    int rc = weir_sleep_until(a->when);
+    late[a->index] = weir_now() - a->when;
+    return rc;
+}
+
+static int by_size(const void *a, const void *b) {
+    weir_ns x = *(const weir_ns *)a, y = *(const weir_ns *)b;
+    return (x > y) - (x < y);
+}
+
+/* As many tasks as SPREAD, which sleep until moments spread evenly over a second. */
+static void bench_spread(void) {
+    struct weir_group g;
+    struct weir_spawn_options o = {.size = sizeof o, .stack_size = 64 * 1024};
+    weir_ns begin = weir_now() + WEIR_SECONDS(2);
+    weir_group_open(&g, WEIR_INDEPENDENT);
+    for (int i = 0; i < SPREAD; i++) {
+        struct punctual_args a = {begin + (weir_ns)i * (1000000000 / SPREAD), i};
+        if (weir_spawn(&g, WEIR_SITE(punctual), punctual, &a, sizeof a, &o, NULL) < 0)
+            exit(1);
+        if (i % 256 == 255)
+            weir_yield();
+    }
+    weir_yield();
+    if (weir_now() > begin)
+        exit(1);
+    weir_group_close(&g, 0);
+    double sum = 0;
+    for (int i = 0; i < SPREAD; i++)
+        sum += (double)late[i];
+    qsort(late, SPREAD, sizeof late[0], by_size);
+    printf("spread_late_mean_ms %.3f\n", sum / SPREAD / 1e6);
+    printf("spread_late_p50_ms %.3f\n", (double)late[SPREAD / 2] / 1e6);
+    printf("spread_late_p99_ms %.3f\n", (double)late[SPREAD * 99LL / 100] / 1e6);
+    printf("spread_late_max_ms %.3f\n", (double)late[SPREAD - 1] / 1e6);
+}
+
 static int bench(void *arg) {
     int n = *(int *)arg;
     bench_yield();
@@ -164,6 +208,7 @@ static int bench(void *arg) {
     bench_scope();
     bench_million(n);
     bench_wake(n);
+    bench_spread();
     return 0;
 }
 
