@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static __attribute__((noinline)) const void *here(void) {
     return __builtin_return_address(0);
@@ -26,8 +27,8 @@ WEIR_TEST(a_static_function_of_the_program_is_named) {
 
 WEIR_TEST(a_function_of_a_shared_library_is_named) {
     char text[WEIR__SYMBOL_TEXT];
-    weir__symbol_text((const void *)(uintptr_t)&qsort, text);
-    assert_non_null(strstr(text, "qsort"));
+    weir__symbol_text((const void *)(uintptr_t)&getpagesize, text); /* no sanitizer replaces it */
+    assert_non_null(strstr(text, "getpagesize"));
     assert_non_null(strstr(text, "libc"));
 }
 
