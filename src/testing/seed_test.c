@@ -191,26 +191,31 @@ WEIR_TEST(jobs_end_in_every_order) {
 
 /* ---- the digest ------------------------------------------------------------------------------ */
 
+enum { SIZES = 24 }; /* 1,000 to 24,000 bytes */
+
 WEIR_TEST(one_seed_has_one_digest_wherever_its_memory_lies) {
     struct weir_sim_options o = {.jitter_ns = WEIR_MILLISECONDS(1), .loss = 50};
     char once[TRACE];
-    void *held[30];
+    void *held[30][SIZES];
     int moved = 0;
     for (uint64_t seed = 0; seed < 30; seed++) {
         assert_int_equal(run(all_of_it, o, seed), 0);
         uint64_t digest = weir_sim_counts()->digest;
         const struct weir_task *task = first_task;
         memcpy(once, trace, sizeof once);
-        held[seed] = malloc(8000);
-        memset(held[seed], 1, 8000);
+        for (int i = 0; i < SIZES; i++) { /* an allocator may keep each size apart */
+            size_t size = 1000 * ((size_t)i + 1);
+            held[seed][i] = malloc(size);
+            memset(held[seed][i], 1, size);
+        }
         assert_int_equal(run(all_of_it, o, seed), 0);
         assert_true(weir_sim_counts()->digest == digest);
         assert_string_equal(trace, once);
         moved += first_task != task;
     }
     assert_true(moved > 0);
-    for (int i = 0; i < 30; i++)
-        free(held[i]);
+    for (int i = 0; i < 30 * SIZES; i++)
+        free(held[i / SIZES][i % SIZES]);
 }
 
 WEIR_TEST(another_byte_received_is_another_digest) {
