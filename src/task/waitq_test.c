@@ -283,7 +283,7 @@ static struct weir__waitq queues[QUEUES];
 WEIR_NOINLINE static int64_t get_any(int *ret_value) {
     struct weir__wait wait;
     struct weir__waiter w[QUEUES];
-    int values[QUEUES];
+    int values[QUEUES] = {0}; /* a grant need not bring a value */
     int64_t rc = weir__suspend_enter("get_any");
     if (rc < 0)
         return rc;
