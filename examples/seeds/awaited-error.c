@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* awaited-error - an error comes to whoever awaits it; one that nobody awaits is logged. */
+/* awaited-error - an await returns the error of its task; an error without an await is logged. */
 #include <stdio.h>
 #include <weir/weir.h>
 

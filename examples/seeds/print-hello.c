@@ -19,7 +19,7 @@ static int program(void *arg) {
     return weir_scope_leave(&s, print_hello(arg)) == -ETIME ? 0 : -1;
 }
 
-/* In virtual time: nobody waits for eight seconds. */
+/* In virtual time: the eight seconds pass at once. */
 int main(void) {
     const struct weir_run_options options = {.size = sizeof options, .backend = "sim"};
     return weir_run(program, NULL, &options) < 0;

@@ -71,7 +71,7 @@ WEIR_API int weir_chan_try_recv(struct weir_chan *c, void *ret_item, size_t item
  * keep their items. Receivers get what the chan holds, then 0. A second close changes nothing. */
 WEIR_API void weir_chan_close(struct weir_chan *c);
 
-/* Close the receiving side: nobody will receive any more. Tasks that wait to send, and later
+/* Close the receiving side: no task will receive any more. Tasks that wait to send, and later
  * senders, get WEIR_ECLOSED. Items that the chan holds go to the function of weir_chan_on_drop.
  * Receivers get 0.
  * Returns how many items the chan gave up. */

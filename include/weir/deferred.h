@@ -68,7 +68,7 @@ WEIR_API struct weir_result weir_wait_for(struct weir_deferred *take_d);
 
 /* Fire a Deferred: pass value, or the error rc with its record, into its chain. The functions run
  * before the call returns. A Deferred is fired once. But if it was cancelled, and has no canceller,
- * the next fire is swallowed, so that whoever fires it need not know of the cancel.
+ * the next fire is swallowed, so that the code that fires it need not know of the cancel.
  * Returns 0, also if it was swallowed; -EALREADY (d was fired before). fail aborts if rc >= 0. */
 WEIR_API int weir_deferred_fire(struct weir_deferred *d, void *value);
 WEIR_API int weir_deferred_fail(struct weir_deferred *d, int rc);

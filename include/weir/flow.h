@@ -49,7 +49,7 @@ WEIR_SUSPENDS int weir_start(struct weir_group *g, const struct weir_site *site,
                              size_t report_size);
 
 /* Tell the task that waits in weir_start for the running task that it has started. report is copied
- * to it. Does nothing if nobody waits: after a first call, if the starter was cancelled, and in a
+ * to it. Does nothing if no task waits: after a first call, if the starter was cancelled, and in a
  * task that was spawned otherwise. */
 WEIR_API void weir_started(const void *report, size_t size);
 

@@ -195,7 +195,7 @@ WEIR_API int weir_shared_chan_try_recv(struct weir_shared_chan *c, void *ret_ite
  * keep their items. Receivers get what the chan holds, then 0. A second close changes nothing. */
 WEIR_API void weir_shared_chan_close(struct weir_shared_chan *c);
 
-/* Close the receiving side: nobody will receive any more. Those that wait to send, and later
+/* Close the receiving side: no task or thread will receive. Those that wait to send, and later
  * senders, get WEIR_ECLOSED. Items that the chan holds go to the function of
  * weir_shared_chan_on_drop. Receivers get 0.
  * Returns how many items the chan gave up. */

@@ -214,8 +214,8 @@ int weir__sim_sock_fd(const struct sim_sock *s);
 /* Queue e, the arrival of a segment at the socket of that id, for at_ns, but not before the one
  * that was sent to it before. */
 void weir__sim_sock_expect(struct sim_world *w, uint64_t id, struct sim_event *e, weir_ns at_ns);
-/* A segment of s is lost by chance. It may have told the peer what only the peer's probe can ask
- * for now: that one counts against quiet. */
+/* A segment of s is lost by chance. What it said the peer can now learn only by a probe of
+ * its own, so that probe keeps the world from being quiet. */
 void weir__sim_sock_unheard(struct sim_sock *s);
 void weir__sim_sock_free(struct sim_sock *s);
 

@@ -30,7 +30,7 @@ static int adds(void *args) {
     return rc;
 }
 
-/* f is settled once: what comes later is refused. An error is told to each that asks. */
+/* A future is settled once: later calls get -EALREADY. Each call that asks gets the error. */
 static int settles_once(void) {
     struct weir_future *f;
     int rc = weir_future_new(0, &f);

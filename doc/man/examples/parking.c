@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <weir/weir.h>
 
-/* A primitive of one's own: a mailbox for one letter. Who waits for a letter gets it from the
- * sender through its slot, so nobody else can take it first. */
+/* A primitive of one's own: a mailbox for one letter. The sender puts the
+ * letter into the slot of the task that waits, so no other task can take it first. */
 struct mailbox {
     struct weir_parking waiting;
     int letter; /* 0: none */
