@@ -37,7 +37,7 @@ static weir_ns with_jitter(const struct weir_retry_policy *p, weir_ns pause_ns) 
     return most > 0 ? pause_ns - (weir_ns)(weir_random() % ((uint64_t)most + 1)) : pause_ns;
 }
 
-/* A scope has fired during a pause: the record also says what the pause was for. */
+/* A scope has fired, in a pause or while the function ran: the record also has the last error. */
 static int gave_up(int rc, unsigned tries, int last) {
     rc = weir_fail(rc, "%s; after %u tr%s, the last error: %s", weir_error_message(rc), tries,
                    tries == 1 ? "y" : "ies", weir_error_text(last));
@@ -54,7 +54,7 @@ int weir_retry(const struct weir_retry_policy *policy, int (*fn)(void *arg), voi
         WEIR_BUG("weir_retry: the function is NULL");
     for (unsigned tries = 1; rc == 0; tries++) {
         rc = fn(arg);
-        if (rc >= 0 || weir_cancelled() != 0 || tries == p.tries ||
+        if (rc >= 0 || rc == weir_cancelled() || tries == p.tries ||
             (p.should_retry != NULL && !p.should_retry(rc, arg)))
             return rc;
         int last = rc;

@@ -102,6 +102,29 @@ WEIR_TEST_BACKENDS(a_deadline_ends_a_retry_and_the_record_has_the_last_error) {
     run(out_of_time);
 }
 
+static int dials_too_long(void *scope) {
+    weir_scope_cancel(scope, "enough");
+    return dials(NULL);
+}
+
+/* A deadline may be noticed just as a pause ends: then the function runs once more, under it. */
+static int fired_inside(void *arg) {
+    struct weir_scope s;
+    memset(&dial, 0, sizeof dial);
+    weir_scope_enter(&s, WEIR_NEVER);
+    int rc = weir_retry(NULL, dials_too_long, &s);
+    assert_int_equal(rc, -ECANCELED);
+    assert_int_equal(weir_error(rc)->reason, -ECONNREFUSED);
+    assert_int_equal(weir_error(rc)->done, 1);
+    assert_non_null(strstr(weir_error_message(rc), "the last error: connection refused"));
+    assert_int_equal(weir_scope_leave(&s, rc), WEIR_ESTOPPED);
+    return 0;
+}
+
+WEIR_TEST_BACKENDS(a_retry_whose_scope_fires_while_the_function_runs_tells_of_the_scope) {
+    run(fired_inside);
+}
+
 /* ---- every ---- */
 
 static int beats(void *arg) {
