@@ -11,6 +11,7 @@
 
 #include "base/check.h"
 #include "base/escape.h"
+#include "base/process.h"
 
 enum { OFF = -1, LEVEL_BITS = 4, WHY_MAX = 160 };
 
@@ -24,29 +25,30 @@ struct rules {
     struct rule all[WEIR__RULES_MAX];
 };
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct rules rules;
-static unsigned generation = 1; /* atomic: written under the lock */
-static char environment[WHY_MAX];
+static struct {
+    pthread_mutex_t lock;
+    struct rules rules;
+    unsigned generation; /* atomic: written under the lock */
+    char environment[WHY_MAX];
+} kept = {.lock = PTHREAD_MUTEX_INITIALIZER, .generation = 1};
 
 static const char *const levels[] = {"error", "warning", "info", "debug"};
-
-static void before_fork(void) {
-    pthread_mutex_lock(&lock);
-}
-
-static void after_fork(void) {
-    pthread_mutex_unlock(&lock);
-}
 
 void weir__levels_begin(const char *text) {
     char why[WHY_MAX];
     if (weir__levels_set(text, why, sizeof why) < 0)
-        snprintf(environment, sizeof environment, "WEIR_LOG: %.140s", why);
+        snprintf(kept.environment, sizeof kept.environment, "WEIR_LOG: %.140s", why);
 }
 
+static const struct weir__part part = {
+    .name = "levels",
+    .state = &kept,
+    .size = sizeof kept,
+    .lock = &kept.lock,
+};
+
 static __attribute__((constructor)) void begin(void) {
-    pthread_atfork(before_fork, after_fork, after_fork);
+    weir__process_add(WEIR__PART_LEVELS, &part);
     weir__levels_begin(secure_getenv("WEIR_LOG"));
 }
 
@@ -57,9 +59,9 @@ static int level_named(const char *text, size_t len) {
     return len == 3 && memcmp(text, "off", 3) == 0 ? OFF : -EINVAL;
 }
 
-static int bad(char *ret_why, size_t size, const char *part, size_t len, const char *what) {
+static int bad(char *ret_why, size_t size, const char *piece, size_t len, const char *what) {
     char shown[64];
-    weir__escape(shown, sizeof shown, part, len);
+    weir__escape(shown, sizeof shown, piece, len);
     snprintf(ret_why, size, "'%s' %s", shown, what);
     return -EINVAL;
 }
@@ -97,8 +99,9 @@ static int read_rules(struct rules *r, const char *text, char *ret_why, size_t s
 }
 
 static void changed(void) { /* with the lock held */
-    environment[0] = '\0';
-    __atomic_store_n(&generation, (generation + 1) & (~0U >> LEVEL_BITS), __ATOMIC_RELEASE);
+    kept.environment[0] = '\0';
+    unsigned next = (kept.generation + 1) & (~0U >> LEVEL_BITS);
+    __atomic_store_n(&kept.generation, next, __ATOMIC_RELEASE);
 }
 
 int weir__levels_set(const char *text, char *ret_why, size_t size) {
@@ -106,28 +109,28 @@ int weir__levels_set(const char *text, char *ret_why, size_t size) {
     int rc = read_rules(&read, text, ret_why, size);
     if (rc < 0)
         return rc;
-    pthread_mutex_lock(&lock);
-    rules = read;
+    pthread_mutex_lock(&kept.lock);
+    kept.rules = read;
     changed();
-    pthread_mutex_unlock(&lock);
+    pthread_mutex_unlock(&kept.lock);
     return 0;
 }
 
 void weir__levels_set_rest(enum weir_log_level level) {
-    pthread_mutex_lock(&lock);
+    pthread_mutex_lock(&kept.lock);
     int i = 0;
-    while (i < rules.count && strcmp(rules.all[i].name, "*") != 0)
+    while (i < kept.rules.count && strcmp(kept.rules.all[i].name, "*") != 0)
         i++;
     if (i == WEIR__RULES_MAX)
         i = 0; /* full of names: one must go */
-    rules.count = i == rules.count ? i + 1 : rules.count;
-    rules.all[i] = (struct rule){.name = "*", .level = (int)level};
+    kept.rules.count = i == kept.rules.count ? i + 1 : kept.rules.count;
+    kept.rules.all[i] = (struct rule){.name = "*", .level = (int)level};
     changed();
-    pthread_mutex_unlock(&lock);
+    pthread_mutex_unlock(&kept.lock);
 }
 
 const char *weir__levels_environment(void) {
-    return environment;
+    return kept.environment;
 }
 
 /* How many bytes of name the rule names; 0: none. The last of equals wins. */
@@ -140,26 +143,26 @@ static size_t match(const struct rule *r, const char *name) {
 static int find(const struct weir_logger *logger) { /* with the lock held */
     int level = (int)logger->level;
     size_t best = 0;
-    for (int i = 0; i < rules.count; i++) {
-        size_t now = match(&rules.all[i], logger->name);
+    for (int i = 0; i < kept.rules.count; i++) {
+        size_t now = match(&kept.rules.all[i], logger->name);
         if (now > 0 && now >= best)
-            best = now, level = rules.all[i].level;
+            best = now, level = kept.rules.all[i].level;
     }
     return level;
 }
 
 static int learn(struct weir_logger *logger) {
-    pthread_mutex_lock(&lock);
+    pthread_mutex_lock(&kept.lock);
     int level = find(logger);
-    unsigned known = generation << LEVEL_BITS | (unsigned)(level + 1);
-    pthread_mutex_unlock(&lock);
+    unsigned known = kept.generation << LEVEL_BITS | (unsigned)(level + 1);
+    pthread_mutex_unlock(&kept.lock);
     __atomic_store_n(&logger->known_, known, __ATOMIC_RELAXED);
     return level;
 }
 
 bool weir_log_wants(struct weir_logger *logger, enum weir_log_level level) {
     unsigned known = __atomic_load_n(&logger->known_, __ATOMIC_RELAXED);
-    int most = known >> LEVEL_BITS == __atomic_load_n(&generation, __ATOMIC_ACQUIRE)
+    int most = known >> LEVEL_BITS == __atomic_load_n(&kept.generation, __ATOMIC_ACQUIRE)
                    ? (int)(known & ((1U << LEVEL_BITS) - 1)) - 1
                    : learn(logger);
     return (int)level <= most;

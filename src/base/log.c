@@ -21,6 +21,7 @@
 #include "base/escape.h"
 #include "base/levels.h"
 #include "base/log_fd.h"
+#include "base/process.h"
 
 enum { SINKS_MAX = 8, LINE_MAX_SIZE = 512, TASK_SIZE = 64, STDERR_PATIENCE_MS = 1000 };
 
@@ -32,30 +33,36 @@ struct added {
 
 static void log_to_stderr(enum weir_log_level level, const char *line, void *arg);
 
-static pthread_mutex_t sink_lock = PTHREAD_MUTEX_INITIALIZER;
-static weir_log_sink sink = log_to_stderr; /* NULL: removed */
-static void *sink_arg;
-static struct added added[SINKS_MAX];
+static struct {
+    pthread_mutex_t lock;
+    weir_log_sink sink; /* NULL: removed */
+    void *sink_arg;
+    struct added added[SINKS_MAX];
+    bool was_closed;      /* descriptor 2 was closed when the program started */
+    atomic_bool is_stuck; /* descriptor 2 took no line in time */
+    atomic_int dropped;   /* lines since then */
+} kept = {.lock = PTHREAD_MUTEX_INITIALIZER, .sink = log_to_stderr};
+
 static struct weir_logger weir = WEIR_LOGGER("weir", WEIR_LOG_WARNING);
 static __thread bool in_sink;
 const char *(*weir__check_who)(void);
-static bool was_closed; /* descriptor 2 was closed when the program started */
 
-/* fork takes the lock, so that a child never finds it held by a thread that it does not have. A
- * sink that forks holds the lock already, and releases it in both processes when it returns. */
-static void before_fork(void) {
-    if (!in_sink)
-        pthread_mutex_lock(&sink_lock);
+/* A sink that forks releases the lock in both processes, when it returns. */
+static bool is_in_sink(void) {
+    return in_sink;
 }
 
-static void after_fork(void) {
-    if (!in_sink)
-        pthread_mutex_unlock(&sink_lock);
-}
+static const struct weir__part part = {
+    .name = "log",
+    .state = &kept,
+    .size = sizeof kept,
+    .lock = &kept.lock,
+    .is_held_here = is_in_sink,
+};
 
 static __attribute__((constructor)) void begin(void) {
-    was_closed = fcntl(STDERR_FILENO, F_GETFD) < 0;
-    pthread_atfork(before_fork, after_fork, after_fork);
+    kept.was_closed = fcntl(STDERR_FILENO, F_GETFD) < 0;
+    weir__process_add(WEIR__PART_LOG, &part);
 }
 
 static bool takes_lines(int fd) {
@@ -67,7 +74,7 @@ static bool takes_lines(int fd) {
 }
 
 void weir__stderr(const char *text, size_t len) {
-    if (was_closed && !takes_lines(STDERR_FILENO))
+    if (kept.was_closed && !takes_lines(STDERR_FILENO))
         return;
     if (write(STDERR_FILENO, text, len) < 0)
         return; /* no place is left to report this */
@@ -76,21 +83,19 @@ void weir__stderr(const char *text, size_t len) {
 /* A pipe that nobody reads must not hold the program up for ever: one line waits for it, and what
  * does not fit is counted until it takes lines again. */
 static bool stderr_takes(void) {
-    static atomic_bool is_stuck;
     struct pollfd p = {.fd = STDERR_FILENO, .events = POLLOUT};
-    bool takes = poll(&p, 1, is_stuck ? 0 : STDERR_PATIENCE_MS) != 0;
-    is_stuck = !takes;
+    bool takes = poll(&p, 1, kept.is_stuck ? 0 : STDERR_PATIENCE_MS) != 0;
+    kept.is_stuck = !takes;
     return takes;
 }
 
 static void to_stderr(const char *logger, const char *line) {
-    static atomic_int dropped;
     char out[640], lost[64] = "";
     if (!stderr_takes()) {
-        dropped++;
+        kept.dropped++;
         return;
     }
-    int before = atomic_exchange(&dropped, 0);
+    int before = atomic_exchange(&kept.dropped, 0);
     if (before > 0)
         snprintf(lost, sizeof lost, " (%d lines before this were dropped)", before);
     int n = snprintf(out, sizeof out, "%.31s: %s%s\n", logger, line, lost);
@@ -115,11 +120,11 @@ static int64_t real_time(void) {
 static void give(const struct weir_log_line *line) {
     in_sink = true;
     logger_now = line->logger;
-    if (sink != NULL)
-        sink(line->level, line->text, sink_arg);
+    if (kept.sink != NULL)
+        kept.sink(line->level, line->text, kept.sink_arg);
     for (int i = 0; i < SINKS_MAX; i++)
-        if (added[i].fn != NULL)
-            added[i].fn(line, added[i].arg);
+        if (kept.added[i].fn != NULL)
+            kept.added[i].fn(line, kept.added[i].arg);
     in_sink = false;
 }
 
@@ -150,9 +155,9 @@ static void emit(const char *logger, enum weir_log_level level, const char *form
     }
     snprintf(task, sizeof task, "%s", weir__check_who ? weir__check_who() : "");
     const struct weir_log_line line = {sizeof line, level, logger, task, text, raw, real_time()};
-    pthread_mutex_lock(&sink_lock);
+    pthread_mutex_lock(&kept.lock);
     give(&line);
-    pthread_mutex_unlock(&sink_lock);
+    pthread_mutex_unlock(&kept.lock);
     errno = saved;
 }
 
@@ -179,10 +184,10 @@ void weir_log_out(const char *line, void *logger) {
 }
 
 void weir_log_to(weir_log_sink to, void *arg) {
-    pthread_mutex_lock(&sink_lock);
-    sink = to ? to : log_to_stderr;
-    sink_arg = to ? arg : NULL;
-    pthread_mutex_unlock(&sink_lock);
+    pthread_mutex_lock(&kept.lock);
+    kept.sink = to ? to : log_to_stderr;
+    kept.sink_arg = to ? arg : NULL;
+    pthread_mutex_unlock(&kept.lock);
 }
 
 void weir_log_level_set(enum weir_log_level level) {
@@ -195,13 +200,13 @@ static int add(const struct added *new) {
     int number = -ENOSPC;
     if (in_sink)
         return -EBUSY;
-    pthread_mutex_lock(&sink_lock);
+    pthread_mutex_lock(&kept.lock);
     for (int i = 0; i < SINKS_MAX && number < 0; i++)
-        if (added[i].fn == NULL) {
-            added[i] = *new;
+        if (kept.added[i].fn == NULL) {
+            kept.added[i] = *new;
             number = i + 1;
         }
-    pthread_mutex_unlock(&sink_lock);
+    pthread_mutex_unlock(&kept.lock);
     return number;
 }
 
@@ -230,16 +235,17 @@ int64_t weir_log_remove(int number) {
     struct added old = {NULL, NULL, NULL};
     if (in_sink)
         return -EBUSY;
-    pthread_mutex_lock(&sink_lock);
-    bool is_there = number == 0 ? sink != NULL
-                                : number > 0 && number <= SINKS_MAX && added[number - 1].fn != NULL;
+    pthread_mutex_lock(&kept.lock);
+    bool is_first = number == 0, is_added = number > 0 && number <= SINKS_MAX;
+    bool is_there = (is_first && kept.sink != NULL)
+                    || (is_added && kept.added[number - 1].fn != NULL);
     if (is_there && number == 0)
-        sink = NULL;
+        kept.sink = NULL;
     else if (is_there) {
-        old = added[number - 1];
-        added[number - 1] = (struct added){NULL, NULL, NULL};
+        old = kept.added[number - 1];
+        kept.added[number - 1] = (struct added){NULL, NULL, NULL};
     }
-    pthread_mutex_unlock(&sink_lock);
+    pthread_mutex_unlock(&kept.lock);
     int64_t dropped = old.fd != NULL ? weir__log_fd_end(old.fd) : 0;
     weir__free(old.fd);
     return is_there ? dropped : -ENOENT;

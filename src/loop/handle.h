@@ -73,12 +73,6 @@ enum { WEIR__LOOP_TEXT = WEIR__LOOP_NAME + 32 };
 const char *weir__loop_text_of(unsigned number, char buf[static WEIR__LOOP_TEXT]);
 const char *weir__loop_text(const struct weir__loop *own, char buf[static WEIR__LOOP_TEXT]);
 
-/* pthread_atfork calls these, so that the child finds the registry consistent. In the child each
- * loop is the parent's from then on: it refuses posts. */
-void weir__loops_before_fork(void);
-void weir__loops_after_fork_parent(void);
-void weir__loops_after_fork_child(void);
-
 /* Is this process a fork child, and own (which may dangle) a loop of its parent? Then nothing of it
  * may be used. */
 bool weir__loop_is_parents(const struct weir__loop *own);

@@ -17,6 +17,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "base/process.h"
 #include "sys/symbol.h"
 #include "loop/debug.h"
 
@@ -44,9 +45,12 @@ struct weir__watchdog {
     void *pcs[FRAMES];
 };
 
-static pthread_mutex_t handler_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct sigaction previous;
-static int users;
+static struct {
+    pthread_mutex_t lock;
+    int users;
+    struct sigaction previous; /* of SIGURG */
+} kept = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
 static __thread struct weir__watchdog *mine; /* the watchdog that watches this thread */
 
 /* That of this thread, if we made it: for all its loops, which may close in any order. */
@@ -65,25 +69,35 @@ static void handler(int signal, siginfo_t *info, void *context) {
         w->frames = asked == atomic_load(&w->number) ? weir__backtrace(w->pcs, FRAMES) : -1;
         sem_post(&w->answered);
         errno = saved;
-    } else if (previous.sa_flags & SA_SIGINFO && previous.sa_sigaction != NULL) {
-        previous.sa_sigaction(signal, info, context);
-    } else if (previous.sa_handler != SIG_DFL && previous.sa_handler != SIG_IGN) {
-        previous.sa_handler(signal);
+    } else if (kept.previous.sa_flags & SA_SIGINFO && kept.previous.sa_sigaction != NULL) {
+        kept.previous.sa_sigaction(signal, info, context);
+    } else if (kept.previous.sa_handler != SIG_DFL && kept.previous.sa_handler != SIG_IGN) {
+        kept.previous.sa_handler(signal);
     }
 }
 
-static void after_fork(void) {
-    if (users > 0)
-        sigaction(SIGURG, &previous, NULL);
-    users = 0;
+static void fork_child(void) {
+    if (kept.users > 0)
+        sigaction(SIGURG, &kept.previous, NULL);
+    kept.users = 0;
     mine = NULL;
-    handler_lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+}
+
+static const struct weir__part part = {
+    .name = "watchdog",
+    .state = &kept,
+    .size = sizeof kept,
+    .lock = &kept.lock,
+    .fork_child = fork_child,
+};
+
+static __attribute__((constructor)) void begin(void) {
+    weir__process_add(WEIR__PART_WATCHDOG, &part);
 }
 
 static void once(void) {
     void *pc;
     weir__backtrace(&pc, 1); /* loads libgcc: not in the handler */
-    pthread_atfork(NULL, NULL, after_fork);
 }
 
 static void handler_start(void) {
@@ -91,17 +105,17 @@ static void handler_start(void) {
     pthread_once(&registered, once);
     struct sigaction sa = {.sa_sigaction = handler,
                            .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART};
-    pthread_mutex_lock(&handler_lock);
-    if (users++ == 0)
-        sigaction(SIGURG, &sa, &previous);
-    pthread_mutex_unlock(&handler_lock);
+    pthread_mutex_lock(&kept.lock);
+    if (kept.users++ == 0)
+        sigaction(SIGURG, &sa, &kept.previous);
+    pthread_mutex_unlock(&kept.lock);
 }
 
 static void handler_stop(void) {
-    pthread_mutex_lock(&handler_lock);
-    if (users > 0 && --users == 0)
-        sigaction(SIGURG, &previous, NULL);
-    pthread_mutex_unlock(&handler_lock);
+    pthread_mutex_lock(&kept.lock);
+    if (kept.users > 0 && --kept.users == 0)
+        sigaction(SIGURG, &kept.previous, NULL);
+    pthread_mutex_unlock(&kept.lock);
 }
 
 /* The stack of a task may be small: the handler runs on one of its own. */

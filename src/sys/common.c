@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/process.h"
 #include "sys/helpers.h"
 #include "sys/plain.h"
 
@@ -19,17 +20,30 @@ typedef int open_fn(struct weir__backend **ret_backend, const char **ret_why);
 
 /* Entries are only added, and never change: readers take no lock. */
 static struct {
-    char name[NAME_SIZE];
-    open_fn *open;
-} registered[REGISTERED_MAX];
-static _Atomic unsigned registered_count;
-static pthread_mutex_t register_lock = PTHREAD_MUTEX_INITIALIZER;
+    pthread_mutex_t lock;
+    _Atomic unsigned count;
+    struct {
+        char name[NAME_SIZE];
+        open_fn *open;
+    } registered[REGISTERED_MAX];
+} kept = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static const struct weir__part part = {
+    .name = "backends",
+    .state = &kept,
+    .size = sizeof kept,
+    .lock = &kept.lock,
+};
+
+static __attribute__((constructor)) void begin(void) {
+    weir__process_add(WEIR__PART_BACKENDS, &part);
+}
 
 open_fn *weir__backend_registered(const char *name) {
-    unsigned count = atomic_load_explicit(&registered_count, memory_order_acquire);
+    unsigned count = atomic_load_explicit(&kept.count, memory_order_acquire);
     for (unsigned i = 0; i < count; i++)
-        if (strcmp(registered[i].name, name) == 0)
-            return registered[i].open;
+        if (strcmp(kept.registered[i].name, name) == 0)
+            return kept.registered[i].open;
     return NULL;
 }
 
@@ -38,14 +52,14 @@ static bool is_our_own(const char *name) {
 }
 
 static int add(const char *name, open_fn *open) {
-    unsigned count = atomic_load_explicit(&registered_count, memory_order_relaxed);
+    unsigned count = atomic_load_explicit(&kept.count, memory_order_relaxed);
     if (is_our_own(name) || weir__backend_registered(name) != NULL)
         return -EEXIST;
     if (count == REGISTERED_MAX)
         return -ENOSPC;
-    strcpy(registered[count].name, name);
-    registered[count].open = open;
-    atomic_store_explicit(&registered_count, count + 1, memory_order_release);
+    strcpy(kept.registered[count].name, name);
+    kept.registered[count].open = open;
+    atomic_store_explicit(&kept.count, count + 1, memory_order_release);
     return 0;
 }
 
@@ -53,9 +67,9 @@ int weir_backend_register(const char *name, open_fn *open) {
     size_t len = name != NULL ? strnlen(name, NAME_SIZE) : 0;
     if (len == 0 || len == NAME_SIZE || open == NULL)
         return -EINVAL;
-    pthread_mutex_lock(&register_lock);
+    pthread_mutex_lock(&kept.lock);
     int rc = add(name, open);
-    pthread_mutex_unlock(&register_lock);
+    pthread_mutex_unlock(&kept.lock);
     return rc;
 }
 

@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "base/process.h"
 #include "sys/cpus.h"
 #include "sys/crew.h"
 #include "sys/limits.h"
@@ -36,7 +37,7 @@ static struct {
     unsigned users; /* loops that have had jobs and have not left */
     uint64_t numbers;
     struct weir__crew crews[WEIR__POOL_CLASSES];
-} pool;
+} pool = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static struct weir__crew *crew_of(const struct weir__job *j) {
     return &pool.crews[j->class];
@@ -44,23 +45,30 @@ static struct weir__crew *crew_of(const struct weir__job *j) {
 
 /* The program's bounds stay. */
 static void pool_begin(void) {
-    pthread_mutex_init(&pool.lock, NULL);
     pool.users = 0;
     pool.numbers = 0;
     for (int i = 0; i < WEIR__POOL_CLASSES; i++)
         weir__crew_init(&pool.crews[i], &pool.lock, rows[i].name, rows[i].stack_size);
 }
 
-/* The child has no helpers, and another thread of its parent may have held the lock: so nothing is
- * kept but the bounds. The loops of the parent, which are the users, are dead in the child too. */
-static void after_fork_child(void) {
+/* The child has no helpers, so nothing is kept but the bounds. The loops of the parent, which are
+ * the users, are dead in the child too. */
+static void fork_child(void) {
     pool_begin();
     weir__crew_forget_alone();
 }
 
+static const struct weir__part part = {
+    .name = "pool",
+    .state = &pool,
+    .size = sizeof pool,
+    .lock = &pool.lock,
+    .fork_child = fork_child,
+};
+
 static __attribute__((constructor)) void begin(void) {
     pool_begin();
-    pthread_atfork(NULL, NULL, after_fork_child);
+    weir__process_add(WEIR__PART_POOL, &part);
 }
 
 /* ---- bounds and numbers --------------------------------------------------------------------- */

@@ -5,10 +5,10 @@
  * of the list waits until no handler runs on any thread (handlers are short and never wait).
  *
  * A fork child inherits the handler, and shares the latches with its parent. While a thread forks,
- * it receives no signal; the child restores the dispositions that were there before, so that a
- * signal to it has its old effect. In a child that was made without fork hooks (_Fork, vfork,
- * clone), the handler finds by the process id that it is not the parent, and does the same for that
- * signal. */
+ * it receives no signal (base/process.c); the child restores the dispositions that were there
+ * before, so that a signal to it has its old effect. In a child that was made without fork hooks
+ * (_Fork, vfork, clone), the handler finds by the process id that it is not the parent, and does
+ * the same for that signal. */
 #include "sys/signals.h"
 
 #include <dirent.h>
@@ -19,16 +19,18 @@
 #include <unistd.h>
 #include <stdio.h>
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static _Atomic(struct weir__signals *) loops;
-static _Atomic unsigned handlers_at_work;
-static struct {
-    unsigned waiters;
-    struct sigaction before;
-} dispositions[WEIR__SIGNALS_MAX + 1];
+#include "base/process.h"
 
-static pid_t owner; /* the process that installed the handlers */
-static sigset_t mask_before_fork;
+static struct {
+    pthread_mutex_t lock;
+    _Atomic(struct weir__signals *) loops;
+    _Atomic unsigned handlers_at_work;
+    pid_t owner; /* the process that installed the handlers */
+    struct {
+        unsigned waiters;
+        struct sigaction before;
+    } dispositions[WEIR__SIGNALS_MAX + 1];
+} kept = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static uint64_t bit(int signo) {
     return (uint64_t)1 << (signo - 1);
@@ -45,66 +47,51 @@ static bool is_ours(const struct sigaction *a) {
  * it runs. */
 static void old_way(int signo) {
     int saved = errno;
-    sigaction(signo, &dispositions[signo].before, NULL);
+    sigaction(signo, &kept.dispositions[signo].before, NULL);
     raise(signo);
     errno = saved;
 }
 
 static void on_signal(int signo) {
-    if (getpid() != owner) {
+    if (getpid() != kept.owner) {
         old_way(signo);
         return;
     }
-    atomic_fetch_add(&handlers_at_work, 1);
-    for (struct weir__signals *s = atomic_load(&loops); s != NULL; s = atomic_load(&s->next)) {
+    atomic_fetch_add(&kept.handlers_at_work, 1);
+    for (struct weir__signals *s = atomic_load(&kept.loops); s != NULL; s = atomic_load(&s->next)) {
         if ((atomic_load(&s->wanted) & bit(signo)) == 0)
             continue;
         atomic_fetch_add(&s->counts[signo - 1], 1);
         atomic_fetch_or(&s->got, bit(signo));
         weir__latch_ring(s->latch);
     }
-    atomic_fetch_sub(&handlers_at_work, 1);
+    atomic_fetch_sub(&kept.handlers_at_work, 1);
 }
 
 /* ---- fork ----------------------------------------------------------------------------------- */
 
-static void before_fork(void) {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, &before);
-    pthread_mutex_lock(&lock);
-    mask_before_fork = before;
-}
-
-static void after_fork_parent(void) {
-    sigset_t before = mask_before_fork;
-    pthread_mutex_unlock(&lock);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-}
-
-static void after_fork_child(void) {
-    sigset_t before = mask_before_fork;
+static void fork_child(void) {
     for (int signo = 1; signo <= WEIR__SIGNALS_MAX; signo++) {
         struct sigaction now;
-        if (dispositions[signo].waiters > 0 && sigaction(signo, NULL, &now) == 0 && is_ours(&now))
-            sigaction(signo, &dispositions[signo].before, NULL);
-        dispositions[signo].waiters = 0;
+        if (kept.dispositions[signo].waiters > 0 && sigaction(signo, NULL, &now) == 0
+            && is_ours(&now))
+            sigaction(signo, &kept.dispositions[signo].before, NULL);
+        kept.dispositions[signo].waiters = 0;
     }
-    atomic_store(&loops, NULL);
-    atomic_store(&handlers_at_work, 0); /* it counts threads that the child does not have */
-    pthread_mutex_unlock(&lock);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    atomic_store(&kept.loops, NULL);
+    atomic_store(&kept.handlers_at_work, 0); /* it counts threads that the child does not have */
 }
 
-/* Make this process the owner; it may be a fork child, which has inherited the fork hooks. With the
- * lock held. */
-static int own(void) {
-    static bool registered;
-    owner = getpid();
-    if (!registered && pthread_atfork(before_fork, after_fork_parent, after_fork_child) != 0)
-        return -ENOMEM;
-    registered = true;
-    return 0;
+static const struct weir__part part = {
+    .name = "signals",
+    .state = &kept,
+    .size = sizeof kept,
+    .lock = &kept.lock,
+    .fork_child = fork_child,
+};
+
+static __attribute__((constructor)) void begin(void) {
+    weir__process_add(WEIR__PART_SIGNALS, &part);
 }
 
 /* ---- waits ---------------------------------------------------------------------------------- */
@@ -131,8 +118,8 @@ static bool forget(struct weir__signals *s, int signo) {
 static void list_loop(struct weir__signals *s) {
     if (s->listed)
         return;
-    atomic_store(&s->next, atomic_load(&loops));
-    atomic_store(&loops, s);
+    atomic_store(&s->next, atomic_load(&kept.loops));
+    atomic_store(&kept.loops, s);
     s->listed = true;
 }
 
@@ -140,10 +127,10 @@ static void list_loop(struct weir__signals *s) {
 static int install(int signo) {
     struct sigaction ours = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
     sigfillset(&ours.sa_mask); /* no other handler interrupts ours */
-    if (dispositions[signo].waiters == 0
-        && sigaction(signo, &ours, &dispositions[signo].before) != 0)
+    if (kept.dispositions[signo].waiters == 0
+        && sigaction(signo, &ours, &kept.dispositions[signo].before) != 0)
         return -errno;
-    dispositions[signo].waiters++;
+    kept.dispositions[signo].waiters++;
     return 0;
 }
 
@@ -151,10 +138,10 @@ static int install(int signo) {
  * whether it was restored. */
 static bool uninstall(int signo) {
     struct sigaction current;
-    WEIR_CHECK(dispositions[signo].waiters > 0);
-    if (--dispositions[signo].waiters > 0 || sigaction(signo, NULL, &current) != 0)
+    WEIR_CHECK(kept.dispositions[signo].waiters > 0);
+    if (--kept.dispositions[signo].waiters > 0 || sigaction(signo, NULL, &current) != 0)
         return false;
-    return is_ours(&current) && sigaction(signo, &dispositions[signo].before, NULL) == 0;
+    return is_ours(&current) && sigaction(signo, &kept.dispositions[signo].before, NULL) == 0;
 }
 
 static bool waits_for(const struct weir__signals *s, int signo) {
@@ -172,13 +159,13 @@ static bool waits_for(const struct weir__signals *s, int signo) {
 static void release(struct weir__signals *s, int signo) {
     bool missed = false;
     s->lingers &= ~bit(signo);
-    pthread_mutex_lock(&lock);
+    pthread_mutex_lock(&kept.lock);
     bool restored = uninstall(signo);
     if (!waits_for(s, signo)) {
         atomic_fetch_and(&s->wanted, ~bit(signo));
         missed = forget(s, signo);
     }
-    pthread_mutex_unlock(&lock);
+    pthread_mutex_unlock(&kept.lock);
     missed = missed && restored && (s->spent & bit(signo)) == 0;
     s->spent &= ~bit(signo);
     if (missed)
@@ -198,13 +185,13 @@ void weir__signals_fini(struct weir__signals *s) {
     if (!s->listed)
         return;
     release_lingering(s);
-    pthread_mutex_lock(&lock);
-    _Atomic(struct weir__signals *) *from = &loops;
+    pthread_mutex_lock(&kept.lock);
+    _Atomic(struct weir__signals *) *from = &kept.loops;
     while (atomic_load(from) != s)
         from = &atomic_load(from)->next;
     atomic_store(from, atomic_load(&s->next));
-    pthread_mutex_unlock(&lock);
-    while (atomic_load(&handlers_at_work) != 0)
+    pthread_mutex_unlock(&kept.lock);
+    while (atomic_load(&kept.handlers_at_work) != 0)
         sched_yield();
     s->listed = false;
 }
@@ -245,22 +232,18 @@ int weir__signals_submit(struct weir__signals *s, struct weir__op *op) {
         return weir__op_now_done(op, -EINVAL);
     if (is_blocked_everywhere(signo))
         return weir__op_now_done(op, -EPERM);
-    pthread_mutex_lock(&lock);
-    int rc = own();
-    if (rc != 0) {
-        pthread_mutex_unlock(&lock);
-        return weir__op_now_done(op, rc);
-    }
+    pthread_mutex_lock(&kept.lock);
+    kept.owner = getpid(); /* which may be a fork child */
     list_loop(s);
     if (!waits_for(s, signo)) { /* a signal that came before this wait does not count */
         if ((s->lingers & bit(signo)) == 0)
             forget(s, signo);
         atomic_fetch_or(&s->wanted, bit(signo));
     }
-    rc = install(signo);
+    int rc = install(signo);
     if (rc != 0 && !waits_for(s, signo))
         atomic_fetch_and(&s->wanted, ~bit(signo));
-    pthread_mutex_unlock(&lock);
+    pthread_mutex_unlock(&kept.lock);
     if (rc != 0)
         return weir__op_now_done(op, rc);
     op->u.signal.before = op->u.signal.since ? atomic_load(&s->counts[signo - 1]) : 0;
@@ -284,9 +267,9 @@ static void end_wait(struct weir__signals *s, struct weir__op **at) {
         s->lingers |= bit(signo);
         return;
     }
-    pthread_mutex_lock(&lock);
+    pthread_mutex_lock(&kept.lock);
     uninstall(signo); /* another hold for this signal is kept already */
-    pthread_mutex_unlock(&lock);
+    pthread_mutex_unlock(&kept.lock);
 }
 
 int weir__signals_cancel(struct weir__signals *s, struct weir__op *op) {

@@ -12,14 +12,17 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "base/process.h"
 #include "task/internal.h"
 
 static const int signals[] = {SIGSEGV, SIGBUS, SIGABRT};
 enum { SIGNALS = sizeof signals / sizeof signals[0], STACK_MIN = 32 * 1024 };
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct sigaction previous[SIGNALS];
-static int users;
+static struct {
+    pthread_mutex_t lock;
+    int users;
+    struct sigaction previous[SIGNALS];
+} kept = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static __thread void *alternate; /* this thread's signal stack, if we made it */
 static __thread unsigned alternate_users; /* loops of this thread that asked for it */
@@ -85,7 +88,7 @@ static void handler(int signal, siginfo_t *info, void *context) {
     while (i < SIGNALS - 1 && signals[i] != signal)
         i++;
     report(signal, info);
-    struct sigaction *old = &previous[i];
+    struct sigaction *old = &kept.previous[i];
     if (old->sa_flags & SA_SIGINFO && old->sa_sigaction != NULL) {
         old->sa_sigaction(signal, info, context);
     } else if (old->sa_handler != SIG_DFL && old->sa_handler != SIG_IGN) {
@@ -97,27 +100,32 @@ static void handler(int signal, siginfo_t *info, void *context) {
 }
 
 /* Crashes of a fork child are not reported: its loops and tasks belong to the parent. */
-static void after_fork(void) {
-    for (int i = 0; users > 0 && i < SIGNALS; i++)
-        sigaction(signals[i], &previous[i], NULL);
-    users = 0;
-    lock = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+static void fork_child(void) {
+    for (int i = 0; kept.users > 0 && i < SIGNALS; i++)
+        sigaction(signals[i], &kept.previous[i], NULL);
+    kept.users = 0;
 }
 
-static void once(void) {
-    pthread_atfork(NULL, NULL, after_fork);
+static const struct weir__part part = {
+    .name = "crash reports",
+    .state = &kept,
+    .size = sizeof kept,
+    .lock = &kept.lock,
+    .fork_child = fork_child,
+};
+
+static __attribute__((constructor)) void begin(void) {
+    weir__process_add(WEIR__PART_CRASHES, &part);
 }
 
 static int handlers_start(void) {
-    static pthread_once_t registered = PTHREAD_ONCE_INIT;
-    pthread_once(&registered, once);
     struct sigaction sa = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO | SA_ONSTACK};
     int rc = 0;
-    pthread_mutex_lock(&lock);
-    if (users++ == 0)
+    pthread_mutex_lock(&kept.lock);
+    if (kept.users++ == 0)
         for (int i = 0; i < SIGNALS; i++)
-            rc |= sigaction(signals[i], &sa, &previous[i]);
-    pthread_mutex_unlock(&lock);
+            rc |= sigaction(signals[i], &sa, &kept.previous[i]);
+    pthread_mutex_unlock(&kept.lock);
     return rc < 0 ? -errno : 0;
 }
 
@@ -128,7 +136,7 @@ static int signal_stack_start(void) {
         alternate_users++;
         return 0;
     }
-    if (users == 0 || sigaltstack(NULL, &now) < 0 || !(now.ss_flags & SS_DISABLE))
+    if (kept.users == 0 || sigaltstack(NULL, &now) < 0 || !(now.ss_flags & SS_DISABLE))
         return 0;
     size_t size = getauxval(AT_MINSIGSTKSZ) + STACK_MIN;
     alternate = weir__alloc(size);
@@ -169,9 +177,9 @@ int weir__crash_reports_start(struct sched *s) {
 void weir__crash_reports_stop(struct sched *s) {
     (void)s;
     signal_stack_stop();
-    pthread_mutex_lock(&lock);
-    if (--users == 0)
+    pthread_mutex_lock(&kept.lock);
+    if (--kept.users == 0)
         for (int i = 0; i < SIGNALS; i++)
-            sigaction(signals[i], &previous[i], NULL);
-    pthread_mutex_unlock(&lock);
+            sigaction(signals[i], &kept.previous[i], NULL);
+    pthread_mutex_unlock(&kept.lock);
 }

@@ -15,6 +15,7 @@
 #include "base/levels.h"
 #include "base/log.h"
 #include "base/options.h"
+#include "base/process.h"
 #include "loop/debug.h"
 #include "task/internal.h"
 #include "task/sanitize.h"
@@ -44,13 +45,14 @@ static __thread struct sched *opened; /* the loops of this thread, the last firs
 
 static void forked_child(void) {
     opened = NULL;
-    weir__loops_after_fork_child();
     weir__op_after_fork();
 }
 
-static void process_once(void) {
+static const struct weir__part part = {.name = "tasks", .fork_child = forked_child};
+
+static __attribute__((constructor)) void begin(void) {
     weir__check_who = running_name;
-    pthread_atfork(weir__loops_before_fork, weir__loops_after_fork_parent, forked_child);
+    weir__process_add(WEIR__PART_TASKS, &part);
 }
 
 /* The run's own group: no task opened it, it has no parent, and the driver joins it. */
@@ -78,8 +80,6 @@ static bool wants_debug(const struct weir_run_options *o) {
 
 /* On error s is freed. */
 static int sched_init(struct sched *s, const struct weir_run_options *o) {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, process_once);
     memset(s, 0, sizeof *s);
     const char *why = weir__levels_environment();
     int rc = *why != '\0' ? -EINVAL : weir__loop_init(&s->loop, o->backend, o->name, &why);

@@ -7,23 +7,12 @@
 #include <time.h>
 
 #include "base/check.h"
+#include "base/process.h"
 #include "base/time.h"
 
-static _Atomic unsigned forks;
-
-static void after_fork_child(void) {
-    atomic_fetch_add_explicit(&forks, 1, memory_order_relaxed);
-}
-
-static void watch_forks(void) {
-    pthread_atfork(NULL, NULL, after_fork_child);
-}
-
 void weir__shared_init(struct weir__shared *s, const struct weir_site *site) {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, watch_forks);
     atomic_init(&s->refs, 1);
-    s->forks = atomic_load_explicit(&forks, memory_order_relaxed);
+    s->forks = weir__process.forks;
     s->site = site;
     pthread_mutex_init(&s->lock, NULL);
 }
@@ -44,7 +33,7 @@ void weir__shared_fini(struct weir__shared *s) {
 }
 
 bool weir__shared_is_parents(const struct weir__shared *s) {
-    return s->forks != atomic_load_explicit(&forks, memory_order_relaxed);
+    return s->forks != weir__process.forks;
 }
 
 int weir__shared_enter(struct weir__shared *s, const struct weir__what *what, const void *frame) {

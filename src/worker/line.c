@@ -16,26 +16,33 @@
 #include "base/check.h"
 #include "base/escape.h"
 #include "base/log.h"
+#include "base/process.h"
 #include "sys/foreign.h"
 #include "worker/limits.h"
 #include "worker/text.h"
 
-static atomic_bool is_stopping, gave_up; /* gave_up: nothing more is written to stdout */
-static atomic_bool has_told;             /* the log has said that lines are lost */
+static struct {
+    pthread_mutex_t lock; /* of the sink */
+    weir_out_sink sink;   /* NULL: stdout */
+    void *sink_arg;
+    atomic_bool is_stopping;
+    atomic_bool gave_up;  /* nothing more is written to stdout */
+    atomic_bool has_told; /* the log has said that lines are lost */
+} kept = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 void weir__line_stopping(bool stopping) {
-    atomic_store(&is_stopping, stopping);
-    atomic_store(&gave_up, false);
+    atomic_store(&kept.is_stopping, stopping);
+    atomic_store(&kept.gave_up, false);
     if (!stopping)
-        atomic_store(&has_told, false);
+        atomic_store(&kept.has_told, false);
 }
 
 /* If the reader has gone, nothing more is written. A full disk may have room for later lines. */
 static void lose_line(int rc) {
     bool is_over = rc == -EPIPE;
     if (is_over)
-        atomic_store(&gave_up, true);
-    if (!atomic_exchange(&has_told, true))
+        atomic_store(&kept.gave_up, true);
+    if (!atomic_exchange(&kept.has_told, true))
         weir__log(WEIR_LOG_WARNING, "stdout: %s (%s): %s", weir_error_text(rc),
                   weir_error_name(rc), is_over ? "nothing more is printed" : "lines are lost");
 }
@@ -45,7 +52,7 @@ static void lose_line(int rc) {
 static bool has_room(void) {
     struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
     for (bool is_last = false; !is_last;) {
-        is_last = atomic_load(&is_stopping);
+        is_last = atomic_load(&kept.is_stopping);
         if (poll(&out, 1, WEIR__LINE_GRACE_MS) > 0)
             return true; /* after an error too: the write returns it */
     }
@@ -55,11 +62,11 @@ static bool has_room(void) {
 /* A pipe with room takes PIPE_BUF bytes at once, so that write does not wait, unless others write
  * to it as well: then a stop interrupts it. */
 static void to_stdout(const char *line, size_t len) {
-    if (!atomic_load(&gave_up))
+    if (!atomic_load(&kept.gave_up))
         fflush(stdout); /* what the worker has printed by itself comes before this line */
-    while (len > 0 && !atomic_load(&gave_up)) {
+    while (len > 0 && !atomic_load(&kept.gave_up)) {
         if (!has_room()) {
-            atomic_store(&gave_up, true); /* nothing more: it would follow half a line */
+            atomic_store(&kept.gave_up, true); /* nothing more: it would follow half a line */
             return;
         }
         size_t piece = len < PIPE_BUF ? len : PIPE_BUF;
@@ -77,33 +84,32 @@ static void to_stdout(const char *line, size_t len) {
 /* ---- a sink of the program's ----------------------------------------------------------------- */
 
 /* The lock is held while the sink runs: one call at a time. Lines that the sink itself prints go to
- * stdout. Around fork as in base/log.c: a child must not find it held by a thread that it lacks. */
-static pthread_mutex_t sink_lock = PTHREAD_MUTEX_INITIALIZER;
-static weir_out_sink sink; /* NULL: stdout */
-static void *sink_arg;
+ * stdout. A sink that forks releases it in both processes, when it returns. */
 static __thread bool in_sink;
 
-static void before_fork(void) {
-    if (!in_sink)
-        pthread_mutex_lock(&sink_lock);
+static bool is_in_sink(void) {
+    return in_sink;
 }
 
-static void after_fork(void) {
-    if (!in_sink)
-        pthread_mutex_unlock(&sink_lock);
-}
+static const struct weir__part part = {
+    .name = "out",
+    .state = &kept,
+    .size = sizeof kept,
+    .lock = &kept.lock,
+    .is_held_here = is_in_sink,
+};
 
 static __attribute__((constructor)) void begin(void) {
-    pthread_atfork(before_fork, after_fork, after_fork);
+    weir__process_add(WEIR__PART_OUT, &part);
 }
 
 void weir_out_to(weir_out_sink new_sink, void *arg) {
     if (in_sink)
         WEIR_BUG("weir_out_to: called by the sink itself");
-    pthread_mutex_lock(&sink_lock);
-    sink = new_sink;
-    sink_arg = arg;
-    pthread_mutex_unlock(&sink_lock);
+    pthread_mutex_lock(&kept.lock);
+    kept.sink = new_sink;
+    kept.sink_arg = arg;
+    pthread_mutex_unlock(&kept.lock);
 }
 
 /* line ends with a newline, in whose place the sink gets a NUL. Not under the lock to stdout, where
@@ -112,15 +118,15 @@ static void emit(char *line, size_t len) {
     WEIR_CHECK(len > 0 && line[len - 1] == '\n');
     bool is_taken = false;
     if (!in_sink) {
-        pthread_mutex_lock(&sink_lock);
-        is_taken = sink != NULL;
+        pthread_mutex_lock(&kept.lock);
+        is_taken = kept.sink != NULL;
         if (is_taken) {
             in_sink = true;
             line[len - 1] = '\0';
-            sink(line, sink_arg);
+            kept.sink(line, kept.sink_arg);
             in_sink = false;
         }
-        pthread_mutex_unlock(&sink_lock);
+        pthread_mutex_unlock(&kept.lock);
     }
     if (!is_taken)
         to_stdout(line, len);
