@@ -12,6 +12,7 @@
 #include <weir/drive.h>
 #include <weir/error.h>
 #include <weir/flow.h>
+#include <weir/frame.h>
 #include <weir/future.h>
 #include <weir/generator.h>
 #include <weir/group.h>

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: MIT */
+/* writer.c - gathers small writes, and hands them to the stream when the loop's ready tasks have
+ * run. What the stream does not take then is written by a task of the writer's own, the pourer,
+ * which lives only as long as something is left.
+ *
+ *   gathered: bytes[at .. at + len); offered: all bytes ever gathered; taken: by the stream
+ *
+ * A task that finds no room stands in the queue `room` with its bytes: whoever makes room copies
+ * them, and grants the task when all are copied. So nobody overtakes it, and a task that is
+ * cancelled after the grant has written. A task that flushes stands in the queue `drained` with the
+ * count of bytes that it waits for. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "frame/text.h"
+#include "loop/loop.h"
+#include "stream/stream.h"
+#include "task/waitq.h"
+
+enum {
+    SIZE_DEFAULT = 16 << 10,
+    SIZE_MAX_ = 1 << 30,
+    POUR_MAX = 256 << 10 /* bytes handed to the stream before other tasks get their turn */
+};
+
+struct weir_writer {
+    struct weir_stream *s;
+    struct weir__loop *loop;
+    struct weir__flush flush;
+    struct weir__waitq room, drained;
+    struct weir_task *pourer; /* NULL: none */
+    uint64_t offered, taken;
+    size_t size, at, len;
+    unsigned refs; /* the user, the pourer */
+    int failed;    /* the error with which the stream refused bytes */
+    bool closed;
+    uint8_t bytes[];
+};
+
+struct wish { /* of a task in `room` */
+    const uint8_t *bytes;
+    size_t len, done;
+};
+
+static const struct weir__what gathers = {.text = "write", .link = "to", .kind = WEIR__ON_STREAM};
+static const struct weir__what drains = {.text = "flush", .link = "to", .kind = WEIR__ON_STREAM};
+
+static void unref(struct weir_writer *w) {
+    if (--w->refs == 0)
+        weir__free(w);
+}
+
+/* ---- gathering ---- */
+
+static size_t room_of(const struct weir_writer *w) {
+    return w->size - w->len;
+}
+
+static void gather(struct weir_writer *w, const void *bytes, size_t len) {
+    if (w->at + w->len + len > w->size) {
+        memmove(w->bytes, w->bytes + w->at, w->len);
+        w->at = 0;
+    }
+    memcpy(w->bytes + w->at + w->len, bytes, len);
+    w->len += len;
+    w->offered += len;
+}
+
+/* A wish that fits into the writer at all is taken whole or not yet. */
+static bool gather_wish(struct weir_writer *w, struct wish *wish) {
+    size_t left = wish->len - wish->done, n = left < room_of(w) ? left : room_of(w);
+    if (n < left && wish->len <= w->size)
+        return false;
+    gather(w, wish->bytes + wish->done, n);
+    wish->done += n;
+    return wish->done == wish->len;
+}
+
+/* Some bytes were taken, or the writer has failed: grant those who waited for that. */
+static void grant(struct weir_writer *w) {
+    struct weir__waiter *first;
+    if (w->failed != 0) {
+        weir__waitq_wake_all(&w->room, w->failed);
+        weir__waitq_wake_all(&w->drained, w->failed);
+        return;
+    }
+    while ((first = weir__waitq_first(&w->drained)) != NULL && *(uint64_t *)first->slot <= w->taken)
+        weir__waiter_grant(first, 0);
+    while ((first = weir__waitq_first(&w->room)) != NULL && gather_wish(w, first->slot))
+        weir__waiter_grant(first, 0);
+}
+
+/* ---- pouring ---- */
+
+static void took(struct weir_writer *w, size_t n) {
+    w->at += n;
+    w->len -= n;
+    w->taken += n;
+    if (w->len == 0)
+        w->at = 0;
+    grant(w);
+}
+
+static int fails(struct weir_writer *w, int rc) {
+    w->failed = rc;
+    grant(w);
+    return rc;
+}
+
+/* Hand the stream what it takes without a wait. Returns 1 if something is left, 0, or an error. */
+static int pour(struct weir_writer *w) {
+    size_t poured = 0;
+    while (w->len > 0 && w->failed == 0 && poured < POUR_MAX) {
+        ssize_t n = weir_try_write(w->s, w->bytes + w->at, w->len);
+        if (n == -EAGAIN || n == -EOPNOTSUPP)
+            return 1;
+        if (n < 0)
+            return fails(w, (int)n);
+        poured += (size_t)n;
+        took(w, (size_t)n);
+    }
+    return w->failed != 0 ? w->failed : w->len > 0;
+}
+
+/* A stream that can only be written by a call that waits. The bytes are copied out, since others
+ * gather meanwhile. */
+static int pour_waiting(struct weir_writer *w) {
+    uint8_t piece[1024];
+    size_t n = w->len < sizeof piece ? w->len : sizeof piece;
+    memcpy(piece, w->bytes + w->at, n);
+    int rc = weir_write(w->s, piece, n);
+    if (rc == 0 && !w->closed)
+        took(w, n);
+    return rc;
+}
+
+static int pour_on(struct weir_writer *w) {
+    int rc = weir_wait_writable(w->s);
+    if (rc < 0 || w->closed || w->len == 0)
+        return rc;
+    ssize_t n = weir_try_write(w->s, w->bytes + w->at, w->len);
+    if (n == -EOPNOTSUPP)
+        return pour_waiting(w);
+    if (n > 0)
+        took(w, (size_t)n);
+    return n == -EAGAIN || n > 0 ? 0 : (int)n;
+}
+
+static int pourer(void *args) {
+    struct weir_writer *w = *(struct weir_writer **)args;
+    int rc = 0;
+    while (rc == 0 && !w->closed && w->failed == 0 && w->len > 0)
+        rc = pour_on(w);
+    if (!w->closed) {
+        weir_task_release(&w->pourer);
+        if (rc < 0 && w->failed == 0)
+            fails(w, rc);
+    }
+    unref(w);
+    return 0;
+}
+
+/* Without memory for the task the bytes stay gathered: the next call tries again. */
+static int pourer_start(struct weir_writer *w) {
+    static const struct weir_site site = {"writer", __FILE__, "weir_writer_write", __LINE__};
+    struct weir_spawn_options o = {.size = sizeof o, .daemon = true};
+    if (w->pourer != NULL)
+        return 0;
+    w->refs++;
+    int rc = weir_spawn(NULL, &site, pourer, &w, sizeof w, &o, &w->pourer);
+    if (rc < 0)
+        w->refs--;
+    return rc;
+}
+
+static int pour_or_start(struct weir_writer *w) {
+    if (w->pourer != NULL)
+        return 0;
+    int rc = pour(w);
+    return rc == 1 ? pourer_start(w) : rc;
+}
+
+static void flush(struct weir__flush *f) {
+    struct weir_writer *w = WEIR_CONTAINER(f, struct weir_writer, flush);
+    (void)pour_or_start(w); /* the next call returns the error */
+}
+
+/* ---- the calls ---- */
+
+int weir_writer_open(struct weir_stream *s, size_t size, struct weir_writer **ret_writer) {
+    weir__not_null(s, "weir_writer_open");
+    int rc = weir__loop_enter(s->loop, "weir_writer_open");
+    if (rc < 0)
+        return rc;
+    if (size > SIZE_MAX_)
+        return weir__failf(-EINVAL, "weir_writer_open", NULL, "a size of more than 1 GiB");
+    size = size > 0 ? size : SIZE_DEFAULT;
+    struct weir_writer *w = weir__alloc(sizeof *w + size);
+    if (w == NULL)
+        return weir__fail(-ENOMEM, "weir_writer_open", weir_stream_peer(s));
+    *w = (struct weir_writer){.s = s, .loop = s->loop, .size = size, .refs = 1,
+                              .flush.flush = flush};
+    weir__list_init(&w->flush.link);
+    *ret_writer = w;
+    return 0;
+}
+
+static int may_write(struct weir_writer *w, const char *call) {
+    weir__not_null(w, call);
+    int rc = weir__loop_enter(w->loop, call);
+    if (rc == 0 && w->failed != 0)
+        rc = weir__fail(w->failed, "write", weir_stream_peer(w->s));
+    return rc;
+}
+
+/* Called after the wait of a task: w may be gone if it was closed. */
+static int waited(int64_t rc, const char *what) {
+    return rc < 0 ? weir__fail((int)rc, what, "writer") : 0;
+}
+
+/* A message that passed in parts was cut short: what follows would be read as its rest. */
+static int cut_short(struct weir_writer *w, int rc, const struct wish *wish) {
+    bool is_closed = rc == WEIR_ECLOSED;
+    rc = waited(rc, "write");
+    weir__fail_done(rc, wish->done);
+    if (wish->done > 0 && !is_closed && w->failed == 0) {
+        w->failed = WEIR_ETORN;
+        grant(w);
+    }
+    return rc;
+}
+
+static int wait_for_room(struct weir_writer *w, const void *buf, size_t len) {
+    struct weir__wait wait;
+    struct weir__waiter waiter;
+    struct wish wish = {buf, len, 0};
+    int rc = pour_or_start(w);
+    if (rc < 0)
+        return waited(rc, "write");
+    if (weir__waitq_empty(&w->room) && gather_wish(w, &wish)) {
+        weir__loop_flush_later(w->loop, &w->flush);
+        return 0;
+    }
+    if ((rc = pourer_start(w)) < 0)
+        return wish.done > 0 ? cut_short(w, rc, &wish) : waited(rc, "write");
+    weir__wait_begin(&wait, &gathers, w->s);
+    weir__wait_add(&wait, &waiter, &w->room, &wish);
+    int64_t felt = weir__wait_park(&wait);
+    return felt < 0 ? cut_short(w, (int)felt, &wish) : 0;
+}
+
+int weir_writer_write(struct weir_writer *w, const void *buf, size_t len) {
+    int rc = weir__suspend_enter("write");
+    if (rc < 0 || (rc = may_write(w, "weir_writer_write")) < 0 || len == 0)
+        return rc;
+    if (len > room_of(w) || !weir__waitq_empty(&w->room))
+        return wait_for_room(w, buf, len);
+    gather(w, buf, len);
+    weir__loop_flush_later(w->loop, &w->flush);
+    return 0;
+}
+
+int weir_writer_vprintf(struct weir_writer *w, const char *format, va_list args) {
+    struct weir__text t;
+    int rc = weir__text_format(&t, format, args);
+    if (rc < 0)
+        return rc;
+    rc = weir_writer_write(w, t.bytes, t.len);
+    weir__text_free(&t);
+    return rc;
+}
+
+int weir_writer_printf(struct weir_writer *w, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    int rc = weir_writer_vprintf(w, format, args);
+    va_end(args);
+    return rc;
+}
+
+int weir_writer_flush(struct weir_writer *w) {
+    int rc = weir__suspend_enter("flush");
+    if (rc < 0 || (rc = may_write(w, "weir_writer_flush")) < 0)
+        return rc;
+    uint64_t target = w->offered;
+    if ((rc = pour_or_start(w)) < 0)
+        return waited(rc, "flush");
+    if (w->taken >= target)
+        return 0;
+    if ((rc = pourer_start(w)) < 0)
+        return waited(rc, "flush");
+    return waited(weir__waitq_wait(&w->drained, &target, &drains, w->s), "flush");
+}
+
+void weir_writer_close(struct weir_writer **take_writer) {
+    struct weir_writer *w = take_writer != NULL ? *take_writer : NULL;
+    if (w == NULL)
+        return;
+    *take_writer = NULL;
+    if (weir__loop_is_parents(w->loop)) {
+        weir__free(w);
+        return;
+    }
+    weir__loop_assert(w->loop, "weir_writer_close");
+    weir__list_remove(&w->flush.link);
+    if (w->pourer == NULL && w->failed == 0)
+        (void)pour(w);
+    if (w->len > 0)
+        weir__log(WEIR_LOG_WARNING, "weir_writer_close: %zu bytes to %s are dropped: call"
+                  " weir_writer_flush first", w->len, weir_stream_peer(w->s));
+    w->closed = true;
+    weir__waitq_wake_all(&w->room, WEIR_ECLOSED);
+    weir__waitq_wake_all(&w->drained, WEIR_ECLOSED);
+    if (w->pourer != NULL) {
+        weir_task_cancel(w->pourer, "the writer was closed");
+        weir_task_release(&w->pourer);
+    }
+    unref(w);
+}

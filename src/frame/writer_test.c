@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT */
+/* The writer that gathers: order, one write a turn, a stream that is full, cancels, its close. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <weir/frame.h>
+#include <weir/group.h>
+#include <weir/loop.h>
+#include <weir/stream.h>
+#include <weir/task.h>
+#include <weir/testing.h>
+
+#include "test/runner.h"
+
+struct rig {
+    struct weir_stream *a, *b;
+    struct weir_writer *w;
+};
+
+static int rig_open(struct rig *r, size_t capacity, size_t size) {
+    *r = (struct rig){0};
+    int rc = weir_memory_pair(capacity, &r->a, &r->b);
+    return rc < 0 ? rc : weir_writer_open(r->a, size, &r->w);
+}
+
+static void rig_close(struct rig *r) {
+    weir_writer_close(&r->w);
+    weir_close(&r->a);
+    weir_close(&r->b);
+}
+
+static void expect_bytes(struct weir_stream *s, const char *text) {
+    char got[64];
+    assert_int_equal(weir_read_exactly(s, got, strlen(text)), 0);
+    assert_memory_equal(got, text, strlen(text));
+}
+
+static __attribute__((format(printf, 2, 3))) int tell(struct weir_writer *w, const char *format,
+                                                      ...) {
+    va_list args;
+    va_start(args, format);
+    int rc = weir_writer_vprintf(w, format, args);
+    va_end(args);
+    return rc;
+}
+
+static int gathers(void *arg) {
+    struct rig r;
+    struct weir_view v;
+    assert_int_equal(rig_open(&r, 0, 0), 0);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(tell(r.w, "%d,", i), 0);
+    assert_int_equal(weir_peek(r.b, 1, &v), 6); /* in one piece, without a flush */
+    assert_memory_equal(v.base, "0,1,2,", 6);
+    weir_consume(r.b, 6);
+    assert_int_equal(weir_writer_write(r.w, "now", 3), 0);
+    assert_int_equal(weir_writer_flush(r.w), 0);
+    expect_bytes(r.b, "now");
+    rig_close(&r);
+    return 0;
+}
+
+WEIR_TEST_BACKENDS(what_one_turn_writes_arrives_in_one_piece) {
+    assert_int_equal(weir_run(gathers, NULL, NULL), 0);
+}
+
+enum { WRITERS = 5, EACH = 7, MESSAGE = 11 };
+
+struct writes_args {
+    struct weir_writer *w;
+    int number;
+};
+
+static int writes(void *args) {
+    struct writes_args *a = args;
+    int rc = 0;
+    for (int i = 0; i < EACH && rc == 0; i++)
+        rc = weir_writer_printf(a->w, "%d-%d-message", a->number, i);
+    return rc == 0 ? weir_writer_flush(a->w) : rc;
+}
+
+static int reads(void *args) {
+    struct rig *r = *(struct rig **)args;
+    int next[WRITERS] = {0}, rc = 0;
+    char got[MESSAGE + 1] = "";
+    for (int i = 0; i < WRITERS * EACH && rc == 0; i++) {
+        rc = weir_read_exactly(r->b, got, MESSAGE);
+        if (rc == 0) {
+            int who = got[0] - '0';
+            assert_string_equal(got + 3, "-message");
+            assert_int_equal(got[2] - '0', next[who]++);
+        }
+    }
+    return rc;
+}
+
+/* The stream holds 5 bytes, the writer 30: everybody waits for room again and again. */
+static int many_writers(void *arg) {
+    struct rig r, *p = &r;
+    struct weir_group g;
+    struct weir_scope scope; /* a cancelled task leaves the others alone */
+    int rc = rig_open(&r, 5, 30);
+    weir_scope_enter(&scope, WEIR_SECONDS(1));
+    weir_group_open(&g, WEIR_TOGETHER);
+    if (rc == 0)
+        rc = weir_spawn(&g, WEIR_SITE(reads), reads, &p, sizeof p, NULL, NULL);
+    for (int i = 0; i < WRITERS && rc == 0; i++) {
+        struct writes_args a = {r.w, i};
+        rc = weir_spawn(&g, WEIR_SITE(writes), writes, &a, sizeof a, NULL, NULL);
+    }
+    rc = weir_scope_leave(&scope, weir_group_close(&g, rc));
+    rig_close(&r);
+    return rc;
+}
+
+WEIR_TEST_BACKENDS(messages_of_many_writers_neither_mix_nor_overtake) {
+    assert_int_equal(weir_run(many_writers, NULL, NULL), 0);
+}
+
+WEIR_TEST(many_writers_leave_nothing_behind_wherever_they_are_disturbed) {
+    struct weir_story story = {.size = sizeof story, .name = "writers", .fn = many_writers};
+    assert_int_equal(weir_explore_cancels(&story, NULL), 0);
+    assert_int_equal(weir_explore_allocations(&story, NULL), 0);
+    assert_int_equal(weir_explore_seeds(&story, NULL), 0);
+}
+
+static int writes_much(void *args) {
+    static char much[1000];
+    struct rig *r = *(struct rig **)args;
+    memset(much, 'x', sizeof much);
+    return weir_writer_write(r->w, much, sizeof much);
+}
+
+static int larger_than_itself(void *arg) {
+    struct rig r, *p = &r;
+    struct weir_group g;
+    char got[1003];
+    assert_int_equal(rig_open(&r, 64, 100), 0);
+    assert_int_equal(weir_writer_write(r.w, "ab", 2), 0);
+    weir_group_open(&g, WEIR_TOGETHER);
+    assert_int_equal(weir_spawn(&g, WEIR_SITE(writes_much), writes_much, &p, sizeof p, NULL, NULL),
+                     0);
+    weir_yield();
+    assert_int_equal(weir_read_exactly(r.b, got, 1002), 0);
+    assert_int_equal(weir_group_close(&g, 0), 0);
+    assert_memory_equal(got, "abx", 3);
+    assert_int_equal(got[1001], 'x');
+    rig_close(&r);
+    return 0;
+}
+
+WEIR_TEST_BACKENDS(more_bytes_than_a_writer_gathers_pass_through_it) {
+    assert_int_equal(weir_run(larger_than_itself, NULL, NULL), 0);
+}
+
+/* A cancelled task whose bytes wait for room has written none; one whose bytes have begun to pass
+ * has torn the writer. */
+static int cut_short(void *arg) {
+    struct rig r, *p = &r;
+    struct weir_scope scope;
+    assert_int_equal(rig_open(&r, 4, 10), 0);
+    assert_int_equal(weir_writer_write(r.w, "0123456789", 10), 0);
+    weir_scope_enter(&scope, WEIR_MILLISECONDS(1));
+    assert_int_equal(weir_scope_leave(&scope, weir_writer_write(r.w, "lost-lost", 9)), -ETIME);
+    expect_bytes(r.b, "0123456789");
+    assert_int_equal(weir_writer_write(r.w, "ok", 2), 0);
+    expect_bytes(r.b, "ok");
+    weir_scope_enter(&scope, WEIR_MILLISECONDS(1));
+    int rc = writes_much(&p);
+    assert_int_equal(weir_error(rc)->done, 14); /* 4 in the stream, 10 gathered */
+    assert_int_equal(weir_scope_leave(&scope, rc), -ETIME);
+    assert_int_equal(weir_writer_write(r.w, "x", 1), WEIR_ETORN);
+    assert_int_equal(weir_writer_flush(r.w), WEIR_ETORN);
+    rig_close(&r);
+    return 0;
+}
+
+WEIR_TEST(a_cancelled_write_has_written_nothing_or_tears_the_writer) {
+    assert_int_equal(weir_sim_run(cut_short, NULL, NULL), 0);
+}
+
+static int broken(void *arg) {
+    struct rig r;
+    assert_int_equal(rig_open(&r, 4, 100), 0);
+    assert_int_equal(weir_writer_write(r.w, "0123456789", 10), 0);
+    weir_close(&r.b);
+    int rc = weir_writer_flush(r.w);
+    assert_true(rc == -EPIPE || rc == -ECONNRESET);
+    assert_int_equal(weir_writer_write(r.w, "x", 1), rc);
+    rig_close(&r);
+    return 0;
+}
+
+WEIR_TEST_BACKENDS(the_error_of_the_stream_comes_back_from_the_next_call) {
+    assert_int_equal(weir_run(broken, NULL, NULL), 0);
+}
+
+static int flushes(void *args) {
+    struct rig *r = *(struct rig **)args;
+    return weir_writer_flush(r->w) == WEIR_ECLOSED ? 0 : -EPROTO;
+}
+
+static char logged[256];
+
+static void hear(enum weir_log_level level, const char *text, void *arg) {
+    snprintf(logged, sizeof logged, "%s", text);
+}
+
+static int closes(void *arg) {
+    struct rig r, *p = &r;
+    struct weir_group g;
+    assert_int_equal(rig_open(&r, 4, 100), 0);
+    assert_int_equal(weir_writer_write(r.w, "0123456789", 10), 0);
+    weir_group_open(&g, WEIR_TOGETHER);
+    assert_int_equal(weir_spawn(&g, WEIR_SITE(flushes), flushes, &p, sizeof p, NULL, NULL), 0);
+    weir_yield();
+    weir_log_to(hear, NULL);
+    weir_writer_close(&r.w);
+    weir_log_to(NULL, NULL);
+    assert_string_equal(logged, "weir_writer_close: 6 bytes to memory are dropped: call"
+                                " weir_writer_flush first");
+    assert_null(r.w);
+    weir_writer_close(&r.w);
+    assert_int_equal(weir_group_close(&g, 0), 0);
+    rig_close(&r);
+    return 0;
+}
+
+WEIR_TEST_BACKENDS(a_close_says_what_it_drops_and_ends_the_waits) {
+    assert_int_equal(weir_run(closes, NULL, NULL), 0);
+}
