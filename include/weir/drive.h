@@ -21,7 +21,8 @@ extern "C" {
  * several; see weir_loop_use. options as for weir_run, borrowed until return; NULL is fine.
  * *ret_loop stays valid until weir_loop_close; other threads take references (weir_loop_ref).
  * Returns 0; WEIR_EBACKEND, -EMFILE (both logged with the reason), -ENOMEM, -EBUSY (called inside a
- * step or a run), -EAGAIN (the process has 65,535 loops). On error *ret_loop is untouched. */
+ * step or a run), -EAGAIN (the process has 65,535 loops), -EEXIST (as weir_run). On error *ret_loop
+ * is untouched. */
 WEIR_API int weir_loop_open(const struct weir_run_options *options, struct weir_loop **ret_loop);
 
 /* Step: wait for something that makes a task ready, at most timeout_ns (0 or less: do not wait;

@@ -66,7 +66,9 @@ struct weir_run_options { /* zero: the default */
  * aborts.
  * Returns fn's result, whose record weir_error has if it is an error; or, before fn was called,
  * WEIR_EBACKEND, -EMFILE (both logged with the reason, which the record has too), -ENOMEM, -EBUSY
- * (a loop runs on this thread), -EAGAIN (the process has 65,535 loops). Any thread. */
+ * (a loop runs on this thread), -EAGAIN (the process has 65,535 loops), -EEXIST (the process
+ * contains the library twice, for instance in a program and in a plugin that were each linked with
+ * libweir.a, and the other copy was first to open a loop; logged). Any thread. */
 WEIR_API int weir_run(int (*fn)(void *arg), void *arg, const struct weir_run_options *options);
 WEIR_API int weir_run_at(const struct weir_site *site, int (*fn)(void *arg), void *arg,
                          const struct weir_run_options *options);

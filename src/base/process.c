@@ -13,13 +13,24 @@ _Static_assert(offsetof(struct weir__process, forks) == 36, "the head has a fixe
 _Static_assert(offsetof(struct weir__process, loops) == 40, "the head has a fixed layout");
 _Static_assert(sizeof WEIR_VERSION <= sizeof weir__process.library, "the version fits");
 
-struct weir__process weir__process = {
+struct weir__process weir__process __attribute__((used)) = {
     .magic = WEIR__PROCESS_MAGIC,
     .version = WEIR__PROCESS_VERSION,
     .size = sizeof weir__process,
     .library = WEIR_VERSION,
     .loops = {&weir__process.loops, &weir__process.loops},
 };
+
+/* The note: the sizes of its name and of what it says, its type, the name; and how far it is from
+ * here to the struct. So it needs no relocation, and a tool can read it in the file too. */
+__asm__(".pushsection .note.weir, \"a\", %note\n"
+        "    .balign 4\n"
+        "    .long 5, 8, 1\n"
+        "    .asciz \"" WEIR__NOTE_NAME "\"\n"
+        "    .balign 4\n"
+        "0:  .quad weir__process - 0b\n"
+        "    .popsection\n");
+_Static_assert(sizeof WEIR__NOTE_NAME == 5 && WEIR__NOTE_PROCESS == 1, "as in the note");
 
 void weir__process_add(enum weir__part_place place, const struct weir__part *part) {
     weir__process.parts[place] = part;

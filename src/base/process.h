@@ -25,6 +25,7 @@ enum weir__part_place {
     WEIR__PART_SIGNALS,  /* sys/signals.c */
     WEIR__PART_CRASHES,  /* task/crash.c: the handlers of crash reports */
     WEIR__PART_WATCHDOG, /* loop/watchdog.c: its handler */
+    WEIR__PART_COPIES,   /* base/copies.c */
     WEIR__PART_LEVELS,   /* base/levels.c: asked wherever a line is logged */
     WEIR__PARTS
 };
@@ -48,7 +49,7 @@ struct weir__process {
     uint32_t version;          /* of what follows `loops` */
     uint32_t size;             /* sizeof (struct weir__process) */
     char library[16];          /* the version of the library, as text */
-    _Atomic uint32_t runs;     /* 1: this copy has opened a loop; it then has the process */
+    _Atomic uint32_t runs;     /* 0: this copy of the library has not opened a loop */
     uint32_t forks;            /* how often this process or one that it comes from was forked */
     struct weir__list loops;   /* the loops that have not ended, by struct weir_loop.living */
     const struct weir__part *parts[WEIR__PARTS]; /* NULL: the room is not there */
@@ -56,11 +57,18 @@ struct weir__process {
 };
 
 #define WEIR__PROCESS_MAGIC "weirproc"
-enum { WEIR__PROCESS_VERSION = 1 };
+
+/* The ELF note that leads to the struct: its 8 bytes say how far the struct is from them. */
+#define WEIR__NOTE_NAME "weir"
+enum { WEIR__PROCESS_VERSION = 1, WEIR__NOTE_PROCESS = 1, WEIR__PROCESS_WHY = 256 };
 
 extern struct weir__process weir__process __attribute__((visibility("hidden")));
 
 /* Hang a part in. From a constructor: fork looks after it from then on. */
 void weir__process_add(enum weir__part_place place, const struct weir__part *part);
+
+/* A loop is about to open. Any thread. Returns 0, and -EEXIST with ret_why filled: another copy of
+ * the library has opened loops in this process (copies.c). */
+int weir__process_begin(char ret_why[static WEIR__PROCESS_WHY]);
 
 #endif

@@ -81,8 +81,13 @@ static bool wants_debug(const struct weir_run_options *o) {
 /* On error s is freed. */
 static int sched_init(struct sched *s, const struct weir_run_options *o) {
     memset(s, 0, sizeof *s);
+    char refused[WEIR__PROCESS_WHY];
     const char *why = weir__levels_environment();
-    int rc = *why != '\0' ? -EINVAL : weir__loop_init(&s->loop, o->backend, o->name, &why);
+    int rc = *why != '\0' ? -EINVAL : weir__process_begin(refused);
+    if (rc == -EEXIST)
+        why = refused;
+    if (rc == 0)
+        rc = weir__loop_init(&s->loop, o->backend, o->name, &why);
     if (rc < 0) {
         weir__free(s);
         return cannot_run(rc, why);
