@@ -97,9 +97,9 @@ WEIR_API void weir_flight_fini(struct weir_flight *f);
  * for that one; else begin one. A caller that is cancelled leaves the call to the others; when all
  * have left, it is cancelled. The key is compared with that of each call that goes on.
  * Returns fn's result, with a record of its own; WEIR_ESTOPPED (g was cancelled, or a deadline
- * around it has passed); -EDEADLK (fn asks for its own key; see weir_mutex_lock); -ECANCELED,
- * -ETIME if a scope fires; -ENOMEM, -EAGAIN (as weir_spawn); WEIR_ENOLOOP. ret_value is untouched
- * on errors. */
+ * around it has passed); -EDEADLK (fn asks for its own key, or waits for this task; see
+ * weir_mutex_lock); -ECANCELED, -ETIME if a scope fires; -ENOMEM, -EAGAIN (as weir_spawn);
+ * WEIR_ENOLOOP. ret_value is untouched on errors. */
 WEIR_SUSPENDS int weir_flight_get(struct weir_flight *f, const void *key, size_t key_size,
                                   void *ret_value);
 

@@ -80,9 +80,9 @@ WEIR_API void weir_mutex_fini(struct weir_mutex *m);
 
 /* Lock a mutex. Waits while another task holds it. weir_mutex_try_lock does not wait.
  * Returns 0: the running task holds it; -EAGAIN (try only: another task holds it); -EDEADLK (this
- * task holds it already; or the holder waits for this task, directly or through others: the error
- * record and the log have the cycle); -ECANCELED, -ETIME if a scope fires: it is not held;
- * WEIR_ENOLOOP. */
+ * task holds it already; or the holder waits for this task, directly or through others, or began to
+ * while this call waited, by a close: the error record and the log have the cycle); -ECANCELED,
+ * -ETIME if a scope fires: it is not held; WEIR_ENOLOOP. */
 WEIR_SUSPENDS int weir_mutex_lock(struct weir_mutex *m);
 WEIR_API int weir_mutex_try_lock(struct weir_mutex *m);
 

@@ -162,7 +162,11 @@ WEIR_API void weir_group_cancel_at(const struct weir_site *site, struct weir_gro
  *   rc.
  * -ECANCELED or -ETIME that the body or a child got because a scope around it fired, or because the
  * group was cancelled, is not an error of its own. The error returned counts as handled; the other
- * errors of children are logged. Aborts outside a task, and as weir_scope_leave. */
+ * errors of children are logged.
+ * A child that waits for the calling task, directly or through others (by weir_await, or for a
+ * mutex that this task holds), would wait for ever: its wait ends with -EDEADLK. If the waits in
+ * such a cycle are of a kind that nothing cuts short, the call aborts and prints the cycle.
+ * Aborts outside a task, and as weir_scope_leave. */
 WEIR_SUSPENDS int weir_group_close(struct weir_group *g, int rc);
 
 /* Close a group, but give its children time to finish. Waits for them for at most grace_ns (<= 0:
@@ -171,7 +175,9 @@ WEIR_SUSPENDS int weir_group_close(struct weir_group *g, int rc);
  * Returns no error, but how many children were cancelled because the group was, before or during
  * it: when the grace was over, by weir_group_cancel, by a scope around that fired, by a cancel of
  * the opener, or by a sibling's error. Not counted are a child that weir_task_cancel cancelled
- * alone, and the child whose error cancelled the others. Aborts as weir_group_close. */
+ * alone, and the child whose error cancelled the others. With WEIR_NEVER it treats children that
+ * wait for the calling task as weir_group_close does; with a grace their waits last until that is
+ * over. Aborts as weir_group_close. */
 WEIR_SUSPENDS int weir_group_drain(struct weir_group *g, weir_ns grace_ns);
 
 /* Tell whether this very group was cancelled. A scope that fired around it does not count.
@@ -270,7 +276,7 @@ WEIR_API struct weir_task *weir_task_ref(struct weir_task *t);
  * copied to ret_args, which may be NULL: at most size bytes. Or, with *take_task unchanged, so that
  * the handle is still the caller's: -ECANCELED, -ETIME (a scope around the caller has fired, even
  * if the task has ended already), -EDEADLK (the task is this one, or waits for this one, directly
- * or through others), WEIR_ENOLOOP. */
+ * or through others; or it began to while this call waited, by a close), WEIR_ENOLOOP. */
 WEIR_SUSPENDS int weir_await(struct weir_task **take_task, void *ret_args, size_t size);
 
 /* Cancel a task, and all children in groups that it has opened: their suspending calls return

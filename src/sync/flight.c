@@ -214,7 +214,7 @@ static int join(struct flight *f, struct run *r, void *ret_value) {
     rc = (int)weir__park(&c.wait.park);
     if (c.wait.won == NULL) {
         leave(r);
-        return weir__fail(rc, "flight get", NULL);
+        return weir__fail_wait(rc, "flight get", NULL);
     }
     if (rc < 0 && c.error.code == rc)
         weir__error_restore(&c.error);

@@ -100,7 +100,7 @@ int weir__sync_wait_park(struct weir__sync_wait *sw, const struct weir__what *wh
         rc = (int)weir__park(p);
     else
         sync_abort(p);
-    return rc < 0 ? weir__fail(rc, what->text, NULL) : rc;
+    return rc < 0 ? weir__fail_wait(rc, what->text, NULL) : rc;
 }
 
 int weir__sync_wait(struct weir__sync *s, void *slot, const struct weir__what *what,

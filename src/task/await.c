@@ -128,7 +128,7 @@ int weir_await(struct weir_task **take_task, void *ret_args, size_t size) {
         if (--t->refs == 0)
             handle_was_given_back(t);
         if (t->state != TASK_ENDED)
-            return weir__fail(rc, "await", t->name);
+            return weir__fail_wait(rc, "await", t->name);
     }
     return weir__task_take(take_task, ret_args, size);
 }

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* deadlock.c - who waits for whom: a search from what a task is about to wait for, back to that
  * task. It visits parked tasks only, and looks at each as weir__what describes its wait. It runs
- * when a task is about to park, and ends at once if nothing waits for that task. */
+ * when a task is about to park, and ends at once if nothing waits for that task. Each task on the
+ * way can go on only after the next one, so a way back is a deadlock. A wait that a scope has fired
+ * is not on it: its task is ready already. */
 #include "task/deadlock.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/check.h"
 #include "base/log.h"
 #include "task/internal.h"
 
@@ -16,10 +19,11 @@
 enum { HOPS_MAX = 48, VISITS_MAX = 4096, ABOVE_MAX = 16, CYCLE_TEXT = 1024 };
 
 struct hop { /* task waits for on */
-    const struct weir_task *task;
+    struct weir_task *task;
     const struct weir__what *what;
     const void *on;
-    const struct weir__list *at; /* a group: the child that was visited last */
+    const struct group *in;      /* on is a group: that, or one of a connection below it, */
+    const struct weir__list *at; /* and the child in it that was visited last */
     bool begun;
 };
 
@@ -37,45 +41,67 @@ const char *weir__task_text(const struct weir_task *t, char buf[static WEIR__TAS
 
 /* ---- the search ------------------------------------------------------------------------------ */
 
-static const struct weir_task *next_child(struct hop *h) {
-    const struct group *g = h->on;
-    for (h->at = h->begun ? h->at->next : g->tasks.next; h->at != &g->tasks; h->at = h->at->next) {
-        const struct weir_task *t = WEIR_CONTAINER(h->at, struct weir_task, link);
+/* The next of top and the groups of connections below it; NULL: g was the last. */
+static const struct group *next_group(const struct group *g, const struct group *top) {
+    const struct weir__list *next = g->unders.next, *end = &g->unders;
+    while (next == end) {
+        if (g == top)
+            return NULL;
+        next = g->scope.u.under.link.next;
+        g = g->scope.u.under.parent;
+        end = &g->unders;
+    }
+    struct scope *under = WEIR_CONTAINER(next, struct scope, u.under.link);
+    return WEIR_CONTAINER(under, struct group, scope);
+}
+
+/* The next child of the group that h waits for; NULL: there is no further one. */
+static struct weir_task *next_child(struct path *p, struct hop *h) {
+    if (!h->begun) {
+        h->in = h->on;
+        h->at = &h->in->tasks;
+    }
+    while (h->in != NULL && p->visits++ < VISITS_MAX) {
+        h->at = h->at->next;
+        if (h->at == &h->in->tasks) {
+            h->in = next_group(h->in, h->on);
+            h->at = h->in != NULL ? &h->in->tasks : NULL;
+            continue;
+        }
+        struct weir_task *t = WEIR_CONTAINER(h->at, struct weir_task, link);
         if (t->state != TASK_ENDED)
             return t;
     }
     return NULL;
 }
 
-/* The next task that must act before h's wait can end; NULL: there is no further one. */
-static const struct weir_task *next_of(struct hop *h) {
-    const struct weir_task *t = NULL;
-    if (h->begun && h->at == NULL)
-        return NULL;
+/* The next task that must act before the last wait of p can end; NULL: there is no further one. */
+static struct weir_task *next_of(struct path *p) {
+    struct hop *h = &p->hops[p->count - 1];
+    struct weir_task *t = NULL;
     if (h->what->all_must_end)
-        t = next_child(h);
-    else if (h->what->owner != NULL)
+        t = next_child(p, h);
+    else if (h->what->owner != NULL && !h->begun)
         t = h->what->owner(h->on);
     h->begun = true;
-    if (t == NULL)
-        h->at = NULL;
     return t;
 }
 
-static void add_hop(struct path *p, const struct weir_task *t, const struct weir__what *what,
+static void add_hop(struct path *p, struct weir_task *t, const struct weir__what *what,
                     const void *on) {
     p->hops[p->count++] = (struct hop){.task = t, .what = what, .on = on};
 }
 
+/* Called again, it goes on with the search. */
 static bool leads_back(struct path *p, const struct weir_task *self) {
     while (p->count > 0) {
-        const struct weir_task *t = next_of(&p->hops[p->count - 1]);
+        struct weir_task *t = next_of(p);
         if (t == self)
             return true;
+        if (p->visits++ >= VISITS_MAX)
+            return false;
         if (t == NULL)
             p->count--;
-        else if (++p->visits > VISITS_MAX)
-            return false;
         else if (t->state == TASK_PARKED && p->count < HOPS_MAX)
             add_hop(p, t, t->park->what, t->park->on);
     }
@@ -133,45 +159,70 @@ static void put_hop(struct text *text, const struct hop *h) {
     put(text, group ? ", which has" : ", held by");
 }
 
-static void put_cycle(struct text *text, const struct path *p) {
+/* Begin with the task of hop number first. */
+static void put_cycle(char cycle[static CYCLE_TEXT], const struct path *p, int first) {
+    struct text text = {cycle, CYCLE_TEXT, 0};
     for (int i = 0; i < p->count; i++) {
-        const struct weir_task *t = p->hops[i].task;
-        put(text, "%stask '%s'", i > 0 ? " " : "", t->name);
-        if (i > 0 && p->hops[i - 1].what->kind == WEIR__ON_SYNC) /* it holds that */
-            put(text, " (spawned at %s:%d)", t->site->file, t->site->line);
+        const struct hop *h = &p->hops[(first + i) % p->count];
+        const struct hop *before = &p->hops[(first + i + p->count - 1) % p->count];
+        put(&text, "%stask '%s'", i > 0 ? " " : "", h->task->name);
+        if (i > 0 && before->what->kind == WEIR__ON_SYNC) /* it holds that */
+            put(&text, " (spawned at %s:%d)", h->task->site->file, h->task->site->line);
         if (i > 0)
-            put(text, ", which");
-        put_hop(text, &p->hops[i]);
+            put(&text, ", which");
+        put_hop(&text, h);
     }
-    put(text, p->count > 1 ? " task '%s'" : " itself", p->hops[0].task->name);
+    put(&text, p->count > 1 ? " task '%s'" : " itself", p->hops[first].task->name);
 }
 
-static bool closes_a_cycle(const struct weir__what *what, const void *on, char *buf,
-                           size_t size) {
+/* ---- what becomes of it ---------------------------------------------------------------------- */
+
+/* Begin the search for a way back to the running task. Returns false if there can be none. */
+static bool begins(struct path *p, const struct weir__what *what, const void *on) {
     struct weir_task *self = weir__sched->current;
-    struct path p;
-    struct text text = {buf, size, 0};
     if (!may_be_awaited(self, what->owner != NULL ? what->owner(on) : NULL))
         return false;
-    p.count = p.visits = 0;
-    add_hop(&p, self, what, on);
-    if (!leads_back(&p, self))
-        return false;
-    put_cycle(&text, &p);
+    p->count = p->visits = 0;
+    add_hop(p, self, what, on);
     return true;
 }
 
-int weir__deadlock_refuse(const struct weir__what *what, const void *on) {
-    char cycle[CYCLE_TEXT];
-    if (!closes_a_cycle(what, on, cycle, sizeof cycle))
-        return 0;
+static int refused(struct weir_task *t, const struct weir__what *what, const char *cycle) {
     weir__log(WEIR_LOG_ERROR, "%s: deadlock: %s", what->text, cycle);
-    return weir__failf(-EDEADLK, what->text, NULL, "deadlock: %s", cycle);
+    return weir__failf_in(t, -EDEADLK, what->text, "deadlock: %s", cycle);
 }
 
-void weir__deadlock_warn(const struct weir__what *what, const void *on) {
+int weir__deadlock_refuse(const struct weir__what *what, const void *on) {
+    struct path p;
     char cycle[CYCLE_TEXT];
-    if (closes_a_cycle(what, on, cycle, sizeof cycle))
-        weir__log(WEIR_LOG_ERROR, "%s: deadlock, unless a cancel or a deadline ends it: %s",
-                  what->text, cycle);
+    if (!begins(&p, what, on) || !leads_back(&p, p.hops[0].task))
+        return 0;
+    put_cycle(cycle, &p, 0);
+    return refused(p.hops[0].task, what, cycle);
+}
+
+/* The first wait of a cycle that can be refused, behind that of the running task; 0: none can. It
+ * is that of a descendant of the running task: only closes come before it. */
+static int first_refusable(const struct path *p) {
+    for (int i = 1; i < p->count; i++)
+        if (p->hops[i].what->owner != NULL && p->hops[i].task->park->abort != NULL)
+            return i;
+    return 0;
+}
+
+void weir__deadlock_break(const struct weir__what *what, const void *on) {
+    struct path p;
+    char cycle[CYCLE_TEXT];
+    if (!begins(&p, what, on))
+        return;
+    while (leads_back(&p, p.hops[0].task)) {
+        int i = first_refusable(&p);
+        struct hop *h = &p.hops[i];
+        put_cycle(cycle, &p, i);
+        if (i == 0)
+            WEIR_BUG("%s: deadlock, which no cancel can end: %s", what->text, cycle);
+        weir__wait_refuse(h->task, refused(h->task, h->what, cycle));
+        p.count = i; /* go on behind it: another child may wait in another cycle */
+        p.visits = 0;
+    }
 }

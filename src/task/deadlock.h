@@ -15,7 +15,10 @@ const char *weir__task_text(const struct weir_task *t, char buf[static WEIR__TAS
  * the cycle stands in the error record of the call what->text, and in the log. */
 int weir__deadlock_refuse(const struct weir__what *what, const void *on);
 
-/* The same for a wait that cannot be refused, the close of a group: the cycle is logged. */
-void weir__deadlock_warn(const struct weir__what *what, const void *on);
+/* The same for a wait that cannot be refused, the close of a group: in each cycle that it would
+ * close, one wait of another task ends with -EDEADLK. Of those that can be refused it is the first
+ * one behind the close, so a descendant of the closer fails. Aborts, with the cycle, if none can be
+ * refused. */
+void weir__deadlock_break(const struct weir__what *what, const void *on);
 
 #endif

@@ -9,6 +9,8 @@
 #include <weir/loop.h>
 #include <weir/task.h>
 
+#include "task/task.h"
+
 static char logged[4096];
 
 static void keep_lines(enum weir_log_level level, const char *line, void *arg) {
@@ -133,30 +135,202 @@ WEIR_TEST_BACKENDS(a_close_whose_child_was_cancelled_is_no_deadlock) {
     assert_null(strstr(logged, "deadlock"));
 }
 
+/* ---- a close comes last: the wait of another task is refused --------------------------------- */
+
+/* The cycle in the record, and the same in the log. */
+static void refused(int rc, const char *cycle) {
+    assert_int_equal(rc, -EDEADLK);
+    assert_non_null(strstr(weir_error_message(rc), cycle));
+    assert_non_null(strstr(logged, cycle));
+}
+
+static int awaits_and_fails(void *args) {
+    struct weir_task *t = weir_task_ref(*(struct weir_task **)args);
+    int rc = weir_await(&t, NULL, 0);
+    weir_task_release(&t);
+    return rc;
+}
+
+static void waits_for_me(struct weir_group *g, int (*child)(void *)) {
+    struct weir_task *self = weir_task_current();
+    weir_spawn(g, WEIR_SITE(child), child, &self, sizeof self, NULL, NULL);
+}
+
+static int closes_last(void *arg) {
+    struct weir_group g;
+    (void)arg;
+    weir_group_open(&g, WEIR_TOGETHER);
+    waits_for_me(&g, awaits_and_fails);
+    weir_yield();
+    refused(weir_group_close(&g, 0), "await: deadlock: task 'child' waits for the end of task "
+                                     "'main', which waits for the group opened at");
+    assert_non_null(strstr(weir_error_message(-EDEADLK), ", which has task 'child'"));
+    return 0;
+}
+
+WEIR_TEST_BACKENDS(a_close_ends_the_wait_of_a_child_for_its_closer_and_returns_its_error) {
+    run(closes_last);
+}
+
+static int drains_for_ever(void *arg) {
+    struct weir_group g;
+    (void)arg;
+    weir_group_open(&g, WEIR_INDEPENDENT);
+    for (int i = 0; i < 3; i++)
+        waits_for_me(&g, awaits_and_fails);
+    weir_yield();
+    assert_int_equal(weir_group_drain(&g, WEIR_NEVER), 0); /* nothing was cancelled */
+    assert_int_equal(weir_group_failed(&g), 3);
+    return 0;
+}
+
+WEIR_TEST_BACKENDS(a_drain_without_a_bound_ends_the_waits_of_all_children_for_its_task) {
+    run(drains_for_ever);
+}
+
+static int has_such_a_child(void *args) {
+    struct weir_group g;
+    struct weir_task *first = *(struct weir_task **)args;
+    weir_group_open(&g, WEIR_TOGETHER);
+    weir_spawn(&g, WEIR_SITE(awaits_and_fails), awaits_and_fails, &first, sizeof first, NULL, NULL);
+    return weir_group_close(&g, 0);
+}
+
+static int closes_above(void *arg) {
+    struct weir_group g;
+    (void)arg;
+    weir_group_open(&g, WEIR_TOGETHER);
+    waits_for_me(&g, has_such_a_child);
+    for (int i = 0; i < 3; i++)
+        weir_yield(); /* the child waits in its own close */
+    assert_string_equal(logged, "");
+    refused(weir_group_close(&g, 0), "task 'awaits_and_fails' waits for the end of task 'main'");
+    assert_non_null(strstr(logged, ", which has task 'child', which waits for the group opened"));
+    return 0;
+}
+
+WEIR_TEST_BACKENDS(a_close_ends_the_wait_of_a_grandchild_and_not_the_close_between) {
+    run(closes_above);
+}
+
+static int waits_for_the_end_of_another(void *args) {
+    struct weir_task *t = weir_task_ref(*(struct weir_task **)args);
+    int rc = weir_await(&t, NULL, 0);
+    weir_task_release(&t);
+    assert_true(rc == 0 || rc == -EDEADLK);
+    return 0;
+}
+
+/* The child waits for an outsider, and that for the closer: only the child's wait is refused. */
+static int closes_for_an_outsider(void *arg) {
+    struct weir_group out, g;
+    struct weir_task *self = weir_task_current(), *outsider = NULL;
+    (void)arg;
+    weir_group_open(&out, WEIR_TOGETHER);
+    weir_spawn(NULL, WEIR_SITE(outsider), waits_for_the_end_of_another, &self, sizeof self, NULL,
+               &outsider);
+    weir_group_open(&g, WEIR_TOGETHER);
+    weir_spawn(&g, WEIR_SITE(child), awaits_and_fails, &outsider, sizeof outsider, NULL, NULL);
+    weir_yield();
+    refused(weir_group_close(&g, 0), "task 'child' waits for the end of task 'outsider', which "
+                                     "waits for the end of task 'main', which waits for the group");
+    weir_task_release(&outsider);
+    return weir_group_close(&out, 0);
+}
+
+WEIR_TEST_BACKENDS(of_the_waits_in_a_cycle_the_descendant_of_the_closer_is_refused) {
+    run(closes_for_an_outsider);
+}
+
 static int closes_with_deadline(void *arg) {
     struct weir_group g;
     struct weir_scope s;
-    struct weir_task *self = weir_task_current();
     (void)arg;
-    weir_scope_enter(&s, WEIR_MILLISECONDS(1));
-    weir_group_open(&g, WEIR_INDEPENDENT);
-    weir_spawn(&g, WEIR_SITE(awaits_at_once), awaits_at_once, &self, sizeof self, NULL, NULL);
+    weir_scope_enter(&s, WEIR_SECONDS(1));
+    weir_group_open(&g, WEIR_TOGETHER);
+    waits_for_me(&g, awaits_and_fails);
     weir_yield();
-    assert_int_equal(weir_group_close(&g, 0), -ETIME);
+    assert_int_equal(weir_group_close(&g, 0), -EDEADLK);
     return weir_scope_leave(&s, 0);
 }
 
-WEIR_TEST_BACKENDS(a_close_in_a_cycle_is_logged_and_waits_on_until_a_deadline_ends_it) {
+WEIR_TEST_BACKENDS(a_cycle_is_refused_at_once_although_a_deadline_would_end_it) {
     run(closes_with_deadline);
-    assert_non_null(strstr(logged, "join: deadlock, unless a cancel or a deadline ends it: task "
-                                   "'main' waits for the group opened at"));
-    assert_non_null(strstr(logged, "which has task 'awaits_at_once', which waits for the end of "
-                                   "task 'main'"));
+}
+
+static int goes_wrong(void *args) {
+    (void)args;
+    return -EIO;
+}
+
+static int closes_after_a_failure(void *arg) {
+    struct weir_group g;
+    (void)arg;
+    weir_group_open(&g, WEIR_TOGETHER);
+    waits_for_me(&g, awaits_and_fails);
+    weir_yield();
+    weir_go0(&g, goes_wrong);
+    weir_yield(); /* it has failed, and the first child is ready, but may not have run */
+    assert_int_equal(weir_group_close(&g, 0), -EIO);
+    return 0;
+}
+
+WEIR_TEST_BACKENDS(a_close_after_a_child_has_failed_refuses_nothing) {
+    run(closes_after_a_failure);
+    assert_null(strstr(logged, "deadlock"));
 }
 
 static int sleeps(void *args) {
     (void)args;
     return weir_sleep(WEIR_MILLISECONDS(1));
+}
+
+static void connection_ended(struct weir_group *g) {
+    weir__group_close_under(g);
+}
+
+/* As a server with two connections, of which one has another below it, whose task waits for the
+ * server's. */
+static int closes_a_server(void *arg) {
+    struct weir_group server, first, second, below;
+    (void)arg;
+    weir_group_open(&server, WEIR_INDEPENDENT);
+    weir__group_open_under(&first, &server, WEIR_INDEPENDENT, connection_ended);
+    weir__group_open_under(&second, &server, WEIR_INDEPENDENT, connection_ended);
+    weir__group_open_under(&below, &second, WEIR_INDEPENDENT, connection_ended);
+    weir_go0(&first, sleeps);
+    waits_for_me(&below, awaits_and_fails);
+    weir_yield();
+    return weir_group_close(&server, 0);
+}
+
+WEIR_TEST_BACKENDS(a_close_ends_such_a_wait_in_a_connection_below_its_group) {
+    run(closes_a_server);
+    assert_non_null(strstr(logged, "await: deadlock: task 'child' waits for the end of task 'main', "
+                                   "which waits for the group opened at"));
+}
+
+static int awaits_in_a_connection(void *args) {
+    struct weir_task *t = weir_task_ref(*(struct weir_task **)args);
+    weir_sleep(WEIR_MILLISECONDS(1)); /* until the close waits */
+    assert_int_equal(weir_await(&t, NULL, 0), -EDEADLK);
+    weir_task_release(&t);
+    return 0;
+}
+
+static int closes_a_server_first(void *arg) {
+    struct weir_group server, first, second;
+    (void)arg;
+    weir_group_open(&server, WEIR_INDEPENDENT);
+    weir__group_open_under(&first, &server, WEIR_INDEPENDENT, connection_ended);
+    weir__group_open_under(&second, &server, WEIR_INDEPENDENT, connection_ended);
+    weir_go0(&first, sleeps);
+    waits_for_me(&second, awaits_in_a_connection);
+    return weir_group_close(&server, 0);
+}
+
+WEIR_TEST_BACKENDS(a_task_of_a_connection_cannot_await_the_task_that_closes_the_server) {
+    run(closes_a_server_first);
 }
 
 static int diamond(void *arg) {

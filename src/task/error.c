@@ -75,9 +75,8 @@ static void on_copy(char *copy, size_t size, const char *on) {
 
 /* on may lie in the record that is about to be written: callers pass "on" and "text" of an earlier
  * error on. */
-static struct weir_error *record(int rc, const char *what, const char *on) {
-    struct weir_error *e = weir__error_here();
-    struct weir_task *t = weir_task_current();
+static struct weir_error *record_in(struct weir_error *e, const struct weir_task *t, int rc,
+                                    const char *what, const char *on) {
     char copy[sizeof e->on];
     on_copy(copy, sizeof copy, on);
     e->code = rc;
@@ -88,6 +87,10 @@ static struct weir_error *record(int rc, const char *what, const char *on) {
     memcpy(e->on, copy, sizeof copy);
     name_scope(e, t);
     return e;
+}
+
+static struct weir_error *record(int rc, const char *what, const char *on) {
+    return record_in(weir__error_here(), weir_task_current(), rc, what, on);
 }
 
 /* Append to text, which holds escaped text already. Everything in a record's text is escaped here,
@@ -184,6 +187,21 @@ int weir__failf(int rc, const char *what, const char *on, const char *format, ..
     }
     memcpy(record(rc, what, copy)->text, text, sizeof text);
     return rc;
+}
+
+int weir__failf_in(struct weir_task *t, int rc, const char *what, const char *format, ...) {
+    struct weir_error *e = record_in(&t->stack->error, t, rc, what, NULL);
+    weir__sched->loop.recorded = true;
+    va_list args;
+    va_start(args, format);
+    snprintf(e->text, sizeof e->text, "%s: ", what);
+    text_add_v(e->text, format, args);
+    va_end(args);
+    return rc;
+}
+
+int weir__fail_wait(int rc, const char *what, const char *on) {
+    return rc == -EDEADLK ? rc : weir__fail(rc, what, on);
 }
 
 static __attribute__((cold)) void fail_refused(const struct weir_task *t, int rc) {

@@ -204,7 +204,7 @@ int weir__group_join(struct sched *s, struct group *g, weir_ns grace_ns) {
                         weir__deadline(weir__loop_now(&s->loop), grace_ns));
     }
     if (g->live > 0 && grace_ns == WEIR_NEVER)
-        weir__deadlock_warn(&joins, g);
+        weir__deadlock_break(&joins, g);
     while (g->live > 0) {
         g->scope.u.group.joiner = &j.park;
         weir__park(&j.park);

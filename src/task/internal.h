@@ -328,6 +328,8 @@ void weir__yield_now(struct sched *s);  /* the running task goes behind all read
 void weir__slice_over(struct sched *s); /* the same, and the next turn of the loop comes sooner */
 void weir__run_round(struct sched *s);  /* the driver: run the ready tasks and flushes of a turn */
 void weir__interrupt(struct sched *s, struct weir_task *t); /* cut t's wait short with its code */
+/* End t's wait with rc, whose record is t's already: weir__fail_wait leaves it. */
+void weir__wait_refuse(struct weir_task *t, int rc) __attribute__((cold));
 void weir__unpark_task(struct weir_task *t); /* as weir__unpark, but park->result stays */
 
 /* Begin debug mode on this thread; a failure is logged, and the run goes on without. */
@@ -417,6 +419,9 @@ void weir__at_end_run(struct weir_task *t); /* run all of its hooks, in the orde
 
 /* error.c */
 struct weir_error *weir__error_here(void); /* the record of the running task or thread */
+/* As weir__failf, in the record of t, which runs or is parked. */
+int weir__failf_in(struct weir_task *t, int rc, const char *what, const char *format, ...)
+    __attribute__((cold, format(printf, 4, 5)));
 /* The ledger: t has ended with an error, which gets a number; the error with that number has been
  * handed over, logged or excused, which must happen once for each. */
 void weir__error_raised(struct weir_task *t) __attribute__((cold));

@@ -282,6 +282,10 @@ void weir__wait_cut(struct weir_task *t) {
     cut_short(t, -ECANCELED);
 }
 
+void weir__wait_refuse(struct weir_task *t, int rc) {
+    cut_short(t, rc);
+}
+
 /* Switch from the stack of an ended task to a fresh task whose stack has another size. Rare. */
 static _Noreturn void start_and_leave(struct sched *s, struct stack *dead,
                                       struct weir_task *next) {

@@ -199,6 +199,9 @@ int weir__loop_enter(struct weir__loop *l, const char *call);
 int weir__fail(int rc, const char *what, const char *on) __attribute__((cold));
 int weir__failf(int rc, const char *what, const char *on, const char *format, ...)
     __attribute__((cold, format(printf, 4, 5)));
+/* As weir__fail, for an error with which a wait has ended. If the wait was refused while the task
+ * stood in it (-EDEADLK, deadlock.h), the record has the cycle, and stays. */
+int weir__fail_wait(int rc, const char *what, const char *on) __attribute__((cold));
 /* Set how many bytes were done before the error rc, if the record is rc's. */
 void weir__fail_done(int rc, size_t done);
 /* Set the status of the HTTP answer that refused us, if the record is rc's. */
