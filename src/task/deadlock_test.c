@@ -306,8 +306,8 @@ static int closes_a_server(void *arg) {
 
 WEIR_TEST_BACKENDS(a_close_ends_such_a_wait_in_a_connection_below_its_group) {
     run(closes_a_server);
-    assert_non_null(strstr(logged, "await: deadlock: task 'child' waits for the end of task 'main', "
-                                   "which waits for the group opened at"));
+    assert_non_null(strstr(logged, "await: deadlock: task 'child' waits for the end of task "
+                                   "'main', which waits for the group opened at"));
 }
 
 static int awaits_in_a_connection(void *args) {
