@@ -56,7 +56,8 @@ static void complete(struct poll_backend *b, struct weir__op *op, int64_t result
 }
 
 static bool is_reader(const struct weir__op *op) {
-    return op->kind == WEIR__RECV || op->kind == WEIR__RECV_INTO || op->kind == WEIR__ACCEPT;
+    return op->kind == WEIR__RECV || op->kind == WEIR__RECV_INTO || op->kind == WEIR__RECVMSG
+           || op->kind == WEIR__ACCEPT;
 }
 
 static int make_room(struct poll_backend *b) {
@@ -199,6 +200,7 @@ static int poll_submit(struct weir__backend *base, struct weir__op *op) {
     case WEIR__ACCEPT:
     case WEIR__RECV:
     case WEIR__RECV_INTO:
+    case WEIR__RECVMSG:
     case WEIR__SEND:
     case WEIR__SENDV:
         return submit_io(b, op);

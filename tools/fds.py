@@ -12,7 +12,7 @@ MAKERS = ("accept", "accept4", "creat", "dup", "dup2", "dup3", "epoll_create", "
           "eventfd", "fanotify_init", "fdopendir", "fopen", "freopen", "inotify_init",
           "inotify_init1", "io_uring_queue_init", "io_uring_queue_init_params", "io_uring_setup",
           "memfd_create", "mkostemp", "mkstemp", "open", "openat", "opendir", "perf_event_open",
-          "pidfd_open", "pipe", "pipe2", "popen", "posix_openpt", "recvmsg", "shm_open",
+          "pidfd_open", "pipe", "pipe2", "popen", "posix_openpt", "recvmmsg", "recvmsg", "shm_open",
           "signalfd", "socket", "socketpair", "timerfd_create", "tmpfile", "userfaultfd",
           "io_uring_prep_accept", "io_uring_prep_multishot_accept", "io_uring_prep_openat",
           "io_uring_prep_socket")
@@ -26,6 +26,8 @@ ALLOWED = {
     ("src/sys/fds.c", "fcntl"): "the door itself",
     ("src/sys/fds.c", "accept4"): "likewise, onto a number held before",
     ("src/sys/fds.c", "dup3"): "likewise",
+    ("src/sys/message.c", "recvmsg"): "what came beside the bytes is lifted by lift()",
+    ("src/sys/message.c", "recvmmsg"): "likewise",
     ("src/sys/uring_setup.c", "io_uring_queue_init_params"): "liburing's; lift() follows",
     ("src/worker/standard.c", "open"): "fills 0, 1 and 2 on purpose when our programs begin",
     ("src/sys/child.c", "open"): "in a fork child, for its 0, 1 and 2",

@@ -14,8 +14,8 @@
  * A file is its caller's memory too (embedded in a stream or listener), all zero but fd and foreign
  * at first, and the backend keeps it from a successful WEIR__SOCKET or WEIR__ATTACH until its
  * WEIR__CLOSE is done. It has no memory and no kernel state for a file that it does not keep.
- * At most one reader (RECV, RECV_INTO, ACCEPT) and one writer (SEND, SENDV, CONNECT) is pending on
- * it at a time. */
+ * At most one reader (RECV, RECV_INTO, RECVMSG, ACCEPT) and one writer (SEND, SENDV, CONNECT) is
+ * pending on it at a time. */
 #ifndef WEIR_BACKEND_H
 #define WEIR_BACKEND_H
 
@@ -63,6 +63,8 @@ enum weir__op_kind {
                      * 0 at end of stream, -EAGAIN; -EOPNOTSUPP: this one cannot be tried without
                      * waiting */
     WEIR__WRITE_FD, /* likewise; no SIGPIPE */
+    WEIR__TRY_SENDMSG, /* one try on any socket: u.message, how many were taken, at least one */
+    WEIR__TRY_RECVMSG, /* likewise, as RECVMSG; -EAGAIN */
     /* Done at once or pending. */
     WEIR__CONNECT,   /* u.addr; result 0. A cancel leaves the file fit only for close */
     WEIR__ACCEPT,    /* result: the new descriptor, non-blocking, close-on-exec; peer in u.accept */
@@ -72,6 +74,9 @@ enum weir__op_kind {
                       * already received come first, copied */
     WEIR__SEND,      /* u.bytes, all: result = len; cut short: the error, u.bytes.done counts */
     WEIR__SENDV,     /* u.vector: the same; the array is used up */
+    WEIR__RECVMSG,   /* u.message, of an exact file; result: how many came, at least one. 0 bytes
+                      * are a message (from a stream: the end). A descriptor comes close-on-exec,
+                      * never 0, 1 or 2; -1 with MSG_CTRUNC if it could not be kept */
     WEIR__POLL,      /* readiness of any descriptor, as poll(2) says it: u.poll; result = the POLL*
                       * bits true, never 0. -EPERM: a regular file and its like, which is always
                       * ready to read and to write, was asked for POLLPRI alone */
@@ -109,6 +114,7 @@ struct weir__file {
     int fd;        /* descriptor, or the simulation's number; -1: none */
     uint8_t state; /* the backend's: enum weir__file_state */
     bool foreign;
+    bool exact; /* nothing is received before an op asks: set before SOCKET or ATTACH */
     struct weir__op *reader, *writer; /* pending, else NULL; kept by the backend */
     uint64_t priv[8];                 /* the backend's */
 };
@@ -143,6 +149,11 @@ struct weir__op {
         struct {
             int family, type;
         } socket;
+        struct {
+            struct mmsghdr *messages; /* recvmmsg(2); the caller's */
+            unsigned count;
+            int flags; /* MSG_*, beside those that the backend needs */
+        } message;
         struct {
             enum weir__option option;
             int value;
@@ -252,9 +263,9 @@ WEIR_API int weir_backend_common_open(struct weir__backend *b,
 WEIR_API void weir_backend_common_close(struct weir_backend_common **take_common);
 
 /* Submit an op of a kind that is the same everywhere: SOCKET, ATTACH, BIND, LISTEN, SETOPT, NAME,
- * UNACKED, SHUTDOWN, READ_FD, WRITE_FD, RESOLVE, WORK, SIGNAL. And CLOSE, when nothing is pending
- * on the file any more: the descriptor is closed. A file gets a non-blocking socket, reader, writer
- * and priv are zero and it is WEIR__FILE_KEPT until its CLOSE.
+ * UNACKED, SHUTDOWN, READ_FD, WRITE_FD, TRY_SENDMSG, TRY_RECVMSG, RESOLVE, WORK, SIGNAL. And
+ * CLOSE, when nothing is pending on the file any more: the descriptor is closed. A file gets a
+ * non-blocking socket; reader, writer and priv are zero and it is WEIR__FILE_KEPT until its CLOSE.
  * Returns WEIR__DONE or WEIR__PENDING; WEIR__DONE with -EOPNOTSUPP for all other kinds. */
 WEIR_API int weir_backend_common_submit(struct weir_backend_common *c, struct weir__op *op);
 
@@ -262,10 +273,11 @@ WEIR_API int weir_backend_common_submit(struct weir_backend_common *c, struct we
  * Returns WEIR__DONE or WEIR__PENDING, as ops->cancel. */
 WEIR_API int weir_backend_common_cancel(struct weir_backend_common *c, struct weir__op *op);
 
-/* Try ACCEPT, RECV_INTO, SEND, SENDV or CONNECT once, without waiting. One try moves at most
- * 512 KiB; of a SEND or SENDV the op counts what was sent.
+/* Try ACCEPT, RECV_INTO, RECVMSG, SEND, SENDV or CONNECT once, without waiting. One try moves at
+ * most 512 KiB, or as many messages as the op has room for; of a SEND or SENDV the op counts what
+ * was sent.
  * Returns the op's result; -EINPROGRESS: try again when the descriptor can be read (ACCEPT,
- * RECV_INTO) or written; -EOPNOTSUPP for other kinds. */
+ * RECV_INTO, RECVMSG) or written; -EOPNOTSUPP for other kinds. */
 WEIR_API int64_t weir_backend_try(struct weir__op *op);
 
 /* Call before a wait that may block, and wait for the descriptor that this returns too: a wake

@@ -199,9 +199,9 @@ static bool sends_or_receives(const struct weir__op *op) {
            op->kind == WEIR__RECV_INTO;
 }
 
-/* Kinds up to WRITE_FD are always done at once: they cannot be late. */
+/* Kinds up to TRY_RECVMSG are always done at once: they cannot be late. */
 static int strike(struct fault *f, struct weir__op *op) {
-    bool may_wait = op->kind > WEIR__WRITE_FD;
+    bool may_wait = op->kind > WEIR__TRY_RECVMSG;
     if (plan.effect == FAULT_SHORT && sends_or_receives(op))
         return submit_short(f, op);
     if (plan.effect == FAULT_LATE && may_wait)

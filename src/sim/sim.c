@@ -113,6 +113,10 @@ static int submit_call(struct sim *b, struct weir__op *op) {
         return done(op, (int64_t)s->out.len);
     case WEIR__SHUTDOWN:
         return done(op, weir__sim_shutdown(s, op->u.number));
+    case WEIR__TRY_SENDMSG:
+    case WEIR__TRY_RECVMSG:
+    case WEIR__RECVMSG:
+        return done(op, WEIR_ESIMREFUSED);
     case WEIR__READ_FD:
         return done(op, weir__sim_recv(s, op->u.bytes.base, op->u.bytes.len));
     default:
@@ -291,6 +295,8 @@ static int submit(struct weir__backend *backend, struct weir__op *op) {
         [WEIR__UNACKED] = submit_call,
         [WEIR__SHUTDOWN] = submit_call,      [WEIR__READ_FD] = submit_call,
         [WEIR__WRITE_FD] = submit_call,      [WEIR__CONNECT] = submit_transfer,
+        [WEIR__TRY_SENDMSG] = submit_call,   [WEIR__TRY_RECVMSG] = submit_call,
+        [WEIR__RECVMSG] = submit_call,
         [WEIR__ACCEPT] = submit_transfer,    [WEIR__RECV] = submit_transfer,
         [WEIR__RECV_INTO] = submit_transfer, [WEIR__SEND] = submit_transfer,
         [WEIR__SENDV] = submit_transfer,     [WEIR__POLL] = submit_poll,

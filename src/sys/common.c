@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/process.h"
 #include "sys/helpers.h"
+#include "sys/message.h"
 #include "sys/plain.h"
 
 /* ---- names ---------------------------------------------------------------------------------- */
@@ -188,6 +189,8 @@ int64_t weir_backend_try(struct weir__op *op) {
     case WEIR__RECV_INTO:
         len = op->u.bytes.len < TRY_SIZE ? op->u.bytes.len : TRY_SIZE;
         return or_later(weir__plain_recv(fd, op->u.bytes.base, len));
+    case WEIR__RECVMSG:
+        return or_later(weir__message_recv(op));
     case WEIR__SEND:
     case WEIR__SENDV:
         return or_later(weir__plain_send(op, TRY_SIZE));

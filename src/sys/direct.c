@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "sys/limits.h"
+#include "sys/message.h"
 #include "sys/plain.h"
 
 int weir__direct_init(struct weir__direct *d) {
@@ -78,6 +79,21 @@ static int64_t accept_one(struct weir__direct_file *f, struct weir__op *op) {
     return n;
 }
 
+/* Fewer messages than there was room for: the kernel found no more, or an error, which it reports
+ * at the next call. An error is an event that makes the file unsteady (the backends see to that),
+ * until a call has read the socket empty. */
+static int64_t messages(struct weir__direct_file *f, struct weir__op *op) {
+    int64_t n = weir__message_recv(op);
+    if (n == -EAGAIN || (n > 0 && n < op->u.message.count && f->steady))
+        f->in = false;
+    f->steady |= n == -EAGAIN;
+    return n;
+}
+
+int64_t weir__direct_message(struct weir__direct_file *f, struct weir__op *op) {
+    return f->in ? messages(f, op) : -EAGAIN;
+}
+
 void weir__direct_begin(struct weir__direct *d) {
     d->accepts_left = weir__sys_limits.turn_accepts;
 }
@@ -97,9 +113,17 @@ static int64_t serve(struct weir__direct *d, struct weir__direct_file *f, struct
         return into_lent(d, f, op, starved);
     case WEIR__RECV_INTO:
         return into_caller(d, f, op);
+    case WEIR__RECVMSG:
+        return messages(f, op);
     default:
         return accept_one(f, op);
     }
+}
+
+static int64_t bytes_of(const struct weir__op *op, int64_t n) {
+    if (n <= 0 || op->kind == WEIR__ACCEPT)
+        return 0;
+    return op->kind == WEIR__RECVMSG ? (int64_t)weir__message_bytes(op, n) : n;
 }
 
 /* If a turn begins without a free buffer, although every task has run since the last turn, slow
@@ -122,6 +146,6 @@ void weir__direct_turn(struct weir__direct *d, struct weir__fifo *done) {
             continue; /* the next event puts it into the list again */
         f->file->reader = NULL;
         weir__op_complete(done, op, n);
-        bytes += n > 0 && op->kind != WEIR__ACCEPT ? n : 0;
+        bytes += bytes_of(op, n);
     }
 }

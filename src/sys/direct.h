@@ -8,7 +8,8 @@
  * steady a short read proves that a TCP socket is empty; the next byte will be a new event. Not any
  * more when the end of the stream, an error or urgent data was reported (they may come after
  * the bytes, without a new event), and not for other sockets (where a message boundary makes
- *          reads short). */
+ *          reads short). For messages it is the count that is short, and a call that finds the
+ *          socket empty makes it steady again. */
 #ifndef WEIR_SYS_DIRECT_H
 #define WEIR_SYS_DIRECT_H
 
@@ -51,6 +52,9 @@ void weir__direct_begin(struct weir__direct *d);
  * reader. */
 int64_t weir__direct_accept(struct weir__direct *d, struct weir__direct_file *f,
                             struct weir__op *op);
+
+/* Receive messages now, if some may be there. -EAGAIN: make op the file's reader. */
+int64_t weir__direct_message(struct weir__direct_file *f, struct weir__op *op);
 
 /* Receive (or accept) for the readers of ready files and complete their ops, within the turn's
  * bounds. */

@@ -142,9 +142,16 @@ static int accept_op(struct epoll_backend *b, struct weir__op *op) {
     return n != -EAGAIN ? weir__op_now_done(op, n) : wait_to_read(b, op);
 }
 
+static int message_op(struct epoll_backend *b, struct weir__op *op) {
+    int64_t n = weir__direct_message(&weir__epoll_file(op->file)->direct, op);
+    return n != -EAGAIN ? weir__op_now_done(op, n) : wait_to_read(b, op);
+}
+
 static int read_op(struct epoll_backend *b, struct weir__op *op) {
     if (op->file->reader != NULL)
         return weir__op_now_done(op, -EBUSY);
+    if (op->kind == WEIR__RECVMSG)
+        return message_op(b, op);
     return op->kind == WEIR__ACCEPT ? accept_op(b, op) : wait_to_read(b, op);
 }
 
@@ -192,6 +199,7 @@ static int epoll_submit(struct weir__backend *base, struct weir__op *op) {
         return write_op(b, op);
     case WEIR__RECV:
     case WEIR__RECV_INTO:
+    case WEIR__RECVMSG:
     case WEIR__ACCEPT:
         return read_op(b, op);
     case WEIR__SOCKET:

@@ -53,6 +53,7 @@ static const struct {
     {LEADS, "uring_turn", "more_completions_come_than_the_ring_holds"},
     {LEADS, "weir__uring_accept_submit", "connections_wait_to_be_accepted"},
     {LEADS, "weir__uring_close_file", "a_send_that_is_stuck_ends"},
+    {LEADS, "weir__uring_message_submit", "messages_come_one_by_one"},
     {LEADS, "weir__uring_open", "a_backend_opens_and_closes"},
     {LEADS, "weir__uring_poll_event", "waits_beside_a_half_closed_peer_fire_and_end"},
     {LEADS, "weir__uring_polls_end", "waits_for_readiness_fire_and_end"},
@@ -405,6 +406,33 @@ WEIR_TEST_FULL_RING(bulk_traffic_comes_and_goes) {
         }
     }
     end_close(&e);
+    rig_close();
+}
+
+WEIR_TEST_FULL_RING(messages_come_one_by_one) {
+    static struct weir__file file;
+    int pair[2];
+    open_uring();
+    assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
+    assert_int_equal(rig_attach_as(&file, pair[0], true), 0);
+    for (int round = 0; round < 4; round++) {
+        char text[8];
+        struct iovec v = {text, sizeof text};
+        struct mmsghdr m = {.msg_hdr = {.msg_iov = &v, .msg_iovlen = 1}};
+        struct rig_op o = rig_op(WEIR__RECVMSG, &file);
+        o.op.u.message.messages = &m;
+        o.op.u.message.count = 1;
+        rig_submit(&o);
+        rig_settle();
+        if (round == 2)
+            note("%d ", (int)rig_stop(&o));
+        assert_int_equal(send(pair[1], "hello", (size_t)round, 0), round);
+        if (o.done != 0)
+            rig_submit(&o);
+        note("%d %u ", (int)rig_wait(&o), m.msg_len);
+    }
+    close(pair[1]);
+    rig_close_file(&file);
     rig_close();
 }
 

@@ -182,11 +182,14 @@ static inline int64_t rig_name(struct weir__file *f, bool peer, struct weir__add
     return rig_run(&o);
 }
 
-static inline int64_t rig_attach(struct weir__file *f, int fd) {
-    memset(f, 0, sizeof *f);
-    f->fd = fd;
+static inline int64_t rig_attach_as(struct weir__file *f, int fd, bool exact) {
+    *f = (struct weir__file){.fd = fd, .exact = exact};
     struct rig_op o = rig_op(WEIR__ATTACH, f);
     return rig_run(&o);
+}
+
+static inline int64_t rig_attach(struct weir__file *f, int fd) {
+    return rig_attach_as(f, fd, false);
 }
 
 static inline void rig_accept_begin(struct rig_op *o, struct weir__file *listener) {

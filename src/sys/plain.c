@@ -17,6 +17,7 @@
 #include "sys/fds.h"
 #include "sys/foreign.h"
 #include "sys/limits.h"
+#include "sys/message.h"
 
 enum { ACCEPT_TRIES = 16 }; /* in a row: an error that does not pass must not hold the loop */
 
@@ -243,7 +244,7 @@ static int64_t unacked(int fd) {
 }
 
 bool weir__plain_kind(int kind) {
-    return kind >= WEIR__BIND && kind <= WEIR__WRITE_FD;
+    return kind >= WEIR__BIND && kind <= WEIR__TRY_RECVMSG;
 }
 
 /* Limit the length: one call on a regular file could move gigabytes. */
@@ -271,6 +272,10 @@ int64_t weir__plain(struct weir__op *op) {
         return weir__foreign_read(fd, op->u.bytes.base, a_piece(op));
     case WEIR__WRITE_FD:
         return weir__foreign_write(fd, op->u.bytes.base, a_piece(op));
+    case WEIR__TRY_SENDMSG:
+        return weir__message_send(op);
+    case WEIR__TRY_RECVMSG:
+        return weir__message_recv(op);
     default:
         return -EINVAL;
     }

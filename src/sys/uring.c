@@ -30,6 +30,8 @@ static int uring_submit(struct weir__backend *base, struct weir__op *op) {
     case WEIR__RECV:
     case WEIR__RECV_INTO:
         return weir__uring_recv_submit(b, op);
+    case WEIR__RECVMSG:
+        return weir__uring_message_submit(b, op);
     case WEIR__ACCEPT:
         return weir__uring_accept_submit(b, op);
     case WEIR__CONNECT:

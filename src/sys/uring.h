@@ -80,7 +80,8 @@ enum uring_live { /* requests of a file that the kernel holds, and whether they 
  *   STREAM  multishot receive into the ring's buffers: small messages need no system call
  *   LEAVING as STREAM, but the multishot receive was cancelled; BULK follows
  *   BULK    the ring reports readiness, then recv into a large hot buffer: otherwise a message of
- *           100 KiB would be seven pieces, which are in no cache
+ *           100 KiB would be seven pieces, which are in no cache. An exact file begins so and
+ *           stays so: nothing is received ahead
  * LISTENER  the ring reports readiness, then accept4; set by the first ACCEPT. No multishot accept:
  *           it takes the whole backlog at once, and if no descriptor is free it fails although no
  *           connection waits */
@@ -143,9 +144,10 @@ static inline bool weir__uring_bufs_scarce(const struct uring_bufs *r) {
     return r->count - r->with_kernel - r->free_count > r->count / 2;
 }
 
-/* uring_recv.c: RECV, RECV_INTO, ACCEPT, READ_FD. */
+/* uring_recv.c: RECV, RECV_INTO, RECVMSG, ACCEPT, READ_FD. */
 int weir__uring_accept_submit(struct uring_backend *b, struct weir__op *op);
 int weir__uring_recv_submit(struct uring_backend *b, struct weir__op *op);
+int weir__uring_message_submit(struct uring_backend *b, struct weir__op *op);
 int64_t weir__uring_read_fd(struct uring_backend *b, struct weir__op *op);
 void weir__uring_recv_event(struct uring_backend *b, struct weir__file *file,
                             const struct io_uring_cqe *cqe);

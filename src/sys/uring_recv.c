@@ -122,7 +122,7 @@ static void end_poll(struct uring_backend *b, struct weir__file *file) {
 }
 
 static void enter_bulk(struct uring_file *f) {
-    f->direct.steady = weir__direct_is_tcp(f->direct.file->fd);
+    f->direct.steady = !f->direct.file->exact && weir__direct_is_tcp(f->direct.file->fd);
     f->mode = URING_BULK;
     f->wants_bulk = false;
     f->direct.in = false;
@@ -131,11 +131,11 @@ static void enter_bulk(struct uring_file *f) {
 
 static void choose_mode(struct uring_backend *b, struct weir__file *file) {
     struct uring_file *f = weir__uring_file(file);
-    if (f->mode == URING_STREAM && f->wants_bulk)
+    if (f->mode == URING_STREAM && (f->wants_bulk || file->exact))
         f->mode = URING_LEAVING;
     if (f->mode == URING_LEAVING && (f->live & URING_RECV_LIVE) == 0)
         enter_bulk(f);
-    if (f->mode == URING_BULK && f->direct.short_reads >= SHORT_READS) {
+    if (f->mode == URING_BULK && f->direct.short_reads >= SHORT_READS && !file->exact) {
         f->mode = URING_STREAM;
         weir__list_remove(&f->direct.link);
         end_poll(b, file);
@@ -179,6 +179,21 @@ int weir__uring_recv_submit(struct uring_backend *b, struct weir__op *op) {
         return weir__op_now_done(op, n);
     if (op->kind == WEIR__RECV_INTO && op->u.bytes.len >= INTO_BULK_MIN && f->mode == URING_STREAM)
         f->wants_bulk = true;
+    file->reader = op;
+    await_bytes(b, file);
+    return weir__op_hold(op);
+}
+
+/* A file of another kind may have bytes in its inbox, without what came beside them. */
+int weir__uring_message_submit(struct uring_backend *b, struct weir__op *op) {
+    struct weir__file *file = op->file;
+    struct uring_file *f = weir__uring_file(file);
+    WEIR_CHECK(file->exact);
+    if (file->reader != NULL)
+        return weir__op_now_done(op, -EBUSY);
+    int64_t n = weir__direct_message(&f->direct, op);
+    if (n != -EAGAIN)
+        return weir__op_now_done(op, n);
     file->reader = op;
     await_bytes(b, file);
     return weir__op_hold(op);

@@ -8,10 +8,13 @@
 
 #define OP(kind) ((uint64_t)1 << WEIR__##kind)
 
+#define RECEIVES (OP(RECV) | OP(RECV_INTO) | OP(RECVMSG) | OP(TRY_RECVMSG))
+#define SENDS (OP(SEND) | OP(SENDV) | OP(TRY_SENDMSG))
+
 /* Bit for bit the ops behind enum weir_fault_kinds. */
 static const uint64_t ops_of_kind[] = {
     OP(SOCKET),  OP(BIND),   OP(LISTEN),           OP(SHUTDOWN),        OP(CONNECT),
-    OP(ACCEPT),  OP(RECV) | OP(RECV_INTO), OP(SEND) | OP(SENDV), OP(RESOLVE), OP(WORK),
+    OP(ACCEPT),  RECEIVES,   SENDS,                OP(RESOLVE),         OP(WORK),
     OP(POLL),    OP(SIGNAL), OP(CLOSE),            OP(ATTACH),
 };
 

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/* message.c - see message.h. */
+#include "sys/message.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "sys/fds.h"
+
+/* ---- descriptors beside the bytes ------------------------------------------------------------ */
+
+/* The descriptors of one control message lie unaligned. */
+static int fd_at(const struct cmsghdr *c, size_t i) {
+    int fd;
+    memcpy(&fd, CMSG_DATA(c) + i * sizeof fd, sizeof fd);
+    return fd;
+}
+
+static void fd_put(struct cmsghdr *c, size_t i, int fd) {
+    memcpy(CMSG_DATA(c) + i * sizeof fd, &fd, sizeof fd);
+}
+
+/* How many descriptors c carries. */
+static size_t fds_in(const struct cmsghdr *c) {
+    bool has = c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS
+               && c->cmsg_len >= CMSG_LEN(0);
+    return has ? (c->cmsg_len - CMSG_LEN(0)) / sizeof(int) : 0;
+}
+
+/* No descriptor is 0, 1 or 2 (fds.h). */
+static void lift(struct msghdr *m) {
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c != NULL; c = CMSG_NXTHDR(m, c)) {
+        for (size_t i = 0, n = fds_in(c); i < n; i++) {
+            int fd = weir__fd_lift(fd_at(c, i));
+            m->msg_flags |= fd < 0 ? MSG_CTRUNC : 0;
+            fd_put(c, i, fd < 0 ? -1 : fd);
+        }
+    }
+}
+
+size_t weir__message_take_fds(struct msghdr *m, int *fds, size_t max, bool *ret_lost) {
+    size_t count = 0;
+    bool lost = (m->msg_flags & MSG_CTRUNC) != 0;
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c != NULL; c = CMSG_NXTHDR(m, c)) {
+        for (size_t i = 0, n = fds_in(c); i < n; i++) {
+            int fd = fd_at(c, i);
+            fd_put(c, i, -1);
+            lost |= fd < 0 || count == max;
+            if (fd >= 0 && count < max)
+                fds[count++] = fd;
+            else if (fd >= 0)
+                close(fd);
+        }
+    }
+    *ret_lost = lost;
+    return count;
+}
+
+/* ---- the calls ------------------------------------------------------------------------------- */
+
+/* One message by a call of its own: recvmmsg and sendmmsg cost more. */
+static int64_t send_once(struct weir__op *op, int flags) {
+    struct mmsghdr *m = op->u.message.messages;
+    if (op->u.message.count != 1)
+        return sendmmsg(op->file->fd, m, op->u.message.count, flags);
+    ssize_t n = sendmsg(op->file->fd, &m->msg_hdr, flags);
+    m->msg_len = n > 0 ? (unsigned)n : 0;
+    return n < 0 ? -1 : 1;
+}
+
+int64_t weir__message_send(struct weir__op *op) {
+    int64_t n;
+    do
+        n = send_once(op, op->u.message.flags | MSG_DONTWAIT | MSG_NOSIGNAL);
+    while (n < 0 && errno == EINTR);
+    return n < 0 ? -errno : n;
+}
+
+static int64_t recv_once(struct weir__op *op, int flags) {
+    struct mmsghdr *m = op->u.message.messages;
+    if (op->u.message.count != 1)
+        return recvmmsg(op->file->fd, m, op->u.message.count, flags, NULL);
+    ssize_t n = recvmsg(op->file->fd, &m->msg_hdr, flags);
+    m->msg_len = n > 0 ? (unsigned)n : 0;
+    return n < 0 ? -1 : 1;
+}
+
+int64_t weir__message_recv(struct weir__op *op) {
+    int64_t n;
+    do
+        n = recv_once(op, op->u.message.flags | MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return -errno;
+    for (int64_t i = 0; i < n; i++) {
+        struct msghdr *m = &op->u.message.messages[i].msg_hdr;
+        m->msg_flags &= ~MSG_CMSG_CLOEXEC;
+        if (m->msg_controllen > 0)
+            lift(m);
+    }
+    return n;
+}
+
+size_t weir__message_bytes(const struct weir__op *op, int64_t n) {
+    size_t sum = 0;
+    for (int64_t i = 0; i < n; i++)
+        sum += op->u.message.messages[i].msg_len;
+    return sum;
+}
