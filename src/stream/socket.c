@@ -137,9 +137,15 @@ void weir__socket_init(struct weir__socket *k, struct weir__loop *l) {
     k->peer = (struct weir__peer){.family = AF_UNSPEC};
 }
 
+struct weir__file *weir__socket_unix(struct weir_stream *s) {
+    bool is_socket = s->kind == &socket_kind;
+    return is_socket && socket_of(s)->file.exact ? &socket_of(s)->file : NULL;
+}
+
 int weir__socket_adopt(struct weir__socket *k, int fd, const struct weir__addr *peer) {
     struct weir__op op = {.kind = WEIR__ATTACH, .file = &k->file};
     k->file.fd = fd;
+    k->file.exact = peer->len > 0 && peer->sa.sa_family == AF_UNIX;
     int rc = (int)weir__op_now(k->stream.loop, &op);
     if (rc < 0)
         k->file.fd = -1;
@@ -194,6 +200,7 @@ int weir__socket_open(struct weir__loop *l, int family, const struct weir__socke
     if (k == NULL)
         return -ENOMEM;
     weir__socket_init(k, l);
+    k->file.exact = family == AF_UNIX;
     struct weir__op op = {
         .kind = WEIR__SOCKET, .file = &k->file, .u.socket = {family, SOCK_STREAM}};
     int rc = (int)weir__op_now(l, &op);

@@ -410,6 +410,16 @@ ssize_t weir_read_until(struct weir_stream *s, int delim, char *buf, size_t size
     }
 }
 
+ssize_t weir__stream_read_by(struct weir_stream *s, void *buf, size_t len,
+                             weir__stream_reads *fn, void *arg) {
+    int rc = read_enter(s, "read");
+    if (rc < 0 || s->left > 0)
+        return rc < 0 ? rc : (ssize_t)copy_out(s, buf, len);
+    bool over = s->ended || (s->failed != 0 && !s->by_write);
+    s->reading = true;
+    return read_leave(s, over ? s->failed : note(s, fn(s, arg)), "read");
+}
+
 /* ---- writing ---- */
 
 /* A write has returned rc. If that broke the connection, reads must not take the end of what came
@@ -464,6 +474,16 @@ int weir_write(struct weir_stream *s, const void *buf, size_t len) {
     size_t done = 0;
     s->writing = true;
     rc = s->kind->send(s, buf, len, &done);
+    return write_leave(s, rc, done);
+}
+
+int weir__stream_write_by(struct weir_stream *s, weir__stream_writes *fn, void *arg) {
+    int rc = write_enter(s, "write");
+    if (rc < 0)
+        return rc;
+    size_t done = 0;
+    s->writing = true;
+    rc = fn(s, arg, &done);
     return write_leave(s, rc, done);
 }
 

@@ -122,6 +122,16 @@ ssize_t weir__stream_peek(struct weir_stream *s, size_t min, const char *what,
 /* As weir_write, from several pieces of memory; vec is changed. Suspends; a cancel point. */
 int weir__stream_writev(struct weir_stream *s, struct iovec *vec, size_t count);
 
+/* For writes and reads that only one kind of stream has: all that weir_write and weir_read do,
+ * around a function of that kind, which waits. weir__stream_writes sets *ret_done as kind->send;
+ * weir__stream_reads returns as weir_read, and is not called while the stream holds bytes: those
+ * are copied to buf first. Suspend; a cancel point. */
+typedef int weir__stream_writes(struct weir_stream *s, void *arg, size_t *ret_done);
+typedef int64_t weir__stream_reads(struct weir_stream *s, void *arg);
+int weir__stream_write_by(struct weir_stream *s, weir__stream_writes *fn, void *arg);
+ssize_t weir__stream_read_by(struct weir_stream *s, void *buf, size_t len,
+                             weir__stream_reads *fn, void *arg);
+
 /* A read met the end of the stream. Returns 0, or the error if a write has met one that broke the
  * connection: the kernel reports it once, and then an end. */
 static inline int weir__stream_end(const struct weir_stream *s) {
