@@ -19,7 +19,7 @@
 
 extern void __tsan_init(void) __attribute__((weak)); /* ThreadSanitizer: no threads in the child */
 
-enum { FORKS = 100, CHILD_SECONDS = 60 };
+enum { FORKS = 30, CHILD_SECONDS = 60 };
 
 static atomic_bool is_over;
 static atomic_int rounds;
