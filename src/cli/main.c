@@ -12,8 +12,8 @@
 #include "worker/standard.h"
 
 static const struct command *const commands[] = {
-    &command_up,     &command_run,   &command_send,
-    &command_clock,  &command_iopin, &command_buzzer,
+    &command_up,    &command_run,   &command_send,   &command_doctor, &command_explain,
+    &command_clock, &command_iopin, &command_buzzer,
 };
 
 enum { COMMANDS = sizeof commands / sizeof commands[0], HELP_BYTES = 4096 };

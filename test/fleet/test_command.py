@@ -52,6 +52,50 @@ class Command(FleetTest):
         self.assertEqual((code, out), (1, ""))
         self.assertIn("fleet.yaml:1:1: key 'nodes' is missing", err)
 
+    def test_explain_says_what_each_error_means(self):
+        code, out, err = self.run_weir("explain")
+        self.assertEqual((code, err), (0, ""))
+        names = re.findall(r"^(WEIR_E\w+) +(-\d+)  \S", out, re.M)
+        self.assertGreater(len(names), 25)
+        for name, number in names:
+            code, out, err = self.run_weir("explain", name)
+            self.assertEqual((code, err), (0, ""))
+            self.assertTrue(out.startswith(f"{name} ({number}): "), out)
+            self.assertGreater(len(out.splitlines()), 1, f"{name} has no advice")
+            self.assertLess(max(map(len, out.splitlines()[1:])), 81)
+
+    def test_explain_takes_names_and_numbers(self):
+        _, reset, _ = self.run_weir("explain", "ECONNRESET")
+        self.assertTrue(reset.startswith("ECONNRESET (-104): "), reset)
+        for word in ("-104", "104", "econnreset"):
+            self.assertEqual(self.run_weir("explain", word), (0, reset, ""))
+        _, torn, _ = self.run_weir("explain", "WEIR_ETORN")
+        self.assertEqual(self.run_weir("explain", "etorn"), (0, torn, ""))
+        self.assertEqual(self.run_weir("explain", "etorn", "104"), (0, torn + reset, ""))
+
+    def test_explain_refuses_what_is_no_error(self):
+        self.assertEqual(self.run_weir("explain", "ECONREFUSED"),
+                         (3, "", "weir explain: no error 'ECONREFUSED'; did you mean "
+                                 "'ECONNREFUSED'?\n"))
+        for word in ("99999999999999999999", "0", "4000", "", "?"):
+            self.assertEqual(self.run_weir("explain", word),
+                             (3, "", f"weir explain: no error '{word}'\n"))
+
+    def test_doctor_tries_the_backends_and_says_why(self):
+        code, out, err = self.run_weir("doctor")
+        self.assertEqual((code, err), (0, ""))
+        self.assertRegex(out, r"(?m)^  uring +(yes|no) +\S.*$")
+        self.assertRegex(out, r"(?m)^  epoll +yes +\S.*$")
+        self.assertRegex(out, r"(?m)^  chosen: (uring|epoll)$")
+        self.assertRegex(out, r"(?m)^  stack guards +(yes|no) +by m")
+        self.assertRegex(out, r"(?m)^  open descriptors +\d")
+        code, out, err = self.run_weir("doctor", env={"WEIR_BACKEND": "epoll"})
+        self.assertRegex(out, r"(?m)^  chosen: epoll, by WEIR_BACKEND$")
+        code, out, err = self.run_weir("doctor", env={"WEIR_BACKEND": "nonsense"})
+        self.assertEqual((code, err), (1, "weir doctor: no backend works here\n"))
+        self.assertIn("no backend 'nonsense'", out)
+        self.assertEqual(self.run_weir("doctor", "me")[0], 2)
+
     def test_no_word_is_a_usage_error(self):
         code, out, err = self.run_weir()
         self.assertEqual((code, out), (2, ""))
