@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/* op.h - ops and files: what a loop asks of its backend. A part of weir/backend.h, which has the
+ * contract, and as UNSTABLE. */
+#ifndef WEIR_OP_H
+#define WEIR_OP_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <weir/base.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { WEIR__PENDING = 0, WEIR__DONE = 1 };
+
+struct weir__addr {
+    socklen_t len;
+    union {
+        struct sockaddr sa;
+        struct sockaddr_in in;
+        struct sockaddr_in6 in6;
+        struct sockaddr_un un;
+    };
+};
+
+/* A received piece that the backend lends: the receiver has it until weir__release. */
+struct weir__lent {
+    uint8_t *base; /* may be written (unmasking in place) */
+    uint32_t len;
+    uint32_t token; /* the backend's name for it; 0: nothing lent */
+};
+
+enum weir__op_kind {
+    /* Always done at once. */
+    WEIR__SOCKET,   /* open file: u.socket; result 0 */
+    WEIR__ATTACH,   /* take the descriptor file->fd (from ACCEPT or a user) into care; result 0.
+                     * file->foreign: the user closes it; the backend only waits for readiness */
+    WEIR__BIND,     /* u.addr */
+    WEIR__LISTEN,   /* u.number = backlog */
+    WEIR__SETOPT,   /* u.option */
+    WEIR__NAME,     /* u.name: own or peer address into *ret */
+    WEIR__UNACKED,  /* result: bytes of a socket that were sent and did not yet reach the peer */
+    WEIR__SHUTDOWN, /* u.number = SHUT_RD, SHUT_WR or SHUT_RDWR */
+    WEIR__READ_FD,  /* one try, never blocks: u.bytes, at most a piece; any descriptor; result n,
+                     * 0 at end of stream, -EAGAIN; -EOPNOTSUPP: this one cannot be tried without
+                     * waiting */
+    WEIR__WRITE_FD, /* likewise; no SIGPIPE */
+    WEIR__TRY_SENDMSG, /* one try on any socket: u.message, how many were taken, at least one */
+    WEIR__TRY_RECVMSG, /* likewise, as RECVMSG; -EAGAIN */
+    /* Done at once or pending. */
+    WEIR__CONNECT,   /* u.addr; result 0. A cancel leaves the file fit only for close */
+    WEIR__ACCEPT,    /* result: the new descriptor, non-blocking, close-on-exec; peer in u.accept */
+    WEIR__RECV,      /* lends: result n > 0 with u.lent, 0 at end of stream */
+    WEIR__RECV_INTO, /* u.bytes: one piece into the caller's memory; result n, 0 at end of stream.
+                      * Only with nothing lent or queued before it: pieces that the backend has
+                      * already received come first, copied */
+    WEIR__SEND,      /* u.bytes, all: result = len; cut short: the error, u.bytes.done counts */
+    WEIR__SENDV,     /* u.vector: the same; the array is used up */
+    WEIR__RECVMSG,   /* u.message, of an exact file; result: how many came, at least one. 0 bytes
+                      * are a message (from a stream: the end). A descriptor comes close-on-exec,
+                      * never 0, 1 or 2; -1 with MSG_CTRUNC if it could not be kept */
+    WEIR__POLL,      /* readiness of any descriptor, as poll(2) says it: u.poll; result = the POLL*
+                      * bits true, never 0. -EPERM: a regular file and its like, which is always
+                      * ready to read and to write, was asked for POLLPRI alone */
+    WEIR__RESOLVE,   /* u.resolve; result = how many addresses. Cancel is done at once */
+    WEIR__WORK,      /* u.work on a helper thread; result = fn's. cancel: done if not yet begun,
+                      * else pending until fn returns (see u.work.abandon) */
+    WEIR__SIGNAL,    /* u.number; result = that number when the process gets it; u.signal.count:
+                      * how often. An op that its wake submits again misses none. u.signal.since:
+                      * those that came before the submit do not count, though the loop has not yet
+                      * looked at them */
+    WEIR__CLOSE,     /* every op still pending on the file completes (its result, or -ECANCELED),
+                      * what was lent stays valid until released, then this one; result 0.
+                      * Afterwards the file's memory is the caller's. Never refused.
+                      * A file that was never attached, or could not be: the descriptor in fd is
+                      * closed, a connection is reset; nothing else is touched */
+};
+
+enum weir__option {
+    WEIR__NODELAY,
+    WEIR__KEEPALIVE, /* value: idle seconds, 0 off */
+    WEIR__REUSEADDR,
+    WEIR__REUSEPORT,
+    WEIR__V6ONLY,
+    WEIR__SNDBUF,
+    WEIR__RCVBUF,
+    WEIR__LINGER0 /* close sends a reset */
+};
+
+enum { WEIR__ADDRS_MAX = 16, WEIR__NAME_MAX = 255 };
+
+/* NONE: the backend has nothing of it in its tables, lists or the kernel's sets. */
+enum weir__file_state { WEIR__FILE_NONE = 0, WEIR__FILE_KEPT };
+
+struct weir__file {
+    int fd;        /* descriptor, or the simulation's number; -1: none */
+    uint8_t state; /* the backend's: enum weir__file_state */
+    bool foreign;
+    bool exact; /* nothing is received before an op asks: set before SOCKET or ATTACH */
+    struct weir__op *reader, *writer; /* pending, else NULL; kept by the backend */
+    uint64_t priv[8];                 /* the backend's */
+};
+
+struct weir__work_by { /* who submits a WORK */
+    const char *task;
+    const struct weir_site *site; /* of the call; NULL: not known */
+};
+
+struct weir__op {
+    struct weir__op *next;             /* link, for the backend or the caller that has the op */
+    void (*wake)(struct weir__op *op); /* called by the loop, once, after completion */
+    void *waiter;                      /* for the wake function */
+    struct weir__file *file;
+    int64_t result;
+    uint8_t kind;  /* enum weir__op_kind */
+    uint8_t state; /* the backend's */
+    bool cancelled;
+    uint32_t priv; /* the backend's */
+    union {
+        struct weir__lent lent;
+        struct {
+            void *base;
+            size_t len, done;
+            struct weir__op *prev; /* the backend's */
+        } bytes;
+        struct {
+            struct iovec *vec;
+            size_t count, done;
+            struct weir__op *prev; /* where bytes has it */
+        } vector;
+        struct {
+            int family, type;
+        } socket;
+        struct {
+            struct mmsghdr *messages; /* recvmmsg(2); the caller's */
+            unsigned count;
+            int flags; /* MSG_*, beside those that the backend needs */
+        } message;
+        struct {
+            enum weir__option option;
+            int value;
+        } option;
+        struct {
+            struct weir__addr *ret;
+            bool peer;
+        } name;
+        struct {
+            struct weir__addr *ret_peer; /* may be NULL */
+        } accept;
+        struct {
+            int fd;
+            short events; /* POLLIN, POLLOUT, POLLPRI */
+            short came;   /* the backend's */
+        } poll;
+        struct {
+            const char *host; /* copied at submit */
+            uint16_t port;
+            struct weir__addr *ret; /* WEIR__ADDRS_MAX of them, written at completion */
+        } resolve;
+        struct {
+            int (*fn)(void *);
+            void *arg;
+            bool abandon; /* a cancel lets a begun fn run on alone: done, result -EINPROGRESS */
+            bool is_file; /* it reads or writes a file: a thread of the class for files runs it */
+            const struct weir__work_by *by; /* copied at submit; NULL: not known */
+        } work;
+        const struct weir__addr *addr;
+        int number;
+        struct {
+            int number; /* u.number */
+            uint32_t count;
+            bool since;
+            uint32_t before; /* the backend's */
+        } signal;
+    } u;
+};
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
