@@ -13,9 +13,9 @@
  *
  * A file is its caller's memory too (embedded in a stream or listener), all zero but fd and foreign
  * at first, and the backend keeps it from a successful WEIR__SOCKET or WEIR__ATTACH until its
- * WEIR__CLOSE is done. It has no memory and no kernel state for a file that it does not keep.
- * At most one reader (RECV, RECV_INTO, RECVMSG, ACCEPT) and one writer (SEND, SENDV, CONNECT) is
- * pending on it at a time. */
+ * WEIR__CLOSE or WEIR__DETACH is done. It has no memory and no kernel state for a file that it does
+ * not keep. At most one reader (RECV, RECV_INTO, RECVMSG, ACCEPT, DETACH) and one writer (SEND,
+ * SENDV, CONNECT) is pending on it at a time. */
 #ifndef WEIR_BACKEND_H
 #define WEIR_BACKEND_H
 
@@ -96,8 +96,8 @@ WEIR_API void weir_backend_common_close(struct weir_backend_common **take_common
 
 /* Submit an op of a kind that is the same everywhere: SOCKET, ATTACH, BIND, LISTEN, SETOPT, NAME,
  * UNACKED, SHUTDOWN, READ_FD, WRITE_FD, TRY_SENDMSG, TRY_RECVMSG, RESOLVE, WORK, SIGNAL. And
- * CLOSE, when nothing is pending on the file any more: the descriptor is closed. A file gets a
- * non-blocking socket; reader, writer and priv are zero and it is WEIR__FILE_KEPT until its CLOSE.
+ * when nothing is pending on the file any more: CLOSE, DETACH. A file gets a non-blocking socket;
+ * reader, writer and priv are zero and it is WEIR__FILE_KEPT until one of these two.
  * Returns WEIR__DONE or WEIR__PENDING; WEIR__DONE with -EOPNOTSUPP for all other kinds. */
 WEIR_API int weir_backend_common_submit(struct weir_backend_common *c, struct weir__op *op);
 

@@ -62,6 +62,10 @@ enum weir__op_kind {
     WEIR__RECVMSG,   /* u.message, of an exact file; result: how many came, at least one. 0 bytes
                       * are a message (from a stream: the end). A descriptor comes close-on-exec,
                       * never 0, 1 or 2; -1 with MSG_CTRUNC if it could not be kept */
+    WEIR__DETACH,    /* the file leaves the backend: result = its descriptor, from now on the
+                      * caller's, and in u.detach what the backend had received; fd is -1. After an
+                      * error or cancel all is as before. -EBUSY: another op is pending on it,
+                      * WEIR_ETOOBIG: more than u.detach.max bytes had come, -ENOMEM, -EOPNOTSUPP */
     WEIR__POLL,      /* readiness of any descriptor, as poll(2) says it: u.poll; result = the POLL*
                       * bits true, never 0. -EPERM: a regular file and its like, which is always
                       * ready to read and to write, was asked for POLLPRI alone */
@@ -150,6 +154,13 @@ struct weir__op {
         struct {
             struct weir__addr *ret_peer; /* may be NULL */
         } accept;
+        struct {
+            uint8_t *block; /* NULL, or weir__alloc'd: room free bytes, then len that had come */
+            uint32_t len, room, max; /* room and max: the caller's */
+            int end;    /* what comes behind these bytes: 1 more, 0 the end of the stream, or an
+                         * error, which the kernel may not report again */
+            bool whole; /* the caller's: with such an error, refuse and return it */
+        } detach;
         struct {
             int fd;
             short events; /* POLLIN, POLLOUT, POLLPRI */

@@ -124,7 +124,8 @@ enum weir_fault_kinds {
     WEIR_FAULT_SIGNAL = 1 << 11,
     WEIR_FAULT_CLOSE = 1 << 12, /* WEIR_FAULT_LATE only: a close is never refused */
     WEIR_FAULT_ATTACH = 1 << 13, /* registering an accepted or a user's descriptor */
-    WEIR_FAULT_ALL = (1 << 14) - 1
+    WEIR_FAULT_DETACH = 1 << 14, /* a descriptor leaves its loop */
+    WEIR_FAULT_ALL = (1 << 15) - 1
 };
 
 /* What a fault does to the operation that it strikes. */

@@ -6,7 +6,7 @@
 
 #include <weir/base.h>
 
-void *weir__alloc(size_t size) __attribute__((malloc, warn_unused_result));
+WEIR_API void *weir__alloc(size_t size) __attribute__((malloc, warn_unused_result));
 void *weir__alloc_zero(size_t size) __attribute__((malloc, warn_unused_result));
 void *weir__realloc(void *old, size_t size) __attribute__((warn_unused_result));
 void weir__free(void *p);

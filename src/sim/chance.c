@@ -53,7 +53,8 @@ static uint32_t replayed(struct sim_chance *c, enum sim_choice_kind kind, uint32
 uint32_t weir__choose(struct sim_world *w, enum sim_choice_kind kind, uint32_t n) {
     struct sim_chance *c = &w->chance;
     WEIR_CHECK(n > 0 && n <= SIM_CHOICE_MASK);
-    if (n == 1 || (kind <= SIM_ORDERS && !w->config.permutes))
+    bool orders = kind <= SIM_ORDERS || kind == SIM_DETACH;
+    if (n == 1 || (orders && !w->config.permutes))
         return 0;
     uint32_t chosen = c->replay != NULL ? replayed(c, kind, n)
                                         : (uint32_t)weir__random_below(&c->streams[kind], n);

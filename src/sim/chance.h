@@ -27,6 +27,7 @@ enum sim_choice_kind {
     SIM_LOSS,
     SIM_PORT,     /* the first ephemeral port of a host */
     SIM_LISTENER, /* which of the listeners that share a port gets a connection */
+    SIM_DETACH,   /* how a file leaves its loop; 0 also where config.permutes is false */
     SIM_KINDS
 };
 

@@ -59,6 +59,10 @@ struct weir__op **weir__sim_place_of(const struct weir__op *op);
 /* One try. The op's result, or -EAGAIN or -ENOBUFS: not yet. */
 int64_t weir__sim_try(struct sim *b, struct sim_sock *s, struct weir__op *op);
 
+/* The file of a DETACH leaves, with one part of `part` of what has come (0: nothing). Returns the
+ * op's result. */
+int64_t weir__sim_detach(struct sim *b, struct weir__op *op, unsigned part);
+
 /* Try again an op that is held, if it is; complete it if that is its end. */
 void weir__sim_go_on(struct sim *b, struct sim_sock *s, struct weir__op *op);
 

@@ -2,6 +2,7 @@
 /* io.c - ops on simulated sockets: one try each, and going on when the socket has changed. */
 #include <poll.h>
 
+#include "base/alloc.h"
 #include "base/check.h"
 #include "sim/door.h"
 
@@ -118,6 +119,42 @@ int64_t weir__sim_try(struct sim *b, struct sim_sock *s, struct weir__op *op) {
     }
 }
 
+/* Receive len bytes into a block. */
+static int receive_all(struct sim_sock *s, struct weir__op *op, size_t len) {
+    uint8_t *block = len > 0 ? weir__alloc(op->u.detach.room + len) : NULL;
+    if (len > 0 && block == NULL)
+        return -ENOMEM;
+    op->u.detach.block = block;
+    op->u.detach.len = (uint32_t)len;
+    int64_t n = len > 0 ? weir__sim_recv(s, block + op->u.detach.room, len) : 0;
+    WEIR_CHECK(n == (int64_t)len);
+    return 0;
+}
+
+int64_t weir__sim_detach(struct sim *b, struct weir__op *op, unsigned part) {
+    struct sim_sock *s = weir__sim_sock_of(b, op);
+    size_t len = part > 0 ? s->in.len / part : 0;
+    if (op->file->writer != NULL || weir__sim_ops_have(&b->polls, op->file))
+        return -EBUSY;
+    if (part == 1 && s->error != 0 && !s->fin_rcvd && op->u.detach.whole)
+        return -s->error;
+    if (len > op->u.detach.max)
+        return WEIR_ETOOBIG;
+    int rc = receive_all(s, op, len);
+    if (rc < 0)
+        return rc;
+    op->u.detach.end = 1;
+    if (part == 1 && s->in.len == 0) {
+        int64_t end = weir__sim_recv(s, NULL, 0);
+        op->u.detach.end = end == -EAGAIN ? 1 : (int)end;
+    }
+    s->file = NULL;
+    op->file->fd = -1;
+    op->file->priv[0] = 0;
+    op->file->state = WEIR__FILE_NONE;
+    return weir__sim_sock_fd(s);
+}
+
 struct weir__op **weir__sim_place_of(const struct weir__op *op) {
     bool writes = op->kind == WEIR__SEND || op->kind == WEIR__SENDV || op->kind == WEIR__CONNECT;
     return writes ? &op->file->writer : &op->file->reader;
@@ -167,5 +204,6 @@ void weir__sim_changed(struct sim_sock *s) {
         weir__sim_go_on(s->owner, s, s->file->reader);
         weir__sim_go_on(s->owner, s, s->file->writer);
     }
-    check_polls(s->owner, s);
+    if (s->owner != NULL)
+        check_polls(s->owner, s);
 }

@@ -16,12 +16,16 @@
  * tasks which only yield to each other reach their deadlines in virtual time too. */
 enum { BUSY_TURNS = 1024, BUSY_STEP_NS = 1000 };
 
-struct job { /* WORK and RESOLVE: an op with a time of completion */
+/* How long the end of a receive takes: a segment may arrive meanwhile. */
+enum { DETACH_NS = 50000 };
+
+struct job { /* WORK, RESOLVE, DETACH: an op with a time of completion */
     struct sim_event event;
     struct weir__list link;
     struct weir__op *op;
     struct sim *sim;
     bool begun; /* WORK: fn has run, or would be running */
+    unsigned part; /* DETACH: of what has come, one part of so many comes along; 0: none */
     char host[WEIR__NAME_MAX + 1];
 };
 
@@ -32,6 +36,24 @@ static struct sim *sim_of(struct weir__backend *b) {
 static int done(struct weir__op *op, int64_t result) {
     op->result = result;
     return WEIR__DONE;
+}
+
+/* ---- jobs ------------------------------------------------------------------------------------ */
+
+static void job_drop(struct job *j) {
+    weir__sim_event_disarm(j->sim->world, &j->event);
+    weir__list_remove(&j->link);
+    j->sim->held--;
+    free(j);
+}
+
+static struct job *job_of(const struct sim *b, const struct weir__op *op) {
+    for (struct weir__list *i = b->jobs.next; i != &b->jobs; i = i->next) {
+        struct job *j = WEIR_CONTAINER(i, struct job, link);
+        if (j->op == op)
+            return j;
+    }
+    WEIR_BUG("the simulation does not hold this op");
 }
 
 /* ---- submitting, one function per group of kinds --------------------------------------------- */
@@ -177,7 +199,10 @@ static void cancel_pending(struct sim *b, struct weir__op **place) {
     if (op->state == STARVED)
         weir__sim_ops_remove(&b->starved, op);
     *place = NULL;
-    b->held--;
+    if (op->state == JOBBED)
+        job_drop(job_of(b, op));
+    else
+        b->held--;
     weir__sim_complete(b, op, -ECANCELED);
 }
 
@@ -221,7 +246,7 @@ static int submit_close(struct sim *b, struct weir__op *op) {
     return WEIR__PENDING;
 }
 
-/* ---- jobs: resolve and work ------------------------------------------------------------------ */
+/* ---- jobs: resolve, work and detach ---------------------------------------------------------- */
 
 /* Let the job go on in about usual_ns: from half of it to twice. The choice 0 is usual_ns. */
 static void job_arm(struct sim_world *w, struct job *j, weir_ns usual_ns) {
@@ -230,13 +255,6 @@ static void job_arm(struct sim_world *w, struct job *j, weir_ns usual_ns) {
     weir_ns takes_ns = part < PARTS ? usual_ns + usual_ns / PARTS * part
                                     : usual_ns / 2 + usual_ns / 2 / PARTS * (part - PARTS);
     weir__sim_event_arm(w, &j->event, weir__deadline(w->now_ns, takes_ns));
-}
-
-static void job_drop(struct job *j) {
-    weir__sim_event_disarm(j->sim->world, &j->event);
-    weir__list_remove(&j->link);
-    j->sim->held--;
-    free(j);
 }
 
 static void job_resolved(struct sim_world *w, struct sim_event *e) {
@@ -259,12 +277,48 @@ static void job_worked(struct sim_world *w, struct sim_event *e) {
     job_drop(j);
 }
 
-static int submit_job(struct sim *b, struct weir__op *op) {
-    struct sim_world *w = b->world;
+static struct job *job_new(struct sim *b, struct weir__op *op) {
     struct job *j = weir__sim_alloc(sizeof *j);
     j->op = op;
     j->sim = b;
     weir__list_add_tail(&b->jobs, &j->link);
+    return j;
+}
+
+/* How a file leaves, as io_uring (the receive ends a moment later, and the bytes come along) or as
+ * epoll (at once, and the bytes stay in the kernel), or between. */
+enum { LEAVES_LATER_WITH_ALL, LEAVES_WITH_ALL, LEAVES_WITH_NONE, LEAVES_LATER_WITH_PART, LEAVES };
+
+static void file_left(struct sim_world *w, struct sim_event *e) {
+    struct job *j = WEIR_CONTAINER(e, struct job, event);
+    struct weir__op *op = j->op;
+    op->file->reader = NULL;
+    weir__sim_complete(j->sim, op, weir__sim_detach(j->sim, op, j->part));
+    job_drop(j);
+    (void)w;
+}
+
+static int submit_detach(struct sim *b, struct weir__op *op) {
+    struct sim_world *w = b->world;
+    struct sim_sock *s = weir__sim_sock_of(b, op);
+    if (s == NULL)
+        return done(op, -EBADF);
+    if (op->file->reader != NULL || op->file->writer != NULL)
+        return done(op, -EBUSY);
+    uint32_t how = weir__choose(w, SIM_DETACH, LEAVES);
+    if (how == LEAVES_WITH_ALL || how == LEAVES_WITH_NONE)
+        return answer(b, op, weir__sim_detach(b, op, how == LEAVES_WITH_ALL ? 1 : 0));
+    struct job *j = job_new(b, op);
+    j->part = how == LEAVES_LATER_WITH_ALL ? 1 : 2;
+    j->event.fire = file_left;
+    op->file->reader = op;
+    weir__sim_event_arm(w, &j->event, weir__deadline(w->now_ns, DETACH_NS));
+    return hold(b, op, JOBBED);
+}
+
+static int submit_job(struct sim *b, struct weir__op *op) {
+    struct sim_world *w = b->world;
+    struct job *j = job_new(b, op);
     if (op->kind == WEIR__RESOLVE) {
         snprintf(j->host, sizeof j->host, "%s", op->u.resolve.host);
         j->event.fire = job_resolved;
@@ -274,15 +328,6 @@ static int submit_job(struct sim *b, struct weir__op *op) {
         job_arm(w, j, w->config.work_ns / 2);
     }
     return hold(b, op, JOBBED);
-}
-
-static struct job *job_of(const struct sim *b, const struct weir__op *op) {
-    for (struct weir__list *i = b->jobs.next; i != &b->jobs; i = i->next) {
-        struct job *j = WEIR_CONTAINER(i, struct job, link);
-        if (j->op == op)
-            return j;
-    }
-    WEIR_BUG("the simulation does not hold this op");
 }
 
 /* ---- the contract ---------------------------------------------------------------------------- */
@@ -302,6 +347,7 @@ static int submit(struct weir__backend *backend, struct weir__op *op) {
         [WEIR__SENDV] = submit_transfer,     [WEIR__POLL] = submit_poll,
         [WEIR__RESOLVE] = submit_job,        [WEIR__WORK] = submit_job,
         [WEIR__SIGNAL] = submit_signal,      [WEIR__CLOSE] = submit_close,
+        [WEIR__DETACH] = submit_detach,
     };
     WEIR_CHECK(op->kind < sizeof by_kind / sizeof by_kind[0]);
     op->state = FREE;
@@ -317,6 +363,8 @@ static int cancel(struct weir__backend *backend, struct weir__op *op) {
         struct job *j = job_of(b, op);
         if (j->begun)
             return WEIR__PENDING;
+        if (op->kind == WEIR__DETACH)
+            op->file->reader = NULL;
         job_drop(j);
         op->state = FREE;
         return done(op, -ECANCELED);
@@ -414,9 +462,18 @@ static const char *explain(struct weir__backend *backend) {
     return sim_of(backend)->explanation;
 }
 
+/* Sockets on the way to another loop outlive this one. */
+static void disown(struct sim *b) {
+    struct sim_world *w = b->world;
+    for (size_t i = 0; i < w->sock_cap; i++)
+        if (w->socks[i] != NULL && w->socks[i]->owner == b)
+            w->socks[i]->owner = NULL;
+}
+
 static void close_sim(struct weir__backend *backend) {
     struct sim *b = sim_of(backend);
     WEIR_CHECK(b->held == 0 && b->ready.head == NULL);
+    disown(b);
     weir__list_remove(&b->link);
     struct weir__list *other = b->world->instances.next; /* of another loop on this thread */
     if (b->owns_world && other != &b->world->instances)

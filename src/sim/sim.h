@@ -170,7 +170,7 @@ enum sim_state {
 /* Sequence numbers count from 0, the SYN; bytes from 1; the FIN follows the last byte. */
 struct sim_sock {
     struct sim_world *world;
-    struct sim *owner;        /* the instance whose loop uses it */
+    struct sim *owner;        /* the instance whose loop uses it, or did; NULL: closed */
     struct weir__file *file;  /* NULL: not attached (yet, or any more) */
     uint64_t id;              /* slot and generation: a name that is never used twice */
     size_t slot;

@@ -136,6 +136,12 @@ static int64_t close_file(struct weir__file *file) {
     return 0;
 }
 
+static int64_t detach(struct weir__op *op) {
+    bool is_busy = op->file->reader != NULL || op->file->writer != NULL;
+    WEIR_CHECK(op->file->state == WEIR__FILE_KEPT);
+    return is_busy ? -EBUSY : weir__plain_detach(op);
+}
+
 int weir_backend_common_submit(struct weir_backend_common *c, struct weir__op *op) {
     WEIR_CHECK(op->state != WEIR__OP_HELD);
     switch (op->kind) {
@@ -146,6 +152,8 @@ int weir_backend_common_submit(struct weir_backend_common *c, struct weir__op *o
         return weir__op_now_done(op, 0);
     case WEIR__CLOSE:
         return weir__op_now_done(op, close_file(op->file));
+    case WEIR__DETACH:
+        return weir__op_now_done(op, detach(op));
     default:
         if (weir__helpers_kind(op->kind))
             return weir__helpers_submit(&c->helpers, op);

@@ -124,6 +124,21 @@ static int close_file(struct epoll_backend *b, struct weir__op *op) {
     return WEIR__PENDING;
 }
 
+/* The set must forget the descriptor, which stays open: another loop may wait for it next. What has
+ * come is in the kernel still. */
+static int64_t detach(struct epoll_backend *b, struct weir__op *op) {
+    struct weir__file *file = op->file;
+    struct epoll_file *f = weir__epoll_file(file);
+    WEIR_CHECK(file->state == WEIR__FILE_KEPT);
+    if (file->reader != NULL || file->writer != NULL
+        || (f->has_polls && weir__epoll_poll_has(b, file)))
+        return -EBUSY;
+    if (f->registered)
+        epoll_ctl(b->epfd, EPOLL_CTL_DEL, file->fd, NULL);
+    drop_source(b, file);
+    return weir__plain_detach(op);
+}
+
 /* ---- ops ------------------------------------------------------------------------------------ */
 
 static int wait_to_read(struct epoll_backend *b, struct weir__op *op) {
@@ -210,6 +225,8 @@ static int epoll_submit(struct weir__backend *base, struct weir__op *op) {
         return weir__epoll_poll_submit(b, op);
     case WEIR__CLOSE:
         return close_file(b, op);
+    case WEIR__DETACH:
+        return weir__op_now_done(op, detach(b, op));
     default:
         if (weir__helpers_kind(op->kind))
             return weir__helpers_submit(&b->helpers, op);

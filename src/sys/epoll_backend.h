@@ -51,6 +51,7 @@ int weir__epoll_open_because(const char *because, struct weir__backend **ret_bac
 int weir__epoll_poll_submit(struct epoll_backend *b, struct weir__op *op);
 void weir__epoll_poll_event(struct epoll_backend *b, struct epoll_source *s, uint32_t events);
 int weir__epoll_poll_cancel(struct epoll_backend *b, struct weir__op *op);
+bool weir__epoll_poll_has(const struct epoll_backend *b, const struct weir__file *file);
 void weir__epoll_poll_close(struct epoll_backend *b, struct weir__file *file);
 
 #endif

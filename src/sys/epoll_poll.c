@@ -92,6 +92,16 @@ int weir__epoll_poll_cancel(struct epoll_backend *b, struct weir__op *op) {
     return weir__op_now_done(op, -ECANCELED);
 }
 
+/* Is an op POLL pending that names the file? */
+bool weir__epoll_poll_has(const struct epoll_backend *b, const struct weir__file *file) {
+    for (uint32_t i = 0; i < b->sources.count; i++) {
+        const struct poll_wait *w = weir__slots_at(&b->sources, i);
+        if (w != NULL && w->source.is_poll && w->op->file == file)
+            return true;
+    }
+    return false;
+}
+
 void weir__epoll_poll_close(struct epoll_backend *b, struct weir__file *file) {
     for (uint32_t i = 0; i < b->sources.count; i++) {
         struct poll_wait *w = weir__slots_at(&b->sources, i);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 
+#include "base/alloc.h"
 #include "sys/op_rig.h"
 #include "sys/uring.h"
 
@@ -55,6 +56,7 @@ static const struct {
     {LEADS, "weir__uring_close_file", "a_send_that_is_stuck_ends"},
     {LEADS, "weir__uring_message_submit", "messages_come_one_by_one"},
     {LEADS, "weir__uring_open", "a_backend_opens_and_closes"},
+    {LEADS, "weir__uring_detach_submit", "a_file_leaves_with_what_had_come"},
     {LEADS, "weir__uring_poll_event", "waits_beside_a_half_closed_peer_fire_and_end"},
     {LEADS, "weir__uring_polls_end", "waits_for_readiness_fire_and_end"},
     {LEADS, "weir__uring_ready_event", "bulk_traffic_comes_and_goes"},
@@ -378,6 +380,32 @@ WEIR_TEST_FULL_RING(an_unread_file_is_received_again) {
     note_received(&ends[0], 8);
     for (int i = 0; i < 3; i++)
         end_close(&ends[i]);
+    rig_close();
+}
+
+WEIR_TEST_FULL_RING(a_file_leaves_with_what_had_come) {
+    static struct end e;
+    struct rig_op first, leaves;
+    open_uring();
+    end_open(&e);
+    first = rig_op(WEIR__RECV, &e.file);
+    rig_submit(&first);
+    rig_settle();
+    assert_int_equal(rig_stop(&first), -ECANCELED);
+    for (int k = 0; k < 5; k++) {
+        peer_says(&e, "a piece");
+        rig_settle();
+    }
+    leaves = rig_op(WEIR__DETACH, &e.file);
+    leaves.op.u.detach.max = 100;
+    assert_true(rig_run(&leaves) > 2);
+    uint32_t len = leaves.op.u.detach.len;
+    note("%.*s", (int)len, (char *)leaves.op.u.detach.block);
+    weir__free(leaves.op.u.detach.block);
+    assert_int_equal(rig_attach(&e.file, (int)leaves.op.result), 0);
+    if (len < 35)
+        note_received(&e, 35 - len);
+    end_close(&e);
     rig_close();
 }
 

@@ -228,6 +228,17 @@ int64_t weir__plain_close_unkept(struct weir__file *file) {
     return 0;
 }
 
+int64_t weir__plain_detach(struct weir__op *op) {
+    struct weir__file *file = op->file;
+    int fd = file->fd;
+    op->u.detach.block = NULL;
+    op->u.detach.len = 0;
+    op->u.detach.end = 1;
+    file->fd = -1;
+    file->state = WEIR__FILE_NONE;
+    return fd;
+}
+
 static int64_t name_of(int fd, struct weir__addr *ret, bool peer) {
     if (peer)
         return weir__plain_peer(fd, ret);

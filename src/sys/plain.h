@@ -35,6 +35,9 @@ void weir__plain_reset(int fd);
 /* Close, with a reset, a connection that was accepted and that no call can return, as the kernel
  * does with its backlog. */
 void weir__plain_turn_away(int fd);
+/* DETACH of a file of which the backend holds nothing and has received nothing. Returns its
+ * descriptor. */
+int64_t weir__plain_detach(struct weir__op *op);
 /* CLOSE of a file that no backend keeps. Returns 0. */
 int64_t weir__plain_close_unkept(struct weir__file *file);
 

@@ -46,6 +46,8 @@ static int uring_submit(struct weir__backend *base, struct weir__op *op) {
         return weir__op_now_done(op, weir__uring_read_fd(b, op));
     case WEIR__CLOSE:
         return weir__uring_close_file(b, op);
+    case WEIR__DETACH:
+        return weir__uring_detach_submit(b, op);
     default:
         if (weir__helpers_kind(op->kind))
             return weir__helpers_submit(&b->helpers, op);

@@ -144,7 +144,7 @@ static inline bool weir__uring_bufs_scarce(const struct uring_bufs *r) {
     return r->count - r->with_kernel - r->free_count > r->count / 2;
 }
 
-/* uring_recv.c: RECV, RECV_INTO, RECVMSG, ACCEPT, READ_FD. */
+/* uring_recv.c: RECV, RECV_INTO, RECVMSG, ACCEPT, READ_FD, DETACH. */
 int weir__uring_accept_submit(struct uring_backend *b, struct weir__op *op);
 int weir__uring_recv_submit(struct uring_backend *b, struct weir__op *op);
 int weir__uring_message_submit(struct uring_backend *b, struct weir__op *op);
@@ -154,6 +154,7 @@ void weir__uring_recv_event(struct uring_backend *b, struct weir__file *file,
 void weir__uring_ready_event(struct uring_backend *b, struct weir__file *file,
                              const struct io_uring_cqe *cqe);
 void weir__uring_recv_drop(struct uring_backend *b, struct weir__file *file); /* at close */
+int weir__uring_detach_submit(struct uring_backend *b, struct weir__op *op);
 void weir__uring_recv_rearm(struct uring_backend *b); /* starved files, as buffers allow */
 
 /* uring_send.c: SEND, SENDV, CONNECT. */
@@ -182,6 +183,7 @@ int weir__uring_poll_submit(struct uring_backend *b, struct weir__op *op);
 void weir__uring_poll_event(struct uring_backend *b, struct weir__op *op,
                             const struct io_uring_cqe *cqe);
 void weir__uring_poll_cancel(struct uring_backend *b, struct weir__op *op);
+bool weir__uring_polls_have(const struct uring_backend *b, const struct weir__file *file);
 void weir__uring_polls_end(struct uring_backend *b, struct weir__file *file); /* cancel them */
 
 /* uring_close.c: CLOSE. */

@@ -26,6 +26,15 @@ void weir__uring_poll_cancel(struct uring_backend *b, struct weir__op *op) {
     weir__uring_cancel(b, op, URING_OP);
 }
 
+bool weir__uring_polls_have(const struct uring_backend *b, const struct weir__file *file) {
+    for (uint32_t i = 0; i < b->polls.count; i++) {
+        const struct weir__op *op = weir__slots_at(&b->polls, i);
+        if (op != NULL && op->file == file)
+            return true;
+    }
+    return false;
+}
+
 void weir__uring_polls_end(struct uring_backend *b, struct weir__file *file) {
     for (uint32_t i = 0; i < b->polls.count; i++) {
         struct weir__op *op = weir__slots_at(&b->polls, i);

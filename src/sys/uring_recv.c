@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* uring_recv.c - receiving. The pieces of a multishot receive go to the reader, or wait in the
- * file's inbox; when the inbox grows, the receive is cancelled. The kernel never holds a reader's
- * memory, so every cancel of a reader is done at once. For the modes see enum uring_mode. */
+/* uring_recv.c - receiving, and leaving with what was received. The pieces of a multishot receive
+ * go to the reader, or wait in the file's inbox; when the inbox grows, the receive is cancelled.
+ * The kernel never holds a reader's memory, so every cancel of a reader is done at once. For the
+ * modes see enum uring_mode. */
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "sys/limits.h"
 #include "sys/plain.h"
 #include "sys/uring.h"
@@ -159,7 +161,7 @@ static void await_bytes(struct uring_backend *b, struct weir__file *file) {
     case URING_BULK:
         if (f->direct.in)
             weir__direct_want(&b->direct, &f->direct);
-        else if ((f->live & URING_POLL_LIVE) == 0)
+        if ((f->live & URING_POLL_LIVE) == 0) /* also then: the socket may be empty after all */
             arm_poll(b, file);
         break;
     }
@@ -213,19 +215,6 @@ int weir__uring_accept_submit(struct uring_backend *b, struct weir__op *op) {
     return weir__op_hold(op);
 }
 
-static void serve_reader(struct uring_backend *b, struct weir__file *file) {
-    struct weir__op *op = file->reader;
-    if (op == NULL)
-        return;
-    int64_t n = take(b, weir__uring_file(file), op);
-    if (n == -EAGAIN) {
-        await_bytes(b, file);
-        return;
-    }
-    file->reader = NULL;
-    weir__op_complete(&b->done, op, n);
-}
-
 /* One try to read. While a multishot receive is live, only its pieces may be read: a system call
  * could take bytes that come later. */
 int64_t weir__uring_read_fd(struct uring_backend *b, struct weir__op *op) {
@@ -236,7 +225,99 @@ int64_t weir__uring_read_fd(struct uring_backend *b, struct weir__op *op) {
     return n == -EAGAIN && (f->live & URING_RECV_LIVE) == 0 ? weir__plain(op) : n;
 }
 
+/* ---- detach --------------------------------------------------------------------------------- */
+
+/* Copy the inbox, len bytes in all, into one block behind the caller's room. */
+static int gather(struct uring_backend *b, struct uring_file *f, struct weir__op *op, size_t len) {
+    op->u.detach.block = len > 0 ? weir__alloc(op->u.detach.room + len) : NULL;
+    if (len > 0 && op->u.detach.block == NULL)
+        return -ENOMEM;
+    op->u.detach.len = (uint32_t)len;
+    uint8_t *at = len > 0 ? op->u.detach.block + op->u.detach.room : NULL;
+    while (f->inbox != NULL) {
+        struct weir__lent lent = inbox_pop(f);
+        memcpy(at, lent.base, lent.len);
+        at += lent.len;
+        put(b, &lent);
+    }
+    return 0;
+}
+
+/* The kernel holds no receive of the file any more: the file leaves. Returns the op's result. */
+static int64_t leave(struct uring_backend *b, struct weir__op *op) {
+    struct weir__file *file = op->file;
+    struct uring_file *f = weir__uring_file(file);
+    size_t len = 0;
+    if (file->writer != NULL
+        || ((f->live & URING_HAS_POLLS) != 0 && weir__uring_polls_have(b, file)))
+        return -EBUSY;
+    if (f->end < 0 && op->u.detach.whole)
+        return f->end;
+    for (const struct uring_piece *p = f->inbox; p != NULL; p = p->next)
+        len += p->lent.len;
+    if (len > op->u.detach.max)
+        return WEIR_ETOOBIG;
+    int rc = gather(b, f, op, len);
+    if (rc != 0)
+        return rc;
+    WEIR_CHECK(f->inflight == 0);
+    weir__uring_unfix(b, file);
+    op->u.detach.end = f->end == 0 ? 1 : f->end == 1 ? 0 : f->end;
+    int fd = file->fd;
+    file->fd = -1;
+    file->state = WEIR__FILE_NONE;
+    return fd;
+}
+
+static bool is_received(const struct uring_file *f) {
+    return (f->live & (URING_RECV_LIVE | URING_POLL_LIVE)) != 0;
+}
+
+/* As the file's reader the op keeps others away. A cancel is done at once: what the kernel still
+ * brings stays in the inbox, and the next reader asks for more. */
+int weir__uring_detach_submit(struct uring_backend *b, struct weir__op *op) {
+    struct weir__file *file = op->file;
+    struct uring_file *f = weir__uring_file(file);
+    WEIR_CHECK(file->state == WEIR__FILE_KEPT && (f->live & URING_CLOSING) == 0);
+    if (file->reader != NULL)
+        return weir__op_now_done(op, -EBUSY);
+    if (file->writer == NULL) {
+        weir__list_remove(&f->direct.link);
+        end_recv(b, file);
+        end_poll(b, file);
+    }
+    if (file->writer != NULL || !is_received(f))
+        return weir__op_now_done(op, leave(b, op));
+    file->reader = op;
+    return weir__op_hold(op);
+}
+
+static void detach_goes_on(struct uring_backend *b, struct weir__op *op) {
+    struct weir__file *file = op->file;
+    if (is_received(weir__uring_file(file)))
+        return;
+    file->reader = NULL;
+    weir__op_complete(&b->done, op, leave(b, op));
+}
+
 /* ---- completions ---------------------------------------------------------------------------- */
+
+static void serve_reader(struct uring_backend *b, struct weir__file *file) {
+    struct weir__op *op = file->reader;
+    if (op == NULL)
+        return;
+    if (op->kind == WEIR__DETACH) {
+        detach_goes_on(b, op);
+        return;
+    }
+    int64_t n = take(b, weir__uring_file(file), op);
+    if (n == -EAGAIN) {
+        await_bytes(b, file);
+        return;
+    }
+    file->reader = NULL;
+    weir__op_complete(&b->done, op, n);
+}
 
 static void received(struct uring_backend *b, struct weir__file *file, uint32_t id, uint32_t len) {
     struct uring_file *f = weir__uring_file(file);
@@ -291,7 +372,9 @@ void weir__uring_ready_event(struct uring_backend *b, struct weir__file *file,
         f->inflight--;
         f->direct.in |= cqe->res < 0 && cqe->res != -ECANCELED; /* recv will return the error */
     }
-    if (file->reader != NULL && (f->mode == URING_BULK || f->mode == URING_LISTENER))
+    if (file->reader != NULL && file->reader->kind == WEIR__DETACH)
+        detach_goes_on(b, file->reader);
+    else if (file->reader != NULL && (f->mode == URING_BULK || f->mode == URING_LISTENER))
         await_bytes(b, file);
     if ((cqe->flags & IORING_CQE_F_MORE) == 0)
         weir__uring_settled(b, file);
