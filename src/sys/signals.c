@@ -25,7 +25,7 @@ static struct {
     pthread_mutex_t lock;
     _Atomic(struct weir__signals *) loops;
     _Atomic unsigned handlers_at_work;
-    pid_t owner; /* the process that installed the handlers */
+    _Atomic pid_t owner; /* the process that installed the handlers */
     struct {
         unsigned waiters;
         struct sigaction before;
@@ -53,7 +53,7 @@ static void old_way(int signo) {
 }
 
 static void on_signal(int signo) {
-    if (getpid() != kept.owner) {
+    if (getpid() != atomic_load(&kept.owner)) {
         old_way(signo);
         return;
     }
@@ -233,7 +233,7 @@ int weir__signals_submit(struct weir__signals *s, struct weir__op *op) {
     if (is_blocked_everywhere(signo))
         return weir__op_now_done(op, -EPERM);
     pthread_mutex_lock(&kept.lock);
-    kept.owner = getpid(); /* which may be a fork child */
+    atomic_store(&kept.owner, getpid()); /* which may be a fork child */
     list_loop(s);
     if (!waits_for(s, signo)) { /* a signal that came before this wait does not count */
         if ((s->lingers & bit(signo)) == 0)
