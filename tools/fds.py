@@ -32,6 +32,8 @@ ALLOWED = {
     ("src/worker/standard.c", "open"): "fills 0, 1 and 2 on purpose when our programs begin",
     ("src/sys/child.c", "open"): "in a fork child, for its 0, 1 and 2",
     ("src/sys/child.c", "dup2"): "likewise",
+    ("src/sys/spawn.c", "dup3"): "onto a number held before",
+    ("src/sys/spawn_child.c", "syscall"): "in the child, above all numbers that it is to have",
     ("src/cli/guard.c", "dup2"): "the guard's 0, 1 and 2 become /dev/null",
     ("src/cli/guard.c", "recvmsg"): "our program: 0, 1 and 2 are open",
     ("src/cli/control.c", "recvmsg"): "no room for descriptors: the kernel keeps them",

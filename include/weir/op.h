@@ -81,6 +81,7 @@ enum weir__op_kind {
                       * Afterwards the file's memory is the caller's. Never refused.
                       * A file that was never attached, or could not be: the descriptor in fd is
                       * closed, a connection is reset; nothing else is touched */
+    WEIR__SPAWN,     /* a WORK that starts a program: u.work.arg, a struct weir__spawn */
 };
 
 enum weir__option {

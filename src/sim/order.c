@@ -59,8 +59,8 @@ void weir__sim_order_fini(struct sim *b) {
 /* ---- completed ops --------------------------------------------------------------------------- */
 
 static bool has_file(const struct weir__op *op) {
-    return op->kind != WEIR__RESOLVE && op->kind != WEIR__WORK && op->kind != WEIR__SIGNAL &&
-           op->file != NULL;
+    return op->kind != WEIR__RESOLVE && op->kind != WEIR__WORK && op->kind != WEIR__SPAWN &&
+           op->kind != WEIR__SIGNAL && op->file != NULL;
 }
 
 /* The k-th op of the list, or the first one of its file: ops of one file keep their order. */

@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/time.h"
 #include "sys/latch.h"
+#include "sys/spawn.h"
 #include "sim/door.h"
 
 /* Turns in a row that neither wait nor return anything: past it each takes a microsecond, so that
@@ -186,6 +187,12 @@ static int submit_poll(struct sim *b, struct weir__op *op) {
     return hold(b, op, HELD);
 }
 
+static int submit_spawn(struct sim *b, struct weir__op *op) {
+    struct weir__spawn *s = op->u.work.arg;
+    s->played = weir__sim_program(b->world, s->argv[0]);
+    return s->played != NULL ? answer(b, op, 0) : done(op, WEIR_ESIMREFUSED);
+}
+
 static int submit_signal(struct sim *b, struct weir__op *op) {
     weir__sim_ops_add(&b->signals, op);
     return hold(b, op, HELD);
@@ -347,7 +354,7 @@ static int submit(struct weir__backend *backend, struct weir__op *op) {
         [WEIR__SENDV] = submit_transfer,     [WEIR__POLL] = submit_poll,
         [WEIR__RESOLVE] = submit_job,        [WEIR__WORK] = submit_job,
         [WEIR__SIGNAL] = submit_signal,      [WEIR__CLOSE] = submit_close,
-        [WEIR__DETACH] = submit_detach,
+        [WEIR__DETACH] = submit_detach,      [WEIR__SPAWN] = submit_spawn,
     };
     WEIR_CHECK(op->kind < sizeof by_kind / sizeof by_kind[0]);
     op->state = FREE;

@@ -91,6 +91,8 @@ struct sim_world {
     void (*overrun)(void *arg); /* the limit of virtual time is reached */
     void *overrun_arg;
     bool overran;
+    struct sim_program *programs;
+    unsigned programs_started;
     uint64_t segments, lost, quiet;
 };
 
@@ -115,6 +117,12 @@ void weir__sim_world_free(struct sim_world *w); /* no instance attached */
 /* The world that instances opened on this thread attach to; NULL: each makes its own. */
 struct sim_world *weir__sim_world_here(void);
 void weir__sim_world_enter(struct sim_world *w);
+
+/* What plays the program of that name: set it, find it. NULL: none does. The name is copied. */
+struct weir_sim_process;
+typedef int sim_player(struct weir_sim_process *p);
+void weir__sim_program_set(struct sim_world *w, const char *name, sim_player *played);
+sim_player *weir__sim_program(const struct sim_world *w, const char *name);
 
 /* ---- hosts and links (host.c) ------------------------------------------------------------ */
 

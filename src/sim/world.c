@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* world.c - making and freeing a simulated world, and which world this thread is in. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/check.h"
 #include "sim/sim.h"
@@ -62,8 +63,42 @@ struct sim_world *weir__sim_world_replay(const struct sim_config *c, const char 
     return w;
 }
 
+struct sim_program {
+    struct sim_program *next;
+    sim_player *played;
+    char name[];
+};
+
+static struct sim_program *program_of(const struct sim_world *w, const char *name) {
+    struct sim_program *p = w->programs;
+    while (p != NULL && strcmp(p->name, name) != 0)
+        p = p->next;
+    return p;
+}
+
+void weir__sim_program_set(struct sim_world *w, const char *name, sim_player *played) {
+    struct sim_program *p = program_of(w, name);
+    if (p == NULL) {
+        size_t size = strlen(name) + 1;
+        p = weir__sim_alloc(sizeof *p + size);
+        memcpy(p->name, name, size);
+        p->next = w->programs;
+        w->programs = p;
+    }
+    p->played = played;
+}
+
+sim_player *weir__sim_program(const struct sim_world *w, const char *name) {
+    const struct sim_program *p = program_of(w, name);
+    return p != NULL ? p->played : NULL;
+}
+
 void weir__sim_world_free(struct sim_world *w) {
     WEIR_CHECK(weir__list_empty(&w->instances));
+    for (struct sim_program *p = w->programs, *next; p != NULL; p = next) {
+        next = p->next;
+        free(p);
+    }
     for (size_t i = 0; i < w->sock_cap; i++)
         if (w->socks[i] != NULL)
             weir__sim_sock_free(w->socks[i]);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "sys/addr.h"
+#include "sys/spawn.h"
 
 void weir__helpers_init(struct weir__helpers *h, struct weir__latch *latch) {
     weir__pool_user_init(&h->jobs, latch);
@@ -26,9 +27,20 @@ static int resolve(struct weir__helpers *h, struct weir__op *op) {
     return weir__pool_submit(&h->jobs, op);
 }
 
+/* The kernel ties a child that dies with its parent to the thread that made it: helpers come and
+ * go, so that is the loop's. */
+static int spawn(struct weir__helpers *h, struct weir__op *op) {
+    const struct weir__spawn *s = op->u.work.arg;
+    if (s->dies_with_parent)
+        return weir__op_now_done(op, op->u.work.fn(op->u.work.arg));
+    return weir__pool_submit(&h->jobs, op);
+}
+
 int weir__helpers_submit(struct weir__helpers *h, struct weir__op *op) {
     if (op->kind == WEIR__SIGNAL)
         return weir__signals_submit(&h->signals, op);
+    if (op->kind == WEIR__SPAWN)
+        return spawn(h, op);
     return op->kind == WEIR__WORK ? weir__pool_submit(&h->jobs, op) : resolve(h, op);
 }
 

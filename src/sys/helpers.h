@@ -17,7 +17,8 @@ void weir__helpers_init(struct weir__helpers *h, struct weir__latch *latch);
 void weir__helpers_fini(struct weir__helpers *h);
 
 static inline bool weir__helpers_kind(int kind) {
-    return kind == WEIR__RESOLVE || kind == WEIR__WORK || kind == WEIR__SIGNAL;
+    return kind == WEIR__RESOLVE || kind == WEIR__WORK || kind == WEIR__SIGNAL ||
+           kind == WEIR__SPAWN;
 }
 
 int weir__helpers_submit(struct weir__helpers *h, struct weir__op *op);

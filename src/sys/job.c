@@ -12,7 +12,7 @@
 #include "sys/plain.h"
 
 struct weir__job *weir__job_new(struct weir__pool_user *u, struct weir__op *op) {
-    bool is_work = op->kind == WEIR__WORK;
+    bool is_work = op->kind != WEIR__RESOLVE; /* WORK, SPAWN */
     const struct weir__work_by *by = is_work ? op->u.work.by : NULL;
     const char *name = is_work ? (by != NULL ? by->task : "") : op->u.resolve.host;
     size_t name_size = strlen(name) + 1;
