@@ -15,12 +15,13 @@
  * Grants, posts, and timers with equal deadlines keep their order.
  * A listener on the address or name of a host runs on that host. A dial starts from the host that
  * the program runs on, unless the socket is bound to another's address. Real descriptors, UDP and
- * unix sockets are refused: WEIR_ESIMREFUSED. Loop thread only, except where a contract says
- * otherwise. */
+ * unix sockets are refused: WEIR_ESIMREFUSED. So are programs that no function plays. Loop thread
+ * only, except where a contract says otherwise. */
 #ifndef WEIR_TESTING_H
 #define WEIR_TESTING_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <weir/base.h>
 #include <weir/loop.h>
 
@@ -87,6 +88,30 @@ WEIR_API int weir_sim_restore(const char *host);
  * A signal for which no scope waits has no effect. */
 WEIR_API int weir_sim_raise(int signal);
 
+struct weir_stream;
+
+/* A program that a function plays, as that function sees it. */
+struct weir_sim_process {
+    const char *const *argv, *const *env; /* NULL behind the last */
+    const char *cwd;
+    struct weir_stream *in, *out, *err; /* never NULL, and never to be closed: they are closed when
+                                         * the function returns. What the starter has not made a
+                                         * pipe ends at once, or takes everything */
+    int signal;       /* the last signal that came; 0: none */
+    uint64_t ignored; /* set by the function: 1 << SIGTERM lets SIGTERM do nothing; not SIGKILL */
+};
+
+/* Let fn play the program `name` in the running world: weir_process_start and weir_process_run call
+ * it where argv[0] is exactly name. It runs as a task, which no scope around the start reaches, and
+ * may do what tasks do. It returns the exit status, 0 to 255; less than 0 counts as 1.
+ * A signal that would end a program cancels the scope in which fn runs, unless fn ignores it. If fn
+ * then returns less than 0, the signal has ended the program; after SIGKILL that holds in any case.
+ * A shield inside fn holds the cancel back, that of SIGKILL too, until its bound is over. Limits,
+ * users and the like have no effect, and real descriptors are refused. A later call for the same
+ * name replaces fn; name is copied.
+ * Returns 0; WEIR_ENOLOOP (this thread is in no world). */
+WEIR_API int weir_sim_program(const char *name, int (*fn)(struct weir_sim_process *p));
+
 /* What a simulated world has counted. */
 struct weir_sim_counts {
     weir_ns now_ns;           /* the virtual clock, which began at 3600 s */
@@ -125,7 +150,8 @@ enum weir_fault_kinds {
     WEIR_FAULT_CLOSE = 1 << 12, /* WEIR_FAULT_LATE only: a close is never refused */
     WEIR_FAULT_ATTACH = 1 << 13, /* registering an accepted or a user's descriptor */
     WEIR_FAULT_DETACH = 1 << 14, /* a descriptor leaves its loop */
-    WEIR_FAULT_ALL = (1 << 15) - 1
+    WEIR_FAULT_SPAWN = 1 << 15,  /* starting a program */
+    WEIR_FAULT_ALL = (1 << 16) - 1
 };
 
 /* What a fault does to the operation that it strikes. */

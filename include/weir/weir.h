@@ -23,6 +23,7 @@
 #include <weir/loop.h>
 #include <weir/mesh.h>
 #include <weir/offload.h>
+#include <weir/process.h>
 #include <weir/queue.h>
 #include <weir/select.h>
 #include <weir/shared.h>
