@@ -89,9 +89,10 @@ struct weir_process_options { /* zero: the default */
     const struct weir_process_user *user;     /* NULL: this program's */
     const mode_t *umask;         /* NULL: this program's */
     int nice;                    /* is added to this program's */
-    bool die_with_parent;        /* SIGKILL when the thread of the loop ends, so at the latest with
-                                  * this program. The start then holds the loop until the program
-                                  * runs, some 0.5 ms; else a helper thread starts it */
+    bool die_with_parent;        /* SIGKILL to it (not to what it has started) when the thread of
+                                  * the loop ends, so at the latest with this program. The start
+                                  * then holds the loop until the program runs, some 0.5 ms; else a
+                                  * helper thread starts it */
     weir_ns grace_ns;            /* of a run that is cut short: between SIGTERM and SIGKILL. 0: 2 s;
                                   * less than 0: SIGKILL at once */
     size_t output_max;           /* bytes kept of each output; more is read and dropped.
