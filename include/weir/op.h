@@ -104,6 +104,8 @@ struct weir__file {
     int fd;        /* descriptor, or the simulation's number; -1: none */
     uint8_t state; /* the backend's: enum weir__file_state */
     bool foreign;
+    bool own;   /* of a foreign file: its open file description is ours alone, with O_NONBLOCK, so
+                 * that READ_FD and WRITE_FD are plain calls; set before ATTACH */
     bool exact; /* nothing is received before an op asks: set before SOCKET or ATTACH */
     struct weir__op *reader, *writer; /* pending, else NULL; kept by the backend */
     uint64_t priv[8];                 /* the backend's */

@@ -23,6 +23,7 @@ enum weir__part_place {
     WEIR__PART_BACKENDS, /* sys/common.c: the names of backends from outside */
     WEIR__PART_POOL,     /* sys/pool.c: the helper threads */
     WEIR__PART_SIGNALS,  /* sys/signals.c */
+    WEIR__PART_MODES,    /* sys/modes.c: terminals in raw mode */
     WEIR__PART_CRASHES,  /* task/crash.c: the handlers of crash reports */
     WEIR__PART_WATCHDOG, /* loop/watchdog.c: its handler */
     WEIR__PART_COPIES,   /* base/copies.c */

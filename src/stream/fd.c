@@ -8,8 +8,12 @@
  * closed. */
 #include "base/alloc.h"
 #include "base/check.h"
+#include "base/log.h"
+#include "stream/fd.h"
 #include "stream/fd_job.h"
 #include "sys/fds.h"
+#include "sys/foreign.h"
+#include "sys/modes.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -17,7 +21,8 @@
 
 enum {
     PIECE = 16 << 10, /* one read of a pipe gives at most 64 KiB, of a terminal 4 KiB */
-    IN_VAIN_MS = 5    /* see try_later */
+    IN_VAIN_MS = 5,   /* see try_later */
+    BACKGROUND_MS = 200
 };
 
 static const struct weir__what waits_fd = {.text = "wait_fd", .kind = WEIR__ON_FD};
@@ -42,6 +47,9 @@ struct descriptor {
     size_t moved[2];    /* bytes read, and written, since the last weir__breathe_bytes */
     struct weir__fd_slot slots[2]; /* for reads, for writes: the job where no try can be made */
     int access;         /* O_RDONLY, O_WRONLY, O_RDWR: the other direction would wait for ever */
+    int tty; /* slot of sys/modes.h, or 0 */
+    const struct weir__fd_kind *of;
+    uint8_t state[] __attribute__((aligned(16)));
 };
 
 static struct descriptor *descriptor_of(struct weir_stream *s) {
@@ -64,9 +72,18 @@ static int ready(struct descriptor *d, short events) {
 /* The tries-th try in a row failed with EAGAIN: wait until the descriptor is ready. If poll
  * reported it as ready and the next try failed again, that may go on for long (no helper thread
  * could be started, or an eventfd has room, but not for this number): then wait a moment first, or
- * the loop would do nothing else. */
+ * the loop would do nothing else. No signal says that a program in the background of its terminal
+ * has come to the foreground: so it looks every BACKGROUND_MS. */
 static int try_later(struct descriptor *d, short events, unsigned tries) {
-    int rc = tries > 1 ? weir_sleep(WEIR_MILLISECONDS(IN_VAIN_MS)) : 0;
+    int pause_ms = tries < 2 ? 0 : IN_VAIN_MS;
+    if (pause_ms > 0 && events == POLLIN && weir__foreign_in_background(d->file.fd)) {
+        pause_ms = BACKGROUND_MS;
+        if (tries == 2)
+            weir__log(WEIR_LOG_WARNING,
+                      "the program is in the background of its terminal: what is typed there is "
+                      "read when it comes to the foreground");
+    }
+    int rc = pause_ms > 0 ? weir_sleep(WEIR_MILLISECONDS(pause_ms)) : 0;
     return rc < 0 ? rc : ready(d, events);
 }
 
@@ -81,6 +98,12 @@ static int breathe(struct descriptor *d, size_t *moved) {
     return rc == 0 && d->stream.closed ? -ECANCELED : rc;
 }
 
+/* What a result of a call means for this kind. */
+static int64_t meant(struct descriptor *d, bool writes, int64_t n) {
+    bool is_its = n == 0 || (n < 0 && n != -EAGAIN && n != -EOPNOTSUPP);
+    return is_its && d->of->result != NULL ? d->of->result(d->state, writes, n) : n;
+}
+
 static int64_t try_once(struct descriptor *d, enum weir__op_kind kind, void *buf, size_t len) {
     bool writes = kind == WEIR__WRITE_FD;
     if (d->access == (writes ? O_RDONLY : O_WRONLY))
@@ -92,7 +115,7 @@ static int64_t try_once(struct descriptor *d, enum weir__op_kind kind, void *buf
         .kind = (uint8_t)kind, .file = &d->file, .u.bytes = {.base = buf, .len = len}};
     int64_t n = weir__op_now(d->stream.loop, &op);
     d->moved[writes] += n > 0 ? (size_t)n : 0;
-    return n;
+    return meant(d, writes, n);
 }
 
 static int64_t read_once(struct descriptor *d, void *buf, size_t len) {
@@ -167,7 +190,7 @@ static int64_t descriptor_try_send(struct weir_stream *s, const void *buf, size_
     struct weir__op op = {.kind = WEIR__WRITE_FD,
                           .file = &d->file,
                           .u.bytes = {.base = (void *)(uintptr_t)buf, .len = len}};
-    return d->access == O_RDONLY ? -EBADF : weir__op_now(s->loop, &op);
+    return d->access == O_RDONLY ? -EBADF : meant(d, true, weir__op_now(s->loop, &op));
 }
 
 static int descriptor_wait_room(struct weir_stream *s) {
@@ -198,6 +221,10 @@ static void descriptor_close(struct weir_stream *s) {
     weir__stream_drop(s);
     weir__fd_job_drop(&d->slots[0]);
     weir__fd_job_drop(&d->slots[1]);
+    if (d->tty != 0)
+        weir__tty_restore(d->tty);
+    if (d->of->closing != NULL)
+        d->of->closing(d->state, d->file.fd);
     d->file.foreign = false; /* now the backend may close it */
     weir__close_submit(s->loop, &d->op, &d->file, closed);
 }
@@ -207,7 +234,13 @@ static void descriptor_leave(struct weir_stream *s) {
 }
 
 static void descriptor_address(struct weir_stream *s, bool peer, char *ret_text) {
-    snprintf(ret_text, WEIR__NAME_TEXT, "fd:%d", descriptor_of(s)->file.fd);
+    struct descriptor *d = descriptor_of(s);
+    if (d->of->describe != NULL)
+        d->of->describe(d->state, ret_text);
+    else if (d->of->name != NULL)
+        snprintf(ret_text, WEIR__NAME_TEXT, "%s", d->of->name);
+    else
+        snprintf(ret_text, WEIR__NAME_TEXT, "fd:%d", d->file.fd);
 }
 
 static const struct weir__stream_kind descriptor_kind = {
@@ -226,27 +259,45 @@ static const struct weir__stream_kind descriptor_kind = {
     .address = descriptor_address,
 };
 
-int weir_stream_from_fd(int fd, struct weir_stream **ret_stream) {
+int weir__stream_of_fd(int fd, const struct weir__fd_kind *kind, const char *call, const void *pc,
+                       struct weir_stream **ret_stream) {
     struct weir__loop *l = weir__loop();
     if (l == NULL)
         return WEIR_ENOLOOP;
     int flags = fcntl(fd, F_GETFL);
     if (flags < 0)
-        return weir__fail(-EBADF, "stream from a descriptor", NULL);
-    struct descriptor *d = weir__alloc_zero(sizeof *d);
+        return weir__fail(-EBADF, call, NULL);
+    struct descriptor *d = weir__alloc_zero(sizeof *d + kind->state_size);
     if (d == NULL)
-        return weir__fail(-ENOMEM, "stream from a descriptor", NULL);
+        return weir__fail(-ENOMEM, call, NULL);
     weir__stream_init(&d->stream, &descriptor_kind, l);
     d->file.fd = fd;
     d->file.foreign = true;
+    d->file.own = kind->is_own;
     d->access = flags & O_ACCMODE;
+    d->of = kind;
     struct weir__op op = {.kind = WEIR__ATTACH, .file = &d->file};
     int rc = (int)weir__op_now(l, &op);
     if (rc < 0) {
         weir__free(d);
-        return weir__fail(rc, "stream from a descriptor", NULL);
+        return weir__fail(rc, call, NULL);
     }
     weir__stream_give(&d->stream, ret_stream);
-    weir__stream_remember(&d->stream, __builtin_return_address(0));
+    weir__stream_remember(&d->stream, pc);
     return 0;
+}
+
+void *weir__stream_fd_state(struct weir_stream *s, const struct weir__fd_kind *kind) {
+    bool is_such = s->kind == &descriptor_kind && descriptor_of(s)->of == kind;
+    return is_such ? descriptor_of(s)->state : NULL;
+}
+
+int *weir__stream_fd_tty(struct weir_stream *s) {
+    return s->kind == &descriptor_kind ? &descriptor_of(s)->tty : NULL;
+}
+
+int weir_stream_from_fd(int fd, struct weir_stream **ret_stream) {
+    static const struct weir__fd_kind any = {0};
+    return weir__stream_of_fd(fd, &any, "stream from a descriptor", __builtin_return_address(0),
+                              ret_stream);
 }

@@ -45,6 +45,8 @@ static int work(void *arg) { /* on the helper thread */
         else
             n = (n = read(j->fd, j->bytes, j->len)) < 0 ? -errno : n;
     } while (n == -EINTR);
+    if (n == -EIO && !j->writes && weir__foreign_in_background(j->fd))
+        n = -EAGAIN; /* helper threads block SIGTTIN, as all signals */
     let_go(j);
     return (int)n;
 }

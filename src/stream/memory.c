@@ -9,7 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
-#include "stream/stream.h"
+#include "stream/memory.h"
 #include "task/waitq.h"
 
 enum { CAPACITY_DEFAULT = 64 << 10, CAPACITY_MAX = 1 << 30 };
@@ -37,6 +37,7 @@ struct memory {
     struct weir_stream stream;
     struct pair *pair;
     struct way *in, *out;
+    bool only_reads, only_writes; /* an end of a pipe */
 };
 
 static struct memory *memory_of(struct weir_stream *s) {
@@ -52,7 +53,7 @@ static int breathe(size_t *moved) {
 
 static int64_t memory_recv(struct weir_stream *s, struct weir__lent *ret_lent) {
     struct way *w = memory_of(s)->in;
-    int rc = breathe(&w->taken);
+    int rc = memory_of(s)->only_writes ? -EBADF : breathe(&w->taken);
     while (rc >= 0 && !s->closed) {
         if (w->used > 0) {
             size_t straight = w->size - w->head;
@@ -96,7 +97,7 @@ static int memory_send(struct weir_stream *s, const void *buf, size_t len, size_
     struct way *w = memory_of(s)->out;
     *ret_done = 0;
     for (;;) {
-        int rc = breathe(&w->given);
+        int rc = memory_of(s)->only_reads ? -EBADF : breathe(&w->given);
         if (rc < 0 || s->closed)
             return rc < 0 ? rc : -ECANCELED;
         if (w->broken)
@@ -116,8 +117,8 @@ static int memory_send(struct weir_stream *s, const void *buf, size_t len, size_
 
 static int64_t memory_try_send(struct weir_stream *s, const void *buf, size_t len) {
     struct way *w = memory_of(s)->out;
-    if (w->broken)
-        return -EPIPE;
+    if (w->broken || memory_of(s)->only_reads)
+        return w->broken ? -EPIPE : -EBADF;
     size_t n = put(w, buf, len);
     if (n == 0)
         return -EAGAIN;
@@ -127,7 +128,7 @@ static int64_t memory_try_send(struct weir_stream *s, const void *buf, size_t le
 
 static int memory_wait_room(struct weir_stream *s) {
     struct way *w = memory_of(s)->out;
-    int rc = 0;
+    int rc = memory_of(s)->only_reads ? -EBADF : 0;
     while (rc >= 0 && !s->closed && !w->broken && w->used == w->size)
         rc = (int)weir__waitq_wait(&w->writer, NULL, &weir__writes, s);
     return rc;
@@ -135,6 +136,8 @@ static int memory_wait_room(struct weir_stream *s) {
 
 static int memory_shutdown(struct weir_stream *s) {
     struct way *w = memory_of(s)->out;
+    if (memory_of(s)->only_reads || memory_of(s)->only_writes)
+        return -EOPNOTSUPP; /* as a pipe of the system */
     w->ended = true;
     weir__waitq_grant(&w->reader);
     return 0;
@@ -178,7 +181,7 @@ static const struct weir__stream_kind memory_kind = {
 };
 
 static struct memory *memory_new(struct weir__loop *l, struct pair *p, unsigned side) {
-    struct memory *m = weir__alloc(sizeof *m);
+    struct memory *m = weir__alloc_zero(sizeof *m);
     if (m == NULL)
         return NULL;
     weir__stream_init(&m->stream, &memory_kind, l);
@@ -188,13 +191,15 @@ static struct memory *memory_new(struct weir__loop *l, struct pair *p, unsigned 
     return m;
 }
 
-int weir_memory_pair(size_t capacity, struct weir_stream **ret_a, struct weir_stream **ret_b) {
+/* pc: the return address of the public function. */
+static int pair_new(size_t capacity, const char *call, const void *pc, struct memory **ret_a,
+                    struct memory **ret_b) {
     struct weir__loop *l = weir__loop();
     if (l == NULL)
         return WEIR_ENOLOOP;
     size_t size = capacity == 0 ? CAPACITY_DEFAULT : capacity;
     if (size > CAPACITY_MAX)
-        return weir__fail(-ENOMEM, "memory pair", NULL);
+        return weir__fail(-ENOMEM, call, NULL);
     struct pair *p = weir__alloc(sizeof *p + 2 * size);
     struct memory *a = NULL, *b = NULL;
     if (p != NULL && (a = memory_new(l, p, 0)) != NULL)
@@ -202,16 +207,38 @@ int weir_memory_pair(size_t capacity, struct weir_stream **ret_a, struct weir_st
     if (b == NULL) {
         weir__free(a);
         weir__free(p);
-        return weir__fail(-ENOMEM, "memory pair", NULL);
+        return weir__fail(-ENOMEM, call, NULL);
     }
     *p = (struct pair){.ends = 2};
     for (int i = 0; i < 2; i++) {
         p->ways[i].bytes = p->bytes + (size_t)i * size;
         p->ways[i].size = size;
     }
+    weir__stream_remember(&a->stream, pc);
+    weir__stream_remember(&b->stream, pc);
+    *ret_a = a;
+    *ret_b = b;
+    return 0;
+}
+
+int weir_memory_pair(size_t capacity, struct weir_stream **ret_a, struct weir_stream **ret_b) {
+    struct memory *a, *b;
+    int rc = pair_new(capacity, "memory pair", __builtin_return_address(0), &a, &b);
+    if (rc < 0)
+        return rc;
     weir__stream_give(&a->stream, ret_a);
     weir__stream_give(&b->stream, ret_b);
-    weir__stream_remember(&a->stream, __builtin_return_address(0));
-    weir__stream_remember(&b->stream, __builtin_return_address(0));
+    return 0;
+}
+
+int weir__memory_pipe(const void *pc, struct weir_stream **ret_read,
+                      struct weir_stream **ret_write) {
+    struct memory *r, *w;
+    int rc = pair_new(0, "pipe", pc, &r, &w);
+    if (rc < 0)
+        return rc;
+    r->only_reads = w->only_writes = true;
+    weir__stream_give(&r->stream, ret_read);
+    weir__stream_give(&w->stream, ret_write);
     return 0;
 }

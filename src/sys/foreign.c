@@ -85,6 +85,24 @@ static int64_t quietly(const struct try *t, int flags) {
     return n;
 }
 
+/* ---- terminals ------------------------------------------------------------------------------ */
+
+bool weir__foreign_in_background(int fd) {
+    pid_t group = tcgetpgrp(fd); /* fails if it is not our controlling terminal */
+    return group > 0 && group != getpgrp();
+}
+
+/* Read a terminal with SIGTTIN blocked: in the background the kernel then says EIO. */
+static int64_t unstopped(const struct try *t) {
+    sigset_t stop, old;
+    sigemptyset(&stop);
+    sigaddset(&stop, SIGTTIN);
+    pthread_sigmask(SIG_BLOCK, &stop, &old);
+    int64_t n = plainly(t);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    return n == -EIO && weir__foreign_in_background(t->fd) ? -EAGAIN : n;
+}
+
 /* ---- an open file of our own ---------------------------------------------------------------- */
 
 /* May the descriptor be opened again through /proc? The master of a pseudo-terminal would be a new
@@ -113,7 +131,9 @@ static int64_t on_its_own(const struct try *t, const struct stat *st) {
         return -EOPNOTSUPP; /* it belongs to another user, or there is no /proc */
     struct try on_own = *t;
     on_own.fd = own;
-    int64_t n = is_same_device(t->fd, own, st) ? quietly(&on_own, 0) : -EOPNOTSUPP;
+    int64_t n = !is_same_device(t->fd, own, st) ? -EOPNOTSUPP
+                : !t->writes && S_ISCHR(st->st_mode) ? unstopped(&on_own)
+                                                     : quietly(&on_own, 0);
     close(own);
     return n;
 }
@@ -133,9 +153,9 @@ static int64_t otherwise(const struct try *t, int64_t n, short events) {
     if (n != -EOPNOTSUPP)
         return n;
     bool hung_up = (events & POLLHUP) != 0 && S_ISCHR(st.st_mode);
-    if (hung_up || (fcntl(t->fd, F_GETFL) & O_NONBLOCK) != 0)
-        return quietly(t, 0);
-    return -EOPNOTSUPP;
+    if (!hung_up && (fcntl(t->fd, F_GETFL) & O_NONBLOCK) == 0)
+        return -EOPNOTSUPP;
+    return S_ISCHR(st.st_mode) && !t->writes ? unstopped(t) : quietly(t, 0);
 }
 
 static int64_t try_now(const struct try *t) {
@@ -161,6 +181,24 @@ int64_t weir__foreign_write(int fd, const void *buf, size_t len) {
     if (n >= 0 || errno != ENOTSOCK)
         return result(n);
     return try_now(&(struct try){fd, true, (void *)(uintptr_t)buf, len});
+}
+
+int64_t weir__own_read(int fd, void *buf, size_t len) {
+    const struct try t = {fd, false, buf, len};
+    int64_t n;
+    do
+        n = plainly(&t);
+    while (n == -EINTR);
+    return n;
+}
+
+int64_t weir__own_write(int fd, const void *buf, size_t len) {
+    const struct try t = {fd, true, (void *)(uintptr_t)buf, len};
+    int64_t n;
+    do
+        n = quietly(&t, 0);
+    while (n == -EINTR);
+    return n;
 }
 
 int64_t weir__foreign_write_waiting(int fd, const void *buf, size_t len) {

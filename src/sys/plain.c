@@ -280,9 +280,11 @@ int64_t weir__plain(struct weir__op *op) {
     case WEIR__SHUTDOWN:
         return result(shutdown(fd, op->u.number));
     case WEIR__READ_FD:
-        return weir__foreign_read(fd, op->u.bytes.base, a_piece(op));
+        return op->file->own ? weir__own_read(fd, op->u.bytes.base, a_piece(op))
+                             : weir__foreign_read(fd, op->u.bytes.base, a_piece(op));
     case WEIR__WRITE_FD:
-        return weir__foreign_write(fd, op->u.bytes.base, a_piece(op));
+        return op->file->own ? weir__own_write(fd, op->u.bytes.base, a_piece(op))
+                             : weir__foreign_write(fd, op->u.bytes.base, a_piece(op));
     case WEIR__TRY_SENDMSG:
         return weir__message_send(op);
     case WEIR__TRY_RECVMSG:
