@@ -12,10 +12,10 @@
  * submit() and cancel() never run a wake. result: >= 0 per kind, or a negative errno or WEIR_E*.
  *
  * A file is its caller's memory too (embedded in a stream or listener), all zero but fd, foreign,
- * own and exact at first, and the backend keeps it from a successful WEIR__SOCKET or WEIR__ATTACH until its
- * WEIR__CLOSE or WEIR__DETACH is done. It has no memory and no kernel state for a file that it does
- * not keep. At most one reader (RECV, RECV_INTO, RECVMSG, ACCEPT, DETACH) and one writer (SEND,
- * SENDV, CONNECT) is pending on it at a time. */
+ * own and exact at first, and the backend keeps it from a successful WEIR__SOCKET or WEIR__ATTACH
+ * until its WEIR__CLOSE or WEIR__DETACH is done. It has no memory and no kernel state for a file
+ * that it does not keep. At most one reader (RECV, RECV_INTO, RECVMSG, ACCEPT, DETACH) and one
+ * writer (SEND, SENDV, CONNECT) is pending on it at a time. */
 #ifndef WEIR_BACKEND_H
 #define WEIR_BACKEND_H
 

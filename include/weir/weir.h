@@ -31,6 +31,7 @@
 #include <weir/sync.h>
 #include <weir/task.h>
 #include <weir/thread.h>
+#include <weir/tty.h>
 #include <weir/worker.h>
 #include <weir/ws.h>
 

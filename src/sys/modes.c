@@ -29,21 +29,9 @@ struct slot {
 struct catch {
     int signal;
     bool crashes; /* an earlier handler is called, else the signal must have had its default */
-    struct sigaction earlier;
 };
 
-static struct {
-    pthread_mutex_t lock;
-    struct slot slots[WEIR__TTYS_MAX];
-    _Atomic pid_t owner; /* the process that has set the terminals; a fork child is another */
-    _Atomic unsigned handlers_at_work;
-} kept = {.lock = PTHREAD_MUTEX_INITIALIZER};
-
-static void on_end(int signal, siginfo_t *info, void *context);
-static void on_stop(int signal, siginfo_t *info, void *context);
-static void on_continue(int signal, siginfo_t *info, void *context);
-
-static struct catch catches[] = {
+static const struct catch catches[] = {
     {.signal = SIGTERM}, {.signal = SIGINT}, {.signal = SIGHUP}, {.signal = SIGQUIT},
     {.signal = SIGPIPE}, {.signal = SIGALRM}, {.signal = SIGTSTP}, {.signal = SIGCONT},
     {.signal = SIGABRT, .crashes = true}, {.signal = SIGSEGV, .crashes = true},
@@ -51,6 +39,20 @@ static struct catch catches[] = {
     {.signal = SIGILL, .crashes = true}, {.signal = SIGSYS, .crashes = true},
 };
 enum { CATCHES = sizeof catches / sizeof catches[0] };
+
+static struct {
+    pthread_mutex_t lock;
+    struct slot slots[WEIR__TTYS_MAX];
+    struct sigaction earlier[CATCHES];
+    bool at_exit;        /* the hooks are there */
+    _Atomic pid_t owner; /* the process that has set the terminals; a fork child is another */
+    _Atomic unsigned handlers_at_work;
+    _Atomic int ending; /* the signal whose handler runs; 0: none */
+} kept = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static void on_end(int signal, siginfo_t *info, void *context);
+static void on_stop(int signal, siginfo_t *info, void *context);
+static void on_continue(int signal, siginfo_t *info, void *context);
 
 /* ---- modes: async-signal-safe --------------------------------------------------------------- */
 
@@ -81,11 +83,11 @@ static void restore_all(void) { /* at exit */
 
 /* ---- signals -------------------------------------------------------------------------------- */
 
-static struct catch *catch_of(int signal) {
+static int place_of(int signal) {
     int i = 0;
     while (i < CATCHES - 1 && catches[i].signal != signal)
         i++;
-    return &catches[i];
+    return i;
 }
 
 static bool has_default(const struct sigaction *a) {
@@ -100,18 +102,17 @@ static void by_default(int signal) {
 
 /* A crash in an earlier handler, or one that handlers hand to each other, ends it. */
 static void on_end(int signal, siginfo_t *info, void *context) {
-    static _Atomic int inside;
-    struct sigaction *a = &catch_of(signal)->earlier;
+    struct sigaction *a = &kept.earlier[place_of(signal)];
     atomic_fetch_add(&kept.handlers_at_work, 1);
     all_modes(false);
     atomic_fetch_sub(&kept.handlers_at_work, 1);
-    if (atomic_exchange(&inside, signal) == signal || has_default(a))
+    if (atomic_exchange(&kept.ending, signal) == signal || has_default(a))
         by_default(signal);
     else if ((a->sa_flags & SA_SIGINFO) != 0)
         a->sa_sigaction(signal, info, context);
     else if (a->sa_handler != SIG_IGN)
         a->sa_handler(signal);
-    atomic_store(&inside, 0);
+    atomic_store(&kept.ending, 0);
 }
 
 /* Stop here, inside the handler, and go on from here: so the terminal has its old mode for all the
@@ -145,7 +146,7 @@ static bool is_ours(const struct sigaction *a) {
                || a->sa_sigaction == on_continue);
 }
 
-static void catch_signal(struct catch *c) {
+static void catch_signal(const struct catch *c) {
     struct sigaction now, ours = {.sa_flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK};
     ours.sa_sigaction = c->signal == SIGTSTP   ? on_stop
                         : c->signal == SIGCONT ? on_continue
@@ -154,7 +155,7 @@ static void catch_signal(struct catch *c) {
         return;
     if (!c->crashes && !has_default(&now))
         return;
-    c->earlier = now;
+    kept.earlier[c - catches] = now;
     sigaction(c->signal, &ours, NULL);
 }
 
@@ -186,12 +187,11 @@ static __attribute__((constructor)) void begin(void) {
 
 /* What a fork child has inherited is its parent's. With the lock held. */
 static void own(void) {
-    static bool at_exit;
-    if (!at_exit) {
+    if (!kept.at_exit) {
         atexit(restore_all);
         at_quick_exit(restore_all);
     }
-    at_exit = true;
+    kept.at_exit = true;
     if (atomic_load(&kept.owner) != 0 && atomic_load(&kept.owner) != getpid())
         for (int i = 0; i < WEIR__TTYS_MAX; i++)
             if (atomic_load(&kept.slots[i].holds) > 0)
