@@ -9,6 +9,7 @@
 #include <weir/callback.h>
 #include <weir/chan.h>
 #include <weir/deferred.h>
+#include <weir/detach.h>
 #include <weir/drive.h>
 #include <weir/error.h>
 #include <weir/flow.h>

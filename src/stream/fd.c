@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "stream/detached.h"
 #include "stream/fd.h"
 #include "stream/fd_job.h"
 #include "sys/fds.h"
@@ -210,6 +211,20 @@ static int descriptor_shutdown(struct weir_stream *s) {
     return rc == -ENOTSOCK ? -EOPNOTSUPP : rc;
 }
 
+/* A read or write that was cancelled may still go on, on a helper thread. A terminal in raw mode,
+ * and a kind with a state of its own, have something to undo at close: they stay. */
+static int64_t descriptor_detach(struct weir_stream *s, struct weir__op *op,
+                                 struct weir_detached *d) {
+    struct descriptor *x = descriptor_of(s);
+    if (x->slots[0].job != NULL || x->slots[1].job != NULL)
+        return -EBUSY;
+    if (x->tty != 0 || x->of->state_size > 0 || x->of->closing != NULL)
+        return -EOPNOTSUPP;
+    d->of = x->of;
+    op->file = &x->file;
+    return weir__detach_await(s, op);
+}
+
 static void closed(struct weir__op *op) {
     struct weir_stream *s = &WEIR_CONTAINER(op, struct descriptor, op)->stream;
     weir__close_done(s->loop);
@@ -254,22 +269,20 @@ static const struct weir__stream_kind descriptor_kind = {
     .wait_room = descriptor_wait_room,
     .shutdown = descriptor_shutdown,
     .fd = descriptor_fd,
+    .detach = descriptor_detach,
     .close = descriptor_close,
     .leave = descriptor_leave,
     .address = descriptor_address,
 };
 
-int weir__stream_of_fd(int fd, const struct weir__fd_kind *kind, const char *call, const void *pc,
-                       struct weir_stream **ret_stream) {
-    struct weir__loop *l = weir__loop();
-    if (l == NULL)
-        return WEIR_ENOLOOP;
+static int open_descriptor(struct weir__loop *l, int fd, const struct weir__fd_kind *kind,
+                           struct weir_stream **ret_stream) {
     int flags = fcntl(fd, F_GETFL);
     if (flags < 0)
-        return weir__fail(-EBADF, call, NULL);
+        return -EBADF;
     struct descriptor *d = weir__alloc_zero(sizeof *d + kind->state_size);
     if (d == NULL)
-        return weir__fail(-ENOMEM, call, NULL);
+        return -ENOMEM;
     weir__stream_init(&d->stream, &descriptor_kind, l);
     d->file.fd = fd;
     d->file.foreign = true;
@@ -280,10 +293,28 @@ int weir__stream_of_fd(int fd, const struct weir__fd_kind *kind, const char *cal
     int rc = (int)weir__op_now(l, &op);
     if (rc < 0) {
         weir__free(d);
-        return weir__fail(rc, call, NULL);
+        return rc;
     }
-    weir__stream_give(&d->stream, ret_stream);
-    weir__stream_remember(&d->stream, pc);
+    *ret_stream = &d->stream;
+    return 0;
+}
+
+int weir__descriptor_again(struct weir__loop *l, const struct weir_detached *d,
+                           struct weir_stream **ret_stream) {
+    return open_descriptor(l, d->fd, d->of, ret_stream);
+}
+
+int weir__stream_of_fd(int fd, const struct weir__fd_kind *kind, const char *call, const void *pc,
+                       struct weir_stream **ret_stream) {
+    struct weir__loop *l = weir__loop();
+    struct weir_stream *s;
+    if (l == NULL)
+        return WEIR_ENOLOOP;
+    int rc = open_descriptor(l, fd, kind, &s);
+    if (rc < 0)
+        return weir__fail(rc, call, NULL);
+    weir__stream_give(s, ret_stream);
+    weir__stream_remember(s, pc);
     return 0;
 }
 

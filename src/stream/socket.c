@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "stream/detached.h"
 #include "sys/fds.h"
 
 static struct weir__socket *socket_of(struct weir_stream *s) {
@@ -84,6 +85,16 @@ static int64_t socket_unacked(struct weir_stream *s) {
     return weir__op_now(s->loop, &op);
 }
 
+static int64_t socket_detach(struct weir_stream *s, struct weir__op *op,
+                             struct weir_detached *d) {
+    struct weir__socket *k = socket_of(s);
+    d->is_socket = true;
+    d->peer = k->peer;
+    d->exact = k->file.exact;
+    op->file = &k->file;
+    return weir__detach_await(s, op);
+}
+
 static void closed(struct weir__op *op) {
     struct weir_stream *s = &WEIR_CONTAINER(op, struct weir__socket, op)->stream;
     weir__close_done(s->loop);
@@ -125,6 +136,7 @@ static const struct weir__stream_kind socket_kind = {
     .shutdown = socket_shutdown,
     .fd = socket_fd,
     .unacked = socket_unacked,
+    .detach = socket_detach,
     .close = socket_close,
     .leave = socket_leave,
     .address = socket_address,
@@ -142,16 +154,37 @@ struct weir__file *weir__socket_unix(struct weir_stream *s) {
     return is_socket && socket_of(s)->file.exact ? &socket_of(s)->file : NULL;
 }
 
-int weir__socket_adopt(struct weir__socket *k, int fd, const struct weir__addr *peer) {
+static int attach(struct weir__socket *k, int fd, bool exact) {
     struct weir__op op = {.kind = WEIR__ATTACH, .file = &k->file};
     k->file.fd = fd;
-    k->file.exact = peer->len > 0 && peer->sa.sa_family == AF_UNIX;
+    k->file.exact = exact;
     int rc = (int)weir__op_now(k->stream.loop, &op);
     if (rc < 0)
         k->file.fd = -1;
-    else
+    return rc;
+}
+
+int weir__socket_adopt(struct weir__socket *k, int fd, const struct weir__addr *peer) {
+    int rc = attach(k, fd, peer->len > 0 && peer->sa.sa_family == AF_UNIX);
+    if (rc >= 0)
         weir__peer_of(peer, &k->peer);
     return rc;
+}
+
+int weir__socket_again(struct weir__loop *l, const struct weir_detached *d,
+                       struct weir_stream **ret_stream) {
+    struct weir__socket *k = weir__alloc(sizeof *k);
+    if (k == NULL)
+        return -ENOMEM;
+    weir__socket_init(k, l);
+    int rc = attach(k, d->fd, d->exact);
+    if (rc < 0) {
+        weir__free(k);
+        return rc;
+    }
+    k->peer = d->peer;
+    *ret_stream = &k->stream;
+    return 0;
 }
 
 /* A connected stream socket of the system? ret_peer->len is 0 if its peer has no name. */

@@ -28,7 +28,7 @@ void weir__stream_init(struct weir_stream *s, const struct weir__stream_kind *ki
 
 /* ---- life ---- */
 
-static void free_if_left(struct weir_stream *s) {
+void weir__stream_left(struct weir_stream *s) {
     if (!s->gone || s->reading || s->writing)
         return;
     if (s->kind->fini != NULL)
@@ -48,7 +48,7 @@ void weir__stream_drop(struct weir_stream *s) {
 void weir__stream_gone(struct weir_stream *s) {
     WEIR_CHECK(s->closed && !s->gone);
     s->gone = true;
-    free_if_left(s);
+    weir__stream_left(s);
 }
 
 void weir__close_submit(struct weir__loop *l, struct weir__op *op, struct weir__file *file,
@@ -164,7 +164,7 @@ static int read_leave(struct weir_stream *s, int64_t rc, const char *what) {
         return rc < 0 ? failed(s, (int)rc, what) : (int)rc;
     weir__stream_drop(s);
     failed(s, WEIR_ECLOSED, what);
-    free_if_left(s);
+    weir__stream_left(s);
     return WEIR_ECLOSED;
 }
 
@@ -442,7 +442,7 @@ static __attribute__((cold, noinline)) int write_broken(struct weir_stream *s, i
     rc = failed(s, s->closed ? WEIR_ECLOSED : rc, "write");
     weir__fail_done(rc, done);
     if (s->closed)
-        free_if_left(s);
+        weir__stream_left(s);
     return rc;
 }
 

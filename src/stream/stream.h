@@ -21,6 +21,8 @@ enum {
     WEIR__NAME_TEXT = 128      /* "unix:" and a whole sun_path: WEIR__ADDR_TEXT_MAX */
 };
 
+struct weir_detached;
+
 struct weir__stream_kind {
     struct weir__place place; /* within the kind's struct; first: see WEIR__ON_STREAM */
     const char *name;
@@ -43,6 +45,9 @@ struct weir__stream_kind {
     int (*fd)(const struct weir_stream *s);
     /* Bytes that were sent and did not yet reach the peer. NULL: this kind cannot know. */
     int64_t (*unacked)(struct weir_stream *s);
+    /* Wait until the file has left its backend: submit op, a DETACH, and return its result; and set
+     * in d what is the kind's. NULL: not possible. */
+    int64_t (*detach)(struct weir_stream *s, struct weir__op *op, struct weir_detached *d);
     /* Begin to close, without waiting: call weir__stream_drop, end the waits of tasks inside, close
      * the descriptor. When that is done, at once or in a wake, call weir__stream_gone. */
     void (*close)(struct weir_stream *s);
@@ -105,6 +110,9 @@ void weir__stream_drop(struct weir_stream *s);
 
 /* The kind holds nothing of s any more: s is freed now, or when the last task inside leaves. */
 void weir__stream_gone(struct weir_stream *s);
+
+/* A task has left a stream that is closed: free it, if the kind is gone and no other is inside. */
+void weir__stream_left(struct weir_stream *s);
 
 /* Submit a CLOSE; when it completes, perhaps at once, done is called. The object must live until
  * then, and the run does not end before. done must begin with weir__close_done. */

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* detached.h - a stream that belongs to no loop, as the files of the room see it. */
+#ifndef WEIR_STREAM_DETACHED_H
+#define WEIR_STREAM_DETACHED_H
+
+#include <weir/detach.h>
+
+#include "stream/socket.h"
+
+struct weir__fd_kind;
+
+/* The bytes at[0 .. left-1] lie in hold. */
+struct weir_detached {
+    int fd;
+    struct weir__hold *hold; /* NULL: no unread bytes */
+    uint8_t *at;
+    uint32_t left;
+    int16_t failed; /* as of a stream */
+    bool by_write, ended, shut;
+    bool is_socket, exact; /* else a descriptor of any kind; as of the file */
+    const struct weir__fd_kind *of; /* of a descriptor that is no socket */
+    bool simulated;
+    struct weir__file file; /* to close one that is simulated */
+    struct weir__op op;
+    struct weir__peer peer;
+    char peer_text[WEIR__NAME_TEXT];
+};
+
+/* Close the descriptor and free d. Any thread. With is_copy another process has the connection too:
+ * it must not notice. */
+void weir__detached_drop(struct weir_detached *d, bool is_copy);
+
+/* Submit op, a DETACH, and wait for it: for the kinds. */
+int64_t weir__detach_await(struct weir_stream *s, struct weir__op *op);
+
+/* A new stream over d's descriptor, which it owns on success. d is not changed.
+ * Returns 0; -ENOMEM, -ENOSPC, ... */
+int weir__socket_again(struct weir__loop *l, const struct weir_detached *d,
+                       struct weir_stream **ret_stream);
+int weir__descriptor_again(struct weir__loop *l, const struct weir_detached *d,
+                           struct weir_stream **ret_stream);
+
+#endif
