@@ -43,10 +43,14 @@ struct weir_listen_options { /* zero: the default */
     int keepalive_s;       /* accepted streams: probe after so many idle seconds; 0: off */
 };
 
-/* Connect to tcp://HOST:PORT or unix:/PATH. HOST is a name, an IPv4 address, or an IPv6 address in
- * brackets; the addresses of a name are tried as RFC 8305 says. options may be NULL. The caller
- * must close *ret_stream. The kernel may connect a dial to an unused local port of the ephemeral
- * range to itself: weir_dial then returns -ECONNREFUSED.
+/* Open a stream by a URL:
+ *   tcp://HOST:PORT  HOST is a name, an IPv4 address, or an IPv6 address in brackets; the addresses
+ *                    of a name are tried as RFC 8305 says
+ *   unix:/PATH       a unix socket
+ *   mem:NAME         in memory, to the listener of that name on this loop (1 to 63 bytes)
+ *   fd:N             the descriptor N, as weir_stream_from_fd: the stream owns it
+ * options may be NULL. The caller must close *ret_stream. The kernel may connect a dial to an
+ * unused local port of the ephemeral range to itself: weir_dial then returns -ECONNREFUSED.
  * Returns 0; -ECONNREFUSED, -ETIMEDOUT, -ENETUNREACH, ... (of the last address tried); WEIR_EURL,
  * WEIR_ENONAME, WEIR_ERESOLVE, WEIR_ENOTLS (tls://), -EAGAIN (32 look-ups of names that a cancel
  * has abandoned still run; from 8 on the library logs it), -ECANCELED, -ETIME, -EMFILE, -ENOMEM,
@@ -54,11 +58,18 @@ struct weir_listen_options { /* zero: the default */
 WEIR_SUSPENDS int weir_dial(const char *url, const struct weir_dial_options *options,
                             struct weir_stream **ret_stream);
 
-/* Listen on tcp://HOST:PORT or unix:/PATH. Port 0 is any free one; HOST "*" is all addresses. If a
- * name has several addresses, each that this machine has is bound, to the same port. PATH must not
- * exist; the library does not remove it afterwards: unlink it. options may be NULL. The caller must
- * unlisten *ret_listener. If a TCP address is in use, weir_listen tries again for 50 ms, since the
- * kernel may hold the addresses of a killed process a moment longer. A path in use fails at once.
+/* Listen by a URL:
+ *   tcp://HOST:PORT  port 0 is any free one; HOST "*" is all addresses. If a name has several
+ *                    addresses, each that this machine has is bound, to the same port
+ *   unix:/PATH       PATH must not exist; the library does not remove it afterwards: unlink it
+ *   mem:NAME         for dials on this loop, in memory; weir_accept only, not weir_accept_fd or
+ *                    weir_react (-EOPNOTSUPP). 128 connections wait at most, or backlog
+ *   fd:N             a listening socket that the process has inherited (systemd's first is fd:3).
+ *                    The listener owns it, and makes it non-blocking. -ENOTSOCK, -EPROTOTYPE (no
+ *                    stream socket), -EINVAL (it does not listen)
+ * options may be NULL. The caller must unlisten *ret_listener. If a TCP address is in use,
+ * weir_listen tries again for 50 ms, since the kernel may hold the addresses of a killed process a
+ * moment longer. A path in use fails at once.
  * Returns 0; -EADDRINUSE, -EADDRNOTAVAIL, -EACCES, ...; WEIR_EURL, WEIR_ENONAME, WEIR_ERESOLVE,
  * WEIR_ENOTLS, -EAGAIN (as weir_dial), -ECANCELED, -ETIME, -EMFILE, -ENOMEM, WEIR_ENOLOOP. On error
  * or cancel nothing stays open, and *ret_listener is untouched. */

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* dial.c - connect to a URL. The addresses of a name are tried as in RFC 8305 (happy eyeballs): the
- * families alternate; the next attempt begins as soon as one has failed, and at the latest 250 ms
- * after the last one began. The first that connects wins; the others are cancelled and closed.
+/* dial.c - connect a socket to a URL. The addresses of a name are tried as in RFC 8305 (happy
+ * eyeballs): the families alternate; the next attempt begins as soon as one has failed, and at the
+ * latest 250 ms after the last one began. The first that connects wins; the others are cancelled
+ * and closed.
  *
  * All attempts are ops in one frame, with one timer. The frame is left when no op is pending. */
 #include "base/check.h"
-#include "base/options.h"
 #include "base/time.h"
+#include "stream/open.h"
 #include "stream/resolve.h"
 #include "stream/socket.h"
 #include "stream/url.h"
@@ -209,22 +210,15 @@ static __attribute__((noinline)) int resolve_and_connect(const struct weir__url 
     return n < 0 ? n : connect_any(addrs, (unsigned)n, o, ret_stream);
 }
 
-int weir_dial(const char *url, const struct weir_dial_options *options,
-              struct weir_stream **ret_stream) {
-    int rc = weir__suspend_enter("dial");
-    if (rc < 0)
-        return rc;
-    struct weir_dial_options o;
-    WEIR_OPTIONS_COPY(&o, options);
+int weir__socket_dial(const char *url, const struct weir_dial_options *options,
+                      struct weir_stream **ret_stream) {
+    struct weir_dial_options o = *options;
     if (o.attempt_ns <= 0)
         o.attempt_ns = WEIR_MILLISECONDS(ATTEMPT_MS);
     struct weir__url u;
-    rc = weir__url_parse(url, false, &u);
+    int rc = weir__url_parse(url, false, &u);
     if (rc < 0)
         return rc;
-    rc = u.is_unix ? connect_any(&u.path, 1, &o, ret_stream)
-                   : resolve_and_connect(&u, &o, ret_stream);
-    if (rc == 0)
-        weir__stream_remember(*ret_stream, __builtin_return_address(0));
-    return rc;
+    return u.is_unix ? connect_any(&u.path, 1, &o, ret_stream)
+                     : resolve_and_connect(&u, &o, ret_stream);
 }

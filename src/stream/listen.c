@@ -5,14 +5,17 @@
  * loses none. */
 #include "stream/listen.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/log.h"
-#include "base/options.h"
 #include "base/time.h"
 #include "loop/debug.h"
+#include "stream/hatch.h"
+#include "stream/open.h"
 #include "stream/resolve.h"
 #include "stream/url.h"
 #include "sys/fds.h"
@@ -48,6 +51,7 @@ struct weir_listener {
     int port;
     unsigned count, closing, turn;
     bool entered, closed;
+    struct weir__hatch *hatch; /* in memory, and there is no slot; NULL: on sockets */
     struct slot slots[];
 };
 
@@ -256,21 +260,78 @@ static int open_url(struct weir__loop *loop, const struct weir__url *u,
     return open_patiently(loop, addrs, drop_twins(addrs, (unsigned)n), o, ret_listener);
 }
 
-int weir_listen(const char *url, const struct weir_listen_options *options,
-                struct weir_listener **ret_listener) {
-    int rc = weir__suspend_enter("listen");
-    if (rc < 0)
-        return rc;
-    struct weir_listen_options o;
-    WEIR_OPTIONS_COPY(&o, options);
+int weir__socket_listen(const char *url, const struct weir_listen_options *options,
+                        struct weir_listener **ret_listener) {
     struct weir__url u;
-    rc = weir__url_parse(url, true, &u);
-    if (rc == 0)
-        rc = open_url(weir__loop(), &u, &o, ret_listener);
-    if (rc == 0)
-        weir__debug_made(weir__loop(), *ret_listener, "listener of", url,
-                         __builtin_return_address(0));
-    return rc;
+    int rc = weir__url_parse(url, true, &u);
+    return rc == 0 ? open_url(weir__loop(), &u, options, ret_listener) : rc;
+}
+
+/* A stream socket that listens? */
+static int look_at_listener(int fd) {
+    int type = 0, listens = 0;
+    socklen_t len = sizeof type;
+    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0)
+        return -errno;
+    if (type != SOCK_STREAM)
+        return -EPROTOTYPE;
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) < 0)
+        return -errno;
+    int flags = listens ? fcntl(fd, F_GETFL) : -1;
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+        return listens ? -errno : -EINVAL;
+    return 0;
+}
+
+int weir__listener_adopt(int fd, struct weir_listener **ret_listener) {
+    static const char what[] = "listen";
+    struct weir__loop *loop = weir__loop();
+    int rc = loop->backend->simulated ? WEIR_ESIMREFUSED : look_at_listener(fd);
+    struct weir_listener *l = rc == 0 ? listener_new(loop, 1) : NULL;
+    if (l == NULL)
+        return weir__fail(rc < 0 ? rc : -ENOMEM, what, "a descriptor");
+    struct slot *slot = &l->slots[0];
+    struct weir__op op = {.kind = WEIR__ATTACH, .file = &slot->file};
+    slot->file.fd = fd;
+    rc = (int)weir__op_now(loop, &op);
+    if (rc < 0) {
+        weir__free(l);
+        return weir__fail(rc, what, "a descriptor");
+    }
+    struct weir__addr own;
+    weir__socket_name(loop, &slot->file, false, &own);
+    l->port = own.len > 0 && own.sa.sa_family != AF_UNIX ? weir__addr_port(&own) : 0;
+    slot->state = SLOT_EMPTY;
+    loop->unclosed++;
+    *ret_listener = l;
+    return 0;
+}
+
+/* ---- in memory ---- */
+
+int weir__hatch_listen(const char *name, const struct weir_listen_options *options,
+                       struct weir_listener **ret_listener) {
+    struct weir__loop *loop = weir__loop();
+    struct weir_listener *l = listener_new(loop, 0);
+    int rc = l == NULL ? -ENOMEM : weir__hatch_open(name, options->backlog, &l->waiting, &l->hatch);
+    if (rc < 0) {
+        weir__free(l);
+        return weir__fail(rc, "listen", name);
+    }
+    loop->unclosed++;
+    *ret_listener = l;
+    return 0;
+}
+
+static int accept_in_memory(struct weir_listener *l, struct weir_stream **ret_stream) {
+    int rc = 0;
+    while (rc == 0 && !l->closed && (rc = weir__hatch_take(l->hatch, ret_stream)) == 0)
+        rc = (int)weir__waitq_wait(&l->waiting, NULL, &accepts, l);
+    if (rc == 1) {
+        l->entered = false;
+        return 0;
+    }
+    return weir__listener_leave(l, weir__fail(rc < 0 ? rc : WEIR_ECLOSED, "accept", NULL));
 }
 
 int weir_listener_port(const struct weir_listener *l) {
@@ -295,6 +356,7 @@ static void close_late(struct weir_listener *l, struct slot *slot) {
 
 /* In a fork child: close the child's copies of the descriptors. */
 static void leave(struct weir_listener *l) {
+    weir__hatch_close(&l->hatch);
     for (unsigned i = 0; i < l->count; i++) {
         struct slot *slot = &l->slots[i];
         if (slot->state == SLOT_FULL && slot->accept.result >= 0)
@@ -319,6 +381,7 @@ void weir_unlisten(struct weir_listener **take_listener) {
     l->closed = true;
     l->loop->unclosed--;
     weir__debug_closed(l->loop, l, __builtin_return_address(0));
+    weir__hatch_close(&l->hatch);
     l->closing++; /* this call itself; a slot that failed to open may be closing already */
     for (unsigned i = 0; i < l->count; i++) {
         if (l->slots[i].state == SLOT_FULL)
@@ -433,6 +496,9 @@ static int take(struct weir_listener *l, struct slot *slot, struct weir__socket 
 
 static int next_of(struct weir_listener *l, struct weir__socket *k, int *ret_fd) {
     int rc = 0;
+    if (l->hatch != NULL)
+        return weir__failf(-EOPNOTSUPP, "accept", NULL,
+                           "a listener in memory has no sockets: use weir_accept (EOPNOTSUPP)");
     while (rc == 0) {
         struct slot *slot;
         if (l->closed || l->interrupt != 0)
@@ -483,6 +549,8 @@ int weir_accept(struct weir_listener *l, struct weir_stream **ret_stream) {
     int rc = weir__listener_enter(l, "accept");
     if (rc < 0)
         return rc;
+    if (l->hatch != NULL)
+        return accept_in_memory(l, ret_stream);
     struct weir__socket *k;
     while ((k = weir__alloc(sizeof *k)) == NULL)
         if ((rc = weir__listener_pause(l, -ENOMEM)) < 0)

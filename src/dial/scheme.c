@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/* scheme.c - weir_dial and weir_listen: the scheme of a URL chooses the way. So a program is wired
+ * anew by its configuration: a server's address becomes a command, a serial port or a peer in
+ * memory. */
+#include "dial/scheme.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/options.h"
+#include "loop/debug.h"
+#include "stream/open.h"
+#include "stream/stream.h"
+
+static int dial_socket(const char *rest, const char *url, const struct weir_dial_options *options,
+                       struct weir_stream **ret_stream) {
+    return weir__socket_dial(url, options, ret_stream);
+}
+
+static int listen_socket(const char *rest, const char *url,
+                         const struct weir_listen_options *options,
+                         struct weir_listener **ret_listener) {
+    return weir__socket_listen(url, options, ret_listener);
+}
+
+/* A URL of none of these is a socket's, which knows what is wrong with it. */
+static const struct weir__scheme sockets = {"tcp", dial_socket, listen_socket, NULL};
+
+static const struct weir__scheme schemes[] = {
+    {"mem", weir__dial_memory, weir__listen_memory, NULL},
+    {"fd", weir__dial_descriptor, weir__listen_descriptor, NULL},
+};
+
+/* *ret_rest: what stands behind the colon. */
+static const struct weir__scheme *scheme_of(const char *url, const char **ret_rest) {
+    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
+        size_t len = strlen(schemes[i].name);
+        if (strncmp(url, schemes[i].name, len) != 0 || url[len] != ':')
+            continue;
+        *ret_rest = url + len + 1;
+        return &schemes[i];
+    }
+    *ret_rest = url;
+    return &sockets;
+}
+
+int weir_dial(const char *url, const struct weir_dial_options *options,
+              struct weir_stream **ret_stream) {
+    const char *rest;
+    int rc = weir__suspend_enter("dial");
+    if (rc < 0)
+        return rc;
+    struct weir_dial_options o;
+    WEIR_OPTIONS_COPY(&o, options);
+    if (url == NULL)
+        WEIR_BUG("weir_dial: the URL is NULL");
+    rc = scheme_of(url, &rest)->dial(rest, url, &o, ret_stream);
+    if (rc == 0)
+        weir__stream_remember(*ret_stream, __builtin_return_address(0));
+    return rc;
+}
+
+int weir_listen(const char *url, const struct weir_listen_options *options,
+                struct weir_listener **ret_listener) {
+    const char *rest;
+    int rc = weir__suspend_enter("listen");
+    if (rc < 0)
+        return rc;
+    struct weir_listen_options o;
+    WEIR_OPTIONS_COPY(&o, options);
+    if (url == NULL)
+        WEIR_BUG("weir_listen: the URL is NULL");
+    const struct weir__scheme *s = scheme_of(url, &rest);
+    if (s->listen == NULL)
+        return weir__url_refused("listen", url, s->cannot_listen);
+    rc = s->listen(rest, url, &o, ret_listener);
+    if (rc == 0)
+        weir__debug_made(weir__loop(), *ret_listener, "listener of", url,
+                         __builtin_return_address(0));
+    return rc;
+}
