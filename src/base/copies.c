@@ -120,6 +120,8 @@ static int claim(char ret_why[static WEIR__PROCESS_WHY]) {
 int weir__process_begin(char ret_why[static WEIR__PROCESS_WHY]) {
     if (atomic_load(&weir__process.runs) == HAS)
         return 0;
+    if (!weir__process.has_hook)
+        return -ENOMEM;
     pthread_mutex_lock(&kept.lock);
     int rc = atomic_load(&weir__process.runs) == HAS ? 0 : claim(ret_why);
     pthread_mutex_unlock(&kept.lock);

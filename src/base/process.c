@@ -38,14 +38,14 @@ void weir__process_add(enum weir__part_place place, const struct weir__part *par
 
 /* ---- fork ------------------------------------------------------------------------------------ */
 
-/* A thread that forks receives no signal until both processes are whole again: a handler, ours or
- * the program's, would find the child half made. */
 /* The lock of a part that fork must take and release; NULL: none. */
 static pthread_mutex_t *lock_of(int place) {
     const struct weir__part *p = weir__process.parts[place];
     return p == NULL || (p->is_held_here != NULL && p->is_held_here()) ? NULL : p->lock;
 }
 
+/* A thread that forks receives no signal until both processes are whole again: a handler, ours or
+ * the program's, would find the child half made. */
 static void before_fork(void) {
     sigset_t all, before;
     sigfillset(&all);
@@ -73,5 +73,5 @@ static void after_fork_in_child(void) {
 }
 
 static __attribute__((constructor)) void begin(void) {
-    pthread_atfork(before_fork, after_fork, after_fork_in_child);
+    weir__process.has_hook = pthread_atfork(before_fork, after_fork, after_fork_in_child) == 0;
 }

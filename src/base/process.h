@@ -55,6 +55,7 @@ struct weir__process {
     struct weir__list loops;   /* the loops that have not ended, by struct weir_loop.living */
     const struct weir__part *parts[WEIR__PARTS]; /* NULL: the room is not there */
     sigset_t mask_before_fork; /* of the thread that forks; under the locks of all parts */
+    bool has_hook;             /* fork calls ours; false: there was no memory to register it */
 };
 
 #define WEIR__PROCESS_MAGIC "weirproc"
@@ -68,8 +69,8 @@ extern struct weir__process weir__process __attribute__((visibility("hidden")));
 /* Hang a part in. From a constructor: fork looks after it from then on. */
 void weir__process_add(enum weir__part_place place, const struct weir__part *part);
 
-/* A loop is about to open. Any thread. Returns 0, and -EEXIST with ret_why filled: another copy of
- * the library has opened loops in this process (copies.c). */
+/* A loop is about to open. Any thread. Returns 0; -EEXIST with ret_why filled: another copy of the
+ * library has opened loops in this process (copies.c); -ENOMEM: fork would not be looked after. */
 int weir__process_begin(char ret_why[static WEIR__PROCESS_WHY]);
 
 #endif

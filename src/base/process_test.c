@@ -18,6 +18,17 @@ WEIR_TEST(the_head_of_the_process_says_what_it_is) {
     assert_string_equal(weir__process.parts[WEIR__PART_LEVELS]->name, "levels");
 }
 
+WEIR_TEST(without_its_fork_hook_a_process_opens_no_loop) {
+    char why[WEIR__PROCESS_WHY];
+    assert_true(weir__process.has_hook);
+    weir__process.has_hook = false; /* as if pthread_atfork had had no memory */
+    assert_int_equal(weir__process_begin(why), -ENOMEM);
+    assert_int_equal(weir__process.runs, 0);
+    weir__process.has_hook = true;
+    assert_int_equal(weir__process_begin(why), 0);
+    assert_int_not_equal(weir__process.runs, 0);
+}
+
 static pthread_mutex_t first_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t last_lock = PTHREAD_MUTEX_INITIALIZER;
 static bool is_mine, locked_in_child, blocked_in_child;
