@@ -49,6 +49,9 @@ struct weir_listen_options { /* zero: the default */
  *   unix:/PATH       a unix socket
  *   mem:NAME         in memory, to the listener of that name on this loop (1 to 63 bytes)
  *   fd:N             the descriptor N, as weir_stream_from_fd: the stream owns it
+ *   exec:WORD WORD   a program: its standard input and output are the stream, whose close kills it.
+ *                    In a word %XX is any byte: %20 a space, %25 a percent sign. Errors as
+ *                    weir_process_start
  * options may be NULL. The caller must close *ret_stream. The kernel may connect a dial to an
  * unused local port of the ephemeral range to itself: weir_dial then returns -ECONNREFUSED.
  * Returns 0; -ECONNREFUSED, -ETIMEDOUT, -ENETUNREACH, ... (of the last address tried); WEIR_EURL,

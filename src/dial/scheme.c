@@ -29,6 +29,7 @@ static const struct weir__scheme sockets = {"tcp", dial_socket, listen_socket, N
 static const struct weir__scheme schemes[] = {
     {"mem", weir__dial_memory, weir__listen_memory, NULL},
     {"fd", weir__dial_descriptor, weir__listen_descriptor, NULL},
+    {"exec", weir__dial_command, NULL, "a command is dialled"},
 };
 
 /* *ret_rest: what stands behind the colon. */

@@ -33,6 +33,8 @@ int weir__listen_memory(const char *rest, const char *url,
 int weir__dial_descriptor(const char *rest, const char *url,
                           const struct weir_dial_options *options,
                           struct weir_stream **ret_stream);
+int weir__dial_command(const char *rest, const char *url, const struct weir_dial_options *options,
+                       struct weir_stream **ret_stream);
 int weir__listen_descriptor(const char *rest, const char *url,
                             const struct weir_listen_options *options,
                             struct weir_listener **ret_listener);

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/* Dialling a command: exec:WORD WORD... */
+#include "process/process_test_util.h"
+
+static int play_upper(struct weir_sim_process *p) {
+    char buf[64];
+    ssize_t n;
+    while ((n = weir_read(p->in, buf, sizeof buf)) > 0) {
+        for (ssize_t i = 0; i < n; i++)
+            buf[i] = (char)(buf[i] - (buf[i] >= 'a' && buf[i] <= 'z' ? 32 : 0));
+        int rc = weir_write(p->out, buf, (size_t)n);
+        if (rc < 0)
+            return rc;
+    }
+    return (int)n;
+}
+
+#define UPPER "exec:/usr/bin/tr a-z A-Z"
+
+static int dial_upper(struct weir_stream **ret) {
+    if (test_backend == NULL || strcmp(test_backend, "sim") == 0)
+        assert_int_equal(weir_sim_program("/usr/bin/tr", play_upper), 0);
+    return weir_dial(UPPER, NULL, ret);
+}
+
+static int speaks(struct weir_stream *s) {
+    char buf[16];
+    int rc = weir_write(s, "hello", 5);
+    if (rc == 0)
+        rc = weir_shutdown(s);
+    if (rc == 0)
+        rc = weir_read_exactly(s, buf, 5);
+    if (rc == 0)
+        assert_memory_equal(buf, "HELLO", 5);
+    return rc == 0 ? (int)weir_read(s, buf, sizeof buf) : rc;
+}
+
+PROCESS_STORY(a_command_is_a_stream_of_both_its_ends) {
+    struct weir_stream *s;
+    assert_int_equal(dial_upper(&s), 0);
+    assert_string_equal(weir_stream_peer(s), UPPER);
+    assert_int_equal(speaks(s), 0);
+    assert_int_equal(weir_write(s, "more", 4), -EPIPE); /* it was shut down */
+    weir_close(&s);
+    return 0;
+}
+
+static int speaks_within(void *arg) {
+    struct weir_stream *s = NULL;
+    struct weir_scope scope;
+    weir_scope_enter(&scope, WEIR_SECONDS(5)); /* where the player is cancelled, nobody answers */
+    int rc = dial_upper(&s);
+    if (rc == 0)
+        rc = speaks(s);
+    weir_close(&s);
+    return weir_scope_leave(&scope, rc);
+}
+
+WEIR_TEST(a_dialled_command_leaves_nothing_behind_wherever_it_is_disturbed) {
+    struct weir_story story = {.size = sizeof story, .name = "exec", .fn = speaks_within};
+    assert_int_equal(weir_explore_cancels(&story, NULL), 0);
+    assert_int_equal(weir_explore_allocations(&story, NULL), 0);
+    assert_int_equal(weir_explore_seeds(&story, NULL), 0);
+}
+
+PROCESS_STORY(a_close_ends_the_command_and_the_waits_on_its_stream) {
+    struct weir_stream *s;
+    struct weir_scope scope;
+    char byte;
+    assert_int_equal(dial_upper(&s), 0);
+    weir_scope_enter(&scope, WEIR_MILLISECONDS(5));
+    assert_int_equal(weir_scope_leave(&scope, (int)weir_read(s, &byte, 1)), -ETIME);
+    weir_close(&s);
+    return 0;
+}
+
+struct reads_args {
+    struct weir_stream *s;
+};
+
+static int reads(void *args) {
+    struct reads_args *a = args;
+    char byte;
+    return weir_read(a->s, &byte, 1) == WEIR_ECLOSED ? 0 : -EPROTO;
+}
+
+PROCESS_STORY(a_task_that_reads_from_a_command_feels_the_close) {
+    struct weir_stream *s;
+    struct weir_group g;
+    assert_int_equal(dial_upper(&s), 0);
+    weir_group_open(&g, WEIR_TOGETHER);
+    assert_int_equal(weir_go(&g, reads, .s = s), 0);
+    weir_yield();
+    weir_close(&s);
+    return weir_group_close(&g, 0);
+}
+
+static void refuses(const char *url, const char *why) {
+    struct weir_stream *s;
+    struct weir_listener *l;
+    assert_int_equal(weir_dial(url, NULL, &s), WEIR_EURL);
+    assert_non_null(strstr(weir_error(WEIR_EURL)->text, why));
+    assert_int_equal(weir_listen(url, NULL, &l), WEIR_EURL);
+    assert_non_null(strstr(weir_error(WEIR_EURL)->text, "a command is dialled"));
+}
+
+REAL_STORY(words_of_a_command_may_hold_any_byte_but_nul) {
+    char got[32] = "", many[300] = "exec:";
+    struct weir_stream *s;
+    assert_int_equal(weir_dial("exec:printf  %25s|%25s a%20b%25 c%c3%A4", NULL, &s), 0);
+    assert_int_equal(weir_read_exactly(s, got, 8), 0);
+    assert_string_equal(got, "a b%|c\xc3\xa4");
+    weir_close(&s);
+    refuses("exec:", "exec:COMMAND");
+    refuses("exec:   ", "exec:COMMAND");
+    refuses("exec:echo 100%", "%25");
+    refuses("exec:echo %00", "%25");
+    refuses("exec:echo %4", "%25");
+    for (int i = 0; i < 65; i++)
+        strcat(many, "x ");
+    refuses(many, "64 words");
+    assert_int_equal(weir_dial("exec:/nonexistent/program", NULL, &s), -ENOENT);
+    assert_non_null(strstr(weir_error(-ENOENT)->text, "/nonexistent/program"));
+    return 0;
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/* over.c - a stream over two others. What it lends is what the stream below lends. */
+#include "dial/over.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/alloc.h"
+#include "stream/stream.h"
+
+struct over {
+    struct weir_stream stream;
+    struct weir__over_parts parts;
+};
+
+static struct weir__over_parts *parts_of(struct weir_stream *s) {
+    return &WEIR_CONTAINER(s, struct over, stream)->parts;
+}
+
+/* The stream below was closed because this one was: this one's call says so itself. */
+static int64_t seen(struct weir_stream *s, int64_t rc) {
+    return s->closed ? -ECANCELED : rc;
+}
+
+static int64_t over_recv(struct weir_stream *s, struct weir__lent *ret_lent) {
+    struct weir_view v;
+    int64_t n = weir_peek(parts_of(s)->in, 1, &v);
+    if (n <= 0 || s->closed)
+        return seen(s, n);
+    *ret_lent = (struct weir__lent){(uint8_t *)v.base, (uint32_t)v.len, 1};
+    return n;
+}
+
+static void over_release(struct weir_stream *s, struct weir__lent *lent) {
+    lent->token = 0;
+    weir_consume(parts_of(s)->in, lent->len);
+}
+
+static int over_send(struct weir_stream *s, const void *buf, size_t len, size_t *ret_done) {
+    int rc = weir_write(parts_of(s)->out, buf, len);
+    const struct weir_error *e = rc < 0 ? weir_error(rc) : NULL;
+    *ret_done = rc == 0 ? len : e != NULL ? e->done : 0;
+    return (int)seen(s, rc);
+}
+
+static int64_t over_try_send(struct weir_stream *s, const void *buf, size_t len) {
+    return weir_try_write(parts_of(s)->out, buf, len);
+}
+
+static int over_wait_room(struct weir_stream *s) {
+    return (int)seen(s, weir_wait_writable(parts_of(s)->out));
+}
+
+static int over_shutdown(struct weir_stream *s) {
+    return parts_of(s)->end(parts_of(s)->owner);
+}
+
+static void over_close(struct weir_stream *s) {
+    weir__stream_drop(s);
+    parts_of(s)->close(parts_of(s)->owner);
+    weir__stream_gone(s);
+}
+
+static void over_address(struct weir_stream *s, bool peer, char *ret_text) {
+    snprintf(ret_text, WEIR__NAME_TEXT, "%s", peer ? parts_of(s)->name : "?");
+}
+
+static const struct weir__stream_kind over_kind = {
+    .name = "stream over others",
+    .recv = over_recv,
+    .release = over_release,
+    .send = over_send,
+    .try_send = over_try_send,
+    .wait_room = over_wait_room,
+    .shutdown = over_shutdown,
+    .close = over_close,
+    .address = over_address,
+};
+
+int weir__over_new(const struct weir__over_parts *parts, struct weir_stream **ret_stream) {
+    struct over *o = weir__alloc(sizeof *o);
+    if (o == NULL)
+        return weir__fail(-ENOMEM, "dial", parts->name);
+    weir__stream_init(&o->stream, &over_kind, weir__loop());
+    o->parts = *parts;
+    weir__stream_give(&o->stream, ret_stream);
+    return 0;
+}
