@@ -21,7 +21,7 @@ struct weir__scheme {
 
 /* Return WEIR_EURL with a record that says why. what: "dial", "listen". */
 static inline int weir__url_refused(const char *what, const char *url, const char *why) {
-    return weir__failf(WEIR_EURL, what, url, "%s: not a URL: %s", url, why);
+    return weir__failf(WEIR_EURL, what, url, "not a URL: %s", why);
 }
 
 /* The ways of scheme.c's table. */
