@@ -38,6 +38,7 @@
 #include "loop/loop.h"
 #include "proto/limits.h"
 #include "task/task.h"
+#include "task/waitq.h"
 #include "wire/handshake.h"
 #include "wire/utf8.h"
 #include "wire/ws_frame.h"
@@ -115,12 +116,9 @@ enum ws_why { /* what a task waits for */
     WS_LEAVES_LAST /* the same; the wait cannot be cancelled */
 };
 
-struct ws_waiter { /* in the frame of the task that waits */
-    struct weir__park park;
-    struct weir_ws *ws;
-    struct ws_waiter *next, *prev; /* NULL: it stands in no ring */
-    enum ws_why why;
-    bool parked;
+struct ws_waiter { /* in the frame of the task that waits; its wait is on the weir_ws */
+    struct weir__wait wait;
+    struct weir__waiter waiter; /* its slot: enum ws_why */
 };
 
 struct weir_ws {
@@ -130,8 +128,8 @@ struct weir_ws {
     struct ws_gather *gather;
     struct ws_queue *queue;
     struct weir__flush flush;
-    struct ws_waiter *senders; /* the last one in the ring; NULL: the ring is empty */
-    struct ws_waiter *others;  /* the same for those who do not wait to send */
+    struct weir__waitq senders; /* tasks that wait to send */
+    struct weir__waitq others;  /* tasks that wait for something else */
     struct weir__timer timer;  /* keepalive; reactive: handshake before, closing after */
     weir_ns heard;             /* the turn of the loop in which bytes last came */
     char *names;               /* path NUL subprotocol NUL; NULL: "/" and none */

@@ -121,7 +121,7 @@ static void last_out(struct weir_ws *ws) {
     weir__ws_wait_begin(ws, &w, WS_LEAVES_LAST);
     weir__ws_wake(ws);
     while (ws->inside > 0)
-        weir__ws_wait_park(&w, &weir__ws_ends);
+        weir__ws_wait_park(ws, &w, &weir__ws_ends);
     weir__ws_wait_end(ws, &w);
 }
 

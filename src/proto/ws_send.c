@@ -47,13 +47,14 @@ static bool queue_has_room(const struct weir_ws *ws, size_t len) {
     return queued == 0 || queued + len <= ws->config->o.queue_max;
 }
 
-/* Is it the turn of a sender that stands at w in the line (NULL: behind all)? The task in the
+/* Is it the turn of a sender that stands at w in the queue (NULL: behind all)? The task in the
  * middle of a message in parts waits for room only, the others until that message is finished. */
 static bool may_send(const struct weir_ws *ws, const struct ws_waiter *w, size_t len) {
-    const struct ws_waiter *first = ws->senders ? ws->senders->next : NULL;
+    const struct weir__waiter *first = weir__waitq_first(&ws->senders);
+    const struct weir__waiter *mine = w != NULL ? &w->waiter : NULL;
     if (ws->extra != NULL && ws->extra->orphaned)
         return false;
-    bool is_turn = ws_parting(ws) != NULL ? ws_is_parting(ws) : first == w;
+    bool is_turn = ws_parting(ws) != NULL ? ws_is_parting(ws) : first == mine;
     return is_turn && queue_has_room(ws, len);
 }
 
@@ -68,8 +69,8 @@ static __attribute__((noinline)) bool queue_begins(struct weir_ws *ws, size_t le
  * no task waits to send, no message in parts was ever begun, and the queue has room. */
 static inline bool may_send_now(struct weir_ws *ws, enum weir_ws_type type,
                                 const void *data, size_t len) {
-    bool is_plain = ws_is_open(ws) && !ws_is_client(ws) && ws->senders == NULL && ws->extra == NULL;
-    return is_plain && len < WS_DIRECT_MIN && is_valid(type, data, len) &&
+    bool is_plain = ws_is_open(ws) && !ws_is_client(ws) && weir__waitq_empty(&ws->senders);
+    return is_plain && ws->extra == NULL && len < WS_DIRECT_MIN && is_valid(type, data, len) &&
            ws_queued(ws) + len <= ws->config->o.queue_max &&
            (ws_queue_has_room(ws->queue, WEIR__WS_HEAD_MAX + len) || queue_begins(ws, len));
 }

@@ -90,6 +90,39 @@ WS_STORY(senders_are_served_in_the_order_they_came, o->message_max = 2 << 20) {
     return 0;
 }
 
+struct newcomer_args {
+    struct weir_ws *ws;
+    const int *places;
+};
+
+/* Tries at each turn, also between the wake of the sender that waits and its run. */
+static int newcomer(void *args) {
+    struct newcomer_args *a = args;
+    int rc;
+    while ((rc = weir_ws_try_send(a->ws, WEIR_WS_BINARY, "x", 1)) == -EAGAIN)
+        weir_yield();
+    assert_int_equal(rc, 0);
+    assert_int_equal(*a->places, 1);
+    return 0;
+}
+
+WS_STORY(a_newcomer_does_not_overtake_a_sender_that_was_woken, o->message_max = 2 << 20) {
+    WEIR_AUTO(weir_ws_drop) struct weir_ws *ws = ws_open(w);
+    struct sender s = {ws, 1 << 20, 1, 0};
+    struct weir_group g;
+    int places = 0;
+    stuff(w, ws);
+    weir_group_open(&g, WEIR_TOGETHER);
+    assert_int_equal(weir_go(&g, sender, .s = &s, .places = &places), 0);
+    weir_yield();
+    assert_int_equal(places, 0);
+    assert_int_equal(weir_go(&g, newcomer, .ws = ws, .places = &places), 0);
+    drain(ws, 1);
+    assert_int_equal(weir_group_close(&g, 0), 0);
+    assert_int_equal(s.rc, 0);
+    return 0;
+}
+
 WS_STORY(a_cancelled_sender_has_sent_nothing_and_blocks_no_other, o->message_max = 2 << 20) {
     WEIR_AUTO(weir_ws_drop) struct weir_ws *ws = ws_open(w);
     struct sender first = {ws, 1 << 20, 1, 0}, second = {ws, 77, 1, 0};

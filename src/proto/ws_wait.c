@@ -12,106 +12,79 @@ const struct weir__what weir__ws_closes = {.text = "ws close", .link = "with", O
 const struct weir__what weir__ws_flushes = {.text = "ws flush", .link = "to", ON_WS};
 const struct weir__what weir__ws_ends = {.text = "ws end", .link = "with", ON_WS};
 
-/* The connection points to the last waiter of a ring, whose next is the first. So each of these
- * takes the same time however many wait. */
-static void ring_add(struct ws_waiter **last, struct ws_waiter *w, bool first) {
-    struct ws_waiter *end = *last;
-    w->next = end ? end->next : w;
-    w->prev = end ? end : w;
-    w->next->prev = w->prev->next = w;
-    *last = end == NULL || !first ? w : end;
-}
-
-/* Does nothing if it stands in no ring. */
-static void ring_remove(struct ws_waiter **last, struct ws_waiter *w) {
-    if (w->next == NULL)
-        return;
-    if (*last == w)
-        *last = w->prev != w ? w->prev : NULL;
-    w->prev->next = w->next;
-    w->next->prev = w->prev;
-    w->next = w->prev = NULL;
-}
-
-static struct ws_waiter **ring_of(struct weir_ws *ws, const struct ws_waiter *w) {
-    return w->why == WS_SENDS ? &ws->senders : &ws->others;
-}
-
-/* A cancel gives up the place at once. */
-static int waiter_abort(struct weir__park *p) {
-    struct ws_waiter *w = WEIR_CONTAINER(p, struct ws_waiter, park);
-    w->parked = false;
-    ring_remove(ring_of(w->ws, w), w);
-    return WEIR__DONE;
+static enum ws_why why_of(const struct weir__waiter *w) {
+    return (enum ws_why)(uintptr_t)w->slot;
 }
 
 /* Senders stand in the order in which they came; only the task in the middle of a message in parts
  * stands before all, for they wait for that message. Of the others, those who flush stand last: a
  * wake stops at the first of them. */
-static void take_place(struct ws_waiter *w) {
-    struct weir_ws *ws = w->ws;
-    bool first = w->why == WS_SENDS ? ws_is_parting(ws) : w->why != WS_FLUSHES;
-    ring_add(ring_of(ws, w), w, first);
+static void take_place(struct weir_ws *ws, struct weir__waiter *w) {
+    enum ws_why why = why_of(w);
+    struct weir__waitq *q = why == WS_SENDS ? &ws->senders : &ws->others;
+    if (why == WS_SENDS ? ws_is_parting(ws) : why != WS_FLUSHES)
+        weir__waitq_add_first(q, w);
+    else
+        weir__waitq_add(q, w);
 }
 
 void weir__ws_wait_begin(struct weir_ws *ws, struct ws_waiter *w, enum ws_why why) {
-    *w = (struct ws_waiter){.park = {.abort = waiter_abort, .on = ws}, .ws = ws,
-                            .why = (uint8_t)why};
+    weir__wait_begin(&w->wait, NULL, ws);
     if (why == WS_LEAVES_LAST)
-        w->park.abort = NULL;
-    take_place(w);
+        w->wait.park.abort = NULL;
+    w->wait.all = &w->waiter;
+    w->waiter = (struct weir__waiter){.slot = (void *)(uintptr_t)why, .wait = &w->wait};
+    take_place(ws, &w->waiter);
 }
 
-int64_t weir__ws_wait_park(struct ws_waiter *w, const struct weir__what *what) {
-    if (w->next == NULL)
-        take_place(w); /* a wake took it out of the ring, and there was no reason to return */
-    w->parked = true;
-    w->park.what = what;
-    return weir__park(&w->park);
+int64_t weir__ws_wait_park(struct weir_ws *ws, struct ws_waiter *w,
+                           const struct weir__what *what) {
+    w->wait.won = NULL; /* it has looked, and there was no reason to return */
+    if (w->waiter.in == NULL)
+        take_place(ws, &w->waiter);
+    w->wait.park.what = what;
+    int64_t rc = weir__wait_park(&w->wait);
+    w->wait.park.task = NULL; /* it may park elsewhere now, and is not to be made ready then */
+    return rc;
 }
 
 int weir__ws_wait(struct weir_ws *ws, struct ws_waiter *w, const struct weir__what *what) {
-    int rc = weir_cancelled(); /* the scope may have fired since the last wait */
-    if (rc == 0)
-        rc = (int)weir__ws_wait_park(w, what);
+    int rc = (int)weir__ws_wait_park(ws, w, what);
     return rc < 0 ? weir__fail(rc, what->text, weir_ws_peer(ws)) : 0;
 }
 
-static void wake_one(struct ws_waiter *w) {
-    if (!w->parked)
-        return; /* it was woken already, and has not run yet */
-    w->parked = false;
-    weir__unpark(&w->park, 0);
+/* Only the first in the queue is woken; it wakes the next when it leaves. It has to look whether
+ * there is room for its own message, so it gets its place back with the grant: a newcomer finds it
+ * there and stands behind. A second wake before it has run finds that it has won already. */
+static void wake_first_sender(struct weir_ws *ws) {
+    struct weir__waiter *w = weir__waitq_first(&ws->senders);
+    if (w == NULL || w->wait->won != NULL)
+        return;
+    weir__waiter_grant(w, 0);
+    weir__waitq_add_first(&ws->senders, w);
 }
 
-static void wake_all(struct ws_waiter **last) {
-    while (*last != NULL) {
-        struct ws_waiter *first = (*last)->next;
-        ring_remove(last, first);
-        wake_one(first);
-    }
-}
-
-/* Only the first in line is woken; it wakes the next when it leaves the line. If no message can be
- * sent any more, all are woken. */
+/* If no message can be sent any more, all are woken. */
 static void wake_senders(struct weir_ws *ws) {
-    if (!ws_is_open(ws))
-        wake_all(&ws->senders);
-    else if (ws->senders != NULL)
-        wake_one(ws->senders->next);
-}
-
-/* Those who wait for any change are few, and stand before those who flush. */
-static void wake_others(struct weir_ws *ws) {
-    if (ws_is_flushed(ws)) {
-        wake_all(&ws->others);
+    struct weir__waiter *w;
+    if (ws_is_open(ws)) {
+        wake_first_sender(ws);
         return;
     }
-    struct ws_waiter *w = ws->others ? ws->others->next : NULL;
-    while (w != NULL && w->why != WS_FLUSHES) {
-        wake_one(w);
-        w = w != ws->others ? w->next : NULL;
-    }
+    while ((w = weir__waitq_first(&ws->senders)) != NULL)
+        if (w->wait->won != NULL) /* the first, which was woken before */
+            weir__waiter_remove(w);
+        else
+            weir__waiter_grant(w, 0);
+}
+
+/* Those who wait for any change are few, and stand before those who flush. Each looks, and takes a
+ * place again if it has to wait on. */
+static void wake_others(struct weir_ws *ws) {
+    bool flushed = ws_is_flushed(ws);
+    struct weir__waiter *w;
+    while ((w = weir__waitq_first(&ws->others)) != NULL && (flushed || why_of(w) != WS_FLUSHES))
+        weir__waiter_grant(w, 0);
 }
 
 void weir__ws_wake_waiting(struct weir_ws *ws) {
@@ -120,9 +93,9 @@ void weir__ws_wake_waiting(struct weir_ws *ws) {
 }
 
 void weir__ws_wait_end(struct weir_ws *ws, struct ws_waiter *w) {
-    ring_remove(ring_of(ws, w), w);
-    if (w->why == WS_SENDS)
-        wake_senders(ws); /* the next in line */
+    weir__wait_end(&w->wait);
+    if (why_of(&w->waiter) == WS_SENDS)
+        wake_senders(ws); /* the next in the queue */
 }
 
 int weir__ws_flushed(struct weir_ws *ws, const struct weir__what *what) {
