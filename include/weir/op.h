@@ -92,7 +92,12 @@ enum weir__option {
     WEIR__V6ONLY,
     WEIR__SNDBUF,
     WEIR__RCVBUF,
-    WEIR__LINGER0 /* close sends a reset */
+    WEIR__LINGER0, /* close sends a reset */
+    WEIR__BROADCAST,
+    WEIR__TTL,
+    WEIR__MULTICAST_LOOP,
+    WEIR__JOIN, /* u.option.group; value: the number of the interface, 0: any */
+    WEIR__LEAVE
 };
 
 enum { WEIR__ADDRS_MAX = 16, WEIR__NAME_MAX = 255 };
@@ -149,6 +154,7 @@ struct weir__op {
         struct {
             enum weir__option option;
             int value;
+            const struct weir__addr *group;
         } option;
         struct {
             struct weir__addr *ret;

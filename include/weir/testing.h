@@ -14,9 +14,9 @@
  *   ports, jitter, losses, weir_random.
  * Grants, posts, and timers with equal deadlines keep their order.
  * A listener on the address or name of a host runs on that host. A dial starts from the host that
- * the program runs on, unless the socket is bound to another's address. Real descriptors, UDP and
- * unix sockets are refused: WEIR_ESIMREFUSED. So are programs that no function plays. Loop thread
- * only, except where a contract says otherwise. */
+ * the program runs on, unless the socket is bound to another's address. Refused, by
+ * WEIR_ESIMREFUSED, are real descriptors, and programs that no function plays. Loop thread only,
+ * except where a contract says otherwise. */
 #ifndef WEIR_TESTING_H
 #define WEIR_TESTING_H
 
@@ -45,12 +45,13 @@ struct weir_sim_options { /* zero: the default */
     weir_ns limit_ns;      /* the run is cancelled after so much virtual time; 0: a day */
     bool deferred;         /* no operation completes at once, as on io_uring; default as on epoll */
     const struct weir_run_options *run; /* for weir_run; its backend is ignored */
-    weir_ns jitter_ns; /* each segment takes longer by 0 up to so much; 0: none. The bytes of a
-                        * connection keep their order */
-    unsigned loss;     /* so many of 1000 segments between hosts are lost; 0: none. TCP sends them
-                        * again, after a pause */
+    weir_ns jitter_ns; /* each segment and datagram takes longer by 0 up to so much; 0: none. The
+                        * bytes of a connection keep their order; datagrams may overtake others */
+    unsigned loss;     /* so many of 1000 segments and datagrams between hosts are lost; 0: none.
+                        * TCP sends its segments again, after a pause */
     bool fixed_order;  /* all is first in, first out; the seed decides ports, jitter, losses and
                         * weir_random only */
+    unsigned duplicates; /* so many of 1000 datagrams between hosts arrive twice; 0: none */
 };
 
 /* Run fn(arg) as weir_run does, in a new simulated world. options may be NULL; arg and options are

@@ -26,8 +26,9 @@ enum sim_choice_kind {
     SIM_JITTER,
     SIM_LOSS,
     SIM_PORT,     /* the first ephemeral port of a host */
-    SIM_LISTENER, /* which of the listeners that share a port gets a connection */
+    SIM_LISTENER, /* which of the sockets that share a port gets a connection, or a datagram */
     SIM_DETACH,   /* how a file leaves its loop; 0 also where config.permutes is false */
+    SIM_TWICE,    /* whether a datagram arrives twice */
     SIM_KINDS
 };
 

@@ -62,6 +62,14 @@ int64_t weir__sim_try(struct sim *b, struct sim_sock *s, struct weir__op *op);
 /* The file of a DETACH leaves, with one part of `part` of what has come (0: nothing). Returns the
  * op's result. */
 int64_t weir__sim_detach(struct sim *b, struct weir__op *op, unsigned part);
+/* weir__sim_recv, and what came beside the bytes is closed. */
+int64_t weir__sim_read(struct sim_sock *s, void *buf, size_t len);
+
+int weir__sim_setopt(struct sim_sock *s, const struct weir__op *op);
+
+/* TRY_SENDMSG, TRY_RECVMSG and RECVMSG, as one try. */
+int64_t weir__sim_sendmsg(struct sim_sock *s, struct weir__op *op);
+int64_t weir__sim_recvmsg(struct sim_sock *s, struct weir__op *op);
 
 /* Try again an op that is held, if it is; complete it if that is its end. */
 void weir__sim_go_on(struct sim *b, struct sim_sock *s, struct weir__op *op);

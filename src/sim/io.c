@@ -55,10 +55,17 @@ static int64_t try_accept(struct sim_sock *s, struct weir__op *op) {
     int rc = weir__sim_accept(s, &child);
     if (rc < 0)
         return rc;
-    if (op->u.accept.ret_peer != NULL)
+    if (op->u.accept.ret_peer != NULL && child->family == AF_UNIX)
+        weir__sim_unix_addr(&child->peer_name, op->u.accept.ret_peer);
+    else if (op->u.accept.ret_peer != NULL)
         weir__sim_addr_make(child->family, &child->peer_ip, child->peer_port,
                             op->u.accept.ret_peer);
     return weir__sim_sock_fd(child);
+}
+
+/* A read that takes bytes alone: descriptors that came with them are closed. */
+int64_t weir__sim_read(struct sim_sock *s, void *buf, size_t len) {
+    return weir__sim_recv(s, buf, weir__sim_unix_read(s, len));
 }
 
 /* Lend a piece of what has come. -ENOBUFS: all pieces are lent. */
@@ -69,7 +76,7 @@ static int64_t try_recv(struct sim *b, struct sim_sock *s, struct weir__op *op) 
         return -ENOBUFS;
     uint32_t token = b->free_pieces[--b->free_count];
     uint8_t *base = b->pieces + (token - 1) * b->world->config.piece_size;
-    int64_t n = weir__sim_recv(s, base, b->world->config.piece_size);
+    int64_t n = weir__sim_read(s, base, b->world->config.piece_size);
     op->u.lent = (struct weir__lent){.base = base, .len = (uint32_t)n, .token = token};
     return n;
 }
@@ -102,16 +109,70 @@ static int64_t try_sendv(struct sim_sock *s, struct weir__op *op) {
     return (int64_t)op->u.vector.done;
 }
 
+int weir__sim_setopt(struct sim_sock *s, const struct weir__op *op) {
+    enum weir__option option = op->u.option.option;
+    if (option == WEIR__JOIN || option == WEIR__LEAVE)
+        return weir__sim_dgram_group(s, op->u.option.group, option == WEIR__LEAVE);
+    int rc = weir__sim_option(s, option, op->u.option.value);
+    if (rc == 0 && option == WEIR__KEEPALIVE)
+        weir__sim_keepalive_set(s);
+    return rc;
+}
+
+/* One message of either kind of socket. */
+static int64_t receive(struct sim_sock *s, struct mmsghdr *m, int flags) {
+    int64_t n = s->type == SOCK_DGRAM ? weir__sim_dgram_recv(s, &m->msg_hdr, flags)
+                                      : weir__sim_unix_recv(s, &m->msg_hdr);
+    m->msg_len = n > 0 ? (unsigned)n : 0;
+    return n;
+}
+
+static bool has_messages(const struct sim_sock *s) {
+    return s->type == SOCK_DGRAM || s->family == AF_UNIX;
+}
+
+int64_t weir__sim_recvmsg(struct sim_sock *s, struct weir__op *op) {
+    unsigned count = 0;
+    if (!has_messages(s))
+        return WEIR_ESIMREFUSED;
+    while (count < op->u.message.count) {
+        int64_t n = receive(s, &op->u.message.messages[count], op->u.message.flags);
+        if (n < 0 && count == 0)
+            return n;
+        if (n < 0 || (++count > 0 && s->type != SOCK_DGRAM))
+            break;
+    }
+    return count;
+}
+
+int64_t weir__sim_sendmsg(struct sim_sock *s, struct weir__op *op) {
+    unsigned count = 0;
+    if (!has_messages(s))
+        return WEIR_ESIMREFUSED;
+    while (count < op->u.message.count) {
+        struct mmsghdr *m = &op->u.message.messages[count];
+        int64_t n = s->type == SOCK_DGRAM ? weir__sim_dgram_send(s, &m->msg_hdr)
+                                          : weir__sim_unix_send(s, &m->msg_hdr);
+        if (n < 0)
+            return count > 0 ? count : n;
+        m->msg_len = (unsigned)n;
+        count++;
+    }
+    return count;
+}
+
 int64_t weir__sim_try(struct sim *b, struct sim_sock *s, struct weir__op *op) {
     switch (op->kind) {
     case WEIR__CONNECT:
-        return weir__sim_connected(s);
+        return s->type == SOCK_DGRAM ? 0 : weir__sim_connected(s);
     case WEIR__ACCEPT:
         return try_accept(s, op);
     case WEIR__RECV:
         return try_recv(b, s, op);
+    case WEIR__RECVMSG:
+        return weir__sim_recvmsg(s, op);
     case WEIR__RECV_INTO:
-        return op->u.bytes.len == 0 ? 0 : weir__sim_recv(s, op->u.bytes.base, op->u.bytes.len);
+        return op->u.bytes.len == 0 ? 0 : weir__sim_read(s, op->u.bytes.base, op->u.bytes.len);
     case WEIR__SEND:
         return try_send(s, op);
     default:
@@ -178,9 +239,12 @@ short weir__sim_poll_bits(const struct sim_sock *s, short events) {
     short bits = 0;
     if (s->state == SIM_DEAD)
         bits |= (short)(POLLHUP | (s->error ? POLLERR : 0));
-    if ((events & POLLIN) && weir__sim_readable(s))
+    bool messages = s->type == SOCK_DGRAM;
+    if (messages && s->error != 0)
+        bits |= POLLERR;
+    if ((events & POLLIN) && (messages ? s->box != NULL : weir__sim_readable(s)))
         bits |= POLLIN;
-    if ((events & POLLOUT) && weir__sim_writable(s))
+    if ((events & POLLOUT) && (messages ? weir__sim_dgram_writable(s) : weir__sim_writable(s)))
         bits |= POLLOUT;
     return bits;
 }

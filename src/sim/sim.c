@@ -82,11 +82,13 @@ static int refuse(struct weir__op *op, int fd) {
 static int submit_socket(struct sim *b, struct weir__op *op) {
     struct sim_world *w = b->world;
     int family = op->u.socket.family;
-    if ((family != AF_INET && family != AF_INET6) || op->u.socket.type != SOCK_STREAM)
+    int type = op->u.socket.type;
+    if ((family != AF_INET && family != AF_INET6 && family != AF_UNIX) ||
+        (type != SOCK_STREAM && type != SOCK_DGRAM))
         return done(op, WEIR_ESIMREFUSED);
     if (w->open >= w->config.descriptors_max)
         return done(op, -EMFILE);
-    struct sim_sock *s = weir__sim_sock_new(w, b, family, 0);
+    struct sim_sock *s = weir__sim_sock_new(w, b, family, type, 0);
     s->open = true;
     w->open++;
     s->file = op->file;
@@ -112,24 +114,20 @@ static int submit_attach(struct sim *b, struct weir__op *op) {
     return done(op, 0);
 }
 
-static int set_option(struct sim_sock *s, enum weir__option option, int value) {
-    int rc = weir__sim_option(s, option, value);
-    if (rc == 0 && option == WEIR__KEEPALIVE)
-        weir__sim_keepalive_set(s);
-    return rc;
-}
-
 static int submit_call(struct sim *b, struct weir__op *op) {
     struct sim_sock *s = weir__sim_sock_of(b, op);
     if (s == NULL)
         return refuse(op, op->file->fd);
+    if (s->type == SOCK_DGRAM && (op->kind == WEIR__LISTEN || op->kind >= WEIR__SHUTDOWN) &&
+        op->kind != WEIR__TRY_SENDMSG && op->kind != WEIR__TRY_RECVMSG)
+        return done(op, -EOPNOTSUPP);
     switch (op->kind) {
     case WEIR__BIND:
         return done(op, weir__sim_bind(s, op->u.addr));
     case WEIR__LISTEN:
         return done(op, weir__sim_listen(s, op->u.number));
     case WEIR__SETOPT:
-        return done(op, set_option(s, op->u.option.option, op->u.option.value));
+        return done(op, weir__sim_setopt(s, op));
     case WEIR__NAME:
         return done(op, weir__sim_name(s, op->u.name.peer, op->u.name.ret));
     case WEIR__UNACKED:
@@ -137,14 +135,25 @@ static int submit_call(struct sim *b, struct weir__op *op) {
     case WEIR__SHUTDOWN:
         return done(op, weir__sim_shutdown(s, op->u.number));
     case WEIR__TRY_SENDMSG:
+        return done(op, weir__sim_sendmsg(s, op));
     case WEIR__TRY_RECVMSG:
-    case WEIR__RECVMSG:
-        return done(op, WEIR_ESIMREFUSED);
+        return done(op, weir__sim_recvmsg(s, op));
     case WEIR__READ_FD:
-        return done(op, weir__sim_recv(s, op->u.bytes.base, op->u.bytes.len));
+        return done(op, weir__sim_read(s, op->u.bytes.base, op->u.bytes.len));
     default:
         return done(op, weir__sim_send(s, op->u.bytes.base, op->u.bytes.len));
     }
+}
+
+static int connect_to(struct sim_sock *s, const struct weir__addr *a) {
+    if (s->type == SOCK_DGRAM)
+        return weir__sim_dgram_connect(s, a);
+    return s->family == AF_UNIX ? weir__sim_unix_connect(s, a) : weir__sim_connect(s, a);
+}
+
+/* Streams of bytes have no place on a socket for datagrams. */
+static bool is_misplaced(const struct sim_sock *s, const struct weir__op *op) {
+    return s->type == SOCK_DGRAM && op->kind != WEIR__RECVMSG && op->kind != WEIR__CONNECT;
 }
 
 static int submit_transfer(struct sim *b, struct weir__op *op) {
@@ -157,10 +166,12 @@ static int submit_transfer(struct sim *b, struct weir__op *op) {
         op->u.lent = (struct weir__lent){0};
     if (s == NULL)
         return done(op, -EBADF);
+    if (is_misplaced(s, op))
+        return done(op, -EOPNOTSUPP);
     if (*weir__sim_place_of(op) != NULL)
         return done(op, -EBUSY);
     if (op->kind == WEIR__CONNECT) {
-        int rc = weir__sim_connect(s, op->u.addr);
+        int rc = connect_to(s, op->u.addr);
         if (rc < 0)
             return done(op, rc);
     }
@@ -228,8 +239,8 @@ static void cancel_polls(struct sim *b, const struct weir__file *file) {
 static int close_unkept(struct sim *b, struct weir__op *op) {
     struct sim_sock *s = weir__sim_sock_by_fd(b->world, op->file->fd);
     if (s != NULL && s->file == NULL) {
-        weir__sim_option(s, WEIR__LINGER0, 1);
-        weir__sim_close(s);
+        weir__sim_option(s, WEIR__LINGER0, s->copies == 0);
+        weir__sim_let_go(s);
     }
     op->file->fd = -1;
     return done(op, 0);
@@ -242,8 +253,10 @@ static int submit_close(struct sim *b, struct weir__op *op) {
     cancel_pending(b, &op->file->reader);
     cancel_pending(b, &op->file->writer);
     cancel_polls(b, op->file);
-    if (s != NULL)
-        weir__sim_close(s);
+    if (s != NULL) {
+        s->file = NULL;
+        weir__sim_let_go(s);
+    }
     op->file->fd = -1;
     op->file->priv[0] = 0;
     op->file->state = WEIR__FILE_NONE;
@@ -348,7 +361,7 @@ static int submit(struct weir__backend *backend, struct weir__op *op) {
         [WEIR__SHUTDOWN] = submit_call,      [WEIR__READ_FD] = submit_call,
         [WEIR__WRITE_FD] = submit_call,      [WEIR__CONNECT] = submit_transfer,
         [WEIR__TRY_SENDMSG] = submit_call,   [WEIR__TRY_RECVMSG] = submit_call,
-        [WEIR__RECVMSG] = submit_call,
+        [WEIR__RECVMSG] = submit_transfer,
         [WEIR__ACCEPT] = submit_transfer,    [WEIR__RECV] = submit_transfer,
         [WEIR__RECV_INTO] = submit_transfer, [WEIR__SEND] = submit_transfer,
         [WEIR__SENDV] = submit_transfer,     [WEIR__POLL] = submit_poll,

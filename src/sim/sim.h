@@ -2,7 +2,8 @@
 /* sim.h - the simulated world: one virtual clock, one queue of events, hosts, links, sockets.
  * A backend instance (sim.c) is a loop's view of it: a world may outlive its loops, and several
  * may share one. Only sim.c and io.c know ops. Each file calls only those to its right:
- *   sim.c -> order.c -> io.c, world.c -> tcp.c -> sock.c -> host.c -> event.c -> chance.c
+ *   sim.c -> order.c -> io.c, world.c -> dgram.c, unix.c -> tcp.c -> sock.c -> host.c -> event.c
+ *   -> chance.c
  *
  * Every decision is integer arithmetic on the seed and on what happened before; chance.h has the
  * only source of chance; no iteration follows addresses. The world's own memory is outside the
@@ -51,7 +52,7 @@ struct sim_config { /* all set; see weir_sim_options for the meaning and the def
     size_t send_buffer, receive_buffer, segment_max, piece_size, piece_count;
     size_t descriptors_max;
     weir_ns jitter_ns;
-    uint32_t loss;
+    uint32_t loss, duplicates; /* of 1000 */
     bool deferred;
     bool permutes; /* the choices up to SIM_ORDERS are asked */
 };
@@ -165,6 +166,15 @@ void weir__sim_ring_peek(const struct sim_ring *r, size_t at, void *to, size_t l
 void weir__sim_ring_drop(struct sim_ring *r, size_t len);
 void weir__sim_ring_clear(struct sim_ring *r);
 
+struct sim_datagram;
+struct sim_group;
+struct sim_rights;
+
+struct sim_name { /* of a unix socket, as it lies in sun_path; len 0: it has none */
+    size_t len;
+    char text[sizeof(((struct sockaddr_un *)0)->sun_path)];
+};
+
 enum sim_state {
     SIM_FRESH,     /* perhaps bound */
     SIM_LISTEN,
@@ -183,7 +193,7 @@ struct sim_sock {
     uint64_t id;              /* slot and generation: a name that is never used twice */
     size_t slot;
     enum sim_state state;
-    int family, host, peer_host;
+    int family, type, host, peer_host;
     struct sim_ip ip, peer_ip;
     uint16_t port, peer_port;
     bool bound, counted, open; /* counted: in its host's ports; open: it has a descriptor */
@@ -213,9 +223,20 @@ struct sim_sock {
     bool queued;
     unsigned backlog, queue_len, embryos;
     uint64_t parent_id;
+
+    struct sim_name name, peer_name; /* of unix sockets */
+    struct sim_rights *rights;       /* descriptors that come with bytes not yet read */
+    unsigned copies;                 /* further descriptors of this socket, sent or received */
+
+    struct sim_datagram *box, **box_end; /* datagrams received */
+    size_t box_bytes, box_count;
+    size_t flying, coming; /* bytes sent that did not arrive yet; datagrams on their way (unix) */
+    struct sim_group *groups;
+    bool no_loop;
 };
 
-struct sim_sock *weir__sim_sock_new(struct sim_world *w, struct sim *owner, int family, int host);
+struct sim_sock *weir__sim_sock_new(struct sim_world *w, struct sim *owner, int family, int type,
+                                    int host);
 struct sim_sock *weir__sim_sock_by_id(const struct sim_world *w, uint64_t id); /* NULL: gone */
 struct sim_sock *weir__sim_sock_by_fd(const struct sim_world *w, int fd);
 int weir__sim_sock_fd(const struct sim_sock *s);
@@ -238,6 +259,11 @@ void weir__sim_host_port(struct sim_sock *s, bool take);
 struct sim_sock *weir__sim_listener_for(struct sim_world *w, int host, const struct sim_ip *ip,
                                         uint16_t port);
 
+/* How well s fits an address, 0: not at all. */
+int weir__sim_fit(const struct sim_sock *s, const struct sim_ip *ip);
+/* The address from which s sends to ip, if it is bound to no certain one. */
+void weir__sim_source(struct sim_sock *s, const struct sim_ip *ip, struct sim_ip *ret);
+
 int weir__sim_connect(struct sim_sock *s, const struct weir__addr *a); /* 0: under way */
 int weir__sim_connected(struct sim_sock *s);                            /* -EAGAIN: not yet */
 int weir__sim_accept(struct sim_sock *s, struct sim_sock **ret_child);  /* -EAGAIN: none */
@@ -248,6 +274,30 @@ bool weir__sim_writable(const struct sim_sock *s);
 int weir__sim_shutdown(struct sim_sock *s, int how);
 void weir__sim_close(struct sim_sock *s); /* s may be gone on return */
 void weir__sim_keepalive_set(struct sim_sock *s);
+
+/* Datagrams (dgram.c). */
+int weir__sim_dgram_connect(struct sim_sock *s, const struct weir__addr *a);
+int weir__sim_dgram_group(struct sim_sock *s, const struct weir__addr *group, bool leave);
+int64_t weir__sim_dgram_send(struct sim_sock *s, const struct msghdr *m); /* -EAGAIN: no room */
+int64_t weir__sim_dgram_recv(struct sim_sock *s, struct msghdr *m, int flags); /* -EAGAIN */
+bool weir__sim_dgram_writable(const struct sim_sock *s);
+void weir__sim_dgram_drop(struct sim_sock *s); /* before s is freed */
+
+/* Unix sockets (unix.c): names, and descriptors beside bytes. */
+int weir__sim_unix_bind(struct sim_sock *s, const struct weir__addr *a);
+int weir__sim_unix_connect(struct sim_sock *s, const struct weir__addr *a);
+void weir__sim_unix_addr(const struct sim_name *n, struct weir__addr *ret);
+void weir__sim_unix_name(const struct weir__addr *a, struct sim_name *ret);
+struct sim_sock *weir__sim_unix_find(const struct sim_world *w, int type,
+                                     const struct sim_name *n);
+int64_t weir__sim_unix_send(struct sim_sock *s, const struct msghdr *m);
+int64_t weir__sim_unix_recv(struct sim_sock *s, struct msghdr *m);
+/* How many of len bytes a plain read may take; what came with them is closed. */
+size_t weir__sim_unix_read(struct sim_sock *s, size_t len);
+/* One descriptor of s is closed: the last one closes s, which may be gone on return. */
+void weir__sim_let_go(struct sim_sock *s);
+void weir__sim_unix_drop(struct sim_sock *s); /* s was closed, or is freed */
+
 /* Segments to and from the host are lost, or arrive again. */
 void weir__sim_host_cut(struct sim_world *w, int host, bool cut);
 

@@ -485,7 +485,7 @@ WEIR_TEST(what_cannot_be_simulated_is_refused_by_name) {
     o.op.u.poll.fd = 0;
     o.op.u.poll.events = 1;
     assert_int_equal(rig_run(&o), WEIR_ESIMREFUSED);
-    assert_int_equal(rig_socket(&f, AF_UNIX), WEIR_ESIMREFUSED);
+    assert_int_equal(rig_socket(&f, AF_NETLINK), WEIR_ESIMREFUSED);
     world_close();
 }
 

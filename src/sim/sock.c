@@ -67,11 +67,14 @@ static size_t free_slot(struct sim_world *w) {
     return old;
 }
 
-struct sim_sock *weir__sim_sock_new(struct sim_world *w, struct sim *owner, int family, int host) {
+struct sim_sock *weir__sim_sock_new(struct sim_world *w, struct sim *owner, int family, int type,
+                                    int host) {
     struct sim_sock *s = weir__sim_alloc(sizeof *s);
     s->world = w;
     s->owner = owner;
     s->family = family;
+    s->type = type;
+    s->box_end = &s->box;
     s->host = host;
     s->peer_host = -1;
     s->slot = free_slot(w);
@@ -81,7 +84,7 @@ struct sim_sock *weir__sim_sock_new(struct sim_world *w, struct sim *owner, int 
     s->snd_end = 1;
     weir__list_init(&s->listening);
     weir__list_init(&s->queue);
-    if (family == AF_INET) /* any, as mapped */
+    if (family != AF_INET6) /* any, as mapped */
         s->ip.byte[10] = s->ip.byte[11] = 0xff;
     w->socks[s->slot] = s;
     w->sock_len = s->slot + 1;
@@ -97,6 +100,8 @@ void weir__sim_sock_free(struct sim_sock *s) {
     weir__sim_host_port(s, false);
     weir__sim_ring_clear(&s->in);
     weir__sim_ring_clear(&s->out);
+    weir__sim_dgram_drop(s);
+    weir__sim_unix_drop(s);
     w->open -= s->open;
     w->socks[s->slot] = NULL;
     if (s->slot < w->sock_len)
@@ -177,7 +182,8 @@ static bool port_taken(const struct sim_sock *s, bool listening) {
         return false;
     for (size_t i = 0; i < w->sock_cap; i++) {
         const struct sim_sock *o = w->socks[i];
-        if (o == NULL || o == s || !o->counted || o->host != s->host || o->port != s->port)
+        if (o == NULL || o == s || !o->counted || o->host != s->host ||
+            o->port != s->port || o->type != s->type)
             continue;
         bool share = (s->reuse_addr && o->reuse_addr && o->state != SIM_LISTEN) ||
                      (s->reuse_port && o->reuse_port);
@@ -208,6 +214,8 @@ int weir__sim_bind(struct sim_sock *s, const struct weir__addr *a) {
     uint16_t port;
     if (s->bound || s->state != SIM_FRESH)
         return -EINVAL;
+    if (s->family == AF_UNIX)
+        return weir__sim_unix_bind(s, a);
     if (a->sa.sa_family != s->family || !weir__sim_ip_from(a, &ip, &port))
         return -EAFNOSUPPORT;
     int host = weir__sim_ip_host(s->world, s->host, &ip);
@@ -245,9 +253,17 @@ int weir__sim_listen(struct sim_sock *s, int backlog) {
     return 0;
 }
 
-/* How well l fits an address, 0: not at all. The exact one goes before any, its own family before
- * a listener for both. */
-static int fit(const struct sim_sock *l, const struct sim_ip *ip) {
+void weir__sim_source(struct sim_sock *s, const struct sim_ip *ip, struct sim_ip *ret) {
+    struct sim_ip own = s->ip;
+    if (weir__sim_ip_is_any(&own) && weir__sim_ip_is_loopback(ip))
+        own = *ip;
+    else if (weir__sim_ip_is_any(&own))
+        weir__sim_ip_of_host(s->host, weir__sim_ip_is_v4(ip), &own);
+    *ret = own;
+}
+
+/* The exact one goes before any, its own family before a listener for both. */
+int weir__sim_fit(const struct sim_sock *l, const struct sim_ip *ip) {
     if (weir__sim_ip_equal(&l->ip, ip))
         return 3;
     if (!weir__sim_ip_is_any(&l->ip))
@@ -264,7 +280,7 @@ struct sim_sock *weir__sim_listener_for(struct sim_world *w, int host, const str
     uint64_t equals = 0;
     for (struct weir__list *i = w->listeners.next; i != &w->listeners; i = i->next) {
         struct sim_sock *l = WEIR_CONTAINER(i, struct sim_sock, listening);
-        int score = l->host == host && l->port == port ? fit(l, ip) : 0;
+        int score = l->host == host && l->port == port ? weir__sim_fit(l, ip) : 0;
         if (score == 0 || score < best)
             continue;
         equals = score > best ? 1 : equals + 1;
@@ -308,6 +324,15 @@ int weir__sim_option(struct sim_sock *s, enum weir__option option, int value) {
     case WEIR__LINGER0:
         s->linger0 = value != 0;
         return 0;
+    case WEIR__BROADCAST:
+    case WEIR__TTL:
+        return 0;
+    case WEIR__MULTICAST_LOOP:
+        s->no_loop = value == 0;
+        return 0;
+    case WEIR__JOIN:
+    case WEIR__LEAVE:
+        break; /* sim.c: they have an address */
     }
     return -ENOPROTOOPT;
 }
@@ -315,7 +340,9 @@ int weir__sim_option(struct sim_sock *s, enum weir__option option, int value) {
 int weir__sim_name(const struct sim_sock *s, bool peer, struct weir__addr *ret) {
     if (peer && s->state != SIM_CONNECTED)
         return -ENOTCONN;
-    if (peer)
+    if (s->family == AF_UNIX)
+        weir__sim_unix_addr(peer ? &s->peer_name : &s->name, ret);
+    else if (peer)
         weir__sim_addr_make(s->family, &s->peer_ip, s->peer_port, ret);
     else
         weir__sim_addr_make(s->family, &s->ip, s->port, ret);

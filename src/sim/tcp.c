@@ -300,7 +300,7 @@ static void on_syn(struct sim_world *w, const struct segment *g) {
         return; /* it will come again */
     if ((g->flags & PROBE) && has_child_of(w, g->from_id))
         return;
-    struct sim_sock *s = weir__sim_sock_new(w, l->owner, l->family, g->to_host);
+    struct sim_sock *s = weir__sim_sock_new(w, l->owner, l->family, SOCK_STREAM, g->to_host);
     s->state = SIM_SYN_RCVD;
     s->ip = g->to_ip;
     s->port = g->to_port;
@@ -313,6 +313,7 @@ static void on_syn(struct sim_world *w, const struct segment *g) {
     s->reuse_addr = l->reuse_addr;
     s->reuse_port = l->reuse_port;
     s->v6only = l->v6only;
+    s->name = l->name;
     s->keepalive_s = l->keepalive_s;
     s->in_max = l->in_max;
     s->out_max = l->out_max;
@@ -450,16 +451,13 @@ static void arrive(struct sim_world *w, struct sim_event *e) {
 static int connect_addresses(struct sim_sock *s, const struct weir__addr *a) {
     struct sim_ip ip;
     uint16_t port;
-    if (a->sa.sa_family != s->family || !weir__sim_ip_from(a, &ip, &port))
+    bool fits = a->sa.sa_family == s->family || s->family == AF_UNIX;
+    if (!fits || !weir__sim_ip_from(a, &ip, &port))
         return -EAFNOSUPPORT;
     if (s->family == AF_INET6 && s->v6only && weir__sim_ip_is_v4(&ip))
         return -ENETUNREACH;
     s->peer_host = weir__sim_ip_host(s->world, s->host, &ip);
-    if (weir__sim_ip_is_any(&s->ip)) {
-        weir__sim_ip_of_host(s->host, weir__sim_ip_is_v4(&ip), &s->ip);
-        if (weir__sim_ip_is_loopback(&ip))
-            s->ip = ip;
-    }
+    weir__sim_source(s, &ip, &s->ip);
     s->peer_ip = weir__sim_ip_is_any(&ip) ? s->ip : ip;
     s->peer_port = port;
     return s->bound ? 0 : weir__sim_bind_ephemeral(s);

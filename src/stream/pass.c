@@ -32,7 +32,7 @@ static int no_socket(struct weir_stream *s, const char *what) {
                        "descriptors pass over connected unix sockets only");
 }
 
-/* ---- sending --------------------------------------------------------------------------------- */
+/* ---- sending -------------------------------------------------------------------------------- */
 
 static void put_fds(struct msghdr *m, union control *control, const struct pass *p) {
     if (p->count == 0)
@@ -97,18 +97,21 @@ int weir__stream_send_fds(struct weir_stream *s, const void *buf, size_t len, co
     return weir__stream_write_by(s, send_all, &p);
 }
 
-/* ---- receiving ------------------------------------------------------------------------------- */
+/* ---- receiving ------------------------------------------------------------------------------ */
 
 static int64_t receive(struct weir_stream *s, void *arg) {
     struct pass *p = arg;
     union control control;
     struct iovec v = {.iov_base = p->buf, .iov_len = p->len};
     size_t room = p->count < WEIR__PASS_MAX ? p->count : WEIR__PASS_MAX;
+    size_t size = room * sizeof(int);
     struct mmsghdr m = {
         .msg_hdr = {.msg_iov = &v,
                     .msg_iovlen = 1,
                     .msg_control = &control,
-                    .msg_controllen = CMSG_SPACE(room * sizeof(int)) + CONTROL_MORE}};
+                    .msg_controllen = s->loop->backend->simulated
+                                          ? CMSG_LEN(size)
+                                          : CMSG_SPACE(size) + CONTROL_MORE}};
     struct weir__op op = {.kind = WEIR__RECVMSG,
                           .file = weir__socket_unix(s),
                           .u.message = {.messages = &m, .count = 1}};
@@ -119,6 +122,16 @@ static int64_t receive(struct weir_stream *s, void *arg) {
     return (int64_t)m.msg_len;
 }
 
+/* In a simulation it is a number that the system does not know. */
+static void drop(struct weir__loop *l, int fd) {
+    struct weir__file file = {.fd = fd};
+    struct weir__op op = {.kind = WEIR__CLOSE, .file = &file};
+    if (l->backend->simulated)
+        (void)weir__op_now(l, &op);
+    else
+        close(fd);
+}
+
 ssize_t weir__stream_recv_fds(struct weir_stream *s, void *buf, size_t len, int *ret_fds,
                               size_t max, size_t *ret_count, bool *ret_lost) {
     static const char what[] = "receive descriptors";
@@ -126,11 +139,12 @@ ssize_t weir__stream_recv_fds(struct weir_stream *s, void *buf, size_t len, int 
         return no_socket(s, what);
     if (len == 0)
         return weir__fail(-EINVAL, what, NULL);
+    struct weir__loop *l = s->loop;
     struct pass p = {.buf = buf, .len = len, .fds = ret_fds, .count = max};
     ssize_t n = weir__stream_read_by(s, buf, len, receive, &p);
     if (n < 0) {
         while (p.got > 0) /* s was closed meanwhile */
-            close(p.fds[--p.got]);
+            drop(l, p.fds[--p.got]);
         return n;
     }
     *ret_count = p.got;

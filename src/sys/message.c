@@ -3,12 +3,13 @@
 #include "sys/message.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "sys/fds.h"
 
-/* ---- descriptors beside the bytes ------------------------------------------------------------ */
+/* ---- descriptors beside the bytes ----------------------------------------------------------- */
 
 /* The descriptors of one control message lie unaligned. */
 static int fd_at(const struct cmsghdr *c, size_t i) {
@@ -57,7 +58,7 @@ size_t weir__message_take_fds(struct msghdr *m, int *fds, size_t max, bool *ret_
     return count;
 }
 
-/* ---- the calls ------------------------------------------------------------------------------- */
+/* ---- the calls ------------------------------------------------------------------------------ */
 
 /* One message by a call of its own: recvmmsg and sendmmsg cost more. */
 static int64_t send_once(struct weir__op *op, int flags) {
@@ -107,4 +108,50 @@ size_t weir__message_bytes(const struct weir__op *op, int64_t n) {
     for (int64_t i = 0; i < n; i++)
         sum += op->u.message.messages[i].msg_len;
     return sum;
+}
+
+/* ---- options -------------------------------------------------------------------------------- */
+
+static int set(int fd, int level, int name, int value) {
+    return setsockopt(fd, level, name, &value, sizeof value) != 0 ? -errno : 0;
+}
+
+static int family_of(int fd) {
+    int family = AF_UNSPEC;
+    socklen_t len = sizeof family;
+    return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &len) == 0 ? family : AF_UNSPEC;
+}
+
+/* A socket of IPv6 may send to addresses of IPv4 too: it has both options. */
+static int set_both(int fd, int name4, int name6, int value) {
+    int rc = set(fd, IPPROTO_IP, name4, value);
+    return rc == 0 && family_of(fd) == AF_INET6 ? set(fd, IPPROTO_IPV6, name6, value) : rc;
+}
+
+static int membership(int fd, const struct weir__addr *group, int interface, int name) {
+    struct group_req r = {.gr_interface = (uint32_t)interface};
+    bool v6 = group->sa.sa_family == AF_INET6;
+    if (!v6 && group->sa.sa_family != AF_INET)
+        return -EAFNOSUPPORT;
+    memcpy(&r.gr_group, &group->sa, group->len);
+    return setsockopt(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, name, &r, sizeof r) != 0 ? -errno : 0;
+}
+
+int64_t weir__message_option(const struct weir__op *op) {
+    int fd = op->file->fd, value = op->u.option.value, rc;
+    switch (op->u.option.option) {
+    case WEIR__BROADCAST:
+        return set(fd, SOL_SOCKET, SO_BROADCAST, value != 0);
+    case WEIR__TTL:
+        rc = set_both(fd, IP_TTL, IPV6_UNICAST_HOPS, value);
+        return rc != 0 ? rc : set_both(fd, IP_MULTICAST_TTL, IPV6_MULTICAST_HOPS, value);
+    case WEIR__MULTICAST_LOOP:
+        return set_both(fd, IP_MULTICAST_LOOP, IPV6_MULTICAST_LOOP, value != 0);
+    case WEIR__JOIN:
+        return membership(fd, op->u.option.group, value, MCAST_JOIN_GROUP);
+    case WEIR__LEAVE:
+        return membership(fd, op->u.option.group, value, MCAST_LEAVE_GROUP);
+    default:
+        return -EINVAL;
+    }
 }

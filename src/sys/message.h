@@ -10,6 +10,9 @@
 int64_t weir__message_send(struct weir__op *op);
 int64_t weir__message_recv(struct weir__op *op);
 
+/* The options of sockets for datagrams, from WEIR__BROADCAST on. */
+int64_t weir__message_option(const struct weir__op *op);
+
 /* The bytes of the first n messages. */
 size_t weir__message_bytes(const struct weir__op *op, int64_t n);
 

@@ -272,6 +272,8 @@ int64_t weir__plain(struct weir__op *op) {
     case WEIR__LISTEN:
         return result(listen(fd, op->u.number));
     case WEIR__SETOPT:
+        if (op->u.option.option >= WEIR__BROADCAST)
+            return weir__message_option(op);
         return set_option(fd, op->u.option.option, op->u.option.value);
     case WEIR__NAME:
         return name_of(fd, op->u.name.ret, op->u.name.peer);

@@ -34,6 +34,7 @@ static struct sim_config config_of(const struct weir_sim_options *o) {
     c.permutes = (c.permutes || o->seed != 0) && !o->fixed_order;
     c.jitter_ns = o->jitter_ns > 0 ? o->jitter_ns : 0;
     c.loss = o->loss < 1000 ? o->loss : 1000;
+    c.duplicates = o->duplicates < 1000 ? o->duplicates : 1000;
     if (o->latency_ns > 0)
         c.latency_ns = o->latency_ns;
     set_size(&c.send_buffer, o->send_buffer);
