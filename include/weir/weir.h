@@ -8,6 +8,7 @@
 #include <weir/broadcast.h>
 #include <weir/callback.h>
 #include <weir/chan.h>
+#include <weir/datagram.h>
 #include <weir/deferred.h>
 #include <weir/detach.h>
 #include <weir/drive.h>
@@ -23,6 +24,7 @@
 #include <weir/log.h>
 #include <weir/loop.h>
 #include <weir/mesh.h>
+#include <weir/net.h>
 #include <weir/offload.h>
 #include <weir/process.h>
 #include <weir/queue.h>
@@ -33,6 +35,7 @@
 #include <weir/task.h>
 #include <weir/thread.h>
 #include <weir/tty.h>
+#include <weir/unix.h>
 #include <weir/worker.h>
 #include <weir/ws.h>
 

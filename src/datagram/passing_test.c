@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/* Descriptors over unix sockets by the public calls: in a simulation, to another process, and with
+ * a disturbance at each call. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <weir/stream.h>
+#include <weir/unix.h>
+
+#include "datagram/datagram_rig.h"
+
+/* ---- a simulated world ---------------------------------------------------------------------- */
+
+struct takes_args {
+    const char *url;
+};
+
+/* The other side: takes a connection over a unix socket and says hello on it. */
+static int takes(void *arg) {
+    struct weir_stream *s = NULL, *got = NULL;
+    char head[4];
+    int fd = -1;
+    struct weir_fds fds = {.fds = &fd, .max = 1};
+    int rc = weir_dial(((struct takes_args *)arg)->url, NULL, &s);
+    if (rc < 0)
+        return rc;
+    ssize_t n = weir_recv_fds(s, head, sizeof head, &fds);
+    rc = n < 0 ? (int)n : n == 0 || fds.count != 1 ? -EPROTO : 0;
+    if (rc == 0)
+        rc = weir_stream_from_socket(fd, &got);
+    if (rc == 0)
+        rc = weir_write(got, "hello", 5);
+    weir_close(&got);
+    weir_close(&s);
+    return rc;
+}
+
+static int client(const char *url) {
+    struct weir_stream *s = NULL;
+    char buf[8];
+    int rc = weir_dial(url, NULL, &s);
+    if (rc == 0)
+        rc = weir_read_exactly(s, buf, 5);
+    if (rc == 0)
+        rc = memcmp(buf, "hello", 5) == 0 ? 0 : -EPROTO;
+    weir_close(&s);
+    return rc;
+}
+
+struct dials_args {
+    const char *url;
+};
+
+static int dials(void *arg) {
+    return client(((struct dials_args *)arg)->url);
+}
+
+static int hands_over(struct weir_listener *tcp, struct weir_listener *local) {
+    struct weir_stream *s = NULL, *copy = NULL;
+    int fd = -1, rc = weir_accept_fd(tcp, &fd);
+    if (rc < 0)
+        return rc;
+    rc = weir_accept(local, &s);
+    if (rc == 0)
+        rc = weir_send_fds(s, "x", 1, &fd, 1);
+    if (weir_stream_from_socket(fd, &copy) == 0)
+        weir_close(&copy); /* ours only: the other side has one of its own */
+    weir_close(&s);
+    return rc;
+}
+
+static int passes_a_connection(void *unused) {
+    struct weir_listener *tcp = NULL, *local = NULL;
+    struct weir_scope s;
+    struct weir_group g;
+    (void)unused;
+    int rc = weir_listen("tcp://127.0.0.1:80", NULL, &tcp);
+    if (rc == 0)
+        rc = weir_listen("unix:/door", NULL, &local);
+    weir_scope_enter(&s, WEIR_SECONDS(1));
+    weir_group_open(&g, WEIR_TOGETHER);
+    if (rc == 0)
+        rc = weir_go(&g, dials, .url = "tcp://127.0.0.1:80");
+    if (rc == 0)
+        rc = weir_go(&g, takes, .url = "unix:/door");
+    if (rc == 0)
+        rc = hands_over(tcp, local);
+    rc = weir_group_close(&g, rc);
+    rc = weir_scope_leave(&s, rc);
+    weir_unlisten(&tcp);
+    weir_unlisten(&local);
+    return rc;
+}
+
+WEIR_TEST(a_simulated_connection_passes_to_another_task) {
+    assert_int_equal(weir_sim_run(passes_a_connection, NULL, NULL), 0);
+    assert_int_equal(weir_sim_counts()->sockets, 0);
+}
+
+WEIR_TEST(the_passing_survives_a_cancel_anywhere_and_every_seed) {
+    struct weir_story s = {.size = sizeof s, .name = "pass", .fn = passes_a_connection};
+    struct weir_explored e;
+    assert_int_equal(weir_explore_cancels(&s, &e), 0);
+    assert_true(e.points > 5);
+    s.last = 30;
+    assert_int_equal(weir_explore_seeds(&s, &e), 0);
+}
+
+/* ---- the kernel ----------------------------------------------------------------------------- */
+
+#define KERNEL_STORY(sentence)                                                                     \
+    static int sentence##_run(void *arg);                                                          \
+    WEIR_TEST_BACKENDS(sentence) {                                                                 \
+        struct weir_run_options o = {.size = sizeof o, .backend = test_backend};                   \
+        if (strcmp(test_backend, "sim") == 0)                                                      \
+            runner_skip("a simulation has no real descriptors");                                   \
+        assert_int_equal(weir_run(sentence##_run, NULL, &o), 0);                                   \
+    }                                                                                              \
+    static int sentence##_run(void *arg __attribute__((unused)))
+
+static const char program[] =
+    "import socket, os, sys, array\n"
+    "s = socket.socket(fileno=int(sys.argv[1]))\n"
+    "text, fds, flags, _ = socket.recv_fds(s, 100, 4)\n"
+    "assert text == b'write', text\n"
+    "os.write(fds[0], b'from python')\n"
+    "r, w = os.pipe()\n"
+    "socket.send_fds(s, [b'read'], [r, r, r])\n"
+    "os.write(w, b'back')\n";
+
+KERNEL_STORY(another_program_gets_and_gives_descriptors) {
+    int pair[2], pipes[2], came[2];
+    struct weir_stream *s = NULL;
+    char number[16], text[32] = {0};
+    struct weir_fds fds = {.fds = came, .max = 2};
+    struct weir_credentials who;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    assert_int_equal(fcntl(pair[0], F_SETFD, FD_CLOEXEC), 0);
+    assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
+    snprintf(number, sizeof number, "%d", pair[1]);
+    pid_t pid = fork();
+    if (pid == 0) {
+        execlp("python3", "python3", "-c", program, number, (char *)NULL);
+        _exit(127);
+    }
+    close(pair[1]);
+    assert_int_equal(weir_stream_from_socket(pair[0], &s), 0);
+    assert_int_equal(weir_peer_credentials(s, &who), 0);
+    assert_int_equal(who.pid, getpid()); /* who called socketpair */
+    assert_int_equal(who.uid, getuid());
+    assert_int_equal(weir_send_fds(s, "write", 5, &pipes[1], 1), 0);
+    assert_int_equal(weir_recv_fds(s, text, sizeof text, &fds), 4);
+    assert_string_equal(text, "read");
+    assert_int_equal(fds.count, 2);
+    assert_true(fds.truncated);
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    assert_int_equal(read(pipes[0], text, sizeof text), 11);
+    assert_int_equal(read(came[0], text, sizeof text), 4);
+    for (int i = 0; i < 2; i++) {
+        close(came[i]);
+        close(pipes[i]);
+    }
+    weir_close(&s);
+    return 0;
+}
+
+KERNEL_STORY(only_unix_sockets_have_credentials) {
+    struct weir_stream *a, *b;
+    struct weir_credentials who;
+    assert_int_equal(weir_memory_pair(0, &a, &b), 0);
+    assert_int_equal(weir_peer_credentials(a, &who), -EOPNOTSUPP);
+    weir_close(&a);
+    weir_close(&b);
+    return 0;
+}
+
+/* Control messages of another kind come beside the descriptors, and are no descriptors. */
+KERNEL_STORY(credentials_beside_the_bytes_are_no_descriptors) {
+    int pair[2], on = 1, came[4];
+    struct weir_stream *s = NULL;
+    char text[8];
+    struct weir_fds fds = {.fds = came, .max = 4};
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    assert_int_equal(setsockopt(pair[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof on), 0);
+    assert_int_equal(setsockopt(pair[0], SOL_SOCKET, SO_TIMESTAMP, &on, sizeof on), 0);
+    assert_int_equal(weir_stream_from_socket(pair[0], &s), 0);
+    assert_int_equal(write(pair[1], "abc", 3), 3);
+    assert_int_equal(weir_recv_fds(s, text, sizeof text, &fds), 3);
+    assert_int_equal(fds.count, 0);
+    assert_false(fds.truncated);
+    weir_close(&s);
+    close(pair[1]);
+    return 0;
+}
