@@ -8,7 +8,8 @@
  *   invariant 2  every other timer's slot follows from its deadline and ts->tick alone
  *   invariant 3  so every timer of a level is before every timer of a higher level
  * ts->tick moves only forward: into the first occupied slot, which is then taken apart, or to a
- * tick before that slot, which changes no timer's highest differing digit. */
+ * tick before that slot, which changes no timer's highest differing digit.
+ * A slot of many timers is *open* while its parts are moved down; the rest lies too high. */
 #include "loop/timers.h"
 
 #include <string.h>
@@ -23,6 +24,10 @@ enum {
     SLOTS = 1 << DIGIT_BITS,
     LEVELS = (63 - TICK_BITS + DIGIT_BITS - 1) / DIGIT_BITS, /* 292 years */
     RIPE_MAX = 64,   /* a slot of level 1 (1 ms) with at most so many timers is sorted at once */
+    APART_MAX = 1024, /* a higher one with at most so many is taken apart at once; of an open one */
+    PART_MIN = 256, PART_MAX = 4096, PART_SHARE = 32, /* each firing moves so many of any time, */
+    NEXT_MIN = 1024, NEXT_SHARE = 16, /* and if that is too slow, so many of those that are next */
+    LEVEL_BITS = 3,  /* of priv[1], below the number of the arming: the level of its slot */
     CHUNK_MAX = 16,  /* entries; a power of 2 */
     HOLES_FREE = 64, /* a slot may have so many holes, */
     HOLES_TIMES = 3, /* and so many more for each timer in it, before it is squeezed */
@@ -59,6 +64,8 @@ struct weir__timers {
     int64_t tick;
     uint64_t armings;  /* number of the next one */
     weir_ns firing_ns; /* while firing: its now_ns; else INT64_MIN */
+    unsigned open;     /* bit n: the slot of ts->tick's digit on level n is open */
+    int64_t horizon[LEVELS]; /* of an open slot: its timers' ticks are not before, ts->tick is */
     struct list homeless, deferred;
     struct weir__near near;
     struct chunk *spare;
@@ -184,6 +191,7 @@ static inline bool slot_add(struct weir__timers *ts, struct weir__timer *t, weir
     struct entry *e = &s->last->entries[i];
     *e = (struct entry){deadline_ns, t};
     t->priv[0] = (uint64_t)(uintptr_t)e;
+    t->priv[1] = (t->priv[1] >> LEVEL_BITS << LEVEL_BITS) | level;
     s->count++;
     s->least_ns = deadline_ns < s->least_ns ? deadline_ns : s->least_ns;
     return true;
@@ -194,6 +202,8 @@ static struct slot slot_detach(struct weir__timers *ts, unsigned level, unsigned
     struct slot s = ts->slots[level][digit];
     ts->slots[level][digit] = (struct slot){0};
     slot_mark(ts, level, digit, false);
+    if (digit == digit_of(ts->tick, level))
+        ts->open &= ~(1u << level);
     return s;
 }
 
@@ -202,7 +212,7 @@ static size_t slot_last_count(const struct slot *s) {
     return s->last ? (s->count - 1) % CHUNK_MAX + 1 : 0;
 }
 
-/* Find the slot with the earliest timers. Returns false if all slots are empty. */
+/* Find the slot with the earliest timers, open ones left out. Returns false if there is none. */
 static bool slot_first(const struct weir__timers *ts, unsigned *ret_level, unsigned *ret_digit) {
     if (ts->chunk_count == 0)
         return false;
@@ -244,6 +254,12 @@ static inline void place(struct weir__timers *ts, struct weir__timer *t, weir_ns
         list_add(&ts->homeless, t);
 }
 
+/* Put a timer of a slot that is taken apart into one of a lower level. */
+static inline void move_down(struct weir__timers *ts, struct entry e) {
+    if (!slot_add(ts, e.timer, e.deadline_ns))
+        list_add(&ts->homeless, e.timer);
+}
+
 static void place_all(struct weir__timers *ts, struct list *l) {
     struct weir__timer *t = l->first, *next;
     l->first = NULL;
@@ -253,15 +269,17 @@ static void place_all(struct weir__timers *ts, struct list *l) {
     }
 }
 
+static inline void prefetch_timer(const struct weir__timer *t) { /* NULL is fine */
+    __builtin_prefetch((const void *)((uintptr_t)t + offsetof(struct weir__timer, priv)), 1);
+}
+
 /* When there are many timers, each is a cache miss: fetch the timers of the chunk that comes next,
  * and the chunk behind it. */
 static void prefetch_chunk(const struct chunk *c) {
     if (c == NULL)
         return;
-    for (size_t i = 0; i < CHUNK_MAX; i++) { /* an address only: a hole has no timer */
-        uintptr_t at = (uintptr_t)c->entries[i].timer + offsetof(struct weir__timer, priv);
-        __builtin_prefetch((const void *)at, 1);
-    }
+    for (size_t i = 0; i < CHUNK_MAX; i++)
+        prefetch_timer(c->entries[i].timer);
     prefetch_lines(c->before);
 }
 
@@ -282,8 +300,8 @@ static void slot_empty(struct weir__timers *ts, struct slot s, enum into into) {
                 weir__near_run_append(&ts->near, e.timer);
             else if (into == INTO_NEAR)
                 place(ts, e.timer, e.deadline_ns);
-            else if (!slot_add(ts, e.timer, e.deadline_ns))
-                list_add(&ts->homeless, e.timer);
+            else
+                move_down(ts, e);
         }
         chunk_put(ts, c);
     }
@@ -300,6 +318,105 @@ static void slot_ripen(struct weir__timers *ts, unsigned level, unsigned digit) 
     weir__near_run_sort(&ts->near);
 }
 
+/* ---- open slots ----------------------------------------------------------------------------- */
+
+static struct slot *open_slot(struct weir__timers *ts, unsigned level) {
+    return &ts->slots[level][digit_of(ts->tick, level)];
+}
+
+static void open_close(struct weir__timers *ts, unsigned level) {
+    slot_empty(ts, slot_detach(ts, level, digit_of(ts->tick, level)), INTO_SLOTS);
+}
+
+/* Take the last chunk of an open slot out, and put its timers where they belong now. */
+static void open_move_chunk(struct weir__timers *ts, struct slot *s) {
+    struct chunk *c = s->last;
+    size_t count = slot_last_count(s);
+    s->last = c->before;
+    s->count -= (uint32_t)count;
+    s->stale = true;
+    prefetch_chunk(c->before);
+    while (count-- > 0) {
+        struct entry e = c->entries[count];
+        if (e.timer != NULL)
+            move_down(ts, e);
+        else
+            s->holes--;
+    }
+    chunk_put(ts, c);
+}
+
+/* Move all timers before end_ns out of an open slot, and leave holes. */
+static void open_move_before(struct weir__timers *ts, struct slot *s, weir_ns end_ns) {
+    weir_ns least_ns = WEIR_NEVER;
+    size_t count = slot_last_count(s);
+    for (struct chunk *c = s->last; c != NULL; c = c->before, count = CHUNK_MAX) {
+        const struct chunk *next = c->before;
+        prefetch_lines(next != NULL ? next->before : NULL);
+        for (size_t i = 0; next != NULL && i < CHUNK_MAX; i++)
+            if (next->entries[i].deadline_ns < end_ns)
+                prefetch_timer(next->entries[i].timer);
+        for (size_t i = 0; i < count; i++) {
+            struct entry *e = &c->entries[i];
+            if (e->timer != NULL && e->deadline_ns < end_ns) {
+                move_down(ts, *e);
+                e->timer = NULL;
+                s->holes++;
+            } else if (e->timer != NULL && e->deadline_ns < least_ns) {
+                least_ns = e->deadline_ns;
+            }
+        }
+    }
+    s->least_ns = least_ns;
+    s->stale = false;
+}
+
+/* Move the horizon beyond now, by as many slots of the level below as a NEXT_SHARE fills. */
+static void open_look_ahead(struct weir__timers *ts, unsigned level, int64_t now) {
+    struct slot *s = open_slot(ts, level);
+    unsigned bits = level * DIGIT_BITS, step = bits - DIGIT_BITS;
+    uint32_t alive = s->count - s->holes, part = alive / NEXT_SHARE;
+    while (step < bits && alive >> (bits - step - 1) <= (part > NEXT_MIN ? part : NEXT_MIN))
+        step++;
+    ts->horizon[level] = ((now >> step) + 1) << step;
+    bool inside = ts->horizon[level] >> bits == ts->tick >> bits;
+    if (inside)
+        open_move_before(ts, s, ts->horizon[level] << TICK_BITS);
+    if (!inside || s->count == s->holes)
+        open_close(ts, level);
+}
+
+/* A firing begins: what is due must be in no open slot. Highest first: one may fill one below. */
+static __attribute__((noinline)) void open_go_on(struct weir__timers *ts, int64_t now) {
+    for (unsigned level = LEVELS - 1; level > 1; level--) {
+        struct slot *s = open_slot(ts, level);
+        if ((ts->open >> level & 1) == 0)
+            continue;
+        uint32_t share = s->count / PART_SHARE, part = share > PART_MIN ? share : PART_MIN;
+        for (uint32_t n = 0; n < part && n < PART_MAX && s->last != NULL; n += CHUNK_MAX)
+            open_move_chunk(ts, s);
+        if (s->count == s->holes)
+            open_close(ts, level);
+        else if (ts->horizon[level] <= now)
+            open_look_ahead(ts, level, now);
+    }
+}
+
+/* The earliest time that an open slot may have a timer for; at most least_ns. */
+static weir_ns open_least(struct weir__timers *ts, weir_ns least_ns, bool exact) {
+    for (unsigned level = 2; level < LEVELS; level++) {
+        struct slot *s = open_slot(ts, level);
+        weir_ns first_ns = ts->horizon[level] << TICK_BITS;
+        if ((ts->open >> level & 1) == 0 || first_ns >= least_ns)
+            continue;
+        if (s->stale && exact)
+            slot_refresh(s);
+        first_ns = s->least_ns > first_ns ? s->least_ns : first_ns;
+        least_ns = first_ns < least_ns ? first_ns : least_ns;
+    }
+    return least_ns;
+}
+
 /* Move ts->tick into the slot. If its timers are few or of one tick, move to the slot's last tick:
  * all of them become near. Otherwise move to its first tick: the timers go into slots of lower
  * levels, and those of that first tick, which meet in one slot of level 0, become near together. */
@@ -311,7 +428,12 @@ static void slot_enter(struct weir__timers *ts, unsigned level, unsigned digit) 
         slot_ripen(ts, level, digit);
         return;
     }
-    slot_empty(ts, slot_detach(ts, level, digit), INTO_SLOTS);
+    slot_mark(ts, level, digit, false);
+    ts->open |= 1u << level;
+    if (s->count - s->holes > APART_MAX && level > 1)
+        open_look_ahead(ts, level, tick_of(ts->firing_ns));
+    else
+        open_close(ts, level);
     digit = digit_of(ts->tick, 0);
     if (ts->slots[0][digit].last != NULL)
         slot_ripen(ts, 0, digit);
@@ -321,8 +443,8 @@ static void slot_enter(struct weir__timers *ts, unsigned level, unsigned digit) 
  * another entry into the hole would cost a cache miss on that entry's timer; to squeeze out many
  * holes at once costs less. */
 static inline void slot_remove(struct weir__timers *ts, struct weir__timer *t) {
-    int64_t tick = tick_of(t->deadline_ns);
-    unsigned level = level_of(ts, tick), digit = digit_of(tick, level);
+    unsigned level = t->priv[1] % (1u << LEVEL_BITS);
+    unsigned digit = digit_of(tick_of(t->deadline_ns), level);
     struct slot *s = &ts->slots[level][digit];
     struct entry *e = (struct entry *)(uintptr_t)t->priv[0];
     s->stale |= t->deadline_ns == s->least_ns;
@@ -333,6 +455,7 @@ static inline void slot_remove(struct weir__timers *ts, struct weir__timer *t) {
         e->timer = NULL;
         s->holes++;
     }
+    WEIR_CHECK(s->holes <= s->count); /* it was in this slot */
     if (s->holes == s->count || s->holes > HOLES_TIMES * (s->count - s->holes) + HOLES_FREE)
         slot_empty(ts, slot_detach(ts, level, digit), INTO_SLOTS);
 }
@@ -370,7 +493,8 @@ int weir__timers_new(weir_ns now_ns, struct weir__timers **ret_timers) {
 
 bool weir__timers_armed(struct weir__timers *ts) {
     unsigned level, digit;
-    return slot_first(ts, &level, &digit) || weir__near_first(&ts->near) != NULL;
+    return slot_first(ts, &level, &digit) || ts->open != 0
+           || weir__near_first(&ts->near) != NULL;
 }
 
 void weir__timers_free(struct weir__timers *ts) {
@@ -415,7 +539,7 @@ void weir__timer_arm(struct weir__timers *ts, struct weir__timer *t, weir_ns dea
     t->deadline_ns = deadline_ns;
     if (deadline_ns == WEIR_NEVER)
         return;
-    t->priv[1] = ts->armings++;
+    t->priv[1] = ts->armings++ << LEVEL_BITS;
     if (deadline_ns <= ts->firing_ns)
         list_add(&ts->deferred, t);
     else
@@ -434,6 +558,8 @@ weir_ns weir__timers_next(struct weir__timers *ts, bool exact) {
             slot_refresh(s);
         next_ns = s->least_ns;
     }
+    if (__builtin_expect(ts->open != 0, 0))
+        next_ns = open_least(ts, next_ns, exact);
     t = list_earliest(&ts->homeless);
     return t != NULL && t->deadline_ns < next_ns ? t->deadline_ns : next_ns;
 }
@@ -457,6 +583,8 @@ size_t weir__timers_fire(struct weir__timers *ts, weir_ns now_ns) {
     if (ts->homeless.first != NULL)
         place_all(ts, &ts->homeless);
     ts->firing_ns = now_ns;
+    if (__builtin_expect(ts->open != 0, 0))
+        open_go_on(ts, tick_of(now_ns));
     while ((t = next_due(ts, now_ns)) != NULL) {
         weir__near_prefetch(&ts->near);
         take_out(ts, t);

@@ -25,6 +25,7 @@ static struct model {
     struct item items[MODEL_MAX];
     size_t count; /* of the items */
     size_t spans; /* how many of the spans below are drawn from */
+    weir_ns crowd_ns; /* 0: no crowd. Else all items are armed within so long, and time is slow */
     uint64_t armings;
     uint64_t limit; /* while firing: what was armed before */
     weir_ns now_ns;
@@ -135,7 +136,7 @@ static void some_time(void) {
         m.now_ns = next_ns > m.now_ns ? next_ns : m.now_ns;
     else if (kind < 7)
         m.now_ns += (weir_ns)(weir__random_next(&m.rng) %
-                              (uint64_t)spans[below(m.spans < 5 ? 2 : 5)]);
+                              (uint64_t)spans[below(m.crowd_ns == 0 ? 5 : m.spans - 2)]);
     model_fire_due();
 }
 
@@ -158,11 +159,10 @@ static void model_close(void) {
 }
 
 static void model_run(uint64_t seed, size_t operations, bool without_memory) {
-    bool crowded = m.count == MODEL_MAX;
-    m.spans = crowded ? 4 : 9;
+    m.spans = m.crowd_ns == 0 ? 9 : m.crowd_ns < WEIR_MILLISECONDS(100) ? 4 : 5;
     model_open(seed, seed % 2 ? 0 : WEIR_SECONDS(1000000) + (weir_ns)seed);
-    for (size_t i = 0; crowded && i < m.count; i++)
-        model_arm(&m.items[i], m.now_ns + (weir_ns)below(WEIR_MILLISECONDS(3)));
+    for (size_t i = 0; m.crowd_ns > 0 && i < m.count; i++)
+        model_arm(&m.items[i], m.now_ns + (weir_ns)below((uint64_t)m.crowd_ns));
     for (size_t n = 0; n < operations; n++) {
         if (without_memory && n % 3 == 0)
             weir__alloc_fail_at(1 + below(3));
@@ -176,31 +176,40 @@ static void model_run(uint64_t seed, size_t operations, bool without_memory) {
     model_close();
 }
 
-static void model_runs(uint64_t first_seed, uint64_t seeds, size_t count, bool without_memory) {
-    m.count = count;
+static void model_runs(uint64_t first_seed, uint64_t seeds, weir_ns crowd_ns,
+                       bool without_memory) {
+    m.crowd_ns = crowd_ns;
+    m.count = crowd_ns > 0 ? MODEL_MAX : 400;
     for (uint64_t seed = first_seed; seed < first_seed + seeds; seed++)
         model_run(seed, 30000, without_memory);
 }
 
 WEIR_TEST(random_operations_fire_in_the_order_of_the_model) {
-    model_runs(1, 10, 400, false);
+    model_runs(1, 10, 0, false);
     assert_true(m.fired > 30000);
 }
 
 WEIR_TEST(random_operations_keep_their_order_when_memory_fails) {
-    model_runs(101, 10, 400, true);
+    model_runs(101, 10, 0, true);
     assert_true(m.fired > 30000);
 }
 
 /* Enough timers in a millisecond that it is not sorted at once. */
 WEIR_TEST(random_operations_fire_in_order_in_a_crowd) {
-    model_runs(201, 2, MODEL_MAX, false);
+    model_runs(201, 2, WEIR_MILLISECONDS(3), false);
     assert_true(m.fired > 5000);
 }
 
 WEIR_TEST(random_operations_keep_their_order_in_a_crowd_when_memory_fails) {
-    model_runs(301, 2, MODEL_MAX, true);
+    model_runs(301, 2, WEIR_MILLISECONDS(3), true);
     assert_true(m.fired > 5000);
+}
+
+/* So many in a slot of 268 ms that it is taken apart a part at a time. */
+WEIR_TEST(random_operations_fire_in_order_in_a_crowded_slot) {
+    model_runs(401, 2, WEIR_MILLISECONDS(300), false);
+    model_runs(501, 2, WEIR_MILLISECONDS(300), true);
+    assert_true(m.fired > 2000);
 }
 
 /* ---- many of a kind ------------------------------------------------------------------------- */
@@ -250,6 +259,44 @@ WEIR_TEST(a_crowded_millisecond_fires_in_order) {
     for (size_t i = 0; i < COUNT; i++)
         weir__timer_arm(ts, &t[i], WEIR_SECONDS(1) + (weir_ns)weir__random_below(&rng, 20000));
     assert_int_equal(weir__timers_fire(ts, WEIR_SECONDS(2)), COUNT);
+    weir__timers_free(ts);
+    free(t);
+}
+
+static weir_ns fired_before_ns; /* the time of the firing before: nothing due then was left */
+static weir_ns announced_ns;    /* weir__timers_next: nothing is earlier */
+
+static void fire_on_time(struct weir__timer *t) {
+    assert_true(t->deadline_ns > fired_before_ns && t->deadline_ns >= announced_ns);
+    fire_in_order(t);
+}
+
+/* A slot of 69 s, and slots of 268 ms in it, are taken apart at the same time. */
+WEIR_TEST(a_crowd_of_minutes_fires_in_order_and_on_time) {
+    enum { COUNT = 200000 };
+    struct weir__random rng = {9};
+    struct weir__timers *ts;
+    struct weir__timer *t = make_timers(COUNT);
+    size_t fired = 0, disarmed = 0;
+    assert_int_equal(weir__timers_new(0, &ts), 0);
+    for (size_t i = 0; i < COUNT; i++) {
+        t[i].fire = fire_on_time;
+        weir__timer_arm(ts, &t[i],
+                        WEIR_SECONDS(80) + (weir_ns)weir__random_below(&rng, WEIR_SECONDS(4)));
+    }
+    for (weir_ns now_ns = 0; weir__timers_armed(ts); now_ns = weir__timers_next(ts, false)) {
+        announced_ns = now_ns;
+        if (now_ns % 2 == 0) /* so late that no firing in between has moved the timers */
+            now_ns += (weir_ns)weir__random_below(&rng, WEIR_MILLISECONDS(40));
+        fired += weir__timers_fire(ts, now_ns);
+        fired_before_ns = now_ns;
+        for (size_t i = 0; i < 20; i++) {
+            struct weir__timer *one = &t[weir__random_below(&rng, COUNT)];
+            disarmed += weir__timer_armed(one);
+            weir__timer_disarm(ts, one);
+        }
+    }
+    assert_int_equal(fired + disarmed, COUNT);
     weir__timers_free(ts);
     free(t);
 }
