@@ -324,7 +324,8 @@ static inline void *weir__task_args(struct weir_task *t) {
 
 /* sched.c */
 void weir__make_ready(struct sched *s, struct weir_task *t);
-void weir__yield_now(struct sched *s);  /* the running task goes behind all ready tasks */
+/* The running task goes behind all ready tasks. Returns 0. */
+int64_t weir__yield_now(struct sched *s);
 void weir__slice_over(struct sched *s); /* the same, and the next turn of the loop comes sooner */
 void weir__run_round(struct sched *s);  /* the driver: run the ready tasks and flushes of a turn */
 void weir__interrupt(struct sched *s, struct weir_task *t); /* cut t's wait short with its code */

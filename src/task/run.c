@@ -83,8 +83,7 @@ int weir_yield(void) {
     int rc = weir__suspend_enter("yield");
     if (__builtin_expect(rc < 0, 0))
         return rc;
-    weir__yield_now(weir__sched);
-    return 0;
+    return (int)weir__yield_now(weir__sched); /* the last call: sched.c, switch_from */
 }
 
 struct weir_loop *weir_loop_current(void) {

@@ -148,8 +148,15 @@ static inline void resumes(struct weir_task *t) {
     t->generation++;
 }
 
-/* The one place where tasks suspend. So weir__switch always returns to the same address, which the
- * processor predicts. */
+/* The first run of a task: it gets its stack now. */
+static __attribute__((noinline)) void jump_first(struct sched *s, struct context *from,
+                                                 struct weir_task *t) {
+    t->stack = weir__stack_bind(&s->stacks, t->result);
+    sanitize_leave(from, &t->stack->context, false);
+    weir__switch_start(&from->sp, t->stack->context.sp);
+}
+
+/* Leave the stack `from`. The switch is a tail call: it returns to where jump was called. */
 static __attribute__((noinline)) void jump(struct sched *s, struct context *from,
                                            struct weir_task *to_task) {
     s->current = to_task;
@@ -160,35 +167,44 @@ static __attribute__((noinline)) void jump(struct sched *s, struct context *from
         sanitize_leave(from, &to_task->stack->context, false);
         weir__switch(&from->sp, to_task->stack->context.sp);
     } else {
-        to_task->stack = weir__stack_bind(&s->stacks, to_task->result);
-        sanitize_leave(from, &to_task->stack->context, false);
-        weir__switch_start(&from->sp, to_task->stack->context.sp);
+        jump_first(s, from, to_task);
     }
-    sanitize_arrive(from, &s->driver);
+}
+
+/* What follows a jump, once something has jumped back. */
+static inline void arrive(struct sched *s, struct context *here) {
+    sanitize_arrive(here, &s->driver);
     bury_the_dead(s);
 }
 
-static void switch_from(struct sched *s, struct weir_task *t) {
+/* The one place where tasks suspend: so the switch returns to the same address for all, which the
+ * processor predicts. It predicts a return wrong where the task that ran last had suspended in
+ * another function at the same depth. So p's result is returned here: weir__park and weir_yield
+ * call this last, and have no frame of their own. p: NULL for one that yields, which gets 0. */
+static __attribute__((noinline)) int64_t switch_from(struct sched *s, struct weir_task *t,
+                                                     const struct weir__park *p) {
     struct weir_task *next = pick(s);
     if (next == t) { /* alone and ready */
         resumes(t);
         s->loop.slice = SLICE;
-        return;
+        return p != NULL ? p->result : 0;
     }
     int saved = errno;
     struct mark_trail trail;
     marks_aside(&trail);
     jump(s, &t->stack->context, next);
+    arrive(s, &t->stack->context);
     marks_back(&trail);
     s->loop.slice = SLICE;
     errno = saved;
+    return p != NULL ? p->result : 0;
 }
 
-void weir__yield_now(struct sched *s) {
+int64_t weir__yield_now(struct sched *s) {
     struct weir_task *t = s->current;
     marks_parks();
     weir__make_ready(s, t);
-    switch_from(s, t);
+    return switch_from(s, t, NULL);
 }
 
 void weir__slice_over(struct sched *s) {
@@ -220,8 +236,10 @@ static void run_ready(struct sched *s) {
     struct weir_task *next = pick(s);
     struct mark_trail trail;
     marks_aside(&trail);
-    if (next != NULL)
+    if (next != NULL) {
         jump(s, &s->driver, next);
+        arrive(s, &s->driver);
+    }
     marks_back(&trail);
     WEIR_CHECK(s->current == NULL && (s->ready_head == NULL) == (s->loop.ready == 0));
 }
@@ -245,8 +263,7 @@ int64_t weir__park(struct weir__park *p) {
     t->state = TASK_PARKED;
     __atomic_signal_fence(__ATOMIC_RELEASE); /* since is written last: task.md, onlookers */
     t->since = s->loop.turn_ns;
-    switch_from(s, t);
-    return p->result;
+    return switch_from(s, t, p);
 }
 
 void weir__unpark_task(struct weir_task *t) {

@@ -25,19 +25,10 @@ int64_t weir__wait_park(struct weir__wait *wait) {
     if (__builtin_expect(wait->won != NULL, 0))
         return wait->park.result;
     if (__builtin_expect(t->felt != 0 && wait->park.abort != NULL, 0)) {
-        weir__wait_end(wait);
+        wait->park.abort(&wait->park);
         return t->felt;
     }
     return weir__park(&wait->park);
-}
-
-int64_t weir__waitq_wait(struct weir__waitq *q, void *slot, const struct weir__what *what,
-                         const void *on) {
-    struct weir__wait wait;
-    struct weir__waiter w;
-    weir__wait_begin(&wait, what, on);
-    weir__wait_add(&wait, &w, q, slot);
-    return weir__wait_park(&wait);
 }
 
 /* A function granted may do anything to the queue, and free it. So what is left moves to a queue of

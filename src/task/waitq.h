@@ -164,8 +164,16 @@ static inline void weir__wait_begin(struct weir__wait *wait, const struct weir__
     *wait = (struct weir__wait){.park = {.abort = weir__wait_abort, .what = what, .on = on}};
 }
 
-/* All of it for one queue. Returns as weir__wait_park. */
-int64_t weir__waitq_wait(struct weir__waitq *q, void *slot, const struct weir__what *what,
-                         const void *on);
+/* All of it for one queue. Returns as weir__wait_park. Inline, since a frame between the caller's
+ * and the switch costs a return that the processor may predict wrong. */
+static inline __attribute__((always_inline)) int64_t
+weir__waitq_wait(struct weir__waitq *q, void *slot, const struct weir__what *what,
+                 const void *on) {
+    struct weir__wait wait;
+    struct weir__waiter w;
+    weir__wait_begin(&wait, what, on);
+    weir__wait_add(&wait, &w, q, slot);
+    return weir__wait_park(&wait);
+}
 
 #endif
