@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "sync/item.h"
 #include "sync/sync.h"
 #include "task/failure.h"
 #include "task/soon.h"
@@ -97,10 +98,7 @@ static void done_free(struct done *d) {
     weir__free(d);
 }
 
-static void give_back(struct weir_future *f) {
-    WEIR_CHECK(f->refs > 0);
-    if (--f->refs > 0)
-        return;
+static __attribute__((noinline)) void destroy(struct weir_future *f) {
     if (!weir__waitq_empty(&f->waiters))
         WEIR_BUG("weir_future_unref: a weir_select waits for the future made at %s:%d: it needs a "
                  "reference of its own", f->site->file, f->site->line);
@@ -110,6 +108,12 @@ static void give_back(struct weir_future *f) {
         weir__failure_log(&f->failure, "a future", f->site);
     weir__failure_drop(&f->failure);
     weir__free(f);
+}
+
+static inline void give_back(struct weir_future *f) {
+    WEIR_CHECK(f->refs > 0);
+    if (__builtin_expect(--f->refs == 0, 0))
+        destroy(f);
 }
 
 void weir_future_unref(struct weir_future **take_f) {
@@ -144,14 +148,21 @@ static void done_queue(struct done *d) {
 }
 
 /* A Deferred that f is made of runs its chain here, and may give back the caller's reference. */
-static void settle(struct weir_future *f, enum state state) {
-    f->state = (uint8_t)state;
+static __attribute__((noinline)) void wake_others(struct weir_future *f) {
     f->refs++;
-    if (!weir__waitq_empty(&f->waiters))
-        weir__waitq_wake_all(&f->waiters, 0);
+    weir__waitq_wake_all(&f->waiters, 0);
     while (!weir__list_empty(&f->dones))
         done_queue(WEIR_CONTAINER(f->dones.next, struct done, link));
     give_back(f);
+}
+
+static inline void settle(struct weir_future *f, enum state state) {
+    struct weir__waiter *w = weir__waitq_first(&f->waiters);
+    f->state = (uint8_t)state;
+    if (w != NULL && w->next == w && w->wait != NULL && weir__list_empty(&f->dones))
+        weir__waiter_grant(w, 0); /* most often one task waits; it runs nothing here */
+    else
+        wake_others(f);
 }
 
 static int settled_already(const struct weir_future *f, const char *what) {
@@ -160,14 +171,13 @@ static int settled_already(const struct weir_future *f, const char *what) {
 
 int weir_future_resolve(struct weir_future *f, const void *value) {
     future_assert(f, "weir_future_resolve");
-    int rc = settled_already(f, "resolve a future");
-    if (rc < 0)
-        return rc;
+    if (__builtin_expect(f->state != WAITED_FOR, 0))
+        return settled_already(f, "resolve a future");
     if (value == NULL && f->size > 0)
         WEIR_BUG("weir_future_resolve: the value is NULL, but the future made at %s:%d is for %zu "
                  "bytes", f->site->file, f->site->line, f->size);
     if (f->size > 0)
-        memcpy(f->value, value, f->size);
+        weir__item_copy(f->value, value, f->size);
     settle(f, RESOLVED);
     return 0;
 }
@@ -238,7 +248,7 @@ static int take_result(struct weir_future *f, void *ret_value) {
         return weir__failure_give(&f->failure);
     }
     if (ret_value != NULL && f->size > 0)
-        memcpy(ret_value, f->value, f->size);
+        weir__item_copy(ret_value, f->value, f->size);
     return 0;
 }
 
