@@ -308,6 +308,16 @@ static int attempt_recv(void *object, void *item) {
     return take(object, item);
 }
 
+static int check_attempt_recv(void *object, size_t item_size, void *item) {
+    check(object, item_size);
+    return take(object, item);
+}
+
+static int check_attempt_send(void *object, size_t item_size, void *item) {
+    check(object, item_size);
+    return give(object, item);
+}
+
 static int attempt_send(void *object, void *item) {
     return give(object, item);
 }
@@ -323,6 +333,8 @@ static void enlist_send(void *object, void *item, struct weir__wait *wait,
 }
 
 const struct weir__select_ops weir__case_recv = {
-    .text = "recv", .check = check, .attempt = attempt_recv, .enlist = enlist_recv};
+    .text = "recv", .check = check, .attempt = attempt_recv, .check_attempt = check_attempt_recv,
+    .enlist = enlist_recv};
 const struct weir__select_ops weir__case_send = {
-    .text = "send", .check = check, .attempt = attempt_send, .enlist = enlist_send};
+    .text = "send", .check = check, .attempt = attempt_send, .check_attempt = check_attempt_send,
+    .enlist = enlist_send};

@@ -49,7 +49,6 @@ static int attempt_time(const struct weir_case *c) {
     return -EAGAIN;
 }
 
-/* All cases are checked before one happens, so that misuse does not depend on what is ready. */
 static void check_all(struct weir_case *cases, size_t n) {
     for (size_t i = 0; i < n; i++) {
         struct weir_case *c = &cases[i];
@@ -58,15 +57,23 @@ static void check_all(struct weir_case *cases, size_t n) {
     }
 }
 
+static inline int attempt(struct weir_case *c) {
+    const struct weir__select_ops *ops = c->ops_;
+    if (ops != NULL && ops->check_attempt != NULL)
+        return ops->check_attempt(c->object_, (size_t)c->number_, c->item_);
+    check_all(c, 1);
+    return ops != NULL && ops->attempt != NULL ? ops->attempt(c->object_, c->item_)
+                                               : attempt_time(c);
+}
+
+/* Misuse aborts whatever is ready: when a case has happened, those behind it are checked too. */
 static int attempt_all(struct weir_case *cases, size_t n) {
     for (size_t i = 0; i < n; i++) {
-        struct weir_case *c = &cases[i];
-        const struct weir__select_ops *ops = c->ops_;
-        int rc = ops != NULL && ops->attempt != NULL ? ops->attempt(c->object_, c->item_)
-                                                     : attempt_time(c);
+        int rc = attempt(&cases[i]);
         if (rc == -EAGAIN)
             continue;
-        c->rc = rc;
+        cases[i].rc = rc;
+        check_all(cases + i + 1, n - i - 1);
         return (int)i;
     }
     return -EAGAIN;
@@ -149,7 +156,6 @@ int weir_select(struct weir_case *cases, size_t n) {
         return rc;
     refuse_none(cases, n, "weir_select");
     breathe();
-    check_all(cases, n);
     int at = attempt_all(cases, n);
     return at == -EAGAIN ? wait_any(cases, n) : at;
 }
@@ -158,6 +164,5 @@ int weir_try_select(struct weir_case *cases, size_t n) {
     refuse_none(cases, n, "weir_try_select");
     if (weir__loop_here() == NULL)
         return weir__no_loop("try_select");
-    check_all(cases, n);
     return attempt_all(cases, n);
 }

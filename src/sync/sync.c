@@ -94,12 +94,7 @@ void weir__sync_wait_begin(struct weir__sync *s, struct weir__sync_wait *sw, voi
 }
 
 int weir__sync_wait_park(struct weir__sync_wait *sw, const struct weir__what *what) {
-    struct weir__park *p = &sw->wait.park;
-    int rc = weir_cancelled();
-    if (rc == 0) /* else: since the call began, other tasks have run, see weir__sync_enter */
-        rc = (int)weir__park(p);
-    else
-        sync_abort(p);
+    int rc = (int)weir__wait_park(&sw->wait);
     return rc < 0 ? weir__fail_wait(rc, what->text, NULL) : rc;
 }
 

@@ -136,6 +136,8 @@ struct weir__select_ops {
     /* If the case can happen now without overtaking a waiter, let it happen and return its rc. Else
      * -EAGAIN, and nothing has changed. */
     int (*attempt)(void *object, void *item);
+    /* Both in one, where it is worth it; or NULL. */
+    int (*check_attempt)(void *object, size_t item_size, void *item);
     /* Put w at the end of the right queue (weir__wait_add), with the slot that the granter
      * expects. */
     void (*enlist)(void *object, void *item, struct weir__wait *wait, struct weir__waiter *w);
