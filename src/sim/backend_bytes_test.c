@@ -8,6 +8,7 @@
 /* ---- bytes ----------------------------------------------------------------------------------- */
 
 WEIR_TEST_BACKENDS(a_pending_recv_gets_what_comes) {
+    runner_plain_order(); /* a seed may cut the bytes into parts */
     struct rig_pair p;
     struct rig_op o;
     world_open(NULL);
@@ -309,6 +310,7 @@ WEIR_TEST_BACKENDS(what_was_sent_before_close_arrives) {
 /* ---- cancel, close, lending ------------------------------------------------------------------ */
 
 WEIR_TEST_BACKENDS(a_cancelled_recv_loses_nothing) {
+    runner_plain_order(); /* a seed may cut the bytes into parts */
     struct rig_pair p;
     struct rig_op o;
     char text[8];
@@ -422,6 +424,7 @@ WEIR_TEST_BACKENDS(close_ends_what_is_pending_first) {
 }
 
 WEIR_TEST_BACKENDS(a_lent_piece_outlives_its_file) {
+    runner_plain_order(); /* a seed may cut the bytes into parts */
     struct rig_pair p;
     struct rig_op o;
     world_open(NULL);
