@@ -378,6 +378,19 @@ WEIR_TEST_ABORTS(a_case_with_an_item_of_another_size_aborts, "the item has 2 byt
     weir_run(selects_wrong_size, NULL, NULL);
 }
 
+static int selects_wrong_size_behind(void *arg) {
+    short item;
+    int x = 1;
+    open_both(1);
+    weir_chan_send(&a, &x);
+    struct weir_case cases[] = {WEIR_ON_RECV(&a, &x), WEIR_ON_RECV(&b, &item)};
+    return weir_select(cases, 2);
+}
+
+WEIR_TEST_ABORTS(a_wrong_case_behind_one_that_is_ready_aborts, "the item has 2 bytes") {
+    weir_run(selects_wrong_size_behind, NULL, NULL);
+}
+
 static int selects_twice(void *arg) {
     int x, at;
     open_both(0);
