@@ -82,6 +82,8 @@ enum weir__op_kind {
                       * A file that was never attached, or could not be: the descriptor in fd is
                       * closed, a connection is reset; nothing else is touched */
     WEIR__SPAWN,     /* a WORK that starts a program: u.work.arg, a struct weir__spawn */
+    WEIR__FILE_OP,   /* u.call: a call on files (src/sys/verb.h), on a helper thread unless it need
+                      * not wait; result: the call's. cancel: as WORK */
 };
 
 enum weir__option {
@@ -187,6 +189,7 @@ struct weir__op {
             bool is_file; /* it reads or writes a file: a thread of the class for files runs it */
             const struct weir__work_by *by; /* copied at submit; NULL: not known */
         } work;
+        struct weir__call *call; /* borrowed until the op is done */
         const struct weir__addr *addr;
         int number;
         struct {

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* testing.h - running a program of tasks in a simulated world, and making things fail in it.
- *
  * This is the header of libweir-test. The world has one virtual clock, which jumps while all tasks
  * wait; hosts with names, addresses and loopbacks of their own; TCP between them with the error
  * numbers of Linux. One seed decides everything: the same program with the same options runs the
@@ -10,11 +9,13 @@
  *   before had been run: weir_yield lets all others run that were ready, under every seed;
  *   the order of events of one instant, and of completed operations, except of one connection;
  *   how many of the bytes on their way arrive together;
- *   how long name look-ups and offloaded functions take: from half of 1 ms to twice as much;
+ *   how long name look-ups, offloaded functions and calls on files take: from half to twice of
+ *   1 ms, and of 50 us for files, whose reads and writes may also be done at once;
  *   ports, jitter, losses, weir_random.
  * Grants, posts, and timers with equal deadlines keep their order.
  * A listener on the address or name of a host runs on that host. A dial starts from the host that
- * the program runs on, unless the socket is bound to another's address. Refused, by
+ * the program runs on, unless the socket is bound to another's address. Files lie in a file system
+ * of the world, which is empty at first but for /tmp, and is the current folder. Refused, by
  * WEIR_ESIMREFUSED, are real descriptors, and programs that no function plays. Loop thread only,
  * except where a contract says otherwise. */
 #ifndef WEIR_TESTING_H
@@ -52,6 +53,8 @@ struct weir_sim_options { /* zero: the default */
     bool fixed_order;  /* all is first in, first out; the seed decides ports, jitter, losses and
                         * weir_random only */
     unsigned duplicates; /* so many of 1000 datagrams between hosts arrive twice; 0: none */
+    size_t disk_size;  /* bytes that its files may hold, in pages of 4096; 0: 64 MiB. More:
+                        * -ENOSPC */
 };
 
 /* Run fn(arg) as weir_run does, in a new simulated world. options may be NULL; arg and options are
@@ -152,14 +155,15 @@ enum weir_fault_kinds {
     WEIR_FAULT_ATTACH = 1 << 13, /* registering an accepted or a user's descriptor */
     WEIR_FAULT_DETACH = 1 << 14, /* a descriptor leaves its loop */
     WEIR_FAULT_SPAWN = 1 << 15,  /* starting a program */
-    WEIR_FAULT_ALL = (1 << 16) - 1
+    WEIR_FAULT_FILE = 1 << 16,   /* a call on files; a close of one: WEIR_FAULT_LATE only */
+    WEIR_FAULT_ALL = (1 << 17) - 1
 };
 
 /* What a fault does to the operation that it strikes. */
 enum weir_fault_effect {
     WEIR_FAULT_ERROR, /* the op is not begun and fails with error */
-    WEIR_FAULT_SHORT, /* a receive brings one byte; a send takes half, then fails with error.
-                       * Other kinds: as ERROR */
+    WEIR_FAULT_SHORT, /* a receive brings one byte; a send takes half, then fails with error; a
+                       * read, write or copy of a file moves half. Other kinds: as ERROR */
     WEIR_FAULT_LATE,  /* the op completes late_ns later than it would have */
     WEIR_FAULT_NEVER  /* the op is not begun and stays pending until it is cancelled or its file is
                        * closed; an op that never waits fails with error instead */

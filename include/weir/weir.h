@@ -11,14 +11,17 @@
 #include <weir/datagram.h>
 #include <weir/deferred.h>
 #include <weir/detach.h>
+#include <weir/dir.h>
 #include <weir/drive.h>
 #include <weir/error.h>
+#include <weir/file.h>
 #include <weir/flow.h>
 #include <weir/frame.h>
 #include <weir/future.h>
 #include <weir/generator.h>
 #include <weir/group.h>
 #include <weir/http.h>
+#include <weir/inotify.h>
 #include <weir/limit.h>
 #include <weir/local.h>
 #include <weir/log.h>

@@ -80,6 +80,11 @@ void weir__free(void *p) {
     free(p);
 }
 
+void *weir__alloc_given(void *p) {
+    add(&slot_here()->settled);
+    return p;
+}
+
 char *weir__strdup(const char *s) {
     size_t len = strlen(s) + 1;
     char *copy = weir__alloc(len);

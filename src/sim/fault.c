@@ -4,7 +4,8 @@
  *
  *   effect  submitted below?   comes back
  *   ERROR   no                 at once, with the error
- *   SHORT   receive: as a RECV_INTO of one byte into a piece of ours; send: with half its bytes
+ *   SHORT   receive: as a RECV_INTO of one byte into a piece of ours; send, file: with half its
+ *           bytes
  *   LATE    yes                late_ns after it came back from below
  *   NEVER   no                 when it is cancelled or its file is closed */
 #include "sim/fault.h"
@@ -14,6 +15,7 @@
 #include "base/check.h"
 #include "base/list.h"
 #include "base/time.h"
+#include "sys/verb.h"
 
 /* Our own pieces have tokens that no backend gives out. */
 enum { PIECES = 64 };
@@ -24,7 +26,7 @@ struct note {
     struct weir__op *op;
     enum fault_effect effect;
     uint8_t kind;     /* SHORT: what op->kind was */
-    size_t len;       /* SHORT SEND: what its length was */
+    size_t len;       /* SHORT: what its length was */
     bool below;       /* the inner backend holds it */
     weir_ns due_ns;   /* LATE and back: when to hand it out */
     unsigned piece;
@@ -102,7 +104,10 @@ static bool is_ready(const struct fault *f, const struct weir__op *op) {
 static bool strikes(const struct weir__op *op) {
     if (!armed || (plan.kinds >> op->kind & 1) == 0)
         return false;
-    if (op->kind == WEIR__CLOSE && plan.effect != FAULT_LATE)
+    bool closes = op->kind == WEIR__CLOSE
+                  || (op->kind == WEIR__FILE_OP && op->u.call->verb == WEIR__CLOSE_FD);
+    bool at_once = op->kind == WEIR__FILE_OP && op->u.call->never_waits;
+    if (closes && (plan.effect != FAULT_LATE || at_once))
         return false;
     seen++;
     bool now = plan.nth != 0 && (plan.every ? seen % plan.nth == 0 : seen == plan.nth);
@@ -139,6 +144,8 @@ static void lengthen(struct fault *f, struct note *n) {
             op->u.lent = (struct weir__lent){&f->pieces[n->piece], 1, token_first + n->piece};
         else
             f->lent &= ~((uint64_t)1 << n->piece);
+    } else if (n->kind == WEIR__FILE_OP) {
+        op->u.call->len = n->len;
     } else {
         op->u.bytes.len = n->len;
     }
@@ -165,6 +172,21 @@ static int submit_short(struct fault *f, struct weir__op *op) {
         op->u.bytes.len = 1;
         f->lent |= (uint64_t)1 << piece;
     }
+    if (weir__submit(f->inner, op) == WEIR__PENDING)
+        return WEIR__PENDING;
+    lengthen(f, n);
+    note_drop(n);
+    return WEIR__DONE;
+}
+
+static int submit_short_call(struct fault *f, struct weir__op *op) {
+    struct weir__call *c = op->u.call;
+    if (c->verb != WEIR__READ_AT && c->verb != WEIR__WRITE_AT && c->verb != WEIR__COPY)
+        return fail_now(op);
+    struct note *n = note_add(f, op);
+    n->len = c->len;
+    n->below = true;
+    c->len -= c->len / 2;
     if (weir__submit(f->inner, op) == WEIR__PENDING)
         return WEIR__PENDING;
     lengthen(f, n);
@@ -204,6 +226,8 @@ static int strike(struct fault *f, struct weir__op *op) {
     bool may_wait = op->kind > WEIR__TRY_RECVMSG;
     if (plan.effect == FAULT_SHORT && sends_or_receives(op))
         return submit_short(f, op);
+    if (plan.effect == FAULT_SHORT && op->kind == WEIR__FILE_OP)
+        return submit_short_call(f, op);
     if (plan.effect == FAULT_LATE && may_wait)
         return op->kind == WEIR__CLOSE ? submit_late_close(f, op) : submit_late(f, op);
     if (plan.effect == FAULT_NEVER && may_wait) {

@@ -9,9 +9,10 @@
 
 #include "base/check.h"
 #include "base/time.h"
+#include "sim/disk.h"
+#include "sim/door.h"
 #include "sys/latch.h"
 #include "sys/spawn.h"
-#include "sim/door.h"
 
 /* Turns in a row that neither wait nor return anything: past it each takes a microsecond, so that
  * tasks which only yield to each other reach their deadlines in virtual time too. */
@@ -20,12 +21,14 @@ enum { BUSY_TURNS = 1024, BUSY_STEP_NS = 1000 };
 /* How long the end of a receive takes: a segment may arrive meanwhile. */
 enum { DETACH_NS = 50000 };
 
-struct job { /* WORK, RESOLVE, DETACH: an op with a time of completion */
+enum { CALL_NS = 50000 }; /* what a call on files takes, about */
+
+struct job { /* WORK, FILE_OP, RESOLVE, DETACH: an op with a time of completion */
     struct sim_event event;
     struct weir__list link;
     struct weir__op *op;
     struct sim *sim;
-    bool begun; /* WORK: fn has run, or would be running */
+    bool begun; /* WORK: fn has run, or would be running; likewise the call of a FILE_OP */
     unsigned part; /* DETACH: of what has come, one part of so many comes along; 0: none */
     char host[WEIR__NAME_MAX + 1];
 };
@@ -266,7 +269,7 @@ static int submit_close(struct sim *b, struct weir__op *op) {
     return WEIR__PENDING;
 }
 
-/* ---- jobs: resolve, work and detach ---------------------------------------------------------- */
+/* ---- jobs: resolve, work, detach, calls on files --------------------------------------------- */
 
 /* Let the job go on in about usual_ns: from half of it to twice. The choice 0 is usual_ns. */
 static void job_arm(struct sim_world *w, struct job *j, weir_ns usual_ns) {
@@ -285,15 +288,23 @@ static void job_resolved(struct sim_world *w, struct sim_event *e) {
     job_drop(j);
 }
 
+/* Half of its time a job of WORK or FILE_OP waits for its thread. */
+static weir_ns half_of(const struct sim_world *w, const struct weir__op *op) {
+    return op->kind == WEIR__FILE_OP ? CALL_NS / 2 : w->config.work_ns / 2;
+}
+
 static void job_worked(struct sim_world *w, struct sim_event *e) {
     struct job *j = WEIR_CONTAINER(e, struct job, event);
+    struct weir__op *op = j->op;
     if (!j->begun) {
         j->begun = true;
-        job_arm(w, j, w->config.work_ns / 2);
+        job_arm(w, j, half_of(w, op));
         return;
     }
-    struct weir__op *op = j->op;
-    weir__sim_complete(j->sim, op, op->u.work.fn(op->u.work.arg));
+    if (op->kind == WEIR__FILE_OP)
+        weir__sim_complete(j->sim, op, weir__sim_call(w, op->u.call));
+    else
+        weir__sim_complete(j->sim, op, op->u.work.fn(op->u.work.arg));
     job_drop(j);
 }
 
@@ -345,9 +356,20 @@ static int submit_job(struct sim *b, struct weir__op *op) {
         job_arm(w, j, w->config.resolve_ns);
     } else {
         j->event.fire = job_worked;
-        job_arm(w, j, w->config.work_ns / 2);
+        job_arm(w, j, half_of(w, op));
     }
     return hold(b, op, JOBBED);
+}
+
+/* Reads and writes may be done at once, as when the bytes are in the kernel's memory: chosen. */
+static int submit_file_op(struct sim *b, struct weir__op *op) {
+    struct weir__call *c = op->u.call;
+    if (c->verb == WEIR__SEEK || (c->verb == WEIR__CLOSE_FD && c->never_waits))
+        return done(op, weir__sim_call(b->world, c));
+    bool moves = c->verb == WEIR__READ_AT || c->verb == WEIR__WRITE_AT;
+    if (moves && c->never_waits && weir__choose(b->world, SIM_JOB, 2) == 1)
+        return answer(b, op, weir__sim_call(b->world, c));
+    return submit_job(b, op);
 }
 
 /* ---- the contract ---------------------------------------------------------------------------- */
@@ -368,6 +390,7 @@ static int submit(struct weir__backend *backend, struct weir__op *op) {
         [WEIR__RESOLVE] = submit_job,        [WEIR__WORK] = submit_job,
         [WEIR__SIGNAL] = submit_signal,      [WEIR__CLOSE] = submit_close,
         [WEIR__DETACH] = submit_detach,      [WEIR__SPAWN] = submit_spawn,
+        [WEIR__FILE_OP] = submit_file_op,
     };
     WEIR_CHECK(op->kind < sizeof by_kind / sizeof by_kind[0]);
     op->state = FREE;

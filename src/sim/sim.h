@@ -4,6 +4,7 @@
  * may share one. Only sim.c and io.c know ops. Each file calls only those to its right:
  *   sim.c -> order.c -> io.c, world.c -> dgram.c, unix.c -> tcp.c -> sock.c -> host.c -> event.c
  *   -> chance.c
+ *   sim.c -> verb.c -> disk.c (files)
  *
  * Every decision is integer arithmetic on the seed and on what happened before; chance.h has the
  * only source of chance; no iteration follows addresses. The world's own memory is outside the
@@ -17,6 +18,7 @@
 
 struct sim_world;
 struct sim_sock;
+struct sim_disk;
 struct sim;
 
 /* ---- memory and events (event.c) ------------------------------------------------------------- */
@@ -50,7 +52,7 @@ struct sim_config { /* all set; see weir_sim_options for the meaning and the def
     uint64_t seed;
     weir_ns latency_ns, local_latency_ns, resolve_ns, work_ns, limit_ns;
     size_t send_buffer, receive_buffer, segment_max, piece_size, piece_count;
-    size_t descriptors_max;
+    size_t descriptors_max, disk_size;
     weir_ns jitter_ns;
     uint32_t loss, duplicates; /* of 1000 */
     bool deferred;
@@ -95,6 +97,7 @@ struct sim_world {
     struct sim_program *programs;
     unsigned programs_started;
     uint64_t segments, lost, quiet;
+    struct sim_disk *disk; /* NULL: no call on files was made yet */
 };
 
 /* When time begins: an hour after boot, so that "not set" and "now" never look alike. */

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "sim/sim.h"
+#include "sim/disk.h"
 
 static _Thread_local struct sim_world *here;
 
@@ -44,6 +44,7 @@ void weir__sim_config_defaults(struct sim_config *c) {
         .piece_size = 16384,
         .piece_count = 64,
         .descriptors_max = 65536,
+        .disk_size = 64 << 20,
     };
 }
 
@@ -107,6 +108,7 @@ void weir__sim_world_free(struct sim_world *w) {
         free(w->heap[i]);
     for (int i = 0; i < w->host_count; i++)
         free(w->hosts[i].ports);
+    weir__sim_disk_free(w);
     weir__sim_chance_fini(&w->chance);
     free(w->hosts);
     free(w->links);

@@ -14,6 +14,7 @@
 #include "base/alloc.h"
 #include "sys/op_rig.h"
 #include "sys/uring.h"
+#include "sys/verb.h"
 
 /* ASKS: it asks for entries, and its story must have met it with the queue full. LEADS: it calls
  * one that does, directly or not. */
@@ -37,6 +38,8 @@ static const struct {
     {ASKS, "weir__uring_latch_arm", "a_backend_opens_and_closes"},
     {ASKS, "weir__uring_poll_cancel", "waits_for_readiness_fire_and_end"},
     {ASKS, "weir__uring_poll_submit", "waits_for_readiness_fire_and_end"},
+    {ASKS, "weir__uring_verb_cancel", "calls_on_files_end_and_are_cancelled"},
+    {ASKS, "weir__uring_verb_submit", "calls_on_files_end_and_are_cancelled"},
     {ASKS, "weir__uring_write_cancel", "a_send_that_is_stuck_ends"},
     {LEADS, "ask_kernel", "more_completions_come_than_the_ring_holds"},
     {LEADS, "await_bytes", "an_unread_file_is_received_again"},
@@ -554,6 +557,26 @@ WEIR_TEST_FULL_RING(waits_beside_a_half_closed_peer_fire_and_end) {
 WEIR_TEST_FULL_RING(a_backend_opens_and_closes) {
     open_uring();
     note("%d", rig_turn(0));
+    rig_close();
+}
+
+/* Which of a cancel and its call wins is the kernel's to decide. */
+WEIR_TEST_FULL_RING(calls_on_files_end_and_are_cancelled) {
+    struct weir__call makes = {.verb = WEIR__OPEN, .path = "/tmp", .flags = O_TMPFILE | O_RDWR,
+                               .mode = 0600};
+    struct rig_op made = rig_op(WEIR__FILE_OP, NULL), synced = made;
+    open_uring();
+    made.op.u.call = &makes;
+    int64_t fd = rig_run(&made);
+    note("%d %d ", fd > 2, makes.seeks);
+    struct weir__call syncs = {.verb = WEIR__SYNC, .fd = (int)fd};
+    synced.op.u.call = &syncs;
+    note("%lld ", (long long)rig_run(&synced));
+    rig_submit(&synced);
+    rig_cancel(&synced);
+    int64_t rc = rig_wait(&synced);
+    note("%d", rc == 0 || rc == -ECANCELED);
+    close((int)fd);
     rig_close();
 }
 

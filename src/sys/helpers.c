@@ -6,6 +6,7 @@
 
 #include "sys/addr.h"
 #include "sys/spawn.h"
+#include "sys/verb.h"
 
 void weir__helpers_init(struct weir__helpers *h, struct weir__latch *latch) {
     weir__pool_user_init(&h->jobs, latch);
@@ -36,12 +37,24 @@ static int spawn(struct weir__helpers *h, struct weir__op *op) {
     return weir__pool_submit(&h->jobs, op);
 }
 
+static int call_files(struct weir__helpers *h, struct weir__op *op) {
+    int64_t rc = weir__verb_try(op->u.call);
+    return rc != -EAGAIN ? weir__op_now_done(op, rc) : weir__pool_submit(&h->jobs, op);
+}
+
 int weir__helpers_submit(struct weir__helpers *h, struct weir__op *op) {
-    if (op->kind == WEIR__SIGNAL)
+    switch (op->kind) {
+    case WEIR__SIGNAL:
         return weir__signals_submit(&h->signals, op);
-    if (op->kind == WEIR__SPAWN)
+    case WEIR__FILE_OP:
+        return call_files(h, op);
+    case WEIR__SPAWN:
         return spawn(h, op);
-    return op->kind == WEIR__WORK ? weir__pool_submit(&h->jobs, op) : resolve(h, op);
+    case WEIR__WORK:
+        return weir__pool_submit(&h->jobs, op);
+    default:
+        return resolve(h, op);
+    }
 }
 
 int weir__helpers_cancel(struct weir__helpers *h, struct weir__op *op) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* helpers.h - the ops that neither epoll nor io_uring can do: RESOLVE and WORK on threads, SIGNAL
- * by a handler. A backend contains one of these structs; an op that has finished rings the
+/* helpers.h - the ops that neither epoll nor io_uring can do: RESOLVE, WORK and FILE_OP on threads,
+ * SIGNAL by a handler. A backend contains one of these structs; an op that has finished rings the
  * backend's latch. Loop thread only. */
 #ifndef WEIR_SYS_HELPERS_H
 #define WEIR_SYS_HELPERS_H
@@ -18,7 +18,7 @@ void weir__helpers_fini(struct weir__helpers *h);
 
 static inline bool weir__helpers_kind(int kind) {
     return kind == WEIR__RESOLVE || kind == WEIR__WORK || kind == WEIR__SIGNAL ||
-           kind == WEIR__SPAWN;
+           kind == WEIR__SPAWN || kind == WEIR__FILE_OP;
 }
 
 int weir__helpers_submit(struct weir__helpers *h, struct weir__op *op);

@@ -10,11 +10,15 @@
 #include "base/alloc.h"
 #include "sys/addr.h"
 #include "sys/plain.h"
+#include "sys/verb.h"
 
 struct weir__job *weir__job_new(struct weir__pool_user *u, struct weir__op *op) {
-    bool is_work = op->kind != WEIR__RESOLVE; /* WORK, SPAWN */
+    bool is_call = op->kind == WEIR__FILE_OP;
+    bool is_work = op->kind != WEIR__RESOLVE && !is_call; /* WORK, SPAWN */
     const struct weir__work_by *by = is_work ? op->u.work.by : NULL;
-    const char *name = is_work ? (by != NULL ? by->task : "") : op->u.resolve.host;
+    const char *name = is_call   ? ""
+                       : is_work ? (by != NULL ? by->task : "")
+                                 : op->u.resolve.host;
     size_t name_size = strlen(name) + 1;
     struct weir__job *j = weir__alloc_zero(sizeof *j + name_size);
     if (j == NULL)
@@ -23,10 +27,15 @@ struct weir__job *weir__job_new(struct weir__pool_user *u, struct weir__op *op) 
     weir__list_init(&j->link);
     j->op = op;
     j->user = u;
-    j->class = !is_work            ? WEIR__POOL_RESOLVE
+    j->class = is_call             ? WEIR__POOL_FILE
+               : !is_work          ? WEIR__POOL_RESOLVE
                : op->u.work.is_file ? WEIR__POOL_FILE
                                     : WEIR__POOL_WORK;
     j->site = by != NULL ? by->site : NULL;
+    if (is_call) {
+        j->call = op->u.call;
+        return j;
+    }
     if (is_work) {
         j->fn = op->u.work.fn, j->arg = op->u.work.arg;
         return j;
@@ -80,6 +89,8 @@ static int64_t resolve(struct weir__job *j) {
 }
 
 int64_t weir__job_run(struct weir__job *j) {
+    if (j->call != NULL)
+        return weir__verb_call(j->call);
     return j->fn != NULL ? j->fn(j->arg) : resolve(j);
 }
 

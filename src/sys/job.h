@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* job.h - one call that a helper thread makes for a loop: getaddrinfo, or a function of a user's.
- * It owns copies of all that the call reads and writes, so it may outlive its op and its loop. The
- * pool (pool.c) decides when it runs. */
+/* job.h - one call that a helper thread makes for a loop: getaddrinfo, a function of a user's, or a
+ * call on files. It owns copies of all that the call reads and writes, so it may outlive its op and
+ * its loop. The pool (pool.c) decides when it runs. */
 #ifndef WEIR_SYS_JOB_H
 #define WEIR_SYS_JOB_H
 
@@ -16,7 +16,8 @@ struct weir__job {
     enum weir__pool_class class;
     enum weir__job_phase phase;
     int64_t result;
-    int (*fn)(void *); /* NULL: look up name */
+    struct weir__call *call; /* FILE_OP; never abandoned, so it is its caller's */
+    int (*fn)(void *);       /* WORK; without both: look up name */
     void *arg;
     uint16_t port;
     struct weir__addr *addrs; /* resolve: the result */
@@ -30,7 +31,7 @@ static inline struct weir__job *weir__job_of(struct weir__list *link) {
     return WEIR_CONTAINER(link, struct weir__job, link);
 }
 
-/* The job of an op RESOLVE or WORK; NULL without memory. */
+/* The job of an op RESOLVE, WORK or FILE_OP; NULL without memory. */
 struct weir__job *weir__job_new(struct weir__pool_user *u, struct weir__op *op);
 void weir__job_free(struct weir__job *j); /* NULL is fine */
 

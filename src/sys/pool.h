@@ -55,13 +55,13 @@ void weir__pool_user_init(struct weir__pool_user *u, struct weir__latch *latch);
  * the log. The last user to leave joins the idle threads, and detaches those in abandoned jobs. */
 void weir__pool_leave(struct weir__pool_user *u);
 
-/* Submit a RESOLVE or WORK op. Returns WEIR__PENDING, or WEIR__DONE if it was refused (-ENOMEM,
- * -EAGAIN). An op that waits for a thread completes with -EAGAIN when the jobs of all threads of
- * its class have been abandoned, so that none is left to run it. */
+/* Submit a RESOLVE, WORK or FILE_OP op. Returns WEIR__PENDING, or WEIR__DONE if it was refused
+ * (-ENOMEM, -EAGAIN). An op that waits for a thread completes with -EAGAIN when the jobs of all
+ * threads of its class have been abandoned, so that none is left to run it. */
 int weir__pool_submit(struct weir__pool_user *u, struct weir__op *op);
 
-/* A WORK that has begun answers WEIR__PENDING (unless it may be abandoned); all else completes with
- * -ECANCELED. */
+/* A WORK or FILE_OP that has begun answers WEIR__PENDING (unless it may be abandoned); all else
+ * completes with -ECANCELED. */
 int weir__pool_cancel(struct weir__pool_user *u, struct weir__op *op);
 
 /* Move the ops whose jobs have ended to done, in the order in which they ended. */

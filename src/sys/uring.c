@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* uring.c - the backend by completion: the turn, and which file handles each op and completion. One
  * io_uring_enter in a turn submits everything and waits. The files of this backend call only those
- * after them in this order: setup (probe), this one, close, recv, send and poll, file, fixed (the
- * ring's table of files), bufs (receive buffers), ring (submission). */
+ * after them in this order: setup (probe), this one, close, recv, send, poll and verb, file, fixed
+ * (the ring's table of files), bufs (receive buffers), ring (submission). */
 #include "sys/uring.h"
 
 #include <errno.h>
@@ -48,6 +48,8 @@ static int uring_submit(struct weir__backend *base, struct weir__op *op) {
         return weir__uring_close_file(b, op);
     case WEIR__DETACH:
         return weir__uring_detach_submit(b, op);
+    case WEIR__FILE_OP:
+        return weir__uring_verb_submit(b, op);
     default:
         if (weir__helpers_kind(op->kind))
             return weir__helpers_submit(&b->helpers, op);
@@ -67,6 +69,8 @@ static int uring_cancel(struct weir__backend *base, struct weir__op *op) {
     struct uring_backend *b = self(base);
     if (op->state != WEIR__OP_HELD)
         return WEIR__PENDING; /* it has completed: its wake will be called */
+    if (op->kind == WEIR__FILE_OP)
+        return weir__uring_verb_cancel(b, op);
     if (weir__helpers_kind(op->kind))
         return weir__helpers_cancel(&b->helpers, op);
     if (op->kind == WEIR__CLOSE)
@@ -91,6 +95,8 @@ void weir__uring_latch_arm(struct uring_backend *b) {
 static void on_op(struct uring_backend *b, struct weir__op *op, const struct io_uring_cqe *cqe) {
     if (op->kind == WEIR__POLL)
         weir__uring_poll_event(b, op, cqe);
+    else if (op->kind == WEIR__FILE_OP)
+        weir__uring_verb_event(b, op, cqe);
     else
         weir__uring_write_event(b, op, cqe);
 }

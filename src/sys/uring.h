@@ -12,7 +12,7 @@
 #include "sys/writers.h"
 
 enum uring_tag {
-    URING_OP,     /* struct weir__op: send, connect, poll */
+    URING_OP,     /* struct weir__op: send, connect, poll, calls on files */
     URING_RECV,   /* struct weir__file: its multishot receive */
     URING_POLL,   /* struct weir__file: its readiness, for direct receives and accepts */
     URING_LATCH,
@@ -60,6 +60,7 @@ struct uring_backend {
     struct weir__slots polls;  /* ops POLL that the kernel holds, by op->priv */
     struct weir__slots slots;  /* files in the ring's table */
     uint32_t slots_max;        /* 0: no table */
+    uint32_t verbs;            /* bits: the calls on files that the ring knows */
     bool slots_tried;
     struct weir__helpers helpers;
     struct msghdr *msgs; /* of SENDV: one belongs to each entry of the submission queue */
@@ -185,6 +186,13 @@ void weir__uring_poll_event(struct uring_backend *b, struct weir__op *op,
 void weir__uring_poll_cancel(struct uring_backend *b, struct weir__op *op);
 bool weir__uring_polls_have(const struct uring_backend *b, const struct weir__file *file);
 void weir__uring_polls_end(struct uring_backend *b, struct weir__file *file); /* cancel them */
+
+/* uring_verb.c: FILE_OP. */
+void weir__uring_verbs_probe(struct uring_backend *b, const struct io_uring_probe *probe);
+int weir__uring_verb_submit(struct uring_backend *b, struct weir__op *op);
+int weir__uring_verb_cancel(struct uring_backend *b, struct weir__op *op);
+void weir__uring_verb_event(struct uring_backend *b, struct weir__op *op,
+                            const struct io_uring_cqe *cqe);
 
 /* uring_close.c: CLOSE. */
 int weir__uring_close_file(struct uring_backend *b, struct weir__op *op);

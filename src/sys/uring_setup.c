@@ -67,7 +67,8 @@ static int set_up(struct uring_backend *b, const char **ret_text) {
     return rc == 0 ? lift(b, ret_text) : rc;
 }
 
-static const char *missing_op(struct io_uring *ring) {
+static const char *missing_op(struct uring_backend *b) {
+    struct io_uring *ring = &b->ring;
     static const struct {
         int op;
         const char *text;
@@ -86,6 +87,8 @@ static const char *missing_op(struct io_uring *ring) {
     for (size_t i = 0; missing == NULL && i < sizeof needed / sizeof needed[0]; i++)
         if (!io_uring_opcode_supported(probe, needed[i].op))
             missing = needed[i].text;
+    if (missing == NULL)
+        weir__uring_verbs_probe(b, probe);
     if (probe != NULL)
         io_uring_free_probe(probe);
     return missing;
@@ -147,7 +150,7 @@ static int probe(struct uring_backend *b, const char **ret_text) {
     b->msgs = weir__alloc(b->ring.sq.ring_entries * sizeof *b->msgs);
     if (b->msgs == NULL)
         return -ENOMEM;
-    const char *why_not = missing_op(&b->ring);
+    const char *why_not = missing_op(b);
     if (why_not == NULL) {
         rc = weir__uring_bufs_init(b);
         if (rc == -ENOMEM)

@@ -43,6 +43,7 @@ static struct sim_config config_of(const struct weir_sim_options *o) {
     set_size(&c.piece_size, o->piece_size);
     set_size(&c.piece_count, o->piece_count);
     set_size(&c.descriptors_max, o->descriptors_max);
+    set_size(&c.disk_size, o->disk_size);
     c.limit_ns = o->limit_ns > 0 ? o->limit_ns : limit_default_ns;
     c.deferred = o->deferred;
     return c;

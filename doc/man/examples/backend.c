@@ -2,7 +2,8 @@
 /* Shows: weir_backend_register weir_backend_common weir_backend_common_open
  * weir_backend_common_close weir_backend_common_submit weir_backend_common_cancel
  * weir_backend_common_sleep weir_backend_common_collect weir_backend_common_wake weir_backend_try
- * weir__backend weir__backend_ops weir__op weir__op_kind weir__file weir__file_state weir__lent
+ * weir-op weir__backend weir__backend_ops weir__op weir__op_kind weir__file weir__file_state
+ * weir__lent
  * weir__addr weir__option weir__work_by weir__order weir__latch weir-backend */
 #include <errno.h>
 #include <poll.h>

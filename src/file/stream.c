@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/* stream.c - a file as a stream: reads and writes at the file's position, in pieces. */
+#include "stream/stream.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/alloc.h"
+#include "file/file.h"
+
+enum { PIECE = 64 << 10 };
+
+struct file_stream {
+    struct weir_stream stream;
+    struct weir_file *file; /* NULL: closed */
+    int fd;
+};
+
+static struct file_stream *self(struct weir_stream *s) {
+    return WEIR_CONTAINER(s, struct file_stream, stream);
+}
+
+static int64_t move(struct weir_stream *s, enum weir__verb verb, void *buf, size_t len) {
+    struct weir_file *f = self(s)->file;
+    if (f == NULL)
+        return WEIR_ECLOSED;
+    f->users++;
+    int64_t n = weir__file_move(f, verb, buf, len, WEIR__AT_POSITION);
+    weir__file_leave(f, 0, NULL, 0);
+    return n;
+}
+
+static int64_t file_recv_into(struct weir_stream *s, void *buf, size_t len) {
+    return move(s, WEIR__READ_AT, buf, len);
+}
+
+static int64_t file_recv(struct weir_stream *s, struct weir__lent *ret_lent) {
+    uint8_t *piece = weir__alloc(PIECE);
+    int64_t n = piece == NULL ? -ENOMEM : move(s, WEIR__READ_AT, piece, PIECE);
+    if (n > 0)
+        *ret_lent = (struct weir__lent){piece, (uint32_t)n, 1};
+    else
+        weir__free(piece);
+    return n;
+}
+
+static void file_release(struct weir_stream *s, struct weir__lent *lent) {
+    (void)s;
+    weir__free(lent->base);
+    lent->token = 0;
+}
+
+static int file_send(struct weir_stream *s, const void *buf, size_t len, size_t *ret_done) {
+    *ret_done = 0;
+    while (*ret_done < len) {
+        int rc = *ret_done > 0 ? weir_cancelled() : 0;
+        if (rc < 0)
+            return rc;
+        int64_t n = move(s, WEIR__WRITE_AT, (uint8_t *)(uintptr_t)buf + *ret_done, len - *ret_done);
+        if (n < 0)
+            return (int)n;
+        *ret_done += (size_t)n;
+    }
+    return 0;
+}
+
+/* A disk says only afterwards whether it took long. */
+static int64_t file_try_send(struct weir_stream *s, const void *buf, size_t len) {
+    (void)s, (void)buf, (void)len;
+    return -EOPNOTSUPP;
+}
+
+static int file_wait_room(struct weir_stream *s) {
+    (void)s;
+    return 0;
+}
+
+static int file_shutdown(struct weir_stream *s) {
+    (void)s;
+    return -EOPNOTSUPP;
+}
+
+static int file_fd(const struct weir_stream *s) {
+    return ((const struct file_stream *)(const void *)s)->fd;
+}
+
+static void file_close(struct weir_stream *s) {
+    weir__stream_drop(s);
+    weir__file_drop(&self(s)->file);
+    weir__stream_gone(s);
+}
+
+static void file_leave(struct weir_stream *s) {
+    weir_file_close(&self(s)->file); /* in a fork child: the copy of the descriptor */
+}
+
+static void file_address(struct weir_stream *s, bool peer, char *ret_text) {
+    (void)peer;
+    const struct weir_file *f = self(s)->file;
+    snprintf(ret_text, WEIR__NAME_TEXT, "%s", f != NULL ? f->path : "?");
+}
+
+static const struct weir__stream_kind file_kind = {
+    .place = {.fd_at = offsetof(struct file_stream, fd)},
+    .name = "file",
+    .recv = file_recv,
+    .release = file_release,
+    .recv_into = file_recv_into,
+    .send = file_send,
+    .try_send = file_try_send,
+    .wait_room = file_wait_room,
+    .shutdown = file_shutdown,
+    .fd = file_fd,
+    .close = file_close,
+    .leave = file_leave,
+    .address = file_address,
+};
+
+int weir_file_stream(struct weir_file **take_file, struct weir_stream **ret_stream) {
+    weir__argument_not_null(take_file, "weir_file_stream", "file");
+    struct weir_file *f = *take_file;
+    weir__not_null(f, "weir_file_stream");
+    weir__loop_assert(f->loop, "weir_file_stream");
+    WEIR_CHECK(!f->closed);
+    if (f->stream != NULL && f->users > 0)
+        return weir__failf(-EBUSY, "stream of a file", f->path, "a task is in a call on it");
+    if (f->stream != NULL) {
+        *ret_stream = f->stream;
+        *take_file = NULL;
+        weir__free(f);
+        return 0;
+    }
+    struct file_stream *s = weir__alloc_zero(sizeof *s);
+    if (s == NULL)
+        return weir__fail(-ENOMEM, "stream of a file", f->path);
+    weir__stream_init(&s->stream, &file_kind, f->loop);
+    s->file = f;
+    s->fd = f->fd;
+    f->loop->unclosed--;
+    *take_file = NULL;
+    weir__stream_give(&s->stream, ret_stream);
+    weir__stream_remember(&s->stream, __builtin_return_address(0));
+    return 0;
+}

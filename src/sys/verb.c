@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT */
+/* verb.c - see verb.h. */
+#include "sys/verb.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <sys/inotify.h>
+#include <sys/resource.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "sys/fds.h"
+
+#ifndef RESOLVE_CACHED
+#define RESOLVE_CACHED 0x20 /* Linux 5.12 */
+#endif
+
+static int64_t result(int64_t rc) {
+    return rc < 0 ? -errno : rc;
+}
+
+static int open_flags(const struct weir__call *c) {
+    return c->flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+}
+
+/* ---- what a descriptor is -------------------------------------------------------------------- */
+
+bool weir__verb_seeks(int fd) {
+    struct stat st;
+    if (fstat(fd, &st) != 0)
+        return false;
+    if (S_ISCHR(st.st_mode))
+        return lseek(fd, 0, SEEK_CUR) >= 0;
+    return S_ISREG(st.st_mode) || S_ISDIR(st.st_mode) || S_ISBLK(st.st_mode);
+}
+
+int64_t weir__verb_opened(struct weir__call *c, int fd) {
+    int lifted = weir__fd_lift(fd);
+    if (lifted < 0)
+        return lifted;
+    c->seeks = weir__verb_seeks(lifted);
+    if (!c->seeks || (c->flags & O_NONBLOCK) != 0)
+        return lifted;
+    if (fcntl(lifted, F_SETFL, c->flags & ~(O_CREAT | O_EXCL | O_TRUNC)) == 0)
+        return lifted;
+    int rc = -errno;
+    close(lifted);
+    return rc;
+}
+
+/* ---- the calls, in the order of the verbs ---------------------------------------------------- */
+
+static int64_t open_call(struct weir__call *c) {
+    int fd = openat(AT_FDCWD, c->path, open_flags(c), c->mode); /* lifted by verb_opened */
+    return fd < 0 ? -errno : weir__verb_opened(c, fd);
+}
+
+static int64_t close_call(struct weir__call *c) {
+    return result(close(c->fd));
+}
+
+static int64_t transfer(const struct weir__call *c, int flags) {
+    struct iovec v = {.iov_base = c->base, .iov_len = c->len};
+    return result(c->verb == WEIR__WRITE_AT ? pwritev2(c->fd, &v, 1, c->at, flags)
+                                            : preadv2(c->fd, &v, 1, c->at, flags));
+}
+
+static int64_t transfer_call(struct weir__call *c) {
+    return transfer(c, 0);
+}
+
+static int64_t sync_call(struct weir__call *c) {
+    return result(c->flags == WEIR__DATA_ONLY ? fdatasync(c->fd) : fsync(c->fd));
+}
+
+static int64_t stat_call(struct weir__call *c) {
+    if (c->path == NULL)
+        return result(statx(c->fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, c->base));
+    return result(statx(AT_FDCWD, c->path, c->flags, STATX_BASIC_STATS, c->base));
+}
+
+static int64_t truncate_call(struct weir__call *c) {
+    return result(c->path == NULL ? ftruncate(c->fd, c->at) : truncate(c->path, c->at));
+}
+
+static int64_t allocate_call(struct weir__call *c) {
+    return result(fallocate(c->fd, 0, c->at, c->size));
+}
+
+static int64_t seek_call(struct weir__call *c) {
+    return result(lseek(c->fd, c->at, c->flags));
+}
+
+static int64_t rename_call(struct weir__call *c) {
+    return result(rename(c->path, c->to));
+}
+
+static int64_t unlink_call(struct weir__call *c) {
+    return result(unlinkat(AT_FDCWD, c->path, c->flags));
+}
+
+static int64_t mkdir_call(struct weir__call *c) {
+    return result(mkdir(c->path, c->mode));
+}
+
+static int64_t link_call(struct weir__call *c) {
+    return result(link(c->path, c->to));
+}
+
+static int64_t symlink_call(struct weir__call *c) {
+    return result(symlink(c->path, c->to));
+}
+
+static int64_t readlink_call(struct weir__call *c) {
+    return result(readlink(c->path, c->base, c->len));
+}
+
+static int64_t chmod_call(struct weir__call *c) {
+    return result(c->path == NULL ? fchmod(c->fd, c->mode) : chmod(c->path, c->mode));
+}
+
+static int64_t access_call(struct weir__call *c) {
+    return result(access(c->path, (int)c->mode));
+}
+
+static int64_t list_call(struct weir__call *c) {
+    return result(syscall(SYS_getdents64, c->fd, c->base, c->len));
+}
+
+static off64_t *offset(int64_t *at) {
+    return *at == WEIR__AT_POSITION ? NULL : at;
+}
+
+static int64_t copy_call(struct weir__call *c) {
+    int64_t at = c->at, to_at = c->to_at;
+    return result(copy_file_range(c->fd, offset(&at), c->to_fd, offset(&to_at), c->len, 0));
+}
+
+static int64_t sendfile_call(struct weir__call *c) {
+    int64_t at = c->at;
+    return result(sendfile(c->to_fd, c->fd, offset(&at), c->len));
+}
+
+static int64_t splice_call(struct weir__call *c) {
+    int64_t at = c->at, to_at = c->to_at;
+    return result(splice(c->fd, offset(&at), c->to_fd, offset(&to_at), c->len,
+                         SPLICE_F_MOVE | SPLICE_F_NONBLOCK));
+}
+
+static int64_t watch_call(struct weir__call *c) {
+    return result(inotify_add_watch(c->fd, c->path, c->mode));
+}
+
+static const struct {
+    const char *name;
+    int64_t (*call)(struct weir__call *c);
+} verbs[WEIR__VERBS] = {
+    [WEIR__OPEN] = {"open", open_call},
+    [WEIR__CLOSE_FD] = {"close", close_call},
+    [WEIR__READ_AT] = {"read", transfer_call},
+    [WEIR__WRITE_AT] = {"write", transfer_call},
+    [WEIR__SYNC] = {"sync", sync_call},
+    [WEIR__STAT] = {"stat", stat_call},
+    [WEIR__TRUNCATE] = {"truncate", truncate_call},
+    [WEIR__ALLOCATE] = {"allocate", allocate_call},
+    [WEIR__SEEK] = {"seek", seek_call},
+    [WEIR__RENAME] = {"rename", rename_call},
+    [WEIR__UNLINK] = {"unlink", unlink_call},
+    [WEIR__MKDIR] = {"mkdir", mkdir_call},
+    [WEIR__LINK] = {"link", link_call},
+    [WEIR__SYMLINK] = {"symlink", symlink_call},
+    [WEIR__READLINK] = {"readlink", readlink_call},
+    [WEIR__CHMOD] = {"chmod", chmod_call},
+    [WEIR__ACCESS] = {"access", access_call},
+    [WEIR__LIST] = {"list", list_call},
+    [WEIR__COPY] = {"copy", copy_call},
+    [WEIR__SENDFILE] = {"sendfile", sendfile_call},
+    [WEIR__SPLICE] = {"splice", splice_call},
+    [WEIR__WATCH] = {"watch", watch_call},
+};
+
+const char *weir__verb_name(enum weir__verb verb) {
+    return verbs[verb].name;
+}
+
+int64_t weir__verb_call(struct weir__call *c) {
+    return verbs[c->verb].call(c);
+}
+
+/* ---- tries ----------------------------------------------------------------------------------- */
+
+/* Only names that the kernel has in memory. It refuses this to a kernel before 5.12, and to
+ * whatever makes or cuts a file. */
+static int64_t try_open(struct weir__call *c) {
+    struct open_how how = {.flags = (unsigned)open_flags(c), .resolve = RESOLVE_CACHED};
+    if ((c->flags & (O_CREAT | O_TRUNC | __O_TMPFILE)) != 0)
+        return -EAGAIN;
+    int fd = (int)syscall(SYS_openat2, AT_FDCWD, c->path, &how, sizeof how); /* lifted as above */
+    if (fd >= 0)
+        return weir__verb_opened(c, fd);
+    return errno == EINVAL || errno == ENOSYS || errno == EPERM ? -EAGAIN : -errno;
+}
+
+/* The limit may change at any time; asking for it costs 0.1 us. */
+bool weir__verb_may_raise(const struct weir__call *c) {
+    struct rlimit limit;
+    if (c->verb != WEIR__WRITE_AT && c->verb != WEIR__TRUNCATE && c->verb != WEIR__ALLOCATE)
+        return false;
+    return getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur != RLIM_INFINITY;
+}
+
+static int64_t try_transfer(struct weir__call *c) {
+    bool syncs = c->verb == WEIR__WRITE_AT && c->syncs;
+    if (!c->never_waits || syncs || weir__verb_may_raise(c))
+        return -EAGAIN;
+    int64_t n = transfer(c, RWF_NOWAIT);
+    return n == -EOPNOTSUPP || n == -ENOSYS || n == -EINTR ? -EAGAIN : n;
+}
+
+int64_t weir__verb_try(struct weir__call *c) {
+    switch ((enum weir__verb)c->verb) {
+    case WEIR__OPEN:
+        return try_open(c);
+    case WEIR__CLOSE_FD:
+        return c->never_waits ? close_call(c) : -EAGAIN;
+    case WEIR__READ_AT:
+    case WEIR__WRITE_AT:
+        return try_transfer(c);
+    case WEIR__SEEK:
+        return seek_call(c);
+    default:
+        return -EAGAIN;
+    }
+}
