@@ -76,7 +76,7 @@ void weir__sim_disk_free(struct sim_world *w) {
 
 /* ---- names ----------------------------------------------------------------------------------- */
 
-static struct sim_name *name_of(const struct sim_node *folder, const char *name) {
+static struct sim_entry *name_of(const struct sim_node *folder, const char *name) {
     for (size_t i = 0; i < folder->name_count; i++)
         if (strcmp(folder->names[i].name, name) == 0)
             return &folder->names[i];
@@ -114,7 +114,7 @@ static int step(const char *part, bool last, bool follow, unsigned *links, struc
         spot->node = folder->parent;
         return 0;
     }
-    struct sim_name *found = name_of(folder, part);
+    struct sim_entry *found = name_of(folder, part);
     spot->folder = folder;
     spot->node = found != NULL ? found->node : NULL;
     memcpy(spot->name, part, strlen(part) + 1);
@@ -169,7 +169,7 @@ int weir__sim_name_add(struct sim_world *w, const struct sim_spot *spot, struct 
     size_t size = strlen(spot->name) + 1;
     char *copy = weir__sim_alloc(size);
     memcpy(copy, spot->name, size);
-    f->names[f->name_count++] = (struct sim_name){copy, node, ++f->numbers};
+    f->names[f->name_count++] = (struct sim_entry){copy, node, ++f->numbers};
     node->links++;
     if (S_ISDIR(node->mode))
         node->parent = f;
@@ -181,7 +181,7 @@ int weir__sim_name_remove(struct sim_world *w, const struct sim_spot *spot) {
     struct sim_node *f = spot->folder;
     if ((f->mode & S_IWUSR) == 0)
         return -EACCES;
-    struct sim_name *n = name_of(f, spot->name);
+    struct sim_entry *n = name_of(f, spot->name);
     WEIR_CHECK(n != NULL);
     struct sim_node *node = n->node;
     size_t behind = f->name_count - (size_t)(n - f->names) - 1;

@@ -19,7 +19,7 @@ struct sim_page {
     uint8_t *bytes;
 };
 
-struct sim_name { /* in the order of making */
+struct sim_entry { /* in the order of making */
     char *name;
     struct sim_node *node;
     uint64_t number; /* counts all that were made in the folder: a list goes on behind one */
@@ -33,7 +33,7 @@ struct sim_node {
     int64_t size;
     struct sim_page *pages; /* sorted by index; what is missing is zero */
     size_t page_count, page_cap;
-    struct sim_name *names; /* of a folder */
+    struct sim_entry *names; /* of a folder */
     size_t name_count, name_cap;
     struct sim_node *parent; /* of a folder; the root's is the root */
     char *target;            /* of a symbolic link */

@@ -196,7 +196,7 @@ static int64_t copy_call(struct sim_world *w, struct weir__call *c, struct sim_o
 
 /* ---- folders --------------------------------------------------------------------------------- */
 
-static size_t entry_put(const struct sim_name *name, char *to, size_t room) {
+static size_t entry_put(const struct sim_entry *name, char *to, size_t room) {
     size_t len = strlen(name->name);
     size_t size = (offsetof(struct dirent64, d_name) + len + 1 + 7) / 8 * 8;
     if (size > room)
