@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* chan.c (bench-micro-chan) - nanoseconds of a message through chans, and of a select; each beside
- * a yield of the same run. One figure per line: name, ns; with _yields behind it: as a multiple. */
+ * a yield of the same run. One figure per line: name, ns; with _yields behind it: as a multiple of
+ * a yield between two tasks of one function; with _other_yields: between tasks of two functions. */
 #include <stdbool.h>
 #include <stdio.h>
 #include <weir/loop.h>
@@ -10,13 +11,17 @@
 enum { ROUNDS = 1000000, CASES = 8 };
 
 static struct weir_chan there, back, many[CASES];
-static double yield_ns;
+static double yield_ns, yield_other_ns; /* between tasks of one function; of two */
 
 static void print(const char *name, weir_ns start, double n) {
     double ns = (double)(weir_now() - start) / n;
     if (yield_ns == 0)
         yield_ns = ns;
+    else if (yield_other_ns == 0)
+        yield_other_ns = ns;
     printf("%s_ns %.1f\n%s_yields %.2f\n", name, ns, name, ns / yield_ns);
+    if (yield_other_ns > 0)
+        printf("%s_other_yields %.2f\n", name, ns / yield_other_ns);
 }
 
 static int yielder(void *args) {
