@@ -251,8 +251,7 @@ static int result(long rc) {
     return rc < 0 ? -errno : 0;
 }
 
-/* Before Linux 6.9: by number, while the process is unreaped and so keeps the number. */
-static int signal_number(int pidfd, pid_t pid, int signal) {
+int weir__spawn_signal_number(int pidfd, pid_t pid, int signal) {
     siginfo_t info;
     if (wait_pidfd(pidfd, &info, WNOHANG | WNOWAIT, NULL) != 0)
         return -ESRCH;
@@ -262,7 +261,7 @@ static int signal_number(int pidfd, pid_t pid, int signal) {
 int weir__spawn_signal(int pidfd, pid_t pid, int signal, bool group) {
     int rc = result(syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, group ? PIDFD_GROUP : 0));
     bool old = group && rc == -EINVAL && signal >= 0 && signal <= SIGRTMAX;
-    return old ? signal_number(pidfd, pid, signal) : rc;
+    return old ? weir__spawn_signal_number(pidfd, pid, signal) : rc;
 }
 
 int weir__spawn_adopt(pid_t pid) {

@@ -97,6 +97,8 @@ void weir__spawn_reap(int pidfd);
 /* Send a signal to it, or to its process group, which has its number. A group is only signalled
  * while its number cannot have become another's. Returns 0, -ESRCH, -EPERM, -EINVAL. */
 int weir__spawn_signal(int pidfd, pid_t pid, int signal, bool group);
+/* The group, as kernels before 6.9 need it: by number, while the process is not reaped. */
+int weir__spawn_signal_number(int pidfd, pid_t pid, int signal);
 
 /* A pidfd of a child. Returns it, or a negative errno. */
 int weir__spawn_adopt(pid_t pid);
