@@ -23,6 +23,7 @@ extern "C" {
 #endif
 
 struct weir_stream;
+struct weir_pty_options;
 struct weir_process; /* a program that was started: the handle on it */
 
 /* What the program finds at its descriptor 0, 1 or 2. */
@@ -33,7 +34,11 @@ enum weir_stdio_kind {
     WEIR_STDIO_NULL,    /* /dev/null */
     WEIR_STDIO_PIPE,    /* a pipe: weir_process_stdin, weir_process_stdout, weir_process_stderr */
     WEIR_STDIO_FD,      /* the descriptor fd of this program, which stays its own */
-    WEIR_STDIO_OUT      /* 2 only: the same as 1 */
+    WEIR_STDIO_OUT,     /* 2 only: the same as 1 */
+    WEIR_STDIO_PTY      /* a pseudo-terminal, one for all that say so, which becomes the controlling
+                         * terminal of the program, in a session of its own. The streams are its
+                         * master: weir_process_stdin and weir_process_stdout are the same then, and
+                         * weir_process_stderr is NULL unless 1 is something else */
 };
 struct weir_stdio {
     enum weir_stdio_kind kind;
@@ -85,6 +90,7 @@ struct weir_process_options { /* zero: the default */
     const char *const *set_env;  /* changes to that: "NAME=value" sets, "NAME" takes away; NULL
                                   * behind the last */
     enum weir_process_group group;
+    const struct weir_pty_options *pty; /* of WEIR_STDIO_PTY: see weir/tty.h; NULL: the default */
     const struct weir_process_limits *limits; /* NULL: none */
     const struct weir_process_user *user;     /* NULL: this program's */
     const mode_t *umask;         /* NULL: this program's */
@@ -119,11 +125,12 @@ struct weir_exit {
  * must close *ret_process. The call returns when the program has begun to run.
  * Returns 0; -ENOENT, -EACCES, -ENOEXEC, ... (there is no such program, or it cannot be executed);
  * another error of the kernel: a directory, limit, user or descriptor could not be set; -EAGAIN
- * (too many processes, or no helper thread), -EMFILE, -ENOMEM, -EINVAL (the options contradict
- * each other), -ECANCELED, -ETIME, WEIR_ESIMREFUSED (in a simulation: no function plays the
- * program; WEIR_STDIO_FD and fds), WEIR_ENOLOOP. The error's text names the command and the step.
- * On error or cancel nothing runs, nothing stays open, and *ret_process is untouched. A start that
- * has succeeded when the cancel comes returns 0. */
+ * (too many processes, or no helper thread), -EMFILE, -ENOMEM, -ENOSPC (no more
+ * pseudo-terminals), -EINVAL (the options contradict each other: a terminal in our group, for one),
+ * -ECANCELED, -ETIME, WEIR_ESIMREFUSED (in a simulation: no function plays the program;
+ * WEIR_STDIO_FD and fds), WEIR_ENOLOOP. The error's text names the command and the step. On error
+ * or cancel nothing runs, nothing stays open, and *ret_process is untouched. A start that has
+ * succeeded when the cancel comes returns 0. */
 WEIR_SUSPENDS int weir_process_start(const char *const *argv,
                                      const struct weir_process_options *options,
                                      struct weir_process **ret_process);
@@ -143,7 +150,8 @@ WEIR_API struct weir_stream *weir_process_stdout(const struct weir_process *p);
 WEIR_API struct weir_stream *weir_process_stderr(const struct weir_process *p);
 
 /* Close the stream to the program's standard input: it reads end of stream behind what was written.
- * Harmless if there is none. Never suspends. */
+ * Harmless if there is none. A pseudo-terminal stays open: on it, write "\4" (Ctrl-D) behind a line
+ * to end the input. Never suspends. */
 WEIR_API void weir_process_close_stdin(struct weir_process *p);
 
 /* The process id, which belongs to this process until weir_process_close, also after its end; it is
@@ -186,6 +194,7 @@ struct weir_output {
  * end; wait until it has ended. All at once, so that no full pipe stops anything. Streams that it
  * does not have are left out. When the program has ended, what is in the pipes is read, but not
  * waited for any longer than drain_ns of its options: another process may hold them open for ever.
+ * On a pseudo-terminal Ctrl-D is typed behind the input; the output holds the echo of the input.
  * The caller must free *ret_output by weir_output_free.
  * Returns 0, whatever the program's exit status is; an error as weir_process_wait; -EBUSY (another
  * task uses the streams, or communicates), -ENOMEM. After an error or cancel the program runs on,

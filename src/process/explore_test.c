@@ -32,6 +32,26 @@ static int start_talk_wait(void *arg) {
     return weir_scope_leave(&s, dialogue(p));
 }
 
+/* In a terminal: one stream in both directions. */
+static int talk_in_terminal(void *arg) {
+    WEIR_AUTO(weir_process_close) struct weir_process *p = NULL;
+    struct weir_process_options o = {
+        .size = sizeof o, .in = {WEIR_STDIO_PTY}, .out = {WEIR_STDIO_PTY}, .err = {WEIR_STDIO_PTY}};
+    struct weir_scope s;
+    char buf[8];
+    play_all();
+    int rc = weir_process_start(ARGV("cat"), &o, &p);
+    if (rc < 0)
+        return rc;
+    weir_scope_enter(&s, WEIR_SECONDS(5));
+    rc = weir_write(weir_process_stdin(p), "12345678", 8);
+    if (rc == 0)
+        rc = weir_read_exactly(weir_process_stdout(p), buf, 8);
+    if (rc == 0)
+        rc = weir_process_stop(p, WEIR_SECONDS(1), NULL);
+    return weir_scope_leave(&s, rc);
+}
+
 static int run_both_outputs(void *arg) {
     struct weir_output out;
     play_all();
@@ -119,6 +139,7 @@ static void explore(const char *name, int (*fn)(void *arg)) {
     }
 
 EXPLORED(a_dialogue_survives_every_disturbance, start_talk_wait)
+EXPLORED(a_terminal_survives_every_disturbance, talk_in_terminal)
 EXPLORED(a_run_with_two_outputs_survives_every_disturbance, run_both_outputs)
 EXPLORED(a_run_with_input_survives_every_disturbance, run_with_input)
 EXPLORED(a_run_that_is_cut_short_survives_every_disturbance, run_cut_short)

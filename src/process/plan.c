@@ -112,6 +112,8 @@ static int source_of(const struct weir_stdio *io, int target, enum weir_stdio_ki
         return io->fd;
     case WEIR_STDIO_OUT:
         return WEIR__SPAWN_OUT;
+    case WEIR_STDIO_PTY:
+        return WEIR__SPAWN_PTY;
     case WEIR_STDIO_INHERIT:
         return weir__spawn_is_open(target) ? target : WEIR__SPAWN_NULL;
     default:
@@ -122,7 +124,7 @@ static int source_of(const struct weir_stdio *io, int target, enum weir_stdio_ki
 static int check_stdio(const char *name, const struct weir_process_options *o) {
     const struct weir_stdio *all[] = {&o->in, &o->out, &o->err};
     for (int i = 0; i < 3; i++) {
-        if (all[i]->kind > WEIR_STDIO_OUT || (all[i]->kind == WEIR_STDIO_OUT && i != 2))
+        if (all[i]->kind > WEIR_STDIO_PTY || (all[i]->kind == WEIR_STDIO_OUT && i != 2))
             return refuse(name, "WEIR_STDIO_OUT is for its errors only");
         if (all[i]->kind == WEIR_STDIO_FD && all[i]->fd < 0)
             return weir__failf(-EBADF, "start process", name, "descriptor %d", all[i]->fd);
@@ -163,6 +165,12 @@ static int make_maps(struct weir__plan *plan, const char *name,
     plan->maps[2] = (struct weir__spawn_map){.source = source_of(&o->err, 2, output), .target = 2};
     plan->spawn.maps = plan->maps;
     plan->spawn.map_count = 3;
+    for (int i = 2; i >= 0; i--)
+        if (plan->maps[i].source == WEIR__SPAWN_PTY)
+            plan->spawn.terminal = i;
+    plan->spawn.session = plan->spawn.session || plan->spawn.terminal >= 0;
+    if (plan->spawn.terminal >= 0 && o->group == WEIR_PROCESS_SAME_GROUP)
+        return refuse(name, "a terminal needs a session, so not WEIR_PROCESS_SAME_GROUP");
     for (size_t i = 0; rc == 0 && i < o->fd_count; i++)
         rc = add_fd(&plan->spawn, &o->fds[i], name);
     return rc;

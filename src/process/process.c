@@ -152,6 +152,8 @@ struct weir_stream *weir_process_stderr(const struct weir_process *p) {
 void weir_process_close_stdin(struct weir_process *p) {
     weir__not_null(p, "weir_process_close_stdin");
     weir__loop_assert(p->loop, "weir_process_close_stdin");
+    if (p->in == p->terminal)
+        p->in = NULL;
     weir_close(&p->in);
 }
 
@@ -262,6 +264,11 @@ int weir_process_stop(struct weir_process *p, weir_ns grace_ns, struct weir_exit
 /* ---- close ----------------------------------------------------------------------------------- */
 
 static void close_streams(struct weir_process *p) {
+    struct weir_stream **all[] = {&p->in, &p->out, &p->err};
+    for (int i = 0; i < 3; i++)
+        if (*all[i] == p->terminal)
+            *all[i] = NULL;
+    weir_close(&p->terminal);
     weir_close(&p->in);
     weir_close(&p->out);
     weir_close(&p->err);

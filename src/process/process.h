@@ -31,8 +31,9 @@ struct weir_process {
     struct weir__op op;          /* POLL of the pidfd: pending until the process has ended */
     struct weir__waitq waiting;  /* for that */
     struct weir_stream *in, *out, *err;
+    struct weir_stream *terminal; /* the master: in, out or err are it; else NULL */
     struct weir__capture captures[2]; /* weir_process_communicate: of out and err */
-    size_t sent;                 /* and how much of the input is written */
+    size_t sent, ends_sent;      /* and how much of the input is written, and of Ctrl-D */
     bool communicates;
     bool closed;
     bool grouped;                /* it leads a group of its own */

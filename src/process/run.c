@@ -51,11 +51,13 @@ static int keep(struct weir__capture *c, const void *bytes, size_t len, size_t m
     return 0;
 }
 
-/* A pseudo-terminal reports EIO when the last process has closed it. */
+/* A terminal in a simulation is reset if the program has left input unread. */
 static int capture(struct weir_stream *s, struct weir__capture *c, size_t max) {
     while (!c->ended) {
         struct weir_view v;
         ssize_t n = weir_peek(s, 1, &v);
+        if (n == -ECONNRESET)
+            n = 0;
         if (n < 0)
             return (int)n;
         int rc = n > 0 ? keep(c, v.base, v.len, max) : 0;
@@ -69,7 +71,7 @@ static int capture(struct weir_stream *s, struct weir__capture *c, size_t max) {
 }
 
 static int try_read(struct weir_stream *s, void *buf, size_t len) {
-    struct weir__file file = {.fd = weir_stream_fd(s)};
+    struct weir__file file = {.fd = weir_stream_fd(s), .foreign = true, .own = true};
     struct weir__op op = {.kind = WEIR__READ_FD, .file = &file, .u.bytes = {buf, len, 0, NULL}};
     return (int)weir__op_now(s->loop, &op);
 }
@@ -96,15 +98,15 @@ static int capture_left(struct weir_stream *s, struct weir__capture *c, size_t m
 
 /* ---- the tasks ------------------------------------------------------------------------------- */
 
-/* A program need not read all of its input. */
-static int feed(struct weir_process *p, const char *input, size_t len) {
-    while (p->sent < len && p->in != NULL) {
-        ssize_t n = weir_try_write(p->in, input + p->sent, len - p->sent);
+/* A program need not read all of its input: then *sent is len. */
+static int feed_bytes(struct weir_process *p, const char *input, size_t len, size_t *sent) {
+    while (*sent < len && p->in != NULL) {
+        ssize_t n = weir_try_write(p->in, input + *sent, len - *sent);
         int rc = 0;
         if (n == -EPIPE || n == -ECONNRESET)
-            break;
+            n = (ssize_t)(len - *sent);
         if (n > 0)
-            p->sent += (size_t)n;
+            *sent += (size_t)n;
         if (n == -EAGAIN)
             rc = weir_wait_writable(p->in);
         else if (n < 0)
@@ -114,8 +116,19 @@ static int feed(struct weir_process *p, const char *input, size_t len) {
         if (rc < 0)
             return rc;
     }
-    weir_process_close_stdin(p);
     return 0;
+}
+
+/* What ends the input of a terminal: Ctrl-D, which counts at the beginning of a line. Elsewhere it
+ * only hands on what stands in the line, so it is needed twice. */
+static int feed(struct weir_process *p, const char *input, size_t len) {
+    size_t ends = len == 0 || input[len - 1] == '\n' ? 1 : 2;
+    int rc = feed_bytes(p, input, len, &p->sent);
+    if (rc == 0 && p->terminal != NULL && p->in == p->terminal)
+        rc = feed_bytes(p, "\4\4", ends, &p->ends_sent);
+    if (rc == 0)
+        weir_process_close_stdin(p);
+    return rc;
 }
 
 static int over(struct talk *t, int rc) {

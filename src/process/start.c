@@ -2,11 +2,12 @@
 /* start.c - make a process: the op SPAWN, then its streams. */
 #include <errno.h>
 #include <unistd.h>
+#include <weir/tty.h>
 
 #include "base/alloc.h"
 #include "base/options.h"
 #include "process/process.h"
-#include "stream/stream.h"
+#include "stream/fd.h"
 
 static const struct weir__what starts = {.text = "start process", .kind = WEIR__ON_NOTHING};
 
@@ -40,11 +41,14 @@ static int failed(int rc, const struct weir__spawn *s, enum weir__spawn_step ste
 
 /* ---- streams --------------------------------------------------------------------------------- */
 
+static const struct weir__fd_kind pipe_kind = {.name = "pipe", .is_own = true};
+
 /* The map's end of the pipe becomes a stream, or is closed with the map. */
 static int stream_of(struct weir__spawn_map *m, struct weir_stream **ret_stream) {
     if (m->pipe_end < 0)
         return 0;
-    int rc = weir_stream_from_fd(m->pipe_end, ret_stream);
+    int rc = weir__stream_of_fd(m->pipe_end, &pipe_kind, "start process",
+                                __builtin_return_address(0), ret_stream);
     if (rc == 0)
         m->pipe_end = -1;
     return rc;
@@ -74,9 +78,36 @@ static int take_over(struct weir_process *p, struct weir__spawn *s,
     rc = rc < 0 ? rc : streams;
     if (rc < 0 && followed == 0)
         weir_process_close(ret_process);
-    else if (rc < 0)
+    else if (rc < 0) {
+        weir_close(&p->terminal);
         weir__subprocess_drop(p);
+    }
     return rc < 0 ? failed(rc, s, WEIR__SPAWN_PIPES) : 0;
+}
+
+/* The slave becomes the program's; returns it, -1 if there is no terminal, or an error below. */
+static int open_terminal(struct weir_process *p, struct weir__spawn *s,
+                         const struct weir_pty_options *o) {
+    int slave = -1;
+    if (s->terminal < 0 || p->loop->backend->simulated)
+        return -1;
+    int rc = weir_pty_open(o, &p->terminal, &slave);
+    if (rc < 0)
+        return rc - 1;
+    for (int i = 0; i < 3; i++)
+        if (s->maps[i].source == WEIR__SPAWN_PTY)
+            s->maps[i].source = slave;
+    return slave;
+}
+
+/* Which of the three were made terminals, now that the maps do not show it any more. */
+static void name_terminal(struct weir_process *p, const struct weir_process_options *o) {
+    if (o->in.kind == WEIR_STDIO_PTY)
+        p->in = p->terminal;
+    if (o->out.kind == WEIR_STDIO_PTY)
+        p->out = p->terminal;
+    else if (o->err.kind == WEIR_STDIO_PTY)
+        p->err = p->terminal;
 }
 
 static int play(struct weir_process *p, const struct weir__spawn *s,
@@ -107,17 +138,27 @@ static int start_planned(struct weir__plan *plan, const struct weir_process_opti
     if (p == NULL)
         return weir__fail(-ENOMEM, starts.text, s->argv[0]);
     set(p, o);
+    int slave = open_terminal(p, s, o->pty);
+    if (slave < -1) {
+        weir__subprocess_drop(p);
+        return failed(slave + 1, s, WEIR__SPAWN_TERMINAL);
+    }
     struct weir__op op = {.kind = WEIR__SPAWN, .u.work = {.fn = weir__spawn_run, .arg = s}};
     op.u.work.is_file = true;
     int rc = (int)weir__op_await(&op, &starts, NULL);
+    if (slave >= 0)
+        close(slave);
     if (rc < 0) {
+        weir_close(&p->terminal);
         weir__subprocess_drop(p);
         return failed(rc, s, s->failed);
     }
     rc = s->played != NULL ? play(p, s, &made) : take_over(p, s, &made);
-    if (rc == 0)
-        *ret_process = made;
-    return rc;
+    if (rc < 0)
+        return rc;
+    name_terminal(made, o);
+    *ret_process = made;
+    return 0;
 }
 
 int weir__subprocess_start(const char *const *argv, const struct weir_process_options *o,

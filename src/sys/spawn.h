@@ -12,7 +12,12 @@
 #include <sys/types.h>
 
 /* What is at a number in the child: a descriptor of this process, or one of these. */
-enum { WEIR__SPAWN_NULL = -1, WEIR__SPAWN_PIPE = -2, WEIR__SPAWN_OUT = -3 /* as number 1 */ };
+enum {
+    WEIR__SPAWN_NULL = -1,
+    WEIR__SPAWN_PIPE = -2,
+    WEIR__SPAWN_OUT = -3, /* as number 1 */
+    WEIR__SPAWN_PTY = -4  /* a simulation only: else its slave's descriptor */
+};
 
 struct weir__spawn_map {
     int source, target;

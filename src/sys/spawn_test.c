@@ -45,8 +45,8 @@ static struct weir__spawn_end spawn(const char *script, bool no_close_range, cha
     return end;
 }
 
-static const char lists[] = "i=0; while [ $i -lt 70 ]; do [ -e /proc/self/fd/$i ] && printf '%d ' $i;"
-                            " i=$((i+1)); done; exit 3";
+static const char lists[] = "i=0; while [ $i -lt 70 ]; do [ -e /proc/self/fd/$i ] && "
+                            "printf '%d ' $i; i=$((i+1)); done; exit 3";
 
 WEIR_TEST(what_is_not_passed_is_closed_with_and_without_close_range) {
     char said[200];

@@ -17,6 +17,7 @@ struct program {
     int (*fn)(struct weir_sim_process *p);
     struct weir_process *process;
     struct weir_scope scope;
+    struct weir_stream *terminal;
     bool running; /* scope is entered */
     int ended_by; /* the signal that cancelled it */
     unsigned holders;
@@ -69,8 +70,20 @@ static void drop(struct program *g) {
 
 /* ---- its streams ----------------------------------------------------------------------------- */
 
+/* A pair in memory: whole in both directions, but without echo and lines. */
+static int open_terminal(struct program *g, struct weir_process *p, const struct weir__spawn *s) {
+    struct weir_stream **all[] = {&g->shown.in, &g->shown.out, &g->shown.err};
+    int rc = s->terminal >= 0 ? weir_memory_pair(0, &g->terminal, &p->terminal) : 0;
+    for (int i = 0; rc == 0 && i < 3; i++)
+        if (s->maps[i].source == WEIR__SPAWN_PTY)
+            *all[i] = g->terminal;
+    return rc;
+}
+
 static int open_stream(struct weir__loop *l, const struct weir__spawn_map *m,
                        struct weir_stream **ret_theirs, struct weir_stream **ret_ours) {
+    if (m->source == WEIR__SPAWN_PTY)
+        return 0;
     if (m->source >= 0 && m->source != m->target)
         return WEIR_ESIMREFUSED; /* a real descriptor */
     return m->source == WEIR__SPAWN_PIPE ? weir_memory_pair(0, ret_theirs, ret_ours)
@@ -80,7 +93,9 @@ static int open_stream(struct weir__loop *l, const struct weir__spawn_map *m,
 static int open_streams(struct program *g, struct weir_process *p, const struct weir__spawn *s) {
     if (s->map_count > 3)
         return WEIR_ESIMREFUSED;
-    int rc = open_stream(p->loop, &s->maps[0], &g->shown.in, &p->in);
+    int rc = open_terminal(g, p, s);
+    if (rc == 0)
+        rc = open_stream(p->loop, &s->maps[0], &g->shown.in, &p->in);
     if (rc == 0)
         rc = open_stream(p->loop, &s->maps[1], &g->shown.out, &p->out);
     if (rc == 0 && s->maps[2].source == WEIR__SPAWN_OUT)
@@ -91,8 +106,13 @@ static int open_streams(struct program *g, struct weir_process *p, const struct 
 }
 
 static void close_streams(struct program *g) {
+    struct weir_stream **all[] = {&g->shown.in, &g->shown.out, &g->shown.err};
     if (g->shown.err == g->shown.out)
         g->shown.err = NULL;
+    for (int i = 0; i < 3; i++)
+        if (*all[i] == g->terminal)
+            *all[i] = NULL;
+    weir_close(&g->terminal);
     weir_close(&g->shown.in);
     weir_close(&g->shown.out);
     weir_close(&g->shown.err);
@@ -179,6 +199,7 @@ static int start(struct program *g, struct weir_process *p, const struct weir__s
     weir_close(&p->in);
     weir_close(&p->out);
     weir_close(&p->err);
+    weir_close(&p->terminal);
     return rc;
 }
 
