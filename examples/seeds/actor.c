@@ -14,12 +14,12 @@ static int account(void *args) {
     struct letter l;
     int balance = 0, rc;
     (void)args;
-    while ((rc = weir_queue_get(&mailbox, &l)) >= 0) {
+    while ((rc = weir_queue_get(&mailbox, &l)) == 1) {
         balance += l.amount;
         printf("%s: %+d, balance %d\n", l.from, l.amount, balance);
         weir_queue_task_done(&mailbox);
     }
-    return rc == WEIR_ECLOSED ? 0 : rc;
+    return rc;
 }
 
 static int program(void *arg) {

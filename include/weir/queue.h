@@ -75,9 +75,9 @@ WEIR_API int weir_queue_try_put(struct weir_queue *q, const void *item, size_t i
 #define weir_queue_try_put(q, item) weir_queue_try_put((q), (item), sizeof *(item))
 
 /* Get the next item. Waits while there is none.
- * Returns 0, with the item in *ret_item; WEIR_ECLOSED (the queue was shut down and is empty),
- * -ECANCELED, -ETIME, WEIR_ENOLOOP. On error or cancel *ret_item is untouched, and no item was
- * taken. weir_queue_try_get returns -EAGAIN instead of waiting. */
+ * Returns 1 (an item); 0 at the end (the queue was shut down and is empty); -ECANCELED, -ETIME,
+ * WEIR_ENOLOOP. Unless it returns 1, *ret_item is untouched, and no item was taken.
+ * weir_queue_try_get returns -EAGAIN instead of waiting. */
 WEIR_SUSPENDS int weir_queue_get(struct weir_queue *q, void *ret_item, size_t item_size);
 WEIR_API int weir_queue_try_get(struct weir_queue *q, void *ret_item, size_t item_size);
 #define weir_queue_get(q, ret_item) weir_queue_get((q), (ret_item), sizeof *(ret_item))
@@ -92,8 +92,7 @@ WEIR_API void weir_queue_task_done(struct weir_queue *q);
 WEIR_SUSPENDS int weir_queue_join(struct weir_queue *q);
 
 /* Shut the queue down. Tasks that wait to put, and later calls of put, get WEIR_ECLOSED.
- * weir_queue_get returns the items that are left, then WEIR_ECLOSED. A second call changes
- * nothing. */
+ * weir_queue_get gets the items that are left, then returns 0. A second call changes nothing. */
 WEIR_API void weir_queue_shutdown(struct weir_queue *q);
 
 /* The same, and the queue gives up its items at once: they count as done, and go to the function of

@@ -31,10 +31,10 @@ struct weir_case {
 
 /* Wait until one of n cases can happen, and let it happen: exactly one has an effect. If several
  * can happen at once when the select begins, the first in the array does. cases[i].rc of that case
- * is what its call would have returned: for WEIR_ON_RECV 1, or 0 at the end; WEIR_ECLOSED; events;
- * a signal. No error record is made for it. The rc of each other case stays as it is. An object may
- * stand in several cases, also in both directions: a select never hands an item to itself. A select
- * of cases that are all WEIR_ON_NEVER waits until a scope fires.
+ * is what its call would have returned: for one that receives 1, or 0 at the end; WEIR_ECLOSED;
+ * events; a signal. No error record is made for it. The rc of each other case stays as it is. An
+ * object may stand in several cases, also in both directions: a select never hands an item to
+ * itself. A select of cases that are all WEIR_ON_NEVER waits until a scope fires.
  * Returns the index of the case that happened; -ECANCELED, -ETIME, WEIR_ENOLOOP, and then no case
  * has had an effect. A case that happened is returned although a scope has fired meanwhile. Aborts
  * if n is 0. */

@@ -105,10 +105,10 @@ WEIR_API int weir_shared_queue_try_put(struct weir_shared_queue *q, const void *
 #define weir_shared_queue_try_put(q, item) weir_shared_queue_try_put((q), (item), sizeof *(item))
 
 /* Get the oldest item. Waits while there is none.
- * Returns 0, with the item in *ret_item; WEIR_ECLOSED (the queue was shut down and is empty),
- * -ECANCELED, -ETIME (a scope has fired, or the time is over), -EBUSY, WEIR_EFORKED. On error or
- * cancel *ret_item is untouched, and no item was taken. weir_shared_queue_try_get never waits, and
- * returns -EAGAIN instead, also if the items that are left are offered to others. */
+ * Returns 1 (an item); 0 at the end (the queue was shut down and is empty); -ECANCELED, -ETIME (a
+ * scope has fired, or the time is over), -EBUSY, WEIR_EFORKED. Unless it returns 1, *ret_item is
+ * untouched, and no item was taken. weir_shared_queue_try_get never waits, and returns -EAGAIN
+ * instead, also if the items that are left are offered to others. */
 WEIR_SUSPENDS int weir_shared_queue_get(struct weir_shared_queue *q, void *ret_item,
                                         size_t item_size);
 WEIR_SUSPENDS int weir_shared_queue_get_for(struct weir_shared_queue *q, void *ret_item,
@@ -123,7 +123,7 @@ WEIR_API int weir_shared_queue_try_get(struct weir_shared_queue *q, void *ret_it
     weir_shared_queue_try_get((q), (ret_item), sizeof *(ret_item))
 
 /* Shut the queue down. Those that wait to put, and later calls of put, get WEIR_ECLOSED. 
- * weir_shared_queue_get returns the items that are left, then WEIR_ECLOSED. A second call changes
+ * weir_shared_queue_get gets the items that are left, then returns 0. A second call changes
  * nothing. */
 WEIR_API void weir_shared_queue_shutdown(struct weir_shared_queue *q);
 

@@ -75,7 +75,7 @@ static void one_recv(void) {
     unsigned at = draw(CHANS + 1);
     bool try = draw(4) == 0, got;
     if (at == CHANS)
-        got = (try ? weir_queue_try_get(&queue, &item) : weir_queue_get(&queue, &item)) == 0;
+        got = (try ? weir_queue_try_get(&queue, &item) : weir_queue_get(&queue, &item)) == 1;
     else
         got = (try ? weir_chan_try_recv(&chans[at], &item)
                    : weir_chan_recv(&chans[at], &item)) == 1;
@@ -200,7 +200,7 @@ static void look(void) {
             came(item);
         weir_chan_fini(&chans[i]);
     }
-    for (int item; weir_queue_try_get(&queue, &item) == 0; weir_queue_task_done(&queue))
+    for (int item; weir_queue_try_get(&queue, &item) == 1; weir_queue_task_done(&queue))
         came(item);
     assert_int_equal(weir_queue_unfinished(&queue), 0);
     weir_queue_fini(&queue);

@@ -149,6 +149,8 @@ static size_t drop_all(struct queue *q) {
 
 /* ---- put, get, done -------------------------------------------------------------------------- */
 
+enum { AT_END = 0, AN_ITEM = 1 }; /* what a get returns */
+
 static int give(struct queue *q, const void *item) {
     struct weir__waiter *getter = weir__waitq_first(&q->sync.queue);
     if (__builtin_expect(q->sync.closed, 0))
@@ -156,7 +158,7 @@ static int give(struct queue *q, const void *item) {
     if (getter != NULL) {
         q->unfinished++;
         weir__item_copy(getter->slot, item, q->size);
-        weir__sync_grant(&q->sync, getter, 0);
+        weir__sync_grant(&q->sync, getter, AN_ITEM);
         return 0;
     }
     if (q->len == q->max)
@@ -172,14 +174,14 @@ static int give(struct queue *q, const void *item) {
 static int take(struct queue *q, void *ret_item) {
     struct weir__waiter *putter = weir__waitq_first(&q->putters);
     if (q->len == 0)
-        return q->sync.closed ? WEIR_ECLOSED : -EAGAIN;
+        return q->sync.closed ? AT_END : -EAGAIN;
     weir__item_copy(ret_item, item_of(q, pop(q)), q->size);
     if (putter != NULL) {
         q->unfinished++;
         push(q, putter->slot);
         weir__waiter_grant(putter, 0);
     }
-    return 0;
+    return AN_ITEM;
 }
 
 static void done(struct queue *q, size_t n) {
@@ -193,7 +195,7 @@ static void shut(struct queue *q) {
         return;
     q->sync.closed = true;
     weir__waitq_wake_all(&q->putters, WEIR_ECLOSED);
-    weir__sync_grant_all(&q->sync, WEIR_ECLOSED);
+    weir__sync_grant_all(&q->sync, AT_END);
 }
 
 /* ---- the public calls ------------------------------------------------------------------------ */
@@ -282,9 +284,7 @@ int weir_queue_get(struct weir_queue *queue, void *ret_item, size_t item_size) {
     struct queue *q = queue_for(queue, ret_item, item_size, "weir_queue_get");
     weir__sync_enter(&q->sync, kind, "weir_queue_get");
     rc = take(q, ret_item);
-    if (rc == -EAGAIN)
-        return weir__sync_wait(&q->sync, ret_item, &gets_what, NULL);
-    return rc < 0 ? weir__fail(rc, "queue get", NULL) : rc;
+    return rc == -EAGAIN ? weir__sync_wait(&q->sync, ret_item, &gets_what, NULL) : rc;
 }
 
 int weir_queue_try_put(struct weir_queue *queue, const void *item, size_t item_size) {

@@ -231,7 +231,7 @@ static int serves(void *args) {
 static int calls(struct town *t, int servers) {
     int port = 0, rc = 0;
     for (int i = 0; i < servers && rc == 0; i++)
-        rc = weir_shared_queue_get(t->ready, &port);
+        rc = weir_shared_queue_get(t->ready, &port) == 1 ? 0 : -EPIPE;
     for (int i = 0; i < CONNECTIONS && rc == 0; i++) {
         char url[64], byte = (char)i;
         struct weir_stream *s = NULL;
@@ -279,7 +279,7 @@ static int serves_one_port(void *arg, int index) {
     if (index == 2)
         return calls(t, 2);
     if (index == 1)
-        rc = weir_shared_queue_get(t->ports, &port);
+        rc = weir_shared_queue_get(t->ports, &port) == 1 ? 0 : -EPIPE;
     if (rc == 0)
         rc = listens(t, port, &l);
     if (rc == 0 && index == 0) {
@@ -326,13 +326,13 @@ static int serves_handed(struct town *t, int index) {
     struct weir_stream *s = NULL;
     int fd, rc;
     weir_group_open(&g, WEIR_INDEPENDENT);
-    while ((rc = weir_shared_queue_get(t->fds, &fd)) == 0) {
+    while ((rc = weir_shared_queue_get(t->fds, &fd)) == 1) {
         assert_int_equal(weir_stream_from_socket(fd, &s), 0);
         assert_non_null(strstr(weir_stream_peer(s), "127.0.0.1:"));
         t->served[index]++;
         assert_int_equal(weir_go(&g, serves, .s = s), 0);
     }
-    return weir_group_close(&g, rc == WEIR_ECLOSED ? 0 : rc);
+    return weir_group_close(&g, rc);
 }
 
 static int a_role_for_each(void *arg, int index) {

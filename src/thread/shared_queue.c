@@ -67,26 +67,19 @@ int weir_shared_queue_try_put(struct weir_shared_queue *q, const void *item, siz
     return weir__ring_try_put(&q->ring, item, item_size, "weir_shared_queue_try_put");
 }
 
-static int got(int rc, const char *call) {
-    return rc > 0 ? 0 : rc == 0 ? weir__fail(WEIR_ECLOSED, call, NULL) : rc;
-}
-
 int weir_shared_queue_get_for(struct weir_shared_queue *q, void *ret_item, size_t item_size,
                               weir_ns timeout_ns) {
-    return got(weir__ring_get(&q->ring, ret_item, item_size, timeout_ns, &get_waits,
-                              __builtin_frame_address(0)),
-               get_waits.text);
+    return weir__ring_get(&q->ring, ret_item, item_size, timeout_ns, &get_waits,
+                          __builtin_frame_address(0));
 }
 
 int weir_shared_queue_get(struct weir_shared_queue *q, void *ret_item, size_t item_size) {
-    return got(weir__ring_get(&q->ring, ret_item, item_size, WEIR_NEVER, &get_waits,
-                              __builtin_frame_address(0)),
-               get_waits.text);
+    return weir__ring_get(&q->ring, ret_item, item_size, WEIR_NEVER, &get_waits,
+                          __builtin_frame_address(0));
 }
 
 int weir_shared_queue_try_get(struct weir_shared_queue *q, void *ret_item, size_t item_size) {
-    int rc = weir__ring_try_get(&q->ring, ret_item, item_size, "weir_shared_queue_try_get");
-    return rc > 0 ? 0 : rc == 0 ? WEIR_ECLOSED : rc;
+    return weir__ring_try_get(&q->ring, ret_item, item_size, "weir_shared_queue_try_get");
 }
 
 void weir_shared_queue_shutdown(struct weir_shared_queue *q) {

@@ -157,7 +157,7 @@ static _Atomic size_t claimed;
 static int claims(void *args) {
     struct weir_shared_queue *q = *(struct weir_shared_queue **)args;
     int item, rc;
-    while ((rc = weir_shared_queue_get(q, &item)) == 0)
+    while ((rc = weir_shared_queue_get(q, &item)) == 1)
         claimed++;
     return rc;
 }

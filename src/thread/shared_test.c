@@ -45,12 +45,12 @@ WEIR_TEST(a_thread_puts_and_gets_in_order_and_never_beyond_the_limit) {
     assert_int_equal(weir_shared_queue_put_for(q, &three, 0), -ETIME);
     assert_int_equal(weir_shared_queue_put_for(q, &three, 1000), -ETIME);
     assert_int_equal(weir_shared_queue_len(q), 2);
-    assert_int_equal(weir_shared_queue_get(q, &got), 0);
+    assert_int_equal(weir_shared_queue_get(q, &got), 1);
     assert_int_equal(got, 1);
     assert_int_equal(weir_shared_queue_put_for(q, &three, WEIR_SECONDS(3600)), 0);
-    assert_int_equal(weir_shared_queue_try_get(q, &got), 0);
+    assert_int_equal(weir_shared_queue_try_get(q, &got), 1);
     assert_int_equal(got, 2);
-    assert_int_equal(weir_shared_queue_get_for(q, &got, 0), 0);
+    assert_int_equal(weir_shared_queue_get_for(q, &got, 0), 1);
     assert_int_equal(got, 3);
     assert_int_equal(weir_shared_queue_try_get(q, &got), -EAGAIN);
     assert_int_equal(weir_shared_queue_get_for(q, &got, 1000), -ETIME);
@@ -69,11 +69,11 @@ WEIR_TEST(a_queue_that_is_shut_down_is_drained_and_then_says_so) {
     assert_int_equal(weir_shared_queue_put(q, &got), WEIR_ECLOSED);
     assert_int_equal(weir_shared_queue_try_put(q, &got), WEIR_ECLOSED);
     for (int i = 0; i < 100; i++) {
-        assert_int_equal(weir_shared_queue_get(q, &got), 0);
+        assert_int_equal(weir_shared_queue_get(q, &got), 1);
         assert_int_equal(got, i);
     }
-    assert_int_equal(weir_shared_queue_get(q, &got), WEIR_ECLOSED);
-    assert_int_equal(weir_shared_queue_try_get(q, &got), WEIR_ECLOSED);
+    assert_int_equal(weir_shared_queue_get(q, &got), 0);
+    assert_int_equal(weir_shared_queue_try_get(q, &got), 0);
     weir_shared_queue_unref(&q);
 }
 
@@ -173,9 +173,9 @@ struct gets_one_args { struct weir_shared_queue *q; int number; };
 static int gets_one(void *args) {
     struct gets_one_args *a = args;
     int got = -1, rc = weir_shared_queue_get(a->q, &got);
-    if (rc == 0)
+    if (rc == 1)
         served[served_count++] = a->number * 10 + got;
-    return rc;
+    return rc < 0 ? rc : 0;
 }
 
 static int serves_in_order(void *arg) {
@@ -344,7 +344,7 @@ WEIR_TEST_BACKENDS(an_offer_in_vain_leaves_the_receiver_waiting) {
 static void gets_in_a_post(void *arg) {
     int got = 0;
     assert_int_equal(weir_shared_queue_get(arg, &got), -EBUSY);
-    assert_int_equal(weir_shared_queue_try_get(arg, &got), 0);
+    assert_int_equal(weir_shared_queue_try_get(arg, &got), 1);
 }
 
 static int posts(void *arg) {
@@ -367,7 +367,7 @@ WEIR_TEST_BACKENDS(a_posted_function_may_try_but_not_wait) {
 static int answers(void *arg) {
     struct weir_shared_queue **q = arg;
     int n;
-    while (weir_shared_queue_get(q[0], &n) == 0)
+    while (weir_shared_queue_get(q[0], &n) == 1)
         if (n *= n, weir_shared_queue_put(q[1], &n) < 0)
             return -EPIPE;
     return 0;
@@ -386,7 +386,7 @@ WEIR_TEST_BACKENDS(a_thread_asks_and_a_task_answers) {
     for (int i = 0; i < 1000; i++) {
         int square = 0;
         assert_int_equal(weir_shared_queue_put(q[0], &i), 0);
-        assert_int_equal(weir_shared_queue_get_for(q[1], &square, WEIR_SECONDS(3600)), 0);
+        assert_int_equal(weir_shared_queue_get_for(q[1], &square, WEIR_SECONDS(3600)), 1);
         assert_int_equal(square, i * i);
     }
     weir_shared_queue_shutdown(q[0]);
@@ -448,7 +448,7 @@ WEIR_TEST_BACKENDS(a_loop_that_closes_takes_its_waiters_along_and_loses_no_item)
     weir_loop_close(&l);
     assert_int_equal(served_count + (int)weir_shared_queue_len(q), 1);
     if (served_count == 0)
-        assert_int_equal(weir_shared_queue_try_get(q, &got), 0);
+        assert_int_equal(weir_shared_queue_try_get(q, &got), 1);
     weir_shared_queue_unref(&q);
 }
 

@@ -18,11 +18,11 @@ static int works(void *args) {
     struct job job;
     int rc;
     (void)args;
-    while ((rc = weir_queue_get(&jobs, &job)) == 0) {
+    while ((rc = weir_queue_get(&jobs, &job)) == 1) {
         printf("%s, %zu wait\n", job.name, weir_queue_len(&jobs));
         weir_queue_task_done(&jobs);
     }
-    return rc == WEIR_ECLOSED ? 0 : rc; /* shut down: there are no more jobs */
+    return rc; /* 0: shut down, there are no more jobs */
 }
 
 static void drop(void *item, void *arg) {
@@ -38,7 +38,7 @@ static int piles(void) { /* last in, first out */
     weir_queue_try_put(&pile, &n);
     n = 2;
     weir_queue_try_put(&pile, &n);
-    if (weir_queue_try_put(&pile, &n) == -EAGAIN && weir_queue_try_get(&pile, &n) == 0)
+    if (weir_queue_try_put(&pile, &n) == -EAGAIN && weir_queue_try_get(&pile, &n) == 1)
         printf("%d is on top, %zu are not done\n", n, weir_queue_unfinished(&pile));
     weir_queue_fini(&pile);
     rc = weir_queue_init(&pile, int, SIZE_MAX); /* first in, first out; without a limit */

@@ -29,12 +29,12 @@ static int works(void *arg) { /* a task: its waits park it, and the loop runs on
     struct shop *s = arg;
     struct job j;
     int rc = weir_shared_event_wait(s->open);
-    while (rc == 0 && (rc = weir_shared_queue_get(s->jobs, &j)) == 0) {
+    while (rc == 0 && (rc = weir_shared_queue_get(s->jobs, &j)) == 1) {
         j.square = j.n * j.n;
         rc = weir_shared_queue_put(s->results, &j);
     }
     weir_shared_queue_shutdown(s->results);
-    return rc == WEIR_ECLOSED ? 0 : rc; /* no more jobs */
+    return rc; /* 0: no more jobs */
 }
 
 static void *loop_thread(void *arg) {
@@ -75,8 +75,8 @@ int main(void) {
     printf("open: %d\n", weir_shared_event_is_set(mine.open)
                              || weir_shared_event_wait_for(mine.open, 0) == 0);
     weir_shared_event_set(mine.open);
-    for (int i = 0; i < 2 && rc == 0; i++)
-        if ((rc = weir_shared_queue_get_for(mine.results, &j, WEIR_SECONDS(60))) == 0)
+    for (int i = 0; i < 2 && rc >= 0; i++)
+        if ((rc = weir_shared_queue_get_for(mine.results, &j, WEIR_SECONDS(60))) == 1)
             printf("%d * %d = %d\n", j.n, j.n, j.square);
     printf("nothing more: %s\n", weir_error_name(weir_shared_queue_try_get(mine.results, &j)));
     weir_shared_queue_shutdown(mine.jobs);
