@@ -94,10 +94,11 @@ WEIR_API int weir_backend_common_open(struct weir__backend *b,
 /* Close it, when no op is pending any more; *take_common becomes NULL. NULL and *NULL are fine. */
 WEIR_API void weir_backend_common_close(struct weir_backend_common **take_common);
 
-/* Submit an op of a kind that is the same everywhere: SOCKET, ATTACH, BIND, LISTEN, SETOPT, NAME,
- * UNACKED, SHUTDOWN, READ_FD, WRITE_FD, TRY_SENDMSG, TRY_RECVMSG, RESOLVE, WORK, SPAWN, FILE_OP,
- * SIGNAL; when nothing is pending on the file any more: CLOSE, DETACH. A file gets a non-blocking
- * socket; reader, writer and priv are zero and it is WEIR__FILE_KEPT until one of these two.
+/* Submit an op of a kind that is the same everywhere: SOCKET, ATTACH, BIND, LISTEN, SETOPT, GETOPT,
+ * NAME, UNACKED, SHUTDOWN, READ_FD, WRITE_FD, TRY_SENDMSG, TRY_RECVMSG, RESOLVE, WORK, SPAWN,
+ * FILE_OP, SIGNAL; when nothing is pending on the file any more: CLOSE, DETACH. A file gets a
+ * non-blocking socket; reader, writer and priv are zero and it is WEIR__FILE_KEPT until one of
+ * these two.
  * Returns WEIR__DONE or WEIR__PENDING; WEIR__DONE with -EOPNOTSUPP for all other kinds. */
 WEIR_API int weir_backend_common_submit(struct weir_backend_common *c, struct weir__op *op);
 

@@ -41,6 +41,7 @@ enum weir__op_kind {
     WEIR__BIND,     /* u.addr */
     WEIR__LISTEN,   /* u.number = backlog */
     WEIR__SETOPT,   /* u.option */
+    WEIR__GETOPT,   /* u.option: value becomes what the option is */
     WEIR__NAME,     /* u.name: own or peer address into *ret */
     WEIR__UNACKED,  /* result: bytes of a socket that were sent and did not yet reach the peer */
     WEIR__SHUTDOWN, /* u.number = SHUT_RD, SHUT_WR or SHUT_RDWR */
@@ -95,11 +96,18 @@ enum weir__option {
     WEIR__SNDBUF,
     WEIR__RCVBUF,
     WEIR__LINGER0, /* close sends a reset */
-    WEIR__BROADCAST,
+    WEIR__KEEPINTVL, /* seconds between probes */
+    WEIR__KEEPCNT,
+    WEIR__USER_TIMEOUT, /* milliseconds */
+    WEIR__QUICKACK,
+    WEIR__MARK,
+    WEIR__PRIORITY,
+    WEIR__BROADCAST, /* from here on: of sockets for datagrams */
     WEIR__TTL,
     WEIR__MULTICAST_LOOP,
     WEIR__JOIN, /* u.option.group; value: the number of the interface, 0: any */
-    WEIR__LEAVE
+    WEIR__LEAVE,
+    WEIR__OPTIONS
 };
 
 enum { WEIR__ADDRS_MAX = 16, WEIR__NAME_MAX = 255 };

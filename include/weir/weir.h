@@ -29,6 +29,7 @@
 #include <weir/mesh.h>
 #include <weir/net.h>
 #include <weir/offload.h>
+#include <weir/option.h>
 #include <weir/process.h>
 #include <weir/queue.h>
 #include <weir/select.h>

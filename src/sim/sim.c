@@ -131,6 +131,8 @@ static int submit_call(struct sim *b, struct weir__op *op) {
         return done(op, weir__sim_listen(s, op->u.number));
     case WEIR__SETOPT:
         return done(op, weir__sim_setopt(s, op));
+    case WEIR__GETOPT:
+        return done(op, weir__sim_option_get(s, op->u.option.option, &op->u.option.value));
     case WEIR__NAME:
         return done(op, weir__sim_name(s, op->u.name.peer, op->u.name.ret));
     case WEIR__UNACKED:
@@ -378,7 +380,8 @@ static int submit(struct weir__backend *backend, struct weir__op *op) {
     static int (*const by_kind[])(struct sim *, struct weir__op *) = {
         [WEIR__SOCKET] = submit_socket,      [WEIR__ATTACH] = submit_attach,
         [WEIR__BIND] = submit_call,          [WEIR__LISTEN] = submit_call,
-        [WEIR__SETOPT] = submit_call,        [WEIR__NAME] = submit_call,
+        [WEIR__SETOPT] = submit_call,        [WEIR__GETOPT] = submit_call,
+        [WEIR__NAME] = submit_call,
         [WEIR__UNACKED] = submit_call,
         [WEIR__SHUTDOWN] = submit_call,      [WEIR__READ_FD] = submit_call,
         [WEIR__WRITE_FD] = submit_call,      [WEIR__CONNECT] = submit_transfer,

@@ -217,6 +217,7 @@ struct sim_sock {
     size_t in_max;
     uint64_t rcv_nxt, advertised; /* advertised: the limit last told to the peer */
     bool fin_rcvd;
+    int options[WEIR__OPTIONS]; /* as they were set */
     int keepalive_s;
     unsigned probes;
     struct sim_event alive; /* keepalive; the end of FIN_WAIT2 and of TIME_WAIT */
@@ -256,6 +257,7 @@ void weir__sim_sock_free(struct sim_sock *s);
 int weir__sim_bind(struct sim_sock *s, const struct weir__addr *a);
 int weir__sim_listen(struct sim_sock *s, int backlog);
 int weir__sim_option(struct sim_sock *s, enum weir__option option, int value);
+int weir__sim_option_get(const struct sim_sock *s, enum weir__option option, int *ret_value);
 int weir__sim_name(const struct sim_sock *s, bool peer, struct weir__addr *ret);
 int weir__sim_bind_ephemeral(struct sim_sock *s);
 void weir__sim_host_port(struct sim_sock *s, bool take);

@@ -81,6 +81,9 @@ struct sim_sock *weir__sim_sock_new(struct sim_world *w, struct sim *owner, int 
     s->id = (uint64_t)++w->generation << 32 | s->slot;
     s->out_max = w->config.send_buffer;
     s->in_max = w->config.receive_buffer;
+    s->options[WEIR__KEEPINTVL] = 75;
+    s->options[WEIR__KEEPCNT] = 9;
+    s->options[WEIR__QUICKACK] = 1;
     s->snd_end = 1;
     weir__list_init(&s->listening);
     weir__list_init(&s->queue);
@@ -293,10 +296,19 @@ struct sim_sock *weir__sim_listener_for(struct sim_world *w, int host, const str
 
 /* ---- options and names ----------------------------------------------------------------------- */
 
-int weir__sim_option(struct sim_sock *s, enum weir__option option, int value) {
+/* Here nothing waits to be sent in one segment, nothing waits to be acknowledged, and there is one
+ * way to each host: NODELAY, QUICKACK, MARK and PRIORITY change nothing. */
+static int option_set(struct sim_sock *s, enum weir__option option, int value) {
     switch (option) {
     case WEIR__NODELAY:
+    case WEIR__QUICKACK:
+    case WEIR__MARK:
+    case WEIR__PRIORITY:
         return 0;
+    case WEIR__KEEPINTVL:
+        return value < 1 || value > 32767 ? -EINVAL : 0;
+    case WEIR__KEEPCNT:
+        return value < 1 || value > 127 ? -EINVAL : 0;
     case WEIR__KEEPALIVE:
         if (value < 0 || value > 32767)
             return -EINVAL;
@@ -333,8 +345,43 @@ int weir__sim_option(struct sim_sock *s, enum weir__option option, int value) {
     case WEIR__JOIN:
     case WEIR__LEAVE:
         break; /* sim.c: they have an address */
+    case WEIR__USER_TIMEOUT:
+        return WEIR_ESIMREFUSED;
+    case WEIR__OPTIONS:
+        break;
     }
     return -ENOPROTOOPT;
+}
+
+static bool is_for_tcp(enum weir__option option) {
+    return option == WEIR__NODELAY || option == WEIR__KEEPINTVL || option == WEIR__KEEPCNT
+           || option == WEIR__QUICKACK || option == WEIR__USER_TIMEOUT;
+}
+
+static bool is_tcp(const struct sim_sock *s) {
+    return s->type != SOCK_DGRAM && s->family != AF_UNIX;
+}
+
+int weir__sim_option(struct sim_sock *s, enum weir__option option, int value) {
+    if (is_for_tcp(option) && !is_tcp(s))
+        return -EOPNOTSUPP;
+    int rc = option_set(s, option, value);
+    if (rc == 0)
+        s->options[option] = value;
+    return rc;
+}
+
+int weir__sim_option_get(const struct sim_sock *s, enum weir__option option, int *ret_value) {
+    if (is_for_tcp(option) && !is_tcp(s))
+        return -EOPNOTSUPP;
+    if (option == WEIR__USER_TIMEOUT)
+        return WEIR_ESIMREFUSED;
+    if (option >= WEIR__OPTIONS)
+        return -ENOPROTOOPT;
+    *ret_value = option == WEIR__SNDBUF   ? (int)s->out_max
+                 : option == WEIR__RCVBUF ? (int)s->in_max
+                                          : s->options[option];
+    return 0;
 }
 
 int weir__sim_name(const struct sim_sock *s, bool peer, struct weir__addr *ret) {

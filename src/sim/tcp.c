@@ -17,13 +17,12 @@
 #include "sim/sim.h"
 
 enum { SYN = 1, ACK = 2, FIN = 4, RST = 8, PROBE = 16 };
-enum { SYN_RETRIES = 6, SYNACK_RETRIES = 5, RETRIES = 15, ORPHAN_RETRIES = 8, KEEP_PROBES = 9 };
+enum { SYN_RETRIES = 6, SYNACK_RETRIES = 5, RETRIES = 15, ORPHAN_RETRIES = 8 };
 enum { CUT_MAX = 65536 };
 
 static const weir_ns syn_pause_ns = WEIR_SECONDS(1);
 static const weir_ns pause_min_ns = WEIR_MILLISECONDS(200);
 static const weir_ns pause_max_ns = WEIR_SECONDS(120);
-static const weir_ns keepalive_pause_ns = WEIR_SECONDS(75);
 static const weir_ns last_wait_ns = WEIR_SECONDS(60); /* TIME_WAIT, FIN_WAIT2 of an orphan */
 
 struct segment {
@@ -247,7 +246,8 @@ void weir__sim_keepalive_set(struct sim_sock *s) {
         return;
     }
     s->alive.fire = alive;
-    weir_ns pause_ns = s->probes ? keepalive_pause_ns : WEIR_SECONDS(s->keepalive_s);
+    int pause_s = s->probes ? s->options[WEIR__KEEPINTVL] : s->keepalive_s;
+    weir_ns pause_ns = WEIR_SECONDS(pause_s);
     weir__sim_event_arm(w, &s->alive, weir__deadline(w->now_ns, pause_ns));
     weir__sim_event_idle(w, &s->alive, peer_reachable(s));
 }
@@ -260,7 +260,7 @@ static void alive(struct sim_world *w, struct sim_event *e) {
         return;
     }
     if (!outstanding(s)) {
-        if (++s->probes > KEEP_PROBES) {
+        if (++s->probes > (unsigned)s->options[WEIR__KEEPCNT]) {
             fail(s, ETIMEDOUT);
             return;
         }
@@ -315,6 +315,7 @@ static void on_syn(struct sim_world *w, const struct segment *g) {
     s->v6only = l->v6only;
     s->name = l->name;
     s->keepalive_s = l->keepalive_s;
+    memcpy(s->options, l->options, sizeof s->options);
     s->in_max = l->in_max;
     s->out_max = l->out_max;
     s->snd_limit = g->limit;

@@ -149,6 +149,10 @@ void weir__socket_init(struct weir__socket *k, struct weir__loop *l) {
     k->peer = (struct weir__peer){.family = AF_UNSPEC};
 }
 
+struct weir__file *weir__socket_file(struct weir_stream *s) {
+    return s->kind == &socket_kind ? &socket_of(s)->file : NULL;
+}
+
 struct weir__file *weir__socket_unix(struct weir_stream *s) {
     bool is_socket = s->kind == &socket_kind;
     return is_socket && socket_of(s)->file.exact ? &socket_of(s)->file : NULL;

@@ -27,6 +27,9 @@ void weir__socket_init(struct weir__socket *k, struct weir__loop *l);
  * Returns 0; on error fd is still the caller's. */
 int weir__socket_adopt(struct weir__socket *k, int fd, const struct weir__addr *peer);
 
+/* The file of a stream over a socket; NULL: s is of another kind. */
+struct weir__file *weir__socket_file(struct weir_stream *s);
+
 /* Is s a connected unix socket, over which descriptors can pass? Its file, or NULL. */
 struct weir__file *weir__socket_unix(struct weir_stream *s);
 

@@ -179,37 +179,61 @@ int64_t weir__plain_send(struct weir__op *op, size_t max) {
     }
 }
 
+/* Those that are a number for the kernel as they are for us. */
+static const struct {
+    int level, name;
+} options[WEIR__BROADCAST] = {
+    [WEIR__NODELAY] = {IPPROTO_TCP, TCP_NODELAY},
+    [WEIR__REUSEADDR] = {SOL_SOCKET, SO_REUSEADDR},
+    [WEIR__REUSEPORT] = {SOL_SOCKET, SO_REUSEPORT},
+    [WEIR__V6ONLY] = {IPPROTO_IPV6, IPV6_V6ONLY},
+    [WEIR__SNDBUF] = {SOL_SOCKET, SO_SNDBUF},
+    [WEIR__RCVBUF] = {SOL_SOCKET, SO_RCVBUF},
+    [WEIR__KEEPINTVL] = {IPPROTO_TCP, TCP_KEEPINTVL},
+    [WEIR__KEEPCNT] = {IPPROTO_TCP, TCP_KEEPCNT},
+    [WEIR__USER_TIMEOUT] = {IPPROTO_TCP, TCP_USER_TIMEOUT},
+    [WEIR__QUICKACK] = {IPPROTO_TCP, TCP_QUICKACK},
+    [WEIR__MARK] = {SOL_SOCKET, SO_MARK},
+    [WEIR__PRIORITY] = {SOL_SOCKET, SO_PRIORITY},
+};
+
 static int64_t set_option(int fd, enum weir__option option, int value) {
-    int level = SOL_SOCKET, name, on = value != 0;
-    struct linger reset = {.l_onoff = 1, .l_linger = 0};
-    switch (option) {
-    case WEIR__NODELAY:
-        return result(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on));
-    case WEIR__KEEPALIVE:
-        if (value > 0 && setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &value, sizeof value) != 0)
+    int on = value != 0;
+    struct linger reset = {.l_onoff = on, .l_linger = 0};
+    if (option == WEIR__LINGER0)
+        return result(setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset));
+    if (option == WEIR__KEEPALIVE) {
+        if (on && setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &value, sizeof value) != 0)
             return -errno;
         return result(setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on));
-    case WEIR__V6ONLY:
-        return result(setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on));
-    case WEIR__LINGER0:
-        reset.l_onoff = on;
-        return result(setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset));
-    case WEIR__REUSEADDR:
-        name = SO_REUSEADDR;
-        break;
-    case WEIR__REUSEPORT:
-        name = SO_REUSEPORT;
-        break;
-    case WEIR__SNDBUF:
-        name = SO_SNDBUF;
-        break;
-    case WEIR__RCVBUF:
-        name = SO_RCVBUF;
-        break;
-    default:
-        return -EINVAL;
     }
-    return result(setsockopt(fd, level, name, &value, sizeof value));
+    if (option >= WEIR__BROADCAST)
+        return -EINVAL;
+    return result(setsockopt(fd, options[option].level, options[option].name, &value,
+                             sizeof value));
+}
+
+static int64_t get_number(int fd, int level, int name, int *ret_value) {
+    socklen_t len = sizeof *ret_value;
+    return result(getsockopt(fd, level, name, ret_value, &len));
+}
+
+static int64_t get_option(int fd, enum weir__option option, int *ret_value) {
+    struct linger linger = {0};
+    socklen_t len = sizeof linger;
+    if (option == WEIR__LINGER0) {
+        int64_t rc = result(getsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, &len));
+        *ret_value = linger.l_onoff != 0 && linger.l_linger == 0;
+        return rc;
+    }
+    if (option == WEIR__KEEPALIVE) {
+        int64_t rc = get_number(fd, SOL_SOCKET, SO_KEEPALIVE, ret_value);
+        bool on = rc == 0 && *ret_value != 0;
+        return on ? get_number(fd, IPPROTO_TCP, TCP_KEEPIDLE, ret_value) : rc;
+    }
+    if (option >= WEIR__BROADCAST)
+        return -EINVAL;
+    return get_number(fd, options[option].level, options[option].name, ret_value);
 }
 
 void weir__plain_reset(int fd) {
@@ -275,6 +299,8 @@ int64_t weir__plain(struct weir__op *op) {
         if (op->u.option.option >= WEIR__BROADCAST)
             return weir__message_option(op);
         return set_option(fd, op->u.option.option, op->u.option.value);
+    case WEIR__GETOPT:
+        return get_option(fd, op->u.option.option, &op->u.option.value);
     case WEIR__NAME:
         return name_of(fd, op->u.name.ret, op->u.name.peer);
     case WEIR__UNACKED:

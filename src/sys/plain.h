@@ -6,7 +6,7 @@
 
 #include "sys/backend.h"
 
-/* BIND, LISTEN, SETOPT, NAME, SHUTDOWN, READ_FD, WRITE_FD, TRY_SENDMSG, TRY_RECVMSG. */
+/* BIND, LISTEN, SETOPT, GETOPT, NAME, SHUTDOWN, READ_FD, WRITE_FD, TRY_SENDMSG, TRY_RECVMSG. */
 int64_t weir__plain(struct weir__op *op);
 
 /* True for the kinds above. */
