@@ -85,7 +85,10 @@ void weir__sim_bytes_cut(struct sim_world *w, struct sim_node *n, int64_t size);
 /* The open file of a descriptor; NULL: it is none. */
 struct sim_open *weir__sim_open_file(const struct sim_world *w, int fd);
 
-/* verb.c: make the call. */
+/* verb.c: is the call done when it is submitted? Of reads and writes that is chosen, as their bytes
+ * may be in the kernel's memory. */
+bool weir__sim_call_is_instant(struct sim_world *w, const struct weir__call *c);
+/* Make the call. */
 int64_t weir__sim_call(struct sim_world *w, struct weir__call *c);
 
 #endif

@@ -18,10 +18,8 @@
  * tasks which only yield to each other reach their deadlines in virtual time too. */
 enum { BUSY_TURNS = 1024, BUSY_STEP_NS = 1000 };
 
-/* How long the end of a receive takes: a segment may arrive meanwhile. */
-enum { DETACH_NS = 50000 };
-
-enum { CALL_NS = 50000 }; /* what a call on files takes, about */
+/* How long the end of a receive takes: a segment may arrive meanwhile. And a call on files. */
+enum { DETACH_NS = 50000, CALL_NS = 50000 };
 
 struct job { /* WORK, FILE_OP, RESOLVE, DETACH: an op with a time of completion */
     struct sim_event event;
@@ -363,15 +361,9 @@ static int submit_job(struct sim *b, struct weir__op *op) {
     return hold(b, op, JOBBED);
 }
 
-/* Reads and writes may be done at once, as when the bytes are in the kernel's memory: chosen. */
 static int submit_file_op(struct sim *b, struct weir__op *op) {
-    struct weir__call *c = op->u.call;
-    if (c->verb == WEIR__SEEK || (c->verb == WEIR__CLOSE_FD && c->never_waits))
-        return done(op, weir__sim_call(b->world, c));
-    bool moves = c->verb == WEIR__READ_AT || c->verb == WEIR__WRITE_AT;
-    if (moves && c->never_waits && weir__choose(b->world, SIM_JOB, 2) == 1)
-        return answer(b, op, weir__sim_call(b->world, c));
-    return submit_job(b, op);
+    bool at_once = weir__sim_call_is_instant(b->world, op->u.call);
+    return at_once ? done(op, weir__sim_call(b->world, op->u.call)) : submit_job(b, op);
 }
 
 /* ---- the contract ---------------------------------------------------------------------------- */

@@ -410,6 +410,13 @@ static int64_t named_call(struct sim_world *w, struct weir__call *c) {
                                           : node_call(w, c, s.node);
 }
 
+bool weir__sim_call_is_instant(struct sim_world *w, const struct weir__call *c) {
+    bool moves = c->verb == WEIR__READ_AT || c->verb == WEIR__WRITE_AT;
+    if (c->verb == WEIR__SEEK || (c->verb == WEIR__CLOSE_FD && c->never_waits))
+        return true;
+    return moves && c->never_waits && !w->config.deferred && weir__choose(w, SIM_JOB, 2) == 1;
+}
+
 int64_t weir__sim_call(struct sim_world *w, struct weir__call *c) {
     weir__sim_disk(w);
     if (c->verb == WEIR__SENDFILE || c->verb == WEIR__SPLICE || c->verb == WEIR__WATCH)
