@@ -52,6 +52,9 @@ struct weir_listen_options { /* zero: the default */
  *   exec:WORD WORD   a program: its standard input and output are the stream, whose close kills it.
  *                    In a word %XX is any byte: %20 a space, %25 a percent sign. Errors as
  *                    weir_process_start
+ *   udp://HOST:PORT  each write is a datagram, each piece read comes from one; there is no end
+ *   file:PATH        ?mode=read (default), write, append or update; errors as weir_file_open
+ *   pipe:PATH        a FIFO; ?mode=both (default: it has no end), read or write
  * options may be NULL. The caller must close *ret_stream. The kernel may connect a dial to an
  * unused local port of the ephemeral range to itself: weir_dial then returns -ECONNREFUSED.
  * Returns 0; -ECONNREFUSED, -ETIMEDOUT, -ENETUNREACH, ... (of the last address tried); WEIR_EURL,

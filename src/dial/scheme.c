@@ -30,6 +30,9 @@ static const struct weir__scheme schemes[] = {
     {"mem", weir__dial_memory, weir__listen_memory, NULL},
     {"fd", weir__dial_descriptor, weir__listen_descriptor, NULL},
     {"exec", weir__dial_command, NULL, "a command is dialled"},
+    {"file", weir__dial_file, NULL, "a file is dialled"},
+    {"pipe", weir__dial_pipe, NULL, "a pipe is dialled: it has no connections"},
+    {"udp", weir__dial_udp, NULL, "udp has no connections: use weir_dgram_open"},
 };
 
 /* *ret_rest: what stands behind the colon. */

@@ -33,6 +33,12 @@ int weir__listen_memory(const char *rest, const char *url,
 int weir__dial_descriptor(const char *rest, const char *url,
                           const struct weir_dial_options *options,
                           struct weir_stream **ret_stream);
+int weir__dial_file(const char *rest, const char *url, const struct weir_dial_options *options,
+                    struct weir_stream **ret_stream);
+int weir__dial_pipe(const char *rest, const char *url, const struct weir_dial_options *options,
+                    struct weir_stream **ret_stream);
+int weir__dial_udp(const char *rest, const char *url, const struct weir_dial_options *options,
+                   struct weir_stream **ret_stream);
 int weir__dial_command(const char *rest, const char *url, const struct weir_dial_options *options,
                        struct weir_stream **ret_stream);
 int weir__listen_descriptor(const char *rest, const char *url,

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/* Dialling a path, file: and pipe:, and a peer of datagrams, udp:. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <weir/datagram.h>
+#include <weir/group.h>
+#include <weir/loop.h>
+#include <weir/stream.h>
+#include <weir/task.h>
+#include <weir/testing.h>
+
+#include "test/runner.h"
+
+static char folder[64];
+
+static const char *in_folder(const char *scheme, const char *name) {
+    static char url[160];
+    snprintf(url, sizeof url, "%s:%s/%s", scheme, folder, name);
+    return url;
+}
+
+static int writes_and_reads(void *arg) {
+    char buf[16];
+    struct weir_stream *s = NULL;
+    assert_int_equal(weir_dial(in_folder("file", "a?mode=write"), NULL, &s), 0);
+    assert_int_equal(weir_write(s, "one\n", 4), 0);
+    weir_close(&s);
+    assert_int_equal(weir_dial(in_folder("file", "a?mode=append"), NULL, &s), 0);
+    assert_int_equal(weir_write(s, "two\n", 4), 0);
+    weir_close(&s);
+    assert_int_equal(weir_dial(in_folder("file", "a"), NULL, &s), 0);
+    assert_int_equal(weir_read_until(s, '\n', buf, sizeof buf), 4);
+    assert_string_equal(buf, "one\n");
+    assert_int_equal(weir_read_until(s, '\n', buf, sizeof buf), 4);
+    assert_string_equal(buf, "two\n");
+    assert_int_equal(weir_read(s, buf, sizeof buf), 0);
+    weir_close(&s);
+    assert_int_equal(weir_dial(in_folder("file", "b"), NULL, &s), -ENOENT);
+    assert_int_equal(weir_dial(in_folder("file", "a?mode=erase"), NULL, &s), WEIR_EURL);
+    assert_int_equal(weir_dial("file:", NULL, &s), WEIR_EURL);
+    assert_int_equal(weir_dial(in_folder("file", "a?size=3"), NULL, &s), WEIR_EURL);
+    return 0;
+}
+
+static int pipes(void *arg) {
+    char buf[8];
+    struct weir_stream *r = NULL, *w = NULL;
+    assert_int_equal(mkfifo(strchr(in_folder("pipe", "fifo"), ':') + 1, 0600), 0);
+    assert_int_equal(weir_dial(in_folder("pipe", "fifo?mode=write"), NULL, &w), -ENXIO);
+    assert_int_equal(weir_dial(in_folder("pipe", "fifo?mode=read"), NULL, &r), 0);
+    assert_int_equal(weir_dial(in_folder("pipe", "fifo?mode=write"), NULL, &w), 0);
+    assert_int_equal(weir_write(w, "hello", 5), 0);
+    weir_close(&w);
+    assert_int_equal(weir_read_exactly(r, buf, 5), 0);
+    assert_int_equal(weir_read(r, buf, 1), 0);
+    weir_close(&r);
+    assert_int_equal(weir_dial(in_folder("pipe", "fifo"), NULL, &r), 0);
+    assert_int_equal(weir_write(r, "both", 4), 0);
+    assert_int_equal(weir_read_exactly(r, buf, 4), 0);
+    weir_close(&r);
+    unlink(strchr(in_folder("pipe", "fifo"), ':') + 1);
+    return 0;
+}
+
+static void in_a_folder(int (*fn)(void *arg)) {
+    snprintf(folder, sizeof folder, "/tmp/weir-dial-XXXXXX");
+    assert_non_null(mkdtemp(folder));
+    assert_int_equal(weir_run(fn, NULL, NULL), 0);
+    unlink(strchr(in_folder("file", "a"), ':') + 1);
+    rmdir(folder);
+}
+
+WEIR_TEST_BACKENDS(a_file_is_dialled_for_reading_writing_or_at_its_end) {
+    if (strcmp(test_backend, "sim") == 0)
+        snprintf(folder, sizeof folder, "/tmp"); /* in the world's own files */
+    if (strcmp(test_backend, "sim") == 0)
+        assert_int_equal(weir_run(writes_and_reads, NULL, NULL), 0);
+    else
+        in_a_folder(writes_and_reads);
+}
+
+WEIR_TEST_BACKENDS(a_fifo_is_dialled_one_way_or_both) {
+    if (strcmp(test_backend, "sim") == 0)
+        runner_skip("a simulation has no FIFOs");
+    in_a_folder(pipes);
+}
+
+/* ---- udp ---- */
+
+struct answers_args {
+    struct weir_dgram *d;
+};
+
+/* Sends each datagram back, and one of 0 bytes before it. */
+static int answers(void *args) {
+    struct answers_args *a = args;
+    char buf[64];
+    struct weir_addr from;
+    int rc = 0;
+    for (int i = 0; i < 2 && rc == 0; i++) {
+        ssize_t n = weir_dgram_recv(a->d, buf, sizeof buf, &from);
+        rc = n < 0 ? (int)n : weir_dgram_send(a->d, buf, 0, &from);
+        if (rc == 0)
+            rc = weir_dgram_send(a->d, buf, (size_t)n, &from);
+    }
+    return rc;
+}
+
+static int asks(struct weir_stream *s) {
+    struct weir_view v;
+    int rc = weir_write(s, "hello", 5);
+    ssize_t n = rc == 0 ? weir_peek(s, 1, &v) : rc;
+    if (n < 0)
+        return (int)n;
+    assert_int_equal(n, 5);
+    assert_memory_equal(v.base, "hello", 5);
+    weir_consume(s, 5);
+    rc = weir_wait_writable(s);
+    if (rc == 0)
+        rc = (int)weir_try_write(s, "again", 5);
+    char buf[5];
+    return rc < 0 ? rc : weir_read_exactly(s, buf, 5);
+}
+
+static int speaks_udp(void *arg) {
+    struct weir_dgram *d = NULL;
+    struct weir_stream *s = NULL;
+    struct weir_group g;
+    struct weir_scope scope; /* a cancelled task leaves the other alone */
+    char url[64];
+    weir_scope_enter(&scope, WEIR_SECONDS(2));
+    int rc = weir_dgram_open("udp://127.0.0.1:0", NULL, &d);
+    if (rc == 0) {
+        snprintf(url, sizeof url, "udp://127.0.0.1:%d", weir_dgram_port(d));
+        rc = weir_dial(url, NULL, &s);
+    }
+    weir_group_open(&g, WEIR_TOGETHER);
+    if (rc == 0)
+        rc = weir_go(&g, answers, .d = d);
+    if (rc == 0)
+        rc = asks(s);
+    if (rc == 0) {
+        assert_string_equal(weir_stream_peer(s), url);
+        rc = weir_shutdown(s);
+        rc = rc == -EOPNOTSUPP ? 0 : rc;
+    }
+    rc = weir_group_close(&g, rc);
+    weir_close(&s);
+    weir_dgram_close(&d);
+    return weir_scope_leave(&scope, rc);
+}
+
+WEIR_TEST_BACKENDS(a_peer_of_datagrams_is_a_stream_without_an_end) {
+    assert_int_equal(weir_run(speaks_udp, NULL, NULL), 0);
+}
+
+WEIR_TEST(a_stream_of_datagrams_leaves_nothing_behind_wherever_it_is_disturbed) {
+    struct weir_story story = {.size = sizeof story, .name = "udp", .fn = speaks_udp};
+    assert_int_equal(weir_explore_cancels(&story, NULL), 0);
+    assert_int_equal(weir_explore_allocations(&story, NULL), 0);
+}
