@@ -55,12 +55,16 @@ static void sync_name(const struct weir__what *what, const void *on, char name[s
     const struct weir_task *holder = what->owner != NULL ? what->owner(on) : NULL;
     if (what->object == NULL)
         return;
-    size_t n = (size_t)snprintf(name, NAME_TEXT, "the %s", what->object);
+    bool is_named = strncmp(what->text, what->object, strlen(what->object)) == 0;
+    if (is_named && site == NULL && holder == NULL) /* "event wait" says it all */
+        return;
+    size_t n = (size_t)snprintf(name, NAME_TEXT, "the %s", is_named ? "one" : what->object);
     if (site != NULL && n < NAME_TEXT)
         n += (size_t)snprintf(name + n, NAME_TEXT - n, " initialised at %s:%d", site->file,
                               site->line);
     if (holder != NULL && n < NAME_TEXT)
-        snprintf(name + n, NAME_TEXT - n, ", held by task '%s'", holder->name);
+        snprintf(name + n, NAME_TEXT - n, "%s held by task '%s'",
+                 is_named && site == NULL ? "" : ",", holder->name);
 }
 
 /* Write the name of on; empty if it has none. Returns its descriptor, or -1. */

@@ -25,6 +25,9 @@ static struct weir_task *holder_of(const void *on) {
 static const struct weir__what locks = {.text = "lock", .kind = WEIR__ON_SYNC, .object = "mutex",
                                         .site_at = offsetof(struct lock, site),
                                         .owner = holder_of};
+static const struct weir__what mutex_locks = {
+    .text = "mutex lock", .kind = WEIR__ON_SYNC, .object = "mutex",
+    .site_at = offsetof(struct lock, site), .owner = holder_of};
 static const struct weir__what gets = {.text = "get", .link = "from", .kind = WEIR__ON_SYNC,
                                        .object = "queue"};
 static const struct weir__what prints = {.text = "print", .kind = WEIR__ON_SYNC};
@@ -52,6 +55,11 @@ static int joins(void *args) {
 WEIR_NOINLINE static int wait_as(const struct weir__what *what, const void *on) {
     int rc = weir__suspend_enter(what->text);
     return rc < 0 ? rc : (int)weir__waitq_wait(&queue, NULL, what, on);
+}
+
+static int takes_mutex(void *args) {
+    (void)args;
+    return wait_as(&mutex_locks, &lock);
 }
 
 static int takes_lock(void *args) {
@@ -106,6 +114,11 @@ static int all_waits(void *arg) {
     waits(takes_lock, NULL, "lock of the mutex initialised at store.c:3");
     lock.holder = self;
     waits(takes_lock, NULL, "lock of the mutex initialised at store.c:3, held by task 'main'");
+    waits(takes_mutex, NULL, "mutex lock of the one initialised at store.c:3, held by task 'main'");
+    lock.site = NULL;
+    waits(takes_mutex, NULL, "mutex lock of the one held by task 'main'");
+    lock.holder = NULL;
+    waits(takes_mutex, NULL, "mutex lock");
     waits(takes_item, NULL, "get from the queue");
     waits(prints_line, NULL, "print");
     seen = self;
