@@ -43,7 +43,7 @@ WEIR_API void weir_remote_release(struct weir_remote **take_remote);
  * plain code between the steps of one (weir/drive.h).
  * Returns the task's result, with its record (weir_error), and *take_remote is then NULL; what the
  * task left in its copy of args is copied to ret_args, which may be NULL: at most size bytes. Or,
- * with *take_remote unchanged: -ETIMEDOUT (the task has not ended), -EDEADLK (it belongs to a loop
+ * with *take_remote unchanged: -ETIME (the time is over), -EDEADLK (it belongs to a loop
  * of this thread, which would not run meanwhile), -EBUSY (a task or a posted function called it:
  * weir_remote_await), WEIR_EFORKED. Any thread. */
 WEIR_API int weir_remote_wait(struct weir_remote **take_remote, weir_ns timeout_ns, void *ret_args,

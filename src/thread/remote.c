@@ -266,7 +266,7 @@ int weir_remote_wait(struct weir_remote **take_remote, weir_ns timeout_ns, void 
         return weir__failf(-EDEADLK, "remote wait", r->site->name,
                            "its loop is this thread's, and would not run meanwhile");
     if (!wait_until(r, timeout_ns))
-        return weir__fail(-ETIMEDOUT, "remote wait", r->site->name);
+        return weir__fail(-ETIME, "remote wait", r->site->name);
     return result_take(take_remote, ret_args, size);
 }
 
