@@ -90,6 +90,7 @@ int weir_race(const struct weir_racer *racers, size_t n, size_t *ret_winner) {
         return rc;
     if (n == 0)
         return weir__failf(-ECHILD, "race", NULL, "nobody races");
+    weir__argument_not_null(racers, "weir_race", "array of racers");
     for (size_t i = 0; i < n; i++)
         if (racers[i].fn == NULL)
             WEIR_BUG("weir_race: the function of racers[%zu] is NULL", i);

@@ -196,3 +196,12 @@ WEIR_TEST_ABORTS(a_racer_without_a_function_aborts,
                  "weir_race: the function of racers[1] is NULL") {
     weir_run(races_without_a_function, NULL, NULL);
 }
+
+static int races_without_racers(void *arg) {
+    (void)arg;
+    return weir_race(NULL, 2, NULL);
+}
+
+WEIR_TEST_ABORTS(racers_that_are_null_abort, "weir_race: the array of racers is NULL") {
+    weir_run(races_without_racers, NULL, NULL);
+}
