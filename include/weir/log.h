@@ -25,7 +25,8 @@ struct weir_logger {
 #define WEIR_LOGGER(name_, level_) {(name_), (level_), 0}
 
 /* Log one line, if the level of the logger allows it. The text is cut at 511 bytes. Lines of
- * several threads never mix. Any thread, also outside of a run; not in a signal handler. */
+ * several threads never mix. Aborts if level is none of enum weir_log_level. Any thread, also
+ * outside of a run; not in a signal handler. */
 WEIR_API void weir_log(struct weir_logger *logger, enum weir_log_level level, const char *format,
                        ...) __attribute__((format(printf, 3, 4)));
 

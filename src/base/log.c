@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/check.h"
 #include "base/escape.h"
 #include "base/levels.h"
 #include "base/log_fd.h"
@@ -172,6 +173,8 @@ void weir__log(enum weir_log_level level, const char *format, ...) {
 
 void weir_log(struct weir_logger *logger, enum weir_log_level level, const char *format, ...) {
     va_list args;
+    if (__builtin_expect((unsigned)level > WEIR_LOG_DEBUG, 0))
+        WEIR_BUG("weir_log: %d is no level (WEIR_LOG_ERROR to WEIR_LOG_DEBUG)", (int)level);
     if (!weir_log_wants(logger, level))
         return;
     va_start(args, format);

@@ -7,6 +7,8 @@
 
 #include "test/runner.h"
 
+#include <weir/log.h>
+
 static struct {
     size_t lines;
     enum weir_log_level level;
@@ -104,4 +106,9 @@ WEIR_TEST(lines_of_several_threads_come_one_at_a_time) {
     for (int i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
     assert_int_equal(heard.lines, THREADS * LINES);
+}
+
+WEIR_TEST_ABORTS(a_line_of_no_level_aborts, "weir_log: -1 is no level") {
+    static struct weir_logger net = WEIR_LOGGER("net", WEIR_LOG_INFO);
+    weir_log(&net, (enum weir_log_level)-1, "lost");
 }
