@@ -162,11 +162,9 @@ static void open_pipes(int set) {
         pipes.in[i] = fds[0];
         pipes.out[i] = fds[1];
         watch(set, fds[0]);
-        if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0)
-            die("pipe", 0);
-        int rc = weir_stream_from_fd(fds[0], &pipes.reads[i]);
-        if (rc < 0 || (rc = weir_stream_from_fd(fds[1], &pipes.writes[i])) < 0)
-            die("stream of a pipe", rc);
+        int rc = weir_pipe(&pipes.reads[i], &pipes.writes[i]);
+        if (rc < 0)
+            die("weir_pipe", rc);
     }
 }
 
