@@ -78,7 +78,7 @@ static int64_t attach(struct epoll_backend *b, struct weir__op *op) {
     int64_t rc = adopt(b, file, !foreign && weir__direct_is_tcp(file->fd));
     if (rc != 0)
         return rc;
-    rc = foreign ? 0 : watch(b, file);
+    rc = foreign && !file->own ? 0 : watch(b, file);
     if (rc == 0)
         file->state = WEIR__FILE_KEPT;
     else
@@ -102,8 +102,10 @@ static int close_file(struct epoll_backend *b, struct weir__op *op) {
     struct weir__op *reader = file->reader, *writer = file->writer;
     if (file->state == WEIR__FILE_NONE)
         return weir__op_now_done(op, weir__plain_close_unkept(file));
-    if (f->has_polls)
+    if (f->has_polls || file->own) {
         weir__epoll_poll_close(b, file);
+        reader = file->reader, writer = file->writer;
+    }
     if (reader != NULL) {
         drop_reader(file);
         weir__op_complete(&b->done, reader, -ECANCELED);
@@ -287,6 +289,10 @@ static void on_event(struct epoll_backend *b, const struct epoll_event *e) {
         return;
     }
     struct weir__file *file = ((struct epoll_file *)(void *)s)->direct.file;
+    if (file->own) {
+        weir__epoll_own_event(b, file, e->events);
+        return;
+    }
     if (file->writer != NULL && (e->events & (EPOLLOUT | EPOLLERR | EPOLLHUP)) != 0)
         writable(b, file->writer, e->events);
     if (e->events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI))

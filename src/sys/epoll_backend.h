@@ -50,6 +50,8 @@ int weir__epoll_open_because(const char *because, struct weir__backend **ret_bac
 /* epoll_poll.c: the op POLL. */
 int weir__epoll_poll_submit(struct epoll_backend *b, struct weir__op *op);
 void weir__epoll_poll_event(struct epoll_backend *b, struct epoll_source *s, uint32_t events);
+/* An edge of a descriptor of our own. */
+void weir__epoll_own_event(struct epoll_backend *b, struct weir__file *file, uint32_t events);
 int weir__epoll_poll_cancel(struct epoll_backend *b, struct weir__op *op);
 bool weir__epoll_poll_has(const struct epoll_backend *b, const struct weir__file *file);
 void weir__epoll_poll_close(struct epoll_backend *b, struct weir__file *file);

@@ -49,11 +49,30 @@ static int64_t true_bits(const struct weir__op *op, short revents) {
     return revents & (op->u.poll.events | POLLERR | POLLHUP);
 }
 
+/* Where a wait for a descriptor of our own is kept: it stays registered, edge-triggered, from ATTACH
+ * to CLOSE. No edge is needed for what poll has just reported, and epoll looks again before it
+ * reports one that is no longer true. NULL: the wait must be registered for itself. */
+static struct weir__op **own_place(const struct weir__op *op) {
+    struct weir__file *file = op->file;
+    if (file == NULL || !file->own || file->fd != op->u.poll.fd ||
+        !weir__epoll_file(file)->registered)
+        return NULL;
+    struct weir__op **place = op->u.poll.events == POLLIN    ? &file->reader
+                              : op->u.poll.events == POLLOUT ? &file->writer
+                                                             : NULL;
+    return place != NULL && (*place == NULL || *place == op) ? place : NULL;
+}
+
 int weir__epoll_poll_submit(struct epoll_backend *b, struct weir__op *op) {
     struct pollfd now = {.fd = op->u.poll.fd, .events = op->u.poll.events};
     if (poll(&now, 1, 0) > 0)
         return weir__op_now_done(op, now.revents & POLLNVAL ? -EBADF
                                                             : true_bits(op, now.revents));
+    struct weir__op **place = own_place(op);
+    if (place != NULL) {
+        *place = op;
+        return weir__op_hold(op);
+    }
     struct poll_wait *w = weir__alloc(sizeof *w);
     if (w == NULL)
         return weir__op_now_done(op, -ENOMEM);
@@ -74,18 +93,44 @@ int weir__epoll_poll_submit(struct epoll_backend *b, struct weir__op *op) {
     return weir__op_hold(op);
 }
 
+static short as_poll(uint32_t events) {
+    return (short)((events & (EPOLLIN | EPOLLRDHUP) ? POLLIN : 0)
+                   | (events & EPOLLOUT ? POLLOUT : 0) | (events & EPOLLPRI ? POLLPRI : 0)
+                   | (events & EPOLLERR ? POLLERR : 0) | (events & EPOLLHUP ? POLLHUP : 0));
+}
+
 void weir__epoll_poll_event(struct epoll_backend *b, struct epoll_source *s, uint32_t events) {
     struct poll_wait *w = (struct poll_wait *)(void *)s;
     struct weir__op *op = w->op;
-    short revents = (short)((events & (EPOLLIN | EPOLLRDHUP) ? POLLIN : 0)
-                            | (events & EPOLLOUT ? POLLOUT : 0) | (events & EPOLLPRI ? POLLPRI : 0)
-                            | (events & EPOLLERR ? POLLERR : 0)
-                            | (events & EPOLLHUP ? POLLHUP : 0));
     unregister(b, w);
-    weir__op_complete(&b->done, op, true_bits(op, revents));
+    weir__op_complete(&b->done, op, true_bits(op, as_poll(events)));
+}
+
+void weir__epoll_own_event(struct epoll_backend *b, struct weir__file *file, uint32_t events) {
+    struct weir__op **places[] = {&file->reader, &file->writer};
+    for (int i = 0; i < 2; i++) {
+        struct weir__op *op = *places[i];
+        int64_t bits = op != NULL ? true_bits(op, as_poll(events)) : 0;
+        if (bits == 0)
+            continue;
+        *places[i] = NULL;
+        weir__op_complete(&b->done, op, bits);
+    }
+}
+
+static void own_close(struct epoll_backend *b, struct weir__op **place) {
+    struct weir__op *op = *place;
+    *place = NULL;
+    if (op != NULL)
+        weir__op_complete(&b->done, op, -ECANCELED);
 }
 
 int weir__epoll_poll_cancel(struct epoll_backend *b, struct weir__op *op) {
+    struct weir__op **place = own_place(op);
+    if (place != NULL && *place == op) {
+        *place = NULL;
+        return weir__op_now_done(op, -ECANCELED);
+    }
     struct poll_wait *w = weir__slots_at(&b->sources, op->priv);
     WEIR_CHECK(w != NULL && w->source.is_poll && w->op == op);
     unregister(b, w);
@@ -103,6 +148,10 @@ bool weir__epoll_poll_has(const struct epoll_backend *b, const struct weir__file
 }
 
 void weir__epoll_poll_close(struct epoll_backend *b, struct weir__file *file) {
+    if (file->own) {
+        own_close(b, &file->reader);
+        own_close(b, &file->writer);
+    }
     for (uint32_t i = 0; i < b->sources.count; i++) {
         struct poll_wait *w = weir__slots_at(&b->sources, i);
         if (w == NULL || !w->source.is_poll || w->op->file != file)
