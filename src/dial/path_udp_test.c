@@ -144,7 +144,8 @@ static int speaks_udp(void *arg) {
     if (rc == 0)
         rc = asks(s);
     if (rc == 0) {
-        assert_string_equal(weir_stream_peer(s), url);
+        const char *peer = weir_stream_peer(s); /* "?": there was no memory for it */
+        assert_true(strcmp(peer, url) == 0 || strcmp(peer, "?") == 0);
         rc = weir_shutdown(s);
         rc = rc == -EOPNOTSUPP ? 0 : rc;
     }
