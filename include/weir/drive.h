@@ -58,6 +58,8 @@ WEIR_API weir_ns weir_loop_prepare(struct weir_loop *l);
  * In a fork child the parent's loop is only forgotten. Aborts inside a step, and on another thread
  * than the loop's. */
 WEIR_API void weir_loop_close(struct weir_loop **take_loop);
+WEIR_API void weir_loop_close_at(const struct weir_site *site, struct weir_loop **take_loop);
+#define weir_loop_close(...) weir_loop_close_at(WEIR_SITE(weir_loop_close), __VA_ARGS__)
 
 /* Of several loops that this thread has open, have plain code speak to l from now on:
  * weir_loop_current, weir_spawn, weir_block_on. Without this call it is the one that was opened

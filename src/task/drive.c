@@ -374,7 +374,12 @@ void weir_loop_use(struct weir_loop *l) {
     weir__sched = s;
 }
 
+#undef weir_loop_close
 void weir_loop_close(struct weir_loop **take_loop) {
+    weir_loop_close_at(NULL, take_loop);
+}
+
+void weir_loop_close_at(const struct weir_site *site, struct weir_loop **take_loop) {
     int rc = 0;
     if (take_loop == NULL || *take_loop == NULL)
         return;
@@ -393,7 +398,7 @@ void weir_loop_close(struct weir_loop **take_loop) {
         weir__log(WEIR_LOG_WARNING, "loop '%s' closes, tasks that have not ended: %zu",
                   s->loop.handle->name, s->tasks_live);
         weir__name_waiting(WEIR_LOG_WARNING, &s->root);
-        weir__root_fire(s, "the loop closes", 0);
+        weir__root_fire(s, "the loop closes", weir__note_here(site));
     }
     while (!is_over(s))
         step(s, WEIR_NEVER);

@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -199,6 +200,24 @@ WEIR_TEST_BACKENDS(inside_a_step_no_other_loop_is_opened_or_stepped) {
     weir_loop_close(&l);
     assert_int_equal(weir_run(tries_all, other, NULL), 7);
     weir_loop_close(&other);
+}
+
+static int hears_of_the_close(void *args) {
+    char *words = *(char **)args;
+    int rc = weir_sleep(WEIR_NEVER);
+    snprintf(words, 256, "%s", weir_error_message(rc));
+    return rc;
+}
+
+WEIR_TEST_BACKENDS(a_task_is_told_where_its_loop_was_closed) {
+    char text[256] = "", *words = text;
+    struct weir_loop *l = opened(NULL);
+    weir_spawn(NULL, WEIR_SITE(hears_of_the_close), hears_of_the_close, &words, sizeof words, NULL,
+               NULL);
+    weir_loop_step(l, 0);
+    weir_loop_close(&l);
+    assert_non_null(strstr(text, "cancelled at drive_test.c:"));
+    assert_non_null(strstr(text, "the loop closes"));
 }
 
 static int closes(void *arg) {
