@@ -21,6 +21,7 @@ SAYS = {
     "supervisor": "attempt 1\nrestart: attempt 1 failed\nattempt 2\n"
                   "restart: attempt 2 failed\nattempt 3\ndone\n",
     "serial": "read ready\n",
+    "files": "13 bytes: first ...\nline: first\nline: second\ngone: ENOENT\n",
     "subprocess": "echo hello: [exited with 0]\n  stdout: some\n  stderr: none\n"
                   "ls /zzz: [exited with 2]\n  stdout: none\n  stderr: some\n"
                   "sleep 1000: took too long, and was ended\n"
