@@ -67,7 +67,7 @@ static int64_t offset(int i) {
     return (int64_t)((unsigned)i * 2654435761u % (FILE_SIZE / PAGE)) * PAGE;
 }
 
-/* ---- reads ------------------------------------------------------------------------------------ */
+/* ---- reads ----------------------------------------------------------------------------------- */
 
 static double plain_reads(int flags, int count) {
     char *buf = aligned_alloc(PAGE, PAGE);
@@ -107,7 +107,7 @@ static void reads(const char *name, int flags, int count) {
     printf("%s 4 KiB: pread %.2f us, weir %.2f us\n", name, median(plain), median(ours));
 }
 
-/* ---- copies ----------------------------------------------------------------------------------- */
+/* ---- copies ---------------------------------------------------------------------------------- */
 
 static double plain_copy(void) {
     int from = open(in("large"), O_RDONLY | O_CLOEXEC);
@@ -152,7 +152,7 @@ static void copies(void) {
            median(ours) * 1e3);
 }
 
-/* ---- names ------------------------------------------------------------------------------------ */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 static double plain_names(void) {
     double begin = now();

@@ -353,6 +353,61 @@ REAL_FILE_STORY(a_file_of_a_descriptor_is_a_file_or_a_stream) {
     return 0;
 }
 
+struct reading_whole_args {
+    struct weir_stream *from;
+    int64_t *ret;
+};
+
+static int reading_whole(void *args) {
+    struct reading_whole_args *a = args;
+    char buf[4096];
+    ssize_t n;
+    *a->ret = 0;
+    while ((n = weir_read(a->from, buf, sizeof buf)) > 0)
+        *a->ret += n;
+    return 0;
+}
+
+/* O_DIRECT: the reads wait for the disk on a helper thread or in the ring. */
+REAL_FILE_STORY(a_stream_of_a_file_on_disk_may_be_closed_while_it_is_read) {
+    static const int flags[] = {O_RDONLY, O_RDONLY | O_DIRECT};
+    for (int i = 0; i < 2; i++) {
+        struct weir_file *f = source("a", 1 << 20);
+        struct weir_stream *s = NULL;
+        struct weir_group g;
+        int64_t got = -1;
+        weir_file_close(&f);
+        int fd = open(in("a"), flags[i] | O_CLOEXEC);
+        if (fd < 0)
+            continue; /* this file system has no O_DIRECT */
+        assert_int_equal(weir_stream_from_fd(fd, &s), 0);
+        weir_group_open(&g, WEIR_TOGETHER);
+        assert_int_equal(weir_go(&g, reading_whole, .from = s, .ret = &got), 0);
+        assert_int_equal(weir_yield(), 0);
+        weir_close(&s);
+        assert_int_equal(weir_group_close(&g, 0), 0);
+        assert_true(got >= 0 && got <= 1 << 20);
+    }
+    return 0;
+}
+
+REAL_FILE_STORY(a_file_past_the_cache_is_read_and_written) {
+    enum { LEN = 64 << 10 };
+    struct weir_file *f = NULL;
+    char *out = aligned_alloc(4096, LEN), *back = aligned_alloc(4096, LEN);
+    memset(out, 'w', LEN);
+    int rc = weir_file_open(in("a"), O_RDWR | O_CREAT | O_DIRECT | O_DSYNC, 0600, &f);
+    if (rc == 0) { /* else this file system has no O_DIRECT */
+        assert_int_equal(weir_file_pwrite(f, out, LEN, 0), 0);
+        assert_int_equal(weir_file_pread(f, back, LEN, 0), LEN);
+        assert_memory_equal(out, back, LEN);
+    }
+    weir_file_close(&f);
+    free(out);
+    free(back);
+    return rc == -EINVAL ? 0 : rc;
+}
+
 REAL_FILE_STORY(a_fifo_does_not_hold_the_loop) {
     struct weir_file *r = NULL, *w = NULL;
     struct weir_scope s;

@@ -288,7 +288,6 @@ static void job_resolved(struct sim_world *w, struct sim_event *e) {
     job_drop(j);
 }
 
-/* Half of its time a job of WORK or FILE_OP waits for its thread. */
 static weir_ns half_of(const struct sim_world *w, const struct weir__op *op) {
     return op->kind == WEIR__FILE_OP ? CALL_NS / 2 : w->config.work_ns / 2;
 }
@@ -301,10 +300,9 @@ static void job_worked(struct sim_world *w, struct sim_event *e) {
         job_arm(w, j, half_of(w, op));
         return;
     }
-    if (op->kind == WEIR__FILE_OP)
-        weir__sim_complete(j->sim, op, weir__sim_call(w, op->u.call));
-    else
-        weir__sim_complete(j->sim, op, op->u.work.fn(op->u.work.arg));
+    weir__sim_complete(j->sim, op,
+                       op->kind == WEIR__FILE_OP ? weir__sim_call(w, op->u.call)
+                                                 : op->u.work.fn(op->u.work.arg));
     job_drop(j);
 }
 
@@ -374,7 +372,7 @@ static int submit(struct weir__backend *backend, struct weir__op *op) {
         [WEIR__BIND] = submit_call,          [WEIR__LISTEN] = submit_call,
         [WEIR__SETOPT] = submit_call,        [WEIR__GETOPT] = submit_call,
         [WEIR__NAME] = submit_call,
-        [WEIR__UNACKED] = submit_call,
+        [WEIR__UNACKED] = submit_call,       [WEIR__FILE_OP] = submit_file_op,
         [WEIR__SHUTDOWN] = submit_call,      [WEIR__READ_FD] = submit_call,
         [WEIR__WRITE_FD] = submit_call,      [WEIR__CONNECT] = submit_transfer,
         [WEIR__TRY_SENDMSG] = submit_call,   [WEIR__TRY_RECVMSG] = submit_call,
@@ -385,7 +383,6 @@ static int submit(struct weir__backend *backend, struct weir__op *op) {
         [WEIR__RESOLVE] = submit_job,        [WEIR__WORK] = submit_job,
         [WEIR__SIGNAL] = submit_signal,      [WEIR__CLOSE] = submit_close,
         [WEIR__DETACH] = submit_detach,      [WEIR__SPAWN] = submit_spawn,
-        [WEIR__FILE_OP] = submit_file_op,
     };
     WEIR_CHECK(op->kind < sizeof by_kind / sizeof by_kind[0]);
     op->state = FREE;

@@ -13,6 +13,7 @@
 #include "stream/fd.h"
 #include "stream/fd_job.h"
 #include "sys/fds.h"
+#include "sys/verb.h"
 #include "sys/foreign.h"
 #include "sys/modes.h"
 
@@ -21,6 +22,7 @@
 #include <stdio.h>
 
 enum {
+    FILE_PIECE = 256 << 10,
     PIECE = 16 << 10, /* one read of a pipe gives at most 64 KiB, of a terminal 4 KiB */
     IN_VAIN_MS = 5,   /* see try_later */
     BACKGROUND_MS = 200
@@ -47,6 +49,8 @@ struct descriptor {
     struct weir__op op; /* CLOSE */
     size_t moved[2];    /* bytes read, and written, since the last weir__breathe_bytes */
     struct weir__fd_slot slots[2]; /* for reads, for writes: the job where no try can be made */
+    unsigned calls;     /* on a file: while one runs, the descriptor must stay open */
+    bool is_file, direct, syncs; /* a regular file, whose disk may take long: O_DIRECT, O_SYNC */
     int access;         /* O_RDONLY, O_WRONLY, O_RDWR: the other direction would wait for ever */
     int tty; /* slot of sys/modes.h, or 0 */
     const struct weir__fd_kind *of;
@@ -105,6 +109,38 @@ static int64_t meant(struct descriptor *d, bool writes, int64_t n) {
     return is_its && d->of->result != NULL ? d->of->result(d->state, writes, n) : n;
 }
 
+static void closed(struct weir__op *op) {
+    struct weir_stream *s = &WEIR_CONTAINER(op, struct descriptor, op)->stream;
+    weir__close_done(s->loop);
+    weir__stream_gone(s);
+}
+
+static void close_file(struct descriptor *d) {
+    d->file.foreign = false; /* now the backend may close it */
+    weir__close_submit(d->stream.loop, &d->op, &d->file, closed);
+}
+
+/* Read or write a file at its position. */
+static int64_t call_file(struct descriptor *d, bool writes, void *buf, size_t len) {
+    struct weir__call c = {
+        .verb = writes ? WEIR__WRITE_AT : WEIR__READ_AT,
+        .never_waits = !d->direct,
+        .syncs = d->syncs,
+        .fd = d->file.fd,
+        .base = buf,
+        .len = len < FILE_PIECE ? len : FILE_PIECE,
+        .at = WEIR__AT_POSITION,
+    };
+    struct weir__op op = {.kind = WEIR__FILE_OP, .u.call = &c};
+    if (d->stream.closed)
+        return -ECANCELED;
+    d->calls++;
+    int64_t n = weir__op_await(&op, writes ? &weir__writes : &weir__reads, &d->stream);
+    if (--d->calls == 0 && d->stream.closed)
+        close_file(d);
+    return n;
+}
+
 static int64_t try_once(struct descriptor *d, enum weir__op_kind kind, void *buf, size_t len) {
     bool writes = kind == WEIR__WRITE_FD;
     if (d->access == (writes ? O_RDONLY : O_WRONLY))
@@ -114,7 +150,7 @@ static int64_t try_once(struct descriptor *d, enum weir__op_kind kind, void *buf
         return rc;
     struct weir__op op = {
         .kind = (uint8_t)kind, .file = &d->file, .u.bytes = {.base = buf, .len = len}};
-    int64_t n = weir__op_now(d->stream.loop, &op);
+    int64_t n = d->is_file ? call_file(d, writes, buf, len) : weir__op_now(d->stream.loop, &op);
     d->moved[writes] += n > 0 ? (size_t)n : 0;
     return meant(d, writes, n);
 }
@@ -225,12 +261,6 @@ static int64_t descriptor_detach(struct weir_stream *s, struct weir__op *op,
     return weir__detach_await(s, op);
 }
 
-static void closed(struct weir__op *op) {
-    struct weir_stream *s = &WEIR_CONTAINER(op, struct descriptor, op)->stream;
-    weir__close_done(s->loop);
-    weir__stream_gone(s);
-}
-
 static void descriptor_close(struct weir_stream *s) {
     struct descriptor *d = descriptor_of(s);
     weir__stream_drop(s);
@@ -240,8 +270,8 @@ static void descriptor_close(struct weir_stream *s) {
         weir__tty_restore(d->tty);
     if (d->of->closing != NULL)
         d->of->closing(d->state, d->file.fd);
-    d->file.foreign = false; /* now the backend may close it */
-    weir__close_submit(s->loop, &d->op, &d->file, closed);
+    if (d->calls == 0)
+        close_file(d);
 }
 
 static void descriptor_leave(struct weir_stream *s) {
@@ -288,6 +318,9 @@ static int open_descriptor(struct weir__loop *l, int fd, const struct weir__fd_k
     d->file.foreign = true;
     d->file.own = kind->is_own;
     d->access = flags & O_ACCMODE;
+    d->is_file = !l->backend->simulated && weir__verb_is_on_disk(fd);
+    d->direct = (flags & O_DIRECT) != 0;
+    d->syncs = (flags & (O_SYNC | O_DSYNC)) != 0;
     d->of = kind;
     struct weir__op op = {.kind = WEIR__ATTACH, .file = &d->file};
     int rc = (int)weir__op_now(l, &op);

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <stdio.h>
+#include <sys/epoll.h>
 #include <sys/inotify.h>
 #include <sys/resource.h>
 #include <sys/sendfile.h>
@@ -30,12 +31,27 @@ static int open_flags(const struct weir__call *c) {
 
 /* ---- what a descriptor is -------------------------------------------------------------------- */
 
+/* epoll tells it, and poll(2) does not: a file that never makes anyone wait cannot be added. */
+static bool takes_no_part_of_poll(int fd) {
+    struct epoll_event e = {.events = EPOLLIN};
+    int set = weir__fd_lift(epoll_create1(EPOLL_CLOEXEC));
+    bool refused = set < 0 || (epoll_ctl(set, EPOLL_CTL_ADD, fd, &e) != 0 && errno == EPERM);
+    if (set >= 0)
+        close(set);
+    return refused;
+}
+
+bool weir__verb_is_on_disk(int fd) {
+    struct stat st;
+    return fstat(fd, &st) == 0 && (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode));
+}
+
 bool weir__verb_seeks(int fd) {
     struct stat st;
     if (fstat(fd, &st) != 0)
         return false;
     if (S_ISCHR(st.st_mode))
-        return lseek(fd, 0, SEEK_CUR) >= 0;
+        return lseek(fd, 0, SEEK_CUR) >= 0 && takes_no_part_of_poll(fd);
     return S_ISREG(st.st_mode) || S_ISDIR(st.st_mode) || S_ISBLK(st.st_mode);
 }
 

@@ -74,7 +74,10 @@ bool weir__verb_may_raise(const struct weir__call *c);
  * descriptor, above 2, or a negative errno; then fd is closed. */
 int64_t weir__verb_opened(struct weir__call *c, int fd);
 
-/* Has the descriptor positions? (A folder, and a device that takes no part of poll, count too.) */
+/* Has the descriptor positions? A folder, and a device that takes no part of poll (/dev/null),
+ * count too. */
 bool weir__verb_seeks(int fd);
+/* Is it a regular file or a block device? */
+bool weir__verb_is_on_disk(int fd);
 
 #endif
