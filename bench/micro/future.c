@@ -8,30 +8,11 @@
 #include <weir/loop.h>
 #include <weir/task.h>
 
+#include "yield.h"
+
 enum { ROUNDS = 1000000 };
 
 static size_t fired;
-
-static double per(weir_ns start, double n) {
-    return (double)(weir_now() - start) / n;
-}
-
-static int yielder(void *args) {
-    (void)args;
-    for (int i = 0; i < ROUNDS; i++)
-        weir_yield();
-    return 0;
-}
-
-static void bench_yield(void) {
-    struct weir_group g;
-    weir_group_open(&g, WEIR_TOGETHER);
-    weir_go0(&g, yielder);
-    weir_go0(&g, yielder);
-    weir_ns start = weir_now();
-    weir_group_close(&g, 0);
-    printf("yield_ns %.1f\n", per(start, 2.0 * ROUNDS));
-}
 
 enum { BATCH = 1000 };
 static struct weir_future *futures[BATCH];

@@ -8,32 +8,13 @@
 #include <weir/loop.h>
 #include <weir/task.h>
 
+#include "yield.h"
+
 enum { ROUNDS = 2000000, SLEEPERS = 1000000 };
-
-static double per(weir_ns start, double n) {
-    return (double)(weir_now() - start) / n;
-}
-
-static int yielder(void *args) {
-    (void)args;
-    for (int i = 0; i < ROUNDS; i++)
-        weir_yield();
-    return 0;
-}
 
 static int nothing(void *args) {
     (void)args;
     return 0;
-}
-
-static void bench_yield(void) {
-    struct weir_group g;
-    weir_group_open(&g, WEIR_TOGETHER);
-    weir_go0(&g, yielder);
-    weir_go0(&g, yielder);
-    weir_ns start = weir_now();
-    weir_group_close(&g, 0);
-    printf("yield_ns %.1f\n", per(start, 2.0 * ROUNDS));
 }
 
 struct item_args {
