@@ -5,29 +5,16 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <pthread.h>
-#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
+#include "sys/gate_test_util.h"
 #include "sys/op_rig.h"
 #include "sys/pool.h"
 
 enum { THREADS = 2, ALL = THREADS * WEIR__POOL_GROWTH };
-
-static sem_t gate, begun_sem;
-
-static void sem_take(sem_t *s) {
-    while (sem_wait(s) != 0)
-        continue;
-}
-
-static int wait_at_gate(void *arg) {
-    sem_post(&begun_sem);
-    sem_take(&gate);
-    return (int)(intptr_t)arg;
-}
 
 static int answer(void *arg) {
     return (int)(intptr_t)arg;

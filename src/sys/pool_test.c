@@ -4,30 +4,18 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
-#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "sys/addr.h"
+#include "sys/gate_test_util.h"
 #include "sys/limits.h"
 #include "sys/op_rig.h"
 #include "sys/pool.h"
 
-static sem_t gate, begun_sem;
 static atomic_int order;
-
-static void sem_take(sem_t *s) {
-    while (sem_wait(s) != 0)
-        continue;
-}
-
-static int wait_at_gate(void *arg) {
-    sem_post(&begun_sem);
-    sem_take(&gate);
-    return (int)(intptr_t)arg;
-}
 
 static int place(void *arg) { /* how many of these ran before */
     (void)arg;
