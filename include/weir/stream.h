@@ -246,6 +246,17 @@ struct weir_reactive {
 WEIR_SUSPENDS int weir_react(struct weir_listener *l, struct weir_group *g,
                              const struct weir_reactive *r);
 
+/* The same for a stream that is there already, dialled or attached: it becomes a reactive
+ * connection, a child of g; *take_stream becomes NULL. Bytes that it has received and nobody has
+ * read are the first message. The call returns at once, or, on io_uring, when the kernel has
+ * returned the receive that is under way. *r is copied.
+ * Returns 0; -EBUSY (a task is inside), WEIR_ETORN, -EOPNOTSUPP (it is no socket), -ECANCELED,
+ * -ETIME (also: g is cancelled), WEIR_ECLOSED, -ENOMEM, -ENOSPC, WEIR_ENOLOOP. On error or cancel
+ * no function of r has been called and the stream is as before; only if the kernel takes its
+ * descriptor no more (-ENOSPC, -ENOMEM) it may be closed, and then *take_stream is NULL. */
+WEIR_SUSPENDS int weir_react_stream(struct weir_stream **take_stream, struct weir_group *g,
+                                    const struct weir_reactive *r);
+
 /* The stream, the group, and the close of a reactive connection. Write to the stream; reading from
  * it returns -EBUSY, and closing it aborts. Spawn into the group what belongs to the connection. A
  * task that closed spawns there is cancelled from its start, and must not use c or state, which may

@@ -15,22 +15,22 @@ static const struct weir__what detaches = {.text = "detach", .kind = WEIR__ON_ST
 
 /* ---- leaving --------------------------------------------------------------------------------- */
 
-static int refused(struct weir_stream *s, int rc, const char *why) {
+static int refused(struct weir_stream *s, int rc, const char *what, const char *why) {
     char text[WEIR__NAME_TEXT];
     s->kind->address(s, true, text);
-    return why == NULL ? weir__fail(rc, "detach", text)
-                       : weir__failf(rc, "detach", text, "%s (%s)", why, weir_error_name(rc));
+    return why == NULL ? weir__fail(rc, what, text)
+                       : weir__failf(rc, what, text, "%s (%s)", why, weir_error_name(rc));
 }
 
-static int may_leave(struct weir_stream *s) {
+static int may_leave(struct weir_stream *s, const char *what) {
     if (s->owned)
-        return refused(s, -EBUSY, "it is the stream of a reactive connection");
+        return refused(s, -EBUSY, what, "it is the stream of a reactive connection");
     if (s->reading || s->writing)
-        return refused(s, -EBUSY, s->reading ? "another task is reading it"
-                                             : "another task is writing to it");
+        return refused(s, -EBUSY, what, s->reading ? "another task is reading it"
+                                                   : "another task is writing to it");
     if (s->torn)
-        return refused(s, WEIR_ETORN, NULL);
-    return s->kind->detach == NULL ? refused(s, -EOPNOTSUPP, NULL) : 0;
+        return refused(s, WEIR_ETORN, what, NULL);
+    return s->kind->detach == NULL ? refused(s, -EOPNOTSUPP, what, NULL) : 0;
 }
 
 /* Unread bytes: of the window, and of the piece behind a hold. */
@@ -93,8 +93,8 @@ static void bury(struct weir_stream *s, const void *pc) {
 }
 
 /* Another task has closed the stream. If its file has left all the same, nobody else closes it. */
-static int closed_meanwhile(struct weir_stream *s, struct weir_detached *d, int64_t fd,
-                            const struct weir__op *op) {
+static int closed_meanwhile(struct weir_stream *s, struct weir_detached *d, const char *what,
+                            int64_t fd, const struct weir__op *op) {
     if (fd >= 0) {
         d->fd = (int)fd;
         d->left = op->u.detach.len;
@@ -102,7 +102,7 @@ static int closed_meanwhile(struct weir_stream *s, struct weir_detached *d, int6
     }
     weir__detached_drop(d, false);
     weir__stream_left(s);
-    return weir__fail(WEIR_ECLOSED, "detach", NULL);
+    return weir__fail(WEIR_ECLOSED, what, NULL);
 }
 
 static struct weir_detached *detached_new(struct weir_stream *s, size_t room) {
@@ -121,20 +121,20 @@ static struct weir_detached *detached_new(struct weir_stream *s, size_t room) {
 }
 
 /* max: the most unread bytes that may come along. plain: an error that has come is refused. */
-static WEIR_NOINLINE int leave(struct weir_stream **take_stream, size_t max, bool plain,
-                               const void *pc, struct weir_detached **ret_detached) {
+static WEIR_NOINLINE int leave(struct weir_stream **take_stream, const char *what, size_t max,
+                               bool plain, const void *pc, struct weir_detached **ret_detached) {
     struct weir_stream *s = *take_stream;
-    int rc = may_leave(s);
+    int rc = may_leave(s, what);
     if (rc < 0)
         return rc;
     size_t room = unread_of(s);
     if (plain && s->failed != 0)
-        return refused(s, s->failed, NULL);
+        return refused(s, s->failed, what, NULL);
     if (room > max)
-        return refused(s, WEIR_ETOOBIG, NULL);
+        return refused(s, WEIR_ETOOBIG, what, NULL);
     struct weir_detached *d = detached_new(s, room);
     if (d == NULL)
-        return refused(s, -ENOMEM, NULL);
+        return refused(s, -ENOMEM, what, NULL);
     struct weir__op op = {.kind = WEIR__DETACH,
                           .u.detach = {.room = (uint32_t)(sizeof(struct weir__hold) + room),
                                        .max = (uint32_t)(max - room),
@@ -143,10 +143,10 @@ static WEIR_NOINLINE int leave(struct weir_stream **take_stream, size_t max, boo
     int64_t fd = s->kind->detach(s, &op, d);
     s->reading = s->writing = false;
     if (s->closed)
-        return closed_meanwhile(s, d, fd, &op);
+        return closed_meanwhile(s, d, what, fd, &op);
     if (fd < 0) {
         weir__detached_drop(d, false);
-        return refused(s, (int)fd, NULL);
+        return refused(s, (int)fd, what, NULL);
     }
     d->fd = (int)fd;
     take_bytes(d, s, room, &op);
@@ -169,7 +169,13 @@ int weir_detach(struct weir_stream **take_stream, struct weir_detached **ret_det
     int rc = weir__suspend_enter("detach");
     if (rc < 0 || (rc = weir__loop_enter((*take_stream)->loop, "detach")) < 0)
         return rc;
-    return leave(take_stream, UNREAD_MAX, false, __builtin_return_address(0), ret_detached);
+    return leave(take_stream, "detach", UNREAD_MAX, false, __builtin_return_address(0),
+                 ret_detached);
+}
+
+int weir__stream_leave(struct weir_stream **take_stream, const char *what,
+                       struct weir_detached **ret_detached) {
+    return leave(take_stream, what, UNREAD_MAX, false, __builtin_return_address(0), ret_detached);
 }
 
 ssize_t weir_stream_take_fd(struct weir_stream **take_stream, void *buf, size_t size,
@@ -180,7 +186,7 @@ ssize_t weir_stream_take_fd(struct weir_stream **take_stream, void *buf, size_t 
         return rc;
     struct weir_detached *d;
     size_t max = size < UNREAD_MAX ? size : UNREAD_MAX;
-    rc = leave(take_stream, max, true, __builtin_return_address(0), &d);
+    rc = leave(take_stream, "detach", max, true, __builtin_return_address(0), &d);
     if (rc < 0)
         return rc;
     size_t n = d->left;
@@ -193,6 +199,18 @@ ssize_t weir_stream_take_fd(struct weir_stream **take_stream, void *buf, size_t 
 }
 
 /* ---- entering -------------------------------------------------------------------------------- */
+
+void weir__detached_into(struct weir_detached *d, struct weir_stream *s) {
+    s->hold = d->hold;
+    s->held = d->hold != NULL;
+    s->at = d->at;
+    s->left = d->left;
+    s->failed = d->failed;
+    s->by_write = d->by_write;
+    s->ended = d->ended;
+    s->shut = d->shut;
+    weir__free(d);
+}
 
 int weir_attach(struct weir_detached **take_detached, struct weir_stream **ret_stream) {
     static const char what[] = "attach";
@@ -207,15 +225,7 @@ int weir_attach(struct weir_detached **take_detached, struct weir_stream **ret_s
         rc = d->is_socket ? weir__socket_again(l, d, &s) : weir__descriptor_again(l, d, &s);
     if (rc < 0)
         return weir__fail(rc, what, d->peer_text);
-    s->hold = d->hold;
-    s->held = d->hold != NULL;
-    s->at = d->at;
-    s->left = d->left;
-    s->failed = d->failed;
-    s->by_write = d->by_write;
-    s->ended = d->ended;
-    s->shut = d->shut;
-    weir__free(d);
+    weir__detached_into(d, s);
     *take_detached = NULL;
     weir__stream_give(s, ret_stream);
     weir__stream_remember(s, __builtin_return_address(0));

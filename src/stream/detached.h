@@ -33,8 +33,17 @@ void weir__detached_drop(struct weir_detached *d, bool is_copy);
 /* Submit op, a DETACH, and wait for it: for the kinds. */
 int64_t weir__detach_await(struct weir_stream *s, struct weir__op *op);
 
+/* As weir_detach; what: for the error's record. Suspends; the caller has called
+ * weir__suspend_enter. */
+int weir__stream_leave(struct weir_stream **take_stream, const char *what,
+                       struct weir_detached **ret_detached);
+
+/* Give s what was unread and what is behind it, and free d. The descriptor is s's already. */
+void weir__detached_into(struct weir_detached *d, struct weir_stream *s);
+
 /* A new stream over d's descriptor, which it owns on success. d is not changed.
  * Returns 0; -ENOMEM, -ENOSPC, ... */
+int weir__socket_enter(struct weir__socket *k, const struct weir_detached *d);
 int weir__socket_again(struct weir__loop *l, const struct weir_detached *d,
                        struct weir_stream **ret_stream);
 int weir__descriptor_again(struct weir__loop *l, const struct weir_detached *d,

@@ -25,6 +25,7 @@
 #include "base/options.h"
 #include "base/time.h"
 #include "stream/ahead.h"
+#include "stream/detached.h"
 #include "stream/listen.h"
 
 enum {
@@ -287,10 +288,22 @@ static int conn_deliver(struct weir_conn *c) {
     return read_failed(c, op->result == -ECANCELED ? 0 : (int)op->result);
 }
 
+/* The unread bytes of a stream that was taken over are the first message. */
+static int conn_deliver_held(struct weir_conn *c) {
+    struct weir_stream *s = &c->socket.stream;
+    struct weir_view v = weir__stream_view(s);
+    if (c->stop || weir__group_cancelled(&c->group) != 0)
+        return 0; /* they stay unread: the close resets the connection */
+    int rc = c->server->fn.message(c, c->user, v);
+    weir__stream_drop(s);
+    return rc < 0 ? rc : 0;
+}
+
 static int conn_open(struct weir_conn *c) {
     c->opened = true;
     c->socket.op.result = 0;
-    return c->server->fn.opened != NULL ? c->server->fn.opened(c, c->user) : 0;
+    int rc = c->server->fn.opened != NULL ? c->server->fn.opened(c, c->user) : 0;
+    return rc >= 0 && c->socket.stream.held ? conn_deliver_held(c) : rc;
 }
 
 /* Call closed, which may still read (weir__conn_next). Only after it is an unused piece dropped. */
@@ -363,7 +376,7 @@ static void conn_begin(struct weir_conn *c, struct weir_group *g) {
     struct server *sv = c->server;
     weir__group_open_under(&c->group, g, WEIR_INDEPENDENT, group_idle);
     sv->refs++;
-    c->opened = sv->fn.opened == NULL;
+    c->opened = sv->fn.opened == NULL && !c->socket.stream.held;
     if (c->opened && !conn_recv(c))
         c->state = CONN_IDLE;
     else
@@ -398,7 +411,9 @@ static void gate_hears(struct weir_group *gate) {
         weir__listener_interrupt(sv->listener, code);
 }
 
-static struct server *server_new(struct weir_listener *l, const struct weir_reactive *r,
+/* l: NULL for the server of one stream. */
+static struct server *server_new(struct weir__loop *loop, struct weir_listener *l,
+                                 const struct weir_reactive *r,
                                  const struct weir__react_hooks *hooks) {
     struct server *sv = weir__alloc_zero(sizeof *sv);
     if (sv == NULL)
@@ -408,7 +423,7 @@ static struct server *server_new(struct weir_listener *l, const struct weir_reac
         sv->hooks = *hooks;
     sv->task = (struct weir_spawn_options){
         .size = sizeof sv->task, .stack_size = sv->fn.stack_size, .name = sv->fn.name};
-    sv->loop = weir__listener_loop(l);
+    sv->loop = loop;
     sv->listener = l;
     sv->refs = 1;
     weir__timer_init(&sv->retry, retry_stalled);
@@ -421,7 +436,7 @@ int weir__react(struct weir_listener *l, struct weir_group *g, const struct weir
     int rc = weir__listener_enter(l, "react");
     if (rc < 0)
         return rc;
-    struct server *sv = server_new(l, r, hooks);
+    struct server *sv = server_new(weir__listener_loop(l), l, r, hooks);
     if (sv == NULL)
         return weir__listener_leave(l, weir__fail(-ENOMEM, "react", NULL));
     weir__group_open_under(&sv->gate, g, WEIR_INDEPENDENT, gate_hears);
@@ -436,11 +451,67 @@ int weir__react(struct weir_listener *l, struct weir_group *g, const struct weir
     return rc == WEIR_ECLOSED ? 0 : rc;
 }
 
-int weir_react(struct weir_listener *l, struct weir_group *g, const struct weir_reactive *r) {
+static void check_arguments(const char *call, const struct weir_group *g,
+                            const struct weir_reactive *r) {
     if (g == NULL || r == NULL || r->message == NULL)
-        WEIR_BUG("weir_react: %s is required", g == NULL ? "a group" : "message");
+        WEIR_BUG("%s: %s is required", call, g == NULL ? "a group" : "message");
+}
+
+int weir_react(struct weir_listener *l, struct weir_group *g, const struct weir_reactive *r) {
+    check_arguments("weir_react", g, r);
     weir__not_null(l, "weir_react");
     return weir__react(l, g, r, NULL);
+}
+
+/* ---- a stream that is there already ---- */
+
+/* The socket of a connection lies in its block: the stream's file leaves the backend and enters it
+ * again at its new place. If it cannot, it is made a stream again. */
+static int take_over(struct weir_conn *c, struct weir_stream **take_stream) {
+    struct weir_detached *d;
+    int rc = weir__stream_leave(take_stream, "react", &d);
+    if (rc < 0)
+        return rc;
+    rc = weir__socket_enter(&c->socket, d);
+    if (rc >= 0) {
+        weir__detached_into(d, &c->socket.stream);
+        /* The kernel does not report an error again, but an end: then this is returned. */
+        c->socket.stream.by_write = c->socket.stream.failed != 0;
+        return 0;
+    }
+    rc = weir__fail(rc, "react", weir_detached_peer(d));
+    struct weir_error kept;
+    weir__error_keep(&kept);
+    (void)weir_attach(&d, take_stream);
+    weir__error_restore(&kept);
+    weir_detached_close(&d);
+    return rc;
+}
+
+int weir_react_stream(struct weir_stream **take_stream, struct weir_group *g,
+                      const struct weir_reactive *r) {
+    check_arguments("weir_react_stream", g, r);
+    weir__not_null(*take_stream, "weir_react_stream");
+    struct weir__loop *l = (*take_stream)->loop;
+    int rc = weir__suspend_enter("react");
+    if (rc < 0 || (rc = weir__loop_enter(l, "react")) < 0)
+        return rc;
+    if ((rc = weir__group_cancelled(g)) < 0)
+        return weir__fail(rc, "react", NULL);
+    if (weir__socket_file(*take_stream) == NULL)
+        return weir__failf(-EOPNOTSUPP, "react", NULL, "the stream is no socket (EOPNOTSUPP)");
+    struct server *sv = server_new(l, NULL, r, NULL);
+    struct weir_conn *c = sv != NULL ? conn_new(sv) : NULL;
+    rc = c != NULL && weir__stack_exists(sv->fn.stack_size) ? 0 : -ENOMEM;
+    rc = rc < 0 ? weir__fail(rc, "react", NULL) : take_over(c, take_stream);
+    if (rc < 0) {
+        weir__free(c);
+        weir__free(sv);
+        return rc;
+    }
+    conn_begin(c, g);
+    server_unref(sv);
+    return 0;
 }
 
 /* ---- for the user's functions ---- */

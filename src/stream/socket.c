@@ -175,18 +175,24 @@ int weir__socket_adopt(struct weir__socket *k, int fd, const struct weir__addr *
     return rc;
 }
 
+int weir__socket_enter(struct weir__socket *k, const struct weir_detached *d) {
+    int rc = attach(k, d->fd, d->exact);
+    if (rc >= 0)
+        k->peer = d->peer;
+    return rc;
+}
+
 int weir__socket_again(struct weir__loop *l, const struct weir_detached *d,
                        struct weir_stream **ret_stream) {
     struct weir__socket *k = weir__alloc(sizeof *k);
     if (k == NULL)
         return -ENOMEM;
     weir__socket_init(k, l);
-    int rc = attach(k, d->fd, d->exact);
+    int rc = weir__socket_enter(k, d);
     if (rc < 0) {
         weir__free(k);
         return rc;
     }
-    k->peer = d->peer;
     *ret_stream = &k->stream;
     return 0;
 }
