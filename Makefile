@@ -16,7 +16,8 @@ export UBSAN_OPTIONS ?= halt_on_error=1:abort_on_error=1:print_stacktrace=1
 export TSAN_OPTIONS ?= halt_on_error=1:abort_on_error=1:second_deadlock_stack=1:die_after_fork=0:handle_segv=0:handle_sigbus=0:handle_abort=0
 
 .PHONY: help run build test bench install deps check-asan check-tsan check-clang check-epoll \
-	check-aarch64 check-fuzz check-cancels check-seeds check-soak have-run have-test have-check have-bench have-all
+	check-aarch64 check-fuzz check-cancels check-seeds check-soak check-foreign \
+	have-run have-test have-check have-foreign have-bench have-all
 
 help:
 	@echo 'make run         build, and start the fleet of examples/circuit'
@@ -34,6 +35,7 @@ help:
 	@echo 'make check-cancels  CANCELS=1000000 over poisoned buffers, on each backend (build/)'
 	@echo 'make check-seeds  the tests of the simulated backend under SEEDS=50 seeds (build/)'
 	@echo 'make check-soak  the circuit, its buzzer killed and stopped for SOAK_SECONDS=600 (build/)'
+	@echo 'make check-foreign  what stands on libraries of others: GLib, libuv, PostgreSQL, SQLite'
 	@echo 'run, test: NO_INSTALL=1 names missing packages instead of installing them'
 
 run: build
@@ -66,7 +68,7 @@ install: have-run build/build.ninja
 
 deps: have-all
 
-have-run have-test have-check have-bench have-all: have-%:
+have-run have-test have-check have-foreign have-bench have-all: have-%:
 	@tools/deps.sh $*
 
 # $(1) folder, $(2) compiler, $(3) Meson's flags
@@ -98,6 +100,11 @@ check-cancels: have-test build/with-tests
 check-seeds: have-test build/with-tests
 	ninja -C build
 	test/seeds.sh build/test 1 $(SEEDS)
+
+check-foreign: have-foreign
+	rm -rf build-foreign
+	meson setup build-foreign -Dtests=enabled -Dbench=disabled -Dforeign=enabled
+	meson test -C build-foreign --print-errorlogs examples awaitable
 
 # Both backends at once. The seed is in what it prints: WEIR_SOAK_SEED repeats its choices.
 check-soak: have-test build/with-tests

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# deps.sh run|test|check|bench|all: what `make run`, `make test`, `make check-*` or `make bench`
-# need from Debian's packages. On a terminal it asks once; without one it installs and says what.
+# deps.sh run|test|check|foreign|bench|all: what `make run`, `make test`, `make check-*`,
+# `make check-foreign` or `make bench` need from Debian's packages. On a terminal it asks once;
+# without one it installs and says what.
 # NO_INSTALL=1: it only names what is missing.
 set -eu
 
@@ -11,6 +12,9 @@ test="libcmocka-dev python3-websockets g++ mandoc binutils valgrind"
 # Sanitizers and fuzzing (clang, with names in their reports: llvm); aarch64, built and run.
 check="clang libclang-rt-14-dev llvm gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"
 
+# Libraries and servers of others that some examples use; without them `make test` skips these.
+foreign="libglib2.0-dev libuv1-dev libpq-dev postgresql libsqlite3-dev"
+
 # The peers that the benchmark measures beside weir.
 bench="libuv1-dev golang-go libboost-dev g++"
 
@@ -18,9 +22,10 @@ case "${1-}" in
 run) wanted=$run ;;
 test) wanted="$run $test" ;;
 check) wanted="$run $test $check" ;;
+foreign) wanted="$run $test $foreign" ;;
 bench) wanted="$run $bench" ;;
-all) wanted="$run $test $check $bench" ;;
-*) echo "usage: deps.sh run|test|check|bench|all" >&2; exit 2 ;;
+all) wanted="$run $test $check $foreign $bench" ;;
+*) echo "usage: deps.sh run|test|check|foreign|bench|all" >&2; exit 2 ;;
 esac
 
 if ! command -v dpkg-query >/dev/null; then
