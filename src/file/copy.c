@@ -58,10 +58,6 @@ static void count(struct copy *c, int64_t n) {
 
 /* ---- by the kernel --------------------------------------------------------------------------- */
 
-static bool is_idle(const struct weir_stream *s) {
-    return s->left == 0 && s->lent.token == 0 && !s->held && !s->ended && s->failed == 0;
-}
-
 /* Only of a pipe does no backend receive ahead. */
 static bool is_pipe(int fd) {
     struct stat st;
@@ -92,7 +88,7 @@ static bool kernel_can(struct copy *c) {
         can = c->own_fd >= 0 && never_blocks(c->own_fd);
     } else {
         c->verb = WEIR__SPLICE;
-        c->own_fd = c->to.file != NULL && is_idle(c->from.stream) ? duplicate(c->from.stream) : -1;
+        c->own_fd = c->to.file != NULL ? duplicate(c->from.stream) : -1;
         can = c->own_fd >= 0 && is_pipe(c->own_fd);
     }
     return can;
@@ -158,6 +154,7 @@ struct kernel_read {
     int rc;
 };
 
+/* Not called while the stream holds bytes. */
 static int64_t kernel_reads(struct weir_stream *s, void *arg) {
     struct kernel_read *r = arg;
     (void)s;

@@ -276,6 +276,44 @@ REAL_FILE_STORY(a_cancelled_copy_from_a_pipe_tells_how_much_it_copied) {
     return 0;
 }
 
+struct offering_args {
+    struct weir_stream *to;
+    struct weir_file *from;
+    int64_t *ret;
+    size_t *ret_done;
+};
+
+static int offering(void *args) {
+    struct offering_args *a = args;
+    *a->ret = weir_copy(a->to, a->from, -1);
+    const struct weir_error *e = *a->ret < 0 ? weir_error((int)*a->ret) : NULL;
+    *a->ret_done = e != NULL ? e->done : 0;
+    return 0;
+}
+
+FILE_STORY(a_cancelled_copy_has_read_what_it_has_written) {
+    struct weir_stream *a = NULL, *b = NULL;
+    struct weir_file *from = source("a", LONG);
+    struct weir_group g;
+    int64_t rc = 0;
+    size_t done = 0;
+    assert_int_equal(weir_memory_pair(100, &a, &b), 0); /* nobody reads from b */
+    weir_group_open(&g, WEIR_TOGETHER);
+    assert_int_equal(weir_go(&g, offering, .to = a, .from = from, .ret = &rc, .ret_done = &done),
+                     0);
+    assert_int_equal(weir_sleep(WEIR_MILLISECONDS(5)), 0);
+    weir_group_cancel(&g, "test");
+    assert_int_equal(weir_group_close(&g, 0), 0);
+    assert_int_equal(rc, -ECANCELED);
+    assert_int_equal(weir_file_seek(from, 0, SEEK_CUR), done);
+    weir_close(&a);
+    char rest[200];
+    assert_int_equal(weir_read(b, rest, sizeof rest), done);
+    weir_close(&b);
+    weir_file_close(&from);
+    return 0;
+}
+
 FILE_STORY(a_copy_to_a_stream_that_breaks_leaves_the_file_where_it_was_read) {
     struct weir_stream *a = NULL, *b = NULL;
     struct weir_file *from = source("a", LONG);
