@@ -32,6 +32,8 @@ struct weir_dial_options { /* zero: the default */
                           * less: 250 ms; WEIR_NEVER: only when the one before has failed */
     bool delay;          /* keep Nagle's algorithm (default: TCP_NODELAY) */
     int keepalive_s;     /* probe after so many idle seconds; 0: off */
+    const char *local;   /* tcp: dial from this address of the machine: "192.0.2.1", "[::1]:2000"
+                          * (no names); only addresses of its family are tried. NULL: any */
 };
 
 /* The options of weir_listen. */
@@ -57,8 +59,9 @@ struct weir_listen_options { /* zero: the default */
  *   pipe:PATH        a FIFO; ?mode=both (default: it has no end), read or write
  * options may be NULL. The caller must close *ret_stream. The kernel may connect a dial to an
  * unused local port of the ephemeral range to itself: weir_dial then returns -ECONNREFUSED.
- * Returns 0; -ECONNREFUSED, -ETIMEDOUT, -ENETUNREACH, ... (of the last address tried); WEIR_EURL,
- * WEIR_ENONAME, WEIR_ERESOLVE, WEIR_ENOTLS (tls://), -EAGAIN (32 look-ups of names that a cancel
+ * Returns 0; -ECONNREFUSED, -ETIMEDOUT, -ENETUNREACH, ... (of the last address tried);
+ * -EADDRNOTAVAIL, -EADDRINUSE, -EINVAL (options->local cannot be used); WEIR_EURL, WEIR_ENONAME,
+ * WEIR_ERESOLVE, WEIR_ENOTLS (tls://), -EAGAIN (32 look-ups of names that a cancel
  * has abandoned still run; from 8 on the library logs it), -ECANCELED, -ETIME, -EMFILE, -ENOMEM,
  * WEIR_ENOLOOP. On error or cancel nothing stays open, and *ret_stream is untouched. */
 WEIR_SUSPENDS int weir_dial(const char *url, const struct weir_dial_options *options,

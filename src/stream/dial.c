@@ -5,6 +5,10 @@
  * and closed.
  *
  * All attempts are ops in one frame, with one timer. The frame is left when no op is pending. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "base/check.h"
 #include "base/time.h"
 #include "stream/open.h"
@@ -25,6 +29,7 @@ struct attempt {
 struct race {
     struct weir__loop *loop;
     const struct weir_dial_options *options;
+    const struct weir__addr *local; /* bind to it first; len 0: to none */
     struct weir__waitq waiting;
     struct weir__timer next; /* until the next attempt may begin */
     bool due;                /* the next attempt may begin */
@@ -88,11 +93,22 @@ static void next_due(struct weir__timer *t) {
     weir__waitq_grant(&r->waiting);
 }
 
+/* With a port, so that it can be dialled from again while the kernel holds the last connection. */
+static int bind_to(struct race *r, struct weir__socket *k) {
+    struct weir__op op = {.kind = WEIR__BIND, .file = &k->file, .u.addr = r->local};
+    int rc = weir__addr_port(r->local) == 0
+                 ? 0
+                 : weir__socket_option(r->loop, &k->file, WEIR__REUSEADDR, 1);
+    return rc < 0 ? rc : (int)weir__op_now(r->loop, &op);
+}
+
 static void begin(struct race *r) {
     struct attempt *a = &r->attempts[r->begun++];
     struct weir__socket_options o = {r->options->delay, r->options->keepalive_s};
     r->due = false;
     int rc = weir__socket_open(r->loop, a->addr->sa.sa_family, &o, &a->socket);
+    if (rc >= 0 && r->local->len > 0)
+        rc = bind_to(r, a->socket);
     if (rc < 0) {
         dial_finish(r, a, rc);
         return;
@@ -194,20 +210,69 @@ static void interleave(struct race *r, const struct weir__addr *addrs, unsigned 
 }
 
 static __attribute__((noinline)) int connect_any(const struct weir__addr *addrs, unsigned count,
+                                                 const struct weir__addr *local,
                                                  const struct weir_dial_options *o,
                                                  struct weir_stream **ret_stream) {
-    struct race r = {.loop = weir__loop(), .options = o};
+    struct race r = {.loop = weir__loop(), .options = o, .local = local};
     interleave(&r, addrs, count);
     return race_addrs(&r, ret_stream);
+}
+
+static int not_an_address(const char *text) {
+    return weir__failf(-EINVAL, "connect", NULL, "'%s' is no address to dial from (EINVAL)", text);
+}
+
+/* "127.0.0.1", "127.0.0.1:80", "::1", "[::1]", "[::1]:80". NULL: ret->len is 0. */
+static int parse_local(const char *text, struct weir__addr *ret) {
+    char host[WEIR__ADDR_TEXT_MAX];
+    unsigned long port = 0;
+    *ret = (struct weir__addr){.len = 0};
+    if (text == NULL)
+        return 0;
+    bool bracket = text[0] == '[';
+    const char *end = bracket ? strchr(text, ']') : strchr(text, ':');
+    if (!bracket && end != NULL && strchr(end + 1, ':') != NULL)
+        end = NULL; /* an IPv6 address without brackets, and so without a port */
+    size_t len = end != NULL ? (size_t)(end - text) : strlen(text);
+    const char *rest = end != NULL ? end + bracket : text + len;
+    if ((bracket && end == NULL) || len >= sizeof host)
+        return not_an_address(text);
+    memcpy(host, text + bracket, len - bracket);
+    host[len - bracket] = '\0';
+    if (rest[0] == ':') {
+        size_t digits = strspn(rest + 1, "0123456789");
+        port = strtoul(rest + 1, NULL, 10);
+        rest += digits > 0 && digits <= 5 ? 1 + digits : 0;
+    }
+    if (rest[0] != '\0' || port > 65535
+        || weir__addr_parse_numeric(host, (uint16_t)port, ret) < 0)
+        return not_an_address(text);
+    return 0;
+}
+
+/* Keep the addresses that can be dialled from local. Returns how many. */
+static unsigned of_family(struct weir__addr *addrs, unsigned count,
+                          const struct weir__addr *local) {
+    unsigned kept = 0;
+    for (unsigned i = 0; i < count; i++)
+        if (local->len == 0 || addrs[i].sa.sa_family == local->sa.sa_family)
+            addrs[kept++] = addrs[i];
+    return kept;
 }
 
 /* The attempts point to the addresses, which lie in this frame until all attempts have finished. */
 static __attribute__((noinline)) int resolve_and_connect(const struct weir__url *u,
                                                          const struct weir_dial_options *o,
                                                          struct weir_stream **ret_stream) {
-    struct weir__addr addrs[WEIR__ADDRS_MAX];
-    int n = weir__resolve(u->host, u->port, addrs);
-    return n < 0 ? n : connect_any(addrs, (unsigned)n, o, ret_stream);
+    struct weir__addr addrs[WEIR__ADDRS_MAX], local;
+    int n = parse_local(o->local, &local);
+    if (n < 0 || (n = weir__resolve(u->host, u->port, addrs)) < 0)
+        return n;
+    unsigned count = of_family(addrs, (unsigned)n, &local);
+    if (count == 0)
+        return weir__failf(-EADDRNOTAVAIL, "connect", u->host, "%s is of another family (%s)",
+                           o->local, weir_error_name(-EADDRNOTAVAIL));
+    return connect_any(addrs, count, &local, o, ret_stream);
 }
 
 int weir__socket_dial(const char *url, const struct weir_dial_options *options,
@@ -219,6 +284,9 @@ int weir__socket_dial(const char *url, const struct weir_dial_options *options,
     int rc = weir__url_parse(url, false, &u);
     if (rc < 0)
         return rc;
-    return u.is_unix ? connect_any(&u.path, 1, &o, ret_stream)
+    static const struct weir__addr none = {.len = 0};
+    if (u.is_unix && o.local != NULL)
+        return not_an_address(o.local);
+    return u.is_unix ? connect_any(&u.path, 1, &none, &o, ret_stream)
                      : resolve_and_connect(&u, &o, ret_stream);
 }
