@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 
 #include "stream/stream_test_util.h"
 
@@ -228,6 +229,41 @@ FD_STORY(only_unix_sockets_pass_descriptors) {
     fd = 9999;
     assert_int_equal(weir__stream_send_fds(t.a, "x", 1, &fd, 1), -EBADF);
     assert_int_equal(weir_write(t.a, "y", 1), 0); /* not torn */
+    close_two(&t);
+    return 0;
+}
+
+/* A read that descriptors have ended says nothing about the bytes behind it. */
+FD_STORY(bytes_behind_dropped_descriptors_are_not_forgotten) {
+    struct two t;
+    char text[16] = {0};
+    open_two(&t);
+    for (int round = 0; round < 3; round++) {
+        peer_sends(t.peer, "ab", 1);
+        peer_sends(t.peer, "cd", 0);
+        peer_sends(t.peer, "ef", 2);
+        peer_sends(t.peer, "gh", 0);
+        assert_int_equal(weir_read_exactly(t.a, text, 8), 0);
+        assert_string_equal(text, "abcdefgh");
+    }
+    close_two(&t);
+    return 0;
+}
+
+/* Nor does one that ends where another process's bytes begin, on a socket that asks who wrote. */
+FD_STORY(bytes_of_another_writer_are_not_forgotten) {
+    struct two t;
+    char text[16] = {0};
+    int on = 1;
+    open_two(&t);
+    assert_int_equal(setsockopt(weir_stream_fd(t.a), SOL_SOCKET, SO_PASSCRED, &on, sizeof on), 0);
+    peer_sends(t.peer, "ab", 0);
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(write(t.peer, "cd", 2) == 2 ? 0 : 1);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    assert_int_equal(weir_read_exactly(t.a, text, 4), 0);
+    assert_string_equal(text, "abcd");
     close_two(&t);
     return 0;
 }

@@ -34,14 +34,20 @@ bool weir__direct_is_tcp(int fd) {
            && protocol == IPPROTO_TCP;
 }
 
-/* Update in and short_reads by the result of a read. */
-static void learn(struct weir__direct *d, struct weir__direct_file *f, int64_t n, size_t asked) {
+/* Read, and update in and short_reads by the result. */
+static int64_t read_some(struct weir__direct *d, struct weir__direct_file *f, void *buf,
+                         size_t asked) {
+    int fd = f->file->fd;
+    bool drained = true;
+    int64_t n = f->file->exact ? weir__message_read(fd, buf, asked, &drained)
+                               : weir__plain_recv(fd, buf, asked);
     if (n >= (int64_t)d->spill_size)
         f->short_reads = 0;
     else if (n > 0 && f->short_reads < UINT8_MAX)
         f->short_reads++;
-    if (n == -EAGAIN || (n > 0 && (size_t)n < asked && f->steady))
+    if (n == -EAGAIN || (n > 0 && (size_t)n < asked && f->steady && drained))
         f->in = false;
+    return n;
 }
 
 /* The kernel's buffer may hold very many bytes: one call takes at most as many as a turn may
@@ -49,9 +55,7 @@ static void learn(struct weir__direct *d, struct weir__direct_file *f, int64_t n
 static int64_t into_caller(struct weir__direct *d, struct weir__direct_file *f,
                            struct weir__op *op) {
     size_t max = weir__sys_limits.turn_sent, len = op->u.bytes.len < max ? op->u.bytes.len : max;
-    int64_t n = weir__plain_recv(f->file->fd, op->u.bytes.base, len);
-    learn(d, f, n, len);
-    return n;
+    return read_some(d, f, op->u.bytes.base, len);
 }
 
 static int64_t into_lent(struct weir__direct *d, struct weir__direct_file *f,
@@ -61,8 +65,7 @@ static int64_t into_lent(struct weir__direct *d, struct weir__direct_file *f,
                      : weir__bufs_take(&d->bufs, &lent);
     if (rc != 0)
         return rc;
-    int64_t n = weir__plain_recv(f->file->fd, lent.base, lent.len);
-    learn(d, f, n, lent.len);
+    int64_t n = read_some(d, f, lent.base, lent.len);
     if (n <= 0) {
         weir__bufs_put(&d->bufs, &lent);
         return n;

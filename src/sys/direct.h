@@ -5,11 +5,11 @@
  *
  * What is known of a file (events are edge-triggered, so each is reported once):
  *   in     there may be bytes: an event said so, and no call has read the socket empty since
- * steady a short read proves that a TCP socket is empty; the next byte will be a new event. Not any
- * more when the end of the stream, an error or urgent data was reported (they may come after
- * the bytes, without a new event), and not for other sockets (where a message boundary makes
- *          reads short). For messages it is the count that is short, and a call that finds the
- *          socket empty makes it steady again. */
+ *   steady a short read proves that a TCP or unix socket is empty (see weir__message_read); the
+ *          next byte will be a new event. Not any more when the end of the stream, an error or
+ *          urgent data was reported (they may come after the bytes, without a new event), and not
+ *          for other sockets. For messages it is the count that is short, and a call that finds
+ *          the socket empty makes it steady again. */
 #ifndef WEIR_SYS_DIRECT_H
 #define WEIR_SYS_DIRECT_H
 
@@ -34,7 +34,7 @@ struct weir__direct_file { /* at the head of a backend's own part of a file */
 int weir__direct_init(struct weir__direct *d);
 void weir__direct_fini(struct weir__direct *d);
 
-/* steady: the socket is TCP. */
+/* steady: the socket is TCP, or exact. */
 void weir__direct_attach(struct weir__direct_file *f, struct weir__file *file, bool steady);
 
 /* The file has a reader and may have bytes: put it into the list of ready files, unless it is

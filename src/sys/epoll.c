@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* epoll.c - the backend by readiness. Each descriptor is registered once, edge-triggered, and never
- * changed: no epoll_ctl for a message. Sends are tried in submit, receives when an edge has come
- * (direct.c). Every cancel is done at once, because the kernel never holds a caller's memory. */
+/* epoll.c - the backend by readiness. Each descriptor is registered once, edge-triggered, and (but
+ * for an exact one that was full) never changed: no epoll_ctl for a message. Sends are tried in
+ * submit, receives when an edge has come (direct.c). Every cancel is done at once, because the
+ * kernel never holds a caller's memory. */
 #include "sys/epoll_backend.h"
 
 #include <errno.h>
@@ -29,17 +30,27 @@ static struct epoll_backend *self(struct weir__backend *b) {
 
 /* ---- files ---------------------------------------------------------------------------------- */
 
-/* Urgent data is watched only because it makes TCP's reads short (direct.h: steady). */
-static int watch(struct epoll_backend *b, struct weir__file *file) {
+/* Urgent data is watched only because it makes TCP's reads short (direct.h: steady). Unix and UDP
+ * sockets report room whenever a peer has read, asked or not: each answer would wake the loop once
+ * more. So exact files are watched for room only once they have been full. */
+static int watch_for(struct epoll_backend *b, struct weir__file *file, bool room) {
     struct epoll_file *f = weir__epoll_file(file);
-    struct epoll_event e = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET,
+    struct epoll_event e = {.events = EPOLLIN | EPOLLRDHUP | EPOLLPRI | EPOLLET,
                             .data.u64 = f->handle};
-    if (f->registered)
+    room |= !file->exact;
+    if (f->registered && (f->room || !room))
         return 0;
-    if (epoll_ctl(b->epfd, EPOLL_CTL_ADD, file->fd, &e) != 0)
+    e.events |= room ? EPOLLOUT : 0u;
+    int call = f->registered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+    if (epoll_ctl(b->epfd, call, file->fd, &e) != 0)
         return errno == EPERM ? 0 : -errno; /* EPERM: a regular file, always ready */
     f->registered = true;
+    f->room = room;
     return 0;
+}
+
+static int watch(struct epoll_backend *b, struct weir__file *file) {
+    return watch_for(b, file, false);
 }
 
 static int64_t adopt(struct epoll_backend *b, struct weir__file *file, bool steady) {
@@ -61,7 +72,7 @@ static int64_t open_socket(struct epoll_backend *b, struct weir__op *op) {
     if (fd < 0)
         return fd;
     bool tcp = op->u.socket.family != AF_UNIX && type == SOCK_STREAM;
-    int64_t rc = adopt(b, op->file, tcp);
+    int64_t rc = adopt(b, op->file, tcp || op->file->exact);
     if (rc != 0) {
         close((int)fd);
         return rc;
@@ -75,7 +86,8 @@ static int64_t open_socket(struct epoll_backend *b, struct weir__op *op) {
 static int64_t attach(struct epoll_backend *b, struct weir__op *op) {
     struct weir__file *file = op->file;
     bool foreign = file->foreign;
-    int64_t rc = adopt(b, file, !foreign && weir__direct_is_tcp(file->fd));
+    bool steady = file->exact || (!foreign && weir__direct_is_tcp(file->fd));
+    int64_t rc = adopt(b, file, steady);
     if (rc != 0)
         return rc;
     rc = foreign && !file->own ? 0 : watch(b, file);
@@ -180,7 +192,8 @@ static int connect_op(struct epoll_backend *b, struct weir__op *op) {
     if (rc != 0 && errno != EINPROGRESS)
         return weir__op_now_done(op, -errno);
     bool pending = rc != 0;
-    rc = watch(b, op->file); /* not before: an unconnected socket reports a hang-up */
+    /* Not before: an unconnected socket reports a hang-up. */
+    rc = watch_for(b, op->file, pending);
     if (rc != 0 || !pending)
         return weir__op_now_done(op, rc);
     op->file->writer = op;
@@ -196,7 +209,7 @@ static int write_op(struct epoll_backend *b, struct weir__op *op) {
     int64_t n = weir__writers_send(&b->writers, op);
     if (n != -EAGAIN && n != -EINPROGRESS)
         return weir__op_now_done(op, n);
-    int rc = watch(b, op->file);
+    int rc = watch_for(b, op->file, true);
     if (rc != 0)
         return weir__op_now_done(op, rc);
     op->file->writer = op;

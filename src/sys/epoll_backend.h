@@ -32,7 +32,7 @@ struct epoll_source {
 
 struct epoll_file { /* lives in weir__file.priv */
     struct epoll_source source;
-    bool registered, has_polls;
+    bool registered, room, has_polls; /* room: registered for it too */
     uint64_t handle;
     struct weir__direct_file direct;
 };

@@ -103,6 +103,17 @@ int64_t weir__message_recv(struct weir__op *op) {
     return n;
 }
 
+int64_t weir__message_read(int fd, void *buf, size_t len, bool *ret_drained) {
+    struct iovec v = {.iov_base = buf, .iov_len = len};
+    struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1}; /* no room for control data: none comes */
+    ssize_t n;
+    do
+        n = recvmsg(fd, &m, MSG_DONTWAIT);
+    while (n < 0 && errno == EINTR);
+    *ret_drained = n > 0 && (size_t)n < len && (m.msg_flags & MSG_CTRUNC) == 0;
+    return n < 0 ? -errno : n;
+}
+
 size_t weir__message_bytes(const struct weir__op *op, int64_t n) {
     size_t sum = 0;
     for (int64_t i = 0; i < n; i++)

@@ -10,6 +10,11 @@
 int64_t weir__message_send(struct weir__op *op);
 int64_t weir__message_recv(struct weir__op *op);
 
+/* One try to receive bytes of a unix stream, like recv. *ret_drained: were fewer than len there?
+ * Not if descriptors or credentials were cut off: the kernel ends a read behind the first of these,
+ * whatever follows. */
+int64_t weir__message_read(int fd, void *buf, size_t len, bool *ret_drained);
+
 /* The options of sockets for datagrams, from WEIR__BROADCAST on. */
 int64_t weir__message_option(const struct weir__op *op);
 

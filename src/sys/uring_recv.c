@@ -124,7 +124,7 @@ static void end_poll(struct uring_backend *b, struct weir__file *file) {
 }
 
 static void enter_bulk(struct uring_file *f) {
-    f->direct.steady = !f->direct.file->exact && weir__direct_is_tcp(f->direct.file->fd);
+    f->direct.steady = f->direct.file->exact || weir__direct_is_tcp(f->direct.file->fd);
     f->mode = URING_BULK;
     f->wants_bulk = false;
     f->direct.in = false;
