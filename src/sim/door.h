@@ -65,6 +65,8 @@ int64_t weir__sim_detach(struct sim *b, struct weir__op *op, unsigned part);
 /* weir__sim_recv, and what came beside the bytes is closed. */
 int64_t weir__sim_read(struct sim_sock *s, void *buf, size_t len);
 
+/* What is of a socket's kind: BIND, SETOPT. */
+int weir__sim_bind_to(struct sim_sock *s, const struct weir__addr *a);
 int weir__sim_setopt(struct sim_sock *s, const struct weir__op *op);
 
 /* TRY_SENDMSG, TRY_RECVMSG and RECVMSG, as one try. */
@@ -74,8 +76,9 @@ int64_t weir__sim_recvmsg(struct sim_sock *s, struct weir__op *op);
 /* Try again an op that is held, if it is; complete it if that is its end. */
 void weir__sim_go_on(struct sim *b, struct sim_sock *s, struct weir__op *op);
 
-/* s may have become readable or writable: its pending ops go on. The world's hook changed. */
-void weir__sim_changed(struct sim_sock *s);
+/* Set the world's hooks: a socket may have become readable or writable, so its pending ops go on; a
+ * socket is about to be freed. */
+void weir__sim_hook(struct sim_world *w);
 
 /* order.c: the completed ops, for the turn to return; the order of tasks. */
 struct weir__op *weir__sim_take_ready(struct sim *b);

@@ -115,6 +115,13 @@ void weir__sim_addr_make(int family, const struct sim_ip *ip, uint16_t port,
     memcpy(&ret->in6.sin6_addr, ip->byte, 16);
 }
 
+void weir__sim_unix_addr(const struct sim_name *n, struct weir__addr *ret) {
+    memset(ret, 0, sizeof *ret);
+    ret->un.sun_family = AF_UNIX;
+    memcpy(ret->un.sun_path, n->text, n->len);
+    ret->len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n->len);
+}
+
 bool weir__sim_ip_is_v4(const struct sim_ip *ip) {
     return memcmp(ip->byte, mapped, sizeof mapped) == 0;
 }

@@ -109,6 +109,18 @@ static int64_t try_sendv(struct sim_sock *s, struct weir__op *op) {
     return (int64_t)op->u.vector.done;
 }
 
+int weir__sim_bind_to(struct sim_sock *s, const struct weir__addr *a) {
+    bool fresh = !s->bound && s->state == SIM_FRESH && s->name.len == 0;
+    if (s->family == AF_UNIX)
+        return fresh ? weir__sim_unix_bind(s, a) : -EINVAL;
+    return weir__sim_bind(s, a);
+}
+
+static void leaves(struct sim_sock *s) {
+    weir__sim_dgram_drop(s);
+    weir__sim_unix_drop(s);
+}
+
 int weir__sim_setopt(struct sim_sock *s, const struct weir__op *op) {
     enum weir__option option = op->u.option.option;
     if (option == WEIR__JOIN || option == WEIR__LEAVE)
@@ -265,11 +277,16 @@ static void check_polls(struct sim *b, const struct sim_sock *s) {
     }
 }
 
-void weir__sim_changed(struct sim_sock *s) {
+static void changed(struct sim_sock *s) {
     if (s->file != NULL) {
         weir__sim_go_on(s->owner, s, s->file->reader);
         weir__sim_go_on(s->owner, s, s->file->writer);
     }
     if (s->owner != NULL)
         check_polls(s->owner, s);
+}
+
+void weir__sim_hook(struct sim_world *w) {
+    w->changed = changed;
+    w->leaves = leaves;
 }

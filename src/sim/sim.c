@@ -124,7 +124,7 @@ static int submit_call(struct sim *b, struct weir__op *op) {
         return done(op, -EOPNOTSUPP);
     switch (op->kind) {
     case WEIR__BIND:
-        return done(op, weir__sim_bind(s, op->u.addr));
+        return done(op, weir__sim_bind_to(s, op->u.addr));
     case WEIR__LISTEN:
         return done(op, weir__sim_listen(s, op->u.number));
     case WEIR__SETOPT:
@@ -539,7 +539,7 @@ int weir__sim_open(struct weir__backend **ret_backend, const char **ret_why) {
     if (b->owns_world)
         weir__sim_world_enter(weir__sim_world_new(&defaults, "main"));
     b->world = weir__sim_world_here();
-    b->world->changed = weir__sim_changed;
+    weir__sim_hook(b->world);
     weir__list_add_tail(&b->world->instances, &b->link);
     weir__sim_ops_init(&b->ready);
     weir__sim_ops_init(&b->starved);

@@ -63,6 +63,11 @@ struct sim_ip { /* IPv4 as ::ffff:a.b.c.d */
     uint8_t byte[16];
 };
 
+struct sim_name { /* of a unix socket, as it lies in sun_path; len 0: it has none */
+    size_t len;
+    char text[sizeof(((struct sockaddr_un *)0)->sun_path)];
+};
+
 struct sim_host {
     char name[WEIR__NAME_MAX + 1];
     bool cut;
@@ -91,6 +96,7 @@ struct sim_world {
     uint32_t generation;
     struct weir__list listeners, instances;
     void (*changed)(struct sim_sock *s); /* s may be readable or writable now; sim.c sets it */
+    void (*leaves)(struct sim_sock *s);  /* s is about to be freed; likewise */
     void (*overrun)(void *arg); /* the limit of virtual time is reached */
     void *overrun_arg;
     bool overran;
@@ -149,6 +155,7 @@ int weir__sim_resolve(const struct sim_world *w, const char *name, uint16_t port
 bool weir__sim_ip_from(const struct weir__addr *a, struct sim_ip *ret_ip, uint16_t *ret_port);
 void weir__sim_addr_make(int family, const struct sim_ip *ip, uint16_t port,
                          struct weir__addr *ret);
+void weir__sim_unix_addr(const struct sim_name *n, struct weir__addr *ret);
 bool weir__sim_ip_is_any(const struct sim_ip *ip);
 bool weir__sim_ip_is_v4(const struct sim_ip *ip);
 bool weir__sim_ip_is_loopback(const struct sim_ip *ip);
@@ -172,11 +179,6 @@ void weir__sim_ring_clear(struct sim_ring *r);
 struct sim_datagram;
 struct sim_group;
 struct sim_rights;
-
-struct sim_name { /* of a unix socket, as it lies in sun_path; len 0: it has none */
-    size_t len;
-    char text[sizeof(((struct sockaddr_un *)0)->sun_path)];
-};
 
 enum sim_state {
     SIM_FRESH,     /* perhaps bound */
@@ -291,7 +293,6 @@ void weir__sim_dgram_drop(struct sim_sock *s); /* before s is freed */
 /* Unix sockets (unix.c): names, and descriptors beside bytes. */
 int weir__sim_unix_bind(struct sim_sock *s, const struct weir__addr *a);
 int weir__sim_unix_connect(struct sim_sock *s, const struct weir__addr *a);
-void weir__sim_unix_addr(const struct sim_name *n, struct weir__addr *ret);
 void weir__sim_unix_name(const struct weir__addr *a, struct sim_name *ret);
 struct sim_sock *weir__sim_unix_find(const struct sim_world *w, int type,
                                      const struct sim_name *n);

@@ -103,8 +103,7 @@ void weir__sim_sock_free(struct sim_sock *s) {
     weir__sim_host_port(s, false);
     weir__sim_ring_clear(&s->in);
     weir__sim_ring_clear(&s->out);
-    weir__sim_dgram_drop(s);
-    weir__sim_unix_drop(s);
+    w->leaves(s);
     w->open -= s->open;
     w->socks[s->slot] = NULL;
     if (s->slot < w->sock_len)
@@ -217,8 +216,6 @@ int weir__sim_bind(struct sim_sock *s, const struct weir__addr *a) {
     uint16_t port;
     if (s->bound || s->state != SIM_FRESH)
         return -EINVAL;
-    if (s->family == AF_UNIX)
-        return weir__sim_unix_bind(s, a);
     if (a->sa.sa_family != s->family || !weir__sim_ip_from(a, &ip, &port))
         return -EAFNOSUPPORT;
     int host = weir__sim_ip_host(s->world, s->host, &ip);

@@ -35,13 +35,6 @@ void weir__sim_unix_name(const struct weir__addr *a, struct sim_name *ret) {
     memcpy(ret->text, a->un.sun_path, ret->len);
 }
 
-void weir__sim_unix_addr(const struct sim_name *n, struct weir__addr *ret) {
-    memset(ret, 0, sizeof *ret);
-    ret->un.sun_family = AF_UNIX;
-    memcpy(ret->un.sun_path, n->text, n->len);
-    ret->len = (socklen_t)(path_at + n->len);
-}
-
 struct sim_sock *weir__sim_unix_find(const struct sim_world *w, int type,
                                      const struct sim_name *n) {
     for (size_t i = 0; n->len > 0 && i < w->sock_cap; i++) {
