@@ -38,6 +38,12 @@ enum weir__op_kind {
     WEIR__SOCKET,   /* open file: u.socket; result 0 */
     WEIR__ATTACH,   /* take the descriptor file->fd (from ACCEPT or a user) into care; result 0.
                      * file->foreign: the user closes it; the backend only waits for readiness */
+    WEIR__WALL_NOW,  /* result: ns since 1970 by the wall clock; u.wall.offset_ns: how far it is
+                      * ahead of the monotonic clock */
+    WEIR__WALL_OPEN, /* result: a descriptor for POLL, readable when the wall clock has reached
+                      * u.wall.until_ns or was stepped */
+    WEIR__WALL_END,  /* close it, u.wall.fd; result 0: the time was reached, 1: the clock was
+                      * stepped before, -EAGAIN: neither */
     WEIR__BIND,     /* u.addr */
     WEIR__LISTEN,   /* u.number = backlog */
     WEIR__SETOPT,   /* u.option */
@@ -200,6 +206,10 @@ struct weir__op {
         struct weir__call *call; /* borrowed until the op is done */
         const struct weir__addr *addr;
         int number;
+        struct {
+            weir_ns until_ns, offset_ns;
+            int fd;
+        } wall;
         struct {
             int number; /* u.number */
             uint32_t count;

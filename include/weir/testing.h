@@ -116,18 +116,19 @@ struct weir_sim_process {
  * Returns 0; WEIR_ENOLOOP (this thread is in no world). */
 WEIR_API int weir_sim_program(const char *name, int (*fn)(struct weir_sim_process *p));
 
+/* Step the world's wall clock (weir/wall.h), forward or back. Returns 0; WEIR_ENOLOOP (no world). */
+WEIR_API int weir_sim_wall_step(weir_ns by_ns);
+
 /* What a simulated world has counted. */
 struct weir_sim_counts {
     weir_ns now_ns;           /* the virtual clock, which began at 3600 s */
     size_t sockets, pieces, ops; /* sockets open, buffers lent, operations pending: 0 after a run */
-    size_t connections;       /* sockets connected: two for a connection, and for a closed one too
-                               * until its last segments have arrived */
+    size_t connections;       /* connected sockets; closed ones until all they sent has arrived */
     uint64_t events, segments, lost; /* since the world began; lost are segments */
     uint64_t quiet;           /* how often no event could wake any of the tasks that waited */
     bool overran;             /* the limit of virtual time was reached */
     uint64_t choices;         /* how often the seed had to choose among two or more */
-    uint64_t digest;          /* of all choices, events, resumes of tasks and bytes received, in
-                               * order: two runs with equal digests have gone the same way */
+    uint64_t digest;          /* of choices, events, resumes, bytes received: equal in equal runs */
 };
 
 /* The counts of the world that runs, or else of the last one on this thread. Never NULL; valid
@@ -156,7 +157,8 @@ enum weir_fault_kinds {
     WEIR_FAULT_DETACH = 1 << 14, /* a descriptor leaves its loop */
     WEIR_FAULT_SPAWN = 1 << 15,  /* starting a program */
     WEIR_FAULT_FILE = 1 << 16,   /* a call on files; a close of one: WEIR_FAULT_LATE only */
-    WEIR_FAULT_ALL = (1 << 17) - 1
+    WEIR_FAULT_CLOCK = 1 << 17,  /* beginning to wait by the wall clock */
+    WEIR_FAULT_ALL = (1 << 18) - 1
 };
 
 /* What a fault does to the operation that it strikes. */
@@ -250,7 +252,6 @@ WEIR_API int weir_explore_seeds(const struct weir_story *story, struct weir_expl
 /* ---- a worker -------------------------------------------------------------------------------- */
 
 /* These are defined in weir/worker.h and weir/mesh.h. */
-
 struct weir_worker;
 struct weir_item;
 struct weir_node_ack;

@@ -85,6 +85,10 @@ struct weir__op *weir__sim_take_ready(struct sim *b);
 void weir__sim_order_init(struct sim *b);
 void weir__sim_order_fini(struct sim *b);
 
+/* calendar.c: the ops of the wall clock, which are done at once; a POLL of its timer. */
+int weir__sim_wall(struct sim *b, struct weir__op *op);
+int weir__sim_wall_poll(struct sim *b, struct weir__op *op);
+
 /* The POLL* bits of events that are true, and the errors. */
 short weir__sim_poll_bits(const struct sim_sock *s, short events);
 

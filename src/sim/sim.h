@@ -104,12 +104,19 @@ struct sim_world {
     unsigned programs_started;
     uint64_t segments, lost, quiet;
     struct sim_disk *disk; /* NULL: no call on files was made yet */
+    weir_ns wall_offset_ns; /* the wall clock, less now_ns */
+    struct weir__list walls; /* timers by it */
+    int walls_made;
 };
 
 /* When time begins: an hour after boot, so that "not set" and "now" never look alike. */
 #define SIM_START_NS WEIR_SECONDS(3600)
 
 enum { SIM_FD_BASE = 1 << 20 }; /* simulated descriptors start here: never a real one */
+enum { SIM_WALL_BASE = 1 << 28 }; /* and those of timers by the wall clock here */
+
+/* The wall clock of a new world: 2026-01-01 00:00:00 UTC. */
+#define SIM_WALL_NS WEIR_SECONDS(1767225600)
 
 void weir__sim_config_defaults(struct sim_config *c);
 
@@ -306,6 +313,9 @@ void weir__sim_unix_drop(struct sim_sock *s); /* s was closed, or is freed */
 
 /* Segments to and from the host are lost, or arrive again. */
 void weir__sim_host_cut(struct sim_world *w, int host, bool cut);
+
+/* Step the wall clock (calendar.c). */
+void weir__sim_wall_step(struct sim_world *w, weir_ns by_ns);
 
 /* ---- instances (sim.c) ----------------------------------------------------------------------- */
 

@@ -59,6 +59,8 @@ struct sim_world *weir__sim_world_replay(const struct sim_config *c, const char 
     w->now_ns = SIM_START_NS;
     weir__sim_chance_init(&w->chance, c->seed, replay);
     weir__list_init(&w->listeners);
+    weir__list_init(&w->walls);
+    w->wall_offset_ns = SIM_WALL_NS - SIM_START_NS;
     weir__list_init(&w->instances);
     weir__sim_host_add(w, host_name);
     return w;

@@ -50,6 +50,10 @@ int weir__helpers_submit(struct weir__helpers *h, struct weir__op *op) {
         return call_files(h, op);
     case WEIR__SPAWN:
         return spawn(h, op);
+    case WEIR__WALL_NOW:
+    case WEIR__WALL_OPEN:
+    case WEIR__WALL_END:
+        return weir__op_now_done(op, weir__wall(op));
     case WEIR__WORK:
         return weir__pool_submit(&h->jobs, op);
     default:

@@ -7,6 +7,7 @@
 
 #include "sys/pool.h"
 #include "sys/signals.h"
+#include "sys/wall_timer.h"
 
 struct weir__helpers {
     struct weir__pool_user jobs; /* on the helper threads of the process */
@@ -18,7 +19,8 @@ void weir__helpers_fini(struct weir__helpers *h);
 
 static inline bool weir__helpers_kind(int kind) {
     return kind == WEIR__RESOLVE || kind == WEIR__WORK || kind == WEIR__SIGNAL ||
-           kind == WEIR__SPAWN || kind == WEIR__FILE_OP;
+           kind == WEIR__SPAWN || kind == WEIR__FILE_OP ||
+           weir__wall_kind(kind);
 }
 
 int weir__helpers_submit(struct weir__helpers *h, struct weir__op *op);

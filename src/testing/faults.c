@@ -16,7 +16,7 @@ static const uint64_t ops_of_kind[] = {
     OP(SOCKET),  OP(BIND),   OP(LISTEN),           OP(SHUTDOWN),        OP(CONNECT),
     OP(ACCEPT),  RECEIVES,   SENDS,                OP(RESOLVE),         OP(WORK),
     OP(POLL),    OP(SIGNAL), OP(CLOSE),            OP(ATTACH),          OP(DETACH),
-    OP(SPAWN),   OP(FILE_OP),
+    OP(SPAWN),   OP(FILE_OP),          OP(WALL_OPEN),
 };
 
 void weir_fault_arm(const struct weir_fault *fault) {

@@ -158,6 +158,14 @@ int weir_sim_raise(int signal) {
     return w != NULL ? weir__sim_raise(w, signal) : WEIR_ENOLOOP;
 }
 
+int weir_sim_wall_step(weir_ns by_ns) {
+    struct sim_world *w = weir__sim_world_here();
+    if (w == NULL)
+        return WEIR_ENOLOOP;
+    weir__sim_wall_step(w, by_ns);
+    return 0;
+}
+
 const struct weir_sim_counts *weir_sim_counts(void) {
     if (weir__sim_world_here() != NULL)
         count(weir__sim_world_here());
