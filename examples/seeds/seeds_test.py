@@ -21,6 +21,11 @@ SAYS = {
     "supervisor": "attempt 1\nrestart: attempt 1 failed\nattempt 2\n"
                   "restart: attempt 2 failed\nattempt 3\ndone\n",
     "serial": "read ready\n",
+    "asyncserial": "device: asked TEMP?\nresponse: 23.5C\n",
+    "asyncify-serial": "a second read: EBUSY\nread ready\na read of a closed port: WEIR_ECLOSED\n",
+    "cron": "01:00:00 report\n02:00:00 report\n03:00:00 report\n03:15:00 backup\n"
+            "02:30:00 the clock was set: look at the calendar again\n"
+            "03:00:00 report\n03:15:00 backup\n",
     "files": "13 bytes: first ...\nline: first\nline: second\ngone: ENOENT\n",
     "subprocess": "echo hello: [exited with 0]\n  stdout: some\n  stderr: none\n"
                   "ls /zzz: [exited with 2]\n  stdout: none\n  stderr: some\n"

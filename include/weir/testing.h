@@ -116,7 +116,7 @@ struct weir_sim_process {
  * Returns 0; WEIR_ENOLOOP (this thread is in no world). */
 WEIR_API int weir_sim_program(const char *name, int (*fn)(struct weir_sim_process *p));
 
-/* Step the world's wall clock (weir/wall.h), forward or back. Returns 0; WEIR_ENOLOOP (no world). */
+/* Step the world's wall clock (weir/wall.h) by so much. Returns 0; WEIR_ENOLOOP (no world). */
 WEIR_API int weir_sim_wall_step(weir_ns by_ns);
 
 /* What a simulated world has counted. */

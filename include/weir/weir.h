@@ -33,6 +33,7 @@
 #include <weir/process.h>
 #include <weir/queue.h>
 #include <weir/select.h>
+#include <weir/serial.h>
 #include <weir/shared.h>
 #include <weir/stream.h>
 #include <weir/sync.h>
@@ -40,6 +41,7 @@
 #include <weir/thread.h>
 #include <weir/tty.h>
 #include <weir/unix.h>
+#include <weir/wall.h>
 #include <weir/worker.h>
 #include <weir/ws.h>
 

@@ -188,11 +188,10 @@ static int submit_transfer(struct sim *b, struct weir__op *op) {
 }
 
 static int submit_poll(struct sim *b, struct weir__op *op) {
-    if (op->u.poll.fd < SIM_FD_BASE)
-        return refuse(op, op->u.poll.fd);
-    if (op->u.poll.fd >= SIM_WALL_BASE)
-        return weir__sim_wall_poll(b, op);
-    struct sim_sock *s = weir__sim_sock_by_fd(b->world, op->u.poll.fd);
+    int fd = op->u.poll.fd;
+    if (fd < SIM_FD_BASE || fd >= SIM_WALL_BASE)
+        return fd < SIM_FD_BASE ? refuse(op, fd) : weir__sim_wall_poll(b, op);
+    struct sim_sock *s = weir__sim_sock_by_fd(b->world, fd);
     if (s == NULL)
         return done(op, -EBADF);
     short bits = weir__sim_poll_bits(s, op->u.poll.events);
@@ -370,22 +369,17 @@ static int submit_file_op(struct sim *b, struct weir__op *op) {
 
 static int submit(struct weir__backend *backend, struct weir__op *op) {
     static int (*const by_kind[])(struct sim *, struct weir__op *) = {
-        [WEIR__SOCKET] = submit_socket,         [WEIR__ATTACH] = submit_attach,
-        [WEIR__BIND] = submit_call,             [WEIR__LISTEN] = submit_call,
-        [WEIR__SETOPT] = submit_call,           [WEIR__GETOPT] = submit_call,
-        [WEIR__NAME] = submit_call,             [WEIR__UNACKED] = submit_call,
-        [WEIR__FILE_OP] = submit_file_op,       [WEIR__SHUTDOWN] = submit_call,
-        [WEIR__READ_FD] = submit_call,          [WEIR__WRITE_FD] = submit_call,
-        [WEIR__CONNECT] = submit_transfer,      [WEIR__TRY_SENDMSG] = submit_call,
-        [WEIR__TRY_RECVMSG] = submit_call,      [WEIR__RECVMSG] = submit_transfer,
-        [WEIR__ACCEPT] = submit_transfer,       [WEIR__RECV] = submit_transfer,
-        [WEIR__RECV_INTO] = submit_transfer,    [WEIR__SEND] = submit_transfer,
-        [WEIR__SENDV] = submit_transfer,        [WEIR__POLL] = submit_poll,
-        [WEIR__RESOLVE] = submit_job,           [WEIR__WORK] = submit_job,
-        [WEIR__SIGNAL] = submit_signal,         [WEIR__CLOSE] = submit_close,
-        [WEIR__DETACH] = submit_detach,         [WEIR__SPAWN] = submit_spawn,
-        [WEIR__WALL_NOW] = weir__sim_wall,      [WEIR__WALL_OPEN] = weir__sim_wall,
-        [WEIR__WALL_END] = weir__sim_wall,
+        [WEIR__SOCKET] = submit_socket,      [WEIR__ATTACH] = submit_attach,
+        [WEIR__WALL_NOW ... WEIR__WALL_END] = weir__sim_wall,
+        [WEIR__BIND ... WEIR__TRY_RECVMSG] = submit_call,
+        [WEIR__CONNECT] = submit_transfer,   [WEIR__ACCEPT] = submit_transfer,
+        [WEIR__RECV] = submit_transfer,      [WEIR__RECV_INTO] = submit_transfer,
+        [WEIR__SEND] = submit_transfer,      [WEIR__SENDV] = submit_transfer,
+        [WEIR__RECVMSG] = submit_transfer,   [WEIR__POLL] = submit_poll,
+        [WEIR__RESOLVE] = submit_job,        [WEIR__WORK] = submit_job,
+        [WEIR__SIGNAL] = submit_signal,      [WEIR__CLOSE] = submit_close,
+        [WEIR__DETACH] = submit_detach,      [WEIR__SPAWN] = submit_spawn,
+        [WEIR__FILE_OP] = submit_file_op,
     };
     WEIR_CHECK(op->kind < sizeof by_kind / sizeof by_kind[0]);
     op->state = FREE;
