@@ -49,8 +49,8 @@ static int64_t true_bits(const struct weir__op *op, short revents) {
     return revents & (op->u.poll.events | POLLERR | POLLHUP);
 }
 
-/* Where a wait for a descriptor of our own is kept: it stays registered, edge-triggered, from ATTACH
- * to CLOSE. No edge is needed for what poll has just reported, and epoll looks again before it
+/* Where a wait for a descriptor of our own is kept, which is registered, edge-triggered, until its
+ * CLOSE. No edge is needed for what poll has just reported, and epoll looks again before it
  * reports one that is no longer true. NULL: the wait must be registered for itself. */
 static struct weir__op **own_place(const struct weir__op *op) {
     struct weir__file *file = op->file;
