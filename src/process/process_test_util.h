@@ -53,6 +53,18 @@ static inline void expect_no_child(void) {
     assert_true(waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 && errno == ECHILD);
 }
 
+/* Does the process exist, and is no zombie? */
+static inline bool is_alive(pid_t pid) {
+    char path[64], state[256] = "";
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    FILE *f = fopen(path, "re");
+    if (f == NULL)
+        return false;
+    size_t n = fread(state, 1, sizeof state - 1, f);
+    fclose(f);
+    return n > 0 && strstr(state, ") Z") == NULL;
+}
+
 /* ---- players: cat, sh, sleep ---- */
 
 static inline int play_cat(struct weir_sim_process *p) {

@@ -106,3 +106,13 @@ REAL_STORY(errors_may_be_kept_apart_from_the_terminal) {
     weir_output_free(&out);
     return 0;
 }
+
+REAL_STORY(a_start_that_fails_leaves_no_terminal) {
+    struct weir_process *p = NULL;
+    struct weir_process_options o = in_terminal;
+    assert_int_equal(weir_process_start(ARGV("weir-no-such-program"), &o, &p), -ENOENT);
+    struct weir_pty_options wrong = {.size = sizeof wrong, .columns = -1};
+    o.pty = &wrong;
+    assert_int_equal(weir_process_start(ARGV("cat"), &o, &p), -EINVAL);
+    return 0;
+}
