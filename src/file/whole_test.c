@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Whole files in one call: reading, atomic writing, temporary files, copies of files. */
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 
 #include "file/file_test_util.h"
@@ -161,6 +163,42 @@ REAL_FILE_STORY(the_null_device_takes_all_and_gives_nothing) {
     assert_int_equal(weir_file_pread(f, buf, 4, 100), 4);
     weir_file_close(&f);
     return 0;
+}
+
+static int fill_small_disk(void *arg __attribute__((unused))) {
+    struct weir_file *f = NULL;
+    char *bytes = calloc(1, 1 << 20);
+    put_text(in("a"), "old");
+    expect_error(weir_write_file(in("a"), bytes, 1 << 20, 0), -ENOSPC, in("a"));
+    expect_whole(in("a"), "old");
+    assert_int_equal(names(), 1);
+    assert_int_equal(weir_file_open(in("b"), O_WRONLY | O_CREAT, 0600, &f), 0);
+    assert_int_equal(weir_file_allocate(f, 0, 1 << 20), -ENOSPC);
+    expect_error(weir_file_write(f, bytes, 1 << 20), -ENOSPC, in("b"));
+    size_t done = weir_error(-ENOSPC)->done;
+    assert_true(done > 0 && done < 64 << 10);
+    weir_file_close(&f);
+    free(bytes);
+    return 0;
+}
+
+/* In a mount namespace of its own, which helper threads that exist would not share: so before the
+ * run. */
+WEIR_TEST_BACKENDS(a_full_file_system_keeps_the_old_file) {
+    struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
+    if (is_sim())
+        runner_skip("the simulated disk has a story of its own");
+    folder_begin();
+    bool mounted = unshare(CLONE_NEWNS) == 0
+                   && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0
+                   && mount("weir", folder, "tmpfs", 0, "size=64k") == 0;
+    if (mounted) {
+        assert_int_equal(weir_run(fill_small_disk, NULL, &o), 0);
+        assert_int_equal(umount(folder), 0);
+    }
+    folder_end();
+    if (!mounted)
+        runner_skip("only root may mount");
 }
 
 /* And no signal ends the program. */

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "sys/uring.h"
 #include "sys/verb.h"
@@ -104,6 +105,20 @@ static bool ring_has(const struct uring_backend *b, const struct weir__call *c) 
     return !weir__verb_may_raise(c);
 }
 
+static bool is_at_position(const struct weir__call *c) {
+    return c->at == WEIR__AT_POSITION && (c->verb == WEIR__READ_AT || c->verb == WEIR__WRITE_AT);
+}
+
+/* A read or write at the file's position has moved n bytes, fewer than asked for. If an error cut
+ * it short (a full disk), the ring counts the bytes and does not move the position (Linux 6.18): the
+ * next write would overwrite them. */
+static void mend_position(const struct weir__call *c, int64_t n) {
+    if (n <= 0 || (size_t)n == c->len || lseek(c->fd, 0, SEEK_CUR) != c->size)
+        return;
+    bool appends = (fcntl(c->fd, F_GETFL) & O_APPEND) != 0;
+    (void)lseek(c->fd, appends ? 0 : c->size + n, appends ? SEEK_END : SEEK_SET);
+}
+
 int weir__uring_verb_submit(struct uring_backend *b, struct weir__op *op) {
     struct weir__call *c = op->u.call;
     WEIR_CHECK(c->len <= INT_MAX);
@@ -114,6 +129,8 @@ int weir__uring_verb_submit(struct uring_backend *b, struct weir__op *op) {
         return weir__op_now_done(op, rc);
     if (!c->by_ring)
         return weir__pool_submit(&b->helpers.jobs, op);
+    if (is_at_position(c))
+        c->size = lseek(c->fd, 0, SEEK_CUR);
     struct io_uring_sqe *sqe = weir__uring_sqe(b, op, URING_OP);
     verbs[c->verb].prep(sqe, c);
     return weir__op_hold(op);
@@ -151,5 +168,7 @@ void weir__uring_verb_event(struct uring_backend *b, struct weir__op *op,
         result = -ECANCELED;
     if (c->verb == WEIR__OPEN && result >= 0)
         result = weir__verb_opened(c, (int)result);
+    else if (is_at_position(c))
+        mend_position(c, result);
     weir__op_complete(&b->done, op, result);
 }

@@ -55,7 +55,7 @@ struct weir__call {
     void *base;
     size_t len;
     int64_t at, to_at; /* WEIR__AT_POSITION: where the file's position is, which moves */
-    int64_t size;
+    int64_t size; /* ALLOCATE; else the backend's */
 };
 
 const char *weir__verb_name(enum weir__verb verb); /* "open", "read", ... */
