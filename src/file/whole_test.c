@@ -177,6 +177,7 @@ static int fill_small_disk(void *arg __attribute__((unused))) {
     expect_error(weir_file_write(f, bytes, 1 << 20), -ENOSPC, in("b"));
     size_t done = weir_error(-ENOSPC)->done;
     assert_true(done > 0 && done < 64 << 10);
+    assert_int_equal(weir_file_seek(f, 0, SEEK_CUR), done);
     weir_file_close(&f);
     free(bytes);
     return 0;
