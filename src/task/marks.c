@@ -4,7 +4,7 @@
 
 #include "base/check.h"
 
-enum { SLOTS = 1024 }; /* more than twice the public functions */
+enum { SLOTS = 4096 }; /* more than twice the public functions */
 
 #define UNWATCHED __attribute__((no_instrument_function))
 
