@@ -258,6 +258,7 @@ int main(int argc, char **argv) {
     if (rounds < 1 || rounds > ROUNDS_MAX || messages < BATCH)
         return 2;
     messages -= messages % BATCH;
+    setvbuf(stdout, NULL, _IOLBF, 0);
     for (int kind = 0; kind < KINDS; kind++) {
         measure((enum kind)kind, 1, messages, rounds);
         measure((enum kind)kind, BATCH, messages, rounds);
