@@ -38,12 +38,11 @@ static size_t unread_of(const struct weir_stream *s) {
     return s->left + (s->held && s->lent.token != 0 ? s->lent.len : 0);
 }
 
-static uint8_t *unread_copy(const struct weir_stream *s, uint8_t *to) {
+static void unread_copy(const struct weir_stream *s, uint8_t *to) {
     if (s->left > 0)
         memcpy(to, s->at, s->left);
     if (s->held && s->lent.token != 0)
         memcpy(to + s->left, s->lent.base, s->lent.len);
-    return to + unread_of(s);
 }
 
 static struct weir__hold *hold_new(size_t size) {
@@ -68,6 +67,10 @@ static void take_bytes(struct weir_detached *d, const struct weir_stream *s, siz
     d->at = d->hold->bytes + (room - unread_of(s));
     d->left = (uint32_t)unread_of(s) + op->u.detach.len;
     unread_copy(s, d->at);
+    if (d->left == 0) { /* all was consumed meanwhile */
+        weir__free(d->hold);
+        d->hold = NULL;
+    }
 }
 
 static void take_end(struct weir_detached *d, const struct weir_stream *s, int end) {
