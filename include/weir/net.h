@@ -30,7 +30,7 @@ WEIR_API int weir_addr_parse(const char *text, struct weir_addr *ret_addr);
  * thread. */
 WEIR_API char *weir_addr_text(const struct weir_addr *a, char *buf, size_t size);
 
-/* The port; 0 if the address has none. And set it. Any thread. */
+/* The port; 0 if the address has none. And set it, 0 to 65535. Any thread. */
 WEIR_API int weir_addr_port(const struct weir_addr *a);
 WEIR_API void weir_addr_set_port(struct weir_addr *a, int port);
 

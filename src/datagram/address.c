@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/check.h"
 #include "stream/resolve.h"
 #include "task/task.h"
 #include "wire/chars.h"
@@ -59,6 +60,7 @@ int weir_addr_port(const struct weir_addr *a) {
 
 void weir_addr_set_port(struct weir_addr *a, int port) {
     weir__argument_not_null(a, "weir_addr_set_port", "address");
+    WEIR_CHECK(port >= 0 && port <= UINT16_MAX);
     weir__addr_set_port(weir__addr_in(a), (uint16_t)port);
 }
 

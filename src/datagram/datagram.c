@@ -103,6 +103,8 @@ void weir__dgram_name(const struct weir_dgram *d, const struct weir_addr *to,
 
 void weir__dgram_sender(struct weir_addr *from, socklen_t len) {
     struct weir__addr *a = weir__addr_in(from);
+    if (len == 0) /* a unix socket without a name: nothing was written */
+        *from = (struct weir_addr){{0}};
     a->len = len;
     if (!weir__addr_is_mapped(a))
         return;

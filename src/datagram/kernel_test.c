@@ -239,3 +239,22 @@ KERNEL_STORY(a_unix_socket_has_a_path) {
     assert_int_equal(weir_dgram_dial(url, NULL, &a), -ENOENT);
     return 0;
 }
+
+/* The kernel writes no address then: what stood in its place is no sender. */
+KERNEL_STORY(a_sender_without_a_name_is_no_address) {
+    struct weir_addr to, from;
+    char url[64], text[WEIR_ADDR_TEXT];
+    snprintf(url, sizeof url, "unixgram:@weir-datagram-test-%d", (int)getpid());
+    struct weir_dgram *d = bound(url);
+    socklen_t len;
+    weir_dgram_local(d, &to);
+    const struct sockaddr *sa = weir_addr_sockaddr(&to, &len);
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(weir_addr_parse("[::ffff:1.2.3.4]:5", &from), 0);
+    assert_int_equal(sendto(fd, "x", 1, 0, sa, len), 1);
+    expect_text(d, "x", &from);
+    assert_string_equal(weir_addr_text(&from, text, sizeof text), "?");
+    close(fd);
+    weir_dgram_close(&d);
+    return 0;
+}
