@@ -5,6 +5,7 @@ import subprocess
 import unittest
 
 HERE = os.environ["WEIR_SEEDS"]
+ENV = {k: v for k, v in os.environ.items() if k != "WEIR_SEED"}  # it would change the order
 
 SAYS = {
     "square-callback": "9\n",
@@ -31,13 +32,41 @@ SAYS = {
                   "ls /zzz: [exited with 2]\n  stdout: none\n  stderr: some\n"
                   "sleep 1000: took too long, and was ended\n"
                   "sorted: 4\nsorted: 30\nsorted: 100\n",
+    "echo-tasks": "sent: hello\nreceived: hello\n",
+    "echo-callbacks": "sent: hello\nreceived: hello\n",
+    "echo-deferred": "sent: hello\nreceived: hello\nfailed: ECONNREFUSED\n",
+    "echo-reactive": "server: connected\nreceived: hello\nreceived: goodbye\n"
+                     "server: 2 messages, 12 bytes, end of stream\n",
+    "low-sockets": "received: hello\n",
+    "dns": "localhost: [::1]:80\nlocalhost: 127.0.0.1:80\n192.0.2.7: 192.0.2.7:80\n"
+           "printer: [fd00::2]:80\nprinter: 10.0.0.2:80\nnowhere: WEIR_ENONAME\n",
+    "redis": "OK\nhello\n(nil)\n(integer) 1\n(integer) 2\n"
+             "error: ERR value is not an integer or out of range\n",
+    "smtp": "S: 220 server.example\nC: EHLO client.example\nS: 250-server.example\n"
+            "S: 250-8BITMIME\nS: 250 SIZE 1000000\nC: MAIL FROM:<ann@client.example>\n"
+            "S: 250 OK\nC: RCPT TO:<bob@server.example>\nS: 250 OK\nC: DATA\n"
+            "S: 354 end with a dot\nC: .\n   | Subject: dinner\n   | \n   | At eight.\n"
+            "   | .. or at nine?\nS: 250 taken\nC: QUIT\nS: 221 goodbye\n",
+    "stm": "quick: attempt 1: committed\nslow: attempt 1: again\nslow: attempt 2: committed\n"
+           "ann 70, bob 80, cid 50: 200 in all\n",
+    "result-or-error": "result: 42\nerror: no answer\nawaited result: 42\n"
+                       "awaited error: no answer\nchained result: 84\nchained result: 40\n",
+    "rpc": "value 23: it has grown\nvalue 39: it has grown\nvalue 55: it has grown\n"
+           "value 71: it has grown\nvalue 87: it has grown\nstopped at 1431\n"
+           "dance: the server says 'no such function'\n",
+    "fetch": "friendly/: welcome\nfriendly/zzz: HTTP/1.0 404 Not Found\n"
+             "mute/: no answer within 10 s\n",
+    "remote-command": "Hello\nthe command exited successfully\n"
+                      "the command exited with status 127: dance: command not found\n",
+    "submit": "the other thread has got 9\n",
+    "logging": "collected: info robot: arm 1 goes up\n2 lines, 1 of the library\n",
     "actor": "ann: +10, balance 10\nbob: -3, balance 7\ncid: +5, balance 12\n",
 }
 
 
-def run(name, **kw):
-    return subprocess.run([os.path.join(HERE, "seed-" + name)], capture_output=True, text=True,
-                          timeout=20, **kw)
+def run(name, *words, **kw):
+    return subprocess.run([os.path.join(HERE, "seed-" + name), *words], capture_output=True,
+                          text=True, timeout=20, env=ENV, **kw)
 
 
 class Seeds(unittest.TestCase):
@@ -52,6 +81,12 @@ class Seeds(unittest.TestCase):
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assertEqual(done.stdout, "fib(10) = 55\nfib(1) = 1\nfib: 0 to 93, not -4\n"
                          "fib(93) = 12200160415121876738\n")
+
+    def test_c10k_counts_connections_that_are_open_at_once(self):
+        done = run("c10k", "1000")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertEqual(done.stdout, "1000 connections at once, 2 messages\nafterwards 0\n")
+        self.assertEqual(run("c10k", "none").returncode, 2)
 
     def test_a_stop_warns_of_the_task_that_has_not_ended(self):
         done = run("stop")
