@@ -110,8 +110,8 @@ static bool is_at_position(const struct weir__call *c) {
 }
 
 /* A read or write at the file's position has moved n bytes, fewer than asked for. If an error cut
- * it short (a full disk), the ring counts the bytes and does not move the position (Linux 6.18): the
- * next write would overwrite them. */
+ * it short (a full disk), the ring counts the bytes and does not move the position (Linux 6.18):
+ * the next write would overwrite them. */
 static void mend_position(const struct weir__call *c, int64_t n) {
     if (n <= 0 || (size_t)n == c->len || lseek(c->fd, 0, SEEK_CUR) != c->size)
         return;
