@@ -130,6 +130,13 @@ WAY(waits_for_a_signal) {
             return;
 }
 
+/* AddressSanitizer's handler was there before: ours calls it, and it aborts. */
+#if defined(__SANITIZE_ADDRESS__)
+#define CRASH(signal) SIGABRT
+#else
+#define CRASH(signal) signal
+#endif
+
 #define ENDS(sentence, way, quiet, expected)                                                       \
     WEIR_TEST_BACKENDS(sentence) {                                                                 \
         int status = mode_after(way, quiet);                                                       \
@@ -142,10 +149,10 @@ ENDS(exit_restores_the_mode, exits, false, 5 << 8)
 ENDS(quick_exit_restores_the_mode, exits_quickly, false, 6 << 8)
 ENDS(an_abort_restores_the_mode, aborts, true, SIGABRT)
 ENDS(an_abort_with_a_report_restores_the_mode, aborts, false, SIGABRT)
-ENDS(a_crash_restores_the_mode, crashes, true, SIGSEGV)
-ENDS(a_crash_with_a_report_restores_the_mode, crashes, false, SIGSEGV)
-ENDS(a_bus_error_with_a_report_restores_the_mode, crashes_at_a_bus, false, SIGBUS)
-ENDS(a_division_by_zero_restores_the_mode, divides, false, SIGFPE)
+ENDS(a_crash_restores_the_mode, crashes, true, CRASH(SIGSEGV))
+ENDS(a_crash_with_a_report_restores_the_mode, crashes, false, CRASH(SIGSEGV))
+ENDS(a_bus_error_with_a_report_restores_the_mode, crashes_at_a_bus, false, CRASH(SIGBUS))
+ENDS(a_division_by_zero_restores_the_mode, divides, false, CRASH(SIGFPE))
 ENDS(a_misuse_that_aborts_restores_the_mode, misuses, false, SIGABRT)
 
 /* ---- signals -------------------------------------------------------------------------------- */
