@@ -24,6 +24,17 @@
     }                                                                                              \
     static int sentence##_run(void *arg __attribute__((unused)))
 
+/* The same with real sockets, which a simulation does not have. */
+#define KERNEL_STORY(sentence)                                                                     \
+    static int sentence##_run(void *arg);                                                          \
+    WEIR_TEST_BACKENDS(sentence) {                                                                 \
+        struct weir_run_options o = {.size = sizeof o, .backend = test_backend};                   \
+        if (strcmp(test_backend, "sim") == 0)                                                      \
+            runner_skip("a story of the kernel backends");                                         \
+        assert_int_equal(weir_run(sentence##_run, NULL, &o), 0);                                   \
+    }                                                                                              \
+    static int sentence##_run(void *arg __attribute__((unused)))
+
 static inline struct weir_dgram *bound(const char *url) {
     struct weir_dgram *d = NULL;
     assert_int_equal(weir_dgram_open(url, NULL, &d), 0);

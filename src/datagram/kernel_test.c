@@ -9,16 +9,6 @@
 
 #include "datagram/datagram_rig.h"
 
-#define KERNEL_STORY(sentence)                                                                     \
-    static int sentence##_run(void *arg);                                                          \
-    WEIR_TEST_BACKENDS(sentence) {                                                                 \
-        struct weir_run_options o = {.size = sizeof o, .backend = test_backend};                   \
-        if (strcmp(test_backend, "sim") == 0)                                                      \
-            runner_skip("a story of the kernel backends");                                         \
-        assert_int_equal(weir_run(sentence##_run, NULL, &o), 0);                                   \
-    }                                                                                              \
-    static int sentence##_run(void *arg __attribute__((unused)))
-
 static int bare_socket(struct sockaddr_in *ret_addr) {
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     socklen_t len = sizeof *ret_addr;

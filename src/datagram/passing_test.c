@@ -109,16 +109,6 @@ WEIR_TEST(the_passing_survives_a_cancel_anywhere_and_every_seed) {
 
 /* ---- the kernel ----------------------------------------------------------------------------- */
 
-#define KERNEL_STORY(sentence)                                                                     \
-    static int sentence##_run(void *arg);                                                          \
-    WEIR_TEST_BACKENDS(sentence) {                                                                 \
-        struct weir_run_options o = {.size = sizeof o, .backend = test_backend};                   \
-        if (strcmp(test_backend, "sim") == 0)                                                      \
-            runner_skip("a simulation has no real descriptors");                                   \
-        assert_int_equal(weir_run(sentence##_run, NULL, &o), 0);                                   \
-    }                                                                                              \
-    static int sentence##_run(void *arg __attribute__((unused)))
-
 static const char program[] =
     "import socket, os, sys, array\n"
     "s = socket.socket(fileno=int(sys.argv[1]))\n"

@@ -8,16 +8,6 @@
 
 #include "datagram/datagram_rig.h"
 
-#define RAW_STORY(sentence)                                                                        \
-    static int sentence##_run(void *arg);                                                          \
-    WEIR_TEST_BACKENDS(sentence) {                                                                 \
-        struct weir_run_options o = {.size = sizeof o, .backend = test_backend};                   \
-        if (strcmp(test_backend, "sim") == 0)                                                      \
-            runner_skip("a simulation has no real descriptors");                                   \
-        assert_int_equal(weir_run(sentence##_run, NULL, &o), 0);                                   \
-    }                                                                                              \
-    static int sentence##_run(void *arg __attribute__((unused)))
-
 /* Ask the kernel for its list of interfaces; returns how many times "lo" is in it. */
 static int ask_for_links(int fd, unsigned *ret_parts) {
     struct {
@@ -49,7 +39,7 @@ static int ask_for_links(int fd, unsigned *ret_parts) {
     }
 }
 
-RAW_STORY(netlink_lists_the_interfaces) {
+KERNEL_STORY(netlink_lists_the_interfaces) {
     int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE); /* blocking */
     unsigned parts = 0;
     assert_true(fd >= 0);
@@ -70,7 +60,7 @@ static int says(void *arg) {
     return rc < 0 ? rc : weir_sendmsg(((struct says_args *)arg)->fd, &m, 0) == 5 ? 0 : -EPROTO;
 }
 
-RAW_STORY(a_receive_on_a_blocking_socket_does_not_hold_the_loop) {
+KERNEL_STORY(a_receive_on_a_blocking_socket_does_not_hold_the_loop) {
     int fds[2];
     char buf[16];
     struct weir_group g;
@@ -89,7 +79,7 @@ RAW_STORY(a_receive_on_a_blocking_socket_does_not_hold_the_loop) {
     return 0;
 }
 
-RAW_STORY(a_send_waits_for_room_and_a_cancel_ends_it) {
+KERNEL_STORY(a_send_waits_for_room_and_a_cancel_ends_it) {
     int fds[2];
     static char piece[4096];
     struct iovec v = {piece, sizeof piece};
@@ -110,7 +100,7 @@ RAW_STORY(a_send_waits_for_room_and_a_cancel_ends_it) {
     return 0;
 }
 
-RAW_STORY(what_is_cut_off_is_flagged) {
+KERNEL_STORY(what_is_cut_off_is_flagged) {
     int fds[2];
     char buf[4];
     struct iovec v = {"abcdef", 6};
@@ -126,7 +116,7 @@ RAW_STORY(what_is_cut_off_is_flagged) {
 }
 
 /* Descriptors come close-on-exec, and never as 0, 1 or 2. */
-RAW_STORY(a_descriptor_never_becomes_standard_input) {
+KERNEL_STORY(a_descriptor_never_becomes_standard_input) {
     int fds[2], null = open("/dev/null", O_RDONLY | O_CLOEXEC), kept = dup(0), came;
     union {
         struct cmsghdr head;
@@ -155,7 +145,7 @@ RAW_STORY(a_descriptor_never_becomes_standard_input) {
     return 0;
 }
 
-RAW_STORY(errors_are_those_of_the_system) {
+KERNEL_STORY(errors_are_those_of_the_system) {
     int fds[2];
     struct iovec v = {"x", 1};
     struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1};
