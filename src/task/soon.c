@@ -35,6 +35,10 @@ void weir__soon_add(struct weir__soon *n) {
         weir__loop_flush_later(&s->loop, &s->soon_flush);
 }
 
+bool weir__soon_waits(void) {
+    return weir__sched != NULL && !weir__list_empty(&weir__sched->soon);
+}
+
 static void run_queue(struct weir__flush *f) {
     struct sched *s = WEIR_CONTAINER(f, struct sched, soon_flush);
     struct weir__callback c;

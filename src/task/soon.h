@@ -44,6 +44,9 @@ static inline void weir__soon_remove(struct weir__soon *n) { /* harmless if it i
     weir__list_remove(&n->link);
 }
 
+/* Is one queued? */
+bool weir__soon_waits(void);
+
 /* Have all tasks of this thread's loop ended? Then nothing more can be called soon. */
 bool weir__run_is_ending(void);
 
