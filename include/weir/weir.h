@@ -39,6 +39,7 @@
 #include <weir/sync.h>
 #include <weir/task.h>
 #include <weir/thread.h>
+#include <weir/transport.h>
 #include <weir/tty.h>
 #include <weir/unix.h>
 #include <weir/wall.h>

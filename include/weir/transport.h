@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/* transport.h - transports and protocols, for programs that come from asyncio or Twisted. New code
+ * is shorter and safer with tasks that read and write streams (weir/stream.h).
+ *
+ * A transport moves bytes; a protocol is the functions that it calls, in asyncio's order:
+ *   connection_made  data_received*  eof_received?  connection_lost
+ * with pause_writing and resume_writing in between. They are callbacks: what weir/callback.h says
+ * of callbacks holds for them. connection_lost follows every connection_made, once; after it the
+ * transport must not be used. The other functions of a table may be NULL.
+ *
+ * A protocol is the caller's memory, made by a factory when the connection is there. It must stay
+ * until connection_lost, which may free it:
+ *   struct echo { struct weir_protocol protocol; struct weir_transport *transport; ... };
+ *
+ * The parameter g is the group whose children the tasks of a transport are. A cancel of g aborts
+ * the transport: connection_lost gets -ECANCELED, or -ETIME. g NULL: as in asyncio transports do
+ * not hold the run open, and those that are left when it ends are aborted. Loop thread only. */
+#ifndef WEIR_TRANSPORT_H
+#define WEIR_TRANSPORT_H
+
+#include <stdbool.h>
+#include <weir/base.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct weir_dial_options;
+struct weir_group;
+struct weir_listen_options;
+struct weir_protocol;
+struct weir_server;    /* accepts connections, and gives each a transport and a protocol */
+struct weir_stream;
+struct weir_transport; /* moves the bytes of one stream */
+
+/* What a transport of a stream calls. One table serves all protocols of a kind. */
+struct weir_protocol_calls {
+    size_t size; /* sizeof (struct weir_protocol_calls) */
+    void (*connection_made)(struct weir_protocol *p, struct weir_transport *t);
+    /* Bytes have come: as many as arrived at once. data is lent until the function returns, and
+     * counts as read then. < 0: an error, with which the transport is aborted. NULL: they are
+     * dropped. */
+    int (*data_received)(struct weir_protocol *p, struct weir_view data);
+    /* The peer sends no more. 0: close the transport, as NULL does; > 0: leave it open for writing;
+     * < 0: an error, as above. */
+    int (*eof_received)(struct weir_protocol *p);
+    /* The last call. rc: 0 (the transport was closed or aborted here), the error that broke the
+     * connection, or what data_received or eof_received returned; weir_error(rc) has its record. If
+     * the function is NULL, an error is logged. */
+    void (*connection_lost)(struct weir_protocol *p, int rc);
+    /* More bytes than the high-water mark wait to be sent: stop writing, or memory grows. Called
+     * inside the call that wrote. And: no more than the low-water mark wait now. */
+    void (*pause_writing)(struct weir_protocol *p);
+    void (*resume_writing)(struct weir_protocol *p);
+};
+
+/* Put it first into the struct of your protocol. */
+struct weir_protocol {
+    const struct weir_protocol_calls *calls; /* copied when the transport begins */
+};
+
+/* Make a protocol for a connection that is there. arg is what was given with the factory. It must
+ * not suspend. Returns 0, with *ret_protocol set, or an error, with which the connection is refused
+ * and closed. */
+typedef int weir_protocol_factory(void *arg, struct weir_protocol **ret_protocol);
+
+/* ---- connections ---- */
+
+/* Dial a URL as weir_dial does, ask the factory for a protocol, and wait until its connection_made
+ * has returned. options may be NULL. *ret_transport belongs to nobody: it goes with
+ * connection_lost.
+ * Returns 0; an error as weir_dial, as weir_transport_open, or of the factory: then there was no
+ * connection_made. -ECANCELED, -ETIME: nothing was made, or, if the scope fires when the protocol
+ * is there already, the transport is closed, and connection_lost follows. On error *ret_transport
+ * is untouched. */
+WEIR_SUSPENDS int weir_create_connection(const char *url, const struct weir_dial_options *options,
+                                         weir_protocol_factory *factory, void *arg,
+                                         struct weir_group *g,
+                                         struct weir_transport **ret_transport);
+
+/* Make a transport of a stream that is there already: accepted, a pipe, one end of a pair. The
+ * transport owns the stream from now on: *take_stream becomes NULL. connection_made comes in the
+ * next round of callbacks.
+ * Returns 0; -ENOMEM, -EAGAIN (no stack could be had), the factory's error, WEIR_ENOLOOP,
+ * WEIR_EFORKED. On error *take_stream stays the caller's. */
+WEIR_API int weir_transport_open(struct weir_stream **take_stream,
+                                 weir_protocol_factory *factory, void *arg, struct weir_group *g,
+                                 struct weir_transport **ret_transport);
+
+/* Listen by a URL as weir_listen does, and give each connection that is accepted a transport and a
+ * protocol of the factory. options may be NULL. A connection that is refused is closed and logged.
+ * The caller must close *ret_server.
+ * Returns 0; an error as weir_listen, -EAGAIN (no stack could be had). */
+WEIR_SUSPENDS int weir_create_server(const char *url, const struct weir_listen_options *options,
+                                     weir_protocol_factory *factory, void *arg,
+                                     struct weir_group *g, struct weir_server **ret_server);
+
+/* The port that a server is bound to; 0 if it has none. */
+WEIR_API int weir_server_port(const struct weir_server *sv);
+
+/* Stop accepting; *take_server becomes NULL. Transports of connections that were accepted go on.
+ * NULL and *NULL are fine. Never suspends, never fails. */
+WEIR_API void weir_server_close(struct weir_server **take_server);
+
+/* ---- a transport of a stream ---- */
+
+/* Write all len bytes: what the stream does not take at once is copied, and sent later. Never
+ * suspends; a task may call it too.
+ * Returns 0; WEIR_ECLOSED (the transport was closed or lost), -EPIPE (after weir_transport_eof);
+ * or the error with which the connection breaks now, which connection_lost gets too (-EPIPE,
+ * -ECONNRESET, -ENOMEM, ...): a caller need not look at it. buf is borrowed until return. */
+WEIR_API int weir_transport_write(struct weir_transport *t, const void *buf, size_t len);
+
+/* Write count pieces, as one write of all their bytes.
+ * Returns as weir_transport_write. */
+WEIR_API int weir_transport_writelines(struct weir_transport *t, const struct weir_view *pieces,
+                                       size_t count);
+
+/* Send end of stream when all bytes are sent; reading goes on. Again, or after a close: nothing.
+ * If the stream cannot (weir_shutdown says which), connection_lost gets the error. */
+WEIR_API void weir_transport_eof(struct weir_transport *t);
+
+/* Close: nothing is read any more, what was written is sent, then connection_lost gets 0. Again:
+ * nothing. A peer that does not read delays it for ever: weir_transport_abort, or a cancel of the
+ * group. Bytes from the peer that were not read: see weir_close. Never suspends. */
+WEIR_API void weir_transport_close(struct weir_transport *t);
+
+/* Close at once: what was not sent is dropped, and connection_lost gets 0 in the next round of
+ * callbacks. Never suspends. */
+WEIR_API void weir_transport_abort(struct weir_transport *t);
+
+/* Was the transport closed or aborted, or is it being lost? */
+WEIR_API bool weir_transport_is_closing(const struct weir_transport *t);
+
+/* Stop calling data_received and eof_received, and go on. Meanwhile the kernel keeps what comes,
+ * and the peer has to wait. The end or break of the connection is not noticed either. Again:
+ * nothing. */
+WEIR_API void weir_transport_pause_reading(struct weir_transport *t);
+WEIR_API void weir_transport_resume_reading(struct weir_transport *t);
+
+/* Set the high- and the low-water mark, in bytes that wait to be sent. -1: high is 64 KiB, or four
+ * times low; low is a quarter of high. If more than high wait already, pause_writing is called.
+ * Returns 0; -EINVAL (not high >= low >= 0). */
+WEIR_API int weir_transport_set_limits(struct weir_transport *t, ssize_t high, ssize_t low);
+
+/* How many bytes wait to be sent. */
+WEIR_API size_t weir_transport_unsent(const struct weir_transport *t);
+
+/* The stream of a transport, for names, options, and the descriptor. Lent as long as t: do not
+ * read, write or close it. */
+WEIR_API struct weir_stream *weir_transport_stream(const struct weir_transport *t);
+
+/* The protocol of a transport, and let another one take its place: it gets the next calls, without
+ * a connection_made. */
+WEIR_API struct weir_protocol *weir_transport_protocol(const struct weir_transport *t);
+WEIR_API void weir_transport_set_protocol(struct weir_transport *t, struct weir_protocol *p);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
