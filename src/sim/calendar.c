@@ -42,7 +42,7 @@ static void tell(struct sim_world *w, const struct wall *t) {
     }
 }
 
-static void fired(struct sim_world *w, struct sim_event *e) {
+static void wall_fired(struct sim_world *w, struct sim_event *e) {
     struct wall *t = WEIR_CONTAINER(e, struct wall, event);
     t->is_over = true;
     tell(w, t);
@@ -59,7 +59,7 @@ static int64_t open_wall(struct sim_world *w, weir_ns until_ns) {
     struct wall *t = weir__sim_alloc(sizeof *t);
     t->fd = SIM_WALL_BASE + w->walls_made++;
     t->until_ns = until_ns;
-    t->event.fire = fired;
+    t->event.fire = wall_fired;
     weir__list_add_tail(&w->walls, &t->link);
     t->is_over = until_ns <= wall_now(w);
     if (!t->is_over)
