@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The pages doc/from-*.md: each piece of C in them compiles as it stands, and those that are whole
-programs are run. A call that a table names exists. WEIR_LINK: the libraries to link."""
+programs are run. A call, header, page or example that a table names exists; so on doc/texts.md,
+which names every program of examples/seeds. WEIR_LINK: the libraries to link."""
 import glob
 import os
 import re
@@ -13,6 +14,7 @@ COMPILE = ["cc", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-Wno-unused-param
            "-Wno-unused-function", "-I" + ROOT + "/include"]
 HEADERS = "".join(f"#include <{name}.h>\n" for name in (
     "errno", "signal", "stdio", "stdlib", "string", "weir/weir", "weir/callback", "weir/worker"))
+VARIABLES = {"WEIR_DEBUG", "WEIR_BACKEND", "WEIR_GRID"}  # of the environment
 OUTPUTS = {
     "asyncio": "hello a\nhello b\n" * 3,
     "go": "0\n1\n2\n",
@@ -23,8 +25,15 @@ OUTPUTS = {
 
 
 def page(name):
-    with open(f"{ROOT}/doc/from-{name}.md", encoding="utf-8") as f:
+    path = f"{ROOT}/doc/{name}.md" if name == "texts" else f"{ROOT}/doc/from-{name}.md"
+    with open(path, encoding="utf-8") as f:
         return f.read()
+
+
+def examples_named(text):
+    """Paths below examples/, as `seeds/fib.c`, `mesh-ask.c` or examples/tcp-proxy.c name them."""
+    found = re.findall(r"(?:`|\bexamples/)((?:[\w-]+/)*[\w-]+\.(?:c|yaml))\b", text)
+    return {path.removeprefix("examples/") for path in found}
 
 
 def names_of_headers():
@@ -62,9 +71,21 @@ class FromTest(unittest.TestCase):
 
     def test_every_name_is_one_of_a_header(self):
         known = names_of_headers()
-        for name in OUTPUTS:
+        for name in [*OUTPUTS, "texts"]:
             used = set(re.findall(r"\b(?:weir|WEIR)_\w+", page(name)))
-            self.assertEqual(used - known - {"WEIR_DEBUG"}, set(), name)
+            self.assertEqual(used - known - VARIABLES, set(), name)
+
+    def test_every_file_that_is_named_exists(self):
+        for name in [*OUTPUTS, "texts"]:
+            named = {f"examples/{path}" for path in examples_named(page(name))}
+            named |= set(re.findall(r"\bdoc/[\w/-]+\.md\b", page(name)))
+            named |= {"include/" + h for h in re.findall(r"\bweir/\w+\.h\b", page(name))}
+            missing = [path for path in named if not os.path.exists(f"{ROOT}/{path}")]
+            self.assertEqual(missing, [], name)
+
+    def test_the_page_of_the_texts_has_every_program_of_the_seeds(self):
+        seeds = {"seeds/" + os.path.basename(p) for p in glob.glob(ROOT + "/examples/seeds/*.c")}
+        self.assertEqual(seeds - examples_named(page("texts")), set())
 
 
 if __name__ == "__main__":
