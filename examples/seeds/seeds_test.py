@@ -37,6 +37,8 @@ SAYS = {
     "echo-deferred": "sent: hello\nreceived: hello\nfailed: ECONNREFUSED\n",
     "echo-reactive": "server: connected\nreceived: hello\nreceived: goodbye\n"
                      "server: 2 messages, 12 bytes, end of stream\n",
+    "echo-protocol": "sent: hello\nreceived: hello\n"
+                     "server: connection 1 lost after 5 bytes, no error\n",
     "low-sockets": "received: hello\n",
     "dns": "localhost: [::1]:80\nlocalhost: 127.0.0.1:80\n192.0.2.7: 192.0.2.7:80\n"
            "printer: [fd00::2]:80\nprinter: 10.0.0.2:80\nnowhere: WEIR_ENONAME\n",
