@@ -37,6 +37,7 @@ SAYS = {
     "echo-deferred": "sent: hello\nreceived: hello\nfailed: ECONNREFUSED\n",
     "echo-reactive": "server: connected\nreceived: hello\nreceived: goodbye\n"
                      "server: 2 messages, 12 bytes, end of stream\n",
+    "echo-datagram": "received: hello\nreceived: \n",
     "echo-protocol": "sent: hello\nreceived: hello\n"
                      "server: connection 1 lost after 5 bytes, no error\n",
     "low-sockets": "received: hello\n",
