@@ -11,7 +11,7 @@
 #include <weir/weir.h>
 
 static struct weir_loop *loop;
-static int listening = -1, asking = -1;
+static int listening = -1, asking = -1, served, result = -1;
 
 struct conn {
     int fd;
@@ -26,6 +26,7 @@ static void forget(struct conn *c) {
     weir_remove_writer(c->fd);
     close(c->fd);
     free(c);
+    served--;
 }
 
 /* The state "writing": nothing is read until all is written. */
@@ -68,6 +69,7 @@ static void accepts(void *arg) {
         return;
     }
     c->fd = fd;
+    served++;
     if (weir_add_reader(fd, reads, c) < 0)
         forget(c);
 }
@@ -79,7 +81,7 @@ static void answered(void *arg) {
     if (n < 0 && errno == EAGAIN)
         return;
     if (n > 0)
-        printf("received: %.*s\n", (int)n, data);
+        result = printf("received: %.*s\n", (int)n, data);
     weir_remove_reader(asking);
     close(asking);
     weir_loop_stop(loop);
@@ -114,9 +116,9 @@ int main(void) {
     int rc = start();
     if (rc == 0)
         rc = weir_run_forever(loop);
-    if (rc == 0)
-        rc = weir_loop_step(loop, WEIR_SECONDS(1)); /* the server sees the end of the client */
+    while (rc >= 0 && served > 0)
+        rc = weir_loop_step(loop, WEIR_NEVER); /* the server sees the end of the client */
     weir_loop_close(&loop);
     close(listening);
-    return rc < 0;
+    return rc < 0 || result < 0;
 }

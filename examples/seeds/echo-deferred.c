@@ -77,8 +77,9 @@ static struct weir_result failed(struct weir_result r, void *arg) {
 }
 
 static int ask(const char *url) {
-    struct client c = {.url = url, .message = "hello"};
+    static struct client c; /* a step may still run when this function has failed */
     struct weir_deferred *d;
+    c = (struct client){.url = url, .message = "hello"};
     int rc = start(connects, &c, &d);
     if (rc < 0)
         return rc;

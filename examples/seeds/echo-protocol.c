@@ -3,6 +3,7 @@
  * protocol for each connection, whose functions the transport calls in asyncio's order. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <weir/weir.h>
 
 /* ---- the server ---- */
@@ -63,21 +64,26 @@ struct client {
     struct weir_protocol protocol; /* first */
     struct weir_transport *transport;
     const char *message;
-    struct weir_event answered; /* all zero: not set */
+    struct weir_event ended; /* all zero: not set */
 };
 
 static void client_made(struct weir_protocol *p, struct weir_transport *t) {
     struct client *c = (struct client *)p;
     c->transport = t;
     printf("sent: %s\n", c->message);
-    weir_transport_write(t, c->message, 5);
+    weir_transport_write(t, c->message, strlen(c->message));
 }
 
 static int client_received(struct weir_protocol *p, struct weir_view data) {
     printf("received: %.*s\n", (int)data.len, (const char *)data.base);
     weir_transport_close(((struct client *)p)->transport);
-    weir_event_set(&((struct client *)p)->answered);
     return 0;
+}
+
+static void client_lost(struct weir_protocol *p, int rc) {
+    if (rc < 0)
+        printf("lost: %s\n", weir_error_message(rc));
+    weir_event_set(&((struct client *)p)->ended);
 }
 
 static int the_client(void *client, struct weir_protocol **ret_protocol) {
@@ -88,15 +94,16 @@ static int the_client(void *client, struct weir_protocol **ret_protocol) {
 static int ask(int port, struct weir_group *g) {
     static const struct weir_protocol_calls calls = {.size = sizeof calls,
                                                      .connection_made = client_made,
-                                                     .data_received = client_received};
+                                                     .data_received = client_received,
+                                                     .connection_lost = client_lost};
     static struct client hello = {.protocol = {&calls}, .message = "hello"};
     struct weir_transport *t;
     char url[64];
     snprintf(url, sizeof url, "tcp://localhost:%d", port);
     int rc = weir_create_connection(url, NULL, the_client, &hello, g, &t);
     if (rc == 0)
-        rc = weir_event_wait(&hello.answered);
-    weir_event_fini(&hello.answered);
+        rc = weir_event_wait(&hello.ended);
+    weir_event_fini(&hello.ended);
     return rc;
 }
 

@@ -57,7 +57,7 @@ static int show(const char *host, const char *path) {
 struct server_args { struct weir_listener *l; const char *text; };
 
 static int serve(struct weir_stream *s, const char *text) {
-    char line[256];
+    char line[256] = "";
     ssize_t n = weir_read_until(s, '\n', line, sizeof line);
     int found = strncmp(line, "GET / ", 6) == 0;
     while (n > 0 && line[0] != '\r')

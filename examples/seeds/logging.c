@@ -2,6 +2,7 @@
 /* logging - the library's log goes where the program wants it, and so do the program's own lines:
  * into memory here, away from standard output and error, which may belong to somebody else. */
 #include <stdio.h>
+#include <string.h>
 #include <weir/weir.h>
 
 static struct weir_logger robot = WEIR_LOGGER("robot", WEIR_LOG_INFO);
@@ -11,8 +12,9 @@ static void collects(const struct weir_log_line *line, void *arg) {
     static const char *const levels[] = {"error", "warning", "info", "debug"};
     (void)arg;
     lines++;
-    of_weir += line->logger[0] == 'w';
-    if (line->logger[0] == 'r')
+    if (strcmp(line->logger, "weir") == 0)
+        of_weir++;
+    else
         printf("collected: %s %s: %s\n", levels[line->level], line->logger, line->text);
 }
 

@@ -86,11 +86,14 @@ struct entry {
 
 static struct entry entries[8];
 
+/* The entry of a key, or a free one. When all are used, the last one is forgotten. */
 static struct entry *find(const char *key) {
-    int i = 0;
-    while (i < 7 && entries[i].key[0] != '\0' && strcmp(entries[i].key, key) != 0)
-        i++;
-    return &entries[i];
+    struct entry *e = entries;
+    for (; e < &entries[8]; e++)
+        if (e->key[0] == '\0' || strcmp(e->key, key) == 0)
+            return e;
+    entries[7] = (struct entry){0};
+    return &entries[7];
 }
 
 static int reply(struct weir_stream *s, int count, char words[WORDS][SIZE]) {
@@ -115,7 +118,7 @@ static int reply(struct weir_stream *s, int count, char words[WORDS][SIZE]) {
 }
 
 static int serve(struct weir_stream *s) {
-    char line[SIZE], words[WORDS][SIZE];
+    char line[SIZE], words[WORDS][SIZE] = {0};
     int rc;
     while ((rc = read_line(s, line, sizeof line)) == 0) {
         int count = atoi(line + 1);

@@ -2,7 +2,6 @@
 /* result-or-error - both ways to take a result that may be an error: by two callbacks of a
  * Deferred, and by a task that awaits it. And a chain, in which a callback changes the value and an
  * errback turns an error into one. */
-#include <errno.h>
 #include <stdio.h>
 #include <weir/weir.h>
 

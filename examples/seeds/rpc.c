@@ -97,12 +97,12 @@ static int answer(struct weir_group *g, const char *request, char *text, size_t 
     char name[16] = "";
     int argument = 0, rc = 0;
     sscanf(request, "%15s %d", name, &argument);
-    if (strcmp(name, "start") == 0)
-        rc = weir_go_task(g, grow, &action, .step = argument);
-    else if (strcmp(name, "stop") == 0)
+    if (strcmp(name, "start") == 0 || strcmp(name, "stop") == 0)
         rc = stop_action();
     else if (strcmp(name, "value") != 0)
         return snprintf(text, size, "no such function");
+    if (rc == 0 && strcmp(name, "start") == 0)
+        rc = weir_go_task(g, grow, &action, .step = argument);
     return rc < 0 ? rc : snprintf(text, size, "=%d", value);
 }
 

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <weir/weir.h>
 
-static const struct weir_framing lines = {.size = sizeof lines, .max = 512, .crlf = true};
+static const struct weir_framing lines = {.size = sizeof lines, .max = 512};
 
 /* ---- the client ---- */
 
@@ -36,10 +36,8 @@ static int expect(struct session *c, int code) {
 }
 
 static int say(struct session *c, const char *verb, const char *rest, int code) {
-    char line[256];
-    int len = snprintf(line, sizeof line, "%s%s", verb, rest);
-    printf("C: %s\n", line);
-    int rc = weir_frame_write(c->s, &lines, line, (size_t)len);
+    printf("C: %s%s\n", verb, rest);
+    int rc = weir_printf(c->s, "%s%s\r\n", verb, rest);
     return rc < 0 ? rc : expect(c, code);
 }
 

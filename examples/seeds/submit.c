@@ -27,8 +27,9 @@ static void *outside(void *loop) {
         printf("the other thread has got %d\n", a.squared);
     else
         fprintf(stderr, "submit: %s\n", weir_error_message(rc));
-    rc = weir_call_soon_threadsafe(loop, stops, loop);
-    return rc < 0 ? loop : NULL;
+    if ((rc = weir_call_soon_threadsafe(loop, stops, loop)) < 0)
+        fprintf(stderr, "submit: %s\n", weir_error_text(rc));
+    return NULL;
 }
 
 int main(void) {
