@@ -15,7 +15,7 @@ struct weir_stream;
 /* The options of a socket, and what their values mean. tcp: for TCP only; the others are for unix
  * sockets, too. A simulation behaves as the value says; where it has nothing of the kind (one way
  * to each host, no delayed acknowledgements) it keeps the value and nothing changes. */
-enum weir_stream_option {
+enum weir_socket_option {
     WEIR_STREAM_NODELAY,            /* tcp: 1: send at once (weir_dial, weir_listen set it); 0 */
     WEIR_STREAM_KEEPALIVE,          /* tcp: probe after so many idle seconds; 0: off */
     WEIR_STREAM_KEEPALIVE_INTERVAL, /* tcp: seconds between two probes; Linux: 75 */
@@ -39,12 +39,12 @@ enum weir_stream_option {
  * Returns 0; -EINVAL (no such option, or the value is out of range), -EPERM, -EOPNOTSUPP (s is no
  * socket, or this kind of socket has no such option), WEIR_ESIMREFUSED, WEIR_EFORKED. On error the
  * option is as before. */
-WEIR_API int weir_stream_option(struct weir_stream *s, enum weir_stream_option option, int value);
+WEIR_API int weir_stream_option(struct weir_stream *s, enum weir_socket_option option, int value);
 
 /* Read an option of the socket of s.
  * Returns 0, with the value in *ret_value; -EINVAL, -EOPNOTSUPP, WEIR_ESIMREFUSED, WEIR_EFORKED as
  * weir_stream_option. On error *ret_value is untouched. */
-WEIR_API int weir_stream_option_get(struct weir_stream *s, enum weir_stream_option option,
+WEIR_API int weir_stream_option_get(struct weir_stream *s, enum weir_socket_option option,
                                     int *ret_value);
 
 #ifdef __cplusplus

@@ -140,7 +140,8 @@ static void trim(char *raw, size_t len) {
         raw[at - 1] = '\0';
 }
 
-static void emit(const char *logger, enum weir_log_level level, const char *format, va_list args) {
+void weir__log_emit(const char *logger, enum weir_log_level level, const char *format,
+                    va_list args) {
     char raw[LINE_MAX_SIZE], text[LINE_MAX_SIZE], task[TASK_SIZE];
     int saved = errno, n = vsnprintf(raw, sizeof raw, format, args);
     /* If the line is too long, pass raw's NUL too: one character more than fits, so that the cut is
@@ -167,23 +168,8 @@ void weir__log(enum weir_log_level level, const char *format, ...) {
     if (!weir_log_wants(&weir, level))
         return;
     va_start(args, format);
-    emit(weir.name, level, format, args);
+    weir__log_emit(weir.name, level, format, args);
     va_end(args);
-}
-
-void weir_log(struct weir_logger *logger, enum weir_log_level level, const char *format, ...) {
-    va_list args;
-    if (__builtin_expect((unsigned)level > WEIR_LOG_DEBUG, 0))
-        WEIR_BUG("weir_log: %d is no level (WEIR_LOG_ERROR to WEIR_LOG_DEBUG)", (int)level);
-    if (!weir_log_wants(logger, level))
-        return;
-    va_start(args, format);
-    emit(logger->name, level, format, args);
-    va_end(args);
-}
-
-void weir_log_out(const char *line, void *logger) {
-    weir_log(logger, WEIR_LOG_INFO, "%s", line);
 }
 
 void weir_log_to(weir_log_sink to, void *arg) {

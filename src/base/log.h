@@ -3,6 +3,7 @@
 #ifndef WEIR_BASE_LOG_H
 #define WEIR_BASE_LOG_H
 
+#include <stdarg.h>
 #include <weir/base.h>
 
 /* Write text to stderr. If descriptor 2 was closed when the program started, number 2 may since
@@ -16,5 +17,9 @@ extern const char *(*weir__check_who)(void);
 /* Format one line (at most 511 bytes, cut beyond) and give it to the sink. Any thread. */
 WEIR_API void weir__log(enum weir_log_level level, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* The same for the logger of that name, when it is known that the line is wanted. */
+void weir__log_emit(const char *logger, enum weir_log_level level, const char *format, va_list args)
+    __attribute__((format(printf, 3, 0)));
 
 #endif

@@ -6,6 +6,8 @@
 #include <sys/resource.h>
 #include <weir/select.h>
 
+#include "task/sanitize.h"
+
 struct job {
     int tty, says, hears;
     const char *backend;
@@ -131,11 +133,7 @@ WAY(waits_for_a_signal) {
 }
 
 /* AddressSanitizer's handler was there before: ours calls it, and it aborts. */
-#if defined(__SANITIZE_ADDRESS__)
-#define CRASH(signal) SIGABRT
-#else
-#define CRASH(signal) signal
-#endif
+#define CRASH(signal) (SANITIZED && status == SIGABRT ? SIGABRT : (signal))
 
 #define ENDS(sentence, way, quiet, expected)                                                       \
     WEIR_TEST_BACKENDS(sentence) {                                                                 \

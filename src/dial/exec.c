@@ -74,7 +74,7 @@ static void give_up(void *owner) {
     weir_process_close(&p);
 }
 
-static int start(const struct words *w, const char *url, struct weir_stream **ret_stream) {
+static int start_words(const struct words *w, const char *url, struct weir_stream **ret_stream) {
     struct weir_process_options o = {.size = sizeof o, .in.kind = WEIR_STDIO_PIPE,
                                      .out.kind = WEIR_STDIO_PIPE};
     struct weir_process *p;
@@ -96,7 +96,8 @@ int weir__dial_command(const char *rest, const char *url, const struct weir_dial
     if (w == NULL)
         return weir__fail(-ENOMEM, "dial", url);
     const char *why = split(rest, w);
-    int rc = why == NULL ? start(w, url, ret_stream) : weir__url_refused("dial", url, why);
+    int rc = why == NULL ? start_words(w, url, ret_stream)
+                         : weir__url_refused("dial", url, why);
     weir__free(w);
     return rc;
 }

@@ -11,7 +11,6 @@
 #include "stream/detached.h"
 #include "sys/plain.h"
 
-static const struct weir__what detaches = {.text = "detach", .kind = WEIR__ON_STREAM};
 
 /* ---- leaving --------------------------------------------------------------------------------- */
 
@@ -158,10 +157,6 @@ static WEIR_NOINLINE int leave(struct weir_stream **take_stream, const char *wha
     *take_stream = NULL;
     *ret_detached = d;
     return 0;
-}
-
-int64_t weir__detach_await(struct weir_stream *s, struct weir__op *op) {
-    return weir__op_await(op, &detaches, s);
 }
 
 /* As many as the 32 bits of a hold can count. */

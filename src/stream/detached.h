@@ -31,7 +31,9 @@ struct weir_detached {
 void weir__detached_drop(struct weir_detached *d, bool is_copy);
 
 /* Submit op, a DETACH, and wait for it: for the kinds. */
-int64_t weir__detach_await(struct weir_stream *s, struct weir__op *op);
+static inline int64_t weir__detach_await(struct weir_stream *s, struct weir__op *op) {
+    return weir__op_await(op, &weir__detaches, s);
+}
 
 /* As weir_detach; what: for the error's record. Suspends; the caller has called
  * weir__suspend_enter. */

@@ -44,11 +44,11 @@ static int run(struct weir_stream *s, struct weir__op *op) {
     return rc == -ENOTSOCK || rc == -ENOPROTOOPT ? -EOPNOTSUPP : rc;
 }
 
-static bool is_known(enum weir_stream_option option) {
+static bool is_known(enum weir_socket_option option) {
     return option < sizeof by_option / sizeof by_option[0];
 }
 
-int weir_stream_option(struct weir_stream *s, enum weir_stream_option option, int value) {
+int weir_stream_option(struct weir_stream *s, enum weir_socket_option option, int value) {
     weir__not_null(s, "weir_stream_option");
     int rc = weir__loop_enter(s->loop, "weir_stream_option");
     if (rc < 0)
@@ -61,7 +61,7 @@ int weir_stream_option(struct weir_stream *s, enum weir_stream_option option, in
     return rc < 0 ? failed(s, rc, by_option[option].name) : 0;
 }
 
-int weir_stream_option_get(struct weir_stream *s, enum weir_stream_option option,
+int weir_stream_option_get(struct weir_stream *s, enum weir_socket_option option,
                            int *ret_value) {
     weir__not_null(s, "weir_stream_option_get");
     int rc = weir__loop_enter(s->loop, "weir_stream_option_get");

@@ -5,7 +5,7 @@
 
 #include "stream/stream_test_util.h"
 
-static int get(struct weir_stream *s, enum weir_stream_option option) {
+static int get(struct weir_stream *s, enum weir_socket_option option) {
     int value = -1;
     assert_int_equal(weir_stream_option_get(s, option, &value), 0);
     return value;
@@ -17,7 +17,7 @@ static bool is_sim(void) {
 
 STREAM_STORY(KIND_TCP, an_option_is_read_as_it_was_set) {
     static const struct {
-        enum weir_stream_option option;
+        enum weir_socket_option option;
         int value;
     } set[] = {
         {WEIR_STREAM_NODELAY, 0},
@@ -80,8 +80,8 @@ STREAM_STORY(KINDS_ALL, what_an_option_cannot_be_is_refused) {
     assert_int_equal(weir_stream_option(e->a, WEIR_STREAM_KEEPALIVE_COUNT, 128), -EINVAL);
     assert_int_equal(weir_stream_option(e->a, WEIR_STREAM_KEEPALIVE_INTERVAL, 0),
                      e->kind == KIND_TCP ? -EINVAL : -EOPNOTSUPP);
-    assert_int_equal(weir_stream_option(e->a, (enum weir_stream_option)99, 0), -EINVAL);
-    assert_int_equal(weir_stream_option_get(e->a, (enum weir_stream_option)99, &value), -EINVAL);
+    assert_int_equal(weir_stream_option(e->a, (enum weir_socket_option)99, 0), -EINVAL);
+    assert_int_equal(weir_stream_option_get(e->a, (enum weir_socket_option)99, &value), -EINVAL);
     if (e->kind != KIND_TCP) {
         assert_int_equal(weir_stream_option(e->a, WEIR_STREAM_NODELAY, 1), -EOPNOTSUPP);
         assert_int_equal(weir_stream_option_get(e->a, WEIR_STREAM_NODELAY, &value), -EOPNOTSUPP);

@@ -132,6 +132,7 @@ static __attribute__((cold, noinline)) int no_delimiter(struct weir_stream *s, s
 
 const struct weir__what weir__reads = {.text = "read", .link = "from", .kind = WEIR__ON_STREAM};
 const struct weir__what weir__writes = {.text = "write", .link = "to", .kind = WEIR__ON_STREAM};
+const struct weir__what weir__detaches = {.text = "detach", .kind = WEIR__ON_STREAM};
 
 /* ---- reading ---- */
 

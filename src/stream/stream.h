@@ -174,7 +174,7 @@ static inline void weir__stream_release(struct weir_stream *s) {
         s->kind->release(s, &s->lent);
 }
 
-/* What a task waits for in a read and in a write of any stream. */
-extern const struct weir__what weir__reads, weir__writes;
+/* What a task waits for in a read, in a write and in a detach of any stream. */
+extern const struct weir__what weir__reads, weir__writes, weir__detaches;
 
 #endif

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-/* Shows: weir_recvmsg weir_sendmsg */
 /* A sender and a reader of frames of a CAN bus. Without the interface vcan0 it says so. */
 #include <errno.h>
 #include <linux/can.h>

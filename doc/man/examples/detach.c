@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Shows: weir_detach weir_attach weir_detached_unread weir_detached_end weir_detached_peer
- * weir_detached_close weir_stream_take_fd weir_detached */
+/* Shows: weir-detach weir_detach weir_attach weir_detached_unread weir_detached_end
+ * weir_detached_peer weir_detached_close weir_stream_take_fd weir_detached */
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Shows: weir_stream_option weir_stream_option_get */
+/* Shows: weir-option weir_stream_option weir_stream_option_get */
 #include <stdio.h>
 #include <weir/weir.h>
 
