@@ -54,6 +54,8 @@ struct weir_listen_options { /* zero: the default */
  *   exec:WORD WORD   a program: its standard input and output are the stream, whose close kills it.
  *                    In a word %XX is any byte: %20 a space, %25 a percent sign. Errors as
  *                    weir_process_start
+ *   pty:WORD WORD    the same on a terminal of its own, which also carries its errors
+ *   serial://PATH    a serial port, and its settings: see weir_serial_open
  *   udp://HOST:PORT  each write is a datagram, each piece read comes from one; there is no end
  *   file:PATH        ?mode=read (default), write, append or update; errors as weir_file_open
  *   pipe:PATH        a FIFO; ?mode=both (default: it has no end), read or write

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* exec.c - exec:WORD WORD...: a program whose standard input and output are one stream. */
+/* exec.c - a program whose standard input and output are one stream: exec:WORD WORD... by pipes,
+ * pty:WORD WORD... on a terminal of its own. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -61,12 +62,19 @@ static const char *split(const char *text, struct words *ret) {
         text += len;
     }
     ret->argv[count] = NULL;
-    return count > 0 ? NULL : "write exec:COMMAND WORD...";
+    return count > 0 ? NULL : "no command";
 }
+
+/* ---- a program by pipes, and one on a terminal ---- */
 
 static int end_input(void *owner) {
     weir_process_close_stdin(owner);
     return 0;
+}
+
+/* What ends the input of a terminal is a key, which the program may have turned off. */
+static int no_end(void *owner) {
+    return -EOPNOTSUPP;
 }
 
 static void give_up(void *owner) {
@@ -74,15 +82,17 @@ static void give_up(void *owner) {
     weir_process_close(&p);
 }
 
-static int start_words(const struct words *w, const char *url, struct weir_stream **ret_stream) {
-    struct weir_process_options o = {.size = sizeof o, .in.kind = WEIR_STDIO_PIPE,
-                                     .out.kind = WEIR_STDIO_PIPE};
+static int start_words(const struct words *w, const char *url, enum weir_stdio_kind kind,
+                       struct weir_stream **ret_stream) {
+    struct weir_process_options o = {.size = sizeof o, .in.kind = kind, .out.kind = kind};
     struct weir_process *p;
+    if (kind == WEIR_STDIO_PTY)
+        o.err.kind = kind;
     int rc = weir_process_start(w->argv, &o, &p);
     if (rc < 0)
         return rc;
-    struct weir__over_parts parts = {weir_process_stdout(p), weir_process_stdin(p), end_input,
-                                     give_up, p, ""};
+    struct weir__over_parts parts = {weir_process_stdout(p), weir_process_stdin(p),
+                                     kind == WEIR_STDIO_PTY ? no_end : end_input, give_up, p, ""};
     snprintf(parts.name, sizeof parts.name, "%s", url);
     rc = weir__over_new(&parts, ret_stream);
     if (rc < 0)
@@ -90,14 +100,24 @@ static int start_words(const struct words *w, const char *url, struct weir_strea
     return rc;
 }
 
-int weir__dial_command(const char *rest, const char *url, const struct weir_dial_options *options,
-                       struct weir_stream **ret_stream) {
+static int dial_words(const char *rest, const char *url, enum weir_stdio_kind kind,
+                      struct weir_stream **ret_stream) {
     struct words *w = weir__alloc(sizeof *w); /* stacks are small */
     if (w == NULL)
         return weir__fail(-ENOMEM, "dial", url);
     const char *why = split(rest, w);
-    int rc = why == NULL ? start_words(w, url, ret_stream)
+    int rc = why == NULL ? start_words(w, url, kind, ret_stream)
                          : weir__url_refused("dial", url, why);
     weir__free(w);
     return rc;
+}
+
+int weir__dial_command(const char *rest, const char *url, const struct weir_dial_options *options,
+                       struct weir_stream **ret_stream) {
+    return dial_words(rest, url, WEIR_STDIO_PIPE, ret_stream);
+}
+
+int weir__dial_pty(const char *rest, const char *url, const struct weir_dial_options *options,
+                   struct weir_stream **ret_stream) {
+    return dial_words(rest, url, WEIR_STDIO_PTY, ret_stream);
 }

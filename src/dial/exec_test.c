@@ -111,8 +111,9 @@ REAL_STORY(words_of_a_command_may_hold_any_byte_but_nul) {
     assert_int_equal(weir_read_exactly(s, got, 8), 0);
     assert_string_equal(got, "a b%|c\xc3\xa4");
     weir_close(&s);
-    refuses("exec:", "exec:COMMAND");
-    refuses("exec:   ", "exec:COMMAND");
+    refuses("exec:", "no command");
+    refuses("exec:   ", "no command");
+    refuses("pty:", "no command");
     refuses("exec:echo 100%", "%25");
     refuses("exec:echo %00", "%25");
     refuses("exec:echo %4", "%25");
@@ -121,5 +122,21 @@ REAL_STORY(words_of_a_command_may_hold_any_byte_but_nul) {
     refuses(many, "64 words");
     assert_int_equal(weir_dial("exec:/nonexistent/program", NULL, &s), -ENOENT);
     assert_non_null(strstr(weir_error(-ENOENT)->text, "/nonexistent/program"));
+    return 0;
+}
+
+REAL_STORY(a_program_on_a_terminal_is_a_stream_too) {
+    struct weir_stream *s;
+    char got[64];
+    assert_int_equal(weir_dial("pty:/bin/sh -c test%20-t%200%20&&%20test%20-t%202%20&&%20cat", NULL,
+                               &s), 0);
+    assert_int_equal(weir_write(s, "typed\n", 6), 0);
+    assert_int_equal(weir_read_until(s, '\n', got, sizeof got), 7);
+    assert_string_equal(got, "typed\r\n"); /* the terminal's echo */
+    assert_int_equal(weir_read_until(s, '\n', got, sizeof got), 7);
+    assert_int_equal(weir_shutdown(s), -EOPNOTSUPP);
+    assert_int_equal(weir_write(s, "\4", 1), 0); /* the key that ends the input */
+    assert_int_equal(weir_read(s, got, sizeof got), 0);
+    weir_close(&s);
     return 0;
 }

@@ -5,6 +5,7 @@
 #include "dial/scheme.h"
 
 #include <string.h>
+#include <weir/serial.h>
 
 #include "base/check.h"
 #include "base/options.h"
@@ -23,6 +24,11 @@ static int listen_socket(const char *rest, const char *url,
     return weir__socket_listen(url, options, ret_listener);
 }
 
+static int dial_serial(const char *rest, const char *url, const struct weir_dial_options *options,
+                       struct weir_stream **ret_stream) {
+    return weir_serial_open(url, ret_stream);
+}
+
 /* A URL of none of these is a socket's, which knows what is wrong with it. */
 static const struct weir__scheme sockets = {"tcp", dial_socket, listen_socket, NULL};
 
@@ -30,6 +36,8 @@ static const struct weir__scheme schemes[] = {
     {"mem", weir__dial_memory, weir__listen_memory, NULL},
     {"fd", weir__dial_descriptor, weir__listen_descriptor, NULL},
     {"exec", weir__dial_command, NULL, "a command is dialled"},
+    {"pty", weir__dial_pty, NULL, "a command is dialled"},
+    {"serial", dial_serial, NULL, "a serial port is dialled"},
     {"file", weir__dial_file, NULL, "a file is dialled"},
     {"pipe", weir__dial_pipe, NULL, "a pipe is dialled: it has no connections"},
     {"udp", weir__dial_udp, NULL, "udp has no connections: use weir_dgram_open"},

@@ -41,6 +41,8 @@ int weir__dial_udp(const char *rest, const char *url, const struct weir_dial_opt
                    struct weir_stream **ret_stream);
 int weir__dial_command(const char *rest, const char *url, const struct weir_dial_options *options,
                        struct weir_stream **ret_stream);
+int weir__dial_pty(const char *rest, const char *url, const struct weir_dial_options *options,
+                   struct weir_stream **ret_stream);
 int weir__listen_descriptor(const char *rest, const char *url,
                             const struct weir_listen_options *options,
                             struct weir_listener **ret_listener);

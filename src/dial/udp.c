@@ -94,7 +94,7 @@ static const struct weir__stream_kind udp_kind = {
 
 int weir__dial_udp(const char *rest, const char *url, const struct weir_dial_options *options,
                    struct weir_stream **ret_stream) {
-    struct weir_dgram_options o = {.size = sizeof o};
+    struct weir_dgram_options o = {.size = sizeof o, .local = options->local};
     struct udp *u = weir__alloc(sizeof *u);
     if (u == NULL)
         return weir__fail(-ENOMEM, "dial", url);
