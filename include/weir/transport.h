@@ -19,18 +19,25 @@
 #define WEIR_TRANSPORT_H
 
 #include <stdbool.h>
-#include <weir/base.h>
+#include <weir/net.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
+struct weir_dgram;
+struct weir_dgram_options;
 struct weir_dial_options;
+struct weir_endpoint; /* moves the datagrams of one socket */
+struct weir_exit;
 struct weir_group;
 struct weir_listen_options;
+struct weir_process;
+struct weir_process_options;
 struct weir_protocol;
 struct weir_server;    /* accepts connections, and gives each a transport and a protocol */
 struct weir_stream;
+struct weir_subprocess; /* a program, and a transport for each of its pipes */
 struct weir_transport; /* moves the bytes of one stream */
 
 /* What a transport of a stream calls. One table serves all protocols of a kind. */
@@ -154,6 +161,114 @@ WEIR_API struct weir_stream *weir_transport_stream(const struct weir_transport *
  * a connection_made. */
 WEIR_API struct weir_protocol *weir_transport_protocol(const struct weir_transport *t);
 WEIR_API void weir_transport_set_protocol(struct weir_transport *t, struct weir_protocol *p);
+
+/* ---- datagrams ---- */
+
+struct weir_datagram_protocol;
+
+/* What the transport of a socket for datagrams calls. */
+struct weir_datagram_calls {
+    size_t size; /* sizeof (struct weir_datagram_calls) */
+    void (*connection_made)(struct weir_datagram_protocol *p, struct weir_endpoint *e);
+    /* One datagram. data and from are lent until the function returns. */
+    void (*datagram_received)(struct weir_datagram_protocol *p, struct weir_view data,
+                              const struct weir_addr *from);
+    /* A send or a receive has failed: -ECONNREFUSED (nobody has the peer's port), -EMSGSIZE (a
+     * datagram of more than 64 KiB came, and is lost), ... The socket goes on. */
+    void (*error_received)(struct weir_datagram_protocol *p, int rc);
+    void (*connection_lost)(struct weir_datagram_protocol *p, int rc); /* as of a stream */
+    void (*pause_writing)(struct weir_datagram_protocol *p);
+    void (*resume_writing)(struct weir_datagram_protocol *p);
+};
+
+struct weir_datagram_protocol {
+    const struct weir_datagram_calls *calls;
+};
+
+typedef int weir_datagram_factory(void *arg, struct weir_datagram_protocol **ret_protocol);
+
+/* Make a transport of a socket for datagrams, which it owns from now on: *take_dgram becomes NULL.
+ * Returns as weir_transport_open. On error *take_dgram stays the caller's. */
+WEIR_API int weir_endpoint_open(struct weir_dgram **take_dgram, weir_datagram_factory *factory,
+                                void *arg, struct weir_group *g,
+                                struct weir_endpoint **ret_endpoint);
+
+/* Open a socket, and wait until connection_made has returned. local: the URL to bind, as
+ * weir_dgram_open; or NULL, and remote is the peer's, as weir_dgram_dial. options may be NULL.
+ * Returns 0; an error as these and weir_create_connection, -EINVAL (local and remote, or neither).
+ */
+WEIR_SUSPENDS int weir_create_datagram_endpoint(const char *local, const char *remote,
+                                                const struct weir_dgram_options *options,
+                                                weir_datagram_factory *factory, void *arg,
+                                                struct weir_group *g,
+                                                struct weir_endpoint **ret_endpoint);
+
+/* Send one datagram, now or, copied, when there is room. to NULL: the peer that was dialled. Never
+ * suspends; a task may call it too.
+ * Returns 0; WEIR_ECLOSED (closed or lost); or an error as weir_dgram_send, which error_received
+ * gets too, inside this call: a caller need not look at it. */
+WEIR_API int weir_endpoint_send(struct weir_endpoint *e, const void *buf, size_t len,
+                                const struct weir_addr *to);
+
+/* As the calls on a weir_transport of these names.
+ * weir_endpoint_set_limits returns 0; -EINVAL. weir_endpoint_unsent returns bytes. */
+WEIR_API void weir_endpoint_close(struct weir_endpoint *e);
+WEIR_API void weir_endpoint_abort(struct weir_endpoint *e);
+WEIR_API bool weir_endpoint_is_closing(const struct weir_endpoint *e);
+WEIR_API int weir_endpoint_set_limits(struct weir_endpoint *e, ssize_t high, ssize_t low);
+WEIR_API size_t weir_endpoint_unsent(const struct weir_endpoint *e);
+
+/* The socket, for groups, addresses and the like. Lent as long as e: do not send, receive or close
+ * it. */
+WEIR_API struct weir_dgram *weir_endpoint_socket(const struct weir_endpoint *e);
+
+/* ---- programs ---- */
+
+struct weir_subprocess_protocol;
+
+/* What is called for a program. fd is 0, 1 or 2. */
+struct weir_subprocess_calls {
+    size_t size; /* sizeof (struct weir_subprocess_calls) */
+    void (*connection_made)(struct weir_subprocess_protocol *p, struct weir_subprocess *sp);
+    /* It has written to fd 1 or 2. data is lent until the function returns. */
+    void (*pipe_data_received)(struct weir_subprocess_protocol *p, int fd, struct weir_view data);
+    /* A pipe is closed: by the program, or here. rc: 0 or an error. */
+    void (*pipe_connection_lost)(struct weir_subprocess_protocol *p, int fd, int rc);
+    /* It has ended. exit is lent; its code is -1 and its signal 0 if nobody knows how. */
+    void (*process_exited)(struct weir_subprocess_protocol *p, const struct weir_exit *exit);
+    /* The last call, when it has ended and all its pipes are closed. If the group is cancelled
+     * first, the program is killed, and rc is -ECANCELED or -ETIME; then process_exited is not
+     * called. */
+    void (*connection_lost)(struct weir_subprocess_protocol *p, int rc);
+    void (*pause_writing)(struct weir_subprocess_protocol *p); /* of the pipe to its fd 0 */
+    void (*resume_writing)(struct weir_subprocess_protocol *p);
+};
+
+struct weir_subprocess_protocol {
+    const struct weir_subprocess_calls *calls;
+};
+
+typedef int weir_subprocess_factory(void *arg, struct weir_subprocess_protocol **ret_protocol);
+
+/* Start a program as weir_process_start does, and wait until connection_made has returned. For what
+ * should be a pipe the options must say WEIR_STDIO_PIPE.
+ * Returns 0; an error as weir_process_start and weir_create_connection. */
+WEIR_SUSPENDS int weir_subprocess_exec(const char *const *argv,
+                                       const struct weir_process_options *options,
+                                       weir_subprocess_factory *factory, void *arg,
+                                       struct weir_group *g, struct weir_subprocess **ret_sp);
+
+/* The transport of a pipe: write to 0, pause 1 and 2, close any. NULL: there is none, or it is
+ * closed. That the program has closed its fd 0 is noticed when something is written, or when it
+ * ends. */
+WEIR_API struct weir_transport *weir_subprocess_pipe(const struct weir_subprocess *sp, int fd);
+
+/* The program, for its number and for signals. Lent as long as sp: do not close it. */
+WEIR_API struct weir_process *weir_subprocess_process(const struct weir_subprocess *sp);
+
+/* Close its pipes, and kill it if it runs, with its group. connection_lost follows when it has
+ * ended. Again: nothing. */
+WEIR_API void weir_subprocess_close(struct weir_subprocess *sp);
 
 #ifdef __cplusplus
 }

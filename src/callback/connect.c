@@ -22,8 +22,10 @@ int weir_create_connection(const char *url, const struct weir_dial_options *opti
         weir_close(&s);
         return rc;
     }
-    if ((rc = weir__transport_opened(&t->t)) == 0)
+    if ((rc = weir__transport_opened(&t->t, "create connection")) == 0)
         *ret_transport = t;
+    else
+        weir__transport_close(&t->t);
     return rc;
 }
 

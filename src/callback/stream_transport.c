@@ -208,29 +208,18 @@ void weir_transport_set_protocol(struct weir_transport *t, struct weir_protocol 
 /* Returns 0 or the factory's error, with its record. */
 static int ask_factory(struct weir_transport *t, weir_protocol_factory *factory, void *arg) {
     struct weir_protocol *p = NULL;
-    struct weir__failure why = {0};
     struct weir__callback c;
     weir__callback_begin(&c);
-    int rc = factory(arg, &p);
-    if (rc < 0)
-        weir__failure_keep(&why, rc);
-    weir__callback_end(&c);
-    if (rc < 0)
-        weir__failure_give(&why);
-    else
+    int rc = weir__transport_answer(&c, factory(arg, &p));
+    if (rc == 0)
         weir_transport_set_protocol(t, p);
-    weir__failure_drop(&why);
-    return rc < 0 ? rc : 0;
+    return rc;
 }
 
-int weir_transport_open(struct weir_stream **take_stream, weir_protocol_factory *factory, void *arg,
-                        struct weir_group *g, struct weir_transport **ret_transport) {
-    weir__not_null(take_stream, "weir_transport_open");
-    weir__not_null(*take_stream, "weir_transport_open");
-    weir__argument_not_null((void *)factory, "weir_transport_open", "factory");
-    int rc = weir__loop_enter((*take_stream)->loop, "weir_transport_open");
-    if (rc < 0)
-        return rc;
+int weir__stream_transport_open(struct weir_stream **take_stream, weir_protocol_factory *factory,
+                                void *arg, struct weir_group *g, bool writes_only,
+                                struct weir_transport **ret_transport) {
+    int rc;
     struct weir_transport *t = weir__alloc_zero(sizeof *t);
     if (t == NULL)
         return weir__fail(-ENOMEM, "transport", weir_stream_peer(*take_stream));
@@ -243,10 +232,22 @@ int weir_transport_open(struct weir_stream **take_stream, weir_protocol_factory 
         return rc;
     }
     t->stream = *take_stream;
+    t->t.at_end = writes_only;
     *take_stream = NULL;
     weir__transport_connected(&t->t);
     *ret_transport = t;
     return 0;
+}
+
+int weir_transport_open(struct weir_stream **take_stream, weir_protocol_factory *factory, void *arg,
+                        struct weir_group *g, struct weir_transport **ret_transport) {
+    weir__not_null(take_stream, "weir_transport_open");
+    weir__not_null(*take_stream, "weir_transport_open");
+    weir__argument_not_null((void *)factory, "weir_transport_open", "factory");
+    int rc = weir__loop_enter((*take_stream)->loop, "weir_transport_open");
+    if (rc < 0)
+        return rc;
+    return weir__stream_transport_open(take_stream, factory, arg, g, false, ret_transport);
 }
 
 /* Hand the stream what it takes without a wait. */

@@ -22,4 +22,9 @@ struct weir_transport {
     bool eof, shut; /* end of stream is wanted; it was sent */
 };
 
+/* As weir_transport_open; writes_only: nothing is ever read from the stream. */
+int weir__stream_transport_open(struct weir_stream **take_stream, weir_protocol_factory *factory,
+                                void *arg, struct weir_group *g, bool writes_only,
+                                struct weir_transport **ret_transport);
+
 #endif

@@ -17,7 +17,7 @@ enum { HIGH_DEFAULT = 64 << 10, LOW_PART = 4 };
 static const struct weir__what waits = {
     .text = "transport", .kind = WEIR__ON_SYNC, .object = "transport"};
 
-static void unref(struct transport *t) {
+void weir__transport_unref(struct transport *t) {
     if (--t->refs > 0)
         return;
     weir__failure_drop(&t->why);
@@ -102,15 +102,20 @@ void weir__transport_refused(struct transport *t) {
     wake_pump(t);
 }
 
-int weir__transport_opened(struct transport *t) {
-    if (t->is_made)
-        return 0;
-    int rc = (int)weir__waitq_wait(&t->opener, NULL, &waits, t);
-    if (rc < 0) {
-        weir__transport_close(t);
-        rc = weir__fail(rc, "create connection", NULL);
-    }
-    return rc;
+int weir__transport_answer(struct weir__callback *c, int rc) {
+    struct weir__failure why = {0};
+    if (rc < 0)
+        weir__failure_keep(&why, rc);
+    weir__callback_end(c);
+    if (rc < 0)
+        weir__failure_give(&why);
+    weir__failure_drop(&why);
+    return rc < 0 ? rc : 0;
+}
+
+int weir__transport_opened(struct transport *t, const char *what) {
+    int rc = t->is_made ? 0 : (int)weir__waitq_wait(&t->opener, NULL, &waits, t);
+    return rc < 0 ? weir__fail(rc, what, NULL) : 0;
 }
 
 /* ---- the pump ---- */
@@ -144,7 +149,7 @@ void weir__transport_end(struct transport *t) {
         if (felt < 0)
             weir__transport_lose(t, (int)felt);
     }
-    unref(t);
+    weir__transport_unref(t);
 }
 
 /* ---- sending ---- */
@@ -189,7 +194,7 @@ void weir__transport_sender_ends(struct transport *t, int rc) {
     t->sends = false;
     if (rc < 0 || t->closing)
         weir__transport_lose(t, rc);
-    unref(t);
+    weir__transport_unref(t);
 }
 
 int weir__transport_set_limits(struct transport *t, ssize_t high, ssize_t low, const char *what) {

@@ -39,7 +39,7 @@ struct transport {
     struct weir__failure why;           /* of connection_lost */
     int broke;                          /* the error that a read has met; 0: none */
     size_t unsent, high, low;
-    unsigned refs;                      /* the pump, the sender */
+    unsigned refs;                      /* the pump, the sender, and who the kind adds */
     bool is_made, is_gone;              /* connection_made, connection_lost was called */
     bool closing;                       /* nothing is read any more */
     bool lost_asked;                    /* nothing is sent either: connection_lost is queued */
@@ -56,8 +56,15 @@ int weir__transport_begin(struct transport *t, const struct transport_kind *kind
 void weir__transport_connected(struct transport *t);
 void weir__transport_refused(struct transport *t);
 
-/* Wait until connection_made was called. On a cancel close t. Suspends. */
-int weir__transport_opened(struct transport *t);
+/* Wait until connection_made was called; what is the call. Returns 0 or the code of a cancel.
+ * Suspends. */
+int weir__transport_opened(struct transport *t, const char *what);
+
+/* End a callback, a factory, that has returned rc. Returns rc or 0, with the record of rc. */
+int weir__transport_answer(struct weir__callback *c, int rc);
+
+/* One who keeps t in memory leaves: refs. */
+void weir__transport_unref(struct transport *t);
 
 /* ---- for the pump, in this order: wait for connection_made; while reads: read one thing, call the
  * protocol, turn; end, which waits for connection_lost and frees t ---- */

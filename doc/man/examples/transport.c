@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Shows: weir_transport weir_protocol weir_protocol_calls weir_protocol_factory weir_server
- * weir_create_server weir_create_connection weir_server_port weir_server_close weir_transport_write
- * weir_transport_writelines weir_transport_eof weir_transport_close weir_transport_abort
- * weir_transport_is_closing weir_transport_set_limits weir_transport_unsent
+ * weir_transport_open weir_create_server weir_create_connection weir_server_port weir_server_close
+ * weir_transport_write weir_transport_writelines weir_transport_eof weir_transport_close
+ * weir_transport_abort weir_transport_is_closing weir_transport_set_limits weir_transport_unsent
  * weir_transport_pause_reading weir_transport_resume_reading weir_transport_stream
  * weir_transport_protocol weir_transport_set_protocol weir-transport */
 /* An echo server and its client, as one writes them for asyncio. */
