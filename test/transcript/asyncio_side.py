@@ -330,19 +330,147 @@ async def a_client_whose_server_closes():
     server.close()
 
 
-STREAMS = [
+class NotedDatagrams(asyncio.DatagramProtocol):
+    def connection_made(self, transport):
+        self.transport = transport
+        note("connection_made")
+
+    def datagram_received(self, data, addr):
+        note(f"datagram_received {data.decode()}")
+        if data.endswith(b"?"):
+            self.transport.sendto(b"answer", addr)
+
+    def error_received(self, exc):
+        note(f"error_received {error_name(exc)}")
+
+    def connection_lost(self, exc):
+        note(f"connection_lost {error_name(exc)}")
+
+
+def udp_peer():
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.bind(("127.0.0.1", 0))
+    s.setblocking(False)
+    return s
+
+
+async def datagrams_are_answered():
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.create_datagram_endpoint(NotedDatagrams, ("127.0.0.1", 0))
+    note("created")
+    with udp_peer() as peer:
+        peer.connect(transport.get_extra_info("sockname"))
+        await loop.sock_sendall(peer, b"hello")
+        await until("datagram_received hello")
+        await loop.sock_sendall(peer, b"who?")
+        note(f"peer got {(await loop.sock_recv(peer, 100)).decode()}")
+        transport.close()
+        note(f"closing {transport.is_closing()}")
+        await until("connection_lost")
+
+
+async def datagrams_to_nobody():
+    loop = asyncio.get_running_loop()
+    with udp_peer() as peer:
+        nobody = peer.getsockname()
+    transport, _ = await loop.create_datagram_endpoint(NotedDatagrams, remote_addr=nobody)
+    transport.sendto(b"anybody")
+    note("sent")
+    await until("error_received")
+    note(f"closing {transport.is_closing()}")
+    transport.sendto(b"still nobody")
+    note("sent")
+    await until("error_received")
+    transport.abort()
+    transport.abort()
+    note("aborted")
+    await until("connection_lost")
+
+
+async def an_endpoint_closed_in_connection_made():
+    class Closes(NotedDatagrams):
+        def connection_made(self, transport):
+            super().connection_made(transport)
+            asyncio.get_running_loop().call_soon(note, "asked before")
+            transport.close()
+            asyncio.get_running_loop().call_soon(note, "asked behind")
+    loop = asyncio.get_running_loop()
+    await loop.create_datagram_endpoint(Closes, ("127.0.0.1", 0))
+    await until("asked behind")
+
+
+class NotedProgram(asyncio.SubprocessProtocol):
+    def connection_made(self, transport):
+        self.transport = transport
+        note("connection_made")
+
+    def pipe_data_received(self, fd, data):
+        note(f"pipe_data_received {fd} {data.decode().rstrip()}")
+
+    def pipe_connection_lost(self, fd, exc):
+        note(f"pipe_connection_lost {fd} {error_name(exc)}")
+
+    def process_exited(self):
+        note(f"process_exited {self.transport.get_returncode()}")
+
+    def connection_lost(self, exc):
+        note(f"connection_lost {error_name(exc)}")
+
+
+async def a_program_in_single_steps():
+    script = ("read x; echo out; read x; echo err >&2; read x; exec >&-; read x; exec 2>&-;"
+              " read x; exit 3")
+    transport, _ = await asyncio.get_running_loop().subprocess_exec(NotedProgram, "/bin/sh", "-c",
+                                                                    script)
+    note("started")
+    for text in ("pipe_data_received 1", "pipe_data_received 2", "pipe_connection_lost 1",
+                 "pipe_connection_lost 2"):
+        transport.get_pipe_transport(0).write(b"\n")
+        await until(text)
+    transport.get_pipe_transport(0).close()
+    await until("connection_lost")
+    transport.close()
+
+
+async def a_program_that_is_terminated():
+    transport, _ = await asyncio.get_running_loop().subprocess_exec(
+        NotedProgram, "/bin/sleep", "60", stdin=None, stdout=None, stderr=None)
+    note(f"pipe of 1 {transport.get_pipe_transport(1)}")
+    transport.terminate()
+    await until("connection_lost")
+    transport.close()
+
+
+async def a_program_that_is_closed():
+    transport, _ = await asyncio.get_running_loop().subprocess_exec(NotedProgram, "/bin/sleep",
+                                                                    "60")
+    transport.close()
+    note("closed")
+    await until("connection_lost")
+
+
+async def a_program_that_does_not_exist():
+    try:
+        await asyncio.get_running_loop().subprocess_exec(NotedProgram, "/nonexistent")
+    except OSError as exc:
+        note(error_name(exc))
+
+
+SCENARIOS = [
     echo_until_the_peer_closes, eof_received_returns_false, eof_received_returns_true,
     a_peer_that_does_not_read, limits_of_zero, limits_set_when_much_waits, abort_with_unsent_bytes,
     close_with_unsent_bytes, abort_after_close, the_peer_resets, the_peer_resets_while_bytes_wait,
     an_error_in_data_received, an_error_in_eof_received, close_in_connection_made,
     close_in_data_received, call_soon_in_data_received, pause_in_data_received,
-    write_eof_behind_unsent_bytes, a_client_whose_server_closes,
+    write_eof_behind_unsent_bytes, a_client_whose_server_closes, datagrams_are_answered,
+    datagrams_to_nobody, an_endpoint_closed_in_connection_made, a_program_in_single_steps,
+    a_program_that_is_terminated, a_program_that_is_closed, a_program_that_does_not_exist,
 ]
 
 
 def main():
     logging.disable(logging.CRITICAL)  # asyncio logs the errors that scenarios raise
-    for scenario in STREAMS:
+    for scenario in SCENARIOS:
         lines.clear()
         asyncio.run(asyncio.wait_for(scenario(), 20))
         sys.stdout.write(f"{scenario.__name__}\n" + "".join(f"    {x}\n" for x in lines))

@@ -10,8 +10,11 @@ import sys
 import unittest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-# A simulation has no descriptors, so no peer of the scenario can reset its connection.
-NEEDS_A_KERNEL = {"the_peer_resets", "the_peer_resets_while_bytes_wait"}
+# A simulation has no descriptors, so no peer of the scenario can reset its connection; and no
+# programs but those that a function plays.
+NEEDS_A_KERNEL = {"the_peer_resets", "the_peer_resets_while_bytes_wait",
+                  "a_program_in_single_steps", "a_program_that_is_terminated",
+                  "a_program_that_is_closed", "a_program_that_does_not_exist"}
 
 
 def scenarios(text):

@@ -41,7 +41,7 @@ void must_at(int rc, const char *what) {
     exit(1);
 }
 
-static const char *true_or_false(bool is) {
+const char *true_or_false(bool is) {
     return is ? "True" : "False";
 }
 
@@ -316,7 +316,7 @@ static void an_error_in_eof_received(void) {
     weir_close(&peer);
 }
 
-static void note_text(void *text) {
+void note_text(void *text) {
     note("%s", (const char *)text);
 }
 
@@ -452,7 +452,7 @@ static const struct scenario streams[] = {
     {NULL, NULL},
 };
 
-static const struct scenario *const tables[] = {streams};
+static const struct scenario *const tables[] = {streams, others};
 
 static int plays(void *arg) {
     const struct scenario *s = arg;
