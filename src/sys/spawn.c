@@ -121,7 +121,7 @@ struct beginning { /* at the foot of the mapping */
     pid_t parent;
 };
 
-static int begin(void *arg) {
+IN_CHILD static int begin(void *arg) {
     struct beginning *b = arg;
     weir__spawn_become(b->spawn, b->parent, &b->failure);
 }

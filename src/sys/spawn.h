@@ -77,6 +77,15 @@ struct weir__spawn {
  * thread that calls this. */
 int weir__spawn_run(void *spawn);
 
+/* What runs in the child is not instrumented: it is on a stack that sanitizers do not know, in the
+ * memory of the parent. */
+#if defined(__clang__)
+#define IN_CHILD __attribute__((noinline, no_sanitize("address", "thread", "undefined")))
+#else
+#define IN_CHILD                                                                                   \
+    __attribute__((noinline, no_sanitize_address, no_sanitize_thread, no_sanitize_undefined))
+#endif
+
 /* Become the program. In the child; its memory is that of the process that made it, so it changes
  * nothing but *ret and the copies of s->maps. */
 struct weir__spawn_failure {

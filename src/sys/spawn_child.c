@@ -16,13 +16,6 @@
 
 #include "sys/spawn.h"
 
-#if defined(__clang__)
-#define IN_CHILD __attribute__((noinline, no_sanitize("address", "thread", "undefined")))
-#else
-#define IN_CHILD                                                                                   \
-    __attribute__((noinline, no_sanitize_address, no_sanitize_thread, no_sanitize_undefined))
-#endif
-
 enum { SIGNALS = 64, KERNEL_SET = 8 /* bytes of its signal set */ };
 
 /* All signals are blocked here. An ignored signal would stay ignored over exec. A handler would run
