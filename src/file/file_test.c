@@ -187,6 +187,59 @@ FILE_STORY(a_cancelled_task_begins_no_call) {
     return 0;
 }
 
+/* ---- the position ----------------------------------------------------------------------------- */
+
+enum { BLOCK = 4096, BLOCKS = 64 };
+
+struct shares_args {
+    struct weir_file *f;
+    unsigned char *seen; /* of each block: how often */
+};
+
+static int shares(void *args) {
+    struct shares_args *a = args;
+    uint32_t *buf = aligned_alloc(BLOCK, BLOCK);
+    ssize_t n;
+    for (int i = 0; i <= BLOCKS && (n = weir_file_read(a->f, buf, BLOCK)) == BLOCK; i++)
+        a->seen[*buf]++;
+    free(buf);
+    return 0;
+}
+
+/* The kernel has nothing of the file in memory any more: reads wait for the disk. */
+static void put_blocks(const char *path) {
+    uint32_t buf[BLOCK / sizeof(uint32_t)] = {0};
+    int fd = open(path, O_WRONLY | O_CREAT, 0600);
+    for (; *buf < BLOCKS; ++*buf)
+        assert_int_equal(write(fd, buf, BLOCK), BLOCK);
+    assert_int_equal(fsync(fd), 0);
+    assert_int_equal(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
+    close(fd);
+}
+
+static void share(struct weir_file *f, int readers) {
+    unsigned char seen[BLOCKS] = {0};
+    struct weir_group g;
+    weir_group_open(&g, WEIR_TOGETHER);
+    for (int i = 0; i < readers; i++)
+        assert_int_equal(weir_go(&g, shares, .f = f, .seen = seen), 0);
+    assert_int_equal(weir_group_close(&g, 0), 0);
+    for (int i = 0; i < BLOCKS; i++)
+        assert_int_equal(seen[i], 1);
+}
+
+REAL_FILE_STORY(reads_past_the_cache_move_the_position) {
+    struct weir_file *f = NULL;
+    put_blocks(in("a"));
+    int rc = weir_file_open(in("a"), O_RDONLY | O_DIRECT, 0, &f);
+    if (rc == -EINVAL)
+        return 0; /* the file system of /tmp has no O_DIRECT */
+    assert_int_equal(rc, 0);
+    share(f, 1);
+    weir_file_close(&f);
+    return 0;
+}
+
 /* ---- disturbed at every point ---------------------------------------------------------------- */
 
 static int rough_story(void *arg __attribute__((unused))) {

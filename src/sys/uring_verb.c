@@ -109,11 +109,12 @@ static bool is_at_position(const struct weir__call *c) {
     return c->at == WEIR__AT_POSITION && (c->verb == WEIR__READ_AT || c->verb == WEIR__WRITE_AT);
 }
 
-/* A read or write at the file's position has moved n bytes, fewer than asked for. If an error cut
- * it short (a full disk), the ring counts the bytes and does not move the position (Linux 6.18):
- * the next write would overwrite them. */
+/* A read or write at the file's position has moved n bytes. If an error cut it short (a full disk),
+ * or if it had to wait for the disk (O_DIRECT), the ring counts the bytes and does not move the
+ * position (Linux 6.18): the next call would move the same bytes. The room file lets no other call
+ * use the position meanwhile. */
 static void mend_position(const struct weir__call *c, int64_t n) {
-    if (n <= 0 || (size_t)n == c->len || lseek(c->fd, 0, SEEK_CUR) != c->size)
+    if (n <= 0 || lseek(c->fd, 0, SEEK_CUR) != c->size)
         return;
     bool appends = (fcntl(c->fd, F_GETFL) & O_APPEND) != 0;
     (void)lseek(c->fd, appends ? 0 : c->size + n, appends ? SEEK_END : SEEK_SET);
