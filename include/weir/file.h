@@ -58,7 +58,8 @@ WEIR_API void weir_file_close(struct weir_file **take_file);
 /* Read at least 1 and at most len bytes at the file's position, which moves. len 0 returns 0.
  * Returns the count; 0 at the end; -EISDIR, -EIO, -EBADF (not open for reading), -EAGAIN (no helper
  * thread), -ENOMEM, -ECANCELED, -ETIME, WEIR_ENOLOOP. On error or cancel the position has not
- * moved. buf is borrowed until return. Of tasks that read at once each gets another part. */
+ * moved. buf is borrowed until return. Of tasks that read at once each gets another part: reads,
+ * writes and seeks at the position come one after the other. */
 WEIR_SUSPENDS ssize_t weir_file_read(struct weir_file *f, void *buf, size_t len);
 
 /* Write all len bytes at the file's position, which moves; with O_APPEND at the end.
@@ -152,8 +153,8 @@ WEIR_SUSPENDS int weir_copy_file(const char *to_path, const char *from_path);
 
 /* Copy bytes from a file or stream to another, until `from` ends or max bytes were copied
  * (max < 0: no limit): weir_copy(to, from, max), where `to` and `from` are each a pointer to struct
- * weir_file or struct weir_stream. Files are read and written at their positions. Nothing is closed
- * or shut down, and nothing is synced.
+ * weir_file or struct weir_stream. Files are read and written at their positions, which no other
+ * task may use meanwhile. Nothing is closed or shut down, and nothing is synced.
  *   file to file:    by the kernel (copy_file_range), which may share blocks;
  *   file to stream:  by the kernel (sendfile), if the stream has a descriptor;
  *   stream to file, stream to stream:  by the kernel (splice), if `from` is a pipe whose bytes were

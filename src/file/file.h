@@ -12,6 +12,7 @@
 #include "base/check.h"
 #include "sys/verb.h"
 #include "task/task.h"
+#include "task/waitq.h"
 
 /* What one call moves: a cancel waits for no more than this, and the loop copies no more at
  * once. */
@@ -25,6 +26,8 @@ struct weir_file {
     int fd;
     unsigned users; /* tasks inside a call: the descriptor is closed when the last has left */
     bool closed, never_waits, syncs, writes;
+    bool moves;                 /* a call that uses the position is under way */
+    struct weir__waitq moving;  /* tasks that want the position */
     struct weir__op op; /* the close */
     struct weir__call call;
     char path[]; /* "fd 7" if it was made of a descriptor */

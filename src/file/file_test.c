@@ -187,9 +187,9 @@ FILE_STORY(a_cancelled_task_begins_no_call) {
     return 0;
 }
 
-/* ---- the position ----------------------------------------------------------------------------- */
+/* ---- one position, several tasks ------------------------------------------------------------- */
 
-enum { BLOCK = 4096, BLOCKS = 64 };
+enum { BLOCK = 4096, BLOCKS = 64, READERS = 6 };
 
 struct shares_args {
     struct weir_file *f;
@@ -228,6 +228,15 @@ static void share(struct weir_file *f, int readers) {
         assert_int_equal(seen[i], 1);
 }
 
+REAL_FILE_STORY(tasks_that_read_one_file_get_each_byte_once) {
+    struct weir_file *f = NULL;
+    put_blocks(in("a"));
+    assert_int_equal(weir_file_open(in("a"), O_RDONLY, 0, &f), 0);
+    share(f, READERS);
+    weir_file_close(&f);
+    return 0;
+}
+
 REAL_FILE_STORY(reads_past_the_cache_move_the_position) {
     struct weir_file *f = NULL;
     put_blocks(in("a"));
@@ -236,6 +245,8 @@ REAL_FILE_STORY(reads_past_the_cache_move_the_position) {
         return 0; /* the file system of /tmp has no O_DIRECT */
     assert_int_equal(rc, 0);
     share(f, 1);
+    assert_int_equal(weir_file_seek(f, 0, SEEK_SET), 0);
+    share(f, READERS);
     weir_file_close(&f);
     return 0;
 }

@@ -9,9 +9,35 @@
 
 /* ---- pieces ---------------------------------------------------------------------------------- */
 
+/* One call at a time uses the position: the ring reads it when a call begins and sets it when the
+ * call ends, so two would move the same bytes. Returns 0 or an error of the wait. */
+static int position_take(struct weir_file *f, const struct weir__what *what) {
+    if (f->moves)
+        return (int)weir__waitq_wait(&f->moving, NULL, what, &f->fd);
+    f->moves = true;
+    return 0;
+}
+
+/* The next one has it then. */
+static void position_give(struct weir_file *f) {
+    f->moves = weir__waitq_grant(&f->moving) != NULL;
+}
+
+/* A call that uses the position. */
+static int64_t position_call(struct weir_file *f, struct weir__call *c,
+                             const struct weir__what *what) {
+    int64_t n = position_take(f, what);
+    if (n == 0) {
+        n = weir__file_call(c, what, &f->fd);
+        position_give(f);
+    }
+    return n;
+}
+
 int64_t weir__file_move(struct weir_file *f, enum weir__verb verb, void *base, size_t len,
                         int64_t at) {
     bool writes = verb == WEIR__WRITE_AT;
+    const struct weir__what *what = writes ? &weir__file_writes : &weir__file_reads;
     struct weir__call c = {
         .verb = (uint8_t)verb,
         .never_waits = f->never_waits,
@@ -21,7 +47,8 @@ int64_t weir__file_move(struct weir_file *f, enum weir__verb verb, void *base, s
         .len = len < WEIR__FILE_PIECE ? len : WEIR__FILE_PIECE,
         .at = at,
     };
-    int64_t n = weir__file_call(&c, writes ? &weir__file_writes : &weir__file_reads, &f->fd);
+    int64_t n = at == WEIR__AT_POSITION ? position_call(f, &c, what)
+                                        : weir__file_call(&c, what, &f->fd);
     if (n > 0) /* perhaps without a wait: a small one counts as a call too */
         (void)weir__breathe_bytes((size_t)n + 1023);
     return n == 0 && writes && len > 0 ? -EIO : n;
@@ -169,6 +196,6 @@ int64_t weir_file_seek(struct weir_file *f, int64_t offset, int whence) {
     if (rc < 0)
         return rc;
     weir__file_enter(f, "weir_file_seek");
-    struct weir__call c = {.verb = WEIR__SEEK, .at = offset, .flags = whence};
-    return simple(f, c, &seeks);
+    struct weir__call c = {.verb = WEIR__SEEK, .fd = f->fd, .at = offset, .flags = whence};
+    return weir__file_leave(f, position_call(f, &c, &seeks), "seek", 0);
 }
