@@ -143,8 +143,10 @@ ssize_t weir__stream_recv_fds(struct weir_stream *s, void *buf, size_t len, int 
     struct pass p = {.buf = buf, .len = len, .fds = ret_fds, .count = max};
     ssize_t n = weir__stream_read_by(s, buf, len, receive, &p);
     if (n < 0) {
-        while (p.got > 0) /* s was closed meanwhile */
+        while (p.got > 0) { /* s was closed meanwhile */
             drop(l, p.fds[--p.got]);
+            p.fds[p.got] = -1;
+        }
         return n;
     }
     *ret_count = p.got;

@@ -21,7 +21,7 @@ int weir__stream_send_fds(struct weir_stream *s, const void *buf, size_t len, co
  * the peer cannot have sent descriptors yet. Suspends; a cancel point.
  * Returns as weir_read; -EINVAL (no room for a byte), -EOPNOTSUPP (no unix socket). *ret_count, and
  * *ret_lost (descriptors came that are not in ret_fds), are set when it returns >= 0. On error or
- * cancel nothing is consumed. */
+ * cancel nothing is consumed, and ret_fds has no open descriptor. */
 ssize_t weir__stream_recv_fds(struct weir_stream *s, void *buf, size_t len, int *ret_fds,
                               size_t max, size_t *ret_count, bool *ret_lost);
 

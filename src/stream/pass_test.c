@@ -169,6 +169,56 @@ FD_STORY(a_cancelled_receive_loses_no_descriptor) {
     return 0;
 }
 
+struct receives_args {
+    struct two *t;
+    int *ret_fd;
+    ssize_t *ret;
+};
+
+static int receives(void *args) {
+    struct receives_args *a = args;
+    char text[16];
+    size_t count = 0;
+    bool lost = false;
+    *a->ret = weir__stream_recv_fds(a->t->a, text, sizeof text, a->ret_fd, 1, &count, &lost);
+    return 0;
+}
+
+struct closes_args {
+    struct two *t;
+    int fd; /* readable: close the stream */
+};
+
+static int closes(void *args) {
+    struct closes_args *a = args;
+    assert_int_equal(weir_wait_fd(a->fd, POLLIN), POLLIN);
+    weir_close(&a->t->a);
+    return 0;
+}
+
+/* The descriptor has come, but the closing task runs before the receiving one. */
+FD_STORY(a_stream_that_is_closed_as_a_descriptor_comes_leaves_none) {
+    struct two t;
+    struct weir_group g;
+    int pipes[2], fd = -1;
+    ssize_t n = 0;
+    open_two(&t);
+    assert_int_equal(pipe(pipes), 0);
+    weir_group_open(&g, WEIR_TOGETHER);
+    assert_int_equal(weir_go(&g, closes, .t = &t, .fd = pipes[0]), 0);
+    assert_int_equal(weir_go(&g, receives, .t = &t, .ret_fd = &fd, .ret = &n), 0);
+    assert_int_equal(weir_yield(), 0);
+    assert_int_equal(write(pipes[1], "x", 1), 1);
+    peer_sends(t.peer, "x", 1);
+    assert_int_equal(weir_group_close(&g, 0), 0);
+    assert_int_equal(n, WEIR_ECLOSED);
+    assert_int_equal(fd, -1);
+    close(pipes[0]);
+    close(pipes[1]);
+    close_two(&t);
+    return 0;
+}
+
 struct drain_late_args {
     int fd;
     size_t *ret_count;
