@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/sysmacros.h>
 
@@ -124,8 +125,9 @@ ssize_t weir_readlink(const char *path, char *buf, size_t size) {
         return rc;
     if (size == 0)
         return weir__fail(WEIR_ETOOBIG, "readlink", path);
+    size_t room = size < PATH_MAX ? size : PATH_MAX; /* no link contains more */
     int64_t n = call((struct weir__call){.verb = WEIR__READLINK, .path = path, .base = buf,
-                                         .len = size}, &reads);
+                                         .len = room}, &reads);
     if (n == (int64_t)size)
         return weir__fail(WEIR_ETOOBIG, "readlink", path);
     if (n >= 0)
