@@ -94,13 +94,16 @@ static bool kernel_can(struct copy *c) {
     return can;
 }
 
-/* The stream of a SENDFILE is full, or the pipe of a SPLICE is empty. */
+/* The stream of a SENDFILE is full, or the pipe of a SPLICE is empty. A stream that is closed
+ * meanwhile wakes who waits for its room: the duplicate would stay full. */
 static int wait_ready(struct copy *c) {
-    short events = c->verb == WEIR__SENDFILE ? POLLOUT : POLLIN;
-    struct weir__op op = {.kind = WEIR__POLL, .u.poll = {c->own_fd, events}};
-    int rc = weir_cancelled();
-    int64_t bits = rc == 0 ? weir__op_await(&op, &copies, NULL) : rc;
-    return bits < 0 ? (int)bits : 0;
+    struct weir__op op = {.kind = WEIR__POLL, .u.poll = {c->own_fd, POLLIN}};
+    int64_t rc = weir_cancelled();
+    if (rc == 0 && c->verb == WEIR__SENDFILE)
+        rc = c->to.stream->kind->wait_room(c->to.stream);
+    else if (rc == 0)
+        rc = weir__op_await(&op, &copies, NULL);
+    return rc < 0 ? (int)rc : 0;
 }
 
 /* The codes with which the kernel says that it cannot do this for these two. */

@@ -329,6 +329,49 @@ FILE_STORY(a_copy_to_a_stream_that_breaks_leaves_the_file_where_it_was_read) {
     return 0;
 }
 
+struct pouring_args {
+    struct weir_stream *to;
+    struct weir_file *from;
+    int64_t *ret;
+};
+
+static int pouring(void *args) {
+    struct pouring_args *a = args;
+    *a->ret = weir_copy(a->to, a->from, -1);
+    return 0;
+}
+
+/* Nobody reads b: sooner or later the copy waits for room. */
+static void until_full(struct weir_file *from) {
+    for (int64_t at = -1, still = 0; at <= 0 || still < 10;) {
+        int64_t now = weir_file_seek(from, 0, SEEK_CUR);
+        assert_int_equal(weir_sleep(WEIR_MILLISECONDS(1)), 0);
+        still = now == at ? still + 1 : 0;
+        at = now;
+    }
+}
+
+FILE_STORY(a_copy_to_a_full_stream_ends_when_that_is_closed) {
+    enum { MORE_THAN_FITS = 64 << 20 };
+    struct weir_stream *a = NULL, *b = NULL;
+    struct weir_file *from = target("a");
+    struct weir_scope s;
+    struct weir_group g;
+    int64_t n = 0;
+    assert_int_equal(weir_file_truncate(from, MORE_THAN_FITS), 0);
+    connection(&a, &b);
+    weir_scope_enter(&s, WEIR_SECONDS(10));
+    weir_group_open(&g, WEIR_TOGETHER);
+    assert_int_equal(weir_go(&g, pouring, .to = a, .from = from, .ret = &n), 0);
+    until_full(from);
+    weir_close(&a);
+    assert_int_equal(weir_scope_leave(&s, weir_group_close(&g, 0)), 0);
+    assert_int_equal(n, WEIR_ECLOSED);
+    weir_close(&b);
+    weir_file_close(&from);
+    return 0;
+}
+
 /* ---- a file as a stream ---------------------------------------------------------------------- */
 
 FILE_STORY(the_lines_of_a_file_are_read) {
