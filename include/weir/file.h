@@ -128,13 +128,15 @@ WEIR_SUSPENDS int weir_read_file(const char *path, size_t max, void **ret_bytes,
 /* Replace a file, or make it, so that other programs see the old bytes or the new ones, and never a
  * part, also after a crash of the machine: the bytes are written to a new file beside it, that is
  * synced and renamed over path, and then the folder is synced. mode: the permissions of a new file,
- * cut by the umask, 0 is 0666; a file that exists keeps its own. If path is a symbolic link, what
- * it leads to is replaced. Other hard links keep the old bytes.
- * Returns 0; -ENOSPC, -EACCES, -EISDIR, ... as weir_file_open, weir_file_write, weir_file_sync and
- * weir_rename. On error or cancel path has the old bytes and no other file is left behind, but for
- * two cases: an error or a cancel during the last step, the sync of the folder, leaves the new
- * bytes (weir_error(rc)->done is then len, else 0); and if the new file cannot be removed after an
- * error, it stays, as a hidden file whose name begins with ".weir-". */
+ * cut by the umask, 0 is 0666; a file that exists keeps its own, without the set-user-ID and
+ * set-group-ID bits, and becomes this process's user's. If path is a symbolic link, what it leads
+ * to is replaced. Other hard links keep the old bytes.
+ * Returns 0; -EINVAL (path is a device, a FIFO or a socket: it is not replaced), -ENOSPC, -EACCES,
+ * -EISDIR, ... as weir_file_open, weir_file_write, weir_file_sync and weir_rename. On error or
+ * cancel path has the old bytes and no other file is left behind, but for two cases: an error or a
+ * cancel during the last step, the sync of the folder, leaves the new bytes (weir_error(rc)->done
+ * is then len, else 0); and if the new file cannot be removed after an error, it stays, as a hidden
+ * file whose name begins with ".weir-". */
 WEIR_SUSPENDS int weir_write_file(const char *path, const void *bytes, size_t len, unsigned mode);
 
 /* Open a new file for reading and writing that has no name and is gone when it is closed. folder:
@@ -144,7 +146,8 @@ WEIR_SUSPENDS int weir_write_file(const char *path, const void *bytes, size_t le
 WEIR_SUSPENDS int weir_temp_file(const char *folder, struct weir_file **ret_file);
 
 /* Copy a file, replacing what lies at to_path, which may be read half written meanwhile. The copy
- * gets the permissions of the original. Blocks are shared where the file system can (reflink).
+ * gets the permissions of the original, without the set-user-ID and set-group-ID bits. Blocks are
+ * shared where the file system can (reflink).
  * Returns 0; -EINVAL (both are the same file), or an error as weir_file_open and weir_copy. On
  * error or cancel to_path may have a part of the bytes. */
 WEIR_SUSPENDS int weir_copy_file(const char *to_path, const char *from_path);

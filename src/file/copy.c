@@ -319,11 +319,12 @@ static bool same_file(const struct statx *a, const struct statx *b) {
            && a->stx_dev_minor == b->stx_dev_minor;
 }
 
-/* The new permissions come last: they may forbid writing. */
+/* The new permissions come last: they may forbid writing. Not set-user-ID and the like: the copy
+ * belongs to another user. */
 static int set_mode(struct weir_file *to, const struct statx *x, const struct statx *y) {
-    struct weir__call c = {.verb = WEIR__CHMOD, .fd = to->fd, .mode = x->stx_mode & 07777};
+    struct weir__call c = {.verb = WEIR__CHMOD, .fd = to->fd, .mode = x->stx_mode & 0777};
     int rc = weir_cancelled();
-    if (rc < 0 || (x->stx_mode & 07777) == (y->stx_mode & 07777) || !S_ISREG(y->stx_mode))
+    if (rc < 0 || c.mode == (y->stx_mode & 07777) || !S_ISREG(y->stx_mode))
         return rc;
     return (int)weir__file_call(&c, &copies, NULL);
 }

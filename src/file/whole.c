@@ -141,11 +141,15 @@ static int step(struct writing *w, struct weir__call c) {
     return rc < 0 ? rc : (int)weir__file_call(&c, &replaces, w->path);
 }
 
+/* The new file is this process's: it must not act as its user where the old one acted as another's
+ * (set-user-ID). */
 static int look_at_old(struct writing *w) {
     struct statx x;
     int rc = step(w, (struct weir__call){.verb = WEIR__STAT, .path = w->path, .base = &x});
-    w->mode = rc == 0 ? x.stx_mode & 07777 : -1;
-    return rc == -ENOENT ? 0 : rc < 0 ? rc : S_ISDIR(x.stx_mode) ? -EISDIR : 0;
+    w->mode = rc == 0 ? x.stx_mode & 0777 : -1;
+    if (rc < 0)
+        return rc == -ENOENT ? 0 : rc;
+    return S_ISDIR(x.stx_mode) ? -EISDIR : S_ISREG(x.stx_mode) ? 0 : -EINVAL;
 }
 
 /* Nobody else may read the bytes before the file has the permissions of the old one. */

@@ -46,6 +46,20 @@ FILE_STORY(a_file_that_is_replaced_keeps_its_permissions) {
     return 0;
 }
 
+/* Its owner may be another now. */
+FILE_STORY(a_file_that_is_replaced_or_copied_lends_nobody_its_user) {
+    struct stat st;
+    put_text(in("a"), "old");
+    assert_int_equal(weir_chmod(in("a"), 06755), 0);
+    assert_int_equal(weir_copy_file(in("b"), in("a")), 0);
+    assert_int_equal(weir_stat(in("b"), &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0755);
+    assert_int_equal(weir_write_file(in("a"), "new", 3, 0), 0);
+    assert_int_equal(weir_stat(in("a"), &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0755);
+    return 0;
+}
+
 FILE_STORY(what_a_link_leads_to_is_replaced) {
     struct stat st;
     assert_int_equal(weir_mkdir(in("d"), 0700), 0);
@@ -140,6 +154,17 @@ REAL_FILE_STORY(a_file_of_proc_is_read_whole_although_its_size_is_0) {
     assert_int_equal(weir_read_file(in("maps"), 0, &bytes, &len), 0);
     assert_true(strncmp(bytes, "Name:", 5) == 0);
     free(bytes);
+    return 0;
+}
+
+REAL_FILE_STORY(what_is_no_regular_file_is_not_replaced) {
+    struct stat st;
+    assert_int_equal(mkfifo(in("fifo"), 0600), 0);
+    assert_int_equal(weir_symlink("fifo", in("soft")), 0);
+    expect_error(weir_write_file(in("soft"), "new", 3, 0), -EINVAL, in("soft"));
+    assert_int_equal(weir_lstat(in("fifo"), &st), 0);
+    assert_true(S_ISFIFO(st.st_mode));
+    assert_int_equal(names(), 2);
     return 0;
 }
 
