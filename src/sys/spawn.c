@@ -23,6 +23,15 @@
 
 #include "base/check.h"
 #include "sys/fds.h"
+#include "sys/reused.h"
+
+/* ThreadSanitizer takes each clone for a fork, and keeps its books in the child: the child must
+ * have books of its own, and so a copy of the memory. */
+#if defined(WEIR__SEES_THREADS)
+enum { SHARES = 0 };
+#else
+enum { SHARES = 1 };
+#endif
 
 enum { STACK = 32 << 10, KERNEL_SET = 8, PIDFD_GROUP = 1 << 2 };
 
@@ -148,7 +157,7 @@ static int make_child(struct weir__spawn *s, struct beginning *b, char *stack_to
     if (room < -1)
         return fail(s, WEIR__SPAWN_PIPES, room + 1);
     *b = (struct beginning){.spawn = s, .parent = getpid()};
-    pid_t pid = clone_blocked(b, stack_top, !s->has_user, &pidfd);
+    pid_t pid = clone_blocked(b, stack_top, SHARES && !s->has_user, &pidfd);
     if (pid < 0) {
         if (room >= 0)
             close(room);
