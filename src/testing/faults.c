@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/options.h"
 #include "sim/fault.h"
+#include "testing/register.h"
 
 #define OP(kind) ((uint64_t)1 << WEIR__##kind)
 
@@ -20,6 +21,7 @@ static const uint64_t ops_of_kind[] = {
 };
 
 void weir_fault_arm(const struct weir_fault *fault) {
+    weir__testing_register();
     if (fault == NULL) {
         weir__fault_arm(NULL);
         return;

@@ -9,6 +9,7 @@
 #include "base/options.h"
 #include "base/time.h"
 #include "sim/sim.h"
+#include "testing/register.h"
 #include "testing/sim_run.h"
 
 static const weir_ns limit_default_ns = WEIR_SECONDS(24 * 3600);
@@ -97,6 +98,7 @@ int weir__sim_run_choices(const struct weir_site *site, int (*fn)(void *arg), vo
     run.backend = "sim";
     struct sim_config config = config_of(&o);
     config.limit_ns = weir__deadline(config.limit_ns, SIM_START_NS);
+    weir__testing_register();
     struct sim_world *w = weir__sim_world_replay(&config, o.host ? o.host : "main", replay);
     w->overrun = cancel_overrun;
     weir__sim_world_enter(w);

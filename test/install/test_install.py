@@ -65,6 +65,12 @@ class InstallTest(unittest.TestCase):
         self.assertEqual(out, "hello world\n")
         self.assertNotIn("libweir.so.0", symbols_needed(self.root + "/hello", "NEEDED"))
 
+    def test_libweir_test_as_an_archive(self):
+        """A linker takes from it only what something names: that must suffice for a simulation."""
+        libs = ["-l:libweir-test.a", *self.static_libs()]
+        out = self.build_and_run(["cc", "-std=c11"], "simulated.c", libs, "weir-test")
+        self.assertEqual(out, "an hour has passed, and a fault struck\n")
+
     def test_cxx17_with_both(self):
         for libs in (self.pkg_config("--libs", "weir"), self.static_libs()):
             out = self.build_and_run(["c++", "-std=c++17"], "hello.cpp", libs)
