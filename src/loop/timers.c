@@ -387,7 +387,8 @@ static void open_look_ahead(struct weir__timers *ts, unsigned level, int64_t now
 }
 
 /* A firing begins: what is due must be in no open slot. Highest first: one may fill one below. */
-static __attribute__((noinline)) void open_go_on(struct weir__timers *ts, int64_t now) {
+static __attribute__((noinline)) void open_go_on(struct weir__timers *ts, weir_ns now_ns) {
+    int64_t now = tick_of(now_ns);
     for (unsigned level = LEVELS - 1; level > 1; level--) {
         struct slot *s = open_slot(ts, level);
         if ((ts->open >> level & 1) == 0)
@@ -403,7 +404,8 @@ static __attribute__((noinline)) void open_go_on(struct weir__timers *ts, int64_
 }
 
 /* The earliest time that an open slot may have a timer for; at most least_ns. */
-static weir_ns open_least(struct weir__timers *ts, weir_ns least_ns, bool exact) {
+static __attribute__((cold, noinline)) weir_ns open_least(struct weir__timers *ts,
+                                                          weir_ns least_ns, bool exact) {
     for (unsigned level = 2; level < LEVELS; level++) {
         struct slot *s = open_slot(ts, level);
         weir_ns first_ns = ts->horizon[level] << TICK_BITS;
@@ -420,7 +422,8 @@ static weir_ns open_least(struct weir__timers *ts, weir_ns least_ns, bool exact)
 /* Move ts->tick into the slot. If its timers are few or of one tick, move to the slot's last tick:
  * all of them become near. Otherwise move to its first tick: the timers go into slots of lower
  * levels, and those of that first tick, which meet in one slot of level 0, become near together. */
-static void slot_enter(struct weir__timers *ts, unsigned level, unsigned digit) {
+static __attribute__((noinline)) void slot_enter(struct weir__timers *ts, unsigned level,
+                                                 unsigned digit) {
     const struct slot *s = &ts->slots[level][digit];
     ts->tick = slot_tick(ts, level, digit);
     if (level == 0 || (level == 1 && s->count - s->holes <= RIPE_MAX)) {
@@ -584,7 +587,7 @@ size_t weir__timers_fire(struct weir__timers *ts, weir_ns now_ns) {
         place_all(ts, &ts->homeless);
     ts->firing_ns = now_ns;
     if (__builtin_expect(ts->open != 0, 0))
-        open_go_on(ts, tick_of(now_ns));
+        open_go_on(ts, now_ns);
     while ((t = next_due(ts, now_ns)) != NULL) {
         weir__near_prefetch(&ts->near);
         take_out(ts, t);
