@@ -34,13 +34,9 @@ bool weir__direct_is_tcp(int fd) {
            && protocol == IPPROTO_TCP;
 }
 
-/* Read, and update in and short_reads by the result. */
-static int64_t read_some(struct weir__direct *d, struct weir__direct_file *f, void *buf,
-                         size_t asked) {
-    int fd = f->file->fd;
-    bool drained = true;
-    int64_t n = f->file->exact ? weir__message_read(fd, buf, asked, &drained)
-                               : weir__plain_recv(fd, buf, asked);
+/* Update in and short_reads by the result of a read. drained: it may have emptied the socket. */
+static inline int64_t learn(struct weir__direct *d, struct weir__direct_file *f, int64_t n,
+                            size_t asked, bool drained) {
     if (n >= (int64_t)d->spill_size)
         f->short_reads = 0;
     else if (n > 0 && f->short_reads < UINT8_MAX)
@@ -48,6 +44,23 @@ static int64_t read_some(struct weir__direct *d, struct weir__direct_file *f, vo
     if (n == -EAGAIN || (n > 0 && (size_t)n < asked && f->steady && drained))
         f->in = false;
     return n;
+}
+
+static __attribute__((noinline)) int64_t read_exact(struct weir__direct *d,
+                                                    struct weir__direct_file *f, void *buf,
+                                                    size_t asked) {
+    bool drained;
+    int64_t n = weir__message_read(f->file->fd, buf, asked, &drained);
+    return learn(d, f, n, asked, drained);
+}
+
+/* Of a TCP socket this is a part of each turn: inline, and all that is not TCP out of line. */
+static inline __attribute__((always_inline)) int64_t read_some(struct weir__direct *d,
+                                                               struct weir__direct_file *f,
+                                                               void *buf, size_t asked) {
+    if (__builtin_expect(f->file->exact, 0))
+        return read_exact(d, f, buf, asked);
+    return learn(d, f, weir__plain_recv(f->file->fd, buf, asked), asked, true);
 }
 
 /* The kernel's buffer may hold very many bytes: one call takes at most as many as a turn may
@@ -85,7 +98,8 @@ static int64_t accept_one(struct weir__direct_file *f, struct weir__op *op) {
 /* Fewer messages than there was room for: the kernel found no more, or an error, which it reports
  * at the next call. An error is an event that makes the file unsteady (the backends see to that),
  * until a call has read the socket empty. */
-static int64_t messages(struct weir__direct_file *f, struct weir__op *op) {
+static __attribute__((noinline)) int64_t messages(struct weir__direct_file *f,
+                                                  struct weir__op *op) {
     int64_t n = weir__message_recv(op);
     if (n == -EAGAIN || (n > 0 && n < op->u.message.count && f->steady))
         f->in = false;
@@ -111,9 +125,9 @@ int64_t weir__direct_accept(struct weir__direct *d, struct weir__direct_file *f,
 
 static int64_t serve(struct weir__direct *d, struct weir__direct_file *f, struct weir__op *op,
                      bool starved) {
-    switch (op->kind) {
-    case WEIR__RECV:
+    if (__builtin_expect(op->kind == WEIR__RECV, 1))
         return into_lent(d, f, op, starved);
+    switch (op->kind) {
     case WEIR__RECV_INTO:
         return into_caller(d, f, op);
     case WEIR__RECVMSG:
@@ -124,7 +138,11 @@ static int64_t serve(struct weir__direct *d, struct weir__direct_file *f, struct
 }
 
 static int64_t bytes_of(const struct weir__op *op, int64_t n) {
-    if (n <= 0 || op->kind == WEIR__ACCEPT)
+    if (n <= 0)
+        return 0;
+    if (__builtin_expect(op->kind == WEIR__RECV, 1))
+        return n;
+    if (op->kind == WEIR__ACCEPT)
         return 0;
     return op->kind == WEIR__RECVMSG ? (int64_t)weir__message_bytes(op, n) : n;
 }

@@ -33,7 +33,8 @@ static struct epoll_backend *self(struct weir__backend *b) {
 /* Urgent data is watched only because it makes TCP's reads short (direct.h: steady). Unix and UDP
  * sockets report room whenever a peer has read, asked or not: each answer would wake the loop once
  * more. So exact files are watched for room only once they have been full. */
-static int watch_for(struct epoll_backend *b, struct weir__file *file, bool room) {
+static __attribute__((noinline)) int watch_for(struct epoll_backend *b, struct weir__file *file,
+                                               bool room) {
     struct epoll_file *f = weir__epoll_file(file);
     struct epoll_event e = {.events = EPOLLIN | EPOLLRDHUP | EPOLLPRI | EPOLLET,
                             .data.u64 = f->handle};
@@ -49,8 +50,9 @@ static int watch_for(struct epoll_backend *b, struct weir__file *file, bool room
     return 0;
 }
 
-static int watch(struct epoll_backend *b, struct weir__file *file) {
-    return watch_for(b, file, false);
+static inline int watch(struct epoll_backend *b, struct weir__file *file) {
+    return __builtin_expect(weir__epoll_file(file)->registered, 1) ? 0
+                                                                   : watch_for(b, file, false);
 }
 
 static int64_t adopt(struct epoll_backend *b, struct weir__file *file, bool steady) {
@@ -179,9 +181,9 @@ static int message_op(struct epoll_backend *b, struct weir__op *op) {
 static int read_op(struct epoll_backend *b, struct weir__op *op) {
     if (op->file->reader != NULL)
         return weir__op_now_done(op, -EBUSY);
-    if (op->kind == WEIR__RECVMSG)
-        return message_op(b, op);
-    return op->kind == WEIR__ACCEPT ? accept_op(b, op) : wait_to_read(b, op);
+    if (__builtin_expect(op->kind == WEIR__RECV || op->kind == WEIR__RECV_INTO, 1))
+        return wait_to_read(b, op);
+    return op->kind == WEIR__ACCEPT ? accept_op(b, op) : message_op(b, op);
 }
 
 static int connect_op(struct epoll_backend *b, struct weir__op *op) {
