@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* dir.h - calls on paths, and the names in folders. What weir/file.h says of blocking, cancels,
+/* dir.h - calls on paths, and the names in directories. What weir/file.h says of blocking, cancels,
  * simulations and threads holds here too: a call that returns -ECANCELED or -ETIME has changed
  * nothing, except as its contract says.
  *
  * Each call can also return -ENOENT, -ENOTDIR, -EACCES, -EPERM, -ELOOP, -ENAMETOOLONG, -EROFS,
- * -EIO, -EAGAIN (no helper thread), -ENOMEM, -ECANCELED, -ETIME and WEIR_ENOLOOP. The text of the
+ * -EIO, -EAGAIN (no helper thread), -ECANCELED, -ETIME, -ENOMEM and WEIR_ENOLOOP. The text of the
  * error (weir_error) names the path. */
 #ifndef WEIR_DIR_H
 #define WEIR_DIR_H
@@ -17,25 +17,26 @@
 extern "C" {
 #endif
 
-/* Give a file or folder another name, as rename(2): what had that name is replaced in one step.
- * Returns 0; -EXDEV (another file system), -ENOTEMPTY, -EEXIST, -EISDIR, -EINVAL (a folder into
+/* Give a file or directory another name, as rename(2): what had that name is replaced in one step.
+ * Returns 0; -EXDEV (another file system), -ENOTEMPTY, -EEXIST, -EISDIR, -EINVAL (a directory into
  * itself), -EBUSY, ... */
 WEIR_SUSPENDS int weir_rename(const char *from, const char *to);
 
-/* Remove a name that is no folder's. The file goes with its last name and descriptor.
+/* Remove a name that is not a directory's. The file itself is removed with its last name and its
+ * last descriptor.
  * Returns 0; -EISDIR, -EBUSY, ... */
 WEIR_SUSPENDS int weir_unlink(const char *path);
 
-/* Make a folder; mode is cut by the umask.
+/* Make a directory; mode is cut by the umask.
  * Returns 0; -EEXIST, -ENOSPC, ... */
 WEIR_SUSPENDS int weir_mkdir(const char *path, unsigned mode);
 
-/* Remove an empty folder.
+/* Remove an empty directory.
  * Returns 0; -ENOTEMPTY, -EBUSY, ... */
 WEIR_SUSPENDS int weir_rmdir(const char *path);
 
-/* What stat(2) tells of a path; weir_lstat: of a symbolic link itself.
- * Returns 0; an error leaves *ret_stat untouched. */
+/* Get what stat(2) tells of a path; weir_lstat: of a symbolic link itself.
+ * Returns 0; an error. On error or cancel *ret_stat is untouched. */
 WEIR_SUSPENDS int weir_stat(const char *path, struct stat *ret_stat);
 WEIR_SUSPENDS int weir_lstat(const char *path, struct stat *ret_stat);
 
@@ -48,50 +49,57 @@ WEIR_SUSPENDS int weir_link(const char *path, const char *new_path);
 WEIR_SUSPENDS int weir_symlink(const char *target, const char *new_path);
 
 /* Read what a symbolic link contains, and put a NUL behind it.
- * Returns the length without the NUL; -EINVAL (it is no symbolic link), WEIR_ETOOBIG (it does not
- * fit into size bytes), ... On error buf has no meaning. buf is borrowed until return. */
+ * Returns the length without the NUL; -EINVAL (not a symbolic link), WEIR_ETOOBIG (it does not fit
+ * into size bytes), ... On error or cancel the bytes of buf are undefined. buf is borrowed until
+ * return. */
 WEIR_SUSPENDS ssize_t weir_readlink(const char *path, char *buf, size_t size);
 
 /* Set the size of a file: cut it, or add a hole.
  * Returns 0; -EISDIR, -EINVAL (size < 0), -EFBIG, -ETXTBSY, ... */
 WEIR_SUSPENDS int weir_truncate(const char *path, int64_t size);
 
-/* Set the permissions of a file or folder.
- * Returns 0; ... */
+/* Set the permissions of a file or directory.
+ * Returns 0; an error. */
 WEIR_SUSPENDS int weir_chmod(const char *path, unsigned mode);
 
-/* Ask what the real user of the process may do, as access(2): mode is F_OK, or R_OK, W_OK and X_OK.
+/* Ask what the real user of the process may do, as access(2). mode is F_OK, or R_OK, W_OK and X_OK
+ * or-ed.
  * Returns 0; -EACCES, ... */
 WEIR_SUSPENDS int weir_access(const char *path, int mode);
 
-/* Make a new folder with a name that no other has, for this user only (0700). folder: where; NULL:
- * in $TMPDIR, else /tmp. The caller must free *ret_path by free(3), and remove the folder.
- * Returns 0; -EEXIST (a hundred names were taken), -ENOSPC, ... On error *ret_path is untouched. */
-WEIR_SUSPENDS int weir_temp_dir(const char *folder, char **ret_path);
+/* Make a new directory with a name that no other has, for this user only (0700). directory: where
+ * to make it; NULL: in $TMPDIR, or in /tmp. The caller must free *ret_path by free(3), and remove
+ * the directory.
+ * Returns 0; -EEXIST (a hundred names were taken), -ENOSPC, ... On error or cancel *ret_path is
+ * untouched. */
+WEIR_SUSPENDS int weir_temp_dir(const char *directory, char **ret_path);
 
-/* ---- the names in a folder ------------------------------------------------------------------- */
+/* ---- the names in a directory ---------------------------------------------------------------- */
 
-struct weir_dir; /* an open folder, of one loop */
+struct weir_dir; /* an open directory, of one loop */
 
-/* One name in a folder. */
+/* One name in a directory. */
 struct weir_dir_entry {
-    const char *name;    /* lent until the next call on the folder */
+    const char *name;    /* lent until the next call on the directory */
     unsigned char type;  /* DT_REG, DT_DIR, DT_LNK, ... of <dirent.h>; DT_UNKNOWN: ask weir_lstat */
     uint64_t inode;
 };
 
-/* Open a folder, to read the names in it. The caller must close *ret_dir.
- * Returns 0; -ENOTDIR, -EMFILE, ... On error nothing stays open, and *ret_dir is untouched. */
+/* Open a directory, to read the names in it. The caller must close *ret_dir.
+ * Returns 0; -ENOTDIR, -EMFILE, ... On error or cancel nothing stays open, and *ret_dir is
+ * untouched. */
 WEIR_SUSPENDS int weir_dir_open(const char *path, struct weir_dir **ret_dir);
 
 /* Read the next name; "." and ".." are left out. The kernel gives names in no order, and many at
- * once: most calls do not wait. Names that are made or removed meanwhile may appear or not.
- * Returns 1; 0 (no more names); an error. On error or cancel no name is lost: the next call goes
- * on. One task at a time. */
+ * once, so most calls do not wait. Names that are made or removed meanwhile may appear or not. One
+ * task at a time.
+ * Returns 1 with a name; 0 (no more names); an error. On error or cancel no name is lost: the next
+ * call goes on. */
 WEIR_SUSPENDS int weir_dir_next(struct weir_dir *d, struct weir_dir_entry *ret_entry);
 
-/* Close a folder; *take_dir becomes NULL. No task may be in weir_dir_next. NULL and *NULL are fine.
- * Never suspends, never fails. */
+/* Close a directory; *take_dir becomes NULL. No task may be in weir_dir_next. NULL and *NULL are
+ * fine. In a fork child it only closes the child's copy of the descriptor. Never suspends, never
+ * fails. */
 WEIR_API void weir_dir_close(struct weir_dir **take_dir);
 
 #ifdef __cplusplus
