@@ -40,7 +40,7 @@ struct weir_stream;
 struct weir_subprocess; /* a program, and a transport for each of its pipes */
 struct weir_transport; /* moves the bytes of one stream */
 
-/* What a transport of a stream calls. One table serves all protocols of a kind. */
+/* The functions that a transport of a stream calls. One table serves all protocols of a kind. */
 struct weir_protocol_calls {
     size_t size; /* sizeof (struct weir_protocol_calls) */
     void (*connection_made)(struct weir_protocol *p, struct weir_transport *t);
@@ -66,9 +66,9 @@ struct weir_protocol {
     const struct weir_protocol_calls *calls; /* copied when the transport begins */
 };
 
-/* Make a protocol for a connection that is there. arg is what was given with the factory. It must
- * not suspend. Returns 0, with *ret_protocol set, or an error, with which the connection is refused
- * and closed. */
+/* Make a protocol for a new connection. arg is what was given with the factory. It must not
+ * suspend.
+ * Returns 0 with *ret_protocol set; an error, with which the connection is refused and closed. */
 typedef int weir_protocol_factory(void *arg, struct weir_protocol **ret_protocol);
 
 /* ---- connections ---- */
@@ -123,25 +123,27 @@ WEIR_API int weir_transport_write(struct weir_transport *t, const void *buf, siz
 WEIR_API int weir_transport_writelines(struct weir_transport *t, const struct weir_view *pieces,
                                        size_t count);
 
-/* Send end of stream when all bytes are sent; reading goes on. Again, or after a close: nothing.
- * If the stream cannot (weir_shutdown says which), connection_lost gets the error. */
+/* Send end of stream when all bytes are sent; reading goes on. Does nothing when called again, or
+ * after a close. If the stream cannot send it (see weir_shutdown), connection_lost gets the error.
+ * Never suspends. */
 WEIR_API void weir_transport_eof(struct weir_transport *t);
 
-/* Close: nothing is read any more, what was written is sent, then connection_lost gets 0. Again:
- * nothing. A peer that does not read delays it for ever: weir_transport_abort, or a cancel of the
- * group. Bytes from the peer that were not read: see weir_close. Never suspends. */
+/* Close a transport: nothing more is read, what was written is sent, and then connection_lost gets
+ * 0. Does nothing when called again. A peer that does not read can delay it for ever: then call
+ * weir_transport_abort, or cancel the group. For bytes from the peer that were not read see
+ * weir_close. Never suspends. */
 WEIR_API void weir_transport_close(struct weir_transport *t);
 
-/* Close at once: what was not sent is dropped, and connection_lost gets 0 in the next round of
- * callbacks. Never suspends. */
+/* Close a transport at once: what was not sent is dropped, and connection_lost gets 0 in the next
+ * round of callbacks. Never suspends. */
 WEIR_API void weir_transport_abort(struct weir_transport *t);
 
 /* Was the transport closed or aborted, or is it being lost? */
 WEIR_API bool weir_transport_is_closing(const struct weir_transport *t);
 
-/* Stop calling data_received and eof_received, and go on. Meanwhile the kernel keeps what comes,
- * and the peer has to wait. The end or break of the connection is not noticed either. Again:
- * nothing. */
+/* Stop calling data_received and eof_received; weir_transport_resume_reading goes on. Meanwhile the
+ * kernel keeps what comes, and the peer has to wait. The end or a break of the connection is not
+ * noticed either. Each does nothing when called again. */
 WEIR_API void weir_transport_pause_reading(struct weir_transport *t);
 WEIR_API void weir_transport_resume_reading(struct weir_transport *t);
 
@@ -157,8 +159,8 @@ WEIR_API size_t weir_transport_unsent(const struct weir_transport *t);
  * read, write or close it. */
 WEIR_API struct weir_stream *weir_transport_stream(const struct weir_transport *t);
 
-/* The protocol of a transport, and let another one take its place: it gets the next calls, without
- * a connection_made. */
+/* The protocol of a transport. weir_transport_set_protocol replaces it: the new one gets the next
+ * calls, without a connection_made. */
 WEIR_API struct weir_protocol *weir_transport_protocol(const struct weir_transport *t);
 WEIR_API void weir_transport_set_protocol(struct weir_transport *t, struct weir_protocol *p);
 
@@ -203,15 +205,15 @@ WEIR_SUSPENDS int weir_create_datagram_endpoint(const char *local, const char *r
                                                 struct weir_group *g,
                                                 struct weir_endpoint **ret_endpoint);
 
-/* Send one datagram, now or, copied, when there is room. to NULL: the peer that was dialled. Never
- * suspends; a task may call it too.
- * Returns 0; WEIR_ECLOSED (closed or lost); or an error as weir_dgram_send, which error_received
- * gets too, inside this call: a caller need not look at it. */
+/* Send one datagram. If there is no room, it is copied and sent later. to NULL: the peer that was
+ * dialled. Never suspends; a task may call it too. buf is borrowed until return.
+ * Returns 0; WEIR_ECLOSED (the endpoint was closed or lost), or an error as weir_dgram_send, which
+ * error_received gets too, inside this call: a caller need not look at it. */
 WEIR_API int weir_endpoint_send(struct weir_endpoint *e, const void *buf, size_t len,
                                 const struct weir_addr *to);
 
-/* As the calls on a weir_transport of these names.
- * weir_endpoint_set_limits returns 0; -EINVAL. weir_endpoint_unsent returns bytes. */
+/* As the calls on a transport of these names.
+ * weir_endpoint_set_limits returns 0; -EINVAL. weir_endpoint_unsent returns how many bytes wait. */
 WEIR_API void weir_endpoint_close(struct weir_endpoint *e);
 WEIR_API void weir_endpoint_abort(struct weir_endpoint *e);
 WEIR_API bool weir_endpoint_is_closing(const struct weir_endpoint *e);
@@ -250,24 +252,26 @@ struct weir_subprocess_protocol {
 
 typedef int weir_subprocess_factory(void *arg, struct weir_subprocess_protocol **ret_protocol);
 
-/* Start a program as weir_process_start does, and wait until connection_made has returned. For what
- * should be a pipe the options must say WEIR_STDIO_PIPE.
- * Returns 0; an error as weir_process_start and weir_create_connection. */
+/* Start a program as weir_process_start does, and wait until connection_made has returned. The
+ * options must say WEIR_STDIO_PIPE for each descriptor that should be a pipe. *ret_sp belongs to
+ * nobody: it is freed after connection_lost.
+ * Returns 0; an error as weir_process_start and weir_create_connection. On error *ret_sp is
+ * untouched. */
 WEIR_SUSPENDS int weir_subprocess_exec(const char *const *argv,
                                        const struct weir_process_options *options,
                                        weir_subprocess_factory *factory, void *arg,
                                        struct weir_group *g, struct weir_subprocess **ret_sp);
 
-/* The transport of a pipe: write to 0, pause 1 and 2, close any. NULL: there is none, or it is
- * closed. That the program has closed its fd 0 is noticed when something is written, or when it
- * ends. */
+/* The transport of a pipe: write to that of fd 0, pause those of 1 and 2, close any. NULL if there
+ * is none, or it is closed. A program that closes its fd 0 is noticed only when something is
+ * written, or when it ends. */
 WEIR_API struct weir_transport *weir_subprocess_pipe(const struct weir_subprocess *sp, int fd);
 
-/* The program, for its number and for signals. Lent as long as sp: do not close it. */
+/* The program, for its process id and for signals. Lent as long as sp: do not close it. */
 WEIR_API struct weir_process *weir_subprocess_process(const struct weir_subprocess *sp);
 
-/* Close its pipes, and kill it if it runs, with its group. connection_lost follows when it has
- * ended. Again: nothing. */
+/* Close the program's pipes. If it runs, kill it with its group. connection_lost follows when it
+ * has ended. Does nothing when called again. Never suspends. */
 WEIR_API void weir_subprocess_close(struct weir_subprocess *sp);
 
 #ifdef __cplusplus
