@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <string.h>
@@ -213,11 +214,28 @@ static void from_status(int status, struct weir__spawn_end *ret) {
     ret->core = WIFSIGNALED(status) && WCOREDUMP(status);
 }
 
+static bool ask_info(int pidfd, struct pidfd_info *info) {
+    info->mask = PIDFD_INFO_OF_EXIT;
+    return ioctl(pidfd, _IOWR(0xff, 11, struct pidfd_info), info) == 0;
+}
+
+/* The kernel is about to reap it: it says first that it has ended, a moment later how, and nothing
+ * wakes who waits for that. Not for one that runs, which is no child of ours. */
+static bool await_info(int pidfd, struct pidfd_info *info) {
+    enum { MOMENTS = 2000, MOMENT_US = 50 };
+    struct pollfd ended = {.fd = pidfd, .events = POLLIN};
+    bool known = poll(&ended, 1, 0) == 1;
+    for (int i = 0; known && (info->mask & PIDFD_INFO_OF_EXIT) == 0 && i < MOMENTS; i++) {
+        usleep(MOMENT_US);
+        known = ask_info(pidfd, info);
+    }
+    return known && (info->mask & PIDFD_INFO_OF_EXIT) != 0;
+}
+
 /* Another wait took it, or the program ignores SIGCHLD: the pidfd still knows how it ended. */
 static int ask_pidfd(int pidfd, struct weir__spawn_end *ret_end) {
-    struct pidfd_info info = {.mask = PIDFD_INFO_OF_EXIT};
-    if (ioctl(pidfd, _IOWR(0xff, 11, struct pidfd_info), &info) < 0 ||
-        (info.mask & PIDFD_INFO_OF_EXIT) == 0)
+    struct pidfd_info info = {.mask = 0};
+    if (!ask_info(pidfd, &info) || !await_info(pidfd, &info))
         return -ECHILD;
     *ret_end = (struct weir__spawn_end){.user_ns = -1, .system_ns = -1, .memory_peak = -1};
     from_status(info.status, ret_end);
