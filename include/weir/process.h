@@ -174,8 +174,8 @@ WEIR_SUSPENDS int weir_process_wait(struct weir_process *p, struct weir_exit *re
 
 /* Send a signal to the program; weir_process_signal_group: to all processes of its group, also to
  * those that have outlived it.
- * Returns 0; -ESRCH (it has ended, or none of its group is left), -EPERM (it runs as another user),
- * -EINVAL (no such signal), WEIR_EFORKED. */
+ * Returns 0, for a group also when none of it is left; -ESRCH (the program has ended), -EPERM (it
+ * runs as another user), -EINVAL (no such signal), WEIR_EFORKED. */
 WEIR_API int weir_process_signal(struct weir_process *p, int signal);
 WEIR_API int weir_process_signal_group(struct weir_process *p, int signal);
 
