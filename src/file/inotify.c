@@ -27,6 +27,7 @@ struct weir_inotify {
     size_t at, len; /* of the buffer: what was returned, and what there is */
     int forget;     /* the watch whose last event was returned: its path is still lent; 0: none */
     unsigned adding; /* tasks in weir_inotify_add: a helper may use the descriptor */
+    struct weir__waitq named; /* a task in weir_inotify_next, until one of these has ended */
     bool reading, closed;
     _Alignas(struct inotify_event) char buffer[4096];
 };
@@ -137,6 +138,7 @@ int weir_inotify_add(struct weir_inotify *in, const char *path, uint32_t mask) {
     int64_t number = weir__file_call(&c, &watches, copy);
     in->adding--;
     rc = added(in, in->closed ? WEIR_ECLOSED : number, copy);
+    weir__waitq_wake_all(&in->named, 0);
     if (in->closed && in->adding == 0)
         close_begin(in);
     return rc < 0 ? weir__fail(rc, "watch", path) : rc;
@@ -175,8 +177,33 @@ static int fill(struct weir_inotify *in) {
     }
 }
 
+static const struct inotify_event *event_at(const struct weir_inotify *in) {
+    return (const void *)&in->buffer[in->at];
+}
+
+static bool is_unknown(struct weir_inotify *in) {
+    const struct inotify_event *e = event_at(in);
+    return e->wd > 0 && watched_of(in, e->wd) == NULL;
+}
+
+/* Find an event whose watch is in the list. One may come before the task that has added its watch
+ * runs again. And while a watch is removed, the kernel may report an event after its IN_IGNORED:
+ * that is passed over. Returns 0 or an error. */
+static int find(struct weir_inotify *in) {
+    int rc = in->at == in->len ? fill(in) : 0;
+    while (rc == 0 && is_unknown(in)) {
+        if (in->adding > 0)
+            rc = (int)weir__waitq_wait(&in->named, NULL, &reads, &in->file.fd);
+        else
+            in->at += sizeof(struct inotify_event) + event_at(in)->len;
+        if (rc == 0 && in->at == in->len)
+            rc = fill(in);
+    }
+    return in->closed ? WEIR_ECLOSED : rc;
+}
+
 static void next_event(struct weir_inotify *in, struct weir_inotify_event *ret_event) {
-    const struct inotify_event *e = (const void *)&in->buffer[in->at];
+    const struct inotify_event *e = event_at(in);
     in->at += sizeof *e + e->len;
     const struct watched *w = e->wd > 0 ? watched_of(in, e->wd) : NULL;
     *ret_event = (struct weir_inotify_event){
@@ -201,7 +228,7 @@ int weir_inotify_next(struct weir_inotify *in, struct weir_inotify_event *ret_ev
     forget(in);
     in->reading = true;
     (void)weir__breathe();
-    rc = in->closed ? WEIR_ECLOSED : in->at == in->len ? fill(in) : 0;
+    rc = in->closed ? WEIR_ECLOSED : find(in);
     in->reading = false;
     if (rc == 0)
         next_event(in, ret_event);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* inotify: events of watched folders and files, lost events, closes and cancels. */
+#include <pthread.h>
+#include <stdatomic.h>
 #include <sys/inotify.h>
 
 #include "file/file_test_util.h"
@@ -44,6 +46,61 @@ REAL_FILE_STORY(a_watch_that_is_removed_says_so_last) {
     expect_error(weir_inotify_add(in_, in("none"), IN_CREATE), -ENOENT, in("none"));
     assert_int_equal(weir_inotify_add(in_, folder, 0), -EINVAL);
     weir_inotify_close(&in_);
+    return 0;
+}
+
+static void *makes_files(void *stop) {
+    const char *path = in("made");
+    while (!atomic_load((atomic_bool *)stop)) {
+        int fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+        if (fd >= 0)
+            close(fd);
+        unlink(path);
+    }
+    return NULL;
+}
+
+struct watches_args {
+    struct weir_inotify *in;
+    int *ret;
+};
+
+static int watches(void *args) {
+    struct watches_args *a = args;
+    *a->ret = weir_inotify_add(a->in, folder, IN_CREATE);
+    return 0;
+}
+
+/* Watch the folder until something is made there. last: the watch before, whose IN_IGNORED is the
+ * last of it. Returns the watch. */
+static int watch_once(struct weir_inotify *in_, int last) {
+    struct weir_inotify_event e;
+    struct weir_group g;
+    int watch = 0;
+    weir_group_open(&g, WEIR_TOGETHER);
+    assert_int_equal(weir_go(&g, watches, .in = in_, .ret = &watch), 0);
+    do {
+        assert_int_equal(weir_inotify_next(in_, &e), 0);
+        assert_string_equal(e.path, folder);
+    } while (e.watch == last);
+    assert_int_equal(weir_group_close(&g, 0), 0);
+    assert_int_equal(weir_inotify_remove(in_, watch), 0);
+    return watch;
+}
+
+/* While another thread makes files, events come before the task that adds the watch runs again, and
+ * behind the end of a watch. */
+REAL_FILE_STORY(each_event_has_its_path) {
+    struct weir_inotify *in_ = NULL;
+    atomic_bool stop = false;
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, makes_files, &stop), 0);
+    assert_int_equal(weir_inotify_open(&in_), 0);
+    for (int i = 0, last = 0; i < 1000; i++)
+        last = watch_once(in_, last);
+    weir_inotify_close(&in_);
+    atomic_store(&stop, true);
+    pthread_join(thread, NULL);
     return 0;
 }
 
