@@ -228,10 +228,13 @@ int weir_create_datagram_endpoint(const char *local, const char *remote,
     struct weir_dgram *d;
     struct weir_endpoint *e;
     weir__argument_not_null((void *)factory, "weir_create_datagram_endpoint", "factory");
+    int rc = weir__suspend_enter(what);
+    if (rc < 0)
+        return rc;
     if ((local == NULL) == (remote == NULL))
         return weir__failf(-EINVAL, what, NULL, "either a local or a remote URL");
-    int rc = local != NULL ? weir_dgram_open(local, options, &d)
-                           : weir_dgram_dial(remote, options, &d);
+    rc = local != NULL ? weir_dgram_open(local, options, &d)
+                       : weir_dgram_dial(remote, options, &d);
     if (rc < 0)
         return rc;
     if ((rc = weir_endpoint_open(&d, factory, arg, g, &e)) < 0) {

@@ -193,6 +193,21 @@ WEIR_TEST_BACKENDS(input_that_a_program_did_not_read_before_its_end_is_an_error_
     assert_non_null(strstr(story, "pipe lost(0,EPIPE)"));
 }
 
+static int idle_input(void *arg) {
+    struct noted_program n = {0};
+    struct weir_subprocess *sp;
+    struct weir_group g;
+    assert_int_equal(exec_in(&g, &n, ARGV("sleep", "60"), &sp), 0);
+    weir_process_signal(weir_subprocess_process(sp), SIGKILL);
+    return weir_group_close(&g, 0);
+}
+
+WEIR_TEST_BACKENDS(the_input_of_a_program_that_has_ended_is_closed) {
+    run(idle_input);
+    assert_non_null(strstr(story, "pipe lost(0)"));
+    assert_string_equal(story + strlen(story) - strlen(" lost()"), " lost()");
+}
+
 static int refuses(void *arg, struct weir_subprocess_protocol **ret_protocol) {
     (void)arg, (void)ret_protocol;
     return weir_fail(WEIR_EUSER, "not today");
