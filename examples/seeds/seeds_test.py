@@ -32,6 +32,10 @@ SAYS = {
                   "ls /zzz: [exited with 2]\n  stdout: none\n  stderr: some\n"
                   "sleep 1000: took too long, and was ended\n"
                   "sorted: 4\nsorted: 30\nsorted: 100\n",
+    "line-receiver": "server: PUT poem 14\nserver: GET poem\nclient: kept\nclient: line 1\n"
+                     "client: line 2\nserver: lost\nserver: PUT song 2\nserver: GET song\n"
+                     "server: GET poem\nclient: kept\nclient: la\nclient: what?\n"
+                     "server: lost\nserver: lost, WEIR_ETOOBIG\n",
     "echo-tasks": "sent: hello\nreceived: hello\n",
     "echo-callbacks": "sent: hello\nreceived: hello\n",
     "echo-deferred": "sent: hello\nreceived: hello\nfailed: ECONNREFUSED\n",
