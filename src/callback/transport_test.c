@@ -375,9 +375,12 @@ static int dialogue(void *arg) {
     story[0] = '\0';
     weir_scope_enter(&limit, WEIR_SECONDS(5));
     weir_group_open(&g, WEIR_TOGETHER);
-    int rc = weir_create_server("mem:echo", NULL, server_factory, &s, &g, &server);
-    if (rc == 0)
-        rc = weir_create_connection("mem:echo", NULL, noted_factory, &c, &g, &t);
+    char url[64];
+    int rc = weir_create_server("tcp://127.0.0.1:0", NULL, server_factory, &s, &g, &server);
+    if (rc == 0) {
+        snprintf(url, sizeof url, "tcp://127.0.0.1:%d", weir_server_port(server));
+        rc = weir_create_connection(url, NULL, noted_factory, &c, &g, &t);
+    }
     if (rc == 0) {
         weir_transport_set_limits(t, 100, 10);
         (void)weir_transport_write(t, much, sizeof much);
@@ -400,6 +403,13 @@ WEIR_TEST(a_dialogue_of_transports_leaves_nothing_behind_wherever_it_is_disturbe
     assert_true(found.points > 10);
     assert_int_equal(weir_explore_allocations(&explored, &found), 0);
     assert_true(found.points > 10);
+    for (int i = 0; i < 3; i++) {
+        static const enum weir_fault_effect effects[] = {WEIR_FAULT_ERROR, WEIR_FAULT_SHORT,
+                                                         WEIR_FAULT_LATE};
+        struct weir_fault fault = {.size = sizeof fault, .effect = effects[i]};
+        assert_int_equal(weir_explore_faults(&explored, &fault, &found), 0);
+        assert_true(found.points > 5);
+    }
     explored.last = 40;
     assert_int_equal(weir_explore_seeds(&explored, NULL), 0);
 }

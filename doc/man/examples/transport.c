@@ -90,6 +90,26 @@ static int talk(struct weir_transport *t, struct weir_protocol *p) {
     return rc;
 }
 
+/* A transport over a stream that is there already. */
+static int over_a_pair(void) {
+    struct weir_stream *a, *b;
+    struct weir_transport *t;
+    char answer[9] = "";
+    int rc = weir_memory_pair(0, &a, &b);
+    if (rc < 0)
+        return rc;
+    rc = weir_transport_open(&a, new_echo, NULL, NULL, &t);
+    if (rc == 0)
+        rc = weir_write(b, "hi", 2);
+    if (rc == 0)
+        rc = weir_read_exactly(b, answer, 8);
+    if (rc == 0)
+        printf("%s\n", answer);
+    weir_close(&a); /* NULL, unless the open has failed */
+    weir_close(&b);
+    return rc;
+}
+
 static int program(void *arg) {
     struct weir_protocol client = {&client_calls};
     struct weir_server *server;
@@ -106,7 +126,7 @@ static int program(void *arg) {
         rc = talk(t, &client);
     rc = weir_group_close(&g, rc); /* waits until the connection is lost */
     weir_server_close(&server);
-    return rc;
+    return rc == 0 ? over_a_pair() : rc;
 }
 
 int main(void) {
