@@ -342,10 +342,13 @@ int weir__stream_of_fd(int fd, const struct weir__fd_kind *kind, const char *cal
     struct weir__loop *l = weir__loop();
     struct weir_stream *s;
     if (l == NULL)
-        return WEIR_ENOLOOP;
+        return weir__no_loop(call);
     int rc = open_descriptor(l, fd, kind, &s);
-    if (rc < 0)
-        return weir__fail(rc, call, NULL);
+    if (rc < 0) {
+        char text[WEIR__NAME_TEXT];
+        snprintf(text, sizeof text, "fd:%d", fd);
+        return weir__fail(rc, call, text);
+    }
     weir__stream_give(s, ret_stream);
     weir__stream_remember(s, pc);
     return 0;

@@ -71,7 +71,9 @@ int weir__hatch_dial(const char *name, struct weir_stream **ret_stream) {
     struct weir__hatch *h = find(name);
     struct weir_stream *mine, *theirs;
     if (h == NULL || h->count == h->max)
-        return weir__fail(-ECONNREFUSED, "connect", name);
+        return weir__failf(-ECONNREFUSED, "connect", name, "%s (ECONNREFUSED)",
+                           h == NULL ? "nobody listens by this name on this loop"
+                                     : "its listener has as many connections waiting as it takes");
     int rc = weir_memory_pair(0, &mine, &theirs);
     if (rc < 0)
         return rc;

@@ -156,7 +156,10 @@ static bool is_absent(int rc) {
 
 static int refused(int rc, const struct weir__addr *addr) {
     char text[WEIR__ADDR_TEXT_MAX];
-    return weir__fail(rc, "listen", weir__addr_format(addr, text, sizeof text));
+    weir__addr_format(addr, text, sizeof text);
+    if (rc == -EADDRINUSE && addr->sa.sa_family == AF_UNIX)
+        return weir__failf(rc, "listen", text, "the path exists already: unlink it (EADDRINUSE)");
+    return weir__fail(rc, "listen", text);
 }
 
 static int open_all(struct weir__loop *loop, struct weir__addr *addrs, unsigned count,
@@ -283,20 +286,26 @@ static int look_at_listener(int fd) {
     return 0;
 }
 
+static int adopt_refused(int rc, int fd) {
+    char text[WEIR__NAME_TEXT];
+    snprintf(text, sizeof text, "fd:%d", fd);
+    return rc == -EINVAL ? weir__failf(rc, "listen", text, "the socket does not listen (EINVAL)")
+                         : weir__fail(rc, "listen", text);
+}
+
 int weir__listener_adopt(int fd, struct weir_listener **ret_listener) {
-    static const char what[] = "listen";
     struct weir__loop *loop = weir__loop();
     int rc = loop->backend->simulated ? WEIR_ESIMREFUSED : look_at_listener(fd);
     struct weir_listener *l = rc == 0 ? listener_new(loop, 1) : NULL;
     if (l == NULL)
-        return weir__fail(rc < 0 ? rc : -ENOMEM, what, "a descriptor");
+        return adopt_refused(rc < 0 ? rc : -ENOMEM, fd);
     struct slot *slot = &l->slots[0];
     struct weir__op op = {.kind = WEIR__ATTACH, .file = &slot->file};
     slot->file.fd = fd;
     rc = (int)weir__op_now(loop, &op);
     if (rc < 0) {
         weir__free(l);
-        return weir__fail(rc, what, "a descriptor");
+        return adopt_refused(rc, fd);
     }
     struct weir__addr own;
     weir__socket_name(loop, &slot->file, false, &own);

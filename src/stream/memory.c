@@ -196,7 +196,7 @@ static int pair_new(size_t capacity, const char *call, const void *pc, struct me
                     struct memory **ret_b) {
     struct weir__loop *l = weir__loop();
     if (l == NULL)
-        return WEIR_ENOLOOP;
+        return weir__no_loop(call);
     size_t size = capacity == 0 ? CAPACITY_DEFAULT : capacity;
     if (size > CAPACITY_MAX)
         return weir__fail(-ENOMEM, call, NULL);
