@@ -213,3 +213,52 @@ static int refuses(void *arg) {
 WEIR_TEST(a_simulation_refuses_descriptors) {
     assert_int_equal(weir_sim_run(refuses, NULL, NULL), 0);
 }
+
+/* ---- what a refusal says ---- */
+
+static const struct {
+    const char *url, *why;
+    bool listening;
+} refusals[] = {
+    {"/dev/ttyS0", "write tcp://HOST:PORT, unix:/PATH", false},
+    {"localhost:80", "write tcp://HOST:PORT", true},
+    {"smtp://localhost:25", "there are tcp, unix, udp, serial, exec, pty, file, pipe, mem", false},
+    {"smtp://localhost:25", "there are tcp, unix, mem and fd", true},
+    {"ws://localhost:80/", "use weir_ws_dial", false},
+    {"ws://localhost:80/", "weir_ws_accept", true},
+    {"http://localhost/", "no stream has this scheme", false},
+    {"tcp://*:80", "for a listener only", false},
+    {"tcp://:80", "tcp://*:PORT", true},
+    {"tcp://::1:80", "in brackets", false},
+};
+
+static int refusals_say_what_to_write(void *arg) {
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+        struct weir_stream *s;
+        struct weir_listener *l;
+        int rc = refusals[i].listening ? weir_listen(refusals[i].url, NULL, &l)
+                                       : weir_dial(refusals[i].url, NULL, &s);
+        assert_int_equal(rc, WEIR_EURL);
+        assert_non_null(strstr(weir_error(rc)->text, refusals[i].why));
+    }
+    return 0;
+}
+
+WEIR_TEST_BACKENDS(a_url_that_is_refused_says_what_to_write) {
+    assert_int_equal(weir_run(refusals_say_what_to_write, NULL, NULL), 0);
+}
+
+static int names_what_it_was_given(void *arg) {
+    struct weir_stream *s;
+    assert_int_equal(weir_dial("fd:99", NULL, &s), -EBADF);
+    assert_non_null(strstr(weir_error(-EBADF)->text, "fd:99"));
+    assert_int_equal(weir_dial("mem:nobody", NULL, &s), -ECONNREFUSED);
+    assert_non_null(strstr(weir_error(-ECONNREFUSED)->text, "nobody listens by this name"));
+    return 0;
+}
+
+WEIR_TEST_BACKENDS(a_refused_descriptor_or_name_is_named) {
+    if (strcmp(test_backend, "sim") == 0)
+        runner_skip("a simulation refuses all real descriptors");
+    assert_int_equal(weir_run(names_what_it_was_given, NULL, NULL), 0);
+}

@@ -27,6 +27,19 @@ static int parse_any(const char *text, struct weir__url *ret_url) {
     return 0;
 }
 
+/* What the parser of URLs cannot know: which schemes there are, and what was probably meant. */
+static const char *advice(const char *text, bool listening, const char *why) {
+    if (strcmp(why, "unknown scheme") == 0)
+        return listening ? "unknown scheme: there are tcp, unix, mem and fd"
+                         : "unknown scheme: there are tcp, unix, udp, serial, exec, pty, file, "
+                           "pipe, mem and fd";
+    if (strncmp(text, "tcp://*", 7) == 0)
+        return "* is for a listener only";
+    if (listening && strncmp(text, "tcp://:", 7) == 0)
+        return "no host: write tcp://*:PORT for all addresses";
+    return why;
+}
+
 static int parse_unix(const char *text, bool listening, const struct weir__uri *uri,
                       struct weir__url *ret_url) {
     char path[sizeof ret_url->path.un.sun_path];
@@ -47,8 +60,11 @@ int weir__url_parse(const char *text, bool listening, struct weir__url *ret_url)
     int rc = listening ? parse_any(text, ret_url) : -EINVAL;
     if (rc != -EINVAL)
         return rc;
-    if (weir__uri_parse(&uri, text, strlen(text), "no scheme: write tcp://host:port") < 0)
-        return url_refuse(text, listening, uri.why);
+    if (weir__uri_parse(&uri, text, strlen(text), listening ? "no scheme: write tcp://HOST:PORT"
+                                                            : "no scheme: write tcp://HOST:PORT, "
+                                                              "unix:/PATH, file:PATH or the like")
+        < 0)
+        return url_refuse(text, listening, advice(text, listening, uri.why));
     *ret_url = (struct weir__url){.port = uri.port};
     switch (uri.scheme) {
     case WEIR__URI_UNIX:
@@ -57,8 +73,13 @@ int weir__url_parse(const char *text, bool listening, struct weir__url *ret_url)
         return weir__fail(WEIR_ENOTLS, what, text);
     case WEIR__URI_TCP:
         break;
+    case WEIR__URI_WS:
+    case WEIR__URI_WSS:
+        return url_refuse(text, listening,
+                          listening ? "listen by tcp://, then weir_ws_accept or weir_ws_react"
+                                    : "a WebSocket: use weir_ws_dial");
     default:
-        return url_refuse(text, listening, "streams are tcp:// or unix:");
+        return url_refuse(text, listening, "no stream has this scheme: write tcp://HOST:PORT");
     }
     if (uri.port == 0 && !listening)
         return url_refuse(text, listening, "port 0 cannot be dialled");

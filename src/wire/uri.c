@@ -113,6 +113,8 @@ static int host_name(struct cursor *c) {
     size_t from = c->at, label = c->at;
     size_t len = weir__chars_span(c->bytes + from, c->len - from, WEIR__CHAR_HOST);
     size_t end = from + len;
+    if (len == 0 && c->len - from >= 2 && memcmp(c->bytes + from, "::", 2) == 0)
+        return refuse(c, "an IPv6 address stands in brackets: [::1]");
     if (len == 0)
         return refuse(c, "no host");
     if (len > NAME_MAX_LEN)
@@ -153,7 +155,9 @@ static int port(struct cursor *c) {
     if (count == 0)
         return c->at == c->len || memchr("/?#", c->bytes[c->at], 3)
                    ? 0
-                   : refuse(c, "no port number after the colon");
+                   : refuse(c, c->at < c->len && c->bytes[c->at] == ':'
+                                   ? "an IPv6 address stands in brackets: [::1]"
+                                   : "no port number after the colon");
     if (number < 0)
         return refuse(c, "port number above 65535");
     c->uri->port = (uint16_t)number;

@@ -86,6 +86,8 @@ static const struct {
     {"tcp:/h:1", "no // after the scheme"},
     {"tcp://", "no host"},
     {"tcp://:80", "no host"},
+    {"tcp://::1:80", "an IPv6 address stands in brackets: [::1]"},
+    {"tcp://fe80::1:80", "an IPv6 address stands in brackets: [::1]"},
     {"tcp://h", "no port"},
     {"tcp://h:", "no port"},
     {"h:", "no port"},
