@@ -401,6 +401,20 @@ ABORTS(a_task_that_ends_as_the_holder_is_named, "task 'ends_with_it' (spawned at
     return weir_sleep(1);
 }
 
+/* What is called when the task has ended writes over the frame in which the mutex lay. */
+static int ends_with_its_own(void *args) {
+    (void)args;
+    struct weir_mutex own = {0};
+    return weir_mutex_lock(&own);
+}
+
+ABORTS(a_task_that_ends_as_the_holder_of_a_mutex_in_its_frame_is_named,
+       "ended while it held") {
+    (void)arg;
+    weir_go0(NULL, ends_with_its_own);
+    return weir_sleep(1);
+}
+
 ABORTS(fini_of_a_held_mutex_aborts, "weir_mutex_fini: task 'main'") {
     (void)arg;
     weir_mutex_lock(&mutex);

@@ -59,9 +59,23 @@ static void run_one(struct weir_task *t, struct weir__at_end *e) {
     t->stack->error = kept;
 }
 
-void weir__at_end_run(struct weir_task *t) {
-    while (t->at_end != NULL)
+/* A lock or the like that lies in a frame of the function that has returned cannot be looked at any
+ * more: calls made since have written over it. */
+static void check_alive(const struct weir_task *t, const struct weir__at_end *e,
+                        const void *frame) {
+    if ((const void *)e < frame && (const uint8_t *)e >= t->stack->low)
+        WEIR_BUG("task '%s' (spawned at %s:%d) ended while it held a lock, a borrowed unit or the "
+                 "like that lay in its function's frame: give it back before the function returns",
+                 t->name, t->site->file, t->site->line);
+}
+
+void weir__at_end_run(struct weir_task *t, const void *frame) {
+    while (t->at_end != NULL) {
+        check_alive(t, t->at_end, frame);
+        check_alive(t, t->at_end->next, frame);
+        check_alive(t, t->at_end->next->next, frame); /* run_one takes the next out of the ring */
         run_one(t, t->at_end->next);
+    }
 }
 
 /* ---- waiting for a task ---- */

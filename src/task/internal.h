@@ -416,7 +416,8 @@ _Noreturn void weir__task_first_run(void); /* sched.c: the first function on a f
 void weir__task_unref(struct sched *s, struct weir_task *t);
 
 /* await.c */
-void weir__at_end_run(struct weir_task *t); /* run all of its hooks, in the order they were added */
+/* Run all hooks of t, in the order they were added. What lay below frame is gone. */
+void weir__at_end_run(struct weir_task *t, const void *frame);
 
 /* error.c */
 struct weir_error *weir__error_here(void); /* the record of the running task or thread */
