@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "loop/debug.h"
 #include "stream/stream.h"
 
 static const struct weir__what waits = {.text = "wait for process", .kind = WEIR__ON_NOTHING};
@@ -32,6 +33,7 @@ struct weir_process *weir__subprocess_new(struct weir__loop *l, const char *name
 
 void weir__subprocess_give(struct weir_process *p, struct weir_process **ret_process) {
     p->loop->unclosed++;
+    weir__debug_made(p->loop, p, "process", p->name, __builtin_return_address(0));
     *ret_process = p;
 }
 
@@ -149,12 +151,25 @@ struct weir_stream *weir_process_stderr(const struct weir_process *p) {
     return p->err;
 }
 
+void weir__subprocess_lend(struct weir_process *p) {
+    struct weir_stream *all[] = {p->terminal, p->in, p->out, p->err};
+    for (int i = 0; i < 4; i++)
+        if (all[i] != NULL)
+            all[i]->lent_out = true;
+}
+
+static void close_one(struct weir_stream **take_stream) {
+    if (*take_stream != NULL)
+        (*take_stream)->lent_out = false;
+    weir_close(take_stream);
+}
+
 void weir_process_close_stdin(struct weir_process *p) {
     weir__not_null(p, "weir_process_close_stdin");
     weir__loop_assert(p->loop, "weir_process_close_stdin");
     if (p->in == p->terminal)
         p->in = NULL;
-    weir_close(&p->in);
+    close_one(&p->in);
 }
 
 pid_t weir_process_pid(const struct weir_process *p) {
@@ -268,10 +283,10 @@ static void close_streams(struct weir_process *p) {
     for (int i = 0; i < 3; i++)
         if (*all[i] == p->terminal)
             *all[i] = NULL;
-    weir_close(&p->terminal);
-    weir_close(&p->in);
-    weir_close(&p->out);
-    weir_close(&p->err);
+    close_one(&p->terminal);
+    close_one(&p->in);
+    close_one(&p->out);
+    close_one(&p->err);
 }
 
 void weir_process_close(struct weir_process **take_process) {
@@ -289,6 +304,7 @@ void weir_process_close(struct weir_process **take_process) {
     weir__loop_assert(p->loop, "weir_process_close");
     p->closed = true;
     p->loop->unclosed--;
+    weir__debug_closed(p->loop, p, __builtin_return_address(0));
     close_streams(p);
     weir__waitq_wake_all(&p->waiting, WEIR_ECLOSED);
     if (p->state == WEIR__SUBPROCESS_RUNS) {

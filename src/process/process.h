@@ -49,6 +49,9 @@ struct weir_process {
     char name[];                 /* the command */
 };
 
+/* From now on only the process closes its streams: a weir_close of the user's aborts. */
+void weir__subprocess_lend(struct weir_process *p);
+
 /* Everything that a start needs, made of its options (plan.c). */
 struct weir__plan {
     struct weir__spawn spawn;

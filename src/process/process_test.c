@@ -212,3 +212,17 @@ REAL_STORY(a_child_made_by_fork_can_be_taken_over) {
     assert_int_equal(weir_process_from_pid(pid, &p), -ESRCH);
     return 0;
 }
+
+static int closes_a_lent_stream(void *arg) {
+    const char *const argv[] = {"cat", NULL};
+    struct weir_process_options o = {.size = sizeof o, .in.kind = WEIR_STDIO_PIPE};
+    struct weir_process *p;
+    assert_int_equal(weir_process_start(argv, &o, &p), 0);
+    struct weir_stream *s = weir_process_stdin(p);
+    weir_close(&s);
+    return 0;
+}
+
+WEIR_TEST_ABORTS(a_close_of_a_lent_stream_says_who_closes_it, "weir_process_close_stdin") {
+    weir_run(closes_a_lent_stream, NULL, NULL);
+}

@@ -167,6 +167,8 @@ int weir__subprocess_start(const char *const *argv, const struct weir_process_op
     int rc = weir__plan_make(&plan, argv, o, is_run);
     if (rc == 0)
         rc = start_planned(&plan, o, ret_process);
+    if (rc == 0)
+        weir__subprocess_lend(*ret_process);
     weir__plan_free(&plan);
     return rc;
 }

@@ -82,6 +82,9 @@ void weir_close(struct weir_stream **take_stream) {
     weir__loop_assert(s->loop, "weir_close");
     if (s->owned)
         WEIR_BUG("weir_close on the stream of a reactive connection: use weir_conn_close");
+    if (s->lent_out)
+        WEIR_BUG("weir_close on the stream of a process: weir_process_close closes it (standard "
+                 "input alone: weir_process_close_stdin)");
     WEIR_CHECK(!s->closed);
     *take_stream = NULL;
     s->closed = true;

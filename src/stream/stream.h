@@ -90,6 +90,7 @@ struct weir_stream {
     bool gone : 1;    /* the kind holds nothing of it any more */
     bool given : 1;   /* to the user: the end of the run counts those that were not closed */
     bool owned : 1;   /* of a reactive connection: the user must not read or close it */
+    bool lent_out : 1; /* by a process, which closes it: the user must not */
 };
 
 void weir__stream_init(struct weir_stream *s, const struct weir__stream_kind *kind,
