@@ -43,9 +43,12 @@ int weir_addr_parse(const char *text, struct weir_addr *ret_addr) {
     struct weir__addr a;
     weir__argument_not_null(text, "weir_addr_parse", "text");
     int rc = weir__addr_parse(text, &a);
-    if (rc == 0)
-        weir__addr_give(&a, ret_addr);
-    return rc;
+    if (rc < 0)
+        return weir__failf(rc, "address", text, "%s (%s)", rc == -EINVAL
+                           ? "write 127.0.0.1:53, [::1]:53 or unix:/path; for a name weir_resolve"
+                           : weir_error_text(rc), weir_error_name(rc));
+    weir__addr_give(&a, ret_addr);
+    return 0;
 }
 
 char *weir_addr_text(const struct weir_addr *a, char *buf, size_t size) {

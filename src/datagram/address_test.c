@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/un.h>
+#include <weir/error.h>
 #include <weir/loop.h>
 #include <weir/net.h>
 #include <weir/testing.h>
@@ -34,6 +35,7 @@ WEIR_TEST(what_is_no_address_is_refused) {
     before = a;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         assert_int_equal(weir_addr_parse(bad[i], &a), -EINVAL);
+    assert_non_null(strstr(weir_error_message(-EINVAL), "for a name weir_resolve"));
     char path[300] = "unix:";
     memset(path + 5, 'x', 200);
     assert_int_equal(weir_addr_parse(path, &a), -ENAMETOOLONG);

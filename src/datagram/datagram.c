@@ -12,6 +12,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "datagram/address.h"
+#include "loop/debug.h"
 #include "stream/socket.h"
 #include "sys/fds.h"
 
@@ -50,6 +51,7 @@ void weir_dgram_close(struct weir_dgram **take_dgram) {
     *take_dgram = NULL;
     d->closed = true;
     d->loop->unclosed -= d->given;
+    weir__debug_closed(d->loop, d, __builtin_return_address(0));
     weir__close_submit(d->loop, &d->op, &d->file, closed);
 }
 
@@ -60,6 +62,9 @@ static __attribute__((cold, noinline)) ssize_t failed(struct weir_dgram *d, int 
     if (d->closed)
         return weir__fail(rc, what, NULL);
     weir__socket_name(d->loop, &d->file, false, &own);
+    if (rc == -EDESTADDRREQ)
+        return weir__failf(rc, what, weir__addr_format(&own, text, sizeof text),
+                           "no receiver was given, and no peer was dialled (EDESTADDRREQ)");
     return weir__fail(rc, what, weir__addr_format(&own, text, sizeof text));
 }
 

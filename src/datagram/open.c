@@ -7,6 +7,7 @@
 #include "base/options.h"
 #include "datagram/address.h"
 #include "datagram/datagram.h"
+#include "loop/debug.h"
 #include "stream/resolve.h"
 #include "stream/socket.h"
 
@@ -18,6 +19,7 @@ struct plan {
     const char *url;
     const struct weir_dgram_options *o;
     bool dials, any;
+    const void *pc; /* where the program made the call */
     struct weir__addr local; /* dial: to bind to; len 0: none */
     struct weir__addr addrs[WEIR__ADDRS_MAX];
     int count;
@@ -57,7 +59,7 @@ static int find(struct plan *p) {
     if (strncmp(p->url, "udp://", 6) != 0)
         return refuse(p, "they are udp://HOST:PORT or unixgram:/PATH");
     if (weir__addr_split(p->url + 6, host, &port) < 0)
-        return refuse(p, "udp://HOST:PORT has a host and a port up to 65535");
+        return refuse(p, "write udp://HOST:PORT, or udp://*:PORT for all addresses");
     if (strcmp(host, "*") == 0)
         return p->dials ? refuse(p, "* cannot be dialled") : find_any(p, port);
     if (port == 0 && p->dials)
@@ -159,6 +161,7 @@ static int open_first(const struct plan *p, struct weir_dgram **ret_dgram) {
         return rc;
     d->given = true;
     d->loop->unclosed++;
+    weir__debug_made(d->loop, d, "datagram socket of", p->url, p->pc);
     *ret_dgram = d;
     return 0;
 }
@@ -167,7 +170,8 @@ static int open_by(struct plan *p, struct weir_dgram **ret_dgram) {
     if (p->o->ttl < 0 || p->o->ttl > 255)
         return weir__failf(-EINVAL, what_of(p), p->url, "no ttl is %d", p->o->ttl);
     if (p->o->local != NULL && weir__addr_parse(p->o->local, &p->local) < 0)
-        return weir__failf(-EINVAL, what_of(p), p->url, "no address: %s", p->o->local);
+        return weir__failf(-EINVAL, what_of(p), p->url, "local is no HOST:PORT: %s",
+                           p->o->local);
     int rc = find(p);
     return rc < 0 ? rc : open_first(p, ret_dgram);
 }
@@ -180,7 +184,8 @@ int weir_dgram_open(const char *url, const struct weir_dgram_options *options,
         return rc;
     WEIR_OPTIONS_COPY(&o, options);
     o.local = NULL;
-    struct plan p = {.call = "weir_dgram_open", .url = url, .o = &o};
+    struct plan p = {.call = "weir_dgram_open", .url = url, .o = &o,
+                     .pc = __builtin_return_address(0)};
     return open_by(&p, ret_dgram);
 }
 
@@ -191,6 +196,7 @@ int weir_dgram_dial(const char *url, const struct weir_dgram_options *options,
     if (rc < 0)
         return rc;
     WEIR_OPTIONS_COPY(&o, options);
-    struct plan p = {.call = "weir_dgram_dial", .url = url, .o = &o, .dials = true};
+    struct plan p = {.call = "weir_dgram_dial", .url = url, .o = &o, .dials = true,
+                     .pc = __builtin_return_address(0)};
     return open_by(&p, ret_dgram);
 }
