@@ -8,11 +8,14 @@
 #include "stream/fd.h"
 #include "sys/modes.h"
 
-static int refused(int rc) {
+static int refused(const struct weir_stream *s, const char *what, int rc) {
+    const char *on = weir_stream_peer((struct weir_stream *)(uintptr_t)s);
     if (rc == -EAGAIN)
-        return weir__failf(rc, "tty raw", NULL,
+        return weir__failf(rc, what, on,
                            "the program is in the background of this terminal (EAGAIN)");
-    return weir__fail(rc, "tty raw", NULL);
+    if (rc == -ENOTTY || rc == -EOPNOTSUPP)
+        return weir__failf(-ENOTTY, what, on, "it is no terminal (ENOTTY)");
+    return weir__fail(rc, what, on);
 }
 
 int weir_tty_raw(struct weir_stream *s) {
@@ -22,12 +25,12 @@ int weir_tty_raw(struct weir_stream *s) {
         return rc;
     int *slot = weir__stream_fd_tty(s);
     if (slot == NULL)
-        return weir__fail(-ENOTTY, "tty raw", NULL);
+        return refused(s, "tty raw", -ENOTTY);
     if (*slot != 0)
         return 0;
     rc = weir__tty_raw(weir_stream_fd(s));
     if (rc < 0)
-        return refused(rc);
+        return refused(s, "tty raw", rc);
     *slot = rc;
     return 0;
 }
@@ -48,9 +51,9 @@ int weir_tty_size(const struct weir_stream *s, int *ret_columns, int *ret_rows) 
     struct winsize size;
     int fd = weir_stream_fd(s);
     if (fd < 0)
-        return weir__fail(fd == -EOPNOTSUPP ? -ENOTTY : fd, "tty size", NULL);
+        return refused(s, "tty size", fd);
     if (ioctl(fd, TIOCGWINSZ, &size) < 0)
-        return weir__fail(-errno, "tty size", NULL);
+        return refused(s, "tty size", -errno);
     *ret_columns = size.ws_col;
     *ret_rows = size.ws_row;
     return 0;
