@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -243,6 +244,21 @@ static int through_memory(struct copy *c) {
 
 /* ---- the calls ------------------------------------------------------------------------------- */
 
+static const char *name_of(const struct end *e) {
+    return e->file != NULL ? e->file->path : weir_stream_peer(e->stream);
+}
+
+/* Of two streams it is not known which of them the error came from: name both. A stream that was
+ * closed meanwhile has no name any more. */
+static void refused(int rc, const struct end *from, const struct end *to) {
+    char text[64];
+    bool gone = (from->file == NULL && from->stream->closed)
+                || (to->file == NULL && to->stream->closed);
+    if (!gone)
+        snprintf(text, sizeof text, "%.29s to %.29s", name_of(from), name_of(to));
+    weir__fail(rc, "copy", gone ? NULL : text);
+}
+
 static int64_t copy_all(struct end to, struct end from, int64_t max) {
     struct copy c = {.to = to, .from = from, .left = max < 0 ? WEIR_NEVER : max, .own_fd = -1};
     int rc = kernel_way(&c);
@@ -253,7 +269,7 @@ static int64_t copy_all(struct end to, struct end from, int64_t max) {
     weir__free(c.piece);
     if (rc == 0)
         return c.done;
-    weir__fail(rc, "copy", to.file != NULL ? to.file->path : NULL);
+    refused(rc, &from, &to);
     weir__fail_done(rc, (size_t)c.done);
     return rc;
 }

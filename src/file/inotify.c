@@ -149,7 +149,8 @@ int weir_inotify_remove(struct weir_inotify *in, int watch) {
     weir__loop_assert(in->loop, "weir_inotify_remove");
     if (inotify_rm_watch(in->file.fd, watch) == 0)
         return 0;
-    return weir__fail(-errno, "stop watching", NULL);
+    return weir__failf(-errno, "stop watching", NULL, "no watch has the number %d (%s)", watch,
+                       weir_error_name(-errno));
 }
 
 /* ---- events ---------------------------------------------------------------------------------- */

@@ -44,7 +44,7 @@ static int pair_call(struct weir__call c, const struct weir__what *what) {
     int rc = (int)weir__file_call(&c, what, c.path);
     if (rc >= 0)
         return 0;
-    return weir__failf(rc, what->text, c.path, "'%s': %s (%s)", c.to, weir_error_text(rc),
+    return weir__failf(rc, what->text, c.path, "to '%s': %s (%s)", c.to, weir_error_text(rc),
                        weir_error_name(rc));
 }
 

@@ -74,6 +74,9 @@ int weir_read_file(const char *path, size_t max, void **ret_bytes, size_t *ret_l
     weir__file_drop(&f);
     if (rc < 0) {
         weir__free(b.base);
+        if (rc == WEIR_ETOOBIG)
+            return weir__failf(rc, "read file", path, "it has more than %zu bytes (WEIR_ETOOBIG)",
+                               b.max);
         return weir__fail(rc, "read file", path);
     }
     b.base[b.len] = '\0';
