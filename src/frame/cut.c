@@ -11,7 +11,7 @@
 enum { MAX_DEFAULT = 64 << 10, MAX_MAX = 1 << 30 };
 
 static int refuse(const char *call, const char *why) {
-    return weir__failf(-EINVAL, call, NULL, "%s: %s", call, why);
+    return weir__failf(-EINVAL, call, NULL, "%s (EINVAL)", why);
 }
 
 static int init_delimited(struct weir__cut *c, const struct weir_framing *f, const char *call) {
