@@ -62,9 +62,12 @@ void weir__loop_stop(struct weir__loop *l) {
     if (l->unclosed > 0)
         weir__log(WEIR_LOG_WARNING,
                   l->unclosed == 1
-                      ? "loop '%s' ended: %zu stream, listener or WebSocket was never closed"
-                      : "loop '%s' ended: %zu streams, listeners or WebSockets were never closed",
-                  l->handle->name, l->unclosed);
+                      ? "loop '%s' ended: %zu object (a stream, file or the like) was never "
+                        "closed%s"
+                      : "loop '%s' ended: %zu objects (streams, files or the like) were never "
+                        "closed%s",
+                  l->handle->name, l->unclosed,
+                  l->debug == NULL ? "; WEIR_DEBUG=1 says which" : "");
     weir__debug_stop(l);
     if (dropped > 0)
         weir__log(WEIR_LOG_WARNING, "loop '%s' ended: %zu post%s dropped",
