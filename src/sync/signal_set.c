@@ -107,7 +107,8 @@ static bool may_take(int signal) {
 
 static int refused(int rc, int signal) {
     if (rc == -EINVAL)
-        return weir__failf(rc, "signals open", NULL, "%d cannot be taken", signal);
+        return weir__failf(rc, "signals open", NULL, "signal %d cannot be taken (%s)", signal,
+                           weir_error_name(rc));
     if (rc == -EPERM)
         return weir__failf(rc, "signals open", NULL,
                            "%d is blocked in every thread: unblock it (pthread_sigmask)", signal);

@@ -53,7 +53,8 @@ int weir_scope_on_signal(struct weir_scope *scope, int signal) {
     if (sc->kind != SCOPE_PLAIN)
         WEIR_BUG("weir_scope_on_signal: weir_scope_enter makes the scope: no shield, no group");
     if (!may_wait_for(signal))
-        return weir__failf(-EINVAL, "wait for signal", NULL, "%d cannot be waited for", signal);
+        return weir__failf(-EINVAL, "wait for signal", NULL,
+                           "signal %d cannot be waited for (EINVAL)", signal);
     struct signal_wait *w = weir__alloc_zero(sizeof *w);
     if (w == NULL)
         return weir__fail(-ENOMEM, "wait for signal", NULL);
