@@ -51,14 +51,15 @@ struct weir_listen_options { /* zero: the default */
  *   unix:/PATH       a unix socket
  *   mem:NAME         in memory, to the listener of that name on this loop (1 to 63 bytes)
  *   fd:N             the descriptor N, as weir_stream_from_fd: the stream owns it
- *   exec:WORD WORD   a program: its standard input and output are the stream, whose close kills it.
+ *   exec:WORD WORD   a program, by its standard input and output; closing the stream kills it.
  *                    In a word %XX is any byte: %20 a space, %25 a percent sign. Errors as
  *                    weir_process_start
- *   pty:WORD WORD    the same on a terminal of its own, which also carries its errors
- *   serial://PATH    a serial port, and its settings: see weir_serial_open
- *   udp://HOST:PORT  each write is a datagram, each piece read comes from one; there is no end
- *   file:PATH        ?mode=read (default), write, append or update; errors as weir_file_open
- *   pipe:PATH        a FIFO; ?mode=both (default: it has no end), read or write
+ *   pty:WORD WORD    the same on a pseudo-terminal, which also carries its standard error
+ *   serial://PATH    a serial port, with its settings: see weir_serial_open
+ *   udp://HOST:PORT  a write sends one datagram, a read returns bytes of one; no end of stream
+ *   file:PATH        a file; ?mode=read (default), write, append or update; errors as
+ *                    weir_file_open
+ *   pipe:PATH        a FIFO; ?mode=both (default: it has no end of stream), read or write
  * options may be NULL. The caller must close *ret_stream. The kernel may connect a dial to an
  * unused local port of the ephemeral range to itself: weir_dial then returns -ECONNREFUSED.
  * Returns 0; -ECONNREFUSED, -ETIMEDOUT, -ENETUNREACH, ... (of the last address tried);
@@ -251,14 +252,15 @@ struct weir_reactive {
 WEIR_SUSPENDS int weir_react(struct weir_listener *l, struct weir_group *g,
                              const struct weir_reactive *r);
 
-/* The same for a stream that is there already, dialled or attached: it becomes a reactive
- * connection, a child of g; *take_stream becomes NULL. Bytes that it has received and nobody has
- * read are the first message. The call returns at once, or, on io_uring, when the kernel has
+/* The same for a stream that is open already, dialled or attached: it becomes a reactive
+ * connection, a child of g; *take_stream becomes NULL. The bytes that it has received and no task
+ * has read are the first message. The call returns at once, or, on io_uring, when the kernel has
  * returned the receive that is under way. *r is copied.
- * Returns 0; -EBUSY (a task is inside), WEIR_ETORN, -EOPNOTSUPP (it is no socket), -ECANCELED,
- * -ETIME (also: g is cancelled), WEIR_ECLOSED, -ENOMEM, -ENOSPC, WEIR_ENOLOOP. On error or cancel
- * no function of r has been called and the stream is as before; only if the kernel takes its
- * descriptor no more (-ENOSPC, -ENOMEM) it may be closed, and then *take_stream is NULL. */
+ * Returns 0; -EBUSY (a task is in a call on it), WEIR_ETORN (see weir_write), -EOPNOTSUPP (it is no
+ * socket), WEIR_ECLOSED (closed meanwhile), -ECANCELED, -ETIME (also: g is cancelled), -ENOMEM,
+ * -ENOSPC, WEIR_ENOLOOP. On error or cancel no function of r was called, and the stream is as
+ * before. But if the kernel does not take the descriptor again (-ENOSPC, -ENOMEM), the stream may
+ * be closed; then *take_stream is NULL. */
 WEIR_SUSPENDS int weir_react_stream(struct weir_stream **take_stream, struct weir_group *g,
                                     const struct weir_reactive *r);
 

@@ -15,9 +15,9 @@
  * Grants, posts, and timers with equal deadlines keep their order.
  * A listener on the address or name of a host runs on that host. A dial starts from the host that
  * the program runs on, unless the socket is bound to another's address. Files lie in a file system
- * of the world, which is empty at first but for /tmp, and is the current folder. Refused, by
- * WEIR_ESIMREFUSED, are real descriptors, and programs that no function plays. Loop thread only,
- * except where a contract says otherwise. */
+ * of the world. At first it has only /tmp, and its root is the working directory. Real descriptors,
+ * and programs that no function plays, are refused by WEIR_ESIMREFUSED. Loop thread only, except
+ * where a contract says otherwise. */
 #ifndef WEIR_TESTING_H
 #define WEIR_TESTING_H
 
@@ -48,11 +48,11 @@ struct weir_sim_options { /* zero: the default */
     const struct weir_run_options *run; /* for weir_run; its backend is ignored */
     weir_ns jitter_ns; /* each segment and datagram takes longer by 0 up to so much; 0: none. The
                         * bytes of a connection keep their order; datagrams may overtake others */
-    unsigned loss;     /* so many of 1000 segments and datagrams between hosts are lost; 0: none.
+    unsigned loss;     /* this many of 1000 segments and datagrams between hosts are lost; 0: none.
                         * TCP sends its segments again, after a pause */
     bool fixed_order;  /* all is first in, first out; the seed decides ports, jitter, losses and
                         * weir_random only */
-    unsigned duplicates; /* so many of 1000 datagrams between hosts arrive twice; 0: none */
+    unsigned duplicates; /* this many of 1000 datagrams between hosts arrive twice; 0: none */
     size_t disk_size;  /* bytes that its files may hold, in pages of 4096; 0: 64 MiB. More:
                         * -ENOSPC */
 };
@@ -98,16 +98,16 @@ struct weir_stream;
 struct weir_sim_process {
     const char *const *argv, *const *env; /* NULL behind the last */
     const char *cwd;
-    struct weir_stream *in, *out, *err; /* never NULL, and never to be closed: they are closed when
-                                         * the function returns. What the starter has not made a
-                                         * pipe ends at once, or takes everything */
+    struct weir_stream *in, *out, *err; /* never NULL; the library closes them when the function
+                                         * returns. Those that are no pipe of the starter are at
+                                         * end of stream, and take every write */
     int signal;       /* the last signal that came; 0: none */
     uint64_t ignored; /* set by the function: 1 << SIGTERM lets SIGTERM do nothing; not SIGKILL */
 };
 
 /* Let fn play the program `name` in the running world: weir_process_start and weir_process_run call
- * it where argv[0] is exactly name. It runs as a task, which no scope around the start reaches, and
- * may do what tasks do. It returns the exit status, 0 to 255; less than 0 counts as 1.
+ * it if argv[0] is exactly name. It runs as a task, which no scope around the start reaches, and
+ * may do all that tasks do. It returns the exit status, 0 to 255; less than 0 counts as 1.
  * A signal that would end a program cancels the scope in which fn runs, unless fn ignores it. If fn
  * then returns less than 0, the signal has ended the program; after SIGKILL that holds in any case.
  * A shield inside fn holds the cancel back, that of SIGKILL too, until its bound is over. Limits,
@@ -116,7 +116,7 @@ struct weir_sim_process {
  * Returns 0; WEIR_ENOLOOP (this thread is in no world). */
 WEIR_API int weir_sim_program(const char *name, int (*fn)(struct weir_sim_process *p));
 
-/* Step the world's wall clock (weir/wall.h) by so much. Returns 0; WEIR_ENOLOOP (no world). */
+/* Step the world's wall clock (weir/wall.h) by by_ns. Returns 0; WEIR_ENOLOOP (no world). */
 WEIR_API int weir_sim_wall_step(weir_ns by_ns);
 
 /* What a simulated world has counted. */

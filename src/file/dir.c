@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* dir.c - the names in a folder, read many at a time. */
+/* dir.c - the names in a directory, read many at a time. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
@@ -20,37 +20,37 @@ struct weir_dir {
 };
 
 int weir_dir_open(const char *path, struct weir_dir **ret_dir) {
-    int rc = weir__suspend_enter("open folder");
+    int rc = weir__suspend_enter("open directory");
     if (rc < 0)
         return rc;
     weir__argument_not_null(path, "weir_dir_open", "path");
     size_t size = strlen(path) + 1;
     struct weir_dir *d = weir__alloc(sizeof *d + size);
     if (d == NULL)
-        return weir__fail(-ENOMEM, "open folder", path);
+        return weir__fail(-ENOMEM, "open directory", path);
     struct weir__call c = {.verb = WEIR__OPEN, .path = path, .flags = O_RDONLY | O_DIRECTORY};
     int64_t fd = weir__file_call(&c, &weir__opens, path);
     if (fd < 0) {
         weir__free(d);
-        return weir__fail((int)fd, "open folder", path);
+        return weir__fail((int)fd, "open directory", path);
     }
     d->loop = weir__loop();
     d->fd = (int)fd;
     d->at = d->len = 0;
     memcpy(d->path, path, size);
     d->loop->unclosed++;
-    weir__debug_made(d->loop, d, "folder", d->path, __builtin_return_address(0));
+    weir__debug_made(d->loop, d, "directory", d->path, __builtin_return_address(0));
     *ret_dir = d;
     return 0;
 }
 
 /* Read the next batch. Returns its bytes, 0 at the end, or an error. */
 static int64_t next_batch(struct weir_dir *d) {
-    static const struct weir__what lists = {.text = "read folder", .kind = WEIR__ON_NAME};
+    static const struct weir__what lists = {.text = "read directory", .kind = WEIR__ON_NAME};
     struct weir__call c = {.verb = WEIR__LIST, .fd = d->fd, .base = d->batch, .len = BATCH};
     int64_t n = weir__file_call(&c, &lists, d->path);
     if (n < 0)
-        return weir__fail((int)n, "read folder", d->path);
+        return weir__fail((int)n, "read directory", d->path);
     d->at = 0;
     d->len = (size_t)n;
     return n;
@@ -61,7 +61,7 @@ static bool is_dots(const char *name) {
 }
 
 int weir_dir_next(struct weir_dir *d, struct weir_dir_entry *ret_entry) {
-    int rc = weir__suspend_enter("read folder");
+    int rc = weir__suspend_enter("read directory");
     if (rc < 0)
         return rc;
     weir__not_null(d, "weir_dir_next");

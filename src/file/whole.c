@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* whole.c - whole files in one call, and temporary files and folders. */
+/* whole.c - whole files in one call, and temporary files and directories. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -87,17 +87,17 @@ int weir_read_file(const char *path, size_t max, void **ret_bytes, size_t *ret_l
 
 /* ---- names ----------------------------------------------------------------------------------- */
 
-/* How many bytes of a path name its folder, with the slash: 0 for "name". */
-static size_t folder_len(const char *path) {
+/* How many bytes of a path name its directory, with the slash: 0 for "name". */
+static size_t directory_len(const char *path) {
     const char *slash = strrchr(path, '/');
     return slash != NULL ? (size_t)(slash - path) + 1 : 0;
 }
 
-/* Write a name that nobody else has into the folder of path. Returns 0 or -ENAMETOOLONG. */
-static int name_beside(const char *path, size_t folder, char ret_name[PATH_MAX]) {
+/* Write a name that nobody else has into the directory of path. Returns 0 or -ENAMETOOLONG. */
+static int name_beside(const char *path, size_t directory, char ret_name[PATH_MAX]) {
     unsigned long long number = weir_random();
-    int n = snprintf(ret_name, PATH_MAX, "%.*s.weir-%016llx", (int)folder, path, number);
-    return folder < PATH_MAX && n < PATH_MAX ? 0 : -ENAMETOOLONG;
+    int n = snprintf(ret_name, PATH_MAX, "%.*s.weir-%016llx", (int)directory, path, number);
+    return directory < PATH_MAX && n < PATH_MAX ? 0 : -ENAMETOOLONG;
 }
 
 /* Follow symbolic links, also one that leads nowhere. Returns 0 or an error. */
@@ -112,7 +112,7 @@ static int follow(char path[PATH_MAX]) {
             return 0;
         if (n < 0)
             return (int)n;
-        size_t at = target[0] == '/' ? 0 : folder_len(path);
+        size_t at = target[0] == '/' ? 0 : directory_len(path);
         if (at + (size_t)n >= PATH_MAX || (size_t)n == sizeof target - 1)
             return -ENAMETOOLONG;
         memcpy(path + at, target, (size_t)n);
@@ -159,7 +159,7 @@ static int look_at_old(struct writing *w) {
 static int make_beside(struct writing *w) {
     int rc = -EEXIST;
     for (int i = 0; i < NAME_TRIES && rc == -EEXIST; i++) {
-        rc = name_beside(w->path, folder_len(w->path), w->beside);
+        rc = name_beside(w->path, directory_len(w->path), w->beside);
         if (rc == 0)
             rc = weir_cancelled();
         if (rc == 0)
@@ -184,20 +184,20 @@ static int fill_beside(struct writing *w) {
     return rc;
 }
 
-/* The new name is on the disk when the folder is. */
-static int sync_folder(struct writing *w) {
+/* The new name is on the disk when its directory is. */
+static int sync_directory(struct writing *w) {
     struct weir_file *f = NULL;
-    size_t len = folder_len(w->path);
-    char *folder = w->beside; /* not needed any more */
-    memcpy(folder, len > 0 ? w->path : ".", len > 0 ? len : 1);
-    folder[len > 0 ? len : 1] = '\0';
+    size_t len = directory_len(w->path);
+    char *directory = w->beside; /* not needed any more */
+    memcpy(directory, len > 0 ? w->path : ".", len > 0 ? len : 1);
+    directory[len > 0 ? len : 1] = '\0';
     int rc = weir_cancelled();
     if (rc == 0)
-        rc = weir__file_open(folder, O_RDONLY | O_DIRECTORY, 0, &f);
+        rc = weir__file_open(directory, O_RDONLY | O_DIRECTORY, 0, &f);
     if (rc == 0)
         rc = step(w, (struct weir__call){.verb = WEIR__SYNC, .fd = f->fd});
     weir__file_drop(&f);
-    return rc == -EINVAL ? 0 : rc; /* a file system that cannot sync a folder */
+    return rc == -EINVAL ? 0 : rc; /* a file system that cannot sync a directory */
 }
 
 /* Returns 0 or an error; *ret_done: whether path has the new bytes. */
@@ -215,7 +215,7 @@ static int replace(struct writing *w, bool *ret_done) {
     *ret_done = rc == 0;
     if (rc < 0 && w->named)
         (void)weir__file_remove(w->beside);
-    return rc < 0 ? rc : sync_folder(w);
+    return rc < 0 ? rc : sync_directory(w);
 }
 
 int weir_write_file(const char *path, const void *bytes, size_t len, unsigned mode) {
@@ -245,26 +245,26 @@ int weir_write_file(const char *path, const void *bytes, size_t len, unsigned mo
 
 /* ---- temporary files ------------------------------------------------------------------------- */
 
-static const char *temp_folder(const char *folder) {
+static const char *temp_directory(const char *directory) {
     const char *set = secure_getenv("TMPDIR");
-    return folder != NULL ? folder : set != NULL && set[0] == '/' ? set : "/tmp";
+    return directory != NULL ? directory : set != NULL && set[0] == '/' ? set : "/tmp";
 }
 
-/* Write a new name in a folder. Returns 0 or -ENAMETOOLONG. */
-static int name_in(const char *folder, char *ret_name, size_t size) {
+/* Write a new name in a directory. Returns 0 or -ENAMETOOLONG. */
+static int name_in(const char *directory, char *ret_name, size_t size) {
     unsigned long long number = weir_random();
-    int n = snprintf(ret_name, size, "%s/.weir-%016llx", folder, number);
+    int n = snprintf(ret_name, size, "%s/.weir-%016llx", directory, number);
     return n > 0 && (size_t)n < size ? 0 : -ENAMETOOLONG;
 }
 
 /* The file system has no files without a name: make one, and remove the name. */
-static int temp_named(const char *folder, struct weir_file **ret_file) {
+static int temp_named(const char *directory, struct weir_file **ret_file) {
     char name[PATH_MAX / 2];
     int rc = -EEXIST;
     for (int i = 0; i < NAME_TRIES && rc == -EEXIST; i++) {
         rc = weir_cancelled();
         if (rc == 0)
-            rc = name_in(folder, name, sizeof name);
+            rc = name_in(directory, name, sizeof name);
         if (rc == 0)
             rc = weir__file_open(name, O_RDWR | O_CREAT | O_EXCL, 0600, ret_file);
     }
@@ -273,40 +273,40 @@ static int temp_named(const char *folder, struct weir_file **ret_file) {
     return rc;
 }
 
-int weir_temp_file(const char *folder, struct weir_file **ret_file) {
+int weir_temp_file(const char *directory, struct weir_file **ret_file) {
     struct weir_file *f = NULL;
     int rc = weir__suspend_enter("temporary file");
     if (rc < 0)
         return rc;
-    folder = temp_folder(folder);
-    rc = weir__file_open(folder, O_TMPFILE | O_RDWR, 0600, &f);
+    directory = temp_directory(directory);
+    rc = weir__file_open(directory, O_TMPFILE | O_RDWR, 0600, &f);
     if (rc == -EOPNOTSUPP || rc == -EISDIR || rc == -EINVAL)
-        rc = temp_named(folder, &f);
+        rc = temp_named(directory, &f);
     if (rc < 0)
-        return weir__fail(rc, "temporary file", folder);
+        return weir__fail(rc, "temporary file", directory);
     weir__file_give(f, __builtin_return_address(0), ret_file);
     return 0;
 }
 
-int weir_temp_dir(const char *folder, char **ret_path) {
-    static const struct weir__what makes = {.text = "temporary folder", .kind = WEIR__ON_NAME};
-    int rc = weir__suspend_enter("temporary folder");
+int weir_temp_dir(const char *directory, char **ret_path) {
+    static const struct weir__what makes = {.text = "temporary directory", .kind = WEIR__ON_NAME};
+    int rc = weir__suspend_enter("temporary directory");
     if (rc < 0)
         return rc;
-    folder = temp_folder(folder);
+    directory = temp_directory(directory);
     char *path = weir__alloc(PATH_MAX);
     rc = path == NULL ? -ENOMEM : -EEXIST;
     for (int i = 0; i < NAME_TRIES && rc == -EEXIST; i++) {
         struct weir__call c = {.verb = WEIR__MKDIR, .path = path, .mode = 0700};
         rc = i > 0 ? weir_cancelled() : 0;
         if (rc == 0)
-            rc = name_in(folder, path, PATH_MAX);
+            rc = name_in(directory, path, PATH_MAX);
         if (rc == 0)
             rc = (int)weir__file_call(&c, &makes, path);
     }
     if (rc < 0) {
         weir__free(path);
-        return weir__fail(rc, "temporary folder", folder);
+        return weir__fail(rc, "temporary directory", directory);
     }
     *ret_path = weir__alloc_given(path);
     return 0;

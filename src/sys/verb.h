@@ -9,7 +9,7 @@
 #include "sys/backend.h"
 
 /* Results are those of the system calls; 0 where nothing else is said. A path is resolved from the
- * current folder of the process. "fd or path": fd -1 means the path. */
+ * working directory of the process. "fd or path": fd -1 means the path. */
 enum weir__verb {
     WEIR__OPEN,      /* path, flags (O_CLOEXEC, O_NONBLOCK and O_NOCTTY are added), mode; result:
                       * the descriptor, above 2. Sets seeks */
@@ -30,7 +30,7 @@ enum weir__verb {
     WEIR__READLINK,  /* path, base, len; result: the length, cut to len */
     WEIR__CHMOD,     /* fd or path, mode */
     WEIR__ACCESS,    /* path, mode: R_OK, W_OK, X_OK */
-    WEIR__LIST,      /* fd of a folder, base, len: struct dirent64 one behind the other; result:
+    WEIR__LIST,      /* fd of a directory, base, len: struct dirent64 one behind the other; result:
                       * bytes, 0 at the end */
     WEIR__COPY,      /* fd, at, to_fd, to_at, len: copy_file_range; result: the count */
     WEIR__SENDFILE,  /* fd, at, to_fd, len; -EAGAIN: to_fd is non-blocking and full */
@@ -46,7 +46,7 @@ struct weir__call {
     uint8_t verb;     /* enum weir__verb */
     bool never_waits; /* READ_AT, WRITE_AT: this file may be tried at once; CLOSE_FD: see there */
     bool syncs;       /* WRITE_AT: O_SYNC or O_DSYNC: the ring must not try it at once */
-    bool seeks;       /* OPEN: it is a file with positions, a folder, or the like. Else a pipe, a
+    bool seeks;       /* OPEN: it is a file with positions, a directory, or the like. Else a pipe, a
                        * tty, ...: non-blocking, and to be waited for by POLL */
     bool by_ring;     /* the backend's */
     int fd, to_fd, flags;
@@ -74,7 +74,7 @@ bool weir__verb_may_raise(const struct weir__call *c);
  * descriptor, above 2, or a negative errno; then fd is closed. */
 int64_t weir__verb_opened(struct weir__call *c, int fd);
 
-/* Has the descriptor positions? A folder, and a device that takes no part of poll (/dev/null),
+/* Has the descriptor positions? A directory, and a device that takes no part of poll (/dev/null),
  * count too. */
 bool weir__verb_seeks(int fd);
 /* Is it a regular file or a block device? */
