@@ -286,6 +286,26 @@ WEIR_TEST_BACKENDS(what_is_written_as_a_frame_can_be_read_as_that_frame) {
     assert_int_equal(weir_run(writes, NULL, NULL), 0);
 }
 
+static int tries_though_cancelled(void *arg) {
+    struct pair p;
+    struct weir_frames closed = {0};
+    struct weir_view frame;
+    assert_int_equal(weir_memory_pair(0, &p.a, &p.b), 0);
+    weir_task_cancel(weir_task_current(), "test");
+    assert_int_equal(weir_frame_write(p.a, &five, "1234", 4), -ECANCELED);
+    assert_int_equal(weir_frames_next(&closed, &frame), -ECANCELED);
+    weir_fault_allocation(1);
+    assert_int_equal(weir_printf(p.a, "%01999d", 7), -ECANCELED);
+    weir_fault_allocation(0);
+    weir_close(&p.a);
+    weir_close(&p.b);
+    return 0;
+}
+
+WEIR_TEST(calls_that_refuse_are_cancel_points) {
+    assert_int_equal(weir_sim_run(tries_though_cancelled, NULL, NULL), 0);
+}
+
 static __attribute__((format(printf, 2, 3))) int tell(struct weir_stream *s, const char *format,
                                                       ...) {
     va_list args;

@@ -51,12 +51,18 @@ static int take(struct frames *f, struct weir_view shown, struct weir_view *ret_
     return rc;
 }
 
+/* A cancel point too, as every return of a call that suspends. */
+static int closed(void) {
+    int rc = weir__suspend_enter("frame");
+    return rc < 0 ? rc : weir__fail(WEIR_ECLOSED, "frame", NULL);
+}
+
 int weir_frames_next(struct weir_frames *r, struct weir_view *ret_frame) {
     struct frames *f = of(r, "weir_frames_next");
     struct weir_view v;
     int rc = 0;
     if (f->s == NULL)
-        return weir__fail(WEIR_ECLOSED, "frame", NULL);
+        return closed();
     if (f->shown > 0) {
         weir_consume(f->s, f->shown);
         f->shown = 0;
@@ -103,7 +109,9 @@ int weir_frame_write(struct weir_stream *s, const struct weir_framing *framing, 
     struct weir__cut c;
     uint8_t number[WEIR__CUT_NUMBER];
     weir__not_null(s, "weir_frame_write");
-    int rc = weir__cut_init(&c, framing, "weir_frame_write");
+    int rc = weir__suspend_enter("write frame");
+    if (rc == 0)
+        rc = weir__cut_init(&c, framing, "weir_frame_write");
     if (rc < 0)
         return rc;
     if (c.kind == WEIR_FRAME_FIXED && len != c.max)

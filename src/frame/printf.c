@@ -36,7 +36,9 @@ void weir__text_free(struct weir__text *t) {
 int weir_vprintf(struct weir_stream *s, const char *format, va_list args) {
     struct weir__text t;
     weir__not_null(s, "weir_vprintf");
-    int rc = weir__text_format(&t, format, args);
+    int rc = weir__suspend_enter("printf");
+    if (rc == 0)
+        rc = weir__text_format(&t, format, args);
     if (rc < 0)
         return rc;
     rc = weir_write(s, t.bytes, t.len);
