@@ -83,10 +83,6 @@ LOOP_STORY(a_unix_path_is_taken_until_it_is_unlinked) {
     struct weir_listener *l = NULL;
     struct weir_stream *s = NULL, *peer = NULL;
     char url[64];
-    if (strcmp(test_backend, "sim") == 0) {
-        assert_int_equal(weir_listen("unix:/tmp/x", NULL, &l), WEIR_ESIMREFUSED);
-        return 0;
-    }
     snprintf(url, sizeof url, "unix:/tmp/weir-listen-test-%d", (int)getpid());
     assert_int_equal(weir_dial(url, NULL, &s), -ENOENT);
     assert_int_equal(weir_listen(url, NULL, &l), 0);
@@ -99,9 +95,15 @@ LOOP_STORY(a_unix_path_is_taken_until_it_is_unlinked) {
     weir_close(&peer);
     weir_unlisten(&l);
     settle(); /* the kernel lets go with the next turn */
-    assert_int_equal(weir_dial(url, NULL, &s), -ECONNREFUSED);
-    assert_int_equal(weir_listen(url, NULL, &l), -EADDRINUSE);
-    assert_int_equal(unlink(url + 5), 0);
+    if (strcmp(test_backend, "sim") != 0) { /* there a name has no file, and ends with the socket */
+        assert_int_equal(weir_dial(url, NULL, &s), -ECONNREFUSED);
+        assert_int_equal(weir_listen(url, NULL, &l), -EADDRINUSE);
+        assert_int_equal(unlink(url + 5), 0);
+    }
+    assert_int_equal(weir_dial(url, NULL, &s), -ENOENT);
+    assert_int_equal(weir_listen(url, NULL, &l), 0);
+    weir_unlisten(&l);
+    unlink(url + 5);
     return 0;
 }
 
