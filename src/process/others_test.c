@@ -4,7 +4,9 @@
 #include "process/process_test_util.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/utsname.h>
 
@@ -69,6 +71,66 @@ REAL_STORY(a_handler_that_reaps_all_children_makes_no_hang) {
     for (int i = 0; i < 5; i++)
         expect_status_or_reason(i);
     sigaction(SIGCHLD, &before, NULL);
+    return 0;
+}
+
+/* ---- a debugger ---- */
+
+/* Another process traces p, and takes its status only when go is closed. Returns it, or -1 if that
+ * is not allowed here. */
+static pid_t trace(struct weir_process *p, int *ret_go) {
+    int seized[2], go[2];
+    char is_seized = 0;
+    assert_int_equal(pipe2(seized, O_CLOEXEC), 0);
+    assert_int_equal(pipe2(go, O_CLOEXEC), 0);
+    pid_t tracer = fork();
+    if (tracer == 0) {
+        char c = ptrace(PTRACE_SEIZE, weir_process_pid(p), NULL, NULL) == 0;
+        close(go[1]);
+        if (write(seized[1], &c, 1) == 1 && read(go[0], &c, 1) == 0)
+            waitpid(weir_process_pid(p), NULL, 0);
+        _exit(0);
+    }
+    close(seized[1]);
+    close(go[0]);
+    assert_int_equal(read(seized[0], &is_seized, 1), 1);
+    close(seized[0]);
+    *ret_go = go[1];
+    return tracer;
+}
+
+/* A start whose program is killed, but whose debugger does not look. */
+static bool held_back(struct weir_process **ret_process, pid_t *ret_tracer, int *ret_go) {
+    assert_int_equal(weir_process_start(SH("exec sleep 60"), &quiet, ret_process), 0);
+    *ret_tracer = trace(*ret_process, ret_go);
+    assert_int_equal(weir_process_signal(*ret_process, SIGKILL), 0);
+    struct pollfd ended = {.fd = weir_process_fd(*ret_process), .events = POLLIN};
+    assert_int_equal(poll(&ended, 1, -1), 1);
+    siginfo_t info = {.si_pid = 0};
+    assert_int_equal(waitid(P_PID, (id_t)weir_process_pid(*ret_process), &info,
+                            WEXITED | WNOHANG | WNOWAIT), 0);
+    return info.si_pid == 0;
+}
+
+REAL_STORY(an_end_that_a_debugger_holds_back_is_waited_for) {
+    struct weir_process *p = NULL;
+    struct weir_exit e = {.code = 0};
+    struct weir_scope s;
+    pid_t tracer;
+    int go;
+    if (held_back(&p, &tracer, &go)) {
+        weir_scope_enter(&s, WEIR_MILLISECONDS(30));
+        assert_int_equal(weir_scope_leave(&s, weir_process_wait(p, &e)), -ETIME);
+    }
+    close(go);
+    assert_int_equal(weir_process_wait(p, &e), 0);
+    assert_int_equal(e.signal, SIGKILL);
+    weir_process_close(&p);
+    assert_int_equal(waitpid(tracer, NULL, 0), tracer);
+    held_back(&p, &tracer, &go);
+    weir_process_close(&p); /* the end of the run waits for it, and takes it */
+    close(go);
+    assert_int_equal(waitpid(tracer, NULL, 0), tracer);
     return 0;
 }
 

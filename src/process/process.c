@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/time.h"
 #include "loop/debug.h"
 #include "stream/stream.h"
 
@@ -58,32 +59,49 @@ void weir__subprocess_over(struct weir_process *p, int state, const struct weir_
 
 /* ---- a process of the kernel ----------------------------------------------------------------- */
 
-static void look(struct weir_process *p, bool is_over) {
+static void arm(struct weir_process *p, weir_ns after_ns) {
+    weir__timer_arm(p->loop->timers, &p->again, weir__deadline(weir__loop_now(p->loop), after_ns));
+}
+
+/* The pidfd says that it has ended, or cannot be asked; but there is no status yet. A debugger gets
+ * the status first, and has not taken it. Nothing tells when it does. */
+static void hold_back(struct weir_process *p) {
+    enum { AGAIN_MS = 10 };
+    p->held_back = true;
+    if (p->waits > 0 || p->closed)
+        arm(p, WEIR_MILLISECONDS(AGAIN_MS));
+}
+
+static void look(struct weir_process *p) {
     struct weir__spawn_end end = {.code = -1};
     int rc = weir__spawn_ended(p->pidfd, false, &end);
-    if (rc == -EAGAIN && !is_over) { /* the poll was too early, or failed: ask again */
-        if (weir__submit(p->loop->backend, &p->op) == WEIR__PENDING)
-            return;
-        look(p, true);
+    if (rc == -EAGAIN) {
+        hold_back(p);
         return;
     }
     const struct weir_exit exit = {end.code,      end.signal,    end.core,
                                    end.user_ns, end.system_ns, end.memory_peak};
+    p->held_back = false;
     weir__subprocess_over(p, rc, &exit);
 }
 
+static void fired(struct weir__timer *t) {
+    look(WEIR_CONTAINER(t, struct weir_process, again));
+}
+
 static void woke(struct weir__op *op) {
-    look(WEIR_CONTAINER(op, struct weir_process, op), false);
+    look(WEIR_CONTAINER(op, struct weir_process, op));
 }
 
 int weir__subprocess_follow(struct weir_process *p) {
     p->op = (struct weir__op){
         .kind = WEIR__POLL, .wake = woke, .u.poll = {.fd = p->pidfd, .events = POLLIN}};
+    weir__timer_init(&p->again, fired);
     if (weir__submit(p->loop->backend, &p->op) == WEIR__PENDING)
         return 0;
     int rc = p->op.result < 0 ? (int)p->op.result : 0;
     if (rc == 0) { /* it has ended already */
-        look(p, true);
+        look(p);
         return 0;
     }
     p->kind->signal(p, SIGKILL, p->grouped);
@@ -193,8 +211,13 @@ static int unknown(const struct weir_process *p) {
 /* Wait until it has ended; a cancel is felt. */
 static int await_end(struct weir_process *p) {
     int rc = 0;
+    p->waits++;
+    if (p->held_back)
+        arm(p, 0);
     if (p->state == WEIR__SUBPROCESS_RUNS)
         rc = (int)weir__waitq_wait(&p->waiting, NULL, &waits, NULL);
+    if (--p->waits == 0 && p->held_back && !p->closed)
+        weir__timer_disarm(p->loop->timers, &p->again);
     return rc < 0 ? weir__fail(rc, waits.text, rc == WEIR_ECLOSED ? NULL : p->name) : 0;
 }
 
@@ -310,6 +333,8 @@ void weir_process_close(struct weir_process **take_process) {
     if (p->state == WEIR__SUBPROCESS_RUNS) {
         p->loop->hidden++; /* the run waits until it has ended: then it is reaped and freed */
         terminate(p, SIGKILL);
+        if (p->held_back)
+            arm(p, 0);
         return;
     }
     p->kind->release(p);

@@ -6,6 +6,7 @@
 
 #include <weir/process.h>
 
+#include "loop/timers.h"
 #include "sys/spawn.h"
 #include "task/waitq.h"
 
@@ -29,6 +30,9 @@ struct weir_process {
     struct weir__loop *loop;
     const struct weir__subprocess_kind *kind;
     struct weir__op op;          /* POLL of the pidfd: pending until the process has ended */
+    struct weir__timer again;    /* a debugger holds its end back: ask again */
+    bool held_back;              /* that; the timer is armed while somebody waits for the end */
+    unsigned waits;              /* tasks that do */
     struct weir__waitq waiting;  /* for that */
     struct weir_stream *in, *out, *err;
     struct weir_stream *terminal; /* the master: in, out or err are it; else NULL */
