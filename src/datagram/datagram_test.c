@@ -2,6 +2,8 @@
 /* Datagrams on every backend: bound and connected, one and many, ends, errors, cancels. */
 #include "datagram/datagram_rig.h"
 
+RUNNER_PLAIN_ORDER /* datagrams may overtake each other */
+
 DATAGRAM_STORY(a_datagram_arrives_whole_with_its_sender) {
     struct weir_addr to, here, from;
     struct weir_dgram *a = opened(&here), *b = opened(&to);
