@@ -71,8 +71,31 @@ int64_t weir__verb_opened(struct weir__call *c, int fd) {
 
 /* ---- the calls, in the order of the verbs ---------------------------------------------------- */
 
+/* Another process has a lease on the file (fcntl(2), F_SETLEASE): open(2) waits until it has given
+ * that up, but not with O_NONBLOCK. Only a regular file has leases, and the name may be a FIFO's by
+ * now: so the file is held first. */
+static int open_leased(const struct weir__call *c) {
+    char name[32];
+    struct stat st;
+    /* Closed below: not lifted. */
+    int held = openat(AT_FDCWD, c->path, O_PATH | O_CLOEXEC | (c->flags & O_NOFOLLOW));
+    int fd = -1, error = EAGAIN;
+    snprintf(name, sizeof name, "/proc/self/fd/%d", held);
+    if (held >= 0 && fstat(held, &st) == 0 && S_ISREG(st.st_mode)) {
+        int flags = c->flags & ~(O_CREAT | O_EXCL | O_NOFOLLOW | O_NONBLOCK);
+        fd = open(name, flags | O_CLOEXEC | O_NOCTTY); /* lifted by verb_opened */
+        error = errno;
+    }
+    if (held >= 0)
+        close(held);
+    errno = error;
+    return fd;
+}
+
 static int64_t open_call(struct weir__call *c) {
     int fd = openat(AT_FDCWD, c->path, open_flags(c), c->mode); /* lifted by verb_opened */
+    if (fd < 0 && errno == EWOULDBLOCK && (c->flags & O_NONBLOCK) == 0)
+        fd = open_leased(c);
     return fd < 0 ? -errno : weir__verb_opened(c, fd);
 }
 
