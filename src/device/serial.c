@@ -32,17 +32,23 @@ static int64_t result(void *state, bool writes, int64_t n) {
     return n == 0 || weir__serial_is_unplugged(n) ? WEIR_EUNPLUGGED : n;
 }
 
+/* A terminal that somebody else has open too would stay exclusive. */
+static void disclaim(const struct weir__port *p) {
+    if (p->claimed)
+        weir__serial_control(p->fd, TIOCNXCL, NULL);
+}
+
 static void closing(void *state, int fd) {
     struct weir__port *p = ((struct serial *)state)->port;
-    if (p->claimed)
-        weir__serial_control(fd, TIOCNXCL, NULL); /* a pseudo-terminal would stay exclusive */
+    disclaim(p);
     p->fd = -1;
     weir__serial_port_unref(p);
 }
 
 static void describe(void *state, char *ret_text) {
     const struct weir__port *p = ((struct serial *)state)->port;
-    snprintf(ret_text, WEIR__NAME_TEXT, "serial:%s", p != NULL ? p->path : "");
+    int most = WEIR__NAME_TEXT - (int)sizeof "serial:";
+    snprintf(ret_text, WEIR__NAME_TEXT, "serial:%.*s", most, p != NULL ? p->path : "");
 }
 
 static const struct weir__fd_kind serial_kind = {.name = "serial",
@@ -82,16 +88,17 @@ static int refused(int rc, const char *path, const char *why) {
 }
 
 /* Claim the port before anything about it is changed. */
-static int set_up(int fd, const struct weir__serial_url *u) {
+static int set_up(struct weir__port *p, const struct weir__serial_url *u) {
     const char *why = NULL;
     struct weir_serial_options now;
-    int rc = weir__serial_mode_get(fd, &now); /* is it a terminal at all? */
+    int rc = weir__serial_mode_get(p->fd, &now); /* is it a terminal at all? */
     if (rc == 0 && !u->shared)
-        rc = claim(fd);
+        rc = claim(p->fd);
+    p->claimed = rc == 0 && !u->shared;
     if (rc == 0)
-        rc = weir__serial_mode_set(fd, &u->mode, true, &why);
+        rc = weir__serial_mode_set(p->fd, &u->mode, true, &why);
     if (rc == 0)
-        rc = weir__serial_control(fd, TCFLSH, (void *)(uintptr_t)TCIFLUSH);
+        rc = weir__serial_control(p->fd, TCFLSH, (void *)(uintptr_t)TCIFLUSH);
     return rc < 0 ? refused(rc, u->path, why) : 0;
 }
 
@@ -102,13 +109,13 @@ static int open_port(const struct weir__serial_url *u, const void *pc,
     if (p == NULL)
         return refused(-ENOMEM, u->path, NULL);
     p->refs = 1;
-    p->claimed = !u->shared;
     memcpy(p->path, u->path, sizeof p->path);
     p->fd = weir__fd_lift(open(u->path, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC));
-    int rc = p->fd < 0 ? refused(p->fd, u->path, NULL) : set_up(p->fd, u);
+    int rc = p->fd < 0 ? refused(p->fd, u->path, NULL) : set_up(p, u);
     if (rc == 0)
         rc = weir__stream_of_fd(p->fd, &serial_kind, "serial open", pc, &s);
     if (rc < 0) {
+        disclaim(p);
         if (p->fd >= 0)
             close(p->fd);
         weir__free(p);

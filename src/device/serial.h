@@ -10,7 +10,7 @@
 
 #include "stream/fd.h"
 
-enum { WEIR__SERIAL_PATH_MAX = 96 };
+enum { WEIR__SERIAL_PATH_MAX = 280 }; /* /dev/serial/by-id/ and a name as long as names may be */
 
 struct weir__serial_url {
     char path[WEIR__SERIAL_PATH_MAX];

@@ -2,6 +2,7 @@
 /* Serial ports, over pseudo-terminals: the master is the far side. */
 #include "device/device_test_util.h"
 
+#include <limits.h>
 #include <weir/serial.h>
 
 struct rig {
@@ -133,6 +134,30 @@ FD_STORY(a_port_is_open_once_unless_all_agree) {
     weir_close(&s);
     weir_close(&first);
     rig_close(&shared);
+    return 0;
+}
+
+/* Those of /dev/serial/by-id hold maker, product and serial number. */
+FD_STORY(the_path_of_a_port_may_have_the_longest_name) {
+    struct weir_stream *s = NULL;
+    char url[sizeof "serial:///dev/serial/by-id/" + NAME_MAX];
+    memset(url, 'x', sizeof url - 1);
+    url[sizeof url - 1] = '\0';
+    memcpy(url, "serial:///dev/serial/by-id/", strlen("serial:///dev/serial/by-id/"));
+    assert_int_equal(weir_serial_open(url, &s), -ENOENT);
+    return 0;
+}
+
+/* Who has the other side open keeps the terminal, and with it what was set. */
+FD_STORY(an_open_that_fails_leaves_the_port_to_others) {
+    struct weir_stream *s = NULL;
+    struct rig r;
+    int exclusive = -1;
+    rig_open(&r, "?bits=7");
+    expect_refusal(weir_serial_open(r.url, &s), -EINVAL, "this number of bits");
+    assert_int_equal(ioctl(r.slave, TIOCGEXCL, &exclusive), 0);
+    assert_int_equal(exclusive, 0);
+    rig_close(&r);
     return 0;
 }
 
