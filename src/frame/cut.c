@@ -143,8 +143,10 @@ size_t weir__cut_next(const struct weir__cut *c, const uint8_t *bytes, size_t le
     if (more.len == 0)
         return 0;
     if (weir__cut_marks(c)) {
-        const uint8_t *hit = memchr(more.base, c->delimiter[c->delimiter_len - 1], more.len);
-        return hit != NULL ? (size_t)(hit - (const uint8_t *)more.base) + 1 : more.len;
+        size_t most = c->max + c->delimiter_len + 1 - len; /* the last of these is too much */
+        most = most < more.len ? most : more.len;
+        const uint8_t *hit = memchr(more.base, c->delimiter[c->delimiter_len - 1], most);
+        return hit != NULL ? (size_t)(hit - (const uint8_t *)more.base) + 1 : most;
     }
     if (whole_size(c, bytes, len, &size) < 0)
         return 0;

@@ -28,8 +28,9 @@ struct weir__found {
 int weir__cut_find(const struct weir__cut *c, const uint8_t *bytes, size_t len,
                    struct weir__found *ret);
 
-/* len bytes hold no whole frame. How many of the bytes `more`, which follow, may be put behind them
- * without passing the end of the frame? */
+/* len bytes hold no whole frame, nor too many bytes for one. How many of the bytes `more`, which
+ * follow, may be put behind them without passing the end of the frame, or the byte that is one too
+ * many? */
 size_t weir__cut_next(const struct weir__cut *c, const uint8_t *bytes, size_t len,
                       struct weir_view more);
 

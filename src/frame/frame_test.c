@@ -116,6 +116,25 @@ WEIR_TEST(eight_bytes_of_length_neither_overflow_nor_take_memory) {
     assert_int_equal(weir_framer_next(&f, &in, &frame), WEIR_ECLOSED);
 }
 
+static void expect_little_taken(const struct weir_framing *framing) {
+    static char many[64 << 10];
+    struct weir_framer f;
+    struct weir_view frame, in = {"x", 1};
+    memset(many, 'x', sizeof many);
+    assert_int_equal(weir_framer_open(&f, framing), 0);
+    assert_int_equal(weir_framer_next(&f, &in, &frame), 0);
+    in = (struct weir_view){many, sizeof many};
+    assert_int_equal(weir_framer_next(&f, &in, &frame), WEIR_ETOOBIG);
+    assert_true(in.len > sizeof many - 32);
+    weir_framer_close(&f);
+}
+
+/* A frame that has begun in an earlier piece is put together: only as far as it may reach. */
+WEIR_TEST(of_a_long_piece_without_an_end_no_more_is_kept_than_a_frame_may_have) {
+    expect_little_taken(&line);
+    expect_little_taken(&dots);
+}
+
 WEIR_TEST(framings_that_are_not_possible_are_refused) {
     struct weir_framing bad[] = {
         {.kind = (enum weir_frame_kind)9},
