@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Dialling a command: exec:WORD WORD... */
+#include <fcntl.h>
+
 #include "process/process_test_util.h"
 
 static int play_upper(struct weir_sim_process *p) {
@@ -93,6 +95,31 @@ PROCESS_STORY(a_task_that_reads_from_a_command_feels_the_close) {
     weir_yield();
     weir_close(&s);
     return weir_group_close(&g, 0);
+}
+
+static int open_descriptors(void) {
+    int count = 0;
+    for (int fd = 0; fd < 256; fd++)
+        count += fcntl(fd, F_GETFD) >= 0;
+    return count;
+}
+
+/* Else the command would never meet the end of its input while the child lives. */
+REAL_STORY(a_fork_child_that_closes_the_stream_of_a_command_holds_nothing_of_it) {
+    struct weir_stream *s;
+    int status = -1, before = open_descriptors();
+    assert_int_equal(dial_upper(&s), 0);
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        weir_close(&s);
+        _exit(open_descriptors() == before ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_int_equal(speaks(s), 0); /* the parent's has noticed nothing */
+    weir_close(&s);
+    return 0;
 }
 
 static void refuses(const char *url, const char *why) {

@@ -61,6 +61,10 @@ static void over_close(struct weir_stream *s) {
     weir__stream_gone(s);
 }
 
+static void over_leave(struct weir_stream *s) {
+    parts_of(s)->close(parts_of(s)->owner);
+}
+
 static void over_address(struct weir_stream *s, bool peer, char *ret_text) {
     snprintf(ret_text, WEIR__NAME_TEXT, "%s", peer ? parts_of(s)->name : "?");
 }
@@ -74,6 +78,7 @@ static const struct weir__stream_kind over_kind = {
     .wait_room = over_wait_room,
     .shutdown = over_shutdown,
     .close = over_close,
+    .leave = over_leave,
     .address = over_address,
 };
 

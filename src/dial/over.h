@@ -13,7 +13,8 @@ struct weir__over_parts {
     struct weir_stream *out; /* writes; may be the same */
     /* Send end of stream behind what was written. Never suspends. Returns 0 or an error. */
     int (*end)(void *owner);
-    /* Give up the owner, and the streams with it. Never suspends. */
+    /* Give up the owner, and the streams with it; in a fork child only the child's copies of
+     * descriptors. Never suspends. */
     void (*close)(void *owner);
     void *owner;
     char name[64]; /* as the peer's address */

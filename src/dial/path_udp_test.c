@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <weir/datagram.h>
 #include <weir/group.h>
@@ -157,6 +158,29 @@ static int speaks_udp(void *arg) {
 
 WEIR_TEST_BACKENDS(a_peer_of_datagrams_is_a_stream_without_an_end) {
     assert_int_equal(weir_run(speaks_udp, NULL, NULL), 0);
+}
+
+static int is_left_by_a_child(void *arg) {
+    struct weir_stream *s;
+    int status = -1;
+    assert_int_equal(weir_dial("udp://127.0.0.1:9", NULL, &s), 0);
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        int next = dup(0); /* the lowest number that is free */
+        weir_close(&s);
+        _exit(dup(0) < next ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    weir_close(&s);
+    return 0;
+}
+
+WEIR_TEST_BACKENDS(a_fork_child_closes_its_copy_of_a_stream_of_datagrams) {
+    if (strcmp(test_backend, "sim") == 0)
+        runner_skip("a simulated world is one process");
+    assert_int_equal(weir_run(is_left_by_a_child, NULL, NULL), 0);
 }
 
 WEIR_TEST(a_stream_of_datagrams_leaves_nothing_behind_wherever_it_is_disturbed) {

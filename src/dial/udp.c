@@ -70,6 +70,10 @@ static void udp_close(struct weir_stream *s) {
     weir__stream_gone(s);
 }
 
+static void udp_leave(struct weir_stream *s) {
+    weir_dgram_close(&udp_of(s)->dgram);
+}
+
 static void udp_address(struct weir_stream *s, bool peer, char *ret_text) {
     struct weir_addr own;
     if (peer || s->closed) {
@@ -89,6 +93,7 @@ static const struct weir__stream_kind udp_kind = {
     .wait_room = udp_wait_room,
     .shutdown = udp_shutdown,
     .close = udp_close,
+    .leave = udp_leave,
     .address = udp_address,
 };
 
