@@ -34,7 +34,8 @@ struct weir_dgram_options { /* zero: the default */
 /* Open a socket and bind it to udp://HOST:PORT or unixgram:/PATH (unixgram:@NAME without a file).
  * Port 0 is any free one. HOST is an address or a name, of which the first address of this machine
  * is taken; "*" is all addresses of both families. PATH must not exist; the library does not remove
- * it afterwards: unlink it. options may be NULL. The caller must close *ret_dgram.
+ * it afterwards: unlink it. options may be NULL. The caller must close *ret_dgram. An address in
+ * use is tried again for 50 ms, as weir_listen does; a path in use fails at once.
  * Returns 0; -EADDRINUSE, -EADDRNOTAVAIL, -EACCES, ...; WEIR_EURL, WEIR_ENONAME, WEIR_ERESOLVE,
  * -EINVAL (an option), -EAGAIN (as weir_resolve), -ECANCELED, -ETIME, -EMFILE, -ENOMEM,
  * WEIR_ENOLOOP. On error or cancel nothing stays open, and *ret_dgram is untouched. */

@@ -297,6 +297,21 @@ DATAGRAM_STORY(a_dial_binds_where_it_is_told) {
     return 0;
 }
 
+/* On io_uring the close that follows a receive waits for the loop's turn. */
+DATAGRAM_STORY(a_port_is_free_again_when_its_socket_is_closed) {
+    struct weir_addr to;
+    struct weir_dgram *b = opened(&to), *a = dialled(&to);
+    char url[64];
+    snprintf(url, sizeof url, "udp://127.0.0.1:%d", weir_dgram_port(b));
+    send_text(a, "x", NULL);
+    expect_text(b, "x", NULL);
+    weir_dgram_close(&b);
+    b = bound(url);
+    weir_dgram_close(&b);
+    weir_dgram_close(&a);
+    return 0;
+}
+
 /* ---- unix ----------------------------------------------------------------------------------- */
 
 DATAGRAM_STORY(unix_datagrams_keep_order_and_wait_for_room) {

@@ -14,6 +14,8 @@
 static const struct weir__what dials = {.text = "dial of datagrams", .link = "on",
                                         .kind = WEIR__ON_FD};
 
+enum { IN_USE_MS = 50, IN_USE_STEP_MS = 5 };
+
 struct plan {
     const char *call; /* "weir_dgram_open", "weir_dgram_dial" */
     const char *url;
@@ -166,6 +168,21 @@ static int open_first(const struct plan *p, struct weir_dgram **ret_dgram) {
     return 0;
 }
 
+/* An address in use is tried again for a moment, as weir_listen does: a socket that was closed has
+ * its address until the loop has turned, and io_uring keeps those of a process that was killed up to
+ * 10 ms longer. A path stays until somebody unlinks it. */
+static int open_patiently(const struct plan *p, struct weir_dgram **ret_dgram) {
+    const struct weir__addr *own = p->dials ? &p->local : &p->addrs[0];
+    bool is_path = own->sa.sa_family == AF_UNIX && own->un.sun_path[0] != '\0';
+    for (int waited_ms = 0;; waited_ms += IN_USE_STEP_MS) {
+        int rc = open_first(p, ret_dgram);
+        if (rc != -EADDRINUSE || is_path || waited_ms >= IN_USE_MS)
+            return rc;
+        if ((rc = weir_sleep(WEIR_MILLISECONDS(IN_USE_STEP_MS))) < 0)
+            return weir__fail(rc, what_of(p), p->url);
+    }
+}
+
 static int open_by(struct plan *p, struct weir_dgram **ret_dgram) {
     if (p->o->ttl < 0 || p->o->ttl > 255)
         return weir__failf(-EINVAL, what_of(p), p->url, "no ttl is %d", p->o->ttl);
@@ -173,7 +190,7 @@ static int open_by(struct plan *p, struct weir_dgram **ret_dgram) {
         return weir__failf(-EINVAL, what_of(p), p->url, "local is no HOST:PORT: %s",
                            p->o->local);
     int rc = find(p);
-    return rc < 0 ? rc : open_first(p, ret_dgram);
+    return rc < 0 ? rc : open_patiently(p, ret_dgram);
 }
 
 int weir_dgram_open(const char *url, const struct weir_dgram_options *options,
