@@ -92,6 +92,13 @@ static bool fits(const struct sockaddr *sa, socklen_t len) {
     }
 }
 
+/* A path ends with its NUL, as the kernel gives it, whatever the program says of its length. */
+static void cut_path(struct weir__addr *a) {
+    size_t head = offsetof(struct sockaddr_un, sun_path);
+    if (a->sa.sa_family == AF_UNIX && a->len > head && a->un.sun_path[0] != '\0')
+        a->len = (socklen_t)(head + strnlen(a->un.sun_path, sizeof a->un.sun_path - 1) + 1);
+}
+
 int weir_addr_from_sockaddr(const struct sockaddr *sa, socklen_t len,
                             struct weir_addr *ret_addr) {
     struct weir__addr a = {.len = len};
@@ -99,6 +106,7 @@ int weir_addr_from_sockaddr(const struct sockaddr *sa, socklen_t len,
     if (!fits(sa, len))
         return -EINVAL;
     memcpy(&a.sa, sa, len);
+    cut_path(&a);
     weir__addr_give(&a, ret_addr);
     return 0;
 }

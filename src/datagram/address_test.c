@@ -29,7 +29,9 @@ WEIR_TEST(an_address_is_read_and_written_alike) {
 WEIR_TEST(what_is_no_address_is_refused) {
     static const char *const bad[] = {"",       ":53",        "127.0.0.1",  "127.0.0.1:", "::1:53",
                                       "[::1]",  "[::1]53",    "[1.2.3.4]:1", "a.b:53",    "1.2.3:4",
-                                      "1.2.3.4:65536", "1.2.3.4:-1", "[::1:53", "unix:"};
+                                      "1.2.3.4:65536", "1.2.3.4:-1", "[::1:53", "unix:",
+                                      "[fe80::1%+1]:1", "[fe80::1% 1]:1", "[fe80::1%0]:1",
+                                      "[fe80::1%-18446744073709551615]:1"};
     struct weir_addr a, before;
     memset(&a, 7, sizeof a);
     before = a;
@@ -75,6 +77,24 @@ WEIR_TEST(the_systems_form_goes_both_ways) {
     assert_int_equal(weir_addr_from_sockaddr(sa, 1, &b), -EINVAL);
     struct sockaddr other = {.sa_family = AF_NETLINK};
     assert_int_equal(weir_addr_from_sockaddr(&other, sizeof other, &b), -EINVAL);
+}
+
+/* Most programs give the size of the struct; the kernel gives that of the path. */
+WEIR_TEST(a_path_is_the_same_address_whatever_length_the_program_gives) {
+    struct sockaddr_un un = {.sun_family = AF_UNIX, .sun_path = "/run/x"};
+    struct weir_addr whole, text;
+    assert_int_equal(weir_addr_from_sockaddr((struct sockaddr *)&un, sizeof un, &whole), 0);
+    assert_int_equal(weir_addr_parse("unix:/run/x", &text), 0);
+    assert_true(weir_addr_equal(&whole, &text));
+}
+
+WEIR_TEST(each_nul_of_a_name_without_a_file_is_seen_in_its_text) {
+    struct sockaddr_un un = {.sun_family = AF_UNIX, .sun_path = "\0a\0b"};
+    struct weir_addr a;
+    char text[WEIR_ADDR_TEXT];
+    socklen_t len = offsetof(struct sockaddr_un, sun_path) + 4;
+    assert_int_equal(weir_addr_from_sockaddr((struct sockaddr *)&un, len, &a), 0);
+    assert_string_equal(weir_addr_text(&a, text, sizeof text), "unix:@a@b");
 }
 
 static int finds(void *unused) {

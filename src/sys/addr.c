@@ -17,14 +17,17 @@ static void format_v6(const struct sockaddr_in6 *in6, char *buf, size_t size) {
     snprintf(buf, size, "[%s%s]:%u", text, scope, ntohs(in6->sin6_port));
 }
 
+/* A name without a file begins with a NUL, and may have more: each is written as "@". */
 static void format_unix(const struct weir__addr *a, char *buf, size_t size) {
-    const char *path = a->un.sun_path;
+    char name[sizeof a->un.sun_path];
     size_t head = offsetof(struct sockaddr_un, sun_path);
     size_t len = a->len > head ? a->len - head : 0;
-    if (len > 0 && path[0] == '\0')
-        snprintf(buf, size, "unix:@%.*s", (int)(len - 1), path + 1);
-    else
-        snprintf(buf, size, "unix:%.*s", (int)len, path);
+    len = len < sizeof name ? len : sizeof name; /* the kernel counts a NUL behind a full one */
+    memcpy(name, a->un.sun_path, len);
+    if (len > 0 && name[0] == '\0')
+        for (char *at = name; (at = memchr(at, '\0', (size_t)(name + len - at))) != NULL;)
+            *at = '@';
+    snprintf(buf, size, "unix:%.*s", (int)len, name);
 }
 
 char *weir__addr_format(const struct weir__addr *a, char *buf, size_t size) {
@@ -47,9 +50,9 @@ char *weir__addr_format(const struct weir__addr *a, char *buf, size_t size) {
 }
 
 static int parse_scope(const char *text, uint32_t *ret_scope) {
-    char *end;
-    unsigned long n = strtoul(text, &end, 10);
-    if (*text != '\0' && *end == '\0' && n <= UINT32_MAX)
+    bool is_number = *text != '\0' && text[strspn(text, "0123456789")] == '\0';
+    unsigned long n = is_number ? strtoul(text, NULL, 10) : 0;
+    if (is_number && n <= UINT32_MAX)
         *ret_scope = (uint32_t)n;
     else
         *ret_scope = if_nametoindex(text);
