@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <weir/datagram.h>
+#include <weir/frame.h>
 #include <weir/group.h>
 #include <weir/loop.h>
 #include <weir/stream.h>
@@ -158,6 +159,63 @@ static int speaks_udp(void *arg) {
 
 WEIR_TEST_BACKENDS(a_peer_of_datagrams_is_a_stream_without_an_end) {
     assert_int_equal(weir_run(speaks_udp, NULL, NULL), 0);
+}
+
+/* Returns what a read has met: nobody answers where the port is closed. */
+static int speaks_to_nobody(struct weir_stream *s) {
+    char byte;
+    int rc = -ETIME;
+    while (rc == -ETIME) { /* on io_uring a closed socket has its port until the loop has turned */
+        struct weir_scope scope;
+        weir_scope_enter(&scope, WEIR_MILLISECONDS(5));
+        rc = weir_write(s, "?", 1);
+        if (rc == 0)
+            rc = (int)weir_read(s, &byte, 1);
+        rc = weir_scope_leave(&scope, rc);
+    }
+    return rc;
+}
+
+static int goes_on(void *arg) {
+    struct weir_dgram *d = NULL;
+    struct weir_stream *s = NULL;
+    struct weir_addr own;
+    char url[64], buf[16];
+    assert_int_equal(weir_dgram_open("udp://127.0.0.1:0", NULL, &d), 0);
+    snprintf(url, sizeof url, "udp://127.0.0.1:%d", weir_dgram_port(d));
+    assert_int_equal(weir_dial(url, NULL, &s), 0);
+    weir_dgram_close(&d);
+    assert_int_equal(speaks_to_nobody(s), -ECONNREFUSED);
+    assert_int_equal(weir_dgram_open(url, NULL, &d), 0);
+    assert_int_equal(weir_addr_parse(weir_stream_local(s), &own), 0);
+    assert_int_equal(weir_dgram_send(d, "here", 4, &own), 0);
+    assert_int_equal(weir_read(s, buf, sizeof buf), 4);
+    weir_close(&s);
+    weir_dgram_close(&d);
+    return 0;
+}
+
+WEIR_TEST_BACKENDS(a_stream_of_datagrams_goes_on_when_its_peer_is_there_again) {
+    assert_int_equal(weir_run(goes_on, NULL, NULL), 0);
+}
+
+static int writes_frames(void *arg) {
+    struct weir_dgram *d = NULL;
+    struct weir_stream *s = NULL;
+    char url[64], buf[16];
+    assert_int_equal(weir_dgram_open("udp://127.0.0.1:0", NULL, &d), 0);
+    snprintf(url, sizeof url, "udp://127.0.0.1:%d", weir_dgram_port(d));
+    assert_int_equal(weir_dial(url, NULL, &s), 0);
+    assert_int_equal(weir_frame_write(s, NULL, "line", 4), 0);
+    assert_int_equal(weir_dgram_recv(d, buf, sizeof buf, NULL), 5);
+    assert_memory_equal(buf, "line\n", 5);
+    weir_close(&s);
+    weir_dgram_close(&d);
+    return 0;
+}
+
+WEIR_TEST_BACKENDS(a_frame_is_one_datagram_with_its_end) {
+    assert_int_equal(weir_run(writes_frames, NULL, NULL), 0);
 }
 
 static int is_left_by_a_child(void *arg) {

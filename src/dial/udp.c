@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <string.h>
 #include <weir/datagram.h>
 
 #include "base/alloc.h"
@@ -49,6 +50,25 @@ static int udp_send(struct weir_stream *s, const void *buf, size_t len, size_t *
     return s->closed ? -ECANCELED : rc;
 }
 
+/* One write is one datagram, whatever pieces it is made of. */
+static int udp_sendv(struct weir_stream *s, struct iovec *vec, size_t count, size_t *ret_done) {
+    size_t len = 0, at = 0;
+    *ret_done = 0;
+    for (size_t i = 0; i < count; i++)
+        len += vec[i].iov_len;
+    if (len > DATAGRAM_MAX)
+        return -EMSGSIZE;
+    uint8_t *whole = weir__alloc(len);
+    if (whole == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < count; at += vec[i++].iov_len)
+        if (vec[i].iov_len > 0)
+            memcpy(whole + at, vec[i].iov_base, vec[i].iov_len);
+    int rc = udp_send(s, whole, len, ret_done);
+    weir__free(whole);
+    return rc;
+}
+
 static int64_t udp_try_send(struct weir_stream *s, const void *buf, size_t len) {
     int rc = weir_dgram_try_send(udp_of(s)->dgram, buf, len, NULL);
     return rc == 0 ? (int64_t)len : rc;
@@ -86,9 +106,11 @@ static void udp_address(struct weir_stream *s, bool peer, char *ret_text) {
 
 static const struct weir__stream_kind udp_kind = {
     .name = "udp",
+    .goes_on = true,
     .recv = udp_recv,
     .release = udp_release,
     .send = udp_send,
+    .sendv = udp_sendv,
     .try_send = udp_try_send,
     .wait_room = udp_wait_room,
     .shutdown = udp_shutdown,

@@ -179,7 +179,8 @@ static int64_t note(struct weir_stream *s, int64_t n) {
         n = weir__stream_end(s);
     if (n == 0) {
         s->ended = true;
-    } else if (n < 0 && n != -ECANCELED && n != -ETIME && n != -ENOMEM && !s->closed) {
+    } else if (n < 0 && n != -ECANCELED && n != -ETIME && n != -ENOMEM && !s->closed &&
+               !s->kind->goes_on) {
         s->failed = WEIR_SMALL_CODE(n);
         s->by_write = false;
     }
