@@ -169,8 +169,8 @@ static int open_first(const struct plan *p, struct weir_dgram **ret_dgram) {
 }
 
 /* An address in use is tried again for a moment, as weir_listen does: a socket that was closed has
- * its address until the loop has turned, and io_uring keeps those of a process that was killed up to
- * 10 ms longer. A path stays until somebody unlinks it. */
+ * its address until the loop has turned, and io_uring keeps those of a process that was killed up
+ * to 10 ms longer. A path stays until somebody unlinks it. */
 static int open_patiently(const struct plan *p, struct weir_dgram **ret_dgram) {
     const struct weir__addr *own = p->dials ? &p->local : &p->addrs[0];
     bool is_path = own->sa.sa_family == AF_UNIX && own->un.sun_path[0] != '\0';
