@@ -31,6 +31,7 @@ struct weir_writer {
     struct weir__flush flush;
     struct weir__waitq room, drained;
     struct weir_task *pourer; /* NULL: none */
+    const struct wish *half;  /* a part of it was gathered: nothing else may follow; NULL: none */
     uint64_t offered, taken;
     size_t size, at, len;
     unsigned refs; /* the user, the pourer */
@@ -68,13 +69,15 @@ static void gather(struct weir_writer *w, const void *bytes, size_t len) {
     w->offered += len;
 }
 
-/* A wish that fits into the writer at all is taken whole or not yet. */
+/* A wish that fits into the writer at all is taken whole or not yet. The task of one that was taken
+ * in part may have been cancelled and left the queue, and not have run since: see cut_short. */
 static bool gather_wish(struct weir_writer *w, struct wish *wish) {
     size_t left = wish->len - wish->done, n = left < room_of(w) ? left : room_of(w);
-    if (n < left && wish->len <= w->size)
+    if ((w->half != NULL && w->half != wish) || (n < left && wish->len <= w->size))
         return false;
     gather(w, wish->bytes + wish->done, n);
     wish->done += n;
+    w->half = wish->done > 0 && wish->done < wish->len ? wish : NULL;
     return wish->done == wish->len;
 }
 
@@ -255,7 +258,7 @@ int weir_writer_write(struct weir_writer *w, const void *buf, size_t len) {
     int rc = weir__suspend_enter("write");
     if (rc < 0 || (rc = may_write(w, "weir_writer_write")) < 0 || len == 0)
         return rc;
-    if (len > room_of(w) || !weir__waitq_empty(&w->room))
+    if (len > room_of(w) || !weir__waitq_empty(&w->room) || w->half != NULL)
         return wait_for_room(w, buf, len);
     gather(w, buf, len);
     weir__loop_flush_later(w->loop, &w->flush);

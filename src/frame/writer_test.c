@@ -179,6 +179,46 @@ WEIR_TEST(a_cancelled_write_has_written_nothing_or_tears_the_writer) {
     assert_int_equal(weir_sim_run(cut_short, NULL, NULL), 0);
 }
 
+static int writes_little(void *args) {
+    struct rig *r = *(struct rig **)args;
+    return weir_writer_write(r->w, "...", 3);
+}
+
+/* The stream takes bytes after the cancel, and before the cancelled task has run. */
+static int cut_short_in_time(void *arg) {
+    struct rig r, *p = &r;
+    struct weir_group g;
+    struct weir_task *t;
+    char got[64];
+    assert_int_equal(rig_open(&r, sizeof got, 10), 0);
+    weir_group_open(&g, WEIR_INDEPENDENT);
+    assert_int_equal(weir_spawn(&g, WEIR_SITE(writes_much), writes_much, &p, sizeof p, NULL, &t),
+                     0);
+    weir_sleep(WEIR_MILLISECONDS(1));
+    assert_int_equal(weir_spawn(&g, WEIR_SITE(writes_little), writes_little, &p, sizeof p, NULL,
+                                NULL), 0);
+    weir_sleep(WEIR_MILLISECONDS(1));
+    assert_int_equal(weir_read_exactly(r.b, got, sizeof got), 0); /* wakes who writes there */
+    weir_task_cancel(t, "a test");
+    weir_task_release(&t);
+    assert_int_equal(weir_group_close(&g, 0), 0);
+    assert_int_equal(weir_writer_write(r.w, "...", 3), WEIR_ETORN);
+    weir_writer_close(&r.w);
+    weir_shutdown(r.a);
+    for (ssize_t n; (n = weir_read(r.b, got, sizeof got)) > 0;)
+        assert_null(memchr(got, '.', (size_t)n));
+    rig_close(&r);
+    return 0;
+}
+
+WEIR_TEST(nothing_follows_the_part_of_a_message_whose_writer_was_cancelled) {
+    assert_int_equal(weir_sim_run(cut_short_in_time, NULL, NULL), 0);
+    for (unsigned seed = 2; seed < 30; seed++) {
+        struct weir_sim_options o = {.size = sizeof o, .seed = seed};
+        assert_int_equal(weir_sim_run(cut_short_in_time, NULL, &o), 0);
+    }
+}
+
 static int broken(void *arg) {
     struct rig r;
     assert_int_equal(rig_open(&r, 4, 100), 0);
