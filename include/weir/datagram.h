@@ -94,7 +94,8 @@ enum { WEIR_DGRAM_TRUNCATED = 1 }; /* it was longer than size; the rest is lost 
  * later ones. count 0 returns 0. datagrams is borrowed until return.
  * Returns how many were sent. If there are fewer than count, the next call returns the error of the
  * first one left, or sends it; after a cancel those sent before it are counted. If none was sent,
- * an error as weir_dgram_send. */
+ * an error as weir_dgram_send. An error that an earlier datagram met (-ECONNREFUSED) is lost if the
+ * kernel meets it in the middle of a batch. */
 WEIR_SUSPENDS ssize_t weir_dgram_send_many(struct weir_dgram *d,
                                            const struct weir_datagram *datagrams, size_t count);
 
@@ -107,8 +108,8 @@ WEIR_SUSPENDS ssize_t weir_dgram_recv_many(struct weir_dgram *d, struct weir_dat
 
 /* Join or leave a multicast group: a member receives what is sent to the group, on the socket's
  * port. interface: the index of an interface (weir_interfaces); 0: as the routes say.
- * Returns 0; -EINVAL (no group), -EADDRINUSE (joined already), -EADDRNOTAVAIL (not joined),
- * -ENODEV, -ENOBUFS, WEIR_EFORKED. */
+ * Returns 0; -EINVAL (no group), -ENOPROTOOPT (a group of IPv6, on a socket of IPv4), -EADDRINUSE
+ * (joined already), -EADDRNOTAVAIL (not joined), -ENODEV, -ENOBUFS, WEIR_EFORKED. */
 WEIR_API int weir_dgram_join(struct weir_dgram *d, const struct weir_addr *group,
                              unsigned interface);
 WEIR_API int weir_dgram_leave(struct weir_dgram *d, const struct weir_addr *group,

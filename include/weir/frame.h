@@ -145,7 +145,8 @@ WEIR_SUSPENDS int weir_writer_flush(struct weir_writer *w);
 
 /* Stop gathering; *take_writer becomes NULL. The bytes that s does not take at once are dropped,
  * and the library logs how many: call weir_writer_flush first. Tasks in the calls above get
- * WEIR_ECLOSED. s stays open. NULL and *NULL are fine. Never suspends, never fails. */
+ * WEIR_ECLOSED. s stays open; if it was full, writes to it and weir_shutdown return -EBUSY until
+ * the other tasks have run (weir_yield). NULL and *NULL are fine. Never suspends, never fails. */
 WEIR_API void weir_writer_close(struct weir_writer **take_writer);
 
 #ifdef __cplusplus

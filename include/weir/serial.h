@@ -106,7 +106,7 @@ WEIR_SUSPENDS int weir_serial_break(struct weir_stream *s, weir_ns duration_ns);
 WEIR_SUSPENDS int weir_serial_drain(struct weir_stream *s);
 
 /* Drop the bytes that were received and not read (in), and those that were written and not sent
- * (out). Never suspends.
+ * (out). Never suspends. While a weir_frames reads s, close that before a flush of in.
  * Returns 0; -EBUSY (in: a task reads), -ENOTTY, WEIR_EUNPLUGGED, WEIR_EFORKED. */
 WEIR_API int weir_serial_flush(struct weir_stream *s, bool in, bool out);
 

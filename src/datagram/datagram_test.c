@@ -251,6 +251,7 @@ DATAGRAM_STORY(members_of_a_group_hear_what_is_sent_to_it) {
         assert_int_equal(weir_scope_leave(&s, (int)weir_dgram_recv(b, buf, 8, NULL)), -ETIME);
     }
     assert_int_equal(weir_dgram_join(a, &self, 0), -EINVAL);
+    assert_int_equal(weir_dgram_join(a, &(struct weir_addr){{0}}, 0), -EINVAL);
     weir_dgram_close(&a);
     weir_dgram_close(&b);
     weir_dgram_close(&c);

@@ -143,7 +143,7 @@ static int membership(int fd, const struct weir__addr *group, int interface, int
     struct group_req r = {.gr_interface = (uint32_t)interface};
     bool v6 = group->sa.sa_family == AF_INET6;
     if (!v6 && group->sa.sa_family != AF_INET)
-        return -EAFNOSUPPORT;
+        return -EINVAL;
     memcpy(&r.gr_group, &group->sa, group->len);
     return setsockopt(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, name, &r, sizeof r) != 0 ? -errno : 0;
 }
