@@ -26,8 +26,8 @@ enum { WEIR_ADDR_TEXT = 160 }; /* room for every address as text, with its NUL *
  * thread. */
 WEIR_API int weir_addr_parse(const char *text, struct weir_addr *ret_addr);
 
-/* Write an address as text to buf, cut to size bytes with its NUL; "?" if it is no address. A NUL in
- * the name of a unix socket without a file is written as "@". Returns buf. Any thread. */
+/* Write an address as text to buf, cut to size bytes with its NUL; "?" if it is no address. A NUL
+ * in the name of a unix socket without a file is written as "@". Returns buf. Any thread. */
 WEIR_API char *weir_addr_text(const struct weir_addr *a, char *buf, size_t size);
 
 /* The port of an address; 0 if it has none. weir_addr_set_port sets it, 0 to 65535. Any thread. */
