@@ -56,7 +56,9 @@ struct weir_listen_options { /* zero: the default */
  *                    weir_process_start
  *   pty:WORD WORD    the same on a pseudo-terminal, which also carries its standard error
  *   serial://PATH    a serial port, with its settings: see weir_serial_open
- *   udp://HOST:PORT  a write sends one datagram, a read returns bytes of one; no end of stream
+ *   udp://HOST:PORT  a write sends one datagram, a read returns bytes of one; no end of stream.
+ *                    A read or write returns -ECONNREFUSED once after each datagram that met no
+ *                    socket, and the stream goes on
  *   file:PATH        a file; ?mode=read (default), write, append or update; errors as
  *                    weir_file_open
  *   pipe:PATH        a FIFO; ?mode=both (default: it has no end of stream), read or write
