@@ -267,8 +267,8 @@ int weir_writer_write(struct weir_writer *w, const void *buf, size_t len) {
 
 int weir_writer_vprintf(struct weir_writer *w, const char *format, va_list args) {
     struct weir__text t;
-    int rc = weir__text_format(&t, format, args);
-    if (rc < 0)
+    int rc = weir__suspend_enter("printf");
+    if (rc < 0 || (rc = weir__text_format(&t, format, args)) < 0)
         return rc;
     rc = weir_writer_write(w, t.bytes, t.len);
     weir__text_free(&t);

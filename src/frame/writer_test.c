@@ -235,6 +235,23 @@ WEIR_TEST_BACKENDS(the_error_of_the_stream_comes_back_from_the_next_call) {
     assert_int_equal(weir_run(broken, NULL, NULL), 0);
 }
 
+static int feels(void *arg) {
+    struct rig r;
+    struct weir_scope scope;
+    assert_int_equal(rig_open(&r, 0, 0), 0);
+    weir_scope_enter(&scope, 0);
+    weir_fault_allocation(1);
+    assert_int_equal(weir_writer_printf(r.w, "%01999d", 7), -ETIME);
+    weir_fault_allocation(0);
+    assert_int_equal(weir_scope_leave(&scope, 0), 0);
+    rig_close(&r);
+    return 0;
+}
+
+WEIR_TEST(a_printf_without_memory_feels_a_cancel_first) {
+    assert_int_equal(weir_sim_run(feels, NULL, NULL), 0);
+}
+
 static int flushes(void *args) {
     struct rig *r = *(struct rig **)args;
     return weir_writer_flush(r->w) == WEIR_ECLOSED ? 0 : -EPROTO;
