@@ -119,6 +119,8 @@ WEIR_SUSPENDS int64_t weir_file_seek(struct weir_file *f, int64_t offset, int wh
 /* Make a stream of a file, which begins at the file's position: for weir_read_until, weir_peek and
  * all else that takes a stream. Writes go to the position too. The stream owns the file and closes
  * it; *take_file becomes NULL. The caller must close *ret_stream. On cancel a read loses no byte.
+ * Once a read has met the end of the file, the stream has ended, though the file may grow. To
+ * follow a file use weir_file_read, weir_framer (weir/frame.h) and weir_inotify_next.
  * Returns 0; -EBUSY (it has no positions, and a task is in a call on it), -ENOMEM. On error
  * *take_file is still the caller's, and *ret_stream is untouched. */
 WEIR_API int weir_file_stream(struct weir_file **take_file, struct weir_stream **ret_stream);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Shows: weir_inotify weir_inotify_event weir_inotify_open weir_inotify_add weir_inotify_remove
- * weir_inotify_next weir_inotify_close weir-inotify */
+ * weir_inotify_close */
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/inotify.h>
