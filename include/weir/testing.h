@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* testing.h - running a program of tasks in a simulated world, and making things fail in it.
- * This is the header of libweir-test. The world has one virtual clock, which jumps while all tasks
- * wait; hosts with names, addresses and loopbacks of their own; TCP between them with the error
- * numbers of Linux. One seed decides everything: the same program with the same options runs the
- * same way, on every machine. Another seed chooses otherwise where the kernel or the scheduler
- * promises nothing:
+ * This is the header of libweir-test: `pkg-config --libs weir-test`, or libweir-test.a before
+ * libweir.a. The world has one virtual clock, which jumps while all tasks wait; hosts with names,
+ * addresses and loopbacks of their own; TCP and UDP between them with the error numbers of Linux.
+ * One seed decides everything: the same program with the same options runs the same way, on every
+ * machine. Another seed chooses otherwise where the kernel or the scheduler promises nothing:
  *   the order of ready tasks, within a batch. A batch is the tasks that were ready when the one
  *   before had been run: weir_yield lets all others run that were ready, under every seed;
  *   the order of events of one instant, and of completed operations, except of one connection;
