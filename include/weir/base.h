@@ -91,12 +91,12 @@ struct weir_site {
     X(WEIR_ENOTLS, -5008, "needs TLS, and this version has no TLS")                                \
     X(WEIR_ENONAME, -5009, "the name is not known")                                                \
     X(WEIR_ERESOLVE, -5010, "the name could not be looked up: try again later")                    \
-    X(WEIR_EURL, -5011, "not a URL of the form scheme://host:port")                                \
+    X(WEIR_EURL, -5011, "not a URL that this call takes")                                          \
     X(WEIR_EUNPLUGGED, -5013, "the device was unplugged, or its other side is closed")             \
     X(WEIR_EPROTO, -5020, "the peer broke the protocol")                                           \
     X(WEIR_EUTF8, -5021, "the text is not UTF-8")                                                  \
     X(WEIR_EHTTP, -5022, "the peer is not speaking HTTP, or refused the request")                  \
-    X(WEIR_EWSCLOSED, -5023, "the WebSocket is closed")                                      \
+    X(WEIR_EWSCLOSED, -5023, "the WebSocket is closed")                                            \
     X(WEIR_EKEEPALIVE, -5024, "the peer answered no ping, or took nothing, in time")               \
     X(WEIR_EBUSYPEER, -5025, "the peer reads too slowly: the send queue is full")                  \
     X(WEIR_ENACK, -5030, "the receiver refused the message")                                       \

@@ -38,8 +38,8 @@ struct weir_run_options { /* zero: the default */
                            * were there before */
     bool debug;           /* debug mode, which the variable WEIR_DEBUG asks for too, unless it is ""
                            * or "0". The log names a task that does not let others run for slow_ns,
-                           * with its stack while it does not; and streams, listeners and
-                           * WebSockets that were never closed, with the place where each was made.
+                           * with its stack while it does not; and what was never closed: streams,
+                           * files, processes and the like, with the place where each was made.
                            * A second close of one aborts and names both places.
                            * A switch then takes four to five times as long, and there is one
                            * thread more. The library handles SIGURG and sends it to the blocked
@@ -78,7 +78,8 @@ WEIR_API int weir_run_at(const struct weir_site *site, int (*fn)(void *arg), voi
  * outside a loop it is the system's clock. */
 WEIR_API weir_ns weir_now(void);
 
-/* Sleep for duration_ns (0 or less: as weir_yield; WEIR_NEVER: until a scope fires).
+/* Sleep for duration_ns: weir_sleep(WEIR_SECONDS(0.5)). 0 or less: as weir_yield; WEIR_NEVER: until
+ * a scope fires. A plain number counts nanoseconds: weir_sleep(1) is none to speak of.
  * Returns 0; -ECANCELED, -ETIME if a scope fires; WEIR_ENOLOOP. */
 WEIR_SUSPENDS int weir_sleep(weir_ns duration_ns);
 

@@ -210,7 +210,8 @@ struct weir_output {
 WEIR_SUSPENDS int weir_process_communicate(struct weir_process *p, const void *input, size_t len,
                                            struct weir_output *ret_output);
 
-/* Run a program to its end and keep what it writes: weir_process_start, weir_process_communicate
+/* Run a program to its end and keep what it writes; {"/bin/sh", "-c", line, NULL} as argv runs a
+ * line of the shell. It is weir_process_start, weir_process_communicate
  * with the input of the options, weir_process_close. When the program has ended, what is left of
  * its group is killed. So nothing that it has started outlives the call, unless it has left the
  * group. On error or cancel the group gets SIGTERM and after grace_ns SIGKILL, and the call returns

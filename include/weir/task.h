@@ -206,10 +206,10 @@ struct weir_spawn_options { /* zero: the default */
  * cancelled before. fn's result < 0 is an error. While a close or drain of g waits, its children
  * may spawn more into g: it waits for those too.
  * ret_task NULL: the error goes to the group. Else *ret_task is a handle that the caller must give
- * back, by weir_await or weir_task_release; until then the handle keeps the error from the group.
- * weir_await hands out what fn left in its copy of args. A handle that was not given back becomes
- * invalid when the run ends. The run then logs each error that such a handle kept, and counts the
- * others in one warning.
+ * back, by weir_await or weir_task_release; until then it keeps the error from the group, which is
+ * not cancelled by it. weir_await hands out what fn left in its copy of args. A handle that was not
+ * given back becomes invalid when the run ends. The run then logs each error that such a handle
+ * kept, and counts the others in one warning.
  * Returns 0; -ENOMEM, -EAGAIN (no stack could be had), WEIR_ENOLOOP, WEIR_EFORKED. On error nothing
  * was started, and *ret_task is untouched. Posted functions and callbacks may call it too. Aborts
  * if g is not open or belongs to another loop. */
