@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* transport_rig.h - a protocol that writes down what is called, for the tests of transports. */
+/* transport_rig.h - a protocol that records its calls, for the tests of transports. */
 #ifndef WEIR_CALLBACK_TRANSPORT_RIG_H
 #define WEIR_CALLBACK_TRANSPORT_RIG_H
 

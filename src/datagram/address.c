@@ -118,7 +118,7 @@ int weir_resolve(const char *host, int port, struct weir_addr *ret_addrs, size_t
         return rc;
     weir__argument_not_null(host, "weir_resolve", "host");
     if (port < 0 || port > UINT16_MAX)
-        return weir__failf(-EINVAL, "resolve", host, "no port has the number %d", port);
+        return weir__failf(-EINVAL, "resolve", host, "the port is %d, and not 0 to 65535", port);
     int count = weir__resolve(host, (uint16_t)port, found);
     for (int i = 0; i < count && (size_t)i < max; i++)
         weir__addr_give(&found[i], &ret_addrs[i]);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* address.h - addresses of the public kind, and of the backend's: the same bytes. */
+/* address.h - struct weir_addr and the backend's addresses have the same bytes. */
 #ifndef WEIR_DATAGRAM_ADDRESS_H
 #define WEIR_DATAGRAM_ADDRESS_H
 

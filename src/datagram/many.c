@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* many.c - datagrams in batches, each batch by one system call. Groups. */
+/* many.c - datagrams in batches, each by one system call; multicast groups. */
 #include <errno.h>
 #include <string.h>
 

@@ -59,7 +59,7 @@ static int find(struct plan *p) {
     if (strncmp(p->url, "unixgram:", 9) == 0)
         return parse_unix(p, p->url + 9);
     if (strncmp(p->url, "udp://", 6) != 0)
-        return refuse(p, "they are udp://HOST:PORT or unixgram:/PATH");
+        return refuse(p, "write udp://HOST:PORT or unixgram:/PATH");
     if (weir__addr_split(p->url + 6, host, &port) < 0)
         return refuse(p, "write udp://HOST:PORT, or udp://*:PORT for all addresses");
     if (strcmp(host, "*") == 0)
@@ -185,7 +185,7 @@ static int open_patiently(const struct plan *p, struct weir_dgram **ret_dgram) {
 
 static int open_by(struct plan *p, struct weir_dgram **ret_dgram) {
     if (p->o->ttl < 0 || p->o->ttl > 255)
-        return weir__failf(-EINVAL, what_of(p), p->url, "no ttl is %d", p->o->ttl);
+        return weir__failf(-EINVAL, what_of(p), p->url, "ttl is %d, and not 0 to 255", p->o->ttl);
     if (p->o->local != NULL && weir__addr_parse(p->o->local, &p->local) < 0)
         return weir__failf(-EINVAL, what_of(p), p->url, "local is no HOST:PORT: %s",
                            p->o->local);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* raw.c - messages on any socket of the program's own. Its flags may be shared with others, so they
- * are left alone: a call is tried in a way that never blocks, and readiness is awaited. */
+/* raw.c - messages on any socket of the program's own. Other programs may share its flags, so they
+ * are not changed: each try is made by a call that never blocks, and poll waits for readiness. */
 #include <errno.h>
 #include <poll.h>
 

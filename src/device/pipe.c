@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* pipe.c - a pipe of our own: both ends are non-blocking, so they need none of the care of shared
- * descriptors. */
+/* pipe.c - a pipe of our own: both ends are non-blocking, because no other program shares their
+ * flags. */
 #include <weir/tty.h>
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* ports.c - the serial ports of this machine, as sysfs shows them: terminals with a device behind
- * them. The places of the 8250 driver that have no chip are left out: their type is 0. */
+ * them. Ports of the 8250 driver that have no chip have the type 0 and are left out. */
 #include "device/serial.h"
 
 #include <dirent.h>

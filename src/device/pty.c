@@ -66,7 +66,7 @@ int weir_pty_open(const struct weir_pty_options *options, struct weir_stream **r
                            "(WEIR_ESIMREFUSED)");
     WEIR_OPTIONS_COPY(&o, options);
     if (!fits(o.columns, o.rows))
-        return weir__failf(-EINVAL, "pty open", NULL, "a size is 0 to 65535 (EINVAL)");
+        return weir__failf(-EINVAL, "pty open", NULL, "a size must be 0 to 65535 (EINVAL)");
     int master = weir__fd_lift(posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK));
     if (master < 0)
         return weir__fail(master, "pty open", NULL);
@@ -86,7 +86,7 @@ int weir_pty_open(const struct weir_pty_options *options, struct weir_stream **r
 
 int weir_tty_resize(struct weir_stream *s, int columns, int rows) {
     if (!fits(columns, rows))
-        return weir__failf(-EINVAL, "tty resize", NULL, "a size is 0 to 65535 (EINVAL)");
+        return weir__failf(-EINVAL, "tty resize", NULL, "a size must be 0 to 65535 (EINVAL)");
     int fd = weir_stream_fd(s);
     int rc = fd < 0 ? fd : set_size(fd, columns, rows);
     return rc < 0 ? weir__fail(rc == -EOPNOTSUPP ? -ENOTTY : rc, "tty resize", NULL) : 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* serial.c - opening and closing serial ports. The open file description is our own and
- * non-blocking. Exclusive is said twice: TIOCEXCL refuses every open but root's, flock those of
- * programs that ask for it, root's too. */
+ * non-blocking. A port is claimed in two ways: TIOCEXCL refuses every later open but root's, and
+ * flock refuses programs that ask for the lock, root's too. */
 #include "device/serial.h"
 
 #include <errno.h>

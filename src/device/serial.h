@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* serial.h - what the files of serial ports share.
- *   serial.c -> serial_url.c (text), serial_mode.c (how a port speaks)
- *   serial_lines.c: lines, break, drain, flush
+ *   serial.c -> serial_url.c (text), serial_mode.c (settings)
+ *   serial_lines.c: modem lines, break, drain, flush
  *   all but the text -> serial_control.c (ioctl) */
 #ifndef WEIR_DEVICE_SERIAL_H
 #define WEIR_DEVICE_SERIAL_H

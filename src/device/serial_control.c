@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* serial_control.c - the one door to a port's ioctls, behind which a test plays a port. */
+/* serial_control.c - all ioctls of ports go through this file, so that a test can play a port. */
 #include <errno.h>
 #include <sys/ioctl.h>
 

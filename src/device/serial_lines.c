@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* serial_lines.c - what a serial port has beside the bytes: lines, break, drain, flush. The kernel
- * can only block in a wait for lines or for the last byte, until the port goes, so these ask again
- * and again: no thread is left behind by a cancel, and none is needed. */
+/* serial_lines.c - modem lines, break, drain and flush of a serial port. The kernel's calls that
+ * wait for a line or for the last byte block until the port is gone. So these calls look at the
+ * port again and again: they need no thread, and a cancel leaves none behind. */
 #include "device/serial.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* serial_mode.c - how a port speaks: termios2, which takes any speed. Its header and <termios.h>
- * exclude each other, so this file stands alone. A driver leaves out silently what it cannot do:
- * so what was set is read again. */
+/* serial_mode.c - the settings of a port: termios2, which takes any speed. Its header and
+ * <termios.h> exclude each other, so this code has a file of its own. A driver drops silently what
+ * it cannot do, so the settings are read again after they were set. */
 #include "device/serial.h"
 
 #include <asm/ioctls.h>

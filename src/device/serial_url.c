@@ -47,7 +47,7 @@ static const char *set_key(struct weir__serial_url *u, const char *key, const ch
     int n;
     if (strcmp(key, "baud") == 0) {
         u->mode.baud = n = number_of(value);
-        return n < 0 ? "baud is a whole number" : NULL;
+        return n < 0 ? "baud is a whole number above 0" : NULL;
     }
     if (strcmp(key, "bits") == 0) {
         u->mode.bits = n = word_of(sizes, value);
@@ -92,7 +92,7 @@ int weir__serial_url(const char *url, struct weir__serial_url *ret, const char *
     *ret = (struct weir__serial_url){
         .mode = {.baud = BAUD_DEFAULT, .bits = 8, .stop = 1, .parity = WEIR_PARITY_NONE,
                  .flow = WEIR_FLOW_NONE}};
-    *ret_why = "it is serial:///PATH?baud=9600";
+    *ret_why = "write serial:///PATH?baud=9600";
     if (strncmp(url, scheme, sizeof scheme - 1) != 0)
         return WEIR_EURL;
     const char *path = url + sizeof scheme - 1, *at = strchrnul(path, '?');

@@ -128,7 +128,7 @@ static void refuses(const char *url, const char *why) {
     assert_int_equal(weir_dial(url, NULL, &s), WEIR_EURL);
     assert_non_null(strstr(weir_error(WEIR_EURL)->text, why));
     assert_int_equal(weir_listen(url, NULL, &l), WEIR_EURL);
-    assert_non_null(strstr(weir_error(WEIR_EURL)->text, "a command is dialled"));
+    assert_non_null(strstr(weir_error(WEIR_EURL)->text, "a command can be dialled only"));
 }
 
 REAL_STORY(words_of_a_command_may_hold_any_byte_but_nul) {

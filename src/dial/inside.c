@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* inside.c - what the process has already: a name in memory, mem:NAME, and a descriptor, fd:N. */
+/* inside.c - mem:NAME, a listener in this process's memory, and fd:N, a descriptor that is open
+ * already. */
 #include <limits.h>
 #include <string.h>
 

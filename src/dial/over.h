@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* over.h - one stream made of two: it reads from one and writes to another, and its close gives up
- * what both belong to. */
+/* over.h - one stream made of two: it reads from one and writes to another, and its close also
+ * closes their owner. */
 #ifndef WEIR_DIAL_OVER_H
 #define WEIR_DIAL_OVER_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* path.c - what has a path: file:/PATH and pipe:/PATH, a FIFO. Behind the path may stand ?mode=. */
+/* path.c - file:PATH, and pipe:PATH, a FIFO. Behind the path may stand ?mode=. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* scheme.c - weir_dial and weir_listen: the scheme of a URL chooses the way. So a program is wired
- * anew by its configuration: a server's address becomes a command, a serial port or a peer in
- * memory. */
+/* scheme.c - weir_dial and weir_listen: the scheme of a URL chooses the room that opens it. So a
+ * configuration can replace a server's address by a command, a serial port or a peer in memory. */
 #include "dial/scheme.h"
 
 #include <string.h>
@@ -35,11 +34,11 @@ static const struct weir__scheme sockets = {"tcp", dial_socket, listen_socket, N
 static const struct weir__scheme schemes[] = {
     {"mem", weir__dial_memory, weir__listen_memory, NULL},
     {"fd", weir__dial_descriptor, weir__listen_descriptor, NULL},
-    {"exec", weir__dial_command, NULL, "a command is dialled"},
-    {"pty", weir__dial_pty, NULL, "a command is dialled"},
-    {"serial", dial_serial, NULL, "a serial port is dialled"},
-    {"file", weir__dial_file, NULL, "a file is dialled"},
-    {"pipe", weir__dial_pipe, NULL, "a pipe is dialled: it has no connections"},
+    {"exec", weir__dial_command, NULL, "a command can be dialled only"},
+    {"pty", weir__dial_pty, NULL, "a command can be dialled only"},
+    {"serial", dial_serial, NULL, "a serial port can be dialled only"},
+    {"file", weir__dial_file, NULL, "a file can be dialled only"},
+    {"pipe", weir__dial_pipe, NULL, "a pipe has no connections: it can be dialled only"},
     {"udp", weir__dial_udp, NULL, "udp has no connections: use weir_dgram_open"},
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* scheme.h - what may stand before the first colon of a URL, and what each does. */
+/* scheme.h - the schemes of URLs, and the function that opens each. */
 #ifndef WEIR_DIAL_SCHEME_H
 #define WEIR_DIAL_SCHEME_H
 

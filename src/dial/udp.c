@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* udp.c - udp://HOST:PORT as a stream: each write sends one datagram, and a read returns bytes of
- * one datagram, of the next when it is used up. Where one ends cannot be seen. */
+ * one datagram. When that is used up, the next read takes the next one. A reader cannot see where a
+ * datagram ends. */
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -27,7 +28,7 @@ static struct udp *udp_of(struct weir_stream *s) {
     return WEIR_CONTAINER(s, struct udp, stream);
 }
 
-/* A datagram of 0 bytes would be taken for the end, which there is none of. */
+/* A datagram of 0 bytes is skipped: it would be taken for the end of stream. */
 static int64_t udp_recv(struct weir_stream *s, struct weir__lent *ret_lent) {
     struct udp *u = udp_of(s);
     ssize_t n = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* framer.c - finds frames in bytes that come piece by piece. A frame that lies in one piece is
- * shown where it lies. Of one that does not, the pieces are put together in memory of the framer,
- * and nothing that lies behind it: so after a whole frame nothing is kept. */
+ * shown there. One that spans pieces is put together in memory of the framer, without the bytes
+ * behind it. So after a whole frame the framer keeps nothing. */
 #include "frame/framer.h"
 
 #include <assert.h>
@@ -54,7 +54,7 @@ static __attribute__((cold, noinline)) int broken(struct weir__framer *f, int rc
     if (rc == WEIR_ETOOBIG)
         return weir__failf(rc, "frame", on, "a frame is longer than the %zu bytes allowed",
                            f->cut.max);
-    return weir__failf(rc, "frame", on, "a frame's length is less than the length's own size");
+    return weir__failf(rc, "frame", on, "the length of a frame is less than its own size");
 }
 
 /* Memory grows with the bytes that have come, whatever length a peer has announced. */

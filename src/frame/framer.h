@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* framer.h - what a weir_framer is, for the reader of streams that has one inside. */
+/* framer.h - the inside of a weir_framer, for frames.c, which has one inside. */
 #ifndef WEIR_FRAME_FRAMER_H
 #define WEIR_FRAME_FRAMER_H
 

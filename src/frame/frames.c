@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* frames.c - frames read from a stream, and frames written to one. */
+/* frames.c - read frames from a stream, and write them. */
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
@@ -101,7 +101,7 @@ static int refuse(struct weir_stream *s, int rc, const char *why) {
 
 static int refuse_long(struct weir_stream *s, size_t len, size_t max) {
     return weir__failf(WEIR_ETOOBIG, "write frame", weir_stream_peer(s),
-                       "a frame of %zu bytes, and %zu are allowed", len, max);
+                       "the frame has %zu bytes, and %zu are allowed", len, max);
 }
 
 int weir_frame_write(struct weir_stream *s, const struct weir_framing *framing, const void *buf,
@@ -115,7 +115,7 @@ int weir_frame_write(struct weir_stream *s, const struct weir_framing *framing, 
     if (rc < 0)
         return rc;
     if (c.kind == WEIR_FRAME_FIXED && len != c.max)
-        return refuse(s, -EINVAL, "the frame has not the fixed size");
+        return refuse(s, -EINVAL, "the frame does not have the fixed size");
     if (len > c.max)
         return refuse_long(s, len, c.max);
     if (weir__cut_marks(&c) && has_delimiter(&c, buf, len))

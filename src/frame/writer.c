@@ -198,7 +198,7 @@ int weir_writer_open(struct weir_stream *s, size_t size, struct weir_writer **re
     if (rc < 0)
         return rc;
     if (size > SIZE_MAX_)
-        return weir__failf(-EINVAL, "weir_writer_open", NULL, "a size of more than 1 GiB");
+        return weir__failf(-EINVAL, "weir_writer_open", NULL, "the size is more than 1 GiB");
     size = size > 0 ? size : SIZE_DEFAULT;
     struct weir_writer *w = weir__alloc(sizeof *w + size);
     if (w == NULL)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* null.c - a stream that ends at once and takes everything: what a program that is played in a
- * simulation has in the place of /dev/null, and of what it inherits. */
+/* null.c - a stream that is at end of stream and takes every write. A program that is played in a
+ * simulation has it in place of /dev/null, and of the descriptors that it inherits. */
 #include <errno.h>
 #include <string.h>
 

@@ -214,7 +214,7 @@ int weir__plan_make(struct weir__plan *plan, const char *const *argv,
     if (name == NULL)
         return refuse("", "there is no command: argv[0] is NULL");
     if (o->group > WEIR_PROCESS_SAME_GROUP)
-        return refuse(name, "no such group");
+        return refuse(name, "the group is none of enum weir_process_group");
     if (make_env(plan, o) < 0 || make_paths(plan, name) < 0)
         return no_memory(name);
     plan->spawn.envp = plan->env;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* run.c - a program's input and outputs, all at once, and its end. Each stream has a task of its
- * own. What was read and how much was written is kept in the process, so that a call that was cut
- * short can be made again. */
+/* run.c - communicate and run: a program's input, outputs and end at once. Each stream has a task
+ * of its own. What was read and how much was written is kept in the process, so that a call that
+ * was cut short can be made again. */
 #include <errno.h>
 #include <signal.h>
 #include <string.h>

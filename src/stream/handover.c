@@ -57,11 +57,11 @@ static const char *take_head(struct weir_detached *d, const uint8_t *from) {
     if (memcmp(from, magic, sizeof magic) != 0)
         return "it is no detached stream";
     if (version != VERSION)
-        return "it has another version";
+        return "it comes from another version of the library";
     if (d->left > UNREAD_MAX)
         return "it has too many unread bytes";
     if (failed > 0 || failed <= WEIR_EUSER)
-        return "its error is none";
+        return "its error code does not exist";
     if ((from[16] & ~BITS) != 0 || (from[17] != 0 && from[17] != 4 && from[17] != 6))
         return "its head is wrong";
     d->failed = (int16_t)failed;

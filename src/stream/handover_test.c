@@ -296,8 +296,8 @@ FD_STORY(a_head_that_is_wrong_is_refused) {
     } wrong[] = {
         {0, 'W', "no detached stream"}, {5, 0, "no detached stream"},
         {6, 2, "another version"},
-        {11, 0x7f, "too many unread"},  {12, 1, "its error is none"},
-        {15, 0x80, "its error is none"},
+        {11, 0x7f, "too many unread"},  {12, 1, "its error code does not exist"},
+        {15, 0x80, "its error code does not exist"},
         {16, 16, "its head is wrong"},
         {17, 5, "its head is wrong"},
     };

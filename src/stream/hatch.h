@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* hatch.h - what a listener in memory keeps: its name, and the connections that wait. */
+/* hatch.h - the inside of a listener in memory: its name, and the connections that wait. */
 #ifndef WEIR_STREAM_HATCH_H
 #define WEIR_STREAM_HATCH_H
 

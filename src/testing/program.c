@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* program.c - a function that plays a program. It runs as a task of its own, which no scope of the
- * task that has started it reaches: as a process. Two hold its memory: the process and the task. */
+/* program.c - a function that plays a program. It runs as a task of its own, and like a process no
+ * scope of its starter reaches it. The process and the task both hold its memory. */
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
