@@ -77,13 +77,12 @@ int64_t weir__verb_opened(struct weir__call *c, int fd) {
 static int open_leased(const struct weir__call *c) {
     char name[32];
     struct stat st;
-    /* Closed below: not lifted. */
     int held = openat(AT_FDCWD, c->path, O_PATH | O_CLOEXEC | (c->flags & O_NOFOLLOW));
     int fd = -1, error = EAGAIN;
     snprintf(name, sizeof name, "/proc/self/fd/%d", held);
     if (held >= 0 && fstat(held, &st) == 0 && S_ISREG(st.st_mode)) {
         int flags = c->flags & ~(O_CREAT | O_EXCL | O_NOFOLLOW | O_NONBLOCK);
-        fd = open(name, flags | O_CLOEXEC | O_NOCTTY); /* lifted by verb_opened */
+        fd = openat(AT_FDCWD, name, flags | O_CLOEXEC | O_NOCTTY);
         error = errno;
     }
     if (held >= 0)
