@@ -64,7 +64,7 @@ WEIR_TEST(ports_and_equality_follow_the_address) {
     assert_int_equal(weir_addr_port(&a), 0);
 }
 
-WEIR_TEST(the_systems_form_goes_both_ways) {
+WEIR_TEST(an_address_becomes_a_sockaddr_and_back) {
     struct weir_addr a, b;
     socklen_t len = 0;
     assert_int_equal(weir_addr_parse("10.1.2.3:9", &a), 0);

@@ -18,7 +18,7 @@ DATAGRAM_STORY(a_datagram_arrives_whole_with_its_sender) {
     return 0;
 }
 
-DATAGRAM_STORY(an_empty_datagram_is_one) {
+DATAGRAM_STORY(an_empty_datagram_arrives) {
     struct weir_addr to;
     struct weir_dgram *b = opened(&to), *a = dialled(&to);
     char buf[4] = "abc";

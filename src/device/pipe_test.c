@@ -78,7 +78,7 @@ LOOP_STORY(closing_an_end_wakes_the_task_that_is_inside) {
     return 0;
 }
 
-LOOP_STORY(a_pipe_names_itself) {
+LOOP_STORY(the_peer_of_a_pipe_has_a_name) {
     struct weir_stream *r = NULL, *w = NULL;
     bool simulated = strcmp(test_backend, "sim") == 0;
     assert_int_equal(weir_pipe(&r, &w), 0);

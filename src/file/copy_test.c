@@ -255,7 +255,7 @@ static int cancelled_after(struct weir_stream *out, struct weir_stream *back) {
     return 0;
 }
 
-FILE_STORY(a_cancelled_copy_tells_how_much_it_copied) {
+FILE_STORY(a_cancelled_copy_reports_how_much_it_copied) {
     struct weir_stream *a = NULL, *b = NULL;
     connection(&a, &b);
     cancelled_after(a, b);
@@ -264,7 +264,7 @@ FILE_STORY(a_cancelled_copy_tells_how_much_it_copied) {
     return 0;
 }
 
-REAL_FILE_STORY(a_cancelled_copy_from_a_pipe_tells_how_much_it_copied) {
+REAL_FILE_STORY(a_cancelled_copy_from_a_pipe_reports_how_much_it_copied) {
     struct weir_stream *a = NULL, *b = NULL;
     int fds[2];
     assert_int_equal(pipe2(fds, O_CLOEXEC), 0);

@@ -69,7 +69,7 @@ FILE_STORY(large_reads_and_writes_go_in_pieces) {
     return 0;
 }
 
-FILE_STORY(sizes_are_set_and_told) {
+FILE_STORY(sizes_are_set_and_read) {
     struct weir_file *f = NULL;
     struct stat st;
     char buf[8];

@@ -6,7 +6,7 @@
 
 #include "file/file_test_util.h"
 
-REAL_FILE_STORY(events_tell_what_happened_and_where) {
+REAL_FILE_STORY(events_say_what_happened_and_where) {
     struct weir_inotify *in_ = NULL;
     struct weir_inotify_event e;
     assert_int_equal(weir_inotify_open(&in_), 0);

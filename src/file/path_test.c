@@ -30,7 +30,7 @@ FILE_STORY(an_error_names_both_paths_of_a_rename) {
     return 0;
 }
 
-FILE_STORY(folders_are_made_and_removed) {
+FILE_STORY(directories_are_made_and_removed) {
     struct stat st;
     assert_int_equal(weir_mkdir(in("d"), 0750), 0);
     expect_error(weir_mkdir(in("d"), 0750), -EEXIST, in("d"));
@@ -105,7 +105,7 @@ FILE_STORY(names_have_limits) {
     return 0;
 }
 
-FILE_STORY(a_folder_lists_each_name_once) {
+FILE_STORY(a_directory_lists_each_name_once) {
     enum { COUNT = 3000 }; /* several batches */
     static bool seen[COUNT];
     struct weir_dir *d = NULL;
@@ -134,7 +134,7 @@ FILE_STORY(a_folder_lists_each_name_once) {
     return 0;
 }
 
-FILE_STORY(what_is_no_folder_is_not_listed) {
+FILE_STORY(what_is_no_directory_is_not_listed) {
     struct weir_dir *d = NULL;
     put_text(in("a"), "");
     expect_error(weir_dir_open(in("a"), &d), -ENOTDIR, in("a"));

@@ -111,7 +111,7 @@ FILE_STORY(a_temporary_file_has_no_name) {
     return 0;
 }
 
-FILE_STORY(a_temporary_folder_is_new_and_private) {
+FILE_STORY(a_temporary_directory_is_new_and_private) {
     char *one = NULL, *other = NULL;
     struct stat st;
     assert_int_equal(weir_temp_dir(folder, &one), 0);

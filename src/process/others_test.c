@@ -41,7 +41,7 @@ static void expect_status_or_reason(int code) {
     weir_process_close(&p);
 }
 
-REAL_STORY(a_program_that_ignores_sigchld_gets_no_hang) {
+REAL_STORY(a_wait_ends_though_sigchld_is_ignored) {
     struct sigaction ignored = {.sa_handler = SIG_IGN}, before;
     sigaction(SIGCHLD, &ignored, &before);
     expect_status_or_reason(5);
@@ -65,7 +65,7 @@ static void reap_all(int signal) {
     errno = saved;
 }
 
-REAL_STORY(a_handler_that_reaps_all_children_makes_no_hang) {
+REAL_STORY(a_wait_ends_though_a_handler_reaps_all_children) {
     struct sigaction reaps = {.sa_handler = reap_all}, before;
     sigaction(SIGCHLD, &reaps, &before);
     for (int i = 0; i < 5; i++)

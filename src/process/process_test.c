@@ -17,7 +17,7 @@ static struct weir_process *start(const char *const *argv, const struct weir_pro
     return p;
 }
 
-PROCESS_STORY(an_exit_status_is_brought_home) {
+PROCESS_STORY(an_exit_status_is_returned) {
     struct weir_process *p = start(SH("exit 7"), &quiet);
     struct weir_exit e = {.signal = -1};
     assert_true(weir_process_pid(p) > 0);
@@ -54,7 +54,7 @@ PROCESS_STORY(a_program_reads_what_is_written_and_ends_with_its_input) {
     return 0;
 }
 
-PROCESS_STORY(a_signal_that_ends_a_program_is_told) {
+PROCESS_STORY(a_signal_that_ends_a_program_is_reported) {
     struct weir_process *p = start(SH("sleep 60"), &quiet);
     struct weir_exit e;
     assert_int_equal(weir_process_signal_group(p, SIGTERM), 0);

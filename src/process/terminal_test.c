@@ -27,7 +27,7 @@ REAL_STORY(a_program_finds_its_terminal_and_its_size) {
     return 0;
 }
 
-PROCESS_STORY(a_dialogue_in_a_terminal) {
+PROCESS_STORY(a_terminal_carries_a_dialogue) {
     struct weir_process *p = NULL;
     struct weir_pty_options raw = {.size = sizeof raw, .raw = true};
     struct weir_process_options o = in_terminal;

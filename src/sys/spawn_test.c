@@ -65,7 +65,7 @@ WEIR_TEST(what_is_not_passed_is_closed_with_and_without_close_range) {
         close(fds[i]);
 }
 
-WEIR_TEST(how_a_signal_ended_it_is_told) {
+WEIR_TEST(the_signal_that_ended_a_child_is_reported) {
     char said[8];
     struct weir__spawn_end end = spawn("kill -USR1 $$", false, said, sizeof said);
     assert_int_equal(end.signal, SIGUSR1);
