@@ -2,7 +2,7 @@
 /* transport.h - transports and protocols, for programs that come from asyncio or Twisted. New code
  * is shorter and safer with tasks that read and write streams (weir/stream.h).
  *
- * A transport moves bytes; a protocol is the functions that it calls, in asyncio's order:
+ * A transport moves bytes; a protocol has the functions that it calls, in asyncio's order:
  *   connection_made  data_received*  eof_received?  connection_lost
  * with pause_writing and resume_writing in between. They are callbacks: what weir/callback.h says
  * of callbacks holds for them. connection_lost follows every connection_made, once; after it the
@@ -55,8 +55,8 @@ struct weir_protocol_calls {
      * connection, or what data_received or eof_received returned; weir_error(rc) has its record. If
      * the function is NULL, an error is logged. */
     void (*connection_lost)(struct weir_protocol *p, int rc);
-    /* More bytes than the high-water mark wait to be sent: stop writing, or memory grows. Called
-     * inside the call that wrote. And: no more than the low-water mark wait now. */
+    /* More bytes than the high-water mark wait to be sent: stop writing, or memory grows. It is
+     * called inside the call that wrote. resume_writing: at most the low-water mark waits now. */
     void (*pause_writing)(struct weir_protocol *p);
     void (*resume_writing)(struct weir_protocol *p);
 };
@@ -74,30 +74,32 @@ typedef int weir_protocol_factory(void *arg, struct weir_protocol **ret_protocol
 /* ---- connections ---- */
 
 /* Dial a URL as weir_dial does, ask the factory for a protocol, and wait until its connection_made
- * has returned. options may be NULL. *ret_transport belongs to nobody: it goes with
+ * has returned. options may be NULL. *ret_transport belongs to nobody: it is freed after
  * connection_lost.
  * Returns 0; an error as weir_dial, as weir_transport_open, or of the factory: then there was no
- * connection_made. -ECANCELED, -ETIME: nothing was made, or, if the scope fires when the protocol
- * is there already, the transport is closed, and connection_lost follows. On error *ret_transport
- * is untouched. */
+ * connection_made; -ECANCELED, -ETIME: there was none either, or the protocol was made already;
+ * then the transport is closed, and connection_lost follows. On error or cancel *ret_transport is
+ * untouched. */
 WEIR_SUSPENDS int weir_create_connection(const char *url, const struct weir_dial_options *options,
                                          weir_protocol_factory *factory, void *arg,
                                          struct weir_group *g,
                                          struct weir_transport **ret_transport);
 
-/* Make a transport of a stream that is there already: accepted, a pipe, one end of a pair. The
- * transport owns the stream from now on: *take_stream becomes NULL. connection_made comes in the
- * next round of callbacks.
- * Returns 0; -ENOMEM, -EAGAIN (no stack could be had), the factory's error, WEIR_ENOLOOP,
- * WEIR_EFORKED. On error *take_stream stays the caller's. */
+/* Make a transport of a stream that is open already: an accepted one, a pipe, one end of a pair.
+ * The transport owns the stream and closes it; *take_stream becomes NULL. connection_made is called
+ * in the next round of callbacks. *ret_transport belongs to nobody: it is freed after
+ * connection_lost.
+ * Returns 0; the factory's error, -EAGAIN (no stack is left), -ENOMEM, WEIR_ENOLOOP, WEIR_EFORKED.
+ * On error *take_stream stays the caller's, and *ret_transport is untouched. */
 WEIR_API int weir_transport_open(struct weir_stream **take_stream,
                                  weir_protocol_factory *factory, void *arg, struct weir_group *g,
                                  struct weir_transport **ret_transport);
 
-/* Listen by a URL as weir_listen does, and give each connection that is accepted a transport and a
- * protocol of the factory. options may be NULL. A connection that is refused is closed and logged.
- * The caller must close *ret_server.
- * Returns 0; an error as weir_listen, -EAGAIN (no stack could be had). */
+/* Listen by a URL as weir_listen does, and give each accepted connection a transport, and a
+ * protocol from the factory. options may be NULL. If a connection is refused, it is closed, and the
+ * library logs that. The caller must close *ret_server.
+ * Returns 0; -EAGAIN (no stack is left), or an error as weir_listen. On error or cancel nothing
+ * stays open, and *ret_server is untouched. */
 WEIR_SUSPENDS int weir_create_server(const char *url, const struct weir_listen_options *options,
                                      weir_protocol_factory *factory, void *arg,
                                      struct weir_group *g, struct weir_server **ret_server);
@@ -111,11 +113,11 @@ WEIR_API void weir_server_close(struct weir_server **take_server);
 
 /* ---- a transport of a stream ---- */
 
-/* Write all len bytes: what the stream does not take at once is copied, and sent later. Never
+/* Write all len bytes. What the stream does not take at once is copied, and sent later. Never
  * suspends; a task may call it too.
- * Returns 0; WEIR_ECLOSED (the transport was closed or lost), -EPIPE (after weir_transport_eof);
- * or the error with which the connection breaks now, which connection_lost gets too (-EPIPE,
- * -ECONNRESET, -ENOMEM, ...): a caller need not look at it. buf is borrowed until return. */
+ * Returns 0; WEIR_ECLOSED (the transport was closed or lost), -EPIPE (after weir_transport_eof), or
+ * the error that breaks the connection now (-EPIPE, -ECONNRESET, -ENOMEM, ...). connection_lost
+ * gets that error too, so a caller need not look at it. buf is borrowed until return. */
 WEIR_API int weir_transport_write(struct weir_transport *t, const void *buf, size_t len);
 
 /* Write count pieces, as one write of all their bytes.
