@@ -176,6 +176,13 @@ void weir__subprocess_lend(struct weir_process *p) {
             all[i]->lent_out = true;
 }
 
+struct weir_stream **weir__subprocess_stream(struct weir_process *p, int fd) {
+    struct weir_stream **at = fd == 0 ? &p->in : fd == 1 ? &p->out : &p->err;
+    if (*at != NULL)
+        (*at)->lent_out = false;
+    return at;
+}
+
 static void close_one(struct weir_stream **take_stream) {
     if (*take_stream != NULL)
         (*take_stream)->lent_out = false;

@@ -79,10 +79,9 @@ int weir__subprocess_start(const char *const *argv, const struct weir_process_op
 struct weir_process *weir__subprocess_new(struct weir__loop *l, const char *name);
 void weir__subprocess_give(struct weir_process *p, struct weir_process **ret_process);
 
-/* Where the stream of fd 0, 1 or 2 is kept, for a room that takes it: NULL there then. */
-static inline struct weir_stream **weir__subprocess_stream(struct weir_process *p, int fd) {
-    return fd == 0 ? &p->in : fd == 1 ? &p->out : &p->err;
-}
+/* Where the stream of fd 0, 1 or 2 is kept, for a room that takes it: NULL there then. That room
+ * may close it. */
+struct weir_stream **weir__subprocess_stream(struct weir_process *p, int fd);
 
 /* One holder less: the last frees the memory. */
 void weir__subprocess_drop(struct weir_process *p);
