@@ -100,13 +100,8 @@ int weir__subprocess_follow(struct weir_process *p) {
     if (weir__submit(p->loop->backend, &p->op) == WEIR__PENDING)
         return 0;
     int rc = p->op.result < 0 ? (int)p->op.result : 0;
-    if (rc == 0) { /* it has ended already */
+    if (rc == 0) /* it has ended already */
         look(p);
-        return 0;
-    }
-    p->kind->signal(p, SIGKILL, p->grouped);
-    weir__spawn_reap(p->pidfd);
-    close(p->pidfd);
     return rc;
 }
 
@@ -138,11 +133,10 @@ int weir_process_from_pid(pid_t pid, struct weir_process **ret_process) {
         p->pid = pid;
         p->pidfd = rc;
         rc = weir__spawn_ended(p->pidfd, false, &end);
-        rc = rc == -EAGAIN ? 0 : rc;
+        if (rc == 0 || rc == -EAGAIN)
+            rc = weir__subprocess_follow(p);
         if (rc < 0)
             close(p->pidfd);
-        else
-            rc = weir__subprocess_follow(p);
     }
     if (rc < 0) {
         weir__subprocess_drop(p);
@@ -308,7 +302,7 @@ int weir_process_stop(struct weir_process *p, weir_ns grace_ns, struct weir_exit
 
 /* ---- close ----------------------------------------------------------------------------------- */
 
-static void close_streams(struct weir_process *p) {
+void weir__subprocess_close_streams(struct weir_process *p) {
     struct weir_stream **all[] = {&p->in, &p->out, &p->err};
     for (int i = 0; i < 3; i++)
         if (*all[i] == p->terminal)
@@ -325,7 +319,7 @@ void weir_process_close(struct weir_process **take_process) {
         return;
     *take_process = NULL;
     if (weir__loop_is_parents(p->loop)) { /* the process is the parent's child */
-        close_streams(p);
+        weir__subprocess_close_streams(p);
         if (p->pidfd >= 0)
             close(p->pidfd);
         weir__subprocess_drop(p);
@@ -335,7 +329,7 @@ void weir_process_close(struct weir_process **take_process) {
     p->closed = true;
     p->loop->unclosed--;
     weir__debug_closed(p->loop, p, __builtin_return_address(0));
-    close_streams(p);
+    weir__subprocess_close_streams(p);
     weir__waitq_wake_all(&p->waiting, WEIR_ECLOSED);
     if (p->state == WEIR__SUBPROCESS_RUNS) {
         p->loop->hidden++; /* the run waits until it has ended: then it is reaped and freed */

@@ -93,7 +93,9 @@ WEIR_API void weir__subprocess_over(struct weir_process *p, int state,
 /* A stream as /dev/null, which the caller must close. Returns 0 or -ENOMEM. */
 WEIR_API int weir__subprocess_null(struct weir__loop *l, struct weir_stream **ret_stream);
 
-/* Let p follow its pidfd. Returns 0, or an error: then it was killed and reaped. */
+void weir__subprocess_close_streams(struct weir_process *p);
+
+/* Let p follow its pidfd. Returns 0 or an error. */
 int weir__subprocess_follow(struct weir_process *p);
 
 extern const struct weir__subprocess_kind weir__subprocess_real;

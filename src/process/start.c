@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* start.c - make a process: the op SPAWN, then its streams. */
 #include <errno.h>
+#include <signal.h>
 #include <unistd.h>
 #include <weir/tty.h>
 
@@ -79,7 +80,10 @@ static int take_over(struct weir_process *p, struct weir__spawn *s,
     if (rc < 0 && followed == 0)
         weir_process_close(ret_process);
     else if (rc < 0) {
-        weir_close(&p->terminal);
+        p->kind->signal(p, SIGKILL, p->grouped);
+        weir__spawn_reap(p->pidfd);
+        close(p->pidfd);
+        weir__subprocess_close_streams(p);
         weir__subprocess_drop(p);
     }
     return rc < 0 ? failed(rc, s, WEIR__SPAWN_PIPES) : 0;
