@@ -9,15 +9,21 @@
 
 int weir_send_fds(struct weir_stream *s, const void *buf, size_t len, const int *fds,
                   size_t count) {
+    int rc = weir__suspend_enter("send descriptors");
+    if (rc < 0)
+        return rc;
     weir__not_null(s, "weir_send_fds");
     return weir__stream_send_fds(s, buf, len, fds, count);
 }
 
 ssize_t weir_recv_fds(struct weir_stream *s, void *buf, size_t len, struct weir_fds *ret_fds) {
-    weir__not_null(s, "weir_recv_fds");
     weir__argument_not_null(ret_fds, "weir_recv_fds", "struct weir_fds");
     ret_fds->count = 0;
     ret_fds->truncated = false;
+    int rc = weir__suspend_enter("receive descriptors");
+    if (rc < 0)
+        return rc;
+    weir__not_null(s, "weir_recv_fds");
     return weir__stream_recv_fds(s, buf, len, ret_fds->fds, ret_fds->max, &ret_fds->count,
                                  &ret_fds->truncated);
 }

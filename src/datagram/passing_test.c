@@ -185,3 +185,25 @@ KERNEL_STORY(credentials_beside_the_bytes_are_no_descriptors) {
     close(pair[1]);
     return 0;
 }
+
+/* Whatever else is wrong, a scope that has fired is felt first. */
+static int feels(void *arg) {
+    struct weir_stream *a = NULL, *b = NULL;
+    struct weir_fds fds = {.count = 7};
+    struct weir_scope scope;
+    char byte;
+    assert_int_equal(weir_memory_pair(0, &a, &b), 0);
+    assert_int_equal(weir_send_fds(a, "x", 1, NULL, 0), -EOPNOTSUPP);
+    weir_scope_enter(&scope, 0);
+    assert_int_equal(weir_send_fds(a, "x", 1, NULL, 0), -ETIME);
+    assert_int_equal(weir_recv_fds(b, &byte, 1, &fds), -ETIME);
+    assert_int_equal(fds.count, 0);
+    assert_int_equal(weir_scope_leave(&scope, 0), 0);
+    weir_close(&a);
+    weir_close(&b);
+    return 0;
+}
+
+WEIR_TEST(passing_is_a_cancel_point_where_it_is_refused) {
+    assert_int_equal(weir_sim_run(feels, NULL, NULL), 0);
+}
