@@ -66,7 +66,9 @@ int weir_wall_sleep_until(weir_ns when_ns) {
 }
 
 static bool has_stepped(weir_ns from_ns, weir_ns to_ns) {
-    weir_ns by_ns = to_ns - from_ns;
+    weir_ns by_ns;
+    if (__builtin_sub_overflow(to_ns, from_ns, &by_ns)) /* from is the caller's, and any number */
+        return true;
     return by_ns >= WEIR_MILLISECONDS(1) || by_ns <= -WEIR_MILLISECONDS(1);
 }
 

@@ -135,6 +135,9 @@ STEP_STORY(each_step_of_the_simulated_clock_is_waited_for_and_none_is_missed) {
     step_later(WEIR_SECONDS(2), WEIR_MILLISECONDS(0.5)); /* with the one before: 1 ms */
     assert_int_equal(weir_wall_wait_step(&offset_ns), 0);
     assert_true(offset_ns - begin_ns == -WEIR_SECONDS(2) + WEIR_MILLISECONDS(1));
+    offset_ns = INT64_MIN; /* no offset at all, and further away than a number says */
+    assert_int_equal(weir_wall_wait_step(&offset_ns), 0);
+    assert_true(offset_ns - begin_ns == -WEIR_SECONDS(2) + WEIR_MILLISECONDS(1));
     return 0;
 }
 
