@@ -14,6 +14,7 @@ enum { BATCH = 32 << 10 }; /* about a thousand names: 0.2 ms of a helper thread 
 struct weir_dir {
     struct weir__loop *loop;
     int fd;
+    bool busy;      /* a task is in weir_dir_next: a helper may write to the batch */
     size_t at, len; /* of the batch: what was returned, and what there is */
     _Alignas(struct dirent64) char batch[BATCH];
     char path[];
@@ -36,6 +37,7 @@ int weir_dir_open(const char *path, struct weir_dir **ret_dir) {
     }
     d->loop = weir__loop();
     d->fd = (int)fd;
+    d->busy = false;
     d->at = d->len = 0;
     memcpy(d->path, path, size);
     d->loop->unclosed++;
@@ -48,7 +50,9 @@ int weir_dir_open(const char *path, struct weir_dir **ret_dir) {
 static int64_t next_batch(struct weir_dir *d) {
     static const struct weir__what lists = {.text = "read directory", .kind = WEIR__ON_NAME};
     struct weir__call c = {.verb = WEIR__LIST, .fd = d->fd, .base = d->batch, .len = BATCH};
+    d->busy = true;
     int64_t n = weir__file_call(&c, &lists, d->path);
+    d->busy = false;
     if (n < 0)
         return weir__fail((int)n, "read directory", d->path);
     d->at = 0;
@@ -66,6 +70,8 @@ int weir_dir_next(struct weir_dir *d, struct weir_dir_entry *ret_entry) {
         return rc;
     weir__not_null(d, "weir_dir_next");
     weir__loop_assert(d->loop, "weir_dir_next");
+    if (d->busy)
+        WEIR_BUG("weir_dir_next on '%s': another task is in it", d->path);
     for (;;) {
         if (d->at == d->len) {
             int64_t n = next_batch(d);
@@ -93,6 +99,8 @@ void weir_dir_close(struct weir_dir **take_dir) {
         return;
     }
     weir__loop_assert(d->loop, "weir_dir_close");
+    if (d->busy)
+        WEIR_BUG("weir_dir_close on '%s': a task is in weir_dir_next", d->path);
     struct weir__call c = {.verb = WEIR__CLOSE_FD, .fd = d->fd, .never_waits = true};
     struct weir__op op = {.kind = WEIR__FILE_OP, .u.call = &c};
     (void)weir__op_now(d->loop, &op);

@@ -134,6 +134,52 @@ FILE_STORY(a_directory_lists_each_name_once) {
     return 0;
 }
 
+struct lists_one_args {
+    struct weir_dir *d;
+};
+
+static int lists_one(void *args) {
+    struct weir_dir_entry e;
+    int rc = weir_dir_next(((struct lists_one_args *)args)->d, &e);
+    return rc < 0 ? rc : 0;
+}
+
+/* While a task is in weir_dir_next. */
+static int disturb(int (*with)(struct weir_dir *d)) {
+    struct weir_dir *d = NULL;
+    struct weir_group g;
+    assert_int_equal(weir_dir_open("/", &d), 0);
+    weir_group_open(&g, WEIR_TOGETHER);
+    assert_int_equal(weir_go(&g, lists_one, .d = d), 0);
+    assert_int_equal(weir_yield(), 0);
+    return weir_group_close(&g, with(d));
+}
+
+static int list_too(struct weir_dir *d) {
+    return lists_one(&(struct lists_one_args){.d = d});
+}
+
+static int close_it(struct weir_dir *d) {
+    weir_dir_close(&d);
+    return 0;
+}
+
+static int lists_twice(void *arg __attribute__((unused))) {
+    return disturb(list_too);
+}
+
+static int closes_too_early(void *arg __attribute__((unused))) {
+    return disturb(close_it);
+}
+
+WEIR_TEST_ABORTS(two_tasks_in_one_directory_abort, "weir_dir_next on '/': another task is in it") {
+    weir_run(lists_twice, NULL, NULL);
+}
+
+WEIR_TEST_ABORTS(a_close_of_a_directory_that_is_read_aborts, "'/': a task is in weir_dir_next") {
+    weir_run(closes_too_early, NULL, NULL);
+}
+
 FILE_STORY(what_is_no_directory_is_not_listed) {
     struct weir_dir *d = NULL;
     put_text(in("a"), "");
