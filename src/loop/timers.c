@@ -17,6 +17,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "loop/near.h"
+#include "loop/timer_list.h"
 
 enum {
     TICK_BITS = 12, /* 4 us */
@@ -32,8 +33,7 @@ enum {
     HOLES_FREE = 64, /* a slot may have so many holes, */
     HOLES_TIMES = 3, /* and so many more for each timer in it, before it is squeezed */
     SPARE_MAX = 64,  /* chunks kept for later, beside as many as are in use */
-    TRIM_MAX = 16,   /* chunks given back at most by one firing */
-    LISTED = 3 /* tag in priv[0]: t is in a struct list. WEIR__NEAR_*: in near.c. 0: in an entry */
+    TRIM_MAX = 16    /* chunks given back at most by one firing */
 };
 
 struct entry {
@@ -54,58 +54,20 @@ struct slot { /* in order of arming */
     bool stale;         /* the earliest timer was disarmed: least_ns is a lower bound */
 };
 
-/* Timers for which there was no memory in the wheel (homeless), or which wait until a firing is
- * over (deferred), linked through priv[0]. */
-struct list {
-    struct weir__timer *first;
-};
-
 struct weir__timers {
     int64_t tick;
     uint64_t armings;  /* number of the next one */
     weir_ns firing_ns; /* while firing: its now_ns; else INT64_MIN */
     unsigned open;     /* bit n: the slot of ts->tick's digit on level n is open */
     int64_t horizon[LEVELS]; /* of an open slot: its timers' ticks are not before, ts->tick is */
-    struct list homeless, deferred;
+    struct list homeless; /* timers for which there was no memory in the wheel */
+    struct list deferred; /* those which wait until a firing is over */
     struct weir__near near;
     struct chunk *spare;
     size_t spare_count, chunk_count; /* chunks that no slot has; chunks of slots */
     uint64_t occupied[LEVELS][SLOTS / 64];
     struct slot slots[LEVELS][SLOTS];
 };
-
-/* ---- lists ---------------------------------------------------------------------------------- */
-
-static struct weir__timer *next_of(const struct weir__timer *t) {
-    return (struct weir__timer *)(uintptr_t)(t->priv[0] & ~(uint64_t)LISTED);
-}
-
-static void list_add(struct list *l, struct weir__timer *t) {
-    t->priv[0] = (uint64_t)(uintptr_t)l->first | LISTED;
-    l->first = t;
-}
-
-static bool list_remove(struct list *l, struct weir__timer *t) {
-    if (l->first == t) {
-        l->first = next_of(t);
-        return true;
-    }
-    for (struct weir__timer *at = l->first; at != NULL; at = next_of(at)) {
-        if (next_of(at) == t) {
-            at->priv[0] = t->priv[0];
-            return true;
-        }
-    }
-    return false;
-}
-
-static struct weir__timer *list_earliest(const struct list *l) {
-    struct weir__timer *earliest = l->first;
-    for (struct weir__timer *t = l->first; t != NULL; t = next_of(t))
-        if (weir__timer_before(t, earliest))
-            earliest = t;
-    return earliest;
-}
 
 /* ---- chunks --------------------------------------------------------------------------------- */
 
