@@ -62,8 +62,8 @@ struct weir_pty_options { /* zero: the default */
  * itself, a blocking descriptor for a child process or for weir_stream_from_fd. It is close-on-exec
  * and does not become the controlling terminal of this process; ttyname(3) gives its path. When no
  * process has the slave open any more, a read of the master returns the bytes that were written
- * there and then end of stream, and a write returns -EPIPE. So close *ret_slave once a child has
- * it. options may be NULL. The caller must close both.
+ * there and then end of stream: so close *ret_slave once a child has it. A write is then lost, and
+ * returns 0 or -EPIPE, as the kernel does. options may be NULL. The caller must close both.
  * Returns 0; -EINVAL (a size is not 0 to 65535), -ENOENT (there is no /dev/ptmx), -ENOSPC (no
  * pseudo-terminal is left), -EMFILE, -ENOMEM, WEIR_ESIMREFUSED (in a simulation), WEIR_ENOLOOP. On
  * error *ret_master and *ret_slave are untouched. */
@@ -80,8 +80,9 @@ WEIR_API int weir_tty_resize(struct weir_stream *s, int columns, int rows);
 /* Set the terminal of a stream raw: bytes are read as they are typed, without echo, line by line
  * editing, or keys that raise signals. It gets its old mode back
  *   by weir_tty_restore, and when the stream is closed;
- *   when the process exits, by exit or by the return of main, but not by _exit;
- *   when the process aborts or crashes (the handlers that were there before are called then);
+ *   when the process exits, by exit or by the return of main, but not by _exit or execve;
+ *   when the process aborts or crashes (the handlers that were there before are called then), but
+ *   by a stack overflow only in a run with crash_reports, which has a stack for handlers;
  *   by SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGPIPE and SIGALRM, if these have their default
  *   effect when this is called: the process still dies of the signal;
  *   while the process is stopped by SIGTSTP. When it goes on in the foreground (SIGCONT), the
