@@ -82,8 +82,8 @@ WEIR_SUSPENDS int weir_dial(const char *url, const struct weir_dial_options *opt
  *                    The listener owns it, and makes it non-blocking. -ENOTSOCK, -EPROTOTYPE (no
  *                    stream socket), -EINVAL (it does not listen)
  * options may be NULL. The caller must unlisten *ret_listener. If a TCP address is in use,
- * weir_listen tries again for 50 ms, since the kernel may hold the addresses of a killed process a
- * moment longer. A path in use fails at once.
+ * weir_listen tries again for some 50 ms, since the kernel may hold the addresses of a killed
+ * process a moment longer. A path in use fails at once.
  * Returns 0; -EADDRINUSE, -EADDRNOTAVAIL, -EACCES, ...; WEIR_EURL, WEIR_ENONAME, WEIR_ERESOLVE,
  * WEIR_ENOTLS, -EAGAIN (as weir_dial), -ECANCELED, -ETIME, -EMFILE, -ENOMEM, WEIR_ENOLOOP. On error
  * or cancel nothing stays open, and *ret_listener is untouched. */

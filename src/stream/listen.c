@@ -24,7 +24,7 @@
 enum {
     BACKLOG = 4096,       /* the kernel cuts it to net.core.somaxconn (4096 since 5.4) */
     PORT_TRIES = 8,       /* a free port of the first address may be taken on the second */
-    IN_USE_MS = 50,       /* an address in use is tried again for so long: see open_patiently */
+    IN_USE_TRIES = 50,    /* an address in use is tried again so often: see open_patiently */
     IN_USE_STEP_MS = 1,
     PAUSE_MS = 20, /* after an error that may pass: no event says that it has */
     SAY_MS = 1000  /* between two lines of the log about such errors */
@@ -207,15 +207,15 @@ static bool is_path(const struct weir__addr *addr) {
 
 /* Try an address in use again for a moment. The listeners of a process that was killed may exist a
  * little longer than the process: the kernel takes its io_uring down up to 10 ms later [6.18]. And
- * a loop of this process gives up a closed listener with its next turn. A path stays until somebody
- * unlinks it, so waiting for one would not help. */
+ * a loop of this process gives up a closed listener with its next turn. Tries are counted and not
+ * time: on a busy machine they take longer, and so does what they wait for. A path stays until
+ * somebody unlinks it, so waiting for one would not help. */
 static int open_patiently(struct weir__loop *loop, struct weir__addr *addrs, unsigned count,
                           const struct weir_listen_options *o,
                           struct weir_listener **ret_listener) {
-    weir_ns end = weir__deadline(weir__loop_now(loop), WEIR_MILLISECONDS(IN_USE_MS));
-    for (;;) {
+    for (int tries = 0;; tries++) {
         int rc = open_on(loop, addrs, count, o, ret_listener);
-        if (rc != -EADDRINUSE || is_path(&addrs[0]) || weir__loop_now(loop) >= end)
+        if (rc != -EADDRINUSE || is_path(&addrs[0]) || tries >= IN_USE_TRIES)
             return rc;
         rc = weir_sleep(WEIR_MILLISECONDS(IN_USE_STEP_MS));
         if (rc < 0)
