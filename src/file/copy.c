@@ -26,7 +26,8 @@
 
 enum {
     KERNEL_PIECE = 4 << 20, /* a cancel waits for so much: 2 ms from memory */
-    MEMORY_PIECE = 64 << 10
+    MEMORY_PIECE = 64 << 10,
+    NAMES = 64 /* of both ends, for an error's text */
 };
 
 struct end { /* one of the two is NULL */
@@ -248,19 +249,15 @@ static const char *name_of(const struct end *e) {
     return e->file != NULL ? e->file->path : weir_stream_peer(e->stream);
 }
 
-/* Of two streams it is not known which of them the error came from: name both. A stream that was
- * closed meanwhile has no name any more. */
-static void refused(int rc, const struct end *from, const struct end *to) {
-    char text[64];
-    bool gone = (from->file == NULL && from->stream->closed)
-                || (to->file == NULL && to->stream->closed);
-    if (!gone)
-        snprintf(text, sizeof text, "%.29s to %.29s", name_of(from), name_of(to));
-    weir__fail(rc, "copy", gone ? NULL : text);
+/* Of two streams it is not known which of them the error came from: name both. */
+static void name_both(const struct end *from, const struct end *to, char ret_text[static NAMES]) {
+    snprintf(ret_text, NAMES, "%.29s to %.29s", name_of(from), name_of(to));
 }
 
 static int64_t copy_all(struct end to, struct end from, int64_t max) {
     struct copy c = {.to = to, .from = from, .left = max < 0 ? WEIR_NEVER : max, .own_fd = -1};
+    char names[NAMES];
+    name_both(&from, &to, names); /* now: a stream that is closed meanwhile may be freed at once */
     int rc = kernel_way(&c);
     if (c.own_fd >= 0)
         close(c.own_fd);
@@ -269,7 +266,7 @@ static int64_t copy_all(struct end to, struct end from, int64_t max) {
     weir__free(c.piece);
     if (rc == 0)
         return c.done;
-    refused(rc, &from, &to);
+    weir__fail(rc, "copy", names);
     weir__fail_done(rc, (size_t)c.done);
     return rc;
 }
