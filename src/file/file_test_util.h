@@ -41,9 +41,9 @@ static inline int remove_one(const char *path, const struct stat *st, int kind, 
 }
 
 static inline void folder_begin(void) {
-    snprintf(folder, sizeof folder, "/tmp/weir-file-%d", (int)getpid());
+    snprintf(folder, sizeof folder, "/tmp/weir-file-XXXXXX");
     if (test_backend != NULL && !is_sim())
-        assert_int_equal(mkdir(folder, 0700), 0);
+        assert_non_null(mkdtemp(folder));
 }
 
 static inline void folder_end(void) {
