@@ -13,7 +13,7 @@ SEEDS ?= 50
 SANITIZED_TESTS = --print-errorlogs --no-suite house --no-suite install -t 4
 export ASAN_OPTIONS ?= detect_stack_use_after_return=0:abort_on_error=1
 export UBSAN_OPTIONS ?= halt_on_error=1:abort_on_error=1:print_stacktrace=1
-export TSAN_OPTIONS ?= halt_on_error=1:abort_on_error=1:second_deadlock_stack=1:die_after_fork=0:handle_segv=0:handle_sigbus=0:handle_abort=0
+export TSAN_OPTIONS ?= halt_on_error=1:abort_on_error=1:second_deadlock_stack=1:die_after_fork=0:handle_segv=0:handle_sigbus=0:handle_sigfpe=0:handle_abort=0
 
 .PHONY: help run build test bench install deps check-asan check-tsan check-clang check-epoll \
 	check-aarch64 check-fuzz check-cancels check-seeds check-soak check-foreign \
