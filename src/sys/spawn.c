@@ -214,9 +214,17 @@ static void from_status(int status, struct weir__spawn_end *ret) {
     ret->core = WIFSIGNALED(status) && WCOREDUMP(status);
 }
 
+/* The kernel looks first how it ended, and then for the process itself: it finds neither (ESRCH) if
+ * the process is reaped in between. Then it finds at the next call how it ended. */
 static bool ask_info(int pidfd, struct pidfd_info *info) {
-    info->mask = PIDFD_INFO_OF_EXIT;
-    return ioctl(pidfd, _IOWR(0xff, 11, struct pidfd_info), info) == 0;
+    for (int tries = 0; tries < 2; tries++) {
+        info->mask = PIDFD_INFO_OF_EXIT;
+        if (ioctl(pidfd, _IOWR(0xff, 11, struct pidfd_info), info) == 0)
+            return true;
+        if (errno != ESRCH)
+            return false;
+    }
+    return false;
 }
 
 /* The kernel is about to reap it: it says first that it has ended, a moment later how, and nothing
