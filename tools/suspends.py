@@ -25,7 +25,8 @@ LIBRARIES = ("libweir-objects.", "libweir-test-objects.")  # what the public hea
 
 def kept_flags(command, source):
     """The flags of a build's command that say what the code is; not where it goes, nor how well."""
-    words = iter(shlex.split(command)[1:])
+    words = shlex.split(command)
+    words = iter(words[2 if os.path.basename(words[0]) == "ccache" else 1:])
     for word in words:
         if word in ("-o", "-MF", "-MQ"):
             next(words)
@@ -37,7 +38,8 @@ def compile_graph(entry, out):
     """Compiles one file as the build does, without optimisation; returns its call graph text."""
     subprocess.run(["gcc", *kept_flags(entry["command"], entry["file"]), "-w", "-O0", "-o",
                     out + ".o", "-fcallgraph-info", "-c", entry["file"]],
-                   cwd=entry["directory"], check=True)
+                   cwd=entry["directory"], check=True,
+                   env={**os.environ, "CCACHE_DISABLE": "1"})  # a kept object has no call graph
     with open(out + ".ci", encoding="utf-8") as f:
         return f.read()
 
