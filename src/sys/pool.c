@@ -231,7 +231,7 @@ int weir__pool_cancel(struct weir__pool_user *u, struct weir__op *op) {
     enum weir__job_phase phase = j->phase;
     bool is_call = op->kind != WEIR__RESOLVE;
     bool runs_on = phase == WEIR__JOB_RUNNING && is_call;
-    bool may_abandon = op->kind != WEIR__FILE_OP && op->u.work.abandon;
+    bool may_abandon = op->kind == WEIR__WORK && op->u.work.abandon;
     if (is_call && phase != WEIR__JOB_QUEUED && !(runs_on && may_abandon)) {
         pthread_mutex_unlock(&pool.lock);
         return WEIR__PENDING;

@@ -13,11 +13,14 @@
 
 extern const struct mark_entry weir__mark_table[];
 
-static struct mark_entry table[512];
+enum { TABLE_MAX = 2048 };
+
+static struct mark_entry table[TABLE_MAX];
 
 static void turn_over(const char *name) {
     size_t n = 0, found = 0;
     for (; weir__mark_table[n].name != NULL; n++) {
+        assert_true(n + 1 < TABLE_MAX);
         table[n] = weir__mark_table[n];
         if (strcmp(table[n].name, name) == 0) {
             table[n].suspends = !table[n].suspends;
