@@ -219,7 +219,7 @@ void weir__task_ended(struct sched *s, struct weir_task *t, int rc) {
         weir__ended_inside(t);
     t->result = rc; /* hooks may look at it */
     if (t->at_end != NULL)
-        weir__at_end_run(t, __builtin_frame_address(0));
+        weir__at_end_run(t, __builtin_dwarf_cfa()); /* below it lay the frames that are gone */
     if (!weir__waitq_empty(&t->awaiters))
         weir__waitq_wake_all(&t->awaiters, 0);
     if (s->fired_task == t)
