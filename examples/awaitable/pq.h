@@ -13,8 +13,8 @@ int pq_connect(const char *info, PGconn **ret_db);
 
 /* Run one statement with text parameters. Returns 0, and the caller must PQclear *ret; -EPROTO: the
  * server refused it, and PQresultErrorMessage(*ret) says why; -EPIPE: the connection is lost. If a
- * scope fires, the server is told to give the statement up, for which a second is allowed, and the
- * connection can be used again. */
+ * scope fires, the call tells the server to give the statement up, and waits for its answer, a
+ * second at most. Then the connection can be used again. */
 int pq_query(PGconn *db, const char *sql, int count, const char *const *params, PGresult **ret);
 
 #endif

@@ -35,7 +35,8 @@ WEIR_SUSPENDS int weir_mkdir(const char *path, unsigned mode);
  * Returns 0; -ENOTEMPTY, -EBUSY, ... */
 WEIR_SUSPENDS int weir_rmdir(const char *path);
 
-/* Get what stat(2) tells of a path; weir_lstat: of a symbolic link itself.
+/* Fill *ret_stat as stat(2) does. If path is a symbolic link, weir_stat follows it, and weir_lstat
+ * describes the link itself.
  * Returns 0; an error. On error or cancel *ret_stat is untouched. */
 WEIR_SUSPENDS int weir_stat(const char *path, struct stat *ret_stat);
 WEIR_SUSPENDS int weir_lstat(const char *path, struct stat *ret_stat);

@@ -106,7 +106,7 @@ WEIR_SUSPENDS int weir_file_truncate(struct weir_file *f, int64_t size);
  * helper thread), -ECANCELED, -ETIME, -ENOMEM, WEIR_ENOLOOP. */
 WEIR_SUSPENDS int weir_file_allocate(struct weir_file *f, int64_t offset, int64_t len);
 
-/* Get what stat(2) tells of an open file.
+/* Fill *ret_stat as fstat(2) does.
  * Returns 0; -EIO, -EAGAIN (no helper thread), -ECANCELED, -ETIME, -ENOMEM, WEIR_ENOLOOP. On error
  * or cancel *ret_stat is untouched. */
 WEIR_SUSPENDS int weir_file_stat(struct weir_file *f, struct stat *ret_stat);

@@ -74,7 +74,7 @@ typedef int weir_protocol_factory(void *arg, struct weir_protocol **ret_protocol
 /* ---- connections ---- */
 
 /* Dial a URL as weir_dial does, ask the factory for a protocol, and wait until its connection_made
- * has returned. options may be NULL. *ret_transport belongs to nobody: it is freed after
+ * has returned. options may be NULL. The library frees *ret_transport after
  * connection_lost.
  * Returns 0; an error as weir_dial, as weir_transport_open, or of the factory: then there was no
  * connection_made; -ECANCELED, -ETIME: there was none either, or the protocol was made already;
@@ -87,7 +87,7 @@ WEIR_SUSPENDS int weir_create_connection(const char *url, const struct weir_dial
 
 /* Make a transport of a stream that is open already: an accepted one, a pipe, one end of a pair.
  * The transport owns the stream and closes it; *take_stream becomes NULL. connection_made is called
- * in the next round of callbacks. *ret_transport belongs to nobody: it is freed after
+ * in the next round of callbacks. The library frees *ret_transport after
  * connection_lost.
  * Returns 0; the factory's error, -EAGAIN (no stack is left), -ENOMEM, WEIR_ENOLOOP, WEIR_EFORKED.
  * On error *take_stream stays the caller's, and *ret_transport is untouched. */
