@@ -196,6 +196,29 @@ static int read_connections_max(struct parser *p, struct fleet_node *n,
     return rc;
 }
 
+/* A text or a list of texts. */
+static int read_origins(struct parser *p, struct fleet_node *n, const struct yaml_item *value) {
+    bool is_list = value->kind == YAML_LIST;
+    int rc = is_list ? 0 : want(p, value, YAML_TEXT, " or a list");
+    if (rc == 0 && is_list && value->count > WEIR__ORIGINS_MAX)
+        rc = yaml_refuse(p->problem, value->place, "more than %d origins", WEIR__ORIGINS_MAX);
+    if (rc < 0)
+        return rc;
+    n->origins = arena_take(&p->fleet->memory, WEIR__ORIGINS_MAX * sizeof *n->origins);
+    if (n->origins == NULL)
+        return -ENOMEM;
+    for (const struct yaml_item *i = is_list ? value->first : value; i != NULL;
+         i = is_list ? i->next : NULL) {
+        if ((rc = want(p, i, YAML_TEXT, "")) < 0)
+            return rc;
+        const char *why = weir__origin_refused(i->text);
+        if (why != NULL)
+            return yaml_refuse(p->problem, i->place, "'%.80s' is no origin: %s", i->text, why);
+        n->origins[n->origins_count++] = i->text;
+    }
+    return 0;
+}
+
 static int read_grace(struct parser *p, struct fleet_node *n, const struct yaml_item *value) {
     int rc = want(p, value, YAML_TEXT, "");
     if (rc == 0 && !duration_parse(value->text, &n->grace_ns))
@@ -312,7 +335,7 @@ static const struct field fields[] = {
     {"port", read_port},       {"host", read_host},       {"with", read_with},
     {"depends_on", read_depends_on}, {"restart", read_restart},
     {"environment", read_environment}, {"grace", read_grace}, {"ready", read_ready},
-    {"connections_max", read_connections_max},
+    {"connections_max", read_connections_max}, {"origins", read_origins},
 };
 
 enum { FIELDS = sizeof fields / sizeof fields[0] };
@@ -385,6 +408,9 @@ static int check_node(struct parser *p, struct fleet_node *n) {
     const struct yaml_item *most = yaml_child(n->source, "connections_max");
     if (most != NULL && n->kind != FLEET_WORKER)
         return yaml_refuse(p->problem, most->key_place, "'connections_max' is for workers");
+    const struct yaml_item *origins = yaml_child(n->source, "origins");
+    if (origins != NULL && n->kind != FLEET_WORKER)
+        return yaml_refuse(p->problem, origins->key_place, "'origins' is for workers");
     int rc = check_with(p, n);
     return rc < 0 ? rc : check_ready(p, n);
 }

@@ -41,6 +41,8 @@ struct fleet_node {
     struct yaml_place port_place;
     const char *host;
     int connections_max; /* of a worker; 0: the default */
+    const char **origins; /* of a worker: of pages that browsers may connect from */
+    size_t origins_count;
     struct fleet_pairs with, environment;
     size_t *depends_on; /* indices into nodes, all smaller than its own */
     size_t depends_on_count;

@@ -11,6 +11,7 @@
 #include "cli/limits.h"
 #include "cli/sketches.h"
 #include "wire/uri.h"
+#include "worker/program.h"
 
 struct words {
     char **list;
@@ -28,6 +29,11 @@ static void add(struct arena *a, struct words *w, const char *word) {
         w->list[w->count++] = copy;
 }
 
+static void add_origin(struct arena *a, struct words *w, const char *origin) {
+    add(a, w, "--origin");
+    add(a, w, origin);
+}
+
 static struct words words_of(struct arena *a, size_t size) {
     return (struct words){arena_take(a, (size + 1) * sizeof(char *)), 0, size + 1};
 }
@@ -43,8 +49,9 @@ static bool is_path(const struct fleet_node *n) {
 
 static int make_words(struct arena *a, const struct fleet_node *n, struct launch *l,
                       const struct plan_options *options) {
-    /* weir run PATH --host HOST --port PORT --insecure --connections-max N */
-    enum { FIXED = 10 };
+    /* weir run PATH --host HOST --port PORT --insecure --connections-max N, and --origin ORIGIN for
+     * as many as the file and the command line may each have */
+    enum { FIXED = 10 + 2 * 2 * WEIR__ORIGINS_MAX };
     WEIR_CHECK(n->what != NULL && n->kind != FLEET_COMMAND);
     const char *self = options->self ? options->self : "weir";
     struct words w = words_of(a, FIXED + 2 * n->with.count);
@@ -67,6 +74,11 @@ static int make_words(struct arena *a, const struct fleet_node *n, struct launch
         add(a, &w, "--connections-max");
         add(a, &w, arena_format(a, "%d", n->connections_max));
     }
+    for (size_t i = 0; i < n->origins_count; i++)
+        add_origin(a, &w, n->origins[i]);
+    for (const char *const *o = n->kind == FLEET_WORKER ? options->origins : NULL;
+         o != NULL && *o != NULL; o++)
+        add_origin(a, &w, *o);
     for (size_t i = 0; i < n->with.count; i++) {
         add(a, &w, "--with");
         add(a, &w, arena_format(a, "%s=%s", n->with.list[i].name, n->with.list[i].value));

@@ -15,6 +15,8 @@ struct plan_options { /* zero: the default */
     const char *self;      /* the program that has the sketches; NULL: "weir", looked up in PATH */
     const char *directory; /* where nodes run; NULL: here */
     const char *backend;   /* WEIR_BACKEND of the nodes; NULL: inherited */
+    const char *const *origins; /* for all workers, beside their own; NULL behind the last; may be
+                                 * NULL */
     bool insecure;         /* workers may listen beyond loopback, without TLS */
 };
 

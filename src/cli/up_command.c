@@ -23,6 +23,8 @@ struct up_arguments {
     const char *file;
     const char *backend;
     weir_ns ready_within;
+    const char *origins[WEIR__ORIGINS_MAX + 1];
+    size_t origins_count;
     bool dry_run, insecure;
 };
 
@@ -35,6 +37,8 @@ static const char help[] =
     "      --ready-within TIME   how long a node may take to become ready (30s)\n"
     "      --backend NAME        epoll or uring, for the nodes too\n"
     "      --insecure            let workers listen beyond this machine, without TLS\n"
+    "      --origin ORIGIN       let in pages of this origin, as http://localhost:8000\n"
+    "                            (repeatable): a page in a browser can then be a node\n"
     "      --color WHEN          auto, always or never (auto; NO_COLOR is honoured)\n"
     "  -q, --quiet               no summary\n"
     "  -v, --verbose             say when nodes are ready\n"
@@ -43,12 +47,24 @@ static const char help[] =
     "It ends when every node without a port has exited: with the first code that\n"
     "is not 0. Ctrl-C stops all, in reverse order; a second one kills them.\n";
 
+static bool add_origin(struct up_arguments *a, const char *text) {
+    const char *why = weir__origin_refused(text);
+    if (why == NULL && a->origins_count == WEIR__ORIGINS_MAX)
+        why = "there are too many";
+    if (why != NULL)
+        weir__line_error("weir up: --origin '%.200s': %s", text, why);
+    else
+        a->origins[a->origins_count++] = text;
+    return why == NULL;
+}
+
 static int read_arguments(int argc, char **argv, struct settings *s, struct up_arguments *a) {
     static const struct option longs[] = {{"file", required_argument, NULL, 'f'},
                                           {"dry-run", no_argument, NULL, 'n'},
                                           {"ready-within", required_argument, NULL, 'r'},
                                           {"backend", required_argument, NULL, 'b'},
                                           {"insecure", no_argument, NULL, 'i'},
+                                          {"origin", required_argument, NULL, 'o'},
                                           COMMAND_OPTIONS};
     int code = -1, c;
     while ((c = command_option(argc, argv, "weir up", help, ":f:" COMMAND_SHORT, longs, s,
@@ -59,6 +75,10 @@ static int read_arguments(int argc, char **argv, struct settings *s, struct up_a
             a->dry_run = true;
         else if (c == 'i')
             a->insecure = true;
+        else if (c == 'o' && !add_origin(a, optarg))
+            return EXIT_USAGE;
+        else if (c == 'o')
+            continue;
         else if (c == 'b' && weir__backend_named("weir up", optarg))
             a->backend = optarg;
         else if (c == 'b')
@@ -167,6 +187,7 @@ static int start(const struct fleet *f, const char *path, const struct up_argume
     struct plan_options options = {.self = self_path(self, sizeof self),
                                    .directory = directory_of(path, directory, sizeof directory),
                                    .backend = a->backend,
+                                   .origins = a->origins,
                                    .insecure = a->insecure};
     int code = check_paths(f, path, options.directory);
     if (code != EXIT_DONE)

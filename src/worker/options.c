@@ -17,7 +17,9 @@
 #include "worker/standard.h"
 
 enum { EXIT_FAILED_ = 1, EXIT_USAGE_ = 2 };
-enum { OPT_NODE = 256, OPT_NAME, OPT_WITH, OPT_BACKEND, OPT_INSECURE, OPT_MOST, OPT_FLAG };
+enum {
+    OPT_NODE = 256, OPT_NAME, OPT_WITH, OPT_BACKEND, OPT_INSECURE, OPT_MOST, OPT_ORIGIN, OPT_FLAG
+};
 
 static const struct option longs[] = {
     {"socket", required_argument, NULL, 's'},
@@ -29,6 +31,7 @@ static const struct option longs[] = {
     {"backend", required_argument, NULL, OPT_BACKEND},
     {"insecure", no_argument, NULL, OPT_INSECURE},
     {"connections-max", required_argument, NULL, OPT_MOST},
+    {"origin", required_argument, NULL, OPT_ORIGIN},
     {"help", no_argument, NULL, 'h'},
 };
 enum { LONGS = sizeof longs / sizeof longs[0] };
@@ -67,7 +70,9 @@ static int help(const struct weir__program *p, const struct weir__flag *flags) {
            "      --backend NAME        epoll or uring; default: the variable WEIR_BACKEND, else\n"
            "                            what the kernel offers\n"
            "      --insecure            let other hosts connect, without TLS\n"
-           "      --connections-max N   clients at a time (10000); further ones get status 503\n",
+           "      --connections-max N   clients at a time (10000); further ones get status 503\n"
+           "      --origin ORIGIN       let in pages of this origin, as http://localhost:8000\n"
+           "                            (repeatable); other pages of browsers get status 403\n",
            p->who);
     for (; flags != NULL && flags->name != NULL; flags++)
         printf("%s", flags->help);
@@ -140,6 +145,49 @@ static int connections_max(struct weir__program *p, const char *text) {
     return mistake(p, wanted, text);
 }
 
+/* Browsers compare origins as texts (RFC 6454 6.2), in lower case, without the scheme's own port.
+ * So does the handshake; a text that no browser sends would let nobody in. */
+const char *weir__origin_refused(const char *text) {
+    if (strcmp(text, "null") == 0)
+        return NULL;
+    const char *host = strstr(text, "://");
+    size_t scheme = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789+-.");
+    if (host == NULL || host == text || text + scheme != host)
+        return "it is no scheme://host[:port]";
+    host += 3;
+    if (host[strcspn(host, "/?#")] != '\0')
+        return "it has no path: nothing stands behind host and port";
+    size_t all = strlen(host), len = host[0] == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":");
+    const char *port = host + (len < all ? len : all);
+    if (*port == ':' && (port[1] == '0' || strspn(port + 1, "0123456789") != strlen(port + 1)
+                         || strlen(port) < 2 || atol(port + 1) > UINT16_MAX))
+        return "its port is no number from 1 to 65535";
+    if (host[strcspn(host, "ABCDEFGHIJKLMNOPQRSTUVWXYZ")] != '\0')
+        return "browsers send it in lower case";
+    size_t bare_len = (size_t)(port - host);
+    const char *bare = weir__uri_host_bare(host, &bare_len);
+    if (bare_len == 0 || (*port != ':' && *port != '\0'))
+        return "it is no scheme://host[:port]";
+    return weir__uri_host_refused(bare, bare_len);
+}
+
+static int origin(struct weir__program *p, const char *text) {
+    char wanted[200];
+    const char *why = weir__origin_refused(text);
+    size_t n = 0;
+    while (p->origins[n] != NULL)
+        n++;
+    if (why == NULL && n < 2 * WEIR__ORIGINS_MAX) {
+        p->origins[n] = text;
+        return -1;
+    }
+    if (why == NULL)
+        snprintf(wanted, sizeof wanted, "more than %d origins:", 2 * WEIR__ORIGINS_MAX);
+    else
+        snprintf(wanted, sizeof wanted, "no origin (%s):", why);
+    return mistake(p, wanted, text);
+}
+
 bool weir__backend_named(const char *who, const char *name) {
     if (weir__backend_known(name))
         return true;
@@ -202,6 +250,8 @@ static int take(struct weir__program *p, const struct known *k, int option) {
         return backend(p, optarg);
     case OPT_MOST:
         return connections_max(p, optarg);
+    case OPT_ORIGIN:
+        return origin(p, optarg);
     case OPT_INSECURE:
         p->insecure = true;
         return -1;

@@ -56,3 +56,40 @@ WEIR_TEST(a_host_has_its_bounds) {
         assert_int_equal(code, 2);
     }
 }
+
+WEIR_TEST(an_origin_is_what_a_browser_sends) {
+    static const char *const good[] = {
+        "http://localhost:8000", "https://example.org", "null", "http://[::1]:1",
+        "http://127.0.0.1", "chrome-extension://abcdef", "http://a:65535",
+    };
+    static const char *const bad[] = {
+        "", "localhost", "http://", "http://a/", "http://a?x", "http://a:", "http://a:0",
+        "http://a:080", "http://a:65536", "http://a:1x", "http://A", "HTTP://a", "://a", "*",
+        "http://a b", "http://u@a", "http://[::1", "http://[::1]x", "http://*",
+    };
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++)
+        assert_null(weir__origin_refused(good[i]));
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        assert_non_null(weir__origin_refused(bad[i]));
+}
+
+WEIR_TEST(as_many_origins_as_a_file_and_a_command_line_name) {
+    enum { MOST = 2 * WEIR__ORIGINS_MAX, WORDS = 1 + 2 * (MOST + 1) };
+    static char word[] = "test", flag[] = "--origin", origin[] = "http://a";
+    char *argv[WORDS + 1] = {word};
+    for (int i = 1; i < WORDS; i += 2) {
+        argv[i] = flag;
+        argv[i + 1] = origin;
+    }
+    for (int more = 0; more <= 1; more++) {
+        struct weir__program *p = weir__program_new("test");
+        int words = WORDS - 2 + 2 * more;
+        char *last = argv[words];
+        argv[words] = NULL;
+        assert_int_equal(weir__options_read(p, NULL, words, argv, NULL), more == 0 ? -1 : 2);
+        assert_string_equal(p->origins[MOST - 1], origin);
+        assert_null(p->origins[MOST]);
+        argv[words] = last;
+        weir__program_free(p);
+    }
+}

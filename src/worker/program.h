@@ -25,6 +25,8 @@ struct weir__report {
     void (*reported)(struct weir__report *r);
 };
 
+enum { WEIR__ORIGINS_MAX = 16 }; /* of a fleet file's node, and as many of the command line */
+
 struct weir__program {
     /* set by the caller */
     const char *title; /* in brackets: "IOPin"; NULL: it prints no lines */
@@ -35,6 +37,8 @@ struct weir__program {
     const char *backend;
     bool insecure;
     int connections_max; /* 0: the server's default */
+    /* Of browser pages that may connect: borrowed, NULL behind the last */
+    const char *origins[2 * WEIR__ORIGINS_MAX + 1];
     bool no_retry; /* a node that cannot be reached at the first dial is an error */
     char host_given[WEIR__NODE_HOST_MAX + 1]; /* the memory of host, if a flag gave it */
     struct weir_params params;

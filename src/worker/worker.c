@@ -136,6 +136,7 @@ static int serve(struct weir__worker *w) {
     w->hosts[0] = p->host; /* the name given, unless it is "" or "*", which name no host */
     w->hosts[1] = "";
     o.hosts = w->hosts;
+    o.origins = p->origins[0] != NULL ? p->origins : NULL;
     int port = weir_listener_port(w->listener);
     weir__line(p->title, "serving on %s:%d", p->host, port);
     int rc = weir__program_ready(p, port);

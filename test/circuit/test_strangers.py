@@ -116,6 +116,19 @@ class Handshakes(StrangerTest):
                           "400 Bad Request", "more than one origin")])
         self.assert_came(1)
 
+    def test_a_named_origin(self):
+        """Two are named, by --origin; a text that differs in anything is another origin."""
+        named = "http://localhost:8000", "null"
+        buzzer = self.weir("buzzer", "-p", "0", *[x for o in named for x in ("--origin", o)])
+        for origin in named:
+            with Raw(buzzer.port, *UPGRADE, "Origin: " + origin) as page:
+                self.assertIn(" 101 ", page.answer)
+                self.assertEqual(page.ack(b"1"), BUZZ)
+        for origin in ("http://localhost", "https://localhost:8000", "http://localhost:8000/",
+                       "http://localhost:80001", "http://evil.test"):
+            with Raw(buzzer.port, *UPGRADE, "Origin: " + origin) as page:
+                self.assertIn(" 403 ", page.answer)
+
     def test_a_bad_host(self):
         foreign = "421 Misdirected Request", "not a name of this server"
         self.refuse_all((request(*UPGRADE, host=host), *foreign)

@@ -440,8 +440,9 @@ class Launches(FleetTest):
                    iopin={"worker": "iopin", "port": 8765, "grace": "1500ms",
                           "with": '{chance: "0.6"}'},
                    log={"command": "sh -c 'touch \"it''s\"' ''", "port": 90, "host": "'::1'"},
-                   mine={"worker": "./mine", "port": 91, "connections_max": 20000},
-                   shared={"worker": "./x.so", "port": 92})
+                   mine={"worker": "./mine", "port": 91, "connections_max": 20000,
+                         "origins": "[http://a, 'https://b:1']"},
+                   shared={"worker": "./x.so", "port": 92, "origins": "null"})
         self.write("mine", "", 0o755)
         self.write("x.so", "")
         self.assertEqual(self.run_weir("up", "--dry-run"), (0, """\
@@ -452,9 +453,10 @@ clock   weir clock --with tacks=3
         ready when it says so; grace 5s; after iopin
 log     sh -c 'touch "its"' ''
         ready when its port answers; grace 5s
-mine    ./mine --host localhost --port 91 --connections-max 20000
+mine    ./mine --host localhost --port 91 --connections-max 20000 --origin http://a \
+--origin https://b:1
         ready when it says so; grace 5s
-shared  weir run ./x.so --host localhost --port 92
+shared  weir run ./x.so --host localhost --port 92 --origin null
         ready when it says so; grace 5s
 WEIR_GRID=iopin=localhost:8765,blink=localhost:8765,log=[::1]:90,mine=localhost:91,\
 shared=localhost:92
