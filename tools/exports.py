@@ -3,12 +3,12 @@
 """The export list of the libraries, from the prototypes of the public headers.
 
   exports.py map LIBRARY ROOT OUT DEPFILE   the linker's version script
-  exports.py check LIBRARY ROOT SO [USER]   what SO exports against the headers and the list in
-                                            src/LIBRARY.exports; USER.so may use weir__ names
+  exports.py check LIBRARY ROOT SO [USER...]   what SO exports against the headers and the list in
+                                            src/LIBRARY.exports; each USER.so may use weir__ names
   exports.py update ROOT                    writes src/*.exports, to be read in review
 
-WEIR_0 carries what the headers declare; WEIR_PRIVATE the few internal names that libweir-test
-needs (marked WEIR_API where they are declared)."""
+WEIR_0 carries what the headers declare; WEIR_PRIVATE the few internal names that the libraries
+beside libweir need (marked WEIR_API where they are declared)."""
 import glob
 import os
 import re
@@ -17,8 +17,12 @@ import sys
 
 import csource
 
-TEST_HEADERS = {"testing.h"}  # declared there: exported by libweir-test
-LIBRARIES = ("weir", "weir-test")
+# The headers of each library beside libweir; libweir exports what all others declare.
+BESIDE = {
+    "weir-test": {"testing.h"},
+    "weir-http": {"http_server.h", "http_client.h"},
+}
+LIBRARIES = ("weir", *BESIDE)
 
 
 def names_of(text):
@@ -29,10 +33,15 @@ def names_of(text):
     return names | set(csource.variables(text))
 
 
+def library_of(header):
+    name = os.path.basename(header)
+    return next((library for library, headers in BESIDE.items() if name in headers), "weir")
+
+
 def public_names(root, library):
     names = set()
     for header in csource.files(root, ("include/weir",)):
-        if (os.path.basename(header) in TEST_HEADERS) == (library == "weir-test"):
+        if library_of(header) == library:
             names |= names_of(csource.read(root, header))
     return names
 
@@ -68,17 +77,17 @@ def frozen_names(root, library):
         return {line.strip() for line in f if line.strip() and not line.startswith("#")}
 
 
-def check(root, library, so, user=None):
+def check(root, library, so, *users):
     declared = public_names(root, library)
     exported = dynamic_symbols(so, "defined")
     private = {name for name in exported if name.startswith("weir__")}
-    needed = dynamic_symbols(user, "undefined") if user else set()
+    needed = set().union(*(dynamic_symbols(user, "undefined") for user in users))
     frozen = frozen_names(root, library)
     problems = [f"{n}: declared in a public header, not exported" for n in declared - exported]
     problems += [f"{n}: exported, in no public header" for n in exported - private - declared]
     problems += [f"{n}: private, exported, used by no library"
                  for n in private - needed - declared]
-    problems += [f"{n}: used by libweir-test.so, not exported (mark it WEIR_API)"
+    problems += [f"{n}: used by another library, not exported (mark it WEIR_API)"
                  for n in needed - exported if n.startswith("weir_")]
     problems += [f"{n}: not in src/{library}.exports (exports.py update)"
                  for n in declared - frozen]
@@ -100,7 +109,7 @@ def update(root):
 def main(argv):
     if len(argv) == 6 and argv[1] == "map":
         return write_map(argv[3], argv[2], argv[4], argv[5])
-    if len(argv) in (5, 6) and argv[1] == "check":
+    if len(argv) >= 5 and argv[1] == "check":
         return check(argv[3], argv[2], *argv[4:])
     if len(argv) == 3 and argv[1] == "update":
         return update(argv[2])

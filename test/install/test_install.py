@@ -140,7 +140,7 @@ class InstallTest(unittest.TestCase):
     def test_shared_linking_asks_for_no_pc_file_but_ours(self):
         """As where liburing's library is there, but not what is needed to build with it."""
         env = dict(self.env, PKG_CONFIG_LIBDIR=self.env["PKG_CONFIG_PATH"])
-        for package in ("weir", "weir-test"):
+        for package in ("weir", "weir-test", "weir-http"):
             for words in (["--cflags", "--libs"], ["--exists"], ["--modversion"],
                           ["--libs", "--static"]):
                 with self.subTest(package=package, words=words):
@@ -193,7 +193,7 @@ class InstallTest(unittest.TestCase):
         self.assertEqual(symbols_needed(self.libdir + "/libweir.so", "SONAME"), {"libweir.so.0"})
 
     def test_the_archives_define_weir_names_only(self):
-        for archive in ("libweir.a", "libweir-test.a"):
+        for archive in ("libweir.a", "libweir-test.a", "libweir-http.a"):
             out = run("nm", "-g", "--defined-only", os.path.join(self.libdir, archive))
             names = {line.split()[-1] for line in out.splitlines() if len(line.split()) == 3}
             self.assertEqual([n for n in names if not n.startswith("weir_")], [])
