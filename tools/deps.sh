@@ -12,8 +12,8 @@ test="libcmocka-dev python3-websockets g++ mandoc binutils valgrind"
 # Sanitizers and fuzzing (clang, with names in their reports: llvm); aarch64, built and run.
 check="clang libclang-rt-14-dev llvm gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"
 
-# Libraries and servers of others that some examples use; without them `make test` skips these.
-foreign="libglib2.0-dev libuv1-dev libpq-dev postgresql libsqlite3-dev"
+# Libraries, servers and a browser that some examples use; without them `make test` skips these.
+foreign="libglib2.0-dev libuv1-dev libpq-dev postgresql libsqlite3-dev chromium"
 
 # The peers that the benchmark measures beside weir.
 bench="libuv1-dev golang-go libboost-dev g++"
