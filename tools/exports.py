@@ -21,6 +21,7 @@ import csource
 BESIDE = {
     "weir-test": {"testing.h"},
     "weir-http": {"http_server.h", "http_client.h"},
+    "weir-zlib": set(),  # it fills a table of libweir's when it is loaded
 }
 LIBRARIES = ("weir", *BESIDE)
 

@@ -92,6 +92,7 @@ struct weir_site {
     X(WEIR_ENONAME, -5009, "the name is not known")                                                \
     X(WEIR_ERESOLVE, -5010, "the name could not be looked up: try again later")                    \
     X(WEIR_EURL, -5011, "not a URL that this call takes")                                          \
+    X(WEIR_ENOZLIB, -5012, "needs the library weir-zlib: link it (pkg-config --libs weir-zlib)")   \
     X(WEIR_EUNPLUGGED, -5013, "the device was unplugged, or its other side is closed")             \
     X(WEIR_EPROTO, -5020, "the peer broke the protocol")                                           \
     X(WEIR_EUTF8, -5021, "the text is not UTF-8")                                                  \

@@ -76,6 +76,11 @@ class InstallTest(unittest.TestCase):
             out = self.build_and_run(["c++", "-std=c++17"], "hello.cpp", libs)
             self.assertEqual(out, "hello world\n")
 
+    def beside(self):
+        """The libraries beside libweir that this build has: each gives it one thing more."""
+        return [name for name in ("weir-zlib",)
+                if os.path.exists(f"{self.libdir}/lib{name}.so")]
+
     def weir(self):
         if not os.path.exists(os.environ["WEIR_BUILD"] + "/weir"):
             self.skipTest("built without the command")
@@ -140,7 +145,7 @@ class InstallTest(unittest.TestCase):
     def test_shared_linking_asks_for_no_pc_file_but_ours(self):
         """As where liburing's library is there, but not what is needed to build with it."""
         env = dict(self.env, PKG_CONFIG_LIBDIR=self.env["PKG_CONFIG_PATH"])
-        for package in ("weir", "weir-test", "weir-http"):
+        for package in ("weir", "weir-test", "weir-http", *self.beside()):
             for words in (["--cflags", "--libs"], ["--exists"], ["--modversion"],
                           ["--libs", "--static"]):
                 with self.subTest(package=package, words=words):
@@ -193,7 +198,8 @@ class InstallTest(unittest.TestCase):
         self.assertEqual(symbols_needed(self.libdir + "/libweir.so", "SONAME"), {"libweir.so.0"})
 
     def test_the_archives_define_weir_names_only(self):
-        for archive in ("libweir.a", "libweir-test.a", "libweir-http.a"):
+        beside = [f"lib{name}.a" for name in self.beside()]
+        for archive in ("libweir.a", "libweir-test.a", "libweir-http.a", *beside):
             out = run("nm", "-g", "--defined-only", os.path.join(self.libdir, archive))
             names = {line.split()[-1] for line in out.splitlines() if len(line.split()) == 3}
             self.assertEqual([n for n in names if not n.startswith("weir_")], [])
