@@ -122,16 +122,30 @@ static int one_byte(struct weir__chunked *c, uint8_t byte) {
     return 0;
 }
 
+/* Was the byte behind which the state is c->state one of a trailer line? before: the state before
+ * it. The CR of the empty line at the end is none. */
+static bool is_trailer(const struct weir__chunked *c, uint8_t before) {
+    return before >= LINE && before <= VALUE_LF && c->state != END_LF;
+}
+
 int weir__chunked_feed(struct weir__chunked *c, const void *buf, size_t len,
                        struct weir__chunked_data *ret) {
     const uint8_t *bytes = buf;
     size_t at = 0;
     *ret = (struct weir__chunked_data){0};
-    while (c->failed == 0 && c->state != END && c->state != DATA && at < len)
+    while (c->failed == 0 && c->state != END && c->state != DATA && at < len) {
+        uint8_t before = c->state;
         one_byte(c, bytes[at++]);
+        if (is_trailer(c, before) && ret->len++ == 0)
+            ret->data = bytes + at - 1;
+        if (c->state == END_LF && ret->len > 0)
+            break; /* the LF is fed again, and returns END */
+    }
     ret->used = at;
     if (c->failed < 0)
         return c->failed;
+    if (ret->len > 0)
+        return WEIR__CHUNKED_TRAILER;
     if (c->state == END)
         return WEIR__CHUNKED_END;
     if (c->state != DATA || at == len)

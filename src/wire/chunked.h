@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* chunked.h - takes the chunked transfer coding off a body (RFC 9112 7.1), piece by piece, in
- * place. Chunk extensions are skipped, trailer fields are checked and dropped. */
+ * place. Chunk extensions are skipped; trailer fields are checked, and handed on as they came. */
 #ifndef WEIR_WIRE_CHUNKED_H
 #define WEIR_WIRE_CHUNKED_H
 
@@ -17,7 +17,7 @@ struct weir__chunked {
     uint8_t state;          /* see chunked.c */
 };
 
-/* A view of body bytes inside the buffer that was fed. */
+/* A view of body or trailer bytes inside the buffer that was fed. */
 struct weir__chunked_data {
     const uint8_t *data;
     size_t len;
@@ -28,6 +28,8 @@ enum {
     WEIR__CHUNKED_MORE, /* all was used, more bytes are needed */
     WEIR__CHUNKED_DATA, /* ret has body bytes; consume them, feed the rest */
     WEIR__CHUNKED_END,  /* the body is whole; what follows ret->used belongs to the next message */
+    WEIR__CHUNKED_TRAILER, /* ret has bytes of trailer lines, each "name:value CRLF"; feed the rest.
+                            * Not before WEIR__CHUNKED_END are they all there */
 
     WEIR__CHUNKED_LINE_MAX = 256,     /* a size and its extensions, which no known sender uses */
     WEIR__CHUNKED_TRAILER_MAX = 8192, /* all trailer fields together */
@@ -36,7 +38,7 @@ enum {
 /* Begin a body of at most body_len_max bytes. */
 void weir__chunked_init(struct weir__chunked *c, uint64_t body_len_max);
 
-/* Decode the next bytes of the body. The decoder keeps none of them.
+/* Decode the next bytes of the body; len may be 0. The decoder keeps none of them.
  * Returns one of the values above; WEIR_EPROTO, WEIR_ETOOBIG with c->why and c->answer. */
 int weir__chunked_feed(struct weir__chunked *c, const void *buf, size_t len,
                        struct weir__chunked_data *ret);

@@ -9,8 +9,8 @@
 #include "wire/wire_test_util.h"
 
 struct outcome {
-    char body[256];
-    size_t body_len, used;
+    char body[256], trailers[WEIR__CHUNKED_TRAILER_MAX + 256];
+    size_t body_len, trailers_len, used;
     int rc;
     const char *why;
 };
@@ -30,6 +30,10 @@ static struct outcome decode(const char *text, size_t len, size_t step, uint64_t
             memcpy(o.body + o.body_len, d.data, d.len);
             o.body_len += d.len;
         }
+        if (o.rc == WEIR__CHUNKED_TRAILER) {
+            memcpy(o.trailers + o.trailers_len, d.data, d.len);
+            o.trailers_len += d.len;
+        }
         o.used += d.used;
     }
     o.why = c.why;
@@ -48,8 +52,20 @@ static struct outcome decode_all_ways(const char *text, uint64_t body_len_max) {
         assert_ptr_equal(o.why, whole.why);
         assert_int_equal(o.body_len, whole.body_len);
         assert_memory_equal(o.body, whole.body, o.body_len);
+        if (whole.rc == WEIR__CHUNKED_END)
+            assert_int_equal(o.trailers_len, whole.trailers_len);
+        assert_memory_equal(o.trailers, whole.trailers, whole.trailers_len);
     }
     return whole;
+}
+
+WEIR_TEST(trailer_lines_come_out_as_they_were_sent) {
+    struct outcome o = decode_all_ways("1\r\nx\r\n0\r\nA: 1\r\nDigest:\tq=1 \r\n\r\nGET", 100);
+    assert_int_equal(o.rc, WEIR__CHUNKED_END);
+    assert_string_equal(o.trailers, "A: 1\r\nDigest:\tq=1 \r\n");
+    o = decode_all_ways("1\r\nx\r\n0\r\n\r\n", 100);
+    assert_int_equal(o.rc, WEIR__CHUNKED_END);
+    assert_int_equal(o.trailers_len, 0);
 }
 
 WEIR_TEST(chunked_bodies_come_out_whole) {

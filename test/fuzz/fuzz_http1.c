@@ -86,10 +86,11 @@ static struct body decode(const uint8_t *text, size_t len, size_t cut, size_t st
         uint8_t *copy = fuzz_copy(text + o.used, piece);
         o.rc = weir__chunked_feed(&c, copy, piece, &d);
         FUZZ_SAME(d.used > 0 && d.used <= piece);
-        body_add(&o, &d);
+        if (o.rc == WEIR__CHUNKED_DATA)
+            body_add(&o, &d);
         free(copy);
     }
-    if (o.rc == WEIR__CHUNKED_DATA)
+    if (o.rc == WEIR__CHUNKED_DATA || o.rc == WEIR__CHUNKED_TRAILER)
         o.rc = WEIR__CHUNKED_MORE;
     o.why = c.why;
     return o;
