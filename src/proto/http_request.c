@@ -23,6 +23,15 @@ static void part_end(char *text, struct weir__slice part) {
     text[part.offset + part.len] = '\0';
 }
 
+void weir__http_request_cut(struct weir_http_request *r) {
+    part_end(r->text, r->head.method);
+    part_end(r->text, r->head.target);
+    for (uint32_t i = 0; i < r->head.headers_count; i++) {
+        part_end(r->text, r->head.headers[i].name);
+        part_end(r->text, r->head.headers[i].value);
+    }
+}
+
 struct weir_http_request *weir__http_request_new(struct weir_stream *s, void *arg,
                                                  const struct weir__http1 *head, const void *base,
                                                  size_t len) {
@@ -31,16 +40,11 @@ struct weir_http_request *weir__http_request_new(struct weir_stream *s, void *ar
     if (r == NULL)
         return NULL;
     *r = (struct weir_http_request){.stream = s, .arg = arg, .head = *head};
-    r->text = (char *)r->headers + headers_size;
-    r->head.headers = r->headers;
-    memcpy(r->headers, head->headers, headers_size);
+    r->head.headers = (struct weir__http1_header *)(void *)(r + 1);
+    r->text = (char *)(r + 1) + headers_size;
+    memcpy(r->head.headers, head->headers, headers_size);
     memcpy(r->text, base, len);
-    part_end(r->text, r->head.method);
-    part_end(r->text, r->head.target);
-    for (uint32_t i = 0; i < r->head.headers_count; i++) {
-        part_end(r->text, r->headers[i].name);
-        part_end(r->text, r->headers[i].value);
-    }
+    weir__http_request_cut(r);
     return r;
 }
 
@@ -65,7 +69,7 @@ const char *weir_http_header(const struct weir_http_request *r, const char *name
     weir__not_null(r, "weir_http_header");
     weir__not_null(name, "weir_http_header");
     int i = weir__http1_find(&r->head, r->text, name, 0);
-    return i < 0 ? NULL : r->text + r->headers[i].value.offset;
+    return i < 0 ? NULL : r->text + r->head.headers[i].value.offset;
 }
 
 int weir_http_header_at(const struct weir_http_request *r, size_t i, const char **ret_name,
@@ -73,8 +77,8 @@ int weir_http_header_at(const struct weir_http_request *r, size_t i, const char 
     weir__not_null(r, "weir_http_header_at");
     if (i >= r->head.headers_count)
         return 0;
-    *ret_name = r->text + r->headers[i].name.offset;
-    *ret_value = r->text + r->headers[i].value.offset;
+    *ret_name = r->text + r->head.headers[i].name.offset;
+    *ret_value = r->text + r->head.headers[i].value.offset;
     return 1;
 }
 
@@ -90,15 +94,17 @@ bool weir_http_wants_websocket(const struct weir_http_request *r) {
 
 /* ---- answering ---- */
 
-static int answer_check(const struct weir_http_request *r, const struct weir_http_answer *a) {
-    const char *peer = weir_stream_peer(r->stream);
+int weir__http_answer_check(const struct weir_http_request *r, const struct weir_http_answer *a) {
     if (r->reply != HTTP_UNANSWERED)
-        return weir__failf(-EALREADY, "http reply", peer, "the request is answered already");
+        return weir__failf(-EALREADY, "http reply", weir_stream_peer(r->stream),
+                           "the request is answered already");
     if (a->status < 200 || a->status > 599)
-        return weir__failf(-EINVAL, "http reply", peer, "%d is no status of an answer", a->status);
+        return weir__failf(-EINVAL, "http reply", weir_stream_peer(r->stream),
+                           "%d is no status of an answer", a->status);
     if (a->len > 0 && !weir__http1_status_has_body(a->status))
-        return weir__failf(-EINVAL, "http reply", peer, "an answer %d has no body", a->status);
-    return weir__http_headers_check("http reply", a->headers, HTTP_ANSWERS);
+        return weir__failf(-EINVAL, "http reply", weir_stream_peer(r->stream),
+                           "an answer %d has no body", a->status);
+    return 0;
 }
 
 static int answer_send(struct weir_http_request *r, const struct weir_http_answer *a) {
@@ -120,9 +126,14 @@ static int answer_send(struct weir_http_request *r, const struct weir_http_answe
     return rc;
 }
 
-static int reply(struct weir_http_request *r, const struct weir_http_answer *a) {
-    int rc = answer_check(r, a);
-    return rc < 0 ? rc : answer_send(r, a);
+/* ours: the headers need no check. */
+static int reply(struct weir_http_request *r, const struct weir_http_answer *a, bool ours) {
+    int rc = weir__http_answer_check(r, a);
+    if (rc == 0 && !ours)
+        rc = weir__http_headers_check("http reply", a->headers, HTTP_ANSWERS);
+    if (rc < 0)
+        return rc;
+    return r->ops != NULL ? r->ops->answer(r, a) : answer_send(r, a);
 }
 
 int weir_http_reply(struct weir_http_request *r, int status, const char *text) {
@@ -138,7 +149,7 @@ int weir_http_reply(struct weir_http_request *r, int status, const char *text) {
     struct weir_http_answer a = {.size = sizeof a, .status = status,
                                  .headers = has_body ? headers : NULL, .body = body,
                                  .len = strlen(body)};
-    return reply(r, &a);
+    return reply(r, &a, true);
 }
 
 int weir_http_reply_with(struct weir_http_request *r, const struct weir_http_answer *answer) {
@@ -151,5 +162,5 @@ int weir_http_reply_with(struct weir_http_request *r, const struct weir_http_ans
     if (answer->len > 0)
         weir__not_null(answer->body, "weir_http_reply_with");
     memcpy(&a, answer, answer->size != 0 && answer->size < sizeof a ? answer->size : sizeof a);
-    return reply(r, &a);
+    return reply(r, &a, false);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* http_request.h - one request whose head is whole, as a user's function sees it, and what became
  * of it. It has a copy of the head, so that the function may suspend whatever the stream does.
- * Made and freed by the protocol that got the head; it knows no WebSocket. */
+ * Made and freed by the protocol that got the head; it knows no WebSocket. An HTTP server embeds
+ * one in a request of its own, and sends the answer itself: struct weir__http_ops. */
 #ifndef WEIR_PROTO_HTTP_REQUEST_H
 #define WEIR_PROTO_HTTP_REQUEST_H
 
@@ -16,15 +17,29 @@ enum http_reply {
     HTTP_ANSWERED,
 };
 
+/* What an HTTP server does in the place of this room. NULL in a request: each answer is the last of
+ * its connection. */
+struct weir__http_ops {
+    /* Send an answer that was checked, set r->reply and r->failed; returns as weir_http_reply. */
+    int (*answer)(struct weir_http_request *r, const struct weir_http_answer *a);
+};
+
 struct weir_http_request {
+    const struct weir__http_ops *ops;
     struct weir_stream *stream;
     void *arg;
     struct weir__http1 head; /* its slices lie in text */
     enum http_reply reply;
     int failed; /* what sending the answer met */
     char *text; /* the head, a NUL behind each method, target, name and value */
-    struct weir__http1_header headers[];
 };
+
+/* Put a NUL behind each part of the head in r->text, which is the caller's and may be written. */
+WEIR_API void weir__http_request_cut(struct weir_http_request *r);
+
+/* What forbids this answer, as an error with its record, or 0; headers apart. */
+WEIR_API int weir__http_answer_check(const struct weir_http_request *r,
+                                     const struct weir_http_answer *a);
 
 /* Copy a whole head, the first bytes of base. NULL: no memory. Free it with weir__free. */
 struct weir_http_request *weir__http_request_new(struct weir_stream *s, void *arg,
