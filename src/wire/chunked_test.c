@@ -138,5 +138,6 @@ WEIR_TEST(chunk_extensions_and_trailers_are_bounded) {
     assert_int_equal(decode(text, WEIR__CHUNKED_LINE_MAX, 7, 9).rc, WEIR__CHUNKED_MORE);
     memcpy(text, "0\r\na:", 5);
     assert_int_equal(decode(text, sizeof text, 1000, 9).rc, WEIR_ETOOBIG);
-    assert_int_equal(decode(text, 3 + WEIR__CHUNKED_TRAILER_MAX, 7, 9).rc, WEIR__CHUNKED_MORE);
+    assert_int_equal(decode(text, 3 + WEIR__CHUNKED_TRAILER_MAX, 7, 9).rc,
+                     WEIR__CHUNKED_TRAILER);
 }
