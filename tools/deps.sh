@@ -6,7 +6,8 @@
 # NO_INSTALL=1: it only names what is missing.
 set -eu
 
-run="gcc libc6-dev pkg-config meson ninja-build python3 liburing-dev libyaml-dev zlib1g-dev"
+run="gcc libc6-dev pkg-config meson ninja-build python3 liburing-dev libyaml-dev libedit-dev
+  zlib1g-dev"
 # Assertions; interop; a C++ user; man pages; readelf and nm; stacks under valgrind.
 test="libcmocka-dev python3-websockets g++ mandoc binutils valgrind"
 # Sanitizers and fuzzing (clang, with names in their reports: llvm); aarch64, built and run.

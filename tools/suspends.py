@@ -20,7 +20,8 @@ import csource
 
 PARKS = {"weir__park", "weir__yield_now"}
 INDIRECT = "__indirect_call"
-LIBRARIES = ("libweir-objects.", "libweir-test-objects.")  # what the public headers declare
+LIBRARIES = ("libweir-objects.", "libweir-test-objects.", "libweir-http-objects.",
+             "libweir-tls-objects.", "libweir-zlib-objects.")  # what the public headers declare
 
 
 def kept_flags(command, source):

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* show - a worker in the buzzer's place, which pages in a browser watch: page.html.
  *
- *   show --origin http://localhost:8000      or, with all of the circuit: fleet.yaml beside this file
+ *   show --origin http://localhost:8000
+ *   weir up                                  in this folder: all of the circuit
  *
  * A page is a node like any other. On the channel /page it sends how many signals it has seen, and
  * the ack comes as soon as there is one more: "COUNT SIGNALS", of which SIGNALS are the last ones,

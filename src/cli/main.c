@@ -12,7 +12,8 @@
 #include "worker/standard.h"
 
 static const struct command *const commands[] = {
-    &command_up,    &command_run,   &command_send,   &command_doctor, &command_explain,
+    &command_up,    &command_run,   &command_send,   &command_ws,
+    &command_doctor, &command_explain,
     &command_clock, &command_iopin, &command_buzzer,
 };
 
