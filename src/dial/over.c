@@ -43,6 +43,27 @@ static int over_send(struct weir_stream *s, const void *buf, size_t len, size_t 
     return (int)seen(s, rc);
 }
 
+/* p->op is the stream's below, and so is p->wake: whoever holds this stream ends both. */
+static int over_put(struct weir_stream *s, struct weir__put *p) {
+    struct weir_stream *out = parts_of(s)->out;
+    p->done = 0;
+    int rc = weir__stream_put_begin(out);
+    if (rc < 0) {
+        p->result = rc;
+        return WEIR__DONE;
+    }
+    int state = weir__stream_put(out, p);
+    if (state == WEIR__DONE)
+        p->result = weir__stream_put_end(out, (int)p->result);
+    else
+        p->below = out;
+    return state;
+}
+
+static int over_unput(struct weir_stream *s, struct weir__put *p) {
+    return weir__stream_unput(p->below, p);
+}
+
 static int64_t over_try_send(struct weir_stream *s, const void *buf, size_t len) {
     return weir_try_write(parts_of(s)->out, buf, len);
 }
@@ -74,6 +95,8 @@ static const struct weir__stream_kind over_kind = {
     .recv = over_recv,
     .release = over_release,
     .send = over_send,
+    .put = over_put,
+    .unput = over_unput,
     .try_send = over_try_send,
     .wait_room = over_wait_room,
     .shutdown = over_shutdown,

@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "base/time.h"
 #include "stream/detached.h"
 #include "stream/fd.h"
 #include "stream/fd_job.h"
@@ -49,6 +50,7 @@ struct descriptor {
     struct weir__op op; /* CLOSE */
     size_t moved[2];    /* bytes read, and written, since the last weir__breathe_bytes */
     struct weir__fd_slot slots[2]; /* for reads, for writes: the job where no try can be made */
+    struct weir__call put_call; /* of a put to a file */
     unsigned calls;     /* on a file: while one runs, the descriptor must stay open */
     bool is_file, direct, syncs; /* a regular file, whose disk may take long: O_DIRECT, O_SYNC */
     int access;         /* O_RDONLY, O_WRONLY, O_RDWR: the other direction would wait for ever */
@@ -120,9 +122,9 @@ static void close_file(struct descriptor *d) {
     weir__close_submit(d->stream.loop, &d->op, &d->file, closed);
 }
 
-/* Read or write a file at its position. */
-static int64_t call_file(struct descriptor *d, bool writes, void *buf, size_t len) {
-    struct weir__call c = {
+/* A call that reads or writes a file at its position. */
+static struct weir__call file_call(struct descriptor *d, bool writes, void *buf, size_t len) {
+    return (struct weir__call){
         .verb = writes ? WEIR__WRITE_AT : WEIR__READ_AT,
         .never_waits = !d->direct,
         .syncs = d->syncs,
@@ -131,6 +133,10 @@ static int64_t call_file(struct descriptor *d, bool writes, void *buf, size_t le
         .len = len < FILE_PIECE ? len : FILE_PIECE,
         .at = WEIR__AT_POSITION,
     };
+}
+
+static int64_t call_file(struct descriptor *d, bool writes, void *buf, size_t len) {
+    struct weir__call c = file_call(d, writes, buf, len);
     struct weir__op op = {.kind = WEIR__FILE_OP, .u.call = &c};
     if (d->stream.closed)
         return -ECANCELED;
@@ -222,6 +228,177 @@ static int descriptor_send(struct weir_stream *s, const void *buf, size_t len,
     }
 }
 
+/* ---- writes outside a task ---- */
+
+/* How a put goes on: each try moves what it can. If it can move nothing, one of these ends that
+ * wait, and the next try follows:
+ *   the op POLL                 the descriptor is ready
+ *   the op FILE_OP              a call on a file has ended, with a count of its own
+ *   the timer, then the POLL    poll was wrong (see try_later)
+ *   the waiter, in slots[1]     a job on a helper thread has ended */
+enum put_wait { PUT_POLLS, PUT_CALLS, PUT_SLEEPS, PUT_JOBS };
+
+static int put_goes_on(struct descriptor *d, struct weir__put *p);
+
+static void put_took(struct weir__put *p, size_t n) {
+    p->done += n;
+    p->tries = 0;
+    p->vec->iov_base = (uint8_t *)p->vec->iov_base + n;
+    p->vec->iov_len -= n;
+    if (p->vec->iov_len == 0)
+        p->vec++, p->count--;
+}
+
+static int put_ends(struct weir__put *p, int64_t rc) {
+    p->result = rc;
+    return WEIR__DONE;
+}
+
+static void put_next(struct weir__put *p) {
+    if (put_goes_on(descriptor_of(p->stream), p) == WEIR__DONE)
+        p->wake(p);
+}
+
+/* A call on a file, or a wait, has returned n. */
+static int put_came(struct descriptor *d, struct weir__put *p, int64_t n) {
+    bool is_call = p->op.kind == WEIR__FILE_OP;
+    if (is_call && --d->calls == 0 && d->stream.closed)
+        close_file(d);
+    n = is_call ? meant(d, true, n) : n;
+    if (n < 0)
+        return put_ends(p, n);
+    if (is_call)
+        put_took(p, (size_t)n);
+    return WEIR__PENDING;
+}
+
+static void put_op_ended(struct weir__op *op) {
+    struct weir__put *p = WEIR_CONTAINER(op, struct weir__put, op);
+    if (put_came(descriptor_of(p->stream), p, op->result) == WEIR__DONE)
+        p->wake(p);
+    else
+        put_next(p);
+}
+
+/* Returns WEIR__DONE if it has ended at once: the next try may follow. */
+static int put_polls(struct descriptor *d, struct weir__put *p) {
+    p->put_wait = PUT_POLLS;
+    p->op = (struct weir__op){.kind = WEIR__POLL,
+                              .file = &d->file,
+                              .wake = put_op_ended,
+                              .u.poll = {d->file.fd, POLLOUT}};
+    return weir__submit(d->stream.loop->backend, &p->op);
+}
+
+static void put_slept(struct weir__timer *t) {
+    struct weir__put *p = WEIR_CONTAINER(t, struct weir__put, timer);
+    struct descriptor *d = descriptor_of(p->stream);
+    if (d->stream.closed)
+        p->wake(p);
+    else if (put_polls(d, p) == WEIR__DONE)
+        put_op_ended(&p->op);
+}
+
+/* The try has failed with EAGAIN: see try_later. */
+static int put_waits(struct descriptor *d, struct weir__put *p) {
+    if (++p->tries < 3)
+        return put_polls(d, p);
+    struct weir__loop *l = d->stream.loop;
+    p->put_wait = PUT_SLEEPS;
+    p->result = -ECANCELED; /* if the stream is closed meanwhile */
+    weir__timer_init(&p->timer, put_slept);
+    weir__timer_arm(l->timers, &p->timer,
+                    weir__deadline(weir__loop_now(l), WEIR_MILLISECONDS(IN_VAIN_MS)));
+    return WEIR__PENDING;
+}
+
+static int put_calls(struct descriptor *d, struct weir__put *p) {
+    d->put_call = file_call(d, true, p->vec->iov_base, p->vec->iov_len);
+    p->put_wait = PUT_CALLS;
+    p->op = (struct weir__op){
+        .kind = WEIR__FILE_OP, .wake = put_op_ended, .u.call = &d->put_call};
+    d->calls++;
+    return weir__submit(d->stream.loop->backend, &p->op);
+}
+
+static void put_job_ended(struct weir__waiter *w) {
+    struct weir__put *p = WEIR_CONTAINER(w, struct weir__put, waiter);
+    int64_t n = weir__fd_job_written(&descriptor_of(p->stream)->slots[1]);
+    if (n < 0 && n != -EAGAIN)
+        put_ends(p, n);
+    else if (n > 0)
+        put_took(p, (size_t)n);
+    if (n < 0 && n != -EAGAIN)
+        p->wake(p);
+    else
+        put_next(p);
+}
+
+/* Returns WEIR__DONE, p has ended: the job could not be begun. */
+static int put_jobs(struct descriptor *d, struct weir__put *p) {
+    int rc = weir__fd_job_begin(&d->slots[1], d->file.fd, p->vec->iov_base, p->vec->iov_len);
+    if (rc < 0)
+        return put_ends(p, rc);
+    p->put_wait = PUT_JOBS;
+    p->waiter = (struct weir__waiter){.granted = put_job_ended};
+    weir__waitq_add(&d->slots[1].waiting, &p->waiter);
+    return WEIR__PENDING;
+}
+
+/* One try, without waiting. */
+static int64_t put_try(struct descriptor *d, struct weir__put *p) {
+    struct weir__op op = {.kind = WEIR__WRITE_FD,
+                          .file = &d->file,
+                          .u.bytes = {.base = p->vec->iov_base, .len = p->vec->iov_len}};
+    return meant(d, true, weir__op_now(d->stream.loop, &op));
+}
+
+/* Until all is written, something must be waited for, or an error ends it. */
+static int put_goes_on(struct descriptor *d, struct weir__put *p) {
+    while (p->count > 0) {
+        if (d->stream.closed)
+            return put_ends(p, -ECANCELED);
+        int state = WEIR__DONE;
+        int64_t n = d->is_file ? 0 : put_try(d, p);
+        if (n == -EOPNOTSUPP)
+            return put_jobs(d, p);
+        if (n < 0 && n != -EAGAIN)
+            return put_ends(p, n);
+        if (n > 0)
+            put_took(p, (size_t)n);
+        else
+            state = d->is_file ? put_calls(d, p) : put_waits(d, p);
+        if (state == WEIR__PENDING)
+            return state;
+        if (n <= 0 && put_came(d, p, p->op.result) == WEIR__DONE)
+            return WEIR__DONE;
+    }
+    return put_ends(p, 0);
+}
+
+static int descriptor_put(struct weir_stream *s, struct weir__put *p) {
+    struct descriptor *d = descriptor_of(s);
+    p->stream = s;
+    p->done = 0;
+    p->tries = 0;
+    return d->access == O_RDONLY ? put_ends(p, -EBADF) : put_goes_on(d, p);
+}
+
+static int descriptor_unput(struct weir_stream *s, struct weir__put *p) {
+    struct descriptor *d = descriptor_of(s);
+    if (p->put_wait == PUT_SLEEPS) {
+        weir__timer_disarm(s->loop->timers, &p->timer);
+    } else if (p->put_wait == PUT_JOBS) {
+        weir__waiter_remove(&p->waiter);
+        p->done += weir__fd_job_leave(&d->slots[1]);
+    } else if (weir__cancel(s->loop->backend, &p->op) == WEIR__PENDING) {
+        return WEIR__PENDING;
+    } else if (put_came(d, p, p->op.result) == WEIR__DONE) {
+        return WEIR__DONE;
+    }
+    return put_ends(p, p->count == 0 ? 0 : -ECANCELED);
+}
+
 static int64_t descriptor_try_send(struct weir_stream *s, const void *buf, size_t len) {
     struct descriptor *d = descriptor_of(s);
     struct weir__op op = {.kind = WEIR__WRITE_FD,
@@ -295,6 +472,8 @@ static const struct weir__stream_kind descriptor_kind = {
     .release = descriptor_release,
     .recv_into = descriptor_recv_into,
     .send = descriptor_send,
+    .put = descriptor_put,
+    .unput = descriptor_unput,
     .try_send = descriptor_try_send,
     .wait_room = descriptor_wait_room,
     .shutdown = descriptor_shutdown,

@@ -143,6 +143,23 @@ int64_t weir__fd_job_read(struct weir__fd_slot *slot, struct weir_stream *s, int
     return rc;
 }
 
+int weir__fd_job_begin(struct weir__fd_slot *slot, int fd, const void *buf, size_t len) {
+    return begin(slot, fd, buf, len);
+}
+
+int64_t weir__fd_job_written(struct weir__fd_slot *slot) {
+    if (slot->job == NULL)
+        return -ECANCELED;
+    int64_t n = slot->job->result;
+    drop(slot);
+    return n;
+}
+
+size_t weir__fd_job_leave(struct weir__fd_slot *slot) {
+    size_t taken = slot->job != NULL ? slot->job->len : 0;
+    return taken > 0 && drop(slot) ? taken : 0;
+}
+
 int64_t weir__fd_job_write(struct weir__fd_slot *slot, struct weir_stream *s, int fd,
                            const void *buf, size_t len, size_t *ret_taken) {
     *ret_taken = 0;
@@ -151,11 +168,8 @@ int64_t weir__fd_job_write(struct weir__fd_slot *slot, struct weir_stream *s, in
         return rc;
     size_t taken = slot->job->len;
     rc = await(slot, s, &weir__writes);
-    if (rc == 0) {
-        int64_t n = slot->job->result;
-        drop(slot);
-        return n;
-    }
+    if (rc == 0)
+        return weir__fd_job_written(slot);
     if (slot->job == NULL || drop(slot))
         *ret_taken = taken;
     return rc;

@@ -22,6 +22,14 @@ int64_t weir__fd_job_read(struct weir__fd_slot *slot, struct weir_stream *s, int
 int64_t weir__fd_job_write(struct weir__fd_slot *slot, struct weir_stream *s, int fd,
                            const void *buf, size_t len, size_t *ret_taken);
 
+/* A write outside a task. Begin the job, of the first bytes of buf, which are copied; its end
+ * grants slot->waiting. Returns 0; -ENOMEM, -EAGAIN, -EMFILE. Then take its result: a count, or an
+ * error; -ECANCELED if the stream was closed. Or leave it: returns how many bytes it may have
+ * written, or may still write. */
+int weir__fd_job_begin(struct weir__fd_slot *slot, int fd, const void *buf, size_t len);
+int64_t weir__fd_job_written(struct weir__fd_slot *slot);
+size_t weir__fd_job_leave(struct weir__fd_slot *slot);
+
 /* The stream is closed: give up the job, if there is one, finished or not. A call that waits for it
  * returns. */
 void weir__fd_job_drop(struct weir__fd_slot *slot);

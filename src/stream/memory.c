@@ -81,8 +81,9 @@ static void memory_release(struct weir_stream *s, struct weir__lent *lent) {
     weir__waitq_grant(&w->writer);
 }
 
-/* Copy as much as fits into the ring, in two parts where it wraps. Returns how much. */
-static size_t put(struct way *w, const uint8_t *buf, size_t len) {
+/* Copy as much as fits, at most a PIECE, into the ring, in two parts where it wraps. Returns how
+ * much. */
+static size_t copy_in(struct way *w, const uint8_t *buf, size_t len) {
     size_t room = w->size - w->used, tail = (w->head + w->used) % w->size;
     size_t n = len < room ? len : room;
     n = n < PIECE ? n : PIECE;
@@ -102,7 +103,7 @@ static int memory_send(struct weir_stream *s, const void *buf, size_t len, size_
             return rc < 0 ? rc : -ECANCELED;
         if (w->broken)
             return -EPIPE;
-        size_t n = put(w, (const uint8_t *)buf + *ret_done, len - *ret_done);
+        size_t n = copy_in(w, (const uint8_t *)buf + *ret_done, len - *ret_done);
         *ret_done += n;
         w->given += n;
         if (n > 0)
@@ -115,11 +116,59 @@ static int memory_send(struct weir_stream *s, const void *buf, size_t len, size_
     }
 }
 
+/* Returns WEIR__DONE, or -EAGAIN: the ring is full. A reader without a task runs inside the grant,
+ * and may close either side. */
+static int put_more(struct memory *m, struct weir__put *p) {
+    struct way *w = m->out;
+    for (;;) {
+        p->result = m->only_reads ? -EBADF : m->stream.closed ? -ECANCELED : 0;
+        if (p->result == 0 && w->broken)
+            p->result = -EPIPE;
+        if (p->result < 0 || p->count == 0)
+            return WEIR__DONE;
+        size_t n = copy_in(w, p->vec->iov_base, p->vec->iov_len);
+        if (n == 0)
+            return -EAGAIN;
+        p->done += n;
+        p->vec->iov_base = (uint8_t *)p->vec->iov_base + n;
+        p->vec->iov_len -= n;
+        if (p->vec->iov_len == 0)
+            p->vec++, p->count--;
+        weir__waitq_grant(&w->reader);
+    }
+}
+
+/* Called by what the reader does: it has given room back, or one side was closed. */
+static void put_has_room(struct weir__waiter *waiter) {
+    struct weir__put *p = WEIR_CONTAINER(waiter, struct weir__put, waiter);
+    struct memory *m = memory_of(p->stream);
+    if (put_more(m, p) == WEIR__DONE)
+        p->wake(p);
+    else
+        weir__waitq_add(&m->out->writer, waiter);
+}
+
+static int memory_put(struct weir_stream *s, struct weir__put *p) {
+    p->stream = s;
+    p->done = 0;
+    if (put_more(memory_of(s), p) == WEIR__DONE)
+        return WEIR__DONE;
+    p->waiter = (struct weir__waiter){.granted = put_has_room};
+    weir__waitq_add(&memory_of(s)->out->writer, &p->waiter);
+    return WEIR__PENDING;
+}
+
+static int memory_unput(struct weir_stream *s, struct weir__put *p) {
+    weir__waiter_remove(&p->waiter);
+    p->result = -ECANCELED;
+    return WEIR__DONE;
+}
+
 static int64_t memory_try_send(struct weir_stream *s, const void *buf, size_t len) {
     struct way *w = memory_of(s)->out;
     if (w->broken || memory_of(s)->only_reads)
         return w->broken ? -EPIPE : -EBADF;
-    size_t n = put(w, buf, len);
+    size_t n = copy_in(w, buf, len);
     if (n == 0)
         return -EAGAIN;
     weir__waitq_grant(&w->reader);
@@ -172,6 +221,8 @@ static const struct weir__stream_kind memory_kind = {
     .recv = memory_recv,
     .release = memory_release,
     .send = memory_send,
+    .put = memory_put,
+    .unput = memory_unput,
     .try_send = memory_try_send,
     .wait_room = memory_wait_room,
     .shutdown = memory_shutdown,

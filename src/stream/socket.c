@@ -55,6 +55,36 @@ static int socket_sendv(struct weir_stream *s, struct iovec *vec, size_t count,
     return n < 0 ? (int)n : 0;
 }
 
+static int put_ended(struct weir__put *p) {
+    p->done = p->op.kind == WEIR__SEND ? p->op.u.bytes.done : p->op.u.vector.done;
+    p->result = p->op.result < 0 ? p->op.result : 0;
+    return WEIR__DONE;
+}
+
+static void put_wake(struct weir__op *op) {
+    struct weir__put *p = WEIR_CONTAINER(op, struct weir__put, op);
+    put_ended(p);
+    p->wake(p);
+}
+
+static int socket_put(struct weir_stream *s, struct weir__put *p) {
+    p->op = (struct weir__op){.kind = WEIR__SENDV,
+                              .file = &socket_of(s)->file,
+                              .wake = put_wake,
+                              .u.vector = {.vec = p->vec, .count = p->count}};
+    if (p->count == 1) {
+        p->op.kind = WEIR__SEND;
+        p->op.u.bytes.base = p->vec->iov_base;
+        p->op.u.bytes.len = p->vec->iov_len;
+        p->op.u.bytes.done = 0;
+    }
+    return weir__submit(s->loop->backend, &p->op) == WEIR__DONE ? put_ended(p) : WEIR__PENDING;
+}
+
+static int socket_unput(struct weir_stream *s, struct weir__put *p) {
+    return weir__cancel(s->loop->backend, &p->op) == WEIR__DONE ? put_ended(p) : WEIR__PENDING;
+}
+
 static int64_t socket_try_send(struct weir_stream *s, const void *buf, size_t len) {
     struct weir__op op = {.kind = WEIR__WRITE_FD,
                           .file = &socket_of(s)->file,
@@ -131,6 +161,8 @@ static const struct weir__stream_kind socket_kind = {
     .recv_into = socket_recv_into,
     .send = socket_send,
     .sendv = socket_sendv,
+    .put = socket_put,
+    .unput = socket_unput,
     .try_send = socket_try_send,
     .wait_room = socket_wait_room,
     .shutdown = socket_shutdown,

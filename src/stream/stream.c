@@ -430,7 +430,7 @@ ssize_t weir__stream_read_by(struct weir_stream *s, void *buf, size_t len,
 /* A write has returned rc. If that broke the connection, reads must not take the end of what came
  * for the end of the stream. Not -EPIPE: after an end that the peer has sent, nothing is missing.
  * Nor what a file may return. */
-static void note_write(struct weir_stream *s, int rc) {
+void weir__stream_note_write(struct weir_stream *s, int rc) {
     bool breaks = rc == -ECONNRESET || rc == -ETIMEDOUT || rc == -ECONNABORTED ||
                   rc == -EHOSTUNREACH || rc == -ENETUNREACH || rc == -ENETDOWN;
     if (!breaks || s->failed != 0 || s->ended)
@@ -443,7 +443,7 @@ static __attribute__((cold, noinline)) int write_broken(struct weir_stream *s, i
                                                         size_t done) {
     if (done > 0)
         s->torn = true;
-    note_write(s, rc);
+    weir__stream_note_write(s, rc);
     rc = failed(s, s->closed ? WEIR_ECLOSED : rc, "write");
     weir__fail_done(rc, done);
     if (s->closed)
@@ -531,7 +531,7 @@ ssize_t weir_try_write(struct weir_stream *s, const void *buf, size_t len) {
     int64_t n = s->kind->try_send(s, buf, len < TRY_MAX ? len : TRY_MAX);
     if (n >= 0)
         return (ssize_t)n;
-    note_write(s, (int)n);
+    weir__stream_note_write(s, (int)n);
     return failed(s, (int)n, "write");
 }
 

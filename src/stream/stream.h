@@ -13,6 +13,7 @@
 
 #include "base/check.h"
 #include "task/task.h"
+#include "task/waitq.h"
 
 enum {
     WEIR__PEEK_MAX = 1 << 20,  /* the most that peek joins into one piece: weir_peek's contract */
@@ -22,6 +23,27 @@ enum {
 };
 
 struct weir_detached;
+
+/* One write that may begin and end outside a task. The caller's memory from put until its end, as
+ * are vec and the bytes. One write at a time: the caller holds the stream by
+ * weir__stream_put_begin. doc/design/out.md has the contract. */
+struct weir__put {
+    void (*wake)(struct weir__put *p); /* it has ended. Runs on any stack of the loop's thread, so
+                                        * it must not suspend */
+    struct iovec *vec; /* no empty pieces; the array is used up */
+    size_t count;
+    size_t done;    /* set at the end, also on error: the bytes that were taken */
+    int64_t result; /* set at the end: 0, all were taken; an error */
+    struct weir_stream *stream; /* from here on the kind's */
+    struct weir_stream *below;  /* a stream that the kind writes to, held as the caller holds its */
+    struct weir__op op;
+    union {
+        struct weir__waiter waiter;
+        struct weir__timer timer;
+    };
+    unsigned tries;
+    uint8_t put_wait;
+};
 
 struct weir__stream_kind {
     struct weir__place place; /* within the kind's struct; first: see WEIR__ON_STREAM */
@@ -37,11 +59,17 @@ struct weir__stream_kind {
      * changed. */
     int (*send)(struct weir_stream *s, const void *buf, size_t len, size_t *ret_done);
     int (*sendv)(struct weir_stream *s, struct iovec *vec, size_t count, size_t *ret_done);
+    /* Begin to write all of p->vec. WEIR__DONE: p->result and p->done are set, wake is not called.
+     * WEIR__PENDING: wake will be called, once. Never suspends. */
+    int (*put)(struct weir_stream *s, struct weir__put *p);
+    /* End a write that is pending. WEIR__DONE: it has ended now, with -ECANCELED or as it had ended
+     * before; wake is not called. WEIR__PENDING: wake comes. */
+    int (*unput)(struct weir_stream *s, struct weir__put *p);
     /* Take what can be taken without waiting. Returns the count, never 0; -EAGAIN; an error. */
     int64_t (*try_send)(struct weir_stream *s, const void *buf, size_t len);
     /* Wait until try_send may take something, or has an error to return. Returns 0 or an error. */
     int (*wait_room)(struct weir_stream *s);
-    int (*shutdown)(struct weir_stream *s);
+    int (*shutdown)(struct weir_stream *s); /* never suspends */
     /* The descriptor, if the backend's files are such. NULL: this kind has none. */
     int (*fd)(const struct weir_stream *s);
     /* Bytes that were sent and did not yet reach the peer. NULL: this kind cannot know. */
@@ -131,6 +159,22 @@ ssize_t weir__stream_peek(struct weir_stream *s, size_t min, const char *what,
 
 /* As weir_write, from several pieces of memory; vec is changed. Suspends; a cancel point. */
 int weir__stream_writev(struct weir_stream *s, struct iovec *vec, size_t count);
+
+/* Hold the stream for writes by put, as a task inside a write does: others get -EBUSY, and after a
+ * close the memory stays until the end. Returns 0; -EBUSY, WEIR_ETORN, -EPIPE. No record. */
+int weir__stream_put_begin(struct weir_stream *s);
+/* rc: what ended the last put. Returns 0, rc, or WEIR_ECLOSED: s must not be touched again. */
+int weir__stream_put_end(struct weir_stream *s, int rc);
+static inline int weir__stream_put(struct weir_stream *s, struct weir__put *p) {
+    return s->kind->put(s, p);
+}
+static inline int weir__stream_unput(struct weir_stream *s, struct weir__put *p) {
+    return s->kind->unput(s, p);
+}
+/* Shut down this side, outside a task too: as weir_shutdown, but no cancel point, and no record. */
+int weir__stream_shut(struct weir_stream *s);
+/* A write has returned rc: should reads know of it? */
+void weir__stream_note_write(struct weir_stream *s, int rc);
 
 /* For writes and reads that only one kind of stream has: all that weir_write and weir_read do,
  * around a function of that kind, which waits. weir__stream_writes sets *ret_done as kind->send;
