@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The yardstick for readiness: a TCP echo server on bare epoll, frozen. One thread, --port N;
- * with --ws a WebSocket one, whose answers ws_answer.h writes over what was received.
+ * with --ws a WebSocket one, whose answers ws_answer.h writes over what was received; with --http
+ * each empty line that comes gets a fixed answer: what any HTTP server must at least do.
  * Edge-triggered, registered once at accept, never changed: no epoll_ctl per message, and the
  * kernel does not poll the socket a second time. One receive buffer for all connections, small
  * enough to stay in L2. What a send does not take is kept aside; until it is gone the
@@ -35,6 +36,7 @@ struct backlog {
 static struct backlog **backlogs;       /* by descriptor; NULL: nothing is waiting */
 static int backlogs_max;
 static struct ws_peer *peers;           /* by descriptor; NULL: TCP */
+static int answers_http;
 static uint8_t buffer[BUFFER_SIZE] __attribute__((aligned(4096)));
 
 static void die(const char *what) {
@@ -86,12 +88,32 @@ static int echo(int fd, size_t len) {
     return flush(fd);
 }
 
+/* Count the heads that end in the buffer, none of which is cut by its loads, and write as many
+ * answers. */
+static size_t answer_http(size_t len) {
+    static const char text[] = "HTTP/1.1 200 OK\r\nDate: Sun, 29 Nov 2026 12:00:00 GMT\r\n"
+                               "Content-Type: text/plain; charset=utf-8\r\n"
+                               "Content-Length: 6\r\n\r\nhello\n";
+    size_t heads = 0;
+    const uint8_t *at = buffer, *end = buffer + len;
+
+    while ((at = memmem(at, (size_t)(end - at), "\r\n\r\n", 4)) != NULL) {
+        at += 4;
+        heads++;
+    }
+    for (size_t i = 0; i < heads && (i + 1) * sizeof text < sizeof buffer; i++)
+        memcpy(buffer + i * (sizeof text - 1), text, sizeof text - 1);
+    return heads * (sizeof text - 1);
+}
+
 /* Answer the len bytes in the buffer. Returns as flush does. */
 static int answer(int fd, size_t len) {
     struct ws_peer *p = peers ? &peers[fd] : NULL;
     char response[WS_RESPONSE_MAX];
     ssize_t n = (ssize_t)len;
 
+    if (answers_http)
+        n = (ssize_t)answer_http(len);
     if (p && !p->open) {
         n = ws_shake(p, buffer, len, response);
         if (n > 0)
@@ -165,8 +187,10 @@ int main(int argc, char **argv) {
     struct rlimit limit;
     int epoll, listener, websocket = argc == 4 && strcmp(argv[3], "--ws") == 0;
 
-    if (argc != 3 + websocket || strcmp(argv[1], "--port") != 0) {
-        fputs("usage: ref-epoll-echo --port N [--ws]\n", stderr);
+    answers_http = argc == 4 && strcmp(argv[3], "--http") == 0;
+
+    if (argc != 3 + websocket + answers_http || strcmp(argv[1], "--port") != 0) {
+        fputs("usage: ref-epoll-echo --port N [--ws | --http]\n", stderr);
         return 2;
     }
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
