@@ -4,8 +4,8 @@
  *
  * A pattern is "[HOST]/segment/{name}/{rest...}". {name} is one segment that is not empty;
  * {rest...} stands last and is all that follows, which may be empty. Of several routes that match,
- * the one with a host wins, then the one whose path is narrower, then the one whose methods are fewer.
- * Two routes of which neither wins for some request are refused when the table is made. */
+ * the one with a host wins, then the one whose path is narrower, then the one whose methods are
+ * fewer. Two routes of which neither wins for some request are refused when the table is made. */
 #ifndef WEIR_HTTP_ROUTES_H
 #define WEIR_HTTP_ROUTES_H
 
