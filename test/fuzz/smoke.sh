@@ -8,7 +8,11 @@ seconds=$2
 here=$(cd "$(dirname "$0")" && pwd)
 ninja -C "$build" fuzz
 found=$build/test/fuzz/found
-for name in http1 react uri utf8 ws; do
+for name in http1 llhttp react uri utf8 ws; do
+    [ -x "$build/test/fuzz/fuzz-$name" ] || {
+        echo "fuzz-$name: not built here (llhttp wants the package node-llhttp)"
+        continue
+    }
     mkdir -p "$found/$name"
     "$build/test/fuzz/fuzz-$name" -max_total_time="$seconds" -max_len=4096 -verbosity=0 \
         -artifact_prefix="$found/crash-$name-" \
