@@ -78,6 +78,7 @@ WEIR_SUSPENDS int weir_temp_dir(const char *directory, char **ret_path);
 /* ---- the names in a directory ---------------------------------------------------------------- */
 
 struct weir_dir; /* an open directory, of one loop */
+struct weir_file;
 
 /* One name in a directory. */
 struct weir_dir_entry {
@@ -98,7 +99,16 @@ WEIR_SUSPENDS int weir_dir_open(const char *path, struct weir_dir **ret_dir);
  * call goes on. */
 WEIR_SUSPENDS int weir_dir_next(struct weir_dir *d, struct weir_dir_entry *ret_entry);
 
-/* Close a directory; *take_dir becomes NULL. No task may be in weir_dir_next. NULL and *NULL are
+/* Open a file beneath a directory, as weir_file_open otherwise. path is relative to d. A path that
+ * leads out of d is refused, whatever lies on the way: "..", a symbolic link, one that another
+ * process puts there meanwhile. Symbolic links that stay beneath d are followed, where the kernel
+ * has openat2 (Linux 5.6); else none is. Several tasks may be in the call.
+ * Returns 0; -EXDEV (the path is absolute, or leads out of d); else as weir_file_open. On error or
+ * cancel nothing stays open, and *ret_file is untouched. */
+WEIR_SUSPENDS int weir_file_open_beneath(struct weir_dir *d, const char *path, int flags,
+                                         unsigned mode, struct weir_file **ret_file);
+
+/* Close a directory; *take_dir becomes NULL. No task may be in a call on it. NULL and *NULL are
  * fine. In a fork child it only closes the child's copy of the descriptor. Never suspends, never
  * fails. */
 WEIR_API void weir_dir_close(struct weir_dir **take_dir);

@@ -15,6 +15,7 @@ struct weir_dir {
     struct weir__loop *loop;
     int fd;
     bool busy;      /* a task is in weir_dir_next: a helper may write to the batch */
+    unsigned opens; /* tasks in weir_file_open_beneath: a helper may use fd */
     size_t at, len; /* of the batch: what was returned, and what there is */
     _Alignas(struct dirent64) char batch[BATCH];
     char path[];
@@ -38,6 +39,7 @@ int weir_dir_open(const char *path, struct weir_dir **ret_dir) {
     d->loop = weir__loop();
     d->fd = (int)fd;
     d->busy = false;
+    d->opens = 0;
     d->at = d->len = 0;
     memcpy(d->path, path, size);
     d->loop->unclosed++;
@@ -88,6 +90,27 @@ int weir_dir_next(struct weir_dir *d, struct weir_dir_entry *ret_entry) {
     }
 }
 
+int weir_file_open_beneath(struct weir_dir *d, const char *path, int flags, unsigned mode,
+                           struct weir_file **ret_file) {
+    struct weir_file *f = NULL;
+    int rc = weir__suspend_enter("open");
+    if (rc < 0)
+        return rc;
+    weir__not_null(d, "weir_file_open_beneath");
+    weir__argument_not_null(path, "weir_file_open_beneath", "path");
+    weir__loop_assert(d->loop, "weir_file_open_beneath");
+    struct weir__call c = {.verb = WEIR__OPEN, .path = path, .flags = flags, .mode = mode,
+                           .beneath = true, .to_fd = d->fd};
+    d->opens++;
+    rc = weir__file_open_by(&c, &f);
+    d->opens--;
+    if (rc < 0)
+        return weir__fail(rc, "open", path);
+    weir__file_give(f, __builtin_return_address(0), ret_file);
+    (void)weir__breathe();
+    return 0;
+}
+
 void weir_dir_close(struct weir_dir **take_dir) {
     struct weir_dir *d = take_dir != NULL ? *take_dir : NULL;
     if (d == NULL)
@@ -101,6 +124,8 @@ void weir_dir_close(struct weir_dir **take_dir) {
     weir__loop_assert(d->loop, "weir_dir_close");
     if (d->busy)
         WEIR_BUG("weir_dir_close on '%s': a task is in weir_dir_next", d->path);
+    if (d->opens > 0)
+        WEIR_BUG("weir_dir_close on '%s': a task is in weir_file_open_beneath", d->path);
     struct weir__call c = {.verb = WEIR__CLOSE_FD, .fd = d->fd, .never_waits = true};
     struct weir__op op = {.kind = WEIR__FILE_OP, .u.call = &c};
     (void)weir__op_now(d->loop, &op);

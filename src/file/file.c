@@ -123,20 +123,24 @@ static int take_stream(struct weir_file *f) {
     return rc;
 }
 
-int weir__file_open(const char *path, int flags, unsigned mode, struct weir_file **ret_file) {
-    struct weir_file *f = file_new(weir__loop(), path);
+int weir__file_open_by(struct weir__call *c, struct weir_file **ret_file) {
+    struct weir_file *f = file_new(weir__loop(), c->path);
     if (f == NULL)
         return -ENOMEM;
-    struct weir__call c = {.verb = WEIR__OPEN, .path = path, .flags = flags, .mode = mode};
-    int64_t fd = weir__file_call(&c, &weir__opens, path);
+    int64_t fd = weir__file_call(c, &weir__opens, c->path);
     if (fd >= 0)
-        set_flags(f, (int)fd, flags);
-    int rc = fd < 0 ? (int)fd : c.seeks ? 0 : take_stream(f);
+        set_flags(f, (int)fd, c->flags);
+    int rc = fd < 0 ? (int)fd : c->seeks ? 0 : take_stream(f);
     if (fd < 0)
         weir__free(f);
     if (rc == 0)
         *ret_file = f;
     return rc;
+}
+
+int weir__file_open(const char *path, int flags, unsigned mode, struct weir_file **ret_file) {
+    struct weir__call c = {.verb = WEIR__OPEN, .path = path, .flags = flags, .mode = mode};
+    return weir__file_open_by(&c, ret_file);
 }
 
 void weir__file_give(struct weir_file *f, const void *pc, struct weir_file **ret_file) {

@@ -58,6 +58,9 @@ int weir__file_goes_on(const struct weir_file *f);
 /* As weir_file_open, but no cancel point, and an error has no record. */
 int weir__file_open(const char *path, int flags, unsigned mode, struct weir_file **ret_file);
 
+/* The same with a call OPEN of the caller's. */
+int weir__file_open_by(struct weir__call *c, struct weir_file **ret_file);
+
 /* Close a file that was not given to the user, or is the user's no more; NULL is fine. */
 void weir__file_drop(struct weir_file **take_file);
 /* *ret_file is the user's from now on. pc: the return address of the public call. */

@@ -35,8 +35,8 @@ struct weir__client {
 
 /* Follow the proxies from the peer on, the last entry first, until an address that is not on the
  * list. by_forwarded: they write Forwarded, else X-Forwarded-For, -Proto and -Host; the other
- * fields are anybody's and not looked at. An entry that is no address ends the search: the client is then
- * the proxy before it. */
+ * fields are anybody's and not looked at. An entry that is no address ends the search: the client
+ * is then the proxy before it. */
 void weir__client_find(struct weir__client *ret, const struct weir__http1 *head, const void *buf,
                        const char *const *list, bool by_forwarded, const char *peer);
 

@@ -95,11 +95,16 @@ static int next_part(const char **path, char part[256]) {
     return (int)len;
 }
 
-static int walk(struct sim_node *at, const char *path, bool follow, unsigned *links,
+struct way { /* of one path */
+    struct sim_node *root, *floor; /* floor: a folder that it must not leave, or NULL */
+    unsigned links;
+};
+
+static int walk(struct way *way, struct sim_node *at, const char *path, bool follow,
                 struct sim_spot *spot);
 
 /* One part of a path, from the folder spot->node. */
-static int step(const char *part, bool last, bool follow, unsigned *links, struct sim_spot *spot) {
+static int step(struct way *way, const char *part, bool last, bool follow, struct sim_spot *spot) {
     struct sim_node *folder = spot->node;
     if (folder == NULL)
         return -ENOENT;
@@ -110,6 +115,8 @@ static int step(const char *part, bool last, bool follow, unsigned *links, struc
     spot->folder = NULL;
     if (strcmp(part, ".") == 0)
         return 0;
+    if (strcmp(part, "..") == 0 && folder == way->floor)
+        return -EXDEV;
     if (strcmp(part, "..") == 0) {
         spot->node = folder->parent;
         return 0;
@@ -120,38 +127,45 @@ static int step(const char *part, bool last, bool follow, unsigned *links, struc
     memcpy(spot->name, part, strlen(part) + 1);
     if (found == NULL || !S_ISLNK(found->node->mode) || (last && !follow))
         return 0;
-    if (++*links > LINKS_MAX)
+    if (++way->links > LINKS_MAX)
         return -ELOOP;
-    return walk(folder, found->node->target, true, links, spot);
+    return walk(way, folder, found->node->target, true, spot);
 }
 
-static int walk(struct sim_node *at, const char *path, bool follow, unsigned *links,
+static int walk(struct way *way, struct sim_node *at, const char *path, bool follow,
                 struct sim_spot *spot) {
     char part[256];
+    if (*path == '/' && way->floor != NULL)
+        return -EXDEV;
     spot->folder = NULL;
-    spot->node = at;
+    spot->node = *path == '/' ? way->root : at;
     for (;;) {
         int len = next_part(&path, part);
         if (len <= 0)
             return len;
         bool last = path[strspn(path, "/")] == '\0';
-        int rc = step(part, last, follow || *path == '/', links, spot);
+        int rc = step(way, part, last, follow || *path == '/', spot);
         if (rc < 0)
             return rc;
     }
 }
 
-int weir__sim_find(struct sim_world *w, const char *path, bool follow, struct sim_spot *ret_spot) {
-    unsigned links = 0;
+int weir__sim_find_beneath(struct sim_world *w, struct sim_node *floor, const char *path,
+                           bool follow, struct sim_spot *ret_spot) {
+    struct way way = {.root = weir__sim_disk(w)->root, .floor = floor};
     if (path[0] == '\0')
         return -ENOENT;
     if (strlen(path) >= PATH_MAX)
         return -ENAMETOOLONG;
-    int rc = walk(weir__sim_disk(w)->root, path, follow, &links, ret_spot);
+    int rc = walk(&way, floor != NULL ? floor : way.root, path, follow, ret_spot);
     ret_spot->slash = path[strlen(path) - 1] == '/';
     if (rc == 0 && ret_spot->slash && ret_spot->node != NULL && !S_ISDIR(ret_spot->node->mode))
         return -ENOTDIR;
     return rc;
+}
+
+int weir__sim_find(struct sim_world *w, const char *path, bool follow, struct sim_spot *ret_spot) {
+    return weir__sim_find_beneath(w, NULL, path, follow, ret_spot);
 }
 
 static void touch(struct sim_world *w, struct sim_node *n) {

@@ -68,6 +68,9 @@ void weir__sim_disk_free(struct sim_world *w);
 /* Find a path. follow: the last part too, if it is a symbolic link. Returns 0, also if only the
  * last part is missing, or -ENOENT, -ENOTDIR, -EACCES, -ELOOP, -ENAMETOOLONG. */
 int weir__sim_find(struct sim_world *w, const char *path, bool follow, struct sim_spot *ret_spot);
+/* The same from the folder floor, which the path must not leave (-EXDEV); NULL: none. */
+int weir__sim_find_beneath(struct sim_world *w, struct sim_node *floor, const char *path,
+                           bool follow, struct sim_spot *ret_spot);
 /* Add a name to a folder, or take it away; the links of node are counted. Returns 0, or -EACCES. */
 int weir__sim_name_add(struct sim_world *w, const struct sim_spot *spot, struct sim_node *node);
 int weir__sim_name_remove(struct sim_world *w, const struct sim_spot *spot);

@@ -66,7 +66,11 @@ static int may_open(const struct sim_node *n, int flags) {
 static int64_t open_named(struct sim_world *w, struct weir__call *c) {
     struct sim_spot spot;
     bool must_be_new = (c->flags & O_CREAT) != 0 && (c->flags & O_EXCL) != 0;
-    int rc = weir__sim_find(w, c->path, (c->flags & O_NOFOLLOW) == 0 && !must_be_new, &spot);
+    struct sim_open *floor = c->beneath ? weir__sim_open_file(w, c->to_fd) : NULL;
+    if (c->beneath && floor == NULL)
+        return -EBADF;
+    int rc = weir__sim_find_beneath(w, floor != NULL ? floor->node : NULL, c->path,
+                                    (c->flags & O_NOFOLLOW) == 0 && !must_be_new, &spot);
     if (rc < 0)
         return rc;
     bool is_new = spot.node == NULL;

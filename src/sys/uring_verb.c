@@ -97,10 +97,12 @@ void weir__uring_verbs_probe(struct uring_backend *b, const struct io_uring_prob
             b->verbs |= (uint32_t)1 << i;
 }
 
-/* Only the descriptor's truncate is an operation of the ring. A write past the limit of
- * RLIMIT_FSIZE would raise SIGXFSZ on this thread, so it is a helper's. */
+/* Only the descriptor's truncate is an operation of the ring. An open beneath a directory is not
+ * asked of it: the ring would keep a struct open_how of ours until it is done. A write past the
+ * limit of RLIMIT_FSIZE would raise SIGXFSZ on this thread, so it is a helper's. */
 static bool ring_has(const struct uring_backend *b, const struct weir__call *c) {
-    if ((b->verbs >> c->verb & 1) == 0 || (c->verb == WEIR__TRUNCATE && c->path != NULL))
+    if ((b->verbs >> c->verb & 1) == 0 || (c->verb == WEIR__TRUNCATE && c->path != NULL) ||
+        (c->verb == WEIR__OPEN && c->beneath))
         return false;
     return !weir__verb_may_raise(c);
 }

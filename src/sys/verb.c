@@ -4,8 +4,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
 #include <sys/resource.h>
@@ -91,7 +93,69 @@ static int open_leased(const struct weir__call *c) {
     return fd;
 }
 
+/* Open the directory of the next part, which is cut from *path. */
+static int open_part(int at, const char **path) {
+    char part[NAME_MAX + 1];
+    size_t len = strcspn(*path, "/");
+    errno = len > NAME_MAX ? ENAMETOOLONG : EXDEV;
+    if (len > NAME_MAX || (len == 2 && memcmp(*path, "..", 2) == 0))
+        return -1;
+    memcpy(part, *path, len);
+    part[len] = '\0';
+    *path += len + strspn(*path + len, "/");
+    int fd = openat(at, part, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 && errno == ENOTDIR) { /* what Linux says of a symbolic link here too */
+        struct stat st;
+        bool is_link = fstatat(at, part, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode);
+        errno = is_link ? EXDEV : ENOTDIR;
+    }
+    return fd;
+}
+
+int weir__verb_open_parts(const struct weir__call *c) {
+    const char *path = c->path;
+    int at = c->to_fd, fd = -1;
+    errno = EXDEV;
+    while (*path != '/' && strchr(path, '/') != NULL && strchr(path, '/')[1] != '\0') {
+        fd = open_part(at, &path);
+        if (at != c->to_fd)
+            close(at);
+        if (fd < 0)
+            return -1;
+        at = fd;
+    }
+    bool leaves = *path == '/' || strcmp(path, "..") == 0 || strcmp(path, "../") == 0;
+    fd = leaves ? -1 : openat(at, path, open_flags(c) | O_NOFOLLOW, c->mode);
+    int error = leaves || errno == ELOOP ? EXDEV : errno;
+    if (at != c->to_fd)
+        close(at);
+    errno = error;
+    return fd;
+}
+
+/* A rename beside a path with ".." makes the kernel give up: it may try again. */
+static int open_beneath(const struct weir__call *c, uint64_t more) {
+    struct open_how how = {.flags = (unsigned)open_flags(c), .mode = c->mode,
+                           .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | more};
+    int fd = -1;
+    for (int tries = 0; tries < 8 && fd < 0; tries++) {
+        fd = (int)syscall(SYS_openat2, c->to_fd, c->path, &how, sizeof how);
+        if (errno != EAGAIN || more != 0)
+            break;
+    }
+    return fd;
+}
+
+static int64_t open_beneath_call(struct weir__call *c) {
+    int fd = open_beneath(c, 0);
+    if (fd < 0 && (errno == ENOSYS || errno == EPERM)) /* an old kernel; a seccomp filter */
+        fd = weir__verb_open_parts(c);
+    return fd < 0 ? -errno : weir__verb_opened(c, fd);
+}
+
 static int64_t open_call(struct weir__call *c) {
+    if (c->beneath)
+        return open_beneath_call(c);
     int fd = openat(AT_FDCWD, c->path, open_flags(c), c->mode); /* lifted by verb_opened */
     if (fd < 0 && errno == EWOULDBLOCK && (c->flags & O_NONBLOCK) == 0)
         fd = open_leased(c);
@@ -238,9 +302,10 @@ static int64_t try_open(struct weir__call *c) {
     struct open_how how = {.flags = (unsigned)open_flags(c), .resolve = RESOLVE_CACHED};
     if ((c->flags & (O_CREAT | O_TRUNC | __O_TMPFILE)) != 0)
         return -EAGAIN;
-    int fd = (int)syscall(SYS_openat2, AT_FDCWD, c->path, &how, sizeof how); /* lifted as above */
+    int fd = c->beneath ? open_beneath(c, RESOLVE_CACHED)
+                        : (int)syscall(SYS_openat2, AT_FDCWD, c->path, &how, sizeof how);
     if (fd >= 0)
-        return weir__verb_opened(c, fd);
+        return weir__verb_opened(c, fd); /* lifted there */
     return errno == EINVAL || errno == ENOSYS || errno == EPERM ? -EAGAIN : -errno;
 }
 

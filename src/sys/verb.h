@@ -48,6 +48,7 @@ struct weir__call {
     bool syncs;       /* WRITE_AT: O_SYNC or O_DSYNC: the ring must not try it at once */
     bool seeks;       /* OPEN: it is a file with positions, a directory, or the like. Else a pipe, a
                        * tty, ...: non-blocking, and to be waited for by POLL */
+    bool beneath;     /* OPEN: path begins in the directory to_fd; -EXDEV if it leads out of it */
     bool by_ring;     /* the backend's */
     int fd, to_fd, flags;
     unsigned mode;
@@ -62,6 +63,10 @@ const char *weir__verb_name(enum weir__verb verb); /* "open", "read", ... */
 
 /* Make the call. It may block. */
 int64_t weir__verb_call(struct weir__call *c);
+
+/* The open of a path beneath a directory for a kernel without openat2: part by part, and no
+ * symbolic link is followed. Returns the descriptor or -1 and errno. */
+int weir__verb_open_parts(const struct weir__call *c);
 
 /* Make it at once if it does not block. -EAGAIN: it may. */
 int64_t weir__verb_try(struct weir__call *c);
