@@ -7,8 +7,8 @@
 #include <weir/base.h>
 
 WEIR_API void *weir__alloc(size_t size) __attribute__((malloc, warn_unused_result));
-void *weir__alloc_zero(size_t size) __attribute__((malloc, warn_unused_result));
-void *weir__realloc(void *old, size_t size) __attribute__((warn_unused_result));
+WEIR_API void *weir__alloc_zero(size_t size) __attribute__((malloc, warn_unused_result));
+WEIR_API void *weir__realloc(void *old, size_t size) __attribute__((warn_unused_result));
 WEIR_API void weir__free(void *p);
 /* The block becomes the program's, which frees it by free(3). Returns p. */
 void *weir__alloc_given(void *p);

@@ -81,7 +81,7 @@ weir_ns weir__loop_prepare(struct weir__loop *l);
 
 /* Queue f: it runs when the ready tasks of this round have run. A flush that is queued already
  * keeps its place. */
-void weir__loop_flush_add(struct weir__loop *l, struct weir__flush *f); /* it is in no list */
+WEIR_API void weir__loop_flush_add(struct weir__loop *l, struct weir__flush *f); /* in no list */
 static inline void weir__loop_flush_later(struct weir__loop *l, struct weir__flush *f) {
     if (weir__list_empty(&f->link))
         weir__loop_flush_add(l, f);

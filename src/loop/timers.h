@@ -33,8 +33,9 @@ static inline bool weir__timer_armed(const struct weir__timer *t) {
 
 /* Arm or re-arm t for deadline_ns. WEIR_NEVER disarms it. A deadline in the past fires in the next
  * weir__timers_fire. */
-void weir__timer_arm(struct weir__timers *ts, struct weir__timer *t, weir_ns deadline_ns);
-void weir__timer_disarm(struct weir__timers *ts, struct weir__timer *t); /* harmless if not armed */
+WEIR_API void weir__timer_arm(struct weir__timers *ts, struct weir__timer *t, weir_ns deadline_ns);
+/* Harmless if t is not armed. */
+WEIR_API void weir__timer_disarm(struct weir__timers *ts, struct weir__timer *t);
 
 /* How long the loop may wait: a time not later than the earliest deadline; WEIR_NEVER without any
  * timer. It may be too early; waiting until it and calling weir__timers_fire makes it more exact.

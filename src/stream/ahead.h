@@ -29,8 +29,8 @@ struct weir__react_hooks {
 };
 
 /* As weir_react. */
-int weir__react(struct weir_listener *l, struct weir_group *g, const struct weir_reactive *r,
-                const struct weir__react_hooks *hooks);
+WEIR_API int weir__react(struct weir_listener *l, struct weir_group *g,
+                         const struct weir_reactive *r, const struct weir__react_hooks *hooks);
 
 /* While the function opened or message of c is suspended: ask for the next piece, unless that was
  * done. hooks.ahead may be called before this returns. Returns true if a RECV is pending. */
@@ -38,7 +38,7 @@ bool weir__conn_ahead(struct weir_conn *c);
 
 /* For hooks.ends and for closed: wait for the next piece, which message would have got. As
  * weir_peek, but the piece is lent until the next call. Suspends. */
-ssize_t weir__conn_next(struct weir_conn *c, struct weir_view *ret_view);
+WEIR_API ssize_t weir__conn_next(struct weir_conn *c, struct weir_view *ret_view);
 
 /* A pointer's worth of memory that the room above may use while one of the server's functions
  * runs. */

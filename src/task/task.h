@@ -30,7 +30,7 @@ struct weir__sched_head {
     struct weir__loop loop;
     struct weir_task *current;
 };
-extern __thread struct sched *weir__sched;
+extern WEIR_API __thread struct sched *weir__sched;
 
 /* As weir__loop, inline. */
 static inline struct weir__loop *weir__loop_here(void) {
@@ -47,12 +47,12 @@ static inline struct weir_task *weir__task_here(void) {
  * yield. frame is the frame of the calling function. A scope at an address below it lies in a
  * function that has returned, and aborts. So a function that calls this must not be inlined into
  * one that holds a scope: public calls never are, others are marked WEIR_NOINLINE. */
-int weir__suspend_enter_from(const char *what, const void *frame);
+WEIR_API int weir__suspend_enter_from(const char *what, const void *frame);
 #define weir__suspend_enter(what) weir__suspend_enter_from((what), __builtin_frame_address(0))
 
 /* For calls that need a loop, but no task: writes a record of WEIR_ENOLOOP or WEIR_EFORKED, and
  * returns that. */
-int weir__no_loop(const char *what) __attribute__((cold));
+WEIR_API int weir__no_loop(const char *what) __attribute__((cold));
 
 /* Both checks of a call on an object of loop l in one: the cancel point, then weir__loop_assert.
  * l is NULL if the object is; the caller refuses that when this has returned 0. */
@@ -77,7 +77,7 @@ static inline void weir__breathe_in(struct weir__loop *l) {
 
 /* The same for a call that copied len bytes: each KiB counts as a call. So 64 KiB let the others
  * run, and after a MiB the loop has a turn. */
-bool weir__breathe_bytes(size_t len);
+WEIR_API bool weir__breathe_bytes(size_t len);
 
 /* Count a call of a marked function that is no cancel point at entry: the joins. Tests cancel a
  * task at the N-th marked call, and count here. weir__suspend_enter calls it by itself. */
@@ -172,14 +172,15 @@ bool weir__is_stepping(void);
 bool weir__loop_is_here(const struct weir_loop *l);
 
 /* Abort if object is NULL. Every public call that takes an object calls this first. */
-_Noreturn void weir__is_null(const char *call) __attribute__((cold));
+_Noreturn WEIR_API void weir__is_null(const char *call) __attribute__((cold));
 static inline void weir__not_null(const void *object, const char *call) {
     if (__builtin_expect(object == NULL, 0))
         weir__is_null(call);
 }
 
 /* The same for another argument, such as the item: what is its name in the message. */
-_Noreturn void weir__argument_is_null(const char *call, const char *what) __attribute__((cold));
+_Noreturn WEIR_API void weir__argument_is_null(const char *call, const char *what)
+    __attribute__((cold));
 static inline void weir__argument_not_null(const void *argument, const char *call,
                                            const char *what) {
     if (__builtin_expect(argument == NULL, 0))
@@ -188,7 +189,7 @@ static inline void weir__argument_not_null(const void *argument, const char *cal
 
 /* Abort, with the names of both loops, unless l is the loop that runs on this thread. For the head
  * of calls on objects that belong to a loop. */
-void weir__loop_assert(struct weir__loop *l, const char *call);
+WEIR_API void weir__loop_assert(struct weir__loop *l, const char *call);
 
 /* The same for calls that return errors: 0, or WEIR_EFORKED if l belongs to the parent process. */
 int weir__loop_enter(struct weir__loop *l, const char *call);
@@ -196,8 +197,8 @@ int weir__loop_enter(struct weir__loop *l, const char *call);
 /* Write the running task's error record and return rc. Only where the error begins. what: the call,
  * static text. on: the object, or NULL. format: what happened; weir__fail makes the text from what,
  * on and the code. on and the arguments of format may lie in the record itself. */
-int weir__fail(int rc, const char *what, const char *on) __attribute__((cold));
-int weir__failf(int rc, const char *what, const char *on, const char *format, ...)
+WEIR_API int weir__fail(int rc, const char *what, const char *on) __attribute__((cold));
+WEIR_API int weir__failf(int rc, const char *what, const char *on, const char *format, ...)
     __attribute__((cold, format(printf, 4, 5)));
 /* As weir__fail, for an error with which a wait has ended. If the wait was refused while the task
  * stood in it (-EDEADLK, deadlock.h), the record has the cycle, and stays. */
@@ -215,7 +216,7 @@ void weir__error_forget(int rc);
 
 /* Forget the record. Called before a function of the user's that begins a new story in a task that
  * has had others: if it returns a bare code, no record of an earlier story is taken for its. */
-void weir__error_begin(void);
+WEIR_API void weir__error_begin(void);
 
 /* The same between two messages; l is the loop of this thread. */
 static inline void weir__error_begin_in(const struct weir__loop *l) {
@@ -225,16 +226,16 @@ static inline void weir__error_begin_in(const struct weir__loop *l) {
 
 /* Copy the record, and put the copy back after other calls. A call that fails on the way but
  * succeeds in the end does both: arguments of its caller may lie in the record. */
-void weir__error_keep(struct weir_error *ret_e);
-void weir__error_restore(const struct weir_error *e);
+WEIR_API void weir__error_keep(struct weir_error *ret_e);
+WEIR_API void weir__error_restore(const struct weir_error *e);
 
 /* Open a group that no task opened: the group of a connection. It hangs below parent like a child:
  * a cancel of parent reaches it, and the close of parent waits until weir__group_close_under. ended
  * is called each time its last child ends, and when a cancel reaches it while it has no child. It
  * may run on the stack of any task, must not suspend, and may close the group. */
-void weir__group_open_under(struct weir_group *g, struct weir_group *parent,
-                            enum weir_policy policy, void (*ended)(struct weir_group *g));
-void weir__group_close_under(struct weir_group *g); /* no live child */
+WEIR_API void weir__group_open_under(struct weir_group *g, struct weir_group *parent,
+                                     enum weir_policy policy, void (*ended)(struct weir_group *g));
+WEIR_API void weir__group_close_under(struct weir_group *g); /* no live child */
 /* Is t the task top, or a child, at any depth, of a group that top has opened? */
 bool weir__task_is_within(const struct weir_task *t, const struct weir_task *top);
 /* Keep the record of rc that the running task has: the function that is told of the connection's

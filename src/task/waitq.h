@@ -125,7 +125,7 @@ static inline struct weir__waiter *weir__waitq_grant(struct weir__waitq *q) {
 
 /* Grant all that wait now, in order, with result. A waiter that is added meanwhile (by a function
  * granted) is not. Returns how many. */
-size_t weir__waitq_wake_all(struct weir__waitq *q, int64_t result);
+WEIR_API size_t weir__waitq_wake_all(struct weir__waitq *q, int64_t result);
 
 /* ---- waiting --------------------------------------------------------------------------------- */
 
@@ -151,13 +151,13 @@ static inline void weir__wait_add(struct weir__wait *wait, struct weir__waiter *
  * over a cancel, also if the task has not run yet; the next call that suspends feels the cancel.
  * Afterwards no waiter stands in a queue. Returns at once if one was granted already, or if the
  * task feels a code and the wait may be cut short. */
-int64_t weir__wait_park(struct weir__wait *wait);
+WEIR_API int64_t weir__wait_park(struct weir__wait *wait);
 
 /* Leave all queues. Needed after a begin and an add without a park. */
 void weir__wait_end(struct weir__wait *wait);
 
 /* The abort hook of a wait: leave all queues. Returns WEIR__DONE. */
-int weir__wait_abort(struct weir__park *p);
+WEIR_API int weir__wait_abort(struct weir__park *p);
 
 static inline void weir__wait_begin(struct weir__wait *wait, const struct weir__what *what,
                                     const void *on) {

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <weir/base.h>
 
 /* A part of the caller's buffer, by its offset: valid also after the buffer was moved. */
 struct weir__slice {
@@ -23,7 +24,7 @@ enum {
     WEIR__CHAR_ALPHA = 64,
 };
 
-extern const uint8_t weir__char_classes[256];
+extern WEIR_API const uint8_t weir__char_classes[256];
 
 /* True if c belongs to one of the classes of the mask. */
 static inline bool weir__char_is(uint8_t c, int classes) {
@@ -48,10 +49,10 @@ size_t weir__chars_line_end(const uint8_t *bytes, size_t from, size_t end);
 size_t weir__chars_span(const uint8_t *bytes, size_t len, int classes);
 
 /* True if the bytes are a non-empty run of the classes. */
-bool weir__chars_all(const uint8_t *bytes, size_t len, int classes);
+WEIR_API bool weir__chars_all(const uint8_t *bytes, size_t len, int classes);
 
 /* True if the bytes equal the text, ASCII letters compared without case. */
-bool weir__chars_equal(const void *bytes, size_t len, const char *text);
+WEIR_API bool weir__chars_equal(const void *bytes, size_t len, const char *text);
 
 /* Decimal digits only, at least one, at most value_max; anything else is -1. */
 int64_t weir__chars_decimal(const uint8_t *bytes, size_t len, int64_t value_max);
@@ -59,6 +60,7 @@ int64_t weir__chars_decimal(const uint8_t *bytes, size_t len, int64_t value_max)
 /* Take the next element of a comma-separated list (RFC 9110 5.6.1), without the white space
  * around it; empty elements are skipped. *at starts at 0 and moves. Returns false when
  * there is no further element. */
-bool weir__chars_list_next(const uint8_t *bytes, size_t len, size_t *at, struct weir__slice *ret);
+WEIR_API bool weir__chars_list_next(const uint8_t *bytes, size_t len, size_t *at,
+                                    struct weir__slice *ret);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <weir/base.h>
 
 struct weir__chunked {
     uint64_t chunk_left;    /* data bytes of the open chunk still to come */
@@ -36,11 +37,11 @@ enum {
 };
 
 /* Begin a body of at most body_len_max bytes. */
-void weir__chunked_init(struct weir__chunked *c, uint64_t body_len_max);
+WEIR_API void weir__chunked_init(struct weir__chunked *c, uint64_t body_len_max);
 
 /* Decode the next bytes of the body; len may be 0. The decoder keeps none of them.
  * Returns one of the values above; WEIR_EPROTO, WEIR_ETOOBIG with c->why and c->answer. */
-int weir__chunked_feed(struct weir__chunked *c, const void *buf, size_t len,
-                       struct weir__chunked_data *ret);
+WEIR_API int weir__chunked_feed(struct weir__chunked *c, const void *buf, size_t len,
+                                struct weir__chunked_data *ret);
 
 #endif

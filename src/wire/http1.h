@@ -18,7 +18,7 @@ struct weir__http1_limits {
 };
 
 /* What servers of the field take: see doc/design/wire.md. */
-extern const struct weir__http1_limits weir__http1_limits_default;
+extern WEIR_API const struct weir__http1_limits weir__http1_limits_default;
 
 enum { WEIR__HTTP1_HEADERS_MAX = 100 }; /* the default's headers_max, to size an array */
 
@@ -71,22 +71,24 @@ struct weir__http1 {
 
 /* Begin a head. headers is the caller's, with room for limits->headers_max entries; both must
  * stay until the last use of h. */
-void weir__http1_init(struct weir__http1 *h, enum weir__http1_kind kind,
-                      struct weir__http1_header *headers, const struct weir__http1_limits *limits);
+WEIR_API void weir__http1_init(struct weir__http1 *h, enum weir__http1_kind kind,
+                               struct weir__http1_header *headers,
+                               const struct weir__http1_limits *limits);
 
 /* Look at the head as far as it has come: buf holds its bytes from the first on, each time more
  * of them (it may have moved). Nothing is consumed.
  * Returns the size of the head when it is whole, 0 when more bytes are needed; WEIR_EPROTO,
  * WEIR_ETOOBIG with h->why and h->answer (400, 413, 414, 431, 501, 505); a failure stays. */
-int weir__http1_parse(struct weir__http1 *h, const void *buf, size_t len);
+WEIR_API int weir__http1_parse(struct weir__http1 *h, const void *buf, size_t len);
 
 /* How the body of this whole head is delimited (RFC 9112 6.3). For a response, say what the
  * request was: to_head for HEAD, to_connect for CONNECT; ignored for requests. */
-enum weir__http1_framing weir__http1_framing(const struct weir__http1 *h, bool to_head,
-                                             bool to_connect);
+WEIR_API enum weir__http1_framing weir__http1_framing(const struct weir__http1 *h, bool to_head,
+                                                      bool to_connect);
 
 /* The first field of this name, without case, at or after index from; -1 if there is none. */
-int weir__http1_find(const struct weir__http1 *h, const void *buf, const char *name, int from);
+WEIR_API int weir__http1_find(const struct weir__http1 *h, const void *buf, const char *name,
+                              int from);
 
 /* How many fields have this name. */
 int weir__http1_count(const struct weir__http1 *h, const void *buf, const char *name);

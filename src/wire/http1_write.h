@@ -26,19 +26,20 @@ void weir__head_put_field(struct weir__head *w, const char *name, const char *va
 /* Put header lines of the caller's, each "Name: value", without a line end, the last followed by
  * NULL; or NULL: none. They were found good by weir__http1_line_fault. */
 void weir__head_put_lines(struct weir__head *w, const char *const *lines);
-size_t weir__head_lines_len(const char *const *lines); /* bytes that they take */
+WEIR_API size_t weir__head_lines_len(const char *const *lines); /* bytes that they take */
 
 /* The length of what was put; WEIR_ETOOBIG (size was too small), -EINVAL (a bad byte). */
 ssize_t weir__head_len(const struct weir__head *w);
 
 /* What keeps "Name: value" from being sent as a header line; NULL: nothing. Static text. */
 const char *weir__http1_line_fault(const char *line);
-bool weir__http1_line_is(const char *line, const char *name); /* is that its name, without case? */
+/* Is that its name, without case? */
+WEIR_API bool weir__http1_line_is(const char *line, const char *name);
 
 /* The status's words (RFC 9110 15); for one that is not registered "Done", "Redirected" or
  * "Refused". Static. */
-const char *weir__http1_status_text(int status);
-bool weir__http1_status_has_body(int status); /* not 1xx, 204, 205, 304 */
+WEIR_API const char *weir__http1_status_text(int status);
+WEIR_API bool weir__http1_status_has_body(int status); /* not 1xx, 204, 205, 304 */
 
 /* The head of an answer whose connection is closed behind it. */
 struct weir__http1_answer {

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/* finish.c - the end of a request: what its handler did and returned becomes an answer that is
+ * whole, and the connection is made ready for the next request.
+ *
+ *   what it did              it returned   then
+ *   no answer                0             404
+ *   no answer                > 0           500, and a line in the log
+ *   no answer                < 0           what reading the body has found (400, 408, 413), or 500
+ *                                          and a line in the log; 503 if the server was cancelled
+ *   an answer, not ended     >= 0          it is ended
+ *   an answer, not ended     < 0           the connection breaks
+ *   an answer                any           nothing
+ * Then the unread body is thrown away, up to drain_max. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "http/http.h"
+
+static void log_failed(const struct http_request *r, const char *how, const char *message) {
+    weir__log(WEIR_LOG_WARNING, "http %s: %s %s: %s (%s)", weir_stream_peer(r->http->stream),
+              weir_http_method(&r->pub), weir_http_target(&r->pub), message, how);
+}
+
+/* The server was cancelled: a cancel point would refuse to send. What the kernel takes at once is
+ * sent all the same, so that the client knows that it may try again elsewhere. */
+static int answer_cancelled(struct http_request *r) {
+    static const char text[] = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n"
+                               "Connection: close\r\n\r\n";
+    struct weir_http *h = r->http;
+    h->close = h->broken = true;
+    r->status = 503;
+    if (http_unsent(h) == 0 && !h->writing)
+        (void)weir_try_write(h->stream, text, sizeof text - 1);
+    return weir_cancelled();
+}
+
+static int answer_failed(struct http_request *r, int rc) {
+    if (weir_cancelled() != 0)
+        return answer_cancelled(r);
+    if (rc < 0 && r->refusal != 0)
+        return weir__http_refuse(r, r->refusal, r->why);
+    if (rc < 0)
+        log_failed(r, "answered 500", weir_error_message(rc));
+    else
+        log_failed(r, "answered 500", "the handler returned more than 0 without an answer");
+    return weir_http_reply(&r->pub, 500, NULL);
+}
+
+static int answer_rest(struct http_request *r, int rc) {
+    struct weir_http *h = r->http;
+    if (r->pub.reply == HTTP_UNANSWERED)
+        return rc == 0 ? weir_http_reply(&r->pub, 404, NULL) : answer_failed(r, rc);
+    if (!http_is_streaming(r))
+        return r->pub.failed;
+    if (rc >= 0)
+        return weir_http_end(&r->pub, NULL);
+    if (h->unsent == 0 && weir_cancelled() == 0)
+        log_failed(r, "the answer breaks off", weir_error_message(rc));
+    h->broken = true;
+    return rc;
+}
+
+/* Returns 0, or what keeps the connection from going on. */
+static int discard_body(struct http_request *r) {
+    struct weir_http *h = r->http;
+    struct weir_view v;
+    size_t sum = 0;
+    int rc = 0;
+    while (!h->close && !h->broken && (rc = weir__http_body_take(r, &v)) != HTTP_END) {
+        if (rc == -EAGAIN && (rc = weir__http_send(h, NULL, 0)) == 0)
+            rc = weir__http_body_next(r, &v);
+        if (rc < 0)
+            return rc;
+        sum += rc == HTTP_PIECE ? v.len : 0;
+        if (sum > h->config->o.drain_max)
+            h->close = true;
+        if (rc == HTTP_END)
+            break;
+    }
+    return 0;
+}
+
+int weir__http_finish(struct http_request *r, int rc) {
+    struct weir_http *h = r->http;
+    rc = answer_rest(r, rc);
+    if (rc < 0)
+        h->broken = true;
+    if (rc == 0)
+        rc = discard_body(r);
+    h->close |= rc < 0 || h->broken;
+    return rc;
+}
+
+void weir__http_over(struct http_request *r) {
+    struct weir_http *h = r->http;
+    if (h->config->logged != NULL)
+        h->config->logged(r);
+    h->request = NULL;
+    h->running = false;
+    weir__http_request_give(h->config, r);
+}
+
+/* ---- the end of the connection ---- */
+
+static void discard(struct weir_http *h) {
+    int64_t n;
+    for (size_t sum = h->left; sum < HTTP_LINGER_MAX; sum += (size_t)n)
+        if ((n = h->driver->next(h)) <= 0)
+            break;
+    h->left = 0;
+}
+
+void weir__http_linger(struct weir_http *h) {
+    struct weir_scope shield;
+    weir_shield_enter(&shield, HTTP_LINGER_NS);
+    int rc = h->broken ? h->unsent : weir__http_send(h, NULL, 0);
+    if (rc == 0 && !h->broken && (rc = weir_shutdown(h->stream)) == 0)
+        discard(h);
+    weir_scope_leave(&shield, rc);
+}

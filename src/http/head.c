@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/* head.c - the head of a request: it is gathered, parsed, and says how the connection and the body
+ * go on. wire/http1.c has the rules of the text; here is what an HTTP server makes of them. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/check.h"
+#include "http/http.h"
+
+void weir__http_init(struct weir_http *h, struct weir_stream *s, struct http_config *c,
+                     const struct http_driver *driver) {
+    *h = (struct weir_http){.stream = s, .config = c, .driver = driver};
+    weir__list_init(&h->flush.link);
+    weir__http_out_init(h);
+    c->refs++;
+}
+
+void weir__http_fini(struct weir_http *h) {
+    weir__list_remove(&h->flush.link);
+    if (h->request != NULL)
+        weir__http_request_give(h->config, h->request);
+    if (h->out != NULL)
+        weir__http_out_give(h->config, h->out);
+    h->request = NULL;
+    h->out = NULL;
+    weir__http_config_unref(h->config);
+}
+
+struct http_request *http_request_of(const struct weir_http_request *r, const char *call) {
+    weir__not_null(r, call);
+    if (r->ops != &weir__http_ops)
+        WEIR_BUG("%s: this request begins a WebSocket: it is no HTTP server's", call);
+    return WEIR_CONTAINER((struct weir_http_request *)(uintptr_t)r, struct http_request, pub);
+}
+
+/* ---- what a head means ---- */
+
+static bool equals(const struct weir_http_request *r, struct weir__slice s, const char *text) {
+    return weir__chars_equal(r->text + s.offset, s.len, text);
+}
+
+static bool has_token(const struct weir_http_request *r, struct weir__slice value,
+                      const char *token) {
+    struct weir__slice item;
+    const uint8_t *text = (const uint8_t *)r->text + value.offset;
+    for (size_t at = 0; weir__chars_list_next(text, value.len, &at, &item);)
+        if (weir__chars_equal(text + item.offset, item.len, token))
+            return true;
+    return false;
+}
+
+static int refuse(struct http_request *r, int status, const char *why) {
+    r->refusal = (uint16_t)status;
+    r->why = why;
+    return WEIR_EPROTO;
+}
+
+/* RFC 9110 10.1.1: of an HTTP/1.0 client the expectation is ignored. */
+static int take_expect(struct http_request *r, struct weir__slice value) {
+    if (r->pub.head.minor == 0)
+        return 0;
+    if (!equals(&r->pub, value, "100-continue"))
+        return refuse(r, 417, "an expectation other than 100-continue");
+    r->expects = true;
+    return 0;
+}
+
+struct connection { /* what its fields say */
+    bool closes, keeps;
+};
+
+static int take_fields(struct http_request *r, struct connection *c) {
+    const struct weir__http1 *head = &r->pub.head;
+    int rc = 0;
+    for (uint32_t i = 0; i < head->headers_count && rc == 0; i++) {
+        struct weir__http1_header f = head->headers[i];
+        if (f.name.len == 10 && equals(&r->pub, f.name, "connection")) {
+            c->closes |= has_token(&r->pub, f.value, "close");
+            c->keeps |= has_token(&r->pub, f.value, "keep-alive");
+        } else if (f.name.len == 6 && equals(&r->pub, f.name, "expect")) {
+            rc = take_expect(r, f.value);
+        }
+    }
+    return rc;
+}
+
+static void begin_body(struct http_request *r) {
+    const struct weir__http1 *head = &r->pub.head;
+    switch (weir__http1_framing(head, false, false)) {
+    case WEIR__HTTP1_BODY_LENGTH:
+        r->body = HTTP_BODY_LENGTH;
+        r->body_left = (uint64_t)head->body_len;
+        break;
+    case WEIR__HTTP1_BODY_CHUNKED:
+        r->body = HTTP_BODY_CHUNKS;
+        weir__chunked_init(&r->chunks, r->http->config->o.body_max);
+        break;
+    default:
+        r->body = HTTP_BODY_ENDED;
+        r->expects = false; /* there is nothing to wait for */
+    }
+}
+
+/* The head is whole and lies in r's text. Returns its size, or WEIR_EPROTO with the refusal. */
+static int begin(struct weir_http *h, struct http_request *r, int size) {
+    struct connection c = {false, false};
+    r->text_len = (size_t)size;
+    int rc = take_fields(r, &c);
+    bool is_last = ++h->served >= h->config->o.requests_max;
+    if (c.closes || is_last || (r->pub.head.minor == 0 && !c.keeps))
+        h->close = true;
+    if (rc == 0 && r->pub.head.target_form == WEIR__HTTP1_AUTHORITY)
+        rc = refuse(r, 501, "this server is no proxy");
+    begin_body(r);
+    weir__http_request_cut(&r->pub);
+    return rc < 0 ? rc : size;
+}
+
+/* ---- gathering ---- */
+
+static int reserve(struct http_request *r, size_t size) {
+    if (size <= r->text_size)
+        return 0;
+    size_t next = r->text_size * 2 > HTTP_TEXT_SIZE ? r->text_size * 2 : HTTP_TEXT_SIZE;
+    char *text = weir__realloc(r->pub.text, next > size ? next : size);
+    if (text == NULL)
+        return weir__fail(-ENOMEM, "http request", NULL);
+    r->pub.text = text;
+    r->text_size = next > size ? next : size;
+    return 0;
+}
+
+static void skip(struct weir_http *h, size_t len) {
+    h->at += len;
+    h->left -= len;
+}
+
+/* A client that speaks TLS to a plain port gets words that help its owner. */
+static int refused(struct http_request *r, const uint8_t *first, int rc) {
+    bool is_tls = first[0] == 0x16 && r->pub.head.scanned == 0;
+    r->why = is_tls ? "TLS on a port that speaks plain HTTP" : r->pub.head.why;
+    r->refusal = r->pub.head.answer;
+    return rc;
+}
+
+/* Mostly a head comes whole: it is parsed where it lies, and copied once. */
+static int feed_first(struct weir_http *h, struct http_request *r) {
+    int size = weir__http1_parse(&r->pub.head, h->at, h->left);
+    if (size < 0)
+        return refused(r, h->at, size);
+    size_t used = size > 0 ? (size_t)size : h->left;
+    int rc = reserve(r, used);
+    if (rc < 0) { /* the parser remembers bytes that r does not have: begin again */
+        weir__http_request_give(h->config, r);
+        h->request = NULL;
+        return rc;
+    }
+    memcpy(r->pub.text, h->at, used);
+    r->text_len = used;
+    skip(h, used);
+    return size > 0 ? begin(h, r, size) : 0;
+}
+
+static int feed_more(struct weir_http *h, struct http_request *r) {
+    size_t before = r->text_len, max = h->config->o.head_max;
+    size_t used = h->left < max - before ? h->left : max - before;
+    int rc = reserve(r, before + used);
+    if (rc < 0)
+        return rc;
+    memcpy(r->pub.text + before, h->at, used);
+    int size = weir__http1_parse(&r->pub.head, r->pub.text, before + used);
+    if (size < 0)
+        return refused(r, (uint8_t *)r->pub.text, size);
+    if (size > 0)
+        used = (size_t)size - before;
+    r->text_len = before + used;
+    skip(h, used);
+    return size > 0 ? begin(h, r, size) : 0;
+}
+
+int weir__http_head_feed(struct weir_http *h) {
+    struct http_request *r = h->request;
+    if (h->left == 0)
+        return 0;
+    if (r == NULL) {
+        r = h->request = weir__http_request_take(h->config);
+        if (r == NULL)
+            return weir__fail(-ENOMEM, "http request", NULL);
+        r->http = h;
+        r->pub.stream = h->stream;
+        r->began = weir__loop_now(h->config->loop);
+    }
+    return r->text_len == 0 ? feed_first(h, r) : feed_more(h, r);
+}
+
+bool weir__http_head_has_begun(const struct weir_http *h) {
+    const struct http_request *r = h->request;
+    return r != NULL && r->text_len > 0 && !(r->text_len <= 2 && r->pub.text[0] == '\r');
+}

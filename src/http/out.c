@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: MIT */
+/* out.c - what a connection has to send. Bytes are gathered in one block and leave in one send: when
+ * the block is full, when an answer is whole and no request waits behind it, and at the latest when
+ * all ready tasks have run (the flush). One task writes at a time. If the flush finds the kernel's
+ * buffer full, it starts a task that writes the rest, because the connection's own may be suspended
+ * for long. */
+#include <errno.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "http/http.h"
+
+static const struct weir__what writes = {.text = "another task's write", .link = "to",
+                                         .kind = WEIR__ON_STREAM};
+
+/* ---- putting ---- */
+
+/* A block that is too small is replaced by a larger one: an answer whose head has many lines. */
+static bool grow(struct weir_http *h, size_t len) {
+    struct http_out *old = h->out;
+    size_t unsent = http_unsent(h);
+    struct http_out *o = weir__http_out_take(h->config, unsent + len);
+    if (o == NULL)
+        return false;
+    if (old != NULL) {
+        memcpy(o->bytes, old->bytes + old->from, unsent);
+        o->len = (uint32_t)unsent;
+        weir__http_out_give(h->config, old);
+    }
+    h->out = o;
+    return true;
+}
+
+uint8_t *weir__http_out_room(struct weir_http *h, size_t len) {
+    struct http_out *o = h->out;
+    if ((o == NULL || len > o->size - o->len) && !grow(h, len))
+        return NULL;
+    return h->out->bytes + h->out->len;
+}
+
+int weir__http_put(struct weir_http *h, const void *bytes, size_t len) {
+    uint8_t *room = weir__http_out_room(h, len);
+    if (room == NULL)
+        return weir__fail(-ENOMEM, "http write", NULL);
+    memcpy(room, bytes, len);
+    h->out->len += (uint32_t)len;
+    return 0;
+}
+
+/* ---- sending ---- */
+
+static int broke(struct weir_http *h, int rc) {
+    if (h->unsent == 0)
+        h->unsent = WEIR_SMALL_CODE(rc);
+    h->broken = true;
+    return rc;
+}
+
+/* Wait for room, at most send_ns. Returns 0 or an error. */
+static int wait_room(struct weir_http *h) {
+    struct weir_scope s;
+    weir_scope_enter(&s, h->config->o.send_ns);
+    int rc = weir_wait_writable(h->stream);
+    bool is_late = weir_scope_fired(&s) == -ETIME;
+    rc = weir_scope_leave(&s, rc);
+    if (rc == -ETIME && is_late && weir_cancelled() == 0)
+        rc = weir__failf(-ETIMEDOUT, "http write", weir_stream_peer(h->stream),
+                         "the client took nothing for %lld ms",
+                         (long long)(h->config->o.send_ns / 1000000));
+    return rc;
+}
+
+/* For descriptors that take nothing without a wait. */
+static int write_waiting(struct weir_http *h, const uint8_t *bytes, size_t len) {
+    struct weir_scope s;
+    weir_scope_enter(&s, h->config->o.send_ns);
+    int rc = weir_write(h->stream, bytes, len);
+    return weir_scope_leave(&s, rc);
+}
+
+/* Send len bytes; *ret_done counts those that were taken, also on error. */
+static int send_bytes(struct weir_http *h, const uint8_t *bytes, size_t len, size_t *ret_done) {
+    size_t done = 0;
+    int rc = 0;
+    while (done < len && rc == 0) {
+        ssize_t n = weir_try_write(h->stream, bytes + done, len - done);
+        if (n > 0) {
+            done += (size_t)n;
+            if (done < len && weir__breathe_bytes((size_t)n))
+                rc = weir_cancelled();
+        } else if (n == -EAGAIN) {
+            rc = wait_room(h);
+        } else if (n == -EOPNOTSUPP) {
+            rc = write_waiting(h, bytes + done, len - done);
+            done = rc == 0 ? len : done;
+        } else {
+            rc = (int)n;
+        }
+    }
+    *ret_done = done;
+    return rc;
+}
+
+static void emptied(struct weir_http *h) {
+    weir__http_out_give(h->config, h->out);
+    h->out = NULL;
+}
+
+/* The block is detached while it is sent: what is put meanwhile goes into the next one. */
+static int send_out(struct weir_http *h) {
+    int rc = 0;
+    while (rc == 0 && h->out != NULL) {
+        struct http_out *o = h->out;
+        size_t done;
+        h->out = NULL;
+        rc = send_bytes(h, o->bytes + o->from, o->len - o->from, &done);
+        weir__http_out_give(h->config, o);
+    }
+    return rc;
+}
+
+/* Until no other task writes. Returns 0 or the felt code. */
+static int await_writer(struct weir_http *h) {
+    int rc = 0;
+    while (h->writing && rc == 0)
+        rc = (int)weir__waitq_wait(&h->writers, NULL, &writes, h->stream);
+    return rc;
+}
+
+static void write_over(struct weir_http *h) {
+    h->writing = false;
+    weir__waitq_wake_all(&h->writers, 0);
+}
+
+/* As much of data as the block has room for goes with the head before it. */
+static size_t fill_up(struct weir_http *h, const void *data, size_t len) {
+    size_t room = h->out != NULL ? h->out->size - h->out->len : 0;
+    size_t n = len < room ? len : room;
+    if (n > 0) {
+        memcpy(h->out->bytes + h->out->len, data, n);
+        h->out->len += (uint32_t)n;
+    }
+    return n;
+}
+
+int weir__http_send(struct weir_http *h, const void *data, size_t len) {
+    int rc = await_writer(h);
+    if (rc < 0 || h->unsent != 0)
+        return rc < 0 ? broke(h, rc) : weir__fail(h->unsent, "http write", NULL);
+    size_t done = fill_up(h, data, len), rest = 0;
+    if (h->out == NULL && done == len)
+        return 0;
+    h->writing = true;
+    rc = send_out(h);
+    if (rc == 0 && done < len)
+        rc = send_bytes(h, (const uint8_t *)data + done, len - done, &rest);
+    write_over(h);
+    return rc < 0 ? broke(h, rc) : 0;
+}
+
+/* ---- the flush ---- */
+
+/* Runs also when its connection was dropped meanwhile: then it is the last one inside. */
+static int writer(void *args) {
+    struct weir_http *h = *(struct weir_http **)args;
+    int rc = send_out(h);
+    if (rc < 0)
+        broke(h, rc);
+    write_over(h);
+    h->driver->written(h);
+    return 0; /* the next call that sends returns the error */
+}
+
+static void start_writer(struct weir_http *h) {
+    static const struct weir_site site = {"http writer", __FILE__, "weir_http_write", __LINE__};
+    h->writing = true;
+    int rc = weir_spawn(h->driver->group(h), &site, writer, &h, sizeof h, NULL, NULL);
+    if (rc < 0) {
+        broke(h, rc);
+        write_over(h);
+    }
+}
+
+static void flush(struct weir__flush *f) {
+    struct weir_http *h = WEIR_CONTAINER(f, struct weir_http, flush);
+    struct http_out *o = h->out;
+    if (h->writing || o == NULL || h->unsent != 0)
+        return; /* the task that writes takes this too */
+    ssize_t n = weir_try_write(h->stream, o->bytes + o->from, o->len - o->from);
+    if (n > 0)
+        o->from += (uint32_t)n;
+    if (o->from == o->len)
+        emptied(h);
+    else if (n > 0 || n == -EAGAIN || n == -EOPNOTSUPP)
+        start_writer(h);
+    else
+        broke(h, (int)n);
+}
+
+void weir__http_out_init(struct weir_http *h) {
+    h->flush.flush = flush;
+}
+
+void weir__http_flush_later(struct weir_http *h) {
+    weir__loop_flush_later(h->config->loop, &h->flush);
+}

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/* serve.c - a piece of bytes has come on a connection: its requests are taken out of it one after
+ * the other, and each is handled in the task that brought the piece. What answers they leave in
+ * `out` is sent when the piece is used up. The task ends then, and the connection has no stack. */
+#include <errno.h>
+
+#include "base/check.h"
+#include "base/time.h"
+#include "http/conn.h"
+
+/* ---- one request ---- */
+
+/* What the piece has beyond the head is held while the handler runs; mostly that is nothing, and
+ * the piece is given back at once: a handler may be suspended for hours. */
+static int handle(struct http_conn *c) {
+    struct weir_http *h = &c->http;
+    struct http_request *r = h->request;
+    if (h->left == 0)
+        weir__stream_release(h->stream);
+    int rc = h->config->entry(h->config, &r->pub);
+    rc = weir__http_finish(r, rc);
+    weir__http_over(r);
+    return rc;
+}
+
+void weir__http_conn_refuse(struct http_conn *c) {
+    struct http_request *r = c->http.request;
+    (void)weir__http_refuse(r, r->refusal, r->why);
+    weir__http_over(r);
+}
+
+/* Use the window for a head. Returns false if it is not whole. */
+static bool next_request(struct http_conn *c) {
+    struct weir_http *h = &c->http;
+    int size = weir__http_head_feed(h);
+    if (size == 0)
+        return false;
+    c->phase = HTTP_PHASE_RUNS;
+    c->due = WEIR_NEVER;
+    h->running = true;
+    if (size == -ENOMEM)
+        h->broken = true;
+    else if (size < 0)
+        weir__http_conn_refuse(c);
+    else if (http_server_of(c)->fn.request != NULL)
+        (void)weir__http_react_request(c);
+    else
+        (void)handle(c);
+    if (c->phase == HTTP_PHASE_RUNS)
+        c->phase = HTTP_PHASE_WAITS;
+    return true;
+}
+
+/* ---- the piece ---- */
+
+/* A request that says "close" may still be on its way. */
+static bool goes_on(const struct http_conn *c) {
+    return !c->http.broken && (!c->http.close || c->phase == HTTP_PHASE_BODY);
+}
+
+static void work(struct http_conn *c) {
+    struct weir_http *h = &c->http;
+    while (h->left > 0 && goes_on(c)) {
+        if (c->phase == HTTP_PHASE_BODY)
+            (void)weir__http_react_body(c);
+        else if (!next_request(c))
+            break;
+        weir__error_begin_in(h->config->loop);
+    }
+}
+
+static weir_ns bound_of(struct http_conn *c) {
+    struct weir_http *h = &c->http;
+    const struct weir_http_server_options *o = &h->config->o;
+    weir_ns now = weir__loop_now(h->config->loop);
+    if (c->phase == HTTP_PHASE_BODY) {
+        c->since = now;
+        return weir__deadline(now, weir__http_body_patience(h->request));
+    }
+    return weir__http_head_has_begun(h) ? weir__deadline(h->request->began, o->head_ns)
+                                        : weir__deadline(now, o->idle_ns);
+}
+
+/* Bytes behind the last answer. */
+static void discard(struct http_conn *c, size_t len) {
+    c->discarded += (uint32_t)len;
+    if (c->discarded > HTTP_LINGER_MAX)
+        weir_conn_close(c->conn);
+}
+
+int weir__http_piece(struct weir_conn *conn, void *state, struct weir_view v) {
+    struct http_conn *c = state;
+    struct weir_http *h = &c->http;
+    if (c->phase >= HTTP_PHASE_LINGERS) {
+        discard(c, v.len);
+        return 0;
+    }
+    if (c->phase == HTTP_PHASE_BODY)
+        h->request->waited += weir__loop_now(h->config->loop) - c->since;
+    h->at = v.base;
+    h->left = v.len;
+    work(c);
+    if (http_unsent(h) > 0 && !h->broken)
+        (void)weir__http_send(h, NULL, 0);
+    h->left = 0;
+    if (!goes_on(c))
+        weir__http_conn_last(c);
+    else
+        weir__http_bound(c, bound_of(c));
+    return 0;
+}

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT */
+/* server.c - a server without a task per connection: the life of a connection on the machinery of
+ * weir_react, its bounds, and how the server stops. */
+#include <errno.h>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "base/options.h"
+#include "base/time.h"
+#include "http/conn.h"
+
+/* ---- the driver ---- */
+
+/* weir__conn_next knows no scopes' codes: a wait that was cut short returns -ECANCELED. */
+static int64_t conn_next(struct weir_http *h) {
+    struct http_conn *c = WEIR_CONTAINER(h, struct http_conn, http);
+    struct weir_view v;
+    ssize_t n = weir__conn_next(c->conn, &v);
+    if (n > 0) {
+        h->at = v.base;
+        h->left = v.len;
+    }
+    return n == -ECANCELED && weir_cancelled() != 0 ? weir_cancelled() : n;
+}
+
+static struct weir_group *conn_group(struct weir_http *h) {
+    return weir_conn_group(WEIR_CONTAINER(h, struct http_conn, http)->conn);
+}
+
+static void conn_written(struct weir_http *h) {}
+
+static const struct http_driver conn_driver = {conn_next, conn_group, conn_written};
+
+/* ---- bounds ---- */
+
+static void over(struct http_conn *c) {
+    c->phase = HTTP_PHASE_OVER;
+    weir_conn_close(c->conn);
+}
+
+/* The bound of c's phase is over. */
+static void expired(struct http_conn *c) {
+    bool has_begun = c->phase == HTTP_PHASE_BODY || weir__http_head_has_begun(&c->http);
+    if (c->phase == HTTP_PHASE_LINGERS || !has_begun) {
+        over(c);
+        return;
+    }
+    c->phase = HTTP_PHASE_LATE;
+    weir_conn_close(c->conn); /* its last task calls conn_ends, which answers */
+}
+
+/* The timer is armed anew only when it fires, or for an earlier time than it is armed for: a
+ * connection that is busy costs no work in the timers. */
+static void look(struct weir__timer *t) {
+    struct http_conn *c = WEIR_CONTAINER(t, struct http_conn, timer);
+    struct weir__loop *l = c->http.config->loop;
+    if (c->due == WEIR_NEVER)
+        return;
+    if (weir__loop_now(l) >= c->due)
+        expired(c);
+    else
+        weir__timer_arm(l->timers, t, c->due);
+}
+
+void weir__http_bound(struct http_conn *c, weir_ns due) {
+    c->due = due;
+    if (due != WEIR_NEVER && (!weir__timer_armed(&c->timer) || due < c->timer.deadline_ns))
+        weir__timer_arm(c->http.config->loop->timers, &c->timer, due);
+}
+
+/* ---- the end of a connection ---- */
+
+void weir__http_conn_last(struct http_conn *c) {
+    struct weir_http *h = &c->http;
+    c->due = WEIR_NEVER;
+    if (h->broken || weir__http_send(h, NULL, 0) < 0 || weir_shutdown(h->stream) < 0) {
+        over(c);
+        return;
+    }
+    c->phase = HTTP_PHASE_LINGERS;
+    c->discarded = 0;
+    weir__http_bound(c, weir__deadline(weir__loop_now(h->config->loop), HTTP_LINGER_NS));
+}
+
+/* The bound is over: answer 408 to a client that was too slow, in the connection's last task. */
+static void conn_ends(struct weir_conn *conn, void *state, int rc) {
+    struct http_conn *c = state;
+    struct weir_http *h = &c->http;
+    struct weir_scope shield;
+    if (c->phase != HTTP_PHASE_LATE)
+        return;
+    weir_shield_enter(&shield, HTTP_LINGER_NS);
+    struct http_request *r = h->request;
+    if (h->running) {
+        (void)weir__http_finish(r, weir__http_body_late(r));
+        weir__http_react_done(c, -ETIMEDOUT);
+    } else {
+        (void)weir__http_refuse(r, 408, "the request came too slowly");
+    }
+    weir__http_over(r);
+    weir_scope_leave(&shield, 0);
+    weir__http_linger(h);
+    c->phase = HTTP_PHASE_OVER;
+}
+
+static void conn_closed(struct weir_conn *conn, void *state, int rc) {
+    struct http_conn *c = state;
+    struct http_server *sv = http_server_of(c);
+    weir__timer_disarm(c->http.config->loop->timers, &c->timer);
+    weir__list_remove(&c->link);
+    weir__http_react_done(c, rc < 0 ? rc : WEIR_EEOF);
+    sv->live--;
+    weir__http_fini(&c->http);
+}
+
+/* ---- its beginning ---- */
+
+static void turn_away(struct http_conn *c) {
+    struct weir_http *h = &c->http;
+    h->request = weir__http_request_take(h->config);
+    if (h->request == NULL) {
+        over(c);
+        return;
+    }
+    h->request->http = h;
+    h->request->pub.stream = h->stream;
+    (void)weir__http_refuse(h->request, 503, "too many connections");
+    weir__http_over(h->request);
+    weir__http_conn_last(c);
+}
+
+static int conn_opened(struct weir_conn *conn, void *state) {
+    struct http_conn *c = state;
+    struct http_server *sv = weir_conn_arg(conn);
+    weir__http_init(&c->http, weir_conn_stream(conn), sv->config, &conn_driver);
+    c->conn = conn;
+    c->due = WEIR_NEVER;
+    weir__timer_init(&c->timer, look);
+    weir__list_add_tail(&sv->conns, &c->link);
+    c->http.close = sv->draining;
+    if (++sv->live > sv->config->o.connections_max)
+        turn_away(c);
+    else
+        weir__http_bound(c, weir__deadline(weir__loop_now(sv->config->loop),
+                                           sv->config->o.head_ns));
+    return 0;
+}
+
+/* ---- stopping ---- */
+
+static void group_ended(struct weir_group *g) {
+    struct http_server *sv = WEIR_CONTAINER(g, struct http_server, group);
+    weir__waitq_wake_all(&sv->drained, 0);
+}
+
+static void conn_drain(struct http_conn *c) {
+    c->http.close = true;
+    if (c->phase == HTTP_PHASE_WAITS && !weir__http_head_has_begun(&c->http))
+        over(c);
+}
+
+static const struct weir__what drains = {.text = "the server's last connection",
+                                         .kind = WEIR__ON_NOTHING};
+
+/* Wait for the last connection. Returns 0 or the felt code. */
+static int await_last(struct http_server *sv, bool is_shielded) {
+    int rc = 0;
+    while (weir_group_live(&sv->group) > 0 && rc == 0) {
+        struct weir__wait wait;
+        struct weir__waiter w;
+        weir__wait_begin(&wait, &drains, NULL);
+        if (!is_shielded)
+            wait.park.abort = NULL;
+        weir__wait_add(&wait, &w, &sv->drained, NULL);
+        rc = (int)weir__wait_park(&wait);
+    }
+    return rc;
+}
+
+static void drain(struct http_server *sv) {
+    struct weir_scope shield;
+    sv->draining = true;
+    struct weir__list *at = sv->conns.next;
+    while (at != &sv->conns) {
+        struct http_conn *c = WEIR_CONTAINER(at, struct http_conn, link);
+        at = at->next; /* a close only begins here */
+        conn_drain(c);
+    }
+    weir_shield_enter(&shield, sv->config->o.drain_ns);
+    int rc = await_last(sv, true);
+    weir_scope_leave(&shield, rc);
+    if (weir_group_live(&sv->group) == 0)
+        return;
+    weir_group_cancel(&sv->group, "the time for the server's last requests is over");
+    await_last(sv, false);
+}
+
+/* ---- the calls ---- */
+
+static int serve(struct weir_listener *l, struct weir_group *g, struct http_config *config,
+                 const struct weir_http_reactive *f) {
+    struct http_server sv = {.config = config};
+    WEIR_OPTIONS_COPY(&sv.fn, f);
+    weir__list_init(&sv.conns);
+    struct weir_reactive raw = {.size = sizeof raw, .state_size = sizeof(struct http_conn),
+                                .opened = conn_opened, .message = weir__http_piece,
+                                .closed = conn_closed, .arg = &sv,
+                                .stack_size = config->o.stack_size, .name = "http request"};
+    static const struct weir__react_hooks hooks = {.ends = conn_ends};
+    weir__group_open_under(&sv.group, g, WEIR_INDEPENDENT, group_ended);
+    int rc = weir__react(l, &sv.group, &raw, &hooks);
+    struct weir_error why;
+    weir__error_keep(&why);
+    drain(&sv);
+    weir__error_restore(&why);
+    weir__group_close_under(&sv.group);
+    weir__http_config_unref(config);
+    return rc;
+}
+
+int weir_http_serve(struct weir_listener *l, struct weir_group *g,
+                    const struct weir_http_server_options *options) {
+    struct http_config *config;
+    int rc = weir__suspend_enter("http serve");
+    if (rc < 0)
+        return rc;
+    weir__not_null(l, "weir_http_serve");
+    weir__argument_not_null(g, "weir_http_serve", "a group");
+    rc = weir__http_config_new(options, "http serve", &config);
+    if (rc < 0)
+        return rc;
+    if (config->o.handler == NULL && config->o.routes == NULL) {
+        weir__http_config_unref(config);
+        return weir__failf(-EINVAL, "http serve", NULL, "no handler and no routes are given");
+    }
+    return serve(l, g, config, NULL);
+}
+
+int weir_http_react(struct weir_listener *l, struct weir_group *g,
+                    const struct weir_http_reactive *f,
+                    const struct weir_http_server_options *options) {
+    struct http_config *config;
+    int rc = weir__suspend_enter("http react");
+    if (rc < 0)
+        return rc;
+    weir__not_null(l, "weir_http_react");
+    weir__argument_not_null(g, "weir_http_react", "a group");
+    if (f == NULL || f->request == NULL)
+        WEIR_BUG("weir_http_react: the function request is required");
+    rc = weir__http_config_new(options, "http react", &config);
+    if (rc < 0)
+        return rc;
+    if (config->o.handler != NULL || config->o.routes != NULL) {
+        weir__http_config_unref(config);
+        return weir__failf(-EINVAL, "http react", NULL, "handler and routes are weir_http_serve's");
+    }
+    config->is_reactive = true;
+    config->state_size = f->state_size;
+    return serve(l, g, config, f);
+}

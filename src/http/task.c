@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/* task.c - a connection whose requests a task of the user's takes one by one, over any stream. */
+#include <errno.h>
+
+#include "base/alloc.h"
+#include "base/check.h"
+#include "base/time.h"
+#include "http/http.h"
+
+struct task_http {
+    struct weir_http http; /* first */
+    size_t shown;          /* bytes of the stream's piece: the window and what lies before it */
+    bool lingered, dropped;
+};
+
+static struct task_http *task_of(struct weir_http *h) {
+    return WEIR_CONTAINER(h, struct task_http, http);
+}
+
+/* ---- the driver ---- */
+
+static int64_t task_next(struct weir_http *h) {
+    struct task_http *t = task_of(h);
+    struct weir_view v;
+    weir_consume(h->stream, t->shown);
+    t->shown = h->left = 0;
+    ssize_t n = weir_peek(h->stream, 1, &v);
+    if (n <= 0)
+        return n;
+    h->at = v.base;
+    h->left = t->shown = v.len;
+    return n;
+}
+
+static struct weir_group *task_group(struct weir_http *h) {
+    return NULL; /* a task of the run: the group of the user's may be closed before */
+}
+
+static void task_free(struct task_http *t) {
+    weir__http_fini(&t->http);
+    weir_close(&t->http.stream);
+    weir__free(t);
+}
+
+static void task_written(struct weir_http *h) {
+    if (task_of(h)->dropped)
+        task_free(task_of(h));
+}
+
+static const struct http_driver task_driver = {task_next, task_group, task_written};
+
+/* ---- open and close ---- */
+
+int weir_http_accept(struct weir_stream **take_stream,
+                     const struct weir_http_server_options *options, struct weir_http **ret_http) {
+    struct http_config *config;
+    weir__not_null(take_stream ? *take_stream : NULL, "weir_http_accept");
+    if (weir__loop_here() == NULL)
+        return weir__no_loop("http accept");
+    weir__loop_assert((*take_stream)->loop, "weir_http_accept");
+    int rc = weir__http_config_new(options, "http accept", &config);
+    if (rc < 0)
+        return rc;
+    struct task_http *t = weir__alloc_zero(sizeof *t);
+    if (t == NULL) {
+        weir__http_config_unref(config);
+        return weir__fail(-ENOMEM, "http accept", NULL);
+    }
+    weir__http_init(&t->http, *take_stream, config, &task_driver);
+    weir__http_config_unref(config); /* the connection has its own reference */
+    *take_stream = NULL;
+    *ret_http = &t->http;
+    return 0;
+}
+
+void weir_http_drop(struct weir_http **take_http) {
+    if (take_http == NULL || *take_http == NULL)
+        return;
+    struct task_http *t = task_of(*take_http);
+    *take_http = NULL;
+    if (!t->http.writing) {
+        task_free(t);
+        return;
+    }
+    t->dropped = true; /* the task that writes frees it: its write ends now */
+    weir_close(&t->http.stream);
+}
+
+/* ---- requests ---- */
+
+static void finish(struct weir_http *h) {
+    struct http_request *r = h->request;
+    if (!h->running)
+        return;
+    (void)weir__http_finish(r, 0);
+    weir__http_over(r);
+}
+
+static int over(struct weir_http *h, int rc) {
+    struct task_http *t = task_of(h);
+    h->close = true;
+    if (!t->lingered && rc != WEIR_EEOF)
+        weir__http_linger(h);
+    t->lingered = true;
+    return rc;
+}
+
+static int refuse(struct weir_http *h, int rc, int status, const char *why) {
+    struct http_request *r = h->request;
+    (void)weir__http_refuse(r, status, why);
+    weir__http_over(r);
+    over(h, rc);
+    return weir__failf(rc, "http next", weir_stream_peer(h->stream), "%s (answered %d)", why,
+                       status);
+}
+
+static int late(struct weir_http *h) {
+    if (!weir__http_head_has_begun(h))
+        return over(h, 0);
+    return refuse(h, -ETIMEDOUT, 408, "the request came too slowly");
+}
+
+static weir_ns patience(struct weir_http *h, weir_ns since) {
+    const struct weir_http_server_options *o = &h->config->o;
+    weir_ns now = weir__loop_now(h->config->loop);
+    if (weir__http_head_has_begun(h))
+        return weir__deadline(h->request->began, o->head_ns) - now;
+    return weir__deadline(since, h->served > 0 ? o->idle_ns : o->head_ns) - now;
+}
+
+static bool is_callers(int rc) { /* trouble: the connection has none */
+    return rc == -ECANCELED || rc == -ETIME || rc == -ENOMEM || rc == WEIR_ESTOPPED;
+}
+
+/* Wait for more of a head. Returns 1; 0 and less: what weir_http_next returns. */
+static int more(struct weir_http *h, weir_ns since) {
+    struct weir_scope s;
+    int rc = http_unsent(h) > 0 ? weir__http_send(h, NULL, 0) : 0;
+    if (rc < 0)
+        return rc;
+    weir_ns bound = patience(h, since);
+    if (bound <= 0)
+        return late(h);
+    weir_scope_enter(&s, bound);
+    int64_t n = h->driver->next(h);
+    bool is_late = weir_scope_fired(&s) == -ETIME;
+    rc = weir_scope_leave(&s, n < 0 ? (int)n : 0);
+    if (rc == -ETIME && is_late && weir_cancelled() == 0)
+        return late(h);
+    if (n > 0)
+        return 1;
+    if (n < 0 && is_callers(rc))
+        return rc;
+    if (n < 0)
+        h->broken = true;
+    else if (weir__http_head_has_begun(h))
+        rc = weir__failf(WEIR_EEOF, "http next", weir_stream_peer(h->stream),
+                         "the client left within the head of a request");
+    return over(h, rc);
+}
+
+int weir_http_next(struct weir_http *h, struct weir_http_request **ret_request) {
+    int rc = weir__suspend_enter("http next");
+    if (rc < 0)
+        return rc;
+    weir__not_null(h, "weir_http_next");
+    finish(h);
+    weir_ns since = weir__loop_now(h->config->loop);
+    for (;;) {
+        if (h->unsent != 0)
+            return weir__fail(h->unsent, "http next", NULL);
+        if (h->close || h->broken)
+            return over(h, 0);
+        int size = weir__http_head_feed(h);
+        if (size == WEIR_EPROTO || size == WEIR_ETOOBIG)
+            return refuse(h, size, h->request->refusal, h->request->why);
+        if (size < 0)
+            return size;
+        if (size > 0)
+            break;
+        if ((rc = more(h, since)) <= 0)
+            return rc;
+    }
+    h->running = true;
+    *ret_request = &h->request->pub;
+    return 1;
+}
