@@ -29,7 +29,7 @@ struct command {
 };
 
 extern const struct command command_up, command_run, command_send;
-extern const struct command command_doctor, command_explain, command_ws;
+extern const struct command command_doctor, command_explain, command_torture, command_ws;
 extern const struct command command_clock, command_iopin, command_buzzer; /* cmd_sketch.c */
 
 /* Every command's options end with these, and every short list with COMMAND_SHORT. */

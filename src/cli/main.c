@@ -13,7 +13,7 @@
 
 static const struct command *const commands[] = {
     &command_up,    &command_run,   &command_send,   &command_ws,
-    &command_doctor, &command_explain,
+    &command_doctor, &command_explain, &command_torture,
     &command_clock, &command_iopin, &command_buzzer,
 };
 

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+/* run.c - runs the cases of a list, several at a time, and tells their results in order. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <weir/error.h>
+#include <weir/loop.h>
+#include <weir/process.h>
+
+#include "base/alloc.h"
+#include "torture/handshake.h"
+#include "torture/script.h"
+#include "torture/torture.h"
+
+enum { STACK = 256 << 10, WORDS_MAX = 32, WORD = 512 };
+static const weir_ns case_ns = WEIR_SECONDS(60);
+
+struct run {
+    const struct torture_list *list;
+    const struct torture_options *options;
+    struct torture_result *results;
+    bool *done;
+    size_t next, told;
+    struct weir_mutex accepting;
+    bool deserted; /* no client came in time: none will */
+};
+
+/* ---- one case ---- */
+
+static enum torture_verdict run_script(struct talk *t, const struct torture_case *c) {
+    enum torture_verdict v = handshake_open(t, c->edit);
+    if (v != TORTURE_OK)
+        return v;
+    v = script_run(t, c->script);
+    if (v != TORTURE_FAILED || !t->alive || c->row->level == MUST)
+        return v;
+    return c->row->level == SHOULD ? TORTURE_NON_STRICT : TORTURE_INFORMATIONAL;
+}
+
+static enum torture_verdict run_handshake(struct talk *t, const struct torture_case *c) {
+    enum torture_verdict v = handshake_case(t, c->edit, c->script);
+    if (v != TORTURE_FAILED || c->row->level == MUST || t->in.len == 0)
+        return v;
+    return c->row->level == SHOULD ? TORTURE_NON_STRICT : TORTURE_INFORMATIONAL;
+}
+
+static enum torture_verdict run_kind(struct talk *t, const struct torture_case *c) {
+    return c->kind == KIND_SCRIPT ? run_script(t, c) : run_handshake(t, c);
+}
+
+static void take_log(struct torture_result *r, struct talk *t) {
+    snprintf(r->why, sizeof r->why, "%s", t->why);
+    if (t->log.len == 0)
+        return;
+    r->log = (char *)t->log.base;
+    r->log_len = t->log.len;
+    t->log = (struct bytes){0};
+}
+
+static void judge_stream(struct run *run, struct weir_stream *stream, struct torture_result *r) {
+    const struct torture_options *o = run->options;
+    struct talk t = {.stream = stream,
+                     .serving = o->side == OF_CLIENTS,
+                     .host = o->host,
+                     .target = o->target,
+                     .patience_ns = o->patience_ns};
+    struct weir_group g;
+    struct weir_scope whole;
+    r->ran = true;
+    weir_group_open(&g, WEIR_TOGETHER);
+    weir_scope_enter(&whole, case_ns);
+    int rc = talk_begin(&t, &g);
+    r->verdict =
+        rc == 0 ? run_kind(&t, r->c) : talk_judge(&t, TORTURE_FAILED, "%s", weir_error_message(rc));
+    if (t.in.lost || t.log.lost)
+        r->verdict = talk_judge(&t, TORTURE_FAILED, "the suite has no memory");
+    (void)weir_scope_leave(&whole, 0);
+    weir_group_cancel(&g, "the case is over");
+    (void)weir_group_close(&g, 0);
+    take_log(r, &t);
+    talk_end(&t);
+}
+
+static void fail(struct torture_result *r, const char *what, int rc) {
+    r->verdict = TORTURE_FAILED;
+    snprintf(r->why, sizeof r->why, "%s: %s", what, weir_error_message(rc));
+}
+
+static void judge_server(struct run *run, struct torture_result *r) {
+    struct weir_stream *s;
+    struct weir_scope patience;
+    weir_scope_enter(&patience, run->options->patience_ns);
+    int rc = weir_scope_leave(&patience, weir_dial(run->options->url, NULL, &s));
+    if (rc < 0)
+        fail(r, "no connection", rc);
+    else
+        judge_stream(run, s, r);
+}
+
+/* ---- clients ---- */
+
+/* Returns -ETIME if nobody came, WEIR_ESTOPPED if the scope was cancelled. */
+static int accept_within(struct weir_scope *s, struct weir_listener *l, weir_ns budget_ns,
+                         struct weir_stream **ret) {
+    weir_scope_enter(s, budget_ns);
+    return weir_scope_leave(s, weir_accept(l, ret));
+}
+
+/* A client that comes by itself. */
+static void judge_guest(struct run *run, struct torture_result *r) {
+    struct weir_stream *s;
+    struct weir_scope patience;
+    int rc = weir_mutex_lock(&run->accepting);
+    if (rc == 0) {
+        rc = run->deserted
+                 ? -ETIME
+                 : accept_within(&patience, run->options->listener, run->options->wait_ns, &s);
+        run->deserted = run->deserted || rc == -ETIME;
+        weir_mutex_unlock(&run->accepting);
+    }
+    if (rc < 0)
+        fail(r, "no client came", rc);
+    else
+        judge_stream(run, s, r);
+}
+
+struct client {
+    char words[WORDS_MAX][WORD];
+    const char *argv[WORDS_MAX + 1];
+    struct weir_output output;
+    struct weir_scope *accepting; /* not NULL: its connection is awaited */
+    int rc;
+};
+
+static void fill_command(struct client *c, const struct torture_options *o, int port) {
+    size_t n = 0;
+    for (; o->command[n] != NULL && n < WORDS_MAX; n++) {
+        const char *word = o->command[n], *hole = strstr(word, "{}");
+        c->argv[n] = c->words[n];
+        if (hole == NULL)
+            snprintf(c->words[n], WORD, "%s", word);
+        else
+            snprintf(c->words[n], WORD, "%.*s%s://127.0.0.1:%d/%s", (int)(hole - word), word,
+                     o->scheme, port, hole + 2);
+    }
+    c->argv[n] = NULL;
+}
+
+struct run_client_args {
+    struct client *c;
+};
+
+static int run_client(void *args) {
+    struct client *c = ((struct run_client_args *)args)->c;
+    struct weir_process_options o = {.size = sizeof o, .grace_ns = -1};
+    c->rc = weir_process_run(c->argv, &o, &c->output);
+    if (c->accepting != NULL)
+        weir_scope_cancel(c->accepting, "the command ended");
+    return 0;
+}
+
+static void judge_with(struct run *run, struct weir_listener *l, struct client *c,
+                       struct torture_result *r) {
+    struct weir_group g;
+    struct weir_stream *s;
+    struct weir_scope patience;
+    weir_group_open(&g, WEIR_TOGETHER);
+    int rc = weir_go(&g, run_client, .c = c);
+    if (rc == 0) {
+        c->accepting = &patience;
+        rc = accept_within(&patience, l, run->options->wait_ns, &s);
+        c->accepting = NULL;
+    }
+    if (rc == 0)
+        judge_stream(run, s, r);
+    if (rc < 0)
+        fail(r, "the command did not connect", c->rc < 0 ? c->rc : rc);
+    weir_group_cancel(&g, "the case is over");
+    (void)weir_group_close(&g, 0);
+    weir_output_free(&c->output);
+}
+
+/* A client that is started for this case. */
+static void judge_command(struct run *run, struct torture_result *r) {
+    struct weir_listener *l;
+    struct client *c = weir__alloc_zero(sizeof *c);
+    int rc = c == NULL ? -ENOMEM : weir_listen("tcp://127.0.0.1:0", NULL, &l);
+    if (rc < 0) {
+        fail(r, "no listener", rc);
+    } else {
+        fill_command(c, run->options, weir_listener_port(l));
+        judge_with(run, l, c, r);
+        weir_unlisten(&l);
+    }
+    weir__free(c);
+}
+
+/* ---- all ---- */
+
+static void tell(struct run *run) {
+    for (; run->told < run->list->count && run->done[run->told]; run->told++) {
+        struct torture_result *r = &run->results[run->told];
+        run->options->told(r, run->options->arg);
+        weir__free(r->log);
+        r->log = NULL;
+    }
+}
+
+struct worker_args {
+    struct run *run;
+};
+
+static int worker(void *args) {
+    struct run *run = ((struct worker_args *)args)->run;
+    while (run->next < run->list->count && weir_cancelled() == 0) {
+        size_t i = run->next++;
+        struct torture_result *r = &run->results[i];
+        weir_ns begun = weir_now();
+        r->c = &run->list->cases[i];
+        if (run->options->side == OF_SERVERS)
+            judge_server(run, r);
+        else if (run->options->listener != NULL)
+            judge_guest(run, r);
+        else
+            judge_command(run, r);
+        r->took_ns = weir_now() - begun;
+        if (weir_cancelled() < 0)
+            break;
+        run->done[i] = true;
+        tell(run);
+    }
+    return weir_cancelled();
+}
+
+static int run_workers(struct run *run) {
+    const struct weir_spawn_options o = {.size = sizeof o, .stack_size = STACK};
+    struct weir_group g;
+    int rc = 0;
+    weir_group_open(&g, WEIR_TOGETHER);
+    for (size_t i = 0; rc == 0 && (i == 0 || i < run->options->jobs); i++)
+        rc = weir_go_with(&g, &o, worker, .run = run);
+    return weir_group_close(&g, rc);
+}
+
+int torture_run(const struct torture_list *list, const struct torture_options *options) {
+    struct run run = {.list = list, .options = options};
+    run.results = weir__alloc_zero((list->count + 1) * sizeof *run.results);
+    run.done = weir__alloc_zero(list->count + 1);
+    weir_mutex_init(&run.accepting);
+    int rc = run.results == NULL || run.done == NULL ? -ENOMEM : run_workers(&run);
+    for (size_t i = run.told; run.results != NULL && i < list->count; i++)
+        weir__free(run.results[i].log);
+    weir_mutex_fini(&run.accepting);
+    weir__free(run.results);
+    weir__free(run.done);
+    return rc;
+}

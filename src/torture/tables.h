@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* tables.h - all tables of cases. */
+#ifndef WEIR_TORTURE_TABLES_H
+#define WEIR_TORTURE_TABLES_H
+
+#include "torture/case.h"
+
+extern const struct torture_table torture_ws_frames, torture_ws_text, torture_ws_handshake,
+    torture_ws_answer, torture_ws_deflate;
+extern const struct torture_table torture_http, torture_http_bytes, torture_http_client;
+
+#endif

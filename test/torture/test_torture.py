@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: MIT
+"""Our WebSocket servers, of both shapes, and our client, tried by `weir torture`. WEIR is the command,
+WEIR_EXAMPLES the folder of ws-echo, WEIR_CLIENT a client that echoes, WEIR_BACKEND the backend."""
+import json
+import os
+import re
+import subprocess
+import unittest
+
+WEIR = os.environ["WEIR"]
+BACKEND = os.environ["WEIR_BACKEND"]
+
+
+def torture(*words, timeout=120):
+    return subprocess.run([WEIR, "torture", *words], capture_output=True, text=True, timeout=timeout)
+
+
+class Server:
+    """ws-echo as a child process."""
+
+    def __init__(self, shape):
+        self.process = subprocess.Popen(
+            [os.path.join(os.environ["WEIR_EXAMPLES"], "ws-echo"), "--port", "0", "--backend",
+             BACKEND, "--shape", shape],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        line = self.process.stdout.readline()
+        if not line and "io_uring" in self.process.stderr.read():
+            raise unittest.SkipTest("no io_uring here")
+        self.url = "ws://127.0.0.1:%s/" % re.search(r"(\d+)\s*$", line).group(1)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.process.terminate()
+        self.process.communicate()
+
+
+class Ours(unittest.TestCase):
+    def passes(self, *words):
+        done = torture("--json", *words)
+        report = json.loads(done.stdout)
+        bad = [c for c in report["cases"] if c["verdict"] in ("FAILED", "non-strict")
+               and not c["id"].startswith("open.extension-bad")]
+        self.assertEqual(bad, [])
+        self.assertGreater(report["ran"], 500)
+        self.assertEqual(report["ran"], len(report["cases"]))
+
+    def test_a_server_with_a_task_per_connection_passes(self):
+        with Server("serve") as server:
+            self.passes(server.url)
+
+    def test_a_reactive_server_passes(self):
+        with Server("react") as server:
+            self.passes(server.url)
+
+    def test_a_client_passes(self):
+        self.passes("ws", "--", os.environ["WEIR_CLIENT"], "{}")
+
+
+class Command(unittest.TestCase):
+    def test_nothing_ran_is_a_failure(self):
+        done = torture("--only", "frame.text-size", "ws://127.0.0.1:1/")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("nothing ran", done.stderr)
+
+    def test_a_pattern_of_no_case_is_a_failure(self):
+        done = torture("--only", "no.such.case", "ws://127.0.0.1:1/")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("no case has such an id", done.stderr)
+
+    def test_a_command_that_cannot_be_started_fails_at_once(self):
+        done = torture("ws", "--", "/no/such/program", "{}", timeout=20)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("nothing ran", done.stderr)
+
+    def test_a_server_that_takes_and_says_nothing_fails_every_case(self):
+        import socket
+        with socket.create_server(("127.0.0.1", 0)) as dead:
+            done = torture("--json", "--only", "close.*", "--timeout", "100ms",
+                           "ws://127.0.0.1:%d/" % dead.getsockname()[1])
+        verdicts = {c["verdict"] for c in json.loads(done.stdout)["cases"]}
+        self.assertEqual(verdicts, {"FAILED"})
+        self.assertEqual(done.returncode, 1)
+
+    def test_the_ids_of_the_list_are_unique_and_each_names_its_clause(self):
+        for peer in "ws://127.0.0.1:1/", "http://127.0.0.1:1/", "ws", "http":
+            with self.subTest(peer=peer):
+                cases = json.loads(torture("--list", "--json", peer).stdout)
+                ids = [c["id"] for c in cases]
+                self.assertEqual(len(ids), len(set(ids)))
+                for case in cases:
+                    self.assertRegex(case["clause"], r"^\d{4} \d")
+                    self.assertIn(case["level"], ("must", "should", "informational"))
+
+    def test_usage(self):
+        for words in ([], ["tcp://127.0.0.1:1"], ["ws"], ["http"], ["--listen", "0", "http"],
+                      ["--jobs", "0", "ws://127.0.0.1:1/"], ["--timeout", "x", "ws://127.0.0.1:1/"],
+                      ["ws://127.0.0.1:1/", "ws://127.0.0.1:1/"]):
+            with self.subTest(words=words):
+                self.assertEqual(torture(*words).returncode, 2)
+
+
+if __name__ == "__main__":
+    unittest.main()
