@@ -178,8 +178,9 @@ WEIR_API const char *weir_http_trailer(const struct weir_http_request *r, const 
  * Returns 0; -EALREADY, -EINVAL, -ENOMEM, -EPIPE as weir_http_reply_with; never suspends. */
 WEIR_API int weir_http_begin(struct weir_http_request *r, const struct weir_http_answer *answer);
 
-/* Send a piece of the body; waits while the client is slow, at most send_ns without progress. The
- * answer to HEAD sends nothing. len 0 does nothing. data is borrowed until return.
+/* Send a piece of the body. Small pieces are gathered and leave together, at the latest when the
+ * task suspends; then the call waits while the client is slow, at most send_ns without progress.
+ * The answer to HEAD sends nothing. len 0 does nothing. data is borrowed until return.
  * Returns 0; -EINVAL (no answer was begun, it is ended, or this is more than the length that was
  * announced), -ETIMEDOUT (the client takes nothing), -EPIPE, -ECONNRESET, -EBUSY (another task
  * writes), -ECANCELED, -ETIME, -ENOMEM, WEIR_ENOLOOP. After another error than -EINVAL and -EBUSY
@@ -187,8 +188,8 @@ WEIR_API int weir_http_begin(struct weir_http_request *r, const struct weir_http
 WEIR_SUSPENDS int weir_http_write(struct weir_http_request *r, const void *data, size_t len);
 
 /* End the answer. trailers: "Name: value" each, the last followed by NULL; NULL: none. They are
- * sent behind chunks only, and dropped where there are none. The end leaves when the task suspends or
- * the handler returns.
+ * sent behind chunks only, and dropped where there are none. The end leaves when the task suspends
+ * or the handler returns.
  * Returns 0; -EINVAL (no answer was begun, it is ended, a bad trailer, or fewer bytes were written
  * than were announced: the connection breaks), -EPIPE, -ECONNRESET, -ETIMEDOUT, -ECANCELED, -ETIME,
  * -ENOMEM, WEIR_ENOLOOP. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* body.c - the body of a request: taken out of the window piece by piece, and read by the handler.
- * A body may let its reader wait for body_ns in all, and a second more for each body_rate bytes that
- * came; only the time counts in which somebody waits for bytes, since a reader that is slow itself
- * holds the client up. */
+ * A body may let its reader wait for body_ns in all, and a second more for each body_rate bytes
+ * that came. Only the time counts in which somebody waits for bytes, since a reader that is slow
+ * itself holds the client up. */
 #include <errno.h>
 #include <string.h>
 

@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/options.h"
+#include "base/time.h"
 #include "http/date.h"
 #include "http/http.h"
 
@@ -196,6 +197,6 @@ const char *weir__http_date(struct http_config *c) {
         return c->date;
     weir_ns wall = weir_wall_now();
     weir__date_write(wall / WEIR_SECONDS(1), c->date);
-    c->date_until = now + WEIR_SECONDS(1) - wall % WEIR_SECONDS(1);
+    c->date_until = weir__deadline(now, WEIR_SECONDS(1) - wall % WEIR_SECONDS(1));
     return c->date;
 }

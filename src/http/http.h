@@ -103,8 +103,6 @@ struct http_request {
     bool writing;                 /* a task is in weir_http_write or weir_http_end */
     uint64_t to_send, sent;       /* bytes of its body: still announced; sent */
 
-    const char *params;           /* route.c's: what the pattern's names stand for */
-    void *extra;                  /* freed by weir__http_extra_free */
     struct weir__http1_header headers[]; /* limits.headers_max, then the state of a reactive one */
 };
 

@@ -81,7 +81,7 @@ static inline size_t big_len(void) {
 
 static inline const char *big_bytes(void) {
     static char big[16 << 20];
-    for (size_t i = 0; big[1] == 0 && i < sizeof big; i++)
+    for (size_t i = 0; big[sizeof big - 1] == 0 && i < sizeof big; i++)
         big[i] = (char)('a' + i % 23);
     return big;
 }
@@ -89,7 +89,8 @@ static inline const char *big_bytes(void) {
 static inline int answer_big_in_pieces(struct weir_http_request *r) {
     int rc = begin(r, 200, 0);
     for (size_t at = 0; rc == 0 && at < big_len(); at += 100000)
-        rc = weir_http_write(r, big_bytes() + at, big_len() - at < 100000 ? big_len() - at : 100000);
+        rc = weir_http_write(r, big_bytes() + at,
+                             big_len() - at < 100000 ? big_len() - at : 100000);
     return rc;
 }
 
@@ -307,8 +308,8 @@ static inline struct weir_stream *raw_dial(struct world *w) {
     return s;
 }
 
-/* Read to the end of the stream; Date fields, which differ, are left out. A NUL follows. Returns the
- * length, or the error of the last read. */
+/* Read to the end of the stream; Date fields, which differ, are left out. A NUL follows. Returns
+ * the length, or the error of the last read. */
 static inline ssize_t raw_read_all(struct weir_stream *s, char *buf, size_t size) {
     size_t len = 0;
     ssize_t n;
