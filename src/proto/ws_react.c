@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* ws_react.c - a WebSocket server without a task per connection. A message's way, down the page:
  *
- *   stream/react.c  conn_run, conn_deliver    a task of the pool has a piece of received bytes
+ *   react_conn.c    conn_run, conn_deliver    a task of the pool has a piece of received bytes
  *   here            react_piece, work_off     shakes hands first, in ws_react_open.c
  *                   decode_all, decode_rest   as long as there are bytes:
  *   ws_in.c         weir__ws_feed             takes one frame (wire/ws_frame.c: weir__ws_decode),
