@@ -76,8 +76,8 @@ WEIR_SUSPENDS int weir_dial(const char *url, const struct weir_dial_options *opt
  *   tcp://HOST:PORT  port 0 is any free one; HOST "*" is all addresses. If a name has several
  *                    addresses, each that this machine has is bound, to the same port
  *   unix:/PATH       PATH must not exist; the library does not remove it afterwards: unlink it
- *   mem:NAME         for dials on this loop, in memory; weir_accept only, not weir_accept_fd or
- *                    weir_react (-EOPNOTSUPP). 128 connections wait at most, or backlog
+ *   mem:NAME         for dials on this loop, in memory; not for weir_accept_fd (-EOPNOTSUPP). 128
+ *                    connections wait at most, or backlog
  *   fd:N             a listening socket that the process has inherited (systemd's first is fd:3).
  *                    The listener owns it, and makes it non-blocking. -ENOTSOCK, -EPROTOTYPE (no
  *                    stream socket), -EINVAL (it does not listen)
@@ -243,6 +243,9 @@ struct weir_reactive {
     void *arg; /* for weir_conn_arg */
     size_t stack_size; /* of a connection's task, bytes; 0: the run's default */
     const char *name;  /* of that task, in crash reports: static text; NULL: "connection" */
+    /* How long the stream's own handshake (of TLS) may take; 0: 10 s. It comes before opened. If it
+     * fails, the library logs that, and calls none of the functions. */
+    weir_ns handshake_ns;
 };
 
 /* Serve the connections to a listener by the functions of r, until l is unlistened or a scope
@@ -254,14 +257,14 @@ struct weir_reactive {
 WEIR_SUSPENDS int weir_react(struct weir_listener *l, struct weir_group *g,
                              const struct weir_reactive *r);
 
-/* The same for a stream that is open already, dialled or attached: it becomes a reactive
- * connection, a child of g; *take_stream becomes NULL. The bytes that it has received and no task
- * has read are the first message. The call returns at once, or, on io_uring, when the kernel has
+/* The same for a stream of any kind that is open already: it becomes a reactive connection, a child
+ * of g; *take_stream becomes NULL. The bytes that it has received and no task has read are the
+ * first message. The call returns at once, or, for a socket on io_uring, when the kernel has
  * returned the receive that is under way. *r is copied.
- * Returns 0; -EBUSY (a task is in a call on it), WEIR_ETORN (see weir_write), -EOPNOTSUPP (it is no
- * socket), WEIR_ECLOSED (closed meanwhile), -ECANCELED, -ETIME (also: g is cancelled), -ENOMEM,
- * -ENOSPC, WEIR_ENOLOOP. On error or cancel no function of r was called, and the stream is as
- * before. But if the kernel does not take the descriptor again (-ENOSPC, -ENOMEM), the stream may
+ * Returns 0; -EBUSY (a task is in a call on it, or a process owns it), WEIR_ETORN (see weir_write),
+ * WEIR_ECLOSED (closed meanwhile), -ECANCELED, -ETIME (also: g is cancelled), -ENOMEM, -ENOSPC,
+ * WEIR_ENOLOOP. On error or cancel no function of r was called, and the stream is as before. But if
+ * the kernel does not take the descriptor again (-ENOSPC, -ENOMEM), the stream may
  * be closed; then *take_stream is NULL. */
 WEIR_SUSPENDS int weir_react_stream(struct weir_stream **take_stream, struct weir_group *g,
                                     const struct weir_reactive *r);

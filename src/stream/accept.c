@@ -26,8 +26,11 @@ static const struct weir__what pauses = {.text = "accept: waits for an error to 
 /* ---- life ---- */
 
 void weir__listener_free(struct weir_listener *l) {
-    if (l->closed && l->closing == 0 && !l->entered)
-        weir__free(l);
+    if (!l->closed || l->closing > 0 || l->entered)
+        return;
+    if (l->over != NULL && l->over->unlistened != NULL)
+        l->over->unlistened(l->over_arg);
+    weir__free(l);
 }
 
 static void slot_closed(struct weir__op *op) {
@@ -108,6 +111,8 @@ static bool passes(int64_t rc) {
 
 static void say(struct weir_listener *l, weir_ns now, int why) {
     char where[32] = "a unix socket";
+    if (l->hatch != NULL)
+        snprintf(where, sizeof where, "a name in memory");
     if (l->said_ns != 0 && now - l->said_ns < WEIR_MILLISECONDS(SAY_MS))
         return;
     l->said_ns = now;
@@ -205,38 +210,75 @@ int weir__listener_leave(struct weir_listener *l, int rc) {
     return WEIR_ECLOSED;
 }
 
-static int accept_in_memory(struct weir_listener *l, struct weir_stream **ret_stream) {
-    int rc = 0;
-    while (rc == 0 && !l->closed && (rc = weir__hatch_take(l->hatch, ret_stream)) == 0)
+static int next_in_memory(struct weir_listener *l, struct weir_stream **ret_stream) {
+    for (int rc = 0;;) {
+        rc = rc < 0 ? rc : l->closed ? WEIR_ECLOSED : l->interrupt;
+        if (rc < 0)
+            return weir__fail(rc, "accept", NULL);
+        if (weir__hatch_take(l->hatch, ret_stream) == 1)
+            return 0;
         rc = (int)weir__waitq_wait(&l->waiting, NULL, &accepts, l);
-    if (rc == 1) {
-        l->entered = false;
-        return 0;
     }
-    return weir__listener_leave(l, weir__fail(rc < 0 ? rc : WEIR_ECLOSED, "accept", NULL));
+}
+
+static int next_socket(struct weir_listener *l, struct weir_stream **ret_stream) {
+    struct weir__socket *k;
+    int rc;
+    while ((k = weir__alloc(sizeof *k)) == NULL)
+        if ((rc = weir__listener_pause(l, -ENOMEM)) < 0)
+            return rc;
+    weir__socket_init(k, l->loop);
+    rc = weir__listener_next(l, k);
+    if (rc < 0)
+        weir__free(k);
+    else
+        weir__stream_give(&k->stream, ret_stream);
+    return rc;
+}
+
+/* What the listener is over gets each connection. If that fails, the connection is lost. */
+static int next_over(struct weir_listener *l, struct weir_stream **ret_stream) {
+    for (;;) {
+        struct weir_stream *below;
+        int rc = next_socket(l, &below);
+        if (rc < 0 || (rc = l->over->wrap(l->over_arg, &below, ret_stream)) == 0)
+            return rc;
+        weir_close(&below);
+        if ((rc = weir__listener_pause(l, rc)) < 0)
+            return rc;
+    }
+}
+
+int weir__listener_stream(struct weir_listener *l, struct weir_stream **ret_stream) {
+    if (l->hatch != NULL)
+        return next_in_memory(l, ret_stream);
+    return l->over != NULL ? next_over(l, ret_stream) : next_socket(l, ret_stream);
+}
+
+bool weir__listener_has_sockets(const struct weir_listener *l) {
+    return l->hatch == NULL && l->over == NULL;
+}
+
+void weir__listener_over(struct weir_listener *l, const struct weir__listens_over *over,
+                         void *arg) {
+    WEIR_CHECK(weir__listener_has_sockets(l));
+    l->over = over;
+    l->over_arg = arg;
 }
 
 int weir_accept(struct weir_listener *l, struct weir_stream **ret_stream) {
     weir__not_null(l, "weir_accept");
+    struct weir_stream *s;
     int rc = weir__listener_enter(l, "accept");
     if (rc < 0)
         return rc;
-    if (l->hatch != NULL)
-        return accept_in_memory(l, ret_stream);
-    struct weir__socket *k;
-    while ((k = weir__alloc(sizeof *k)) == NULL)
-        if ((rc = weir__listener_pause(l, -ENOMEM)) < 0)
-            return weir__listener_leave(l, rc);
-    weir__socket_init(k, l->loop);
-    rc = weir__listener_next(l, k);
-    if (rc < 0) {
-        weir__free(k);
+    if ((rc = weir__listener_stream(l, &s)) < 0)
         return weir__listener_leave(l, rc);
-    }
+    if (l->hatch == NULL) /* else its dial has remembered it */
+        weir__stream_remember(s, __builtin_return_address(0));
     l->entered = false; /* if l was closed just now, this connection is still returned */
     weir__listener_free(l);
-    weir__stream_give(&k->stream, ret_stream);
-    weir__stream_remember(&k->stream, __builtin_return_address(0));
+    *ret_stream = s;
     return 0;
 }
 

@@ -21,15 +21,19 @@ static int refused(struct weir_stream *s, int rc, const char *what, const char *
                        : weir__failf(rc, what, text, "%s (%s)", why, weir_error_name(rc));
 }
 
-static int may_leave(struct weir_stream *s, const char *what) {
-    if (s->owned)
-        return refused(s, -EBUSY, what, "it is the stream of a reactive connection");
+static int is_at_rest(struct weir_stream *s, const char *what) {
+    if (s->owned || s->lent_out)
+        return refused(s, -EBUSY, what, s->owned ? "it is the stream of a reactive connection"
+                                                 : "it is the stream of a process");
     if (s->reading || s->writing)
         return refused(s, -EBUSY, what, s->reading ? "another task is reading it"
                                                    : "another task is writing to it");
-    if (s->torn)
-        return refused(s, WEIR_ETORN, what, NULL);
-    return s->kind->detach == NULL ? refused(s, -EOPNOTSUPP, what, NULL) : 0;
+    return s->torn ? refused(s, WEIR_ETORN, what, NULL) : 0;
+}
+
+static int may_leave(struct weir_stream *s, const char *what) {
+    int rc = is_at_rest(s, what);
+    return rc == 0 && s->kind->detach == NULL ? refused(s, -EOPNOTSUPP, what, NULL) : rc;
 }
 
 /* Unread bytes: of the window, and of the piece behind a hold. */
@@ -49,6 +53,23 @@ static struct weir__hold *hold_new(size_t size) {
     if (h != NULL)
         h->size = (uint32_t)size;
     return h;
+}
+
+int weir__stream_settle(struct weir_stream *s, const char *what) {
+    int rc = is_at_rest(s, what);
+    size_t room = unread_of(s);
+    if (rc < 0 || room == 0)
+        return rc;
+    struct weir__hold *h = hold_new(room);
+    if (h == NULL)
+        return refused(s, -ENOMEM, what, NULL);
+    unread_copy(s, h->bytes);
+    weir__stream_drop(s);
+    s->hold = h;
+    s->held = true;
+    s->at = h->bytes;
+    s->left = (uint32_t)room;
+    return 0;
 }
 
 /* The file has left: d gets the unread bytes, of which there were `room` before, and what the

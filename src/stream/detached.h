@@ -40,6 +40,10 @@ static inline int64_t weir__detach_await(struct weir_stream *s, struct weir__op 
 int weir__stream_leave(struct weir_stream **take_stream, const char *what,
                        struct weir_detached **ret_detached);
 
+/* s changes its owner: no task may be inside, and it may not be torn. All its unread bytes lie in
+ * the hold from now on. Returns 0; -EBUSY, WEIR_ETORN, -ENOMEM. */
+int weir__stream_settle(struct weir_stream *s, const char *what);
+
 /* Give s what was unread and what is behind it, and free d. The descriptor is s's already. */
 void weir__detached_into(struct weir_detached *d, struct weir_stream *s);
 

@@ -30,6 +30,8 @@ struct weir_listener {
     unsigned count, closing, turn;
     bool entered, closed;
     struct weir__hatch *hatch; /* in memory, and there is no slot; NULL: on sockets */
+    const struct weir__listens_over *over; /* NULL: its connections are its sockets' */
+    void *over_arg;
     struct slot slots[];
 };
 

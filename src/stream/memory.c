@@ -3,13 +3,18 @@
  * down on one side; a write to a stream whose other side was closed returns -EPIPE; a read returns
  * -ECONNRESET if the other side was closed with unread bytes.
  *
- * A way is a ring of bytes for one direction. A lent piece lies in the ring until it is
- * released. */
+ * A way is a ring of bytes for one direction. A lent piece lies in the ring until it is released.
+ * A second one may be lent behind it, and released first:
+ *
+ *   head | lent: the first piece | gone: released before the first | next: the second | unread |
+ *
+ * used counts all of these. */
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/check.h"
 #include "stream/memory.h"
+#include "task/soon.h"
 #include "task/waitq.h"
 
 enum { CAPACITY_DEFAULT = 64 << 10, CAPACITY_MAX = 1 << 30 };
@@ -19,7 +24,8 @@ enum { PIECE = 64 << 10 };
 
 struct way {
     uint8_t *bytes;
-    size_t size, head, used; /* used counts lent bytes too */
+    size_t size, head, used;
+    size_t lent, gone, next;
     size_t given, taken;     /* bytes written, and read, since the last weir__breathe_bytes */
     bool ended;              /* the writer will send no more */
     bool broken;             /* the reader has closed */
@@ -38,6 +44,9 @@ struct memory {
     struct pair *pair;
     struct way *in, *out;
     bool only_reads, only_writes; /* an end of a pipe */
+    struct weir__op *asked;       /* pending; it waits in in->reader, and then for soon */
+    struct weir__waiter waiter;
+    struct weir__soon soon;
 };
 
 static struct memory *memory_of(struct weir_stream *s) {
@@ -51,35 +60,96 @@ static int breathe(size_t *moved) {
     return weir__breathe_bytes(len) ? weir_cancelled() : 0;
 }
 
+/* Lend the bytes that are there, as many as lie in one piece. Returns how many; 0 at end of stream;
+ * -EAGAIN: there are none yet; an error. */
+static int64_t lend(struct way *w, struct weir__lent *ret_lent) {
+    size_t before = w->lent + w->gone, unread = w->used - before;
+    WEIR_CHECK(w->next == 0);
+    if (unread == 0)
+        return w->reset ? -ECONNRESET : w->ended ? 0 : -EAGAIN;
+    size_t at = (w->head + before) % w->size, straight = w->size - at;
+    size_t len = unread < straight ? unread : straight;
+    len = len < PIECE ? len : PIECE;
+    *(w->lent == 0 ? &w->lent : &w->next) = len;
+    *ret_lent = (struct weir__lent){w->bytes + at, (uint32_t)len, 1};
+    return (int64_t)len;
+}
+
 static int64_t memory_recv(struct weir_stream *s, struct weir__lent *ret_lent) {
     struct way *w = memory_of(s)->in;
-    int rc = memory_of(s)->only_writes ? -EBADF : breathe(&w->taken);
+    int64_t rc = memory_of(s)->only_writes ? -EBADF : breathe(&w->taken);
     while (rc >= 0 && !s->closed) {
-        if (w->used > 0) {
-            size_t straight = w->size - w->head;
-            size_t len = w->used < straight ? w->used : straight;
-            len = len < PIECE ? len : PIECE;
-            *ret_lent = (struct weir__lent){w->bytes + w->head, (uint32_t)len, 1};
-            return (int64_t)len;
-        }
-        if (w->reset || w->ended)
-            return w->reset ? -ECONNRESET : 0;
-        rc = (int)weir__waitq_wait(&w->reader, NULL, &weir__reads, s);
+        if ((rc = lend(w, ret_lent)) != -EAGAIN)
+            return rc;
+        rc = weir__waitq_wait(&w->reader, NULL, &weir__reads, s);
     }
     return rc < 0 ? rc : -ECANCELED;
 }
 
 static void memory_release(struct weir_stream *s, struct weir__lent *lent) {
     struct way *w = memory_of(s)->in;
-    WEIR_CHECK(lent->len <= w->used);
-    w->head = (w->head + lent->len) % w->size;
-    w->used -= lent->len;
+    bool is_first = lent->base == w->bytes + w->head;
+    WEIR_CHECK(lent->len == (is_first ? w->lent : w->next));
+    lent->token = 0;
     w->taken += lent->len;
+    if (!is_first) {
+        w->gone += w->next;
+        w->next = 0;
+        return;
+    }
+    size_t len = w->lent + w->gone;
+    w->head = (w->head + len) % w->size;
+    w->used -= len;
+    w->lent = w->next;
+    w->gone = w->next = 0;
     if (w->used == 0)
         w->head = 0;
-    lent->token = 0;
     weir__waitq_grant(&w->writer);
 }
+
+/* ---- asking ---- */
+
+/* The peer has written or closed, in a task: the ask's wake must not run on its stack. */
+static void ask_granted(struct weir__waiter *waiter) {
+    weir__soon_add(&WEIR_CONTAINER(waiter, struct memory, waiter)->soon);
+}
+
+static void ask_done(struct weir__soon *soon, bool dropped) {
+    struct memory *m = WEIR_CONTAINER(soon, struct memory, soon);
+    struct weir__op *ask = m->asked;
+    bool closed = m->stream.closed;
+    m->asked = NULL;
+    ask->result = closed || dropped ? -ECANCELED : lend(m->in, &ask->u.lent);
+    WEIR_CHECK(ask->result != -EAGAIN);
+    ask->wake(ask);
+    if (closed)
+        weir__stream_gone(&m->stream);
+}
+
+static int memory_ask(struct weir_stream *s, struct weir__op *ask) {
+    struct memory *m = memory_of(s);
+    WEIR_CHECK(m->asked == NULL);
+    ask->result = m->only_writes ? -EBADF : lend(m->in, &ask->u.lent);
+    if (ask->result != -EAGAIN)
+        return WEIR__DONE;
+    m->asked = ask;
+    m->waiter = (struct weir__waiter){.granted = ask_granted};
+    weir__soon_prepare(&m->soon, ask_done);
+    weir__waitq_add(&m->in->reader, &m->waiter);
+    return WEIR__PENDING;
+}
+
+static int memory_unask(struct weir_stream *s, struct weir__op *ask) {
+    struct memory *m = memory_of(s);
+    WEIR_CHECK(m->asked == ask);
+    m->asked = NULL;
+    weir__waiter_remove(&m->waiter);
+    weir__soon_remove(&m->soon);
+    ask->result = -ECANCELED;
+    return WEIR__DONE;
+}
+
+/* ---- writing ---- */
 
 /* Copy as much as fits, at most a PIECE, into the ring, in two parts where it wraps. Returns how
  * much. */
@@ -194,7 +264,7 @@ static int memory_shutdown(struct weir_stream *s) {
 
 static void memory_close(struct weir_stream *s) {
     struct memory *m = memory_of(s);
-    bool unread = s->left > 0 || m->in->used > 0;
+    bool unread = s->left > 0 || m->in->used > m->in->lent + m->in->gone + m->in->next;
     weir__stream_drop(s);
     m->in->broken = true;
     m->out->ended = true;
@@ -203,7 +273,8 @@ static void memory_close(struct weir_stream *s) {
     weir__waitq_grant(&m->out->writer);
     weir__waitq_grant(&m->in->writer);
     weir__waitq_grant(&m->out->reader);
-    weir__stream_gone(s);
+    if (m->asked == NULL)
+        weir__stream_gone(s);
 }
 
 static void memory_fini(struct weir_stream *s) {
@@ -220,6 +291,8 @@ static const struct weir__stream_kind memory_kind = {
     .name = "memory",
     .recv = memory_recv,
     .release = memory_release,
+    .ask = memory_ask,
+    .unask = memory_unask,
     .send = memory_send,
     .put = memory_put,
     .unput = memory_unput,

@@ -7,16 +7,28 @@
 #include "stream/listen.h"
 #include "stream/react_conn.h"
 
+/* Wait for the next connection, into c. */
+static int accept_into(struct react_server *sv, struct weir_conn *c, bool is_over) {
+    struct weir_stream *s;
+    if (!is_over)
+        return weir__listener_next(sv->listener, weir__conn_socket(c));
+    int rc = weir__listener_stream(sv->listener, &s);
+    if (rc >= 0)
+        weir__conn_take(c, &s);
+    return rc;
+}
+
 static int accept_loop(struct react_server *sv, struct weir_group *g) {
+    bool is_over = !weir__listener_has_sockets(sv->listener);
     for (;;) {
         struct weir_conn *c;
         int rc = 0;
-        while ((c = weir__conn_new(sv)) == NULL)
+        while ((c = is_over ? weir__conn_over_new(sv) : weir__conn_new(sv)) == NULL)
             if ((rc = weir__listener_pause(sv->listener, -ENOMEM)) < 0)
                 return rc;
-        rc = weir__listener_next(sv->listener, &c->socket);
+        rc = accept_into(sv, c, is_over);
         if (rc < 0) {
-            weir__free(c);
+            weir__conn_free(c);
             return rc;
         }
         weir__conn_begin(c, g);
@@ -69,16 +81,17 @@ int weir_react(struct weir_listener *l, struct weir_group *g, const struct weir_
 
 /* The socket of a connection lies in its block: the stream's file leaves the backend and enters it
  * again at its new place. If it cannot, it is made a stream again. */
-static int take_over(struct weir_conn *c, struct weir_stream **take_stream) {
+static int move_over(struct weir_conn *c, struct weir_stream **take_stream) {
+    struct weir__socket *k = weir__conn_socket(c);
     struct weir_detached *d;
     int rc = weir__stream_leave(take_stream, "react", &d);
     if (rc < 0)
         return rc;
-    rc = weir__socket_enter(&c->socket, d);
+    rc = weir__socket_enter(k, d);
     if (rc >= 0) {
-        weir__detached_into(d, &c->socket.stream);
+        weir__detached_into(d, &k->stream);
         /* The kernel does not report an error again, but an end: then this is returned. */
-        c->socket.stream.by_write = c->socket.stream.failed != 0;
+        k->stream.by_write = k->stream.failed != 0;
         return 0;
     }
     rc = weir__fail(rc, "react", weir_detached_peer(d));
@@ -87,6 +100,15 @@ static int take_over(struct weir_conn *c, struct weir_stream **take_stream) {
     (void)weir_attach(&d, take_stream);
     weir__error_restore(&kept);
     weir_detached_close(&d);
+    return rc;
+}
+
+static int take_over(struct weir_conn *c, bool is_socket, struct weir_stream **take_stream) {
+    int rc = is_socket ? 0 : weir__stream_settle(*take_stream, "react");
+    if (rc == 0 && is_socket)
+        rc = move_over(c, take_stream);
+    else if (rc == 0)
+        weir__conn_take(c, take_stream);
     return rc;
 }
 
@@ -100,14 +122,17 @@ int weir_react_stream(struct weir_stream **take_stream, struct weir_group *g,
         return rc;
     if ((rc = weir__group_cancelled(g)) < 0)
         return weir__fail(rc, "react", NULL);
-    if (weir__socket_file(*take_stream) == NULL)
-        return weir__failf(-EOPNOTSUPP, "react", NULL, "the stream is no socket (EOPNOTSUPP)");
+    bool is_socket = weir__socket_file(*take_stream) != NULL;
+    if ((*take_stream)->kind->ask == NULL)
+        return weir__failf(-EOPNOTSUPP, "react", NULL, "a stream of this kind (EOPNOTSUPP)");
     struct react_server *sv = weir__react_server_new(l, NULL, r, NULL);
-    struct weir_conn *c = sv != NULL ? weir__conn_new(sv) : NULL;
+    struct weir_conn *c = NULL;
+    if (sv != NULL)
+        c = is_socket ? weir__conn_new(sv) : weir__conn_over_new(sv);
     rc = c != NULL && weir__stack_exists(sv->fn.stack_size) ? 0 : -ENOMEM;
-    rc = rc < 0 ? weir__fail(rc, "react", NULL) : take_over(c, take_stream);
+    rc = rc < 0 ? weir__fail(rc, "react", NULL) : take_over(c, is_socket, take_stream);
     if (rc < 0) {
-        weir__free(c);
+        weir__conn_free(c);
         weir__free(sv);
         return rc;
     }

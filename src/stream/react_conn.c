@@ -23,6 +23,9 @@
 #include "base/log.h"
 #include "base/options.h"
 #include "base/time.h"
+#include "loop/debug.h"
+
+#define HANDSHAKE_NS WEIR_SECONDS(10) /* the stream's own, if the server sets no bound */
 
 enum {
     ROUNDS_MAX = 64,    /* messages in a row before other tasks get their turn */
@@ -47,22 +50,40 @@ void weir__react_server_unref(struct react_server *sv) {
 
 /* ---- closing ---- */
 
-static void conn_gone(struct weir__op *op) {
-    struct weir_conn *c = WEIR_CONTAINER(op, struct weir_conn, socket.op);
-    struct react_server *sv = c->server;
+static void socket_gone(struct weir__op *op) {
+    struct conn_socket *k = WEIR_CONTAINER(op, struct conn_socket, socket.op);
+    struct react_server *sv = k->conn.server;
     weir__close_done(sv->loop);
-    weir__group_close_under(&c->group);
-    c->socket.stream.reading = false;
-    weir__stream_gone(&c->socket.stream); /* frees c: now, or when a task that writes has left */
+    weir__group_close_under(&k->conn.group);
+    k->socket.stream.reading = false;
+    weir__stream_gone(&k->socket.stream); /* frees k: now, or when a task that writes has left */
     weir__react_server_unref(sv);
 }
 
-/* All children have ended. The group stays open until the descriptor is closed, so that a close of
- * the server's group waits for that too. */
+/* The stream has an object of its own, which stays until a task that writes has left. */
+static void over_close(struct weir_conn *c) {
+    struct react_server *sv = c->server;
+    struct weir_stream *s = c->stream;
+    s->owned = s->reading = false;
+    s->closed = true;
+    weir__debug_closed(s->loop, s, NULL);
+    s->kind->close(s);
+    weir__group_close_under(&c->group);
+    weir__conn_free(c);
+    weir__react_server_unref(sv);
+}
+
+/* All children have ended. The group stays open until a socket's descriptor is closed, so that a
+ * close of the server's group waits for that too. */
 static void conn_close_file(struct weir_conn *c) {
     c->state = CONN_GONE;
-    c->socket.stream.closed = true;
-    weir__socket_close(&c->socket, conn_gone);
+    if (c->is_over) {
+        over_close(c);
+        return;
+    }
+    struct weir__socket *k = weir__conn_socket(c);
+    k->stream.closed = true;
+    weir__socket_close(k, socket_gone);
 }
 
 /* ---- tasks ---- */
@@ -82,7 +103,10 @@ static void conn_start(struct weir_conn *c) {
         return;
     weir__log(WEIR_LOG_WARNING, "a connection waits for a task: %s", weir_error_text(rc));
     c->state = ending ? CONN_ENDING : CONN_STALLED;
-    weir__list_add_tail(&sv->stalled, &c->link);
+    c->stalled = true;
+    c->next = NULL;
+    *sv->stalled_end = c;
+    sv->stalled_end = &c->next;
     weir__timer_arm(sv->loop->timers, &sv->retry,
                     weir__deadline(weir__loop_now(sv->loop),
                                    WEIR_MILLISECONDS(STALLED_RETRY_MS)));
@@ -90,17 +114,13 @@ static void conn_start(struct weir_conn *c) {
 
 static void retry_stalled(struct weir__timer *t) {
     struct react_server *sv = WEIR_CONTAINER(t, struct react_server, retry);
-    struct weir__list again;
-    weir__list_init(&again);
-    while (!weir__list_empty(&sv->stalled)) {
-        struct weir__list *link = sv->stalled.next;
-        weir__list_remove(link);
-        weir__list_add_tail(&again, link);
-    }
-    while (!weir__list_empty(&again)) {
-        struct weir__list *link = again.next;
-        weir__list_remove(link);
-        conn_start(WEIR_CONTAINER(link, struct weir_conn, link));
+    struct weir_conn *again = sv->stalled, *c;
+    sv->stalled = NULL;
+    sv->stalled_end = &sv->stalled;
+    while ((c = again) != NULL) {
+        again = c->next;
+        c->stalled = false;
+        conn_start(c);
     }
 }
 
@@ -108,18 +128,36 @@ static void retry_stalled(struct weir__timer *t) {
 
 static void received(struct weir__op *op);
 
+/* A stream that was taken over may have met its end before. */
+static __attribute__((noinline)) bool over_ask(struct weir_conn *c, struct weir__op *op) {
+    struct weir_stream *s = c->stream;
+    if (!s->ended && (s->failed == 0 || s->by_write))
+        return s->kind->ask(s, op) == WEIR__DONE;
+    op->result = s->failed;
+    return true;
+}
+
 static bool recv_submit(struct weir_conn *c) {
-    struct weir__op *op = &c->socket.op;
+    struct weir__op *op = conn_op(c);
     op->kind = WEIR__RECV;
     op->wake = received;
     op->cancelled = false;
+    if (__builtin_expect(c->is_over, 0))
+        return over_ask(c, op);
     return weir__submit(c->server->loop->backend, op) == WEIR__DONE;
+}
+
+/* Take a pending RECV back. Returns as weir__cancel. */
+static int recv_cancel(struct weir_conn *c) {
+    struct weir_stream *s = c->stream;
+    return c->is_over ? s->kind->unask(s, conn_op(c)) : weir__cancel(s->loop->backend, conn_op(c));
 }
 
 /* A piece has come while a task of c exists: give it to hooks.ahead. Returns true if the next piece
  * may be asked for. */
 static bool ahead_take(struct weir_conn *c) {
-    struct weir__op *op = &c->socket.op;
+    struct weir__op *op = conn_op(c);
+    struct weir_stream *s = c->stream;
     struct weir_view v = {NULL, 0};
     c->ahead = AHEAD_CAME;
     if (c->stop)
@@ -127,10 +165,10 @@ static bool ahead_take(struct weir_conn *c) {
     if (op->result > 0)
         v = (struct weir_view){op->u.lent.base, op->u.lent.len};
     int rc = v.len > 0 ? 0 : (int)op->result;
-    enum weir__ahead answer = c->server->hooks.ahead(c, c->user, v, rc);
+    enum weir__ahead answer = c->server->hooks.ahead(c, c + 1, v, rc);
     if (v.len == 0 || answer == WEIR__AHEAD_KEEP)
         return false;
-    weir__release(c->server->loop->backend, &op->u.lent);
+    s->kind->release(s, &op->u.lent);
     c->ahead = AHEAD_NONE;
     return answer == WEIR__AHEAD_MORE;
 }
@@ -147,8 +185,7 @@ struct ahead_wait {
 };
 
 static int ahead_abort(struct weir__park *p) {
-    struct weir_conn *c = WEIR_CONTAINER(p, struct ahead_wait, park)->c;
-    return weir__cancel(c->server->loop->backend, &c->socket.op);
+    return recv_cancel(WEIR_CONTAINER(p, struct ahead_wait, park)->c);
 }
 
 static const struct weir__what ends_read = {.text = "the end of a read", .link = "from",
@@ -157,10 +194,10 @@ static const struct weir__what ends_read = {.text = "the end of a read", .link =
 /* Park until the op, which is pending, completes. */
 static void ahead_await(struct weir_conn *c, const struct weir__what *what, bool is_cancelled) {
     struct ahead_wait w = {.park = {.abort = is_cancelled ? NULL : ahead_abort, .what = what,
-                                    .on = &c->socket.stream},
+                                    .on = c->stream},
                            .c = c};
     c->ahead = AHEAD_AWAITED;
-    c->socket.op.waiter = &w.park;
+    conn_op(c)->waiter = &w.park;
     weir__park(&w.park);
     c->ahead = AHEAD_CAME;
 }
@@ -168,19 +205,20 @@ static void ahead_await(struct weir_conn *c, const struct weir__what *what, bool
 /* The connection closes: cancel a pending RECV and release a piece that was not used. The op must
  * be free for the CLOSE. */
 static void ahead_drop(struct weir_conn *c) {
-    struct weir__op *op = &c->socket.op;
+    struct weir__op *op = conn_op(c);
+    struct weir_stream *s = c->stream;
     if (c->ahead == AHEAD_NONE)
         return;
     bool pending = c->ahead == AHEAD_PENDING;
-    if (pending && weir__cancel(c->server->loop->backend, op) == WEIR__PENDING)
+    if (pending && recv_cancel(c) == WEIR__PENDING)
         ahead_await(c, &ends_read, true);
     c->ahead = AHEAD_NONE;
     if (op->result > 0)
-        weir__release(c->server->loop->backend, &op->u.lent);
+        s->kind->release(s, &op->u.lent);
 }
 
 static void received(struct weir__op *op) {
-    struct weir_conn *c = WEIR_CONTAINER(op, struct weir_conn, socket.op);
+    struct weir_conn *c = (struct weir_conn *)(void *)((char *)op + CONN_OP_AT);
     if (__builtin_expect(c->ahead == AHEAD_NONE, 1))
         conn_start(c);
     else if (c->ahead == AHEAD_AWAITED)
@@ -194,7 +232,7 @@ static void conn_rouse(struct weir_conn *c) {
     c->stop = true;
     if (c->state != CONN_IDLE)
         return;
-    if (weir__cancel(c->server->loop->backend, &c->socket.op) == WEIR__DONE)
+    if (recv_cancel(c) == WEIR__DONE)
         conn_start(c);
 }
 
@@ -208,7 +246,7 @@ static void group_idle(struct weir_group *g) {
             conn_rouse(c);
         break;
     case CONN_ENDING:
-        if (weir__list_empty(&c->link))
+        if (!c->stalled)
             conn_start(c);
         break;
     case CONN_CLOSING:
@@ -231,7 +269,7 @@ static bool conn_recv(struct weir_conn *c) {
 /* A RECV has returned rc: 0 at the end of the stream, or an error. Returns rc, with a record if it
  * is an error, or what a write has met before that end. */
 static int read_failed(struct weir_conn *c, int rc) {
-    struct weir_stream *s = &c->socket.stream;
+    struct weir_stream *s = c->stream;
     rc = rc == 0 ? weir__stream_end(s) : rc;
     return rc < 0 ? weir__fail(rc, "read", weir_stream_peer(s)) : 0;
 }
@@ -239,15 +277,15 @@ static int read_failed(struct weir_conn *c, int rc) {
 /* Give the piece to the user's function message. Returns its error, or 0; 0 with c->stop: the
  * stream has ended. */
 static int conn_deliver(struct weir_conn *c) {
-    struct weir__op *op = &c->socket.op;
-    struct weir_stream *s = &c->socket.stream;
+    struct weir__op *op = conn_op(c);
+    struct weir_stream *s = c->stream;
     if (op->result > 0 && c->stop) {
         c->ahead = AHEAD_CAME; /* it came before the cancel: weir__conn_next returns it first */
         return 0;
     }
     if (op->result > 0) {
         s->lent = op->u.lent;
-        int rc = c->server->fn.message(c, c->user, (struct weir_view){s->lent.base, s->lent.len});
+        int rc = c->server->fn.message(c, c + 1, (struct weir_view){s->lent.base, s->lent.len});
         weir__stream_release(s);
         return rc < 0 ? rc : 0;
     }
@@ -255,29 +293,47 @@ static int conn_deliver(struct weir_conn *c) {
     return read_failed(c, op->result == -ECANCELED ? 0 : (int)op->result);
 }
 
-/* The unread bytes of a stream that was taken over are the first message. */
+/* The unread bytes of a stream that was taken over are the first message. They lie in the hold. */
 static int conn_deliver_held(struct weir_conn *c) {
-    struct weir_stream *s = &c->socket.stream;
+    struct weir_stream *s = c->stream;
     struct weir_view v = weir__stream_view(s);
     if (c->stop || weir__group_cancelled(&c->group) != 0)
         return 0; /* they stay unread: the close resets the connection */
-    int rc = c->server->fn.message(c, c->user, v);
+    int rc = c->server->fn.message(c, c + 1, v);
     weir__stream_drop(s);
     return rc < 0 ? rc : 0;
 }
 
+/* The stream's own handshake, such as that of TLS. If it fails, the log says so, since the user's
+ * functions never hear of the connection. */
+static int conn_shake(struct weir_conn *c) {
+    struct weir_stream *s = c->stream;
+    weir_ns bound = c->server->fn.handshake_ns;
+    struct weir_scope scope;
+    weir_scope_enter(&scope, bound > 0 ? bound : HANDSHAKE_NS);
+    int rc = weir_scope_leave(&scope, s->kind->begin(s));
+    c->begun = true;
+    c->refused = rc < 0;
+    if (rc < 0 && weir__group_cancelled(&c->group) == 0)
+        weir__log(WEIR_LOG_WARNING, "%s", weir_error_message(rc));
+    return rc;
+}
+
 static int conn_open(struct weir_conn *c) {
+    int rc = c->begun ? 0 : conn_shake(c);
+    if (rc < 0)
+        return rc;
     c->opened = true;
-    c->socket.op.result = 0;
-    int rc = c->server->fn.opened != NULL ? c->server->fn.opened(c, c->user) : 0;
-    return rc >= 0 && c->socket.stream.held ? conn_deliver_held(c) : rc;
+    conn_op(c)->result = 0;
+    rc = c->server->fn.opened != NULL ? c->server->fn.opened(c, c + 1) : 0;
+    return rc >= 0 && c->stream->left > 0 ? conn_deliver_held(c) : rc;
 }
 
 /* Call closed, which may still read (weir__conn_next). Only after it is an unused piece dropped. */
 static void conn_closed(struct weir_conn *c) {
     weir__group_error_give(&c->group, c->rc);
-    if (c->server->fn.closed != NULL)
-        c->server->fn.closed(c, c->user, c->rc);
+    if (c->server->fn.closed != NULL && !c->refused)
+        c->server->fn.closed(c, c + 1, c->rc);
     ahead_drop(c);
     c->state = CONN_CLOSING;
 }
@@ -287,9 +343,9 @@ static void conn_closed(struct weir_conn *c) {
  * group logs it. */
 static int conn_end(struct weir_conn *c, int rc) {
     int felt = weir__group_cancelled(&c->group);
-    if (c->server->hooks.ends != NULL)
-        c->server->hooks.ends(c, c->user, rc);
-    weir__stream_release(&c->socket.stream);
+    if (c->server->hooks.ends != NULL && !c->refused)
+        c->server->hooks.ends(c, c + 1, rc);
+    weir__stream_release(c->stream);
     c->rc = rc == 0 && felt != 0 ? felt : rc;
     if (rc == 0 && felt != 0)
         weir__error_forget(felt); /* a record of it that the task has is of a message */
@@ -299,7 +355,7 @@ static int conn_end(struct weir_conn *c, int rc) {
         conn_closed(c);
     else if (rc < 0)
         weir__group_error_keep(&c->group, rc);
-    return c->server->fn.closed == NULL ? rc : 0;
+    return c->server->fn.closed == NULL && !c->refused ? rc : 0;
 }
 
 static int conn_run(void *args) {
@@ -325,22 +381,59 @@ static int conn_run_closed(void *args) {
     conn_closed(*(struct weir_conn **)args);
     return 0;
 }
+
+/* ---- life ---- */
+
 struct weir_conn *weir__conn_new(struct react_server *sv) {
-    struct weir_conn *c = weir__alloc_zero(sizeof *c + sv->fn.state_size);
-    if (c == NULL)
+    struct conn_socket *k = weir__alloc_zero(sizeof *k + sv->fn.state_size);
+    if (k == NULL)
         return NULL;
-    weir__socket_init(&c->socket, sv->loop);
-    c->socket.stream.owned = c->socket.stream.reading = true;
-    c->server = sv;
-    weir__list_init(&c->link);
-    return c;
+    weir__socket_init(&k->socket, sv->loop);
+    k->socket.stream.owned = k->socket.stream.reading = true;
+    k->conn.begun = true;
+    k->conn.stream = &k->socket.stream;
+    k->conn.server = sv;
+    return &k->conn;
+}
+
+struct weir__socket *weir__conn_socket(struct weir_conn *c) {
+    WEIR_CHECK(!c->is_over);
+    return &WEIR_CONTAINER(c, struct conn_socket, conn)->socket;
+}
+
+struct weir_conn *weir__conn_over_new(struct react_server *sv) {
+    struct conn_over *o = weir__alloc_zero(sizeof *o + sv->fn.state_size);
+    if (o == NULL)
+        return NULL;
+    o->conn.is_over = true;
+    o->conn.server = sv;
+    return &o->conn;
+}
+
+void weir__conn_take(struct weir_conn *c, struct weir_stream **take_stream) {
+    struct weir_stream *s = *take_stream;
+    c->stream = s;
+    *take_stream = NULL;
+    s->loop->unclosed -= s->given;
+    s->given = false;
+    s->owned = s->reading = true;
+    c->begun = s->kind->begin == NULL;
+}
+
+void weir__conn_free(struct weir_conn *c) {
+    if (c == NULL)
+        return;
+    if (c->is_over)
+        weir__free(WEIR_CONTAINER(c, struct conn_over, conn));
+    else
+        weir__free(WEIR_CONTAINER(c, struct conn_socket, conn));
 }
 
 void weir__conn_begin(struct weir_conn *c, struct weir_group *g) {
     struct react_server *sv = c->server;
     weir__group_open_under(&c->group, g, WEIR_INDEPENDENT, group_idle);
     sv->refs++;
-    c->opened = sv->fn.opened == NULL && !c->socket.stream.held;
+    c->opened = sv->fn.opened == NULL && c->stream->left == 0 && c->begun;
     if (c->opened && !conn_recv(c))
         c->state = CONN_IDLE;
     else
@@ -348,6 +441,7 @@ void weir__conn_begin(struct weir_conn *c, struct weir_group *g) {
     if (c->state == CONN_IDLE && weir__group_cancelled(&c->group) != 0)
         conn_rouse(c);
 }
+
 struct react_server *weir__react_server_new(struct weir__loop *loop, struct weir_listener *l,
                                             const struct weir_reactive *r,
                                             const struct weir__react_hooks *hooks) {
@@ -363,7 +457,7 @@ struct react_server *weir__react_server_new(struct weir__loop *loop, struct weir
     sv->listener = l;
     sv->refs = 1;
     weir__timer_init(&sv->retry, retry_stalled);
-    weir__list_init(&sv->stalled);
+    sv->stalled_end = &sv->stalled;
     return sv;
 }
 
@@ -371,7 +465,7 @@ struct react_server *weir__react_server_new(struct weir__loop *loop, struct weir
 
 struct weir_stream *weir_conn_stream(struct weir_conn *c) {
     weir__not_null(c, "weir_conn_stream");
-    return &c->socket.stream;
+    return c->stream;
 }
 
 struct weir_group *weir_conn_group(struct weir_conn *c) {
@@ -392,10 +486,10 @@ bool weir__conn_ahead(struct weir_conn *c) {
 }
 
 ssize_t weir__conn_next(struct weir_conn *c, struct weir_view *ret_view) {
-    struct weir__op *op = &c->socket.op;
-    struct weir_stream *s = &c->socket.stream;
+    struct weir__op *op = conn_op(c);
+    struct weir_stream *s = c->stream;
     int rc = weir__suspend_enter("read");
-    weir__stream_release(s);
+    weir__stream_drop(s);
     if (rc < 0)
         return rc;
     if (c->ahead == AHEAD_NONE)
@@ -411,7 +505,7 @@ ssize_t weir__conn_next(struct weir_conn *c, struct weir_view *ret_view) {
 }
 
 void **weir__conn_aside(struct weir_conn *c) {
-    return &c->socket.op.waiter;
+    return &conn_op(c)->waiter;
 }
 
 void weir_conn_close(struct weir_conn *c) {

@@ -53,7 +53,7 @@ static struct weir_reactive reactive(struct seen *s, bool with_opened) {
                                   .arg = s};
 }
 
-enum { KINDS = KIND_TCP | KIND_UNIX };
+enum { KINDS = KIND_TCP | KIND_UNIX | KIND_MEMORY };
 
 STREAM_STORY(KINDS, a_stream_becomes_a_reactive_connection) {
     for (int with_opened = 0; with_opened < 2; with_opened++) {
@@ -97,7 +97,7 @@ STREAM_STORY(KINDS, an_idle_stream_becomes_a_reactive_connection_and_back_comes_
     return 0;
 }
 
-STREAM_STORY(KINDS, a_detached_stream_becomes_a_reactive_connection) {
+STREAM_STORY(KINDS_SOCKET, a_detached_stream_becomes_a_reactive_connection) {
     struct seen seen = {.rc = 1};
     struct weir_reactive r = reactive(&seen, true);
     struct weir_detached *d;

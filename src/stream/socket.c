@@ -29,6 +29,18 @@ static void socket_release(struct weir_stream *s, struct weir__lent *lent) {
     weir__release(s->loop->backend, lent);
 }
 
+/* A RECV of the backend is an ask already. */
+static int socket_ask(struct weir_stream *s, struct weir__op *ask) {
+    ask->kind = WEIR__RECV;
+    ask->file = &socket_of(s)->file;
+    ask->cancelled = false;
+    return weir__submit(s->loop->backend, ask);
+}
+
+static int socket_unask(struct weir_stream *s, struct weir__op *ask) {
+    return weir__cancel(s->loop->backend, ask);
+}
+
 static int64_t socket_recv_into(struct weir_stream *s, void *buf, size_t len) {
     struct weir__op op = {.kind = WEIR__RECV_INTO,
                           .file = &socket_of(s)->file,
@@ -158,6 +170,8 @@ static const struct weir__stream_kind socket_kind = {
     .name = "socket",
     .recv = socket_recv,
     .release = socket_release,
+    .ask = socket_ask,
+    .unask = socket_unask,
     .recv_into = socket_recv_into,
     .send = socket_send,
     .sendv = socket_sendv,

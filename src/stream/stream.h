@@ -50,9 +50,16 @@ struct weir__stream_kind {
     const char *name;
     bool goes_on; /* after an error of a read the next may succeed: datagrams */
     /* Wait for the next piece and lend it. Returns its length, with *ret_lent set (token not 0); 0
-     * at end of stream; an error. Called only when the piece before was released. */
+     * at end of stream; an error. Called only when the piece before was released. A kind with
+     * nothing better to do has weir__stream_recv here. */
     int64_t (*recv)(struct weir_stream *s, struct weir__lent *ret_lent);
     void (*release)(struct weir_stream *s, struct weir__lent *lent);
+    /* The same without a task: see "Asking" below. */
+    int (*ask)(struct weir_stream *s, struct weir__op *ask);
+    int (*unask)(struct weir_stream *s, struct weir__op *ask);
+    /* What must be done before the first byte is read or written: a handshake. Suspends. A reactive
+     * server calls it in the connection's task, within a bound. NULL: nothing. */
+    int (*begin)(struct weir_stream *s);
     /* Receive into the caller's memory. Called only while nothing is lent. NULL: not possible. */
     int64_t (*recv_into)(struct weir_stream *s, void *buf, size_t len);
     /* Wait until all bytes are taken. *ret_done counts the bytes taken, also on error. vec is
@@ -87,6 +94,20 @@ struct weir__stream_kind {
     /* The peer's or own address as text of at most WEIR__NAME_TEXT bytes with its NUL. */
     void (*address)(struct weir_stream *s, bool peer, char *ret_text);
 };
+
+/* Asking. An ask is a RECV that the stream completes: a struct weir__op of the caller's, which the
+ * stream may use as it likes until then, but for wake and waiter, which are the caller's. One ask
+ * at a time, and none while a task reads.
+ *   ask    DONE: ask->result is the length of the piece that ask->u.lent lends, 0 at end of stream,
+ *          or an error. PENDING: the loop calls ask->wake when that is so. wake is never called
+ *          inside ask, nor on a task's stack; it may ask again.
+ *   unask  takes a pending ask back. DONE: wake is not called, and nothing is lost; the result is
+ *          -ECANCELED, or that of a piece that has come. PENDING: wake is called soon.
+ * Called also while the piece before is lent: so two pieces may be lent at once, and either may be
+ * released first. When the stream is closed, a pending ask completes with -ECANCELED. */
+
+/* kind->recv by kind->ask. */
+int64_t weir__stream_recv(struct weir_stream *s, struct weir__lent *ret_lent);
 
 struct weir__hold {
     uint32_t size;
