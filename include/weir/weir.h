@@ -46,5 +46,6 @@
 #include <weir/wall.h>
 #include <weir/worker.h>
 #include <weir/ws.h>
+#include <weir/ws_deflate.h>
 
 #endif

@@ -20,6 +20,7 @@ struct weir_stream;
 struct weir_listener;
 struct weir_group;
 struct weir_http_request;
+struct weir_ws_deflate;
 
 /* The type of a message. */
 enum weir_ws_type { WEIR_WS_TEXT = 1, WEIR_WS_BINARY = 2 };
@@ -70,6 +71,7 @@ struct weir_ws_options {
      * library writes these itself and refuses them here: Host, Origin, Upgrade, Connection,
      * Content-Length, Transfer-Encoding, and all that begin with Sec-WebSocket- */
     const char *const *headers;
+    const struct weir_ws_deflate *deflate; /* NULL: no compression. See weir/ws_deflate.h. Copied */
 };
 
 /* Connect to ws://HOST[:PORT]/PATH?QUERY and shake hands, within options->handshake_ns. The URL has

@@ -34,6 +34,17 @@ enum {
      * much again. */
     WS_AHEAD_MAX = 16 << 10,
     WS_ASIDE_MIN = 256, /* the first size: some pings, a small message */
+    /* A compressed frame or message may be longer than what it becomes: stored blocks of zlib add
+     * 5 bytes to each 4 KiB or more, at memory level 1 to each 127 bytes. */
+    WS_ZIP_SHARE = 16, /* one part in so many */
+    WS_ZIP_MORE = 64,
+    /* What a message of n bytes is expected to become: WS_ZIP_MORE and half of it. Memory for the
+     * output of compressors that is kept for the next message. */
+    WS_ZIP_SCRATCH = 64 << 10,
+    /* The first memory of a message that is decompressed: so many times its bytes. */
+    WS_ZIP_RATIO = 4,
+    /* Contexts that a thread keeps for the next message, of each direction. */
+    WS_ZIP_SPARES = 2,
     /* The queue's sizes are 32-bit numbers. */
     WS_QUEUE_MAX = 1 << 30,
     /* The head of a handshake: what peek joins at most. */

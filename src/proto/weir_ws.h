@@ -89,6 +89,7 @@ struct ws_config {
     struct weir__ws_limits limits;
     struct weir__http1_limits http;
     struct weir__loop *loop;
+    struct ws_zips *zips;      /* NULL: messages are not compressed */
     struct weir__list writers; /* of all its connections: those that write now */
     struct weir__timer clock;  /* armed while there are any */
     size_t refs;
@@ -150,6 +151,7 @@ struct weir_ws {
 struct ws_extra {
     struct weir_ws *ws;
     char *peer; /* its address, once the stream is gone */
+    struct ws_zip *zip; /* NULL: messages are not compressed */
     struct weir__at_end parting;
     struct weir__utf8 part_text;
     bool part_is_text;
@@ -175,6 +177,11 @@ static inline bool ws_is_reading(const struct weir_ws *ws) {
 /* Has a function of the user's been called, which has not returned? */
 static inline bool ws_is_serving(const struct weir_ws *ws) {
     return ws->reading >= WS_SERVES;
+}
+
+/* NULL: messages are not compressed. */
+static inline struct ws_zip *ws_zip_of(const struct weir_ws *ws) {
+    return __builtin_expect(ws->extra == NULL, 1) ? NULL : ws->extra->zip;
 }
 
 static inline size_t ws_queued(const struct weir_ws *ws) {

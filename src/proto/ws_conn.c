@@ -12,6 +12,7 @@
 #include "proto/ws_gather.h"
 #include "proto/ws_spare.h"
 #include "proto/ws_wait.h"
+#include "proto/ws_zip.h"
 
 /* ---- config ---- */
 
@@ -56,6 +57,7 @@ void weir__ws_config_unref(struct ws_config *c) {
     if (--c->refs > 0)
         return;
     weir__timer_disarm(c->loop->timers, &c->clock);
+    weir__ws_zips_close(c);
     weir__free(c);
 }
 
@@ -83,6 +85,7 @@ void weir__ws_fini(struct weir_ws *ws) {
     if (ws->extra != NULL) {
         weir__at_end_remove(&ws->extra->parting);
         weir__free(ws->extra->peer);
+        weir__ws_zip_free(ws->extra->zip);
     }
     weir__free(ws->extra);
     weir__ws_config_unref(ws->config);

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/check.h"
-#include "proto/weir_ws.h"
+#include "proto/ws_zip.h"
 
 const char *weir_ws_path(const struct weir_ws *ws) {
     weir__not_null(ws, "weir_ws_path");
@@ -20,6 +20,20 @@ const char *weir_ws_peer(const struct weir_ws *ws) {
     if (ws->stream != NULL)
         return weir_stream_peer(ws->stream);
     return ws->extra != NULL && ws->extra->peer != NULL ? ws->extra->peer : "";
+}
+
+bool weir_ws_is_deflated(const struct weir_ws *ws, struct weir_ws_deflated *ret) {
+    weir__not_null(ws, "weir_ws_is_deflated");
+    const struct ws_zip *z = ws_zip_of(ws);
+    if (z == NULL || ret == NULL)
+        return z != NULL;
+    bool is_client = ws_is_client(ws);
+    *ret = (struct weir_ws_deflated){
+        .server_window_bits = is_client ? z->in_bits : z->out_bits,
+        .client_window_bits = is_client ? z->out_bits : z->in_bits,
+        .server_takeover = is_client ? z->in_takeover : z->out_takeover,
+        .client_takeover = is_client ? z->out_takeover : z->in_takeover};
+    return true;
 }
 
 int weir_ws_close_code(const struct weir_ws *ws) {

@@ -4,12 +4,15 @@
  * each message that arrives must be whole. */
 #include <errno.h>
 #include <weir/testing.h>
+#include <weir/ws_deflate.h>
 
 #include "proto/ws_test_util.h"
+#include "wire/deflate.h"
 
 /* A connection that is served; a reactive one; one whose handler is held while its peer goes on;
- * and of both shapes one where the user's function sees each request first. */
-enum { SERVE, REACT, HELD, ASKED_SERVE, ASKED_REACT, SHAPES };
+ * of both shapes one where the user's function sees each request first; and of both one whose
+ * messages are compressed, if this build can. */
+enum { SERVE, REACT, HELD, ASKED_SERVE, ASKED_REACT, ZIPPED_SERVE, ZIPPED_REACT, SHAPES };
 
 static int shape;
 
@@ -138,10 +141,18 @@ static int converse_asked(struct world *w) {
     return converse(w->ws_url, &o);
 }
 
+static bool is_asked(void) {
+    return shape == ASKED_SERVE || shape == ASKED_REACT;
+}
+
 static int story(void *arg) {
-    struct world w = {.reacts = shape != SERVE && shape != ASKED_SERVE,
-                      .o = {.size = sizeof w.o, .close_ns = MS(50)}};
+    static const struct weir_ws_deflate deflate = {.size = sizeof deflate, .threshold = 1,
+                                                   .server_takeover = true};
+    bool reacts = shape != SERVE && shape != ASKED_SERVE && shape != ZIPPED_SERVE;
+    struct world w = {.reacts = reacts, .o = {.size = sizeof w.o, .close_ns = MS(50)}};
     struct weir_scope patience;
+    if (shape >= ZIPPED_SERVE && weir__deflate_table != NULL)
+        w.o.deflate = &deflate;
     the_world = &w;
     w.request = shape == ASKED_REACT ? look_up : NULL;
     w.o.request = shape == ASKED_SERVE ? look_up : NULL;
@@ -156,7 +167,7 @@ static int story(void *arg) {
     weir_scope_enter(&patience, MS(3000)); /* virtual, or of a machine with other work */
     if (rc == 0 && (rc = weir_yield()) == 0)
         rc = shape == HELD           ? converse_held(&w)
-             : shape >= ASKED_SERVE ? converse_asked(&w)
+             : is_asked()           ? converse_asked(&w)
                                     : converse(w.ws_url, &w.o);
     rc = weir_scope_leave(&patience, rc);
     weir_group_cancel(&w.servers, "the story ends");
@@ -180,6 +191,8 @@ static const struct {
     {HELD, {SIZE, .piece_size = 7, .piece_count = 2}},
     {ASKED_SERVE, {SIZE}}, {ASKED_SERVE, {SIZE, .deferred = true}},
     {ASKED_REACT, {SIZE}}, {ASKED_REACT, {SIZE, .deferred = true}},
+    {ZIPPED_SERVE, {SIZE}}, {ZIPPED_SERVE, {SIZE, .deferred = true}},
+    {ZIPPED_REACT, {SIZE}}, {ZIPPED_REACT, {SIZE, .deferred = true}},
 };
 enum { WORLDS = sizeof worlds / sizeof worlds[0] };
 

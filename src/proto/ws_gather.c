@@ -33,6 +33,19 @@ int weir__ws_gather_append(struct ws_gather *g, const uint8_t *data, size_t len,
     return 0;
 }
 
+int weir__ws_gather_room(struct ws_gather *g, size_t first, size_t max) {
+    if (g->len < g->max)
+        return 0;
+    size_t room = g->max ? 2 * g->max : first < 256 ? 256 : first;
+    room = room - 1 < max ? room : max + 1;
+    uint8_t *base = weir__realloc(g->base, room);
+    if (base == NULL)
+        return -ENOMEM;
+    g->base = base;
+    g->max = room;
+    return 0;
+}
+
 void weir__ws_gather_drop(struct weir_ws *ws) {
     if (ws->gather == NULL)
         return;

@@ -12,6 +12,7 @@
 #include "proto/ws_out.h"
 #include "proto/ws_room.h"
 #include "proto/ws_wait.h"
+#include "proto/ws_zip.h"
 
 void weir__ws_message_drop_gathered(struct weir_ws *ws) {
     struct ws_gather *g = ws->gather;
@@ -82,9 +83,31 @@ static int take_fragment(struct weir_ws *ws, const struct weir__ws_event *ev,
     return 1;
 }
 
+static int take_compressed(struct weir_ws *ws, const struct weir__ws_event *ev,
+                           struct weir_ws_message *ret) {
+    struct ws_fault f;
+    int rc = weir__ws_inflate(ws, ev, &f);
+    if (rc < 0)
+        return refuse_peer(ws, rc, f.code, f.why);
+    if (rc > 0)
+        ret->data = (struct weir_view){ws->gather->base, ws->gather->len};
+    return rc;
+}
+
+/* On a connection that compresses, the decoder's limits are those of compressed messages. */
+static bool is_too_big(const struct weir_ws *ws) {
+    const struct weir__ws_limits *plain = &ws->config->limits;
+    return ws->decoder.frame_len > plain->frame_max ||
+           ws->decoder.message_len > plain->message_max;
+}
+
 static int take_data(struct weir_ws *ws, const struct weir__ws_event *ev,
                    struct weir_ws_message *ret) {
     ret->type = (enum weir_ws_type)ev->opcode;
+    if (__builtin_expect(ev->rsv != 0, 0))
+        return take_compressed(ws, ev, ret);
+    if (__builtin_expect(ws->decoder.limits != &ws->config->limits, 0) && is_too_big(ws))
+        return refuse_peer(ws, WEIR_ETOOBIG, WEIR__WS_TOO_BIG, "message too big");
     if (!ev->first || !ev->last)
         return take_fragment(ws, ev, ret);
     ret->data = (struct weir_view){ev->data, ev->len};

@@ -25,6 +25,7 @@
 #include "proto/ws_send.h"
 #include "proto/ws_wait.h"
 #include "proto/ws_writer.h"
+#include "proto/ws_zip.h"
 
 /* ---- the user's functions ---- */
 
@@ -294,11 +295,14 @@ int weir_ws_react(struct weir_listener *l, struct weir_group *g, const struct we
     struct ws_server *sv = ws_server_new(r, options);
     if (sv == NULL)
         return weir__fail(-ENOMEM, "ws react", NULL);
-    if (sv->config->o.request != NULL) {
+    int rc = 0;
+    if (sv->config->o.request != NULL)
+        rc = weir__failf(-EINVAL, "ws react", NULL,
+                         "request of the options is for weir_ws_accept: set that of the server");
+    if (rc < 0 || (rc = weir__ws_zips_open(sv->config, "ws react")) < 0) {
         weir__ws_config_unref(sv->config);
         weir__free(sv);
-        return weir__failf(-EINVAL, "ws react", NULL,
-                           "request of the options is for weir_ws_accept: set that of the server");
+        return rc;
     }
     struct weir_reactive raw = {.size = sizeof raw, .opened = weir__ws_react_opened,
                                 .state_size = sizeof(struct ws_react_conn) + r->state_size,
@@ -306,7 +310,7 @@ int weir_ws_react(struct weir_listener *l, struct weir_group *g, const struct we
                                 .stack_size = sv->fn.stack_size, .name = sv->fn.name};
     weir__group_open_under(&sv->group, g, WEIR_INDEPENDENT, ws_server_idle);
     static const struct weir__react_hooks hooks = {react_ahead, weir__ws_react_ends};
-    int rc = weir__react(l, &sv->group, &raw, &hooks);
+    rc = weir__react(l, &sv->group, &raw, &hooks);
     sv->reacting = false;
     ws_server_idle(&sv->group);
     return rc;

@@ -11,6 +11,7 @@
 #include "proto/ws_spare.h"
 #include "proto/ws_wait.h"
 #include "proto/ws_writer.h"
+#include "proto/ws_zip.h"
 #include "stream/stream.h"
 
 static int send_check(struct weir_ws *ws, size_t len) {
@@ -88,7 +89,14 @@ static int send_turn(struct weir_ws *ws, size_t len) {
     return rc;
 }
 
+static int whole_queue(struct weir_ws *ws, unsigned first_byte, const void *data, size_t len) {
+    return ws_zip_of(ws) != NULL ? weir__ws_deflate_send(ws, first_byte, data, len)
+                                 : weir__ws_queue(ws, first_byte, data, len);
+}
+
 static int whole_send(struct weir_ws *ws, unsigned first_byte, const void *data, size_t len) {
+    if (ws_zip_of(ws) != NULL)
+        return weir__ws_deflate_send(ws, first_byte, data, len);
     bool is_direct = len >= WS_DIRECT_MIN && len <= WS_SLICE && !ws_is_client(ws);
     if (is_direct && ws->config->driver->direct && !ws->writing && ws->queue == NULL)
         return weir__ws_send_direct(ws, first_byte, data, len);
@@ -148,7 +156,7 @@ int weir_ws_try_send(struct weir_ws *ws, enum weir_ws_type type, const void *dat
         return rc;
     if (!may_send(ws, NULL, len))
         return -EAGAIN;
-    return weir__ws_queue(ws, (unsigned)type | WEIR__WS_FIN, data, len);
+    return whole_queue(ws, (unsigned)type | WEIR__WS_FIN, data, len);
 }
 
 /* A part may cut a character; the message may not. */
@@ -197,8 +205,11 @@ static int part_queue(struct weir_ws *ws, enum weir_ws_type type, const void *da
         rc = part_check(ws, &text, data, len, fin);
     if (rc == 0)
         rc = send_turn(ws, len);
-    if (rc == 0)
-        rc = weir__ws_queue(ws, opcode | (fin ? WEIR__WS_FIN : 0u), data, len);
+    opcode |= fin ? WEIR__WS_FIN : 0u;
+    if (rc == 0 && x->zip != NULL)
+        rc = weir__ws_deflate_part(ws, opcode, data, len);
+    else if (rc == 0)
+        rc = weir__ws_queue(ws, opcode, data, len);
     if (rc < 0)
         return rc;
     if (first && !fin)

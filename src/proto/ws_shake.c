@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "proto/ws_conn.h"
+#include "proto/ws_zip.h"
 #include "stream/stream.h"
 #include "sys/addr.h"
 #include "wire/uri.h"
@@ -146,26 +148,48 @@ bool weir__ws_admits(struct weir_ws *ws, const struct weir__http1 *h, const void
     return true;
 }
 
+/* Compress as agreed on. Returns 0 or -ENOMEM. */
+static int zip_begin(struct weir_ws *ws, const struct weir__ws_deflate_terms *t) {
+    struct ws_extra *x = weir__ws_extra(ws);
+    if (x == NULL || (x->zip = weir__ws_zip_new(ws, t)) == NULL)
+        return weir__fail(-ENOMEM, "ws handshake", weir_ws_peer(ws));
+    return 0;
+}
+
+/* The request is good, and let in. */
+static void accept_client(struct weir_ws *ws, const struct weir__ws_request *r,
+                          const struct weir__http1 *h, const char *text, struct ws_answer *ret) {
+    struct weir__ws_deflate_terms own, agreed;
+    const char *protocol = select_protocol(ws, r, text), *why = NULL;
+    int deflates = 0;
+    if (ws->config->zips != NULL) {
+        own = weir__ws_zip_terms(ws->config);
+        deflates = weir__ws_deflate_choose(h, text, &own, &agreed, &why);
+    }
+    if (deflates < 0) {
+        weir__ws_refuse(ws, WEIR_EHTTP, 400, why, ret);
+        return;
+    }
+    ssize_t n = weir__ws_response_write(ret->text, sizeof ret->text, text + r->key.offset,
+                                        protocol, deflates ? &agreed : NULL);
+    size_t protocol_len = protocol ? strlen(protocol) : 0;
+    if (n < 0 || take_names(ws, text + r->path.offset, r->path.len, protocol, protocol_len) < 0 ||
+        (deflates && zip_begin(ws, &agreed) < 0)) {
+        weir__ws_refuse(ws, -ENOMEM, 503, "out of memory", ret);
+        return;
+    }
+    ret->len = (size_t)n;
+    ret->rc = 0;
+    ret->is_users = false;
+}
+
 void weir__ws_answer(struct weir_ws *ws, const struct weir__http1 *h, const void *head,
                      struct ws_answer *ret) {
     struct weir__ws_request r;
-    const char *text = head;
-    int rc = weir__ws_request_check(h, head, &r);
-    if (rc < 0) {
+    if (weir__ws_request_check(h, head, &r) < 0)
         weir__ws_refuse(ws, WEIR_EHTTP, r.answer, r.why, ret);
-    } else if (weir__ws_admits(ws, h, head, ret)) {
-        const char *protocol = select_protocol(ws, &r, text);
-        ssize_t n = weir__ws_response_write(ret->text, sizeof ret->text, text + r.key.offset,
-                                            protocol);
-        size_t protocol_len = protocol ? strlen(protocol) : 0;
-        if (n < 0 || take_names(ws, text + r.path.offset, r.path.len, protocol, protocol_len) < 0) {
-            weir__ws_refuse(ws, -ENOMEM, 503, "out of memory", ret);
-            return;
-        }
-        ret->len = (size_t)n;
-        ret->rc = 0;
-        ret->is_users = false;
-    }
+    else if (weir__ws_admits(ws, h, head, ret))
+        accept_client(ws, &r, h, head, ret);
 }
 
 /* A function of the user's need not have left a record. */
@@ -374,10 +398,10 @@ static int send_request(struct weir_ws *ws, const struct weir__ws_request_option
 }
 
 static int check_response(struct weir_ws *ws, const struct weir__http1 *h, const void *head,
-                          const char *key, const char *protocols,
+                          const char *key, const struct weir__ws_request_options *o,
                           struct weir__slice *ret_protocol) {
     struct weir__ws_response r;
-    int rc = weir__ws_response_check(h, head, key, protocols, &r);
+    int rc = weir__ws_response_check(h, head, key, o->protocols, o->deflate, &r);
     if (rc == WEIR_EHTTP) {
         weir__failf(rc, "ws handshake", weir_ws_peer(ws), "the server answered %u %.*s", h->status,
                     (int)h->reason.len, (const char *)head + h->reason.offset);
@@ -387,7 +411,7 @@ static int check_response(struct weir_ws *ws, const struct weir__http1 *h, const
     if (rc < 0)
         return weir__failf(rc, "ws handshake", weir_ws_peer(ws), "%s", r.why);
     *ret_protocol = r.protocol;
-    return 0;
+    return r.deflates ? zip_begin(ws, &r.deflate) : 0;
 }
 
 /* Skip interim answers (RFC 9110 15.2): all that precedes the final one counts against head_max,
@@ -414,7 +438,7 @@ static int read_response(struct weir_ws *ws, struct shaking *k, const char *key,
         return weir__failf((int)n, "ws handshake", weir_ws_peer(ws), "%s", k->h.why);
     if (n < 0)
         return (int)n;
-    int rc = check_response(ws, &k->h, v.base, key, o->protocols, &protocol);
+    int rc = check_response(ws, &k->h, v.base, key, o, &protocol);
     if (rc == 0)
         rc = take_names(ws, o->path, o->path_len, (const char *)v.base + protocol.offset,
                         protocol.len);
@@ -432,6 +456,11 @@ int weir__ws_shake_client(struct weir_ws *ws, const char *host, size_t host_len,
                                          .path_len = path_len, .origin = ws->config->o.origin,
                                          .headers = ws->config->o.headers,
                                          .protocols = *protocols ? protocols : NULL};
+    struct weir__ws_deflate_terms terms;
+    if (ws->config->zips != NULL) {
+        terms = weir__ws_zip_terms(ws->config);
+        o.deflate = &terms;
+    }
     struct shaking *k = shaking_new(ws, WEIR__HTTP1_RESPONSE);
     if (k == NULL)
         return -ENOMEM;

@@ -10,7 +10,7 @@ struct ws_answer { /* to a client's handshake */
     int rc;        /* 0: accepted; 1: the user's function has answered; < 0: refused */
     bool is_users; /* rc is the failure of the user's function */
     size_t len;    /* 0: nothing is to be sent */
-    char text[512];
+    char text[672];
 };
 void weir__ws_answer(struct weir_ws *ws, const struct weir__http1 *h, const void *head,
                      struct ws_answer *ret_answer);

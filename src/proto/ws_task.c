@@ -17,6 +17,7 @@
 #include "proto/ws_shake.h"
 #include "proto/ws_wait.h"
 #include "proto/ws_writer.h"
+#include "proto/ws_zip.h"
 #include "stream/stream.h"
 #include "wire/uri.h"
 
@@ -149,7 +150,7 @@ int weir_ws_dial(const char *url, const struct weir_ws_options *options,
     if (ws == NULL)
         return weir__fail(-ENOMEM, "ws dial", url);
     rc = weir__http_headers_check("ws dial", ws->config->o.headers, HTTP_ASKS);
-    if (rc < 0) {
+    if (rc < 0 || (rc = weir__ws_zips_open(ws->config, "ws dial")) < 0) {
         ws_free(ws);
         return rc;
     }
@@ -171,6 +172,10 @@ int weir_ws_accept(struct weir_stream **take_stream, const struct weir_ws_option
         return rc < 0 ? rc : weir__fail(-ENOMEM, "ws accept", NULL);
     }
     *take_stream = NULL;
+    if ((rc = weir__ws_zips_open(ws->config, "ws accept")) < 0) {
+        ws_free(ws);
+        return rc;
+    }
     weir_scope_enter(&s, ws->config->o.handshake_ns);
     rc = opened(ws, &s, weir__ws_shake_server(ws), "ws accept", NULL, ret_ws);
     if (rc == 1)

@@ -121,7 +121,8 @@ int weir__ws_protocol_select(const struct weir__ws_request *r, const void *buf,
 }
 
 ssize_t weir__ws_response_write(char *ret_text, size_t size, const char key[WEIR__WS_KEY_LEN],
-                                const char *protocol) {
+                                const char *protocol,
+                                const struct weir__ws_deflate_terms *deflate) {
     struct weir__head w = {.text = ret_text, .size = size};
     char accept[WEIR__WS_ACCEPT_LEN];
     weir__ws_accept_write(accept, key);
@@ -134,6 +135,8 @@ ssize_t weir__ws_response_write(char *ret_text, size_t size, const char key[WEIR
         weir__head_put_foreign(&w, protocol, strlen(protocol), WEIR__CHAR_TOKEN);
         weir__head_put_text(&w, "\r\n");
     }
+    if (deflate)
+        weir__ws_deflate_put_answer(&w, deflate);
     weir__head_put_text(&w, "\r\n");
     return weir__head_len(&w);
 }
@@ -155,6 +158,8 @@ ssize_t weir__ws_request_write(char *ret_text, size_t size,
         weir__head_put_field(&w, "Origin", o->origin);
     if (o->protocols)
         weir__head_put_field(&w, "Sec-WebSocket-Protocol", o->protocols);
+    if (o->deflate)
+        weir__ws_deflate_put_offer(&w, o->deflate);
     weir__head_put_lines(&w, o->headers);
     weir__head_put_text(&w, "\r\n");
     return weir__head_len(&w);
@@ -176,6 +181,7 @@ static bool offered(const char *list, const char *text, struct weir__slice name)
 
 int weir__ws_response_check(const struct weir__http1 *h, const void *buf,
                             const char key[WEIR__WS_KEY_LEN], const char *protocols_offered,
+                            const struct weir__ws_deflate_terms *deflate_offered,
                             struct weir__ws_response *ret) {
     const char *text = buf;
     char accept[WEIR__WS_ACCEPT_LEN];
@@ -194,8 +200,14 @@ int weir__ws_response_check(const struct weir__http1 *h, const void *buf,
     if (single(h, buf, "Sec-WebSocket-Accept", &value) != 1 ||
         !slice_equal(text, value, accept, sizeof accept))
         return unfit(ret, "bad sec-websocket-accept");
-    if (weir__http1_find(h, buf, "Sec-WebSocket-Extensions", 0) >= 0)
+    if (deflate_offered == NULL && weir__http1_find(h, buf, "Sec-WebSocket-Extensions", 0) >= 0)
         return unfit(ret, "the server chose an extension that was not offered");
+    int deflates = deflate_offered ? weir__ws_deflate_agree(h, buf, deflate_offered, &ret->deflate,
+                                                            &ret->why)
+                                   : 0;
+    if (deflates < 0)
+        return deflates;
+    ret->deflates = deflates > 0;
     int count = single(h, buf, "Sec-WebSocket-Protocol", &ret->protocol);
     if (count > 1 || (count == 1 && !offered(protocols_offered, text, ret->protocol)))
         return unfit(ret, "the server chose a subprotocol that was not offered");

@@ -7,7 +7,7 @@
 
 #include <sys/types.h>
 
-#include "wire/http1_write.h"
+#include "wire/extension.h"
 
 enum {
     WEIR__WS_KEY_LEN = 24,    /* base64 of 16 random bytes */
@@ -35,10 +35,11 @@ int weir__ws_request_check(const struct weir__http1 *h, const void *buf,
 int weir__ws_protocol_select(const struct weir__ws_request *r, const void *buf,
                              const char *const *names, size_t names_count);
 
-/* Write the 101 answer; protocol is NULL or the selected name.
+/* Write the 101 answer; protocol is NULL or the selected name, deflate what was chosen, or NULL.
  * Returns its length; WEIR_ETOOBIG if size is too small, -EINVAL if protocol is no token. */
 ssize_t weir__ws_response_write(char *ret_text, size_t size, const char key[WEIR__WS_KEY_LEN],
-                                const char *protocol);
+                                const char *protocol,
+                                const struct weir__ws_deflate_terms *deflate);
 
 /* What to ask a server for. Text is not NUL-terminated where a length stands beside it. */
 struct weir__ws_request_options {
@@ -49,6 +50,7 @@ struct weir__ws_request_options {
     const char *origin;         /* or NULL */
     const char *protocols;      /* comma-separated, or NULL */
     const char *const *headers; /* more lines, as weir__head_put_lines; or NULL */
+    const struct weir__ws_deflate_terms *deflate; /* to offer, or NULL */
 };
 
 /* Make the key of a handshake from random bytes. */
@@ -62,14 +64,18 @@ ssize_t weir__ws_request_write(char *ret_text, size_t size,
 
 struct weir__ws_response {
     struct weir__slice protocol; /* len 0: none was selected */
-    const char *why;             /* after a failure: static text */
+    bool deflates;               /* permessage-deflate was agreed on: deflate says how */
+    struct weir__ws_deflate_terms deflate;
+    const char *why; /* after a failure: static text */
 };
 
-/* Is this whole response head the acceptance of our request? protocols is what we offered.
+/* Is this whole response head the acceptance of our request? protocols and deflate are what we
+ * offered; each may be NULL.
  * Returns 0; WEIR_EPROTO with ret->why; WEIR_EHTTP if the server answered, but not with 101 (the
  * status is in h). */
 int weir__ws_response_check(const struct weir__http1 *h, const void *buf,
                             const char key[WEIR__WS_KEY_LEN], const char *protocols,
+                            const struct weir__ws_deflate_terms *deflate,
                             struct weir__ws_response *ret);
 
 /* Sec-WebSocket-Accept for a key. */

@@ -55,11 +55,11 @@ WEIR_TEST(a_client_and_a_server_of_ours_agree) {
     assert_int_equal(weir__ws_protocol_select(&r, request, names, 2), 0);
     assert_slice(request, h.headers[weir__http1_find(&h, request, "x-a", 0)].value, "b");
     assert_slice(request, h.headers[weir__http1_find(&h, request, "x-c", 0)].value, "");
-    len = weir__ws_response_write(response, sizeof response - 1, KEY, names[0]);
+    len = weir__ws_response_write(response, sizeof response - 1, KEY, names[0], NULL);
     assert_true(len > 0);
     response[len] = '\0';
     parse(&h, WEIR__HTTP1_RESPONSE, response);
-    assert_int_equal(weir__ws_response_check(&h, response, KEY, o.protocols, &a), 0);
+    assert_int_equal(weir__ws_response_check(&h, response, KEY, o.protocols, NULL, &a), 0);
     assert_slice(response, a.protocol, "weir.v1");
 }
 
@@ -138,7 +138,7 @@ WEIR_TEST(answers_that_do_not_fit_are_refused) {
         struct weir__http1 h;
         struct weir__ws_response r;
         parse(&h, WEIR__HTTP1_RESPONSE, cases[i].text);
-        int rc = weir__ws_response_check(&h, cases[i].text, KEY, "a, b", &r);
+        int rc = weir__ws_response_check(&h, cases[i].text, KEY, "a, b", NULL, &r);
         if (rc != cases[i].rc)
             fail_msg("%s: %d", cases[i].text, rc);
         assert_int_equal(r.why != NULL, rc < 0);
@@ -149,7 +149,7 @@ WEIR_TEST(nothing_is_written_past_the_end) {
     static const struct weir__ws_request_options o = {.host = "h", .host_len = 1};
     char text[512];
     ssize_t request = weir__ws_request_write(text, sizeof text, &o, KEY);
-    ssize_t response = weir__ws_response_write(text, sizeof text, KEY, "p");
+    ssize_t response = weir__ws_response_write(text, sizeof text, KEY, "p", NULL);
     ssize_t refusal = weir__http1_refusal_write(text, sizeof text, 426, "why");
     assert_true(request > 0 && response > 0 && refusal > 0);
     for (ssize_t size = 0; size < 512; size++) {
@@ -157,7 +157,7 @@ WEIR_TEST(nothing_is_written_past_the_end) {
         memset(text, '~', sizeof text);
         assert_int_equal(weir__ws_request_write(text, room, &o, KEY),
                          size < request ? WEIR_ETOOBIG : request);
-        assert_int_equal(weir__ws_response_write(text, room, KEY, "p"),
+        assert_int_equal(weir__ws_response_write(text, room, KEY, "p", NULL),
                          size < response ? WEIR_ETOOBIG : response);
         assert_int_equal(weir__http1_refusal_write(text, room, 426, "why"),
                          size < refusal ? WEIR_ETOOBIG : refusal);
@@ -180,5 +180,5 @@ WEIR_TEST(texts_of_the_caller_cannot_break_out) {
     static const char *const bad[] = {"A: b\r\nEvil: y", NULL};
     o.headers = bad;
     assert_int_equal(weir__ws_request_write(text, sizeof text, &o, KEY), -EINVAL);
-    assert_int_equal(weir__ws_response_write(text, sizeof text, KEY, "a,b"), -EINVAL);
+    assert_int_equal(weir__ws_response_write(text, sizeof text, KEY, "a,b", NULL), -EINVAL);
 }

@@ -113,7 +113,8 @@ static void handshake(size_t len) {
     weir__http1_parse(&h, request, len);
     if (weir__ws_request_check(&h, request, &r) < 0)
         abort();
-    sink += (uint64_t)weir__ws_response_write(answer, sizeof answer, request + r.key.offset, NULL);
+    sink += (uint64_t)weir__ws_response_write(answer, sizeof answer, request + r.key.offset, NULL,
+                                                NULL);
 }
 
 static void fill(const char *text) {

@@ -27,7 +27,8 @@ static void look(struct head *o, const uint8_t *text, size_t len) {
         if (o->h.kind == WEIR__HTTP1_REQUEST)
             weir__ws_request_check(&o->h, copy, &request);
         else
-            weir__ws_response_check(&o->h, copy, "dGhlIHNhbXBsZSBub25jZQ==", "a, b", &response);
+            weir__ws_response_check(&o->h, copy, "dGhlIHNhbXBsZSBub25jZQ==", "a, b", NULL,
+                                    &response);
     }
     free(copy);
 }

@@ -81,6 +81,20 @@ class InstallTest(unittest.TestCase):
         return [name for name in ("weir-zlib",)
                 if os.path.exists(f"{self.libdir}/lib{name}.so")]
 
+    def test_a_library_beside_libweir_is_found_when_it_is_linked(self):
+        """Although the program names nothing of it; as a shared library, and as an archive."""
+        for package in self.beside():
+            shared = self.pkg_config("--libs", package)
+            static = [f"-Wl,-u,{package.replace('-', '__')}_anchor", f"-l:lib{package}.a",
+                      *[word for word in self.pkg_config("--static", "--libs", package)
+                        if "-lweir" not in word], *self.static_libs()]
+            for libs, has in ((self.pkg_config("--libs", "weir"), "no"), (shared, "yes"),
+                              (static, "yes")):
+                with self.subTest(package=package, libs=libs):
+                    out = self.build_and_run(["cc", "-std=c11", f"-D{package[5:].upper()}"],
+                                             "beside.c", libs)
+                    self.assertEqual(out, f"{package}: {has}\n")
+
     def weir(self):
         if not os.path.exists(os.environ["WEIR_BUILD"] + "/weir"):
             self.skipTest("built without the command")

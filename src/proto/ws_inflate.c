@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* ws_inflate.c - compressed messages are decompressed as their bytes come, into the buffer that
+ * also gathers what is not compressed. It never grows beyond message_max. */
+#include <string.h>
+
+#include "proto/ws_gather.h"
+#include "proto/ws_zip.h"
+
+static int fault(struct ws_fault *f, int rc, int code, const char *why) {
+    *f = (struct ws_fault){code, why};
+    return rc;
+}
+
+static int no_memory(struct ws_fault *f) {
+    return fault(f, -ENOMEM, WEIR__WS_INTERNAL, "out of memory");
+}
+
+/* What has come out since the length was before. */
+static int take_output(struct weir_ws *ws, struct ws_zip *z, struct ws_gather *g, size_t before,
+                       struct ws_fault *f) {
+    size_t n = g->len - before;
+    if (g->len > ws->config->o.message_max)
+        return fault(f, WEIR_ETOOBIG, WEIR__WS_TOO_BIG, "message too big");
+    if (z->is_text && weir__utf8_feed(&z->text, g->base + before, n) < n)
+        return fault(f, WEIR_EUTF8, WEIR__WS_INVALID_DATA, "text is not utf-8");
+    return 0;
+}
+
+static int inflate_piece(struct weir_ws *ws, struct ws_zip *z, const uint8_t *data, size_t len,
+                      struct ws_fault *f) {
+    struct ws_gather *g = ws->gather;
+    struct weir__deflate_io io = {.in = data, .in_len = len};
+    int rc = WEIR__INFLATE_FULL;
+    while (rc == WEIR__INFLATE_FULL) {
+        size_t before = g->len;
+        if (weir__ws_gather_room(g, WS_ZIP_RATIO * len, ws->config->o.message_max) < 0)
+            return no_memory(f);
+        io.out = g->base + g->len;
+        io.out_len = g->max - g->len;
+        rc = weir__deflate_table->inflate(z->in, &io);
+        if (rc == -ENOMEM)
+            return no_memory(f);
+        if (rc < 0)
+            return fault(f, rc, WEIR__WS_PROTOCOL_ERROR, "bad compressed data");
+        g->len = (size_t)(io.out - g->base);
+        int bad = take_output(ws, z, g, before, f);
+        if (bad < 0)
+            return bad;
+    }
+    return 0;
+}
+
+static void message_begins(struct ws_zip *z, const struct weir__ws_event *ev,
+                           struct ws_gather *g) {
+    g->len = g->empties = 0;
+    z->is_text = ev->opcode == WEIR__WS_TEXT;
+    z->text = (struct weir__utf8){0};
+    z->in_message = true;
+}
+
+/* RFC 7692 7.2.2: the last four bytes were left out. Behind them no block is open. */
+static int message_ends(struct weir_ws *ws, struct ws_zip *z, struct ws_fault *f) {
+    static const uint8_t tail[] = {0x00, 0x00, 0xff, 0xff};
+    int rc = inflate_piece(ws, z, tail, sizeof tail, f);
+    if (rc < 0)
+        return rc;
+    if (!weir__deflate_table->inflater_is_between(z->in))
+        return fault(f, WEIR_EPROTO, WEIR__WS_PROTOCOL_ERROR, "compressed data is cut short");
+    if (z->is_text && !weir__utf8_done(&z->text))
+        return fault(f, WEIR_EUTF8, WEIR__WS_INVALID_DATA, "text ends inside a character");
+    weir__ws_zip_in_done(z);
+    return 1;
+}
+
+int weir__ws_inflate(struct weir_ws *ws, const struct weir__ws_event *ev, struct ws_fault *f) {
+    struct ws_zip *z = ws_zip_of(ws);
+    struct ws_gather *g = weir__ws_gather(ws);
+    if (g == NULL)
+        return no_memory(f);
+    if (ev->first)
+        message_begins(z, ev, g);
+    bool is_empty = ev->len == 0 && ev->frame_left == 0 && !ev->last;
+    if (is_empty && ++g->empties > WS_EMPTY_MAX)
+        return fault(f, WEIR_EPROTO, WEIR__WS_POLICY, "too many empty fragments");
+    if (weir__ws_zip_in(z) == NULL)
+        return no_memory(f);
+    int rc = ev->len > 0 ? inflate_piece(ws, z, ev->data, ev->len, f) : 0;
+    return rc == 0 && ev->last ? message_ends(ws, z, f) : rc;
+}
