@@ -188,15 +188,23 @@ static const llhttp_settings_t settings = {
     .on_header_value_complete = on_value_complete, .on_headers_complete = on_head,
     .on_body = on_body, .on_message_complete = on_message};
 
-/* It knows a list of methods and of versions, where ours takes any of the right form; no blanks in
- * chunk extensions, which RFC 9112 7.1.1 allows; and reads trailers as if they were headers. */
-static bool is_narrower(const struct theirs *t, llhttp_errno_t e) {
-    const char *why = llhttp_get_error_reason(&t->parser);
+/* Does the place at which it failed lie within a chunk extension? */
+static bool is_extension(const llhttp_t *p, const char *text) {
+    const char *at = llhttp_get_error_pos(p), *line = at;
+    while (line != NULL && line > text && line[-1] != '\n')
+        line--;
+    return line != NULL && memchr(line, ';', (size_t)(at - line)) != NULL;
+}
+
+/* It knows a list of methods and of versions, where ours takes any of the right form; one chunk
+ * extension and no blanks there, where RFC 9112 7.1.1 allows both; and reads trailers as if they
+ * were headers. */
+static bool is_narrower(const struct theirs *t, llhttp_errno_t e, const char *text) {
     if (t->in_body && (e == HPE_INVALID_TRANSFER_ENCODING || e == HPE_INVALID_CONTENT_LENGTH
                        || e == HPE_UNEXPECTED_CONTENT_LENGTH))
         return true;
     return e == HPE_INVALID_METHOD || e == HPE_INVALID_VERSION || e == HPE_INVALID_CONSTANT
-           || (why != NULL && strstr(why, "chunk ext") != NULL);
+           || (t->in_body && is_extension(&t->parser, text));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t len) {
@@ -208,8 +216,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t len) {
     ours(&mine, copy, len);
     llhttp_init(&t.parser, HTTP_REQUEST, &settings);
     llhttp_errno_t e = llhttp_execute(&t.parser, (const char *)copy, len);
+    bool is_told = mine.ended > 0 && !mine.full && !t.sink.full
+                   && !is_narrower(&t, e, (const char *)copy);
     free(copy);
-    if (mine.ended == 0 || mine.full || t.sink.full || is_narrower(&t, e))
+    if (!is_told)
         return 0;
     if (t.sink.ended < mine.ended || memcmp(mine.text, t.sink.text, mine.ended) != 0)
         fprintf(stderr, "llhttp: %s (%s)\nours:\n%.*s\ntheirs:\n%.*s\n", llhttp_errno_name(e),
