@@ -4,6 +4,7 @@
 #include <weir/weir.h>
 
 static int ask(void *arg) {
+    (void)arg;
     static const struct weir_ws_deflate deflate = {.size = sizeof deflate};
     struct weir_ws_options o = {.size = sizeof o, .deflate = &deflate};
     struct weir_ws *ws = NULL;
