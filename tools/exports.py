@@ -20,7 +20,8 @@ import csource
 # The headers of each library beside libweir; libweir exports what all others declare.
 BESIDE = {
     "weir-test": {"testing.h"},
-    "weir-http": {"http_server.h", "http_client.h"},
+    "weir-http": {"http_server.h", "http_client.h", "http_values.h", "http_file.h",
+                  "http_form.h", "http_events.h", "http_log.h", "http_cors.h"},
     "weir-zlib": set(),  # it fills a table of libweir's when it is loaded
 }
 LIBRARIES = ("weir", *BESIDE)

@@ -71,9 +71,12 @@ struct weir_http_server_options {
     weir_ns drain_ns; /* 10 s. Once the server stops, until what still runs is cut off */
     /* who the clients are */
     const char *const *hosts;   /* the Host names served, others get 421; NULL: any */
-    const char *const *proxies; /* addresses ("10.0.0.0/8", "::1", "unix") whose Forwarded or
-                                 * X-Forwarded-For is believed; NULL: none */
-    bool proxy_protocol;        /* each connection begins with a PROXY line, or is refused */
+    const char *const *proxies; /* addresses ("10.0.0.0/8", "::1", "unix") whose X-Forwarded-For,
+                                 * -Proto and -Host are believed; NULL: none */
+    bool by_forwarded;          /* the proxies write Forwarded (RFC 7239) instead of these three,
+                                 * which are a client's own then */
+    bool proxy_protocol;        /* connections of the proxies begin with a PROXY header (version 1 or
+                                 * 2) and are refused without; others have none */
     bool compress;              /* gzip answers for clients that ask for it (needs weir-zlib) */
     /* what is said of it */
     const char *name; /* the Server header; NULL: none */

@@ -22,6 +22,7 @@
 #include <weir/group.h>
 #include <weir/http.h>
 #include <weir/http_server.h>
+#include <weir/http_values.h>
 #include <weir/inotify.h>
 #include <weir/limit.h>
 #include <weir/local.h>

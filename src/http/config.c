@@ -11,6 +11,7 @@
 #include "base/time.h"
 #include "http/date.h"
 #include "http/http.h"
+#include "http/peers.h"
 
 /* ---- options ---- */
 
@@ -45,6 +46,10 @@ static int check(struct weir_http_server_options *o, const char *what) {
         return weir__failf(-EINVAL, what, NULL, "head_max is more than 1 MiB");
     if (o->headers_max > HTTP_HEADERS_LIMIT)
         return weir__failf(-EINVAL, what, NULL, "headers_max is more than 1000");
+    for (const char *const *p = o->proxies; p != NULL && *p != NULL; p++)
+        if (weir__peer_fault(*p) != NULL)
+            return weir__failf(-EINVAL, what, *p, "a proxy's address is not usable: %s",
+                               weir__peer_fault(*p));
     if (o->body_max > INT64_MAX)
         o->body_max = INT64_MAX;
     if (o->line_max > o->head_max)
@@ -67,8 +72,12 @@ int weir__http_config_new(const struct weir_http_server_options *options, const 
     c->loop = weir__loop_here();
     c->entry = by_handler;
     int rc = check(&c->o, what);
+    if (rc == 0 && c->o.routes != NULL) {
+        c->entry = weir__http_route;
+        rc = weir__http_routes_open(c);
+    }
     if (rc < 0) {
-        weir__free(c);
+        weir__http_config_unref(c);
         return rc;
     }
     c->limits = (struct weir__http1_limits){.head_size_max = (uint32_t)c->o.head_max,
@@ -100,6 +109,7 @@ void weir__http_config_unref(struct http_config *c) {
         c->spare_out = o->next;
         weir__free(o);
     }
+    weir__routes_free(c->routes);
     weir__free(c);
 }
 

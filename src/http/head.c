@@ -150,7 +150,7 @@ static int feed_first(struct weir_http *h, struct http_request *r) {
     if (size < 0)
         return refused(r, h->at, size);
     size_t used = size > 0 ? (size_t)size : h->left;
-    int rc = reserve(r, used);
+    int rc = reserve(r, used + HTTP_SPARE_ROOM(r->pub.head.target.len));
     if (rc < 0) { /* the parser remembers bytes that r does not have: begin again */
         weir__http_request_give(h->config, r);
         h->request = NULL;
@@ -164,8 +164,9 @@ static int feed_first(struct weir_http *h, struct http_request *r) {
 
 static int feed_more(struct weir_http *h, struct http_request *r) {
     size_t before = r->text_len, max = h->config->o.head_max;
-    size_t used = h->left < max - before ? h->left : max - before;
-    int rc = reserve(r, before + used);
+    size_t used = h->left < max - before ? h->left : max - before, whole = before + used;
+    size_t target = whole < h->config->o.line_max ? whole : h->config->o.line_max;
+    int rc = reserve(r, whole + HTTP_SPARE_ROOM(target)); /* the parser cannot begin again */
     if (rc < 0)
         return rc;
     memcpy(r->pub.text + before, h->at, used);

@@ -23,6 +23,7 @@
 
 #include "http/date.h"
 #include "http/limits.h"
+#include "http/routes.h"
 #include "loop/loop.h"
 #include "proto/http_request.h"
 #include "stream/stream.h"
@@ -49,6 +50,7 @@ struct http_config {
     uint32_t spares, spare_outs;
     /* Handle a request, in its task; returns as a handler. */
     int (*entry)(struct http_config *c, struct weir_http_request *r);
+    struct weir__routes *routes;  /* NULL: there are none */
     void (*logged)(struct http_request *r); /* its access log; NULL: none */
     size_t state_size;            /* of a request, for a reactive server */
     bool is_reactive;
@@ -103,6 +105,9 @@ struct http_request {
     bool writing;                 /* a task is in weir_http_write or weir_http_end */
     uint64_t to_send, sent;       /* bytes of its body: still announced; sent */
 
+    struct weir__route_match match; /* route.c's; route NULL: none was taken */
+    uint32_t query_len;           /* of the decoded query, see route.c */
+    bool query_decoded;
     struct weir__http1_header headers[]; /* limits.headers_max, then the state of a reactive one */
 };
 
@@ -137,6 +142,11 @@ extern const struct weir__http_ops weir__http_ops;
 
 /* The request behind r; aborts, naming call, if r is no request of an HTTP server. */
 struct http_request *http_request_of(const struct weir_http_request *r, const char *call);
+
+/* Room behind the head, for the decoded path and query: HTTP_SPARE_ROOM(target.len) bytes. */
+static inline char *http_spare(const struct http_request *r) {
+    return r->pub.text + r->text_len;
+}
 
 static inline bool http_is_streaming(const struct http_request *r) {
     return r->mode != HTTP_WHOLE && !r->ended;
@@ -216,6 +226,15 @@ static inline size_t http_unsent(const struct weir_http *h) {
 int weir__http_answer(struct weir_http_request *pub, const struct weir_http_answer *a);
 /* Refuse a request: its connection closes behind the answer. why: static text. Suspends. */
 int weir__http_refuse(struct http_request *r, int status, const char *why);
+
+/* ---- route.c ---- */
+
+/* Make c->routes of c->o.routes. Fails with -EINVAL, -ENOMEM and a record. */
+int weir__http_routes_open(struct http_config *c);
+/* The entry of a server with routes: call the function of the request's route. Suspends. */
+int weir__http_route(struct http_config *c, struct weir_http_request *pub);
+/* Let the request become a WebSocket connection of this route. Suspends. */
+int weir__http_ws_route(struct weir_http_request *pub, const struct weir_http_route *route);
 
 /* ---- finish.c ---- */
 

@@ -21,11 +21,14 @@ enum {
     HTTP_BODY_RATE = 1024,
     HTTP_HEAD_LIMIT = 1 << 20,   /* the options' bounds */
     HTTP_HEADERS_LIMIT = 1000,
+    HTTP_PAIRS_MAX = 1000,       /* of a query: each call walks over them */
     HTTP_STATE_ALIGN = 16,
     HTTP_HEAD_REST = 512,        /* of an answer, beside the lines and the name of the program */
     HTTP_CHUNK_REST = 32,        /* of a chunk or of the last one, beside data and trailers */
 };
 
+/* For the decoded path and query of a target: NULs come to their bytes. See weir__pair_next. */
+#define HTTP_SPARE_ROOM(target_len) ((target_len) + (target_len) / 2 + 8)
 #define HTTP_LINGER_NS WEIR_SECONDS(1) /* for the client to read the last answer */
 
 #endif

@@ -36,15 +36,18 @@ int weir__target_join(struct weir__target *t, uint32_t i);
  * bytes stands before it. */
 size_t weir__target_query(const char *target, size_t len, size_t *ret_path_len);
 
+#define WEIR__PAIRS_ROOM(len) ((len) + (len) / 2 + 3)
+
 /* One pair "name=value" of a query or of an urlencoded form, decoded, a NUL behind both. */
 struct weir__pair {
     const char *name, *value;
     size_t name_len, value_len;
 };
 
-/* Decode the pair at *at of an urlencoded text to text, which has room for len + 2 bytes more than
- * were decoded; *at and *used move. A "+" is a space. An escape that is none stays as it is, as in
- * browsers. Empty pairs ("&&") are skipped. A pair without "=" has an empty value.
+/* Decode the pair at *at of an urlencoded text behind the *used bytes of text; both move. text has
+ * room for WEIR__PAIRS_ROOM(len) bytes in all: "a&b" becomes "a", "", "b", "", each with a NUL. A
+ * "+" is a space. An escape that is none stays as it is, as in browsers. Empty pairs ("&&") are
+ * skipped. A pair without "=" has an empty value.
  * Returns 1; 0 when there is none left. */
 int weir__pair_next(const char *encoded, size_t len, size_t *at, char *text, size_t *used,
                     struct weir__pair *ret);

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: MIT */
+/* Routes of a server, and what handlers read of a request. */
+#include <weir/http_values.h>
+
+#include "http/route_rig.h"
+
+static int shows(struct weir_http_request *r) { /* "arg: name=value name=value" of what is asked */
+    char text[1000] = "", *at = text;
+    const char *id = weir_http_param(r, "id"), *rest = weir_http_param(r, "rest");
+    at += sprintf(at, "%s:", weir_http_arg(r) != NULL ? (const char *)weir_http_arg(r) : "-");
+    at += sprintf(at, " id=%s rest=%s", id ? id : "-", rest ? rest : "-");
+    const char *name, *value;
+    for (size_t i = 0; weir_http_query_at(r, i, &name, &value) == 1; i++)
+        at += sprintf(at, " [%s=%s]", name, value);
+    assert_null(weir_http_param(r, "none"));
+    return weir_http_reply(r, 200, text);
+}
+
+static int finds(struct weir_http_request *r) {
+    const char *q = weir_http_query(r, "q"), *none = weir_http_query(r, "none");
+    assert_null(none);
+    return weir_http_reply(r, 200, q != NULL ? q : "(none)");
+}
+
+static const struct weir_http_route table[] = {
+    {"GET", "/users/{id}", shows, "user"},
+    {"PUT", "/users/{id}", shows, "put"},
+    {"GET", "/files/{rest...}", shows, "files"},
+    {"GET", "/q", finds},
+    {"POST", "other.org/users/{id}", shows, "other"},
+    {0},
+};
+
+ROUTE_STORY(requests_reach_their_routes, o->routes = table) {
+    static const struct {
+        const char *method, *target, *body;
+    } cases[] = {
+        {"GET", "/users/7", "user: id=7 rest=-"},
+        {"PUT", "/users/a%2Fb", "put: id=a/b rest=-"},
+        {"GET", "/users/7?a=1&b=%20+&a", "user: id=7 rest=- [a=1] [b=  ] [a=]"},
+        {"GET", "/files/x//y%20z/?%00=1&ok=2&v=%00", "files: id=- rest=x//y z/ [ok=2]"},
+        {"GET", "http://localhost/users/7?x", "user: id=7 rest=- [x=]"},
+        {"POST", "http://other.org/users/8", "other: id=8 rest=-"},
+        {"GET", "/q?x=1&q=%C3%A9&q=2", "\xc3\xa9"},
+        {"GET", "/q?q", ""},
+        {"GET", "/q", "(none)"},
+        {"GET", "/q?Q=1", "(none)"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const char *answer = ask(w, cases[i].method, cases[i].target, "");
+        assert_int_equal(status_of(answer), 200);
+        assert_string_equal(body_of(answer), cases[i].body);
+    }
+    return 0;
+}
+
+ROUTE_STORY(what_has_no_route_is_answered, o->routes = table) {
+    const char *answer = ask(w, "POST", "/users/7", "");
+    assert_int_equal(status_of(answer), 405);
+    assert_string_equal(field_of(answer, "Allow"), "GET, HEAD, PUT, OPTIONS");
+    answer = ask(w, "OPTIONS", "/users/7", "");
+    assert_int_equal(status_of(answer), 204);
+    assert_string_equal(field_of(answer, "Allow"), "GET, HEAD, PUT, OPTIONS");
+    answer = ask(w, "OPTIONS", "*", "");
+    assert_int_equal(status_of(answer), 204);
+    assert_non_null(strstr(field_of(answer, "Allow"), "POST"));
+    assert_int_equal(status_of(ask(w, "HEAD", "/users/7", "")), 200);
+    assert_int_equal(status_of(ask(w, "GET", "/users", "")), 404);
+    assert_int_equal(status_of(ask(w, "GET", "/users/%zz", "")), 400);
+    assert_int_equal(status_of(ask(w, "GET", "/files/../etc/passwd", "")), 400);
+    assert_int_equal(status_of(ask(w, "GET", "/files/%2e%2e/etc/passwd", "")), 400);
+    assert_int_equal(status_of(ask(w, "GET", "/files/a%2fb", "")), 400);
+    assert_int_equal(status_of(ask(w, "GET", "/files/a%00b", "")), 400);
+    char deep[400] = "/files";
+    for (int i = 0; i < 70; i++)
+        strcat(deep, "/a");
+    assert_int_equal(status_of(ask(w, "GET", deep, "")), 414);
+    return 0;
+}
+
+static int serves_badly(void *arg) {
+    static const struct weir_http_route twice[] = {
+        {"GET", "/{a}/b", shows}, {"GET", "/a/{b}", shows}, {0}};
+    static const struct weir_http_route empty[] = {{"GET", "/a", NULL}, {0}};
+    static const char *const bad_proxies[] = {"10.0.0.1", "localhost", NULL};
+    struct weir_listener *l = NULL;
+    struct weir_group g;
+    struct weir_http_server_options o = {.size = sizeof o, .routes = twice};
+    assert_int_equal(weir_listen("tcp://127.0.0.1:0", NULL, &l), 0);
+    weir_group_open(&g, WEIR_INDEPENDENT);
+    assert_int_equal(weir_http_serve(l, &g, &o), -EINVAL);
+    assert_non_null(strstr(weir_error(-EINVAL)->text, "/{a}/b"));
+    assert_non_null(strstr(weir_error(-EINVAL)->text, "/a/{b}"));
+    o.routes = empty;
+    assert_int_equal(weir_http_serve(l, &g, &o), -EINVAL);
+    o.routes = table;
+    o.proxies = bad_proxies;
+    assert_int_equal(weir_http_serve(l, &g, &o), -EINVAL);
+    assert_non_null(strstr(weir_error(-EINVAL)->text, "localhost"));
+    weir_unlisten(&l);
+    return weir_group_close(&g, 0);
+}
+
+WEIR_TEST(routes_that_conflict_are_refused_when_the_server_begins) {
+    struct weir_run_options o = {.size = sizeof o, .backend = "sim"};
+    assert_int_equal(weir_run(serves_badly, NULL, &o), 0);
+}
+
+/* ---- cookies and credentials ---- */
+
+static int shows_cookie(struct weir_http_request *r) {
+    struct weir_view v;
+    char text[100] = "-";
+    if (weir_http_cookie(r, "sid", &v) == 1)
+        snprintf(text, sizeof text, "[%.*s]", (int)v.len, (const char *)v.base);
+    return weir_http_reply(r, 200, text);
+}
+
+static int shows_credentials(struct weir_http_request *r) {
+    struct weir_http_basic b;
+    char text[600] = "-";
+    const char *token = weir_http_bearer(r);
+    if (weir_http_basic_auth(r, &b) == 1)
+        snprintf(text, sizeof text, "%s %s", b.user, b.password);
+    else if (token != NULL)
+        snprintf(text, sizeof text, "token %s", token);
+    else
+        return weir_http_unauthorized(r, "Basic", "the river");
+    return weir_http_reply(r, 200, text);
+}
+
+static const struct weir_http_route readers[] = {
+    {"GET", "/cookie", shows_cookie}, {"GET", "/auth", shows_credentials}, {0}};
+
+ROUTE_STORY(cookies_are_read_as_they_were_sent, o->routes = readers) {
+    static const char *const cases[][2] = {
+        {"", "-"},
+        {"Cookie: sid=1\r\n", "[1]"},
+        {"Cookie: a=b; sid=x%20=y\r\n", "[x%20=y]"},
+        {"Cookie: asid=0;sid=\"q\" ; sid=2\r\n", "[\"q\"]"},
+        {"Cookie: SID=0\r\ncookie: sid=\r\n", "[]"},
+        {"Cookie: sid; =sid; ;;\r\n", "-"},
+        {"Cookie: x=sid=1\r\n", "-"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        assert_string_equal(body_of(ask(w, "GET", "/cookie", cases[i][0])), cases[i][1]);
+    return 0;
+}
+
+ROUTE_STORY(credentials_are_read_and_asked_for, o->routes = readers) {
+    static const char *const cases[][2] = {
+        {"Authorization: Basic YTpiOmM=\r\n", "a b:c"},
+        {"authorization: bASIC  Og==\r\n", " "},
+        {"Authorization: Bearer abc.DEF-1~+/==\r\n", "token abc.DEF-1~+/=="},
+        {"Authorization: Basic YWI=\r\n", NULL},           /* no colon */
+        {"Authorization: Basic YTpiAA==\r\n", NULL},       /* a NUL */
+        {"Authorization: Basic YQpiOmM=\r\n", NULL},       /* a line end */
+        {"Authorization: Basic YTpiOmM\r\n", NULL},        /* no padding */
+        {"Authorization: Basic\r\n", NULL},
+        {"Authorization: Bearer a b\r\n", NULL},
+        {"Authorization: Bearer =\r\n", NULL},
+        {"Authorization: Digest x\r\n", NULL},
+        {"Authorization: Basic YTpi\r\nAuthorization: Basic YTpj\r\n", NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const char *answer = ask(w, "GET", "/auth", cases[i][0]);
+        assert_int_equal(status_of(answer), cases[i][1] != NULL ? 200 : 401);
+        if (cases[i][1] != NULL)
+            assert_string_equal(body_of(answer), cases[i][1]);
+        else
+            assert_string_equal(field_of(answer, "WWW-Authenticate"),
+                                "Basic realm=\"the river\", charset=\"UTF-8\"");
+    }
+    char long_one[2000] = "Authorization: Basic ";
+    for (int i = 0; i < 100; i++)
+        strcat(long_one, "YWFh");
+    strcat(long_one, "Og==\r\n");
+    assert_int_equal(status_of(ask(w, "GET", "/auth", long_one)), 401);
+    return 0;
+}
+
+static int writes_cookies(void *arg __attribute__((unused))) {
+    static const struct {
+        struct weir_http_set_cookie c;
+        const char *line; /* NULL: -EINVAL */
+    } cases[] = {
+        {{.name = "a", .value = "b"}, "Set-Cookie: a=b; Path=/; SameSite=Lax; Secure; HttpOnly"},
+        {{.name = "a", .value = "", .path = "/x", .domain = "y.org", .max_age = 60,
+          .same_site = WEIR_HTTP_STRICT, .insecure = true, .scriptable = true},
+         "Set-Cookie: a=; Path=/x; Domain=y.org; Max-Age=60; SameSite=Strict"},
+        {{.name = "a", .value = "b", .max_age = -1, .same_site = WEIR_HTTP_CROSS_SITE},
+         "Set-Cookie: a=b; Path=/; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT; "
+         "SameSite=None; Secure; HttpOnly"},
+        {{.name = "__Host-a", .value = "b"},
+         "Set-Cookie: __Host-a=b; Path=/; SameSite=Lax; Secure; HttpOnly"},
+        {{.name = "__Host-a", .value = "b", .domain = "x"}, NULL},
+        {{.name = "__Host-a", .value = "b", .path = "/x"}, NULL},
+        {{.name = "__host-a", .value = "b", .insecure = true}, NULL},
+        {{.name = "__Secure-a", .value = "b", .insecure = true}, NULL},
+        {{.name = "a", .value = "b", .same_site = WEIR_HTTP_CROSS_SITE, .insecure = true}, NULL},
+        {{.name = "", .value = "b"}, NULL},
+        {{.name = "a b", .value = "b"}, NULL},
+        {{.name = "a=", .value = "b"}, NULL},
+        {{.name = NULL, .value = "b"}, NULL},
+        {{.name = "a", .value = NULL}, NULL},
+        {{.name = "a", .value = "b\r\nX: y"}, NULL},
+        {{.name = "a\r\nX", .value = "b"}, NULL},
+        {{.name = "a", .value = "b;c"}, NULL},
+        {{.name = "a", .value = "b c"}, NULL},
+        {{.name = "a", .value = "b\xc3\xa9"}, NULL},
+        {{.name = "a", .value = "b", .path = "/\r\nX: y"}, NULL},
+        {{.name = "a", .value = "b", .path = "/;Secure"}, NULL},
+        {{.name = "a", .value = "b", .path = "x"}, NULL},
+        {{.name = "a", .value = "b", .domain = "x;y"}, NULL},
+        {{.name = "a", .value = "b", .domain = "x\n"}, NULL},
+    };
+    char text[5000], large[4200];
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        int n = weir_http_cookie_write(text, sizeof text, &cases[i].c);
+        assert_int_equal(n, cases[i].line != NULL ? (int)strlen(cases[i].line) : -EINVAL);
+        if (n > 0)
+            assert_string_equal(text, cases[i].line);
+    }
+    assert_int_equal(weir_http_cookie_write(text, 55, &cases[0].c), WEIR_ETOOBIG);
+    assert_int_equal(weir_http_cookie_write(text, 56, &cases[0].c), 55);
+    memset(large, 'x', sizeof large - 1);
+    large[sizeof large - 1] = '\0';
+    struct weir_http_set_cookie c = {.size = sizeof c, .name = "a", .value = large};
+    assert_int_equal(weir_http_cookie_write(text, sizeof text, &c), WEIR_ETOOBIG);
+    return 0;
+}
+
+WEIR_TEST(cookies_are_written_safely_or_not_at_all) {
+    assert_int_equal(weir_run(writes_cookies, NULL, NULL), 0);
+}
+
+WEIR_TEST(secrets_are_the_same_only_if_each_byte_is) {
+    assert_true(weir_http_secret_equal("abc", "abc"));
+    assert_true(weir_http_secret_equal("", ""));
+    assert_false(weir_http_secret_equal("abc", "abd"));
+    assert_false(weir_http_secret_equal("ab", "abc"));
+    assert_false(weir_http_secret_equal("abc", "ab"));
+    assert_false(weir_http_secret_equal("abcabc", "abc"));
+    assert_false(weir_http_secret_equal("", "abc"));
+    assert_false(weir_http_secret_equal("abc", ""));
+}
+
+/* ---- proxies ---- */
+
+static int shows_client(struct weir_http_request *r) {
+    struct weir_http_client c;
+    char text[400];
+    weir_http_client_of(r, &c);
+    snprintf(text, sizeof text, "%s %s %s %d", c.address, c.scheme, c.host, c.proxied);
+    return weir_http_reply(r, 200, text);
+}
+
+static const struct weir_http_route clients[] = {{"GET", "/", shows_client}, {0}};
+static const char *const local[] = {"127.0.0.0/8", NULL}, *const elsewhere[] = {"10.0.0.0/8", NULL};
+
+ROUTE_STORY(a_listed_proxy_says_who_the_client_is, o->routes = clients, o->proxies = local) {
+    assert_string_equal(body_of(ask(w, "GET", "/", "X-Forwarded-For: 1.2.3.4\r\n"
+                                                   "X-Forwarded-Proto: https\r\n"
+                                                   "X-Forwarded-Host: a.org\r\n")),
+                        "1.2.3.4 https a.org 1");
+    assert_string_equal(body_of(ask(w, "GET", "/", "Forwarded: for=1.2.3.4\r\n")),
+                        "127.0.0.1 http localhost 0");
+    assert_string_equal(body_of(ask(w, "GET", "http://b.org/", "")), "127.0.0.1 http b.org 0");
+    return 0;
+}
+
+ROUTE_STORY(a_stranger_says_nothing_of_who_it_is, o->routes = clients, o->proxies = elsewhere) {
+    assert_string_equal(body_of(ask(w, "GET", "/", "X-Forwarded-For: 1.2.3.4\r\n"
+                                                   "X-Forwarded-Proto: https\r\n")),
+                        "127.0.0.1 http localhost 0");
+    return 0;
+}
