@@ -133,14 +133,14 @@ static int request_line(struct weir__http1 *h, const uint8_t *p, size_t from, si
 }
 
 /* version SP 3DIGIT SP reason. The second space may be missing with the reason: many servers
- * leave it out, and nothing can be read in two ways. */
+ * leave it out, and nothing can be read in two ways. 600 to 999 count as 5xx (RFC 9110 15). */
 static int status_line(struct weir__http1 *h, const uint8_t *p, size_t from, size_t end) {
     if (end - from < 12 || p[from + 8] != ' ')
         return bad(h, "not an HTTP status line");
     int rc = version(h, p, from, from + 8);
     if (rc < 0)
         return rc;
-    int64_t status = weir__chars_decimal(p + from + 9, 3, 599);
+    int64_t status = weir__chars_decimal(p + from + 9, 3, 999);
     if (status < 100)
         return bad(h, "bad status code");
     if (end - from > 12 && p[from + 12] != ' ')
@@ -174,18 +174,33 @@ static int field_host(struct weir__http1 *h, const uint8_t *p, struct weir__slic
     return 0;
 }
 
-/* One field, digits only. A repeated one is refused even if it has the same value (RFC 9112 6.3
- * allows that): two such fields mean that the head was changed on the way. */
-static int field_length(struct weir__http1 *h, const uint8_t *p, struct weir__slice value) {
-    const uint8_t *digits = p + value.offset;
-    if (h->body_len >= 0)
-        return bad(h, "more than one content-length");
-    if (!weir__chars_all(digits, value.len, WEIR__CHAR_DIGIT))
+/* Digits only. */
+static int length_value(struct weir__http1 *h, const uint8_t *digits, size_t len) {
+    int64_t before = h->body_len;
+    if (!weir__chars_all(digits, len, WEIR__CHAR_DIGIT))
         return bad(h, "content-length is not a number");
-    h->body_len = weir__chars_decimal(digits, value.len, h->limits->body_len_max);
+    h->body_len = weir__chars_decimal(digits, len, h->limits->body_len_max);
     if (h->body_len < 0)
         return fail(h, WEIR_ETOOBIG, 413, "content-length above the limit");
-    return 0;
+    return before < 0 || before == h->body_len ? 0 : bad(h, "more than one content-length");
+}
+
+/* One field in a request. A repeated one is refused even if it has the same value (RFC 9112 6.3
+ * allows that): two such fields mean that the head was changed on the way. An answer may repeat
+ * its length, in two fields or in a list, if all values are equal (RFC 9110 8.6): servers behind
+ * proxies do so, and there is only one way to read it. */
+static int field_length(struct weir__http1 *h, const uint8_t *p, struct weir__slice value) {
+    const uint8_t *text = p + value.offset;
+    struct weir__slice item;
+    size_t at = 0;
+    int rc = 0;
+    if (h->kind == WEIR__HTTP1_REQUEST && h->body_len >= 0)
+        return bad(h, "more than one content-length");
+    if (h->kind == WEIR__HTTP1_REQUEST || memchr(text, ',', value.len) == NULL)
+        return length_value(h, text, value.len);
+    while (rc == 0 && weir__chars_list_next(text, value.len, &at, &item))
+        rc = length_value(h, text + item.offset, item.len);
+    return rc == 0 && h->body_len < 0 ? bad(h, "content-length is not a number") : rc;
 }
 
 /* Exactly "chunked", once. Other codings that end in chunked are legal but not ours: 501. */

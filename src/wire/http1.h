@@ -54,7 +54,7 @@ struct weir__http1 {
     int64_t body_len; /* Content-Length; -1 if there is none */
     enum weir__http1_kind kind;
     enum weir__http1_target target_form;
-    uint16_t status;        /* responses: 100 .. 599 */
+    uint16_t status;        /* responses: 100 .. 999 */
     uint8_t minor;          /* the version: HTTP/1.0; HTTP/1.1, which any later 1.x is */
     bool has_host, chunked; /* chunked: Transfer-Encoding: chunked */
 

@@ -295,7 +295,7 @@ WEIR_TEST(odd_but_legal_requests_are_accepted) {
 WEIR_TEST(bad_status_lines_are_refused) {
     static const char *const texts[] = {
         "HTTP/1.1  200 OK\r\n\r\n", "HTTP/1.1 20 OK\r\n\r\n",   "HTTP/1.1 099 OK\r\n\r\n",
-        "HTTP/1.1 600 OK\r\n\r\n",  "HTTP/1.1 2000 OK\r\n\r\n", "HTTP/1.1 200OK\r\n\r\n",
+        "HTTP/1.1 1x0 OK\r\n\r\n",  "HTTP/1.1 2000 OK\r\n\r\n", "HTTP/1.1 200OK\r\n\r\n",
         "HTTP/2 200 OK\r\n\r\n",    "HTTP/2.0 200 OK\r\n\r\n",  "ICY 200 OK\r\n\r\n",
         "HTTP/1.1 +20 OK\r\n\r\n",  "\r\nHTTP/1.1 200 OK\r\n\r\n", "HTTP/1.1 200 O\x01K\r\n\r\n",
         "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
@@ -304,6 +304,29 @@ WEIR_TEST(bad_status_lines_are_refused) {
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         struct weir__http1 h;
         assert_int_equal(parse(&h, WEIR__HTTP1_RESPONSE, texts[i]), WEIR_EPROTO);
+    }
+}
+
+WEIR_TEST(an_answer_may_repeat_its_length_if_it_is_the_same) {
+    static const struct {
+        const char *fields;
+        int rc;
+    } heads[] = {{"Content-Length: 5\r\nContent-Length: 5\r\n", 1},
+                 {"Content-Length: 5, 5\r\n", 1},
+                 {"Content-Length: 5,5\r\ncontent-length: 05\r\n", 1},
+                 {"Content-Length: 5\r\nContent-Length: 6\r\n", WEIR_EPROTO},
+                 {"Content-Length: 5, 6\r\n", WEIR_EPROTO},
+                 {"Content-Length: 5;5\r\n", WEIR_EPROTO},
+                 {"Content-Length: ,\r\n", WEIR_EPROTO},
+                 {"Content-Length:\r\n", WEIR_EPROTO}};
+    for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {
+        struct weir__http1 h;
+        char text[200];
+        snprintf(text, sizeof text, "HTTP/1.1 200 OK\r\n%s\r\n", heads[i].fields);
+        int rc = parse(&h, WEIR__HTTP1_RESPONSE, text);
+        assert_int_equal(rc < 0 ? rc : 1, heads[i].rc);
+        if (rc > 0)
+            assert_int_equal(h.body_len, 5);
     }
 }
 
