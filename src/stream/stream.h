@@ -175,11 +175,11 @@ static inline void weir__close_done(struct weir__loop *l) {
 }
 
 /* As weir_peek; what: for the error's record. Suspends; a cancel point. */
-ssize_t weir__stream_peek(struct weir_stream *s, size_t min, const char *what,
-                          struct weir_view *ret_view);
+WEIR_API ssize_t weir__stream_peek(struct weir_stream *s, size_t min, const char *what,
+                                   struct weir_view *ret_view);
 
 /* As weir_write, from several pieces of memory; vec is changed. Suspends; a cancel point. */
-int weir__stream_writev(struct weir_stream *s, struct iovec *vec, size_t count);
+WEIR_API int weir__stream_writev(struct weir_stream *s, struct iovec *vec, size_t count);
 
 /* Hold the stream for writes by put, as a task inside a write does: others get -EBUSY, and after a
  * close the memory stays until the end. Returns 0; -EBUSY, WEIR_ETORN, -EPIPE. No record. */

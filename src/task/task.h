@@ -56,7 +56,7 @@ WEIR_API int weir__no_loop(const char *what) __attribute__((cold));
 
 /* Both checks of a call on an object of loop l in one: the cancel point, then weir__loop_assert.
  * l is NULL if the object is; the caller refuses that when this has returned 0. */
-int weir__suspend_enter_on_from(struct weir__loop *l, const char *what, const void *frame);
+WEIR_API int weir__suspend_enter_on_from(struct weir__loop *l, const char *what, const void *frame);
 #define weir__suspend_enter_on(l, what) \
     weir__suspend_enter_on_from((l), (what), __builtin_frame_address(0))
 
@@ -110,9 +110,9 @@ int weir__task_result(const struct weir_task *t);
 
 /* As weir_await of a task that has ended, but no cancel point: the result is returned although the
  * running task is cancelled. */
-int weir__task_take(struct weir_task **take_task, void *ret_args, size_t size);
+WEIR_API int weir__task_take(struct weir_task **take_task, void *ret_args, size_t size);
 /* Wait until t has ended, also if the running task is cancelled. The caller holds t. */
-void weir__task_join(struct weir_task *t, const struct weir__what *what);
+WEIR_API void weir__task_join(struct weir_task *t, const struct weir__what *what);
 /* The result of a task that has ended. If it is an error, its record becomes the running task's;
  * the handle still has it for an await. */
 int weir__task_look(const struct weir_task *t);
@@ -143,7 +143,7 @@ struct weir__ledger {
 extern WEIR_API __thread struct weir__ledger weir__ledger;
 
 /* Make the parked task ready, with the result that weir__park will return. Loop thread. */
-void weir__unpark(struct weir__park *p, int64_t result);
+WEIR_API void weir__unpark(struct weir__park *p, int64_t result);
 
 /* Cut short the wait in which t is parked, as a cancel would, but without cancelling t: the wait
  * returns -ECANCELED, or its result if that came first, and t's next wait is not affected. For a
@@ -164,7 +164,7 @@ int64_t weir__op_await(struct weir__op *op, const struct weir__what *what, const
 int64_t weir__op_now(struct weir__loop *l, struct weir__op *op);
 
 /* The loop that runs on this thread; NULL if none does. */
-struct weir__loop *weir__loop(void);
+WEIR_API struct weir__loop *weir__loop(void);
 
 /* Is this thread inside a step of a loop: in a task, a posted function or a callback? */
 bool weir__is_stepping(void);
@@ -202,11 +202,11 @@ WEIR_API int weir__failf(int rc, const char *what, const char *on, const char *f
     __attribute__((cold, format(printf, 4, 5)));
 /* As weir__fail, for an error with which a wait has ended. If the wait was refused while the task
  * stood in it (-EDEADLK, deadlock.h), the record has the cycle, and stays. */
-int weir__fail_wait(int rc, const char *what, const char *on) __attribute__((cold));
+WEIR_API int weir__fail_wait(int rc, const char *what, const char *on) __attribute__((cold));
 /* Set how many bytes were done before the error rc, if the record is rc's. */
 void weir__fail_done(int rc, size_t done);
 /* Set the status of the HTTP answer that refused us, if the record is rc's. */
-void weir__fail_status(int rc, int status);
+WEIR_API void weir__fail_status(int rc, int status);
 /* Set the code of the last attempt, if the record is rc's. */
 void weir__fail_reason(int rc, int reason);
 

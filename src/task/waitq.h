@@ -91,7 +91,7 @@ static inline void weir__waiter_remove(struct weir__waiter *w) {
 /* ---- grants ---------------------------------------------------------------------------------- */
 
 /* The rest of a grant, where the wait has several waiters. */
-void weir__wait_leave_others(struct weir__wait *wait);
+WEIR_API void weir__wait_leave_others(struct weir__wait *wait);
 
 /* Grant w, wherever it stands in its queue. The granter has put the value or the permit through
  * w->slot, or does so before it lets another task run (for a waiter without a task: before). w and

@@ -43,10 +43,10 @@ static inline unsigned weir__char_hex(uint8_t c) {
 
 /* The first byte at or after from, before end, that may not stand in a line of text: a control
  * character other than HTAB, or DEL. Returns end if there is none. */
-size_t weir__chars_line_end(const uint8_t *bytes, size_t from, size_t end);
+WEIR_API size_t weir__chars_line_end(const uint8_t *bytes, size_t from, size_t end);
 
 /* How many bytes from the start belong to the classes. */
-size_t weir__chars_span(const uint8_t *bytes, size_t len, int classes);
+WEIR_API size_t weir__chars_span(const uint8_t *bytes, size_t len, int classes);
 
 /* True if the bytes are a non-empty run of the classes. */
 WEIR_API bool weir__chars_all(const uint8_t *bytes, size_t len, int classes);
@@ -55,7 +55,7 @@ WEIR_API bool weir__chars_all(const uint8_t *bytes, size_t len, int classes);
 WEIR_API bool weir__chars_equal(const void *bytes, size_t len, const char *text);
 
 /* Decimal digits only, at least one, at most value_max; anything else is -1. */
-int64_t weir__chars_decimal(const uint8_t *bytes, size_t len, int64_t value_max);
+WEIR_API int64_t weir__chars_decimal(const uint8_t *bytes, size_t len, int64_t value_max);
 
 /* Take the next element of a comma-separated list (RFC 9110 5.6.1), without the white space
  * around it; empty elements are skipped. *at starts at 0 and moves. Returns false when

@@ -94,7 +94,7 @@ WEIR_API int weir__http1_find(const struct weir__http1 *h, const void *buf, cons
 int weir__http1_count(const struct weir__http1 *h, const void *buf, const char *name);
 
 /* True if the comma-separated values of all fields of this name hold the token, without case. */
-bool weir__http1_has_token(const struct weir__http1 *h, const void *buf, const char *name,
-                           const char *token);
+WEIR_API bool weir__http1_has_token(const struct weir__http1 *h, const void *buf, const char *name,
+                                    const char *token);
 
 #endif

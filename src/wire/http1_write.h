@@ -16,23 +16,24 @@ struct weir__head {
 };
 
 /* Put bytes that are ours. */
-void weir__head_put(struct weir__head *w, const char *bytes, size_t len);
-void weir__head_put_text(struct weir__head *w, const char *text);
+WEIR_API void weir__head_put(struct weir__head *w, const char *bytes, size_t len);
+WEIR_API void weir__head_put_text(struct weir__head *w, const char *text);
 
 /* Put text of the caller's: of these classes, or else visible ASCII and blanks (classes 0). */
-void weir__head_put_foreign(struct weir__head *w, const char *bytes, size_t len, int classes);
-void weir__head_put_field(struct weir__head *w, const char *name, const char *value);
+WEIR_API void weir__head_put_foreign(struct weir__head *w, const char *bytes, size_t len,
+                                     int classes);
+WEIR_API void weir__head_put_field(struct weir__head *w, const char *name, const char *value);
 
 /* Put header lines of the caller's, each "Name: value", without a line end, the last followed by
  * NULL; or NULL: none. They were found good by weir__http1_line_fault. */
-void weir__head_put_lines(struct weir__head *w, const char *const *lines);
+WEIR_API void weir__head_put_lines(struct weir__head *w, const char *const *lines);
 WEIR_API size_t weir__head_lines_len(const char *const *lines); /* bytes that they take */
 
 /* The length of what was put; WEIR_ETOOBIG (size was too small), -EINVAL (a bad byte). */
-ssize_t weir__head_len(const struct weir__head *w);
+WEIR_API ssize_t weir__head_len(const struct weir__head *w);
 
 /* What keeps "Name: value" from being sent as a header line; NULL: nothing. Static text. */
-const char *weir__http1_line_fault(const char *line);
+WEIR_API const char *weir__http1_line_fault(const char *line);
 /* Is that its name, without case? */
 WEIR_API bool weir__http1_line_is(const char *line, const char *name);
 

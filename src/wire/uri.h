@@ -41,12 +41,12 @@ enum { WEIR__URI_LENGTH_MAX = 8192 }; /* as long as a request target of http1.h 
  * Returns 0 or WEIR_EURL; after WEIR_EURL only ret->why is set.
  * A port must be written where the scheme has no default; "name:" is the default port. Port 0 is
  * allowed: "any free one". */
-int weir__uri_parse(struct weir__uri *ret, const char *text, size_t len,
-                    const char *bare_refused);
+WEIR_API int weir__uri_parse(struct weir__uri *ret, const char *text, size_t len,
+                             const char *bare_refused);
 
 /* Parse "host[:[port]]" alone, as in the Host field of HTTP; without a port has_port is false
  * and port is 0. Returns as weir__uri_parse does. */
-int weir__uri_parse_authority(struct weir__uri *ret, const char *text, size_t len);
+WEIR_API int weir__uri_parse_authority(struct weir__uri *ret, const char *text, size_t len);
 
 /* Remove the brackets of an IPv6 address: "[::1]" is ::1. Returns where the host begins in text.
  * *len is the length of text, and on return that of the host. */
@@ -60,7 +60,8 @@ static inline const char *weir__uri_host_bare(const char *text, size_t *len) {
 /* Write "HOST:PORT" to buf as a URL has it, an IPv6 address in brackets: "[::1]:80". Returns buf.
  * host is at most 255 bytes long; what is longer is cut, and is no URL then. */
 enum { WEIR__URI_AUTHORITY = 255 + 2 + 6 + 1 };
-const char *weir__uri_authority(const char *host, int port, char buf[static WEIR__URI_AUTHORITY]);
+WEIR_API const char *weir__uri_authority(const char *host, int port,
+                                         char buf[static WEIR__URI_AUTHORITY]);
 
 /* Why text, a host without port and brackets, cannot stand in a URL: it is neither a name nor an
  * address. NULL if it can. */
