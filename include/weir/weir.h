@@ -21,6 +21,7 @@
 #include <weir/generator.h>
 #include <weir/group.h>
 #include <weir/http.h>
+#include <weir/http_client.h>
 #include <weir/http_server.h>
 #include <weir/http_values.h>
 #include <weir/inotify.h>

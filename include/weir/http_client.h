@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/* http_client.h - HTTP/1.1 requests: a pool of connections, redirects, proxies, bodies as streams.
+ *
+ * This is the header of libweir-http (pkg-config --libs weir-http). https:// needs libweir-tls too;
+ * gzip and deflate answers need libweir-zlib, and without it none are asked for. The simple case:
+ *   struct weir_http_response *r;
+ *   int rc = weir_http_get("http://localhost:8000/", &r);
+ * No call has a time-out of its own: put a scope around it. A cancel at any point leaves nothing
+ * behind; the connection goes back to the pool only if the whole answer was read from it. Every
+ * object belongs to its loop. Loop thread only. */
+#ifndef WEIR_HTTP_CLIENT_H
+#define WEIR_HTTP_CLIENT_H
+
+#include <stdbool.h>
+#include <weir/base.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct weir_dial_options;
+struct weir_tls;
+struct weir_http_client; /* settings, and the connections that requests share */
+struct weir_http_response; /* the answer to one request, with its body */
+
+/* The options of a client. Texts and arrays are copied; tls is counted. */
+struct weir_http_client_options { /* zero: the default */
+    size_t size;                    /* sizeof (struct weir_http_client_options) */
+    size_t connections_max;         /* open at once; 0: 100. More requests wait, in order */
+    size_t connections_per_origin;  /* of them to one scheme, host and port; 0: 32 */
+    weir_ns idle_ns;       /* a connection without a request is closed after so long, or earlier if
+                            * the server says so in a Keep-Alive header; 0: 50 s; less than 0: at
+                            * once, each request has a connection of its own */
+    struct weir_tls *tls;  /* for https://; NULL: the system's trust store, host names checked */
+    const char *proxy;     /* "http://HOST:PORT": requests go through this proxy; NULL: none */
+    const char *proxy_user, *proxy_password; /* for it (Basic); NULL: none */
+    const char *no_proxy;  /* hosts that are reached without it, separated by commas: "example.com"
+                            * (and all below it), ".example.com" (only those below it),
+                            * "10.0.0.0/8", "[::1]", any of them with ":PORT"; "*": all */
+    bool proxy_from_environment; /* what of the above is NULL is taken from http_proxy, https_proxy,
+                            * all_proxy and no_proxy (HTTPS_PROXY and so on too, but not
+                            * HTTP_PROXY). localhost and loopback addresses then use no proxy */
+    int redirects_max;     /* 0: 10; less than 0: redirects are not followed */
+    bool follow_downgrade; /* follow redirects from https:// to http:// too */
+    bool no_decompress;    /* ask for no gzip, and hand bodies out as they come */
+    const char *user_agent; /* NULL: "weir/VERSION"; "": no such header */
+    size_t head_max;       /* bytes of all heads of one answer; 0: 64 KiB, at most 1 MiB */
+    size_t headers_max;    /* headers of one head; 0: 256, at most 10000 */
+    int retries;           /* how often a request is sent again if that is safe; 0: never, except at
+                            * once when an idle connection turns out to be dead; see below */
+    weir_ns retry_ns;      /* the first pause before that; it doubles each time, up to 10 s, and
+                            * half of it is random; 0: 100 ms */
+    weir_ns continue_ns;   /* expect_continue: send the body anyway after so long; 0: 1 s */
+    const char *connect;   /* where every connection goes, whatever the URL's host: "unix:/PATH",
+                            * "mem:NAME", "tcp://HOST:PORT". Redirects are then followed only to the
+                            * same scheme, host and port. NULL: to the URL's host and port */
+};
+
+/* Make a client. options may be NULL.
+ * A request is safe to send again if its method is GET, HEAD, OPTIONS, TRACE, PUT or DELETE, or the
+ * call says `idempotent`, or if the connection broke before any byte of it was taken; and if no
+ * piece of its body was asked of a function. It is sent again after a refused or broken connection,
+ * a name that could not be looked up for the moment, and an answer 429, 502, 503 or 504 (whose
+ * Retry-After is obeyed up to 60 s, and else the answer is returned).
+ * Returns 0; WEIR_EURL (proxy or connect is no such URL; the text says why), -EINVAL (user_agent
+ * cannot be sent, a number is out of range), -ENOMEM, WEIR_ENOLOOP. The caller must close
+ * *ret_client. */
+WEIR_API int weir_http_client_new(const struct weir_http_client_options *options,
+                                  struct weir_http_client **ret_client);
+
+/* Close a client; *take_client becomes NULL. Its idle connections are closed; requests and
+ * responses that it has go on, and their connections are closed behind them. NULL and *NULL are
+ * fine. Never suspends, never fails. */
+WEIR_API void weir_http_client_close(struct weir_http_client **take_client);
+
+/* A request. Everything is borrowed until weir_http_fetch returns. */
+struct weir_http_call { /* zero but for url: GET it */
+    size_t size;           /* sizeof (struct weir_http_call) */
+    const char *method;    /* any token, in capitals as a rule; NULL: GET, or POST with a body.
+                            * CONNECT is refused */
+    const char *url;       /* http:// or https://; without user and password; #... is cut off */
+    /* "Name: value" each, the last followed by NULL; NULL: none. Those that say where a message
+     * ends or what a connection does are the library's and refused with -EINVAL: Content-Length,
+     * Transfer-Encoding, Connection, Keep-Alive, Proxy-Connection, Upgrade, TE, Trailer, Expect,
+     * Host, Proxy-Authorization. User-Agent, Accept and Accept-Encoding replace the library's; with
+     * an Accept-Encoding the body is handed out as it comes. After a redirect to another origin
+     * Authorization and Cookie are not sent any more. */
+    const char *const *headers;
+    const char *host;      /* the Host header, for the URL's origin only; NULL: the URL's host */
+    const void *body;      /* may be NULL if len is 0 */
+    size_t len;
+    /* Instead of body, a function that is asked for the next piece: it writes at most size bytes to
+     * buf and returns how many, 0 at the end, or an error, which weir_http_fetch then returns. It
+     * may suspend. len is the size of the whole, which must then come; 0: not known, and the body
+     * is sent in chunks. Such a body is not sent twice. */
+    ssize_t (*more)(void *arg, void *buf, size_t size);
+    void *arg;
+    const char *const *trailers; /* with `more` and len 0: sent behind the body, as headers are;
+                            * looked at when more has returned 0. NULL: none */
+    bool expect_continue;  /* ask first (Expect: 100-continue), and send the body when the server
+                            * agrees or is silent for continue_ns */
+    bool idempotent;       /* it may be sent twice, whatever the method */
+    const char *user, *password; /* Authorization: Basic, for the URL's origin only; NULL: none */
+};
+
+/* Send a request and wait for the head of the final answer; interim answers (1xx) are skipped. The
+ * body is read from the response. Redirects are followed: 303 by GET, 301 and 302 by GET if it was
+ * a POST, 307 and 308 as it was. A body by function cannot be sent again, so a 307 or 308 to such a
+ * request is returned. If the final answer comes while the body is still being sent, and its status
+ * is 300 or more, the rest is not sent.
+ * client NULL: the loop's own client with the default options, which every such call shares.
+ * Returns 0, with any status: 404 is no error. Or WEIR_EURL, -EINVAL (a header, the method or the
+ * host cannot be sent), WEIR_EHTTP (too many redirects, or one that may not be followed; a proxy
+ * has refused: the record's status is its status), WEIR_EPROTO (the answer breaks HTTP),
+ * WEIR_ETOOBIG (its heads exceed a limit), WEIR_EEOF (the connection ended before the head was
+ * whole), WEIR_ENOTLS, an error of weir_dial, of weir_write or of `more`, WEIR_ECLOSED
+ * (the client was closed while the request waited for a connection), -ECANCELED, -ETIME, -ENOMEM,
+ * WEIR_ENOLOOP. On error or cancel *ret_response is untouched; the server may have acted on the
+ * request. The caller must close *ret_response. */
+WEIR_SUSPENDS int weir_http_fetch(struct weir_http_client *client,
+                                  const struct weir_http_call *call,
+                                  struct weir_http_response **ret_response);
+
+/* GET url with the loop's own client, and read the whole body, at most 16 MiB. The call
+ * weir_http_response_body then returns it without a wait.
+ * Returns as weir_http_fetch and weir_http_response_body. The caller must close *ret_response. */
+WEIR_SUSPENDS int weir_http_get(const char *url, struct weir_http_response **ret_response);
+
+/* The status of an answer, 200 to 999, and the words behind it, which are "" if the server sent
+ * none. Lent until the response is closed. */
+WEIR_API int weir_http_response_status(const struct weir_http_response *r);
+WEIR_API const char *weir_http_response_reason(const struct weir_http_response *r);
+
+/* The URL that was asked at last, after redirects. Lent until the response is closed. */
+WEIR_API const char *weir_http_response_url(const struct weir_http_response *r);
+
+/* The value of the first header of an answer named name, without the white space around it. Upper
+ * and lower case in the name make no difference. NULL if there is no such header; "" if it is
+ * empty. Of a body that the library has decompressed, Content-Encoding and Content-Length still say
+ * what came over the wire. Lent until the response is closed. */
+WEIR_API const char *weir_http_response_header(const struct weir_http_response *r,
+                                               const char *name);
+
+/* The name and the value of the i-th header, from 0 on, in the order in which they came.
+ * Returns 1; 0 past the last one, with *ret_name and *ret_value untouched. Lent until the response
+ * is closed. */
+WEIR_API int weir_http_response_header_at(const struct weir_http_response *r, size_t i,
+                                          const char **ret_name, const char **ret_value);
+
+/* The value of the first trailer named name, once the end of a body in chunks was read. NULL if
+ * there is no such trailer, or the end was not read yet. Lent until the response is closed. */
+WEIR_API const char *weir_http_response_trailer(const struct weir_http_response *r,
+                                                const char *name);
+
+/* How many bytes of body the server has announced, as they come over the wire; -1 if it did not
+ * say. 0 if the answer has no body. */
+WEIR_API int64_t weir_http_response_length(const struct weir_http_response *r);
+
+/* Read at least 1 and at most len bytes of the body; waits only if there are none. len 0 returns 0.
+ * When the end was read, the connection is free for the next request.
+ * Returns the count; 0 at the end of the body; WEIR_EEOF (the connection ended before the body
+ * did), WEIR_EPROTO (bad chunks, bad gzip), WEIR_ETOOBIG (trailers), an error as weir_read,
+ * -EBUSY (another task reads it), -ECANCELED, -ETIME, -ENOMEM, WEIR_ENOLOOP. A cancel loses no
+ * bytes; another error stays. buf is borrowed until return. */
+WEIR_SUSPENDS ssize_t weir_http_response_read(struct weir_http_response *r, void *buf, size_t len);
+
+/* Read the rest of the body, as one piece of at most max bytes (0: 16 MiB), behind which lies a
+ * NUL. A second call returns the same piece.
+ * Returns its length; WEIR_ETOOBIG (it is larger: what was read so far is dropped), or an error as
+ * weir_http_response_read. A cancel loses no bytes: the next call goes on. *ret_view is lent until
+ * the response is closed. */
+WEIR_SUSPENDS ssize_t weir_http_response_body(struct weir_http_response *r, size_t max,
+                                     struct weir_view *ret_view);
+
+/* Close a response; *take_response becomes NULL. If its body was not read to the end, the
+ * connection is closed too. NULL and *NULL are fine. Never suspends, never fails. Aborts if a task
+ * reads the body. */
+WEIR_API void weir_http_response_close(struct weir_http_response **take_response);
+
+/* What a client's pool holds, and what it has done. */
+struct weir_http_client_counts {
+    size_t size;                /* in: sizeof (struct weir_http_client_counts), or 0 */
+    size_t connections, idle;   /* open, and of these without a request */
+    size_t waiting;             /* requests that wait for a connection */
+    uint64_t dialled, reused;   /* requests on a new connection, and on one that was there */
+    uint64_t redirects, retries;
+};
+
+/* Fill *ret. client NULL: the loop's own, all 0 if it has nothing to do. */
+WEIR_API void weir_http_client_counts(const struct weir_http_client *client,
+                                      struct weir_http_client_counts *ret);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+/* Answers as servers give them, plain and odd: what is taken, what is refused, and when a
+ * connection is used again. */
+#include "http/client_test_util.h"
+
+HTTP_STORY(a_page_is_fetched_in_one_line) {
+    struct weir_http_response *r = NULL;
+    struct weir_view v;
+    SCRIPT(w, 0, "<", ">" OK(5) "hello");
+    assert_int_equal(weir_http_get(at(w, "/page?x=1"), &r), 0);
+    assert_int_equal(weir_http_response_status(r), 200);
+    assert_string_equal(weir_http_response_reason(r), "OK");
+    assert_string_equal(weir_http_response_header(r, "content-LENGTH"), "5");
+    assert_null(weir_http_response_header(r, "Content"));
+    const char *name = NULL, *value = NULL;
+    assert_int_equal(weir_http_response_header_at(r, 0, &name, &value), 1);
+    assert_string_equal(name, "Content-Length");
+    assert_string_equal(value, "5");
+    assert_int_equal(weir_http_response_header_at(r, 1, &name, &value), 0);
+    assert_int_equal(weir_http_response_length(r), 5);
+    assert_string_equal(weir_http_response_url(r), at(w, "/page?x=1"));
+    assert_int_equal(weir_http_response_body(r, 0, &v), 5);
+    assert_string_equal(v.base, "hello");
+    weir_http_response_close(&r);
+    assert_null(r);
+    assert_true(has_asked(w, 0, "GET /page?x=1 HTTP/1.1\r\nHost: 127.0.0.1:"));
+    assert_true(has_asked(w, 0, "\r\nUser-Agent: weir/"));
+    assert_true(has_asked(w, 0, "\r\nAccept: */*\r\n"));
+    return 0;
+}
+
+HTTP_STORY(a_connection_is_used_again) {
+    SCRIPT(w, 0, "<", ">" OK(3) "one", "<",
+           ">HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\ntwo\r\n0\r\n\r\n", "<",
+           ">HTTP/1.1 204 No Content\r\n\r\n", "<", ">" OK(4) "four");
+    gets(w, "/1", 200, "one");
+    gets(w, "/2", 200, "two");
+    gets(w, "/3", 204, "");
+    gets(w, "/4", 200, "four");
+    assert_int_equal(w->connections, 1);
+    assert_int_equal(counts_of(NULL).reused, 3);
+    assert_int_equal(counts_of(NULL).idle, 1);
+    return 0;
+}
+
+/* Odd, and legal; or so common that a client which refuses it is of no use. */
+HTTP_STORY(odd_answers_are_taken) {
+    static const struct {
+        const char *answer, *body;
+        int status;
+    } odd[] = {
+        {"HTTP/1.1 200 ok then\r\ncontent-length: 2\r\n\r\nhi", "hi", 200},
+        {"HTTP/1.1 200 \r\ncontent-length:2\r\n\r\nhi", "hi", 200},
+        {"HTTP/1.1 200\r\ncontent-length:   2  \r\n\r\nhi", "hi", 200},
+        {"HTTP/1.1 200 caf\xe9\r\nContent-Length: 2\r\n\r\nhi", "hi", 200},
+        {"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n", "", 204},
+        {"HTTP/1.1 200 OK\r\n\r\nuntil the end", "until the end", 200},
+        {"HTTP/1.0 200 OK\r\n\r\nuntil the end", "until the end", 200},
+        {"HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n"
+         "2;a=b;c=\"d\"\r\nhi\r\n000;x\r\nTrailer: x\r\n\r\n", "hi", 200},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nhi", "hi", 200},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 2, 2\r\n\r\nhi", "hi", 200},
+        {"HTTP/1.1 999 Denied\r\nContent-Length: 2\r\n\r\nno", "no", 999},
+        {"HTTP/1.1 304 Not Modified\r\nContent-Length: 10\r\n\r\n", "", 304},
+        {"HTTP/1.1 200 OK\r\nX-Empty:\r\nContent-Length: 2\r\n\r\nhi", "hi", 200},
+        {"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n"
+         "HTTP/1.1 102 Processing\r\n\r\n" OK(2) "hi", "hi", 200},
+    };
+    for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++)
+        for (int slowly = 0; slowly < 2; slowly++) {
+            char step[512];
+            snprintf(step, sizeof step, "%c%s", slowly ? ':' : '>', odd[i].answer);
+            const char *const script[] = {"<", step, "~", NULL};
+            w->scripts[0] = script;
+            w->asked_count = 0;
+            gets(w, "/", odd[i].status, odd[i].body);
+        }
+    return 0;
+}
+
+HTTP_STORY(what_is_no_answer_is_refused) {
+    static const struct {
+        const char *answer;
+        int code;
+    } bad[] = {
+        {"", WEIR_EEOF},
+        {"HTTP/1.1 200 OK\r\nContent-Len", WEIR_EEOF},
+        {"SSH-2.0-OpenSSH_9.2\r\n", WEIR_EPROTO},
+        {"HTTP/2 200 OK\r\n\r\n", WEIR_EPROTO},
+        {"HTTP/1.1 200 OK\nContent-Length: 2\n\nhi", WEIR_EPROTO},
+        {"HTTP/1.1 200 OK\r\nX: a\r\n b\r\n\r\n", WEIR_EPROTO},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nhi", WEIR_EPROTO},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 2, 3\r\n\r\nhi", WEIR_EPROTO},
+        {"HTTP/1.1 200 OK\r\nContent-Length: -2\r\n\r\nhi", WEIR_EPROTO},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n"
+         "0\r\n\r\n", WEIR_EPROTO},
+        {"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n", WEIR_EPROTO},
+        {"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n", WEIR_EPROTO},
+        {"HTTP/1.1 099 Low\r\n\r\n", WEIR_EPROTO},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhi", WEIR_EEOF},
+        {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n", WEIR_EEOF},
+        {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2 \r\nhi\r\n0\r\n\r\n",
+         WEIR_EPROTO},
+        {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", WEIR_EPROTO},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        char step[512];
+        snprintf(step, sizeof step, ">%s", bad[i].answer);
+        const char *const script[] = {"<", step, "~", NULL};
+        w->scripts[0] = script;
+        w->asked_count = 0;
+        fails(w, "/", bad[i].code, w->url);
+        assert_int_equal(counts_of(NULL).connections, 0);
+    }
+    return 0;
+}
+
+/* Does the second request go over the first one's connection? */
+static bool stays(struct world *w, const char *answer) {
+    char step[512];
+    snprintf(step, sizeof step, ">%s", answer);
+    const char *const first[] = {"<", step, "z", "<", ">" OK(2) "on", NULL};
+    const char *const second[] = {"<", ">" OK(2) "on", NULL};
+    struct weir_http_client *c = NULL;
+    struct weir_http_response *r = NULL;
+    struct weir_http_call call = {.size = sizeof call, .url = at(w, "/")};
+    struct weir_view v;
+    w->scripts[0] = first;
+    w->scripts[1] = second;
+    w->connections = w->asked_count = 0;
+    assert_int_equal(weir_http_client_new(NULL, &c), 0);
+    assert_int_equal(weir_http_fetch(c, &call, &r), 0);
+    assert_true(weir_http_response_body(r, 0, &v) >= 0);
+    weir_http_response_close(&r);
+    assert_int_equal(weir_sleep(MS(5)), 0);
+    gets_by(c, at(w, "/"), 200, "on");
+    weir_http_client_close(&c);
+    return w->connections == 1;
+}
+
+HTTP_STORY(a_connection_is_used_again_only_if_it_is_clean) {
+    assert_true(stays(w, OK(2) "hi"));
+    assert_true(stays(w, "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\n"
+                         "Content-Length: 2\r\n\r\nhi"));
+    assert_true(stays(w, "HTTP/1.1 200 OK\r\nKeep-Alive: timeout=5\r\nContent-Length: 0\r\n\r\n"));
+    assert_false(stays(w, "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi"));
+    assert_false(stays(w, "HTTP/1.1 200 OK\r\nConnection: x, Close\r\nContent-Length: 0\r\n\r\n"));
+    assert_false(stays(w, OK(2) "hi, and more"));
+    assert_false(stays(w, OK(2) "hiHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"));
+    assert_false(stays(w, "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\n"));
+    assert_false(stays(w, "HTTP/1.1 200 OK\r\nKeep-Alive: timeout=1\r\nContent-Length: 0\r\n\r\n"));
+    return 0;
+}
+
+HTTP_STORY(an_answer_that_nobody_asked_for_ends_its_connection) {
+    SCRIPT(w, 0, "<", ">" OK(2) "hi", "z", ">HTTP/1.1 408 Request Timeout\r\n\r\n");
+    SCRIPT(w, 1, "<", ">" OK(2) "ho");
+    gets(w, "/", 200, "hi");
+    assert_int_equal(weir_sleep(MS(10)), 0);
+    assert_int_equal(counts_of(NULL).connections, 0);
+    gets(w, "/", 200, "ho");
+    assert_int_equal(w->connections, 2);
+    return 0;
+}
+
+HTTP_STORY(the_end_of_an_idle_connection_is_noticed_at_once) {
+    SCRIPT(w, 0, "<", ">" OK(2) "hi", "z", "~");
+    gets(w, "/", 200, "hi");
+    assert_int_equal(counts_of(NULL).idle, 1);
+    assert_int_equal(weir_sleep(MS(20)), 0);
+    assert_int_equal(counts_of(NULL).connections, 0);
+    assert_int_equal(w->gone, 1);
+    return 0;
+}
+
+HTTP_STORY(a_body_is_read_in_pieces_of_any_size) {
+    static const char text[] = "a body in chunks of several sizes";
+    for (size_t piece = 1; piece < 40; piece += 5) {
+        struct weir_http_call call = {.size = sizeof call, .url = at(w, "/")};
+        struct weir_http_response *r = NULL;
+        struct weir_http_client *c = NULL;
+        char got[64];
+        size_t len = 0;
+        ssize_t n;
+        w->asked_count = w->connections = 0;
+        assert_int_equal(weir_http_client_new(NULL, &c), 0);
+        SCRIPT(w, 0, "<", ">HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+               "6\r\na body\r\n", ":a\r\n in chunks\r\n11\r\n of several sizes\r\n0\r\n",
+               ">Sum:  abc \r\nEmpty:\r\n\r\n");
+        assert_int_equal(weir_http_fetch(c, &call, &r), 0);
+        assert_int_equal(weir_http_response_length(r), -1);
+        assert_null(weir_http_response_trailer(r, "Sum"));
+        while ((n = weir_http_response_read(r, got + len, piece)) > 0)
+            len += (size_t)n;
+        assert_int_equal(n, 0);
+        assert_int_equal(len, strlen(text));
+        assert_memory_equal(got, text, len);
+        assert_string_equal(weir_http_response_trailer(r, "sum"), "abc");
+        assert_string_equal(weir_http_response_trailer(r, "Empty"), "");
+        assert_null(weir_http_response_trailer(r, "em"));
+        assert_int_equal(weir_http_response_read(r, got, 1), 0);
+        weir_http_response_close(&r);
+        assert_int_equal(counts_of(c).idle, 1);
+        weir_http_client_close(&c);
+    }
+    return 0;
+}
