@@ -144,7 +144,7 @@ static int make_room(struct weir_http *h, size_t len) {
 
 static int answer_out(struct http_request *r, const struct weir_http_answer *a) {
     struct weir_http *h = r->http;
-    size_t len = http_is_head(r) ? 0 : a->len;
+    size_t len = r->is_head ? 0 : a->len;
     int rc = h->unsent != 0 ? weir__fail(h->unsent, "http reply", NULL)
                             : make_room(h, head_size(h->config, a->headers) + len);
     if (rc < 0 || (rc = put_head(r, a, (int64_t)a->len)) < 0)
@@ -190,7 +190,7 @@ void weir_http_close_after(struct weir_http_request *pub) {
 /* ---- answers in pieces ---- */
 
 static enum http_mode mode_of(const struct http_request *r, const struct weir_http_answer *a) {
-    if (http_is_head(r) || !weir__http1_status_has_body(a->status))
+    if (r->is_head || !weir__http1_status_has_body(a->status))
         return HTTP_NO_BODY;
     if (a->len > 0)
         return HTTP_LENGTH;

@@ -37,6 +37,8 @@ static void fill(struct weir_http_server_options *o) {
     o->idle_ns = time_or(o->idle_ns, WEIR_SECONDS(60));
     o->send_ns = time_or(o->send_ns, WEIR_SECONDS(20));
     o->drain_ns = time_or(o->drain_ns, WEIR_SECONDS(10));
+    if (o->drain_ns > HTTP_DRAIN_NS_MAX)
+        o->drain_ns = HTTP_DRAIN_NS_MAX; /* a shield must have an end */
 }
 
 /* Bounds on the bounds: offsets in a head are 32 bits, and a number of the program's must not make
@@ -128,6 +130,8 @@ static void request_init(struct http_config *c, struct http_request *r) {
     r->whole = whole;
     r->whole_size = whole_size;
     weir__http1_init(&r->pub.head, WEIR__HTTP1_REQUEST, r->headers, &c->limits);
+    r->pub.head.host_known = c->host_len > 0 ? c->host : NULL;
+    r->pub.head.host_known_len = c->host_len;
     if (c->state_size > 0)
         memset(http_state_of(c, r), 0, c->state_size);
 }

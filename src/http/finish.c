@@ -113,10 +113,12 @@ static void discard(struct weir_http *h) {
 }
 
 void weir__http_linger(struct weir_http *h) {
-    struct weir_scope shield;
+    struct weir_scope shield, bound;
     weir_shield_enter(&shield, HTTP_LINGER_NS);
+    weir_scope_enter(&bound, HTTP_LINGER_NS);
     int rc = h->broken ? h->unsent : weir__http_send(h, NULL, 0);
     if (rc == 0 && !h->broken && (rc = weir_shutdown(h->stream)) == 0)
         discard(h);
-    weir_scope_leave(&shield, rc);
+    weir_scope_leave(&bound, rc);
+    weir_scope_leave(&shield, 0);
 }

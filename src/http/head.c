@@ -102,17 +102,32 @@ static void begin_body(struct http_request *r) {
     }
 }
 
+/* Most requests have the Host of the one before. */
+static void remember_host(struct http_config *c, const struct weir_http_request *r) {
+    struct weir__slice host = r->head.host;
+    const char *text = r->text + host.offset;
+    bool is_known = host.len == c->host_len && memcmp(c->host, text, host.len) == 0;
+    if (is_known || host.len > sizeof c->host)
+        return;
+    memcpy(c->host, text, host.len);
+    c->host_len = host.len;
+}
+
 /* The head is whole and lies in r's text. Returns its size, or WEIR_EPROTO with the refusal. */
 static int begin(struct weir_http *h, struct http_request *r, int size) {
     struct connection c = {false, false};
     r->text_len = (size_t)size;
+    r->has_head = true;
+    r->is_head = r->pub.head.method.len == 4 &&
+                 memcmp(r->pub.text + r->pub.head.method.offset, "HEAD", 4) == 0;
     int rc = take_fields(r, &c);
     bool is_last = ++h->served >= h->config->o.requests_max;
-    if (c.closes || is_last || (r->pub.head.minor == 0 && !c.keeps))
+    if (c.closes || is_last || h->is_last || (r->pub.head.minor == 0 && !c.keeps))
         h->close = true;
     if (rc == 0 && r->pub.head.target_form == WEIR__HTTP1_AUTHORITY)
         rc = refuse(r, 501, "this server is no proxy");
     begin_body(r);
+    remember_host(h->config, &r->pub);
     weir__http_request_cut(&r->pub);
     return rc < 0 ? rc : size;
 }

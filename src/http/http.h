@@ -54,6 +54,8 @@ struct http_config {
     void (*logged)(struct http_request *r); /* its access log; NULL: none */
     size_t state_size;            /* of a request, for a reactive server */
     bool is_reactive;
+    uint32_t host_len;            /* of the last request's Host field; 0: none, or too long */
+    char host[HTTP_HOST_KEPT];
     weir_ns date_until;           /* date holds until then, by the loop's clock */
     char date[WEIR__DATE_LEN + 1];              /* "Sun, 06 Nov 1994 08:49:37 GMT" */
 };
@@ -78,6 +80,8 @@ struct http_request {
     struct http_request *next;    /* of the spare ones */
     size_t text_len, text_size;
     weir_ns began;                /* when its first byte came */
+    bool has_head;                /* it came whole: method, target and headers can be asked for */
+    bool is_head;                 /* the method is HEAD */
 
     /* its body */
     uint64_t body_left, body_came;
@@ -134,6 +138,7 @@ struct weir_http {
     int16_t unsent;               /* the error that sending met; it stays */
     bool writing;                 /* a task writes what is in out */
     bool close, broken;           /* see above */
+    bool is_last;                 /* close, from the next head on: the server stops */
     bool running;                 /* request is in phase RUNS */
     bool upgraded;                /* the stream is lent to a WebSocket */
 };
@@ -150,11 +155,6 @@ static inline char *http_spare(const struct http_request *r) {
 
 static inline bool http_is_streaming(const struct http_request *r) {
     return r->mode != HTTP_WHOLE && !r->ended;
-}
-
-static inline bool http_is_head(const struct http_request *r) { /* HEAD */
-    return r->pub.head.method.len == 4 && r->pub.text[r->pub.head.method.offset] == 'H' &&
-           r->pub.text[r->pub.head.method.offset + 1] == 'E';
 }
 
 /* The state of a reactive server's request, behind its headers. */

@@ -33,6 +33,7 @@ struct world {
     char url[64];
     bool held;
     int requests, done, done_rc, body_rc, write_rc, next_rc, served_rc;
+    size_t body_max; /* for weir_http_body */
     size_t body_len; /* of the last request */
     char trailer[32];
 };
@@ -161,7 +162,7 @@ static inline int handle_request(struct weir_http_request *r) {
             sum += (size_t)n;
         note_body(r, sum);
     } else {
-        n = weir_http_body(r, 0, &body);
+        n = weir_http_body(r, the_world->body_max, &body);
         note_body(r, body.len);
     }
     the_world->body_rc = (int)n;

@@ -19,6 +19,7 @@ enum {
     HTTP_DRAIN_MAX = 64 << 10,
     HTTP_CONNECTIONS_MAX = 10000,
     HTTP_BODY_RATE = 1024,
+    HTTP_HOST_KEPT = 64,         /* a longer Host is parsed at each request */
     HTTP_HEAD_LIMIT = 1 << 20,   /* the options' bounds */
     HTTP_HEADERS_LIMIT = 1000,
     HTTP_PAIRS_MAX = 1000,       /* of a query: each call walks over them */
@@ -29,6 +30,7 @@ enum {
 
 /* For the decoded path and query of a target: NULs come to their bytes. See weir__pair_next. */
 #define HTTP_SPARE_ROOM(target_len) ((target_len) + (target_len) / 2 + 8)
+#define HTTP_DRAIN_NS_MAX WEIR_SECONDS(366LL * 24 * 3600)
 #define HTTP_LINGER_NS WEIR_SECONDS(1) /* for the client to read the last answer */
 
 #endif

@@ -86,10 +86,11 @@ void weir__http_conn_last(struct http_conn *c) {
 static void conn_ends(struct weir_conn *conn, void *state, int rc) {
     struct http_conn *c = state;
     struct weir_http *h = &c->http;
-    struct weir_scope shield;
+    struct weir_scope shield, bound;
     if (c->phase != HTTP_PHASE_LATE)
         return;
     weir_shield_enter(&shield, HTTP_LINGER_NS);
+    weir_scope_enter(&bound, HTTP_LINGER_NS);
     struct http_request *r = h->request;
     if (h->running) {
         (void)weir__http_finish(r, weir__http_body_late(r));
@@ -98,6 +99,7 @@ static void conn_ends(struct weir_conn *conn, void *state, int rc) {
         (void)weir__http_refuse(r, 408, "the request came too slowly");
     }
     weir__http_over(r);
+    weir_scope_leave(&bound, 0);
     weir_scope_leave(&shield, 0);
     weir__http_linger(h);
     c->phase = HTTP_PHASE_OVER;
@@ -137,7 +139,7 @@ static int conn_opened(struct weir_conn *conn, void *state) {
     c->due = WEIR_NEVER;
     weir__timer_init(&c->timer, look);
     weir__list_add_tail(&sv->conns, &c->link);
-    c->http.close = sv->draining;
+    c->http.is_last = sv->draining;
     if (++sv->live > sv->config->o.connections_max)
         turn_away(c);
     else
@@ -154,7 +156,8 @@ static void group_ended(struct weir_group *g) {
 }
 
 static void conn_drain(struct http_conn *c) {
-    c->http.close = true;
+    c->http.is_last = true;
+    c->http.close |= c->http.running;
     if (c->phase == HTTP_PHASE_WAITS && !weir__http_head_has_begun(&c->http))
         over(c);
 }
@@ -178,7 +181,8 @@ static int await_last(struct http_server *sv, bool is_shielded) {
 }
 
 static void drain(struct http_server *sv) {
-    struct weir_scope shield;
+    struct weir_scope shield, bound;
+    weir_ns drain_ns = sv->config->o.drain_ns;
     sv->draining = true;
     struct weir__list *at = sv->conns.next;
     while (at != &sv->conns) {
@@ -186,9 +190,11 @@ static void drain(struct http_server *sv) {
         at = at->next; /* a close only begins here */
         conn_drain(c);
     }
-    weir_shield_enter(&shield, sv->config->o.drain_ns);
+    weir_shield_enter(&shield, drain_ns);
+    weir_scope_enter(&bound, drain_ns);
     int rc = await_last(sv, true);
-    weir_scope_leave(&shield, rc);
+    weir_scope_leave(&bound, rc);
+    weir_scope_leave(&shield, 0);
     if (weir_group_live(&sv->group) == 0)
         return;
     weir_group_cancel(&sv->group, "the time for the server's last requests is over");

@@ -144,7 +144,8 @@ int weir_http_reply(struct weir_http_request *r, int status, const char *text) {
         return rc;
     weir__not_null(r, "weir_http_reply");
     bool has_body = weir__http1_status_has_body(status);
-    snprintf(phrase, sizeof phrase, "%s\n", weir__http1_status_text(status));
+    if (text == NULL)
+        snprintf(phrase, sizeof phrase, "%s\n", weir__http1_status_text(status));
     const char *body = text != NULL ? text : has_body ? phrase : "";
     struct weir_http_answer a = {.size = sizeof a, .status = status,
                                  .headers = has_body ? headers : NULL, .body = body,

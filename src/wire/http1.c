@@ -168,6 +168,9 @@ static int field_host(struct weir__http1 *h, const uint8_t *p, struct weir__slic
         return bad(h, "more than one host");
     h->has_host = true;
     h->host = value;
+    if (h->host_known != NULL && value.len == h->host_known_len &&
+        memcmp(p + value.offset, h->host_known, value.len) == 0)
+        return 0;
     if (value.len > 0 && /* empty: "the target has no authority" */
         weir__uri_parse_authority(&uri, (const char *)p + value.offset, value.len) < 0)
         return bad(h, "bad host");

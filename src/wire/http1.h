@@ -62,6 +62,11 @@ struct weir__http1 {
     const char *why;
     uint16_t answer;
 
+    /* the caller's, set behind weir__http1_init: a host that was found good in an earlier head, so
+     * that it need not be parsed again; NULL: none */
+    const char *host_known;
+    uint32_t host_known_len;
+
     /* the parser's own */
     bool started, skipped_line;
     int failed;                  /* the code; it stays */
