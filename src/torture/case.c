@@ -11,11 +11,17 @@
 #include "base/alloc.h"
 #include "torture/bytes.h"
 
+/* In a value 01 stands for a blank and 02 for a tab: blanks separate values. */
+static void add_value(struct bytes *b, const char *value, size_t len) {
+    for (size_t i = 0; i < len; i++)
+        bytes_put(b, value[i] == 1 ? ' ' : value[i] == 2 ? '\t' : (uint8_t)value[i]);
+}
+
 static char *with_value(const char *text, const char *value, size_t len) {
     struct bytes b = {0};
     for (const char *c = text != NULL ? text : ""; *c != '\0'; c++) {
         if (c[0] == '{' && c[1] == '}') {
-            bytes_add(&b, value, len);
+            add_value(&b, value, len);
             c++;
         } else {
             bytes_put(&b, (uint8_t)*c);
@@ -40,14 +46,16 @@ static int add(struct torture_list *list, enum torture_kind kind, const struct t
     char id[160], value_id[64];
     size_t n = 0;
     for (size_t i = 0; i < len && n < sizeof value_id - 1; i++) /* of odd values only the plain */
-        if (strchr("<>=#\\\"", value[i]) == NULL)
+        if (value[i] > ' ' && value[i] < 127 && strchr("<>=#\\\"|", value[i]) == NULL)
             value_id[n++] = value[i];
     value_id[n] = '\0';
     snprintf(id, sizeof id, "%s%s%s%s", row->id, kind == KIND_HTTP_BYTES ? ".bytes" : "",
              row->values != NULL ? "." : "", value_id);
     for (size_t i = list->count, same = 2; i > 0 && list->cases[i - 1].row == row; i--)
         if (strcmp(list->cases[i - 1].id, id) == 0) /* values that differ in odd characters only */
-            snprintf(id, sizeof id, "%s.%s-%zu", row->id, value_id, same++), i = list->count + 1;
+            snprintf(id, sizeof id, "%s%s.%s-%zu", row->id, kind == KIND_HTTP_BYTES ? ".bytes" : "",
+                     value_id, same++),
+                i = list->count + 1;
     if (!wanted(id, only))
         return 0;
     struct torture_case *cases =

@@ -3,5 +3,8 @@
 #include "torture/torture.h"
 
 int torture_http_list(struct torture_list *ret, enum torture_side side, const char *only) {
-    return torture_list_make(ret, NULL, 0, side, only);
+    const struct torture_table tables[] = {torture_http_accept,       torture_http_reject,
+                                           torture_http_client,       torture_http_accept_bytes,
+                                           torture_http_reject_bytes, torture_http_client_bytes};
+    return torture_list_make(ret, tables, sizeof tables / sizeof *tables, side, only);
 }

@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "torture/handshake.h"
+#include "torture/http.h"
 #include "torture/script.h"
 #include "torture/torture.h"
 
@@ -29,23 +30,40 @@ struct run {
 
 static enum torture_verdict run_script(struct talk *t, const struct torture_case *c) {
     enum torture_verdict v = handshake_open(t, c->edit);
-    if (v != TORTURE_OK)
-        return v;
-    v = script_run(t, c->script);
-    if (v != TORTURE_FAILED || !t->alive || c->row->level == MUST)
-        return v;
-    return c->row->level == SHOULD ? TORTURE_NON_STRICT : TORTURE_INFORMATIONAL;
+    return v != TORTURE_OK ? v : script_run(t, c->script);
 }
 
-static enum torture_verdict run_handshake(struct talk *t, const struct torture_case *c) {
-    enum torture_verdict v = handshake_case(t, c->edit, c->script);
-    if (v != TORTURE_FAILED || c->row->level == MUST || t->in.len == 0)
+/* The client has the time for one answer to end. */
+static enum torture_verdict run_answer(struct talk *t, const struct torture_case *c) {
+    struct weir_scope patience;
+    enum torture_verdict v = http_answer(t, c->edit, c->script);
+    if (v != TORTURE_OK || t->client == NULL)
         return v;
-    return c->row->level == SHOULD ? TORTURE_NON_STRICT : TORTURE_INFORMATIONAL;
+    weir_scope_enter(&patience, t->patience_ns);
+    (void)weir_scope_leave(&patience, weir_event_wait(&t->client->ended));
+    return http_judge_client(t, c->script, t->client->status, t->client->printed.base,
+                             t->client->printed.len);
 }
 
 static enum torture_verdict run_kind(struct talk *t, const struct torture_case *c) {
-    return c->kind == KIND_SCRIPT ? run_script(t, c) : run_handshake(t, c);
+    switch (c->kind) {
+    case KIND_SCRIPT:
+        return run_script(t, c);
+    case KIND_HANDSHAKE:
+        return handshake_case(t, c->edit, c->script);
+    default:
+        t->piece = c->kind == KIND_HTTP_BYTES;
+        return t->serving ? run_answer(t, c) : http_case(t, c->edit, c->script);
+    }
+}
+
+/* What a peer does otherwise counts by the case's level, if the peer is alive. */
+static enum torture_verdict run_case(struct talk *t, const struct torture_case *c) {
+    enum torture_verdict v = run_kind(t, c);
+    bool alive = c->kind == KIND_SCRIPT ? t->alive : t->in.len != 0;
+    if (v != TORTURE_FAILED || !alive || c->row->level == MUST)
+        return v;
+    return c->row->level == SHOULD ? TORTURE_NON_STRICT : TORTURE_INFORMATIONAL;
 }
 
 static void take_log(struct torture_result *r, struct talk *t) {
@@ -57,12 +75,14 @@ static void take_log(struct torture_result *r, struct talk *t) {
     t->log = (struct bytes){0};
 }
 
-static void judge_stream(struct run *run, struct weir_stream *stream, struct torture_result *r) {
+static void judge_stream(struct run *run, struct weir_stream *stream, struct talk_client *client,
+                         struct torture_result *r) {
     const struct torture_options *o = run->options;
     struct talk t = {.stream = stream,
                      .serving = o->side == OF_CLIENTS,
                      .host = o->host,
                      .target = o->target,
+                     .client = client,
                      .patience_ns = o->patience_ns};
     struct weir_group g;
     struct weir_scope whole;
@@ -71,7 +91,8 @@ static void judge_stream(struct run *run, struct weir_stream *stream, struct tor
     weir_scope_enter(&whole, case_ns);
     int rc = talk_begin(&t, &g);
     r->verdict =
-        rc == 0 ? run_kind(&t, r->c) : talk_judge(&t, TORTURE_FAILED, "%s", weir_error_message(rc));
+        rc == 0 ? run_case(&t, r->c) : talk_judge(&t, TORTURE_FAILED, "%s", weir_error_message(rc));
+    r->heard = t.in.len != 0;
     if (t.in.lost || t.log.lost)
         r->verdict = talk_judge(&t, TORTURE_FAILED, "the suite has no memory");
     (void)weir_scope_leave(&whole, 0);
@@ -86,15 +107,40 @@ static void fail(struct torture_result *r, const char *what, int rc) {
     snprintf(r->why, sizeof r->why, "%s: %s", what, weir_error_message(rc));
 }
 
+static int dial_within(const struct torture_options *o, struct weir_stream **ret) {
+    struct weir_scope patience;
+    weir_scope_enter(&patience, o->patience_ns);
+    return weir_scope_leave(&patience, weir_dial(o->url, NULL, ret));
+}
+
+/* Where silence is an answer, another connection shows that the server lives. */
+static const struct torture_row alive_row = {"alive", "9112 3", MUST,     OF_SERVERS,
+                                             "alive", "",       "accept", NULL};
+static struct torture_case alive_case = {.kind = KIND_HTTP,
+                                         .row = &alive_row,
+                                         .edit = "GET $T HTTP/1.1|Host: $H|Connection: close||",
+                                         .script = "accept"};
+
 static void judge_server(struct run *run, struct torture_result *r) {
     struct weir_stream *s;
-    struct weir_scope patience;
-    weir_scope_enter(&patience, run->options->patience_ns);
-    int rc = weir_scope_leave(&patience, weir_dial(run->options->url, NULL, &s));
-    if (rc < 0)
+    int rc = dial_within(run->options, &s);
+    if (rc < 0) {
         fail(r, "no connection", rc);
+        return;
+    }
+    judge_stream(run, s, NULL, r);
+    if (r->c->kind < KIND_HTTP || r->verdict == TORTURE_FAILED || r->heard)
+        return;
+    struct torture_result alive = {.c = &alive_case};
+    if ((rc = dial_within(run->options, &s)) < 0)
+        fail(r, "no second connection", rc);
     else
-        judge_stream(run, s, r);
+        judge_stream(run, s, NULL, &alive);
+    if (rc == 0 && alive.verdict == TORTURE_FAILED) {
+        r->verdict = TORTURE_FAILED;
+        snprintf(r->why, sizeof r->why, "the server answers nothing: %.200s", alive.why);
+    }
+    weir__free(alive.log);
 }
 
 /* ---- clients ---- */
@@ -121,10 +167,11 @@ static void judge_guest(struct run *run, struct torture_result *r) {
     if (rc < 0)
         fail(r, "no client came", rc);
     else
-        judge_stream(run, s, r);
+        judge_stream(run, s, NULL, r);
 }
 
 struct client {
+    struct talk_client end;
     char words[WORDS_MAX][WORD];
     const char *argv[WORDS_MAX + 1];
     struct weir_output output;
@@ -154,8 +201,24 @@ static int run_client(void *args) {
     struct client *c = ((struct run_client_args *)args)->c;
     struct weir_process_options o = {.size = sizeof o, .grace_ns = -1};
     c->rc = weir_process_run(c->argv, &o, &c->output);
+    c->end.status = c->rc == 0 && c->output.exit.code >= 0 ? c->output.exit.code : -1;
+    c->end.printed = (struct weir_view){c->output.out, c->output.out_len};
+    weir_event_set(&c->end.ended);
     if (c->accepting != NULL)
         weir_scope_cancel(c->accepting, "the command ended");
+    return 0;
+}
+
+struct turn_away_args {
+    struct weir_listener *l;
+};
+
+/* A client that tries again meets an end at once. */
+static int turn_away(void *args) {
+    struct weir_listener *l = ((struct turn_away_args *)args)->l;
+    struct weir_stream *s;
+    while (weir_accept(l, &s) == 0)
+        weir_close(&s);
     return 0;
 }
 
@@ -172,7 +235,9 @@ static void judge_with(struct run *run, struct weir_listener *l, struct client *
         c->accepting = NULL;
     }
     if (rc == 0)
-        judge_stream(run, s, r);
+        rc = weir_go(&g, turn_away, .l = l);
+    if (rc == 0)
+        judge_stream(run, s, &c->end, r);
     if (rc < 0)
         fail(r, "the command did not connect", c->rc < 0 ? c->rc : rc);
     weir_group_cancel(&g, "the case is over");
@@ -188,9 +253,12 @@ static void judge_command(struct run *run, struct torture_result *r) {
     if (rc < 0) {
         fail(r, "no listener", rc);
     } else {
+        c->end.status = -1;
+        weir_event_init(&c->end.ended);
         fill_command(c, run->options, weir_listener_port(l));
         judge_with(run, l, c, r);
         weir_unlisten(&l);
+        weir_event_fini(&c->end.ended);
     }
     weir__free(c);
 }

@@ -7,6 +7,7 @@
 
 extern const struct torture_table torture_ws_frames, torture_ws_text, torture_ws_handshake,
     torture_ws_answer, torture_ws_deflate;
-extern const struct torture_table torture_http, torture_http_bytes, torture_http_client;
+extern const struct torture_table torture_http_accept, torture_http_reject, torture_http_client,
+    torture_http_accept_bytes, torture_http_reject_bytes, torture_http_client_bytes;
 
 #endif

@@ -16,12 +16,20 @@
 
 enum { TALK_IN_MAX = 256 << 20, TALK_LOG_MAX = 32 << 10, TALK_WHY = 240 };
 
+/* A client that is a program: how it ended. */
+struct talk_client {
+    struct weir_event ended;
+    int status; /* less than 0: not by itself */
+    struct weir_view printed;
+};
+
 struct talk {
     struct weir_stream *stream;
     bool serving; /* the peer is a client */
     bool broken;  /* a write has failed: what the peer says decides */
     const char *host, *target;
-    weir_ns patience_ns; /* how long the peer may take for one answer */
+    struct talk_client *client; /* of a client that was started for the case; else NULL */
+    weir_ns patience_ns;        /* how long the peer may take for one answer */
     struct bytes in;
     size_t at;              /* how far `in` was read */
     struct weir_event came; /* more bytes, or the end */

@@ -12,6 +12,7 @@ struct torture_result {
     const struct torture_case *c;
     enum torture_verdict verdict;
     bool ran;      /* a connection came about */
+    bool heard;    /* the peer sent something */
     char why[240]; /* "" if there is nothing to say */
     char *log;     /* what went over the wire, as lines; NULL: nothing */
     size_t log_len;

@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: MIT */
+#include "torture/http.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <weir/loop.h>
+
+#include "torture/head.h"
+
+enum { ANSWERS_MAX = 64, CHUNK_LINE = 256 };
+static const weir_ns quiet_ns = WEIR_MILLISECONDS(200);
+
+/* ---- bytes ---- */
+
+static size_t canary(const struct talk *t, struct bytes *out) {
+    size_t from = out->len;
+    bytes_print(out, "GET %s HTTP/1.1\r\nHost: %s\r\nX-Canary: yes\r\n\r\n", t->target, t->host);
+    return out->len - from;
+}
+
+static void add_macro(struct talk *t, struct bytes *out, const char **at) {
+    struct bytes song = {0};
+    size_t len = canary(t, &song);
+    switch (**at) {
+    case 'H':
+        bytes_print(out, "%s", t->host);
+        break;
+    case 'T':
+        bytes_print(out, "%s", t->target);
+        break;
+    case 'C':
+        bytes_add(out, song.base, song.len);
+        break;
+    case 'L':
+        bytes_print(out, "%zu", len);
+        break;
+    case 'X':
+        bytes_print(out, "%zx", len);
+        break;
+    case '0':
+        bytes_put(out, 0);
+        break;
+    case 'x':
+        bytes_fill(out, 'x', strtoul(*at + 1, NULL, 10));
+        *at += strcspn(*at, ";");
+        break;
+    default:
+        bytes_put(out, '$');
+        --*at;
+    }
+    bytes_free(&song);
+}
+
+/* The bytes of text up to its end or to $W. Returns what is behind $W, or NULL. */
+static const char *make_bytes(struct talk *t, struct bytes *out, const char *text) {
+    for (; *text != '\0'; text++) {
+        if (text[0] == '$' && text[1] == 'W')
+            return text + 2;
+        if (*text == '|') {
+            bytes_add(out, "\r\n", 2);
+        } else if (*text == '$' && text[1] != '\0') {
+            text++;
+            add_macro(t, out, &text);
+        } else {
+            bytes_put(out, (uint8_t)*text);
+        }
+    }
+    return NULL;
+}
+
+static const char *send_text(struct talk *t, const char *text) {
+    struct bytes out = {0};
+    const char *rest = make_bytes(t, &out, text);
+    if (!out.lost)
+        talk_write(t, out.base, out.len);
+    bytes_free(&out);
+    return rest;
+}
+
+/* ---- answers ---- */
+
+struct answer {
+    int status;
+    bool closes; /* the server says that it ends the connection */
+};
+
+static const char *skip_to_end(struct talk *t) {
+    while (talk_wait(t, t->patience_ns))
+        ;
+    t->at = t->in.len;
+    return t->ended ? NULL : "a body that lasts until the end, which does not come";
+}
+
+static const char *skip(struct talk *t, size_t len) {
+    if (!talk_need(t, len, t->patience_ns))
+        return "the body of the answer is shorter than its Content-Length";
+    t->at += len;
+    return NULL;
+}
+
+/* A line that ends in CR LF; NULL: none came. */
+static const char *take_line(struct talk *t, char ret[CHUNK_LINE]) {
+    for (size_t n = 0; n < CHUNK_LINE - 1; n++) {
+        if (!talk_need(t, n + 2, t->patience_ns))
+            return NULL;
+        if (memcmp(t->in.base + t->at + n, "\r\n", 2) != 0)
+            continue;
+        memcpy(ret, t->in.base + t->at, n);
+        ret[n] = '\0';
+        t->at += n + 2;
+        return ret;
+    }
+    return NULL;
+}
+
+static const char *skip_chunks(struct talk *t) {
+    char line[CHUNK_LINE];
+    for (;;) {
+        if (take_line(t, line) == NULL || !isxdigit((unsigned char)line[0]))
+            return "the answer has a bad chunk line (9112 7.1)";
+        size_t len = strtoul(line, NULL, 16);
+        if (len == 0)
+            break;
+        if (skip(t, len) != NULL || take_line(t, line) == NULL || *line != '\0')
+            return "the answer has a bad chunk (9112 7.1)";
+    }
+    while (take_line(t, line) != NULL)
+        if (*line == '\0')
+            return NULL;
+    return "the answer's trailer section does not end (9112 7.1)";
+}
+
+static const char *skip_body(struct talk *t, const struct head_text *h, bool is_head) {
+    char length[HEAD_FIELD], coding[HEAD_FIELD];
+    bool has_length = head_field(h, "Content-Length", 0, length) != NULL;
+    bool has_coding = head_field(h, "Transfer-Encoding", 0, coding) != NULL;
+    if (has_length && has_coding)
+        return "the answer has Content-Length and Transfer-Encoding (9112 6.2)";
+    if (has_length && (*length == '\0' || strspn(length, "0123456789") != strlen(length)))
+        return "the answer's Content-Length is no number (9110 8.6)";
+    if ((h->status < 200 || h->status == 204) && (has_length || has_coding))
+        return "an answer 1xx or 204 has a length (9110 8.6, 9112 6.1)";
+    if (is_head || h->status < 200 || h->status == 204 || h->status == 304)
+        return NULL;
+    if (has_coding)
+        return strcasecmp(coding, "chunked") == 0 ? skip_chunks(t) : skip_to_end(t);
+    return has_length ? skip(t, strtoul(length, NULL, 10)) : skip_to_end(t);
+}
+
+/* Take the next final answer. Returns 1; 0: none came; -1: it is wrong, and why was said. */
+static int take_answer(struct talk *t, bool is_head, weir_ns budget_ns, struct answer *ret) {
+    struct head_text h;
+    for (;;) {
+        const char *wrong = head_take(t, &h, budget_ns);
+        if (wrong != NULL) {
+            head_free(&h);
+            if (t->in.len == t->at)
+                return 0;
+            talk_judge(t, TORTURE_FAILED, "%s", wrong);
+            return -1;
+        }
+        *ret =
+            (struct answer){.status = h.status, .closes = head_has_word(&h, "Connection", "close")};
+        wrong = h.status < 100 || h.status > 599 ? "the answer has a bad status line (9112 4)"
+                                                 : skip_body(t, &h, is_head);
+        head_free(&h);
+        if (wrong != NULL) {
+            talk_judge(t, TORTURE_FAILED, "%s", wrong);
+            return -1;
+        }
+        if (ret->status >= 200 || ret->status == 101)
+            return 1;
+    }
+}
+
+/* ---- verdicts ---- */
+
+/* The server has read the request and found it wrong, or beyond what it can. */
+static bool refuses(int status) {
+    static const int statuses[] = {400, 408, 411, 413, 414, 417, 421, 426, 431, 500, 501, 505};
+    for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++)
+        if (statuses[i] == status)
+            return true;
+    return false;
+}
+
+static int number_behind(const char *words, const char *name, int otherwise) {
+    const char *at = strstr(words, name);
+    return at != NULL ? atoi(at + strlen(name)) : otherwise;
+}
+
+/* Returns how many answers more come before the connection rests or ends. */
+static int count_more(struct talk *t) {
+    struct answer a;
+    int count = 0;
+    while (count < ANSWERS_MAX && take_answer(t, false, quiet_ns, &a) == 1)
+        count++;
+    return count;
+}
+
+static enum torture_verdict check_open(struct talk *t) {
+    struct answer a;
+    send_text(t, "GET $T HTTP/1.1|Host: $H||");
+    if (take_answer(t, false, t->patience_ns, &a) == 1 && !refuses(a.status))
+        return TORTURE_OK;
+    return talk_judge(t, TORTURE_FAILED, "the connection does not go on behind the answer");
+}
+
+static enum torture_verdict check_closed(struct talk *t) {
+    weir_ns until = t->patience_ns;
+    while (talk_wait(t, until))
+        ;
+    if (!t->ended)
+        return talk_judge(t, TORTURE_FAILED, "the connection was not closed");
+    return t->in.len == t->at ? TORTURE_OK
+                              : talk_judge(t, TORTURE_FAILED, "more came behind the last answer");
+}
+
+static enum torture_verdict expect_accept(struct talk *t, const char *words) {
+    int wanted = number_behind(words, "answers=", 1), status = number_behind(words, "status=", 0);
+    for (int i = 0; i < wanted; i++) {
+        struct answer a;
+        int got = take_answer(t, i == 0 && strstr(words, "head") != NULL, t->patience_ns, &a);
+        if (got == 0)
+            return talk_judge(t, TORTURE_FAILED, "%d of %d requests answered", i, wanted);
+        if (got < 0)
+            return TORTURE_FAILED;
+        if (refuses(a.status) && status != a.status)
+            return talk_judge(t, TORTURE_FAILED, "refused with status %d", a.status);
+    }
+    if (strstr(words, "open") != NULL)
+        return check_open(t);
+    if (strstr(words, "close") != NULL)
+        return check_closed(t);
+    if (count_more(t) > 0)
+        return talk_judge(t, TORTURE_FAILED, "more answers than requests");
+    return TORTURE_OK;
+}
+
+static bool is_listed(const char *words, int status) {
+    char text[16];
+    snprintf(text, sizeof text, " %d", status);
+    return strstr(words, text) != NULL;
+}
+
+static enum torture_verdict expect_reject(struct talk *t, const char *words) {
+    struct answer a;
+    int got = take_answer(t, false, t->patience_ns, &a);
+    if (got < 0)
+        return TORTURE_FAILED;
+    if (got == 0 && !t->ended)
+        return talk_judge(t, TORTURE_FAILED, "neither answered nor closed");
+    if (got == 0)
+        return talk_judge(t, TORTURE_NON_STRICT, "closed without an answer");
+    if (a.status < 400)
+        return talk_judge(t, TORTURE_FAILED, "answered with status %d", a.status);
+    if (count_more(t) > 0)
+        return talk_judge(t, TORTURE_FAILED, "answered again behind the refusal");
+    if (is_listed(words, a.status))
+        return TORTURE_OK;
+    if (!refuses(a.status) && !t->ended)
+        return talk_judge(t, TORTURE_FAILED,
+                          "read as a request: status %d, and the connection goes on", a.status);
+    return talk_judge(t, TORTURE_NON_STRICT, "refused with status %d", a.status);
+}
+
+static enum torture_verdict expect_either(struct talk *t) {
+    struct answer a;
+    int got = take_answer(t, false, t->patience_ns, &a);
+    if (got < 0)
+        return TORTURE_FAILED;
+    if (got == 0 && !t->ended)
+        return talk_judge(t, TORTURE_FAILED, "neither answered nor closed");
+    if (count_more(t) > 0)
+        return talk_judge(t, TORTURE_FAILED, "more than one answer");
+    return TORTURE_OK;
+}
+
+static enum torture_verdict expect_canary(struct talk *t, const char *words) {
+    struct answer a;
+    int got = take_answer(t, false, t->patience_ns, &a);
+    if (got < 0)
+        return TORTURE_FAILED;
+    if (got == 1 && strstr(words, "refused") != NULL && !refuses(a.status))
+        return talk_judge(t, TORTURE_INFORMATIONAL, "not refused, but answered: %d", a.status);
+    if (got == 1 && count_more(t) > 0)
+        return talk_judge(t, TORTURE_FAILED, "the hidden request was answered");
+    if (got == 0 && !t->ended)
+        return talk_judge(t, TORTURE_NON_STRICT, "neither answered nor closed");
+    return TORTURE_OK;
+}
+
+static enum torture_verdict expect_wait(struct talk *t, const char *words, const char *rest) {
+    struct answer a;
+    if (take_answer(t, false, quiet_ns, &a) != 0)
+        return talk_judge(t, TORTURE_FAILED, "answered before all was there");
+    if (t->ended)
+        return talk_judge(t, TORTURE_FAILED, "closed before all was there");
+    send_text(t, rest);
+    return expect_accept(t, words);
+}
+
+enum torture_verdict http_case(struct talk *t, const char *edit, const char *script) {
+    const char *rest = send_text(t, edit);
+    t->piece = 0;
+    if (rest != NULL)
+        return expect_wait(t, script, rest);
+    if (strncmp(script, "accept", 6) == 0)
+        return expect_accept(t, script);
+    if (strncmp(script, "reject", 6) == 0)
+        return expect_reject(t, script);
+    if (strncmp(script, "canary", 6) == 0)
+        return expect_canary(t, script);
+    return expect_either(t);
+}
+
+bool http_is_alive(struct talk *t) {
+    struct answer a;
+    send_text(t, "GET $T HTTP/1.1|Host: $H|Connection: close||");
+    return take_answer(t, false, t->patience_ns, &a) == 1;
+}
+
+/* ---- clients ---- */
+
+enum torture_verdict http_answer(struct talk *t, const char *edit, const char *script) {
+    struct head_text h;
+    char host[HEAD_FIELD];
+    const char *wrong = head_take(t, &h, t->patience_ns);
+    if (wrong == NULL && strncmp(h.base, "GET /", 5) != 0)
+        wrong = "the request is no GET";
+    if (wrong == NULL && head_field(&h, "Host", 0, host) == NULL)
+        wrong = "the request has no Host (9112 3.2)";
+    if (wrong == NULL && head_field(&h, "Host", 1, host) != NULL)
+        wrong = "the request has two Hosts (9112 3.2)";
+    head_free(&h);
+    if (wrong != NULL)
+        return talk_judge(t, TORTURE_FAILED, "%s", wrong);
+    send_text(t, edit);
+    if (strstr(script, " close") != NULL)
+        talk_half_close(t);
+    return TORTURE_OK;
+}
+
+enum torture_verdict http_judge_client(struct talk *t, const char *script, int status,
+                                       const void *printed, size_t len) {
+    struct bytes body = {0};
+    bool accept = strncmp(script, "accept", 6) == 0, refuse = strncmp(script, "refuse", 6) == 0;
+    if (status < 0)
+        return talk_judge(t, TORTURE_FAILED, "the client does not end");
+    if (refuse)
+        return status != 0 ? TORTURE_OK
+                           : talk_judge(t, TORTURE_FAILED, "taken as an answer of %zu bytes", len);
+    if (!accept)
+        return TORTURE_OK;
+    if (status != 0)
+        return talk_judge(t, TORTURE_FAILED, "refused: the command's exit status is %d", status);
+    const char *spec = script + strlen("accept");
+    spec += *spec == ' ';
+    char text[CHUNK_LINE];
+    snprintf(text, sizeof text, "%.*s", (int)strcspn(spec, " "), spec);
+    (void)make_bytes(t, &body, strcmp(text, "-") == 0 ? "" : text);
+    bool same = body.len == len && (len == 0 || memcmp(body.base, printed, len) == 0);
+    size_t wanted = body.len;
+    bytes_free(&body);
+    return same ? TORTURE_OK
+                : talk_judge(t, TORTURE_FAILED, "a body of %zu bytes was printed, not the %zu sent",
+                             len, wanted);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* http.h - cases of HTTP/1.1: bytes that we write, and what must come of them.
+ *
+ * The bytes are text in which "|" is CR LF, $H the host, $T the target, $xN; N times "x", $0 a NUL,
+ * $C a whole request (the canary), $L its length, $X the same in hex, $W the place where the peer
+ * must wait for more.
+ * Of a server the script says:
+ *   accept            answered as a request; answers=N so many; open: the connection goes on
+ *                     behind it, close: it ends; status=N the first answer's status; head: the
+ * first answer has no body reject N ...      answered with one of these statuses (other refusals
+ * are not strict) either            answered in either way canary            no more than one
+ * answer, whatever else wait              no answer before the rest was sent, then as accept Of a
+ * client, which is a command: accept BODY       it exits with 0 and has printed BODY refuse it
+ * exits with another status either and behind it: close, our side ends behind the bytes */
+#ifndef WEIR_TORTURE_HTTP_H
+#define WEIR_TORTURE_HTTP_H
+
+#include "torture/talk.h"
+
+/* Run the case of a server. */
+enum torture_verdict http_case(struct talk *t, const char *edit, const char *script);
+
+/* A plain request is answered on this connection. */
+bool http_is_alive(struct talk *t);
+
+/* Answer the request of a client with the bytes. */
+enum torture_verdict http_answer(struct talk *t, const char *edit, const char *script);
+
+/* Judge the client, once it has ended: its exit status (less than 0: it did not end by itself) and
+ * what it printed. */
+enum torture_verdict http_judge_client(struct talk *t, const char *script, int status,
+                                       const void *printed, size_t len);
+
+#endif
