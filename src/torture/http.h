@@ -5,13 +5,17 @@
  * $C a whole request (the canary), $L its length, $X the same in hex, $W the place where the peer
  * must wait for more.
  * Of a server the script says:
- *   accept            answered as a request; answers=N so many; open: the connection goes on
- *                     behind it, close: it ends; status=N the first answer's status; head: the
- * first answer has no body reject N ...      answered with one of these statuses (other refusals
- * are not strict) either            answered in either way canary            no more than one
- * answer, whatever else wait              no answer before the rest was sent, then as accept Of a
- * client, which is a command: accept BODY       it exits with 0 and has printed BODY refuse it
- * exits with another status either and behind it: close, our side ends behind the bytes */
+ *   accept        answered as a request; answers=N so many; open: the connection goes on behind it,
+ *                 close: it ends; status=N: with this status; head: the first answer has no body
+ *   reject N ...  answered with one of these statuses (other refusals are not strict)
+ *   either        answered in either way
+ *   canary        no more than one answer, whatever else; refused: where the first is a refusal
+ * and where the bytes have $W, that no answer comes before the rest was sent.
+ * Of a client, which is a command:
+ *   accept BODY   it exits with 0 and has printed BODY ("-": nothing)
+ *   refuse        it exits with another status
+ *   either
+ *   and behind it: close, our side ends behind the bytes */
 #ifndef WEIR_TORTURE_HTTP_H
 #define WEIR_TORTURE_HTTP_H
 

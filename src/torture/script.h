@@ -3,7 +3,7 @@
  *
  *   text=Hello  bin=#00ff  cont  ping  pong  close=1000,bye  opB=x      send one frame
  *     before the word: "-" FIN is 0; digits 1 2 3 set RSV1, RSV2, RSV3; z compresses (RSV1 set),
- *     s the same with stored blocks, f with the final bit, "n" after z s f: the context is new
+ *     s the same with stored blocks, f with the final bit; n before them: the context is new
  *     behind the word: /16 /64 longer forms of the length, /top its highest bit, /huge 2^62,
  *     /u the mask is wrong for the side that sends, /m0 a mask of zeros, /cutN only N bytes of it
  *   payload: parts joined by "+": Hello, ~ is a space, *N stars, %N bytes of a pattern, &N letters
@@ -13,11 +13,13 @@
  *   fragments:N                from now on data messages go in frames of N bytes; 0: in one
  *   hold ... go                all that stands between goes in one write
  *   half        end of stream behind what was sent
- *   <text=...  <bin=...  <pong=...   the next message, or pong, must be this
+ *   <text=...  <bin=...  <pong=...   the next message, or pong, must be this; a pong may have come
+ *                               before messages
  *   <lastpong=...               pongs may come before this one (6455 5.5.3)
  *   <text|1009=...              this, or the connection is closed with the code (a limit)
  *   <close  <close=1000         a Close frame with this code, and the end of the connection
- *   <fail=1002  <fastfail=1007  the connection fails: a Close frame with the code, and the end
+ *   <fail=1002  <fastfail=1007  the connection fails: a Close frame with the code (0: any), and the
+ *                               end
  *   <end                        the end of the connection; a Close frame may come before
  *   <packed  <unpacked          the last message was compressed, or was not
  *   <masks                      the frames that came were masked, not always with the same key
