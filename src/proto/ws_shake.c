@@ -161,11 +161,10 @@ static void accept_client(struct weir_ws *ws, const struct weir__ws_request *r,
                           const struct weir__http1 *h, const char *text, struct ws_answer *ret) {
     struct weir__ws_deflate_terms own, agreed;
     const char *protocol = select_protocol(ws, r, text), *why = NULL;
-    int deflates = 0;
-    if (ws->config->zips != NULL) {
+    bool zips = ws->config->zips != NULL;
+    if (zips)
         own = weir__ws_zip_terms(ws->config);
-        deflates = weir__ws_deflate_choose(h, text, &own, &agreed, &why);
-    }
+    int deflates = weir__ws_deflate_choose(h, text, zips ? &own : NULL, &agreed, &why);
     if (deflates < 0) {
         weir__ws_refuse(ws, WEIR_EHTTP, 400, why, ret);
         return;

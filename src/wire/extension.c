@@ -198,9 +198,11 @@ int weir__ws_deflate_choose(const struct weir__http1 *h, const void *buf,
         struct weir__ws_deflate_terms offer;
         int kind;
         while ((kind = element_read(&c, &offer, true)) > END) {
-            if (kind == OFFER && !chosen)
+            if (kind != OFFER || own == NULL)
+                continue;
+            if (!chosen)
                 accept_offer(own, &offer, ret_terms);
-            chosen |= kind == OFFER;
+            chosen = 1;
         }
         if (kind < 0) {
             *ret_why = c.why;

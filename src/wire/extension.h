@@ -18,8 +18,8 @@ struct weir__ws_deflate_terms {
 };
 
 /* As a server: take the first offer of this whole request that can be had. own: what we want; both
- * its bits are set. Returns 1 and *ret_terms, both bits set; 0: there is none; WEIR_EPROTO with
- * *ret_why, a static text. */
+ * its bits are set; NULL: no compression, but the grammar is checked (RFC 6455 9.1). Returns 1 and
+ * *ret_terms, both bits set; 0: there is none; WEIR_EPROTO with *ret_why, a static text. */
 int weir__ws_deflate_choose(const struct weir__http1 *h, const void *buf,
                             const struct weir__ws_deflate_terms *own,
                             struct weir__ws_deflate_terms *ret_terms, const char **ret_why);

@@ -121,6 +121,11 @@ WEIR_TEST(a_server_takes_the_first_offer_that_it_can_have) {
         {&all, PD "; " SMW "=\"10\"x", "!"},
         {&all, PD ", foo; a=(", "!"}, /* also behind the one that was chosen */
         {&all, "@", "!"},
+        /* a server without compression */
+        {NULL, PD, ""},
+        {NULL, PD "; unknown=1, foo", ""},
+        {NULL, PD ";;" SNC, "!"},
+        {NULL, PD ", foo; a=(", "!"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         expect_answer(cases[i].own, cases[i].offers, cases[i].answer);
