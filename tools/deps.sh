@@ -7,9 +7,9 @@
 set -eu
 
 run="gcc libc6-dev pkg-config meson ninja-build python3 liburing-dev libyaml-dev libedit-dev
-  zlib1g-dev"
+  zlib1g-dev libssl-dev"
 # Assertions; interop; a C++ user; man pages; readelf and nm; stacks under valgrind.
-test="libcmocka-dev python3-websockets g++ mandoc binutils valgrind"
+test="libcmocka-dev openssl python3-websockets g++ mandoc binutils valgrind"
 # Sanitizers and fuzzing (clang, with names in their reports: llvm; another parser of HTTP: llhttp);
 # aarch64, built and run.
 check="clang libclang-rt-14-dev llvm node-llhttp gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"

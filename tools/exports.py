@@ -22,6 +22,7 @@ BESIDE = {
     "weir-test": {"testing.h"},
     "weir-http": {"http_server.h", "http_client.h", "http_values.h", "http_file.h",
                   "http_form.h", "http_events.h", "http_log.h", "http_cors.h"},
+    "weir-tls": {"tls.h"},
     "weir-zlib": set(),  # it fills a table of libweir's when it is loaded
 }
 LIBRARIES = ("weir", *BESIDE)

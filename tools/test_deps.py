@@ -11,7 +11,7 @@ import fixture
 
 DEPS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "deps.sh")
 RUN = ["gcc", "libc6-dev", "pkg-config", "meson", "ninja-build", "python3", "liburing-dev",
-       "libyaml-dev", "libedit-dev", "zlib1g-dev"]
+       "libyaml-dev", "libedit-dev", "zlib1g-dev", "libssl-dev"]
 PROMPT = "Go on? [Y/n] "
 APT = "apt-get -qq "
 UPDATE = APT + "update"

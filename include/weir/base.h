@@ -88,12 +88,14 @@ struct weir_site {
     X(WEIR_ETOOBIG, -5005, "larger than the limit that was set")                                   \
     X(WEIR_EEOF, -5006, "the stream ended before all was read")                                    \
     X(WEIR_EBACKEND, -5007, "no such backend, or it cannot run here")                              \
-    X(WEIR_ENOTLS, -5008, "needs TLS, and this version has no TLS")                                \
+    X(WEIR_ENOTLS, -5008, "needs the library weir-tls: link it (pkg-config --libs weir-tls)")      \
     X(WEIR_ENONAME, -5009, "the name is not known")                                                \
     X(WEIR_ERESOLVE, -5010, "the name could not be looked up: try again later")                    \
     X(WEIR_EURL, -5011, "not a URL that this call takes")                                          \
     X(WEIR_ENOZLIB, -5012, "needs the library weir-zlib: link it (pkg-config --libs weir-zlib)")   \
     X(WEIR_EUNPLUGGED, -5013, "the device was unplugged, or its other side is closed")             \
+    X(WEIR_ECERT, -5014, "a certificate, or its key, was refused")                                 \
+    X(WEIR_ETLS, -5015, "no TLS that both sides speak, or the peer refused")                       \
     X(WEIR_EPROTO, -5020, "the peer broke the protocol")                                           \
     X(WEIR_EUTF8, -5021, "the text is not UTF-8")                                                  \
     X(WEIR_EHTTP, -5022, "the peer is not speaking HTTP, or refused the request")                  \

@@ -24,6 +24,7 @@ struct weir_stream; /* bytes in both directions, over a connection, a descriptor
 struct weir_listener; /* accepts the connections to an address */
 struct weir_conn; /* one connection of a reactive server */
 struct weir_group;
+struct weir_tls; /* weir/tls.h */
 
 /* The options of weir_dial. */
 struct weir_dial_options { /* zero: the default */
@@ -34,6 +35,9 @@ struct weir_dial_options { /* zero: the default */
     int keepalive_s;     /* probe after so many idle seconds; 0: off */
     const char *local;   /* tcp: dial from this address of the machine: "192.0.2.1", "[::1]:2000"
                           * (no names); only addresses of its family are tried. NULL: any */
+    struct weir_tls *tls;  /* weir/tls.h: of tls://, NULL: the system's roots. With another URL:
+                            * speak TLS over what it opens */
+    const char *tls_name;  /* what the server's certificate must be for; NULL: HOST */
 };
 
 /* The options of weir_listen. */
@@ -43,11 +47,14 @@ struct weir_listen_options { /* zero: the default */
     bool reuse_port;       /* several listeners share the port (SO_REUSEPORT) */
     bool delay;            /* accepted streams keep Nagle's algorithm */
     int keepalive_s;       /* accepted streams: probe after so many idle seconds; 0: off */
+    struct weir_tls *tls;  /* weir/tls.h: with a certificate; tls:// needs it. With another URL:
+                            * speak TLS over what connects */
 };
 
 /* Open a stream by a URL:
  *   tcp://HOST:PORT  HOST is a name, an IPv4 address, or an IPv6 address in brackets; the addresses
  *                    of a name are tried as RFC 8305 says
+ *   tls://HOST:PORT  the same, encrypted: see weir_tls_connect (in the library weir-tls)
  *   unix:/PATH       a unix socket
  *   mem:NAME         in memory, to the listener of that name on this loop (1 to 63 bytes)
  *   fd:N             the descriptor N, as weir_stream_from_fd: the stream owns it
@@ -66,15 +73,18 @@ struct weir_listen_options { /* zero: the default */
  * unused local port of the ephemeral range to itself: weir_dial then returns -ECONNREFUSED.
  * Returns 0; -ECONNREFUSED, -ETIMEDOUT, -ENETUNREACH, ... (of the last address tried);
  * -EADDRNOTAVAIL, -EADDRINUSE, -EINVAL (options->local cannot be used); WEIR_EURL, WEIR_ENONAME,
- * WEIR_ERESOLVE, WEIR_ENOTLS (tls://), -EAGAIN (32 look-ups of names that a cancel
- * has abandoned still run; from 8 on the library logs it), -ECANCELED, -ETIME, -EMFILE, -ENOMEM,
- * WEIR_ENOLOOP. On error or cancel nothing stays open, and *ret_stream is untouched. */
+ * WEIR_ERESOLVE, -EAGAIN (32 look-ups of names that a cancel has abandoned still run; from 8 on
+ * the library logs it), -ECANCELED, -ETIME, -EMFILE, -ENOMEM, WEIR_ENOLOOP; of tls:// WEIR_ENOTLS,
+ * or an error as weir_tls_connect. On error or cancel nothing stays open, and *ret_stream is
+ * untouched. */
 WEIR_SUSPENDS int weir_dial(const char *url, const struct weir_dial_options *options,
                             struct weir_stream **ret_stream);
 
 /* Listen by a URL:
  *   tcp://HOST:PORT  port 0 is any free one; HOST "*" is all addresses. If a name has several
  *                    addresses, each that this machine has is bound, to the same port
+ *   tls://HOST:PORT  the same, encrypted, by options->tls: weir_accept returns a stream whose
+ *                    handshake comes with its first read or write (see weir_tls_handshake)
  *   unix:/PATH       PATH must not exist; the library does not remove it afterwards: unlink it
  *   mem:NAME         for dials on this loop, in memory; not for weir_accept_fd (-EOPNOTSUPP). 128
  *                    connections wait at most, or backlog

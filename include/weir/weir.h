@@ -42,6 +42,7 @@
 #include <weir/sync.h>
 #include <weir/task.h>
 #include <weir/thread.h>
+#include <weir/tls.h>
 #include <weir/transport.h>
 #include <weir/tty.h>
 #include <weir/unix.h>

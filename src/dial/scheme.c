@@ -10,7 +10,10 @@
 #include "base/options.h"
 #include "loop/debug.h"
 #include "stream/open.h"
+#include "stream/secure.h"
 #include "stream/stream.h"
+#include "stream/tls_table.h"
+#include "stream/url.h"
 
 static int dial_socket(const char *rest, const char *url, const struct weir_dial_options *options,
                        struct weir_stream **ret_stream) {
@@ -55,6 +58,19 @@ static const struct weir__scheme *scheme_of(const char *url, const char **ret_re
     return &sockets;
 }
 
+/* TLS over what the URL opens: by tls://, or because options->tls is set. */
+static int dial_secure(const struct weir__scheme *scheme, const char *rest, const char *url,
+                       const struct weir_dial_options *options, struct weir_stream **ret_stream) {
+    struct weir_stream *s;
+    struct weir__url u = {.port = 0};
+    if (weir__tls_table == NULL)
+        return weir__tls_missing("dial", url);
+    int rc = scheme == &sockets ? weir__url_parse(url, false, &u) : 0;
+    if (rc == 0)
+        rc = scheme->dial(rest, url, options, &s);
+    return rc < 0 ? rc : weir__secure_dial(&s, url, u.host, options, ret_stream);
+}
+
 int weir_dial(const char *url, const struct weir_dial_options *options,
               struct weir_stream **ret_stream) {
     const char *rest;
@@ -65,7 +81,10 @@ int weir_dial(const char *url, const struct weir_dial_options *options,
     WEIR_OPTIONS_COPY(&o, options);
     if (url == NULL)
         WEIR_BUG("weir_dial: the URL is NULL");
-    rc = scheme_of(url, &rest)->dial(rest, url, &o, ret_stream);
+    const struct weir__scheme *s = scheme_of(url, &rest);
+    if (o.tls != NULL || strncmp(url, "tls:", 4) == 0)
+        return dial_secure(s, rest, url, &o, ret_stream);
+    rc = s->dial(rest, url, &o, ret_stream);
     if (rc == 0)
         weir__stream_remember(*ret_stream, __builtin_return_address(0));
     return rc;
@@ -82,9 +101,15 @@ int weir_listen(const char *url, const struct weir_listen_options *options,
     if (url == NULL)
         WEIR_BUG("weir_listen: the URL is NULL");
     const struct weir__scheme *s = scheme_of(url, &rest);
+    bool is_secure = o.tls != NULL || strncmp(url, "tls:", 4) == 0;
+    if (is_secure && weir__tls_table == NULL)
+        return weir__tls_missing("listen", url);
     if (s->listen == NULL)
         return weir__url_refused("listen", url, s->cannot_listen);
     rc = s->listen(rest, url, &o, ret_listener);
+    if (rc == 0 && is_secure &&
+        (rc = weir__secure_listener(*ret_listener, o.tls, url)) < 0)
+        weir_unlisten(ret_listener);
     if (rc == 0)
         weir__debug_made(weir__loop(), *ret_listener, "listener of", url,
                          __builtin_return_address(0));

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 
 #include "stream/resolve.h"
+#include "stream/tls_table.h"
 #include "sys/addr.h"
 
 static const char *url_of(const struct weir_listener *l) {
@@ -161,7 +162,12 @@ LOOP_STORY(bad_urls_are_refused_with_a_reason) {
         assert_non_null(strstr(weir_error(WEIR_EURL)->text, "no port"));
     }
     assert_int_equal(weir_dial("tcp://127.0.0.1:0", NULL, &s), WEIR_EURL);
+    const struct weir__tls_table *table = weir__tls_table;
+    weir__tls_table = NULL; /* as without the library weir-tls */
     assert_int_equal(weir_dial("tls://127.0.0.1:1", NULL, &s), WEIR_ENOTLS);
+    assert_int_equal(weir_listen("tls://127.0.0.1:0", NULL, &l), WEIR_ENOTLS);
+    assert_non_null(strstr(weir_error_message(WEIR_ENOTLS), "pkg-config --libs weir-tls"));
+    weir__tls_table = table;
     return 0;
 }
 

@@ -100,7 +100,8 @@ static __attribute__((cold, noinline)) int failed(struct weir_stream *s, int rc,
     if (s->closed)
         return weir__fail(rc, what, s->kind->name);
     s->kind->address(s, true, text);
-    return weir__fail(rc, what, text);
+    const char *why = s->kind->why != NULL ? s->kind->why(s, rc) : NULL;
+    return why != NULL ? weir__failf(rc, what, text, "%s", why) : weir__fail(rc, what, text);
 }
 
 /* The call is refused because of something this program did: say what. The usual text of the code

@@ -93,6 +93,8 @@ struct weir__stream_kind {
     void (*fini)(struct weir_stream *s); /* before the memory is freed; NULL: nothing to do */
     /* The peer's or own address as text of at most WEIR__NAME_TEXT bytes with its NUL. */
     void (*address)(struct weir_stream *s, bool peer, char *ret_text);
+    /* What the error rc of one of these means here; NULL: the text of its code. NULL: always. */
+    const char *(*why)(struct weir_stream *s, int rc);
 };
 
 /* Asking. An ask is a RECV that the stream completes: a struct weir__op of the caller's, which the
@@ -143,7 +145,7 @@ struct weir_stream {
     bool lent_out : 1; /* by a process, which closes it: the user must not */
 };
 
-void weir__stream_init(struct weir_stream *s, const struct weir__stream_kind *kind,
+WEIR_API void weir__stream_init(struct weir_stream *s, const struct weir__stream_kind *kind,
                        struct weir__loop *l);
 
 /* *ret_stream is the user's from now on. */
@@ -154,16 +156,16 @@ static inline void weir__stream_give(struct weir_stream *s, struct weir_stream *
 }
 
 /* For debug mode, in the public call that has made s: pc is its return address. */
-void weir__stream_remember(struct weir_stream *s, const void *pc);
+WEIR_API void weir__stream_remember(struct weir_stream *s, const void *pc);
 
 /* Release the lent piece and free the hold, also with unread bytes. */
-void weir__stream_drop(struct weir_stream *s);
+WEIR_API void weir__stream_drop(struct weir_stream *s);
 
 /* The kind holds nothing of s any more: s is freed now, or when the last task inside leaves. */
-void weir__stream_gone(struct weir_stream *s);
+WEIR_API void weir__stream_gone(struct weir_stream *s);
 
 /* A task has left a stream that is closed: free it, if the kind is gone and no other is inside. */
-void weir__stream_left(struct weir_stream *s);
+WEIR_API void weir__stream_left(struct weir_stream *s);
 
 /* Submit a CLOSE; when it completes, perhaps at once, done is called. The object must live until
  * then, and the run does not end before. done must begin with weir__close_done. */

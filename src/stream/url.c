@@ -16,27 +16,32 @@ static int url_refuse(const char *text, bool listening, const char *why) {
 static int parse_any(const char *text, struct weir__url *ret_url) {
     static const char head[] = "tcp://*:";
     size_t skip = sizeof head - 1, len = strlen(text);
-    if (strcmp(text, "tcp://*") == 0)
+    bool is_tls = strncmp(text, "tls://*", skip - 1) == 0;
+    if (!is_tls && strncmp(text, head, skip - 1) != 0)
+        return -EINVAL;
+    if (len == skip - 1)
         return url_refuse(text, true, "no port");
-    if (strncmp(text, head, skip) != 0)
+    if (text[skip - 1] != ':')
         return -EINVAL;
     int64_t port = weir__chars_decimal((const uint8_t *)text + skip, len - skip, UINT16_MAX);
     if (port < 0)
         return url_refuse(text, true, "no port number up to 65535 after the colon");
-    *ret_url = (struct weir__url){.host = "*", .port = (uint16_t)port};
+    *ret_url = (struct weir__url){.host = "*", .port = (uint16_t)port, .is_tls = is_tls};
     return 0;
 }
 
 /* What the parser of URLs cannot know: which schemes there are, and what was probably meant. */
 static const char *advice(const char *text, bool listening, const char *why) {
     if (strcmp(why, "unknown scheme") == 0)
-        return listening ? "unknown scheme: there are tcp, unix, mem and fd"
-                         : "unknown scheme: there are tcp, unix, udp, serial, exec, pty, file, "
-                           "pipe, mem and fd";
-    if (strncmp(text, "tcp://*", 7) == 0)
+        return listening ? "unknown scheme: there are tcp, tls, unix, mem and fd"
+                         : "unknown scheme: there are tcp, tls, unix, udp, serial, exec, pty, "
+                           "file, pipe, mem and fd";
+    if (strncmp(text, "tcp://*", 7) == 0 || strncmp(text, "tls://*", 7) == 0)
         return "* is for a listener only";
     if (listening && strncmp(text, "tcp://:", 7) == 0)
         return "no host: write tcp://*:PORT for all addresses";
+    if (listening && strncmp(text, "tls://:", 7) == 0)
+        return "no host: write tls://*:PORT for all addresses";
     return why;
 }
 
@@ -54,9 +59,8 @@ static int parse_unix(const char *text, bool listening, const struct weir__uri *
 
 int weir__url_parse(const char *text, bool listening, struct weir__url *ret_url) {
     struct weir__uri uri;
-    const char *what = listening ? "listen" : "dial";
     if (text == NULL)
-        WEIR_BUG("weir_%s: the URL is NULL", what);
+        WEIR_BUG("weir_%s: the URL is NULL", listening ? "listen" : "dial");
     int rc = listening ? parse_any(text, ret_url) : -EINVAL;
     if (rc != -EINVAL)
         return rc;
@@ -70,7 +74,8 @@ int weir__url_parse(const char *text, bool listening, struct weir__url *ret_url)
     case WEIR__URI_UNIX:
         return parse_unix(text, listening, &uri, ret_url);
     case WEIR__URI_TLS:
-        return weir__fail(WEIR_ENOTLS, what, text);
+        ret_url->is_tls = true;
+        break;
     case WEIR__URI_TCP:
         break;
     case WEIR__URI_WS:

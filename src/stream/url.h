@@ -9,11 +9,11 @@
 struct weir__url {
     char host[WEIR__NAME_MAX + 1]; /* "*": all addresses (listen only) */
     uint16_t port;
-    bool is_unix;
+    bool is_unix, is_tls;
     struct weir__addr path; /* if is_unix */
 };
 
-/* Returns 0; WEIR_EURL or WEIR_ENOTLS, with an error record. */
+/* Returns 0; WEIR_EURL, with an error record. */
 int weir__url_parse(const char *text, bool listening, struct weir__url *ret_url);
 
 #endif

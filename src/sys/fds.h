@@ -8,10 +8,11 @@
 
 #include <stdbool.h>
 #include <sys/socket.h>
+#include <weir/base.h>
 
 /* If fd is 0, 1 or 2, replace it by a duplicate above 2 (close-on-exec). fd < 0: a call has just
  * failed, return -errno. Returns the descriptor, or a negative errno; then fd is closed. */
-int weir__fd_lift(int fd);
+WEIR_API int weir__fd_lift(int fd);
 
 /* accept4 with SOCK_CLOEXEC, also never with a number below 3. A connection that was accepted
  * cannot be given back: so where accept4 may get a low number, a number above 2 is reserved first,

@@ -192,7 +192,7 @@ static inline void weir__argument_not_null(const void *argument, const char *cal
 WEIR_API void weir__loop_assert(struct weir__loop *l, const char *call);
 
 /* The same for calls that return errors: 0, or WEIR_EFORKED if l belongs to the parent process. */
-int weir__loop_enter(struct weir__loop *l, const char *call);
+WEIR_API int weir__loop_enter(struct weir__loop *l, const char *call);
 
 /* Write the running task's error record and return rc. Only where the error begins. what: the call,
  * static text. on: the object, or NULL. format: what happened; weir__fail makes the text from what,

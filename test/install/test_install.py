@@ -78,7 +78,7 @@ class InstallTest(unittest.TestCase):
 
     def beside(self):
         """The libraries beside libweir that this build has: each gives it one thing more."""
-        return [name for name in ("weir-zlib",)
+        return [name for name in ("weir-zlib", "weir-tls")
                 if os.path.exists(f"{self.libdir}/lib{name}.so")]
 
     def test_a_library_beside_libweir_is_found_when_it_is_linked(self):

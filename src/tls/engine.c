@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT */
+/* engine.c - SSL between two pieces of memory. */
+#include "tls/engine.h"
+
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <weir/wall.h>
+
+#include "base/alloc.h"
+#include "base/check.h"
+#include "tls/context.h"
+#include "tls/reason.h"
+#include "tls/session.h"
+
+/* ---- ciphertext to be sent ---- */
+
+int weir__tls_bytes_reserve(struct weir__tls_bytes *b, size_t more) {
+    size_t need = (size_t)b->len + more;
+    if (b->head + need <= b->size)
+        return 0;
+    if (need > INT32_MAX)
+        return -ENOMEM;
+    if (need <= b->size) {
+        memmove(b->bytes, b->bytes + b->head, b->len);
+        b->head = 0;
+        return 0;
+    }
+    size_t size = b->len > 0 && need < 2 * (size_t)b->size ? 2 * (size_t)b->size : need;
+    uint8_t *bytes = weir__alloc(size);
+    if (bytes == NULL)
+        return -ENOMEM;
+    if (b->len > 0)
+        memcpy(bytes, b->bytes + b->head, b->len);
+    weir__free(b->bytes);
+    *b = (struct weir__tls_bytes){bytes, 0, b->len, (uint32_t)size};
+    return 0;
+}
+
+void weir__tls_bytes_drop(struct weir__tls_bytes *b) {
+    weir__free(b->bytes);
+    *b = (struct weir__tls_bytes){NULL, 0, 0, 0};
+}
+
+/* ---- the BIO ---- */
+
+static int bio_read(BIO *bio, char *buf, int len) {
+    struct weir__tls_engine *e = BIO_get_data(bio);
+    BIO_clear_retry_flags(bio);
+    if (e->in_len == 0) {
+        BIO_set_retry_read(bio);
+        return -1;
+    }
+    size_t n = (size_t)len < e->in_len ? (size_t)len : e->in_len;
+    memcpy(buf, e->in, n);
+    e->in += n;
+    e->in_len -= n;
+    return (int)n;
+}
+
+static int bio_write(BIO *bio, const char *buf, int len) {
+    struct weir__tls_engine *e = BIO_get_data(bio);
+    struct weir__tls_bytes *b = &e->out;
+    BIO_clear_retry_flags(bio);
+    if (weir__tls_bytes_reserve(b, (size_t)len) < 0) {
+        e->starved = true;
+        BIO_set_retry_write(bio);
+        return -1;
+    }
+    memcpy(b->bytes + b->head + b->len, buf, (size_t)len);
+    b->len += (uint32_t)len;
+    return len;
+}
+
+static long bio_ctrl(BIO *bio, int command, long number, void *p) {
+    return command == BIO_CTRL_FLUSH;
+}
+
+static BIO_METHOD *method;
+static pthread_once_t method_once = PTHREAD_ONCE_INIT;
+
+static void method_make(void) {
+    method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "weir");
+    if (method == NULL)
+        return;
+    BIO_meth_set_read(method, bio_read);
+    BIO_meth_set_write(method, bio_write);
+    BIO_meth_set_ctrl(method, bio_ctrl);
+}
+
+static BIO *bio_new(struct weir__tls_engine *e) {
+    pthread_once(&method_once, method_make);
+    BIO *bio = method != NULL ? BIO_new(method) : NULL;
+    if (bio == NULL)
+        return NULL;
+    BIO_set_data(bio, e);
+    BIO_set_init(bio, 1);
+    return bio;
+}
+
+/* ---- life ---- */
+
+/* A name that is to be checked: without the dot behind it that a name may have. */
+static int expect_host(struct weir__tls_engine *e, const char *host) {
+    size_t len = strlen(host);
+    X509_VERIFY_PARAM *param = SSL_get0_param(e->ssl);
+    if (len > 1 && host[len - 1] == '.')
+        len--;
+    if (len == 0 || len > 253)
+        return -EINVAL;
+    e->host = weir__alloc(len + 1);
+    if (e->host == NULL)
+        return -ENOMEM;
+    memcpy(e->host, host, len);
+    e->host[len] = '\0';
+    X509_VERIFY_PARAM_set_hostflags(param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    ASN1_OCTET_STRING *address = a2i_IPADDRESS(e->host);
+    bool is_address = address != NULL, good;
+    ASN1_OCTET_STRING_free(address);
+    ERR_clear_error();
+    if (is_address)
+        good = X509_VERIFY_PARAM_set1_ip_asc(param, e->host) == 1;
+    else
+        good = X509_VERIFY_PARAM_set1_host(param, e->host, len) == 1 &&
+               SSL_set_tlsext_host_name(e->ssl, e->host) == 1;
+    return good ? 0 : -ENOMEM;
+}
+
+static int engine_begin(struct weir__tls_engine *e, struct weir__tls_seat *seat,
+                        const char *host) {
+    e->ssl = SSL_new(seat->ctx);
+    BIO *bio = e->ssl != NULL ? bio_new(e) : NULL;
+    if (bio == NULL)
+        return -ENOMEM;
+    SSL_set_bio(e->ssl, bio, bio);
+    SSL_set_app_data(e->ssl, e);
+    weir__tls_seat_verify(seat, e);
+    X509_VERIFY_PARAM_set_time(SSL_get0_param(e->ssl),
+                               (time_t)(weir_wall_now() / WEIR_SECONDS(1)));
+    if (host == NULL) {
+        SSL_set_accept_state(e->ssl);
+        return 0;
+    }
+    SSL_set_connect_state(e->ssl);
+    int rc = expect_host(e, host);
+    if (rc == 0)
+        weir__tls_session_use(e);
+    return rc;
+}
+
+int weir__tls_engine_init(struct weir__tls_engine *e, struct weir_tls *owner,
+                          struct weir__tls_seat *seat, const char *host) {
+    *e = (struct weir__tls_engine){.owner = owner, .server = host == NULL};
+    ERR_clear_error();
+    int rc = engine_begin(e, seat, host);
+    ERR_clear_error();
+    if (rc < 0)
+        weir__tls_engine_fini(e);
+    return rc;
+}
+
+void weir__tls_engine_fini(struct weir__tls_engine *e) {
+    SSL_free(e->ssl);
+    e->ssl = NULL;
+    weir__tls_bytes_drop(&e->out);
+    weir__free(e->host);
+    weir__free(e->why);
+    e->host = e->why = NULL;
+}
+
+/* ---- failing ---- */
+
+int weir__tls_engine_fail(struct weir__tls_engine *e, int code, const char *format, ...) {
+    va_list args;
+    if (e->code != 0)
+        return e->code;
+    e->code = (int16_t)code;
+    e->why = weir__alloc(WEIR__TLS_WHY);
+    if (e->why == NULL)
+        return code;
+    va_start(args, format);
+    vsnprintf(e->why, WEIR__TLS_WHY, format, args);
+    va_end(args);
+    return code;
+}
+
+/* OpenSSL's call has returned rc, which is not success. */
+static int said(struct weir__tls_engine *e, int rc) {
+    int error = SSL_get_error(e->ssl, rc);
+    bool starved = e->starved;
+    e->starved = false;
+    if (error == SSL_ERROR_WANT_READ)
+        return -EAGAIN;
+    if (error == SSL_ERROR_WANT_WRITE && starved)
+        return -ENOMEM;
+    rc = weir__tls_reason(e);
+    ERR_clear_error();
+    return rc;
+}
+
+/* Something else than TLS is better told by us: OpenSSL says "wrong version number". */
+static int look_at_first(struct weir__tls_engine *e) {
+    char seen[24];
+    size_t n = 0;
+    if (e->heard || e->in_len == 0)
+        return 0;
+    e->heard = true;
+    if (e->in[0] >= 20 && e->in[0] <= 23)
+        return 0;
+    while (n < e->in_len && n < sizeof seen - 1 && e->in[n] >= ' ' && e->in[n] < 127)
+        n++;
+    memcpy(seen, e->in, n);
+    seen[n] = '\0';
+    if (n < 4)
+        return weir__tls_engine_fail(e, WEIR_EPROTO, "the peer does not speak TLS: it began with "
+                                                     "the byte 0x%02x", e->in[0]);
+    return weir__tls_engine_fail(e, WEIR_EPROTO, "the peer does not speak TLS: it began with \"%s\""
+                                                 "%s", seen,
+                                 e->server ? ", so it uses http:// or the like here" :
+                                             ", so this port is a plain one");
+}
+
+/* ---- working ---- */
+
+int weir__tls_engine_shake(struct weir__tls_engine *e) {
+    if (e->shaken || e->code != 0)
+        return e->code;
+    int rc = look_at_first(e);
+    if (rc < 0)
+        return rc;
+    ERR_clear_error();
+    rc = SSL_do_handshake(e->ssl);
+    if (rc != 1)
+        return said(e, rc);
+    e->shaken = true;
+    return 0;
+}
+
+int64_t weir__tls_engine_read(struct weir__tls_engine *e, void *buf, size_t len) {
+    size_t n = 0;
+    if (e->code != 0)
+        return e->code;
+    WEIR_CHECK(e->shaken);
+    ERR_clear_error();
+    int rc = SSL_read_ex(e->ssl, buf, len, &n);
+    if (rc == 1)
+        return (int64_t)n;
+    if (SSL_get_error(e->ssl, rc) == SSL_ERROR_ZERO_RETURN)
+        return 0;
+    return said(e, rc);
+}
+
+int weir__tls_engine_write(struct weir__tls_engine *e, const void *buf, size_t len) {
+    size_t n = 0;
+    WEIR_CHECK(e->shaken && len > 0 && len <= WEIR__TLS_RECORD);
+    if (e->code != 0)
+        return e->code;
+    if (weir__tls_bytes_reserve(&e->out, len + WEIR__TLS_OVERHEAD) < 0)
+        return -ENOMEM;
+    ERR_clear_error();
+    int rc = SSL_write_ex(e->ssl, buf, len, &n);
+    if (rc == 1)
+        return 0;
+    rc = said(e, rc);
+    return rc == -EAGAIN ? weir__tls_engine_fail(e, WEIR_ETLS, "the peer began a new handshake")
+                         : rc;
+}
+
+int weir__tls_engine_end(struct weir__tls_engine *e) {
+    if (!e->shaken || e->code != 0)
+        return e->code;
+    ERR_clear_error();
+    int rc = SSL_shutdown(e->ssl);
+    if (rc >= 0)
+        return 0;
+    return said(e, rc);
+}
