@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "proto/http_headers.h"
 #include "proto/ws_conn.h"
+#include "proto/ws_dial.h"
 #include "proto/ws_in.h"
 #include "proto/ws_keep.h"
 #include "proto/ws_out.h"
@@ -19,7 +20,6 @@
 #include "proto/ws_writer.h"
 #include "proto/ws_zip.h"
 #include "stream/stream.h"
-#include "wire/uri.h"
 
 /* ---- the driver ---- */
 
@@ -88,36 +88,6 @@ static void ws_free(struct weir_ws *ws) {
     weir__free(ws);
 }
 
-static int url_check(const char *url, struct weir__uri *ret_uri) {
-    if (url == NULL)
-        WEIR_BUG("weir_ws_dial: the URL is NULL");
-    if (weir__uri_parse(ret_uri, url, strlen(url), "no scheme: write ws://host:port/path") < 0)
-        return weir__failf(WEIR_EURL, "ws dial", url, "%s", ret_uri->why);
-    if (ret_uri->scheme == WEIR__URI_WSS)
-        return weir__fail(WEIR_ENOTLS, "ws dial", url);
-    if (ret_uri->scheme != WEIR__URI_WS)
-        return weir__failf(WEIR_EURL, "ws dial", url, "the scheme must be ws");
-    return 0;
-}
-
-static int dial_tcp(const char *url, const struct weir__uri *u, struct weir_stream **ret_stream) {
-    char tcp[320];
-    bool six = u->host_kind == WEIR__URI_IPV6;
-    int n = snprintf(tcp, sizeof tcp, "tcp://%s%.*s%s:%u", six ? "[" : "", (int)u->host.len,
-                     url + u->host.offset, six ? "]" : "", u->port);
-    if (n < 0 || (size_t)n >= sizeof tcp)
-        return weir__failf(WEIR_EURL, "ws dial", url, "the host is too long");
-    return weir_dial(tcp, NULL, ret_stream);
-}
-
-static int dial_within(const char *url, const struct weir__uri *u, struct weir_ws *ws) {
-    int rc = dial_tcp(url, u, &ws->stream);
-    if (rc < 0)
-        return rc;
-    return weir__ws_shake_client(ws, url + u->authority.offset, u->authority.len,
-                                 url + u->path.offset, u->path.len);
-}
-
 /* The end of both openings. Who fired: the bound of the handshake, or a scope of the caller's? */
 static int opened(struct weir_ws *ws, struct weir_scope *s, int rc, const char *what,
                   const char *on, struct weir_ws **ret_ws) {
@@ -144,7 +114,11 @@ int weir_ws_dial(const char *url, const struct weir_ws_options *options,
     struct weir__uri u;
     struct weir_scope s;
     int rc = weir__suspend_enter("ws dial");
-    if (rc < 0 || (rc = url_check(url, &u)) < 0)
+    if (rc < 0)
+        return rc;
+    if (url == NULL)
+        WEIR_BUG("weir_ws_dial: the URL is NULL");
+    if ((rc = weir__ws_url_check(url, &u)) < 0)
         return rc;
     struct weir_ws *ws = ws_new(NULL, options, WEIR__WS_CLIENT);
     if (ws == NULL)
@@ -157,7 +131,7 @@ int weir_ws_dial(const char *url, const struct weir_ws_options *options,
     char on[72]; /* more than a record has room for. url may lie in it, where a dial writes */
     snprintf(on, sizeof on, "%.*s", (int)sizeof on - 1, url);
     weir_scope_enter(&s, ws->config->o.handshake_ns);
-    return opened(ws, &s, dial_within(url, &u, ws), "ws dial", on, ret_ws);
+    return opened(ws, &s, weir__ws_dial(ws, url, &u), "ws dial", on, ret_ws);
 }
 
 int weir_ws_accept(struct weir_stream **take_stream, const struct weir_ws_options *options,
