@@ -72,13 +72,19 @@ struct weir_ws_options {
      * Content-Length, Transfer-Encoding, and all that begin with Sec-WebSocket- */
     const char *const *headers;
     const struct weir_ws_deflate *deflate; /* NULL: no compression. See weir/ws_deflate.h. Copied */
+    /* client only: 0; 20 at most. So many answers in a row may lead elsewhere (301, 302, 303, 307,
+     * 308 with a Location); handshake_ns holds for all together. Another host, port or scheme gets
+     * no Authorization and no Cookie of headers, nor what comes after it. From wss:// never to
+     * ws:// */
+    int redirects_max;
 };
 
 /* Connect to ws://HOST[:PORT]/PATH?QUERY and shake hands, within options->handshake_ns. The URL has
  * at most 8192 bytes. Interim responses (1xx except 101) are skipped. options may be NULL; what its
  * members point to must outlive the connection. The caller must drop *ret_ws.
  * Returns 0; as weir_dial; -EINVAL (one of options->headers, which the error's text names),
- * WEIR_EHTTP (the answer was no 101: weir_error(rc)->status is its status), WEIR_EPROTO,
+ * WEIR_EHTTP (the answer was no 101: weir_error(rc)->status is its status; or it leads where this
+ * client may not go), WEIR_EPROTO,
  * WEIR_ENOTLS (wss://), WEIR_EEOF, -ETIME (also: handshake_ns is over), -ECANCELED, -ENOMEM,
  * WEIR_ENOLOOP. On error or cancel nothing stays open. */
 WEIR_SUSPENDS int weir_ws_dial(const char *url, const struct weir_ws_options *options,

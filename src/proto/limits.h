@@ -52,6 +52,8 @@ enum {
     /* The client's own request: beside the URL, the subprotocols and the origin. */
     WS_REQUEST_REST = 512,
     WS_PROTOCOLS_TEXT_MAX = 512,
+    /* Redirects of one dial: browsers follow 20. */
+    WS_REDIRECTS_MAX = 20,
 };
 
 /* How long a refused client may take to read the refusal before it is cut off. */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "proto/ws_shake.h"
 #include "stream/stream.h"
 #include "task/task.h"
@@ -29,10 +30,180 @@ static int dial_tcp(const char *url, const struct weir__uri *u, struct weir_stre
     return weir_dial(tcp, NULL, ret_stream);
 }
 
-int weir__ws_dial(struct weir_ws *ws, const char *url, const struct weir__uri *u) {
-    int rc = dial_tcp(url, u, &ws->stream);
+/* ---- redirects ---- */
+
+/* Does text begin with a scheme, "name:"? */
+static size_t scheme_len(const char *text) {
+    size_t n = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.");
+    return n > 0 && text[n] == ':' ? n : 0;
+}
+
+/* Remove the segments "." and ".." of a path that begins with a slash (RFC 3986 5.2.4). */
+static void dots_remove(char *path) {
+    size_t end = strcspn(path, "?"), out = 0;
+    for (size_t at = 0; at < end;) {
+        size_t n = 1 + strcspn(path + at + 1, "/?");
+        n = n > end - at ? end - at : n;
+        bool is_last = at + n == end;
+        bool is_dot = n == 2 && path[at + 1] == '.';
+        bool is_up = n == 3 && path[at + 1] == '.' && path[at + 2] == '.';
+        if (is_up)
+            while (out > 0 && path[--out] != '/')
+                ;
+        if (!is_dot && !is_up) {
+            memmove(path + out, path + at, n);
+            out += n;
+        } else if (is_last) {
+            path[out++] = '/';
+        }
+        at += n;
+    }
+    memmove(path + out, path + end, strlen(path + end) + 1);
+}
+
+/* Where the directory of a path ends, behind its last slash. */
+static size_t directory_len(const char *path, size_t len) {
+    size_t end = 0;
+    for (size_t i = 0; i < len && path[i] != '?'; i++)
+        if (path[i] == '/')
+            end = i + 1;
+    return end;
+}
+
+char *weir__ws_url_join(const char *url, const struct weir__uri *u, const char *location) {
+    size_t len = strcspn(location, "#"), scheme = scheme_len(location), path = 0;
+    const char *base = weir__uri_scheme_name(u->scheme), *name = base;
+    char *text = weir__alloc(strlen(url) + len + 16);
+    if (text == NULL)
+        return NULL;
+    if (scheme > 0) {
+        name = weir__chars_equal(location, scheme, "http")    ? "ws"
+               : weir__chars_equal(location, scheme, "https") ? "wss"
+                                                              : NULL;
+        sprintf(text, "%s%.*s", name ? name : "", (int)(name ? len - scheme : len),
+                location + (name ? scheme : 0));
+        return text;
+    }
+    if (strncmp(location, "//", 2) == 0) {
+        sprintf(text, "%s:%.*s", base, (int)len, location);
+        return text;
+    }
+    const char *old = url + u->path.offset;
+    size_t kept = location[0] == '/'                 ? 0
+                  : location[0] == '?' || len == 0 ? strcspn(old, len == 0 ? "" : "?")
+                                                   : directory_len(old, u->path.len);
+    kept = kept < u->path.len ? kept : u->path.len;
+    path = (size_t)sprintf(text, "%s://%.*s", base, (int)u->authority.len,
+                           url + u->authority.offset);
+    bool has_slash = kept > 0 ? old[0] == '/' : location[0] == '/';
+    sprintf(text + path, "%s%.*s%.*s", has_slash ? "" : "/", (int)kept, old, (int)len, location);
+    dots_remove(text + path);
+    return text;
+}
+
+static bool same_origin(const char *a, const struct weir__uri *ua, const char *b,
+                        const struct weir__uri *ub) {
+    return ua->scheme == ub->scheme && ua->port == ub->port && ua->host.len == ub->host.len &&
+           strncasecmp(a + ua->host.offset, b + ub->host.offset, ua->host.len) == 0;
+}
+
+static int not_followed(const char *on, const char *to, const char *why) {
+    const struct weir_error *e = weir_error(WEIR_EHTTP);
+    int status = e ? e->status : 0;
+    weir__failf(WEIR_EHTTP, "ws dial", on, "the server redirects to %.64s: %s", to, why);
+    weir__fail_status(WEIR_EHTTP, status);
+    return WEIR_EHTTP;
+}
+
+/* Of a client that is led from one server to the next. */
+struct ws_trip {
+    char *url; /* owned; NULL: the first, which is the caller's */
+    const char *at;
+    struct weir__uri u;
+    int count;
+    const char **headers; /* without credentials, once the origin has changed; else NULL */
+};
+
+/* Those that say who the user is are for the first server only. */
+static int drop_credentials(struct ws_trip *t, const char *const *headers) {
+    size_t count = 0, kept = 0;
+    while (headers != NULL && headers[count] != NULL)
+        count++;
+    if (count == 0 || t->headers != NULL)
+        return 0;
+    t->headers = weir__alloc((count + 1) * sizeof *t->headers);
+    if (t->headers == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < count; i++)
+        if (!weir__http1_line_is(headers[i], "Authorization") &&
+            !weir__http1_line_is(headers[i], "Cookie") &&
+            !weir__http1_line_is(headers[i], "Proxy-Authorization"))
+            t->headers[kept++] = headers[i];
+    t->headers[kept] = NULL;
+    return 0;
+}
+
+/* Go to where the answer leads. Returns 0, WEIR_EHTTP, -ENOMEM. */
+static int follow(struct weir_ws *ws, struct ws_trip *t, const char *location) {
+    const struct weir_ws_options *o = &ws->config->o;
+    const char *on = weir_ws_peer(ws);
+    struct weir__uri u;
+    if (*location == '\0')
+        return not_followed(on, "nowhere", "no Location, or several");
+    if (++t->count > (o->redirects_max < WS_REDIRECTS_MAX ? o->redirects_max : WS_REDIRECTS_MAX))
+        return not_followed(on, location, "too many redirects");
+    char *next = weir__ws_url_join(t->at, &t->u, location);
+    if (next == NULL)
+        return weir__fail(-ENOMEM, "ws dial", on);
+    bool is_ws = weir__uri_parse(&u, next, strlen(next), "no scheme") == 0 &&
+                 (u.scheme == WEIR__URI_WS || u.scheme == WEIR__URI_WSS);
+    bool is_down = is_ws && t->u.scheme == WEIR__URI_WSS && u.scheme == WEIR__URI_WS;
+    int rc = !is_ws    ? not_followed(on, location, "that is no WebSocket URL")
+             : is_down ? not_followed(on, location, "that is not encrypted")
+                       : 0;
+    if (rc == 0 && !same_origin(t->at, &t->u, next, &u) && drop_credentials(t, o->headers) < 0)
+        rc = weir__fail(-ENOMEM, "ws dial", on);
+    if (rc < 0) {
+        weir__free(next);
+        return rc;
+    }
+    weir__free(t->url);
+    t->at = t->url = next;
+    t->u = u;
+    weir_close(&ws->stream);
+    return 0;
+}
+
+static int ask_one(struct weir_ws *ws, struct ws_trip *t, char **ret_location) {
+    struct weir__uri again; /* a redirect may need TLS */
+    int rc = weir__ws_url_check(t->at, &again);
+    if (rc == 0)
+        rc = dial_tcp(t->at, &t->u, &ws->stream);
     if (rc < 0)
         return rc;
-    return weir__ws_shake_client(ws, url + u->authority.offset, u->authority.len,
-                                 url + u->path.offset, u->path.len);
+    struct ws_question q = {
+        .host = t->at + t->u.authority.offset, .host_len = t->u.authority.len,
+        .path = t->at + t->u.path.offset, .path_len = t->u.path.len,
+        .headers = t->headers ? (const char *const *)t->headers : ws->config->o.headers};
+    rc = weir__ws_shake_client(ws, &q);
+    *ret_location = q.location;
+    return rc;
+}
+
+int weir__ws_dial(struct weir_ws *ws, const char *url, const struct weir__uri *u) {
+    struct ws_trip t = {.at = url, .u = *u};
+    int rc;
+    for (;;) {
+        char *location = NULL;
+        rc = ask_one(ws, &t, &location);
+        bool leads = rc == WEIR_EHTTP && location != NULL;
+        int followed = leads ? follow(ws, &t, location) : 0;
+        weir__free(location);
+        rc = followed < 0 ? followed : rc;
+        if (!leads || followed < 0)
+            break;
+    }
+    weir__free(t.url);
+    weir__free(t.headers);
+    return rc;
 }

@@ -396,16 +396,34 @@ static int send_request(struct weir_ws *ws, const struct weir__ws_request_option
     return rc;
 }
 
+/* Where an answer leads, if it leads elsewhere and the client may follow; "" if it does not say. */
+static int take_location(struct weir_ws *ws, const struct weir__http1 *h, const char *head,
+                         struct ws_question *q) {
+    bool leads = (h->status >= 301 && h->status <= 303) || h->status == 307 || h->status == 308;
+    if (!leads || ws->config->o.redirects_max <= 0)
+        return WEIR_EHTTP;
+    bool is_one = weir__http1_count(h, head, "Location") == 1;
+    struct weir__slice to = {0};
+    if (is_one)
+        to = h->headers[weir__http1_find(h, head, "Location", 0)].value;
+    q->location = weir__alloc(to.len + 1u);
+    if (q->location == NULL)
+        return weir__fail(-ENOMEM, "ws handshake", weir_ws_peer(ws));
+    memcpy(q->location, head + to.offset, to.len);
+    q->location[to.len] = '\0';
+    return WEIR_EHTTP;
+}
+
 static int check_response(struct weir_ws *ws, const struct weir__http1 *h, const void *head,
                           const char *key, const struct weir__ws_request_options *o,
-                          struct weir__slice *ret_protocol) {
+                          struct ws_question *q, struct weir__slice *ret_protocol) {
     struct weir__ws_response r;
     int rc = weir__ws_response_check(h, head, key, o->protocols, o->deflate, &r);
     if (rc == WEIR_EHTTP) {
         weir__failf(rc, "ws handshake", weir_ws_peer(ws), "the server answered %u %.*s", h->status,
                     (int)h->reason.len, (const char *)head + h->reason.offset);
         weir__fail_status(rc, h->status);
-        return rc;
+        return take_location(ws, h, head, q);
     }
     if (rc < 0)
         return weir__failf(rc, "ws handshake", weir_ws_peer(ws), "%s", r.why);
@@ -429,7 +447,7 @@ static ssize_t read_final_head(struct weir_ws *ws, struct shaking *k, struct wei
 }
 
 static int read_response(struct weir_ws *ws, struct shaking *k, const char *key,
-                         const struct weir__ws_request_options *o) {
+                         const struct weir__ws_request_options *o, struct ws_question *q) {
     struct weir_view v;
     struct weir__slice protocol = {0};
     ssize_t n = read_final_head(ws, k, &v);
@@ -437,7 +455,7 @@ static int read_response(struct weir_ws *ws, struct shaking *k, const char *key,
         return weir__failf((int)n, "ws handshake", weir_ws_peer(ws), "%s", k->h.why);
     if (n < 0)
         return (int)n;
-    int rc = check_response(ws, &k->h, v.base, key, o, &protocol);
+    int rc = check_response(ws, &k->h, v.base, key, o, q, &protocol);
     if (rc == 0)
         rc = take_names(ws, o->path, o->path_len, (const char *)v.base + protocol.offset,
                         protocol.len);
@@ -445,15 +463,14 @@ static int read_response(struct weir_ws *ws, struct shaking *k, const char *key,
     return rc;
 }
 
-int weir__ws_shake_client(struct weir_ws *ws, const char *host, size_t host_len, const char *path,
-                          size_t path_len) {
+int weir__ws_shake_client(struct weir_ws *ws, struct ws_question *q) {
     char key[WEIR__WS_KEY_LEN], protocols[WS_PROTOCOLS_TEXT_MAX];
     int rc = join_protocols(ws->config->o.subprotocols, protocols, sizeof protocols);
     if (rc < 0)
         return weir__failf(rc, "ws handshake", NULL, "too many subprotocols");
-    struct weir__ws_request_options o = {.host = host, .host_len = host_len, .path = path,
-                                         .path_len = path_len, .origin = ws->config->o.origin,
-                                         .headers = ws->config->o.headers,
+    struct weir__ws_request_options o = {.host = q->host, .host_len = q->host_len,
+                                         .path = q->path, .path_len = q->path_len,
+                                         .origin = ws->config->o.origin, .headers = q->headers,
                                          .protocols = *protocols ? protocols : NULL};
     struct weir__ws_deflate_terms terms;
     if (ws->config->zips != NULL) {
@@ -465,7 +482,7 @@ int weir__ws_shake_client(struct weir_ws *ws, const char *host, size_t host_len,
         return -ENOMEM;
     rc = send_request(ws, &o, key);
     if (rc == 0)
-        rc = read_response(ws, k, key, &o);
+        rc = read_response(ws, k, key, &o, q);
     weir__free(k);
     return rc;
 }

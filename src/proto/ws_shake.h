@@ -24,8 +24,14 @@ void weir__ws_answer_asked(struct weir_ws *ws, const struct weir_http_request *r
                            struct ws_answer *ret_answer);
 void weir__ws_refuse(struct weir_ws *ws, int rc, int status, const char *why,
                      struct ws_answer *ret_answer);
-int weir__ws_shake_client(struct weir_ws *ws, const char *host, size_t host_len, const char *path,
-                          size_t path_len);
+/* What a client asks, and whom. */
+struct ws_question {
+    const char *host, *path;
+    size_t host_len, path_len;
+    const char *const *headers;
+    char *location; /* of an answer that leads elsewhere, WEIR_EHTTP: weir__free it; else NULL */
+};
+int weir__ws_shake_client(struct weir_ws *ws, struct ws_question *q);
 int weir__ws_shake_server(struct weir_ws *ws);
 void weir__ws_late(struct weir_ws *ws, struct ws_answer *ret_answer); /* it took too long */
 void weir__ws_shake_late(struct weir_ws *ws); /* say so */
