@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+/* files_send.c - the fields and bytes of a file's answer. Small files, and those for TLS and other
+ * streams without a descriptor, are read and written; large ones are copied by the kernel. A file
+ * that ends before the length that was announced breaks the connection. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <weir/loop.h>
+
+#include "base/alloc.h"
+#include "base/check.h"
+#include "http/date.h"
+#include "http/files.h"
+#include "http/http.h"
+
+enum {
+    PIECE = 64 << 10,         /* read and written at once */
+    KERNEL_PIECE = 512 << 10, /* of it something must leave within send_ns */
+    KERNEL_MIN = 1 << 20,     /* shorter spans go through memory: see http_features.md */
+    FIELDS = 10,
+    FIELD_MAX = 600,
+};
+
+/* ---- bytes ---- */
+
+static int shrunk(const struct http_found *f) {
+    return weir__failf(WEIR_EEOF, "http file", f->name, "the file has shrunk while it was sent");
+}
+
+static int send_memory(struct weir_http_request *r, const struct http_found *f, int64_t from,
+                       int64_t len) {
+    size_t room = len < PIECE ? (size_t)len : PIECE;
+    char *piece = weir__alloc(room);
+    int rc = piece != NULL ? 0 : weir__fail(-ENOMEM, "http file", f->name);
+    for (int64_t done = 0; rc == 0 && done < len;) {
+        size_t want = len - done < PIECE ? (size_t)(len - done) : PIECE;
+        ssize_t n = weir_file_pread(f->file, piece, want, from + done);
+        rc = n > 0 ? weir_http_write(r, piece, (size_t)n) : n == 0 ? shrunk(f) : (int)n;
+        done += n;
+    }
+    weir__free(piece);
+    return rc;
+}
+
+/* One piece, of which something must leave within send_ns. Returns how many bytes left, or an
+ * error. */
+static int64_t kernel_piece(struct http_request *r, const struct http_found *f, int64_t most) {
+    struct weir_http *h = r->http;
+    struct weir_scope s;
+    weir_scope_enter(&s, h->config->o.send_ns);
+    int64_t n = weir_copy_file_to_stream(h->stream, f->file, most);
+    bool is_late = weir_scope_fired(&s) == -ETIME;
+    const struct weir_error *e = n < 0 ? weir_error((int)n) : NULL;
+    int64_t done = n >= 0 ? n : e != NULL ? (int64_t)e->done : 0;
+    int rc = weir_scope_leave(&s, n < 0 ? (int)n : 0);
+    r->sent += (uint64_t)done;
+    r->to_send -= (uint64_t)done;
+    if (rc == -ETIME && is_late && weir_cancelled() == 0)
+        return done > 0 ? done : weir__failf(-ETIMEDOUT, "http file", weir_stream_peer(h->stream),
+                                             "the client takes nothing");
+    return rc < 0 ? rc : n;
+}
+
+static int send_kernel(struct http_request *r, const struct http_found *f, int64_t from,
+                       int64_t len) {
+    struct weir_http *h = r->http;
+    int64_t rc = weir__http_send(h, NULL, 0); /* the head, and what else was gathered */
+    if (rc == 0)
+        rc = weir_file_seek(f->file, from, SEEK_SET);
+    if (rc < 0)
+        return (int)rc;
+    h->writing = r->writing = true;
+    for (rc = 0; rc >= 0 && len > 0; len -= rc > 0 ? rc : 0) {
+        rc = kernel_piece(r, f, len < KERNEL_PIECE ? len : KERNEL_PIECE);
+        if (rc == 0)
+            rc = shrunk(f);
+    }
+    h->writing = r->writing = false;
+    weir__waitq_wake_all(&h->writers, 0);
+    if (rc < 0)
+        h->broken = true;
+    return rc < 0 ? (int)rc : 0;
+}
+
+static int send_span(struct weir_http_request *pub, const struct http_found *f, int64_t from,
+                     int64_t len) {
+    struct http_request *r = WEIR_CONTAINER(pub, struct http_request, pub);
+    const struct weir_stream *s = r->http->stream;
+    bool has_fd = s->kind->fd != NULL && !s->loop->backend->simulated;
+    if (len == 0)
+        return 0;
+    return has_fd && len >= KERNEL_MIN && r->mode == HTTP_LENGTH ? send_kernel(r, f, from, len)
+                                                                 : send_memory(pub, f, from, len);
+}
+
+/* ---- fields ---- */
+
+struct fields {
+    const char *lines[FIELDS + 1];
+    char text[FIELDS][FIELD_MAX];
+    size_t count;
+};
+
+__attribute__((format(printf, 2, 3))) static void field(struct fields *fs, const char *format,
+                                                        ...) {
+    va_list args;
+    WEIR_CHECK(fs->count < FIELDS);
+    va_start(args, format);
+    int n = vsnprintf(fs->text[fs->count], FIELD_MAX, format, args);
+    va_end(args);
+    WEIR_CHECK(n > 0 && n < FIELD_MAX); /* the options were checked */
+    fs->lines[fs->count] = fs->text[fs->count];
+    fs->lines[++fs->count] = NULL;
+}
+
+/* RFC 9110 15.4.5: a 304 has the fields by which caches know the answer. */
+static void common_fields(struct fields *fs, const struct http_found *f) {
+    char date[WEIR__DATE_LEN + 1];
+    field(fs, "ETag: %s", f->etag);
+    field(fs, "Last-Modified: %s", weir__date_write(f->modified, date));
+    if (f->cache_control != NULL)
+        field(fs, "Cache-Control: %s", f->cache_control);
+    if (f->varies)
+        field(fs, "Vary: Accept-Encoding");
+}
+
+static void boundary_make(char boundary[static WEIR__RANGE_BOUNDARY + 1], uint64_t chance) {
+    snprintf(boundary, WEIR__RANGE_BOUNDARY + 1, "weir%016llx", (unsigned long long)chance);
+}
+
+/* ---- answers ---- */
+
+static int send_parts(struct weir_http_request *r, const struct http_found *f,
+                      const struct weir__ranges *ranges, const char *boundary) {
+    char part[WEIR__RANGE_PART_MAX];
+    int rc = 0;
+    for (uint32_t i = 0; rc == 0 && i <= ranges->count; i++) {
+        const struct weir__range *range = i < ranges->count ? &ranges->at[i] : NULL;
+        size_t n = weir__range_part(part, boundary, f->type, range, f->stat.st_size);
+        rc = weir_http_write(r, part, n);
+        if (rc == 0 && range != NULL)
+            rc = send_span(r, f, range->from, range->len);
+    }
+    return rc;
+}
+
+/* An answer of len bytes, in parts if boundary is not NULL. None of them is sent to HEAD. */
+static int send_body(struct weir_http_request *r, struct http_found *f, int status,
+                     const struct fields *fs, int64_t len, const struct weir__ranges *ranges,
+                     const char *boundary) {
+    struct weir_http_answer a = {.size = sizeof a, .status = status, .headers = fs->lines};
+    bool is_head = strcmp(weir_http_method(r), "HEAD") == 0;
+    if (len == 0)
+        return weir_http_reply_with(r, &a);
+    a.len = (size_t)len;
+    int rc = weir_http_begin(r, &a);
+    if (rc == 0 && !is_head && boundary != NULL)
+        rc = send_parts(r, f, ranges, boundary);
+    else if (rc == 0 && !is_head)
+        rc = send_span(r, f, ranges != NULL && ranges->count == 1 ? ranges->at[0].from : 0, len);
+    return rc < 0 ? rc : weir_http_end(r, NULL);
+}
+
+static int send_whole(struct weir_http_request *r, struct http_found *f, struct fields *fs,
+                      int status, const struct weir__ranges *ranges) {
+    char boundary[WEIR__RANGE_BOUNDARY + 1];
+    bool in_parts = status == 206 && ranges->count > 1;
+    int64_t size = f->stat.st_size, len = size;
+    field(fs, "Accept-Ranges: bytes");
+    field(fs, "X-Content-Type-Options: nosniff");
+    if (f->is_packed)
+        field(fs, "Content-Encoding: gzip");
+    if (in_parts) {
+        boundary_make(boundary, weir_random());
+        field(fs, "Content-Type: multipart/byteranges; boundary=%s", boundary);
+        len = weir__ranges_body_len(ranges, boundary, f->type, size);
+    } else {
+        field(fs, "Content-Type: %s", f->type);
+    }
+    if (status == 206 && !in_parts) {
+        char value[80];
+        weir__range_value(value, sizeof value, &ranges->at[0], size);
+        field(fs, "Content-Range: %s", value);
+        len = ranges->at[0].len;
+    }
+    return send_body(r, f, status, fs, len, status == 206 ? ranges : NULL,
+                     in_parts ? boundary : NULL);
+}
+
+static int answer(struct weir_http_request *r, struct http_found *f, struct fields *fs, int status,
+                  const struct weir__ranges *ranges) {
+    fs->count = 0;
+    fs->lines[0] = NULL;
+    if (status != 412)
+        common_fields(fs, f);
+    if (status == 200 || status == 206)
+        return send_whole(r, f, fs, status, ranges);
+    if (status == 416) {
+        char value[80];
+        weir__range_value(value, sizeof value, NULL, f->stat.st_size);
+        field(fs, "Content-Range: %s", value);
+    }
+    return weir_http_reply_with(r, &(struct weir_http_answer){
+        .size = sizeof(struct weir_http_answer), .status = status, .headers = fs->lines});
+}
+
+int weir__files_answer(struct weir_http_request *r, struct http_found *f, int status,
+                       const struct weir__ranges *ranges) {
+    struct fields *fs = weir__alloc(sizeof *fs); /* 6 KiB: not on the stack of a task */
+    if (fs == NULL)
+        return weir__fail(-ENOMEM, "http file", f->name);
+    int rc = answer(r, f, fs, status, ranges);
+    weir__free(fs);
+    return rc;
+}
