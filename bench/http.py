@@ -115,10 +115,11 @@ class Bench:
                     d + "/cert"]
         if name.startswith("ref-"):
             return [f"{build}/bench/ref-epoll-echo", "--port", str(port), "--http"]
-        backend = name.split("-")[1]
-        return [f"{build}/examples/http-serve", "--port", str(port), "--backend", backend,
-                "--files", d + "/files"] + (["--cert", d + "/cert", "--key", d + "/key"]
-                                            if tls else [])
+        _, backend, *shape = name.split("-")
+        if tls or path == FILE:
+            raise RuntimeError("http-hello has neither files nor TLS")
+        return [f"{build}/examples/http-hello", "--port", str(port), "--backend", backend,
+                "--shape", (shape or ["serve"])[0]]
 
     def sample(self, name, path, tls, connections, pipeline):
         port = free_port()
@@ -139,13 +140,13 @@ class Bench:
         finally:
             server.stop()
         if "Non-2xx" in out:
-            raise RuntimeError(out)
+            raise RuntimeError("not all answers were good")
         done = int(re.search(r"(\d+) requests in", out).group(1))
         return float(re.search(r"Requests/sec:\s+([\d.]+)", out).group(1)), 1e6 * spent / done
 
 
 # The point: its path, TLS, connections, requests in flight on each, and who takes part.
-WEIRS = ("weir-epoll", "weir-uring")
+WEIRS = ("weir-epoll", "weir-uring", "weir-epoll-react")
 POINTS = {
     "hello x1": (HELLO, False, 1, 1, ("nginx", "ref-http", "node", *WEIRS)),
     "hello x50": (HELLO, False, 50, 1, ("nginx", "ref-http", "node", *WEIRS)),
