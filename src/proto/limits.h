@@ -16,17 +16,12 @@ enum {
     WS_PONG_QUEUED_MAX = 4096,
     /* Reserved for a frame because its header announces it; more is reserved as bytes come. */
     WS_ANNOUNCED_MAX = 64 << 10,
-    /* The first size of a queue, and the largest that is kept for the next connection. */
-    WS_QUEUE_MIN = 4096,
-    WS_SPARE_MAX = 256 << 10,
-    /* Written at a time. Larger ones save nothing. */
-    WS_SLICE = 128 << 10,
-    /* The clock looks at a write so often in pong_ns. What left between two looks counts from the
-     * second, so a peer that takes nothing is given up after pong_ns and at most 2/8 more. */
-    WS_CLOCK_PARTS = 8,
-    /* A server's message from here to WS_SLICE leaves at once, from the caller's bytes: the copy,
-     * and the memory of as many queues as there are messages in a turn, cost more than the send
-     * that coalescing would save. */
+    /* A reactive connection that has so much to write decodes no further piece before the peer
+     * takes some of it. */
+    WS_PUSH_MAX = 16 << 10,
+    /* A server's message from here to WEIR__OUT_SLICE leaves at once, from the caller's bytes: the
+     * copy, and the memory of as many queues as there are messages in a turn, cost more than the
+     * send that coalescing would save. */
     WS_DIRECT_MIN = 8 << 10,
     /* While a function of the user's is suspended: with less than this waiting for it (a minute of
      * a chatty client), the next piece is read, so that pings behind it are answered. So a
@@ -45,7 +40,7 @@ enum {
     WS_ZIP_RATIO = 4,
     /* Contexts that a thread keeps for the next message, of each direction. */
     WS_ZIP_SPARES = 2,
-    /* The queue's sizes are 32-bit numbers. */
+    /* What a line counts are 32-bit numbers. */
     WS_QUEUE_MAX = 1 << 30,
     /* The head of a handshake: what peek joins at most. */
     WS_HEAD_MAX = 1 << 20,
@@ -69,6 +64,5 @@ enum { WS_LINGER_MAX = 64 << 20 };
 /* A pong that lies in the kernel when its time is over is not late: the reader gets two turns of
  * the loop, at least this long apart, to find it. */
 #define WS_LATE_NS WEIR_MILLISECONDS(1)
-#define WS_CLOCK_MIN_NS WEIR_MILLISECONDS(1)
 
 #endif

@@ -26,7 +26,7 @@
  *     each of them -- any byte of the peer's --> HEARD; the late ones go back while nobody reads
  *
  *   failed != 0     nothing more is received or sent, and every further call returns it
- *   unsent != 0     the peer takes no more, and sends return it; what it sent is still received
+ *   out.failed != 0 the peer takes no more, and sends return it; what it sent is still received
  *   stream == NULL  closed: by a drop, or because we cut the connection off */
 #ifndef WEIR_PROTO_WEIR_WS_H
 #define WEIR_PROTO_WEIR_WS_H
@@ -37,6 +37,7 @@
 #include "base/list.h"
 #include "loop/loop.h"
 #include "proto/limits.h"
+#include "stream/out.h"
 #include "task/task.h"
 #include "task/waitq.h"
 #include "wire/handshake.h"
@@ -74,7 +75,9 @@ enum ws_ping {
 /* A connection is driven by tasks of the user's (ws_task.c) or by a reactive server (ws_react.c).
  * This table is what the two do differently; the files below call it. Nothing in it suspends. */
 struct ws_driver {
+    void (*moved)(struct weir__out *o, int rc); /* weir__ws_moved */
     void (*flush)(struct weir__flush *f); /* all ready tasks have run: write what they queued */
+    void (*unsent)(struct weir_ws *ws);   /* a write has failed; may be NULL */
     void (*cut)(struct weir_ws *ws);      /* it has failed: let every wait for the peer return */
     void (*left)(struct weir_ws *ws);     /* it was dropped, and the last task inside has left */
     /* The task of an unfinished message in parts has ended: close, in bounded time. */
@@ -89,9 +92,8 @@ struct ws_config {
     struct weir__ws_limits limits;
     struct weir__http1_limits http;
     struct weir__loop *loop;
-    struct ws_zips *zips;      /* NULL: messages are not compressed */
-    struct weir__list writers; /* of all its connections: those that write now */
-    struct weir__timer clock;  /* armed while there are any */
+    struct ws_zips *zips;        /* NULL: messages are not compressed */
+    struct weir__out_owner line; /* what the write lines of all its connections share */
     size_t refs;
 };
 
@@ -102,12 +104,6 @@ struct ws_gather {
     uint32_t empties; /* fragments of the message without a byte */
     uint8_t tail_len, tail_need;
     uint8_t tail[WS_TAIL_MAX]; /* a frame's header, or a control frame */
-};
-
-struct ws_queue { /* whole frames; NULL: none */
-    struct ws_queue *next; /* of the spare ones */
-    uint32_t len, max;
-    uint8_t bytes[];
 };
 
 enum ws_why { /* what a task waits for */
@@ -127,9 +123,8 @@ struct weir_ws {
     struct ws_config *config;
     struct weir__ws_decoder decoder;
     struct ws_gather *gather;
-    struct ws_queue *queue;
+    struct weir__out out; /* whole frames; in its queue room are the tasks that wait to send */
     struct weir__flush flush;
-    struct weir__waitq senders; /* tasks that wait to send */
     struct weir__waitq others;  /* tasks that wait for something else */
     struct weir__timer timer;  /* keepalive; reactive: handshake before, closing after */
     weir_ns heard;             /* the turn of the loop in which bytes last came */
@@ -137,12 +132,12 @@ struct weir_ws {
     char *reason;              /* the peer's; NULL: it gave none */
     struct ws_extra *extra;    /* what few connections need; NULL: not yet */
     uint32_t used;             /* peeked bytes to consume when the lent message is given back */
-    uint32_t writing_len;      /* bytes that the writer has taken and not yet written */
     uint32_t inside;           /* tasks that are in a call on it, which keeps the memory */
-    int16_t failed, unsent;    /* never a code of the program's own: those need not fit */
+    int16_t failed;            /* never a code of the program's own: those need not fit */
     uint16_t code;             /* the peer's close code, or 1006; 0 while open */
     uint8_t state, reading, finish, ping; /* the enums above */
-    bool writing;              /* there is a writer */
+    bool flying : 1;           /* a write is under way, and counted in inside */
+    bool held : 1;             /* a sender writes by itself */
 };
 
 /* Allocated when first needed, and kept. parting's task is in the middle of a message in parts, and
@@ -166,7 +161,7 @@ static inline bool ws_is_client(const struct weir_ws *ws) {
 
 /* Can a message still be sent? */
 static inline bool ws_is_open(const struct weir_ws *ws) {
-    return ws->state == WS_OPEN && ws->failed == 0 && ws->unsent == 0;
+    return ws->state == WS_OPEN && ws->failed == 0 && ws->out.failed == 0;
 }
 
 /* Does anybody wait for bytes? */
@@ -185,11 +180,11 @@ static inline struct ws_zip *ws_zip_of(const struct weir_ws *ws) {
 }
 
 static inline size_t ws_queued(const struct weir_ws *ws) {
-    return (ws->queue ? ws->queue->len : 0) + (size_t)ws->writing_len;
+    return ws->out.queued;
 }
 /* Was all written, or can nothing be written any more? */
 static inline bool ws_is_flushed(const struct weir_ws *ws) {
-    return ws_queued(ws) == 0 || ws->unsent != 0 || ws->stream == NULL ||
+    return ws_queued(ws) == 0 || ws->out.failed != 0 || ws->stream == NULL ||
            ws->state == WS_DROPPED;
 }
 

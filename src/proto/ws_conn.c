@@ -47,8 +47,7 @@ struct ws_config *weir__ws_config_new(const struct weir_ws_options *options,
     c->http = weir__http1_limits_default;
     c->http.head_size_max = (uint32_t)c->o.head_max;
     c->loop = weir__loop();
-    weir__list_init(&c->writers);
-    weir__timer_init(&c->clock, NULL);
+    weir__out_owner_init(&c->line, c->loop, "ws send", c->o.pong_ns, driver->moved);
     c->refs = 1;
     return c;
 }
@@ -56,7 +55,7 @@ struct ws_config *weir__ws_config_new(const struct weir_ws_options *options,
 void weir__ws_config_unref(struct ws_config *c) {
     if (--c->refs > 0)
         return;
-    weir__timer_disarm(c->loop->timers, &c->clock);
+    weir__out_owner_fini(&c->line);
     weir__ws_zips_close(c);
     weir__free(c);
 }
@@ -72,6 +71,7 @@ void weir__ws_init(struct weir_ws *ws, struct weir_stream *s, struct ws_config *
     weir__list_init(&ws->flush.link);
     weir__timer_init(&ws->timer, NULL);
     weir__ws_decoder_init(&ws->decoder, role, &c->limits);
+    weir__out_init(&ws->out);
     weir__ws_spare_hold();
 }
 
@@ -79,7 +79,7 @@ void weir__ws_fini(struct weir_ws *ws) {
     weir__timer_disarm(ws->config->loop->timers, &ws->timer);
     weir__list_remove(&ws->flush.link);
     weir__ws_gather_drop(ws);
-    weir__free(ws->queue);
+    weir__out_fini(&ws->out);
     weir__free(ws->names);
     weir__free(ws->reason);
     if (ws->extra != NULL) {

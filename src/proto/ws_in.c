@@ -115,7 +115,7 @@ static int take_data(struct weir_ws *ws, const struct weir__ws_event *ev,
 }
 
 static int take_ping(struct weir_ws *ws, const struct weir__ws_event *ev) {
-    if (ws->state != WS_OPEN || ws->unsent != 0)
+    if (ws->state != WS_OPEN || ws->out.failed != 0)
         return 0;
     int rc = weir__ws_queue_pong(ws, ev->data, ev->len);
     return rc < 0 ? refuse_peer(ws, rc, WEIR__WS_INTERNAL, "out of memory") : 0;

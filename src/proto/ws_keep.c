@@ -19,7 +19,7 @@
  *   LATE_ONCE    no              yes              LATE_TWICE: one turn more
  *   LATE_TWICE   no              yes              cut
  *
- * Whether the peer takes what is being written, the writer finds out itself (ws_writer.c). */
+ * Whether the peer takes what is being written, its line finds out itself (stream/out.c). */
 static void ping_or_cut(struct weir__timer *timer) {
     struct weir_ws *ws = WEIR_CONTAINER(timer, struct weir_ws, timer);
     const struct weir_ws_options *o = &ws->config->o;
@@ -29,11 +29,11 @@ static void ping_or_cut(struct weir__timer *timer) {
     if (ws->ping == WS_HEARD && now - ws->heard < o->ping_ns) {
         weir__ws_timer(ws, ping_or_cut, ws->heard, o->ping_ns);
     } else if (ws->ping == WS_HEARD) {
-        if (ws->unsent != 0 || weir__ws_queue(ws, WEIR__WS_PING | WEIR__WS_FIN, NULL, 0) == 0)
+        if (ws->out.failed != 0 || weir__ws_queue(ws, WEIR__WS_PING | WEIR__WS_FIN, NULL, 0) == 0)
             ws->ping = WS_PINGED;
         weir__ws_timer(ws, ping_or_cut, now, o->pong_ns);
-    } else if (ws->writing || !ws_is_reading(ws) || ws->ping == WS_BEHIND) {
-        ws->ping = ws->writing ? WS_BEHIND : WS_PINGED;
+    } else if (weir__out_writes(&ws->out) || !ws_is_reading(ws) || ws->ping == WS_BEHIND) {
+        ws->ping = weir__out_writes(&ws->out) ? WS_BEHIND : WS_PINGED;
         weir__ws_timer(ws, ping_or_cut, now, o->pong_ns);
     } else if (ws->ping != WS_LATE_TWICE) {
         ws->ping = ws->ping == WS_PINGED ? WS_LATE_ONCE : WS_LATE_TWICE;

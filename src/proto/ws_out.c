@@ -11,37 +11,19 @@
 #include "proto/ws_spare.h"
 #include "proto/ws_wait.h"
 
-int weir__ws_queue_reserve(struct weir_ws *ws, size_t more) {
-    struct ws_queue *q = ws->queue;
-    size_t len = q ? q->len : 0, max = WS_QUEUE_MIN;
-    if (ws_queue_has_room(q, more))
-        return 0;
-    if (q == NULL && (ws->queue = weir__ws_spare_take(more)) != NULL)
-        return 0;
-    while (max < len + more)
-        max *= 2;
-    q = weir__realloc(q, sizeof *q + max);
-    if (q == NULL)
-        return -ENOMEM;
-    q->len = (uint32_t)len;
-    q->max = (uint32_t)max;
-    ws->queue = q;
-    return 0;
-}
-
 /* As a client. */
 static void queue_masked(struct weir_ws *ws, unsigned first_byte, const void *data, size_t len) {
-    uint8_t mask[4], *at = ws->queue->bytes + ws->queue->len;
+    uint8_t mask[4], *at = weir__out_end(&ws->out);
     weir__ws_spare_mask(ws->config->loop->backend, mask);
     size_t head = weir__ws_head_write(at, first_byte, len, mask);
     weir__ws_mask(at + head, data, len, mask, 0);
-    ws->queue->len += (uint32_t)(head + len);
-    if (!ws->writing)
+    weir__out_add(&ws->out, head + len);
+    if (!weir__out_writes(&ws->out))
         weir__loop_flush_later(ws->config->loop, &ws->flush);
 }
 
 int weir__ws_queue(struct weir_ws *ws, unsigned first_byte, const void *data, size_t len) {
-    if (weir__ws_queue_reserve(ws, WEIR__WS_HEAD_MAX + len) < 0)
+    if (weir__out_reserve(&ws->out, WEIR__WS_HEAD_MAX + len) < 0)
         return weir__fail(-ENOMEM, "ws send", weir_ws_peer(ws));
     if (ws_is_client(ws))
         queue_masked(ws, first_byte, data, len);

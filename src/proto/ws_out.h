@@ -11,10 +11,6 @@
 /* Queue a frame. Returns 0 or -ENOMEM. */
 int weir__ws_queue(struct weir_ws *ws, unsigned first_byte, const void *data, size_t len);
 
-static inline bool ws_queue_has_room(const struct ws_queue *q, size_t more) {
-    return q != NULL && q->len + more <= q->max;
-}
-
 /* A short payload is copied in the steps in which it was unmasked just before: a wider load would
  * have to wait until these stores have left the store buffer (8 ns a message of 64 bytes). */
 static inline void ws_copy(uint8_t *target, const uint8_t *source, size_t len) {
@@ -35,21 +31,19 @@ static inline void ws_copy(uint8_t *target, const uint8_t *source, size_t len) {
         *target++ = *source++;
 }
 
-/* Queue a frame, as a server, behind others: there must be room in the queue. */
+/* Queue a frame, as a server, behind others: there must be room for it. */
 static inline void ws_queue_more(struct weir_ws *ws, unsigned first_byte, const void *data,
                                  size_t len) {
-    struct ws_queue *q = ws->queue;
-    uint8_t *at = q->bytes + q->len;
+    uint8_t *at = weir__out_end(&ws->out);
     size_t head = weir__ws_head_write(at, first_byte, len, NULL);
     ws_copy(at + head, data, len);
-    q->len += (uint32_t)(head + len);
-    if (!ws->writing)
+    weir__out_add(&ws->out, head + len);
+    if (!weir__out_writes(&ws->out))
         weir__loop_flush_later(ws->config->loop, &ws->flush);
 }
 
 int weir__ws_queue_close(struct weir_ws *ws, int code, const char *reason);
 int weir__ws_queue_pong(struct weir_ws *ws, const void *data, size_t len);
-int weir__ws_queue_reserve(struct weir_ws *ws, size_t more); /* room for so many bytes more */
 void weir__ws_queue_late_pong(struct weir_ws *ws); /* all was written: the pong that waited */
 /* May the user close with this? Returns 0; -EINVAL (code), WEIR_EUTF8 (reason). */
 int weir__ws_close_check(const char *what, int code, const char *reason);

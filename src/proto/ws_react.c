@@ -32,7 +32,7 @@
 /* If the function returns the code that its send returned because the peer is gone, or because the
  * server stops, it has not failed: messages that came before are still delivered. */
 static __attribute__((noinline)) void user_failed(struct ws_react_conn *c, int rc) {
-    int over = c->ws.state != WS_OPEN ? WEIR_EWSCLOSED : c->ws.unsent;
+    int over = c->ws.state != WS_OPEN ? WEIR_EWSCLOSED : c->ws.out.failed;
     if (rc == over || rc == ws_react_stops(c))
         return;
     weir__group_error_keep(weir_conn_group(c->conn), rc);
@@ -123,9 +123,9 @@ static void decode_all(struct ws_react_conn *c, struct ws_ahead *a) {
 /* Write what was queued. If that fails, the connection still reads, within a bound: the peer may
  * have sent messages, and its close frame, before it went. */
 static void write_out(struct ws_react_conn *c) {
-    if ((c->ws.queue == NULL && c->ws.unsent == 0) || c->ws.stream == NULL)
+    if ((c->ws.out.tail == NULL && c->ws.out.failed == 0) || c->ws.stream == NULL)
         return;
-    int rc = c->ws.unsent ? c->ws.unsent : weir__ws_write_out(&c->ws);
+    int rc = c->ws.out.failed ? c->ws.out.failed : weir__ws_push(&c->ws);
     if (rc < 0 && c->phase == WS_TALKING && !weir__ws_react_is_bounded(c))
         weir__ws_react_arm(c, c->ws.config->o.close_ns);
 }
@@ -144,7 +144,7 @@ static void work_off(struct ws_react_conn *c, struct ws_ahead *a) {
     ws_heard(&c->ws);
     decode_all(c, a);
     write_out(c);
-    if (c->ws.state == WS_CLOSED && !c->ws.writing)
+    if (c->ws.state == WS_CLOSED)
         weir__ws_react_shut(c);
 }
 
@@ -216,8 +216,8 @@ static enum weir__ahead react_ahead(struct weir_conn *conn, void *state, struct 
             answer = weir__ws_ahead_may_read(a) ? WEIR__AHEAD_MORE : WEIR__AHEAD_STOP;
         bound_if_closed(&c->ws, was_closed);
     }
-    if (rc < 0 && c->ws.unsent == 0) {
-        c->ws.unsent = WEIR_SMALL_CODE(rc);
+    if (rc < 0 && c->ws.out.failed == 0) {
+        c->ws.out.failed = WEIR_SMALL_CODE(rc);
         weir__ws_wake(&c->ws);
     }
     bool awaits = answer == WEIR__AHEAD_MORE;
@@ -234,13 +234,21 @@ static void react_flush(struct weir__flush *f) {
         read_ahead(c);
         weir__list_remove(&f->link); /* a pong queued just now leaves with this flush */
     }
-    weir__ws_writer_start(&c->ws, weir_conn_group(c->conn));
+    weir__ws_go(&c->ws);
 }
 
 /* ---- the driver ---- */
 
 static void react_left(struct weir_ws *ws) {
     weir__ws_wake(ws); /* weir__ws_react_closed waits for this */
+}
+
+/* An idle connection cannot be written to any more. It still reads, within a bound: see
+ * write_out. */
+static void react_unsent(struct weir_ws *ws) {
+    struct ws_react_conn *c = WEIR_CONTAINER(ws, struct ws_react_conn, ws);
+    if (ws->reading == WS_READS && c->phase == WS_TALKING && !weir__ws_react_is_bounded(c))
+        weir__ws_react_arm(c, ws->config->o.close_ns);
 }
 
 /* If the server stops, its own close frame, with 1001, follows when all tasks have ended. */
@@ -255,8 +263,8 @@ static void react_abandoned(struct weir_ws *ws) {
 /* No direct sends: before closed is called, all other tasks must have left the connection, and one
  * parked in a write of its own could not. The queue is hot here, so the copy costs little. */
 static const struct ws_driver react_driver = {
-    .flush = react_flush, .cut = weir__ws_react_cut, .left = react_left,
-    .abandoned = react_abandoned};
+    .moved = weir__ws_moved, .flush = react_flush, .unsent = react_unsent,
+    .cut = weir__ws_react_cut, .left = react_left, .abandoned = react_abandoned};
 
 /* ---- public ---- */
 

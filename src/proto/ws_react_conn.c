@@ -10,15 +10,16 @@
 void weir__ws_react_cut(struct weir_ws *ws) {
     struct ws_react_conn *c = WEIR_CONTAINER(ws, struct ws_react_conn, ws);
     weir_conn_close(c->conn);
-    if (ws->unsent == 0)
-        ws->unsent = ws->failed ? ws->failed : WEIR_EEOF;
+    if (ws->out.failed == 0)
+        ws->out.failed = ws->failed ? ws->failed : WEIR_EEOF;
+    weir__out_stop(&ws->out, ws->out.failed);
     if (!ws_is_serving(ws))
         weir_group_cancel(weir_conn_group(c->conn), "the WebSocket was cut off");
     weir__ws_wake(ws);
 }
 
 void weir__ws_react_bound_over(struct ws_react_conn *c) {
-    if (ws_is_serving(&c->ws) && c->ws.state == WS_CLOSED && !c->ws.writing)
+    if (ws_is_serving(&c->ws) && c->ws.state == WS_CLOSED && !weir__out_writes(&c->ws.out))
         return; /* all was done in time, but for the user's function, which may take longer */
     if (c->rc == 0 && c->ws.state != WS_CLOSED)
         c->rc = c->phase == WS_SHAKING ? -ETIME : WEIR_EEOF;

@@ -51,7 +51,7 @@ struct ws_react_conn { /* the state of a weir_conn */
     _Alignas(16) uint8_t user[];
 };
 
-static_assert(sizeof(struct ws_react_conn) <= 240,
+static_assert(sizeof(struct ws_react_conn) <= 272,
               "an idle one: its weir_conn, this and the user's");
 
 static inline struct ws_server *ws_server_of(const struct ws_react_conn *c) {

@@ -36,7 +36,7 @@ static weir_ns linger_ns(const struct ws_react_conn *c) {
 }
 
 void weir__ws_react_shut(struct ws_react_conn *c) {
-    if (c->ws.unsent != 0 || weir__ws_write_out(&c->ws) < 0) {
+    if (c->ws.out.failed != 0 || weir__ws_write_out(&c->ws) < 0) {
         weir__ws_react_over(c, 0);
         return;
     }
@@ -52,13 +52,12 @@ void weir__ws_react_shut(struct ws_react_conn *c) {
 static void let_leave(struct ws_react_conn *c, int rc) {
     if (c->ws.state != WS_CLOSED && ws_react_stops(c) == 0)
         weir__ws_broke(&c->ws, rc < 0 ? rc : WEIR_EEOF);
-    if (c->ws.unsent != 0 || ws_queued(&c->ws) == 0)
+    if (c->ws.out.failed != 0 || ws_queued(&c->ws) == 0)
         return;
     struct weir_error why = {0};
     if (rc < 0 && weir_error(rc) != NULL)
         why = *weir_error(rc);
-    if (c->ws.queue != NULL)
-        (void)weir__ws_write_out(&c->ws);
+    weir__ws_go(&c->ws);
     (void)weir__ws_flushed(&c->ws, &weir__ws_ends);
     if (why.code != 0)
         weir__error_restore(&why);
@@ -90,7 +89,7 @@ static int hear(struct ws_react_conn *c) {
 static void say_going_away(struct ws_react_conn *c, int rc) {
     struct weir_scope shield;
     bool is_open = c->ws.state == WS_OPEN && c->ws.failed == 0;
-    if (!is_between(c) || c->ws.unsent != 0)
+    if (!is_between(c) || c->ws.out.failed != 0)
         return;
     if (is_open && weir__ws_queue_close(&c->ws, WEIR__WS_GOING_AWAY, "") < 0)
         return;
@@ -112,7 +111,8 @@ static void say_going_away(struct ws_react_conn *c, int rc) {
 static int end_code(const struct ws_react_conn *c, int rc) {
     if (c->phase >= WS_OVER || c->rc != 0 || c->ws.state == WS_CLOSED)
         return c->rc;
-    return c->ws.failed ? c->ws.failed : c->ws.unsent ? c->ws.unsent : rc < 0 ? rc : WEIR_EEOF;
+    int failed = c->ws.failed ? c->ws.failed : c->ws.out.failed;
+    return failed ? failed : rc < 0 ? rc : WEIR_EEOF;
 }
 
 /* Wait until no task is in a call on it: tasks elsewhere may be sending. */
@@ -135,6 +135,7 @@ void weir__ws_react_closed(struct weir_conn *conn, void *state, int rc) {
     tell_closed(c);
     c->ws.state = WS_DROPPED;
     c->ws.stream = NULL;
+    weir__out_stop(&c->ws.out, c->rc < 0 ? -ECANCELED : WEIR_EEOF);
     last_out(&c->ws);
     weir__ws_fini(&c->ws);
 }

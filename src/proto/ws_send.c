@@ -8,7 +8,6 @@
 #include "base/list.h"
 #include "proto/ws_conn.h"
 #include "proto/ws_out.h"
-#include "proto/ws_spare.h"
 #include "proto/ws_wait.h"
 #include "proto/ws_writer.h"
 #include "proto/ws_zip.h"
@@ -34,7 +33,7 @@ static int text_check(struct weir_ws *ws, enum weir_ws_type type, const void *da
 static int send_state(struct weir_ws *ws) {
     if (__builtin_expect(ws_is_open(ws), 1))
         return 0;
-    int rc = ws->failed ? ws->failed : ws->unsent;
+    int rc = ws->failed ? ws->failed : ws->out.failed;
     if (rc == 0 && ws->state == WS_CLOSING)
         return weir__failf(WEIR_EWSCLOSED, "ws send", weir_ws_peer(ws),
                            "this side has sent its close frame before (WEIR_EWSCLOSED)");
@@ -51,7 +50,7 @@ static bool queue_has_room(const struct weir_ws *ws, size_t len) {
 /* Is it the turn of a sender that stands at w in the queue (NULL: behind all)? The task in the
  * middle of a message in parts waits for room only, the others until that message is finished. */
 static bool may_send(const struct weir_ws *ws, const struct ws_waiter *w, size_t len) {
-    const struct weir__waiter *first = weir__waitq_first(&ws->senders);
+    const struct weir__waiter *first = weir__waitq_first(&ws->out.room);
     const struct weir__waiter *mine = w != NULL ? &w->waiter : NULL;
     if (ws->extra != NULL && ws->extra->orphaned)
         return false;
@@ -61,19 +60,17 @@ static bool may_send(const struct weir_ws *ws, const struct ws_waiter *w, size_t
 
 /* Take an empty queue that lies ready, for the first message of a turn. */
 static __attribute__((noinline)) bool queue_begins(struct weir_ws *ws, size_t len) {
-    if (ws->queue == NULL)
-        ws->queue = weir__ws_spare_take(WEIR__WS_HEAD_MAX + len);
-    return ws_queue_has_room(ws->queue, WEIR__WS_HEAD_MAX + len);
+    return ws->out.tail == NULL && weir__out_begin(&ws->out, WEIR__WS_HEAD_MAX + len);
 }
 
 /* May a small message be queued at once? Then nothing is wrong with the message or the connection,
  * no task waits to send, no message in parts was ever begun, and the queue has room. */
 static inline bool may_send_now(struct weir_ws *ws, enum weir_ws_type type,
                                 const void *data, size_t len) {
-    bool is_plain = ws_is_open(ws) && !ws_is_client(ws) && weir__waitq_empty(&ws->senders);
+    bool is_plain = ws_is_open(ws) && !ws_is_client(ws) && weir__waitq_empty(&ws->out.room);
     return is_plain && ws->extra == NULL && len < WS_DIRECT_MIN && is_valid(type, data, len) &&
            ws_queued(ws) + len <= ws->config->o.queue_max &&
-           (ws_queue_has_room(ws->queue, WEIR__WS_HEAD_MAX + len) || queue_begins(ws, len));
+           (weir__out_has_room(&ws->out, WEIR__WS_HEAD_MAX + len) || queue_begins(ws, len));
 }
 
 static int send_turn(struct weir_ws *ws, size_t len) {
@@ -97,8 +94,9 @@ static int whole_queue(struct weir_ws *ws, unsigned first_byte, const void *data
 static int whole_send(struct weir_ws *ws, unsigned first_byte, const void *data, size_t len) {
     if (ws_zip_of(ws) != NULL)
         return weir__ws_deflate_send(ws, first_byte, data, len);
-    bool is_direct = len >= WS_DIRECT_MIN && len <= WS_SLICE && !ws_is_client(ws);
-    if (is_direct && ws->config->driver->direct && !ws->writing && ws->queue == NULL)
+    bool is_direct = len >= WS_DIRECT_MIN && len <= WEIR__OUT_SLICE && !ws_is_client(ws);
+    bool is_empty = ws->out.tail == NULL && !weir__out_writes(&ws->out);
+    if (is_direct && is_empty && ws->config->driver->direct)
         return weir__ws_send_direct(ws, first_byte, data, len);
     return weir__ws_queue(ws, first_byte, data, len);
 }

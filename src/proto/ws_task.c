@@ -24,7 +24,7 @@
 /* ---- the driver ---- */
 
 static void task_flush(struct weir__flush *f) {
-    weir__ws_writer_start(WEIR_CONTAINER(f, struct weir_ws, flush), NULL); /* a task of the run */
+    weir__ws_go(WEIR_CONTAINER(f, struct weir_ws, flush));
 }
 
 /* Closing the stream wakes the task that reads; the peer's address is kept. If no task reads, a
@@ -60,8 +60,8 @@ static void task_abandoned(struct weir_ws *ws) {
 }
 
 static const struct ws_driver task_driver = {
-    .flush = task_flush, .cut = task_cut, .left = task_left, .abandoned = task_abandoned,
-    .direct = true};
+    .moved = weir__ws_moved, .flush = task_flush, .cut = task_cut, .left = task_left,
+    .abandoned = task_abandoned, .direct = true};
 
 static bool is_reactive(const struct weir_ws *ws) {
     return ws->config->driver != &task_driver;
@@ -232,7 +232,7 @@ static int refuse_second(struct weir_ws *ws) {
 /* Must the caller of weir__ws_receive let something leave? That is our close frame; or what was
  * queued, if the peer has closed only its own side, without a close frame: it still reads. */
 static bool has_more_to_send(const struct weir_ws *ws, int rc) {
-    bool still_sends = ws->failed != 0 && ws->unsent == 0 && ws_queued(ws) > 0;
+    bool still_sends = ws->failed != 0 && ws->out.failed == 0 && ws_queued(ws) > 0;
     return rc == WEIR_EWSCLOSED || (rc < 0 && (ws->finish != WS_GOES_ON || still_sends));
 }
 
@@ -281,7 +281,7 @@ static void close_politely(struct weir_ws *ws, int why) {
     struct weir_scope s;
     weir_scope_enter(&s, ws->config->o.close_ns);
     int rc = weir__ws_flushed(ws, &weir__ws_receives);
-    if (why != WEIR_EWSCLOSED && rc == 0 && ws->unsent == 0 && ws->stream != NULL) {
+    if (why != WEIR_EWSCLOSED && rc == 0 && ws->out.failed == 0 && ws->stream != NULL) {
         ws->used = 0;
         discard_rest(ws);
     }
@@ -330,9 +330,9 @@ int weir_ws_flush(struct weir_ws *ws) {
     if (rc < 0)
         return rc;
     rc = weir__ws_flushed(ws, &weir__ws_flushes);
-    int bad = ws->unsent ? ws->unsent : ws->failed ? ws->failed : WEIR_ECLOSED;
+    int bad = ws->out.failed ? ws->out.failed : ws->failed ? ws->failed : WEIR_ECLOSED;
     bool is_lost = ws->state == WS_DROPPED && ws_queued(ws) > 0;
-    bool has_left = ws->stream != NULL && ws->unsent == 0 && !is_lost;
+    bool has_left = ws->stream != NULL && ws->out.failed == 0 && !is_lost;
     if (rc == 0 && !has_left)
         rc = weir__fail(bad, "ws flush", weir_ws_peer(ws));
     return ws_exit(ws, rc);
@@ -408,7 +408,7 @@ static int wait_written(struct weir_ws *ws) {
     struct ws_waiter w;
     int rc = 0;
     weir__ws_wait_begin(ws, &w, WS_CLOSES);
-    while (rc == 0 && ws_queued(ws) > 0 && ws->unsent == 0 && ws->stream != NULL)
+    while (rc == 0 && ws_queued(ws) > 0 && ws->out.failed == 0 && ws->stream != NULL)
         rc = weir__ws_wait(ws, &w, &weir__ws_closes);
     weir__ws_wait_end(ws, &w);
     return rc;
@@ -425,7 +425,7 @@ static int closer(void *args) {
         rc = weir__ws_write_out(ws); /* closes our side, if the other writer has not */
     if (ws->config->o.close_ns > WS_LINGER_NS)
         weir_scope_renew(&s, WS_LINGER_NS);
-    if (rc == 0 && ws->finish == WS_LINGERS && ws->unsent == 0)
+    if (rc == 0 && ws->finish == WS_LINGERS && ws->out.failed == 0)
         discard_rest(ws);
     weir_scope_leave(&s, rc);
     weir_close(&ws->stream);
@@ -441,7 +441,7 @@ static bool is_on_its_way(struct weir_ws *ws) {
 
 /* Spawn the closer. Returns false if there is nothing to wait for, or it cannot be spawned. */
 static bool closes_later(struct weir_ws *ws) {
-    bool works = ws->stream != NULL && ws->unsent == 0 && ws->reading == WS_RESTS &&
+    bool works = ws->stream != NULL && ws->out.failed == 0 && ws->reading == WS_RESTS &&
                  (ws->failed == 0 || ws->failed == WEIR_EEOF);
     if (!works)
         return false;

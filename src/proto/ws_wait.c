@@ -21,7 +21,7 @@ static enum ws_why why_of(const struct weir__waiter *w) {
  * wake stops at the first of them. */
 static void take_place(struct weir_ws *ws, struct weir__waiter *w) {
     enum ws_why why = why_of(w);
-    struct weir__waitq *q = why == WS_SENDS ? &ws->senders : &ws->others;
+    struct weir__waitq *q = why == WS_SENDS ? &ws->out.room : &ws->others;
     if (why == WS_SENDS ? ws_is_parting(ws) : why != WS_FLUSHES)
         weir__waitq_add_first(q, w);
     else
@@ -57,11 +57,11 @@ int weir__ws_wait(struct weir_ws *ws, struct ws_waiter *w, const struct weir__wh
  * there is room for its own message, so it gets its place back with the grant: a newcomer finds it
  * there and stands behind. A second wake before it has run finds that it has won already. */
 static void wake_first_sender(struct weir_ws *ws) {
-    struct weir__waiter *w = weir__waitq_first(&ws->senders);
+    struct weir__waiter *w = weir__waitq_first(&ws->out.room);
     if (w == NULL || w->wait->won != NULL)
         return;
     weir__waiter_grant(w, 0);
-    weir__waitq_add_first(&ws->senders, w);
+    weir__waitq_add_first(&ws->out.room, w);
 }
 
 /* If no message can be sent any more, all are woken. */
@@ -71,7 +71,7 @@ static void wake_senders(struct weir_ws *ws) {
         wake_first_sender(ws);
         return;
     }
-    while ((w = weir__waitq_first(&ws->senders)) != NULL)
+    while ((w = weir__waitq_first(&ws->out.room)) != NULL)
         if (w->wait->won != NULL) /* the first, which was woken before */
             weir__waiter_remove(w);
         else

@@ -21,7 +21,7 @@ void weir__ws_wait_end(struct weir_ws *ws, struct ws_waiter *w);
  * that wait for it. */
 void weir__ws_wake_waiting(struct weir_ws *ws);
 static inline void weir__ws_wake(struct weir_ws *ws) {
-    if (!weir__waitq_empty(&ws->senders) || !weir__waitq_empty(&ws->others))
+    if (!weir__waitq_empty(&ws->out.room) || !weir__waitq_empty(&ws->others))
         weir__ws_wake_waiting(ws);
 }
 /* Wait until ws_is_flushed. Returns 0, -ECANCELED or -ETIME. */

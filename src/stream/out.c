@@ -368,7 +368,7 @@ static void not_pending(struct weir__flight *f) {
 
 static void moved(struct weir__out *o, struct weir__out_owner *by, int rc);
 
-static void ended(struct weir__flight *f, int rc) {
+static inline void ended(struct weir__flight *f, int rc) {
     struct weir__out *o = f->out;
     struct weir__out_owner *by = f->by;
     not_pending(f);
@@ -377,7 +377,7 @@ static void ended(struct weir__flight *f, int rc) {
     if (o == NULL)
         return;
     o->flight = NULL;
-    if (rc < 0)
+    if (rc < 0 && o->failed == 0)
         o->failed = WEIR_SMALL_CODE(rc);
     moved(o, by, rc);
 }
@@ -387,14 +387,15 @@ static void landed_orphan(struct weir__flight *f) {
     ended(f, -ECANCELED);
 }
 
-/* A put has ended. Returns true if the next is to follow; else the flight has ended. */
-static bool landed(struct weir__flight *f) {
+/* What is rare in the end of a put: the line is gone, an error, a cut, a second stream below, or
+ * more is to be written. Returns as landed. */
+static __attribute__((noinline)) bool landed_short(struct weir__flight *f) {
     struct weir__put *p = &f->put;
     struct weir__out *o = f->out;
     int rc = (int)p->result;
     bool was_cut = f->cut;
     f->cut = false;
-    if (__builtin_expect(p->below != NULL, 0)) {
+    if (p->below != NULL) {
         rc = weir__stream_put_end(p->below, rc);
         p->below = NULL;
     }
@@ -417,21 +418,36 @@ static bool landed(struct weir__flight *f) {
     return false;
 }
 
+/* A put has ended. Returns true if the next is to follow; else the flight has ended. */
+static inline bool landed(struct weir__flight *f) {
+    struct weir__out *o = f->out;
+    if (__builtin_expect(o == NULL || f->put.below != NULL || f->put.done != o->queued, 0))
+        return landed_short(f);
+    o->queued = 0; /* all was written, as most often */
+    drop_all(&o->tail);
+    ended(f, (int)f->put.result);
+    return false;
+}
+
 static void put_ended(struct weir__put *p) {
     struct weir__flight *f = WEIR_CONTAINER(p, struct weir__flight, put);
     if (landed(f))
         fly(f);
 }
 
+static struct iovec piece_of(const struct weir__chunk *c) {
+    const uint8_t *base = c->seg != NULL ? c->seg->bytes : c->bytes;
+    return (struct iovec){(uint8_t *)(uintptr_t)base + c->from, c->len - c->from};
+}
+
 static size_t fill_vec(struct weir__flight *f) {
     struct weir__chunk *c = f->out->tail->next;
     size_t n = 0, room = WEIR__OUT_SLICE;
     for (; n < WEIR__OUT_VEC && room > 0; c = c->next) {
-        size_t len = c->len - c->from;
-        len = len < room ? len : room;
-        const uint8_t *base = c->seg != NULL ? c->seg->bytes : c->bytes;
-        f->vec[n++] = (struct iovec){(uint8_t *)(uintptr_t)base + c->from, len};
-        room -= len;
+        f->vec[n] = piece_of(c);
+        if (f->vec[n].iov_len > room)
+            f->vec[n].iov_len = room;
+        room -= f->vec[n++].iov_len;
         if (c == f->out->tail)
             break;
     }
@@ -532,7 +548,7 @@ void weir__out_held_moved(struct weir__out *o, size_t len) {
         o->flight->moved = o->flight->by->loop->turn_ns;
 }
 
-int weir__out_held_rests(struct weir__out *o) {
+int weir__out_held_moves(struct weir__out *o) {
     return still_moves(o->flight);
 }
 

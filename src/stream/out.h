@@ -140,7 +140,7 @@ void weir__out_let_go(struct weir__out *o);
 void weir__out_held_moved(struct weir__out *o, size_t len);
 /* Its wait was cut short. Returns 0 if that was the clock's doing and something has moved within
  * rest_ns; WEIR_EKEEPALIVE, with a record. */
-int weir__out_held_rests(struct weir__out *o);
+int weir__out_held_moves(struct weir__out *o);
 
 /* Put len bytes, a copy, before all that is queued: the rest of a unit that was begun while the
  * line was held. Returns 0 or -ENOMEM. */

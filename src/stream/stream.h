@@ -8,6 +8,7 @@
 #ifndef WEIR_STREAM_STREAM_H
 #define WEIR_STREAM_STREAM_H
 
+#include <errno.h>
 #include <sys/uio.h>
 #include <weir/stream.h>
 
@@ -185,9 +186,14 @@ WEIR_API int weir__stream_writev(struct weir_stream *s, struct iovec *vec, size_
 
 /* Hold the stream for writes by put, as a task inside a write does: others get -EBUSY, and after a
  * close the memory stays until the end. Returns 0; -EBUSY, WEIR_ETORN, -EPIPE. No record. */
-int weir__stream_put_begin(struct weir_stream *s);
+static inline int weir__stream_put_begin(struct weir_stream *s) {
+    if (__builtin_expect(s->writing || s->torn || s->shut, 0))
+        return s->writing ? -EBUSY : s->torn ? WEIR_ETORN : -EPIPE;
+    s->writing = true;
+    return 0;
+}
 /* rc: what ended the last put. Returns 0, rc, or WEIR_ECLOSED: s must not be touched again. */
-int weir__stream_put_end(struct weir_stream *s, int rc);
+static inline int weir__stream_put_end(struct weir_stream *s, int rc);
 static inline int weir__stream_put(struct weir_stream *s, struct weir__put *p) {
     return s->kind->put(s, p);
 }
@@ -198,6 +204,17 @@ static inline int weir__stream_unput(struct weir_stream *s, struct weir__put *p)
 int weir__stream_shut(struct weir_stream *s);
 /* A write has returned rc: should reads know of it? */
 void weir__stream_note_write(struct weir_stream *s, int rc);
+
+static inline int weir__stream_put_end(struct weir_stream *s, int rc) {
+    s->writing = false;
+    if (__builtin_expect(s->closed, 0)) {
+        weir__stream_left(s);
+        return WEIR_ECLOSED;
+    }
+    if (__builtin_expect(rc < 0, 0))
+        weir__stream_note_write(s, rc);
+    return rc;
+}
 
 /* For writes and reads that only one kind of stream has: all that weir_write and weir_read do,
  * around a function of that kind, which waits. weir__stream_writes sets *ret_done as kind->send;
