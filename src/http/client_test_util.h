@@ -184,7 +184,7 @@ static inline int server(void *args) {
     struct world *w = ((struct server_args *)args)->w;
     struct weir_stream *s;
     int rc;
-    while ((rc = weir_accept(w->l, &s)) == 0) {
+    while ((rc = w->l != NULL ? weir_accept(w->l, &s) : WEIR_ECLOSED) == 0) {
         int i = w->connections++;
         while (i > 0 && (i >= SCRIPTS || w->scripts[i] == NULL))
             i--;
@@ -207,8 +207,8 @@ static inline int world_open(struct world *w) {
 }
 
 static inline void world_close(struct world *w) {
-    if (w->l == NULL)
-        return;
+    if (w->url[0] == '\0')
+        return; /* it was never open */
     weir_unlisten(&w->l);
     (void)weir_group_close(&w->servers, 0);
     weir_group_cancel(&w->peers, "the story ends");
