@@ -40,12 +40,15 @@ static int side(void *args) {
     return fetch(a->c, &call, "side");
 }
 
-static void scripts(struct world *w) {
-    SCRIPT(w, 0, "<", ">HTTP/1.1 302 Go\r\nLocation: /b\r\nContent-Length: 4\r\n\r\ngone", "<",
-           ">HTTP/1.1 103 Hints\r\n\r\n", ">" OK(5) "hello", "<",
-           ">HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nworld\r\n0\r\nA: b\r\n\r\n",
-           "<", ">" OK(4) "side", "<", ">" OK(4) "last");
-    SCRIPT(w, 1, "<", ">" OK(4) "side");
+static void set_scripts(struct world *w) {
+    static const char *const first[] = {
+        "<", ">HTTP/1.1 302 Go\r\nLocation: /b\r\nContent-Length: 4\r\n\r\ngone", "<",
+        ">HTTP/1.1 103 Hints\r\n\r\n", ">" OK(5) "hello", "<",
+        ">HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nworld\r\n0\r\nA: b\r\n\r\n",
+        "<", ">" OK(4) "side", "<", ">" OK(4) "last", NULL};
+    static const char *const second[] = {"<", ">" OK(4) "side", NULL};
+    w->scripts[0] = first;
+    w->scripts[1] = second;
 }
 
 /* A redirect, a body by function, two at once of which one waits, and one that is not read. */
@@ -60,7 +63,7 @@ static int converse(struct world *w) {
     struct weir_http_call get = {.size = sizeof get, .url = url, .user = "u"};
     struct weir_http_call post = {.size = sizeof post, .url = url, .more = thrice, .arg = &left,
                                   .expect_continue = true};
-    scripts(w);
+    set_scripts(w);
     int rc = weir_http_client_new(&o, &c);
     if (rc < 0)
         return rc;
@@ -79,12 +82,17 @@ static int converse(struct world *w) {
     return rc;
 }
 
+/* Within a scope, as every program that asks a server: a server whose accept was struck says
+ * nothing. */
 static int story(void *arg) {
     static struct world w;
+    struct weir_scope s;
     w = (struct world){0};
     int rc = world_open(&w);
+    weir_scope_enter(&s, WEIR_SECONDS(10));
     if (rc == 0)
         rc = converse(&w);
+    rc = weir_scope_leave(&s, rc);
     world_close(&w);
     return rc;
 }
