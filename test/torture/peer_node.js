@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// peer_node.js http|ws: node's HTTP server, or npm's ws; prints its port. ws-client URL: connects and
-// echoes, again and again until it is refused.
+// peer_node.js http|ws: node's HTTP server, or npm's ws; prints its port.
+// peer_node.js ws-client URL: connects and echoes, again and again until it is refused.
 'use strict';
 const what = process.argv[2];
 

@@ -12,7 +12,8 @@ BACKEND = os.environ["WEIR_BACKEND"]
 
 
 def torture(*words, timeout=120):
-    return subprocess.run([WEIR, "torture", *words], capture_output=True, text=True, timeout=timeout)
+    return subprocess.run([WEIR, "torture", *words], capture_output=True, text=True,
+                          timeout=timeout)
 
 
 class Server:

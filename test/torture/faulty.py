@@ -1,0 +1,315 @@
+# SPDX-License-Identifier: MIT
+"""Small servers and clients with one planted fault each, for the test of the suite itself.
+
+    faulty.py ws|http FAULT          prints its port, serves until it is killed
+    faulty.py ws-client FAULT URL    echoes until the connection ends
+FAULT "none" is the same peer without a fault."""
+import base64
+import hashlib
+import os
+import socket
+import struct
+import sys
+import threading
+import urllib.parse
+
+GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+LIMIT = 1 << 20
+
+
+class Fails(Exception):
+    """The connection fails, with this close code."""
+
+
+class End(Exception):
+    """Nothing more is to be read."""
+
+
+class Peer:
+    """One WebSocket, of either side, after the handshake."""
+
+    def __init__(self, sock, fault, masks, rest=b""):
+        self.sock, self.fault, self.masks, self.rest = sock, fault, masks, rest
+        self.key = os.urandom(4)
+
+    def read(self, count):
+        while len(self.rest) < count:
+            piece = self.sock.recv(65536)
+            if not piece:
+                raise End
+            self.rest += piece
+        data, self.rest = self.rest[:count], self.rest[count:]
+        return data
+
+    def send(self, opcode, payload, first=0x80):
+        masked = self.masks != (self.fault == "wrong-mask")
+        if len(payload) < 126 and self.fault != "long-length":
+            head = struct.pack("!BB", first | opcode, masked << 7 | len(payload))
+        elif len(payload) < 65536:
+            head = struct.pack("!BBH", first | opcode, masked << 7 | 126, len(payload))
+        else:
+            head = struct.pack("!BBQ", first | opcode, masked << 7 | 127, len(payload))
+        if masked:
+            key = self.key if self.fault == "same-mask" else os.urandom(4)
+            payload = bytes(b ^ key[i & 3] for i, b in enumerate(payload))
+            head += key
+        self.sock.sendall(head + payload)
+
+    def frame(self):
+        first, second = self.read(2)
+        opcode, length, masked = first & 15, second & 127, second >> 7
+        if first & 0x70 and self.fault != "takes-bits":
+            raise Fails(1002)
+        if opcode in (3, 4, 5, 6, 7, 11, 12, 13, 14, 15) and self.fault != "takes-opcodes":
+            raise Fails(1002)
+        if opcode & 8 and (length > 125 or not first & 0x80) and self.fault != "long-control":
+            raise Fails(1002)
+        if bool(masked) == self.masks and self.fault != "takes-any-mask":
+            raise Fails(1002)
+        short = length
+        if length == 126:
+            length, = struct.unpack("!H", self.read(2))
+        elif length == 127:
+            length, = struct.unpack("!Q", self.read(8))
+            if length >> 63:
+                raise Fails(1002)
+        if (short == 126 and length < 126) or (short == 127 and length < 65536):
+            raise Fails(1002)
+        if length > LIMIT:
+            raise Fails(1009)
+        key = self.read(4) if masked else b"\0\0\0\0"
+        data = self.read(length)
+        return first >> 7, opcode, bytes(b ^ key[i & 3] for i, b in enumerate(data))
+
+    def close(self, payload):
+        if len(payload) == 1:
+            raise Fails(1002)
+        if payload:
+            code, = struct.unpack("!H", payload[:2])
+            good = 1000 <= code < 5000 and code not in (1004, 1005, 1006) and \
+                not 1015 <= code < 3000
+            if not good and self.fault != "any-code":
+                raise Fails(1002)
+            self.text(payload[2:])
+        self.send(8, payload[:2])
+
+    def text(self, data):
+        if self.fault == "any-text":
+            return
+        try:
+            data.decode("utf-8")
+        except UnicodeDecodeError:
+            raise Fails(1007) from None
+
+    def message(self, opcode, data):
+        if opcode == 1:
+            self.text(data)
+        if self.fault == "cuts" and len(data) > 100:
+            data = data[:-1]
+        if self.fault == "always-text":
+            opcode = 1
+        if self.fault == "echoes-bits":
+            self.send(opcode, data, 0xc0)
+        else:
+            self.send(opcode, data)
+
+    def echo(self):
+        kind, parts = None, b""
+        while True:
+            fin, opcode, data = self.frame()
+            if opcode == 8:
+                return self.close(data)
+            if opcode == 9:
+                if self.fault != "no-pong":
+                    self.send(10, data if self.fault != "bad-pong" else data[::-1])
+            elif opcode < 8:
+                if (opcode == 0) != (kind is not None) and self.fault != "any-order":
+                    raise Fails(1002)
+                kind = kind or opcode or 1
+                parts += data
+                if fin:
+                    self.message(kind, parts)
+                    kind, parts = None, b""
+
+    def run(self):
+        try:
+            self.echo()
+        except Fails as failure:
+            if self.fault != "no-close-frame":
+                self.send(8, struct.pack("!H", failure.args[0]))
+        if self.fault == "goes-on":
+            self.send(1, b"late")
+        if self.fault == "never-closes":
+            threading.Event().wait(30)
+        self.sock.shutdown(socket.SHUT_WR)
+        while self.sock.recv(65536):
+            pass
+
+
+def fields_of(head):
+    lines = head.decode("latin-1").split("\r\n")
+    fields = {}
+    for line in lines[1:]:
+        name, _, value = line.partition(":")
+        fields.setdefault(name.lower(), []).append(value.strip())
+    return lines[0], fields
+
+
+def read_head(sock, data=b""):
+    while b"\r\n\r\n" not in data:
+        piece = sock.recv(65536)
+        if not piece:
+            raise End
+        data += piece
+    head, _, rest = data.partition(b"\r\n\r\n")
+    return head, rest
+
+
+def accept_of(key):
+    return base64.b64encode(hashlib.sha1(key + GUID).digest()).decode()
+
+
+def serve_ws(sock, fault):
+    if fault == "silent":
+        threading.Event().wait(30)
+    if fault == "closes":
+        return
+    head, rest = read_head(sock)
+    line, fields = fields_of(head)
+    key = fields.get("sec-websocket-key", [""])[0]
+    good = line.startswith("GET ") and fields.get("sec-websocket-version") == ["13"] and \
+        len(fields.get("host", [])) == 1 and len(key) == 24
+    if not good and fault != "any-request":
+        sock.sendall(b"HTTP/1.1 400 Bad\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        return
+    accept = accept_of(b"x" + key.encode() if fault == "bad-accept" else key.encode())
+    more = "Sec-WebSocket-Protocol: x\r\n" if fault == "any-subprotocol" else ""
+    sock.sendall(("HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                  f"Sec-WebSocket-Accept: {accept}\r\n{more}\r\n").encode())
+    if fault == "dies":
+        return
+    Peer(sock, fault, False, rest).run()
+
+
+def connect_ws(fault, url):
+    parts = urllib.parse.urlsplit(url)
+    with socket.create_connection((parts.hostname, parts.port)) as sock:
+        key = base64.b64encode(os.urandom(16))
+        version = b"12" if fault == "bad-version" else b"13"
+        sock.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                     b"Sec-WebSocket-Key: " + key + b"\r\nSec-WebSocket-Version: " + version +
+                     b"\r\n\r\n")
+        head, rest = read_head(sock)
+        line, fields = fields_of(head)
+        good = line.startswith("HTTP/1.1 101") and \
+            fields.get("sec-websocket-accept") == [accept_of(key)]
+        if good or fault == "any-answer":
+            Peer(sock, fault, True, rest).run()
+
+
+class Refused(Exception):
+    """The request is answered with 400, and the connection ends."""
+
+
+def body_end(data, fields, fault):
+    """Where the request's body ends in data; None: more must come."""
+    length, coding = fields.get("content-length"), fields.get("transfer-encoding")
+    if fault == "ignores-body":
+        return 0
+    if length and coding and fault not in ("length-first", "coding-first"):
+        raise Refused
+    if length and len(length) > 1 and fault != "last-length":
+        raise Refused
+    if coding and not (length and fault == "length-first"):
+        if coding != ["chunked"]:
+            raise Refused
+        return chunks_end(data, fault)
+    if not length:
+        return 0
+    if not length[-1].isdigit() and fault != "any-length":
+        raise Refused
+    count = int(length[-1]) if length[-1].isdigit() else 0
+    return count if len(data) >= count else None
+
+
+def chunks_end(data, fault):
+    at = 0
+    while True:
+        end = data.find(b"\r\n", at)
+        if end < 0:
+            return None
+        size = data[at:end].partition(b";")[0]
+        if not size or size.strip(b"0123456789abcdefABCDEF"):
+            if fault != "any-chunk":
+                raise Refused
+            return end + 2
+        count, at = int(size, 16), end + 2
+        if count == 0:
+            end = data.find(b"\r\n\r\n", at - 2)
+            return None if end < 0 else end + 4
+        if count > LIMIT:
+            raise Refused
+        if len(data) < at + count + 2:
+            return None
+        if data[at + count:at + count + 2] != b"\r\n" and fault != "any-chunk-end":
+            raise Refused
+        at += count + 2
+
+
+def serve_http(sock, fault):
+    data = b""
+    if fault == "silent":
+        threading.Event().wait(30)
+    if fault == "closes":
+        return
+    try:
+        while True:
+            if fault == "early" and not data:
+                data = sock.recv(65536)
+                sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+            head, data = read_head(sock, data)
+            line, fields = fields_of(head)
+            if len(fields.get("host", [])) != 1 and fault != "any-host":
+                raise Refused
+            if not line.endswith("HTTP/1.1") or line.count(" ") != 2:
+                raise Refused
+            while (end := body_end(data, fields, fault)) is None:
+                piece = sock.recv(65536)
+                if not piece:
+                    raise End
+                data += piece
+            data = data[end:]
+            status = "400 Bad" if fault == "refuses" else "200 OK"
+            more = "Transfer-Encoding: chunked\r\n" if fault == "two-lengths" else ""
+            sock.sendall(f"HTTP/1.1 {status}\r\n{more}Content-Length: 5\r\n\r\nhello".encode())
+            if fault == "closes-always":
+                return
+    except Refused:
+        sock.sendall(b"HTTP/1.1 400 Bad\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+
+def guarded(serve, sock, fault):
+    with sock:
+        try:
+            serve(sock, fault)
+        except (End, OSError):
+            pass
+
+
+def main():
+    what, fault = sys.argv[1:3]
+    if what == "ws-client":
+        try:
+            connect_ws(fault, sys.argv[3])
+        except (End, OSError):
+            pass
+        return
+    serve = serve_ws if what == "ws" else serve_http
+    with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
+        print(listener.getsockname()[1], flush=True)
+        while True:
+            sock, _ = listener.accept()
+            threading.Thread(target=guarded, args=(serve, sock, fault), daemon=True).start()
+
+
+main()

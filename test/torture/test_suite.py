@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: MIT
+"""The suite itself: each fault that is planted in a small peer (faulty.py) must be found, and the
+peer without it must pass the same cases. WEIR is the command."""
+import json
+import os
+import subprocess
+import sys
+import unittest
+
+WEIR = os.environ["WEIR"]
+FAULTY = os.path.join(os.path.dirname(os.path.abspath(__file__)), "faulty.py")
+
+# fault: cases that must fail by it, and do not without it
+WS = {
+    "silent": "frame.text-size.1",
+    "closes": "frame.text-size.1",
+    "dies": "bits.text.2",
+    "any-request": "open.method.POST",
+    "bad-accept": "open.plain",
+    "any-subprotocol": "open.no-subprotocol",
+    "wrong-mask": "frame.text-size.1",
+    "long-length": "frame.text-size.1",
+    "takes-bits": "bits.text.2",
+    "takes-opcodes": "opcode.payload.op3",
+    "long-control": "ping.too-long.126",
+    "takes-any-mask": "mask.wrong.text/uhello",
+    "any-code": "close.code-invalid.1005",
+    "any-text": "utf8.invalid.c080",
+    "cuts": "frame.text-size.125",
+    "always-text": "frame.types-kept",
+    "echoes-bits": "frame.text-size.1",
+    "no-pong": "ping.size.1",
+    "bad-pong": "ping.payload.Hello",
+    "any-order": "fragment.no-start.contx",
+    "goes-on": "close.empty",
+    "never-closes": "close.empty",
+}
+NOT_STRICT = {"no-close-frame": "bits.text.2"}
+WS_CLIENT = {
+    "bad-version": "answer.plain",
+    "any-answer": "answer.wrong-accept.x",
+    "wrong-mask": "frame.text-size.1",
+    "same-mask": "mask.random",
+    "takes-bits": "bits.text.2",
+    "any-text": "utf8.invalid.c080",
+    "never-closes": "close.empty",
+}
+HTTP = {
+    "silent": "accept.get",
+    "closes": "reject.no-host",
+    "refuses": "accept.get",
+    "closes-always": "accept.get",
+    "two-lengths": "accept.get",
+    "any-host": "reject.no-host",
+    "early": "wait.head.G$WET$THTTP/1.1Host:$H",
+    "ignores-body": "canary.body.POST",
+    "coding-first": "canary.length-coding.GET$THTTP/1.1Host:$HContent-Length:5"
+                    "Transfer-Encoding:chunked",
+    "last-length": "canary.lengths.Content-Length:$LContent-Length:0",
+    "any-length": "canary.length.Content-Length:+$L",
+    "any-chunk": "canary.chunk-size.x",
+    "any-chunk-end": "canary.chunk-end.helloxx",
+}
+
+
+GET = """
+import sys, urllib.request
+try:
+    urllib.request.urlopen(sys.argv[1]).read()
+except Exception:
+    pass
+"""
+
+
+def verdicts(only, *peer, timeout="300ms"):
+    done = subprocess.run([WEIR, "torture", "--json", "--timeout", timeout, "--only", only, *peer],
+                          capture_output=True, text=True, timeout=60)
+    report = json.loads(done.stdout)
+    assert report["cases"], f"no case {only}"
+    return {case["id"]: case["verdict"] for case in report["cases"]}, done.returncode
+
+
+class Server:
+    def __init__(self, kind, fault):
+        self.process = subprocess.Popen([sys.executable, FAULTY, kind, fault],
+                                        stdout=subprocess.PIPE, text=True)
+        self.url = f"{kind}://127.0.0.1:{int(self.process.stdout.readline())}/"
+
+    def __enter__(self):
+        return self.url
+
+    def __exit__(self, *exc):
+        self.process.kill()
+        self.process.communicate()
+
+
+class Planted(unittest.TestCase):
+    def judge(self, only, want, *peer, timeout="300ms"):
+        found, code = verdicts(only, *peer, timeout=timeout)
+        self.assertEqual(found.get(only), want, found)
+        if want == "FAILED":
+            self.assertEqual(code, 1)
+
+    def servers(self, kind, faults, want="FAILED"):
+        for fault, only in faults.items():
+            with self.subTest(fault=fault):
+                with Server(kind, fault) as url:
+                    self.judge(only, want, url)
+
+    def test_faults_of_websocket_servers_are_found(self):
+        self.servers("ws", WS)
+
+    def test_a_lack_of_close_frames_is_not_strict(self):
+        self.servers("ws", NOT_STRICT, "non-strict")
+
+    def test_a_websocket_server_without_a_fault_passes(self):
+        with Server("ws", "none") as url:
+            for only in {**WS, **NOT_STRICT}.values():
+                with self.subTest(only=only):
+                    self.judge(only, "OK", url, timeout="5s")
+
+    def test_faults_of_websocket_clients_are_found(self):
+        for fault, only in WS_CLIENT.items():
+            with self.subTest(fault=fault):
+                self.judge(only, "FAILED", "ws", "--", sys.executable, FAULTY, "ws-client", fault,
+                           "{}", timeout="1s")
+
+    def test_a_websocket_client_without_a_fault_passes(self):
+        for only in WS_CLIENT.values():
+            with self.subTest(only=only):
+                self.judge(only, "OK", "ws", "--", sys.executable, FAULTY, "ws-client", "none",
+                           "{}", timeout="5s")
+
+    def test_faults_of_http_servers_are_found(self):
+        self.servers("http", HTTP)
+
+    def test_an_http_server_without_a_fault_passes(self):
+        with Server("http", "none") as url:
+            for only in HTTP.values():
+                with self.subTest(only=only):
+                    self.judge(only, "OK", url, timeout="5s")
+
+    def test_http_clients_are_judged_by_what_they_print_and_how_they_end(self):
+        def client(end):
+            return ["http", "--", sys.executable, "-c", GET + end, "{}"]
+        take = client("print('hello', end='')")
+        self.judge("answer.length", "OK", *take, timeout="5s")
+        self.judge("cut.nothing", "FAILED", *take, timeout="5s")
+        self.judge("answer.chunked-empty", "FAILED", *take, timeout="5s")
+        self.judge("answer.length", "FAILED", *client("sys.exit(1)"), timeout="5s")
+        self.judge("answer.length", "FAILED", *client("import time; time.sleep(60)"))
+
+
+if __name__ == "__main__":
+    unittest.main()
