@@ -31,7 +31,8 @@ static const struct torture_row rows[] = {
      "accept -", NULL},
     {"answer.reason", "9112 4", MUST, OF_CLIENTS, "the reason phrase is {}",
      "HTTP/1.1 200 {}|Content-Length: 5||hello", "accept hello",
-     "x OK\x01Fine 200 \xe9t\xe9 OK\x02x"},
+     "x OK\x01"
+     "Fine 200 \xe9t\xe9 OK\x02x"},
     {"answer.reason-empty", "9112 4", MUST, OF_CLIENTS, "an empty reason phrase",
      "HTTP/1.1 200 |Content-Length: 5||hello", "accept hello", NULL},
     {"answer.reason-none", "9112 4", MAY, OF_CLIENTS, "no blank behind the status",

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Our WebSocket servers, of both shapes, and our client, tried by `weir torture`. WEIR is the
-command, WEIR_SERVER and WEIR_CLIENT are peers that echo, WEIR_BACKEND is the backend."""
+"""Our servers, of both shapes, and our clients, tried by `weir torture`. WEIR is the command,
+WEIR_PEERS the folder of the peers, WEIR_BACKEND the backend."""
 import json
 import os
 import re
@@ -9,6 +9,7 @@ import unittest
 
 WEIR = os.environ["WEIR"]
 BACKEND = os.environ["WEIR_BACKEND"]
+PEERS = os.environ["WEIR_PEERS"]
 
 
 def torture(*words, timeout=120):
@@ -19,14 +20,14 @@ def torture(*words, timeout=120):
 class Server:
     """Our server as a child process."""
 
-    def __init__(self, shape):
+    def __init__(self, program, scheme, shape):
         self.process = subprocess.Popen(
-            [os.environ["WEIR_SERVER"], "--port", "0", "--backend", BACKEND, "--shape", shape],
+            [os.path.join(PEERS, program), "--port", "0", "--backend", BACKEND, "--shape", shape],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         line = self.process.stdout.readline()
         if not line and "io_uring" in self.process.stderr.read():
             raise unittest.SkipTest("no io_uring here")
-        self.url = "ws://127.0.0.1:%s/" % re.search(r"(\d+)\s*$", line).group(1)
+        self.url = scheme + "://127.0.0.1:%s/" % re.search(r"(\d+)\s*$", line).group(1)
 
     def __enter__(self):
         return self
@@ -37,25 +38,36 @@ class Server:
 
 
 class Ours(unittest.TestCase):
-    def passes(self, *words):
-        done = torture("--json", *words)
+    def passes(self, count_min, *words):
+        done = torture("--json", "--jobs", "32", *words)
         report = json.loads(done.stdout)
         bad = [c for c in report["cases"] if c["verdict"] in ("FAILED", "non-strict")]
         self.assertEqual(bad, [])
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertGreater(report["ran"], 500)
+        self.assertGreater(report["ran"], count_min)
         self.assertEqual(report["ran"], len(report["cases"]))
 
-    def test_a_server_with_a_task_per_connection_passes(self):
-        with Server("serve") as server:
-            self.passes(server.url)
+    def server_passes(self, program, scheme, shape, count_min):
+        with Server(program, scheme, shape) as server:
+            self.passes(count_min, server.url)
 
-    def test_a_reactive_server_passes(self):
-        with Server("react") as server:
-            self.passes(server.url)
+    def test_a_websocket_server_with_a_task_per_connection_passes(self):
+        self.server_passes("echo-server", "ws", "serve", 900)
 
-    def test_a_client_passes(self):
-        self.passes("ws", "--", os.environ["WEIR_CLIENT"], "{}")
+    def test_a_reactive_websocket_server_passes(self):
+        self.server_passes("echo-server", "ws", "react", 900)
+
+    def test_a_websocket_client_passes(self):
+        self.passes(800, "ws", "--", os.path.join(PEERS, "echo-client"), "{}")
+
+    def test_an_http_server_with_a_task_per_request_passes(self):
+        self.server_passes("hello-server", "http", "serve", 700)
+
+    def test_a_reactive_http_server_passes(self):
+        self.server_passes("hello-server", "http", "react", 700)
+
+    def test_an_http_client_passes(self):
+        self.passes(290, "http", "--", os.path.join(PEERS, "get-client"), "{}")
 
 
 class Command(unittest.TestCase):
