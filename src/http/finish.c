@@ -16,7 +16,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
-#include "http/http.h"
+#include "http/lease.h"
 
 static void log_failed(const struct http_request *r, const char *how, const char *message) {
     weir__log(WEIR_LOG_WARNING, "http %s: %s %s: %s (%s)", weir_stream_peer(r->http->stream),
@@ -84,6 +84,7 @@ static int discard_body(struct http_request *r) {
 
 int weir__http_finish(struct http_request *r, int rc) {
     struct weir_http *h = r->http;
+    weir__http_lease_await(h);
     rc = answer_rest(r, rc);
     if (rc < 0)
         h->broken = true;

@@ -32,6 +32,7 @@
 #include "wire/chunked.h"
 
 struct http_request;
+struct http_lease;
 
 struct http_out { /* bytes to send, [from, len) of size */
     struct http_out *next; /* of the spare ones */
@@ -134,13 +135,13 @@ struct weir_http {
     struct http_out *out;         /* NULL: nothing is to be sent */
     struct weir__flush flush;     /* sends it when all ready tasks have run */
     struct weir__waitq writers;   /* tasks that wait until another has written */
+    struct http_lease *lease;     /* the stream of an upgraded connection (lease.h); NULL: none */
     size_t served;                /* requests */
     int16_t unsent;               /* the error that sending met; it stays */
     bool writing;                 /* a task writes what is in out */
     bool close, broken;           /* see above */
     bool is_last;                 /* close, from the next head on: the server stops */
     bool running;                 /* request is in phase RUNS */
-    bool upgraded;                /* the stream is lent to a WebSocket */
 };
 
 extern const struct weir__http_ops weir__http_ops;

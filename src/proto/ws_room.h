@@ -5,6 +5,11 @@
 
 #include <weir/ws.h>
 
+/* As weir_ws_accept for a request whose head was read from the stream, and is gone from it. */
+WEIR_API int weir__ws_accept_request(struct weir_stream **take_stream,
+                                     const struct weir_ws_options *options,
+                                     const struct weir_http_request *r, struct weir_ws **ret_ws);
+
 /* If we have closed the connection because the peer broke the rules, or because we could not go on:
  * the code of our close frame (1002, 1007, 1008, 1009, 1011), and *ret_why, its reason, a static
  * text. Else 0, and *ret_why is untouched. */

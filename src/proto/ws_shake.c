@@ -363,6 +363,16 @@ int weir__ws_shake_server(struct weir_ws *ws) {
     return rc;
 }
 
+int weir__ws_shake_request(struct weir_ws *ws, const struct weir_http_request *r) {
+    struct shaking *k = shaking_new(ws, WEIR__HTTP1_REQUEST);
+    if (k == NULL)
+        return -ENOMEM;
+    weir__ws_answer(ws, &r->head, r->text, &k->a);
+    int rc = send_answer(ws, &k->a);
+    weir__free(k);
+    return rc;
+}
+
 /* ---- client ---- */
 
 static int join_protocols(const char *const *names, char *ret_text, size_t size) {

@@ -33,6 +33,8 @@ struct ws_question {
 };
 int weir__ws_shake_client(struct weir_ws *ws, struct ws_question *q);
 int weir__ws_shake_server(struct weir_ws *ws);
+/* The same for a request that an HTTP server has read. */
+int weir__ws_shake_request(struct weir_ws *ws, const struct weir_http_request *r);
 void weir__ws_late(struct weir_ws *ws, struct ws_answer *ret_answer); /* it took too long */
 void weir__ws_shake_late(struct weir_ws *ws); /* say so */
 

@@ -134,27 +134,45 @@ int weir_ws_dial(const char *url, const struct weir_ws_options *options,
     return opened(ws, &s, weir__ws_dial(ws, url, &u), "ws dial", on, ret_ws);
 }
 
-int weir_ws_accept(struct weir_stream **take_stream, const struct weir_ws_options *options,
-                   struct weir_ws **ret_ws) {
+/* r: the request, if an HTTP server has read it from the stream; else NULL. */
+static int accept_on(struct weir_stream **take_stream, const struct weir_ws_options *options,
+                     const struct weir_http_request *r, struct weir_ws **ret_ws) {
     struct weir_scope s;
-    int rc = weir__suspend_enter("ws accept");
-    if (rc >= 0)
-        weir__not_null(take_stream ? *take_stream : NULL, "weir_ws_accept");
-    struct weir_ws *ws = rc < 0 ? NULL : ws_new(*take_stream, options, WEIR__WS_SERVER);
+    struct weir_ws *ws = ws_new(*take_stream, options, WEIR__WS_SERVER);
     if (ws == NULL) {
         weir_close(take_stream);
-        return rc < 0 ? rc : weir__fail(-ENOMEM, "ws accept", NULL);
+        return weir__fail(-ENOMEM, "ws accept", NULL);
     }
     *take_stream = NULL;
-    if ((rc = weir__ws_zips_open(ws->config, "ws accept")) < 0) {
+    int rc = weir__ws_zips_open(ws->config, "ws accept");
+    if (rc < 0) {
         ws_free(ws);
         return rc;
     }
     weir_scope_enter(&s, ws->config->o.handshake_ns);
-    rc = opened(ws, &s, weir__ws_shake_server(ws), "ws accept", NULL, ret_ws);
+    rc = r != NULL ? weir__ws_shake_request(ws, r) : weir__ws_shake_server(ws);
+    return opened(ws, &s, rc, "ws accept", NULL, ret_ws);
+}
+
+int weir_ws_accept(struct weir_stream **take_stream, const struct weir_ws_options *options,
+                   struct weir_ws **ret_ws) {
+    int rc = weir__suspend_enter("ws accept");
+    if (rc >= 0)
+        weir__not_null(take_stream ? *take_stream : NULL, "weir_ws_accept");
+    if (rc < 0) {
+        weir_close(take_stream);
+        return rc;
+    }
+    rc = accept_on(take_stream, options, NULL, ret_ws);
     if (rc == 1)
         *ret_ws = NULL;
     return rc;
+}
+
+int weir__ws_accept_request(struct weir_stream **take_stream,
+                            const struct weir_ws_options *options,
+                            const struct weir_http_request *r, struct weir_ws **ret_ws) {
+    return accept_on(take_stream, options, r, ret_ws);
 }
 
 /* ---- receive ---- */

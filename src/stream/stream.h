@@ -201,7 +201,7 @@ static inline int weir__stream_unput(struct weir_stream *s, struct weir__put *p)
     return s->kind->unput(s, p);
 }
 /* Shut down this side, outside a task too: as weir_shutdown, but no cancel point, and no record. */
-int weir__stream_shut(struct weir_stream *s);
+WEIR_API int weir__stream_shut(struct weir_stream *s);
 /* A write has returned rc: should reads know of it? */
 void weir__stream_note_write(struct weir_stream *s, int rc);
 

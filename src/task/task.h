@@ -149,7 +149,7 @@ WEIR_API void weir__unpark(struct weir__park *p, int64_t result);
  * returns -ECANCELED, or its result if that came first, and t's next wait is not affected. For a
  * caller that must know how many bytes an op has moved: only the finished op says that. Loop
  * thread. */
-void weir__wait_cut(struct weir_task *t);
+WEIR_API void weir__wait_cut(struct weir_task *t);
 
 /* Let the loop run one turn without waiting, and run the tasks that it makes ready. Returns 0,
  * -ECANCELED or -ETIME. The caller has called weir__suspend_enter. */

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+/* lease.c - a stream over the connection of a request. Its reader is the connection's own driver,
+ * so a task may read here while the connection's task waits for the end of the lease. Closing it
+ * leaves the connection's stream open: that closes with the connection. */
+#include "http/lease.h"
+
+#include <errno.h>
+
+#include "base/alloc.h"
+#include "base/check.h"
+
+struct http_lease {
+    struct weir_stream stream; /* first */
+    struct weir_http *http;
+    struct weir_task *reader, *writer; /* inside a call that waits; NULL: none */
+    struct weir__put *put;             /* pending */
+    bool is_over;                      /* the connection's task was cancelled */
+};
+
+static struct http_lease *lease_of(struct weir_stream *s) {
+    return WEIR_CONTAINER(s, struct http_lease, stream);
+}
+
+static struct weir_stream *below(struct weir_stream *s) {
+    return lease_of(s)->http->stream;
+}
+
+/* ---- reading ---- */
+
+static int64_t lease_recv(struct weir_stream *s, struct weir__lent *ret_lent) {
+    struct http_lease *lease = lease_of(s);
+    struct weir_http *h = lease->http;
+    int64_t n = (int64_t)h->left;
+    if (n == 0) {
+        lease->reader = weir_task_current();
+        n = lease->is_over ? -ECANCELED : h->driver->next(h);
+        lease->reader = NULL;
+    }
+    if (n <= 0 || s->closed)
+        return s->closed ? -ECANCELED : n;
+    *ret_lent = (struct weir__lent){(uint8_t *)(uintptr_t)h->at, (uint32_t)h->left, 1};
+    h->left = 0;
+    return n;
+}
+
+static void lease_release(struct weir_stream *s, struct weir__lent *lent) {
+    lent->token = 0; /* the driver gives the piece back when it waits for the next */
+}
+
+/* ---- writing ---- */
+
+static int sent(struct weir_stream *s, int rc, size_t len, size_t *ret_done) {
+    const struct weir_error *e = rc < 0 ? weir_error(rc) : NULL;
+    *ret_done = rc == 0 ? len : e != NULL ? e->done : 0;
+    lease_of(s)->writer = NULL;
+    return s->closed ? -ECANCELED : rc;
+}
+
+static int lease_send(struct weir_stream *s, const void *buf, size_t len, size_t *ret_done) {
+    lease_of(s)->writer = weir_task_current();
+    return sent(s, weir_write(below(s), buf, len), len, ret_done);
+}
+
+static int lease_sendv(struct weir_stream *s, struct iovec *vec, size_t count, size_t *ret_done) {
+    size_t len = 0;
+    for (size_t i = 0; i < count; i++)
+        len += vec[i].iov_len;
+    lease_of(s)->writer = weir_task_current();
+    return sent(s, weir__stream_writev(below(s), vec, count), len, ret_done);
+}
+
+/* p->op is the stream's below, and so is p->wake: whoever holds this stream ends both. */
+static int lease_put(struct weir_stream *s, struct weir__put *p) {
+    p->done = 0;
+    int rc = weir__stream_put_begin(below(s));
+    if (rc < 0) {
+        p->result = rc;
+        return WEIR__DONE;
+    }
+    int state = weir__stream_put(below(s), p);
+    if (state == WEIR__DONE)
+        p->result = weir__stream_put_end(below(s), (int)p->result);
+    else
+        p->below = below(s);
+    return state;
+}
+
+static int lease_unput(struct weir_stream *s, struct weir__put *p) {
+    return weir__stream_unput(p->below, p);
+}
+
+static int64_t lease_try_send(struct weir_stream *s, const void *buf, size_t len) {
+    return weir_try_write(below(s), buf, len);
+}
+
+static int lease_wait_room(struct weir_stream *s) {
+    size_t done;
+    lease_of(s)->writer = weir_task_current();
+    return sent(s, weir_wait_writable(below(s)), 0, &done);
+}
+
+static int lease_shutdown(struct weir_stream *s) {
+    return weir__stream_shut(below(s));
+}
+
+static int64_t lease_unacked(struct weir_stream *s) {
+    return weir__stream_unacked(below(s));
+}
+
+static void lease_address(struct weir_stream *s, bool peer, char *ret_text) {
+    below(s)->kind->address(below(s), peer, ret_text);
+}
+
+/* ---- its end ---- */
+
+static void cut(struct http_lease *lease) {
+    if (lease->reader != NULL)
+        weir__wait_cut(lease->reader);
+    if (lease->writer != NULL)
+        weir__wait_cut(lease->writer);
+}
+
+static void lease_close(struct weir_stream *s) {
+    struct http_lease *lease = lease_of(s);
+    struct weir_http *h = lease->http;
+    weir__stream_drop(s);
+    cut(lease);
+    h->lease = NULL;
+    weir__waitq_wake_all(&h->writers, 0);
+    weir__stream_gone(s);
+}
+
+static const struct weir__stream_kind lease_kind = {
+    .name = "stream of a request",
+    .recv = lease_recv,
+    .release = lease_release,
+    .send = lease_send,
+    .sendv = lease_sendv,
+    .put = lease_put,
+    .unput = lease_unput,
+    .try_send = lease_try_send,
+    .wait_room = lease_wait_room,
+    .shutdown = lease_shutdown,
+    .unacked = lease_unacked,
+    .close = lease_close,
+    .address = lease_address,
+};
+
+int weir__http_lease_new(struct weir_http *h, struct weir_stream **ret_stream) {
+    struct http_lease *lease = weir__alloc_zero(sizeof *lease);
+    if (lease == NULL)
+        return weir__fail(-ENOMEM, "http upgrade", NULL);
+    weir__stream_init(&lease->stream, &lease_kind, h->config->loop);
+    lease->http = h;
+    h->lease = lease;
+    weir__stream_give(&lease->stream, ret_stream);
+    return 0;
+}
+
+static const struct weir__what upgraded = {.text = "the end of an upgraded connection",
+                                           .kind = WEIR__ON_STREAM};
+
+void weir__http_lease_await(struct weir_http *h) {
+    while (h->lease != NULL) {
+        struct weir__wait wait;
+        struct weir__waiter w;
+        if (weir_cancelled() != 0 && !h->lease->is_over) {
+            h->lease->is_over = true;
+            cut(h->lease);
+            continue;
+        }
+        weir__wait_begin(&wait, &upgraded, h->stream);
+        if (h->lease->is_over)
+            wait.park.abort = NULL; /* its owner has been told */
+        weir__wait_add(&wait, &w, &h->writers, NULL);
+        (void)weir__wait_park(&wait);
+    }
+}

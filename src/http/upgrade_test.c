@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/* A request becomes a WebSocket connection, on the port that also serves plain HTTP. */
+#include <weir/ws.h>
+
+#include "http/http_test_util.h"
+
+static struct {
+    int rc, accepted;
+    bool keeps; /* the handler waits for a task that has the WebSocket */
+} seen;
+
+static int echo_once(struct weir_ws *ws) {
+    struct weir_ws_message m;
+    int rc;
+    while ((rc = weir_ws_receive(ws, &m)) == 0)
+        if ((rc = weir_ws_send(ws, m.type, m.data.base, m.data.len)) < 0)
+            break;
+    return rc;
+}
+
+static int talk(struct weir_http_request *r) {
+    struct weir_ws *ws = NULL;
+    if (!weir_http_wants_websocket(r))
+        return asks_for(r, "/hello") ? weir_http_reply(r, 200, "hello\n") : 0;
+    int rc = weir_http_ws_accept(r, NULL, &ws);
+    seen.rc = rc;
+    if (rc < 0)
+        return rc;
+    seen.accepted++;
+    seen.rc = echo_once(ws);
+    weir_ws_drop(&ws);
+    return 0;
+}
+
+struct serve_args {
+    struct weir_listener *l;
+    struct weir_group *g;
+    enum shape shape;
+};
+static int serve(void *args) {
+    struct serve_args *a = args;
+    struct weir_http_server_options o = {.size = sizeof o, .handler = talk};
+    struct weir_stream *s;
+    int rc;
+    if (a->shape == SERVES)
+        return weir_http_serve(a->l, a->g, &o);
+    while ((rc = weir_accept(a->l, &s)) == 0) {
+        WEIR_AUTO(weir_http_drop) struct weir_http *http = NULL;
+        struct weir_http_request *r;
+        assert_int_equal(weir_http_accept(&s, &o, &http), 0);
+        while (weir_http_next(http, &r) == 1)
+            (void)talk(r);
+    }
+    return rc == WEIR_ECLOSED ? 0 : rc;
+}
+
+static int expect_echo(struct weir_ws *ws, const char *text) {
+    struct weir_ws_message m;
+    assert_int_equal(weir_ws_send(ws, WEIR_WS_TEXT, text, strlen(text)), 0);
+    assert_int_equal(weir_ws_receive(ws, &m), 0);
+    assert_int_equal(m.data.len, strlen(text));
+    assert_memory_equal(m.data.base, text, strlen(text));
+    return 0;
+}
+
+static int converse(struct weir_listener *l) {
+    char url[64], got[512];
+    struct weir_ws *ws = NULL;
+    struct world w = {.l = l};
+    snprintf(w.url, sizeof w.url, "tcp://127.0.0.1:%d", weir_listener_port(l));
+    snprintf(url, sizeof url, "ws://127.0.0.1:%d/feed", weir_listener_port(l));
+    expect_answers(&w, GET("/hello"), HELLO);
+    assert_int_equal(weir_ws_dial(url, NULL, &ws), 0);
+    expect_echo(ws, "one");
+    expect_echo(ws, "two");
+    assert_int_equal(weir_ws_close(ws, 1000, "done"), 0);
+    weir_ws_drop(&ws);
+    settle();
+    assert_int_equal(seen.accepted, 1);
+    assert_int_equal(seen.rc, WEIR_EWSCLOSED);
+    /* a handshake that breaks a rule is refused */
+    static const char bad[] = "GET / HTTP/1.1\r\n" LOCAL "Upgrade: websocket\r\n"
+                              "Connection: Upgrade\r\nSec-WebSocket-Version: 12\r\n\r\n";
+    raw_exchange(&w, bad, strlen(bad), 1000, got, sizeof got);
+    assert_int_equal(strncmp(got, "HTTP/1.1 4", 10), 0);
+    settle();
+    assert_int_equal(seen.rc, WEIR_EHTTP);
+    expect_answers(&w, GET("/hello"), HELLO);
+    /* its client leaves without a word */
+    assert_int_equal(weir_ws_dial(url, NULL, &ws), 0);
+    expect_echo(ws, "three");
+    weir_ws_drop(&ws);
+    settle();
+    assert_int_equal(seen.accepted, 2);
+    assert_int_equal(seen.rc < 0, 1);
+    return 0;
+}
+
+static int with_server(void *arg) {
+    struct weir_group g, servers;
+    struct weir_listener *l;
+    seen.accepted = 0;
+    assert_int_equal(weir_listen("tcp://127.0.0.1:0", NULL, &l), 0);
+    weir_group_open(&g, WEIR_INDEPENDENT);
+    weir_group_open(&servers, WEIR_TOGETHER);
+    assert_int_equal(weir_go(&servers, serve, .l = l, .g = &g, .shape = *(enum shape *)arg), 0);
+    int rc = converse(l);
+    weir_unlisten(&l);
+    assert_int_equal(weir_group_close(&servers, 0), 0);
+    assert_int_equal(weir_group_close(&g, 0), 0);
+    return rc;
+}
+
+WEIR_TEST_BACKENDS(a_handler_takes_a_websocket) {
+    static const enum shape shapes[] = {SERVES, ACCEPTS};
+    for (size_t i = 0; i < 2; i++) {
+        enum shape shape = shapes[i];
+        struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
+        fprintf(stderr, "# on %s, %s\n", test_backend, shape_names[shape]);
+        assert_int_equal(weir_run(with_server, &shape, &o), 0);
+    }
+}
