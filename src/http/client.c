@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/options.h"
+#include "stream/tls_table.h"
 #include "weir-features.h"
 #include "wire/http1_write.h"
 
@@ -123,6 +124,8 @@ void weir__http_client_unref(struct weir_http_client *c) {
         return;
     if (default_client == c)
         default_client = NULL;
+    if (c->o.tls != NULL)
+        weir__tls_table->unref(&c->o.tls);
     weir__proxy_fini(&c->proxies[0]);
     weir__proxy_fini(&c->proxies[1]);
     weir__free(c->user_agent);
@@ -141,6 +144,8 @@ static int client_new(const struct weir_http_client_options *options,
     c->o = o;
     c->o.proxy = c->o.proxy_user = c->o.proxy_password = c->o.no_proxy = c->o.user_agent =
         c->o.connect = NULL;
+    if (o.tls != NULL)
+        weir__tls_table->ref(o.tls); /* who has one has the library */
     int rc = set_all(c, &o);
     if (rc < 0)
         weir__http_client_unref(c);

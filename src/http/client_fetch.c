@@ -10,6 +10,7 @@
 #include "base/options.h"
 #include "http/client.h"
 #include "stream/stream.h"
+#include "stream/tls_table.h"
 
 /* ---- opening a connection -------------------------------------------------------------------- */
 
@@ -47,13 +48,33 @@ static int dial(struct http_fetch *f, const char *to, struct weir_stream **ret) 
     return weir_dial(f->client->connect != NULL ? f->client->connect : url, NULL, ret);
 }
 
+/* Speak TLS on a stream to the host of the URL, whose certificate must be that host's. */
+static int secure(struct http_fetch *f, struct weir_stream **stream) {
+    const struct weir__tls_table *tls = weir__tls_table;
+    struct weir_stream *safe = NULL;
+    char host[256];
+    if (tls == NULL)
+        return weir__tls_missing("http request", f->url->text);
+    snprintf(host, sizeof host, "%.*s", (int)f->url->u.host.len,
+             f->url->text + f->url->u.host.offset);
+    int rc = tls->connect(stream, f->client->o.tls, host, &safe);
+    if (rc < 0)
+        return rc;
+    *stream = safe;
+    const char *protocol = tls->alpn(safe);
+    if (protocol != NULL && strncmp(protocol, "http/1.", 7) != 0)
+        return weir__failf(WEIR_EPROTO, "http request", f->url->text,
+                           "the server chose %s: leave it out of alpn", protocol);
+    return 0;
+}
+
 static int open_conn(struct http_fetch *f, const char *to) {
     struct weir_stream *s = NULL;
     int rc = dial(f, to, &s);
     if (rc == 0 && is_tls(f->url) && f->proxy != NULL)
         rc = weir__proxy_connect(s, f->proxy, to, "http request");
     if (rc == 0 && is_tls(f->url))
-        rc = weir__fail(WEIR_ENOTLS, "http request", f->url->text);
+        rc = secure(f, &s);
     if (rc < 0)
         weir_close(&s);
     f->conn->stream = s;

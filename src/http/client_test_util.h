@@ -11,6 +11,7 @@
  *   !  reset the connection
  *   .  close it
  *   z  sleep a millisecond
+ *   *  call w->hook, which may change the stream
  * At its end the server reads until the client closes. The n-th connection plays w->scripts[n];
  * those beyond play the last. */
 #ifndef WEIR_HTTP_CLIENT_TEST_UTIL_H
@@ -38,6 +39,8 @@ struct world {
     struct weir_group servers, peers;
     char url[64];
     const char *const *scripts[SCRIPTS];
+    int (*hook)(struct world *w, struct weir_stream **s);
+    struct weir_tls *tls; /* of the server's */
     int connections, gone; /* accepted; ended by the client */
     char asked[ASKED][ASKED_TEXT];
     size_t body_len[ASKED]; /* the body was counted, not kept, if it is long */
@@ -139,7 +142,8 @@ static inline int write_bytes(struct weir_stream *s, const char *text, bool one_
 }
 
 /* Returns 1: the connection is over. */
-static inline int play_step(struct world *w, struct weir_stream *s, const char *step) {
+static inline int play_step(struct world *w, struct weir_stream **stream, const char *step) {
+    struct weir_stream *s = *stream;
     switch (step[0]) {
     case '<':
     case '?':
@@ -153,6 +157,8 @@ static inline int play_step(struct world *w, struct weir_stream *s, const char *
         return weir_stream_option(s, WEIR_STREAM_RESET, 1) < 0 ? -EIO : 1;
     case 'z':
         return weir_sleep(MS(1));
+    case '*':
+        return w->hook(w, stream);
     default:
         return 1;
     }
@@ -168,8 +174,8 @@ static inline int peer(void *args) {
     struct weir_view v;
     int rc = 0;
     for (const char *const *step = a->script; step != NULL && *step != NULL && rc == 0; step++)
-        rc = play_step(a->w, a->s, *step);
-    ssize_t n = rc == 0 ? 1 : 0;
+        rc = play_step(a->w, &a->s, *step);
+    ssize_t n = rc == 0 && a->s != NULL ? 1 : 0;
     while (n > 0 && (n = weir_peek(a->s, 1, &v)) > 0)
         weir_consume(a->s, v.len);
     a->w->gone++;
@@ -197,10 +203,12 @@ static inline int server(void *args) {
 /* ---- the story ------------------------------------------------------------------------------- */
 
 static inline int world_open(struct world *w) {
-    int rc = weir_listen("tcp://127.0.0.1:0", NULL, &w->l);
+    struct weir_listen_options o = {.size = sizeof o, .tls = w->tls};
+    int rc = weir_listen(w->tls != NULL ? "tls://127.0.0.1:0" : "tcp://127.0.0.1:0", &o, &w->l);
     if (rc < 0)
         return rc;
-    snprintf(w->url, sizeof w->url, "http://127.0.0.1:%d", weir_listener_port(w->l));
+    snprintf(w->url, sizeof w->url, "http%s://127.0.0.1:%d", w->tls != NULL ? "s" : "",
+             weir_listener_port(w->l));
     weir_group_open(&w->peers, WEIR_INDEPENDENT);
     weir_group_open(&w->servers, WEIR_INDEPENDENT);
     return weir_go(&w->servers, server, .w = w);
@@ -215,10 +223,12 @@ static inline void world_close(struct world *w) {
     (void)weir_group_close(&w->peers, 0);
 }
 
+static struct weir_tls *server_tls; /* of the servers of this program */
+
 static inline int tell(void *arg) {
     int (*story)(struct world *w) = *(int (**)(struct world *w))arg;
     static struct world w;
-    w = (struct world){0};
+    w = (struct world){.tls = server_tls};
     assert_int_equal(world_open(&w), 0);
     int rc = story(&w);
     world_close(&w);

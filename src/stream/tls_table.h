@@ -26,6 +26,6 @@ struct weir__tls_table {
 extern WEIR_API const struct weir__tls_table *weir__tls_table;
 
 /* Returns WEIR_ENOTLS, with a record that names the library and its package. */
-int weir__tls_missing(const char *what, const char *on) __attribute__((cold));
+WEIR_API int weir__tls_missing(const char *what, const char *on) __attribute__((cold));
 
 #endif
