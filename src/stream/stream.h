@@ -203,7 +203,7 @@ static inline int weir__stream_unput(struct weir_stream *s, struct weir__put *p)
 /* Shut down this side, outside a task too: as weir_shutdown, but no cancel point, and no record. */
 WEIR_API int weir__stream_shut(struct weir_stream *s);
 /* A write has returned rc: should reads know of it? */
-void weir__stream_note_write(struct weir_stream *s, int rc);
+WEIR_API void weir__stream_note_write(struct weir_stream *s, int rc);
 
 static inline int weir__stream_put_end(struct weir_stream *s, int rc) {
     s->writing = false;
