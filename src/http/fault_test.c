@@ -59,9 +59,12 @@ static int converse(struct world *w) {
 
 static int story(void *arg) {
     struct world w = {.shape = shape, .o = {.size = sizeof w.o}};
+    struct weir_scope bound; /* nobody answers if the server could not begin */
     int rc = world_open(&w);
+    weir_scope_enter(&bound, WEIR_SECONDS(120));
     if (rc == 0)
         rc = converse(&w);
+    rc = weir_scope_leave(&bound, rc);
     world_close(&w, false);
     return rc;
 }
@@ -71,11 +74,10 @@ static const struct weir_sim_options *options(void) {
     return &o;
 }
 
-static void explore(int (*how)(const struct weir_story *story), size_t at_least) {
+static void explore(int (*how)(const struct weir_story *story)) {
     for (shape = 0; shape < SHAPES; shape++) {
         struct weir_story t = {.size = sizeof t, .name = shape_names[shape], .fn = story,
                                .options = options()};
-        (void)at_least;
         assert_int_equal(how(&t), 0);
     }
 }
@@ -83,34 +85,48 @@ static void explore(int (*how)(const struct weir_story *story), size_t at_least)
 static int cancels(const struct weir_story *t) {
     struct weir_explored e;
     int rc = weir_explore_cancels(t, &e);
-    assert_true(e.points > 50);
+    fprintf(stderr, "# %llu points\n", (unsigned long long)e.points);
+    assert_true(e.points > 30);
     return rc;
 }
 static int allocations(const struct weir_story *t) {
     struct weir_explored e;
     int rc = weir_explore_allocations(t, &e);
+    fprintf(stderr, "# %llu points\n", (unsigned long long)e.points);
     assert_true(e.points > 10);
     return rc;
 }
+static enum weir_fault_effect effect;
 static int strikes(const struct weir_story *t) {
-    static const struct weir_fault faults[] = {
-        {.size = sizeof faults[0], .what = WEIR_FAULT_ERROR, .error = -ECONNRESET},
-    };
-    return weir_explore_faults(t, &faults[0], NULL);
+    struct weir_fault f = {.size = sizeof f, .effect = effect};
+    return weir_explore_faults(t, &f, NULL);
 }
 static int seeds(const struct weir_story *t) {
     return weir_explore_seeds(t, NULL);
 }
 
 WEIR_TEST(a_conversation_survives_each_cancel) {
-    explore(cancels, 50);
+    explore(cancels);
 }
 WEIR_TEST(a_conversation_survives_each_failed_allocation) {
-    explore(allocations, 10);
+    explore(allocations);
 }
-WEIR_TEST(a_conversation_survives_each_struck_op) {
-    explore(strikes, 10);
+WEIR_TEST(a_conversation_survives_each_op_that_fails) {
+    effect = WEIR_FAULT_ERROR;
+    explore(strikes);
+}
+WEIR_TEST(a_conversation_survives_each_op_cut_short) {
+    effect = WEIR_FAULT_SHORT;
+    explore(strikes);
+}
+WEIR_TEST(a_conversation_survives_each_op_that_is_late) {
+    effect = WEIR_FAULT_LATE;
+    explore(strikes);
+}
+WEIR_TEST(a_conversation_survives_each_op_that_never_ends) {
+    effect = WEIR_FAULT_NEVER;
+    explore(strikes);
 }
 WEIR_TEST(a_conversation_is_the_same_under_each_seed) {
-    explore(seeds, 0);
+    explore(seeds);
 }
