@@ -50,6 +50,7 @@
 #include <weir/wall.h>
 #include <weir/worker.h>
 #include <weir/ws.h>
+#include <weir/ws_client.h>
 #include <weir/ws_deflate.h>
 
 #endif

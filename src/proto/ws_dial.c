@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "proto/proxy.h"
 #include "proto/ws_shake.h"
 #include "stream/stream.h"
 #include "task/task.h"
@@ -28,6 +29,26 @@ static int dial_tcp(const char *url, const struct weir__uri *u, struct weir_stre
     if (n < 0 || (size_t)n >= sizeof tcp)
         return weir__failf(WEIR_EURL, "ws dial", url, "the host is too long");
     return weir_dial(tcp, NULL, ret_stream);
+}
+
+/* A stream to the server, through the proxy. */
+static int dial_proxy(const char *url, const struct weir__uri *u, const char *proxy,
+                      struct weir_stream **ret_stream) {
+    char host[256], authority[WEIR__URI_AUTHORITY];
+    struct weir__proxy p;
+    const char *why = "";
+    int rc = weir__proxy_init(&p, proxy, NULL, NULL, &why);
+    if (rc == WEIR_EURL)
+        return weir__failf(rc, "ws dial", url, "the proxy: %s", why);
+    if (rc < 0)
+        return weir__fail(rc, "ws dial", url);
+    snprintf(host, sizeof host, "%.*s", (int)u->host.len, url + u->host.offset);
+    weir__uri_authority(host, u->port, authority);
+    rc = weir__proxy_dial(&p, NULL, ret_stream);
+    if (rc == 0)
+        rc = weir__proxy_connect(*ret_stream, &p, authority, "ws dial");
+    weir__proxy_fini(&p);
+    return rc;
 }
 
 /* ---- redirects ---- */
@@ -177,8 +198,10 @@ static int follow(struct weir_ws *ws, struct ws_trip *t, const char *location) {
 static int ask_one(struct weir_ws *ws, struct ws_trip *t, char **ret_location) {
     struct weir__uri again; /* a redirect may need TLS */
     int rc = weir__ws_url_check(t->at, &again);
+    const char *proxy = ws->config->o.proxy;
     if (rc == 0)
-        rc = dial_tcp(t->at, &t->u, &ws->stream);
+        rc = proxy != NULL ? dial_proxy(t->at, &t->u, proxy, &ws->stream)
+                           : dial_tcp(t->at, &t->u, &ws->stream);
     if (rc < 0)
         return rc;
     struct ws_question q = {

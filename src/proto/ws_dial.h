@@ -13,9 +13,9 @@ int weir__ws_url_check(const char *url, struct weir__uri *ret_uri);
  * weir_ws_dial; on failure ws may have a stream. Suspends. */
 int weir__ws_dial(struct weir_ws *ws, const char *url, const struct weir__uri *u);
 
-/* The URL that a Location on url, whose parts u has, leads to: absolute, or relative as RFC 3986 5.2
- * has it; http:// counts as ws://, https:// as wss://, and a fragment is left out. Returns it,
- * to be freed by weir__free; NULL: no memory. It may be no URL of a WebSocket. */
+/* The URL that a Location on url, whose parts u has, leads to: absolute, or relative as in RFC 3986
+ * 5.2; http:// counts as ws://, https:// as wss://, and a fragment is left out. Returns it, to be
+ * freed by weir__free; NULL: no memory. It may be no URL of a WebSocket. */
 char *weir__ws_url_join(const char *url, const struct weir__uri *u, const char *location);
 
 #endif

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+/* A client that connects again: what makes it, what ends it, how long it waits, what becomes of
+ * messages meanwhile, and that nothing is left wherever it is cut short. */
+#include <weir/testing.h>
+#include <weir/ws_client.h>
+
+#include "proto/ws_test_util.h"
+
+/* What the client says on its first, second ... connection. */
+static const char *const *script;
+static unsigned opened_count;
+
+static int say_next(struct weir_ws *ws, void *arg) {
+    const char *line = script[opened_count];
+    if (line != NULL)
+        opened_count++;
+    return line != NULL ? ws_say(ws, line) : 0;
+}
+
+static struct weir_ws_client *client_open(struct world *w, struct weir_ws_client_options o) {
+    struct weir_ws_client *c = NULL;
+    o.size = sizeof o;
+    o.ws = &w->o;
+    opened_count = 0;
+    assert_int_equal(weir_ws_client_new(w->ws_url, &o, &c), 0);
+    return c;
+}
+
+#define CLIENT_OPEN(w, ...) client_open((w), (struct weir_ws_client_options){__VA_ARGS__})
+
+#define expect_client_message(c, want)                                                             \
+    do {                                                                                           \
+        struct weir_ws_message m_;                                                                 \
+        assert_int_equal(weir_ws_client_receive((c), &m_), 0);                                     \
+        assert_true(says(&m_, (want)));                                                            \
+    } while (0)
+
+static struct weir_ws_client_facts facts_of(const struct weir_ws_client *c) {
+    struct weir_ws_client_facts f;
+    weir_ws_client_look(c, &f);
+    return f;
+}
+
+static int client_say(struct weir_ws_client *c, const char *text) {
+    return weir_ws_client_send(c, WEIR_WS_TEXT, text, strlen(text));
+}
+
+WS_STORY(a_client_comes_back_after_1011_and_says_where_it_stands) {
+    static const char *const lines[] = {"fail", "fail", "hello", NULL};
+    script = lines;
+    struct weir_ws_client *c = CLIENT_OPEN(w, .opened = say_next, .first_ns = MS(1));
+    assert_int_equal(facts_of(c).state, WEIR_WS_CLIENT_AWAY);
+    assert_null(weir_ws_client_ws(c));
+    expect_client_message(c, "hello");
+    assert_int_equal(facts_of(c).state, WEIR_WS_CLIENT_OPEN);
+    assert_int_equal(facts_of(c).connections, 3);
+    assert_int_equal(facts_of(c).last_error, WEIR_EWSCLOSED);
+    assert_non_null(weir_ws_client_ws(c));
+    assert_int_equal(client_say(c, "and on"), 0);
+    expect_client_message(c, "and on");
+    assert_int_equal(weir_ws_client_close(c, 1000, "done"), 0);
+    assert_int_equal(facts_of(c).state, WEIR_WS_CLIENT_ENDED);
+    assert_int_equal(client_say(c, "more"), WEIR_EWSCLOSED);
+    weir_ws_client_drop(&c);
+    assert_null(c);
+    weir_ws_client_drop(&c);
+    return 0;
+}
+
+WS_STORY(a_server_that_closes_for_good_ends_it) {
+    static const char *const lines[] = {"close", NULL};
+    struct weir_ws_message m;
+    script = lines;
+    struct weir_ws_client *c = CLIENT_OPEN(w, .opened = say_next, .first_ns = MS(1));
+    assert_int_equal(weir_ws_client_receive(c, &m), WEIR_EWSCLOSED);
+    assert_non_null(strstr(weir_error_message(WEIR_EWSCLOSED), "4000"));
+    assert_int_equal(weir_ws_client_receive(c, &m), WEIR_EWSCLOSED);
+    assert_int_equal(facts_of(c).connections, 1);
+    weir_ws_client_drop(&c);
+    return 0;
+}
+
+WS_STORY(messages_meanwhile_are_refused_or_kept_within_the_bound) {
+    struct weir_ws_client *c = CLIENT_OPEN(w, .first_ns = MS(1));
+    assert_int_equal(client_say(c, "x"), -ENOTCONN);
+    assert_int_equal(client_say(c, "caf\xe9"), WEIR_EUTF8);
+    weir_ws_client_drop(&c);
+    c = CLIENT_OPEN(w, .first_ns = MS(1), .away_max = 10);
+    assert_int_equal(client_say(c, "one"), 0);
+    assert_int_equal(client_say(c, "two"), 0);
+    assert_int_equal(client_say(c, "too many"), WEIR_EBUSYPEER);
+    assert_int_equal(client_say(c, "four"), 0);
+    assert_int_equal(client_say(c, "5"), WEIR_EBUSYPEER);
+    assert_int_equal(facts_of(c).kept_messages, 3);
+    assert_int_equal(facts_of(c).kept_bytes, 10);
+    expect_client_message(c, "one");
+    assert_int_equal(facts_of(c).kept_bytes, 0);
+    expect_client_message(c, "two");
+    expect_client_message(c, "four");
+    weir_ws_client_drop(&c);
+    return 0;
+}
+
+WS_STORY(each_pause_is_longer_up_to_a_bound_and_attempts_may_be_counted) {
+    struct weir_ws_message m;
+    struct weir_ws_client *c = NULL;
+    struct weir_ws_client_options o = {.size = sizeof o, .ws = &w->o, .attempts = 5,
+                                       .first_ns = MS(20), .longest_ns = MS(50)};
+    char url[64];
+    struct weir_listener *l = NULL;
+    assert_int_equal(weir_listen("tcp://127.0.0.1:0", NULL, &l), 0);
+    snprintf(url, sizeof url, "ws://127.0.0.1:%d/", weir_listener_port(l));
+    weir_unlisten(&l);
+    settle();
+    assert_int_equal(weir_ws_client_new(url, &o, &c), 0);
+    for (int round = 0; round < 2; round++) {
+        weir_ns from = weir_now();
+        assert_int_equal(weir_ws_client_receive(c, &m), -ECONNREFUSED);
+        weir_ns took = weir_now() - from;
+        assert_true(took >= MS(20 + 40 + 50 + 50) / 2);
+        assert_true(strcmp(test_backend, "sim") != 0 || took <= MS(20 + 40 + 50 + 50 + 10));
+        assert_int_equal(facts_of(c).failures, 5 * (round + 1));
+        assert_int_equal(facts_of(c).last_error, -ECONNREFUSED);
+        assert_int_equal(facts_of(c).state, WEIR_WS_CLIENT_AWAY);
+    }
+    weir_ws_client_drop(&c);
+    return 0;
+}
+
+WS_STORY(what_cannot_help_is_not_repeated) {
+    struct weir_ws_message m;
+    struct weir_ws_options o = w->o;
+    struct weir_ws_client *c = NULL;
+    struct weir_ws_client_options co = {.size = sizeof co, .ws = &o};
+    o.origin = "http://elsewhere";
+    assert_int_equal(weir_ws_client_new(w->ws_url, &co, &c), 0);
+    assert_int_equal(weir_ws_client_receive(c, &m), WEIR_EHTTP);
+    assert_int_equal(weir_error(WEIR_EHTTP)->status, 403);
+    assert_int_equal(facts_of(c).failures, 1);
+    weir_ws_client_drop(&c);
+    assert_int_equal(weir_ws_client_new("ftp://a", &co, &c), 0);
+    assert_int_equal(weir_ws_client_receive(c, &m), WEIR_EURL);
+    weir_ws_client_drop(&c);
+    co.first_ns = -1;
+    assert_int_equal(weir_ws_client_new("ws://a", &co, &c), -EINVAL);
+    return 0;
+}
+
+static int refuse_to_begin(struct weir_ws *ws, void *arg) {
+    return weir_fail(WEIR_EUSER - 7, "not today");
+}
+
+WS_STORY(what_opened_returns_reaches_the_caller) {
+    struct weir_ws_message m;
+    struct weir_ws_client *c = CLIENT_OPEN(w, .opened = refuse_to_begin);
+    assert_int_equal(weir_ws_client_receive(c, &m), WEIR_EUSER - 7);
+    assert_non_null(strstr(weir_error_message(WEIR_EUSER - 7), "not today"));
+    assert_int_equal(facts_of(c).state, WEIR_WS_CLIENT_AWAY);
+    weir_ws_client_drop(&c);
+    return 0;
+}
+
+struct receiver_args {
+    struct weir_ws_client *c;
+    int rc;
+};
+static int receiver(void *args) {
+    struct receiver_args *a = args;
+    struct weir_ws_message m;
+    while ((a->rc = weir_ws_client_receive(a->c, &m)) == 0)
+        ;
+    return 0;
+}
+
+static void end_while_it_receives(struct world *w, bool pausing, bool drops) {
+    static const char *const lines[] = {"fail", NULL}, *const none[] = {NULL};
+    struct weir_task *t = NULL;
+    struct receiver_args got = {0};
+    struct weir_ws_message m;
+    script = pausing ? lines : none;
+    struct weir_ws_client *c = CLIENT_OPEN(w, .opened = say_next, .first_ns = MS(60000));
+    assert_int_equal(weir_go_task(NULL, receiver, &t, .c = c), 0);
+    while (pausing ? facts_of(c).retry_ns == 0 : facts_of(c).state != WEIR_WS_CLIENT_OPEN)
+        weir_sleep(MS(1));
+    assert_int_equal(weir_ws_client_receive(c, &m), -EBUSY);
+    if (drops)
+        weir_ws_client_drop(&c);
+    else
+        assert_int_equal(weir_ws_client_close(c, 1000, NULL), 0);
+    assert_int_equal(weir_await(&t, &got, sizeof got), 0);
+    assert_int_equal(got.rc, drops ? WEIR_ECLOSED : WEIR_EWSCLOSED);
+    weir_ws_client_drop(&c);
+}
+
+WS_STORY(a_close_or_a_drop_reaches_the_task_that_receives) {
+    end_while_it_receives(w, false, false);
+    end_while_it_receives(w, false, true);
+    end_while_it_receives(w, true, false);
+    end_while_it_receives(w, true, true);
+    return 0;
+}
+
+WS_STORY(a_cancel_loses_nothing) {
+    static const char *const lines[] = {"fail", "hello", NULL};
+    struct weir_ws_message m;
+    struct weir_scope s;
+    int rc, rounds = 0;
+    script = lines;
+    struct weir_ws_client *c = CLIENT_OPEN(w, .opened = say_next, .first_ns = MS(20));
+    do {
+        weir_scope_enter(&s, MS(30));
+        rc = weir_scope_leave(&s, weir_ws_client_receive(c, &m));
+    } while (rc == -ETIME && ++rounds < 100);
+    assert_int_equal(rc, 0);
+    assert_true(says(&m, "hello"));
+    weir_ws_client_drop(&c);
+    return 0;
+}
+
+/* ---- cut short anywhere ---- */
+
+static int reconnect_story(void *arg) {
+    static const char *const lines[] = {"fail", "hello", NULL};
+    struct world w = {.reacts = true, .o = {.size = sizeof w.o, .close_ns = MS(20)}};
+    struct weir_ws_client *c = NULL;
+    struct weir_ws_client_options o = {.size = sizeof o, .ws = &w.o, .opened = say_next,
+                                       .first_ns = MS(1), .attempts = 3, .away_max = 100};
+    struct weir_ws_message m;
+    struct weir_scope patience;
+    script = lines;
+    opened_count = 0;
+    the_world = &w;
+    int rc = weir_listen("tcp://127.0.0.1:0", NULL, &w.l);
+    if (rc < 0)
+        return rc;
+    snprintf(w.ws_url, sizeof w.ws_url, "ws://127.0.0.1:%d/x", weir_listener_port(w.l));
+    weir_group_open(&w.clients, WEIR_INDEPENDENT);
+    weir_group_open(&w.servers, WEIR_TOGETHER);
+    rc = weir_go(&w.servers, server, .w = &w);
+    weir_scope_enter(&patience, MS(3000));
+    if (rc == 0 && (rc = weir_yield()) == 0)
+        rc = weir_ws_client_new(w.ws_url, &o, &c);
+    if (rc == 0)
+        rc = client_say(c, "kept");
+    if (rc == 0)
+        rc = weir_ws_client_receive(c, &m);
+    if (rc == 0)
+        rc = weir_ws_client_close(c, 1000, NULL);
+    weir_ws_client_drop(&c);
+    rc = weir_scope_leave(&patience, rc);
+    weir_group_cancel(&w.servers, "the story ends");
+    int served = weir_group_close(&w.servers, 0);
+    weir_unlisten(&w.l);
+    weir_group_cancel(&w.clients, "the story ends");
+    weir_group_close(&w.clients, 0);
+    return rc < 0 ? rc : served == WEIR_ESTOPPED ? 0 : served;
+}
+
+WEIR_TEST(nothing_is_left_wherever_it_is_cut_short) {
+    struct weir_story s = {.size = sizeof s, .name = "reconnect", .fn = reconnect_story};
+    struct weir_explored e;
+    assert_int_equal(weir_explore_cancels(&s, &e), 0);
+    assert_true(e.points > 10);
+    assert_int_equal(weir_explore_allocations(&s, &e), 0);
+    assert_true(e.points > 20);
+    static const enum weir_fault_effect effects[] = {WEIR_FAULT_ERROR, WEIR_FAULT_LATE,
+                                                     WEIR_FAULT_SHORT};
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(
+            weir_explore_faults(&s, &(struct weir_fault){.size = sizeof(struct weir_fault),
+                                                         .effect = effects[i]}, &e), 0);
+    assert_int_equal(weir_explore_seeds(&s, &e), 0);
+}
