@@ -7,9 +7,9 @@
  *
  * A connection is lost if it broke, if a ping was not answered, or if the server closed it with one
  * of the codes 1001, 1005, 1011 .. 1014; then the next attempt follows by itself. Any other close
- * code ends the client: the server does not want it to come back. An attempt that fails is repeated,
- * unless that cannot help: a bad URL or option, a certificate, or a status that is none of 408,
- * 425, 429, 500, 502, 503 and 504.
+ * code ends the client: the server does not want it to come back. An attempt that fails is made
+ * again, unless that cannot help: a bad URL or option, a certificate, or a status that is none of
+ * 408, 425, 429, 500, 502, 503 and 504.
  *
  * A message for which a send has returned 0 was queued, not received: what a lost connection had
  * queued is lost with it. Loop thread only. */
