@@ -24,6 +24,7 @@
 #include <weir/http_client.h>
 #include <weir/http_server.h>
 #include <weir/http_file.h>
+#include <weir/http_form.h>
 #include <weir/http_values.h>
 #include <weir/inotify.h>
 #include <weir/limit.h>

@@ -11,7 +11,7 @@ WEIR_API void *weir__alloc_zero(size_t size) __attribute__((malloc, warn_unused_
 WEIR_API void *weir__realloc(void *old, size_t size) __attribute__((warn_unused_result));
 WEIR_API void weir__free(void *p);
 /* The block becomes the program's, which frees it by free(3). Returns p. */
-void *weir__alloc_given(void *p);
+WEIR_API void *weir__alloc_given(void *p);
 WEIR_API char *weir__strdup(const char *s) __attribute__((malloc, warn_unused_result));
 
 /* Allocations not yet freed, of all threads: now, and the most since the last call of peak_reset
