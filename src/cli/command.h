@@ -28,7 +28,7 @@ struct command {
     int (*run)(const struct command *c, int argc, char **argv, struct settings *s);
 };
 
-extern const struct command command_up, command_run, command_send;
+extern const struct command command_up, command_run, command_send, command_get;
 extern const struct command command_doctor, command_explain, command_torture, command_ws;
 extern const struct command command_clock, command_iopin, command_buzzer; /* cmd_sketch.c */
 

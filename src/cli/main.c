@@ -12,7 +12,7 @@
 #include "worker/standard.h"
 
 static const struct command *const commands[] = {
-    &command_up,    &command_run,   &command_send,   &command_ws,
+    &command_up,    &command_run,   &command_send,   &command_ws,     &command_get,
     &command_doctor, &command_explain, &command_torture,
     &command_clock, &command_iopin, &command_buzzer,
 };

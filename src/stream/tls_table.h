@@ -6,7 +6,11 @@
 
 #include <weir/stream.h>
 
+struct weir_tls_options;
+
 struct weir__tls_table {
+    /* As weir_tls_new. */
+    int (*make)(const struct weir_tls_options *options, struct weir_tls **ret_tls);
     /* As weir_tls_connect. Suspends; a cancel point. */
     int (*connect)(struct weir_stream **take_stream, struct weir_tls *tls, const char *host,
                    struct weir_stream **ret_stream);

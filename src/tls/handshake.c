@@ -185,6 +185,7 @@ static int table_can_serve(struct weir_tls *tls, const char *what, const char *u
 }
 
 static const struct weir__tls_table table = {
+    .make = weir_tls_new,
     .connect = weir_tls_connect,
     .serve = table_serve,
     .can_serve = table_can_serve,
