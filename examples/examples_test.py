@@ -2,9 +2,11 @@
 """The examples do what their first lines say. WEIR_EXAMPLES names the folder of the programs."""
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import unittest
 
 HERE = os.environ["WEIR_EXAMPLES"]
@@ -33,6 +35,14 @@ def backends():
     has_uring = probe.port != 0
     probe.end(signal.SIGTERM)
     return ["epoll", "uring"] if has_uring else ["epoll"]
+
+
+def unchunked(data):
+    body = b""
+    while (size := int(data.split(b"\r\n", 1)[0], 16)) > 0:
+        data = data.split(b"\r\n", 1)[1]
+        body, data = body + data[:size], data[size + 2:]
+    return body
 
 
 class Examples(unittest.TestCase):
@@ -172,6 +182,59 @@ class Examples(unittest.TestCase):
             self.assertEqual(ask(b"/", upgrade + header + b"\r\n"),
                              (101, b"\x81\x0bhello Grace"))
         self.assertEqual(server.end(signal.SIGTERM), (0, ""))
+
+    def test_http_hello_answers_any_client(self):
+        for backend in backends():
+            for shape in "serve", "react":
+                with self.subTest(backend=backend, shape=shape):
+                    server = Server("http-hello", "--port", "0", "--backend", backend,
+                                    "--shape", shape)
+                    try:
+                        self.raw_requests(server.port)
+                        if shutil.which("curl"):
+                            self.curl_requests(f"http://127.0.0.1:{server.port}/")
+                    finally:
+                        self.assertEqual(server.end(signal.SIGTERM), (0, ""))
+
+    def raw_requests(self, port):
+        get, post = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", (
+            b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+            b"5\r\nhello\r\n6\r\n there\r\n0\r\nX-Sum: 1\r\n\r\n")
+        for step in 1, 7, 4096:  # pipelined, in pieces of each size, then a half-close
+            with socket.create_connection(("127.0.0.1", port), 5) as s:
+                s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                text = get + post + get
+                for at in range(0, len(text), step):
+                    s.sendall(text[at:at + step])
+                s.shutdown(socket.SHUT_WR)
+                got = b"".join(iter(lambda: s.recv(65536), b""))
+            answers = got.split(b"HTTP/1.1 200 OK\r\n")
+            self.assertEqual((len(answers), answers[0]), (4, b""), got)
+            self.assertTrue(answers[1].endswith(b"\r\n\r\nhello\n"), got)
+            data = answers[2].split(b"\r\n\r\n", 1)[1]
+            self.assertEqual(unchunked(data), b"hello there", got)
+            self.assertTrue(answers[3].endswith(b"\r\n\r\nhello\n"), got)
+        with socket.create_connection(("127.0.0.1", port), 5) as s:
+            s.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n" + get)
+            got = b"".join(iter(lambda: s.recv(65536), b""))
+        self.assertRegex(got, rb"^HTTP/1\.1 400 Bad Request\r\n[^\0]*more than one host\n$")
+
+    def curl_requests(self, url):
+        def curl(*words):
+            done = subprocess.run(["curl", "-sS", "--max-time", "20", *words],
+                                  capture_output=True, check=False)
+            self.assertEqual((done.returncode, done.stderr), (0, b""))
+            return done.stdout
+        self.assertEqual(curl(url, url, "-w", "%{num_connects}"), b"hello\n1hello\n0")
+        self.assertRegex(curl("-I", url), rb"200 OK\r\n[^\0]*Content-Length: 6\r\n")
+        self.assertEqual(curl("--http1.0", url), b"hello\n")
+        much = os.urandom(3 << 20)  # curl waits for 100 Continue
+        with tempfile.NamedTemporaryFile() as f:
+            f.write(much)
+            f.flush()
+            self.assertEqual(curl("--data-binary", "@" + f.name, url), much)
+            self.assertEqual(curl("-H", "Transfer-Encoding: chunked", "--data-binary",
+                                  "@" + f.name, url), much)
 
     def test_mesh_ask_asks_by_name(self):
         buzzer = subprocess.Popen([os.path.join(HERE, "circuit", "buzzer"), "-p", "0", "--with",

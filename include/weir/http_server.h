@@ -106,10 +106,10 @@ struct weir_http_reactive {
     size_t state_size;
     /* A request's head has come; required. It, or any function below up to end, may reply. */
     int (*request)(struct weir_http_request *r, void *state);
-    /* A piece of its body, never empty; v is lent until return. NULL: bodies are thrown away. It is
-     * not called once an answer was given. Calls that read the body return -EBUSY. */
+    /* A piece of its body, never empty; v is lent until return. NULL: bodies are thrown away. Once
+     * an answer is whole neither this nor `end` is called. weir_http_read returns -EBUSY. */
     int (*body)(struct weir_http_request *r, void *state, struct weir_view v);
-    /* The whole request has come; may be NULL. Without an answer by now the client gets 404. */
+    /* The whole request has come; may be NULL. Without an answer by then the client gets 404. */
     int (*end)(struct weir_http_request *r, void *state);
     /* The last call for a request for which `request` was called; may be NULL, must not reply. rc:
      * 0 if the answer was written; < 0 what broke it. */

@@ -10,8 +10,9 @@ static void *state_of(const struct http_conn *c) {
     return http_state_of(c->http.config, c->http.request);
 }
 
+/* An answer in pieces may go on while the body comes. */
 static bool is_answered(const struct http_request *r) {
-    return r->pub.reply != HTTP_UNANSWERED;
+    return r->ended;
 }
 
 void weir__http_react_done(struct http_conn *c, int rc) {
@@ -37,7 +38,8 @@ static int finish(struct http_conn *c, int rc) {
 static int call_end(struct http_conn *c) {
     const struct weir_http_reactive *fn = &http_server_of(c)->fn;
     struct http_request *r = c->http.request;
-    return finish(c, fn->end != NULL ? fn->end(&r->pub, state_of(c)) : 0);
+    bool is_due = fn->end != NULL && !is_answered(r);
+    return finish(c, is_due ? fn->end(&r->pub, state_of(c)) : 0);
 }
 
 int weir__http_react_request(struct http_conn *c) {

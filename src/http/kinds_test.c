@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/* The server over streams of other kinds than TCP, and what a request says of its connection. */
+#include <unistd.h>
+
+#include "http/http_test_util.h"
+
+static struct {
+    char scheme[8], peer[64];
+    int64_t length;
+    bool is_stream;
+} seen;
+
+static int look(struct weir_http_request *r) {
+    snprintf(seen.scheme, sizeof seen.scheme, "%s", weir_http_scheme(r));
+    snprintf(seen.peer, sizeof seen.peer, "%s", weir_http_peer(r));
+    seen.length = weir_http_body_length(r);
+    seen.is_stream = strcmp(weir_stream_peer(weir_http_stream(r)), seen.peer) == 0;
+    assert_ptr_equal(weir_http_arg(r), &seen);
+    return weir_http_reply(r, 200, "hello\n");
+}
+
+struct serve_kind_args {
+    struct weir_listener *l;
+    struct weir_group *g;
+};
+static int serve_kind(void *args) {
+    struct serve_kind_args *a = args;
+    struct weir_http_server_options o = {.size = sizeof o, .handler = look, .arg = &seen};
+    return weir_http_serve(a->l, a->g, &o);
+}
+
+static int talk_to(void *arg) {
+    struct world w = {0};
+    struct weir_group g, servers;
+    snprintf(w.url, sizeof w.url, "%s", (const char *)arg);
+    int rc = weir_listen(w.url, NULL, &w.l);
+    assert_int_equal(rc, 0);
+    weir_group_open(&g, WEIR_INDEPENDENT);
+    weir_group_open(&servers, WEIR_TOGETHER);
+    assert_int_equal(weir_go(&servers, serve_kind, .l = w.l, .g = &g), 0);
+    weir_yield();
+    expect_answers_cut(&w, GET("/hello") POST("/x", 3, "abc"), HELLO HELLO);
+    assert_string_equal(seen.scheme, "http");
+    assert_true(seen.is_stream);
+    assert_int_equal(seen.length, 3);
+    expect_answers(&w, POST_CHUNKED("/x", "0\r\n\r\n"), HELLO);
+    assert_int_equal(seen.length, -1);
+    weir_unlisten(&w.l);
+    assert_int_equal(weir_group_close(&servers, 0), 0);
+    return weir_group_close(&g, 0);
+}
+
+static void run_on(const char *url) {
+    struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
+    assert_int_equal(weir_run(talk_to, (void *)(uintptr_t)url, &o), 0);
+}
+
+WEIR_TEST_BACKENDS(a_server_in_memory) {
+    run_on("mem:shop");
+    assert_string_equal(seen.peer, "memory");
+}
+
+WEIR_TEST_BACKENDS(a_server_on_a_unix_socket) {
+    char url[64];
+    snprintf(url, sizeof url, "unix:/tmp/weir-http-%d", (int)getpid());
+    run_on(url);
+    unlink(url + 5);
+}
+
+/* One end of a pair: the caller's own task takes the requests. */
+static int talk_over_a_pair(void *arg) {
+    WEIR_AUTO(weir_http_drop) struct weir_http *http = NULL;
+    struct weir_http_server_options o = {.size = sizeof o, .arg = &seen};
+    struct weir_http_request *r;
+    struct weir_stream *a, *b;
+    char got[512];
+    assert_int_equal(weir_memory_pair(0, &a, &b), 0);
+    assert_int_equal(weir_http_accept(&a, &o, &http), 0);
+    assert_null(a);
+    assert_int_equal(weir_write(b, GET("/one") GET("/two"), 2 * strlen(GET("/one"))), 0);
+    assert_int_equal(weir_shutdown(b), 0);
+    assert_int_equal(weir_http_next(http, &r), 1);
+    assert_string_equal(weir_http_target(r), "/one");
+    assert_int_equal(look(r), 0);
+    assert_int_equal(weir_http_next(http, &r), 1);
+    assert_string_equal(weir_http_target(r), "/two"); /* not answered: 404 */
+    assert_int_equal(weir_http_next(http, &r), 0);
+    assert_int_equal(weir_http_next(http, &r), 0);
+    weir_http_drop(&http);
+    assert_true(raw_read_all(b, got, sizeof got) > 0);
+    assert_non_null(strstr(got, HELLO "HTTP/1.1 404 "));
+    weir_close(&b);
+    return 0;
+}
+
+WEIR_TEST_BACKENDS(a_pair_in_memory) {
+    struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
+    assert_int_equal(weir_run(talk_over_a_pair, NULL, &o), 0);
+}
+
+/* ---- misuse ---- */
+
+static int serve_nothing(void *arg) {
+    struct weir_listener *l;
+    struct weir_group g;
+    assert_int_equal(weir_listen("mem:none", NULL, &l), 0);
+    weir_group_open(&g, WEIR_INDEPENDENT);
+    assert_int_equal(weir_http_serve(l, &g, NULL), -EINVAL);
+    struct weir_http_server_options o = {.size = sizeof o, .handler = look, .headers_max = 1001};
+    assert_int_equal(weir_http_serve(l, &g, &o), -EINVAL);
+    o = (struct weir_http_server_options){.size = sizeof o, .handler = look, .head_max = 2 << 20};
+    assert_int_equal(weir_http_serve(l, &g, &o), -EINVAL);
+    o = (struct weir_http_server_options){.size = sizeof o, .handler = look};
+    static const struct weir_http_reactive f = {.size = sizeof f, .request = react_request};
+    assert_int_equal(weir_http_react(l, &g, &f, &o), -EINVAL);
+    weir_unlisten(&l);
+    return weir_group_close(&g, 0);
+}
+
+WEIR_TEST(a_server_without_a_handler_does_not_begin) {
+    assert_int_equal(weir_run(serve_nothing, NULL, NULL), 0);
+}
+
+static int misuse_handler(struct weir_http_request *r) {
+    struct weir_http_answer a = {.size = sizeof a, .status = 200, .body = "x", .len = 1};
+    static const char *const bad[] = {"Content-Length: 3", NULL};
+    static const char *const trailers[] = {"no colon", NULL};
+    assert_int_equal(weir_http_write(r, "x", 1), -EINVAL);
+    assert_int_equal(weir_http_end(r, NULL), -EINVAL);
+    assert_int_equal(weir_http_begin(r, &a), -EINVAL);
+    a = (struct weir_http_answer){.size = sizeof a, .status = 200, .headers = bad};
+    assert_int_equal(weir_http_begin(r, &a), -EINVAL);
+    a = (struct weir_http_answer){.size = sizeof a, .status = 99};
+    assert_int_equal(weir_http_begin(r, &a), -EINVAL);
+    assert_int_equal(begin(r, 200, 0), 0);
+    assert_int_equal(begin(r, 200, 0), -EALREADY);
+    assert_int_equal(weir_http_reply(r, 200, NULL), -EALREADY);
+    assert_int_equal(weir_http_end(r, trailers), -EINVAL);
+    assert_int_equal(weir_http_write(r, "ok", 2), 0);
+    assert_int_equal(weir_http_end(r, NULL), 0);
+    assert_int_equal(weir_http_end(r, NULL), -EINVAL);
+    assert_int_equal(weir_http_write(r, "x", 1), -EINVAL);
+    return 0;
+}
+
+static int misuse(void *arg) {
+    WEIR_AUTO(weir_http_drop) struct weir_http *http = NULL;
+    struct weir_http_request *r;
+    struct weir_stream *a, *b;
+    struct weir_view v;
+    char byte, got[256];
+    assert_int_equal(weir_memory_pair(0, &a, &b), 0);
+    assert_int_equal(weir_http_accept(&a, NULL, &http), 0);
+    assert_int_equal(weir_write(b, POST("/", 2, "ab"), strlen(POST("/", 2, "ab"))), 0);
+    assert_int_equal(weir_http_next(http, &r), 1);
+    assert_int_equal(weir_http_read(r, &byte, 1), 1);
+    assert_int_equal(weir_http_body(r, 0, &v), -EALREADY);
+    assert_int_equal(misuse_handler(r), 0);
+    weir_yield();
+    ssize_t n = weir_read(b, got, sizeof got - 1);
+    assert_true(n > 0);
+    got[n] = '\0';
+    assert_non_null(strstr(got, "\r\n\r\n2\r\nok\r\n0\r\n\r\n"));
+    weir_close(&b);
+    return 0;
+}
+
+WEIR_TEST(calls_out_of_order_are_refused) {
+    assert_int_equal(weir_run(misuse, NULL, NULL), 0);
+}
