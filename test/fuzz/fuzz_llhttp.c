@@ -41,8 +41,9 @@ static void end(struct sink *s) {
 
 /* ---- ours ---- */
 
-/* Returns how many bytes the body had; -1: it is not whole, or bad. */
-static ssize_t chunks(struct sink *s, const uint8_t *text, size_t len) {
+/* Returns how many bytes the body had; -1: it is not whole, or bad. *ret_last: it has trailers,
+ * which llhttp obeys as if they were headers. */
+static ssize_t chunks(struct sink *s, const uint8_t *text, size_t len, bool *ret_last) {
     struct weir__chunked c;
     struct weir__chunked_data d;
     size_t used = 0;
@@ -52,6 +53,8 @@ static ssize_t chunks(struct sink *s, const uint8_t *text, size_t len) {
         int rc = weir__chunked_feed(&c, copy, len - used, &d);
         if (rc == WEIR__CHUNKED_DATA)
             put(s, d.data, d.len);
+        else if (rc == WEIR__CHUNKED_TRAILER)
+            *ret_last = true;
         used += d.used;
         free(copy);
         if (rc == WEIR__CHUNKED_END)
@@ -92,7 +95,7 @@ static ssize_t one(struct sink *s, const uint8_t *text, size_t len, bool *ret_la
     ssize_t body = 0;
     enum weir__http1_framing framing = weir__http1_framing(&h, false, false);
     if (framing == WEIR__HTTP1_BODY_CHUNKED) {
-        body = chunks(s, text + head, len - (size_t)head);
+        body = chunks(s, text + head, len - (size_t)head, ret_last);
     } else if (framing == WEIR__HTTP1_BODY_LENGTH) {
         body = (size_t)h.body_len <= len - (size_t)head ? (ssize_t)h.body_len : -1;
         put(s, text + head, body > 0 ? (size_t)body : 0);
