@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "http/http.h"
+#include "wire/uri.h"
 
 void weir__http_init(struct weir_http *h, struct weir_stream *s, struct http_config *c,
                      const struct http_driver *driver) {
@@ -64,6 +65,30 @@ static int take_expect(struct http_request *r, struct weir__slice value) {
         return refuse(r, 417, "an expectation other than 100-continue");
     r->expects = true;
     return 0;
+}
+
+static bool host_is(const char *text, struct weir__slice host, const char *name) {
+    size_t len = host.len;
+    const char *base = weir__uri_host_bare(text + host.offset, &len);
+    len -= len > 1 && base[len - 1] == '.';
+    return weir__chars_equal(base, len, name);
+}
+
+/* RFC 9110 7.4: a request for another host is not answered as if it were for ours. */
+static int check_host(struct http_request *r) {
+    const char *const *names = r->http->config->o.hosts;
+    const struct weir__http1 *head = &r->pub.head;
+    bool is_absolute = head->target_form == WEIR__HTTP1_ABSOLUTE; /* it outranks the Host field */
+    struct weir__slice host = is_absolute ? head->authority : head->host;
+    const char *text = r->pub.text + host.offset;
+    struct weir__uri u;
+    if (names == NULL)
+        return 0;
+    if (weir__uri_parse_authority(&u, text, host.len) == 0)
+        for (; *names != NULL; names++)
+            if (host_is(text, u.host, *names))
+                return 0;
+    return refuse(r, 421, "not a name of this server");
 }
 
 struct connection { /* what its fields say */
@@ -126,6 +151,8 @@ static int begin(struct weir_http *h, struct http_request *r, int size) {
         h->close = true;
     if (rc == 0 && r->pub.head.target_form == WEIR__HTTP1_AUTHORITY)
         rc = refuse(r, 501, "this server is no proxy");
+    if (rc == 0)
+        rc = check_host(r);
     begin_body(r);
     remember_host(h->config, &r->pub);
     weir__http_request_cut(&r->pub);

@@ -175,3 +175,17 @@ HTTP_STORY(a_body_larger_than_its_reader_wants_is_413) {
     assert_int_equal(strncmp(got, "HTTP/1.1 413 ", 13), 0);
     return 0;
 }
+
+static const char *const hosts[] = {"shop.example", "::1", NULL};
+
+HTTP_STORY(another_host_is_misdirected, o->hosts = hosts) {
+    expect_refused(w, GET("/hello"), strlen(GET("/hello")), 421);
+    static const char other[] = "GET http://b.example/hello HTTP/1.1\r\nHost: shop.example\r\n\r\n";
+    expect_refused(w, other, strlen(other), 421);
+    expect_answers(w, "GET /hello HTTP/1.1\r\nHost: Shop.Example.:8080\r\n\r\n"
+                      "GET /hello HTTP/1.1\r\nHost: [::1]:80\r\n\r\n"
+                      "GET http://shop.example/hello HTTP/1.1\r\nHost: x\r\n\r\n",
+                   HELLO HELLO "HTTP/1.1 404 Not Found\r\nContent-Type: text/plain; charset=utf-8"
+                   "\r\nContent-Length: 10\r\n\r\nNot Found\n");
+    return 0;
+}
