@@ -52,9 +52,9 @@ WEIR_API void weir_http_files_close(struct weir_http_files **take_files);
  * is sent breaks the connection, so that the client sees that it is not whole; what is appended
  * meanwhile is not sent.
  * Returns 0: the request is answered, perhaps by 304, 403, 404, 405, 412 or 416; -EALREADY,
- * WEIR_EEOF (the file has shrunk), -EIO, -ENOMEM, -EMFILE, -EAGAIN (no helper thread), -EPIPE, -ECONNRESET,
- * -ETIMEDOUT (the client takes nothing), -ECANCELED, -ETIME, WEIR_ENOLOOP: return it from the
- * handler. */
+ * WEIR_EEOF (the file has shrunk), -EIO, -ENOMEM, -EMFILE, -EAGAIN (no helper thread), -EPIPE,
+ * -ECONNRESET, -ETIMEDOUT (the client takes nothing), -ECANCELED, -ETIME, WEIR_ENOLOOP: return it
+ * from the handler. */
 WEIR_SUSPENDS int weir_http_file(struct weir_http_request *r, struct weir_http_files *files,
                                  const char *path);
 

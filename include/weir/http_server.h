@@ -22,6 +22,7 @@ struct weir_stream;
 struct weir_ws;
 struct weir_ws_options;
 struct weir_ws_reactive;
+struct weir_http_cors;
 struct weir_http_log; /* what became of one request, for an access log */
 
 /* Handles one request, in a task, and may suspend. Before it returns it has replied, by
@@ -75,8 +76,10 @@ struct weir_http_server_options {
                                  * -Proto and -Host are believed; NULL: none */
     bool by_forwarded;          /* the proxies write Forwarded (RFC 7239) instead of these three,
                                  * which are a client's own then */
-    bool proxy_protocol;        /* connections of the proxies begin with a PROXY header (version 1 or
-                                 * 2) and are refused without; others have none */
+    bool proxy_protocol;        /* connections of the proxies begin with a PROXY header (version 1
+                                 * or 2) and are refused without; others have none */
+    const struct weir_http_cors *cors; /* applied to each request before its route or handler
+                                 * is called (weir/http_cors.h); NULL: none */
     bool compress;              /* gzip answers for clients that ask for it (needs weir-zlib) */
     /* what is said of it */
     const char *name; /* the Server header; NULL: none */

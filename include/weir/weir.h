@@ -23,8 +23,11 @@
 #include <weir/http.h>
 #include <weir/http_client.h>
 #include <weir/http_server.h>
+#include <weir/http_cors.h>
+#include <weir/http_events.h>
 #include <weir/http_file.h>
 #include <weir/http_form.h>
+#include <weir/http_log.h>
 #include <weir/http_values.h>
 #include <weir/inotify.h>
 #include <weir/limit.h>

@@ -94,8 +94,9 @@ static uint8_t *put_framing(uint8_t *to, int status, bool in_chunks, uint64_t le
     return PUT(to, "\r\n");
 }
 
-static size_t head_size(const struct http_config *c, const char *const *lines) {
-    return HTTP_HEAD_REST + weir__head_lines_len(lines) +
+static size_t head_size(const struct http_request *r, const char *const *lines) {
+    const struct http_config *c = r->http->config;
+    return HTTP_HEAD_REST + weir__head_lines_len(lines) + r->added_len +
            (c->o.name != NULL ? strlen(c->o.name) : 0);
 }
 
@@ -104,7 +105,7 @@ static int put_head(struct http_request *r, const struct weir_http_answer *a, in
     struct weir_http *h = r->http;
     struct http_config *c = h->config;
     struct seen seen = {false, false};
-    size_t size = head_size(c, a->headers);
+    size_t size = head_size(r, a->headers);
     if (size > HTTP_OUT_MAX)
         return weir__failf(-EINVAL, "http reply", NULL, "the headers have more than 1 MiB");
     uint8_t *to = weir__http_out_room(h, size);
@@ -114,6 +115,8 @@ static int put_head(struct http_request *r, const struct weir_http_answer *a, in
     h->close |= body_is_left(r) || until_close;
     to = put_status(to, a->status);
     to = put_lines(to, a->headers, &seen);
+    if (r->added_len > 0)
+        to = put(to, r->added, r->added_len);
     if (!seen.date) {
         to = PUT(to, "Date: ");
         to = put(to, weir__http_date(c), WEIR__DATE_LEN);
@@ -146,7 +149,7 @@ static int answer_out(struct http_request *r, const struct weir_http_answer *a) 
     struct weir_http *h = r->http;
     size_t len = r->is_head ? 0 : a->len;
     int rc = h->unsent != 0 ? weir__fail(h->unsent, "http reply", NULL)
-                            : make_room(h, head_size(h->config, a->headers) + len);
+                            : make_room(h, head_size(r, a->headers) + len);
     if (rc < 0 || (rc = put_head(r, a, (int64_t)a->len)) < 0)
         return rc;
     r->pub.reply = HTTP_ANSWERING;

@@ -3,6 +3,7 @@
  * memory that finished requests left, and the text of the time. */
 #include <errno.h>
 #include <string.h>
+#include <weir/http_cors.h>
 #include <weir/wall.h>
 
 #include "base/alloc.h"
@@ -63,6 +64,11 @@ static int by_handler(struct http_config *c, struct weir_http_request *r) {
     return c->o.handler != NULL ? c->o.handler(r) : 0;
 }
 
+static int by_cors(struct http_config *c, struct weir_http_request *r) {
+    int rc = weir_http_cors(r, c->o.cors);
+    return rc == 0 ? c->behind_cors(c, r) : rc < 0 ? rc : 0;
+}
+
 int weir__http_config_new(const struct weir_http_server_options *options, const char *what,
                           struct http_config **ret_config) {
     struct http_config *c = weir__alloc_zero(sizeof *c);
@@ -74,10 +80,15 @@ int weir__http_config_new(const struct weir_http_server_options *options, const 
     c->loop = weir__loop_here();
     c->entry = by_handler;
     int rc = check(&c->o, what);
+    if (c->o.log != NULL)
+        c->logged = weir__http_logged;
     if (rc == 0 && c->o.routes != NULL) {
         c->entry = weir__http_route;
         rc = weir__http_routes_open(c);
     }
+    c->behind_cors = c->entry;
+    if (c->o.cors != NULL)
+        c->entry = by_cors;
     if (rc < 0) {
         weir__http_config_unref(c);
         return rc;
@@ -156,7 +167,8 @@ struct http_request *weir__http_request_take(struct http_config *c) {
 
 void weir__http_request_give(struct http_config *c, struct http_request *r) {
     weir__free(r->trailers);
-    r->trailers = NULL;
+    weir__free(r->added);
+    r->trailers = r->added = NULL;
     if (c->spares >= HTTP_SPARES_MAX) {
         request_free(r);
         return;

@@ -156,6 +156,7 @@ static int begin(struct weir_http *h, struct http_request *r, int size) {
     begin_body(r);
     remember_host(h->config, &r->pub);
     weir__http_request_cut(&r->pub);
+    r->is_whole = true;
     return rc < 0 ? rc : size;
 }
 

@@ -51,6 +51,7 @@ struct http_config {
     uint32_t spares, spare_outs;
     /* Handle a request, in its task; returns as a handler. */
     int (*entry)(struct http_config *c, struct weir_http_request *r);
+    int (*behind_cors)(struct http_config *c, struct weir_http_request *r); /* the entry then */
     struct weir__routes *routes;  /* NULL: there are none */
     void (*logged)(struct http_request *r); /* its access log; NULL: none */
     size_t state_size;            /* of a request, for a reactive server */
@@ -111,6 +112,9 @@ struct http_request {
     uint64_t to_send, sent;       /* bytes of its body: still announced; sent */
 
     struct weir__route_match match; /* route.c's; route NULL: none was taken */
+    char *added;                  /* header lines of weir_http_add_header, each with CR LF */
+    uint32_t added_len;
+    bool is_whole;                /* its head */
     uint32_t query_len;           /* of the decoded query, see route.c */
     bool query_decoded;
     struct weir__http1_header headers[]; /* limits.headers_max, then the state of a reactive one */
@@ -227,6 +231,11 @@ static inline size_t http_unsent(const struct weir_http *h) {
 int weir__http_answer(struct weir_http_request *pub, const struct weir_http_answer *a);
 /* Refuse a request: its connection closes behind the answer. why: static text. Suspends. */
 int weir__http_refuse(struct http_request *r, int status, const char *why);
+
+/* ---- access_log.c ---- */
+
+/* Tell the program's log of a request that is over. */
+void weir__http_logged(struct http_request *r);
 
 /* ---- route.c ---- */
 
