@@ -77,7 +77,8 @@ struct weir_http_server_options {
     bool by_forwarded;          /* the proxies write Forwarded (RFC 7239) instead of these three,
                                  * which are a client's own then */
     bool proxy_protocol;        /* connections of the proxies begin with a PROXY header (version 1
-                                 * or 2) and are refused without; others have none */
+                                 * or 2) and are refused without; others have none. For a
+                                 * stream to be encrypted see weir_http_proxy_header */
     const struct weir_http_cors *cors; /* applied to each request before its route or handler
                                  * is called (weir/http_cors.h); NULL: none */
     bool compress;              /* gzip answers for clients that ask for it (needs weir-zlib) */
@@ -136,6 +137,15 @@ WEIR_SUSPENDS int weir_http_react(struct weir_listener *l, struct weir_group *g,
 WEIR_API int weir_http_accept(struct weir_stream **take_stream,
                               const struct weir_http_server_options *options,
                               struct weir_http **ret_http);
+
+/* Take a PROXY header (version 1 or 2) off the start of a stream, for a program that accepts by
+ * itself: before weir_tls_accept, since proxies send it before TLS, or before weir_http_accept.
+ * Call it only for streams of proxies that are known to send one: anybody could name any address.
+ * Put a scope around it: a client may send nothing.
+ * Returns 1, and the client's address "192.0.2.1:80" or "[2001:db8::1]:80"; 0 (the proxy speaks for
+ * itself; *ret_client is untouched); WEIR_EPROTO (no PROXY header, or a bad one), WEIR_EEOF, or an
+ * error as weir_read. On a cancel nothing is consumed. */
+WEIR_SUSPENDS int weir_http_proxy_header(struct weir_stream *s, char ret_client[64]);
 
 /* Finish the request before, as when a handler returns 0, and wait for the head of the next one.
  * *ret_request is lent until the next call, or the drop. A head that breaks a rule is refused by

@@ -23,7 +23,8 @@ void weir__http_logged(struct http_request *r) {
     if (r->is_whole)
         weir_http_client_of(&r->pub, &client);
     else
-        entry.client = weir_stream_peer(r->http->stream);
+        entry.client = r->http->client != NULL ? r->http->client
+                                               : weir_stream_peer(r->http->stream);
     c->o.log(&entry, c->o.log_arg);
 }
 

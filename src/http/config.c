@@ -49,6 +49,8 @@ static int check(struct weir_http_server_options *o, const char *what) {
         return weir__failf(-EINVAL, what, NULL, "head_max is more than 1 MiB");
     if (o->headers_max > HTTP_HEADERS_LIMIT)
         return weir__failf(-EINVAL, what, NULL, "headers_max is more than 1000");
+    if (o->proxy_protocol && (o->proxies == NULL || o->proxies[0] == NULL))
+        return weir__failf(-EINVAL, what, NULL, "proxy_protocol without proxies: name them");
     for (const char *const *p = o->proxies; p != NULL && *p != NULL; p++)
         if (weir__peer_fault(*p) != NULL)
             return weir__failf(-EINVAL, what, *p, "a proxy's address is not usable: %s",

@@ -7,6 +7,8 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "http/http.h"
+#include "http/peers.h"
+#include "http/proxy_line.h"
 #include "wire/uri.h"
 
 void weir__http_init(struct weir_http *h, struct weir_stream *s, struct http_config *c,
@@ -14,6 +16,8 @@ void weir__http_init(struct weir_http *h, struct weir_stream *s, struct http_con
     *h = (struct weir_http){.stream = s, .config = c, .driver = driver};
     weir__list_init(&h->flush.link);
     weir__http_out_init(h);
+    const char *peer = c->o.proxy_protocol ? weir_stream_peer(s) : "";
+    h->wants_proxy = c->o.proxy_protocol && weir__peer_listed(c->o.proxies, peer, strlen(peer));
     c->refs++;
 }
 
@@ -25,6 +29,7 @@ void weir__http_fini(struct weir_http *h) {
         weir__http_out_give(h->config, h->out);
     h->request = NULL;
     h->out = NULL;
+    weir__free(h->client);
     weir__http_config_unref(h->config);
 }
 
@@ -223,6 +228,38 @@ static int feed_more(struct weir_http *h, struct http_request *r) {
     return size > 0 ? begin(h, r, size) : 0;
 }
 
+/* Keep the address that a PROXY header names. */
+static int take_client(struct weir_http *h, const char *client) {
+    size_t size = strlen(client) + 1;
+    if (size == 1)
+        return 0;
+    h->client = weir__alloc(size);
+    if (h->client == NULL)
+        return weir__fail(-ENOMEM, "http request", NULL);
+    memcpy(h->client, client, size);
+    return 0;
+}
+
+/* Use the window for a PROXY header, which is gathered where the head will be. Returns as
+ * weir__http_head_feed. */
+static int feed_proxy(struct weir_http *h, struct http_request *r) {
+    struct weir__proxy_line p;
+    size_t before = r->text_len, room = WEIR__PROXY_LINE_MAX - before;
+    size_t used = h->left < room ? h->left : room;
+    int rc = reserve(r, before + used);
+    if (rc < 0)
+        return rc;
+    memcpy(r->pub.text + before, h->at, used);
+    int size = weir__proxy_line_parse(&p, r->pub.text, before + used);
+    if (size < 0)
+        return refuse(r, 400, p.why);
+    r->text_len = size > 0 ? 0 : before + used;
+    h->wants_proxy = size == 0;
+    skip(h, size > 0 ? (size_t)size - before : used);
+    rc = size > 0 ? take_client(h, p.client) : 0;
+    return rc < 0 ? rc : size;
+}
+
 int weir__http_head_feed(struct weir_http *h) {
     struct http_request *r = h->request;
     if (h->left == 0)
@@ -235,6 +272,9 @@ int weir__http_head_feed(struct weir_http *h) {
         r->pub.stream = h->stream;
         r->began = weir__loop_now(h->config->loop);
     }
+    int size = h->wants_proxy ? feed_proxy(h, r) : 1;
+    if (size <= 0 || h->left == 0)
+        return size < 0 ? size : 0;
     return r->text_len == 0 ? feed_first(h, r) : feed_more(h, r);
 }
 

@@ -140,12 +140,14 @@ struct weir_http {
     struct weir__flush flush;     /* sends it when all ready tasks have run */
     struct weir__waitq writers;   /* tasks that wait until another has written */
     struct http_lease *lease;     /* the stream of an upgraded connection (lease.h); NULL: none */
+    char *client;                 /* whom a PROXY header has named; NULL: the peer */
     size_t served;                /* requests */
     int16_t unsent;               /* the error that sending met; it stays */
     bool writing;                 /* a task writes what is in out */
     bool close, broken;           /* see above */
     bool is_last;                 /* close, from the next head on: the server stops */
     bool running;                 /* request is in phase RUNS */
+    bool wants_proxy;             /* a PROXY header comes before the first request */
 };
 
 extern const struct weir__http_ops weir__http_ops;

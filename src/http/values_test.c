@@ -275,3 +275,63 @@ ROUTE_STORY(a_stranger_says_nothing_of_who_it_is, o->routes = clients, o->proxie
                         "127.0.0.1 http localhost 0");
     return 0;
 }
+
+/* ---- the PROXY protocol ---- */
+
+static const char *proxied(struct world *w, const char *header, size_t step) {
+    static char text[2000], answer[4000];
+    snprintf(text, sizeof text, "%s" GET("/") GET("/"), header);
+    raw_exchange(w, text, strlen(text), step, answer, sizeof answer);
+    return answer;
+}
+
+#define LINE "PROXY TCP4 192.0.2.7 192.0.2.1 1234 80\r\n"
+
+ROUTE_STORY(a_proxys_header_names_the_client, o->routes = clients, o->proxies = local,
+            o->proxy_protocol = true) {
+    for (size_t step = 1; step < 1000; step *= 5) {
+        const char *answer = proxied(w, LINE, step);
+        assert_string_equal(body_of(answer + strlen(answer) - 60), "192.0.2.7 http localhost 1");
+        assert_non_null(strstr(answer, "192.0.2.7 http localhost 1HTTP/1.1 200 OK"));
+        assert_non_null(strstr(proxied(w, "PROXY UNKNOWN\r\n", step), "127.0.0.1 http localhost 0"));
+        assert_int_equal(status_of(proxied(w, "", step)), 400);
+        assert_int_equal(status_of(proxied(w, "PROXY TCP4 x\r\n", step)), 400);
+        assert_int_equal(status_of(proxied(w, LINE LINE, step)), 400);
+    }
+    return 0;
+}
+
+ROUTE_STORY(a_strangers_proxy_header_is_no_request, o->routes = clients, o->proxies = elsewhere,
+            o->proxy_protocol = true) {
+    assert_int_equal(status_of(proxied(w, LINE, 1000)), 400);
+    assert_non_null(strstr(proxied(w, "", 1000), "127.0.0.1 http localhost 0"));
+    return 0;
+}
+
+static int takes_header(void *arg __attribute__((unused))) {
+    static const struct {
+        const char *bytes;
+        int rc;
+    } cases[] = {{LINE "rest", 1}, {"PROXY UNKNOWN\r\nrest", 0}, {"GET /", WEIR_EPROTO},
+                 {"PROXY TCP4", WEIR_EEOF}, {"", WEIR_EEOF}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct weir_stream *here = NULL, *there = NULL;
+        char client[64] = "-", rest[5] = "";
+        assert_int_equal(weir_memory_pair(0, &here, &there), 0);
+        assert_int_equal(weir_write(there, cases[i].bytes, strlen(cases[i].bytes)), 0);
+        assert_int_equal(weir_shutdown(there), 0);
+        assert_int_equal(weir_http_proxy_header(here, client), cases[i].rc);
+        assert_string_equal(client, cases[i].rc == 1 ? "192.0.2.7:1234" : "-");
+        if (cases[i].rc >= 0) {
+            assert_int_equal(weir_read_exactly(here, rest, 4), 0);
+            assert_string_equal(rest, "rest");
+        }
+        weir_close(&here);
+        weir_close(&there);
+    }
+    return 0;
+}
+
+WEIR_TEST(a_proxys_header_is_taken_off_a_stream) {
+    assert_int_equal(weir_run(takes_header, NULL, NULL), 0);
+}
