@@ -74,13 +74,14 @@ struct weir__out_owner {
     bool *gone; /* set by its fini, while the clock looks at the flights */
 };
 
-void weir__out_owner_init(struct weir__out_owner *by, struct weir__loop *l, const char *what,
-                          weir_ns rest_ns, void (*moved)(struct weir__out *o, int rc));
-void weir__out_owner_fini(struct weir__out_owner *by); /* no write is under way */
+WEIR_API void weir__out_owner_init(struct weir__out_owner *by, struct weir__loop *l,
+                                   const char *what, weir_ns rest_ns,
+                                   void (*moved)(struct weir__out *o, int rc));
+WEIR_API void weir__out_owner_fini(struct weir__out_owner *by); /* no write is under way */
 
-void weir__out_init(struct weir__out *o);
+WEIR_API void weir__out_init(struct weir__out *o);
 /* Drop what is queued. A write under way is ended; its stream must outlive this call. */
-void weir__out_fini(struct weir__out *o);
+WEIR_API void weir__out_fini(struct weir__out *o);
 
 /* ---- appending ---- */
 
@@ -106,7 +107,7 @@ static inline void weir__out_add(struct weir__out *o, size_t len) {
 }
 
 /* A copy of len bytes, in one piece. Returns 0 or -ENOMEM. */
-int weir__out_append(struct weir__out *o, const void *data, size_t len);
+WEIR_API int weir__out_append(struct weir__out *o, const void *data, size_t len);
 
 /* All of g, which is not copied: the line takes a reference of its own. Returns 0 or -ENOMEM. */
 int weir__out_append_seg(struct weir__out *o, struct weir__seg *g);
@@ -121,7 +122,7 @@ static inline bool weir__out_control_fits(const struct weir__out *o, size_t len,
 
 /* Begin to write what is queued to s, unless a write is under way. by->moved may be called before
  * this returns. Outside a task, too. */
-void weir__out_go(struct weir__out *o, struct weir_stream *s, struct weir__out_owner *by);
+WEIR_API void weir__out_go(struct weir__out *o, struct weir_stream *s, struct weir__out_owner *by);
 
 /* Is a write under way? */
 static inline bool weir__out_writes(const struct weir__out *o) {
@@ -130,7 +131,7 @@ static inline bool weir__out_writes(const struct weir__out *o) {
 
 /* End the line now, with rc, unless all is written: a unit may be cut in two, and the peer can use
  * nothing that follows. by->moved is called, at once or later. */
-void weir__out_stop(struct weir__out *o, int rc);
+WEIR_API void weir__out_stop(struct weir__out *o, int rc);
 
 /* Let the running task write to s by itself, while nothing is queued and no write is under way;
  * what others append waits. The clock cuts its waits short (weir__wait_cut). Returns 0; -ENOMEM. */

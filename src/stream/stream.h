@@ -110,7 +110,7 @@ struct weir__stream_kind {
  * released first. When the stream is closed, a pending ask completes with -ECANCELED. */
 
 /* kind->recv by kind->ask. */
-int64_t weir__stream_recv(struct weir_stream *s, struct weir__lent *ret_lent);
+WEIR_API int64_t weir__stream_recv(struct weir_stream *s, struct weir__lent *ret_lent);
 
 struct weir__hold {
     uint32_t size;

@@ -39,7 +39,7 @@ static inline void weir__soon_prepare(struct weir__soon *n,
     weir__list_init(&n->link);
     n->called = called;
 }
-void weir__soon_add(struct weir__soon *n); /* loop thread; n is not queued */
+WEIR_API void weir__soon_add(struct weir__soon *n); /* loop thread; n is not queued */
 static inline void weir__soon_remove(struct weir__soon *n) { /* harmless if it is not queued */
     weir__list_remove(&n->link);
 }

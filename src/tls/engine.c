@@ -17,35 +17,6 @@
 #include "tls/reason.h"
 #include "tls/session.h"
 
-/* ---- ciphertext to be sent ---- */
-
-int weir__tls_bytes_reserve(struct weir__tls_bytes *b, size_t more) {
-    size_t need = (size_t)b->len + more;
-    if (b->head + need <= b->size)
-        return 0;
-    if (need > INT32_MAX)
-        return -ENOMEM;
-    if (need <= b->size) {
-        memmove(b->bytes, b->bytes + b->head, b->len);
-        b->head = 0;
-        return 0;
-    }
-    size_t size = b->len > 0 && need < 2 * (size_t)b->size ? 2 * (size_t)b->size : need;
-    uint8_t *bytes = weir__alloc(size);
-    if (bytes == NULL)
-        return -ENOMEM;
-    if (b->len > 0)
-        memcpy(bytes, b->bytes + b->head, b->len);
-    weir__free(b->bytes);
-    *b = (struct weir__tls_bytes){bytes, 0, b->len, (uint32_t)size};
-    return 0;
-}
-
-void weir__tls_bytes_drop(struct weir__tls_bytes *b) {
-    weir__free(b->bytes);
-    *b = (struct weir__tls_bytes){NULL, 0, 0, 0};
-}
-
 /* ---- the BIO ---- */
 
 static int bio_read(BIO *bio, char *buf, int len) {
@@ -64,16 +35,11 @@ static int bio_read(BIO *bio, char *buf, int len) {
 
 static int bio_write(BIO *bio, const char *buf, int len) {
     struct weir__tls_engine *e = BIO_get_data(bio);
-    struct weir__tls_bytes *b = &e->out;
     BIO_clear_retry_flags(bio);
-    if (weir__tls_bytes_reserve(b, (size_t)len) < 0) {
-        e->starved = true;
-        BIO_set_retry_write(bio);
-        return -1;
-    }
-    memcpy(b->bytes + b->head + b->len, buf, (size_t)len);
-    b->len += (uint32_t)len;
-    return len;
+    if (weir__out_append(e->out, buf, (size_t)len) == 0)
+        return len;
+    weir__tls_engine_fail(e, -ENOMEM, "%s", weir_error_text(-ENOMEM));
+    return -1;
 }
 
 static long bio_ctrl(BIO *bio, int command, long number, void *p) {
@@ -153,8 +119,8 @@ static int engine_begin(struct weir__tls_engine *e, struct weir__tls_seat *seat,
 }
 
 int weir__tls_engine_init(struct weir__tls_engine *e, struct weir_tls *owner,
-                          struct weir__tls_seat *seat, const char *host) {
-    *e = (struct weir__tls_engine){.owner = owner, .server = host == NULL};
+                          struct weir__tls_seat *seat, struct weir__out *out, const char *host) {
+    *e = (struct weir__tls_engine){.owner = owner, .out = out, .server = host == NULL};
     ERR_clear_error();
     int rc = engine_begin(e, seat, host);
     ERR_clear_error();
@@ -166,7 +132,6 @@ int weir__tls_engine_init(struct weir__tls_engine *e, struct weir_tls *owner,
 void weir__tls_engine_fini(struct weir__tls_engine *e) {
     SSL_free(e->ssl);
     e->ssl = NULL;
-    weir__tls_bytes_drop(&e->out);
     weir__free(e->host);
     weir__free(e->why);
     e->host = e->why = NULL;
@@ -191,12 +156,8 @@ int weir__tls_engine_fail(struct weir__tls_engine *e, int code, const char *form
 /* OpenSSL's call has returned rc, which is not success. */
 static int said(struct weir__tls_engine *e, int rc) {
     int error = SSL_get_error(e->ssl, rc);
-    bool starved = e->starved;
-    e->starved = false;
     if (error == SSL_ERROR_WANT_READ)
         return -EAGAIN;
-    if (error == SSL_ERROR_WANT_WRITE && starved)
-        return -ENOMEM;
     rc = weir__tls_reason(e);
     ERR_clear_error();
     return rc;
@@ -259,8 +220,6 @@ int weir__tls_engine_write(struct weir__tls_engine *e, const void *buf, size_t l
     WEIR_CHECK(e->shaken && len > 0 && len <= WEIR__TLS_RECORD);
     if (e->code != 0)
         return e->code;
-    if (weir__tls_bytes_reserve(&e->out, len + WEIR__TLS_OVERHEAD) < 0)
-        return -ENOMEM;
     ERR_clear_error();
     int rc = SSL_write_ex(e->ssl, buf, len, &n);
     if (rc == 1)

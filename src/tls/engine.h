@@ -3,8 +3,8 @@
  * and gives plaintext and ciphertext back. It never waits, and no call here suspends; it knows
  * neither tasks nor streams.
  *
- * Its BIO reads from `in`, memory that the caller lends for one call, and appends to `out`, which
- * the caller sends in order. OpenSSL's queue of errors belongs to the thread: each call finds it
+ * Its BIO reads from `in`, memory that the caller lends for one call, and appends to `out`, a write
+ * line that the caller starts. Without memory for that the connection has failed. OpenSSL's queue of errors belongs to the thread: each call finds it
  * empty and leaves it empty. */
 #ifndef WEIR_TLS_ENGINE_H
 #define WEIR_TLS_ENGINE_H
@@ -14,26 +14,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "stream/out.h"
+
 struct weir_tls;
 struct weir__tls_seat;
 
 enum {
     WEIR__TLS_RECORD = 16 << 10, /* plaintext of a record: RFC 8446 */
-    WEIR__TLS_OVERHEAD = 64,     /* head, tag, padding, type: less in every cipher of ours */
     WEIR__TLS_WHY = 160          /* bytes of a text that says why, with its NUL */
-};
-
-/* bytes[head .. head+len-1] are to be sent. Nothing is allocated while there are none. */
-struct weir__tls_bytes {
-    uint8_t *bytes;
-    uint32_t head, len, size;
 };
 
 struct weir__tls_engine {
     SSL *ssl;
     const uint8_t *in;
     size_t in_len;
-    struct weir__tls_bytes out;
+    struct weir__out *out;
     struct weir_tls *owner;
     char *host;    /* client: what the certificate must be for, and the key of its sessions */
     char *why;     /* the text of code; NULL: none, or no memory for it */
@@ -41,14 +36,13 @@ struct weir__tls_engine {
     bool server : 1;
     bool shaken : 1;   /* the handshake is done */
     bool heard : 1;    /* the peer has sent a byte */
-    bool starved : 1;  /* no memory for out: the call can be made again */
 };
 
 /* Make an engine that begins with a handshake. host: the name or address of a server; NULL for a
- * server. Returns 0; -ENOMEM; -EINVAL (host is no name that a certificate can have). owner and seat
- * must outlive it. */
+ * server. Returns 0; -ENOMEM; -EINVAL (host is no name that a certificate can have). owner, seat
+ * and out must outlive it. */
 int weir__tls_engine_init(struct weir__tls_engine *e, struct weir_tls *owner,
-                          struct weir__tls_seat *seat, const char *host);
+                          struct weir__tls_seat *seat, struct weir__out *out, const char *host);
 void weir__tls_engine_fini(struct weir__tls_engine *e);
 
 /* Each call takes what it needs from in, and appends what the peer must get to out, also when it
@@ -57,14 +51,10 @@ int weir__tls_engine_shake(struct weir__tls_engine *e); /* 0: done */
 /* Decrypt into buf, which has room for a record. Returns the count; 0 after the peer's
  * close_notify. */
 int64_t weir__tls_engine_read(struct weir__tls_engine *e, void *buf, size_t len);
-/* Encrypt at most a record. All or nothing. Returns 0; -ENOMEM (try again). Never -EAGAIN. */
+/* Encrypt at most a record. Returns 0 or an error. */
 int weir__tls_engine_write(struct weir__tls_engine *e, const void *buf, size_t len);
 /* Append close_notify. */
 int weir__tls_engine_end(struct weir__tls_engine *e);
-
-/* Make room for more bytes behind those that wait. Returns 0 or -ENOMEM. */
-int weir__tls_bytes_reserve(struct weir__tls_bytes *b, size_t more);
-void weir__tls_bytes_drop(struct weir__tls_bytes *b);
 
 /* Set code and its text, unless they are set: the first reason counts. Returns code. */
 int weir__tls_engine_fail(struct weir__tls_engine *e, int code, const char *format, ...)

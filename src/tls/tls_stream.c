@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* tls_stream.c - moves bytes between a stream below and an engine, one record at a time.
+/* tls_stream.c - the kind of stream: the handshake, encrypting, the ends. Receiving is in tls_ask.c.
  *
- * Ciphertext cannot be taken back: its numbers are used up. So a record is encrypted only when
- * nothing else waits to be sent, and then counts as taken. A reader that has to answer the peer
- * (KeyUpdate) and a writer use the same line: whoever finds it free sends all that is there. */
+ * Ciphertext cannot be taken back: its numbers are used up. So what was encrypted is written by the
+ * line, whoever is cancelled meanwhile, and counts as taken; and a reader that must answer the peer
+ * (KeyUpdate) appends to the same line. A writer encrypts only while the line has room. */
 #include "tls/tls_stream.h"
 
 #include <errno.h>
@@ -12,194 +12,130 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "base/time.h"
 
-enum { AT_ONCE = 4 * WEIR__TLS_RECORD }; /* plaintext that is encrypted before it is sent */
+enum {
+    AT_ONCE = 4 * WEIR__TLS_RECORD, /* plaintext that is encrypted before it is written */
+    ALERT_MS = 1000,  /* for the alert of a handshake that has failed */
+    LINGER_MS = 10000 /* after a close, for what is still to be written */
+};
 
 static struct weir__tls *tls_of(struct weir_stream *s) {
     return WEIR_CONTAINER(s, struct weir__tls, stream);
 }
 
-static const struct weir__what waits_line = {.text = "tls: waits until others have sent",
+static const struct weir__what waits_line = {.text = "write", .link = "to",
                                              .kind = WEIR__ON_STREAM};
 
-/* The stream below was closed because this one was: this one's call says so itself. */
-static int64_t seen(struct weir__tls *t, int64_t rc) {
-    return t->stream.closed ? -ECANCELED : rc;
+/* ---- the line ---- */
+
+void weir__tls_go(struct weir__tls *t) {
+    weir__out_go(&t->out, t->below, &t->by);
 }
 
-/* ---- sending ---- */
-
-static int wait_line(struct weir__tls *t) {
-    return (int)weir__waitq_wait(&t->line, NULL, &waits_line, &t->stream);
+static bool is_written(const struct weir__tls *t) {
+    return t->out.queued == 0 || t->out.failed != 0;
 }
 
-/* Write what is in `sending`. What a cancel has left behind stays there; a part that was taken has
- * torn the stream below. */
-static int send_some(struct weir__tls *t) {
-    struct weir__tls_bytes *b = &t->sending;
-    t->is_sending = true;
-    int rc = weir_write(t->below, b->bytes + b->head, b->len);
-    t->is_sending = false;
-    weir__waitq_wake_all(&t->line, 0);
-    if (t->stream.closed)
-        return -ECANCELED;
-    if (rc == 0) {
-        weir__tls_bytes_drop(b);
-        return 0;
-    }
-    const struct weir_error *e = weir_error(rc);
-    bool is_whole = e == NULL || e->done == 0;
-    if (!is_whole || (rc != -ECANCELED && rc != -ETIME))
-        t->broken = is_whole ? WEIR_SMALL_CODE(rc) : WEIR_ETORN;
-    return rc;
-}
-
-int weir__tls_send(struct weir__tls *t) {
+int weir__tls_wait_line(struct weir__tls *t, uint32_t max) {
     int rc = 0;
-    while (rc == 0 && !t->stream.closed && (t->sending.len > 0 || t->engine.out.len > 0)) {
-        if (t->broken != 0)
-            return t->broken;
-        if (t->is_sending) {
-            rc = wait_line(t);
-            continue;
-        }
-        if (t->sending.len == 0) {
-            t->sending = t->engine.out;
-            t->engine.out = (struct weir__tls_bytes){NULL, 0, 0, 0};
-        }
-        rc = send_some(t);
-    }
-    return (int)seen(t, rc);
-}
-
-/* ---- receiving ---- */
-
-/* Lend the engine what has come below, and wait for it if nothing has. Returns the count, 0 at the
- * end, or an error. */
-static ssize_t feed(struct weir__tls *t) {
-    struct weir_view v;
-    ssize_t n = weir_peek(t->below, 1, &v);
+    while (rc == 0 && t->out.queued > max && t->out.failed == 0 && !t->stream.closed)
+        rc = (int)weir__waitq_wait(&t->line, NULL, &waits_line, &t->stream);
     if (t->stream.closed)
         return -ECANCELED;
-    t->engine.in = n > 0 ? v.base : NULL;
-    t->engine.in_len = n > 0 ? (size_t)n : 0;
-    return n;
+    return rc < 0 ? rc : t->out.failed;
 }
 
-static void fed(struct weir__tls *t, ssize_t given) {
-    size_t used = (size_t)given - t->engine.in_len;
-    t->engine.in = NULL;
-    t->engine.in_len = 0;
-    weir_consume(t->below, used);
+static void put_goes_on(struct weir__tls *t, struct weir__put *p);
+static void close_now(struct weir__tls *t);
+
+/* A write of the line has ended. */
+static void line_moved(struct weir__out *o, int rc) {
+    struct weir__tls *t = WEIR_CONTAINER(o, struct weir__tls, out);
+    struct weir__put *p = t->put;
+    weir__waitq_wake_all(&t->line, 0);
+    if (o->flight != NULL)
+        return;
+    if (t->ends_below && o->failed == 0) {
+        t->ends_below = false;
+        weir__stream_shut(t->below);
+    }
+    if (p != NULL && is_written(t))
+        put_goes_on(t, p); /* last: it may close t */
+    else if (t->lingers)
+        close_now(t);
 }
 
 /* ---- the handshake ---- */
 
+/* One step with what has come below, and waiting for it if nothing has. */
+static int shake_on(struct weir__tls *t) {
+    struct weir_view v;
+    ssize_t n = weir_peek(t->below, 1, &v);
+    if (t->stream.closed)
+        return -ECANCELED;
+    if (n <= 0)
+        return n < 0 ? (int)n : WEIR_EEOF;
+    t->engine.in = v.base;
+    t->engine.in_len = v.len;
+    int rc = weir__tls_engine_shake(&t->engine);
+    weir_consume(t->below, v.len - t->engine.in_len);
+    t->engine.in = NULL;
+    t->engine.in_len = 0;
+    return rc;
+}
+
 static int shake(struct weir__tls *t) {
+    int rc = t->engine.server ? -EAGAIN : weir__tls_engine_shake(&t->engine);
     for (;;) {
-        int rc = weir__tls_engine_shake(&t->engine);
-        if (rc == 0 || rc == -EAGAIN) {
-            int sent = weir__tls_send(t);
-            if (sent < 0)
-                return sent;
-        }
+        weir__tls_go(t);
         if (rc != -EAGAIN)
             return rc;
-        ssize_t n = feed(t);
-        if (n <= 0)
-            return n < 0 ? (int)n : WEIR_EEOF;
-        rc = weir__tls_engine_shake(&t->engine);
-        fed(t, n);
-        if (rc == 0)
-            return weir__tls_send(t);
-        if (rc != -EAGAIN)
+        if ((rc = weir__tls_wait_line(t, 0)) < 0)
             return rc;
+        rc = shake_on(t);
     }
 }
 
-/* Tell the peer why, if that is possible without a wait. */
+/* Let the peer have the alert that says why. */
 static void send_alert(struct weir__tls *t) {
-    struct weir__tls_bytes *b = &t->engine.out;
-    if (b->len > 0 && t->sending.len == 0 && t->broken == 0 && t->below != NULL)
-        weir_try_write(t->below, b->bytes + b->head, b->len);
-    weir__tls_bytes_drop(b);
+    struct weir_scope scope;
+    if (is_written(t))
+        return;
+    weir_shield_enter(&scope, WEIR_MILLISECONDS(ALERT_MS));
+    weir_scope_leave(&scope, weir__tls_wait_line(t, 0));
 }
 
 int weir__tls_shake(struct weir__tls *t) {
     int rc = 0;
     while (t->is_shaking && rc == 0 && !t->stream.closed)
-        rc = wait_line(t);
+        rc = (int)weir__waitq_wait(&t->line, NULL, &waits_line, &t->stream);
     if (rc < 0 || t->stream.closed || t->engine.shaken)
-        return (int)seen(t, rc);
+        return rc < 0 ? rc : t->stream.closed ? -ECANCELED : 0;
     t->is_shaking = true;
     rc = shake(t);
+    if (rc < 0 && rc == t->engine.code && !t->stream.closed)
+        send_alert(t);
     t->is_shaking = false;
     weir__waitq_wake_all(&t->line, 0);
-    if (rc < 0 && !t->stream.closed)
-        send_alert(t);
-    return (int)seen(t, rc);
+    return t->stream.closed ? -ECANCELED : rc;
 }
 
 static inline int must_shake(struct weir__tls *t) {
     return __builtin_expect(!t->engine.shaken, 0) ? weir__tls_shake(t) : 0;
 }
 
-/* ---- the kind ---- */
-
-static int64_t receive(struct weir__tls *t) {
-    for (;;) {
-        ssize_t given = feed(t);
-        if (given <= 0)
-            return given < 0 ? given : WEIR_EEOF; /* without close_notify: bytes may be missing */
-        if (t->piece == NULL && (t->piece = weir__tls_piece_get(t->seat)) == NULL)
-            return -ENOMEM;
-        int64_t n = weir__tls_engine_read(&t->engine, t->piece->bytes, sizeof t->piece->bytes);
-        fed(t, given);
-        if (n < 0 && n != -EAGAIN) {
-            send_alert(t);
-            return n;
-        }
-        if (t->engine.out.len > 0) { /* the answer to a KeyUpdate */
-            int rc = n > 0 ? 0 : weir__tls_send(t);
-            if (rc < 0)
-                return rc;
-        }
-        if (n >= 0)
-            return n;
-    }
+static int tls_begin(struct weir_stream *s) {
+    int rc = must_shake(tls_of(s));
+    return rc < 0 && !s->closed ? weir__tls_failed(tls_of(s), rc, "tls handshake") : rc;
 }
 
-static void give_piece(struct weir__tls *t) {
-    if (t->piece != NULL)
-        weir__tls_piece_put(t->seat, t->piece);
-    t->piece = NULL;
-}
+/* ---- writing ---- */
 
-static int64_t tls_recv(struct weir_stream *s, struct weir__lent *ret_lent) {
-    struct weir__tls *t = tls_of(s);
-    int64_t n = must_shake(t);
-    if (n == 0)
-        n = receive(t);
-    if (n <= 0 || s->closed) {
-        give_piece(t);
-        return seen(t, n);
-    }
-    *ret_lent = (struct weir__lent){t->piece->bytes, (uint32_t)n, 1};
-    return n;
-}
-
-static void tls_release(struct weir_stream *s, struct weir__lent *lent) {
-    lent->token = 0;
-    give_piece(tls_of(s));
-}
-
-/* Encrypt at most AT_ONCE bytes. Returns how many, or an error if none were. */
+/* Encrypt len bytes into the line. Returns how many, or an error if none were. */
 static int64_t encrypt(struct weir__tls *t, const uint8_t *buf, size_t len) {
     size_t done = 0;
     int rc = 0;
-    len = len < AT_ONCE ? len : AT_ONCE;
-    if (len > WEIR__TLS_RECORD) /* room for all at once */
-        rc = weir__tls_bytes_reserve(&t->engine.out, len + 4 * WEIR__TLS_OVERHEAD);
     while (done < len && rc == 0) {
         size_t n = len - done < WEIR__TLS_RECORD ? len - done : WEIR__TLS_RECORD;
         rc = weir__tls_engine_write(&t->engine, buf + done, n);
@@ -208,90 +144,137 @@ static int64_t encrypt(struct weir__tls *t, const uint8_t *buf, size_t len) {
     return done > 0 ? (int64_t)done : rc;
 }
 
-static int tls_send(struct weir_stream *s, const void *buf, size_t len, size_t *ret_done) {
-    struct weir__tls *t = tls_of(s);
-    *ret_done = 0;
-    int rc = must_shake(t);
-    while (rc == 0 && *ret_done < len) {
-        rc = weir__tls_send(t); /* what a cancelled write or an answer has left */
-        if (rc < 0)
-            break;
-        int64_t n = encrypt(t, (const uint8_t *)buf + *ret_done, len - *ret_done);
+static bool is_felt(int rc) {
+    return rc == -ECANCELED || rc == -ETIME;
+}
+
+/* All is encrypted: wait until it is taken below. A cancel that comes now is too late: the line
+ * writes it all, and the next call feels the cancel. */
+static int sent(struct weir__tls *t) {
+    int rc = weir__tls_wait_line(t, 0);
+    return is_felt(rc) && !t->stream.closed ? 0 : rc;
+}
+
+static int send_more(struct weir__tls *t, const uint8_t *buf, size_t len, size_t *done) {
+    int rc = 0;
+    while (*done < len) {
+        size_t left = len - *done;
+        if ((rc = weir__tls_wait_line(t, AT_ONCE)) < 0)
+            return rc;
+        int64_t n = encrypt(t, buf + *done, left < AT_ONCE ? left : AT_ONCE);
         if (n < 0)
             return (int)n;
-        *ret_done += (size_t)n;
-        rc = weir__tls_send(t);
-    }
-    return rc;
-}
-
-/* Small pieces go into one record. */
-static int tls_sendv(struct weir_stream *s, struct iovec *vec, size_t count, size_t *ret_done) {
-    struct weir__tls *t = tls_of(s);
-    size_t all = 0, used = 0;
-    *ret_done = 0;
-    for (size_t i = 0; i < count; i++)
-        all += vec[i].iov_len;
-    if (all == 0)
-        return 0;
-    int rc = must_shake(t);
-    if (rc < 0)
-        return rc;
-    if (all > WEIR__TLS_RECORD) {
-        for (size_t i = 0; i < count && rc == 0; i++) {
-            size_t done = 0;
-            if (vec[i].iov_len > 0)
-                rc = tls_send(s, vec[i].iov_base, vec[i].iov_len, &done);
-            *ret_done += done;
-        }
-        return rc;
-    }
-    struct weir__tls_piece *piece = weir__tls_piece_get(t->seat);
-    if (piece == NULL)
-        return -ENOMEM;
-    for (size_t i = 0; i < count; i++) {
-        memcpy(piece->bytes + used, vec[i].iov_base, vec[i].iov_len);
-        used += vec[i].iov_len;
-    }
-    rc = tls_send(s, piece->bytes, all, ret_done);
-    weir__tls_piece_put(t->seat, piece);
-    return rc;
-}
-
-/* Hand ciphertext to the stream below as long as it takes some. Returns 0 if nothing is left,
- * -EAGAIN, or an error. */
-static int try_flush(struct weir__tls *t) {
-    while (t->sending.len > 0 || t->engine.out.len > 0) {
-        if (t->broken != 0)
-            return t->broken;
-        if (t->sending.len == 0) {
-            t->sending = t->engine.out;
-            t->engine.out = (struct weir__tls_bytes){NULL, 0, 0, 0};
-        }
-        struct weir__tls_bytes *b = &t->sending;
-        ssize_t n = weir_try_write(t->below, b->bytes + b->head, b->len);
-        if (n < 0) {
-            t->broken = n != -EAGAIN && n != -EBUSY ? WEIR_SMALL_CODE(n) : 0;
-            return n == -EBUSY ? -EAGAIN : (int)n;
-        }
-        b->head += (uint32_t)n;
-        b->len -= (uint32_t)n;
-        if (b->len == 0)
-            weir__tls_bytes_drop(b);
+        *done += (size_t)n;
+        weir__tls_go(t);
     }
     return 0;
 }
 
-static int64_t tls_try_send(struct weir_stream *s, const void *buf, size_t len) {
+static int tls_send(struct weir_stream *s, const void *buf, size_t len, size_t *ret_done) {
     struct weir__tls *t = tls_of(s);
-    if (!t->engine.shaken || t->is_sending)
-        return t->engine.code != 0 ? t->engine.code : -EAGAIN;
-    int rc = try_flush(t);
+    *ret_done = 0;
+    int rc = must_shake(t);
+    if (rc == 0)
+        rc = send_more(t, buf, len, ret_done);
+    return rc == 0 ? sent(t) : rc;
+}
+
+/* Copy small pieces together, so that they are one record. Returns how many bytes. */
+static size_t join(const struct iovec *vec, size_t count, uint8_t *bytes) {
+    size_t used = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (vec[i].iov_len > 0)
+            memcpy(bytes + used, vec[i].iov_base, vec[i].iov_len);
+        used += vec[i].iov_len;
+    }
+    return used;
+}
+
+static size_t length_of(const struct iovec *vec, size_t count) {
+    size_t all = 0;
+    for (size_t i = 0; i < count; i++)
+        all += vec[i].iov_len;
+    return all;
+}
+
+static int tls_sendv(struct weir_stream *s, struct iovec *vec, size_t count, size_t *ret_done) {
+    struct weir__tls *t = tls_of(s);
+    *ret_done = 0;
+    int rc = must_shake(t);
     if (rc < 0)
         return rc;
+    if (length_of(vec, count) <= WEIR__TLS_RECORD) {
+        struct weir__tls_piece *piece = weir__tls_piece_get(t->seat);
+        if (piece == NULL)
+            return -ENOMEM;
+        rc = send_more(t, piece->bytes, join(vec, count, piece->bytes), ret_done);
+        weir__tls_piece_put(t->seat, piece);
+        return rc == 0 ? sent(t) : rc;
+    }
+    for (size_t i = 0; i < count && rc == 0; i++) {
+        size_t done = 0;
+        rc = send_more(t, vec[i].iov_base, vec[i].iov_len, &done);
+        *ret_done += done;
+    }
+    return rc == 0 ? sent(t) : rc;
+}
+
+/* Encrypt all of p into the line, which is empty, and start it. Returns true if it has ended.
+ * put_wait: 0, nothing is encrypted yet; 1, all is. */
+static bool put_begin(struct weir__tls *t, struct weir__put *p) {
+    int64_t n = t->out.failed;
+    for (size_t i = 0; i < p->count && n >= 0; i++) {
+        n = encrypt(t, p->vec[i].iov_base, p->vec[i].iov_len);
+        p->done += n > 0 ? (size_t)n : 0;
+    }
+    p->put_wait = 1;
+    weir__tls_go(t);
+    p->result = n < 0 ? n : t->out.failed;
+    return n < 0 || is_written(t);
+}
+
+/* The line is written. put_begin writes, and so may come here again: without t->put. */
+static void put_goes_on(struct weir__tls *t, struct weir__put *p) {
+    bool was_encrypted = p->put_wait == 1;
+    t->put = NULL;
+    if (was_encrypted)
+        p->result = t->out.failed;
+    if (was_encrypted || put_begin(t, p))
+        p->wake(p);
+    else
+        t->put = p;
+}
+
+static int tls_put(struct weir_stream *s, struct weir__put *p) {
+    struct weir__tls *t = tls_of(s);
+    WEIR_CHECK(t->put == NULL);
+    p->stream = s;
+    p->done = 0;
+    p->put_wait = 0;
+    p->result = -ENOTCONN;
+    if (!t->engine.shaken || (is_written(t) && put_begin(t, p)))
+        return WEIR__DONE;
+    t->put = p;
+    return WEIR__PENDING;
+}
+
+/* What is encrypted will be written: it counts as taken. */
+static int tls_unput(struct weir_stream *s, struct weir__put *p) {
+    struct weir__tls *t = tls_of(s);
+    WEIR_CHECK(t->put == p);
+    t->put = NULL;
+    p->result = p->put_wait == 1 ? 0 : -ECANCELED;
+    return WEIR__DONE;
+}
+
+static int64_t tls_try_send(struct weir_stream *s, const void *buf, size_t len) {
+    struct weir__tls *t = tls_of(s);
+    if (t->out.failed != 0 || t->engine.code != 0)
+        return t->out.failed != 0 ? t->out.failed : t->engine.code;
+    if (!t->engine.shaken || !is_written(t))
+        return -EAGAIN;
     int64_t n = encrypt(t, buf, len);
-    if (n > 0)
-        try_flush(t); /* an error shows in the next call */
+    weir__tls_go(t);
     return n;
 }
 
@@ -299,44 +282,74 @@ static int tls_wait_room(struct weir_stream *s) {
     struct weir__tls *t = tls_of(s);
     int rc = must_shake(t);
     if (rc == 0)
-        rc = weir__tls_send(t);
-    if (rc == 0 && !s->closed)
-        rc = (int)seen(t, weir_wait_writable(t->below));
-    return rc == WEIR_ETORN || rc == -EPIPE || rc == -ECONNRESET ? 0 : rc;
+        rc = weir__tls_wait_line(t, 0);
+    return is_felt(rc) || rc == 0 ? rc : 0; /* the next write returns the error */
 }
+
+static int64_t tls_unacked(struct weir_stream *s) {
+    struct weir__tls *t = tls_of(s);
+    int64_t below = t->below != NULL ? weir__stream_unacked(t->below) : -1;
+    return below >= 0 ? below + t->out.queued : -1;
+}
+
+/* ---- ends ---- */
 
 static int tls_shutdown(struct weir_stream *s) {
     struct weir__tls *t = tls_of(s);
-    int rc = must_shake(t);
-    if (rc == 0)
-        rc = weir__tls_send(t);
-    if (rc == 0)
-        rc = weir__tls_engine_end(&t->engine);
-    if (rc == 0)
-        rc = weir__tls_send(t);
-    if (rc == 0 && !s->closed)
-        rc = (int)seen(t, weir_shutdown(t->below));
-    return rc;
+    if (t->out.failed != 0)
+        return t->out.failed;
+    int rc = weir__tls_engine_end(&t->engine);
+    if (rc < 0)
+        return rc;
+    weir__tls_go(t);
+    t->ends_below = !is_written(t);
+    return t->ends_below ? 0 : weir__stream_shut(t->below);
 }
 
-/* The peer shall know that nothing is missing: close_notify, if it can go without a wait. Not
- * behind a write that was cut short, where something is missing. */
+void weir__tls_maybe_gone(struct weir__tls *t) {
+    if (t->below == NULL && t->asked == NULL)
+        weir__stream_gone(&t->stream);
+}
+
+static void close_now(struct weir__tls *t) {
+    t->lingers = false;
+    weir__timer_disarm(t->stream.loop->timers, &t->linger);
+    weir_close(&t->below);
+    weir__tls_maybe_gone(t);
+}
+
+static void lingered(struct weir__timer *timer) {
+    weir__out_stop(&WEIR_CONTAINER(timer, struct weir__tls, linger)->out, -ETIME);
+}
+
+/* The peer shall know that nothing is missing: close_notify. Not where something is. */
 static void say_end(struct weir__tls *t) {
     struct weir_stream *s = &t->stream;
-    if (!t->engine.shaken || t->engine.code != 0 || s->torn || s->shut || s->writing ||
-        t->broken != 0 || t->is_sending || t->sending.len > 0)
-        return;
-    if (weir__tls_engine_end(&t->engine) == 0)
-        try_flush(t);
+    if (!s->torn && !s->shut && !s->writing && t->out.failed == 0 &&
+        weir__tls_engine_end(&t->engine) == 0)
+        weir__tls_go(t);
 }
 
 static void tls_close(struct weir_stream *s) {
     struct weir__tls *t = tls_of(s);
+    struct weir__put *p = t->put;
     weir__stream_drop(s);
+    t->put = NULL;
+    if (p != NULL) {
+        p->result = -ECANCELED;
+        p->wake(p);
+    }
     say_end(t);
-    weir_close(&t->below);
+    weir__tls_ask_close(t);
     weir__waitq_wake_all(&t->line, 0);
-    weir__stream_gone(s);
+    if (t->out.flight == NULL) {
+        close_now(t);
+        return;
+    }
+    t->lingers = true;
+    weir__timer_init(&t->linger, lingered);
+    weir__timer_arm(s->loop->timers, &t->linger,
+                    weir__deadline(weir__loop_now(s->loop), WEIR_MILLISECONDS(LINGER_MS)));
 }
 
 static void tls_leave(struct weir_stream *s) {
@@ -346,9 +359,9 @@ static void tls_leave(struct weir_stream *s) {
 static void tls_fini(struct weir_stream *s) {
     struct weir__tls *t = tls_of(s);
     struct weir_tls *tls = t->engine.owner;
-    give_piece(t);
-    weir__tls_bytes_drop(&t->sending);
     weir__tls_engine_fini(&t->engine);
+    weir__out_fini(&t->out);
+    weir__out_owner_fini(&t->by);
     weir_tls_unref(&tls);
 }
 
@@ -372,12 +385,18 @@ static const char *tls_why(struct weir_stream *s, int rc) {
 
 static const struct weir__stream_kind tls_kind = {
     .name = "TLS stream",
-    .recv = tls_recv,
-    .release = tls_release,
+    .recv = weir__tls_recv,
+    .release = weir__tls_release,
+    .ask = weir__tls_ask,
+    .unask = weir__tls_unask,
+    .begin = tls_begin,
     .send = tls_send,
     .sendv = tls_sendv,
+    .put = tls_put,
+    .unput = tls_unput,
     .try_send = tls_try_send,
     .wait_room = tls_wait_room,
+    .unacked = tls_unacked,
     .shutdown = tls_shutdown,
     .close = tls_close,
     .leave = tls_leave,
@@ -395,12 +414,15 @@ int weir__tls_new(struct weir_stream **take_stream, struct weir_tls *tls, const 
     struct weir__tls *t = rc == 0 ? weir__alloc_zero(sizeof *t) : NULL;
     if (t == NULL)
         return rc < 0 ? rc : weir__fail(-ENOMEM, "tls", NULL);
-    rc = weir__tls_engine_init(&t->engine, tls, seat, host);
+    rc = weir__tls_engine_init(&t->engine, tls, seat, &t->out, host);
     if (rc < 0) {
         weir__free(t);
         return weir__fail(rc, "tls", host);
     }
-    weir__stream_init(&t->stream, &tls_kind, (*take_stream)->loop);
+    struct weir__loop *l = (*take_stream)->loop;
+    weir__stream_init(&t->stream, &tls_kind, l);
+    weir__out_init(&t->out);
+    weir__out_owner_init(&t->by, l, "write", WEIR_NEVER, line_moved);
     weir_tls_ref(tls);
     t->seat = seat;
     t->below = *take_stream;

@@ -3,8 +3,9 @@
 #ifndef WEIR_TLS_TLS_STREAM_H
 #define WEIR_TLS_TLS_STREAM_H
 
+#include "stream/out.h"
 #include "stream/stream.h"
-#include "task/waitq.h"
+#include "task/soon.h"
 #include "tls/context.h"
 
 /* A stream over `below`, which it owns. */
@@ -13,11 +14,16 @@ struct weir__tls {
     struct weir_stream *below; /* NULL once closed */
     struct weir__tls_engine engine;
     struct weir__tls_seat *seat;
-    struct weir__tls_piece *piece;  /* lent to stream */
-    struct weir__tls_bytes sending; /* ciphertext that a task is writing, or has yet to write */
-    struct weir__waitq line; /* tasks that wait until `sending` is free, or for the handshake */
-    bool is_sending, is_shaking;
-    int16_t broken; /* why nothing more can be sent; 0: it can */
+    struct weir__out out;          /* ciphertext on its way */
+    struct weir__out_owner by;
+    struct weir__waitq line;       /* tasks that wait for out to be written, or for a handshake */
+    struct weir__put *put;         /* of a line above: waits until out is written */
+    struct weir__op *asked;        /* of whoever asks this stream; NULL: nobody does */
+    struct weir__op op;            /* by which this stream asks `below` */
+    struct weir__soon soon;        /* completes asked after a close */
+    struct weir__timer linger;     /* bounds the time after a close in which out is written */
+    bool is_shaking, lingers;
+    bool ends_below; /* shut `below` down once out is written */
 };
 
 /* Make one; the handshake is not done. host NULL: a server. On success *take_stream is NULL, else
@@ -35,8 +41,22 @@ int weir__tls_shake(struct weir__tls *t);
 /* The record of such an error. */
 int weir__tls_failed(struct weir__tls *t, int rc, const char *what) __attribute__((cold));
 
-/* Send all ciphertext that waits. Suspends. Returns 0 or an error, without a record. */
-int weir__tls_send(struct weir__tls *t);
+/* Start the line. */
+void weir__tls_go(struct weir__tls *t);
+/* Wait until the line has less than max bytes, 0: is written. Suspends. Returns 0, what the line
+ * has failed with, or the felt code. */
+int weir__tls_wait_line(struct weir__tls *t, uint32_t max);
+
+/* ---- receiving: tls_ask.c ---- */
+
+int64_t weir__tls_recv(struct weir_stream *s, struct weir__lent *ret_lent);
+void weir__tls_release(struct weir_stream *s, struct weir__lent *lent);
+int weir__tls_ask(struct weir_stream *s, struct weir__op *ask);
+int weir__tls_unask(struct weir_stream *s, struct weir__op *ask);
+/* The stream is closed: take the ask back that is pending below. */
+void weir__tls_ask_close(struct weir__tls *t);
+/* It is closed, and an ask has completed: is the stream gone now? In tls_stream.c. */
+void weir__tls_maybe_gone(struct weir__tls *t);
 
 /* NULL: s is no TLS stream. */
 struct weir__tls *weir__tls_of(struct weir_stream *s, const char *call);

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+/* tls_ask.c - decrypting what comes, in a task or in the wake of an ask. What has come and is not
+ * yet decrypted stays the window of the stream below: an idle stream has no buffer of its own. */
+#include <errno.h>
+
+#include "base/alloc.h"
+#include "base/check.h"
+#include "tls/tls_stream.h"
+
+static struct weir__tls *tls_of(struct weir_stream *s) {
+    return WEIR_CONTAINER(s, struct weir__tls, stream);
+}
+
+/* Answers that the peer has asked for (KeyUpdate) and does not take. */
+static int64_t too_many_answers(struct weir__tls *t) {
+    return weir__tls_engine_fail(&t->engine, WEIR_EPROTO,
+                                 "the peer asks for more answers than it takes");
+}
+
+/* Decrypt one record from the window of the stream below. Returns its length, with *ret_lent set; 0
+ * after close_notify; -EAGAIN: more must come first; an error. */
+static int64_t decrypt(struct weir__tls *t, struct weir__lent *ret_lent) {
+    struct weir_stream *below = t->below;
+    struct weir__tls_piece *piece = NULL;
+    int64_t n = -EAGAIN;
+    while (n == -EAGAIN && below->left > 0) {
+        size_t given = below->left;
+        if (piece == NULL && (piece = weir__tls_piece_get(t->seat)) == NULL)
+            return -ENOMEM;
+        t->engine.in = below->at;
+        t->engine.in_len = given;
+        n = weir__tls_engine_read(&t->engine, piece->bytes, sizeof piece->bytes);
+        weir_consume(below, given - t->engine.in_len);
+        t->engine.in = NULL;
+        t->engine.in_len = 0;
+        if (__builtin_expect(t->out.tail != NULL, 0))
+            weir__tls_go(t);
+        if (n < 0 && t->out.queued > WEIR__OUT_CONTROL)
+            n = too_many_answers(t);
+    }
+    if (n > 0)
+        *ret_lent = (struct weir__lent){piece->bytes, (uint32_t)n, 1};
+    else if (piece != NULL)
+        weir__tls_piece_put(t->seat, piece);
+    return n;
+}
+
+void weir__tls_release(struct weir_stream *s, struct weir__lent *lent) {
+    lent->token = 0;
+    weir__tls_piece_put(tls_of(s)->seat, (struct weir__tls_piece *)(void *)lent->base);
+}
+
+/* ---- asking ---- */
+
+/* An ask of the stream below has completed: what it brought becomes the window there. Returns 1, or
+ * what ends the reading. The end of the connection without close_notify is an error. */
+static int64_t took(struct weir__tls *t) {
+    struct weir_stream *below = t->below;
+    int64_t n = t->op.result;
+    if (n <= 0)
+        return n < 0 ? n : WEIR_EEOF;
+    WEIR_CHECK(below->left == 0);
+    below->lent = t->op.u.lent;
+    below->at = below->lent.base;
+    below->left = below->lent.len;
+    return 1;
+}
+
+static void came(struct weir__op *op);
+
+/* Decrypt, and ask for more, until there is a result. Returns WEIR__DONE with *ret set, or
+ * WEIR__PENDING. */
+static int go_on(struct weir__tls *t, int64_t *ret, struct weir__lent *ret_lent) {
+    struct weir_stream *below = t->below;
+    for (;;) {
+        *ret = decrypt(t, ret_lent);
+        if (*ret != -EAGAIN)
+            return WEIR__DONE;
+        if (below->ended || (below->failed != 0 && !below->by_write)) { /* the handshake met it */
+            *ret = below->failed != 0 ? below->failed : WEIR_EEOF;
+            return WEIR__DONE;
+        }
+        t->op = (struct weir__op){.kind = WEIR__RECV, .wake = came};
+        if (below->kind->ask(below, &t->op) == WEIR__PENDING)
+            return WEIR__PENDING;
+        if ((*ret = took(t)) <= 0)
+            return WEIR__DONE;
+    }
+}
+
+static void complete(struct weir__tls *t, int64_t result) {
+    struct weir__op *ask = t->asked;
+    t->asked = NULL;
+    ask->result = result;
+    ask->wake(ask);
+}
+
+static void came(struct weir__op *op) {
+    struct weir__tls *t = WEIR_CONTAINER(op, struct weir__tls, op);
+    int64_t result = -ECANCELED;
+    if (t->stream.closed) {
+        if (op->result > 0 && t->below != NULL)
+            t->below->kind->release(t->below, &op->u.lent);
+        complete(t, result);
+        weir__tls_maybe_gone(t);
+        return;
+    }
+    if ((result = took(t)) > 0 && go_on(t, &result, &t->asked->u.lent) == WEIR__PENDING)
+        return;
+    complete(t, result);
+}
+
+int weir__tls_ask(struct weir_stream *s, struct weir__op *ask) {
+    struct weir__tls *t = tls_of(s);
+    WEIR_CHECK(t->asked == NULL);
+    ask->result = !t->engine.shaken ? -ENOTCONN : t->below->kind->ask == NULL ? -EOPNOTSUPP : 0;
+    if (ask->result < 0 || go_on(t, &ask->result, &ask->u.lent) == WEIR__DONE)
+        return WEIR__DONE;
+    t->asked = ask;
+    return WEIR__PENDING;
+}
+
+int weir__tls_unask(struct weir_stream *s, struct weir__op *ask) {
+    struct weir__tls *t = tls_of(s);
+    WEIR_CHECK(t->asked == ask);
+    if (t->below == NULL || t->below->kind->unask(t->below, &t->op) == WEIR__PENDING)
+        return WEIR__PENDING;
+    t->asked = NULL;
+    if (t->op.result > 0)
+        took(t); /* it stays the window below */
+    ask->result = -ECANCELED;
+    return WEIR__DONE;
+}
+
+static void closed_soon(struct weir__soon *soon, bool dropped) {
+    struct weir__tls *t = WEIR_CONTAINER(soon, struct weir__tls, soon);
+    complete(t, -ECANCELED);
+    weir__tls_maybe_gone(t);
+}
+
+void weir__tls_ask_close(struct weir__tls *t) {
+    if (t->asked == NULL || t->below->kind->unask(t->below, &t->op) == WEIR__PENDING)
+        return;
+    if (t->op.result > 0)
+        t->below->kind->release(t->below, &t->op.u.lent);
+    weir__soon_prepare(&t->soon, closed_soon);
+    weir__soon_add(&t->soon);
+}
+
+/* ---- in a task ---- */
+
+/* For streams below that cannot be asked. */
+static int64_t receive(struct weir__tls *t, struct weir__lent *ret_lent) {
+    for (;;) {
+        struct weir_view v;
+        ssize_t n = weir_peek(t->below, 1, &v);
+        if (t->stream.closed)
+            return -ECANCELED;
+        if (n <= 0)
+            return n < 0 ? n : WEIR_EEOF;
+        int64_t rc = decrypt(t, ret_lent);
+        if (rc != -EAGAIN)
+            return rc;
+    }
+}
+
+int64_t weir__tls_recv(struct weir_stream *s, struct weir__lent *ret_lent) {
+    struct weir__tls *t = tls_of(s);
+    int rc = __builtin_expect(!t->engine.shaken, 0) ? weir__tls_shake(t) : 0;
+    if (rc < 0 || s->closed)
+        return rc < 0 ? rc : -ECANCELED;
+    return t->below->kind->ask != NULL ? weir__stream_recv(s, ret_lent) : receive(t, ret_lent);
+}
