@@ -79,15 +79,16 @@ struct weir_ws_options {
     int redirects_max;
     const char *proxy; /* client only: "http://[USER:PASSWORD@]HOST[:PORT]", whose CONNECT makes a
                         * way to the server; NULL: none. The environment is not asked */
+    struct weir_tls *tls; /* client only: for wss://; NULL: the system's roots (weir/tls.h) */
 };
 
-/* Connect to ws://HOST[:PORT]/PATH?QUERY and shake hands, within options->handshake_ns. The URL has
- * at most 8192 bytes. Interim responses (1xx except 101) are skipped. options may be NULL; what its
- * members point to must outlive the connection. The caller must drop *ret_ws.
+/* Connect to ws:// or wss://HOST[:PORT]/PATH?QUERY and shake hands, within options->handshake_ns.
+ * The URL has at most 8192 bytes. Interim responses (1xx except 101) are skipped. options may be
+ * NULL; what its members point to must outlive the connection. The caller must drop *ret_ws.
  * Returns 0; as weir_dial; -EINVAL (one of options->headers, which the error's text names),
  * WEIR_EHTTP (the answer was no 101: weir_error(rc)->status is its status; or it leads where this
- * client may not go; or the proxy refused), WEIR_EPROTO,
- * WEIR_ENOTLS (wss://), WEIR_EEOF, -ETIME (also: handshake_ns is over), -ECANCELED, -ENOMEM,
+ * client may not go; or the proxy refused), WEIR_EPROTO, WEIR_ENOTLS, WEIR_ECERT, WEIR_ETLS
+ * (wss://), WEIR_EEOF, -ETIME (also: handshake_ns is over), -ECANCELED, -ENOMEM,
  * WEIR_ENOLOOP. On error or cancel nothing stays open. */
 WEIR_SUSPENDS int weir_ws_dial(const char *url, const struct weir_ws_options *options,
                                struct weir_ws **ret_ws);

@@ -8,46 +8,56 @@
 #include "base/alloc.h"
 #include "proto/proxy.h"
 #include "proto/ws_shake.h"
+#include "stream/secure.h"
 #include "stream/stream.h"
+#include "stream/tls_table.h"
 #include "task/task.h"
 
 int weir__ws_url_check(const char *url, struct weir__uri *ret_uri) {
     if (weir__uri_parse(ret_uri, url, strlen(url), "no scheme: write ws://host:port/path") < 0)
         return weir__failf(WEIR_EURL, "ws dial", url, "%s", ret_uri->why);
     if (ret_uri->scheme == WEIR__URI_WSS)
-        return weir__fail(WEIR_ENOTLS, "ws dial", url);
+        return weir__tls_table == NULL ? weir__tls_missing("ws dial", url) : 0;
     if (ret_uri->scheme != WEIR__URI_WS)
-        return weir__failf(WEIR_EURL, "ws dial", url, "the scheme must be ws");
+        return weir__failf(WEIR_EURL, "ws dial", url, "the scheme must be ws or wss");
     return 0;
 }
 
-static int dial_tcp(const char *url, const struct weir__uri *u, struct weir_stream **ret_stream) {
-    char tcp[320];
-    bool six = u->host_kind == WEIR__URI_IPV6;
-    int n = snprintf(tcp, sizeof tcp, "tcp://%s%.*s%s:%u", six ? "[" : "", (int)u->host.len,
-                     url + u->host.offset, six ? "]" : "", u->port);
-    if (n < 0 || (size_t)n >= sizeof tcp)
+static int dial_host(const char *url, const struct weir__uri *u, struct weir_tls *tls,
+                     struct weir_stream **ret_stream) {
+    char text[320];
+    bool six = u->host_kind == WEIR__URI_IPV6, safe = u->scheme == WEIR__URI_WSS;
+    struct weir_dial_options o = {.size = sizeof o, .tls = safe ? tls : NULL};
+    int n = snprintf(text, sizeof text, "%s://%s%.*s%s:%u", safe ? "tls" : "tcp", six ? "[" : "",
+                     (int)u->host.len, url + u->host.offset, six ? "]" : "", u->port);
+    if (n < 0 || (size_t)n >= sizeof text)
         return weir__failf(WEIR_EURL, "ws dial", url, "the host is too long");
-    return weir_dial(tcp, NULL, ret_stream);
+    return weir_dial(text, &o, ret_stream);
 }
 
 /* A stream to the server, through the proxy. */
-static int dial_proxy(const char *url, const struct weir__uri *u, const char *proxy,
-                      struct weir_stream **ret_stream) {
+static int dial_proxy(const char *url, const struct weir__uri *u,
+                      const struct weir_ws_options *options, struct weir_stream **ret_stream) {
+    struct weir_dial_options o = {.size = sizeof o, .tls = options->tls};
+    struct weir_stream *tunnel;
     char host[256], authority[WEIR__URI_AUTHORITY];
     struct weir__proxy p;
     const char *why = "";
-    int rc = weir__proxy_init(&p, proxy, NULL, NULL, &why);
+    int rc = weir__proxy_init(&p, options->proxy, NULL, NULL, &why);
     if (rc == WEIR_EURL)
         return weir__failf(rc, "ws dial", url, "the proxy: %s", why);
     if (rc < 0)
         return weir__fail(rc, "ws dial", url);
     snprintf(host, sizeof host, "%.*s", (int)u->host.len, url + u->host.offset);
     weir__uri_authority(host, u->port, authority);
-    rc = weir__proxy_dial(&p, NULL, ret_stream);
-    if (rc == 0)
-        rc = weir__proxy_connect(*ret_stream, &p, authority, "ws dial");
+    rc = weir__proxy_dial(&p, NULL, &tunnel);
+    if (rc == 0 && (rc = weir__proxy_connect(tunnel, &p, authority, "ws dial")) < 0)
+        weir_close(&tunnel);
     weir__proxy_fini(&p);
+    if (rc == 0 && u->scheme == WEIR__URI_WSS)
+        return weir__secure_dial(&tunnel, url, host, &o, ret_stream);
+    if (rc == 0)
+        *ret_stream = tunnel;
     return rc;
 }
 
@@ -200,8 +210,8 @@ static int ask_one(struct weir_ws *ws, struct ws_trip *t, char **ret_location) {
     int rc = weir__ws_url_check(t->at, &again);
     const char *proxy = ws->config->o.proxy;
     if (rc == 0)
-        rc = proxy != NULL ? dial_proxy(t->at, &t->u, proxy, &ws->stream)
-                           : dial_tcp(t->at, &t->u, &ws->stream);
+        rc = proxy != NULL ? dial_proxy(t->at, &t->u, &ws->config->o, &ws->stream)
+                           : dial_host(t->at, &t->u, ws->config->o.tls, &ws->stream);
     if (rc < 0)
         return rc;
     struct ws_question q = {

@@ -4,8 +4,8 @@
  * neither tasks nor streams.
  *
  * Its BIO reads from `in`, memory that the caller lends for one call, and appends to `out`, a write
- * line that the caller starts. Without memory for that the connection has failed. OpenSSL's queue of errors belongs to the thread: each call finds it
- * empty and leaves it empty. */
+ * line that the caller starts. Without memory for that the connection has failed. OpenSSL's queue
+ * of errors belongs to the thread: each call finds it empty and leaves it empty. */
 #ifndef WEIR_TLS_ENGINE_H
 #define WEIR_TLS_ENGINE_H
 

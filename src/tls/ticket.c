@@ -107,8 +107,9 @@ static SSL_TICKET_RETURN opened(SSL *ssl, SSL_SESSION *session, const unsigned c
     if (session != NULL && weir__tls_is_simulated()) /* its age was checked by its key */
         weir__tls_session_age(session);
     switch (status) {
-    case SSL_TICKET_SUCCESS:
-        return SSL_TICKET_RETURN_USE;
+    case SSL_TICKET_SUCCESS: /* in TLS 1.3 a client uses a ticket once, and needs the next */
+        return SSL_version(ssl) >= TLS1_3_VERSION ? SSL_TICKET_RETURN_USE_RENEW
+                                                  : SSL_TICKET_RETURN_USE;
     case SSL_TICKET_SUCCESS_RENEW:
         return SSL_TICKET_RETURN_USE_RENEW;
     case SSL_TICKET_EMPTY:

@@ -9,7 +9,9 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <weir/group.h>
 #include <weir/loop.h>
 #include <weir/task.h>

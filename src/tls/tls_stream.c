@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tls_stream.c - the kind of stream: the handshake, encrypting, the ends. Receiving is in tls_ask.c.
+/* tls_stream.c - the kind of stream: the handshake, encrypting, the ends. tls_ask.c receives.
  *
  * Ciphertext cannot be taken back: its numbers are used up. So what was encrypted is written by the
  * line, whoever is cancelled meanwhile, and counts as taken; and a reader that must answer the peer
