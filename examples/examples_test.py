@@ -196,6 +196,18 @@ class Examples(unittest.TestCase):
                     finally:
                         self.assertEqual(server.end(signal.SIGTERM), (0, ""))
 
+    def test_fetch_prints_a_page(self):
+        for backend in backends():
+            env = dict(os.environ, WEIR_BACKEND=backend)
+            server = Server("http-hello", "--port", "0", "--backend", backend)
+            done = run("fetch", f"http://localhost:{server.port}/", env=env)
+            self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "hello\n", ""))
+            self.assertEqual(server.end(signal.SIGTERM), (0, ""))
+            done = run("fetch", f"http://127.0.0.1:{server.port}/", env=env)
+            self.assertEqual((done.returncode, done.stdout), (1, ""))
+            self.assertIn("connection refused", done.stderr)
+        self.assertEqual(run("fetch").returncode, 2)
+
     def raw_requests(self, port):
         get, post = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", (
             b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
