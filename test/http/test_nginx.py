@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""`weir get` against nginx, on unix sockets, plain and TLS. WEIR names the command, WEIR_BACKEND the
-backend, NGINX and OPENSSL those programs."""
+"""`weir get` against nginx, on unix sockets, plain and TLS. WEIR names the command, WEIR_BACKEND
+the backend, NGINX and OPENSSL those programs."""
 import gzip
 import os
 import socket
