@@ -121,9 +121,24 @@ WEIR_API const char *weir_ws_peer(const struct weir_ws *ws);
  * Returns 0; WEIR_EWSCLOSED (the closing handshake is done: see weir_ws_close_code), WEIR_EPROTO,
  * WEIR_EUTF8, WEIR_ETOOBIG (the peer has got a close frame with 1002, 1007, 1009), WEIR_EKEEPALIVE,
  * WEIR_EEOF (the connection broke: 1006), -ECONNRESET, -EBUSY (another task, or a reactive server,
- * receives), WEIR_ECLOSED (another task dropped ws), -ECANCELED, -ETIME, -ENOMEM, WEIR_ENOLOOP. A
+ * receives; or a message was begun by weir_ws_receive_part), WEIR_ECLOSED (another task dropped ws), -ECANCELED, -ETIME, -ENOMEM, WEIR_ENOLOOP. A
  * cancel loses nothing: the next call goes on where this one was. */
 WEIR_SUSPENDS int weir_ws_receive(struct weir_ws *ws, struct weir_ws_message *ret_message);
+
+/* A part of a message that was received. Its bytes are lent, as those of a message. */
+struct weir_ws_part {
+    enum weir_ws_type type; /* of the message */
+    bool first, last;       /* does the message begin, end with this part? */
+    struct weir_view data;  /* may be empty; a part of a text may cut a character */
+};
+
+/* Wait for the next part of a message, for messages that need not fit into memory. A part is what
+ * has come of one frame, or what at most 16 KiB of a compressed one has become. message_max and
+ * frame_max hold as ever: set them for what may come. A text is checked as it comes, so the parts
+ * before a fault have been returned already. A message that a weir_ws_receive had begun to gather
+ * when it was cancelled goes on with what it has. Else as weir_ws_receive.
+ * Returns as weir_ws_receive, which in turn returns -EBUSY until the last part was received. */
+WEIR_SUSPENDS int weir_ws_receive_part(struct weir_ws *ws, struct weir_ws_part *ret_part);
 
 /* Queue one message as one frame, all of it or nothing. While the queue is full the call waits;
  * calls that wait take turns in order. Any number of tasks may send. Text must be UTF-8. data is

@@ -38,6 +38,8 @@ enum {
     WS_ZIP_SCRATCH = 64 << 10,
     /* The first memory of a message that is decompressed: so many times its bytes. */
     WS_ZIP_RATIO = 4,
+    /* A part of a compressed message, at most. */
+    WS_ZIP_PART = 16 << 10,
     /* Contexts that a thread keeps for the next message, of each direction. */
     WS_ZIP_SPARES = 2,
     /* What a line counts are 32-bit numbers. */

@@ -147,9 +147,12 @@ struct ws_extra {
     struct weir_ws *ws;
     char *peer; /* its address, once the stream is gone */
     struct ws_zip *zip; /* NULL: messages are not compressed */
+    struct weir_ws_part *taken; /* weir_ws_receive_part runs, and this is its result; else NULL */
     struct weir__at_end parting;
     struct weir__utf8 part_text;
     bool part_is_text;
+    uint16_t empty_parts; /* fragments without a byte, of the message that is received in parts */
+    bool takes_parts; /* the message that comes was begun by weir_ws_receive_part */
     bool orphaned;   /* the message will never be finished; the server is about to say 1001 */
     bool pong_waits; /* the answer to the last ping, which found the queue too long */
     uint8_t pong_len, pong[WEIR__WS_CONTROL_MAX];

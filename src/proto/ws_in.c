@@ -83,9 +83,65 @@ static int take_fragment(struct weir_ws *ws, const struct weir__ws_event *ev,
     return 1;
 }
 
+/* ---- in parts ---- */
+
+static int part_is(struct ws_extra *x, const uint8_t *data, size_t len, bool is_last) {
+    x->taken->data = (struct weir_view){data, len};
+    x->taken->first = !x->takes_parts;
+    x->taken->last = is_last;
+    x->takes_parts = !is_last;
+    return 1;
+}
+
+/* The next part of what a compressed frame has become. */
+static int part_of_zip(struct weir_ws *ws) {
+    struct ws_fault f;
+    bool is_last;
+    int rc = weir__ws_inflate_part(ws, &is_last, &f);
+    if (rc < 0)
+        return refuse_peer(ws, rc, f.code, f.why);
+    return rc == 0 ? 0 : part_is(ws->extra, ws->gather->base, ws->gather->len, is_last);
+}
+
+static int take_part(struct weir_ws *ws, const struct weir__ws_event *ev) {
+    struct ws_extra *x = ws->extra;
+    struct ws_fault f;
+    x->taken->type = (enum weir_ws_type)ev->opcode;
+    if (ev->rsv != 0) {
+        int rc = weir__ws_inflate_take(ws, ev, &f);
+        return rc < 0 ? refuse_peer(ws, rc, f.code, f.why) : part_of_zip(ws);
+    }
+    bool is_empty = ev->len == 0 && ev->frame_left == 0 && !ev->last;
+    x->empty_parts = ev->first ? 0 : x->empty_parts;
+    if (is_empty && ++x->empty_parts > WS_EMPTY_MAX)
+        return refuse_peer(ws, WEIR_EPROTO, WEIR__WS_POLICY, "too many empty fragments");
+    return ev->len == 0 && !ev->last ? 0 : part_is(x, ev->data, ev->len, ev->last);
+}
+
+int weir__ws_part_at_hand(struct weir_ws *ws) {
+    struct ws_zip *z = ws_zip_of(ws);
+    struct ws_gather *g = ws->gather;
+    bool is_gathered = g != NULL && g->len > 0 && ws->decoder.opcode != 0;
+    if (!ws->extra->takes_parts && is_gathered) { /* by a receive that was cancelled */
+        ws->extra->taken->type = (enum weir_ws_type)ws->decoder.opcode;
+        return part_is(ws->extra, g->base, g->len, false);
+    }
+    return z != NULL && (z->rest_len > 0 || z->ends) ? part_of_zip(ws) : 0;
+}
+
+/* A close reads on, and no task takes the rest of a message that was begun in parts. */
+static int skip_part(struct weir_ws *ws, const struct weir__ws_event *ev) {
+    if (ev->rsv != 0)
+        ws->extra->zip->is_broken = true;
+    ws->extra->takes_parts = !ev->last;
+    return 0;
+}
+
 static int take_compressed(struct weir_ws *ws, const struct weir__ws_event *ev,
                            struct weir_ws_message *ret) {
     struct ws_fault f;
+    if (ws_zip_of(ws)->is_broken)
+        return 0;
     int rc = weir__ws_inflate(ws, ev, &f);
     if (rc < 0)
         return refuse_peer(ws, rc, f.code, f.why);
@@ -103,11 +159,17 @@ static bool is_too_big(const struct weir_ws *ws) {
 
 static int take_data(struct weir_ws *ws, const struct weir__ws_event *ev,
                    struct weir_ws_message *ret) {
+    const struct ws_extra *x = ws->extra;
     ret->type = (enum weir_ws_type)ev->opcode;
+    if (__builtin_expect(ws->decoder.limits != &ws->config->limits, 0) && ev->rsv == 0 &&
+        is_too_big(ws))
+        return refuse_peer(ws, WEIR_ETOOBIG, WEIR__WS_TOO_BIG, "message too big");
+    if (__builtin_expect(x != NULL, 0) && x->taken != NULL)
+        return take_part(ws, ev);
+    if (__builtin_expect(x != NULL, 0) && x->takes_parts)
+        return skip_part(ws, ev);
     if (__builtin_expect(ev->rsv != 0, 0))
         return take_compressed(ws, ev, ret);
-    if (__builtin_expect(ws->decoder.limits != &ws->config->limits, 0) && is_too_big(ws))
-        return refuse_peer(ws, WEIR_ETOOBIG, WEIR__WS_TOO_BIG, "message too big");
     if (!ev->first || !ev->last)
         return take_fragment(ws, ev, ret);
     ret->data = (struct weir_view){ev->data, ev->len};

@@ -19,7 +19,8 @@ static int no_memory(struct ws_fault *f) {
 static int take_output(struct weir_ws *ws, struct ws_zip *z, struct ws_gather *g, size_t before,
                        struct ws_fault *f) {
     size_t n = g->len - before;
-    if (g->len > ws->config->o.message_max)
+    z->total += n;
+    if (z->total > ws->config->o.message_max)
         return fault(f, WEIR_ETOOBIG, WEIR__WS_TOO_BIG, "message too big");
     if (z->is_text && weir__utf8_feed(&z->text, g->base + before, n) < n)
         return fault(f, WEIR_EUTF8, WEIR__WS_INVALID_DATA, "text is not utf-8");
@@ -56,14 +57,16 @@ static void message_begins(struct ws_zip *z, const struct weir__ws_event *ev,
     z->is_text = ev->opcode == WEIR__WS_TEXT;
     z->text = (struct weir__utf8){0};
     z->in_message = true;
+    z->ends = z->tail_is_in = false;
+    z->rest_len = 0;
+    z->total = 0;
 }
 
-/* RFC 7692 7.2.2: the last four bytes were left out. Behind them no block is open. */
-static int message_ends(struct weir_ws *ws, struct ws_zip *z, struct ws_fault *f) {
-    static const uint8_t tail[] = {0x00, 0x00, 0xff, 0xff};
-    int rc = inflate_piece(ws, z, tail, sizeof tail, f);
-    if (rc < 0)
-        return rc;
+/* RFC 7692 7.2.2: the last four bytes were left out. */
+static const uint8_t tail[] = {0x00, 0x00, 0xff, 0xff};
+
+/* Behind the tail no block is open. */
+static int message_ends(struct ws_zip *z, struct ws_fault *f) {
     if (!weir__deflate_table->inflater_is_between(z->in))
         return fault(f, WEIR_EPROTO, WEIR__WS_PROTOCOL_ERROR, "compressed data is cut short");
     if (z->is_text && !weir__utf8_done(&z->text))
@@ -72,8 +75,9 @@ static int message_ends(struct weir_ws *ws, struct ws_zip *z, struct ws_fault *f
     return 1;
 }
 
-int weir__ws_inflate(struct weir_ws *ws, const struct weir__ws_event *ev, struct ws_fault *f) {
-    struct ws_zip *z = ws_zip_of(ws);
+/* Returns 0 or a failure. */
+static int event_begins(struct weir_ws *ws, struct ws_zip *z, const struct weir__ws_event *ev,
+                        struct ws_fault *f) {
     struct ws_gather *g = weir__ws_gather(ws);
     if (g == NULL)
         return no_memory(f);
@@ -82,8 +86,66 @@ int weir__ws_inflate(struct weir_ws *ws, const struct weir__ws_event *ev, struct
     bool is_empty = ev->len == 0 && ev->frame_left == 0 && !ev->last;
     if (is_empty && ++g->empties > WS_EMPTY_MAX)
         return fault(f, WEIR_EPROTO, WEIR__WS_POLICY, "too many empty fragments");
-    if (weir__ws_zip_in(z) == NULL)
+    return weir__ws_zip_in(z) == NULL ? no_memory(f) : 0;
+}
+
+int weir__ws_inflate(struct weir_ws *ws, const struct weir__ws_event *ev, struct ws_fault *f) {
+    struct ws_zip *z = ws_zip_of(ws);
+    int rc = event_begins(ws, z, ev, f);
+    if (rc == 0 && ev->len > 0)
+        rc = inflate_piece(ws, z, ev->data, ev->len, f);
+    if (rc == 0 && ev->last && (rc = inflate_piece(ws, z, tail, sizeof tail, f)) == 0)
+        rc = message_ends(z, f);
+    return rc;
+}
+
+/* ---- in parts ---- */
+
+int weir__ws_inflate_take(struct weir_ws *ws, const struct weir__ws_event *ev,
+                          struct ws_fault *f) {
+    struct ws_zip *z = ws_zip_of(ws);
+    int rc = event_begins(ws, z, ev, f);
+    z->rest = ev->data;
+    z->rest_len = ev->len;
+    z->ends = ev->last;
+    return rc;
+}
+
+/* Decompress what is at hand into the room that there is. Returns 1: all of it was; 0. */
+static int inflate_rest(struct weir_ws *ws, struct ws_zip *z, struct ws_fault *f) {
+    struct ws_gather *g = ws->gather;
+    size_t before = g->len;
+    struct weir__deflate_io io = {z->rest, z->rest_len, g->base + g->len, g->max - g->len};
+    int rc = weir__deflate_table->inflate(z->in, &io);
+    if (rc == -ENOMEM)
         return no_memory(f);
-    int rc = ev->len > 0 ? inflate_piece(ws, z, ev->data, ev->len, f) : 0;
-    return rc == 0 && ev->last ? message_ends(ws, z, f) : rc;
+    if (rc < 0)
+        return fault(f, rc, WEIR__WS_PROTOCOL_ERROR, "bad compressed data");
+    g->len = (size_t)(io.out - g->base);
+    z->rest = io.in;
+    z->rest_len = io.in_len;
+    int bad = take_output(ws, z, g, before, f);
+    return bad < 0 ? bad : rc == WEIR__INFLATE_MORE;
+}
+
+int weir__ws_inflate_part(struct weir_ws *ws, bool *ret_last, struct ws_fault *f) {
+    struct ws_zip *z = ws_zip_of(ws);
+    struct ws_gather *g = ws->gather;
+    *ret_last = false;
+    g->len = 0;
+    if (weir__ws_gather_room(g, WS_ZIP_PART, WS_ZIP_PART) < 0)
+        return no_memory(f);
+    int rc = inflate_rest(ws, z, f);
+    if (rc == 1 && z->ends && !z->tail_is_in) {
+        z->rest = tail;
+        z->rest_len = sizeof tail;
+        z->tail_is_in = true;
+        rc = g->len < g->max ? inflate_rest(ws, z, f) : 0;
+    }
+    if (rc == 1 && z->ends) {
+        *ret_last = true;
+        z->ends = false;
+        return message_ends(z, f);
+    }
+    return rc < 0 ? rc : rc == 0 || g->len > 0;
 }

@@ -200,6 +200,10 @@ static int receive_next(struct weir_ws *ws, struct weir_ws_message *ret) {
             return weir__fail(ws->failed, "ws receive", weir_ws_peer(ws));
         if (ws->state == WS_DROPPED)
             return weir__fail(WEIR_ECLOSED, "ws receive", NULL);
+        bool in_parts = __builtin_expect(ws->extra != NULL, 0) && ws->extra->taken != NULL;
+        int part = in_parts ? weir__ws_part_at_hand(ws) : 0;
+        if (part != 0)
+            return part > 0 ? 0 : part;
         weir__ws_message_drop(ws);
         if (ws->used > 0)
             weir_consume(ws->stream, ws->used);
@@ -215,7 +219,7 @@ static int receive_next(struct weir_ws *ws, struct weir_ws_message *ret) {
         ws_heard(ws);
         uint8_t *base = (uint8_t *)(uintptr_t)v.base;
         int rc = 1;
-        if ((used = weir__ws_feed_small(ws, base, v.len, ret)) == 0)
+        if (in_parts || (used = weir__ws_feed_small(ws, base, v.len, ret)) == 0)
             rc = weir__ws_feed(ws, base, v.len, &used, ret);
         ws->used = (uint32_t)used;
         if (rc != 0)
@@ -262,6 +266,10 @@ static __attribute__((noinline)) int receive_slowly(struct weir_ws *ws,
     *ret_ends = false;
     if (is_reactive(ws) || ws->reading != WS_RESTS)
         return refuse_second(ws);
+    if (__builtin_expect(ws->extra != NULL, 0) && ws->extra->takes_parts &&
+        ws->extra->taken == NULL)
+        return weir__failf(-EBUSY, "ws receive", weir_ws_peer(ws),
+                           "a message is being received in parts (EBUSY)");
     ws->reading = WS_READS;
     int rc = receive_next(ws, ret_message);
     ws->reading = WS_RESTS;
@@ -341,6 +349,34 @@ int weir_ws_receive(struct weir_ws *ws, struct weir_ws_message *ret_message) {
     if (__builtin_expect(rc < 0, 0))
         return rc;
     return receive_at_hand(ws, ret_message) ? 0 : receive_to_the_end(ws, ret_message);
+}
+
+static int receive_part(struct weir_ws *ws, struct weir_ws_part *ret_part) {
+    struct weir_ws_message m;
+    struct weir_ws_part part = {0};
+    bool ends;
+    if (is_reactive(ws) || ws->reading != WS_RESTS)
+        return refuse_second(ws);
+    struct ws_extra *x = weir__ws_extra(ws);
+    if (x == NULL)
+        return weir__fail(-ENOMEM, "ws receive", weir_ws_peer(ws));
+    x->taken = &part;
+    int rc = receive_slowly(ws, &m, &ends);
+    x->taken = NULL;
+    if (ends)
+        weir__ws_receive_end(ws, rc);
+    if (rc == 0)
+        *ret_part = part;
+    return rc;
+}
+
+int weir_ws_receive_part(struct weir_ws *ws, struct weir_ws_part *ret_part) {
+    int rc = ws_enter(ws, "ws receive");
+    if (rc < 0)
+        return rc;
+    rc = receive_part(ws, ret_part);
+    weir__ws_leave(ws);
+    return rc;
 }
 
 int weir_ws_flush(struct weir_ws *ws) {

@@ -34,6 +34,11 @@ struct ws_zip {
     uint8_t in_bits, out_bits;
     bool in_takeover, out_takeover, is_text;
     bool in_message, out_message; /* in the middle of one; out: in parts */
+    /* Received in parts: what is still to be decompressed of the lent piece, and what follows it. */
+    bool ends, tail_is_in, is_broken; /* broken: bytes were skipped, so nothing more can be read */
+    const uint8_t *rest;
+    size_t rest_len;
+    uint64_t total; /* of the message, so far */
 };
 
 /* What is said to a peer whose bytes cannot be a message. */
@@ -78,5 +83,11 @@ int weir__ws_deflate_part(struct weir_ws *ws, unsigned first_byte, const void *d
  * *ret_fault. */
 int weir__ws_inflate(struct weir_ws *ws, const struct weir__ws_event *ev,
                      struct ws_fault *ret_fault);
+/* The same for a message that is received in parts: take its bytes, then make parts of them. part
+ * returns 1: the next one is in ws->gather, and *ret_last says whether it is the last; 0: there is
+ * none until more bytes come; a failure. */
+int weir__ws_inflate_take(struct weir_ws *ws, const struct weir__ws_event *ev,
+                          struct ws_fault *ret_fault);
+int weir__ws_inflate_part(struct weir_ws *ws, bool *ret_last, struct ws_fault *ret_fault);
 
 #endif
