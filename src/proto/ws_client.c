@@ -154,8 +154,8 @@ static bool may_help(int rc) {
     if (rc == WEIR_EHTTP)
         return e != NULL && status_may_change(e->status);
     return rc != -EINVAL && rc != WEIR_EURL && rc != WEIR_ENOTLS && rc != WEIR_ENOZLIB &&
-           rc != WEIR_EPROTO && rc != WEIR_ETOOBIG && rc != -ENOMEM && rc != -EACCES &&
-           rc != -EPERM && rc != WEIR_ENOLOOP && rc > WEIR_EUSER;
+           rc != WEIR_ECERT && rc != WEIR_EPROTO && rc != WEIR_ETOOBIG && rc != -ENOMEM &&
+           rc != -EACCES && rc != -EPERM && rc != WEIR_ENOLOOP && rc > WEIR_EUSER;
 }
 
 static void pause_longer(struct weir_ws_client *c) {

@@ -52,7 +52,7 @@ static const char *const odd_requests[] = {
     "Connection:\r\nConnection: upgrade\r\nUpgrade: WebSocket\r\n\r\n",
     "GET / HTTP/1.1\r\n" LOCAL UPGRADE V13 WITH_KEY
     "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits, x-webkit-frame\r\n"
-    "Sec-WebSocket-Extensions: foo; a=\"b\\\\c\"\r\nSec-WebSocket-Extensions:\r\n\r\n",
+    "Sec-WebSocket-Extensions: foo; a=\"b\\c\"\r\nSec-WebSocket-Extensions:\r\n\r\n",
     "GET / HTTP/1.1\r\n" LOCAL UPGRADE V13 WITH_KEY
     "Sec-WebSocket-Protocol: a,, b\r\nX: y\r\nSec-WebSocket-Protocol:\r\n"
     "sec-websocket-protocol: c ,\td\r\n\r\n",

@@ -34,8 +34,9 @@ struct ws_zip {
     uint8_t in_bits, out_bits;
     bool in_takeover, out_takeover, is_text;
     bool in_message, out_message; /* in the middle of one; out: in parts */
-    /* Received in parts: what is still to be decompressed of the lent piece, and what follows it. */
-    bool ends, tail_is_in, is_broken; /* broken: bytes were skipped, so nothing more can be read */
+    /* Received in parts: what is still to be decompressed of the lent piece, and what follows. */
+    bool ends, tail_is_in;
+    bool is_broken; /* bytes were skipped, so nothing more can be read */
     const uint8_t *rest;
     size_t rest_len;
     uint64_t total; /* of the message, so far */
