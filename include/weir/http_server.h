@@ -81,7 +81,12 @@ struct weir_http_server_options {
                                  * stream to be encrypted see weir_http_proxy_header */
     const struct weir_http_cors *cors; /* applied to each request before its route or handler
                                  * is called (weir/http_cors.h); NULL: none */
-    bool compress;              /* gzip answers for clients that ask for it (needs weir-zlib) */
+    bool compress;              /* gzip for clients that ask for it: answers of 1 KiB to 1 MiB, and
+                                 * those in pieces without a length, each piece of which leaves at
+                                 * once. Text, JSON and the like only; not with a strong ETag or
+                                 * Cache-Control: no-transform, which is right for an answer with a
+                                 * secret beside text of the client's (BREACH). Needs weir-zlib,
+                                 * else WEIR_ENOZLIB */
     /* what is said of it */
     const char *name; /* the Server header; NULL: none */
     void (*log)(const struct weir_http_log *entry, void *log_arg); /* after each answer */

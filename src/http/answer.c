@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/check.h"
 #include "base/options.h"
 #include "http/http.h"
+#include "http/pack.h"
 #include "proto/http_headers.h"
 #include "wire/http1_write.h"
 
@@ -163,9 +165,17 @@ static int answer_out(struct http_request *r, const struct weir_http_answer *a) 
 
 int weir__http_answer(struct weir_http_request *pub, const struct weir_http_answer *a) {
     struct http_request *r = WEIR_CONTAINER(pub, struct http_request, pub);
-    int rc = answer_out(r, a);
-    if (pub->reply == HTTP_UNANSWERED)
+    struct weir_http_answer packed = *a;
+    void *block = NULL;
+    uint32_t added_len = r->added_len;
+    if (r->http->config->o.compress)
+        weir__http_pack_whole(r, &packed, &block);
+    int rc = answer_out(r, &packed);
+    weir__free(block);
+    if (pub->reply == HTTP_UNANSWERED) { /* another answer may be given */
+        r->added_len = added_len;
         return rc;
+    }
     pub->failed = rc;
     r->ended = true;
     if (rc == 0)
@@ -213,8 +223,15 @@ int weir_http_begin(struct weir_http_request *pub, const struct weir_http_answer
     if (rc == 0 && r->http->unsent != 0)
         rc = weir__fail(r->http->unsent, "http begin", NULL);
     bool knows = a.len > 0 || a.status == 205;
-    if (rc < 0 || (rc = put_head(r, &a, knows ? (int64_t)a.len : -1)) < 0)
+    uint32_t added_len = r->added_len;
+    if (rc == 0 && r->http->config->o.compress)
+        weir__http_pack_begin(r, &a);
+    if (rc < 0 || (rc = put_head(r, &a, knows ? (int64_t)a.len : -1)) < 0) {
+        weir__http_pack_free(r->pack);
+        r->pack = NULL;
+        r->added_len = added_len; /* another answer may be given */
         return rc;
+    }
     r->mode = (uint8_t)mode_of(r, &a);
     r->to_send = a.len;
     pub->reply = HTTP_ANSWERING;
@@ -253,6 +270,25 @@ static int write_piece(struct http_request *r, const void *data, size_t len) {
     return rc;
 }
 
+/* Each piece leaves the compressor whole, since its reader may wait for it: an event. What was
+ * compressed and not sent cannot come again. */
+static int write_packed(struct http_request *r, const void *data, size_t len,
+                        enum weir__deflate_flush flush) {
+    struct http_pack *p = r->pack;
+    struct weir__deflate_io io = {data, len, NULL, 0};
+    bool done = false;
+    int rc = 0;
+    while (rc == 0 && !done) {
+        io.out = p->out;
+        io.out_len = sizeof p->out;
+        done = weir__deflate_table->deflate(p->deflater, &io, flush);
+        if (io.out_len < sizeof p->out)
+            rc = write_piece(r, p->out, sizeof p->out - io.out_len);
+    }
+    r->http->broken |= rc < 0;
+    return rc;
+}
+
 int weir_http_write(struct weir_http_request *pub, const void *data, size_t len) {
     int rc = weir__suspend_enter("http write");
     if (rc < 0)
@@ -270,7 +306,8 @@ int weir_http_write(struct weir_http_request *pub, const void *data, size_t len)
     if (len == 0 || r->mode == HTTP_NO_BODY)
         return 0;
     r->writing = true;
-    rc = write_piece(r, data, len);
+    rc = r->pack != NULL ? write_packed(r, data, len, WEIR__DEFLATE_SYNC)
+                         : write_piece(r, data, len);
     r->writing = false;
     r->sent += rc == 0 ? len : 0;
     if (rc == 0 && weir__breathe_bytes(len))
@@ -312,7 +349,9 @@ int weir_http_end(struct weir_http_request *pub, const char *const *trailers) {
     } else if (h->unsent != 0) {
         rc = weir__fail(h->unsent, "http end", NULL);
     } else {
-        rc = put_end(r, trailers);
+        bool packs = r->pack != NULL && r->mode != HTTP_NO_BODY;
+        rc = packs ? write_packed(r, NULL, 0, WEIR__DEFLATE_FINISH) : 0;
+        rc = rc == 0 ? put_end(r, trailers) : rc;
     }
     h->broken |= rc < 0;
     r->ended = true;

@@ -12,6 +12,7 @@
 #include "base/time.h"
 #include "http/date.h"
 #include "http/http.h"
+#include "http/pack.h"
 #include "http/peers.h"
 
 /* ---- options ---- */
@@ -49,6 +50,8 @@ static int check(struct weir_http_server_options *o, const char *what) {
         return weir__failf(-EINVAL, what, NULL, "head_max is more than 1 MiB");
     if (o->headers_max > HTTP_HEADERS_LIMIT)
         return weir__failf(-EINVAL, what, NULL, "headers_max is more than 1000");
+    if (o->compress && weir__deflate_table == NULL)
+        return weir__fail(WEIR_ENOZLIB, what, NULL);
     if (o->proxy_protocol && (o->proxies == NULL || o->proxies[0] == NULL))
         return weir__failf(-EINVAL, what, NULL, "proxy_protocol without proxies: name them");
     for (const char *const *p = o->proxies; p != NULL && *p != NULL; p++)
@@ -125,6 +128,8 @@ void weir__http_config_unref(struct http_config *c) {
         weir__free(o);
     }
     weir__routes_free(c->routes);
+    if (c->deflater != NULL)
+        weir__deflate_table->deflater_free(c->deflater);
     weir__free(c);
 }
 
@@ -170,6 +175,8 @@ struct http_request *weir__http_request_take(struct http_config *c) {
 void weir__http_request_give(struct http_config *c, struct http_request *r) {
     weir__free(r->trailers);
     weir__free(r->added);
+    weir__http_pack_free(r->pack);
+    r->pack = NULL;
     r->trailers = r->added = NULL;
     if (c->spares >= HTTP_SPARES_MAX) {
         request_free(r);

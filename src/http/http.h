@@ -53,6 +53,7 @@ struct http_config {
     int (*entry)(struct http_config *c, struct weir_http_request *r);
     int (*behind_cors)(struct http_config *c, struct weir_http_request *r); /* the entry then */
     struct weir__routes *routes;  /* NULL: there are none */
+    struct weir__deflater *deflater; /* of whole answers (pack.c); NULL: not needed yet */
     void (*logged)(struct http_request *r); /* its access log; NULL: none */
     size_t state_size;            /* of a request, for a reactive server */
     bool is_reactive;
@@ -112,6 +113,7 @@ struct http_request {
     uint64_t to_send, sent;       /* bytes of its body: still announced; sent */
 
     struct weir__route_match match; /* route.c's; route NULL: none was taken */
+    struct http_pack *pack;       /* compresses a streamed answer (pack.h); NULL: none does */
     char *added;                  /* header lines of weir_http_add_header, each with CR LF */
     uint32_t added_len;
     bool is_whole;                /* its head */

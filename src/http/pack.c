@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/* pack.c - which answers are compressed. Where there is no memory for it they are sent as they
+ * are. A whole answer is compressed by a compressor that all share, a streamed one by a smaller one
+ * of its own: 64 KiB. */
+#include "http/pack.h"
+
+#include <string.h>
+#include <weir/http_cors.h>
+
+#include "base/alloc.h"
+#include "base/check.h"
+#include "http/accept.h"
+#include "wire/http1_write.h"
+
+enum {
+    PACK_MIN = 1024,    /* bytes; of less nothing is gained: it is one packet anyway */
+    PACK_MAX = 1 << 20, /* bytes; more would hold the loop for longer than 20 ms */
+    LEVEL = 5,
+    STREAM_WINDOW = 13, /* bits: 8 KiB */
+    STREAM_MEMORY = 6,
+};
+
+/* ---- what is wanted ---- */
+
+static const char *value_of(const struct weir_http_answer *a, const char *name) {
+    for (const char *const *line = a->headers; line != NULL && *line != NULL; line++)
+        if (weir__http1_line_is(*line, name)) {
+            const char *value = strchr(*line, ':') + 1;
+            return value + strspn(value, " \t");
+        }
+    return NULL;
+}
+
+static bool ends_with(const char *text, size_t len, const char *end) {
+    size_t n = strlen(end);
+    return len >= n && strncasecmp(text + len - n, end, n) == 0;
+}
+
+static bool type_packs(const char *type) {
+    static const char *const types[] = {"application/json", "application/javascript",
+                                        "application/xml", "application/wasm",
+                                        "application/jsonl", "application/yaml",
+                                        "image/svg+xml", "font/ttf", "font/otf"};
+    size_t len = type != NULL ? strcspn(type, "; \t") : 0;
+    if (len > 5 && strncasecmp(type, "text/", 5) == 0)
+        return true;
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+        if (weir__chars_equal(type, len, types[i]))
+            return true;
+    return ends_with(type, len, "+json") || ends_with(type, len, "+xml");
+}
+
+/* Could the answer be sent in gzip? A strong entity tag promises the bytes as they are. */
+static bool may_pack(const struct http_request *r, const struct weir_http_answer *a) {
+    const char *tag = value_of(a, "ETag"), *cache = value_of(a, "Cache-Control");
+    return r->http->config->o.compress && a->status != 206 &&
+           weir__http1_status_has_body(a->status) && type_packs(value_of(a, "Content-Type")) &&
+           value_of(a, "Content-Encoding") == NULL && value_of(a, "Content-Range") == NULL &&
+           (tag == NULL || strncmp(tag, "W/", 2) == 0) &&
+           (cache == NULL || strcasestr(cache, "no-transform") == NULL);
+}
+
+/* Say that other clients may get another answer. Returns whether this one takes gzip. */
+static bool negotiate(struct http_request *r) {
+    return weir_http_add_header(&r->pub, "Vary: Accept-Encoding") == 0 && r->is_whole &&
+           weir__accept_gzip(&r->pub.head, r->pub.text);
+}
+
+/* ---- whole answers ---- */
+
+static struct weir__deflater *shared_deflater(struct http_config *c) {
+    static const struct weir__deflate_params params = {.format = WEIR__DEFLATE_GZIP,
+                                                       .level = LEVEL};
+    if (c->deflater != NULL)
+        weir__deflate_table->deflater_reset(c->deflater);
+    else
+        c->deflater = weir__deflate_table->deflater_new(&params);
+    return c->deflater;
+}
+
+void weir__http_pack_whole(struct http_request *r, struct weir_http_answer *a, void **ret_block) {
+    if (a->len < PACK_MIN || a->len > PACK_MAX || !may_pack(r, a) || !negotiate(r))
+        return;
+    struct weir__deflater *d = shared_deflater(r->http->config);
+    uint8_t *block = d != NULL ? weir__alloc(a->len) : NULL;
+    struct weir__deflate_io io = {a->body, a->len, block, a->len};
+    bool is_smaller = block != NULL &&
+                      weir__deflate_table->deflate(d, &io, WEIR__DEFLATE_FINISH) &&
+                      weir_http_add_header(&r->pub, "Content-Encoding: gzip") == 0;
+    if (!is_smaller) {
+        weir__free(block);
+        return;
+    }
+    a->body = *ret_block = block;
+    a->len -= io.out_len;
+}
+
+/* ---- streamed answers ---- */
+
+void weir__http_pack_free(struct http_pack *p) {
+    if (p != NULL)
+        weir__deflate_table->deflater_free(p->deflater);
+    weir__free(p);
+}
+
+static struct http_pack *pack_new(void) {
+    static const struct weir__deflate_params params = {
+        .format = WEIR__DEFLATE_GZIP, .level = LEVEL, .window_bits = STREAM_WINDOW,
+        .memory_level = STREAM_MEMORY};
+    struct http_pack *p = weir__alloc(sizeof *p);
+    if (p == NULL)
+        return NULL;
+    p->deflater = weir__deflate_table->deflater_new(&params);
+    if (p->deflater != NULL)
+        return p;
+    weir__free(p);
+    return NULL;
+}
+
+void weir__http_pack_begin(struct http_request *r, const struct weir_http_answer *a) {
+    if (a->len > 0 || !may_pack(r, a) || !negotiate(r))
+        return;
+    struct http_pack *p = pack_new();
+    if (p == NULL || weir_http_add_header(&r->pub, "Content-Encoding: gzip") < 0) {
+        weir__http_pack_free(p);
+        return;
+    }
+    r->pack = p;
+}

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/* Answers in gzip: who gets them, and that they are the same answers. */
+#include <weir/http_cors.h>
+#include <weir/http_events.h>
+
+#include "http/route_rig.h"
+#include "wire/deflate.h"
+
+static char long_text[100000];
+
+static int sends_text(struct weir_http_request *r) {
+    static const char *const plain[] = {"Content-Type: text/plain; charset=x", NULL};
+    static const char *const json[] = {"content-type: application/problem+json", NULL};
+    static const char *const image[] = {"Content-Type: image/png", NULL};
+    static const char *const strong[] = {"Content-Type: text/plain", "ETag: \"a\"", NULL};
+    static const char *const weak[] = {"Content-Type: text/plain", "ETag: W/\"a\"", NULL};
+    static const char *const kept[] = {"Content-Type: text/plain",
+                                       "Cache-Control: private, no-transform", NULL};
+    static const char *const coded[] = {"Content-Type: text/plain", "Content-Encoding: br", NULL};
+    static const struct {
+        const char *path;
+        const char *const *headers;
+    } kinds[] = {{"/plain", plain}, {"/json", json}, {"/image", image}, {"/strong", strong},
+                 {"/weak", weak}, {"/kept", kept}, {"/coded", coded}};
+    for (size_t i = 0; i < sizeof long_text; i++)
+        long_text[i] = (char)('a' + i * i % 7);
+    struct weir_http_answer a = {.size = sizeof a, .status = 200, .headers = plain,
+                                 .body = long_text, .len = sizeof long_text};
+    if (asks_for(r, "/short"))
+        a.len = 1023;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        if (asks_for(r, kinds[i].path))
+            a.headers = kinds[i].headers;
+    if (!asks_for(r, "/pieces"))
+        return weir_http_reply_with(r, &a);
+    a.body = NULL;
+    a.len = 0;
+    int rc = weir_http_begin(r, &a);
+    for (size_t at = 0; rc == 0 && at < sizeof long_text; at += 10000)
+        rc = weir_http_write(r, long_text + at, 10000);
+    return rc;
+}
+
+static int sends_events(struct weir_http_request *r) {
+    struct weir_http_event e = {.size = sizeof e, .data = "a moment"};
+    int rc = weir_http_events_begin(r, 0);
+    while (rc == 0 && (rc = weir_http_events_send(r, &e)) == 0)
+        rc = weir_sleep(WEIR_SECONDS(100));
+    return rc;
+}
+
+static const struct weir_http_route routes[] = {
+    {"GET", "/events", sends_events}, {NULL, "/{x...}", sends_text}, {0}};
+
+static void needs_zlib(void) {
+    if (weir__deflate_table == NULL)
+        runner_skip("built without zlib");
+}
+
+/* Decompress. Returns the length, -1: it is not whole. */
+static ssize_t unpack(const void *packed, size_t len, char *text, size_t size) {
+    static const struct weir__deflate_params gzip = {.format = WEIR__DEFLATE_GZIP};
+    struct weir__inflater *i = weir__deflate_table->inflater_new(&gzip);
+    struct weir__deflate_io io = {packed, len, (uint8_t *)text, size};
+    int rc = weir__deflate_table->inflate(i, &io);
+    weir__deflate_table->inflater_free(i);
+    return rc == WEIR__INFLATE_END && io.in_len == 0 ? (ssize_t)(size - io.out_len)
+           : rc == WEIR__INFLATE_MORE               ? (ssize_t)(size - io.out_len) - 1000000
+                                                     : -1;
+}
+
+static char got[300000], unpacked[200000];
+
+/* Bytes may have NULs: not by raw_exchange. Returns the length of all that came. */
+static size_t exchange(struct world *w, const char *request) {
+    struct weir_stream *s = raw_dial(w);
+    size_t len = 0;
+    ssize_t n;
+    assert_int_equal(weir_write(s, request, strlen(request)), 0);
+    assert_int_equal(weir_shutdown(s), 0);
+    while ((n = weir_read(s, got + len, sizeof got - 1 - len)) > 0)
+        len += (size_t)n;
+    weir_close(&s);
+    got[len] = '\0';
+    return len;
+}
+
+static void fetch(struct world *w, const char *method, const char *path, const char *fields) {
+    char text[300];
+    snprintf(text, sizeof text, "%s %s HTTP/1.1\r\nHost: x\r\n%s\r\n", method, path, fields);
+    assert_true(exchange(w, text) > 0);
+}
+
+#define TAKES "Accept-Encoding: gzip\r\n"
+
+static bool comes_packed(struct world *w, const char *path) {
+    fetch(w, "GET", path, TAKES);
+    bool is_packed = strcmp(field_of(got, "Content-Encoding"), "gzip") == 0;
+    size_t len = (size_t)atoi(field_of(got, "Content-Length"));
+    if (is_packed) {
+        assert_int_equal(unpack(body_of(got), len, unpacked, sizeof unpacked), sizeof long_text);
+        assert_memory_equal(unpacked, long_text, sizeof long_text);
+        assert_string_equal(field_of(got, "Vary"), "Accept-Encoding");
+        assert_true(len < sizeof long_text / 10);
+    }
+    return is_packed;
+}
+
+ROUTE_STORY(answers_that_gain_by_it_are_compressed, needs_zlib(), o->routes = routes,
+            o->compress = true) {
+    assert_true(comes_packed(w, "/plain"));
+    assert_true(comes_packed(w, "/json"));
+    assert_true(comes_packed(w, "/weak"));
+    assert_false(comes_packed(w, "/image"));
+    assert_string_equal(field_of(got, "Vary"), "-");
+    assert_false(comes_packed(w, "/strong"));
+    assert_false(comes_packed(w, "/kept"));
+    assert_false(comes_packed(w, "/coded"));
+    assert_false(comes_packed(w, "/short"));
+    fetch(w, "GET", "/plain", "");
+    assert_string_equal(field_of(got, "Content-Encoding"), "-");
+    assert_string_equal(field_of(got, "Vary"), "Accept-Encoding");
+    assert_int_equal(atoi(field_of(got, "Content-Length")), sizeof long_text);
+    fetch(w, "GET", "/plain", TAKES);
+    int len = atoi(field_of(got, "Content-Length"));
+    fetch(w, "HEAD", "/plain", TAKES);
+    assert_int_equal(atoi(field_of(got, "Content-Length")), len);
+    assert_string_equal(body_of(got), "");
+    return 0;
+}
+
+/* HTTP/1.0, so that no chunks stand between: the body ends with the connection. */
+ROUTE_STORY(an_answer_in_pieces_is_compressed_too, needs_zlib(), o->routes = routes,
+            o->compress = true) {
+    size_t len = exchange(w, "GET /pieces HTTP/1.0\r\nHost: x\r\n" TAKES "\r\n");
+    assert_string_equal(field_of(got, "Content-Encoding"), "gzip");
+    size_t head = (size_t)(body_of(got) - got);
+    assert_int_equal(unpack(got + head, len - head, unpacked, sizeof unpacked), sizeof long_text);
+    assert_memory_equal(unpacked, long_text, sizeof long_text);
+    fetch(w, "HEAD", "/pieces", TAKES);
+    assert_string_equal(field_of(got, "Content-Encoding"), "gzip");
+    return 0;
+}
+
+ROUTE_STORY(a_compressed_event_leaves_at_once, needs_zlib(), o->routes = routes,
+            o->compress = true) {
+    static const char request[] = "GET /events HTTP/1.0\r\nHost: x\r\n" TAKES "\r\n";
+    static const char expected[] = ":\n\ndata: a moment\n\n";
+    struct weir_stream *s = raw_dial(w);
+    size_t len = 0;
+    ssize_t n = 0;
+    assert_int_equal(weir_write(s, request, sizeof request - 1), 0);
+    do { /* until the whole event is there, though no more follows for long */
+        assert_true((n = weir_read(s, got + len, sizeof got - 1 - len)) > 0);
+        len += (size_t)n;
+        got[len] = '\0';
+        size_t head = (size_t)(body_of(got) - got);
+        n = head > 0 && head < len ? unpack(got + head, len - head, unpacked, sizeof unpacked)
+                                   : 0;
+    } while (n != (ssize_t)sizeof expected - 1 - 1000000);
+    assert_memory_equal(unpacked, expected, sizeof expected - 1);
+    weir_close(&s);
+    return 0;
+}
