@@ -366,7 +366,7 @@ int weir_http_end(struct weir_http_request *pub, const char *const *trailers) {
 
 const char *weir_http_scheme(const struct weir_http_request *pub) {
     const struct http_request *r = http_request_of(pub, "weir_http_scheme");
-    return strcmp(r->http->stream->kind->name, "tls") == 0 ? "https" : "http";
+    return r->http->stream->kind->is_secret ? "https" : "http";
 }
 
 struct weir_stream *weir_http_stream(const struct weir_http_request *pub) {

@@ -31,6 +31,8 @@ struct world {
     struct weir_http_reactive reactive;
     enum shape shape;
     char url[64];
+    const struct weir_listen_options *listen; /* NULL: the defaults, and tcp */
+    const struct weir_dial_options *dial;
     bool held;
     int requests, done, done_rc, body_rc, write_rc, next_rc, served_rc;
     size_t body_max; /* for weir_http_body */
@@ -114,6 +116,8 @@ static inline int route_by_path(struct weir_http_request *r, struct weir_view bo
         return weir_http_reply(r, atoi(weir_http_target(r) + 8), NULL);
     if (asks_for(r, "/begin/204"))
         return begin(r, 204, 0);
+    if (asks_for(r, "/scheme"))
+        return weir_http_reply(r, 200, weir_http_scheme(r));
     if (asks_for(r, "/nothing"))
         return 0;
     if (asks_for(r, "/more"))
@@ -243,12 +247,15 @@ static inline int serve_world(void *args) {
 
 static inline int world_open(struct world *w) {
     the_world = w;
-    int rc = weir_listen("tcp://127.0.0.1:0", NULL, &w->l);
+    const char *scheme = w->listen != NULL ? "tls" : "tcp";
+    snprintf(w->url, sizeof w->url, "%s://localhost:0", scheme);
+    int rc = weir_listen(w->listen != NULL ? w->url : "tcp://127.0.0.1:0", w->listen, &w->l);
     weir_group_open(&w->clients, WEIR_INDEPENDENT);
     weir_group_open(&w->servers, WEIR_TOGETHER);
     if (rc < 0)
         return rc;
-    snprintf(w->url, sizeof w->url, "tcp://127.0.0.1:%d", weir_listener_port(w->l));
+    snprintf(w->url, sizeof w->url, "%s://%s:%d", scheme,
+             w->listen != NULL ? "localhost" : "127.0.0.1", weir_listener_port(w->l));
     rc = weir_go(&w->servers, serve_world, .w = w);
     return rc < 0 ? rc : weir_yield(); /* it listens */
 }
@@ -305,7 +312,7 @@ static inline void tell_each(void (*set)(struct weir_http_server_options *o),
 
 static inline struct weir_stream *raw_dial(struct world *w) {
     struct weir_stream *s = NULL;
-    assert_int_equal(weir_dial(w->url, NULL, &s), 0);
+    assert_int_equal(weir_dial(w->url, w->dial, &s), 0);
     return s;
 }
 

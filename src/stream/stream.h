@@ -50,6 +50,7 @@ struct weir__stream_kind {
     struct weir__place place; /* within the kind's struct; first: see WEIR__ON_STREAM */
     const char *name;
     bool goes_on; /* after an error of a read the next may succeed: datagrams */
+    bool is_secret; /* nobody between the two ends can read it: TLS */
     /* Wait for the next piece and lend it. Returns its length, with *ret_lent set (token not 0); 0
      * at end of stream; an error. Called only when the piece before was released. A kind with
      * nothing better to do has weir__stream_recv here. */

@@ -385,6 +385,7 @@ static const char *tls_why(struct weir_stream *s, int rc) {
 
 static const struct weir__stream_kind tls_kind = {
     .name = "TLS stream",
+    .is_secret = true,
     .recv = weir__tls_recv,
     .release = weir__tls_release,
     .ask = weir__tls_ask,
