@@ -79,6 +79,16 @@ struct weir_http_answer {
 WEIR_SUSPENDS int weir_http_reply_with(struct weir_http_request *r,
                                        const struct weir_http_answer *answer);
 
+/* Write a header line that says who a client is into buf, for the headers of weir_ws_options, or of a
+ * request: "Authorization: Basic ..." of a user and a password, "Authorization: Bearer TOKEN",
+ * "Cookie: NAME=VALUE". After a redirect to another origin they are not sent any more. Any thread.
+ * Returns the length without the NUL; WEIR_ETOOBIG (buf is too small); -EINVAL (a colon in user, or
+ * a character that may not stand in its place: RFC 7617, RFC 6750, RFC 6265); -ENOMEM. On error buf
+ * is "". */
+WEIR_API int weir_http_basic_line(char *buf, size_t size, const char *user, const char *password);
+WEIR_API int weir_http_bearer_line(char *buf, size_t size, const char *token);
+WEIR_API int weir_http_cookie_line(char *buf, size_t size, const char *name, const char *value);
+
 #ifdef __cplusplus
 }
 #endif
