@@ -131,10 +131,8 @@ static struct http_conn *last_idle(struct http_origin *o) {
  * Returns whether the connection is alive. */
 static bool claimed(struct http_conn *conn) {
     static const struct weir__what what = {.text = "http idle", .kind = WEIR__ON_TASK};
-    if (conn->watcher != NULL) {
-        weir__task_join(conn->watcher, &what);
-        weir__task_take(&conn->watcher, NULL, 0);
-    }
+    weir__task_join(conn->watcher, &what);
+    weir__task_take(&conn->watcher, NULL, 0);
     conn->taken = false;
     return !conn->dead && weir__stream_at_hand(conn->stream) == 0;
 }
@@ -242,20 +240,6 @@ void weir__http_pool_drop(struct http_conn *conn) {
     conn_free(conn);
 }
 
-/* Hand it to the first request that waits for it. Returns false if none does. */
-static bool hand_on(struct weir_http_client *c, struct http_conn *conn) {
-    struct weir__waiter *w = weir__waitq_first(&c->queue);
-    while (w != NULL && (turn_of(w)->origin != conn->origin || turn_of(w)->fresh))
-        w = weir__waitq_next(w);
-    if (w == NULL)
-        return false;
-    conn->dead = false;
-    conn->taken = true;
-    turn_of(w)->conn = conn;
-    weir__waiter_grant(w, 0);
-    return true;
-}
-
 void weir__http_pool_give(struct http_conn *conn) {
     static const struct weir_spawn_options watcher = {.size = sizeof watcher, .daemon = true,
                                                       .stack_size = HTTP_WATCH_STACK,
@@ -266,8 +250,6 @@ void weir__http_pool_give(struct http_conn *conn) {
         weir__http_pool_drop(conn);
         return;
     }
-    if (hand_on(c, conn))
-        return;
     struct watch_args args = {conn};
     if (weir_spawn(NULL, WEIR_SITE(watch), watch, &args, sizeof args, &watcher, &conn->watcher)
         < 0) {

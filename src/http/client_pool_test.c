@@ -298,3 +298,44 @@ HTTP_STORY(heads_without_end_meet_their_limit) {
     weir_http_client_close(&c);
     return 0;
 }
+
+/* Accept a connection, answer one request, and keep it. */
+struct answers_args {
+    struct weir_listener *l;
+    struct weir_stream **ret_stream;
+};
+static int answers(void *args) {
+    struct answers_args *a = args;
+    struct weir_view v;
+    int rc = weir_accept(a->l, a->ret_stream);
+    if (rc < 0 || (rc = (int)find_text(*a->ret_stream, "\r\n\r\n", &v)) <= 0)
+        return rc;
+    weir_consume(*a->ret_stream, v.len);
+    return weir_write(*a->ret_stream, OK(1) "a", strlen(OK(1) "a"));
+}
+
+/* In memory a write wakes the watcher at once, and it has not run when the next request comes. */
+HTTP_STORY(a_connection_whose_end_was_not_looked_at_yet_is_not_used) {
+    struct weir_http_client *c =
+        client_with((struct weir_http_client_options){.connect = "mem:pool"});
+    struct weir_stream *first = NULL, *second = NULL;
+    struct weir_listener *l = NULL;
+    struct weir_group g;
+    assert_int_equal(weir_listen("mem:pool", NULL, &l), 0);
+    weir_group_open(&g, WEIR_TOGETHER);
+    assert_int_equal(weir_go(&g, answers, .l = l, .ret_stream = &first), 0);
+    gets_by(c, "http://h/", 200, "a");
+    assert_int_equal(weir_go(&g, answers, .l = l, .ret_stream = &second), 0);
+    assert_int_equal(weir_yield(), 0);
+    assert_int_equal(counts_of(c).idle, 1);
+    const char *extra = "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx";
+    assert_int_equal(weir_try_write(first, extra, strlen(extra)), strlen(extra));
+    gets_by(c, "http://h/", 200, "a");
+    assert_non_null(second);
+    assert_int_equal(weir_group_close(&g, 0), 0);
+    weir_close(&first);
+    weir_close(&second);
+    weir_unlisten(&l);
+    weir_http_client_close(&c);
+    return 0;
+}
