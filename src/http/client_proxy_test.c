@@ -67,9 +67,9 @@ static void tunnel_fails(struct world *w, const char *answer, int code, int stat
     struct weir_http_client *c = proxied(w, (struct weir_http_client_options){.proxy_user = "u"});
     struct weir_http_call call = {.size = sizeof call, .url = "https://far.example/secret"};
     struct weir_http_response *r = NULL;
-    char step[256];
+    static char step[256];
     snprintf(step, sizeof step, ">%s", answer);
-    const char *const script[] = {"<", step, "~", NULL};
+    static const char *const script[] = {"<", step, "~", NULL};
     w->scripts[0] = script;
     w->asked_count = 0;
     int rc = weir_http_fetch(c, &call, &r);

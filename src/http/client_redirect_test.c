@@ -27,11 +27,11 @@ static const char *redirected(struct world *w, int status, const char *method,
                                   .headers = headers, .body = body, .len = strlen(body)};
     struct weir_http_response *r = NULL;
     struct weir_http_client *c = NULL;
-    char step[128];
+    static char step[128];
     bool is_head = strcmp(method, "HEAD") == 0;
     snprintf(step, sizeof step, ">HTTP/1.1 %d Go\r\nLocation: /b\r\nContent-Length: %d\r\n\r\n",
              status, is_head ? 4 : 0);
-    const char *const script[] = {"<", step, "<", ">" OK(0), NULL};
+    static const char *const script[] = {"<", step, "<", ">" OK(0), NULL};
     w->scripts[0] = script;
     w->asked_count = w->connections = 0;
     assert_int_equal(weir_http_client_new(NULL, &c), 0);
@@ -68,14 +68,14 @@ HTTP_STORY(a_redirect_changes_the_method_as_browsers_do) {
 /* The same server under another name is another origin. */
 HTTP_STORY(secrets_do_not_follow_to_another_origin_and_do_not_come_back) {
     static const char *const headers[] = {"Cookie: c=1", "Authorization: Bearer t", "X: y", NULL};
-    char there[256], back[256];
+    static char there[256], back[256];
     int port = weir_listener_port(w->l);
     snprintf(there, sizeof there, ">HTTP/1.1 307 Go\r\nLocation: http://localhost:%d/b\r\n"
              "Content-Length: 0\r\n\r\n", port);
     snprintf(back, sizeof back, ">HTTP/1.1 307 Go\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n",
              at(w, "/c"));
-    const char *const first[] = {"<", ">" TO(307, "/same"), "<", there, "<", ">" OK(0), NULL};
-    const char *const second[] = {"<", back, NULL};
+    static const char *const first[] = {"<", ">" TO(307, "/same"), "<", there, "<", ">" OK(0), NULL};
+    static const char *const second[] = {"<", back, NULL};
     struct weir_http_call call = {.size = sizeof call, .url = at(w, "/a"), .headers = headers,
                                   .host = "virtual"};
     struct weir_http_response *r = NULL;
@@ -97,10 +97,10 @@ HTTP_STORY(the_user_and_password_of_a_call_go_to_its_origin_only) {
     struct weir_http_call call = {.size = sizeof call, .url = at(w, "/a"), .user = "Aladdin",
                                   .password = "open sesame"};
     struct weir_http_response *r = NULL;
-    char there[256];
+    static char there[256];
     snprintf(there, sizeof there, ">HTTP/1.1 302 Go\r\nLocation: //localhost:%d/b\r\n"
              "Content-Length: 0\r\n\r\n", weir_listener_port(w->l));
-    const char *const first[] = {"<", there, NULL};
+    static const char *const first[] = {"<", there, NULL};
     w->scripts[0] = first;
     SCRIPT(w, 1, "<", ">" OK(0));
     assert_int_equal(weir_http_fetch(NULL, &call, &r), 0);

@@ -68,9 +68,9 @@ HTTP_STORY(odd_answers_are_taken) {
     };
     for (size_t i = 0; i < sizeof odd / sizeof odd[0]; i++)
         for (int slowly = 0; slowly < 2; slowly++) {
-            char step[512];
+            static char step[512];
             snprintf(step, sizeof step, "%c%s", slowly ? ':' : '>', odd[i].answer);
-            const char *const script[] = {"<", step, "~", NULL};
+            static const char *const script[] = {"<", step, "~", NULL};
             w->scripts[0] = script;
             w->asked_count = 0;
             gets(w, "/", odd[i].status, odd[i].body);
@@ -104,9 +104,9 @@ HTTP_STORY(what_is_no_answer_is_refused) {
         {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", WEIR_EPROTO},
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        char step[512];
+        static char step[512];
         snprintf(step, sizeof step, ">%s", bad[i].answer);
-        const char *const script[] = {"<", step, "~", NULL};
+        static const char *const script[] = {"<", step, "~", NULL};
         w->scripts[0] = script;
         w->asked_count = 0;
         fails(w, "/", bad[i].code, w->url);
@@ -117,10 +117,10 @@ HTTP_STORY(what_is_no_answer_is_refused) {
 
 /* Does the second request go over the first one's connection? */
 static bool stays(struct world *w, const char *answer) {
-    char step[512];
+    static char step[512];
     snprintf(step, sizeof step, ">%s", answer);
-    const char *const first[] = {"<", step, "z", "<", ">" OK(2) "on", NULL};
-    const char *const second[] = {"<", ">" OK(2) "on", NULL};
+    static const char *const first[] = {"<", step, "z", "<", ">" OK(2) "on", NULL};
+    static const char *const second[] = {"<", ">" OK(2) "on", NULL};
     struct weir_http_client *c = NULL;
     struct weir_http_response *r = NULL;
     struct weir_http_call call = {.size = sizeof call, .url = at(w, "/")};
@@ -156,8 +156,7 @@ HTTP_STORY(an_answer_that_nobody_asked_for_ends_its_connection) {
     SCRIPT(w, 0, "<", ">" OK(2) "hi", "z", ">HTTP/1.1 408 Request Timeout\r\n\r\n");
     SCRIPT(w, 1, "<", ">" OK(2) "ho");
     gets(w, "/", 200, "hi");
-    assert_int_equal(weir_sleep(MS(10)), 0);
-    assert_int_equal(counts_of(NULL).connections, 0);
+    WAIT_CONNECTIONS(NULL, 0);
     gets(w, "/", 200, "ho");
     assert_int_equal(w->connections, 2);
     return 0;
@@ -167,9 +166,7 @@ HTTP_STORY(the_end_of_an_idle_connection_is_noticed_at_once) {
     SCRIPT(w, 0, "<", ">" OK(2) "hi", "z", "~");
     gets(w, "/", 200, "hi");
     assert_int_equal(counts_of(NULL).idle, 1);
-    assert_int_equal(weir_sleep(MS(20)), 0);
-    assert_int_equal(counts_of(NULL).connections, 0);
-    assert_int_equal(w->gone, 1);
+    WAIT_CONNECTIONS(NULL, 0);
     return 0;
 }
 

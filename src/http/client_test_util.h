@@ -173,7 +173,7 @@ static inline int peer(void *args) {
     struct peer_args *a = args;
     struct weir_view v;
     int rc = 0;
-    for (const char *const *step = a->script; step != NULL && *step != NULL && rc == 0; step++)
+    for (const char *const *step = a->script; rc == 0 && step != NULL && *step != NULL; step++)
         rc = play_step(a->w, &a->s, *step);
     ssize_t n = rc == 0 && a->s != NULL ? 1 : 0;
     while (n > 0 && (n = weir_peek(a->s, 1, &v)) > 0)
@@ -245,7 +245,20 @@ static inline int tell(void *arg) {
     }                                                                                              \
     static int sentence##_told(struct world *w)
 
-#define SCRIPT(w, n, ...) (w)->scripts[n] = (const char *const[]){__VA_ARGS__, NULL}
+/* Of string literals only. */
+#define SCRIPT(w, n, ...)                                                                          \
+    do {                                                                                           \
+        static const char *const steps_[] = {__VA_ARGS__, NULL};                                   \
+        (w)->scripts[n] = steps_;                                                                  \
+    } while (0)
+
+/* Until the client has so many connections, for five seconds. */
+#define WAIT_CONNECTIONS(c, count)                                                                 \
+    do {                                                                                           \
+        for (int i_ = 0; counts_of(c).connections != (count) && i_ < 1000; i_++)                   \
+            assert_int_equal(weir_sleep(MS(5)), 0);                                                \
+        assert_int_equal(counts_of(c).connections, (count));                                       \
+    } while (0)
 
 /* ---- what a client does ---------------------------------------------------------------------- */
 

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Fetch a page by one call; then by a client with settings of its own, and piece by piece. */
+/* Shows: weir_http_get weir_http_fetch weir_http_client_new weir_http_client_close
+ * weir_http_client_options weir_http_call weir_http_client weir_http_response
+ * weir_http_response_status weir_http_response_reason weir_http_response_url
+ * weir_http_response_header weir_http_response_header_at weir_http_response_trailer
+ * weir_http_response_length weir_http_response_read weir_http_response_body
+ * weir_http_response_close weir_http_client_counts weir-http_client */
 #include <stdio.h>
 #include <string.h>
 #include <weir/http_client.h>
@@ -24,6 +29,7 @@ static int server(void *args) {
     return 0;
 }
 
+/* By one call. */
 static int one_line(const char *url) {
     struct weir_http_response *r;
     struct weir_view page;
@@ -38,6 +44,7 @@ static int one_line(const char *url) {
     return 0;
 }
 
+/* By a client with settings of its own, piece by piece. */
 static int in_pieces(struct weir_http_client *client) {
     static const char *const headers[] = {"Accept: text/plain", NULL};
     struct weir_http_call call = {.size = sizeof call, .url = "http://example.org/page",
@@ -53,6 +60,8 @@ static int in_pieces(struct weir_http_client *client) {
            weir_http_response_reason(r), (long long)weir_http_response_length(r));
     for (size_t i = 0; weir_http_response_header_at(r, i, &name, &value) == 1; i++)
         printf("%s is %s\n", name, value);
+    value = weir_http_response_header(r, "Content-Type");
+    printf("the server %s what it is\n", value != NULL ? "says" : "does not say");
     while ((n = weir_http_response_read(r, piece, sizeof piece)) > 0)
         fwrite(piece, 1, (size_t)n, stdout);
     if (weir_http_response_trailer(r, "Checksum") == NULL)
