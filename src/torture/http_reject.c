@@ -126,7 +126,7 @@ static const struct torture_row rows[] = {
      "chunked chunked\x03"},
     {"reject.coding-blank", "9112 5.1", MUST, OF_SERVERS, "Transfer-Encoding with a blank behind",
      POST "Transfer-Encoding : chunked||5|hello|0||", "reject 400", NULL},
-    {"reject.coding-1.0", "9112 6.1", SHOULD, OF_SERVERS, "Transfer-Encoding in HTTP/1.0",
+    {"reject.coding-old", "9112 6.1", SHOULD, OF_SERVERS, "Transfer-Encoding in HTTP/1.0",
      "POST $T HTTP/1.0|Host: $H|Transfer-Encoding: chunked||5|hello|0||", "reject 400 501", NULL},
     /* ---- chunks ---- */
     {"reject.chunk-size", "9112 7.1", MUST, OF_SERVERS, "the size of a chunk is {}",
@@ -162,7 +162,7 @@ static const struct torture_row rows[] = {
      "Transfer-Encoding:\x0b"
      "chunked Transfer-Encoding:chunked,x Transfer_Encoding:x "
      "X:a\x01Transfer-Encoding:chunked Transfer-Encoding: \x01Transfer-Encoding:chunked"},
-    {"canary.coding-1.0", "9112 6.1", MUST, OF_SERVERS, "chunked in HTTP/1.0",
+    {"canary.coding-old", "9112 6.1", MUST, OF_SERVERS, "chunked in HTTP/1.0",
      "POST $T HTTP/1.0|Host: $H|Connection: keep-alive|Transfer-Encoding: chunked||0||$C", "canary",
      NULL},
     {"canary.lengths", "9112 6.3", MUST, OF_SERVERS, "two lengths: {}", POST "{}||$C", "canary",

@@ -73,7 +73,7 @@ static const struct torture_row rows[] = {
      "POST PUT DELETE OPTIONS get"},
     {"open.method-head", "6455 4.2.1", SHOULD, OF_SERVERS, "method HEAD", "0:HEAD $T HTTP/1.1",
      "refused", NULL},
-    {"open.http-1.0", "6455 4.2.1", MUST, OF_SERVERS, "HTTP/1.0", "0:GET $T HTTP/1.0", "refused",
+    {"open.http-old", "6455 4.2.1", MUST, OF_SERVERS, "HTTP/1.0", "0:GET $T HTTP/1.0", "refused",
      NULL},
     {"open.http-other", "9110 2.5", SHOULD, OF_SERVERS, "HTTP/{}", "0:GET $T HTTP/{}", "refused",
      "0.9 2.0 3.0 1 11 x"},

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """An HTTP and WebSocket echo server, or a WebSocket client, on aiohttp: `server` prints its port;
-`client URL` connects anew until it is refused."""
+`client URL` connects anew until it is refused. `get URL` prints the body of an answer."""
 import asyncio
 import logging
 import sys
@@ -55,4 +55,22 @@ async def connect(url):
                 pass
 
 
-asyncio.run(serve() if sys.argv[1] == "server" else connect(sys.argv[2]))
+async def get(url):
+    async with aiohttp.ClientSession(raise_for_status=True) as session:
+        async with session.get(url) as response:
+            sys.stdout.buffer.write(await response.read())
+
+
+def main():
+    if sys.argv[1] == "server":
+        asyncio.run(serve())
+    elif sys.argv[1] == "client":
+        asyncio.run(connect(sys.argv[2]))
+    else:
+        try:
+            asyncio.run(get(sys.argv[2]))
+        except Exception:
+            sys.exit(1)
+
+
+main()

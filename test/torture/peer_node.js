@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // peer_node.js http|ws: node's HTTP server, or npm's ws; prints its port.
 // peer_node.js ws-client URL: connects and echoes, again and again until it is refused.
+// peer_node.js get URL: prints the body of the answer; fails if that is not whole, or no success.
 'use strict';
 const what = process.argv[2];
 
@@ -31,6 +32,21 @@ function connectWs(url) {
   ws.on('close', () => setImmediate(connectWs, url));
 }
 
+function get(url) {
+  const request = require('http').get(url, (response) => {
+    const pieces = [];
+    response.on('data', (piece) => pieces.push(piece));
+    response.on('error', () => process.exit(1));
+    response.on('end', () => {
+      if (!response.complete || response.statusCode >= 300) process.exit(1);
+      process.stdout.write(Buffer.concat(pieces), () => process.exit(0));
+    });
+  });
+  request.on('error', () => process.exit(1));
+  request.on('upgrade', () => process.exit(1));
+}
+
 if (what === 'http') serveHttp();
+else if (what === 'get') get(process.argv[3]);
 else if (what === 'ws') serveWs();
 else connectWs(process.argv[3]);

@@ -27,7 +27,7 @@ async def serve():
 async def connect(url):
     while True:
         try:
-            async with websockets.connect(url) as ws:
+            async with websockets.connect(url, close_timeout=1) as ws:
                 await echo(ws)
         except ConnectionRefusedError:
             return
