@@ -16,8 +16,8 @@ export UBSAN_OPTIONS ?= halt_on_error=1:abort_on_error=1:print_stacktrace=1
 export TSAN_OPTIONS ?= halt_on_error=1:abort_on_error=1:second_deadlock_stack=1:die_after_fork=0:handle_segv=0:handle_sigbus=0:handle_sigfpe=0:handle_abort=0
 
 .PHONY: help run build test bench install deps check-asan check-tsan check-clang check-epoll \
-	check-aarch64 check-fuzz check-cancels check-seeds check-soak check-foreign \
-	have-run have-test have-check have-foreign have-bench have-all
+	check-aarch64 check-fuzz check-cancels check-seeds check-soak check-foreign conformance \
+	have-run have-test have-check have-foreign have-bench have-conformance have-all
 
 help:
 	@echo 'make run         build, and start the fleet of examples/circuit'
@@ -35,6 +35,7 @@ help:
 	@echo 'make check-cancels  CANCELS=1000000 over poisoned buffers, on each backend (build/)'
 	@echo 'make check-seeds  the tests of the simulated backend under SEEDS=50 seeds (build/)'
 	@echo 'make check-soak  the circuit, its buzzer killed and stopped for SOAK_SECONDS=600 (build/)'
+	@echo 'make conformance  our peers and those of others by weir torture: doc/conformance.md'
 	@echo 'make check-foreign  what stands on libraries of others: GLib, libuv, PostgreSQL, SQLite'
 	@echo 'run, test: NO_INSTALL=1 names missing packages instead of installing them'
 
@@ -68,7 +69,7 @@ install: have-run build/build.ninja
 
 deps: have-all
 
-have-run have-test have-check have-foreign have-bench have-all: have-%:
+have-run have-test have-check have-foreign have-bench have-conformance have-all: have-%:
 	@tools/deps.sh $*
 
 # $(1) folder, $(2) compiler, $(3) Meson's flags
@@ -110,6 +111,11 @@ check-foreign: have-foreign
 check-soak: have-test build/with-tests
 	WEIR_SOAK_SECONDS=$(SOAK_SECONDS) meson test -C build --print-errorlogs -t 0 --suite soak
 	@grep '^# ' build/meson-logs/testlog.txt
+
+# Some eight minutes; it writes doc/conformance.md. Fails if a peer of ours is not strict.
+conformance: have-conformance build/with-tests
+	ninja -C build
+	python3 test/torture/conformance.py build doc/conformance.md
 
 # libFuzzer and ASan are in the targets' own flags.
 check-fuzz: have-check

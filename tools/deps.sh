@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# deps.sh run|test|check|foreign|bench|all: what `make run`, `make test`, `make check-*`,
-# `make check-foreign` or `make bench` need from Debian's packages. On a terminal it asks once;
-# without one it installs and says what.
+# deps.sh run|test|check|foreign|bench|conformance|all: what `make run`, `make test`,
+# `make check-*`, `make check-foreign`, `make bench` or `make conformance` need from Debian's
+# packages. On a terminal it asks once; without one it installs and says what.
 # NO_INSTALL=1: it only names what is missing.
 set -eu
 
@@ -20,14 +20,18 @@ foreign="libglib2.0-dev libuv1-dev libpq-dev postgresql libsqlite3-dev chromium"
 # The peers that the benchmark measures beside weir.
 bench="libuv1-dev golang-go libboost-dev g++"
 
+# The peers that the conformance suites try beside weir. npm gets one more, if it is there.
+conformance="python3-aiohttp nodejs nginx-light curl"
+
 case "${1-}" in
 run) wanted=$run ;;
 test) wanted="$run $test" ;;
 check) wanted="$run $test $check" ;;
 foreign) wanted="$run $test $foreign" ;;
 bench) wanted="$run $bench" ;;
-all) wanted="$run $test $check $foreign $bench" ;;
-*) echo "usage: deps.sh run|test|check|foreign|bench|all" >&2; exit 2 ;;
+conformance) wanted="$run $test $conformance" ;;
+all) wanted="$run $test $check $foreign $bench $conformance" ;;
+*) echo "usage: deps.sh run|test|check|foreign|bench|conformance|all" >&2; exit 2 ;;
 esac
 
 if ! command -v dpkg-query >/dev/null; then

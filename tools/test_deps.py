@@ -161,18 +161,19 @@ class WithoutTerminal(DepsTest):
     def test_each_word_wants_what_it_needs(self):
         self.has([])
         wanted = {}
-        for word in "run", "test", "check", "foreign", "bench", "all":
+        for word in "run", "test", "check", "foreign", "bench", "conformance", "all":
             code, _, err = self.deps(word, NO_INSTALL="1")
             self.assertEqual(code, 1)
             wanted[word] = set(err.splitlines()[0].removeprefix("missing: ").split())
         self.assertEqual(wanted["run"], set(RUN))
         self.assertTrue(wanted["run"] < wanted["test"] < wanted["check"] < wanted["all"])
-        self.assertEqual(wanted["all"], wanted["check"] | wanted["foreign"] | wanted["bench"])
+        self.assertEqual(wanted["all"], wanted["check"] | wanted["foreign"] | wanted["bench"]
+                         | wanted["conformance"])
 
     def test_an_unknown_word_is_a_usage_error(self):
         for word in "rum", "":
             self.assertEqual(self.deps(word),
-                             (2, "", "usage: deps.sh run|test|check|foreign|bench|all\n"))
+                             (2, "", "usage: deps.sh run|test|check|foreign|bench|conformance|all\n"))
 
 
 class OnTerminal(DepsTest):

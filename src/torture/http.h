@@ -7,7 +7,8 @@
  * Of a server the script says:
  *   accept        answered as a request; answers=N so many; open: the connection goes on behind it,
  *                 close: it ends; status=N: with this status; head: the first answer has no body
- *   reject N ...  answered with one of these statuses (other refusals are not strict)
+ *   reject N ...  answered with one of these statuses (other refusals are not strict); body: what
+ *                 is wrong is in the body, so an answer may have come before it
  *   either        answered in either way
  *   canary        no more than one answer, whatever else; refused: where the first is a refusal
  * and where the bytes have $W, that no answer comes before the rest was sent.
