@@ -173,7 +173,8 @@ class WithoutTerminal(DepsTest):
     def test_an_unknown_word_is_a_usage_error(self):
         for word in "rum", "":
             self.assertEqual(self.deps(word),
-                             (2, "", "usage: deps.sh run|test|check|foreign|bench|conformance|all\n"))
+                             (2, "", "usage: deps.sh run|test|check|foreign|bench|conformance|"
+                                     "all\n"))
 
 
 class OnTerminal(DepsTest):

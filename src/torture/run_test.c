@@ -4,7 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <weir/http_server.h>
-#include <weir/weir.h>
+#include <weir/loop.h>
+#include <weir/task.h>
+#include <weir/ws.h>
+#include <weir/ws_deflate.h>
 
 #include "base/alloc.h"
 #include "test/runner.h"

@@ -13,6 +13,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SYSTEM_PYTHON = "/usr/bin/python3"
+NGINX = "/usr/sbin/nginx"  # not in everybody's PATH
 WS_VERSION = "8.18.0"
 
 
@@ -91,7 +92,7 @@ class Run:
                            f"http {{ access_log off; {temporary}\n"
                            f"server {{ listen 127.0.0.1:{port};"
                            " location / { return 200 hello; } } }\n")
-            process = subprocess.Popen(["/usr/sbin/nginx", "-c", os.path.join(folder, "nginx.conf")],
+            process = subprocess.Popen([NGINX, "-c", os.path.join(folder, "nginx.conf")],
                                        stderr=subprocess.DEVNULL)
             time.sleep(1)
             try:
@@ -163,7 +164,7 @@ def others(run):
         return first_line("node", "--version").lstrip("v")
 
     def nginx_version():
-        return first_line("/usr/sbin/nginx", "-v").split("/")[-1]
+        return first_line(NGINX, "-v").split("/")[-1]
 
     def curl_version():
         return first_line("curl", "--version").split()[1]
@@ -208,14 +209,14 @@ written from the RFCs. doc/design/torture.md says how it judges. `make conforman
 
 * **OK**: the peer did what the clause of the case says.
 * **not strict**: it did not do what it should (RFC 2119).
-* **free**: the RFC leaves it open, or the peer has not what the case is about (compression, a larger
-  limit). Nothing is wrong.
+* **free**: the RFC leaves it open, or the peer has not what the case is about (compression, a
+  larger limit). Nothing is wrong.
 * **failed**: it did not do what it must.
 
-A body with its size in two fields, a hidden request that is answered, a text that is not UTF-8: what
-failed below is often a choice of the peer's, who reads more than the RFCs allow. All peers have
+What failed below is often a choice of the peer's, who reads more than the RFCs allow. All peers have
 their default settings, with compression where they have it; aiohttp and npm ws take messages of
-16 MiB, and our WebSocket peers keep their contexts.
+16 MiB, our WebSocket peers keep their contexts. A few cases depend on what a peer reads first, so a
+second run may differ by some.
 
 """
 NAMES = {"ws server": "WebSocket servers", "ws client": "WebSocket clients",
