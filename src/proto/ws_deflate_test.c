@@ -432,6 +432,21 @@ WS_STORY(an_idle_connection_releases_its_contexts_and_goes_on,
     return 0;
 }
 
+/* The peer's compressor does not know that we have released something. */
+WS_STORY(what_the_peer_may_refer_to_survives_the_release,
+         set(o, (struct weir_ws_deflate){TAKEOVER, .idle_ns = MS(10)})) {
+    struct weir_stream *s = zip_open(w, PLAIN_OFFER);
+    for (int i = 0; i < 3; i++) {
+        struct weir__inflater *in = inflater(); /* our compressor has begun anew */
+        bytes_send(s, ZIPPED, i == 0 ? HELLO : AGAIN, i == 0 ? 7 : 5, 100);
+        hello_expect(s, in, 7);
+        weir__deflate_table->inflater_free(in);
+        assert_int_equal(weir_sleep(MS(50)), 0);
+    }
+    weir_close(&s);
+    return 0;
+}
+
 /* ---- options ---- */
 
 static int try_all(void *url) {
