@@ -56,5 +56,6 @@
 #include <weir/ws.h>
 #include <weir/ws_client.h>
 #include <weir/ws_deflate.h>
+#include <weir/ws_topic.h>
 
 #endif

@@ -82,6 +82,8 @@ struct ws_driver {
     void (*left)(struct weir_ws *ws);     /* it was dropped, and the last task inside has left */
     /* The task of an unfinished message in parts has ended: close, in bounded time. */
     void (*abandoned)(struct weir_ws *ws);
+    /* It is too slow: close it with code, in bounded time. */
+    void (*sheds)(struct weir_ws *ws, int code, const char *reason);
     bool direct; /* may a sender write a large message itself, past the queue? */
 };
 
@@ -129,7 +131,7 @@ struct weir_ws {
     struct weir__timer timer;  /* keepalive; reactive: handshake before, closing after */
     weir_ns heard;             /* the turn of the loop in which bytes last came */
     char *names;               /* path NUL subprotocol NUL; NULL: "/" and none */
-    char *reason;              /* the peer's; NULL: it gave none */
+    struct ws_sub *subs;       /* to topics; NULL: none */
     struct ws_extra *extra;    /* what few connections need; NULL: not yet */
     uint32_t used;             /* peeked bytes to consume when the lent message is given back */
     uint32_t inside;           /* tasks that are in a call on it, which keeps the memory */
@@ -146,6 +148,7 @@ struct weir_ws {
 struct ws_extra {
     struct weir_ws *ws;
     char *peer; /* its address, once the stream is gone */
+    char *reason; /* the peer's, for closing; NULL: it gave none */
     struct ws_zip *zip; /* NULL: messages are not compressed */
     struct weir_ws_part *taken; /* weir_ws_receive_part runs, and this is its result; else NULL */
     struct weir__at_end parting;

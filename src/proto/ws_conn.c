@@ -11,6 +11,7 @@
 #include "base/time.h"
 #include "proto/ws_gather.h"
 #include "proto/ws_spare.h"
+#include "proto/ws_sub.h"
 #include "proto/ws_wait.h"
 #include "proto/ws_zip.h"
 
@@ -79,12 +80,13 @@ void weir__ws_fini(struct weir_ws *ws) {
     weir__timer_disarm(ws->config->loop->timers, &ws->timer);
     weir__list_remove(&ws->flush.link);
     weir__ws_gather_drop(ws);
+    weir__ws_subs_end(ws);
     weir__out_fini(&ws->out);
     weir__free(ws->names);
-    weir__free(ws->reason);
     if (ws->extra != NULL) {
         weir__at_end_remove(&ws->extra->parting);
         weir__free(ws->extra->peer);
+        weir__free(ws->extra->reason);
         weir__ws_zip_free(ws->extra->zip);
     }
     weir__free(ws->extra);

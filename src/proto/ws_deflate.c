@@ -63,6 +63,26 @@ int weir__ws_deflate_send(struct weir_ws *ws, unsigned first_byte, const void *d
                : send_compressed(ws, z, first_byte, data, len);
 }
 
+int weir__ws_deflate_seg(struct weir_ws *ws, unsigned first_byte, const void *data, size_t len,
+                         struct weir__seg **ret_seg) {
+    struct ws_zip *z = ws_zip_of(ws);
+    uint8_t *bytes = NULL;
+    struct weir__deflater *d = weir__ws_zip_out(z);
+    if (d == NULL)
+        return -ENOMEM;
+    ssize_t n = compress(d, data, len, &bytes);
+    int rc = n < 0 ? (int)n : 0;
+    if (rc == 0 && (size_t)n - TAIL < len) {
+        *ret_seg = weir__ws_seg(first_byte | WEIR__WS_RSV1, bytes, (size_t)n - TAIL);
+        rc = *ret_seg != NULL ? 0 : -ENOMEM;
+    }
+    if (rc < 0)
+        weir__deflate_table->deflater_reset(d);
+    weir__ws_zip_scratch_done();
+    weir__ws_zip_out_done(z);
+    return rc;
+}
+
 /* Each part is flushed, so that the peer can read it when it comes. A last part that is empty is an
  * empty block, of which the tail is left out as always. */
 int weir__ws_deflate_part(struct weir_ws *ws, unsigned first_byte, const void *data, size_t len) {

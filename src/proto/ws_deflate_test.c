@@ -3,6 +3,7 @@
  * client of ours would, with the examples of RFC 7692; and between a client and a server of ours.
  * A server of the story takes over its context unless a test says otherwise. */
 #include <weir/ws_deflate.h>
+#include <weir/ws_topic.h>
 
 #include "proto/ws_test_util.h"
 #include "wire/deflate.h"
@@ -497,5 +498,65 @@ WS_STORY(a_side_that_does_not_compress_is_served_as_before,
     assert_false(weir_ws_is_deflated(ws, NULL));
     echo_sizes(ws);
     weir_ws_drop(&ws);
+    return 0;
+}
+
+/* ---- one compressed frame for many ---- */
+
+/* The first two share a window of 15 bits, the third has one of 9, the last no compression: all
+ * read the same, and those that can share a frame get the same bytes. */
+WS_STORY(a_broadcast_is_compressed_once_for_all_that_can_share_it,
+         set(o, (struct weir_ws_deflate){0})) {
+    static const char *const offers[] = {
+        "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n",
+        "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n",
+        "Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=9\r\n\r\n", "\r\n"};
+    static const char text[] = "the same again, the same again, the same again, the same again";
+    struct weir_ws_topic *t = NULL;
+    struct weir_stream *s[4];
+    uint8_t got[4][100];
+    assert_int_equal(weir_ws_topic_new(NULL, &t), 0);
+    for (int i = 0; i < 4; i++) {
+        s[i] = zip_open(w, offers[i]);
+        frame_send(s[i], TEXT, "lend");
+        assert_int_equal(weir_read_exactly(s[i], got[i], 2), 0);
+        assert_int_equal(weir_read_exactly(s[i], got[i] + 2, got[i][1]), 0);
+        assert_int_equal(weir_ws_topic_subscribe(t, w->lent), 0);
+    }
+    for (int k = 0; k < 2; k++) {
+        assert_int_equal(weir_ws_topic_publish(t, WEIR_WS_TEXT, text, sizeof text - 1), 4);
+        for (int i = 0; i < 4; i++) {
+            assert_int_equal(weir_read_exactly(s[i], got[i], 2), 0);
+            assert_int_equal(weir_read_exactly(s[i], got[i] + 2, got[i][1]), 0);
+            assert_int_equal(got[i][0], i < 3 ? 0xc1 : 0x81);
+        }
+        assert_memory_equal(got[0], got[1], 2 + got[0][1]);
+        assert_true(got[0][1] < sizeof text / 2 && got[2][1] < sizeof text / 2);
+        assert_memory_equal(got[3] + 2, text, sizeof text - 1);
+    }
+    for (int i = 0; i < 4; i++)
+        weir_close(&s[i]);
+    weir_ws_topic_free(&t);
+    return 0;
+}
+
+WS_STORY(a_broadcast_keeps_the_order_of_a_context_that_is_taken_over,
+         set(o, (struct weir_ws_deflate){TAKEOVER})) {
+    struct weir_ws_topic *t = NULL;
+    struct weir_ws *ws = ws_open(w);
+    assert_int_equal(weir_ws_topic_new(NULL, &t), 0);
+    assert_int_equal(ws_say(ws, "lend"), 0);
+    expect_message(ws, "lend");
+    assert_int_equal(weir_ws_topic_subscribe(t, w->lent), 0);
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(weir_ws_topic_publish(t, WEIR_WS_TEXT, "published", 9), 1);
+        assert_int_equal(weir_ws_try_send(w->lent, WEIR_WS_TEXT, "sent to one", 11), 0);
+    }
+    for (int i = 0; i < 5; i++) {
+        expect_message(ws, "published");
+        expect_message(ws, "sent to one");
+    }
+    weir_ws_drop(&ws);
+    weir_ws_topic_free(&t);
     return 0;
 }

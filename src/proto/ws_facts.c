@@ -43,7 +43,7 @@ int weir_ws_close_code(const struct weir_ws *ws) {
 
 const char *weir_ws_close_reason(const struct weir_ws *ws) {
     weir__not_null(ws, "weir_ws_close_reason");
-    return ws->reason ? ws->reason : "";
+    return ws->extra != NULL && ws->extra->reason != NULL ? ws->extra->reason : "";
 }
 
 const char *weir_ws_code_text(int code) {

@@ -49,15 +49,20 @@ int weir__ws_refusal(const struct weir_ws *ws, const char **ret_why) {
     return ws->decoder.code;
 }
 
+/* Without memory the peer has given no reason. */
+static void keep_reason(struct weir_ws *ws, const struct weir__ws_event *ev) {
+    struct ws_extra *x = ev->len > 0 ? weir__ws_extra(ws) : NULL;
+    if (x == NULL || x->reason != NULL || (x->reason = weir__alloc(ev->len + 1)) == NULL)
+        return;
+    memcpy(x->reason, ev->data, ev->len);
+    x->reason[ev->len] = '\0';
+}
+
 static int take_close(struct weir_ws *ws, const struct weir__ws_event *ev) {
     ws->code = ev->code;
-    ws->reason = weir__alloc(ev->len + 1);
-    if (ws->reason != NULL) {
-        memcpy(ws->reason, ev->len > 0 ? (char *)ev->data : "", ev->len);
-        ws->reason[ev->len] = '\0';
-    }
+    keep_reason(ws, ev);
     if (ws->state == WS_OPEN)
-        (void)weir__ws_queue_close(ws, ev->code, ws->reason ? ws->reason : "");
+        (void)weir__ws_queue_close(ws, ev->code, weir_ws_close_reason(ws));
     ws->state = WS_CLOSED;
     ws->finish = WS_LINGERS;
     weir__ws_wake(ws);

@@ -32,6 +32,18 @@ int weir__ws_queue(struct weir_ws *ws, unsigned first_byte, const void *data, si
     return 0;
 }
 
+struct weir__seg *weir__ws_seg(unsigned first_byte, const void *data, size_t len) {
+    uint8_t head[WEIR__WS_HEAD_MAX];
+    size_t head_len = weir__ws_head_write(head, first_byte, len, NULL);
+    struct weir__seg *g = weir__seg_new(head_len + len);
+    if (g == NULL)
+        return NULL;
+    memcpy(g->bytes, head, head_len);
+    if (len > 0)
+        memcpy(g->bytes + head_len, data, len);
+    return g;
+}
+
 int weir__ws_queue_close(struct weir_ws *ws, int code, const char *reason) {
     uint8_t payload[WEIR__WS_CONTROL_MAX];
     size_t good = weir__utf8_prefix(reason, strlen(reason)); /* it may be anybody's text */

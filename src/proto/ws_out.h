@@ -42,6 +42,9 @@ static inline void ws_queue_more(struct weir_ws *ws, unsigned first_byte, const 
         weir__loop_flush_later(ws->config->loop, &ws->flush);
 }
 
+/* A server's frame, for any number of connections. NULL: no memory. */
+struct weir__seg *weir__ws_seg(unsigned first_byte, const void *data, size_t len);
+
 int weir__ws_queue_close(struct weir_ws *ws, int code, const char *reason);
 int weir__ws_queue_pong(struct weir_ws *ws, const void *data, size_t len);
 void weir__ws_queue_late_pong(struct weir_ws *ws); /* all was written: the pong that waited */

@@ -260,11 +260,21 @@ static void react_abandoned(struct weir_ws *ws) {
         weir__ws_react_closing(c, -EBUSY, ws->config->o.close_ns);
 }
 
+static void react_sheds(struct weir_ws *ws, int code, const char *reason) {
+    int rc = weir__ws_queue_close(ws, code, reason);
+    if (rc < 0)
+        weir__ws_cut(ws, rc);
+    else
+        weir__ws_react_closing(WEIR_CONTAINER(ws, struct ws_react_conn, ws), 0,
+                               ws->config->o.close_ns);
+}
+
 /* No direct sends: before closed is called, all other tasks must have left the connection, and one
  * parked in a write of its own could not. The queue is hot here, so the copy costs little. */
 static const struct ws_driver react_driver = {
     .moved = weir__ws_moved, .flush = react_flush, .unsent = react_unsent,
-    .cut = weir__ws_react_cut, .left = react_left, .abandoned = react_abandoned};
+    .cut = weir__ws_react_cut, .left = react_left, .abandoned = react_abandoned,
+    .sheds = react_sheds};
 
 /* ---- public ---- */
 

@@ -5,6 +5,7 @@
 #include "proto/ws_in.h"
 #include "proto/ws_out.h"
 #include "proto/ws_react_conn.h"
+#include "proto/ws_sub.h"
 #include "proto/ws_wait.h"
 #include "proto/ws_writer.h"
 
@@ -18,6 +19,7 @@ static void tell_closed(struct ws_react_conn *c) {
     struct ws_server *sv = ws_server_of(c);
     if (c->ws.code == 0)
         c->ws.code = WEIR__WS_ABNORMAL;
+    weir__ws_subs_end(&c->ws);
     if (c->known == WS_OPENED && sv->fn.closed != NULL)
         sv->fn.closed(&c->ws, c->user, recorded(c, c->rc));
     if (c->known == WS_COUNTED || c->known == WS_OPENED)

@@ -30,7 +30,7 @@ static int text_check(struct weir_ws *ws, enum weir_ws_type type, const void *da
     return weir__fail(WEIR_EUTF8, "ws send", weir_ws_peer(ws));
 }
 
-static int send_state(struct weir_ws *ws) {
+int weir__ws_send_state(struct weir_ws *ws) {
     if (__builtin_expect(ws_is_open(ws), 1))
         return 0;
     int rc = ws->failed ? ws->failed : ws->out.failed;
@@ -75,11 +75,11 @@ static inline bool may_send_now(struct weir_ws *ws, enum weir_ws_type type,
 
 static int send_turn(struct weir_ws *ws, size_t len) {
     struct ws_waiter w;
-    int rc = send_state(ws);
+    int rc = weir__ws_send_state(ws);
     if (rc < 0 || may_send(ws, NULL, len))
         return rc;
     weir__ws_wait_begin(ws, &w, WS_SENDS);
-    while ((rc = send_state(ws)) == 0 && !may_send(ws, &w, len))
+    while ((rc = weir__ws_send_state(ws)) == 0 && !may_send(ws, &w, len))
         if ((rc = weir__ws_wait(ws, &w, &weir__ws_sends)) < 0)
             break;
     weir__ws_wait_end(ws, &w);
@@ -105,7 +105,7 @@ static int whole_send(struct weir_ws *ws, unsigned first_byte, const void *data,
 static int not_inside_parts(struct weir_ws *ws) {
     if (!ws_is_parting(ws))
         return 0;
-    int rc = send_state(ws); /* that the connection has closed matters more than -EBUSY */
+    int rc = weir__ws_send_state(ws); /* that the connection has closed matters more than -EBUSY */
     return rc < 0 ? rc : weir__failf(-EBUSY, "ws send", weir_ws_peer(ws),
                                      "this task's message in parts is still open: end it with fin");
 }
@@ -150,7 +150,7 @@ int weir_ws_try_send(struct weir_ws *ws, enum weir_ws_type type, const void *dat
     int rc = send_check(ws, len);
     if (rc == 0)
         rc = text_check(ws, type, data, len);
-    if (rc < 0 || (rc = send_state(ws)) < 0 || (rc = not_inside_parts(ws)) < 0)
+    if (rc < 0 || (rc = weir__ws_send_state(ws)) < 0 || (rc = not_inside_parts(ws)) < 0)
         return rc;
     if (!may_send(ws, NULL, len))
         return -EAGAIN;

@@ -12,4 +12,7 @@ bool weir__ws_parts_abandon(struct weir_ws *ws);
  * Returns 0; -ENOMEM: the connection was cut. */
 int weir__ws_parts_close(struct weir_ws *ws);
 
+/* Can a message be sent? Returns 0, or why not, with a record. */
+int weir__ws_send_state(struct weir_ws *ws);
+
 #endif

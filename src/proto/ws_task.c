@@ -16,6 +16,7 @@
 #include "proto/ws_room.h"
 #include "proto/ws_send.h"
 #include "proto/ws_shake.h"
+#include "proto/ws_sub.h"
 #include "proto/ws_wait.h"
 #include "proto/ws_writer.h"
 #include "proto/ws_zip.h"
@@ -59,9 +60,18 @@ static void task_abandoned(struct weir_ws *ws) {
                        ws->config->o.close_ns);
 }
 
+static void task_sheds(struct weir_ws *ws, int code, const char *reason) {
+    int rc = weir__ws_queue_close(ws, code, reason);
+    if (rc < 0)
+        weir__ws_cut(ws, rc);
+    else
+        weir__ws_timer(ws, close_overdue, weir__loop_now(ws->config->loop),
+                       ws->config->o.close_ns);
+}
+
 static const struct ws_driver task_driver = {
     .moved = weir__ws_moved, .flush = task_flush, .cut = task_cut, .left = task_left,
-    .abandoned = task_abandoned, .direct = true};
+    .abandoned = task_abandoned, .sheds = task_sheds, .direct = true};
 
 static bool is_reactive(const struct weir_ws *ws) {
     return ws->config->driver != &task_driver;
@@ -523,6 +533,7 @@ void weir_ws_drop(struct weir_ws **take_ws) {
         WEIR_BUG("weir_ws_drop: a reactive connection is the server's: weir_ws_begin_close closes "
                  "it");
     ws->state = WS_DROPPED;
+    weir__ws_subs_end(ws);
     weir__timer_disarm(ws->config->loop->timers, &ws->timer);
     if (ws->stream != NULL && ws->reading == WS_RESTS)
         weir_consume(ws->stream, ws->used);

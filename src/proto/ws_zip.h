@@ -75,6 +75,11 @@ void weir__ws_zip_scratch_done(void);
 
 /* As weir__ws_queue, of a whole message: compressed, if that is worth it. */
 int weir__ws_deflate_send(struct weir_ws *ws, unsigned first_byte, const void *data, size_t len);
+/* A whole message of a server's, compressed without takeover, as a frame that all connections whose
+ * peers have a window of z->out_bits can take. Returns 0 with *ret_seg; 0 without: it would not
+ * become shorter; -ENOMEM. */
+int weir__ws_deflate_seg(struct weir_ws *ws, unsigned first_byte, const void *data, size_t len,
+                         struct weir__seg **ret_seg);
 /* Of one part of a message. */
 int weir__ws_deflate_part(struct weir_ws *ws, unsigned first_byte, const void *data, size_t len);
 

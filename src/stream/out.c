@@ -144,24 +144,18 @@ static void add_last(struct weir__out *o, struct weir__chunk *c) {
     o->tail = c;
 }
 
-static void remove_first(struct weir__out *o) {
-    struct weir__chunk *c = o->tail->next;
-    if (c == o->tail)
-        o->tail = NULL;
+static struct weir__chunk *take_first(struct weir__chunk **tail) {
+    struct weir__chunk *c = (*tail)->next;
+    if (c == *tail)
+        *tail = NULL;
     else
-        o->tail->next = c->next;
-    chunk_give(c);
+        (*tail)->next = c->next;
+    return c;
 }
 
 static void drop_all(struct weir__chunk **tail) {
-    while (*tail != NULL) {
-        struct weir__chunk *c = (*tail)->next;
-        if (c == *tail)
-            *tail = NULL;
-        else
-            (*tail)->next = c->next;
-        chunk_give(c);
-    }
+    while (*tail != NULL)
+        chunk_give(take_first(tail));
 }
 
 /* len bytes have been taken. */
@@ -175,7 +169,10 @@ static void advance(struct weir__out *o, size_t len) {
             return;
         }
         len -= left;
-        remove_first(o);
+        take_first(&o->tail);
+        if (c->seg != NULL)
+            o->links--;
+        chunk_give(c);
     }
 }
 
@@ -243,6 +240,8 @@ int weir__out_append(struct weir__out *o, const void *data, size_t len) {
 
 int weir__out_append_seg(struct weir__out *o, struct weir__seg *g) {
     struct weir__chunk *c = spare.links;
+    if (o->links == WEIR__OUT_LINKS_MAX)
+        return -ENOMEM;
     if (c != NULL) {
         spare.links = c->next;
         spare.link_count--;
@@ -253,6 +252,7 @@ int weir__out_append_seg(struct weir__out *o, struct weir__seg *g) {
     weir__seg_ref(g);
     add_last(o, c);
     o->queued += g->len;
+    o->links++;
     return 0;
 }
 
@@ -424,6 +424,7 @@ static inline bool landed(struct weir__flight *f) {
     if (__builtin_expect(o == NULL || f->put.below != NULL || f->put.done != o->queued, 0))
         return landed_short(f);
     o->queued = 0; /* all was written, as most often */
+    o->links = 0;
     drop_all(&o->tail);
     ended(f, (int)f->put.result);
     return false;

@@ -24,6 +24,7 @@ enum {
     WEIR__OUT_CHUNK_MAX = 64 << 10, /* ... but not than this, unless a unit is */
     WEIR__OUT_CONTROL = 64 << 10,  /* control units may exceed a line's bound by so much */
     WEIR__OUT_SPARE = 256 << 10,   /* bytes of empty chunks that a thread keeps for its lines */
+    WEIR__OUT_LINKS_MAX = UINT16_MAX, /* segments that one line can have */
     WEIR__OUT_CLOCK_PARTS = 8 /* the clock looks at a write so often in rest_ns. What left between
                                * two looks counts from the second, so a peer that takes nothing is
                                * given up after rest_ns and at most 2/8 more */
@@ -58,6 +59,7 @@ struct weir__out { /* all zero at first, then weir__out_init */
     struct weir__waitq room;     /* weir__out_wait; or its owner's, if that has its own `moved` */
     uint32_t queued;             /* bytes appended and not yet taken by the stream */
     int16_t failed;              /* what ended the line: nothing more is written */
+    uint16_t links;              /* chunks that have a segment */
 };
 
 /* What lines have in common: one for each line, or for all of a server. */
@@ -109,7 +111,8 @@ static inline void weir__out_add(struct weir__out *o, size_t len) {
 /* A copy of len bytes, in one piece. Returns 0 or -ENOMEM. */
 WEIR_API int weir__out_append(struct weir__out *o, const void *data, size_t len);
 
-/* All of g, which is not copied: the line takes a reference of its own. Returns 0 or -ENOMEM. */
+/* All of g, which is not copied: the line takes a reference of its own. Returns 0 or -ENOMEM (also:
+ * there are WEIR__OUT_LINKS_MAX). */
 int weir__out_append_seg(struct weir__out *o, struct weir__seg *g);
 
 /* May a control unit of len bytes pass those that wait for room within max? If not, the peer makes
