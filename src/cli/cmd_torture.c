@@ -6,9 +6,11 @@
 #include <string.h>
 #include <weir/error.h>
 #include <weir/loop.h>
+#include <weir/tls.h>
 
 #include "cli/command.h"
 #include "cli/duration.h"
+#include "stream/tls_table.h"
 #include "torture/report.h"
 #include "wire/uri.h"
 #include "worker/line.h"
@@ -19,16 +21,16 @@ enum { URL_SIZE = 512, JOBS_MAX = 256, JOBS = 8, SCHEME_SIZE = 8 };
 struct torment {
     struct torture_options options;
     struct torture_tally tally;
-    const char *only, *backend, *peer;
+    const char *only, *backend, *peer, *ca_file;
     char scheme[SCHEME_SIZE], dial[URL_SIZE], host[URL_SIZE], target[URL_SIZE];
-    bool http, just_list;
+    bool http, just_list, tls, insecure;
     int port; /* to listen on; less than 0: none */
     struct torture_list list;
     bool failed; /* what is to be said was said */
 };
 
 static const char help[] =
-    "usage: weir torture [options] ws://HOST:PORT/PATH|http://HOST:PORT/PATH\n"
+    "usage: weir torture [options] ws[s]://HOST:PORT/PATH|http[s]://HOST:PORT/PATH\n"
     "       weir torture [options] --listen PORT ws\n"
     "       weir torture [options] ws|http -- COMMAND [WORD ...]\n"
     "Try a server or a client of any make by the cases of the suite for its protocol: WebSocket\n"
@@ -43,6 +45,9 @@ static const char help[] =
     "      --jobs N              so many cases at a time; default: 8\n"
     "      --timeout DURATION    how long the peer may take for an answer; default: 5s\n"
     "      --listen PORT         wait for clients here; 0: any free port, which is printed\n"
+    "      --ca FILE             trust the certificates in this PEM file (wss, https); default:\n"
+    "                            those that the system trusts\n"
+    "      --insecure            do not look at the server's certificate\n"
     "      --backend NAME        epoll or uring; default: the variable WEIR_BACKEND, else\n"
     "                            what the kernel offers\n"
     "  -q, --quiet               print failures and the sum only\n"
@@ -96,11 +101,25 @@ static int listen_and_run(struct torment *m) {
     return rc;
 }
 
+static int set_tls(struct torment *m, struct weir_tls **ret) {
+    struct weir_tls_options o = {.size = sizeof o, .ca_file = m->ca_file, .insecure = m->insecure};
+    if (!m->tls || (!m->insecure && m->ca_file == NULL))
+        return 0; /* a dial has its own default */
+    return weir__tls_table != NULL ? weir__tls_table->make(&o, ret)
+                                   : weir__tls_missing("torture", m->peer);
+}
+
 static int body(void *arg) {
     struct torment *m = arg;
-    int rc = m->port >= 0 ? listen_and_run(m) : run_list(m);
+    struct weir_tls *tls = NULL;
+    int rc = set_tls(m, &tls);
+    m->options.tls = tls;
+    if (rc == 0)
+        rc = m->port >= 0 ? listen_and_run(m) : run_list(m);
     if (rc < 0)
         weir__line_error("weir torture: %s", weir_error_message(rc));
+    if (tls != NULL)
+        weir__tls_table->unref(&tls);
     return rc;
 }
 
@@ -155,7 +174,7 @@ static int take_url(struct torment *m, const char *text) {
     }
     const char *name = weir__uri_scheme_name(uri.scheme);
     bool ws = uri.scheme == WEIR__URI_WS || uri.scheme == WEIR__URI_WSS;
-    bool tls = uri.scheme == WEIR__URI_WSS || uri.scheme == WEIR__URI_HTTPS;
+    m->tls = uri.scheme == WEIR__URI_WSS || uri.scheme == WEIR__URI_HTTPS;
     if (!ws && uri.scheme != WEIR__URI_HTTP && uri.scheme != WEIR__URI_HTTPS)
         return refuse("not a URL with ws, wss, http or https:", text);
     m->http = !ws;
@@ -163,7 +182,7 @@ static int take_url(struct torment *m, const char *text) {
     snprintf(m->host, sizeof m->host, "%.*s", (int)uri.authority.len, text + uri.authority.offset);
     snprintf(m->target, sizeof m->target, "%s%.*s", uri.path.len == 0 ? "/" : "", (int)uri.path.len,
              text + uri.path.offset);
-    snprintf(m->dial, sizeof m->dial, "%s://%.*s:%d", tls ? "tls" : "tcp", (int)uri.host.len,
+    snprintf(m->dial, sizeof m->dial, "%s://%.*s:%d", m->tls ? "tls" : "tcp", (int)uri.host.len,
              text + uri.host.offset, uri.port);
     m->options.side = OF_SERVERS;
     m->options.url = m->dial;
@@ -225,6 +244,12 @@ static int take_option(struct torment *m, int c) {
     case 'l':
         m->port = take_number(optarg, 0, 65535);
         return m->port >= 0 ? -1 : refuse("--listen wants a port, not", optarg);
+    case 'c':
+        m->ca_file = optarg;
+        return -1;
+    case 'i':
+        m->insecure = true;
+        return -1;
     default:
         m->backend = optarg;
         return -1;
@@ -236,6 +261,7 @@ static int run_torture(const struct command *c, int argc, char **argv, struct se
         {"only", required_argument, NULL, 'o'},    {"list", no_argument, NULL, 'L'},
         {"json", no_argument, NULL, 'J'},          {"jobs", required_argument, NULL, 'j'},
         {"timeout", required_argument, NULL, 't'}, {"listen", required_argument, NULL, 'l'},
+        {"ca", required_argument, NULL, 'c'},      {"insecure", no_argument, NULL, 'i'},
         {"backend", required_argument, NULL, 'b'}, COMMAND_OPTIONS};
     struct torment m = {.port = -1,
                         .options = {.jobs = JOBS,

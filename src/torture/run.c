@@ -108,9 +108,10 @@ static void fail(struct torture_result *r, const char *what, int rc) {
 }
 
 static int dial_within(const struct torture_options *o, struct weir_stream **ret) {
+    const struct weir_dial_options dial = {.size = sizeof dial, .tls = o->tls};
     struct weir_scope patience;
     weir_scope_enter(&patience, o->patience_ns);
-    return weir_scope_leave(&patience, weir_dial(o->url, NULL, ret));
+    return weir_scope_leave(&patience, weir_dial(o->url, &dial, ret));
 }
 
 /* Where silence is an answer, another connection shows that the server lives. */

@@ -23,6 +23,7 @@ struct torture_options {
     enum torture_side side;
     /* OF_SERVERS */
     const char *url;           /* to dial */
+    struct weir_tls *tls;      /* of a tls:// URL; NULL: the default */
     const char *host, *target; /* of the requests */
     /* OF_CLIENTS */
     struct weir_listener *listener; /* clients come by themselves; NULL: the command is run */

@@ -3,11 +3,13 @@
 
     faulty.py ws|http FAULT          prints its port, serves until it is killed
     faulty.py ws-client FAULT URL    echoes until the connection ends
+    faulty.py wss|https FAULT PEM    as ws and http, over TLS, with this key and certificate
 FAULT "none" is the same peer without a fault."""
 import base64
 import hashlib
 import os
 import socket
+import ssl
 import struct
 import sys
 import threading
@@ -288,9 +290,11 @@ def serve_http(sock, fault):
         sock.sendall(b"HTTP/1.1 400 Bad\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 
 
-def guarded(serve, sock, fault):
+def guarded(serve, sock, fault, tls):
     with sock:
         try:
+            if tls:
+                sock = tls.wrap_socket(sock, server_side=True)
             serve(sock, fault)
         except (End, OSError):
             pass
@@ -304,12 +308,15 @@ def main():
         except (End, OSError):
             pass
         return
-    serve = serve_ws if what == "ws" else serve_http
+    serve, tls = serve_ws if what.startswith("ws") else serve_http, None
+    if what in ("wss", "https"):
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(sys.argv[3])
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
         print(listener.getsockname()[1], flush=True)
         while True:
             sock, _ = listener.accept()
-            threading.Thread(target=guarded, args=(serve, sock, fault), daemon=True).start()
+            threading.Thread(target=guarded, args=(serve, sock, fault, tls), daemon=True).start()
 
 
 main()

@@ -3,8 +3,10 @@
 peer without it must pass the same cases. WEIR is the command."""
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import unittest
 
 WEIR = os.environ["WEIR"]
@@ -81,8 +83,8 @@ def verdicts(only, *peer, timeout="300ms"):
 
 
 class Server:
-    def __init__(self, kind, fault):
-        self.process = subprocess.Popen([sys.executable, FAULTY, kind, fault],
+    def __init__(self, kind, fault, *more):
+        self.process = subprocess.Popen([sys.executable, FAULTY, kind, fault, *more],
                                         stdout=subprocess.PIPE, text=True)
         self.url = f"{kind}://127.0.0.1:{int(self.process.stdout.readline())}/"
 
@@ -149,6 +151,24 @@ class Planted(unittest.TestCase):
         self.judge("answer.chunked-empty", "FAILED", *take, timeout="5s")
         self.judge("answer.length", "FAILED", *client("sys.exit(1)"), timeout="5s")
         self.judge("answer.length", "FAILED", *client("import time; time.sleep(60)"))
+
+
+    def test_servers_over_tls_are_tried_by_a_certificate_that_is_given_or_not_looked_at(self):
+        if not shutil.which("openssl") or os.environ.get("WEIR_HAS_TLS") == "0":
+            self.skipTest("no openssl, or no TLS in this build")
+        with tempfile.TemporaryDirectory() as folder:
+            pem, key = os.path.join(folder, "pem"), os.path.join(folder, "key")
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                            "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", key, "-out", pem,
+                            "-days", "2", "-subj", "/CN=a", "-addext",
+                            "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True)
+            with open(pem, "a", encoding="utf-8") as whole, open(key, encoding="utf-8") as half:
+                whole.write(half.read())
+            for kind, only in ("wss", "frame.text-size.126"), ("https", "accept.get"):
+                with Server(kind, "none", pem) as url:
+                    self.judge(only, "OK", "--ca", pem, url, timeout="5s")
+                    self.judge(only, "OK", "--insecure", url, timeout="5s")
+                    self.judge(only, "FAILED", url, timeout="5s")
 
 
 if __name__ == "__main__":
