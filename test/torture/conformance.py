@@ -14,7 +14,6 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 SYSTEM_PYTHON = "/usr/bin/python3"
 NGINX = "/usr/sbin/nginx"  # not in everybody's PATH
-WS_VERSION = "8.18.0"
 
 
 class Missing(Exception):
@@ -41,7 +40,7 @@ def node_modules(build):
     if not os.path.exists(os.path.join(folder, "node_modules", "ws")):
         os.makedirs(folder, exist_ok=True)
         first_line("npm", "install", "--no-save", "--silent", "--prefix", folder,
-                   "ws@" + WS_VERSION, "--loglevel=error", "--foreground-scripts")
+                   "ws@8", "--loglevel=error", "--foreground-scripts")
     return os.path.join(folder, "node_modules")
 
 
