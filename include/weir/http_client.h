@@ -60,8 +60,8 @@ struct weir_http_client_options { /* zero: the default */
  * A request is safe to send again if its method is GET, HEAD, OPTIONS, TRACE, PUT or DELETE, or the
  * call says `idempotent`, or if the connection broke before any byte of it was taken; and if no
  * piece of its body was asked of a function. It is sent again after a refused or broken connection,
- * a name that could not be looked up for the moment, and an answer 429, 502, 503 or 504 (whose
- * Retry-After is obeyed up to 60 s, and else the answer is returned).
+ * a name that could not be looked up for the moment, and an answer 429, 502, 503 or 504 (a
+ * Retry-After in seconds is obeyed up to 60, and else the answer is returned).
  * Returns 0; WEIR_EURL (proxy or connect is no such URL; the text says why), -EINVAL (user_agent
  * cannot be sent, a number is out of range), -ENOMEM, WEIR_ENOLOOP. The caller must close
  * *ret_client. */

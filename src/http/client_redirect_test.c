@@ -74,7 +74,8 @@ HTTP_STORY(secrets_do_not_follow_to_another_origin_and_do_not_come_back) {
              "Content-Length: 0\r\n\r\n", port);
     snprintf(back, sizeof back, ">HTTP/1.1 307 Go\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n",
              at(w, "/c"));
-    static const char *const first[] = {"<", ">" TO(307, "/same"), "<", there, "<", ">" OK(0), NULL};
+    static const char *const first[] = {"<", ">" TO(307, "/same"), "<", there, "<", ">" OK(0),
+                                        NULL};
     static const char *const second[] = {"<", back, NULL};
     struct weir_http_call call = {.size = sizeof call, .url = at(w, "/a"), .headers = headers,
                                   .host = "virtual"};
@@ -142,6 +143,33 @@ HTTP_STORY(a_redirect_is_handed_out_if_that_is_wanted_or_nothing_else_can_be_don
     gets(w, "/none", 302, "hm");
     gets(w, "/many", 300, "hm");
     gets(w, "/same", 304, "");
+    return 0;
+}
+
+static ssize_t one_piece(void *arg, void *buf, size_t size) {
+    int *left = arg;
+    memset(buf, 'x', 10);
+    return (*left)-- > 0 ? 10 : 0;
+}
+
+HTTP_STORY(a_redirect_that_needs_a_body_which_is_gone_is_handed_out) {
+    int left = 1;
+    struct weir_http_call call = {.size = sizeof call, .url = at(w, "/a"), .more = one_piece,
+                                  .arg = &left};
+    struct weir_http_response *r = NULL;
+    SCRIPT(w, 0, "<", ">" TO(307, "/b"), "<", ">" TO(303, "/c"), "<", ">" OK(0));
+    assert_int_equal(weir_http_fetch(NULL, &call, &r), 0);
+    assert_int_equal(weir_http_response_status(r), 307);
+    assert_string_equal(weir_http_response_header(r, "Location"), "/b");
+    assert_int_equal(w->asked_count, 1);
+    weir_http_response_close(&r);
+    w->connections = w->asked_count = 0;
+    left = 1;
+    SCRIPT(w, 0, "<", ">" TO(303, "/c"), "<", ">" OK(0));
+    assert_int_equal(weir_http_fetch(NULL, &call, &r), 0);
+    assert_int_equal(weir_http_response_status(r), 200);
+    assert_true(has_asked(w, 1, "GET /c "));
+    weir_http_response_close(&r);
     return 0;
 }
 

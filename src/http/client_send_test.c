@@ -44,6 +44,20 @@ static ssize_t more(void *arg, void *buf, size_t size) {
     return (ssize_t)len;
 }
 
+static int read_nothing(struct world *w, struct weir_stream **s) {
+    return weir_sleep(WEIR_NEVER);
+}
+
+static size_t flooded;
+
+static int flood(struct world *w, struct weir_stream **s) {
+    static const char piece[16000];
+    int rc;
+    while ((rc = weir_write(*s, piece, sizeof piece)) == 0)
+        flooded += sizeof piece;
+    return rc;
+}
+
 HTTP_STORY(a_body_in_memory_has_a_length) {
     static const char *const headers[] = {"Content-Type: text/plain", "User-Agent: me", NULL};
     struct weir_http_call call = {.size = sizeof call, .url = at(w, "/"), .body = "hello",
@@ -191,6 +205,34 @@ HTTP_STORY(a_body_that_is_announced_waits_for_the_servers_consent) {
     SCRIPT(w, 1, "<", ">" OK(0));
     expects(w, &s, 200);
     assert_false(has_asked(w, 1, "Expect"));
+    return 0;
+}
+
+enum { FLOOD = 256 << 20 };
+
+HTTP_STORY(a_body_is_asked_for_only_as_fast_as_the_server_reads) {
+    struct source s = {.left = FLOOD, .piece = 16000};
+    struct weir_http_call call = {.size = sizeof call, .url = at(w, "/"), .more = more, .arg = &s};
+    struct weir_http_response *r = NULL;
+    struct weir_scope deadline;
+    w->hook = read_nothing;
+    SCRIPT(w, 0, "?", "*");
+    weir_scope_enter(&deadline, MS(100));
+    assert_int_equal(weir_scope_leave(&deadline, weir_http_fetch(NULL, &call, &r)), -ETIME);
+    assert_true(s.left > FLOOD / 2);
+    return 0;
+}
+
+HTTP_STORY(a_server_sends_only_as_fast_as_the_body_is_read) {
+    struct weir_http_call call = {.size = sizeof call, .url = at(w, "/")};
+    struct weir_http_response *r = NULL;
+    w->hook = flood;
+    flooded = 0;
+    SCRIPT(w, 0, "<", ">HTTP/1.1 200 OK\r\n\r\n", "*");
+    assert_int_equal(weir_http_fetch(NULL, &call, &r), 0);
+    assert_int_equal(weir_sleep(MS(50)), 0);
+    assert_true(flooded < FLOOD / 2);
+    weir_http_response_close(&r);
     return 0;
 }
 

@@ -130,11 +130,12 @@ static bool wants_length(const struct http_fetch *f) {
 static void put_framing(struct weir__head *w, const struct http_fetch *f) {
     bool has_body = weir__http_has_body(f);
     char number[32];
-    snprintf(number, sizeof number, "%zu", has_body ? f->call.len : 0);
-    if (has_body && f->call.len == 0)
+    if (has_body && f->call.len == 0) {
         weir__head_put_text(w, "Transfer-Encoding: chunked\r\n");
-    else if (has_body || wants_length(f))
+    } else if (has_body || wants_length(f)) {
+        snprintf(number, sizeof number, "%zu", has_body ? f->call.len : 0);
         weir__head_put_field(w, "Content-Length", number);
+    }
     if (has_body && f->call.expect_continue && !f->without_expect)
         weir__head_put_text(w, "Expect: 100-continue\r\n");
     if (f->client->o.idle_ns < 0)
