@@ -22,6 +22,7 @@
 #include "proto/ws_keep.h"
 #include "proto/ws_out.h"
 #include "proto/ws_react_conn.h"
+#include "proto/ws_room.h"
 #include "proto/ws_send.h"
 #include "proto/ws_wait.h"
 #include "proto/ws_writer.h"
@@ -278,11 +279,8 @@ static const struct ws_driver react_driver = {
 
 /* ---- public ---- */
 
-static void ws_server_idle(struct weir_group *g) {
-    struct ws_server *sv = WEIR_CONTAINER(g, struct ws_server, group);
-    if (sv->reacting || weir_group_live(g) > 0)
-        return;
-    weir__group_close_under(g);
+static void ws_server_freed(void *arg) {
+    struct ws_server *sv = arg;
     weir__ws_config_unref(sv->config);
     weir__free(sv);
 }
@@ -298,18 +296,11 @@ static struct ws_server *ws_server_new(const struct weir_ws_reactive *r,
     }
     WEIR_OPTIONS_COPY(&sv->fn, r);
     sv->config = config;
-    sv->reacting = true;
     return sv;
 }
 
-int weir_ws_react(struct weir_listener *l, struct weir_group *g, const struct weir_ws_reactive *r,
-                  const struct weir_ws_options *options) {
-    if (g == NULL || r == NULL || r->message == NULL)
-        WEIR_BUG("weir_ws_react: %s is required", g == NULL ? "a group" : "message");
-    int entered = weir__suspend_enter("ws react");
-    if (entered < 0)
-        return entered;
-    weir__not_null(l, "weir_ws_react");
+int weir__ws_react_server(const struct weir_ws_reactive *r, const struct weir_ws_options *options,
+                          struct weir_listener *l, struct react_server **ret_server) {
     struct ws_server *sv = ws_server_new(r, options);
     if (sv == NULL)
         return weir__fail(-ENOMEM, "ws react", NULL);
@@ -318,20 +309,34 @@ int weir_ws_react(struct weir_listener *l, struct weir_group *g, const struct we
         rc = weir__failf(-EINVAL, "ws react", NULL,
                          "request of the options is for weir_ws_accept: set that of the server");
     if (rc < 0 || (rc = weir__ws_zips_open(sv->config, "ws react")) < 0) {
-        weir__ws_config_unref(sv->config);
-        weir__free(sv);
+        ws_server_freed(sv);
         return rc;
     }
     struct weir_reactive raw = {.size = sizeof raw, .opened = weir__ws_react_opened,
-                                .state_size = sizeof(struct ws_react_conn) + r->state_size,
+                                .state_size = sizeof(struct ws_react_conn) + sv->fn.state_size,
                                 .message = react_piece, .closed = weir__ws_react_closed, .arg = sv,
-                                .stack_size = sv->fn.stack_size, .name = sv->fn.name};
-    weir__group_open_under(&sv->group, g, WEIR_INDEPENDENT, ws_server_idle);
-    static const struct weir__react_hooks hooks = {react_ahead, weir__ws_react_ends};
-    rc = weir__react(l, &sv->group, &raw, &hooks);
-    sv->reacting = false;
-    ws_server_idle(&sv->group);
-    return rc;
+                                .stack_size = sv->fn.stack_size, .name = sv->fn.name,
+                                .handshake_ns = sv->config->o.handshake_ns};
+    static const struct weir__react_hooks hooks = {react_ahead, weir__ws_react_ends,
+                                                   ws_server_freed};
+    *ret_server = weir__react_server_new(sv->config->loop, l, &raw, &hooks);
+    if (*ret_server != NULL)
+        return 0;
+    ws_server_freed(sv);
+    return weir__fail(-ENOMEM, "ws react", NULL);
+}
+
+int weir_ws_react(struct weir_listener *l, struct weir_group *g, const struct weir_ws_reactive *r,
+                  const struct weir_ws_options *options) {
+    if (g == NULL || r == NULL || r->message == NULL)
+        WEIR_BUG("weir_ws_react: %s is required", g == NULL ? "a group" : "message");
+    int rc = weir__suspend_enter("ws react");
+    if (rc < 0)
+        return rc;
+    weir__not_null(l, "weir_ws_react");
+    struct react_server *sv;
+    rc = weir__ws_react_server(r, options, l, &sv);
+    return rc < 0 ? rc : weir__react_by(l, g, sv);
 }
 
 static void must_be_reactive(const struct weir_ws *ws, const char *call) {

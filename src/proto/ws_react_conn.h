@@ -33,14 +33,11 @@ enum ws_known { /* Does the server count the connection, and does its user know 
     WS_UNKNOWN    /* neither, any more */
 };
 
-/* Freed when weir_ws_react has returned and the last connection is gone, also one that was accepted
- * and not yet opened: the groups of all hang below this one, whose hook is called then. */
+/* The arg of the reactive server below: freed with it. */
 struct ws_server {
-    struct weir_group group;
     struct ws_config *config;
     struct weir_ws_reactive fn;
     size_t live;
-    bool reacting;
 };
 
 struct ws_react_conn { /* the state of a weir_conn */

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* ahead.h - a reactive server that reads on while one of its functions is suspended. The protocols
- * above (proto) need it: they must answer pings meanwhile. */
+/* ahead.h - what protocols need of a reactive server beyond weir/stream.h: to read on while one of
+ * its functions is suspended (WebSocket must answer pings meanwhile, HTTP must see that the client
+ * has gone), to wait for a piece inside a function, and to give a live connection other functions
+ * (HTTP becomes WebSocket). */
 #ifndef WEIR_STREAM_AHEAD_H
 #define WEIR_STREAM_AHEAD_H
 
 #include <weir/stream.h>
+
+#include "loop/loop.h"
 
 enum weir__ahead {
     WEIR__AHEAD_KEEP, /* the piece was not used: the next call of message gets it */
@@ -26,7 +30,28 @@ struct weir__react_hooks {
      * group is not yet cancelled, so what must still be sent can be sent here. Runs in a task: may
      * suspend. May be NULL. */
     void (*ends)(struct weir_conn *c, void *state, int rc);
+    /* Of a weir__react_server_new: the last reference has gone, and arg, that of the functions, is
+     * not used any more. Must not suspend. May be NULL. */
+    void (*freed)(void *arg);
 };
+
+/* Functions that connections are served by, with what belongs to them. */
+struct react_server;
+
+/* l: NULL for functions that connections become, or of one stream. Returns NULL: no memory. The
+ * caller holds a reference, and so does each connection. */
+WEIR_API struct react_server *weir__react_server_new(struct weir__loop *loop,
+                                                     struct weir_listener *l,
+                                                     const struct weir_reactive *r,
+                                                     const struct weir__react_hooks *hooks);
+WEIR_API void weir__react_server_unref(struct react_server *sv);
+
+/* How large the state of its connections is: another server's must be as large for them to become
+ * one of sv's. */
+WEIR_API size_t weir__react_state_size(const struct react_server *sv);
+
+/* As weir_react, by sv, which was made for l; takes the reference. */
+int weir__react_by(struct weir_listener *l, struct weir_group *g, struct react_server *sv);
 
 /* As weir_react. */
 WEIR_API int weir__react(struct weir_listener *l, struct weir_group *g,
@@ -34,14 +59,22 @@ WEIR_API int weir__react(struct weir_listener *l, struct weir_group *g,
 
 /* While the function opened or message of c is suspended: ask for the next piece, unless that was
  * done. hooks.ahead may be called before this returns. Returns true if a RECV is pending. */
-bool weir__conn_ahead(struct weir_conn *c);
+WEIR_API bool weir__conn_ahead(struct weir_conn *c);
 
-/* For hooks.ends and for closed: wait for the next piece, which message would have got. As
- * weir_peek, but the piece is lent until the next call. Suspends. */
+/* For message, hooks.ends and closed: wait for the next piece, which message would have got. As
+ * weir_peek, but the piece is lent until the next call; so is the one that message was called with.
+ * Suspends. */
 WEIR_API ssize_t weir__conn_next(struct weir_conn *c, struct weir_view *ret_view);
+
+/* In message: from now on c is served by sv, whose state is not larger than that of the functions
+ * before. Its state begins zeroed; sv's opened is called when message returns, and then sv's
+ * message with a copy of rest. The functions before must have released what their state held, must
+ * not touch it or their arg again, and return 0 or more at once. Nothing else of theirs is called.
+ * Returns 0; -ENOMEM, and nothing has changed. */
+WEIR_API int weir__conn_become(struct weir_conn *c, struct react_server *sv, struct weir_view rest);
 
 /* A pointer's worth of memory that the room above may use while one of the server's functions
  * runs. */
-void **weir__conn_aside(struct weir_conn *c);
+WEIR_API void **weir__conn_aside(struct weir_conn *c);
 
 #endif

@@ -55,6 +55,23 @@ static struct weir__hold *hold_new(size_t size) {
     return h;
 }
 
+/* The window of s, which has none, is h. */
+static void hold(struct weir_stream *s, struct weir__hold *h, size_t len) {
+    s->hold = h;
+    s->held = true;
+    s->at = h->bytes;
+    s->left = (uint32_t)len;
+}
+
+int weir__stream_hold(struct weir_stream *s, const void *bytes, size_t len) {
+    struct weir__hold *h = hold_new(len);
+    if (h == NULL)
+        return -ENOMEM;
+    memcpy(h->bytes, bytes, len);
+    hold(s, h, len);
+    return 0;
+}
+
 int weir__stream_settle(struct weir_stream *s, const char *what) {
     int rc = is_at_rest(s, what);
     size_t room = unread_of(s);
@@ -65,10 +82,7 @@ int weir__stream_settle(struct weir_stream *s, const char *what) {
         return refused(s, -ENOMEM, what, NULL);
     unread_copy(s, h->bytes);
     weir__stream_drop(s);
-    s->hold = h;
-    s->held = true;
-    s->at = h->bytes;
-    s->left = (uint32_t)room;
+    hold(s, h, room);
     return 0;
 }
 

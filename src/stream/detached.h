@@ -44,6 +44,9 @@ int weir__stream_leave(struct weir_stream **take_stream, const char *what,
  * the hold from now on. Returns 0; -EBUSY, WEIR_ETORN, -ENOMEM. */
 int weir__stream_settle(struct weir_stream *s, const char *what);
 
+/* Make a copy of these bytes the window of s, which has none. Returns 0; -ENOMEM. */
+int weir__stream_hold(struct weir_stream *s, const void *bytes, size_t len);
+
 /* Give s what was unread and what is behind it, and free d. The descriptor is s's already. */
 void weir__detached_into(struct weir_detached *d, struct weir_stream *s);
 

@@ -45,14 +45,12 @@ static void gate_hears(struct weir_group *gate) {
         weir__listener_interrupt(sv->listener, code);
 }
 
-int weir__react(struct weir_listener *l, struct weir_group *g, const struct weir_reactive *r,
-                const struct weir__react_hooks *hooks) {
+int weir__react_by(struct weir_listener *l, struct weir_group *g, struct react_server *sv) {
     int rc = weir__listener_enter(l, "react");
-    if (rc < 0)
+    if (rc < 0) {
+        weir__react_server_unref(sv);
         return rc;
-    struct react_server *sv = weir__react_server_new(weir__listener_loop(l), l, r, hooks);
-    if (sv == NULL)
-        return weir__listener_leave(l, weir__fail(-ENOMEM, "react", NULL));
+    }
     weir__group_open_under(&sv->gate, g, WEIR_INDEPENDENT, gate_hears);
     rc = weir__group_cancelled(g);
     if (rc == 0 && !weir__stack_exists(sv->fn.stack_size)) /* else connections wait for ever */
@@ -63,6 +61,12 @@ int weir__react(struct weir_listener *l, struct weir_group *g, const struct weir
     weir__react_server_unref(sv);
     rc = weir__listener_leave(l, rc);
     return rc == WEIR_ECLOSED ? 0 : rc;
+}
+
+int weir__react(struct weir_listener *l, struct weir_group *g, const struct weir_reactive *r,
+                const struct weir__react_hooks *hooks) {
+    struct react_server *sv = weir__react_server_new(weir__listener_loop(l), l, r, hooks);
+    return sv != NULL ? weir__react_by(l, g, sv) : weir__fail(-ENOMEM, "react", NULL);
 }
 
 static void check_arguments(const char *call, const struct weir_group *g,

@@ -18,11 +18,14 @@
  * task then, its hook group_idle is called. */
 #include "stream/react_conn.h"
 
+#include <string.h>
+
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/log.h"
 #include "base/options.h"
 #include "base/time.h"
+#include "stream/detached.h"
 #include "loop/debug.h"
 
 #define HANDSHAKE_NS WEIR_SECONDS(10) /* the stream's own, if the server sets no bound */
@@ -45,6 +48,8 @@ void weir__react_server_unref(struct react_server *sv) {
     if (--sv->refs > 0)
         return;
     weir__timer_disarm(sv->loop->timers, &sv->retry);
+    if (sv->hooks.freed != NULL)
+        sv->hooks.freed(sv->fn.arg);
     weir__free(sv);
 }
 
@@ -293,14 +298,20 @@ static int conn_deliver(struct weir_conn *c) {
     return read_failed(c, op->result == -ECANCELED ? 0 : (int)op->result);
 }
 
-/* The unread bytes of a stream that was taken over are the first message. They lie in the hold. */
+/* Bytes that are there before the first piece is asked for are the first message: those that a
+ * stream which was taken over had unread, or that the functions before left. They lie in the
+ * hold. */
 static int conn_deliver_held(struct weir_conn *c) {
     struct weir_stream *s = c->stream;
     struct weir_view v = weir__stream_view(s);
+    struct weir__hold *hold = s->hold;
     if (c->stop || weir__group_cancelled(&c->group) != 0)
         return 0; /* they stay unread: the close resets the connection */
+    s->hold = NULL;
+    s->held = false;
+    s->left = 0;
     int rc = c->server->fn.message(c, c + 1, v);
-    weir__stream_drop(s);
+    weir__free(hold);
     return rc < 0 ? rc : 0;
 }
 
@@ -327,6 +338,14 @@ static int conn_open(struct weir_conn *c) {
     conn_op(c)->result = 0;
     rc = c->server->fn.opened != NULL ? c->server->fn.opened(c, c + 1) : 0;
     return rc >= 0 && c->stream->left > 0 ? conn_deliver_held(c) : rc;
+}
+
+/* Deliver what has come; then open the connection, if it is new, or has new functions. */
+static int conn_step(struct weir_conn *c) {
+    int rc = c->opened ? conn_deliver(c) : 0;
+    while (__builtin_expect(!c->opened, 0) && rc >= 0)
+        rc = conn_open(c);
+    return rc;
 }
 
 /* Call closed, which may still read (weir__conn_next). Only after it is an unused piece dropped. */
@@ -360,7 +379,7 @@ static int conn_end(struct weir_conn *c, int rc) {
 
 static int conn_run(void *args) {
     struct weir_conn *c = *(struct weir_conn **)args;
-    int rc = c->opened ? conn_deliver(c) : conn_open(c);
+    int rc = conn_step(c);
     for (unsigned round = 1; rc >= 0; round++) {
         if (c->stop || weir__group_cancelled(&c->group) != 0)
             break;
@@ -372,7 +391,7 @@ static int conn_run(void *args) {
         }
         if (c->server->hooks.ahead == NULL) /* else the room above does it for each message */
             weir__error_begin();
-        rc = conn_deliver(c);
+        rc = conn_step(c);
     }
     return conn_end(c, rc);
 }
@@ -461,6 +480,10 @@ struct react_server *weir__react_server_new(struct weir__loop *loop, struct weir
     return sv;
 }
 
+size_t weir__react_state_size(const struct react_server *sv) {
+    return sv->fn.state_size;
+}
+
 /* ---- for the user's functions ---- */
 
 struct weir_stream *weir_conn_stream(struct weir_conn *c) {
@@ -502,6 +525,22 @@ ssize_t weir__conn_next(struct weir_conn *c, struct weir_view *ret_view) {
     s->lent = op->u.lent;
     *ret_view = (struct weir_view){s->lent.base, s->lent.len};
     return s->lent.len;
+}
+
+int weir__conn_become(struct weir_conn *c, struct react_server *sv, struct weir_view rest) {
+    struct weir_stream *s = c->stream;
+    struct react_server *before = c->server;
+    WEIR_CHECK(c->state == CONN_BUSY && c->opened && s->hold == NULL);
+    WEIR_CHECK(sv->fn.state_size <= before->fn.state_size && sv->loop == before->loop);
+    int rc = rest.len > 0 ? weir__stream_hold(s, rest.base, rest.len) : 0;
+    if (rc < 0)
+        return weir__fail(rc, "react", weir_stream_peer(s));
+    memset(c + 1, 0, sv->fn.state_size);
+    c->server = sv;
+    c->opened = false;
+    sv->refs++;
+    weir__react_server_unref(before);
+    return 0;
 }
 
 void **weir__conn_aside(struct weir_conn *c) {

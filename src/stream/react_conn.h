@@ -63,12 +63,6 @@ static inline struct weir__op *conn_op(struct weir_conn *c) {
     return (struct weir__op *)(void *)((char *)c - CONN_OP_AT);
 }
 
-/* l: NULL for the server of one stream. NULL: no memory. */
-struct react_server *weir__react_server_new(struct weir__loop *loop, struct weir_listener *l,
-                                            const struct weir_reactive *r,
-                                            const struct weir__react_hooks *hooks);
-void weir__react_server_unref(struct react_server *sv);
-
 /* A connection without a socket yet; NULL: no memory. weir__conn_free gives it up again. */
 struct weir_conn *weir__conn_new(struct react_server *sv);
 struct weir__socket *weir__conn_socket(struct weir_conn *c);
