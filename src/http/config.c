@@ -128,6 +128,7 @@ void weir__http_config_unref(struct http_config *c) {
         weir__free(o);
     }
     weir__routes_free(c->routes);
+    weir__http_upgrades_close(c);
     if (c->deflater != NULL)
         weir__deflate_table->deflater_free(c->deflater);
     weir__free(c);

@@ -54,6 +54,12 @@ static inline struct http_server *http_server_of(const struct http_conn *c) {
     return weir_conn_arg(c->conn);
 }
 
+enum { HTTP_BECAME = 2 };
+
+/* server.c: c's request is a handshake of another protocol: from now on its connection is served by
+ * h->becomes. Returns 0: c is gone, and nothing of it may be touched; -ENOMEM. */
+int weir__http_conn_become(struct http_conn *c);
+
 /* server.c: the bound of c's phase; WEIR_NEVER: none. */
 void weir__http_bound(struct http_conn *c, weir_ns due);
 /* No request follows: send what is unsent, then wait, without a task, until the client closes. */

@@ -33,6 +33,7 @@
 
 struct http_request;
 struct http_lease;
+struct react_server;
 
 struct http_out { /* bytes to send, [from, len) of size */
     struct http_out *next; /* of the spare ones */
@@ -53,6 +54,8 @@ struct http_config {
     int (*entry)(struct http_config *c, struct weir_http_request *r);
     int (*behind_cors)(struct http_config *c, struct weir_http_request *r); /* the entry then */
     struct weir__routes *routes;  /* NULL: there are none */
+    struct react_server **upgrades; /* by the routes' numbers, those of `ws`; NULL: none */
+    size_t upgrades_count;
     struct weir__deflater *deflater; /* of whole answers (pack.c); NULL: not needed yet */
     void (*logged)(struct http_request *r); /* its access log; NULL: none */
     size_t state_size;            /* of a request, for a reactive server */
@@ -141,6 +144,7 @@ struct weir_http {
     struct http_out *out;         /* NULL: nothing is to be sent */
     struct weir__flush flush;     /* sends it when all ready tasks have run */
     struct weir__waitq writers;   /* tasks that wait until another has written */
+    struct react_server *becomes; /* the request becomes a connection of this server; NULL: none */
     struct http_lease *lease;     /* the stream of an upgraded connection (lease.h); NULL: none */
     char *client;                 /* whom a PROXY header has named; NULL: the peer */
     size_t served;                /* requests */
@@ -247,6 +251,11 @@ void weir__http_logged(struct http_request *r);
 int weir__http_routes_open(struct http_config *c);
 /* The entry of a server with routes: call the function of the request's route. Suspends. */
 int weir__http_route(struct http_config *c, struct weir_http_request *pub);
+/* ---- upgrade.c ---- */
+
+/* Make c->upgrades. *state_size grows to what their connections need. Fails with a record. */
+int weir__http_upgrades_open(struct http_config *c, size_t *state_size);
+void weir__http_upgrades_close(struct http_config *c);
 /* Let the request become a WebSocket connection of this route. Suspends. */
 int weir__http_ws_route(struct weir_http_request *pub, const struct weir_http_route *route);
 

@@ -12,12 +12,14 @@
 
 /* What the piece has beyond the head is held while the handler runs; mostly that is nothing, and
  * the piece is given back at once: a handler may be suspended for hours. */
-static int handle(struct http_conn *c) {
+static int handle(struct http_conn *c) { /* HTTP_BECAME: c is gone */
     struct weir_http *h = &c->http;
     struct http_request *r = h->request;
     if (h->left == 0)
         weir__stream_release(h->stream);
     int rc = h->config->entry(h->config, &r->pub);
+    if (h->becomes != NULL && (rc = weir__http_conn_become(c)) == 0)
+        return HTTP_BECAME;
     rc = weir__http_finish(r, rc);
     weir__http_over(r);
     return rc;
@@ -29,12 +31,12 @@ void weir__http_conn_refuse(struct http_conn *c) {
     weir__http_over(r);
 }
 
-/* Use the window for a head. Returns false if it is not whole. */
-static bool next_request(struct http_conn *c) {
+/* Use the window for a head. Returns 0 if it is not whole; HTTP_BECAME: c is gone; else 1. */
+static int next_request(struct http_conn *c) {
     struct weir_http *h = &c->http;
     int size = weir__http_head_feed(h);
     if (size == 0)
-        return false;
+        return 0;
     c->phase = HTTP_PHASE_RUNS;
     c->due = WEIR_NEVER;
     h->running = true;
@@ -44,11 +46,11 @@ static bool next_request(struct http_conn *c) {
         weir__http_conn_refuse(c);
     else if (http_server_of(c)->fn.request != NULL)
         (void)weir__http_react_request(c);
-    else
-        (void)handle(c);
+    else if (handle(c) == HTTP_BECAME)
+        return HTTP_BECAME;
     if (c->phase == HTTP_PHASE_RUNS)
         c->phase = HTTP_PHASE_WAITS;
-    return true;
+    return 1;
 }
 
 /* ---- the piece ---- */
@@ -58,15 +60,18 @@ static bool goes_on(const struct http_conn *c) {
     return !c->http.broken && (!c->http.close || c->phase == HTTP_PHASE_BODY);
 }
 
-static void work(struct http_conn *c) {
+static int work(struct http_conn *c) {
     struct weir_http *h = &c->http;
-    while (h->left > 0 && goes_on(c)) {
+    int rc = 1;
+    while (h->left > 0 && goes_on(c) && rc == 1) {
         if (c->phase == HTTP_PHASE_BODY)
             (void)weir__http_react_body(c);
-        else if (!next_request(c))
-            break;
-        weir__error_begin_in(h->config->loop);
+        else
+            rc = next_request(c);
+        if (rc == 1)
+            weir__error_begin_in(h->config->loop);
     }
+    return rc;
 }
 
 static weir_ns bound_of(struct http_conn *c) {
@@ -99,7 +104,8 @@ int weir__http_piece(struct weir_conn *conn, void *state, struct weir_view v) {
         h->request->waited += weir__loop_now(h->config->loop) - c->since;
     h->at = v.base;
     h->left = v.len;
-    work(c);
+    if (work(c) == HTTP_BECAME)
+        return 0;
     if (http_unsent(h) > 0 && !h->broken)
         (void)weir__http_send(h, NULL, 0);
     h->left = 0;

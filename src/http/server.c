@@ -2,7 +2,9 @@
 /* server.c - a server without a task per connection: the life of a connection on the machinery of
  * weir_react, its bounds, and how the server stops. */
 #include <errno.h>
+#include <string.h>
 
+#include "base/alloc.h"
 #include "base/check.h"
 #include "base/log.h"
 #include "base/options.h"
@@ -105,14 +107,68 @@ static void conn_ends(struct weir_conn *conn, void *state, int rc) {
     c->phase = HTTP_PHASE_OVER;
 }
 
+static void gone(struct http_server *sv) {
+    if (--sv->live == 0)
+        weir__waitq_wake_all(&sv->drained, 0);
+}
+
 static void conn_closed(struct weir_conn *conn, void *state, int rc) {
     struct http_conn *c = state;
     struct http_server *sv = http_server_of(c);
     weir__timer_disarm(c->http.config->loop->timers, &c->timer);
     weir__list_remove(&c->link);
     weir__http_react_done(c, rc < 0 ? rc : WEIR_EEOF);
-    sv->live--;
+    gone(sv);
     weir__http_fini(&c->http);
+}
+
+/* ---- another protocol ---- */
+
+/* The head as it was sent, and what follows it. */
+static uint8_t *handshake_of(struct weir_http *h, size_t *ret_len) {
+    struct http_request *r = h->request;
+    uint8_t *bytes = weir__alloc(r->text_len + h->left);
+    if (bytes == NULL)
+        return NULL;
+    weir__http_request_join(&r->pub);
+    memcpy(bytes, r->pub.text, r->text_len);
+    memcpy(bytes + r->text_len, h->at, h->left);
+    weir__http_request_cut(&r->pub);
+    *ret_len = r->text_len + h->left;
+    return bytes;
+}
+
+/* The state of the new functions begins where c lies: c is moved away first, and back if that
+ * fails. */
+int weir__http_conn_become(struct http_conn *c) {
+    struct http_server *sv = http_server_of(c);
+    struct weir_conn *conn = c->conn;
+    struct react_server *next = c->http.becomes;
+    size_t len;
+    int rc = weir__http_send(&c->http, NULL, 0); /* the answers before it */
+    uint8_t *bytes = rc < 0 ? NULL : handshake_of(&c->http, &len);
+    c->http.becomes = NULL;
+    if (bytes == NULL)
+        return rc < 0 ? rc : weir__fail(-ENOMEM, "http upgrade", weir_stream_peer(c->http.stream));
+    weir__list_remove(&c->http.flush.link);
+    weir__list_remove(&c->link);
+    weir__timer_disarm(c->http.config->loop->timers, &c->timer);
+    struct http_conn was = *c;
+    rc = weir__conn_become(conn, next, (struct weir_view){bytes, len});
+    weir__free(bytes);
+    struct http_conn *is = rc == 0 ? &was : c;
+    weir__list_init(&is->http.flush.link);
+    weir__list_init(&is->link);
+    if (rc < 0) {
+        weir__list_add_tail(&sv->conns, &c->link);
+        return rc;
+    }
+    was.http.request->http = &was.http;
+    was.http.request->status = 101;
+    weir__http_over(was.http.request);
+    gone(sv);
+    weir__http_fini(&was.http);
+    return 0;
 }
 
 /* ---- its beginning ---- */
@@ -165,14 +221,15 @@ static void conn_drain(struct http_conn *c) {
 static const struct weir__what drains = {.text = "the server's last connection",
                                          .kind = WEIR__ON_NOTHING};
 
-/* Wait for the last connection. Returns 0 or the felt code. */
-static int await_last(struct http_server *sv, bool is_shielded) {
+/* Wait for the last connection that speaks HTTP, or for the last of all, which a cancel does not
+ * cut short. Returns 0 or the felt code. */
+static int await_last(struct http_server *sv, bool of_all) {
     int rc = 0;
-    while (weir_group_live(&sv->group) > 0 && rc == 0) {
+    while ((of_all ? weir_group_live(&sv->group) : sv->live) > 0 && rc == 0) {
         struct weir__wait wait;
         struct weir__waiter w;
         weir__wait_begin(&wait, &drains, NULL);
-        if (!is_shielded)
+        if (of_all)
             wait.park.abort = NULL;
         weir__wait_add(&wait, &w, &sv->drained, NULL);
         rc = (int)weir__wait_park(&wait);
@@ -192,13 +249,13 @@ static void drain(struct http_server *sv) {
     }
     weir_shield_enter(&shield, drain_ns);
     weir_scope_enter(&bound, drain_ns);
-    int rc = await_last(sv, true);
+    int rc = await_last(sv, false);
     weir_scope_leave(&bound, rc);
     weir_scope_leave(&shield, 0);
     if (weir_group_live(&sv->group) == 0)
-        return;
+        return; /* else these are late, or upgraded: a WebSocket says 1001 */
     weir_group_cancel(&sv->group, "the time for the server's last requests is over");
-    await_last(sv, false);
+    await_last(sv, true);
 }
 
 /* ---- the calls ---- */
@@ -208,13 +265,19 @@ static int serve(struct weir_listener *l, struct weir_group *g, struct http_conf
     struct http_server sv = {.config = config};
     WEIR_OPTIONS_COPY(&sv.fn, f);
     weir__list_init(&sv.conns);
-    struct weir_reactive raw = {.size = sizeof raw, .state_size = sizeof(struct http_conn),
+    size_t state_size = sizeof(struct http_conn);
+    int rc = config->is_reactive ? 0 : weir__http_upgrades_open(config, &state_size);
+    if (rc < 0) {
+        weir__http_config_unref(config);
+        return rc;
+    }
+    struct weir_reactive raw = {.size = sizeof raw, .state_size = state_size,
                                 .opened = conn_opened, .message = weir__http_piece,
                                 .closed = conn_closed, .arg = &sv,
                                 .stack_size = config->o.stack_size, .name = "http request"};
     static const struct weir__react_hooks hooks = {.ends = conn_ends};
     weir__group_open_under(&sv.group, g, WEIR_INDEPENDENT, group_ended);
-    int rc = weir__react(l, &sv.group, &raw, &hooks);
+    rc = weir__react(l, &sv.group, &raw, &hooks);
     struct weir_error why;
     weir__error_keep(&why);
     drain(&sv);

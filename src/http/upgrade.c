@@ -3,8 +3,11 @@
  * functions of a reactive WebSocket server. */
 #include <errno.h>
 
+#include "base/alloc.h"
+#include "base/check.h"
 #include "http/lease.h"
 #include "proto/ws_room.h"
+#include "stream/ahead.h"
 
 int weir_http_ws_accept(struct weir_http_request *pub, const struct weir_ws_options *options,
                         struct weir_ws **ret_ws) {
@@ -28,6 +31,41 @@ int weir_http_ws_accept(struct weir_http_request *pub, const struct weir_ws_opti
     return rc;
 }
 
+/* ---- routes of reactive WebSockets ---- */
+
+int weir__http_upgrades_open(struct http_config *c, size_t *state_size) {
+    size_t count = 0;
+    int rc = 0;
+    while (c->o.routes != NULL && (c->o.routes[count].fn != NULL || c->o.routes[count].ws != NULL))
+        count++;
+    c->upgrades = weir__alloc_zero((count + 1) * sizeof c->upgrades[0]);
+    if (c->upgrades == NULL)
+        return weir__fail(-ENOMEM, "http serve", NULL);
+    c->upgrades_count = count;
+    for (size_t i = 0; i < count && rc == 0; i++) {
+        const struct weir_http_route *route = &c->o.routes[i];
+        if (route->ws == NULL)
+            continue;
+        rc = weir__ws_react_server(route->ws, route->ws_options, NULL, &c->upgrades[i]);
+        size_t size = rc == 0 ? weir__react_state_size(c->upgrades[i]) : 0;
+        *state_size = size > *state_size ? size : *state_size;
+    }
+    return rc;
+}
+
+void weir__http_upgrades_close(struct http_config *c) {
+    for (size_t i = 0; i < c->upgrades_count; i++)
+        if (c->upgrades[i] != NULL)
+            weir__react_server_unref(c->upgrades[i]);
+    weir__free(c->upgrades);
+}
+
+/* The connection changes its functions when this has returned: see weir__http_conn_become. */
 int weir__http_ws_route(struct weir_http_request *pub, const struct weir_http_route *route) {
-    return weir_http_reply(pub, 501, NULL);
+    struct http_request *r = WEIR_CONTAINER(pub, struct http_request, pub);
+    struct weir_http *h = r->http;
+    if (h->config->upgrades == NULL)
+        return weir_http_reply(pub, 501, NULL); /* a connection that a task serves */
+    h->becomes = h->config->upgrades[r->match.number];
+    return 0;
 }

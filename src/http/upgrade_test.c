@@ -120,3 +120,111 @@ WEIR_TEST_BACKENDS(a_handler_takes_a_websocket) {
         assert_int_equal(weir_run(with_server, &shape, &o), 0);
     }
 }
+
+/* ---- a route of a reactive server ---- */
+
+static struct {
+    int opened, messages, closed, code;
+    char path[32];
+} reactive;
+
+static int ws_opened(struct weir_ws *ws, void *state) {
+    reactive.opened++;
+    snprintf(reactive.path, sizeof reactive.path, "%s", weir_ws_path(ws));
+    return 0;
+}
+static int ws_message(struct weir_ws *ws, void *state, const struct weir_ws_message *m) {
+    reactive.messages++;
+    assert_int_equal(++*(int *)state, reactive.messages);
+    return weir_ws_send(ws, m->type, m->data.base, m->data.len);
+}
+static void ws_closed(struct weir_ws *ws, void *state, int rc) {
+    reactive.closed++;
+    reactive.code = weir_ws_close_code(ws);
+}
+
+static const struct weir_ws_reactive feed = {.size = sizeof feed, .state_size = 400,
+                                             .opened = ws_opened, .message = ws_message,
+                                             .closed = ws_closed};
+static const struct weir_http_route routes[] = {
+    {"GET", "/hello", talk}, {NULL, "/feed", .ws = &feed}, {0}};
+
+struct serve_routes_args {
+    struct weir_listener *l;
+    struct weir_group *g;
+};
+static int serve_routes(void *args) {
+    struct serve_routes_args *a = args;
+    struct weir_http_server_options o = {.size = sizeof o, .routes = routes};
+    return weir_http_serve(a->l, a->g, &o);
+}
+
+#define UPGRADE                                                                                    \
+    "GET /feed HTTP/1.1\r\nHost: 127.0.0.1 \r\nX-Empty:\r\nUpgrade: websocket\r\n"                  \
+    "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"                      \
+    "Sec-WebSocket-Version: 13\r\n\r\n"
+#define FRAME "\x81\x82\x00\x00\x00\x00hi" /* "hi", masked with zeros */
+
+static int use_routes(struct weir_listener *l) {
+    char url[64], got[1024];
+    struct weir_ws *ws = NULL;
+    struct world w = {.l = l};
+    snprintf(w.url, sizeof w.url, "tcp://127.0.0.1:%d", weir_listener_port(l));
+    snprintf(url, sizeof url, "ws://127.0.0.1:%d/feed", weir_listener_port(l));
+    expect_answers(&w, GET("/hello"), HELLO);
+    assert_int_equal(weir_ws_dial(url, NULL, &ws), 0);
+    assert_string_equal(reactive.path, "/feed");
+    expect_echo(ws, "one");
+    expect_echo(ws, "two");
+    assert_int_equal(weir_ws_close(ws, 1000, "done"), 0);
+    weir_ws_drop(&ws);
+    settle();
+    assert_int_equal(reactive.closed, 1);
+    assert_int_equal(reactive.code, 1000);
+    /* a request before it and a frame behind it, in pieces of each size */
+    static const size_t steps[] = {1 << 20, 1, 7};
+    for (size_t i = 0; i < 3; i++) {
+        static const char text[] = GET("/hello") UPGRADE FRAME;
+        reactive.messages = 0;
+        raw_exchange(&w, text, sizeof text - 1, steps[i], got, sizeof got);
+        assert_int_equal(strncmp(got, HELLO "HTTP/1.1 101 ", strlen(HELLO) + 13), 0);
+        assert_non_null(strstr(got, "\r\n\r\n\x81\x02hi"));
+        assert_int_equal(reactive.messages, 1);
+    }
+    reactive.messages = 0;
+    /* what is no handshake */
+    raw_exchange(&w, GET("/feed"), strlen(GET("/feed")), 1000, got, sizeof got);
+    assert_int_equal(strncmp(got, "HTTP/1.1 4", 10), 0);
+    expect_answers(&w, GET("/hello"), HELLO);
+    return 0;
+}
+
+static int with_routes(void *arg) {
+    struct weir_group g, servers;
+    struct weir_listener *l;
+    struct weir_ws *ws = NULL;
+    struct weir_ws_message m;
+    char url[64];
+    memset(&reactive, 0, sizeof reactive);
+    assert_int_equal(weir_listen("tcp://127.0.0.1:0", NULL, &l), 0);
+    weir_group_open(&g, WEIR_INDEPENDENT);
+    weir_group_open(&servers, WEIR_TOGETHER);
+    assert_int_equal(weir_go(&servers, serve_routes, .l = l, .g = &g), 0);
+    int rc = use_routes(l);
+    /* the server stops: a WebSocket that is open says so */
+    snprintf(url, sizeof url, "ws://127.0.0.1:%d/feed", weir_listener_port(l));
+    assert_int_equal(weir_ws_dial(url, NULL, &ws), 0);
+    expect_echo(ws, "three");
+    weir_unlisten(&l);
+    assert_int_equal(weir_ws_receive(ws, &m), WEIR_EWSCLOSED);
+    assert_int_equal(weir_ws_close_code(ws), 1001);
+    weir_ws_drop(&ws);
+    assert_int_equal(weir_group_close(&servers, 0), 0);
+    assert_int_equal(weir_group_close(&g, 0), 0);
+    return rc;
+}
+
+WEIR_TEST_BACKENDS(a_route_serves_websockets_reactively) {
+    struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
+    assert_int_equal(weir_run(with_routes, NULL, &o), 0);
+}

@@ -32,6 +32,21 @@ void weir__http_request_cut(struct weir_http_request *r) {
     }
 }
 
+static void part_join(char *text, struct weir__slice part, char end) {
+    text[part.offset + part.len] = end;
+}
+
+void weir__http_request_join(struct weir_http_request *r) {
+    part_join(r->text, r->head.method, ' ');
+    part_join(r->text, r->head.target, ' ');
+    for (uint32_t i = 0; i < r->head.headers_count; i++) {
+        struct weir__slice value = r->head.headers[i].value;
+        bool ends_line = r->text[value.offset + value.len + 1] == '\n';
+        part_join(r->text, r->head.headers[i].name, ':');
+        part_join(r->text, value, ends_line ? '\r' : ' ');
+    }
+}
+
 struct weir_http_request *weir__http_request_new(struct weir_stream *s, void *arg,
                                                  const struct weir__http1 *head, const void *base,
                                                  size_t len) {

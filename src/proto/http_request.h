@@ -37,6 +37,9 @@ struct weir_http_request {
 /* Put a NUL behind each part of the head in r->text, which is the caller's and may be written. */
 WEIR_API void weir__http_request_cut(struct weir_http_request *r);
 
+/* Undo that: the head is again as it was sent. A blank stands for each blank behind a value. */
+WEIR_API void weir__http_request_join(struct weir_http_request *r);
+
 /* What forbids this answer, as an error with its record, or 0; headers apart. */
 WEIR_API int weir__http_answer_check(const struct weir_http_request *r,
                                      const struct weir_http_answer *a);
