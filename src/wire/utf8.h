@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <weir/base.h>
 
 struct weir__utf8 {
     uint8_t state; /* 0 between characters; see utf8.c */
@@ -23,7 +24,7 @@ static inline bool weir__utf8_done(const struct weir__utf8 *u) {
 }
 
 /* True if the whole text is UTF-8. */
-bool weir__utf8_valid(const void *buf, size_t len);
+WEIR_API bool weir__utf8_valid(const void *buf, size_t len);
 
 /* The length of the longest beginning that is UTF-8, whole characters only. */
 size_t weir__utf8_prefix(const void *buf, size_t len);
