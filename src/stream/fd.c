@@ -11,8 +11,7 @@
 #include "base/log.h"
 #include "base/time.h"
 #include "stream/detached.h"
-#include "stream/fd.h"
-#include "stream/fd_job.h"
+#include "stream/fd_inside.h"
 #include "sys/fds.h"
 #include "sys/verb.h"
 #include "sys/foreign.h"
@@ -23,7 +22,6 @@
 #include <stdio.h>
 
 enum {
-    FILE_PIECE = 256 << 10,
     PIECE = 16 << 10, /* one read of a pipe gives at most 64 KiB, of a terminal 4 KiB */
     IN_VAIN_MS = 5,   /* see try_later */
     BACKGROUND_MS = 200
@@ -42,25 +40,6 @@ int weir_wait_fd(int fd, int events) {
     if (n >= 0 && (n & POLLNVAL) != 0)
         n = -EBADF;
     return n < 0 ? weir__fail((int)n, "wait for a descriptor", NULL) : (int)n;
-}
-
-struct descriptor {
-    struct weir_stream stream;
-    struct weir__file file;
-    struct weir__op op; /* CLOSE */
-    size_t moved[2];    /* bytes read, and written, since the last weir__breathe_bytes */
-    struct weir__fd_slot slots[2]; /* for reads, for writes: the job where no try can be made */
-    struct weir__call put_call; /* of a put to a file */
-    unsigned calls;     /* on a file: while one runs, the descriptor must stay open */
-    bool is_file, direct, syncs; /* a regular file, whose disk may take long: O_DIRECT, O_SYNC */
-    int access;         /* O_RDONLY, O_WRONLY, O_RDWR: the other direction would wait for ever */
-    int tty; /* slot of sys/modes.h, or 0 */
-    const struct weir__fd_kind *of;
-    uint8_t state[] __attribute__((aligned(16)));
-};
-
-static struct descriptor *descriptor_of(struct weir_stream *s) {
-    return WEIR_CONTAINER(s, struct descriptor, stream);
 }
 
 /* Wait until poll reports one of events. Returns 0 or an error. */
@@ -105,45 +84,15 @@ static int breathe(struct descriptor *d, size_t *moved) {
     return rc == 0 && d->stream.closed ? -ECANCELED : rc;
 }
 
-/* What a result of a call means for this kind. */
-static int64_t meant(struct descriptor *d, bool writes, int64_t n) {
-    bool is_its = n == 0 || (n < 0 && n != -EAGAIN && n != -EOPNOTSUPP);
-    return is_its && d->of->result != NULL ? d->of->result(d->state, writes, n) : n;
-}
-
-static void closed(struct weir__op *op) {
-    struct weir_stream *s = &WEIR_CONTAINER(op, struct descriptor, op)->stream;
-    weir__close_done(s->loop);
-    weir__stream_gone(s);
-}
-
-static void close_file(struct descriptor *d) {
-    d->file.foreign = false; /* now the backend may close it */
-    weir__close_submit(d->stream.loop, &d->op, &d->file, closed);
-}
-
-/* A call that reads or writes a file at its position. */
-static struct weir__call file_call(struct descriptor *d, bool writes, void *buf, size_t len) {
-    return (struct weir__call){
-        .verb = writes ? WEIR__WRITE_AT : WEIR__READ_AT,
-        .never_waits = !d->direct,
-        .syncs = d->syncs,
-        .fd = d->file.fd,
-        .base = buf,
-        .len = len < FILE_PIECE ? len : FILE_PIECE,
-        .at = WEIR__AT_POSITION,
-    };
-}
-
 static int64_t call_file(struct descriptor *d, bool writes, void *buf, size_t len) {
-    struct weir__call c = file_call(d, writes, buf, len);
+    struct weir__call c = weir__descriptor_call(d, writes, buf, len);
     struct weir__op op = {.kind = WEIR__FILE_OP, .u.call = &c};
     if (d->stream.closed)
         return -ECANCELED;
     d->calls++;
     int64_t n = weir__op_await(&op, writes ? &weir__writes : &weir__reads, &d->stream);
     if (--d->calls == 0 && d->stream.closed)
-        close_file(d);
+        weir__descriptor_close_file(d);
     return n;
 }
 
@@ -158,7 +107,7 @@ static int64_t try_once(struct descriptor *d, enum weir__op_kind kind, void *buf
         .kind = (uint8_t)kind, .file = &d->file, .u.bytes = {.base = buf, .len = len}};
     int64_t n = d->is_file ? call_file(d, writes, buf, len) : weir__op_now(d->stream.loop, &op);
     d->moved[writes] += n > 0 ? (size_t)n : 0;
-    return meant(d, writes, n);
+    return weir__descriptor_meant(d, writes, n);
 }
 
 static int64_t read_once(struct descriptor *d, void *buf, size_t len) {
@@ -263,8 +212,8 @@ static void put_next(struct weir__put *p) {
 static int put_came(struct descriptor *d, struct weir__put *p, int64_t n) {
     bool is_call = p->op.kind == WEIR__FILE_OP;
     if (is_call && --d->calls == 0 && d->stream.closed)
-        close_file(d);
-    n = is_call ? meant(d, true, n) : n;
+        weir__descriptor_close_file(d);
+    n = is_call ? weir__descriptor_meant(d, true, n) : n;
     if (n < 0)
         return put_ends(p, n);
     if (is_call)
@@ -313,7 +262,7 @@ static int put_waits(struct descriptor *d, struct weir__put *p) {
 }
 
 static int put_calls(struct descriptor *d, struct weir__put *p) {
-    d->put_call = file_call(d, true, p->vec->iov_base, p->vec->iov_len);
+    d->put_call = weir__descriptor_call(d, true, p->vec->iov_base, p->vec->iov_len);
     p->put_wait = PUT_CALLS;
     p->op = (struct weir__op){
         .kind = WEIR__FILE_OP, .wake = put_op_ended, .u.call = &d->put_call};
@@ -350,7 +299,7 @@ static int64_t put_try(struct descriptor *d, struct weir__put *p) {
     struct weir__op op = {.kind = WEIR__WRITE_FD,
                           .file = &d->file,
                           .u.bytes = {.base = p->vec->iov_base, .len = p->vec->iov_len}};
-    return meant(d, true, weir__op_now(d->stream.loop, &op));
+    return weir__descriptor_meant(d, true, weir__op_now(d->stream.loop, &op));
 }
 
 /* Until all is written, something must be waited for, or an error ends it. */
@@ -404,7 +353,9 @@ static int64_t descriptor_try_send(struct weir_stream *s, const void *buf, size_
     struct weir__op op = {.kind = WEIR__WRITE_FD,
                           .file = &d->file,
                           .u.bytes = {.base = (void *)(uintptr_t)buf, .len = len}};
-    return d->access == O_RDONLY ? -EBADF : meant(d, true, weir__op_now(s->loop, &op));
+    if (d->access == O_RDONLY)
+        return -EBADF;
+    return weir__descriptor_meant(d, true, weir__op_now(s->loop, &op));
 }
 
 static int descriptor_wait_room(struct weir_stream *s) {
@@ -448,7 +399,7 @@ static void descriptor_close(struct weir_stream *s) {
     if (d->of->closing != NULL)
         d->of->closing(d->state, d->file.fd);
     if (d->calls == 0)
-        close_file(d);
+        weir__descriptor_close_file(d);
 }
 
 static void descriptor_leave(struct weir_stream *s) {

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* fd_inside.h - a stream of a descriptor, as fd.c, which reads and writes in tasks, and the files
+ * below it know it. */
+#ifndef WEIR_STREAM_FD_INSIDE_H
+#define WEIR_STREAM_FD_INSIDE_H
+
+#include "stream/fd.h"
+#include "stream/fd_job.h"
+#include "sys/verb.h"
+
+struct descriptor {
+    struct weir_stream stream;
+    struct weir__file file;
+    struct weir__op op; /* CLOSE */
+    size_t moved[2];    /* bytes read, and written, since the last weir__breathe_bytes */
+    struct weir__fd_slot slots[2]; /* for reads, for writes: the job where no try can be made */
+    struct weir__call put_call; /* of a put to a file */
+    unsigned calls;     /* on a file: while one runs, the descriptor must stay open */
+    bool is_file, direct, syncs; /* a regular file, whose disk may take long: O_DIRECT, O_SYNC */
+    int access;         /* O_RDONLY, O_WRONLY, O_RDWR: the other direction would wait for ever */
+    int tty; /* slot of sys/modes.h, or 0 */
+    const struct weir__fd_kind *of;
+    uint8_t state[] __attribute__((aligned(16)));
+};
+
+static inline struct descriptor *descriptor_of(struct weir_stream *s) {
+    return WEIR_CONTAINER(s, struct descriptor, stream);
+}
+
+/* What a result of a call means for this kind. */
+int64_t weir__descriptor_meant(struct descriptor *d, bool writes, int64_t n);
+
+/* A call that reads or writes a file at its position. */
+struct weir__call weir__descriptor_call(struct descriptor *d, bool writes, void *buf, size_t len);
+
+/* The stream was closed, and no call on it runs any more. */
+void weir__descriptor_close_file(struct descriptor *d);
+
+#endif
