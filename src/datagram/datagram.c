@@ -174,15 +174,9 @@ int weir_dgram_try_send(struct weir_dgram *d, const void *buf, size_t len,
 
 /* ---- receiving ------------------------------------------------------------------------------ */
 
-struct one {
-    struct iovec v;
-    struct mmsghdr m;
-    struct weir__op op;
-};
-
-static void one_init(struct one *o, struct weir_dgram *d, enum weir__op_kind kind, void *buf,
+static void one_init(struct weir__dgram_one *o, struct weir_dgram *d, enum weir__op_kind kind, void *buf,
                      size_t size, struct weir_addr *from) {
-    *o = (struct one){.v = {.iov_base = buf, .iov_len = size},
+    *o = (struct weir__dgram_one){.v = {.iov_base = buf, .iov_len = size},
                       .m.msg_hdr = {.msg_iov = &o->v, .msg_iovlen = 1},
                       .op = {.kind = (uint8_t)kind,
                              .file = &d->file,
@@ -194,7 +188,7 @@ static void one_init(struct one *o, struct weir_dgram *d, enum weir__op_kind kin
 }
 
 /* The length of what has come. */
-static int64_t one_result(const struct one *o, int64_t n, struct weir_addr *from) {
+static int64_t one_result(const struct weir__dgram_one *o, int64_t n, struct weir_addr *from) {
     if (n < 0)
         return n;
     if (from != NULL)
@@ -205,7 +199,7 @@ static int64_t one_result(const struct one *o, int64_t n, struct weir_addr *from
 ssize_t weir_dgram_recv(struct weir_dgram *d, void *buf, size_t size,
                         struct weir_addr *ret_from) {
     static const char what[] = "receive of a datagram";
-    struct one o;
+    struct weir__dgram_one o;
     int64_t n = weir__dgram_enter(d, what);
     if (n < 0)
         return (ssize_t)n;
@@ -218,9 +212,30 @@ ssize_t weir_dgram_recv(struct weir_dgram *d, void *buf, size_t size,
     return weir__dgram_leave(d, one_result(&o, n, ret_from), what);
 }
 
+int weir__dgram_ask(struct weir_dgram *d, struct weir__dgram_one *o, void *buf, size_t size,
+                    void (*wake)(struct weir__op *op)) {
+    one_init(o, d, WEIR__RECVMSG, buf, size, NULL);
+    o->op.wake = wake;
+    d->receiving = true;
+    d->inside++;
+    return weir__submit(d->loop->backend, &o->op);
+}
+
+int64_t weir__dgram_asked(struct weir_dgram *d, struct weir__dgram_one *o) {
+    int64_t n = d->closed ? -ECANCELED : one_result(o, o->op.result, NULL);
+    d->receiving = false;
+    d->inside--;
+    free_if_left(d);
+    return n;
+}
+
+int weir__dgram_unask(struct weir_dgram *d, struct weir__dgram_one *o) {
+    return weir__cancel(d->loop->backend, &o->op);
+}
+
 ssize_t weir_dgram_try_recv(struct weir_dgram *d, void *buf, size_t size,
                             struct weir_addr *ret_from) {
-    struct one o;
+    struct weir__dgram_one o;
     weir__not_null(d, "weir_dgram_try_recv");
     int64_t n = weir__loop_enter(d->loop, "weir_dgram_try_recv");
     if (n < 0)

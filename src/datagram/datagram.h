@@ -6,6 +6,7 @@
 #ifndef WEIR_DATAGRAM_DATAGRAM_H
 #define WEIR_DATAGRAM_DATAGRAM_H
 
+#include <sys/uio.h>
 #include <weir/datagram.h>
 
 #include "task/task.h"
@@ -18,6 +19,21 @@ struct weir_dgram {
     bool receiving, closed, gone, given;
     unsigned inside; /* tasks in calls */
 };
+
+/* A receive of one datagram. */
+struct weir__dgram_one {
+    struct iovec v;
+    struct mmsghdr m;
+    struct weir__op op;
+};
+
+/* The same without a task. o->op.wake is set; it is called by the loop when PENDING was returned.
+ * Then, or at once after DONE, weir__dgram_asked says what has come: its length, or an error. A
+ * pending ask keeps d, also when it is closed. Unask as weir__cancel. */
+int weir__dgram_ask(struct weir_dgram *d, struct weir__dgram_one *o, void *buf, size_t size,
+                    void (*wake)(struct weir__op *op));
+int64_t weir__dgram_asked(struct weir_dgram *d, struct weir__dgram_one *o);
+int weir__dgram_unask(struct weir_dgram *d, struct weir__dgram_one *o);
 
 extern const struct weir__what weir__dgram_reads, weir__dgram_writes;
 

@@ -22,18 +22,20 @@ static int64_t seen(struct weir_stream *s, int64_t rc) {
     return s->closed ? -ECANCELED : rc;
 }
 
-static int64_t over_recv(struct weir_stream *s, struct weir__lent *ret_lent) {
-    struct weir_view v;
-    int64_t n = weir_peek(parts_of(s)->in, 1, &v);
-    if (n <= 0 || s->closed)
-        return seen(s, n);
-    *ret_lent = (struct weir__lent){(uint8_t *)v.base, (uint32_t)v.len, 1};
-    return n;
+/* Nobody else reads the stream below, so its window stays empty. */
+static int over_ask(struct weir_stream *s, struct weir__op *ask) {
+    struct weir_stream *in = parts_of(s)->in;
+    return in->kind->ask(in, ask);
+}
+
+static int over_unask(struct weir_stream *s, struct weir__op *ask) {
+    struct weir_stream *in = parts_of(s)->in;
+    return in->kind->unask(in, ask);
 }
 
 static void over_release(struct weir_stream *s, struct weir__lent *lent) {
-    lent->token = 0;
-    weir_consume(parts_of(s)->in, lent->len);
+    struct weir_stream *in = parts_of(s)->in;
+    in->kind->release(in, lent);
 }
 
 static int over_send(struct weir_stream *s, const void *buf, size_t len, size_t *ret_done) {
@@ -92,8 +94,10 @@ static void over_address(struct weir_stream *s, bool peer, char *ret_text) {
 
 static const struct weir__stream_kind over_kind = {
     .name = "stream over others",
-    .recv = over_recv,
+    .recv = weir__stream_recv,
     .release = over_release,
+    .ask = over_ask,
+    .unask = over_unask,
     .send = over_send,
     .put = over_put,
     .unput = over_unput,

@@ -9,6 +9,7 @@
 #include <weir/datagram.h>
 
 #include "base/alloc.h"
+#include "datagram/datagram.h"
 #include "dial/scheme.h"
 #include "stream/stream.h"
 
@@ -21,6 +22,11 @@ struct udp {
     struct weir_stream stream;
     struct weir_dgram *dgram;
     char peer[64];
+    struct weir__op *ask; /* NULL: none is pending */
+    struct weir__dgram_one one;
+    struct weir_dgram *asked; /* also after a close */
+    uint8_t *into;
+    bool lent; /* bytes */
     uint8_t bytes[DATAGRAM_MAX]; /* the datagram that is lent; its pages come with the first */
 };
 
@@ -28,22 +34,77 @@ static struct udp *udp_of(struct weir_stream *s) {
     return WEIR_CONTAINER(s, struct udp, stream);
 }
 
-/* A datagram of 0 bytes is skipped: it would be taken for the end of stream. */
-static int64_t udp_recv(struct weir_stream *s, struct weir__lent *ret_lent) {
-    struct udp *u = udp_of(s);
-    ssize_t n = 0;
-    while (n == 0 && !s->closed)
-        n = weir_dgram_recv(u->dgram, u->bytes, sizeof u->bytes, NULL);
-    if (s->closed)
-        return -ECANCELED;
-    if (n > 0)
-        *ret_lent = (struct weir__lent){u->bytes, (uint32_t)n, 1};
-    return n;
-}
-
 static void udp_release(struct weir_stream *s, struct weir__lent *lent) {
+    struct udp *u = udp_of(s);
+    if (lent->base == u->bytes)
+        u->lent = false;
+    else
+        weir__free(lent->base);
     lent->token = 0;
 }
+
+/* ---- asking ---- */
+
+static void ask_woke(struct weir__op *op);
+
+static void ask_ends(struct udp *u, struct weir__op *ask, int64_t n) {
+    ask->u.lent = (struct weir__lent){u->into, n > 0 ? (uint32_t)n : 0, 1};
+    ask->result = n;
+    u->ask = NULL;
+    if (n <= 0)
+        udp_release(&u->stream, &ask->u.lent);
+}
+
+/* A datagram of 0 bytes is skipped: it would be taken for the end of stream. */
+static int ask_goes_on(struct udp *u, struct weir__op *ask) {
+    int64_t n = 0;
+    while (n == 0 && !u->stream.closed) {
+        if (weir__dgram_ask(u->asked, &u->one, u->into, DATAGRAM_MAX, ask_woke) == WEIR__PENDING)
+            return WEIR__PENDING;
+        n = weir__dgram_asked(u->asked, &u->one);
+    }
+    ask_ends(u, ask, n != 0 ? n : -ECANCELED);
+    return WEIR__DONE;
+}
+
+static void ask_woke(struct weir__op *op) {
+    struct udp *u = WEIR_CONTAINER(op, struct udp, one.op);
+    struct weir__op *ask = u->ask;
+    bool closed = u->stream.closed;
+    int64_t n = weir__dgram_asked(u->asked, &u->one);
+    if (n != 0)
+        ask_ends(u, ask, n);
+    else if (ask_goes_on(u, ask) == WEIR__PENDING)
+        return;
+    ask->wake(ask);
+    if (closed)
+        weir__stream_gone(&u->stream);
+}
+
+static int udp_ask(struct weir_stream *s, struct weir__op *ask) {
+    struct udp *u = udp_of(s);
+    u->into = u->lent ? weir__alloc(DATAGRAM_MAX) : u->bytes;
+    if (u->into == NULL) {
+        ask->result = -ENOMEM;
+        return WEIR__DONE;
+    }
+    if (u->into == u->bytes)
+        u->lent = true;
+    u->ask = ask;
+    u->asked = u->dgram;
+    return ask_goes_on(u, ask);
+}
+
+static int udp_unask(struct weir_stream *s, struct weir__op *ask) {
+    struct udp *u = udp_of(s);
+    if (weir__dgram_unask(u->asked, &u->one) == WEIR__PENDING)
+        return WEIR__PENDING;
+    int64_t n = weir__dgram_asked(u->asked, &u->one);
+    ask_ends(u, ask, n != 0 ? n : -ECANCELED);
+    return WEIR__DONE;
+}
+
+/* ---- writing ---- */
 
 static int udp_send(struct weir_stream *s, const void *buf, size_t len, size_t *ret_done) {
     int rc = weir_dgram_send(udp_of(s)->dgram, buf, len, NULL);
@@ -88,7 +149,8 @@ static int udp_shutdown(struct weir_stream *s) {
 static void udp_close(struct weir_stream *s) {
     weir__stream_drop(s);
     weir_dgram_close(&udp_of(s)->dgram);
-    weir__stream_gone(s);
+    if (udp_of(s)->ask == NULL) /* else when that ends */
+        weir__stream_gone(s);
 }
 
 static void udp_leave(struct weir_stream *s) {
@@ -108,8 +170,10 @@ static void udp_address(struct weir_stream *s, bool peer, char *ret_text) {
 static const struct weir__stream_kind udp_kind = {
     .name = "udp",
     .goes_on = true,
-    .recv = udp_recv,
+    .recv = weir__stream_recv,
     .release = udp_release,
+    .ask = udp_ask,
+    .unask = udp_unask,
     .send = udp_send,
     .sendv = udp_sendv,
     .try_send = udp_try_send,
@@ -131,6 +195,8 @@ int weir__dial_udp(const char *rest, const char *url, const struct weir_dial_opt
         weir__free(u);
         return rc;
     }
+    u->ask = NULL;
+    u->lent = false;
     weir__stream_init(&u->stream, &udp_kind, weir__loop());
     snprintf(u->peer, sizeof u->peer, "%s", url);
     weir__stream_give(&u->stream, ret_stream);

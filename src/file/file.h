@@ -49,6 +49,14 @@ int64_t weir__file_call_uncut(struct weir__call *c, const struct weir__what *wha
  * result. */
 int64_t weir__file_move(struct weir_file *f, enum weir__verb verb, void *base, size_t len,
                         int64_t at);
+/* The call that does so. */
+struct weir__call weir__file_piece(const struct weir_file *f, enum weir__verb verb, void *base,
+                                   size_t len, int64_t at);
+/* Without a task: true if w has the position of f; else it is granted later. It is given back by
+ * weir__file_position_give. */
+bool weir__file_position_try(struct weir_file *f, struct weir__waiter *w);
+void weir__file_position_give(struct weir_file *f);
+
 /* Read or write until all is done, or the end. *ret_done counts. Returns 0 or an error. */
 int weir__file_move_all(struct weir_file *f, enum weir__verb verb, void *base, size_t len,
                         int64_t at, size_t *ret_done);

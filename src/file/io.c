@@ -19,8 +19,16 @@ static int position_take(struct weir_file *f, const struct weir__what *what) {
 }
 
 /* The next one has it then. */
-static void position_give(struct weir_file *f) {
+void weir__file_position_give(struct weir_file *f) {
     f->moves = weir__waitq_grant(&f->moving) != NULL;
+}
+
+bool weir__file_position_try(struct weir_file *f, struct weir__waiter *w) {
+    bool had = f->moves;
+    f->moves = true;
+    if (had)
+        weir__waitq_add(&f->moving, w);
+    return !had;
 }
 
 /* A call that uses the position. */
@@ -29,16 +37,14 @@ static int64_t position_call(struct weir_file *f, struct weir__call *c,
     int64_t n = position_take(f, what);
     if (n == 0) {
         n = weir__file_call(c, what, &f->fd);
-        position_give(f);
+        weir__file_position_give(f);
     }
     return n;
 }
 
-int64_t weir__file_move(struct weir_file *f, enum weir__verb verb, void *base, size_t len,
-                        int64_t at) {
-    bool writes = verb == WEIR__WRITE_AT;
-    const struct weir__what *what = writes ? &weir__file_writes : &weir__file_reads;
-    struct weir__call c = {
+struct weir__call weir__file_piece(const struct weir_file *f, enum weir__verb verb, void *base,
+                                   size_t len, int64_t at) {
+    return (struct weir__call){
         .verb = (uint8_t)verb,
         .never_waits = f->never_waits,
         .syncs = f->syncs,
@@ -47,6 +53,13 @@ int64_t weir__file_move(struct weir_file *f, enum weir__verb verb, void *base, s
         .len = len < WEIR__FILE_PIECE ? len : WEIR__FILE_PIECE,
         .at = at,
     };
+}
+
+int64_t weir__file_move(struct weir_file *f, enum weir__verb verb, void *base, size_t len,
+                        int64_t at) {
+    bool writes = verb == WEIR__WRITE_AT;
+    const struct weir__what *what = writes ? &weir__file_writes : &weir__file_reads;
+    struct weir__call c = weir__file_piece(f, verb, base, len, at);
     int64_t n = at == WEIR__AT_POSITION ? position_call(f, &c, what)
                                         : weir__file_call(&c, what, &f->fd);
     if (n > 0) /* perhaps without a wait: a small one counts as a call too */

@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "file/file.h"
+#include "task/soon.h"
 
 enum { PIECE = 64 << 10 };
 
@@ -14,6 +15,15 @@ struct file_stream {
     struct weir_stream stream;
     struct weir_file *file; /* NULL: closed */
     int fd;
+    /* An ask waits for the position of the file, then for its call. */
+    struct weir__op *ask; /* the caller's; NULL: none is pending */
+    struct weir__waiter waiter;
+    struct weir__soon soon;
+    bool calls;
+    struct weir__op op;
+    struct weir__call call;
+    struct weir_file *in_use; /* the ask's, also after a close */
+    uint8_t *piece;
 };
 
 static struct file_stream *self(struct weir_stream *s) {
@@ -42,6 +52,88 @@ static int64_t file_recv(struct weir_stream *s, struct weir__lent *ret_lent) {
     else
         weir__free(piece);
     return n;
+}
+
+/* ---- asking ---------------------------------------------------------------------------------- */
+
+/* The ask, which has the position, ends with n. Bytes that were read are not dropped while the
+ * stream is open: the position has moved. */
+static void ask_ends(struct file_stream *s, struct weir__op *ask, int64_t n) {
+    ask->result = s->stream.closed ? -ECANCELED : n;
+    if (ask->result > 0)
+        ask->u.lent = (struct weir__lent){s->piece, (uint32_t)n, 1};
+    else
+        weir__free(s->piece);
+    s->ask = NULL;
+    weir__file_position_give(s->in_use);
+    (void)weir__file_leave(s->in_use, 0, NULL, 0);
+}
+
+static void ask_called(struct weir__op *op) {
+    struct file_stream *s = WEIR_CONTAINER(op, struct file_stream, op);
+    struct weir__op *ask = s->ask;
+    bool closed = s->stream.closed;
+    ask_ends(s, ask, op->result);
+    ask->wake(ask);
+    if (closed)
+        weir__stream_gone(&s->stream);
+}
+
+static int ask_call(struct file_stream *s) {
+    s->op = (struct weir__op){.kind = WEIR__FILE_OP, .wake = ask_called, .u.call = &s->call};
+    s->calls = true;
+    return weir__submit(s->stream.loop->backend, &s->op);
+}
+
+static void ask_begins(struct weir__soon *soon, bool dropped) {
+    struct file_stream *s = WEIR_CONTAINER(soon, struct file_stream, soon);
+    s->op.result = -ECANCELED;
+    if (dropped || s->stream.closed || ask_call(s) == WEIR__DONE)
+        ask_called(&s->op);
+}
+
+/* A task has given the position up, on its own stack. */
+static void ask_has_position(struct weir__waiter *w) {
+    weir__soon_add(&WEIR_CONTAINER(w, struct file_stream, waiter)->soon);
+}
+
+static int file_ask(struct weir_stream *stream, struct weir__op *ask) {
+    struct file_stream *s = self(stream);
+    ask->result = -ENOMEM;
+    s->piece = weir__alloc(PIECE);
+    if (s->piece == NULL)
+        return WEIR__DONE;
+    s->ask = ask;
+    s->calls = false;
+    s->in_use = s->file;
+    s->in_use->users++;
+    s->call = weir__file_piece(s->in_use, WEIR__READ_AT, s->piece, PIECE, WEIR__AT_POSITION);
+    s->waiter = (struct weir__waiter){.granted = ask_has_position};
+    weir__soon_prepare(&s->soon, ask_begins);
+    if (!weir__file_position_try(s->in_use, &s->waiter) || ask_call(s) == WEIR__PENDING)
+        return WEIR__PENDING;
+    ask_ends(s, ask, s->op.result);
+    return WEIR__DONE;
+}
+
+static int file_unask(struct weir_stream *stream, struct weir__op *ask) {
+    struct file_stream *s = self(stream);
+    int64_t n = -ECANCELED;
+    if (s->calls) {
+        if (weir__cancel(stream->loop->backend, &s->op) == WEIR__PENDING)
+            return WEIR__PENDING;
+        n = s->op.result;
+    } else if (s->waiter.in != NULL) { /* it has no position to give */
+        weir__waiter_remove(&s->waiter);
+        weir__free(s->piece);
+        ask->result = n;
+        s->ask = NULL;
+        (void)weir__file_leave(s->in_use, 0, NULL, 0);
+        return WEIR__DONE;
+    }
+    weir__soon_remove(&s->soon);
+    ask_ends(s, ask, n);
+    return WEIR__DONE;
 }
 
 static void file_release(struct weir_stream *s, struct weir__lent *lent) {
@@ -87,7 +179,8 @@ static int file_fd(const struct weir_stream *s) {
 static void file_close(struct weir_stream *s) {
     weir__stream_drop(s);
     weir__file_drop(&self(s)->file);
-    weir__stream_gone(s);
+    if (self(s)->ask == NULL) /* else when that ends */
+        weir__stream_gone(s);
 }
 
 static void file_leave(struct weir_stream *s) {
@@ -105,6 +198,8 @@ static const struct weir__stream_kind file_kind = {
     .name = "file",
     .recv = file_recv,
     .release = file_release,
+    .ask = file_ask,
+    .unask = file_unask,
     .recv_into = file_recv_into,
     .send = file_send,
     .try_send = file_try_send,

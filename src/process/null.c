@@ -12,6 +12,11 @@ static int64_t null_recv(struct weir_stream *s, struct weir__lent *ret_lent) {
     return 0;
 }
 
+static int null_ask(struct weir_stream *s, struct weir__op *ask) {
+    ask->result = 0;
+    return WEIR__DONE;
+}
+
 static void null_release(struct weir_stream *s, struct weir__lent *lent) {
     lent->token = 0;
 }
@@ -42,6 +47,7 @@ static const struct weir__stream_kind null_kind = {
     .name = "null",
     .recv = null_recv,
     .release = null_release,
+    .ask = null_ask, /* never pending: so there is no unask */
     .send = null_send,
     .try_send = null_try_send,
     .wait_room = null_done,

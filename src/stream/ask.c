@@ -23,10 +23,14 @@ int64_t weir__stream_recv(struct weir_stream *s, struct weir__lent *ret_lent) {
     struct asking a = {.park = {.abort = asking_abort, .what = &weir__reads, .on = s},
                        .op = {.wake = asking_over},
                        .stream = s};
-    if (s->kind->ask(s, &a.op) == WEIR__PENDING)
+    bool waits = s->kind->ask(s, &a.op) == WEIR__PENDING;
+    if (waits)
         weir__park(&a.park);
-    if (a.op.result > 0)
+    if (a.op.result > 0) {
         *ret_lent = a.op.u.lent;
+        if (!waits) /* a stream that never waits: let others run */
+            (void)weir__breathe_bytes(a.op.u.lent.len);
+    }
     int felt = a.op.result == -ECANCELED ? weir_cancelled() : 0;
     return felt < 0 ? felt : a.op.result;
 }

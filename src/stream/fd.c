@@ -22,7 +22,6 @@
 #include <stdio.h>
 
 enum {
-    PIECE = 16 << 10, /* one read of a pipe gives at most 64 KiB, of a terminal 4 KiB */
     IN_VAIN_MS = 5,   /* see try_later */
     BACKGROUND_MS = 200
 };
@@ -132,10 +131,10 @@ static int64_t descriptor_recv_into(struct weir_stream *s, void *buf, size_t len
 static int64_t descriptor_recv(struct weir_stream *s, struct weir__lent *ret_lent) {
     struct descriptor *d = descriptor_of(s);
     for (unsigned tries = 1;; tries++) {
-        uint8_t *piece = weir__alloc(PIECE);
+        uint8_t *piece = weir__alloc(DESCRIPTOR_PIECE);
         if (piece == NULL)
             return -ENOMEM;
-        int64_t n = read_once(d, piece, PIECE);
+        int64_t n = read_once(d, piece, DESCRIPTOR_PIECE);
         if (n > 0) {
             *ret_lent = (struct weir__lent){piece, (uint32_t)n, 1};
             return n;
@@ -394,6 +393,7 @@ static void descriptor_close(struct weir_stream *s) {
     weir__stream_drop(s);
     weir__fd_job_drop(&d->slots[0]);
     weir__fd_job_drop(&d->slots[1]);
+    weir__descriptor_ask_closed(d);
     if (d->tty != 0)
         weir__tty_restore(d->tty);
     if (d->of->closing != NULL)
@@ -421,6 +421,8 @@ static const struct weir__stream_kind descriptor_kind = {
     .name = "descriptor",
     .recv = descriptor_recv,
     .release = descriptor_release,
+    .ask = weir__descriptor_ask,
+    .unask = weir__descriptor_unask,
     .recv_into = descriptor_recv_into,
     .send = descriptor_send,
     .put = descriptor_put,

@@ -126,18 +126,14 @@ static bool drop(struct weir__fd_slot *slot) {
     return has_run;
 }
 
-int64_t weir__fd_job_read(struct weir__fd_slot *slot, struct weir_stream *s, int fd, void *buf,
-                          size_t len) {
-    int64_t rc = slot->job == NULL ? begin(slot, fd, NULL, len) : 0;
-    if (rc == 0)
-        rc = await(slot, s, &weir__reads);
-    if (rc < 0)
-        return rc;
+int64_t weir__fd_job_taken(struct weir__fd_slot *slot, void *buf, size_t len) {
     struct weir__fd_job *j = slot->job;
+    if (!j->over)
+        return -EOPNOTSUPP;
     size_t left = j->result > 0 ? (size_t)j->result - j->at : 0, n = left < len ? left : len;
     memcpy(buf, j->bytes + j->at, n);
     j->at += n;
-    rc = j->result > 0 ? (int64_t)n : j->result;
+    int64_t rc = j->result > 0 ? (int64_t)n : j->result;
     if (n == left)
         drop(slot);
     return rc;
@@ -158,6 +154,16 @@ int64_t weir__fd_job_written(struct weir__fd_slot *slot) {
 size_t weir__fd_job_leave(struct weir__fd_slot *slot) {
     size_t taken = slot->job != NULL ? slot->job->len : 0;
     return taken > 0 && drop(slot) ? taken : 0;
+}
+
+int64_t weir__fd_job_read(struct weir__fd_slot *slot, struct weir_stream *s, int fd, void *buf,
+                          size_t len) {
+    int64_t rc = slot->job == NULL ? begin(slot, fd, NULL, len) : 0;
+    if (rc == 0)
+        rc = await(slot, s, &weir__reads);
+    if (rc < 0)
+        return rc;
+    return weir__fd_job_taken(slot, buf, len);
 }
 
 int64_t weir__fd_job_write(struct weir__fd_slot *slot, struct weir_stream *s, int fd,

@@ -22,6 +22,10 @@ int64_t weir__fd_job_read(struct weir__fd_slot *slot, struct weir_stream *s, int
 int64_t weir__fd_job_write(struct weir__fd_slot *slot, struct weir_stream *s, int fd,
                            const void *buf, size_t len, size_t *ret_taken);
 
+/* A read outside a task: begin the job with buf NULL. Take what it has read. Returns a count, with
+ * the bytes in buf; 0 at end of stream; an error; -EOPNOTSUPP: it has not ended. */
+int64_t weir__fd_job_taken(struct weir__fd_slot *slot, void *buf, size_t len);
+
 /* A write outside a task. Begin the job, of the first bytes of buf, which are copied; its end
  * grants slot->waiting. Returns 0; -ENOMEM, -EAGAIN, -EMFILE. Then take its result: a count, or an
  * error; -ECANCELED if the stream was closed. Or leave it: returns how many bytes it may have

@@ -65,7 +65,10 @@ int weir__react_by(struct weir_listener *l, struct weir_group *g, struct react_s
 
 int weir__react(struct weir_listener *l, struct weir_group *g, const struct weir_reactive *r,
                 const struct weir__react_hooks *hooks) {
-    struct react_server *sv = weir__react_server_new(weir__listener_loop(l), l, r, hooks);
+    struct weir__loop *loop = weir__loop(); /* l's; a cancelled task may not look at l any more */
+    if (loop == NULL)
+        return weir__no_loop("react");
+    struct react_server *sv = weir__react_server_new(loop, l, r, hooks);
     return sv != NULL ? weir__react_by(l, g, sv) : weir__fail(-ENOMEM, "react", NULL);
 }
 
@@ -127,8 +130,6 @@ int weir_react_stream(struct weir_stream **take_stream, struct weir_group *g,
     if ((rc = weir__group_cancelled(g)) < 0)
         return weir__fail(rc, "react", NULL);
     bool is_socket = weir__socket_file(*take_stream) != NULL;
-    if ((*take_stream)->kind->ask == NULL)
-        return weir__failf(-EOPNOTSUPP, "react", NULL, "a stream of this kind (EOPNOTSUPP)");
     struct react_server *sv = weir__react_server_new(l, NULL, r, NULL);
     struct weir_conn *c = NULL;
     if (sv != NULL)
