@@ -80,7 +80,7 @@ static void over_close(struct weir_conn *c) {
 
 /* All children have ended. The group stays open until a socket's descriptor is closed, so that a
  * close of the server's group waits for that too. */
-static void conn_close_file(struct weir_conn *c) {
+static __attribute__((noinline)) void conn_close_file(struct weir_conn *c) {
     c->state = CONN_GONE;
     if (c->is_over) {
         over_close(c);
@@ -142,7 +142,7 @@ static __attribute__((noinline)) bool over_ask(struct weir_conn *c, struct weir_
     return true;
 }
 
-static bool recv_submit(struct weir_conn *c) {
+static inline __attribute__((always_inline)) bool recv_submit(struct weir_conn *c) {
     struct weir__op *op = conn_op(c);
     op->kind = WEIR__RECV;
     op->wake = received;
@@ -233,7 +233,7 @@ static void received(struct weir__op *op) {
 }
 
 /* Stop the connection. If it is idle, a task must run once more, which calls closed. */
-static void conn_rouse(struct weir_conn *c) {
+static __attribute__((noinline)) void conn_rouse(struct weir_conn *c) {
     c->stop = true;
     if (c->state != CONN_IDLE)
         return;
@@ -265,7 +265,7 @@ static void group_idle(struct weir_group *g) {
 /* ---- what the task does ---- */
 
 /* Ask for the next piece. Returns true if the op has completed already. */
-static bool conn_recv(struct weir_conn *c) {
+static inline __attribute__((always_inline)) bool conn_recv(struct weir_conn *c) {
     bool came = c->ahead == AHEAD_CAME, asked = c->ahead != AHEAD_NONE;
     c->ahead = AHEAD_NONE;
     return asked ? came : recv_submit(c);
@@ -281,7 +281,7 @@ static int read_failed(struct weir_conn *c, int rc) {
 
 /* Give the piece to the user's function message. Returns its error, or 0; 0 with c->stop: the
  * stream has ended. */
-static int conn_deliver(struct weir_conn *c) {
+static __attribute__((noinline)) int conn_deliver(struct weir_conn *c) {
     struct weir__op *op = conn_op(c);
     struct weir_stream *s = c->stream;
     if (op->result > 0 && c->stop) {
@@ -340,10 +340,10 @@ static int conn_open(struct weir_conn *c) {
     return rc >= 0 && c->stream->left > 0 ? conn_deliver_held(c) : rc;
 }
 
-/* Deliver what has come; then open the connection, if it is new, or has new functions. */
-static int conn_step(struct weir_conn *c) {
-    int rc = c->opened ? conn_deliver(c) : 0;
-    while (__builtin_expect(!c->opened, 0) && rc >= 0)
+/* Open the connection: it is new, or has new functions. */
+static __attribute__((cold, noinline)) int conn_opens(struct weir_conn *c) {
+    int rc = 0;
+    while (!c->opened && rc >= 0)
         rc = conn_open(c);
     return rc;
 }
@@ -379,8 +379,10 @@ static int conn_end(struct weir_conn *c, int rc) {
 
 static int conn_run(void *args) {
     struct weir_conn *c = *(struct weir_conn **)args;
-    int rc = conn_step(c);
+    int rc = c->opened ? conn_deliver(c) : 0;
     for (unsigned round = 1; rc >= 0; round++) {
+        if (__builtin_expect(!c->opened, 0) && (rc = conn_opens(c)) < 0)
+            break;
         if (c->stop || weir__group_cancelled(&c->group) != 0)
             break;
         if (round % ROUNDS_MAX == 0 && (rc = weir_yield()) < 0)
@@ -391,7 +393,7 @@ static int conn_run(void *args) {
         }
         if (c->server->hooks.ahead == NULL) /* else the room above does it for each message */
             weir__error_begin();
-        rc = conn_step(c);
+        rc = conn_deliver(c);
     }
     return conn_end(c, rc);
 }
