@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* http.h - the HTTP request with which a WebSocket connection begins.
+/* http.h - an HTTP request, as the functions of a server see it: of an HTTP server, whose header
+ * weir/http_server.h adds bodies, answers in pieces and the rest; or of a WebSocket server, before
+ * the upgrade. HTTP/1 only.
  *
- * A server's function reads it before the upgrade, and may refuse it or answer it as plain HTTP,
- * as a health check. See the member `request` of weir_ws_options and weir_ws_reactive. HTTP/1 only.
- * The body of a request is not read, and each connection carries one request. Loop thread only. */
+ * A WebSocket server's function may refuse the request or answer it as plain HTTP, as a health
+ * check: see the member `request` of weir_ws_options and weir_ws_reactive. There the body of a
+ * request is not read, and each connection carries one request. Loop thread only. */
 #ifndef WEIR_HTTP_H
 #define WEIR_HTTP_H
 
@@ -48,14 +50,16 @@ WEIR_API void *weir_http_arg(const struct weir_http_request *r);
  * refuses all others. */
 WEIR_API bool weir_http_wants_websocket(const struct weir_http_request *r);
 
-/* Answer a request, with a status and a text, instead of upgrading it. text is the body, sent as
- * text/plain in UTF-8 and borrowed until return; NULL: the status's phrase and a newline ("Not
- * Found\n"). A request by HEAD gets the headers of the answer and no body. When the function has
- * returned, the library waits until the client has read the answer, for at most 1 s, then closes
- * the connection. What the client has sent or still sends is thrown away.
- * Returns 0 when the kernel has the answer; -EALREADY (an answer has begun), -EINVAL (status is not
+/* Answer a request, with a status and a text. text is the body, sent as text/plain in UTF-8 and
+ * borrowed until return; NULL: the status's phrase and a newline ("Not Found\n"). A request by HEAD
+ * gets the headers of the answer and no body. An HTTP server keeps the connection if the client
+ * may go on. A WebSocket server does not upgrade it: when the function has returned, the library
+ * waits until the client has read the answer, for at most 1 s, then closes the connection, and
+ * what the client has sent or still sends is thrown away.
+ * Returns 0 when the kernel has the answer, or when it waits for those to the requests that stand
+ * behind it: they leave together, at the latest when the task suspends; -EALREADY (an answer has begun), -EINVAL (status is not
  * 200 .. 599; text for 204, 205 or 304, which have no body), -ENOMEM, -EPIPE, -ECONNRESET,
- * -ECANCELED, -ETIME, WEIR_ENOLOOP.
+ * -ETIMEDOUT (the client took nothing for too long), -ECANCELED, -ETIME, WEIR_ENOLOOP.
  * After -EINVAL and -ENOMEM nothing was sent, and the function may answer otherwise. After another
  * error, or a cancel while the answer is sent, no more can be sent: the connection is closed. */
 WEIR_SUSPENDS int weir_http_reply(struct weir_http_request *r, int status, const char *text);
@@ -79,8 +83,8 @@ struct weir_http_answer {
 WEIR_SUSPENDS int weir_http_reply_with(struct weir_http_request *r,
                                        const struct weir_http_answer *answer);
 
-/* Write a header line that says who a client is into buf, for the headers of weir_ws_options, or of a
- * request: "Authorization: Basic ..." of a user and a password, "Authorization: Bearer TOKEN",
+/* Write a header line that says who a client is into buf, for the headers of weir_ws_options, or of
+ * a request: "Authorization: Basic ..." of a user and a password, "Authorization: Bearer TOKEN",
  * "Cookie: NAME=VALUE". After a redirect to another origin they are not sent any more. Any thread.
  * Returns the length without the NUL; WEIR_ETOOBIG (buf is too small); -EINVAL (a colon in user, or
  * a character that may not stand in its place: RFC 7617, RFC 6750, RFC 6265); -ENOMEM. On error buf

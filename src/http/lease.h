@@ -10,8 +10,8 @@
  * until it is closed: see weir__http_lease_await. Returns 0; -ENOMEM. */
 int weir__http_lease_new(struct weir_http *h, struct weir_stream **ret_stream);
 
-/* Wait until the stream, if there is one, was closed. If the running task is cancelled, calls on the
- * stream return -ECANCELED, so that its owner closes it. Suspends. */
+/* Wait until the stream, if there is one, was closed. If the running task is cancelled, calls on
+ * the stream return -ECANCELED, so that its owner closes it. Suspends. */
 void weir__http_lease_await(struct weir_http *h);
 
 #endif

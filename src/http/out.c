@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* out.c - what a connection has to send. Bytes are gathered in one block and leave in one send:
- * when the block is full, when an answer is whole and no request waits behind it, and at the latest when
- * all ready tasks have run (the flush). One task writes at a time. If the flush finds the kernel's
- * buffer full, it starts a task that writes the rest, because the connection's own may be suspended
- * for long. */
+ * when the block is full, when an answer is whole and no request waits behind it, and at the latest
+ * when all ready tasks have run (the flush). One task writes at a time. If the flush finds the
+ * kernel's buffer full, it starts a task that writes the rest, because the connection's own may be
+ * suspended for long. */
 #include <errno.h>
 #include <string.h>
 

@@ -79,7 +79,8 @@ HTTP_STORY(a_status_without_a_body_has_none) {
     "\r\nConnection: close\r\n\r\n" body
 
 HTTP_STORY(a_connection_is_kept_as_its_client_wishes) {
-    expect_answers(w, "GET /hello HTTP/1.1\r\n" LOCAL "Connection: foo, Close\r\n\r\n" GET("/hello"),
+    expect_answers(w, "GET /hello HTTP/1.1\r\n" LOCAL "Connection: foo, Close\r\n\r\n"
+                      GET("/hello"),
                    CLOSED(6, "hello\n"));
     expect_answers(w, "GET /hello HTTP/1.0\r\n\r\n" GET("/hello"), CLOSED(6, "hello\n"));
     expect_answers(w,

@@ -160,7 +160,7 @@ static int serve_routes(void *args) {
 }
 
 #define UPGRADE                                                                                    \
-    "GET /feed HTTP/1.1\r\nHost: 127.0.0.1 \r\nX-Empty:\r\nUpgrade: websocket\r\n"                  \
+    "GET /feed HTTP/1.1\r\nHost: 127.0.0.1 \r\nX-Empty:\r\nUpgrade: websocket\r\n"              \
     "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"                      \
     "Sec-WebSocket-Version: 13\r\n\r\n"
 #define FRAME "\x81\x82\x00\x00\x00\x00hi" /* "hi", masked with zeros */
