@@ -176,6 +176,20 @@ WEIR_SUSPENDS int weir_ws_send_part(struct weir_ws *ws, enum weir_ws_type type, 
  * -ECANCELED, -ETIME, WEIR_ENOLOOP. After a cancel the library goes on sending. */
 WEIR_SUSPENDS int weir_ws_flush(struct weir_ws *ws);
 
+/* Send a ping, and wait for its pong. Pings do not wait for room. Somebody must read from the peer
+ * meanwhile: a task in weir_ws_receive, or the reactive server; else only a cancel ends the call.
+ * *ret_latency, which may be NULL, becomes the time from the ping to the pong.
+ * Returns 0; WEIR_EWSCLOSED, WEIR_EKEEPALIVE, WEIR_EEOF, -EPIPE, -ECONNRESET, WEIR_ECLOSED (as
+ * weir_ws_send), -EAGAIN (64 KiB more than queue_max are queued), -ECANCELED, -ETIME, -ENOMEM,
+ * WEIR_ENOLOOP. After a cancel the pong still counts for weir_ws_latency. */
+WEIR_SUSPENDS int weir_ws_ping(struct weir_ws *ws, weir_ns *ret_latency);
+
+/* The latency of a connection, from pings and their pongs: those of weir_ws_ping, and those that
+ * the library sends after silence. *ret_last, which may be NULL, becomes the last one.
+ * Returns the smoothed latency (each pong changes it by an eighth of the difference); -ENODATA: no
+ * ping was answered yet. */
+WEIR_API weir_ns weir_ws_latency(const struct weir_ws *ws, weir_ns *ret_last);
+
 /* How many bytes are queued on a connection, which the kernel does not have yet. */
 WEIR_API size_t weir_ws_queued(const struct weir_ws *ws);
 

@@ -95,6 +95,7 @@ struct ws_config {
     struct weir__http1_limits http;
     struct weir__loop *loop;
     struct ws_zips *zips;        /* NULL: messages are not compressed */
+    weir_ns began;               /* pings have the time since */
     struct weir__out_owner line; /* what the write lines of all its connections share */
     size_t refs;
 };
@@ -130,6 +131,8 @@ struct weir_ws {
     struct weir__waitq others;  /* tasks that wait for something else */
     struct weir__timer timer;  /* keepalive; reactive: handshake before, closing after */
     weir_ns heard;             /* the turn of the loop in which bytes last came */
+    uint64_t pinged;           /* the stamp of our last ping; 0: none */
+    uint32_t latency_us, smoothed_us; /* of the last pong, if has_latency */
     char *names;               /* path NUL subprotocol NUL; NULL: "/" and none */
     struct ws_sub *subs;       /* to topics; NULL: none */
     struct ws_extra *extra;    /* what few connections need; NULL: not yet */
@@ -140,6 +143,8 @@ struct weir_ws {
     uint8_t state, reading, finish, ping; /* the enums above */
     bool flying : 1;           /* a write is under way, and counted in inside */
     bool held : 1;             /* a sender writes by itself */
+    bool pong_due : 1;         /* our last ping was not answered */
+    bool has_latency : 1;
 };
 
 /* Allocated when first needed, and kept. parting's task is in the middle of a message in parts, and
@@ -149,6 +154,7 @@ struct ws_extra {
     struct weir_ws *ws;
     char *peer; /* its address, once the stream is gone */
     char *reason; /* the peer's, for closing; NULL: it gave none */
+    uint64_t ponged; /* the last stamp that was answered, once weir_ws_ping was called */
     struct ws_zip *zip; /* NULL: messages are not compressed */
     struct weir_ws_part *taken; /* weir_ws_receive_part runs, and this is its result; else NULL */
     struct weir__at_end parting;

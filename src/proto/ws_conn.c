@@ -48,6 +48,7 @@ struct ws_config *weir__ws_config_new(const struct weir_ws_options *options,
     c->http = weir__http1_limits_default;
     c->http.head_size_max = (uint32_t)c->o.head_max;
     c->loop = weir__loop();
+    c->began = weir__loop_now(c->loop);
     weir__out_owner_init(&c->line, c->loop, "ws send", c->o.pong_ns, driver->moved);
     c->refs = 1;
     return c;

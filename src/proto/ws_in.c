@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "proto/ws_conn.h"
 #include "proto/ws_gather.h"
+#include "proto/ws_keep.h"
 #include "proto/ws_out.h"
 #include "proto/ws_room.h"
 #include "proto/ws_wait.h"
@@ -189,9 +190,12 @@ static int take_ping(struct weir_ws *ws, const struct weir__ws_event *ev) {
 }
 
 int weir__ws_control(struct weir_ws *ws, int kind, const struct weir__ws_event *ev) {
-    return kind == WEIR__WS_ON_PING    ? take_ping(ws, ev)
-           : kind == WEIR__WS_ON_CLOSE ? take_close(ws, ev)
-                                       : 0; /* a pong: ws_heard is enough */
+    if (kind == WEIR__WS_ON_CLOSE)
+        return take_close(ws, ev);
+    if (kind == WEIR__WS_ON_PING)
+        return take_ping(ws, ev);
+    weir__ws_pong(ws, ev->data, ev->len);
+    return 0;
 }
 
 static int take_event(struct weir_ws *ws, int kind, const struct weir__ws_event *ev,

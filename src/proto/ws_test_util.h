@@ -369,6 +369,15 @@ static inline void expect_big(struct weir_stream *s) {
         assert_string_equal(text_, (want));                                                        \
     } while (0)
 
+/* A ping of the library's own: its payload is a stamp. */
+static inline void expect_ping(struct weir_stream *s) {
+    char text[512];
+    uint8_t head[2];
+    assert_int_equal(weir_read_exactly(s, head, 2), 0);
+    assert_true(head[0] == 0x89 && head[1] == 8);
+    assert_int_equal(weir_read_exactly(s, text, 8), 0);
+}
+
 /* The server's close frame, then its end. */
 static inline void expect_close(struct weir_stream *s, int code, const char *reason) {
     char text[512] = "";
