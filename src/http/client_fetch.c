@@ -84,7 +84,7 @@ static int open_conn(struct http_fetch *f, const char *to) {
 /* ---- one attempt ----------------------------------------------------------------------------- */
 
 /* Returns 0: f->response is the answer; or an error. *ret_reused: over which kind of connection. */
-static int attempt(struct http_fetch *f, bool fresh, bool *ret_reused) {
+static int send_once(struct http_fetch *f, bool fresh, bool *ret_reused) {
     char to[WEIR__URI_AUTHORITY], key[WEIR__URI_AUTHORITY + 16];
     authority(f->url, to);
     f->proxy = proxy_for(f->client, f->url);
@@ -165,7 +165,7 @@ static int rest(struct http_fetch *f, int round) {
     return weir_sleep(pause);
 }
 
-/* Is what attempt returned worth another, after a pause? */
+/* Is what send_once returned worth another, after a pause? */
 static bool again_later(const struct http_fetch *f, int rc) {
     if (rc < 0)
         return may_pass(rc) && may_repeat(f);
@@ -185,7 +185,7 @@ static bool again_without_expect(struct http_fetch *f, int rc) {
 static int attempts(struct http_fetch *f) {
     bool reused = false, fresh = false;
     for (int round = 0;;) {
-        int rc = attempt(f, fresh, &reused);
+        int rc = send_once(f, fresh, &reused);
         if (rc < 0 && reused && is_break(rc) && !f->heard && may_repeat(f)) {
             fresh = true; /* the server had closed an idle connection: that is no failure */
             f->client->counts.retries++;

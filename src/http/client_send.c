@@ -85,7 +85,7 @@ static int send_pieces(struct http_fetch *f, char *piece) {
     }
 }
 
-static int send_body(struct http_fetch *f) {
+static int send_content(struct http_fetch *f) {
     if (f->call.more == NULL)
         return send_text(f, f->call.body, f->call.len);
     char *piece = weir__alloc(HTTP_PIECE);
@@ -122,7 +122,7 @@ static int send_watched(struct http_fetch *f) {
     struct weir_scope s;
     weir_scope_enter(&s, WEIR_NEVER);
     f->sending = &s;
-    int rc = send_body(f);
+    int rc = send_content(f);
     f->sending = NULL;
     rc = weir_scope_leave(&s, rc);
     f->sent_all = rc == 0;
