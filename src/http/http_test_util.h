@@ -17,6 +17,7 @@
 #include <weir/task.h>
 
 #include "base/alloc.h"
+#include "http/http.h"
 #include "test/runner.h"
 
 #define MS WEIR_MILLISECONDS
@@ -35,6 +36,8 @@ struct world {
     const struct weir_dial_options *dial;
     bool held;
     int requests, done, done_rc, body_rc, write_rc, next_rc, served_rc;
+    size_t written; /* by /fills */
+    bool filled;
     size_t body_max; /* for weir_http_body */
     size_t body_len; /* of the last request */
     char trailer[32];
@@ -97,6 +100,28 @@ static inline int answer_big_in_pieces(struct weir_http_request *r) {
     return rc;
 }
 
+static inline int hold(struct world *w) {
+    int rc = 0;
+    while (w->held && rc == 0)
+        rc = weir_sleep(MS(1));
+    return rc;
+}
+
+/* Write until the kernel takes no more, and then wait. */
+static inline int fill_and_hold(struct weir_http_request *r) {
+    struct weir_http *h = http_request_of(r, "test")->http;
+    struct world *w = the_world;
+    int rc = begin(r, 200, 0);
+    while (rc == 0 && http_unsent(h) == 0 && !h->writing) {
+        rc = weir_http_write(r, big_bytes(), 5000);
+        w->written += 5000;
+        if (rc == 0)
+            rc = weir_sleep(MS(1));
+    }
+    w->filled = true;
+    return rc < 0 ? rc : hold(w);
+}
+
 /* body is what came, of every shape. */
 static inline int route_by_path(struct weir_http_request *r, struct weir_view body) {
     struct world *w = the_world;
@@ -131,11 +156,11 @@ static inline int route_by_path(struct weir_http_request *r, struct weir_view bo
         return rc < 0 ? rc : weir_http_reply(r, 200, "slow\n");
     }
     if (asks_for(r, "/held")) {
-        int rc = 0;
-        while (w->held && rc == 0)
-            rc = weir_sleep(MS(1));
+        int rc = hold(w);
         return rc < 0 ? rc : weir_http_reply(r, 200, "let go\n");
     }
+    if (asks_for(r, "/fills"))
+        return fill_and_hold(r);
     if (asks_for(r, "/big/pieces"))
         return w->write_rc = answer_big_in_pieces(r);
     if (asks_for(r, "/big"))

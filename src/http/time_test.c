@@ -350,3 +350,29 @@ SIM_STORY(a_thousand_pipelined_requests_wait_for_their_reader) {
     weir_close(&s);
     return 0;
 }
+
+/* The end of what it wrote arrives, although its handler is suspended and the kernel's buffer was
+ * full. */
+SIM_STORY(what_was_written_arrives_while_its_handler_waits) {
+    static char piece[100 << 10];
+    struct weir_stream *s = raw_dial(w);
+    struct weir_scope scope;
+    size_t sum = 0;
+    ssize_t n = 0;
+    w->held = true;
+    say(s, GET("/fills"));
+    while (!w->filled)
+        assert_int_equal(weir_sleep(MS(1)), 0);
+    size_t wire = w->written + w->written / 5000 * strlen("1388\r\n\r\n");
+    assert_true(weir_read_until(s, '\n', piece, sizeof piece) > 0);
+    while (weir_read_until(s, '\n', piece, sizeof piece) > 2)
+        ;
+    weir_scope_enter(&scope, WEIR_SECONDS(1));
+    while (sum < wire && (n = weir_read(s, piece, sizeof piece)) > 0)
+        sum += (size_t)n;
+    weir_scope_leave(&scope, 0);
+    assert_int_equal(sum, wire);
+    w->held = false;
+    weir_close(&s);
+    return 0;
+}
