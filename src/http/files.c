@@ -16,6 +16,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/options.h"
+#include "file/cached.h"
 #include "http/accept.h"
 #include "http/etag.h"
 #include "http/http.h"
@@ -137,7 +138,7 @@ static int regular_open(struct weir_http_files *files, const char *name,
     int rc = weir_file_open_beneath(files->dir, name, O_RDONLY, 0, ret_file);
     if (rc < 0)
         return rc;
-    rc = weir_file_stat(*ret_file, ret_stat);
+    rc = weir__file_stat_cached(*ret_file, ret_stat);
     if (rc == 0 && !S_ISREG(ret_stat->st_mode))
         rc = S_ISDIR(ret_stat->st_mode) ? -EISDIR : -ENOENT;
     if (rc < 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* files_send.c - the fields and bytes of a file's answer. Small files, and those for TLS and other
- * streams without a descriptor, are read and written; large ones are copied by the kernel. A file
+ * streams without a descriptor, are read and written; others are sent by sendfile. A file
  * that ends before the length that was announced breaks the connection. */
 #include <errno.h>
 #include <stdarg.h>
@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "file/cached.h"
 #include "http/date.h"
 #include "http/files.h"
 #include "http/http.h"
@@ -17,7 +18,7 @@
 enum {
     PIECE = 64 << 10,         /* read and written at once */
     KERNEL_PIECE = 512 << 10, /* of it something must leave within send_ns */
-    KERNEL_MIN = 1 << 20,     /* shorter spans go through memory: see http_features.md */
+    KERNEL_MIN = 16 << 10,    /* shorter spans go through memory, in one send with the head */
     FIELDS = 10,
     FIELD_MAX = 600,
 };
@@ -62,25 +63,51 @@ static int64_t kernel_piece(struct http_request *r, const struct http_found *f, 
     return rc < 0 ? rc : n;
 }
 
+/* What lies in memory is sent at once; what does not, by a helper thread, which may wait for the
+ * disk. Returns how many bytes left, 0 at the end of the file, or an error. */
+static int64_t send_some(struct http_request *r, const struct http_found *f, int64_t from,
+                         int64_t len) {
+    struct weir_stream *s = r->http->stream;
+    size_t most = len < KERNEL_PIECE ? (size_t)len : KERNEL_PIECE;
+    int64_t n = -ENODATA;
+    while (weir__file_is_cached(f->file, from, most)) {
+        n = weir__file_send(f->file, from, most, s->kind->fd(s));
+        int rc = n == -EAGAIN ? weir__http_wait_room(r->http) : 1;
+        if (rc < 0)
+            return rc;
+        if (rc == 1)
+            break;
+    }
+    if (n < 0 && n != -EPIPE && n != -ECONNRESET) {
+        n = weir_file_seek(f->file, from, SEEK_SET);
+        return n < 0 ? n : kernel_piece(r, f, (int64_t)most);
+    }
+    if (n < 0)
+        return weir__fail((int)n, "http file", weir_stream_peer(s));
+    r->sent += (uint64_t)n;
+    r->to_send -= (uint64_t)n;
+    int rc = weir__breathe_bytes((size_t)n) ? weir_cancelled() : 0;
+    return rc < 0 ? rc : n;
+}
+
 static int send_kernel(struct http_request *r, const struct http_found *f, int64_t from,
                        int64_t len) {
     struct weir_http *h = r->http;
-    int64_t rc = weir__http_send(h, NULL, 0); /* the head, and what else was gathered */
-    if (rc == 0)
-        rc = weir_file_seek(f->file, from, SEEK_SET);
-    if (rc < 0)
-        return (int)rc;
+    int64_t n = weir__http_send(h, NULL, 0); /* the head, and what else was gathered */
+    if (n < 0)
+        return (int)n;
     h->writing = r->writing = true;
-    for (rc = 0; rc >= 0 && len > 0; len -= rc > 0 ? rc : 0) {
-        rc = kernel_piece(r, f, len < KERNEL_PIECE ? len : KERNEL_PIECE);
-        if (rc == 0)
-            rc = shrunk(f);
+    for (n = 1; n > 0 && len > 0; from += n, len -= n) {
+        n = send_some(r, f, from, len);
+        if (n == 0)
+            n = shrunk(f);
+        if (n < 0)
+            break;
     }
     h->writing = r->writing = false;
     weir__waitq_wake_all(&h->writers, 0);
-    if (rc < 0)
-        h->broken = true;
-    return rc < 0 ? (int)rc : 0;
+    h->broken |= n < 0;
+    return n < 0 ? (int)n : 0;
 }
 
 static int send_span(struct weir_http_request *pub, const struct http_found *f, int64_t from,

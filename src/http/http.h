@@ -226,6 +226,7 @@ void weir__http_out_init(struct weir_http *h);
 uint8_t *weir__http_out_room(struct weir_http *h, size_t len);
 int weir__http_put(struct weir_http *h, const void *bytes, size_t len); /* 0; -ENOMEM */
 void weir__http_flush_later(struct weir_http *h);
+int weir__http_wait_room(struct weir_http *h); /* at most send_ns; 0 or an error. Suspends */
 /* Send all that is in out, and then the len bytes of data, which may be NULL. Returns 0, or the
  * error, which stays in h->unsent and breaks the connection. Suspends. */
 int weir__http_send(struct weir_http *h, const void *data, size_t len);

@@ -56,8 +56,7 @@ static int broke(struct weir_http *h, int rc) {
     return rc;
 }
 
-/* Wait for room, at most send_ns. Returns 0 or an error. */
-static int wait_room(struct weir_http *h) {
+int weir__http_wait_room(struct weir_http *h) {
     struct weir_scope s;
     weir_scope_enter(&s, h->config->o.send_ns);
     int rc = weir_wait_writable(h->stream);
@@ -89,7 +88,7 @@ static int send_bytes(struct weir_http *h, const uint8_t *bytes, size_t len, siz
             if (done < len && weir__breathe_bytes((size_t)n))
                 rc = weir_cancelled();
         } else if (n == -EAGAIN) {
-            rc = wait_room(h);
+            rc = weir__http_wait_room(h);
         } else if (n == -EOPNOTSUPP) {
             rc = write_waiting(h, bytes + done, len - done);
             done = rc == 0 ? len : done;

@@ -18,7 +18,8 @@ enum weir__verb {
                       * that is not in memory, 0 at the end */
     WEIR__WRITE_AT,  /* likewise; the count is more than 0 */
     WEIR__SYNC,      /* fd; flags: DATA_ONLY */
-    WEIR__STAT,      /* fd or path, flags (AT_SYMLINK_NOFOLLOW), base: struct statx */
+    WEIR__STAT,      /* fd or path, flags (AT_SYMLINK_NOFOLLOW; with fd AT_STATX_DONT_SYNC: at
+                      * once), base: struct statx */
     WEIR__TRUNCATE,  /* fd or path, at: the new size */
     WEIR__ALLOCATE,  /* fd, at, size */
     WEIR__SEEK,      /* fd, at, flags: SEEK_*; result: the position */

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* cached.c - see cached.h. */
+#include "file/cached.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+
+#include "file/file.h"
+
+enum { LOOK = 16 << 10 };
+
+int weir__file_stat_cached(struct weir_file *f, struct stat *ret_stat) {
+    static const struct weir__what stats = {.text = "stat", .kind = WEIR__ON_FD};
+    struct statx x;
+    struct weir__call c = {.verb = WEIR__STAT, .fd = f->fd, .base = &x,
+                           .flags = AT_STATX_DONT_SYNC};
+    if (f->stream != NULL) /* a pipe, a terminal */
+        return weir_file_stat(f, ret_stat);
+    weir__file_enter(f, "weir_file_stat");
+    int rc = (int)weir__file_leave(f, weir__file_call(&c, &stats, f->path), "stat", 0);
+    if (rc == 0)
+        weir__stat_from(&x, ret_stat);
+    return rc;
+}
+
+static bool is_there(struct weir_file *f, int64_t at) {
+    char byte;
+    struct weir__call c = {.verb = WEIR__READ_AT, .fd = f->fd, .base = &byte, .len = 1, .at = at,
+                           .never_waits = f->never_waits};
+    return weir__verb_try(&c) >= 0;
+}
+
+bool weir__file_is_cached(struct weir_file *f, int64_t at, size_t len) {
+    for (size_t i = 0; i < len; i += LOOK)
+        if (!is_there(f, at + (int64_t)i))
+            return false;
+    return len == 0 || is_there(f, at + (int64_t)len - 1);
+}
+
+/* sendfile(2) has no MSG_NOSIGNAL: a socket whose peer has gone would end the process by SIGPIPE.
+ * On helper threads, which make it for a copy, all signals are blocked. */
+int64_t weir__file_send(struct weir_file *f, int64_t at, size_t len, int socket) {
+    static const struct timespec at_once = {0, 0};
+    struct weir__call c = {.verb = WEIR__SENDFILE, .fd = f->fd, .to_fd = socket, .at = at,
+                           .len = len};
+    sigset_t pipe, before, pending;
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe, &before);
+    int64_t n = weir__verb_call(&c);
+    bool raised = n == -EPIPE && !sigismember(&before, SIGPIPE) && sigpending(&pending) == 0 &&
+                  sigismember(&pending, SIGPIPE);
+    while (raised && sigtimedwait(&pipe, NULL, &at_once) < 0 && errno == EINTR)
+        ;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return n;
+}
