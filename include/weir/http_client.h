@@ -92,7 +92,8 @@ struct weir_http_call { /* zero but for url: GET it */
     /* Instead of body, a function that is asked for the next piece: it writes at most size bytes to
      * buf and returns how many, 0 at the end, or an error, which weir_http_fetch then returns. It
      * may suspend. len is the size of the whole, which must then come; 0: not known, and the body
-     * is sent in chunks. Such a body is not sent twice. */
+     * is sent in chunks. It is called in the task that called weir_http_fetch, and its suspending
+     * calls return -ECANCELED once the server wants no more. Such a body is not sent twice. */
     ssize_t (*more)(void *arg, void *buf, size_t size);
     void *arg;
     const char *const *trailers; /* with `more` and len 0: sent behind the body, as headers are;
@@ -113,9 +114,9 @@ struct weir_http_call { /* zero but for url: GET it */
  * host cannot be sent), WEIR_EHTTP (too many redirects, or one that may not be followed; a proxy
  * has refused: the record's status is its status), WEIR_EPROTO (the answer breaks HTTP),
  * WEIR_ETOOBIG (its heads exceed a limit), WEIR_EEOF (the connection ended before the head was
- * whole), WEIR_ENOTLS, an error of weir_dial, of weir_write or of `more`, WEIR_ECLOSED
- * (the client was closed while the request waited for a connection), -ECANCELED, -ETIME, -ENOMEM,
- * WEIR_ENOLOOP. On error or cancel *ret_response is untouched; the server may have acted on the
+ * whole), WEIR_ECLOSED (the client was closed while the request waited for a connection); an error
+ * of weir_dial, of weir_write, of `more`, or of weir_tls_connect, such as WEIR_ECERT; WEIR_ENOTLS
+ * (https:// without libweir-tls), -ECANCELED, -ETIME, -ENOMEM, WEIR_ENOLOOP. On error or cancel *ret_response is untouched; the server may have acted on the
  * request. The caller must close *ret_response. */
 WEIR_SUSPENDS int weir_http_fetch(struct weir_http_client *client,
                                   const struct weir_http_call *call,
