@@ -111,7 +111,7 @@ WEIR_SUSPENDS int weir_tls_handshake(struct weir_stream *s);
 WEIR_API const char *weir_tls_version(struct weir_stream *s);
 WEIR_API const char *weir_tls_cipher(struct weir_stream *s);
 WEIR_API const char *weir_tls_alpn(struct weir_stream *s);
-WEIR_API const char *weir_tls_name(struct weir_stream *s);
+WEIR_API const char *weir_tls_host(struct weir_stream *s);
 
 /* Was an earlier session resumed, without certificates? */
 WEIR_API bool weir_tls_resumed(struct weir_stream *s);

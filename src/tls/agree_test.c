@@ -71,7 +71,7 @@ static void expect_subject(const struct weir_tls_options *so, const char *host,
     assert_int_equal(meet(&e, rig_tls(&co), rig_tls(so)), 0);
     assert_true(weir_tls_peer(e.client, WEIR_TLS_SUBJECT, text, sizeof text) > 0);
     assert_string_equal(text, subject);
-    assert_string_equal(weir_tls_name(e.server), host);
+    assert_string_equal(weir_tls_host(e.server), host);
     rig_part(&e);
 }
 

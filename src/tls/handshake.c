@@ -158,8 +158,8 @@ const char *weir_tls_alpn(struct weir_stream *s) {
     return t != NULL && t->engine.shaken ? alpn_of(t) : NULL;
 }
 
-const char *weir_tls_name(struct weir_stream *s) {
-    SSL *ssl = weir__tls_ssl(s, "weir_tls_name");
+const char *weir_tls_host(struct weir_stream *s) {
+    SSL *ssl = weir__tls_ssl(s, "weir_tls_host");
     return ssl != NULL ? SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name) : NULL;
 }
 

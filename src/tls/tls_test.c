@@ -25,7 +25,7 @@ static int talks(void *arg) {
     assert_int_equal(to_and_fro(e.client, e.server, "hello"), 0);
     assert_int_equal(to_and_fro(e.server, e.client, "and good day"), 0);
     assert_string_equal(weir_tls_version(e.client), "TLSv1.3");
-    assert_string_equal(weir_tls_name(e.server), "localhost");
+    assert_string_equal(weir_tls_host(e.server), "localhost");
     assert_false(weir_tls_resumed(e.client));
     assert_int_equal(weir_shutdown(e.client), 0);
     assert_int_equal(weir_read(e.server, &byte, 1), 0);
