@@ -84,7 +84,8 @@ TLS_STORY(a_record_that_was_changed_on_the_way_breaks_the_connection) {
     e.server = b;
     assert_int_equal(rig_shake(&e), 0);
     /* below TLS: a record of the right form whose bytes are no ciphertext */
-    assert_int_equal(weir_write(a, "\x17\x03\x03\x00\x20" "0123456789abcdef0123456789abcdef", 37), 0);
+    assert_int_equal(weir_write(a, "\x17\x03\x03\x00\x20"
+                                   "0123456789abcdef0123456789abcdef", 37), 0);
     assert_int_equal(weir_read(e.server, buf, sizeof buf), WEIR_EPROTO);
     assert_non_null(strstr(weir_error_message(WEIR_EPROTO), "damaged on the way, or forged"));
     assert_int_equal(weir_read(e.server, buf, sizeof buf), WEIR_EPROTO);

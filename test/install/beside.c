@@ -3,6 +3,15 @@
 #include <stdio.h>
 #include <weir/weir.h>
 
+#ifdef TLS
+static int ask(void *arg) {
+    (void)arg;
+    struct weir_stream *s = NULL;
+    int rc = weir_dial("tls://127.0.0.1:1", NULL, &s);
+    printf("weir-tls: %s\n", rc == WEIR_ENOTLS ? "no" : "yes");
+    return 0;
+}
+#else
 static int ask(void *arg) {
     (void)arg;
     static const struct weir_ws_deflate deflate = {.size = sizeof deflate};
@@ -13,6 +22,7 @@ static int ask(void *arg) {
     printf("weir-zlib: %s\n", rc == WEIR_ENOZLIB ? "no" : "yes");
     return 0;
 }
+#endif
 
 int main(void) {
     return weir_run(ask, NULL, NULL) < 0;

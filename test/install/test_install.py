@@ -95,21 +95,6 @@ class InstallTest(unittest.TestCase):
                                              "beside.c", libs)
                     self.assertEqual(out, f"{package}: {has}\n")
 
-    def test_tls_is_there_where_its_library_is_linked(self):
-        """By the flags of pkg-config, although the program uses no symbol of it."""
-        if "weir-tls" not in self.beside():
-            self.skipTest("built without TLS")
-        libs = self.pkg_config("--libs", "weir-tls")
-        self.assertEqual(self.build_and_run(["cc", "-std=c11"], "tls.c", libs, "weir-tls"),
-                         "ECONNREFUSED\n")
-        self.assertIn("libweir-tls.so.0", symbols_needed(self.root + "/hello", "NEEDED"))
-        libs = [re.sub(r"-lweir(-tls)?\b", r"-l:libweir\1.a", flag)
-                for flag in self.pkg_config("--static", "--libs", "weir-tls")]
-        self.assertEqual(self.build_and_run(["cc", "-std=c11"], "tls.c", libs, "weir-tls"),
-                         "ECONNREFUSED\n")
-        needed = symbols_needed(self.root + "/hello", "NEEDED")
-        self.assertEqual([n for n in needed if n.startswith("libweir")], [])
-
     def test_without_the_library_an_error_names_it(self):
         for libs in (self.pkg_config("--libs", "weir"), self.static_libs()):
             out = self.build_and_run(["cc", "-std=c11"], "tls.c", libs)

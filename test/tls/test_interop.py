@@ -167,8 +167,9 @@ class InteropTest(unittest.TestCase):
             with socket.socket() as probe:
                 probe.bind(("127.0.0.1", 0))
                 port = probe.getsockname()[1]
-            p = self.started("timeout", "20", "openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-cert",
-                             self.path("server.pem"), "-key", self.path("server.key"), "-rev", flag)
+            p = self.started("timeout", "20", "openssl", "s_server", "-accept",
+                             f"127.0.0.1:{port}", "-cert", self.path("server.pem"), "-key",
+                             self.path("server.key"), "-rev", flag)
             while "ACCEPT" not in p.stdout.readline():
                 pass
             self.assertEqual(self.ask(port, 2),
