@@ -195,7 +195,8 @@ static const struct weir__tls_table table = {
 };
 
 /* A linker that is told -u of this takes the file, and so the constructor, from the archive. */
-const char weir__tls_anchor;
+extern const char weir__tls_anchor[];
+const char weir__tls_anchor[] = "weir-tls";
 
 __attribute__((constructor)) static void fill(void) {
     weir__tls_table = &table;

@@ -62,8 +62,8 @@ class InteropTest(unittest.TestCase):
     def s_client(self, port, said, *more):
         """What the program prints; said is its input, a step at a time: (text, what it must print
         before the next step). It takes one command from each read of its input."""
-        p = self.started("timeout", "20", "openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-CAfile",
-                         self.path("root.pem"), "-verify_return_error", *more,
+        p = self.started("timeout", "20", "openssl", "s_client", "-connect", f"127.0.0.1:{port}",
+                         "-CAfile", self.path("root.pem"), "-verify_return_error", *more,
                          stdin=subprocess.PIPE, bufsize=1)
         seen = ""
         for text, until in said:
@@ -105,8 +105,8 @@ class InteropTest(unittest.TestCase):
     def test_key_updates_of_the_peer_are_answered(self):
         """k: the peer changes its key; K: it asks us to change ours too."""
         p, port = self.serve()
-        out = self.s_client(port, [("first\n", "first\n"), ("k\n", "KEYUPDATE"), ("second\n", "second\n"),
-                                   ("K\n", "KEYUPDATE"),
+        out = self.s_client(port, [("first\n", "first\n"), ("k\n", "KEYUPDATE"),
+                                   ("second\n", "second\n"), ("K\n", "KEYUPDATE"),
                                    ("third\n", "third\n")], "-tls1_3")
         self.assertIn("third\n", out)
         p.stdout.readline()
