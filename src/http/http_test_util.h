@@ -112,6 +112,8 @@ static inline int fill_and_hold(struct weir_http_request *r) {
     struct weir_http *h = http_request_of(r, "test")->http;
     struct world *w = the_world;
     int rc = begin(r, 200, 0);
+    if (rc == 0)
+        rc = weir_sleep(MS(1)); /* the head leaves */
     while (rc == 0 && http_unsent(h) == 0 && !h->writing) {
         rc = weir_http_write(r, big_bytes(), 5000);
         w->written += 5000;
