@@ -116,8 +116,9 @@ struct weir_http_call { /* zero but for url: GET it */
  * WEIR_ETOOBIG (its heads exceed a limit), WEIR_EEOF (the connection ended before the head was
  * whole), WEIR_ECLOSED (the client was closed while the request waited for a connection); an error
  * of weir_dial, of weir_write, of `more`, or of weir_tls_connect, such as WEIR_ECERT; WEIR_ENOTLS
- * (https:// without libweir-tls), -ECANCELED, -ETIME, -ENOMEM, WEIR_ENOLOOP. On error or cancel *ret_response is untouched; the server may have acted on the
- * request. The caller must close *ret_response. */
+ * (https:// without libweir-tls), -ECANCELED, -ETIME, -ENOMEM, WEIR_ENOLOOP. On error or cancel
+ * *ret_response is untouched; the server may have acted on the request. The caller must close
+ * *ret_response. */
 WEIR_SUSPENDS int weir_http_fetch(struct weir_http_client *client,
                                   const struct weir_http_call *call,
                                   struct weir_http_response **ret_response);
