@@ -87,6 +87,10 @@ struct weir_http_server_options {
                                  * Cache-Control: no-transform, which is right for an answer with a
                                  * secret beside text of the client's (BREACH). Needs weir-zlib,
                                  * else WEIR_ENOZLIB */
+    bool decompress;            /* request bodies in gzip are decompressed when they are read: at
+                                 * most body_max bytes come out, else 413; other codings get 415.
+                                 * Else bodies are shown as they came. Not for weir_http_react.
+                                 * Needs weir-zlib, else WEIR_ENOZLIB */
     /* what is said of it */
     const char *name; /* the Server header; NULL: none */
     void (*log)(const struct weir_http_log *entry, void *log_arg); /* after each answer */

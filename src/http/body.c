@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "http/http.h"
+#include "wire/deflate.h"
 
 /* The body cannot be read on, so where the next request begins is not known. */
 static int fail(struct http_request *r, int rc, int status, const char *why) {
@@ -196,6 +197,76 @@ int weir__http_body_next(struct http_request *r, struct weir_view *ret_view) {
     }
 }
 
+/* ---- a body in gzip ---- */
+
+static int unpack_begin(struct http_request *r) {
+    static const struct weir__deflate_params gzip = {.format = WEIR__DEFLATE_GZIP};
+    struct http_unpack *u = weir__alloc(sizeof *u);
+    if (u == NULL)
+        return weir__fail(-ENOMEM, "http read", NULL);
+    *u = (struct http_unpack){.inflater = weir__deflate_table->inflater_new(&gzip)};
+    if (u->inflater == NULL) {
+        weir__free(u);
+        return weir__fail(-ENOMEM, "http read", NULL);
+    }
+    r->unpack = u;
+    return 0;
+}
+
+void weir__http_unpack_free(struct http_unpack *u) {
+    if (u != NULL)
+        weir__deflate_table->inflater_free(u->inflater);
+    weir__free(u);
+}
+
+/* Decompress what has come. Returns HTTP_PIECE; -EAGAIN: more must come; an error. body_max bounds
+ * what comes out: a small body can hold gigabytes of zeros. */
+static int unpack_some(struct http_request *r, struct weir_view *ret_view) {
+    struct http_unpack *u = r->unpack;
+    struct weir__deflate_io io = {u->in, u->in_len, u->out, sizeof u->out};
+    int rc = weir__deflate_table->inflate(u->inflater, &io);
+    size_t n = sizeof u->out - io.out_len;
+    if (rc < 0)
+        return rc == -ENOMEM ? fail(r, rc, 503, "out of memory")
+                             : fail(r, WEIR_EPROTO, 400, "the body is not gzip");
+    u->in = io.in;
+    u->in_len = io.in_len;
+    u->sum += n;
+    u->ended = rc == WEIR__INFLATE_END;
+    if (u->sum > r->http->config->o.body_max)
+        return fail(r, WEIR_ETOOBIG, 413, "the body is too large when it is decompressed");
+    *ret_view = (struct weir_view){u->out, n};
+    return n > 0 ? HTTP_PIECE : -EAGAIN;
+}
+
+/* As weir__http_body_next, decompressed. */
+static int next_unpacked(struct http_request *r, struct weir_view *ret_view) {
+    struct weir_view raw;
+    int rc = r->unpack == NULL ? unpack_begin(r) : 0;
+    if (rc < 0)
+        return rc;
+    struct http_unpack *u = r->unpack;
+    while (rc == 0 || rc == -EAGAIN) {
+        if (r->body_failed != 0)
+            return failed_before(r);
+        if (!u->ended && (rc = unpack_some(r, ret_view)) != -EAGAIN)
+            return rc;
+        if (u->ended && u->in_len > 0)
+            return fail(r, WEIR_EPROTO, 400, "something follows the gzip in the body");
+        rc = weir__http_body_next(r, &raw);
+        if (rc == HTTP_END)
+            return u->ended ? HTTP_END : fail(r, WEIR_EPROTO, 400, "the gzip in the body is cut");
+        u->in = rc == HTTP_PIECE ? raw.base : NULL;
+        u->in_len = rc == HTTP_PIECE ? raw.len : 0;
+        rc = rc == HTTP_PIECE ? 0 : rc;
+    }
+    return rc;
+}
+
+static int next_plain(struct http_request *r, struct weir_view *ret_view) {
+    return r->packed ? next_unpacked(r, ret_view) : weir__http_body_next(r, ret_view);
+}
+
 /* ---- reading ---- */
 
 static int enter(struct http_request *r) {
@@ -217,7 +288,7 @@ ssize_t weir_http_read(struct weir_http_request *pub, void *buf, size_t len) {
     r->was_read = true;
     if (r->piece_len == 0) {
         struct weir_view v = {NULL, 0};
-        rc = weir__http_body_next(r, &v);
+        rc = next_plain(r, &v);
         r->piece = v.base;
         r->piece_len = rc > 0 ? v.len : 0;
     }
@@ -270,7 +341,7 @@ static int gather(struct http_request *r, size_t max) {
     bool announced = r->body == HTTP_BODY_LENGTH && r->whole_len + r->body_left > max;
     if (announced)
         return too_big(r);
-    while (rc == 0 && (rc = weir__http_body_next(r, &v)) > 0)
+    while (rc == 0 && (rc = next_plain(r, &v)) > 0)
         rc = append(r, v, max);
     if (rc == 0 && (rc = grow(r, r->whole_len + 1)) == 0)
         r->whole[r->whole_len] = '\0';

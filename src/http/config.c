@@ -50,7 +50,7 @@ static int check(struct weir_http_server_options *o, const char *what) {
         return weir__failf(-EINVAL, what, NULL, "head_max is more than 1 MiB");
     if (o->headers_max > HTTP_HEADERS_LIMIT)
         return weir__failf(-EINVAL, what, NULL, "headers_max is more than 1000");
-    if (o->compress && weir__deflate_table == NULL)
+    if ((o->compress || o->decompress) && weir__deflate_table == NULL)
         return weir__fail(WEIR_ENOZLIB, what, NULL);
     if (o->proxy_protocol && (o->proxies == NULL || o->proxies[0] == NULL))
         return weir__failf(-EINVAL, what, NULL, "proxy_protocol without proxies: name them");
@@ -177,7 +177,9 @@ void weir__http_request_give(struct http_config *c, struct http_request *r) {
     weir__free(r->trailers);
     weir__free(r->added);
     weir__http_pack_free(r->pack);
+    weir__http_unpack_free(r->unpack);
     r->pack = NULL;
+    r->unpack = NULL;
     r->trailers = r->added = NULL;
     if (c->spares >= HTTP_SPARES_MAX) {
         request_free(r);

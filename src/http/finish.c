@@ -88,6 +88,7 @@ int weir__http_finish(struct http_request *r, int rc) {
     rc = answer_rest(r, rc);
     if (rc < 0)
         h->broken = true;
+    r->packed = false; /* what is thrown away is not decompressed */
     if (rc == 0)
         rc = discard_body(r);
     h->close |= rc < 0 || h->broken;

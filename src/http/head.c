@@ -143,6 +143,18 @@ static void remember_host(struct http_config *c, const struct weir_http_request 
     c->host_len = host.len;
 }
 
+/* What the body is coded with, for a server that decompresses. */
+static int take_coding(struct http_request *r) {
+    const struct weir__http1 *head = &r->pub.head;
+    int i = weir__http1_find(head, r->pub.text, "Content-Encoding", 0);
+    if (i < 0 || equals(&r->pub, head->headers[i].value, "identity"))
+        return 0;
+    bool is_only = weir__http1_find(head, r->pub.text, "Content-Encoding", i + 1) < 0;
+    r->packed = is_only && (equals(&r->pub, head->headers[i].value, "gzip") ||
+                            equals(&r->pub, head->headers[i].value, "x-gzip"));
+    return r->packed ? 0 : refuse(r, 415, "a content coding other than gzip");
+}
+
 /* The head is whole and lies in r's text. Returns its size, or WEIR_EPROTO with the refusal. */
 static int begin(struct weir_http *h, struct http_request *r, int size) {
     struct connection c = {false, false};
@@ -159,6 +171,8 @@ static int begin(struct weir_http *h, struct http_request *r, int size) {
     if (rc == 0)
         rc = check_host(r);
     begin_body(r);
+    if (rc == 0 && r->body != HTTP_BODY_ENDED && h->config->o.decompress)
+        rc = take_coding(r);
     remember_host(h->config, &r->pub);
     weir__http_request_cut(&r->pub);
     r->is_whole = true;

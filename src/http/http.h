@@ -41,6 +41,17 @@ struct http_out { /* bytes to send, [from, len) of size */
     uint8_t bytes[];
 };
 
+struct weir__inflater;
+struct http_unpack { /* of a request body in gzip */
+    struct weir__inflater *inflater;
+    const uint8_t *in; /* of the stream's piece: not yet decompressed */
+    size_t in_len;
+    uint64_t sum;      /* bytes that came out */
+    bool ended;
+    uint8_t out[8 << 10];
+};
+void weir__http_unpack_free(struct http_unpack *u); /* NULL is fine */
+
 /* The options of a server with the defaults filled in, and what its connections share. */
 struct http_config {
     struct weir_http_server_options o;
@@ -116,6 +127,8 @@ struct http_request {
     uint64_t to_send, sent;       /* bytes of its body: still announced; sent */
 
     struct weir__route_match match; /* route.c's; route NULL: none was taken */
+    struct http_unpack *unpack;   /* body.c's; NULL: nothing was decompressed yet */
+    bool packed;                  /* the body is in gzip, and is decompressed when it is read */
     struct http_pack *pack;       /* compresses a streamed answer (pack.h); NULL: none does */
     char *added;                  /* header lines of weir_http_add_header, each with CR LF */
     uint32_t added_len;

@@ -162,3 +162,81 @@ ROUTE_STORY(a_compressed_event_leaves_at_once, needs_zlib(), o->routes = routes,
     weir_close(&s);
     return 0;
 }
+
+/* ---- bodies of requests ---- */
+
+static size_t body_len;
+
+static int counts(struct weir_http_request *r) {
+    char piece[7001];
+    ssize_t n;
+    for (body_len = 0; (n = weir_http_read(r, piece, sizeof piece)) > 0; body_len += (size_t)n)
+        assert_memory_equal(piece, long_text + body_len % sizeof long_text, 1);
+    return n < 0 ? (int)n : weir_http_reply(r, 200, "counted");
+}
+
+static int gathers(struct weir_http_request *r) {
+    struct weir_view v;
+    int rc = weir_http_body(r, 0, &v);
+    body_len = rc == 0 ? v.len : 0;
+    return rc < 0 ? rc : weir_http_reply(r, 200, "gathered");
+}
+
+static const struct weir_http_route takers[] = {
+    {"POST", "/count", counts}, {"POST", "/gather", gathers}, {0}};
+
+/* Compress len bytes of long_text, again and again. Returns the length. */
+static size_t pack(size_t len, uint8_t *packed, size_t size) {
+    static const struct weir__deflate_params gzip = {.format = WEIR__DEFLATE_GZIP};
+    struct weir__deflater *d = weir__deflate_table->deflater_new(&gzip);
+    struct weir__deflate_io io = {NULL, 0, packed, size};
+    for (size_t at = 0; at < len; at += io.in_len == 0 ? sizeof long_text : 0) {
+        io.in = (uint8_t *)long_text;
+        io.in_len = len - at < sizeof long_text ? len - at : sizeof long_text;
+        assert_true(weir__deflate_table->deflate(d, &io, WEIR__DEFLATE_NONE));
+    }
+    assert_true(weir__deflate_table->deflate(d, &io, WEIR__DEFLATE_FINISH));
+    weir__deflate_table->deflater_free(d);
+    return size - io.out_len;
+}
+
+static int post(struct world *w, const char *path, const char *coding, const void *body,
+                size_t len) {
+    static char text[100000];
+    int n = snprintf(text, sizeof text, "POST %s HTTP/1.1\r\nHost: x\r\nContent-Encoding: %s\r\n"
+                     "Content-Length: %zu\r\n\r\n", path, coding, len);
+    memcpy(text + n, body, len);
+    struct weir_stream *s = raw_dial(w);
+    assert_int_equal(weir_write(s, text, (size_t)n + len), 0);
+    assert_int_equal(weir_shutdown(s), 0);
+    assert_true(raw_read_all(s, got, sizeof got) > 0);
+    weir_close(&s);
+    return status_of(got);
+}
+
+ROUTE_STORY(a_body_in_gzip_is_read_as_what_is_in_it, needs_zlib(), o->routes = takers,
+            o->decompress = true, o->body_max = 3 << 20) {
+    static uint8_t packed[60000];
+    static const char *const paths[] = {"/count", "/gather"};
+    memset(long_text, 'a', sizeof long_text);
+    for (int i = 0; i < 2; i++) {
+        size_t n = pack(300000, packed, sizeof packed);
+        assert_int_equal(post(w, paths[i], "gzip", packed, n), 200);
+        assert_int_equal(body_len, 300000);
+        assert_int_equal(post(w, paths[i], "gzip", packed, n - 1), 400); /* cut */
+        packed[n] = 0;
+        assert_int_equal(post(w, paths[i], "gzip", packed, n + 1), 400); /* something follows */
+        packed[n - 1] ^= 1;
+        assert_int_equal(post(w, paths[i], "gzip", packed, n), 400); /* a wrong sum */
+        assert_int_equal(post(w, paths[i], "gzip", "abc", 3), 400);
+        assert_int_equal(post(w, paths[i], "identity", "aaa", 3), 200);
+        assert_int_equal(body_len, 3);
+        assert_int_equal(post(w, paths[i], "br", "abc", 3), 415);
+        assert_int_equal(post(w, paths[i], "gzip, gzip", "abc", 3), 415);
+        n = pack(3 << 20, packed, sizeof packed); /* a bomb is cut where its bound is */
+        assert_int_equal(post(w, paths[i], "gzip", packed, n), 200);
+        n = pack((3 << 20) + 1, packed, sizeof packed);
+        assert_int_equal(post(w, paths[i], "gzip", packed, n), 413);
+    }
+    return 0;
+}
