@@ -199,6 +199,11 @@ static int take_client(struct torment *m, const char *word, char **rest) {
     m->options.side = OF_CLIENTS;
     m->options.scheme = m->scheme;
     m->options.command = (const char *const *)rest;
+    size_t words = 0;
+    while (rest[words] != NULL)
+        words++;
+    if (words > TORTURE_WORDS_MAX)
+        return refuse("a command has at most 64 words; one too many is", rest[TORTURE_WORDS_MAX]);
     if (*rest == NULL && m->port < 0 && !m->just_list)
         return refuse("a client needs --listen PORT, or -- COMMAND, behind", word);
     if (*rest != NULL && m->port >= 0)

@@ -13,7 +13,7 @@
 #include "torture/script.h"
 #include "torture/torture.h"
 
-enum { STACK = 256 << 10, WORDS_MAX = 32, WORD = 512 };
+enum { STACK = 256 << 10 };
 static const weir_ns case_ns = WEIR_SECONDS(60);
 
 struct run {
@@ -117,10 +117,11 @@ static int dial_within(const struct torture_options *o, struct weir_stream **ret
 /* Where silence is an answer, another connection shows that the server lives. */
 static const struct torture_row alive_row = {"alive", "9112 3", MUST,     OF_SERVERS,
                                              "alive", "",       "accept", NULL};
-static struct torture_case alive_case = {.kind = KIND_HTTP,
-                                         .row = &alive_row,
-                                         .edit = "GET $T HTTP/1.1|Host: $H|Connection: close||",
-                                         .script = "accept"};
+static const struct torture_case alive_case = {.kind = KIND_HTTP,
+                                               .row = &alive_row,
+                                               .edit =
+                                                   "GET $T HTTP/1.1|Host: $H|Connection: close||",
+                                               .script = "accept"};
 
 static void judge_server(struct run *run, struct torture_result *r) {
     struct weir_stream *s;
@@ -173,25 +174,31 @@ static void judge_guest(struct run *run, struct torture_result *r) {
 
 struct client {
     struct talk_client end;
-    char words[WORDS_MAX][WORD];
-    const char *argv[WORDS_MAX + 1];
+    struct bytes words[TORTURE_WORDS_MAX];
+    const char *argv[TORTURE_WORDS_MAX + 1];
     struct weir_output output;
     struct weir_scope *accepting; /* not NULL: its connection is awaited */
     int rc;
 };
 
-static void fill_command(struct client *c, const struct torture_options *o, int port) {
-    size_t n = 0;
-    for (; o->command[n] != NULL && n < WORDS_MAX; n++) {
-        const char *word = o->command[n], *hole = strstr(word, "{}");
-        c->argv[n] = c->words[n];
-        if (hole == NULL)
-            snprintf(c->words[n], WORD, "%s", word);
-        else
-            snprintf(c->words[n], WORD, "%.*s%s://127.0.0.1:%d/%s", (int)(hole - word), word,
-                     o->scheme, port, hole + 2);
+/* The URL takes the place of each {} in a word. */
+static void fill_word(struct bytes *out, const char *word, const char *scheme, int port) {
+    for (const char *hole; (hole = strstr(word, "{}")) != NULL; word = hole + 2) {
+        bytes_add(out, word, (size_t)(hole - word));
+        bytes_print(out, "%s://127.0.0.1:%d/", scheme, port);
     }
-    c->argv[n] = NULL;
+    bytes_add(out, word, strlen(word) + 1);
+}
+
+static int fill_command(struct client *c, const struct torture_options *o, int port) {
+    size_t n = 0;
+    for (; o->command[n] != NULL && n < TORTURE_WORDS_MAX; n++) {
+        fill_word(&c->words[n], o->command[n], o->scheme, port);
+        if (c->words[n].lost)
+            return -ENOMEM;
+        c->argv[n] = (const char *)c->words[n].base;
+    }
+    return 0;
 }
 
 struct run_client_args {
@@ -235,8 +242,8 @@ static void judge_with(struct run *run, struct weir_listener *l, struct client *
         rc = accept_within(&patience, l, run->options->wait_ns, &s);
         c->accepting = NULL;
     }
-    if (rc == 0)
-        rc = weir_go(&g, turn_away, .l = l);
+    if (rc == 0 && (rc = weir_go(&g, turn_away, .l = l)) < 0)
+        weir_close(&s);
     if (rc == 0)
         judge_stream(run, s, &c->end, r);
     if (rc < 0)
@@ -248,19 +255,25 @@ static void judge_with(struct run *run, struct weir_listener *l, struct client *
 
 /* A client that is started for this case. */
 static void judge_command(struct run *run, struct torture_result *r) {
-    struct weir_listener *l;
+    struct weir_listener *l = NULL;
     struct client *c = weir__alloc_zero(sizeof *c);
-    int rc = c == NULL ? -ENOMEM : weir_listen("tcp://127.0.0.1:0", NULL, &l);
-    if (rc < 0) {
-        fail(r, "no listener", rc);
-    } else {
-        c->end.status = -1;
-        weir_event_init(&c->end.ended);
-        fill_command(c, run->options, weir_listener_port(l));
-        judge_with(run, l, c, r);
-        weir_unlisten(&l);
-        weir_event_fini(&c->end.ended);
+    if (c == NULL) {
+        fail(r, "no client", -ENOMEM);
+        return;
     }
+    c->end.status = -1;
+    weir_event_init(&c->end.ended);
+    int rc = weir_listen("tcp://127.0.0.1:0", NULL, &l);
+    if (rc == 0)
+        rc = fill_command(c, run->options, weir_listener_port(l));
+    if (rc < 0)
+        fail(r, "no listener", rc);
+    else
+        judge_with(run, l, c, r);
+    weir_unlisten(&l);
+    weir_event_fini(&c->end.ended);
+    for (size_t i = 0; i < TORTURE_WORDS_MAX; i++)
+        bytes_free(&c->words[i]);
     weir__free(c);
 }
 

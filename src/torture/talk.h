@@ -14,7 +14,7 @@
 #include "torture/case.h"
 #include "torture/flate.h"
 
-enum { TALK_IN_MAX = 256 << 20, TALK_LOG_MAX = 32 << 10, TALK_WHY = 240 };
+enum { TALK_IN_MAX = 64 << 20, TALK_LOG_MAX = 32 << 10, TALK_WHY = 240 };
 
 /* A client that is a program: how it ended. */
 struct talk_client {

@@ -8,6 +8,8 @@
 
 #include "torture/case.h"
 
+enum { TORTURE_WORDS_MAX = 64 }; /* of a command */
+
 struct torture_result {
     const struct torture_case *c;
     enum torture_verdict verdict;
