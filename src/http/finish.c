@@ -56,7 +56,8 @@ static int answer_rest(struct http_request *r, int rc) {
         return r->pub.failed;
     if (rc >= 0)
         return weir_http_end(&r->pub, NULL);
-    if (h->unsent == 0 && weir_cancelled() == 0)
+    bool is_clients = r->body_failed != 0 || h->unsent != 0; /* its fault: no news */
+    if (!is_clients && weir_cancelled() == 0)
         log_failed(r, "the answer breaks off", weir_error_message(rc));
     h->broken = true;
     return rc;
