@@ -113,3 +113,53 @@ TLS_STORY(a_redirect_from_https_to_http_is_refused_unless_asked_for, true) {
     weir_http_client_close(&bold);
     return 0;
 }
+
+/* Two requests over one connection. */
+static int two_requests(struct world *w, struct weir_tls *tls) {
+    struct weir_http_client_options o = {.size = sizeof o, .tls = tls};
+    struct weir_http_client *c = NULL;
+    char url[128];
+    struct weir_http_call call = {.size = sizeof call, .url = url};
+    SCRIPT(w, 0, "<", ">" OK(1) "a", "<", ">" OK(1) "b");
+    snprintf(url, sizeof url, "%s/x", w->url);
+    int rc = weir_http_client_new(&o, &c);
+    for (int i = 0; i < 2 && rc == 0; i++) {
+        struct weir_http_response *r = NULL;
+        struct weir_view v;
+        rc = weir_http_fetch(c, &call, &r);
+        ssize_t n = rc == 0 ? weir_http_response_body(r, 0, &v) : 0;
+        weir_http_response_close(&r);
+        rc = n < 0 ? (int)n : rc;
+    }
+    weir_http_client_close(&c);
+    return rc;
+}
+
+static int disturbed(void *arg) {
+    static struct world w;
+    struct weir_tls *tls = rig_client(&rig);
+    struct weir_scope s;
+    w = (struct world){.tls = rig_server(&rig)};
+    int rc = world_open(&w);
+    weir_scope_enter(&s, WEIR_SECONDS(10));
+    if (rc == 0)
+        rc = two_requests(&w, tls);
+    rc = weir_scope_leave(&s, rc);
+    world_close(&w);
+    weir_tls_unref(&w.tls);
+    weir_tls_unref(&tls);
+    return rc;
+}
+
+WEIR_TEST(a_client_over_tls_leaves_nothing_behind_wherever_it_is_cancelled) {
+    struct weir_sim_options o = {.size = sizeof o, .limit_ns = WEIR_SECONDS(100)};
+    struct weir_story s = {.size = sizeof s, .name = "https", .fn = disturbed, .options = &o};
+    struct weir_fault f = {.size = sizeof f};
+    struct weir_explored e;
+    rig_open(&rig);
+    assert_int_equal(weir_explore_cancels(&s, &e), 0);
+    assert_true(e.points > 20);
+    assert_int_equal(weir_explore_faults(&s, &f, &e), 0);
+    assert_true(e.points > 10);
+    rig_close(&rig);
+}
