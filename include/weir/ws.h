@@ -121,9 +121,9 @@ WEIR_API const char *weir_ws_peer(const struct weir_ws *ws);
  * Returns 0; WEIR_EWSCLOSED (the closing handshake is done: see weir_ws_close_code), WEIR_EPROTO,
  * WEIR_EUTF8, WEIR_ETOOBIG (the peer has got a close frame with 1002, 1007, 1009), WEIR_EKEEPALIVE,
  * WEIR_EEOF (the connection broke: 1006), -ECONNRESET, -EBUSY (another task, or a reactive server,
- * receives; or a message was begun by weir_ws_receive_part), WEIR_ECLOSED (another task dropped ws),
- * -ECANCELED, -ETIME, -ENOMEM, WEIR_ENOLOOP. A cancel loses nothing: the next call goes on where
- * this one was. */
+ * receives; or a message was begun by weir_ws_receive_part), WEIR_ECLOSED (another task dropped
+ * ws), -ECANCELED, -ETIME, -ENOMEM, WEIR_ENOLOOP. A cancel loses nothing: the next call goes on
+ * where this one was. */
 WEIR_SUSPENDS int weir_ws_receive(struct weir_ws *ws, struct weir_ws_message *ret_message);
 
 /* A part of a message that was received. Its bytes are lent, as those of a message. */
