@@ -53,19 +53,31 @@ typedef uint8_t wide __attribute__((vector_size(16)));
 
 #define WIDE(c) ((wide){c, c, c, c, c, c, c, c, c, c, c, c, c, c, c, c})
 
-static inline bool wide_has_control(const uint8_t *bytes) {
+/* Which of 8 bytes is the first that is not 0? One is. */
+static inline unsigned first_byte(uint64_t word) {
+    bool is_little = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__;
+    return (unsigned)(is_little ? __builtin_ctzll(word) : __builtin_clzll(word)) / 8;
+}
+
+/* The first control character among 16 bytes; 16: there is none. */
+static inline unsigned wide_control(const uint8_t *bytes) {
     wide v;
     uint64_t half[2];
     memcpy(&v, bytes, sizeof v);
     wide bad = (wide)(((v < WIDE(0x20)) & (v != WIDE('\t'))) | (v == WIDE(0x7f)));
     memcpy(half, &bad, sizeof half);
-    return (half[0] | half[1]) != 0;
+    if ((half[0] | half[1]) == 0)
+        return 16;
+    return half[0] != 0 ? first_byte(half[0]) : 8 + first_byte(half[1]);
 }
 
 size_t weir__chars_line_end(const uint8_t *bytes, size_t from, size_t end) {
     size_t i = from;
-    while (end - i >= 16 && !wide_has_control(bytes + i))
-        i += 16;
+    unsigned n = 16;
+    while (end - i >= 16 && n == 16)
+        i += n = wide_control(bytes + i);
+    if (n < 16)
+        return i;
     while (i < end && (bytes[i] >= 0x20 || bytes[i] == '\t') && bytes[i] != 0x7f)
         i++;
     return i;
