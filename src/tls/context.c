@@ -49,15 +49,43 @@ static int load_names(const struct weir_tls_options *o, struct weir__tls_materia
     return rc;
 }
 
-/* roots NULL: those of the system, which in a simulation has none. Roots that the user names may
- * also be certificates below a root: they are trusted as they are. */
+/* The roots of the system: read when the first client needs them, which may take 0.1 s where they
+ * are one file (SSL_CERT_FILE), and kept until the process ends. */
+static pthread_mutex_t system_lock = PTHREAD_MUTEX_INITIALIZER;
+static X509_STORE *system_roots;
+
+static X509_STORE *system_store(void) {
+    pthread_mutex_lock(&system_lock);
+    if (system_roots == NULL && (system_roots = X509_STORE_new()) != NULL &&
+        X509_STORE_set_default_paths(system_roots) != 1) {
+        X509_STORE_free(system_roots);
+        system_roots = NULL;
+    }
+    X509_STORE *store = system_roots;
+    pthread_mutex_unlock(&system_lock);
+    ERR_clear_error();
+    return store;
+}
+
+X509_STORE *weir__tls_roots(struct weir_tls *tls) {
+    pthread_mutex_lock(&tls->lock);
+    X509_STORE *store = tls->material->trust;
+    if (store != NULL)
+        X509_STORE_up_ref(store);
+    pthread_mutex_unlock(&tls->lock);
+    if (store != NULL)
+        return store;
+    if (weir__tls_is_simulated()) /* a system without roots */
+        return X509_STORE_new();
+    if ((store = system_store()) != NULL)
+        X509_STORE_up_ref(store);
+    return store;
+}
+
+/* They may also be certificates below a root: they are trusted as they are. */
 static X509_STORE *store_new(STACK_OF(X509) *roots) {
     X509_STORE *store = X509_STORE_new();
-    bool good = store != NULL;
-    if (good && roots == NULL && !weir__tls_is_simulated())
-        good = X509_STORE_set_default_paths(store) == 1;
-    else if (good && roots != NULL)
-        good = X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN) == 1;
+    bool good = store != NULL && X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN) == 1;
     for (int i = 0; good && i < sk_X509_num(roots); i++)
         good = X509_STORE_add_cert(store, sk_X509_value(roots, i)) == 1;
     ERR_clear_error();
@@ -77,7 +105,7 @@ static int load_trust(const struct weir_tls_options *o, struct weir__tls_materia
     if (rc == 0 && m->client_roots != NULL)
         rc = (m->client_trust = store_new(m->client_roots)) != NULL
                  ? 0 : weir__fail(-ENOMEM, "tls", NULL);
-    if (rc == 0 && (m->trust = store_new(roots)) == NULL)
+    if (rc == 0 && roots != NULL && (m->trust = store_new(roots)) == NULL)
         rc = weir__fail(-ENOMEM, "tls", NULL);
     sk_X509_pop_free(roots, X509_free);
     return rc;

@@ -24,7 +24,7 @@ struct weir__tls_material {
     struct weir__tls_identity own;      /* chain NULL: none */
     struct weir__tls_identity *by_name; /* in the order of options.names */
     size_t names;
-    X509_STORE *trust;                  /* of a client */
+    X509_STORE *trust;                  /* of a client; NULL: the system's */
     X509_STORE *client_trust;           /* of a server; NULL: clients are not asked */
     STACK_OF(X509) *client_roots;       /* what is in it */
     uint64_t generation;
@@ -66,8 +66,11 @@ int weir__tls_seat_get(struct weir_tls *tls, struct weir__tls_seat **ret_seat);
 
 /* The caller holds the lock. Makes the SSL_CTX of a seat anew. */
 int weir__tls_seat_make(struct weir__tls_seat *seat, const struct weir__tls_material *m);
-/* Let e, which is new, look at its peer's certificate as the options say. */
-void weir__tls_seat_verify(const struct weir__tls_seat *seat, struct weir__tls_engine *e);
+/* The roots that a client trusts, with a reference. NULL: no memory. */
+X509_STORE *weir__tls_roots(struct weir_tls *tls);
+
+/* Let e, which is new, look at its peer's certificate as the options say. Returns 0 or -ENOMEM. */
+int weir__tls_seat_verify(const struct weir__tls_seat *seat, struct weir__tls_engine *e);
 void weir__tls_seat_free(struct weir__tls_seat *seat);
 
 /* A piece for a record; the seat keeps one that is given back. */

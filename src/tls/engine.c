@@ -104,7 +104,8 @@ static int engine_begin(struct weir__tls_engine *e, struct weir__tls_seat *seat,
         return -ENOMEM;
     SSL_set_bio(e->ssl, bio, bio);
     SSL_set_app_data(e->ssl, e);
-    weir__tls_seat_verify(seat, e);
+    if (weir__tls_seat_verify(seat, e) < 0)
+        return -ENOMEM;
     X509_VERIFY_PARAM_set_time(SSL_get0_param(e->ssl),
                                (time_t)(weir_wall_now() / WEIR_SECONDS(1)));
     if (host == NULL) {

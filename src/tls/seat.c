@@ -163,7 +163,6 @@ static SSL_CTX *context_new(struct weir__tls_seat *seat, const struct weir__tls_
         SSL_CTX_free(ctx);
         return NULL;
     }
-    SSL_CTX_set1_cert_store(ctx, m->trust);
     SSL_CTX_set_tlsext_servername_callback(ctx, choose_name);
     SSL_CTX_set_tlsext_servername_arg(ctx, seat);
     return ctx;
@@ -171,7 +170,7 @@ static SSL_CTX *context_new(struct weir__tls_seat *seat, const struct weir__tls_
 
 /* ---- a seat ---- */
 
-void weir__tls_seat_verify(const struct weir__tls_seat *seat, struct weir__tls_engine *e) {
+int weir__tls_seat_verify(const struct weir__tls_seat *seat, struct weir__tls_engine *e) {
     const struct weir_tls_options *o = &seat->tls->options;
     int mode = SSL_VERIFY_PEER;
     if (e->server && seat->client_trust == NULL)
@@ -182,7 +181,11 @@ void weir__tls_seat_verify(const struct weir__tls_seat *seat, struct weir__tls_e
         mode = SSL_VERIFY_NONE;
     SSL_set_verify(e->ssl, mode, NULL);
     if (e->server && seat->client_trust != NULL)
-        SSL_set1_verify_cert_store(e->ssl, seat->client_trust);
+        return SSL_set1_verify_cert_store(e->ssl, seat->client_trust) == 1 ? 0 : -ENOMEM;
+    if (mode == SSL_VERIFY_NONE)
+        return 0;
+    X509_STORE *roots = weir__tls_roots(seat->tls);
+    return roots != NULL && SSL_set0_verify_cert_store(e->ssl, roots) == 1 ? 0 : -ENOMEM;
 }
 
 static void contexts_free(SSL_CTX *ctx, SSL_CTX **by_name, size_t names) {
