@@ -174,8 +174,8 @@ int weir_dgram_try_send(struct weir_dgram *d, const void *buf, size_t len,
 
 /* ---- receiving ------------------------------------------------------------------------------ */
 
-static void one_init(struct weir__dgram_one *o, struct weir_dgram *d, enum weir__op_kind kind, void *buf,
-                     size_t size, struct weir_addr *from) {
+static void one_init(struct weir__dgram_one *o, struct weir_dgram *d, enum weir__op_kind kind,
+                     void *buf, size_t size, struct weir_addr *from) {
     *o = (struct weir__dgram_one){.v = {.iov_base = buf, .iov_len = size},
                       .m.msg_hdr = {.msg_iov = &o->v, .msg_iovlen = 1},
                       .op = {.kind = (uint8_t)kind,

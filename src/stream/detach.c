@@ -56,7 +56,7 @@ static struct weir__hold *hold_new(size_t size) {
 }
 
 /* The window of s, which has none, is h. */
-static void hold(struct weir_stream *s, struct weir__hold *h, size_t len) {
+static void window_is_hold(struct weir_stream *s, struct weir__hold *h, size_t len) {
     s->hold = h;
     s->held = true;
     s->at = h->bytes;
@@ -68,7 +68,7 @@ int weir__stream_hold(struct weir_stream *s, const void *bytes, size_t len) {
     if (h == NULL)
         return -ENOMEM;
     memcpy(h->bytes, bytes, len);
-    hold(s, h, len);
+    window_is_hold(s, h, len);
     return 0;
 }
 
@@ -82,7 +82,7 @@ int weir__stream_settle(struct weir_stream *s, const char *what) {
         return refused(s, -ENOMEM, what, NULL);
     unread_copy(s, h->bytes);
     weir__stream_drop(s);
-    hold(s, h, room);
+    window_is_hold(s, h, room);
     return 0;
 }
 
