@@ -272,10 +272,11 @@ WEIR_SUSPENDS int weir_react(struct weir_listener *l, struct weir_group *g,
  * first message. The call returns at once, or, for a socket on io_uring, when the kernel has
  * returned the receive that is under way. *r is copied.
  * Returns 0; -EBUSY (a task is in a call on it, or a process owns it), WEIR_ETORN (see weir_write),
- * WEIR_ECLOSED (closed meanwhile), -ECANCELED, -ETIME (also: g is cancelled), -ENOMEM, -ENOSPC,
- * WEIR_ENOLOOP. On error or cancel no function of r was called, and the stream is as before. But if
- * the kernel does not take the descriptor again (-ENOSPC, -ENOMEM), the stream may
- * be closed; then *take_stream is NULL. */
+ * -EOPNOTSUPP (the stream of an HTTP request, which another server reads), WEIR_ECLOSED (closed
+ * meanwhile), -ECANCELED, -ETIME (also: g is cancelled), -ENOMEM, -ENOSPC, WEIR_ENOLOOP. On error
+ * or cancel no function of r was called, and the stream is as before. But if the kernel does not
+ * take the descriptor again (-ENOSPC, -ENOMEM), the stream may be closed; then *take_stream is
+ * NULL. */
 WEIR_SUSPENDS int weir_react_stream(struct weir_stream **take_stream, struct weir_group *g,
                                     const struct weir_reactive *r);
 

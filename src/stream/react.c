@@ -129,6 +129,9 @@ int weir_react_stream(struct weir_stream **take_stream, struct weir_group *g,
         return rc;
     if ((rc = weir__group_cancelled(g)) < 0)
         return weir__fail(rc, "react", NULL);
+    if ((*take_stream)->kind->ask == NULL)
+        return weir__failf(-EOPNOTSUPP, "react", NULL,
+                           "a stream inside a connection of another server (EOPNOTSUPP)");
     bool is_socket = weir__socket_file(*take_stream) != NULL;
     struct react_server *sv = weir__react_server_new(l, NULL, r, NULL);
     struct weir_conn *c = NULL;
