@@ -199,6 +199,7 @@ int weir__tls_engine_shake(struct weir__tls_engine *e) {
     if (rc != 1)
         return said(e, rc);
     e->shaken = true;
+    SSL_free_buffers(e->ssl); /* its last step has read, or may have got ready to write */
     return 0;
 }
 
@@ -209,6 +210,8 @@ int64_t weir__tls_engine_read(struct weir__tls_engine *e, void *buf, size_t len)
     WEIR_CHECK(e->shaken);
     ERR_clear_error();
     int rc = SSL_read_ex(e->ssl, buf, len, &n);
+    if (e->in_len == 0) /* a ticket makes OpenSSL get ready to write 16 KiB */
+        SSL_free_buffers(e->ssl); /* does nothing within a record */
     if (rc == 1)
         return (int64_t)n;
     if (SSL_get_error(e->ssl, rc) == SSL_ERROR_ZERO_RETURN)
