@@ -73,11 +73,14 @@ void talk_end(struct talk *t) {
     unpacker_fini(&t->unpacker);
 }
 
+/* Each piece has the time for one answer: many may take longer, where much else runs. */
 static int write_pieces(struct talk *t, const uint8_t *data, size_t len) {
+    struct weir_scope patience;
     int rc = 0;
     for (size_t at = 0; rc == 0 && at < len;) {
         size_t n = t->piece != 0 && t->piece < len - at ? t->piece : len - at;
-        rc = weir_write(t->stream, data + at, n);
+        weir_scope_enter(&patience, t->patience_ns);
+        rc = weir_scope_leave(&patience, weir_write(t->stream, data + at, n));
         at += n;
         if (rc == 0 && t->piece != 0)
             rc = weir_yield();
@@ -86,7 +89,6 @@ static int write_pieces(struct talk *t, const uint8_t *data, size_t len) {
 }
 
 void talk_write(struct talk *t, const void *data, size_t len) {
-    struct weir_scope patience;
     if (t->holding) {
         bytes_add(&t->held, data, len);
         return;
@@ -94,8 +96,7 @@ void talk_write(struct talk *t, const void *data, size_t len) {
     if (t->broken)
         return;
     log_bytes(t, "we:  ", data, len);
-    weir_scope_enter(&patience, t->patience_ns);
-    int rc = weir_scope_leave(&patience, write_pieces(t, data, len));
+    int rc = write_pieces(t, data, len);
     if (rc < 0) {
         t->broken = true;
         bytes_print(&t->log, "we:   the write failed: %s\n", weir_error_text(rc));

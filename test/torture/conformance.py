@@ -213,9 +213,9 @@ written from the RFCs. doc/design/torture.md says how it judges. `make conforman
 * **failed**: it did not do what it must.
 
 What failed below is often a choice of the peer's, who reads more than the RFCs allow. All peers
-have their default settings, with compression where they have it; aiohttp and npm ws take messages of
-16 MiB, our WebSocket peers keep their contexts. A few cases depend on what a peer reads first, so a
-second run may differ by some.
+have their default settings, with compression where they have it; aiohttp and npm ws take messages
+of 16 MiB, our WebSocket peers keep their contexts. A few cases depend on what a peer reads first,
+so a second run may differ by some.
 
 """
 NAMES = {"ws server": "WebSocket servers", "ws client": "WebSocket clients",

@@ -39,7 +39,7 @@ class Server:
 
 class Ours(unittest.TestCase):
     def passes(self, count_min, *words):
-        done = torture("--json", "--jobs", "32", *words)
+        done = torture("--json", "--jobs", "32", "--timeout", "20s", *words)
         report = json.loads(done.stdout)
         bad = [c for c in report["cases"] if c["verdict"] in ("FAILED", "non-strict")]
         self.assertEqual(bad, [])
