@@ -3,6 +3,7 @@
  * handshake of the stream's own, and a change of their functions. */
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/wait.h>
 #include <weir/log.h>
 #include <weir/testing.h>
 
@@ -287,6 +288,45 @@ FD_STORY(what_only_a_helper_thread_can_read_is_served_reactively) {
     weir_group_close(&g, 0);
     assert_int_equal(seen.rc, -ECANCELED);
     weir_close(&user);
+    return 0;
+}
+
+/* ---- a fork child ---------------------------------------------------------------------------- */
+
+static struct weir_conn *kept;
+
+static int keeps(struct weir_conn *c, void *state) {
+    kept = c;
+    return 0;
+}
+
+FD_STORY(a_fork_child_closes_nothing_of_its_parents_connections) {
+    static const int kinds[] = {KIND_MEMORY, KIND_FD, KIND_TCP};
+    for (int i = 0; i < 3; i++) {
+        struct ends e = {.kind = kinds[i]};
+        struct weir_reactive r = echoes;
+        struct weir_group g;
+        int status;
+        begin();
+        r.opened = keeps;
+        ends_open(&e);
+        weir_group_open(&g, WEIR_INDEPENDENT);
+        assert_int_equal(weir_react_stream(&e.b, &g, &r), 0);
+        settle();
+        pid_t child = fork();
+        if (child == 0) {
+            weir_conn_close(kept);
+            weir_close(&e.a);
+            _exit(0);
+        }
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_int_equal(status, 0);
+        send_text(e.a, "goes on");
+        expect_bytes(e.a, "goes on");
+        weir_close(&e.a);
+        weir_group_close(&g, 0);
+        assert_int_equal(seen.conns, 1);
+    }
     return 0;
 }
 
