@@ -186,6 +186,41 @@ ROUTE_STORY(a_client_that_leaves_within_a_file_leaves_no_file, o->routes = route
     return 0;
 }
 
+/* A part is read byte by byte, in part, and not at all. */
+static int reads_bytes(struct weir_http_request *r) {
+    WEIR_AUTO(weir_http_form_close) struct weir_http_form *f = NULL;
+    struct weir_http_part p;
+    char text[100] = "", byte;
+    size_t len = 0;
+    ssize_t n = 0;
+    int rc = weir_http_form_open(r, NULL, &f);
+    struct weir_http_form *again = NULL;
+    while (rc == 0 && (rc = weir_http_form_next(f, &p)) == 1) {
+        size_t most = strcmp(p.name, "half") == 0 ? 2 : 100;
+        text[len++] = '[';
+        for (rc = 0; most-- > 0 && (n = weir_http_part_read(f, &byte, 1)) == 1;)
+            text[len++] = byte;
+        rc = n < 0 ? (int)n : 0;
+        text[len++] = ']';
+    }
+    assert_int_equal(weir_http_part_read(f, &byte, 1), 0); /* behind the last part */
+    assert_int_equal(weir_http_form_next(f, &p), 0);
+    if (weir_http_body_length(r) > 0)
+        assert_int_equal(weir_http_form_open(r, NULL, &again), -EALREADY);
+    return rc < 0 ? weir_http_form_refuse(r, rc) : weir_http_reply(r, 200, text);
+}
+
+static const struct weir_http_route byte_routes[] = {{"POST", "/", reads_bytes}, {0}};
+
+ROUTE_STORY(a_part_is_read_as_far_as_one_likes, o->routes = byte_routes) {
+    static const char form[] = FIELD("a", "12345") FIELD("half", "12345") FIELD("b", "") "--B--";
+    begin_forms();
+    assert_string_equal(body_of(post(w, MULTIPART, form, sizeof form - 1)), "[12345][12][]");
+    assert_string_equal(body_of(post(w, PAIRS, "a=123&half=123&b", 16)), "[123][12][]");
+    folder_end();
+    return 0;
+}
+
 /* ---- disturbed ---- */
 
 static int reads_form(void *arg __attribute__((unused))) {
