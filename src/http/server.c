@@ -274,7 +274,8 @@ static int serve(struct weir_listener *l, struct weir_group *g, struct http_conf
     struct weir_reactive raw = {.size = sizeof raw, .state_size = state_size,
                                 .opened = conn_opened, .message = weir__http_piece,
                                 .closed = conn_closed, .arg = &sv,
-                                .stack_size = config->o.stack_size, .name = "http request"};
+                                .stack_size = config->o.stack_size, .name = "http request",
+                                .handshake_ns = config->o.head_ns};
     static const struct weir__react_hooks hooks = {.ends = conn_ends};
     weir__group_open_under(&sv.group, g, WEIR_INDEPENDENT, group_ended);
     rc = weir__react(l, &sv.group, &raw, &hooks);
