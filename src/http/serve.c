@@ -60,7 +60,7 @@ static bool goes_on(const struct http_conn *c) {
     return !c->http.broken && (!c->http.close || c->phase == HTTP_PHASE_BODY);
 }
 
-static int work(struct http_conn *c) {
+static int take_requests(struct http_conn *c) {
     struct weir_http *h = &c->http;
     int rc = 1;
     while (h->left > 0 && goes_on(c) && rc == 1) {
@@ -104,7 +104,7 @@ int weir__http_piece(struct weir_conn *conn, void *state, struct weir_view v) {
         h->request->waited += weir__loop_now(h->config->loop) - c->since;
     h->at = v.base;
     h->left = v.len;
-    if (work(c) == HTTP_BECAME)
+    if (take_requests(c) == HTTP_BECAME)
         return 0;
     if (http_unsent(h) > 0 && !h->broken)
         (void)weir__http_send(h, NULL, 0);

@@ -133,7 +133,7 @@ static bool is_callers(int rc) { /* trouble: the connection has none */
 }
 
 /* Wait for more of a head. Returns 1; 0 and less: what weir_http_next returns. */
-static int more(struct weir_http *h, weir_ns since) {
+static int await_bytes(struct weir_http *h, weir_ns since) {
     struct weir_scope s;
     int rc = http_unsent(h) > 0 ? weir__http_send(h, NULL, 0) : 0;
     if (rc < 0)
@@ -178,7 +178,7 @@ int weir_http_next(struct weir_http *h, struct weir_http_request **ret_request) 
             return size;
         if (size > 0)
             break;
-        if ((rc = more(h, since)) <= 0)
+        if ((rc = await_bytes(h, since)) <= 0)
             return rc;
     }
     h->running = true;
