@@ -4,6 +4,10 @@
 #include "stream/out.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <termios.h>
 #include <weir/testing.h>
 
 #include "base/alloc.h"
@@ -237,6 +241,91 @@ STREAM_STORY(KINDS_ALL, a_stopped_line_ends_with_the_given_code) {
         settle();
     assert_int_equal(l.rc, -ETIME);
     line_close(&l);
+    return 0;
+}
+
+/* ---- descriptors that are tried otherwise ---- */
+
+/* A file's disk may take long: its writes are calls on a helper thread. */
+FD_STORY(a_line_writes_a_file) {
+    struct weir_stream *s = NULL;
+    struct line l;
+    static uint8_t buf[300000];
+    char path[] = "/tmp/weir-out-test-XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0 && unlink(path) == 0);
+    assert_int_equal(weir_stream_from_fd(dup(fd), &s), 0);
+    line_open(&l, s, WEIR_SECONDS(20), line_moved);
+    line_add(&l, 0, sizeof buf - 10);
+    line_add(&l, sizeof buf - 10, 10);
+    weir__out_go(&l.out, s, &l.by);
+    for (int i = 0; !l.over && i < 1000; i++)
+        settle();
+    assert_true(l.over && l.rc == 0);
+    assert_int_equal(pread(fd, buf, sizeof buf, 0), sizeof buf);
+    pattern_check(buf, 0, sizeof buf);
+    line_close(&l);
+    weir_close(&s);
+    close(fd);
+    return 0;
+}
+
+/* The master of a terminal can only be written on a helper thread. */
+static int terminal(struct weir_stream **ret_master) {
+    int master = posix_openpt(O_RDWR | O_NOCTTY);
+    assert_true(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
+    int slave = open(ptsname(master), O_RDWR | O_NOCTTY);
+    struct termios t;
+    assert_true(slave >= 0 && tcgetattr(slave, &t) == 0);
+    cfmakeraw(&t);
+    assert_int_equal(tcsetattr(slave, TCSANOW, &t), 0);
+    assert_int_equal(weir_stream_from_fd(master, ret_master), 0);
+    return slave;
+}
+
+FD_STORY(a_line_writes_to_a_terminal) {
+    struct weir_stream *s = NULL;
+    struct line l;
+    uint8_t buf[1500];
+    int slave = terminal(&s);
+    line_open(&l, s, WEIR_SECONDS(20), line_moved);
+    line_add(&l, 0, sizeof buf);
+    weir__out_go(&l.out, s, &l.by);
+    for (size_t got = 0; got < sizeof buf;) {
+        assert_true(weir_wait_fd(slave, POLLIN) > 0);
+        ssize_t n = read(slave, buf, sizeof buf);
+        assert_true(n > 0);
+        pattern_check(buf, got, (size_t)n);
+        got += (size_t)n;
+    }
+    for (int i = 0; !l.over && i < 1000; i++)
+        settle();
+    assert_true(l.over && l.rc == 0);
+    line_close(&l);
+    weir_close(&s);
+    close(slave);
+    return 0;
+}
+
+FD_STORY(a_line_to_a_terminal_that_nobody_reads_is_given_up_or_closed) {
+    for (int closes = 0; closes < 2; closes++) {
+        struct weir_stream *s = NULL;
+        struct line l;
+        int slave = terminal(&s);
+        line_open(&l, s, closes ? WEIR_SECONDS(20) : MS(40), line_moved);
+        line_add(&l, 0, 1 << 20);
+        weir__out_go(&l.out, s, &l.by);
+        settle();
+        assert_true(weir__out_writes(&l.out));
+        if (closes)
+            weir_close(&s);
+        for (int i = 0; !l.over && i < 1000; i++)
+            settle();
+        assert_int_equal(l.rc, closes ? WEIR_ECLOSED : WEIR_EKEEPALIVE);
+        line_close(&l);
+        weir_close(&s);
+        close(slave);
+    }
     return 0;
 }
 
