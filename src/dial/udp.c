@@ -22,7 +22,7 @@ struct udp {
     struct weir_stream stream;
     struct weir_dgram *dgram;
     char peer[64];
-    struct weir__op *ask; /* NULL: none is pending */
+    struct weir__op *pending; /* an ask; NULL: none */
     struct weir__dgram_one one;
     struct weir_dgram *asked; /* also after a close */
     uint8_t *into;
@@ -50,7 +50,7 @@ static void ask_woke(struct weir__op *op);
 static void ask_ends(struct udp *u, struct weir__op *ask, int64_t n) {
     ask->u.lent = (struct weir__lent){u->into, n > 0 ? (uint32_t)n : 0, 1};
     ask->result = n;
-    u->ask = NULL;
+    u->pending = NULL;
     if (n <= 0)
         udp_release(&u->stream, &ask->u.lent);
 }
@@ -69,7 +69,7 @@ static int ask_goes_on(struct udp *u, struct weir__op *ask) {
 
 static void ask_woke(struct weir__op *op) {
     struct udp *u = WEIR_CONTAINER(op, struct udp, one.op);
-    struct weir__op *ask = u->ask;
+    struct weir__op *ask = u->pending;
     bool closed = u->stream.closed;
     int64_t n = weir__dgram_asked(u->asked, &u->one);
     if (n != 0)
@@ -90,7 +90,7 @@ static int udp_ask(struct weir_stream *s, struct weir__op *ask) {
     }
     if (u->into == u->bytes)
         u->lent = true;
-    u->ask = ask;
+    u->pending = ask;
     u->asked = u->dgram;
     return ask_goes_on(u, ask);
 }
@@ -149,7 +149,7 @@ static int udp_shutdown(struct weir_stream *s) {
 static void udp_close(struct weir_stream *s) {
     weir__stream_drop(s);
     weir_dgram_close(&udp_of(s)->dgram);
-    if (udp_of(s)->ask == NULL) /* else when that ends */
+    if (udp_of(s)->pending == NULL) /* else when that ends */
         weir__stream_gone(s);
 }
 
@@ -195,7 +195,7 @@ int weir__dial_udp(const char *rest, const char *url, const struct weir_dial_opt
         weir__free(u);
         return rc;
     }
-    u->ask = NULL;
+    u->pending = NULL;
     u->lent = false;
     weir__stream_init(&u->stream, &udp_kind, weir__loop());
     snprintf(u->peer, sizeof u->peer, "%s", url);

@@ -16,7 +16,7 @@ struct file_stream {
     struct weir_file *file; /* NULL: closed */
     int fd;
     /* An ask waits for the position of the file, then for its call. */
-    struct weir__op *ask; /* the caller's; NULL: none is pending */
+    struct weir__op *pending; /* the caller's; NULL: none */
     struct weir__waiter waiter;
     struct weir__soon soon;
     bool calls;
@@ -64,14 +64,14 @@ static void ask_ends(struct file_stream *s, struct weir__op *ask, int64_t n) {
         ask->u.lent = (struct weir__lent){s->piece, (uint32_t)n, 1};
     else
         weir__free(s->piece);
-    s->ask = NULL;
+    s->pending = NULL;
     weir__file_position_give(s->in_use);
     (void)weir__file_leave(s->in_use, 0, NULL, 0);
 }
 
 static void ask_called(struct weir__op *op) {
     struct file_stream *s = WEIR_CONTAINER(op, struct file_stream, op);
-    struct weir__op *ask = s->ask;
+    struct weir__op *ask = s->pending;
     bool closed = s->stream.closed;
     ask_ends(s, ask, op->result);
     ask->wake(ask);
@@ -103,7 +103,7 @@ static int file_ask(struct weir_stream *stream, struct weir__op *ask) {
     s->piece = weir__alloc(PIECE);
     if (s->piece == NULL)
         return WEIR__DONE;
-    s->ask = ask;
+    s->pending = ask;
     s->calls = false;
     s->in_use = s->file;
     s->in_use->users++;
@@ -127,7 +127,7 @@ static int file_unask(struct weir_stream *stream, struct weir__op *ask) {
         weir__waiter_remove(&s->waiter);
         weir__free(s->piece);
         ask->result = n;
-        s->ask = NULL;
+        s->pending = NULL;
         (void)weir__file_leave(s->in_use, 0, NULL, 0);
         return WEIR__DONE;
     }
@@ -179,7 +179,7 @@ static int file_fd(const struct weir_stream *s) {
 static void file_close(struct weir_stream *s) {
     weir__stream_drop(s);
     weir__file_drop(&self(s)->file);
-    if (self(s)->ask == NULL) /* else when that ends */
+    if (self(s)->pending == NULL) /* else when that ends */
         weir__stream_gone(s);
 }
 

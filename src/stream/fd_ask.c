@@ -22,20 +22,20 @@ enum ask_wait { ASK_POLLS, ASK_CALLS, ASK_SLEEPS, ASK_JOBS };
 static int goes_on(struct descriptor *d);
 
 static int ends(struct descriptor *d, int64_t rc) {
-    d->asked.ask->result = rc;
+    d->asked.pending->result = rc;
     return WEIR__DONE;
 }
 
 static void next(struct descriptor *d, int state) {
     if (state == WEIR__PENDING)
         return;
-    struct weir__op *ask = d->asked.ask;
-    d->asked.ask = NULL;
+    struct weir__op *ask = d->asked.pending;
+    d->asked.pending = NULL;
     ask->wake(ask);
 }
 
 static int lends(struct descriptor *d, uint8_t *piece, int64_t n) {
-    d->asked.ask->u.lent = (struct weir__lent){piece, (uint32_t)n, 1};
+    d->asked.pending->u.lent = (struct weir__lent){piece, (uint32_t)n, 1};
     return ends(d, n);
 }
 
@@ -67,8 +67,8 @@ static void op_ended(struct weir__op *op) {
     int state;
     if (a->wait == ASK_CALLS) {
         state = called(d, op->result);
-        struct weir__op *ask = a->ask;
-        a->ask = NULL;
+        struct weir__op *ask = a->pending;
+        a->pending = NULL;
         counted(d); /* d may be gone */
         ask->wake(ask);
         return;
@@ -93,7 +93,7 @@ static int polls(struct descriptor *d) {
 
 static void slept(struct weir__timer *t) {
     struct descriptor *d = WEIR_CONTAINER(t, struct descriptor, asked.timer);
-    struct weir__op *ask = d->asked.ask;
+    struct weir__op *ask = d->asked.pending;
     if (!counted(d)) {
         ask->result = -ECANCELED;
         ask->wake(ask);
@@ -193,20 +193,20 @@ static int goes_on(struct descriptor *d) {
 int weir__descriptor_ask(struct weir_stream *s, struct weir__op *ask) {
     struct descriptor *d = descriptor_of(s);
     struct fd_ask *a = &d->asked;
-    WEIR_CHECK(a->ask == NULL);
-    a->ask = ask;
+    WEIR_CHECK(a->pending == NULL);
+    a->pending = ask;
     a->tries = 0;
     a->taken_back = false;
     int state = d->access == O_WRONLY ? ends(d, -EBADF) : goes_on(d);
     if (state == WEIR__DONE)
-        a->ask = NULL;
+        a->pending = NULL;
     return state;
 }
 
 int weir__descriptor_unask(struct weir_stream *s, struct weir__op *ask) {
     struct descriptor *d = descriptor_of(s);
     struct fd_ask *a = &d->asked;
-    WEIR_CHECK(a->ask == ask);
+    WEIR_CHECK(a->pending == ask);
     ends(d, -ECANCELED);
     if (a->wait == ASK_SLEEPS) {
         weir__timer_disarm(s->loop->timers, &a->timer);
@@ -221,14 +221,14 @@ int weir__descriptor_unask(struct weir_stream *s, struct weir__op *ask) {
         d->calls--;
         (void)called(d, a->op.result);
     }
-    a->ask = NULL;
+    a->pending = NULL;
     return WEIR__DONE;
 }
 
 /* A POLL completes with the CLOSE, and a call by itself; a job was given up just before. */
 void weir__descriptor_ask_closed(struct descriptor *d) {
     struct fd_ask *a = &d->asked;
-    if (a->ask == NULL || a->wait != ASK_SLEEPS)
+    if (a->pending == NULL || a->wait != ASK_SLEEPS)
         return;
     weir__timer_disarm(d->stream.loop->timers, &a->timer);
     d->calls--;

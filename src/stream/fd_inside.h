@@ -12,7 +12,7 @@ enum { DESCRIPTOR_PIECE = 16 << 10 }; /* a read of a pipe gives at most 64 KiB, 
 
 /* A pending ask; see fd_ask.c. */
 struct fd_ask {
-    struct weir__op *ask; /* the caller's; NULL: none is pending */
+    struct weir__op *pending; /* the caller's; NULL: none */
     struct weir__op op;
     struct weir__timer timer;
     struct weir__waiter waiter;
