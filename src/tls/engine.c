@@ -103,8 +103,7 @@ static int engine_begin(struct weir__tls_engine *e, struct weir__tls_seat *seat,
     if (bio == NULL)
         return -ENOMEM;
     SSL_set_bio(e->ssl, bio, bio);
-    SSL_set_app_data(e->ssl, e);
-    if (weir__tls_seat_verify(seat, e) < 0)
+    if (SSL_set_app_data(e->ssl, e) != 1 || weir__tls_seat_verify(seat, e) < 0)
         return -ENOMEM;
     X509_VERIFY_PARAM_set_time(SSL_get0_param(e->ssl),
                                (time_t)(weir_wall_now() / WEIR_SECONDS(1)));
