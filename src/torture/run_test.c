@@ -6,6 +6,7 @@
 #include <weir/http_server.h>
 #include <weir/loop.h>
 #include <weir/task.h>
+#include <weir/testing.h>
 #include <weir/ws.h>
 #include <weir/ws_deflate.h>
 
@@ -247,4 +248,23 @@ WEIR_TEST(a_suite_without_memory_ends_and_gives_back_all_it_holds) {
     assert_int_equal(s.rc, 0);
     assert_int_equal(s.bad, 0);
     assert_int_equal(s.ran, 1);
+}
+
+static int short_story(void *arg) {
+    struct story *s = arg;
+    s->ran = s->bad = 0;
+    (void)tell_story(s);
+    return s->rc;
+}
+
+WEIR_TEST(a_suite_that_is_cancelled_or_struck_anywhere_leaves_nothing_behind) {
+    struct story s = {.only = "frame.text-size.126|ping.each", .jobs = 2};
+    const struct weir_story explored = {
+        .size = sizeof explored, .name = "suite", .fn = short_story, .arg = &s};
+    const struct weir_fault fault = {.size = sizeof fault};
+    struct weir_explored e;
+    assert_int_equal(weir_explore_cancels(&explored, &e), 0);
+    assert_true(e.points >= 20);
+    assert_int_equal(weir_explore_faults(&explored, &fault, &e), 0);
+    assert_true(e.points >= 20);
 }
