@@ -232,9 +232,11 @@ WEIR_API struct weir_stream *weir_http_stream(const struct weir_http_request *r)
 /* Say that the connection closes behind the answer. Before the answer begins. */
 WEIR_API void weir_http_close_after(struct weir_http_request *r);
 
-/* Accept a request that asks for an upgrade to WebSocket, in the handler. The connection is the
- * handler's until it drops *ret_ws, which it must do before it returns. Host and Origin are looked
- * at as weir_ws_accept does; options may be NULL; its request function is not called.
+/* Accept a request that asks for an upgrade to WebSocket, in the handler. The caller must drop
+ * *ret_ws, in this task or another: when the handler has returned, the library waits for that, and
+ * then closes the connection. If the server is cancelled meanwhile, receiving and sending fail.
+ * Host and Origin are looked at as weir_ws_accept does; options may be NULL; its request function
+ * is not called. A route with `ws` serves WebSockets without a task.
  * Returns 0; WEIR_EHTTP (the client was refused, and the request is answered), -EALREADY (it is
  * answered), as weir_ws_accept else. After an error the connection closes when the request is
  * over. */

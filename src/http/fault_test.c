@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* A conversation with each shape of server, run again and again: the N-th allocation fails, the
  * N-th marked call is cancelled, or the N-th op is struck, for N = 1, 2, ... until a run has no
- * N-th. And under a hundred seeds. Nothing may be left, and an answer that looks whole must be right. */
+ * N-th. And under a hundred seeds. Nothing may be left, and an answer that looks whole must be
+ * right. */
 #include <weir/testing.h>
 #include <weir/ws.h>
 
