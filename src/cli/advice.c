@@ -30,7 +30,12 @@ static const struct advice own[] = {
                 "1 shows what came."},
     {WEIR_EBACKEND, "Containers often forbid io_uring: `weir doctor` says what runs here. Without "
                     "WEIR_BACKEND the best one is chosen."},
-    {WEIR_ENOTLS, "tls://, https:// and wss:// need a build of the library with TLS."},
+    {WEIR_ENOTLS, "tls://, https:// and wss:// need the library weir-tls: "
+                  "`pkg-config --libs weir-tls`."},
+    {WEIR_ECERT, "The error's text names the certificate and what is wrong with it. `openssl "
+                 "s_client -connect HOST:PORT -showcerts` shows what a server sends."},
+    {WEIR_ETLS, "Both sides speak TLS, but no version, cipher, name or protocol in common; or the "
+                "peer refused. The peer's log may say more."},
     {WEIR_ENONAME, "The name service answered that no such host exists. Check the spelling, "
                    "/etc/hosts and /etc/resolv.conf."},
     {WEIR_ERESOLVE, "The name service did not answer. Try again later; weir_retry does."},

@@ -30,7 +30,8 @@ static const struct weir__what waits_line = {.text = "write", .link = "to",
 /* ---- the line ---- */
 
 void weir__tls_go(struct weir__tls *t) {
-    weir__out_go(&t->out, t->below, &t->by);
+    if (t->below != NULL)
+        weir__out_go(&t->out, t->below, &t->by);
 }
 
 static bool is_written(const struct weir__tls *t) {
