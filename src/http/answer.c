@@ -14,6 +14,13 @@
 
 const struct weir__http_ops weir__http_ops = {.answer = weir__http_answer};
 
+struct http_request *http_request_of(const struct weir_http_request *r, const char *call) {
+    weir__not_null(r, call);
+    if (r->ops != &weir__http_ops)
+        WEIR_BUG("%s: this request begins a WebSocket: it is no HTTP server's", call);
+    return WEIR_CONTAINER((struct weir_http_request *)(uintptr_t)r, struct http_request, pub);
+}
+
 /* ---- heads ---- */
 
 static uint8_t *put(uint8_t *to, const char *text, size_t len) {

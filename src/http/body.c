@@ -213,12 +213,6 @@ static int unpack_begin(struct http_request *r) {
     return 0;
 }
 
-void weir__http_unpack_free(struct http_unpack *u) {
-    if (u != NULL)
-        weir__deflate_table->inflater_free(u->inflater);
-    weir__free(u);
-}
-
 /* Decompress what has come. Returns HTTP_PIECE; -EAGAIN: more must come; an error. body_max bounds
  * what comes out: a small body can hold gigabytes of zeros. */
 static int unpack_some(struct http_request *r, struct weir_view *ret_view) {

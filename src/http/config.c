@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* config.c - the options of a server with their defaults, and what all its connections share:
- * memory that finished requests left, and the text of the time. */
+/* config.c - the options of a server with their defaults, and where its requests enter. */
 #include <errno.h>
 #include <string.h>
 #include <weir/http_cors.h>
-#include <weir/wall.h>
 
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/options.h"
-#include "base/time.h"
 #include "http/date.h"
 #include "http/http.h"
 #include "http/pack.h"
@@ -82,6 +79,7 @@ int weir__http_config_new(const struct weir_http_server_options *options, const 
     WEIR_OPTIONS_COPY(&c->o, options);
     fill(&c->o);
     c->refs = 1;
+    c->ops = &weir__http_ops;
     c->loop = weir__loop_here();
     c->entry = by_handler;
     int rc = check(&c->o, what);
@@ -107,134 +105,3 @@ int weir__http_config_new(const struct weir_http_server_options *options, const 
     return 0;
 }
 
-static void request_free(struct http_request *r) {
-    weir__free(r->pub.text);
-    weir__free(r->whole);
-    weir__free(r->trailers);
-    weir__free(r);
-}
-
-void weir__http_config_unref(struct http_config *c) {
-    if (--c->refs > 0)
-        return;
-    while (c->spare != NULL) {
-        struct http_request *r = c->spare;
-        c->spare = r->next;
-        request_free(r);
-    }
-    while (c->spare_out != NULL) {
-        struct http_out *o = c->spare_out;
-        c->spare_out = o->next;
-        weir__free(o);
-    }
-    weir__routes_free(c->routes);
-    weir__http_upgrades_close(c);
-    if (c->deflater != NULL)
-        weir__deflate_table->deflater_free(c->deflater);
-    weir__free(c);
-}
-
-/* ---- memory that serves again ---- */
-
-/* All but the memory that r holds begins anew; the headers are written by the parser. */
-static void request_init(struct http_config *c, struct http_request *r) {
-    char *text = r->pub.text;
-    uint8_t *whole = r->whole;
-    size_t text_size = r->text_size, whole_size = r->whole_size;
-    memset(r, 0, sizeof *r);
-    r->pub.ops = &weir__http_ops;
-    r->pub.arg = c->o.arg;
-    r->pub.text = text;
-    r->text_size = text_size;
-    r->whole = whole;
-    r->whole_size = whole_size;
-    weir__http1_init(&r->pub.head, WEIR__HTTP1_REQUEST, r->headers, &c->limits);
-    r->pub.head.host_known = c->host_len > 0 ? c->host : NULL;
-    r->pub.head.host_known_len = c->host_len;
-    if (c->state_size > 0)
-        memset(http_state_of(c, r), 0, c->state_size);
-}
-
-struct http_request *weir__http_request_take(struct http_config *c) {
-    struct http_request *r = c->spare;
-    if (r != NULL) {
-        c->spare = r->next;
-        c->spares--;
-    } else {
-        size_t headers = c->o.headers_max * sizeof r->headers[0];
-        r = weir__alloc(sizeof *r + headers + HTTP_STATE_ALIGN + c->state_size);
-        if (r == NULL)
-            return NULL;
-        r->pub.text = NULL;
-        r->whole = NULL;
-        r->text_size = r->whole_size = 0;
-    }
-    request_init(c, r);
-    return r;
-}
-
-void weir__http_request_give(struct http_config *c, struct http_request *r) {
-    weir__free(r->trailers);
-    weir__free(r->added);
-    weir__http_pack_free(r->pack);
-    weir__http_unpack_free(r->unpack);
-    r->pack = NULL;
-    r->unpack = NULL;
-    r->trailers = r->added = NULL;
-    if (c->spares >= HTTP_SPARES_MAX) {
-        request_free(r);
-        return;
-    }
-    if (r->text_size > HTTP_TEXT_KEPT) {
-        weir__free(r->pub.text);
-        r->pub.text = NULL;
-        r->text_size = 0;
-    }
-    if (r->whole_size > HTTP_TEXT_KEPT) {
-        weir__free(r->whole);
-        r->whole = NULL;
-        r->whole_size = 0;
-    }
-    r->next = c->spare;
-    c->spare = r;
-    c->spares++;
-}
-
-struct http_out *weir__http_out_take(struct http_config *c, size_t room) {
-    size_t size = room > HTTP_OUT_SIZE ? room : HTTP_OUT_SIZE;
-    struct http_out *o = c->spare_out;
-    if (o != NULL && size == HTTP_OUT_SIZE) {
-        c->spare_out = o->next;
-        c->spare_outs--;
-        return o;
-    }
-    o = weir__alloc(sizeof *o + size);
-    if (o != NULL)
-        *o = (struct http_out){.size = (uint32_t)size};
-    return o;
-}
-
-/* The block that was sent last lies in the cache, and is taken first. */
-void weir__http_out_give(struct http_config *c, struct http_out *o) {
-    if (o->size != HTTP_OUT_SIZE || c->spare_outs >= HTTP_SPARES_MAX) {
-        weir__free(o);
-        return;
-    }
-    o->from = o->len = 0;
-    o->next = c->spare_out;
-    c->spare_out = o;
-    c->spare_outs++;
-}
-
-/* ---- the time ---- */
-
-/* Written anew in the first turn of each second. */
-const char *weir__http_date(struct http_config *c) {
-    weir_ns now = weir__loop_now(c->loop);
-    if (__builtin_expect(now < c->date_until, 1))
-        return c->date;
-    weir_ns wall = weir_wall_now();
-    weir__date_write(wall / WEIR_SECONDS(1), c->date);
-    c->date_until = weir__deadline(now, WEIR_SECONDS(1) - wall % WEIR_SECONDS(1));
-    return c->date;
-}

@@ -7,34 +7,18 @@
 #include <string.h>
 #include <weir/http_cors.h>
 
-#include "base/alloc.h"
 #include "base/check.h"
 #include "base/options.h"
 #include "http/http.h"
-#include "proto/http_headers.h"
 
-enum { ADDED_MAX = 64 << 10, LINE_MAX_LEN = 2048 };
+enum { LINE_MAX_LEN = 2048 };
 
 int weir_http_add_header(struct weir_http_request *pub, const char *line) {
     struct http_request *r = http_request_of(pub, "weir_http_add_header");
     weir__argument_not_null(line, "weir_http_add_header", "a line");
-    const char *const lines[] = {line, NULL};
     if (pub->reply != HTTP_UNANSWERED)
         return weir__failf(-EALREADY, "http header", NULL, "the answer has begun");
-    int rc = weir__http_headers_check("http header", lines, HTTP_ANSWERS);
-    if (rc < 0)
-        return rc;
-    size_t len = strlen(line), size = r->added_len + len + 2;
-    if (size > ADDED_MAX)
-        return weir__failf(WEIR_ETOOBIG, "http header", NULL, "more than 64 KiB were added");
-    char *added = weir__realloc(r->added, size);
-    if (added == NULL)
-        return weir__fail(-ENOMEM, "http header", NULL);
-    memcpy(added + r->added_len, line, len);
-    memcpy(added + r->added_len + len, "\r\n", 2);
-    r->added = added;
-    r->added_len = (uint32_t)size;
-    return 0;
+    return weir__http_add_line(r, line);
 }
 
 /* ---- the policy ---- */

@@ -33,13 +33,6 @@ void weir__http_fini(struct weir_http *h) {
     weir__http_config_unref(h->config);
 }
 
-struct http_request *http_request_of(const struct weir_http_request *r, const char *call) {
-    weir__not_null(r, call);
-    if (r->ops != &weir__http_ops)
-        WEIR_BUG("%s: this request begins a WebSocket: it is no HTTP server's", call);
-    return WEIR_CONTAINER((struct weir_http_request *)(uintptr_t)r, struct http_request, pub);
-}
-
 /* ---- what a head means ---- */
 
 static bool equals(const struct weir_http_request *r, struct weir__slice s, const char *text) {

@@ -64,6 +64,7 @@ struct http_config {
     /* Handle a request, in its task; returns as a handler. */
     int (*entry)(struct http_config *c, struct weir_http_request *r);
     int (*behind_cors)(struct http_config *c, struct weir_http_request *r); /* the entry then */
+    const struct weir__http_ops *ops; /* of its requests */
     struct weir__routes *routes;  /* NULL: there are none */
     struct react_server **upgrades; /* by the routes' numbers, those of `ws`; NULL: none */
     size_t upgrades_count;
@@ -194,11 +195,16 @@ static inline void *http_state_of(const struct http_config *c, struct http_reque
 /* Fails with -EINVAL, -ENOMEM and a record. options may be NULL. */
 int weir__http_config_new(const struct weir_http_server_options *options, const char *what,
                           struct http_config **ret_config);
+
+/* ---- memory.c ---- */
+
 void weir__http_config_unref(struct http_config *c);
 struct http_request *weir__http_request_take(struct http_config *c); /* NULL: no memory */
 void weir__http_request_give(struct http_config *c, struct http_request *r);
 struct http_out *weir__http_out_take(struct http_config *c, size_t room); /* NULL: no memory */
 void weir__http_out_give(struct http_config *c, struct http_out *o);
+/* As weir_http_add_header, before the answer begins. */
+int weir__http_add_line(struct http_request *r, const char *line);
 const char *weir__http_date(struct http_config *c); /* 29 characters */
 
 /* ---- head.c ---- */
@@ -269,7 +275,6 @@ int weir__http_route(struct http_config *c, struct weir_http_request *pub);
 
 /* Make c->upgrades. *state_size grows to what their connections need. Fails with a record. */
 int weir__http_upgrades_open(struct http_config *c, size_t *state_size);
-void weir__http_upgrades_close(struct http_config *c);
 /* Let the request become a WebSocket connection of this route. Suspends. */
 int weir__http_ws_route(struct weir_http_request *pub, const struct weir_http_route *route);
 

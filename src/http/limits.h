@@ -22,6 +22,7 @@ enum {
     HTTP_HOST_KEPT = 64,         /* a longer Host is parsed at each request */
     HTTP_HEAD_LIMIT = 1 << 20,   /* the options' bounds */
     HTTP_HEADERS_LIMIT = 1000,
+    HTTP_ADDED_MAX = 64 << 10,   /* header lines that a handler adds */
     HTTP_PAIRS_MAX = 1000,       /* of a query: each call walks over them */
     HTTP_STATE_ALIGN = 16,
     HTTP_HEAD_REST = 512,        /* of an answer, beside the lines and the name of the program */

@@ -5,7 +5,6 @@
 #include "http/pack.h"
 
 #include <string.h>
-#include <weir/http_cors.h>
 
 #include "base/alloc.h"
 #include "base/check.h"
@@ -62,7 +61,7 @@ static bool may_pack(const struct http_request *r, const struct weir_http_answer
 
 /* Say that other clients may get another answer. Returns whether this one takes gzip. */
 static bool negotiate(struct http_request *r) {
-    return weir_http_add_header(&r->pub, "Vary: Accept-Encoding") == 0 && r->is_whole &&
+    return weir__http_add_line(r, "Vary: Accept-Encoding") == 0 && r->is_whole &&
            weir__accept_gzip(&r->pub.head, r->pub.text);
 }
 
@@ -86,7 +85,7 @@ void weir__http_pack_whole(struct http_request *r, struct weir_http_answer *a, v
     struct weir__deflate_io io = {a->body, a->len, block, a->len};
     bool is_smaller = block != NULL &&
                       weir__deflate_table->deflate(d, &io, WEIR__DEFLATE_FINISH) &&
-                      weir_http_add_header(&r->pub, "Content-Encoding: gzip") == 0;
+                      weir__http_add_line(r, "Content-Encoding: gzip") == 0;
     if (!is_smaller) {
         weir__free(block);
         return;
@@ -96,12 +95,6 @@ void weir__http_pack_whole(struct http_request *r, struct weir_http_answer *a, v
 }
 
 /* ---- streamed answers ---- */
-
-void weir__http_pack_free(struct http_pack *p) {
-    if (p != NULL)
-        weir__deflate_table->deflater_free(p->deflater);
-    weir__free(p);
-}
 
 static struct http_pack *pack_new(void) {
     static const struct weir__deflate_params params = {
@@ -121,7 +114,7 @@ void weir__http_pack_begin(struct http_request *r, const struct weir_http_answer
     if (a->len > 0 || !may_pack(r, a) || !negotiate(r))
         return;
     struct http_pack *p = pack_new();
-    if (p == NULL || weir_http_add_header(&r->pub, "Content-Encoding: gzip") < 0) {
+    if (p == NULL || weir__http_add_line(r, "Content-Encoding: gzip") < 0) {
         weir__http_pack_free(p);
         return;
     }

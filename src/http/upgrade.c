@@ -53,13 +53,6 @@ int weir__http_upgrades_open(struct http_config *c, size_t *state_size) {
     return rc;
 }
 
-void weir__http_upgrades_close(struct http_config *c) {
-    for (size_t i = 0; i < c->upgrades_count; i++)
-        if (c->upgrades[i] != NULL)
-            weir__react_server_unref(c->upgrades[i]);
-    weir__free(c->upgrades);
-}
-
 /* The connection changes its functions when this has returned: see weir__http_conn_become. */
 int weir__http_ws_route(struct weir_http_request *pub, const struct weir_http_route *route) {
     struct http_request *r = WEIR_CONTAINER(pub, struct http_request, pub);

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/* memory.c - what the connections of a server share, and what serves again: requests and blocks of
+ * bytes to send; what hangs on a request; the text of the time. */
+#include <errno.h>
+#include <string.h>
+#include <weir/wall.h>
+
+#include "base/alloc.h"
+#include "base/time.h"
+#include "http/http.h"
+#include "http/pack.h"
+#include "proto/http_headers.h"
+#include "stream/ahead.h"
+
+void weir__http_pack_free(struct http_pack *p) {
+    if (p != NULL)
+        weir__deflate_table->deflater_free(p->deflater);
+    weir__free(p);
+}
+
+void weir__http_unpack_free(struct http_unpack *u) {
+    if (u != NULL)
+        weir__deflate_table->inflater_free(u->inflater);
+    weir__free(u);
+}
+
+static void upgrades_close(struct http_config *c) {
+    for (size_t i = 0; i < c->upgrades_count; i++)
+        if (c->upgrades[i] != NULL)
+            weir__react_server_unref(c->upgrades[i]);
+    weir__free(c->upgrades);
+}
+
+static void request_free(struct http_request *r) {
+    weir__free(r->pub.text);
+    weir__free(r->whole);
+    weir__free(r->trailers);
+    weir__free(r);
+}
+
+void weir__http_config_unref(struct http_config *c) {
+    if (--c->refs > 0)
+        return;
+    while (c->spare != NULL) {
+        struct http_request *r = c->spare;
+        c->spare = r->next;
+        request_free(r);
+    }
+    while (c->spare_out != NULL) {
+        struct http_out *o = c->spare_out;
+        c->spare_out = o->next;
+        weir__free(o);
+    }
+    weir__routes_free(c->routes);
+    upgrades_close(c);
+    if (c->deflater != NULL)
+        weir__deflate_table->deflater_free(c->deflater);
+    weir__free(c);
+}
+
+/* ---- memory that serves again ---- */
+
+/* All but the memory that r holds begins anew; the headers are written by the parser. */
+static void request_init(struct http_config *c, struct http_request *r) {
+    char *text = r->pub.text;
+    uint8_t *whole = r->whole;
+    size_t text_size = r->text_size, whole_size = r->whole_size;
+    memset(r, 0, sizeof *r);
+    r->pub.ops = c->ops;
+    r->pub.arg = c->o.arg;
+    r->pub.text = text;
+    r->text_size = text_size;
+    r->whole = whole;
+    r->whole_size = whole_size;
+    weir__http1_init(&r->pub.head, WEIR__HTTP1_REQUEST, r->headers, &c->limits);
+    r->pub.head.host_known = c->host_len > 0 ? c->host : NULL;
+    r->pub.head.host_known_len = c->host_len;
+    if (c->state_size > 0)
+        memset(http_state_of(c, r), 0, c->state_size);
+}
+
+struct http_request *weir__http_request_take(struct http_config *c) {
+    struct http_request *r = c->spare;
+    if (r != NULL) {
+        c->spare = r->next;
+        c->spares--;
+    } else {
+        size_t headers = c->o.headers_max * sizeof r->headers[0];
+        r = weir__alloc(sizeof *r + headers + HTTP_STATE_ALIGN + c->state_size);
+        if (r == NULL)
+            return NULL;
+        r->pub.text = NULL;
+        r->whole = NULL;
+        r->text_size = r->whole_size = 0;
+    }
+    request_init(c, r);
+    return r;
+}
+
+void weir__http_request_give(struct http_config *c, struct http_request *r) {
+    weir__free(r->trailers);
+    weir__free(r->added);
+    weir__http_pack_free(r->pack);
+    weir__http_unpack_free(r->unpack);
+    r->pack = NULL;
+    r->unpack = NULL;
+    r->trailers = r->added = NULL;
+    if (c->spares >= HTTP_SPARES_MAX) {
+        request_free(r);
+        return;
+    }
+    if (r->text_size > HTTP_TEXT_KEPT) {
+        weir__free(r->pub.text);
+        r->pub.text = NULL;
+        r->text_size = 0;
+    }
+    if (r->whole_size > HTTP_TEXT_KEPT) {
+        weir__free(r->whole);
+        r->whole = NULL;
+        r->whole_size = 0;
+    }
+    r->next = c->spare;
+    c->spare = r;
+    c->spares++;
+}
+
+struct http_out *weir__http_out_take(struct http_config *c, size_t room) {
+    size_t size = room > HTTP_OUT_SIZE ? room : HTTP_OUT_SIZE;
+    struct http_out *o = c->spare_out;
+    if (o != NULL && size == HTTP_OUT_SIZE) {
+        c->spare_out = o->next;
+        c->spare_outs--;
+        return o;
+    }
+    o = weir__alloc(sizeof *o + size);
+    if (o != NULL)
+        *o = (struct http_out){.size = (uint32_t)size};
+    return o;
+}
+
+/* The block that was sent last lies in the cache, and is taken first. */
+void weir__http_out_give(struct http_config *c, struct http_out *o) {
+    if (o->size != HTTP_OUT_SIZE || c->spare_outs >= HTTP_SPARES_MAX) {
+        weir__free(o);
+        return;
+    }
+    o->from = o->len = 0;
+    o->next = c->spare_out;
+    c->spare_out = o;
+    c->spare_outs++;
+}
+
+/* ---- header lines ---- */
+
+int weir__http_add_line(struct http_request *r, const char *line) {
+    const char *const lines[] = {line, NULL};
+    int rc = weir__http_headers_check("http header", lines, HTTP_ANSWERS);
+    if (rc < 0)
+        return rc;
+    size_t len = strlen(line), size = r->added_len + len + 2;
+    if (size > HTTP_ADDED_MAX)
+        return weir__failf(WEIR_ETOOBIG, "http header", NULL, "more than 64 KiB were added");
+    char *added = weir__realloc(r->added, size);
+    if (added == NULL)
+        return weir__fail(-ENOMEM, "http header", NULL);
+    memcpy(added + r->added_len, line, len);
+    memcpy(added + r->added_len + len, "\r\n", 2);
+    r->added = added;
+    r->added_len = (uint32_t)size;
+    return 0;
+}
+
+/* ---- the time ---- */
+
+/* Written anew in the first turn of each second. */
+const char *weir__http_date(struct http_config *c) {
+    weir_ns now = weir__loop_now(c->loop);
+    if (__builtin_expect(now < c->date_until, 1))
+        return c->date;
+    weir_ns wall = weir_wall_now();
+    weir__date_write(wall / WEIR_SECONDS(1), c->date);
+    c->date_until = weir__deadline(now, WEIR_SECONDS(1) - wall % WEIR_SECONDS(1));
+    return c->date;
+}
