@@ -289,6 +289,13 @@ static int line_too_long(struct weir__http1 *h, bool head) {
     return fail(h, WEIR_ETOOBIG, 431, head ? "head too large" : "header line too long");
 }
 
+/* A line holds what is no text. The first byte of TLS is that of a handshake or of an alert. */
+static int no_text(struct weir__http1 *h, const uint8_t *p, size_t at) {
+    if (at == 0 && (p[0] == 0x16 || p[0] == 0x15))
+        return bad(h, "TLS and not HTTP: only one side uses https:// or wss://");
+    return bad(h, p[at] == '\n' ? "bare LF" : "control character");
+}
+
 /* Find the CRLF of the open line. Returns 1 with *ret_end on its CR, 0 if it has not come. The
  * search never looks past the limits, so that a limit is seen at the same byte in any pieces. */
 static int line_find(struct weir__http1 *h, const uint8_t *p, size_t len, size_t *ret_end) {
@@ -299,7 +306,7 @@ static int line_find(struct weir__http1 *h, const uint8_t *p, size_t len, size_t
     size_t at = weir__chars_line_end(p, h->scanned, end);
     h->scanned = (uint32_t)at;
     if (at < end && p[at] != '\r')
-        return bad(h, p[at] == '\n' ? "bare LF" : "control character");
+        return no_text(h, p, at);
     if (at + 1 < end && p[at + 1] != '\n')
         return bad(h, "bare CR");
     if (at + 1 < end) {

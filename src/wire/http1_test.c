@@ -248,7 +248,8 @@ static const struct hostile {
     {"G(T / HTTP/1.1\r\nHost: h\r\n\r\n", 400, "bad method"},
     {"\r\n\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n", 400, "bad method"},
     {"ABCDEFGHIJKLMNOPQRSTUVWXYZ / HTTP/1.1\r\n\r\n", 501, "method too long"},
-    {"\x16\x03\x01\x02", 400, "control character"}, /* TLS on a plain port */
+    {"\x16\x03\x01\x02", 400, "TLS and not HTTP: only one side uses https:// or wss://"},
+    {"\x15\x03\x03\x02", 400, "TLS and not HTTP: only one side uses https:// or wss://"},
 };
 
 WEIR_TEST(hostile_requests_are_refused_with_a_reason) {
