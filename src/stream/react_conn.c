@@ -276,6 +276,9 @@ static inline __attribute__((always_inline)) bool conn_recv(struct weir_conn *c)
 static int read_failed(struct weir_conn *c, int rc) {
     struct weir_stream *s = c->stream;
     rc = rc == 0 ? weir__stream_end(s) : rc;
+    const char *why = rc < 0 && s->kind->why != NULL ? s->kind->why(s, rc) : NULL;
+    if (why != NULL)
+        return weir__failf(rc, "read", weir_stream_peer(s), "%s", why);
     return rc < 0 ? weir__fail(rc, "read", weir_stream_peer(s)) : 0;
 }
 

@@ -80,6 +80,43 @@ static int reacts(void *arg) {
                                                 .opened = knows, .message = echo});
 }
 
+/* ---- truncation ---- */
+
+static void hears(struct weir_conn *c, void *state, int rc) {
+    int *seen = weir_conn_arg(c);
+    *seen = rc;
+    assert_non_null(strstr(weir_error_message(rc), "without close_notify"));
+}
+
+static int truncates(void *arg) {
+    int seen = 0;
+    struct weir_reactive r = {.size = sizeof r, .message = echo, .closed = hears, .arg = &seen};
+    struct rig_ends e = {.of_client = rig_client(&rig), .of_server = rig_server(&rig)};
+    struct weir_stream *bare;
+    struct weir_group g;
+    char buf[4];
+    assert_int_equal(weir_memory_pair(0, &bare, &e.server), 0);
+    e.client = bare;
+    assert_int_equal(rig_shake(&e), 0);
+    weir_group_open(&g, WEIR_INDEPENDENT);
+    assert_int_equal(weir_react_stream(&e.server, &g, &r), 0);
+    assert_int_equal(weir_write(e.client, "abcd", 4), 0);
+    assert_int_equal(weir_read_exactly(e.client, buf, 4), 0);
+    assert_int_equal(weir_shutdown(bare), 0); /* below TLS */
+    assert_int_equal(weir_group_close(&g, 0), 0);
+    assert_int_equal(seen, WEIR_EEOF);
+    rig_part(&e);
+    weir_tls_unref(&e.of_client);
+    weir_tls_unref(&e.of_server);
+    return 0;
+}
+
+WEIR_TEST_BACKENDS(a_truncated_reactive_connection_ends_with_an_error) {
+    rig_open(&rig);
+    assert_int_equal(weir_run(truncates, NULL, NULL), 0);
+    rig_close(&rig);
+}
+
 WEIR_TEST_BACKENDS(a_reactive_server_speaks_tls) {
     rig_open(&rig);
     assert_int_equal(weir_run(reacts, NULL, NULL), 0);
