@@ -36,6 +36,8 @@ static const struct advice own[] = {
                  "s_client -connect HOST:PORT -showcerts` shows what a server sends."},
     {WEIR_ETLS, "Both sides speak TLS, but no version, cipher, name or protocol in common; or the "
                 "peer refused. The peer's log may say more."},
+    {WEIR_ENOZLIB, "Compression (permessage-deflate, gzip) is in the library weir-zlib: link the "
+                   "program with `pkg-config --libs weir-zlib`, or leave the option off."},
     {WEIR_ENONAME, "The name service answered that no such host exists. Check the spelling, "
                    "/etc/hosts and /etc/resolv.conf."},
     {WEIR_ERESOLVE, "The name service did not answer. Try again later; weir_retry does."},
