@@ -277,8 +277,9 @@ int weir__http_head_feed(struct weir_http *h) {
             return weir__fail(-ENOMEM, "http request", NULL);
         r->http = h;
         r->pub.stream = h->stream;
-        r->began = weir__loop_now(h->config->loop);
     }
+    if (!weir__http_head_has_begun(h)) /* an empty line may have come long before */
+        r->began = weir__loop_now(h->config->loop);
     int size = h->wants_proxy ? feed_proxy(h, r) : 1;
     if (size <= 0 || h->left == 0)
         return size < 0 ? size : 0;
