@@ -127,7 +127,7 @@ static inline int fill_and_hold(struct weir_http_request *r) {
 /* body is what came, of every shape. */
 static inline int route_by_path(struct weir_http_request *r, struct weir_view body) {
     struct world *w = the_world;
-    if (asks_for(r, "/hello"))
+    if (asks_for(r, "/hello") || asks_for(r, "/ponders"))
         return weir_http_reply(r, 200, "hello\n");
     if (asks_for(r, "/echo"))
         return reply_bytes(r, body.base, body.len);
@@ -218,7 +218,7 @@ static inline int react_body(struct weir_http_request *r, void *state, struct we
     if (g->len + v.len <= sizeof g->bytes)
         memcpy(g->bytes + g->len, v.base, v.len);
     g->len += v.len;
-    return 0;
+    return asks_for(r, "/ponders") ? weir_sleep(WEIR_SECONDS(30)) : 0;
 }
 static inline int react_end(struct weir_http_request *r, void *state) {
     struct gathered *g = state;

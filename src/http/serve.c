@@ -38,7 +38,6 @@ static int next_request(struct http_conn *c) {
     if (size == 0)
         return 0;
     c->phase = HTTP_PHASE_RUNS;
-    c->due = WEIR_NEVER;
     h->running = true;
     if (size == -ENOMEM)
         h->broken = true;
@@ -82,8 +81,9 @@ static weir_ns bound_of(struct http_conn *c) {
         c->since = now;
         return weir__deadline(now, weir__http_body_patience(h->request));
     }
-    return weir__http_head_has_begun(h) ? weir__deadline(h->request->began, o->head_ns)
-                                        : weir__deadline(now, o->idle_ns);
+    if (weir__http_head_has_begun(h))
+        return weir__deadline(h->request->began, o->head_ns);
+    return weir__deadline(now, h->served > 0 ? o->idle_ns : o->head_ns);
 }
 
 /* Bytes behind the last answer. */
@@ -102,6 +102,7 @@ int weir__http_piece(struct weir_conn *conn, void *state, struct weir_view v) {
     }
     if (c->phase == HTTP_PHASE_BODY)
         h->request->waited += weir__loop_now(h->config->loop) - c->since;
+    c->due = WEIR_NEVER; /* what follows may suspend, and is not the client's time */
     h->at = v.base;
     h->left = v.len;
     if (take_requests(c) == HTTP_BECAME)

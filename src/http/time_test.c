@@ -68,6 +68,20 @@ SIM_STORY(a_silent_client_is_closed_without_a_word, o->head_ns = WEIR_SECONDS(3)
     return 0;
 }
 
+static const char *const all_proxies[] = {"0.0.0.0/0", NULL};
+
+SIM_STORY(a_client_that_is_silent_behind_a_proxy_header_is_closed, o->head_ns = WEIR_SECONDS(3),
+          o->proxies = all_proxies, o->proxy_protocol = true) {
+    char got[64];
+    struct weir_stream *s = raw_dial(w);
+    say(s, "PROXY TCP4 192.0.2.1 192.0.2.2 1000 80\r\n");
+    weir_ns took = read_for(s, got, sizeof got);
+    assert_string_equal(got, "");
+    expect_within(took, WEIR_SECONDS(3), WEIR_SECONDS(3) + MS(100));
+    weir_close(&s);
+    return 0;
+}
+
 SIM_STORY(an_idle_connection_is_closed, o->idle_ns = WEIR_SECONDS(7)) {
     char got[1024];
     struct weir_stream *s = raw_dial(w);
@@ -154,6 +168,38 @@ SIM_STORY(a_slow_reader_is_waited_for, o->send_ns = WEIR_SECONDS(4)) {
     }
     assert_int_equal(n, 0);
     assert_true(sum > big_len());
+    weir_close(&s);
+    return 0;
+}
+
+/* The client owes nothing while a function of the server's has its bytes. */
+SIM_STORY(a_body_function_that_takes_long_makes_no_client_late, o->body_ns = WEIR_SECONDS(2)) {
+    char got[1024];
+    struct weir_stream *s = raw_dial(w);
+    say(s, "POST /ponders HTTP/1.1\r\n" LOCAL "Content-Length: 10\r\n\r\n");
+    settle();
+    say(s, "hello");
+    settle();
+    say(s, "there");
+    assert_int_equal(weir_shutdown(s), 0);
+    read_for(s, got, sizeof got);
+    assert_string_equal(got, HELLO);
+    weir_close(&s);
+    return 0;
+}
+
+/* An empty line before a request, which old clients send behind a body, begins no request. */
+SIM_STORY(an_empty_line_long_before_a_request_makes_it_no_later, o->head_ns = WEIR_SECONDS(3)) {
+    char got[1024];
+    struct weir_stream *s = raw_dial(w);
+    say(s, POST("/by-bytes", 5, "hello") "\r\n");
+    weir_sleep(WEIR_SECONDS(10));
+    say(s, "GET /hello HTTP/1.1\r\n");
+    settle();
+    say(s, LOCAL "\r\n");
+    assert_int_equal(weir_shutdown(s), 0);
+    read_for(s, got, sizeof got);
+    assert_string_equal(got, TEXT_OK(8, "counted\n") HELLO);
     weir_close(&s);
     return 0;
 }
@@ -252,6 +298,27 @@ SIM_STORY(a_server_that_stops_finishes_what_runs) {
     assert_int_equal(weir_group_close(&w->servers, 0), 0);
     weir_group_open(&w->servers, WEIR_TOGETHER);
     assert_int_equal(w->served_rc, 0);
+    return 0;
+}
+
+/* Its handler has returned, but the client has not yet taken all that it wrote. */
+SIM_STORY(a_server_that_stops_sends_the_end_of_an_answer) {
+    static char got[4 << 20];
+    if (w->shape == ACCEPTS)
+        return 0;
+    struct weir_stream *s = raw_dial(w);
+    w->held = true;
+    say(s, GET("/fills"));
+    while (!w->filled)
+        assert_int_equal(weir_sleep(MS(1)), 0);
+    w->held = false;
+    settle(); /* it returns, and its end waits for room */
+    weir_unlisten(&w->l);
+    settle();
+    ssize_t n = raw_read_all(s, got, sizeof got);
+    assert_true(n > (ssize_t)w->written);
+    assert_string_equal(got + n - 5, "0\r\n\r\n");
+    weir_close(&s);
     return 0;
 }
 
