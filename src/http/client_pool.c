@@ -145,7 +145,8 @@ static bool make_room(struct weir_http_client *c, struct http_origin *o) {
     o->waiting++; /* it must outlive its last connection */
     if (o->open >= c->o.connections_per_origin && !weir__list_empty(mine))
         evict(WEIR_CONTAINER(mine->next, struct http_conn, link));
-    if (c->counts.connections >= c->o.connections_max && !weir__list_empty(all))
+    bool may_open = o->open < c->o.connections_per_origin;
+    if (may_open && c->counts.connections >= c->o.connections_max && !weir__list_empty(all))
         evict(WEIR_CONTAINER(all->next, struct http_conn, age));
     o->waiting--;
     return has_room(c, o);

@@ -98,6 +98,27 @@ HTTP_STORY(an_idle_connection_makes_room_for_another_origin) {
     return 0;
 }
 
+/* Its close would help nobody. */
+HTTP_STORY(an_idle_connection_stays_while_the_limit_of_an_origin_is_what_is_met) {
+    struct weir_http_client *c = client_with(
+        (struct weir_http_client_options){.connections_max = 2, .connections_per_origin = 1});
+    struct weir_http_call call = {.size = sizeof call, .url = at(w, "/")};
+    struct weir_http_response *r = NULL, *second = NULL;
+    struct weir_scope s;
+    char other[64];
+    snprintf(other, sizeof other, "http://localhost:%d/", weir_listener_port(w->l));
+    SCRIPT(w, 0, "<", ">" OK(1) "a");
+    SCRIPT(w, 1, "<", ">" OK(2) "b");
+    gets_by(c, other, 200, "a");
+    assert_int_equal(weir_http_fetch(c, &call, &r), 0);
+    weir_scope_enter(&s, MS(5));
+    assert_int_equal(weir_scope_leave(&s, weir_http_fetch(c, &call, &second)), -ETIME);
+    assert_int_equal(counts_of(c).idle, 1);
+    weir_http_response_close(&r);
+    weir_http_client_close(&c);
+    return 0;
+}
+
 HTTP_STORY(an_idle_connection_is_closed_when_its_time_is_over) {
     struct weir_http_client *c = client_with((struct weir_http_client_options){.idle_ns = MS(20)});
     SCRIPT(w, 0, "<", ">" OK(1) "a");
@@ -338,6 +359,41 @@ HTTP_STORY(a_connection_whose_end_was_not_looked_at_yet_is_not_used) {
     weir_close(&first);
     weir_close(&second);
     weir_unlisten(&l);
+    weir_http_client_close(&c);
+    return 0;
+}
+
+/* ---- bytes that nobody asked for ---- */
+
+enum { LONG = 40000 };
+
+/* A long body, the end of which a reader takes from the kernel into its own memory, and another
+ * answer behind it. */
+static int two_answers(struct world *w, struct weir_stream **s) {
+    static char text[LONG + 200];
+    int n = snprintf(text, sizeof text, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", LONG);
+    memset(text + n, 'x', LONG);
+    strcpy(text + n + LONG, OK(5) "wrong");
+    int rc = weir_write(*s, text, (size_t)n + LONG + strlen(OK(5) "wrong"));
+    return rc < 0 ? rc : weir_sleep(MS(2));
+}
+
+HTTP_STORY(an_answer_that_nobody_asked_for_is_no_answer_to_the_next_request) {
+    static char body[LONG];
+    struct weir_http_client *c = client_with((struct weir_http_client_options){.idle_ns = 0});
+    struct weir_http_call call = {.size = sizeof call, .url = at(w, "/")};
+    struct weir_http_response *r = NULL;
+    ssize_t n;
+    SCRIPT(w, 0, "<", "*", "<", ">" OK(4) "late");
+    SCRIPT(w, 1, "<", ">" OK(5) "right");
+    w->hook = two_answers;
+    assert_int_equal(weir_http_fetch(c, &call, &r), 0);
+    assert_int_equal(weir_sleep(MS(10)), 0); /* all of it has come */
+    while ((n = weir_http_response_read(r, body, sizeof body)) > 0)
+        ;
+    assert_int_equal(n, 0);
+    gets_by(c, at(w, "/"), 200, "right");
+    weir_http_response_close(&r);
     weir_http_client_close(&c);
     return 0;
 }
