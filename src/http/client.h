@@ -112,6 +112,8 @@ struct http_fetch {
 
 /* Check what the program gives to be sent; once. Returns 0, -EINVAL. */
 int weir__http_call_check(const struct http_fetch *f);
+/* The same for lines alone: headers, or trailers. */
+int weir__http_lines_check(const char *const *lines);
 /* Does it ask for a compressed body, and take that off itself? */
 bool weir__http_decodes(const struct http_fetch *f);
 /* Does it have a body, as it is sent now? */

@@ -37,15 +37,17 @@ static int send_chunk(struct http_fetch *f, char *piece, size_t len) {
 static int send_last_chunk(struct http_fetch *f) {
     const char *const *lines = f->call.trailers;
     size_t size = weir__head_lines_len(lines) + 8;
+    int rc = weir__http_lines_check(lines);
+    f->more_failed = rc < 0; /* it made them */
+    if (rc < 0)
+        return rc;
     struct weir__head w = {.text = weir__alloc(size), .size = size};
     if (w.text == NULL)
         return weir__fail(-ENOMEM, "http request", NULL);
     weir__head_put_text(&w, "0\r\n");
     weir__head_put_lines(&w, lines);
     weir__head_put_text(&w, "\r\n");
-    ssize_t n = weir__head_len(&w);
-    int rc = n < 0 ? weir__failf((int)n, "http request", f->url->text, "a trailer is no header")
-                   : send_text(f, w.text, (size_t)n);
+    rc = send_text(f, w.text, w.len);
     weir__free(w.text);
     return rc;
 }

@@ -94,6 +94,22 @@ HTTP_STORY(a_body_by_function_is_sent_in_chunks_with_trailers) {
     return 0;
 }
 
+/* A server that believed them would see another end of the message. */
+HTTP_STORY(trailers_that_say_where_a_message_ends_are_refused) {
+    static const char *const bad[][2] = {{"Content-Length: 5"}, {"Transfer-Encoding: chunked"},
+                                         {"Host: other"}, {"X: 1\r\nY: 2"}};
+    SCRIPT(w, 0, "<", ">" OK(2) "ok");
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        struct source s = {.left = 100, .piece = 100};
+        struct weir_http_call call = {.size = sizeof call, .url = at(w, "/"), .more = more,
+                                      .arg = &s, .trailers = bad[i]};
+        struct weir_http_response *r = NULL;
+        assert_int_equal(weir_http_fetch(NULL, &call, &r), -EINVAL);
+        assert_null(r);
+    }
+    return 0;
+}
+
 HTTP_STORY(a_body_by_function_may_say_its_length_and_must_keep_it) {
     struct source s = {.left = 70000, .piece = 999};
     struct weir_http_call call = {.size = sizeof call, .url = at(w, "/"), .more = more, .arg = &s,

@@ -43,7 +43,7 @@ static bool has_line(const char *const *lines, const char *name) {
 
 /* ---- what a program gives -------------------------------------------------------------------- */
 
-static int check_lines(const char *const *lines) {
+int weir__http_lines_check(const char *const *lines) {
     for (; lines != NULL && *lines != NULL; lines++) {
         const char *fault = weir__http1_line_fault(*lines);
         if (fault == NULL && is_ours(*lines))
@@ -65,7 +65,7 @@ int weir__http_call_check(const struct http_fetch *f) {
         return weir__failf(-EINVAL, "http request", f->url->text, "CONNECT makes no request");
     if (host != NULL && weir__uri_parse_authority(&u, host, strlen(host)) < 0)
         return weir__failf(-EINVAL, "http request", host, "not a Host header: %s", u.why);
-    return check_lines(f->call.headers);
+    return weir__http_lines_check(f->call.headers);
 }
 
 bool weir__http_decodes(const struct http_fetch *f) {
