@@ -163,10 +163,12 @@ static int resume(struct getting *g, struct weir_http_response *r, int64_t *ret_
         *ret_from = g->have;
         *ret_total = length >= 0 ? g->have + length : whole;
         return 0;
+    case 200:
+        return 0; /* it knows no ranges: all of it comes again */
     case 416:
         return whole == g->have ? 1 : failed_status(r);
     default:
-        return 0; /* it knows no ranges: all of it comes again */
+        return failed_status(r); /* what is there is worth more than the page of an error */
     }
 }
 
@@ -215,6 +217,8 @@ static int fetch(struct getting *g, struct weir_http_client *client) {
     struct weir_http_response *r = NULL;
     int rc = look_at_output(g);
     call.headers = g->headers_count > 0 ? g->headers : NULL;
+    if (g->data != NULL && g->method == NULL)
+        call.method = "POST"; /* also with a body that is empty */
     if (rc == 0)
         rc = set_body(g, &call);
     if (rc == 0)

@@ -126,6 +126,7 @@ class GetTest(unittest.TestCase):
         self.assertEqual(self.server.asked[-1].headers["Content-Length"], "200000")
         self.assertEqual(self.get("-d", "@-", self.url, data=b"piped"), b"POST piped\n")
         self.assertEqual(self.server.asked[-1].headers["Transfer-Encoding"], "chunked")
+        self.assertEqual(self.get("-d", "", self.url), b"POST \n")
 
     def test_headers_and_a_user_are_sent(self):
         self.get("-H", "X-One: 1", "-H", "X-Two: 2", "-u", "me:secret", self.url + "/page")
@@ -151,6 +152,8 @@ class GetTest(unittest.TestCase):
         self.get("-c", "-o", self.file, self.url + "/big-plain")  # it knows no ranges
         self.assertEqual(self.read(), BIG)
         self.assertIn("another range", self.make_lie())
+        self.assertIn("answered 404", self.get("-c", "-o", self.file, self.url + "/nope", code=1))
+        self.assertEqual(self.read(), BIG[:5])
 
     def make_lie(self):
         with open(self.file, "wb") as f:
