@@ -86,8 +86,8 @@ WEIR_SUSPENDS int weir_http_unauthorized(struct weir_http_request *r, const char
 
 /* ---- who the client is ----------------------------------------------------------------------- */
 
-/* Text that was derived from a request, a value of the caller's. */
-struct weir_http_client {
+/* Who sent a request: texts that were derived from it, a value of the caller's. */
+struct weir_http_sender {
     char address[64];  /* "192.0.2.1" or "2001:db8::1", without port; what weir_http_peer shows if
                         * that is no IP address: "unix", "memory" */
     char host[256];    /* as the client asked for it; "" if that is longer, or not there */
@@ -97,7 +97,7 @@ struct weir_http_client {
 
 /* Find who sent a request: the peer of the connection, or whom the proxies of options->proxies name
  * (see there). What other clients write into Forwarded or X-Forwarded-For is not believed. */
-WEIR_API void weir_http_client_of(const struct weir_http_request *r, struct weir_http_client *ret);
+WEIR_API void weir_http_client_of(const struct weir_http_request *r, struct weir_http_sender *ret);
 
 #ifdef __cplusplus
 }

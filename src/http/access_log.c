@@ -15,7 +15,7 @@ enum { TARGET_MAX = 1024, FIELD_MAX = 256 };
 
 void weir__http_logged(struct http_request *r) {
     const struct http_config *c = r->http->config;
-    struct weir_http_client client = {.address = ""};
+    struct weir_http_sender client = {.address = ""};
     struct weir_http_log entry = {
         .size = sizeof entry, .request = r->is_whole ? &r->pub : NULL, .client = client.address,
         .status = r->status, .rc = r->pub.failed, .sent = r->sent, .received = r->body_came,

@@ -202,13 +202,13 @@ static void slice_copy(char *to, size_t size, const char *text, struct weir__sli
     to[len] = '\0';
 }
 
-void weir_http_client_of(const struct weir_http_request *pub, struct weir_http_client *ret) {
+void weir_http_client_of(const struct weir_http_request *pub, struct weir_http_sender *ret) {
     struct http_request *r = http_request_of(pub, "weir_http_client_of");
     const struct weir_http_server_options *o = &r->http->config->o;
     const char *peer = r->http->client != NULL ? r->http->client : weir_http_peer(pub);
     struct weir__client c;
     struct weir__ip ip;
-    *ret = (struct weir_http_client){.scheme = weir_http_scheme(pub)};
+    *ret = (struct weir_http_sender){.scheme = weir_http_scheme(pub)};
     weir__client_find(&c, &pub->head, pub->text, o->proxies, o->by_forwarded, peer);
     const char *address = c.address.len > 0 ? pub->text + c.address.offset : peer;
     size_t len = c.address.len > 0 ? c.address.len : strlen(peer);

@@ -248,7 +248,7 @@ WEIR_TEST(secrets_are_the_same_only_if_each_byte_is) {
 /* ---- proxies ---- */
 
 static int shows_client(struct weir_http_request *r) {
-    struct weir_http_client c;
+    struct weir_http_sender c;
     char text[400];
     weir_http_client_of(r, &c);
     snprintf(text, sizeof text, "%s %s %s %d", c.address, c.scheme, c.host, c.proxied);

@@ -2,14 +2,14 @@
 /* Shows: weir-http_values weir_http_param weir_http_query weir_http_query_at weir_http_cookie
  * weir_http_cookie_write weir_http_set_cookie weir_http_same_site weir_http_basic_auth
  * weir_http_basic weir_http_bearer weir_http_secret_equal weir_http_unauthorized
- * weir_http_client_of weir_http_client weir_http_add_header weir-http_cors weir_http_cors
+ * weir_http_client_of weir_http_sender weir_http_add_header weir-http_cors weir_http_cors
  * weir-http_log weir_http_log_line weir_http_log */
 #include <stdio.h>
 #include <string.h>
 #include <weir/weir.h>
 
 static int show_user(struct weir_http_request *r) {
-    struct weir_http_client who;
+    struct weir_http_sender who;
     const char *name, *value;
     char text[500];
     weir_http_client_of(r, &who);
