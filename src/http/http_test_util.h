@@ -343,8 +343,8 @@ static inline struct weir_stream *raw_dial(struct world *w) {
     return s;
 }
 
-/* Read to the end of the stream; Date fields, which differ, are left out. A NUL follows. Returns
- * the length, or the error of the last read. */
+/* Read to the end of the stream; Date fields, which differ, are left out: of one that is cut short,
+ * nothing is left. A NUL follows. Returns the length, or the error of the last read. */
 static inline ssize_t raw_read_all(struct weir_stream *s, char *buf, size_t size) {
     size_t len = 0;
     ssize_t n;
@@ -352,10 +352,23 @@ static inline ssize_t raw_read_all(struct weir_stream *s, char *buf, size_t size
         len += (size_t)n;
     buf[len] = '\0';
     for (char *date; (date = strstr(buf, "Date: ")) != NULL;) {
-        char *rest = strstr(date, "\r\n") + 2;
+        char *end = strstr(date, "\r\n"), *rest = end != NULL ? end + 2 : strchr(date, '\0');
         memmove(date, rest, strlen(rest) + 1);
     }
     return n < 0 ? n : (ssize_t)strlen(buf);
+}
+
+/* Read until this text has come so many times, and a NUL behind it. */
+static inline void raw_read_past(struct weir_stream *s, const char *text, int times, char *buf,
+                                 size_t size) {
+    size_t len = 0;
+    for (const char *at = buf; times > 0;) {
+        ssize_t n = weir_read(s, buf + len, size - 1 - len);
+        assert_true(n > 0);
+        buf[len += (size_t)n] = '\0';
+        for (const char *found; times > 0 && (found = strstr(at, text)) != NULL; times--)
+            at = found + strlen(text);
+    }
 }
 
 /* Send text in pieces of at most step bytes, say that no more follows, and read all answers. */

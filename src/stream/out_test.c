@@ -367,9 +367,10 @@ STREAM_STORY(KINDS_ALL, those_that_wait_for_room_take_turns) {
                            {&l, UNIT, 0, 0, &order, 0},
                            {&l, 1, len + 2 * UNIT, 0, &order, 0}};
     weir_group_open(&g, WEIR_INDEPENDENT);
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 3; i++) {
         assert_int_equal(weir_go_task(&g, sending, i == 1 ? &second : NULL, .d = &d[i]), 0);
-    settle();
+        settle(); /* each waits before the next begins */
+    }
     assert_int_equal(order, 0);
     weir_task_cancel(second, "test");
     weir_task_release(&second);
