@@ -7,9 +7,9 @@ set -u
 cd "$1" || exit 1
 failed=0
 for program in callback-*_test datagram-*_test device-*_test dial-*_test file-*_test \
-    flow-*_test frame-*_test loop-*_test mesh-*_test process-*_test proto-*_test sim-*_test \
-    stream-*_test sync-*_test task-*_test testing-*_test thread-*_test worker-*_test \
-    story-*_test; do
+    flow-*_test frame-*_test http-*_test loop-*_test mesh-*_test process-*_test proto-*_test \
+    sim-*_test stream-*_test sync-*_test task-*_test testing-*_test thread-*_test tls-*_test \
+    torture/torture-*_test worker-*_test zlib-*_test story-*_test; do
     case $program in
     *large* | *cancel_test | *fork* | *pressure*) continue ;;
     esac
