@@ -11,8 +11,24 @@ static struct weir__tls *tls_of(struct weir_stream *s) {
     return WEIR_CONTAINER(s, struct weir__tls, stream);
 }
 
-/* Answers that the peer has asked for (KeyUpdate) and does not take. */
-static int64_t too_many_answers(struct weir__tls *t) {
+/* Call the engine with what has come below. Answers that the peer asks for (KeyUpdate) are counted
+ * until the line is empty: of a peer that does not take them there is no end. */
+static int64_t feed(struct weir__tls *t, struct weir__tls_piece *piece) {
+    struct weir_stream *below = t->below;
+    size_t given = below->left;
+    uint32_t before = t->out.queued;
+    t->engine.in = below->at;
+    t->engine.in_len = given;
+    int64_t n = weir__tls_engine_read(&t->engine, piece->bytes, sizeof piece->bytes);
+    weir_consume(below, given - t->engine.in_len);
+    t->engine.in = NULL;
+    t->engine.in_len = 0;
+    if (__builtin_expect(t->out.queued == before, 1))
+        return n;
+    t->answers = (before > 0 ? t->answers : 0) + t->out.queued - before;
+    weir__tls_go(t);
+    if (t->answers <= WEIR__OUT_CONTROL || t->out.queued == 0)
+        return n;
     return weir__tls_engine_fail(&t->engine, WEIR_EPROTO,
                                  "the peer asks for more answers than it takes");
 }
@@ -24,19 +40,9 @@ static int64_t decrypt(struct weir__tls *t, struct weir__lent *ret_lent) {
     struct weir__tls_piece *piece = NULL;
     int64_t n = -EAGAIN;
     while (n == -EAGAIN && below->left > 0) {
-        size_t given = below->left;
         if (piece == NULL && (piece = weir__tls_piece_get(t->seat)) == NULL)
             return -ENOMEM;
-        t->engine.in = below->at;
-        t->engine.in_len = given;
-        n = weir__tls_engine_read(&t->engine, piece->bytes, sizeof piece->bytes);
-        weir_consume(below, given - t->engine.in_len);
-        t->engine.in = NULL;
-        t->engine.in_len = 0;
-        if (__builtin_expect(t->out.tail != NULL, 0))
-            weir__tls_go(t);
-        if (n < 0 && t->out.queued > WEIR__OUT_CONTROL)
-            n = too_many_answers(t);
+        n = feed(t, piece);
     }
     if (n > 0)
         *ret_lent = (struct weir__lent){piece->bytes, (uint32_t)n, 1};
