@@ -76,7 +76,7 @@ static int expect_host(struct weir__tls_engine *e, const char *host) {
     X509_VERIFY_PARAM *param = SSL_get0_param(e->ssl);
     if (len > 1 && host[len - 1] == '.')
         len--;
-    if (len == 0 || len > 253)
+    if (len == 0 || len > 253 || host[0] == '.') /* OpenSSL: any name below it */
         return -EINVAL;
     e->host = weir__alloc(len + 1);
     if (e->host == NULL)
@@ -120,7 +120,8 @@ static int engine_begin(struct weir__tls_engine *e, struct weir__tls_seat *seat,
 
 int weir__tls_engine_init(struct weir__tls_engine *e, struct weir_tls *owner,
                           struct weir__tls_seat *seat, struct weir__out *out, const char *host) {
-    *e = (struct weir__tls_engine){.owner = owner, .out = out, .server = host == NULL};
+    *e = (struct weir__tls_engine){.owner = owner, .out = out, .server = host == NULL,
+                                    .generation = seat->generation};
     ERR_clear_error();
     int rc = engine_begin(e, seat, host);
     ERR_clear_error();

@@ -30,6 +30,7 @@ struct weir__tls_engine {
     size_t in_len;
     struct weir__out *out;
     struct weir_tls *owner;
+    uint64_t generation; /* of the material that it was made of */
     char *host;    /* client: what the certificate must be for, and the key of its sessions */
     char *why;     /* the text of code; NULL: none, or no memory for it */
     int16_t code;  /* why it failed; each later call returns it */

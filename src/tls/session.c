@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 #include <time.h>
+#include <weir/wall.h>
 
 #include "base/alloc.h"
 #include "tls/chance.h"
@@ -12,6 +13,12 @@
 
 void weir__tls_session_age(SSL_SESSION *session) {
     SSL_SESSION_set_time(session, (long)time(NULL));
+}
+
+bool weir__tls_session_is_valid(const SSL_SESSION *session) {
+    X509 *cert = SSL_SESSION_get0_peer((SSL_SESSION *)(uintptr_t)session);
+    time_t now = (time_t)(weir_wall_now() / WEIR_SECONDS(1));
+    return cert == NULL || X509_cmp_time(X509_get0_notAfter(cert), &now) > 0;
 }
 
 static void empty(struct weir__tls_kept *k) {
@@ -53,13 +60,14 @@ static bool keep(struct weir__tls_sessions *s, SSL_SESSION *session, const char 
 }
 
 /* A server has given us a session. Returning 1 takes over its reference. Without memory it is
- * simply not kept. */
+ * simply not kept; nor after a reload, since other roots have looked at that server. */
 static int given(SSL *ssl, SSL_SESSION *session) {
     struct weir__tls_engine *e = weir__tls_engine_of(ssl);
     if (e->server || e->host == NULL || !SSL_SESSION_is_resumable(session))
         return 0;
     pthread_mutex_lock(&e->owner->lock);
-    bool kept = keep(&e->owner->sessions, session, e->host);
+    bool kept = e->generation == e->owner->material->generation &&
+                keep(&e->owner->sessions, session, e->host);
     pthread_mutex_unlock(&e->owner->lock);
     return kept;
 }
@@ -96,6 +104,7 @@ void weir__tls_session_use(struct weir__tls_engine *e) {
         return;
     if (weir__tls_is_simulated())
         weir__tls_session_age(session);
-    SSL_set_session(e->ssl, session);
+    if (weir__tls_session_is_valid(session))
+        SSL_set_session(e->ssl, session);
     SSL_SESSION_free(session);
 }

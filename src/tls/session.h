@@ -32,6 +32,10 @@ void weir__tls_session_use(struct weir__tls_engine *e);
 /* The caller holds the lock, or the last reference. */
 void weir__tls_sessions_drop(struct weir__tls_sessions *s);
 
+/* Can the peer's certificate still be used? A resumed session shows none, so it is looked at here:
+ * else a peer could come back by one ticket after the other when it has expired. */
+bool weir__tls_session_is_valid(const SSL_SESSION *session);
+
 /* In a simulation: let OpenSSL, which looks at the machine's clock, take the session for a new
  * one. */
 void weir__tls_session_age(SSL_SESSION *session);

@@ -30,10 +30,21 @@ static int key_make(struct weir__tls_ticket_key *k, OSSL_LIB_CTX *lib, weir_ns n
     return 0;
 }
 
-/* The key that makes tickets now; the caller holds the lock. */
-static int key_current(struct weir_tls *tls, OSSL_LIB_CTX *lib, struct weir__tls_ticket_key *ret) {
+/* Was the client's certificate looked at with roots that a reload has replaced meanwhile? */
+static bool is_behind(const struct weir__tls_engine *e) {
+    const struct weir__tls_material *m = e->owner->material;
+    return m->client_trust != NULL && e->generation != m->generation;
+}
+
+/* The key that makes tickets now; the caller holds the lock. A handshake that a reload has
+ * overtaken gets a key that nobody keeps, so that its ticket opens nothing. */
+static int key_current(const struct weir__tls_engine *e, OSSL_LIB_CTX *lib,
+                       struct weir__tls_ticket_key *ret) {
+    struct weir_tls *tls = e->owner;
     struct weir__tls_ticket_key *keys = tls->tickets.keys;
     weir_ns now = weir_now();
+    if (is_behind(e))
+        return key_make(ret, lib, now);
     if (is_over(&keys[0], now, lifetime_of(tls))) {
         struct weir__tls_ticket_key fresh;
         if (key_make(&fresh, lib, now) < 0)
@@ -73,12 +84,13 @@ static int set_mac(EVP_MAC_CTX *mac, const struct weir__tls_ticket_key *k) {
 
 static int ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
                       EVP_MAC_CTX *mac, int making) {
-    struct weir_tls *tls = weir__tls_engine_of(ssl)->owner;
+    const struct weir__tls_engine *e = weir__tls_engine_of(ssl);
+    struct weir_tls *tls = e->owner;
     bool failed; /* not in a handshake: the seat has asked before */
     OSSL_LIB_CTX *lib = weir__tls_library_get(&failed);
     struct weir__tls_ticket_key k;
     pthread_mutex_lock(&tls->lock);
-    int rc = making ? key_current(tls, lib, &k) : key_named(tls, name, &k);
+    int rc = making ? key_current(e, lib, &k) : key_named(tls, name, &k);
     pthread_mutex_unlock(&tls->lock);
     if (making ? rc < 0 : rc == 0)
         return making ? -1 : 0;
@@ -106,6 +118,8 @@ static SSL_TICKET_RETURN opened(SSL *ssl, SSL_SESSION *session, const unsigned c
                                 size_t len, SSL_TICKET_STATUS status, void *arg) {
     if (session != NULL && weir__tls_is_simulated()) /* its age was checked by its key */
         weir__tls_session_age(session);
+    if (session != NULL && !weir__tls_session_is_valid(session))
+        return SSL_TICKET_RETURN_IGNORE_RENEW; /* the client must show another certificate */
     switch (status) {
     case SSL_TICKET_SUCCESS: /* in TLS 1.3 a client uses a ticket once, and needs the next */
         return SSL_version(ssl) >= TLS1_3_VERSION ? SSL_TICKET_RETURN_USE_RENEW
