@@ -51,18 +51,34 @@ static int address_text(const ASN1_OCTET_STRING *ip, char *text, size_t size) {
     return inet_ntop(len == 4 ? AF_INET : AF_INET6, bytes, text, (socklen_t)size) ? 0 : -1;
 }
 
-/* One name as text; "" for kinds that are no name of a host. */
+/* A name with another byte in it, such as a NUL or a space, would look like another name, or like
+ * two. */
+static bool is_clean(const unsigned char *name, int len) {
+    for (int i = 0; i < len; i++)
+        if (name[i] <= ' ' || name[i] >= 127)
+            return false;
+    return len > 0;
+}
+
+static void dns_name(const ASN1_IA5STRING *name, char *text, size_t size) {
+    const unsigned char *bytes = ASN1_STRING_get0_data(name);
+    int len = ASN1_STRING_length(name);
+    if ((size_t)len < size && is_clean(bytes, len))
+        snprintf(text, size, "%.*s", len, (const char *)bytes);
+}
+
+/* One name as text; "" for what is no name of a host. */
 static void one_name(const GENERAL_NAME *name, char *text, size_t size) {
     text[0] = '\0';
     if (name->type == GEN_DNS)
-        snprintf(text, size, "%.*s", ASN1_STRING_length(name->d.dNSName),
-                 (const char *)ASN1_STRING_get0_data(name->d.dNSName));
+        dns_name(name->d.dNSName, text, size);
     else if (name->type == GEN_IPADD && address_text(name->d.iPAddress, text, size) < 0)
         text[0] = '\0';
 }
 
 size_t weir__tls_names_text(X509 *cert, char *text, size_t size) {
-    GENERAL_NAMES *names = X509_get_ext_d2i(cert, NID_subject_alt_name, NULL, NULL);
+    int found = -1; /* -1: there is no such extension; one that cannot be read is there */
+    GENERAL_NAMES *names = X509_get_ext_d2i(cert, NID_subject_alt_name, &found, NULL);
     size_t used = 0;
     char one[256];
     if (size > 0)
@@ -75,10 +91,10 @@ size_t weir__tls_names_text(X509 *cert, char *text, size_t size) {
                          used > 0 ? " " : "", one);
         used += n > 0 ? (size_t)n : 0;
     }
-    if (names == NULL) {
+    if (names == NULL && found == -1) {
         int n = X509_NAME_get_text_by_NID(X509_get_subject_name(cert), NID_commonName, one,
                                           (int)sizeof one);
-        if (n > 0)
+        if (n > 0 && is_clean((const unsigned char *)one, n))
             used = (size_t)snprintf(text, size, "%s", one);
     }
     GENERAL_NAMES_free(names);
