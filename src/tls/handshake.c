@@ -65,19 +65,6 @@ int weir_tls_connect(struct weir_stream **take_stream, struct weir_tls *tls, con
 
 /* ---- accept ---- */
 
-/* Who fired: the bound of the handshake, or a scope of the caller's? */
-static int within(struct weir__tls *t, weir_ns bound) {
-    struct weir_scope scope;
-    weir_scope_enter(&scope, bound);
-    int rc = weir__tls_shake(t);
-    bool has_fired = weir_cancelled() != 0;
-    rc = weir_scope_leave(&scope, rc);
-    if (rc == -ETIME && has_fired && weir_cancelled() == 0)
-        return weir__tls_engine_fail(&t->engine, -ETIME, "the TLS handshake took longer than %lld "
-                                     "ms", (long long)(bound / 1000000));
-    return rc;
-}
-
 static int no_certificate(const char *what, const char *on) {
     return weir__failf(-EINVAL, what, on, "a TLS server needs a certificate: set cert_file and "
                        "key_file of weir_tls_options (EINVAL)");
@@ -96,7 +83,7 @@ int weir_tls_accept(struct weir_stream **take_stream, struct weir_tls *tls,
     rc = weir__tls_new(&below, tls, NULL, &t);
     if (rc < 0)
         return rc;
-    rc = within(t, tls->options.handshake_ns);
+    rc = weir__tls_shake(t);
     if (rc < 0) {
         weir__tls_failed(t, rc, "tls handshake");
         weir__tls_undo(t, &below);
@@ -120,7 +107,7 @@ int weir_tls_handshake(struct weir_stream *s) {
     if (s->reading)
         return weir__fail(-EBUSY, "tls handshake", NULL);
     s->reading = true; /* so that a close leaves the object to us */
-    rc = within(t, t->engine.owner->options.handshake_ns);
+    rc = weir__tls_shake(t);
     s->reading = false;
     if (!s->closed)
         return rc < 0 ? weir__tls_failed(t, rc, "tls handshake") : 0;

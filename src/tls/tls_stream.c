@@ -54,6 +54,8 @@ static void close_now(struct weir__tls *t);
 static void line_moved(struct weir__out *o, int rc) {
     struct weir__tls *t = WEIR_CONTAINER(o, struct weir__tls, out);
     struct weir__put *p = t->put;
+    if (rc == WEIR_ECLOSED) /* in a handshake: another task has closed it, and it is gone */
+        t->below = NULL;
     weir__waitq_wake_all(&t->line, 0);
     if (o->flight != NULL)
         return;
@@ -75,6 +77,8 @@ static int shake_on(struct weir__tls *t) {
     ssize_t n = weir_peek(t->below, 1, &v);
     if (t->stream.closed)
         return -ECANCELED;
+    if (n == WEIR_ECLOSED)
+        t->below = NULL;
     if (n <= 0)
         return n < 0 ? (int)n : WEIR_EEOF;
     t->engine.in = v.base;
@@ -107,15 +111,30 @@ static void send_alert(struct weir__tls *t) {
     weir_scope_leave(&scope, weir__tls_wait_line(t, 0));
 }
 
+/* Who fired: the bound of the handshake, or a scope of the caller's? */
+static int shake_within(struct weir__tls *t, weir_ns bound) {
+    struct weir_scope scope;
+    weir_scope_enter(&scope, bound);
+    int rc = shake(t);
+    bool has_fired = weir_cancelled() != 0;
+    rc = weir_scope_leave(&scope, rc);
+    if (rc == -ETIME && has_fired && weir_cancelled() == 0 && !t->stream.closed)
+        return weir__tls_engine_fail(&t->engine, -ETIME, "the TLS handshake took longer than %lld "
+                                     "ms", (long long)(bound / 1000000));
+    return rc;
+}
+
 int weir__tls_shake(struct weir__tls *t) {
     int rc = 0;
     while (t->is_shaking && rc == 0 && !t->stream.closed)
         rc = (int)weir__waitq_wait(&t->line, NULL, &waits_line, &t->stream);
     if (rc < 0 || t->stream.closed || t->engine.shaken)
         return rc < 0 ? rc : t->stream.closed ? -ECANCELED : 0;
+    if (t->engine.code != 0)
+        return t->engine.code;
     t->is_shaking = true;
-    rc = shake(t);
-    if (rc < 0 && rc == t->engine.code && !t->stream.closed)
+    rc = t->engine.server ? shake_within(t, t->engine.owner->options.handshake_ns) : shake(t);
+    if (rc < 0 && rc != -ETIME && rc == t->engine.code && !t->stream.closed)
         send_alert(t);
     t->is_shaking = false;
     weir__waitq_wake_all(&t->line, 0);
