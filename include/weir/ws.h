@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* ws.h - WebSocket (RFC 6455): client, server with a task for each connection, reactive server.
- * Only ws://; wss:// needs TLS, and this version has no TLS.
+ * wss:// needs the library weir-tls; without it dialling one is WEIR_ENOTLS.
  *
  * A received message is lent whole. A send queues a whole frame or nothing. In each turn of the
  * loop the ready tasks run; what they have queued on a connection leaves in one send when they have

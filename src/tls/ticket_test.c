@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Tickets do not pass by the checks of certificates: those that come late, after a reload, and those
+/* Tickets do not pass by the checks of certificates: those that come after a reload, and those
  * of certificates that have expired. */
 #include <errno.h>
 #include <time.h>
