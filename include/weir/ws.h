@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* ws.h - WebSocket (RFC 6455): client, server with a task for each connection, reactive server.
- * wss:// needs the library weir-tls; without it dialling one is WEIR_ENOTLS.
+ * wss:// needs the library weir-tls; without it weir_ws_dial returns WEIR_ENOTLS.
  *
  * A received message is lent whole. A send queues a whole frame or nothing. In each turn of the
  * loop the ready tasks run; what they have queued on a connection leaves in one send when they have
@@ -72,13 +72,14 @@ struct weir_ws_options {
      * Content-Length, Transfer-Encoding, and all that begin with Sec-WebSocket- */
     const char *const *headers;
     const struct weir_ws_deflate *deflate; /* NULL: no compression. See weir/ws_deflate.h. Copied */
-    /* client only: 0; 20 at most. So many answers in a row may lead elsewhere (301, 302, 303, 307,
-     * 308 with a Location); handshake_ns holds for all together. Another host, port or scheme gets
-     * no Authorization and no Cookie of headers, nor what comes after it. From wss:// never to
-     * ws:// */
+    /* client only. How many redirects in a row weir_ws_dial follows: 0, the default, none; 20 at
+     * most. handshake_ns bounds all of them together. One from wss:// to ws:// is refused. After
+     * one to another host, port or scheme, Authorization and Cookie of headers are not sent any
+     * more, even if a later one leads back */
     int redirects_max;
-    const char *proxy; /* client only: "http://[USER:PASSWORD@]HOST[:PORT]", whose CONNECT makes a
-                        * way to the server; NULL: none. The environment is not asked */
+    const char *proxy; /* client only: "http://[USER:PASSWORD@]HOST[:PORT]". The connection goes
+                        * through a tunnel of this proxy (CONNECT). NULL: none; variables such as
+                        * https_proxy are not read */
     struct weir_tls *tls; /* client only: for wss://; NULL: the system's roots (weir/tls.h) */
 };
 
@@ -86,10 +87,11 @@ struct weir_ws_options {
  * The URL has at most 8192 bytes. Interim responses (1xx except 101) are skipped. options may be
  * NULL; what its members point to must outlive the connection. The caller must drop *ret_ws.
  * Returns 0; as weir_dial; -EINVAL (one of options->headers, which the error's text names),
- * WEIR_EHTTP (the answer was no 101: weir_error(rc)->status is its status; or it leads where this
- * client may not go; or the proxy refused), WEIR_EPROTO, WEIR_ENOTLS, WEIR_ECERT, WEIR_ETLS
- * (wss://), WEIR_EEOF, -ETIME (also: handshake_ns is over), -ECANCELED, -ENOMEM,
- * WEIR_ENOLOOP. On error or cancel nothing stays open. */
+ * WEIR_EHTTP (the answer was not 101, or the proxy has refused: weir_error(rc)->status is the
+ * status; or a redirect may not be followed), WEIR_EPROTO; of wss:// WEIR_ENOTLS, WEIR_ECERT,
+ * WEIR_ETLS; WEIR_ENOZLIB (options->deflate without weir-zlib), WEIR_EEOF, -ETIME (also:
+ * handshake_ns is over), -ECANCELED, -ENOMEM, WEIR_ENOLOOP. On error or cancel nothing stays
+ * open. */
 WEIR_SUSPENDS int weir_ws_dial(const char *url, const struct weir_ws_options *options,
                                struct weir_ws **ret_ws);
 
@@ -129,16 +131,17 @@ WEIR_SUSPENDS int weir_ws_receive(struct weir_ws *ws, struct weir_ws_message *re
 /* A part of a message that was received. Its bytes are lent, as those of a message. */
 struct weir_ws_part {
     enum weir_ws_type type; /* of the message */
-    bool first, last;       /* does the message begin, end with this part? */
+    bool first, last;       /* the message begins with this part; it ends with this part */
     struct weir_view data;  /* may be empty; a part of a text may cut a character */
 };
 
 /* Wait for the next part of a message, for messages that need not fit into memory. A part is what
- * has come of one frame, or what at most 16 KiB of a compressed one has become. message_max and
- * frame_max hold as ever: set them for what may come. A text is checked as it comes, so the parts
- * before a fault have been returned already. A message that a weir_ws_receive had begun to gather
- * when it was cancelled goes on with what it has. Else as weir_ws_receive.
- * Returns as weir_ws_receive, which in turn returns -EBUSY until the last part was received. */
+ * has come of one frame so far; of a compressed message, at most 16 KiB of what it decompresses to.
+ * message_max and frame_max still hold: set them as large as the messages may be. A text is checked
+ * as it comes, so parts before a fault have already been returned. If a weir_ws_receive was
+ * cancelled in the middle of a message, the first part has what it had gathered. Until the last
+ * part was received, weir_ws_receive returns -EBUSY.
+ * Returns as weir_ws_receive. */
 WEIR_SUSPENDS int weir_ws_receive_part(struct weir_ws *ws, struct weir_ws_part *ret_part);
 
 /* Queue one message as one frame, all of it or nothing. While the queue is full the call waits;

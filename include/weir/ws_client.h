@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* ws_client.h - a WebSocket client that connects again when its connection is lost.
  *
- * One task is in weir_ws_client_receive: it is the one that connects, waits between attempts, and
- * gets the messages of each connection. Others send. There is no task of the library's, so a cancel
- * and a scope's budget reach all of this as they reach any call.
+ * One task calls weir_ws_client_receive in a loop. In this call the client connects, pauses between
+ * attempts, and receives the messages of each connection; the library starts no task for it, so a
+ * cancel or a scope's budget ends all of this as it ends any call. Other tasks send.
  *
  * A connection is lost if it broke, if a ping was not answered, or if the server closed it with one
- * of the codes 1001, 1005, 1011 .. 1014; then the next attempt follows by itself. Any other close
- * code ends the client: the server does not want it to come back. An attempt that fails is made
- * again, unless that cannot help: a bad URL or option, a certificate, or a status that is none of
- * 408, 425, 429, 500, 502, 503 and 504.
+ * of the codes 1001, 1005, 1011 .. 1014; then weir_ws_client_receive connects again. Any other
+ * close code ends the client: the server does not want it to come back. An attempt that fails is
+ * made again, unless that cannot help. It cannot after a bad URL or option, a library that is not
+ * linked, a refused certificate, an answer that breaks the protocol or exceeds a limit, -EACCES,
+ * -EPERM, -ENOMEM, or a status that is none of 408, 425, 429, 500, 502, 503 and 504.
  *
  * A message for which a send has returned 0 was queued, not received: what a lost connection had
  * queued is lost with it. Loop thread only. */
@@ -29,23 +30,24 @@ struct weir_ws_client_options {
     size_t size;                      /* sizeof (struct weir_ws_client_options) */
     const struct weir_ws_options *ws; /* of each connection; NULL: the defaults. Copied, but what
                                        * its members point to must outlive the client */
-    weir_ns first_ns;   /* 100 ms. The pause before the second attempt. Each further one is twice as
-                         * long, until a message has come over a connection */
-    weir_ns longest_ns; /* 30 s. No pause is longer. Each is shortened by a random part of it, a
-                         * half at most, so that many clients do not come back at one time */
-    unsigned attempts;  /* no bound. So many in a row may fail; then receive returns the error */
-    size_t away_max;    /* 0. Bytes of messages that are kept while it is not connected, and sent
-                         * first when it is; of more, and with 0 of all, a send is refused */
-    /* Called in the task that receives, with each new connection, before anything kept is sent: to
-     * log in, to subscribe. It may suspend, send and receive; not close or drop. If it fails, the
-     * connection is dropped, and receive returns its result, unless the connection was lost
-     * meanwhile. May be NULL */
+    weir_ns first_ns;   /* 100 ms. The pause before the second attempt. Each further pause is twice
+                         * as long; once a message has come, it begins with first_ns again */
+    weir_ns longest_ns; /* 30 s. No pause is longer. A random part of each, a half at most, is left
+                         * out, so that many clients do not come back at one time */
+    unsigned attempts;  /* no bound. When so many in a row have failed, receive returns the error */
+    size_t away_max;    /* 0. How many bytes of messages to keep while the client is not connected;
+                         * they are sent first when it is. A send for which there is no room fails,
+                         * with 0 every send */
+    /* Called in the task that receives, with each new connection, before kept messages are sent: to
+     * log in, to subscribe. It may suspend, send and receive, but not close or drop. If it returns
+     * < 0, the connection is dropped, and receive returns that; but if the connection was lost
+     * meanwhile, the client connects again. May be NULL */
     int (*opened)(struct weir_ws *ws, void *arg);
     void *arg;
 };
 
 enum weir_ws_client_state {
-    WEIR_WS_CLIENT_AWAY,       /* not connected: a pause, or no task receives */
+    WEIR_WS_CLIENT_AWAY,       /* not connected: it pauses, or no task receives */
     WEIR_WS_CLIENT_CONNECTING, /* also while opened runs, and what was kept is sent */
     WEIR_WS_CLIENT_OPEN,
     WEIR_WS_CLIENT_ENDED /* closed, by this side or by the server for good */
@@ -69,10 +71,11 @@ WEIR_API int weir_ws_client_new(const char *url, const struct weir_ws_client_opt
 
 /* Connect if need be, and wait for the next message, over as many connections as it takes. The
  * message is lent as by weir_ws_receive. One task receives at a time.
- * Returns 0; WEIR_EWSCLOSED (the client has ended: the server closed for good, or this side has),
- * WEIR_ECLOSED (another task dropped it), what the last attempt returned (it cannot help to repeat
- * it, or there were enough: a further call begins anew), what options->opened returned, -EBUSY
- * (another task receives), -ECANCELED, -ETIME, -ENOMEM, WEIR_ENOLOOP. A cancel loses nothing. */
+ * Returns 0; WEIR_EWSCLOSED (the client has ended: the server has closed for good, or
+ * weir_ws_client_close was called), WEIR_ECLOSED (another task dropped it); the error of the last
+ * attempt, as weir_ws_dial, if another cannot help or `attempts` have failed (the next call tries
+ * again); what options->opened returned, -EBUSY (another task receives), -ECANCELED, -ETIME,
+ * -ENOMEM, WEIR_ENOLOOP. A cancel loses no message. */
 WEIR_SUSPENDS int weir_ws_client_receive(struct weir_ws_client *c,
                                          struct weir_ws_message *ret_message);
 
@@ -88,12 +91,13 @@ WEIR_SUSPENDS int weir_ws_client_send(struct weir_ws_client *c, enum weir_ws_typ
 WEIR_API void weir_ws_client_look(const struct weir_ws_client *c,
                                   struct weir_ws_client_facts *ret_facts);
 
-/* The connection of a client, for what weir/ws.h tells of one; NULL if its state is not OPEN. Lent
- * until the next call that suspends. */
+/* The connection of a client, to ask what the calls of weir/ws.h say of it; NULL if the client is
+ * not in the state WEIR_WS_CLIENT_OPEN. Lent until the task next suspends. */
 WEIR_API struct weir_ws *weir_ws_client_ws(const struct weir_ws_client *c);
 
-/* End a client: close its connection as weir_ws_close, and make no other. What is kept is dropped.
- * A task in receive gets WEIR_EWSCLOSED.
+/* End a client: close its connection as weir_ws_close does, and make no other. Messages that were
+ * kept are dropped. A task in weir_ws_client_receive gets WEIR_EWSCLOSED. The caller must still
+ * drop the client.
  * Returns as weir_ws_close; 0 also if there is no connection. */
 WEIR_SUSPENDS int weir_ws_client_close(struct weir_ws_client *c, int code, const char *reason);
 
