@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* http.h - an HTTP request, as the functions of a server see it: of an HTTP server, whose header
- * weir/http_server.h adds bodies, answers in pieces and the rest; or of a WebSocket server, before
- * the upgrade. HTTP/1 only.
- *
- * A WebSocket server's function may refuse the request or answer it as plain HTTP, as a health
- * check: see the member `request` of weir_ws_options and weir_ws_reactive. There the body of a
- * request is not read, and each connection carries one request. Loop thread only. */
+/* http.h - an HTTP request, as the functions of a server see it. HTTP/1 only. Two kinds of servers
+ * hand out requests:
+ * - an HTTP server (weir/http_server.h, which has the calls for bodies and for answers in pieces);
+ * - a WebSocket server, before the upgrade: its function `request` (weir_ws_options and
+ *   weir_ws_reactive) may refuse a request, or answer it as plain HTTP, such as a health check. The
+ *   body of such a request is not read, and the connection carries no other request.
+ * Loop thread only. */
 #ifndef WEIR_HTTP_H
 #define WEIR_HTTP_H
 
@@ -16,8 +16,9 @@
 extern "C" {
 #endif
 
-/* A request: its head has come whole and keeps the rules of HTTP. It belongs to the library. It and
- * its texts are lent until the function that was called with it returns. */
+/* A request, whose head has come whole and keeps the rules of HTTP. The library owns it. It and its
+ * texts are lent until the function that was called with it returns; a request of weir_http_next
+ * until the next call of that. */
 struct weir_http_request;
 
 /* The method of a request ("GET"), and its target as it was sent, with the query ("/feed?x=1"; a
@@ -41,27 +42,29 @@ WEIR_API const char *weir_http_header(const struct weir_http_request *r, const c
 WEIR_API int weir_http_header_at(const struct weir_http_request *r, size_t i, const char **ret_name,
                                  const char **ret_value);
 
-/* The pointer that the server has set for its functions: `arg` of weir_ws_reactive, `request_arg`
- * of weir_ws_options. */
+/* The pointer that the program has given the server for its functions: `arg` of the route, or else
+ * of weir_http_server_options; `arg` of weir_http_reactive or weir_ws_reactive; `request_arg` of
+ * weir_ws_options. */
 WEIR_API void *weir_http_arg(const struct weir_http_request *r);
 
-/* Tell whether a request asks for an upgrade to WebSocket. If the server's function returns 0
+/* Does a request ask for an upgrade to WebSocket? If the function of a WebSocket server returns 0
  * without a reply, the library accepts such a request, unless it breaks a rule of RFC 6455; it
- * refuses all others. */
+ * refuses all others. In an HTTP server see weir_http_ws_accept. */
 WEIR_API bool weir_http_wants_websocket(const struct weir_http_request *r);
 
 /* Answer a request, with a status and a text. text is the body, sent as text/plain in UTF-8 and
  * borrowed until return; NULL: the status's phrase and a newline ("Not Found\n"). A request by HEAD
- * gets the headers of the answer and no body. An HTTP server keeps the connection if the client
- * may go on. A WebSocket server does not upgrade it: when the function has returned, the library
- * waits until the client has read the answer, for at most 1 s, then closes the connection, and
- * what the client has sent or still sends is thrown away.
- * Returns 0 when the kernel has the answer, or when it waits for those to the requests that stand
- * behind it: they leave together, at the latest when the task suspends; -EALREADY (an answer has begun), -EINVAL (status is not
- * 200 .. 599; text for 204, 205 or 304, which have no body), -ENOMEM, -EPIPE, -ECONNRESET,
- * -ETIMEDOUT (the client took nothing for too long), -ECANCELED, -ETIME, WEIR_ENOLOOP.
- * After -EINVAL and -ENOMEM nothing was sent, and the function may answer otherwise. After another
- * error, or a cancel while the answer is sent, no more can be sent: the connection is closed. */
+ * gets the headers of the answer and no body. An HTTP server then goes on with the next request of
+ * the connection. A WebSocket server does not upgrade the connection: when the function has
+ * returned, the library gives the client at most 1 s to read the answer, drops what the client
+ * sends meanwhile, and closes the connection.
+ * Returns 0 when the kernel has the answer; or, if the client has sent further requests already,
+ * when it is queued: such answers leave together, at the latest when the task suspends. -EALREADY
+ * (an answer has begun), -EINVAL (status is not 200 .. 599; text for 204, 205 or 304, which have no
+ * body), -ENOMEM, -EPIPE, -ECONNRESET, -ETIMEDOUT (the client has taken nothing for too long),
+ * -ECANCELED, -ETIME, WEIR_ENOLOOP. After -EINVAL and -ENOMEM nothing was sent, and the function
+ * may answer otherwise. After another error, or a cancel while the answer is sent, nothing more can
+ * be sent, and the connection is closed. */
 WEIR_SUSPENDS int weir_http_reply(struct weir_http_request *r, int status, const char *text);
 
 /* An answer with headers of its own and any body, for weir_http_reply_with. */
@@ -83,9 +86,10 @@ struct weir_http_answer {
 WEIR_SUSPENDS int weir_http_reply_with(struct weir_http_request *r,
                                        const struct weir_http_answer *answer);
 
-/* Write a header line that says who a client is into buf, for the headers of weir_ws_options, or of
- * a request: "Authorization: Basic ..." of a user and a password, "Authorization: Bearer TOKEN",
- * "Cookie: NAME=VALUE". After a redirect to another origin they are not sent any more. Any thread.
+/* Write a header line that says who a client is into buf, for the headers of weir_ws_options or
+ * weir_http_call: "Authorization: Basic ..." of a user and a password, "Authorization: Bearer
+ * TOKEN", "Cookie: NAME=VALUE". After a redirect to another origin the client sends neither header
+ * any more. Any thread.
  * Returns the length without the NUL; WEIR_ETOOBIG (buf is too small); -EINVAL (a colon in user, or
  * a character that may not stand in its place: RFC 7617, RFC 6750, RFC 6265); -ENOMEM. On error buf
  * is "". */

@@ -25,104 +25,111 @@ struct weir_ws_reactive;
 struct weir_http_cors;
 struct weir_http_log; /* what became of one request, for an access log */
 
-/* Handles one request, in a task, and may suspend. Before it returns it has replied, by
- * weir_http_reply, weir_http_reply_with, or weir_http_begin and what follows. If it returns 0
- * without an answer, the client gets 404; if it returns < 0, 500 and a line in the log, or 400, 408
- * or 413 if reading the body had failed so. A result > 0 without an answer is a mistake: 500. An
- * answer that was begun and not ended is ended if it returns >= 0; else the connection breaks, so
- * that the client sees that the answer is not whole. r is lent until it returns. */
+/* A function that handles one request, in a task; it may suspend. It answers by weir_http_reply,
+ * weir_http_reply_with, or weir_http_begin and what follows. r is lent until it returns. If it
+ * returns without an answer, the client gets
+ *   0     404
+ *   < 0   400, 408 or 413 if reading the body has failed for such a reason; 500 otherwise, and the
+ *         library logs the error
+ *   > 0   500, and the library logs the mistake.
+ * An answer that weir_http_begin has begun is ended for it if it returns >= 0. If it returns < 0,
+ * the connection is broken, so that the client sees that the answer is not whole. */
 typedef int weir_http_handler(struct weir_http_request *r);
 
 /* One route of a server. A table of them ends with {0}. */
 struct weir_http_route {
     const char *method;    /* "GET" (it answers HEAD too), ...; NULL: any */
     const char *pattern;   /* "/users/{id}", "/files/{path...}", "example.org/" for one host */
-    weir_http_handler *fn; /* or ws */
+    weir_http_handler *fn; /* NULL if ws is set */
     void *arg;             /* for weir_http_arg */
-    /* not NULL: the requests of this route become WebSocket connections, served as
-     * weir_ws_react would serve them; method and fn are not used */
+    /* Not NULL: requests of this route become WebSocket connections, served by these functions as
+     * weir_ws_react does; method and fn are ignored. */
     const struct weir_ws_reactive *ws;
     const struct weir_ws_options *ws_options; /* may be NULL */
 };
 
 /* The options of a server. A limit of 0, or a time of 0 or less, means the default, which stands
- * first below. WEIR_NEVER is no bound, for a time. */
+ * first below. The time WEIR_NEVER means no bound. */
 struct weir_http_server_options {
     size_t size;                          /* sizeof (struct weir_http_server_options) */
-    weir_http_handler *handler;           /* for each request; with routes: for those of no route */
+    weir_http_handler *handler;           /* for each request that no route matches */
     const struct weir_http_route *routes; /* tried first; NULL: none */
     void *arg;                            /* for weir_http_arg, where no route has one */
-    /* limits */
-    size_t head_max;        /* 16 KiB, 1 MiB at most. Bytes of a request's head: 431 beyond */
-    size_t line_max;        /* 8 KiB + 64. Bytes of one of its lines: 414 or 431 beyond */
-    size_t headers_max;     /* 100, 1000 at most. Header fields of a head, and of trailers */
-    uint64_t body_max;      /* 1 MiB. Bytes of a body: 413 beyond */
-    size_t drain_max;       /* 64 KiB. Bytes of a body that no function has read, which are thrown
-                             * away to keep the connection; of more, it is closed */
-    size_t connections_max; /* 10000. Further clients get 503 */
-    size_t requests_max;    /* no bound. Requests of one connection; the last says so */
+    /* limits; a client that exceeds one gets the status */
+    size_t head_max;        /* 16 KiB, 1 MiB at most. Bytes of a request's head; 431 */
+    size_t line_max;        /* 8 KiB + 64. Bytes of one line of it; 414 or 431 */
+    size_t headers_max;     /* 100, 1000 at most. Headers of a head, and trailers */
+    uint64_t body_max;      /* 1 MiB. Bytes of a body; 413 */
+    size_t drain_max;       /* 64 KiB. If a handler leaves at most so many bytes of a body unread,
+                             * they are thrown away and the connection goes on; with more it is
+                             * closed */
+    size_t connections_max; /* 10000. Open connections; 503 */
+    size_t requests_max;    /* no bound. Requests of one connection; the last answer closes it */
     /* times */
-    weir_ns head_ns;  /* 10 s. From a head's first byte to its last, 408 beyond; and until the first
-                       * byte of a new connection */
-    weir_ns body_ns;  /* 10 s. The time that a body may let its reader wait, in all; each body_rate
-                       * bytes that came allow a second more; 408 beyond */
+    weir_ns head_ns;  /* 10 s. From the first byte of a head to its last, else 408. A new connection
+                       * must also send its first byte within this time */
+    weir_ns body_ns;  /* 10 s. How long reads may wait for a body in all, else 408. Each body_rate
+                       * bytes that come allow a second more */
     size_t body_rate; /* 1024 */
-    weir_ns idle_ns;  /* 60 s. Until the next request of a connection begins */
+    weir_ns idle_ns;  /* 60 s. From the end of an answer to the next request of the connection */
     weir_ns send_ns;  /* 20 s. A client that takes nothing of an answer for so long is cut off */
-    weir_ns drain_ns; /* 10 s. Once the server stops, until what still runs is cut off */
+    weir_ns drain_ns; /* 10 s. How long requests may go on once the server stops */
     /* who the clients are */
     const char *const *hosts;   /* the Host names served, others get 421; NULL: any */
-    const char *const *proxies; /* addresses ("10.0.0.0/8", "::1", "unix") whose X-Forwarded-For,
-                                 * -Proto and -Host are believed; NULL: none */
-    bool by_forwarded;          /* the proxies write Forwarded (RFC 7239) instead of these three,
-                                 * which are a client's own then */
-    bool proxy_protocol;        /* connections of the proxies begin with a PROXY header (version 1
-                                 * or 2) and are refused without; others have none. For a
-                                 * stream to be encrypted see weir_http_proxy_header */
+    const char *const *proxies; /* addresses ("10.0.0.0/8", "::1", "unix") of proxies: their
+                                 * X-Forwarded-For, -Proto and -Host are believed; NULL: none */
+    bool by_forwarded;          /* believe the proxies' header Forwarded (RFC 7239) instead of these
+                                 * three, which then may come from the client */
+    bool proxy_protocol;        /* connections from the proxies must begin with a PROXY header
+                                 * (version 1 or 2), all others must not. If TLS follows it, call
+                                 * weir_http_proxy_header instead */
     const struct weir_http_cors *cors; /* applied to each request before its route or handler
                                  * is called (weir/http_cors.h); NULL: none */
-    bool compress;              /* gzip for clients that ask for it: answers of 1 KiB to 1 MiB, and
-                                 * those in pieces without a length, each piece of which leaves at
-                                 * once. Text, JSON and the like only; not with a strong ETag or
-                                 * Cache-Control: no-transform, which is right for an answer with a
-                                 * secret beside text of the client's (BREACH). Needs weir-zlib,
-                                 * else WEIR_ENOZLIB */
-    bool decompress;            /* request bodies in gzip are decompressed when they are read: at
-                                 * most body_max bytes come out, else 413; other codings get 415.
-                                 * Else bodies are shown as they came. Not for weir_http_react.
-                                 * Needs weir-zlib, else WEIR_ENOZLIB */
-    /* what is said of it */
-    const char *name; /* the Server header; NULL: none */
-    void (*log)(const struct weir_http_log *entry, void *log_arg); /* after each answer */
+    bool compress;              /* send answers in gzip to clients that ask for it: those of 1 KiB
+                                 * to 1 MiB, and those in pieces without a length, each piece of
+                                 * which leaves at once. Only text, JSON and the like, without a
+                                 * strong ETag and without Cache-Control: no-transform. Set that on
+                                 * answers that have a secret beside text of the client's, whose
+                                 * length would betray it (BREACH). Needs weir-zlib, else
+                                 * WEIR_ENOZLIB */
+    bool decompress;            /* decompress request bodies in gzip: at most body_max bytes come
+                                 * out, else 413; other codings get 415. false: bodies are shown as
+                                 * they came. Not for weir_http_react. Needs weir-zlib, else
+                                 * WEIR_ENOZLIB */
+    const char *name;           /* the Server header of answers; NULL: none */
+    /* called when a request is over, see weir/http_log.h; NULL: no access log */
+    void (*log)(const struct weir_http_log *entry, void *log_arg);
     void *log_arg;
     size_t stack_size; /* of a request's task, bytes; 0: the run's default */
 };
 
 /* Serve the connections to a listener until it is unlistened, by options->handler or ->routes, one
  * task for each request; between requests a connection has no stack. Each connection is a child of
- * g, which should be WEIR_INDEPENDENT. *options is copied; what its members point to is borrowed
- * until return.
+ * g, which should be WEIR_INDEPENDENT; g NULL: of the run's own group. *options is copied; what its
+ * members point to is borrowed until return.
  * The server stops when l is unlistened, or when a scope around the call fires. Then connections
- * without a request close at once; requests that run go on, and their answers say that the
- * connection closes; what is not done after drain_ns is cancelled. The call returns when the last
- * connection is gone. A cancel of g cancels all at once.
+ * without a request close at once. Requests that have begun go on for at most drain_ns, and their
+ * connections close after the answer; then they are cancelled. The call returns when the last
+ * connection is gone. A cancel of g cancels all of them at once.
  * Returns 0 once l is unlistened; -ECANCELED, -ETIME, -EBUSY (another task accepts), -ENOMEM (only
- * when it begins), -EINVAL (routes that contradict each other, no handler and no routes: the
- * error's text says which), WEIR_ENOLOOP. */
+ * when it begins), -EINVAL (the options: the error's text says what, such as two routes of which
+ * neither is the narrower), WEIR_ENOZLIB, WEIR_ENOLOOP. */
 WEIR_SUSPENDS int weir_http_serve(struct weir_listener *l, struct weir_group *g,
                                   const struct weir_http_server_options *options);
 
-/* The functions of a reactive HTTP server. Each runs in a task and may suspend; meanwhile nothing
- * more of its connection is delivered. state is state_size bytes of the request, zero at first. */
+/* The functions of a reactive HTTP server. Each is called in a task and may suspend; meanwhile no
+ * other is called for its connection. state has state_size bytes, zeroed, one for each request. */
 struct weir_http_reactive {
     size_t size; /* sizeof (struct weir_http_reactive) */
     size_t state_size;
     /* A request's head has come; required. It, or any function below up to end, may reply. */
     int (*request)(struct weir_http_request *r, void *state);
-    /* A piece of its body, never empty; v is lent until return. NULL: bodies are thrown away. Once
-     * an answer is whole neither this nor `end` is called. weir_http_read returns -EBUSY. */
+    /* A piece of its body has come, never empty; v is lent until return. NULL: bodies are thrown
+     * away. Once the answer is whole neither this nor `end` is called. (weir_http_read returns
+     * -EBUSY in a reactive server.) */
     int (*body)(struct weir_http_request *r, void *state, struct weir_view v);
-    /* The whole request has come; may be NULL. Without an answer by then the client gets 404. */
+    /* The whole request has come; may be NULL. If there is no answer after it, the client gets
+     * 404. */
     int (*end)(struct weir_http_request *r, void *state);
     /* The last call for a request for which `request` was called; may be NULL, must not reply. rc:
      * 0 if the answer was written; < 0 what broke it. */
@@ -130,60 +137,63 @@ struct weir_http_reactive {
     void *arg; /* for weir_http_arg */
 };
 
-/* Serve the connections to a listener by the functions of f, as weir_http_serve does otherwise. If
- * one of the first three returns < 0, the client gets 500 as there, and done is called next. While
- * a body is on its way there is no stack either. *f is copied. options->handler and ->routes must
- * be NULL, options may be NULL.
+/* Serve the connections to a listener by the functions of f; all else is as in weir_http_serve. If
+ * request, body or end returns < 0, the client gets 500 (as with a handler), and done is called
+ * next. A connection has a stack only while one of the functions runs, not between the pieces of a
+ * body. *f is copied. options may be NULL; its handler and routes must be NULL.
  * Returns as weir_http_serve. */
 WEIR_SUSPENDS int weir_http_react(struct weir_listener *l, struct weir_group *g,
                                   const struct weir_http_reactive *f,
                                   const struct weir_http_server_options *options);
 
-/* Serve one stream of any kind, in the tasks of the caller. The call takes the stream in every case
- * but -ENOMEM. options as weir_http_serve (handler and routes are not used); may be NULL; what it
- * points to must outlive *ret_http, which the caller must drop.
- * Returns 0; -EINVAL, -ENOMEM, WEIR_ENOLOOP. */
+/* Serve one stream of any kind: the caller's task takes the requests by weir_http_next. On success
+ * the stream belongs to *ret_http, which the caller must drop, and *take_stream becomes NULL; on
+ * error it stays the caller's. options as weir_http_serve, without handler and routes; may be NULL.
+ * What its members point to must outlive *ret_http.
+ * Returns 0; -EINVAL (the options), WEIR_ENOZLIB, -ENOMEM, WEIR_ENOLOOP. */
 WEIR_API int weir_http_accept(struct weir_stream **take_stream,
                               const struct weir_http_server_options *options,
                               struct weir_http **ret_http);
 
-/* Take a PROXY header (version 1 or 2) off the start of a stream, for a program that accepts by
+/* Read a PROXY header (version 1 or 2) from the start of a stream, for a program that accepts by
  * itself: before weir_tls_accept, since proxies send it before TLS, or before weir_http_accept.
- * Call it only for streams of proxies that are known to send one: anybody could name any address.
- * Put a scope around it: a client may send nothing.
- * Returns 1, and the client's address "192.0.2.1:80" or "[2001:db8::1]:80"; 0 (the proxy speaks for
- * itself; *ret_client is untouched); WEIR_EPROTO (no PROXY header, or a bad one), WEIR_EEOF, or an
- * error as weir_read. On a cancel nothing is consumed. */
+ * Call it only for streams from proxies that are known to send one: anybody else could name any
+ * address. Put a scope around it, since a client may send nothing.
+ * Returns 1, with the client's address in ret_client: "192.0.2.1:80" or "[2001:db8::1]:80"; 0 (the
+ * proxy has connected for itself; ret_client is untouched); WEIR_EPROTO (no PROXY header, or a bad
+ * one), WEIR_EEOF, or an error as weir_read. On error or cancel nothing is consumed. */
 WEIR_SUSPENDS int weir_http_proxy_header(struct weir_stream *s, char ret_client[64]);
 
-/* Finish the request before, as when a handler returns 0, and wait for the head of the next one.
- * *ret_request is lent until the next call, or the drop. A head that breaks a rule is refused by
- * the library; the client has a second to read why.
- * Returns 1; 0 (the connection is over: the client, or an answer that says so, has closed it, or it
- * was idle for idle_ns); WEIR_EPROTO, WEIR_ETOOBIG (the head; the client has the answer), WEIR_EEOF
- * (the client left within a head), -ETIMEDOUT (a head, or an answer, was too slow), -ECONNRESET,
- * -EPIPE, -ECANCELED, -ETIME, -ENOMEM, WEIR_ENOLOOP. After 0 and errors but -ECANCELED, -ETIME and
- * -ENOMEM there is no next request. A cancel loses nothing that came. */
+/* Finish the current request, if there is one, as if a handler had returned 0; then wait for the
+ * head of the next request. *ret_request is lent until the next call, or the drop. A head that
+ * breaks a rule or exceeds a limit is refused by the library; the client has a second to read the
+ * answer.
+ * Returns 1; 0 (no more requests: the client has closed the connection, the last answer closes it,
+ * or it was idle for idle_ns); WEIR_EPROTO, WEIR_ETOOBIG (a head was refused), WEIR_EEOF (the
+ * client closed in the middle of a head), -ETIMEDOUT (head_ns or send_ns is over), -ECONNRESET,
+ * -EPIPE, -ECANCELED, -ETIME, -ENOMEM, WEIR_ENOLOOP. After 0, and after errors other than
+ * -ECANCELED, -ETIME and -ENOMEM, there is no next request. A cancel loses no received bytes. */
 WEIR_SUSPENDS int weir_http_next(struct weir_http *http, struct weir_http_request **ret_request);
 
-/* Close the connection, with what is unsent; *take_http becomes NULL, and its request is gone. NULL
- * and *NULL are fine. Never suspends, never fails. */
+/* Close the connection at once; *take_http becomes NULL. Its request becomes invalid, and what was
+ * not sent yet is lost. NULL and *NULL are fine. Never suspends, never fails. */
 WEIR_API void weir_http_drop(struct weir_http **take_http);
 
 /* ---- the request's body ---- */
 
-/* Read at least 1 and at most len bytes of the body; 0 at its end, and if there is none. The first
- * read answers `Expect: 100-continue`. What is not read is thrown away when the request is over.
- * Returns the count; WEIR_EPROTO (a chunk or trailer breaks a rule), WEIR_ETOOBIG (more than
- * body_max), WEIR_EEOF (the client left), -ETIMEDOUT (too slow: body_ns), -EBUSY (another task
- * reads; or the server is reactive and gives pieces to `body`), -ECONNRESET, -EPIPE, -ECANCELED,
- * -ETIME, -ENOMEM, WEIR_ENOLOOP. The error of a body stays. A cancel consumes nothing. */
+/* Read at least 1 and at most len bytes of the body. The first read answers `Expect: 100-continue`.
+ * What was not read when the request is over is thrown away.
+ * Returns the count; 0 at the end of the body, or if there is none; WEIR_EPROTO (a chunk or trailer
+ * breaks a rule), WEIR_ETOOBIG (more than body_max), WEIR_EEOF (the connection ended before the
+ * body), -ETIMEDOUT (body_ns is over), -EBUSY (another task reads; or the server is reactive),
+ * -ECONNRESET, -EPIPE, -ECANCELED, -ETIME, -ENOMEM, WEIR_ENOLOOP. After an error of the body each
+ * read returns it again. A cancel consumes nothing. */
 WEIR_SUSPENDS ssize_t weir_http_read(struct weir_http_request *r, void *buf, size_t len);
 
-/* Read the whole body, at most max bytes (0: body_max), and show it; a NUL stands behind it. Lent
- * until the request is over; a second call shows it again. Do not mix with weir_http_read.
- * Returns 0; as weir_http_read; WEIR_ETOOBIG also for more than max; -EALREADY (a part was read by
- * weir_http_read). A cancel loses nothing: the next call goes on. */
+/* Read the whole body, at most max bytes (0: body_max), and show it, with a NUL behind it. It is
+ * lent until the request is over; a second call shows it again.
+ * Returns 0; an error as weir_http_read; WEIR_ETOOBIG also for more than max; -EALREADY (a part was
+ * read by weir_http_read). A cancel loses nothing: the next call goes on. */
 WEIR_SUSPENDS int weir_http_body(struct weir_http_request *r, size_t max,
                                  struct weir_view *ret_view);
 
@@ -196,28 +206,29 @@ WEIR_API const char *weir_http_trailer(const struct weir_http_request *r, const 
 
 /* ---- an answer in pieces ---- */
 
-/* Begin an answer whose body follows by weir_http_write. answer->body must be NULL; answer->len is
- * the length of the body if it is known, and then Content-Length. If it is 0, the body is sent in
- * chunks, or until the connection closes if the client speaks HTTP/1.0. The head leaves with the
- * first piece, or when the task suspends.
- * Returns 0; -EALREADY, -EINVAL, -ENOMEM, -EPIPE as weir_http_reply_with; never suspends. */
+/* Begin an answer whose body follows by weir_http_write. answer->body must be NULL. answer->len is
+ * the length of the body, sent as Content-Length; 0: not known. Then the body is sent in chunks; a
+ * client that speaks HTTP/1.0 gets it without, up to the close of the connection. The head leaves
+ * with the first piece, or when the task suspends.
+ * Returns 0; -EALREADY, -EINVAL, -ENOMEM, -EPIPE as weir_http_reply_with. Never suspends. */
 WEIR_API int weir_http_begin(struct weir_http_request *r, const struct weir_http_answer *answer);
 
 /* Send a piece of the body. Small pieces are gathered and leave together, at the latest when the
- * task suspends; then the call waits while the client is slow, at most send_ns without progress.
- * The answer to HEAD sends nothing. len 0 does nothing. data is borrowed until return.
+ * task suspends. If the kernel takes no more, the call waits; a client that takes nothing for
+ * send_ns is cut off. In the answer to HEAD the bytes are dropped. len 0 does nothing. data is
+ * borrowed until return.
  * Returns 0; -EINVAL (no answer was begun, it is ended, or this is more than the length that was
  * announced), -ETIMEDOUT (the client takes nothing), -EPIPE, -ECONNRESET, -EBUSY (another task
- * writes), -ECANCELED, -ETIME, -ENOMEM, WEIR_ENOLOOP. After another error than -EINVAL and -EBUSY
- * the connection closes when the request is over. */
+ * writes), -ECANCELED, -ETIME, -ENOMEM, WEIR_ENOLOOP. After any error but -EINVAL and -EBUSY the
+ * connection closes when the request is over. */
 WEIR_SUSPENDS int weir_http_write(struct weir_http_request *r, const void *data, size_t len);
 
-/* End the answer. trailers: "Name: value" each, the last followed by NULL; NULL: none. They are
- * sent behind chunks only, and dropped where there are none. The end leaves when the task suspends
- * or the handler returns.
- * Returns 0; -EINVAL (no answer was begun, it is ended, a bad trailer, or fewer bytes were written
- * than were announced: the connection breaks), -EPIPE, -ECONNRESET, -ETIMEDOUT, -ECANCELED, -ETIME,
- * -ENOMEM, WEIR_ENOLOOP. */
+/* End an answer that weir_http_begin has begun. trailers: "Name: value" each, the last followed by
+ * NULL; NULL: none. They are dropped if the body is not sent in chunks. The end leaves when the
+ * task suspends or the handler returns.
+ * Returns 0; -EINVAL (no answer was begun, it has ended, a trailer is bad, or fewer bytes were
+ * written than were announced: then the connection is broken), -EPIPE, -ECONNRESET, -ETIMEDOUT,
+ * -ECANCELED, -ETIME, -ENOMEM, WEIR_ENOLOOP. */
 WEIR_SUSPENDS int weir_http_end(struct weir_http_request *r, const char *const *trailers);
 
 /* ---- the connection of a request ---- */
@@ -225,20 +236,20 @@ WEIR_SUSPENDS int weir_http_end(struct weir_http_request *r, const char *const *
 /* "https" if the connection is a TLS stream, else "http". Static text. */
 WEIR_API const char *weir_http_scheme(const struct weir_http_request *r);
 
-/* The stream of a request, to ask what it is: its addresses, and the facts of TLS. Do not read,
- * write or close it. Lent as long as r. */
+/* The stream on which a request came, for calls such as weir_stream_local and weir_tls_alpn. Do not
+ * read, write or close it. Lent as long as r. */
 WEIR_API struct weir_stream *weir_http_stream(const struct weir_http_request *r);
 
-/* Say that the connection closes behind the answer. Before the answer begins. */
+/* Let the connection close after the answer, which says so. Call it before the answer begins. */
 WEIR_API void weir_http_close_after(struct weir_http_request *r);
 
 /* Accept a request that asks for an upgrade to WebSocket, in the handler. The caller must drop
- * *ret_ws, in this task or another: when the handler has returned, the library waits for that, and
+ * *ret_ws, in this task or another: after the handler has returned, the library waits for that, and
  * then closes the connection. If the server is cancelled meanwhile, receiving and sending fail.
- * Host and Origin are looked at as weir_ws_accept does; options may be NULL; its request function
- * is not called. A route with `ws` serves WebSockets without a task.
- * Returns 0; WEIR_EHTTP (the client was refused, and the request is answered), -EALREADY (it is
- * answered), as weir_ws_accept else. After an error the connection closes when the request is
+ * Host and Origin are checked as in weir_ws_accept. options may be NULL; its function `request` is
+ * not called. (A route with `ws` serves WebSockets without a task for each.)
+ * Returns 0; WEIR_EHTTP (the client was refused, by an answer), -EALREADY (the request was answered
+ * before), or an error as weir_ws_accept. After an error the connection closes when the request is
  * over. */
 WEIR_SUSPENDS int weir_http_ws_accept(struct weir_http_request *r,
                                       const struct weir_ws_options *options,
