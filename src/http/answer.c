@@ -324,7 +324,7 @@ int weir_http_write(struct weir_http_request *pub, const void *data, size_t len)
 
 static int put_end(struct http_request *r, const char *const *trailers) {
     struct weir_http *h = r->http;
-    struct seen seen;
+    struct seen seen = {false, false};
     if (r->mode != HTTP_CHUNKS)
         return 0;
     uint8_t *to = weir__http_out_room(h, HTTP_CHUNK_REST + weir__head_lines_len(trailers));
