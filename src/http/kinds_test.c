@@ -98,6 +98,54 @@ WEIR_TEST_BACKENDS(a_pair_in_memory) {
     assert_int_equal(weir_run(talk_over_a_pair, NULL, &o), 0);
 }
 
+/* ---- a drop while a task waits for the next request ---- */
+
+struct waits_args {
+    struct weir_http *http;
+    int *ret_rc;
+};
+static int waits(void *args) {
+    struct waits_args *a = args;
+    struct weir_http_request *r;
+    *a->ret_rc = weir_http_next(a->http, &r);
+    return 0;
+}
+
+/* begin: what the client has sent by then. */
+static void drop_under_a_wait(const char *begin) {
+    struct weir_http *http = NULL;
+    struct weir_http_request *r;
+    struct weir_stream *a, *b;
+    struct weir_group g;
+    char got[64];
+    int rc = 1;
+    assert_int_equal(weir_memory_pair(0, &a, &b), 0);
+    assert_int_equal(weir_http_accept(&a, NULL, &http), 0);
+    weir_group_open(&g, WEIR_INDEPENDENT);
+    assert_int_equal(weir_write(b, begin, strlen(begin)), 0);
+    assert_int_equal(weir_go(&g, waits, .http = http, .ret_rc = &rc), 0);
+    assert_int_equal(weir_sleep(MS(1)), 0);
+    assert_int_equal(weir_http_next(http, &r), -EBUSY);
+    weir_http_drop(&http);
+    assert_null(http);
+    assert_int_equal(weir_group_close(&g, 0), 0);
+    assert_int_equal(rc, -ECANCELED);
+    assert_int_equal(weir_read(b, got, sizeof got), 0);
+    weir_close(&b);
+}
+
+static int drop_under_waits(void *arg) {
+    drop_under_a_wait("");
+    drop_under_a_wait("\r\n");
+    drop_under_a_wait("GET / HTTP/1.1\r\n");
+    return 0;
+}
+
+WEIR_TEST_BACKENDS(a_drop_ends_the_wait_for_the_next_request) {
+    struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
+    assert_int_equal(weir_run(drop_under_waits, NULL, &o), 0);
+}
+
 /* ---- misuse ---- */
 
 static int serve_nothing(void *arg) {

@@ -10,6 +10,7 @@
 struct task_http {
     struct weir_http http; /* first */
     size_t shown;          /* bytes of the stream's piece: the window and what lies before it */
+    struct weir_task *inside; /* weir_http_next; NULL: none is */
     bool lingered, dropped;
 };
 
@@ -22,6 +23,8 @@ static struct task_http *task_of(struct weir_http *h) {
 static int64_t task_next(struct weir_http *h) {
     struct task_http *t = task_of(h);
     struct weir_view v;
+    if (t->dropped)
+        return -ECANCELED;
     weir_consume(h->stream, t->shown);
     t->shown = h->left = 0;
     ssize_t n = weir_peek(h->stream, 1, &v);
@@ -42,9 +45,14 @@ static void task_free(struct task_http *t) {
     weir__free(t);
 }
 
+/* The last one inside frees what was dropped. */
+static void task_left(struct task_http *t) {
+    if (t->dropped && t->inside == NULL && !t->http.writing)
+        task_free(t);
+}
+
 static void task_written(struct weir_http *h) {
-    if (task_of(h)->dropped)
-        task_free(task_of(h));
+    task_left(task_of(h));
 }
 
 static const struct http_driver task_driver = {task_next, task_group, task_written};
@@ -78,12 +86,13 @@ void weir_http_drop(struct weir_http **take_http) {
         return;
     struct task_http *t = task_of(*take_http);
     *take_http = NULL;
-    if (!t->http.writing) {
-        task_free(t);
-        return;
-    }
-    t->dropped = true; /* the task that writes frees it: its write ends now */
-    weir_close(&t->http.stream);
+    t->dropped = t->http.broken = true;
+    t->http.unsent = -ECANCELED;
+    if (t->http.writing)
+        weir_close(&t->http.stream); /* the write ends now */
+    if (t->inside != NULL)
+        weir__wait_cut(t->inside);
+    task_left(t);
 }
 
 /* ---- requests ---- */
@@ -159,14 +168,11 @@ static int await_bytes(struct weir_http *h, weir_ns since) {
     return over(h, rc);
 }
 
-int weir_http_next(struct weir_http *h, struct weir_http_request **ret_request) {
-    int rc = weir__suspend_enter("http next");
-    if (rc < 0)
-        return rc;
-    weir__not_null(h, "weir_http_next");
+static int next_request(struct weir_http *h) {
     finish(h);
     weir_ns since = weir__loop_now(h->config->loop);
     for (;;) {
+        int rc;
         if (h->unsent != 0)
             return weir__fail(h->unsent, "http next", NULL);
         if (h->close || h->broken)
@@ -177,11 +183,30 @@ int weir_http_next(struct weir_http *h, struct weir_http_request **ret_request) 
         if (size < 0)
             return size;
         if (size > 0)
-            break;
+            return 1;
         if ((rc = await_bytes(h, since)) <= 0)
             return rc;
     }
-    h->running = true;
-    *ret_request = &h->request->pub;
-    return 1;
+}
+
+int weir_http_next(struct weir_http *h, struct weir_http_request **ret_request) {
+    int rc = weir__suspend_enter("http next");
+    if (rc < 0)
+        return rc;
+    weir__not_null(h, "weir_http_next");
+    struct task_http *t = task_of(h);
+    if (t->inside != NULL)
+        return weir__failf(-EBUSY, "http next", NULL, "another task waits for the next request");
+    t->inside = weir_task_current();
+    rc = next_request(h);
+    t->inside = NULL;
+    if (t->dropped) {
+        task_left(t);
+        return weir__fail(-ECANCELED, "http next", NULL);
+    }
+    if (rc == 1) {
+        h->running = true;
+        *ret_request = &h->request->pub;
+    }
+    return rc;
 }
