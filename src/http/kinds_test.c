@@ -98,6 +98,35 @@ WEIR_TEST_BACKENDS(a_pair_in_memory) {
     assert_int_equal(weir_run(talk_over_a_pair, NULL, &o), 0);
 }
 
+/* ---- a cancel while an answer is sent ---- */
+
+/* Its rest can never be sent, so the calls after it must say that this is the end: a server that
+ * goes on after -ETIME would spin. */
+static int cancel_an_answer(void *arg) {
+    WEIR_AUTO(weir_http_drop) struct weir_http *http = NULL;
+    struct weir_http_request *r;
+    struct weir_stream *a, *b;
+    struct weir_scope s;
+    assert_int_equal(weir_memory_pair(1000, &a, &b), 0);
+    assert_int_equal(weir_http_accept(&a, NULL, &http), 0);
+    assert_int_equal(weir_write(b, GET("/"), strlen(GET("/"))), 0);
+    assert_int_equal(weir_http_next(http, &r), 1);
+    assert_int_equal(begin(r, 200, 0), 0);
+    assert_int_equal(weir_http_write(r, big_bytes(), 8000), 0);
+    assert_int_equal(weir_sleep(MS(1)), 0); /* it is full */
+    weir_scope_enter(&s, MS(1));
+    assert_int_equal(weir_scope_leave(&s, weir_http_next(http, &r)), -ETIME);
+    assert_int_equal(weir_http_next(http, &r), -EPIPE);
+    assert_int_equal(weir_http_next(http, &r), -EPIPE);
+    weir_close(&b);
+    return 0;
+}
+
+WEIR_TEST_BACKENDS(an_answer_that_a_cancel_has_cut_is_the_end) {
+    struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
+    assert_int_equal(weir_run(cancel_an_answer, NULL, &o), 0);
+}
+
 /* ---- a drop while a task waits for the next request ---- */
 
 struct waits_args {
