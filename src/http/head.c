@@ -260,11 +260,12 @@ static int feed_proxy(struct weir_http *h, struct http_request *r) {
     int size = weir__proxy_line_parse(&p, r->pub.text, before + used);
     if (size < 0)
         return refuse(r, 400, p.why);
+    if (size > 0 && (rc = take_client(h, p.client)) < 0)
+        return rc; /* nothing was used: the proxy must never pass for the client */
     r->text_len = size > 0 ? 0 : before + used;
     h->wants_proxy = size == 0;
     skip(h, size > 0 ? (size_t)size - before : used);
-    rc = size > 0 ? take_client(h, p.client) : 0;
-    return rc < 0 ? rc : size;
+    return size;
 }
 
 int weir__http_head_feed(struct weir_http *h) {
