@@ -18,9 +18,11 @@
 #include "base/log.h"
 #include "http/lease.h"
 
+/* Secrets travel in queries: the log has none. */
 static void log_failed(const struct http_request *r, const char *how, const char *message) {
-    weir__log(WEIR_LOG_WARNING, "http %s: %s %s: %s (%s)", weir_stream_peer(r->http->stream),
-              weir_http_method(&r->pub), weir_http_target(&r->pub), message, how);
+    const char *target = weir_http_target(&r->pub);
+    weir__log(WEIR_LOG_WARNING, "http %s: %s %.*s: %s (%s)", weir_stream_peer(r->http->stream),
+              weir_http_method(&r->pub), (int)strcspn(target, "?"), target, message, how);
 }
 
 /* The server was cancelled: a cancel point would refuse to send. What the kernel takes at once is
