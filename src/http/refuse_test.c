@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What the server refuses: each request that could be read in two ways, or breaks a rule, with the
  * right status and a closed connection. What stands behind it is never taken for a request. */
+#include <weir/http_log.h>
+
 #include "http/http_test_util.h"
 
 /* How a refusal begins, and that it says that the connection closes; nothing may follow it. */
@@ -150,7 +152,14 @@ HTTP_STORY(a_client_that_sends_on_can_read_its_refusal) {
     return 0;
 }
 
-HTTP_STORY(too_many_clients_get_503, o->connections_max = 1) {
+static weir_ns took_503;
+
+static void note_503(const struct weir_http_log *entry, void *arg) {
+    if (entry->status == 503)
+        took_503 = entry->took;
+}
+
+HTTP_STORY(too_many_clients_get_503, o->connections_max = 1, o->log = note_503) {
     char got[1024];
     if (w->shape == ACCEPTS)
         return 0; /* who accepts counts */
@@ -159,6 +168,7 @@ HTTP_STORY(too_many_clients_get_503, o->connections_max = 1) {
     raw_read_past(first, "hello\n", 1, got, sizeof got);
     raw_exchange(w, GET("/hello"), strlen(GET("/hello")), 1000, got, sizeof got);
     assert_int_equal(strncmp(got, "HTTP/1.1 503 ", 13), 0);
+    assert_true(took_503 < WEIR_SECONDS(60)); /* not since the machine was started */
     weir_close(&first);
     settle();
     expect_answers(w, GET("/hello"), HELLO);

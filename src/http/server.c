@@ -182,6 +182,7 @@ static void turn_away(struct http_conn *c) {
     }
     h->request->http = h;
     h->request->pub.stream = h->stream;
+    h->request->began = weir__loop_now(h->config->loop);
     (void)weir__http_refuse(h->request, 503, "too many connections");
     weir__http_over(h->request);
     weir__http_conn_last(c);
