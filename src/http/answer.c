@@ -260,8 +260,10 @@ static int write_piece(struct http_request *r, const void *data, size_t len) {
     int rc = h->unsent != 0 ? weir__fail(h->unsent, "http write", NULL)
                             : make_room(h, HTTP_CHUNK_REST + (is_small ? len : 0));
     uint8_t *to = rc == 0 ? weir__http_out_room(h, HTTP_CHUNK_REST + (is_small ? len : 0)) : NULL;
-    if (to == NULL)
+    if (to == NULL) {
+        h->broken = true; /* without this piece the answer is never whole */
         return rc < 0 ? rc : weir__fail(-ENOMEM, "http write", NULL);
+    }
     if (chunks) {
         to = put_hex(to, len);
         to = PUT(to, "\r\n");

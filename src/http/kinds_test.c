@@ -2,6 +2,8 @@
 /* The server over streams of other kinds than TCP, and what a request says of its connection. */
 #include <unistd.h>
 
+#include <weir/http_values.h>
+
 #include "http/http_test_util.h"
 
 static struct {
@@ -19,25 +21,26 @@ static int look(struct weir_http_request *r) {
     return weir_http_reply(r, 200, "hello\n");
 }
 
-struct serve_kind_args {
+struct serve_by_args {
     struct weir_listener *l;
     struct weir_group *g;
+    const struct weir_http_server_options *o;
 };
-static int serve_kind(void *args) {
-    struct serve_kind_args *a = args;
-    struct weir_http_server_options o = {.size = sizeof o, .handler = look, .arg = &seen};
-    return weir_http_serve(a->l, a->g, &o);
+static int serve_by(void *args) {
+    struct serve_by_args *a = args;
+    return weir_http_serve(a->l, a->g, a->o);
 }
 
 static int talk_to(void *arg) {
     struct world w = {0};
     struct weir_group g, servers;
+    struct weir_http_server_options o = {.size = sizeof o, .handler = look, .arg = &seen};
     snprintf(w.url, sizeof w.url, "%s", (const char *)arg);
     int rc = weir_listen(w.url, NULL, &w.l);
     assert_int_equal(rc, 0);
     weir_group_open(&g, WEIR_INDEPENDENT);
     weir_group_open(&servers, WEIR_TOGETHER);
-    assert_int_equal(weir_go(&servers, serve_kind, .l = w.l, .g = &g), 0);
+    assert_int_equal(weir_go(&servers, serve_by, .l = w.l, .g = &g, .o = &o), 0);
     weir_yield();
     expect_answers_cut(&w, GET("/hello") POST("/x", 3, "abc"), HELLO HELLO);
     assert_string_equal(seen.scheme, "http");
@@ -125,6 +128,75 @@ static int cancel_an_answer(void *arg) {
 WEIR_TEST_BACKENDS(an_answer_that_a_cancel_has_cut_is_the_end) {
     struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
     assert_int_equal(weir_run(cancel_an_answer, NULL, &o), 0);
+}
+
+/* ---- a PROXY header for which there was no memory ---- */
+
+/* Else the proxy would pass for the client, and what the client claims would be believed. */
+static int lose_a_client(void *arg) {
+    static const char *const proxies[] = {"unix", NULL}; /* and what has no address */
+    static const char text[] = "PROXY TCP4 192.0.2.1 192.0.2.2 1000 80\r\n"
+                               "GET / HTTP/1.1\r\n" LOCAL "X-Forwarded-For: 203.0.113.6\r\n\r\n";
+    struct weir_http_server_options o = {.size = sizeof o, .proxies = proxies,
+                                         .proxy_protocol = true};
+    for (size_t n = 1; n < 8; n++) {
+        WEIR_AUTO(weir_http_drop) struct weir_http *http = NULL;
+        struct weir_http_request *r;
+        struct weir_http_sender sender;
+        struct weir_stream *a, *b;
+        assert_int_equal(weir_memory_pair(0, &a, &b), 0);
+        assert_int_equal(weir_http_accept(&a, &o, &http), 0);
+        assert_int_equal(weir_write(b, text, sizeof text - 1), 0);
+        weir__alloc_fail_at(n);
+        int rc = weir_http_next(http, &r);
+        weir__alloc_fail_at(0);
+        if (rc != 1)
+            assert_int_equal(weir_http_next(http, &r), 1);
+        weir_http_client_of(r, &sender);
+        assert_string_equal(sender.address, "192.0.2.1");
+        weir_close(&b);
+    }
+    return 0;
+}
+
+WEIR_TEST_BACKENDS(a_proxy_never_passes_for_its_client) {
+    struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
+    assert_int_equal(weir_run(lose_a_client, NULL, &o), 0);
+}
+
+/* ---- a piece for which there was no memory ---- */
+
+/* The handler goes on all the same: its client must not take the rest for the whole. */
+static int lose_a_piece(void *arg) {
+    WEIR_AUTO(weir_http_drop) struct weir_http *http = NULL;
+    struct weir_http_request *r;
+    struct weir_stream *a, *b;
+    char got[512];
+    assert_int_equal(weir_memory_pair(0, &a, &b), 0);
+    assert_int_equal(weir_http_accept(&a, NULL, &http), 0);
+    assert_int_equal(weir_write(b, GET("/"), strlen(GET("/"))), 0);
+    assert_int_equal(weir_http_next(http, &r), 1);
+    assert_int_equal(begin(r, 200, 0), 0);
+    assert_int_equal(weir_http_write(r, "one ", 4), 0);
+    assert_int_equal(weir_sleep(MS(1)), 0); /* it leaves */
+    struct http_out *spare = weir__http_out_take(http->config, 0);
+    weir__alloc_fail_at(1);
+    assert_int_equal(weir_http_write(r, "two ", 4), -ENOMEM);
+    weir__alloc_fail_at(0);
+    weir__http_out_give(http->config, spare);
+    (void)weir_http_write(r, "three", 5);
+    assert_true(weir_http_next(http, &r) <= 0);
+    weir_http_drop(&http);
+    (void)raw_read_all(b, got, sizeof got);
+    assert_non_null(strstr(got, "one "));
+    assert_null(strstr(got, "\r\n0\r\n"));
+    weir_close(&b);
+    return 0;
+}
+
+WEIR_TEST_BACKENDS(an_answer_that_lost_a_piece_has_no_end) {
+    struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
+    assert_int_equal(weir_run(lose_a_piece, NULL, &o), 0);
 }
 
 /* ---- a drop while a task waits for the next request ---- */
@@ -244,4 +316,42 @@ static int misuse(void *arg) {
 
 WEIR_TEST(calls_out_of_order_are_refused) {
     assert_int_equal(weir_run(misuse, NULL, NULL), 0);
+}
+
+/* ---- what the library's log tells ---- */
+
+static char logged[512];
+
+static void note_line(enum weir_log_level level, const char *line, void *arg) {
+    snprintf(logged, sizeof logged, "%s", line);
+}
+
+static int fail_request(struct weir_http_request *r) {
+    return weir_fail(-EIO, "the store is gone");
+}
+
+static int fail_one(void *arg) {
+    struct world w = {0};
+    struct weir_group g, servers;
+    struct weir_http_server_options o = {.size = sizeof o, .handler = fail_request};
+    char got[512];
+    snprintf(w.url, sizeof w.url, "mem:fails");
+    assert_int_equal(weir_listen(w.url, NULL, &w.l), 0);
+    weir_group_open(&g, WEIR_INDEPENDENT);
+    weir_group_open(&servers, WEIR_TOGETHER);
+    assert_int_equal(weir_go(&servers, serve_by, .l = w.l, .g = &g, .o = &o), 0);
+    weir_yield();
+    weir_log_to(note_line, NULL);
+    const char *text = GET("/pay?token=secret");
+    raw_exchange(&w, text, strlen(text), 1000, got, sizeof got);
+    weir_log_to(NULL, NULL);
+    assert_non_null(strstr(logged, "GET /pay: the store is gone (answered 500)"));
+    weir_unlisten(&w.l);
+    assert_int_equal(weir_group_close(&servers, 0), 0);
+    return weir_group_close(&g, 0);
+}
+
+WEIR_TEST_BACKENDS(the_log_of_a_failure_has_no_query) {
+    struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
+    assert_int_equal(weir_run(fail_one, NULL, &o), 0);
 }
