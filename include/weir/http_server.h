@@ -172,13 +172,13 @@ WEIR_SUSPENDS int weir_http_proxy_header(struct weir_stream *s, char ret_client[
  * or it was idle for idle_ns); WEIR_EPROTO, WEIR_ETOOBIG (a head was refused), WEIR_EEOF (the
  * client closed in the middle of a head), -ETIMEDOUT (head_ns or send_ns is over), -ECONNRESET,
  * -EPIPE, -EBUSY (another task is in this call), -ECANCELED (also: another task has dropped http),
- * -ETIME, -ENOMEM, WEIR_ENOLOOP. After 0, and after errors other than -EBUSY, -ECANCELED, -ETIME and
- * -ENOMEM, there is no next request. A cancel loses no received bytes. */
+ * -ETIME, -ENOMEM, WEIR_ENOLOOP. After 0, and after errors other than -EBUSY, -ECANCELED, -ETIME
+ * and -ENOMEM, there is no next request. A cancel loses no received bytes. */
 WEIR_SUSPENDS int weir_http_next(struct weir_http *http, struct weir_http_request **ret_request);
 
-/* Close the connection at once; *take_http becomes NULL. Its request becomes invalid, so no task may
- * be in a call on that; and what was not sent yet is lost. A task in weir_http_next gets -ECANCELED.
- * NULL and *NULL are fine. Never suspends, never fails. */
+/* Close the connection at once; *take_http becomes NULL. Its request becomes invalid, so no task
+ * may be in a call on that; and what was not sent yet is lost. A task in weir_http_next gets
+ * -ECANCELED. NULL and *NULL are fine. Never suspends, never fails. */
 WEIR_API void weir_http_drop(struct weir_http **take_http);
 
 /* ---- the request's body ---- */
