@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* http_client.h - HTTP/1.1 requests: a pool of connections, redirects, proxies, bodies as streams.
  *
- * This is the header of libweir-http (pkg-config --libs weir-http). https:// needs libweir-tls too;
- * gzip and deflate answers need libweir-zlib, and without it none are asked for. The simple case:
+ * In the library weir-http (pkg-config --libs weir-http). https:// needs weir-tls too. With
+ * weir-zlib the client asks for compressed answers (gzip, deflate) and decompresses them; without
+ * it the client asks for none. The simple case:
  *   struct weir_http_response *r;
  *   int rc = weir_http_get("http://localhost:8000/", &r);
  * No call has a time-out of its own: put a scope around it. A cancel at any point leaves nothing
- * behind; the connection goes back to the pool only if the whole answer was read from it. Every
- * object belongs to its loop. Loop thread only. */
+ * behind: a connection goes back to the pool only if the whole answer was read from it, and is
+ * closed otherwise. Every object belongs to its loop. Loop thread only. */
 #ifndef WEIR_HTTP_CLIENT_H
 #define WEIR_HTTP_CLIENT_H
 
@@ -26,51 +27,55 @@ struct weir_http_response; /* the answer to one request, with its body */
 /* The options of a client. Texts and arrays are copied; tls is counted. */
 struct weir_http_client_options { /* zero: the default */
     size_t size;                    /* sizeof (struct weir_http_client_options) */
-    size_t connections_max;         /* open at once; 0: 100. More requests wait, in order */
-    size_t connections_per_origin;  /* of them to one scheme, host and port; 0: 32 */
+    size_t connections_max;         /* open at once; 0: 100. Further requests wait, in order */
+    size_t connections_per_origin;  /* of these to one scheme, host and port; 0: 32 */
     weir_ns idle_ns;       /* a connection without a request is closed after so long, or earlier if
-                            * the server says so in a Keep-Alive header; 0: 50 s; less than 0: at
-                            * once, each request has a connection of its own */
-    struct weir_tls *tls;  /* for https://; NULL: the system's trust store, host names checked */
+                            * the server says so in a Keep-Alive header; 0: 50 s; less than 0: each
+                            * request has a connection of its own */
+    struct weir_tls *tls;  /* for https://; NULL: the system's roots */
     const char *proxy;     /* "http://HOST:PORT": requests go through this proxy; NULL: none */
-    const char *proxy_user, *proxy_password; /* for it (Basic); NULL: none */
-    const char *no_proxy;  /* hosts that are reached without it, separated by commas: "example.com"
-                            * (and all below it), ".example.com" (only those below it),
-                            * "10.0.0.0/8", "[::1]", any of them with ":PORT"; "*": all */
-    bool proxy_from_environment; /* what of the above is NULL is taken from http_proxy, https_proxy,
-                            * all_proxy and no_proxy (HTTPS_PROXY and so on too, but not
-                            * HTTP_PROXY). localhost and loopback addresses then use no proxy */
+    const char *proxy_user, *proxy_password; /* for the proxy (Basic); NULL: none */
+    const char *no_proxy;  /* hosts that are reached without a proxy, separated by commas:
+                            * "example.com" (and all below it), ".example.com" (only those below
+                            * it), "10.0.0.0/8", "[::1]", any of them with ":PORT"; "*": all */
+    bool proxy_from_environment; /* take the proxy and no_proxy, where they are NULL, from the
+                            * variables http_proxy, https_proxy, all_proxy and no_proxy (HTTPS_PROXY
+                            * and so on too, but not HTTP_PROXY). localhost and loopback addresses
+                            * then use no proxy */
     int redirects_max;     /* 0: 10; less than 0: redirects are not followed */
     bool follow_downgrade; /* follow redirects from https:// to http:// too */
-    bool no_decompress;    /* ask for no gzip, and hand bodies out as they come */
+    bool no_decompress;    /* ask for no compression, and return bodies as they come */
     const char *user_agent; /* NULL: "weir/VERSION"; "": no such header */
     size_t head_max;       /* bytes of all heads of one answer; 0: 64 KiB, at most 1 MiB */
     size_t headers_max;    /* headers of one head; 0: 256, at most 10000 */
-    int retries;           /* how often a request is sent again if that is safe; 0: never, except at
-                            * once when an idle connection turns out to be dead; see below */
-    weir_ns retry_ns;      /* the first pause before that; it doubles each time, up to 10 s, and
-                            * half of it is random; 0: 100 ms */
-    weir_ns continue_ns;   /* expect_continue: send the body anyway after so long; 0: 1 s */
+    int retries;           /* how often a request is sent again if that is safe (see
+                            * weir_http_client_new); 0: never. Not counted: a request that meets an
+                            * idle connection which turns out to be dead is sent again at once */
+    weir_ns retry_ns;      /* the pause before the first retry; 0: 100 ms. It doubles each time, up
+                            * to 10 s, and half of it is random */
+    weir_ns continue_ns;   /* of a call with expect_continue: send the body anyway after so long
+                            * without an answer; 0: 1 s */
     const char *connect;   /* where every connection goes, whatever the URL's host: "unix:/PATH",
                             * "mem:NAME", "tcp://HOST:PORT". Redirects are then followed only to the
                             * same scheme, host and port. NULL: to the URL's host and port */
 };
 
-/* Make a client. options may be NULL.
- * A request is safe to send again if its method is GET, HEAD, OPTIONS, TRACE, PUT or DELETE, or the
- * call says `idempotent`, or if the connection broke before any byte of it was taken; and if no
- * piece of its body was asked of a function. It is sent again after a refused or broken connection,
- * a name that could not be looked up for the moment, and an answer 429, 502, 503 or 504 (a
- * Retry-After in seconds is obeyed up to 60, and else the answer is returned).
- * Returns 0; WEIR_EURL (proxy or connect is no such URL; the text says why), -EINVAL (user_agent
- * cannot be sent, a number is out of range), -ENOMEM, WEIR_ENOLOOP. The caller must close
- * *ret_client. */
+/* Make a client. options may be NULL. The caller must close *ret_client.
+ * Retries: a request is safe to send again if
+ *   its method is GET, HEAD, OPTIONS, TRACE, PUT or DELETE; or the call says `idempotent`; or the
+ *   connection broke before any byte of the request was taken;
+ *   and its function `more`, if it has one, was not called yet.
+ * It is sent again after a refused or broken connection, a failure of name look-up that may pass,
+ * and the statuses 429, 502, 503 and 504. A Retry-After of at most 60 seconds is obeyed, and a date
+ * is ignored; with more seconds the answer is returned.
+ * Returns 0; WEIR_EURL (proxy or connect is no such URL; the error's text says why), -EINVAL
+ * (user_agent cannot be sent, a number is out of range), -ENOMEM, WEIR_ENOLOOP. */
 WEIR_API int weir_http_client_new(const struct weir_http_client_options *options,
                                   struct weir_http_client **ret_client);
 
-/* Close a client; *take_client becomes NULL. Its idle connections are closed; requests and
- * responses that it has go on, and their connections are closed behind them. NULL and *NULL are
- * fine. Never suspends, never fails. */
+/* Close a client; *take_client becomes NULL. Its idle connections are closed. Requests and
+ * responses that have a connection go on, and it is closed after them; requests that wait for one
+ * get WEIR_ECLOSED. NULL and *NULL are fine. Never suspends, never fails. */
 WEIR_API void weir_http_client_close(struct weir_http_client **take_client);
 
 /* A request. Everything is borrowed until weir_http_fetch returns. */
@@ -89,42 +94,43 @@ struct weir_http_call { /* zero but for url: GET it */
     const char *host;      /* the Host header, for the URL's origin only; NULL: the URL's host */
     const void *body;      /* may be NULL if len is 0 */
     size_t len;
-    /* Instead of body, a function that is asked for the next piece: it writes at most size bytes to
-     * buf and returns how many, 0 at the end, or an error, which weir_http_fetch then returns. It
-     * may suspend. len is the size of the whole, which must then come; 0: not known, and the body
-     * is sent in chunks. It is called in the task that called weir_http_fetch, and its suspending
-     * calls return -ECANCELED once the server wants no more. Such a body is not sent twice. */
+    /* Instead of body: a function that gives the body piece by piece. It writes at most size bytes
+     * to buf and returns how many, 0 at the end, or an error, which weir_http_fetch then returns.
+     * It is called in the task that called weir_http_fetch, and may suspend; its suspending calls
+     * return -ECANCELED once the server wants no more. len is the size of the whole body, of which
+     * all must come; 0: not known, and the body is sent in chunks. Such a body is sent only once:
+     * see weir_http_fetch of redirects. */
     ssize_t (*more)(void *arg, void *buf, size_t size);
     void *arg;
-    const char *const *trailers; /* with `more` and len 0: sent behind the body, as headers are;
-                            * looked at when more has returned 0. NULL: none */
+    const char *const *trailers; /* with `more` and len 0: sent after the body; same form as
+                            * headers. They are read when more has returned 0. NULL: none */
     bool expect_continue;  /* ask first (Expect: 100-continue), and send the body when the server
-                            * agrees or is silent for continue_ns */
-    bool idempotent;       /* it may be sent twice, whatever the method */
+                            * agrees, or has not answered for continue_ns */
+    bool idempotent;       /* the request may be sent twice, whatever the method */
     const char *user, *password; /* Authorization: Basic, for the URL's origin only; NULL: none */
 };
 
 /* Send a request and wait for the head of the final answer; interim answers (1xx) are skipped. The
- * body is read from the response. Redirects are followed: 303 by GET, 301 and 302 by GET if it was
- * a POST, 307 and 308 as it was. A body by function cannot be sent again, so a 307 or 308 to such a
- * request is returned. If the final answer comes while the body is still being sent, and its status
- * is 300 or more, the rest is not sent.
- * client NULL: the loop's own client with the default options, which every such call shares.
- * Returns 0, with any status: 404 is no error. Or WEIR_EURL, -EINVAL (a header, the method or the
- * host cannot be sent), WEIR_EHTTP (too many redirects, or one that may not be followed; a proxy
- * has refused: the record's status is its status), WEIR_EPROTO (the answer breaks HTTP),
+ * body is read from the response. Redirects are followed: 303 by a GET, 301 and 302 by a GET if the
+ * request was a POST, any other by the request as it was. A body that came from `more` cannot be
+ * sent again, so a 307 or 308 to such a request is returned as the answer. If the final answer
+ * comes while the body is still being sent, and its status is 300 or more, the rest is not sent.
+ * client NULL: the loop's own client with the default options, which every such call shares. The
+ * caller must close *ret_response.
+ * Returns 0 for an answer of any status: 404 is no error. WEIR_EURL, -EINVAL (a header, the method
+ * or the host cannot be sent), WEIR_EHTTP (too many redirects, or one that may not be followed; or
+ * a proxy has refused: `status` of weir_error is its status), WEIR_EPROTO (the answer breaks HTTP),
  * WEIR_ETOOBIG (its heads exceed a limit), WEIR_EEOF (the connection ended before the head was
  * whole), WEIR_ECLOSED (the client was closed while the request waited for a connection); an error
  * of weir_dial, of weir_write, of `more`, or of weir_tls_connect, such as WEIR_ECERT; WEIR_ENOTLS
- * (https:// without libweir-tls), -ECANCELED, -ETIME, -ENOMEM, WEIR_ENOLOOP. On error or cancel
- * *ret_response is untouched; the server may have acted on the request. The caller must close
- * *ret_response. */
+ * (https:// without weir-tls), -ECANCELED, -ETIME, -ENOMEM, WEIR_ENOLOOP. On error or cancel
+ * *ret_response is untouched; the server may have acted on the request. */
 WEIR_SUSPENDS int weir_http_fetch(struct weir_http_client *client,
                                   const struct weir_http_call *call,
                                   struct weir_http_response **ret_response);
 
-/* GET url with the loop's own client, and read the whole body, at most 16 MiB. The call
- * weir_http_response_body then returns it without a wait.
+/* GET url with the loop's own client, and read the whole body, at most 16 MiB. After that
+ * weir_http_response_body returns the body without a wait.
  * Returns as weir_http_fetch and weir_http_response_body. The caller must close *ret_response. */
 WEIR_SUSPENDS int weir_http_get(const char *url, struct weir_http_response **ret_response);
 
@@ -133,13 +139,13 @@ WEIR_SUSPENDS int weir_http_get(const char *url, struct weir_http_response **ret
 WEIR_API int weir_http_response_status(const struct weir_http_response *r);
 WEIR_API const char *weir_http_response_reason(const struct weir_http_response *r);
 
-/* The URL that was asked at last, after redirects. Lent until the response is closed. */
+/* The URL from which the answer came, after redirects. Lent until the response is closed. */
 WEIR_API const char *weir_http_response_url(const struct weir_http_response *r);
 
 /* The value of the first header of an answer named name, without the white space around it. Upper
  * and lower case in the name make no difference. NULL if there is no such header; "" if it is
- * empty. Of a body that the library has decompressed, Content-Encoding and Content-Length still say
- * what came over the wire. Lent until the response is closed. */
+ * empty. If the library decompresses the body, Content-Encoding and Content-Length still say what
+ * comes over the wire. Lent until the response is closed. */
 WEIR_API const char *weir_http_response_header(const struct weir_http_response *r,
                                                const char *name);
 
@@ -154,41 +160,41 @@ WEIR_API int weir_http_response_header_at(const struct weir_http_response *r, si
 WEIR_API const char *weir_http_response_trailer(const struct weir_http_response *r,
                                                 const char *name);
 
-/* How many bytes of body the server has announced, as they come over the wire; -1 if it did not
- * say. 0 if the answer has no body. */
+/* How many bytes of body the server has announced, before decompression; -1 if it has announced no
+ * length; 0 if the answer has no body. */
 WEIR_API int64_t weir_http_response_length(const struct weir_http_response *r);
 
 /* Read at least 1 and at most len bytes of the body; waits only if there are none. len 0 returns 0.
- * When the end was read, the connection is free for the next request.
+ * When a read has returned the end, the connection is free for another request.
  * Returns the count; 0 at the end of the body; WEIR_EEOF (the connection ended before the body
  * did), WEIR_EPROTO (bad chunks, bad gzip), WEIR_ETOOBIG (trailers), an error as weir_read,
  * -EBUSY (another task reads it), -ECANCELED, -ETIME, -ENOMEM, WEIR_ENOLOOP. A cancel loses no
- * bytes; another error stays. buf is borrowed until return. */
+ * bytes; any other error is returned again by later reads. buf is borrowed until return. */
 WEIR_SUSPENDS ssize_t weir_http_response_read(struct weir_http_response *r, void *buf, size_t len);
 
-/* Read the rest of the body, as one piece of at most max bytes (0: 16 MiB), behind which lies a
- * NUL. A second call returns the same piece.
+/* Read the rest of the body, at most max bytes (0: 16 MiB), and show it in one piece, with a NUL
+ * behind it. It is lent until the response is closed; a second call shows it again.
  * Returns its length; WEIR_ETOOBIG (it is larger: what was read so far is dropped), or an error as
- * weir_http_response_read. A cancel loses no bytes: the next call goes on. *ret_view is lent until
- * the response is closed. */
+ * weir_http_response_read. A cancel loses no bytes: the next call goes on. */
 WEIR_SUSPENDS ssize_t weir_http_response_body(struct weir_http_response *r, size_t max,
                                      struct weir_view *ret_view);
 
-/* Close a response; *take_response becomes NULL. If its body was not read to the end, the
+/* Close a response; *take_response becomes NULL. If its body was not read to the end, its
  * connection is closed too. NULL and *NULL are fine. Never suspends, never fails. Aborts if a task
  * reads the body. */
 WEIR_API void weir_http_response_close(struct weir_http_response **take_response);
 
-/* What a client's pool holds, and what it has done. */
+/* What the pool of a client holds now, and what the client has done since it was made. */
 struct weir_http_client_counts {
-    size_t size;                /* in: sizeof (struct weir_http_client_counts), or 0 */
-    size_t connections, idle;   /* open, and of these without a request */
+    size_t size;                /* set it before: sizeof (struct weir_http_client_counts), or 0 */
+    size_t connections, idle;   /* open connections; those of them without a request */
     size_t waiting;             /* requests that wait for a connection */
-    uint64_t dialled, reused;   /* requests on a new connection, and on one that was there */
-    uint64_t redirects, retries;
+    uint64_t dialled, reused;   /* requests on a new connection; on one that was open already */
+    uint64_t redirects, retries; /* redirects that were followed; requests that were sent again */
 };
 
-/* Fill *ret. client NULL: the loop's own, all 0 if it has nothing to do. */
+/* Fill *ret with the counts of a client. client NULL: the loop's own, which exists only while it
+ * has something to do; all counts are 0 when it does not. */
 WEIR_API void weir_http_client_counts(const struct weir_http_client *client,
                                       struct weir_http_client_counts *ret);
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* http_file.h - static files for an HTTP server, in the library weir-http.
  *
- * A root is a directory that was opened once. Whatever a client asks for, no file outside of it is
- * opened: not by "..", however it is escaped, not by a symbolic link, and not if another process
- * changes the tree meanwhile (see weir_file_open_beneath). Loop thread only. */
+ * A struct weir_http_files is a directory, the root, that was opened once. Whatever a client asks
+ * for, no file outside of it is opened: not by "..", however it is escaped, not by a symbolic link,
+ * and not if another process changes the tree meanwhile (see weir_file_open_beneath). Loop thread
+ * only. */
 #ifndef WEIR_HTTP_FILE_H
 #define WEIR_HTTP_FILE_H
 
@@ -15,19 +16,20 @@ extern "C" {
 
 struct weir_http_files; /* a directory whose files are served, of one loop */
 
-/* A type for files with an extension, "wasm" without the dot. */
+/* The Content-Type of files with an extension; it is written without the dot: "wasm". */
 struct weir_http_type {
     const char *extension, *type;
 };
 
 struct weir_http_files_options {
     size_t size;               /* sizeof (struct weir_http_files_options) */
-    const char *index;         /* the file that is sent for a directory; NULL: "index.html"; "":
-                                * none, 404 */
+    const char *index;         /* the file in a directory that is sent for it; NULL: "index.html";
+                                * "": none, a directory is 404 */
     const char *cache_control; /* the value of Cache-Control; NULL: no such header */
-    const struct weir_http_type *types; /* looked up before the library's own; ends with {0} */
-    bool dotfiles;             /* serve names that begin with a dot too (".well-known", ".git") */
-    bool as_they_are;          /* never send "x.js.gz" for "x.js" */
+    const struct weir_http_type *types; /* looked up before the library's own; ends with {0}; NULL:
+                                         * none */
+    bool dotfiles;             /* serve also names that begin with a dot (".well-known", ".git") */
+    bool as_they_are;          /* do not send the file "x.js.gz" for "x.js" */
 };
 
 /* Open the directory whose files are served. options may be NULL; they are copied, and what they
@@ -43,14 +45,14 @@ WEIR_SUSPENDS int weir_http_files_open(const char *directory,
  * Never suspends, never fails. */
 WEIR_API void weir_http_files_close(struct weir_http_files **take_files);
 
-/* Answer a request with a file of files. path is relative to the root and decoded, as the value of
- * {path...} in a route; a directory is "" or ends with "/".
- * GET and HEAD only. The answer has Content-Type, Last-Modified and an entity tag; it heeds
- * conditions, Range and If-Range (one range, or up to 16 in multipart/byteranges). If the client
- * takes gzip and a file "PATH.gz" lies beside, that is sent. Names that are refused, and what is no
- * regular file, are 404; a directory without its slash is redirected. A file that shrinks while it
- * is sent breaks the connection, so that the client sees that it is not whole; what is appended
- * meanwhile is not sent.
+/* Answer a request with a file below the root. path is relative to the root and decoded, as the
+ * value of {path...} in a route; a directory is "" or ends with "/".
+ * GET and HEAD only. The answer has Content-Type, Last-Modified and an ETag. It heeds conditional
+ * requests, Range and If-Range (one range, or up to 16 in multipart/byteranges). If the client
+ * accepts gzip and there is a file "PATH.gz", that is sent. A name that is refused, and anything
+ * but a regular file, is 404; a directory without the "/" at its end is redirected (301). If the
+ * file shrinks while it is sent, the connection is broken, so that the client sees that it is not
+ * whole; what is appended meanwhile is not sent.
  * Returns 0: the request is answered, perhaps by 304, 403, 404, 405, 412 or 416; -EALREADY,
  * WEIR_EEOF (the file has shrunk), -EIO, -ENOMEM, -EMFILE, -EAGAIN (no helper thread), -EPIPE,
  * -ECONNRESET, -ETIMEDOUT (the client takes nothing), -ECANCELED, -ETIME, WEIR_ENOLOOP: return it
@@ -58,8 +60,8 @@ WEIR_API void weir_http_files_close(struct weir_http_files **take_files);
 WEIR_SUSPENDS int weir_http_file(struct weir_http_request *r, struct weir_http_files *files,
                                  const char *path);
 
-/* A handler for a route such as {"GET", "/static/{path...}", weir_http_files_handler, files}: its
- * arg is a struct weir_http_files, and its pattern has a parameter `path`.
+/* A handler for a route such as {"GET", "/static/{path...}", weir_http_files_handler, files}: the
+ * route's arg is a struct weir_http_files, and its pattern has a parameter `path`.
  * Returns as weir_http_file. */
 WEIR_SUSPENDS int weir_http_files_handler(struct weir_http_request *r);
 

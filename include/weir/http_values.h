@@ -13,14 +13,15 @@
 extern "C" {
 #endif
 
-/* The value of a parameter of the route's pattern: "id" of "/users/{id}". It is decoded, and
- * {path...} has its slashes: "a/b". It may have "/" in it, but no NUL. NULL: the pattern has no
- * such name, or no route was taken. Lent as long as r. */
+/* The value of a parameter of the route's pattern: "id" of "/users/{id}". It is decoded: the value
+ * of {id} can have a "/" that was escaped in the path; that of {path...} has the slashes of the
+ * path, "a/b". NULL: the pattern has no such parameter, or no route has matched. Lent as long as
+ * r. */
 WEIR_API const char *weir_http_param(const struct weir_http_request *r, const char *name);
 
 /* The first value of a name in the query, "v" of "/x?name=v&name=w", decoded as a form is: "+" is a
- * space, and an escape that is none stays as it is. "" if it has no "="; NULL: there is no such
- * name. Pairs with an escaped NUL are left out, and those behind the first 1000. Lent as long as
+ * space, and a "%" that begins no escape stays. "" if there is no "="; NULL: there is no such name.
+ * Pairs with an escaped NUL are left out, and so are those after the first 1000. Lent as long as
  * r. */
 WEIR_API const char *weir_http_query(const struct weir_http_request *r, const char *name);
 
@@ -31,72 +32,76 @@ WEIR_API int weir_http_query_at(const struct weir_http_request *r, size_t i, con
 
 /* ---- cookies --------------------------------------------------------------------------------- */
 
-/* The value of the first cookie of a name, as it was sent: nothing is decoded, quotes stay. It has
- * no NUL behind it; lent as long as r. Returns 1; 0: there is none, *ret_value untouched. */
+/* The value of the first cookie of a name, as it was sent: nothing is decoded, quotes stay. No NUL
+ * stands behind it. Lent as long as r.
+ * Returns 1; 0: there is no such cookie, and *ret_value is untouched. */
 WEIR_API int weir_http_cookie(const struct weir_http_request *r, const char *name,
                               struct weir_view *ret_value);
 
 enum weir_http_same_site { WEIR_HTTP_LAX, WEIR_HTTP_STRICT, WEIR_HTTP_CROSS_SITE };
 
-/* A cookie to set. What is 0 or NULL is the safe choice: a cookie of the session, for all paths,
- * sent back over https only, not to other sites' requests, and hidden from scripts. */
+/* A cookie to set. With all members but name and value 0 or NULL it is as safe as can be: it lasts
+ * until the browser ends, holds for all paths, is sent over https only and not with requests that
+ * pages of other sites make (SameSite=Lax), and is hidden from scripts. */
 struct weir_http_set_cookie {
     size_t size;        /* sizeof (struct weir_http_set_cookie) */
-    const char *name;   /* a token; "__Host-" and "__Secure-" are held to their rules */
+    const char *name;   /* a token; with "__Host-" or "__Secure-" in front their rules hold */
     const char *value;  /* visible ASCII without space, quote, comma, semicolon, backslash */
     const char *path;   /* NULL: "/" */
     const char *domain; /* NULL: this host only */
     int64_t max_age;    /* seconds; 0: until the browser ends; < 0: remove it now */
     enum weir_http_same_site same_site;
-    bool insecure;      /* over http too */
-    bool scriptable;    /* scripts may read it */
+    bool insecure;      /* it is sent over http too */
+    bool scriptable;    /* scripts of the page may read it */
 };
 
-/* Write the header line "Set-Cookie: ..." with a NUL, for the headers of an answer. 4096 bytes are
- * room enough.
- * Returns its length; -EINVAL (a member has a character that may not stand there, as CR and LF;
- * SameSite=None without Secure; a rule of its prefix is broken: the error's text says which),
- * WEIR_ETOOBIG (more than size, or more than 4096 bytes, which browsers drop). */
+/* Write the header line "Set-Cookie: ...", with a NUL, to text, which has size bytes; 4096 are
+ * always enough. It is for the headers of an answer.
+ * Returns the length without the NUL; -EINVAL (a character that may not stand in its member, such
+ * as CR; WEIR_HTTP_CROSS_SITE with insecure; or a rule of the name's prefix is broken: the error's
+ * text says which), WEIR_ETOOBIG (it does not fit into size, or into the 4096 bytes that browsers
+ * take). */
 WEIR_API int weir_http_cookie_write(char *text, size_t size, const struct weir_http_set_cookie *c);
 
 /* ---- credentials ----------------------------------------------------------------------------- */
 
-/* The name and password of `Authorization: Basic`, UTF-8 as browsers send it. */
+/* The name and password of `Authorization: Basic`, with a NUL each. Browsers send UTF-8. */
 struct weir_http_basic {
     char user[256], password[256];
 };
 
-/* Read them. Returns 1; 0: there are none, or they are malformed or too long. *ret is untouched
- * then. */
+/* Read the name and password that came with a request.
+ * Returns 1; 0: there are none, they are malformed or too long, and *ret is untouched. */
 WEIR_API int weir_http_basic_auth(const struct weir_http_request *r, struct weir_http_basic *ret);
 
 /* The token of `Authorization: Bearer`; NULL: there is none, or it is malformed. Lent as long as
  * r. */
 WEIR_API const char *weir_http_bearer(const struct weir_http_request *r);
 
-/* Are two secrets the same? The time depends on the length of given alone, so that it tells nothing
- * about the secret. */
+/* Are two texts the same, such as a password that was given and the right one? The time that this
+ * takes depends on the length of given alone, so a client learns nothing about secret from it. */
 WEIR_API bool weir_http_secret_equal(const char *given, const char *secret);
 
-/* Answer 401: scheme "Basic" or "Bearer", for a realm (visible ASCII and spaces, without quote and
- * backslash).
+/* Answer 401, which asks the client for credentials. scheme is "Basic" or "Bearer"; realm, which
+ * browsers show to the user, is visible ASCII and spaces, without quote and backslash.
  * Returns as weir_http_reply. */
 WEIR_SUSPENDS int weir_http_unauthorized(struct weir_http_request *r, const char *scheme,
                                          const char *realm);
 
 /* ---- who the client is ----------------------------------------------------------------------- */
 
-/* Who sent a request: texts that were derived from it, a value of the caller's. */
+/* Who sent a request. The caller owns it: it stays valid when the request is over. */
 struct weir_http_sender {
-    char address[64];  /* "192.0.2.1" or "2001:db8::1", without port; what weir_http_peer shows if
-                        * that is no IP address: "unix", "memory" */
-    char host[256];    /* as the client asked for it; "" if that is longer, or not there */
-    const char *scheme; /* "http" or "https"; static */
-    bool proxied;      /* a proxy has said so */
+    char address[64];  /* "192.0.2.1" or "2001:db8::1", without port; "unix", "memory" for such a
+                        * connection */
+    char host[256];    /* the Host that the client asked for; "" if there is none or a longer one */
+    const char *scheme; /* "http" or "https": which the client used; static */
+    bool proxied;      /* this is what a proxy has said, not what the connection shows */
 };
 
-/* Find who sent a request: the peer of the connection, or whom the proxies of options->proxies name
- * (see there). What other clients write into Forwarded or X-Forwarded-For is not believed. */
+/* Find who sent a request: the peer of the connection, or, if that is one of `proxies` of
+ * weir_http_server_options, the client that the proxy names. What anybody else writes into
+ * Forwarded or X-Forwarded-For is not believed. */
 WEIR_API void weir_http_client_of(const struct weir_http_request *r, struct weir_http_sender *ret);
 
 #ifdef __cplusplus
