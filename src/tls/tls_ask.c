@@ -20,12 +20,13 @@ static int64_t feed(struct weir__tls *t, struct weir__tls_piece *piece) {
     t->engine.in = below->at;
     t->engine.in_len = given;
     int64_t n = weir__tls_engine_read(&t->engine, piece->bytes, sizeof piece->bytes);
+    uint32_t more = t->out.queued - before;
     weir_consume(below, given - t->engine.in_len);
     t->engine.in = NULL;
     t->engine.in_len = 0;
-    if (__builtin_expect(t->out.queued == before, 1))
+    if (__builtin_expect(more == 0, 1))
         return n;
-    t->answers = (before > 0 ? t->answers : 0) + t->out.queued - before;
+    t->answers = (before > 0 ? t->answers : 0) + more;
     weir__tls_go(t);
     if (t->answers <= WEIR__OUT_CONTROL || t->out.queued == 0)
         return n;
