@@ -224,6 +224,8 @@ int weir__tls_engine_write(struct weir__tls_engine *e, const void *buf, size_t l
     WEIR_CHECK(e->shaken && len > 0 && len <= WEIR__TLS_RECORD);
     if (e->code != 0)
         return e->code;
+    if (SSL_in_init(e->ssl))
+        return -EAGAIN;
     ERR_clear_error();
     int rc = SSL_write_ex(e->ssl, buf, len, &n);
     if (rc == 1)
@@ -236,6 +238,8 @@ int weir__tls_engine_write(struct weir__tls_engine *e, const void *buf, size_t l
 int weir__tls_engine_end(struct weir__tls_engine *e) {
     if (!e->shaken || e->code != 0)
         return e->code;
+    if (SSL_in_init(e->ssl))
+        return -EAGAIN;
     ERR_clear_error();
     int rc = SSL_shutdown(e->ssl);
     if (rc >= 0)

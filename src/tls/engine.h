@@ -52,9 +52,11 @@ int weir__tls_engine_shake(struct weir__tls_engine *e); /* 0: done */
 /* Decrypt into buf, which has room for a record. Returns the count; 0 after the peer's
  * close_notify. */
 int64_t weir__tls_engine_read(struct weir__tls_engine *e, void *buf, size_t len);
-/* Encrypt at most a record. Returns 0 or an error. */
+/* Encrypt at most a record. Returns 0 or an error; -EAGAIN: a message of the peer's to OpenSSL
+ * itself, such as a ticket, has come in part, and nothing can be written before the rest of it was
+ * read. */
 int weir__tls_engine_write(struct weir__tls_engine *e, const void *buf, size_t len);
-/* Append close_notify. */
+/* Append close_notify. Returns as write. */
 int weir__tls_engine_end(struct weir__tls_engine *e);
 
 /* Set code and its text, unless they are set: the first reason counts. Returns code. */

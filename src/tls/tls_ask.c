@@ -24,6 +24,8 @@ static int64_t feed(struct weir__tls *t, struct weir__tls_piece *piece) {
     weir_consume(below, given - t->engine.in_len);
     t->engine.in = NULL;
     t->engine.in_len = 0;
+    if (__builtin_expect(t->is_halted, 0))
+        weir__tls_resume(t);
     if (__builtin_expect(more == 0, 1))
         return n;
     t->answers = (before > 0 ? t->answers : 0) + more;

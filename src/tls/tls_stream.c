@@ -152,7 +152,7 @@ static int tls_begin(struct weir_stream *s) {
 
 /* ---- writing ---- */
 
-/* Encrypt len bytes into the line. Returns how many, or an error if none were. */
+/* Encrypt len bytes into the line. Returns how many, or an error if none were; -EAGAIN: halted. */
 static int64_t encrypt(struct weir__tls *t, const uint8_t *buf, size_t len) {
     size_t done = 0;
     int rc = 0;
@@ -161,6 +161,7 @@ static int64_t encrypt(struct weir__tls *t, const uint8_t *buf, size_t len) {
         rc = weir__tls_engine_write(&t->engine, buf + done, n);
         done += rc == 0 ? n : 0;
     }
+    t->is_halted |= rc == -EAGAIN;
     return done > 0 ? (int64_t)done : rc;
 }
 
@@ -175,6 +176,17 @@ static int sent(struct weir__tls *t) {
     return is_felt(rc) && !t->stream.closed ? 0 : rc;
 }
 
+/* Wait for the rest of what the peer tells OpenSSL. Somebody must read it. */
+static int halt(struct weir__tls *t) {
+    int rc = 0;
+    if (t->asked == NULL && !t->stream.reading)
+        return weir__tls_engine_fail(&t->engine, WEIR_ETLS, "a message of the peer's handshake has "
+                                     "come in part, and nobody reads the rest");
+    while (rc == 0 && t->is_halted && t->out.failed == 0 && !t->stream.closed)
+        rc = (int)weir__waitq_wait(&t->line, NULL, &waits_line, &t->stream);
+    return rc;
+}
+
 static int send_more(struct weir__tls *t, const uint8_t *buf, size_t len, size_t *done) {
     int rc = 0;
     while (*done < len) {
@@ -182,8 +194,10 @@ static int send_more(struct weir__tls *t, const uint8_t *buf, size_t len, size_t
         if ((rc = weir__tls_wait_line(t, AT_ONCE)) < 0)
             return rc;
         int64_t n = encrypt(t, buf + *done, left < AT_ONCE ? left : AT_ONCE);
+        if (n == -EAGAIN && (rc = halt(t)) == 0)
+            continue;
         if (n < 0)
-            return (int)n;
+            return rc < 0 ? rc : (int)n;
         *done += (size_t)n;
         weir__tls_go(t);
     }
@@ -240,13 +254,15 @@ static int tls_sendv(struct weir_stream *s, struct iovec *vec, size_t count, siz
 }
 
 /* Encrypt all of p into the line, which is empty, and start it. Returns true if it has ended.
- * put_wait: 0, nothing is encrypted yet; 1, all is. */
+ * put_wait: 0, nothing is encrypted yet, perhaps since writing is halted; 1, all is. */
 static bool put_begin(struct weir__tls *t, struct weir__put *p) {
     int64_t n = t->out.failed;
     for (size_t i = 0; i < p->count && n >= 0; i++) {
         n = encrypt(t, p->vec[i].iov_base, p->vec[i].iov_len);
         p->done += n > 0 ? (size_t)n : 0;
     }
+    if (n == -EAGAIN)
+        return false;
     p->put_wait = 1;
     weir__tls_go(t);
     p->result = n < 0 ? n : t->out.failed;
@@ -303,6 +319,8 @@ static int tls_wait_room(struct weir_stream *s) {
     int rc = must_shake(t);
     if (rc == 0)
         rc = weir__tls_wait_line(t, 0);
+    if (rc == 0 && t->is_halted)
+        rc = halt(t);
     return is_felt(rc) || rc == 0 ? rc : 0; /* the next write returns the error */
 }
 
@@ -319,11 +337,30 @@ static int tls_shutdown(struct weir_stream *s) {
     if (t->out.failed != 0)
         return t->out.failed;
     int rc = weir__tls_engine_end(&t->engine);
+    t->ends_late = rc == -EAGAIN;
+    t->is_halted |= t->ends_late;
     if (rc < 0)
-        return rc;
+        return t->ends_late ? 0 : rc;
     weir__tls_go(t);
     t->ends_below = !is_written(t);
     return t->ends_below ? 0 : weir__stream_shut(t->below);
+}
+
+static void resumed(struct weir__soon *soon, bool dropped) {
+    struct weir__tls *t = WEIR_CONTAINER(soon, struct weir__tls, resume);
+    if (t->ends_late)
+        (void)tls_shutdown(&t->stream);
+    if (t->put != NULL && is_written(t))
+        put_goes_on(t, t->put); /* last: it may close t */
+}
+
+void weir__tls_resume(struct weir__tls *t) {
+    if (SSL_in_init(t->engine.ssl))
+        return;
+    t->is_halted = false;
+    weir__waitq_wake_all(&t->line, 0);
+    weir__soon_remove(&t->resume);
+    weir__soon_add(&t->resume);
 }
 
 void weir__tls_maybe_gone(struct weir__tls *t) {
@@ -354,6 +391,7 @@ static void tls_close(struct weir_stream *s) {
     struct weir__tls *t = tls_of(s);
     struct weir__put *p = t->put;
     weir__stream_drop(s);
+    weir__soon_remove(&t->resume);
     t->put = NULL;
     if (p != NULL) {
         p->result = -ECANCELED;
@@ -443,6 +481,7 @@ int weir__tls_new(struct weir_stream **take_stream, struct weir_tls *tls, const 
     struct weir__loop *l = (*take_stream)->loop;
     weir__stream_init(&t->stream, &tls_kind, l);
     weir__out_init(&t->out);
+    weir__soon_prepare(&t->resume, resumed);
     weir__out_owner_init(&t->by, l, "write", WEIR_NEVER, line_moved);
     weir_tls_ref(tls);
     t->seat = seat;

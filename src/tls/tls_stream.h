@@ -23,7 +23,10 @@ struct weir__tls {
     struct weir__op op;            /* by which this stream asks `below` */
     struct weir__soon soon;        /* completes asked after a close */
     struct weir__timer linger;     /* bounds the time after a close in which out is written */
+    struct weir__soon resume;      /* writing goes on: the rest of a message was read */
     bool is_shaking, lingers;
+    bool is_halted; /* nothing can be encrypted before more was read */
+    bool ends_late; /* shut down while halted: close_notify follows */
     bool ends_below; /* shut `below` down once out is written */
 };
 
@@ -44,6 +47,8 @@ int weir__tls_failed(struct weir__tls *t, int rc, const char *what) __attribute_
 
 /* Start the line. */
 void weir__tls_go(struct weir__tls *t);
+/* Let those go on that were halted. */
+void weir__tls_resume(struct weir__tls *t) __attribute__((cold));
 /* Wait until the line has less than max bytes, 0: is written. Suspends. Returns 0, what the line
  * has failed with, or the felt code. */
 int weir__tls_wait_line(struct weir__tls *t, uint32_t max);
