@@ -39,9 +39,9 @@ struct chat {
 };
 
 static const char help[] =
-    "usage: weir ws [options] ws://HOST:PORT/PATH\n"
+    "usage: weir ws [options] ws[s]://HOST:PORT/PATH\n"
     "Talk to a WebSocket server: each line of standard input is sent as a text message, each\n"
-    "message that comes is printed as a line. On a terminal lines are edited, with a history.\n"
+    "message that comes is printed as a line. On a terminal the arrow keys edit the line.\n"
     "\n"
     "  -b, --binary              send standard input as binary messages, in pieces as they come\n"
     "      --json                print each message as a line of JSON: {\"type\":\"text\",\n"
@@ -49,8 +49,8 @@ static const char help[] =
     "  -H, --header 'NAME: VALUE'   send this header too (repeatable)\n"
     "      --subprotocol NAME    offer this subprotocol (repeatable)\n"
     "      --origin ORIGIN       send this origin, as a browser's page does\n"
-    "      --wait TIME           after the end of the input, close once nothing has come or gone\n"
-    "                            for so long (500ms); `never`: when the server closes\n"
+    "      --wait TIME           after the end of the input, close when no message has come or\n"
+    "                            gone for so long (500ms); never: wait for the server to close\n"
     "      --backend NAME        epoll or uring; default: the variable WEIR_BACKEND, else\n"
     "                            what the kernel offers\n"
     "      --color WHEN          auto, always or never (auto; NO_COLOR is honoured)\n"
