@@ -42,7 +42,8 @@ int weir__http_put(struct weir_http *h, const void *bytes, size_t len) {
     uint8_t *room = weir__http_out_room(h, len);
     if (room == NULL)
         return weir__fail(-ENOMEM, "http write", NULL);
-    memcpy(room, bytes, len);
+    if (len > 0) /* bytes may be NULL */
+        memcpy(room, bytes, len);
     h->out->len += (uint32_t)len;
     return 0;
 }
