@@ -107,6 +107,8 @@ static int send_kernel(struct http_request *r, const struct http_found *f, int64
     h->writing = r->writing = false;
     weir__waitq_wake_all(&h->writers, 0);
     h->broken |= n < 0;
+    if (n == -EPIPE || n == -ECONNRESET || n == -ETIMEDOUT)
+        h->unsent = WEIR_SMALL_CODE(n); /* the client's doing, as of any write */
     return n < 0 ? (int)n : 0;
 }
 

@@ -41,6 +41,8 @@ static int answer_cancelled(struct http_request *r) {
 static int answer_failed(struct http_request *r, int rc) {
     if (weir_cancelled() != 0)
         return answer_cancelled(r);
+    if (r->http->unsent != 0)
+        return r->http->unsent; /* the client has left: that is no news */
     if (rc < 0 && r->refusal != 0)
         return weir__http_refuse(r, r->refusal, r->why);
     if (rc < 0)
