@@ -1,0 +1,152 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""tls.py BUILD [instructions]: what TLS costs a server: weir (both shapes, both backends) beside
+ref-tls-echo, bare epoll and OpenSSL. Processor time of the server, from /proc, for one echo of 64 B
+on one connection and on many, for a full and for a resumed handshake; and resident memory of an
+idle connection. Medians of ROUNDS, the servers in turn. With `instructions`: those of one echo and
+of one handshake, by callgrind, on epoll."""
+import os
+import re
+import signal
+import socket
+import ssl
+import statistics
+import subprocess
+import sys
+import tempfile
+
+ROUNDS, ECHOES, HANDSHAKES, MANY, IDLE, SIZE = 5, 4000, 300, 100, 500, 64
+CALLGRIND = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"]
+
+
+def certificate(folder):
+    cert, key = f"{folder}/cert.pem", f"{folder}/key.pem"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", cert, "-days", "9",
+                    "-subj", "/CN=localhost"], check=True, capture_output=True)
+    return cert, key
+
+
+def servers(build, cert, key):
+    yield "raw epoll", [f"{build}/bench/ref-tls-echo", cert, key], None
+    for backend in "epoll", "uring":
+        for shape in "react", "serve":
+            yield (f"weir {backend} {shape}", [f"{build}/bench/bench-tls-echo", shape, cert, key],
+                   {**os.environ, "WEIR_BACKEND": backend})
+
+
+class Server:
+    def __init__(self, command, env, before=()):
+        self.process = subprocess.Popen([*before, *command], env=env, stdout=subprocess.PIPE,
+                                        stderr=subprocess.PIPE)
+        self.port = int(self.process.stdout.readline())
+        self.context = ssl.create_default_context()
+        self.context.check_hostname, self.context.verify_mode = False, ssl.CERT_NONE
+
+    def dial(self, session=None):
+        s = socket.create_connection(("127.0.0.1", self.port))
+        s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return self.context.wrap_socket(s, session=session)
+
+    def cpu_us(self):
+        with open(f"/proc/{self.process.pid}/schedstat", encoding="ascii") as f:
+            return int(f.read().split()[0]) / 1000
+
+    def memory(self):
+        with open(f"/proc/{self.process.pid}/status", encoding="ascii") as f:
+            return int(re.search(r"VmRSS:\s+(\d+)", f.read())[1]) * 1024
+
+    def end(self):
+        self.process.send_signal(signal.SIGTERM)
+        said = self.process.communicate()[1].decode(errors="replace")
+        return int(m[1]) if (m := re.search(r"Collected : (\d+)", said)) else None
+
+
+def echo(connections, rounds):
+    data = bytes(SIZE)
+    for _ in range(rounds):
+        for c in connections:
+            c.sendall(data)
+        for c in connections:
+            left = SIZE
+            while left:
+                left -= len(c.recv(left))
+
+
+def shake(server, count, resume):
+    """Each connection echoes once: so the client has its tickets, and the server is done."""
+    session = None
+    for _ in range(count):
+        c = server.dial(session)
+        echo([c], 1)
+        if bool(session) != c.session_reused:
+            sys.exit("resumption is not as it should be")
+        session = c.session if resume else None
+        c.close()
+
+
+def measured(server, work, count):
+    before = server.cpu_us()
+    work()
+    return (server.cpu_us() - before) / count
+
+
+def one_round(command, env):
+    server = Server(command, env)
+    shake(server, 20, False)
+    one, figures = server.dial(), {}
+    echo([one], 200)
+    figures["echo, 1"] = measured(server, lambda: echo([one], ECHOES), ECHOES)
+    many = [server.dial() for _ in range(MANY)]
+    echo(many, 2)
+    figures[f"echo, {MANY}"] = measured(server, lambda: echo(many, ECHOES // MANY), ECHOES)
+    figures["handshake"] = measured(server, lambda: shake(server, HANDSHAKES, False), HANDSHAKES)
+    figures["resumed"] = measured(server, lambda: shake(server, HANDSHAKES, True), HANDSHAKES)
+    for c in [one, *many]:
+        c.close()
+    server.end()
+    server = Server(command, env)
+    shake(server, 20, False)
+    before = server.memory()
+    idle = [server.dial() for _ in range(IDLE)]
+    echo(idle, 2)
+    figures["idle, B"] = (server.memory() - before) / IDLE
+    server.end()
+    for c in idle:
+        c.close()
+    return figures
+
+
+def times(build, cert, key):
+    found = {}
+    for _ in range(ROUNDS):
+        for name, command, env in servers(build, cert, key):
+            for what, figure in one_round(command, env).items():
+                found.setdefault(what, {}).setdefault(name, []).append(figure)
+    for what, by_name in found.items():
+        raw = statistics.median(by_name["raw epoll"])
+        for name, figures in by_name.items():
+            median = statistics.median(figures)
+            print(f"{what:10} {name:18} {median:9.2f} ({median / raw:.2f}) "
+                  f"{min(figures):.2f}..{max(figures):.2f}")
+
+
+def count(command, env, work):
+    server = Server(command, env, CALLGRIND)
+    work(server)
+    return server.end()
+
+
+def instructions(build, cert, key):
+    for name, command, env in servers(build, cert, key):
+        if "uring" in name: # hangs under valgrind
+            continue
+        few = count(command, env, lambda s: echo([s.dial()], 200))
+        many = count(command, env, lambda s: echo([s.dial()], 1200))
+        some = count(command, env, lambda s: shake(s, 4, False))
+        more = count(command, env, lambda s: shake(s, 14, False))
+        print(f"{name:18} echo {(many - few) / 1000:8.0f}  handshake {(more - some) / 10:10.0f}")
+
+
+with tempfile.TemporaryDirectory() as folder:
+    (instructions if sys.argv[2:] else times)(sys.argv[1], *certificate(folder))
