@@ -37,6 +37,7 @@ struct weir__tls_engine {
     bool server : 1;
     bool shaken : 1;   /* the handshake is done */
     bool heard : 1;    /* the peer has sent a byte */
+    bool stepped : 1;  /* a message of the handshake has come or gone since buffers were freed */
 };
 
 /* Make an engine that begins with a handshake. host: the name or address of a server; NULL for a
@@ -58,6 +59,9 @@ int64_t weir__tls_engine_read(struct weir__tls_engine *e, void *buf, size_t len)
 int weir__tls_engine_write(struct weir__tls_engine *e, const void *buf, size_t len);
 /* Append close_notify. Returns as write. */
 int weir__tls_engine_end(struct weir__tls_engine *e);
+
+/* OpenSSL calls this for each step of a handshake, and of what follows it: tickets, KeyUpdates. */
+void weir__tls_engine_note_step(const SSL *ssl, int where, int rc);
 
 /* Set code and its text, unless they are set: the first reason counts. Returns code. */
 int weir__tls_engine_fail(struct weir__tls_engine *e, int code, const char *format, ...)

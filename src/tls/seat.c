@@ -111,6 +111,7 @@ static void set_modes(SSL_CTX *ctx, const struct weir_tls_options *o) {
     SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
                                  SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
     SSL_CTX_set_cert_verify_callback(ctx, verify, NULL);
+    SSL_CTX_set_info_callback(ctx, weir__tls_engine_note_step);
     if (!o->no_tickets) {
         weir__tls_sessions_keep(ctx);
         return;
