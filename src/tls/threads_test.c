@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "tls/context.h"
 #include "tls/tls_rig.h"
 
 enum { THREADS = 3, ROUNDS = 12 };
@@ -71,4 +72,50 @@ WEIR_TEST_BACKENDS(threads_share_a_context_and_its_tickets) {
 
 WEIR_TEST_BACKENDS(a_context_is_read_again_while_threads_use_it) {
     shares(true);
+}
+
+/* ---- one after the other ---- */
+
+/* One conversation, in which the client gets its tickets. Returns 1 if it was resumed, else 0. */
+static int resumes(struct shared *sh) {
+    struct rig_ends e = {.of_client = sh->of_client, .of_server = sh->of_server};
+    char byte;
+    assert_int_equal(rig_pair(&e), 0);
+    int is_resumed = weir_tls_resumed(e.client) && weir_tls_resumed(e.server);
+    assert_int_equal(weir_write(e.server, "x", 1), 0);
+    assert_int_equal(weir_read(e.client, &byte, 1), 1);
+    rig_part(&e);
+    return is_resumed;
+}
+
+static int resumes_here(void *sh) {
+    assert_int_equal(resumes(sh), 1);
+    return 0;
+}
+
+static void *other_loop(void *sh) {
+    assert_int_equal(weir_run(resumes_here, sh, NULL), 0);
+    return NULL;
+}
+
+/* This loop stays open meanwhile, so the other has another number, and an SSL_CTX of its own. */
+static int visits(void *arg) {
+    struct shared *sh = arg;
+    pthread_t thread;
+    assert_int_equal(resumes(sh), 0);
+    assert_int_equal(pthread_create(&thread, NULL, other_loop, sh), 0);
+    pthread_join(thread, NULL);
+    assert_non_null(sh->of_server->seats->next);
+    assert_int_equal(resumes(sh), 1); /* and back, by a ticket of the other loop */
+    return 0;
+}
+
+WEIR_TEST(a_client_resumes_on_another_loop) {
+    struct rig rig;
+    rig_open(&rig);
+    struct shared sh = {.of_client = rig_client(&rig), .of_server = rig_server(&rig)};
+    assert_int_equal(weir_run(visits, &sh, NULL), 0);
+    weir_tls_unref(&sh.of_client);
+    weir_tls_unref(&sh.of_server);
+    rig_close(&rig);
 }
