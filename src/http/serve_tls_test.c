@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The server of each shape behind TLS: https. */
-#include "http/http_test_util.h"
+/* The server of each shape behind TLS: https; and static files, which are then not sent by the
+ * kernel but encrypted. */
+#include <weir/http_file.h>
+#include <weir/http_values.h>
+
+#include "file/file_test_util.h"
+#include "http/route_rig.h"
 #include "tls/tls_rig.h"
 
 static struct rig rig;
@@ -31,19 +36,24 @@ static int converse(struct world *w) {
     return 0;
 }
 
-static int tell_over_tls(void *arg) {
+static int over_tls(enum shape shape, const struct weir_http_route *routes,
+                    int (*story)(struct world *w)) {
     struct weir_tls *server = rig_server(&rig), *client = rig_client(&rig);
     struct weir_listen_options lo = {.size = sizeof lo, .tls = server};
     struct weir_dial_options po = {.size = sizeof po, .tls = client};
-    struct world w = {.shape = *(enum shape *)arg, .o = {.size = sizeof w.o},
+    struct world w = {.shape = shape, .o = {.size = sizeof w.o, .routes = routes},
                       .listen = &lo, .dial = &po};
     int rc = world_open(&w);
     assert_int_equal(rc, 0);
-    rc = converse(&w);
+    rc = story(&w);
     world_close(&w, true);
     weir_tls_unref(&server);
     weir_tls_unref(&client);
     return rc;
+}
+
+static int tell_over_tls(void *arg) {
+    return over_tls(*(enum shape *)arg, NULL, converse);
 }
 
 WEIR_TEST_BACKENDS(each_shape_serves_https) {
@@ -53,5 +63,70 @@ WEIR_TEST_BACKENDS(each_shape_serves_https) {
         fprintf(stderr, "# %s\n", shape_names[shape]);
         assert_int_equal(weir_run(tell_over_tls, &shape, &o), 0);
     }
+    rig_close(&rig);
+}
+
+/* ---- files ---- */
+
+static struct weir_http_files *files;
+
+static int sends(struct weir_http_request *r) {
+    return weir_http_file(r, files, weir_http_param(r, "path"));
+}
+
+static const struct weir_http_route routes[] = {{"GET", "/{path...}", sends}, {0}};
+
+static void put_big(const char *path) {
+    struct weir_file *f = NULL;
+    assert_int_equal(weir_file_open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644, &f), 0);
+    assert_int_equal(weir_file_write(f, big_bytes(), big_len()), 0);
+    weir_file_close(&f);
+}
+
+/* A file of many records arrives whole, and behind it the answer to the next request. */
+static void expect_big(struct world *w) {
+    static const char requests[] = GET("/big.bin") GET("/a.txt");
+    struct weir_stream *s = raw_dial(w);
+    size_t size = big_len() + (1 << 20);
+    char *all = weir__alloc(size);
+    assert_int_equal(weir_write(s, requests, sizeof requests - 1), 0);
+    assert_int_equal(weir_shutdown(s), 0);
+    ssize_t len = raw_read_all(s, all, size);
+    assert_true(len > (ssize_t)big_len());
+    assert_memory_equal(strstr(all, "\r\n\r\n") + 4, big_bytes(), big_len());
+    assert_memory_equal(all + len - 14, "\r\n\r\n0123456789", 14);
+    weir__free(all);
+    weir_close(&s);
+}
+
+static int gets_files(struct world *w) {
+    const char *answer = ask(w, "GET", "/a.txt", "");
+    assert_int_equal(status_of(answer), 200);
+    assert_string_equal(body_of(answer), "0123456789");
+    answer = ask(w, "GET", "/a.txt", "Range: bytes=2-4\r\n");
+    assert_int_equal(status_of(answer), 206);
+    assert_string_equal(body_of(answer), "234");
+    assert_int_equal(status_of(ask(w, "GET", "/none", "")), 404);
+    expect_big(w);
+    return 0;
+}
+
+static int tell_of_files(void *arg) {
+    folder_begin();
+    if (is_sim())
+        assert_int_equal(weir_mkdir(folder, 0700), 0);
+    put_text(in("a.txt"), "0123456789");
+    put_big(in("big.bin"));
+    assert_int_equal(weir_http_files_open(in(""), NULL, &files), 0);
+    int rc = over_tls(SERVES, routes, gets_files);
+    weir_http_files_close(&files);
+    folder_end();
+    return rc;
+}
+
+WEIR_TEST_BACKENDS(files_are_served_over_tls) {
+    struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
+    rig_open(&rig);
+    assert_int_equal(weir_run(tell_of_files, NULL, &o), 0);
     rig_close(&rig);
 }
