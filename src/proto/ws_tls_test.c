@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* wss://: WebSockets over TLS, served by a task and reactively. */
+/* wss://: WebSockets over TLS, served by a task and reactively, and through a proxy. */
 #include <errno.h>
 #include <weir/ws.h>
 
@@ -47,8 +47,8 @@ static int listens(struct weir_listener **ret, char *url, size_t size) {
     return rc;
 }
 
-static int asks_ws(const char *url, struct weir_tls *tls) {
-    struct weir_ws_options o = {.size = sizeof o, .tls = tls};
+static int asks_ws(const char *url, struct weir_tls *tls, const char *proxy) {
+    struct weir_ws_options o = {.size = sizeof o, .tls = tls, .proxy = proxy};
     struct weir_ws_message m;
     struct weir_ws *ws;
     int rc = weir_ws_dial(url, &o, &ws);
@@ -75,7 +75,7 @@ static int conversation(void *arg) {
         weir_group_open(&g, WEIR_INDEPENDENT);
         rc = weir_go(&g, serves, .l = l, .g = &g, .reactive = arg != NULL);
         if (rc == 0)
-            rc = asks_ws(url, client);
+            rc = asks_ws(url, client, NULL);
         weir_unlisten(&l);
         rc = weir_group_close(&g, rc);
     }
@@ -85,13 +85,93 @@ static int conversation(void *arg) {
 }
 
 WEIR_TEST_BACKENDS(a_task_serves_a_websocket_over_tls) {
+    struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
     rig_open(&rig);
-    assert_int_equal(weir_run(conversation, NULL, NULL), 0);
+    assert_int_equal(weir_run(conversation, NULL, &o), 0);
     rig_close(&rig);
 }
 
 WEIR_TEST_BACKENDS(a_websocket_over_tls_is_served_reactively) {
+    struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
     rig_open(&rig);
-    assert_int_equal(weir_run(conversation, &rig, NULL), 0);
+    assert_int_equal(weir_run(conversation, &rig, &o), 0);
+    rig_close(&rig);
+}
+
+/* ---- through a proxy ---- */
+
+struct pumps_args {
+    struct weir_stream *from, *to;
+};
+static int pumps(void *args) {
+    struct pumps_args *a = args;
+    struct weir_view v;
+    int rc = 0;
+    while (rc == 0 && weir_peek(a->from, 1, &v) > 0)
+        if ((rc = weir_write(a->to, v.base, v.len)) == 0)
+            weir_consume(a->from, v.len);
+    return rc == 0 ? weir_shutdown(a->to) : 0;
+}
+
+static char asked[128]; /* the first line that the proxy got */
+static bool saw_text;   /* a byte sequence of the conversation went through it in the clear */
+
+/* One tunnel. */
+struct tunnels_args {
+    struct weir_listener *l;
+};
+static int tunnels(void *args) {
+    static const char answer[] = "HTTP/1.1 200 Connection established\r\n\r\n";
+    WEIR_AUTO(weir_close) struct weir_stream *peer = NULL, *up = NULL;
+    struct weir_group pair;
+    struct weir_view v;
+    char line[200], host[100], url[120];
+    int rc = weir_accept(((struct tunnels_args *)args)->l, &peer);
+    ssize_t n = rc == 0 ? weir_read_until(peer, '\n', line, sizeof line) : rc;
+    if (n <= 0 || sscanf(line, "CONNECT %99s", host) != 1)
+        return 0;
+    snprintf(asked, sizeof asked, "%.*s", (int)n - 2, line);
+    while ((n = weir_read_until(peer, '\n', line, sizeof line)) > 2)
+        ;
+    snprintf(url, sizeof url, "tcp://%s", host);
+    if (n < 0 || weir_dial(url, NULL, &up) < 0 || weir_write(peer, answer, sizeof answer - 1) < 0)
+        return 0;
+    if (weir_peek(peer, 1, &v) > 0) /* the first record of a handshake, and no request */
+        saw_text = ((const uint8_t *)v.base)[0] != 22;
+    weir_group_open(&pair, WEIR_INDEPENDENT);
+    if (weir_go(&pair, pumps, .from = peer, .to = up) == 0)
+        (void)weir_go(&pair, pumps, .from = up, .to = peer);
+    return weir_group_close(&pair, 0);
+}
+
+static int through_a_proxy(void *arg) {
+    struct weir_tls *client = rig_client(&rig);
+    struct weir_listener *l = NULL, *proxy = NULL;
+    struct weir_group g;
+    char url[64], proxy_url[64], want[80];
+    assert_int_equal(listens(&l, url, sizeof url), 0);
+    assert_int_equal(weir_listen("tcp://127.0.0.1:0", NULL, &proxy), 0);
+    snprintf(proxy_url, sizeof proxy_url, "http://127.0.0.1:%d", weir_listener_port(proxy));
+    snprintf(want, sizeof want, "CONNECT localhost:%d HTTP/1.1", weir_listener_port(l));
+    saw_text = true;
+    weir_group_open(&g, WEIR_INDEPENDENT);
+    int rc = weir_go(&g, serves, .l = l, .g = &g, .reactive = true);
+    if (rc == 0)
+        rc = weir_go(&g, tunnels, .l = proxy);
+    if (rc == 0)
+        rc = asks_ws(url, client, proxy_url);
+    weir_unlisten(&l);
+    weir_unlisten(&proxy);
+    rc = weir_group_close(&g, rc);
+    assert_string_equal(asked, want);
+    assert_false(saw_text);
+    weir_tls_unref(&client);
+    return rc;
+}
+
+WEIR_TEST_BACKENDS(a_websocket_over_tls_goes_through_the_tunnel_of_a_proxy) {
+    struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
+    rig_open(&rig);
+    assert_int_equal(weir_run(through_a_proxy, NULL, &o), 0);
     rig_close(&rig);
 }
