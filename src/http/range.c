@@ -62,9 +62,9 @@ int weir__ranges_parse(const char *value, size_t len, int64_t size, struct weir_
             return 200;
         if (one == OUTSIDE)
             continue;
-        bytes += r.len;
-        if (bytes > size)
+        if (r.len > size - bytes)
             return 200;
+        bytes += r.len;
         ret->at[ret->count++] = r;
     }
     return count == 0 ? 200 : ret->count == 0 ? 416 : 206;

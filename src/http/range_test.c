@@ -56,6 +56,7 @@ WEIR_TEST(ranges_are_read_as_rfc_9110_says) {
         {"bytes =0-4", 10, "200"},
         {"lines=0-4", 10, "200"},
         {"", 10, "200"},
+        {"bytes=0-4,0-", INT64_MAX, "200"},
     };
     struct guard g;
     guard_open(&g, 100);
