@@ -91,8 +91,9 @@ int weir__http_finish(struct http_request *r, int rc) {
     struct weir_http *h = r->http;
     weir__http_lease_await(h);
     rc = answer_rest(r, rc);
-    if (rc < 0)
-        h->broken = true;
+    h->broken |= rc < 0;
+    if (h->broken && h->unsent == 0) /* answers to the requests before may wait still */
+        (void)weir__http_send(h, NULL, 0);
     r->packed = false; /* what is thrown away is not decompressed */
     if (rc == 0)
         rc = discard_body(r);

@@ -13,8 +13,8 @@
  *   and its memory serves the next request. Between requests there is none.
  *
  *   close    no request follows the current one, and its answer says so
- *   broken   the client cannot know where the answer ends, or takes no more: nothing is sent any
- *            more, and the connection closes at once */
+ *   broken   the client cannot know where the answer ends, or takes no more: what was gathered is
+ *            sent, nothing follows it, and the connection closes at once */
 #ifndef WEIR_HTTP_HTTP_H
 #define WEIR_HTTP_HTTP_H
 
