@@ -288,10 +288,11 @@ ssize_t weir_http_read(struct weir_http_request *pub, void *buf, size_t len) {
     }
     r->reading = false;
     size_t n = r->piece_len < len ? r->piece_len : len;
-    if (n > 0)
+    if (n > 0) {
         memcpy(buf, r->piece, n);
-    r->piece += n;
-    r->piece_len -= n;
+        r->piece += n;
+        r->piece_len -= n;
+    }
     (void)weir__breathe_bytes(n);
     return n > 0 ? (ssize_t)n : rc;
 }

@@ -53,6 +53,8 @@ static int keep_trailer(struct weir_http_response *r, const struct weir__chunked
 
 /* All lines are here. Make each "name NUL value NUL". */
 static void split_trailers(struct weir_http_response *r) {
+    if (r->trailers == NULL)
+        return;
     char *from = r->trailers, *to = from, *end = from + r->trailers_len;
     while (from < end) {
         char *eol = memchr(from, '\r', (size_t)(end - from));
