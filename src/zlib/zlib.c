@@ -54,12 +54,13 @@ static bool io_end(const z_stream *z, struct weir__deflate_io *io) {
 }
 
 /* zlib's sign and offset for the format. A raw deflater cannot have a window of 8 bits; with 9 it
- * goes back at most 512 - 262 = 250 bytes, which fits (a test measures it). */
+ * goes back at most 512 - 262 = 250 bytes, which fits (a test measures it). The header of the format
+ * ZLIB then says 9, so its inflater has to take that. */
 static int bits_of(const struct weir__deflate_params *p, bool deflates) {
     int bits = p->window_bits ? p->window_bits : 15;
     if (bits < 8 || bits > 15)
         return 0;
-    if (deflates && bits == 8)
+    if (bits == 8 && (deflates || p->format == WEIR__DEFLATE_ZLIB))
         bits = 9;
     return p->format == WEIR__DEFLATE_RAW    ? -bits
            : p->format == WEIR__DEFLATE_GZIP ? bits + 16

@@ -80,6 +80,23 @@ WEIR_TEST(compressed_bytes_come_back_in_every_format_in_steps_of_any_size) {
         }
 }
 
+WEIR_TEST(an_inflater_reads_what_a_deflater_with_its_window_wrote) {
+    fill_plain();
+    for (uint8_t format = WEIR__DEFLATE_RAW; format <= WEIR__DEFLATE_ZLIB; format++)
+        for (uint8_t bits = 8; bits <= 15; bits++) {
+            struct weir__deflate_params p = {.format = format, .window_bits = bits};
+            struct weir__deflater *d = T->deflater_new(&p);
+            struct weir__inflater *i = T->inflater_new(&p);
+            size_t len, n = pack(d, plain, PLAIN, PLAIN, WEIR__DEFLATE_FINISH);
+            assert_int_equal(unpack(i, packed, n, 100, &len),
+                             format == WEIR__DEFLATE_RAW ? WEIR__INFLATE_MORE : WEIR__INFLATE_END);
+            assert_int_equal(len, PLAIN);
+            assert_memory_equal(back, plain, PLAIN);
+            T->deflater_free(d);
+            T->inflater_free(i);
+        }
+}
+
 WEIR_TEST(a_flush_ends_at_a_whole_byte_and_an_inflater_knows_it) {
     struct weir__deflater *d = T->deflater_new(&(struct weir__deflate_params){0});
     struct weir__inflater *i = T->inflater_new(&(struct weir__deflate_params){0});
