@@ -54,8 +54,8 @@ static bool io_end(const z_stream *z, struct weir__deflate_io *io) {
 }
 
 /* zlib's sign and offset for the format. A raw deflater cannot have a window of 8 bits; with 9 it
- * goes back at most 512 - 262 = 250 bytes, which fits (a test measures it). The header of the format
- * ZLIB then says 9, so its inflater has to take that. */
+ * goes back at most 512 - 262 = 250 bytes, which fits (a test measures it). The header of the
+ * format ZLIB then says 9, so its inflater has to take that. */
 static int bits_of(const struct weir__deflate_params *p, bool deflates) {
     int bits = p->window_bits ? p->window_bits : 15;
     if (bits < 8 || bits > 15)

@@ -22,11 +22,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t len);
         }                                                                                          \
     } while (0)
 
-/* A copy in a heap block of exactly this size. */
-static inline uint8_t *fuzz_copy(const uint8_t *bytes, size_t len) {
-    uint8_t *copy = calloc(len > 0 ? len : 1, 1);
-    if (!copy)
+/* A heap block of exactly this size, of zeros. */
+static inline uint8_t *fuzz_block(size_t len) {
+    uint8_t *block = calloc(len > 0 ? len : 1, 1);
+    if (!block)
         abort();
+    return block;
+}
+
+/* A copy in such a block. */
+static inline uint8_t *fuzz_copy(const uint8_t *bytes, size_t len) {
+    uint8_t *copy = fuzz_block(len);
     if (len > 0)
         memcpy(copy, bytes, len);
     return copy;

@@ -5,7 +5,8 @@
  * invalid frame, or in order after the last answer. Its last byte says what the server's function
  * does with the request: it lets the client in, at once or later, or answers with plain HTTP. Each
  * message says what the server's function does with it: it suspends, answers with a large message,
- * in parts, or from another task.
+ * in parts, or from another task. With permessage-deflate, which the first byte turns on, the peer
+ * compresses its messages and decompresses the answers.
  *
  * The model is a list: message i is delivered as the i-th, unchanged; its answer is the i-th answer
  * and has the length that the message asks for. All answers must arrive. Only after a close frame
@@ -16,14 +17,11 @@
 #include <weir/loop.h>
 #include <weir/stream.h>
 #include <weir/task.h>
-#include <weir/testing.h>
 #include <weir/ws.h>
+#include <weir/ws_deflate.h>
 
-#include "base/alloc.h"
-#include "fuzz.h"
+#include "fuzz_world.h"
 #include "wire/ws_frame.h"
-
-#define MS WEIR_MILLISECONDS
 
 enum { MESSAGES_MAX = 100, ANSWERS_MAX = 400 << 10, TASK_ANSWERS = 3, HEAD = 5, TASK_HEAD = 4 };
 
@@ -45,6 +43,8 @@ static struct game {
     struct weir_listener *l;
     struct weir_stream *s; /* the peer's */
     struct weir_group tasks;
+    struct fuzz_zip zip;
+    bool zips;
     struct asked asked[MESSAGES_MAX];
     size_t count, delivered, answered, by_tasks_due, by_tasks;
     size_t budget; /* bytes that the peer may read */
@@ -61,13 +61,6 @@ static struct game {
         uint8_t bytes[8192];
     } out;
 } game;
-
-static uint8_t *block(size_t len) {
-    uint8_t *bytes = calloc(len, 1);
-    if (bytes == NULL)
-        abort();
-    return bytes;
-}
 
 static unsigned next(void) {
     return game.at < game.end ? *game.at++ : 0;
@@ -129,7 +122,7 @@ static int in_parts(struct weir_ws *ws, const uint8_t *bytes, size_t len) {
 
 static int answer(struct weir_ws *ws, const struct asked *a, size_t number) {
     size_t len = answer_len(a);
-    uint8_t *bytes = block(len);
+    uint8_t *bytes = fuzz_block(len);
     int rc = 0;
     answer_make(bytes, number, len);
     if (a->how == SLEEPS || a->how == LATE_AND_LARGE)
@@ -173,13 +166,14 @@ static int request(struct weir_http_request *r, void *state) {
     (void)state;
     while (weir_http_header_at(r, count, &name, &value) == 1)
         count++;
-    FUZZ_SAME(count == 5 && strcmp(value, "13") == 0 && weir_http_wants_websocket(r));
+    FUZZ_SAME(count == (game.zip.deflater != NULL ? 6 : 5) && weir_http_wants_websocket(r));
+    FUZZ_SAME(strcmp(weir_http_header(r, "Sec-WebSocket-Version"), "13") == 0);
     if (game.gate == LETS_IN_LATE || game.gate == ANSWERS_LATE)
         FUZZ_SAME(weir_sleep(MS(3)) == 0);
     FUZZ_SAME(strcmp(weir_http_header(r, "HOST"), "127.0.0.1") == 0);
     if (!is_answered())
         return 0;
-    uint8_t *body = block(game.body_len + 1);
+    uint8_t *body = fuzz_block(game.body_len + 1);
     struct weir_http_answer a = {.size = sizeof a, .status = 503, .body = body,
                                  .len = game.body_len};
     int rc = weir_http_reply_with(r, &a);
@@ -197,7 +191,11 @@ static void closed(struct weir_ws *ws, void *state, int rc) {
 static int serve(void *args) {
     static const struct weir_ws_reactive r = {
         .size = sizeof r, .message = message, .closed = closed, .request = request};
-    static const struct weir_ws_options o = {.size = sizeof o};
+    const struct weir_ws_deflate deflate = {.size = sizeof deflate, .level = 1,
+                                            .server_takeover = game.zip.takes_over,
+                                            .client_takeover = game.zip.takes_over};
+    const struct weir_ws_options o = {.size = sizeof o,
+                                      .deflate = game.zip.deflater != NULL ? &deflate : NULL};
     (void)args;
     return weir_ws_react(game.l, &game.tasks, &r, &o);
 }
@@ -234,7 +232,8 @@ static void put_ping(void) {
 }
 
 static void put_message(unsigned pieces) {
-    static uint8_t payload[4200];
+    static uint8_t payload[4200], packed[4500];
+    const uint8_t *bytes = payload;
     size_t number = game.count, len = HEAD + next() * (pieces > 1 ? 16u : 1u);
     if (game.is_over || number == MESSAGES_MAX)
         return;
@@ -250,10 +249,16 @@ static void put_message(unsigned pieces) {
     payload[2] = a->how;
     for (size_t i = HEAD; i < len; i++)
         payload[i] = filler(number, i);
+    bool packs = game.zip.deflater != NULL && a->size % 4 != 0;
+    if (packs) {
+        len = fuzz_zip_pack(&game.zip, packed, sizeof packed, payload, len);
+        bytes = packed;
+    }
     for (unsigned k = 0; k < pieces; k++) {
         size_t from = len * k / pieces, upto = len * (k + 1) / pieces;
-        unsigned first = (k == 0 ? 2u : 0u) | (k + 1 == pieces ? 0x80u : 0u);
-        put_frame(first, payload + from, upto - from);
+        unsigned first = (k == 0 ? 2u | (packs ? WEIR__WS_RSV1 : 0u) : 0u) |
+                         (k + 1 == pieces ? 0x80u : 0u);
+        put_frame(first, bytes + from, upto - from);
         if (k + 1 < pieces && next() % 4 == 0)
             put_ping();
     }
@@ -279,6 +284,8 @@ static void put_rubbish(void) {
     if (!game.is_over)
         game.ends = BY_RUBBISH;
     game.is_over = true;
+    if (i == 2 && game.zip.deflater != NULL) /* what this bit means was agreed on */
+        i = 3;
     put(rubbish[i].bytes, rubbish[i].len);
 }
 
@@ -352,8 +359,11 @@ static bool all_came(void) {
 static void ask(void) {
     static const char request[] =
         "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n";
     put(request, sizeof request - 1);
+    if (game.zip.deflater != NULL)
+        put("Sec-WebSocket-Extensions: permessage-deflate\r\n", 46);
+    put("\r\n", 2);
     if (next() % 2 == 0)
         write_out(game.out.len);
 }
@@ -465,23 +475,33 @@ static bool on_control(const struct frame *f) {
     return true;
 }
 
+static void on_packed(const uint8_t *bytes, size_t len) {
+    uint8_t *out = fuzz_block(ANSWERS_MAX + HEAD);
+    on_answer(out, fuzz_zip_unpack(&game.zip, out, ANSWERS_MAX + HEAD, bytes, len));
+    free(out);
+}
+
 /* Returns whether a close frame came. */
 static bool read_all(void) {
-    uint8_t *bytes = block(ANSWERS_MAX + HEAD), byte;
+    uint8_t *bytes = fuzz_block(ANSWERS_MAX + HEAD), byte;
     struct frame f;
     size_t len = 0;
-    bool is_open = false, goes_on = true;
+    bool is_open = false, goes_on = true, is_packed = false;
     while (goes_on && read_head(&f)) {
         if (f.first_byte & 0x08) {
             goes_on = on_control(&f);
             continue;
+        }
+        if (!is_open && game.zip.inflater != NULL) {
+            is_packed = f.first_byte & WEIR__WS_RSV1;
+            f.first_byte &= 0xffu ^ WEIR__WS_RSV1;
         }
         FUZZ_SAME((f.first_byte & 0x7f) == (is_open ? 0 : 2) && len + f.len <= ANSWERS_MAX + HEAD);
         FUZZ_SAME(f.len == 0 || read_bytes(bytes + len, f.len, false));
         len += f.len;
         is_open = (f.first_byte & 0x80) == 0;
         if (!is_open) {
-            on_answer(bytes, len);
+            (is_packed ? on_packed : on_answer)(bytes, len);
             len = 0;
         }
     }
@@ -525,6 +545,8 @@ static int play(void *arg) {
     struct weir_group peer, servers;
     char url[64];
     (void)arg;
+    if (game.zips)
+        fuzz_zip_open(&game.zip, game.zip.takes_over);
     FUZZ_SAME(weir_listen("tcp://127.0.0.1:0", NULL, &game.l) == 0);
     snprintf(url, sizeof url, "tcp://127.0.0.1:%d", weir_listener_port(game.l));
     weir_group_open(&game.tasks, WEIR_INDEPENDENT);
@@ -545,28 +567,20 @@ static int play(void *arg) {
     FUZZ_SAME(weir_group_close(&servers, 0) == 0);
     FUZZ_SAME(weir_group_close(&game.tasks, 0) == 0);
     compare(was_closed);
+    fuzz_zip_close(&game.zip);
     return 0;
 }
 
-static void silent(enum weir_log_level level, const char *text, void *arg) {
-    (void)level, (void)text, (void)arg;
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *input, size_t len) {
-    static const size_t buffers[] = {70, 1000, 9000, 65536}, pieces[] = {16, 125, 1000, 16384};
     memset(&game, 0, sizeof game);
     game.at = input;
     game.end = input + len;
     unsigned world = next(), last = len > 0 ? input[len - 1] : 0;
+    uint64_t seed = 1 + next();
     game.gate = last % 16 < 8 ? LETS_IN : last % 16 < 14 ? LETS_IN_LATE : ANSWERS + last % 2;
     game.body_len = last < 128 ? last : 100 * (size_t)last;
-    struct weir_sim_options o = {.size = sizeof o, .deferred = world & 1, .limit_ns = MS(600000),
-                                 .seed = 1 + next(), .send_buffer = buffers[world >> 1 & 3],
-                                 .receive_buffer = buffers[world >> 3 & 3],
-                                 .piece_size = pieces[world >> 5 & 3]};
-    weir_log_to(silent, NULL);
-    int rc = weir_sim_run(play, NULL, &o);
-    FUZZ_SAME(rc == 0 && !weir_sim_counts()->overran && weir_sim_counts()->sockets == 0);
-    FUZZ_SAME(weir__alloc_live() == 0);
+    game.zips = world & 128;
+    game.zip.takes_over = last & 1;
+    fuzz_world_run(play, NULL, world, seed);
     return 0;
 }
