@@ -292,6 +292,8 @@ static int set_url(struct http_fetch *f) {
     const char *why = NULL;
     if (f->call.url == NULL)
         WEIR_BUG("weir_http_fetch: the URL is NULL");
+    if (f->call.more == NULL && f->call.len > 0)
+        weir__argument_not_null(f->call.body, "weir_http_fetch", "body of len bytes");
     int rc = weir__http_url_new(f->call.url, strlen(f->call.url), &f->url, &why);
     return rc == WEIR_EURL ? weir__failf(rc, "http request", f->call.url, "not a URL: %s", why)
            : rc < 0        ? weir__fail(rc, "http request", NULL)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The server over streams of other kinds than TCP, and what a request says of its connection. */
 #include <unistd.h>
+#include <weir/http_client.h>
 
 #include <weir/http_values.h>
 
@@ -312,6 +313,49 @@ static int misuse(void *arg) {
     assert_non_null(strstr(got, "\r\n\r\n2\r\nok\r\n0\r\n\r\n"));
     weir_close(&b);
     return 0;
+}
+
+struct serve_alone_args {
+    struct weir_listener *l;
+    struct weir_scope *s;
+    const struct weir_http_server_options *o;
+};
+
+static int serve_alone(void *args) {
+    struct serve_alone_args *a = args;
+    weir_scope_enter(a->s, WEIR_NEVER);
+    return weir_scope_leave(a->s, weir_http_serve(a->l, NULL, a->o));
+}
+
+static int serve_one(void *arg) {
+    struct world w = {.url = "mem:alone"};
+    struct weir_http_server_options o = {.size = sizeof o, .handler = look, .arg = &seen};
+    struct weir_scope s;
+    struct weir_group servers;
+    assert_int_equal(weir_listen(w.url, NULL, &w.l), 0);
+    weir_group_open(&servers, WEIR_TOGETHER);
+    assert_int_equal(weir_go(&servers, serve_alone, .l = w.l, .s = &s, .o = &o), 0);
+    weir_yield();
+    expect_answers(&w, GET("/hello"), HELLO);
+    weir_scope_cancel(&s, "enough");
+    int rc = weir_group_close(&servers, 0);
+    weir_unlisten(&w.l);
+    return rc;
+}
+
+WEIR_TEST(a_server_without_a_group_serves_until_a_scope_fires) {
+    assert_int_equal(weir_run(serve_one, NULL, NULL), WEIR_ESTOPPED);
+}
+
+static int send_nothing_of_five(void *arg) {
+    struct weir_http_call c = {.size = sizeof c, .url = "http://localhost/", .len = 5};
+    struct weir_http_response *r;
+    return weir_http_fetch(NULL, &c, &r);
+}
+
+WEIR_TEST_ABORTS(a_body_that_is_not_there_is_a_bug,
+                 "weir_http_fetch: the body of len bytes is NULL") {
+    weir_run(send_nothing_of_five, NULL, NULL);
 }
 
 WEIR_TEST(calls_out_of_order_are_refused) {

@@ -296,7 +296,6 @@ int weir_http_serve(struct weir_listener *l, struct weir_group *g,
     if (rc < 0)
         return rc;
     weir__not_null(l, "weir_http_serve");
-    weir__argument_not_null(g, "weir_http_serve", "a group");
     rc = weir__http_config_new(options, "http serve", &config);
     if (rc < 0)
         return rc;
@@ -315,7 +314,6 @@ int weir_http_react(struct weir_listener *l, struct weir_group *g,
     if (rc < 0)
         return rc;
     weir__not_null(l, "weir_http_react");
-    weir__argument_not_null(g, "weir_http_react", "a group");
     if (f == NULL || f->request == NULL)
         WEIR_BUG("weir_http_react: the function request is required");
     rc = weir__http_config_new(options, "http react", &config);

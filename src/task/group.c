@@ -305,7 +305,7 @@ int weir_group_drain(struct weir_group *group, weir_ns grace_ns) {
 
 void weir__group_open_under(struct weir_group *group, struct weir_group *parent,
                             enum weir_policy policy, void (*ended)(struct weir_group *g)) {
-    struct group *g = group_of(group), *above = group_of(parent);
+    struct group *g = group_of(group), *above = parent ? group_of(parent) : &weir__sched->root;
     group_assert(above, "weir_react");
     memset(&g->scope, 0, sizeof g->scope);
     g->scope.cookie = SCOPE_OPEN ^ (uint32_t)(uintptr_t)&g->scope;

@@ -229,10 +229,11 @@ static inline void weir__error_begin_in(const struct weir__loop *l) {
 WEIR_API void weir__error_keep(struct weir_error *ret_e);
 WEIR_API void weir__error_restore(const struct weir_error *e);
 
-/* Open a group that no task opened: the group of a connection. It hangs below parent like a child:
- * a cancel of parent reaches it, and the close of parent waits until weir__group_close_under. ended
- * is called each time its last child ends, and when a cancel reaches it while it has no child. It
- * may run on the stack of any task, must not suspend, and may close the group. */
+/* Open a group that no task opened: the group of a connection. It hangs below parent (NULL: the
+ * run's own group) like a child: a cancel of parent reaches it, and the close of parent waits until
+ * weir__group_close_under. ended is called each time its last child ends, and when a cancel reaches
+ * it while it has no child. It may run on the stack of any task, must not suspend, and may close
+ * the group. */
 WEIR_API void weir__group_open_under(struct weir_group *g, struct weir_group *parent,
                                      enum weir_policy policy, void (*ended)(struct weir_group *g));
 WEIR_API void weir__group_close_under(struct weir_group *g); /* no live child */
