@@ -147,7 +147,8 @@ WEIR_SUSPENDS int weir_ws_receive_part(struct weir_ws *ws, struct weir_ws_part *
 /* Queue one message as one frame, all of it or nothing. While the queue is full the call waits;
  * calls that wait take turns in order. Any number of tasks may send. Text must be UTF-8. data is
  * copied; but a message of 8 to 128 KiB on an accepted connection that finds the queue empty is
- * written from data at once, and the call returns when the kernel has it.
+ * written from data at once, and the call returns when the kernel has it. Aborts if type is none of
+ * enum weir_ws_type.
  * Returns 0; WEIR_EWSCLOSED, WEIR_EUTF8, WEIR_ETOOBIG (larger than queue_max), -EBUSY (this task
  * has begun a message in parts and not finished it), -EPIPE, -ECONNRESET (of an earlier message),
  * WEIR_EKEEPALIVE (the peer answered no ping, or took nothing of what was written, for pong_ns),

@@ -37,6 +37,30 @@ static int forgets(void *arg) {
     return with_dialled(forget);
 }
 
+static void send_a_pong(struct weir_ws *ws) {
+    (void)weir_ws_send(ws, (enum weir_ws_type)10, "x", 1);
+}
+
+static void send_a_part_of_no_type(struct weir_ws *ws) {
+    (void)weir_ws_send_part(ws, (enum weir_ws_type)0, "x", 1, false);
+}
+
+static int sends_a_pong(void *arg) {
+    return with_dialled(send_a_pong);
+}
+
+static int sends_a_part_of_no_type(void *arg) {
+    return with_dialled(send_a_part_of_no_type);
+}
+
+WEIR_TEST_ABORTS(a_message_is_text_or_binary, "weir_ws_send: 10 is no type of a message") {
+    weir_run(sends_a_pong, NULL, NULL);
+}
+
+WEIR_TEST_ABORTS(a_part_is_of_text_or_binary, "weir_ws_send_part: 0 is no type of a message") {
+    weir_run(sends_a_part_of_no_type, NULL, NULL);
+}
+
 WEIR_TEST_ABORTS(a_dialled_websocket_has_no_servers_arg, "weir_ws_arg: this connection has no") {
     weir_run(asks_arg, NULL, NULL);
 }

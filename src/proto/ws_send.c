@@ -5,6 +5,7 @@
 
 #include <errno.h>
 
+#include "base/check.h"
 #include "base/list.h"
 #include "proto/ws_conn.h"
 #include "proto/ws_out.h"
@@ -20,13 +21,19 @@ static int send_check(struct weir_ws *ws, size_t len) {
                        len, ws->config->o.queue_max);
 }
 
+void weir__ws_type_check(enum weir_ws_type type, const char *call) {
+    if (type != WEIR_WS_TEXT && type != WEIR_WS_BINARY)
+        WEIR_BUG("%s: %d is no type of a message (WEIR_WS_TEXT, WEIR_WS_BINARY)", call, (int)type);
+}
+
 static inline bool is_valid(enum weir_ws_type type, const void *data, size_t len) {
-    return type != WEIR_WS_TEXT || weir__utf8_valid(data, len);
+    return type == WEIR_WS_BINARY || (type == WEIR_WS_TEXT && weir__utf8_valid(data, len));
 }
 
 static int text_check(struct weir_ws *ws, enum weir_ws_type type, const void *data, size_t len) {
     if (is_valid(type, data, len))
         return 0;
+    weir__ws_type_check(type, "weir_ws_send");
     return weir__fail(WEIR_EUTF8, "ws send", weir_ws_peer(ws));
 }
 
@@ -198,6 +205,8 @@ static int part_queue(struct weir_ws *ws, enum weir_ws_type type, const void *da
     bool is_text = first ? type == WEIR_WS_TEXT : x->part_is_text;
     struct weir__utf8 text = first ? (struct weir__utf8){0} : x->part_text;
     unsigned opcode = first ? (unsigned)type : WEIR__WS_CONTINUATION;
+    if (first)
+        weir__ws_type_check(type, "weir_ws_send_part");
     int rc = send_check(ws, len);
     if (rc == 0 && is_text)
         rc = part_check(ws, &text, data, len, fin);

@@ -15,4 +15,7 @@ int weir__ws_parts_close(struct weir_ws *ws);
 /* Can a message be sent? Returns 0, or why not, with a record. */
 int weir__ws_send_state(struct weir_ws *ws);
 
+/* Aborts if type is none of a message. */
+void weir__ws_type_check(enum weir_ws_type type, const char *call);
+
 #endif

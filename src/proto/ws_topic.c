@@ -362,6 +362,7 @@ ssize_t weir_ws_topic_publish(struct weir_ws_topic *t, enum weir_ws_type type, c
     if (rc < 0)
         return rc;
     weir__not_null(t, "weir_ws_topic_publish");
+    weir__ws_type_check(type, "weir_ws_topic_publish");
     if (len > t->o.queue_max)
         return weir__failf(WEIR_ETOOBIG, publishes.text, NULL, "%zu bytes; the topic takes %zu",
                            len, t->o.queue_max);
