@@ -227,6 +227,7 @@ static const struct {
     {"ws://localhost:80/", "use weir_ws_dial", false},
     {"ws://localhost:80/", "weir_ws_accept", true},
     {"http://localhost/", "no stream has this scheme", false},
+    {"https://localhost/", "write tls://HOST:PORT", true},
     {"tcp://*:80", "for a listener only", false},
     {"tcp://:80", "tcp://*:PORT", true},
     {"tcp://::1:80", "in brackets", false},

@@ -93,7 +93,7 @@ int weir_http_log_line(const struct weir_http_log *entry, char *text, size_t siz
     struct weir_http_log e;
     struct line l = {.text = text, .size = size};
     char part[96];
-    weir__argument_not_null(entry, "weir_http_log_line", "an entry");
+    weir__argument_not_null(entry, "weir_http_log_line", "entry");
     WEIR_OPTIONS_COPY(&e, entry);
     if (size == 0)
         return 0;

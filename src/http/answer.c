@@ -220,7 +220,7 @@ static enum http_mode mode_of(const struct http_request *r, const struct weir_ht
 int weir_http_begin(struct weir_http_request *pub, const struct weir_http_answer *answer) {
     struct http_request *r = http_request_of(pub, "weir_http_begin");
     struct weir_http_answer a;
-    weir__not_null(answer, "weir_http_begin");
+    weir__argument_not_null(answer, "weir_http_begin", "answer");
     WEIR_OPTIONS_COPY(&a, answer);
     int rc = weir__http_answer_check(pub, &a);
     if (rc == 0 && a.body != NULL)

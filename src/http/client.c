@@ -92,8 +92,12 @@ static bool is_way(const char *url) {
 static int set_all(struct weir_http_client *c, const struct weir_http_client_options *o) {
     struct weir_http_client_options *own = &c->o;
     set_defaults(own);
-    if (own->head_max > 1 << 20 || own->headers_max > 10000 || own->retries < 0)
-        return new_fail(-EINVAL, NULL, "head_max, headers_max or retries is out of range");
+    if (own->head_max > 1 << 20)
+        return new_fail(-EINVAL, NULL, "head_max is more than 1 MiB");
+    if (own->headers_max > 10000)
+        return new_fail(-EINVAL, NULL, "headers_max is more than 10000");
+    if (own->retries < 0)
+        return new_fail(-EINVAL, NULL, "retries is less than 0");
     if (o->connect != NULL && !is_way(o->connect))
         return new_fail(WEIR_EURL, o->connect, "connect: write unix:/PATH, mem:NAME or "
                                                "tcp://HOST:PORT");

@@ -15,7 +15,7 @@ enum { LINE_MAX_LEN = 2048 };
 
 int weir_http_add_header(struct weir_http_request *pub, const char *line) {
     struct http_request *r = http_request_of(pub, "weir_http_add_header");
-    weir__argument_not_null(line, "weir_http_add_header", "a line");
+    weir__argument_not_null(line, "weir_http_add_header", "line");
     if (pub->reply != HTTP_UNANSWERED)
         return weir__failf(-EALREADY, "http header", NULL, "the answer has begun");
     return weir__http_add_line(r, line);
@@ -106,7 +106,7 @@ int weir_http_cors(struct weir_http_request *r, const struct weir_http_cors *pol
     int rc = weir__suspend_enter("http cors");
     if (rc < 0)
         return rc;
-    weir__argument_not_null(policy, "weir_http_cors", "a policy");
+    weir__argument_not_null(policy, "weir_http_cors", "policy");
     WEIR_OPTIONS_COPY(&p, policy);
     const char *origin = weir_http_header(r, "Origin");
     bool any = listed(p.origins, "*", 1, true);

@@ -93,7 +93,7 @@ int weir_http_events_send(struct weir_http_request *r, const struct weir_http_ev
     int rc = weir__suspend_enter("http events");
     if (rc < 0)
         return rc;
-    weir__argument_not_null(event, "weir_http_events_send", "an event");
+    weir__argument_not_null(event, "weir_http_events_send", "event");
     WEIR_OPTIONS_COPY(&e, event);
     const char *data = e.data != NULL ? e.data : "";
     if ((rc = texts_check(&e)) < 0)

@@ -51,7 +51,7 @@ int weir_http_files_open(const char *directory, const struct weir_http_files_opt
     int rc = weir__suspend_enter("http files");
     if (rc < 0)
         return rc;
-    weir__argument_not_null(directory, "weir_http_files_open", "a directory");
+    weir__argument_not_null(directory, "weir_http_files_open", "directory");
     struct weir_http_files *files = weir__alloc_zero(sizeof *files);
     if (files == NULL)
         return weir__fail(-ENOMEM, "http files", directory);
@@ -269,8 +269,8 @@ int weir_http_file(struct weir_http_request *r, struct weir_http_files *files, c
     if (rc < 0)
         return rc;
     (void)http_request_of(r, "weir_http_file");
-    weir__argument_not_null(files, "weir_http_file", "the files");
-    weir__argument_not_null(path, "weir_http_file", "a path");
+    weir__argument_not_null(files, "weir_http_file", "files");
+    weir__argument_not_null(path, "weir_http_file", "path");
     files->refs++;
     rc = serve(r, files, path);
     unref(files);

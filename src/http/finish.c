@@ -12,6 +12,7 @@
  *   an answer                any           nothing
  * Then the unread body is thrown away, up to drain_max. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -39,16 +40,18 @@ static int answer_cancelled(struct http_request *r) {
 }
 
 static int answer_failed(struct http_request *r, int rc) {
+    char why[96] = "";
     if (weir_cancelled() != 0)
         return answer_cancelled(r);
     if (r->http->unsent != 0)
         return r->http->unsent; /* the client has left: that is no news */
     if (rc < 0 && r->refusal != 0)
         return weir__http_refuse(r, r->refusal, r->why);
-    if (rc < 0)
-        log_failed(r, "answered 500", weir_error_message(rc));
-    else
-        log_failed(r, "answered 500", "the handler returned more than 0 without an answer");
+    if (rc > 0)
+        snprintf(why, sizeof why, "the handler returned %d, more than 0, without an answer", rc);
+    else if (weir_error(rc) == NULL && *weir_error_name(rc) == '?')
+        snprintf(why, sizeof why, "the handler returned %d (weir_fail would give it a text)", rc);
+    log_failed(r, "answered 500", *why != '\0' ? why : weir_error_message(rc));
     return weir_http_reply(&r->pub, 500, NULL);
 }
 

@@ -280,7 +280,7 @@ static int enter(struct weir_http_form *f, const char *call) {
     int rc = weir__suspend_enter("http form");
     if (rc < 0)
         return rc;
-    weir__argument_not_null(f, call, "a form");
+    weir__argument_not_null(f, call, "form");
     if (f->failed != 0)
         return weir__failf(f->failed, "http form", NULL, "the form could not be read before");
     return 0;
@@ -382,7 +382,7 @@ int weir_http_part_save(struct weir_http_form *f, const char *directory, char **
     int rc = enter(f, "weir_http_part_save");
     if (rc < 0)
         return rc;
-    weir__argument_not_null(directory, "weir_http_part_save", "a directory");
+    weir__argument_not_null(directory, "weir_http_part_save", "directory");
     rc = save_open(directory, &file, &path);
     if (rc < 0)
         return rc;

@@ -32,7 +32,7 @@ int weir__http_routes_open(struct http_config *c) {
             rc = weir__routes_add(c->routes, routes[i].ws != NULL ? "GET" : routes[i].method,
                                   routes[i].pattern);
         if (rc == -EEXIST)
-            rc = weir__failf(-EINVAL, "http route", NULL, "%s", weir_error(rc)->text);
+            rc = weir_fail(-EINVAL, "%s", weir_error(rc)->text);
     }
     return rc;
 }
@@ -131,7 +131,7 @@ int weir__http_route(struct http_config *c, struct weir_http_request *pub) {
 
 const char *weir_http_param(const struct weir_http_request *pub, const char *name) {
     struct http_request *r = http_request_of(pub, "weir_http_param");
-    weir__argument_not_null(name, "weir_http_param", "a name");
+    weir__argument_not_null(name, "weir_http_param", "name");
     return r->match.route != NULL ? weir__route_param(&r->match, http_spare(r), name) : NULL;
 }
 
@@ -185,7 +185,7 @@ int weir_http_query_at(const struct weir_http_request *pub, size_t i, const char
 
 const char *weir_http_query(const struct weir_http_request *pub, const char *name) {
     struct http_request *r = http_request_of(pub, "weir_http_query");
-    weir__argument_not_null(name, "weir_http_query", "a name");
+    weir__argument_not_null(name, "weir_http_query", "name");
     if (!r->query_decoded)
         query_decode(r);
     for (const char *at = query_begin(r), *end = at + r->query_len; at < end;) {

@@ -40,7 +40,7 @@ static bool cookie_next(const char *text, size_t len, size_t *at, struct weir_vi
 int weir_http_cookie(const struct weir_http_request *r, const char *name,
                      struct weir_view *ret_value) {
     weir__not_null(r, "weir_http_cookie");
-    weir__argument_not_null(name, "weir_http_cookie", "a name");
+    weir__argument_not_null(name, "weir_http_cookie", "name");
     size_t name_len = strlen(name);
     for (int i = -1; (i = weir__http1_find(&r->head, r->text, "Cookie", i + 1)) >= 0;) {
         const char *text = r->text + r->head.headers[i].value.offset;
@@ -96,7 +96,7 @@ int weir_http_cookie_write(char *text, size_t size, const struct weir_http_set_c
     static const char *const sites[] = {"Lax", "Strict", "None"};
     struct weir_http_set_cookie c;
     char age[80] = "";
-    weir__argument_not_null(cookie, "weir_http_cookie_write", "a cookie");
+    weir__argument_not_null(cookie, "weir_http_cookie_write", "cookie");
     WEIR_OPTIONS_COPY(&c, cookie);
     int rc = cookie_check(&c);
     if (rc < 0)
@@ -110,7 +110,8 @@ int weir_http_cookie_write(char *text, size_t size, const struct weir_http_set_c
                      c.domain != NULL ? c.domain : "", age, sites[c.same_site],
                      c.insecure ? "" : "; Secure", c.scriptable ? "" : "; HttpOnly");
     if ((size_t)n >= size || n > COOKIE_MAX)
-        return weir__failf(WEIR_ETOOBIG, "http cookie", NULL, "it has %d bytes", n);
+        return weir__failf(WEIR_ETOOBIG, "http cookie", NULL, "it has %d bytes of at most %zu", n,
+                           size > COOKIE_MAX ? (size_t)COOKIE_MAX : size - (size > 0));
     return n;
 }
 
@@ -163,8 +164,8 @@ const char *weir_http_bearer(const struct weir_http_request *r) {
 }
 
 bool weir_http_secret_equal(const char *given, const char *secret) {
-    weir__argument_not_null(given, "weir_http_secret_equal", "a text");
-    weir__argument_not_null(secret, "weir_http_secret_equal", "a secret");
+    weir__argument_not_null(given, "weir_http_secret_equal", "text");
+    weir__argument_not_null(secret, "weir_http_secret_equal", "secret");
     size_t len = strlen(given), room = strlen(secret) + 1;
     volatile unsigned difference = (unsigned)(len + 1 != room);
     for (size_t i = 0; i <= len; i++)
@@ -181,8 +182,8 @@ int weir_http_unauthorized(struct weir_http_request *r, const char *scheme, cons
     if (rc < 0)
         return rc;
     weir__not_null(r, "weir_http_unauthorized");
-    weir__argument_not_null(scheme, "weir_http_unauthorized", "a scheme");
-    weir__argument_not_null(realm, "weir_http_unauthorized", "a realm");
+    weir__argument_not_null(scheme, "weir_http_unauthorized", "scheme");
+    weir__argument_not_null(realm, "weir_http_unauthorized", "realm");
     bool is_basic = strcmp(scheme, "Basic") == 0;
     if (!weir__chars_all((const uint8_t *)scheme, strlen(scheme), WEIR__CHAR_TOKEN) ||
         !attribute_valid(realm) || strpbrk(realm, "\"\\") != NULL || strlen(realm) > 256)

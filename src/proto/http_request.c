@@ -174,9 +174,9 @@ int weir_http_reply_with(struct weir_http_request *r, const struct weir_http_ans
     if (rc < 0)
         return rc;
     weir__not_null(r, "weir_http_reply_with");
-    weir__not_null(answer, "weir_http_reply_with");
+    weir__argument_not_null(answer, "weir_http_reply_with", "answer");
     if (answer->len > 0)
-        weir__not_null(answer->body, "weir_http_reply_with");
+        weir__argument_not_null(answer->body, "weir_http_reply_with", "body of len bytes");
     memcpy(&a, answer, answer->size != 0 && answer->size < sizeof a ? answer->size : sizeof a);
     return reply(r, &a, false);
 }

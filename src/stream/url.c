@@ -84,7 +84,10 @@ int weir__url_parse(const char *text, bool listening, struct weir__url *ret_url)
                           listening ? "listen by tcp://, then weir_ws_accept or weir_ws_react"
                                     : "a WebSocket: use weir_ws_dial");
     default:
-        return url_refuse(text, listening, "no stream has this scheme: write tcp://HOST:PORT");
+        return url_refuse(text, listening,
+                          strncmp(text, "https:", 6) == 0
+                              ? "no stream has this scheme: write tls://HOST:PORT"
+                              : "no stream has this scheme: write tcp://HOST:PORT");
     }
     if (uri.port == 0 && !listening)
         return url_refuse(text, listening, "port 0 cannot be dialled");

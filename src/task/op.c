@@ -185,8 +185,9 @@ int weir__loop_enter(struct weir__loop *l, const char *call) {
 static __attribute__((cold, noinline)) void loop_is_other(struct weir__loop *l, const char *call) {
     struct weir__loop *here = weir__loop();
     char theirs[WEIR__LOOP_TEXT];
-    WEIR_BUG("%s: the object belongs to %s, but this thread runs %s%s%s", call,
-             weir__loop_text(l, theirs), here ? "loop '" : "no loop",
+    weir__loop_text(l, theirs);
+    WEIR_BUG("%s: the object belongs to %s%s, but this thread runs %s%s%s", call, theirs,
+             *theirs == 'l' ? "" : " (or was closed already)", here ? "loop '" : "no loop",
              here ? here->handle->name : "", here ? "'" : "");
 }
 

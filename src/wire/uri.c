@@ -146,6 +146,14 @@ static int host_name(struct cursor *c) {
     return 0;
 }
 
+/* A password was taken for a port: "http://user:password@host/". */
+static bool has_user(const struct cursor *c) {
+    size_t at = c->at;
+    while (at < c->len && memchr("/?#@", c->bytes[at], 4) == NULL)
+        at++;
+    return at < c->len && c->bytes[at] == '@';
+}
+
 /* Behind the colon: digits; or none, which is the scheme's default (RFC 3986 3.2.3). */
 static int port(struct cursor *c) {
     const uint8_t *digits = c->bytes + c->at;
@@ -157,6 +165,8 @@ static int port(struct cursor *c) {
                    ? 0
                    : refuse(c, c->at < c->len && c->bytes[c->at] == ':'
                                    ? "an IPv6 address stands in brackets: [::1]"
+                               : has_user(c)
+                                   ? "a user and a password may not stand in it"
                                    : "no port number after the colon");
     if (number < 0)
         return refuse(c, "port number above 65535");

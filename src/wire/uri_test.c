@@ -92,6 +92,8 @@ static const struct {
     {"tcp://h:", "no port"},
     {"h:", "no port"},
     {"ws://h:x/", "no port number after the colon"},
+    {"ws://h:x/@", "no port number after the colon"},
+    {"http://ada:pw@h/", "a user and a password may not stand in it"},
     {"tcp://h:65536", "port number above 65535"},
     {"tcp://h:99999999999999999999", "port number above 65535"},
     {"tcp://h:-1", "no port number after the colon"},
