@@ -140,7 +140,7 @@ struct weir_http_reactive {
 /* Serve the connections to a listener by the functions of f; all else is as in weir_http_serve. If
  * request, body or end returns < 0, the client gets 500 (as with a handler), and done is called
  * next. A connection has a stack only while one of the functions runs, not between the pieces of a
- * body. *f is copied. options may be NULL; its handler and routes must be NULL.
+ * body. *f is copied. options may be NULL; its handler, routes and cors must be NULL.
  * Returns as weir_http_serve. */
 WEIR_SUSPENDS int weir_http_react(struct weir_listener *l, struct weir_group *g,
                                   const struct weir_http_reactive *f,

@@ -3,6 +3,7 @@
 #include <unistd.h>
 #include <weir/http_client.h>
 
+#include <weir/http_cors.h>
 #include <weir/http_values.h>
 
 #include "http/http_test_util.h"
@@ -263,6 +264,9 @@ static int serve_nothing(void *arg) {
     o = (struct weir_http_server_options){.size = sizeof o, .handler = look};
     static const struct weir_http_reactive f = {.size = sizeof f, .request = react_request};
     assert_int_equal(weir_http_react(l, &g, &f, &o), -EINVAL);
+    static const struct weir_http_cors cors = {.size = sizeof cors};
+    o = (struct weir_http_server_options){.size = sizeof o, .cors = &cors};
+    assert_int_equal(weir_http_react(l, &g, &f, &o), -EINVAL); /* else it would be ignored */
     weir_unlisten(&l);
     return weir_group_close(&g, 0);
 }

@@ -323,9 +323,10 @@ int weir_http_react(struct weir_listener *l, struct weir_group *g,
         weir__http_config_unref(config);
         return weir__failf(-EINVAL, "http react", NULL, "handler and routes are weir_http_serve's");
     }
-    if (config->o.decompress) {
+    if (config->o.decompress || config->o.cors != NULL) {
         weir__http_config_unref(config);
-        return weir__failf(-EINVAL, "http react", NULL, "decompress is for servers with handlers");
+        return weir__failf(-EINVAL, "http react", NULL,
+                           "decompress and cors are for servers with handlers");
     }
     config->is_reactive = true;
     config->state_size = f->state_size;
