@@ -175,3 +175,69 @@ WEIR_TEST_BACKENDS(a_websocket_over_tls_goes_through_the_tunnel_of_a_proxy) {
     assert_int_equal(weir_run(through_a_proxy, NULL, &o), 0);
     rig_close(&rig);
 }
+
+/* ---- a client that takes nothing ---- */
+
+struct sends_args {
+    struct weir_listener *l;
+    int *ret;
+};
+
+/* What the kernel does not take of the message has all been encrypted. */
+static int sends(void *args) {
+    static const char big[131000];
+    struct sends_args *a = args;
+    struct weir_ws_message m;
+    struct weir_stream *s;
+    struct weir_ws *ws;
+    int rc = weir_accept(a->l, &s);
+    if (rc < 0 || (rc = weir_ws_accept(&s, NULL, &ws)) < 0)
+        return rc;
+    rc = weir_ws_try_send(ws, WEIR_WS_BINARY, big, sizeof big);
+    while (rc == 0)
+        rc = weir_ws_receive(ws, &m);
+    weir_ws_drop(&ws);
+    *a->ret = rc;
+    return 0;
+}
+
+/* It shakes hands, and sends a message each second. */
+static void takes_nothing(const char *url, struct weir_tls *tls, const int *rc) {
+    static const char hello[] =
+        "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    struct weir_dial_options o = {.size = sizeof o, .tls = tls};
+    struct weir_stream *s;
+    assert_int_equal(weir_dial(url, &o, &s), 0);
+    assert_int_equal(weir_write(s, hello, sizeof hello - 1), 0);
+    for (int i = 0; i < 60 && *rc == 0; i++) {
+        assert_int_equal(weir_sleep(WEIR_SECONDS(1)), 0);
+        (void)weir_write(s, "\x81\x81\0\0\0\0x", 7);
+    }
+    weir_close(&s);
+}
+
+static int rests(void *arg) {
+    struct weir_tls *client = rig_client(&rig);
+    struct weir_listener *l;
+    struct weir_group g;
+    char url[64];
+    int rc = 0;
+    assert_int_equal(listens(&l, url, sizeof url), 0);
+    weir_group_open(&g, WEIR_INDEPENDENT);
+    assert_int_equal(weir_go(&g, sends, .l = l, .ret = &rc), 0);
+    memcpy(url, "tls", 3); /* it was wss://...:1/ */
+    *strrchr(url, '/') = '\0';
+    takes_nothing(url, client, &rc);
+    assert_int_equal(weir_group_close(&g, 0), 0);
+    assert_int_equal(rc, WEIR_EKEEPALIVE);
+    weir_unlisten(&l);
+    weir_tls_unref(&client);
+    return 0;
+}
+
+WEIR_TEST(a_client_over_tls_that_takes_nothing_while_it_sends_is_given_up) {
+    rig_open(&rig);
+    assert_int_equal(weir_sim_run(rests, NULL, NULL), 0);
+    rig_close(&rig);
+}

@@ -298,8 +298,8 @@ static void cut(struct weir__flight *f) {
         fly(f);
 }
 
-/* A flight that is cut may end, others of the list with it, and with the last one its owner. So
- * those that have been looked at are put behind a mark. */
+/* A flight that is cut may end, others with it, and with the last one its owner. So those that have
+ * been looked at are put behind a mark. */
 static void look_for_rest(struct weir__timer *clock) {
     struct weir__out_owner *by = WEIR_CONTAINER(clock, struct weir__out_owner, clock);
     weir_ns now = weir__loop_now(by->loop), step = rest_step(by);
@@ -477,6 +477,8 @@ static int flight_begin(struct weir__out *o, struct weir_stream *s, struct weir_
     struct weir__flight *f = flight_take();
     if (f == NULL)
         return -ENOMEM;
+    if (s->kind->rests != NULL)
+        s->kind->rests(s, by->rest_ns);
     f->out = o;
     f->stream = s;
     f->by = by;
@@ -484,8 +486,7 @@ static int flight_begin(struct weir__out *o, struct weir_stream *s, struct weir_
     f->put.wake = put_ended;
     f->put.below = NULL;
     f->pending = f->cut = false;
-    f->stop = 0;
-    f->chunks = NULL;
+    f->stop = 0, f->chunks = NULL;
     o->flight = f;
     return 0;
 }

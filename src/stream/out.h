@@ -79,6 +79,13 @@ struct weir__out_owner {
 WEIR_API void weir__out_owner_init(struct weir__out_owner *by, struct weir__loop *l,
                                    const char *what, weir_ns rest_ns,
                                    void (*moved)(struct weir__out *o, int rc));
+/* Change rest_ns, also of writes that are under way. */
+static inline void weir__out_owner_rest(struct weir__out_owner *by, weir_ns rest_ns) {
+    bool is_running = by->rest_ns != rest_ns && weir__timer_armed(&by->clock);
+    by->rest_ns = rest_ns;
+    if (__builtin_expect(is_running, 0)) /* it looks now, and then as often as rest_ns says */
+        weir__timer_arm(by->loop->timers, &by->clock, weir__loop_now(by->loop));
+}
 WEIR_API void weir__out_owner_fini(struct weir__out_owner *by); /* no write is under way */
 
 WEIR_API void weir__out_init(struct weir__out *o);

@@ -74,6 +74,9 @@ struct weir__stream_kind {
     /* End a write that is pending. WEIR__DONE: it has ended now, with -ECANCELED or as it had ended
      * before; wake is not called. WEIR__PENDING: wake comes. */
     int (*unput)(struct weir_stream *s, struct weir__put *p);
+    /* A write line begins to write, which fails where the peer takes nothing for rest_ns. For kinds
+     * with a line of their own, which may hold what the one above believes written. NULL: others. */
+    void (*rests)(struct weir_stream *s, weir_ns rest_ns);
     /* Take what can be taken without waiting. Returns the count, never 0; -EAGAIN; an error. */
     int64_t (*try_send)(struct weir_stream *s, const void *buf, size_t len);
     /* Wait until try_send may take something, or has an error to return. Returns 0 or an error. */

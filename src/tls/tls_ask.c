@@ -114,7 +114,9 @@ static void came(struct weir__op *op) {
         weir__tls_maybe_gone(t);
         return;
     }
-    if ((result = took(t)) > 0 && go_on(t, &result, &t->asked->u.lent) == WEIR__PENDING)
+    if (t->engine.code != 0 && op->result < 0)
+        result = t->engine.code; /* weir__tls_ask_fail had to wait */
+    else if ((result = took(t)) > 0 && go_on(t, &result, &t->asked->u.lent) == WEIR__PENDING)
         return;
     complete(t, result);
 }
@@ -154,6 +156,14 @@ void weir__tls_ask_close(struct weir__tls *t) {
         t->below->kind->release(t->below, &t->op.u.lent);
     weir__soon_prepare(&t->soon, closed_soon);
     weir__soon_add(&t->soon);
+}
+
+void weir__tls_ask_fail(struct weir__tls *t) {
+    if (t->asked == NULL || t->below->kind->unask(t->below, &t->op) == WEIR__PENDING)
+        return;
+    if (t->op.result > 0)
+        took(t);
+    complete(t, t->engine.code);
 }
 
 /* ---- in a task ---- */

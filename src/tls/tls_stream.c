@@ -54,6 +54,9 @@ static void close_now(struct weir__tls *t);
 static void line_moved(struct weir__out *o, int rc) {
     struct weir__tls *t = WEIR_CONTAINER(o, struct weir__tls, out);
     struct weir__put *p = t->put;
+    if (rc == WEIR_EKEEPALIVE) /* the time of the line above: it may believe that all is written */
+        weir__tls_engine_fail(&t->engine, rc, "the peer has taken nothing for %lld ms",
+                              (long long)(t->by.rest_ns / 1000000));
     if (rc == WEIR_ECLOSED) /* in a handshake: another task has closed it, and it is gone */
         t->below = NULL;
     weir__waitq_wake_all(&t->line, 0);
@@ -67,6 +70,8 @@ static void line_moved(struct weir__out *o, int rc) {
         put_goes_on(t, p); /* last: it may close t */
     else if (t->lingers)
         close_now(t);
+    else if (rc == WEIR_EKEEPALIVE)
+        weir__tls_ask_fail(t);
 }
 
 /* ---- the handshake ---- */
@@ -303,6 +308,10 @@ static int tls_unput(struct weir_stream *s, struct weir__put *p) {
     return WEIR__DONE;
 }
 
+static void tls_rests(struct weir_stream *s, weir_ns rest_ns) {
+    weir__out_owner_rest(&tls_of(s)->by, rest_ns);
+}
+
 static int64_t tls_try_send(struct weir_stream *s, const void *buf, size_t len) {
     struct weir__tls *t = tls_of(s);
     if (t->out.failed != 0 || t->engine.code != 0)
@@ -453,6 +462,7 @@ static const struct weir__stream_kind tls_kind = {
     .sendv = tls_sendv,
     .put = tls_put,
     .unput = tls_unput,
+    .rests = tls_rests,
     .try_send = tls_try_send,
     .wait_room = tls_wait_room,
     .unacked = tls_unacked,

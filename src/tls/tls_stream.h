@@ -61,6 +61,8 @@ int weir__tls_ask(struct weir_stream *s, struct weir__op *ask);
 int weir__tls_unask(struct weir_stream *s, struct weir__op *ask);
 /* The stream is closed: take the ask back that is pending below. */
 void weir__tls_ask_close(struct weir__tls *t);
+/* The engine has failed: let whoever asks know. Not on a task's stack; t may be closed by it. */
+void weir__tls_ask_fail(struct weir__tls *t);
 /* It is closed, and an ask has completed: is the stream gone now? In tls_stream.c. */
 void weir__tls_maybe_gone(struct weir__tls *t);
 
