@@ -8,7 +8,8 @@
  *   invariant 2  every other timer's slot follows from its deadline and ts->tick alone
  *   invariant 3  so every timer of a level is before every timer of a higher level
  * ts->tick moves only forward: into the first occupied slot, which is then taken apart, or to a
- * tick before that slot, which changes no timer's highest differing digit.
+ * tick before that slot, which changes no timer's highest differing digit. It may lag behind the
+ * time, by less than a slot of level 1: turns follow each other faster than timers fire.
  * A slot of many timers is *open* while its parts are moved down; the rest lies too high. */
 #include "loop/timers.h"
 
@@ -58,7 +59,9 @@ struct weir__timers {
     int64_t tick;
     uint64_t armings;  /* number of the next one */
     weir_ns firing_ns; /* while firing: its now_ns; else INT64_MIN */
+    weir_ns quiet_ns;  /* a firing before this time has nothing to do */
     unsigned open;     /* bit n: the slot of ts->tick's digit on level n is open */
+    unsigned filled;   /* bit n: level n has an occupied slot */
     int64_t horizon[LEVELS]; /* of an open slot: its timers' ticks are not before, ts->tick is */
     struct list homeless; /* timers for which there was no memory in the wheel */
     struct list deferred; /* those which wait until a firing is over */
@@ -96,10 +99,14 @@ static void chunk_put(struct weir__timers *ts, struct chunk *c) {
     ts->chunk_count--;
 }
 
+static bool has_too_many_chunks(const struct weir__timers *ts) {
+    return ts->spare_count > SPARE_MAX + ts->chunk_count;
+}
+
 /* Give back some of what a burst needed: a little each turn, so that the next burst finds most of
  * it and no turn pays for all. */
 static void chunks_trim(struct weir__timers *ts, size_t count) {
-    while (count-- > 0 && ts->spare_count > SPARE_MAX + ts->chunk_count) {
+    while (count-- > 0 && has_too_many_chunks(ts)) {
         struct chunk *c = ts->spare;
         ts->spare = c->before;
         ts->spare_count--;
@@ -122,8 +129,11 @@ static unsigned digit_of(int64_t tick, unsigned level) {
 }
 
 static void slot_mark(struct weir__timers *ts, unsigned level, unsigned digit, bool occupied) {
-    uint64_t bit = (uint64_t)1 << digit % 64, *word = &ts->occupied[level][digit / 64];
-    *word = occupied ? *word | bit : *word & ~bit;
+    uint64_t bit = (uint64_t)1 << digit % 64, *words = ts->occupied[level], any = 0;
+    words[digit / 64] = occupied ? words[digit / 64] | bit : words[digit / 64] & ~bit;
+    for (unsigned i = 0; i < SLOTS / 64; i++)
+        any |= words[i];
+    ts->filled = any != 0 ? ts->filled | 1u << level : ts->filled & ~(1u << level);
 }
 
 /* Add a chunk to a slot whose last chunk is full, or that has none. */
@@ -176,18 +186,14 @@ static size_t slot_last_count(const struct slot *s) {
 
 /* Find the slot with the earliest timers, open ones left out. Returns false if there is none. */
 static bool slot_first(const struct weir__timers *ts, unsigned *ret_level, unsigned *ret_digit) {
-    if (ts->chunk_count == 0)
+    if (ts->filled == 0)
         return false;
-    for (unsigned level = 0; level < LEVELS; level++) {
-        for (unsigned word = 0; word < SLOTS / 64; word++) {
-            if (ts->occupied[level][word] == 0)
-                continue;
-            *ret_level = level;
-            *ret_digit = word * 64 + (unsigned)__builtin_ctzll(ts->occupied[level][word]);
-            return true;
-        }
-    }
-    return false;
+    unsigned level = (unsigned)__builtin_ctz(ts->filled), word = 0;
+    while (ts->occupied[level][word] == 0)
+        word++;
+    *ret_level = level;
+    *ret_digit = word * 64 + (unsigned)__builtin_ctzll(ts->occupied[level][word]);
+    return true;
 }
 
 /* The first tick of a slot. */
@@ -444,6 +450,22 @@ static void catch_up(struct weir__timers *ts, weir_ns now_ns) {
         ts->tick = tick;
 }
 
+/* Until when do firings have nothing to do? A timer may be due, or the tick must catch up so that
+ * it stays in the slot of level 1 of now. */
+static weir_ns quiet_until(struct weir__timers *ts, weir_ns now_ns) {
+    unsigned level, digit;
+    weir_ns quiet_ns = ((tick_of(now_ns) | (SLOTS - 1)) + 1) << TICK_BITS;
+    const struct weir__timer *t = weir__near_first(&ts->near);
+    bool has_work = ts->open != 0 || ts->homeless.first != NULL || has_too_many_chunks(ts);
+    if (has_work)
+        return INT64_MIN;
+    if (t != NULL && t->deadline_ns < quiet_ns)
+        quiet_ns = t->deadline_ns;
+    if (slot_first(ts, &level, &digit) && ts->slots[level][digit].least_ns < quiet_ns)
+        quiet_ns = ts->slots[level][digit].least_ns;
+    return quiet_ns;
+}
+
 /* ---- the contract --------------------------------------------------------------------------- */
 
 int weir__timers_new(weir_ns now_ns, struct weir__timers **ret_timers) {
@@ -451,7 +473,7 @@ int weir__timers_new(weir_ns now_ns, struct weir__timers **ret_timers) {
     if (ts == NULL)
         return -ENOMEM;
     ts->tick = now_ns > 0 ? tick_of(now_ns) : 0;
-    ts->firing_ns = INT64_MIN;
+    ts->firing_ns = ts->quiet_ns = INT64_MIN;
     *ret_timers = ts;
     return 0;
 }
@@ -505,6 +527,8 @@ void weir__timer_arm(struct weir__timers *ts, struct weir__timer *t, weir_ns dea
     if (deadline_ns == WEIR_NEVER)
         return;
     t->priv[1] = ts->armings++ << LEVEL_BITS;
+    if (deadline_ns < ts->quiet_ns)
+        ts->quiet_ns = deadline_ns;
     if (deadline_ns <= ts->firing_ns)
         list_add(&ts->deferred, t);
     else
@@ -545,6 +569,8 @@ size_t weir__timers_fire(struct weir__timers *ts, weir_ns now_ns) {
     size_t fired = 0;
     struct weir__timer *t;
     WEIR_CHECK(ts->firing_ns == INT64_MIN);
+    if (__builtin_expect(now_ns < ts->quiet_ns, 1))
+        return 0;
     if (ts->homeless.first != NULL)
         place_all(ts, &ts->homeless);
     ts->firing_ns = now_ns;
@@ -561,5 +587,6 @@ size_t weir__timers_fire(struct weir__timers *ts, weir_ns now_ns) {
     place_all(ts, &ts->deferred);
     weir__near_trim(&ts->near);
     chunks_trim(ts, TRIM_MAX);
+    ts->quiet_ns = quiet_until(ts, now_ns);
     return fired;
 }
