@@ -103,25 +103,23 @@ static uint8_t *put_framing(uint8_t *to, int status, bool in_chunks, uint64_t le
     return PUT(to, "\r\n");
 }
 
-static size_t head_size(const struct http_request *r, const char *const *lines) {
+/* weir_http_reply's, as most are. */
+static bool is_plain_text(const struct http_request *r, const struct weir_http_answer *a) {
+    return a->headers == weir__http_text_lines && a->status == 200 && r->added_len == 0;
+}
+
+static size_t head_size(const struct http_request *r, const struct weir_http_answer *a) {
     const struct http_config *c = r->http->config;
-    return HTTP_HEAD_REST + weir__head_lines_len(lines) + r->added_len +
+    if (is_plain_text(r, a) && c->text_head_len > 0)
+        return HTTP_HEAD_REST + sizeof c->text_head;
+    return HTTP_HEAD_REST + weir__head_lines_len(a->headers) + r->added_len +
            (c->o.name != NULL ? strlen(c->o.name) : 0);
 }
 
-/* Put the head of an answer into out. len < 0: the length is not known. */
-static int put_head(struct http_request *r, const struct weir_http_answer *a, int64_t len) {
-    struct weir_http *h = r->http;
-    struct http_config *c = h->config;
+/* What comes before the framing. */
+static uint8_t *put_lead(uint8_t *to, struct http_request *r, const struct weir_http_answer *a) {
+    struct http_config *c = r->http->config;
     struct seen seen = {false, false};
-    size_t size = head_size(r, a->headers);
-    if (size > HTTP_OUT_MAX)
-        return weir__failf(-EINVAL, "http reply", NULL, "the headers have more than 1 MiB");
-    uint8_t *to = weir__http_out_room(h, size);
-    if (to == NULL)
-        return weir__fail(-ENOMEM, "http reply", NULL);
-    bool until_close = len < 0 && r->pub.head.minor == 0;
-    h->close |= body_is_left(r) || until_close;
     to = put_status(to, a->status);
     to = put_lines(to, a->headers, &seen);
     if (r->added_len > 0)
@@ -136,6 +134,36 @@ static int put_head(struct http_request *r, const struct weir_http_answer *a, in
         to = put_text(to, c->o.name);
         to = PUT(to, "\r\n");
     }
+    return to;
+}
+
+/* The same of a plain text, which is written anew when the date is another. */
+static uint8_t *put_text_lead(uint8_t *to, struct http_request *r,
+                              const struct weir_http_answer *a) {
+    struct http_config *c = r->http->config;
+    (void)weir__http_date(c);
+    if (c->text_head_len > 0)
+        return put(to, c->text_head, c->text_head_len);
+    uint8_t *end = put_lead(to, r, a);
+    if ((size_t)(end - to) <= sizeof c->text_head) {
+        c->text_head_len = (uint32_t)(end - to);
+        memcpy(c->text_head, to, c->text_head_len);
+    }
+    return end;
+}
+
+/* Put the head of an answer into out, of at most size bytes. len < 0: the length is not known. */
+static int put_head(struct http_request *r, const struct weir_http_answer *a, size_t size,
+                    int64_t len) {
+    struct weir_http *h = r->http;
+    if (size > HTTP_OUT_MAX)
+        return weir__failf(-EINVAL, "http reply", NULL, "the headers have more than 1 MiB");
+    uint8_t *to = weir__http_out_room(h, size);
+    if (to == NULL)
+        return weir__fail(-ENOMEM, "http reply", NULL);
+    bool until_close = len < 0 && r->pub.head.minor == 0;
+    h->close |= body_is_left(r) || until_close;
+    to = is_plain_text(r, a) ? put_text_lead(to, r, a) : put_lead(to, r, a);
     if (!until_close)
         to = put_framing(to, a->status, len < 0, (uint64_t)len);
     to = put_connection(to, r);
@@ -156,10 +184,9 @@ static int make_room(struct weir_http *h, size_t len) {
 
 static int answer_out(struct http_request *r, const struct weir_http_answer *a) {
     struct weir_http *h = r->http;
-    size_t len = r->is_head ? 0 : a->len;
-    int rc = h->unsent != 0 ? weir__fail(h->unsent, "http reply", NULL)
-                            : make_room(h, head_size(r, a->headers) + len);
-    if (rc < 0 || (rc = put_head(r, a, (int64_t)a->len)) < 0)
+    size_t len = r->is_head ? 0 : a->len, size = head_size(r, a);
+    int rc = h->unsent != 0 ? weir__fail(h->unsent, "http reply", NULL) : make_room(h, size + len);
+    if (rc < 0 || (rc = put_head(r, a, size, (int64_t)a->len)) < 0)
         return rc;
     r->pub.reply = HTTP_ANSWERING;
     r->sent = len;
@@ -233,7 +260,8 @@ int weir_http_begin(struct weir_http_request *pub, const struct weir_http_answer
     uint32_t added_len = r->added_len;
     if (rc == 0 && r->http->config->o.compress)
         weir__http_pack_begin(r, &a);
-    if (rc < 0 || (rc = put_head(r, &a, knows ? (int64_t)a.len : -1)) < 0) {
+    int64_t len = knows ? (int64_t)a.len : -1;
+    if (rc < 0 || (rc = put_head(r, &a, head_size(r, &a), len)) < 0) {
         weir__http_pack_free(r->pack);
         r->pack = NULL;
         r->added_len = added_len; /* another answer may be given */

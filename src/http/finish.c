@@ -92,7 +92,8 @@ static int discard_body(struct http_request *r) {
 
 int weir__http_finish(struct http_request *r, int rc) {
     struct weir_http *h = r->http;
-    weir__http_lease_await(h);
+    if (h->lease != NULL)
+        weir__http_lease_await(h);
     rc = answer_rest(r, rc);
     h->broken |= rc < 0;
     if (h->broken && h->unsent == 0) /* answers to the requests before may wait still */

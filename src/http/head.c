@@ -280,7 +280,7 @@ int weir__http_head_feed(struct weir_http *h) {
         r->pub.stream = h->stream;
     }
     if (!weir__http_head_has_begun(h)) /* an empty line may have come long before */
-        r->began = weir__loop_now(h->config->loop);
+        r->began = h->config->loop->turn_ns;
     int size = h->wants_proxy ? feed_proxy(h, r) : 1;
     if (size <= 0 || h->left == 0)
         return size < 0 ? size : 0;

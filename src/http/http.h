@@ -76,6 +76,8 @@ struct http_config {
     char host[HTTP_HOST_KEPT];
     weir_ns date_until;           /* date holds until then, by the loop's clock */
     char date[WEIR__DATE_LEN + 1];              /* "Sun, 06 Nov 1994 08:49:37 GMT" */
+    uint32_t text_head_len;       /* 0: there is none of this date */
+    char text_head[HTTP_TEXT_HEAD_KEPT]; /* of an answer 200 with a text, up to its framing */
 };
 
 enum http_mode { /* how the body of an answer that was begun is sent */

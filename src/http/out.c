@@ -129,7 +129,8 @@ static int await_writer(struct weir_http *h) {
 
 static void write_over(struct weir_http *h) {
     h->writing = false;
-    weir__waitq_wake_all(&h->writers, 0);
+    if (!weir__waitq_empty(&h->writers))
+        weir__waitq_wake_all(&h->writers, 0);
 }
 
 /* As much of data as the block has room for goes with the head before it. */

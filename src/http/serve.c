@@ -73,10 +73,11 @@ static int take_requests(struct http_conn *c) {
     return rc;
 }
 
+/* From the time of the turn: no clock is read for each request. */
 static weir_ns bound_of(struct http_conn *c) {
     struct weir_http *h = &c->http;
     const struct weir_http_server_options *o = &h->config->o;
-    weir_ns now = weir__loop_now(h->config->loop);
+    weir_ns now = h->config->loop->turn_ns;
     if (c->phase == HTTP_PHASE_BODY) {
         c->since = now;
         return weir__deadline(now, weir__http_body_patience(h->request));
@@ -101,7 +102,7 @@ int weir__http_piece(struct weir_conn *conn, void *state, struct weir_view v) {
         return 0;
     }
     if (c->phase == HTTP_PHASE_BODY)
-        h->request->waited += weir__loop_now(h->config->loop) - c->since;
+        h->request->waited += h->config->loop->turn_ns - c->since;
     c->due = WEIR_NEVER; /* what follows may suspend, and is not the client's time */
     h->at = v.base;
     h->left = v.len;

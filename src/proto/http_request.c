@@ -109,6 +109,8 @@ bool weir_http_wants_websocket(const struct weir_http_request *r) {
 
 /* ---- answering ---- */
 
+const char *const weir__http_text_lines[] = {"Content-Type: text/plain; charset=utf-8", NULL};
+
 int weir__http_answer_check(const struct weir_http_request *r, const struct weir_http_answer *a) {
     if (r->reply != HTTP_UNANSWERED)
         return weir__failf(-EALREADY, "http reply", weir_stream_peer(r->stream),
@@ -152,7 +154,6 @@ static int reply(struct weir_http_request *r, const struct weir_http_answer *a, 
 }
 
 int weir_http_reply(struct weir_http_request *r, int status, const char *text) {
-    static const char *const headers[] = {"Content-Type: text/plain; charset=utf-8", NULL};
     char phrase[64];
     int rc = weir__suspend_enter("http reply");
     if (rc < 0)
@@ -163,7 +164,7 @@ int weir_http_reply(struct weir_http_request *r, int status, const char *text) {
         snprintf(phrase, sizeof phrase, "%s\n", weir__http1_status_text(status));
     const char *body = text != NULL ? text : has_body ? phrase : "";
     struct weir_http_answer a = {.size = sizeof a, .status = status,
-                                 .headers = has_body ? headers : NULL, .body = body,
+                                 .headers = has_body ? weir__http_text_lines : NULL, .body = body,
                                  .len = strlen(body)};
     return reply(r, &a, true);
 }

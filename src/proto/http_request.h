@@ -40,6 +40,9 @@ WEIR_API void weir__http_request_cut(struct weir_http_request *r);
 /* Undo that: the head is again as it was sent. A blank stands for each blank behind a value. */
 WEIR_API void weir__http_request_join(struct weir_http_request *r);
 
+/* The header lines of weir_http_reply. */
+extern WEIR_API const char *const weir__http_text_lines[2];
+
 /* What forbids this answer, as an error with its record, or 0; headers apart. */
 WEIR_API int weir__http_answer_check(const struct weir_http_request *r,
                                      const struct weir_http_answer *a);

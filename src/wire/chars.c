@@ -48,43 +48,93 @@ const uint8_t weir__char_classes[256] = {
     ['}'] = TARGET,
 };
 
-/* 16 bytes at a time; the compiler translates this to SSE2, NEON or plain words. */
-typedef uint8_t wide __attribute__((vector_size(16)));
+/* ---- 16 bytes at a time ---- */
+
+/* Each function below says which of 16 bytes something holds for, a bit for each, the first lowest.
+ * Elsewhere bytes are looked at one by one. */
+#ifdef __SSE2__
+
+enum { WIDE_LEN = 16 };
+typedef uint8_t wide __attribute__((vector_size(WIDE_LEN)));
+typedef char wide_chars __attribute__((vector_size(WIDE_LEN)));
 
 #define WIDE(c) ((wide){c, c, c, c, c, c, c, c, c, c, c, c, c, c, c, c})
 
-/* Which of 8 bytes is the first that is not 0? One is. */
-static inline unsigned first_byte(uint64_t word) {
-    bool is_little = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__;
-    return (unsigned)(is_little ? __builtin_ctzll(word) : __builtin_clzll(word)) / 8;
+static inline wide wide_load(const uint8_t *bytes) {
+    wide v;
+    memcpy(&v, bytes, sizeof v);
+    return v;
 }
 
-/* The first control character among 16 bytes; 16: there is none. */
-static inline unsigned wide_control(const uint8_t *bytes) {
-    wide v;
-    uint64_t half[2];
-    memcpy(&v, bytes, sizeof v);
-    wide bad = (wide)(((v < WIDE(0x20)) & (v != WIDE('\t'))) | (v == WIDE(0x7f)));
-    memcpy(half, &bad, sizeof half);
-    if ((half[0] | half[1]) == 0)
-        return 16;
-    return half[0] != 0 ? first_byte(half[0]) : 8 + first_byte(half[1]);
+static inline unsigned wide_bits(wide is) { /* each byte 0 or 255 */
+    return (unsigned)__builtin_ia32_pmovmskb128((wide_chars)is);
 }
+
+/* Control characters other than HTAB, and DEL. */
+static inline unsigned wide_controls(const uint8_t *bytes) {
+    wide v = wide_load(bytes);
+    return wide_bits((wide)(((v < WIDE(0x20)) & (v != WIDE('\t'))) | (v == WIDE(0x7f))));
+}
+
+/* Bytes that are surely no token's. Few tokens have others than letters, digits and "-". */
+static inline unsigned wide_no_token(const uint8_t *bytes) {
+    wide v = wide_load(bytes), letter = (v | WIDE(0x20)) - WIDE('a'), digit = v - WIDE('0');
+    return wide_bits((wide)((letter > WIDE(25)) & (digit > WIDE(9)) & (v != WIDE('-'))));
+}
+
+/* Bytes that are no target's. */
+static inline unsigned wide_no_target(const uint8_t *bytes) {
+    wide v = wide_load(bytes);
+    return wide_bits((wide)((v - WIDE('!') > WIDE('~' - '!')) | (v == WIDE('"')) |
+                            (v == WIDE('#')) | (v == WIDE('<')) | (v == WIDE('>'))));
+}
+
+/* The first control character of those at or after from. */
+static inline size_t wide_line_end(const uint8_t *bytes, size_t from, size_t end) {
+    unsigned bits = 0;
+    size_t i = from;
+    while (end - i >= WIDE_LEN && (bits = wide_controls(bytes + i)) == 0)
+        i += WIDE_LEN;
+    if (bits == 0 && i < end && end >= WIDE_LEN) { /* the last ones, with some before them */
+        bits = wide_controls(bytes + end - WIDE_LEN) >> (WIDE_LEN - (end - i));
+        i = bits != 0 ? i : end;
+    }
+    return bits != 0 ? i + (unsigned)__builtin_ctz(bits) : i;
+}
+
+/* How many bytes from the start surely belong to the class. */
+static inline size_t wide_span(const uint8_t *bytes, size_t len, int class) {
+    unsigned bits = 0;
+    size_t i = 0;
+    while (len - i >= WIDE_LEN && bits == 0) {
+        bits = class == WEIR__CHAR_TOKEN ? wide_no_token(bytes + i) : wide_no_target(bytes + i);
+        i += bits != 0 ? (unsigned)__builtin_ctz(bits) : WIDE_LEN;
+    }
+    return i;
+}
+
+#else
+
+static inline size_t wide_line_end(const uint8_t *bytes, size_t from, size_t end) {
+    return from;
+}
+
+static inline size_t wide_span(const uint8_t *bytes, size_t len, int class) {
+    return 0;
+}
+
+#endif
 
 size_t weir__chars_line_end(const uint8_t *bytes, size_t from, size_t end) {
-    size_t i = from;
-    unsigned n = 16;
-    while (end - i >= 16 && n == 16)
-        i += n = wide_control(bytes + i);
-    if (n < 16)
-        return i;
+    size_t i = wide_line_end(bytes, from, end);
     while (i < end && (bytes[i] >= 0x20 || bytes[i] == '\t') && bytes[i] != 0x7f)
         i++;
     return i;
 }
 
 size_t weir__chars_span(const uint8_t *bytes, size_t len, int classes) {
-    size_t i = 0;
+    bool is_wide = classes == WEIR__CHAR_TOKEN || classes == WEIR__CHAR_TARGET;
+    size_t i = is_wide ? wide_span(bytes, len, classes) : 0;
     while (i < len && weir__char_is(bytes[i], classes))
         i++;
     return i;
@@ -94,11 +144,15 @@ bool weir__chars_all(const uint8_t *bytes, size_t len, int classes) {
     return len > 0 && weir__chars_span(bytes, len, classes) == len;
 }
 
+/* Bit 5 alone may differ, in a letter. */
 bool weir__chars_equal(const void *bytes, size_t len, const char *text) {
     const uint8_t *source = bytes;
-    for (size_t i = 0; i < len; i++)
-        if (!text[i] || weir__char_lower(source[i]) != weir__char_lower((uint8_t)text[i]))
+    for (size_t i = 0; i < len; i++) {
+        uint8_t byte = source[i], differs = byte ^ (uint8_t)text[i];
+        bool is_other = differs != 0 && (differs != 0x20 || !weir__char_is(byte, WEIR__CHAR_ALPHA));
+        if (is_other || text[i] == '\0')
             return false;
+    }
     return text[len] == '\0';
 }
 

@@ -227,11 +227,17 @@ static int field_coding(struct weir__http1 *h, const uint8_t *p, struct weir__sl
     return fail(h, WEIR_EPROTO, 501, "transfer coding not supported");
 }
 
+/* Bit 5 is what a letter's cases differ in, and no other byte becomes one of these letters by it. */
+static bool is_host(const uint8_t *name) {
+    return (name[0] | 0x20) == 'h' && (name[1] | 0x20) == 'o' && (name[2] | 0x20) == 's' &&
+           (name[3] | 0x20) == 't';
+}
+
 static int field_meaning(struct weir__http1 *h, const uint8_t *p, struct weir__http1_header f) {
     const uint8_t *name = p + f.name.offset;
     switch (f.name.len) {
     case 4:
-        return weir__chars_equal(name, 4, "host") ? field_host(h, p, f.value) : 0;
+        return is_host(name) ? field_host(h, p, f.value) : 0;
     case 14:
         return weir__chars_equal(name, 14, "content-length") ? field_length(h, p, f.value) : 0;
     case 17:
@@ -304,15 +310,15 @@ static int line_find(struct weir__http1 *h, const uint8_t *p, size_t len, size_t
     size_t end_max = line_max < head_max ? line_max : head_max;
     size_t end = len < end_max ? len : end_max;
     size_t at = weir__chars_line_end(p, h->scanned, end);
-    h->scanned = (uint32_t)at;
-    if (at < end && p[at] != '\r')
-        return no_text(h, p, at);
-    if (at + 1 < end && p[at + 1] != '\n')
-        return bad(h, "bare CR");
-    if (at + 1 < end) {
+    if (at + 1 < end && p[at] == '\r' && p[at + 1] == '\n') {
         *ret_end = at;
         return 1;
     }
+    h->scanned = (uint32_t)at;
+    if (at < end && p[at] != '\r')
+        return no_text(h, p, at);
+    if (at + 1 < end)
+        return bad(h, "bare CR");
     return end == end_max ? line_too_long(h, end_max == head_max) : 0;
 }
 
