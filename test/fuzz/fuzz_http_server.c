@@ -278,7 +278,8 @@ static int serve(void *args) {
  * rightly. */
 static void write_out(size_t len) {
     game.written += len; /* perhaps all of them are read at once */
-    (void)weir_write(game.peer.s, game.out, len);
+    int rc = weir_write(game.peer.s, game.out, len);
+    game.peer.is_reset |= rc == -ECONNRESET || rc == -EPIPE; /* then no read reports it */
     game.out_len -= len;
     memmove(game.out, game.out + len, game.out_len);
 }
