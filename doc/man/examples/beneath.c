@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Shows: weir_file_open_beneath. Opens files that others name, and none outside of a directory. */
+/* Shows: weir_file_open_beneath */
 #include <fcntl.h>
 #include <stdio.h>
 #include <weir/dir.h>

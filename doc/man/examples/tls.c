@@ -77,8 +77,11 @@ static int serve(const char *cert, const char *key) {
     snprintf(url, sizeof url, "tls://localhost:%d", weir_listener_port(l));
     weir_group_open(&g, WEIR_TOGETHER);
     rc = weir_go(&g, echo, .l = l);
-    if (rc == 0)
-        rc = ask(url, client);
+    if (rc == 0) {
+        struct weir_tls *kept = weir_tls_ref(client); /* for what may outlive this function */
+        rc = ask(url, kept);
+        weir_tls_unref(&kept);
+    }
     return weir_group_close(&g, rc);
 }
 

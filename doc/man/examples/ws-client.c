@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Shows: weir_ws_client weir_ws_client_options weir_ws_client_state weir_ws_client_facts
- *   weir_ws_client_new weir_ws_client_receive weir_ws_client_send weir_ws_client_look
- *   weir_ws_client_ws weir_ws_client_close weir_ws_client_drop */
+/* Shows: weir-ws_client weir_ws_client weir_ws_client_options weir_ws_client_state
+ *   weir_ws_client_facts weir_ws_client_new weir_ws_client_receive weir_ws_client_send
+ *   weir_ws_client_look weir_ws_client_ws weir_ws_client_close weir_ws_client_drop */
 #include <stdio.h>
 #include <weir/weir.h>
 

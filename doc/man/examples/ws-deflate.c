@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Shows: weir_ws_deflate weir_ws_deflated weir_ws_is_deflated */
+/* Shows: weir-ws_deflate weir_ws_deflate weir_ws_deflated weir_ws_is_deflated */
 #include <stdio.h>
 #include <weir/weir.h>
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Shows: weir_ws_topic weir_ws_slow weir_ws_topic_options weir_ws_topic_new weir_ws_topic_free
- * weir_ws_topic_subscribe weir_ws_topic_unsubscribe weir_ws_topic_publish weir_ws_topic_stats */
+/* Shows: weir-ws_topic weir_ws_topic weir_ws_slow weir_ws_topic_options weir_ws_topic_new
+ * weir_ws_topic_free weir_ws_topic_subscribe weir_ws_topic_unsubscribe weir_ws_topic_publish
+ * weir_ws_topic_stats */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
