@@ -205,17 +205,19 @@ HEAD = """# Conformance
 
 `weir torture` tries a WebSocket or HTTP/1.1 server or client, of any make, by cases that are
 written from the RFCs. doc/design/torture.md says how it judges. `make conformance` makes this page.
+The tables count the cases by verdict:
 
 * **OK**: the peer did what the clause of the case says.
 * **not strict**: it did not do what it should (RFC 2119).
-* **free**: the RFC leaves it open, or the peer has not what the case is about (compression, a
-  larger limit). Nothing is wrong.
+* **free** (`informational` in the command): the RFC leaves it open, or the peer lacks the feature
+  that the case is about (compression, a larger limit). Nothing is wrong.
 * **failed**: it did not do what it must.
 
-What failed below is often a choice of the peer's, who reads more than the RFCs allow. All peers
-have their default settings, with compression where they have it; aiohttp and npm ws take messages
-of 16 MiB, our WebSocket peers keep their contexts. A few cases depend on what a peer reads first,
-so a second run may differ by some.
+Below each table stand the cases of other peers that failed or were not strict; a number in brackets
+says how many cases of that name. Often the peer accepts on purpose more than the RFCs allow. All
+peers have their default settings, with compression where they have it, except that aiohttp and npm
+ws take messages of 16 MiB, and our WebSocket peers use context takeover. In a few cases the verdict
+depends on what a peer reads first, so a second run may differ a little.
 
 """
 NAMES = {"ws server": "WebSocket servers", "ws client": "WebSocket clients",
