@@ -5,8 +5,9 @@
  * attempts, and receives the messages of each connection; the library starts no task for it, so a
  * cancel or a scope's budget ends all of this as it ends any call. Other tasks send.
  *
- * A connection is lost if it broke, if a ping was not answered, or if the server closed it with one
- * of the codes 1001, 1005, 1011 .. 1014; then weir_ws_client_receive connects again. Any other
+ * A connection is lost if it broke, if a ping was not answered, if it was closed because what came
+ * broke the protocol or exceeded a limit (last_error of the facts says so), or if the server closed
+ * it with one of the codes 1001, 1005, 1011 .. 1014; then weir_ws_client_receive connects again. Any other
  * close code ends the client: the server does not want it to come back. An attempt that fails is
  * made again, unless that cannot help. It cannot after a bad URL or option, a library that is not
  * linked, a refused certificate, an answer that breaks the protocol or exceeds a limit, -EACCES,

@@ -246,7 +246,9 @@ static int attempt(struct weir_ws_client *c) {
     if (rc == 0) {
         c->connections++;
         rc = welcome(c, ws);
-        if (rc < 0 && is_lost(rc))
+        if (rc == 0 && c->state == WEIR_WS_CLIENT_ENDED) /* meanwhile, and opened did not mind */
+            rc = has_ended(c);
+        else if (rc < 0 && is_lost(rc))
             lost(c, ws, rc);
     } else if (rc != weir_cancelled()) {
         c->is_final = !may_help(rc);

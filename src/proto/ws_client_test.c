@@ -200,6 +200,28 @@ WS_STORY(a_close_or_a_drop_reaches_the_task_that_receives) {
     return 0;
 }
 
+static int does_not_mind(struct weir_ws *ws, void *arg) {
+    (void)weir_sleep(MS(1000));
+    return 0;
+}
+
+WS_STORY(a_close_while_opened_runs_leaves_no_connection) {
+    struct weir_task *t = NULL;
+    struct receiver_args got = {0};
+    struct weir_ws_client *c = CLIENT_OPEN(w, .opened = does_not_mind);
+    assert_int_equal(weir_go_task(NULL, receiver, &t, .c = c), 0);
+    while (facts_of(c).connections == 0)
+        weir_sleep(MS(1));
+    assert_int_equal(weir_ws_client_close(c, 1000, NULL), 0);
+    assert_int_equal(weir_await(&t, &got, sizeof got), 0);
+    assert_int_equal(got.rc, WEIR_EWSCLOSED);
+    for (int i = 0; i < 1000 && w->ended == 0; i++)
+        weir_sleep(MS(1));
+    assert_int_equal(w->ended, 1);
+    weir_ws_client_drop(&c);
+    return 0;
+}
+
 WS_STORY(a_cancel_loses_nothing) {
     static const char *const lines[] = {"fail", "hello", NULL};
     struct weir_ws_message m;
