@@ -7,11 +7,11 @@
  *
  * A connection is lost if it broke, if a ping was not answered, if it was closed because what came
  * broke the protocol or exceeded a limit (last_error of the facts says so), or if the server closed
- * it with one of the codes 1001, 1005, 1011 .. 1014; then weir_ws_client_receive connects again. Any other
- * close code ends the client: the server does not want it to come back. An attempt that fails is
- * made again, unless that cannot help. It cannot after a bad URL or option, a library that is not
- * linked, a refused certificate, an answer that breaks the protocol or exceeds a limit, -EACCES,
- * -EPERM, -ENOMEM, or a status that is none of 408, 425, 429, 500, 502, 503 and 504.
+ * it with one of the codes 1001, 1005, 1011 .. 1014; then weir_ws_client_receive connects again.
+ * Any other close code ends the client: the server does not want it to come back. An attempt that
+ * fails is made again, unless that cannot help. It cannot after a bad URL or option, a library that
+ * is not linked, a refused certificate, an answer that breaks the protocol or exceeds a limit,
+ * -EACCES, -EPERM, -ENOMEM, or a status that is none of 408, 425, 429, 500, 502, 503 and 504.
  *
  * A message for which a send has returned 0 was queued, not received: what a lost connection had
  * queued is lost with it. Loop thread only. */
