@@ -385,6 +385,8 @@ int weir_http_end(struct weir_http_request *pub, const char *const *trailers) {
                          (unsigned long long)r->to_send);
     } else if (h->unsent != 0) {
         rc = weir__fail(h->unsent, "http end", NULL);
+    } else if (h->broken) { /* a piece is lost: no end may make the rest a whole */
+        rc = weir__fail(-EPIPE, "http end", NULL);
     } else {
         bool packs = r->pack != NULL && r->mode != HTTP_NO_BODY;
         rc = packs ? write_packed(r, NULL, 0, WEIR__DEFLATE_FINISH) : 0;
