@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* accept.c - weights. */
+/* accept.c - reads the weights ("gzip;q=0.5") in lists of what a client accepts. */
 #include "http/accept.h"
 
 #include <string.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* access_log.c - what became of a request, given to the program, and a line of text of it. */
+/* access_log.c - calls the program's `log` when a request is over, and writes the line of text that
+ * describes it. */
 #include <stdio.h>
 #include <string.h>
 #include <weir/http_log.h>

@@ -6,8 +6,8 @@
  *   phase   what is awaited                                      its bound
  *   WAITS   the next request, or the rest of its head            idle_ns, head_ns
  *   RUNS    nothing: a task of the connection runs               none here
- *   BODY    reactive: a piece of the body; there is no task      the body's patience
- *   LINGERS the client's end, behind the last answer             HTTP_LINGER_NS
+ *   BODY    reactive: a piece of the body; there is no task      what is left of body_ns
+ *   LINGERS the client's end of stream, after the last answer    HTTP_LINGER_NS
  *   LATE    nothing: the bound is over, a task answers 408
  *   OVER    nothing */
 #ifndef WEIR_HTTP_CONN_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* mime.c - what browsers need to be told, sorted by extension. Text is UTF-8. Scripts and styles
+/* mime.c - the table of types, sorted by extension. Text is UTF-8. Scripts and styles
  * have the types without which browsers refuse them. */
 #include "http/mime.h"
 

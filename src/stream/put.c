@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* put.c - the end of a side, outside a task: what follows the last put. */
+/* put.c - shuts a stream's writing side down outside a task, after the last put. */
 #include "stream/stream.h"
 
 int weir__stream_shut(struct weir_stream *s) {

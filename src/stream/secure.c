@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* secure.c - TLS by URL. The handshake of an accepted stream is its kind's function begin: so no
- * client holds up the others. */
+/* secure.c - TLS by URL. An accepted stream makes its handshake in its own task (the function begin
+ * of its kind), so a slow client does not hold up the others. */
 #include "stream/secure.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* secure.h - streams and listeners of room stream as those of TLS, by the table of the library
- * weir-tls, which is there. */
+/* secure.h - puts TLS over streams and listeners of this room, by the table of the library
+ * weir-tls. The caller has checked that the table is filled. */
 #ifndef WEIR_STREAM_SECURE_H
 #define WEIR_STREAM_SECURE_H
 

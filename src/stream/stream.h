@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* stream.h - the struct that every stream begins with, and the table of functions that a kind of
- * stream fills: kernel sockets, memory, descriptors; later TLS and a user's own.
+ * stream fills: kernel sockets, memory, descriptors, TLS and others.
  *
  * stream.c has what is the same for all kinds: the window of bytes received and not yet read, one
  * reader and one writer, and the states torn, ended and closed. A kind moves bytes and knows none

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* context.c - struct weir_tls: made, read again, counted; and its seats. */
+/* context.c - makes, reloads, counts and frees struct weir_tls, and finds the seat of a loop. */
 #include "tls/context.h"
 
 #include <errno.h>

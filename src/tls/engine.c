@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* engine.c - SSL between two pieces of memory. */
+/* engine.c - an SSL object that reads from memory and writes to memory. */
 #include "tls/engine.h"
 
 #include <errno.h>

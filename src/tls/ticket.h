@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* ticket.h - the keys with which a server encrypts tickets. All loops share them, so that a client
- * resumes wherever it comes. A key makes tickets for the time that a ticket lives, and opens them
- * for that time again: then it is gone, and with it what an attacker could read later. */
+ * can resume on any of them. A key encrypts tickets for ticket_ns, and decrypts them for the same
+ * time after that. Then it is erased, so that an attacker who comes later finds no key. */
 #ifndef WEIR_TLS_TICKET_H
 #define WEIR_TLS_TICKET_H
 

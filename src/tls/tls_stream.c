@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* tls_stream.c - the kind of stream: the handshake, encrypting, the ends. tls_ask.c receives.
+/* tls_stream.c - the kind of stream: handshake, encrypting, shutdown, close. tls_ask.c receives.
  *
- * Ciphertext cannot be taken back: its numbers are used up. So what was encrypted is written by the
- * line, whoever is cancelled meanwhile, and counts as taken; and a reader that must answer the peer
- * (KeyUpdate) appends to the same line. A writer encrypts only while the line has room. */
+ * Ciphertext cannot be taken back: its record number is used up. So the line writes what was
+ * encrypted, even if the task is cancelled meanwhile, and it counts as taken. A reader that must
+ * answer the peer (KeyUpdate) appends to the same line. A writer encrypts only while the line has
+ * room. */
 #include "tls/tls_stream.h"
 
 #include <errno.h>

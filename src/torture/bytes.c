@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* bytes.c - see bytes.h. */
 #include "torture/bytes.h"
 
 #include <stdarg.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* flate.c - see flate.h. */
 #include "torture/flate.h"
 
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* flate.h - raw deflate (RFC 1951), our own and small: a judge that shares no code with what it
- * judges. The packer's output is legal and dull (fixed codes, one match tried for each place); the
+ * judges. The packer's output is legal and simple (fixed codes, one match tried at each place); the
  * unpacker is strict and knows how far back a peer may reach. */
 #ifndef WEIR_TORTURE_FLATE_H
 #define WEIR_TORTURE_FLATE_H

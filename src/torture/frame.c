@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* frame.c - see frame.h. */
 #include "torture/frame.h"
 
 #include <stdio.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* handshake.c - see handshake.h. */
 #include "torture/handshake.h"
 
 #include <ctype.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* head.c - see head.h. */
 #include "torture/head.h"
 
 #include <ctype.h>

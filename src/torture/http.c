@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* http.c - see http.h. */
 #include "torture/http.h"
 
 #include <ctype.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* http_list.c - all cases of HTTP/1.1, in one list. */
 #include "torture/tables.h"
 #include "torture/torture.h"
 

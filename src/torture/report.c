@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* report.c - see report.h. */
 #include "torture/report.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* run.c - runs the cases of a list, several at a time, and tells their results in order. */
+/* run.c - runs the cases of a list, several at a time, and reports their results in order. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

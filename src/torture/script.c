@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* script.c - see script.h. */
 #include "torture/script.h"
 
 #include <ctype.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* talk.c - see talk.h. */
 #include "torture/talk.h"
 
 #include <ctype.h>

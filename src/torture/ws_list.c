@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* ws_list.c - all cases of WebSocket, in one list. */
 #include "torture/tables.h"
 #include "torture/torture.h"
 
