@@ -8,7 +8,7 @@
 
 #include "http/http_test_util.h"
 
-static int shape;
+static enum shape shape;
 
 static const char requests[] =
     GET("/hello") POST("/echo", 5, "hello")

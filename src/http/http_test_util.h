@@ -314,7 +314,7 @@ static inline int tell(void *arg) {
 
 static inline void tell_each(void (*set)(struct weir_http_server_options *o),
                              int (*story)(struct world *w)) {
-    for (int shape = 0; shape < SHAPES; shape++) {
+    for (enum shape shape = 0; shape < SHAPES; shape++) {
         struct telling t = {set, story, shape};
         struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
         fprintf(stderr, "# on %s, %s\n", test_backend, shape_names[shape]);

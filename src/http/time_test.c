@@ -19,7 +19,7 @@
 
 static void tell_simulated(void (*set)(struct weir_http_server_options *o),
                            int (*story)(struct world *w)) {
-    for (int shape = 0; shape < SHAPES; shape++) {
+    for (enum shape shape = 0; shape < SHAPES; shape++) {
         struct telling t = {set, story, shape};
         struct weir_sim_options o = {.size = sizeof o};
         fprintf(stderr, "# %s\n", shape_names[shape]);
