@@ -89,19 +89,17 @@ static int check_host(struct http_request *r) {
     return refuse(r, 421, "not a name of this server");
 }
 
-struct connection { /* what its fields say */
-    bool closes, keeps;
-};
-
-static int take_fields(struct http_request *r, struct connection *c) {
+static int take_fields(struct http_request *r, struct http_connection *c) {
     const struct weir__http1 *head = &r->pub.head;
     int rc = 0;
+    *c = (struct http_connection){0};
     for (uint32_t i = 0; i < head->headers_count && rc == 0; i++) {
         struct weir__http1_header f = head->headers[i];
         if (f.name.len == 10 && equals(&r->pub, f.name, "connection")) {
             c->closes |= has_token(&r->pub, f.value, "close");
             c->keeps |= has_token(&r->pub, f.value, "keep-alive");
         } else if (f.name.len == 6 && equals(&r->pub, f.name, "expect")) {
+            c->expects = true;
             rc = take_expect(r, f.value);
         }
     }
@@ -136,6 +134,16 @@ static void remember_host(struct http_config *c, const struct weir_http_request 
     c->host_len = host.len;
 }
 
+/* Most clients send the same fields each time. Where many clients take turns, each with its own,
+ * not every request pays for that. An expectation means another thing in HTTP/1.0. */
+static void remember(struct http_config *c, const struct http_request *r,
+                     struct http_connection says) {
+    if (says.expects || c->unknown++ % HTTP_UNKNOWN_SHARE != 0)
+        return;
+    weir__http1_remember(&r->pub.head, r->pub.text, r->text_len, &c->known);
+    c->known_says = says;
+}
+
 /* What the body is coded with, for a server that decompresses. */
 static int take_coding(struct http_request *r) {
     const struct weir__http1 *head = &r->pub.head;
@@ -150,12 +158,14 @@ static int take_coding(struct http_request *r) {
 
 /* The head is whole and lies in r's text. Returns its size, or WEIR_EPROTO with the refusal. */
 static int begin(struct weir_http *h, struct http_request *r, int size) {
-    struct connection c = {false, false};
+    struct http_connection c = h->config->known_says; /* if by_known */
     r->text_len = (size_t)size;
     r->has_head = true;
     r->is_head = r->pub.head.method.len == 4 &&
                  memcmp(r->pub.text + r->pub.head.method.offset, "HEAD", 4) == 0;
-    int rc = take_fields(r, &c);
+    int rc = r->pub.head.by_known ? 0 : take_fields(r, &c);
+    if (rc == 0 && !r->pub.head.by_known)
+        remember(h->config, r, c);
     bool is_last = ++h->served >= h->config->o.requests_max;
     if (c.closes || is_last || h->is_last || (r->pub.head.minor == 0 && !c.keeps))
         h->close = true;

@@ -41,6 +41,10 @@ struct http_out { /* bytes to send, [from, len) of size */
     uint8_t bytes[];
 };
 
+struct http_connection { /* what the fields of a request say of it */
+    bool closes, keeps, expects;
+};
+
 struct weir__inflater;
 struct http_unpack { /* of a request body in gzip */
     struct weir__inflater *inflater;
@@ -72,6 +76,9 @@ struct http_config {
     void (*logged)(struct http_request *r); /* its access log; NULL: none */
     size_t state_size;            /* of a request, for a reactive server */
     bool is_reactive;
+    struct weir__http1_known known; /* fields of a request before */
+    struct http_connection known_says;
+    uint32_t unknown;             /* requests that had others */
     uint32_t host_len;            /* of the last request's Host field; 0: none, or too long */
     char host[HTTP_HOST_KEPT];
     weir_ns date_until;           /* date holds until then, by the loop's clock */

@@ -20,6 +20,7 @@ enum {
     HTTP_CONNECTIONS_MAX = 10000,
     HTTP_BODY_RATE = 1024,
     HTTP_HOST_KEPT = 64,         /* a longer Host is parsed at each request */
+    HTTP_UNKNOWN_SHARE = 8,      /* of the requests with other fields one is remembered */
     HTTP_TEXT_HEAD_KEPT = 256,   /* a longer head of a text is written for each answer */
     HTTP_HEAD_LIMIT = 1 << 20,   /* the options' bounds */
     HTTP_HEADERS_LIMIT = 1000,

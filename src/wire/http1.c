@@ -322,6 +322,53 @@ static int line_find(struct weir__http1 *h, const uint8_t *p, size_t len, size_t
     return end == end_max ? line_too_long(h, end_max == head_max) : 0;
 }
 
+/* ---- fields that are known ---------------------------------------------------------------- */
+
+static struct weir__slice moved(struct weir__slice s, uint32_t by) {
+    return (struct weir__slice){s.offset + by, s.len};
+}
+
+/* Take the fields, if they are those that are known. */
+static bool fields_known(struct weir__http1 *h, const uint8_t *p, size_t len) {
+    const struct weir__http1_known *k = h->known;
+    uint32_t from = h->line_from;
+    if (k == NULL || k->len == 0 || k->len > len - from || memcmp(p + from, k->bytes, k->len) != 0)
+        return false;
+    if (from + k->len > h->limits->head_size_max || k->headers_count > h->limits->headers_max)
+        return false; /* it is found where the limit is */
+    for (uint32_t i = 0; i < k->headers_count; i++)
+        h->headers[i] = (struct weir__http1_header){moved(k->headers[i].name, from),
+                                                    moved(k->headers[i].value, from)};
+    h->headers_count = k->headers_count;
+    h->has_host = k->has_host;
+    h->host = k->has_host ? moved(k->host, from) : h->host;
+    h->body_len = k->body_len;
+    h->chunked = k->chunked;
+    h->by_known = true;
+    h->line_from = h->scanned = from + k->len;
+    return true;
+}
+
+void weir__http1_remember(const struct weir__http1 *h, const void *buf, size_t size,
+                          struct weir__http1_known *ret_known) {
+    struct weir__http1_known *k = ret_known;
+    uint32_t from = h->target.offset + h->target.len + 11; /* " HTTP/1.1" CR LF */
+    if (size - from > sizeof k->bytes || h->headers_count > WEIR__HTTP1_KNOWN_HEADERS)
+        return;
+    memcpy(k->bytes, (const uint8_t *)buf + from, size - from);
+    k->len = (uint32_t)(size - from);
+    k->headers_count = h->headers_count;
+    for (uint32_t i = 0; i < h->headers_count; i++)
+        k->headers[i] = (struct weir__http1_header){moved(h->headers[i].name, -from),
+                                                    moved(h->headers[i].value, -from)};
+    k->has_host = h->has_host;
+    k->host = h->has_host ? moved(h->host, -from) : k->host;
+    k->body_len = h->body_len;
+    k->chunked = h->chunked;
+}
+
+/* ---- the head ---------------------------------------------------------------------------- */
+
 int weir__http1_parse(struct weir__http1 *h, const void *buf, size_t len) {
     const uint8_t *p = buf;
     size_t end = 0;
@@ -332,6 +379,8 @@ int weir__http1_parse(struct weir__http1 *h, const void *buf, size_t len) {
         h->line_from = h->scanned = (uint32_t)end + 2;
         if (!h->started) {
             rc = first_line(h, p, from, end);
+            if (rc == 0 && h->started && fields_known(h, p, len))
+                return (rc = finish(h)) < 0 ? rc : (int)h->line_from;
         } else if (from < end) {
             rc = field(h, p, from, end);
         } else {

@@ -21,6 +21,7 @@ struct weir__http1_limits {
 extern WEIR_API const struct weir__http1_limits weir__http1_limits_default;
 
 enum { WEIR__HTTP1_HEADERS_MAX = 100 }; /* the default's headers_max, to size an array */
+enum { WEIR__HTTP1_KNOWN_HEADERS = 24, WEIR__HTTP1_KNOWN_SIZE = 1024 };
 
 struct weir__http1_header {
     struct weir__slice name, value; /* the value without the white space around it */
@@ -40,6 +41,17 @@ enum weir__http1_framing {
     WEIR__HTTP1_BODY_LENGTH,      /* body_len bytes */
     WEIR__HTTP1_BODY_CHUNKED,     /* see chunked.h */
     WEIR__HTTP1_BODY_UNTIL_CLOSE, /* responses only */
+};
+
+/* The fields of an earlier head, with the empty line: clients send the same ones again and again,
+ * and the same bytes need not be parsed again. All zero: there are none. */
+struct weir__http1_known {
+    uint32_t len, headers_count;
+    struct weir__slice host; /* this and the headers' slices: from the first byte of the fields */
+    int64_t body_len;
+    bool has_host, chunked;
+    struct weir__http1_header headers[WEIR__HTTP1_KNOWN_HEADERS];
+    uint8_t bytes[WEIR__HTTP1_KNOWN_SIZE];
 };
 
 struct weir__http1 {
@@ -66,6 +78,8 @@ struct weir__http1 {
      * that it need not be parsed again; NULL: none */
     const char *host_known;
     uint32_t host_known_len;
+    const struct weir__http1_known *known; /* of a head with the same limits; NULL: none */
+    bool by_known;                         /* the fields are those */
 
     /* the parser's own */
     bool started, skipped_line;
@@ -85,6 +99,10 @@ WEIR_API void weir__http1_init(struct weir__http1 *h, enum weir__http1_kind kind
  * Returns the size of the head when it is whole, 0 when more bytes are needed; WEIR_EPROTO,
  * WEIR_ETOOBIG with h->why and h->answer (400, 413, 414, 431, 501, 505); a failure stays. */
 WEIR_API int weir__http1_parse(struct weir__http1 *h, const void *buf, size_t len);
+
+/* Remember the fields of a whole request, of which buf holds the head, unless they are too many. */
+WEIR_API void weir__http1_remember(const struct weir__http1 *h, const void *buf, size_t size,
+                                   struct weir__http1_known *ret_known);
 
 /* How the body of this whole head is delimited (RFC 9112 6.3). For a response, say what the
  * request was: to_head for HEAD, to_connect for CONNECT; ignored for requests. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Every head of this file is parsed whole, byte by byte and cut in two at every place, each time
- * against an unmapped page; the outcomes must be the same. */
+ * against an unmapped page; and so again when its fields, or those of another head, are known. The
+ * outcomes must be the same. */
 #include "wire/http1.h"
 
 #include <string.h>
@@ -16,6 +17,7 @@ static const struct weir__http1_limits tight = {
     .body_len_max = 1000};
 
 static struct guard guard;
+static const struct weir__http1_known *known; /* for the heads that are parsed */
 
 static int look(struct weir__http1 *h, const char *text, size_t len) {
     return weir__http1_parse(h, guard_at_end(&guard, text, len), len);
@@ -27,6 +29,7 @@ static int parse_cut(struct weir__http1 *h, enum weir__http1_kind kind, const ch
                      size_t *ret_at) {
     int rc = 0;
     weir__http1_init(h, kind, headers, limits);
+    h->known = known;
     if (cut > 0) {
         rc = look(h, text, cut);
         *ret_at = cut;
@@ -41,7 +44,7 @@ static int parse_cut(struct weir__http1 *h, enum weir__http1_kind kind, const ch
 }
 
 /* Parse in all ways; the outcome of the whole stays in *h and `headers`. */
-static int parse_n(struct weir__http1 *h, enum weir__http1_kind kind, const char *text, size_t len,
+static int parse_all_cuts(struct weir__http1 *h, enum weir__http1_kind kind, const char *text, size_t len,
                    const struct weir__http1_limits *limits) {
     static struct weir__http1_header first[WEIR__HTTP1_HEADERS_MAX];
     struct weir__http1 other;
@@ -63,6 +66,32 @@ static int parse_n(struct weir__http1 *h, enum weir__http1_kind kind, const char
             assert_int_equal(at, rc);
     }
     guard_close(&guard);
+    return rc;
+}
+
+/* *h and `headers` are of the parse without known fields. */
+static int parse_n(struct weir__http1 *h, enum weir__http1_kind kind, const char *text, size_t len,
+                   const struct weir__http1_limits *limits) {
+    static struct weir__http1_known fields;
+    static const struct weir__http1_limits *fields_limits;
+    struct weir__http1 again;
+    known = NULL;
+    int rc = parse_all_cuts(h, kind, text, len, limits);
+    if (kind == WEIR__HTTP1_RESPONSE)
+        return rc;
+    if (limits != fields_limits)
+        fields.len = 0;
+    fields_limits = limits;
+    if (rc > 0)
+        weir__http1_remember(h, text, (size_t)rc, &fields);
+    known = &fields;
+    assert_int_equal(parse_all_cuts(&again, kind, text, len, limits), rc);
+    assert_int_equal(again.chunked, h->chunked);
+    assert_int_equal(again.has_host, h->has_host);
+    assert_memory_equal(&again.host, &h->host, sizeof h->host);
+    assert_int_equal(again.body_len, h->body_len);
+    assert_int_equal(again.headers_count, h->headers_count);
+    assert_string_equal(again.why != NULL ? again.why : "", h->why != NULL ? h->why : "");
     return rc;
 }
 
@@ -393,4 +422,42 @@ WEIR_TEST(body_framing_follows_rfc_9112) {
     }
     assert_true(parse(&h, WEIR__HTTP1_REQUEST, POST "Content-Length: 5\r\n\r\n") > 0);
     assert_int_equal(weir__http1_framing(&h, true, true), WEIR__HTTP1_BODY_LENGTH);
+}
+
+WEIR_TEST(fields_that_are_known_are_taken_at_any_place) {
+    static const char fields[] = "Host: a\r\nContent-Length: 7\r\nX:  y \r\n\r\n";
+    struct weir__http1_known k = {0};
+    struct weir__http1 h;
+    char text[200];
+    known = NULL;
+    sprintf(text, "GET / HTTP/1.1\r\n%s", fields);
+    int rc = parse(&h, WEIR__HTTP1_REQUEST, text);
+    weir__http1_remember(&h, text, (size_t)rc, &k);
+    sprintf(text, "\r\nPUT /longer?than=before HTTP/1.1\r\n%sbody", fields);
+    weir__http1_init(&h, WEIR__HTTP1_REQUEST, headers, &weir__http1_limits_default);
+    h.known = &k;
+    assert_int_equal(weir__http1_parse(&h, text, strlen(text)), strlen(text) - 4);
+    assert_true(h.by_known);
+    assert_int_equal(h.headers_count, 3);
+    assert_memory_equal(text + headers[2].name.offset, "X:", 2);
+    assert_memory_equal(text + headers[2].value.offset, "y ", 2);
+    assert_int_equal(headers[2].value.len, 1);
+    assert_memory_equal(text + h.host.offset, "a\r", 2);
+    assert_int_equal(h.body_len, 7);
+}
+
+WEIR_TEST(a_head_that_grows_beyond_its_limit_is_refused_though_its_fields_are_known) {
+    struct weir__http1_known k = {0};
+    struct weir__http1 h;
+    char text[200];
+    struct weir__http1_limits exact = tight;
+    int len = sprintf(text, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    exact.head_size_max = (uint32_t)len;
+    assert_int_equal(parse_n(&h, WEIR__HTTP1_REQUEST, text, (size_t)len, &exact), len);
+    weir__http1_remember(&h, text, (size_t)len, &k);
+    len = sprintf(text, "GET /b HTTP/1.1\r\nHost: a\r\n\r\n");
+    weir__http1_init(&h, WEIR__HTTP1_REQUEST, headers, &exact);
+    h.known = &k;
+    assert_int_equal(weir__http1_parse(&h, text, (size_t)len), WEIR_ETOOBIG);
+    assert_int_equal(h.answer, 431);
 }
