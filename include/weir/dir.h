@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* dir.h - calls on paths, and the names in directories. What weir/file.h says of blocking, cancels,
- * simulations and threads holds here too: a call that returns -ECANCELED or -ETIME has changed
- * nothing, except as its contract says.
+ * simulations and threads holds here too. A call that returns -ECANCELED or -ETIME has changed
+ * nothing, unless its contract says otherwise.
  *
  * Each call can also return -ENOENT, -ENOTDIR, -EACCES, -EPERM, -ELOOP, -ENAMETOOLONG, -EROFS,
  * -EIO, -EAGAIN (no helper thread), -ECANCELED, -ETIME, -ENOMEM and WEIR_ENOLOOP. The text of the
@@ -22,8 +22,8 @@ extern "C" {
  * itself), -EBUSY, ... */
 WEIR_SUSPENDS int weir_rename(const char *from, const char *to);
 
-/* Remove a name that is not a directory's. The file itself is removed with its last name and its
- * last descriptor.
+/* Remove a name that is not a directory's. The file itself is removed when it has no other name and
+ * nobody has it open.
  * Returns 0; -EISDIR, -EBUSY, ... */
 WEIR_SUSPENDS int weir_unlink(const char *path);
 
@@ -69,8 +69,8 @@ WEIR_SUSPENDS int weir_chmod(const char *path, unsigned mode);
 WEIR_SUSPENDS int weir_access(const char *path, int mode);
 
 /* Make a new directory with a name that no other has, for this user only (0700). directory: where
- * to make it; NULL: in $TMPDIR, or in /tmp. The caller must free *ret_path by free(3), and remove
- * the directory.
+ * to make it; NULL: in $TMPDIR, or in /tmp if that is not set. *ret_path is its path, which the
+ * caller must free by free(3). The caller must also remove the directory.
  * Returns 0; -EEXIST (a hundred names were taken), -ENOSPC, ... On error or cancel *ret_path is
  * untouched. */
 WEIR_SUSPENDS int weir_temp_dir(const char *directory, char **ret_path);
@@ -83,7 +83,8 @@ struct weir_file;
 /* One name in a directory. */
 struct weir_dir_entry {
     const char *name;    /* lent until the next call on the directory */
-    unsigned char type;  /* DT_REG, DT_DIR, DT_LNK, ... of <dirent.h>; DT_UNKNOWN: ask weir_lstat */
+    unsigned char type;  /* DT_REG, DT_DIR, DT_LNK, ... of <dirent.h>; DT_UNKNOWN: the file system
+                          * does not say, use weir_lstat */
     uint64_t inode;
 };
 
@@ -92,17 +93,17 @@ struct weir_dir_entry {
  * untouched. */
 WEIR_SUSPENDS int weir_dir_open(const char *path, struct weir_dir **ret_dir);
 
-/* Read the next name; "." and ".." are left out. The kernel gives names in no order, and many at
- * once, so most calls do not wait. Names that are made or removed meanwhile may appear or not. One
- * task at a time.
+/* Read the next name; "." and ".." are left out. Names come in no order. The library reads many at
+ * once, so most calls do not wait. Names that are made or removed meanwhile may appear or not. Only
+ * one task at a time may be in the call.
  * Returns 1 with a name; 0 (no more names); an error. On error or cancel no name is lost: the next
  * call goes on. */
 WEIR_SUSPENDS int weir_dir_next(struct weir_dir *d, struct weir_dir_entry *ret_entry);
 
-/* Open a file beneath a directory, as weir_file_open otherwise. path is relative to d. A path that
- * leads out of d is refused, whatever lies on the way: "..", a symbolic link, one that another
- * process puts there meanwhile. Symbolic links that stay beneath d are followed, where the kernel
- * has openat2 (Linux 5.6); else none is. Several tasks may be in the call.
+/* Open a file beneath a directory; all else is as in weir_file_open. path is relative to d. A path
+ * that leads out of d is refused: by "..", by a symbolic link, or by a link that another process
+ * puts there meanwhile. Symbolic links that stay beneath d are followed if the kernel has openat2
+ * (Linux 5.6); without it no link is followed. Several tasks may be in the call at once.
  * Returns 0; -EXDEV (the path is absolute, or leads out of d); else as weir_file_open. On error or
  * cancel nothing stays open, and *ret_file is untouched. */
 WEIR_SUSPENDS int weir_file_open_beneath(struct weir_dir *d, const char *path, int flags,

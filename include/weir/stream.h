@@ -35,9 +35,9 @@ struct weir_dial_options { /* zero: the default */
     int keepalive_s;     /* probe after so many idle seconds; 0: off */
     const char *local;   /* tcp: dial from this address of the machine: "192.0.2.1", "[::1]:2000"
                           * (no names); only addresses of its family are tried. NULL: any */
-    struct weir_tls *tls;  /* weir/tls.h: of tls://, NULL: the system's roots. With another URL:
-                            * speak TLS over what it opens */
-    const char *tls_name;  /* what the server's certificate must be for; NULL: HOST */
+    struct weir_tls *tls;  /* for tls://, see weir/tls.h; NULL: the system's roots. With any other
+                            * URL: speak TLS over the stream that it opens; NULL: do not */
+    const char *tls_name;  /* the name that the server's certificate must be for; NULL: HOST */
 };
 
 /* The options of weir_listen. */
@@ -47,8 +47,8 @@ struct weir_listen_options { /* zero: the default */
     bool reuse_port;       /* several listeners share the port (SO_REUSEPORT) */
     bool delay;            /* accepted streams keep Nagle's algorithm */
     int keepalive_s;       /* accepted streams: probe after so many idle seconds; 0: off */
-    struct weir_tls *tls;  /* weir/tls.h: with a certificate; tls:// needs it. With another URL:
-                            * speak TLS over what connects */
+    struct weir_tls *tls;  /* with a certificate, see weir/tls.h; tls:// needs it. With any other
+                            * URL: speak TLS over each accepted stream; NULL: do not */
 };
 
 /* Open a stream by a URL:
@@ -253,8 +253,8 @@ struct weir_reactive {
     void *arg; /* for weir_conn_arg */
     size_t stack_size; /* of a connection's task, bytes; 0: the run's default */
     const char *name;  /* of that task, in crash reports: static text; NULL: "connection" */
-    /* How long the stream's own handshake (of TLS) may take; 0: 10 s. It comes before opened. If it
-     * fails, the library logs that, and calls none of the functions. */
+    /* How long the handshake of a TLS stream may take; 0: 10 s. It comes before opened. If it
+     * fails, the library logs that and calls none of the functions. */
     weir_ns handshake_ns;
 };
 
@@ -267,10 +267,10 @@ struct weir_reactive {
 WEIR_SUSPENDS int weir_react(struct weir_listener *l, struct weir_group *g,
                              const struct weir_reactive *r);
 
-/* The same for a stream of any kind that is open already: it becomes a reactive connection, a child
- * of g; *take_stream becomes NULL. The bytes that it has received and no task has read are the
- * first message. The call returns at once, or, for a socket on io_uring, when the kernel has
- * returned the receive that is under way. *r is copied.
+/* Make a reactive connection of an open stream of any kind: a child of g, served by the functions
+ * of r. *take_stream becomes NULL. Bytes that the stream has received and no task has read are the
+ * first message. The call returns at once; for a socket on io_uring it waits until the kernel has
+ * given back the pending receive. *r is copied.
  * Returns 0; -EBUSY (a task is in a call on it, or a process owns it), WEIR_ETORN (see weir_write),
  * -EOPNOTSUPP (the stream of an HTTP request, which another server reads), WEIR_ECLOSED (closed
  * meanwhile), -ECANCELED, -ETIME (also: g is cancelled), -ENOMEM, -ENOSPC, WEIR_ENOLOOP. On error

@@ -53,8 +53,8 @@ struct weir_sim_options { /* zero: the default */
     bool fixed_order;  /* all is first in, first out; the seed decides ports, jitter, losses and
                         * weir_random only */
     unsigned duplicates; /* this many of 1000 datagrams between hosts arrive twice; 0: none */
-    size_t disk_size;  /* bytes that its files may hold, in pages of 4096; 0: 64 MiB. More:
-                        * -ENOSPC */
+    size_t disk_size;  /* bytes that all files together may take, in pages of 4096; 0: 64 MiB. A
+                        * write of more returns -ENOSPC */
 };
 
 /* Run fn(arg) as weir_run does, in a new simulated world. options may be NULL; arg and options are
@@ -116,7 +116,7 @@ struct weir_sim_process {
  * Returns 0; WEIR_ENOLOOP (this thread is in no world). */
 WEIR_API int weir_sim_program(const char *name, int (*fn)(struct weir_sim_process *p));
 
-/* Step the world's wall clock (weir/wall.h) by by_ns. Returns 0; WEIR_ENOLOOP (no world). */
+/* Step the world's wall clock by by_ns, back if it is < 0. Returns 0; WEIR_ENOLOOP (no world). */
 WEIR_API int weir_sim_wall_step(weir_ns by_ns);
 
 /* What a simulated world has counted. */
