@@ -200,8 +200,8 @@ void weir__tls_engine_note_step(const SSL *ssl, int where, int rc) {
         e->stepped = true;
 }
 
-/* Messages of the handshake make OpenSSL get ready to write 16 KiB, and a ticket or a KeyUpdate
- * comes when it is long done. Does nothing within a record. */
+/* Messages of the handshake make OpenSSL get ready to read and write 16 KiB, and a ticket or a
+ * KeyUpdate comes when it is long done. Does nothing within a record. */
 static inline void free_buffers(struct weir__tls_engine *e) {
     if (__builtin_expect(!e->stepped || e->in_len > 0, 1))
         return;
@@ -247,6 +247,7 @@ int weir__tls_engine_write(struct weir__tls_engine *e, const void *buf, size_t l
         return -EAGAIN;
     expect_no_errors();
     int rc = SSL_write_ex(e->ssl, buf, len, &n);
+    free_buffers(e); /* it has answered a KeyUpdate before */
     if (rc == 1)
         return 0;
     rc = said(e, rc);
