@@ -137,15 +137,19 @@ def count(command, env, work):
     return server.end()
 
 
+def each(command, env, work, few, many):
+    return (count(command, env, lambda s: work(s, many)) -
+            count(command, env, lambda s: work(s, few))) / (many - few)
+
+
 def instructions(build, cert, key):
     for name, command, env in servers(build, cert, key):
-        if "uring" in name: # hangs under valgrind
+        if "uring" in name:  # hangs under valgrind
             continue
-        few = count(command, env, lambda s: echo([s.dial()], 200))
-        many = count(command, env, lambda s: echo([s.dial()], 1200))
-        some = count(command, env, lambda s: shake(s, 4, False))
-        more = count(command, env, lambda s: shake(s, 14, False))
-        print(f"{name:18} echo {(many - few) / 1000:8.0f}  handshake {(more - some) / 10:10.0f}")
+        one = each(command, env, lambda s, n: echo([s.dial()], n), 200, 1200)
+        full = each(command, env, lambda s, n: shake(s, n, False), 4, 14)
+        resumed = each(command, env, lambda s, n: shake(s, n, True), 4, 24)
+        print(f"{name:18} echo {one:8.0f}  handshake {full:10.0f}  resumed {resumed:10.0f}")
 
 
 with tempfile.TemporaryDirectory() as folder:

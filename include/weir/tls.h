@@ -12,7 +12,12 @@
  *   since anybody on the way can end a connection.
  * - weir_write returns 0 when the stream below has taken the ciphertext of all bytes. After a
  *   cancel `done` of weir_error counts the bytes that were encrypted: these will be sent.
- * - weir_stream_fd and weir_detach return -EOPNOTSUPP. */
+ * - weir_stream_fd and weir_detach return -EOPNOTSUPP.
+ *
+ * After fork the child may use a struct weir_tls of its parent in loops of its own, if no other
+ * thread of the parent was inside TLS at the fork. Otherwise locks of the library and of OpenSSL,
+ * which does nothing about them at a fork, may stay taken for ever: the child then calls exec, or
+ * uses no TLS. Closing a stream and weir_tls_unref are fine in each case. */
 #ifndef WEIR_TLS_H
 #define WEIR_TLS_H
 
