@@ -148,10 +148,14 @@ static BIO *block_bio(const struct block *b) {
     return BIO_new_mem_buf(b->at, (int)b->len);
 }
 
+/* OpenSSL reads the extensions when it first needs them, which may be on several threads at once.
+ * So it does that here, before any other thread has the certificate. */
 static X509 *certificate_of(const struct block *b) {
     BIO *bio = block_bio(b);
     X509 *cert = bio != NULL ? PEM_read_bio_X509_AUX(bio, NULL, NULL, NULL) : NULL;
     BIO_free(bio);
+    if (cert != NULL)
+        (void)X509_check_purpose(cert, -1, 0); /* a bad one is refused in the handshake */
     return cert;
 }
 
