@@ -12,7 +12,8 @@ run="gcc libc6-dev pkg-config meson ninja-build python3 liburing-dev libyaml-dev
 test="libcmocka-dev openssl python3-websockets g++ mandoc binutils valgrind"
 # Sanitizers and fuzzing (clang, with names in their reports: llvm; another parser of HTTP: llhttp);
 # aarch64, built and run.
-check="clang libclang-rt-14-dev llvm node-llhttp gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"
+check="clang libclang-rt-14-dev llvm node-llhttp gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+  qemu-user"
 
 # Libraries, servers and a browser that some examples use; without them `make test` skips these.
 foreign="libglib2.0-dev libuv1-dev libpq-dev postgresql libsqlite3-dev chromium"

@@ -58,6 +58,8 @@ def parse_graph(text):
 def from_root(node, directory, root):
     """src/task/park.c:wake for a static function, wherever the build stands; else the bare name."""
     path, colon, name = node.rpartition(":")
+    if name.endswith(".localalias"):  # of -fno-semantic-interposition: a public function's own name
+        return name.removesuffix(".localalias")
     return os.path.relpath(os.path.join(directory, path), root) + ":" + name if colon else node
 
 

@@ -310,10 +310,10 @@ static int grow(struct http_request *r, size_t len) {
     if (len <= r->whole_size)
         return 0;
     size_t next = r->whole_size * 2 > len ? r->whole_size * 2 : len;
-    uint8_t *more = weir__realloc(r->whole, next);
-    if (more == NULL)
+    uint8_t *larger = weir__realloc(r->whole, next);
+    if (larger == NULL)
         return fail(r, -ENOMEM, 503, "out of memory");
-    r->whole = more;
+    r->whole = larger;
     r->whole_size = next;
     return 0;
 }

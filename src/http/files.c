@@ -222,7 +222,7 @@ static void etag_write(const struct http_found *f, char tag[static HTTP_ETAG]) {
              (unsigned long long)f->stat.st_size, f->is_packed ? "-gz" : "");
 }
 
-static int answer(struct weir_http_files *files, struct weir_http_request *r,
+static int answer_file(struct weir_http_files *files, struct weir_http_request *r,
                   struct http_found *f) {
     char tag[HTTP_ETAG];
     int64_t now = weir_wall_now() / WEIR_SECONDS(1);
@@ -258,7 +258,7 @@ static int serve(struct weir_http_request *r, struct weir_http_files *files, con
     if (f.name == NULL)
         return weir__fail(-ENOMEM, "http file", NULL);
     int rc = find(files, r, &f);
-    rc = rc < 0 ? answer_error(r, rc) : answer(files, r, &f);
+    rc = rc < 0 ? answer_error(r, rc) : answer_file(files, r, &f);
     weir_file_close(&f.file);
     weir__free(f.name);
     return rc;

@@ -175,7 +175,7 @@ static int send_parts(struct weir_http_request *r, const struct http_found *f,
 }
 
 /* An answer of len bytes, in parts if boundary is not NULL. None of them is sent to HEAD. */
-static int send_body(struct weir_http_request *r, struct http_found *f, int status,
+static int send_file_body(struct weir_http_request *r, struct http_found *f, int status,
                      const struct fields *fs, int64_t len, const struct weir__ranges *ranges,
                      const char *boundary) {
     struct weir_http_answer a = {.size = sizeof a, .status = status, .headers = fs->lines};
@@ -213,11 +213,11 @@ static int send_whole(struct weir_http_request *r, struct http_found *f, struct 
         field(fs, "Content-Range: %s", value);
         len = ranges->at[0].len;
     }
-    return send_body(r, f, status, fs, len, status == 206 ? ranges : NULL,
+    return send_file_body(r, f, status, fs, len, status == 206 ? ranges : NULL,
                      in_parts ? boundary : NULL);
 }
 
-static int answer(struct weir_http_request *r, struct http_found *f, struct fields *fs, int status,
+static int answer_found(struct weir_http_request *r, struct http_found *f, struct fields *fs, int status,
                   const struct weir__ranges *ranges) {
     fs->count = 0;
     fs->lines[0] = NULL;
@@ -239,7 +239,7 @@ int weir__files_answer(struct weir_http_request *r, struct http_found *f, int st
     struct fields *fs = weir__alloc(sizeof *fs); /* 6 KiB: not on the stack of a task */
     if (fs == NULL)
         return weir__fail(-ENOMEM, "http file", f->name);
-    int rc = answer(r, f, fs, status, ranges);
+    int rc = answer_found(r, f, fs, status, ranges);
     weir__free(fs);
     return rc;
 }

@@ -117,7 +117,7 @@ static bool passes(int rc) { /* trouble of the caller's: the form can be read on
 }
 
 /* Bring more bytes behind what is unused. Returns the count; 0 at the end of the body. */
-static int more(struct weir_http_form *f) {
+static int refill(struct weir_http_form *f) {
     memmove(f->buf, f->buf + f->from, f->len - f->from);
     f->len -= f->from;
     f->from = 0;
@@ -182,7 +182,7 @@ static int event(struct weir_http_form *f, struct weir__multipart_event *ret) {
             return failed(f, kind, f->multipart.why);
         if (kind != WEIR__MULTIPART_MORE)
             return kind;
-        int n = f->ended ? 0 : more(f);
+        int n = f->ended ? 0 : refill(f);
         if (n <= 0)
             return n < 0 ? n : failed(f, WEIR_EEOF, "the body ended within the form");
     }
@@ -193,7 +193,7 @@ static int finish(struct weir_http_form *f) {
     int n = 1;
     while (!f->ended && n > 0) {
         f->from = f->len = 0;
-        n = more(f);
+        n = refill(f);
     }
     f->where = n < 0 ? f->where : OVER;
     return n < 0 ? n : 0;
@@ -242,7 +242,7 @@ static int gather_pair(struct weir_http_form *f) {
             return rc;
         f->from += n + (separator != NULL);
         if (separator == NULL && !f->ended) {
-            if ((rc = more(f)) < 0)
+            if ((rc = refill(f)) < 0)
                 return rc;
         } else if (separator == NULL || f->value.len > 0) {
             return f->value.len > 0;

@@ -117,12 +117,12 @@ static void ask_granted(struct weir__waiter *waiter) {
 static void ask_done(struct weir__soon *soon, bool dropped) {
     struct memory *m = WEIR_CONTAINER(soon, struct memory, soon);
     struct weir__op *ask = m->asked;
-    bool closed = m->stream.closed;
+    bool is_closed = m->stream.closed;
     m->asked = NULL;
-    ask->result = closed || dropped ? -ECANCELED : lend(m->in, &ask->u.lent);
+    ask->result = is_closed || dropped ? -ECANCELED : lend(m->in, &ask->u.lent);
     WEIR_CHECK(ask->result != -EAGAIN);
     ask->wake(ask);
-    if (closed)
+    if (is_closed)
         weir__stream_gone(&m->stream);
 }
 

@@ -22,9 +22,9 @@ enum state {
     LINE, NAME, VALUE, VALUE_LF, END_LF, END,
 };
 
-static int fail(struct weir__chunked *c, int rc, uint16_t answer, const char *why) {
+static int fail(struct weir__chunked *c, int rc, uint16_t status, const char *why) {
     c->failed = rc;
-    c->answer = answer;
+    c->answer = status;
     c->why = why;
     return rc;
 }
