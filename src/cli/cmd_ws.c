@@ -9,8 +9,10 @@
 #include <weir/group.h>
 #include <weir/loop.h>
 #include <weir/task.h>
+#include <weir/tls.h>
 #include <weir/tty.h>
 #include <weir/ws.h>
+#include <weir/ws_deflate.h>
 
 #include "base/alloc.h"
 #include "base/escape.h"
@@ -18,20 +20,23 @@
 #include "cli/duration.h"
 #include "cli/ws_line.h"
 #include "cli/ws_print.h"
+#include "stream/tls_table.h"
 #include "wire/utf8.h"
 #include "worker/line.h"
 #include "worker/options.h"
 #include "worker/program.h"
 #include "worker/standard.h"
 
+enum { CACERT = 256, INSECURE, COMPRESS, REDIRECTS, PROXY };
 enum { WORDS_MAX = 32, LINE_MAX_BYTES = 1 << 20, PIECE = 64 << 10 };
 
 struct chat {
     const char *url;
     const char *headers[WORDS_MAX + 1], *subprotocols[WORDS_MAX + 1], *origin;
+    const char *ca_file, *proxy;
     size_t headers_count, subprotocols_count;
     weir_ns wait_ns;
-    bool is_binary, is_json, is_quiet, is_terminal;
+    bool is_binary, is_json, is_quiet, is_terminal, is_insecure, is_compressed, follows;
     enum output_color color;
     struct weir_ws *ws;
     struct ws_print print;
@@ -49,6 +54,11 @@ static const char help[] =
     "  -H, --header 'NAME: VALUE'   send this header too (repeatable)\n"
     "      --subprotocol NAME    offer this subprotocol (repeatable)\n"
     "      --origin ORIGIN       send this origin, as a browser's page does\n"
+    "      --cacert FILE         trust only the certificates in this file\n"
+    "      --insecure            do not check the server's certificate\n"
+    "      --compress            offer permessage-deflate\n"
+    "      --redirect            follow redirects, at most 20\n"
+    "      --proxy URL           go through this proxy: http://HOST:PORT\n"
     "      --wait TIME           after the end of the input, close when no message has come or\n"
     "                            gone for so long (500ms); never: wait for the server to close\n"
     "      --backend NAME        epoll or uring; default: the variable WEIR_BACKEND, else\n"
@@ -202,13 +212,29 @@ static int talk(struct chat *c) {
     return ended < 0 ? ended : rc;
 }
 
+/* What the certificate must be, if not what the system trusts. */
+static int make_tls(const struct chat *c, struct weir_tls **ret) {
+    struct weir_tls_options o = {
+        .size = sizeof o, .ca_file = c->ca_file, .insecure = c->is_insecure};
+    if (!c->is_insecure && c->ca_file == NULL)
+        return 0;
+    return weir__tls_table != NULL ? weir__tls_table->make(&o, ret)
+                                   : weir__tls_missing("ws dial", c->url);
+}
+
 static int ws_body(struct weir__program *p) {
     struct chat *c = p->work;
+    const struct weir_ws_deflate deflate = {.size = sizeof deflate};
     struct weir_ws_options o = {.size = sizeof o,
                                 .headers = c->headers_count > 0 ? c->headers : NULL,
                                 .subprotocols = c->subprotocols_count > 0 ? c->subprotocols : NULL,
-                                .origin = c->origin};
+                                .origin = c->origin,
+                                .proxy = c->proxy,
+                                .redirects_max = c->follows ? 20 : 0,
+                                .deflate = c->is_compressed ? &deflate : NULL};
     int rc = ws_print_open(&c->print, c->is_json, c->color);
+    if (rc == 0)
+        rc = make_tls(c, &o.tls);
     if (rc == 0)
         rc = weir_ws_dial(c->url, &o, &c->ws);
     if (rc == 0) {
@@ -221,6 +247,8 @@ static int ws_body(struct weir__program *p) {
         weir_ws_drop(&c->ws);
     }
     ws_print_close_stream(&c->print);
+    if (o.tls != NULL)
+        weir__tls_table->unref(&o.tls);
     return rc;
 }
 
@@ -262,6 +290,19 @@ static int take_option(struct weir__program *p, struct chat *c, int option) {
     case 'b':
         c->is_binary = true;
         return -1;
+    case CACERT:
+        c->ca_file = optarg;
+        return -1;
+    case PROXY:
+        c->proxy = optarg;
+        return -1;
+    case INSECURE:
+    case COMPRESS:
+    case REDIRECTS:
+        c->is_insecure |= option == INSECURE;
+        c->is_compressed |= option == COMPRESS;
+        c->follows |= option == REDIRECTS;
+        return -1;
     default:
         p->backend = optarg;
         return weir__backend_named("weir ws", optarg) ? -1 : EXIT_USAGE;
@@ -276,6 +317,11 @@ static int read_options(struct weir__program *p, struct chat *c, int argc, char 
                                           {"subprotocol", required_argument, NULL, 's'},
                                           {"origin", required_argument, NULL, 'o'},
                                           {"wait", required_argument, NULL, 'w'},
+                                          {"cacert", required_argument, NULL, CACERT},
+                                          {"insecure", no_argument, NULL, INSECURE},
+                                          {"compress", no_argument, NULL, COMPRESS},
+                                          {"redirect", no_argument, NULL, REDIRECTS},
+                                          {"proxy", required_argument, NULL, PROXY},
                                           {"backend", required_argument, NULL, 'B'},
                                           COMMAND_OPTIONS};
     int code = -1, option;

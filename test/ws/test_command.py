@@ -8,7 +8,9 @@ import pty
 import queue
 import select
 import signal
+import ssl
 import subprocess
+import tempfile
 import threading
 import time
 import unittest
@@ -23,17 +25,22 @@ LIMIT = 30 * float(os.environ.get("WEIR_TEST_TIMEOUT_SCALE", "1"))
 class Server:
     """Echoes; a message "close CODE REASON" closes, "bytes" is answered with some."""
 
+    def __init__(self, context=None, compression=None):
+        self.context, self.compression = context, compression
+
     def __enter__(self):
         self.loop = asyncio.new_event_loop()
         self.got, self.closed = [], queue.Queue()
         threading.Thread(target=self.loop.run_forever, daemon=True).start()
         self.server = asyncio.run_coroutine_threadsafe(self.begin(), self.loop).result(LIMIT)
-        self.url = "ws://127.0.0.1:%d/" % self.server.sockets[0].getsockname()[1]
+        self.url = "ws%s://127.0.0.1:%d/" % ("s" if self.context else "",
+                                             self.server.sockets[0].getsockname()[1])
         return self
 
     async def begin(self):
         return await websockets.serve(self.serve, "127.0.0.1", 0, max_size=None,
-                                      subprotocols=["b"], compression=None)
+                                      subprotocols=["b"], compression=self.compression,
+                                      ssl=self.context)
 
     async def serve(self, ws, *_):
         self.request = ws.request_headers
@@ -117,6 +124,44 @@ class Pipes(unittest.TestCase):
             self.assertEqual((code, out), (1, b""))
             self.assertIn(why, err)
             self.assertEqual(err.count("\n"), 1)
+
+
+class Tls(unittest.TestCase):
+    """A certificate made by openssl for this run."""
+
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+        self.cert, key = self.folder.name + "/cert", self.folder.name + "/key"
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                        "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=test", "-addext",
+                        "subjectAltName=IP:127.0.0.1", "-days", "2", "-keyout", key, "-out",
+                        self.cert], check=True, capture_output=True)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.cert, key)
+        self.server = Server(context, "deflate")
+        self.server.__enter__()
+        self.addCleanup(self.server.__exit__)
+
+    def weir(self, *words, **options):
+        code, out, err = weir(*words, self.server.url, **options)
+        if "WEIR_ENOTLS" in err or "WEIR_ENOZLIB" in err:
+            self.skipTest("built without TLS, or without zlib")
+        return code, out, err
+
+    def test_a_certificate_is_trusted_by_file_or_not_looked_at(self):
+        for flags in ("--cacert", self.cert), ("--insecure",):
+            code, out, err = self.weir(*flags, stdin=b"hello\n")
+            self.assertEqual((code, out), (0, b"hello\n"), err)
+        code, out, err = self.weir(stdin=b"hello\n")
+        self.assertEqual((code, out), (1, b""))
+        self.assertIn("CN=test", err)
+        self.assertIn("(WEIR_ECERT)", err)
+
+    def test_compression_is_offered_once_asked_for(self):
+        code, out, err = self.weir("--compress", "--cacert", self.cert, stdin=b"a" * 999)
+        self.assertEqual((code, out), (0, b"a" * 999 + b"\n"), err)
+        self.assertIn("permessage-deflate", self.server.request["Sec-WebSocket-Extensions"])
 
 
 class Mistakes(unittest.TestCase):
