@@ -102,7 +102,7 @@ class Bench:
                         "2", "-keyout", self.d + "/key", "-out", self.d + "/cert"], check=True,
                        capture_output=True)
 
-    def words(self, name, port, tls):
+    def words(self, name, path, port, tls):
         a, d, build = self.a, self.d, self.a.build
         if name == "nginx":
             with open(d + "/nginx.conf", "w", encoding="utf-8") as f:
@@ -123,7 +123,7 @@ class Bench:
 
     def sample(self, name, path, tls, connections, pipeline):
         port = free_port()
-        server = Server(self.words(name, port, tls), port, self.a.cpus[0])
+        server = Server(self.words(name, path, port, tls), port, self.a.cpus[0])
         try:
             words = ["taskset", "-c", str(self.a.cpus[1]), "wrk", "-t1", f"-c{connections}",
                      f"-d{self.a.seconds}s", f"http{'s' if tls else ''}://127.0.0.1:{port}{path}"]
