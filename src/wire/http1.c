@@ -227,7 +227,7 @@ static int field_coding(struct weir__http1 *h, const uint8_t *p, struct weir__sl
     return fail(h, WEIR_EPROTO, 501, "transfer coding not supported");
 }
 
-/* Bit 5 is what a letter's cases differ in, and no other byte becomes one of these letters by it. */
+/* A letter's cases differ in bit 5, and no other byte becomes one of these letters by it. */
 static bool is_host(const uint8_t *name) {
     return (name[0] | 0x20) == 'h' && (name[1] | 0x20) == 'o' && (name[2] | 0x20) == 's' &&
            (name[3] | 0x20) == 't';

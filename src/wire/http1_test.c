@@ -44,8 +44,8 @@ static int parse_cut(struct weir__http1 *h, enum weir__http1_kind kind, const ch
 }
 
 /* Parse in all ways; the outcome of the whole stays in *h and `headers`. */
-static int parse_all_cuts(struct weir__http1 *h, enum weir__http1_kind kind, const char *text, size_t len,
-                   const struct weir__http1_limits *limits) {
+static int parse_all_cuts(struct weir__http1 *h, enum weir__http1_kind kind, const char *text,
+                          size_t len, const struct weir__http1_limits *limits) {
     static struct weir__http1_header first[WEIR__HTTP1_HEADERS_MAX];
     struct weir__http1 other;
     size_t at = 0;
