@@ -69,7 +69,10 @@ int weir__react(struct weir_listener *l, struct weir_group *g, const struct weir
     if (loop == NULL)
         return weir__no_loop("react");
     struct react_server *sv = weir__react_server_new(loop, l, r, hooks);
-    return sv != NULL ? weir__react_by(l, g, sv) : weir__fail(-ENOMEM, "react", NULL);
+    if (sv != NULL)
+        return weir__react_by(l, g, sv);
+    int rc = weir__suspend_enter("react"); /* as without this error: a cancel point */
+    return rc < 0 ? rc : weir__fail(-ENOMEM, "react", NULL);
 }
 
 static void check_arguments(const char *call, const struct weir_group *g,
