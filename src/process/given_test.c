@@ -70,7 +70,7 @@ REAL_STORY(descriptors_can_swap_their_numbers) {
     int a = file_of("a"), b = file_of("b"), c = file_of("c");
     struct weir_passed_fd pass[] = {{a, b}, {b, a}, {c, c}};
     struct weir_process_options o = {.size = sizeof o, .fds = pass, .fd_count = 3};
-    char script[80], numbers[40];
+    char script[80], numbers[60];
     assert_true(a < 10 && b < 10 && c < 10);
     snprintf(script, sizeof script, "cat <&%d; cat <&%d; cat <&%d", a, b, c);
     expect_said(script, &o, "bac");

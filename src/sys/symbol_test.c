@@ -33,7 +33,7 @@ WEIR_TEST(a_function_of_a_shared_library_is_named) {
 }
 
 WEIR_TEST(an_address_in_no_file_is_a_number) {
-    char text[WEIR__SYMBOL_TEXT], *heap = malloc(16);
+    char text[WEIR__SYMBOL_TEXT], *heap = calloc(1, 16);
     assert_non_null(heap);
     weir__symbol_text(heap, text);
     assert_int_equal(strncmp(text, "0x", 2), 0);

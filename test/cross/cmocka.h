@@ -62,5 +62,6 @@ static inline void cross_range(unsigned long long value, unsigned long long min,
 #define assert_memory_not_equal(a, b, size) \
     cross_memory((a), (b), (size), false, __FILE__, __LINE__)
 #define assert_string_equal(a, b) cross_strings((a), (b), __FILE__, __LINE__)
+#define assert_string_not_equal(a, b) assert_true(strcmp((a), (b)) != 0)
 
 #endif
