@@ -8,9 +8,14 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/check.h"
+
 /* How many bytes of a struct both sides know. size: as its user gave it, 0 for all of it; room:
- * its size in this version. */
+ * its size in this version. No version of any such struct ends before its second word: a smaller
+ * size is a mistake such as sizeof of a pointer, and all that was asked for would be ignored. */
 static inline size_t weir__options_known(size_t size, size_t room) {
+    if (__builtin_expect(size != 0 && size < 2 * sizeof size, 0))
+        WEIR_BUG("the size of the options is %zu: write .size = sizeof of the struct", size);
     return size == 0 || size > room ? room : size;
 }
 

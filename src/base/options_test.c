@@ -5,6 +5,7 @@
 
 struct options {
     size_t size;
+    const char *name;
     int a, b;
 };
 
@@ -46,4 +47,9 @@ WEIR_TEST(fields_that_a_newer_program_has_too_are_left_out) {
     assert_int_equal(o.known.a, 1);
     assert_int_equal(o.known.b, 2);
     assert_int_equal(o.c, -1);
+}
+
+WEIR_TEST_ABORTS(the_size_of_a_pointer_is_no_size_of_options, "the size of the options is") {
+    const struct options given = {.size = sizeof &given, .a = 1};
+    (void)copy_of(&given);
 }
