@@ -23,11 +23,11 @@ struct weir_detached; /* a stream that belongs to no loop; whoever has the point
  * read come along, also those that weir_peek has shown. On io_uring the call waits until the kernel
  * has returned the receive that is under way, about one turn of the loop. The caller must attach,
  * send or close *ret_detached.
- * Returns 0; -EBUSY (a task is in a call on it; it belongs to a reactive connection or a process; or
- * a helper thread is still in a read of the descriptor that was cancelled), WEIR_ETORN (see
+ * Returns 0; -EBUSY (a task is in a call on it; it belongs to a reactive connection or a process;
+ * or a helper thread is still in a read of the descriptor that was cancelled), WEIR_ETORN (see
  * weir_write), -EOPNOTSUPP (it lies in memory, is a terminal in raw mode or a serial port, or its
- * backend cannot detach), WEIR_ECLOSED (closed meanwhile), -ECANCELED, -ETIME, -ENOMEM, WEIR_ENOLOOP. On error or
- * cancel the stream is as before, with all its bytes. */
+ * backend cannot detach), WEIR_ECLOSED (closed meanwhile), -ECANCELED, -ETIME, -ENOMEM,
+ * WEIR_ENOLOOP. On error or cancel the stream is as before, with all its bytes. */
 WEIR_SUSPENDS int weir_detach(struct weir_stream **take_stream,
                               struct weir_detached **ret_detached);
 

@@ -217,8 +217,8 @@ static int send_whole(struct weir_http_request *r, struct http_found *f, struct 
                      in_parts ? boundary : NULL);
 }
 
-static int answer_found(struct weir_http_request *r, struct http_found *f, struct fields *fs, int status,
-                  const struct weir__ranges *ranges) {
+static int answer_found(struct weir_http_request *r, struct http_found *f, struct fields *fs,
+                        int status, const struct weir__ranges *ranges) {
     fs->count = 0;
     fs->lines[0] = NULL;
     if (status != 412)

@@ -238,7 +238,7 @@ static int welcome(struct weir_ws_client *c, struct weir_ws *ws) {
     return rc < 0 ? rc : send_kept(c, ws);
 }
 
-static int try_once(struct weir_ws_client *c) {
+static int connect_once(struct weir_ws_client *c) {
     struct weir_ws *ws = NULL;
     c->state = WEIR_WS_CLIENT_CONNECTING;
     c->is_final = false;
@@ -273,7 +273,7 @@ static int try_until_open(struct weir_ws_client *c) {
     for (;;) {
         int rc = pause_before(c);
         if (rc == 0)
-            rc = try_once(c);
+            rc = connect_once(c);
         if (rc == 0 || rc == weir_cancelled())
             return rc;
         c->last_error = rc;

@@ -124,10 +124,17 @@ static const char *take_line(struct talk *t, char ret[CHUNK_LINE]) {
     return NULL;
 }
 
+/* A server that has begun an answer can only break the connection off, so that the client sees that
+ * the answer is not whole. */
+static const char broken_off[] = "the answer breaks off";
+
 static const char *skip_chunks(struct talk *t) {
     char line[CHUNK_LINE];
     for (;;) {
-        if (take_line(t, line) == NULL || !isxdigit((unsigned char)line[0]))
+        bool is_whole = take_line(t, line) != NULL;
+        if (!is_whole && t->ended && t->at == t->in.len)
+            return broken_off;
+        if (!is_whole || !isxdigit((unsigned char)line[0]))
             return "the answer has a bad chunk line (9112 7.1)";
         size_t len = strtoul(line, NULL, 16);
         if (len == 0)
@@ -158,7 +165,7 @@ static const char *skip_body(struct talk *t, const struct head_text *h, bool is_
     return has_length ? skip(t, strtoul(length, NULL, 10)) : skip_to_end(t);
 }
 
-/* Take the next final answer. Returns 1; 0: none came; -1: it is wrong, and why was said. */
+/* Take the next final answer. Returns 1; 0: none came, or not all of it; -1: it is wrong, and why was said. */
 static int take_answer(struct talk *t, bool is_head, weir_ns budget_ns, struct answer *ret) {
     struct head_text h;
     for (;;) {
@@ -175,6 +182,8 @@ static int take_answer(struct talk *t, bool is_head, weir_ns budget_ns, struct a
         wrong = h.status < 100 || h.status > 599 ? "the answer has a bad status line (9112 4)"
                                                  : skip_body(t, &h, is_head);
         head_free(&h);
+        if (wrong == broken_off)
+            return 0;
         if (wrong != NULL) {
             talk_judge(t, TORTURE_FAILED, "%s", wrong);
             return -1;

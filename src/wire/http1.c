@@ -324,7 +324,7 @@ static int line_find(struct weir__http1 *h, const uint8_t *p, size_t len, size_t
 
 /* ---- fields that are known ---------------------------------------------------------------- */
 
-static struct weir__slice moved(struct weir__slice s, uint32_t by) {
+static struct weir__slice shifted(struct weir__slice s, uint32_t by) {
     return (struct weir__slice){s.offset + by, s.len};
 }
 
@@ -337,11 +337,11 @@ static bool fields_known(struct weir__http1 *h, const uint8_t *p, size_t len) {
     if (from + k->len > h->limits->head_size_max || k->headers_count > h->limits->headers_max)
         return false; /* it is found where the limit is */
     for (uint32_t i = 0; i < k->headers_count; i++)
-        h->headers[i] = (struct weir__http1_header){moved(k->headers[i].name, from),
-                                                    moved(k->headers[i].value, from)};
+        h->headers[i] = (struct weir__http1_header){shifted(k->headers[i].name, from),
+                                                    shifted(k->headers[i].value, from)};
     h->headers_count = k->headers_count;
     h->has_host = k->has_host;
-    h->host = k->has_host ? moved(k->host, from) : h->host;
+    h->host = k->has_host ? shifted(k->host, from) : h->host;
     h->body_len = k->body_len;
     h->chunked = k->chunked;
     h->by_known = true;
@@ -359,10 +359,10 @@ void weir__http1_remember(const struct weir__http1 *h, const void *buf, size_t s
     k->len = (uint32_t)(size - from);
     k->headers_count = h->headers_count;
     for (uint32_t i = 0; i < h->headers_count; i++)
-        k->headers[i] = (struct weir__http1_header){moved(h->headers[i].name, -from),
-                                                    moved(h->headers[i].value, -from)};
+        k->headers[i] = (struct weir__http1_header){shifted(h->headers[i].name, -from),
+                                                    shifted(h->headers[i].value, -from)};
     k->has_host = h->has_host;
-    k->host = h->has_host ? moved(h->host, -from) : k->host;
+    k->host = h->has_host ? shifted(h->host, -from) : k->host;
     k->body_len = h->body_len;
     k->chunked = h->chunked;
 }

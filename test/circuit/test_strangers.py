@@ -89,7 +89,7 @@ class Handshakes(StrangerTest):
     def test_garbage_instead_of_a_handshake(self):
         self.refuse_all((
             (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "400 Bad Request",
-             "control character"),  # TLS
+             "TLS and not HTTP: only one side uses https:// or wss://"),
             (b"\0" * 100000, "400 Bad Request", "control character"),
             (b"hello?\r\n\r\n", "400 Bad Request", "bad method"),
             (b"GET / HTTP/1.1\nHost: localhost\n\n", "400 Bad Request", "bare LF"),
