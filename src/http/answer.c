@@ -14,7 +14,7 @@
 
 const struct weir__http_ops weir__http_ops = {.answer = weir__http_answer};
 
-struct http_request *http_request_of(const struct weir_http_request *r, const char *call) {
+struct http_request *weir__http_request_of(const struct weir_http_request *r, const char *call) {
     weir__not_null(r, call);
     if (r->ops != &weir__http_ops)
         WEIR_BUG("%s: this request begins a WebSocket: it is no HTTP server's", call);
@@ -230,7 +230,7 @@ int weir__http_refuse(struct http_request *r, int status, const char *why) {
 }
 
 void weir_http_close_after(struct weir_http_request *pub) {
-    struct http_request *r = http_request_of(pub, "weir_http_close_after");
+    struct http_request *r = weir__http_request_of(pub, "weir_http_close_after");
     r->http->close = true;
 }
 
@@ -245,7 +245,7 @@ static enum http_mode mode_of(const struct http_request *r, const struct weir_ht
 }
 
 int weir_http_begin(struct weir_http_request *pub, const struct weir_http_answer *answer) {
-    struct http_request *r = http_request_of(pub, "weir_http_begin");
+    struct http_request *r = weir__http_request_of(pub, "weir_http_begin");
     struct weir_http_answer a;
     weir__argument_not_null(answer, "weir_http_begin", "answer");
     WEIR_OPTIONS_COPY(&a, answer);
@@ -330,7 +330,7 @@ int weir_http_write(struct weir_http_request *pub, const void *data, size_t len)
     int rc = weir__suspend_enter("http write");
     if (rc < 0)
         return rc;
-    struct http_request *r = http_request_of(pub, "weir_http_write");
+    struct http_request *r = weir__http_request_of(pub, "weir_http_write");
     if (!http_is_streaming(r))
         return not_begun(r, "http write");
     if (r->writing)
@@ -371,7 +371,7 @@ int weir_http_end(struct weir_http_request *pub, const char *const *trailers) {
     int rc = weir__suspend_enter("http end");
     if (rc < 0)
         return rc;
-    struct http_request *r = http_request_of(pub, "weir_http_end");
+    struct http_request *r = weir__http_request_of(pub, "weir_http_end");
     struct weir_http *h = r->http;
     if (!http_is_streaming(r))
         return not_begun(r, "http end");
@@ -404,10 +404,10 @@ int weir_http_end(struct weir_http_request *pub, const char *const *trailers) {
 /* ---- the connection ---- */
 
 const char *weir_http_scheme(const struct weir_http_request *pub) {
-    const struct http_request *r = http_request_of(pub, "weir_http_scheme");
+    const struct http_request *r = weir__http_request_of(pub, "weir_http_scheme");
     return r->http->stream->kind->is_secret ? "https" : "http";
 }
 
 struct weir_stream *weir_http_stream(const struct weir_http_request *pub) {
-    return http_request_of(pub, "weir_http_stream")->http->stream;
+    return weir__http_request_of(pub, "weir_http_stream")->http->stream;
 }

@@ -67,7 +67,7 @@ static int cut_trailers(struct http_request *r) {
 }
 
 const char *weir_http_trailer(const struct weir_http_request *pub, const char *name) {
-    struct http_request *r = http_request_of(pub, "weir_http_trailer");
+    struct http_request *r = weir__http_request_of(pub, "weir_http_trailer");
     weir__not_null(name, "weir_http_trailer");
     if (r->trailers == NULL || r->body != HTTP_BODY_ENDED || r->body_failed != 0)
         return NULL;
@@ -276,7 +276,7 @@ ssize_t weir_http_read(struct weir_http_request *pub, void *buf, size_t len) {
     int rc = weir__suspend_enter("http read");
     if (rc < 0)
         return rc;
-    struct http_request *r = http_request_of(pub, "weir_http_read");
+    struct http_request *r = weir__http_request_of(pub, "weir_http_read");
     if (len == 0 || (rc = enter(r)) < 0)
         return rc;
     r->was_read = true;
@@ -347,7 +347,7 @@ int weir_http_body(struct weir_http_request *pub, size_t max, struct weir_view *
     int rc = weir__suspend_enter("http read");
     if (rc < 0)
         return rc;
-    struct http_request *r = http_request_of(pub, "weir_http_body");
+    struct http_request *r = weir__http_request_of(pub, "weir_http_body");
     if (r->was_read)
         return weir__failf(-EALREADY, "http read", weir_stream_peer(r->http->stream),
                            "a part of the body was read already");
@@ -361,6 +361,6 @@ int weir_http_body(struct weir_http_request *pub, size_t max, struct weir_view *
 }
 
 int64_t weir_http_body_length(const struct weir_http_request *pub) {
-    const struct http_request *r = http_request_of(pub, "weir_http_body_length");
+    const struct http_request *r = weir__http_request_of(pub, "weir_http_body_length");
     return r->pub.head.chunked ? -1 : r->pub.head.body_len > 0 ? r->pub.head.body_len : 0;
 }

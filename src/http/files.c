@@ -268,7 +268,7 @@ int weir_http_file(struct weir_http_request *r, struct weir_http_files *files, c
     int rc = weir__suspend_enter("http file");
     if (rc < 0)
         return rc;
-    (void)http_request_of(r, "weir_http_file");
+    (void)weir__http_request_of(r, "weir_http_file");
     weir__argument_not_null(files, "weir_http_file", "files");
     weir__argument_not_null(path, "weir_http_file", "path");
     files->refs++;

@@ -73,7 +73,7 @@ static void fill(struct weir_http_form_options *o) {
 
 int weir_http_form_open(struct weir_http_request *r, const struct weir_http_form_options *options,
                         struct weir_http_form **ret_form) {
-    struct http_request *own = http_request_of(r, "weir_http_form_open");
+    struct http_request *own = weir__http_request_of(r, "weir_http_form_open");
     const char *type = content_type(r);
     if (own->was_read || own->whole_len > 0)
         return weir__failf(-EALREADY, "http form", NULL, "a part of the body was read already");
@@ -400,7 +400,7 @@ int weir_http_part_save(struct weir_http_form *f, const char *directory, char **
 /* ---- refusals ---- */
 
 int weir_http_form_refuse(struct weir_http_request *r, int rc) {
-    struct http_request *own = http_request_of(r, "weir_http_form_refuse");
+    struct http_request *own = weir__http_request_of(r, "weir_http_form_refuse");
     bool is_form = means_pairs(content_type(r)) ||
                    strncasecmp(content_type(r), "multipart/form-data", 19) == 0;
     int status = own->refusal != 0      ? own->refusal

@@ -182,7 +182,7 @@ struct weir_http {
 extern const struct weir__http_ops weir__http_ops;
 
 /* The request behind r; aborts, naming call, if r is no request of an HTTP server. */
-struct http_request *http_request_of(const struct weir_http_request *r, const char *call);
+struct http_request *weir__http_request_of(const struct weir_http_request *r, const char *call);
 
 /* Room behind the head, for the decoded path and query: HTTP_SPARE_ROOM(target.len) bytes. */
 static inline char *http_spare(const struct http_request *r) {

@@ -109,7 +109,7 @@ static inline int hold(struct world *w) {
 
 /* Write until the kernel takes no more, and then wait. */
 static inline int fill_and_hold(struct weir_http_request *r) {
-    struct weir_http *h = http_request_of(r, "test")->http;
+    struct weir_http *h = weir__http_request_of(r, "test")->http;
     struct world *w = the_world;
     int rc = begin(r, 200, 0);
     if (rc == 0)

@@ -376,7 +376,7 @@ static void note_line(enum weir_log_level level, const char *line, void *arg) {
 
 static int fail_request(struct weir_http_request *r) {
     if (asks_for(r, "/left")) { /* a flush has met that its client is gone */
-        http_request_of(r, "test")->http->unsent = -EPIPE;
+        weir__http_request_of(r, "test")->http->unsent = -EPIPE;
         return weir_http_reply(r, 200, NULL);
     }
     return weir_fail(-EIO, "the store is gone");

@@ -130,7 +130,7 @@ int weir__http_route(struct http_config *c, struct weir_http_request *pub) {
 }
 
 const char *weir_http_param(const struct weir_http_request *pub, const char *name) {
-    struct http_request *r = http_request_of(pub, "weir_http_param");
+    struct http_request *r = weir__http_request_of(pub, "weir_http_param");
     weir__argument_not_null(name, "weir_http_param", "name");
     return r->match.route != NULL ? weir__route_param(&r->match, http_spare(r), name) : NULL;
 }
@@ -168,7 +168,7 @@ static void query_decode(struct http_request *r) {
 
 int weir_http_query_at(const struct weir_http_request *pub, size_t i, const char **ret_name,
                        const char **ret_value) {
-    struct http_request *r = http_request_of(pub, "weir_http_query_at");
+    struct http_request *r = weir__http_request_of(pub, "weir_http_query_at");
     if (!r->query_decoded)
         query_decode(r);
     for (const char *at = query_begin(r), *end = at + r->query_len; at < end; i--) {
@@ -184,7 +184,7 @@ int weir_http_query_at(const struct weir_http_request *pub, size_t i, const char
 }
 
 const char *weir_http_query(const struct weir_http_request *pub, const char *name) {
-    struct http_request *r = http_request_of(pub, "weir_http_query");
+    struct http_request *r = weir__http_request_of(pub, "weir_http_query");
     weir__argument_not_null(name, "weir_http_query", "name");
     if (!r->query_decoded)
         query_decode(r);

@@ -15,7 +15,7 @@ int weir_http_ws_accept(struct weir_http_request *pub, const struct weir_ws_opti
     int rc = weir__suspend_enter("http ws accept");
     if (rc < 0)
         return rc;
-    struct http_request *r = http_request_of(pub, "weir_http_ws_accept");
+    struct http_request *r = weir__http_request_of(pub, "weir_http_ws_accept");
     struct weir_http *h = r->http;
     if (pub->reply != HTTP_UNANSWERED)
         return weir__failf(-EALREADY, "http ws accept", weir_stream_peer(h->stream),

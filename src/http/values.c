@@ -204,7 +204,7 @@ static void slice_copy(char *to, size_t size, const char *text, struct weir__sli
 }
 
 void weir_http_client_of(const struct weir_http_request *pub, struct weir_http_sender *ret) {
-    struct http_request *r = http_request_of(pub, "weir_http_client_of");
+    struct http_request *r = weir__http_request_of(pub, "weir_http_client_of");
     const struct weir_http_server_options *o = &r->http->config->o;
     const char *peer = r->http->client != NULL ? r->http->client : weir_http_peer(pub);
     struct weir__client c;

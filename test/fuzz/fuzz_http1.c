@@ -73,7 +73,6 @@ static void body_add(struct body *o, const struct weir__chunked_data *d) {
     for (size_t i = 0; i < d->len; i++)
         o->sum = o->sum * 31 + d->data[i];
     o->len += d->len;
-    o->used += d->used;
 }
 
 static struct body decode(const uint8_t *text, size_t len, size_t cut, size_t step) {
@@ -89,6 +88,7 @@ static struct body decode(const uint8_t *text, size_t len, size_t cut, size_t st
         FUZZ_SAME(d.used > 0 && d.used <= piece);
         if (o.rc == WEIR__CHUNKED_DATA)
             body_add(&o, &d);
+        o.used += d.used;
         free(copy);
     }
     if (o.rc == WEIR__CHUNKED_DATA || o.rc == WEIR__CHUNKED_TRAILER)

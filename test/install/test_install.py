@@ -116,7 +116,7 @@ class InstallTest(unittest.TestCase):
         for text in sections:
             for name in re.findall(r"weir (\w+)", text.split("\n")[0]):
                 described[name] = set(re.findall(r"Fl -([a-z-]+)", text))
-        self.assertEqual(len(described), 8)
+        self.assertEqual(len(described), 11)
         for name, options in described.items():
             told = set(re.findall(r" --([a-z-]+)", run(self.weir(), name, "--help")))
             if name == "run":  # refers to a worker's
