@@ -40,7 +40,7 @@ struct react_server;
 
 /* l: NULL for functions that connections become, or of one stream. Returns NULL: no memory. The
  * caller holds a reference, and so does each connection. */
-WEIR_API struct react_server *weir__react_server_new(struct weir__loop *loop,
+struct react_server *weir__react_server_new(struct weir__loop *loop,
                                                      struct weir_listener *l,
                                                      const struct weir_reactive *r,
                                                      const struct weir__react_hooks *hooks);
@@ -59,7 +59,7 @@ WEIR_API int weir__react(struct weir_listener *l, struct weir_group *g,
 
 /* While the function opened or message of c is suspended: ask for the next piece, unless that was
  * done. hooks.ahead may be called before this returns. Returns true if a RECV is pending. */
-WEIR_API bool weir__conn_ahead(struct weir_conn *c);
+bool weir__conn_ahead(struct weir_conn *c);
 
 /* For message, hooks.ends and closed: wait for the next piece, which message would have got. As
  * weir_peek, but the piece is lent until the next call; so is the one that message was called with.
@@ -75,6 +75,6 @@ WEIR_API int weir__conn_become(struct weir_conn *c, struct react_server *sv, str
 
 /* A pointer's worth of memory that the room above may use while one of the server's functions
  * runs. */
-WEIR_API void **weir__conn_aside(struct weir_conn *c);
+void **weir__conn_aside(struct weir_conn *c);
 
 #endif

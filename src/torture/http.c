@@ -165,7 +165,8 @@ static const char *skip_body(struct talk *t, const struct head_text *h, bool is_
     return has_length ? skip(t, strtoul(length, NULL, 10)) : skip_to_end(t);
 }
 
-/* Take the next final answer. Returns 1; 0: none came, or not all of it; -1: it is wrong, and why was said. */
+/* Take the next final answer. Returns 1; 0: none came, or not all of it; -1: it is wrong, and why
+ * was said. */
 static int take_answer(struct talk *t, bool is_head, weir_ns budget_ns, struct answer *ret) {
     struct head_text h;
     for (;;) {
