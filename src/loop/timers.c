@@ -454,7 +454,8 @@ static void catch_up(struct weir__timers *ts, weir_ns now_ns) {
  * it stays in the slot of level 1 of now. */
 static weir_ns quiet_until(struct weir__timers *ts, weir_ns now_ns) {
     unsigned level, digit;
-    weir_ns quiet_ns = ((tick_of(now_ns) | (SLOTS - 1)) + 1) << TICK_BITS;
+    int64_t next = (tick_of(now_ns) | (SLOTS - 1)) + 1; /* of level 1 */
+    weir_ns quiet_ns = next > INT64_MAX >> TICK_BITS ? INT64_MAX : next << TICK_BITS;
     const struct weir__timer *t = weir__near_first(&ts->near);
     bool has_work = ts->open != 0 || ts->homeless.first != NULL || has_too_many_chunks(ts);
     if (has_work)

@@ -39,7 +39,7 @@ static int serve(char **argv) {
     struct weir_tls_options o = {.size = sizeof o, .cert_file = argv[2], .key_file = argv[3],
                                  .client_ca_file = argv[4], .client_optional = argv[4] != NULL,
                                  .alpn = alpn};
-    struct weir_tls *tls;
+    WEIR_AUTO(weir_tls_unref) struct weir_tls *tls = NULL;
     struct weir_listener *l;
     struct weir_group g;
     int rc = weir_tls_new(&o, &tls);
@@ -77,7 +77,7 @@ static int ask_once(const char *url, struct weir_tls *tls) {
 static int ask(char **argv) {
     struct weir_tls_options o = {.size = sizeof o, .ca_file = argv[3], .cert_file = argv[5],
                                  .key_file = argv[5] ? argv[6] : NULL};
-    struct weir_tls *tls;
+    WEIR_AUTO(weir_tls_unref) struct weir_tls *tls = NULL;
     char url[64];
     int rc = weir_tls_new(&o, &tls);
     snprintf(url, sizeof url, "tls://localhost:%s", argv[2]);

@@ -79,7 +79,7 @@ static int echoed(struct weir_ws *ws, const char *bytes, size_t len, bool in_par
         rc = weir_ws_send_part(ws, WEIR_WS_BINARY, bytes + at, part, part < 1000);
     }
     if (rc == 0 && (rc = weir_ws_receive(ws, &m)) == 0)
-        rc = m.data.len == len && memcmp(m.data.base, bytes, len) == 0 ? 0 : -EBADMSG;
+        rc = m.data.len == len && (len == 0 || memcmp(m.data.base, bytes, len) == 0) ? 0 : -EBADMSG;
     return rc;
 }
 
