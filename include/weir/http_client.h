@@ -113,7 +113,7 @@ struct weir_http_call { /* zero but for url: GET it */
 /* Send a request and wait for the head of the final answer; interim answers (1xx) are skipped. The
  * body is read from the response. Redirects are followed: 303 by a GET, 301 and 302 by a GET if the
  * request was a POST, any other by the request as it was. A body that came from `more` cannot be
- * sent again, so a 307 or 308 to such a request is returned as the answer. If the final answer
+ * sent again, so a redirect that asks for it again is returned as the answer. If the final answer
  * comes while the body is still being sent, and its status is 300 or more, the rest is not sent.
  * client NULL: the loop's own client with the default options, which every such call shares. The
  * caller must close *ret_response.

@@ -203,10 +203,19 @@ static int attempts(struct http_fetch *f) {
 
 /* ---- redirects ------------------------------------------------------------------------------- */
 
+/* 303 asks for the answer by GET (HEAD stays HEAD); 301 and 302 turn a POST into a GET, as every
+ * browser has always done. */
+static bool turns_to_get(const struct http_fetch *f) {
+    int status = f->response->head.status;
+    return (status == 303 && strcmp(f->method, "HEAD") != 0) ||
+           (status <= 302 && strcmp(f->method, "POST") == 0);
+}
+
+/* NULL: this answer is the last. A body that a function gave cannot be sent again. */
 static const char *location_of(const struct http_fetch *f) {
     int status = f->response->head.status;
     bool is_redirect = (status >= 301 && status <= 303) || status == 307 || status == 308;
-    bool needs_body = (status == 307 || status == 308) && weir__http_has_body(f);
+    bool needs_body = !turns_to_get(f) && weir__http_has_body(f);
     if (!is_redirect || f->client->o.redirects_max < 0 || (needs_body && f->asked_more))
         return NULL;
     return weir_http_response_header(f->response, "Location");
@@ -223,13 +232,8 @@ static int url_refused(const struct http_fetch *f, const char *to, int rc, const
     return rc == -ENOMEM ? weir__fail(rc, "http redirect", NULL) : not_followed(f, to, why);
 }
 
-/* 303 asks for the answer by GET (HEAD stays HEAD); 301 and 302 turn a POST into a GET, as every
- * browser has always done. */
 static void change_method(struct http_fetch *f) {
-    int status = f->response->head.status;
-    bool to_get = (status == 303 && strcmp(f->method, "HEAD") != 0) ||
-                  (status <= 302 && strcmp(f->method, "POST") == 0);
-    if (!to_get)
+    if (!turns_to_get(f))
         return;
     strcpy(f->method, "GET");
     f->without_body = true;

@@ -173,6 +173,20 @@ HTTP_STORY(a_redirect_that_needs_a_body_which_is_gone_is_handed_out) {
     return 0;
 }
 
+/* 301 turns a POST into a GET, and no other method. */
+HTTP_STORY(a_put_by_a_function_is_not_sent_again_without_its_body) {
+    int left = 1;
+    struct weir_http_call call = {.size = sizeof call, .url = at(w, "/a"), .method = "PUT",
+                                  .more = one_piece, .arg = &left};
+    struct weir_http_response *r = NULL;
+    SCRIPT(w, 0, "<", ">" TO(301, "/b"), "<", ">" OK(0));
+    assert_int_equal(weir_http_fetch(NULL, &call, &r), 0);
+    assert_int_equal(weir_http_response_status(r), 301);
+    assert_int_equal(w->asked_count, 1);
+    weir_http_response_close(&r);
+    return 0;
+}
+
 HTTP_STORY(a_client_that_connects_to_one_place_leaves_no_other_origin) {
     struct weir_http_client_options o = {.size = sizeof o};
     struct weir_http_client *c = NULL;

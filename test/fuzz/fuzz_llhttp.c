@@ -206,6 +206,8 @@ static bool is_narrower(const struct theirs *t, llhttp_errno_t e, const char *te
     if (t->in_body && (e == HPE_INVALID_TRANSFER_ENCODING || e == HPE_INVALID_CONTENT_LENGTH
                        || e == HPE_UNEXPECTED_CONTENT_LENGTH))
         return true;
+    if (e == HPE_INVALID_CONTENT_LENGTH && *llhttp_get_error_pos(&t->parser) == '\t')
+        return true; /* RFC 9110 5.6.3: a tab behind the value is white space */
     return e == HPE_INVALID_METHOD || e == HPE_INVALID_VERSION || e == HPE_INVALID_CONSTANT
            || (t->in_body && is_extension(&t->parser, text));
 }
