@@ -463,7 +463,7 @@ static void check_response(const struct fuzz_response *o, size_t number) {
 static void read_all(void) {
     struct fuzz_response o;
     char byte;
-    bool is_open = true;
+    bool is_open = true, is_whole_answer = true;
     for (size_t i = 0; is_open && fuzz_read_head(&game.peer, &o); i++) {
         fuzz_read_body(&game.peer, &o, i < game.count && game.asked[i].sends == BY_HEAD);
         if (i < game.count && !is_cut(i)) {
@@ -474,9 +474,10 @@ static void read_all(void) {
             FUZZ_SAME(game.ends == CUTS || game.ends == RUBBISH);
             is_open = !o.closes && game.ends == RUBBISH;
         }
+        is_whole_answer = o.whole;
         free(o.body);
     }
-    if (is_open)
+    if (is_open || !is_whole_answer) /* it breaks off perhaps within a line, still to be read */
         return;
     ssize_t n = weir_read(game.peer.s, &byte, 1);
     FUZZ_SAME(n == 0 || n == -ECONNRESET); /* nothing behind it */
