@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Opens beneath a directory: nothing outside of it, by any path and any link. */
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "file/file_test_util.h"
 #include "sys/verb.h"
@@ -88,7 +89,7 @@ REAL_FILE_STORY(a_kernel_without_openat2_is_as_strict) {
     return 0;
 }
 
-static volatile int racing;
+static atomic_int racing;
 
 /* Swap a folder for a link to the outside, and back, as fast as it goes. */
 static void *swap(void *arg) {
