@@ -431,10 +431,14 @@ static int go_through(const struct options *o, bool run, bool print) {
     return run ? failed : count;
 }
 
-/* GNU make starts its children by posix_spawn, and glibc's leaves the two signals that it keeps
- * for itself ignored; signal() refuses to mend that. A test begins as from a shell. */
+/* A test begins as from a shell, also where `nohup` or a script's `&` had signals ignored. GNU make
+ * starts its children by posix_spawn, and glibc's leaves the two signals that it keeps for itself
+ * ignored; signal() refuses to mend that. */
 static void mend_signals(void) {
     static const long kernel_default[4]; /* the kernel's struct sigaction: handler, ..., mask */
+    static const int stopped_by[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE};
+    for (size_t i = 0; i < sizeof stopped_by / sizeof stopped_by[0]; i++)
+        signal(stopped_by[i], SIG_DFL);
     for (int s = 32; s < 34; s++)
         syscall(SYS_rt_sigaction, s, kernel_default, NULL, sizeof(long));
 }

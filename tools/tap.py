@@ -4,6 +4,7 @@
 case counts in the reports of the build. A failed test's story goes to stderr: Meson shows that."""
 import importlib.util
 import os
+import signal
 import sys
 import unittest
 
@@ -59,6 +60,10 @@ class TapResult(unittest.TestResult):
 
 
 def main(path, names):
+    # Tests begin as from a shell, also where `nohup` or a script's `&` had signals ignored.
+    for number in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.path.insert(0, os.path.dirname(os.path.abspath(path)))
     spec = importlib.util.spec_from_file_location("tests", path)
     module = importlib.util.module_from_spec(spec)

@@ -113,12 +113,12 @@ class Ends(FleetTest):
     def test_a_node_that_is_not_ready_in_time_ends_the_fleet(self):
         port = free_port()
         self.fleet(a={"sh": PREPARE + BLOCK, "port": port}, b={"sh": "echo b", "depends_on": "[a]"})
-        self.assertEqual(self.up("--ready-within", "50ms"),
-                         (1, "", f"weir: node 'a' is not ready after 50ms: nothing answers at "
+        self.assertEqual(self.up("--ready-within", "500ms"),
+                         (1, "", f"weir: node 'a' is not ready after 500ms: nothing answers at "
                           f"localhost:{port}\n"))
         self.fleet(a={"sh": PREPARE + BLOCK, "ready": "notify"})
-        self.assertEqual(self.up("--ready-within", "50ms"),
-                         (1, "", "weir: node 'a' is not ready after 50ms: it has not said so\n"))
+        self.assertEqual(self.up("--ready-within", "500ms"),
+                         (1, "", "weir: node 'a' is not ready after 500ms: it has not said so\n"))
 
     def test_a_node_whose_dependency_failed_does_not_start(self):
         self.fleet(a={"sh": "exit 3", "ready": "notify"}, b={"sh": "echo b", "depends_on": "[a]"})
