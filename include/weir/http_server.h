@@ -109,7 +109,8 @@ struct weir_http_server_options {
  * members point to is borrowed until return.
  * The server stops when l is unlistened, or when a scope around the call fires. Then connections
  * without a request close at once. Requests that have begun go on for at most drain_ns, and their
- * connections close after the answer; then they are cancelled. The call returns when the last
+ * connections close after the answer; then they are cancelled. Event streams, and what else has
+ * called weir_http_end_on_stop, are cancelled at once. The call returns when the last
  * connection is gone. A cancel of g cancels all of them at once.
  * Returns 0 once l is unlistened; -ECANCELED, -ETIME, -EBUSY (another task accepts), -ENOMEM (only
  * when it begins), -EINVAL (the options: the error's text says what, such as two routes of which
@@ -244,6 +245,19 @@ WEIR_API struct weir_stream *weir_http_stream(const struct weir_http_request *r)
 
 /* Let the connection close after the answer, which says so. Call it before the answer begins. */
 WEIR_API void weir_http_close_after(struct weir_http_request *r);
+
+/* Does the server stop? True once weir_http_serve or weir_http_react waits for its last requests;
+ * always false for a request of weir_http_next. For a handler that works in many steps: it has at
+ * most drain_ns for the rest. */
+WEIR_API bool weir_http_stopping(const struct weir_http_request *r);
+
+/* Let the stop of the server end this request, for an answer without an end, or one that waits for
+ * an event. When the server stops (or now, if it does already) the task in which the handler or
+ * function runs is cancelled: its suspending calls return -ECANCELED. If it then returns that code,
+ * or 0, an answer that was begun is ended as a whole one, and a client without an answer gets 503.
+ * To send some last words first, shield them: see weir_shield_enter. weir_http_events_begin does
+ * this. It has no effect on a request of weir_http_next. */
+WEIR_API void weir_http_end_on_stop(struct weir_http_request *r);
 
 /* Accept a request that asks for an upgrade to WebSocket, in the handler. The caller must drop
  * *ret_ws, in this task or another: after the handler has returned, the library waits for that, and

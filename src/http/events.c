@@ -28,7 +28,10 @@ int weir_http_events_begin(struct weir_http_request *r, weir_ns retry_ns) {
     int n = retry_ns > 0 ? snprintf(text, sizeof text, "retry: %lld\n\n",
                                     (long long)(retry_ns / WEIR_MILLISECONDS(1)))
                          : snprintf(text, sizeof text, ":\n\n"); /* the head leaves with it */
-    return rc < 0 ? rc : weir_http_write(r, text, (size_t)n);
+    if (rc < 0)
+        return rc;
+    weir_http_end_on_stop(r);
+    return weir_http_write(r, text, (size_t)n);
 }
 
 const char *weir_http_last_event_id(const struct weir_http_request *r) {

@@ -10,6 +10,8 @@
  *   an answer, not ended     >= 0          it is ended
  *   an answer, not ended     < 0           the connection breaks
  *   an answer                any           nothing
+ * If the stop of the server has cancelled the handler, -ECANCELED counts as 0, or, with no answer,
+ * as 503.
  * Then the unread body is thrown away, up to drain_max. */
 #include <errno.h>
 #include <stdio.h>
@@ -90,10 +92,8 @@ static int discard_body(struct http_request *r) {
     return 0;
 }
 
-int weir__http_finish(struct http_request *r, int rc) {
+static int finish(struct http_request *r, int rc) {
     struct weir_http *h = r->http;
-    if (h->lease != NULL)
-        weir__http_lease_await(h);
     rc = answer_rest(r, rc);
     h->broken |= rc < 0;
     if (h->broken && h->unsent == 0) /* answers to the requests before may wait still */
@@ -103,6 +103,29 @@ int weir__http_finish(struct http_request *r, int rc) {
         rc = discard_body(r);
     h->close |= rc < 0 || h->broken;
     return rc;
+}
+
+/* The stop of the server has cancelled the handler's task, so -ECANCELED is no failure: the answer
+ * ends here, as a whole one. */
+static int finish_stopped(struct http_request *r, int rc) {
+    struct weir_http *h = r->http;
+    struct weir_scope shield, bound;
+    weir_shield_enter(&shield, HTTP_LINGER_NS);
+    weir_scope_enter(&bound, HTTP_LINGER_NS);
+    if (rc == -ECANCELED)
+        rc = r->pub.reply == HTTP_UNANSWERED ? weir_http_reply(&r->pub, 503, NULL) : 0;
+    rc = finish(r, rc);
+    if (rc == 0 && !h->broken)
+        rc = weir__http_send(h, NULL, 0);
+    rc = weir_scope_leave(&bound, rc);
+    weir_scope_leave(&shield, 0);
+    return rc;
+}
+
+int weir__http_finish(struct http_request *r, int rc) {
+    if (r->http->lease != NULL)
+        weir__http_lease_await(r->http);
+    return r->stopped ? finish_stopped(r, rc) : finish(r, rc);
 }
 
 void weir__http_over(struct http_request *r) {

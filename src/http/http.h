@@ -107,6 +107,7 @@ struct http_request {
     struct http_request *next;    /* of the spare ones */
     size_t text_len, text_size;
     weir_ns began;                /* when its first byte came */
+    struct weir_task *task;       /* in which its functions run; NULL: none, or the user's own */
     bool has_head;                /* it came whole: method, target and headers can be asked for */
     bool is_head;                 /* the method is HEAD */
 
@@ -143,6 +144,7 @@ struct http_request {
     char *added;                  /* header lines of weir_http_add_header, each with CR LF */
     uint32_t added_len;
     bool is_whole;                /* its head */
+    bool ends_on_stop, stopped;   /* stop.c: the stop is to end it, and has cancelled its task */
     uint32_t query_len;           /* of the decoded query, see route.c */
     bool query_decoded;
     struct weir__http1_header headers[]; /* limits.headers_max, then the state of a reactive one */
@@ -175,6 +177,7 @@ struct weir_http {
     bool writing;                 /* a task writes what is in out */
     bool close, broken;           /* see above */
     bool is_last;                 /* close, from the next head on: the server stops */
+    bool cut;                     /* and has cancelled the task that runs */
     bool running;                 /* request is in phase RUNS */
     bool wants_proxy;             /* a PROXY header comes before the first request */
 };
@@ -286,6 +289,11 @@ int weir__http_route(struct http_config *c, struct weir_http_request *pub);
 int weir__http_upgrades_open(struct http_config *c, size_t *state_size);
 /* Let the request become a WebSocket connection of this route. Suspends. */
 int weir__http_ws_route(struct weir_http_request *pub, const struct weir_http_route *route);
+
+/* ---- stop.c ---- */
+
+/* The server stops, or r begins to want this while it does: end r if it wants that. */
+void weir__http_stop(struct http_request *r);
 
 /* ---- finish.c ---- */
 

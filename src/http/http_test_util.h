@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <weir/http_events.h>
 #include <weir/http_server.h>
 #include <weir/loop.h>
 #include <weir/stream.h>
@@ -37,7 +38,7 @@ struct world {
     bool held;
     int requests, done, done_rc, body_rc, write_rc, next_rc, served_rc;
     size_t written; /* by /fills */
-    bool filled;
+    bool filled, stopping;
     size_t body_max; /* for weir_http_body */
     size_t body_len; /* of the last request */
     char trailer[32];
@@ -124,6 +125,33 @@ static inline int fill_and_hold(struct weir_http_request *r) {
     return rc < 0 ? rc : hold(w);
 }
 
+/* Events, the next of which is hours away; then what the stop of the server leaves time for. */
+static inline int stream_events(struct weir_http_request *r) {
+    struct weir_http_event e = {.size = sizeof e, .data = "one"};
+    struct weir_scope shield;
+    int rc = weir_http_events_begin(r, 0);
+    while (rc == 0 && (rc = weir_http_events_send(r, &e)) == 0)
+        rc = weir_sleep(WEIR_SECONDS(3600));
+    the_world->stopping = weir_http_stopping(r);
+    if (asks_for(r, "/events/broken"))
+        return -EIO;
+    if (!the_world->stopping || !asks_for(r, "/events/bye"))
+        return rc;
+    e.data = "bye";
+    weir_shield_enter(&shield, MS(100));
+    int sent = weir_http_events_send(r, &e);
+    weir_scope_leave(&shield, 0);
+    return sent < 0 ? sent : rc;
+}
+
+/* Wait for what never happens, before the answer begins. */
+static inline int poll_long(struct weir_http_request *r) {
+    weir_http_end_on_stop(r);
+    int rc = weir_sleep(WEIR_SECONDS(3600));
+    the_world->stopping = weir_http_stopping(r);
+    return rc;
+}
+
 /* body is what came, of every shape. */
 static inline int route_by_path(struct weir_http_request *r, struct weir_view body) {
     struct world *w = the_world;
@@ -161,6 +189,10 @@ static inline int route_by_path(struct weir_http_request *r, struct weir_view bo
         int rc = hold(w);
         return rc < 0 ? rc : weir_http_reply(r, 200, "let go\n");
     }
+    if (asks_for(r, "/events"))
+        return stream_events(r);
+    if (asks_for(r, "/polls"))
+        return poll_long(r);
     if (asks_for(r, "/fills"))
         return fill_and_hold(r);
     if (asks_for(r, "/big/pieces"))

@@ -77,6 +77,7 @@ int weir__http_react_body(struct http_conn *c) {
     struct http_request *r = c->http.request;
     struct weir_view v;
     int rc;
+    r->task = weir_task_current();
     while ((rc = weir__http_body_take(r, &v)) == HTTP_PIECE) {
         if ((rc = deliver(c, v)) < 0)
             return finish(c, rc);

@@ -39,6 +39,8 @@ static int next_request(struct http_conn *c) {
         return 0;
     c->phase = HTTP_PHASE_RUNS;
     h->running = true;
+    if (h->request != NULL)
+        h->request->task = weir_task_current();
     if (size == -ENOMEM)
         h->broken = true;
     else if (size < 0)
@@ -111,6 +113,8 @@ int weir__http_piece(struct weir_conn *conn, void *state, struct weir_view v) {
     if (http_unsent(h) > 0 && !h->broken)
         (void)weir__http_send(h, NULL, 0);
     h->left = 0;
+    if (c->phase == HTTP_PHASE_BODY)
+        h->request->task = NULL; /* it ends */
     if (!goes_on(c))
         weir__http_conn_last(c);
     else

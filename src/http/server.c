@@ -75,7 +75,9 @@ void weir__http_bound(struct http_conn *c, weir_ns due) {
 void weir__http_conn_last(struct http_conn *c) {
     struct weir_http *h = &c->http;
     c->due = WEIR_NEVER;
-    if (h->broken || weir__http_send(h, NULL, 0) < 0 || weir_shutdown(h->stream) < 0) {
+    if (h->cut)
+        weir__http_linger(h); /* here: this task can wait no more but shielded */
+    if (h->cut || h->broken || weir__http_send(h, NULL, 0) < 0 || weir_shutdown(h->stream) < 0) {
         over(c);
         return;
     }
@@ -215,6 +217,8 @@ static void group_ended(struct weir_group *g) {
 static void conn_drain(struct http_conn *c) {
     c->http.is_last = true;
     c->http.close |= c->http.running;
+    if (c->http.running)
+        weir__http_stop(c->http.request);
     if (c->phase == HTTP_PHASE_WAITS && !weir__http_head_has_begun(&c->http))
         over(c);
 }

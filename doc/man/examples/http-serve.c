@@ -2,7 +2,8 @@
 /* Shows: weir-http_server weir_http_serve weir_http_handler weir_http_route
  * weir_http_server_options weir_http_read weir_http_body weir_http_body_length weir_http_trailer
  * weir_http_begin weir_http_write weir_http_end weir_http_scheme weir_http_stream
- * weir_http_close_after */
+ * weir_http_close_after weir_http_stopping weir_http_end_on_stop */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <weir/weir.h>
@@ -41,13 +42,23 @@ static int count(struct weir_http_request *r) {
     return rc < 0 ? rc : weir_http_end(r, NULL);
 }
 
+/* A long poll: nothing happens until the server stops. */
+static int news(struct weir_http_request *r) {
+    weir_http_end_on_stop(r);
+    int rc = weir_sleep(WEIR_SECONDS(3600));
+    if (rc == -ECANCELED && weir_http_stopping(r))
+        printf("the server stops\n");
+    return rc; /* the client gets 503 */
+}
+
 static int bye(struct weir_http_request *r) {
     weir_http_close_after(r);
     return weir_http_reply(r, 200, "bye\n");
 }
 
 static const struct weir_http_route routes[] = {
-    {"POST", "/notes", note}, {"POST", "/count", count}, {"GET", "/bye", bye}, {0}};
+    {"POST", "/notes", note}, {"POST", "/count", count},
+    {"GET", "/news", news}, {"GET", "/bye", bye}, {0}};
 
 struct server_args { struct weir_listener *l; struct weir_group *g; };
 
@@ -58,11 +69,7 @@ static int server(void *args) {
     return weir_http_serve(a->l, a->g, &o); /* until it is unlistened, and all are answered */
 }
 
-static int client(const char *url) {
-    static const char requests[] =
-        "POST /notes HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nmilk"
-        "POST /count HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-        "3\r\nabc\r\n0\r\nX-Sender: me\r\n\r\nGET /bye HTTP/1.1\r\nHost: a\r\n\r\n";
+static int client(const char *url, const char *requests) {
     WEIR_AUTO(weir_close) struct weir_stream *s = NULL;
     char line[256];
     ssize_t n;
@@ -78,7 +85,20 @@ static int client(const char *url) {
     return rc;
 }
 
+struct stop_args { struct weir_listener **l; };
+
+static int stop(void *args) {
+    struct weir_listener **l = ((struct stop_args *)args)->l;
+    int rc = weir_sleep(WEIR_MILLISECONDS(10));
+    weir_unlisten(l);
+    return rc;
+}
+
 static int program(void *arg) {
+    static const char requests[] =
+        "POST /notes HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nmilk"
+        "POST /count HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "3\r\nabc\r\n0\r\nX-Sender: me\r\n\r\nGET /bye HTTP/1.1\r\nHost: a\r\n\r\n";
     struct weir_listener *l;
     struct weir_group connections, servers;
     int rc = weir_listen("mem:shop", NULL, &l);
@@ -87,7 +107,11 @@ static int program(void *arg) {
     weir_group_open(&connections, WEIR_INDEPENDENT);
     weir_group_open(&servers, WEIR_TOGETHER);
     if ((rc = weir_go(&servers, server, .l = l, .g = &connections)) == 0)
-        rc = client("mem:shop");
+        rc = client("mem:shop", requests);
+    if (rc == 0)
+        rc = weir_go(&servers, stop, .l = &l);
+    if (rc == 0)
+        rc = client("mem:shop", "GET /news HTTP/1.1\r\nHost: a\r\n\r\n");
     weir_unlisten(&l);
     rc = weir_group_close(&servers, rc);
     return weir_group_close(&connections, rc);
