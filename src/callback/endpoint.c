@@ -179,7 +179,8 @@ static int ask_factory(struct weir_endpoint *e, weir_datagram_factory *factory, 
     weir__callback_begin(&c);
     int rc = weir__transport_answer(&c, factory(arg, &e->protocol));
     if (rc == 0)
-        WEIR_OPTIONS_COPY(&e->calls, e->protocol->calls);
+        WEIR_OPTIONS_COPY(struct weir_datagram_calls, resume_writing, &e->calls,
+                          e->protocol->calls);
     return rc;
 }
 

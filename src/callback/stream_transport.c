@@ -202,7 +202,7 @@ void weir_transport_set_protocol(struct weir_transport *t, struct weir_protocol 
     here(t, "weir_transport_set_protocol");
     weir__argument_not_null(p, "weir_transport_set_protocol", "protocol");
     t->protocol = p;
-    WEIR_OPTIONS_COPY(&t->calls, p->calls);
+    WEIR_OPTIONS_COPY(struct weir_protocol_calls, resume_writing, &t->calls, p->calls);
 }
 
 /* Returns 0 or the factory's error, with its record. */

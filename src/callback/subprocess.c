@@ -191,7 +191,8 @@ static int ask_factory(struct weir_subprocess *sp, weir_subprocess_factory *fact
     weir__callback_begin(&c);
     int rc = weir__transport_answer(&c, factory(arg, &sp->protocol));
     if (rc == 0)
-        WEIR_OPTIONS_COPY(&sp->calls, sp->protocol->calls);
+        WEIR_OPTIONS_COPY(struct weir_subprocess_calls, resume_writing, &sp->calls,
+                          sp->protocol->calls);
     return rc;
 }
 

@@ -199,7 +199,7 @@ int weir_dgram_open(const char *url, const struct weir_dgram_options *options,
     int rc = weir__suspend_enter("open of a datagram socket");
     if (rc < 0)
         return rc;
-    WEIR_OPTIONS_COPY(&o, options);
+    WEIR_OPTIONS_COPY(struct weir_dgram_options, receive_buffer, &o, options);
     o.local = NULL;
     struct plan p = {.call = "weir_dgram_open", .url = url, .o = &o,
                      .pc = __builtin_return_address(0)};
@@ -212,7 +212,7 @@ int weir_dgram_dial(const char *url, const struct weir_dgram_options *options,
     int rc = weir__suspend_enter("dial of datagrams");
     if (rc < 0)
         return rc;
-    WEIR_OPTIONS_COPY(&o, options);
+    WEIR_OPTIONS_COPY(struct weir_dgram_options, receive_buffer, &o, options);
     struct plan p = {.call = "weir_dgram_dial", .url = url, .o = &o, .dials = true,
                      .pc = __builtin_return_address(0)};
     return open_by(&p, ret_dgram);

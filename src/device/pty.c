@@ -64,7 +64,7 @@ int weir_pty_open(const struct weir_pty_options *options, struct weir_stream **r
         return weir__failf(WEIR_ESIMREFUSED, "pty open", NULL,
                            "terminals belong to the kernel: use weir_memory_pair "
                            "(WEIR_ESIMREFUSED)");
-    WEIR_OPTIONS_COPY(&o, options);
+    WEIR_OPTIONS_COPY(struct weir_pty_options, raw, &o, options);
     if (!fits(o.columns, o.rows))
         return weir__failf(-EINVAL, "pty open", NULL, "a size must be 0 to 65535 (EINVAL)");
     int master = weir__fd_lift(posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK));

@@ -148,7 +148,7 @@ int weir_serial_set(struct weir_stream *s, const struct weir_serial_options *opt
     int rc = weir__serial_port(s, "serial set", &p);
     if (rc < 0)
         return rc;
-    WEIR_OPTIONS_COPY(&o, options);
+    WEIR_OPTIONS_COPY(struct weir_serial_options, flow, &o, options);
     rc = weir__serial_mode_set(p->fd, &o, false, &why);
     if (rc < 0 && why != NULL)
         return weir__failf(rc, "serial set", p->path, "%s (%s)", why, weir_error_name(rc));

@@ -78,7 +78,7 @@ int weir_dial(const char *url, const struct weir_dial_options *options,
     if (rc < 0)
         return rc;
     struct weir_dial_options o;
-    WEIR_OPTIONS_COPY(&o, options);
+    WEIR_OPTIONS_COPY(struct weir_dial_options, tls_name, &o, options);
     if (url == NULL)
         WEIR_BUG("weir_dial: the URL is NULL");
     const struct weir__scheme *s = scheme_of(url, &rest);
@@ -97,7 +97,7 @@ int weir_listen(const char *url, const struct weir_listen_options *options,
     if (rc < 0)
         return rc;
     struct weir_listen_options o;
-    WEIR_OPTIONS_COPY(&o, options);
+    WEIR_OPTIONS_COPY(struct weir_listen_options, tls, &o, options);
     if (url == NULL)
         WEIR_BUG("weir_listen: the URL is NULL");
     const struct weir__scheme *s = scheme_of(url, &rest);

@@ -8,7 +8,7 @@
 
 static struct weir_retry_policy policy_of(const struct weir_retry_policy *given) {
     struct weir_retry_policy p;
-    WEIR_OPTIONS_COPY(&p, given);
+    WEIR_OPTIONS_COPY(struct weir_retry_policy, should_retry, &p, given);
     if (p.first_ns <= 0)
         p.first_ns = WEIR_MILLISECONDS(100);
     if (p.max_ns <= 0)

@@ -95,7 +95,7 @@ int weir_http_log_line(const struct weir_http_log *entry, char *text, size_t siz
     struct line l = {.text = text, .size = size};
     char part[96];
     weir__argument_not_null(entry, "weir_http_log_line", "entry");
-    WEIR_OPTIONS_COPY(&e, entry);
+    WEIR_OPTIONS_COPY(struct weir_http_log, at, &e, entry);
     if (size == 0)
         return 0;
     struct weir__civil c = weir__civil(e.at);

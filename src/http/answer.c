@@ -248,7 +248,7 @@ int weir_http_begin(struct weir_http_request *pub, const struct weir_http_answer
     struct http_request *r = weir__http_request_of(pub, "weir_http_begin");
     struct weir_http_answer a;
     weir__argument_not_null(answer, "weir_http_begin", "answer");
-    WEIR_OPTIONS_COPY(&a, answer);
+    WEIR_OPTIONS_COPY(struct weir_http_answer, len, &a, answer);
     int rc = weir__http_answer_check(pub, &a);
     if (rc == 0 && a.body != NULL)
         rc = weir__failf(-EINVAL, "http begin", NULL, "the body follows by weir_http_write");

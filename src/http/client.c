@@ -144,7 +144,7 @@ static int client_new(const struct weir_http_client_options *options,
     struct weir_http_client *c = client_alloc();
     if (c == NULL)
         return weir__fail(-ENOMEM, "http client", NULL);
-    WEIR_OPTIONS_COPY(&o, options);
+    WEIR_OPTIONS_COPY(struct weir_http_client_options, connect, &o, options);
     c->o = o;
     c->o.proxy = c->o.proxy_user = c->o.proxy_password = c->o.no_proxy = c->o.user_agent =
         c->o.connect = NULL;

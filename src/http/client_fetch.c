@@ -332,7 +332,7 @@ static int fetch(struct weir_http_client *client, const struct weir_http_call *c
     if (f == NULL)
         return weir__fail(-ENOMEM, "http request", NULL);
     *f = (struct http_fetch){.client = client};
-    WEIR_OPTIONS_COPY(&f->call, call);
+    WEIR_OPTIONS_COPY(struct weir_http_call, password, &f->call, call);
     int rc = 0;
     if (client != NULL)
         client->refs++;

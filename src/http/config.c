@@ -76,7 +76,7 @@ int weir__http_config_new(const struct weir_http_server_options *options, const 
     struct http_config *c = weir__alloc_zero(sizeof *c);
     if (c == NULL)
         return weir__fail(-ENOMEM, what, NULL);
-    WEIR_OPTIONS_COPY(&c->o, options);
+    WEIR_OPTIONS_COPY(struct weir_http_server_options, stack_size, &c->o, options);
     fill(&c->o);
     c->refs = 1;
     c->ops = &weir__http_ops;

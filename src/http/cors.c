@@ -107,7 +107,7 @@ int weir_http_cors(struct weir_http_request *r, const struct weir_http_cors *pol
     if (rc < 0)
         return rc;
     weir__argument_not_null(policy, "weir_http_cors", "policy");
-    WEIR_OPTIONS_COPY(&p, policy);
+    WEIR_OPTIONS_COPY(struct weir_http_cors, credentials, &p, policy);
     const char *origin = weir_http_header(r, "Origin");
     bool any = listed(p.origins, "*", 1, true);
     if (any && p.credentials)

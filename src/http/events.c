@@ -97,7 +97,7 @@ int weir_http_events_send(struct weir_http_request *r, const struct weir_http_ev
     if (rc < 0)
         return rc;
     weir__argument_not_null(event, "weir_http_events_send", "event");
-    WEIR_OPTIONS_COPY(&e, event);
+    WEIR_OPTIONS_COPY(struct weir_http_event, id, &e, event);
     const char *data = e.data != NULL ? e.data : "";
     if ((rc = texts_check(&e)) < 0)
         return rc;

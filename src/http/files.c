@@ -55,7 +55,7 @@ int weir_http_files_open(const char *directory, const struct weir_http_files_opt
     struct weir_http_files *files = weir__alloc_zero(sizeof *files);
     if (files == NULL)
         return weir__fail(-ENOMEM, "http files", directory);
-    WEIR_OPTIONS_COPY(&files->o, options);
+    WEIR_OPTIONS_COPY(struct weir_http_files_options, as_they_are, &files->o, options);
     files->refs = 1;
     if (files->o.index == NULL)
         files->o.index = "index.html";

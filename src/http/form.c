@@ -82,7 +82,7 @@ int weir_http_form_open(struct weir_http_request *r, const struct weir_http_form
         return weir__fail(-ENOMEM, "http form", NULL);
     memset(f, 0, offsetof(struct weir_http_form, buf));
     f->r = r;
-    WEIR_OPTIONS_COPY(&f->o, options);
+    WEIR_OPTIONS_COPY(struct weir_http_form_options, file_max, &f->o, options);
     fill(&f->o);
     f->is_pairs = means_pairs(type);
     if (!f->is_pairs && weir__multipart_init(&f->multipart, type, strlen(type),

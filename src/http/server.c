@@ -268,7 +268,7 @@ static void drain(struct http_server *sv) {
 static int serve(struct weir_listener *l, struct weir_group *g, struct http_config *config,
                  const struct weir_http_reactive *f) {
     struct http_server sv = {.config = config};
-    WEIR_OPTIONS_COPY(&sv.fn, f);
+    WEIR_OPTIONS_COPY(struct weir_http_reactive, arg, &sv.fn, f);
     weir__list_init(&sv.conns);
     size_t state_size = sizeof(struct http_conn);
     int rc = config->is_reactive ? 0 : weir__http_upgrades_open(config, &state_size);

@@ -97,7 +97,7 @@ int weir_http_cookie_write(char *text, size_t size, const struct weir_http_set_c
     struct weir_http_set_cookie c;
     char age[80] = "";
     weir__argument_not_null(cookie, "weir_http_cookie_write", "cookie");
-    WEIR_OPTIONS_COPY(&c, cookie);
+    WEIR_OPTIONS_COPY(struct weir_http_set_cookie, scriptable, &c, cookie);
     int rc = cookie_check(&c);
     if (rc < 0)
         return rc;

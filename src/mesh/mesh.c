@@ -138,7 +138,7 @@ int weir_mesh_open_at(const struct weir_site *site, const struct weir_mesh_optio
     int rc = weir__loop_enter(weir__loop(), "weir_mesh_open");
     if (rc < 0)
         return rc;
-    WEIR_OPTIONS_COPY(&o, options);
+    WEIR_OPTIONS_COPY(struct weir_mesh_options, retry_ns, &o, options);
     struct weir_mesh *m = weir__alloc(sizeof *m);
     if (m == NULL)
         return weir__fail(-ENOMEM, "open a mesh", NULL);

@@ -287,7 +287,7 @@ int weir_node_stream(struct weir_mesh *m, const char *node, const char *channel,
     struct weir_node_stream_options o;
     struct exchange x;
     size_t done = 0;
-    WEIR_OPTIONS_COPY(&o, options);
+    WEIR_OPTIONS_COPY(struct weir_node_stream_options, arg, &o, options);
     int rc = weir__suspend_enter("stream to a node");
     exchange_init(&x, m, node, channel, "stream");
     if (items == NULL && count > 0)

@@ -275,7 +275,7 @@ int weir_process_run(const char *const *argv, const struct weir_process_options 
     weir__argument_not_null(ret_output, "weir_process_run", "output");
     struct weir_process_options o;
     struct weir_process *p = NULL;
-    WEIR_OPTIONS_COPY(&o, options);
+    WEIR_OPTIONS_COPY(struct weir_process_options, input_len, &o, options);
     rc = weir__subprocess_start(argv, &o, true, &p);
     if (rc < 0)
         return rc;

@@ -184,6 +184,6 @@ int weir_process_start(const char *const *argv, const struct weir_process_option
         return rc;
     weir__argument_not_null(argv, "weir_process_start", "argument list");
     struct weir_process_options o;
-    WEIR_OPTIONS_COPY(&o, options);
+    WEIR_OPTIONS_COPY(struct weir_process_options, input_len, &o, options);
     return weir__subprocess_start(argv, &o, false, ret_process);
 }

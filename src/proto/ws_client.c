@@ -81,8 +81,8 @@ static int client_leave(struct weir_ws_client *c, int rc) {
 }
 
 static int options_take(struct weir_ws_client *c, const struct weir_ws_client_options *given) {
-    WEIR_OPTIONS_COPY(&c->o, given);
-    WEIR_OPTIONS_COPY(&c->ws_options, c->o.ws);
+    WEIR_OPTIONS_COPY(struct weir_ws_client_options, arg, &c->o, given);
+    WEIR_OPTIONS_COPY(struct weir_ws_options, tls, &c->ws_options, c->o.ws);
     c->ws_options.size = sizeof c->ws_options;
     if (c->o.first_ns < 0 || c->o.longest_ns < 0)
         return weir__failf(-EINVAL, "ws client", c->url, "a time below 0");

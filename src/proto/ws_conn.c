@@ -40,7 +40,7 @@ struct ws_config *weir__ws_config_new(const struct weir_ws_options *options,
     struct ws_config *c = weir__alloc_zero(sizeof *c);
     if (c == NULL)
         return NULL;
-    WEIR_OPTIONS_COPY(&c->o, options);
+    WEIR_OPTIONS_COPY(struct weir_ws_options, tls, &c->o, options);
     fill_defaults(&c->o);
     c->driver = driver;
     c->limits = (struct weir__ws_limits){.frame_max = c->o.frame_max,

@@ -294,7 +294,7 @@ static struct ws_server *ws_server_new(const struct weir_ws_reactive *r,
         weir__free(config);
         return NULL;
     }
-    WEIR_OPTIONS_COPY(&sv->fn, r);
+    WEIR_OPTIONS_COPY(struct weir_ws_reactive, request, &sv->fn, r);
     sv->config = config;
     return sv;
 }

@@ -42,7 +42,7 @@ int weir_ws_topic_new(const struct weir_ws_topic_options *options,
     struct weir__loop *l = weir__loop();
     if (l == NULL)
         return weir__no_loop("ws topic");
-    WEIR_OPTIONS_COPY(&o, options);
+    WEIR_OPTIONS_COPY(struct weir_ws_topic_options, subscribers_max, &o, options);
     topic_defaults(&o);
     int rc = weir__ws_close_check("ws topic", o.close_code, o.close_reason);
     if (rc < 0)

@@ -148,7 +148,7 @@ int weir__ws_zips_open(struct ws_config *c, const char *what) {
     struct ws_zips *zips = weir__alloc_zero(sizeof *zips);
     if (zips == NULL)
         return weir__fail(-ENOMEM, what, NULL);
-    WEIR_OPTIONS_COPY(&zips->o, c->o.deflate);
+    WEIR_OPTIONS_COPY(struct weir_ws_deflate, idle_ns, &zips->o, c->o.deflate);
     fill_defaults(&zips->o);
     const char *why = options_fault(&zips->o);
     if (why != NULL) {

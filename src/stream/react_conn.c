@@ -472,7 +472,7 @@ struct react_server *weir__react_server_new(struct weir__loop *loop, struct weir
     struct react_server *sv = weir__alloc_zero(sizeof *sv);
     if (sv == NULL)
         return NULL;
-    WEIR_OPTIONS_COPY(&sv->fn, r);
+    WEIR_OPTIONS_COPY(struct weir_reactive, handshake_ns, &sv->fn, r);
     if (hooks != NULL)
         sv->hooks = *hooks;
     sv->task = (struct weir_spawn_options){

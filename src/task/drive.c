@@ -32,7 +32,7 @@ struct first_args {
 
 static struct weir_run_options options_of(const struct weir_run_options *given) {
     struct weir_run_options o;
-    WEIR_OPTIONS_COPY(&o, given);
+    WEIR_OPTIONS_COPY(struct weir_run_options, unhandled_arg, &o, given);
     return o;
 }
 

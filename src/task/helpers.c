@@ -19,7 +19,7 @@ int weir_cpus(void) {
 
 int weir_offload_limits(const struct weir_offload_limits *limits) {
     struct weir_offload_limits l;
-    WEIR_OPTIONS_COPY(&l, limits);
+    WEIR_OPTIONS_COPY(struct weir_offload_limits, file_threads, &l, limits);
     if (l.work_threads > WEIR__POOL_THREADS_MAX || l.file_threads > WEIR__POOL_THREADS_MAX
         || l.resolve_threads > WEIR__POOL_THREADS_MAX)
         return weir__failf(-EINVAL, "offload_limits", NULL, "more than %d threads (EINVAL)",

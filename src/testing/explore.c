@@ -113,7 +113,7 @@ static bool run_once(const struct weir_story *s, const struct disturbance *d, ui
     size_t live = weir__alloc_live();
     struct weir__ledger ledger = weir__ledger;
     struct weir_sim_options o;
-    WEIR_OPTIONS_COPY(&o, s->options);
+    WEIR_OPTIONS_COPY(struct weir_sim_options, disk_size, &o, s->options);
     o.size = sizeof o;
     o.seed = d->is_seed ? n : o.seed;
     describe(s, d, o.seed, n);
@@ -177,7 +177,7 @@ static int explore(const struct weir_story *story, const struct disturbance *d,
     struct weir_explored e = {0};
     struct sigaction on = {.sa_handler = on_crash, .sa_flags = (int)SA_RESETHAND};
     struct sigaction abort_before, segv_before;
-    WEIR_OPTIONS_COPY(&s, story);
+    WEIR_OPTIONS_COPY(struct weir_story, last, &s, story);
     sigaction(SIGABRT, &on, &abort_before);
     sigaction(SIGSEGV, &on, &segv_before);
     weir_log_to(keep_line, NULL);
@@ -205,7 +205,7 @@ static bool disarm_cancel(uint64_t n) {
 
 static void arm_fault(const struct disturbance *d, uint64_t n) {
     struct weir_fault f;
-    WEIR_OPTIONS_COPY(&f, d->fault);
+    WEIR_OPTIONS_COPY(struct weir_fault, every, &f, d->fault);
     f.nth = n;
     weir_fault_arm(&f);
 }

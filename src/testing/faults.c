@@ -27,7 +27,7 @@ void weir_fault_arm(const struct weir_fault *fault) {
         return;
     }
     struct weir_fault f;
-    WEIR_OPTIONS_COPY(&f, fault);
+    WEIR_OPTIONS_COPY(struct weir_fault, every, &f, fault);
     unsigned kinds = f.kinds != 0 ? f.kinds : WEIR_FAULT_ALL;
     struct fault_plan plan = {
         .effect = (enum fault_effect)f.effect,

@@ -23,7 +23,7 @@ static void set_size(size_t *to, size_t value) {
 
 static struct weir_sim_options options_of(const struct weir_sim_options *given) {
     struct weir_sim_options o;
-    WEIR_OPTIONS_COPY(&o, given);
+    WEIR_OPTIONS_COPY(struct weir_sim_options, disk_size, &o, given);
     return o;
 }
 
@@ -94,7 +94,7 @@ int weir__sim_run_choices(const struct weir_site *site, int (*fn)(void *arg), vo
         return -EBUSY;
     struct weir_sim_options o = options_of(options);
     struct weir_run_options run;
-    WEIR_OPTIONS_COPY(&run, o.run);
+    WEIR_OPTIONS_COPY(struct weir_run_options, unhandled_arg, &run, o.run);
     run.backend = "sim";
     struct sim_config config = config_of(&o);
     config.limit_ns = weir__deadline(config.limit_ns, SIM_START_NS);

@@ -33,7 +33,7 @@ static struct weir_trial_node other_at(const struct weir_worker_trial *t, size_t
     struct weir_trial_node n;
     size_t stride = t->others[0].size != 0 ? t->others[0].size : sizeof n;
     const void *at = (const char *)t->others + i * stride;
-    WEIR_OPTIONS_COPY(&n, (const struct weir_trial_node *)at);
+    WEIR_OPTIONS_COPY(struct weir_trial_node, with, &n, (const struct weir_trial_node *)at);
     return n;
 }
 
@@ -153,7 +153,7 @@ int weir_worker_try(const struct weir_worker *w, const struct weir_worker_trial 
     struct attempt a = {.worker = w, .acks = ret_acks};
     if (w == NULL)
         WEIR_BUG("weir_worker_try: the worker is NULL");
-    WEIR_OPTIONS_COPY(&a.trial, trial);
+    WEIR_OPTIONS_COPY(struct weir_worker_trial, options, &a.trial, trial);
     arguments_assert(&a.trial);
     if (ret_acks != NULL && a.trial.count > 0)
         memset(ret_acks, 0, a.trial.count * sizeof *ret_acks);

@@ -146,7 +146,7 @@ static struct crew *crew_new(const struct weir_loops_options *o) {
     if (c == NULL)
         return NULL;
     c->o = *o;
-    WEIR_OPTIONS_COPY(&c->run, o->run);
+    WEIR_OPTIONS_COPY(struct weir_run_options, unhandled_arg, &c->run, o->run);
     c->run.size = sizeof c->run;
     pthread_mutex_init(&c->lock, NULL);
     for (int i = 0; i < o->count; i++) {
@@ -193,7 +193,7 @@ static int run_all(struct crew *c) {
 
 int weir_loops_run(const struct weir_loops_options *options) {
     struct weir_loops_options o;
-    WEIR_OPTIONS_COPY(&o, options);
+    WEIR_OPTIONS_COPY(struct weir_loops_options, run, &o, options);
     if (o.fn == NULL)
         WEIR_BUG("weir_loops_run: the function is NULL");
     if (weir__is_stepping())

@@ -113,7 +113,7 @@ int weir__tls_settings_copy(const struct weir_tls_options *given, struct weir_tl
                             void **ret_memory) {
     struct weir_tls_options o, counted;
     struct packer p = {NULL, 0};
-    WEIR_OPTIONS_COPY(&o, given);
+    WEIR_OPTIONS_COPY(struct weir_tls_options, insecure, &o, given);
     int rc = check(&o);
     if (rc < 0)
         return rc;

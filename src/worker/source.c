@@ -62,7 +62,7 @@ int weir__source_init(struct weir__source *s, struct weir__program *p,
     if (without != NULL)
         return weir__failf(WEIR_EWORKER, "source", fn->size >= SIZE_MIN ? fn->name : NULL,
                            "it has no %s: a source needs size, name, setup and run", without);
-    WEIR_OPTIONS_COPY(&known, fn);
+    WEIR_OPTIONS_COPY(struct weir_source, stack_size, &known, fn);
     s->user = (struct weir__user){.name = known.name,
                                   .stack_size = known.stack_size,
                                   .setup = known.setup,

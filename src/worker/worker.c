@@ -178,7 +178,7 @@ int weir__worker_init(struct weir__worker *w, struct weir__program *p,
     if (without != NULL)
         return weir__failf(WEIR_EWORKER, "worker", fn->size >= SIZE_MIN ? fn->name : NULL,
                            "it has no %s: a worker needs size, name, setup and loop", without);
-    WEIR_OPTIONS_COPY(&known, fn);
+    WEIR_OPTIONS_COPY(struct weir_worker, node, &known, fn);
     w->user = (struct weir__user){
         .name = known.name, .stack_size = known.stack_size, .setup = known.setup};
     w->loop = known.loop;
