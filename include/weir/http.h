@@ -90,9 +90,9 @@ WEIR_SUSPENDS int weir_http_reply_with(struct weir_http_request *r,
  * weir_http_call: "Authorization: Basic ..." of a user and a password, "Authorization: Bearer
  * TOKEN", "Cookie: NAME=VALUE". After a redirect to another origin the client sends neither header
  * any more. Any thread.
- * Returns the length without the NUL; WEIR_ETOOBIG (buf is too small); -EINVAL (a colon in user, or
- * a character that may not stand in its place: RFC 7617, RFC 6750, RFC 6265); -ENOMEM. On error buf
- * is "". */
+ * Returns the length without the NUL; WEIR_ETOOBIG (buf is too small, or name has more than 200
+ * bytes); -EINVAL (a colon in user, or a byte that may not stand in its place: RFC 7617, RFC 6750,
+ * RFC 6265; the error's text names it); -ENOMEM. On error buf is "". */
 WEIR_API int weir_http_basic_line(char *buf, size_t size, const char *user, const char *password);
 WEIR_API int weir_http_bearer_line(char *buf, size_t size, const char *token);
 WEIR_API int weir_http_cookie_line(char *buf, size_t size, const char *name, const char *value);

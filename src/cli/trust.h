@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* trust.h - whose certificate a command accepts: its options --cacert and --insecure. */
+#ifndef WEIR_CLI_TRUST_H
+#define WEIR_CLI_TRUST_H
+
+#include <stdbool.h>
+#include <weir/tls.h>
+
+struct trust {
+    const char *ca_file; /* NULL: the system's roots */
+    bool insecure;
+};
+
+/* Make what a client needs for this; *ret_tls is NULL if the default will do. It must be given to
+ * trust_free. what: the call that wants it; on: its URL. Returns 0, or as weir_tls_new. */
+int trust_make(const struct trust *t, const char *what, const char *on, struct weir_tls **ret_tls);
+void trust_free(struct weir_tls **take_tls);
+
+/* Let the text of the error name the options of the command in the place of what a program would
+ * do, if rc says that a certificate was refused. Returns rc. */
+int trust_explain(int rc);
+
+#endif
