@@ -86,12 +86,12 @@ struct weir_ws_options {
 /* Connect to ws:// or wss://HOST[:PORT]/PATH?QUERY and shake hands, within options->handshake_ns.
  * The URL has at most 8192 bytes. Interim responses (1xx except 101) are skipped. options may be
  * NULL; what its members point to must outlive the connection. The caller must drop *ret_ws.
- * Returns 0; as weir_dial; -EINVAL (one of options->headers, which the error's text names),
- * WEIR_EHTTP (the answer was not 101, or the proxy has refused: weir_error(rc)->status is the
- * status; or a redirect may not be followed), WEIR_EPROTO; of wss:// WEIR_ENOTLS, WEIR_ECERT,
- * WEIR_ETLS; WEIR_ENOZLIB (options->deflate without weir-zlib), WEIR_EEOF, -ETIME (also:
- * handshake_ns is over), -ECANCELED, -ENOMEM, WEIR_ENOLOOP. On error or cancel nothing stays
- * open. */
+ * Returns 0; as weir_dial; -EINVAL (one of options->headers, the origin or a subprotocol cannot be
+ * sent: the error's text names it), WEIR_EHTTP (the answer was not 101, or the proxy has refused:
+ * weir_error(rc)->status is the status; or a redirect may not be followed), WEIR_EPROTO; of wss://
+ * WEIR_ENOTLS, WEIR_ECERT, WEIR_ETLS; WEIR_ENOZLIB (options->deflate without weir-zlib), WEIR_EEOF,
+ * -ETIME (also: handshake_ns is over), -ECANCELED, -ENOMEM, WEIR_ENOLOOP. On error or cancel
+ * nothing stays open. */
 WEIR_SUSPENDS int weir_ws_dial(const char *url, const struct weir_ws_options *options,
                                struct weir_ws **ret_ws);
 

@@ -66,7 +66,8 @@ struct weir_ws_client_facts {
 
 /* Make a client. It connects in the first weir_ws_client_receive. url is copied. The caller must
  * drop *ret_client.
- * Returns 0; -EINVAL (a time below 0), -ENOMEM, WEIR_ENOLOOP, WEIR_EFORKED. */
+ * Returns 0; WEIR_EURL (url is none of ws:// or wss://), WEIR_ENOTLS (wss:// without weir-tls),
+ * -EINVAL (a time below 0), -ENOMEM, WEIR_ENOLOOP, WEIR_EFORKED. */
 WEIR_API int weir_ws_client_new(const char *url, const struct weir_ws_client_options *options,
                                 struct weir_ws_client **ret_client);
 

@@ -17,6 +17,7 @@
 #include "base/check.h"
 #include "base/options.h"
 #include "base/time.h"
+#include "proto/ws_dial.h"
 #include "proto/ws_out.h"
 
 struct kept {
@@ -93,12 +94,13 @@ static int options_take(struct weir_ws_client *c, const struct weir_ws_client_op
 
 int weir_ws_client_new(const char *url, const struct weir_ws_client_options *options,
                        struct weir_ws_client **ret_client) {
+    struct weir__uri u;
     weir__not_null(url, "weir_ws_client_new");
     struct weir__loop *l = weir__loop_here();
     if (l == NULL)
         return weir__fail(WEIR_ENOLOOP, "ws client", url);
     int rc = weir__loop_enter(l, "weir_ws_client_new");
-    if (rc < 0)
+    if (rc < 0 || (rc = weir__ws_url_check(url, &u)) < 0)
         return rc;
     struct weir_ws_client *c = weir__alloc_zero(sizeof *c);
     if (c == NULL)

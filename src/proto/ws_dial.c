@@ -13,14 +13,20 @@
 #include "stream/tls_table.h"
 #include "task/task.h"
 
+/* A URL that is refused may have a password in it, which nobody logs. */
+static const char *shown(const char *url) {
+    return strchr(url, '@') == NULL ? url : NULL;
+}
+
 int weir__ws_url_check(const char *url, struct weir__uri *ret_uri) {
-    if (weir__uri_parse(ret_uri, url, strlen(url), "no scheme: write ws://host:port/path") < 0)
-        return weir__failf(WEIR_EURL, "ws dial", url, "%s", ret_uri->why);
-    if (ret_uri->scheme == WEIR__URI_WSS)
-        return weir__tls_table == NULL ? weir__tls_missing("ws dial", url) : 0;
-    if (ret_uri->scheme != WEIR__URI_WS)
-        return weir__failf(WEIR_EURL, "ws dial", url, "the scheme must be ws or wss");
-    return 0;
+    int rc = weir__uri_parse(ret_uri, url, strlen(url), "no scheme: write ws://host:port/path");
+    bool is_ws = ret_uri->scheme == WEIR__URI_WS || ret_uri->scheme == WEIR__URI_WSS;
+    if (ret_uri->scheme != WEIR__URI_NONE && !is_ws) /* whatever else is wrong with it */
+        return weir__failf(WEIR_EURL, "ws dial", shown(url), "the scheme must be ws or wss");
+    if (rc < 0)
+        return weir__failf(WEIR_EURL, "ws dial", shown(url), "%s", ret_uri->why);
+    return ret_uri->scheme == WEIR__URI_WSS && weir__tls_table == NULL
+               ? weir__tls_missing("ws dial", url) : 0;
 }
 
 static int dial_host(const char *url, const struct weir__uri *u, struct weir_tls *tls,
@@ -215,6 +221,7 @@ static int ask_one(struct weir_ws *ws, struct ws_trip *t, char **ret_location) {
     if (rc < 0)
         return rc;
     struct ws_question q = {
+        .url = t->at,
         .host = t->at + t->u.authority.offset, .host_len = t->u.authority.len,
         .path = t->at + t->u.path.offset, .path_len = t->u.path.len,
         .headers = t->headers ? (const char *const *)t->headers : ws->config->o.headers};

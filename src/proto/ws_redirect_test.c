@@ -117,7 +117,7 @@ static void expect_refusal(struct world *w, const char *path, int redirects_max,
 }
 
 WS_STORY(a_client_does_not_follow_unasked_nor_for_ever, o->request = lead) {
-    expect_refusal(w, "/to?302=/a", 0, WEIR_EHTTP, 302, "the server answered 302");
+    expect_refusal(w, "/to?302=/a", 0, WEIR_EHTTP, 302, "not 101: redirects_max");
     expect_refusal(w, "/to?302=to?302=to?302=a", 2, WEIR_EHTTP, 302, "too many redirects");
     expect_refusal(w, "/nowhere", 3, WEIR_EHTTP, 302, "no Location");
     expect_refusal(w, "/to?300=/a", 3, WEIR_EHTTP, 300, "answered 300");

@@ -491,6 +491,12 @@ GATE_STORY(a_client_sends_headers_and_reads_the_status_of_a_refusal) {
     assert_non_null(strstr(weir_error_message(WEIR_EHTTP), "the server answered 401 Unauthorized"));
     assert_null(ws);
     assert_string_equal(seen.cookie, "a=b; c=d");
+    snprintf(url, sizeof url, "%shealth", w->ws_url);
+    char said[200];
+    snprintf(said, sizeof said, "ws handshake %s: the server answered 200 OK (text/plain), not "
+             "101: there is no WebSocket", url);
+    assert_int_equal(weir_ws_dial(url, &o, &ws), WEIR_EHTTP);
+    assert_string_equal(weir_error_message(WEIR_EHTTP), said);
     assert_int_equal(weir_ws_dial(w->ws_url, &o, &ws), 0);
     weir_ws_drop(&ws);
     return 0;
@@ -506,6 +512,24 @@ GATE_STORY(a_clients_bad_header_is_named_and_nothing_is_dialled) {
         assert_int_equal(weir_ws_dial(w->ws_url, &o, &ws), -EINVAL);
         assert_null(ws);
         assert_non_null(strstr(weir_error_message(-EINVAL), "ws dial: the header \""));
+    }
+    settle();
+    assert_int_equal(seen.calls, 0);
+    assert_int_equal(w->ended, 0);
+    return 0;
+}
+
+GATE_STORY(what_else_cannot_be_sent_is_named_and_nothing_is_dialled) {
+    static const char *const names[] = {"chat", "my chat", NULL};
+    struct weir_ws_options bad[] = {{.size = sizeof bad[0], .origin = "http://a\r\nEvil: b"},
+                                    {.size = sizeof bad[0], .subprotocols = names}};
+    static const char *const said[] = {
+        "ws dial: the origin \"http://a\\x0d\\nEvil: b\": a control character in it",
+        "ws dial: the subprotocol \"my chat\" is no token"};
+    for (size_t i = 0; i < 2; i++) {
+        struct weir_ws *ws = NULL;
+        assert_int_equal(weir_ws_dial(w->ws_url, &bad[i], &ws), -EINVAL);
+        assert_string_equal(weir_error_message(-EINVAL), said[i]);
     }
     settle();
     assert_int_equal(seen.calls, 0);

@@ -387,6 +387,18 @@ static int join_protocols(const char *const *names, char *ret_text, size_t size)
     return 0;
 }
 
+int weir__ws_question_check(const struct weir_ws_options *o) {
+    const char *origin = o->origin != NULL ? o->origin : "";
+    if (weir__chars_line_end((const uint8_t *)origin, 0, strlen(origin)) < strlen(origin))
+        return weir__failf(-EINVAL, "ws dial", NULL,
+                           "the origin \"%.60s\": a control character in it", origin);
+    for (const char *const *p = o->subprotocols; p != NULL && *p != NULL; p++)
+        if (!weir__chars_all((const uint8_t *)*p, strlen(*p), WEIR__CHAR_TOKEN))
+            return weir__failf(-EINVAL, "ws dial", NULL, "the subprotocol \"%.60s\" is no token",
+                               *p);
+    return 0;
+}
+
 static int send_request(struct weir_ws *ws, const struct weir__ws_request_options *o,
                         char key[WEIR__WS_KEY_LEN]) {
     uint8_t random[16];
@@ -424,19 +436,37 @@ static int take_location(struct weir_ws *ws, const struct weir__http1 *h, const 
     return WEIR_EHTTP;
 }
 
+/* Say what came instead, such as "the server answered 200 OK (text/html), not 101". */
+static int not_upgraded(const struct weir_ws *ws, const struct weir__http1 *h, const char *head,
+                        const char *url) {
+    char type[64] = "";
+    int i = weir__http1_find(h, head, "Content-Type", 0);
+    if (i >= 0) { /* without its parameters */
+        struct weir__slice t = h->headers[i].value;
+        const char *end = memchr(head + t.offset, ';', t.len);
+        size_t len = end != NULL ? (size_t)(end - head) - t.offset : t.len;
+        snprintf(type, sizeof type, " (%.*s)", len < 48 ? (int)len : 48, head + t.offset);
+    }
+    bool leads = h->status >= 300 && h->status < 400 && ws->config->o.redirects_max <= 0;
+    weir__failf(WEIR_EHTTP, "ws handshake", url, "the server answered %u %.*s%s, not 101%s",
+                h->status, h->reason.len < 40 ? (int)h->reason.len : 40, head + h->reason.offset,
+                type, leads              ? ": redirects_max lets it be followed"
+                      : h->status < 300 ? ": there is no WebSocket" : "");
+    weir__fail_status(WEIR_EHTTP, h->status);
+    return WEIR_EHTTP;
+}
+
 static int check_response(struct weir_ws *ws, const struct weir__http1 *h, const void *head,
                           const char *key, const struct weir__ws_request_options *o,
                           struct ws_question *q, struct weir__slice *ret_protocol) {
     struct weir__ws_response r;
     int rc = weir__ws_response_check(h, head, key, o->protocols, o->deflate, &r);
     if (rc == WEIR_EHTTP) {
-        weir__failf(rc, "ws handshake", weir_ws_peer(ws), "the server answered %u %.*s", h->status,
-                    (int)h->reason.len, (const char *)head + h->reason.offset);
-        weir__fail_status(rc, h->status);
+        not_upgraded(ws, h, head, q->url);
         return take_location(ws, h, head, q);
     }
     if (rc < 0)
-        return weir__failf(rc, "ws handshake", weir_ws_peer(ws), "%s", r.why);
+        return weir__failf(rc, "ws handshake", q->url, "the server's answer: %s", r.why);
     *ret_protocol = r.protocol;
     return r.deflates ? zip_begin(ws, &r.deflate) : 0;
 }
@@ -462,7 +492,10 @@ static int read_response(struct weir_ws *ws, struct shaking *k, const char *key,
     struct weir__slice protocol = {0};
     ssize_t n = read_final_head(ws, k, &v);
     if (n == WEIR_EPROTO || n == WEIR_ETOOBIG)
-        return weir__failf((int)n, "ws handshake", weir_ws_peer(ws), "%s", k->h.why);
+        return weir__failf((int)n, "ws handshake", q->url, "the server's answer: %s", k->h.why);
+    if (n == WEIR_EEOF)
+        return weir__failf(WEIR_EEOF, "ws handshake", q->url,
+                           "%s ended the connection before it answered", weir_ws_peer(ws));
     if (n < 0)
         return (int)n;
     int rc = check_response(ws, &k->h, v.base, key, o, q, &protocol);

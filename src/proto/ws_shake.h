@@ -26,11 +26,13 @@ void weir__ws_refuse(struct weir_ws *ws, int rc, int status, const char *why,
                      struct ws_answer *ret_answer);
 /* What a client asks, and whom. */
 struct ws_question {
-    const char *host, *path;
+    const char *url, *host, *path;
     size_t host_len, path_len;
     const char *const *headers;
     char *location; /* of an answer that leads elsewhere, WEIR_EHTTP: weir__free it; else NULL */
 };
+/* Can these options be sent to a server? Returns 0; -EINVAL. */
+int weir__ws_question_check(const struct weir_ws_options *o);
 int weir__ws_shake_client(struct weir_ws *ws, struct ws_question *q);
 int weir__ws_shake_server(struct weir_ws *ws);
 /* The same for a request that an HTTP server has read. */

@@ -134,7 +134,8 @@ int weir_ws_dial(const char *url, const struct weir_ws_options *options,
     if (ws == NULL)
         return weir__fail(-ENOMEM, "ws dial", url);
     rc = weir__http_headers_check("ws dial", ws->config->o.headers, HTTP_ASKS);
-    if (rc < 0 || (rc = weir__ws_zips_open(ws->config, "ws dial")) < 0) {
+    if (rc < 0 || (rc = weir__ws_question_check(&ws->config->o)) < 0 ||
+        (rc = weir__ws_zips_open(ws->config, "ws dial")) < 0) {
         ws_free(ws);
         return rc;
     }
