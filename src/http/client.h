@@ -92,6 +92,7 @@ struct http_fetch {
     struct http_url *url, *first;  /* now, and as it was called: they may be one */
     char method[25];
     char *authorization;           /* NULL: none */
+    int tries;                     /* of the request to this URL, so far */
     const struct weir__proxy *proxy; /* NULL: none */
     bool left_origin;  /* a redirect led elsewhere: no credentials from here on */
     bool without_body; /* a redirect has turned the request into a GET */

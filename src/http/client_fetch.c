@@ -5,12 +5,15 @@
 #include <errno.h>
 #include <stdio.h>
 #include <strings.h>
+#include <weir/error.h>
 
 #include "base/alloc.h"
 #include "base/options.h"
 #include "http/client.h"
 #include "stream/stream.h"
 #include "stream/tls_table.h"
+
+enum { URL_SHOWN = 40 }; /* bytes of a URL that stand in the text of each error */
 
 /* ---- opening a connection -------------------------------------------------------------------- */
 
@@ -184,7 +187,9 @@ static bool again_without_expect(struct http_fetch *f, int rc) {
 
 static int attempts(struct http_fetch *f) {
     bool reused = false, fresh = false;
+    f->tries = 0;
     for (int round = 0;;) {
+        f->tries++;
         int rc = send_once(f, fresh, &reused);
         if (rc < 0 && reused && is_break(rc) && !f->heard && may_repeat(f)) {
             fresh = true; /* the server had closed an idle connection: that is no failure */
@@ -222,8 +227,7 @@ static const char *location_of(const struct http_fetch *f) {
 }
 
 static int not_followed(const struct http_fetch *f, const char *to, const char *why) {
-    weir__failf(WEIR_EHTTP, "http redirect", f->url->text, "%s redirects to %.80s: %s",
-                f->url->text, to, why);
+    weir__failf(WEIR_EHTTP, "http redirect", f->url->text, "it redirects to %.60s: %s", to, why);
     weir__fail_status(WEIR_EHTTP, f->response->head.status);
     return WEIR_EHTTP;
 }
@@ -268,6 +272,45 @@ static int redirect(struct http_fetch *f, const char *location, int count) {
     return 0;
 }
 
+/* ---- what is said of a failure --------------------------------------------------------------- */
+
+static const char *after(const char *text, const char *begin) {
+    size_t len = strlen(begin);
+    return len > 0 && strncmp(text, begin, len) == 0 ? text + len : NULL;
+}
+
+/* The text of an error without a beginning "WHAT ON: " that says no more than the request does: the
+ * client's own, with the URL but not with an address, and that of a handshake. */
+static const char *cause_of(int rc) {
+    const struct weir_error *e = weir_error(rc);
+    const char *text = weir_error_message(rc);
+    bool is_ours = e != NULL && strncmp(e->what, "http ", 5) == 0;
+    bool is_tls = e != NULL && strncmp(e->what, "tls ", 4) == 0;
+    const char *on = is_ours || is_tls ? after(text, e->what) : NULL;
+    if (on == NULL)
+        return text;
+    on += *on == ' ';
+    bool is_known = is_tls || strstr(e->on, "://") != NULL;
+    const char *why = is_known ? after(on, e->on) : NULL;
+    on = why != NULL ? why : on;
+    return on + strspn(on, ": ");
+}
+
+/* Let the text of an error begin with the request, "GET http://HOST/PATH (3 tries): ". A long URL
+ * is cut, so that the cause is not. */
+static int name_request(const struct http_fetch *f, int rc) {
+    char tries[32] = "";
+    const char *cause = cause_of(rc);
+    if (f->tries > 1)
+        snprintf(tries, sizeof tries, " (%d tries)", f->tries);
+    size_t rest = strlen(f->method) + strlen(tries) + strlen(cause) + sizeof " : ";
+    size_t room = sizeof ((struct weir_error *)0)->text - URL_SHOWN > rest
+                      ? sizeof ((struct weir_error *)0)->text - rest : URL_SHOWN;
+    bool is_cut = f->url->len > room;
+    return weir_fail(rc, "%s %.*s%s%s: %s", f->method, (int)(is_cut ? room - 3 : room),
+                     f->url->text, is_cut ? "..." : "", tries, cause);
+}
+
 /* ---- the call -------------------------------------------------------------------------------- */
 
 static int run(struct http_fetch *f) {
@@ -299,9 +342,12 @@ static int set_url(struct http_fetch *f) {
     if (f->call.more == NULL && f->call.len > 0)
         weir__argument_not_null(f->call.body, "weir_http_fetch", "body of len bytes");
     int rc = weir__http_url_new(f->call.url, strlen(f->call.url), &f->url, &why);
-    return rc == WEIR_EURL ? weir__failf(rc, "http request", f->call.url, "not a URL: %s", why)
-           : rc < 0        ? weir__fail(rc, "http request", NULL)
-                           : 0;
+    if (rc != WEIR_EURL)
+        return rc < 0 ? weir__fail(rc, "http request", NULL) : 0;
+    /* One with an @ may have a password, which nobody logs. */
+    return *f->call.url != '\0' && strchr(f->call.url, '@') == NULL
+               ? weir__failf(rc, "http request", f->call.url, "%s", why)
+               : weir__failf(rc, "http request", NULL, "its URL: %s", why);
 }
 
 static int set_user(struct http_fetch *f) {
@@ -340,8 +386,8 @@ static int fetch(struct weir_http_client *client, const struct weir_http_call *c
         rc = weir__fail(-ENOMEM, "http request", NULL);
     if (rc == 0 && (rc = set_method(f)) == 0 && (rc = set_url(f)) == 0)
         rc = set_user(f);
-    if (rc == 0)
-        rc = run(f);
+    if (rc == 0 && (rc = run(f)) < 0)
+        rc = name_request(f, rc);
     if (rc == 0) {
         f->response->url = f->url;
         *ret = f->response;

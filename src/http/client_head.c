@@ -15,9 +15,9 @@ struct reading {
 };
 
 static int ended(const struct http_fetch *f, size_t have) {
-    return weir__failf(WEIR_EEOF, "http response", f->url->text, "%s",
-                       have > 0 ? "the connection ended within the head of the answer"
-                                : "the connection ended before an answer came");
+    return weir__failf(WEIR_EEOF, "http response", f->url->text, "%s ended the connection %s",
+                       weir_stream_peer(f->conn->stream),
+                       have > 0 ? "within the head of its answer" : "before it answered");
 }
 
 /* Peek until one head is whole. Returns its size; it stays in the stream. */
@@ -33,8 +33,9 @@ static int read_head(struct http_fetch *f, struct reading *r, struct weir_view *
         f->heard = true;
         int size = weir__http1_parse(&r->h, v->base, v->len);
         if (size < 0)
-            return weir__failf(size, "http response", f->url->text, "not an answer of HTTP: %s",
-                               r->h.why);
+            return weir__failf(size, "http response", f->url->text, "the answer of %s %s: %s",
+                               weir_stream_peer(f->conn->stream),
+                               size == WEIR_ETOOBIG ? "exceeds a limit" : "breaks HTTP", r->h.why);
         if (size > 0)
             return size;
         min = v->len + 1;

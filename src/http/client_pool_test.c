@@ -220,7 +220,7 @@ HTTP_STORY(a_request_on_a_connection_that_dies_is_sent_again_only_if_that_is_saf
 
 HTTP_STORY(a_new_connection_that_dies_is_not_tried_again_unless_asked) {
     SCRIPT(w, 0, "<", ".");
-    fails(w, "/", WEIR_EEOF, "before an answer came");
+    fails(w, "/", WEIR_EEOF, "before it answered");
     assert_int_equal(w->connections, 1);
     struct weir_http_client *c =
         client_with((struct weir_http_client_options){.retries = 3, .retry_ns = MS(1)});
@@ -257,6 +257,9 @@ HTTP_STORY(a_refused_connection_is_tried_again_after_pauses) {
     assert_int_equal(weir_http_fetch(c, &call, &r), -ECONNREFUSED);
     assert_true(weir_now() - from >= MS(15));
     assert_int_equal(counts_of(c).retries, 2);
+    assert_non_null(strstr(weir_error_message(-ECONNREFUSED), "POST http://"));
+    assert_non_null(strstr(weir_error_message(-ECONNREFUSED), "/ (3 tries): "));
+    assert_non_null(strstr(weir_error_message(-ECONNREFUSED), ": connection refused (ECONN"));
     weir_http_client_close(&c);
     return 0;
 }

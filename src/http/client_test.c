@@ -115,6 +115,44 @@ HTTP_STORY(what_is_no_answer_is_refused) {
     return 0;
 }
 
+/* What is said of this answer to GET /x, with our address in the place of @. */
+static void says(struct world *w, const char *answer, int code, const char *words) {
+    static char step[512];
+    static const char *const script[] = {"<", step, "~", NULL};
+    char want[200], *out = want;
+    snprintf(step, sizeof step, ">%s", answer);
+    w->scripts[0] = script;
+    w->asked_count = 0;
+    for (const char *c = words; *c != '\0'; c++)
+        out += sprintf(out, "%.*s", *c == '@' ? 64 : 1, *c == '@' ? w->url + strlen("http://") : c);
+    fails(w, "/x", code, want);
+}
+
+HTTP_STORY(an_error_names_the_request_the_server_and_the_cause) {
+    struct weir_http_response *r = NULL;
+    says(w, "", WEIR_EEOF, "GET http://@/x: @ ended the connection before it answered");
+    says(w, "HTTP/1.1 2", WEIR_EEOF,
+         "GET http://@/x: @ ended the connection within the head of its answer");
+    says(w, "SSH-2.0-x\r\n", WEIR_EPROTO,
+         "GET http://@/x: the answer of @ breaks HTTP: not an HTTP status line");
+    says(w, "HTTP/1.1 302 Found\r\nLocation: ftp://a/\r\nContent-Length: 0\r\n\r\n", WEIR_EHTTP,
+         "GET http://@/x: it redirects to ftp://a/: unknown scheme");
+    assert_int_equal(weir_error(WEIR_EHTTP)->status, 302);
+    assert_int_equal(weir_http_get("tcp://localhost:1/x", &r), WEIR_EURL);
+    assert_string_equal(weir_error_message(WEIR_EURL),
+                        "http request tcp://localhost:1/x: the scheme must be http or https");
+    return 0;
+}
+
+HTTP_STORY(an_error_shows_no_password_of_a_url) {
+    struct weir_http_response *r = NULL;
+    assert_int_equal(weir_http_get("http://me:secret@localhost/", &r), WEIR_EURL);
+    assert_string_equal(weir_error_message(WEIR_EURL),
+                        "http request: its URL: a user and a password may not stand in it");
+    assert_string_equal(weir_error(WEIR_EURL)->on, "");
+    return 0;
+}
+
 /* Does the second request go over the first one's connection? */
 static bool stays(struct world *w, const char *answer) {
     static char step[512];

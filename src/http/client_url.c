@@ -11,13 +11,14 @@
 
 static int url_parse(struct http_url *url, const char **ret_why) {
     int rc = weir__uri_parse(&url->u, url->text, url->len, "no scheme: write http://HOST/PATH");
+    bool is_http = url->u.scheme == WEIR__URI_HTTP || url->u.scheme == WEIR__URI_HTTPS;
+    if (url->u.scheme != WEIR__URI_NONE && !is_http) { /* whatever else is wrong with it */
+        *ret_why = "the scheme must be http or https";
+        return WEIR_EURL;
+    }
     if (rc < 0) {
         *ret_why = url->u.why;
         return rc;
-    }
-    if (url->u.scheme != WEIR__URI_HTTP && url->u.scheme != WEIR__URI_HTTPS) {
-        *ret_why = "the scheme must be http or https";
-        return WEIR_EURL;
     }
     if (url->u.port == 0) {
         *ret_why = "port 0 cannot be dialled";

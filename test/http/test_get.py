@@ -165,7 +165,7 @@ class GetTest(unittest.TestCase):
             port = s.getsockname()[1]
         self.assertIn("connection refused", self.get(f"http://127.0.0.1:{port}/", code=1))
         self.assertIn("name is not known", self.get("http://nosuch.invalid/", code=1))
-        self.assertIn("not a URL", self.get("ftp://h/", code=1))
+        self.assertIn("unknown scheme", self.get("ftp://h/", code=1))
         self.assertIn("one word", self.get(code=2))
         self.assertIn("--output", self.get("-c", self.url, code=2))
         self.assertIn("--time", self.get("--time", "5", self.url, code=2))
