@@ -9,7 +9,6 @@
 #include <weir/error.h>
 #include <weir/http_client.h>
 #include <weir/task.h>
-#include <weir/tls.h>
 #include <weir/tty.h>
 
 #include "base/alloc.h"
@@ -17,7 +16,7 @@
 #include "cli/command.h"
 #include "cli/duration.h"
 #include "cli/get_sink.h"
-#include "stream/tls_table.h"
+#include "cli/trust.h"
 #include "wire/chars.h"
 #include "worker/line.h"
 #include "worker/options.h"
@@ -27,13 +26,14 @@
 enum { HEADERS_MAX = 100, GET_PIECE = 64 << 10 };
 
 struct getting {
-    const char *url, *method, *path, *data, *proxy, *ca_file, *connect;
+    const char *url, *method, *path, *data, *proxy, *connect;
+    struct trust trust;
     const char *headers[HEADERS_MAX + 2];
     size_t headers_count;
     char *user, *password, range[48];
     weir_ns time_ns;
     int retries;
-    bool head_too, fails, insecure, resumes, stays, compressed, is_quiet;
+    bool head_too, fails, resumes, stays, compressed, is_quiet;
     struct weir_stream *in;  /* a body from standard input */
     struct weir_file *file;  /* or from a file */
     int64_t have;            /* bytes of the output that are there */
@@ -204,14 +204,6 @@ static int look_at_output(struct getting *g) {
     return 0;
 }
 
-static int set_tls(const struct getting *g, struct weir_tls **ret) {
-    struct weir_tls_options o = {.size = sizeof o, .ca_file = g->ca_file, .insecure = g->insecure};
-    if (!g->insecure && g->ca_file == NULL)
-        return 0;
-    return weir__tls_table != NULL ? weir__tls_table->make(&o, ret)
-                                   : weir__tls_missing("get", g->url);
-}
-
 static int fetch(struct getting *g, struct weir_http_client *client) {
     struct weir_http_call call = {.size = sizeof call, .url = g->url, .method = g->method,
                                   .user = g->user, .password = g->password};
@@ -238,11 +230,10 @@ static int get(struct getting *g) {
         .redirects_max = g->stays ? -1 : 0, .no_decompress = !g->compressed,
         .retries = g->retries, .connect = g->connect, .idle_ns = -1};
     struct weir_http_client *client = NULL;
-    int rc = set_tls(g, &o.tls);
+    int rc = trust_make(&g->trust, "get", g->url, &o.tls);
     if (rc == 0)
         rc = weir_http_client_new(&o, &client);
-    if (o.tls != NULL)
-        weir__tls_table->unref(&o.tls);
+    trust_free(&o.tls);
     if (rc == 0)
         rc = get_sink_open(&g->sink, g->path, !g->is_quiet);
     if (rc == 0)
@@ -256,7 +247,7 @@ static int get_body(struct weir__program *p) {
     struct getting *g = p->work;
     struct weir_scope s;
     weir_scope_enter(&s, g->time_ns);
-    return weir_scope_leave(&s, get(g));
+    return trust_explain(weir_scope_leave(&s, get(g)));
 }
 
 /* ---- the command line ------------------------------------------------------------------------ */
@@ -303,12 +294,12 @@ static int take_flag(struct getting *g, int option) {
     g->resumes |= option == 'c';
     g->stays |= option == NO_REDIRECT;
     g->compressed |= option == COMPRESSED;
-    g->insecure |= option == INSECURE;
+    g->trust.insecure |= option == INSECURE;
     return -1;
 }
 
 static int take_option(struct weir__program *p, struct getting *g, int option) {
-    const char **const words[] = {&g->proxy, &g->connect, &g->ca_file};
+    const char **const words[] = {&g->proxy, &g->connect, &g->trust.ca_file};
     switch (option) {
     case 'o':
         g->path = optarg;

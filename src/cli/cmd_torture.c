@@ -6,11 +6,10 @@
 #include <string.h>
 #include <weir/error.h>
 #include <weir/loop.h>
-#include <weir/tls.h>
 
 #include "cli/command.h"
 #include "cli/duration.h"
-#include "stream/tls_table.h"
+#include "cli/trust.h"
 #include "torture/report.h"
 #include "wire/uri.h"
 #include "worker/line.h"
@@ -21,9 +20,10 @@ enum { URL_SIZE = 512, JOBS_MAX = 256, JOBS = 8, SCHEME_SIZE = 8 };
 struct torment {
     struct torture_options options;
     struct torture_tally tally;
-    const char *only, *backend, *peer, *ca_file;
+    const char *only, *backend, *peer;
+    struct trust trust;
     char scheme[SCHEME_SIZE], dial[URL_SIZE], host[URL_SIZE], target[URL_SIZE];
-    bool http, just_list, tls, insecure;
+    bool http, just_list, tls;
     int port; /* to listen on; less than 0: none */
     struct torture_list list;
     bool failed; /* what is to be said was said */
@@ -42,12 +42,12 @@ static const char help[] =
     "                            characters, ? for one, | separates several patterns\n"
     "      --list                print the cases, and run none\n"
     "      --json                print the results as JSON\n"
-    "      --jobs N              run so many cases at a time; default: 8\n"
+    "      --jobs N              run so many cases at a time; default: 8. 1 for a server whose\n"
+    "                            clients receive the messages of each other, as in a chat\n"
     "      --timeout DURATION    how long the peer may take for an answer; default: 5s\n"
     "      --listen PORT         wait for clients on this port of 127.0.0.1; 0: any free one,\n"
     "                            which is printed\n"
-    "      --ca FILE             trust the certificates in this PEM file (wss, https); default:\n"
-    "                            those that the system trusts\n"
+    "      --cacert FILE         trust only the certificates in this file\n"
     "      --insecure            do not check the server's certificate\n"
     "      --backend NAME        epoll or uring; default: the variable WEIR_BACKEND, else\n"
     "                            what the kernel offers\n"
@@ -101,25 +101,16 @@ static int listen_and_run(struct torment *m) {
     return rc;
 }
 
-static int set_tls(struct torment *m, struct weir_tls **ret) {
-    struct weir_tls_options o = {.size = sizeof o, .ca_file = m->ca_file, .insecure = m->insecure};
-    if (!m->tls || (!m->insecure && m->ca_file == NULL))
-        return 0; /* a dial has its own default */
-    return weir__tls_table != NULL ? weir__tls_table->make(&o, ret)
-                                   : weir__tls_missing("torture", m->peer);
-}
-
 static int body(void *arg) {
     struct torment *m = arg;
     struct weir_tls *tls = NULL;
-    int rc = set_tls(m, &tls);
+    int rc = m->tls ? trust_make(&m->trust, "torture", m->peer, &tls) : 0;
     m->options.tls = tls;
     if (rc == 0)
         rc = m->port >= 0 ? listen_and_run(m) : run_list(m);
     if (rc < 0)
-        weir__line_error("weir torture: %s", weir_error_message(rc));
-    if (tls != NULL)
-        weir__tls_table->unref(&tls);
+        weir__line_error("weir torture: %s", weir_error_message(trust_explain(rc)));
+    trust_free(&tls);
     return rc;
 }
 
@@ -127,9 +118,10 @@ static int verdict(const struct torment *m, int rc) {
     if (rc < 0)
         return EXIT_FAILED;
     if (m->tally.ran == 0) {
-        weir__line_error("weir torture: nothing ran: %s", m->list.count == 0
-                                                              ? "no case has such an id"
-                                                              : "no connection came about");
+        weir__line_error("weir torture: nothing ran: %s%s",
+                         m->list.count == 0 ? "no case has such an id" : "no connection came about",
+                         m->list.count == 0 || !m->tls || m->trust.insecure ? "" :
+                         " (--cacert FILE trusts a certificate, --insecure checks none)");
         return EXIT_FAILED;
     }
     return m->tally.counts[TORTURE_FAILED] == 0 ? EXIT_DONE : EXIT_FAILED;
@@ -250,10 +242,10 @@ static int take_option(struct torment *m, int c) {
         m->port = take_number(optarg, 0, 65535);
         return m->port >= 0 ? -1 : refuse("--listen wants a port, not", optarg);
     case 'c':
-        m->ca_file = optarg;
+        m->trust.ca_file = optarg;
         return -1;
     case 'i':
-        m->insecure = true;
+        m->trust.insecure = true;
         return -1;
     default:
         m->backend = optarg;
@@ -266,7 +258,7 @@ static int run_torture(const struct command *c, int argc, char **argv, struct se
         {"only", required_argument, NULL, 'o'},    {"list", no_argument, NULL, 'L'},
         {"json", no_argument, NULL, 'J'},          {"jobs", required_argument, NULL, 'j'},
         {"timeout", required_argument, NULL, 't'}, {"listen", required_argument, NULL, 'l'},
-        {"ca", required_argument, NULL, 'c'},      {"insecure", no_argument, NULL, 'i'},
+        {"cacert", required_argument, NULL, 'c'},  {"insecure", no_argument, NULL, 'i'},
         {"backend", required_argument, NULL, 'b'}, COMMAND_OPTIONS};
     struct torment m = {.port = -1,
                         .options = {.jobs = JOBS,

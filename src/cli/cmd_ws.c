@@ -9,7 +9,6 @@
 #include <weir/group.h>
 #include <weir/loop.h>
 #include <weir/task.h>
-#include <weir/tls.h>
 #include <weir/tty.h>
 #include <weir/ws.h>
 #include <weir/ws_deflate.h>
@@ -20,7 +19,7 @@
 #include "cli/duration.h"
 #include "cli/ws_line.h"
 #include "cli/ws_print.h"
-#include "stream/tls_table.h"
+#include "cli/trust.h"
 #include "wire/utf8.h"
 #include "worker/line.h"
 #include "worker/options.h"
@@ -33,10 +32,11 @@ enum { WORDS_MAX = 32, LINE_MAX_BYTES = 1 << 20, PIECE = 64 << 10 };
 struct chat {
     const char *url;
     const char *headers[WORDS_MAX + 1], *subprotocols[WORDS_MAX + 1], *origin;
-    const char *ca_file, *proxy;
+    const char *proxy;
+    struct trust trust;
     size_t headers_count, subprotocols_count;
     weir_ns wait_ns;
-    bool is_binary, is_json, is_quiet, is_terminal, is_insecure, is_compressed, follows;
+    bool is_binary, is_json, is_quiet, is_terminal, is_compressed, follows;
     enum output_color color;
     struct weir_ws *ws;
     struct ws_print print;
@@ -212,16 +212,6 @@ static int talk(struct chat *c) {
     return ended < 0 ? ended : rc;
 }
 
-/* What the certificate must be, if not what the system trusts. */
-static int make_tls(const struct chat *c, struct weir_tls **ret) {
-    struct weir_tls_options o = {
-        .size = sizeof o, .ca_file = c->ca_file, .insecure = c->is_insecure};
-    if (!c->is_insecure && c->ca_file == NULL)
-        return 0;
-    return weir__tls_table != NULL ? weir__tls_table->make(&o, ret)
-                                   : weir__tls_missing("ws dial", c->url);
-}
-
 static int ws_body(struct weir__program *p) {
     struct chat *c = p->work;
     const struct weir_ws_deflate deflate = {.size = sizeof deflate};
@@ -234,7 +224,7 @@ static int ws_body(struct weir__program *p) {
                                 .deflate = c->is_compressed ? &deflate : NULL};
     int rc = ws_print_open(&c->print, c->is_json, c->color);
     if (rc == 0)
-        rc = make_tls(c, &o.tls);
+        rc = trust_make(&c->trust, "ws dial", c->url, &o.tls);
     if (rc == 0)
         rc = weir_ws_dial(c->url, &o, &c->ws);
     if (rc == 0) {
@@ -247,9 +237,8 @@ static int ws_body(struct weir__program *p) {
         weir_ws_drop(&c->ws);
     }
     ws_print_close_stream(&c->print);
-    if (o.tls != NULL)
-        weir__tls_table->unref(&o.tls);
-    return rc;
+    trust_free(&o.tls);
+    return trust_explain(rc);
 }
 
 /* ---- the command line ---- */
@@ -291,7 +280,7 @@ static int take_option(struct weir__program *p, struct chat *c, int option) {
         c->is_binary = true;
         return -1;
     case CACERT:
-        c->ca_file = optarg;
+        c->trust.ca_file = optarg;
         return -1;
     case PROXY:
         c->proxy = optarg;
@@ -299,7 +288,7 @@ static int take_option(struct weir__program *p, struct chat *c, int option) {
     case INSECURE:
     case COMPRESS:
     case REDIRECTS:
-        c->is_insecure |= option == INSECURE;
+        c->trust.insecure |= option == INSECURE;
         c->is_compressed |= option == COMPRESS;
         c->follows |= option == REDIRECTS;
         return -1;

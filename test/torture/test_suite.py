@@ -166,7 +166,7 @@ class Planted(unittest.TestCase):
                 whole.write(half.read())
             for kind, only in ("wss", "frame.text-size.126"), ("https", "accept.get"):
                 with Server(kind, "none", pem) as url:
-                    self.judge(only, "OK", "--ca", pem, url, timeout="5s")
+                    self.judge(only, "OK", "--cacert", pem, url, timeout="5s")
                     self.judge(only, "OK", "--insecure", url, timeout="5s")
                     self.judge(only, "FAILED", url, timeout="5s")
 
