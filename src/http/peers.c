@@ -108,7 +108,7 @@ bool weir__peer_listed(const char *const *list, const char *peer, size_t len) {
 
 /* ---- what proxies write ---- */
 
-enum { HOPS_MAX = 32 }; /* listed proxies in a row; each costs a pass over the field */
+enum { HOPS_MAX = 32 }; /* listed proxies in a row */
 
 /* The elements of all fields of a name, from the last one back. No comma in quotes separates. */
 struct elements {
@@ -152,14 +152,29 @@ static struct weir__slice trimmed(const char *buf, size_t from, size_t end) {
     return (struct weir__slice){(uint32_t)from, (uint32_t)(end - from)};
 }
 
+/* Where the last element before end begins. From behind: a quote that a client has left open must
+ * not hide the element that the proxy has added. */
+static size_t last_begin(const char *text, size_t end) {
+    bool quoted = false;
+    for (size_t i = end; i > 0; i--) {
+        size_t escapes = 0;
+        if (text[i - 1] == ',' && !quoted)
+            return i;
+        if (text[i - 1] != '"')
+            continue;
+        while (escapes + 1 < i && text[i - 2 - escapes] == '\\')
+            escapes++;
+        quoted ^= escapes % 2 == 0;
+        i -= escapes;
+    }
+    return 0;
+}
+
 static bool element_before(struct elements *e, struct weir__slice *ret) {
     if ((e->field < 0 || e->end == SIZE_MAX) && !next_field(e))
         return false;
     struct weir__slice value = e->head->headers[e->field].value;
-    const char *text = e->buf + value.offset;
-    size_t from = 0, comma;
-    while ((comma = separator_find(text, from, e->end, ',')) < e->end)
-        from = comma + 1;
+    size_t from = last_begin(e->buf + value.offset, e->end);
     *ret = trimmed(e->buf, value.offset + from, value.offset + e->end);
     e->end = from > 0 ? from - 1 : SIZE_MAX;
     return true;

@@ -86,6 +86,14 @@ WEIR_TEST(the_client_is_whom_the_last_listed_proxy_names) {
         {"10.0.0.1:1", XFF "1.2.3.4, unknown\r\n", false, "- - -"},
         {"10.0.0.1:1", XFF "1.2.3.4, unknown, 10.0.0.2\r\n", false, "10.0.0.2 - -"},
         {"10.0.0.1:1", XFF "1.2.3.4, \r\n", false, "- - -"},
+        /* a quote that the client leaves open hides nothing of what the proxy added */
+        {"10.0.0.1:1", XFF "\", 1.2.3.4\r\n", false, "1.2.3.4 - -"},
+        {"10.0.0.1:1", XFF "\"\\, 1.2.3.4, 10.0.0.2\r\nX-Forwarded-Proto: \", https\r\n", false,
+         "1.2.3.4 https -"},
+        {"10.0.0.1:1", FWD "for=\", for=\"[2001:db8::1]\";proto=https\r\n", true,
+         "[2001:db8::1] https -"},
+        {"10.0.0.1:1", FWD "for=\"\\, for=1.2.3.4;x=\"a\\\",for=127.0.0.1\"\r\n", true,
+         "1.2.3.4 - -"},
         {"10.0.0.1:1", XFF "[::1]:80\r\n", false, "[::1]:80 - -"},
         {"10.0.0.1:1", XFF "1.2.3.4\r\nX-Forwarded-Proto: http, https\r\n"
                        "X-Forwarded-Host: a, b\r\n", false, "1.2.3.4 https b"},
