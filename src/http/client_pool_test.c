@@ -30,6 +30,35 @@ static int ask(void *args) {
     return 0;
 }
 
+static struct weir_stream *kept;
+
+static int keep_stream(struct world *w, struct weir_stream **s) {
+    kept = *s;
+    return 0;
+}
+
+/* The loop has not looked since: no task can know of it yet. */
+HTTP_STORY(what_the_kernel_has_on_an_idle_connection_is_not_the_next_answer) {
+    if (test_backend != NULL && strcmp(test_backend, "sim") == 0)
+        return 0; /* what it sends is on its way for a while */
+    struct weir_http_client *c = client_with((struct weir_http_client_options){0});
+    SCRIPT(w, 0, "<", ">" OK(1) "a", "*", "<", ">" OK(1) "x");
+    SCRIPT(w, 1, "<", ">" OK(1) "b", "*", "<", ">" OK(1) "x");
+    SCRIPT(w, 2, "<", ">" OK(1) "c");
+    w->hook = keep_stream;
+    gets_by(c, at(w, "/"), 200, "a");
+    assert_int_equal(weir_sleep(MS(1)), 0);
+    assert_true(weir_try_write(kept, OK(1) "x", strlen(OK(1) "x")) > 0);
+    gets_by(c, at(w, "/"), 200, "b");
+    assert_int_equal(weir_sleep(MS(1)), 0);
+    assert_int_equal(weir_shutdown(kept), 0);
+    gets_by(c, at(w, "/"), 200, "c");
+    assert_int_equal(w->connections, 3);
+    assert_int_equal(counts_of(c).retries, 0);
+    weir_http_client_close(&c);
+    return 0;
+}
+
 HTTP_STORY(requests_wait_for_a_connection_in_order) {
     struct weir_http_client *c =
         client_with((struct weir_http_client_options){.connections_per_origin = 1});

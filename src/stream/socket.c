@@ -127,6 +127,19 @@ static int64_t socket_unacked(struct weir_stream *s) {
     return weir__op_now(s->loop, &op);
 }
 
+/* What the backend has received already, and what only the kernel has. */
+static bool socket_is_quiet(struct weir_stream *s) {
+    uint8_t byte;
+    struct iovec piece = {&byte, 1};
+    struct mmsghdr message = {.msg_hdr = {.msg_iov = &piece, .msg_iovlen = 1}};
+    struct weir__op read = {.kind = WEIR__READ_FD, .file = &socket_of(s)->file,
+                            .u.bytes = {.base = &byte, .len = 1}};
+    struct weir__op look = {.kind = WEIR__TRY_RECVMSG, .file = &socket_of(s)->file,
+                            .u.message = {.messages = &message, .count = 1, .flags = MSG_PEEK}};
+    return weir__op_now(s->loop, &read) == -EAGAIN &&
+           (s->loop->backend->simulated || weir__op_now(s->loop, &look) == -EAGAIN);
+}
+
 static int64_t socket_detach(struct weir_stream *s, struct weir__op *op,
                              struct weir_detached *d) {
     struct weir__socket *k = socket_of(s);
@@ -182,6 +195,7 @@ static const struct weir__stream_kind socket_kind = {
     .shutdown = socket_shutdown,
     .fd = socket_fd,
     .unacked = socket_unacked,
+    .is_quiet = socket_is_quiet,
     .detach = socket_detach,
     .close = socket_close,
     .leave = socket_leave,

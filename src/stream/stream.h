@@ -87,6 +87,9 @@ struct weir__stream_kind {
     int (*fd)(const struct weir_stream *s);
     /* Bytes that were sent and did not yet reach the peer. NULL: this kind cannot know. */
     int64_t (*unacked)(struct weir_stream *s);
+    /* Is there nothing to receive, neither bytes nor the end, of which the loop need not know yet?
+     * If there is, a part of it may be lost. NULL: what has come was received. */
+    bool (*is_quiet)(struct weir_stream *s);
     /* Wait until the file has left its backend: submit op, a DETACH, and return its result; and set
      * in d what is the kind's. NULL: not possible. */
     int64_t (*detach)(struct weir_stream *s, struct weir__op *op, struct weir_detached *d);
@@ -240,6 +243,11 @@ static inline int weir__stream_end(const struct weir_stream *s) {
 /* How many bytes were written and did not yet reach the peer's machine; < 0: not known. */
 static inline int64_t weir__stream_unacked(struct weir_stream *s) {
     return s->kind->unacked != NULL && !s->closed ? s->kind->unacked(s) : -1;
+}
+
+/* May it still be idle, for all that the kernel knows? If not, close it: it may miss bytes. */
+static inline bool weir__stream_is_quiet(struct weir_stream *s) {
+    return s->left == 0 && !s->closed && (s->kind->is_quiet == NULL || s->kind->is_quiet(s));
 }
 
 /* How many bytes peek(1) would show without waiting. */

@@ -340,6 +340,11 @@ static int64_t tls_unacked(struct weir_stream *s) {
     return below >= 0 ? below + t->out.queued : -1;
 }
 
+static bool tls_is_quiet(struct weir_stream *s) {
+    struct weir_stream *below = tls_of(s)->below;
+    return below != NULL && weir__stream_is_quiet(below);
+}
+
 /* ---- ends ---- */
 
 static int tls_shutdown(struct weir_stream *s) {
@@ -467,6 +472,7 @@ static const struct weir__stream_kind tls_kind = {
     .try_send = tls_try_send,
     .wait_room = tls_wait_room,
     .unacked = tls_unacked,
+    .is_quiet = tls_is_quiet,
     .shutdown = tls_shutdown,
     .close = tls_close,
     .leave = tls_leave,
