@@ -19,6 +19,7 @@ struct http_decoder {
     bool is_raw;
     bool full;  /* more may come out without more going in */
     bool ended; /* the data is complete */
+    bool drops; /* what came behind it began no member: nothing behind that counts */
     bool put_all;
     size_t at, len; /* of in */
     uint8_t in[HTTP_DECODE_IN];
@@ -74,10 +75,11 @@ static int begin(struct http_decoder *d) {
 static void behind(struct http_decoder *d) {
     if (d->at == d->len)
         return;
-    if (d->is_gzip && d->in[d->at] == 0x1f) {
+    if (d->is_gzip && !d->drops && d->in[d->at] == 0x1f) {
         weir__deflate_table->inflater_reset(d->inflater);
         d->ended = false;
     } else {
+        d->drops = true;
         d->at = d->len;
     }
 }

@@ -100,6 +100,15 @@ HTTP_STORY(gzip_may_have_members_and_something_behind_them) {
     sent.len = len + 100;
     gets(w, "/", 200, text);
     assert_int_equal(w->connections, 1);
+    memset(compressed + len, 0x1f, 100); /* each of them looks as if it began a member */
+    compressed[len] = 0;
+    for (size_t piece = 1; piece < 40; piece += 6) {
+        struct weir_http_client *c = NULL;
+        answers(w, "gzip", len + 100, piece);
+        assert_int_equal(weir_http_client_new(NULL, &c), 0);
+        gets_by(c, at(w, "/"), 200, text);
+        weir_http_client_close(&c);
+    }
     return 0;
 }
 
