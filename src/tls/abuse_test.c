@@ -146,6 +146,44 @@ TLS_STORY(a_peer_that_asks_for_answers_between_its_data_is_cut_off) {
     return 0;
 }
 
+/* Messages that bring no data, so many in one turn of the loop that they would hold it. */
+TLS_STORY(a_peer_that_only_changes_its_keys_is_cut_off) {
+    struct rig_ends e = {.of_server = rig_server(&rig)}, *at = &e;
+    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+    struct weir_group g;
+    struct raw r;
+    int rc = 1;
+    assert_int_equal(weir_memory_pair(0, &e.client, &e.server), 0);
+    weir_group_open(&g, WEIR_INDEPENDENT);
+    assert_int_equal(weir_spawn(&g, WEIR_SITE(rig_accepts), rig_accepts, &at, sizeof at, NULL,
+                                NULL), 0);
+    raw_open(&r, ctx, e.client);
+    while (weir_tls_version(e.server) == NULL)
+        weir_yield();
+    assert_int_equal(weir_go(&g, reads_all, .s = e.server, .ret = &rc), 0);
+    for (int turn = 0; turn < 20; turn++) { /* a few are fine, however often */
+        for (int i = 0; i < 20; i++) {
+            SSL_key_update(r.ssl, SSL_KEY_UPDATE_NOT_REQUESTED);
+            SSL_do_handshake(r.ssl);
+        }
+        assert_int_equal(raw_send(&r), 0);
+        assert_int_equal(weir_sleep(WEIR_MILLISECONDS(1)), 0);
+    }
+    assert_int_equal(rc, 1);
+    for (int i = 0; i < 500; i++) {
+        SSL_key_update(r.ssl, SSL_KEY_UPDATE_NOT_REQUESTED);
+        SSL_do_handshake(r.ssl);
+    }
+    (void)raw_send(&r);
+    weir_group_close(&g, 0);
+    assert_int_equal(rc, WEIR_EPROTO);
+    weir_close(&e.client);
+    part(&e);
+    SSL_free(r.ssl);
+    SSL_CTX_free(ctx);
+    return 0;
+}
+
 static char big[300000], back[300000];
 
 struct writes_args {

@@ -22,6 +22,10 @@
 static int bio_read(BIO *bio, char *buf, int len) {
     struct weir__tls_engine *e = BIO_get_data(bio);
     BIO_clear_retry_flags(bio);
+    if (__builtin_expect(e->steps > WEIR__TLS_STEPS, 0)) {
+        weir__tls_engine_fail(e, WEIR_EPROTO, "the peer sends tickets or KeyUpdates without end");
+        return -1;
+    }
     if (e->in_len == 0) {
         BIO_set_retry_read(bio);
         return -1;
@@ -196,8 +200,11 @@ static inline void expect_no_errors(void) {
 
 void weir__tls_engine_note_step(const SSL *ssl, int where, int rc) {
     struct weir__tls_engine *e = weir__tls_engine_of(ssl);
-    if (e != NULL && (where & SSL_CB_LOOP) != 0)
-        e->stepped = true;
+    if (e == NULL || (where & SSL_CB_LOOP) == 0)
+        return;
+    e->stepped = true;
+    if (e->shaken && e->steps <= WEIR__TLS_STEPS)
+        e->steps++;
 }
 
 /* Messages of the handshake make OpenSSL get ready to read and write 16 KiB, and a ticket or a

@@ -21,7 +21,9 @@ struct weir__tls_seat;
 
 enum {
     WEIR__TLS_RECORD = 16 << 10, /* plaintext of a record: RFC 8446 */
-    WEIR__TLS_WHY = 160          /* bytes of a text that says why, with its NUL */
+    WEIR__TLS_WHY = 160,         /* bytes of a text that says why, with its NUL */
+    WEIR__TLS_STEPS = 128        /* of messages behind the handshake, in a turn of the loop: each
+                                  * KeyUpdate costs tens of microseconds, and has 27 bytes */
 };
 
 struct weir__tls_engine {
@@ -34,6 +36,7 @@ struct weir__tls_engine {
     char *host;    /* client: what the certificate must be for, and the key of its sessions */
     char *why;     /* the text of code; NULL: none, or no memory for it */
     int16_t code;  /* why it failed; each later call returns it */
+    uint16_t steps; /* since the caller has set it to 0, once the handshake is done */
     bool server : 1;
     bool shaken : 1;   /* the handshake is done */
     bool heard : 1;    /* the peer has sent a byte */

@@ -17,6 +17,10 @@ static int64_t feed(struct weir__tls *t, struct weir__tls_piece *piece) {
     struct weir_stream *below = t->below;
     size_t given = below->left;
     uint32_t before = t->out.queued;
+    if (__builtin_expect(t->engine.steps > 0, 0) && t->stepped_ns != t->stream.loop->turn_ns) {
+        t->stepped_ns = t->stream.loop->turn_ns;
+        t->engine.steps = 0;
+    }
     t->engine.in = below->at;
     t->engine.in_len = given;
     int64_t n = weir__tls_engine_read(&t->engine, piece->bytes, sizeof piece->bytes);

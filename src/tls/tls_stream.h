@@ -16,6 +16,7 @@ struct weir__tls {
     struct weir__tls_seat *seat;
     struct weir__out out;          /* ciphertext on its way */
     uint32_t answers;              /* bytes of it that the peer has asked for */
+    weir_ns stepped_ns;            /* the turn in which the engine's steps are counted */
     struct weir__out_owner by;
     struct weir__waitq line;       /* tasks that wait for out to be written, or for a handshake */
     struct weir__put *put;         /* of a line above: waits until out is written */
