@@ -89,6 +89,11 @@ static int lease_unput(struct weir_stream *s, struct weir__put *p) {
     return weir__stream_unput(p->below, p);
 }
 
+static void lease_rests(struct weir_stream *s, weir_ns rest_ns) {
+    if (below(s)->kind->rests != NULL)
+        below(s)->kind->rests(below(s), rest_ns);
+}
+
 static int64_t lease_try_send(struct weir_stream *s, const void *buf, size_t len) {
     return weir_try_write(below(s), buf, len);
 }
@@ -138,6 +143,7 @@ static const struct weir__stream_kind lease_kind = {
     .sendv = lease_sendv,
     .put = lease_put,
     .unput = lease_unput,
+    .rests = lease_rests,
     .try_send = lease_try_send,
     .wait_room = lease_wait_room,
     .shutdown = lease_shutdown,

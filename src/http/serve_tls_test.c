@@ -3,6 +3,7 @@
  * kernel but encrypted. */
 #include <weir/http_file.h>
 #include <weir/http_values.h>
+#include <weir/ws.h>
 
 #include "file/file_test_util.h"
 #include "http/route_rig.h"
@@ -128,5 +129,53 @@ WEIR_TEST_BACKENDS(files_are_served_over_tls) {
     struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
     rig_open(&rig);
     assert_int_equal(weir_run(tell_of_files, NULL, &o), 0);
+    rig_close(&rig);
+}
+
+/* ---- an upgraded connection whose client takes nothing ---- */
+
+static int ws_rc;
+
+/* What the kernel does not take of the message has all been encrypted. */
+static int sends_much(struct weir_http_request *r) {
+    static const char big[131000];
+    struct weir_ws_message m;
+    struct weir_ws *ws;
+    int rc = weir_http_ws_accept(r, NULL, &ws);
+    if (rc < 0)
+        return rc;
+    rc = weir_ws_try_send(ws, WEIR_WS_BINARY, big, sizeof big);
+    while (rc == 0)
+        rc = weir_ws_receive(ws, &m);
+    weir_ws_drop(&ws);
+    ws_rc = rc;
+    return 0;
+}
+
+static const struct weir_http_route upgrades[] = {{"GET", "/", sends_much}, {0}};
+
+static int takes_nothing(struct world *w) {
+    static const char hello[] =
+        "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    struct weir_stream *s = raw_dial(w);
+    assert_int_equal(weir_write(s, hello, sizeof hello - 1), 0);
+    ws_rc = 0;
+    for (int i = 0; i < 60 && ws_rc == 0; i++) {
+        assert_int_equal(weir_sleep(WEIR_SECONDS(1)), 0);
+        (void)weir_write(s, "\x81\x81\0\0\0\0x", 7);
+    }
+    weir_close(&s);
+    assert_int_equal(ws_rc, WEIR_EKEEPALIVE);
+    return 0;
+}
+
+static int tell_of_upgrades(void *arg) {
+    return over_tls(SERVES, upgrades, takes_nothing);
+}
+
+WEIR_TEST(an_upgraded_client_over_tls_that_takes_nothing_is_given_up) {
+    rig_open(&rig);
+    assert_int_equal(weir_sim_run(tell_of_upgrades, NULL, NULL), 0);
     rig_close(&rig);
 }
