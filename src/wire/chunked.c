@@ -57,8 +57,22 @@ static int size_byte(struct weir__chunked *c, uint8_t byte) {
                             : fail(c, WEIR_EPROTO, 400, "no chunk size");
 }
 
-static int size_end(struct weir__chunked *c, uint8_t byte) {
+/* A body in chunks of one byte, each with a long extension, would cost what no limit of bodies
+ * counts. */
+static int excess_limit(struct weir__chunked *c) {
+    uint64_t data = c->chunk_left < WEIR__CHUNKED_EXCESS_MAX ? c->chunk_left
+                                                              : WEIR__CHUNKED_EXCESS_MAX;
+    uint64_t sum = c->excess + c->line_len, allowed = WEIR__CHUNKED_LINE_FREE + 2 * data;
+    c->excess = sum > allowed ? (uint32_t)(sum - allowed) : 0;
     c->line_len = 0;
+    return c->excess <= WEIR__CHUNKED_EXCESS_MAX
+               ? 0 : fail(c, WEIR_ETOOBIG, 400, "too much in chunk extensions");
+}
+
+static int size_end(struct weir__chunked *c, uint8_t byte) {
+    int rc = excess_limit(c);
+    if (rc < 0)
+        return rc;
     if (c->chunk_left > c->body_left)
         return fail(c, WEIR_ETOOBIG, 413, "body above the limit");
     c->body_left -= c->chunk_left;

@@ -12,6 +12,7 @@ struct weir__chunked {
     uint64_t chunk_left;    /* data bytes of the open chunk still to come */
     uint64_t body_left;     /* bytes of body that the limit still allows */
     uint32_t line_len;      /* of a size line with its extension, or of all trailers */
+    uint32_t excess;        /* bytes of size lines beyond what their data allows */
     int failed;             /* the error code, which every later call returns too */
     const char *why;        /* after a failure: static text */
     uint16_t answer;        /* after a failure: the status to answer with, 400, 413 or 431 */
@@ -33,6 +34,8 @@ enum {
                             * Not before WEIR__CHUNKED_END are they all there */
 
     WEIR__CHUNKED_LINE_MAX = 256,     /* a size and its extensions, which no known sender uses */
+    WEIR__CHUNKED_LINE_FREE = 16,     /* of a size line; beyond it, twice what the data has, and */
+    WEIR__CHUNKED_EXCESS_MAX = 16384, /* so much more: else a byte of body could cost 256 */
     WEIR__CHUNKED_TRAILER_MAX = 8192, /* all trailer fields together */
 };
 

@@ -130,6 +130,27 @@ WEIR_TEST(chunked_bodies_that_lie_are_refused) {
     }
 }
 
+/* Feed count chunks of len bytes, each with an extension. */
+static int feed_extended(size_t count, size_t len, size_t extension) {
+    struct weir__chunked c;
+    struct weir__chunked_data d;
+    char text[600];
+    int n = snprintf(text, sizeof text, "%zx;%0*d\r\n%0*d\r\n", len, (int)extension, 0, (int)len,
+                     0), rc = 0;
+    weir__chunked_init(&c, INT64_MAX);
+    for (size_t i = 0; i < count && rc >= 0; i++)
+        for (size_t at = 0; at < (size_t)n && rc >= 0; at += d.used)
+            rc = weir__chunked_feed(&c, text + at, (size_t)n - at, &d);
+    return rc;
+}
+
+WEIR_TEST(chunk_extensions_take_no_more_than_the_data_for_long) {
+    assert_int_equal(feed_extended(60, 1, 200), WEIR__CHUNKED_MORE);
+    assert_int_equal(feed_extended(200, 1, 200), WEIR_ETOOBIG);
+    assert_int_equal(feed_extended(100000, 100, 200), WEIR__CHUNKED_MORE);
+    assert_int_equal(feed_extended(100000, 1, 8), WEIR__CHUNKED_MORE);
+}
+
 WEIR_TEST(chunk_extensions_and_trailers_are_bounded) {
     static char text[WEIR__CHUNKED_TRAILER_MAX + 100];
     memset(text, 'a', sizeof text);
