@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <weir/option.h>
 
 #include "base/check.h"
 #include "base/log.h"
@@ -92,12 +93,33 @@ static int discard_body(struct http_request *r) {
     return 0;
 }
 
+/* Where the length was announced, or chunks have no last one, the client knows. Over TLS it knows,
+ * because there is no close_notify. Else its end of stream would mean that all is there, and an
+ * error of the connection is the only sign (RFC 9112 8). */
+static __attribute__((cold, noinline)) void note_cut(struct http_request *r) {
+    struct weir_http *h = r->http;
+    struct weir_error why;
+    h->stream->torn = true;
+    if (r->mode != HTTP_UNTIL_CLOSE)
+        return;
+    weir__error_keep(&why);
+    h->resets = weir_stream_option(h->stream, WEIR_STREAM_RESET, 1) == 0;
+    weir__error_restore(&why);
+}
+
+void weir__http_note_cut(struct http_request *r) {
+    if (r->pub.reply == HTTP_ANSWERING)
+        note_cut(r);
+}
+
 static int finish(struct http_request *r, int rc) {
     struct weir_http *h = r->http;
     rc = answer_rest(r, rc);
     h->broken |= rc < 0;
     if (h->broken && h->unsent == 0) /* answers to the requests before may wait still */
         (void)weir__http_send(h, NULL, 0);
+    if (h->broken)
+        weir__http_note_cut(r);
     r->packed = false; /* what is thrown away is not decompressed */
     if (rc == 0)
         rc = discard_body(r);
@@ -139,6 +161,28 @@ void weir__http_over(struct http_request *r) {
 
 /* ---- the end of the connection ---- */
 
+/* A reset drops what the kernel has not yet sent. */
+static void await_taken(struct weir_http *h) {
+    struct weir_scope bound;
+    weir_ns pause = WEIR_MILLISECONDS(1);
+    int rc = 0;
+    weir_scope_enter(&bound, HTTP_LINGER_NS);
+    for (; rc == 0 && weir__stream_unacked(h->stream) > 0; pause += pause / 2)
+        rc = weir_sleep(pause);
+    weir_scope_leave(&bound, rc);
+}
+
+int weir__http_shut(struct weir_http *h) {
+    int rc = h->upgraded ? -EPIPE : weir__http_send(h, NULL, 0);
+    if (rc < 0)
+        return rc;
+    if (h->resets) {
+        await_taken(h);
+        return -ECONNRESET;
+    }
+    return h->stream->torn ? weir__stream_cut(h->stream) : weir_shutdown(h->stream);
+}
+
 static void discard(struct weir_http *h) {
     int64_t n;
     for (size_t sum = h->left; sum < HTTP_LINGER_MAX; sum += (size_t)n)
@@ -151,8 +195,8 @@ void weir__http_linger(struct weir_http *h) {
     struct weir_scope shield, bound;
     weir_shield_enter(&shield, HTTP_LINGER_NS);
     weir_scope_enter(&bound, HTTP_LINGER_NS);
-    int rc = h->broken ? h->unsent : weir__http_send(h, NULL, 0);
-    if (rc == 0 && !h->broken && (rc = weir_shutdown(h->stream)) == 0)
+    int rc = weir__http_shut(h);
+    if (rc == 0)
         discard(h);
     weir_scope_leave(&bound, rc);
     weir_scope_leave(&shield, 0);

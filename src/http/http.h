@@ -14,7 +14,7 @@
  *
  *   close    no request follows the current one, and its answer says so
  *   broken   the client cannot know where the answer ends, or takes no more: what was gathered is
- *            sent, nothing follows it, and the connection closes at once */
+ *            sent, and nothing follows it */
 #ifndef WEIR_HTTP_HTTP_H
 #define WEIR_HTTP_HTTP_H
 
@@ -176,6 +176,8 @@ struct weir_http {
     int16_t unsent;               /* the error that sending met; it stays */
     bool writing;                 /* a task writes what is in out */
     bool close, broken;           /* see above */
+    bool upgraded;                /* the stream was another protocol's, which has ended it */
+    bool resets;                  /* its close is a reset: the answer would seem whole else */
     bool is_last;                 /* close, from the next head on: the server stops */
     bool cut;                     /* and has cancelled the task that runs */
     bool running;                 /* request is in phase RUNS */
@@ -302,8 +304,13 @@ void weir__http_stop(struct http_request *r);
  * and h->broken if the answer is not whole. Suspends. */
 int weir__http_finish(struct http_request *r, int rc);
 void weir__http_over(struct http_request *r); /* log it; its memory serves the next one */
-/* Give the client time to read the last answer: a close with bytes unread is a reset, which
- * overtakes it. Suspends, at most HTTP_LINGER_NS, shielded. */
+/* r is over, or given up: if its answer is not whole, the client must see that. */
+void weir__http_note_cut(struct http_request *r);
+/* Send what is unsent, and end this side of the connection. Returns 0: what still comes is to be
+ * thrown away, within bounds, before the close. A close with bytes unread is a reset, which takes
+ * with it what the client has not yet got. < 0: close at once. Suspends. */
+int weir__http_shut(struct weir_http *h);
+/* The same, and throw away what comes. Suspends, at most HTTP_LINGER_NS, shielded. */
 void weir__http_linger(struct weir_http *h);
 
 #endif

@@ -36,6 +36,7 @@ struct world {
     const struct weir_listen_options *listen; /* NULL: the defaults, and tcp */
     const struct weir_dial_options *dial;
     bool held;
+    bool goes_on; /* shape ACCEPTS: an error of a request's function does not end its loop */
     int requests, done, done_rc, body_rc, write_rc, next_rc, served_rc;
     size_t written; /* by /fills */
     bool filled, stopping;
@@ -280,7 +281,7 @@ static inline int serve_stream(void *args) {
     int rc = weir_http_accept(&a->s, &the_world->o, &http);
     weir_close(&a->s);
     while (rc == 0 && (rc = weir_http_next(http, &r)) == 1)
-        rc = handle_request(r) < 0 ? -EIO : 0;
+        rc = handle_request(r) < 0 && !the_world->goes_on ? -EIO : 0;
     the_world->next_rc = rc;
     return 0;
 }

@@ -54,6 +54,8 @@ static int broke(struct weir_http *h, int rc) {
     if (h->unsent == 0)
         h->unsent = WEIR_SMALL_CODE(rc);
     h->broken = true;
+    if (h->stream != NULL) /* else it was dropped, and is closed */
+        h->stream->torn = true;
     return rc;
 }
 

@@ -37,13 +37,14 @@ static int next_request(struct http_conn *c) {
     int size = weir__http_head_feed(h);
     if (size == 0)
         return 0;
+    if (size == -ENOMEM) {
+        h->broken = true;
+        return 1;
+    }
     c->phase = HTTP_PHASE_RUNS;
     h->running = true;
-    if (h->request != NULL)
-        h->request->task = weir_task_current();
-    if (size == -ENOMEM)
-        h->broken = true;
-    else if (size < 0)
+    h->request->task = weir_task_current();
+    if (size < 0)
         weir__http_conn_refuse(c);
     else if (http_server_of(c)->fn.request != NULL)
         (void)weir__http_react_request(c);

@@ -67,6 +67,43 @@ WEIR_TEST_BACKENDS(each_shape_serves_https) {
     rig_close(&rig);
 }
 
+/* ---- what breaks off ---- */
+
+/* close_notify would tell the client of an answer without a length that it has all. */
+static int breaks_off(struct world *w) {
+    static const char whole[] = "GET /pieces HTTP/1.0\r\n\r\n";
+    static const char breaks[] = "GET /breaks HTTP/1.0\r\n\r\n";
+    static const char is_short[] = "GET /pieces/short HTTP/1.1\r\n" LOCAL "\r\n";
+    char got[1024];
+    assert_true(raw_exchange(w, whole, strlen(whole), 100, got, sizeof got) > 0);
+    assert_non_null(strstr(got, "\r\n\r\nhello there"));
+    ssize_t n = raw_exchange(w, breaks, strlen(breaks), 100, got, sizeof got);
+    if (w->shape == ACCEPTS) { /* who drops a connection of his own drops what is unsent */
+        assert_true(n == WEIR_EEOF || n == -ECONNRESET);
+    } else {
+        assert_int_equal(n, WEIR_EEOF);
+        assert_non_null(strstr(got, "\r\n\r\nhalf"));
+    }
+    w->goes_on = true;
+    assert_int_equal(raw_exchange(w, is_short, strlen(is_short), 100, got, sizeof got), WEIR_EEOF);
+    assert_non_null(strstr(got, "\r\n\r\nhello there"));
+    return 0;
+}
+
+static int break_off_over_tls(void *arg) {
+    return over_tls(*(enum shape *)arg, NULL, breaks_off);
+}
+
+WEIR_TEST_BACKENDS(an_answer_that_breaks_off_has_no_close_notify) {
+    rig_open(&rig);
+    for (enum shape shape = 0; shape < SHAPES; shape++) {
+        struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
+        fprintf(stderr, "# %s\n", shape_names[shape]);
+        assert_int_equal(weir_run(break_off_over_tls, &shape, &o), 0);
+    }
+    rig_close(&rig);
+}
+
 /* ---- files ---- */
 
 static struct weir_http_files *files;

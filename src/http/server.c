@@ -77,7 +77,7 @@ void weir__http_conn_last(struct http_conn *c) {
     c->due = WEIR_NEVER;
     if (h->cut)
         weir__http_linger(h); /* here: this task can wait no more but shielded */
-    if (h->cut || h->broken || weir__http_send(h, NULL, 0) < 0 || weir_shutdown(h->stream) < 0) {
+    if (h->cut || weir__http_shut(h) < 0) {
         over(c);
         return;
     }

@@ -86,6 +86,9 @@ void weir_http_drop(struct weir_http **take_http) {
         return;
     struct task_http *t = task_of(*take_http);
     *take_http = NULL;
+    if (t->http.running)
+        weir__http_note_cut(t->http.request);
+    t->http.stream->torn |= http_unsent(&t->http) > 0 || t->http.writing;
     t->dropped = t->http.broken = true;
     t->http.unsent = -ECANCELED;
     if (t->http.writing)

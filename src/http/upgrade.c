@@ -26,6 +26,7 @@ int weir_http_ws_accept(struct weir_http_request *pub, const struct weir_ws_opti
     r->ended = true;
     h->close = h->broken = true; /* for HTTP nothing follows */
     rc = weir__ws_accept_request(&s, options, pub, ret_ws);
+    h->upgraded = rc == 0;
     const struct weir_error *e = rc < 0 ? weir_error(rc) : NULL;
     r->status = (uint16_t)(rc == 0 ? 101 : e != NULL && e->status > 0 ? e->status : 400);
     return rc;

@@ -2,6 +2,15 @@
 /* put.c - shuts a stream's writing side down outside a task, after the last put. */
 #include "stream/stream.h"
 
+int weir__stream_cut(struct weir_stream *s) {
+    s->torn = true;
+    if (s->shut || s->writing)
+        return s->shut ? 0 : -EBUSY;
+    int rc = s->kind->shutdown(s);
+    s->shut = rc >= 0;
+    return rc;
+}
+
 int weir__stream_shut(struct weir_stream *s) {
     if (s->shut)
         return 0;

@@ -210,6 +210,9 @@ static inline int weir__stream_unput(struct weir_stream *s, struct weir__put *p)
 }
 /* Shut down this side, outside a task too: as weir_shutdown, but no cancel point, and no record. */
 WEIR_API int weir__stream_shut(struct weir_stream *s);
+/* The same for a stream whose last bytes are missing: the peer gets no sign that it has all (such
+ * as close_notify), neither now nor from the close. Nothing can be written after it. */
+WEIR_API int weir__stream_cut(struct weir_stream *s);
 /* A write has returned rc: should reads know of it? */
 WEIR_API void weir__stream_note_write(struct weir_stream *s, int rc);
 

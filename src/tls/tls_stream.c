@@ -351,7 +351,7 @@ static int tls_shutdown(struct weir_stream *s) {
     struct weir__tls *t = tls_of(s);
     if (t->out.failed != 0)
         return t->out.failed;
-    int rc = weir__tls_engine_end(&t->engine);
+    int rc = s->torn ? 0 : weir__tls_engine_end(&t->engine);
     t->ends_late = rc == -EAGAIN;
     t->is_halted |= t->ends_late;
     if (rc < 0)
