@@ -104,6 +104,49 @@ WEIR_TEST_BACKENDS(an_answer_that_breaks_off_has_no_close_notify) {
     rig_close(&rig);
 }
 
+/* ---- plain HTTP to this port ---- */
+
+static const char speaks_https[] =
+    "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n"
+    "Content-Length: 57\r\nConnection: close\r\n\r\n"
+    "This port speaks HTTPS: use https:// in place of http://\n";
+
+static void expect_400(struct world *plain, const char *text, size_t len, size_t step) {
+    char got[1024];
+    raw_exchange(plain, text, len, step, got, sizeof got);
+    assert_string_equal(got, speaks_https);
+}
+
+static int speaks_plainly(struct world *w) {
+    struct world plain = {0};
+    char *post = weir__alloc(300000), got[16];
+    snprintf(plain.url, sizeof plain.url, "tcp://localhost:%d", weir_listener_port(w->l));
+    expect_400(&plain, GET("/hello"), strlen(GET("/hello")), 1000);
+    expect_400(&plain, GET("/hello"), strlen(GET("/hello")), 1);
+    memset(post, 'x', 300000); /* more than is read in one piece: its rest must be read too */
+    memcpy(post, "POST / HTTP/1.1\r\n", 17);
+    expect_400(&plain, post, 300000, 300000);
+    raw_exchange(&plain, "EHLO me\r\n", 9, 9, got, sizeof got);
+    assert_string_equal(got, "");
+    weir__free(post);
+    expect_answers(w, GET("/hello"), HELLO);
+    return 0;
+}
+
+static int speak_plainly_to_tls(void *arg) {
+    return over_tls(*(enum shape *)arg, NULL, speaks_plainly);
+}
+
+WEIR_TEST_BACKENDS(plain_http_to_a_port_of_tls_is_told_so) {
+    rig_open(&rig);
+    for (enum shape shape = 0; shape < SHAPES; shape++) {
+        struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
+        fprintf(stderr, "# %s\n", shape_names[shape]);
+        assert_int_equal(weir_run(speak_plainly_to_tls, &shape, &o), 0);
+    }
+    rig_close(&rig);
+}
+
 /* ---- files ---- */
 
 static struct weir_http_files *files;

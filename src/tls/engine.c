@@ -168,6 +168,27 @@ static int said(struct weir__tls_engine *e, int rc) {
     return rc;
 }
 
+/* Does the client speak HTTP? A part of a method is enough, since it may come byte by byte. */
+static bool begins_http(const struct weir__tls_engine *e) {
+    static const char *const methods[] = {"GET ", "HEAD ", "POST ", "PUT ", "DELETE ", "OPTIONS ",
+                                          "PATCH ", "CONNECT ", "TRACE ", "PRI "};
+    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
+        size_t len = strlen(methods[i]);
+        if (memcmp(e->in, methods[i], e->in_len < len ? e->in_len : len) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* All that this room knows of HTTP: a browser would show an empty page else. */
+static void answer_http(struct weir__tls_engine *e) {
+    static const char text[] =
+        "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n"
+        "Content-Length: 57\r\nConnection: close\r\n\r\n"
+        "This port speaks HTTPS: use https:// in place of http://\n";
+    e->is_plain = weir__out_append(e->out, text, sizeof text - 1) == 0;
+}
+
 /* Something else than TLS is better told by us: OpenSSL says "wrong version number". */
 static int look_at_first(struct weir__tls_engine *e) {
     char seen[24];
@@ -181,6 +202,8 @@ static int look_at_first(struct weir__tls_engine *e) {
         n++;
     memcpy(seen, e->in, n);
     seen[n] = '\0';
+    if (e->server && begins_http(e))
+        answer_http(e);
     if (n < 4)
         return weir__tls_engine_fail(e, WEIR_EPROTO, "the peer does not speak TLS: it began with "
                                                      "the byte 0x%02x", e->in[0]);

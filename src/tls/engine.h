@@ -40,6 +40,7 @@ struct weir__tls_engine {
     bool server : 1;
     bool shaken : 1;   /* the handshake is done */
     bool heard : 1;    /* the peer has sent a byte */
+    bool is_plain : 1; /* it speaks HTTP: `out` has an answer in plain text */
     bool stepped : 1;  /* a message of the handshake has come or gone since buffers were freed */
 };
 

@@ -18,6 +18,7 @@
 enum {
     AT_ONCE = 4 * WEIR__TLS_RECORD, /* plaintext that is encrypted before it is written */
     ALERT_MS = 1000,  /* for the alert of a handshake that has failed */
+    PLAIN_MAX = 1 << 20, /* bytes of a client's plain HTTP that are thrown away */
     LINGER_MS = 10000 /* after a close, for what is still to be written */
 };
 
@@ -108,13 +109,33 @@ static int shake(struct weir__tls *t) {
     }
 }
 
-/* Let the peer have the alert that says why. */
+/* A close with bytes unread is a reset, and might overtake the answer. */
+static int discard_plain(struct weir__tls *t) {
+    struct weir_view v;
+    ssize_t n = weir_shutdown(t->below);
+    for (size_t sum = 0; n >= 0 && sum < PLAIN_MAX; sum += v.len) {
+        n = weir_peek(t->below, 1, &v);
+        if (n == WEIR_ECLOSED)
+            t->below = NULL;
+        if (n <= 0 || t->stream.closed)
+            break;
+        weir_consume(t->below, v.len);
+    }
+    return n < 0 ? (int)n : 0;
+}
+
+/* Let the peer have the alert that says why, or the answer in plain text. */
 static void send_alert(struct weir__tls *t) {
-    struct weir_scope scope;
-    if (is_written(t))
+    struct weir_scope shield, bound;
+    if (is_written(t) && !t->engine.is_plain)
         return;
-    weir_shield_enter(&scope, WEIR_MILLISECONDS(ALERT_MS));
-    weir_scope_leave(&scope, weir__tls_wait_line(t, 0));
+    weir_shield_enter(&shield, WEIR_MILLISECONDS(ALERT_MS));
+    weir_scope_enter(&bound, WEIR_MILLISECONDS(ALERT_MS));
+    int rc = weir__tls_wait_line(t, 0);
+    if (rc == 0 && t->engine.is_plain)
+        rc = discard_plain(t);
+    weir_scope_leave(&bound, rc);
+    weir_scope_leave(&shield, 0);
 }
 
 /* Who fired: the bound of the handshake, or a scope of the caller's? */

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Our TLS beside OpenSSL's programs and Python's ssl. The environment names our side
 (WEIR_TLS_PEER). The certificates are made here, by `openssl`."""
+import http.client
 import os
 import shutil
 import socket
@@ -144,6 +145,16 @@ class InteropTest(unittest.TestCase):
                 s.unwrap()
         p.stdout.readline()
         self.assertEqual(p.stdout.readline(), "end: close_notify\n")
+
+    def test_plain_http_of_python_is_answered_400(self):
+        _, port = self.serve()
+        for body in (b"", b"x" * 500000):
+            c = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+            c.request("POST", "/", body)
+            answer = c.getresponse()
+            self.assertEqual(answer.status, 400)
+            self.assertIn(b"This port speaks HTTPS", answer.read())
+            c.close()
 
     def test_a_connection_that_is_cut_is_no_end(self):
         p, port = self.serve()
