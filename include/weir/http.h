@@ -86,6 +86,22 @@ struct weir_http_answer {
 WEIR_SUSPENDS int weir_http_reply_with(struct weir_http_request *r,
                                        const struct weir_http_answer *answer);
 
+/* Answer a request with a JSON text, sent as application/json. text is borrowed until return, and
+ * sent as it is: the library does not look whether it is JSON.
+ * Returns as weir_http_reply. */
+WEIR_SUSPENDS int weir_http_reply_json(struct weir_http_request *r, int status, const char *text);
+
+/* Send a client to another URL: 303 (See Other) after a form was posted, so that the browser GETs
+ * the new page; 307 or 308 to repeat the request with its method and body there, for now or for
+ * good; 302 or 301 likewise, but clients may turn POST into GET. location is an absolute URL or,
+ * from the URL of the request, a relative one ("/done", "../list?page=2"), and borrowed until
+ * return. Bytes that may not stand in a URL, such as spaces, letters beyond ASCII and line ends,
+ * are sent as %XX, so a text of the client's cannot add a header. But it can name another host
+ * ("//evil.example"): check what you redirect to. The body is the status's phrase.
+ * Returns as weir_http_reply; -EINVAL also for another status, or an empty location. */
+WEIR_SUSPENDS int weir_http_redirect(struct weir_http_request *r, int status,
+                                     const char *location);
+
 /* Write a header line that says who a client is into buf, for the headers of weir_ws_options or
  * weir_http_call: "Authorization: Basic ..." of a user and a password, "Authorization: Bearer
  * TOKEN", "Cookie: NAME=VALUE". After a redirect to another origin the client sends neither header

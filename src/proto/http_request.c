@@ -181,3 +181,70 @@ int weir_http_reply_with(struct weir_http_request *r, const struct weir_http_ans
     memcpy(&a, answer, answer->size != 0 && answer->size < sizeof a ? answer->size : sizeof a);
     return reply(r, &a, false);
 }
+
+/* ---- answers of one line ---- */
+
+static bool is_redirect(int status) {
+    return (status >= 301 && status <= 303) || status == 307 || status == 308;
+}
+
+/* What may stand in a reference (RFC 3986), with the % of its escapes. A backslash may not:
+ * browsers read it as a slash. */
+static bool stands_in_url(char c) {
+    return weir__char_is((uint8_t)c, WEIR__CHAR_PATH) || strchr("%#[]", c) != NULL;
+}
+
+/* "Location: ..."; NULL: no memory. */
+static char *location_line(const char *location) {
+    static const char begin[] = "Location: ", hex[] = "0123456789ABCDEF";
+    char *line = weir__alloc(sizeof begin + 3 * strlen(location)), *to = line;
+    if (line == NULL)
+        return NULL;
+    to = stpcpy(to, begin);
+    for (; *location != '\0'; location++) {
+        uint8_t c = (uint8_t)*location;
+        bool is_plain = stands_in_url(*location);
+        *to++ = is_plain ? *location : '%';
+        if (is_plain)
+            continue;
+        *to++ = hex[c >> 4];
+        *to++ = hex[c & 15];
+    }
+    *to = '\0';
+    return line;
+}
+
+int weir_http_redirect(struct weir_http_request *r, int status, const char *location) {
+    char phrase[64];
+    int rc = weir__suspend_enter("http redirect");
+    if (rc < 0)
+        return rc;
+    weir__not_null(r, "weir_http_redirect");
+    weir__argument_not_null(location, "weir_http_redirect", "location");
+    if (!is_redirect(status) || *location == '\0')
+        return weir__failf(-EINVAL, "http redirect", weir_stream_peer(r->stream), "%s",
+                           *location == '\0' ? "the location is empty"
+                                             : "the status is not 301, 302, 303, 307 or 308");
+    char *line = location_line(location);
+    if (line == NULL)
+        return weir__fail(-ENOMEM, "http redirect", NULL);
+    const char *headers[] = {line, weir__http_text_lines[0], NULL};
+    snprintf(phrase, sizeof phrase, "%s\n", weir__http1_status_text(status));
+    rc = reply(r, &(struct weir_http_answer){.size = sizeof(struct weir_http_answer),
+                                             .status = status, .headers = headers, .body = phrase,
+                                             .len = strlen(phrase)}, true);
+    weir__free(line);
+    return rc;
+}
+
+int weir_http_reply_json(struct weir_http_request *r, int status, const char *text) {
+    static const char *const headers[] = {"Content-Type: application/json", NULL};
+    int rc = weir__suspend_enter("http reply");
+    if (rc < 0)
+        return rc;
+    weir__not_null(r, "weir_http_reply_json");
+    weir__argument_not_null(text, "weir_http_reply_json", "text");
+    return reply(r, &(struct weir_http_answer){.size = sizeof(struct weir_http_answer),
+                                               .status = status, .headers = headers, .body = text,
+                                               .len = strlen(text)}, true);
+}

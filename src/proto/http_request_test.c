@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <weir/loop.h>
 #include <weir/task.h>
@@ -171,6 +172,62 @@ STORY(what_cannot_be_sent_is_refused_and_another_answer_may_follow) {
     weir__alloc_fail_at(0);
     assert_int_equal(weir_http_reply(r, 200, ""), 0);
     assert_non_null(strstr(answer(), "Content-Length: 0\r\n\r\n"));
+    weir__free(r);
+    return 0;
+}
+
+STORY(a_json_text_is_answered_as_json) {
+    struct weir_http_request *r = request("GET / HTTP/1.0\r\n\r\n");
+    assert_int_equal(weir_http_reply_json(r, 204, "{}"), -EINVAL); /* it has no body */
+    assert_int_equal(weir_http_reply_json(r, 201, "{\"a\":1}"), 0);
+    assert_string_equal(answer(), "HTTP/1.1 201 Created\r\nContent-Type: application/json\r\n"
+                                  "Connection: close\r\nContent-Length: 7\r\n\r\n{\"a\":1}");
+    weir__free(r);
+    return 0;
+}
+
+STORY(a_redirect_names_the_place_and_no_text_adds_a_header) {
+    static const char *const cases[][2] = {
+        {"/done", "/done"},
+        {"https://[::1]:80/a;b/?c=%20d&e=+#f", "https://[::1]:80/a;b/?c=%20d&e=+#f"},
+        {"/a b\xc3\xa9", "/a%20b%C3%A9"},
+        {"/x\r\nSet-Cookie: a=b", "/x%0D%0ASet-Cookie:%20a=b"},
+        {"/\\evil.example/<\">^`{|}\x7f\t", "/%5Cevil.example/%3C%22%3E%5E%60%7B%7C%7D%7F%09"},
+    };
+    static const int statuses[] = {301, 302, 303, 307, 308};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char head[200];
+        struct weir_stream *before = server, *was = client;
+        assert_int_equal(weir_memory_pair(0, &server, &client), 0);
+        struct weir_http_request *r = request("GET / HTTP/1.0\r\n\r\n");
+        assert_int_equal(weir_http_redirect(r, statuses[i], cases[i][0]), 0);
+        const char *text = answer();
+        assert_int_equal(atoi(text + 9), statuses[i]);
+        snprintf(head, sizeof head, "\r\nLocation: %s\r\nContent-Type: text/plain", cases[i][1]);
+        assert_ptr_equal(strstr(text, head), strchr(text, '\r'));
+        weir__free(r);
+        weir_close(&server);
+        weir_close(&client);
+        server = before;
+        client = was;
+    }
+    return 0;
+}
+
+STORY(what_is_no_redirect_is_refused_and_another_answer_may_follow) {
+    static const int statuses[] = {200, 300, 304, 305, 306, 309, 404, 0, -1};
+    struct weir_http_request *r = request("GET / HTTP/1.0\r\n\r\n");
+    for (size_t i = 0; i < sizeof statuses / sizeof statuses[0]; i++)
+        assert_int_equal(weir_http_redirect(r, statuses[i], "/"), -EINVAL);
+    assert_int_equal(weir_http_redirect(r, 303, ""), -EINVAL);
+    for (size_t n = 1; n <= 2; n++) {
+        weir__alloc_fail_at(n);
+        assert_int_equal(weir_http_redirect(r, 303, "/"), -ENOMEM);
+        weir__alloc_fail_at(0);
+    }
+    assert_int_equal(weir_http_redirect(r, 303, "/"), 0);
+    assert_int_equal(weir_http_redirect(r, 303, "/"), -EALREADY);
+    assert_non_null(strstr(answer(), "\r\n\r\nSee Other\n"));
     weir__free(r);
     return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Shows: weir_http_request weir_http_method weir_http_target weir_http_peer weir_http_header
  * weir_http_header_at weir_http_arg weir_http_wants_websocket weir_http_reply weir_http_reply_with
- * weir_http_answer weir-http */
+ * weir_http_answer weir_http_reply_json weir_http_redirect weir-http */
 #include <stdio.h>
 #include <string.h>
 #include <weir/weir.h>
@@ -15,8 +15,12 @@ static int request(struct weir_http_request *r) {
     for (size_t i = 0; weir_http_header_at(r, i, &name, &value) == 1; i++)
         if (strcmp(name, "Forwarded") == 0)
             printf("by way of %s\n", value);
-    if (!weir_http_wants_websocket(r))
+    if (strcmp(weir_http_target(r), "/health") == 0)
         return weir_http_reply(r, 200, "healthy\n");
+    if (strcmp(weir_http_target(r), "/state") == 0)
+        return weir_http_reply_json(r, 200, "{\"healthy\":true}");
+    if (!weir_http_wants_websocket(r)) /* a browser */
+        return weir_http_redirect(r, 303, "/state");
     if (given == NULL || strcmp(given, weir_http_arg(r)) != 0)
         return weir_http_reply_with(r, &refusal);
     return 0; /* let it in */
