@@ -7,7 +7,8 @@
  *   no answer                > 0           500, and a line in the log
  *   no answer                < 0           what reading the body has found (400, 408, 413), or 500
  *                                          and a line in the log; 503 if the server was cancelled
- *   an answer, not ended     >= 0          it is ended
+ *   an answer, not ended     >= 0          it is ended; if it is shorter than announced, the
+ *                                          connection breaks, and there is a line in the log
  *   an answer, not ended     < 0           the connection breaks
  *   an answer                any           nothing
  * If the stop of the server has cancelled the handler, -ECANCELED counts as 0, or, with no answer,
@@ -58,19 +59,28 @@ static int answer_failed(struct http_request *r, int rc) {
     return weir_http_reply(&r->pub, 500, NULL);
 }
 
+static void log_short(const struct http_request *r) {
+    char why[96];
+    snprintf(why, sizeof why, "%llu bytes were sent of %llu that the answer announced",
+             (unsigned long long)r->sent, (unsigned long long)(r->sent + r->to_send));
+    log_failed(r, "the answer breaks off", why);
+}
+
 static int answer_rest(struct http_request *r, int rc) {
     struct weir_http *h = r->http;
     if (r->pub.reply == HTTP_UNANSWERED)
         return rc == 0 ? weir_http_reply(&r->pub, 404, NULL) : answer_failed(r, rc);
-    if (!http_is_streaming(r))
-        return r->pub.failed;
-    if (rc >= 0)
-        return weir_http_end(&r->pub, NULL);
     bool is_clients = r->body_failed != 0 || h->unsent != 0; /* its fault: no news */
-    if (!is_clients && weir_cancelled() == 0)
-        log_failed(r, "the answer breaks off", weir_error_message(rc));
-    h->broken = true;
-    return rc;
+    bool is_news = !is_clients && weir_cancelled() == 0;
+    if (http_is_streaming(r) && rc < 0) {
+        if (is_news)
+            log_failed(r, "the answer breaks off", weir_error_message(rc));
+        h->broken = true;
+        return rc;
+    }
+    if (is_news && r->mode == HTTP_LENGTH && r->to_send > 0)
+        log_short(r);
+    return http_is_streaming(r) ? weir_http_end(&r->pub, NULL) : r->pub.failed;
 }
 
 /* Returns 0, or what keeps the connection from going on. */

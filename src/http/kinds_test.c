@@ -379,7 +379,18 @@ static int fail_request(struct weir_http_request *r) {
         weir__http_request_of(r, "test")->http->unsent = -EPIPE;
         return weir_http_reply(r, 200, NULL);
     }
+    if (asks_for(r, "/short") && asks_for(r, "/short/end") && begin(r, 200, 5) == 0)
+        return weir_http_write(r, "abc", 3) < 0 ? -1 : weir_http_end(r, NULL);
+    if (asks_for(r, "/short") && begin(r, 200, 5) == 0)
+        return weir_http_write(r, "ab", 2);
     return weir_fail(-EIO, "the store is gone");
+}
+
+static void expect_line(struct world *w, const char *request, const char *line) {
+    char got[512];
+    logged[0] = '\0';
+    raw_exchange(w, request, strlen(request), 1000, got, sizeof got);
+    assert_non_null(strstr(logged, line));
 }
 
 static int fail_one(void *arg) {
@@ -399,9 +410,15 @@ static int fail_one(void *arg) {
     char before[sizeof logged];
     memcpy(before, logged, sizeof before);
     raw_exchange(&w, GET("/left"), strlen(GET("/left")), 1000, got, sizeof got);
-    weir_log_to(NULL, NULL);
     assert_string_equal(logged, before); /* any client could write lines else */
     assert_non_null(strstr(logged, "GET /pay: the store is gone (answered 500)"));
+    expect_line(&w, GET("/short?a=b"), "GET /short: 2 bytes were sent of 5 that the answer "
+                                       "announced (the answer breaks off)");
+    expect_line(&w, GET("/short/end"), "GET /short/end: 3 bytes were sent of 5 that ");
+    logged[0] = '\0';
+    raw_exchange(&w, "HEAD /short HTTP/1.0\r\n\r\n", 24, 1000, got, sizeof got);
+    assert_string_equal(logged, ""); /* it needs no body */
+    weir_log_to(NULL, NULL);
     weir_unlisten(&w.l);
     assert_int_equal(weir_group_close(&servers, 0), 0);
     return weir_group_close(&g, 0);
