@@ -33,12 +33,13 @@ struct weir_http_log; /* what became of one request, for an access log */
  *         library logs the error
  *   > 0   500, and the library logs the mistake.
  * An answer that weir_http_begin has begun is ended for it if it returns >= 0. If it returns < 0,
- * the connection is broken, so that the client sees that the answer is not whole. */
+ * the connection is broken, so that the client sees that the answer is not whole. So it is, with a
+ * line in the log, if the answer is shorter than it has announced. */
 typedef int weir_http_handler(struct weir_http_request *r);
 
 /* One route of a server. A table of them ends with {0}. */
 struct weir_http_route {
-    const char *method;    /* "GET" (it answers HEAD too), ...; NULL: any */
+    const char *method;    /* "GET" (it answers HEAD too), in upper case; NULL: any */
     const char *pattern;   /* "/users/{id}", "/files/{path...}", "example.org/" for one host */
     weir_http_handler *fn; /* NULL if ws is set */
     void *arg;             /* for weir_http_arg */
@@ -113,8 +114,9 @@ struct weir_http_server_options {
  * called weir_http_end_on_stop, are cancelled at once. The call returns when the last
  * connection is gone. A cancel of g cancels all of them at once.
  * Returns 0 once l is unlistened; -ECANCELED, -ETIME, -EBUSY (another task accepts), -ENOMEM (only
- * when it begins), -EINVAL (the options: the error's text says what, such as two routes of which
- * neither is the narrower), WEIR_ENOZLIB, WEIR_ENOLOOP. */
+ * when it begins), -EINVAL (the options: the error's text says what, such as a pattern or method
+ * that no request could match, or two routes of which neither is the narrower), WEIR_ENOZLIB,
+ * WEIR_ENOLOOP. */
 WEIR_SUSPENDS int weir_http_serve(struct weir_listener *l, struct weir_group *g,
                                   const struct weir_http_server_options *options);
 

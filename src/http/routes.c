@@ -3,11 +3,14 @@
 #include "http/routes.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/check.h"
 #include "task/task.h"
+
+enum { FAULT_MAX = 128 }; /* bytes of what is wrong with a route */
 
 enum part_kind { LITERAL, PARAM, REST };
 
@@ -59,7 +62,32 @@ static const char *name_fault(const struct weir__route *r, const char *name, siz
     return params == WEIR__ROUTE_PARAMS ? "it has more than 16 parameters" : NULL;
 }
 
-static const char *literal_fault(const char *text, size_t len, bool is_last) {
+/* How other libraries write parameters. A literal of that form would silently match nothing. */
+static const char *foreign_fault(const char *text, size_t len, char *why) {
+    static const char rest[] = "path";
+    const char *end = text + len - 1, *name = text + 1;
+    if (text[0] == ':' || (text[0] == '<' && *end == '>')) {
+        end += text[0] == ':';
+        for (const char *at = name; at < end; at++) /* <int:id> */
+            name = *at == ':' ? at + 1 : name;
+        if (name == end) {
+            name = "id";
+            end = name + 2;
+        }
+        snprintf(why, FAULT_MAX, "a parameter is written {%.*s}, not %.*s", (int)(end - name),
+                 name, (int)len, text);
+        return why;
+    }
+    if (text[0] != '*' && *end != '*')
+        return NULL;
+    bool is_named = text[0] == '*' && len > 1 && *end != '*';
+    snprintf(why, FAULT_MAX, "all that follows is written {%.*s...}, not %.*s",
+             is_named ? (int)len - 1 : (int)sizeof rest - 1, is_named ? name : rest, (int)len,
+             text);
+    return why;
+}
+
+static const char *literal_fault(const char *text, size_t len, bool is_last, char *why) {
     if (len == 0 && !is_last)
         return "it has an empty segment";
     if (memchr(text, '{', len) != NULL || memchr(text, '}', len) != NULL)
@@ -69,11 +97,15 @@ static const char *literal_fault(const char *text, size_t len, bool is_last) {
     if (memchr(text, '?', len) != NULL || memchr(text, '#', len) != NULL)
         return "a pattern is a path, without a query";
     bool is_dots = (len == 1 || len == 2) && text[0] == '.' && text[len - 1] == '.';
-    return is_dots ? "it has a segment . or .., which no request has" : NULL;
+    if (is_dots)
+        return "it has a segment . or .., which no request has";
+    return len > 0 ? foreign_fault(text, len, why) : NULL;
 }
 
-/* Add the segment of len bytes at text. Returns what is wrong with it, or NULL. */
-static const char *part_add(struct weir__route *r, const char *text, size_t len, bool is_last) {
+/* Add the segment of len bytes at text. Returns what is wrong with it, which may lie in why, or
+ * NULL. */
+static const char *part_add(struct weir__route *r, const char *text, size_t len, bool is_last,
+                            char *why) {
     struct part *part = &r->parts[r->count];
     bool is_braced = len >= 2 && text[0] == '{' && text[len - 1] == '}';
     bool is_rest = is_braced && len > 5 && memcmp(text + len - 4, "...}", 4) == 0;
@@ -82,7 +114,7 @@ static const char *part_add(struct weir__route *r, const char *text, size_t len,
     const char *name = text + is_braced;
     size_t name_len = len - (is_braced ? 2 : 0) - (is_rest ? 3 : 0);
     const char *fault = is_braced ? name_fault(r, name, name_len)
-                                  : literal_fault(text, len, is_last);
+                                  : literal_fault(text, len, is_last, why);
     *part = (struct part){name, (uint32_t)name_len, is_rest ? REST : is_braced ? PARAM : LITERAL};
     r->count += fault == NULL;
     return fault;
@@ -92,12 +124,14 @@ static const char *host_fault(const char *host, size_t len) {
     bool is_bracketed = len > 2 && host[0] == '[' && host[len - 1] == ']';
     if (len == 0 || is_bracketed)
         return NULL;
+    if (memchr(host, ' ', len) != NULL)
+        return "a space stands before its path (the method is a member of its own)";
     return weir__chars_all((const uint8_t *)host, len, WEIR__CHAR_HOST)
                ? NULL
                : "what stands before the first slash is no host name (nor is a port taken)";
 }
 
-static const char *pattern_parse(struct weir__route *r) {
+static const char *pattern_parse(struct weir__route *r, char *why) {
     const char *path = strchr(r->pattern, '/');
     if (path == NULL)
         return "it has no path: a path begins with /";
@@ -108,10 +142,29 @@ static const char *pattern_parse(struct weir__route *r) {
         size_t len = end != NULL ? (size_t)(end - from - 1) : strlen(from + 1);
         if (r->count == WEIR__TARGET_SEGMENTS)
             return "it has more than 64 segments";
-        fault = part_add(r, from + 1, len, end == NULL);
+        fault = part_add(r, from + 1, len, end == NULL, why);
         from = end;
     }
     return fault;
+}
+
+/* Names of methods tell upper from lower case, and none that a client sends has small letters. */
+static const char *method_fault(const char *method, char *why) {
+    char upper[24];
+    size_t len = 0;
+    bool is_small = false;
+    if (!weir__chars_all((const uint8_t *)method, strlen(method), WEIR__CHAR_TOKEN))
+        return "its method is not a token";
+    for (; method[len] != '\0' && len < sizeof upper - 1; len++) {
+        bool is_lower = method[len] >= 'a' && method[len] <= 'z';
+        upper[len] = is_lower ? (char)(method[len] - 'a' + 'A') : method[len];
+        is_small |= is_lower;
+    }
+    upper[len] = '\0';
+    if (!is_small)
+        return NULL;
+    snprintf(why, FAULT_MAX, "the method is written \"%s\", not \"%.23s\"", upper, method);
+    return why;
 }
 
 /* ---- which of two wins ---- */
@@ -176,7 +229,8 @@ static enum relation order(const struct weir__route *a, const struct weir__route
 /* ---- the table ---- */
 
 static int bad(const char *pattern, const char *why) {
-    return weir__failf(-EINVAL, "http route", pattern, "the pattern is not usable: %s", why);
+    return weir__failf(-EINVAL, "http route", pattern, "the route \"%s\" is not usable: %s",
+                       pattern, why);
 }
 
 /* Behind all that win over it, before all over which it wins. */
@@ -208,10 +262,10 @@ int weir__routes_add(struct weir__routes *t, const char *method, const char *pat
     if (r == NULL)
         return weir__fail(-ENOMEM, "http route", pattern);
     *r = (struct weir__route){.method = method, .pattern = pattern, .number = (uint32_t)t->count};
-    const char *fault = pattern_parse(r);
-    if (fault == NULL && method != NULL &&
-        !weir__chars_all((const uint8_t *)method, strlen(method), WEIR__CHAR_TOKEN))
-        fault = "its method is not a token";
+    char why[FAULT_MAX];
+    const char *fault = pattern_parse(r, why);
+    if (fault == NULL && method != NULL)
+        fault = method_fault(method, why);
     int rc = fault != NULL ? bad(pattern, fault) : insert(t, r);
     if (rc < 0)
         weir__free(r);

@@ -189,6 +189,39 @@ WEIR_TEST(patterns_that_no_request_can_match_are_refused) {
     weir__routes_free(t);
 }
 
+/* The error names the route, and what to write. */
+WEIR_TEST(routes_as_other_libraries_write_them_are_refused_with_the_right_form) {
+    static const struct {
+        const char *method, *pattern, *says;
+    } cases[] = {
+        {"GET", "/users/:id", "a parameter is written {id}, not :id"},
+        {"GET", "/:id/edit", "a parameter is written {id}, not :id"},
+        {"GET", "/:", "a parameter is written {id}, not :"},
+        {"GET", "/users/<id>", "a parameter is written {id}, not <id>"},
+        {"GET", "/users/<int:id>", "a parameter is written {id}, not <int:id>"},
+        {"GET", "/a/*", "all that follows is written {path...}, not *"},
+        {"GET", "/a/*rest", "all that follows is written {rest...}, not *rest"},
+        {"GET", "/a/**", "all that follows is written {path...}, not **"},
+        {"GET", "/a*", "all that follows is written {path...}, not a*"},
+        {"GET", "GET /a", "the method is a member of its own"},
+        {"get", "/a", "the method is written \"GET\", not \"get\""},
+        {"Post", "/a", "the method is written \"POST\", not \"Post\""},
+        {"GET ", "/a", "its method is not a token"},
+        {"GET|PUT,", "/a", "its method is not a token"},
+    };
+    struct weir__routes *t = weir__routes_new(3);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char route[60];
+        assert_int_equal(weir__routes_add(t, cases[i].method, cases[i].pattern), -EINVAL);
+        snprintf(route, sizeof route, "\"%s\"", cases[i].pattern);
+        assert_non_null(strstr(weir_error(-EINVAL)->text, route));
+        assert_non_null(strstr(weir_error(-EINVAL)->text, cases[i].says));
+    }
+    assert_int_equal(weir__routes_add(t, "M-SEARCH", "/items:batch"), 0);
+    assert_int_equal(weir__routes_add(t, "X_1", "/a*b/<c"), 0);
+    weir__routes_free(t);
+}
+
 WEIR_TEST(allow_names_each_method_of_the_path_once) {
     static const struct route routes[] = {
         {"GET", "/a"}, {"PUT", "/a"}, {"PUT", "/{x}"}, {"PUTT", "/{x}"}, {"POST", "h.org/a"},
