@@ -156,7 +156,7 @@ class Tls(unittest.TestCase):
         code, out, err = self.weir(stdin=b"hello\n")
         self.assertEqual((code, out), (1, b""))
         self.assertIn("CN=test", err)
-        self.assertIn("self-signed", err)
+        self.assertIn("is self-signed: to trust it: --cacert FILE (--insecure checks nothing)", err)
 
     def test_compression_is_offered_once_asked_for(self):
         code, out, err = self.weir("--compress", "--cacert", self.cert, stdin=b"a" * 999)
