@@ -136,14 +136,15 @@ static int bad_texts(void *arg) {
     char *broken = rig_join("\n\nwords\n", cert);
     memcpy(strstr(broken, "MII"), "!!!", 3);
     refused_pem((struct weir_tls_options){.cert_pem = broken, .key_pem = key}, WEIR_ECERT,
-                "cert_pem line 4: the certificate that begins here is damaged");
+                "tls cert_pem: line 4: the certificate that begins here is damaged");
     refused_pem((struct weir_tls_options){.cert_pem = key, .key_pem = key}, WEIR_ECERT,
-                "cert_pem: no certificate in it");
+                "tls cert_pem: no certificate in it (PEM");
     refused_pem((struct weir_tls_options){.cert_pem = cert, .key_pem = cert}, WEIR_ECERT,
                 "key_pem: no key in it");
     refused_pem((struct weir_tls_options){.cert_pem = cert}, WEIR_ECERT, "no key in it");
     refused_pem((struct weir_tls_options){.cert_pem = cert, .key_pem = r.client.key_pem},
-                WEIR_ECERT, "the key key_pem does not belong to the first certificate of cert_pem");
+                WEIR_ECERT,
+                "tls key_pem: the key does not belong to the first certificate of cert_pem");
     refused_pem((struct weir_tls_options){.cert_file = "/tmp/x.pem"}, WEIR_ESIMREFUSED,
                 "PEM text of cert_pem");
     refused_pem((struct weir_tls_options){.key_pem = key}, -EINVAL, "no certificate");
@@ -172,7 +173,7 @@ WEIR_TEST(a_file_is_named_with_its_line) {
     FILE *f = fdopen(fd, "w");
     fprintf(f, "%s\n%.100s\n", r.server.cert_pem, r.server.cert_pem); /* cut off */
     fclose(f);
-    snprintf(text, sizeof text, "%s line ", path);
+    snprintf(text, sizeof text, "%s: line ", path);
     refused_pem((struct weir_tls_options){.cert_file = path, .key_pem = r.server.key_pem},
                 WEIR_ECERT, text);
     refused_pem((struct weir_tls_options){.cert_file = "/tmp/weir-no-such-file"}, -ENOENT,

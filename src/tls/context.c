@@ -43,8 +43,8 @@ static int load_names(const struct weir_tls_options *o, struct weir__tls_materia
         struct weir__tls_source key = {n->key_file, n->key_pem, "key_pem"};
         rc = weir__tls_is_given(&cert)
                  ? weir__tls_pem_identity(&cert, &key, &m->by_name[i])
-                 : weir__failf(-EINVAL, "tls", n->name, "the options of weir_tls_new: the name "
-                                                        "%.60s has no certificate", n->name);
+                 : weir__failf(-EINVAL, "tls", n->name,
+                               "the options of weir_tls_new: this name has no certificate");
     }
     return rc;
 }

@@ -135,13 +135,12 @@ static __attribute__((cold)) int bad(const struct text *t, const struct block *b
     if (is_memory)
         return weir__fail(-ENOMEM, "tls", t->name);
     return weir__failf(WEIR_ECERT, "tls", t->name,
-                       "%.60s line %u: the %s that begins here is damaged: %s", t->name,
-                       line_of(t, b->at), what, why);
+                       "line %u: the %s that begins here is damaged: %s", line_of(t, b->at), what,
+                       why);
 }
 
 static __attribute__((cold)) int none(const struct text *t, const char *what) {
-    return weir__failf(WEIR_ECERT, "tls", t->name, "%.80s: no %s in it (PEM: -----BEGIN ...)",
-                       t->name, what);
+    return weir__failf(WEIR_ECERT, "tls", t->name, "no %s in it (PEM: -----BEGIN ...)", what);
 }
 
 static BIO *block_bio(const struct block *b) {
@@ -218,8 +217,8 @@ static int key_of(const struct text *t, const struct block *b, EVP_PKEY **ret) {
         return bad(t, b, "key");
     ERR_clear_error();
     return weir__failf(WEIR_ECERT, "tls", t->name,
-                       "%.50s line %u: the key is encrypted: decrypt it with `openssl pkey -in ... "
-                       "-out ...`, and protect the file", t->name, line_of(t, b->at));
+                       "line %u: the key is encrypted: decrypt it with `openssl pkey -in ... "
+                       "-out ...`, and protect the file", line_of(t, b->at));
 }
 
 static int key_in(const struct text *t, EVP_PKEY **ret) {
@@ -252,8 +251,8 @@ static int matched(const struct weir__tls_source *key, const char *cert_name, EV
         if (is_memory)
             return weir__fail(-ENOMEM, "tls", cert_name);
         return weir__failf(WEIR_ECERT, "tls", name_of(key),
-                           "the key %.60s does not belong to the first certificate of %.60s",
-                           name_of(key), cert_name);
+                           "the key does not belong to the first certificate of %.60s",
+                           cert_name);
     }
     int rc = keep_key(pkey, i);
     return rc < 0 ? weir__fail(rc, "tls", cert_name) : 0;
