@@ -185,9 +185,15 @@ int weir_http_unauthorized(struct weir_http_request *r, const char *scheme, cons
     weir__argument_not_null(scheme, "weir_http_unauthorized", "scheme");
     weir__argument_not_null(realm, "weir_http_unauthorized", "realm");
     bool is_basic = strcmp(scheme, "Basic") == 0;
-    if (!weir__chars_all((const uint8_t *)scheme, strlen(scheme), WEIR__CHAR_TOKEN) ||
-        !attribute_valid(realm) || strpbrk(realm, "\"\\") != NULL || strlen(realm) > 256)
-        return weir__failf(-EINVAL, "http reply", NULL, "a scheme or realm has a bad character");
+    const char *fault = NULL;
+    if (!weir__chars_all((const uint8_t *)scheme, strlen(scheme), WEIR__CHAR_TOKEN))
+        fault = "the scheme is no token";
+    else if (!attribute_valid(realm) || strpbrk(realm, "\"\\") != NULL)
+        fault = "the realm has a character that may not stand there";
+    else if (strlen(realm) > 256)
+        fault = "the realm has more than 256 bytes";
+    if (fault != NULL)
+        return weir__failf(-EINVAL, "http reply", NULL, "%s", fault);
     snprintf(line, sizeof line, "WWW-Authenticate: %s realm=\"%s\"%s", scheme, realm,
              is_basic ? ", charset=\"UTF-8\"" : "");
     return weir_http_reply_with(r, &(struct weir_http_answer){

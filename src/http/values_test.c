@@ -116,6 +116,12 @@ static int shows_cookie(struct weir_http_request *r) {
     return weir_http_reply(r, 200, text);
 }
 
+static void expect_no_challenge(struct weir_http_request *r, const char *scheme, const char *realm,
+                                const char *why) {
+    assert_int_equal(weir_http_unauthorized(r, scheme, realm), -EINVAL);
+    assert_string_equal(weir_error_message(-EINVAL), why);
+}
+
 static int shows_credentials(struct weir_http_request *r) {
     struct weir_http_basic b;
     char text[600] = "-";
@@ -124,8 +130,16 @@ static int shows_credentials(struct weir_http_request *r) {
         snprintf(text, sizeof text, "%s %s", b.user, b.password);
     else if (token != NULL)
         snprintf(text, sizeof text, "token %s", token);
-    else
+    else {
+        char realm[300];
+        memset(realm, 'r', sizeof realm - 1);
+        realm[sizeof realm - 1] = '\0';
+        expect_no_challenge(r, "My scheme", "x", "http reply: the scheme is no token");
+        expect_no_challenge(r, "Basic", "\"x\"",
+                            "http reply: the realm has a character that may not stand there");
+        expect_no_challenge(r, "Basic", realm, "http reply: the realm has more than 256 bytes");
         return weir_http_unauthorized(r, "Basic", "the river");
+    }
     return weir_http_reply(r, 200, text);
 }
 
