@@ -44,7 +44,9 @@ struct weir_http_route {
     weir_http_handler *fn; /* NULL if ws is set */
     void *arg;             /* for weir_http_arg */
     /* Not NULL: requests of this route become WebSocket connections, served by these functions as
-     * weir_ws_react does; method and fn are ignored. */
+     * weir_ws_react does; method and fn are ignored. Their `request` gets a request of weir/http.h,
+     * for which weir_http_param and the like abort: read weir_http_target there, or weir_ws_path
+     * later. To read parameters, give an fn that calls weir_http_ws_accept. */
     const struct weir_ws_reactive *ws;
     const struct weir_ws_options *ws_options; /* may be NULL */
 };

@@ -17,7 +17,8 @@ const struct weir__http_ops weir__http_ops = {.answer = weir__http_answer};
 struct http_request *weir__http_request_of(const struct weir_http_request *r, const char *call) {
     weir__not_null(r, call);
     if (r->ops != &weir__http_ops)
-        WEIR_BUG("%s: this request begins a WebSocket: it is no HTTP server's", call);
+        WEIR_BUG("%s: this request begins a WebSocket, which only the calls of weir/http.h take, "
+                 "such as weir_http_target", call);
     return WEIR_CONTAINER((struct weir_http_request *)(uintptr_t)r, struct http_request, pub);
 }
 

@@ -2,9 +2,9 @@
 /* The server over streams of other kinds than TCP, and what a request says of its connection. */
 #include <unistd.h>
 #include <weir/http_client.h>
-
 #include <weir/http_cors.h>
 #include <weir/http_values.h>
+#include <weir/ws.h>
 
 #include "http/http_test_util.h"
 
@@ -261,6 +261,12 @@ static int serve_nothing(void *arg) {
     assert_int_equal(weir_http_serve(l, &g, &o), -EINVAL);
     o = (struct weir_http_server_options){.size = sizeof o, .handler = look, .head_max = 2 << 20};
     assert_int_equal(weir_http_serve(l, &g, &o), -EINVAL);
+    static const struct weir_ws_reactive silent = {.size = sizeof silent};
+    static const struct weir_http_route routes[] = {{"GET", "/a", .ws = &silent}, {0}};
+    o = (struct weir_http_server_options){.size = sizeof o, .routes = routes};
+    assert_int_equal(weir_http_serve(l, &g, &o), -EINVAL);
+    assert_string_equal(weir_error_message(-EINVAL),
+                        "http route /a: its ws has no function message");
     o = (struct weir_http_server_options){.size = sizeof o, .handler = look};
     static const struct weir_http_reactive f = {.size = sizeof f, .request = react_request};
     assert_int_equal(weir_http_react(l, &g, &f, &o), -EINVAL);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <weir/http_values.h>
+#include <weir/ws.h>
 
 #include "base/check.h"
 #include "http/http.h"
@@ -14,6 +15,8 @@
 static int check(const struct weir_http_route *route) {
     if (route->fn == NULL && route->ws == NULL)
         return weir__failf(-EINVAL, "http route", route->pattern, "it has no function");
+    if (route->ws != NULL && route->ws->message == NULL)
+        return weir__failf(-EINVAL, "http route", route->pattern, "its ws has no function message");
     return 0;
 }
 
