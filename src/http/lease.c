@@ -89,9 +89,8 @@ static int lease_unput(struct weir_stream *s, struct weir__put *p) {
     return weir__stream_unput(p->below, p);
 }
 
-static void lease_rests(struct weir_stream *s, weir_ns rest_ns) {
-    if (below(s)->kind->rests != NULL)
-        below(s)->kind->rests(below(s), rest_ns);
+static bool lease_rests(struct weir_stream *s, weir_ns rest_ns) {
+    return below(s)->kind->rests != NULL && below(s)->kind->rests(below(s), rest_ns);
 }
 
 static int64_t lease_try_send(struct weir_stream *s, const void *buf, size_t len) {

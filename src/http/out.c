@@ -59,17 +59,42 @@ static int broke(struct weir_http *h, int rc) {
     return rc;
 }
 
-int weir__http_wait_room(struct weir_http *h) {
+/* At most send_ns. *ret_late: that is over. */
+static int wait_room_once(struct weir_http *h, bool *ret_late) {
     struct weir_scope s;
     weir_scope_enter(&s, h->config->o.send_ns);
     int rc = weir_wait_writable(h->stream);
     bool is_late = weir_scope_fired(&s) == -ETIME;
     rc = weir_scope_leave(&s, rc);
-    if (rc == -ETIME && is_late && weir_cancelled() == 0)
-        rc = weir__failf(-ETIMEDOUT, "http write", weir_stream_peer(h->stream),
-                         "the client took nothing for %lld ms",
-                         (long long)(h->config->o.send_ns / 1000000));
+    *ret_late = rc == -ETIME && is_late && weir_cancelled() == 0;
     return rc;
+}
+
+static int late(struct weir_http *h) {
+    return weir__failf(-ETIMEDOUT, "http write", weir_stream_peer(h->stream),
+                       "the client took nothing for %lld ms",
+                       (long long)(h->config->o.send_ns / 1000000));
+}
+
+/* A line of the stream's own (TLS) watches the client itself. */
+static bool is_watched(struct weir_http *h) {
+    return h->stream->kind->rests != NULL &&
+           h->stream->kind->rests(h->stream, h->config->o.send_ns);
+}
+
+/* There is room only when much has left, over TLS all that was encrypted: a slow client may take
+ * longer for that, and still take something. */
+int weir__http_wait_room(struct weir_http *h) {
+    int64_t before, left = weir__stream_unacked(h->stream);
+    bool is_late;
+    int rc;
+    (void)is_watched(h);
+    do {
+        before = left;
+        rc = wait_room_once(h, &is_late);
+        left = is_late ? weir__stream_unacked(h->stream) : 0;
+    } while (is_late && (is_watched(h) || (left >= 0 && left < before)));
+    return is_late ? late(h) : rc;
 }
 
 /* For descriptors that take nothing without a wait. */
@@ -96,7 +121,7 @@ static int send_bytes(struct weir_http *h, const uint8_t *bytes, size_t len, siz
             rc = write_waiting(h, bytes + done, len - done);
             done = rc == 0 ? len : done;
         } else {
-            rc = (int)n;
+            rc = n == WEIR_EKEEPALIVE ? late(h) : (int)n;
         }
     }
     *ret_done = done;

@@ -53,6 +53,39 @@ static int over_tls(enum shape shape, const struct weir_http_route *routes,
     return rc;
 }
 
+/* 2 KB each second: a block of records takes longer than send_ns. */
+static int reads_slowly(struct world *w) {
+    struct weir_stream *s = raw_dial(w);
+    char got[1000];
+    size_t sum = 0;
+    ssize_t n = 1;
+    assert_int_equal(weir_write(s, GET("/big"), strlen(GET("/big"))), 0);
+    while (sum < 300000 && (n = weir_read(s, got, sizeof got)) > 0) {
+        sum += (size_t)n;
+        assert_int_equal(weir_sleep(MS(500)), 0);
+    }
+    assert_true(n > 0);
+    assert_int_equal(weir_sleep(WEIR_SECONDS(60)), 0); /* now it takes nothing */
+    while ((n = weir_read(s, got, sizeof got)) > 0)
+        sum += (size_t)n;
+    assert_true(n < 0 && sum < big_len());
+    weir_close(&s);
+    return 0;
+}
+
+static int tell_slowly(void *arg) {
+    return over_tls(*(enum shape *)arg, NULL, reads_slowly);
+}
+
+WEIR_TEST(a_client_over_tls_is_cut_off_when_it_takes_nothing_and_not_when_it_takes_little) {
+    rig_open(&rig);
+    for (enum shape shape = 0; shape < SHAPES; shape++) {
+        fprintf(stderr, "# %s\n", shape_names[shape]);
+        assert_int_equal(weir_sim_run(tell_slowly, &shape, NULL), 0);
+    }
+    rig_close(&rig);
+}
+
 static int tell_over_tls(void *arg) {
     return over_tls(*(enum shape *)arg, NULL, converse);
 }

@@ -478,7 +478,7 @@ static int flight_begin(struct weir__out *o, struct weir_stream *s, struct weir_
     if (f == NULL)
         return -ENOMEM;
     if (s->kind->rests != NULL)
-        s->kind->rests(s, by->rest_ns);
+        (void)s->kind->rests(s, by->rest_ns);
     f->out = o;
     f->stream = s;
     f->by = by;

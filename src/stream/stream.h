@@ -75,9 +75,9 @@ struct weir__stream_kind {
      * before; wake is not called. WEIR__PENDING: wake comes. */
     int (*unput)(struct weir_stream *s, struct weir__put *p);
     /* A write line begins to write, which fails where the peer takes nothing for rest_ns. For kinds
-     * with a line of their own, which may hold what the one above believes written. NULL: all
-     * others. */
-    void (*rests)(struct weir_stream *s, weir_ns rest_ns);
+     * with a line of their own, which may hold what the one above believes written. Returns whether
+     * that line writes, so that its clock runs. NULL: all others. */
+    bool (*rests)(struct weir_stream *s, weir_ns rest_ns);
     /* Take what can be taken without waiting. Returns the count, never 0; -EAGAIN; an error. */
     int64_t (*try_send)(struct weir_stream *s, const void *buf, size_t len);
     /* Wait until try_send may take something, or has an error to return. Returns 0 or an error. */

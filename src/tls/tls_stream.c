@@ -330,8 +330,9 @@ static int tls_unput(struct weir_stream *s, struct weir__put *p) {
     return WEIR__DONE;
 }
 
-static void tls_rests(struct weir_stream *s, weir_ns rest_ns) {
+static bool tls_rests(struct weir_stream *s, weir_ns rest_ns) {
     weir__out_owner_rest(&tls_of(s)->by, rest_ns);
+    return !is_written(tls_of(s));
 }
 
 static int64_t tls_try_send(struct weir_stream *s, const void *buf, size_t len) {
