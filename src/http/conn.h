@@ -7,6 +7,7 @@
  *   WAITS   the next request, or the rest of its head            idle_ns, head_ns
  *   RUNS    nothing: a task of the connection runs               none here
  *   BODY    reactive: a piece of the body; there is no task      what is left of body_ns
+ *   SENDS   what is left of the answers                          send_ns
  *   LINGERS the client's end of stream, after the last answer    HTTP_LINGER_NS
  *   LATE    nothing: the bound is over, a task answers 408
  *   OVER    nothing */
@@ -22,6 +23,7 @@ enum http_phase {
     HTTP_PHASE_WAITS,
     HTTP_PHASE_RUNS,
     HTTP_PHASE_BODY,
+    HTTP_PHASE_SENDS,
     HTTP_PHASE_LINGERS,
     HTTP_PHASE_LATE,
     HTTP_PHASE_OVER,

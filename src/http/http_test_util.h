@@ -145,6 +145,16 @@ static inline int stream_events(struct weir_http_request *r) {
     return sent < 0 ? sent : rc;
 }
 
+enum { WORKS_ON_LEN = 1000 };
+
+/* Go on for a while behind the answer. */
+static inline int work_on(struct weir_http_request *r) {
+    int rc = begin(r, 200, WORKS_ON_LEN);
+    for (int i = 0; rc == 0 && i < WORKS_ON_LEN / 100; i++)
+        rc = weir_http_write(r, big_bytes(), 100);
+    return rc == 0 ? weir_sleep(MS(1)) : rc;
+}
+
 /* Wait for what never happens, before the answer begins. */
 static inline int poll_long(struct weir_http_request *r) {
     weir_http_end_on_stop(r);
@@ -194,6 +204,10 @@ static inline int route_by_path(struct weir_http_request *r, struct weir_view bo
         return stream_events(r);
     if (asks_for(r, "/polls"))
         return poll_long(r);
+    if (asks_for(r, "/works-on"))
+        return work_on(r);
+    if (asks_for(r, "/works-off"))
+        return reply_bytes(r, big_bytes(), WORKS_ON_LEN);
     if (asks_for(r, "/fills"))
         return fill_and_hold(r);
     if (asks_for(r, "/big/pieces"))

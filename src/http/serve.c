@@ -97,6 +97,18 @@ static void discard(struct http_conn *c, size_t len) {
         weir_conn_close(c->conn);
 }
 
+/* Also what a task of the flush holds: the end of the connection, which may come next, cancels that
+ * task. Meanwhile a stop of the server leaves the connection alone; then it sees to it here. */
+static void send_rest(struct http_conn *c) {
+    struct weir_http *h = &c->http;
+    enum http_phase phase = c->phase;
+    c->phase = HTTP_PHASE_SENDS;
+    (void)weir__http_send(h, NULL, 0);
+    c->phase = phase;
+    if (h->is_last && phase == HTTP_PHASE_WAITS && !weir__http_head_has_begun(h))
+        h->close = true;
+}
+
 int weir__http_piece(struct weir_conn *conn, void *state, struct weir_view v) {
     struct http_conn *c = state;
     struct weir_http *h = &c->http;
@@ -111,8 +123,8 @@ int weir__http_piece(struct weir_conn *conn, void *state, struct weir_view v) {
     h->left = v.len;
     if (take_requests(c) == HTTP_BECAME)
         return 0;
-    if (http_unsent(h) > 0 && !h->broken)
-        (void)weir__http_send(h, NULL, 0);
+    if ((http_unsent(h) > 0 || h->writing) && !h->broken)
+        send_rest(c);
     h->left = 0;
     if (c->phase == HTTP_PHASE_BODY)
         h->request->task = NULL; /* it ends */

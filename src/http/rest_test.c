@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/* A client that reads slowly: what is still to be sent when its handler has returned. In a world of
+ * small buffers, for servers of each shape. */
+#include <weir/testing.h>
+
+#include "http/http_test_util.h"
+
+#define REST_STORY(sentence)                                                                       \
+    static int sentence##_told(struct world *w);                                                   \
+    WEIR_TEST(sentence) {                                                                          \
+        tell_in_small_world(sentence##_told);                                                      \
+    }                                                                                              \
+    static int sentence##_told(struct world *w)
+
+static void tell_in_small_world(int (*story)(struct world *w)) {
+    for (enum shape shape = 0; shape < SHAPES; shape++) {
+        struct telling t = {NULL, story, shape};
+        struct weir_sim_options o = {.size = sizeof o, .deferred = true, .send_buffer = 70,
+                                     .receive_buffer = 70, .piece_size = 16};
+        fprintf(stderr, "# %s\n", shape_names[shape]);
+        assert_int_equal(weir_sim_run(tell, &t, &o), 0);
+    }
+}
+
+static void expect_all(const char *got) {
+    const char *body = strstr(got, "\r\n\r\n");
+    assert_non_null(body);
+    assert_int_equal(strlen(body + 4), WORKS_ON_LEN);
+}
+
+/* The task that writes the rest is not the one that handled the request. */
+REST_STORY(a_client_that_says_that_it_sends_no_more_gets_the_rest) {
+    char got[4096];
+    struct weir_stream *s = raw_dial(w);
+    assert_int_equal(weir_write(s, GET("/works-on"), strlen(GET("/works-on"))), 0);
+    assert_int_equal(weir_shutdown(s), 0);
+    assert_int_equal(weir_sleep(MS(50)), 0);
+    assert_true(raw_read_all(s, got, sizeof got) > 0);
+    expect_all(got);
+    weir_close(&s);
+    return 0;
+}
+
+REST_STORY(a_client_gets_the_rest_though_the_server_stops) {
+    char got[4096];
+    struct weir_stream *s = raw_dial(w);
+    assert_int_equal(weir_write(s, GET("/works-on"), strlen(GET("/works-on"))), 0);
+    assert_int_equal(weir_sleep(MS(50)), 0);
+    weir_unlisten(&w->l);
+    assert_int_equal(weir_sleep(MS(50)), 0);
+    if (w->shape == ACCEPTS) /* the connections are the user's, and are not stopped */
+        assert_int_equal(weir_shutdown(s), 0);
+    assert_true(raw_read_all(s, got, sizeof got) > 0);
+    expect_all(got);
+    weir_close(&s);
+    return 0;
+}
+
+/* Its answer is in the block of bytes to send, not yet in the hands of any task. */
+REST_STORY(a_client_gets_what_its_handler_put_last_though_the_server_stops) {
+    char got[4096];
+    struct weir_stream *s = raw_dial(w);
+    assert_int_equal(weir_write(s, GET("/works-off"), strlen(GET("/works-off"))), 0);
+    assert_int_equal(weir_sleep(MS(50)), 0);
+    weir_unlisten(&w->l);
+    assert_int_equal(weir_sleep(MS(50)), 0);
+    if (w->shape == ACCEPTS)
+        assert_int_equal(weir_shutdown(s), 0);
+    assert_true(raw_read_all(s, got, sizeof got) > 0);
+    expect_all(got);
+    weir_close(&s);
+    return 0;
+}
