@@ -17,7 +17,7 @@ from statistics import median
 
 import report
 from sample import Bench, Failed, may_be_realtime
-from servers import POINTS, SERVERS, maximum_at, yardstick
+from servers import POINTS, SERVERS, maximum_at, npm_ws, yardstick
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 REST_S = 0.05           # between samples: other people live here too
@@ -69,7 +69,8 @@ def present(bench, servers):
     """The servers whose programs exist; a line for each other."""
     there = []
     for s in servers:
-        if os.access(bench.path(s.command[0]), os.X_OK):
+        needs_npm = "{npm}" in s.command and not os.path.isdir(npm_ws(bench.build))
+        if os.access(bench.path(s.command[0]), os.X_OK) and not needs_npm:
             there.append(s)
         else:
             hint = f" (needs {s.needs})" if s.needs else ""

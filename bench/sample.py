@@ -8,6 +8,8 @@ import socket
 import subprocess
 import time
 
+from servers import npm_ws
+
 STALL_SHARE = 0.6       # server + load together busier than this, or something stood still
 
 
@@ -74,7 +76,7 @@ class Bench:
     def serve(self, server):
         """Start a server; returns (process, port) once it listens."""
         port = free_port()
-        command = [word.format(port=port) for word in server.command]
+        command = [word.format(port=port, npm=npm_ws(self.build)) for word in server.command]
         command[0] = self.path(command[0])
         environment = dict(os.environ, GOMAXPROCS="1")
         process = start(command, self.cpus[0], self.realtime, env=environment,

@@ -2,7 +2,17 @@
 """What is measured: the points and the servers, one table each. A server is a command with
 {port} in it; run.py skips it with a line when its program is not there."""
 
+import os
+import shutil
 from dataclasses import dataclass
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+def npm_ws(build):
+    """The folder of npm's package ws: WEIR_NPM_WS, or where `make conformance` puts it."""
+    folder = os.environ.get("WEIR_NPM_WS", os.path.join(build, "conformance/node_modules/ws"))
+    return os.path.abspath(folder)
 
 
 @dataclass(frozen=True)
@@ -36,6 +46,8 @@ POINTS = (
     Point("ws-20x500", "ws", 20, 500),
     Point("ws-16kx50", "ws", 16 << 10, 50),
     Point("ws-64kx50", "ws", 64 << 10, 50),
+    *(Point(f"ws-64x{n}{at}", "ws", 64, n, depth) for n in (1, 100)
+      for at, depth in (("", 1), ("d16", 16))),
     *(Point(f"depth16-{p}", p, 64, 50, 16) for p in ("tcp", "ws")),
     *(Point(f"rate{percent}-{p}", p, 64, 50, 16, percent / 100)
       for p in ("tcp", "ws") for percent in (10, 50, 90)),
@@ -67,6 +79,9 @@ SERVERS = (
     Server("ref-ws-epoll", "ws", plain("ref-epoll-echo", "--ws"), "ref-ws-epoll"),
     Server("ref-ws-uring", "ws", plain("ref-uring-echo", "--ws"), "ref-ws-epoll", "liburing-dev"),
     *weir_servers(),
+    Server("lws", "ws", plain("peer-lws-ws"), "ref-ws-epoll", "libwebsockets-dev"),
+    Server("npm-ws", "ws", (shutil.which("node") or "node", os.path.join(ROOT, "bench/peers/ws_echo.js"),
+                            "{npm}", "{port}"), "ref-ws-epoll", "node, and ws in WEIR_NPM_WS"),
 )
 
 

@@ -3,7 +3,10 @@
 """tls.py BUILD [instructions]: what TLS costs a server: weir (both shapes, both backends) beside
 ref-tls-echo, bare epoll and OpenSSL. Processor time of the server, from /proc, for one echo of 64 B
 on one connection and on many, for a full and for a resumed handshake; and resident memory of an
-idle connection. Medians of ROUNDS, the servers in turn. With `instructions`: those of one echo and
+idle connection. Server and client share a core, so that no figure has the wake-up of an idle core in
+it; CPUS=0,1 gives each its own. Medians of ROUNDS, the servers in turn. First it says what each server agrees on with the client, and how many bytes it sends in a
+handshake with its tickets: servers that do the same work send as many, but for the few bytes by
+which signatures vary, and what they put into a ticket. With `instructions`: those of one echo and
 of one handshake, by callgrind, on epoll."""
 import os
 import re
@@ -15,7 +18,13 @@ import subprocess
 import sys
 import tempfile
 
-ROUNDS, ECHOES, HANDSHAKES, MANY, IDLE, SIZE = 5, 4000, 300, 100, 500, 64
+from sample import may_be_realtime, start
+
+ECHOES, HANDSHAKES, MANY, IDLE, SIZE = 4000, 300, 100, 500, 64
+ROUNDS = int(os.environ.get("ROUNDS", "5"))
+REALTIME = may_be_realtime()
+CPUS = [int(core) for core in os.environ.get("CPUS", "0,0").split(",")]
+SHAKES = "handshake", "resumed"
 CALLGRIND = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"]
 
 
@@ -37,8 +46,8 @@ def servers(build, cert, key):
 
 class Server:
     def __init__(self, command, env, before=()):
-        self.process = subprocess.Popen([*before, *command], env=env, stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE)
+        self.process = start([*before, *command], CPUS[0], REALTIME and not before, env=env,
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.port = int(self.process.stdout.readline())
         self.context = ssl.create_default_context()
         self.context.check_hostname, self.context.verify_mode = False, ssl.CERT_NONE
@@ -85,6 +94,32 @@ def shake(server, count, resume):
         c.close()
 
 
+def spoken(server, session=None):
+    """A connection that echoes once, by hand: what was agreed on, the server's bytes, the session."""
+    with socket.create_connection(("127.0.0.1", server.port)) as s:
+        come, go, count = ssl.MemoryBIO(), ssl.MemoryBIO(), 0
+        tls = server.context.wrap_bio(come, go, session=session)
+        for step in tls.do_handshake, lambda: tls.write(bytes(SIZE)), lambda: tls.read(SIZE):
+            while True:
+                try:
+                    step()
+                    s.sendall(go.read())
+                    break
+                except ssl.SSLWantReadError:
+                    s.sendall(go.read())
+                    come.write(data := s.recv(1 << 16))
+                    count += len(data)
+        return f"{tls.version()} {tls.cipher()[0]}", tls.session_reused, count, tls.session
+
+
+def agreed(command, env):
+    server = Server(command, env)
+    what, _, full, session = spoken(server)
+    _, again, resumed, _ = spoken(server, session)
+    server.end()
+    return f"{what}; its bytes: full {full}, resumed {resumed if again else 'never'}"
+
+
 def measured(server, work, count):
     before = server.cpu_us()
     work()
@@ -119,6 +154,8 @@ def one_round(command, env):
 
 def times(build, cert, key):
     found = {}
+    for name, command, env in servers(build, cert, key):
+        print(f"{name:18} {agreed(command, env)}")
     for _ in range(ROUNDS):
         for name, command, env in servers(build, cert, key):
             for what, figure in one_round(command, env).items():
@@ -127,8 +164,9 @@ def times(build, cert, key):
         raw = statistics.median(by_name["raw epoll"])
         for name, figures in by_name.items():
             median = statistics.median(figures)
+            rate = f" {1e6 / median:.0f} a second of one core" if what in SHAKES else ""
             print(f"{what:10} {name:18} {median:9.2f} ({median / raw:.2f}) "
-                  f"{min(figures):.2f}..{max(figures):.2f}")
+                  f"{min(figures):.2f}..{max(figures):.2f}{rate}")
 
 
 def count(command, env, work):
@@ -152,5 +190,8 @@ def instructions(build, cert, key):
         print(f"{name:18} echo {one:8.0f}  handshake {full:10.0f}  resumed {resumed:10.0f}")
 
 
+os.sched_setaffinity(0, {CPUS[1]})
+if REALTIME and not sys.argv[2:]:
+    os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
 with tempfile.TemporaryDirectory() as folder:
     (instructions if sys.argv[2:] else times)(sys.argv[1], *certificate(folder))
