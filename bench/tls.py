@@ -3,11 +3,11 @@
 """tls.py BUILD [instructions]: what TLS costs a server: weir (both shapes, both backends) beside
 ref-tls-echo, bare epoll and OpenSSL. Processor time of the server, from /proc, for one echo of 64 B
 on one connection and on many, for a full and for a resumed handshake; and resident memory of an
-idle connection. Server and client share a core, so that no figure has the wake-up of an idle core in
-it; CPUS=0,1 gives each its own. Medians of ROUNDS, the servers in turn. First it says what each server agrees on with the client, and how many bytes it sends in a
-handshake with its tickets: servers that do the same work send as many, but for the few bytes by
-which signatures vary, and what they put into a ticket. With `instructions`: those of one echo and
-of one handshake, by callgrind, on epoll."""
+idle connection. Server and client share a core, so that no figure has the wake-up of an idle core
+in it; CPUS=0,1 gives each its own. Medians of ROUNDS, the servers in turn. First it says what each
+server agrees on with the client, and how many bytes it sends in a handshake with its tickets:
+servers that do the same work send as many, but for the few bytes by which signatures vary. With
+`instructions`: those of one echo and of one handshake, by callgrind, on epoll."""
 import os
 import re
 import signal
