@@ -11,6 +11,7 @@ import zlib
 REQUEST = ("GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n{}\r\n")
 ACCEPT = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+BIND_ADDRESS_NO_PORT = 24           # the port is chosen at connect, quickly
 RESET = struct.pack("ii", 1, 0)     # linger: no port stays in TIME_WAIT
 
 
@@ -46,6 +47,7 @@ def dial(port, source=None, tls=None):
     s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
     s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if source:
+        s.setsockopt(socket.IPPROTO_IP, BIND_ADDRESS_NO_PORT, 1)
         s.bind((source, 0))
     s.connect(("127.0.0.1", port))
     return tls.wrap_socket(s) if tls else s

@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: MIT
 """Measure HTTP servers with wrk: an answer of few bytes, a file of 100 KiB, plain and over TLS.
 Interleaved repetitions, medians, ratios to nginx. The server has one core, wrk the other. Where wrk
-is the slower of the two all servers have its rate; what the server's processor spent on each request
-tells them apart still. See doc/design/bench.md."""
+is the slower of the two all servers have its rate; what the server's processor spent on each
+request tells them apart still. ref-http is bare epoll that answers each empty line with the same
+bytes. tcp-echo is bare epoll that echoes: wrk's requests to it are the bytes of an answer. See
+doc/design/bench.md."""
 
 import argparse
 import os
@@ -17,12 +19,14 @@ import tempfile
 import time
 from statistics import median
 
+from sample import may_be_realtime, start
+
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 HELLO, FILE = "/hello", "/file"
 FILE_SIZE = 100 << 10
 
 NGINX = """
-worker_processes 1; daemon off; pid {d}/pid; error_log stderr crit;
+user root; worker_processes 1; daemon off; pid {d}/pid; error_log stderr crit;
 events {{ worker_connections 4096; }}
 http {{
   access_log off; sendfile on; tcp_nopush on; keepalive_requests 100000000;
@@ -45,13 +49,27 @@ require(process.argv[2] === 'tls' ? 'https' : 'http').createServer(
 """
 
 
+# What the servers answer, as far as it has the same length; as a request it is what is echoed.
+ANSWER = ("HTTP/1.1 200 OK\\r\\nDate: Sun, 29 Nov 2026 12:00:00 GMT\\r\\nContent-Type: text/plain; "
+          "charset=utf-8\\r\\nContent-Length: 6\\r\\n\\r\\nhello\\n")
+# wrk parses its first request before it begins, and takes only one of HTTP.
+ECHOED = """local text, begun = string.rep("%s", %d), false
+request = function()
+  if begun then return text end
+  begun = true
+  return string.rep(wrk.format(), %d)
+end
+"""
+PIPELINED = ("init = function(args) local r = {} for i = 1, %d do r[i] = wrk.format() end "
+             "req = table.concat(r) end\nrequest = function() return req end\n")
+
+
 class Server:
     """One server while one sample is taken."""
 
-    def __init__(self, words, port, core):
-        prefix = ["taskset", "-c", str(core)] if core is not None else []
-        self.process = subprocess.Popen(prefix + words, stdout=subprocess.DEVNULL,
-                                        stderr=subprocess.PIPE, start_new_session=True)
+    def __init__(self, words, port, core, realtime, env):
+        self.process = start(words, core, realtime, stdout=subprocess.DEVNULL,
+                             stderr=subprocess.PIPE, start_new_session=True, env=env)
         until = time.monotonic() + 10
         while time.monotonic() < until:
             if self.process.poll() is not None:
@@ -64,17 +82,19 @@ class Server:
         raise RuntimeError("it does not listen")
 
     def spent(self):
-        """Seconds of processor time of the server's processes."""
-        ticks = 0
-        for pid in os.listdir("/proc"):
+        """Seconds of processor time of all threads of the server's processes."""
+        ns = 0
+        for pid in filter(str.isdigit, os.listdir("/proc")):
             try:
                 with open(f"/proc/{pid}/stat", encoding="utf-8") as f:
-                    fields = f.read().rpartition(")")[2].split()
-                if int(fields[3]) == self.process.pid: # the session
-                    ticks += int(fields[11]) + int(fields[12])
-            except (OSError, ValueError):
+                    session = int(f.read().rpartition(")")[2].split()[3])
+                if session == self.process.pid:
+                    for thread in os.listdir(f"/proc/{pid}/task"):
+                        with open(f"/proc/{pid}/task/{thread}/schedstat", encoding="utf-8") as f:
+                            ns += int(f.read().split()[0])
+            except OSError:
                 pass
-        return ticks / os.sysconf("SC_CLK_TCK")
+        return ns / 1e9
 
     def stop(self):
         os.killpg(self.process.pid, signal.SIGKILL)
@@ -113,29 +133,36 @@ class Bench:
         if name == "node":
             return ["node", d + "/node.js", "tls" if tls else "http", str(port), d + "/key",
                     d + "/cert"]
-        if name.startswith("ref-"):
-            return [f"{build}/bench/ref-epoll-echo", "--port", str(port), "--http"]
-        _, backend, *shape = name.split("-")
+        if name in ("ref-http", "tcp-echo"):
+            flags = ["--http"] if name == "ref-http" else []
+            return [f"{build}/bench/ref-epoll-echo", "--port", str(port), *flags]
+        _, backend, shape = name.split("-")
         if tls or path == FILE:
-            raise RuntimeError("http-hello has neither files nor TLS")
+            return [f"{build}/bench/bench-http", str(port), shape, d + "/files",
+                    *([d + "/cert", d + "/key"] if tls else [])]
         return [f"{build}/examples/http-hello", "--port", str(port), "--backend", backend,
-                "--shape", (shape or ["serve"])[0]]
+                "--shape", shape]
+
+    def script(self, name, pipeline):
+        """wrk's options for requests that are not plain ones, one at a time."""
+        if name != "tcp-echo" and pipeline == 1:
+            return []
+        text = ECHOED % (ANSWER, pipeline, pipeline) if name == "tcp-echo" else PIPELINED % pipeline
+        with open(self.d + "/requests.lua", "w", encoding="utf-8") as f:
+            f.write(text)
+        return ["-s", self.d + "/requests.lua"]
 
     def sample(self, name, path, tls, connections, pipeline):
-        port = free_port()
-        server = Server(self.words(name, path, port, tls), port, self.a.cpus[0])
+        port, a = free_port(), self.a
+        env = {**os.environ, "WEIR_BACKEND": name.split("-")[1]} if "weir" in name else None
+        server = Server(self.words(name, path, port, tls), port, a.cpus[0], a.realtime, env)
         try:
-            words = ["taskset", "-c", str(self.a.cpus[1]), "wrk", "-t1", f"-c{connections}",
-                     f"-d{self.a.seconds}s", f"http{'s' if tls else ''}://127.0.0.1:{port}{path}"]
-            if pipeline > 1:
-                script = self.d + "/pipeline.lua"
-                with open(script, "w", encoding="utf-8") as f:
-                    f.write("init = function(args) local r = {} for i = 1, %d do r[i] = "
-                            "wrk.format() end req = table.concat(r) end\n"
-                            "request = function() return req end\n" % pipeline)
-                words[-1:-1] = ["-s", script]
+            words = ["wrk", "-t1", f"-c{connections}", f"-d{a.seconds}s",
+                     *self.script(name, pipeline),
+                     f"http{'s' if tls else ''}://127.0.0.1:{port}{path}"]
             before = server.spent()
-            out = subprocess.run(words, check=True, capture_output=True, text=True).stdout
+            wrk = start(words, a.cpus[1], a.realtime, stdout=subprocess.PIPE, text=True)
+            out = wrk.communicate(timeout=60 + a.seconds)[0]
             spent = server.spent() - before
         finally:
             server.stop()
@@ -146,28 +173,46 @@ class Bench:
 
 
 # The point: its path, TLS, connections, requests in flight on each, and who takes part.
-WEIRS = ("weir-epoll", "weir-uring", "weir-epoll-react")
+WEIRS = ("weir-epoll-serve", "weir-epoll-react", "weir-uring-serve", "weir-uring-react")
+HELLOS = ("nginx", "tcp-echo", "ref-http", "node", *WEIRS)
 POINTS = {
-    "hello x1": (HELLO, False, 1, 1, ("nginx", "ref-http", "node", *WEIRS)),
-    "hello x50": (HELLO, False, 50, 1, ("nginx", "ref-http", "node", *WEIRS)),
-    "hello x500": (HELLO, False, 500, 1, ("nginx", "ref-http", "node", *WEIRS)),
-    "hello x50, 16 each": (HELLO, False, 50, 16, ("nginx", "ref-http", "node", *WEIRS)),
+    "hello x1": (HELLO, False, 1, 1, HELLOS),
+    "hello x50": (HELLO, False, 50, 1, HELLOS),
+    "hello x500": (HELLO, False, 500, 1, HELLOS),
+    "hello x50, 16 each": (HELLO, False, 50, 16, HELLOS),
     "file x50": (FILE, False, 50, 1, ("nginx", *WEIRS)),
     "tls hello x50": (HELLO, True, 50, 1, ("nginx", "node", *WEIRS)),
     "tls file x50": (FILE, True, 50, 1, ("nginx", *WEIRS)),
 }
 
 
-def measure(bench, point, results):
+def measure(bench, point, turn, results):
     path, tls, connections, pipeline, names = POINTS[point]
-    for name in names:
+    at = turn % len(names)
+    for name in names[at:] + names[:at]:
         if bench.a.servers and not any(name.startswith(s) for s in bench.a.servers.split(",")):
             continue
         try:
             sample = bench.sample(name, path, tls, connections, pipeline)
             results.setdefault((point, name), []).append(sample)
-        except (RuntimeError, OSError, subprocess.CalledProcessError) as e:
+        except (RuntimeError, OSError, subprocess.SubprocessError, AttributeError) as e:
             print(f"bench: {point}: {name}: {e}", file=sys.stderr)
+
+
+def table(points, results):
+    """A ratio of times is that of the other server to this one: above 1, this one is faster."""
+    print("| point | server | requests/s | to nginx | least .. most | us of processor each | "
+          "nginx's by it | tcp-echo's by it |\n|---|---|---:|---:|---:|---:|---:|---:|")
+    for point in points:
+        for name in POINTS[point][4]:
+            if not (samples := results.get((point, name))):
+                continue
+            rates, spent = [s[0] for s in samples], median(s[1] for s in samples)
+            others = [results.get((point, other)) for other in ("nginx", "tcp-echo")]
+            costs = [f"{median(s[1] for s in o) / spent:.2f}" if o else "" for o in others]
+            rate = f"{median(rates) / median(s[0] for s in others[0]):.2f}" if others[0] else ""
+            print(f"| {point} | {name} | {median(rates):,.0f} | {rate} | "
+                  f"{min(rates):,.0f} .. {max(rates):,.0f} | {spent:.2f} | {' | '.join(costs)} |")
 
 
 def main():
@@ -179,21 +224,14 @@ def main():
     p.add_argument("--seconds", type=int, default=2)
     p.add_argument("--cpus", type=lambda s: [int(x) for x in s.split(",")], default=[0, 1])
     a = p.parse_args()
+    a.realtime = may_be_realtime()
     bench, results = Bench(a), {}
     points = [n for n in POINTS
               if not a.points or any(n.startswith(w) for w in a.points.split(","))]
-    for _ in range(a.reps):
+    for turn in range(a.reps):
         for point in points:
-            measure(bench, point, results)
-    print("| point | server | requests/s | to nginx | spread | us of processor each | nginx's by it |"
-          "\n|---|---|---|---|---|---|---|")
-    for (point, name), samples in results.items():
-        rates, spent = [s[0] for s in samples], median(s[1] for s in samples)
-        first = results.get((point, "nginx"))
-        ratio = f"{median(rates) / median(s[0] for s in first):.2f}" if first else ""
-        cost = f"{median(s[1] for s in first) / spent:.2f}" if first and spent else ""
-        print(f"| {point} | {name} | {median(rates):,.0f} | {ratio} | "
-              f"{min(rates):,.0f}-{max(rates):,.0f} | {spent:.2f} | {cost} |")
+            measure(bench, point, turn, results)
+    table(points, results)
 
 
 if __name__ == "__main__":
