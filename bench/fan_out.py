@@ -20,7 +20,8 @@ def commands(a):
     """Name, command, whether bench-fan-out must bring the clients."""
     fan, count, rounds = f"{a.build}/bench/bench-fan-out", str(a.connections), str(a.rounds)
     for kind in "bare", "epoll", "uring":
-        yield ("bare sends" if kind == "bare" else f"weir {kind}"), [fan, kind, count, rounds], False
+        name = "bare sends" if kind == "bare" else f"weir {kind}"
+        yield name, [fan, kind, count, rounds], False
     lws, npm = f"{a.build}/bench/peer-lws-ws", npm_ws(a.build)
     if os.path.exists(lws):
         yield "libwebsockets", [lws, "--port", "0", "--fan", count, rounds], True

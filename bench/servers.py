@@ -80,8 +80,8 @@ SERVERS = (
     Server("ref-ws-uring", "ws", plain("ref-uring-echo", "--ws"), "ref-ws-epoll", "liburing-dev"),
     *weir_servers(),
     Server("lws", "ws", plain("peer-lws-ws"), "ref-ws-epoll", "libwebsockets-dev"),
-    Server("npm-ws", "ws", (shutil.which("node") or "node", os.path.join(ROOT, "bench/peers/ws_echo.js"),
-                            "{npm}", "{port}"), "ref-ws-epoll", "node, and ws in WEIR_NPM_WS"),
+    Server("npm-ws", "ws", (shutil.which("node") or "node", f"{ROOT}/bench/peers/ws_echo.js", "{npm}",
+                            "{port}"), "ref-ws-epoll", "node, and ws in WEIR_NPM_WS"),
 )
 
 

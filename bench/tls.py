@@ -95,7 +95,8 @@ def shake(server, count, resume):
 
 
 def spoken(server, session=None):
-    """A connection that echoes once, by hand: what was agreed on, the server's bytes, the session."""
+    """A connection that echoes once, by hand: what was agreed on, whether it was resumed, the
+    server's bytes, the session."""
     with socket.create_connection(("127.0.0.1", server.port)) as s:
         come, go, count = ssl.MemoryBIO(), ssl.MemoryBIO(), 0
         tls = server.context.wrap_bio(come, go, session=session)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* http - the server of bench/http.py: "hello", and the files of a folder, plain or over TLS, in both
- * shapes. One thread, no log.
+/* http - a server for bench/http.py: "hello", and the files of a folder, plain or over TLS, in
+ * both shapes. One thread, no log.
  *
  *   bench-http PORT serve|react FOLDER [CERT KEY] */
 #include <stdio.h>

@@ -4,7 +4,8 @@
 const [ws, port, kind, key] = process.argv.slice(2);
 const { WebSocketServer } = require(ws);
 const fs = require('fs');
-const settings = { threshold: 0, zlibDeflateOptions: { level: 6, memLevel: 8 }, concurrencyLimit: 10 };
+const settings = { threshold: 0, zlibDeflateOptions: { level: 6, memLevel: 8 },
+  concurrencyLimit: 10 };
 if (kind === 'deflate') settings.serverNoContextTakeover = settings.clientNoContextTakeover = true;
 const http = kind !== undefined && key !== undefined
   ? require('https').createServer({ cert: fs.readFileSync(kind), key: fs.readFileSync(key) })

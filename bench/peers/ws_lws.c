@@ -2,12 +2,14 @@
 /* The peer libwebsockets: a WebSocket echo server of one thread, on its libuv loop where that is
  * installed (its own loop is poll(2)), else on its own.
  *
- *   peer-lws-ws --port N [--deflate] [--takeover] [--tls CERT KEY] [--fan COUNT ROUNDS]
+ *   peer-lws-ws --port N [--deflate] [--takeover] [--buffer BYTES] [--tls CERT KEY]
+ *               [--fan COUNT ROUNDS]
  *
  * --port 0 picks a port, which is printed in any case. --deflate compresses each message at level
- * 6, memory level 8, without takeover unless --takeover. --fan echoes nothing: once COUNT clients
- * (bench-fan-out PORT COUNT 0) are there, it sends each of them 64 bytes in each round, and prints
- * the CPU time for one.
+ * 6, memory level 8, without takeover unless --takeover. A connection's buffer has --buffer bytes
+ * (4096): libwebsockets 4.1 gets stuck in compressed messages that are far larger. --fan echoes
+ * nothing: once COUNT clients (bench-fan-out PORT COUNT 0) are there, it sends each of them 64
+ * bytes in each round, and prints the CPU time for one.
  *
  * As its documentation asks, it writes only when it is told that a connection is writable, and
  * while lws_send_pipe_choked allows. */
@@ -169,7 +171,7 @@ static int callback(struct lws *wsi, enum lws_callback_reasons reason, void *use
     }
 }
 
-static const struct lws_protocols protocols[] = {
+static struct lws_protocols protocols[] = {
     {.name = "echo", .callback = callback, .per_session_data_size = sizeof(struct session)}, {0}};
 static const struct lws_extension extensions[] = {
     {"permessage-deflate", lws_extension_callback_pm_deflate,
@@ -186,6 +188,8 @@ static int take_options(int argc, char **argv, struct lws_context_creation_info 
             deflates = true;
         else if (strcmp(argv[i], "--takeover") == 0)
             deflates = takeover = true;
+        else if (strcmp(argv[i], "--buffer") == 0 && i + 1 < argc)
+            protocols[0].rx_buffer_size = info->pt_serv_buf_size = (unsigned)atoi(argv[++i]);
         else if (strcmp(argv[i], "--tls") == 0 && i + 2 < argc) {
             info->options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
             info->ssl_cert_filepath = argv[++i];
@@ -205,8 +209,8 @@ int main(int argc, char **argv) {
         .options = LWS_SERVER_OPTION_DISABLE_IPV6};
     struct rlimit limit;
     if (take_options(argc, argv, &info) < 0) {
-        fprintf(stderr, "usage: peer-lws-ws --port N [--deflate] [--takeover] [--tls CERT KEY] "
-                        "[--fan COUNT ROUNDS]\n");
+        fprintf(stderr, "usage: peer-lws-ws --port N [--deflate] [--takeover] [--buffer BYTES] "
+                        "[--tls CERT KEY] [--fan COUNT ROUNDS]\n");
         return 2;
     }
     if (deflates)
@@ -226,6 +230,7 @@ int main(int argc, char **argv) {
         return 1;
     printf("%d\n", lws_get_vhost_listen_port(lws_get_vhost_by_name(context, "default")));
     fflush(stdout);
+    lws_set_log_level(0, NULL); /* SIGTERM is no error */
     while (!is_over && lws_service(context, 0) >= 0)
         ;
     lws_context_destroy(context);
