@@ -10,8 +10,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def npm_ws(build):
-    """The folder of npm's package ws: WEIR_NPM_WS, or where `make conformance` puts it."""
-    folder = os.environ.get("WEIR_NPM_WS", os.path.join(build, "conformance/node_modules/ws"))
+    """The folder of npm's package ws: NPM_WS, or where `make conformance` puts it."""
+    folder = os.environ.get("NPM_WS", os.path.join(build, "conformance/node_modules/ws"))
     return os.path.abspath(folder)
 
 
@@ -81,7 +81,7 @@ SERVERS = (
     *weir_servers(),
     Server("lws", "ws", plain("peer-lws-ws"), "ref-ws-epoll", "libwebsockets-dev"),
     Server("npm-ws", "ws", (shutil.which("node") or "node", f"{ROOT}/bench/peers/ws_echo.js", "{npm}",
-                            "{port}"), "ref-ws-epoll", "node, and ws in WEIR_NPM_WS"),
+                            "{port}"), "ref-ws-epoll", "node, and ws in NPM_WS"),
 )
 
 
