@@ -101,7 +101,7 @@ static void discard(struct http_conn *c, size_t len) {
  * task. Meanwhile a stop of the server leaves the connection alone; then it sees to it here. */
 static void send_rest(struct http_conn *c) {
     struct weir_http *h = &c->http;
-    enum http_phase phase = c->phase;
+    uint8_t phase = c->phase;
     c->phase = HTTP_PHASE_SENDS;
     (void)weir__http_send(h, NULL, 0);
     c->phase = phase;
