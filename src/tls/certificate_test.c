@@ -141,7 +141,8 @@ static int bad_texts(void *arg) {
                 "tls cert_pem: no certificate in it (PEM");
     refused_pem((struct weir_tls_options){.cert_pem = cert, .key_pem = cert}, WEIR_ECERT,
                 "key_pem: no key in it");
-    refused_pem((struct weir_tls_options){.cert_pem = cert}, WEIR_ECERT, "no key in it");
+    refused_pem((struct weir_tls_options){.cert_pem = cert}, WEIR_ECERT,
+                "cert_pem: no key in it: set key_file");
     refused_pem((struct weir_tls_options){.cert_pem = cert, .key_pem = r.client.key_pem},
                 WEIR_ECERT,
                 "tls key_pem: the key does not belong to the first certificate of cert_pem");

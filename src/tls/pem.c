@@ -221,12 +221,15 @@ static int key_of(const struct text *t, const struct block *b, EVP_PKEY **ret) {
                        "-out ...`, and protect the file", line_of(t, b->at));
 }
 
-static int key_in(const struct text *t, EVP_PKEY **ret) {
+/* own: a source of the key was given; else it is sought beside the certificate. */
+static int key_in(const struct text *t, bool own, EVP_PKEY **ret) {
     struct block b;
     for (size_t from = 0; next_block(t, from, &b); from = b.from)
         if (strstr(b.name, "PRIVATE KEY") != NULL)
             return key_of(t, &b, ret);
-    return none(t, "key");
+    return own ? none(t, "key")
+               : weir__failf(WEIR_ECERT, "tls", t->name,
+                             "no key in it: set key_file, if another file has the key");
 }
 
 static int keep_key(EVP_PKEY *key, struct weir__tls_identity *ret) {
@@ -266,7 +269,7 @@ int weir__tls_pem_identity(const struct weir__tls_source *cert, const struct wei
     struct text t;
     int rc = weir__tls_pem_certificates(cert, &i.chain);
     if (rc == 0 && (rc = text_open(from, &t)) == 0) {
-        rc = key_in(&t, &pkey);
+        rc = key_in(&t, from == key, &pkey);
         text_close(&t);
     }
     if (rc == 0)
