@@ -285,7 +285,7 @@ static const char *cause_of(int rc) {
     const struct weir_error *e = weir_error(rc);
     const char *text = weir_error_message(rc);
     bool is_ours = e != NULL && strncmp(e->what, "http ", 5) == 0;
-    bool is_tls = e != NULL && strncmp(e->what, "tls ", 4) == 0;
+    bool is_tls = e != NULL && strcmp(e->what, "tls handshake") == 0;
     const char *on = is_ours || is_tls ? after(text, e->what) : NULL;
     if (on == NULL)
         return text;
