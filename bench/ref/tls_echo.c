@@ -91,8 +91,11 @@ static void serve(int fd, uint32_t events) {
     if (SSL_is_init_finished(s))
         while ((n = SSL_read(s, plain, sizeof plain)) > 0)
             SSL_write(s, plain, n);
+    int closes = SSL_get_shutdown(s) & SSL_RECEIVED_SHUTDOWN;
+    if (closes)
+        SSL_shutdown(s); /* close_notify is answered by one */
     flush(fd);
-    if (events & EPOLLRDHUP)
+    if (closes || (events & EPOLLRDHUP))
         end(fd);
 }
 
