@@ -248,7 +248,8 @@ static int feed_more(struct weir_http *h, struct http_request *r) {
 /* Keep the address that a PROXY header names. */
 static int take_client(struct weir_http *h, const char *client) {
     size_t size = strlen(client) + 1;
-    if (size == 1)
+    h->nameless = size == 1;
+    if (h->nameless)
         return 0;
     h->client = weir__alloc(size);
     if (h->client == NULL)

@@ -182,6 +182,7 @@ struct weir_http {
     bool cut;                     /* and has cancelled the task that runs */
     bool running;                 /* request is in phase RUNS */
     bool wants_proxy;             /* a PROXY header comes before the first request */
+    bool nameless;                /* that header has named nobody */
 };
 
 extern const struct weir__http_ops weir__http_ops;

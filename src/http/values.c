@@ -216,7 +216,9 @@ void weir_http_client_of(const struct weir_http_request *pub, struct weir_http_s
     struct weir__client c;
     struct weir__ip ip;
     *ret = (struct weir_http_sender){.scheme = weir_http_scheme(pub)};
-    weir__client_find(&c, &pub->head, pub->text, o->proxies, o->by_forwarded, peer);
+    /* Who is unknown to the proxy is believed nothing: he may have sent these fields himself. */
+    const char *const *proxies = r->http->nameless ? NULL : o->proxies;
+    weir__client_find(&c, &pub->head, pub->text, proxies, o->by_forwarded, peer);
     const char *address = c.address.len > 0 ? pub->text + c.address.offset : peer;
     size_t len = c.address.len > 0 ? c.address.len : strlen(peer);
     ret->proxied = r->http->client != NULL || c.address.len > 0 || c.scheme.len > 0 ||

@@ -316,6 +316,17 @@ ROUTE_STORY(a_proxys_header_names_the_client, o->routes = clients, o->proxies = 
     return 0;
 }
 
+/* It may have sent the field itself: such a proxy adds none. */
+ROUTE_STORY(a_client_whom_the_proxy_does_not_know_is_believed_nothing, o->routes = clients,
+            o->proxies = local, o->proxy_protocol = true) {
+    static const char text[] = "PROXY UNKNOWN\r\nGET / HTTP/1.1\r\n" LOCAL
+                               "X-Forwarded-For: 1.2.3.4\r\nX-Forwarded-Proto: https\r\n\r\n";
+    char answer[1000];
+    raw_exchange(w, text, strlen(text), strlen(text), answer, sizeof answer);
+    assert_string_equal(body_of(answer), "127.0.0.1 http localhost 0");
+    return 0;
+}
+
 ROUTE_STORY(a_strangers_proxy_header_is_no_request, o->routes = clients, o->proxies = elsewhere,
             o->proxy_protocol = true) {
     assert_int_equal(status_of(proxied(w, LINE, 1000)), 400);
