@@ -263,6 +263,19 @@ WEIR_API bool weir_http_stopping(const struct weir_http_request *r);
  * this. It has no effect on a request of weir_http_next. */
 WEIR_API void weir_http_end_on_stop(struct weir_http_request *r);
 
+/* Let this request end when its client leaves: once the client has closed or reset its connection,
+ * the task in which the handler or function runs is cancelled, and its suspending calls return
+ * -ECANCELED. Nothing is logged of what it returns then, and a client without an answer gets none.
+ * By default a handler meets this only when it reads or writes, and a client that has shut down its
+ * sending side still gets its answer; TCP shows both in the same way, so here it counts as gone.
+ * What the client sends meanwhile stays unread, and behind it its leaving is not seen: so read the
+ * body first. Of a reactive server the function that calls this is cancelled, but no later one. It
+ * has no effect on a request of weir_http_next. */
+WEIR_API void weir_http_end_when_gone(struct weir_http_request *r);
+
+/* Has weir_http_end_when_gone seen the client leave? */
+WEIR_API bool weir_http_gone(const struct weir_http_request *r);
+
 /* Accept a request that asks for an upgrade to WebSocket, in the handler. The caller must drop
  * *ret_ws, in this task or another: after the handler has returned, the library waits for that, and
  * then closes the connection. If the server is cancelled meanwhile, receiving and sending fail.

@@ -70,7 +70,7 @@ static int answer_rest(struct http_request *r, int rc) {
     struct weir_http *h = r->http;
     if (r->pub.reply == HTTP_UNANSWERED)
         return rc == 0 ? weir_http_reply(&r->pub, 404, NULL) : answer_failed(r, rc);
-    bool is_clients = r->body_failed != 0 || h->unsent != 0; /* its fault: no news */
+    bool is_clients = r->body_failed != 0 || h->unsent != 0 || r->gone; /* its fault: no news */
     bool is_news = !is_clients && weir_cancelled() == 0;
     if (http_is_streaming(r) && rc < 0) {
         if (is_news)
@@ -154,9 +154,29 @@ static int finish_stopped(struct http_request *r, int rc) {
     return rc;
 }
 
+/* Its client has left, at least with its sending side: what is whole is sent all the same. */
+static int finish_gone(struct http_request *r, int rc) {
+    struct weir_http *h = r->http;
+    struct weir_scope shield, bound;
+    weir_shield_enter(&shield, HTTP_LINGER_NS);
+    weir_scope_enter(&bound, HTTP_LINGER_NS);
+    h->close = true;
+    if (r->pub.reply == HTTP_UNANSWERED) {
+        h->broken = true;
+        rc = weir__http_send(h, NULL, 0); /* the answers before */
+    } else {
+        rc = finish(r, rc);
+    }
+    rc = weir_scope_leave(&bound, rc);
+    weir_scope_leave(&shield, 0);
+    return rc;
+}
+
 int weir__http_finish(struct http_request *r, int rc) {
     if (r->http->lease != NULL)
         weir__http_lease_await(r->http);
+    if (__builtin_expect(r->gone, 0))
+        return finish_gone(r, rc);
     return r->stopped ? finish_stopped(r, rc) : finish(r, rc);
 }
 

@@ -145,6 +145,7 @@ struct http_request {
     uint32_t added_len;
     bool is_whole;                /* its head */
     bool ends_on_stop, stopped;   /* stop.c: the stop is to end it, and has cancelled its task */
+    bool ends_when_gone, gone;    /* and so has the leaving of its client */
     uint32_t query_len;           /* of the decoded query, see route.c */
     bool query_decoded;
     struct weir__http1_header headers[]; /* limits.headers_max, then the state of a reactive one */
@@ -157,6 +158,8 @@ struct http_driver {
     int64_t (*next)(struct weir_http *h);
     struct weir_group *(*group)(struct weir_http *h); /* for a writer's task */
     void (*written)(struct weir_http *h);             /* that task ends */
+    /* From now on call weir__http_left when the client leaves. NULL: the driver cannot. */
+    void (*ask_ahead)(struct weir_http *h);
 };
 
 struct weir_http {
@@ -297,6 +300,8 @@ int weir__http_ws_route(struct weir_http_request *pub, const struct weir_http_ro
 
 /* The server stops, or r begins to want this while it does: end r if it wants that. */
 void weir__http_stop(struct http_request *r);
+/* The client of r leaves: likewise. Not in a task. */
+void weir__http_left(struct http_request *r);
 
 /* ---- finish.c ---- */
 

@@ -112,6 +112,7 @@ static void send_rest(struct http_conn *c) {
 int weir__http_piece(struct weir_conn *conn, void *state, struct weir_view v) {
     struct http_conn *c = state;
     struct weir_http *h = &c->http;
+    weir__error_begin_in(h->config->loop);
     if (c->phase >= HTTP_PHASE_LINGERS) {
         discard(c, v.len);
         return 0;

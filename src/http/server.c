@@ -21,6 +21,8 @@ static int64_t conn_next(struct weir_http *h) {
     if (n > 0) {
         h->at = v.base;
         h->left = v.len;
+        if (c->phase == HTTP_PHASE_RUNS && h->request != NULL && h->request->ends_when_gone)
+            (void)weir__conn_ahead(c->conn);
     }
     return n == -ECANCELED && weir_cancelled() != 0 ? weir_cancelled() : n;
 }
@@ -31,7 +33,20 @@ static struct weir_group *conn_group(struct weir_http *h) {
 
 static void conn_written(struct weir_http *h) {}
 
-static const struct http_driver conn_driver = {conn_next, conn_group, conn_written};
+static void conn_watch(struct weir_http *h) {
+    (void)weir__conn_ahead(WEIR_CONTAINER(h, struct http_conn, http)->conn);
+}
+
+/* Something has come while a function runs, because conn_watch has asked for it. */
+static enum weir__ahead conn_ahead(struct weir_conn *conn, void *state, struct weir_view v,
+                                   int rc) {
+    struct http_conn *c = state;
+    if (v.len == 0 && c->http.running)
+        weir__http_left(c->http.request);
+    return WEIR__AHEAD_KEEP;
+}
+
+static const struct http_driver conn_driver = {conn_next, conn_group, conn_written, conn_watch};
 
 /* ---- bounds ---- */
 
@@ -281,7 +296,7 @@ static int serve(struct weir_listener *l, struct weir_group *g, struct http_conf
                                 .closed = conn_closed, .arg = &sv,
                                 .stack_size = config->o.stack_size, .name = "http request",
                                 .handshake_ns = config->o.head_ns};
-    static const struct weir__react_hooks hooks = {.ends = conn_ends};
+    static const struct weir__react_hooks hooks = {.ahead = conn_ahead, .ends = conn_ends};
     weir__group_open_under(&sv.group, g, WEIR_INDEPENDENT, group_ended);
     rc = weir__react(l, &sv.group, &raw, &hooks);
     struct weir_error why;

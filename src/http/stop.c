@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* stop.c - what a request knows of the stop of its server, and requests that the stop ends: their
- * task is cancelled. finish.c, which is shielded from that, makes their answer whole. */
+/* stop.c - what a request knows of the stop of its server and of the leaving of its client, and
+ * requests that these end: their task is cancelled. finish.c, which is shielded from that, makes
+ * whole the answer of a request that the stop has ended. */
 #include "base/check.h"
 #include "http/http.h"
 
@@ -20,4 +21,25 @@ void weir_http_end_on_stop(struct weir_http_request *pub) {
     r->ends_on_stop = true;
     if (r->http->is_last)
         weir__http_stop(r);
+}
+
+/* ---- the client leaves ---- */
+
+bool weir_http_gone(const struct weir_http_request *pub) {
+    return weir__http_request_of(pub, "weir_http_gone")->gone;
+}
+
+void weir__http_left(struct http_request *r) {
+    if (!r->ends_when_gone || r->gone || r->task == NULL)
+        return;
+    r->gone = r->http->cut = true;
+    weir_task_cancel(r->task, "the client has left");
+}
+
+void weir_http_end_when_gone(struct weir_http_request *pub) {
+    struct http_request *r = weir__http_request_of(pub, "weir_http_end_when_gone");
+    if (r->http->driver->ask_ahead == NULL)
+        return;
+    r->ends_when_gone = true;
+    r->http->driver->ask_ahead(r->http);
 }

@@ -59,7 +59,7 @@ WEIR_API int weir__react(struct weir_listener *l, struct weir_group *g,
 
 /* While the function opened or message of c is suspended: ask for the next piece, unless that was
  * done. hooks.ahead may be called before this returns. Returns true if a RECV is pending. */
-bool weir__conn_ahead(struct weir_conn *c);
+WEIR_API bool weir__conn_ahead(struct weir_conn *c);
 
 /* For message, hooks.ends and closed: wait for the next piece, which message would have got. As
  * weir_peek, but the piece is lent until the next call; so is the one that message was called with.

@@ -513,6 +513,10 @@ bool weir__conn_ahead(struct weir_conn *c) {
     return c->ahead == AHEAD_PENDING;
 }
 
+void **weir__conn_aside(struct weir_conn *c) {
+    return &conn_op(c)->waiter;
+}
+
 ssize_t weir__conn_next(struct weir_conn *c, struct weir_view *ret_view) {
     struct weir__op *op = conn_op(c);
     struct weir_stream *s = c->stream;
@@ -541,15 +545,12 @@ int weir__conn_become(struct weir_conn *c, struct react_server *sv, struct weir_
     if (rc < 0)
         return weir__fail(rc, "react", weir_stream_peer(s));
     memset(c + 1, 0, sv->fn.state_size);
+    *weir__conn_aside(c) = NULL; /* a RECV that the functions before asked for may be pending */
     c->server = sv;
     c->opened = false;
     sv->refs++;
     weir__react_server_unref(before);
     return 0;
-}
-
-void **weir__conn_aside(struct weir_conn *c) {
-    return &conn_op(c)->waiter;
 }
 
 void weir_conn_close(struct weir_conn *c) {

@@ -2,7 +2,8 @@
 /* Shows: weir-http_server weir_http_serve weir_http_handler weir_http_route
  * weir_http_server_options weir_http_read weir_http_body weir_http_body_length weir_http_trailer
  * weir_http_begin weir_http_write weir_http_end weir_http_scheme weir_http_stream
- * weir_http_close_after weir_http_stopping weir_http_end_on_stop */
+ * weir_http_close_after weir_http_stopping weir_http_end_on_stop weir_http_end_when_gone
+ * weir_http_gone */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -42,13 +43,16 @@ static int count(struct weir_http_request *r) {
     return rc < 0 ? rc : weir_http_end(r, NULL);
 }
 
-/* A long poll: nothing happens until the server stops. */
+/* A long poll: nothing happens until the server stops, or the client has left. */
 static int news(struct weir_http_request *r) {
     weir_http_end_on_stop(r);
+    weir_http_end_when_gone(r);
     int rc = weir_sleep(WEIR_SECONDS(3600));
     if (rc == -ECANCELED && weir_http_stopping(r))
         printf("the server stops\n");
-    return rc; /* the client gets 503 */
+    else if (rc == -ECANCELED && weir_http_gone(r))
+        printf("nobody waits for the answer any more\n");
+    return rc; /* the client, if it is there, gets 503 */
 }
 
 static int bye(struct weir_http_request *r) {
