@@ -49,6 +49,7 @@ struct weir_http_route {
      * later. To read parameters, give an fn that calls weir_http_ws_accept. */
     const struct weir_ws_reactive *ws;
     const struct weir_ws_options *ws_options; /* may be NULL */
+    uint64_t body_max; /* bytes of a body of this route, instead of the server's; 0: the server's */
 };
 
 /* The options of a server. A limit of 0, or a time of 0 or less, means the default, which stands
@@ -62,7 +63,7 @@ struct weir_http_server_options {
     size_t head_max;        /* 16 KiB, 1 MiB at most. Bytes of a request's head; 431 */
     size_t line_max;        /* 8 KiB + 64. Bytes of one line of it; 414 or 431 */
     size_t headers_max;     /* 100, 1000 at most. Headers of a head, and trailers */
-    uint64_t body_max;      /* 1 MiB. Bytes of a body; 413 */
+    uint64_t body_max;      /* 1 MiB. Bytes of a body; 413. A route may have a bound of its own */
     size_t drain_max;       /* 64 KiB. If a handler leaves at most so many bytes of a body unread,
                              * they are thrown away and the connection goes on; with more it is
                              * closed */

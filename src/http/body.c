@@ -227,7 +227,7 @@ static int unpack_some(struct http_request *r, struct weir_view *ret_view) {
     u->in_len = io.in_len;
     u->sum += n;
     u->ended = rc == WEIR__INFLATE_END;
-    if (u->sum > r->http->config->o.body_max)
+    if (u->sum > weir__http_body_max(r))
         return fail(r, WEIR_ETOOBIG, 413, "the body is too large when it is decompressed");
     *ret_view = (struct weir_view){u->out, n};
     return n > 0 ? HTTP_PIECE : -EAGAIN;
@@ -353,7 +353,7 @@ int weir_http_body(struct weir_http_request *pub, size_t max, struct weir_view *
                            "a part of the body was read already");
     if ((rc = enter(r)) < 0)
         return rc;
-    rc = gather(r, max != 0 ? max : (size_t)r->http->config->o.body_max);
+    rc = gather(r, max != 0 ? max : (size_t)weir__http_body_max(r));
     r->reading = false;
     if (rc == 0)
         *ret_view = (struct weir_view){r->whole, r->whole_len};

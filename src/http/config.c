@@ -83,6 +83,7 @@ int weir__http_config_new(const struct weir_http_server_options *options, const 
     c->loop = weir__loop_here();
     c->entry = by_handler;
     int rc = check(&c->o, what);
+    c->body_max = c->o.body_max;
     if (c->o.log != NULL)
         c->logged = weir__http_logged;
     if (rc == 0 && c->o.routes != NULL) {
@@ -100,7 +101,7 @@ int weir__http_config_new(const struct weir_http_server_options *options, const 
                                             .line_len_max = (uint32_t)c->o.line_max,
                                             .target_len_max = (uint32_t)c->o.line_max,
                                             .headers_max = (uint32_t)c->o.headers_max,
-                                            .body_len_max = (int64_t)c->o.body_max};
+                                            .body_len_max = (int64_t)c->body_max};
     *ret_config = c;
     return 0;
 }

@@ -74,6 +74,7 @@ struct http_config {
     size_t upgrades_count;
     struct weir__deflater *deflater; /* of whole answers (pack.c); NULL: not needed yet */
     void (*logged)(struct http_request *r); /* its access log; NULL: none */
+    uint64_t body_max;            /* the largest: the server's, or that of a route */
     size_t state_size;            /* of a request, for a reactive server */
     bool is_reactive;
     struct weir__http1_known known; /* fields of a request before */
@@ -287,6 +288,8 @@ void weir__http_logged(struct http_request *r);
 
 /* Make c->routes of c->o.routes. Fails with -EINVAL, -ENOMEM and a record. */
 int weir__http_routes_open(struct http_config *c);
+/* How long the body of r may be: its route's bound, or the server's. */
+uint64_t weir__http_body_max(const struct http_request *r);
 /* The entry of a server with routes: call the function of the request's route. Suspends. */
 int weir__http_route(struct http_config *c, struct weir_http_request *pub);
 /* ---- upgrade.c ---- */

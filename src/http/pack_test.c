@@ -183,7 +183,8 @@ static int gathers(struct weir_http_request *r) {
 }
 
 static const struct weir_http_route takers[] = {
-    {"POST", "/count", counts}, {"POST", "/gather", gathers}, {0}};
+    {"POST", "/count", counts}, {"POST", "/gather", gathers},
+    {"POST", "/bounded", counts, .body_max = 1000}, {0}};
 
 /* Compress len bytes of long_text, again and again. Returns the length. */
 static size_t pack(size_t len, uint8_t *packed, size_t size) {
@@ -238,5 +239,7 @@ ROUTE_STORY(a_body_in_gzip_is_read_as_what_is_in_it, needs_zlib(), o->routes = t
         n = pack((3 << 20) + 1, packed, sizeof packed);
         assert_int_equal(post(w, paths[i], "gzip", packed, n), 413);
     }
+    assert_int_equal(post(w, "/bounded", "gzip", packed, pack(1000, packed, sizeof packed)), 200);
+    assert_int_equal(post(w, "/bounded", "gzip", packed, pack(1001, packed, sizeof packed)), 413);
     return 0;
 }

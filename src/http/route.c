@@ -36,6 +36,8 @@ int weir__http_routes_open(struct http_config *c) {
                                   routes[i].pattern);
         if (rc == -EEXIST)
             rc = weir_fail(-EINVAL, "%s", weir_error(rc)->text);
+        if (routes[i].body_max > c->body_max)
+            c->body_max = routes[i].body_max < INT64_MAX ? routes[i].body_max : INT64_MAX;
     }
     return rc;
 }
@@ -58,6 +60,26 @@ static int refuse(struct weir_http_request *r, int status, const char *why) {
     char text[160];
     snprintf(text, sizeof text, "%s\n", why);
     return weir_http_reply(r, status, text);
+}
+
+/* ---- how long its body may be ---- */
+
+uint64_t weir__http_body_max(const struct http_request *r) {
+    const struct weir_http_server_options *o = &r->http->config->o;
+    uint64_t own = r->match.route != NULL ? o->routes[r->match.number].body_max : 0;
+    return own != 0 ? own : o->body_max;
+}
+
+/* While its route was unknown, the largest bound of all held. Nothing of the body was taken yet.
+ * Returns true if it is refused; *ret_rc is then the result. */
+static bool body_refused(struct http_request *r, int *ret_rc) {
+    uint64_t max = weir__http_body_max(r);
+    if (r->body == HTTP_BODY_CHUNKS)
+        weir__chunked_init(&r->chunks, max);
+    if (r->body != HTTP_BODY_LENGTH || r->body_left <= max)
+        return false;
+    *ret_rc = weir__http_refuse(r, 413, "content-length above the limit");
+    return true;
 }
 
 /* ---- a request ---- */
@@ -85,8 +107,12 @@ static struct parts parts_of(const struct weir_http_request *r) {
 static int unrouted(struct http_config *c, struct weir_http_request *r, int status,
                     const struct parts *p, const struct weir__target *target) {
     char allow[WEIR__ROUTES_ALLOW_MAX];
+    int rc;
+    if (status == 404 && c->o.handler != NULL)
+        return body_refused(WEIR_CONTAINER(r, struct http_request, pub), &rc) ? rc
+                                                                              : c->o.handler(r);
     if (status == 404)
-        return c->o.handler != NULL ? c->o.handler(r) : 0;
+        return 0;
     weir__routes_allow(c->routes, p->host, p->host_len, target, allow);
     return reply_allow(r, strcmp(weir_http_method(r), "OPTIONS") == 0 ? 204 : 405, allow);
 }
@@ -125,7 +151,7 @@ int weir__http_route(struct http_config *c, struct weir_http_request *pub) {
     struct http_request *r = WEIR_CONTAINER(pub, struct http_request, pub);
     int rc = 0;
     const struct weir_http_route *route = route_of(c, r, &rc);
-    if (route == NULL)
+    if (route == NULL || (r->body != HTTP_BODY_ENDED && body_refused(r, &rc)))
         return rc;
     if (route->arg != NULL)
         pub->arg = route->arg;

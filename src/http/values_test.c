@@ -78,6 +78,78 @@ ROUTE_STORY(what_has_no_route_is_answered, o->routes = table) {
     return 0;
 }
 
+/* ---- bounds of a route's own ---- */
+
+static int measures(struct weir_http_request *r) {
+    char text[40], piece[1000];
+    struct weir_view v;
+    ssize_t n = 0;
+    size_t sum = 0;
+    if (weir_http_query(r, "whole") != NULL) {
+        n = weir_http_body(r, 0, &v);
+        sum = n == 0 ? v.len : 0;
+    } else {
+        while ((n = weir_http_read(r, piece, sizeof piece)) > 0)
+            sum += (size_t)n;
+    }
+    snprintf(text, sizeof text, "%zu", sum);
+    return n < 0 ? (int)n : weir_http_reply(r, 200, text);
+}
+
+static const struct weir_http_route bounded[] = {
+    {"POST", "/small", measures, .body_max = 10},
+    {"POST", "/large", measures, .body_max = 2000},
+    {"POST", "/any", measures, .body_max = UINT64_MAX},
+    {"POST", "/usual", measures},
+    {0},
+};
+
+/* POST len bytes, in chunks or not. */
+static int status_of_post(struct world *w, const char *path, size_t len, bool in_chunks) {
+    static char text[8000];
+    int n = snprintf(text, sizeof text, "POST %s HTTP/1.1\r\nHost: a\r\n", path);
+    if (in_chunks)
+        n += sprintf(text + n, "Transfer-Encoding: chunked\r\n\r\n%zx\r\n", len);
+    else
+        n += sprintf(text + n, "Content-Length: %zu\r\n\r\n", len);
+    memset(text + n, 'a', len);
+    strcpy(text + n + len, in_chunks ? "\r\n0\r\n\r\n" : "");
+    const char *answer = answer_to(w, text);
+    char sum[20];
+    snprintf(sum, sizeof sum, "%zu", len);
+    if (status_of(answer) == 200)
+        assert_string_equal(body_of(answer), sum);
+    return status_of(answer);
+}
+
+ROUTE_STORY(a_routes_bound_on_bodies_wins_over_the_servers, o->routes = bounded,
+            o->body_max = 100) {
+    static const struct {
+        const char *path;
+        size_t most;
+    } cases[] = {{"/small", 10}, {"/small?whole", 10}, {"/large", 2000}, {"/large?whole", 2000},
+                 {"/usual", 100}, {"/usual?whole", 100}, {"/none", 100}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        for (int in_chunks = 0; in_chunks < 2; in_chunks++) {
+            const char *path = cases[i].path;
+            int within = strcmp(path, "/none") == 0 ? 404 : 200;
+            assert_int_equal(status_of_post(w, path, cases[i].most, in_chunks), within);
+            assert_int_equal(status_of_post(w, path, cases[i].most + 1, in_chunks), 413);
+        }
+    assert_int_equal(status_of_post(w, "/any", 5000, false), 200);
+    assert_int_equal(status_of_post(w, "/any", 5000, true), 200);
+    return 0;
+}
+
+/* The client is not told to send what will be refused. */
+ROUTE_STORY(a_body_beyond_its_routes_bound_is_refused_before_it_is_sent, o->routes = bounded) {
+    const char *answer = answer_to(w, "POST /small HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\n"
+                                      "Expect: 100-continue\r\n\r\n");
+    assert_int_equal(status_of(answer), 413);
+    assert_string_equal(field_of(answer, "Connection"), "close");
+    return 0;
+}
+
 static int serves_badly(void *arg) {
     static const struct weir_http_route twice[] = {
         {"GET", "/{a}/b", shows}, {"GET", "/a/{b}", shows}, {0}};

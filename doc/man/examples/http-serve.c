@@ -61,7 +61,7 @@ static int bye(struct weir_http_request *r) {
 }
 
 static const struct weir_http_route routes[] = {
-    {"POST", "/notes", note}, {"POST", "/count", count},
+    {"POST", "/notes", note, .body_max = 1000}, {"POST", "/count", count},
     {"GET", "/news", news}, {"GET", "/bye", bye}, {0}};
 
 struct server_args { struct weir_listener *l; struct weir_group *g; };
