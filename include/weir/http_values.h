@@ -16,7 +16,8 @@ extern "C" {
 /* The value of a parameter of the route's pattern: "id" of "/users/{id}". It is decoded: the value
  * of {id} can have a "/" that was escaped in the path; that of {path...} has the slashes of the
  * path, "a/b". NULL: the pattern has no such parameter, or no route has matched. Lent as long as
- * r. */
+ * r. Aborts if no route of the server has a parameter of that name, since then it is misspelt: name
+ * must not come from a client. */
 WEIR_API const char *weir_http_param(const struct weir_http_request *r, const char *name);
 
 /* The first value of a name in the query, "v" of "/x?name=v&name=w", decoded as a form is: "+" is a

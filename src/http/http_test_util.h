@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <weir/http_events.h>
-#include <weir/http_server.h>
+#include <weir/http_values.h>
 #include <weir/loop.h>
 #include <weir/stream.h>
 #include <weir/task.h>
@@ -184,6 +184,8 @@ static inline int route_by_path(struct weir_http_request *r, struct weir_view bo
         return begin(r, 204, 0);
     if (asks_for(r, "/scheme"))
         return weir_http_reply(r, 200, weir_http_scheme(r));
+    if (asks_for(r, "/param"))
+        return weir_http_reply(r, 200, weir_http_param(r, "any") == NULL ? "none\n" : "some\n");
     if (asks_for(r, "/nothing"))
         return 0;
     if (asks_for(r, "/more"))

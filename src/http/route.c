@@ -161,7 +161,14 @@ int weir__http_route(struct http_config *c, struct weir_http_request *pub) {
 const char *weir_http_param(const struct weir_http_request *pub, const char *name) {
     struct http_request *r = weir__http_request_of(pub, "weir_http_param");
     weir__argument_not_null(name, "weir_http_param", "name");
-    return r->match.route != NULL ? weir__route_param(&r->match, http_spare(r), name) : NULL;
+    if (r->match.route == NULL)
+        return NULL;
+    const struct http_config *c = r->http->config;
+    const char *value = weir__route_param(&r->match, http_spare(r), name);
+    if (value == NULL && !weir__routes_have_param(c->routes, name))
+        WEIR_BUG("weir_http_param: no route of the server has a parameter {%s}; the pattern of "
+                 "this request is \"%s\"", name, c->o.routes[r->match.number].pattern);
+    return value;
 }
 
 /* ---- the query ---- */

@@ -342,18 +342,34 @@ int weir__routes_find(const struct weir__routes *t, const char *method, const ch
     return known ? 405 : 404;
 }
 
-const char *weir__route_param(const struct weir__route_match *m, const char *text,
-                              const char *name) {
-    size_t len = strlen(name), n = 0;
-    for (uint32_t i = 0; i < m->route->count; i++) {
-        const struct part *part = &m->route->parts[i];
+enum { NO_PARAM = -1 };
+
+/* Which of the route's parameters has that name. */
+static int param_find(const struct weir__route *r, const char *name) {
+    size_t len = strlen(name);
+    int n = 0;
+    for (uint32_t i = 0; i < r->count; i++) {
+        const struct part *part = &r->parts[i];
         if (part->kind == LITERAL)
             continue;
         if (part->len == len && memcmp(part->text, name, len) == 0)
-            return text + m->params[n];
+            return n;
         n++;
     }
-    return NULL;
+    return NO_PARAM;
+}
+
+const char *weir__route_param(const struct weir__route_match *m, const char *text,
+                              const char *name) {
+    int n = param_find(m->route, name);
+    return n != NO_PARAM ? text + m->params[n] : NULL;
+}
+
+bool weir__routes_have_param(const struct weir__routes *t, const char *name) {
+    for (size_t i = 0; i < t->count; i++)
+        if (param_find(t->routes[i], name) != NO_PARAM)
+            return true;
+    return false;
 }
 
 /* ---- Allow ---- */

@@ -48,6 +48,9 @@ int weir__routes_find(const struct weir__routes *t, const char *method, const ch
 const char *weir__route_param(const struct weir__route_match *m, const char *text,
                               const char *name);
 
+/* Has any route a parameter of that name? */
+bool weir__routes_have_param(const struct weir__routes *t, const char *name);
+
 /* Write the methods that are served at a path, "GET, HEAD, OPTIONS"; target NULL: at any path.
  * Names that do not fit are left out. Returns text. */
 const char *weir__routes_allow(const struct weir__routes *t, const char *host, size_t host_len,

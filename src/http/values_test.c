@@ -12,7 +12,7 @@ static int shows(struct weir_http_request *r) { /* "arg: name=value name=value" 
     const char *name, *value;
     for (size_t i = 0; weir_http_query_at(r, i, &name, &value) == 1; i++)
         at += sprintf(at, " [%s=%s]", name, value);
-    assert_null(weir_http_param(r, "none"));
+    assert_null(weir_http_param(r, "others")); /* another route has it */
     return weir_http_reply(r, 200, text);
 }
 
@@ -28,6 +28,7 @@ static const struct weir_http_route table[] = {
     {"GET", "/files/{rest...}", shows, "files"},
     {"GET", "/q", finds},
     {"POST", "other.org/users/{id}", shows, "other"},
+    {"GET", "/pairs/{others}/{id}", finds},
     {0},
 };
 
@@ -75,6 +76,36 @@ ROUTE_STORY(what_has_no_route_is_answered, o->routes = table) {
     for (int i = 0; i < 70; i++)
         strcat(deep, "/a");
     assert_int_equal(status_of(ask(w, "GET", deep, "")), 414);
+    return 0;
+}
+
+/* ---- parameters that no route has ---- */
+
+static int misspells(struct weir_http_request *r) {
+    return weir_http_reply(r, 200, weir_http_param(r, "uid"));
+}
+
+static const struct weir_http_route misspelt[] = {
+    {"GET", "/users/{id}", misspells}, {0}};
+
+static void misspelt_set(struct weir_http_server_options *o) {
+    o->routes = misspelt;
+}
+
+static int misspelt_told(struct world *w) {
+    ask(w, "GET", "/users/7", "");
+    return 0;
+}
+
+WEIR_TEST_ABORTS(a_parameter_that_no_route_has_is_a_bug,
+                 "weir_http_param: no route of the server has a parameter {uid}; the pattern of "
+                 "this request is \"/users/{id}\"") {
+    tell_served(misspelt_set, misspelt_told);
+}
+
+/* Its handler may be shared with a route. */
+ROUTE_STORY(a_request_without_a_route_has_no_parameters, o->routes = misspelt) {
+    assert_string_equal(body_of(ask(w, "GET", "/param", "")), "none\n");
     return 0;
 }
 
