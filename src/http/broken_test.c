@@ -47,3 +47,17 @@ HTTP_STORY(an_answer_without_a_length_that_breaks_off_is_a_reset) {
         assert_non_null(strstr(got, "\r\n\r\nhalf"));
     return 0;
 }
+
+HTTP_STORY(a_client_that_resets_while_it_is_sent_to_disturbs_no_other) {
+    char got[4096];
+    struct weir_stream *s = raw_dial(w);
+    assert_int_equal(weir_write(s, GET("/big/pieces"), strlen(GET("/big/pieces"))), 0);
+    assert_int_equal(weir_read_exactly(s, got, sizeof got), 0);
+    assert_int_equal(weir_stream_option(s, WEIR_STREAM_RESET, 1), 0);
+    weir_close(&s);
+    for (int i = 0; i < 200 && w->write_rc == 0; i++)
+        settle();
+    assert_true(w->write_rc == -ECONNRESET || w->write_rc == -EPIPE);
+    expect_answers(w, GET("/hello"), HELLO);
+    return 0;
+}
