@@ -15,7 +15,7 @@
  * own and exact at first, and the backend keeps it from a successful WEIR__SOCKET or WEIR__ATTACH
  * until its WEIR__CLOSE or WEIR__DETACH is done. It has no memory and no kernel state for a file
  * that it does not keep. At most one reader (RECV, RECV_INTO, RECVMSG, ACCEPT, DETACH) and one
- * writer (SEND, SENDV, CONNECT) is pending on it at a time. */
+ * writer (SEND, SENDV, SEND_SOON, CONNECT) is pending on it at a time. */
 #ifndef WEIR_BACKEND_H
 #define WEIR_BACKEND_H
 
@@ -67,6 +67,7 @@ struct weir__backend {
     const struct weir__backend_ops *ops;
     struct weir__latch *latch; /* ops->wake rings it; a thread that may ring it later holds a ref */
     bool simulated;            /* the numbers of its files are no descriptors */
+    bool batches;              /* it makes the sends of a turn together, and knows SEND_SOON */
     struct weir__order *order; /* NULL: first in, first out */
     bool quiet; /* set by turn: nothing can ever complete again (only a simulation knows) */
 };

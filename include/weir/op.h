@@ -66,6 +66,8 @@ enum weir__op_kind {
                       * already received come first, copied */
     WEIR__SEND,      /* u.bytes, all: result = len; cut short: the error, u.bytes.done counts */
     WEIR__SENDV,     /* u.vector: the same; the array is used up */
+    WEIR__SEND_SOON, /* one try to send u.bytes, which never waits for room: by a backend that
+                      * `batches`, with the other sends of the turn. result n, -EAGAIN */
     WEIR__RECVMSG,   /* u.message, of an exact file; result: how many came, at least one. 0 bytes
                       * are a message (from a stream: the end). A descriptor comes close-on-exec,
                       * never 0, 1 or 2; -1 with MSG_CTRUNC if it could not be kept */

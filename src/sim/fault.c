@@ -154,7 +154,8 @@ static void lengthen(struct fault *f, struct note *n) {
 static int submit_short(struct fault *f, struct weir__op *op) {
     size_t len = op->kind == WEIR__RECV ? 0 : op->u.bytes.len;
     unsigned piece = (unsigned)__builtin_ctzll(~f->lent);
-    if (op->kind == WEIR__SENDV || (op->kind == WEIR__SEND && len < 2))
+    bool is_send = op->kind == WEIR__SEND || op->kind == WEIR__SEND_SOON;
+    if (op->kind == WEIR__SENDV || (is_send && len < 2))
         return fail_now(op);
     if (op->kind == WEIR__RECV_INTO ? len == 0 : f->lent == UINT64_MAX)
         return weir__submit(f->inner, op);
@@ -162,7 +163,7 @@ static int submit_short(struct fault *f, struct weir__op *op) {
     n->len = len;
     n->piece = piece;
     n->below = true;
-    if (op->kind == WEIR__SEND) {
+    if (is_send) {
         op->u.bytes.len = len / 2;
     } else if (op->kind == WEIR__RECV_INTO) {
         op->u.bytes.len = 1;
@@ -217,8 +218,8 @@ static int submit_late_close(struct fault *f, struct weir__op *op) {
 }
 
 static bool sends_or_receives(const struct weir__op *op) {
-    return op->kind == WEIR__SEND || op->kind == WEIR__SENDV || op->kind == WEIR__RECV ||
-           op->kind == WEIR__RECV_INTO;
+    return op->kind == WEIR__SEND || op->kind == WEIR__SENDV || op->kind == WEIR__SEND_SOON ||
+           op->kind == WEIR__RECV || op->kind == WEIR__RECV_INTO;
 }
 
 /* Kinds up to TRY_RECVMSG are always done at once: they cannot be late. */
@@ -399,6 +400,7 @@ struct weir__backend *weir__fault_decorate(struct weir__backend *inner) {
     f->base.ops = &f->ops;
     f->base.latch = inner->latch;
     f->base.simulated = inner->simulated;
+    f->base.batches = inner->batches;
     f->base.order = inner->order;
     f->inner = inner;
     f->ready_end = &f->ready;

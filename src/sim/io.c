@@ -187,6 +187,8 @@ int64_t weir__sim_try(struct sim *b, struct sim_sock *s, struct weir__op *op) {
         return op->u.bytes.len == 0 ? 0 : weir__sim_read(s, op->u.bytes.base, op->u.bytes.len);
     case WEIR__SEND:
         return try_send(s, op);
+    case WEIR__SEND_SOON:
+        return weir__sim_send(s, op->u.bytes.base, op->u.bytes.len);
     default:
         return try_sendv(s, op);
     }
@@ -231,7 +233,8 @@ int64_t weir__sim_detach(struct sim *b, struct weir__op *op, unsigned part) {
 }
 
 struct weir__op **weir__sim_place_of(const struct weir__op *op) {
-    bool writes = op->kind == WEIR__SEND || op->kind == WEIR__SENDV || op->kind == WEIR__CONNECT;
+    bool writes = op->kind == WEIR__SEND || op->kind == WEIR__SENDV ||
+                  op->kind == WEIR__SEND_SOON || op->kind == WEIR__CONNECT;
     return writes ? &op->file->writer : &op->file->reader;
 }
 

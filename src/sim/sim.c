@@ -179,7 +179,7 @@ static int submit_transfer(struct sim *b, struct weir__op *op) {
             return done(op, rc);
     }
     int64_t result = weir__sim_try(b, s, op);
-    if (result != -EAGAIN && result != -ENOBUFS)
+    if (op->kind == WEIR__SEND_SOON || (result != -EAGAIN && result != -ENOBUFS))
         return answer(b, op, result);
     *weir__sim_place_of(op) = op;
     if (result == -ENOBUFS)
@@ -375,6 +375,7 @@ static int submit(struct weir__backend *backend, struct weir__op *op) {
         [WEIR__CONNECT] = submit_transfer,   [WEIR__ACCEPT] = submit_transfer,
         [WEIR__RECV] = submit_transfer,      [WEIR__RECV_INTO] = submit_transfer,
         [WEIR__SEND] = submit_transfer,      [WEIR__SENDV] = submit_transfer,
+        [WEIR__SEND_SOON] = submit_transfer,
         [WEIR__RECVMSG] = submit_transfer,   [WEIR__POLL] = submit_poll,
         [WEIR__RESOLVE] = submit_job,        [WEIR__WORK] = submit_job,
         [WEIR__SIGNAL] = submit_signal,      [WEIR__CLOSE] = submit_close,
@@ -527,7 +528,7 @@ int weir__sim_open(struct weir__backend **ret_backend, const char **ret_why) {
     (void)ret_why;
     weir__sim_config_defaults(&defaults);
     b->base.ops = &sim_ops;
-    b->base.simulated = true;
+    b->base.simulated = b->base.batches = true;
     if (weir__latch_new(false, &b->base.latch) < 0) {
         free(b);
         return -ENOMEM;

@@ -104,6 +104,12 @@ static int64_t socket_try_send(struct weir_stream *s, const void *buf, size_t le
     return weir__op_now(s->loop, &op);
 }
 
+static int socket_send_soon(struct weir_stream *s, struct weir__op *op) {
+    op->kind = WEIR__SEND_SOON;
+    op->file = &socket_of(s)->file;
+    return weir__submit(s->loop->backend, op);
+}
+
 static int socket_wait_room(struct weir_stream *s) {
     struct weir__file *file = &socket_of(s)->file;
     struct weir__op op = {
@@ -191,6 +197,7 @@ static const struct weir__stream_kind socket_kind = {
     .put = socket_put,
     .unput = socket_unput,
     .try_send = socket_try_send,
+    .send_soon = socket_send_soon,
     .wait_room = socket_wait_room,
     .shutdown = socket_shutdown,
     .fd = socket_fd,

@@ -80,6 +80,11 @@ struct weir__stream_kind {
     bool (*rests)(struct weir_stream *s, weir_ns rest_ns);
     /* Take what can be taken without waiting. Returns the count, never 0; -EAGAIN; an error. */
     int64_t (*try_send)(struct weir_stream *s, const void *buf, size_t len);
+    /* As try_send, but with the other sends of the turn: DONE: op->result is what try_send returns;
+     * PENDING: op->wake will be called with it, in the next turn. op->wake and op->u.bytes are the
+     * caller's. Called only if the loop's backend batches, and by who holds the stream by
+     * weir__stream_put_begin. NULL: not possible. */
+    int (*send_soon)(struct weir_stream *s, struct weir__op *op);
     /* Wait until try_send may take something, or has an error to return. Returns 0 or an error. */
     int (*wait_room)(struct weir_stream *s);
     int (*shutdown)(struct weir_stream *s); /* never suspends */
@@ -207,6 +212,10 @@ static inline int weir__stream_put(struct weir_stream *s, struct weir__put *p) {
 }
 static inline int weir__stream_unput(struct weir_stream *s, struct weir__put *p) {
     return s->kind->unput(s, p);
+}
+/* Would kind->send_soon save calls of the kernel? */
+static inline bool weir__stream_batches(const struct weir_stream *s) {
+    return s->kind->send_soon != NULL && s->loop->backend->batches;
 }
 /* Shut down this side, outside a task too: as weir_shutdown, but no cancel point, and no record. */
 WEIR_API int weir__stream_shut(struct weir_stream *s);

@@ -441,6 +441,82 @@ WEIR_TEST_BACKENDS(poll_is_cancelled_and_regular_files_are_ready) {
     rig_close();
 }
 
+/* ---- sends with the others of a turn --------------------------------------------------------- */
+
+static void batching_pair_open(void) {
+    rig_open();
+    if (!backend->batches) {
+        rig_close();
+        runner_skip("this backend makes each send by itself");
+    }
+    rig_pair_open(&p);
+}
+
+WEIR_TEST_BACKENDS(a_send_soon_takes_what_there_is_room_for_and_never_waits) {
+    size_t sum = 0, got = 0;
+    int64_t n;
+    batching_pair_open();
+    weir__sys_limits.ring_tries = 0; /* through the ring */
+    for (size_t i = 0; i < sizeof big; i++)
+        big[i] = (char)(i * 7 + (i >> 11));
+    for (;;) {
+        size_t len = sizeof big - sum < 10000 ? sizeof big - sum : 10000;
+        struct rig_op o = rig_bytes_op(WEIR__SEND_SOON, &p.here, big + sum, len);
+        if (len == 0 || (n = rig_run(&o)) < 0)
+            break;
+        assert_in_range((size_t)n, 1, len);
+        sum += (size_t)n;
+    }
+    if (sum < sizeof big)
+        assert_int_equal(n, -EAGAIN);
+    for (; got < sum; got += (size_t)n) {
+        n = rig_recv_into(&p.there, more + got, sizeof more - got);
+        assert_true(n > 0);
+    }
+    assert_int_equal(got, sum);
+    assert_memory_equal(big, more, sum);
+    rig_pair_close(&p);
+    rig_close();
+}
+
+WEIR_TEST_BACKENDS(a_send_soon_is_the_files_one_writer_and_leaves_before_a_close) {
+    struct rig_op first, second;
+    char buf[16];
+    batching_pair_open();
+    weir__sys_limits.ring_tries = 0;
+    first = rig_bytes_op(WEIR__SEND_SOON, &p.here, "first", 5);
+    rig_submit(&first);
+    if (!first.done) {
+        second = rig_bytes_op(WEIR__SEND, &p.here, "second", 6);
+        assert_int_equal(rig_run(&second), -EBUSY);
+    }
+    rig_close_file(&p.here);
+    rig_wait(&first);
+    assert_int_equal(rig_recv(&p.there, buf, sizeof buf), 5);
+    assert_memory_equal(buf, "first", 5);
+    assert_int_equal(rig_recv(&p.there, buf, sizeof buf), 0);
+    rig_close_file(&p.there);
+    rig_close_file(&p.listener);
+    rig_close();
+}
+
+WEIR_TEST_BACKENDS(a_send_soon_to_a_peer_that_has_gone_fails) {
+    int64_t n = 0;
+    batching_pair_open();
+    weir__sys_limits.ring_tries = 0;
+    assert_int_equal(rig_option(&p.there, WEIR__LINGER0, 1), 0);
+    rig_close_file(&p.there);
+    while (n >= 0) {
+        struct rig_op o = rig_bytes_op(WEIR__SEND_SOON, &p.here, "hello", 5);
+        rig_pass(RIG_SETTLED);
+        n = rig_run(&o);
+    }
+    assert_true(n == -ECONNRESET || n == -EPIPE);
+    rig_close_file(&p.here);
+    rig_close_file(&p.listener);
+    rig_close();
+}
+
 WEIR_TEST_BACKENDS(single_tries_on_a_blocking_pipe_never_block) {
     KERNEL_ONLY();
     int fds[2];

@@ -68,6 +68,7 @@ static const struct {
     {LEADS, "weir__uring_recv_rearm", "an_unread_file_is_received_again"},
     {LEADS, "weir__uring_recv_submit", "an_unread_file_is_received_again"},
     {LEADS, "weir__uring_send_submit", "vectors_keep_their_own_bytes"},
+    {LEADS, "weir__uring_soon_submit", "sends_of_a_turn_leave_together"},
     {LEADS, "weir__uring_write_event", "a_large_send_waits_for_room"},
     {LEADS, "weir__uring_writer_full", "a_large_send_waits_for_room"},
 };
@@ -236,6 +237,29 @@ WEIR_TEST_FULL_RING(vectors_keep_their_own_bytes) {
             out[i] = rig_op(WEIR__SENDV, &ends[i].file);
             out[i].op.u.vector.vec = v[i];
             out[i].op.u.vector.count = i == 0 ? 1 : 3;
+            rig_submit(&out[i]);
+        }
+        for (int i = 0; i < MANY; i++)
+            note("%lld ", (long long)rig_wait(&out[i]));
+        for (int i = 0; i < MANY; i++)
+            note_peer(&ends[i]);
+    }
+    for (int i = 0; i < MANY; i++)
+        end_close(&ends[i]);
+    rig_close();
+}
+
+WEIR_TEST_FULL_RING(sends_of_a_turn_leave_together) {
+    static struct end ends[MANY];
+    static char text[MANY][8];
+    struct rig_op out[MANY];
+    open_uring();
+    for (int i = 0; i < MANY; i++)
+        end_open(&ends[i]);
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int i = 0; i < MANY; i++) {
+            snprintf(text[i], sizeof text[i], "%c%d,", 'A' + i, round);
+            out[i] = rig_bytes_op(WEIR__SEND_SOON, &ends[i].file, text[i], strlen(text[i]));
             rig_submit(&out[i]);
         }
         for (int i = 0; i < MANY; i++)

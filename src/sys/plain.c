@@ -162,6 +162,14 @@ static ssize_t send_some(struct weir__op *op, size_t max) {
     return n;
 }
 
+int64_t weir__plain_send_once(const struct weir__op *op) {
+    ssize_t n;
+    do
+        n = send(op->file->fd, op->u.bytes.base, op->u.bytes.len, MSG_NOSIGNAL | MSG_DONTWAIT);
+    while (n < 0 && errno == EINTR);
+    return result(n);
+}
+
 /* A send that took a part only is tried again until the kernel returns EAGAIN: only then it will
  * report when there is room. */
 int64_t weir__plain_send(struct weir__op *op, size_t max) {

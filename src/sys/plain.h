@@ -20,6 +20,9 @@ int64_t weir__plain_recv(int fd, void *buf, size_t len);
 int64_t weir__plain_accept(int fd, struct weir__addr *ret_peer, int flags);
 int weir__plain_peer(int fd, struct weir__addr *ret_peer);
 
+/* SEND_SOON, by a call of its own. Returns how many bytes were taken, -EAGAIN or the error. */
+int64_t weir__plain_send_once(const struct weir__op *op);
+
 /* Go on sending, at most max bytes, and count them in the op (SEND: u.bytes.done; SENDV:
  * u.vector.done, and the array advances). Returns the total when all bytes are sent; -EINPROGRESS:
  * max bytes were sent; -EAGAIN or the error. */

@@ -27,6 +27,8 @@ static int uring_submit(struct weir__backend *base, struct weir__op *op) {
     case WEIR__SEND:
     case WEIR__SENDV:
         return weir__uring_send_submit(b, op);
+    case WEIR__SEND_SOON:
+        return weir__uring_soon_submit(b, op);
     case WEIR__RECV:
     case WEIR__RECV_INTO:
         return weir__uring_recv_submit(b, op);

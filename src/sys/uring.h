@@ -158,8 +158,9 @@ void weir__uring_recv_drop(struct uring_backend *b, struct weir__file *file); /*
 int weir__uring_detach_submit(struct uring_backend *b, struct weir__op *op);
 void weir__uring_recv_rearm(struct uring_backend *b); /* starved files, as buffers allow */
 
-/* uring_send.c: SEND, SENDV, CONNECT. */
+/* uring_send.c: SEND, SENDV, SEND_SOON, CONNECT. */
 int weir__uring_send_submit(struct uring_backend *b, struct weir__op *op);
+int weir__uring_soon_submit(struct uring_backend *b, struct weir__op *op);
 int weir__uring_connect_submit(struct uring_backend *b, struct weir__op *op);
 void weir__uring_write_event(struct uring_backend *b, struct weir__op *op,
                              const struct io_uring_cqe *cqe);

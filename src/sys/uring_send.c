@@ -54,9 +54,11 @@ static struct iovec piece_of(const struct weir__op *op) {
     return v;
 }
 
-/* MSG_WAITALL: the kernel goes on by itself until all bytes of the request are sent. */
+/* MSG_WAITALL: the kernel goes on by itself until all bytes of the request are sent.
+ * MSG_DONTWAIT: it ends the request instead when the socket is full. */
 static void queue_send(struct uring_backend *b, struct weir__op *op) {
-    const unsigned flags = MSG_NOSIGNAL | MSG_WAITALL;
+    bool waits = op->kind != WEIR__SEND_SOON;
+    const unsigned flags = MSG_NOSIGNAL | (waits ? MSG_WAITALL : MSG_DONTWAIT);
     size_t pieces = op->kind == WEIR__SENDV ? pieces_of(op) : 1;
     uint32_t slot = slot_of(b, op->file);
     struct io_uring_sqe *sqe = weir__uring_sqe(b, op, URING_OP);
@@ -138,6 +140,21 @@ int weir__uring_send_submit(struct uring_backend *b, struct weir__op *op) {
     return hand_to_kernel(op);
 }
 
+int weir__uring_soon_submit(struct uring_backend *b, struct weir__op *op) {
+    size_t len = op->u.bytes.len;
+    if (op->file->writer != NULL)
+        return weir__op_now_done(op, -EBUSY);
+    bool direct = len == 0 || len >= weir__sys_limits.small_send || b->tries_left > 0;
+    op->priv = 0;
+    op->u.bytes.done = 0;
+    if (direct || !weir__writers_charge(&b->writers, len)) {
+        b->tries_left -= b->tries_left > 0;
+        return weir__op_now_done(op, weir__plain_send_once(op));
+    }
+    queue_send(b, op);
+    return hand_to_kernel(op);
+}
+
 int weir__uring_connect_submit(struct uring_backend *b, struct weir__op *op) {
     if (op->file->writer != NULL)
         return weir__op_now_done(op, -EBUSY);
@@ -152,7 +169,7 @@ int weir__uring_connect_submit(struct uring_backend *b, struct weir__op *op) {
 static bool goes_on(struct weir__op *op, int *res) {
     bool ended = (op->priv & WEIR__WRITER_ENDING) != 0, asked = (op->priv & ROOM_ASKED) != 0;
     op->priv &= ~(uint32_t)(ROOM_ASKED | ROOM_CAME);
-    if (op->kind == WEIR__CONNECT)
+    if (op->kind == WEIR__CONNECT || op->kind == WEIR__SEND_SOON)
         return false;
     if (asked) /* whatever the poll reported, the next send finds out */
         *res = -EAGAIN;
@@ -177,7 +194,7 @@ void weir__uring_write_event(struct uring_backend *b, struct weir__op *op,
         return;
     }
     int64_t result = res;
-    if (res >= 0 && op->kind != WEIR__CONNECT)
+    if (res >= 0 && (op->kind == WEIR__SEND || op->kind == WEIR__SENDV))
         result = (int64_t)weir__plain_done(op);
     file->writer = NULL;
     weir__op_complete(&b->done, op, result);

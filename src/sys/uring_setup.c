@@ -174,6 +174,7 @@ int weir__uring_open(struct weir__backend **ret_backend, const char **ret_why) {
     if (b == NULL)
         return -ENOMEM;
     b->base.ops = &weir__uring_ops;
+    b->base.batches = true;
     b->outer_fd = b->event_fd = -1;
     int rc = weir__latch_new(true, &b->base.latch);
     if (rc != 0) {

@@ -10,7 +10,7 @@
 #define OP(kind) ((uint64_t)1 << WEIR__##kind)
 
 #define RECEIVES (OP(RECV) | OP(RECV_INTO) | OP(RECVMSG) | OP(TRY_RECVMSG))
-#define SENDS (OP(SEND) | OP(SENDV) | OP(TRY_SENDMSG))
+#define SENDS (OP(SEND) | OP(SENDV) | OP(SEND_SOON) | OP(TRY_SENDMSG))
 
 /* Bit for bit the ops behind enum weir_fault_kinds. */
 static const uint64_t ops_of_kind[] = {
