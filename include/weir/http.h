@@ -58,13 +58,14 @@ WEIR_API bool weir_http_wants_websocket(const struct weir_http_request *r);
  * the connection. A WebSocket server does not upgrade the connection: when the function has
  * returned, the library gives the client at most 1 s to read the answer, drops what the client
  * sends meanwhile, and closes the connection.
- * Returns 0 when the kernel has the answer; or, if the client has sent further requests already,
- * when it is queued: such answers leave together, at the latest when the task suspends. -EALREADY
- * (an answer has begun), -EINVAL (status is not 200 .. 599; text for 204, 205 or 304, which have no
- * body), -ENOMEM, -EPIPE, -ECONNRESET, -ETIMEDOUT (the client has taken nothing for too long),
- * -ECANCELED, -ETIME, WEIR_ENOLOOP. After -EINVAL and -ENOMEM nothing was sent, and the function
- * may answer otherwise. After another error, or a cancel while the answer is sent, nothing more can
- * be sent, and the connection is closed. */
+ * Returns 0 when the kernel has the answer; or, if the client has sent further requests already, or
+ * if the server sends the answers of a turn by one call (io_uring), when it is queued: such answers
+ * leave together, at the latest when all ready tasks have run. -EALREADY (an answer has begun),
+ * -EINVAL (status is not 200 .. 599; text for 204, 205 or 304, which have no body), -ENOMEM,
+ * -EPIPE, -ECONNRESET, -ETIMEDOUT (the client has taken nothing for too long), -ECANCELED, -ETIME,
+ * WEIR_ENOLOOP. After -EINVAL and -ENOMEM nothing was sent, and the function may answer otherwise.
+ * After another error, or a cancel while the answer is sent, nothing more can be sent, and the
+ * connection is closed. */
 WEIR_SUSPENDS int weir_http_reply(struct weir_http_request *r, int status, const char *text);
 
 /* An answer with headers of its own and any body, for weir_http_reply_with. */

@@ -192,7 +192,7 @@ static int answer_out(struct http_request *r, const struct weir_http_answer *a) 
     r->pub.reply = HTTP_ANSWERING;
     r->sent = len;
     if (h->left == 0 || len > h->out->size - h->out->len)
-        return weir__http_send(h, a->body, len);
+        return weir__http_send_soon(h, a->body, len);
     rc = weir__http_put(h, a->body, len);
     weir__http_flush_later(h); /* with those of the requests that wait behind this one */
     return rc;

@@ -200,3 +200,37 @@ WEIR_TEST(a_conversation_survives_each_op_that_never_ends) {
 WEIR_TEST(a_conversation_is_the_same_under_each_seed) {
     explore(seeds);
 }
+
+/* ---- sends that are pending ---- */
+
+/* The client's writes are tries, which no fault strikes. */
+static int ask_while_late(struct world *w) {
+    static const char request[] = GET("/hello"), last[] = GET("/last");
+    char got[2048];
+    struct weir_stream *s = raw_dial(w);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(weir_try_write(s, request, strlen(request)), strlen(request));
+        weir_sleep(MS(2));
+    }
+    raw_read_past(s, "hello\n", 4, got, sizeof got);
+    assert_int_equal(weir_try_write(s, last, strlen(last)), strlen(last));
+    assert_true(raw_read_all(s, got, sizeof got) > 0);
+    assert_string_equal(got, "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\n"
+                             "Content-Length: 5\r\nConnection: close\r\n\r\nlast\n");
+    weir_close(&s);
+    return 0;
+}
+
+WEIR_TEST(answers_keep_their_order_while_each_send_is_late) {
+    static const struct weir_fault late = {.size = sizeof late, .kinds = WEIR_FAULT_SEND,
+                                           .effect = WEIR_FAULT_LATE, .nth = 1, .every = true};
+    for (enum shape each = 0; each < SHAPES; each++) {
+        struct telling t = {NULL, ask_while_late, each};
+        struct weir_sim_options o = {.size = sizeof o};
+        weir_fault_arm(&late);
+        assert_int_equal(weir_sim_run(tell, &t, &o), 0);
+        if (each != ACCEPTS) /* whose answers never wait for others */
+            assert_in_range(weir_fault_struck(), 1, 4);
+        weir_fault_arm(NULL);
+    }
+}

@@ -25,6 +25,8 @@ void weir__http_fini(struct weir_http *h) {
     weir__list_remove(&h->flush.link);
     if (h->request != NULL)
         weir__http_request_give(h->config, h->request);
+    if (h->first != NULL)
+        weir__http_out_leave(h);
     if (h->out != NULL)
         weir__http_out_give(h->config, h->out);
     h->request = NULL;

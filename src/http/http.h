@@ -37,6 +37,9 @@ struct react_server;
 
 struct http_out { /* bytes to send, [from, len) of size */
     struct http_out *next; /* of the spare ones */
+    struct weir__op op;          /* while the backend has it */
+    struct weir_http *http;      /* likewise; NULL: it is gone */
+    struct http_config *config;  /* of a connection that is gone, counted */
     uint32_t from, len, size;
     uint8_t bytes[];
 };
@@ -161,6 +164,7 @@ struct http_driver {
     void (*written)(struct weir_http *h);             /* that task ends */
     /* From now on call weir__http_left when the client leaves. NULL: the driver cannot. */
     void (*ask_ahead)(struct weir_http *h);
+    bool may_batch; /* an answer may leave a moment after the call that gave it */
 };
 
 struct weir_http {
@@ -171,6 +175,8 @@ struct weir_http {
     size_t left;
     struct http_request *request; /* in phase HEAD or RUNS; NULL: between requests */
     struct http_out *out;         /* NULL: nothing is to be sent */
+    struct http_out *first;       /* leaves before out: the backend has it, or it did not leave
+                                   * whole, and a task writes the rest; NULL: there is none */
     struct weir__flush flush;     /* sends it when all ready tasks have run */
     struct weir__waitq writers;   /* tasks that wait until another has written */
     struct react_server *becomes; /* the request becomes a connection of this server; NULL: none */
@@ -178,7 +184,8 @@ struct weir_http {
     char *client;                 /* whom a PROXY header has named; NULL: the peer */
     size_t served;                /* requests */
     int16_t unsent;               /* the error that sending met; it stays */
-    bool writing;                 /* a task writes what is in out */
+    bool writing;                 /* a task writes what is in out, or the backend has first */
+    bool leaving;                 /* the backend has it */
     bool close, broken;           /* see above */
     bool upgraded;                /* the stream was another protocol's, which has ended it */
     bool resets;                  /* its close is a reset: the answer would seem whole else */
@@ -264,10 +271,14 @@ void weir__http_out_init(struct weir_http *h);
 uint8_t *weir__http_out_room(struct weir_http *h, size_t len);
 int weir__http_put(struct weir_http *h, const void *bytes, size_t len); /* 0; -ENOMEM */
 void weir__http_flush_later(struct weir_http *h);
+void weir__http_out_leave(struct weir_http *h); /* the connection goes, and has a first */
 int weir__http_wait_room(struct weir_http *h); /* at most send_ns; 0 or an error. Suspends */
 /* Send all that is in out, and then the len bytes of data, which may be NULL. Returns 0, or the
  * error, which stays in h->unsent and breaks the connection. Suspends. */
 int weir__http_send(struct weir_http *h, const void *data, size_t len);
+/* The same for an answer that is whole: where the backend batches, it leaves with those of other
+ * connections when all ready tasks have run, and an error is met by the next call. */
+int weir__http_send_soon(struct weir_http *h, const void *data, size_t len);
 static inline size_t http_unsent(const struct weir_http *h) {
     return h->out != NULL ? h->out->len - h->out->from : 0;
 }

@@ -133,13 +133,18 @@ static void emptied(struct weir_http *h) {
     h->out = NULL;
 }
 
+static struct http_out *take_first(struct weir_http *h) {
+    struct http_out **place = h->first != NULL ? &h->first : &h->out, *o = *place;
+    *place = NULL;
+    return o;
+}
+
 /* The block is detached while it is sent: what is put meanwhile goes into the next one. */
 static int send_out(struct weir_http *h) {
+    struct http_out *o;
     int rc = 0;
-    while (rc == 0 && h->out != NULL) {
-        struct http_out *o = h->out;
+    while (rc == 0 && (o = take_first(h)) != NULL) {
         size_t done;
-        h->out = NULL;
         rc = send_bytes(h, o->bytes + o->from, o->len - o->from, &done);
         weir__http_out_give(h->config, o);
     }
@@ -186,7 +191,7 @@ int weir__http_send(struct weir_http *h, const void *data, size_t len) {
     return rc < 0 ? broke(h, rc) : 0;
 }
 
-/* ---- the flush ---- */
+/* ---- a task that writes ---- */
 
 /* Runs also when its connection was dropped meanwhile: then it is the last one inside. */
 static int writer(void *args) {
@@ -209,11 +214,105 @@ static void start_writer(struct weir_http *h) {
     }
 }
 
+/* ---- with the other sends of the turn ---- */
+
+static bool may_batch(const struct weir_http *h) {
+    return h->driver->may_batch && weir__stream_batches(h->stream);
+}
+
+/* Of a block that was handed to the backend n bytes were taken, or an error was met. */
+static int taken_soon(struct weir_http *h, struct http_out *o, int64_t n) {
+    if (n > 0)
+        o->from += (uint32_t)n;
+    if (o->from < o->len && (n >= 0 || n == -EAGAIN)) {
+        h->first = o;
+        start_writer(h);
+        return 0;
+    }
+    weir__http_out_give(h->config, o);
+    int rc = n < 0 ? broke(h, (int)n) : 0;
+    write_over(h);
+    if (h->out != NULL)
+        weir__http_flush_later(h);
+    return rc;
+}
+
+static void soon_ended(struct weir__op *op) {
+    struct http_out *o = WEIR_CONTAINER(op, struct http_out, op);
+    struct weir_stream *s = op->waiter;
+    struct weir_http *h = o->http;
+    int64_t n = op->result;
+    s->loop->hidden--;
+    weir__stream_put_end(s, n < 0 && n != -EAGAIN ? (int)n : 0);
+    if (h == NULL) {
+        struct http_config *c = o->config;
+        weir__http_out_give(c, o);
+        weir__http_config_unref(c);
+        return;
+    }
+    h->first = NULL;
+    h->leaving = false;
+    (void)taken_soon(h, o, n);
+}
+
+/* Hand out to the backend. Returns 0; an error, which breaks the connection. */
+static int send_block_soon(struct weir_http *h) {
+    struct http_out *o = h->out;
+    struct weir_stream *s = h->stream;
+    int rc = weir__stream_put_begin(s);
+    if (rc < 0)
+        return broke(h, rc);
+    o->op = (struct weir__op){.wake = soon_ended, .waiter = s,
+                              .u.bytes = {.base = o->bytes + o->from, .len = o->len - o->from}};
+    h->out = NULL;
+    h->writing = true;
+    if (s->kind->send_soon(s, &o->op) == WEIR__DONE) {
+        int64_t n = o->op.result;
+        weir__stream_put_end(s, n < 0 && n != -EAGAIN ? (int)n : 0);
+        return taken_soon(h, o, n);
+    }
+    s->loop->hidden++; /* the run waits for it */
+    o->http = h;
+    h->first = o;
+    h->leaving = true;
+    return 0;
+}
+
+void weir__http_out_leave(struct weir_http *h) {
+    struct http_out *o = h->first;
+    h->first = NULL;
+    if (!h->leaving) {
+        weir__http_out_give(h->config, o);
+        return;
+    }
+    o->http = NULL;
+    o->config = h->config;
+    h->config->refs++;
+}
+
+int weir__http_send_soon(struct weir_http *h, const void *data, size_t len) {
+    bool fits = h->out == NULL || len <= h->out->size - h->out->len;
+    if (h->close || h->broken || h->unsent != 0 || !may_batch(h) || !fits ||
+        (h->writing && !h->leaving))
+        return weir__http_send(h, data, len);
+    int rc = len > 0 ? weir__http_put(h, data, len) : 0;
+    if (rc < 0 || h->out == NULL || h->writing) /* else soon_ended lets it follow */
+        return rc;
+    rc = send_block_soon(h);
+    return rc < 0 ? weir__fail(rc, "http write", weir_stream_peer(h->stream)) : 0;
+}
+
+/* ---- the flush ---- */
+
 static void flush(struct weir__flush *f) {
     struct weir_http *h = WEIR_CONTAINER(f, struct weir_http, flush);
     struct http_out *o = h->out;
     if (h->writing || o == NULL || h->unsent != 0)
         return; /* the task that writes takes this too */
+    if (may_batch(h)) {
+        (void)send_block_soon(h);
+        return;
+    }
     ssize_t n = weir_try_write(h->stream, o->bytes + o->from, o->len - o->from);
     if (n > 0)
         o->from += (uint32_t)n;

@@ -103,7 +103,7 @@ static void send_rest(struct http_conn *c) {
     struct weir_http *h = &c->http;
     uint8_t phase = c->phase;
     c->phase = HTTP_PHASE_SENDS;
-    (void)weir__http_send(h, NULL, 0);
+    (void)weir__http_send_soon(h, NULL, 0);
     c->phase = phase;
     if (h->is_last && phase == HTTP_PHASE_WAITS && !weir__http_head_has_begun(h))
         h->close = true;

@@ -46,7 +46,8 @@ static enum weir__ahead conn_ahead(struct weir_conn *conn, void *state, struct w
     return WEIR__AHEAD_KEEP;
 }
 
-static const struct http_driver conn_driver = {conn_next, conn_group, conn_written, conn_watch};
+static const struct http_driver conn_driver = {conn_next, conn_group, conn_written, conn_watch,
+                                               .may_batch = true};
 
 /* ---- bounds ---- */
 
@@ -101,11 +102,23 @@ void weir__http_conn_last(struct http_conn *c) {
     weir__http_bound(c, weir__deadline(weir__loop_now(h->config->loop), HTTP_LINGER_NS));
 }
 
-/* The bound is over: answer 408 to a client that was too slow, in the connection's last task. */
+/* A writer's task, or the backend, has answers still: the end of the connection would cancel it. */
+static void send_rest(struct weir_http *h) {
+    struct weir_scope shield, bound;
+    weir_shield_enter(&shield, HTTP_LINGER_NS);
+    weir_scope_enter(&bound, h->config->o.send_ns);
+    int rc = weir__http_send(h, NULL, 0);
+    weir_scope_leave(&bound, rc);
+    weir_scope_leave(&shield, 0);
+}
+
+/* In the connection's last task. If its bound is over, answer 408 to a client that was too slow. */
 static void conn_ends(struct weir_conn *conn, void *state, int rc) {
     struct http_conn *c = state;
     struct weir_http *h = &c->http;
     struct weir_scope shield, bound;
+    if (rc == 0 && !h->broken && (h->writing || http_unsent(h) > 0))
+        send_rest(h);
     if (c->phase != HTTP_PHASE_LATE)
         return;
     weir_shield_enter(&shield, HTTP_LINGER_NS);

@@ -55,7 +55,7 @@ static void task_written(struct weir_http *h) {
     task_left(task_of(h));
 }
 
-static const struct http_driver task_driver = {task_next, task_group, task_written, NULL};
+static const struct http_driver task_driver = {task_next, task_group, task_written, NULL, false};
 
 /* ---- open and close ---- */
 
