@@ -143,11 +143,18 @@ static void ws_closed(struct weir_ws *ws, void *state, int rc) {
     reactive.code = weir_ws_close_code(ws);
 }
 
+/* What comes meanwhile is received ahead. */
+static int watches(struct weir_http_request *r) {
+    weir_http_end_when_gone(r);
+    int rc = weir_sleep(MS(5));
+    return rc < 0 ? rc : weir_http_reply(r, 200, "hello\n");
+}
+
 static const struct weir_ws_reactive feed = {.size = sizeof feed, .state_size = 400,
                                              .opened = ws_opened, .message = ws_message,
                                              .closed = ws_closed};
 static const struct weir_http_route routes[] = {
-    {"GET", "/hello", talk}, {NULL, "/feed", .ws = &feed}, {0}};
+    {"GET", "/hello", talk}, {"GET", "/watches", watches}, {NULL, "/feed", .ws = &feed}, {0}};
 
 struct serve_routes_args {
     struct weir_listener *l;
@@ -191,6 +198,17 @@ static int use_routes(struct weir_listener *l) {
         assert_non_null(strstr(got, "\r\n\r\n\x81\x02hi"));
         assert_int_equal(reactive.messages, 1);
     }
+    /* frames that come while the request before the handshake is handled */
+    reactive.messages = 0;
+    struct weir_stream *s = raw_dial(&w);
+    assert_int_equal(weir_write(s, GET("/watches") UPGRADE, strlen(GET("/watches") UPGRADE)), 0);
+    assert_int_equal(weir_sleep(MS(2)), 0);
+    assert_int_equal(weir_write(s, FRAME, sizeof FRAME - 1), 0);
+    assert_int_equal(weir_shutdown(s), 0);
+    assert_true(raw_read_all(s, got, sizeof got) > 0);
+    weir_close(&s);
+    assert_non_null(strstr(got, "\r\n\r\n\x81\x02hi"));
+    assert_int_equal(reactive.messages, 1);
     reactive.messages = 0;
     /* what is no handshake */
     raw_exchange(&w, GET("/feed"), strlen(GET("/feed")), 1000, got, sizeof got);

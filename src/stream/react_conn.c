@@ -338,7 +338,8 @@ static int conn_open(struct weir_conn *c) {
     if (rc < 0)
         return rc;
     c->opened = true;
-    conn_op(c)->result = 0;
+    if (c->ahead == AHEAD_NONE) /* else it has a piece that came for the functions before */
+        conn_op(c)->result = 0;
     rc = c->server->fn.opened != NULL ? c->server->fn.opened(c, c + 1) : 0;
     return rc >= 0 && c->stream->left > 0 ? conn_deliver_held(c) : rc;
 }
