@@ -48,6 +48,7 @@ struct http_conn { /* the state of a weir_conn */
     weir_ns since;            /* BODY: when the wait began */
     uint32_t discarded;       /* bytes: LINGERS; BODY: since the answer */
     uint8_t phase;
+    bool has_left;            /* the client: its end of stream was read ahead */
 };
 
 static_assert(sizeof(struct http_conn) <= 256, "an idle one: its weir_conn and this");

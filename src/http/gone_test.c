@@ -2,6 +2,7 @@
 /* Clients that leave while a handler is suspended: noticed where the handler has asked for it, and
  * else not, since a client that has only shut down its sending side must get its answer. */
 #include <weir/option.h>
+#include <weir/testing.h>
 
 #include "http/http_test_util.h"
 
@@ -19,7 +20,9 @@ static int waits_long(struct weir_http_request *r) {
     if (rc == 0 && asks_for(r, "/asks/pieces"))
         rc = begin(r, 200, 0) < 0 || weir_http_write(r, "half", 4) < 0 ? -1 : 0;
     if (rc == 0)
-        rc = weir_sleep(asks_for(r, "/plain") ? MS(30) : WEIR_SECONDS(1000));
+        rc = weir_sleep(asks_for(r, "/asks/briefly") ? MS(5)
+                        : asks_for(r, "/plain")      ? MS(30)
+                                                     : WEIR_SECONDS(1000));
     ended = rc;
     was_gone = weir_http_gone(r);
     return rc < 0 ? rc : weir_http_reply(r, 200, "waited\n");
@@ -54,6 +57,21 @@ static void expect_gone(struct world *w, const char *request, bool resets) {
     assert_true(was_gone);
 }
 
+/* The connection has seen it for the first request, during the second. */
+static void expect_gone_before(struct world *w) {
+    static const char three[] = GET("/asks/briefly") GET("/plain") GET("/asks");
+    struct weir_stream *s = raw_dial(w);
+    ended = 0;
+    was_gone = false;
+    assert_int_equal(weir_write(s, three, strlen(three)), 0);
+    assert_int_equal(weir_sleep(MS(15)), 0);
+    weir_close(&s);
+    for (int i = 0; i < 200 && ended == 0; i++)
+        settle();
+    assert_int_equal(ended, -ECANCELED);
+    assert_true(was_gone);
+}
+
 static int leave(struct world *w) {
     char got[256];
     for (int resets = 0; resets <= 1; resets++) {
@@ -62,6 +80,7 @@ static int leave(struct world *w) {
         expect_gone(w, POST("/body-first", 5, "hello"), resets);
         expect_gone(w, GET("/asks/pieces"), resets);
     }
+    expect_gone_before(w);
     /* half-closed, and not asked for: it gets its answer */
     expect_answers(w, GET("/plain"), TEXT_OK(7, "waited\n"));
     assert_false(was_gone);
@@ -132,4 +151,79 @@ static int stay_story(void *arg) {
 WEIR_TEST_BACKENDS(a_client_that_sends_on_is_not_gone) {
     struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
     assert_int_equal(weir_run(stay_story, NULL, &o), 0);
+}
+
+/* ---- explored ---- */
+
+/* The second request is behind the head of the first, so the leaving is seen twice. */
+static int ask_and_leave(struct world *w) {
+    static const char two[] = GET("/asks/briefly") GET("/asks/pieces");
+    struct weir_stream *s = NULL;
+    int rc = weir_dial(w->url, NULL, &s);
+    if (rc == 0)
+        rc = weir_write(s, two, strlen(two));
+    if (rc == 0)
+        rc = weir_sleep(MS(20));
+    weir_close(&s);
+    return rc < 0 ? rc : weir_sleep(MS(20));
+}
+
+static int explored_story(void *arg) {
+    struct world w = {.o = {.size = sizeof w.o}};
+    struct weir_scope bound; /* nobody answers if the server could not begin */
+    the_world = &w;
+    weir_group_open(&w.clients, WEIR_INDEPENDENT);
+    weir_group_open(&w.servers, WEIR_TOGETHER);
+    weir_scope_enter(&bound, WEIR_SECONDS(120));
+    int rc = weir_listen("tcp://127.0.0.1:0", NULL, &w.l);
+    if (rc == 0) {
+        snprintf(w.url, sizeof w.url, "tcp://127.0.0.1:%d", weir_listener_port(w.l));
+        rc = weir_go(&w.servers, serve_gone, .w = &w);
+    }
+    if (rc == 0)
+        rc = weir_yield();
+    if (rc == 0)
+        rc = ask_and_leave(&w);
+    rc = weir_scope_leave(&bound, rc);
+    world_close(&w, false);
+    return rc;
+}
+
+static void explore(int (*how)(const struct weir_story *story)) {
+    static const struct weir_sim_options worlds[] = {
+        {.size = sizeof worlds[0]},
+        {.size = sizeof worlds[0], .deferred = true, .send_buffer = 70, .receive_buffer = 70,
+         .piece_size = 16}};
+    for (size_t i = 0; i < 2; i++) {
+        struct weir_story t = {.size = sizeof t, .name = "gone", .fn = explored_story,
+                               .options = &worlds[i]};
+        assert_int_equal(how(&t), 0);
+    }
+}
+
+static int cancels(const struct weir_story *t) {
+    return weir_explore_cancels(t, NULL);
+}
+static int allocations(const struct weir_story *t) {
+    return weir_explore_allocations(t, NULL);
+}
+static int strikes(const struct weir_story *t) {
+    static const enum weir_fault_effect effects[] = {WEIR_FAULT_ERROR, WEIR_FAULT_SHORT,
+                                                     WEIR_FAULT_LATE, WEIR_FAULT_NEVER};
+    int rc = 0;
+    for (size_t i = 0; i < sizeof effects / sizeof effects[0] && rc == 0; i++) {
+        struct weir_fault f = {.size = sizeof f, .effect = effects[i]};
+        rc = weir_explore_faults(t, &f, NULL);
+    }
+    return rc;
+}
+
+WEIR_TEST(the_leaving_of_a_client_survives_each_cancel) {
+    explore(cancels);
+}
+WEIR_TEST(the_leaving_of_a_client_survives_each_failed_allocation) {
+    explore(allocations);
+}
+WEIR_TEST(the_leaving_of_a_client_survives_each_fault) {
+    explore(strikes);
 }

@@ -34,14 +34,19 @@ static struct weir_group *conn_group(struct weir_http *h) {
 static void conn_written(struct weir_http *h) {}
 
 static void conn_watch(struct weir_http *h) {
-    (void)weir__conn_ahead(WEIR_CONTAINER(h, struct http_conn, http)->conn);
+    struct http_conn *c = WEIR_CONTAINER(h, struct http_conn, http);
+    if (c->has_left)
+        weir__http_left(h->request);
+    else
+        (void)weir__conn_ahead(c->conn);
 }
 
 /* Something has come while a function runs, because conn_watch has asked for it. */
 static enum weir__ahead conn_ahead(struct weir_conn *conn, void *state, struct weir_view v,
                                    int rc) {
     struct http_conn *c = state;
-    if (v.len == 0 && c->http.running)
+    c->has_left = v.len == 0;
+    if (c->has_left && c->http.running)
         weir__http_left(c->http.request);
     return WEIR__AHEAD_KEEP;
 }
