@@ -175,6 +175,7 @@ static int finish_gone(struct http_request *r, int rc) {
 int weir__http_finish(struct http_request *r, int rc) {
     if (r->http->lease != NULL)
         weir__http_lease_await(r->http);
+    r->ends_when_gone = r->ends_on_stop = false; /* what is left to do is ours */
     if (__builtin_expect(r->gone, 0))
         return finish_gone(r, rc);
     return r->stopped ? finish_stopped(r, rc) : finish(r, rc);

@@ -155,6 +155,15 @@ static inline int work_on(struct weir_http_request *r) {
     return rc == 0 ? weir_sleep(MS(1)) : rc;
 }
 
+/* End the answer, and wait for something else behind it, as long as the client is there. */
+static inline int wait_behind(struct weir_http_request *r) {
+    weir_http_end_when_gone(r);
+    int rc = begin(r, 200, WORKS_ON_LEN);
+    if (rc == 0 && (rc = weir_http_write(r, big_bytes(), WORKS_ON_LEN)) == 0)
+        rc = weir_http_end(r, NULL);
+    return rc == 0 ? weir_sleep(WEIR_SECONDS(5)) : rc;
+}
+
 /* Wait for what never happens, before the answer begins. */
 static inline int poll_long(struct weir_http_request *r) {
     weir_http_end_on_stop(r);
@@ -208,6 +217,8 @@ static inline int route_by_path(struct weir_http_request *r, struct weir_view bo
         return poll_long(r);
     if (asks_for(r, "/works-on"))
         return work_on(r);
+    if (asks_for(r, "/waits-behind"))
+        return wait_behind(r);
     if (asks_for(r, "/works-off"))
         return reply_bytes(r, big_bytes(), WORKS_ON_LEN);
     if (asks_for(r, "/fills"))
@@ -234,6 +245,10 @@ static inline int handle_request(struct weir_http_request *r) {
     char piece[8];
     ssize_t n = 0;
     the_world->requests++;
+    if (asks_for(r, "/unread/watched")) {
+        weir_http_end_when_gone(r);
+        return reply_bytes(r, big_bytes(), WORKS_ON_LEN);
+    }
     if (asks_for(r, "/unread"))
         return weir_http_reply(r, 200, "not wanted\n");
     if (asks_for(r, "/by-bytes")) {

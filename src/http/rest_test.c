@@ -71,3 +71,34 @@ REST_STORY(a_client_gets_what_its_handler_put_last_though_the_server_stops) {
     weir_close(&s);
     return 0;
 }
+
+/* Its handler waits behind the whole answer, and is cancelled. */
+REST_STORY(a_client_that_counts_as_gone_gets_the_answer_that_was_ended_before) {
+    char got[4096];
+    struct weir_stream *s = raw_dial(w);
+    assert_int_equal(weir_write(s, GET("/waits-behind"), strlen(GET("/waits-behind"))), 0);
+    assert_int_equal(weir_sleep(MS(50)), 0);
+    assert_int_equal(weir_shutdown(s), 0);
+    assert_int_equal(weir_sleep(MS(50)), 0);
+    assert_true(raw_read_all(s, got, sizeof got) > 0);
+    expect_all(got);
+    weir_close(&s);
+    return 0;
+}
+
+/* Its handler has returned, and the body that it left unread is awaited. */
+REST_STORY(a_client_that_leaves_within_an_unwanted_body_gets_the_answer) {
+    static const char head[] = "POST /unread/watched HTTP/1.1\r\n" LOCAL
+                               "Content-Length: 5\r\n\r\n";
+    char got[4096];
+    struct weir_stream *s = raw_dial(w);
+    assert_int_equal(weir_write(s, head, strlen(head)), 0);
+    assert_int_equal(weir_sleep(MS(50)), 0);
+    assert_int_equal(weir_shutdown(s), 0);
+    assert_int_equal(weir_sleep(MS(50)), 0);
+    assert_true(raw_read_all(s, got, sizeof got) > 0);
+    if (w->shape != REACTS) /* which answers otherwise */
+        expect_all(got);
+    weir_close(&s);
+    return 0;
+}

@@ -124,8 +124,8 @@ int weir__http_piece(struct weir_conn *conn, void *state, struct weir_view v) {
     h->left = v.len;
     if (take_requests(c) == HTTP_BECAME)
         return 0;
-    if ((http_unsent(h) > 0 || h->writing) && !h->broken)
-        send_rest(c);
+    if ((http_unsent(h) > 0 || h->writing) && !h->broken && !h->cut)
+        send_rest(c); /* a task that was cancelled cannot: the end of the connection does it */
     h->left = 0;
     if (c->phase == HTTP_PHASE_BODY)
         h->request->task = NULL; /* it ends */
