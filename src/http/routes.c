@@ -148,7 +148,7 @@ static const char *pattern_parse(struct weir__route *r, char *why) {
     return fault;
 }
 
-/* Names of methods tell upper from lower case, and none that a client sends has small letters. */
+/* Method names are case-sensitive, and no client sends one with small letters. */
 static const char *method_fault(const char *method, char *why) {
     char upper[24];
     size_t len = 0;
@@ -229,8 +229,7 @@ static enum relation order(const struct weir__route *a, const struct weir__route
 /* ---- the table ---- */
 
 static int bad(const char *pattern, const char *why) {
-    return weir__failf(-EINVAL, "http route", pattern, "the route \"%s\" is not usable: %s",
-                       pattern, why);
+    return weir__failf(-EINVAL, "http route", pattern, "%s", why);
 }
 
 /* Behind all that win over it, before all over which it wins. */
