@@ -67,7 +67,7 @@ struct weir__backend {
     const struct weir__backend_ops *ops;
     struct weir__latch *latch; /* ops->wake rings it; a thread that may ring it later holds a ref */
     bool simulated;            /* the numbers of its files are no descriptors */
-    bool batches;              /* it makes the sends of a turn together, and knows SEND_SOON */
+    bool batches;              /* it gathers the sends of a turn, and knows SEND_SOON */
     struct weir__order *order; /* NULL: first in, first out */
     bool quiet; /* set by turn: nothing can ever complete again (only a simulation knows) */
 };

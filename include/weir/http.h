@@ -58,9 +58,9 @@ WEIR_API bool weir_http_wants_websocket(const struct weir_http_request *r);
  * the connection. A WebSocket server does not upgrade the connection: when the function has
  * returned, the library gives the client at most 1 s to read the answer, drops what the client
  * sends meanwhile, and closes the connection.
- * Returns 0 when the kernel has the answer; or, if the client has sent further requests already, or
- * if the server sends the answers of a turn by one call (io_uring), when it is queued: such answers
- * leave together, at the latest when all ready tasks have run. -EALREADY (an answer has begun),
+ * Returns 0 when the kernel has the answer; or when it is queued, if the client has sent further
+ * requests already, or if the server gathers the answers of all connections (io_uring). Queued
+ * answers leave at the latest when all ready tasks have run. -EALREADY (an answer has begun),
  * -EINVAL (status is not 200 .. 599; text for 204, 205 or 304, which have no body), -ENOMEM,
  * -EPIPE, -ECONNRESET, -ETIMEDOUT (the client has taken nothing for too long), -ECANCELED, -ETIME,
  * WEIR_ENOLOOP. After -EINVAL and -ENOMEM nothing was sent, and the function may answer otherwise.
@@ -97,8 +97,8 @@ WEIR_SUSPENDS int weir_http_reply_json(struct weir_http_request *r, int status, 
  * good; 302 or 301 likewise, but clients may turn POST into GET. location is an absolute URL or,
  * from the URL of the request, a relative one ("/done", "../list?page=2"), and borrowed until
  * return. Bytes that may not stand in a URL, such as spaces, letters beyond ASCII and line ends,
- * are sent as %XX, so a text of the client's cannot add a header. But it can name another host
- * ("//evil.example"): check what you redirect to. The body is the status's phrase.
+ * are sent as %XX, so a text that came from a client cannot add a header. But it can name another
+ * host ("//evil.example"): check it. The body is the status's phrase.
  * Returns as weir_http_reply; -EINVAL also for another status, or an empty location. */
 WEIR_SUSPENDS int weir_http_redirect(struct weir_http_request *r, int status,
                                      const char *location);

@@ -23,8 +23,8 @@ struct weir_http_event {
  * ends the answer by returning. retry_ns is how long a client waits before it connects again; 0:
  * the client's default.
  * When the server stops, the suspending calls of the handler return -ECANCELED, wherever it waits
- * for the next event; it should return that code. The client sees the end of the stream, and
- * connects again: see weir_http_end_on_stop.
+ * for the next event; it should return that code. The client sees the end of the stream and
+ * connects again. See weir_http_end_on_stop.
  * Returns 0; an error as weir_http_begin; -EINVAL (retry_ns < 0). */
 WEIR_SUSPENDS int weir_http_events_begin(struct weir_http_request *r, weir_ns retry_ns);
 

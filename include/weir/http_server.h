@@ -33,8 +33,8 @@ struct weir_http_log; /* what became of one request, for an access log */
  *         library logs the error
  *   > 0   500, and the library logs the mistake.
  * An answer that weir_http_begin has begun is ended for it if it returns >= 0. If it returns < 0,
- * the connection is broken, so that the client sees that the answer is not whole. So it is, with a
- * line in the log, if the answer is shorter than it has announced. */
+ * the connection is broken, so that the client sees that the answer is not whole. If the answer is
+ * shorter than it has announced, the connection is broken too, and the library logs that. */
 typedef int weir_http_handler(struct weir_http_request *r);
 
 /* One route of a server. A table of them ends with {0}. */
@@ -44,12 +44,12 @@ struct weir_http_route {
     weir_http_handler *fn; /* NULL if ws is set */
     void *arg;             /* for weir_http_arg */
     /* Not NULL: requests of this route become WebSocket connections, served by these functions as
-     * weir_ws_react does; method and fn are ignored. Their `request` gets a request of weir/http.h,
-     * for which weir_http_param and the like abort: read weir_http_target there, or weir_ws_path
-     * later. To read parameters, give an fn that calls weir_http_ws_accept. */
+     * weir_ws_react does; method and fn are ignored. The request that their `request` gets is only
+     * for calls of weir/http.h, such as weir_http_target: weir_http_param and the like abort. Later
+     * weir_ws_path has the path. To read parameters, give an fn that calls weir_http_ws_accept. */
     const struct weir_ws_reactive *ws;
     const struct weir_ws_options *ws_options; /* may be NULL */
-    uint64_t body_max; /* bytes of a body of this route, instead of the server's; 0: the server's */
+    uint64_t body_max; /* bytes of a body, instead of the server's body_max; 0: the server's */
 };
 
 /* The options of a server. A limit of 0, or a time of 0 or less, means the default, which stands
@@ -113,8 +113,8 @@ struct weir_http_server_options {
  * members point to is borrowed until return.
  * The server stops when l is unlistened, or when a scope around the call fires. Then connections
  * without a request close at once. Requests that have begun go on for at most drain_ns, and their
- * connections close after the answer; then they are cancelled. Event streams, and what else has
- * called weir_http_end_on_stop, are cancelled at once. The call returns when the last
+ * connections close after the answer; then they are cancelled. Event streams, and other requests
+ * for which weir_http_end_on_stop was called, are cancelled at once. The call returns when the last
  * connection is gone. A cancel of g cancels all of them at once.
  * Returns 0 once l is unlistened; -ECANCELED, -ETIME, -EBUSY (another task accepts), -ENOMEM (only
  * when it begins), -EINVAL (the options: the error's text says what, such as a pattern or method
@@ -252,26 +252,28 @@ WEIR_API struct weir_stream *weir_http_stream(const struct weir_http_request *r)
 WEIR_API void weir_http_close_after(struct weir_http_request *r);
 
 /* Does the server stop? True once weir_http_serve or weir_http_react waits for its last requests;
- * always false for a request of weir_http_next. For a handler that works in many steps: it has at
- * most drain_ns for the rest. */
+ * always false for a request of weir_http_next. A handler that works in many steps can ask this: it
+ * then has at most drain_ns for the rest. */
 WEIR_API bool weir_http_stopping(const struct weir_http_request *r);
 
-/* Let the stop of the server end this request, for an answer without an end, or one that waits for
- * an event. When the server stops (or now, if it does already) the task in which the handler or
+/* Let the stop of the server end this request. For an answer that has no end of its own, or waits
+ * for an event. When the server stops (or now, if it does already) the task in which the handler or
  * function runs is cancelled: its suspending calls return -ECANCELED. If it then returns that code,
  * or 0, an answer that was begun is ended as a whole one, and a client without an answer gets 503.
- * To send some last words first, shield them: see weir_shield_enter. weir_http_events_begin does
- * this. It has no effect on a request of weir_http_next. */
+ * To send some last words before, use weir_shield_enter. weir_http_events_begin makes this call. It
+ * has no effect on a request of weir_http_next. */
 WEIR_API void weir_http_end_on_stop(struct weir_http_request *r);
 
 /* Let this request end when its client leaves: once the client has closed or reset its connection,
  * the task in which the handler or function runs is cancelled, and its suspending calls return
- * -ECANCELED. Nothing is logged of what it returns then, and a client without an answer gets none.
- * By default a handler meets this only when it reads or writes, and a client that has shut down its
- * sending side still gets its answer; TCP shows both in the same way, so here it counts as gone.
- * What the client sends meanwhile stays unread, and behind it its leaving is not seen: so read the
- * body first. Of a reactive server the function that calls this is cancelled, but no later one. It
- * has no effect on a request of weir_http_next. */
+ * -ECANCELED. What it returns then is not logged, and a client without an answer gets none.
+ * Without this call a handler notices it only when it reads or writes, and a client that has only
+ * shut down its sending side still gets its answer. TCP shows the server no difference between the
+ * two, so after this call such a client counts as gone.
+ * If the client sends more meanwhile, that stays unread, and the server does not notice that it
+ * leaves afterwards: so read the whole body before. In a reactive server only the function that
+ * makes this call can be cancelled, not one that is called later. It has no effect on a request of
+ * weir_http_next. */
 WEIR_API void weir_http_end_when_gone(struct weir_http_request *r);
 
 /* Has weir_http_end_when_gone seen the client leave? */
