@@ -2,8 +2,8 @@
 /* options.h - copies of the structs that users fill and whose first field is their size. A program
  * may have been compiled with another version of the header, where the struct was shorter or is
  * longer. Never read such a struct in place: take a copy, which has all fields. A size that the
- * struct never had is a mistake, and so is a wish that this version does not know: both abort,
- * because a field such as a certificate must not be ignored in silence. */
+ * struct never had aborts, and so does a field that is set but unknown to this version, because a
+ * field such as a certificate must not be ignored in silence. */
 #ifndef WEIR_BASE_OPTIONS_H
 #define WEIR_BASE_OPTIONS_H
 
@@ -21,7 +21,8 @@ static inline size_t weir__options_known(size_t size, size_t room) {
     return size == 0 || size > room ? room : size;
 }
 
-/* Abort unless the bytes of given from room on, which this version does not know, are 0. */
+/* Abort if the size of given is one that the struct never had, or if one of its bytes from room on,
+ * which this version does not know, is not 0. */
 WEIR_API void weir__options_odd(const char *type, const void *given, size_t first, size_t room)
     __attribute__((cold));
 

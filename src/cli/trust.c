@@ -24,7 +24,7 @@ void trust_free(struct weir_tls **take_tls) {
 
 int trust_explain(int rc) {
     static const struct {
-        const char *programs, *ours; /* what stands in the text; what a user can do */
+        const char *programs, *ours; /* what a program can do; what a user can do instead */
     } ways[] = {
         {" give it as ca_file", ": --cacert FILE"},
         {"dial such a name, or set tls_name", "ask for such a name"},

@@ -11,13 +11,14 @@ struct trust {
     bool insecure;
 };
 
-/* Make what a client needs for this; *ret_tls is NULL if the default will do. It must be given to
- * trust_free. what: the call that wants it; on: its URL. Returns 0, or as weir_tls_new. */
+/* Make what a client needs for t; *ret_tls is NULL if the default will do. The caller must give it
+ * to trust_free. what, on: the call that needs it and its URL, for the text of an error. Returns 0,
+ * or as weir_tls_new. */
 int trust_make(const struct trust *t, const char *what, const char *on, struct weir_tls **ret_tls);
 void trust_free(struct weir_tls **take_tls);
 
-/* Let the text of the error name the options of the command in the place of what a program would
- * do, if rc says that a certificate was refused. Returns rc. */
+/* If rc says that a certificate was refused, let the error's text name the options of the command,
+ * where it tells a program what to do. Returns rc. */
 int trust_explain(int rc);
 
 #endif

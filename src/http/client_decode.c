@@ -19,7 +19,7 @@ struct http_decoder {
     bool is_raw;
     bool full;  /* more may come out without more going in */
     bool ended; /* the data is complete */
-    bool drops; /* what came behind it began no member: nothing behind that counts */
+    bool drops; /* bytes came behind it that begin no member: drop all that follows */
     bool put_all;
     size_t at, len; /* of in */
     uint8_t in[HTTP_DECODE_IN];

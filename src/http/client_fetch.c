@@ -279,8 +279,9 @@ static const char *after(const char *text, const char *begin) {
     return len > 0 && strncmp(text, begin, len) == 0 ? text + len : NULL;
 }
 
-/* The text of an error without a beginning "WHAT ON: " that says no more than the request does: the
- * client's own, with the URL but not with an address, and that of a handshake. */
+/* The text of an error, without the part of its beginning "WHAT ON: " that name_request says
+ * already. An error of the client loses WHAT, and ON if that is a URL; one of a TLS handshake loses
+ * both. */
 static const char *cause_of(int rc) {
     const struct weir_error *e = weir_error(rc);
     const char *text = weir_error_message(rc);
@@ -344,7 +345,7 @@ static int set_url(struct http_fetch *f) {
     int rc = weir__http_url_new(f->call.url, strlen(f->call.url), &f->url, &why);
     if (rc != WEIR_EURL)
         return rc < 0 ? weir__fail(rc, "http request", NULL) : 0;
-    /* One with an @ may have a password, which nobody logs. */
+    /* A URL with an @ may have a password, which must not be logged. */
     return *f->call.url != '\0' && strchr(f->call.url, '@') == NULL
                ? weir__failf(rc, "http request", f->call.url, "%s", why)
                : weir__failf(rc, "http request", NULL, "its URL: %s", why);

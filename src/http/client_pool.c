@@ -128,8 +128,8 @@ static struct http_conn *last_idle(struct http_origin *o) {
 }
 
 /* Wait for the watcher of a claimed connection, which a cancel does not cut short: it ends at once.
- * Returns whether the connection is alive. The loop may not have looked for long, so the kernel is
- * asked: what came unasked must not pass for the answer of the next request. */
+ * Returns whether the connection is alive. The kernel is asked too, since the program may have kept
+ * the loop from looking: what came unasked must not pass for the answer of the next request. */
 static bool claimed(struct http_conn *conn) {
     static const struct weir__what what = {.text = "http idle", .kind = WEIR__ON_TASK};
     weir__task_join(conn->watcher, &what);

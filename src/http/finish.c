@@ -70,7 +70,7 @@ static int answer_rest(struct http_request *r, int rc) {
     struct weir_http *h = r->http;
     if (r->pub.reply == HTTP_UNANSWERED)
         return rc == 0 ? weir_http_reply(&r->pub, 404, NULL) : answer_failed(r, rc);
-    bool is_clients = r->body_failed != 0 || h->unsent != 0 || r->gone; /* its fault: no news */
+    bool is_clients = r->body_failed != 0 || h->unsent != 0 || r->gone; /* its fault: not logged */
     bool is_news = !is_clients && weir_cancelled() == 0;
     if (http_is_streaming(r) && rc < 0) {
         if (is_news)
@@ -103,9 +103,9 @@ static int discard_body(struct http_request *r) {
     return 0;
 }
 
-/* Where the length was announced, or chunks have no last one, the client knows. Over TLS it knows,
- * because there is no close_notify. Else its end of stream would mean that all is there, and an
- * error of the connection is the only sign (RFC 9112 8). */
+/* A client that was told the length, or misses the last chunk, knows. So does one over TLS, because
+ * there is no close_notify. For all others the end of the stream would mean that the answer is
+ * whole, and an error of the connection is the only sign (RFC 9112 8). */
 static __attribute__((cold, noinline)) void note_cut(struct http_request *r) {
     struct weir_http *h = r->http;
     struct weir_error why;
@@ -154,7 +154,7 @@ static int finish_stopped(struct http_request *r, int rc) {
     return rc;
 }
 
-/* Its client has left, at least with its sending side: what is whole is sent all the same. */
+/* The client has closed at least its sending side, so an answer that is whole is sent anyway. */
 static int finish_gone(struct http_request *r, int rc) {
     struct weir_http *h = r->http;
     struct weir_scope shield, bound;

@@ -12,7 +12,7 @@ static bool was_gone;
 /* Wait for an event that never comes. */
 static int waits_long(struct weir_http_request *r) {
     struct weir_view body;
-    if (asks_for(r, "/body-first")) /* what comes after this call must be read for it to see more */
+    if (asks_for(r, "/body-first")) /* the call comes first: then the body must be read after it */
         weir_http_end_when_gone(r);
     int rc = weir_http_body(r, 0, &body);
     if (rc == 0 && asks_for(r, "/asks"))

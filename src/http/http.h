@@ -148,8 +148,8 @@ struct http_request {
     char *added;                  /* header lines of weir_http_add_header, each with CR LF */
     uint32_t added_len;
     bool is_whole;                /* its head */
-    bool ends_on_stop, stopped;   /* stop.c: the stop is to end it, and has cancelled its task */
-    bool ends_when_gone, gone;    /* and so has the leaving of its client */
+    bool ends_on_stop, stopped;   /* stop.c: the stop is to end it; it has cancelled its task */
+    bool ends_when_gone, gone;    /* the same when its client leaves */
     uint32_t query_len;           /* of the decoded query, see route.c */
     bool query_decoded;
     struct weir__http1_header headers[]; /* limits.headers_max, then the state of a reactive one */
@@ -162,7 +162,7 @@ struct http_driver {
     int64_t (*next)(struct weir_http *h);
     struct weir_group *(*group)(struct weir_http *h); /* for a writer's task */
     void (*written)(struct weir_http *h);             /* that task ends */
-    /* From now on call weir__http_left when the client leaves. NULL: the driver cannot. */
+    /* Call weir__http_left when the client leaves, from now on. NULL: the driver cannot. */
     void (*ask_ahead)(struct weir_http *h);
     bool may_batch; /* an answer may leave a moment after the call that gave it */
 };
@@ -187,13 +187,13 @@ struct weir_http {
     bool writing;                 /* a task writes what is in out, or the backend has first */
     bool leaving;                 /* the backend has it */
     bool close, broken;           /* see above */
-    bool upgraded;                /* the stream was another protocol's, which has ended it */
-    bool resets;                  /* its close is a reset: the answer would seem whole else */
-    bool is_last;                 /* close, from the next head on: the server stops */
-    bool cut;                     /* and has cancelled the task that runs */
+    bool upgraded;                /* a WebSocket had the stream, and has ended it */
+    bool resets;                  /* close by a reset, else a broken answer would seem whole */
+    bool is_last;                 /* the server stops: close, from the next head on */
+    bool cut;                     /* stop.c has cancelled the task that runs */
     bool running;                 /* request is in phase RUNS */
     bool wants_proxy;             /* a PROXY header comes before the first request */
-    bool nameless;                /* that header has named nobody */
+    bool nameless;                /* that header has named no client */
 };
 
 extern const struct weir__http_ops weir__http_ops;
@@ -277,7 +277,7 @@ int weir__http_wait_room(struct weir_http *h); /* at most send_ns; 0 or an error
  * error, which stays in h->unsent and breaks the connection. Suspends. */
 int weir__http_send(struct weir_http *h, const void *data, size_t len);
 /* The same for an answer that is whole: where the backend batches, it leaves with those of other
- * connections when all ready tasks have run, and an error is met by the next call. */
+ * connections when all ready tasks have run, and the next call returns its error. */
 int weir__http_send_soon(struct weir_http *h, const void *data, size_t len);
 static inline size_t http_unsent(const struct weir_http *h) {
     return h->out != NULL ? h->out->len - h->out->from : 0;
@@ -312,9 +312,9 @@ int weir__http_ws_route(struct weir_http_request *pub, const struct weir_http_ro
 
 /* ---- stop.c ---- */
 
-/* The server stops, or r begins to want this while it does: end r if it wants that. */
+/* The server stops: cancel the task of r if r has asked for that. */
 void weir__http_stop(struct http_request *r);
-/* The client of r leaves: likewise. Not in a task. */
+/* The client of r has left: likewise. Called outside of tasks. */
 void weir__http_left(struct http_request *r);
 
 /* ---- finish.c ---- */
@@ -326,9 +326,9 @@ int weir__http_finish(struct http_request *r, int rc);
 void weir__http_over(struct http_request *r); /* log it; its memory serves the next one */
 /* r is over, or given up: if its answer is not whole, the client must see that. */
 void weir__http_note_cut(struct http_request *r);
-/* Send what is unsent, and end this side of the connection. Returns 0: what still comes is to be
- * thrown away, within bounds, before the close. A close with bytes unread is a reset, which takes
- * with it what the client has not yet got. < 0: close at once. Suspends. */
+/* Send what is unsent, and end this side of the connection. Returns 0: before the close, throw away
+ * what still comes, within bounds, since a close with bytes unread is a reset, and drops what the
+ * client has not yet got. < 0: close at once. Suspends. */
 int weir__http_shut(struct weir_http *h);
 /* The same, and throw away what comes. Suspends, at most HTTP_LINGER_NS, shielded. */
 void weir__http_linger(struct weir_http *h);

@@ -59,7 +59,7 @@ static int broke(struct weir_http *h, int rc) {
     return rc;
 }
 
-/* At most send_ns. *ret_late: that is over. */
+/* Wait at most send_ns. *ret_late: it is over. */
 static int wait_room_once(struct weir_http *h, bool *ret_late) {
     struct weir_scope s;
     weir_scope_enter(&s, h->config->o.send_ns);
@@ -76,14 +76,14 @@ static int late(struct weir_http *h) {
                        (long long)(h->config->o.send_ns / 1000000));
 }
 
-/* A line of the stream's own (TLS) watches the client itself. */
+/* Is the stream's own write line (TLS) writing? Then its clock watches the client. */
 static bool is_watched(struct weir_http *h) {
     return h->stream->kind->rests != NULL &&
            h->stream->kind->rests(h->stream, h->config->o.send_ns);
 }
 
-/* There is room only when much has left, over TLS all that was encrypted: a slow client may take
- * longer for that, and still take something. */
+/* There is room only when much has left (over TLS all that was encrypted). A slow client may need
+ * longer than send_ns for that: it is not cut off while it takes something. */
 int weir__http_wait_room(struct weir_http *h) {
     int64_t before, left = weir__stream_unacked(h->stream);
     bool is_late;
@@ -220,7 +220,7 @@ static bool may_batch(const struct weir_http *h) {
     return h->driver->may_batch && weir__stream_batches(h->stream);
 }
 
-/* Of a block that was handed to the backend n bytes were taken, or an error was met. */
+/* Go on after the send of a block. n: how many of its bytes were taken, or the error. */
 static int taken_soon(struct weir_http *h, struct http_out *o, int64_t n) {
     if (n > 0)
         o->from += (uint32_t)n;
@@ -255,7 +255,7 @@ static void soon_ended(struct weir__op *op) {
     (void)taken_soon(h, o, n);
 }
 
-/* Hand out to the backend. Returns 0; an error, which breaks the connection. */
+/* Give h->out to the backend. Returns 0; an error, which breaks the connection. */
 static int send_block_soon(struct weir_http *h) {
     struct http_out *o = h->out;
     struct weir_stream *s = h->stream;

@@ -97,8 +97,9 @@ static void discard(struct http_conn *c, size_t len) {
         weir_conn_close(c->conn);
 }
 
-/* Also what a task of the flush holds: the end of the connection, which may come next, cancels that
- * task. Meanwhile a stop of the server leaves the connection alone; then it sees to it here. */
+/* Wait also for what the flush has given to a task: the end of the connection, which may come next,
+ * would cancel that task. In this phase a stop of the server does not close the connection, so it
+ * is made up for here. */
 static void send_rest(struct http_conn *c) {
     struct weir_http *h = &c->http;
     uint8_t phase = c->phase;

@@ -97,7 +97,7 @@ void weir__http_conn_last(struct http_conn *c) {
     struct weir_http *h = &c->http;
     c->due = WEIR_NEVER;
     if (h->cut)
-        weir__http_linger(h); /* here: this task can wait no more but shielded */
+        weir__http_linger(h); /* this task is cancelled: it can only wait within a shield */
     if (h->cut || weir__http_shut(h) < 0) {
         over(c);
         return;
@@ -107,7 +107,8 @@ void weir__http_conn_last(struct http_conn *c) {
     weir__http_bound(c, weir__deadline(weir__loop_now(h->config->loop), HTTP_LINGER_NS));
 }
 
-/* A writer's task, or the backend, has answers still: the end of the connection would cancel it. */
+/* The backend or a writer's task still has answers. The end of the connection would cancel the
+ * writer, so wait for it. */
 static void send_rest(struct weir_http *h) {
     struct weir_scope shield, bound;
     weir_shield_enter(&shield, HTTP_LINGER_NS);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* stop.c - what a request knows of the stop of its server and of the leaving of its client, and
- * requests that these end: their task is cancelled. finish.c, which is shielded from that, makes
- * whole the answer of a request that the stop has ended. */
+/* stop.c - requests that end early, because their server stops or their client leaves: if the
+ * program has asked for that, the task of the request is cancelled. After a stop finish.c, shielded
+ * from the cancel, ends the answer as a whole one. */
 #include "base/check.h"
 #include "http/http.h"
 

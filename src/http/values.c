@@ -216,7 +216,7 @@ void weir_http_client_of(const struct weir_http_request *pub, struct weir_http_s
     struct weir__client c;
     struct weir__ip ip;
     *ret = (struct weir_http_sender){.scheme = weir_http_scheme(pub)};
-    /* Who is unknown to the proxy is believed nothing: he may have sent these fields himself. */
+    /* The PROXY header has named no client: it may have sent the forwarded fields itself. */
     const char *const *proxies = r->http->nameless ? NULL : o->proxies;
     weir__client_find(&c, &pub->head, pub->text, proxies, o->by_forwarded, peer);
     const char *address = c.address.len > 0 ? pub->text + c.address.offset : peer;

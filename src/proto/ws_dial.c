@@ -13,7 +13,7 @@
 #include "stream/tls_table.h"
 #include "task/task.h"
 
-/* A URL that is refused may have a password in it, which nobody logs. */
+/* A URL that is refused may have a password in it, which must not be logged. */
 static const char *shown(const char *url) {
     return strchr(url, '@') == NULL ? url : NULL;
 }

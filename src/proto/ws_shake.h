@@ -31,7 +31,7 @@ struct ws_question {
     const char *const *headers;
     char *location; /* of an answer that leads elsewhere, WEIR_EHTTP: weir__free it; else NULL */
 };
-/* Can these options be sent to a server? Returns 0; -EINVAL. */
+/* Can the origin and the subprotocols be sent? Returns 0; -EINVAL. */
 int weir__ws_question_check(const struct weir_ws_options *o);
 int weir__ws_shake_client(struct weir_ws *ws, struct ws_question *q);
 int weir__ws_shake_server(struct weir_ws *ws);

@@ -74,16 +74,17 @@ struct weir__stream_kind {
     /* End a write that is pending. WEIR__DONE: it has ended now, with -ECANCELED or as it had ended
      * before; wake is not called. WEIR__PENDING: wake comes. */
     int (*unput)(struct weir_stream *s, struct weir__put *p);
-    /* A write line begins to write, which fails where the peer takes nothing for rest_ns. For kinds
-     * with a line of their own, which may hold what the one above believes written. Returns whether
-     * that line writes, so that its clock runs. NULL: all others. */
+    /* A write line above begins to write, and fails if the peer takes nothing for rest_ns. A kind
+     * with a write line of its own (TLS) takes that bound over, since it may hold bytes that count
+     * as written above. Returns true if its line is writing, so that its clock runs. NULL: it has
+     * no line. */
     bool (*rests)(struct weir_stream *s, weir_ns rest_ns);
     /* Take what can be taken without waiting. Returns the count, never 0; -EAGAIN; an error. */
     int64_t (*try_send)(struct weir_stream *s, const void *buf, size_t len);
     /* As try_send, but with the other sends of the turn: DONE: op->result is what try_send returns;
-     * PENDING: op->wake will be called with it, in the next turn. op->wake and op->u.bytes are the
-     * caller's. Called only if the loop's backend batches, and by who holds the stream by
-     * weir__stream_put_begin. NULL: not possible. */
+     * PENDING: op->wake will be called with it, in the next turn. The caller sets op->wake and
+     * op->u.bytes, has called weir__stream_put_begin, and calls this only if the loop's backend
+     * batches. NULL: not possible. */
     int (*send_soon)(struct weir_stream *s, struct weir__op *op);
     /* Wait until try_send may take something, or has an error to return. Returns 0 or an error. */
     int (*wait_room)(struct weir_stream *s);
@@ -92,8 +93,8 @@ struct weir__stream_kind {
     int (*fd)(const struct weir_stream *s);
     /* Bytes that were sent and did not yet reach the peer. NULL: this kind cannot know. */
     int64_t (*unacked)(struct weir_stream *s);
-    /* Is there nothing to receive, neither bytes nor the end, of which the loop need not know yet?
-     * If there is, a part of it may be lost. NULL: what has come was received. */
+    /* Ask the kernel: has nothing arrived, neither bytes nor the end of the stream? If it returns
+     * false, a byte may be lost: close the stream. NULL: the loop knows of all that has arrived. */
     bool (*is_quiet)(struct weir_stream *s);
     /* Wait until the file has left its backend: submit op, a DETACH, and return its result; and set
      * in d what is the kind's. NULL: not possible. */
@@ -257,7 +258,7 @@ static inline int64_t weir__stream_unacked(struct weir_stream *s) {
     return s->kind->unacked != NULL && !s->closed ? s->kind->unacked(s) : -1;
 }
 
-/* May it still be idle, for all that the kernel knows? If not, close it: it may miss bytes. */
+/* Is nothing to be read, neither here nor in the kernel? If not, close it: it may miss bytes. */
 static inline bool weir__stream_is_quiet(struct weir_stream *s) {
     return s->left == 0 && !s->closed && (s->kind->is_quiet == NULL || s->kind->is_quiet(s));
 }

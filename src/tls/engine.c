@@ -180,7 +180,7 @@ static bool begins_http(const struct weir__tls_engine *e) {
     return false;
 }
 
-/* All that this room knows of HTTP: a browser would show an empty page else. */
+/* The one answer in HTTP that this room gives: without it a browser shows an empty page. */
 static void answer_http(struct weir__tls_engine *e) {
     static const char text[] =
         "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n"

@@ -22,8 +22,8 @@ struct weir__tls_seat;
 enum {
     WEIR__TLS_RECORD = 16 << 10, /* plaintext of a record: RFC 8446 */
     WEIR__TLS_WHY = 160,         /* bytes of a text that says why, with its NUL */
-    WEIR__TLS_STEPS = 128        /* of messages behind the handshake, in a turn of the loop: each
-                                  * KeyUpdate costs tens of microseconds, and has 27 bytes */
+    WEIR__TLS_STEPS = 128        /* messages behind the handshake, of one peer in a turn of the
+                                  * loop: a KeyUpdate of 27 bytes costs tens of microseconds */
 };
 
 struct weir__tls_engine {
@@ -36,11 +36,11 @@ struct weir__tls_engine {
     char *host;    /* client: what the certificate must be for, and the key of its sessions */
     char *why;     /* the text of code; NULL: none, or no memory for it */
     int16_t code;  /* why it failed; each later call returns it */
-    uint16_t steps; /* since the caller has set it to 0, once the handshake is done */
+    uint16_t steps; /* messages behind the handshake; the caller sets it to 0 in each turn */
     bool server : 1;
     bool shaken : 1;   /* the handshake is done */
     bool heard : 1;    /* the peer has sent a byte */
-    bool is_plain : 1; /* it speaks HTTP: `out` has an answer in plain text */
+    bool is_plain : 1; /* the peer speaks HTTP: `out` has an answer in plain text */
     bool stepped : 1;  /* a message of the handshake has come or gone since buffers were freed */
 };
 

@@ -57,8 +57,8 @@ static int size_byte(struct weir__chunked *c, uint8_t byte) {
                             : fail(c, WEIR_EPROTO, 400, "no chunk size");
 }
 
-/* A body in chunks of one byte, each with a long extension, would cost what no limit of bodies
- * counts. */
+/* In a body of one-byte chunks, each with a long extension, most bytes would escape the limit of
+ * the body. */
 static int excess_limit(struct weir__chunked *c) {
     uint64_t data = c->chunk_left < WEIR__CHUNKED_EXCESS_MAX ? c->chunk_left
                                                               : WEIR__CHUNKED_EXCESS_MAX;

@@ -34,8 +34,10 @@ enum {
                             * Not before WEIR__CHUNKED_END are they all there */
 
     WEIR__CHUNKED_LINE_MAX = 256,     /* a size and its extensions, which no known sender uses */
-    WEIR__CHUNKED_LINE_FREE = 16,     /* of a size line; beyond it, twice what the data has, and */
-    WEIR__CHUNKED_EXCESS_MAX = 16384, /* so much more: else a byte of body could cost 256 */
+    /* A size line may have LINE_FREE bytes and twice those of its data. By so many bytes the lines
+     * of a body may exceed that: EXCESS_MAX. Without this a byte of body could cost 256. */
+    WEIR__CHUNKED_LINE_FREE = 16,
+    WEIR__CHUNKED_EXCESS_MAX = 16384,
     WEIR__CHUNKED_TRAILER_MAX = 8192, /* all trailer fields together */
 };
 
