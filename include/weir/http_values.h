@@ -102,7 +102,8 @@ struct weir_http_sender {
 
 /* Find who sent a request: the peer of the connection, or, if that is one of `proxies` of
  * weir_http_server_options, the client that the proxy names. What anybody else writes into
- * Forwarded or X-Forwarded-For is not believed. */
+ * Forwarded or X-Forwarded-For is ignored, and so are these fields if the connection has begun with
+ * a PROXY header that names no client. */
 WEIR_API void weir_http_client_of(const struct weir_http_request *r, struct weir_http_sender *ret);
 
 #ifdef __cplusplus

@@ -419,9 +419,9 @@ ROUTE_STORY(a_proxys_header_names_the_client, o->routes = clients, o->proxies = 
     return 0;
 }
 
-/* It may have sent the field itself: such a proxy adds none. */
-ROUTE_STORY(a_client_whom_the_proxy_does_not_know_is_believed_nothing, o->routes = clients,
-            o->proxies = local, o->proxy_protocol = true) {
+/* The client may have sent them itself: a proxy that speaks this protocol adds none. */
+ROUTE_STORY(forwarded_fields_behind_a_proxy_header_without_a_client_are_ignored,
+            o->routes = clients, o->proxies = local, o->proxy_protocol = true) {
     static const char text[] = "PROXY UNKNOWN\r\nGET / HTTP/1.1\r\n" LOCAL
                                "X-Forwarded-For: 1.2.3.4\r\nX-Forwarded-Proto: https\r\n\r\n";
     char answer[1000];
