@@ -31,7 +31,7 @@ def script(name, *flags):
     return [*PYTHON, f"{ROOT}/bench/{name}.py", *flags]
 
 
-# The section: what it says, and its command.
+# The section: its title, and its command.
 SECTIONS = {
     "echo": ("WebSocket echo of 64 bytes: 1 and 100 connections, 1 and 16 in flight",
              script("run", "--no-build", "--build", BUILD, "--cpus", "0,0", "--servers",

@@ -49,10 +49,10 @@ require(process.argv[2] === 'tls' ? 'https' : 'http').createServer(
 """
 
 
-# What the servers answer, as far as it has the same length; as a request it is what is echoed.
+# As long as the servers' answers. Sent to tcp-echo as a request, it comes back as an answer.
 ANSWER = ("HTTP/1.1 200 OK\\r\\nDate: Sun, 29 Nov 2026 12:00:00 GMT\\r\\nContent-Type: text/plain; "
           "charset=utf-8\\r\\nContent-Length: 6\\r\\n\\r\\nhello\\n")
-# wrk parses its first request before it begins, and takes only one of HTTP.
+# wrk parses its first request before it begins, so that one is a request of HTTP.
 ECHOED = """local text, begun = string.rep("%s", %d), false
 request = function()
   if begun then return text end

@@ -43,7 +43,7 @@ HTTP_STORY(an_answer_without_a_length_that_breaks_off_is_a_reset) {
     assert_true(raw_exchange(w, whole, strlen(whole), 100, got, sizeof got) > 0);
     assert_non_null(strstr(got, "\r\n\r\nhello there"));
     assert_int_equal(raw_exchange(w, breaks, strlen(breaks), 100, got, sizeof got), -ECONNRESET);
-    if (w->shape != ACCEPTS) /* who drops a connection of his own drops what is unsent */
+    if (w->shape != ACCEPTS) /* its task drops the connection, with what is unsent */
         assert_non_null(strstr(got, "\r\n\r\nhalf"));
     return 0;
 }

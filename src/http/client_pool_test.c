@@ -37,10 +37,10 @@ static int keep_stream(struct world *w, struct weir_stream **s) {
     return 0;
 }
 
-/* The loop has not looked since: no task can know of it yet. */
+/* Something arrives while the program keeps the thread, so the loop has not seen it yet. */
 HTTP_STORY(what_the_kernel_has_on_an_idle_connection_is_not_the_next_answer) {
     if (test_backend != NULL && strcmp(test_backend, "sim") == 0)
-        return 0; /* what it sends is on its way for a while */
+        return 0; /* the simulated network delivers later */
     struct weir_http_client *c = client_with((struct weir_http_client_options){0});
     SCRIPT(w, 0, "<", ">" OK(1) "a", "*", "<", ">" OK(1) "x");
     SCRIPT(w, 1, "<", ">" OK(1) "b", "*", "<", ">" OK(1) "x");

@@ -37,9 +37,9 @@ struct react_server;
 
 struct http_out { /* bytes to send, [from, len) of size */
     struct http_out *next; /* of the spare ones */
-    struct weir__op op;          /* while the backend has it */
-    struct weir_http *http;      /* likewise; NULL: it is gone */
-    struct http_config *config;  /* of a connection that is gone, counted */
+    struct weir__op op;          /* while the backend sends it */
+    struct weir_http *http;      /* meanwhile: its connection; NULL: that is gone */
+    struct http_config *config;  /* of a connection that is gone, with a reference */
     uint32_t from, len, size;
     uint8_t bytes[];
 };
@@ -185,7 +185,7 @@ struct weir_http {
     size_t served;                /* requests */
     int16_t unsent;               /* the error that sending met; it stays */
     bool writing;                 /* a task writes what is in out, or the backend has first */
-    bool leaving;                 /* the backend has it */
+    bool leaving;                 /* the backend has first */
     bool close, broken;           /* see above */
     bool upgraded;                /* a WebSocket had the stream, and has ended it */
     bool resets;                  /* close by a reset, else a broken answer would seem whole */

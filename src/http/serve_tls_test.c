@@ -102,7 +102,7 @@ WEIR_TEST_BACKENDS(each_shape_serves_https) {
 
 /* ---- what breaks off ---- */
 
-/* close_notify would tell the client of an answer without a length that it has all. */
+/* After an answer without a length, close_notify would tell the client that it has all of it. */
 static int breaks_off(struct world *w) {
     static const char whole[] = "GET /pieces HTTP/1.0\r\n\r\n";
     static const char breaks[] = "GET /breaks HTTP/1.0\r\n\r\n";
@@ -111,7 +111,7 @@ static int breaks_off(struct world *w) {
     assert_true(raw_exchange(w, whole, strlen(whole), 100, got, sizeof got) > 0);
     assert_non_null(strstr(got, "\r\n\r\nhello there"));
     ssize_t n = raw_exchange(w, breaks, strlen(breaks), 100, got, sizeof got);
-    if (w->shape == ACCEPTS) { /* who drops a connection of his own drops what is unsent */
+    if (w->shape == ACCEPTS) { /* its task drops the connection, with what is unsent */
         assert_true(n == WEIR_EEOF || n == -ECONNRESET);
     } else {
         assert_int_equal(n, WEIR_EEOF);
