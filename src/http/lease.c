@@ -176,7 +176,7 @@ void weir__http_lease_await(struct weir_http *h) {
         }
         weir__wait_begin(&wait, &upgraded, h->stream);
         if (h->lease->is_over)
-            wait.park.abort = NULL; /* its owner has been told */
+            wait.park.abort = NULL; /* the WebSocket was cut off: it will be dropped */
         weir__wait_add(&wait, &w, &h->writers, NULL);
         (void)weir__wait_park(&wait);
     }

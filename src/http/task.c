@@ -176,7 +176,7 @@ static int next_request(struct weir_http *h) {
     weir_ns since = weir__loop_now(h->config->loop);
     for (;;) {
         int rc;
-        if (h->unsent != 0) /* a cancel was told when it was felt: now it is the end */
+        if (h->unsent != 0) /* the cancel of a send was returned by that call: now it is the end */
             return weir__fail(is_callers(h->unsent) ? -EPIPE : h->unsent, "http next", NULL);
         if (h->close || h->broken)
             return over(h, 0);

@@ -63,12 +63,12 @@ static const char *misplaced(const struct weir__ledger *before) {
     uint64_t sums = (weir__ledger.raised_sum - before->raised_sum) ^
                     (weir__ledger.settled_sum - before->settled_sum);
     if (raised == settled)
-        return sums == 0 ? NULL : "an error of a task was lost, and another's told twice";
+        return sums == 0 ? NULL : "an error of a task was lost, and another's reported twice";
     if (raised > settled)
         snprintf(text, sizeof text, "errors of tasks that nobody read or logged: %llu of %llu",
                  (unsigned long long)(raised - settled), (unsigned long long)raised);
     else
-        snprintf(text, sizeof text, "errors of tasks that were told twice: %llu of %llu",
+        snprintf(text, sizeof text, "errors of tasks that were reported twice: %llu of %llu",
                  (unsigned long long)(settled - raised), (unsigned long long)raised);
     return text;
 }
@@ -133,7 +133,7 @@ static bool run_once(const struct weir_story *s, const struct disturbance *d, ui
     return struck;
 }
 
-/* Twice; the second time must be like the first. A failure is told once. */
+/* Run it twice; the second time must be like the first. A failure is reported once. */
 static bool run_twice(const struct weir_story *s, const struct disturbance *d, uint64_t n,
                       struct weir_explored *e) {
     uint64_t failed = e->failed;

@@ -363,7 +363,7 @@ static int tells_an_error_twice(void *arg) {
 
 WEIR_TEST(exploring_finds_an_error_reported_twice) {
     assert_int_equal(failures("twice", tells_an_error_twice), 2); /* the cancelled one is clean */
-    assert_non_null(strstr(told, "errors of tasks that were told twice: 1 of 1"));
+    assert_non_null(strstr(told, "errors of tasks that were reported twice: 1 of 1"));
 }
 
 static int loses_one_and_doubles_another(void *arg) {
@@ -373,7 +373,7 @@ static int loses_one_and_doubles_another(void *arg) {
 
 WEIR_TEST(a_lost_error_is_not_outweighed_by_a_doubled_one) {
     assert_true(failures("both", loses_one_and_doubles_another) > 0);
-    assert_non_null(strstr(told, "an error of a task was lost, and another's told twice"));
+    assert_non_null(strstr(told, "an error of a task was lost, and another's reported twice"));
 }
 
 struct sleeps_a_minute_args { int unused; };

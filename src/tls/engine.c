@@ -189,7 +189,7 @@ static void answer_http(struct weir__tls_engine *e) {
     e->is_plain = weir__out_append(e->out, text, sizeof text - 1) == 0;
 }
 
-/* Something else than TLS is better told by us: OpenSSL says "wrong version number". */
+/* Does the peer speak something else than TLS? OpenSSL would only say "wrong version number". */
 static int look_at_first(struct weir__tls_engine *e) {
     char seen[24];
     size_t n = 0;

@@ -56,7 +56,7 @@ static void close_now(struct weir__tls *t);
 static void line_moved(struct weir__out *o, int rc) {
     struct weir__tls *t = WEIR_CONTAINER(o, struct weir__tls, out);
     struct weir__put *p = t->put;
-    if (rc == WEIR_EKEEPALIVE) /* the time of the line above: it may believe that all is written */
+    if (rc == WEIR_EKEEPALIVE) /* for the line above, where all may count as written */
         weir__tls_engine_fail(&t->engine, rc, "the peer has taken nothing for %lld ms",
                               (long long)(t->by.rest_ns / 1000000));
     if (rc == WEIR_ECLOSED) /* in a handshake: another task has closed it, and it is gone */
