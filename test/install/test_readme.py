@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What the README shows: the program is built and used, as it stands but for its port; the files
-and commands that it names are there."""
+"""What the README shows: the first program is built and used, as it stands but for its port; the
+HTTP server compiles; the files and commands that it names are there."""
 import os
 import re
 import socket
@@ -31,8 +31,12 @@ def readme():
         return f.read()
 
 
+def blocks():
+    return re.findall(r"```c\n(.*?)```", readme(), re.S)
+
+
 def program():
-    return re.search(r"```c\n(.*?)```", readme(), re.S).group(1)
+    return blocks()[0]
 
 
 class ReadmeTest(unittest.TestCase):
@@ -65,6 +69,14 @@ class ReadmeTest(unittest.TestCase):
             self.assertEqual(second.returncode, 1)
             self.assertRegex(second.stderr, r"^echo: listen \S+: address already in use "
                                             r"\(EADDRINUSE\)\n$")
+
+    def test_the_http_server_compiles_without_and_with_tls(self):
+        _, plain, listens = blocks()
+        line = re.search(r"(?m)^ *int rc = weir_listen\(.*\n", plain).group(0)
+        for text in plain, plain.replace(line, listens):
+            subprocess.run(["cc", "-std=gnu11", "-Wall", "-Wextra", "-Wno-unused-parameter",
+                            "-Werror", "-I" + ROOT + "/include", "-fsyntax-only", "-x", "c", "-"],
+                           input=text, text=True, check=True)
 
     def test_what_it_names_is_there(self):
         text = readme()
