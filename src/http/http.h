@@ -314,7 +314,7 @@ int weir__http_ws_route(struct weir_http_request *pub, const struct weir_http_ro
 
 /* The server stops: cancel the task of r if r has asked for that. */
 void weir__http_stop(struct http_request *r);
-/* The client of r has left: likewise. Called outside of tasks. */
+/* The client of r has left: likewise. */
 void weir__http_left(struct http_request *r);
 
 /* ---- finish.c ---- */
