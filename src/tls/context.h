@@ -47,6 +47,7 @@ struct weir__tls_seat {
     size_t names;
     X509_STORE *client_trust;
     struct weir__tls_piece *spare;
+    size_t lent; /* pieces that readers have */
 };
 
 struct weir_tls {

@@ -2,6 +2,7 @@
 /* tls_ask.c - decrypting what comes, in a task or in the wake of an ask. What has come and is not
  * yet decrypted stays the window of the stream below: an idle stream has no buffer of its own. */
 #include <errno.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/check.h"
@@ -40,6 +41,23 @@ static int64_t feed(struct weir__tls *t, struct weir__tls_piece *piece) {
                                  "the peer asks for more answers than it takes");
 }
 
+enum { LENT_PIECE = 1, LENT_COPY, COPIED_MAX = 4096 };
+
+/* Lend the n bytes in piece to the reader. When many connections become readable in one turn, each
+ * holds what it is lent until its task runs. A whole piece for each few bytes would make the heap
+ * grow and shrink by 16 KiB times their number in every turn, so only the first one keeps it. */
+static struct weir__lent lend(struct weir__tls_seat *seat, struct weir__tls_piece *piece,
+                              uint32_t n) {
+    uint8_t *copy = seat->lent > 0 && n <= COPIED_MAX ? weir__alloc(n) : NULL;
+    if (copy == NULL) {
+        seat->lent++;
+        return (struct weir__lent){piece->bytes, n, LENT_PIECE};
+    }
+    memcpy(copy, piece->bytes, n);
+    weir__tls_piece_put(seat, piece);
+    return (struct weir__lent){copy, n, LENT_COPY};
+}
+
 /* Decrypt one record from the window of the stream below. Returns its length, with *ret_lent set; 0
  * after close_notify; -EAGAIN: more must come first; an error. */
 static int64_t decrypt(struct weir__tls *t, struct weir__lent *ret_lent) {
@@ -52,15 +70,22 @@ static int64_t decrypt(struct weir__tls *t, struct weir__lent *ret_lent) {
         n = feed(t, piece);
     }
     if (n > 0)
-        *ret_lent = (struct weir__lent){piece->bytes, (uint32_t)n, 1};
+        *ret_lent = lend(t->seat, piece, (uint32_t)n);
     else if (piece != NULL)
         weir__tls_piece_put(t->seat, piece);
     return n;
 }
 
 void weir__tls_release(struct weir_stream *s, struct weir__lent *lent) {
+    struct weir__tls_seat *seat = tls_of(s)->seat;
+    bool is_copy = lent->token == LENT_COPY;
     lent->token = 0;
-    weir__tls_piece_put(tls_of(s)->seat, (struct weir__tls_piece *)(void *)lent->base);
+    if (is_copy) {
+        weir__free((void *)lent->base);
+        return;
+    }
+    seat->lent--;
+    weir__tls_piece_put(seat, (struct weir__tls_piece *)(void *)lent->base);
 }
 
 /* ---- asking ---- */
