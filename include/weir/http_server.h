@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* http_server.h - an HTTP/1.1 server, in the library weir-http (pkg-config --libs weir-http).
+/* http_server.h - an HTTP/1.1 server, in the library weir-http (pkg-config --libs weir-http). It
+ * speaks HTTPS if its listener is one of tls:// (weir_listen; needs weir-tls).
  *
  * Three shapes: weir_http_serve runs a task for each request; weir_http_react calls functions as a
  * request's head, body and end come; weir_http_accept reads the requests of one stream in the

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* ws.h - WebSocket (RFC 6455): client, server with a task for each connection, reactive server.
- * wss:// needs the library weir-tls; without it weir_ws_dial returns WEIR_ENOTLS.
+ * wss:// needs the library weir-tls; without it weir_ws_dial returns WEIR_ENOTLS. A server speaks
+ * wss:// if its listener is one of tls:// (weir_listen).
  *
  * A received message is lent whole. A send queues a whole frame or nothing. In each turn of the
  * loop the ready tasks run; what they have queued on a connection leaves in one send when they have

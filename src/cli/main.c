@@ -23,7 +23,7 @@ static const char *help_text(void) {
     static char text[HELP_BYTES];
     size_t used = (size_t)snprintf(text, sizeof text,
                                    "usage: weir COMMAND [options]\n"
-                                   "Fleets of reactive workers.\n\n");
+                                   "Fleets of reactive workers; tools for HTTP and WebSocket.\n\n");
     for (size_t i = 0; i < COMMANDS && used < sizeof text; i++)
         used += (size_t)snprintf(text + used, sizeof text - used, "  %-8s %s\n",
                                  commands[i]->name, commands[i]->summary);
