@@ -18,7 +18,7 @@
 
 #include "sys/op_rig.h"
 #include "sys/foreign.h"
-#include "sys/forbid_uring_test_util.h"
+#include "sys/forbid_test_util.h"
 #include "sys/plain.h"
 
 /* ---- wake ----------------------------------------------------------------------------------- */

@@ -12,7 +12,7 @@
 #include <weir/testing.h>
 
 #include "base/alloc.h"
-#include "sys/forbid_uring_test_util.h"
+#include "sys/forbid_test_util.h"
 #include "test/runner.h"
 #include "weir-features.h"
 

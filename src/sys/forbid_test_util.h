@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* forbid_uring_test_util.h - forbids io_uring to this process and its children, as in a container.
+/* forbid_test_util.h - forbids io_uring to this process and its children, as in a container.
  * It cannot be undone. */
-#ifndef WEIR_SYS_FORBID_URING_TEST_UTIL_H
-#define WEIR_SYS_FORBID_URING_TEST_UTIL_H
+#ifndef WEIR_SYS_FORBID_TEST_UTIL_H
+#define WEIR_SYS_FORBID_TEST_UTIL_H
 
 #include <errno.h>
 #include <linux/filter.h>
