@@ -4,7 +4,9 @@
 Interleaved repetitions, medians, ratios to nginx. The server has one core, wrk the other. Where wrk
 is the slower of the two all servers have its rate; what the server's processor spent on each
 request tells them apart still. ref-http is bare epoll that answers each empty line with the same
-bytes. tcp-echo is bare epoll that echoes: wrk's requests to it are the bytes of an answer. See
+bytes. tcp-echo is bare epoll that echoes: wrk's requests to it are the bytes of an answer.
+nginx-push has no tcp_nopush: the head of a file leaves at once, as weir's does. nginx-push-open has
+no open_file_cache either: it opens the file for each request, as weir does. See
 doc/design/bench.md."""
 
 import argparse
@@ -29,9 +31,9 @@ NGINX = """
 user root; worker_processes 1; daemon off; pid {d}/pid; error_log stderr crit;
 events {{ worker_connections 4096; }}
 http {{
-  access_log off; sendfile on; tcp_nopush on; keepalive_requests 100000000;
+  access_log off; sendfile on; {more} keepalive_requests 100000000;
   client_body_temp_path {d}/a; proxy_temp_path {d}/b; fastcgi_temp_path {d}/c;
-  uwsgi_temp_path {d}/d; scgi_temp_path {d}/e; open_file_cache max=100;
+  uwsgi_temp_path {d}/d; scgi_temp_path {d}/e;
   server {{
     listen 127.0.0.1:{port}{tls};
     location = /hello {{ default_type text/plain; return 200 "hello\\n"; }}
@@ -39,6 +41,12 @@ http {{
   }}
 }}
 """
+
+NGINX_MORE = {
+    "nginx": "tcp_nopush on; open_file_cache max=100;",
+    "nginx-push": "open_file_cache max=100;",
+    "nginx-push-open": "",
+}
 
 NODE = """
 require(process.argv[2] === 'tls' ? 'https' : 'http').createServer(
@@ -124,9 +132,10 @@ class Bench:
 
     def words(self, name, path, port, tls):
         a, d, build = self.a, self.d, self.a.build
-        if name == "nginx":
+        if name in NGINX_MORE:
             with open(d + "/nginx.conf", "w", encoding="utf-8") as f:
-                f.write(NGINX.format(d=d, port=port, tls=f" ssl; ssl_certificate {d}/cert; "
+                f.write(NGINX.format(d=d, port=port, more=NGINX_MORE[name],
+                                     tls=f" ssl; ssl_certificate {d}/cert; "
                                      f"ssl_certificate_key {d}/key" if tls else ""))
             return [shutil.which("nginx") or "/usr/sbin/nginx", "-p", d, "-e", "stderr", "-c",
                     d + "/nginx.conf"]
@@ -180,7 +189,7 @@ POINTS = {
     "hello x50": (HELLO, False, 50, 1, HELLOS),
     "hello x500": (HELLO, False, 500, 1, HELLOS),
     "hello x50, 16 each": (HELLO, False, 50, 16, HELLOS),
-    "file x50": (FILE, False, 50, 1, ("nginx", *WEIRS)),
+    "file x50": (FILE, False, 50, 1, (*NGINX_MORE, *WEIRS)),
     "tls hello x50": (HELLO, True, 50, 1, ("nginx", "node", *WEIRS)),
     "tls file x50": (FILE, True, 50, 1, ("nginx", *WEIRS)),
 }
