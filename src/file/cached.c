@@ -3,27 +3,12 @@
 #include "file/cached.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 
 #include "file/file.h"
 
 enum { LOOK = 16 << 10 };
-
-int weir__file_stat_cached(struct weir_file *f, struct stat *ret_stat) {
-    static const struct weir__what stats = {.text = "stat", .kind = WEIR__ON_FD};
-    struct statx x;
-    struct weir__call c = {.verb = WEIR__STAT, .fd = f->fd, .base = &x,
-                           .flags = AT_STATX_DONT_SYNC};
-    if (f->stream != NULL) /* a pipe, a terminal */
-        return weir_file_stat(f, ret_stat);
-    weir__file_enter(f, "weir_file_stat");
-    int rc = (int)weir__file_leave(f, weir__file_call(&c, &stats, f->path), "stat", 0);
-    if (rc == 0)
-        weir__stat_from(&x, ret_stat);
-    return rc;
-}
 
 static bool is_there(struct weir_file *f, int64_t at) {
     char byte;

@@ -5,11 +5,13 @@
 #define WEIR_FILE_CACHED_H
 
 #include <stdbool.h>
+#include <weir/dir.h>
 #include <weir/file.h>
 
-/* As weir_file_stat, but a file server is not asked again: what it said at the open stands.
- * Suspends. */
-WEIR_API int weir__file_stat_cached(struct weir_file *f, struct stat *ret_stat);
+/* As weir_file_open_beneath for reading, and what the file is. A file server is not asked for that:
+ * what it said at the open stands. On error *ret_stat is untouched. Suspends. */
+WEIR_API int weir__file_open_stat(struct weir_dir *d, const char *path,
+                                  struct weir_file **ret_file, struct stat *ret_stat);
 
 /* Do the len bytes at an offset lie in memory? One of each 16 KiB is looked at, so the answer can
  * be wrong when memory is short: then weir__file_send waits for the disk. Not simulated. */

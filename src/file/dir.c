@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "file/cached.h"
 #include "file/file.h"
 #include "loop/debug.h"
 #include "sys/fds.h"
@@ -90,25 +91,42 @@ int weir_dir_next(struct weir_dir *d, struct weir_dir_entry *ret_entry) {
     }
 }
 
-int weir_file_open_beneath(struct weir_dir *d, const char *path, int flags, unsigned mode,
-                           struct weir_file **ret_file) {
+static int open_beneath(struct weir_dir *d, struct weir__call c, const void *pc,
+                        struct weir_file **ret_file) {
     struct weir_file *f = NULL;
     int rc = weir__suspend_enter("open");
     if (rc < 0)
         return rc;
     weir__not_null(d, "weir_file_open_beneath");
-    weir__argument_not_null(path, "weir_file_open_beneath", "path");
+    weir__argument_not_null(c.path, "weir_file_open_beneath", "path");
     weir__loop_assert(d->loop, "weir_file_open_beneath");
-    struct weir__call c = {.verb = WEIR__OPEN, .path = path, .flags = flags, .mode = mode,
-                           .beneath = true, .to_fd = d->fd};
+    c.verb = WEIR__OPEN;
+    c.beneath = true;
+    c.to_fd = d->fd;
     d->opens++;
     rc = weir__file_open_by(&c, &f);
     d->opens--;
     if (rc < 0)
-        return weir__fail(rc, "open", path);
-    weir__file_give(f, __builtin_return_address(0), ret_file);
+        return weir__fail(rc, "open", c.path);
+    weir__file_give(f, pc, ret_file);
     (void)weir__breathe();
     return 0;
+}
+
+int weir_file_open_beneath(struct weir_dir *d, const char *path, int flags, unsigned mode,
+                           struct weir_file **ret_file) {
+    struct weir__call c = {.path = path, .flags = flags, .mode = mode};
+    return open_beneath(d, c, __builtin_return_address(0), ret_file);
+}
+
+int weir__file_open_stat(struct weir_dir *d, const char *path, struct weir_file **ret_file,
+                         struct stat *ret_stat) {
+    struct statx x = {0};
+    struct weir__call c = {.path = path, .flags = O_RDONLY, .base = &x};
+    int rc = open_beneath(d, c, __builtin_return_address(0), ret_file);
+    if (rc == 0)
+        weir__stat_from(&x, ret_stat);
+    return rc;
 }
 
 void weir_dir_close(struct weir_dir **take_dir) {

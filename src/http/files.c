@@ -135,15 +135,11 @@ static const char *type_of(const struct weir_http_files *files, const char *name
 /* Open a regular file. Returns 0; -EISDIR; -ENOENT also for what is neither. */
 static int regular_open(struct weir_http_files *files, const char *name,
                         struct weir_file **ret_file, struct stat *ret_stat) {
-    int rc = weir_file_open_beneath(files->dir, name, O_RDONLY, 0, ret_file);
-    if (rc < 0)
+    int rc = weir__file_open_stat(files->dir, name, ret_file, ret_stat);
+    if (rc < 0 || S_ISREG(ret_stat->st_mode))
         return rc;
-    rc = weir__file_stat_cached(*ret_file, ret_stat);
-    if (rc == 0 && !S_ISREG(ret_stat->st_mode))
-        rc = S_ISDIR(ret_stat->st_mode) ? -EISDIR : -ENOENT;
-    if (rc < 0)
-        weir_file_close(ret_file);
-    return rc;
+    weir_file_close(ret_file);
+    return S_ISDIR(ret_stat->st_mode) ? -EISDIR : -ENOENT;
 }
 
 static bool means_missing(int rc) {

@@ -100,12 +100,17 @@ static int64_t open_unnamed(struct sim_world *w, struct weir__call *c) {
     return descriptor(w, weir__sim_node_new(w, S_IFREG | (c->mode & 07777)), c->flags);
 }
 
+static int64_t stat_of(const struct sim_node *n, struct statx *ret);
+
 static int64_t open_call(struct sim_world *w, struct weir__call *c) {
     if (w->open >= w->config.descriptors_max)
         return -EMFILE;
     c->seeks = true;
     bool unnamed = (c->flags & O_TMPFILE) == O_TMPFILE;
-    return unnamed ? open_unnamed(w, c) : open_named(w, c);
+    int64_t fd = unnamed ? open_unnamed(w, c) : open_named(w, c);
+    if (fd >= 0 && c->base != NULL)
+        (void)stat_of(weir__sim_open_file(w, (int)fd)->node, c->base);
+    return fd;
 }
 
 static int64_t close_call(struct sim_world *w, struct weir__call *c, struct sim_open *o) {

@@ -48,20 +48,28 @@ bool weir__verb_is_on_disk(int fd) {
     return fstat(fd, &st) == 0 && (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode));
 }
 
+static bool mode_seeks(int fd, mode_t mode) {
+    if (S_ISCHR(mode))
+        return lseek(fd, 0, SEEK_CUR) >= 0 && takes_no_part_of_poll(fd);
+    return S_ISREG(mode) || S_ISDIR(mode) || S_ISBLK(mode);
+}
+
 bool weir__verb_seeks(int fd) {
     struct stat st;
-    if (fstat(fd, &st) != 0)
-        return false;
-    if (S_ISCHR(st.st_mode))
-        return lseek(fd, 0, SEEK_CUR) >= 0 && takes_no_part_of_poll(fd);
-    return S_ISREG(st.st_mode) || S_ISDIR(st.st_mode) || S_ISBLK(st.st_mode);
+    return fstat(fd, &st) == 0 && mode_seeks(fd, st.st_mode);
+}
+
+/* The same, and *ret is what the file is. */
+static bool seeks_and_stat(int fd, struct statx *ret) {
+    int flags = AT_EMPTY_PATH | AT_STATX_DONT_SYNC;
+    return statx(fd, "", flags, STATX_BASIC_STATS, ret) == 0 && mode_seeks(fd, ret->stx_mode);
 }
 
 int64_t weir__verb_opened(struct weir__call *c, int fd) {
     int lifted = weir__fd_lift(fd);
     if (lifted < 0)
         return lifted;
-    c->seeks = weir__verb_seeks(lifted);
+    c->seeks = c->base != NULL ? seeks_and_stat(lifted, c->base) : weir__verb_seeks(lifted);
     if (!c->seeks || (c->flags & O_NONBLOCK) != 0)
         return lifted;
     if (fcntl(lifted, F_SETFL, c->flags & ~(O_CREAT | O_EXCL | O_TRUNC)) == 0)
@@ -336,8 +344,6 @@ int64_t weir__verb_try(struct weir__call *c) {
         return try_transfer(c);
     case WEIR__SEEK:
         return seek_call(c);
-    case WEIR__STAT: /* only of what was opened, and without asking a file server */
-        return c->path == NULL && c->flags == AT_STATX_DONT_SYNC ? stat_call(c) : -EAGAIN;
     default:
         return -EAGAIN;
     }

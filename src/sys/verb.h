@@ -11,15 +11,15 @@
 /* Results are those of the system calls; 0 where nothing else is said. A path is resolved from the
  * working directory of the process. "fd or path": fd -1 means the path. */
 enum weir__verb {
-    WEIR__OPEN,      /* path, flags (O_CLOEXEC, O_NONBLOCK and O_NOCTTY are added), mode; result:
+    WEIR__OPEN,      /* path, flags (O_CLOEXEC, O_NONBLOCK and O_NOCTTY are added), mode; base:
+                      * NULL, or a struct statx to fill, for which no file server is asked; result:
                       * the descriptor, above 2. Sets seeks */
     WEIR__CLOSE_FD,  /* fd. never_waits: at once */
     WEIR__READ_AT,   /* fd, base, len, at; result: the count, short only at the end or at a page
                       * that is not in memory, 0 at the end */
     WEIR__WRITE_AT,  /* likewise; the count is more than 0 */
     WEIR__SYNC,      /* fd; flags: DATA_ONLY */
-    WEIR__STAT,      /* fd or path, flags (AT_SYMLINK_NOFOLLOW; with fd AT_STATX_DONT_SYNC: at
-                      * once), base: struct statx */
+    WEIR__STAT,      /* fd or path, flags (AT_SYMLINK_NOFOLLOW), base: struct statx */
     WEIR__TRUNCATE,  /* fd or path, at: the new size */
     WEIR__ALLOCATE,  /* fd, at, size */
     WEIR__SEEK,      /* fd, at, flags: SEEK_*; result: the position */
