@@ -13,8 +13,9 @@
 WEIR_API int weir__file_open_stat(struct weir_dir *d, const char *path,
                                   struct weir_file **ret_file, struct stat *ret_stat);
 
-/* Do the len bytes at an offset lie in memory? One of each 16 KiB is looked at, so the answer can
- * be wrong when memory is short: then weir__file_send waits for the disk. Not simulated. */
+/* Do the len bytes at an offset lie in memory? Where the kernel does not count the pages, one byte
+ * of each 16 KiB is looked at, so the answer can be wrong when memory is short: then
+ * weir__file_send waits for the disk. Not simulated. */
 WEIR_API bool weir__file_is_cached(struct weir_file *f, int64_t at, size_t len);
 
 /* sendfile(2) from an offset to a non-blocking socket. Returns the count, 0 at the end of the file,

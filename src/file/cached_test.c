@@ -1,7 +1,90 @@
 /* SPDX-License-Identifier: MIT */
-/* What a server of files asks of a file. */
+/* What lies in memory, and what does not: the kernel is asked, or bytes are looked at. */
 #include "file/cached.h"
 #include "file/file_test_util.h"
+#include "sys/forbid_test_util.h"
+#include "sys/verb.h"
+
+enum { PAGES = 32, MISSING = 9 };
+
+static struct weir_file *f; /* of PAGES pages, none of which is in memory */
+static size_t page;
+
+static void cold_file_open(void) {
+    static char bytes[PAGES * (64 << 10)];
+    page = (size_t)sysconf(_SC_PAGESIZE);
+    assert_int_equal(weir_file_open(in("a"), O_RDWR | O_CREAT, 0600, &f), 0);
+    assert_int_equal(weir_file_pwrite(f, bytes, PAGES * page, 0), 0);
+    assert_int_equal(weir_file_sync(f), 0);
+    int fd = weir_file_fd(f);
+    assert_int_equal(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
+    assert_int_equal(posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM), 0); /* nothing is read ahead */
+    if (weir__file_is_cached(f, 0, 1)) {
+        folder_end();
+        runner_skip("the file system keeps everything in memory");
+    }
+}
+
+static void touch(size_t number) {
+    char byte;
+    assert_int_equal(weir_file_pread(f, &byte, 1, (int64_t)(number * page)), 1);
+}
+
+static void touch_all_but(size_t number) {
+    for (size_t i = 0; i < PAGES; i++)
+        if (i != number)
+            touch(i);
+}
+
+static bool is_cached(size_t from, size_t len) {
+    return weir__file_is_cached(f, (int64_t)from, len);
+}
+
+REAL_FILE_STORY(a_file_in_memory_but_for_one_page_is_not_in_memory) {
+    cold_file_open();
+    assert_false(is_cached(0, PAGES * page));
+    touch_all_but(MISSING);
+    if (weir__verb_is_cached(weir_file_fd(f), 0, PAGES * page) < 0) {
+        folder_end();
+        runner_skip("the kernel does not count the pages");
+    }
+    assert_false(is_cached(0, PAGES * page));
+    assert_false(is_cached((MISSING - 1) * page, page + 1));
+    assert_true(is_cached(0, MISSING * page));
+    assert_true(is_cached(MISSING * page - 1, 1));
+    assert_true(is_cached((MISSING + 1) * page, (PAGES - MISSING - 1) * page));
+    assert_true(is_cached(MISSING * page, 0));
+    assert_false(is_cached(MISSING * page + 1, 1)); /* this look begins to read it */
+    touch(MISSING);
+    assert_true(is_cached(0, PAGES * page));
+    weir_file_close(&f);
+    return 0;
+}
+
+static void look_without_a_count(unsigned error) {
+    cold_file_open();
+    forbid_call(451 /* cachestat */, error);
+    assert_int_equal(weir__verb_is_cached(weir_file_fd(f), 0, 1), -(int)error);
+    assert_false(is_cached(0, PAGES * page));
+    touch(0);
+    assert_true(is_cached(0, page));
+    assert_false(is_cached(0, PAGES * page));
+    touch_all_but(PAGES - 1);
+    assert_false(is_cached(0, PAGES * page));
+    touch(PAGES - 1);
+    assert_true(is_cached(0, PAGES * page));
+    weir_file_close(&f);
+}
+
+REAL_FILE_STORY(an_older_kernel_is_asked_for_bytes) {
+    look_without_a_count(ENOSYS);
+    return 0;
+}
+
+REAL_FILE_STORY(a_kernel_that_refuses_to_count_is_asked_for_bytes) {
+    look_without_a_count(EPERM);
+    return 0;
+}
 
 FILE_STORY(an_open_says_what_the_file_is) {
     struct weir_dir *d = NULL;

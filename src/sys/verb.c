@@ -22,6 +22,9 @@
 #ifndef RESOLVE_CACHED
 #define RESOLVE_CACHED 0x20 /* Linux 5.12 */
 #endif
+#ifndef SYS_cachestat
+#define SYS_cachestat 451 /* Linux 6.5 */
+#endif
 
 static int64_t result(int64_t rc) {
     return rc < 0 ? -errno : rc;
@@ -315,6 +318,25 @@ static int64_t try_open(struct weir__call *c) {
     if (fd >= 0)
         return weir__verb_opened(c, fd); /* lifted there */
     return errno == EINVAL || errno == ENOSYS || errno == EPERM ? -EAGAIN : -errno;
+}
+
+/* The structs of cachestat(2), which older headers do not have. */
+struct cache_range {
+    uint64_t at, len;
+};
+
+struct cache_pages {
+    uint64_t cached, dirty, written, evicted, evicted_lately;
+};
+
+int weir__verb_is_cached(int fd, int64_t at, size_t len) {
+    struct cache_range range = {.at = (uint64_t)at, .len = len};
+    struct cache_pages pages;
+    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+    uint64_t all = (range.at + len - 1) / page - range.at / page + 1;
+    if (syscall(SYS_cachestat, fd, &range, &pages, 0) != 0)
+        return -errno;
+    return pages.cached == 0 ? -EOPNOTSUPP : pages.cached >= all;
 }
 
 /* The limit may change at any time; asking for it costs 0.1 us. */

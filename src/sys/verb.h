@@ -72,6 +72,12 @@ int weir__verb_open_parts(const struct weir__call *c);
 /* Make it at once if it does not block. -EAGAIN: it may. */
 int64_t weir__verb_try(struct weir__call *c);
 
+/* Are all pages of the len > 0 bytes at an offset in the page cache? Pages that are being read
+ * count too. Returns 1; 0: some are; -EOPNOTSUPP: none is, or the file system keeps them
+ * elsewhere, as overlayfs and DAX do; -EPERM: this process neither owns the file nor may write it
+ * (Linux 6.14); -ENOSYS before Linux 6.5. */
+int weir__verb_is_cached(int fd, int64_t at, size_t len);
+
 /* May it raise SIGXFSZ on the thread that makes it? Helper threads block all signals. */
 bool weir__verb_may_raise(const struct weir__call *c);
 
