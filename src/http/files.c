@@ -27,6 +27,7 @@ struct weir_http_files {
     struct weir_dir *dir;
     struct weir_http_files_options o;
     unsigned refs; /* the program's, and one for each call that is inside */
+    struct http_seen seen[HTTP_SEEN];
 };
 
 /* ---- the root ---- */
@@ -244,7 +245,7 @@ static int answer_file(struct weir_http_files *files, struct weir_http_request *
 }
 
 static int serve(struct weir_http_request *r, struct weir_http_files *files, const char *path) {
-    struct http_found f = {0};
+    struct http_found f = {.seen = files->seen};
     const char *method = weir_http_method(r);
     if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
         return refuse_method(r);

@@ -10,7 +10,14 @@
 
 #include "http/range.h"
 
-enum { HTTP_ETAG = 64 };
+enum { HTTP_ETAG = 64, HTTP_SEEN = 64 };
+
+/* A file that lay in memory, and until when that is believed. */
+struct http_seen {
+    dev_t device;
+    ino_t inode;
+    weir_ns until;
+};
 
 struct http_found {
     struct weir_file *file;
@@ -18,6 +25,7 @@ struct http_found {
     char *name;
     const char *type, *etag, *cache_control; /* cache_control may be NULL */
     int64_t modified;
+    struct http_seen *seen; /* HTTP_SEEN of them, the root's */
     bool is_packed; /* it is the sibling in gzip */
     bool varies;    /* another client might get the other one */
 };

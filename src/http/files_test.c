@@ -292,6 +292,41 @@ static struct weir_stream *ask_for_large(struct world *w) {
     return s;
 }
 
+/* The kernel drops its copy of the file's bytes, but for the first page. */
+static void drop_from_memory(const char *path) {
+    struct weir_file *f = NULL;
+    char byte;
+    assert_int_equal(weir_file_open(path, O_RDWR, 0, &f), 0);
+    assert_int_equal(weir_file_sync(f), 0);
+    if (!is_sim()) {
+        assert_int_equal(posix_fadvise(weir_file_fd(f), 0, 0, POSIX_FADV_DONTNEED), 0);
+        assert_int_equal(posix_fadvise(weir_file_fd(f), 0, 0, POSIX_FADV_RANDOM), 0);
+    }
+    assert_int_equal(weir_file_pread(f, &byte, 1, 0), 1);
+    weir_file_close(&f);
+}
+
+ROUTE_STORY(a_file_that_has_left_the_memory_is_sent_too, o->routes = routes) {
+    enum { LEN = 100 << 10 };
+    size_t from;
+    tree_open(NULL);
+    put_bytes(in("root/file"), large, LEN);
+    drop_from_memory(in("root/file"));
+    assert_int_equal(receive(w, GET("/f/file"), &from), LEN);
+    assert_int_equal(receive(w, GET("/f/file"), &from), LEN); /* it lay in memory */
+    drop_from_memory(in("root/file"));
+    assert_int_equal(receive(w, GET("/f/file"), &from), LEN); /* that is believed still */
+    drop_from_memory(in("root/file"));
+    assert_int_equal(weir_sleep(MS(200)), 0);
+    assert_int_equal(receive(w, GET("/f/file"), &from), LEN); /* not any more */
+    put_bytes(in("root/new"), large, LEN / 2);
+    assert_int_equal(weir_rename(in("root/new"), in("root/file")), 0);
+    assert_int_equal(receive(w, GET("/f/file"), &from), LEN / 2);
+    assert_int_equal(file_rc, 0);
+    tree_close();
+    return 0;
+}
+
 ROUTE_STORY(a_file_that_shrinks_breaks_the_connection, o->routes = routes) {
     static char piece[1 << 20];
     tree_open(NULL);
