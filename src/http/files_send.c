@@ -21,7 +21,7 @@ enum {
     KERNEL_MIN = 16 << 10,    /* shorter spans go through memory, in one send with the head */
     SEEN_MS = 100,
     FIELDS = 10,
-    FIELD_MAX = 600,
+    FIELDS_TEXT = 1200, /* of which the options' Cache-Control takes at most 512 */
 };
 
 /* ---- bytes ---- */
@@ -143,20 +143,28 @@ static int send_span(struct weir_http_request *pub, const struct http_found *f, 
 
 struct fields {
     const char *lines[FIELDS + 1];
-    char text[FIELDS][FIELD_MAX];
-    size_t count;
+    char text[FIELDS_TEXT];
+    size_t count, used;
 };
+
+/* A line that stays where it is. */
+static void line(struct fields *fs, const char *text) {
+    WEIR_CHECK(fs->count < FIELDS);
+    fs->lines[fs->count] = text;
+    fs->lines[++fs->count] = NULL;
+}
 
 __attribute__((format(printf, 2, 3))) static void field(struct fields *fs, const char *format,
                                                         ...) {
     va_list args;
-    WEIR_CHECK(fs->count < FIELDS);
+    char *text = fs->text + fs->used;
+    size_t room = sizeof fs->text - fs->used;
     va_start(args, format);
-    int n = vsnprintf(fs->text[fs->count], FIELD_MAX, format, args);
+    int n = vsnprintf(text, room, format, args);
     va_end(args);
-    WEIR_CHECK(n > 0 && n < FIELD_MAX); /* the options were checked */
-    fs->lines[fs->count] = fs->text[fs->count];
-    fs->lines[++fs->count] = NULL;
+    WEIR_CHECK(n > 0 && (size_t)n < room); /* the options were checked */
+    fs->used += (size_t)n + 1;
+    line(fs, text);
 }
 
 /* RFC 9110 15.4.5: a 304 has the fields by which caches know the answer. */
@@ -167,7 +175,7 @@ static void common_fields(struct fields *fs, const struct http_found *f) {
     if (f->cache_control != NULL)
         field(fs, "Cache-Control: %s", f->cache_control);
     if (f->varies)
-        field(fs, "Vary: Accept-Encoding");
+        line(fs, "Vary: Accept-Encoding");
 }
 
 static void boundary_make(char boundary[static WEIR__RANGE_BOUNDARY + 1], uint64_t chance) {
@@ -212,10 +220,10 @@ static int send_whole(struct weir_http_request *r, struct http_found *f, struct 
     char boundary[WEIR__RANGE_BOUNDARY + 1];
     bool in_parts = status == 206 && ranges->count > 1;
     int64_t size = f->stat.st_size, len = size;
-    field(fs, "Accept-Ranges: bytes");
-    field(fs, "X-Content-Type-Options: nosniff");
+    line(fs, "Accept-Ranges: bytes");
+    line(fs, "X-Content-Type-Options: nosniff");
     if (f->is_packed)
-        field(fs, "Content-Encoding: gzip");
+        line(fs, "Content-Encoding: gzip");
     if (in_parts) {
         boundary_make(boundary, weir_random());
         field(fs, "Content-Type: multipart/byteranges; boundary=%s", boundary);
@@ -233,29 +241,20 @@ static int send_whole(struct weir_http_request *r, struct http_found *f, struct 
                      in_parts ? boundary : NULL);
 }
 
-static int answer_found(struct weir_http_request *r, struct http_found *f, struct fields *fs,
-                        int status, const struct weir__ranges *ranges) {
-    fs->count = 0;
-    fs->lines[0] = NULL;
+int weir__files_answer(struct weir_http_request *r, struct http_found *f, int status,
+                       const struct weir__ranges *ranges) {
+    struct fields fs;
+    fs.count = fs.used = 0;
+    fs.lines[0] = NULL;
     if (status != 412)
-        common_fields(fs, f);
+        common_fields(&fs, f);
     if (status == 200 || status == 206)
-        return send_whole(r, f, fs, status, ranges);
+        return send_whole(r, f, &fs, status, ranges);
     if (status == 416) {
         char value[80];
         weir__range_value(value, sizeof value, NULL, f->stat.st_size);
-        field(fs, "Content-Range: %s", value);
+        field(&fs, "Content-Range: %s", value);
     }
     return weir_http_reply_with(r, &(struct weir_http_answer){
-        .size = sizeof(struct weir_http_answer), .status = status, .headers = fs->lines});
-}
-
-int weir__files_answer(struct weir_http_request *r, struct http_found *f, int status,
-                       const struct weir__ranges *ranges) {
-    struct fields *fs = weir__alloc(sizeof *fs); /* 6 KiB: not on the stack of a task */
-    if (fs == NULL)
-        return weir__fail(-ENOMEM, "http file", f->name);
-    int rc = answer_found(r, f, fs, status, ranges);
-    weir__free(fs);
-    return rc;
+        .size = sizeof(struct weir_http_answer), .status = status, .headers = fs.lines});
 }
