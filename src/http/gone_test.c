@@ -12,6 +12,10 @@ static bool was_gone;
 /* Wait for an event that never comes. */
 static int waits_long(struct weir_http_request *r) {
     struct weir_view body;
+    if (asks_for(r, "/unread")) {
+        weir_http_end_when_gone(r);
+        return weir_http_reply(r, 200, "waited\n");
+    }
     if (asks_for(r, "/body-first")) /* the call comes first: then the body must be read after it */
         weir_http_end_when_gone(r);
     int rc = weir_http_body(r, 0, &body);
@@ -72,6 +76,21 @@ static void expect_gone_before(struct world *w) {
     assert_true(was_gone);
 }
 
+/* Its leaving is seen when the first handler has returned, while the rest of that body comes. */
+static void expect_goes_on(struct world *w) {
+    static const char head[] = "POST /unread HTTP/1.1\r\n" LOCAL "Content-Length: 5\r\n\r\n";
+    static const char rest[] = "hello" GET("/plain");
+    char got[1024];
+    struct weir_stream *s = raw_dial(w);
+    assert_int_equal(weir_write(s, head, strlen(head)), 0);
+    settle();
+    assert_int_equal(weir_write(s, rest, strlen(rest)), 0);
+    assert_int_equal(weir_shutdown(s), 0);
+    assert_true(raw_read_all(s, got, sizeof got) > 0);
+    weir_close(&s);
+    assert_string_equal(got, TEXT_OK(7, "waited\n") TEXT_OK(7, "waited\n"));
+}
+
 static int leave(struct world *w) {
     char got[256];
     for (int resets = 0; resets <= 1; resets++) {
@@ -81,6 +100,7 @@ static int leave(struct world *w) {
         expect_gone(w, GET("/asks/pieces"), resets);
     }
     expect_gone_before(w);
+    expect_goes_on(w);
     /* half-closed, and not asked for: it gets its answer */
     expect_answers(w, GET("/plain"), TEXT_OK(7, "waited\n"));
     assert_false(was_gone);
