@@ -102,3 +102,22 @@ REST_STORY(a_client_that_leaves_within_an_unwanted_body_gets_the_answer) {
     weir_close(&s);
     return 0;
 }
+
+/* What it sends meanwhile is not read, and a close before that would be a reset. */
+REST_STORY(a_client_that_sends_on_gets_the_rest_though_the_server_stops) {
+    static const char works[] = GET("/works-off"), next[] = "GET /next HTTP/1.1\r\n";
+    char got[4096];
+    if (w->shape == ACCEPTS)
+        return 0; /* the connections are the user's, and are not stopped */
+    struct weir_stream *s = raw_dial(w);
+    assert_int_equal(weir_write(s, works, strlen(works)), 0);
+    assert_int_equal(weir_sleep(MS(50)), 0);
+    weir_unlisten(&w->l);
+    assert_int_equal(weir_sleep(MS(50)), 0);
+    assert_int_equal(weir_write(s, next, strlen(next)), 0);
+    assert_int_equal(weir_sleep(MS(50)), 0);
+    assert_true(raw_read_all(s, got, sizeof got) > 0);
+    expect_all(got);
+    weir_close(&s);
+    return 0;
+}

@@ -108,14 +108,18 @@ void weir__http_conn_last(struct http_conn *c) {
 }
 
 /* The backend or a writer's task still has answers. The end of the connection would cancel the
- * writer, so wait for it. */
-static void send_rest(struct weir_http *h) {
+ * writer, so wait for it. What the client has sent meanwhile is unread: a close would then be a
+ * reset, which drops the answers that are on their way. */
+static void send_rest(struct http_conn *c) {
+    struct weir_http *h = &c->http;
     struct weir_scope shield, bound;
     weir_shield_enter(&shield, HTTP_LINGER_NS);
     weir_scope_enter(&bound, h->config->o.send_ns);
     int rc = weir__http_send(h, NULL, 0);
     weir_scope_leave(&bound, rc);
     weir_scope_leave(&shield, 0);
+    if (rc == 0 && c->phase != HTTP_PHASE_LATE)
+        weir__http_linger(h);
 }
 
 /* In the connection's last task. If its bound is over, answer 408 to a client that was too slow. */
@@ -124,7 +128,7 @@ static void conn_ends(struct weir_conn *conn, void *state, int rc) {
     struct weir_http *h = &c->http;
     struct weir_scope shield, bound;
     if (rc == 0 && !h->broken && (h->writing || http_unsent(h) > 0))
-        send_rest(h);
+        send_rest(c);
     if (c->phase != HTTP_PHASE_LATE)
         return;
     weir_shield_enter(&shield, HTTP_LINGER_NS);
