@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A request becomes a WebSocket connection, on the port that also serves plain HTTP. */
+#include <weir/testing.h>
 #include <weir/ws.h>
 
 #include "http/http_test_util.h"
@@ -172,6 +173,23 @@ static int serve_routes(void *args) {
     "Sec-WebSocket-Version: 13\r\n\r\n"
 #define FRAME "\x81\x82\x00\x00\x00\x00hi" /* "hi", masked with zeros */
 
+/* Frames that come while the request before the handshake is handled, or while the handshake is
+ * answered. */
+static void frames_come_early(struct world *w, weir_ns after) {
+    static const char head[] = GET("/watches") UPGRADE;
+    char got[1024];
+    struct weir_stream *s = raw_dial(w);
+    reactive.messages = 0;
+    assert_int_equal(weir_try_write(s, head, strlen(head)), strlen(head));
+    assert_int_equal(weir_sleep(after), 0);
+    assert_int_equal(weir_try_write(s, FRAME, sizeof FRAME - 1), sizeof FRAME - 1);
+    assert_int_equal(weir_shutdown(s), 0);
+    assert_true(raw_read_all(s, got, sizeof got) > 0);
+    weir_close(&s);
+    assert_non_null(strstr(got, "\r\n\r\n\x81\x02hi"));
+    assert_int_equal(reactive.messages, 1);
+}
+
 static int use_routes(struct weir_listener *l) {
     char url[64], got[1024];
     struct weir_ws *ws = NULL;
@@ -198,17 +216,7 @@ static int use_routes(struct weir_listener *l) {
         assert_non_null(strstr(got, "\r\n\r\n\x81\x02hi"));
         assert_int_equal(reactive.messages, 1);
     }
-    /* frames that come while the request before the handshake is handled */
-    reactive.messages = 0;
-    struct weir_stream *s = raw_dial(&w);
-    assert_int_equal(weir_write(s, GET("/watches") UPGRADE, strlen(GET("/watches") UPGRADE)), 0);
-    assert_int_equal(weir_sleep(MS(2)), 0);
-    assert_int_equal(weir_write(s, FRAME, sizeof FRAME - 1), 0);
-    assert_int_equal(weir_shutdown(s), 0);
-    assert_true(raw_read_all(s, got, sizeof got) > 0);
-    weir_close(&s);
-    assert_non_null(strstr(got, "\r\n\r\n\x81\x02hi"));
-    assert_int_equal(reactive.messages, 1);
+    frames_come_early(&w, MS(2));
     reactive.messages = 0;
     /* what is no handshake */
     raw_exchange(&w, GET("/feed"), strlen(GET("/feed")), 1000, got, sizeof got);
@@ -245,4 +253,34 @@ static int with_routes(void *arg) {
 WEIR_TEST_BACKENDS(a_route_serves_websockets_reactively) {
     struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
     assert_int_equal(weir_run(with_routes, NULL, &o), 0);
+}
+
+/* The client's writes are tries, which no fault strikes. */
+static int come_early(void *arg) {
+    struct weir_group g, servers;
+    struct world w = {0};
+    assert_int_equal(weir_listen("tcp://127.0.0.1:0", NULL, &w.l), 0);
+    snprintf(w.url, sizeof w.url, "tcp://127.0.0.1:%d", weir_listener_port(w.l));
+    weir_group_open(&g, WEIR_INDEPENDENT);
+    weir_group_open(&servers, WEIR_TOGETHER);
+    assert_int_equal(weir_go(&servers, serve_routes, .l = w.l, .g = &g), 0);
+    weir_yield();
+    memset(&reactive, 0, sizeof reactive);
+    for (weir_ns after = MS(1); after < MS(30); after += MS(1))
+        frames_come_early(&w, after);
+    weir_unlisten(&w.l);
+    assert_int_equal(weir_group_close(&servers, 0), 0);
+    return weir_group_close(&g, 0);
+}
+
+WEIR_TEST(frames_that_come_before_a_handshake_is_answered_are_delivered_after_it) {
+    static const struct weir_fault late = {.size = sizeof late, .kinds = WEIR_FAULT_SEND,
+                                           .effect = WEIR_FAULT_LATE, .nth = 1, .every = true};
+    for (int deferred = 0; deferred <= 1; deferred++) {
+        struct weir_sim_options o = {.size = sizeof o, .deferred = deferred};
+        weir_fault_arm(&late);
+        assert_int_equal(weir_sim_run(come_early, NULL, &o), 0);
+        assert_true(weir_fault_struck() > 0);
+        weir_fault_arm(NULL);
+    }
 }

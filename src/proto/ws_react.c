@@ -133,6 +133,7 @@ static void write_out(struct ws_react_conn *c) {
 
 static void work_off(struct ws_react_conn *c, struct ws_ahead *a) {
     if (c->phase == WS_SHAKING) {
+        a->open = false; /* these are no frames yet: what comes meanwhile is the next piece */
         ssize_t n = weir__ws_react_shake(c, a->at, a->len);
         if (n < 0)
             return;
@@ -140,6 +141,7 @@ static void work_off(struct ws_react_conn *c, struct ws_ahead *a) {
         a->len -= (size_t)n;
         if (c->phase == WS_SHAKING)
             return;
+        a->open = true;
         user_opened(c);
     }
     ws_heard(&c->ws);
