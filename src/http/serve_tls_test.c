@@ -3,6 +3,7 @@
  * kernel but encrypted. */
 #include <weir/http_file.h>
 #include <weir/http_values.h>
+#include <weir/option.h>
 #include <weir/ws.h>
 
 #include "file/file_test_util.h"
@@ -134,6 +135,51 @@ WEIR_TEST_BACKENDS(an_answer_that_breaks_off_has_no_close_notify) {
         fprintf(stderr, "# %s\n", shape_names[shape]);
         assert_int_equal(weir_run(break_off_over_tls, &shape, &o), 0);
     }
+    rig_close(&rig);
+}
+
+/* ---- who leaves ---- */
+
+static int leaver_rc;
+
+static int waits_for_leaving(struct weir_http_request *r) {
+    weir_http_end_when_gone(r);
+    int rc = begin(r, 200, 0);
+    for (int i = 0; i < 3 && rc == 0; i++) /* records leave while the connection reads ahead */
+        if ((rc = weir_http_write(r, "half", 4)) == 0)
+            rc = weir_sleep(MS(1));
+    if (rc == 0)
+        rc = weir_sleep(WEIR_SECONDS(1000));
+    return leaver_rc = rc;
+}
+
+static const struct weir_http_route leavers[] = {{"GET", "/", waits_for_leaving}, {0}};
+
+static int leaves(struct world *w) {
+    for (int resets = 0; resets <= 1; resets++) {
+        struct weir_stream *s = raw_dial(w);
+        leaver_rc = 0;
+        assert_int_equal(weir_write(s, GET("/"), strlen(GET("/"))), 0);
+        assert_int_equal(weir_sleep(MS(20)), 0);
+        assert_int_equal(leaver_rc, 0);
+        if (resets)
+            (void)weir_stream_option(s, WEIR_STREAM_RESET, 1);
+        weir_close(&s);
+        for (int i = 0; i < 200 && leaver_rc == 0; i++)
+            settle();
+        assert_int_equal(leaver_rc, -ECANCELED);
+    }
+    return 0;
+}
+
+static int leave_over_tls(void *arg) {
+    return over_tls(SERVES, leavers, leaves);
+}
+
+WEIR_TEST_BACKENDS(a_client_that_leaves_over_tls_is_seen) {
+    struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
+    rig_open(&rig);
+    assert_int_equal(weir_run(leave_over_tls, NULL, &o), 0);
     rig_close(&rig);
 }
 
