@@ -70,6 +70,8 @@ WEIR_API ssize_t weir__conn_next(struct weir_conn *c, struct weir_view *ret_view
  * before. Its state begins zeroed; sv's opened is called when message returns, and then sv's
  * message with a copy of rest. The functions before must have released what their state held, must
  * not touch it or their arg again, and return 0 or more at once. Nothing else of theirs is called.
+ * A piece that they have asked for by weir__conn_ahead may still be pending: then hooks.ahead of sv
+ * gets it, perhaps before sv's message was called, or else sv's message.
  * Returns 0; -ENOMEM, and nothing has changed. */
 WEIR_API int weir__conn_become(struct weir_conn *c, struct react_server *sv, struct weir_view rest);
 

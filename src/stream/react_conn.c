@@ -542,6 +542,7 @@ int weir__conn_become(struct weir_conn *c, struct react_server *sv, struct weir_
     struct react_server *before = c->server;
     WEIR_CHECK(c->state == CONN_BUSY && c->opened && s->hold == NULL);
     WEIR_CHECK(sv->fn.state_size <= before->fn.state_size && sv->loop == before->loop);
+    WEIR_CHECK(c->ahead != AHEAD_PENDING || sv->hooks.ahead != NULL);
     int rc = rest.len > 0 ? weir__stream_hold(s, rest.base, rest.len) : 0;
     if (rc < 0)
         return weir__fail(rc, "react", weir_stream_peer(s));
