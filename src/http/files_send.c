@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "base/time.h"
 #include "file/cached.h"
 #include "http/date.h"
 #include "http/files.h"
@@ -75,7 +76,7 @@ static bool lies_in_memory(const struct http_found *f, int64_t from, size_t len)
         return is_seen;
     if (is_whole)
         *s = (struct http_seen){f->stat.st_dev, f->stat.st_ino,
-                                weir_now() + WEIR_MILLISECONDS(SEEN_MS)};
+                                weir__deadline(weir_now(), WEIR_MILLISECONDS(SEEN_MS))};
     return true;
 }
 
