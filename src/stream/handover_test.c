@@ -367,7 +367,8 @@ FD_STORY(a_descriptor_that_is_no_connection_is_refused) {
     return 0;
 }
 
-/* The sender ends, or goes silent, after len bytes. Returns how many had come when the call ended. */
+/* The sender ends, or goes silent, after len bytes. Returns how many had come when the call
+ * ended. */
 static size_t cut_short(size_t len, bool silent, weir_ns limit) {
     struct weir_detached *d = NULL;
     struct weir_scope sc;
