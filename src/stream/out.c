@@ -366,7 +366,12 @@ static void not_pending(struct weir__flight *f) {
     f->stream->loop->hidden--;
 }
 
-static void moved(struct weir__out *o, struct weir__out_owner *by, int rc);
+static void moved(struct weir__out *o, struct weir__out_owner *by, int rc) {
+    if (by->moved != NULL)
+        by->moved(o, rc);
+    else
+        weir__out_wake_room(o);
+}
 
 static inline void ended(struct weir__flight *f, int rc) {
     struct weir__out *o = f->out;
@@ -552,49 +557,4 @@ void weir__out_held_moved(struct weir__out *o, size_t len) {
 
 int weir__out_held_moves(struct weir__out *o) {
     return still_moves(o->flight);
-}
-
-/* ---- waiting ---- */
-
-static bool may_append(const struct weir__out *o, size_t len, size_t max) {
-    return o->failed != 0 || o->queued == 0 || (len <= max && o->queued <= max - len);
-}
-
-struct room_wait {
-    struct weir__waiter waiter;
-    size_t len, max;
-};
-
-/* Grant the first, if its unit fits. It wakes the next when it has run. */
-static void wake_room(struct weir__out *o) {
-    struct weir__waiter *w = weir__waitq_first(&o->room);
-    if (w == NULL)
-        return;
-    const struct room_wait *r = WEIR_CONTAINER(w, struct room_wait, waiter);
-    if (may_append(o, r->len, r->max))
-        weir__waiter_grant(w, 0);
-}
-
-static void moved(struct weir__out *o, struct weir__out_owner *by, int rc) {
-    if (by->moved != NULL)
-        by->moved(o, rc);
-    else
-        wake_room(o);
-}
-
-int weir__out_wait(struct weir__out *o, size_t len, size_t max, const struct weir__what *what,
-                   const void *on) {
-    struct weir__wait wait;
-    struct room_wait r = {.len = len, .max = max};
-    int rc = 0;
-    if (weir__waitq_empty(&o->room) && may_append(o, len, max))
-        return o->failed;
-    weir__wait_begin(&wait, what, on);
-    weir__wait_add(&wait, &r.waiter, &o->room, NULL);
-    while ((rc = (int)weir__wait_park(&wait)) == 0 && !may_append(o, len, max)) {
-        wait.won = NULL; /* the one before has taken the room: the place is kept */
-        weir__waitq_add_first(&o->room, &r.waiter);
-    }
-    wake_room(o); /* the next one may fit too; or this one was cancelled */
-    return rc < 0 ? rc : o->failed;
 }

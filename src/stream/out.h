@@ -164,4 +164,7 @@ int weir__out_push_front(struct weir__out *o, const struct iovec *vec, size_t co
 int weir__out_wait(struct weir__out *o, size_t len, size_t max, const struct weir__what *what,
                    const void *on);
 
+/* Grant the first that waits, if its unit fits. It wakes the next when it has run. */
+void weir__out_wake_room(struct weir__out *o);
+
 #endif
