@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* http_values.h - what a request to an HTTP server says, taken apart: parameters of its path, its
- * query, cookies, credentials, and who the client is; in the library weir-http.
+ * query, cookies, credentials, and who the client is; and such values put into a URL again; in the
+ * library weir-http.
  *
  * These calls take requests of weir/http_server.h. None of them suspends or allocates. Loop thread
- * only. */
+ * only, where nothing else is said. */
 #ifndef WEIR_HTTP_VALUES_H
 #define WEIR_HTTP_VALUES_H
 
@@ -30,6 +31,17 @@ WEIR_API const char *weir_http_query(const struct weir_http_request *r, const ch
  * Returns 1; 0 past the last one, *ret_name and *ret_value untouched. Lent as long as r. */
 WEIR_API int weir_http_query_at(const struct weir_http_request *r, size_t i, const char **ret_name,
                                 const char **ret_value);
+
+/* Escape len bytes of value, so that they can stand in a URL: letters, digits, "-", ".", "_", "~"
+ * and the characters of keep stay, each other byte becomes %XX (a space %20). With keep NULL the
+ * result is one segment of a path, or one name or value of a query; with keep "/" it is a whole
+ * path, such as the value of {path...}. Controls, spaces, "%" and bytes beyond ASCII are escaped
+ * even if keep has them. A segment "." or ".." leads elsewhere, and no escape hides it: the value
+ * of {id} never is one, others may be, and must be refused. The result, with a NUL, is written to
+ * text, which has size bytes; 3 * len + 1 are always enough. Any thread.
+ * Returns the length without the NUL; WEIR_ETOOBIG (it does not fit; text is "" then). */
+WEIR_API ssize_t weir_http_escape(char *text, size_t size, const char *value, size_t len,
+                                  const char *keep);
 
 /* ---- cookies --------------------------------------------------------------------------------- */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* values.c - cookies and credentials of a request; who the client is. */
+/* values.c - cookies and credentials of a request; who the client is; values put into URLs. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -234,4 +234,44 @@ void weir_http_client_of(const struct weir_http_request *pub, struct weir_http_s
                               : is_absolute  ? pub->head.authority
                                              : pub->head.host;
     slice_copy(ret->host, sizeof ret->host, pub->text, host);
+}
+
+/* ---- values put into URLs ---- */
+
+/* RFC 3986 2.3; of what the caller keeps only visible ASCII, so that the result can add nothing to
+ * a request but what it is. */
+static bool escape_keeps(uint8_t c, const char *keep) {
+    if (weir__char_is(c, WEIR__CHAR_ALPHA | WEIR__CHAR_DIGIT))
+        return true;
+    return c > 0x20 && c < 0x7f && c != '%' &&
+           (strchr("-._~", c) != NULL || (keep != NULL && strchr(keep, c) != NULL));
+}
+
+static ssize_t escape_full(char *text, size_t size) {
+    if (size > 0)
+        *text = '\0';
+    return weir__failf(WEIR_ETOOBIG, "http escape", NULL, "it does not fit into %zu bytes", size);
+}
+
+ssize_t weir_http_escape(char *text, size_t size, const char *value, size_t len,
+                         const char *keep) {
+    static const char hex[] = "0123456789ABCDEF";
+    size_t n = 0;
+    if (len > 0)
+        weir__argument_not_null(value, "weir_http_escape", "value");
+    for (size_t i = 0; i < len; i++) {
+        uint8_t c = (uint8_t)value[i];
+        bool stays = escape_keeps(c, keep);
+        if (size - n <= (stays ? 1u : 3u))
+            return escape_full(text, size);
+        text[n++] = stays ? (char)c : '%';
+        if (!stays) {
+            text[n++] = hex[c >> 4];
+            text[n++] = hex[c & 15];
+        }
+    }
+    if (size == 0)
+        return escape_full(text, size);
+    text[n] = '\0';
+    return (ssize_t)n;
 }

@@ -362,6 +362,55 @@ WEIR_TEST(secrets_are_the_same_only_if_each_byte_is) {
     assert_false(weir_http_secret_equal("abc", ""));
 }
 
+/* ---- into a URL ---- */
+
+WEIR_TEST(values_are_escaped_for_their_place_in_a_url) {
+    static const struct {
+        const char *value, *keep, *url;
+    } cases[] = {
+        {"", NULL, ""},
+        {"Az09-._~", NULL, "Az09-._~"},
+        {"a b/c", NULL, "a%20b%2Fc"},
+        {"a b/c", "/", "a%20b/c"},
+        {"a b/c", "", "a%20b%2Fc"},
+        {"x=1&y=2#z?", NULL, "x%3D1%26y%3D2%23z%3F"},
+        {"50%25", "%", "50%2525"},
+        {"\r\nX: \xc3\xa9\x7f", "\r\n \xc3\xa9\x7f:", "%0D%0AX:%20%C3%A9%7F"},
+    };
+    char text[64];
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        size_t len = strlen(cases[i].value), url_len = strlen(cases[i].url);
+        const char *keep = cases[i].keep;
+        assert_int_equal(weir_http_escape(text, url_len + 1, cases[i].value, len, keep), url_len);
+        assert_string_equal(text, cases[i].url);
+        for (size_t size = 0; size <= url_len; size++) {
+            memset(text, 'x', sizeof text);
+            assert_int_equal(weir_http_escape(text, size, cases[i].value, len, keep),
+                             WEIR_ETOOBIG);
+            assert_int_equal(text[0], size > 0 ? '\0' : 'x');
+            assert_int_equal(text[size > 0 ? size : 1], 'x');
+        }
+    }
+    assert_int_equal(weir_http_escape(text, 6, "a\0b", 3, NULL), 5);
+    assert_string_equal(text, "a%00b");
+    assert_int_equal(weir_http_escape(text, 1, NULL, 0, NULL), 0);
+}
+
+ROUTE_STORY(what_is_escaped_comes_back_as_it_was, o->routes = table) {
+    char value[256], escaped[3 * sizeof value], target[4 * sizeof value];
+    for (int i = 0; i < 255; i++)
+        value[i] = (char)(i + 1);
+    value[255] = '\0';
+    assert_true(weir_http_escape(escaped, sizeof escaped, value, 255, NULL) > 0);
+    snprintf(target, sizeof target, "/q?q=%s", escaped);
+    assert_string_equal(body_of(ask(w, "GET", target, "")), value);
+    snprintf(target, sizeof target, "/users/%s", escaped);
+    const char *shown = body_of(ask(w, "GET", target, ""));
+    assert_memory_equal(shown, "user: id=", 9);
+    assert_memory_equal(shown + 9, value, 255);
+    return 0;
+}
+
 /* ---- proxies ---- */
 
 static int shows_client(struct weir_http_request *r) {

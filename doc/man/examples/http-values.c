@@ -2,8 +2,8 @@
 /* Shows: weir-http_values weir_http_param weir_http_query weir_http_query_at weir_http_cookie
  * weir_http_cookie_write weir_http_set_cookie weir_http_same_site weir_http_basic_auth
  * weir_http_basic weir_http_bearer weir_http_secret_equal weir_http_unauthorized
- * weir_http_client_of weir_http_sender weir_http_add_header weir-http_cors weir_http_cors
- * weir-http_log weir_http_log_line weir_http_log */
+ * weir_http_client_of weir_http_sender weir_http_add_header weir_http_escape weir-http_cors
+ * weir_http_cors weir-http_log weir_http_log_line weir_http_log */
 #include <stdio.h>
 #include <string.h>
 #include <weir/weir.h>
@@ -19,6 +19,15 @@ static int show_user(struct weir_http_request *r) {
     const char *lang = weir_http_query(r, "lang");
     snprintf(text, sizeof text, "%.20s\n", lang != NULL ? lang : "en");
     return weir_http_reply(r, 200, text);
+}
+
+/* The files of another server stand under this one's name. */
+static int elsewhere(struct weir_http_request *r) {
+    const char *path = weir_http_param(r, "path");
+    char url[2048] = "http://files.example.org/";
+    size_t used = strlen(url);
+    ssize_t n = weir_http_escape(url + used, sizeof url - used, path, strlen(path), "/");
+    return n < 0 ? weir_http_reply(r, 414, NULL) : weir_http_redirect(r, 307, url);
 }
 
 /* A password opens a session, which a cookie or a token keeps. */
@@ -96,7 +105,7 @@ static int program(void *arg) {
 static const struct weir_http_server_options *options(void) {
     static const struct weir_http_route routes[] = {
         {"GET", "/users/{id}", show_user}, {"GET", "/door", sign_in}, {NULL, "/api", api},
-        {0}};
+        {"GET", "/files/{path...}", elsewhere}, {0}};
     static struct weir_http_server_options o = {.size = sizeof o, .routes = routes, .log = note};
     o.log_arg = stdout;
     return &o;
@@ -108,6 +117,7 @@ int main(void) {
         "GET /door HTTP/1.1\r\nHost: a\r\n\r\n"
         "GET /door HTTP/1.1\r\nHost: a\r\nAuthorization: Basic YWxpOm9wZW4gc2VzYW1l\r\n\r\n"
         "GET /door HTTP/1.1\r\nHost: a\r\nCookie: __Host-session=4711\r\n\r\n"
+        "GET /files/my%20photos/a%3Fb HTTP/1.1\r\nHost: a\r\n\r\n"
         "GET /api HTTP/1.1\r\nHost: a\r\nOrigin: https://app.example.org\r\n\r\n";
     return weir_run(program, requests, NULL) == 0 ? 0 : 1;
 }
