@@ -39,8 +39,8 @@ struct weir_run_options { /* zero: the default */
     bool debug;           /* debug mode, which the variable WEIR_DEBUG asks for too, unless it is ""
                            * or "0". The log names a task that does not let others run for slow_ns,
                            * with its stack while it does not; and what was never closed: streams,
-                           * files, processes and the like, with the place where each was made.
-                           * A second close of one aborts and names both places.
+                           * files, processes, HTTP responses and the like, with the place where
+                           * each was made. A second close of one aborts and names both places.
                            * A switch then takes four to five times as long, and there is one
                            * thread more. The library handles SIGURG and sends it to the blocked
                            * thread, where it cuts short sleep and poll (EINTR) */

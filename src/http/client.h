@@ -147,6 +147,7 @@ struct weir_http_response {
     bool decodes;              /* a decoder is made at the first read, if it says a coding */
     bool reusable;             /* the connection may carry another request */
     bool ended, reading, whole_done;
+    bool given;                /* to the program: the end of the run counts those not closed */
     char *text; /* the head, with a NUL behind each name and value */
     struct weir__http1_header headers[];
 };
@@ -158,6 +159,8 @@ struct weir_http_response *weir__http_response_new(struct http_fetch *f,
 /* Begin its body, which is read from conn: it is the response's from now on. sent_all: so was the
  * request. */
 void weir__http_response_begin(struct weir_http_response *r, struct http_conn *conn, bool sent_all);
+/* It is the program's from now on. pc, for debug mode: the return address of the public call. */
+void weir__http_response_give(struct weir_http_response *r, const void *pc);
 /* Its body has ended, or cannot go on: the connection leaves it. */
 void weir__http_response_part(struct weir_http_response *r);
 /* Read and drop a short body, so that its connection can be used again; then free it. Suspends. */

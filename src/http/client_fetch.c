@@ -373,8 +373,9 @@ static void fetch_free(struct http_fetch *f) {
     weir__free(f);
 }
 
+/* pc: the return address of the public call. */
 static int fetch(struct weir_http_client *client, const struct weir_http_call *call,
-                 struct weir_http_response **ret) {
+                 const void *pc, struct weir_http_response **ret) {
     struct http_fetch *f = weir__alloc(sizeof *f);
     if (f == NULL)
         return weir__fail(-ENOMEM, "http request", NULL);
@@ -391,6 +392,7 @@ static int fetch(struct weir_http_client *client, const struct weir_http_call *c
         rc = name_request(f, rc);
     if (rc == 0) {
         f->response->url = f->url;
+        weir__http_response_give(f->response, pc);
         *ret = f->response;
         f->url = NULL;
         f->response = NULL;
@@ -406,7 +408,7 @@ int weir_http_fetch(struct weir_http_client *client, const struct weir_http_call
         return rc;
     weir__argument_not_null(call, "weir_http_fetch", "call");
     weir__argument_not_null(ret_response, "weir_http_fetch", "ret_response");
-    return fetch(client, call, ret_response);
+    return fetch(client, call, __builtin_return_address(0), ret_response);
 }
 
 int weir_http_get(const char *url, struct weir_http_response **ret_response) {
@@ -417,7 +419,7 @@ int weir_http_get(const char *url, struct weir_http_response **ret_response) {
     if (rc < 0)
         return rc;
     weir__argument_not_null(ret_response, "weir_http_get", "ret_response");
-    if ((rc = fetch(NULL, &call, &r)) < 0)
+    if ((rc = fetch(NULL, &call, __builtin_return_address(0), &r)) < 0)
         return rc;
     ssize_t n = weir_http_response_body(r, 0, &v);
     if (n < 0)

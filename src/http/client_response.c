@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "http/client.h"
 #include "http/client_decode.h"
+#include "loop/debug.h"
 #include "stream/stream.h"
 
 /* ---- its life -------------------------------------------------------------------------------- */
@@ -89,14 +90,33 @@ void weir__http_response_part(struct weir_http_response *r) {
         weir__http_pool_drop(conn);
 }
 
+void weir__http_response_give(struct weir_http_response *r, const void *pc) {
+    struct weir__loop *l = r->client->loop;
+    r->given = true;
+    l->unclosed++;
+    weir__debug_made(l, r, "response of", r->url->text, pc);
+}
+
+/* After its run only its memory is left. */
+static void take_back(struct weir_http_response *r, const void *pc) {
+    struct weir__loop *l = weir__loop();
+    if (!r->given || l == NULL || l != r->client->loop)
+        return;
+    l->unclosed--;
+    weir__debug_closed(l, r, pc);
+}
+
 void weir_http_response_close(struct weir_http_response **take_response) {
     struct weir_http_response *r = take_response != NULL ? *take_response : NULL;
     if (r == NULL)
         return;
+    weir__debug_not_closed(weir__loop(), r, "weir_http_response_close",
+                           __builtin_return_address(0));
     if (r->reading)
         WEIR_BUG("weir_http_response_close: a task reads the body of %s",
                  r->url != NULL ? r->url->text : "the response");
     *take_response = NULL;
+    take_back(r, __builtin_return_address(0));
     if (!r->ended) {
         r->reusable = false;
         weir__http_response_part(r);

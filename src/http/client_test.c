@@ -240,3 +240,48 @@ HTTP_STORY(a_body_is_read_in_pieces_of_any_size) {
     }
     return 0;
 }
+
+/* ---- what is never closed ---- */
+
+/* Both bodies: one was read, so that nothing but the response is left, of the other nothing was. */
+static int forgets(struct world *w) {
+    struct weir_http_call call = {.size = sizeof call, .url = at(w, "/unread")};
+    struct weir_http_response *r = NULL;
+    SCRIPT(w, 0, "<", ">" OK(2) "hi", "<", ">" OK(2) "ho");
+    int rc = weir_http_get(at(w, "/read"), &r);
+    return rc == 0 ? weir_http_fetch(NULL, &call, &r) : rc;
+}
+
+static int closes_twice(struct world *w) {
+    struct weir_http_response *r = NULL, *copy;
+    SCRIPT(w, 0, "<", ">" OK(2) "hi");
+    int rc = weir_http_get(at(w, "/"), &r);
+    copy = r;
+    weir_http_response_close(&r);
+    weir_http_response_close(&copy);
+    return rc;
+}
+
+static void run_debugged(void *arg) {
+    struct weir_run_options o = {.size = sizeof o, .debug = true, .slow_ns = WEIR_SECONDS(60)};
+    weir_run(tell, arg, &o);
+}
+
+/* In a child process, because it leaves memory behind. */
+WEIR_TEST_BACKENDS(a_response_that_is_never_closed_is_named_with_its_place) {
+    int (*story)(struct world *w) = forgets;
+    static char said[4096];
+    assert_int_equal(runner_child(run_debugged, &story, said, sizeof said), 0);
+    const char *read = strstr(said, "never closed: response of http://127.0.0.1:");
+    assert_non_null(read);
+    const char *unread = strstr(read + 1, "never closed: response of http://127.0.0.1:");
+    assert_non_null(unread);
+    assert_non_null(strstr(said, "/read, made by task 'main' at forgets+0x"));
+    assert_non_null(strstr(said, "/unread, made by task 'main' at forgets+0x"));
+}
+
+WEIR_TEST_ABORTS(a_second_close_of_a_response_names_the_first,
+                 "was closed before, by task 'main' at closes_twice+0x") {
+    int (*story)(struct world *w) = closes_twice;
+    run_debugged(&story);
+}

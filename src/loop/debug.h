@@ -37,14 +37,14 @@ void weir__debug_waits(struct weir__loop *l);
 
 /* object was made for the user: kind is static ("stream"), what is its address or the like, pc the
  * place of the call. Harmless without debug mode, and if there is no memory to remember it. */
-void weir__debug_made(struct weir__loop *l, const void *object, const char *kind, const char *what,
-                      const void *pc);
+WEIR_API void weir__debug_made(struct weir__loop *l, const void *object, const char *kind,
+                               const char *what, const void *pc);
 /* The user closed it. */
-void weir__debug_closed(struct weir__loop *l, const void *object, const void *pc);
+WEIR_API void weir__debug_closed(struct weir__loop *l, const void *object, const void *pc);
 /* Abort, and name both places, if object, whose memory may be gone, was closed on the loop of this
  * thread before. call: for the text. */
-void weir__debug_not_closed(const struct weir__loop *l, const void *object, const char *call,
-                            const void *pc);
+WEIR_API void weir__debug_not_closed(const struct weir__loop *l, const void *object,
+                                     const char *call, const void *pc);
 
 /* ---- between debug.c and watchdog.c ---- */
 
