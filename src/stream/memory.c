@@ -47,6 +47,8 @@ struct memory {
     struct weir__op *asked;       /* pending; it waits in in->reader, and then for soon */
     struct weir__waiter waiter;
     struct weir__soon soon;
+    struct weir__put *put;        /* pending; it waits in out->writer, and then for put_soon */
+    struct weir__soon put_soon;
 };
 
 static struct memory *memory_of(struct weir_stream *s) {
@@ -186,8 +188,7 @@ static int memory_send(struct weir_stream *s, const void *buf, size_t len, size_
     }
 }
 
-/* Returns WEIR__DONE, or -EAGAIN: the ring is full. A reader without a task runs inside the grant,
- * and may close either side. */
+/* Returns WEIR__DONE, or -EAGAIN: the ring is full. */
 static int put_more(struct memory *m, struct weir__put *p) {
     struct way *w = m->out;
     for (;;) {
@@ -208,28 +209,50 @@ static int put_more(struct memory *m, struct weir__put *p) {
     }
 }
 
-/* Called by what the reader does: it has given room back, or one side was closed. */
+/* The put holds the stream, so m stays until its wake. dropped or not: the run waits for it. */
+static void put_goes_on(struct weir__soon *soon, bool dropped) {
+    struct memory *m = WEIR_CONTAINER(soon, struct memory, put_soon);
+    struct weir__put *p = m->put;
+    if (put_more(m, p) != WEIR__DONE) {
+        weir__waitq_add(&m->out->writer, &p->waiter);
+        return;
+    }
+    m->put = NULL;
+    p->wake(p);
+}
+
+/* The reader has given room back, in the middle of weir_consume, or one side was closed: the wake
+ * must not run on that stack. When all tasks have ended nothing is called soon any more, and no
+ * task is there to be surprised. */
 static void put_has_room(struct weir__waiter *waiter) {
     struct weir__put *p = WEIR_CONTAINER(waiter, struct weir__put, waiter);
     struct memory *m = memory_of(p->stream);
-    if (put_more(m, p) == WEIR__DONE)
-        p->wake(p);
+    if (weir__run_is_ending())
+        put_goes_on(&m->put_soon, false);
     else
-        weir__waitq_add(&m->out->writer, waiter);
+        weir__soon_add(&m->put_soon);
 }
 
 static int memory_put(struct weir_stream *s, struct weir__put *p) {
+    struct memory *m = memory_of(s);
+    WEIR_CHECK(m->put == NULL);
     p->stream = s;
     p->done = 0;
-    if (put_more(memory_of(s), p) == WEIR__DONE)
+    if (put_more(m, p) == WEIR__DONE)
         return WEIR__DONE;
+    m->put = p;
     p->waiter = (struct weir__waiter){.granted = put_has_room};
-    weir__waitq_add(&memory_of(s)->out->writer, &p->waiter);
+    weir__soon_prepare(&m->put_soon, put_goes_on);
+    weir__waitq_add(&m->out->writer, &p->waiter);
     return WEIR__PENDING;
 }
 
 static int memory_unput(struct weir_stream *s, struct weir__put *p) {
+    struct memory *m = memory_of(s);
+    WEIR_CHECK(m->put == p);
+    m->put = NULL;
     weir__waiter_remove(&p->waiter);
+    weir__soon_remove(&m->put_soon);
     p->result = -ECANCELED;
     return WEIR__DONE;
 }

@@ -244,6 +244,47 @@ STREAM_STORY(KINDS_ALL, a_stopped_line_ends_with_the_given_code) {
     return 0;
 }
 
+static bool in_reader;
+
+static void moved_outside_the_reader(struct weir__out *o, int rc) {
+    assert_false(in_reader);
+    line_moved(o, rc);
+}
+
+/* A program's object that reads must not be entered again by what its own read has set free. */
+STREAM_STORY(KINDS_ALL, a_line_does_not_go_on_inside_the_call_of_its_reader) {
+    struct line l;
+    size_t read = 0;
+    line_open(&l, e->a, WEIR_SECONDS(20), moved_outside_the_reader);
+    size_t len = line_clog(&l, e->a);
+    while (read < len) {
+        struct weir_view v;
+        assert_true(weir_peek(e->b, 1, &v) > 0);
+        in_reader = true;
+        weir_consume(e->b, v.len);
+        in_reader = false;
+        read += v.len;
+    }
+    settle();
+    assert_true(l.over && l.out.queued == 0);
+    line_close(&l);
+    return 0;
+}
+
+STREAM_STORY(KINDS_ALL, a_line_does_not_fail_inside_the_close_of_its_reader) {
+    struct line l;
+    line_open(&l, e->a, WEIR_SECONDS(20), moved_outside_the_reader);
+    line_clog(&l, e->a);
+    in_reader = true;
+    weir_close(&e->b);
+    in_reader = false;
+    for (int i = 0; !l.over && i < 1000; i++)
+        settle();
+    assert_true(l.rc == -EPIPE || l.rc == -ECONNRESET);
+    line_close(&l);
+    return 0;
+}
+
 /* ---- descriptors that are tried otherwise ---- */
 
 /* A file's disk may take long: its writes are calls on a helper thread. */
@@ -428,7 +469,8 @@ static int line_story(void *arg) {
     weir__out_go(&l.out, a, &l.by);
     size_t len = l.out.failed ? 0 : 500;
     for (char buf[500]; len > 0 && l.out.queued >= len && rc >= 0;)
-        rc = weir_read_exactly(b, buf, len);
+        if ((rc = weir_read_exactly(b, buf, len)) >= 0)
+            rc = weir_sleep(MS(1)); /* the line goes on soon */
     line_close(&l);
     weir_close(&a);
     weir_close(&b);
