@@ -48,7 +48,8 @@ struct weir_listen_options { /* zero: the default */
     bool delay;            /* accepted streams keep Nagle's algorithm */
     int keepalive_s;       /* accepted streams: probe after so many idle seconds; 0: off */
     struct weir_tls *tls;  /* with a certificate, see weir/tls.h; tls:// needs it. With any other
-                            * URL: speak TLS over each accepted stream; NULL: do not */
+                            * URL: speak TLS over each accepted stream; NULL: do not. Its
+                            * handshakes_max bounds the handshakes */
 };
 
 /* Open a stream by a URL:

@@ -23,6 +23,9 @@ static const struct weir__what accepts = {.text = "accept", ON_LISTENER};
 static const struct weir__what pauses = {.text = "accept: waits for an error to pass",
                                          ON_LISTENER};
 
+static const struct weir__what holds = {.text = "accept: waits for TLS handshakes to end",
+                                        ON_LISTENER};
+
 /* ---- life ---- */
 
 void weir__listener_free(struct weir_listener *l) {
@@ -156,6 +159,20 @@ static int take(struct weir_listener *l, struct slot *slot, struct weir__socket 
     return passes(fd) ? pause_for(l, (int)fd) : (int)fd;
 }
 
+/* A connection has come. Has what the listener is over room for it? Returns 1: take it; 0: the wait
+ * is over, look again; the felt code. The connection stays in its slot. */
+static int wait_room(struct weir_listener *l) {
+    struct weir__waitq *room = l->over != NULL ? l->over->full(l->over_arg) : NULL;
+    struct weir__wait wait;
+    struct weir__waiter own, other;
+    if (room == NULL)
+        return 1;
+    weir__wait_begin(&wait, &holds, l);
+    weir__wait_add(&wait, &own, &l->waiting, NULL);
+    weir__wait_add(&wait, &other, room, NULL);
+    return (int)weir__wait_park(&wait);
+}
+
 static int next_of(struct weir_listener *l, struct weir__socket *k, int *ret_fd) {
     int rc = 0;
     if (l->hatch != NULL)
@@ -165,10 +182,10 @@ static int next_of(struct weir_listener *l, struct weir__socket *k, int *ret_fd)
         struct slot *slot;
         if (l->closed || l->interrupt != 0)
             rc = l->closed ? WEIR_ECLOSED : l->interrupt;
-        else if ((slot = full_slot(l)) != NULL)
-            rc = take(l, slot, k, ret_fd);
-        else
+        else if ((slot = full_slot(l)) == NULL)
             rc = (int)weir__waitq_wait(&l->waiting, NULL, &accepts, l);
+        else if (k == NULL || (rc = wait_room(l)) == 1)
+            rc = take(l, slot, k, ret_fd);
     }
     return rc < 0 ? weir__fail(rc, "accept", NULL) : 0;
 }

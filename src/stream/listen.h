@@ -34,6 +34,9 @@ void weir__listener_interrupt(struct weir_listener *l, int rc);
 
 /* What becomes of the connections of a listener on sockets: a stream over each. */
 struct weir__listens_over {
+    /* May a connection that has come be accepted? NULL: yes. Else the queue in which to wait; then
+     * it is asked again. */
+    struct weir__waitq *(*full)(void *arg);
     /* Make a stream over *take_stream, which it owns from then on. Must not suspend: what the new
      * stream must do first is its kind's function begin. Returns 0; an error: the connection is
      * closed, the error logged, and the next one awaited. */

@@ -13,12 +13,17 @@ static int wrap(void *arg, struct weir_stream **take_stream, struct weir_stream 
     return weir__tls_table->serve(take_stream, arg, ret_stream);
 }
 
+static struct weir__waitq *full(void *arg) {
+    return weir__tls_table->full(arg);
+}
+
 static void unlistened(void *arg) {
     struct weir_tls *tls = arg;
     weir__tls_table->unref(&tls);
 }
 
-static const struct weir__listens_over over = {.wrap = wrap, .unlistened = unlistened};
+static const struct weir__listens_over over = {
+    .full = full, .wrap = wrap, .unlistened = unlistened};
 
 int weir__secure_listener(struct weir_listener *l, struct weir_tls *tls, const char *url) {
     if (!weir__listener_has_sockets(l))

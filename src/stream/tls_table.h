@@ -6,6 +6,7 @@
 
 #include <weir/stream.h>
 
+struct weir__waitq;
 struct weir_tls_options;
 
 struct weir__tls_table {
@@ -18,6 +19,9 @@ struct weir__tls_table {
      * or write. Never suspends. Returns 0; -ENOMEM: *take_stream stays. */
     int (*serve)(struct weir_stream **take_stream, struct weir_tls *tls,
                  struct weir_stream **ret_stream);
+    /* Are there as many handshakes on this loop as tls allows? Then the queue in which to wait
+     * until one has ended; ask again after that. NULL: there is room. */
+    struct weir__waitq *(*full)(struct weir_tls *tls);
     /* Can tls serve? 0, or an error with a record. */
     int (*can_serve)(struct weir_tls *tls, const char *what, const char *url);
     struct weir_tls *(*ref)(struct weir_tls *tls);

@@ -14,6 +14,7 @@
 #include <stdatomic.h>
 #include <weir/tls.h>
 
+#include "task/waitq.h"
 #include "tls/engine.h"
 #include "tls/pem.h"
 #include "tls/session.h"
@@ -48,6 +49,8 @@ struct weir__tls_seat {
     X509_STORE *client_trust;
     struct weir__tls_piece *spare;
     size_t lent; /* pieces that readers have */
+    size_t handshakes;       /* of servers, that go on */
+    struct weir__waitq room; /* tasks that accept, while there are handshakes_max */
 };
 
 struct weir_tls {

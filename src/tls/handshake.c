@@ -167,6 +167,14 @@ static int table_serve(struct weir_stream **take_stream, struct weir_tls *tls,
     return 0;
 }
 
+/* Without a seat the next stream says why. */
+static struct weir__waitq *table_full(struct weir_tls *tls) {
+    struct weir__tls_seat *seat;
+    bool is_full = weir__tls_seat_get(tls, &seat) == 0 &&
+                   seat->handshakes >= tls->options.handshakes_max;
+    return is_full ? &seat->room : NULL;
+}
+
 static int table_can_serve(struct weir_tls *tls, const char *what, const char *url) {
     return tls != NULL && weir__tls_can_serve(tls) ? 0 : no_certificate(what, url);
 }
@@ -175,6 +183,7 @@ static const struct weir__tls_table table = {
     .make = weir_tls_new,
     .connect = weir_tls_connect,
     .serve = table_serve,
+    .full = table_full,
     .can_serve = table_can_serve,
     .ref = weir_tls_ref,
     .unref = weir_tls_unref,

@@ -9,6 +9,8 @@
 #include "base/options.h"
 #include "task/task.h"
 
+enum { HANDSHAKES_MAX = 1024 }; /* 50 MB: see doc/design/tls.md */
+
 struct packer {
     char *base; /* NULL: count only */
     size_t used;
@@ -113,7 +115,7 @@ int weir__tls_settings_copy(const struct weir_tls_options *given, struct weir_tl
                             void **ret_memory) {
     struct weir_tls_options o, counted;
     struct packer p = {NULL, 0};
-    WEIR_OPTIONS_COPY(struct weir_tls_options, insecure, &o, given);
+    WEIR_OPTIONS_COPY(struct weir_tls_options, handshakes_max, &o, given);
     int rc = check(&o);
     if (rc < 0)
         return rc;
@@ -125,6 +127,7 @@ int weir__tls_settings_copy(const struct weir_tls_options *given, struct weir_tl
     pack_all(&p, &o);
     o.ticket_ns = o.ticket_ns > 0 ? o.ticket_ns : WEIR_SECONDS(8 * 3600);
     o.handshake_ns = o.handshake_ns > 0 ? o.handshake_ns : WEIR_SECONDS(10);
+    o.handshakes_max = o.handshakes_max > 0 ? o.handshakes_max : HANDSHAKES_MAX;
     *ret = o;
     *ret_memory = p.base;
     return 0;

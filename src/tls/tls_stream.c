@@ -160,10 +160,13 @@ int weir__tls_shake(struct weir__tls *t) {
     if (t->engine.code != 0)
         return t->engine.code;
     t->is_shaking = true;
+    t->seat->handshakes += t->engine.server;
     rc = t->engine.server ? shake_within(t, t->engine.owner->options.handshake_ns) : shake(t);
     if (rc < 0 && rc != -ETIME && rc == t->engine.code && !t->stream.closed)
         send_alert(t);
     t->is_shaking = false;
+    t->seat->handshakes -= t->engine.server;
+    weir__waitq_wake_all(&t->seat->room, 0);
     weir__waitq_wake_all(&t->line, 0);
     return t->stream.closed ? -ECANCELED : rc;
 }
