@@ -49,6 +49,7 @@ int weir__loop_init(struct weir__loop *l, const char *backend, const char *name,
     }
     weir__list_init(&l->flushes);
     weir__list_init(&l->hatches);
+    weir__list_init(&l->writes);
     l->number = l->handle->number;
     l->turn_ns = weir__loop_now(l);
     snprintf(l->handle->why, sizeof l->handle->why, "%s", l->backend->ops->explain(l->backend));

@@ -38,6 +38,9 @@ struct weir__loop {
     uint64_t turns;
     struct weir__debug *debug; /* debug mode (loop/debug.h); else NULL */
     size_t unclosed;   /* streams and listeners of the user's, made and not closed */
+    struct weir__list writes;  /* room stream's: of write lines, under way */
+    void (*writes_last)(struct weir__loop *l); /* called once all tasks have ended; NULL: no line
+                                                * was used */
     struct weir__list hatches; /* room stream's: listeners in memory, found by their names */
     void *calls;       /* room callback's: made when it is first used, it frees it when */
     void (*ending)(struct weir__loop *l); /* this is called: all tasks have ended. NULL: not used */

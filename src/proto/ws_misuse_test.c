@@ -73,3 +73,33 @@ WEIR_TEST_ABORTS(a_websocket_that_was_never_dropped_names_the_call_that_is_missi
                  "weir_ws_drop was not called for a WebSocket (never closed: 1 ") {
     weir_run(forgets, NULL, NULL);
 }
+
+/* Its write may rest for ever, and its peer takes nothing. */
+static int forgets_a_write(void *arg) {
+    struct weir_ws_options o = {
+        .size = sizeof o, .ping_ns = WEIR_NEVER, .pong_ns = WEIR_NEVER};
+    static const uint8_t bytes[1000];
+    struct weir_stream *peer = NULL, *s = NULL;
+    struct weir_ws *ws = NULL;
+    assert_int_equal(weir_memory_pair(0, &peer, &s), 0);
+    assert_int_equal(weir_write(peer, plain_request, strlen(plain_request)), 0);
+    assert_int_equal(weir_ws_accept(&s, &o, &ws), 0);
+    int rc = 0;
+    while (rc == 0)
+        rc = weir_ws_try_send(ws, WEIR_WS_BINARY, bytes, sizeof bytes);
+    assert_int_equal(rc, -EAGAIN);
+    return 0;
+}
+
+static void run_forgetful(void *arg) {
+    struct weir_run_options o = {.size = sizeof o, .backend = "sim"};
+    assert_int_equal(weir_run(forgets_a_write, NULL, &o), 0);
+}
+
+/* In a child process, because it leaves memory behind. */
+WEIR_TEST(a_write_that_may_rest_for_ever_does_not_keep_the_run) {
+    char said[1024];
+    assert_int_equal(runner_child(run_forgetful, NULL, said, sizeof said), 0);
+    assert_non_null(strstr(said, "ended: 2 objects (streams, files or the like) were never "
+                                 "closed"));
+}

@@ -15,6 +15,7 @@
 #include "base/time.h"
 
 #define CLOCK_MIN_NS WEIR_MILLISECONDS(1)
+#define LAST_NS WEIR_SECONDS(20) /* the longest rest_ns once all tasks have ended */
 
 enum { FLIGHT_SPARES = 64, LINK_SPARES = 4096 };
 
@@ -25,6 +26,7 @@ struct weir__flight {
     struct weir__out_owner *by;
     struct weir_task *task; /* which writes by itself; NULL: put does */
     struct weir__list link; /* in by->flights, once it is pending */
+    struct weir__list of_loop; /* in its writes, likewise */
     weir_ns moved;   /* the last turn in which bytes are known to have left */
     int64_t unacked; /* bytes that had not reached the peer when the clock looked; -1: not yet */
     int16_t stop;    /* the code that ends it; 0: none */
@@ -343,6 +345,16 @@ static int still_moves(struct weir__flight *f) {
                        (long long)(by->rest_ns / 1000000));
 }
 
+/* All tasks have ended. What is closed ends its writes in a bounded time, and a line that may rest
+ * longer belongs to an object that nobody closes any more: it must not keep the run for ever. */
+static void last_writes(struct weir__loop *l) {
+    for (struct weir__list *at = l->writes.next; at != &l->writes; at = at->next) {
+        struct weir__flight *f = WEIR_CONTAINER(at, struct weir__flight, of_loop);
+        if (f->out != NULL && f->by->rest_ns > LAST_NS)
+            weir__out_owner_rest(f->by, LAST_NS);
+    }
+}
+
 /* ---- one write ---- */
 
 static void set_pending(struct weir__flight *f) {
@@ -353,6 +365,8 @@ static void set_pending(struct weir__flight *f) {
     f->unacked = -1;
     f->cut = false;
     weir__list_add_tail(&f->by->flights, &f->link);
+    weir__list_add_tail(&f->by->loop->writes, &f->of_loop);
+    f->by->loop->writes_last = last_writes;
     f->by->loop->hidden++; /* the run waits for it */
     if (!weir__timer_armed(&f->by->clock))
         arm_rest(f->by);
@@ -363,6 +377,7 @@ static void not_pending(struct weir__flight *f) {
         return;
     f->pending = false;
     weir__list_remove(&f->link);
+    weir__list_remove(&f->of_loop);
     f->stream->loop->hidden--;
 }
 

@@ -78,6 +78,8 @@ void weir__run_ends(struct sched *s) {
     weir__soon_drop(s);
     if (ending != NULL)
         ending(&s->loop);
+    if (s->loop.writes_last != NULL)
+        s->loop.writes_last(&s->loop);
 }
 
 bool weir__run_is_ending(void) {
