@@ -127,6 +127,14 @@ def free_port():
         return s.getsockname()[1]
 
 
+def refusing_port(test):
+    """A port that refuses until the test ends: bound, so that no other program gets it."""
+    s = socket.socket()
+    s.bind(("127.0.0.1", 0))
+    test.addCleanup(s.close)
+    return s.getsockname()[1]
+
+
 UPGRADE = ("Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Version: 13",
            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==")
 

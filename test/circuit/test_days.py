@@ -5,7 +5,7 @@ import signal
 import socket
 import unittest
 
-from circuit import CircuitTest, free_port
+from circuit import CircuitTest, free_port, refusing_port
 
 try:
     import websockets
@@ -126,7 +126,7 @@ class Outages(CircuitTest):
         return code, node.lines
 
     def test_the_clock_without_a_pin(self):
-        port = free_port()
+        port = refusing_port(self)
         node, code = self.ends("clock", "-p", str(port))
         self.assertEqual((code, node.lines), (1, []))
         self.assertRegex(node.errors[-1], rf"^weir clock: ws://localhost:{port}/datafeed: "
@@ -193,7 +193,7 @@ class Outages(CircuitTest):
         self.assertEqual(len([x for x in pin.lines if "> sending payload" in x]), 3)
 
     def test_the_buzzer_stays_down(self):
-        pin = self.iopin(free_port())
+        pin = self.iopin(refusing_port(self))
         clock, code = self.ends("clock", "-p", str(pin.port), "-t", "2", "-d", "0")
         self.assertEqual(code, 1)
         nack = r"\[ clock \] < nack: reach buzzer at ws://localhost:\d+/: .*ECONNREFUSED"
