@@ -11,8 +11,8 @@
  * nothing: once COUNT clients (bench-fan-out PORT COUNT 0) are there, it sends each of them 64
  * bytes in each round, and prints the CPU time for one.
  *
- * As its documentation asks, it writes only when it is told that a connection is writable, and
- * while lws_send_pipe_choked allows. */
+ * The server writes only in the callback that says that a connection is writable, and only while
+ * lws_send_pipe_choked returns 0: libwebsockets' documentation asks for both. */
 #include <arpa/inet.h>
 #include <libwebsockets.h>
 #include <stdbool.h>

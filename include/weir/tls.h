@@ -69,10 +69,10 @@ struct weir_tls_options { /* zero: the default */
                             * can then read and change all bytes. weir_tls_new logs a warning */
     size_t handshakes_max; /* as a server: how many handshakes go on at once on a loop; 0: 1024.
                             * While there are so many, listeners of this weir_tls accept nobody, and
-                            * further clients wait in the kernel. A handshake takes about 50 KB, and
-                            * one whose client is silent ends after handshake_ns: shorten that where
-                            * strangers may hold them all. A turn of the loop may begin up to 64
-                            * more. What weir_tls_accept makes counts, too, but never waits */
+                            * further clients wait in the kernel. One whose client is silent ends
+                            * after handshake_ns: shorten that where strangers may hold them all. A
+                            * turn of the loop may begin up to 64 more. What weir_tls_accept makes
+                            * counts, too, but never waits */
 };
 
 /* Make a struct weir_tls; options may be NULL. The call reads all files and blocks the thread

@@ -103,9 +103,9 @@ static int discard_body(struct http_request *r) {
     return 0;
 }
 
-/* A client that was told the length, or misses the last chunk, knows. So does one over TLS, because
- * there is no close_notify. For all others the end of the stream would mean that the answer is
- * whole, and an error of the connection is the only sign (RFC 9112 8). */
+/* Most clients can see that the answer is not whole: by its length, by the missing last chunk, or
+ * over TLS by the missing close_notify. Any other would take the end of the stream for the end of
+ * the answer, so its connection ends with an error (RFC 9112 8). */
 static __attribute__((cold, noinline)) void note_cut(struct http_request *r) {
     struct weir_http *h = r->http;
     struct weir_error why;

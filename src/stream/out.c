@@ -345,8 +345,9 @@ static int still_moves(struct weir__flight *f) {
                        (long long)(by->rest_ns / 1000000));
 }
 
-/* All tasks have ended. What is closed ends its writes in a bounded time, and a line that may rest
- * longer belongs to an object that nobody closes any more: it must not keep the run for ever. */
+/* All tasks have ended, so nobody will close an object that is still open. The writes of a closed
+ * one end within a bounded time; an open one may have no such bound, and gets one here. Else the
+ * run would never end. */
 static void last_writes(struct weir__loop *l) {
     for (struct weir__list *at = l->writes.next; at != &l->writes; at = at->next) {
         struct weir__flight *f = WEIR_CONTAINER(at, struct weir__flight, of_loop);
