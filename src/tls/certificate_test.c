@@ -116,6 +116,23 @@ WEIR_TEST(an_incomplete_chain_is_told_from_an_unknown_ca) {
     rig_free(&r);
 }
 
+/* RFC 9525: what stands in subjectAltName, of whatever kind, is all that a certificate is for. */
+WEIR_TEST(a_common_name_is_no_name_beside_a_subjectaltname_of_any_kind) {
+    static const char *const kinds[] = {"IP:192.0.2.1", "email:a@a.example", "URI:tls:a.example"};
+    struct rig_id r = root();
+    for (int i = 0; i < 3; i++) {
+        struct rig_id s = rig_make(&(struct rig_wish){.name = "a.example", .by = &r,
+                                                      .names = kinds[i]});
+        judge((struct trial){.root = r, .server = s, .host = "a.example", .rc = WEIR_ECERT,
+                             .text = "not for a.example"});
+        rig_free(&s);
+    }
+    struct rig_id s = rig_make(&(struct rig_wish){.name = "a.example", .by = &r});
+    judge((struct trial){.root = r, .server = s, .host = "a.example", .text = ""});
+    rig_free(&s);
+    rig_free(&r);
+}
+
 /* ---- files ---- */
 
 static void refused_pem(struct weir_tls_options o, int rc, const char *text) {

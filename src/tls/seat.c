@@ -17,7 +17,17 @@ static const char ciphers[] = "ECDHE+AESGCM:ECDHE+CHACHA20";
 
 /* ---- callbacks: each stands on OpenSSL's stack, and none suspends ---- */
 
+/* OpenSSL would take a CN for a name if no names of hosts stand beside it in subjectAltName. */
+static void heed_alternatives(X509_STORE_CTX *store) {
+    X509 *cert = X509_STORE_CTX_get0_cert(store);
+    X509_VERIFY_PARAM *p = X509_STORE_CTX_get0_param(store);
+    if (cert != NULL && X509_get_ext_by_NID(cert, NID_subject_alt_name, -1) >= 0)
+        X509_VERIFY_PARAM_set_hostflags(p, X509_VERIFY_PARAM_get_hostflags(p) |
+                                               X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+}
+
 static int verify(X509_STORE_CTX *store, void *arg) {
+    heed_alternatives(store);
     SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
     int rc = X509_verify_cert(store);
     if (rc <= 0 && SSL_get_verify_mode(ssl) != SSL_VERIFY_NONE) /* OpenSSL asks all the same */
