@@ -114,7 +114,8 @@ struct weir_http_call { /* zero but for url: GET it */
  * body is read from the response. Redirects are followed: 303 by a GET, 301 and 302 by a GET if the
  * request was a POST, any other by the request as it was. A body that came from `more` cannot be
  * sent again, so a redirect that asks for it again is returned as the answer. If the final answer
- * comes while the body is still being sent, and its status is 300 or more, the rest is not sent.
+ * comes while the body is still being sent, the rest is not sent if the status is 300 or more; with
+ * a lower one the whole body is sent, and up to 16 MiB of the answer's are kept meanwhile.
  * client NULL: the loop's own client with the default options, which every such call shares. The
  * caller must close *ret_response.
  * Returns 0 for an answer of any status: 404 is no error. WEIR_EURL, -EINVAL (a header, the method

@@ -17,7 +17,8 @@
 #include "wire/http1.h"
 
 enum {
-    HTTP_BODY_MAX = 16 << 20,    /* of weir_http_get: a page, not a disk image */
+    HTTP_BODY_MAX = 16 << 20,    /* of weir_http_get: a page, not a disk image; and of a body that
+                                  * comes while the request is sent */
     HTTP_PIECE = 16 << 10,       /* a body by function is asked for so much at once */
     HTTP_WATCH_MIN = 64 << 10,   /* a larger body is sent while the answer is awaited: smaller ones
                                   * fit the kernel's buffers */
@@ -101,6 +102,7 @@ struct http_fetch {
     /* of this attempt */
     struct http_conn *conn;
     struct weir_scope *sending; /* while the body is sent and the answer awaited; else NULL */
+    struct weir_scope *hearing; /* while the answer's body is read ahead of the program; else NULL */
     bool sent_any, sent_all; /* bytes of the request that the kernel has taken */
     bool more_failed;  /* the function of the body */
     bool decodes;      /* we ask for gzip ourselves, and take it off */
@@ -145,6 +147,9 @@ struct weir_http_response {
     int failed;                /* the error of a read: later ones return it too */
     struct http_decoder *decoder; /* NULL: none is needed */
     bool decodes;              /* a decoder is made at the first read, if it says a coding */
+    char *ahead;               /* body that was read while the request was still being sent */
+    size_t ahead_at, ahead_len, ahead_size;
+    bool held;                 /* it still is: the connection stays when the body has ended */
     bool reusable;             /* the connection may carry another request */
     bool ended, reading, whole_done;
     bool given;                /* to the program: the end of the run counts those not closed */
@@ -156,9 +161,12 @@ struct weir_http_response {
 struct weir_http_response *weir__http_response_new(struct http_fetch *f,
                                                    const struct weir__http1 *h, const void *base,
                                                    size_t size);
-/* Begin its body, which is read from conn: it is the response's from now on. sent_all: so was the
- * request. */
-void weir__http_response_begin(struct weir_http_response *r, struct http_conn *conn, bool sent_all);
+/* Begin its body, which is read from conn. held: the request is still being sent over conn, which
+ * belongs to the response only after weir__http_response_own. */
+void weir__http_response_begin(struct weir_http_response *r, struct http_conn *conn, bool held);
+/* conn is the response's from now on, which begins if it has not. sent_all: the whole request was
+ * sent. */
+void weir__http_response_own(struct weir_http_response *r, struct http_conn *conn, bool sent_all);
 /* It is the program's from now on. pc, for debug mode: the return address of the public call. */
 void weir__http_response_give(struct weir_http_response *r, const void *pc);
 /* Its body has ended, or cannot go on: the connection leaves it. */
@@ -167,5 +175,12 @@ void weir__http_response_part(struct weir_http_response *r);
 void weir__http_response_discard(struct weir_http_response *r);
 /* As weir_http_response_read, of bytes as they come over the wire. Suspends. */
 ssize_t weir__http_body_read(struct weir_http_response *r, void *buf, size_t len);
+/* Read up to HTTP_BODY_MAX bytes of the body of a response that is held, for later reads. Suspends;
+ * ends at a cancel, which loses nothing. */
+void weir__http_body_read_ahead(struct weir_http_response *r);
+/* Were all its bytes read? */
+static inline bool weir__http_body_ended(const struct weir_http_response *r) {
+    return r->ended && r->ahead_at == r->ahead_len;
+}
 
 #endif

@@ -130,7 +130,7 @@ static void broke(struct weir_http_response *r, int rc) {
         weir__http_response_part(r);
 }
 
-ssize_t weir__http_body_read(struct weir_http_response *r, void *buf, size_t len) {
+static ssize_t read_wire(struct weir_http_response *r, void *buf, size_t len) {
     ssize_t n;
     if (r->ended)
         return 0;
@@ -143,6 +143,46 @@ ssize_t weir__http_body_read(struct weir_http_response *r, void *buf, size_t len
     if (n < 0)
         broke(r, (int)n);
     return n;
+}
+
+static size_t take_ahead(struct weir_http_response *r, void *buf, size_t len) {
+    size_t n = r->ahead_len - r->ahead_at < len ? r->ahead_len - r->ahead_at : len;
+    memcpy(buf, r->ahead + r->ahead_at, n);
+    r->ahead_at += n;
+    if (r->ahead_at == r->ahead_len) {
+        weir__free(r->ahead);
+        r->ahead = NULL;
+        r->ahead_at = r->ahead_len = r->ahead_size = 0;
+    }
+    return n;
+}
+
+ssize_t weir__http_body_read(struct weir_http_response *r, void *buf, size_t len) {
+    if (r->ahead_at == r->ahead_len)
+        return read_wire(r, buf, len);
+    weir__breathe_bytes(len);
+    return (ssize_t)take_ahead(r, buf, len);
+}
+
+/* Returns false: no memory. */
+static bool ahead_grow(struct weir_http_response *r) {
+    size_t size = r->ahead_size == 0 ? HTTP_WATCH_MIN : r->ahead_size * 2;
+    char *grown = weir__realloc(r->ahead, size);
+    if (grown == NULL)
+        return false;
+    r->ahead = grown;
+    r->ahead_size = size;
+    return true;
+}
+
+void weir__http_body_read_ahead(struct weir_http_response *r) {
+    ssize_t n = 1;
+    while (n > 0 && r->ahead_len < HTTP_BODY_MAX) {
+        if (r->ahead_len == r->ahead_size && !ahead_grow(r))
+            return;
+        n = read_wire(r, r->ahead + r->ahead_len, r->ahead_size - r->ahead_len);
+        r->ahead_len += n > 0 ? (size_t)n : 0;
+    }
 }
 
 /* ---- as it was before it was compressed ------------------------------------------------------ */
@@ -171,7 +211,7 @@ static ssize_t decoded_read(struct weir_http_response *r, void *buf, size_t len)
             weir__breathe_bytes((size_t)n);
         if (n < 0)
             return decode_fail(r, (int)n);
-        if (n > 0 || (r->ended && weir__http_decoder_room(r->decoder) == NULL))
+        if (n > 0 || (weir__http_body_ended(r) && weir__http_decoder_room(r->decoder) == NULL))
             return (ssize_t)n;
     }
 }
@@ -189,7 +229,8 @@ static int set_decoder(struct weir_http_response *r) {
 
 /* Some bytes of body, as a program sees them. */
 static ssize_t body_read(struct weir_http_response *r, void *buf, size_t len) {
-    int rc = r->failed < 0 ? weir__fail(r->failed, "http body", url_of(r)) : set_decoder(r);
+    bool has_failed = r->failed < 0 && r->ahead_at == r->ahead_len;
+    int rc = has_failed ? weir__fail(r->failed, "http body", url_of(r)) : set_decoder(r);
     if (rc < 0)
         return rc;
     return r->decoder != NULL ? decoded_read(r, buf, len) : weir__http_body_read(r, buf, len);

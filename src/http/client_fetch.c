@@ -107,7 +107,7 @@ static int send_once(struct http_fetch *f, bool fresh, bool *ret_reused) {
     if (rc < 0)
         weir__http_pool_drop(f->conn);
     else
-        weir__http_response_begin(f->response, f->conn, f->sent_all);
+        weir__http_response_own(f->response, f->conn, f->sent_all);
     f->conn = NULL;
     return rc;
 }

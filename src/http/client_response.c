@@ -68,14 +68,24 @@ static bool is_reusable(const struct weir_http_response *r) {
            !(h->status == 204 && (h->body_len > 0 || h->chunked));
 }
 
-void weir__http_response_begin(struct weir_http_response *r, struct http_conn *conn,
-                               bool sent_all) {
+void weir__http_response_begin(struct weir_http_response *r, struct http_conn *conn, bool held) {
     r->conn = conn;
-    r->reusable = sent_all && is_reusable(r);
-    conn->idle_ns = idle_time(r);
+    r->held = held;
     r->left = r->framing == WEIR__HTTP1_BODY_LENGTH ? (uint64_t)r->head.body_len : 0;
     weir__chunked_init(&r->chunked, INT64_MAX);
     if (r->framing == WEIR__HTTP1_BODY_NONE)
+        weir__http_response_part(r);
+}
+
+void weir__http_response_own(struct weir_http_response *r, struct http_conn *conn, bool sent_all) {
+    conn->idle_ns = idle_time(r);
+    r->reusable = sent_all && is_reusable(r);
+    if (!r->held) {
+        weir__http_response_begin(r, conn, false);
+        return;
+    }
+    r->held = false;
+    if (r->ended)
         weir__http_response_part(r);
 }
 
@@ -83,6 +93,8 @@ void weir__http_response_part(struct weir_http_response *r) {
     struct http_conn *conn = r->conn;
     bool is_clean = r->reusable && r->failed == 0;
     r->ended = true;
+    if (r->held)
+        return;
     r->conn = NULL;
     if (conn != NULL && is_clean)
         weir__http_pool_give(conn);
@@ -125,6 +137,7 @@ void weir_http_response_close(struct weir_http_response **take_response) {
     weir__http_decoder_free(r->decoder);
     weir__free(r->trailers);
     weir__free(r->whole);
+    weir__free(r->ahead);
     weir__free(r->url);
     weir__free(r);
     weir__http_client_unref(c);
@@ -182,7 +195,7 @@ const char *weir_http_response_trailer(const struct weir_http_response *r, const
     weir__not_null(r, "weir_http_response_trailer");
     weir__argument_not_null(name, "weir_http_response_trailer", "name");
     const char *at = r->trailers, *end = at != NULL ? at + r->trailers_len : NULL;
-    while (r->ended && r->failed == 0 && at < end) {
+    while (weir__http_body_ended(r) && r->failed == 0 && at < end) {
         const char *value = at + strlen(at) + 1;
         if (weir__chars_equal(at, strlen(at), name))
             return value;

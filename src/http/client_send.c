@@ -104,14 +104,29 @@ struct hear_args {
     struct http_fetch *f;
 };
 
+/* A server that sends its answer while it reads, and takes no more before that is read. */
+static void hear_body(struct http_fetch *f) {
+    struct weir_scope s;
+    weir__http_response_begin(f->response, f->conn, true);
+    weir_scope_enter(&s, WEIR_NEVER);
+    f->hearing = &s;
+    weir__http_body_read_ahead(f->response);
+    f->hearing = NULL;
+    weir_scope_leave(&s, 0);
+}
+
 /* Read the head of the answer. If it says that the server wants no more, the sending ends. */
 static int hear(void *args) {
     struct http_fetch *f = ((struct hear_args *)args)->f;
     f->head_rc = weir__http_read_heads(f, false);
     if (f->head_rc < 0)
         weir__error_keep(&f->head_error);
-    if (f->sending != NULL && (f->head_rc < 0 || f->response->head.status >= 300))
+    if (f->sending == NULL)
+        return 0;
+    if (f->head_rc < 0 || f->response->head.status >= 300)
         weir_scope_cancel(f->sending, "the server has answered");
+    else
+        hear_body(f);
     return 0;
 }
 
@@ -126,6 +141,8 @@ static int send_watched(struct http_fetch *f) {
     f->sending = &s;
     int rc = send_content(f);
     f->sending = NULL;
+    if (f->hearing != NULL)
+        weir_scope_cancel(f->hearing, "the request is sent");
     rc = weir_scope_leave(&s, rc);
     f->sent_all = rc == 0;
     bool stopped = rc == WEIR_ESTOPPED && weir_scope_fired(&s) == WEIR_ESTOPPED;
@@ -191,6 +208,8 @@ int weir__http_exchange(struct http_fetch *f) {
     if (rc == 0)
         rc = exchange(f, text, len);
     weir__free(text);
+    if (rc < 0 && f->response != NULL)
+        f->response->conn = NULL; /* it is not the response's yet */
     if (rc < 0)
         weir_http_response_close(&f->response);
     return rc;

@@ -224,7 +224,82 @@ HTTP_STORY(a_body_that_is_announced_waits_for_the_servers_consent) {
     return 0;
 }
 
-enum { FLOOD = 256 << 20 };
+enum { FLOOD = 256 << 20, ECHOED = 3000000 };
+
+/* Answers each piece of a body with the same bytes, and takes no more before that is sent. */
+static int echo(struct world *w, struct weir_stream **s) {
+    static char piece[16000];
+    for (size_t left = ECHOED; left > 0;) {
+        ssize_t n = weir_read(*s, piece, left < sizeof piece ? left : sizeof piece);
+        if (n <= 0)
+            return n < 0 ? (int)n : WEIR_EEOF;
+        int rc = weir_write(*s, piece, (size_t)n);
+        if (rc < 0)
+            return rc;
+        left -= (size_t)n;
+    }
+    return 0;
+}
+
+HTTP_STORY(a_server_may_answer_with_much_while_it_reads) {
+    uint8_t *body = malloc(ECHOED);
+    struct weir_http_call call = {.size = sizeof call, .url = at(w, "/"), .body = body,
+                                  .len = ECHOED};
+    struct weir_scope deadline;
+    struct weir_view v = {0};
+    for (size_t i = 0; i < ECHOED; i++)
+        body[i] = (uint8_t)(i * 7 + (i >> 8));
+    w->hook = echo;
+    SCRIPT(w, 0, "?", ">HTTP/1.1 200 OK\r\nContent-Length: 3000000\r\n\r\n", "*", "<", ">" OK(0));
+    weir_scope_enter(&deadline, WEIR_SECONDS(20));
+    struct weir_http_response *r = fetched(NULL, &call, 200);
+    assert_int_equal(weir_http_response_body(r, 0, &v), ECHOED);
+    assert_int_equal(weir_scope_leave(&deadline, 0), 0);
+    assert_memory_equal(v.base, body, ECHOED);
+    weir_http_response_close(&r);
+    gets(w, "/again", 200, "");
+    assert_int_equal(w->connections, 1);
+    free(body);
+    return 0;
+}
+
+HTTP_STORY(an_answer_that_comes_while_the_body_is_sent_is_kept_up_to_a_bound) {
+    struct source s = {.left = FLOOD, .piece = 16000};
+    struct weir_http_call call = {.size = sizeof call, .url = at(w, "/"), .more = more, .arg = &s};
+    struct weir_http_response *r = NULL;
+    struct weir_scope deadline;
+    w->hook = flood; /* and reads nothing meanwhile */
+    flooded = 0;
+    SCRIPT(w, 0, "?", ">HTTP/1.1 200 OK\r\n\r\n", "*");
+    weir_scope_enter(&deadline, MS(500));
+    assert_int_equal(weir_scope_leave(&deadline, weir_http_fetch(NULL, &call, &r)), -ETIME);
+    assert_true(flooded < FLOOD / 2); /* the rest of it lies in the kernel's buffers */
+    return 0;
+}
+
+HTTP_STORY(what_came_while_the_body_was_sent_is_read_as_any_other) {
+    struct source s = {.left = 300, .piece = 100, .rests = true};
+    struct weir_http_call call = {.size = sizeof call, .url = at(w, "/"), .more = more, .arg = &s};
+    struct weir_view v;
+    char one[2];
+    SCRIPT(w, 0, "?", ">HTTP/1.1 200 OK\r\nConnection: close\r\n"
+                      "Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1\r\nc\r\n0\r\nSum: 9\r\n\r\n");
+    struct weir_http_response *r = fetched(NULL, &call, 200);
+    assert_null(weir_http_response_trailer(r, "Sum"));
+    assert_int_equal(weir_http_response_read(r, one, 1), 1);
+    assert_int_equal(weir_http_response_body(r, 0, &v), 2);
+    assert_string_equal(v.base, "bc");
+    assert_string_equal(weir_http_response_trailer(r, "Sum"), "9");
+    weir_http_response_close(&r);
+    s = (struct source){.left = 300, .piece = 100, .rests = true};
+    SCRIPT(w, 1, "?", ">HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", "~");
+    r = fetched(NULL, &call, 200);
+    assert_int_equal(weir_http_response_read(r, one, 2), 2);
+    assert_int_equal(weir_http_response_read(r, one, 2), 1);
+    assert_int_equal(weir_http_response_read(r, one, 2), WEIR_EEOF);
+    weir_http_response_close(&r);
+    return 0;
+}
 
 HTTP_STORY(a_body_is_asked_for_only_as_fast_as_the_server_reads) {
     struct source s = {.left = FLOOD, .piece = 16000};
