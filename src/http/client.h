@@ -102,7 +102,7 @@ struct http_fetch {
     /* of this attempt */
     struct http_conn *conn;
     struct weir_scope *sending; /* while the body is sent and the answer awaited; else NULL */
-    struct weir_scope *hearing; /* while the answer's body is read ahead of the program; else NULL */
+    struct weir_scope *hearing; /* while the body of the answer is read ahead; else NULL */
     bool sent_any, sent_all; /* bytes of the request that the kernel has taken */
     bool more_failed;  /* the function of the body */
     bool decodes;      /* we ask for gzip ourselves, and take it off */
