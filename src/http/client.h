@@ -149,6 +149,7 @@ struct weir_http_response {
     bool decodes;              /* a decoder is made at the first read, if it says a coding */
     char *ahead;               /* body that was read while the request was still being sent */
     size_t ahead_at, ahead_len, ahead_size;
+    struct weir_error *ahead_error; /* of what failed behind it; NULL: nothing, or no memory */
     bool held;                 /* it still is: the connection stays when the body has ended */
     bool reusable;             /* the connection may carry another request */
     bool ended, reading, whole_done;

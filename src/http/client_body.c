@@ -145,21 +145,31 @@ static ssize_t read_wire(struct weir_http_response *r, void *buf, size_t len) {
     return n;
 }
 
+static void drop_ahead(struct weir_http_response *r) {
+    weir__free(r->ahead);
+    r->ahead = NULL;
+    r->ahead_at = r->ahead_len = r->ahead_size = 0;
+}
+
 static size_t take_ahead(struct weir_http_response *r, void *buf, size_t len) {
     size_t n = r->ahead_len - r->ahead_at < len ? r->ahead_len - r->ahead_at : len;
     memcpy(buf, r->ahead + r->ahead_at, n);
     r->ahead_at += n;
-    if (r->ahead_at == r->ahead_len) {
-        weir__free(r->ahead);
-        r->ahead = NULL;
-        r->ahead_at = r->ahead_len = r->ahead_size = 0;
-    }
+    if (r->ahead_at == r->ahead_len)
+        drop_ahead(r);
     return n;
+}
+
+static int fail_again(const struct weir_http_response *r) {
+    if (r->ahead_error == NULL)
+        return weir__fail(r->failed, "http body", url_of(r));
+    weir__error_restore(r->ahead_error);
+    return r->failed;
 }
 
 ssize_t weir__http_body_read(struct weir_http_response *r, void *buf, size_t len) {
     if (r->ahead_at == r->ahead_len)
-        return read_wire(r, buf, len);
+        return r->failed < 0 ? fail_again(r) : read_wire(r, buf, len);
     weir__breathe_bytes(len);
     return (ssize_t)take_ahead(r, buf, len);
 }
@@ -183,6 +193,8 @@ void weir__http_body_read_ahead(struct weir_http_response *r) {
         n = read_wire(r, r->ahead + r->ahead_len, r->ahead_size - r->ahead_len);
         r->ahead_len += n > 0 ? (size_t)n : 0;
     }
+    if (r->failed < 0 && (r->ahead_error = weir__alloc(sizeof *r->ahead_error)) != NULL)
+        weir__error_keep(r->ahead_error);
 }
 
 /* ---- as it was before it was compressed ------------------------------------------------------ */
@@ -193,6 +205,7 @@ static int decode_fail(struct weir_http_response *r, int rc) {
                 : rc == WEIR_EEOF ? "the compressed data was cut short"
                                   : "this is no compressed data");
     r->failed = rc;
+    drop_ahead(r);
     broke(r, rc);
     return rc;
 }
@@ -230,7 +243,7 @@ static int set_decoder(struct weir_http_response *r) {
 /* Some bytes of body, as a program sees them. */
 static ssize_t body_read(struct weir_http_response *r, void *buf, size_t len) {
     bool has_failed = r->failed < 0 && r->ahead_at == r->ahead_len;
-    int rc = has_failed ? weir__fail(r->failed, "http body", url_of(r)) : set_decoder(r);
+    int rc = has_failed ? fail_again(r) : set_decoder(r);
     if (rc < 0)
         return rc;
     return r->decoder != NULL ? decoded_read(r, buf, len) : weir__http_body_read(r, buf, len);
@@ -262,8 +275,9 @@ ssize_t weir_http_response_read(struct weir_http_response *r, void *buf, size_t 
 
 static int whole_grow(struct weir_http_response *r, size_t max) {
     size_t size = r->whole_size == 0 ? WHOLE_FIRST : r->whole_size * 2;
+    size_t ahead = r->ahead_len - r->ahead_at;
     if (r->whole_size == 0 && r->framing == WEIR__HTTP1_BODY_LENGTH && r->left < HTTP_WATCH_MIN)
-        size = (size_t)r->left + 1; /* one more byte shows whether it is too long */
+        size = ahead + (size_t)r->left + 1; /* one more byte shows whether it is too long */
     size = size < max + 1 ? size : max + 1;
     char *grown = weir__realloc(r->whole, size + 1);
     if (grown == NULL)
@@ -277,6 +291,7 @@ static int too_big(struct weir_http_response *r, size_t max) {
     weir__free(r->whole);
     r->whole = NULL;
     r->whole_len = r->whole_size = 0;
+    drop_ahead(r);
     broke(r, WEIR_ETOOBIG);
     return weir__failf(WEIR_ETOOBIG, "http body", url_of(r), "the body is larger than %zu bytes",
                        max);

@@ -138,6 +138,7 @@ void weir_http_response_close(struct weir_http_response **take_response) {
     weir__free(r->trailers);
     weir__free(r->whole);
     weir__free(r->ahead);
+    weir__free(r->ahead_error);
     weir__free(r->url);
     weir__free(r);
     weir__http_client_unref(c);

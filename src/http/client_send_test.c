@@ -297,6 +297,7 @@ HTTP_STORY(what_came_while_the_body_was_sent_is_read_as_any_other) {
     assert_int_equal(weir_http_response_read(r, one, 2), 2);
     assert_int_equal(weir_http_response_read(r, one, 2), 1);
     assert_int_equal(weir_http_response_read(r, one, 2), WEIR_EEOF);
+    assert_non_null(strstr(weir_error_message(WEIR_EEOF), "6 bytes before its end"));
     weir_http_response_close(&r);
     return 0;
 }
