@@ -447,7 +447,7 @@ static int close_bounded(struct weir_ws *ws) {
     if (ws->state == WS_CLOSED)
         return 0;
     bool is_late = rc == -ETIME;
-    weir__ws_broke(ws, WEIR_EEOF);
+    weir__ws_cut(ws, WEIR_EEOF); /* another task may receive, and would wait for ever */
     return weir__failf(WEIR_EEOF, "ws close", weir_ws_peer(ws), "%s",
                        is_late ? "the peer did not answer the close frame in time"
                                : "the connection broke before the peer's close frame");
