@@ -169,10 +169,13 @@ static void pause_longer(struct weir_ws_client *c) {
     c->must_pause = true;
 }
 
-/* The connection ws was lost with rc. Its record stays. */
+/* The connection ws was lost with rc. Its record stays. A client that was closed meanwhile stays
+ * so. */
 static void lost(struct weir_ws_client *c, struct weir_ws *ws, int rc) {
     bool is_over = rc == WEIR_EWSCLOSED && !comes_back(weir_ws_close_code(ws));
     c->last_error = rc;
+    if (c->state == WEIR_WS_CLIENT_ENDED)
+        return;
     c->state = is_over ? WEIR_WS_CLIENT_ENDED : WEIR_WS_CLIENT_AWAY;
     if (is_over)
         kept_drop(c);
@@ -232,12 +235,25 @@ static int send_kept(struct weir_ws_client *c, struct weir_ws *ws) {
     return 0;
 }
 
-/* The user's function, then what was kept. */
+/* What ws was lost with; 0: it was not. */
+static int loss_of(const struct weir_ws *ws) {
+    int failed = ws->failed ? ws->failed : ws->out.failed;
+    return ws->state == WS_CLOSED ? WEIR_EWSCLOSED : failed;
+}
+
+/* The user's function, then what was kept. What the function returns may be a code of its own, or
+ * of another connection, so it does not say whether this one was lost. */
 static int welcome(struct weir_ws_client *c, struct weir_ws *ws) {
     int rc = c->o.opened != NULL ? c->o.opened(ws, c->o.arg) : 0;
-    if (rc < 0 && !is_lost(rc) && rc != weir_cancelled())
-        c->is_final = true;
-    return rc < 0 ? rc : send_kept(c, ws);
+    if (rc >= 0 && (rc = send_kept(c, ws)) == 0)
+        return 0;
+    int loss = rc != weir_cancelled() ? loss_of(ws) : 0;
+    c->is_final = loss == 0 && rc != weir_cancelled();
+    if (loss != 0 && loss != rc)
+        rc = weir__fail(loss, "ws client", weir_ws_peer(ws));
+    if (loss != 0)
+        lost(c, ws, rc);
+    return rc;
 }
 
 static int connect_once(struct weir_ws_client *c) {
@@ -250,8 +266,6 @@ static int connect_once(struct weir_ws_client *c) {
         rc = welcome(c, ws);
         if (rc == 0 && c->state == WEIR_WS_CLIENT_ENDED) /* meanwhile, and opened did not mind */
             rc = has_ended(c);
-        else if (rc < 0 && is_lost(rc))
-            lost(c, ws, rc);
     } else if (rc != weir_cancelled()) {
         c->is_final = !may_help(rc);
         c->failures++;
@@ -311,10 +325,12 @@ static int receive_over_all(struct weir_ws_client *c, struct weir_ws_message *re
         rc = weir_ws_receive(c->ws, ret);
         if (rc == 0)
             c->pause_ns = 0;
-        if (rc == 0 || c->dropped || c->state == WEIR_WS_CLIENT_ENDED)
+        if (rc == 0 || c->dropped)
             return rc;
         if (rc == weir_cancelled() || rc == -ENOMEM || rc == -EBUSY)
             return rc;
+        if (c->state == WEIR_WS_CLIENT_ENDED) /* by a close that the server did not answer */
+            return rc == WEIR_EWSCLOSED ? rc : has_ended(c);
         lost(c, c->ws, rc);
         if (c->state == WEIR_WS_CLIENT_ENDED)
             return rc;

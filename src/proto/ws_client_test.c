@@ -240,6 +240,103 @@ WS_STORY(a_cancel_loses_nothing) {
     return 0;
 }
 
+WS_STORY(a_close_that_the_server_does_not_answer_ends_the_client_too, o->close_ns = MS(20)) {
+    static const char *const lines[] = {"hold", NULL};
+    struct weir_task *t = NULL;
+    struct receiver_args got = {0};
+    if (w->reacts)
+        return 0; /* that reads on while its function is suspended */
+    w->held = true;
+    script = lines;
+    struct weir_ws_client *c = CLIENT_OPEN(w, .opened = say_next, .first_ns = MS(1));
+    assert_int_equal(weir_go_task(NULL, receiver, &t, .c = c), 0);
+    while (w->messages == 0)
+        weir_sleep(MS(1));
+    assert_int_equal(weir_ws_client_close(c, 1000, NULL), WEIR_EEOF);
+    assert_int_equal(weir_await(&t, &got, sizeof got), 0);
+    assert_int_equal(got.rc, WEIR_EWSCLOSED);
+    w->held = false;
+    weir_ws_client_drop(&c);
+    return 0;
+}
+
+static int hides_the_loss(struct weir_ws *ws, void *arg) {
+    struct weir_ws_message m;
+    if (opened_count++ > 0)
+        return ws_say(ws, "hello");
+    int rc = ws_say(ws, "fail");
+    while (rc == 0)
+        rc = weir_ws_receive(ws, &m);
+    return WEIR_EUSER - 7;
+}
+
+WS_STORY(a_connection_that_opened_has_lost_is_made_again_whatever_opened_returns) {
+    struct weir_ws_client *c = CLIENT_OPEN(w, .opened = hides_the_loss, .first_ns = MS(1));
+    expect_client_message(c, "hello");
+    assert_int_equal(facts_of(c).connections, 2);
+    assert_int_equal(facts_of(c).last_error, WEIR_EWSCLOSED);
+    weir_ws_client_drop(&c);
+    return 0;
+}
+
+static int loses_something_else(struct weir_ws *ws, void *arg) {
+    return weir_fail(-EPIPE, "the log is gone");
+}
+
+WS_STORY(what_opened_loses_elsewhere_is_no_lost_connection) {
+    struct weir_ws_message m;
+    struct weir_ws_client *c = CLIENT_OPEN(w, .opened = loses_something_else, .attempts = 3,
+                                           .first_ns = MS(1));
+    assert_int_equal(weir_ws_client_receive(c, &m), -EPIPE);
+    assert_non_null(strstr(weir_error_message(-EPIPE), "the log is gone"));
+    assert_int_equal(facts_of(c).connections, 1);
+    weir_ws_client_drop(&c);
+    return 0;
+}
+
+static int waits_for_the_end(struct weir_ws *ws, void *arg) {
+    struct weir_scope shield;
+    struct weir_ws_message m;
+    weir_shield_enter(&shield, MS(5000));
+    int rc = ws_say(ws, "hold") < 0 ? WEIR_EEOF : ws_say(ws, "fail");
+    while (rc == 0)
+        rc = weir_ws_receive(ws, &m);
+    weir_scope_leave(&shield, 0);
+    return rc;
+}
+
+WS_STORY(a_client_that_is_closed_while_it_loses_its_connection_stays_closed) {
+    struct weir_task *t = NULL;
+    struct receiver_args got = {0};
+    struct weir_ws_client *c = CLIENT_OPEN(w, .opened = waits_for_the_end, .first_ns = MS(1));
+    w->held = true;
+    assert_int_equal(weir_go_task(NULL, receiver, &t, .c = c), 0);
+    while (w->messages == 0)
+        weir_sleep(MS(1));
+    assert_int_equal(weir_ws_client_close(c, 1000, NULL), 0);
+    w->held = false;
+    assert_int_equal(weir_await(&t, &got, sizeof got), 0);
+    assert_int_equal(got.rc, WEIR_EWSCLOSED);
+    assert_int_equal(facts_of(c).state, WEIR_WS_CLIENT_ENDED);
+    weir_ws_client_drop(&c);
+    return 0;
+}
+
+static int leaves_a_part(struct weir_ws *ws, void *arg) {
+    return weir_ws_send_part(ws, WEIR_WS_TEXT, "half", 4, false);
+}
+
+WS_STORY(what_was_kept_and_cannot_be_sent_is_an_error_and_stays_kept) {
+    struct weir_ws_message m;
+    struct weir_ws_client *c = CLIENT_OPEN(w, .opened = leaves_a_part, .away_max = 100);
+    assert_int_equal(client_say(c, "kept"), 0);
+    assert_int_equal(weir_ws_client_receive(c, &m), -EBUSY);
+    assert_int_equal(facts_of(c).connections, 1);
+    assert_int_equal(facts_of(c).kept_messages, 1);
+    weir_ws_client_drop(&c);
+    return 0;
+}
+
 /* ---- cut short anywhere ---- */
 
 static int reconnect_story(void *arg) {
