@@ -36,9 +36,9 @@ struct weir_ws_client_options {
     weir_ns longest_ns; /* 30 s. No pause is longer. A random part of each, a half at most, is left
                          * out, so that many clients do not come back at one time */
     unsigned attempts;  /* no bound. When so many in a row have failed, receive returns the error */
-    size_t away_max;    /* 0. How many bytes of messages to keep while the client is not connected;
-                         * they are sent first when it is. A send for which there is no room fails,
-                         * with 0 every send */
+    size_t away_max;    /* 0. How many bytes of messages to keep while the client is not connected,
+                         * in 65536 messages at most; they are sent first when it is. A send for
+                         * which there is no room fails, with 0 every send */
     /* Called in the task that receives, with each new connection, before kept messages are sent: to
      * log in, to subscribe. It may suspend, send and receive, but not close or drop. If it returns
      * < 0, the connection is dropped, and receive returns that; but if the connection was lost

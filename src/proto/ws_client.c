@@ -17,6 +17,7 @@
 #include "base/check.h"
 #include "base/options.h"
 #include "base/time.h"
+#include "proto/ws_conn.h"
 #include "proto/ws_dial.h"
 #include "proto/ws_out.h"
 
@@ -356,9 +357,11 @@ int weir_ws_client_receive(struct weir_ws_client *c, struct weir_ws_message *ret
 static int keep(struct weir_ws_client *c, enum weir_ws_type type, const void *data, size_t len) {
     if (c->o.away_max == 0)
         return weir__failf(-ENOTCONN, "ws client send", c->url, "not connected now (ENOTCONN)");
-    if (len > c->o.away_max || c->kept_bytes > c->o.away_max - len)
+    if (len > c->o.away_max || c->kept_bytes > c->o.away_max - len ||
+        c->kept_messages >= WS_KEPT_MAX)
         return weir__failf(WEIR_EBUSYPEER, "ws client send", c->url,
-                           "not connected now, and %zu bytes are kept already", c->kept_bytes);
+                           "not connected now, and %zu bytes in %zu messages are kept already",
+                           c->kept_bytes, c->kept_messages);
     struct kept *k = weir__alloc(sizeof *k + len);
     if (k == NULL)
         return weir__fail(-ENOMEM, "ws client send", c->url);
@@ -375,8 +378,12 @@ static int keep(struct weir_ws_client *c, enum weir_ws_type type, const void *da
 static int send_or_keep(struct weir_ws_client *c, enum weir_ws_type type, const void *data,
                         size_t len) {
     int rc = 0;
+    size_t max = weir__ws_queue_max(&c->ws_options);
     if (type == WEIR_WS_TEXT && !weir__utf8_valid(data, len))
         return weir__fail(WEIR_EUTF8, "ws client send", c->url);
+    if (len > max) /* no connection will take it */
+        return weir__failf(WEIR_ETOOBIG, "ws client send", c->url, "%zu bytes; the queue holds %zu",
+                           len, max);
     if (c->state == WEIR_WS_CLIENT_OPEN) {
         rc = weir_ws_send(c->ws, type, data, len);
         if (!is_lost(rc) || c->dropped)

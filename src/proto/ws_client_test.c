@@ -322,6 +322,30 @@ WS_STORY(a_client_that_is_closed_while_it_loses_its_connection_stays_closed) {
     return 0;
 }
 
+WS_STORY(messages_without_a_byte_are_kept_within_a_bound_too) {
+    int rc = 0, count = 0;
+    struct weir_ws_client *c = CLIENT_OPEN(w, .first_ns = MS(1), .away_max = 10);
+    while (count < 200000 && (rc = client_say(c, "")) == 0)
+        count++;
+    assert_int_equal(rc, WEIR_EBUSYPEER);
+    assert_int_equal(count, 65536);
+    assert_int_equal(facts_of(c).kept_messages, 65536);
+    weir_ws_client_drop(&c);
+    return 0;
+}
+
+WS_STORY(a_message_that_no_connection_takes_is_refused_at_once, o->queue_max = 100) {
+    static char much[101];
+    struct weir_ws_client *c = CLIENT_OPEN(w, .first_ns = MS(1), .away_max = 1000);
+    assert_int_equal(weir_ws_client_send(c, WEIR_WS_BINARY, much, 101), WEIR_ETOOBIG);
+    assert_int_equal(weir_ws_client_send(c, WEIR_WS_BINARY, much, 100), 0);
+    struct weir_ws_message m;
+    assert_int_equal(weir_ws_client_receive(c, &m), 0);
+    assert_int_equal(m.data.len, 100);
+    weir_ws_client_drop(&c);
+    return 0;
+}
+
 static int leaves_a_part(struct weir_ws *ws, void *arg) {
     return weir_ws_send_part(ws, WEIR_WS_TEXT, "half", 4, false);
 }

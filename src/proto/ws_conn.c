@@ -17,11 +17,16 @@
 
 /* ---- config ---- */
 
+size_t weir__ws_queue_max(const struct weir_ws_options *o) {
+    size_t max = o->queue_max ? o->queue_max : 1 << 20;
+    return max < WS_QUEUE_MAX ? max : WS_QUEUE_MAX;
+}
+
 static void fill_defaults(struct weir_ws_options *o) {
     o->message_max = o->message_max ? o->message_max : 1 << 20;
     o->frame_max = o->frame_max ? o->frame_max : o->message_max;
     o->head_max = o->head_max ? o->head_max : 8192;
-    o->queue_max = o->queue_max ? o->queue_max : 1 << 20;
+    o->queue_max = weir__ws_queue_max(o);
     o->handshake_ns = o->handshake_ns > 0 ? o->handshake_ns : WEIR_SECONDS(10);
     o->ping_ns = o->ping_ns > 0 ? o->ping_ns : WEIR_SECONDS(20);
     o->pong_ns = o->pong_ns > 0 ? o->pong_ns : WEIR_SECONDS(20);
@@ -29,8 +34,6 @@ static void fill_defaults(struct weir_ws_options *o) {
     o->connections_max = o->connections_max ? o->connections_max : 10000;
     if (o->head_max > WS_HEAD_MAX)
         o->head_max = WS_HEAD_MAX;
-    if (o->queue_max > WS_QUEUE_MAX)
-        o->queue_max = WS_QUEUE_MAX;
     if (o->close_ns > WS_CLOSE_NS_MAX)
         o->close_ns = WS_CLOSE_NS_MAX;
 }

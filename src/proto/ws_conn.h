@@ -10,6 +10,8 @@
 struct ws_config *weir__ws_config_new(const struct weir_ws_options *options,
                                       const struct ws_driver *driver);
 void weir__ws_config_unref(struct ws_config *c);
+/* What the queue of a connection with these options holds, and so its largest message. */
+size_t weir__ws_queue_max(const struct weir_ws_options *o);
 void weir__ws_init(struct weir_ws *ws, struct weir_stream *s, struct ws_config *c,
                    enum weir__ws_role role);
 void weir__ws_fini(struct weir_ws *ws);
