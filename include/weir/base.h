@@ -147,7 +147,8 @@ struct weir_error {
                           * failed or whose grace was over; where the scope was entered for which
                           * a signal came. -ETIME: where the scope was entered. NULL: not known */
     size_t done;         /* how much was done before the error: bytes, or items */
-    char on[64];         /* on what it failed: an address, a path, a node; "" if not known */
+    char on[64];         /* on what it failed: an address, a path, a node; "" if not known. Of a
+                          * URL (http, https, ws, wss) only what is before the query */
     char text[160];      /* all of this in one line, for people */
 };
 

@@ -18,6 +18,7 @@
 #include "cli/get_sink.h"
 #include "cli/trust.h"
 #include "wire/chars.h"
+#include "wire/uri.h"
 #include "worker/line.h"
 #include "worker/options.h"
 #include "worker/program.h"
@@ -123,7 +124,8 @@ static int print_head(struct getting *g, struct weir_http_response *r) {
 }
 
 static int failed_status(struct weir_http_response *r) {
-    return weir_fail(WEIR_EHTTP, "%s answered %d %s", weir_http_response_url(r),
+    const char *url = weir_http_response_url(r);
+    return weir_fail(WEIR_EHTTP, "%.*s answered %d %s", (int)weir__uri_shown_len(url), url,
                      weir_http_response_status(r), weir_http_response_reason(r));
 }
 
@@ -153,14 +155,15 @@ static int64_t number_behind(const char *text, char sign) {
 static int resume(struct getting *g, struct weir_http_response *r, int64_t *ret_from,
                   int64_t *ret_total) {
     const char *range = weir_http_response_header(r, "Content-Range");
+    const char *url = weir_http_response_url(r);
     int64_t whole = number_behind(range, '/'), length = weir_http_response_length(r);
     *ret_from = 0;
     *ret_total = length;
     switch (weir_http_response_status(r)) {
     case 206:
         if (number_behind(range, ' ') != g->have)
-            return weir_fail(WEIR_EPROTO, "%s sends another range than was asked for: %s",
-                             weir_http_response_url(r), range != NULL ? range : "none");
+            return weir_fail(WEIR_EPROTO, "%.*s sends another range than was asked for: %s",
+                             (int)weir__uri_shown_len(url), url, range != NULL ? range : "none");
         *ret_from = g->have;
         *ret_total = length >= 0 ? g->have + length : whole;
         return 0;

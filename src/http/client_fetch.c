@@ -13,7 +13,10 @@
 #include "stream/stream.h"
 #include "stream/tls_table.h"
 
-enum { URL_SHOWN = 40 }; /* bytes of a URL that stand in the text of each error */
+enum {
+    URL_SHOWN = 40,    /* bytes of a URL that stand in the text of each error */
+    URL_TO_SHOWN = 60, /* of a URL that a redirect leads to */
+};
 
 /* ---- opening a connection -------------------------------------------------------------------- */
 
@@ -227,7 +230,9 @@ static const char *location_of(const struct http_fetch *f) {
 }
 
 static int not_followed(const struct http_fetch *f, const char *to, const char *why) {
-    weir__failf(WEIR_EHTTP, "http redirect", f->url->text, "it redirects to %.60s: %s", to, why);
+    size_t len = weir__uri_shown_len(to);
+    weir__failf(WEIR_EHTTP, "http redirect", f->url->text, "it redirects to %.*s: %s",
+                len < URL_TO_SHOWN ? (int)len : URL_TO_SHOWN, to, why);
     weir__fail_status(WEIR_EHTTP, f->response->head.status);
     return WEIR_EHTTP;
 }
@@ -297,7 +302,7 @@ static const char *cause_of(int rc) {
     return on + strspn(on, ": ");
 }
 
-/* Let the text of an error begin with the request, "GET http://HOST/PATH (3 tries): ". A long URL
+/* Let the text of an error begin with the request, "GET http://HOST/PATH (3 tries): ". A long path
  * is cut, so that the cause is not. */
 static int name_request(const struct http_fetch *f, int rc) {
     char tries[32] = "";
@@ -307,8 +312,9 @@ static int name_request(const struct http_fetch *f, int rc) {
     size_t rest = strlen(f->method) + strlen(tries) + strlen(cause) + sizeof " : ";
     size_t room = sizeof ((struct weir_error *)0)->text - URL_SHOWN > rest
                       ? sizeof ((struct weir_error *)0)->text - rest : URL_SHOWN;
-    bool is_cut = f->url->len > room;
-    return weir_fail(rc, "%s %.*s%s%s: %s", f->method, (int)(is_cut ? room - 3 : room),
+    size_t len = weir__uri_shown_len(f->url->text);
+    bool is_cut = len > room;
+    return weir_fail(rc, "%s %.*s%s%s: %s", f->method, (int)(is_cut ? room - 3 : len),
                      f->url->text, is_cut ? "..." : "", tries, cause);
 }
 
@@ -337,6 +343,7 @@ static int set_method(struct http_fetch *f) {
 }
 
 static int set_url(struct http_fetch *f) {
+    char shown[WEIR__URI_SHOWN];
     const char *why = NULL;
     if (f->call.url == NULL)
         WEIR_BUG("weir_http_fetch: the URL is NULL");
@@ -345,10 +352,8 @@ static int set_url(struct http_fetch *f) {
     int rc = weir__http_url_new(f->call.url, strlen(f->call.url), &f->url, &why);
     if (rc != WEIR_EURL)
         return rc < 0 ? weir__fail(rc, "http request", NULL) : 0;
-    /* A URL with an @ may have a password, which must not be logged. */
-    return *f->call.url != '\0' && strchr(f->call.url, '@') == NULL
-               ? weir__failf(rc, "http request", f->call.url, "%s", why)
-               : weir__failf(rc, "http request", NULL, "its URL: %s", why);
+    const char *on = weir__uri_shown_refused(f->call.url, shown);
+    return weir__failf(rc, "http request", on, "%s%s", on != NULL ? "" : "its URL: ", why);
 }
 
 static int set_user(struct http_fetch *f) {

@@ -2,6 +2,7 @@
 /* client_response.c - the head of an answer as a program reads it, and what it says of its
  * connection: may that be used again? */
 #include <errno.h>
+#include <stdio.h>
 
 #include "base/alloc.h"
 #include "http/client.h"
@@ -104,9 +105,11 @@ void weir__http_response_part(struct weir_http_response *r) {
 
 void weir__http_response_give(struct weir_http_response *r, const void *pc) {
     struct weir__loop *l = r->client->loop;
+    char shown[96]; /* as much as debug mode keeps */
     r->given = true;
     l->unclosed++;
-    weir__debug_made(l, r, "response of", r->url->text, pc);
+    snprintf(shown, sizeof shown, "%.*s", (int)weir__uri_shown_len(r->url->text), r->url->text);
+    weir__debug_made(l, r, "response of", shown, pc);
 }
 
 /* After its run only its memory is left. */
@@ -125,8 +128,8 @@ void weir_http_response_close(struct weir_http_response **take_response) {
     weir__debug_not_closed(weir__loop(), r, "weir_http_response_close",
                            __builtin_return_address(0));
     if (r->reading)
-        WEIR_BUG("weir_http_response_close: a task reads the body of %s",
-                 r->url != NULL ? r->url->text : "the response");
+        WEIR_BUG("weir_http_response_close: a task reads the body of %.*s",
+                 (int)weir__uri_shown_len(r->url->text), r->url->text);
     *take_response = NULL;
     take_back(r, __builtin_return_address(0));
     if (!r->ended) {

@@ -153,6 +153,58 @@ HTTP_STORY(an_error_shows_no_password_of_a_url) {
     return 0;
 }
 
+/* What a server does, and the error of GET /x?key=secret that follows. */
+static void tells_no_query(struct world *w, const char *const *script, int code,
+                           const char *words) {
+    struct weir_http_response *r = NULL;
+    w->scripts[0] = script;
+    w->asked_count = 0;
+    assert_int_equal(weir_http_get(at(w, "/x?key=secret#too"), &r), code);
+    assert_non_null(strstr(weir_error_message(code), words));
+    assert_null(strstr(weir_error_message(code), "secret"));
+    assert_null(strchr(weir_error_message(code), '?'));
+    assert_null(strchr(weir_error(code)->on, '?'));
+}
+
+#define TELLS_NO_QUERY(w, code, words, ...)                                                        \
+    do {                                                                                           \
+        static const char *const steps_[] = {__VA_ARGS__, NULL};                                   \
+        tells_no_query(w, steps_, code, words);                                                    \
+    } while (0)
+
+HTTP_STORY(an_error_shows_no_query_of_a_url) {
+    TELLS_NO_QUERY(w, WEIR_EEOF, "/x: 127.0.0.1:", "<", "~");
+    TELLS_NO_QUERY(w, WEIR_EPROTO, "/x: the answer of", "<", ">SSH-2.0-x\r\n", "~");
+    TELLS_NO_QUERY(w, WEIR_EEOF, "/x: the connection ended 3 bytes", "<", ">" OK(5) "hi", "~");
+    TELLS_NO_QUERY(w, WEIR_EHTTP, "/x: it redirects to ftp://a/b: unknown scheme", "<",
+                   ">HTTP/1.1 302 Found\r\nLocation: ftp://a/b?to=secret\r\n\r\n", "~");
+    TELLS_NO_QUERY(w, WEIR_EHTTP, "/x: it redirects to ftp://a/: unknown scheme", "<",
+                   ">HTTP/1.1 302 Found\r\nLocation: ftp://a/#secret\r\n\r\n", "~");
+    TELLS_NO_QUERY(w, WEIR_EPROTO, "/y: the answer of", "<",
+                   ">HTTP/1.1 302 Found\r\nLocation: /y?key=secret\r\n"
+                   "Content-Length: 0\r\n\r\n",
+                   "<", ">SSH-2.0-x\r\n", "~");
+    return 0;
+}
+
+HTTP_STORY(what_is_no_url_is_shown_without_its_query) {
+    static const struct {
+        const char *url, *says;
+    } bad[] = {
+        {"localhost/x?key=secret", "http request localhost/x: no scheme: write http://HOST/PATH"},
+        {"tcp://h:1/x?key=secret", "http request tcp://h:1/x: the scheme must be http or https"},
+        {"http://h/a b?key=secret",
+         "http request http://h/a b: bad character in the path: write it as %XX"},
+        {"?key=secret", "http request: its URL: no scheme: write http://HOST/PATH"},
+    };
+    struct weir_http_response *r = NULL;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_int_equal(weir_http_get(bad[i].url, &r), WEIR_EURL);
+        assert_string_equal(weir_error_message(WEIR_EURL), bad[i].says);
+    }
+    return 0;
+}
+
 /* Does the second request go over the first one's connection? */
 static bool stays(struct world *w, const char *answer) {
     static char step[512];
@@ -245,7 +297,7 @@ HTTP_STORY(a_body_is_read_in_pieces_of_any_size) {
 
 /* Both bodies: one was read, so that nothing but the response is left, of the other nothing was. */
 static int forgets(struct world *w) {
-    struct weir_http_call call = {.size = sizeof call, .url = at(w, "/unread")};
+    struct weir_http_call call = {.size = sizeof call, .url = at(w, "/unread?key=secret")};
     struct weir_http_response *r = NULL;
     SCRIPT(w, 0, "<", ">" OK(2) "hi", "<", ">" OK(2) "ho");
     int rc = weir_http_get(at(w, "/read"), &r);
@@ -278,6 +330,7 @@ WEIR_TEST_BACKENDS(a_response_that_is_never_closed_is_named_with_its_place) {
     assert_non_null(unread);
     assert_non_null(strstr(said, "/read, made by task 'main' at forgets+0x"));
     assert_non_null(strstr(said, "/unread, made by task 'main' at forgets+0x"));
+    assert_null(strstr(said, "secret"));
 }
 
 WEIR_TEST_ABORTS(a_second_close_of_a_response_names_the_first,

@@ -13,18 +13,16 @@
 #include "stream/tls_table.h"
 #include "task/task.h"
 
-/* A URL that is refused may have a password in it, which must not be logged. */
-static const char *shown(const char *url) {
-    return strchr(url, '@') == NULL ? url : NULL;
-}
-
 int weir__ws_url_check(const char *url, struct weir__uri *ret_uri) {
     int rc = weir__uri_parse(ret_uri, url, strlen(url), "no scheme: write ws://host:port/path");
     bool is_ws = ret_uri->scheme == WEIR__URI_WS || ret_uri->scheme == WEIR__URI_WSS;
+    char shown[WEIR__URI_SHOWN];
     if (ret_uri->scheme != WEIR__URI_NONE && !is_ws) /* whatever else is wrong with it */
-        return weir__failf(WEIR_EURL, "ws dial", shown(url), "the scheme must be ws or wss");
+        return weir__failf(WEIR_EURL, "ws dial", weir__uri_shown_refused(url, shown),
+                           "the scheme must be ws or wss");
     if (rc < 0)
-        return weir__failf(WEIR_EURL, "ws dial", shown(url), "%s", ret_uri->why);
+        return weir__failf(WEIR_EURL, "ws dial", weir__uri_shown_refused(url, shown), "%s",
+                           ret_uri->why);
     return ret_uri->scheme == WEIR__URI_WSS && weir__tls_table == NULL
                ? weir__tls_missing("ws dial", url) : 0;
 }
@@ -147,7 +145,9 @@ static bool same_origin(const char *a, const struct weir__uri *ua, const char *b
 static int not_followed(const char *on, const char *to, const char *why) {
     const struct weir_error *e = weir_error(WEIR_EHTTP);
     int status = e ? e->status : 0;
-    weir__failf(WEIR_EHTTP, "ws dial", on, "the server redirects to %.64s: %s", to, why);
+    size_t len = weir__uri_shown_len(to);
+    weir__failf(WEIR_EHTTP, "ws dial", on, "the server redirects to %.*s: %s",
+                len < 64 ? (int)len : 64, to, why);
     weir__fail_status(WEIR_EHTTP, status);
     return WEIR_EHTTP;
 }

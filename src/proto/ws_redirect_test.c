@@ -126,6 +126,40 @@ WS_STORY(a_client_does_not_follow_unasked_nor_for_ever, o->request = lead) {
     return 0;
 }
 
+WS_STORY(an_error_shows_no_query_of_a_url, o->request = lead) {
+    static const struct {
+        const char *path, *says;
+        int redirects_max;
+    } cases[] = {
+        {"/to?302=/a?secret", "/to: the server answered 302 Found, not 101", 0},
+        {"/to?302=ftp://a/b?secret", "the server redirects to ftp://a/b: that is no Web", 3},
+        {"/to?302=/to?404=secret", "/to: the server answered 404 Not Found", 3},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        int status = i < 2 ? 302 : 404;
+        expect_refusal(w, cases[i].path, cases[i].redirects_max, WEIR_EHTTP, status,
+                       cases[i].says);
+        assert_null(strstr(weir_error_message(WEIR_EHTTP), "secret"));
+        assert_null(strchr(weir_error(WEIR_EHTTP)->on, '?'));
+    }
+    return 0;
+}
+
+static void expect_url_refused(const char *url, const char *says) {
+    struct weir_ws *ws = NULL;
+    assert_int_equal(weir_ws_dial(url, NULL, &ws), WEIR_EURL);
+    assert_string_equal(weir_error_message(WEIR_EURL), says);
+}
+
+WS_STORY(what_is_no_url_is_shown_without_its_query, (void)0) {
+    expect_url_refused("a/b?secret", "ws dial a/b: no scheme: write ws://host:port/path");
+    expect_url_refused("http://a/b?secret", "ws dial http://a/b: the scheme must be ws or wss");
+    expect_url_refused("ws://a/b#secret", "ws dial ws://a/b: a fragment (#) has no place here");
+    expect_url_refused("ws://me:secret@a/?secret",
+                       "ws dial: a user and a password may not stand in it");
+    return 0;
+}
+
 static int go_three_places(void *arg) {
     struct world w = {.o = {.size = sizeof w.o, .request = lead, .close_ns = MS(20)}};
     struct weir_ws_options o = {.size = sizeof o, .headers = credentials, .redirects_max = 3};

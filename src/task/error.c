@@ -6,12 +6,14 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/escape.h"
 #include "base/log.h"
 #include "task/internal.h"
+#include "wire/uri.h"
 
 enum { TEXT_SIZE = sizeof ((struct weir_error *)0)->text };
 
@@ -69,8 +71,19 @@ static void name_scope(struct weir_error *e, const struct weir_task *t) {
     name_reason(e, &why);
 }
 
+/* Of the URL of a page or a WebSocket only what may be shown. Any other text, such as a path, can
+ * have a question mark of its own. */
+static size_t on_len(const char *on, size_t size) {
+    static const char *const schemes[] = {"http://", "https://", "ws://", "wss://"};
+    size_t len = strnlen(on, size);
+    for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++)
+        if (strncasecmp(on, schemes[i], strlen(schemes[i])) == 0)
+            return len < weir__uri_shown_len(on) ? len : weir__uri_shown_len(on);
+    return len;
+}
+
 static void on_copy(char *copy, size_t size, const char *on) {
-    weir__escape(copy, size, on ? on : "", on ? strnlen(on, size) : 0);
+    weir__escape(copy, size, on ? on : "", on ? on_len(on, size) : 0);
 }
 
 /* on may lie in the record that is about to be written: callers pass "on" and "text" of an earlier

@@ -69,6 +69,25 @@ WEIR_TEST(what_it_was_on_is_cut_likewise) {
     assert_string_equal(text_of(-EIO), "read here: input/output error (EIO)");
 }
 
+WEIR_TEST(of_a_web_url_the_query_is_left_out) {
+    static const struct {
+        const char *on, *shown;
+    } cases[] = {
+        {"http://h/p?key=secret", "http://h/p"}, {"HTTPS://h?secret", "HTTPS://h"},
+        {"ws://h/p#secret", "ws://h/p"},         {"wss://h/p?a#b?c", "wss://h/p"},
+        {"/tmp/what?", "/tmp/what?"},            {"unix:///tmp/what?", "unix:///tmp/what?"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char text[64];
+        snprintf(text, sizeof text, "do %s: why", cases[i].shown);
+        weir__failf(-EIO, "do", cases[i].on, "why");
+        assert_string_equal(weir_error(-EIO)->on, cases[i].shown);
+        assert_string_equal(text_of(-EIO), text);
+        weir__fail(-EIO, "do", cases[i].on);
+        assert_string_equal(weir_error(-EIO)->on, cases[i].shown);
+    }
+}
+
 WEIR_TEST(what_a_peer_put_into_an_error_is_escaped) {
     for (int c = 1; c < 256; c++) {
         char on[] = {'<', (char)c, '>', '\0'};
@@ -380,7 +399,7 @@ static int stopped(void *arg) {
     weir_group_cancel(&g, "enough");
     assert_int_equal(weir_group_close(&g, weir_sleep(1)), WEIR_ESTOPPED);
     assert_string_equal(weir_error(WEIR_ESTOPPED)->text,
-                        "group: cancelled by task 'main' at error_test.c:380: enough");
+                        "group: cancelled by task 'main' at error_test.c:399: enough");
     return 0;
 }
 

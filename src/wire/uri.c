@@ -339,6 +339,11 @@ const char *weir__uri_authority(const char *host, int port, char buf[static WEIR
     return buf;
 }
 
+const char *weir__uri_shown_refused(const char *url, char buf[static WEIR__URI_SHOWN]) {
+    snprintf(buf, WEIR__URI_SHOWN, "%.*s", (int)weir__uri_shown_len(url), url);
+    return *buf != '\0' && strchr(url, '@') == NULL ? buf : NULL;
+}
+
 const char *weir__uri_scheme_name(enum weir__uri_scheme scheme) {
     return schemes[scheme].name;
 }

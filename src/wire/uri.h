@@ -67,6 +67,17 @@ WEIR_API const char *weir__uri_authority(const char *host, int port,
  * address. NULL if it can. */
 const char *weir__uri_host_refused(const char *text, size_t len);
 
+/* How much of a URL an error or a log may show: what is before its query and fragment, in which
+ * there may be secrets. */
+static inline size_t weir__uri_shown_len(const char *url) {
+    return strcspn(url, "?#");
+}
+
+/* What an error may show of a URL that was refused, cut to fit. Returns buf; NULL: nothing, since
+ * the URL has an @, and so perhaps a password, or is empty. */
+enum { WEIR__URI_SHOWN = 72 }; /* more than an error record has room for */
+WEIR_API const char *weir__uri_shown_refused(const char *url, char buf[static WEIR__URI_SHOWN]);
+
 /* The scheme's name, "ws"; "" for WEIR__URI_NONE. */
 const char *weir__uri_scheme_name(enum weir__uri_scheme scheme);
 

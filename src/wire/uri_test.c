@@ -205,6 +205,18 @@ WEIR_TEST(uri_writes_host_and_port_as_a_url_has_them) {
     assert_int_equal(strlen(weir__uri_authority(name, 1, buf)), sizeof buf - 1);
 }
 
+WEIR_TEST(what_is_shown_of_a_refused_url_has_no_query_and_no_password) {
+    char buf[WEIR__URI_SHOWN], longer[200];
+    assert_string_equal(weir__uri_shown_refused("h/p?secret#x", buf), "h/p");
+    assert_string_equal(weir__uri_shown_refused("x://h/#secret", buf), "x://h/");
+    assert_null(weir__uri_shown_refused("?secret", buf));
+    assert_null(weir__uri_shown_refused("", buf));
+    assert_null(weir__uri_shown_refused("http://me:secret@h/", buf));
+    memset(longer, 'x', sizeof longer - 1);
+    longer[sizeof longer - 1] = '\0';
+    assert_int_equal(strlen(weir__uri_shown_refused(longer, buf)), sizeof buf - 1);
+}
+
 WEIR_TEST(uri_knows_ipv6_addresses) {
     static const struct {
         const char *text;

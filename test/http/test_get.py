@@ -114,7 +114,7 @@ class GetTest(unittest.TestCase):
 
     def test_a_status_is_a_failure_if_that_is_asked_for(self):
         self.assertEqual(self.get(self.url + "/nope"), b"not here\n")
-        self.assertIn("answered 404", self.get("-f", self.url + "/nope", code=1))
+        self.assertIn("/nope answered 404", self.get("-f", self.url + "/nope?key=secret", code=1))
 
     def test_a_body_is_sent_from_the_command_line_a_file_and_standard_input(self):
         self.assertEqual(self.get("-d", "hi", self.url), b"POST hi\n")
@@ -166,6 +166,9 @@ class GetTest(unittest.TestCase):
         self.assertIn("connection refused", self.get(f"http://127.0.0.1:{port}/", code=1))
         self.assertIn("name is not known", self.get("http://nosuch.invalid/", code=1))
         self.assertIn("unknown scheme", self.get("ftp://h/", code=1))
+        text = self.get(f"http://127.0.0.1:{port}/x?key=secret", code=1)
+        self.assertIn(f"GET http://127.0.0.1:{port}/x: ", text)
+        self.assertNotIn("secret", text)
         self.assertIn("one word", self.get(code=2))
         self.assertIn("--output", self.get("-c", self.url, code=2))
         self.assertIn("--time", self.get("--time", "5", self.url, code=2))
