@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* cmd_ws.c - `weir ws`: a WebSocket on the terminal, or in a pipe. One task sends what standard
  * input has, the other prints what comes. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,7 +41,10 @@ struct chat {
     enum output_color color;
     struct weir_ws *ws;
     struct ws_print print;
-    weir_ns heard; /* when a message was last sent or received */
+    weir_ns heard; /* when a message was last sent or printed */
+    bool prints;   /* a message is being printed, which a slow reader may hold up */
+    bool is_lost;  /* no message can be sent any more: the other task finds out why */
+    bool closes;   /* the input has ended, and so has the wait for answers */
 };
 
 static const char help[] =
@@ -76,9 +80,17 @@ static weir_ns touched(struct chat *c) {
 
 /* ---- standard input to the server ---- */
 
-static int send_text(struct chat *c, const void *text, size_t len) {
-    int rc = weir_ws_send(c->ws, WEIR_WS_TEXT, text, len);
+/* What the server has sent before it went, perhaps a close frame, is still to be printed. */
+static int send_message(struct chat *c, enum weir_ws_type type, const void *data, size_t len) {
+    int rc = weir_ws_send(c->ws, type, data, len);
     touched(c);
+    c->is_lost = rc == WEIR_EWSCLOSED || rc == WEIR_EEOF || rc == -ECONNRESET || rc == -EPIPE ||
+                 rc == WEIR_EKEEPALIVE;
+    return rc;
+}
+
+static int send_text(struct chat *c, const void *text, size_t len) {
+    int rc = send_message(c, WEIR_WS_TEXT, text, len);
     if (rc == WEIR_EUTF8)
         rc = weir_fail(rc, "a line is not UTF-8, so it is no text message: --binary sends bytes");
     return rc;
@@ -115,8 +127,7 @@ static int send_pieces(struct chat *c, struct weir_stream *in) {
     char *piece = weir__alloc(PIECE);
     ssize_t n = -ENOMEM;
     while (piece != NULL && (n = weir_read(in, piece, PIECE)) > 0) {
-        int rc = weir_ws_send(c->ws, WEIR_WS_BINARY, piece, (size_t)n);
-        touched(c);
+        int rc = send_message(c, WEIR_WS_BINARY, piece, (size_t)n);
         if (rc < 0) {
             n = rc;
             break;
@@ -138,11 +149,16 @@ static int send_input(struct chat *c) {
     return rc;
 }
 
-/* The input has ended: answers may still be on their way. */
+/* The input has ended: answers may still be on their way, or wait behind one that is printed. */
 static int wait_for_answers(struct chat *c) {
+    weir_ns look_ns = WEIR_MILLISECONDS(10), now = touched(c);
     int rc = 0;
-    for (weir_ns now = touched(c); rc == 0 && now - c->heard < c->wait_ns; now = weir_now())
-        rc = weir_sleep(c->wait_ns == WEIR_NEVER ? WEIR_NEVER : c->heard + c->wait_ns - now);
+    while (rc == 0 && (c->prints || now - c->heard < c->wait_ns)) {
+        rc = weir_sleep(c->wait_ns == WEIR_NEVER ? WEIR_NEVER
+                        : c->prints              ? look_ns
+                                                 : c->heard + c->wait_ns - now);
+        now = weir_now();
+    }
     return rc;
 }
 
@@ -155,9 +171,10 @@ static int sender(void *args) {
     int rc = send_input(c);
     if (rc == 0 && !c->is_terminal)
         rc = wait_for_answers(c);
+    c->closes = rc == 0;
     if (rc == 0)
         rc = weir_ws_close(c->ws, 1000, NULL);
-    return rc;
+    return c->is_lost ? 0 : rc;
 }
 
 /* ---- the server to standard output ---- */
@@ -166,8 +183,11 @@ static int print_all(struct chat *c) {
     struct weir_ws_message m;
     int rc;
     while ((rc = weir_ws_receive(c->ws, &m)) == 0) {
+        c->prints = true;
+        rc = ws_print_message(&c->print, &m);
+        c->prints = false;
         touched(c);
-        if ((rc = ws_print_message(&c->print, &m)) < 0)
+        if (rc < 0)
             return rc;
     }
     return rc;
@@ -204,10 +224,12 @@ static int talk(struct chat *c) {
     if (rc >= 0)
         rc = print_all(c);
     bool is_over = rc == WEIR_EWSCLOSED;
+    /* It reads on, to the close frame of the server, and knows best why there is none. */
+    bool other_closes = c->closes && (rc == -EBUSY || rc == WEIR_EEOF);
     if (is_over)
         weir_group_cancel(&g, "the connection is closed");
-    int ended = weir_group_close(&g, is_over ? 0 : rc);
-    if (is_over)
+    int ended = weir_group_close(&g, is_over || other_closes ? 0 : rc);
+    if (is_over || (other_closes && ended >= 0))
         return tell_end(c);
     return ended < 0 ? ended : rc;
 }

@@ -2,13 +2,17 @@
 """`weir ws` against a server of Python's: in pipes, as JSON, on a terminal. WEIR names the command,
 WEIR_BACKEND the backend."""
 import asyncio
+import base64
+import hashlib
 import json
 import os
 import pty
 import queue
 import select
 import signal
+import socket
 import ssl
+import struct
 import subprocess
 import tempfile
 import threading
@@ -124,6 +128,75 @@ class Pipes(unittest.TestCase):
             self.assertEqual((code, out), (1, b""))
             self.assertIn(why, err)
             self.assertEqual(err.count("\n"), 1)
+
+
+def frame(first, payload):
+    """A frame of a server, of at most 65535 bytes."""
+    size = len(payload)
+    head = bytes([first, size]) if size < 126 else bytes([first, 126]) + struct.pack(">H", size)
+    return head + payload
+
+
+class SlowOutput(unittest.TestCase):
+    """What reads the output takes its time. The server is a socket that says what a test wants."""
+    PAST = 1.0  # seconds: more than --wait is by default
+
+    def setUp(self):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(self.listener.close)
+        self.client = subprocess.Popen(
+            [WEIR, "ws", "--backend", BACKEND, "ws://127.0.0.1:%d/" %
+             self.listener.getsockname()[1]], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE)
+        self.listener.settimeout(LIMIT)
+        try:
+            self.peer = self.listener.accept()[0]
+        except TimeoutError:
+            self.skipTest("no io_uring here")
+        self.addCleanup(self.peer.close)
+        self.peer.settimeout(LIMIT)
+        head = b""
+        while b"\r\n\r\n" not in head:
+            head += self.peer.recv(4096)
+        key = [x[18:].strip() for x in head.split(b"\r\n")
+               if x.lower().startswith(b"sec-websocket-key:")][0]
+        proof = hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()
+        self.peer.sendall(b"HTTP/1.1 101 Yes\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                          b"Sec-WebSocket-Accept: " + base64.b64encode(proof) + b"\r\n\r\n")
+
+    def test_messages_that_have_come_are_printed_before_it_closes(self):
+        lines = b"".join(b"%060000d\n" % i for i in range(50))
+        self.client.stdin.close()
+        sender = threading.Thread(target=self.send_all, args=(lines.splitlines(),))
+        sender.start()
+        time.sleep(self.PAST)
+        self.client.stdin = None
+        out, err = self.client.communicate(timeout=LIMIT)
+        sender.join()
+        self.assertEqual((self.client.returncode, err), (0, b""))
+        self.assertTrue(out == lines, len(out))
+
+    def send_all(self, texts):
+        for text in texts:
+            self.peer.sendall(frame(0x81, text))
+        while (head := self.peer.recv(6)) and head[0] != 0x88:
+            pass
+        self.peer.sendall(frame(0x88, struct.pack(">H", 1000)))
+
+    def test_what_a_server_says_before_it_goes_is_printed_though_it_takes_no_more(self):
+        lines = b"".join(b"%010000d\n" % i for i in range(20))
+        for text in lines.splitlines():
+            self.peer.sendall(frame(0x81, text))
+        self.peer.sendall(frame(0x88, struct.pack(">H", 1008) + b"enough"))
+        self.client.stdin.write(b"more\n")
+        self.client.stdin.flush()
+        time.sleep(self.PAST / 2)
+        self.peer.close()  # with bytes unread: a reset
+        time.sleep(self.PAST / 2)
+        out, err = self.client.communicate(b"and more\n" * 1000, timeout=LIMIT)
+        self.assertEqual(err, b"weir ws: closed: 1008 policy violation: enough\n")
+        self.assertEqual(self.client.returncode, 1)
+        self.assertTrue(out == lines, len(out))
 
 
 class Tls(unittest.TestCase):
