@@ -49,8 +49,8 @@ enum {
     /* The client's own request: beside the URL, the subprotocols and the origin. */
     WS_REQUEST_REST = 512,
     WS_PROTOCOLS_TEXT_MAX = 512,
-    /* Messages that a client keeps while it is not connected: empty ones have no bytes to count, and
-     * each costs a block of memory. */
+    /* Messages that a client keeps while it is not connected. Each costs a block of memory, also
+     * one that has no byte to count. */
     WS_KEPT_MAX = 1 << 16,
     /* Redirects of one dial: browsers follow 20. */
     WS_REDIRECTS_MAX = 20,
