@@ -15,6 +15,8 @@ int weir__ws_feed(struct weir_ws *ws, uint8_t *base, size_t len, size_t *ret_use
 /* weir_ws_receive_part runs: is there a part already, without further bytes? Returns 1: its result
  * is set; 0; a failure, as weir__ws_feed. */
 int weir__ws_part_at_hand(struct weir_ws *ws);
+/* The bytes of the part before are given back, and no task takes the next: a close reads on. */
+void weir__ws_part_skip(struct weir_ws *ws);
 /* Act on a control frame that was decoded elsewhere. Returns 0; WEIR_EWSCLOSED; -ENOMEM: the
  * connection has failed. */
 int weir__ws_control(struct weir_ws *ws, int kind, const struct weir__ws_event *ev);

@@ -217,6 +217,23 @@ WS_STORY(message_max_holds_for_parts_too) {
     return 0;
 }
 
+static void zip_if_there(struct weir_ws_options *o) {
+    o->deflate = weir__deflate_table != NULL ? &deflate : NULL;
+}
+
+/* What was received and not yet decompressed is gone with the bytes that it lies in. */
+WS_STORY(after_a_close_there_are_no_more_parts_of_a_compressed_message, zip_if_there(o)) {
+    WEIR_AUTO(weir_ws_drop) struct weir_ws *ws = ws_open(w);
+    static uint8_t zeros[500000];
+    struct weir_ws_part p;
+    assert_int_equal(weir_ws_send(ws, WEIR_WS_BINARY, zeros, sizeof zeros), 0);
+    assert_int_equal(weir_ws_receive_part(ws, &p), 0);
+    assert_true(p.first && !p.last);
+    assert_int_equal(weir_ws_close(ws, 1000, NULL), 0);
+    assert_int_equal(weir_ws_receive_part(ws, &p), WEIR_EWSCLOSED);
+    return 0;
+}
+
 static int large_story(void *arg) {
     struct weir_ws_options o = {.size = sizeof o, .message_max = 4 << 20, .queue_max = 4 << 20,
                                 .close_ns = MS(20), .deflate = &deflate};

@@ -215,6 +215,8 @@ static int receive_next(struct weir_ws *ws, struct weir_ws_message *ret) {
         int part = in_parts ? weir__ws_part_at_hand(ws) : 0;
         if (part != 0)
             return part > 0 ? 0 : part;
+        if (__builtin_expect(ws->extra != NULL, 0) && !in_parts)
+            weir__ws_part_skip(ws);
         weir__ws_message_drop(ws);
         if (ws->used > 0)
             weir_consume(ws->stream, ws->used);
