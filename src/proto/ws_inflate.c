@@ -111,11 +111,16 @@ int weir__ws_inflate_take(struct weir_ws *ws, const struct weir__ws_event *ev,
     return rc;
 }
 
+/* The buffer may have grown beyond a part, in a receive that was cancelled. */
+static size_t part_room(const struct ws_gather *g) {
+    return (g->max < WS_ZIP_PART ? g->max : WS_ZIP_PART) - g->len;
+}
+
 /* Decompress what is at hand into the room that there is. Returns 1: all of it was; 0. */
 static int inflate_rest(struct weir_ws *ws, struct ws_zip *z, struct ws_fault *f) {
     struct ws_gather *g = ws->gather;
     size_t before = g->len;
-    struct weir__deflate_io io = {z->rest, z->rest_len, g->base + g->len, g->max - g->len};
+    struct weir__deflate_io io = {z->rest, z->rest_len, g->base + g->len, part_room(g)};
     int rc = weir__deflate_table->inflate(z->in, &io);
     if (rc == -ENOMEM)
         return no_memory(f);
@@ -140,7 +145,7 @@ int weir__ws_inflate_part(struct weir_ws *ws, bool *ret_last, struct ws_fault *f
         z->rest = tail;
         z->rest_len = sizeof tail;
         z->tail_is_in = true;
-        rc = g->len < g->max ? inflate_rest(ws, z, f) : 0;
+        rc = part_room(g) > 0 ? inflate_rest(ws, z, f) : 0;
     }
     if (rc == 1 && z->ends) {
         *ret_last = true;

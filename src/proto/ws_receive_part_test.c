@@ -234,6 +234,53 @@ WS_STORY(after_a_close_there_are_no_more_parts_of_a_compressed_message, zip_if_t
     return 0;
 }
 
+static int send_halves(void *args) {
+    struct send_large_args *a = args;
+    WEIR_AUTO(weir_ws_drop) struct weir_ws *ws = NULL;
+    static uint8_t zeros[300000];
+    int rc = weir_ws_dial(a->url, a->o, &ws);
+    if (rc == 0)
+        rc = weir_ws_send_part(ws, WEIR_WS_BINARY, zeros, sizeof zeros, false);
+    if (rc == 0)
+        rc = weir_sleep(MS(50));
+    if (rc == 0)
+        rc = weir_ws_send_part(ws, WEIR_WS_BINARY, zeros, sizeof zeros, true);
+    return rc == 0 ? weir_ws_close(ws, 1000, NULL) : rc;
+}
+
+/* The buffer that a cancelled receive has filled is no measure for the parts that follow. */
+WS_STORY(parts_of_a_compressed_message_stay_small_behind_a_cancelled_receive, zip_if_there(o)) {
+    WEIR_AUTO(weir_unlisten) struct weir_listener *l = NULL;
+    WEIR_AUTO(weir_ws_drop) struct weir_ws *ws = NULL;
+    struct weir_stream *s = NULL;
+    struct weir_ws_message m;
+    struct weir_ws_part p = {0};
+    struct weir_scope bound;
+    struct weir_group g;
+    char url[64];
+    size_t sum = 300000;
+    assert_int_equal(weir_listen("tcp://127.0.0.1:0", NULL, &l), 0);
+    snprintf(url, sizeof url, "ws://127.0.0.1:%d/", weir_listener_port(l));
+    weir_group_open(&g, WEIR_TOGETHER);
+    assert_int_equal(weir_spawn(&g, WEIR_SITE(send_halves), send_halves,
+                                &(struct send_large_args){.url = url, .o = &w->o},
+                                sizeof(struct send_large_args), NULL, NULL), 0);
+    assert_int_equal(weir_accept(l, &s), 0);
+    assert_int_equal(weir_ws_accept(&s, &w->o, &ws), 0);
+    weir_scope_enter(&bound, MS(30));
+    assert_int_equal(weir_scope_leave(&bound, weir_ws_receive(ws, &m)), -ETIME);
+    assert_int_equal(weir_ws_receive_part(ws, &p), 0);
+    assert_true(p.first && p.data.len <= sum);
+    for (sum = p.data.len; !p.last; sum += p.data.len) {
+        assert_int_equal(weir_ws_receive_part(ws, &p), 0);
+        assert_true(w->o.deflate == NULL || p.data.len <= 16 << 10);
+    }
+    assert_int_equal(sum, 600000);
+    assert_int_equal(weir_ws_receive(ws, &m), WEIR_EWSCLOSED);
+    assert_int_equal(weir_group_close(&g, 0), 0);
+    return 0;
+}
+
 static int large_story(void *arg) {
     struct weir_ws_options o = {.size = sizeof o, .message_max = 4 << 20, .queue_max = 4 << 20,
                                 .close_ns = MS(20), .deflate = &deflate};
