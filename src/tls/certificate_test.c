@@ -84,6 +84,14 @@ WEIR_TEST(a_certificate_for_another_host_is_refused_with_its_names) {
     judge((struct trial){.root = r, .server = s, .host = "A.EXAMPLE.", .text = ""});
     judge((struct trial){.root = r, .server = s, .host = "192.0.2.1", .text = ""});
     rig_free(&s);
+    s = rig_make(&(struct rig_wish){.name = "s", .by = &r, .names = "IP:fe80::1"});
+    judge((struct trial){.root = r, .server = s, .host = "fe80::1", .text = ""});
+    judge((struct trial){.root = r, .server = s, .host = "fe80::1%eth0", .text = ""});
+    judge((struct trial){.root = r, .server = s, .host = "fe80::2%eth0", .rc = WEIR_ECERT,
+                         .text = "is for fe80::1, not for fe80::2"});
+    judge((struct trial){.root = r, .server = s, .host = "192.0.2.1%eth0", .rc = WEIR_ECERT,
+                         .text = "not for 192.0.2.1%eth0"});
+    rig_free(&s);
     rig_free(&r);
 }
 

@@ -74,12 +74,19 @@ static BIO *bio_new(struct weir__tls_engine *e) {
 
 /* ---- life ---- */
 
-/* A name that is to be checked: without the dot behind it that a name may have. */
+/* The length of a host without the dot behind it that a name may have, and without the zone of an
+ * IPv6 address: that says through which interface, not to whom. */
+static size_t bare_len(const char *host) {
+    size_t len = strlen(host), zone = strcspn(host, "%");
+    if (zone < len && memchr(host, ':', zone) != NULL)
+        return zone;
+    return len > 1 && host[len - 1] == '.' ? len - 1 : len;
+}
+
+/* What is to be checked. */
 static int expect_host(struct weir__tls_engine *e, const char *host) {
-    size_t len = strlen(host);
+    size_t len = bare_len(host);
     X509_VERIFY_PARAM *param = SSL_get0_param(e->ssl);
-    if (len > 1 && host[len - 1] == '.')
-        len--;
     if (len == 0 || len > 253 || host[0] == '.') /* OpenSSL: any name below it */
         return -EINVAL;
     e->host = weir__alloc(len + 1);
