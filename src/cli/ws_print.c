@@ -63,20 +63,22 @@ static void put_escaped(struct ws_print *p, const char *text, size_t len) {
         at += weir__escape_one(text + at, len - at, one, &n);
 }
 
-/* The text is UTF-8; RFC 8259 7 wants quotes, backslashes and control characters escaped. */
+/* The text is UTF-8; RFC 8259 7 wants quotes, backslashes and control characters escaped. What else
+ * could steer a terminal is escaped too: a reader of JSON gets the same text. */
 static void put_json(struct ws_print *p, const char *text, size_t len) {
-    char one[8];
+    char one[WEIR__ESCAPE_MAX];
     put_text(p, "\"");
-    for (size_t i = 0; i < len; i++) {
-        unsigned char c = (unsigned char)text[i];
-        if (c == '"' || c == '\\')
-            put(p, (char[]){'\\', (char)c}, 2);
-        else if (c == '\n')
-            put_text(p, "\\n");
-        else if (c < 0x20 || c == 0x7f)
-            put(p, one, (size_t)snprintf(one, sizeof one, "\\u%04x", c));
-        else
-            put(p, text + i, 1);
+    for (size_t i = 0, n; i < len;) {
+        const char *at = text + i;
+        i += weir__escape_one(at, len - i, one, &n);
+        if (*at == '"' || *at == '\\') {
+            put(p, (char[]){'\\', *at}, 2);
+        } else if (one[0] == '\\' && one[1] == 'x') {
+            put_text(p, "\\u00");
+            put(p, one + 2, 2);
+        } else {
+            put(p, one, n);
+        }
     }
     put_text(p, "\"");
 }

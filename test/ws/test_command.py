@@ -106,6 +106,14 @@ class Pipes(unittest.TestCase):
             {"type": "close", "code": 3000, "reason": '"why"'}])
         self.assertEqual((code, err), (1, ""))
 
+    def test_json_steers_no_terminal(self):
+        text = "\u009b31m \u202e \u2028 \u2066 \u00e4 \U0001f600 \t \x00"
+        out = weir("--json", self.server.url, stdin=text.encode())[1].decode()
+        self.assertEqual(json.loads(out.splitlines()[0]), {"type": "text", "data": text})
+        for char in "\u009b\u202e\u2028\u2066":
+            self.assertNotIn(char, out)
+        self.assertIn("\u00e4 \U0001f600", out)
+
     def test_a_close_that_is_no_good_end_is_told_and_fails(self):
         code, out, err = weir("--wait", "never", self.server.url,
                               stdin=b"close 1011 a \x1b[1mb\n")
