@@ -257,6 +257,14 @@ static int welcome(struct weir_ws_client *c, struct weir_ws *ws) {
     return rc;
 }
 
+/* The error record stays. */
+static void drop_quietly(struct weir_ws **take_ws) {
+    struct weir_error why = {0};
+    weir__error_keep(&why);
+    weir_ws_drop(take_ws);
+    weir__error_restore(&why);
+}
+
 static int connect_once(struct weir_ws_client *c) {
     struct weir_ws *ws = NULL;
     c->state = WEIR_WS_CLIENT_CONNECTING;
@@ -279,10 +287,7 @@ static int connect_once(struct weir_ws_client *c) {
         c->failures = c->in_a_row = 0;
         return 0;
     }
-    struct weir_error why = {0};
-    weir__error_keep(&why);
-    weir_ws_drop(&ws);
-    weir__error_restore(&why);
+    drop_quietly(&ws);
     return rc;
 }
 
@@ -328,14 +333,16 @@ static int receive_over_all(struct weir_ws_client *c, struct weir_ws_message *re
             c->pause_ns = 0;
         if (rc == 0 || c->dropped)
             return rc;
-        if (rc == weir_cancelled() || rc == -ENOMEM || rc == -EBUSY)
+        if (rc == weir_cancelled() || rc == -EBUSY || (rc == -ENOMEM && loss_of(c->ws) == 0))
             return rc;
         if (c->state == WEIR_WS_CLIENT_ENDED) /* by a close that the server did not answer */
             return rc == WEIR_EWSCLOSED ? rc : has_ended(c);
         lost(c, c->ws, rc);
         if (c->state == WEIR_WS_CLIENT_ENDED)
             return rc;
-        weir_ws_drop(&c->ws);
+        drop_quietly(&c->ws);
+        if (rc == -ENOMEM) /* the next call connects again */
+            return rc;
     }
 }
 

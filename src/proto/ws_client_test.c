@@ -361,6 +361,31 @@ WS_STORY(what_was_kept_and_cannot_be_sent_is_an_error_and_stays_kept) {
     return 0;
 }
 
+static int says_hello(struct weir_ws *ws, void *arg) {
+    return ws_say(ws, "hello");
+}
+
+/* What comes in parts is gathered, for which there is no memory once. */
+WS_STORY(a_connection_that_failed_for_want_of_memory_is_made_again_by_the_next_receive) {
+    struct weir_ws_message m;
+    int rc = -ENOMEM, failures = 0;
+    for (size_t n = 1; rc == -ENOMEM && n < 10; n++) {
+        struct weir_ws_client *c = CLIENT_OPEN(w, .opened = says_hello, .first_ns = MS(1));
+        expect_client_message(c, "hello");
+        assert_int_equal(client_say(c, "part"), 0);
+        settle();
+        weir__alloc_fail_at(n);
+        rc = weir_ws_client_receive(c, &m);
+        weir__alloc_fail_at(0);
+        failures += rc == -ENOMEM;
+        assert_int_equal(rc == -ENOMEM ? weir_ws_client_receive(c, &m) : rc, 0);
+        assert_true(says(&m, facts_of(c).connections == 2 ? "hello" : "part"));
+        weir_ws_client_drop(&c);
+    }
+    assert_true(rc == 0 && failures > 0);
+    return 0;
+}
+
 /* ---- cut short anywhere ---- */
 
 static int reconnect_story(void *arg) {
