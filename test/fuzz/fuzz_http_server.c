@@ -18,7 +18,7 @@
 
 #include "fuzz_http_peer.h"
 
-enum { REQUESTS_MAX = 60, ANSWERS_MAX = FUZZ_BODY_MAX, OUT_MAX = 16384, BODY_MAX = 3000 };
+enum { REQUESTS_MAX = 60, OUT_MAX = 16384, BODY_MAX = 3000 };
 
 enum shape { SERVES, REACTS, ACCEPTS };
 
@@ -49,7 +49,7 @@ static struct game {
     enum shape shape;
     struct asked asked[REQUESTS_MAX];
     size_t count, delivered, answered, put, written;
-    size_t sum;    /* of the answers asked for */
+    size_t sum, sum_max; /* of the answers asked for */
     enum ends ends;
     bool is_over;  /* the peer writes nothing more */
     size_t out_len;
@@ -332,7 +332,7 @@ static void put_request(void) {
         a.body_len = 0;
     if (a.sends == EXPECTS && (a.reads == UNREAD || a.body_len == 0))
         a.sends = LENGTH; /* whether the body follows would not be known */
-    if (game.sum + answer_len(&a) > ANSWERS_MAX)
+    if (game.sum + answer_len(&a) > game.sum_max)
         return;
     game.sum += answer_len(&a);
     snprintf(head, sizeof head, "%s /%zu HTTP/1.%d\r\n%s%s%s", methods[a.sends], number, !a.old,
@@ -529,6 +529,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t len) {
     game.end = input + len;
     unsigned world = next(), server = next();
     uint64_t seed = 1 + next();
+    game.sum_max = fuzz_world_bytes(world);
     game.shape = server % 3;
     game.o = (struct weir_http_server_options){
         .size = sizeof game.o, .handler = game.shape == SERVES ? handle : NULL,

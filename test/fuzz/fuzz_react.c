@@ -48,7 +48,7 @@ static struct game {
     struct asked asked[MESSAGES_MAX];
     size_t count, delivered, answered, by_tasks_due, by_tasks;
     size_t budget; /* bytes that the peer may read */
-    size_t sum;    /* of the answers asked for */
+    size_t sum, sum_max; /* of the answers asked for */
     uint16_t pings, ponged;
     enum ends ends;
     enum gate gate;
@@ -239,7 +239,7 @@ static void put_message(unsigned pieces) {
         return;
     struct asked *a = &game.asked[number];
     *a = (struct asked){.how = (uint8_t)(next() % HOWS), .size = (uint16_t)next16()};
-    if (game.sum + answer_len(a) > ANSWERS_MAX)
+    if (game.sum + answer_len(a) > game.sum_max)
         return;
     game.sum += answer_len(a);
     game.by_tasks_due += a->how == BY_A_TASK ? TASK_ANSWERS : 0;
@@ -476,14 +476,14 @@ static bool on_control(const struct frame *f) {
 }
 
 static void on_packed(const uint8_t *bytes, size_t len) {
-    uint8_t *out = fuzz_block(ANSWERS_MAX + HEAD);
-    on_answer(out, fuzz_zip_unpack(&game.zip, out, ANSWERS_MAX + HEAD, bytes, len));
-    free(out);
+    static uint8_t out[ANSWERS_MAX + HEAD];
+    on_answer(out, fuzz_zip_unpack(&game.zip, out, sizeof out, bytes, len));
 }
 
 /* Returns whether a close frame came. */
 static bool read_all(void) {
-    uint8_t *bytes = fuzz_block(ANSWERS_MAX + HEAD), byte;
+    static uint8_t bytes[ANSWERS_MAX + HEAD];
+    uint8_t byte;
     struct frame f;
     size_t len = 0;
     bool is_open = false, goes_on = true, is_packed = false;
@@ -507,7 +507,6 @@ static bool read_all(void) {
     }
     FUZZ_SAME(goes_on || weir_read(game.s, &byte, 1) == 0); /* nothing behind it, and no reset */
     FUZZ_SAME(!is_open || game.code != 0);
-    free(bytes);
     return !goes_on;
 }
 
@@ -577,6 +576,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t len) {
     game.end = input + len;
     unsigned world = next(), last = len > 0 ? input[len - 1] : 0;
     uint64_t seed = 1 + next();
+    game.sum_max = fuzz_world_bytes(world);
     game.gate = last % 16 < 8 ? LETS_IN : last % 16 < 14 ? LETS_IN_LATE : ANSWERS + last % 2;
     game.body_len = last < 128 ? last : 100 * (size_t)last;
     game.zips = world & 128;

@@ -17,15 +17,27 @@ static void fuzz_silent(enum weir_log_level level, const char *text, void *arg) 
     (void)level, (void)text, (void)arg;
 }
 
+static const size_t fuzz_buffers[] = {70, 1000, 9000, 65536};
+static const size_t fuzz_pieces[] = {16, 125, 1000, 16384};
+
+/* How many bytes a play should move at most in such a world: 500 pieces, or 400 KiB. More of the
+ * same would take the time of other inputs. */
+static inline size_t fuzz_world_bytes(unsigned world) {
+    size_t least = fuzz_pieces[world >> 5 & 3];
+    for (unsigned shift = 1; shift <= 3; shift += 2)
+        if (fuzz_buffers[world >> shift & 3] < least)
+            least = fuzz_buffers[world >> shift & 3];
+    return 500 * least < 400 << 10 ? 500 * least : 400 << 10;
+}
+
 /* Run play in a world of 600 s at most. Bit 0 of world: no operation completes at once; bits 1 to
  * 6: how large the buffers are. Nothing may be left of it. */
 static inline void fuzz_world_run(int (*play)(void *arg), void *arg, unsigned world,
                                   uint64_t seed) {
-    static const size_t buffers[] = {70, 1000, 9000, 65536}, pieces[] = {16, 125, 1000, 16384};
     struct weir_sim_options o = {.size = sizeof o, .deferred = world & 1, .limit_ns = MS(600000),
-                                 .seed = seed, .send_buffer = buffers[world >> 1 & 3],
-                                 .receive_buffer = buffers[world >> 3 & 3],
-                                 .piece_size = pieces[world >> 5 & 3]};
+                                 .seed = seed, .send_buffer = fuzz_buffers[world >> 1 & 3],
+                                 .receive_buffer = fuzz_buffers[world >> 3 & 3],
+                                 .piece_size = fuzz_pieces[world >> 5 & 3]};
     weir_log_to(fuzz_silent, NULL);
     int rc = weir_sim_run(play, arg, &o);
     FUZZ_SAME(rc == 0 && !weir_sim_counts()->overran && weir_sim_counts()->sockets == 0);
