@@ -136,9 +136,10 @@ void weir_ws_client_drop(struct weir_ws_client **take_client) {
 
 /* ---- what follows from an error ---- */
 
-static bool is_lost(int rc) {
-    return rc == WEIR_EWSCLOSED || rc == WEIR_EEOF || rc == -ECONNRESET || rc == -EPIPE ||
-           rc == WEIR_EKEEPALIVE || rc == WEIR_ECLOSED;
+/* What ws was lost with; 0: it was not. */
+static int loss_of(const struct weir_ws *ws) {
+    int failed = ws->failed ? ws->failed : ws->out.failed;
+    return ws->state == WS_CLOSED ? WEIR_EWSCLOSED : failed;
 }
 
 /* A server that closes with one of these wants its clients back, or could not say what it wants. */
@@ -234,12 +235,6 @@ static int send_kept(struct weir_ws_client *c, struct weir_ws *ws) {
             return rc;
     }
     return 0;
-}
-
-/* What ws was lost with; 0: it was not. */
-static int loss_of(const struct weir_ws *ws) {
-    int failed = ws->failed ? ws->failed : ws->out.failed;
-    return ws->state == WS_CLOSED ? WEIR_EWSCLOSED : failed;
 }
 
 /* The user's function, then what was kept. What the function returns may be a code of its own, or
@@ -384,17 +379,20 @@ static int keep(struct weir_ws_client *c, enum weir_ws_type type, const void *da
 
 static int send_or_keep(struct weir_ws_client *c, enum weir_ws_type type, const void *data,
                         size_t len) {
-    int rc = 0;
     size_t max = weir__ws_queue_max(&c->ws_options);
     if (type == WEIR_WS_TEXT && !weir__utf8_valid(data, len))
         return weir__fail(WEIR_EUTF8, "ws client send", c->url);
     if (len > max) /* no connection will take it */
         return weir__failf(WEIR_ETOOBIG, "ws client send", c->url, "%zu bytes; the queue holds %zu",
                            len, max);
-    if (c->state == WEIR_WS_CLIENT_OPEN) {
-        rc = weir_ws_send(c->ws, type, data, len);
-        if (!is_lost(rc) || c->dropped)
+    while (c->state == WEIR_WS_CLIENT_OPEN) {
+        struct weir_ws *ws = c->ws;
+        int rc = weir_ws_send(ws, type, data, len);
+        bool is_lost = rc < 0 && (c->ws != ws || loss_of(ws) != 0 || rc == WEIR_EWSCLOSED);
+        if (!is_lost || rc == weir_cancelled() || c->dropped)
             return rc;
+        if (c->ws == ws)
+            break; /* the task that receives has not seen it yet */
     }
     return c->state == WEIR_WS_CLIENT_ENDED ? has_ended(c) : keep(c, type, data, len);
 }

@@ -386,6 +386,31 @@ WS_STORY(a_connection_that_failed_for_want_of_memory_is_made_again_by_the_next_r
     return 0;
 }
 
+/* The client has refused what came, and waits until the server has closed too. */
+WS_STORY(a_message_is_kept_while_a_connection_that_failed_ends, o->close_ns = MS(20)) {
+    struct weir_ws_options o = w->o;
+    struct weir_ws_client *c = NULL;
+    struct weir_ws_client_options co = {.size = sizeof co, .ws = &o, .opened = says_hello,
+                                        .first_ns = MS(1), .away_max = 100};
+    struct weir_task *t = NULL;
+    if (w->reacts)
+        return 0; /* that reads on while its function is suspended */
+    o.message_max = 10;
+    assert_int_equal(weir_ws_client_new(w->ws_url, &co, &c), 0);
+    expect_client_message(c, "hello");
+    w->held = true;
+    assert_int_equal(client_say(c, "more than ten bytes"), 0);
+    assert_int_equal(client_say(c, "hold"), 0);
+    assert_int_equal(weir_go_task(NULL, receiver, &t, .c = c), 0);
+    settle();
+    assert_int_equal(client_say(c, "kept"), 0);
+    assert_int_equal(facts_of(c).kept_messages, 1);
+    w->held = false;
+    weir_ws_client_drop(&c);
+    assert_int_equal(weir_await(&t, NULL, 0), 0);
+    return 0;
+}
+
 /* ---- cut short anywhere ---- */
 
 static int reconnect_story(void *arg) {
