@@ -512,24 +512,6 @@ WS_STORY(drop_wakes_every_task_that_waits) {
     return 0;
 }
 
-WS_STORY(a_close_without_an_answer_lets_go_of_the_task_that_receives, o->close_ns = MS(20)) {
-    WEIR_AUTO(weir_ws_drop) struct weir_ws *ws = ws_open(w);
-    struct waiting reader = {.ws = ws, .rc = 1};
-    if (w->reacts)
-        return 0; /* that reads on while its function is suspended */
-    w->held = true;
-    assert_int_equal(weir_go(NULL, waiting, .w = &reader), 0);
-    assert_int_equal(ws_say(ws, "hold"), 0);
-    settle();
-    assert_int_equal(weir_ws_close(ws, 1000, NULL), WEIR_EEOF);
-    settle();
-    assert_true(reader.over);
-    assert_int_equal(reader.rc, WEIR_EEOF);
-    assert_true(strncmp(weir_ws_peer(ws), "127.0.0.1:", 10) == 0);
-    w->held = false;
-    return 0;
-}
-
 WS_STORY(drop_after_an_answer_does_not_lose_it) {
     /* The other way round: our client is the raw one's server's mirror. */
     WEIR_AUTO(weir_ws_drop) struct weir_ws *ws = ws_open(w);

@@ -54,10 +54,13 @@ static void close_overdue(struct weir__timer *t) {
         weir__ws_cut(ws, WEIR_EEOF);
 }
 
+static void closes_by(struct weir_ws *ws) {
+    weir__ws_timer(ws, close_overdue, weir__loop_now(ws->config->loop), ws->config->o.close_ns);
+}
+
 static void task_abandoned(struct weir_ws *ws) {
     if (weir__ws_parts_close(ws) == 0)
-        weir__ws_timer(ws, close_overdue, weir__loop_now(ws->config->loop),
-                       ws->config->o.close_ns);
+        closes_by(ws);
 }
 
 static void task_sheds(struct weir_ws *ws, int code, const char *reason) {
@@ -65,8 +68,7 @@ static void task_sheds(struct weir_ws *ws, int code, const char *reason) {
     if (rc < 0)
         weir__ws_cut(ws, rc);
     else
-        weir__ws_timer(ws, close_overdue, weir__loop_now(ws->config->loop),
-                       ws->config->o.close_ns);
+        closes_by(ws);
 }
 
 static const struct ws_driver task_driver = {
@@ -442,8 +444,11 @@ static int close_bounded(struct weir_ws *ws) {
     weir_scope_enter(&s, ws->config->o.close_ns);
     int rc = close_within(ws);
     rc = weir_scope_leave(&s, rc);
-    if (rc < 0 && weir_cancelled() != 0)
+    if (rc < 0 && weir_cancelled() != 0) {
+        if (ws->state == WS_CLOSING) /* others may wait for the peer's close frame */
+            closes_by(ws);
         return rc;
+    }
     if (ws->state == WS_DROPPED)
         return weir__fail(WEIR_ECLOSED, "ws close", NULL);
     if (ws->state == WS_CLOSED)
