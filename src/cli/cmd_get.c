@@ -16,6 +16,7 @@
 #include "cli/command.h"
 #include "cli/duration.h"
 #include "cli/get_sink.h"
+#include "cli/reword.h"
 #include "cli/trust.h"
 #include "wire/chars.h"
 #include "wire/uri.h"
@@ -250,7 +251,7 @@ static int get_body(struct weir__program *p) {
     struct getting *g = p->work;
     struct weir_scope s;
     weir_scope_enter(&s, g->time_ns);
-    return trust_explain(weir_scope_leave(&s, get(g)));
+    return reword(weir_scope_leave(&s, get(g)));
 }
 
 /* ---- the command line ------------------------------------------------------------------------ */

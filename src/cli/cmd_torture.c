@@ -9,10 +9,12 @@
 
 #include "cli/command.h"
 #include "cli/duration.h"
+#include "cli/reword.h"
 #include "cli/trust.h"
 #include "torture/report.h"
 #include "wire/uri.h"
 #include "worker/line.h"
+#include "worker/options.h"
 #include "worker/standard.h"
 
 enum { URL_SIZE = 512, JOBS_MAX = 256, JOBS = 8, SCHEME_SIZE = 8 };
@@ -109,7 +111,7 @@ static int body(void *arg) {
     if (rc == 0)
         rc = m->port >= 0 ? listen_and_run(m) : run_list(m);
     if (rc < 0)
-        weir__line_error("weir torture: %s", weir_error_message(trust_explain(rc)));
+        weir__line_error("weir torture: %s", weir_error_message(reword(rc)));
     trust_free(&tls);
     return rc;
 }
@@ -249,7 +251,7 @@ static int take_option(struct torment *m, int c) {
         return -1;
     default:
         m->backend = optarg;
-        return -1;
+        return weir__backend_named("weir torture", optarg) ? -1 : EXIT_USAGE;
     }
 }
 
@@ -264,6 +266,7 @@ static int run_torture(const struct command *c, int argc, char **argv, struct se
                         .options = {.jobs = JOBS,
                                     .patience_ns = WEIR_SECONDS(5),
                                     .wait_ns = WEIR_SECONDS(20),
+                                    .explain = reword,
                                     .told = told}};
     int code = -1, option;
     m.options.arg = &m;

@@ -18,9 +18,10 @@
 #include "base/escape.h"
 #include "cli/command.h"
 #include "cli/duration.h"
+#include "cli/reword.h"
+#include "cli/trust.h"
 #include "cli/ws_line.h"
 #include "cli/ws_print.h"
-#include "cli/trust.h"
 #include "wire/utf8.h"
 #include "worker/line.h"
 #include "worker/options.h"
@@ -260,7 +261,7 @@ static int ws_body(struct weir__program *p) {
     }
     ws_print_close_stream(&c->print);
     trust_free(&o.tls);
-    return trust_explain(rc);
+    return reword(rc);
 }
 
 /* ---- the command line ---- */

@@ -17,8 +17,4 @@ struct trust {
 int trust_make(const struct trust *t, const char *what, const char *on, struct weir_tls **ret_tls);
 void trust_free(struct weir_tls **take_tls);
 
-/* If rc says that a certificate was refused, let the error's text name the options of the command,
- * where it tells a program what to do. Returns rc. */
-int trust_explain(int rc);
-
 #endif

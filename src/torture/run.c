@@ -111,7 +111,8 @@ static int dial_within(const struct torture_options *o, struct weir_stream **ret
     const struct weir_dial_options dial = {.size = sizeof dial, .tls = o->tls};
     struct weir_scope patience;
     weir_scope_enter(&patience, o->patience_ns);
-    return weir_scope_leave(&patience, weir_dial(o->url, &dial, ret));
+    int rc = weir_scope_leave(&patience, weir_dial(o->url, &dial, ret));
+    return rc < 0 && o->explain != NULL ? o->explain(rc) : rc;
 }
 
 /* Where silence is an answer, another connection shows that the server lives. */

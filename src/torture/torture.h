@@ -35,6 +35,7 @@ struct torture_options {
 
     size_t jobs;         /* cases at a time */
     weir_ns patience_ns; /* for one answer */
+    int (*explain)(int rc); /* make the text of a dial's error fit who reads it, and return rc */
     /* Called for each case, in their order. */
     void (*told)(const struct torture_result *r, void *arg);
     void *arg;

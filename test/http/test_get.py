@@ -133,7 +133,8 @@ class GetTest(unittest.TestCase):
         headers = self.server.asked[-1].headers
         self.assertEqual((headers["X-One"], headers["X-Two"]), ("1", "2"))
         self.assertEqual(headers["Authorization"], "Basic bWU6c2VjcmV0")
-        self.assertIn("is the library's", self.get("-H", "Host: x", self.url, code=1))
+        self.assertIn("the command writes that one itself",
+                      self.get("-H", "Host: x", self.url, code=1))
 
     def test_gzip_is_taken_off_only_if_it_was_asked_for(self):
         self.get("-o", self.file, self.url + "/zip")
@@ -178,7 +179,14 @@ class GetTest(unittest.TestCase):
     def test_a_server_that_says_nothing_meets_the_time_that_was_given(self):
         with socket.create_server(("127.0.0.1", 0)) as s:
             url = "http://127.0.0.1:%d/" % s.getsockname()[1]
-            self.assertIn("ETIME", self.get("--time", "100ms", url, code=1))
+            text = self.get("--time", "100ms", url, code=1)
+            self.assertIn("ETIME", text)
+            self.assertTrue(text.endswith("budget 100 ms, set by --time\n"), text)
+
+    def test_errors_name_options_of_the_command(self):
+        self.assertIn("--connect wants unix:/PATH", self.get("--connect", "x", self.url, code=1))
+        text = self.get("--insecure", "--cacert", "/x", "https://127.0.0.1:1/", code=1)
+        self.assertRegex(text, "--insecure and --cacert: with|built without TLS")
 
     def on_terminal(self, *words, quiet_input=True):
         """What appears on a terminal that is both outputs, or standard error only."""

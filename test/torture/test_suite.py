@@ -169,6 +169,9 @@ class Planted(unittest.TestCase):
                     self.judge(only, "OK", "--cacert", pem, url, timeout="5s")
                     self.judge(only, "OK", "--insecure", url, timeout="5s")
                     self.judge(only, "FAILED", url, timeout="5s")
+                    done = subprocess.run([WEIR, "torture", "--only", only, url], text=True,
+                                          capture_output=True, timeout=60)
+                    self.assertIn("is self-signed: to trust it: --cacert FILE", done.stdout)
 
 
 if __name__ == "__main__":

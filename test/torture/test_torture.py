@@ -107,7 +107,9 @@ class Command(unittest.TestCase):
 
     def test_usage(self):
         for words in ([], ["tcp://127.0.0.1:1"], ["ws"], ["http"], ["--listen", "0", "http"],
-                      ["--jobs", "0", "ws://127.0.0.1:1/"], ["--timeout", "x", "ws://127.0.0.1:1/"],
+                      ["--jobs", "0", "ws://127.0.0.1:1/"],
+                      ["--backend", "sim", "ws://127.0.0.1:1/"],
+                      ["--timeout", "x", "ws://127.0.0.1:1/"],
                       ["ws://127.0.0.1:1/", "ws://127.0.0.1:1/"]):
             with self.subTest(words=words):
                 self.assertEqual(torture(*words).returncode, 2)

@@ -262,6 +262,25 @@ class Mistakes(unittest.TestCase):
             self.assertIn(why, err)
 
 
+    def test_errors_name_options_of_the_command(self):
+        code, _, err = weir("-H", "Origin: x", "ws://127.0.0.1:1/")
+        self.assertEqual(code, 1)
+        self.assertIn('"Origin: x": the command writes that one itself', err)
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            threading.Thread(target=self.lead, args=(listener,), daemon=True).start()
+            code, _, err = weir("ws://127.0.0.1:%d/" % listener.getsockname()[1])
+        self.assertEqual(code, 1)
+        self.assertTrue(err.endswith("answered 302 Found, not 101: --redirect follows it\n"), err)
+
+    @staticmethod
+    def lead(listener):
+        connection = listener.accept()[0]
+        with connection:
+            while not connection.recv(4096).endswith(b"\r\n\r\n"):
+                pass
+            connection.sendall(b"HTTP/1.1 302 Found\r\nLocation: /x\r\n\r\n")
+
+
 class Terminal(unittest.TestCase):
     def setUp(self):
         self.server = Server()
