@@ -44,7 +44,9 @@ static inline void weir__options_copy(const char *type, void *target, size_t roo
 /* Make *target the copy of *given, two pointers to structs of this type. last: the last field that
  * the struct had in its first release. It stays the same when fields are appended, so that programs
  * which do not have these may go on. What is appended begins behind the padding of the struct as it
- * was, and leaves none itself, because the bytes of padding can have any value. */
+ * was, and leaves none itself, because the bytes of padding can have any value: tools/layouts.py
+ * checks it. A small field is put behind such padding by a member that is never read, "bool
+ * unused[7]". */
 #define WEIR_OPTIONS_COPY(type, last, target, given)                                               \
     do {                                                                                           \
         _Static_assert(offsetof(type, size) == 0, "size comes first");                             \
