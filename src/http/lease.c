@@ -125,13 +125,16 @@ static void cut(struct http_lease *lease) {
 }
 
 static void lease_close(struct weir_stream *s) {
-    struct http_lease *lease = lease_of(s);
-    struct weir_http *h = lease->http;
     weir__stream_drop(s);
-    cut(lease);
+    cut(lease_of(s));
+    weir__stream_gone(s);
+}
+
+/* Only now has the last task left h's stream: before, h must not go. */
+static void lease_fini(struct weir_stream *s) {
+    struct weir_http *h = lease_of(s)->http;
     h->lease = NULL;
     weir__waitq_wake_all(&h->writers, 0);
-    weir__stream_gone(s);
 }
 
 static const struct weir__stream_kind lease_kind = {
@@ -148,6 +151,7 @@ static const struct weir__stream_kind lease_kind = {
     .shutdown = lease_shutdown,
     .unacked = lease_unacked,
     .close = lease_close,
+    .fini = lease_fini,
     .address = lease_address,
 };
 

@@ -122,6 +122,69 @@ WEIR_TEST_BACKENDS(a_handler_takes_a_websocket) {
     }
 }
 
+/* ---- who goes first ---- */
+
+#define UPGRADE                                                                                    \
+    "GET /feed HTTP/1.1\r\nHost: 127.0.0.1 \r\nX-Empty:\r\nUpgrade: websocket\r\n"              \
+    "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"                      \
+    "Sec-WebSocket-Version: 13\r\n\r\n"
+#define FRAME "\x81\x82\x00\x00\x00\x00hi" /* "hi", masked with zeros */
+
+static struct {
+    struct weir_group group;
+    int rc;
+} receiver;
+
+struct receive_args {
+    struct weir_ws *ws;
+};
+static int receive(void *args) {
+    struct weir_ws_message m;
+    receiver.rc = weir_ws_receive(((struct receive_args *)args)->ws, &m);
+    return 0;
+}
+
+static int drop_under_receiver(struct weir_http_request *r) {
+    struct weir_ws *ws;
+    int rc = weir_http_ws_accept(r, NULL, &ws);
+    if (rc < 0)
+        return rc;
+    assert_int_equal(weir_go(&receiver.group, receive, .ws = ws), 0);
+    settle();
+    weir_ws_drop(&ws);
+    return 0;
+}
+
+static int drop_while_received(void *arg) {
+    static const struct weir_http_route all[] = {{"GET", "/feed", drop_under_receiver}, {0}};
+    struct world w = {.shape = SERVES, .o = {.size = sizeof w.o, .routes = all}};
+    char got[512];
+    assert_int_equal(world_open(&w), 0);
+    for (int i = 0; i < 3; i++) {
+        struct weir_stream *s = raw_dial(&w);
+        receiver.rc = 1;
+        weir_group_open(&receiver.group, WEIR_INDEPENDENT);
+        assert_int_equal(weir_write(s, UPGRADE, strlen(UPGRADE)), 0);
+        assert_true(raw_read_all(s, got, sizeof got) > 0);
+        assert_int_equal(strncmp(got, "HTTP/1.1 101 ", 13), 0);
+        weir_close(&s);
+        assert_int_equal(weir_group_close(&receiver.group, 0), 0);
+        assert_int_equal(receiver.rc, WEIR_ECLOSED);
+    }
+    world_close(&w, true);
+    return 0;
+}
+
+WEIR_TEST_BACKENDS(a_handler_drops_its_websocket_while_another_task_receives) {
+    struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
+    assert_int_equal(weir_run(drop_while_received, NULL, &o), 0);
+}
+
+WEIR_TEST(a_handler_drops_its_websocket_while_another_task_receives_and_cancels_come_late) {
+    struct weir_sim_options o = {.size = sizeof o, .deferred = true};
+    assert_int_equal(weir_sim_run(drop_while_received, NULL, &o), 0);
+}
+
 /* ---- a route of a reactive server ---- */
 
 static struct {
@@ -166,12 +229,6 @@ static int serve_routes(void *args) {
     struct weir_http_server_options o = {.size = sizeof o, .routes = routes};
     return weir_http_serve(a->l, a->g, &o);
 }
-
-#define UPGRADE                                                                                    \
-    "GET /feed HTTP/1.1\r\nHost: 127.0.0.1 \r\nX-Empty:\r\nUpgrade: websocket\r\n"              \
-    "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"                      \
-    "Sec-WebSocket-Version: 13\r\n\r\n"
-#define FRAME "\x81\x82\x00\x00\x00\x00hi" /* "hi", masked with zeros */
 
 /* Frames that come while the request before the handshake is handled, or while the handshake is
  * answered. */

@@ -214,6 +214,7 @@ static void ahead_drop(struct weir_conn *c) {
     struct weir_stream *s = c->stream;
     if (c->ahead == AHEAD_NONE)
         return;
+    WEIR_CHECK(c->ahead != AHEAD_AWAITED);
     bool pending = c->ahead == AHEAD_PENDING;
     if (pending && recv_cancel(c) == WEIR__PENDING)
         ahead_await(c, &ends_read, true);
