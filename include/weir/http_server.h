@@ -185,7 +185,8 @@ WEIR_SUSPENDS int weir_http_next(struct weir_http *http, struct weir_http_reques
 
 /* Close the connection at once; *take_http becomes NULL. Its request becomes invalid, so no task
  * may be in a call on that; and what was not sent yet is lost. A task in weir_http_next gets
- * -ECANCELED. NULL and *NULL are fine. Never suspends, never fails. */
+ * -ECANCELED. A WebSocket that weir_http_ws_accept has made of it goes on: then the connection
+ * closes with that one. NULL and *NULL are fine. Never suspends, never fails. */
 WEIR_API void weir_http_drop(struct weir_http **take_http);
 
 /* ---- the request's body ---- */

@@ -161,7 +161,7 @@ struct http_driver {
      * the end of the stream; an error. Suspends. */
     int64_t (*next)(struct weir_http *h);
     struct weir_group *(*group)(struct weir_http *h); /* for a writer's task */
-    void (*written)(struct weir_http *h);             /* that task ends */
+    void (*left)(struct weir_http *h); /* that task ends, or the stream of the lease is closed */
     /* Call weir__http_left when the client leaves, from now on. NULL: the driver cannot. */
     void (*ask_ahead)(struct weir_http *h);
     bool may_batch; /* an answer may leave a moment after the call that gave it */
@@ -179,6 +179,7 @@ struct weir_http {
                                    * whole, and a task writes the rest; NULL: there is none */
     struct weir__flush flush;     /* sends it when all ready tasks have run */
     struct weir__waitq writers;   /* tasks that wait until another has written */
+    struct weir_task *writer;     /* the task of out.c that writes; NULL: none does */
     struct react_server *becomes; /* the request becomes a connection of this server; NULL: none */
     struct http_lease *lease;     /* the stream of an upgraded connection (lease.h); NULL: none */
     char *client;                 /* whom a PROXY header has named; NULL: the peer */

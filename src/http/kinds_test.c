@@ -249,6 +249,36 @@ WEIR_TEST_BACKENDS(a_drop_ends_the_wait_for_the_next_request) {
     assert_int_equal(weir_run(drop_under_waits, NULL, &o), 0);
 }
 
+/* The client reads nothing: the call finishes the request before by a 404, which finds no room. */
+static int drop_under_a_send(void *arg) {
+    struct weir_http *http = NULL;
+    struct weir_http_request *r;
+    struct weir_stream *a, *b;
+    struct weir_group g;
+    int rc = 1;
+    assert_int_equal(weir_memory_pair(1000, &a, &b), 0);
+    assert_int_equal(weir_http_accept(&a, NULL, &http), 0);
+    assert_int_equal(weir_write(b, GET("/a") GET("/b"), 2 * strlen(GET("/a"))), 0);
+    assert_int_equal(weir_http_next(http, &r), 1);
+    assert_int_equal(begin(r, 200, 0), 0);
+    assert_int_equal(weir_http_write(r, big_bytes(), 8000), 0);
+    assert_int_equal(weir_http_next(http, &r), 1);
+    weir_group_open(&g, WEIR_INDEPENDENT);
+    assert_int_equal(weir_go(&g, waits, .http = http, .ret_rc = &rc), 0);
+    assert_int_equal(weir_sleep(MS(1)), 0);
+    assert_int_equal(rc, 1);
+    weir_http_drop(&http);
+    assert_int_equal(weir_group_close(&g, 0), 0);
+    assert_int_equal(rc, -ECANCELED);
+    weir_close(&b);
+    return 0;
+}
+
+WEIR_TEST_BACKENDS(a_drop_ends_the_sending_of_the_answer_before) {
+    struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
+    assert_int_equal(weir_run(drop_under_a_send, NULL, &o), 0);
+}
+
 /* ---- misuse ---- */
 
 static int serve_nothing(void *arg) {

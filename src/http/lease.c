@@ -135,6 +135,7 @@ static void lease_fini(struct weir_stream *s) {
     struct weir_http *h = lease_of(s)->http;
     h->lease = NULL;
     weir__waitq_wake_all(&h->writers, 0);
+    h->driver->left(h);
 }
 
 static const struct weir__stream_kind lease_kind = {
@@ -170,7 +171,7 @@ static const struct weir__what upgraded = {.text = "the end of an upgraded conne
                                            .kind = WEIR__ON_STREAM};
 
 void weir__http_lease_await(struct weir_http *h) {
-    while (h->lease != NULL) {
+    while (h->lease != NULL && h->unsent == 0) { /* else another task has dropped h */
         struct weir__wait wait;
         struct weir__waiter w;
         if (weir_cancelled() != 0 && !h->lease->is_over) {

@@ -53,9 +53,7 @@ int weir__http_put(struct weir_http *h, const void *bytes, size_t len) {
 static int broke(struct weir_http *h, int rc) {
     if (h->unsent == 0)
         h->unsent = WEIR_SMALL_CODE(rc);
-    h->broken = true;
-    if (h->stream != NULL) /* else it was dropped, and is closed */
-        h->stream->torn = true;
+    h->broken = h->stream->torn = true;
     return rc;
 }
 
@@ -93,7 +91,7 @@ int weir__http_wait_room(struct weir_http *h) {
         before = left;
         rc = wait_room_once(h, &is_late);
         left = is_late ? weir__stream_unacked(h->stream) : 0;
-    } while (is_late && (is_watched(h) || (left >= 0 && left < before)));
+    } while (is_late && h->unsent == 0 && (is_watched(h) || (left >= 0 && left < before)));
     return is_late ? late(h) : rc;
 }
 
@@ -110,6 +108,10 @@ static int send_bytes(struct weir_http *h, const uint8_t *bytes, size_t len, siz
     size_t done = 0;
     int rc = 0;
     while (done < len && rc == 0) {
+        if (h->unsent != 0) { /* another task has dropped the connection meanwhile */
+            rc = h->unsent;
+            break;
+        }
         ssize_t n = weir_try_write(h->stream, bytes + done, len - done);
         if (n > 0) {
             done += (size_t)n;
@@ -196,11 +198,13 @@ int weir__http_send(struct weir_http *h, const void *data, size_t len) {
 /* Runs also when its connection was dropped meanwhile: then it is the last one inside. */
 static int writer(void *args) {
     struct weir_http *h = *(struct weir_http **)args;
-    int rc = send_out(h);
+    h->writer = weir_task_current();
+    int rc = h->unsent == 0 ? send_out(h) : 0;
+    h->writer = NULL;
     if (rc < 0)
         broke(h, rc);
     write_over(h);
-    h->driver->written(h);
+    h->driver->left(h);
     return 0; /* the next call that sends returns the error */
 }
 

@@ -31,7 +31,7 @@ static struct weir_group *conn_group(struct weir_http *h) {
     return weir_conn_group(WEIR_CONTAINER(h, struct http_conn, http)->conn);
 }
 
-static void conn_written(struct weir_http *h) {}
+static void conn_left(struct weir_http *h) {}
 
 static void conn_watch(struct weir_http *h) {
     struct http_conn *c = WEIR_CONTAINER(h, struct http_conn, http);
@@ -51,7 +51,7 @@ static enum weir__ahead conn_ahead(struct weir_conn *conn, void *state, struct w
     return WEIR__AHEAD_KEEP;
 }
 
-static const struct http_driver conn_driver = {conn_next, conn_group, conn_written, conn_watch,
+static const struct http_driver conn_driver = {conn_next, conn_group, conn_left, conn_watch,
                                                .may_batch = true};
 
 /* ---- bounds ---- */

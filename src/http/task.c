@@ -23,7 +23,7 @@ static struct task_http *task_of(struct weir_http *h) {
 static int64_t task_next(struct weir_http *h) {
     struct task_http *t = task_of(h);
     struct weir_view v;
-    if (t->dropped)
+    if (t->dropped && h->lease == NULL)
         return -ECANCELED;
     weir_consume(h->stream, t->shown);
     t->shown = h->left = 0;
@@ -46,16 +46,13 @@ static void task_free(struct task_http *t) {
 }
 
 /* The last one inside frees what was dropped. */
-static void task_left(struct task_http *t) {
-    if (t->dropped && t->inside == NULL && !t->http.writing)
+static void task_left(struct weir_http *h) {
+    struct task_http *t = task_of(h);
+    if (t->dropped && t->inside == NULL && !h->writing && h->lease == NULL)
         task_free(t);
 }
 
-static void task_written(struct weir_http *h) {
-    task_left(task_of(h));
-}
-
-static const struct http_driver task_driver = {task_next, task_group, task_written, NULL, false};
+static const struct http_driver task_driver = {task_next, task_group, task_left, NULL, false};
 
 /* ---- open and close ---- */
 
@@ -91,11 +88,11 @@ void weir_http_drop(struct weir_http **take_http) {
     t->http.stream->torn |= http_unsent(&t->http) > 0 || t->http.writing;
     t->dropped = t->http.broken = true;
     t->http.unsent = -ECANCELED;
-    if (t->http.writing)
-        weir_close(&t->http.stream); /* the write ends now */
+    if (t->http.writer != NULL)
+        weir__wait_cut(t->http.writer);
     if (t->inside != NULL)
         weir__wait_cut(t->inside);
-    task_left(t);
+    task_left(&t->http);
 }
 
 /* ---- requests ---- */
@@ -204,7 +201,7 @@ int weir_http_next(struct weir_http *h, struct weir_http_request **ret_request) 
     rc = next_request(h);
     t->inside = NULL;
     if (t->dropped) {
-        task_left(t);
+        task_left(h);
         return weir__fail(-ECANCELED, "http next", NULL);
     }
     if (rc == 1) {

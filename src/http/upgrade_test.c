@@ -129,6 +129,84 @@ WEIR_TEST_BACKENDS(a_handler_takes_a_websocket) {
     "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"                      \
     "Sec-WebSocket-Version: 13\r\n\r\n"
 #define FRAME "\x81\x82\x00\x00\x00\x00hi" /* "hi", masked with zeros */
+#define ECHO "\x81\x02hi"
+
+/* A WebSocket over one end of a pair, whose other end is *ret_client. */
+static struct weir_ws *accept_on_pair(struct weir_http **ret_http,
+                                      struct weir_stream **ret_client) {
+    struct weir_http_request *r;
+    struct weir_stream *s;
+    struct weir_ws *ws = NULL;
+    assert_int_equal(weir_memory_pair(0, &s, ret_client), 0);
+    assert_int_equal(weir_http_accept(&s, NULL, ret_http), 0);
+    assert_int_equal(weir_write(*ret_client, UPGRADE, strlen(UPGRADE)), 0);
+    assert_int_equal(weir_http_next(*ret_http, &r), 1);
+    assert_int_equal(weir_http_ws_accept(r, NULL, &ws), 0);
+    return ws;
+}
+
+static void expect_end_of(struct weir_stream **client) {
+    char got[512];
+    assert_true(raw_read_all(*client, got, sizeof got) > 0);
+    assert_non_null(strstr(got, "\r\n\r\n" ECHO));
+    weir_close(client);
+}
+
+struct next_args {
+    struct weir_http *http;
+    int *ret_rc;
+};
+static int next(void *args) {
+    struct next_args *a = args;
+    struct weir_http_request *r;
+    *a->ret_rc = weir_http_next(a->http, &r);
+    return 0;
+}
+
+static int drop_http_first(void *arg) {
+    for (int waits = 0; waits <= 1; waits++) { /* another task waits for the WebSocket's end */
+        struct weir_http *http;
+        struct weir_stream *client;
+        struct weir_ws *ws = accept_on_pair(&http, &client);
+        struct weir_ws_message m;
+        struct weir_group g;
+        int rc = -ECANCELED;
+        weir_group_open(&g, WEIR_INDEPENDENT);
+        if (waits)
+            assert_int_equal(weir_go(&g, next, .http = http, .ret_rc = &rc), 0);
+        settle();
+        weir_http_drop(&http);
+        assert_int_equal(weir_group_close(&g, 0), 0);
+        assert_int_equal(rc, -ECANCELED);
+        assert_int_equal(weir_write(client, FRAME, sizeof FRAME - 1), 0);
+        assert_int_equal(weir_ws_receive(ws, &m), 0);
+        assert_int_equal(weir_ws_send(ws, m.type, m.data.base, m.data.len), 0);
+        weir_ws_drop(&ws);
+        expect_end_of(&client);
+    }
+    return 0;
+}
+
+WEIR_TEST_BACKENDS(a_websocket_goes_on_when_its_http_connection_was_dropped) {
+    struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
+    assert_int_equal(weir_run(drop_http_first, NULL, &o), 0);
+}
+
+static int drop_both(void *arg) {
+    struct weir_http *http;
+    struct weir_stream *client;
+    struct weir_ws *ws = accept_on_pair(&http, &client);
+    assert_int_equal(weir_ws_send(ws, WEIR_WS_TEXT, "hi", 2), 0);
+    weir_ws_drop(&ws);
+    weir_http_drop(&http);
+    expect_end_of(&client);
+    return 0;
+}
+
+WEIR_TEST_BACKENDS(what_a_dropped_websocket_has_queued_outlives_a_drop_of_its_http_connection) {
+    struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
+    assert_int_equal(weir_run(drop_both, NULL, &o), 0);
+}
 
 static struct {
     struct weir_group group;
