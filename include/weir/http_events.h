@@ -25,7 +25,8 @@ struct weir_http_event {
  * When the server stops, the suspending calls of the handler return -ECANCELED, wherever it waits
  * for the next event; it should return that code. The client sees the end of the stream and
  * connects again. See weir_http_end_on_stop.
- * Returns 0; an error as weir_http_begin; -EINVAL (retry_ns < 0). */
+ * Returns 0; an error as weir_http_begin; -EINVAL (retry_ns < 0); -EPIPE also for a HEAD request:
+ * it has its answer then, and gets no events. */
 WEIR_SUSPENDS int weir_http_events_begin(struct weir_http_request *r, weir_ns retry_ns);
 
 /* Send an event. It leaves when the task suspends.

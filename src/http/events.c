@@ -12,6 +12,14 @@
 #include "http/http.h"
 #include "wire/utf8.h"
 
+/* A client that asks for the head alone would be handed events for ever, and its next request never
+ * answered. */
+static int end_at_head(struct weir_http_request *r) {
+    int rc = weir_http_end(r, NULL);
+    return rc < 0 ? rc : weir__failf(-EPIPE, "http events", weir_http_peer(r),
+                                     "a HEAD request gets no events");
+}
+
 int weir_http_events_begin(struct weir_http_request *r, weir_ns retry_ns) {
     static const char *const headers[] = {"Content-Type: text/event-stream; charset=utf-8",
                                           "Cache-Control: no-store",
@@ -30,6 +38,8 @@ int weir_http_events_begin(struct weir_http_request *r, weir_ns retry_ns) {
                          : snprintf(text, sizeof text, ":\n\n"); /* the head leaves with it */
     if (rc < 0)
         return rc;
+    if (weir__http_request_of(r, "weir_http_events_begin")->is_head)
+        return end_at_head(r);
     weir_http_end_on_stop(r);
     return weir_http_write(r, text, (size_t)n);
 }

@@ -155,3 +155,16 @@ HTTP_STORY(large_answers_arrive_whole) {
     }
     return 0;
 }
+
+/* Else the handler would send events for ever to a client that wants none, also to one that has
+ * left. */
+HTTP_STORY(a_head_request_for_events_is_over_at_once) {
+    static const char two[] = "HEAD /events HTTP/1.1\r\n" LOCAL "\r\n" GET("/hello");
+    struct weir_scope bound;
+    w->goes_on = true;
+    weir_scope_enter(&bound, WEIR_SECONDS(5));
+    expect_answers(w, two, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n"
+                           "Cache-Control: no-store\r\nX-Accel-Buffering: no\r\n"
+                           "Transfer-Encoding: chunked\r\n\r\n" HELLO);
+    return weir_scope_leave(&bound, 0);
+}
