@@ -392,6 +392,8 @@ int weir_http_end(struct weir_http_request *pub, const char *const *trailers) {
         bool packs = r->pack != NULL && r->mode != HTTP_NO_BODY;
         rc = packs ? write_packed(r, NULL, 0, WEIR__DEFLATE_FINISH) : 0;
         rc = rc == 0 ? put_end(r, trailers) : rc;
+        if (rc == 0 && h->out != NULL && h->out->size > HTTP_OUT_SIZE)
+            rc = weir__http_send(h, NULL, 0); /* weir_http_begin could not wait for room */
     }
     h->broken |= rc < 0;
     r->ended = true;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Conversations with a server of each shape: answers whole and in pieces, bodies of every framing,
  * connections that are kept, pipelined requests, cut into pieces of every size. */
+#include <weir/http_log.h>
+
 #include "http/http_test_util.h"
 
 HTTP_STORY(a_request_is_answered) {
@@ -167,4 +169,29 @@ HTTP_STORY(a_head_request_for_events_is_over_at_once) {
                            "Cache-Control: no-store\r\nX-Accel-Buffering: no\r\n"
                            "Transfer-Encoding: chunked\r\n\r\n" HELLO);
     return weir_scope_leave(&bound, 0);
+}
+
+/* ---- a bound in memory ---- */
+
+static size_t largest_block;
+
+static void note_block(const struct weir_http_log *entry, void *arg) {
+    const struct weir_http *h = weir__http_request_of(entry->request, "test")->http;
+    if (h->out != NULL && h->out->size > largest_block)
+        largest_block = h->out->size;
+}
+
+HTTP_STORY(the_answers_to_many_requests_of_one_piece_leave_in_blocks, o->log = note_block) {
+    enum { REQUESTS = 1000 };
+    static char text[REQUESTS * 64], got[REQUESTS * 128];
+    size_t len = 0, count = 0;
+    for (int i = 0; i < REQUESTS; i++)
+        len += (size_t)snprintf(text + len, 64, "%s", GET("/begin/204"));
+    largest_block = 0;
+    raw_exchange(w, text, len, len, got, sizeof got);
+    for (const char *at = got; (at = strstr(at, "HTTP/1.1 204 ")) != NULL; at++)
+        count++;
+    assert_int_equal(count, REQUESTS);
+    assert_in_range(largest_block, 1, 2 * HTTP_OUT_SIZE);
+    return 0;
 }
