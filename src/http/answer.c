@@ -327,11 +327,18 @@ static int write_packed(struct http_request *r, const void *data, size_t len,
     return rc;
 }
 
+/* The task has felt a cancel before the piece was taken, or behind it. Its program may go on all
+ * the same, so the answer must not seem whole. A stop or the client's leaving ends it otherwise. */
+static int felt(struct http_request *r, int rc) {
+    r->http->broken |= http_is_streaming(r) && !r->stopped && !r->gone;
+    return rc;
+}
+
 int weir_http_write(struct weir_http_request *pub, const void *data, size_t len) {
     int rc = weir__suspend_enter("http write");
-    if (rc < 0)
-        return rc;
     struct http_request *r = weir__http_request_of(pub, "weir_http_write");
+    if (rc < 0)
+        return weir_cancelled() != 0 ? felt(r, rc) : rc;
     if (!http_is_streaming(r))
         return not_begun(r, "http write");
     if (r->writing)
@@ -348,8 +355,8 @@ int weir_http_write(struct weir_http_request *pub, const void *data, size_t len)
                          : write_piece(r, data, len);
     r->writing = false;
     r->sent += rc == 0 ? len : 0;
-    if (rc == 0 && weir__breathe_bytes(len))
-        rc = weir_cancelled();
+    if (rc == 0 && weir__breathe_bytes(len) && (rc = weir_cancelled()) != 0)
+        return felt(r, rc);
     return rc;
 }
 

@@ -201,6 +201,37 @@ WEIR_TEST_BACKENDS(an_answer_that_lost_a_piece_has_no_end) {
     assert_int_equal(weir_run(lose_a_piece, NULL, &o), 0);
 }
 
+/* A scope had fired before the call. */
+static int be_late_for_a_piece(void *arg) {
+    WEIR_AUTO(weir_http_drop) struct weir_http *http = NULL;
+    struct weir_http_request *r;
+    struct weir_stream *a, *b;
+    struct weir_scope s;
+    char got[512];
+    assert_int_equal(weir_memory_pair(0, &a, &b), 0);
+    assert_int_equal(weir_http_accept(&a, NULL, &http), 0);
+    assert_int_equal(weir_write(b, GET("/"), strlen(GET("/"))), 0);
+    assert_int_equal(weir_http_next(http, &r), 1);
+    assert_int_equal(begin(r, 200, 0), 0);
+    assert_int_equal(weir_http_write(r, "one ", 4), 0);
+    weir_scope_enter(&s, MS(1));
+    assert_int_equal(weir_sleep(MS(5)), -ETIME);
+    assert_int_equal(weir_scope_leave(&s, weir_http_write(r, "two ", 4)), -ETIME);
+    (void)weir_http_write(r, "three", 5);
+    assert_true(weir_http_next(http, &r) <= 0);
+    weir_http_drop(&http);
+    (void)raw_read_all(b, got, sizeof got);
+    assert_non_null(strstr(got, "one "));
+    assert_null(strstr(got, "\r\n0\r\n"));
+    weir_close(&b);
+    return 0;
+}
+
+WEIR_TEST_BACKENDS(an_answer_that_a_scope_took_a_piece_of_has_no_end) {
+    struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
+    assert_int_equal(weir_run(be_late_for_a_piece, NULL, &o), 0);
+}
+
 /* ---- a drop while a task waits for the next request ---- */
 
 struct waits_args {
