@@ -163,7 +163,7 @@ int weir__http_continue(struct http_request *r) {
 }
 
 /* The caller's trouble, or what the client has done: then it stays. */
-static int stopped(struct http_request *r, int64_t n) {
+int weir__http_body_stopped(struct http_request *r, int64_t n) {
     if (n == -ECANCELED || n == -ETIME || n == -ENOMEM || n == WEIR_ESTOPPED)
         return (int)n;
     return n == 0 ? fail(r, WEIR_EEOF, 400, "the client left within the body")
@@ -184,7 +184,7 @@ static int wait_more(struct http_request *r) {
     r->waited += weir__loop_now(h->config->loop) - since;
     if (rc == -ETIME && is_late && weir_cancelled() == 0)
         return weir__http_body_late(r);
-    return n > 0 ? 1 : stopped(r, rc < 0 ? rc : n);
+    return n > 0 ? 1 : weir__http_body_stopped(r, rc < 0 ? rc : n);
 }
 
 int weir__http_body_next(struct http_request *r, struct weir_view *ret_view) {

@@ -259,7 +259,10 @@ int weir__http_body_take(struct http_request *r, struct weir_view *ret_view);
 weir_ns weir__http_body_patience(const struct http_request *r);
 /* It is late: set body_failed and the refusal. Returns -ETIMEDOUT. */
 int weir__http_body_late(struct http_request *r);
-/* The same with waiting. Returns > 0, 0 or an error as weir_http_read. Suspends. */
+/* The wait for more has returned n, 0 or less. Returns the error of the body. */
+int weir__http_body_stopped(struct http_request *r, int64_t n);
+/* The same as weir__http_body_take with waiting. Returns > 0, 0 or an error as weir_http_read.
+ * Suspends. */
 int weir__http_body_next(struct http_request *r, struct weir_view *ret_view);
 /* Send 100 Continue if the client waits for it. Suspends. */
 int weir__http_continue(struct http_request *r);

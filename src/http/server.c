@@ -118,29 +118,43 @@ static void send_rest(struct http_conn *c) {
     int rc = weir__http_send(h, NULL, 0);
     weir_scope_leave(&bound, rc);
     weir_scope_leave(&shield, 0);
-    if (rc == 0 && c->phase != HTTP_PHASE_LATE)
+    if (rc == 0 && c->phase != HTTP_PHASE_LATE && !h->running)
         weir__http_linger(h);
 }
 
-/* In the connection's last task. If its bound is over, answer 408 to a client that was too slow. */
+/* A reactive server's request ends within its body, for the reason why. */
+static void body_ends(struct http_conn *c, int why) {
+    struct http_request *r = c->http.request;
+    (void)weir__http_finish(r, why);
+    weir__http_react_done(c, why);
+    weir__http_over(r);
+}
+
+/* In the connection's last task. If its bound is over, answer 408 to a client that was too slow. If
+ * the client has left within a body, end the request as one whose handler has met that. */
 static void conn_ends(struct weir_conn *conn, void *state, int rc) {
     struct http_conn *c = state;
     struct weir_http *h = &c->http;
     struct weir_scope shield, bound;
     if (rc == 0 && !h->broken && (h->writing || http_unsent(h) > 0))
         send_rest(c);
-    if (c->phase != HTTP_PHASE_LATE)
+    bool is_late = c->phase == HTTP_PHASE_LATE;
+    if (!is_late && !h->running)
         return;
+    c->phase = HTTP_PHASE_LATE;
+    if (!is_late && weir_cancelled() != 0) {
+        body_ends(c, weir_cancelled());
+        return;
+    }
     weir_shield_enter(&shield, HTTP_LINGER_NS);
     weir_scope_enter(&bound, HTTP_LINGER_NS);
     struct http_request *r = h->request;
     if (h->running) {
-        (void)weir__http_finish(r, weir__http_body_late(r));
-        weir__http_react_done(c, -ETIMEDOUT);
+        body_ends(c, is_late ? weir__http_body_late(r) : weir__http_body_stopped(r, rc));
     } else {
         (void)weir__http_refuse(r, 408, "the request came too slowly");
+        weir__http_over(r);
     }
-    weir__http_over(r);
     weir_scope_leave(&bound, 0);
     weir_scope_leave(&shield, 0);
     weir__http_linger(h);
