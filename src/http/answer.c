@@ -308,10 +308,8 @@ static int write_piece(struct http_request *r, const void *data, size_t len) {
     return rc;
 }
 
-/* Each piece leaves the compressor whole, since its reader may wait for it: an event. What was
- * compressed and not sent cannot come again. */
-static int write_packed(struct http_request *r, const void *data, size_t len,
-                        enum weir__deflate_flush flush) {
+static int write_slice(struct http_request *r, const void *data, size_t len,
+                       enum weir__deflate_flush flush) {
     struct http_pack *p = r->pack;
     struct weir__deflate_io io = {data, len, NULL, 0};
     bool done = false;
@@ -323,6 +321,21 @@ static int write_packed(struct http_request *r, const void *data, size_t len,
         if (io.out_len < sizeof p->out)
             rc = write_piece(r, p->out, sizeof p->out - io.out_len);
     }
+    return rc;
+}
+
+/* Each piece leaves the compressor whole, since its reader may wait for it: an event. What was
+ * compressed and not sent cannot come again. Between the slices of a long piece others may run. */
+static int write_packed(struct http_request *r, const void *data, size_t len,
+                        enum weir__deflate_flush flush) {
+    const uint8_t *at = data;
+    int rc = 0;
+    for (; rc == 0 && len > HTTP_PACK_SLICE; at += HTTP_PACK_SLICE, len -= HTTP_PACK_SLICE) {
+        rc = write_slice(r, at, HTTP_PACK_SLICE, WEIR__DEFLATE_NONE);
+        if (rc == 0 && weir__breathe_bytes(HTTP_PACK_SLICE))
+            rc = weir_cancelled();
+    }
+    rc = rc == 0 ? write_slice(r, at, len, flush) : rc;
     r->http->broken |= rc < 0;
     return rc;
 }

@@ -26,6 +26,7 @@ enum {
     HTTP_HEADERS_LIMIT = 1000,
     HTTP_ADDED_MAX = 64 << 10,   /* header lines that a handler adds */
     HTTP_PAIRS_MAX = 1000,       /* of a query: each call walks over them */
+    HTTP_PACK_SLICE = 64 << 10,  /* of a streamed piece, compressed before others may run: 1 ms */
     HTTP_STATE_ALIGN = 16,
     HTTP_HEAD_REST = 512,        /* of an answer, beside the lines and the name of the program */
     HTTP_CHUNK_REST = 32,        /* of a chunk or of the last one, beside data and trailers */

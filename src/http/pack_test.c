@@ -49,8 +49,39 @@ static int sends_events(struct weir_http_request *r) {
     return rc;
 }
 
+static int turns;
+static bool is_sent;
+
+struct turn_args {
+    int *turns;
+};
+static int turn(void *args) {
+    while (!is_sent && weir_yield() == 0)
+        ++*((struct turn_args *)args)->turns;
+    return 0;
+}
+
+/* A MiB by one call, of which little comes out. Another task wants to run meanwhile. */
+static int sends_large(struct weir_http_request *r) {
+    static const char *const plain[] = {"Content-Type: text/plain", NULL};
+    static char large[1 << 20];
+    struct weir_group g;
+    turns = 0;
+    is_sent = false;
+    weir_group_open(&g, WEIR_TOGETHER);
+    int rc = weir_http_begin(r, &(struct weir_http_answer){
+        .size = sizeof(struct weir_http_answer), .status = 200, .headers = plain});
+    if (rc == 0)
+        rc = weir_go(&g, turn, .turns = &turns);
+    if (rc == 0)
+        rc = weir_http_write(r, large, sizeof large);
+    is_sent = true;
+    return weir_group_close(&g, rc);
+}
+
 static const struct weir_http_route routes[] = {
-    {"GET", "/events", sends_events}, {NULL, "/{x...}", sends_text}, {0}};
+    {"GET", "/events", sends_events}, {"GET", "/large", sends_large},
+    {NULL, "/{x...}", sends_text}, {0}};
 
 static void needs_zlib(void) {
     if (weir__deflate_table == NULL)
@@ -139,6 +170,14 @@ ROUTE_STORY(an_answer_in_pieces_is_compressed_too, needs_zlib(), o->routes = rou
     assert_memory_equal(unpacked, long_text, sizeof long_text);
     fetch(w, "HEAD", "/pieces", TAKES);
     assert_string_equal(field_of(got, "Content-Encoding"), "gzip");
+    return 0;
+}
+
+ROUTE_STORY(other_tasks_run_while_a_large_piece_is_compressed, needs_zlib(), o->routes = routes,
+            o->compress = true) {
+    fetch(w, "GET", "/large", TAKES);
+    assert_string_equal(field_of(got, "Content-Encoding"), "gzip");
+    assert_true(turns > 4);
     return 0;
 }
 
