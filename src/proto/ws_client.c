@@ -37,7 +37,9 @@ struct weir_ws_client {
     struct weir_scope *trying;  /* of the task that connects; NULL: none does */
     struct kept *first, **last; /* messages that are kept */
     size_t kept_messages, kept_bytes;
-    weir_ns pause_ns, retry_ns; /* before the next attempt; when that pause ends */
+    weir_ns pause_ns; /* before the next attempt */
+    weir_ns until_ns; /* when that pause ends; 0: it has not begun */
+    weir_ns retry_ns; /* the same, while a task waits for it */
     unsigned connections, failures, in_a_row;
     uint32_t inside; /* tasks in a call, which keep the memory */
     int last_error;
@@ -171,6 +173,11 @@ static void pause_longer(struct weir_ws_client *c) {
     c->must_pause = true;
 }
 
+static void pause_ends(struct weir_ws_client *c) {
+    c->must_pause = false;
+    c->until_ns = 0;
+}
+
 /* The connection ws was lost with rc. Its record stays. A client that was closed meanwhile stays
  * so. */
 static void lost(struct weir_ws_client *c, struct weir_ws *ws, int rc) {
@@ -191,15 +198,19 @@ static int has_ended(struct weir_ws_client *c) {
 
 /* ---- connect ---- */
 
+/* One that was cancelled before goes on. */
 static int pause_before(struct weir_ws_client *c) {
+    weir_ns now = weir_now();
     if (!c->must_pause)
         return 0;
-    weir_ns pause = c->pause_ns - (weir_ns)(weir_random() % ((uint64_t)c->pause_ns / 2 + 1));
-    c->retry_ns = weir__deadline(weir_now(), pause);
-    int rc = weir_sleep(pause);
+    if (c->until_ns == 0)
+        c->until_ns = weir__deadline(now, c->pause_ns - (weir_ns)(weir_random() %
+                                                          ((uint64_t)c->pause_ns / 2 + 1)));
+    c->retry_ns = c->until_ns;
+    int rc = c->until_ns > now ? weir_sleep(c->until_ns - now) : 0;
     c->retry_ns = 0;
     if (rc == 0)
-        c->must_pause = false;
+        pause_ends(c);
     return rc;
 }
 
@@ -299,7 +310,7 @@ static int try_until_open(struct weir_ws_client *c) {
             continue;
         c->in_a_row = 0;
         c->pause_ns = 0;
-        c->must_pause = false;
+        pause_ends(c);
         return rc;
     }
 }

@@ -411,6 +411,24 @@ WS_STORY(a_message_is_kept_while_a_connection_that_failed_ends, o->close_ns = MS
     return 0;
 }
 
+/* A program that looks for messages now and then. */
+WS_STORY(a_pause_goes_on_where_a_cancelled_receive_left_it) {
+    static const char *const lines[] = {"fail", "hello", NULL};
+    struct weir_ws_message m;
+    struct weir_scope s;
+    int rc, rounds = 0;
+    script = lines;
+    struct weir_ws_client *c = CLIENT_OPEN(w, .opened = say_next, .first_ns = MS(100));
+    do {
+        weir_scope_enter(&s, MS(20));
+        rc = weir_scope_leave(&s, weir_ws_client_receive(c, &m));
+    } while (rc == -ETIME && ++rounds < 100);
+    assert_int_equal(rc, 0);
+    assert_true(says(&m, "hello"));
+    weir_ws_client_drop(&c);
+    return 0;
+}
+
 /* ---- cut short anywhere ---- */
 
 static int reconnect_story(void *arg) {
