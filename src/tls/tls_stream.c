@@ -138,17 +138,26 @@ static void send_alert(struct weir__tls *t) {
     weir_scope_leave(&shield, 0);
 }
 
-/* Who fired: the bound of the handshake, or a scope of the caller's? */
-static int shake_within(struct weir__tls *t, weir_ns bound) {
+static int took_too_long(struct weir__tls *t) {
+    return weir__tls_engine_fail(&t->engine, -ETIME, "the TLS handshake took longer than %lld ms",
+                                 (long long)(t->engine.owner->options.handshake_ns / 1000000));
+}
+
+/* Within handshake_ns from the first call on: one that was cancelled has used some of it. Who
+ * fired: that bound, or a scope of the caller's? */
+static int shake_in_time(struct weir__tls *t) {
+    weir_ns now = weir__loop_now(t->stream.loop);
     struct weir_scope scope;
-    weir_scope_enter(&scope, bound);
+    if (t->until_ns == 0)
+        t->until_ns = weir__deadline(now, t->engine.owner->options.handshake_ns);
+    if (t->until_ns <= now)
+        return took_too_long(t);
+    weir_scope_enter(&scope, t->until_ns == WEIR_NEVER ? WEIR_NEVER : t->until_ns - now);
     int rc = shake(t);
     bool has_fired = weir_cancelled() != 0;
     rc = weir_scope_leave(&scope, rc);
-    if (rc == -ETIME && has_fired && weir_cancelled() == 0 && !t->stream.closed)
-        return weir__tls_engine_fail(&t->engine, -ETIME, "the TLS handshake took longer than %lld "
-                                     "ms", (long long)(bound / 1000000));
-    return rc;
+    return rc == -ETIME && has_fired && weir_cancelled() == 0 && !t->stream.closed
+               ? took_too_long(t) : rc;
 }
 
 int weir__tls_shake(struct weir__tls *t) {
@@ -161,7 +170,7 @@ int weir__tls_shake(struct weir__tls *t) {
         return t->engine.code;
     t->is_shaking = true;
     t->seat->handshakes += t->engine.server;
-    rc = t->engine.server ? shake_within(t, t->engine.owner->options.handshake_ns) : shake(t);
+    rc = t->engine.server ? shake_in_time(t) : shake(t);
     if (rc < 0 && rc != -ETIME && rc == t->engine.code && !t->stream.closed)
         send_alert(t);
     t->is_shaking = false;

@@ -16,6 +16,7 @@ struct weir__tls {
     struct weir__tls_seat *seat;
     struct weir__out out;          /* ciphertext on its way */
     uint32_t answers;              /* bytes of it that the peer has asked for */
+    weir_ns until_ns;              /* when the handshake of a server must be done; 0: not begun */
     weir_ns stepped_ns;            /* the turn in which the engine's steps are counted */
     struct weir__out_owner by;
     struct weir__waitq line;       /* tasks that wait for out to be written, or for a handshake */
