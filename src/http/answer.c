@@ -287,6 +287,7 @@ static int write_piece(struct http_request *r, const void *data, size_t len) {
     bool chunks = r->mode == HTTP_CHUNKS;
     bool is_small = len <= HTTP_OUT_SIZE - HTTP_CHUNK_REST;
     int rc = h->unsent != 0 ? weir__fail(h->unsent, "http write", NULL)
+             : h->broken    ? weir__fail(-EPIPE, "http write", NULL) /* a piece was lost */
                             : make_room(h, HTTP_CHUNK_REST + (is_small ? len : 0));
     uint8_t *to = rc == 0 ? weir__http_out_room(h, HTTP_CHUNK_REST + (is_small ? len : 0)) : NULL;
     if (to == NULL) {

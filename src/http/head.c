@@ -23,6 +23,8 @@ void weir__http_init(struct weir_http *h, struct weir_stream *s, struct http_con
 
 void weir__http_fini(struct weir_http *h) {
     weir__list_remove(&h->flush.link);
+    if (h->stream != NULL && http_unsent(h) > 0)
+        h->stream->torn = true;
     if (h->request != NULL)
         weir__http_request_give(h->config, h->request);
     if (h->first != NULL)

@@ -165,6 +165,8 @@ struct http_driver {
     /* Call weir__http_left when the client leaves, from now on. NULL: the driver cannot. */
     void (*ask_ahead)(struct weir_http *h);
     bool may_batch; /* an answer may leave a moment after the call that gave it */
+    bool keeps_rest; /* a cancel of a call that sends leaves the rest for later; else it breaks the
+                      * connection */
 };
 
 struct weir_http {

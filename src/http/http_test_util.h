@@ -219,6 +219,10 @@ static inline int route_by_path(struct weir_http_request *r, struct weir_view bo
         return work_on(r);
     if (asks_for(r, "/waits-behind"))
         return wait_behind(r);
+    if (asks_for(r, "/works-off/watched")) {
+        weir_http_end_on_stop(r);
+        weir_http_end_when_gone(r);
+    }
     if (asks_for(r, "/works-off"))
         return reply_bytes(r, big_bytes(), WORKS_ON_LEN);
     if (asks_for(r, "/fills"))

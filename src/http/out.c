@@ -95,11 +95,13 @@ int weir__http_wait_room(struct weir_http *h) {
     return is_late ? late(h) : rc;
 }
 
-/* For descriptors that take nothing without a wait. */
-static int write_waiting(struct weir_http *h, const uint8_t *bytes, size_t len) {
+/* For descriptors that take nothing without a wait. *ret_done as in send_bytes. */
+static int write_waiting(struct weir_http *h, const uint8_t *bytes, size_t len, size_t *ret_done) {
     struct weir_scope s;
     weir_scope_enter(&s, h->config->o.send_ns);
     int rc = weir_write(h->stream, bytes, len);
+    const struct weir_error *e = rc < 0 ? weir_error(rc) : NULL;
+    *ret_done = rc == 0 ? len : e != NULL ? e->done : 0;
     return weir_scope_leave(&s, rc);
 }
 
@@ -120,8 +122,9 @@ static int send_bytes(struct weir_http *h, const uint8_t *bytes, size_t len, siz
         } else if (n == -EAGAIN) {
             rc = weir__http_wait_room(h);
         } else if (n == -EOPNOTSUPP) {
-            rc = write_waiting(h, bytes + done, len - done);
-            done = rc == 0 ? len : done;
+            size_t taken;
+            rc = write_waiting(h, bytes + done, len - done, &taken);
+            done += taken;
         } else {
             rc = n == WEIR_EKEEPALIVE ? late(h) : (int)n;
         }
@@ -141,6 +144,23 @@ static struct http_out *take_first(struct weir_http *h) {
     return o;
 }
 
+/* Its sending was cancelled: what is left of it goes before what was put meanwhile. */
+static int put_back(struct weir_http *h, struct http_out *o, int felt) {
+    struct http_out *behind = h->out;
+    int rc = 0;
+    h->out = o;
+    if (behind != NULL) {
+        rc = weir__http_put(h, behind->bytes + behind->from, behind->len - behind->from);
+        weir__http_out_give(h->config, behind);
+    }
+    return rc < 0 ? rc : felt;
+}
+
+/* A block has the answers to several requests, of which only one may be cancelled. */
+static bool keeps_rest(const struct weir_http *h, int rc) {
+    return rc < 0 && rc == weir_cancelled() && h->driver->keeps_rest;
+}
+
 /* The block is detached while it is sent: what is put meanwhile goes into the next one. */
 static int send_out(struct weir_http *h) {
     struct http_out *o;
@@ -148,8 +168,19 @@ static int send_out(struct weir_http *h) {
     while (rc == 0 && (o = take_first(h)) != NULL) {
         size_t done;
         rc = send_bytes(h, o->bytes + o->from, o->len - o->from, &done);
+        o->from += (uint32_t)done;
+        if (keeps_rest(h, rc) && o->from < o->len)
+            return put_back(h, o, rc);
         weir__http_out_give(h->config, o);
     }
+    return rc;
+}
+
+/* is_lost: bytes that are in no block. */
+static int cut_short(struct weir_http *h, int rc, bool is_lost) {
+    if (!keeps_rest(h, rc))
+        return broke(h, rc);
+    h->broken |= is_lost;
     return rc;
 }
 
@@ -181,7 +212,7 @@ static size_t fill_up(struct weir_http *h, const void *data, size_t len) {
 int weir__http_send(struct weir_http *h, const void *data, size_t len) {
     int rc = await_writer(h);
     if (rc < 0 || h->unsent != 0)
-        return rc < 0 ? broke(h, rc) : weir__fail(h->unsent, "http write", NULL);
+        return rc < 0 ? cut_short(h, rc, len > 0) : weir__fail(h->unsent, "http write", NULL);
     size_t done = fill_up(h, data, len), rest = 0;
     if (h->out == NULL && done == len)
         return 0;
@@ -190,7 +221,7 @@ int weir__http_send(struct weir_http *h, const void *data, size_t len) {
     if (rc == 0 && done < len)
         rc = send_bytes(h, (const uint8_t *)data + done, len - done, &rest);
     write_over(h);
-    return rc < 0 ? broke(h, rc) : 0;
+    return rc < 0 ? cut_short(h, rc, done < len) : 0;
 }
 
 /* ---- a task that writes ---- */

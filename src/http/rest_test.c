@@ -12,14 +12,21 @@
     }                                                                                              \
     static int sentence##_told(struct world *w)
 
+/* In the first, heads come in parts; in the others two may come at once. */
+static const struct weir_sim_options worlds[] = {
+    {.size = sizeof worlds[0], .deferred = true, .send_buffer = 70, .receive_buffer = 70,
+     .piece_size = 16},
+    {.size = sizeof worlds[0], .deferred = true, .send_buffer = 70, .receive_buffer = 200},
+    {.size = sizeof worlds[0], .send_buffer = 70, .receive_buffer = 200},
+};
+
 static void tell_in_small_world(int (*story)(struct world *w)) {
-    for (enum shape shape = 0; shape < SHAPES; shape++) {
-        struct telling t = {NULL, story, shape};
-        struct weir_sim_options o = {.size = sizeof o, .deferred = true, .send_buffer = 70,
-                                     .receive_buffer = 70, .piece_size = 16};
-        fprintf(stderr, "# %s\n", shape_names[shape]);
-        assert_int_equal(weir_sim_run(tell, &t, &o), 0);
-    }
+    for (enum shape shape = 0; shape < SHAPES; shape++)
+        for (size_t i = 0; i < sizeof worlds / sizeof worlds[0]; i++) {
+            struct telling t = {NULL, story, shape};
+            fprintf(stderr, "# %s, in world %zu\n", shape_names[shape], i);
+            assert_int_equal(weir_sim_run(tell, &t, &worlds[i]), 0);
+        }
 }
 
 static void expect_all(const char *got) {
@@ -112,5 +119,41 @@ REST_STORY(a_client_that_sends_on_gets_the_rest_though_the_server_stops) {
     assert_true(raw_read_all(s, got, sizeof got) > 0);
     expect_all(got);
     weir_close(&s);
+    return 0;
+}
+
+/* The second one waits until it may send its answer behind the first, and is cancelled there. */
+static void write_two(struct weir_stream *s) {
+    static const char two[] = GET("/works-off") GET("/works-off/watched");
+    assert_int_equal(weir_write(s, two, strlen(two)), 0);
+    assert_int_equal(weir_sleep(MS(50)), 0);
+}
+
+static void expect_first(struct weir_stream *s) {
+    char got[4096];
+    assert_true(raw_read_all(s, got, sizeof got) > 0);
+    const char *body = strstr(got, "\r\n\r\n");
+    assert_non_null(body);
+    assert_true(strlen(body + 4) >= WORKS_ON_LEN);
+    weir_close(&s);
+}
+
+REST_STORY(a_client_gets_the_answer_before_one_that_the_stop_cuts_short) {
+    if (w->shape == ACCEPTS)
+        return 0;
+    struct weir_stream *s = raw_dial(w);
+    write_two(s);
+    weir_unlisten(&w->l);
+    assert_int_equal(weir_sleep(MS(50)), 0);
+    expect_first(s);
+    return 0;
+}
+
+REST_STORY(a_client_that_counts_as_gone_gets_the_answer_before_its_own) {
+    struct weir_stream *s = raw_dial(w);
+    write_two(s);
+    assert_int_equal(weir_shutdown(s), 0);
+    assert_int_equal(weir_sleep(MS(50)), 0);
+    expect_first(s);
     return 0;
 }

@@ -52,7 +52,7 @@ static enum weir__ahead conn_ahead(struct weir_conn *conn, void *state, struct w
 }
 
 static const struct http_driver conn_driver = {conn_next, conn_group, conn_left, conn_watch,
-                                               .may_batch = true};
+                                               .may_batch = true, .keeps_rest = true};
 
 /* ---- bounds ---- */
 

@@ -20,8 +20,10 @@ int weir_http_ws_accept(struct weir_http_request *pub, const struct weir_ws_opti
     if (pub->reply != HTTP_UNANSWERED)
         return weir__failf(-EALREADY, "http ws accept", weir_stream_peer(h->stream),
                            "the request is answered already");
-    if ((rc = weir__http_send(h, NULL, 0)) < 0 || (rc = weir__http_lease_new(h, &s)) < 0)
+    if ((rc = weir__http_send(h, NULL, 0)) < 0 || (rc = weir__http_lease_new(h, &s)) < 0) {
+        h->close = true;
         return rc;
+    }
     pub->reply = HTTP_ANSWERED;
     r->ended = true;
     h->close = h->broken = true; /* for HTTP nothing follows */
