@@ -49,6 +49,7 @@ struct http_conn { /* the state of a weir_conn */
     uint32_t discarded;       /* bytes: LINGERS; BODY: since the answer */
     uint8_t phase;
     bool has_left;            /* the client: its end of stream was read ahead */
+    bool rested;              /* OVER: no request had begun */
 };
 
 static_assert(sizeof(struct http_conn) <= 256, "an idle one: its weir_conn and this");

@@ -157,3 +157,21 @@ REST_STORY(a_client_that_counts_as_gone_gets_the_answer_before_its_own) {
     expect_first(s);
     return 0;
 }
+
+/* Its last answer is on the way when the connection, which has no request, is closed. */
+REST_STORY(a_client_that_sends_on_while_the_server_stops_gets_the_answer_before) {
+    char got[4096];
+    if (w->shape == ACCEPTS)
+        return 0;
+    struct weir_stream *s = raw_dial(w);
+    assert_int_equal(weir_write(s, GET("/hello"), strlen(GET("/hello"))), 0);
+    assert_int_equal(weir_sleep(MS(50)), 0);
+    weir_unlisten(&w->l);
+    assert_int_equal(weir_sleep(MS(50)), 0);
+    assert_int_equal(weir_write(s, GET("/hello"), strlen(GET("/hello"))), 0);
+    assert_int_equal(weir_sleep(MS(50)), 0);
+    assert_true(raw_read_all(s, got, sizeof got) > 0);
+    assert_string_equal(got, HELLO);
+    weir_close(&s);
+    return 0;
+}

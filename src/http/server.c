@@ -61,11 +61,21 @@ static void over(struct http_conn *c) {
     weir_conn_close(c->conn);
 }
 
+/* Between two requests. */
+static void over_at_rest(struct http_conn *c) {
+    c->rested = true;
+    over(c);
+}
+
 /* The bound of c's phase is over. */
 static void expired(struct http_conn *c) {
     bool has_begun = c->phase == HTTP_PHASE_BODY || weir__http_head_has_begun(&c->http);
-    if (c->phase == HTTP_PHASE_LINGERS || !has_begun) {
+    if (c->phase == HTTP_PHASE_LINGERS) {
         over(c);
+        return;
+    }
+    if (!has_begun) {
+        over_at_rest(c);
         return;
     }
     c->phase = HTTP_PHASE_LATE;
@@ -138,6 +148,8 @@ static void conn_ends(struct weir_conn *conn, void *state, int rc) {
     struct weir_scope shield, bound;
     if (rc == 0 && !h->broken && (h->writing || http_unsent(h) > 0))
         send_rest(c);
+    else if (c->rested && weir__stream_unacked(h->stream) > 0)
+        weir__http_linger(h); /* else a request that comes now resets the answer before it */
     bool is_late = c->phase == HTTP_PHASE_LATE;
     if (!is_late && !h->running)
         return;
@@ -272,7 +284,7 @@ static void conn_drain(struct http_conn *c) {
     if (c->http.running)
         weir__http_stop(c->http.request);
     if (c->phase == HTTP_PHASE_WAITS && !weir__http_head_has_begun(&c->http))
-        over(c);
+        over_at_rest(c);
 }
 
 static const struct weir__what drains = {.text = "the server's last connection",
