@@ -13,7 +13,7 @@
 enum { FUZZ_BODY_MAX = 400 << 10 };
 
 struct fuzz_slow {
-    struct weir_stream *s;
+    struct weir_stream *s; /* NULL once another task has closed it */
     size_t budget; /* bytes that may be read */
     bool is_reset; /* the connection: what was not read is lost */
 };
@@ -27,10 +27,15 @@ static inline size_t fuzz_may_read(struct fuzz_slow *p, size_t len) {
     return len < p->budget ? len : p->budget;
 }
 
+static inline ssize_t fuzz_read(struct fuzz_slow *p, uint8_t *to, size_t len) {
+    size_t n = fuzz_may_read(p, len);
+    return p->s == NULL ? WEIR_ECLOSED : weir_read(p->s, to, n);
+}
+
 /* Returns false if the stream ends before. */
 static inline bool fuzz_read_bytes(struct fuzz_slow *p, uint8_t *to, size_t len) {
     for (size_t at = 0; at < len;) {
-        ssize_t n = weir_read(p->s, to + at, fuzz_may_read(p, len - at));
+        ssize_t n = fuzz_read(p, to + at, len - at);
         p->is_reset |= n == -ECONNRESET;
         if (n <= 0)
             return false;
@@ -42,7 +47,7 @@ static inline bool fuzz_read_bytes(struct fuzz_slow *p, uint8_t *to, size_t len)
 
 static inline bool fuzz_read_line(struct fuzz_slow *p, char line[300]) {
     (void)fuzz_may_read(p, 1);
-    ssize_t n = weir_read_until(p->s, '\n', line, 300);
+    ssize_t n = p->s == NULL ? WEIR_ECLOSED : weir_read_until(p->s, '\n', line, 300);
     p->is_reset |= n == -ECONNRESET;
     if (n <= 0)
         return false;

@@ -8,8 +8,8 @@ seconds=$2
 here=$(cd "$(dirname "$0")" && pwd)
 ninja -C "$build" fuzz
 found=$build/test/fuzz/found
-for name in deflate http1 http_client http_server http_values llhttp react tls uri utf8 ws \
-        ws_client; do
+for name in deflate http1 http_client http_ends http_server http_values llhttp react tls uri utf8 \
+        ws ws_client; do
     [ -x "$build/test/fuzz/fuzz-$name" ] || {
         echo "fuzz-$name: not built here (llhttp wants the package node-llhttp)"
         continue
