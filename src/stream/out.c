@@ -30,6 +30,7 @@ struct weir__flight {
     weir_ns moved;   /* the last turn in which bytes are known to have left */
     int64_t unacked; /* bytes that had not reached the peer when the clock looked; -1: not yet */
     int16_t stop;    /* the code that ends it; 0: none */
+    uint8_t looks;   /* how often in a row the clock has found it at rest */
     bool pending, cut;
     struct weir__chunk *chunks; /* of a line that is gone */
     struct weir__flight *next;  /* of the spare ones */
@@ -288,6 +289,12 @@ static weir_ns rest_step(const struct weir__out_owner *by) {
     return step > CLOCK_MIN_NS ? step : CLOCK_MIN_NS;
 }
 
+/* Bytes have left. */
+static void leaves(struct weir__flight *f) {
+    f->moved = f->by->loop->turn_ns;
+    f->looks = 0;
+}
+
 static void arm_rest(struct weir__out_owner *by);
 static bool landed(struct weir__flight *f);
 static void fly(struct weir__flight *f);
@@ -331,14 +338,18 @@ static void arm_rest(struct weir__out_owner *by) {
                     weir__deadline(weir__loop_now(by->loop), rest_step(by)));
 }
 
-/* The clock has cut a write short. Returns 0 if something has moved within rest_ns. */
+/* The clock has cut a write short. Returns 0 if something has moved within rest_ns. Time alone does
+ * not tell: if our thread was held up, the clock comes late, and so may whatever moves the bytes. So
+ * the clock must also have looked as often as it does in rest_ns. */
 static int still_moves(struct weir__flight *f) {
     const struct weir__out_owner *by = f->by;
     int64_t unacked = weir__stream_unacked(f->stream);
     if (f->unacked >= 0 && unacked < f->unacked)
-        f->moved = by->loop->turn_ns;
+        leaves(f);
     f->unacked = unacked;
-    if (by->loop->turn_ns - f->moved < by->rest_ns)
+    if (f->looks < WEIR__OUT_CLOCK_PARTS)
+        f->looks++;
+    if (f->looks < by->rest_ns / rest_step(by) || by->loop->turn_ns - f->moved < by->rest_ns)
         return 0;
     return weir__failf(WEIR_EKEEPALIVE, by->what, weir_stream_peer(f->stream),
                        "the peer has taken nothing for %lld ms",
@@ -362,7 +373,7 @@ static void set_pending(struct weir__flight *f) {
     if (f->pending)
         return;
     f->pending = true;
-    f->moved = f->by->loop->turn_ns;
+    leaves(f);
     f->unacked = -1;
     f->cut = false;
     weir__list_add_tail(&f->by->flights, &f->link);
@@ -426,7 +437,7 @@ static __attribute__((noinline)) bool landed_short(struct weir__flight *f) {
     }
     advance(o, p->done);
     if (p->done > 0)
-        f->moved = f->by->loop->turn_ns;
+        leaves(f);
     if (rc == -ECANCELED && was_cut && !f->stream->closed)
         rc = still_moves(f);
     if (f->stop != 0 && o->tail != NULL)
@@ -568,7 +579,7 @@ void weir__out_let_go(struct weir__out *o) {
 
 void weir__out_held_moved(struct weir__out *o, size_t len) {
     if (len > 0)
-        o->flight->moved = o->flight->by->loop->turn_ns;
+        leaves(o->flight);
 }
 
 int weir__out_held_moves(struct weir__out *o) {
