@@ -339,8 +339,8 @@ static void arm_rest(struct weir__out_owner *by) {
 }
 
 /* The clock has cut a write short. Returns 0 if something has moved within rest_ns. Time alone does
- * not tell: if our thread was held up, the clock comes late, and so may whatever moves the bytes. So
- * the clock must also have looked as often as it does in rest_ns. */
+ * not say so: if our thread was held up, the clock comes late, and so may whatever moves the bytes.
+ * So the clock must also have looked as often as it does in rest_ns. */
 static int still_moves(struct weir__flight *f) {
     const struct weir__out_owner *by = f->by;
     int64_t unacked = weir__stream_unacked(f->stream);

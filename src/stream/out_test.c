@@ -200,6 +200,7 @@ STREAM_STORY(KINDS_ALL, a_clock_that_comes_late_gives_nobody_up_at_once) {
     line_open(&l, e->a, WEIR_SECONDS(20), line_moved);
     size_t len = line_clog(&l, e->a);
     weir__out_owner_rest(&l.by, MS(80));
+    settle(); /* it looks, and sees how much has left until now */
     poll(NULL, 0, 100); /* blocks the thread */
     settle();
     assert_true(weir__out_writes(&l.out) && l.rc == 0);
