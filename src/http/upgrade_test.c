@@ -356,6 +356,10 @@ static int use_routes(struct weir_listener *l) {
     /* what is no handshake */
     raw_exchange(&w, GET("/feed"), strlen(GET("/feed")), 1000, got, sizeof got);
     assert_int_equal(strncmp(got, "HTTP/1.1 4", 10), 0);
+    static const char head[] = "HEAD /feed HTTP/1.1\r\n" LOCAL "\r\n";
+    raw_exchange(&w, head, strlen(head), 1000, got, sizeof got);
+    assert_int_equal(strncmp(got, "HTTP/1.1 426 ", 13), 0);
+    assert_string_equal(strstr(got, "\r\n\r\n"), "\r\n\r\n"); /* no body */
     expect_answers(&w, GET("/hello"), HELLO);
     return 0;
 }

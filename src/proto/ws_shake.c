@@ -182,6 +182,14 @@ static void accept_client(struct weir_ws *ws, const struct weir__ws_request *r,
     ret->is_users = false;
 }
 
+/* RFC 9110 9.3.2: an answer to HEAD has no body. */
+static void cut_body(const struct weir__http1 *h, const char *head, struct ws_answer *ret) {
+    const char *end = memmem(ret->text, ret->len, "\r\n\r\n", 4);
+    bool is_head = h->method.len == 4 && memcmp(head + h->method.offset, "HEAD", 4) == 0;
+    if (is_head && end != NULL)
+        ret->len = (size_t)(end - ret->text) + 4;
+}
+
 void weir__ws_answer(struct weir_ws *ws, const struct weir__http1 *h, const void *head,
                      struct ws_answer *ret) {
     struct weir__ws_request r;
@@ -189,6 +197,7 @@ void weir__ws_answer(struct weir_ws *ws, const struct weir__http1 *h, const void
         weir__ws_refuse(ws, WEIR_EHTTP, r.answer, r.why, ret);
     else if (weir__ws_admits(ws, h, head, ret))
         accept_client(ws, &r, h, head, ret);
+    cut_body(h, head, ret);
 }
 
 /* A function of the user's need not have left a record. */
