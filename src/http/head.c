@@ -160,13 +160,17 @@ static int take_coding(struct http_request *r) {
     return r->packed ? 0 : refuse(r, 415, "a content coding other than gzip");
 }
 
+static bool is_head(const struct weir__http1 *head, const void *first) {
+    return head->method.len == 4 &&
+           memcmp((const char *)first + head->method.offset, "HEAD", 4) == 0;
+}
+
 /* The head is whole and lies in r's text. Returns its size, or WEIR_EPROTO with the refusal. */
 static int begin(struct weir_http *h, struct http_request *r, int size) {
     struct http_connection c = h->config->known_says; /* if by_known */
     r->text_len = (size_t)size;
     r->has_head = true;
-    r->is_head = r->pub.head.method.len == 4 &&
-                 memcmp(r->pub.text + r->pub.head.method.offset, "HEAD", 4) == 0;
+    r->is_head = is_head(&r->pub.head, r->pub.text);
     int rc = r->pub.head.by_known ? 0 : take_fields(r, &c);
     if (rc == 0 && !r->pub.head.by_known)
         remember(h->config, r, c);
@@ -208,6 +212,7 @@ static void skip(struct weir_http *h, size_t len) {
 /* A client that speaks TLS to a plain port gets words that help its owner. */
 static int refused(struct http_request *r, const uint8_t *first, int rc) {
     bool is_tls = first[0] == 0x16 && r->pub.head.scanned == 0;
+    r->is_head = is_head(&r->pub.head, first);
     r->why = is_tls ? "TLS on a port that speaks plain HTTP" : r->pub.head.why;
     r->refusal = r->pub.head.answer;
     return rc;

@@ -199,3 +199,18 @@ HTTP_STORY(another_host_is_misdirected, o->hosts = hosts) {
                    "\r\nContent-Length: 10\r\n\r\nNot Found\n");
     return 0;
 }
+
+HTTP_STORY(a_refusal_of_a_head_request_has_no_body, o->headers_max = 2) {
+    static const char *const texts[] = {
+        "HEAD / HTTP/1.1\r\n" LOCAL "A: 1\r\nB: 2\r\n\r\n", /* 431 */
+        "HEAD / HTTP/1.1\r\n" LOCAL "Bad name: 1\r\n\r\n",   /* 400 */
+        "HEAD / HTTP/1.1\r\n" LOCAL "Expect: what\r\nContent-Length: 1\r\n\r\nx"};
+    for (size_t i = 0; i < 3; i++)
+        for (size_t step = 1; step < 2000; step += 1000) {
+            char got[512];
+            raw_exchange(w, texts[i], strlen(texts[i]), step, got, sizeof got);
+            assert_int_equal(strncmp(got, "HTTP/1.1 4", 10), 0);
+            assert_string_equal(strstr(got, "\r\n\r\n"), "\r\n\r\n");
+        }
+    return 0;
+}
