@@ -63,8 +63,8 @@ static weir_ns idle_time(const struct weir_http_response *r) {
 /* A 204 with a length is a contradiction: perhaps a body follows after all. */
 static bool is_reusable(const struct weir_http_response *r) {
     const struct weir__http1 *h = &r->head;
-    bool stays = h->minor == 0 ? weir__http1_has_token(h, r->text, "Connection", "keep-alive")
-                               : !weir__http1_has_token(h, r->text, "Connection", "close");
+    bool stays = !weir__http1_has_token(h, r->text, "Connection", "close") &&
+                 (h->minor > 0 || weir__http1_has_token(h, r->text, "Connection", "keep-alive"));
     return stays && r->framing != WEIR__HTTP1_BODY_UNTIL_CLOSE &&
            !(h->status == 204 && (h->body_len > 0 || h->chunked));
 }

@@ -234,6 +234,8 @@ HTTP_STORY(a_connection_is_used_again_only_if_it_is_clean) {
                          "Content-Length: 2\r\n\r\nhi"));
     assert_true(stays(w, "HTTP/1.1 200 OK\r\nKeep-Alive: timeout=5\r\nContent-Length: 0\r\n\r\n"));
     assert_false(stays(w, "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi"));
+    assert_false(stays(w, "HTTP/1.0 200 OK\r\nConnection: keep-alive, close\r\n"
+                          "Content-Length: 2\r\n\r\nhi"));
     assert_false(stays(w, "HTTP/1.1 200 OK\r\nConnection: x, Close\r\nContent-Length: 0\r\n\r\n"));
     assert_false(stays(w, OK(2) "hi, and more"));
     assert_false(stays(w, OK(2) "hiHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"));
