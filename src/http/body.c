@@ -336,8 +336,11 @@ static int gather(struct http_request *r, size_t max) {
     bool announced = r->body == HTTP_BODY_LENGTH && r->whole_len + r->body_left > max;
     if (announced)
         return too_big(r);
-    while (rc == 0 && (rc = next_plain(r, &v)) > 0)
+    while (rc == 0 && (rc = next_plain(r, &v)) > 0) {
         rc = append(r, v, max);
+        if (rc == 0 && weir__breathe_bytes(v.len)) /* a few bytes of gzip may be many of these */
+            rc = weir_cancelled();
+    }
     if (rc == 0 && (rc = grow(r, r->whole_len + 1)) == 0)
         r->whole[r->whole_len] = '\0';
     return rc;

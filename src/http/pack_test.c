@@ -221,8 +221,22 @@ static int gathers(struct weir_http_request *r) {
     return rc < 0 ? rc : weir_http_reply(r, 200, "gathered");
 }
 
+/* Another task wants to run meanwhile. */
+static int gathers_with_other(struct weir_http_request *r) {
+    struct weir_group g;
+    turns = 0;
+    is_sent = false;
+    weir_group_open(&g, WEIR_TOGETHER);
+    int rc = weir_go(&g, turn, .turns = &turns);
+    if (rc == 0)
+        rc = gathers(r);
+    is_sent = true;
+    return weir_group_close(&g, rc);
+}
+
 static const struct weir_http_route takers[] = {
     {"POST", "/count", counts}, {"POST", "/gather", gathers},
+    {"POST", "/turns", gathers_with_other},
     {"POST", "/bounded", counts, .body_max = 1000}, {0}};
 
 /* Compress len bytes of long_text, again and again. Returns the length. */
@@ -280,5 +294,16 @@ ROUTE_STORY(a_body_in_gzip_is_read_as_what_is_in_it, needs_zlib(), o->routes = t
     }
     assert_int_equal(post(w, "/bounded", "gzip", packed, pack(1000, packed, sizeof packed)), 200);
     assert_int_equal(post(w, "/bounded", "gzip", packed, pack(1001, packed, sizeof packed)), 413);
+    return 0;
+}
+
+ROUTE_STORY(other_tasks_run_while_a_body_is_decompressed, needs_zlib(), o->routes = takers,
+            o->decompress = true, o->body_max = 3 << 20) {
+    static uint8_t packed[60000];
+    memset(long_text, 'a', sizeof long_text);
+    size_t n = pack(3 << 20, packed, sizeof packed);
+    assert_int_equal(post(w, "/turns", "gzip", packed, n), 200);
+    assert_int_equal(body_len, 3 << 20);
+    assert_true(turns > 20);
     return 0;
 }
