@@ -103,7 +103,8 @@ WEIR_SUSPENDS int weir_ws_dial(const char *url, const struct weir_ws_options *op
  * Returns 0; 1 (only with options->request, which has answered: *ret_ws is NULL); what
  * options->request returned, if < 0; -EINVAL (it returned > 0 without an answer: the text names the
  * value); WEIR_EPROTO, WEIR_EHTTP (not an acceptable handshake), WEIR_ETOOBIG, WEIR_EEOF, -ETIME
- * (also: handshake_ns is over), -ECANCELED, -ECONNRESET, -EPIPE, -ENOMEM, WEIR_ENOLOOP. */
+ * (also: handshake_ns is over), -ECANCELED, -ECONNRESET, -EPIPE, -ENOMEM, WEIR_ENOLOOP; of wss://
+ * also WEIR_ECERT, WEIR_ETLS (as weir_tls_accept). */
 WEIR_SUSPENDS int weir_ws_accept(struct weir_stream **take_stream,
                                  const struct weir_ws_options *options, struct weir_ws **ret_ws);
 
@@ -125,8 +126,8 @@ WEIR_API const char *weir_ws_peer(const struct weir_ws *ws);
  * WEIR_EUTF8, WEIR_ETOOBIG (the peer has got a close frame with 1002, 1007, 1009), WEIR_EKEEPALIVE,
  * WEIR_EEOF (the connection broke: 1006), -ECONNRESET, -EBUSY (another task, or a reactive server,
  * receives; or a message was begun by weir_ws_receive_part), WEIR_ECLOSED (another task dropped
- * ws), -ECANCELED, -ETIME, -ENOMEM, WEIR_ENOLOOP. A cancel loses nothing: the next call goes on
- * where this one was. */
+ * ws), -ECANCELED, -ETIME, -ENOMEM, WEIR_ENOLOOP; of wss:// also WEIR_ETLS, WEIR_ECERT (the peer
+ * has refused us). A cancel loses nothing: the next call goes on where this one was. */
 WEIR_SUSPENDS int weir_ws_receive(struct weir_ws *ws, struct weir_ws_message *ret_message);
 
 /* A part of a message that was received. Its bytes are lent, as those of a message. */

@@ -50,7 +50,7 @@ static int listens(struct weir_listener **ret, char *url, size_t size) {
 static int asks_ws(const char *url, struct weir_tls *tls, const char *proxy) {
     struct weir_ws_options o = {.size = sizeof o, .tls = tls, .proxy = proxy};
     struct weir_ws_message m;
-    struct weir_ws *ws;
+    struct weir_ws *ws = NULL;
     int rc = weir_ws_dial(url, &o, &ws);
     for (int i = 0; i < 20 && rc >= 0; i++) {
         rc = weir_ws_send(ws, WEIR_WS_TEXT, "hello", 5);
@@ -88,6 +88,50 @@ WEIR_TEST_BACKENDS(a_task_serves_a_websocket_over_tls) {
     struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
     rig_open(&rig);
     assert_int_equal(weir_run(conversation, NULL, &o), 0);
+    rig_close(&rig);
+}
+
+/* ---- refused ---- */
+
+struct accepts_args {
+    struct weir_listener *l;
+    int *ret;
+};
+
+static int accepts(void *args) {
+    struct accepts_args *a = args;
+    struct weir_stream *s;
+    struct weir_ws *ws;
+    int rc = weir_accept(a->l, &s);
+    *a->ret = rc < 0 ? rc : weir_ws_accept(&s, NULL, &ws);
+    return 0;
+}
+
+/* Nobody trusts the other root. */
+static int distrust(void *arg) {
+    struct rig_id other = rig_make(&(struct rig_wish){.name = "Other", .authority = true});
+    struct weir_tls *client = rig_tls(&(struct weir_tls_options){
+        .size = sizeof(struct weir_tls_options), .ca_pem = other.cert_pem});
+    struct weir_listener *l = NULL;
+    struct weir_group g;
+    char url[64];
+    int served = 1;
+    assert_int_equal(listens(&l, url, sizeof url), 0);
+    weir_group_open(&g, WEIR_INDEPENDENT);
+    assert_int_equal(weir_go(&g, accepts, .l = l, .ret = &served), 0);
+    assert_int_equal(asks_ws(url, client, NULL), WEIR_ECERT);
+    assert_int_equal(weir_group_close(&g, 0), 0);
+    assert_int_equal(served, WEIR_ECERT);
+    weir_unlisten(&l);
+    weir_tls_unref(&client);
+    rig_free(&other);
+    return 0;
+}
+
+WEIR_TEST_BACKENDS(both_sides_learn_that_a_certificate_was_refused) {
+    struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
+    rig_open(&rig);
+    assert_int_equal(weir_run(distrust, NULL, &o), 0);
     rig_close(&rig);
 }
 
