@@ -3,6 +3,7 @@
  * streams without a descriptor, are read and written; others are sent by sendfile. A file
  * that ends before the length that was announced breaks the connection. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -129,15 +130,20 @@ static int send_kernel(struct http_request *r, const struct http_found *f, int64
     return n < 0 ? (int)n : 0;
 }
 
+/* A descriptor that the program has brought may block, and the loop with it. */
+static bool takes_at_once(const struct weir_stream *s) {
+    return s->kind->fd != NULL && !s->loop->backend->simulated &&
+           (fcntl(s->kind->fd(s), F_GETFL) & O_NONBLOCK) != 0;
+}
+
 static int send_span(struct weir_http_request *pub, const struct http_found *f, int64_t from,
                      int64_t len) {
     struct http_request *r = WEIR_CONTAINER(pub, struct http_request, pub);
-    const struct weir_stream *s = r->http->stream;
-    bool has_fd = s->kind->fd != NULL && !s->loop->backend->simulated;
     if (len == 0)
         return 0;
-    return has_fd && len >= KERNEL_MIN && r->mode == HTTP_LENGTH ? send_kernel(r, f, from, len)
-                                                                 : send_memory(pub, f, from, len);
+    return len >= KERNEL_MIN && r->mode == HTTP_LENGTH && takes_at_once(r->http->stream)
+               ? send_kernel(r, f, from, len)
+               : send_memory(pub, f, from, len);
 }
 
 /* ---- fields ---- */

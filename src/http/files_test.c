@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Static files: what is sent, what is not, and never a byte from outside of the root. */
 #include <pthread.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <weir/http_file.h>
 #include <weir/http_values.h>
@@ -444,6 +445,54 @@ static int serves_own(void *arg __attribute__((unused))) {
 WEIR_TEST_BACKENDS(the_handler_of_the_library_serves_files) {
     struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
     assert_int_equal(weir_run(serves_own, NULL, &o), 0);
+}
+
+/* ---- over a descriptor of the program's ---- */
+
+struct serve_fd_args {
+    struct weir_stream *s;
+};
+static int serve_fd(void *args) {
+    WEIR_AUTO(weir_http_drop) struct weir_http *http = NULL;
+    struct weir_http_request *r;
+    assert_int_equal(weir_http_accept(&((struct serve_fd_args *)args)->s, NULL, &http), 0);
+    assert_int_equal(weir_http_next(http, &r), 1);
+    file_rc = weir_http_file(r, files, "large.bin");
+    return weir_http_next(http, &r) < 0 ? -EIO : 0;
+}
+
+/* It blocks: a sendfile on the loop's thread would never return, since the reader is a task. */
+static int serve_over_socketpair(void *arg __attribute__((unused))) {
+    static char piece[1 << 16];
+    static const char request[] = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    struct weir_stream *here = NULL, *there = NULL;
+    struct weir_group g;
+    int fds[2];
+    size_t sum = 0;
+    ssize_t n;
+    tree_open(NULL);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+    assert_int_equal(weir_stream_from_fd(fds[0], &here), 0);
+    assert_int_equal(weir_stream_from_fd(fds[1], &there), 0);
+    weir_group_open(&g, WEIR_TOGETHER);
+    assert_int_equal(weir_go(&g, serve_fd, .s = here), 0);
+    assert_int_equal(weir_write(there, request, sizeof request - 1), 0);
+    while ((n = weir_read(there, piece, sizeof piece)) > 0)
+        sum += (size_t)n;
+    assert_int_equal(n, 0);
+    assert_true(sum > sizeof large);
+    assert_int_equal(file_rc, 0);
+    assert_int_equal(weir_group_close(&g, 0), 0);
+    weir_close(&there);
+    tree_close();
+    return 0;
+}
+
+WEIR_TEST_BACKENDS(a_file_is_sent_to_a_descriptor_that_blocks) {
+    struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
+    if (is_sim())
+        runner_skip("the simulation has no descriptors");
+    assert_int_equal(weir_run(serve_over_socketpair, NULL, &o), 0);
 }
 
 /* ---- disturbed ---- */
