@@ -124,10 +124,11 @@ WEIR_TEST_BACKENDS(a_handler_takes_a_websocket) {
 
 /* ---- who goes first ---- */
 
-#define UPGRADE                                                                                    \
-    "GET /feed HTTP/1.1\r\nHost: 127.0.0.1 \r\nX-Empty:\r\nUpgrade: websocket\r\n"              \
+#define UPGRADE_OF(path)                                                                           \
+    "GET " path " HTTP/1.1\r\nHost: 127.0.0.1 \r\nX-Empty:\r\nUpgrade: websocket\r\n"          \
     "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"                      \
     "Sec-WebSocket-Version: 13\r\n\r\n"
+#define UPGRADE UPGRADE_OF("/feed")
 #define FRAME "\x81\x82\x00\x00\x00\x00hi" /* "hi", masked with zeros */
 #define ECHO "\x81\x02hi"
 
@@ -295,8 +296,18 @@ static int watches(struct weir_http_request *r) {
 static const struct weir_ws_reactive feed = {.size = sizeof feed, .state_size = 400,
                                              .opened = ws_opened, .message = ws_message,
                                              .closed = ws_closed};
+static int decides_slowly(struct weir_http_request *r, void *state) {
+    return weir_sleep(WEIR_SECONDS(5));
+}
+static const struct weir_ws_reactive slow_feed = {.size = sizeof slow_feed, .message = ws_message,
+                                                  .request = decides_slowly};
+
 static const struct weir_http_route routes[] = {
-    {"GET", "/hello", talk}, {"GET", "/watches", watches}, {NULL, "/feed", .ws = &feed}, {0}};
+    {"GET", "/hello", talk},
+    {"GET", "/watches", watches},
+    {NULL, "/feed", .ws = &feed},
+    {NULL, "/slow/feed", .ws = &slow_feed},
+    {0}};
 
 struct serve_routes_args {
     struct weir_listener *l;
@@ -421,5 +432,37 @@ WEIR_TEST(frames_that_come_before_a_handshake_is_answered_are_delivered_after_it
         assert_int_equal(weir_sim_run(come_early, NULL, &o), 0);
         assert_true(weir_fault_struck() > 0);
         weir_fault_arm(NULL);
+    }
+}
+
+/* It has not got all of the answer yet, and has sent frames that nobody reads. */
+static int stop_within_a_handshake(void *arg) {
+    static const char text[] = GET("/hello") UPGRADE_OF("/slow/feed") FRAME;
+    struct weir_group g, servers;
+    struct world w = {0};
+    char got[1024];
+    assert_int_equal(weir_listen("tcp://127.0.0.1:0", NULL, &w.l), 0);
+    snprintf(w.url, sizeof w.url, "tcp://127.0.0.1:%d", weir_listener_port(w.l));
+    weir_group_open(&g, WEIR_INDEPENDENT);
+    weir_group_open(&servers, WEIR_TOGETHER);
+    assert_int_equal(weir_go(&servers, serve_routes, .l = w.l, .g = &g), 0);
+    weir_yield();
+    struct weir_stream *s = raw_dial(&w);
+    assert_int_equal(weir_write(s, text, sizeof text - 1), 0);
+    assert_int_equal(weir_sleep(MS(50)), 0);
+    weir_unlisten(&w.l);
+    assert_int_equal(weir_sleep(MS(50)), 0);
+    assert_true(raw_read_all(s, got, sizeof got) > 0);
+    assert_string_equal(got, HELLO);
+    weir_close(&s);
+    assert_int_equal(weir_group_close(&servers, 0), 0);
+    return weir_group_close(&g, 0);
+}
+
+WEIR_TEST(the_answer_before_a_handshake_that_the_stop_cuts_short_arrives) {
+    for (int deferred = 0; deferred <= 1; deferred++) {
+        struct weir_sim_options o = {.size = sizeof o, .deferred = deferred, .send_buffer = 70,
+                                     .receive_buffer = 70};
+        assert_int_equal(weir_sim_run(stop_within_a_handshake, NULL, &o), 0);
     }
 }

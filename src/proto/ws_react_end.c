@@ -65,12 +65,27 @@ static void let_leave(struct ws_react_conn *c, int rc) {
         weir__error_restore(&why);
 }
 
+/* The server stops within the handshake. Answers to HTTP requests before it may be on their way: a
+ * close with bytes unread would be a reset, which drops what the peer has not got yet. */
+static void let_answers_arrive(struct ws_react_conn *c) {
+    struct weir_scope shield;
+    if (weir__stream_unacked(c->ws.stream) <= 0)
+        return;
+    weir_shield_enter(&shield, WS_LINGER_NS);
+    int rc = weir_shutdown(c->ws.stream);
+    if (rc == 0)
+        weir__ws_react_discard(c);
+    weir_scope_leave(&shield, rc);
+}
+
 void weir__ws_react_ends(struct weir_conn *conn, void *state, int rc) {
     struct ws_react_conn *c = state;
     if (c->phase == WS_LATE)
         weir__ws_react_late(c);
     else if (is_between(c))
         let_leave(c, rc);
+    else if (c->known == WS_COUNTED && ws_react_stops(c) != 0)
+        let_answers_arrive(c);
 }
 
 /* Wait for the answer to our close frame. Messages are thrown away. */
