@@ -162,6 +162,7 @@ struct ws_extra {
     bool part_is_text;
     uint16_t empty_parts; /* fragments without a byte, of the message that is received in parts */
     bool takes_parts; /* the message that comes was begun by weir_ws_receive_part */
+    bool skips;      /* and a close has skipped some of it */
     bool orphaned;   /* the message will never be finished; the server is about to say 1001 */
     bool pong_waits; /* the answer to the last ping, which found the queue too long */
     uint8_t pong_len, pong[WEIR__WS_CONTROL_MAX];

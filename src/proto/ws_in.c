@@ -109,11 +109,25 @@ static int part_of_zip(struct weir_ws *ws) {
     return rc == 0 ? 0 : part_is(ws->extra, ws->gather->base, ws->gather->len, is_last);
 }
 
+/* The rest of its message goes with it: what is not decompressed yet lies in those bytes, and a
+ * message would have a hole. */
+void weir__ws_part_skip(struct weir_ws *ws) {
+    struct ws_extra *x = ws->extra;
+    struct ws_zip *z = x->zip;
+    x->skips |= x->takes_parts;
+    if (z == NULL || (z->rest_len == 0 && !z->ends))
+        return;
+    x->takes_parts = x->skips = !z->ends;
+    z->is_broken = true;
+    z->ends = false;
+    z->rest_len = 0;
+}
+
 /* A close reads on, and no task takes the rest of a message that was begun in parts. */
 static int skip_part(struct weir_ws *ws, const struct weir__ws_event *ev) {
     if (ev->rsv != 0)
         ws->extra->zip->is_broken = true;
-    ws->extra->takes_parts = !ev->last;
+    ws->extra->takes_parts = ws->extra->skips = !ev->last;
     return 0;
 }
 
@@ -121,7 +135,7 @@ static int take_part(struct weir_ws *ws, const struct weir__ws_event *ev) {
     struct ws_extra *x = ws->extra;
     struct ws_fault f;
     x->taken->type = (enum weir_ws_type)ev->opcode;
-    if (ev->rsv != 0 && x->zip->is_broken)
+    if (x->skips || (ev->rsv != 0 && x->zip->is_broken))
         return skip_part(ws, ev);
     if (ev->rsv != 0) {
         int rc = weir__ws_inflate_take(ws, ev, &f);
@@ -143,17 +157,6 @@ int weir__ws_part_at_hand(struct weir_ws *ws) {
         return part_is(ws->extra, g->base, g->len, false);
     }
     return z != NULL && (z->rest_len > 0 || z->ends) ? part_of_zip(ws) : 0;
-}
-
-/* What is not decompressed yet lies in those bytes. */
-void weir__ws_part_skip(struct weir_ws *ws) {
-    struct ws_zip *z = ws_zip_of(ws);
-    if (z == NULL || (z->rest_len == 0 && !z->ends))
-        return;
-    ws->extra->takes_parts = !z->ends;
-    z->is_broken = true;
-    z->ends = false;
-    z->rest_len = 0;
 }
 
 static int take_compressed(struct weir_ws *ws, const struct weir__ws_event *ev,
