@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The server over streams of other kinds than TCP, and what a request says of its connection. */
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include <weir/http_client.h>
 #include <weir/http_cors.h>
@@ -308,6 +310,66 @@ static int drop_under_a_send(void *arg) {
 WEIR_TEST_BACKENDS(a_drop_ends_the_sending_of_the_answer_before) {
     struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
     assert_int_equal(weir_run(drop_under_a_send, NULL, &o), 0);
+}
+
+/* ---- a connection that another program has accepted ---- */
+
+/* Two ends of a TCP connection, of which the second keeps little for its reader. */
+static void tcp_pair(int fds[static 2]) {
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof to;
+    int small = 64 << 10, l = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(l, (struct sockaddr *)&to, len), 0);
+    assert_int_equal(listen(l, 1), 0);
+    assert_int_equal(getsockname(l, (struct sockaddr *)&to, &len), 0);
+    fds[1] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(setsockopt(fds[1], SOL_SOCKET, SO_RCVBUF, &small, sizeof small), 0);
+    assert_int_equal(connect(fds[1], (struct sockaddr *)&to, len), 0);
+    fds[0] = accept4(l, NULL, NULL, SOCK_CLOEXEC);
+    close(l);
+}
+
+struct send_big_args {
+    struct weir_stream *s;
+    int *ret_rc;
+};
+static int send_big(void *args) {
+    struct send_big_args *a = args;
+    WEIR_AUTO(weir_http_drop) struct weir_http *http = NULL;
+    struct weir_http_server_options o = {.size = sizeof o, .send_ns = MS(300)};
+    struct weir_http_request *r;
+    assert_int_equal(weir_http_accept(&a->s, &o, &http), 0);
+    assert_int_equal(weir_http_next(http, &r), 1);
+    *a->ret_rc = reply_bytes(r, big_bytes(), 16 << 20);
+    return 0;
+}
+
+/* The kernel reports room only when a third of a full buffer has left, which takes longer than
+ * send_ns. */
+static int read_slowly(void *arg) {
+    static char piece[16 << 10];
+    struct weir_group g;
+    struct weir_stream *s;
+    int fds[2], rc = 1;
+    tcp_pair(fds);
+    assert_int_equal(weir_stream_from_fd(fds[0], &s), 0);
+    weir_group_open(&g, WEIR_INDEPENDENT);
+    assert_int_equal(weir_go(&g, send_big, .s = s, .ret_rc = &rc), 0);
+    assert_int_equal(write(fds[1], GET("/"), strlen(GET("/"))), (ssize_t)strlen(GET("/")));
+    for (int i = 0; i < 150 && rc == 1; i++) {
+        assert_int_equal(weir_sleep(MS(10)), 0);
+        (void)recv(fds[1], piece, sizeof piece, MSG_DONTWAIT);
+    }
+    assert_int_equal(rc, 1); /* it still sends */
+    close(fds[1]);
+    return weir_group_close(&g, 0);
+}
+
+WEIR_TEST_BACKENDS(a_slow_reader_of_a_descriptor_is_waited_for) {
+    struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
+    if (strcmp(test_backend, "sim") == 0)
+        runner_skip("the simulation has no descriptors");
+    assert_int_equal(weir_run(read_slowly, NULL, &o), 0);
 }
 
 /* ---- misuse ---- */

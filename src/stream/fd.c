@@ -362,6 +362,12 @@ static int descriptor_wait_room(struct weir_stream *s) {
     return d->access == O_RDONLY ? -EBADF : ready(d, POLLOUT);
 }
 
+/* Of a socket. The kernel has no such number of a pipe. */
+static int64_t descriptor_unacked(struct weir_stream *s) {
+    struct weir__op op = {.kind = WEIR__UNACKED, .file = &descriptor_of(s)->file};
+    return weir__op_now(s->loop, &op);
+}
+
 static int descriptor_fd(const struct weir_stream *s) {
     return ((const struct descriptor *)(const void *)s)->file.fd;
 }
@@ -430,6 +436,7 @@ static const struct weir__stream_kind descriptor_kind = {
     .try_send = descriptor_try_send,
     .wait_room = descriptor_wait_room,
     .shutdown = descriptor_shutdown,
+    .unacked = descriptor_unacked,
     .fd = descriptor_fd,
     .detach = descriptor_detach,
     .close = descriptor_close,
