@@ -5,6 +5,7 @@
 #include <unistd.h>
 #include <weir/http_client.h>
 #include <weir/http_cors.h>
+#include <weir/http_log.h>
 #include <weir/http_values.h>
 #include <weir/ws.h>
 
@@ -310,6 +311,47 @@ static int drop_under_a_send(void *arg) {
 WEIR_TEST_BACKENDS(a_drop_ends_the_sending_of_the_answer_before) {
     struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
     assert_int_equal(weir_run(drop_under_a_send, NULL, &o), 0);
+}
+
+/* ---- a drop within a request ---- */
+
+static struct weir_http_log entry_seen;
+static int entries;
+
+static void see_entry(const struct weir_http_log *entry, void *arg) {
+    entry_seen = *entry;
+    entries++;
+    assert_string_equal(weir_http_target(entry->request), "/");
+}
+
+static int drop_within_requests(void *arg) {
+    static const struct {
+        int status, rc;
+    } ends[] = {{0, 0}, {200, 0}, {200, -ECANCELED}}; /* no answer, a whole one, a part of one */
+    struct weir_http_server_options o = {.size = sizeof o, .log = see_entry};
+    for (int i = 0; i < 3; i++) {
+        struct weir_http *http;
+        struct weir_http_request *r;
+        struct weir_stream *a, *b;
+        entries = 0;
+        assert_int_equal(weir_memory_pair(0, &a, &b), 0);
+        assert_int_equal(weir_http_accept(&a, &o, &http), 0);
+        assert_int_equal(weir_write(b, GET("/"), strlen(GET("/"))), 0);
+        assert_int_equal(weir_http_next(http, &r), 1);
+        if (i > 0)
+            assert_int_equal(i == 1 ? weir_http_reply(r, 200, "ok") : begin(r, 200, 0), 0);
+        weir_http_drop(&http);
+        assert_int_equal(entries, 1);
+        assert_int_equal(entry_seen.status, ends[i].status);
+        assert_int_equal(entry_seen.rc, ends[i].rc);
+        weir_close(&b);
+    }
+    return 0;
+}
+
+WEIR_TEST_BACKENDS(a_request_that_a_drop_ends_is_logged) {
+    struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
+    assert_int_equal(weir_run(drop_within_requests, NULL, &o), 0);
 }
 
 /* ---- a connection that another program has accepted ---- */

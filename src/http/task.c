@@ -78,13 +78,20 @@ int weir_http_accept(struct weir_stream **take_stream,
     return 0;
 }
 
+static void request_cut(struct http_request *r) {
+    weir__http_note_cut(r);
+    if (r->pub.reply == HTTP_ANSWERING && r->pub.failed == 0)
+        r->pub.failed = -ECANCELED;
+    weir__http_over(r);
+}
+
 void weir_http_drop(struct weir_http **take_http) {
     if (take_http == NULL || *take_http == NULL)
         return;
     struct task_http *t = task_of(*take_http);
     *take_http = NULL;
-    if (t->http.running)
-        weir__http_note_cut(t->http.request);
+    if (t->http.running && t->inside == NULL)
+        request_cut(t->http.request); /* else the task inside finishes it */
     t->http.stream->torn |= http_unsent(&t->http) > 0 || t->http.writing;
     t->dropped = t->http.broken = true;
     t->http.unsent = -ECANCELED;
