@@ -9,6 +9,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "base/options.h"
+#include "loop/debug.h"
 #include "stream/tls_table.h"
 #include "weir-features.h"
 #include "wire/http1_write.h"
@@ -158,19 +159,39 @@ static int client_new(const struct weir_http_client_options *options,
     return rc;
 }
 
+/* It is the program's from now on. pc: the return address of the public call. */
+static void give(struct weir_http_client *c, const void *pc) {
+    c->loop->unclosed++;
+    weir__debug_made(c->loop, c, "HTTP client",
+                     *c->user_agent != '\0' ? c->user_agent : "without a User-Agent", pc);
+}
+
 int weir_http_client_new(const struct weir_http_client_options *options,
                          struct weir_http_client **ret_client) {
     if (weir__loop() == NULL)
         return weir__no_loop("http client");
     weir__argument_not_null(ret_client, "weir_http_client_new", "ret_client");
-    return client_new(options, ret_client);
+    int rc = client_new(options, ret_client);
+    if (rc == 0)
+        give(*ret_client, __builtin_return_address(0));
+    return rc;
+}
+
+/* After its run only its memory is left. */
+static void take_back(struct weir_http_client *c, const void *pc) {
+    if (weir__loop() == NULL || weir__loop() != c->loop)
+        return;
+    c->loop->unclosed--;
+    weir__debug_closed(c->loop, c, pc);
 }
 
 void weir_http_client_close(struct weir_http_client **take_client) {
     struct weir_http_client *c = take_client != NULL ? *take_client : NULL;
     if (c == NULL)
         return;
+    weir__debug_not_closed(weir__loop(), c, "weir_http_client_close", __builtin_return_address(0));
     *take_client = NULL;
+    take_back(c, __builtin_return_address(0));
     c->closed = true;
     weir__http_pool_close(c);
     weir__http_client_unref(c);

@@ -335,6 +335,49 @@ WEIR_TEST_BACKENDS(a_response_that_is_never_closed_is_named_with_its_place) {
     assert_null(strstr(said, "secret"));
 }
 
+/* The loop's own client, which nobody closes, is used too. */
+static int forgets_clients(struct world *w) {
+    struct weir_http_client_options o = {.size = sizeof o, .user_agent = ""};
+    struct weir_http_client *closed = NULL, *left = NULL, *nameless = NULL;
+    SCRIPT(w, 0, "<", ">" OK(2) "hi", "<", ">" OK(2) "ho");
+    gets(w, "/", 200, "hi");
+    int rc = weir_http_client_new(NULL, &closed);
+    if (rc == 0)
+        rc = weir_http_client_new(NULL, &left);
+    if (rc == 0)
+        rc = weir_http_client_new(&o, &nameless);
+    if (rc == 0)
+        gets_by(left, at(w, "/"), 200, "hi");
+    weir_http_client_close(&closed);
+    return rc;
+}
+
+/* In a child process, because it leaves memory behind. */
+WEIR_TEST_BACKENDS(a_client_that_is_never_closed_is_named_with_its_place) {
+    int (*story)(struct world *w) = forgets_clients;
+    static char said[4096];
+    assert_int_equal(runner_child(run_debugged, &story, said, sizeof said), 0);
+    assert_non_null(strstr(said, ": 2 objects (streams, files or the like) were never closed"));
+    assert_non_null(strstr(said, "never closed: HTTP client weir/"));
+    assert_non_null(strstr(said, "never closed: HTTP client without a User-Agent, made by task "
+                                 "'main' at forgets_clients+0x"));
+}
+
+static int closes_client_twice(struct world *w) {
+    struct weir_http_client *c = NULL, *copy;
+    int rc = weir_http_client_new(NULL, &c);
+    copy = c;
+    weir_http_client_close(&c);
+    weir_http_client_close(&copy);
+    return rc;
+}
+
+WEIR_TEST_ABORTS(a_second_close_of_a_client_names_the_first,
+                 "was closed before, by task 'main' at closes_client_twice+0x") {
+    int (*story)(struct world *w) = closes_client_twice;
+    run_debugged(&story);
+}
+
 WEIR_TEST_ABORTS(a_second_close_of_a_response_names_the_first,
                  "was closed before, by task 'main' at closes_twice+0x") {
     int (*story)(struct world *w) = closes_twice;
