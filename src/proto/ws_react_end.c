@@ -68,11 +68,12 @@ static void let_leave(struct ws_react_conn *c, int rc) {
 /* The server stops within the handshake. Answers to HTTP requests before it may be on their way: a
  * close with bytes unread would be a reset, which drops what the peer has not got yet. */
 static void let_answers_arrive(struct ws_react_conn *c) {
+    struct weir_stream *s = c->ws.stream;
     struct weir_scope shield;
-    if (weir__stream_unacked(c->ws.stream) <= 0)
+    if (weir__stream_unacked(s) <= 0)
         return;
     weir_shield_enter(&shield, WS_LINGER_NS);
-    int rc = weir_shutdown(c->ws.stream);
+    int rc = s->torn ? weir__stream_cut(s) : weir_shutdown(s);
     if (rc == 0)
         weir__ws_react_discard(c);
     weir_scope_leave(&shield, rc);
