@@ -203,8 +203,16 @@ static void await_taken(struct weir_http *h) {
     weir_scope_leave(&bound, rc);
 }
 
+/* The stop of the server has cut the WebSocket off, which then could not end the stream in order.
+ * The answers before it may be on their way. */
+static bool is_cut_off(const struct weir_http *h) {
+    return h->cut && weir__stream_unacked(h->stream) > 0;
+}
+
 int weir__http_shut(struct weir_http *h) {
-    int rc = h->upgraded ? -EPIPE : weir__http_send(h, NULL, 0);
+    if (h->upgraded)
+        return is_cut_off(h) ? weir__stream_cut(h->stream) : -EPIPE;
+    int rc = weir__http_send(h, NULL, 0);
     if (rc < 0)
         return rc;
     if (h->resets) {
