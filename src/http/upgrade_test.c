@@ -266,6 +266,8 @@ WEIR_TEST(a_handler_drops_its_websocket_while_another_task_receives_and_cancels_
 
 /* ---- a route of a reactive server ---- */
 
+enum { ECHOES = 100 };
+
 static struct {
     int opened, messages, closed, code;
     char path[32];
@@ -438,6 +440,42 @@ WEIR_TEST(frames_that_come_before_a_handshake_is_answered_are_delivered_after_it
         assert_int_equal(weir_sim_run(come_early, NULL, &o), 0);
         assert_true(weir_fault_struck() > 0);
         weir_fault_arm(NULL);
+    }
+}
+
+/* The client has shut its side down, and takes little at a time. */
+static int stop_while_echoes_are_queued(void *arg) {
+    struct weir_group g, servers;
+    struct world w = {0};
+    char got[4096];
+    assert_int_equal(weir_listen("tcp://127.0.0.1:0", NULL, &w.l), 0);
+    snprintf(w.url, sizeof w.url, "tcp://127.0.0.1:%d", weir_listener_port(w.l));
+    weir_group_open(&g, WEIR_INDEPENDENT);
+    weir_group_open(&servers, WEIR_TOGETHER);
+    assert_int_equal(weir_go(&servers, serve_routes, .l = w.l, .g = &g), 0);
+    weir_yield();
+    memset(&reactive, 0, sizeof reactive);
+    struct weir_stream *s = raw_dial(&w);
+    assert_int_equal(weir_write(s, UPGRADE, strlen(UPGRADE)), 0);
+    for (int i = 0; i < ECHOES; i++)
+        assert_int_equal(weir_write(s, FRAME, sizeof FRAME - 1), 0);
+    assert_int_equal(weir_shutdown(s), 0);
+    assert_int_equal(weir_sleep(MS(50)), 0);
+    assert_int_equal(reactive.messages, ECHOES);
+    weir_unlisten(&w.l);
+    assert_int_equal(weir_sleep(MS(50)), 0);
+    ssize_t n = raw_read_all(s, got, sizeof got);
+    assert_int_equal(strstr(got, "\r\n\r\n") + 4 + ECHOES * strlen("\x81\x02hi") - got, n);
+    weir_close(&s);
+    assert_int_equal(weir_group_close(&servers, 0), 0);
+    return weir_group_close(&g, 0);
+}
+
+WEIR_TEST(a_peer_that_only_reads_gets_what_was_queued_though_the_server_stops) {
+    for (int deferred = 0; deferred <= 1; deferred++) {
+        struct weir_sim_options o = {.size = sizeof o, .deferred = deferred, .send_buffer = 70,
+                                     .receive_buffer = 70};
+        assert_int_equal(weir_sim_run(stop_while_echoes_are_queued, NULL, &o), 0);
     }
 }
 

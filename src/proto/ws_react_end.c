@@ -60,7 +60,8 @@ static void let_leave(struct ws_react_conn *c, int rc) {
     if (rc < 0 && weir_error(rc) != NULL)
         why = *weir_error(rc);
     weir__ws_go(&c->ws);
-    (void)weir__ws_flushed(&c->ws, &weir__ws_ends);
+    if (weir__ws_flushed(&c->ws, &weir__ws_ends) < 0 && ws_react_stops(c) != 0)
+        (void)weir__ws_write_out(&c->ws); /* for at most close_ns, as if the peer still sent */
     if (why.code != 0)
         weir__error_restore(&why);
 }
