@@ -11,7 +11,6 @@
 #include "base/log.h"
 #include "task/task.h"
 #include "tls/chance.h"
-#include "tls/settings.h"
 
 /* ---- material ---- */
 
@@ -141,7 +140,7 @@ static void tls_free(struct weir_tls *tls) {
     weir__tls_tickets_forget(&tls->tickets);
     material_free(tls->material);
     pthread_mutex_destroy(&tls->lock);
-    weir__free(tls->strings);
+    weir__tls_settings_free(&tls->strings);
     weir__free(tls);
 }
 

@@ -18,6 +18,7 @@
 #include "tls/engine.h"
 #include "tls/pem.h"
 #include "tls/session.h"
+#include "tls/settings.h"
 #include "tls/ticket.h"
 
 /* What a reload replaces. */
@@ -57,7 +58,7 @@ struct weir_tls {
     _Atomic uint32_t refs;
     pthread_mutex_t lock; /* of all that follows, but options and what seats own */
     struct weir_tls_options options; /* strings and tables are copies, in `strings` */
-    void *strings;
+    struct weir__tls_strings strings;
     struct weir__tls_material *material;
     struct weir__tls_seat *seats;
     struct weir__tls_tickets tickets;

@@ -61,6 +61,8 @@ static int file_text(const char *path, struct text *ret) {
         len = -ENOMEM;
     close(fd);
     if (len < 0) {
+        if (bytes != NULL)
+            OPENSSL_cleanse(bytes, size);
         weir__free(bytes);
         return (int)len;
     }

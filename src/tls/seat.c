@@ -10,7 +10,6 @@
 #include "tls/chance.h"
 #include "tls/context.h"
 #include "tls/reason.h"
-#include "tls/settings.h"
 
 /* Forward secrecy and authenticated encryption only. Those of TLS 1.3 are all such. */
 static const char ciphers[] = "ECDHE+AESGCM:ECDHE+CHACHA20";

@@ -3,6 +3,7 @@
 #include "tls/settings.h"
 
 #include <errno.h>
+#include <openssl/crypto.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -112,7 +113,7 @@ static int check(const struct weir_tls_options *o) {
 }
 
 int weir__tls_settings_copy(const struct weir_tls_options *given, struct weir_tls_options *ret,
-                            void **ret_memory) {
+                            struct weir__tls_strings *ret_strings) {
     struct weir_tls_options o, counted;
     struct packer p = {NULL, 0};
     WEIR_OPTIONS_COPY(struct weir_tls_options, handshakes_max, &o, given);
@@ -129,8 +130,15 @@ int weir__tls_settings_copy(const struct weir_tls_options *given, struct weir_tl
     o.handshake_ns = o.handshake_ns > 0 ? o.handshake_ns : WEIR_SECONDS(10);
     o.handshakes_max = o.handshakes_max > 0 ? o.handshakes_max : HANDSHAKES_MAX;
     *ret = o;
-    *ret_memory = p.base;
+    *ret_strings = (struct weir__tls_strings){p.base, p.used};
     return 0;
+}
+
+void weir__tls_settings_free(struct weir__tls_strings *strings) {
+    if (strings->base != NULL)
+        OPENSSL_cleanse(strings->base, strings->len);
+    weir__free(strings->base);
+    *strings = (struct weir__tls_strings){NULL, 0};
 }
 
 size_t weir__tls_settings_alpn(const struct weir_tls_options *o, unsigned char *wire) {

@@ -5,10 +5,17 @@
 
 #include <weir/tls.h>
 
-/* Copy, check and fill in the defaults. Returns 0, -EINVAL or -ENOMEM, with a record. The caller
- * frees *ret_memory. */
+/* The strings and tables of a copy. */
+struct weir__tls_strings {
+    void *base;
+    size_t len;
+};
+
+/* Copy, check and fill in the defaults. Returns 0, -EINVAL or -ENOMEM, with a record. */
 int weir__tls_settings_copy(const struct weir_tls_options *given, struct weir_tls_options *ret,
-                            void **ret_memory);
+                            struct weir__tls_strings *ret_strings);
+/* Cleanse them, since they may have keys, and free them. */
+void weir__tls_settings_free(struct weir__tls_strings *strings);
 
 /* The list of protocols as it goes over the wire: each behind its length. Returns the length. */
 enum { WEIR__TLS_ALPN = 256 };
