@@ -148,8 +148,9 @@ enum weir_tls_part {
 WEIR_API ssize_t weir_tls_peer(struct weir_stream *s, enum weir_tls_part part, char *text,
                                size_t size);
 
-/* Do nothing. A program that uses TLS only by URLs (tls://, wss://), and links libweir-tls.a
- * without the flags of pkg-config, calls this once: else the linker leaves the library out. */
+/* Do nothing. A program that has URLs of TLS (tls://, wss://, https://), and links libweir-tls.a
+ * without the flags of pkg-config, calls this once: else the linker leaves out what serves such
+ * URLs, even if the program calls weir_tls_new. */
 WEIR_API void weir_tls_use(void);
 
 #ifdef __cplusplus

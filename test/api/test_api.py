@@ -1,12 +1,19 @@
 # SPDX-License-Identifier: MIT
-"""The programs of doc/design/api.md are compiled, linked, and run where they end by themselves.
-WEIR_LINK: the libraries to link."""
+"""The programs of doc/design/api.md are compiled, linked, and run where they end by themselves, or
+can be made to. WEIR_LINK: the libraries to link; WEIR_LINK_HTTP, WEIR_LINK_HTTPS: those of programs
+of HTTP; the latter is empty where there is no TLS."""
+import http.client
+import http.server
+import json
 import os
 import re
+import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import tempfile
+import threading
 import time
 import unittest
 
@@ -15,7 +22,9 @@ COMPILE = ["cc", "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-Wno-unused-param
            "-I" + ROOT + "/include"]
 HEADERS = "".join(f"#include <{name}.h>\n" for name in (
     "errno", "pthread", "signal", "stdio", "stdlib", "string", "weir/weir", "weir/worker"))
-LINES_MAX = 25
+BACKENDS = ["epoll"] + ["uring"] * ("uring" in os.environ["WEIR_LINK"])
+LINES_MAX = {21: 45, 22: 45}  # of the others: 25
+LINK = {21: "WEIR_LINK_HTTP", 22: "WEIR_LINK_HTTPS"}  # of the others: WEIR_LINK
 
 with open(ROOT + "/doc/design/api.md", encoding="utf-8") as page:
     PAGE = page.read()
@@ -43,7 +52,7 @@ def last_function(program):
 def whole(program):
     """The program with what the page leaves out: headers, the client of the echo server that
     another program has shown, and a main that runs its last function."""
-    if "client," in program and "int client" not in program:
+    if ", client," in program and "int client" not in program:
         program = PROGRAMS[4].split("static int serve")[0] + program
     if not re.search(r"int main\(|WEIR_WORKER_MAIN\(", program):
         program += ("\nint main(int argc, char **argv) {\n"
@@ -52,29 +61,40 @@ def whole(program):
     return HEADERS + program
 
 
-class ApiTest(unittest.TestCase):
+class ProgramTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         holder = tempfile.TemporaryDirectory()
         cls.addClassCleanup(holder.cleanup)
         cls.folder = holder.name
+        if shutil.which("openssl"):
+            subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                            "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj",
+                            "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout",
+                            "key.pem", "-out", "cert.pem"], cwd=cls.folder, check=True,
+                           capture_output=True)
 
     def build(self, number, text=None, variant=""):
+        link = os.environ[LINK.get(number, "WEIR_LINK")]
+        if not link or not shutil.which("openssl") and number == 22:
+            self.skipTest("no TLS here")
         path = f"{self.folder}/program-{number}{variant}"
         with open(path + ".c", "w", encoding="utf-8") as f:
             f.write(whole(text or PROGRAMS[number]))
-        subprocess.run([*COMPILE, "-o", path, path + ".c", *os.environ["WEIR_LINK"].split()],
-                       check=True)
+        subprocess.run([*COMPILE, "-o", path, path + ".c", *link.split()], check=True)
         return path
 
     def out(self, number):
         return subprocess.run([self.build(number)], check=True, text=True, capture_output=True,
                               timeout=30).stdout
 
-    def test_there_are_twenty_and_they_are_short(self):
-        self.assertEqual(sorted(PROGRAMS), list(range(1, 21)))
-        self.assertEqual(PAGE.count("```c\n"), 20)
-        self.assertEqual([n for n, text in PROGRAMS.items() if text.count("\n") > LINES_MAX], [])
+
+class ApiTest(ProgramTest):
+    def test_they_are_numbered_and_short(self):
+        self.assertEqual(sorted(PROGRAMS), list(range(1, 23)))
+        self.assertEqual(PAGE.count("```c\n"), 22)
+        self.assertEqual([n for n, text in PROGRAMS.items()
+                          if text.count("\n") > LINES_MAX.get(n, 25)], [])
 
     def test_1_hello(self):
         self.assertEqual(self.out(1), "hello world\n" * 3)
@@ -90,7 +110,7 @@ class ApiTest(unittest.TestCase):
         with socket.create_server(("127.0.0.1", 0)) as listener:
             text = PROGRAMS[3].replace("localhost:7", f"127.0.0.1:{listener.getsockname()[1]}")
             path = self.build(3, text.replace("WEIR_SECONDS(3)", "WEIR_SECONDS(0.3)"), "-fetch")
-            for backend in ["epoll"] + ["uring"] * ("uring" in os.environ["WEIR_LINK"]):
+            for backend in BACKENDS:
                 with subprocess.Popen([path], text=True, stdout=subprocess.PIPE,
                                       stderr=subprocess.PIPE,
                                       env={**os.environ, "WEIR_BACKEND": backend}) as program:
@@ -120,8 +140,9 @@ class ApiTest(unittest.TestCase):
             if "int main(" in text or "WEIR_WORKER_MAIN" in text:
                 continue
             with self.subTest(number=number):
-                path = self.build(number, text + FIRED % last_function(text), "-fired")
-                done = subprocess.run([path], capture_output=True, timeout=30)
+                text = text.replace(":8443", ":0") + FIRED % last_function(text)
+                done = subprocess.run([self.build(number, text, "-fired")], cwd=self.folder,
+                                      capture_output=True, timeout=30)
                 self.assertEqual(done.returncode, 0)
 
     def test_7_stream(self):
@@ -154,7 +175,7 @@ class ApiTest(unittest.TestCase):
 
     def test_19_shutdown(self):
         with subprocess.Popen([self.build(19)], text=True, stdout=subprocess.PIPE) as program:
-            wait_until_caught(program.pid, signal.SIGTERM)
+            wait_until_caught(program, signal.SIGTERM)
             program.terminate()
             out, _ = program.communicate(timeout=30)
         self.assertEqual((program.returncode, out), (0, "put away\n"))
@@ -168,10 +189,142 @@ class ApiTest(unittest.TestCase):
         self.assertIn("--with KEY=VALUE", out)
 
 
-def wait_until_caught(pid, number):
-    """Until the process pid catches or blocks the signal, so that it does not die of it."""
-    while True:
-        with open(f"/proc/{pid}/status", encoding="ascii") as f:
+class Pages(http.server.ThreadingHTTPServer):
+    """/page/N has N bytes; but 3 is not there, 5 breaks off, and 0 does not come if hangs is set.
+    The first four are sent once all four were asked for."""
+    daemon_threads = True
+
+    def __init__(self, hangs):
+        self.hangs, self.busy, self.busy_max, self.lock = hangs, 0, 0, threading.Lock()
+        self.four = threading.Barrier(4, timeout=20)
+        super().__init__(("127.0.0.1", 0), PageHandler)
+        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.server_port}"
+
+    def handle_error(self, *_):
+        pass  # the client breaks off
+
+
+class PageHandler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    log_message = lambda *_: None
+
+    def count(self, more):
+        with self.server.lock:
+            self.server.busy += more
+            self.server.busy_max = max(self.server.busy_max, self.server.busy)
+
+    def do_GET(self):
+        number = int(self.path.removeprefix("/page/"))
+        self.count(1)
+        if number < 4:
+            self.server.four.wait()
+        time.sleep(60 if number == 0 and self.server.hangs else 0.05)
+        self.count(-1)
+        self.send_response(404 if number == 3 else 200)
+        self.send_header("Content-Length", str(99 if number == 5 else number))
+        self.end_headers()
+        self.wfile.write(b"x" * number)
+        self.close_connection = number == 5
+
+
+class HttpTest(ProgramTest):
+    """The programs that speak HTTP, with those that speak it to them."""
+
+    def fetch_all(self, hangs, budget="10"):
+        path = self.build(21, PROGRAMS[21].replace("WEIR_SECONDS(10)", f"WEIR_SECONDS({budget})"))
+        for backend in BACKENDS:
+            with Pages(hangs) as pages:
+                done = subprocess.run([path, pages.url], capture_output=True, text=True, timeout=30,
+                                      env={**os.environ, "WEIR_BACKEND": backend})
+                pages.shutdown()
+            self.assertLessEqual(pages.busy_max, 4)
+            yield pages, done.returncode, sorted(done.stdout.splitlines()), done.stderr
+
+    def test_21_ten_pages(self):
+        for pages, code, out, err in self.fetch_all(False):
+            self.assertEqual(code, 0, err)
+            self.assertEqual(out, sorted(f"{404 if n == 3 else 200} {pages.url}/page/{n}: {n} bytes"
+                                         for n in range(10) if n != 5))
+            self.assertEqual(err, f"http body {pages.url}/page/5: the connection ended 94 bytes "
+                                  "before its end\n")
+
+    def test_21_the_deadline_ends_them(self):
+        for pages, code, out, err in self.fetch_all(True, "0.5"):
+            self.assertEqual(code, 1, err)
+            self.assertNotIn(f"200 {pages.url}/page/0: 0 bytes", out)
+            self.assertRegex(err, rf"GET {pages.url}/page/0: .* \(ETIME\), budget 500 ms")
+
+    def serve(self, backend):
+        with socket.create_server(("127.0.0.1", 0)) as s:
+            port = s.getsockname()[1]
+        path = self.build(22, PROGRAMS[22].replace(":8443", f":{port}"))
+        program = subprocess.Popen([path], cwd=self.folder,
+                                   env={**os.environ, "WEIR_BACKEND": backend})
+        self.addCleanup(program.wait)
+        self.addCleanup(program.kill)
+        wait_until_caught(program, signal.SIGTERM)
+        return program, port
+
+    def connect(self, port):
+        context = ssl.create_default_context(cafile=self.folder + "/cert.pem")
+        connection = http.client.HTTPSConnection("localhost", port, timeout=30, context=context)
+        self.addCleanup(connection.close)
+        return connection
+
+    def ask(self, connection, method, path, body=None):
+        for _ in range(500):
+            try:
+                connection.request(method, path, body)
+                answer = connection.getresponse()
+                return answer.status, answer.read().decode()
+            except ConnectionRefusedError:  # it does not listen yet
+                connection.close()
+                time.sleep(0.01)
+        return self.fail("the server never listened")
+
+    def test_22_json_over_https(self):
+        for backend in BACKENDS:
+            program, port = self.serve(backend)
+            connection = self.connect(port)
+            room = {"room": 7, "degrees": 21.5}
+            status, text = self.ask(connection, "PUT", "/rooms/7", '{"degrees": 21.5}')
+            self.assertEqual((status, json.loads(text)), (200, room))
+            status, text = self.ask(connection, "GET", "/rooms/7")
+            self.assertEqual((status, json.loads(text)), (200, room))
+            for wanted, *asked in ((404, "GET", "/rooms/100"), (404, "GET", "/rooms/-1"),
+                                   (404, "PUT", "/rooms/100", "{}"), (404, "GET", "/"),
+                                   (400, "PUT", "/rooms/7", "{}"), (400, "PUT", "/rooms/7", ""),
+                                   (413, "PUT", "/rooms/7", "x" * 201),
+                                   (405, "DELETE", "/rooms/7")):
+                self.assertEqual(self.ask(connection, *asked)[0], wanted, asked)
+            connection.close()
+            program.terminate()
+            self.assertEqual(program.wait(30), 0)
+
+    def test_22_a_request_that_has_begun_is_finished(self):
+        for backend in BACKENDS:
+            program, port = self.serve(backend)
+            connection, idle = self.connect(port), self.connect(port)
+            self.assertEqual(self.ask(connection, "GET", "/rooms/1")[0], 200)
+            self.assertEqual(self.ask(idle, "GET", "/rooms/1")[0], 200)
+            connection.putrequest("PUT", "/rooms/1")
+            connection.putheader("Content-Length", "17")
+            connection.putheader("Expect", "100-continue")
+            connection.endheaders()
+            self.assertIn(b"100 Continue", connection.sock.recv(100))  # the handler reads
+            program.terminate()
+            self.assertEqual(idle.sock.recv(1), b"")  # the server stops
+            connection.send(b'{"degrees": 19.5}')
+            answer = connection.getresponse()
+            self.assertEqual((answer.status, json.loads(answer.read())["degrees"]), (200, 19.5))
+            self.assertEqual(program.wait(30), 0)
+
+
+def wait_until_caught(program, number):
+    """Until the program catches or blocks the signal, so that it does not die of it."""
+    while program.poll() is None:
+        with open(f"/proc/{program.pid}/status", encoding="ascii") as f:
             masks = dict(line.split(":\t") for line in f if line.startswith("Sig"))
         if any(int(masks[name], 16) >> (number - 1) & 1 for name in ("SigCgt", "SigBlk")):
             return
