@@ -112,12 +112,12 @@ struct weir_http_server_options {
  * task for each request; between requests a connection has no stack. Each connection is a child of
  * g, which should be WEIR_INDEPENDENT; g NULL: of the run's own group. *options is copied; what its
  * members point to is borrowed until return.
- * The server stops when l is unlistened, or when a scope around the call fires. Then connections
- * without a request close at once, or if their last answer is still on its way, within a second.
- * Requests that have begun go on for at most drain_ns, and their connections close after the
- * answer; then they are cancelled. Event streams, and other requests for which
- * weir_http_end_on_stop was called, are cancelled at once. The call returns when the last
- * connection is gone. A cancel of g cancels all of them at once.
+ * The server stops when l is unlistened, or when a scope around the call fires (l stays open then:
+ * clients that connect meanwhile wait). Connections without a request close at once, or if their
+ * last answer is still on its way, within a second. Requests that have begun go on for at most
+ * drain_ns, and their connections close after the answer; then they are cancelled. Event streams,
+ * and others for which weir_http_end_on_stop was called, are cancelled at once. The call returns
+ * when the last connection is gone. A cancel of g cancels all of them at once.
  * Returns 0 once l is unlistened; -ECANCELED, -ETIME, -EBUSY (another task accepts), -ENOMEM (only
  * when it begins), -EINVAL (the options: the error's text says what, such as a pattern or method
  * that no request could match, or two routes of which neither is the narrower), WEIR_ENOZLIB,
