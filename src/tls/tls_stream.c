@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* tls_stream.c - the kind of stream: handshake, encrypting, shutdown, close. tls_ask.c receives.
+/* tls_stream.c - the kind of stream: encrypting, shutdown, close. tls_shake.c makes the handshake,
+ * tls_ask.c receives.
  *
  * Ciphertext cannot be taken back: its record number is used up. So the line writes what was
  * encrypted, even if the task is cancelled meanwhile, and it counts as taken. A reader that must
@@ -17,8 +18,6 @@
 
 enum {
     AT_ONCE = 4 * WEIR__TLS_RECORD, /* plaintext that is encrypted before it is written */
-    ALERT_MS = 1000,  /* for the alert of a handshake that has failed */
-    PLAIN_MAX = 1 << 20, /* bytes of a client's plain HTTP that are thrown away */
     LINGER_MS = 10000 /* after a close, for what is still to be written */
 };
 
@@ -26,8 +25,8 @@ static struct weir__tls *tls_of(struct weir_stream *s) {
     return WEIR_CONTAINER(s, struct weir__tls, stream);
 }
 
-static const struct weir__what waits_line = {.text = "write", .link = "to",
-                                             .kind = WEIR__ON_STREAM};
+const struct weir__what weir__tls_waits = {.text = "write", .link = "to",
+                                            .kind = WEIR__ON_STREAM};
 
 /* ---- the line ---- */
 
@@ -36,14 +35,10 @@ void weir__tls_go(struct weir__tls *t) {
         weir__out_go(&t->out, t->below, &t->by);
 }
 
-static bool is_written(const struct weir__tls *t) {
-    return t->out.queued == 0 || t->out.failed != 0;
-}
-
 int weir__tls_wait_line(struct weir__tls *t, uint32_t max) {
     int rc = 0;
     while (rc == 0 && t->out.queued > max && t->out.failed == 0 && !t->stream.closed)
-        rc = (int)weir__waitq_wait(&t->line, NULL, &waits_line, &t->stream);
+        rc = (int)weir__waitq_wait(&t->line, NULL, &weir__tls_waits, &t->stream);
     if (t->stream.closed)
         return -ECANCELED;
     return rc < 0 ? rc : t->out.failed;
@@ -68,7 +63,7 @@ static void line_moved(struct weir__out *o, int rc) {
         t->ends_below = false;
         weir__stream_shut(t->below);
     }
-    if (p != NULL && is_written(t))
+    if (p != NULL && weir__tls_is_written(t))
         put_goes_on(t, p); /* last: it may close t */
     else if (t->lingers)
         close_now(t);
@@ -77,108 +72,6 @@ static void line_moved(struct weir__out *o, int rc) {
 }
 
 /* ---- the handshake ---- */
-
-/* One step with what has come below, and waiting for it if nothing has. */
-static int shake_on(struct weir__tls *t) {
-    struct weir_view v;
-    ssize_t n = weir_peek(t->below, 1, &v);
-    if (t->stream.closed)
-        return -ECANCELED;
-    if (n == WEIR_ECLOSED)
-        t->below = NULL;
-    if (n <= 0)
-        return n < 0 ? (int)n : WEIR_EEOF;
-    t->engine.in = v.base;
-    t->engine.in_len = v.len;
-    int rc = weir__tls_engine_shake(&t->engine);
-    weir_consume(t->below, v.len - t->engine.in_len);
-    t->engine.in = NULL;
-    t->engine.in_len = 0;
-    return rc;
-}
-
-static int shake(struct weir__tls *t) {
-    int rc = t->engine.server ? -EAGAIN : weir__tls_engine_shake(&t->engine);
-    for (;;) {
-        weir__tls_go(t);
-        if (rc != -EAGAIN)
-            return rc;
-        if ((rc = weir__tls_wait_line(t, 0)) < 0)
-            return rc;
-        rc = shake_on(t);
-    }
-}
-
-/* A close with bytes unread is a reset, and might overtake the answer. */
-static int discard_plain(struct weir__tls *t) {
-    struct weir_view v;
-    ssize_t n = weir_shutdown(t->below);
-    for (size_t sum = 0; n >= 0 && sum < PLAIN_MAX; sum += v.len) {
-        n = weir_peek(t->below, 1, &v);
-        if (n == WEIR_ECLOSED)
-            t->below = NULL;
-        if (n <= 0 || t->stream.closed)
-            break;
-        weir_consume(t->below, v.len);
-    }
-    return n < 0 ? (int)n : 0;
-}
-
-/* Let the peer have the alert that says why, or the answer in plain text. */
-static void send_alert(struct weir__tls *t) {
-    struct weir_scope shield, bound;
-    if (is_written(t) && !t->engine.is_plain)
-        return;
-    weir_shield_enter(&shield, WEIR_MILLISECONDS(ALERT_MS));
-    weir_scope_enter(&bound, WEIR_MILLISECONDS(ALERT_MS));
-    int rc = weir__tls_wait_line(t, 0);
-    if (rc == 0 && t->engine.is_plain)
-        rc = discard_plain(t);
-    weir_scope_leave(&bound, rc);
-    weir_scope_leave(&shield, 0);
-}
-
-static int took_too_long(struct weir__tls *t) {
-    return weir__tls_engine_fail(&t->engine, -ETIME, "the TLS handshake took longer than %lld ms",
-                                 (long long)(t->engine.owner->options.handshake_ns / 1000000));
-}
-
-/* Within handshake_ns from the first call on: one that was cancelled has used some of it. Who
- * fired: that bound, or a scope of the caller's? */
-static int shake_in_time(struct weir__tls *t) {
-    weir_ns now = weir__loop_now(t->stream.loop);
-    struct weir_scope scope;
-    if (t->until_ns == 0)
-        t->until_ns = weir__deadline(now, t->engine.owner->options.handshake_ns);
-    if (t->until_ns <= now)
-        return took_too_long(t);
-    weir_scope_enter(&scope, t->until_ns == WEIR_NEVER ? WEIR_NEVER : t->until_ns - now);
-    int rc = shake(t);
-    bool has_fired = weir_cancelled() != 0;
-    rc = weir_scope_leave(&scope, rc);
-    return rc == -ETIME && has_fired && weir_cancelled() == 0 && !t->stream.closed
-               ? took_too_long(t) : rc;
-}
-
-int weir__tls_shake(struct weir__tls *t) {
-    int rc = 0;
-    while (t->is_shaking && rc == 0 && !t->stream.closed)
-        rc = (int)weir__waitq_wait(&t->line, NULL, &waits_line, &t->stream);
-    if (rc < 0 || t->stream.closed || t->engine.shaken)
-        return rc < 0 ? rc : t->stream.closed ? -ECANCELED : 0;
-    if (t->engine.code != 0)
-        return t->engine.code;
-    t->is_shaking = true;
-    t->seat->handshakes += t->engine.server;
-    rc = t->engine.server ? shake_in_time(t) : shake(t);
-    if (rc < 0 && rc != -ETIME && rc == t->engine.code && !t->stream.closed)
-        send_alert(t);
-    t->is_shaking = false;
-    t->seat->handshakes -= t->engine.server;
-    weir__waitq_wake_all(&t->seat->room, 0);
-    weir__waitq_wake_all(&t->line, 0);
-    return t->stream.closed ? -ECANCELED : rc;
-}
 
 static inline int must_shake(struct weir__tls *t) {
     return __builtin_expect(!t->engine.shaken, 0) ? weir__tls_shake(t) : 0;
@@ -222,7 +115,7 @@ static int halt(struct weir__tls *t) {
         return weir__tls_engine_fail(&t->engine, WEIR_ETLS, "a message of the peer's handshake has "
                                      "come in part, and nobody reads the rest");
     while (rc == 0 && t->is_halted && t->out.failed == 0 && !t->stream.closed)
-        rc = (int)weir__waitq_wait(&t->line, NULL, &waits_line, &t->stream);
+        rc = (int)weir__waitq_wait(&t->line, NULL, &weir__tls_waits, &t->stream);
     return rc;
 }
 
@@ -305,7 +198,7 @@ static bool put_begin(struct weir__tls *t, struct weir__put *p) {
     p->put_wait = 1;
     weir__tls_go(t);
     p->result = n < 0 ? n : t->out.failed;
-    return n < 0 || is_written(t);
+    return n < 0 || weir__tls_is_written(t);
 }
 
 /* The line is written. put_begin writes, and so may come here again: without t->put. */
@@ -327,7 +220,7 @@ static int tls_put(struct weir_stream *s, struct weir__put *p) {
     p->done = 0;
     p->put_wait = 0;
     p->result = -ENOTCONN;
-    if (!t->engine.shaken || (is_written(t) && put_begin(t, p)))
+    if (!t->engine.shaken || (weir__tls_is_written(t) && put_begin(t, p)))
         return WEIR__DONE;
     t->put = p;
     return WEIR__PENDING;
@@ -344,14 +237,14 @@ static int tls_unput(struct weir_stream *s, struct weir__put *p) {
 
 static bool tls_rests(struct weir_stream *s, weir_ns rest_ns) {
     weir__out_owner_rest(&tls_of(s)->by, rest_ns);
-    return !is_written(tls_of(s));
+    return !weir__tls_is_written(tls_of(s));
 }
 
 static int64_t tls_try_send(struct weir_stream *s, const void *buf, size_t len) {
     struct weir__tls *t = tls_of(s);
     if (t->out.failed != 0 || t->engine.code != 0)
         return t->out.failed != 0 ? t->out.failed : t->engine.code;
-    if (!t->engine.shaken || !is_written(t))
+    if (!t->engine.shaken || !weir__tls_is_written(t))
         return -EAGAIN;
     int64_t n = encrypt(t, buf, len);
     weir__tls_go(t);
@@ -391,7 +284,7 @@ static int tls_shutdown(struct weir_stream *s) {
     if (rc < 0)
         return t->ends_late ? 0 : rc;
     weir__tls_go(t);
-    t->ends_below = !is_written(t);
+    t->ends_below = !weir__tls_is_written(t);
     return t->ends_below ? 0 : weir__stream_shut(t->below);
 }
 
@@ -399,7 +292,7 @@ static void resumed(struct weir__soon *soon, bool dropped) {
     struct weir__tls *t = WEIR_CONTAINER(soon, struct weir__tls, resume);
     if (t->ends_late)
         (void)tls_shutdown(&t->stream);
-    if (t->put != NULL && is_written(t))
+    if (t->put != NULL && weir__tls_is_written(t))
         put_goes_on(t, t->put); /* last: it may close t */
 }
 

@@ -51,6 +51,11 @@ int weir__tls_failed(struct weir__tls *t, int rc, const char *what) __attribute_
 void weir__tls_go(struct weir__tls *t);
 /* Let those go on that were halted. */
 void weir__tls_resume(struct weir__tls *t) __attribute__((cold));
+static inline bool weir__tls_is_written(const struct weir__tls *t) {
+    return t->out.queued == 0 || t->out.failed != 0;
+}
+/* What a task waits for here. */
+extern const struct weir__what weir__tls_waits;
 /* Wait until the line has less than max bytes, 0: is written. Suspends. Returns 0, what the line
  * has failed with, or the felt code. */
 int weir__tls_wait_line(struct weir__tls *t, uint32_t max);
