@@ -12,6 +12,9 @@
  *   since anybody on the way can end a connection.
  * - weir_write returns 0 when the stream below has taken the ciphertext of all bytes. After a
  *   cancel `done` of weir_error counts the bytes that were encrypted: these will be sent.
+ * - If the peer breaks the connection and has said why by an alert (such as a server that refuses
+ *   our certificate), weir_write returns that as a read does, WEIR_ECERT or WEIR_ETLS, and not
+ *   -EPIPE or -ECONNRESET. The write before it may have succeeded.
  * - weir_stream_fd and weir_detach return -EOPNOTSUPP.
  *
  * After fork the child may use a struct weir_tls of its parent in loops of its own, if no other

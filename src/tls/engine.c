@@ -266,6 +266,7 @@ int64_t weir__tls_engine_read(struct weir__tls_engine *e, void *buf, size_t len)
         return e->code;
     WEIR_CHECK(e->shaken);
     expect_no_errors();
+    e->peeked = false;
     int rc = SSL_read_ex(e->ssl, buf, len, &n);
     free_buffers(e);
     if (rc == 1)
@@ -273,6 +274,25 @@ int64_t weir__tls_engine_read(struct weir__tls_engine *e, void *buf, size_t len)
     if (SSL_get_error(e->ssl, rc) == SSL_ERROR_ZERO_RETURN)
         return 0;
     return said(e, rc);
+}
+
+int64_t weir__tls_engine_peek(struct weir__tls_engine *e, void *buf, size_t len) {
+    size_t n = 0;
+    if (e->code != 0)
+        return e->code;
+    expect_no_errors();
+    int rc = SSL_peek_ex(e->ssl, buf, len, &n);
+    e->peeked = rc == 1 || SSL_get_error(e->ssl, rc) == SSL_ERROR_ZERO_RETURN;
+    return e->peeked ? (int64_t)n : said(e, rc);
+}
+
+int weir__tls_engine_read_rest(struct weir__tls_engine *e) {
+    if (e->code != 0 || !SSL_in_init(e->ssl))
+        return e->code;
+    expect_no_errors();
+    int rc = SSL_do_handshake(e->ssl);
+    free_buffers(e);
+    return rc == 1 ? 0 : said(e, rc);
 }
 
 int weir__tls_engine_write(struct weir__tls_engine *e, const void *buf, size_t len) {

@@ -41,6 +41,7 @@ struct weir__tls_engine {
     bool shaken : 1;   /* the handshake is done */
     bool heard : 1;    /* the peer has sent a byte */
     bool is_plain : 1; /* the peer speaks HTTP: `out` has an answer in plain text */
+    bool peeked : 1;   /* the next read returns something, without ciphertext */
     bool stepped : 1;  /* a message of the handshake has come or gone since buffers were freed */
 };
 
@@ -57,6 +58,12 @@ int weir__tls_engine_shake(struct weir__tls_engine *e); /* 0: done */
 /* Decrypt into buf, which has room for a record. Returns the count; 0 after the peer's
  * close_notify. */
 int64_t weir__tls_engine_read(struct weir__tls_engine *e, void *buf, size_t len);
+/* Take the rest of a message of the peer's handshake that has come in part, and nothing behind it.
+ * Returns 0 once it is whole. */
+int weir__tls_engine_read_rest(struct weir__tls_engine *e);
+/* Look at what has come: the next read returns the record that this meets. Returns its length; 0,
+ * the peer's close_notify; an error, such as the peer's alert. */
+int64_t weir__tls_engine_peek(struct weir__tls_engine *e, void *buf, size_t len);
 /* Encrypt at most a record. Returns 0 or an error; -EAGAIN: a message of the peer's to OpenSSL
  * itself, such as a ticket, has come in part, and nothing can be written before the rest of it was
  * read. */

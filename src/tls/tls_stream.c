@@ -18,7 +18,8 @@
 
 enum {
     AT_ONCE = 4 * WEIR__TLS_RECORD, /* plaintext that is encrypted before it is written */
-    LINGER_MS = 10000 /* after a close, for what is still to be written */
+    LINGER_MS = 10000, /* after a close, for what is still to be written */
+    LOOK_MS = 10 /* after a break, for what has come: io_uring brings it in the next turn */
 };
 
 static struct weir__tls *tls_of(struct weir_stream *s) {
@@ -35,17 +36,27 @@ void weir__tls_go(struct weir__tls *t) {
         weir__out_go(&t->out, t->below, &t->by);
 }
 
+/* What the line has failed with; why the peer has broken the connection, if it has said that. */
+static int line_failed(const struct weir__tls *t) {
+    return t->out.failed != 0 && t->engine.code != 0 ? t->engine.code : t->out.failed;
+}
+
 int weir__tls_wait_line(struct weir__tls *t, uint32_t max) {
     int rc = 0;
     while (rc == 0 && t->out.queued > max && t->out.failed == 0 && !t->stream.closed)
         rc = (int)weir__waitq_wait(&t->line, NULL, &weir__tls_waits, &t->stream);
     if (t->stream.closed)
         return -ECANCELED;
-    return rc < 0 ? rc : t->out.failed;
+    return rc < 0 ? rc : line_failed(t);
 }
 
 static void put_goes_on(struct weir__tls *t, struct weir__put *p);
 static void close_now(struct weir__tls *t);
+static void resume_soon(struct weir__tls *t);
+
+static bool is_break(int rc) {
+    return rc == -EPIPE || rc == -ECONNRESET;
+}
 
 /* A write of the line has ended. */
 static void line_moved(struct weir__out *o, int rc) {
@@ -56,6 +67,8 @@ static void line_moved(struct weir__out *o, int rc) {
                               (long long)(t->by.rest_ns / 1000000));
     if (rc == WEIR_ECLOSED) /* in a handshake: another task has closed it, and it is gone */
         t->below = NULL;
+    if (is_break(rc) && t->engine.shaken)
+        weir__tls_look(t);
     weir__waitq_wake_all(&t->line, 0);
     if (o->flight != NULL)
         return;
@@ -63,7 +76,9 @@ static void line_moved(struct weir__out *o, int rc) {
         t->ends_below = false;
         weir__stream_shut(t->below);
     }
-    if (p != NULL && weir__tls_is_written(t))
+    if (p != NULL && weir__tls_is_written(t) && t->is_halted)
+        resume_soon(t); /* perhaps the engine is at work */
+    else if (p != NULL && weir__tls_is_written(t))
         put_goes_on(t, p); /* last: it may close t */
     else if (t->lingers)
         close_now(t);
@@ -108,12 +123,14 @@ static int sent(struct weir__tls *t) {
     return is_felt(rc) && !t->stream.closed ? 0 : rc;
 }
 
-/* Wait for the rest of what the peer tells OpenSSL. Somebody must read it. */
+/* Wait for the rest of what the peer tells OpenSSL. If nobody reads, it is read here; but a stream
+ * that cannot be asked has one reader only. */
 static int halt(struct weir__tls *t) {
     int rc = 0;
-    if (t->asked == NULL && !t->stream.reading)
+    if (t->below->kind->ask == NULL && !t->stream.reading)
         return weir__tls_engine_fail(&t->engine, WEIR_ETLS, "a message of the peer's handshake has "
                                      "come in part, and nobody reads the rest");
+    weir__tls_read_rest(t);
     while (rc == 0 && t->is_halted && t->out.failed == 0 && !t->stream.closed)
         rc = (int)weir__waitq_wait(&t->line, NULL, &weir__tls_waits, &t->stream);
     return rc;
@@ -136,13 +153,41 @@ static int send_more(struct weir__tls *t, const uint8_t *buf, size_t len, size_t
     return 0;
 }
 
+/* A write meets that the connection is broken. Perhaps the peer has said why. A cancel does not end
+ * this: it is no wait for the peer. */
+static __attribute__((cold, noinline)) int broken(struct weir__tls *t) {
+    struct weir_scope shield, bound;
+    int rc = 0;
+    weir_shield_enter(&shield, WEIR_MILLISECONDS(LOOK_MS));
+    weir_scope_enter(&bound, WEIR_MILLISECONDS(LOOK_MS));
+    t->looks = true;
+    for (;;) {
+        weir__tls_look(t);
+        if (!t->is_asking || t->engine.code != 0 || t->engine.peeked || rc < 0)
+            break;
+        rc = (int)weir__waitq_wait(&t->line, NULL, &weir__tls_waits, &t->stream);
+        if (t->stream.closed)
+            break;
+    }
+    t->looks = false;
+    t->has_looked = true;
+    weir_scope_leave(&bound, rc);
+    weir_scope_leave(&shield, 0);
+    return t->stream.closed ? -ECANCELED : line_failed(t);
+}
+
+static inline int write_ended(struct weir__tls *t, int rc) {
+    bool looks = __builtin_expect(is_break(rc), 0) && t->engine.shaken && !t->has_looked;
+    return looks && !t->stream.closed ? broken(t) : rc;
+}
+
 static int tls_send(struct weir_stream *s, const void *buf, size_t len, size_t *ret_done) {
     struct weir__tls *t = tls_of(s);
     *ret_done = 0;
     int rc = must_shake(t);
     if (rc == 0)
         rc = send_more(t, buf, len, ret_done);
-    return rc == 0 ? sent(t) : rc;
+    return write_ended(t, rc == 0 ? sent(t) : rc);
 }
 
 /* Copy small pieces together, so that they are one record. Returns how many bytes. */
@@ -175,20 +220,20 @@ static int tls_sendv(struct weir_stream *s, struct iovec *vec, size_t count, siz
             return -ENOMEM;
         rc = send_more(t, piece->bytes, join(vec, count, piece->bytes), ret_done);
         weir__tls_piece_put(t->seat, piece);
-        return rc == 0 ? sent(t) : rc;
+        return write_ended(t, rc == 0 ? sent(t) : rc);
     }
     for (size_t i = 0; i < count && rc == 0; i++) {
         size_t done = 0;
         rc = send_more(t, vec[i].iov_base, vec[i].iov_len, &done);
         *ret_done += done;
     }
-    return rc == 0 ? sent(t) : rc;
+    return write_ended(t, rc == 0 ? sent(t) : rc);
 }
 
 /* Encrypt all of p into the line, which is empty, and start it. Returns true if it has ended.
  * put_wait: 0, nothing is encrypted yet, perhaps since writing is halted; 1, all is. */
 static bool put_begin(struct weir__tls *t, struct weir__put *p) {
-    int64_t n = t->out.failed;
+    int64_t n = line_failed(t);
     for (size_t i = 0; i < p->count && n >= 0; i++) {
         n = encrypt(t, p->vec[i].iov_base, p->vec[i].iov_len);
         p->done += n > 0 ? (size_t)n : 0;
@@ -197,7 +242,7 @@ static bool put_begin(struct weir__tls *t, struct weir__put *p) {
         return false;
     p->put_wait = 1;
     weir__tls_go(t);
-    p->result = n < 0 ? n : t->out.failed;
+    p->result = n < 0 ? n : line_failed(t);
     return n < 0 || weir__tls_is_written(t);
 }
 
@@ -206,11 +251,13 @@ static void put_goes_on(struct weir__tls *t, struct weir__put *p) {
     bool was_encrypted = p->put_wait == 1;
     t->put = NULL;
     if (was_encrypted)
-        p->result = t->out.failed;
+        p->result = line_failed(t);
     if (was_encrypted || put_begin(t, p))
         p->wake(p);
-    else
+    else {
         t->put = p;
+        weir__tls_read_rest(t);
+    }
 }
 
 static int tls_put(struct weir_stream *s, struct weir__put *p) {
@@ -223,6 +270,8 @@ static int tls_put(struct weir_stream *s, struct weir__put *p) {
     if (!t->engine.shaken || (weir__tls_is_written(t) && put_begin(t, p)))
         return WEIR__DONE;
     t->put = p;
+    if (t->is_halted)
+        weir__tls_read_rest(t);
     return WEIR__PENDING;
 }
 
@@ -240,10 +289,19 @@ static bool tls_rests(struct weir_stream *s, weir_ns rest_ns) {
     return !weir__tls_is_written(tls_of(s));
 }
 
+/* After a break the first call has the caller wait for room, and so for the last words. */
+static __attribute__((cold)) int try_failed(struct weir__tls *t) {
+    int rc = t->engine.code != 0 ? t->engine.code : t->out.failed;
+    if (!is_break(rc) || !t->is_asking || t->has_looked)
+        return rc;
+    t->has_looked = true;
+    return -EAGAIN;
+}
+
 static int64_t tls_try_send(struct weir_stream *s, const void *buf, size_t len) {
     struct weir__tls *t = tls_of(s);
     if (t->out.failed != 0 || t->engine.code != 0)
-        return t->out.failed != 0 ? t->out.failed : t->engine.code;
+        return try_failed(t);
     if (!t->engine.shaken || !weir__tls_is_written(t))
         return -EAGAIN;
     int64_t n = encrypt(t, buf, len);
@@ -255,7 +313,7 @@ static int tls_wait_room(struct weir_stream *s) {
     struct weir__tls *t = tls_of(s);
     int rc = must_shake(t);
     if (rc == 0)
-        rc = weir__tls_wait_line(t, 0);
+        rc = write_ended(t, weir__tls_wait_line(t, 0));
     if (rc == 0 && t->is_halted)
         rc = halt(t);
     return is_felt(rc) || rc == 0 ? rc : 0; /* the next write returns the error */
@@ -277,10 +335,12 @@ static bool tls_is_quiet(struct weir_stream *s) {
 static int tls_shutdown(struct weir_stream *s) {
     struct weir__tls *t = tls_of(s);
     if (t->out.failed != 0)
-        return t->out.failed;
+        return line_failed(t);
     int rc = s->torn ? 0 : weir__tls_engine_end(&t->engine);
     t->ends_late = rc == -EAGAIN;
     t->is_halted |= t->ends_late;
+    if (t->ends_late)
+        weir__tls_read_rest(t);
     if (rc < 0)
         return t->ends_late ? 0 : rc;
     weir__tls_go(t);
@@ -296,17 +356,21 @@ static void resumed(struct weir__soon *soon, bool dropped) {
         put_goes_on(t, t->put); /* last: it may close t */
 }
 
-void weir__tls_resume(struct weir__tls *t) {
-    if (SSL_in_init(t->engine.ssl))
-        return;
-    t->is_halted = false;
-    weir__waitq_wake_all(&t->line, 0);
+static void resume_soon(struct weir__tls *t) {
     weir__soon_remove(&t->resume);
     weir__soon_add(&t->resume);
 }
 
+void weir__tls_resume(struct weir__tls *t) {
+    if (SSL_in_init(t->engine.ssl) && t->engine.code == 0)
+        return;
+    t->is_halted = false;
+    weir__waitq_wake_all(&t->line, 0);
+    resume_soon(t);
+}
+
 void weir__tls_maybe_gone(struct weir__tls *t) {
-    if (t->below == NULL && t->asked == NULL)
+    if (t->below == NULL && t->asked == NULL && !t->is_asking)
         weir__stream_gone(&t->stream);
 }
 

@@ -27,6 +27,10 @@ struct weir__tls {
     struct weir__timer linger;     /* bounds the time after a close in which out is written */
     struct weir__soon resume;      /* writing goes on: the rest of a message was read */
     bool is_shaking, lingers;
+    bool is_asking;  /* op is pending below; for nobody, if asked is NULL */
+    bool is_feeding; /* the engine has answers, which go to the line: it must not be called */
+    bool looks;      /* a writer waits for op, to see what the peer said last */
+    bool has_looked; /* it has waited, or need not */
     bool is_halted; /* nothing can be encrypted before more was read */
     bool ends_late; /* shut down while halted: close_notify follows */
     bool ends_below; /* shut `below` down once out is written */
@@ -57,7 +61,7 @@ static inline bool weir__tls_is_written(const struct weir__tls *t) {
 /* What a task waits for here. */
 extern const struct weir__what weir__tls_waits;
 /* Wait until the line has less than max bytes, 0: is written. Suspends. Returns 0, what the line
- * has failed with, or the felt code. */
+ * or the engine has failed with, or the felt code. */
 int weir__tls_wait_line(struct weir__tls *t, uint32_t max);
 
 /* ---- receiving: tls_ask.c ---- */
@@ -70,6 +74,12 @@ int weir__tls_unask(struct weir_stream *s, struct weir__op *ask);
 void weir__tls_ask_close(struct weir__tls *t);
 /* The engine has failed: let whoever asks know. Not on a task's stack; t may be closed by it. */
 void weir__tls_ask_fail(struct weir__tls *t);
+/* If writing is halted and nobody reads, ask for the rest of the message, take that and nothing
+ * behind it, and resume. */
+void weir__tls_read_rest(struct weir__tls *t) __attribute__((cold));
+/* The connection is broken: what has come may say why. Then the engine's code is set. What is no
+ * alert stays for the reader. If is_asking is true afterwards, more may come in this turn. */
+void weir__tls_look(struct weir__tls *t) __attribute__((cold));
 /* It is closed, and an ask has completed: is the stream gone now? In tls_stream.c. */
 void weir__tls_maybe_gone(struct weir__tls *t);
 
