@@ -75,18 +75,6 @@ TLS_STORY(calls_that_are_given_up_do_not_stretch_the_time_of_a_handshake) {
 
 /* ---- memory ---- */
 
-static void raw_open(struct raw *r, SSL_CTX *ctx, struct weir_stream *s) {
-    *r = (struct raw){SSL_new(ctx), BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()), s};
-    BIO_set_mem_eof_return(r->in, -1);
-    SSL_set_bio(r->ssl, r->in, r->out);
-    SSL_set_connect_state(r->ssl);
-    while (SSL_do_handshake(r->ssl) != 1) {
-        assert_int_equal(raw_send(r), 0);
-        raw_get(r);
-    }
-    assert_int_equal(raw_send(r), 0);
-}
-
 struct reads_all_args {
     struct weir_stream *s;
     int *ret;

@@ -17,6 +17,8 @@
 #include "tls/reason.h"
 #include "tls/session.h"
 
+uint32_t weir__tls_key_records = 1 << 24;
+
 /* ---- the BIO ---- */
 
 static int bio_read(BIO *bio, char *buf, int len) {
@@ -132,7 +134,8 @@ static int engine_begin(struct weir__tls_engine *e, struct weir__tls_seat *seat,
 int weir__tls_engine_init(struct weir__tls_engine *e, struct weir_tls *owner,
                           struct weir__tls_seat *seat, struct weir__out *out, const char *host) {
     *e = (struct weir__tls_engine){.owner = owner, .out = out, .server = host == NULL,
-                                    .generation = seat->generation};
+                                    .generation = seat->generation,
+                                    .records_left = weir__tls_key_records};
     ERR_clear_error();
     int rc = engine_begin(e, seat, host);
     ERR_clear_error();
@@ -295,6 +298,22 @@ int weir__tls_engine_read_rest(struct weir__tls_engine *e) {
     return rc == 1 ? 0 : said(e, rc);
 }
 
+/* The key for writing has encrypted its share. In TLS 1.2 only a renegotiation could change it, and
+ * so it stays. */
+static __attribute__((cold, noinline)) int change_key(struct weir__tls_engine *e) {
+    uint16_t steps = e->steps; /* of the peer's messages: this is none */
+    e->records_left = weir__tls_key_records - 1;
+    if (SSL_version(e->ssl) != TLS1_3_VERSION)
+        return 0;
+    expect_no_errors();
+    int rc = SSL_key_update(e->ssl, SSL_KEY_UPDATE_NOT_REQUESTED);
+    if (rc == 1)
+        rc = SSL_do_handshake(e->ssl);
+    e->steps = steps;
+    free_buffers(e);
+    return rc == 1 ? 0 : said(e, rc);
+}
+
 int weir__tls_engine_write(struct weir__tls_engine *e, const void *buf, size_t len) {
     size_t n = 0;
     WEIR_CHECK(e->shaken && len > 0 && len <= WEIR__TLS_RECORD);
@@ -302,8 +321,11 @@ int weir__tls_engine_write(struct weir__tls_engine *e, const void *buf, size_t l
         return e->code;
     if (SSL_in_init(e->ssl))
         return -EAGAIN;
+    int rc = __builtin_expect(e->records_left-- == 0, 0) ? change_key(e) : 0;
+    if (rc < 0)
+        return rc;
     expect_no_errors();
-    int rc = SSL_write_ex(e->ssl, buf, len, &n);
+    rc = SSL_write_ex(e->ssl, buf, len, &n);
     free_buffers(e); /* it has answered a KeyUpdate before */
     if (rc == 1)
         return 0;

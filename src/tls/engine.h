@@ -26,6 +26,10 @@ enum {
                                   * loop: a KeyUpdate of 27 bytes costs tens of microseconds */
 };
 
+/* Records that one key encrypts; then TLS 1.3 changes it. RFC 8446 allows AES-GCM 2^24.5 full ones.
+ * A test may lower it before a connection is made. */
+extern uint32_t weir__tls_key_records;
+
 struct weir__tls_engine {
     SSL *ssl;
     const uint8_t *in;
@@ -35,6 +39,7 @@ struct weir__tls_engine {
     uint64_t generation; /* of the material that it was made of */
     char *host;    /* client: what the certificate must be for, and the key of its sessions */
     char *why;     /* the text of code; NULL: none, or no memory for it */
+    uint32_t records_left; /* that the key for writing may still encrypt */
     int16_t code;  /* why it failed; each later call returns it */
     uint16_t steps; /* messages behind the handshake; the caller sets it to 0 in each turn */
     bool server : 1;

@@ -3,6 +3,8 @@
 #ifndef WEIR_TLS_RAW_RIG_H
 #define WEIR_TLS_RAW_RIG_H
 
+#include <openssl/ssl.h>
+
 #include "tls/tls_rig.h"
 
 struct raw { /* OpenSSL itself on one end, which does what weir never would */
@@ -24,6 +26,19 @@ static inline void raw_get(struct raw *r) {
     ssize_t n = weir_read(r->s, buf, sizeof buf);
     assert_true(n > 0);
     assert_int_equal(BIO_write(r->in, buf, (int)n), n);
+}
+
+/* As the client. */
+static inline void raw_open(struct raw *r, SSL_CTX *ctx, struct weir_stream *s) {
+    *r = (struct raw){SSL_new(ctx), BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()), s};
+    BIO_set_mem_eof_return(r->in, -1);
+    SSL_set_bio(r->ssl, r->in, r->out);
+    SSL_set_connect_state(r->ssl);
+    while (SSL_do_handshake(r->ssl) != 1) {
+        assert_int_equal(raw_send(r), 0);
+        raw_get(r);
+    }
+    assert_int_equal(raw_send(r), 0);
 }
 
 #endif
