@@ -154,6 +154,12 @@ class Examples(unittest.TestCase):
             self.assertRegex(err, r"^weir: .*: too many connections \(answered 503\)\n$")
         self.assertEqual(run("ws-echo", "--connections-max", "0").returncode, 2)
 
+    def test_ws_client_sends_a_last_line_without_its_newline(self):
+        server = Server("ws-echo", "--port", "0")
+        done = run("ws-client", f"ws://127.0.0.1:{server.port}/", input="one\n\ntwo")
+        self.assertEqual((done.returncode, done.stdout), (0, "one\n\ntwo\n"), done.stderr)
+        self.assertEqual(server.end(signal.SIGTERM), (0, ""))
+
     def test_ws_gate_opens_for_a_token_and_says_that_it_is_well(self):
         for backend in backends():
             for shape in "serve", "react":

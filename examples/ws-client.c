@@ -8,7 +8,7 @@
 #include <string.h>
 #include <weir/weir.h>
 
-enum { LINE_SIZE = 1 << 20, HEADERS_MAX = 16 };
+enum { LINE_MAX_LEN = 1 << 20, HEADERS_MAX = 16 };
 
 struct sender_args {
     struct weir_ws *ws;
@@ -16,13 +16,18 @@ struct sender_args {
 
 /* Reads lines while the other task prints what comes. */
 static int sender(void *args) {
+    static const struct weir_framing lines = {.size = sizeof lines, .max = LINE_MAX_LEN};
     struct weir_ws *ws = ((struct sender_args *)args)->ws;
     WEIR_AUTO(weir_close) struct weir_stream *in = NULL;
-    static char line[LINE_SIZE];
-    ssize_t n = weir_stream_from_fd(0, &in);
-    while (n == 0 && (n = weir_read_until(in, '\n', line, sizeof line)) > 0)
-        n = weir_ws_send(ws, WEIR_WS_TEXT, line, (size_t)n - 1);
-    return n < 0 ? (int)n : weir_ws_close(ws, 1000, "end of input");
+    struct weir_frames frames = {{0}};
+    struct weir_view line;
+    int rc = weir_stream_from_fd(0, &in);
+    if (rc == 0)
+        rc = weir_frames_open(&frames, in, &lines);
+    while (rc >= 0 && (rc = weir_frames_next(&frames, &line)) > 0)
+        rc = weir_ws_send(ws, WEIR_WS_TEXT, line.base, line.len);
+    weir_frames_close(&frames);
+    return rc < 0 ? rc : weir_ws_close(ws, 1000, "end of input");
 }
 
 /* What a server sends is not for the terminal to obey: its control characters become dots. The byte

@@ -151,7 +151,8 @@ WEIR_SUSPENDS ssize_t weir_read(struct weir_stream *s, void *buf, size_t len);
 WEIR_SUSPENDS int weir_read_exactly(struct weir_stream *s, void *buf, size_t len);
 
 /* Read up to and including the first delim byte, and put a NUL behind it. buf has size bytes, so at
- * most size - 1 are read.
+ * most size - 1 are read. For lines use weir_frames of weir/frame.h, which takes a last line
+ * without its line end.
  * Returns the length with delim, without the NUL; 0 at end of stream, when no byte is left;
  * WEIR_EEOF (the stream ended before delim), WEIR_ETOOBIG (no delim in size - 1 bytes, nor in
  * 1 MiB), or an error as weir_read. On error or cancel nothing is consumed. buf is borrowed until
