@@ -26,6 +26,7 @@ struct weir_http_response *weir__http_response_new(struct http_fetch *f,
         return NULL;
     *r = (struct weir_http_response){.client = f->client, .head = *h};
     f->client->refs++;
+    weir__debug_begins(f->client->loop, r);
     r->text = (char *)r->headers + headers_size;
     r->head.headers = r->headers;
     r->head.limits = NULL;

@@ -383,3 +383,21 @@ WEIR_TEST_ABORTS(a_second_close_of_a_response_names_the_first,
     int (*story)(struct world *w) = closes_twice;
     run_debugged(&story);
 }
+
+/* An answer that the library discards lies where one was that the program closed. */
+static int retries_after_closed(struct world *w) {
+    const struct weir_http_client_options o = {.size = sizeof o, .retries = 1, .retry_ns = 1};
+    struct weir_http_client *c = NULL;
+    int rc = weir_http_client_new(&o, &c);
+    SCRIPT(w, 0, "<", ">" OK(2) "hi", "<", ">HTTP/1.1 503 Bu\r\nContent-Length: 0\r\n\r\n", "<",
+           ">" OK(2) "ho");
+    gets_by(c, at(w, "/"), 200, "hi");
+    gets_by(c, at(w, "/"), 200, "ho");
+    weir_http_client_close(&c);
+    return rc;
+}
+
+WEIR_TEST_BACKENDS(an_answer_that_is_discarded_is_no_second_close) {
+    int (*story)(struct world *w) = retries_after_closed;
+    run_debugged(&story);
+}

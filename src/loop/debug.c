@@ -123,16 +123,20 @@ static void name_running(char name[static 40]) {
     snprintf(name, 40, "%s", weir__check_who());
 }
 
+void weir__debug_begins_here(struct weir__loop *l, const void *object) {
+    struct made **grave = grave_of(l->debug, object);
+    if (grave == NULL)
+        return;
+    weir__free(*grave);
+    *grave = NULL;
+}
+
 void weir__debug_made(struct weir__loop *l, const void *object, const char *kind, const char *what,
                       const void *pc) {
     struct weir__debug *d = l->debug;
     if (d == NULL)
         return;
-    struct made **grave = grave_of(d, object);
-    if (grave != NULL) { /* its memory is in use again */
-        weir__free(*grave);
-        *grave = NULL;
-    }
+    weir__debug_begins_here(l, object);
     struct made *m = weir__alloc_zero(sizeof *m);
     if (m == NULL)
         return;

@@ -39,6 +39,13 @@ void weir__debug_waits(struct weir__loop *l);
  * place of the call. Harmless without debug mode, and if there is no memory to remember it. */
 WEIR_API void weir__debug_made(struct weir__loop *l, const void *object, const char *kind,
                                const char *what, const void *pc);
+/* An object begins in this memory that is not the user's yet, and perhaps never will be: a close of
+ * what was there before is forgotten. */
+WEIR_API void weir__debug_begins_here(struct weir__loop *l, const void *object);
+static inline void weir__debug_begins(struct weir__loop *l, const void *object) {
+    if (__builtin_expect(l->debug != NULL, 0))
+        weir__debug_begins_here(l, object);
+}
 /* The user closed it. */
 WEIR_API void weir__debug_closed(struct weir__loop *l, const void *object, const void *pc);
 /* Abort, and name both places, if object, whose memory may be gone, was closed on the loop of this

@@ -13,6 +13,9 @@
 #include <weir/stream.h>
 #include <weir/task.h>
 
+#include "stream/resolve.h"
+#include "sys/addr.h"
+
 static struct weir_run_options debugged(void) {
     return (struct weir_run_options){
         .size = sizeof(struct weir_run_options), .debug = true, .slow_ns = WEIR_MILLISECONDS(20)};
@@ -214,6 +217,62 @@ WEIR_TEST_BACKENDS(an_address_that_is_used_again_is_no_second_close) {
     struct weir_run_options o = debugged();
     o.slow_ns = WEIR_SECONDS(60); /* it yields to nobody, and a busy machine is slow */
     assert_int_equal(logged(same_memory, &o), 0);
+    assert_string_equal(lines, "");
+}
+
+/* A host with two addresses, of which only the second is listened on. */
+static int two_addresses(const char *host, uint16_t port, struct weir__addr *ret_addrs) {
+    weir__addr_parse_numeric("::1", port, &ret_addrs[0]);
+    weir__addr_parse_numeric("127.0.0.1", port, &ret_addrs[1]);
+    return 2;
+}
+
+/* The attempt that loses, which the library closes, lies where the stream before was. */
+static int dials_again(void *arg) {
+    static const struct weir__resolver resolver = {"of the test", two_addresses};
+    const struct weir__resolver *before = weir__resolver;
+    struct weir_listener *l = NULL;
+    char url[40];
+    int rc = weir_listen("tcp://127.0.0.1:0", NULL, &l);
+    snprintf(url, sizeof url, "tcp://somewhere:%d", weir_listener_port(l));
+    weir__resolver = &resolver;
+    for (int i = 0; i < 10 && rc == 0; i++) {
+        struct weir_stream *s = NULL;
+        rc = weir_dial(url, NULL, &s);
+        weir_close(&s);
+        weir_yield();
+    }
+    weir__resolver = before;
+    weir_unlisten(&l);
+    return rc;
+}
+
+WEIR_TEST_BACKENDS(an_attempt_that_loses_is_no_second_close) {
+    struct weir_run_options o = debugged();
+    o.slow_ns = WEIR_SECONDS(60);
+    assert_int_equal(logged(dials_again, &o), 0);
+    assert_string_equal(lines, "");
+}
+
+/* A listener that fails to open is closed by the library. */
+static int listens_again(void *arg) {
+    int rc = 0;
+    for (int i = 0; i < 10 && rc == 0; i++) {
+        struct weir_listener *l = NULL;
+        rc = weir_listen("tcp://127.0.0.1:0", NULL, &l);
+        weir_unlisten(&l);
+        weir_sleep(1);
+        if (weir_listen("unix:/", NULL, &l) == 0)
+            weir_unlisten(&l);
+        weir_sleep(1);
+    }
+    return rc;
+}
+
+WEIR_TEST_BACKENDS(a_listener_that_fails_to_open_is_no_second_close) {
+    struct weir_run_options o = debugged();
+    o.slow_ns = WEIR_SECONDS(60);
+    assert_int_equal(logged(listens_again, &o), 0);
     assert_string_equal(lines, "");
 }
 

@@ -30,6 +30,7 @@ static struct weir_listener *listener_new(struct weir__loop *loop, unsigned coun
         return NULL;
     l->loop = loop;
     l->count = count;
+    weir__debug_begins(loop, l);
     for (unsigned i = 0; i < count; i++)
         l->slots[i].listener = l;
     return l;

@@ -24,6 +24,7 @@ void weir__stream_init(struct weir_stream *s, const struct weir__stream_kind *ki
     memset(s, 0, sizeof *s);
     s->kind = kind;
     s->loop = l;
+    weir__debug_begins(l, s);
 }
 
 /* ---- life ---- */
