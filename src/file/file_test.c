@@ -3,6 +3,8 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include <weir/stream.h>
+
 #include "file/file_test_util.h"
 
 FILE_STORY(a_file_keeps_what_was_written) {
@@ -332,4 +334,37 @@ WEIR_TEST(every_fault_of_the_disk_is_an_error) {
 
 WEIR_TEST(every_seed_goes_the_same_way_twice) {
     assert_int_equal(weir_explore_seeds(&rough, NULL), 0);
+}
+
+/* ---- debug mode ---- */
+
+static int streams_close_files(void *arg) {
+    struct weir_file *f = NULL;
+    struct weir_stream *s = NULL;
+    assert_int_equal(weir_file_open(in("a"), O_RDWR | O_CREAT, 0600, &f), 0);
+    assert_int_equal(weir_file_stream(&f, &s), 0);
+    weir_close(&s);
+    if (is_sim())
+        return 0;
+    assert_int_equal(weir_file_open("/dev/null", O_RDWR, 0, &f), 0);
+    assert_int_equal(weir_file_stream(&f, &s), 0);
+    weir_close(&s);
+    return 0;
+}
+
+static void count_line(enum weir_log_level level, const char *line, void *arg) {
+    ++*(int *)arg;
+}
+
+WEIR_TEST_BACKENDS(a_file_whose_stream_was_closed_is_not_named) {
+    const struct weir_run_options o = {
+        .size = sizeof o, .backend = test_backend, .debug = true, .slow_ns = WEIR_SECONDS(60)};
+    int (*story)(void *) = streams_close_files;
+    int lines = 0;
+    folder_begin();
+    weir_log_to(count_line, &lines);
+    assert_int_equal(weir_run(told_in_folder, &story, &o), 0);
+    weir_log_to(NULL, NULL);
+    assert_int_equal(lines, 0);
+    folder_end();
 }

@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "file/file.h"
+#include "loop/debug.h"
 #include "task/soon.h"
 
 enum { PIECE = 64 << 10 };
@@ -222,6 +223,7 @@ int weir_file_stream(struct weir_file **take_file, struct weir_stream **ret_stre
     if (f->stream != NULL) {
         *ret_stream = f->stream;
         *take_file = NULL;
+        weir__debug_closed(f->loop, f, __builtin_return_address(0));
         weir__free(f);
         return 0;
     }
@@ -232,6 +234,7 @@ int weir_file_stream(struct weir_file **take_file, struct weir_stream **ret_stre
     s->file = f;
     s->fd = f->fd;
     f->loop->unclosed--;
+    weir__debug_closed(f->loop, f, __builtin_return_address(0));
     *take_file = NULL;
     weir__stream_give(&s->stream, ret_stream);
     weir__stream_remember(&s->stream, __builtin_return_address(0));
