@@ -235,8 +235,10 @@ WEIR_API void weir_ws_drop(struct weir_ws **take_ws);
  * keeps what comes for later: 16 KiB and one piece at most. If the peer closes, a running function
  * is not cancelled; its next send fails with WEIR_EWSCLOSED, -ECONNRESET or WEIR_EKEEPALIVE.
  * message may return that code: messages that came before the close frame are delivered still. Any
- * other result < 0 closes the connection with 1011 and the text of weir_error; >= 0 goes on. A
- * function that returns with a message in parts unfinished closes it too; closed then gets -EBUSY.
+ * other result < 0 closes the connection with 1011 "internal error"; >= 0 goes on. The error's text
+ * is for closed (weir_error), or without closed for a warning in the log; a reason for the peer is
+ * sent by weir_ws_begin_close. A function that returns with a message in parts unfinished closes
+ * the connection too; closed then gets -EBUSY.
  * A handshake that is refused, or too slow (408), makes no connection: none of these functions
  * follows, and a warning is logged. One that breaks off is not logged. */
 struct weir_ws_reactive {

@@ -145,22 +145,6 @@ WS_STORY(a_reason_that_is_no_utf8_is_the_callers_mistake) {
     return 0;
 }
 
-WS_STORY(an_error_text_that_is_no_utf8_is_sent_as_utf8) {
-    if (!w->reacts)
-        return 0; /* there the caller makes the reason */
-    WEIR_AUTO(weir_close) struct weir_stream *s = raw_open(w);
-    char text[200] = "";
-    frame_send(s, TEXT, "fail oddly");
-    assert_int_equal(frame_read(s, text, sizeof text), CLOSE);
-    assert_memory_equal(text, "\x03\xf3work: caf", 11);
-    assert_true(weir__utf8_valid(text + 2, strlen(text + 2)));
-    frame_send(s, CLOSE, "\x03\xf3");
-    expect_end(s);
-    wait_ended(w, 1);
-    assert_int_equal(w->rc, -EIO);
-    return 0;
-}
-
 WS_STORY(a_close_without_an_answer_is_bounded, o->close_ns = MS(20)) {
     WEIR_AUTO(weir_close) struct weir_stream *s = raw_open(w);
     weir_ns from = weir_now();

@@ -11,9 +11,11 @@
  *
  * If a function of the user's suspends, react_flush and react_ahead read on meanwhile. */
 #include <errno.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "base/log.h"
 #include "base/options.h"
 #include "proto/ws_ahead.h"
 #include "proto/ws_conn.h"
@@ -30,15 +32,29 @@
 
 /* ---- the user's functions ---- */
 
+/* Secrets travel in queries: the log has none. */
+static void log_failed(struct ws_react_conn *c, const char *which, int rc) {
+    const char *path = weir_ws_path(&c->ws);
+    bool is_known = weir_error(rc) != NULL || *weir_error_name(rc) != '?';
+    weir__log(WEIR_LOG_WARNING, "ws %s: %.*s: %s returned %d: %s%s", weir_ws_peer(&c->ws),
+              (int)strcspn(path, "?"), path, which, rc,
+              is_known ? weir_error_message(rc) : "weir_fail would give it a text",
+              c->ws.state == WS_OPEN ? " (closed with 1011)" : "");
+}
+
 /* If the function returns the code that its send returned because the peer is gone, or because the
- * server stops, it has not failed: messages that came before are still delivered. */
-static __attribute__((noinline)) void user_failed(struct ws_react_conn *c, int rc) {
+ * server stops, it has not failed: messages that came before are still delivered. The words of an
+ * error may name what is inside: they are for closed, or for the log, and not for the peer. */
+static __attribute__((noinline)) void user_failed(struct ws_react_conn *c, const char *which,
+                                                  int rc) {
     int over = c->ws.state != WS_OPEN ? WEIR_EWSCLOSED : c->ws.out.failed;
     if (rc == over || rc == ws_react_stops(c))
         return;
+    if (ws_server_of(c)->fn.closed == NULL)
+        log_failed(c, which, rc);
     weir__group_error_keep(weir_conn_group(c->conn), rc);
     if (c->ws.state == WS_OPEN)
-        (void)weir__ws_queue_close(&c->ws, WEIR__WS_INTERNAL, weir_error_message(rc));
+        (void)weir__ws_queue_close(&c->ws, WEIR__WS_INTERNAL, "internal error");
     weir__ws_react_closing(c, rc, c->ws.config->o.close_ns);
 }
 
@@ -49,10 +65,10 @@ static inline void user_begins(struct ws_react_conn *c) {
     weir__loop_flush_later(c->ws.config->loop, &c->ws.flush);
 }
 
-static inline void user_ends(struct ws_react_conn *c, int rc) {
+static inline void user_ends(struct ws_react_conn *c, const char *which, int rc) {
     c->ws.reading = WS_RESTS;
     if (__builtin_expect(rc < 0, 0))
-        user_failed(c, rc);
+        user_failed(c, which, rc);
     if (__builtin_expect(c->ws.extra != NULL, 0))
         (void)weir__ws_parts_abandon(&c->ws); /* the task itself goes on, for other connections */
 }
@@ -67,7 +83,7 @@ static void user_opened(struct ws_react_conn *c) {
     weir__error_begin(); /* the handshake's, or that of request */
     user_begins(c);
     int rc = sv->fn.opened(&c->ws, c->user);
-    user_ends(c, rc);
+    user_ends(c, "opened", rc);
     if (rc >= 0)
         weir__error_begin(); /* for the first message */
 }
@@ -78,7 +94,7 @@ static inline void deliver(struct ws_react_conn *c, const struct ws_server *sv,
         return; /* our close frame is queued, or the server stops */
     user_begins(c);
     int rc = sv->fn.message(&c->ws, c->user, m);
-    user_ends(c, rc);
+    user_ends(c, "message", rc);
     weir__ws_message_drop(&c->ws); /* an idle connection keeps no buffer */
     if (weir__must_breathe(c->ws.config->loop))
         weir__breathe(); /* a piece may hold ten thousand of them */

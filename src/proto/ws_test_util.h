@@ -3,11 +3,10 @@
  * can send what no client of ours would. Tests only.
  *
  * The server echoes, except for some texts: "close" closes with 4000 "bye"; "fail" makes the
- * handler fail ("fail oddly": with a text that is not UTF-8); "slow" sleeps for w->slow_ns,
- * "hold..." while w->held is set; "part" answers in three parts, "leave open" in one that is not
- * the last; "lend" hands out its ws; "big" suspends once and answers with more bytes than the
- * kernel takes; "flood" and "trickle" answer for ever, in large and in small messages. The world
- * records how the last connection was closed. */
+ * handler fail; "slow" sleeps for w->slow_ns, "hold..." while w->held is set; "part" answers in
+ * three parts, "leave open" in one that is not the last; "lend" hands out its ws; "big" suspends
+ * once and answers with more bytes than the kernel takes; "flood" and "trickle" answer for ever, in
+ * large and in small messages. The world records how the last connection was closed. */
 #ifndef WEIR_PROTO_WS_TEST_UTIL_H
 #define WEIR_PROTO_WS_TEST_UTIL_H
 
@@ -122,8 +121,6 @@ static inline int answer(struct weir_ws *ws, const struct weir_ws_message *m) {
         return weir_fail(own_code(), "of the first message") < 0 ? 0 : -1;
     if (says(m, "fail bare"))
         return own_code();
-    if (says(m, "fail oddly"))
-        return weir__failf(-EIO, "work", NULL, "caf\xe9, then more");
     if (says(m, "lend"))
         the_world->lent = ws;
     if (says(m, "close"))
