@@ -187,6 +187,9 @@ class Examples(unittest.TestCase):
         for header in (b"Authorization: Bearer for-grace", b"COOKIE: a=b; token=for-grace; c=d"):
             self.assertEqual(ask(b"/", upgrade + header + b"\r\n"),
                              (101, b"\x81\x0bhello Grace"))
+        self.assertEqual(ask(b"/?token=for%2Dgrace", upgrade),
+                         (101, b"\x81\x0bhello Grace"))
+        self.assertEqual(ask(b"/?token=for%2Deva", upgrade), (401, b"a token, please\n"))
         self.assertEqual(server.end(signal.SIGTERM), (0, ""))
 
     def test_http_hello_answers_any_client(self):

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* ws-gate - a WebSocket server that lets clients in by a token, "Authorization: Bearer TOKEN" or
- * "Cookie: token=TOKEN", and answers health checks on the same port, in both shapes (see
- * tcp-echo.c):
+/* ws-gate - a WebSocket server that lets clients in by a token, "Authorization: Bearer TOKEN",
+ * "Cookie: token=TOKEN" or ws://host/?token=TOKEN, and answers health checks on the same port, in
+ * both shapes (see tcp-echo.c):
  *
  *   curl http://127.0.0.1:7000/health
  *   curl http://127.0.0.1:7000/            401, a token, please */
 #include <stdio.h>
 #include <string.h>
+#include <weir/http_values.h>
 
 #include "echo_main.h"
 
@@ -23,15 +24,7 @@ static const char *name_of(const char *token, size_t len) {
     return NULL;
 }
 
-/* The value of the cookie `token` in "a=b; token=c"; NULL: there is none. */
-static const char *token_in(const char *cookies) {
-    while (cookies != NULL && strncmp(cookies, "token=", 6) != 0) {
-        cookies = strchr(cookies, ';');
-        cookies = cookies != NULL ? cookies + 1 + strspn(cookies + 1, " ") : NULL;
-    }
-    return cookies != NULL ? cookies + 6 : NULL;
-}
-
+/* A browser sends no Authorization of your choice with a WebSocket, but its cookies. */
 static int request(struct weir_http_request *r, void *state) {
     static const char *const headers[] = {"WWW-Authenticate: Bearer", "Content-Type: text/plain",
                                           NULL};
@@ -40,13 +33,16 @@ static int request(struct weir_http_request *r, void *state) {
                                                     .headers = headers, .body = text,
                                                     .len = sizeof text - 1};
     struct visitor *v = state;
+    struct weir_view cookie;
     if (strcmp(weir_http_target(r), "/health") == 0)
         return weir_http_reply(r, 200, "ok\n");
-    const char *bearer = weir_http_header(r, "Authorization");
-    const char *token = token_in(weir_http_header(r, "Cookie"));
-    if (bearer != NULL && strncmp(bearer, "Bearer ", 7) == 0)
-        token = bearer + 7;
-    v->name = token != NULL ? name_of(token, strcspn(token, "; ")) : NULL;
+    const char *token = weir_http_bearer(r);
+    if (token == NULL)
+        token = weir_http_query(r, "token");
+    if (token != NULL)
+        v->name = name_of(token, strlen(token));
+    else if (weir_http_cookie(r, "token", &cookie) == 1)
+        v->name = name_of(cookie.base, cookie.len);
     return v->name != NULL ? 0 : weir_http_reply_with(r, &refusal);
 }
 

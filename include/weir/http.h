@@ -3,8 +3,9 @@
  * hand out requests:
  * - an HTTP server (weir/http_server.h, which has the calls for bodies and for answers in pieces);
  * - a WebSocket server, before the upgrade: its function `request` (weir_ws_options and
- *   weir_ws_reactive) may refuse a request, or answer it as plain HTTP, such as a health check. The
- *   body of such a request is not read, and the connection carries no other request.
+ *   weir_ws_reactive) may refuse a request, or answer it as plain HTTP, such as a health check; the
+ *   query, cookies and credentials of the request are in weir/http_values.h. The body of such a
+ *   request is not read, and the connection carries no other request.
  * Loop thread only. */
 #ifndef WEIR_HTTP_H
 #define WEIR_HTTP_H

@@ -45,9 +45,9 @@ struct weir_http_route {
     weir_http_handler *fn; /* NULL if ws is set */
     void *arg;             /* for weir_http_arg */
     /* Not NULL: requests of this route become WebSocket connections, served by these functions as
-     * weir_ws_react does; method and fn are ignored. The request that their `request` gets is only
-     * for calls of weir/http.h, such as weir_http_target: weir_http_param and the like abort. Later
-     * weir_ws_path has the path. To read parameters, give an fn that calls weir_http_ws_accept. */
+     * weir_ws_react does; method and fn are ignored. Their `request` may call what weir/http.h and
+     * weir/http_values.h have, such as weir_http_param, except weir_http_client_of. Later
+     * weir_ws_path has the path. */
     const struct weir_ws_reactive *ws;
     const struct weir_ws_options *ws_options; /* may be NULL */
     uint64_t body_max; /* bytes of a body, instead of the server's body_max; 0: the server's */

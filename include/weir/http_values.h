@@ -3,7 +3,10 @@
  * query, cookies, credentials, and who the client is; and such values put into a URL again; in the
  * library weir-http.
  *
- * These calls take requests of weir/http_server.h. None of them suspends or allocates. Loop thread
+ * These calls take requests of weir/http_server.h. All but weir_http_client_of, which aborts, also
+ * take the request that `request` of a WebSocket server gets (weir_ws_reactive, weir_ws_options). A
+ * browser sends no Authorization of the page's choice with that one: its token comes in a cookie or
+ * in the query. None of these calls suspends or allocates, but weir_http_unauthorized. Loop thread
  * only, where nothing else is said. */
 #ifndef WEIR_HTTP_VALUES_H
 #define WEIR_HTTP_VALUES_H
@@ -16,9 +19,10 @@ extern "C" {
 
 /* The value of a parameter of the route's pattern: "id" of "/users/{id}". It is decoded: the value
  * of {id} can have a "/" that was escaped in the path; that of {path...} has the slashes of the
- * path, "a/b". NULL: the pattern has no such parameter, or no route has matched. Lent as long as
- * r. Aborts if no route of the server has a parameter of that name, since then it is misspelt: name
- * must not come from a client. */
+ * path, "a/b". NULL: the pattern has no such parameter, or no route has matched, as with
+ * weir_ws_react and weir_ws_accept, which have none. Lent as long as r. Aborts if no route of the
+ * server has a parameter of that name, since then it is misspelt: name must not come from a
+ * client. */
 WEIR_API const char *weir_http_param(const struct weir_http_request *r, const char *name);
 
 /* The first value of a name in the query, "v" of "/x?name=v&name=w", decoded as a form is: "+" is a

@@ -18,7 +18,7 @@ struct http_request *weir__http_request_of(const struct weir_http_request *r, co
     weir__not_null(r, call);
     if (r->ops != &weir__http_ops)
         WEIR_BUG("%s: this request begins a WebSocket, which only the calls of weir/http.h take, "
-                 "such as weir_http_target", call);
+                 "and those of weir/http_values.h but weir_http_client_of", call);
     return WEIR_CONTAINER((struct weir_http_request *)(uintptr_t)r, struct http_request, pub);
 }
 

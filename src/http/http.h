@@ -150,8 +150,6 @@ struct http_request {
     bool is_whole;                /* its head */
     bool ends_on_stop, stopped;   /* stop.c: the stop is to end it; it has cancelled its task */
     bool ends_when_gone, gone;    /* the same when its client leaves */
-    uint32_t query_len;           /* of the decoded query, see route.c */
-    bool query_decoded;
     struct weir__http1_header headers[]; /* limits.headers_max, then the state of a reactive one */
 };
 

@@ -32,8 +32,6 @@ enum {
     HTTP_CHUNK_REST = 32,        /* of a chunk or of the last one, beside data and trailers */
 };
 
-/* For the decoded path and query of a target: NULs come to their bytes. See weir__pair_next. */
-#define HTTP_SPARE_ROOM(target_len) ((target_len) + (target_len) / 2 + 8)
 #define HTTP_DRAIN_NS_MAX WEIR_SECONDS(366LL * 24 * 3600)
 #define HTTP_LINGER_NS WEIR_SECONDS(1) /* for the client to read the last answer */
 

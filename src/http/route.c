@@ -117,14 +117,22 @@ static int unrouted(struct http_config *c, struct weir_http_request *r, int stat
     return reply_allow(r, strcmp(weir_http_method(r), "OPTIONS") == 0 ? 204 : 405, allow);
 }
 
-/* Fill match. Returns 200 and more as weir__routes_find. */
-static int find(struct http_config *c, struct http_request *r, const struct parts *p,
-                struct weir__target *t) {
-    int rc = weir__target_split(t, p->path, p->path_len, http_spare(r));
+static bool begins_websocket(const struct weir_http_request *r) {
+    return r->ops != &weir__http_ops;
+}
+
+/* Where its decoded path and query lie. */
+static char *spare_of(const struct weir_http_request *r) {
+    return begins_websocket(r) ? r->spare : http_spare(weir__http_request_of(r, "weir_http_query"));
+}
+
+/* Fill *ret. Returns 200 and more as weir__routes_find. */
+static int find(const struct http_config *c, const struct weir_http_request *r,
+                const struct parts *p, struct weir__target *t, struct weir__route_match *ret) {
+    int rc = weir__target_split(t, p->path, p->path_len, spare_of(r));
     if (rc < 0)
         return rc == WEIR_ETOOBIG ? 414 : 400;
-    return weir__routes_find(c->routes, weir_http_method(&r->pub), p->host, p->host_len, t,
-                             &r->match);
+    return weir__routes_find(c->routes, weir_http_method(r), p->host, p->host_len, t, ret);
 }
 
 /* Its own frame: the target is gone when the handler runs. *ret_rc: the result, if there is no
@@ -134,7 +142,7 @@ route_of(struct http_config *c, struct http_request *r, int *ret_rc) {
     struct weir__target target;
     struct parts p = parts_of(&r->pub);
     char allow[WEIR__ROUTES_ALLOW_MAX];
-    int status = find(c, r, &p, &target);
+    int status = find(c, &r->pub, &p, &target, &r->match);
     if (status == 200)
         return &c->o.routes[r->match.number];
     r->match.route = NULL;
@@ -158,27 +166,47 @@ int weir__http_route(struct http_config *c, struct weir_http_request *pub) {
     return route->ws != NULL ? weir__http_ws_route(pub, route) : route->fn(pub);
 }
 
-const char *weir_http_param(const struct weir_http_request *pub, const char *name) {
-    struct http_request *r = weir__http_request_of(pub, "weir_http_param");
+/* The WebSocket has the head as it came: its route is found once more, and each time to the same
+ * bytes of spare. */
+static const struct http_config *find_again(const struct weir_http_request *pub,
+                                            struct weir__route_match *ret) {
+    struct weir__target target;
+    struct parts p = parts_of(pub);
+    const struct http_config *c = pub->server;
+    return c != NULL && find(c, pub, &p, &target, ret) == 200 ? c : NULL;
+}
+
+/* The server of its route, and *ret; NULL: no route was taken. */
+static const struct http_config *match_of(const struct weir_http_request *pub,
+                                          struct weir__route_match *ret) {
+    if (begins_websocket(pub))
+        return find_again(pub, ret);
+    const struct http_request *r = weir__http_request_of(pub, "weir_http_param");
+    *ret = r->match;
+    return r->match.route != NULL ? r->http->config : NULL;
+}
+
+const char *weir_http_param(const struct weir_http_request *r, const char *name) {
+    struct weir__route_match match;
+    weir__not_null(r, "weir_http_param");
     weir__argument_not_null(name, "weir_http_param", "name");
-    if (r->match.route == NULL)
+    const struct http_config *c = match_of(r, &match);
+    if (c == NULL)
         return NULL;
-    const struct http_config *c = r->http->config;
-    const char *value = weir__route_param(&r->match, http_spare(r), name);
+    const char *value = weir__route_param(&match, spare_of(r), name);
     if (value == NULL && !weir__routes_have_param(c->routes, name))
         WEIR_BUG("weir_http_param: no route of the server has a parameter {%s}; the pattern of "
-                 "this request is \"%s\"", name, c->o.routes[r->match.number].pattern);
+                 "this request is \"%s\"", name, c->o.routes[match.number].pattern);
     return value;
 }
 
 /* ---- the query ---- */
 
 /* Behind the decoded path, which is "/" at least. */
-static char *query_begin(const struct http_request *r) {
+static char *query_begin(const struct weir_http_request *r) {
     size_t path_len;
-    (void)weir__target_query(r->pub.text + r->pub.head.path.offset, r->pub.head.path.len,
-                             &path_len);
-    return http_spare(r) + path_len + 2;
+    (void)weir__target_query(r->text + r->head.path.offset, r->head.path.len, &path_len);
+    return spare_of(r) + path_len + 2;
 }
 
 static bool has_nul(const struct weir__pair *p) {
@@ -187,10 +215,10 @@ static bool has_nul(const struct weir__pair *p) {
 }
 
 /* Decode it once, to name, NUL, value, NUL, ... */
-static void query_decode(struct http_request *r) {
-    const char *path = r->pub.text + r->pub.head.path.offset;
+static void query_decode(struct weir_http_request *r) {
+    const char *path = r->text + r->head.path.offset;
     char *text = query_begin(r);
-    size_t path_len, len = r->pub.head.path.len, before = 0, count = 0;
+    size_t path_len, len = r->head.path.len, before = 0, count = 0;
     size_t from = weir__target_query(path, len, &path_len), at = 0, used = 0;
     struct weir__pair pair;
     while (count++ < HTTP_PAIRS_MAX &&
@@ -202,11 +230,18 @@ static void query_decode(struct http_request *r) {
     r->query_decoded = true;
 }
 
-int weir_http_query_at(const struct weir_http_request *pub, size_t i, const char **ret_name,
-                       const char **ret_value) {
-    struct http_request *r = weir__http_request_of(pub, "weir_http_query_at");
+static const struct weir_http_request *decoded(const struct weir_http_request *pub,
+                                               const char *call) {
+    struct weir_http_request *r = (struct weir_http_request *)(uintptr_t)pub;
+    weir__not_null(r, call);
     if (!r->query_decoded)
         query_decode(r);
+    return r;
+}
+
+int weir_http_query_at(const struct weir_http_request *pub, size_t i, const char **ret_name,
+                       const char **ret_value) {
+    const struct weir_http_request *r = decoded(pub, "weir_http_query_at");
     for (const char *at = query_begin(r), *end = at + r->query_len; at < end; i--) {
         const char *value = at + strlen(at) + 1;
         if (i == 0) {
@@ -220,10 +255,8 @@ int weir_http_query_at(const struct weir_http_request *pub, size_t i, const char
 }
 
 const char *weir_http_query(const struct weir_http_request *pub, const char *name) {
-    struct http_request *r = weir__http_request_of(pub, "weir_http_query");
+    const struct weir_http_request *r = decoded(pub, "weir_http_query");
     weir__argument_not_null(name, "weir_http_query", "name");
-    if (!r->query_decoded)
-        query_decode(r);
     for (const char *at = query_begin(r), *end = at + r->query_len; at < end;) {
         const char *value = at + strlen(at) + 1;
         if (strcmp(at, name) == 0)

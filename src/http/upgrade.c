@@ -49,7 +49,7 @@ int weir__http_upgrades_open(struct http_config *c, size_t *state_size) {
         const struct weir_http_route *route = &c->o.routes[i];
         if (route->ws == NULL)
             continue;
-        rc = weir__ws_react_server(route->ws, route->ws_options, NULL, &c->upgrades[i]);
+        rc = weir__ws_react_server(route->ws, route->ws_options, NULL, c, &c->upgrades[i]);
         size_t size = rc == 0 ? weir__react_state_size(c->upgrades[i]) : 0;
         *state_size = size > *state_size ? size : *state_size;
     }

@@ -51,13 +51,15 @@ struct weir_http_request *weir__http_request_new(struct weir_stream *s, void *ar
                                                  const struct weir__http1 *head, const void *base,
                                                  size_t len) {
     size_t headers_size = head->headers_count * sizeof head->headers[0];
-    struct weir_http_request *r = weir__alloc(sizeof *r + headers_size + len);
+    size_t spare_size = HTTP_SPARE_ROOM((size_t)head->target.len);
+    struct weir_http_request *r = weir__alloc(sizeof *r + headers_size + len + spare_size);
     if (r == NULL)
         return NULL;
     *r = (struct weir_http_request){.stream = s, .arg = arg, .head = *head};
     r->head.headers = (struct weir__http1_header *)(void *)(r + 1);
     r->text = (char *)(r + 1) + headers_size;
     memcpy(r->head.headers, head->headers, headers_size);
+    r->spare = r->text + len;
     memcpy(r->text, base, len);
     weir__http_request_cut(r);
     return r;

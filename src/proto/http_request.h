@@ -24,6 +24,9 @@ struct weir__http_ops {
     int (*answer)(struct weir_http_request *r, const struct weir_http_answer *a);
 };
 
+/* For the decoded path and query of a target: NULs come to their bytes. See weir__pair_next. */
+#define HTTP_SPARE_ROOM(target_len) ((target_len) + (target_len) / 2 + 8)
+
 struct weir_http_request {
     const struct weir__http_ops *ops;
     struct weir_stream *stream;
@@ -32,6 +35,13 @@ struct weir_http_request {
     enum http_reply reply;
     int failed; /* what sending the answer met */
     char *text; /* the head, a NUL behind each method, target, name and value */
+
+    /* For weir/http_values.h, which is above this room: */
+    char *spare;        /* HTTP_SPARE_ROOM(target.len) bytes; NULL: an HTTP server has its own */
+    const void *server; /* struct http_config of the server whose route leads to this WebSocket;
+                         * NULL: none does */
+    uint32_t query_len; /* of the decoded query */
+    bool query_decoded;
 };
 
 /* Put a NUL behind each part of the head in r->text, which is the caller's and may be written. */
@@ -47,7 +57,8 @@ extern WEIR_API const char *const weir__http_text_lines[2];
 WEIR_API int weir__http_answer_check(const struct weir_http_request *r,
                                      const struct weir_http_answer *a);
 
-/* Copy a whole head, the first bytes of base. NULL: no memory. Free it with weir__free. */
+/* Copy a whole head, the first bytes of base, and make spare. NULL: no memory. Free it with
+ * weir__free. */
 struct weir_http_request *weir__http_request_new(struct weir_stream *s, void *arg,
                                                  const struct weir__http1 *head, const void *base,
                                                  size_t len);

@@ -176,7 +176,7 @@ static void unref(void *arg) { /* live connections of the server before may stil
 static int by_becoming(struct world *w) {
     static const struct weir__react_hooks hooks = {.freed = unref};
     struct react_server *ws, *sv;
-    int rc = weir__ws_react_server(&echoes, NULL, NULL, &ws);
+    int rc = weir__ws_react_server(&echoes, NULL, NULL, NULL, &ws);
     if (rc < 0)
         return rc;
     size_t state = weir__react_state_size(ws);

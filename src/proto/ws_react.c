@@ -318,11 +318,13 @@ static struct ws_server *ws_server_new(const struct weir_ws_reactive *r,
 }
 
 int weir__ws_react_server(const struct weir_ws_reactive *r, const struct weir_ws_options *options,
-                          struct weir_listener *l, struct react_server **ret_server) {
+                          struct weir_listener *l, const void *http,
+                          struct react_server **ret_server) {
     struct ws_server *sv = ws_server_new(r, options);
     if (sv == NULL)
         return weir__fail(-ENOMEM, "ws react", NULL);
     int rc = 0;
+    sv->http = http;
     if (sv->config->o.request != NULL)
         rc = weir__failf(-EINVAL, "ws react", NULL,
                          "request of the options is for weir_ws_accept: set that of the server");
@@ -353,7 +355,7 @@ int weir_ws_react(struct weir_listener *l, struct weir_group *g, const struct we
         return rc;
     weir__not_null(l, "weir_ws_react");
     struct react_server *sv;
-    rc = weir__ws_react_server(r, options, l, &sv);
+    rc = weir__ws_react_server(r, options, l, NULL, &sv);
     return rc < 0 ? rc : weir__react_by(l, g, sv);
 }
 

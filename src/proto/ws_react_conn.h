@@ -37,6 +37,7 @@ enum ws_known { /* Does the server count the connection, and does its user know 
 struct ws_server {
     struct ws_config *config;
     struct weir_ws_reactive fn;
+    const void *http; /* `server` of the requests; NULL: none */
     size_t live;
 };
 

@@ -73,6 +73,8 @@ static __attribute__((noinline)) int read_head(struct ws_react_conn *c, const ui
         *ret_request = weir__http_request_new(c->ws.stream, sv->fn.arg, &h, base, (size_t)size);
         if (*ret_request == NULL)
             weir__ws_refuse(&c->ws, -ENOMEM, 503, "out of memory", ret_answer);
+        else
+            (*ret_request)->server = sv->http;
     }
     return size;
 }

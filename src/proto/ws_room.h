@@ -9,11 +9,12 @@ struct react_server;
 
 /* What weir_ws_react serves connections by, for an HTTP server (weir__conn_become): a connection
  * that becomes one gets the head of its request, and what follows, as its first bytes, and the
- * handshake begins with them. options may be NULL. Give *ret_server back by
+ * handshake begins with them. options may be NULL. http is `server` of the requests that the user's
+ * function sees, and must outlive the connections; NULL: no HTTP server. Give *ret_server back by
  * weir__react_server_unref. Returns 0; -ENOMEM, -EINVAL, WEIR_ENOZLIB. */
 WEIR_API int weir__ws_react_server(const struct weir_ws_reactive *r,
                                    const struct weir_ws_options *options, struct weir_listener *l,
-                                   struct react_server **ret_server);
+                                   const void *http, struct react_server **ret_server);
 
 /* As weir_ws_accept for a request whose head was read from the stream, and is gone from it. */
 WEIR_API int weir__ws_accept_request(struct weir_stream **take_stream,

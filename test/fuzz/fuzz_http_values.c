@@ -336,6 +336,8 @@ static void check_values(const struct head *o) {
         FUZZ_SAME(strlen(basic.user) < 256 && strlen(basic.password) < 256);
     const char *token = weir_http_bearer(r);
     FUZZ_SAME(token == NULL || (token[0] != '\0' && weir_http_secret_equal(token, token)));
+    const char *value = weir_http_query(r, "a");
+    FUZZ_SAME(value != NULL && strcmp(value, "b") == 0); /* of REQUEST */
     weir__http_request_join(r);
     weir__free(r);
 }
