@@ -41,9 +41,10 @@ struct weir_run_options { /* zero: the default */
                            * with its stack while it does not; and what was never closed: streams,
                            * files, processes, HTTP clients and responses and the like, with the
                            * place where each was made. A second close of one aborts and names both
-                           * places. A switch then takes four to five times as long, and there is
-                           * one thread more. The library handles SIGURG and sends it to the
-                           * blocked thread, where it cuts short sleep and poll (EINTR) */
+                           * places; a use of a closed one aborts, and most often the place of the
+                           * close is known. A switch then takes four to five times as long, and
+                           * there is one thread more. The library handles SIGURG and sends it to
+                           * the blocked thread, where it cuts short sleep and poll (EINTR) */
     weir_ns slow_ns;      /* debug mode: how long is too long; 0: 100 ms */
     weir_ns grace_ns;     /* when the function given to weir_run has returned, the other tasks are
                            * shut down as by weir_stop_within(grace_ns, ...); 0: they run on */

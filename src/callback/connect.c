@@ -109,7 +109,7 @@ void weir_server_close(struct weir_server **take_server) {
         return;
     *take_server = NULL;
     if (!weir__loop_is_parents(sv->loop))
-        weir__loop_assert(sv->loop, "weir_server_close");
+        weir__loop_assert(sv->loop, sv, "weir_server_close");
     weir_unlisten(&sv->listener);
     unref(sv);
 }

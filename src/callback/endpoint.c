@@ -170,7 +170,7 @@ static const struct transport_kind of_datagrams = {
 
 static struct weir_endpoint *here(const struct weir_endpoint *e, const char *call) {
     weir__not_null(e, call);
-    weir__loop_assert(e->t.loop, call);
+    weir__loop_assert(e->t.loop, e, call);
     return (struct weir_endpoint *)e;
 }
 

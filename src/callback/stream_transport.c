@@ -194,7 +194,7 @@ static const struct transport_kind of_stream = {
 
 static struct weir_transport *here(const struct weir_transport *t, const char *call) {
     weir__not_null(t, call);
-    weir__loop_assert(t->t.loop, call);
+    weir__loop_assert(t->t.loop, t, call);
     return (struct weir_transport *)t;
 }
 
@@ -244,7 +244,7 @@ int weir_transport_open(struct weir_stream **take_stream, weir_protocol_factory 
     weir__not_null(take_stream, "weir_transport_open");
     weir__not_null(*take_stream, "weir_transport_open");
     weir__argument_not_null((void *)factory, "weir_transport_open", "factory");
-    int rc = weir__loop_enter((*take_stream)->loop, "weir_transport_open");
+    int rc = weir__loop_enter((*take_stream)->loop, *take_stream, "weir_transport_open");
     if (rc < 0)
         return rc;
     return weir__stream_transport_open(take_stream, factory, arg, g, false, ret_transport);

@@ -255,7 +255,7 @@ int weir_subprocess_exec(const char *const *argv, const struct weir_process_opti
 
 static struct weir_subprocess *here(const struct weir_subprocess *sp, const char *call) {
     weir__not_null(sp, call);
-    weir__loop_assert(sp->t.loop, call);
+    weir__loop_assert(sp->t.loop, sp, call);
     return (struct weir_subprocess *)sp;
 }
 

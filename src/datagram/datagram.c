@@ -46,7 +46,7 @@ void weir_dgram_close(struct weir_dgram **take_dgram) {
         weir__fd_close_copy(d->file.fd, true);
         return;
     }
-    weir__loop_assert(d->loop, "weir_dgram_close");
+    weir__loop_assert(d->loop, d, "weir_dgram_close");
     WEIR_CHECK(!d->closed);
     *take_dgram = NULL;
     d->closed = true;
@@ -165,7 +165,7 @@ int weir_dgram_send(struct weir_dgram *d, const void *buf, size_t len,
 int weir_dgram_try_send(struct weir_dgram *d, const void *buf, size_t len,
                         const struct weir_addr *to) {
     weir__not_null(d, "weir_dgram_try_send");
-    int64_t n = weir__loop_enter(d->loop, "weir_dgram_try_send");
+    int64_t n = weir__loop_enter(d->loop, d, "weir_dgram_try_send");
     if (n < 0)
         return (int)n;
     n = try_send(d, buf, len, to);
@@ -237,7 +237,7 @@ ssize_t weir_dgram_try_recv(struct weir_dgram *d, void *buf, size_t size,
                             struct weir_addr *ret_from) {
     struct weir__dgram_one o;
     weir__not_null(d, "weir_dgram_try_recv");
-    int64_t n = weir__loop_enter(d->loop, "weir_dgram_try_recv");
+    int64_t n = weir__loop_enter(d->loop, d, "weir_dgram_try_recv");
     if (n < 0)
         return (ssize_t)n;
     if (d->receiving)

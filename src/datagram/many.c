@@ -117,7 +117,7 @@ static int membership(struct weir_dgram *d, const struct weir_addr *group, unsig
     char text[WEIR__ADDR_TEXT_MAX];
     weir__not_null(d, call);
     weir__argument_not_null(group, call, "group");
-    int rc = weir__loop_enter(d->loop, call);
+    int rc = weir__loop_enter(d->loop, d, call);
     if (rc < 0)
         return rc;
     struct weir__op op = {.kind = WEIR__SETOPT,
@@ -145,7 +145,7 @@ int weir_dgram_leave(struct weir_dgram *d, const struct weir_addr *group, unsign
 void weir_dgram_local(const struct weir_dgram *d, struct weir_addr *ret_addr) {
     struct weir__addr own;
     weir__not_null(d, "weir_dgram_local");
-    weir__loop_assert(d->loop, "weir_dgram_local");
+    weir__loop_assert(d->loop, d, "weir_dgram_local");
     weir__socket_name(d->loop, (struct weir__file *)(uintptr_t)&d->file, false, &own);
     weir__addr_give(&own, ret_addr);
 }
@@ -158,7 +158,7 @@ int weir_dgram_port(const struct weir_dgram *d) {
 
 int weir_dgram_fd(const struct weir_dgram *d) {
     weir__not_null(d, "weir_dgram_fd");
-    int rc = weir__loop_enter(d->loop, "weir_dgram_fd");
+    int rc = weir__loop_enter(d->loop, d, "weir_dgram_fd");
     if (rc < 0)
         return rc;
     if (d->loop->backend->simulated)

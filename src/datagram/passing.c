@@ -33,7 +33,7 @@ int weir_peer_credentials(struct weir_stream *s, struct weir_credentials *ret_cr
     struct ucred c;
     socklen_t len = sizeof c;
     weir__not_null(s, "weir_peer_credentials");
-    int rc = weir__loop_enter(s->loop, "weir_peer_credentials");
+    int rc = weir__loop_enter(s->loop, s, "weir_peer_credentials");
     if (rc < 0)
         return rc;
     const struct weir__file *file = weir__socket_unix(s);

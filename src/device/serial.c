@@ -64,7 +64,7 @@ int weir__serial_fail(int rc, const char *call, const struct weir__port *p) {
 
 int weir__serial_port(struct weir_stream *s, const char *call, struct weir__port **ret_port) {
     weir__not_null(s, call);
-    int rc = weir__loop_enter(s->loop, call);
+    int rc = weir__loop_enter(s->loop, s, call);
     if (rc < 0)
         return rc;
     struct serial *serial = weir__stream_fd_state(s, &serial_kind);

@@ -20,7 +20,7 @@ static int refused(const struct weir_stream *s, const char *what, int rc) {
 
 int weir_tty_raw(struct weir_stream *s) {
     weir__not_null(s, "weir_tty_raw");
-    int rc = weir__loop_enter(s->loop, "weir_tty_raw");
+    int rc = weir__loop_enter(s->loop, s, "weir_tty_raw");
     if (rc < 0)
         return rc;
     int *slot = weir__stream_fd_tty(s);
@@ -39,7 +39,7 @@ void weir_tty_restore(struct weir_stream *s) {
     weir__not_null(s, "weir_tty_restore");
     if (weir__loop_is_parents(s->loop))
         return;
-    weir__loop_assert(s->loop, "weir_tty_restore");
+    weir__loop_assert(s->loop, s, "weir_tty_restore");
     int *slot = weir__stream_fd_tty(s);
     if (slot == NULL || *slot == 0)
         return;

@@ -72,7 +72,7 @@ int weir_dir_next(struct weir_dir *d, struct weir_dir_entry *ret_entry) {
     if (rc < 0)
         return rc;
     weir__not_null(d, "weir_dir_next");
-    weir__loop_assert(d->loop, "weir_dir_next");
+    weir__loop_assert(d->loop, d, "weir_dir_next");
     if (d->busy)
         WEIR_BUG("weir_dir_next on '%s': another task is in it", d->path);
     for (;;) {
@@ -99,7 +99,7 @@ static int open_beneath(struct weir_dir *d, struct weir__call c, const void *pc,
         return rc;
     weir__not_null(d, "weir_file_open_beneath");
     weir__argument_not_null(c.path, "weir_file_open_beneath", "path");
-    weir__loop_assert(d->loop, "weir_file_open_beneath");
+    weir__loop_assert(d->loop, d, "weir_file_open_beneath");
     c.verb = WEIR__OPEN;
     c.beneath = true;
     c.to_fd = d->fd;
@@ -139,7 +139,7 @@ void weir_dir_close(struct weir_dir **take_dir) {
         weir__fd_close_copy(d->fd, false);
         return;
     }
-    weir__loop_assert(d->loop, "weir_dir_close");
+    weir__loop_assert(d->loop, d, "weir_dir_close");
     if (d->busy)
         WEIR_BUG("weir_dir_close on '%s': a task is in weir_dir_next", d->path);
     if (d->opens > 0)

@@ -190,7 +190,7 @@ int weir_file_from_fd(int fd, struct weir_file **ret_file) {
 
 int weir_file_fd(const struct weir_file *f) {
     weir__not_null(f, "weir_file_fd");
-    weir__loop_assert(f->loop, "weir_file_fd");
+    weir__loop_assert(f->loop, f, "weir_file_fd");
     if (f->loop->backend->simulated)
         return weir__fail(-EOPNOTSUPP, "descriptor", f->path);
     return f->fd;
@@ -206,7 +206,7 @@ void weir_file_close(struct weir_file **take_file) {
         weir__fd_close_copy(f->fd, false);
         return;
     }
-    weir__loop_assert(f->loop, "weir_file_close");
+    weir__loop_assert(f->loop, f, "weir_file_close");
     WEIR_CHECK(!f->closed);
     if (f->stream == NULL)
         f->loop->unclosed--;
@@ -218,7 +218,7 @@ void weir_file_close(struct weir_file **take_file) {
 
 void weir__file_enter(struct weir_file *f, const char *call) {
     weir__not_null(f, call);
-    weir__loop_assert(f->loop, call);
+    weir__loop_assert(f->loop, f, call);
     f->users++;
 }
 

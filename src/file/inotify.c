@@ -125,7 +125,7 @@ int weir_inotify_add(struct weir_inotify *in, const char *path, uint32_t mask) {
         return rc;
     weir__not_null(in, "weir_inotify_add");
     weir__argument_not_null(path, "weir_inotify_add", "path");
-    weir__loop_assert(in->loop, "weir_inotify_add");
+    weir__loop_assert(in->loop, in, "weir_inotify_add");
     char *copy = weir__strdup(path);
     rc = copy == NULL ? -ENOMEM : make_room(in);
     if (rc < 0) {
@@ -146,7 +146,7 @@ int weir_inotify_add(struct weir_inotify *in, const char *path, uint32_t mask) {
 
 int weir_inotify_remove(struct weir_inotify *in, int watch) {
     weir__not_null(in, "weir_inotify_remove");
-    weir__loop_assert(in->loop, "weir_inotify_remove");
+    weir__loop_assert(in->loop, in, "weir_inotify_remove");
     if (inotify_rm_watch(in->file.fd, watch) == 0)
         return 0;
     return weir__failf(-errno, "stop watching", NULL, "no watch has the number %d (%s)", watch,
@@ -223,7 +223,7 @@ int weir_inotify_next(struct weir_inotify *in, struct weir_inotify_event *ret_ev
     if (rc < 0)
         return rc;
     weir__not_null(in, "weir_inotify_next");
-    weir__loop_assert(in->loop, "weir_inotify_next");
+    weir__loop_assert(in->loop, in, "weir_inotify_next");
     if (in->reading)
         return weir__fail(-EBUSY, "inotify", NULL);
     forget(in);
@@ -248,7 +248,7 @@ void weir_inotify_close(struct weir_inotify **take_inotify) {
         weir__fd_close_copy(in->file.fd, false);
         return;
     }
-    weir__loop_assert(in->loop, "weir_inotify_close");
+    weir__loop_assert(in->loop, in, "weir_inotify_close");
     in->closed = true;
     in->loop->unclosed--;
     weir__debug_closed(in->loop, in, __builtin_return_address(0));

@@ -216,7 +216,7 @@ int weir_file_stream(struct weir_file **take_file, struct weir_stream **ret_stre
     weir__argument_not_null(take_file, "weir_file_stream", "file");
     struct weir_file *f = *take_file;
     weir__not_null(f, "weir_file_stream");
-    weir__loop_assert(f->loop, "weir_file_stream");
+    weir__loop_assert(f->loop, f, "weir_file_stream");
     WEIR_CHECK(!f->closed);
     if (f->stream != NULL && f->users > 0)
         return weir__failf(-EBUSY, "stream of a file", f->path, "a task is in a call on it");

@@ -194,7 +194,7 @@ static void flush(struct weir__flush *f) {
 
 int weir_writer_open(struct weir_stream *s, size_t size, struct weir_writer **ret_writer) {
     weir__not_null(s, "weir_writer_open");
-    int rc = weir__loop_enter(s->loop, "weir_writer_open");
+    int rc = weir__loop_enter(s->loop, s, "weir_writer_open");
     if (rc < 0)
         return rc;
     if (size > SIZE_MAX_)
@@ -212,7 +212,7 @@ int weir_writer_open(struct weir_stream *s, size_t size, struct weir_writer **re
 
 static int may_write(struct weir_writer *w, const char *call) {
     weir__not_null(w, call);
-    int rc = weir__loop_enter(w->loop, call);
+    int rc = weir__loop_enter(w->loop, w, call);
     if (rc == 0 && w->failed != 0)
         rc = weir__fail(w->failed, "write", weir_stream_peer(w->s));
     return rc;
@@ -306,7 +306,7 @@ void weir_writer_close(struct weir_writer **take_writer) {
         weir__free(w);
         return;
     }
-    weir__loop_assert(w->loop, "weir_writer_close");
+    weir__loop_assert(w->loop, w, "weir_writer_close");
     weir__list_remove(&w->flush.link);
     if (w->pourer == NULL && w->failed == 0)
         (void)pour(w);

@@ -62,7 +62,7 @@ int weir_http_accept(struct weir_stream **take_stream,
     weir__not_null(take_stream ? *take_stream : NULL, "weir_http_accept");
     if (weir__loop_here() == NULL)
         return weir__no_loop("http accept");
-    weir__loop_assert((*take_stream)->loop, "weir_http_accept");
+    weir__loop_assert((*take_stream)->loop, *take_stream, "weir_http_accept");
     int rc = weir__http_config_new(options, "http accept", &config);
     if (rc < 0)
         return rc;

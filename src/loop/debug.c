@@ -170,8 +170,8 @@ void weir__debug_not_closed(const struct weir__loop *l, const void *object, cons
         return;
     const struct made *m = *grave;
     char first[WEIR__SYMBOL_TEXT], second[WEIR__SYMBOL_TEXT];
-    WEIR_BUG("%s at %s: the %s %s was closed before, by task '%s' at %s", call,
-             weir__symbol_text(pc, second), m->kind, m->what, m->closer,
+    WEIR_BUG("%s%s%s: the %s %s was closed before, by task '%s' at %s", call, pc ? " at " : "",
+             pc ? weir__symbol_text(pc, second) : "", m->kind, m->what, m->closer,
              weir__symbol_text(m->closed_pc, first));
 }
 

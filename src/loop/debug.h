@@ -49,7 +49,7 @@ static inline void weir__debug_begins(struct weir__loop *l, const void *object) 
 /* The user closed it. */
 WEIR_API void weir__debug_closed(struct weir__loop *l, const void *object, const void *pc);
 /* Abort, and name both places, if object, whose memory may be gone, was closed on the loop of this
- * thread before. call: for the text. */
+ * thread before. call: for the text. pc NULL: the place of the call is not known. */
 WEIR_API void weir__debug_not_closed(const struct weir__loop *l, const void *object,
                                      const char *call, const void *pc);
 

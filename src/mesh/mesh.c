@@ -46,7 +46,7 @@ static int refuse_closed(const struct weir_mesh *m) {
 }
 
 int weir__call_enter(struct weir_mesh *m, struct weir__call *c) {
-    int rc = weir__loop_enter(m->loop, "a call on a mesh");
+    int rc = weir__loop_enter(m->loop, m, "a call on a mesh");
     if (rc < 0)
         return rc;
     if (m->closing || weir__group_cancelled(&m->readers) != 0)
@@ -135,7 +135,7 @@ int weir_mesh_open_at(const struct weir_site *site, const struct weir_mesh_optio
         WEIR_BUG("weir_mesh_open: ret_mesh is NULL");
     if (weir_task_current() == NULL)
         return weir__failf(WEIR_ENOLOOP, "open a mesh", NULL, "no task runs on this thread");
-    int rc = weir__loop_enter(weir__loop(), "weir_mesh_open");
+    int rc = weir__loop_enter(weir__loop(), NULL, "weir_mesh_open");
     if (rc < 0)
         return rc;
     WEIR_OPTIONS_COPY(struct weir_mesh_options, retry_ns, &o, options);
@@ -161,7 +161,7 @@ int weir_mesh_close(struct weir_mesh **take_mesh) {
     struct weir_mesh *m = take_mesh ? *take_mesh : NULL;
     if (m == NULL)
         return 0;
-    weir__loop_assert(m->loop, "weir_mesh_close");
+    weir__loop_assert(m->loop, m, "weir_mesh_close");
     *take_mesh = NULL;
     int rc = weir__mesh_close(m, weir_cancelled() == 0 ? 1000 : 0);
     weir__free(m);

@@ -22,7 +22,7 @@ static int find_mesh(struct weir_mesh **m, const char *what) {
     if (*m == NULL)
         return weir__failf(WEIR_ENOLOOP, what, NULL,
                            "no worker and no source runs here: open a mesh (weir_mesh_open)");
-    return weir__loop_enter((*m)->loop, what);
+    return weir__loop_enter((*m)->loop, *m, what);
 }
 
 /* ---- nodes ----------------------------------------------------------------------------------- */

@@ -185,7 +185,7 @@ static void close_one(struct weir_stream **take_stream) {
 
 void weir_process_close_stdin(struct weir_process *p) {
     weir__not_null(p, "weir_process_close_stdin");
-    weir__loop_assert(p->loop, "weir_process_close_stdin");
+    weir__loop_assert(p->loop, p, "weir_process_close_stdin");
     if (p->in == p->terminal)
         p->in = NULL;
     close_one(&p->in);
@@ -245,7 +245,7 @@ int weir_process_wait(struct weir_process *p, struct weir_exit *ret_exit) {
 
 static int send_signal(struct weir_process *p, int signal, bool group, const char *call) {
     weir__not_null(p, call);
-    int rc = weir__loop_enter(p->loop, call);
+    int rc = weir__loop_enter(p->loop, p, call);
     if (rc < 0)
         return rc;
     group = group && p->grouped;
@@ -325,7 +325,7 @@ void weir_process_close(struct weir_process **take_process) {
         weir__subprocess_drop(p);
         return;
     }
-    weir__loop_assert(p->loop, "weir_process_close");
+    weir__loop_assert(p->loop, p, "weir_process_close");
     p->closed = true;
     p->loop->unclosed--;
     weir__debug_closed(p->loop, p, __builtin_return_address(0));

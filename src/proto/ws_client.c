@@ -102,7 +102,7 @@ int weir_ws_client_new(const char *url, const struct weir_ws_client_options *opt
     struct weir__loop *l = weir__loop_here();
     if (l == NULL)
         return weir__fail(WEIR_ENOLOOP, "ws client", url);
-    int rc = weir__loop_enter(l, "weir_ws_client_new");
+    int rc = weir__loop_enter(l, NULL, "weir_ws_client_new");
     if (rc < 0 || (rc = weir__ws_url_check(url, &u)) < 0)
         return rc;
     struct weir_ws_client *c = weir__alloc_zero(sizeof *c);

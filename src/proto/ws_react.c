@@ -372,7 +372,7 @@ void *weir_ws_arg(struct weir_ws *ws) {
 
 int weir_ws_begin_close(struct weir_ws *ws, int code, const char *reason) {
     weir__not_null(ws, "weir_ws_begin_close");
-    int forked = weir__loop_enter(ws->config->loop, "weir_ws_begin_close");
+    int forked = weir__loop_enter(ws->config->loop, ws, "weir_ws_begin_close");
     if (forked < 0)
         return forked;
     if (ws->config->driver != &react_driver)

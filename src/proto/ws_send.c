@@ -151,7 +151,7 @@ int weir_ws_send(struct weir_ws *ws, enum weir_ws_type type, const void *data, s
 
 int weir_ws_try_send(struct weir_ws *ws, enum weir_ws_type type, const void *data, size_t len) {
     weir__not_null(ws, "weir_ws_try_send");
-    int forked = weir__loop_enter(ws->config->loop, "weir_ws_try_send");
+    int forked = weir__loop_enter(ws->config->loop, ws, "weir_ws_try_send");
     if (forked < 0)
         return forked;
     int rc = send_check(ws, len);

@@ -536,7 +536,7 @@ void weir_ws_drop(struct weir_ws **take_ws) {
         weir_close(&ws->stream);
         return;
     }
-    weir__loop_assert(ws->config->loop, "weir_ws_drop");
+    weir__loop_assert(ws->config->loop, ws, "weir_ws_drop");
     if (is_reactive(ws))
         WEIR_BUG("weir_ws_drop: a reactive connection is the server's: weir_ws_begin_close closes "
                  "it");

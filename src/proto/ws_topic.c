@@ -71,7 +71,7 @@ void weir_ws_topic_free(struct weir_ws_topic **take_topic) {
     *take_topic = NULL;
     if (weir__loop_is_parents(t->loop))
         return;
-    weir__loop_assert(t->loop, "weir_ws_topic_free");
+    weir__loop_assert(t->loop, t, "weir_ws_topic_free");
     t->freed = true;
     while (!weir__list_empty(&t->subs))
         weir__ws_sub_end(WEIR_CONTAINER(t->subs.next, struct ws_sub, link));
@@ -84,7 +84,7 @@ void weir_ws_topic_free(struct weir_ws_topic **take_topic) {
 
 static int topic_enter(const struct weir_ws_topic *t, const char *call) {
     weir__not_null(t, call);
-    return weir__loop_enter(t->loop, call);
+    return weir__loop_enter(t->loop, t, call);
 }
 
 static struct ws_sub *sub_of(const struct weir_ws_topic *t, const struct weir_ws *ws) {

@@ -207,7 +207,7 @@ int weir__listener_enter(struct weir_listener *l, const char *what) {
     int rc = weir__suspend_enter(what);
     if (rc < 0)
         return rc;
-    if ((rc = weir__loop_enter(l->loop, what)) < 0)
+    if ((rc = weir__loop_enter(l->loop, l, what)) < 0)
         return rc;
     if (l->entered)
         return weir__failf(-EBUSY, what, NULL, "another task is accepting (EBUSY)");

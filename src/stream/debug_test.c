@@ -15,6 +15,7 @@
 
 #include "stream/resolve.h"
 #include "sys/addr.h"
+#include "task/task.h"
 
 static struct weir_run_options debugged(void) {
     return (struct weir_run_options){
@@ -200,6 +201,32 @@ WEIR_TEST_ABORTS(a_second_close_names_the_first,
                  "was closed before, by task 'main' at closes_twice+0x") {
     struct weir_run_options o = debugged();
     weir_run(closes_twice, NULL, &o);
+}
+
+/* As weir_write does where the memory of the stream has other content by now. */
+static int writes_to_closed(void *arg) {
+    struct weir_stream *a = NULL, *b = NULL, *copy;
+    int rc = weir_memory_pair(64, &a, &b);
+    if (rc < 0)
+        return rc;
+    copy = a;
+    weir_close(&a);
+    weir_close(&b);
+    weir_yield();
+    return weir__loop_enter(NULL, copy, "write");
+}
+
+WEIR_TEST_ABORTS(a_use_of_a_closed_stream_names_its_close,
+                 "write: the stream to memory was closed before, by task 'main' at "
+                 "writes_to_closed+0x") {
+    struct weir_run_options o = debugged();
+    weir_run(writes_to_closed, NULL, &o);
+}
+
+WEIR_TEST_ABORTS(without_debug_mode_a_use_of_a_closed_stream_says_how_to_find_it,
+                 "write: the object was closed already, or belongs to a loop that has ended (this "
+                 "thread runs loop 'main'): WEIR_DEBUG=1 may say where") {
+    weir_run(writes_to_closed, NULL, NULL);
 }
 
 static int same_memory(void *arg) {

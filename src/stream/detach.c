@@ -200,7 +200,7 @@ enum { UNREAD_MAX = INT32_MAX };
 int weir_detach(struct weir_stream **take_stream, struct weir_detached **ret_detached) {
     weir__not_null(*take_stream, "weir_detach");
     int rc = weir__suspend_enter("detach");
-    if (rc < 0 || (rc = weir__loop_enter((*take_stream)->loop, "detach")) < 0)
+    if (rc < 0 || (rc = weir__loop_enter((*take_stream)->loop, *take_stream, "detach")) < 0)
         return rc;
     return leave(take_stream, "detach", UNREAD_MAX, false, __builtin_return_address(0),
                  ret_detached);
@@ -215,7 +215,7 @@ ssize_t weir_stream_take_fd(struct weir_stream **take_stream, void *buf, size_t 
                             int *ret_fd) {
     weir__not_null(*take_stream, "weir_stream_take_fd");
     int rc = weir__suspend_enter("detach");
-    if (rc < 0 || (rc = weir__loop_enter((*take_stream)->loop, "detach")) < 0)
+    if (rc < 0 || (rc = weir__loop_enter((*take_stream)->loop, *take_stream, "detach")) < 0)
         return rc;
     struct weir_detached *d;
     size_t max = size < UNREAD_MAX ? size : UNREAD_MAX;

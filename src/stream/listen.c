@@ -303,7 +303,7 @@ void weir_unlisten(struct weir_listener **take_listener) {
         leave(l);
         return;
     }
-    weir__loop_assert(l->loop, "weir_unlisten");
+    weir__loop_assert(l->loop, l, "weir_unlisten");
     *take_listener = NULL;
     l->closed = true;
     l->loop->unclosed--;

@@ -50,7 +50,7 @@ static bool is_known(enum weir_socket_option option) {
 
 int weir_stream_option(struct weir_stream *s, enum weir_socket_option option, int value) {
     weir__not_null(s, "weir_stream_option");
-    int rc = weir__loop_enter(s->loop, "weir_stream_option");
+    int rc = weir__loop_enter(s->loop, s, "weir_stream_option");
     if (rc < 0)
         return rc;
     if (!is_known(option) || value < 0 || value > by_option[option].max)
@@ -64,7 +64,7 @@ int weir_stream_option(struct weir_stream *s, enum weir_socket_option option, in
 int weir_stream_option_get(struct weir_stream *s, enum weir_socket_option option,
                            int *ret_value) {
     weir__not_null(s, "weir_stream_option_get");
-    int rc = weir__loop_enter(s->loop, "weir_stream_option_get");
+    int rc = weir__loop_enter(s->loop, s, "weir_stream_option_get");
     if (rc < 0)
         return rc;
     if (!is_known(option))

@@ -128,7 +128,7 @@ int weir_react_stream(struct weir_stream **take_stream, struct weir_group *g,
     weir__not_null(*take_stream, "weir_react_stream");
     struct weir__loop *l = (*take_stream)->loop;
     int rc = weir__suspend_enter("react");
-    if (rc < 0 || (rc = weir__loop_enter(l, "react")) < 0)
+    if (rc < 0 || (rc = weir__loop_enter(l, NULL, "react")) < 0)
         return rc;
     if ((rc = weir__group_cancelled(g)) < 0)
         return weir__fail(rc, "react", NULL);

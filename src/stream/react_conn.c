@@ -560,6 +560,6 @@ void weir_conn_close(struct weir_conn *c) {
     weir__not_null(c, "weir_conn_close");
     if (weir__loop_is_parents(c->server->loop))
         return; /* in a fork child: the connection belongs to the parent */
-    weir__loop_assert(c->server->loop, "weir_conn_close");
+    weir__loop_assert(c->server->loop, c, "weir_conn_close");
     conn_rouse(c);
 }

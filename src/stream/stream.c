@@ -80,7 +80,7 @@ void weir_close(struct weir_stream **take_stream) {
             s->kind->leave(s);
         return;
     }
-    weir__loop_assert(s->loop, "weir_close");
+    weir__loop_assert(s->loop, s, "weir_close");
     if (s->owned)
         WEIR_BUG("weir_close on the stream of a reactive connection: use weir_conn_close");
     if (s->lent_out)
@@ -153,7 +153,7 @@ static inline int read_enter(struct weir_stream *s, const char *what) {
     int rc = weir__suspend_enter(what);
     if (rc < 0)
         return rc;
-    if (unlikely((rc = weir__loop_enter(s->loop, what)) < 0))
+    if (unlikely((rc = weir__loop_enter(s->loop, s, what)) < 0))
         return rc;
     if (unlikely(s->reading))
         return second_reader(s, what);
@@ -345,7 +345,7 @@ ssize_t weir_peek(struct weir_stream *s, size_t min, struct weir_view *ret_view)
 
 void weir_consume(struct weir_stream *s, size_t len) {
     weir__not_null(s, "weir_consume");
-    weir__loop_assert(s->loop, "weir_consume");
+    weir__loop_assert(s->loop, s, "weir_consume");
     if (len > s->left)
         WEIR_BUG("weir_consume(%zu), but peek showed %u bytes", len, s->left);
     if (len > 0)
@@ -462,7 +462,7 @@ static inline int write_enter(struct weir_stream *s, const char *what) {
     int rc = weir__suspend_enter(what);
     if (rc < 0)
         return rc;
-    if (unlikely((rc = weir__loop_enter(s->loop, what)) < 0))
+    if (unlikely((rc = weir__loop_enter(s->loop, s, what)) < 0))
         return rc;
     if (unlikely(s->writing || s->torn || s->shut))
         return no_more_writes(s, what);
@@ -523,7 +523,7 @@ int weir__stream_writev(struct weir_stream *s, struct iovec *vec, size_t count) 
 
 ssize_t weir_try_write(struct weir_stream *s, const void *buf, size_t len) {
     weir__not_null(s, "weir_try_write");
-    int rc = weir__loop_enter(s->loop, "weir_try_write");
+    int rc = weir__loop_enter(s->loop, s, "weir_try_write");
     if (rc < 0)
         return rc;
     if (s->writing || s->torn || s->shut)
@@ -554,7 +554,7 @@ int weir_shutdown(struct weir_stream *s) {
     if (rc < 0)
         return rc;
     if (is_twice)
-        return weir__loop_enter(s->loop, "shutdown");
+        return weir__loop_enter(s->loop, s, "shutdown");
     s->writing = true;
     rc = s->kind->shutdown(s);
     s->shut = rc >= 0;
@@ -565,7 +565,7 @@ int weir_shutdown(struct weir_stream *s) {
 
 int weir_stream_fd(const struct weir_stream *s) {
     weir__not_null(s, "weir_stream_fd");
-    int rc = weir__loop_enter(s->loop, "weir_stream_fd");
+    int rc = weir__loop_enter(s->loop, s, "weir_stream_fd");
     if (rc < 0)
         return rc;
     if (s->kind->fd == NULL || s->loop->backend->simulated)
@@ -586,12 +586,12 @@ static const char *name_of(struct weir_stream *s, bool peer) {
 
 const char *weir_stream_peer(struct weir_stream *s) {
     weir__not_null(s, "weir_stream_peer");
-    weir__loop_assert(s->loop, "weir_stream_peer");
+    weir__loop_assert(s->loop, s, "weir_stream_peer");
     return name_of(s, true);
 }
 
 const char *weir_stream_local(struct weir_stream *s) {
     weir__not_null(s, "weir_stream_local");
-    weir__loop_assert(s->loop, "weir_stream_local");
+    weir__loop_assert(s->loop, s, "weir_stream_local");
     return name_of(s, false);
 }

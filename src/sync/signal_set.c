@@ -183,7 +183,7 @@ static struct signal_set *set_of(struct weir_signals *signals, const char *call)
     weir__not_null(signals, call);
     struct signal_set *set = ((struct signals_head *)(void *)signals)->set;
     if (set != NULL)
-        weir__loop_assert(set->loop, call);
+        weir__loop_assert(set->loop, set, call);
     return set;
 }
 
@@ -218,7 +218,7 @@ void weir_signals_close(struct weir_signals *signals) {
         weir__free(set);
         return;
     }
-    weir__loop_assert(set->loop, "weir_signals_close");
+    weir__loop_assert(set->loop, set, "weir_signals_close");
     set->loop->unclosed--;
     weir__waitq_wake_all(&set->queue, WEIR_ECLOSED);
     leave(set);

@@ -103,7 +103,7 @@ static struct watch *watch_of(struct weir_watch *watch, const char *call) {
     weir__not_null(watch, call);
     struct watch *w = ((struct watch_head *)(void *)watch)->watch;
     if (w != NULL)
-        weir__loop_assert(w->loop, call);
+        weir__loop_assert(w->loop, w, call);
     return w;
 }
 
@@ -138,7 +138,7 @@ void weir_watch_close(struct weir_watch *watch) {
         weir__free(w);
         return;
     }
-    weir__loop_assert(w->loop, "weir_watch_close");
+    weir__loop_assert(w->loop, w, "weir_watch_close");
     w->closed = true;
     w->loop->unclosed--;
     weir__waitq_wake_all(&w->queue, WEIR_ECLOSED);

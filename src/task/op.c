@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "loop/debug.h"
 #include "task/internal.h"
 #include "task/marks.h"
 
@@ -82,7 +83,7 @@ static __attribute__((cold, noinline)) int enter_elsewhere(struct weir__loop *l,
                                                            const void *frame) {
     int rc = weir__suspend_enter_from(what, frame);
     if (rc == 0 && l != NULL)
-        weir__loop_assert(l, what);
+        weir__loop_assert(l, NULL, what);
     return rc;
 }
 
@@ -172,26 +173,33 @@ void weir__argument_is_null(const char *call, const char *what) {
     WEIR_BUG("%s: the %s is NULL", call, what);
 }
 
-int weir__loop_enter(struct weir__loop *l, const char *call) {
+int weir__loop_enter(struct weir__loop *l, const void *object, const char *call) {
     if (__builtin_expect(weir__loop() == l, 1))
         return 0;
     if (weir__loop_is_parents(l))
         return weir__fail(WEIR_EFORKED, call, NULL);
-    weir__loop_assert(l, call);
+    weir__loop_assert(l, object, call);
     return 0;
 }
 
 /* Apart, so that a good call makes no room for the text. */
-static __attribute__((cold, noinline)) void loop_is_other(struct weir__loop *l, const char *call) {
+static __attribute__((cold, noinline)) void loop_is_other(struct weir__loop *l, const void *object,
+                                                          const char *call) {
     struct weir__loop *here = weir__loop();
+    const char *before = here ? "loop '" : "no loop", *name = here ? here->handle->name : "",
+               *behind = here ? "'" : "";
     char theirs[WEIR__LOOP_TEXT];
     weir__loop_text(l, theirs);
-    WEIR_BUG("%s: the object belongs to %s%s, but this thread runs %s%s%s", call, theirs,
-             *theirs == 'l' ? "" : " (or was closed already)", here ? "loop '" : "no loop",
-             here ? here->handle->name : "", here ? "'" : "");
+    if (*theirs == 'l')
+        WEIR_BUG("%s: the object belongs to %s, but this thread runs %s%s%s", call, theirs, before,
+                 name, behind);
+    weir__debug_not_closed(here, object, call, NULL);
+    WEIR_BUG("%s: the object was closed already, or belongs to %s (this thread runs %s%s%s)%s",
+             call, theirs, before, name, behind,
+             here != NULL && here->debug == NULL ? ": WEIR_DEBUG=1 may say where" : "");
 }
 
-void weir__loop_assert(struct weir__loop *l, const char *call) {
+void weir__loop_assert(struct weir__loop *l, const void *object, const char *call) {
     if (__builtin_expect(weir__loop() != l, 0))
-        loop_is_other(l, call);
+        loop_is_other(l, object, call);
 }

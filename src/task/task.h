@@ -188,11 +188,12 @@ static inline void weir__argument_not_null(const void *argument, const char *cal
 }
 
 /* Abort, with the names of both loops, unless l is the loop that runs on this thread. For the head
- * of calls on objects that belong to a loop. */
-WEIR_API void weir__loop_assert(struct weir__loop *l, const char *call);
+ * of calls on objects that belong to a loop. The memory of object may be gone, and l be what lies
+ * there now: in debug mode the text says where object was closed. NULL: there is no object. */
+WEIR_API void weir__loop_assert(struct weir__loop *l, const void *object, const char *call);
 
 /* The same for calls that return errors: 0, or WEIR_EFORKED if l belongs to the parent process. */
-WEIR_API int weir__loop_enter(struct weir__loop *l, const char *call);
+WEIR_API int weir__loop_enter(struct weir__loop *l, const void *object, const char *call);
 
 /* Write the running task's error record and return rc. Only where the error begins. what: the call,
  * static text. on: the object, or NULL. format: what happened; weir__fail makes the text from what,

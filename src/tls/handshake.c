@@ -36,7 +36,7 @@ static int open_by(struct weir_stream **take_stream, struct weir_tls *tls, const
 static int enter(struct weir_stream **take_stream, const char *call) {
     struct weir_stream *s = take_stream != NULL ? *take_stream : NULL;
     weir__not_null(s, call);
-    int rc = weir__loop_enter(s->loop, call);
+    int rc = weir__loop_enter(s->loop, s, call);
     if (rc == 0 && (s->reading || s->writing || s->owned || s->lent_out))
         return weir__fail(-EBUSY, "tls handshake", s->kind->name);
     return rc;

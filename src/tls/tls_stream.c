@@ -507,7 +507,7 @@ void weir__tls_undo(struct weir__tls *t, struct weir_stream **ret_below) {
 
 struct weir__tls *weir__tls_of(struct weir_stream *s, const char *call) {
     weir__not_null(s, call);
-    weir__loop_assert(s->loop, call);
+    weir__loop_assert(s->loop, s, call);
     return s->kind == &tls_kind ? tls_of(s) : NULL;
 }
 
