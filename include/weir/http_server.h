@@ -116,8 +116,8 @@ struct weir_http_server_options {
  * clients that connect meanwhile wait). Connections without a request close at once, or if their
  * last answer is still on its way, within a second. Requests that have begun go on for at most
  * drain_ns, and their connections close after the answer; then they are cancelled. Event streams,
- * and others for which weir_http_end_on_stop was called, are cancelled at once. The call returns
- * when the last connection is gone. A cancel of g cancels all of them at once.
+ * others for which weir_http_end_on_stop was called, and WebSockets of routes (they close with
+ * 1001) are cancelled at once; a cancel of g cancels all. The call returns when all have gone.
  * Returns 0 once l is unlistened; -ECANCELED, -ETIME, -EBUSY (another task accepts), -ENOMEM (only
  * when it begins), -EINVAL (the options: the error's text says what, such as a pattern or method
  * that no request could match, or two routes of which neither is the narrower), WEIR_ENOZLIB,

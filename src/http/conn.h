@@ -61,7 +61,8 @@ static inline struct http_server *http_server_of(const struct http_conn *c) {
 enum { HTTP_BECAME = 2 };
 
 /* server.c: c's request is a handshake of another protocol: from now on its connection is served by
- * h->becomes. Returns 0: c is gone, and nothing of it may be touched; -ENOMEM. */
+ * h->becomes. Returns 0: c is gone, and nothing of it may be touched; 1: the server stops, and the
+ * request was answered; < 0: it was not. */
 int weir__http_conn_become(struct http_conn *c);
 
 /* server.c: the bound of c's phase; WEIR_NEVER: none. */

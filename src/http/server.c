@@ -212,8 +212,10 @@ int weir__http_conn_become(struct http_conn *c) {
     struct react_server *next = c->http.becomes;
     size_t len;
     int rc = weir__http_send(&c->http, NULL, 0); /* the answers before it */
-    uint8_t *bytes = rc < 0 ? NULL : handshake_of(&c->http, &len);
     c->http.becomes = NULL;
+    if (rc == 0 && sv->draining) /* others that have become one hear 1001 already */
+        return (rc = weir_http_reply(&c->http.request->pub, 503, NULL)) < 0 ? rc : 1;
+    uint8_t *bytes = rc < 0 ? NULL : handshake_of(&c->http, &len);
     if (bytes == NULL)
         return rc < 0 ? rc : weir__fail(-ENOMEM, "http upgrade", weir_stream_peer(c->http.stream));
     weir__list_remove(&c->http.flush.link);
@@ -316,13 +318,14 @@ static void drain(struct http_server *sv) {
         at = at->next; /* a close only begins here */
         conn_drain(c);
     }
+    weir__conns_cancel_others(&sv->group, sv, "the server stops"); /* WebSockets: 1001 */
     weir_shield_enter(&shield, drain_ns);
     weir_scope_enter(&bound, drain_ns);
     int rc = await_last(sv, false);
     weir_scope_leave(&bound, rc);
     weir_scope_leave(&shield, 0);
     if (weir_group_live(&sv->group) == 0)
-        return; /* else these are late, or upgraded: a WebSocket says 1001 */
+        return; /* else these are late, or a WebSocket still closes */
     weir_group_cancel(&sv->group, "the time for the server's last requests is over");
     await_last(sv, true);
 }

@@ -75,6 +75,10 @@ WEIR_API ssize_t weir__conn_next(struct weir_conn *c, struct weir_view *ret_view
  * Returns 0; -ENOMEM, and nothing has changed. */
 WEIR_API int weir__conn_become(struct weir_conn *c, struct react_server *sv, struct weir_view rest);
 
+/* Cancel those connections below g, a group of nothing but connections, that have become another
+ * server's: whose functions have another arg. */
+WEIR_API void weir__conns_cancel_others(struct weir_group *g, const void *arg, const char *cause);
+
 /* A pointer's worth of memory that the room above may use while one of the server's functions
  * runs. */
 void **weir__conn_aside(struct weir_conn *c);

@@ -556,6 +556,14 @@ int weir__conn_become(struct weir_conn *c, struct react_server *sv, struct weir_
     return 0;
 }
 
+static bool is_of_others(const struct weir_group *g, const void *arg) {
+    return WEIR_CONTAINER(g, const struct weir_conn, group)->server->fn.arg != arg;
+}
+
+void weir__conns_cancel_others(struct weir_group *g, const void *arg, const char *cause) {
+    weir__group_cancel_unders(g, cause, is_of_others, arg);
+}
+
 void weir_conn_close(struct weir_conn *c) {
     weir__not_null(c, "weir_conn_close");
     if (weir__loop_is_parents(c->server->loop))

@@ -335,6 +335,20 @@ void weir__group_close_under(struct weir_group *group) {
     weir__group_child_ended(g->scope.u.under.parent);
 }
 
+void weir__group_cancel_unders(struct weir_group *group, const char *cause,
+                               bool (*is_meant)(const struct weir_group *under, const void *arg),
+                               const void *arg) {
+    struct group *g = group_of(group);
+    struct weir__list *at;
+    for (struct weir__list *next = g->unders.next; (at = next) != &g->unders;) {
+        next = at->next; /* the cancel may close and free the group */
+        struct scope *under = WEIR_CONTAINER(at, struct scope, u.under.link);
+        struct weir_group *it = (struct weir_group *)(void *)under;
+        if (is_meant(it, arg))
+            weir_group_cancel_at(NULL, it, cause);
+    }
+}
+
 /* From a task to the one that opened its group, and so on up. */
 bool weir__task_is_within(const struct weir_task *t, const struct weir_task *top) {
     while (t != NULL && t != top) {

@@ -238,6 +238,11 @@ WEIR_API void weir__error_restore(const struct weir_error *e);
 WEIR_API void weir__group_open_under(struct weir_group *g, struct weir_group *parent,
                                      enum weir_policy policy, void (*ended)(struct weir_group *g));
 WEIR_API void weir__group_close_under(struct weir_group *g); /* no live child */
+/* Cancel those of the groups that were opened under g for which is_meant returns true. It must not
+ * suspend. */
+void weir__group_cancel_unders(struct weir_group *g, const char *cause,
+                               bool (*is_meant)(const struct weir_group *under, const void *arg),
+                               const void *arg);
 /* Is t the task top, or a child, at any depth, of a group that top has opened? */
 bool weir__task_is_within(const struct weir_task *t, const struct weir_task *top);
 /* Keep the record of rc that the running task has: the function that is told of the connection's
