@@ -220,8 +220,11 @@ struct got frame_next(struct talk *t, weir_ns budget_ns) {
             continue;
         }
         weir_ns left = until - weir_now();
-        if (left <= 0 || !talk_wait(t, left))
-            return (struct got){.kind = t->ended ? GOT_END : GOT_NOTHING};
+        if (left > 0 && talk_wait(t, left))
+            continue;
+        if (t->end_rc == WEIR_ETOOBIG)
+            return wrong(t, "the peer sent more than %u MiB", TALK_IN_MAX >> 20);
+        return (struct got){.kind = t->ended ? GOT_END : GOT_NOTHING};
     }
 }
 

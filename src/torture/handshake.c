@@ -9,6 +9,7 @@
 #include <strings.h>
 #include <weir/loop.h>
 
+#include "base/time.h"
 #include "torture/frame.h"
 #include "torture/head.h"
 #include "torture/script.h"
@@ -156,16 +157,57 @@ static void agree(struct talk *t, const char *extension) {
     t->out_window = t->serving ? server_window : client_window;
 }
 
+/* "server_max_window_bits=10": the name and, in *ret, its value, or NULL. Cuts the text. */
+static char *cut_parameter(char *text, char **ret) {
+    char *equals = strchr(text, '=');
+    *ret = NULL;
+    text += strspn(text, " \t");
+    if (equals != NULL) {
+        *equals = '\0';
+        *ret = equals + 1 + strspn(equals + 1, " \t\"");
+        (*ret)[strcspn(*ret, " \t\"")] = '\0';
+    }
+    text[strcspn(text, " \t")] = '\0';
+    return text;
+}
+
+/* The parameters of an answer, without the name: each known, once, and with the value it needs. */
+static bool are_legal(const char *parameters) {
+    static const char *const names[] = {"server_no_context_takeover", "client_no_context_takeover",
+                                        "server_max_window_bits", "client_max_window_bits"};
+    unsigned seen = 0;
+    for (const char *at = parameters; *at == ';';) {
+        char text[HEAD_FIELD], *value;
+        size_t len = strcspn(at + 1, ";");
+        snprintf(text, sizeof text, "%.*s", (int)len, at + 1);
+        const char *name = cut_parameter(text, &value);
+        unsigned i = 0;
+        while (i < 4 && strcasecmp(name, names[i]) != 0)
+            i++;
+        if (i == 4 || (seen & 1u << i) != 0 || (value != NULL) != (i >= 2))
+            return false;
+        if (value != NULL && strcmp(value, "8") != 0 && strcmp(value, "9") != 0 &&
+            (value[0] != '1' || value[1] < '0' || value[1] > '5' || value[2] != '\0'))
+            return false;
+        seen |= 1u << i;
+        at += 1 + len;
+    }
+    return true;
+}
+
 static const char *parameters_wrong(const char *offered, const char *agreed) {
     int window = window_of(agreed, "server_max_window_bits");
     int asked = window_of(offered, "server_max_window_bits");
     int own = window_of(agreed, "client_max_window_bits");
     if (strncmp(agreed, "permessage-deflate", 18) != 0 || strchr(agreed, ',') != NULL)
         return "the answer agrees to an extension that was not offered (6455 9.1)";
+    if (!are_legal(agreed + strcspn(agreed, ";")))
+        return "the answer's parameters are not those of RFC 7692 (7692 7.1)";
     if (own != 0 && strstr(offered, "client_max_window_bits") == NULL)
         return "client_max_window_bits in the answer, but not in the offer (7692 7.1.2.2)";
-    if ((window != 0 && (window < 8 || window > 15)) || (own != 0 && (own < 8 || own > 15)))
-        return "a window outside of 8 to 15 bits (7692 7.1.2)";
+    int own_max = window_of(offered, "client_max_window_bits");
+    if (own_max != 0 && strchr(offered, ',') == NULL && own > own_max)
+        return "client_max_window_bits in the answer is larger than offered (7692 7.1.2.2)";
     if (asked != 0 && strchr(offered, ',') == NULL && (window == 0 || window > asked))
         return "the answer's server_max_window_bits is larger than asked (7692 7.1.2.1)";
     if (strstr(offered, "server_no_context_takeover") != NULL && strchr(offered, ',') == NULL &&
@@ -179,7 +221,8 @@ static const char *check_extensions(struct talk *t, const char *offered,
     char agreed[HEAD_FIELD];
     if (head_field(h, "Sec-WebSocket-Extensions", 0, agreed) == NULL || *agreed == '\0')
         return NULL;
-    if (*offered == '\0')
+    char more[HEAD_FIELD];
+    if (*offered == '\0' || head_field(h, "Sec-WebSocket-Extensions", 1, more) != NULL)
         return "the answer has an extension that was not offered (6455 9.1)";
     const char *wrong = parameters_wrong(offered, agreed);
     if (wrong == NULL)
@@ -199,6 +242,9 @@ static const char *check_switch(struct draft *d, const struct head_text *h) {
         return "the answer's Sec-WebSocket-Accept is wrong (6455 4.2.2)";
     if (head_field(h, "Sec-WebSocket-Accept", 1, value) != NULL)
         return "the answer has two Sec-WebSocket-Accept (6455 11.3.3)";
+    if (head_field(h, "Content-Length", 0, value) != NULL ||
+        head_field(h, "Transfer-Encoding", 0, value) != NULL)
+        return "an answer 101 has a length (9110 8.6, 9112 6.1)";
     return NULL;
 }
 
@@ -246,6 +292,15 @@ static enum torture_verdict open_as_client(struct talk *t, const char *edit) {
     return TORTURE_OK;
 }
 
+static bool is_among(const char *list, const char *word) {
+    for (size_t len; *list != '\0'; list += len + (list[len] == ',')) {
+        len = strcspn(list, ",");
+        if (len == strlen(word) && strncmp(list, word, len) == 0)
+            return true;
+    }
+    return false;
+}
+
 static enum torture_verdict check_words(struct talk *t, const char *words,
                                         const struct head_text *h) {
     char value[HEAD_FIELD], wanted[64];
@@ -258,9 +313,11 @@ static enum torture_verdict check_words(struct talk *t, const char *words,
         bool there = head_field(h, "Sec-WebSocket-Protocol", 0, value) != NULL;
         if (there && strcmp(wanted, "none") == 0)
             return talk_judge(t, TORTURE_FAILED, "a subprotocol that was not asked for: %s", value);
-        if (there && strstr(wanted, value) == NULL)
+        if (there && !is_among(wanted, value))
             return talk_judge(t, TORTURE_FAILED, "the subprotocol is %s, asked for was %s", value,
                               wanted);
+        if (head_field(h, "Sec-WebSocket-Protocol", 1, value) != NULL)
+            return talk_judge(t, TORTURE_FAILED, "two Sec-WebSocket-Protocol (6455 11.3.4)");
     }
     return TORTURE_OK;
 }
@@ -286,11 +343,15 @@ static enum torture_verdict case_as_client(struct talk *t, const char *edit, con
     struct draft d;
     struct head_text h;
     enum torture_verdict v;
+    t->piece = strstr(words, "bytes") != NULL;
     ask(&d, t, edit);
+    t->piece = 0;
     const char *wrong = head_take(t, &h, t->patience_ns);
     bool accept = strncmp(words, "accepted", 8) == 0, refuse = strncmp(words, "refused", 7) == 0;
-    if (wrong != NULL && t->ended && !accept) {
+    if (h.base == NULL && t->ended && t->in.len == t->at && !accept) {
         v = talk_judge(t, TORTURE_NON_STRICT, "dropped without an answer");
+    } else if (t->in.len == 0 && !accept && !refuse) { /* the caller looks if it is alive */
+        v = talk_judge(t, TORTURE_INFORMATIONAL, "not taken for a whole request: no answer");
     } else if (wrong != NULL) {
         v = talk_judge(t, TORTURE_FAILED, "%s", wrong);
     } else if (h.status != SWITCHING) {
@@ -310,7 +371,7 @@ static enum torture_verdict case_as_client(struct talk *t, const char *edit, con
 
 /* ---- we are the server ---- */
 
-static const char *check_request(const struct head_text *h, char *key) {
+static const char *check_request(struct talk *t, const struct head_text *h, char *key) {
     char value[HEAD_FIELD];
     uint8_t random[16 + 1];
     size_t len = strlen(h->base);
@@ -318,6 +379,8 @@ static const char *check_request(const struct head_text *h, char *key) {
         return "the request is no GET of HTTP/1.1 (6455 4.1)";
     if (head_field(h, "Host", 0, value) == NULL || *value == '\0')
         return "the request has no Host (6455 4.1)";
+    if (t->client != NULL && strcmp(value, t->client->host) != 0)
+        return "the request's Host is not that of the URL (6455 4.1)";
     if (!head_has_word(h, "Upgrade", "websocket") || !head_has_word(h, "Connection", "upgrade"))
         return "the request has no Upgrade: websocket and Connection: Upgrade (6455 4.1)";
     if (head_field(h, "Sec-WebSocket-Version", 0, value) == NULL || strcmp(value, "13") != 0)
@@ -327,6 +390,9 @@ static const char *check_request(const struct head_text *h, char *key) {
     if (head_field(h, "Sec-WebSocket-Key", 0, value) == NULL || strlen(value) != KEY ||
         weir__base64_decode(random, sizeof random, value, KEY) != 16)
         return "the request's Sec-WebSocket-Key is not 16 bytes (6455 4.1)";
+    if (strcmp(value, t->last_key) == 0)
+        return "the request has the Sec-WebSocket-Key of the one before (6455 4.1)";
+    snprintf(t->last_key, TALK_KEY_SIZE, "%s", value);
     memcpy(key, value, KEY + 1);
     return NULL;
 }
@@ -342,10 +408,12 @@ static const char *answer(struct talk *t, const char *edit) {
     draft_begin(&d, t, lines, sizeof lines / sizeof *lines);
     const char *wrong = head_take(t, &h, t->patience_ns);
     if (wrong == NULL)
-        wrong = check_request(&h, d.key);
+        wrong = check_request(t, &h, d.key);
     if (wrong == NULL) {
         bool offers = head_field(&h, "Sec-WebSocket-Extensions", 0, offered) != NULL &&
-                      strstr(offered, "permessage-deflate") != NULL;
+                      strstr(offered, "permessage-deflate") != NULL &&
+                      (strstr(edit, "client_max_window_bits") == NULL ||
+                       strstr(offered, "client_max_window_bits") != NULL);
         make_accept(d.key, d.accept);
         if (packing && offers)
             agree(t, edit);
@@ -361,7 +429,7 @@ static enum torture_verdict open_as_server(struct talk *t, const char *edit) {
         return talk_judge(t, TORTURE_FAILED, "%s", wrong);
     if (strncmp(edit, "deflate", 7) == 0 && !t->deflate) {
         script_echo_and_close(t);
-        return talk_judge(t, TORTURE_INFORMATIONAL, "the client offers no compression");
+        return talk_judge(t, TORTURE_INFORMATIONAL, "the client does not offer this");
     }
     return TORTURE_OK;
 }
@@ -374,9 +442,10 @@ static enum torture_verdict await_leaving(struct talk *t) {
                    "\x81\x05"
                    "alive",
                    7);
+    weir_ns until = weir__deadline(weir_now(), t->patience_ns);
     do
-        g = frame_next(t, t->patience_ns);
-    while (g.kind == GOT_PING);
+        g = frame_next(t, until - weir_now());
+    while (g.kind == GOT_PING && weir_now() < until);
     if (g.kind == GOT_END)
         return TORTURE_OK;
     if (g.kind == GOT_CLOSE)
@@ -386,7 +455,10 @@ static enum torture_verdict await_leaving(struct talk *t) {
 }
 
 static enum torture_verdict case_as_server(struct talk *t, const char *edit, const char *words) {
+    t->piece = strstr(words, "bytes") != NULL;
+    t->holding = strstr(words, "together") != NULL; /* until the first message was added */
     const char *wrong = answer(t, edit);
+    t->piece = 0;
     if (wrong != NULL)
         return talk_judge(t, TORTURE_FAILED, "%s", wrong);
     if (strncmp(words, "refused", 7) == 0)

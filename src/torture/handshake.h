@@ -26,8 +26,9 @@ enum torture_verdict handshake_open(struct talk *t, const char *edit);
  *   accepted    the WebSocket works
  *   refused 400 a server answers with another status, best with this; a client leaves
  *   either      it works, or is refused
- *   and behind it, each a word: extensions=none, subprotocol=NAME, subprotocol=none,
- *   version=13 */
+ *   and behind it, each a word: extensions=none, subprotocol=NAME,NAME, subprotocol=none,
+ *   version=13; bytes: our head goes byte by byte; together: our answer and a message in one
+ *   write */
 enum torture_verdict handshake_case(struct talk *t, const char *edit, const char *script);
 
 #endif

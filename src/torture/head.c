@@ -10,6 +10,7 @@
 
 #include "base/alloc.h"
 #include "base/time.h"
+#include "wire/chars.h"
 
 static const uint8_t *find_end(const struct talk *t) {
     size_t there = t->in.len - t->at;
@@ -24,6 +25,25 @@ static int read_status(const char *line) {
         if (!isdigit((unsigned char)line[i]))
             return 0;
     return line[12] == ' ' || line[12] == '\0' ? atoi(line + 9) : 0;
+}
+
+/* Look at the lines of a head, each behind which CR LF stands. */
+static const char *lines_wrong(const char *text, size_t len) {
+    for (size_t at = 0, line_len; at < len; at += line_len + 2) {
+        const char *line = text + at, *end = memmem(line, len - at, "\r\n", 2);
+        line_len = (size_t)(end - line);
+        for (size_t i = 0; i < line_len; i++)
+            if (line[i] == '\r' || line[i] == '\n' || line[i] == '\0')
+                return "the peer's head has a bare CR, a bare LF or a NUL (9112 2.2, 9110 5.5)";
+        if (at == 0)
+            continue; /* the first line is no field */
+        if (*line == ' ' || *line == '\t')
+            return "the peer's head has a folded line (9112 5.2)";
+        size_t name = weir__chars_span((const uint8_t *)line, line_len, WEIR__CHAR_TOKEN);
+        if (name == 0 || name == line_len || line[name] != ':')
+            return "the peer's head has a line that is no field (9112 5)";
+    }
+    return NULL;
 }
 
 const char *head_take(struct talk *t, struct head_text *ret, weir_ns budget_ns) {
@@ -47,11 +67,12 @@ const char *head_take(struct talk *t, struct head_text *ret, weir_ns budget_ns) 
     ret->base[len] = '\0';
     ret->len = len;
     t->at += len + 2;
+    const char *wrong = lines_wrong(ret->base, len);
     for (size_t i = 0; i + 1 < len; i++)
         if (ret->base[i] == '\r' && ret->base[i + 1] == '\n')
             ret->base[i] = ret->base[i + 1] = '\0';
     ret->status = read_status(ret->base);
-    return NULL;
+    return wrong;
 }
 
 void head_free(struct head_text *h) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* head.h - a small reader for HTTP heads, for the judge only: it takes the bytes up to the first
- * empty line apart and looks at nothing that it is not asked for. */
+ * empty line apart. Every line must be a field; what a field says is for the caller. */
 #ifndef WEIR_TORTURE_HEAD_H
 #define WEIR_TORTURE_HEAD_H
 
@@ -14,8 +14,8 @@ struct head_text {
     int status; /* of an answer; 0: none */
 };
 
-/* Wait for a whole head behind t->at, and go behind it. Returns NULL, or what is wrong. The text is
- * freed by head_free. */
+/* Wait for a whole head behind t->at, and go behind it. Returns NULL, or what is wrong: then
+ * ret->base is not NULL if a head came. The text is freed by head_free. */
 const char *head_take(struct talk *t, struct head_text *ret, weir_ns budget_ns);
 void head_free(struct head_text *h);
 

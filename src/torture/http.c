@@ -9,6 +9,7 @@
 #include <strings.h>
 #include <weir/loop.h>
 
+#include "base/time.h"
 #include "torture/head.h"
 
 enum { ANSWERS_MAX = 64, CHUNK_LINE = 256 };
@@ -95,9 +96,16 @@ struct answer {
     bool closes; /* the server says that it ends the connection */
 };
 
-static const char *skip_to_end(struct talk *t) {
-    while (talk_wait(t, t->patience_ns))
+/* Returns false if the end does not come in the time for one answer. */
+static bool await_end(struct talk *t) {
+    weir_ns until = weir__deadline(weir_now(), t->patience_ns);
+    for (weir_ns left = t->patience_ns; left > 0 && talk_wait(t, left); left = until - weir_now())
         ;
+    return t->ended;
+}
+
+static const char *skip_to_end(struct talk *t) {
+    (void)await_end(t);
     t->at = t->in.len;
     return t->ended ? NULL : "a body that lasts until the end, which does not come";
 }
@@ -128,15 +136,26 @@ static const char *take_line(struct talk *t, char ret[CHUNK_LINE]) {
  * the answer is not whole. */
 static const char broken_off[] = "the answer breaks off";
 
+/* "5" or "5 ;name=value". Returns false if the line begins otherwise. */
+static bool read_chunk_size(const char *line, size_t *ret) {
+    size_t digits = strspn(line, "0123456789abcdefABCDEF");
+    const char *rest = line + digits;
+    if (digits == 0 || digits > 15)
+        return false;
+    rest += rest[strspn(rest, " \t")] == ';' ? strspn(rest, " \t") : 0;
+    *ret = strtoul(line, NULL, 16);
+    return *rest == '\0' || *rest == ';';
+}
+
 static const char *skip_chunks(struct talk *t) {
     char line[CHUNK_LINE];
     for (;;) {
         bool is_whole = take_line(t, line) != NULL;
+        size_t len;
         if (!is_whole && t->ended && t->at == t->in.len)
             return broken_off;
-        if (!is_whole || !isxdigit((unsigned char)line[0]))
+        if (!is_whole || !read_chunk_size(line, &len))
             return "the answer has a bad chunk line (9112 7.1)";
-        size_t len = strtoul(line, NULL, 16);
         if (len == 0)
             break;
         if (skip(t, len) != NULL || take_line(t, line) == NULL || *line != '\0')
@@ -154,6 +173,8 @@ static const char *skip_body(struct talk *t, const struct head_text *h, bool is_
     bool has_coding = head_field(h, "Transfer-Encoding", 0, coding) != NULL;
     if (has_length && has_coding)
         return "the answer has Content-Length and Transfer-Encoding (9112 6.2)";
+    if (head_field(h, "Content-Length", 1, length) != NULL)
+        return "the answer has two Content-Length (9110 8.6)";
     if (has_length && (*length == '\0' || strspn(length, "0123456789") != strlen(length)))
         return "the answer's Content-Length is no number (9110 8.6)";
     if ((h->status < 200 || h->status == 204) && (has_length || has_coding))
@@ -165,33 +186,52 @@ static const char *skip_body(struct talk *t, const struct head_text *h, bool is_
     return has_length ? skip(t, strtoul(length, NULL, 10)) : skip_to_end(t);
 }
 
-/* Take the next final answer. Returns 1; 0: none came, or not all of it; -1: it is wrong, and why
- * was said. */
-static int take_answer(struct talk *t, bool is_head, weir_ns budget_ns, struct answer *ret) {
+static const char *old_wrong(const struct head_text *h) {
+    char coding[HEAD_FIELD];
+    if (h->status < 200)
+        return "an answer 1xx to HTTP/1.0 (9110 15.2)";
+    return head_field(h, "Transfer-Encoding", 0, coding) != NULL
+               ? "Transfer-Encoding in an answer to HTTP/1.0 (9112 6.1)"
+               : NULL;
+}
+
+/* Take the next answer, interim or final. Returns as take_answer. */
+static int take_one(struct talk *t, bool is_head, weir_ns budget_ns, struct answer *ret) {
     struct head_text h;
-    for (;;) {
-        const char *wrong = head_take(t, &h, budget_ns);
-        if (wrong != NULL) {
-            head_free(&h);
-            if (t->in.len == t->at)
-                return 0;
-            talk_judge(t, TORTURE_FAILED, "%s", wrong);
-            return -1;
-        }
-        *ret =
-            (struct answer){.status = h.status, .closes = head_has_word(&h, "Connection", "close")};
-        wrong = h.status < 100 || h.status > 599 ? "the answer has a bad status line (9112 4)"
-                                                 : skip_body(t, &h, is_head);
-        head_free(&h);
-        if (wrong == broken_off)
-            return 0;
-        if (wrong != NULL) {
-            talk_judge(t, TORTURE_FAILED, "%s", wrong);
-            return -1;
-        }
-        if (ret->status >= 200 || ret->status == 101)
-            return 1;
+    const char *wrong = head_take(t, &h, budget_ns);
+    if (h.base == NULL && t->in.len == t->at)
+        return 0;
+    if (wrong == NULL) {
+        ret->status = h.status;
+        ret->closes = head_has_word(&h, "Connection", "close");
+        if (h.status < 100 || h.status > 599)
+            wrong = "the answer has a bad status line (9112 4)";
+        if (wrong == NULL && t->asked_old)
+            wrong = old_wrong(&h);
+        if (wrong == NULL)
+            wrong = skip_body(t, &h, is_head);
     }
+    head_free(&h);
+    if (wrong == NULL)
+        return 1;
+    if (wrong != broken_off)
+        talk_judge(t, TORTURE_FAILED, "%s", wrong);
+    return wrong != broken_off ? -1 : 0;
+}
+
+/* Take the next final answer. Returns 1; 0: none came, or not all of it; -1: it is wrong, and why
+ * was said. Its body has the time for one answer more. */
+static int take_answer(struct talk *t, bool is_head, weir_ns budget_ns, struct answer *ret) {
+    struct weir_scope whole;
+    int got;
+    *ret = (struct answer){0};
+    weir_scope_enter(&whole, budget_ns + t->patience_ns);
+    do
+        got = take_one(t, is_head, budget_ns, ret);
+    while (got == 1 && ret->status < 200 && ret->status != 101);
+    (void)weir_scope_leave(&whole, 0);
+    t->asked_old = false;
+    return got;
 }
 
 /* ---- verdicts ---- */
@@ -228,10 +268,7 @@ static enum torture_verdict check_open(struct talk *t) {
 }
 
 static enum torture_verdict check_closed(struct talk *t) {
-    weir_ns until = t->patience_ns;
-    while (talk_wait(t, until))
-        ;
-    if (!t->ended)
+    if (!await_end(t))
         return talk_judge(t, TORTURE_FAILED, "the connection was not closed");
     return t->in.len == t->at ? TORTURE_OK
                               : talk_judge(t, TORTURE_FAILED, "more came behind the last answer");
@@ -239,8 +276,8 @@ static enum torture_verdict check_closed(struct talk *t) {
 
 static enum torture_verdict expect_accept(struct talk *t, const char *words) {
     int wanted = number_behind(words, "answers=", 1), status = number_behind(words, "status=", 0);
+    struct answer a = {0};
     for (int i = 0; i < wanted; i++) {
-        struct answer a;
         int got = take_answer(t, i == 0 && strstr(words, "head") != NULL, t->patience_ns, &a);
         if (got == 0)
             return talk_judge(t, TORTURE_FAILED, "%d of %d requests answered", i, wanted);
@@ -249,6 +286,8 @@ static enum torture_verdict expect_accept(struct talk *t, const char *words) {
         if (refuses(a.status) && status != a.status)
             return talk_judge(t, TORTURE_FAILED, "refused with status %d", a.status);
     }
+    if (strstr(words, "said") != NULL && !a.closes)
+        return talk_judge(t, TORTURE_FAILED, "the answer does not say Connection: close");
     if (strstr(words, "open") != NULL)
         return check_open(t);
     if (strstr(words, "close") != NULL)
@@ -293,6 +332,9 @@ static enum torture_verdict expect_reject(struct talk *t, const char *words) {
         return talk_judge(t, TORTURE_FAILED, "answered with status %d", a.status);
     if (count_more(t) > 0)
         return talk_judge(t, TORTURE_FAILED, "answered again behind the refusal");
+    if (strstr(words, " closes") != NULL && refuses(a.status) && !await_end(t))
+        return talk_judge(t, TORTURE_FAILED,
+                          "refused with status %d, but the connection was not closed", a.status);
     if (is_listed(words, a.status))
         return TORTURE_OK;
     if (!refuses(a.status) && !t->ended)
@@ -306,8 +348,8 @@ static enum torture_verdict expect_either(struct talk *t) {
     int got = take_answer(t, false, t->patience_ns, &a);
     if (got < 0)
         return TORTURE_FAILED;
-    if (got == 0 && !t->ended)
-        return talk_judge(t, TORTURE_FAILED, "neither answered nor closed");
+    if (got == 0 && !t->ended) /* of a server that is alive: the caller looks */
+        return talk_judge(t, TORTURE_INFORMATIONAL, "not taken for a whole request: no answer");
     if (count_more(t) > 0)
         return talk_judge(t, TORTURE_FAILED, "more than one answer");
     return TORTURE_OK;
@@ -337,9 +379,31 @@ static enum torture_verdict expect_wait(struct talk *t, const char *words, const
     return expect_accept(t, words);
 }
 
+/* 100, or a final answer at once: the client waits for one of them. */
+static enum torture_verdict expect_continue(struct talk *t, const char *rest) {
+    struct answer a = {0};
+    int got = take_one(t, false, t->patience_ns, &a);
+    if (got < 0)
+        return TORTURE_FAILED;
+    if (got == 0)
+        return talk_judge(t, TORTURE_FAILED, "neither 100 nor another answer: the client waits");
+    if (a.status >= 200)
+        return TORTURE_OK;
+    send_text(t, rest);
+    return expect_accept(t, "accept");
+}
+
+static bool is_old(const char *request) {
+    size_t line = strcspn(request, "|");
+    return line > 9 && strncmp(request + line - 9, " HTTP/1.0", 9) == 0;
+}
+
 enum torture_verdict http_case(struct talk *t, const char *edit, const char *script) {
+    t->asked_old = is_old(edit);
     const char *rest = send_text(t, edit);
     t->piece = 0;
+    if (strncmp(script, "continue", 8) == 0)
+        return expect_continue(t, rest);
     if (rest != NULL)
         return expect_wait(t, script, rest);
     if (strncmp(script, "accept", 6) == 0)
@@ -367,8 +431,13 @@ enum torture_verdict http_answer(struct talk *t, const char *edit, const char *s
         wrong = "the request is no GET";
     if (wrong == NULL && head_field(&h, "Host", 0, host) == NULL)
         wrong = "the request has no Host (9112 3.2)";
+    if (wrong == NULL && t->client != NULL && strcmp(host, t->client->host) != 0)
+        wrong = "the request's Host is not that of the URL (9112 3.2)";
     if (wrong == NULL && head_field(&h, "Host", 1, host) != NULL)
         wrong = "the request has two Hosts (9112 3.2)";
+    if (wrong == NULL && head_field(&h, "Content-Length", 0, host) != NULL &&
+        head_field(&h, "Transfer-Encoding", 0, host) != NULL)
+        wrong = "the request has Content-Length and Transfer-Encoding (9112 6.2)";
     head_free(&h);
     if (wrong != NULL)
         return talk_judge(t, TORTURE_FAILED, "%s", wrong);

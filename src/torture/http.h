@@ -6,12 +6,15 @@
  * must wait for more.
  * Of a server the script says:
  *   accept        answered as a request; answers=N so many; open: the connection goes on behind it,
- *                 close: it ends; status=N: with this status; head: the first answer has no body
+ *                 close: it ends; said: the answer says so; status=N: with this status; head: the
+ *                 first answer has no body
  *   reject N ...  answered with one of these statuses (other refusals are not strict); body: what
- *                 is wrong is in the body, so an answer may have come before it
+ *                 is wrong is in the body, so an answer may have come before it; closes: then the
+ *                 connection must end
  *   either        answered in either way
  *   canary        no more than one answer, whatever else; refused: where the first is a refusal
- * and where the bytes have $W, that no answer comes before the rest was sent.
+ * and where the bytes have $W, that no answer comes before the rest was sent; but
+ *   continue      at $W comes 100, or a final answer; after 100 and the rest it is answered
  * Of a client, which is a command:
  *   accept BODY   it exits with 0 and has printed BODY ("-": nothing)
  *   refuse        it exits with another status

@@ -130,7 +130,7 @@ static const struct torture_row rows[] = {
     {"refuse.chunk-size-empty", "9112 7.1", MUST, OF_CLIENTS, "an empty size", CHUNKED "|hello|0||",
      "refuse close", NULL},
     {"refuse.chunk-end", "9112 7.1", MUST, OF_CLIENTS, "no line end behind the data: {}",
-     CHUNKED "5|{}0||", "refuse close", "hello helloxx"},
+     CHUNKED "5|{}0||", "refuse close", "hello helloxx hello0|"},
     {"refuse.chunk-lf", "9112 7.1", SHOULD, OF_CLIENTS, "a chunk line ends in LF alone",
      CHUNKED "5\nhello|0||", "refuse close", NULL},
     {"refuse.coding", "9112 6.3", SHOULD, OF_CLIENTS, "Transfer-Encoding: {}",

@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <weir/loop.h>
 
+#include "base/time.h"
 #include "torture/frame.h"
 #include "wire/chars.h"
 
@@ -208,14 +210,35 @@ static enum torture_verdict send_word(struct talk *t, const char *text) {
 
 /* ---- what comes ---- */
 
-/* The next thing that the script speaks of: the peer's own pings are answered on the way. */
-static struct got next(struct talk *t, weir_ns budget_ns) {
+static weir_ns left_until(weir_ns until) {
+    weir_ns left = until - weir_now();
+    return left > 0 ? left : 0;
+}
+
+/* The next thing that the script speaks of: the peer's own pings are answered on the way, and win
+ * it no time. */
+static struct got next_until(struct talk *t, weir_ns until) {
     for (;;) {
-        struct got g = frame_next(t, budget_ns);
+        struct got g = frame_next(t, left_until(until));
         if (g.kind != GOT_PING)
             return g;
+        if (left_until(until) == 0)
+            return (struct got){.kind = GOT_NOTHING};
         write_frame(t, &(struct frame){.opcode = OP_PONG, .payload = g.data, .len = g.len}, 0);
     }
+}
+
+static struct got next(struct talk *t, weir_ns budget_ns) {
+    return next_until(t, weir__deadline(weir_now(), budget_ns));
+}
+
+static struct got next_but_pongs(struct talk *t, weir_ns budget_ns) {
+    weir_ns until = weir__deadline(weir_now(), budget_ns);
+    struct got g;
+    do
+        g = next_until(t, until);
+    while (g.kind == GOT_PONG);
+    return g;
 }
 
 static enum torture_verdict unexpected(struct talk *t, const struct got *g, const char *wanted) {
@@ -231,10 +254,11 @@ static enum torture_verdict unexpected(struct talk *t, const struct got *g, cons
 }
 
 enum torture_verdict script_await_end(struct talk *t) {
+    weir_ns until = weir__deadline(weir_now(), t->patience_ns);
     if (t->serving) /* a server closes first (6455 7.1.1) */
         talk_half_close(t);
     for (;;) {
-        struct got g = next(t, t->patience_ns);
+        struct got g = next_until(t, until);
         if (g.kind == GOT_END)
             return TORTURE_OK;
         if (g.kind == GOT_NOTHING)
@@ -257,10 +281,7 @@ static void answer_close(struct talk *t, int code) {
 }
 
 static enum torture_verdict expect_fail(struct talk *t, int code, weir_ns budget_ns) {
-    struct got g;
-    do
-        g = next(t, budget_ns);
-    while (g.kind == GOT_PONG);
+    struct got g = next_but_pongs(t, budget_ns);
     if (g.kind == GOT_END)
         return talk_judge(t, TORTURE_NON_STRICT,
                           "dropped without a Close frame; %d was due (6455 7.1.7)", code);
@@ -276,10 +297,7 @@ static enum torture_verdict expect_fail(struct talk *t, int code, weir_ns budget
 }
 
 static enum torture_verdict expect_close(struct talk *t, int code) {
-    struct got g;
-    do
-        g = next(t, t->patience_ns);
-    while (g.kind == GOT_PONG);
+    struct got g = next_but_pongs(t, t->patience_ns);
     if (g.kind != GOT_CLOSE)
         return unexpected(t, &g, "a Close frame");
     int got = g.code;
@@ -396,7 +414,8 @@ static bool set_mode(struct talk *t, const char *word) {
         t->holding = true;
     } else if (strcmp(word, "go") == 0) {
         t->holding = false;
-        talk_write(t, t->held.base, t->held.len);
+        if (t->held.len != 0)
+            talk_write(t, t->held.base, t->held.len);
         t->held.len = 0;
     } else if (strcmp(word, "half") == 0) {
         talk_half_close(t);
@@ -438,7 +457,7 @@ static enum torture_verdict run_words(struct talk *t, const char *script) {
 }
 
 enum torture_verdict script_echo_and_close(struct talk *t) {
-    return run_words(t, "text=alive <text=alive close=1000 <close=1000");
+    return run_words(t, "text=alive go <text=alive close=1000 <close=1000");
 }
 
 enum torture_verdict script_run(struct talk *t, const char *script) {

@@ -14,12 +14,14 @@
 #include "torture/case.h"
 #include "torture/flate.h"
 
-enum { TALK_IN_MAX = 64 << 20, TALK_LOG_MAX = 32 << 10, TALK_WHY = 240 };
+/* The largest message of a case is 64 MiB. */
+enum { TALK_IN_MAX = 65 << 20, TALK_LOG_MAX = 32 << 10, TALK_WHY = 240, TALK_KEY_SIZE = 32 };
 
 /* A client that is a program: how it ended. */
 struct talk_client {
     struct weir_event ended;
     int status; /* less than 0: not by itself */
+    char host[32]; /* of the URL that it was given */
     struct weir_view printed;
 };
 
@@ -27,8 +29,10 @@ struct talk {
     struct weir_stream *stream;
     bool serving; /* the peer is a client */
     bool broken;  /* a write has failed: what the peer says decides */
+    bool asked_old; /* the request that is to be answered next is one of HTTP/1.0 */
     const char *host, *target;
     struct talk_client *client; /* of a client that was started for the case; else NULL */
+    char *last_key;             /* of the run: Sec-WebSocket-Key of the client before */
     weir_ns patience_ns;        /* how long the peer may take for one answer */
     struct bytes in;
     size_t at;              /* how far `in` was read */

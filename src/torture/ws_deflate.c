@@ -115,6 +115,10 @@ static const struct torture_row rows[] = {
     {"deflate.agree-server-window", "7692 7.1.2.1", MUST, OF_CLIENTS,
      "server_max_window_bits={}, not asked for", "deflate; server_max_window_bits={}",
      "x3:ztext=&3000 x3:<text=&3000", "9 10 12 15"},
+    {"deflate.agree-client-window", "7692 7.1.2.2", MUST, OF_CLIENTS,
+     "client_max_window_bits={}, as was offered: it stays in it",
+     "deflate; client_max_window_bits={}",
+     "ztext=&40000 <text=&40000 ztext=&40000 <text=&40000 ztext=*40000 <text=*40000", "9 10 12 15"},
     /* ---- agreements: offers to a server ---- */
     {"deflate.offer-server-none", "7692 7.1.1.1", MUST, OF_SERVERS,
      "server_no_context_takeover: {} bytes again and again", "deflate; server_no_context_takeover",

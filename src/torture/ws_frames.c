@@ -28,6 +28,8 @@ static const struct torture_row rows[] = {
      "0 125 126 65535"},
     {"frame.length-top-bit", "6455 5.2", MUST, BOTH_SIDES,
      "the highest bit of a length of 64 bits is set", NULL, "{}/top=x <fail=1002", "text bin"},
+    {"frame.length-top-bit-large", "6455 5.2", MUST, BOTH_SIDES,
+     "the same, where 64 bits are needed", NULL, "{}/top=*65536 <fail=1002", "text bin"},
     {"frame.length-huge", "6455 10.4", MUST, BOTH_SIDES, "a frame of 2^62 bytes is announced", NULL,
      "{}/huge=x <fail=1009", "text bin"},
     {"frame.ping-length-16", "6455 5.5", SHOULD, BOTH_SIDES,

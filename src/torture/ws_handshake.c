@@ -6,6 +6,8 @@
 static const struct torture_row rows[] = {
     /* ---- plain, and odd but legal ---- */
     {"open.plain", "6455 4.2.2", MUST, OF_SERVERS, "a plain handshake", "", "accepted", NULL},
+    {"open.bytes", "6455 4.2.1", MUST, OF_SERVERS, "a plain handshake, one byte at a time", "",
+     "accepted bytes", NULL},
     {"open.case-names", "9110 5.1", MUST, OF_SERVERS, "field names in another case: {}",
      "-Upgrade\n-Connection\n+{}: websocket\n+coNNection: Upgrade", "accepted", "UPGRADE upgrade"},
     {"open.case-values", "6455 4.2.1", MUST, OF_SERVERS, "Upgrade: {}", "Upgrade: {}", "accepted",
@@ -64,6 +66,14 @@ static const struct torture_row rows[] = {
     {"open.extension-unknown", "6455 9.1", MUST, OF_SERVERS,
      "an unknown extension is not agreed to", "+Sec-WebSocket-Extensions: {}",
      "accepted extensions=none", "x-unknown x-a,x-b x-a;b=c x-a;b=\"c\""},
+    {"open.offer-bad", "7692 7.1", MUST, OF_SERVERS, "an offer that must be declined: {}",
+     "deflate; {}", "accepted extensions=none",
+     "unknown unknown=1 server_max_window_bits=7 server_max_window_bits=16 "
+     "server_max_window_bits=08 server_max_window_bits=x server_max_window_bits "
+     "client_max_window_bits=7 client_max_window_bits=16 client_max_window_bits=x "
+     "server_no_context_takeover=1 client_no_context_takeover=1 "
+     "server_no_context_takeover;server_no_context_takeover "
+     "client_max_window_bits;client_max_window_bits=10"},
     {"open.origin", "6455 10.2", MAY, OF_SERVERS, "a page of another origin",
      "+Origin: http://example.org", "either", NULL},
     {"open.with-body", "9112 6.3", MAY, OF_SERVERS, "Content-Length: 0", "+Content-Length: 0",
@@ -146,6 +156,10 @@ static const struct torture_row rows[] = {
 
 static const struct torture_row answers[] = {
     {"answer.plain", "6455 4.1", MUST, OF_CLIENTS, "a plain answer", "", "accepted", NULL},
+    {"answer.bytes", "6455 4.1", MUST, OF_CLIENTS, "a plain answer, one byte at a time", "",
+     "accepted bytes", NULL},
+    {"answer.together", "6455 4.2.2", MUST, OF_CLIENTS, "a message in one write with the answer",
+     "", "accepted together", NULL},
     {"answer.case", "6455 4.1", MUST, OF_CLIENTS, "Upgrade: {}", "Upgrade: {}", "accepted",
      "WebSocket WEBSOCKET"},
     {"answer.case-connection", "6455 4.1", MUST, OF_CLIENTS, "Connection: {}", "Connection: {}",

@@ -73,8 +73,9 @@ class Peer:
             length, = struct.unpack("!H", self.read(2))
         elif length == 127:
             length, = struct.unpack("!Q", self.read(8))
-            if length >> 63:
+            if length >> 63 and self.fault != "ignores-top-bit":
                 raise Fails(1002)
+            length &= (1 << 63) - 1
         if (short == 126 and length < 126) or (short == 127 and length < 65536):
             raise Fails(1002)
         if length > LIMIT:
@@ -171,6 +172,29 @@ def accept_of(key):
     return base64.b64encode(hashlib.sha1(key + GUID).digest()).decode()
 
 
+def switch_fields(fault, fields):
+    subprotocols, offers = (fields.get("sec-websocket-" + name) for name in
+                            ("protocol", "extensions"))
+    if fault == "any-subprotocol":
+        return "Sec-WebSocket-Protocol: x\r\n"
+    if fault == "all-subprotocols" and subprotocols:
+        return f"Sec-WebSocket-Protocol: {subprotocols[0]}\r\n"
+    if fault == "two-subprotocols" and subprotocols:
+        return "Sec-WebSocket-Protocol: chat\r\n" * 2
+    if fault == "length-in-101":
+        return "Content-Length: 0\r\n"
+    if fault == "folded-answer":
+        return "X: a\r\n b\r\n"
+    if fault == "agrees-to-all" and offers:
+        return "Sec-WebSocket-Extensions: permessage-deflate\r\n"
+    if fault == "odd-parameter" and offers:
+        return "Sec-WebSocket-Extensions: permessage-deflate; x\r\n"
+    if fault == "two-extensions" and offers:
+        return "Sec-WebSocket-Extensions: permessage-deflate\r\n" \
+            "Sec-WebSocket-Extensions: x\r\n"
+    return ""
+
+
 def serve_ws(sock, fault):
     if fault == "silent":
         threading.Event().wait(30)
@@ -185,26 +209,35 @@ def serve_ws(sock, fault):
         sock.sendall(b"HTTP/1.1 400 Bad\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
         return
     accept = accept_of(b"x" + key.encode() if fault == "bad-accept" else key.encode())
-    more = "Sec-WebSocket-Protocol: x\r\n" if fault == "any-subprotocol" else ""
+    more = switch_fields(fault, fields)
     sock.sendall(("HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                   f"Sec-WebSocket-Accept: {accept}\r\n{more}\r\n").encode())
     if fault == "dies":
         return
+    if fault == "only-pings":
+        while True:
+            sock.sendall(b"\x89\0")
+            threading.Event().wait(0.05)
     Peer(sock, fault, False, rest).run()
 
 
 def connect_ws(fault, url):
     parts = urllib.parse.urlsplit(url)
     with socket.create_connection((parts.hostname, parts.port)) as sock:
-        key = base64.b64encode(os.urandom(16))
+        key = base64.b64encode(bytes(16) if fault == "same-key" else os.urandom(16))
+        host = "x" if fault == "other-host" else parts.netloc
         version = b"12" if fault == "bad-version" else b"13"
-        sock.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                     b"Sec-WebSocket-Key: " + key + b"\r\nSec-WebSocket-Version: " + version +
+        sock.sendall(b"GET / HTTP/1.1\r\nHost: " + host.encode() +
+                     b"\r\nUpgrade: websocket\r\n"
+                     b"Connection: Upgrade\r\nSec-WebSocket-Key: " + key +
+                     b"\r\nSec-WebSocket-Version: " + version +
                      b"\r\n\r\n")
         head, rest = read_head(sock)
         line, fields = fields_of(head)
         good = line.startswith("HTTP/1.1 101") and \
             fields.get("sec-websocket-accept") == [accept_of(key)]
+        if fault == "loses-bytes":
+            rest = b""
         if good or fault == "any-answer":
             Peer(sock, fault, True, rest).run()
 
@@ -258,6 +291,20 @@ def chunks_end(data, fault):
         at += count + 2
 
 
+PLAIN = "Content-Length: 5\r\n\r\nhello"
+ANSWERS = {
+    "two-lengths": "Transfer-Encoding: chunked\r\n" + PLAIN,
+    "length-twice": "Content-Length: 5\r\n" + PLAIN,
+    "blank-name": "X : a\r\n" + PLAIN,
+    "bare-lf": "X: a\nY: b\r\n" + PLAIN,
+    "folded-answer": "X: a\r\n b\r\n" + PLAIN,
+    "hex-prefix": "Transfer-Encoding: chunked\r\n\r\n0x5\r\nhello\r\n0\r\n\r\n",
+    "chunk-junk": "Transfer-Encoding: chunked\r\n\r\n5zz\r\nhello\r\n0\r\n\r\n",
+    "always-chunked": "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+    "trickles": "\r\n",
+}
+
+
 def serve_http(sock, fault):
     data = b""
     if fault == "silent":
@@ -273,21 +320,30 @@ def serve_http(sock, fault):
             line, fields = fields_of(head)
             if len(fields.get("host", [])) != 1 and fault != "any-host":
                 raise Refused
-            if not line.endswith("HTTP/1.1") or line.count(" ") != 2:
+            if not line.endswith(("HTTP/1.1", "HTTP/1.0")) or line.count(" ") != 2:
                 raise Refused
+            expects = "expect" in fields and fault != "no-continue"
             while (end := body_end(data, fields, fault)) is None:
+                if expects and not data:
+                    sock.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+                expects = False
                 piece = sock.recv(65536)
                 if not piece:
                     raise End
                 data += piece
             data = data[end:]
             status = "400 Bad" if fault == "refuses" else "200 OK"
-            more = "Transfer-Encoding: chunked\r\n" if fault == "two-lengths" else ""
-            sock.sendall(f"HTTP/1.1 {status}\r\n{more}Content-Length: 5\r\n\r\nhello".encode())
-            if fault == "closes-always":
+            sock.sendall(f"HTTP/1.1 {status}\r\n{ANSWERS.get(fault, PLAIN)}".encode())
+            if fault == "trickles":
+                while True:
+                    threading.Event().wait(0.1)
+                    sock.sendall(b"x")
+            if fault == "closes-always" or line.endswith("HTTP/1.0"):
                 return
     except Refused:
         sock.sendall(b"HTTP/1.1 400 Bad\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        if fault == "stays-open":
+            threading.Event().wait(30)
 
 
 def guarded(serve, sock, fault, tls):

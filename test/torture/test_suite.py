@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 WEIR = os.environ["WEIR"]
@@ -36,7 +37,14 @@ WS = {
     "any-order": "fragment.no-start.contx",
     "goes-on": "close.empty",
     "never-closes": "close.empty",
+    "ignores-top-bit": "frame.length-top-bit-large.text",
+    "all-subprotocols": "open.subprotocols.chat,superchat",
+    "two-subprotocols": "open.subprotocols.chat",
+    "length-in-101": "open.plain",
+    "folded-answer": "open.plain",
+    "agrees-to-all": "open.offer-bad.unknown1",
 }
+AGREEMENTS = {"odd-parameter": "7692 7.1", "two-extensions": "6455 9.1"}  # fault: clause
 NOT_STRICT = {"no-close-frame": "bits.text.2"}
 WS_CLIENT = {
     "bad-version": "answer.plain",
@@ -46,6 +54,8 @@ WS_CLIENT = {
     "takes-bits": "bits.text.2",
     "any-text": "utf8.invalid.c080",
     "never-closes": "close.empty",
+    "other-host": "answer.plain",
+    "loses-bytes": "answer.together",
 }
 HTTP = {
     "silent": "accept.get",
@@ -62,6 +72,15 @@ HTTP = {
     "any-length": "canary.length.Content-Length:+$L",
     "any-chunk": "canary.chunk-size.x",
     "any-chunk-end": "canary.chunk-end.helloxx",
+    "no-continue": "wait.continue.100-continue",
+    "stays-open": "reject.length.+5",
+    "length-twice": "accept.get",
+    "blank-name": "accept.get",
+    "bare-lf": "accept.get",
+    "folded-answer": "accept.get",
+    "hex-prefix": "accept.get",
+    "chunk-junk": "accept.get",
+    "always-chunked": "accept.http-old-host",
 }
 
 
@@ -111,6 +130,44 @@ class Planted(unittest.TestCase):
 
     def test_faults_of_websocket_servers_are_found(self):
         self.servers("ws", WS)
+
+    def test_a_wrong_agreement_about_compression_is_named(self):
+        for fault, clause in AGREEMENTS.items():
+            with self.subTest(fault=fault), Server("ws", fault) as url:
+                done = subprocess.run([WEIR, "torture", "--only", "deflate.offer-second", url],
+                                      capture_output=True, text=True, timeout=60)
+                self.assertEqual(done.returncode, 1, done.stdout)
+                self.assertIn(f"({clause})", done.stdout)
+        with Server("ws", "none") as url:
+            self.judge("deflate.offer-second", "informational", url, timeout="5s")
+
+    def test_a_websocket_client_that_draws_its_key_once_is_found(self):
+        only = "answer.reason.OK|answer.reason.x"
+        for fault, want in ("same-key", ["FAILED", "OK"]), ("none", ["OK", "OK"]):
+            with self.subTest(fault=fault):
+                found, _ = verdicts(only, "ws", "--", sys.executable, FAULTY, "ws-client", fault,
+                                    "{}", timeout="5s")
+                self.assertEqual(sorted(found.values()), want)
+
+    def test_silence_is_no_fault_where_the_rfc_leaves_it_free_if_the_server_is_alive(self):
+        for kind, only in ("ws", "open.bare-lf"), ("http", "reject.line-lf"):
+            for fault, want in ("none", "informational"), ("closes", "FAILED"), \
+                    ("silent", "FAILED"):
+                with self.subTest(kind=kind, fault=fault):
+                    with Server(kind, fault) as url:
+                        self.judge(only, want, url, timeout="500ms")
+
+    def test_a_server_that_leaves_at_once_refuses_no_handshake(self):
+        with Server("ws", "closes") as url:
+            self.judge("open.no-host", "FAILED", url)
+
+    def test_what_trickles_in_wins_no_time(self):
+        for kind, fault, only in ("ws", "only-pings", "ping.size.1"), \
+                ("http", "trickles", "accept.get"):
+            with self.subTest(fault=fault), Server(kind, fault) as url:
+                begun = time.monotonic()
+                self.judge(only, "FAILED", url, timeout="500ms")
+                self.assertLess(time.monotonic() - begun, 20)
 
     def test_a_lack_of_close_frames_is_not_strict(self):
         self.servers("ws", NOT_STRICT, "non-strict")

@@ -95,6 +95,18 @@ class Command(unittest.TestCase):
         self.assertEqual(verdicts, {"FAILED"})
         self.assertEqual(done.returncode, 1)
 
+    def test_a_server_that_never_says_a_byte_is_given_up(self):
+        import socket
+        with socket.create_server(("127.0.0.1", 0), backlog=128) as dead:
+            for scheme in "ws", "http":
+                with self.subTest(scheme=scheme):
+                    done = torture("--json", "--timeout", "100ms",
+                                   f"{scheme}://127.0.0.1:{dead.getsockname()[1]}/")
+                    report = json.loads(done.stdout)
+                    self.assertLess(report["ran"], 64)
+                    self.assertEqual(report["failed"], len(report["cases"]))
+                    self.assertIn("not tried", report["cases"][-1]["why"])
+
     def test_the_ids_of_the_list_are_unique_and_each_names_its_clause(self):
         for peer in "ws://127.0.0.1:1/", "http://127.0.0.1:1/", "ws", "http":
             with self.subTest(peer=peer):
