@@ -42,9 +42,11 @@ struct weir_run_options { /* zero: the default */
                            * files, processes, HTTP clients and responses and the like, with the
                            * place where each was made. A second close of one aborts and names both
                            * places; a use of a closed one aborts, and most often the place of the
-                           * close is known. A switch then takes four to five times as long, and
-                           * there is one thread more. The library handles SIGURG and sends it to
-                           * the blocked thread, where it cuts short sleep and poll (EINTR) */
+                           * close is known. Crashes are reported as by crash_reports, unless the
+                           * program handles SIGSEGV itself. A switch then takes four to five times
+                           * as long, and there is one thread more. The library handles SIGURG and
+                           * sends it to the blocked thread, where it cuts short sleep and poll
+                           * (EINTR) */
     weir_ns slow_ns;      /* debug mode: how long is too long; 0: 100 ms */
     weir_ns grace_ns;     /* when the function given to weir_run has returned, the other tasks are
                            * shut down as by weir_stop_within(grace_ns, ...); 0: they run on */
@@ -57,8 +59,8 @@ struct weir_run_options { /* zero: the default */
 /* Run fn(arg) as the first task of a new loop on this thread, until all its tasks have ended.
  * It does not cancel the tasks that are left when fn returns: see weir_stop. options may be NULL;
  * arg and options are borrowed until return. A thread runs one loop at a time.
- * Unless crash_reports is set, weir_run installs nothing process-wide. The macro weir_run passes
- * the place of the call to weir_run_at, and texts name that place.
+ * Without crash_reports and debug mode, weir_run installs nothing process-wide. The macro weir_run
+ * passes the place of the call to weir_run_at, and texts name that place.
  * After fork the child cannot use its parent's loops. Calls that return errors return WEIR_EFORKED;
  * but weir_memory_pair and weir_stream_from_fd return WEIR_ENOLOOP, and so do all on a thread that
  * had no loop. Calls that close an object close the child's copies of its descriptors only.

@@ -82,7 +82,8 @@ WEIR_API int weir_tty_resize(struct weir_stream *s, int columns, int rows);
  *   by weir_tty_restore, and when the stream is closed;
  *   when the process exits, by exit or by the return of main, but not by _exit or execve;
  *   when the process aborts or crashes (the handlers that were there before are called then), but
- *   by a stack overflow only in a run with crash_reports, which has a stack for handlers;
+ *   by a stack overflow only in a run with crash_reports or in debug mode, which have a stack for
+ *   handlers;
  *   by SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGPIPE and SIGALRM, if these have their default
  *   effect when this is called: the process still dies of the signal;
  *   while the process is stopped by SIGTSTP. When it goes on in the foreground (SIGCONT), the

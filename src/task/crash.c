@@ -16,7 +16,10 @@
 #include "task/internal.h"
 
 static const int signals[] = {SIGSEGV, SIGBUS, SIGABRT};
-enum { SIGNALS = sizeof signals / sizeof signals[0], STACK_MIN = 32 * 1024 };
+enum {
+    SIGNALS = sizeof signals / sizeof signals[0],
+    STACK_MIN = 64 * 1024 /* the watchdog's handler needs as much: it may run on this stack too */
+};
 
 static struct {
     pthread_mutex_t lock;
@@ -164,6 +167,16 @@ static void helper_begins(void) {
     if (pthread_attr_getstack(&attr, &low, &size) == 0)
         helper_low = low;
     pthread_attr_destroy(&attr);
+}
+
+bool weir__crash_reports_welcome(void) {
+    struct sigaction now;
+    pthread_mutex_lock(&kept.lock);
+    bool welcome = kept.users > 0 ||
+                   (sigaction(SIGSEGV, NULL, &now) == 0 && !(now.sa_flags & SA_SIGINFO) &&
+                    now.sa_handler == SIG_DFL);
+    pthread_mutex_unlock(&kept.lock);
+    return welcome;
 }
 
 int weir__crash_reports_start(struct sched *s) {

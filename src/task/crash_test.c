@@ -7,11 +7,14 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <weir/loop.h>
 #include <weir/task.h>
 
 static const struct weir_run_options with_reports = {.size = sizeof with_reports,
                                                      .crash_reports = true};
+static const struct weir_run_options debugged = {
+    .size = sizeof debugged, .debug = true, .slow_ns = WEIR_SECONDS(60)};
 static volatile char sink;
 
 static __attribute__((noinline)) int endless(int depth) {
@@ -70,6 +73,37 @@ WEIR_TEST_ABORTS(an_overflow_in_an_offloaded_function_is_reported, "offloaded fu
     weir_run(overflows_offloaded, NULL, &with_reports);
 }
 
+WEIR_TEST_ABORTS(debug_mode_reports_a_stack_overflow_too, "stack overflow in task 'greedy'") {
+    signal(SIGSEGV, SIG_DFL); /* a sanitizer has a handler */
+    weir_run(overflows, NULL, &debugged);
+}
+
+static void on_overflow(int signal) {
+    static const char text[] = "handled by the program\n";
+    (void)!write(STDERR_FILENO, text, sizeof text - 1);
+    _exit(7);
+}
+
+/* Debug mode leaves the handler of the program alone: with a report its line would come first. */
+static void run_handled(void *arg) {
+    static char stack[64 * 1024];
+    struct sigaction own = {.sa_handler = on_overflow, .sa_flags = SA_ONSTACK};
+    sigaltstack(&(stack_t){.ss_sp = stack, .ss_size = sizeof stack}, NULL);
+    sigaction(SIGSEGV, &own, NULL);
+    weir_run(overflows, NULL, arg);
+}
+
+WEIR_TEST(debug_mode_leaves_a_handler_of_the_programs_own) {
+    struct weir_run_options both = debugged;
+    char said[1024];
+    both.crash_reports = true;
+    runner_child(run_handled, (void *)(uintptr_t)&debugged, said, sizeof said);
+    assert_string_equal(said, "handled by the program\n");
+    runner_child(run_handled, &both, said, sizeof said);
+    assert_non_null(strstr(said, "stack overflow in task 'greedy'"));
+    assert_non_null(strstr(said, "handled by the program\n"));
+}
+
 WEIR_TEST_ABORTS(an_abort_names_the_task, "aborted in task 'main'") {
     weir_run(aborts, NULL, &with_reports);
 }
@@ -78,12 +112,17 @@ static int nothing(void *arg) {
     return 0;
 }
 
-WEIR_TEST(crash_reports_leave_the_handlers_as_they_were) {
+static void expect_handlers_left(const struct weir_run_options *o) {
     struct sigaction before, after;
     sigaction(SIGSEGV, NULL, &before);
-    assert_int_equal(weir_run(nothing, NULL, &with_reports), 0);
+    assert_int_equal(weir_run(nothing, NULL, o), 0);
     sigaction(SIGSEGV, NULL, &after);
     assert_true(before.sa_handler == after.sa_handler);
+}
+
+WEIR_TEST(crash_reports_leave_the_handlers_as_they_were) {
+    expect_handlers_left(&with_reports);
+    expect_handlers_left(&debugged);
 }
 
 struct keeps_errno_args {

@@ -109,8 +109,10 @@ static int sched_init(struct sched *s, const struct weir_run_options *o) {
         return weir__fail(rc, "run", NULL);
     }
     sanitize_driver_init(&s->driver);
-    s->crash_reports = o->crash_reports && weir__crash_reports_start(s) == 0;
-    if (wants_debug(o))
+    bool debug = wants_debug(o);
+    bool reports = o->crash_reports || (debug && weir__crash_reports_welcome());
+    s->crash_reports = reports && weir__crash_reports_start(s) == 0;
+    if (debug)
         weir__sched_debug(s, o->slow_ns);
     return 0;
 }

@@ -461,6 +461,7 @@ bool weir__is_fork_child(void); /* forked by a process whose loop ran on this th
 void weir__offload_forget(struct sched *s); /* the run ends: give up the abandoned jobs */
 
 /* crash.c */
+bool weir__crash_reports_welcome(void); /* the program does not handle SIGSEGV itself */
 int weir__crash_reports_start(struct sched *s);
 void weir__crash_reports_stop(struct sched *s);
 
