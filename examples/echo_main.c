@@ -64,9 +64,7 @@ static int server(void *is_first) {
         announce(l);
     weir_group_open(&clients, WEIR_INDEPENDENT);
     weir_scope_enter(&serving, WEIR_NEVER);
-    rc = weir_scope_on_signal(&serving, SIGINT);
-    if (rc == 0)
-        rc = weir_scope_on_signal(&serving, SIGTERM);
+    rc = weir_scope_on_signal(&serving, SIGINT, SIGTERM);
     if (rc == 0)
         rc = options.react ? shapes.react(l, &clients) : shapes.serve(l, &clients);
     rc = weir_scope_leave(&serving, rc);

@@ -121,7 +121,7 @@ static int serve(void *arg) {
     fflush(stdout);
     weir_group_open(&clients, WEIR_INDEPENDENT);
     weir_scope_enter(&s, WEIR_NEVER);
-    rc = weir_scope_on_signal(&s, SIGTERM);
+    rc = weir_scope_on_signal(&s, SIGTERM, SIGINT);
     if (rc == 0)
         rc = weir_http_serve(l, &clients, &o); /* finishes what runs, once the scope has fired */
     rc = weir_scope_leave(&s, rc);

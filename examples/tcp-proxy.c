@@ -68,9 +68,7 @@ static int proxy(void *arg) {
     fflush(stdout);
     weir_group_open(&clients, WEIR_INDEPENDENT); /* outside `serving`: signals spare clients */
     weir_scope_enter(&serving, WEIR_NEVER);
-    rc = weir_scope_on_signal(&serving, SIGTERM);
-    if (rc == 0)
-        rc = weir_scope_on_signal(&serving, SIGINT);
+    rc = weir_scope_on_signal(&serving, SIGTERM, SIGINT);
     rc = weir_scope_leave(&serving, rc < 0 ? rc : accept_all(l, &clients, argv[2]));
     weir_unlisten(&l);
     weir_group_drain(&clients, WEIR_SECONDS(10));

@@ -79,16 +79,17 @@ WEIR_API void weir_scope_cancel_at(const struct weir_site *site, struct weir_sco
                                    const char *cause);
 #define weir_scope_cancel(...) weir_scope_cancel_at(WEIR_SITE(weir_scope_cancel), __VA_ARGS__)
 
-/* Let a signal cancel a scope. From now until s is left, the signal cancels s when the process
- * receives it, and has no other effect. That holds also for a signal that the process ignored
- * before. A scope may have several signals, and a signal several scopes. The loop notices a signal
- * when it next looks for events: one that comes after this task last suspended is lost if s is left
- * first. So keep one scope around the whole work, not one for each round of a loop. Aborts if s is
- * a shield or a group.
+/* Let signals cancel a scope: weir_scope_on_signal(&s, SIGTERM, SIGINT). From now until s is left,
+ * each cancels s when the process receives it, and has no other effect, even if the process ignored
+ * it before. Several calls add up, and scopes may share a signal. The loop notices a signal when it
+ * next looks for events: one that comes after this task last suspended is lost if s is left first.
+ * So keep one scope around the whole work, not one for each round of a loop. Aborts if s is a
+ * shield or a group.
  * Returns 0; -EINVAL (no such signal, SIGKILL, SIGSTOP, and the faults SIGSEGV, SIGBUS, SIGFPE and
  * SIGILL), -EPERM (every thread blocks the signal, perhaps because the parent process did, so that
- * it would never arrive; pthread_sigmask unblocks it), -ENOMEM, WEIR_ENOLOOP. */
-WEIR_API int weir_scope_on_signal(struct weir_scope *s, int signal);
+ * it would never arrive; pthread_sigmask unblocks it), -ENOMEM, WEIR_ENOLOOP: none was taken. */
+WEIR_API int weir_scope_on_signal(struct weir_scope *s, ...);
+#define weir_scope_on_signal(s, ...) weir_scope_on_signal((s), __VA_ARGS__, 0)
 
 /* Leave a scope, and translate the code of its cancel. rc is the result of the work inside.
  * Returns WEIR_ESTOPPED if rc is -ECANCELED and s was cancelled, wherever rc came from; else rc,

@@ -309,6 +309,30 @@ WEIR_TEST_BACKENDS(a_signal_cancels_the_scope_that_asked_for_it) {
     assert_true(now.sa_handler == SIG_DFL);
 }
 
+static int signalled_by_one_of_three(void *arg) {
+    struct weir_scope outer, s;
+    weir_scope_enter(&outer, WEIR_SECONDS(10));
+    assert_int_equal(weir_scope_on_signal(&outer, 0), -EINVAL);
+    assert_int_equal(weir_scope_on_signal(&outer, SIGUSR1, SIGHUP, SIGUSR2), 0);
+    weir_scope_enter(&s, WEIR_SECONDS(10));
+    assert_int_equal(weir_scope_on_signal(&s, SIGUSR2, SIGHUP, SIGKILL), -EINVAL); /* none */
+    assert_non_null(strstr(weir_error(-EINVAL)->text, "signal 9 "));
+    raise(SIGHUP);
+    assert_int_equal(nap(WEIR_SECONDS(60)), -ECANCELED);
+    assert_int_equal(weir_scope_signal(&s), 0);
+    assert_int_equal(weir_scope_signal(&outer), SIGHUP);
+    assert_int_equal(weir_scope_leave(&s, -ECANCELED), -ECANCELED);
+    raise(SIGUSR1); /* still caught: the program lives */
+    raise(SIGUSR2);
+    return weir_scope_leave(&outer, -ECANCELED) == WEIR_ESTOPPED ? 0 : -1;
+}
+
+WEIR_TEST_BACKENDS(several_signals_are_taken_in_one_call_or_none_of_them) {
+    if (strcmp(test_backend, "sim") == 0)
+        runner_skip("signals of the simulation are raised by testing.h, tested there");
+    run(signalled_by_one_of_three);
+}
+
 static int waits_for_usr1(void *arg) {
     struct weir_scope s;
     weir_scope_enter(&s, WEIR_SECONDS(10));

@@ -3,6 +3,7 @@
  * is left. */
 #include <errno.h>
 #include <signal.h>
+#include <stdarg.h>
 
 #include "base/alloc.h"
 #include "base/check.h"
@@ -44,14 +45,7 @@ static bool may_wait_for(int signal) {
     return signal > 0 && signal < NSIG;
 }
 
-int weir_scope_on_signal(struct weir_scope *scope, int signal) {
-    struct sched *s = weir__sched;
-    struct scope *sc = scope_of(scope);
-    if (s == NULL)
-        return weir__no_loop("wait for signal");
-    scope_assert(sc, "weir_scope_on_signal");
-    if (sc->kind != SCOPE_PLAIN)
-        WEIR_BUG("weir_scope_on_signal: weir_scope_enter makes the scope: no shield, no group");
+static int wait_for(struct scope *sc, int signal) {
     if (!may_wait_for(signal))
         return weir__failf(-EINVAL, "wait for signal", NULL,
                            "signal %d cannot be waited for (EINVAL)", signal);
@@ -62,7 +56,7 @@ int weir_scope_on_signal(struct weir_scope *scope, int signal) {
     w->op.u.number = signal;
     w->op.wake = signal_came;
     w->scope = sc;
-    if (weir__submit(s->loop.backend, &w->op) == WEIR__DONE) {
+    if (weir__submit(weir__sched->loop.backend, &w->op) == WEIR__DONE) {
         int rc = (int)w->op.result;
         weir__free(w);
         if (rc == -EPERM)
@@ -76,10 +70,9 @@ int weir_scope_on_signal(struct weir_scope *scope, int signal) {
     return 0;
 }
 
-void weir__signal_waits_drop(struct scope *sc) {
-    if (sc->kind != SCOPE_PLAIN)
-        return;
-    for (struct signal_wait *w = sc->v.signals, *next; w != NULL; w = next) {
+/* Drop the waits that are newer than `kept`. */
+static void drop_until(struct scope *sc, struct signal_wait *kept) {
+    for (struct signal_wait *w = sc->v.signals, *next; w != kept; w = next) {
         next = w->next;
         w->scope = NULL;
         if (w->over || weir__cancel(weir__sched->loop.backend, &w->op) == WEIR__DONE)
@@ -87,5 +80,31 @@ void weir__signal_waits_drop(struct scope *sc) {
         else
             weir__sched->loop.hidden++; /* the signal has just come: the run waits for the wake */
     }
-    sc->v.signals = NULL;
+    sc->v.signals = kept;
+}
+
+void weir__signal_waits_drop(struct scope *sc) {
+    if (sc->kind == SCOPE_PLAIN)
+        drop_until(sc, NULL);
+}
+
+#undef weir_scope_on_signal
+int weir_scope_on_signal(struct weir_scope *scope, ...) {
+    struct scope *sc = scope_of(scope);
+    va_list list;
+    if (weir__sched == NULL)
+        return weir__no_loop("wait for signal");
+    scope_assert(sc, "weir_scope_on_signal");
+    if (sc->kind != SCOPE_PLAIN)
+        WEIR_BUG("weir_scope_on_signal: weir_scope_enter makes the scope: no shield, no group");
+    struct signal_wait *before = sc->v.signals;
+    va_start(list, scope);
+    int signal = va_arg(list, int), rc; /* a first 0 is no end of the list, but no signal */
+    do
+        rc = wait_for(sc, signal);
+    while (rc == 0 && (signal = va_arg(list, int)) != 0);
+    va_end(list);
+    if (rc < 0)
+        drop_until(sc, before);
+    return rc;
 }

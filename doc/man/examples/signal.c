@@ -8,9 +8,7 @@
 static int program(void *arg) {
     struct weir_scope s;
     weir_scope_enter(&s, WEIR_NEVER);
-    int rc = weir_scope_on_signal(&s, SIGINT);
-    if (rc == 0)
-        rc = weir_scope_on_signal(&s, SIGTERM);
+    int rc = weir_scope_on_signal(&s, SIGINT, SIGTERM);
     if (rc == 0 && raise(SIGTERM) == 0) /* as kill(1) would send it */
         rc = weir_sleep(WEIR_NEVER);    /* the work */
     if (weir_scope_signal(&s) != 0)
