@@ -151,6 +151,14 @@ static int64_t number_behind(const char *text, char sign) {
     return len > 0 ? weir__chars_decimal((const uint8_t *)at + 1, len, INT64_MAX) : -1;
 }
 
+/* True if the range of a 206 begins where our file ends, and is what it says. */
+static bool is_wanted_range(const char *range, int64_t have, int64_t length) {
+    int64_t first = number_behind(range, ' '), last = number_behind(range, '-');
+    int64_t whole = number_behind(range, '/');
+    return first == have && last >= first && (whole < 0 || last < whole) &&
+           (length < 0 || length == last - first + 1);
+}
+
 /* What the server makes of our wish to go on. Sets *ret_from and *ret_total; returns 1: there is
  * nothing left to fetch. */
 static int resume(struct getting *g, struct weir_http_response *r, int64_t *ret_from,
@@ -162,11 +170,11 @@ static int resume(struct getting *g, struct weir_http_response *r, int64_t *ret_
     *ret_total = length;
     switch (weir_http_response_status(r)) {
     case 206:
-        if (number_behind(range, ' ') != g->have)
+        if (!is_wanted_range(range, g->have, length))
             return weir_fail(WEIR_EPROTO, "%.*s sends another range than was asked for: %s",
                              (int)weir__uri_shown_len(url), url, range != NULL ? range : "none");
         *ret_from = g->have;
-        *ret_total = length >= 0 ? g->have + length : whole;
+        *ret_total = whole >= 0 ? whole : number_behind(range, '-') + 1;
         return 0;
     case 200:
         return 0; /* it knows no ranges: all of it comes again */
@@ -189,7 +197,12 @@ static int take(struct getting *g, struct weir_http_response *r) {
         rc = print_head(g, r);
     if (rc == 0)
         g->sink.done = from;
-    return rc == 0 ? copy_body(g, r) : rc;
+    if (rc == 0)
+        rc = copy_body(g, r);
+    if (rc == 0 && from > 0 && g->sink.done != total) /* a server may send less than was asked */
+        return weir_fail(WEIR_EPROTO, "%s has sent no more than %lld of %lld bytes: try again",
+                         weir_http_response_url(r), (long long)g->sink.done, (long long)total);
+    return rc;
 }
 
 /* ---- the request ----------------------------------------------------------------------------- */

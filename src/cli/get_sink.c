@@ -67,6 +67,16 @@ static void time_text(int64_t seconds, char *buf, size_t size) {
         snprintf(buf, size, "%lld:%02lld", (long long)seconds / 60, (long long)seconds % 60);
 }
 
+/* Over the line before: a line that is too wide would begin another. */
+static int put_line(struct weir_stream *err, const char *line, int len) {
+    char text[256];
+    int columns = 0, rows;
+    if (weir_tty_size(err, &columns, &rows) == 0 && columns > 0 && len >= columns)
+        len = columns - 1;
+    int n = snprintf(text, sizeof text, "\r%.*s\x1b[K", len, line);
+    return weir_write(err, text, (size_t)n);
+}
+
 static int draw(struct get_sink *s) {
     char line[200], done[32], total[32], rate[32], left[32] = "";
     double seconds = (double)(weir_now() - s->began) / 1e9;
@@ -78,14 +88,14 @@ static int draw(struct get_sink *s) {
         get_size_text(s->total, total, sizeof total);
         if (per_second > 0)
             time_text((int64_t)((double)(s->total - s->done) / per_second), left, sizeof left);
-        n = snprintf(line, sizeof line, "\r%3d %%  %s of %s  %s/s  %s left\x1b[K",
+        n = snprintf(line, sizeof line, "%3d %%  %s of %s  %s/s  %s left",
                      (int)(100 * s->done / s->total), done, total, rate, left[0] ? left : "?");
     } else {
-        n = snprintf(line, sizeof line, "\r%s  %s/s\x1b[K", done, rate);
+        n = snprintf(line, sizeof line, "%s  %s/s", done, rate);
     }
     s->has_bar = true;
     s->drawn = weir_now();
-    return weir_write(s->err, line, (size_t)n);
+    return put_line(s->err, line, n);
 }
 
 /* ---- bytes ----------------------------------------------------------------------------------- */

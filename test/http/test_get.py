@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: MIT
 """`weir get` against Python's http.server. WEIR names the command, WEIR_BACKEND the backend."""
+import fcntl
 import gzip
 import http.server
 import os
 import pty
 import select
 import socket
+import struct
 import subprocess
 import tempfile
+import termios
 import threading
 import unittest
 
@@ -15,6 +18,12 @@ WEIR = os.environ["WEIR"]
 BACKEND = os.environ["WEIR_BACKEND"]
 LIMIT = 30 * float(os.environ.get("WEIR_TEST_TIMEOUT_SCALE", "1"))
 BIG = bytes(range(256)) * 8000
+RANGES = {  # of a file of which five bytes are there
+    "/big-part": ("bytes 5-7/20", b"abc"),
+    "/big-beyond": ("bytes 5-9/7", b"abcde"),
+    "/big-more": ("bytes 5-6/7", b"abcde"),
+    "/big-unknown": ("bytes 5-7/*", b"abc"),
+}
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -44,6 +53,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if wanted is None or "plain" in self.path:
             return self.answer(200, BIG)
         start = int(wanted.removeprefix("bytes=").removesuffix("-"))
+        if self.path in RANGES:
+            said, body = RANGES[self.path]
+            return self.answer(206, body, Content_Range=said)
         if start >= len(BIG):
             return self.answer(416, Content_Range=f"bytes */{len(BIG)}")
         lie = 1 if "lies" in self.path else 0
@@ -156,10 +168,19 @@ class GetTest(unittest.TestCase):
         self.assertIn("answered 404", self.get("-c", "-o", self.file, self.url + "/nope", code=1))
         self.assertEqual(self.read(), BIG[:5])
 
-    def make_lie(self):
+    def make_lie(self, path="/big-lies", code=1):
         with open(self.file, "wb") as f:
             f.write(BIG[:5])
-        return self.get("-c", "-o", self.file, self.url + "/big-lies", code=1)
+        return self.get("-c", "-o", self.file, self.url + path, code=code)
+
+    def test_a_part_that_is_not_the_rest_is_no_success(self):
+        self.assertIn("no more than 8 of 20 bytes", self.make_lie("/big-part"))
+        self.assertEqual(self.read(), BIG[:5] + b"abc")  # it is kept
+        for path in "/big-beyond", "/big-more":
+            self.assertIn("another range", self.make_lie(path))
+            self.assertEqual(self.read(), BIG[:5])
+        self.make_lie("/big-unknown", code=0)
+        self.assertEqual(self.read(), BIG[:5] + b"abc")
 
     def test_errors_say_what_and_why(self):
         with socket.create_server(("127.0.0.1", 0)) as s:
@@ -188,9 +209,10 @@ class GetTest(unittest.TestCase):
         text = self.get("--insecure", "--cacert", "/x", "https://127.0.0.1:1/", code=1)
         self.assertRegex(text, "--insecure and --cacert: with|built without TLS")
 
-    def on_terminal(self, *words, quiet_input=True):
+    def on_terminal(self, *words, quiet_input=True, columns=0):
         """What appears on a terminal that is both outputs, or standard error only."""
         master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         out = slave if quiet_input else subprocess.DEVNULL
         p = subprocess.Popen([WEIR, "get", "--backend", BACKEND, *words], stdin=subprocess.DEVNULL,
                              stdout=out, stderr=slave)
@@ -216,6 +238,12 @@ class GetTest(unittest.TestCase):
         text = self.on_terminal(self.url + "/steers")
         self.assertIn(b"a\\x1b[2Jb", text)
         self.assertNotIn(b"\x1b", text)
+
+    def test_the_progress_line_fits_a_narrow_terminal(self):
+        text = self.on_terminal("-o", self.file, self.url + "/big", quiet_input=False, columns=20)
+        for line in text.replace(b"\x1b[K", b"").split(b"\r"):
+            self.assertLess(len(line), 20, text)
+        self.assertIn(b"\r100 %  2.0 MiB of ", text)
 
 
 if __name__ == "__main__":
