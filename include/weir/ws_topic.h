@@ -85,6 +85,14 @@ WEIR_API int weir_ws_topic_unsubscribe(struct weir_ws_topic *topic, struct weir_
 WEIR_SUSPENDS ssize_t weir_ws_topic_publish(struct weir_ws_topic *topic, enum weir_ws_type type,
                                             const void *data, size_t len);
 
+/* Queue a message as weir_ws_topic_publish, but never wait. It is no cancel point, so posted
+ * functions and callbacks may call it too.
+ * Returns as weir_ws_topic_publish, but never WEIR_ECLOSED, -ECANCELED, -ETIME or WEIR_ENOLOOP;
+ * -EAGAIN (with WEIR_WS_SLOW_WAIT only: a subscriber has no room, or another publish waits for one;
+ * the message is queued for nobody); WEIR_EFORKED. */
+WEIR_API ssize_t weir_ws_topic_try_publish(struct weir_ws_topic *topic, enum weir_ws_type type,
+                                           const void *data, size_t len);
+
 /* Fill *ret_stats with what has happened on a topic. */
 WEIR_API void weir_ws_topic_stats(const struct weir_ws_topic *topic,
                                   struct weir_ws_topic_stats *ret_stats);

@@ -355,6 +355,52 @@ static ssize_t publish(struct weir_ws_topic *t, struct message *m) {
     return rc < 0 ? rc : (ssize_t)count;
 }
 
+/* Open m, unless the message breaks a rule. */
+static int open_checked(const struct weir_ws_topic *t, enum weir_ws_type type, const void *data,
+                        size_t len, const char *call, struct message *m) {
+    weir__ws_type_check(type, call);
+    if (len > t->o.queue_max)
+        return weir__failf(WEIR_ETOOBIG, publishes.text, NULL, "%zu bytes; the topic takes %zu",
+                           len, t->o.queue_max);
+    if (type == WEIR_WS_TEXT && !weir__utf8_valid(data, len))
+        return weir__fail(WEIR_EUTF8, publishes.text, NULL);
+    return message_open(m, type, data, len);
+}
+
+/* Would a publish have to wait for a subscriber, or for one that does? */
+static bool would_wait(const struct weir_ws_topic *t, size_t len) {
+    if (t->publishing)
+        return true;
+    if (t->o.slow != WEIR_WS_SLOW_WAIT)
+        return false;
+    for (const struct weir__list *at = t->subs.next; at != &t->subs; at = at->next) {
+        const struct weir_ws *ws = WEIR_CONTAINER(at, struct ws_sub, link)->ws;
+        if (ws_is_open(ws) && !has_room(t, ws, len))
+            return true;
+    }
+    return false;
+}
+
+ssize_t weir_ws_topic_try_publish(struct weir_ws_topic *t, enum weir_ws_type type,
+                                  const void *data, size_t len) {
+    struct message m;
+    struct weir__list slow;
+    int rc = topic_enter(t, "weir_ws_topic_try_publish");
+    if (rc < 0 ||
+        (rc = open_checked(t, type, data, len, "weir_ws_topic_try_publish", &m)) < 0)
+        return rc;
+    if (would_wait(t, len)) {
+        message_close(&m);
+        return -EAGAIN;
+    }
+    weir__list_init(&slow);
+    t->stats.published++;
+    size_t count = give_all(t, &m, &slow);
+    WEIR_CHECK(weir__list_empty(&slow));
+    message_close(&m);
+    return (ssize_t)count;
+}
+
 ssize_t weir_ws_topic_publish(struct weir_ws_topic *t, enum weir_ws_type type, const void *data,
                               size_t len) {
     struct message m;
@@ -362,13 +408,7 @@ ssize_t weir_ws_topic_publish(struct weir_ws_topic *t, enum weir_ws_type type, c
     if (rc < 0)
         return rc;
     weir__not_null(t, "weir_ws_topic_publish");
-    weir__ws_type_check(type, "weir_ws_topic_publish");
-    if (len > t->o.queue_max)
-        return weir__failf(WEIR_ETOOBIG, publishes.text, NULL, "%zu bytes; the topic takes %zu",
-                           len, t->o.queue_max);
-    if (type == WEIR_WS_TEXT && !weir__utf8_valid(data, len))
-        return weir__fail(WEIR_EUTF8, publishes.text, NULL);
-    if ((rc = message_open(&m, type, data, len)) < 0)
+    if ((rc = open_checked(t, type, data, len, "weir_ws_topic_publish", &m)) < 0)
         return rc;
     t->inside++;
     ssize_t n = publish(t, &m);

@@ -190,6 +190,89 @@ WS_STORY(a_slow_subscriber_is_waited_for) {
     return 0;
 }
 
+struct posted {
+    struct weir_ws_topic *t;
+    ssize_t n;
+    bool done;
+};
+
+static void publish_posted(void *arg) {
+    struct posted *p = arg;
+    p->n = weir_ws_topic_try_publish(p->t, WEIR_WS_TEXT, "posted", 6);
+    p->done = true;
+}
+
+WS_STORY(a_posted_function_publishes) {
+    static const enum weir_ws_slow policies[] = {WEIR_WS_SLOW_SKIP, WEIR_WS_SLOW_CLOSE,
+                                                 WEIR_WS_SLOW_WAIT};
+    for (int i = 0; i < 3; i++) {
+        struct posted p = {.t = topic_new(policies[i], 0)};
+        struct weir_stream *a = join(w, p.t), *b = join(w, p.t);
+        assert_int_equal(weir_post(weir_loop_current(), publish_posted, &p), 0);
+        while (!p.done)
+            settle();
+        assert_int_equal(p.n, 2);
+        expect_frame(a, TEXT, "posted");
+        expect_frame(b, TEXT, "posted");
+        assert_int_equal(stats(p.t).published, 1);
+        assert_int_equal(weir_ws_topic_try_publish(p.t, WEIR_WS_TEXT, "\xff", 1), WEIR_EUTF8);
+        weir_close(&a);
+        weir_close(&b);
+        weir_ws_topic_free(&p.t);
+    }
+    return 0;
+}
+
+static ssize_t try_bulk(struct weir_ws_topic *t) {
+    static uint8_t bulk[BULK];
+    memset(bulk, 7, sizeof bulk);
+    return weir_ws_topic_try_publish(t, WEIR_WS_BINARY, bulk, sizeof bulk);
+}
+
+WS_STORY(a_try_publish_skips_or_closes_a_slow_subscriber) {
+    for (int i = 0; i < 2; i++) {
+        struct weir_ws_topic *t = topic_new(i == 0 ? WEIR_WS_SLOW_SKIP : WEIR_WS_SLOW_CLOSE, 0);
+        struct weir_stream *slow = join(w, t);
+        int count = 0;
+        while (count < 1000 && try_bulk(t) == 1)
+            count++;
+        assert_true(count > 0 && count < 1000);
+        assert_int_equal(stats(t).skipped, i == 0);
+        assert_int_equal(stats(t).closed, i == 1);
+        weir_close(&slow);
+        weir_ws_topic_free(&t);
+    }
+    return 0;
+}
+
+WS_STORY(a_try_publish_that_would_have_to_wait_queues_for_nobody) {
+    struct weir_ws_topic *t = topic_new(WEIR_WS_SLOW_WAIT, WEIR_SECONDS(20));
+    struct weir_stream *slow = join(w, t), *quick = join(w, t);
+    ssize_t n;
+    int count = 0;
+    for (; count < 1000 && (n = try_bulk(t)) == 2; count++)
+        expect_bulk(quick, 7);
+    assert_int_equal(n, -EAGAIN);
+    assert_true(stats(t).published == (uint64_t)count && stats(t).queued == 2 * (uint64_t)count);
+    /* another publish waits, and comes first even if this one had room */
+    struct publisher p = {.t = t, .count = 1};
+    struct weir_group g;
+    weir_group_open(&g, WEIR_TOGETHER);
+    assert_int_equal(weir_go(&g, publisher, .p = &p), 0);
+    settle();
+    assert_int_equal(weir_ws_topic_try_publish(t, WEIR_WS_TEXT, "", 0), -EAGAIN);
+    for (int i = 0; i < count; i++)
+        expect_bulk(slow, 7);
+    assert_int_equal(weir_group_close(&g, 0), 0);
+    assert_int_equal(weir_ws_topic_try_publish(t, WEIR_WS_TEXT, "again", 5), 2);
+    expect_bulk(quick, 0);
+    expect_frame(quick, TEXT, "again");
+    weir_close(&slow);
+    weir_close(&quick);
+    weir_ws_topic_free(&t);
+    return 0;
+}
+
 WS_STORY(a_slow_subscriber_is_closed_when_the_wait_is_over) {
     struct weir_ws_topic *t = topic_new(WEIR_WS_SLOW_WAIT, MS(20));
     struct weir_stream *slow = join(w, t);

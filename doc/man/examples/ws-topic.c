@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Shows: weir-ws_topic weir_ws_topic weir_ws_slow weir_ws_topic_options weir_ws_topic_new
  * weir_ws_topic_free weir_ws_topic_subscribe weir_ws_topic_unsubscribe weir_ws_topic_publish
- * weir_ws_topic_stats */
+ * weir_ws_topic_try_publish weir_ws_topic_stats */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,6 +18,11 @@ static int message(struct weir_ws *ws, void *state, const struct weir_ws_message
         return weir_ws_topic_unsubscribe(chat, ws);
     ssize_t n = weir_ws_topic_publish(chat, m->type, m->data.base, m->data.len);
     return n < 0 ? (int)n : 0;
+}
+
+/* A posted function is no task: it cannot wait. */
+static void announce(void *chat) {
+    (void)weir_ws_topic_try_publish(chat, WEIR_WS_TEXT, "welcome", 7);
 }
 
 static const struct weir_ws_topic_options options = {
@@ -71,6 +76,8 @@ static int program(void *arg) {
         .size = sizeof server, .opened = opened, .message = message, .arg = chat};
     weir_group_open(&g, WEIR_INDEPENDENT);
     rc = weir_go(&g, talk, .l = l);
+    if (rc == 0)
+        rc = weir_post(weir_loop_current(), announce, chat);
     if (rc == 0)
         rc = weir_ws_react(l, &g, &server, NULL);
     rc = weir_group_close(&g, rc);
