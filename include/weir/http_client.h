@@ -162,7 +162,8 @@ WEIR_API const char *weir_http_response_trailer(const struct weir_http_response 
                                                 const char *name);
 
 /* How many bytes of body the server has announced, before decompression; -1 if it has announced no
- * length; 0 if the answer has no body. */
+ * length; 0 if the status has no body. The answer to HEAD has none either, and this is the length
+ * that a GET would have brought: -1 if the server does not say. */
 WEIR_API int64_t weir_http_response_length(const struct weir_http_response *r);
 
 /* Read at least 1 and at most len bytes of the body; waits only if there are none. len 0 returns 0.

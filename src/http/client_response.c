@@ -9,6 +9,7 @@
 #include "http/client_decode.h"
 #include "loop/debug.h"
 #include "stream/stream.h"
+#include "wire/http1_write.h"
 
 /* ---- its life -------------------------------------------------------------------------------- */
 
@@ -186,7 +187,7 @@ int64_t weir_http_response_length(const struct weir_http_response *r) {
     weir__not_null(r, "weir_http_response_length");
     switch (r->framing) {
     case WEIR__HTTP1_BODY_NONE:
-        return 0;
+        return weir__http1_status_has_body(r->head.status) ? r->head.body_len : 0; /* HEAD */
     case WEIR__HTTP1_BODY_LENGTH:
         return r->head.body_len;
     default:

@@ -262,6 +262,32 @@ HTTP_STORY(the_end_of_an_idle_connection_is_noticed_at_once) {
     return 0;
 }
 
+static void expect_length(struct world *w, const char *path, int64_t length) {
+    struct weir_http_call call = {.size = sizeof call, .url = at(w, path), .method = "HEAD"};
+    struct weir_http_response *r = NULL;
+    struct weir_view v;
+    assert_int_equal(weir_http_fetch(NULL, &call, &r), 0);
+    assert_int_equal(weir_http_response_length(r), length);
+    assert_int_equal(weir_http_response_body(r, 0, &v), 0);
+    weir_http_response_close(&r);
+}
+
+/* The answer to HEAD has no body, and says how long that of GET is. */
+HTTP_STORY(the_length_of_an_answer_to_head_is_the_announced_one) {
+    SCRIPT(w, 0, "<", ">HTTP/1.1 200 OK\r\nContent-Length: 12345\r\n\r\n", "<",
+           ">HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "<",
+           ">HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "<",
+           ">HTTP/1.1 200 OK\r\n\r\n", "<", ">HTTP/1.1 204 No Content\r\n\r\n", "<",
+           ">HTTP/1.1 304 Not Modified\r\nContent-Length: 7\r\n\r\n");
+    expect_length(w, "/", 12345);
+    expect_length(w, "/", 0);
+    expect_length(w, "/chunks", -1);
+    expect_length(w, "/none", -1);
+    expect_length(w, "/", 0);
+    expect_length(w, "/", 0);
+    return 0;
+}
+
 HTTP_STORY(a_body_is_read_in_pieces_of_any_size) {
     static const char text[] = "a body in chunks of several sizes";
     for (size_t piece = 1; piece < 40; piece += 5) {
