@@ -75,7 +75,9 @@ WEIR_API int weir_http_client_new(const struct weir_http_client_options *options
 
 /* Close a client; *take_client becomes NULL. Its idle connections are closed. Requests and
  * responses that have a connection go on, and it is closed after them; requests that wait for one
- * get WEIR_ECLOSED. NULL and *NULL are fine. Never suspends, never fails. */
+ * get WEIR_ECLOSED. A later fetch by that pointer uses the loop's own client, which NULL means,
+ * without the settings of the closed one, such as its proxy. NULL and *NULL are fine. Never
+ * suspends, never fails. */
 WEIR_API void weir_http_client_close(struct weir_http_client **take_client);
 
 /* A request. Everything is borrowed until weir_http_fetch returns. */
@@ -97,7 +99,10 @@ struct weir_http_call { /* zero but for url: GET it */
     /* Instead of body: a function that gives the body piece by piece. It writes at most size bytes
      * to buf and returns how many, 0 at the end, or an error, which weir_http_fetch then returns.
      * It is called in the task that called weir_http_fetch, and may suspend; its suspending calls
-     * return -ECANCELED once the server wants no more. len is the size of the whole body, of which
+     * return -ECANCELED once the server wants no more. That says nothing about your source: return
+     * it, and judge by what weir_http_fetch returns, which is then the answer. An error of `more`
+     * has the record that its own calls have left; to tell it from an error of the connection, keep
+     * what `more` returned behind arg. len is the size of the whole body, of which
      * all must come; 0: not known, and the body is sent in chunks. Such a body is sent only once:
      * see weir_http_fetch of redirects. */
     ssize_t (*more)(void *arg, void *buf, size_t size);
