@@ -94,9 +94,10 @@ struct weir_http_call { /* zero but for url: GET it */
      * Authorization and Cookie are not sent any more. */
     const char *const *headers;
     const char *host;      /* the Host header, for the URL's origin only; NULL: the URL's host */
-    const void *body;      /* may be NULL if len is 0 */
+    const void *body;      /* of len bytes; NULL: none. With len 0 and no method it is refused: it
+                            * would become a GET */
     size_t len;
-    /* Instead of body: a function that gives the body piece by piece. It writes at most size bytes
+    /* Instead of body, which must be NULL: a function that gives the body piece by piece. It writes at most size bytes
      * to buf and returns how many, 0 at the end, or an error, which weir_http_fetch then returns.
      * It is called in the task that called weir_http_fetch, and may suspend; its suspending calls
      * return -ECANCELED once the server wants no more. That says nothing about your source: return
@@ -124,13 +125,14 @@ struct weir_http_call { /* zero but for url: GET it */
  * client NULL: the loop's own client with the default options, which every such call shares. The
  * caller must close *ret_response.
  * Returns 0 for an answer of any status: 404 is no error. WEIR_EURL, -EINVAL (a header, the method
- * or the host cannot be sent), WEIR_EHTTP (too many redirects, or one that may not be followed; or
- * a proxy has refused: `status` of weir_error is its status), WEIR_EPROTO (the answer breaks HTTP),
- * WEIR_ETOOBIG (its heads exceed a limit), WEIR_EEOF (the connection ended before the head was
- * whole), WEIR_ECLOSED (the client was closed while the request waited for a connection); an error
- * of weir_dial, of weir_write, of `more`, or of weir_tls_connect, such as WEIR_ECERT; WEIR_ENOTLS
- * (https:// without weir-tls), -ECANCELED, -ETIME, -ENOMEM, WEIR_ENOLOOP. On error or cancel
- * *ret_response is untouched; the server may have acted on the request. */
+ * or the host cannot be sent; body stands beside more, or without len), WEIR_EHTTP (too many
+ * redirects, or one that may not be followed; or a proxy has refused: `status` of weir_error is its
+ * status), WEIR_EPROTO (the answer breaks HTTP), WEIR_ETOOBIG (its heads exceed a limit), WEIR_EEOF
+ * (the connection ended before the head was whole), WEIR_ECLOSED (the client was closed while the
+ * request waited for a connection); an error of weir_dial, of weir_write, of `more`, or of
+ * weir_tls_connect, such as WEIR_ECERT; WEIR_ENOTLS (https:// without weir-tls), -ECANCELED,
+ * -ETIME, -ENOMEM, WEIR_ENOLOOP. On error or cancel *ret_response is untouched; the server may have
+ * acted on the request. */
 WEIR_SUSPENDS int weir_http_fetch(struct weir_http_client *client,
                                   const struct weir_http_call *call,
                                   struct weir_http_response **ret_response);

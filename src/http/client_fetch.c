@@ -335,6 +335,12 @@ static int run(struct http_fetch *f) {
 
 static int set_method(struct http_fetch *f) {
     bool has_body = f->call.more != NULL || f->call.len > 0;
+    if (f->call.body != NULL && f->call.more != NULL)
+        return weir__failf(-EINVAL, "http request", NULL,
+                           "body and more are both set: the body comes from one of them");
+    if (f->call.body != NULL && !has_body && f->call.method == NULL)
+        return weir__failf(-EINVAL, "http request", NULL,
+                           "a body of 0 bytes: set len, or method if the body is empty");
     const char *method = f->call.method != NULL ? f->call.method : has_body ? "POST" : "GET";
     if (strlen(method) >= sizeof f->method)
         return weir__failf(-EINVAL, "http request", NULL, "the method is too long");

@@ -288,6 +288,31 @@ HTTP_STORY(the_length_of_an_answer_to_head_is_the_announced_one) {
     return 0;
 }
 
+static ssize_t gives_nothing(void *arg, void *buf, size_t size) {
+    return 0;
+}
+
+/* A request that would lose its body is not sent. */
+HTTP_STORY(a_body_without_length_or_beside_more_is_refused) {
+    struct weir_http_call call = {.size = sizeof call, .url = at(w, "/"), .body = "abc"};
+    struct weir_http_response *r = NULL;
+    assert_int_equal(weir_http_fetch(NULL, &call, &r), -EINVAL);
+    assert_non_null(strstr(weir_error(-EINVAL)->text, "a body of 0 bytes: set len"));
+    call.len = 3;
+    call.more = gives_nothing;
+    assert_int_equal(weir_http_fetch(NULL, &call, &r), -EINVAL);
+    assert_non_null(strstr(weir_error(-EINVAL)->text, "body and more are both set"));
+    assert_int_equal(w->asked_count, 0);
+    /* an empty body is no mistake where the method says that there is one */
+    call = (struct weir_http_call){
+        .size = sizeof call, .url = at(w, "/"), .body = "", .method = "PUT"};
+    SCRIPT(w, 0, "<", ">HTTP/1.1 204 No Content\r\n\r\n");
+    assert_int_equal(weir_http_fetch(NULL, &call, &r), 0);
+    assert_true(has_asked(w, 0, "\r\nContent-Length: 0\r\n"));
+    weir_http_response_close(&r);
+    return 0;
+}
+
 HTTP_STORY(a_body_is_read_in_pieces_of_any_size) {
     static const char text[] = "a body in chunks of several sizes";
     for (size_t piece = 1; piece < 40; piece += 5) {
