@@ -12,6 +12,14 @@
 
 /* ---- the table of a server ---- */
 
+/* The end of a table is a route without anything. */
+static int check_end(const struct weir_http_route *end) {
+    if (end->fn == NULL && end->ws == NULL && end->method == NULL)
+        return 0;
+    return weir__failf(-EINVAL, "http route", end->method,
+                       "it has no pattern; the table ends with {0}");
+}
+
 static int check(const struct weir_http_route *route) {
     if (route->fn == NULL && route->ws == NULL)
         return weir__failf(-EINVAL, "http route", route->pattern, "it has no function");
@@ -28,7 +36,7 @@ int weir__http_routes_open(struct http_config *c) {
     c->routes = weir__routes_new(count);
     if (c->routes == NULL)
         return weir__fail(-ENOMEM, "http route", NULL);
-    int rc = 0;
+    int rc = check_end(&routes[count]);
     for (size_t i = 0; i < count && rc == 0; i++) {
         rc = check(&routes[i]);
         if (rc == 0)

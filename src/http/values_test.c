@@ -185,6 +185,10 @@ static int serves_badly(void *arg) {
     static const struct weir_http_route twice[] = {
         {"GET", "/{a}/b", shows}, {"GET", "/a/{b}", shows}, {0}};
     static const struct weir_http_route empty[] = {{"GET", "/a", NULL}, {0}};
+    static const struct weir_http_route nowhere[][3] = {
+        {{"GET", "/a", shows}, {"GET", NULL, shows}, {0}},
+        {{NULL, NULL, shows}, {0}},
+        {{"GET"}, {0}}};
     static const char *const bad_proxies[] = {"10.0.0.1", "localhost", NULL};
     struct weir_listener *l = NULL;
     struct weir_group g;
@@ -196,6 +200,11 @@ static int serves_badly(void *arg) {
     assert_non_null(strstr(weir_error(-EINVAL)->text, "/a/{b}"));
     o.routes = empty;
     assert_int_equal(weir_http_serve(l, &g, &o), -EINVAL);
+    for (size_t i = 0; i < 3; i++) {
+        o.routes = nowhere[i];
+        assert_int_equal(weir_http_serve(l, &g, &o), -EINVAL);
+        assert_non_null(strstr(weir_error(-EINVAL)->text, "it has no pattern"));
+    }
     o.routes = table;
     o.proxies = bad_proxies;
     assert_int_equal(weir_http_serve(l, &g, &o), -EINVAL);
