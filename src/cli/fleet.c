@@ -16,6 +16,7 @@
 #include "cli/sketches.h"
 #include "cli/suggest.h"
 #include "cli/words.h"
+#include "wire/origin.h"
 #include "wire/uri.h"
 #include "worker/options.h"
 

@@ -13,6 +13,7 @@
 #include "cli/limits.h"
 #include "cli/plan.h"
 #include "cli/up.h"
+#include "wire/origin.h"
 #include "worker/line.h"
 #include "worker/options.h"
 #include "worker/standard.h"

@@ -8,10 +8,10 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "proto/ws_admit.h"
 #include "proto/ws_conn.h"
 #include "proto/ws_zip.h"
 #include "stream/stream.h"
-#include "sys/addr.h"
 #include "wire/uri.h"
 
 /* Keep the path, which begins with a slash whatever came, and the subprotocol, in one block; the
@@ -31,84 +31,7 @@ static int take_names(struct weir_ws *ws, const char *path, size_t path_len, con
     return 0;
 }
 
-/* ---- server: whom to let in ---- */
-
-static bool is_one_of(const char *const *list, const char *base, size_t len) {
-    for (; list != NULL && *list != NULL; list++)
-        if (strlen(*list) == len && strncasecmp(*list, base, len) == 0)
-            return true;
-    return false;
-}
-
-/* One host, in whichever spelling: a name without the dot of its root, or an address as bytes. */
-struct host {
-    size_t len; /* of the name, or of the address: 4 or 16 */
-    bool is_address;
-    char bytes[WEIR__NAME_MAX + 1];
-};
-
-static bool host_read(struct host *h, const char *text, size_t len) {
-    struct weir__addr a;
-    text = weir__uri_host_bare(text, &len);
-    len -= len > 1 && text[len - 1] == '.';
-    if (len >= sizeof h->bytes)
-        return false;
-    memcpy(h->bytes, text, len);
-    h->bytes[len] = '\0';
-    h->bytes[strcspn(h->bytes, "%")] = '\0'; /* a zone says through which door, not to whom */
-    h->len = strlen(h->bytes);
-    h->is_address = weir__addr_parse_numeric(h->bytes, 0, &a) == 0;
-    if (!h->is_address)
-        return true;
-    bool is_mapped = a.sa.sa_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&a.in6.sin6_addr);
-    h->len = a.sa.sa_family == AF_INET || is_mapped ? 4 : 16;
-    memcpy(h->bytes,
-           h->len == 16 ? (void *)&a.in6.sin6_addr
-           : is_mapped  ? (void *)&a.in6.sin6_addr.s6_addr[12]
-                        : (void *)&a.in.sin_addr,
-           h->len);
-    return true;
-}
-
-static bool host_is(const struct host *h, const char *text, size_t len) {
-    struct host other;
-    return host_read(&other, text, len) && other.len == h->len &&
-           other.is_address == h->is_address &&
-           (h->is_address ? memcmp(other.bytes, h->bytes, h->len)
-                          : strncasecmp(other.bytes, h->bytes, h->len)) == 0;
-}
-
-/* The host part of the address that the client reached us under: "127.0.0.1:80", "[::1]:80". */
-static bool is_local_address(struct weir_ws *ws, const struct host *h) {
-    char local[WEIR__NAME_TEXT] = ""; /* not by weir_stream_local, which keeps it */
-    ws->stream->kind->address(ws->stream, false, local);
-    const char *colon = strrchr(local, ':');
-    return host_is(h, local, colon ? (size_t)(colon - local) : strlen(local));
-}
-
-static bool is_default_host(struct weir_ws *ws, const struct host *h) {
-    static const char *const loopback[] = {"localhost", "127.0.0.1", "::1"};
-    for (size_t i = 0; i < 3; i++)
-        if (host_is(h, loopback[i], strlen(loopback[i])))
-            return true;
-    return is_local_address(ws, h);
-}
-
-/* RFC 6455 10.2 leaves this to us. A page that a browser loaded under a foreign name must not
- * reach a server on this machine (DNS rebinding). */
-static bool host_known(struct weir_ws *ws, const char *buf, struct weir__slice host) {
-    const char *const *list = ws->config->o.hosts;
-    struct weir__uri u;
-    struct host h;
-    const char *text = buf + host.offset;
-    if (weir__uri_parse_authority(&u, text, host.len) < 0 ||
-        !host_read(&h, text + u.host.offset, u.host.len))
-        return false;
-    for (size_t i = 0; list != NULL && list[i] != NULL; i++)
-        if (list[i][0] == '\0' ? is_default_host(ws, &h) : host_is(&h, list[i], strlen(list[i])))
-            return true;
-    return list == NULL && is_default_host(ws, &h);
-}
+/* ---- server ---- */
 
 void weir__ws_refuse(struct weir_ws *ws, int rc, int status, const char *why,
                      struct ws_answer *ret) {
@@ -134,13 +57,13 @@ bool weir__ws_admits(struct weir_ws *ws, const struct weir__http1 *h, const void
     const char *text = head;
     bool is_absolute = h->target_form == WEIR__HTTP1_ABSOLUTE; /* it outranks the Host field */
     int origin = weir__http1_find(h, head, "Origin", 0);
-    if (!host_known(ws, text, is_absolute ? h->authority : h->host)) {
+    if (!weir__ws_knows_host(ws, text, is_absolute ? h->authority : h->host)) {
         weir__ws_refuse(ws, WEIR_EHTTP, 421, "not a name of this server", ret);
         return false;
     }
     for (; origin >= 0; origin = weir__http1_find(h, head, "Origin", origin + 1)) {
         struct weir__slice value = h->headers[origin].value;
-        if (is_one_of(ws->config->o.origins, text + value.offset, value.len))
+        if (weir__ws_knows_origin(ws, text + value.offset, value.len))
             continue;
         weir__ws_refuse(ws, WEIR_EHTTP, 403, "this origin is not allowed", ret);
         return false;

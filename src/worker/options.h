@@ -33,10 +33,6 @@ bool weir__options_safe(const struct weir__program *p);
 /* The value of --connections-max: 1 to WEIR__CONNECTIONS_MAX. Returns false if text is none. */
 bool weir__connections_parse(const char *text, int *ret_count);
 
-/* What keeps text from being a web origin, as a browser sends it: scheme://host[:port], or null.
- * NULL: nothing. Static text. */
-const char *weir__origin_refused(const char *text);
-
 /* Is there a backend of that name, in some build? If not, prints the mistake, with who, and returns
  * false. */
 bool weir__backend_named(const char *who, const char *name);

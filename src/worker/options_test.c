@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "test/runner.h"
+#include "wire/origin.h"
 
 /* The program that "test -s HOST" makes; NULL: refused, with that exit code. */
 static struct weir__program *with_host(const char *host, int *ret_code) {
