@@ -50,12 +50,14 @@ struct weir_ws_options {
                                       * it sends */
     weir_ns close_ns;                /* 5 s; 60 s at most. For the closing handshake */
     /* server only */
-    const char *const *origins; /* Origin values let in, NULL-terminated; NULL: a request with an
-                                 * Origin header (a browser's) is refused with 403 */
+    const char *const *origins; /* Origins let in ("https://example.org"), NULL-terminated. NULL: a
+                                 * request with an Origin header (a browser's) is refused with 403.
+                                 * "*": the pages of every site, whose requests bring the cookies
+                                 * that the browser has for this host */
     const char *const *hosts;   /* Host names let in, without port; others get 421. NULL, or an
                                  * entry "", lets in localhost, 127.0.0.1, ::1 and the address that
-                                 * the client connected to. Case, a last dot ("name.") and an empty
-                                 * port ("name:") make no difference */
+                                 * the client connected to; "*" all. Case, a last dot ("name.") and
+                                 * an empty port ("name:") of a request make no difference */
     size_t connections_max;     /* 10000. weir_ws_react refuses further clients with 503 */
     /* client only */
     const char *origin; /* Origin header to send, or NULL */
@@ -101,10 +103,11 @@ WEIR_SUSPENDS int weir_ws_dial(const char *url, const struct weir_ws_options *op
  * is closed. A client that is refused gets an HTTP status (408 if the handshake took too long) and
  * a second to read it, before the call returns. options as weir_ws_dial.
  * Returns 0; 1 (only with options->request, which has answered: *ret_ws is NULL); what
- * options->request returned, if < 0; -EINVAL (it returned > 0 without an answer: the text names the
- * value); WEIR_EPROTO, WEIR_EHTTP (not an acceptable handshake), WEIR_ETOOBIG, WEIR_EEOF, -ETIME
- * (also: handshake_ns is over), -ECANCELED, -ECONNRESET, -EPIPE, -ENOMEM, WEIR_ENOLOOP; of wss://
- * also WEIR_ECERT, WEIR_ETLS (as weir_tls_accept). */
+ * options->request returned, if < 0; -EINVAL (it returned > 0 without an answer, or an entry of
+ * origins or hosts can match nothing: the text names it); WEIR_EPROTO, WEIR_EHTTP (not an
+ * acceptable handshake), WEIR_ETOOBIG, WEIR_EEOF, -ETIME (also: handshake_ns is over), -ECANCELED,
+ * -ECONNRESET, -EPIPE, -ENOMEM, WEIR_ENOLOOP; of wss:// also WEIR_ECERT, WEIR_ETLS (as
+ * weir_tls_accept). */
 WEIR_SUSPENDS int weir_ws_accept(struct weir_stream **take_stream,
                                  const struct weir_ws_options *options, struct weir_ws **ret_ws);
 
@@ -270,7 +273,8 @@ struct weir_ws_reactive {
  * and a close frame with 1001, then waits for the peer's, for at most close_ns.
  * options as weir_ws_accept; r and options are copied, but what they point to must outlive the
  * connections.
- * Returns as weir_react; -EINVAL (options->request is set: that is for weir_ws_accept). */
+ * Returns as weir_react; -EINVAL (options->request is set, which is for weir_ws_accept; or, as
+ * there, an entry can match nothing). */
 WEIR_SUSPENDS int weir_ws_react(struct weir_listener *l, struct weir_group *g,
                                 const struct weir_ws_reactive *r,
                                 const struct weir_ws_options *options);

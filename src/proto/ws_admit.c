@@ -2,10 +2,13 @@
 /* ws_admit.c - whom a server lets in: the pages of which origins, under which names of its own. */
 #include "proto/ws_admit.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "stream/stream.h"
 #include "sys/addr.h"
+#include "task/task.h"
+#include "wire/origin.h"
 #include "wire/uri.h"
 
 /* ---- origins ---- */
@@ -18,7 +21,21 @@ static bool is_one_of(const char *const *list, const char *base, size_t len) {
 }
 
 bool weir__ws_knows_origin(const struct weir_ws *ws, const char *base, size_t len) {
-    return is_one_of(ws->config->o.origins, base, len);
+    return is_one_of(ws->config->o.origins, "*", 1) || is_one_of(ws->config->o.origins, base, len);
+}
+
+/* Pages of files have this origin in some applications. Browsers send all in lower case, but here
+ * case makes no difference. */
+static const char *origin_refused(const char *text) {
+    char lower[WEIR__NAME_MAX + 64];
+    size_t len = strlen(text);
+    if (strcmp(text, "*") == 0 || strcmp(text, "file://") == 0)
+        return NULL;
+    if (len >= sizeof lower)
+        return "it is too long";
+    for (size_t i = 0; i <= len; i++)
+        lower[i] = (char)(text[i] >= 'A' && text[i] <= 'Z' ? text[i] | 0x20 : text[i]);
+    return weir__origin_refused(lower);
 }
 
 /* ---- hosts ---- */
@@ -84,6 +101,8 @@ bool weir__ws_knows_host(struct weir_ws *ws, const char *buf, struct weir__slice
     struct weir__uri u;
     struct host h;
     const char *text = buf + host.offset;
+    if (is_one_of(list, "*", 1))
+        return true;
     if (weir__uri_parse_authority(&u, text, host.len) < 0 ||
         !host_read(&h, text + u.host.offset, u.host.len))
         return false;
@@ -91,4 +110,36 @@ bool weir__ws_knows_host(struct weir_ws *ws, const char *buf, struct weir__slice
         if (list[i][0] == '\0' ? is_default_host(ws, &h) : host_is(&h, list[i], strlen(list[i])))
             return true;
     return list == NULL && is_default_host(ws, &h);
+}
+
+static const char *host_refused(const char *text) {
+    struct host h;
+    if (*text == '\0' || strcmp(text, "*") == 0)
+        return NULL;
+    if (!host_read(&h, text, strlen(text)))
+        return "it is too long";
+    if (h.is_address)
+        return NULL;
+    const char *why = weir__uri_host_refused(h.bytes, h.len);
+    return why == NULL ? NULL
+           : strstr(text, "://") == NULL && strchr(text, ':') != NULL
+               ? "write the host without a port, as \"example.org\""
+               : "write a host alone, as \"example.org\"";
+}
+
+/* ---- both ---- */
+
+int weir__ws_lists_check(const char *what, const struct weir_ws_options *o) {
+    const char *why;
+    for (const char *const *at = o->origins; at != NULL && *at != NULL; at++)
+        if ((why = origin_refused(*at)) != NULL)
+            return weir__failf(-EINVAL, what, NULL,
+                               "\"%.48s\" in origins of weir_ws_options is no origin: %s", *at,
+                               why);
+    for (const char *const *at = o->hosts; at != NULL && *at != NULL; at++)
+        if ((why = host_refused(*at)) != NULL)
+            return weir__failf(-EINVAL, what, NULL,
+                               "\"%.48s\" in hosts of weir_ws_options lets nobody in: %s", *at,
+                               why);
+    return 0;
 }

@@ -17,6 +17,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/options.h"
+#include "proto/ws_admit.h"
 #include "proto/ws_ahead.h"
 #include "proto/ws_conn.h"
 #include "proto/ws_gather.h"
@@ -328,6 +329,8 @@ int weir__ws_react_server(const struct weir_ws_reactive *r, const struct weir_ws
     if (sv->config->o.request != NULL)
         rc = weir__failf(-EINVAL, "ws react", NULL,
                          "request of the options is for weir_ws_accept: set that of the server");
+    if (rc == 0)
+        rc = weir__ws_lists_check("ws react", &sv->config->o);
     if (rc < 0 || (rc = weir__ws_zips_open(sv->config, "ws react")) < 0) {
         ws_server_freed(sv);
         return rc;

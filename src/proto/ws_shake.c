@@ -42,6 +42,15 @@ void weir__ws_refuse(struct weir_ws *ws, int rc, int status, const char *why,
     ret->rc = weir__failf(rc, "ws handshake", peer, "%s (answered %d)", why, status);
 }
 
+/* The peer gets why; the caller, or the log, also what it sent and which option decides. */
+static void refuse_by_list(struct weir_ws *ws, int status, const char *why, const char *header,
+                           const char *text, struct weir__slice value, struct ws_answer *ret) {
+    weir__ws_refuse(ws, WEIR_EHTTP, status, why, ret);
+    weir__failf(WEIR_EHTTP, "ws handshake", weir_ws_peer(ws),
+                "%s: \"%.*s\" (%ss of weir_ws_options; answered %d)", why,
+                value.len < 40 ? (int)value.len : 40, text + value.offset, header, status);
+}
+
 static const char *select_protocol(struct weir_ws *ws, const struct weir__ws_request *r,
                                    const char *head) {
     const char *const *names = ws->config->o.subprotocols;
@@ -57,15 +66,16 @@ bool weir__ws_admits(struct weir_ws *ws, const struct weir__http1 *h, const void
     const char *text = head;
     bool is_absolute = h->target_form == WEIR__HTTP1_ABSOLUTE; /* it outranks the Host field */
     int origin = weir__http1_find(h, head, "Origin", 0);
-    if (!weir__ws_knows_host(ws, text, is_absolute ? h->authority : h->host)) {
-        weir__ws_refuse(ws, WEIR_EHTTP, 421, "not a name of this server", ret);
+    struct weir__slice host = is_absolute ? h->authority : h->host;
+    if (!weir__ws_knows_host(ws, text, host)) {
+        refuse_by_list(ws, 421, "not a name of this server", "host", text, host, ret);
         return false;
     }
     for (; origin >= 0; origin = weir__http1_find(h, head, "Origin", origin + 1)) {
         struct weir__slice value = h->headers[origin].value;
         if (weir__ws_knows_origin(ws, text + value.offset, value.len))
             continue;
-        weir__ws_refuse(ws, WEIR_EHTTP, 403, "this origin is not allowed", ret);
+        refuse_by_list(ws, 403, "this origin is not allowed", "origin", text, value, ret);
         return false;
     }
     return true;

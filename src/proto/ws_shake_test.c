@@ -90,6 +90,88 @@ WS_STORY(a_name_that_was_given_is_let_in_beside_the_usual_ones, o->hosts = named
     return 0;
 }
 
+static const char *const any[] = {"*", NULL};
+
+WS_STORY(a_star_lets_in_every_page_and_each_host, o->origins = any, o->hosts = any) {
+    asks(w, "GET / HTTP/1.1\r\nHost: evil.example:7\r\n" UPGRADE
+            "Origin: https://evil.example\r\n\r\n", 101);
+    asks(w, "GET / HTTP/1.1\r\n" LOCAL UPGRADE "Origin: null\r\n\r\n", 101);
+    return asks(w, "GET / HTTP/1.1\r\nHost: a b\r\n" UPGRADE "\r\n", 400);
+}
+
+static void keep_line(enum weir_log_level level, const char *line, void *arg) {
+    if (level == WEIR_LOG_WARNING)
+        snprintf(arg, 200, "%s", line);
+}
+
+/* What its operator reads: in the log, or in the error of weir_ws_accept. */
+static void refuses_and_says(struct world *w, const char *request, int status, const char *want) {
+    char logged[200] = "";
+    w->ended = 0;
+    weir_log_to(keep_line, logged);
+    asks(w, request, status);
+    if (!w->reacts)
+        wait_ended(w, 1);
+    weir_log_to(NULL, NULL);
+    const char *said = w->reacts ? logged : w->text, *after = strchr(said, ':');
+    assert_int_equal(strncmp(said, "ws handshake 127.0.0.1:", 23), 0);
+    assert_string_equal(strchr(after + 1, ':'), want);
+}
+
+WS_STORY(who_is_refused_by_a_list_is_named) {
+    refuses_and_says(w, "GET / HTTP/1.1\r\n" LOCAL UPGRADE
+                     "Origin: https://evil.example\r\n\r\n", 403,
+                     ": this origin is not allowed: \"https://evil.example\" (origins of "
+                     "weir_ws_options; answered 403)");
+    refuses_and_says(w, "GET / HTTP/1.1\r\n" LOCAL UPGRADE
+                     "Origin: https://\xe2\x80\xae/evil.example/evil.example.evil.example\r\n\r\n",
+                     403,
+                     ": this origin is not allowed: \"https://\\u202e/evil.example/"
+                     "evil.example.ev\" (origins of weir_ws_options; answered 403)");
+    refuses_and_says(w, "GET / HTTP/1.1\r\nHost: evil.example:80\r\n" UPGRADE "\r\n", 421,
+                     ": not a name of this server: \"evil.example:80\" (hosts of weir_ws_options; "
+                     "answered 421)");
+    return 0;
+}
+
+static void refuses_lists(struct world *w, const char *origin, const char *host,
+                          const char *want) {
+    const char *const origins[] = {"https://good.example", origin, NULL};
+    const char *const hosts[] = {"", host, NULL};
+    struct weir_ws_options o = {.size = sizeof o, .origins = origins, .hosts = hosts};
+    assert_int_equal(weir_ws_react(w->l, &w->clients, &test_reactive, &o), -EINVAL);
+    assert_string_equal(weir_error_message(-EINVAL), want);
+    WEIR_AUTO(weir_close) struct weir_stream *client = NULL;
+    struct weir_stream *s = NULL;
+    struct weir_ws *ws = NULL;
+    assert_int_equal(weir_memory_pair(0, &s, &client), 0);
+    assert_int_equal(weir_ws_accept(&s, &o, &ws), -EINVAL);
+    assert_string_equal(weir_error_message(-EINVAL) + strlen("ws accept"),
+                        want + strlen("ws react"));
+    assert_null(s);
+}
+
+WS_STORY(an_entry_that_can_match_nothing_is_refused) {
+    if (w->reacts)
+        return 0;
+    refuses_lists(w, "https://a.example/", "good.example",
+                  "ws react: \"https://a.example/\" in origins of weir_ws_options is no origin: it "
+                  "has no path: nothing stands behind host and port");
+    refuses_lists(w, "a.example", "[::1]",
+                  "ws react: \"a.example\" in origins of weir_ws_options is no origin: it is no "
+                  "scheme://host[:port]");
+    refuses_lists(w, "HTTPS://A.Example", "localhost:80",
+                  "ws react: \"localhost:80\" in hosts of weir_ws_options lets nobody in: write "
+                  "the host without a port, as \"example.org\"");
+    refuses_lists(w, "file://", "[::1]:80",
+                  "ws react: \"[::1]:80\" in hosts of weir_ws_options lets nobody in: write the "
+                  "host without a port, as \"example.org\"");
+    refuses_lists(w, "null", "https://a.example",
+                  "ws react: \"https://a.example\" in hosts of weir_ws_options lets nobody in: "
+                  "write a host alone, as \"example.org\"");
+    return 0;
+}
+
 WS_STORY(what_is_no_handshake_is_answered_with_a_refusal) {
     asks(w, "GET / HTTP/1.1\r\n" LOCAL "\r\n", 426);
     asks(w, "POST / HTTP/1.1\r\n" LOCAL UPGRADE "\r\n", 405);
@@ -135,11 +217,6 @@ WS_STORY(frames_behind_the_head_are_not_lost) {
     assert_int_equal(raw_ask(s, ""), 101);
     expect_frame(s, TEXT, "eager");
     return 0;
-}
-
-static void keep_line(enum weir_log_level level, const char *line, void *arg) {
-    if (level == WEIR_LOG_WARNING)
-        snprintf(arg, 200, "%s", line);
 }
 
 /* Of a reactive server nobody else would hear of it. */

@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/check.h"
 #include "proto/http_headers.h"
+#include "proto/ws_admit.h"
 #include "proto/ws_conn.h"
 #include "proto/ws_dial.h"
 #include "proto/ws_in.h"
@@ -157,8 +158,8 @@ static int accept_on(struct weir_stream **take_stream, const struct weir_ws_opti
         return weir__fail(-ENOMEM, "ws accept", NULL);
     }
     *take_stream = NULL;
-    int rc = weir__ws_zips_open(ws->config, "ws accept");
-    if (rc < 0) {
+    int rc = weir__ws_lists_check("ws accept", &ws->config->o);
+    if (rc < 0 || (rc = weir__ws_zips_open(ws->config, "ws accept")) < 0) {
         ws_free(ws);
         return rc;
     }

@@ -133,7 +133,7 @@ static int serve(struct weir__worker *w) {
                                 .queue_max = WEIR__ACK_MAX + 64,
                                 .connections_max = (size_t)p->connections_max,
                                 .close_ns = WEIR__LINK_CLOSE}; /* within `weir up`'s grace */
-    w->hosts[0] = p->host; /* the name given, unless it is "" or "*", which name no host */
+    w->hosts[0] = strcmp(p->host, "*") == 0 ? "" : p->host; /* "*" to listen is not "*" to let in */
     w->hosts[1] = "";
     o.hosts = w->hosts;
     o.origins = p->origins[0] != NULL ? p->origins : NULL;

@@ -65,8 +65,8 @@ class StrangerTest(CircuitTest):
 
 
 class Handshakes(StrangerTest):
-    def refuses(self, data, status, why):
-        """The stranger is told so, and stderr says whom it was told."""
+    def refuses(self, data, status, why, shown="", of=""):
+        """The stranger is told so, and stderr says whom it was told, and what a list has not."""
         with socket.create_connection(("127.0.0.1", self.port), LIMIT) as s:
             s.sendall(data)
             name = "%s:%d" % s.getsockname()
@@ -76,15 +76,16 @@ class Handshakes(StrangerTest):
         head, _, body = answer.decode().partition("\r\n\r\n")
         self.assertEqual(head.splitlines()[0], "HTTP/1.1 " + status)
         self.assertEqual(body, why + "\n")
-        line = f"weir: ws handshake {name}: {why} (answered {status[:3]})"
+        named = f'{why}: "{shown}" ({of} of weir_ws_options; ' if shown else f"{why} ("
+        line = f"weir: ws handshake {name}: {named}answered {status[:3]})"
         self.buzzer.error("^" + re.escape(line) + "$")
         self.refused += 1
         self.others_are_served()
 
     def refuse_all(self, table):
-        for data, status, why in table:
-            with self.subTest(data=data[:40], why=why):
-                self.refuses(data, status, why)
+        for data, *told in table:
+            with self.subTest(data=data[:40], why=told[1]):
+                self.refuses(data, *told)
 
     def test_garbage_instead_of_a_handshake(self):
         self.refuse_all((
@@ -110,7 +111,8 @@ class Handshakes(StrangerTest):
 
     def test_a_foreign_origin(self):
         why = "this origin is not allowed"
-        self.refuse_all((request(*UPGRADE, "Origin: " + origin), "403 Forbidden", why)
+        self.refuse_all((request(*UPGRADE, "Origin: " + origin), "403 Forbidden", why, origin,
+                         "origins")
                         for origin in ("http://evil.test", "null", f"http://localhost:{self.port}"))
         self.refuse_all([(request(*UPGRADE, "Origin: http://a", "Origin: http://a"),
                           "400 Bad Request", "more than one origin")])
@@ -131,7 +133,7 @@ class Handshakes(StrangerTest):
 
     def test_a_bad_host(self):
         foreign = "421 Misdirected Request", "not a name of this server"
-        self.refuse_all((request(*UPGRADE, host=host), *foreign)
+        self.refuse_all((request(*UPGRADE, host=host), *foreign, host, "hosts")
                         for host in ("evil.test", "localhost.evil.test", "127.0.0.1.evil.test:80",
                                      "10.0.0.1", "[::2]"))
         self.refuse_all(((request(*UPGRADE, host=None), "400 Bad Request", "no host"),
