@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 
+void (*weir__check_more)(void);
 void (*weir__thread_begins)(void);
 void (*weir__thread_ends)(void);
 
@@ -20,6 +21,8 @@ void weir__bug(const char *file, int line, const char *format, ...) {
     const char *who = weir__check_who ? weir__check_who() : "";
     weir__log(WEIR_LOG_ERROR, "bug: %s (%s:%d)%s%s", text, file, line, *who ? " in task " : "",
               who);
+    if (weir__check_more != NULL)
+        weir__check_more();
     abort();
 }
 

@@ -30,6 +30,10 @@ static inline int16_t weir__small_code(int64_t rc, const char *file, int line) {
     return (int16_t)rc;
 }
 
+/* If set, it is called between the message of a bug and the abort, to log more. Debug mode sets
+ * it. */
+extern void (*weir__check_more)(void);
+
 /* If set, each helper thread calls these when it begins and before it ends. Crash reports set
  * them. */
 extern void (*weir__thread_begins)(void);

@@ -429,6 +429,7 @@ int weir_http_get(const char *url, struct weir_http_response **ret_response) {
     int rc = weir__suspend_enter("http request");
     if (rc < 0)
         return rc;
+    weir__argument_not_null(url, "weir_http_get", "URL");
     weir__argument_not_null(ret_response, "weir_http_get", "ret_response");
     if ((rc = fetch(NULL, &call, __builtin_return_address(0), &r)) < 0)
         return rc;

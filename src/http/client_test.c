@@ -452,3 +452,13 @@ WEIR_TEST_BACKENDS(an_answer_that_is_discarded_is_no_second_close) {
     int (*story)(struct world *w) = retries_after_closed;
     run_debugged(&story);
 }
+
+static int gets_null(struct world *w) {
+    struct weir_http_response *r = NULL;
+    return weir_http_get(NULL, &r);
+}
+
+WEIR_TEST_ABORTS(a_get_without_a_url_names_the_call, "weir_http_get: the URL is NULL") {
+    int (*story)(struct world *w) = gets_null;
+    run_debugged(&story);
+}

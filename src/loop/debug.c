@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* debug.c - the stints, and the objects that the user has made. */
+/* debug.c - the stints, the objects that the user has made, and the calls that bugs are in. */
 #include "loop/debug.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -41,9 +42,53 @@ static weir_ns clock_now(void) {
     return (weir_ns)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
+/* ---- bugs ------------------------------------------------------------------------------------ */
+
+/* Both read what weir__symbol_text writes. */
+static bool in_shared_library(const char *name) {
+    return strstr(name, "(libweir") != NULL;
+}
+
+static bool is_public(const char *name) {
+    return strncmp(name, "weir_", 5) == 0 && name[5] != '_';
+}
+
+/* A bug is reported where the library sees it. Log which call of the program that was: in the
+ * stack, the last public function before one that is not the library's. Static functions of the
+ * library may come before it, and it may be missing, because it ended in a tail call. A bug's call
+ * does not return, and what follows it may be another function: so names are those of a byte
+ * less. */
+static void log_call(void) {
+    enum { FRAMES = 32 };
+    void *pcs[FRAMES];
+    char name[WEIR__SYMBOL_TEXT], call[WEIR__SYMBOL_TEXT] = "", place[WEIR__SYMBOL_TEXT];
+    bool was_library = false;
+    int n = weir__backtrace(pcs, FRAMES);
+    for (int i = 0; i < n; i++) {
+        weir__symbol_text((const char *)pcs[i] - 1, name);
+        if (is_public(name)) {
+            snprintf(call, sizeof call, "the call of %.*s", (int)strcspn(name, "+."), name);
+            was_library = true;
+        } else if (in_shared_library(name) || strncmp(name, "weir__", 6) == 0) {
+            was_library = was_library || in_shared_library(name);
+        } else if (was_library) {
+            weir__log(WEIR_LOG_ERROR, "  in %s at %s", *call != '\0' ? call : "a call",
+                      weir__symbol_text(pcs[i], place));
+            return;
+        }
+    }
+}
+
+static void once(void) {
+    void *pc;
+    weir__backtrace(&pc, 1); /* loads libgcc: not on the stack of a task */
+    weir__check_more = log_call;
+}
+
 /* ---- stints ---------------------------------------------------------------------------------- */
 
 int weir__debug_start(struct weir__loop *l, weir_ns slow_ns) {
+    static pthread_once_t begun = PTHREAD_ONCE_INIT;
     struct weir__debug *d = weir__alloc_zero(sizeof *d);
     if (d == NULL)
         return -ENOMEM;
@@ -55,6 +100,7 @@ int weir__debug_start(struct weir__loop *l, weir_ns slow_ns) {
             return rc;
         }
     }
+    pthread_once(&begun, once);
     l->debug = d;
     return 0;
 }

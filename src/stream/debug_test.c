@@ -229,6 +229,19 @@ WEIR_TEST_ABORTS(without_debug_mode_a_use_of_a_closed_stream_says_how_to_find_it
     weir_run(writes_to_closed, NULL, NULL);
 }
 
+static int dials_null(void *arg) {
+    struct weir_stream *s = NULL;
+    int rc = weir_dial(NULL, NULL, &s);
+    __asm__ volatile(""); /* no tail call */
+    return rc;
+}
+
+WEIR_TEST_ABORTS(debug_mode_names_the_call_of_the_program_that_a_bug_is_in,
+                 "in the call of weir_dial at dials_null+0x") {
+    struct weir_run_options o = debugged();
+    weir_run(dials_null, NULL, &o);
+}
+
 static int same_memory(void *arg) {
     int rc = 0;
     for (int i = 0; i < 1000 && rc == 0; i++) {
