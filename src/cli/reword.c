@@ -9,6 +9,7 @@ static const struct way {
     const char *programs, *ours; /* what a program is told; what a user is told instead */
 } ways[] = {
     {" give it as ca_file", ": --cacert FILE (--insecure checks nothing)"},
+    {" give its root by ca_file", " --cacert FILE (--insecure checks nothing)"},
     {"dial such a name, or set tls_name", "ask for such a name (--insecure checks nothing)"},
     {": set cert_file", ", which the command cannot show"},
     {"the options of weir_tls_new: insecure and a ca_file",

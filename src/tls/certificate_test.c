@@ -113,7 +113,8 @@ WEIR_TEST(an_incomplete_chain_is_told_from_an_unknown_ca) {
     struct rig_id s = rig_make(&(struct rig_wish){.name = "s", .by = &middle,
                                                   .names = "DNS:localhost"});
     judge((struct trial){.root = r, .server = s, .rc = WEIR_ECERT,
-                         .text = "CN=s: its issuer CN=Middle was not sent (incomplete chain)"});
+                         .text = "CN=s: its issuer CN=Middle was not sent (incomplete chain)",
+                         .text_too = " an unknown CA: give its root by ca_file"});
     judge((struct trial){.root = r, .server = s, .more_pem = middle.cert_pem, .text = ""});
     judge((struct trial){.root = other, .server = s, .more_pem = middle.cert_pem,
                          .rc = WEIR_ECERT, .text = "unknown CA, CN=Root", .text_too = "ca_file"});
@@ -174,6 +175,12 @@ static int bad_texts(void *arg) {
     refused_pem((struct weir_tls_options){.cert_file = "/tmp/x.pem"}, WEIR_ESIMREFUSED,
                 "PEM text of cert_pem");
     refused_pem((struct weir_tls_options){.key_pem = key}, -EINVAL, "no certificate");
+    refused_pem((struct weir_tls_options){.cert_file = ""}, -EINVAL, "cert_file is \"\"");
+    refused_pem((struct weir_tls_options){.cert_pem = cert, .key_file = ""}, -EINVAL,
+                "key_file is \"\"");
+    refused_pem((struct weir_tls_options){.ca_file = ""}, -EINVAL, "ca_file is \"\"");
+    static const struct weir_tls_name names[] = {{.name = "a.test", .cert_file = ""}, {0}};
+    refused_pem((struct weir_tls_options){.names = names}, -EINVAL, "key_file of names is \"\"");
     refused_pem((struct weir_tls_options){.cert_pem = cert, .cert_file = "x"}, -EINVAL, "both");
     refused_pem((struct weir_tls_options){.insecure = true, .ca_pem = cert}, -EINVAL, "insecure");
     BIO *bio = BIO_new(BIO_s_mem());

@@ -176,7 +176,10 @@ static struct weir__waitq *table_full(struct weir_tls *tls) {
 }
 
 static int table_can_serve(struct weir_tls *tls, const char *what, const char *url) {
-    return tls != NULL && weir__tls_can_serve(tls) ? 0 : no_certificate(what, url);
+    if (tls == NULL)
+        return weir__failf(-EINVAL, what, url, "a TLS server needs a certificate: set tls of "
+                           "weir_listen_options, made with cert_file and key_file (EINVAL)");
+    return weir__tls_can_serve(tls) ? 0 : no_certificate(what, url);
 }
 
 static const struct weir__tls_table table = {

@@ -122,15 +122,15 @@ static void reason_host(struct weir__tls_engine *e, X509 *cert) {
 
 static void reason_issuer(struct weir__tls_engine *e, X509 *cert, bool alone, const char *subject) {
     char issuer[40];
+    const char *member = e->server ? "client_ca_file" : "ca_file";
     issuer_text(cert, issuer, sizeof issuer);
     if (alone)
-        weir__tls_engine_fail(e, WEIR_ECERT, "certificate %.32s: its issuer %s was not sent "
-                                             "(incomplete chain) and is not trusted (unknown CA)",
-                              subject, issuer);
+        weir__tls_engine_fail(e, WEIR_ECERT, "certificate %.22s: its issuer %.26s was not sent "
+                                             "(incomplete chain) and is an unknown CA: give its "
+                                             "root by %s", subject, issuer, member);
     else
         weir__tls_engine_fail(e, WEIR_ECERT, "certificate %.32s is of an unknown CA, %s: to trust "
-                                             "it give it as %s", subject, issuer,
-                              e->server ? "client_ca_file" : "ca_file");
+                                             "it give it as %s", subject, issuer, member);
 }
 
 static void reason_date(struct weir__tls_engine *e, X509 *cert, bool expired,

@@ -85,8 +85,29 @@ static int contradicts(const char *why) {
     return weir__failf(-EINVAL, "tls", NULL, "the options of weir_tls_new: %s (EINVAL)", why);
 }
 
+/* Which file has an empty name: a variable that was not set, as a rule. */
+static const char *empty_file(const struct weir_tls_options *o) {
+    const struct {
+        const char *file, *why;
+    } files[] = {{o->cert_file, "cert_file is \"\""},
+                 {o->key_file, "key_file is \"\""},
+                 {o->ca_file, "ca_file is \"\""},
+                 {o->client_ca_file, "client_ca_file is \"\""}};
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
+        if (files[i].file != NULL && files[i].file[0] == '\0')
+            return files[i].why;
+    for (size_t i = 0; o->names != NULL && o->names[i].name != NULL; i++)
+        if ((o->names[i].cert_file != NULL && o->names[i].cert_file[0] == '\0') ||
+            (o->names[i].key_file != NULL && o->names[i].key_file[0] == '\0'))
+            return "a cert_file or key_file of names is \"\"";
+    return NULL;
+}
+
 static int check(const struct weir_tls_options *o) {
     size_t wire = 0;
+    const char *empty = empty_file(o);
+    if (empty != NULL)
+        return contradicts(empty);
     if (o->cert_file != NULL && o->cert_pem != NULL)
         return contradicts("cert_file and cert_pem are both set");
     if (o->key_file != NULL && o->key_pem != NULL)
