@@ -79,11 +79,12 @@ struct weir_tls_options { /* zero: the default */
 };
 
 /* Make a struct weir_tls; options may be NULL. The call reads all files and blocks the thread
- * meanwhile: no other task runs. In a simulation files are refused: give the PEM text.
+ * meanwhile: no other task runs. In a simulation files are refused: give the PEM text. A warning is
+ * logged if a certificate of ours has expired: peers that check it refuse it.
  * Returns 0; -ENOENT, -EACCES, ... (a file cannot be read); WEIR_ECERT (a file has no certificate
  * or key, one that is damaged or encrypted, or the key is of another certificate: the error's text
- * names the file and the line); -EINVAL (options that contradict each other), WEIR_ESIMREFUSED,
- * -ENOMEM. The caller must unref *ret_tls. Any thread. */
+ * names the file and the line); -EINVAL (options that contradict each other, a file ""),
+ * WEIR_ESIMREFUSED, -ENOMEM. The caller must unref *ret_tls. Any thread. */
 WEIR_API int weir_tls_new(const struct weir_tls_options *options, struct weir_tls **ret_tls);
 
 /* Read the files again, and block the thread meanwhile. Handshakes that begin from now on use what

@@ -43,6 +43,25 @@ static void judge(struct trial t) {
     assert_int_equal(weir_sim_run(tries, &t, &o), 0);
 }
 
+static char logged[200];
+
+static void note_line(enum weir_log_level level, const char *line, void *arg) {
+    assert_int_equal(level, WEIR_LOG_WARNING);
+    snprintf(logged, sizeof logged, "%s", line);
+}
+
+static int loads(void *arg) {
+    const struct rig_id *id = arg;
+    struct weir_tls_options o = {
+        .size = sizeof o, .cert_pem = id->cert_pem, .key_pem = id->key_pem};
+    logged[0] = '\0';
+    weir_log_to(note_line, NULL);
+    struct weir_tls *tls = rig_tls(&o);
+    weir_log_to(NULL, NULL);
+    weir_tls_unref(&tls);
+    return 0;
+}
+
 static struct rig_id root(void) {
     return rig_make(&(struct rig_wish){.name = "Root", .authority = true});
 }
@@ -54,6 +73,10 @@ WEIR_TEST(a_certificate_that_has_expired_is_refused_by_its_date) {
     judge((struct trial){.root = r, .server = s, .rc = WEIR_ECERT,
                          .text = "CN=old of CN=Root expired on 2025-06-30",
                          .text_too = "must renew it"});
+    assert_int_equal(weir_sim_run(loads, &s, NULL), 0); /* by its owner, who is warned */
+    assert_string_equal(logged, "tls cert_pem: our certificate expired on 2025-06-30: renew it");
+    assert_int_equal(weir_sim_run(loads, &r, NULL), 0);
+    assert_string_equal(logged, "");
     rig_free(&s);
     rig_free(&r);
 }

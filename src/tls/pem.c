@@ -11,9 +11,11 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <weir/base.h>
+#include <weir/wall.h>
 
 #include "base/alloc.h"
+#include "base/log.h"
+#include "base/time.h"
 #include "sys/fds.h"
 #include "task/task.h"
 #include "tls/reason.h"
@@ -263,6 +265,16 @@ static int matched(const struct weir__tls_source *key, const char *cert_name, EV
     return rc < 0 ? weir__fail(rc, "tls", cert_name) : 0;
 }
 
+/* One that has expired works on, but no client that looks takes it. */
+static void warn_of_date(X509 *cert, const char *name) {
+    const ASN1_TIME *until = X509_get0_notAfter(cert);
+    time_t now = (time_t)(weir_wall_now() / WEIR_SECONDS(1));
+    struct tm tm;
+    if (X509_cmp_time(until, &now) < 0 && ASN1_TIME_to_tm(until, &tm) == 1)
+        weir__log(WEIR_LOG_WARNING, "tls %s: our certificate expired on %04d-%02d-%02d: renew it",
+                  name, tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday);
+}
+
 int weir__tls_pem_identity(const struct weir__tls_source *cert, const struct weir__tls_source *key,
                            struct weir__tls_identity *ret) {
     struct weir__tls_identity i = {NULL, NULL, 0};
@@ -278,11 +290,13 @@ int weir__tls_pem_identity(const struct weir__tls_source *cert, const struct wei
         rc = matched(from, name_of(cert), pkey, &i);
     EVP_PKEY_free(pkey);
     ERR_clear_error();
-    if (rc < 0)
+    if (rc < 0) {
         weir__tls_identity_fini(&i);
-    else
-        *ret = i;
-    return rc;
+        return rc;
+    }
+    warn_of_date(sk_X509_value(i.chain, 0), name_of(cert));
+    *ret = i;
+    return 0;
 }
 
 void weir__tls_identity_fini(struct weir__tls_identity *i) {
