@@ -97,15 +97,15 @@ struct weir_http_call { /* zero but for url: GET it */
     const void *body;      /* of len bytes; NULL: none. With len 0 and no method it is refused: it
                             * would become a GET */
     size_t len;
-    /* Instead of body, which must be NULL: a function that gives the body piece by piece. It writes at most size bytes
-     * to buf and returns how many, 0 at the end, or an error, which weir_http_fetch then returns.
-     * It is called in the task that called weir_http_fetch, and may suspend; its suspending calls
-     * return -ECANCELED once the server wants no more. That says nothing about your source: return
-     * it, and judge by what weir_http_fetch returns, which is then the answer. An error of `more`
-     * has the record that its own calls have left; to tell it from an error of the connection, keep
-     * what `more` returned behind arg. len is the size of the whole body, of which
-     * all must come; 0: not known, and the body is sent in chunks. Such a body is sent only once:
-     * see weir_http_fetch of redirects. */
+    /* Instead of body, which must be NULL: a function that gives the body piece by piece. It writes
+     * at most size bytes to buf and returns how many, 0 at the end, or an error, which
+     * weir_http_fetch then returns. It is called in the task that called weir_http_fetch, and may
+     * suspend; its suspending calls return -ECANCELED once the server wants no more. That says
+     * nothing about your source: return it, and judge by what weir_http_fetch returns, which is
+     * then the answer. An error of `more` has the record that its own calls have left; to tell it
+     * from an error of the connection, keep what `more` returned behind arg. len is the size of the
+     * whole body, of which all must come; 0: not known, and the body is sent in chunks. Such a body
+     * is sent only once: see weir_http_fetch of redirects. */
     ssize_t (*more)(void *arg, void *buf, size_t size);
     void *arg;
     const char *const *trailers; /* with `more` and len 0: sent after the body; same form as
