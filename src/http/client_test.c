@@ -141,6 +141,9 @@ HTTP_STORY(an_error_names_the_request_the_server_and_the_cause) {
     assert_int_equal(weir_http_get("tcp://localhost:1/x", &r), WEIR_EURL);
     assert_string_equal(weir_error_message(WEIR_EURL),
                         "http request tcp://localhost:1/x: the scheme must be http or https");
+    assert_int_equal(weir_http_get("htp://x", &r), WEIR_EURL);
+    assert_string_equal(weir_error_message(WEIR_EURL),
+                        "http request htp://x: unknown scheme: there are http and https");
     return 0;
 }
 

@@ -4,6 +4,7 @@
 #include "http/client_url.h"
 
 #include <errno.h>
+#include <string.h>
 #include <weir/base.h>
 
 #include "base/alloc.h"
@@ -17,7 +18,8 @@ static int url_parse(struct http_url *url, const char **ret_why) {
         return WEIR_EURL;
     }
     if (rc < 0) {
-        *ret_why = url->u.why;
+        bool is_unknown = strcmp(url->u.why, "unknown scheme") == 0;
+        *ret_why = is_unknown ? "unknown scheme: there are http and https" : url->u.why;
         return rc;
     }
     if (url->u.port == 0) {

@@ -21,8 +21,9 @@ int weir__ws_url_check(const char *url, struct weir__uri *ret_uri) {
         return weir__failf(WEIR_EURL, "ws dial", weir__uri_shown_refused(url, shown),
                            "the scheme must be ws or wss");
     if (rc < 0)
-        return weir__failf(WEIR_EURL, "ws dial", weir__uri_shown_refused(url, shown), "%s",
-                           ret_uri->why);
+        return weir__failf(WEIR_EURL, "ws dial", weir__uri_shown_refused(url, shown), "%s%s",
+                           ret_uri->why, strcmp(ret_uri->why, "unknown scheme") == 0
+                                             ? ": there are ws and wss" : "");
     return ret_uri->scheme == WEIR__URI_WSS && weir__tls_table == NULL
                ? weir__tls_missing("ws dial", url) : 0;
 }

@@ -154,6 +154,7 @@ static void expect_url_refused(const char *url, const char *says) {
 WS_STORY(what_is_no_url_is_shown_without_its_query, (void)0) {
     expect_url_refused("a/b?secret", "ws dial a/b: no scheme: write ws://host:port/path");
     expect_url_refused("http://a/b?secret", "ws dial http://a/b: the scheme must be ws or wss");
+    expect_url_refused("wz://a/b", "ws dial wz://a/b: unknown scheme: there are ws and wss");
     expect_url_refused("ws://a/b#secret", "ws dial ws://a/b: a fragment (#) has no place here");
     expect_url_refused("ws://me:secret@a/?secret",
                        "ws dial: a user and a password may not stand in it");
