@@ -42,9 +42,9 @@ struct weir_run_options { /* zero: the default */
                            * files, processes, HTTP clients and responses and the like, with the
                            * place where each was made. A second close of one aborts and names both
                            * places; a use of a closed one aborts, and most often the place of the
-                           * close is known. An abort for a mistake (NULL, a closed object) names the
-                           * program's call. Crashes are reported as by crash_reports, unless the
-                           * program handles SIGSEGV itself. A switch then takes four to five times
+                           * close is known. An abort for a mistake (NULL, a closed object) names
+                           * the program's call. Crashes are reported as by crash_reports, unless
+                           * the program handles SIGSEGV itself. A switch then takes four to five times
                            * as long, and there is one thread more. The library handles SIGURG and
                            * sends it to the blocked thread, where it cuts short sleep and poll
                            * (EINTR) */
