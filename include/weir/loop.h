@@ -44,10 +44,10 @@ struct weir_run_options { /* zero: the default */
                            * places; a use of a closed one aborts, and most often the place of the
                            * close is known. An abort for a mistake (NULL, a closed object) names
                            * the program's call. Crashes are reported as by crash_reports, unless
-                           * the program handles SIGSEGV itself. A switch then takes four to five times
-                           * as long, and there is one thread more. The library handles SIGURG and
-                           * sends it to the blocked thread, where it cuts short sleep and poll
-                           * (EINTR) */
+                           * the program handles SIGSEGV itself. A switch then takes four to five
+                           * times as long, and there is one thread more. The library handles
+                           * SIGURG and sends it to the blocked thread, where it cuts short sleep
+                           * and poll (EINTR) */
     weir_ns slow_ns;      /* debug mode: how long is too long; 0: 100 ms */
     weir_ns grace_ns;     /* when the function given to weir_run has returned, the other tasks are
                            * shut down as by weir_stop_within(grace_ns, ...); 0: they run on */
