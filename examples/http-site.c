@@ -86,17 +86,17 @@ static int words(struct weir_http_request *r) { /* worth compressing */
 
 /* ---- the server ---- */
 
-static void note(const struct weir_http_log *entry, void *arg) {
+static void note(const struct weir_http_log *entry, void *to) {
     char line[2048];
     weir_http_log_line(entry, line, sizeof line);
-    printf("%s\n", line);
-    fflush(stdout);
+    fprintf(to, "%s\n", line);
+    fflush(to);
 }
 
 static const struct weir_http_route routes[] = {
-    {NULL, "/files/{path...}", show_file}, {"POST", "/upload", upload},
-    {"GET", "/clock", clock_ticks},        {"GET", "/secret", secret},
-    {"GET", "/words", words},              {0}};
+    {NULL, "/files/{path...}", .fn = show_file}, {"POST", "/upload", .fn = upload},
+    {"GET", "/clock", .fn = clock_ticks},        {"GET", "/secret", .fn = secret},
+    {"GET", "/words", .fn = words},              {0}};
 
 struct site {
     const char *folder;
@@ -106,7 +106,8 @@ struct site {
 static int serve(void *arg) {
     struct site *site = arg;
     struct weir_http_server_options o = {.size = sizeof o, .routes = routes, .log = note,
-                                         .body_max = 100 << 20, .compress = true};
+                                         .log_arg = stdout, .body_max = 100 << 20,
+                                         .compress = true};
     WEIR_AUTO(weir_unlisten) struct weir_listener *l = NULL;
     struct weir_group clients;
     struct weir_scope s;

@@ -50,7 +50,7 @@ class ReadmeTest(unittest.TestCase):
     def build(self, folder, port):
         with open(folder + "/echo.c", "w", encoding="utf-8") as f:
             f.write(program().replace(":7000", f":{port}"))
-        subprocess.run(["cc", "-std=gnu11", "-Wall", "-Wextra", "-Wno-unused-parameter", "-Werror",
+        subprocess.run(["cc", "-std=gnu11", "-Wall", "-Wextra", "-Werror",
                         "-I" + ROOT + "/include", "-o", folder + "/echo", folder + "/echo.c",
                         *os.environ["WEIR_LINK"].split()], check=True)
 
@@ -74,8 +74,8 @@ class ReadmeTest(unittest.TestCase):
         _, plain, listens = blocks()
         line = re.search(r"(?m)^ *int rc = weir_listen\(.*\n", plain).group(0)
         for text in plain, plain.replace(line, listens):
-            subprocess.run(["cc", "-std=gnu11", "-Wall", "-Wextra", "-Wno-unused-parameter",
-                            "-Werror", "-I" + ROOT + "/include", "-fsyntax-only", "-x", "c", "-"],
+            subprocess.run(["cc", "-std=gnu11", "-Wall", "-Wextra", "-Werror",
+                            "-I" + ROOT + "/include", "-fsyntax-only", "-x", "c", "-"],
                            input=text, text=True, check=True)
 
     def test_what_it_names_is_there(self):
