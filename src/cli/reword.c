@@ -10,7 +10,7 @@ static const struct way {
 } ways[] = {
     {" give it as ca_file", ": --cacert FILE (--insecure checks nothing)"},
     {" give its root by ca_file", " --cacert FILE (--insecure checks nothing)"},
-    {"dial such a name, or set tls_name", "ask for such a name (--insecure checks nothing)"},
+    {"dial such a name", "ask for such a name (--insecure checks nothing)"},
     {": set cert_file", ", which the command cannot show"},
     {"the options of weir_tls_new: insecure and a ca_file",
      "--insecure and --cacert: with --insecure nothing is looked at"},

@@ -3,6 +3,7 @@
  * configuration can replace a server's address by a command, a serial port or a peer in memory. */
 #include "dial/scheme.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <weir/serial.h>
 
@@ -14,6 +15,7 @@
 #include "stream/stream.h"
 #include "stream/tls_table.h"
 #include "stream/url.h"
+#include "task/task.h"
 
 static int dial_socket(const char *rest, const char *url, const struct weir_dial_options *options,
                        struct weir_stream **ret_stream) {
@@ -58,6 +60,21 @@ static const struct weir__scheme *scheme_of(const char *url, const char **ret_re
     return &sockets;
 }
 
+/* The certificate is for another name: the options of weir_dial have a way out that other clients of
+ * TLS have not. */
+static int advise(int rc) {
+    static const char ends[] = ": dial such a name";
+    const struct weir_error *e = rc == WEIR_ECERT ? weir_error(rc) : NULL;
+    size_t len = e != NULL ? strlen(e->text) : 0;
+    if (len < strlen(ends) || strcmp(e->text + len - strlen(ends), ends) != 0)
+        return rc;
+    struct weir_error more;
+    weir__error_keep(&more);
+    snprintf(more.text + len, sizeof more.text - len, ", or set tls_name");
+    weir__error_restore(&more);
+    return rc;
+}
+
 /* TLS over what the URL opens: by tls://, or because options->tls is set. */
 static int dial_secure(const struct weir__scheme *scheme, const char *rest, const char *url,
                        const struct weir_dial_options *options, struct weir_stream **ret_stream) {
@@ -68,7 +85,7 @@ static int dial_secure(const struct weir__scheme *scheme, const char *rest, cons
     int rc = scheme == &sockets ? weir__url_parse(url, false, &u) : 0;
     if (rc == 0)
         rc = scheme->dial(rest, url, options, &s);
-    return rc < 0 ? rc : weir__secure_dial(&s, url, u.host, options, ret_stream);
+    return rc < 0 ? rc : advise(weir__secure_dial(&s, url, u.host, options, ret_stream));
 }
 
 int weir_dial(const char *url, const struct weir_dial_options *options,

@@ -30,14 +30,19 @@ int weir__ws_url_check(const char *url, struct weir__uri *ret_uri) {
 
 static int dial_host(const char *url, const struct weir__uri *u, struct weir_tls *tls,
                      struct weir_stream **ret_stream) {
-    char text[320];
-    bool six = u->host_kind == WEIR__URI_IPV6, safe = u->scheme == WEIR__URI_WSS;
-    struct weir_dial_options o = {.size = sizeof o, .tls = safe ? tls : NULL};
-    int n = snprintf(text, sizeof text, "%s://%s%.*s%s:%u", safe ? "tls" : "tcp", six ? "[" : "",
-                     (int)u->host.len, url + u->host.offset, six ? "]" : "", u->port);
-    if (n < 0 || (size_t)n >= sizeof text)
+    char host[256], authority[WEIR__URI_AUTHORITY], text[WEIR__URI_AUTHORITY + 8];
+    struct weir_dial_options o = {.size = sizeof o, .tls = tls};
+    struct weir_stream *s;
+    if (u->host.len >= sizeof host)
         return weir__failf(WEIR_EURL, "ws dial", url, "the host is too long");
-    return weir_dial(text, &o, ret_stream);
+    snprintf(host, sizeof host, "%.*s", (int)u->host.len, url + u->host.offset);
+    snprintf(text, sizeof text, "tcp://%s", weir__uri_authority(host, u->port, authority));
+    int rc = weir_dial(text, NULL, &s);
+    if (rc == 0 && u->scheme == WEIR__URI_WSS)
+        return weir__secure_dial(&s, url, host, &o, ret_stream);
+    if (rc == 0)
+        *ret_stream = s;
+    return rc;
 }
 
 /* A stream to the server, through the proxy. */

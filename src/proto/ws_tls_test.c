@@ -285,3 +285,43 @@ WEIR_TEST(a_client_over_tls_that_takes_nothing_while_it_sends_is_given_up) {
     assert_int_equal(weir_sim_run(rests, NULL, NULL), 0);
     rig_close(&rig);
 }
+
+/* The certificate is for another name. The advice is one that the caller can follow. */
+static int misnamed(void *arg) {
+    struct rig_id root = rig_make(&(struct rig_wish){.name = "Root", .authority = true});
+    struct rig_id id = rig_make(&(struct rig_wish){.name = "s", .by = &root,
+                                                   .names = "DNS:a.example"});
+    struct weir_tls *client = rig_tls(&(struct weir_tls_options){
+        .size = sizeof(struct weir_tls_options), .ca_pem = root.cert_pem});
+    struct weir_tls *server = rig_tls(&(struct weir_tls_options){
+        .size = sizeof(struct weir_tls_options), .cert_pem = id.cert_pem, .key_pem = id.key_pem});
+    struct weir_listen_options lo = {.size = sizeof lo, .tls = server};
+    struct weir_dial_options o = {.size = sizeof o, .tls = client};
+    struct weir_listener *l = NULL;
+    struct weir_stream *s = NULL;
+    struct weir_group g;
+    char url[64];
+    assert_int_equal(weir_listen("tls://localhost:0", &lo, &l), 0);
+    weir_group_open(&g, WEIR_INDEPENDENT);
+    assert_int_equal(weir_go(&g, serves, .l = l, .g = &g, .reactive = true), 0);
+    snprintf(url, sizeof url, "wss://localhost:%d/", weir_listener_port(l));
+    assert_int_equal(asks_ws(url, client, NULL), WEIR_ECERT);
+    assert_non_null(strstr(weir_error_message(WEIR_ECERT),
+                           "is for a.example, not for localhost: dial such a name"));
+    assert_null(strstr(weir_error_message(WEIR_ECERT), "tls_name"));
+    snprintf(url, sizeof url, "tls://localhost:%d", weir_listener_port(l));
+    assert_int_equal(weir_dial(url, &o, &s), WEIR_ECERT);
+    assert_non_null(strstr(weir_error_message(WEIR_ECERT), "dial such a name, or set tls_name"));
+    weir_unlisten(&l);
+    assert_int_equal(weir_group_close(&g, 0), 0);
+    weir_tls_unref(&client);
+    weir_tls_unref(&server);
+    rig_free(&id);
+    rig_free(&root);
+    return 0;
+}
+
+WEIR_TEST_BACKENDS(only_a_dial_that_has_a_tls_name_is_told_to_set_it) {
+    struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
+    assert_int_equal(weir_run(misnamed, NULL, &o), 0);
+}

@@ -98,7 +98,7 @@ WEIR_TEST(a_certificate_for_another_host_is_refused_with_its_names) {
         .names = "DNS:a.example,DNS:*.b.example,IP:192.0.2.1"});
     judge((struct trial){.root = r, .server = s, .rc = WEIR_ECERT,
                          .text = "is for a.example *.b.example 192.0.2.1, not for localhost",
-                         .text_too = "tls_name"});
+                         .text_too = "dial such a name"});
     judge((struct trial){.root = r, .server = s, .host = "192.0.2.2", .rc = WEIR_ECERT,
                          .text = "not for 192.0.2.2"});
     judge((struct trial){.root = r, .server = s, .host = "c.d.b.example", .rc = WEIR_ECERT,

@@ -116,7 +116,7 @@ static void reason_host(struct weir__tls_engine *e, X509 *cert) {
     char names[72];
     weir__tls_names_text(cert, names, sizeof names);
     weir__tls_engine_fail(e, WEIR_ECERT, "the certificate is for %s, not for %.40s: dial such a "
-                                         "name, or set tls_name", *names ? names : "no name",
+                                         "name", *names ? names : "no name",
                           e->host != NULL ? e->host : "?");
 }
 
