@@ -106,9 +106,10 @@ WEIR_API void weir_tls_unref(struct weir_tls **take_tls);
  * Returns 0; WEIR_ECERT (the server's certificate was refused, or it refused ours: the error's text
  * names the certificate and the reason), WEIR_ETLS (no version, cipher or protocol that both speak,
  * or a refusal by the server), WEIR_EPROTO (it does not speak TLS), WEIR_EEOF, -EINVAL (host is
- * NULL or empty), -ECONNRESET, -EPIPE, -EBUSY, WEIR_ECLOSED, -ECANCELED, -ETIME, -ENOMEM,
- * WEIR_ENOLOOP. On error or cancel *take_stream stays the caller's, who must close it: once the
- * handshake has begun, nothing else can be done with it. */
+ * NULL or empty), -ECONNRESET, -EPIPE (also: the stream was shut down), WEIR_ETORN, -EBUSY,
+ * WEIR_ECLOSED, -ECANCELED, -ETIME, -ENOMEM, WEIR_ENOLOOP. On error or cancel *take_stream stays
+ * the caller's, who must close it: once the handshake has begun, nothing else can be done with
+ * it. */
 WEIR_SUSPENDS int weir_tls_connect(struct weir_stream **take_stream, struct weir_tls *tls,
                                    const char *host, struct weir_stream **ret_stream);
 

@@ -39,6 +39,11 @@ static int enter(struct weir_stream **take_stream, const char *call) {
     int rc = weir__loop_enter(s->loop, s, call);
     if (rc == 0 && (s->reading || s->writing || s->owned || s->lent_out))
         return weir__fail(-EBUSY, "tls handshake", s->kind->name);
+    if (rc == 0 && s->torn)
+        return weir__fail(WEIR_ETORN, "tls handshake", s->kind->name);
+    if (rc == 0 && s->shut)
+        return weir__failf(-EPIPE, "tls handshake", s->kind->name,
+                           "this side was shut down before (EPIPE)");
     return rc;
 }
 

@@ -304,7 +304,7 @@ void weir__tls_look(struct weir__tls *t) {
 static int64_t receive(struct weir__tls *t, struct weir__lent *ret_lent) {
     for (;;) {
         struct weir_view v;
-        ssize_t n = weir_peek(t->below, 1, &v);
+        ssize_t n = weir__stream_peek(t->below, 1, "read", &v);
         if (t->stream.closed)
             return -ECANCELED;
         if (n <= 0)

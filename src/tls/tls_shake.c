@@ -14,7 +14,7 @@ enum {
 /* One step with what has come below, and waiting for it if nothing has. */
 static int shake_on(struct weir__tls *t) {
     struct weir_view v;
-    ssize_t n = weir_peek(t->below, 1, &v);
+    ssize_t n = weir__stream_peek(t->below, 1, "tls handshake", &v);
     if (t->stream.closed)
         return -ECANCELED;
     if (n == WEIR_ECLOSED)
@@ -47,7 +47,7 @@ static int discard_plain(struct weir__tls *t) {
     struct weir_view v;
     ssize_t n = weir_shutdown(t->below);
     for (size_t sum = 0; n >= 0 && sum < PLAIN_MAX; sum += v.len) {
-        n = weir_peek(t->below, 1, &v);
+        n = weir__stream_peek(t->below, 1, "tls handshake", &v);
         if (n == WEIR_ECLOSED)
             t->below = NULL;
         if (n <= 0 || t->stream.closed)
