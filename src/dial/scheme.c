@@ -60,8 +60,8 @@ static const struct weir__scheme *scheme_of(const char *url, const char **ret_re
     return &sockets;
 }
 
-/* The certificate is for another name: the options of weir_dial have a way out that other clients of
- * TLS have not. */
+/* The certificate is for another name: the options of weir_dial have a way out that other clients
+ * of TLS have not. */
 static int advise(int rc) {
     static const char ends[] = ": dial such a name";
     const struct weir_error *e = rc == WEIR_ECERT ? weir_error(rc) : NULL;

@@ -378,12 +378,30 @@ static int take_location(struct weir_ws *ws, const struct weir__http1 *h, const 
     return WEIR_EHTTP;
 }
 
+/* What a refusal says, if it is text that has come with the head: its first line. */
+static void first_line(const struct weir__http1 *h, const char *head, struct weir_view body,
+                       char *text, size_t size) {
+    int type = weir__http1_find(h, head, "Content-Type", 0);
+    bool is_plain = type >= 0 && h->headers[type].value.len >= 10 &&
+                    strncasecmp(head + h->headers[type].value.offset, "text/plain", 10) == 0;
+    size_t len = 0;
+    text[0] = '\0';
+    if (!is_plain || h->status < 400 || weir__http1_count(h, head, "Transfer-Encoding") > 0 ||
+        weir__http1_count(h, head, "Content-Encoding") > 0)
+        return;
+    while (len < body.len && memchr("\r\n", ((const char *)body.base)[len], 3) == NULL)
+        len++; /* to a NUL, too */
+    if (len > 0)
+        snprintf(text, size, ": %.*s", len < 100 ? (int)len : 100, (const char *)body.base);
+}
+
 /* Say what came instead, such as "the server answered 200 OK (text/html), not 101". */
 static int not_upgraded(const struct weir_ws *ws, const struct weir__http1 *h, const char *head,
-                        const char *url) {
-    char type[64] = "";
+                        struct weir_view body, const char *url) {
+    char type[64] = "", says[104];
+    first_line(h, head, body, says, sizeof says);
     int i = weir__http1_find(h, head, "Content-Type", 0);
-    if (i >= 0) { /* without its parameters */
+    if (i >= 0 && *says == '\0') { /* without its parameters */
         struct weir__slice t = h->headers[i].value;
         const char *end = memchr(head + t.offset, ';', t.len);
         size_t len = end != NULL ? (size_t)(end - head) - t.offset : t.len;
@@ -393,18 +411,18 @@ static int not_upgraded(const struct weir_ws *ws, const struct weir__http1 *h, c
     weir__failf(WEIR_EHTTP, "ws handshake", url, "the server answered %u %.*s%s, not 101%s",
                 h->status, h->reason.len < 40 ? (int)h->reason.len : 40, head + h->reason.offset,
                 type, leads              ? ": redirects_max lets it be followed"
-                      : h->status < 300 ? ": there is no WebSocket" : "");
+                      : h->status < 300 ? ": there is no WebSocket" : says);
     weir__fail_status(WEIR_EHTTP, h->status);
     return WEIR_EHTTP;
 }
 
 static int check_response(struct weir_ws *ws, const struct weir__http1 *h, const void *head,
-                          const char *key, const struct weir__ws_request_options *o,
+                          struct weir_view body, const char *key, const struct weir__ws_request_options *o,
                           struct ws_question *q, struct weir__slice *ret_protocol) {
     struct weir__ws_response r;
     int rc = weir__ws_response_check(h, head, key, o->protocols, o->deflate, &r);
     if (rc == WEIR_EHTTP) {
-        not_upgraded(ws, h, head, q->url);
+        not_upgraded(ws, h, head, body, q->url);
         return take_location(ws, h, head, q);
     }
     if (rc < 0)
@@ -440,7 +458,8 @@ static int read_response(struct weir_ws *ws, struct shaking *k, const char *key,
                            "%s ended the connection before it answered", weir_ws_peer(ws));
     if (n < 0)
         return (int)n;
-    int rc = check_response(ws, &k->h, v.base, key, o, q, &protocol);
+    struct weir_view rest = {(const char *)v.base + n, v.len - (size_t)n};
+    int rc = check_response(ws, &k->h, v.base, rest, key, o, q, &protocol);
     if (rc == 0)
         rc = take_names(ws, o->path, o->path_len, (const char *)v.base + protocol.offset,
                         protocol.len);
