@@ -10,6 +10,7 @@
 #include <weir/ws_client.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <weir/loop.h>
 
@@ -17,6 +18,7 @@
 #include "base/check.h"
 #include "base/options.h"
 #include "base/time.h"
+#include "loop/debug.h"
 #include "proto/ws_conn.h"
 #include "proto/ws_dial.h"
 #include "proto/ws_out.h"
@@ -95,6 +97,22 @@ static int options_take(struct weir_ws_client *c, const struct weir_ws_client_op
     return 0;
 }
 
+/* It is the program's from now on. pc: the return address of the public call. */
+static void client_give(struct weir_ws_client *c, const void *pc) {
+    char shown[96]; /* as much as debug mode keeps */
+    c->loop->unclosed++;
+    snprintf(shown, sizeof shown, "%.*s", (int)weir__uri_shown_len(c->url), c->url);
+    weir__debug_made(c->loop, c, "WebSocket client of", shown, pc);
+}
+
+/* After its run only its memory is left. */
+static void client_take_back(struct weir_ws_client *c, const void *pc) {
+    if (weir__loop() == NULL || weir__loop() != c->loop)
+        return;
+    c->loop->unclosed--;
+    weir__debug_closed(c->loop, c, pc);
+}
+
 int weir_ws_client_new(const char *url, const struct weir_ws_client_options *options,
                        struct weir_ws_client **ret_client) {
     struct weir__uri u;
@@ -116,6 +134,7 @@ int weir_ws_client_new(const char *url, const struct weir_ws_client_options *opt
         client_free(c);
         return rc;
     }
+    client_give(c, __builtin_return_address(0));
     *ret_client = c;
     return 0;
 }
@@ -124,7 +143,9 @@ void weir_ws_client_drop(struct weir_ws_client **take_client) {
     if (take_client == NULL || *take_client == NULL)
         return;
     struct weir_ws_client *c = *take_client;
+    weir__debug_not_closed(weir__loop(), c, "weir_ws_client_drop", __builtin_return_address(0));
     *take_client = NULL;
+    client_take_back(c, __builtin_return_address(0));
     c->dropped = true;
     c->state = WEIR_WS_CLIENT_ENDED;
     weir_ws_drop(&c->ws);

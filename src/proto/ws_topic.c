@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/options.h"
 #include "base/time.h"
+#include "loop/debug.h"
 #include "proto/ws_conn.h"
 #include "proto/ws_out.h"
 #include "proto/ws_send.h"
@@ -55,6 +56,8 @@ int weir_ws_topic_new(const struct weir_ws_topic_options *options,
     memcpy(t->reason, o.close_reason, strnlen(o.close_reason, sizeof t->reason - 1));
     t->o.close_reason = t->reason;
     weir__list_init(&t->subs);
+    l->unclosed++;
+    weir__debug_made(l, t, "WebSocket", "topic", __builtin_return_address(0));
     *ret_topic = t;
     return 0;
 }
@@ -68,10 +71,13 @@ void weir_ws_topic_free(struct weir_ws_topic **take_topic) {
     struct weir_ws_topic *t = take_topic != NULL ? *take_topic : NULL;
     if (t == NULL)
         return;
+    weir__debug_not_closed(weir__loop(), t, "weir_ws_topic_free", __builtin_return_address(0));
     *take_topic = NULL;
     if (weir__loop_is_parents(t->loop))
         return;
     weir__loop_assert(t->loop, t, "weir_ws_topic_free");
+    t->loop->unclosed--;
+    weir__debug_closed(t->loop, t, __builtin_return_address(0));
     t->freed = true;
     while (!weir__list_empty(&t->subs))
         weir__ws_sub_end(WEIR_CONTAINER(t->subs.next, struct ws_sub, link));
