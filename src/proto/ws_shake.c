@@ -379,8 +379,8 @@ static int take_location(struct weir_ws *ws, const struct weir__http1 *h, const 
 }
 
 /* What a refusal says, if it is text that has come with the head: its first line. */
-static void first_line(const struct weir__http1 *h, const char *head, struct weir_view body,
-                       char *text, size_t size) {
+static void refusal_line(const struct weir__http1 *h, const char *head, struct weir_view body,
+                         char *text, size_t size) {
     int type = weir__http1_find(h, head, "Content-Type", 0);
     bool is_plain = type >= 0 && h->headers[type].value.len >= 10 &&
                     strncasecmp(head + h->headers[type].value.offset, "text/plain", 10) == 0;
@@ -399,7 +399,7 @@ static void first_line(const struct weir__http1 *h, const char *head, struct wei
 static int not_upgraded(const struct weir_ws *ws, const struct weir__http1 *h, const char *head,
                         struct weir_view body, const char *url) {
     char type[64] = "", says[104];
-    first_line(h, head, body, says, sizeof says);
+    refusal_line(h, head, body, says, sizeof says);
     int i = weir__http1_find(h, head, "Content-Type", 0);
     if (i >= 0 && *says == '\0') { /* without its parameters */
         struct weir__slice t = h->headers[i].value;
@@ -417,8 +417,9 @@ static int not_upgraded(const struct weir_ws *ws, const struct weir__http1 *h, c
 }
 
 static int check_response(struct weir_ws *ws, const struct weir__http1 *h, const void *head,
-                          struct weir_view body, const char *key, const struct weir__ws_request_options *o,
-                          struct ws_question *q, struct weir__slice *ret_protocol) {
+                          struct weir_view body, const char *key,
+                          const struct weir__ws_request_options *o, struct ws_question *q,
+                          struct weir__slice *ret_protocol) {
     struct weir__ws_response r;
     int rc = weir__ws_response_check(h, head, key, o->protocols, o->deflate, &r);
     if (rc == WEIR_EHTTP) {
