@@ -27,8 +27,8 @@ struct weir_http_cors;
 struct weir_http_log; /* what became of one request, for an access log */
 
 /* A function that handles one request, in a task; it may suspend. It answers by weir_http_reply,
- * weir_http_reply_with, or weir_http_begin and what follows. r is lent until it returns. If it
- * returns without an answer, the client gets
+ * weir_http_reply_with, or weir_http_begin and what follows. r is lent until it returns, to other
+ * tasks too: a later call on it aborts. If it returns without an answer, the client gets
  *   0     404
  *   < 0   400, 408 or 413 if reading the body has failed for such a reason; 500 otherwise, and the
  *         library logs the error

@@ -15,7 +15,7 @@
 const struct weir__http_ops weir__http_ops = {.answer = weir__http_answer};
 
 struct http_request *weir__http_request_of(const struct weir_http_request *r, const char *call) {
-    weir__not_null(r, call);
+    weir__http_request_check(r, call);
     if (r->ops != &weir__http_ops)
         WEIR_BUG("%s: this request begins a WebSocket, which only the calls of weir/http.h take, "
                  "and those of weir/http_values.h but weir_http_client_of", call);
@@ -205,7 +205,9 @@ int weir__http_answer(struct weir_http_request *pub, const struct weir_http_answ
     uint32_t added_len = r->added_len;
     if (r->http->config->o.compress)
         weir__http_pack_whole(r, &packed, &block);
+    r->answering = true;
     int rc = answer_out(r, &packed);
+    r->answering = false;
     weir__free(block);
     if (pub->reply == HTTP_UNANSWERED) { /* another answer may be given */
         r->added_len = added_len;
@@ -410,11 +412,13 @@ int weir_http_end(struct weir_http_request *pub, const char *const *trailers) {
     } else if (h->broken) { /* a piece is lost: no end may make the rest a whole */
         rc = weir__fail(-EPIPE, "http end", NULL);
     } else {
+        r->answering = true;
         bool packs = r->pack != NULL && r->mode != HTTP_NO_BODY;
         rc = packs ? write_packed(r, NULL, 0, WEIR__DEFLATE_FINISH) : 0;
         rc = rc == 0 ? put_end(r, trailers) : rc;
         if (rc == 0 && h->out != NULL && h->out->size > HTTP_OUT_SIZE)
             rc = weir__http_send(h, NULL, 0); /* weir_http_begin could not wait for room */
+        r->answering = false;
     }
     h->broken |= rc < 0;
     r->ended = true;

@@ -181,8 +181,19 @@ int weir__http_finish(struct http_request *r, int rc) {
     return r->stopped ? finish_stopped(r, rc) : finish(r, rc);
 }
 
+static _Noreturn __attribute__((cold)) void still_used(const struct http_request *r) {
+    const char *target = weir_http_target(&r->pub);
+    WEIR_BUG("%s: the handler of %s %.*s has returned while another task is in this call on its "
+             "request", r->reading   ? "weir_http_read"
+                        : r->writing ? "weir_http_write"
+                                     : "weir_http_reply",
+             weir_http_method(&r->pub), (int)strcspn(target, "?"), target);
+}
+
 void weir__http_over(struct http_request *r) {
     struct weir_http *h = r->http;
+    if (__builtin_expect(r->answering || r->writing || r->reading, 0))
+        still_used(r);
     if (h->config->logged != NULL)
         h->config->logged(r);
     h->request = NULL;

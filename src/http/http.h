@@ -109,6 +109,7 @@ struct http_request {
     struct weir_http_request pub; /* first; its text is text */
     struct weir_http *http;
     struct http_request *next;    /* of the spare ones */
+    uint32_t steps;               /* it lies so many behind the begin of its memory (memory.c) */
     size_t text_len, text_size;
     weir_ns began;                /* when its first byte came */
     struct weir_task *task;       /* in which its functions run; NULL: none, or the user's own */
@@ -138,7 +139,8 @@ struct http_request {
     uint16_t status;              /* of the answer; 0: none yet */
     uint8_t mode;                 /* enum http_mode */
     bool ended;                   /* weir_http_end was called, or the answer was whole */
-    bool writing;                 /* a task is in weir_http_write or weir_http_end */
+    bool writing;                 /* a task is in weir_http_write */
+    bool answering;               /* a task is in weir_http_end, or gives a whole answer */
     uint64_t to_send, sent;       /* bytes of its body: still announced; sent */
 
     struct weir__route_match match; /* route.c's; route NULL: none was taken */

@@ -12,6 +12,8 @@ enum {
     HTTP_TEXT_SIZE = 1 << 10,    /* of a head, at first: what browsers send fits */
     HTTP_TEXT_KEPT = 4 << 10,    /* a spare request keeps no larger texts */
     HTTP_SPARES_MAX = 64,        /* requests, and blocks to send, kept for the next ones */
+    HTTP_STEP = 16,  /* bytes: a request lies so far behind the one before it in the same memory */
+    HTTP_STEPS = 64, /* and so often, then at its begin again: see memory.c */
     HTTP_RESERVE_MAX = 64 << 10, /* memory for a body that was announced and has not come */
     HTTP_LINGER_MAX = 1 << 20,   /* bytes thrown away behind the last answer: a client that sends
                                   * more is cut off */

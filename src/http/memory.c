@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* memory.c - what the connections of a server share, and what serves again: requests and blocks of
  * bytes to send; what hangs on a request; the text of the time. */
+#include <assert.h>
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <weir/wall.h>
 
@@ -32,10 +34,12 @@ static void upgrades_close(struct http_config *c) {
 }
 
 static void request_free(struct http_request *r) {
+    char *block = (char *)r - r->steps * HTTP_STEP;
     weir__free(r->pub.text);
     weir__free(r->whole);
     weir__free(r->trailers);
-    weir__free(r);
+    memset(block, 0, HTTP_STEPS * HTTP_STEP); /* the patterns may be freed next */
+    weir__free(block);
 }
 
 void weir__http_config_unref(struct http_config *c) {
@@ -63,12 +67,45 @@ void weir__http_config_unref(struct http_config *c) {
 /* The compiler does not know it: else it stores word by word, which takes twice as long. */
 static const volatile size_t request_size = sizeof(struct http_request);
 
+/* Programs keep requests longer than they are lent. So that a late call meets no other request, the
+ * next one in the same memory begins a step behind; where the last one began, what
+ * weir__http_request_close has left stays:
+ *
+ *   | closed | closed | request ... headers ... state |     |
+ *     0        1        2 = steps                             HTTP_STEPS, then at 0 again
+ *
+ * A late call aborts unless the memory has served a multiple of HTTP_STEPS requests since. */
+static_assert((int)HTTP_STEP >= (int)WEIR__HTTP_REQUEST_KEPT, "a step leaves that");
+static_assert((int)HTTP_STEP % (int)HTTP_STATE_ALIGN == 0, "a step keeps states aligned");
+
+static struct http_request *request_at(void *block, uint32_t steps) {
+    return (struct http_request *)(void *)((char *)block + steps * HTTP_STEP);
+}
+
+/* The allocator may give back the memory of a request before: not each begins at 0. */
+static struct http_request *request_new(const struct http_config *c) {
+    static atomic_uint made;
+    size_t headers = c->o.headers_max * sizeof(struct weir__http1_header);
+    char *block = weir__alloc(HTTP_STEPS * HTTP_STEP + sizeof(struct http_request) + headers +
+                              HTTP_STATE_ALIGN + c->state_size);
+    if (block == NULL)
+        return NULL;
+    uint32_t steps = atomic_fetch_add_explicit(&made, 1, memory_order_relaxed) % HTTP_STEPS;
+    struct http_request *r = request_at(block, steps);
+    *r = (struct http_request){.steps = steps};
+    return r;
+}
+
 /* All but the memory that r holds begins anew; the headers are written by the parser. */
-static void request_init(struct http_config *c, struct http_request *r) {
+static struct http_request *request_init(struct http_config *c, struct http_request *r) {
+    uint32_t steps = (r->steps + 1) % HTTP_STEPS;
     char *text = r->pub.text;
     uint8_t *whole = r->whole;
     size_t text_size = r->text_size, whole_size = r->whole_size;
+    r = request_at((char *)r - r->steps * HTTP_STEP, steps);
     memset(r, 0, request_size);
+    r->steps = steps;
+    r->pub.self = &r->pub;
     r->pub.ops = c->ops;
     r->pub.arg = c->o.arg;
     r->pub.text = text;
@@ -81,6 +118,7 @@ static void request_init(struct http_config *c, struct http_request *r) {
     r->pub.head.known = &c->known;
     if (c->state_size > 0)
         memset(http_state_of(c, r), 0, c->state_size);
+    return r;
 }
 
 struct http_request *weir__http_request_take(struct http_config *c) {
@@ -89,16 +127,11 @@ struct http_request *weir__http_request_take(struct http_config *c) {
         c->spare = r->next;
         c->spares--;
     } else {
-        size_t headers = c->o.headers_max * sizeof r->headers[0];
-        r = weir__alloc(sizeof *r + headers + HTTP_STATE_ALIGN + c->state_size);
+        r = request_new(c);
         if (r == NULL)
             return NULL;
-        r->pub.text = NULL;
-        r->whole = NULL;
-        r->text_size = r->whole_size = 0;
     }
-    request_init(c, r);
-    return r;
+    return request_init(c, r);
 }
 
 /* Free what few requests have. */
@@ -113,6 +146,9 @@ static __attribute__((noinline)) void request_strip(struct http_request *r) {
 }
 
 void weir__http_request_give(struct http_config *c, struct http_request *r) {
+    const struct weir_http_route *routes = c->o.routes;
+    weir__http_request_close(&r->pub, r->match.route != NULL ? routes[r->match.number].pattern
+                                                             : NULL);
     if (r->trailers != NULL || r->added != NULL || r->pack != NULL || r->unpack != NULL)
         request_strip(r);
     if (c->spares >= HTTP_SPARES_MAX) {

@@ -196,7 +196,7 @@ static const struct http_config *match_of(const struct weir_http_request *pub,
 
 const char *weir_http_param(const struct weir_http_request *r, const char *name) {
     struct weir__route_match match;
-    weir__not_null(r, "weir_http_param");
+    weir__http_request_check(r, "weir_http_param");
     weir__argument_not_null(name, "weir_http_param", "name");
     const struct http_config *c = match_of(r, &match);
     if (c == NULL)
@@ -241,7 +241,7 @@ static void query_decode(struct weir_http_request *r) {
 static const struct weir_http_request *decoded(const struct weir_http_request *pub,
                                                const char *call) {
     struct weir_http_request *r = (struct weir_http_request *)(uintptr_t)pub;
-    weir__not_null(r, call);
+    weir__http_request_check(r, call);
     if (!r->query_decoded)
         query_decode(r);
     return r;

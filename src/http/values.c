@@ -39,7 +39,7 @@ static bool cookie_next(const char *text, size_t len, size_t *at, struct weir_vi
 
 int weir_http_cookie(const struct weir_http_request *r, const char *name,
                      struct weir_view *ret_value) {
-    weir__not_null(r, "weir_http_cookie");
+    weir__http_request_check(r, "weir_http_cookie");
     weir__argument_not_null(name, "weir_http_cookie", "name");
     size_t name_len = strlen(name);
     for (int i = -1; (i = weir__http1_find(&r->head, r->text, "Cookie", i + 1)) >= 0;) {
@@ -131,7 +131,7 @@ static const char *credentials(const struct weir_http_request *r, const char *sc
 
 int weir_http_basic_auth(const struct weir_http_request *r, struct weir_http_basic *ret) {
     char plain[sizeof ret->user + sizeof ret->password];
-    weir__not_null(r, "weir_http_basic_auth");
+    weir__http_request_check(r, "weir_http_basic_auth");
     const char *text = credentials(r, "Basic");
     size_t len = text != NULL ? strlen(text) : 0;
     ssize_t n = text != NULL ? weir__base64_decode(plain, sizeof plain - 1, text, len) : -1;
@@ -152,7 +152,7 @@ int weir_http_basic_auth(const struct weir_http_request *r, struct weir_http_bas
 }
 
 const char *weir_http_bearer(const struct weir_http_request *r) {
-    weir__not_null(r, "weir_http_bearer");
+    weir__http_request_check(r, "weir_http_bearer");
     const char *text = credentials(r, "Bearer");
     size_t len = 0;
     while (text != NULL && text[len] != '\0' &&
@@ -181,7 +181,7 @@ int weir_http_unauthorized(struct weir_http_request *r, const char *scheme, cons
     int rc = weir__suspend_enter("http reply");
     if (rc < 0)
         return rc;
-    weir__not_null(r, "weir_http_unauthorized");
+    weir__http_request_check(r, "weir_http_unauthorized");
     weir__argument_not_null(scheme, "weir_http_unauthorized", "scheme");
     weir__argument_not_null(realm, "weir_http_unauthorized", "realm");
     bool is_basic = strcmp(scheme, "Basic") == 0;

@@ -2,7 +2,9 @@
 /* http_request.c - reading a request and answering it. */
 #include "proto/http_request.h"
 
+#include <assert.h>
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/uio.h>
@@ -17,6 +19,23 @@
 enum { HEAD_REST = 256 }; /* of an answer, beside the user's headers: what wire asks for */
 
 /* ---- its life ---- */
+
+static const char closed; /* self points to it */
+static_assert(offsetof(struct weir_http_request, ops) == WEIR__HTTP_REQUEST_KEPT, "self and arg");
+
+void weir__http_request_close(struct weir_http_request *r, const char *pattern) {
+    r->self = &closed;
+    r->arg = (void *)(uintptr_t)pattern;
+}
+
+/* r is NULL, or was closed, or its memory is that of something else now. */
+void weir__http_request_refuse(const struct weir_http_request *r, const char *call) {
+    weir__not_null(r, call);
+    const char *pattern = r->self == &closed ? r->arg : NULL;
+    WEIR_BUG("%s: the request is over%s%s%s: it is lent until its handler returns, or until the "
+             "next weir_http_next", call, pattern != NULL ? " (of the route \"" : "",
+             pattern != NULL ? pattern : "", pattern != NULL ? "\")" : "");
+}
 
 /* Behind each part stands a byte that no part needs: a space, the colon, white space or CR. */
 static void part_end(char *text, struct weir__slice part) {
@@ -55,7 +74,7 @@ struct weir_http_request *weir__http_request_new(struct weir_stream *s, void *ar
     struct weir_http_request *r = weir__alloc(sizeof *r + headers_size + len + spare_size);
     if (r == NULL)
         return NULL;
-    *r = (struct weir_http_request){.stream = s, .arg = arg, .head = *head};
+    *r = (struct weir_http_request){.self = r, .arg = arg, .stream = s, .head = *head};
     r->head.headers = (struct weir__http1_header *)(void *)(r + 1);
     r->text = (char *)(r + 1) + headers_size;
     memcpy(r->head.headers, head->headers, headers_size);
@@ -68,22 +87,22 @@ struct weir_http_request *weir__http_request_new(struct weir_stream *s, void *ar
 /* ---- reading ---- */
 
 const char *weir_http_method(const struct weir_http_request *r) {
-    weir__not_null(r, "weir_http_method");
+    weir__http_request_check(r, "weir_http_method");
     return r->text + r->head.method.offset;
 }
 
 const char *weir_http_target(const struct weir_http_request *r) {
-    weir__not_null(r, "weir_http_target");
+    weir__http_request_check(r, "weir_http_target");
     return r->text + r->head.target.offset;
 }
 
 const char *weir_http_peer(const struct weir_http_request *r) {
-    weir__not_null(r, "weir_http_peer");
+    weir__http_request_check(r, "weir_http_peer");
     return weir_stream_peer(r->stream);
 }
 
 const char *weir_http_header(const struct weir_http_request *r, const char *name) {
-    weir__not_null(r, "weir_http_header");
+    weir__http_request_check(r, "weir_http_header");
     weir__not_null(name, "weir_http_header");
     int i = weir__http1_find(&r->head, r->text, name, 0);
     return i < 0 ? NULL : r->text + r->head.headers[i].value.offset;
@@ -91,7 +110,7 @@ const char *weir_http_header(const struct weir_http_request *r, const char *name
 
 int weir_http_header_at(const struct weir_http_request *r, size_t i, const char **ret_name,
                         const char **ret_value) {
-    weir__not_null(r, "weir_http_header_at");
+    weir__http_request_check(r, "weir_http_header_at");
     if (i >= r->head.headers_count)
         return 0;
     *ret_name = r->text + r->head.headers[i].name.offset;
@@ -100,12 +119,12 @@ int weir_http_header_at(const struct weir_http_request *r, size_t i, const char 
 }
 
 void *weir_http_arg(const struct weir_http_request *r) {
-    weir__not_null(r, "weir_http_arg");
+    weir__http_request_check(r, "weir_http_arg");
     return r->arg;
 }
 
 bool weir_http_wants_websocket(const struct weir_http_request *r) {
-    weir__not_null(r, "weir_http_wants_websocket");
+    weir__http_request_check(r, "weir_http_wants_websocket");
     return weir__http1_has_token(&r->head, r->text, "Upgrade", "websocket");
 }
 
@@ -160,7 +179,7 @@ int weir_http_reply(struct weir_http_request *r, int status, const char *text) {
     int rc = weir__suspend_enter("http reply");
     if (rc < 0)
         return rc;
-    weir__not_null(r, "weir_http_reply");
+    weir__http_request_check(r, "weir_http_reply");
     bool has_body = weir__http1_status_has_body(status);
     if (text == NULL)
         snprintf(phrase, sizeof phrase, "%s\n", weir__http1_status_text(status));
@@ -176,7 +195,7 @@ int weir_http_reply_with(struct weir_http_request *r, const struct weir_http_ans
     int rc = weir__suspend_enter("http reply");
     if (rc < 0)
         return rc;
-    weir__not_null(r, "weir_http_reply_with");
+    weir__http_request_check(r, "weir_http_reply_with");
     weir__argument_not_null(answer, "weir_http_reply_with", "answer");
     if (answer->len > 0)
         weir__argument_not_null(answer->body, "weir_http_reply_with", "body of len bytes");
@@ -221,7 +240,7 @@ int weir_http_redirect(struct weir_http_request *r, int status, const char *loca
     int rc = weir__suspend_enter("http redirect");
     if (rc < 0)
         return rc;
-    weir__not_null(r, "weir_http_redirect");
+    weir__http_request_check(r, "weir_http_redirect");
     weir__argument_not_null(location, "weir_http_redirect", "location");
     if (!is_redirect(status) || *location == '\0')
         return weir__failf(-EINVAL, "http redirect", weir_stream_peer(r->stream), "%s",
@@ -244,7 +263,7 @@ int weir_http_reply_json(struct weir_http_request *r, int status, const char *te
     int rc = weir__suspend_enter("http reply");
     if (rc < 0)
         return rc;
-    weir__not_null(r, "weir_http_reply_json");
+    weir__http_request_check(r, "weir_http_reply_json");
     weir__argument_not_null(text, "weir_http_reply_json", "text");
     return reply(r, &(struct weir_http_answer){.size = sizeof(struct weir_http_answer),
                                                .status = status, .headers = headers, .body = text,

@@ -28,9 +28,10 @@ struct weir__http_ops {
 #define HTTP_SPARE_ROOM(target_len) ((target_len) + (target_len) / 2 + 8)
 
 struct weir_http_request {
+    const void *self; /* the request, while it is open: see weir__http_request_check */
+    void *arg;        /* of a request that was closed: the pattern of its route, or NULL */
     const struct weir__http_ops *ops;
     struct weir_stream *stream;
-    void *arg;
     struct weir__http1 head; /* its slices lie in text */
     enum http_reply reply;
     int failed; /* what sending the answer met */
@@ -43,6 +44,19 @@ struct weir_http_request {
     uint32_t query_len; /* of the decoded query */
     bool query_decoded;
 };
+
+/* Abort unless r is open. Every public call on a request begins with this: a program may keep r
+ * longer than it is lent. */
+_Noreturn WEIR_API void weir__http_request_refuse(const struct weir_http_request *r,
+                                                  const char *call) __attribute__((cold));
+static inline void weir__http_request_check(const struct weir_http_request *r, const char *call) {
+    if (__builtin_expect(r == NULL || r->self != r, 0))
+        weir__http_request_refuse(r, call);
+}
+
+/* r is over. Its first members stay as they are now, for the texts of calls that come too late. */
+enum { WEIR__HTTP_REQUEST_KEPT = 2 * sizeof(void *) };
+WEIR_API void weir__http_request_close(struct weir_http_request *r, const char *pattern);
 
 /* Put a NUL behind each part of the head in r->text, which is the caller's and may be written. */
 WEIR_API void weir__http_request_cut(struct weir_http_request *r);
