@@ -186,10 +186,19 @@ static bool is_breach(int rc) {
     return rc == WEIR_EPROTO || rc == WEIR_EUTF8 || rc == WEIR_ETOOBIG;
 }
 
+/* What rc says, without the URL that its text may begin with: ours names it. */
+static const char *text_without_url(int rc) {
+    const struct weir_error *e = weir_error(rc);
+    const char *text = weir_error_message(rc);
+    bool is_dials = e != NULL && strcmp(e->what, "ws dial") != 0;
+    const char *end = is_dials && strncmp(text, "ws dial ", 8) == 0 ? strstr(text, ": ") : NULL;
+    return end != NULL ? end + 2 : text;
+}
+
 /* Keep what rc says, by its name too. */
 static void note(struct weir__link *l, int rc) {
     l->failed = rc;
-    const char *text = weir_error_message(rc), *name = weir_error_name(rc);
+    const char *text = text_without_url(rc), *name = weir_error_name(rc);
     bool named = strstr(text, name) != NULL;
     snprintf(l->why, sizeof l->why, "%s%s%s%s", text, named ? "" : " (", named ? "" : name,
              named ? "" : ")");

@@ -217,15 +217,40 @@ static int follow(struct weir_ws *ws, struct ws_trip *t, const char *location) {
     return 0;
 }
 
+/* The error of a dial names an address: let its text begin with the URL, "ws dial URL: ". A long
+ * URL is cut, so that the cause is not. */
+static int name_url(int rc, const char *url) {
+    const struct weir_error *e = weir_error(rc);
+    struct weir_error named;
+    if (e == NULL || strcmp(e->what, "ws dial") == 0 || weir_cancelled() != 0)
+        return rc;
+    size_t rest = strlen(e->text) + sizeof "ws dial : ", len = strlen(url);
+    if (rest + 16 > sizeof named.text)
+        return rc;
+    size_t room = sizeof named.text - rest;
+    bool is_cut = len > room;
+    weir__error_keep(&named);
+    char begin[sizeof named.text];
+    int n = snprintf(begin, sizeof begin, "ws dial %.*s%s: ", (int)(is_cut ? room - 3 : len), url,
+                     is_cut ? "..." : "");
+    memmove(named.text + n, named.text, strlen(named.text) + 1);
+    memcpy(named.text, begin, (size_t)n);
+    weir__error_restore(&named);
+    return rc;
+}
+
 static int ask_one(struct weir_ws *ws, struct ws_trip *t, char **ret_location) {
     struct weir__uri again; /* a redirect may need TLS */
     int rc = weir__ws_url_check(t->at, &again);
     const char *proxy = ws->config->o.proxy;
+    size_t len = weir__uri_shown_len(t->at);
+    char shown[sizeof ((struct weir_error *)0)->text]; /* the URL may lie where a dial writes */
+    snprintf(shown, sizeof shown, "%.*s", len < sizeof shown ? (int)len : (int)sizeof shown, t->at);
     if (rc == 0)
         rc = proxy != NULL ? dial_proxy(t->at, &t->u, &ws->config->o, &ws->stream)
                            : dial_host(t->at, &t->u, ws->config->o.tls, &ws->stream);
     if (rc < 0)
-        return rc;
+        return name_url(rc, shown);
     struct ws_question q = {
         .url = t->at,
         .host = t->at + t->u.authority.offset, .host_len = t->u.authority.len,

@@ -115,6 +115,7 @@ WS_STORY(a_proxy_that_refuses_is_told_from_a_server_that_does) {
     assert_non_null(strstr(weir_error_message(WEIR_EURL), "the proxy: "));
     o.proxy = "127.0.0.1:1"; /* where nobody listens */
     assert_int_equal(weir_ws_dial(w->ws_url, &o, &ws), -ECONNREFUSED);
+    assert_non_null(strstr(weir_error_message(-ECONNREFUSED), w->ws_url));
     return 0;
 }
 

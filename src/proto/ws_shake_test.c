@@ -429,3 +429,21 @@ WS_STORY(our_client_repeats_what_a_refusal_says) {
           "the server answered 403 Forbidden (text/plain), not 101");
     return 0;
 }
+
+WS_STORY(a_refused_connect_names_the_url_without_its_query) {
+    struct weir_ws *ws = NULL;
+    char url[300];
+    if (w->reacts)
+        return 0;
+    assert_int_equal(weir_ws_dial("ws://127.0.0.1:1/a?token=t", NULL, &ws), -ECONNREFUSED);
+    assert_string_equal(weir_error_message(-ECONNREFUSED), "ws dial ws://127.0.0.1:1/a: connect "
+                        "127.0.0.1:1: connection refused (ECONNREFUSED)");
+    assert_int_equal(weir_fail(-EIO, "ws://127.0.0.1:1/b"), -EIO); /* the URL lies in the record */
+    assert_int_equal(weir_ws_dial(weir_error(-EIO)->text, NULL, &ws), -ECONNREFUSED);
+    assert_non_null(strstr(weir_error_message(-ECONNREFUSED), "ws dial ws://127.0.0.1:1/b: "));
+    snprintf(url, sizeof url, "ws://127.0.0.1:1/%0200d", 0);
+    assert_int_equal(weir_ws_dial(url, NULL, &ws), -ECONNREFUSED);
+    assert_non_null(strstr(weir_error_message(-ECONNREFUSED), "000...: connect 127.0.0.1:1: "
+                           "connection refused (ECONNREFUSED)"));
+    return 0;
+}
