@@ -3,6 +3,7 @@
 #include <weir/http_cors.h>
 #include <weir/http_events.h>
 #include <weir/http_log.h>
+#include <weir/option.h>
 
 #include "http/route_rig.h"
 
@@ -225,6 +226,52 @@ ROUTE_STORY(each_request_is_one_line_of_the_log, o->routes = ok_routes, o->log =
     assert_int_equal(logged_statuses[3], 405);
     for (int i = 0; i < 4; i++)
         assert_null(strpbrk(logged[i], "\r\n"));
+    return 0;
+}
+
+static int logged_rc;
+
+static void note_rc(const struct weir_http_log *entry, void *arg) {
+    logged_rc = entry->rc;
+}
+
+static int breaks_off(struct weir_http_request *r) {
+    int rc = begin(r, 200, 0);
+    return rc < 0 ? rc : weir_http_write(r, "abc", 3) < 0 ? -1 : -EIO;
+}
+
+static int writes_on(struct weir_http_request *r) {
+    int rc = begin(r, 200, 0);
+    while (rc == 0)
+        rc = weir_http_write(r, big_bytes(), 100000);
+    return asks_for(r, "/on/zero") ? 0 : rc;
+}
+
+static const struct weir_http_route broken_routes[] = {
+    {"GET", "/eio", .fn = breaks_off}, {"GET", "/on/{x...}", .fn = writes_on},
+    {"GET", "/ok", .fn = says_ok},  {0}};
+
+static int rc_of(struct world *w, const char *request) {
+    struct weir_stream *s = raw_dial(w);
+    char got[100];
+    logged_rc = 1;
+    assert_int_equal(weir_write(s, request, strlen(request)), 0);
+    assert_true(weir_read(s, got, sizeof got) > 0);
+    assert_int_equal(weir_stream_option(s, WEIR_STREAM_RESET, 1), 0);
+    weir_close(&s);
+    while (logged_rc == 1)
+        assert_int_equal(weir_sleep(MS(1)), 0);
+    return logged_rc;
+}
+
+ROUTE_STORY(the_log_has_the_error_that_broke_an_answer, o->routes = broken_routes,
+            o->log = note_rc) {
+    assert_int_equal(rc_of(w, GET("/ok")), 0);
+    assert_int_equal(rc_of(w, GET("/eio")), -EIO);
+    int rc = rc_of(w, GET("/on/error"));
+    assert_true(rc == -EPIPE || rc == -ECONNRESET);
+    rc = rc_of(w, GET("/on/zero"));
+    assert_true(rc == -EPIPE || rc == -ECONNRESET);
     return 0;
 }
 

@@ -125,6 +125,8 @@ void weir__http_note_cut(struct http_request *r) {
 static int finish(struct http_request *r, int rc) {
     struct weir_http *h = r->http;
     rc = answer_rest(r, rc);
+    if (rc < 0 && r->pub.failed == 0)
+        r->pub.failed = rc;
     h->broken |= rc < 0;
     if (h->broken && h->unsent == 0) /* answers to the requests before may wait still */
         (void)weir__http_send(h, NULL, 0);
