@@ -43,19 +43,28 @@ static int answer_cancelled(struct http_request *r) {
     return weir_cancelled();
 }
 
+/* What the handler has returned, in words. -1 is seldom meant as -EPERM. */
+static const char *why_of(int rc, char *text, size_t size) {
+    if (rc > 0)
+        snprintf(text, size, "the handler returned %d, more than 0, without an answer", rc);
+    else if (rc == -1 && weir_error(rc) == NULL)
+        snprintf(text, size, "the handler returned -1 (EPERM)");
+    else if (weir_error(rc) == NULL && *weir_error_name(rc) == '?')
+        snprintf(text, size, "the handler returned %d (weir_fail would give it a text)", rc);
+    else
+        return weir_error_message(rc);
+    return text;
+}
+
 static int answer_failed(struct http_request *r, int rc) {
-    char why[96] = "";
+    char why[96];
     if (weir_cancelled() != 0)
         return answer_cancelled(r);
     if (r->http->unsent != 0)
         return r->http->unsent; /* the client has left: that is no news */
     if (rc < 0 && r->refusal != 0)
         return weir__http_refuse(r, r->refusal, r->why);
-    if (rc > 0)
-        snprintf(why, sizeof why, "the handler returned %d, more than 0, without an answer", rc);
-    else if (weir_error(rc) == NULL && *weir_error_name(rc) == '?')
-        snprintf(why, sizeof why, "the handler returned %d (weir_fail would give it a text)", rc);
-    log_failed(r, "answered 500", *why != '\0' ? why : weir_error_message(rc));
+    log_failed(r, "answered 500", why_of(rc, why, sizeof why));
     return weir_http_reply(&r->pub, 500, NULL);
 }
 
@@ -68,13 +77,14 @@ static void log_short(const struct http_request *r) {
 
 static int answer_rest(struct http_request *r, int rc) {
     struct weir_http *h = r->http;
+    char why[96];
     if (r->pub.reply == HTTP_UNANSWERED)
         return rc == 0 ? weir_http_reply(&r->pub, 404, NULL) : answer_failed(r, rc);
     bool is_clients = r->body_failed != 0 || h->unsent != 0 || r->gone; /* its fault: not logged */
     bool is_news = !is_clients && weir_cancelled() == 0;
     if (http_is_streaming(r) && rc < 0) {
         if (is_news)
-            log_failed(r, "the answer breaks off", weir_error_message(rc));
+            log_failed(r, "the answer breaks off", why_of(rc, why, sizeof why));
         h->broken = true;
         return rc;
     }

@@ -430,6 +430,8 @@ static int fail_request(struct weir_http_request *r) {
         weir__http_request_of(r, "test")->http->unsent = -EPIPE;
         return weir_http_reply(r, 200, NULL);
     }
+    if (asks_for(r, "/minus") || (asks_for(r, "/half/minus") && begin(r, 200, 5) == 0))
+        return -1;
     if (asks_for(r, "/short") && asks_for(r, "/short/end") && begin(r, 200, 5) == 0)
         return weir_http_write(r, "abc", 3) < 0 ? -1 : weir_http_end(r, NULL);
     if (asks_for(r, "/short") && begin(r, 200, 5) == 0)
@@ -463,6 +465,8 @@ static int fail_one(void *arg) {
     raw_exchange(&w, GET("/left"), strlen(GET("/left")), 1000, got, sizeof got);
     assert_string_equal(logged, before); /* any client could write lines else */
     assert_non_null(strstr(logged, "GET /pay: the store is gone (answered 500)"));
+    expect_line(&w, GET("/minus"), "GET /minus: the handler returned -1 (EPERM) (answered 500)");
+    expect_line(&w, GET("/half/minus"), "GET /half/minus: the handler returned -1 (EPERM) (the ");
     expect_line(&w, GET("/short?a=b"), "GET /short: 2 bytes were sent of 5 that the answer "
                                        "announced (the answer breaks off)");
     expect_line(&w, GET("/short/end"), "GET /short/end: 3 bytes were sent of 5 that ");
