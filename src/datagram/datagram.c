@@ -41,6 +41,7 @@ void weir_dgram_close(struct weir_dgram **take_dgram) {
     struct weir_dgram *d = take_dgram != NULL ? *take_dgram : NULL;
     if (d == NULL)
         return;
+    weir__debug_not_closed(weir__loop(), d, "weir_dgram_close", __builtin_return_address(0));
     if (weir__loop_is_parents(d->loop)) {
         *take_dgram = NULL;
         weir__fd_close_copy(d->file.fd, true);

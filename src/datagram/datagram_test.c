@@ -399,3 +399,18 @@ DATAGRAM_STORY(many_tasks_send_over_one_unix_socket_that_was_not_dialled) {
     weir_dgram_close(&b);
     return 0;
 }
+
+static int closes_twice(void *arg) {
+    struct weir_dgram *d = NULL, *copy;
+    int rc = weir_dgram_open("udp://127.0.0.1:0", NULL, &d);
+    copy = d;
+    weir_dgram_close(&d);
+    weir_yield();
+    weir_dgram_close(&copy);
+    return rc;
+}
+
+WEIR_TEST_ABORTS(a_second_close_of_a_datagram_socket_names_the_first,
+                 "bug: weir_dgram_close at closes_twice+0x") {
+    weir_run(closes_twice, NULL, &(struct weir_run_options){.debug = true});
+}

@@ -124,6 +124,7 @@ static int open_at(const struct plan *p, const struct weir__addr *addr,
     if (d == NULL)
         return -ENOMEM;
     d->loop = weir__loop();
+    weir__debug_begins(d->loop, d);
     d->family = addr->sa.sa_family;
     d->file = (struct weir__file){.fd = -1, .exact = true};
     struct weir__op op = {

@@ -25,6 +25,7 @@ struct weir_process *weir__subprocess_new(struct weir__loop *l, const char *name
     memset(p, 0, sizeof *p);
     memcpy(p->name, name, size);
     p->loop = l;
+    weir__debug_begins(l, p);
     p->kind = &weir__subprocess_real;
     p->state = WEIR__SUBPROCESS_RUNS;
     p->holders = 1;
@@ -317,6 +318,7 @@ void weir_process_close(struct weir_process **take_process) {
     struct weir_process *p = take_process != NULL ? *take_process : NULL;
     if (p == NULL)
         return;
+    weir__debug_not_closed(weir__loop(), p, "weir_process_close", __builtin_return_address(0));
     *take_process = NULL;
     if (weir__loop_is_parents(p->loop)) { /* the process is the parent's child */
         weir__subprocess_close_streams(p);

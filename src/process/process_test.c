@@ -226,3 +226,17 @@ static int closes_a_lent_stream(void *arg) {
 WEIR_TEST_ABORTS(a_close_of_a_lent_stream_says_who_closes_it, "weir_process_close_stdin") {
     weir_run(closes_a_lent_stream, NULL, NULL);
 }
+
+static int closes_twice(void *arg) {
+    struct weir_process *p = NULL, *copy;
+    int rc = weir_process_start(ARGV("true"), NULL, &p);
+    copy = p;
+    weir_process_close(&p);
+    weir_process_close(&copy);
+    return rc;
+}
+
+WEIR_TEST_ABORTS(a_second_close_of_a_process_names_the_first,
+                 "the process true was closed before, by task 'main' at closes_twice+0x") {
+    weir_run(closes_twice, NULL, &(struct weir_run_options){.debug = true});
+}
