@@ -101,7 +101,7 @@ int weir__http_config_new(const struct weir_http_server_options *options, const 
                                             .line_len_max = (uint32_t)c->o.line_max,
                                             .target_len_max = (uint32_t)c->o.line_max,
                                             .headers_max = (uint32_t)c->o.headers_max,
-                                            .body_len_max = (int64_t)c->body_max};
+                                            .body_len_max = INT64_MAX};
     *ret_config = c;
     return 0;
 }

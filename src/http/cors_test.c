@@ -229,6 +229,17 @@ ROUTE_STORY(each_request_is_one_line_of_the_log, o->routes = ok_routes, o->log =
     return 0;
 }
 
+ROUTE_STORY(a_body_above_the_servers_bound_is_logged_with_its_request, o->routes = ok_routes,
+            o->log = notes, o->log_arg = (void *)(uintptr_t)"arg", o->body_max = 4) {
+    logged_count = 0;
+    assert_int_equal(status_of(ask(w, "POST", "/a", "Content-Length: 5\r\n")), 413);
+    while (logged_count < 1)
+        assert_int_equal(weir_sleep(MS(1)), 0);
+    assert_int_equal(strncmp(logged[0], "127.0.0.1 - - [", 15), 0);
+    assert_non_null(strstr(logged[0], "] \"POST /a HTTP/1.1\" 413 "));
+    return 0;
+}
+
 static int logged_rc;
 
 static void note_rc(const struct weir_http_log *entry, void *arg) {

@@ -160,6 +160,14 @@ static int take_coding(struct http_request *r) {
     return r->packed ? 0 : refuse(r, 415, "a content coding other than gzip");
 }
 
+/* Of any route: weir__http_route knows the bound of its own. */
+static int check_length(struct http_request *r) {
+    if (r->body != HTTP_BODY_LENGTH || r->body_left <= r->http->config->body_max)
+        return 0;
+    (void)refuse(r, 413, "content-length above the limit");
+    return WEIR_ETOOBIG;
+}
+
 static bool is_head(const struct weir__http1 *head, const void *first) {
     return head->method.len == 4 &&
            memcmp((const char *)first + head->method.offset, "HEAD", 4) == 0;
@@ -184,6 +192,8 @@ static int begin(struct weir_http *h, struct http_request *r, int size) {
     begin_body(r);
     if (rc == 0 && r->body != HTTP_BODY_ENDED && h->config->o.decompress)
         rc = take_coding(r);
+    if (rc == 0)
+        rc = check_length(r);
     remember_host(h->config, &r->pub);
     weir__http_request_cut(&r->pub);
     r->is_whole = true;
