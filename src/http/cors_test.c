@@ -303,3 +303,43 @@ WEIR_TEST(a_line_of_the_log_fits_whatever_room_there_is) {
     }
     assert_int_equal(weir_http_log_line(&e, text, 0), 0);
 }
+
+/* ---- debug mode ---- */
+
+static char debugged[1024];
+
+static void note_debugged(enum weir_log_level level, const char *line, void *arg) {
+    snprintf(debugged, sizeof debugged, "%s", line);
+}
+
+static int says_nothing(struct weir_http_request *r) {
+    return 0;
+}
+
+static const struct weir_http_route silent_routes[] = {{"GET", "/silent", says_nothing}, {0}};
+
+static void set_silent(struct weir_http_server_options *o) {
+    o->routes = silent_routes;
+}
+
+static int tell_silent(struct world *w) {
+    *debugged = '\0';
+    assert_int_equal(status_of(ask(w, "GET", "/silent?a=b", "")), 404);
+    return 0;
+}
+
+static void run_silent(bool debug) {
+    struct telling t = {set_silent, tell_silent, SERVES};
+    struct weir_run_options o = {.size = sizeof o, .backend = test_backend, .debug = debug};
+    weir_log_to(note_debugged, NULL);
+    assert_int_equal(weir_run(tell, &t, &o), 0);
+    weir_log_to(NULL, NULL);
+}
+
+WEIR_TEST_BACKENDS(debug_mode_logs_a_route_that_gave_no_answer) {
+    run_silent(true);
+    assert_non_null(strstr(debugged, "GET /silent: the handler returned 0 without an answer "
+                                     "(answered 404)"));
+    run_silent(false);
+    assert_string_equal(debugged, "");
+}

@@ -75,11 +75,19 @@ static void log_short(const struct http_request *r) {
     log_failed(r, "the answer breaks off", why);
 }
 
+/* Many handlers mean that by 0; others have forgotten the answer, which debug mode shows. */
+static int answer_none(struct http_request *r) {
+    const struct http_config *c = r->http->config;
+    if (c->loop->debug != NULL && (r->match.route != NULL || c->o.handler != NULL))
+        log_failed(r, "answered 404", "the handler returned 0 without an answer");
+    return weir_http_reply(&r->pub, 404, NULL);
+}
+
 static int answer_rest(struct http_request *r, int rc) {
     struct weir_http *h = r->http;
     char why[96];
     if (r->pub.reply == HTTP_UNANSWERED)
-        return rc == 0 ? weir_http_reply(&r->pub, 404, NULL) : answer_failed(r, rc);
+        return rc == 0 ? answer_none(r) : answer_failed(r, rc);
     bool is_clients = r->body_failed != 0 || h->unsent != 0 || r->gone; /* its fault: not logged */
     bool is_news = !is_clients && weir_cancelled() == 0;
     if (http_is_streaming(r) && rc < 0) {
