@@ -3,7 +3,6 @@
  * bytes to send; what hangs on a request; the text of the time. */
 #include <assert.h>
 #include <errno.h>
-#include <stdatomic.h>
 #include <string.h>
 #include <weir/wall.h>
 
@@ -84,13 +83,13 @@ static struct http_request *request_at(void *block, uint32_t steps) {
 
 /* The allocator may give back the memory of a request before: not each begins at 0. */
 static struct http_request *request_new(const struct http_config *c) {
-    static atomic_uint made;
+    static __thread uint32_t made;
     size_t headers = c->o.headers_max * sizeof(struct weir__http1_header);
     char *block = weir__alloc(HTTP_STEPS * HTTP_STEP + sizeof(struct http_request) + headers +
                               HTTP_STATE_ALIGN + c->state_size);
     if (block == NULL)
         return NULL;
-    uint32_t steps = atomic_fetch_add_explicit(&made, 1, memory_order_relaxed) % HTTP_STEPS;
+    uint32_t steps = made++ % HTTP_STEPS;
     struct http_request *r = request_at(block, steps);
     *r = (struct http_request){.steps = steps};
     return r;
