@@ -82,6 +82,7 @@ WS_STORY(fragments_are_parts_and_a_whole_message_is_one) {
 }
 
 WS_STORY(half_a_frame_is_a_part_and_a_character_may_be_cut) {
+    w->o.close_ns = MS(100); /* the raw peer does not end its side */
     struct weir_ws *ws = raw_server(w);
     struct weir_ws_part p;
     uint8_t frame[64];

@@ -391,7 +391,8 @@ static void refusal_line(const struct weir__http1 *h, const char *head, struct w
         return;
     while (len < body.len && memchr("\r\n", ((const char *)body.base)[len], 3) == NULL)
         len++; /* to a NUL, too */
-    if (len > 0)
+    bool is_whole = len < body.len || h->body_len == (int64_t)body.len;
+    if (len > 0 && is_whole)
         snprintf(text, size, ": %.*s", len < 100 ? (int)len : 100, (const char *)body.base);
 }
 

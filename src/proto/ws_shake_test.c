@@ -409,9 +409,12 @@ WS_STORY(our_client_believes_no_imposter) {
     return 0;
 }
 
-static void hears(const char *answer, const char *want) {
+/* A seed may cut the answer: then it is told without its text. */
+static void hears(const char *answer, const char *want, const char *want_if_cut) {
     assert_int_equal(dials_imposter(answer, MS(2000)), WEIR_EHTTP);
-    assert_string_equal(strstr(weir_error_message(WEIR_EHTTP), "/: ") + 3, want);
+    const char *told = strstr(weir_error_message(WEIR_EHTTP), "/: ") + 3;
+    if (getenv("WEIR_SEED") == NULL || strcmp(told, want_if_cut) != 0)
+        assert_string_equal(told, want);
 }
 
 WS_STORY(our_client_repeats_what_a_refusal_says) {
@@ -419,14 +422,15 @@ WS_STORY(our_client_repeats_what_a_refusal_says) {
         return 0;
     hears("HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n"
           "Content-Length: 30\r\n\r\nuse \x1bhttps:// here\r\nand no more",
-          "the server answered 400 Bad Request, not 101: use \\x1bhttps:// here");
+          "the server answered 400 Bad Request, not 101: use \\x1bhttps:// here",
+          "the server answered 400 Bad Request (text/plain), not 101");
     hears("HTTP/1.1 403 Forbidden\r\nContent-Type: text/plain\r\nContent-Length: 9\r\n\r\n",
-          "the server answered 403 Forbidden (text/plain), not 101"); /* it comes later */
+          "the server answered 403 Forbidden (text/plain), not 101", ""); /* it comes later */
     hears("HTTP/1.1 403 Forbidden\r\nContent-Type: text/html\r\nContent-Length: 3\r\n\r\n<p>",
-          "the server answered 403 Forbidden (text/html), not 101");
+          "the server answered 403 Forbidden (text/html), not 101", "");
     hears("HTTP/1.1 403 Forbidden\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n"
           "\r\n3\r\nabc\r\n0\r\n\r\n",
-          "the server answered 403 Forbidden (text/plain), not 101");
+          "the server answered 403 Forbidden (text/plain), not 101", "");
     return 0;
 }
 
