@@ -151,8 +151,8 @@ static int story(void *arg) {
 }
 
 /* Segments and windows are so small that records and tickets come in part. */
-static struct weir_sim_options world = {.size = sizeof world, .segment_max = 100,
-                                        .receive_buffer = 300, .send_buffer = 300};
+static struct weir_sim_options world = {.size = sizeof world, .segment_max = 250,
+                                        .receive_buffer = 700, .send_buffer = 700};
 static bool refuses;
 static struct weir_story rare = {.size = sizeof rare, .name = "rare", .fn = story,
                                  .arg = &refuses, .options = &world};
@@ -234,7 +234,7 @@ WEIR_TEST(rare_paths_survive_each_allocation_that_fails) {
 
 static void seeds(void) {
     world.jitter_ns = WEIR_MILLISECONDS(1) / 3;
-    rare.last = 20;
+    rare.last = 6;
     assert_int_equal(weir_explore_seeds(&rare, NULL), 0);
 }
 
