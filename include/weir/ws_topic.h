@@ -89,7 +89,7 @@ WEIR_SUSPENDS ssize_t weir_ws_topic_publish(struct weir_ws_topic *topic, enum we
  * functions and callbacks may call it too.
  * Returns as weir_ws_topic_publish, but never WEIR_ECLOSED, -ECANCELED, -ETIME or WEIR_ENOLOOP;
  * -EAGAIN (with WEIR_WS_SLOW_WAIT only: a subscriber has no room, or another publish waits for one;
- * the message is queued for nobody); WEIR_EFORKED. */
+ * then no subscriber gets the message); WEIR_EFORKED. */
 WEIR_API ssize_t weir_ws_topic_try_publish(struct weir_ws_topic *topic, enum weir_ws_type type,
                                            const void *data, size_t len);
 

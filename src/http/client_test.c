@@ -389,7 +389,7 @@ WEIR_TEST_BACKENDS(a_response_that_is_never_closed_is_named_with_its_place) {
     assert_null(strstr(said, "secret"));
 }
 
-/* The loop's own client, which nobody closes, is used too. */
+/* It also uses the loop's own client, which a program need not close. */
 static int forgets_clients(struct world *w) {
     struct weir_http_client_options o = {.size = sizeof o, .user_agent = ""};
     struct weir_http_client *closed = NULL, *left = NULL, *nameless = NULL;

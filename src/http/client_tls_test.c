@@ -8,7 +8,7 @@
 static struct rig rig;
 
 /* A story whose server speaks TLS if is_tls is set, and a client that trusts it. */
-#define TLS_STORY(sentence, is_tls)                                                                \
+#define HTTPS_STORY(sentence, is_tls)                                                              \
     static int sentence##_with(struct world *w, struct weir_http_client *c);                       \
     static int sentence##_told(struct world *w) {                                                  \
         struct weir_http_client *c = trusting(NULL);                                               \
@@ -46,7 +46,7 @@ static void run_story(int (*story)(struct world *w), bool is_tls) {
     rig_close(&rig);
 }
 
-TLS_STORY(a_page_is_fetched_over_tls_and_its_connection_kept, true) {
+HTTPS_STORY(a_page_is_fetched_over_tls_and_its_connection_kept, true) {
     SCRIPT(w, 0, "<", ">" OK(1) "a", "<", ">" OK(1) "b");
     gets_by(c, at(w, "/"), 200, "a");
     gets_by(c, at(w, "/"), 200, "b");
@@ -55,13 +55,13 @@ TLS_STORY(a_page_is_fetched_over_tls_and_its_connection_kept, true) {
     return 0;
 }
 
-TLS_STORY(a_body_without_length_ends_with_tls, true) {
+HTTPS_STORY(a_body_without_length_ends_with_tls, true) {
     SCRIPT(w, 0, "<", ">HTTP/1.1 200 OK\r\n\r\nall of it", "~");
     gets_by(c, at(w, "/"), 200, "all of it");
     return 0;
 }
 
-TLS_STORY(a_certificate_that_nobody_vouches_for_is_refused, true) {
+HTTPS_STORY(a_certificate_that_nobody_vouches_for_is_refused, true) {
     struct weir_http_response *r = NULL;
     struct weir_http_call call = {.size = sizeof call};
     char other[64];
@@ -82,7 +82,7 @@ static int accept_tls(struct world *w, struct weir_stream **s) {
     return rc;
 }
 
-TLS_STORY(tls_goes_through_the_tunnel_of_a_proxy, false) {
+HTTPS_STORY(tls_goes_through_the_tunnel_of_a_proxy, false) {
     struct weir_http_client *through = trusting(w->url);
     w->hook = accept_tls;
     SCRIPT(w, 0, "<", ">HTTP/1.1 200 Connected\r\n\r\n", "*", "<", ">" OK(1) "a", "<",
@@ -97,7 +97,7 @@ TLS_STORY(tls_goes_through_the_tunnel_of_a_proxy, false) {
     return 0;
 }
 
-TLS_STORY(a_redirect_from_https_to_http_is_refused_unless_asked_for, true) {
+HTTPS_STORY(a_redirect_from_https_to_http_is_refused_unless_asked_for, true) {
     struct weir_http_call call = {.size = sizeof call, .url = at(w, "/")};
     struct weir_http_response *r = NULL;
     SCRIPT(w, 0, "<", ">HTTP/1.1 302 Go\r\nLocation: http://127.0.0.1:1/\r\n\r\n");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* WebSocket clients that connect again, and topics, that nobody frees, or that are freed twice. */
+/* A program never frees its reconnecting clients and topics, or frees one twice. */
 #include "test/runner.h"
 
 #include <string.h>

@@ -409,7 +409,7 @@ WS_STORY(our_client_believes_no_imposter) {
     return 0;
 }
 
-/* A seed may cut the answer: then it is told without its text. */
+/* With a seed the answer may come in parts; then the error does not repeat its text. */
 static void hears(const char *answer, const char *want, const char *want_if_cut) {
     assert_int_equal(dials_imposter(answer, MS(2000)), WEIR_EHTTP);
     const char *told = strstr(weir_error_message(WEIR_EHTTP), "/: ") + 3;

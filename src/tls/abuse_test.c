@@ -7,21 +7,6 @@
 
 static struct rig rig;
 
-#define TLS_STORY(sentence)                                                                        \
-    static int sentence##_run(void *arg);                                                          \
-    WEIR_TEST(sentence) {                                                                          \
-        rig_open(&rig);                                                                            \
-        assert_int_equal(weir_sim_run(sentence##_run, NULL, NULL), 0);                             \
-        rig_close(&rig);                                                                           \
-    }                                                                                              \
-    static int sentence##_run(void *arg)
-
-static void part(struct rig_ends *e) {
-    rig_part(e);
-    weir_tls_unref(&e->of_client);
-    weir_tls_unref(&e->of_server);
-}
-
 /* ---- time ---- */
 
 /* Each call is given up after patience. */
@@ -121,7 +106,7 @@ TLS_STORY(a_peer_that_asks_for_answers_between_its_data_is_cut_off) {
     assert_int_equal(rc, WEIR_EPROTO);
     weir_close(&e.client);
     weir_group_close(&g, 0);
-    part(&e);
+    rig_leave(&e);
     SSL_free(r.ssl);
     SSL_CTX_free(ctx);
     return 0;
@@ -159,7 +144,7 @@ TLS_STORY(a_peer_that_only_changes_its_keys_is_cut_off) {
     weir_group_close(&g, 0);
     assert_int_equal(rc, WEIR_EPROTO);
     weir_close(&e.client);
-    part(&e);
+    rig_leave(&e);
     SSL_free(r.ssl);
     SSL_CTX_free(ctx);
     return 0;
@@ -189,7 +174,7 @@ TLS_STORY(both_sides_may_write_much_before_they_read) {
     assert_int_equal(weir_read_exactly(e.client, back, 20000), 0);
     assert_int_equal(weir_read_exactly(e.server, back, sizeof back), 0);
     assert_int_equal(weir_group_close(&g, 0), 0);
-    part(&e);
+    rig_leave(&e);
     return 0;
 }
 
@@ -268,7 +253,7 @@ TLS_STORY(a_name_with_a_nul_or_a_space_is_not_told_for_another) {
     assert_int_equal(rig_pair(&e), 0);
     assert_int_equal(weir_tls_peer(e.client, WEIR_TLS_NAMES, text, sizeof text), 12);
     assert_string_equal(text, "good.example");
-    part(&e);
+    rig_leave(&e);
     GENERAL_NAMES_free(names);
     free(pem);
     rig_free(&id);

@@ -6,15 +6,6 @@
 
 static struct rig rig;
 
-#define TLS_STORY(sentence)                                                                        \
-    static int sentence##_run(void *arg);                                                          \
-    WEIR_TEST(sentence) {                                                                          \
-        rig_open(&rig);                                                                            \
-        assert_int_equal(weir_sim_run(sentence##_run, NULL, NULL), 0);                             \
-        rig_close(&rig);                                                                           \
-    }                                                                                              \
-    static int sentence##_run(void *arg)
-
 static struct weir_tls_options server_options(void) {
     return (struct weir_tls_options){.size = sizeof (struct weir_tls_options),
         .cert_pem = rig.server.cert_pem, .key_pem = rig.server.key_pem};

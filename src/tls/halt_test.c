@@ -8,21 +8,6 @@
 
 static struct rig rig;
 
-#define TLS_STORY(sentence)                                                                        \
-    static int sentence##_run(void *arg);                                                          \
-    WEIR_TEST(sentence) {                                                                          \
-        rig_open(&rig);                                                                            \
-        assert_int_equal(weir_sim_run(sentence##_run, NULL, NULL), 0);                             \
-        rig_close(&rig);                                                                           \
-    }                                                                                              \
-    static int sentence##_run(void *arg)
-
-static void part(struct rig_ends *e) {
-    rig_part(e);
-    weir_tls_unref(&e->of_client);
-    weir_tls_unref(&e->of_server);
-}
-
 static SSL_CTX *raw_server(void) {
     SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
     assert_int_equal(SSL_CTX_use_certificate(ctx, rig.server.cert), 1);
@@ -182,7 +167,7 @@ static void scene_open(struct scene *c) {
 
 static void scene_close(struct scene *c) {
     assert_int_equal(weir_group_close(&c->g, 0), 0);
-    part(&c->e);
+    rig_leave(&c->e);
     SSL_free(c->r.ssl);
     SSL_CTX_free(c->ctx);
 }

@@ -11,12 +11,6 @@ static struct rig_ends ends(void) {
     return (struct rig_ends){.of_client = rig_client(&rig), .of_server = rig_server(&rig)};
 }
 
-static void part(struct rig_ends *e) {
-    rig_part(e);
-    weir_tls_unref(&e->of_client);
-    weir_tls_unref(&e->of_server);
-}
-
 static int talks(struct rig_ends *e) {
     char buf[8];
     assert_int_equal(weir_write(e->client, "hello", 5), 0);
@@ -31,7 +25,7 @@ static int tiny(void *arg) {
         struct rig_ends e = ends();
         assert_int_equal(weir_memory_pair(room, &e.client, &e.server), 0);
         assert_int_equal(rig_shake(&e), 0);
-        part(&e);
+        rig_leave(&e);
     }
     return 0;
 }
@@ -50,7 +44,7 @@ static int twice(void *arg) {
     assert_int_equal(weir_shutdown(e.client), 0);
     char byte;
     assert_int_equal(weir_read(e.server, &byte, 1), 0);
-    part(&e);
+    rig_leave(&e);
     return 0;
 }
 
@@ -72,13 +66,13 @@ static int ended(void *arg) {
     rc = weir_tls_accept(&e.server, e.of_server, &s);
     assert_int_equal(rc, -EPIPE);
     assert_non_null(strstr(weir_error_message(rc), "this side was shut down before"));
-    part(&e);
+    rig_leave(&e);
     e = ends();
     assert_int_equal(weir_memory_pair(0, &e.client, &e.server), 0);
     weir_close(&e.server);
     rc = weir_tls_connect(&e.client, e.of_client, "localhost", &s);
     assert_int_equal(rc, -EPIPE);
-    part(&e);
+    rig_leave(&e);
     return 0;
 }
 
@@ -106,7 +100,7 @@ static int half(void *arg) { /* an end that only reads, and one that only writes
     weir_scope_leave(&scope, 0);
     weir_close(&r);
     weir_close(&w);
-    part(&e);
+    rig_leave(&e);
     return 0;
 }
 
@@ -144,7 +138,7 @@ static int patience(void *arg) {
     rc = weir_tls_connect(&e.client, e.of_client, "localhost", &s);
     assert_int_equal(weir_scope_leave(&outer, rc), -ETIME);
     assert_int_equal(rig_shake(&e), 0); /* nothing has begun but on the server's side */
-    part(&e);
+    rig_leave(&e);
     return 0;
 }
 
@@ -193,7 +187,7 @@ static int reload_in_the_middle(void *arg) {
         rig_part(&e);
     }
     assert_int_equal(weir_group_close(&g, 0), 0);
-    part(&e);
+    rig_leave(&e);
     rig_free(&named);
     return 0;
 }

@@ -6,15 +6,6 @@
 
 static struct rig rig;
 
-#define TLS_STORY(sentence)                                                                        \
-    static int sentence##_run(void *arg);                                                          \
-    WEIR_TEST(sentence) {                                                                          \
-        rig_open(&rig);                                                                            \
-        assert_int_equal(weir_sim_run(sentence##_run, NULL, NULL), 0);                             \
-        rig_close(&rig);                                                                           \
-    }                                                                                              \
-    static int sentence##_run(void *arg)
-
 /* A peer that says text and ends or stays, while one side shakes hands. */
 static int against(const char *text, size_t len, bool ends, bool server, char *ret_text) {
     struct weir_stream *a, *b, *s;

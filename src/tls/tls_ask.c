@@ -105,7 +105,7 @@ void weir__tls_release(struct weir_stream *s, struct weir__lent *lent) {
 
 /* An ask of the stream below has completed: what it brought becomes the window there. Returns 1, or
  * what ends the reading. The end of the connection without close_notify is an error. Either is
- * noted below, since perhaps nobody reads now. */
+ * noted in the stream below, since perhaps no read waits now. */
 static int64_t took(struct weir__tls *t) {
     struct weir_stream *below = t->below;
     int64_t n = t->op.result;
@@ -161,7 +161,7 @@ static void complete(struct weir__tls *t, int64_t result) {
     ask->wake(ask);
 }
 
-/* What was asked for has come, and nobody asks this stream. */
+/* The bytes have come, and no read waits for them. */
 static void came_for_none(struct weir__tls *t) {
     (void)took(t);
     weir__tls_read_rest(t);

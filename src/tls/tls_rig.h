@@ -194,4 +194,22 @@ static inline void rig_part(struct rig_ends *e) {
     weir_close(&e->server);
 }
 
+/* The same, and the settings of both go too. */
+static inline void rig_leave(struct rig_ends *e) {
+    rig_part(e);
+    weir_tls_unref(&e->of_client);
+    weir_tls_unref(&e->of_server);
+}
+
+/* static int sentence_run(void *arg) follows in braces. It runs in a simulated world, with the
+ * certificates of the file's `static struct rig rig`. */
+#define TLS_STORY(sentence)                                                                        \
+    static int sentence##_run(void *arg);                                                          \
+    WEIR_TEST(sentence) {                                                                          \
+        rig_open(&rig);                                                                            \
+        assert_int_equal(weir_sim_run(sentence##_run, NULL, NULL), 0);                             \
+        rig_close(&rig);                                                                           \
+    }                                                                                              \
+    static int sentence##_run(void *arg)
+
 #endif
