@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* What lies in memory, and what does not: the kernel is asked, or bytes are looked at. */
 #include "file/cached.h"
+
+#include <sys/mman.h>
+
 #include "file/file_test_util.h"
 #include "sys/forbid_test_util.h"
 #include "sys/verb.h"
@@ -40,6 +43,21 @@ static bool is_cached(size_t from, size_t len) {
     return weir__file_is_cached(f, (int64_t)from, len);
 }
 
+static bool is_resident(size_t number) {
+    unsigned char there = 0;
+    void *map = mmap(NULL, page, PROT_READ, MAP_SHARED, weir_file_fd(f), (off_t)(number * page));
+    assert_true(map != MAP_FAILED);
+    assert_int_equal(mincore(map, page, &there), 0);
+    munmap(map, page);
+    return there & 1;
+}
+
+/* A look at a page that is missing begins to read it, and a fast disk may be done before the look
+ * ends: then the answer is yes, and true. */
+static bool is_right(bool answer, size_t number) {
+    return !answer || is_resident(number);
+}
+
 REAL_FILE_STORY(a_file_in_memory_but_for_one_page_is_not_in_memory) {
     cold_file_open();
     assert_false(is_cached(0, PAGES * page));
@@ -54,7 +72,7 @@ REAL_FILE_STORY(a_file_in_memory_but_for_one_page_is_not_in_memory) {
     assert_true(is_cached(MISSING * page - 1, 1));
     assert_true(is_cached((MISSING + 1) * page, (PAGES - MISSING - 1) * page));
     assert_true(is_cached(MISSING * page, 0));
-    assert_false(is_cached(MISSING * page + 1, 1)); /* this look begins to read it */
+    assert_true(is_right(is_cached(MISSING * page + 1, 1), MISSING));
     touch(MISSING);
     assert_true(is_cached(0, PAGES * page));
     weir_file_close(&f);
@@ -65,12 +83,13 @@ static void look_without_a_count(unsigned error) {
     cold_file_open();
     forbid_call(451 /* cachestat */, error);
     assert_int_equal(weir__verb_is_cached(weir_file_fd(f), 0, 1), -(int)error);
-    assert_false(is_cached(0, PAGES * page));
+    assert_true(is_right(is_cached(0, page), 0));
     touch(0);
     assert_true(is_cached(0, page));
-    assert_false(is_cached(0, PAGES * page));
+    weir_file_close(&f);
+    cold_file_open(); /* the looks have begun to read it */
     touch_all_but(PAGES - 1);
-    assert_false(is_cached(0, PAGES * page));
+    assert_true(is_right(is_cached(0, PAGES * page), PAGES - 1));
     touch(PAGES - 1);
     assert_true(is_cached(0, PAGES * page));
     weir_file_close(&f);
