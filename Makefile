@@ -21,7 +21,7 @@ export TSAN_OPTIONS ?= halt_on_error=1:abort_on_error=1:second_deadlock_stack=1:
 
 help:
 	@echo 'make run         build, and start the fleet of examples/circuit'
-	@echo 'make test        build and run every test (about four minutes)'
+	@echo 'make test        build and run every test (about five minutes)'
 	@echo 'make build       build/weir, the libraries, build/examples/*'
 	@echo 'make bench       the measurements of doc/design/bench.md'
 	@echo 'make install     into PREFIX (/usr/local), under DESTDIR if set'
@@ -54,8 +54,9 @@ build/with-tests: build/build.ninja
 	meson setup --reconfigure build -Dtests=enabled
 	touch $@
 
+# Half of their time the tests wait, so one more than there are processors run at once.
 test: have-test build/with-tests
-	meson test -C build --print-errorlogs
+	meson test -C build --print-errorlogs --num-processes $$(($$(nproc) + 1))
 
 bench: have-bench build/build.ninja
 	bench/run
