@@ -104,11 +104,10 @@ static int half(void *arg) { /* an end that only reads, and one that only writes
     return 0;
 }
 
-WEIR_TEST(an_end_of_a_pipe_is_refused) {
+WEIR_TEST_BACKENDS(an_end_of_a_pipe_is_refused) {
+    if (strcmp(test_backend, "sim") == 0)
+        return; /* it has no pipes of the system */
     rig_open(&rig);
-    setenv("WEIR_BACKEND", "epoll", 1);
-    assert_int_equal(weir_run(half, NULL, NULL), 0);
-    setenv("WEIR_BACKEND", "uring", 1);
     assert_int_equal(weir_run(half, NULL, NULL), 0);
     rig_close(&rig);
 }
