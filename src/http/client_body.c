@@ -205,6 +205,10 @@ static int decode_fail(struct weir_http_response *r, int rc) {
                 : rc == WEIR_EEOF ? "the compressed data was cut short"
                                   : "this is no compressed data");
     r->failed = rc;
+    weir__http_decoder_free(r->decoder);
+    r->decoder = NULL;
+    weir__free(r->ahead_error); /* another error, which counts no more */
+    r->ahead_error = NULL;
     drop_ahead(r);
     broke(r, rc);
     return rc;
@@ -242,8 +246,9 @@ static int set_decoder(struct weir_http_response *r) {
 
 /* Some bytes of body, as a program sees them. */
 static ssize_t body_read(struct weir_http_response *r, void *buf, size_t len) {
-    bool has_failed = r->failed < 0 && r->ahead_at == r->ahead_len;
-    int rc = has_failed ? fail_again(r) : set_decoder(r);
+    bool has_more = r->ahead_at < r->ahead_len ||
+                    (r->decoder != NULL && weir__http_decoder_room(r->decoder) == NULL);
+    int rc = r->failed < 0 && !has_more ? fail_again(r) : set_decoder(r);
     if (rc < 0)
         return rc;
     return r->decoder != NULL ? decoded_read(r, buf, len) : weir__http_body_read(r, buf, len);

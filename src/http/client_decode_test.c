@@ -125,6 +125,42 @@ HTTP_STORY(an_empty_body_needs_no_compression) {
     return 0;
 }
 
+static int send_short(struct world *w, struct weir_stream **s) {
+    size_t len = sent.len;
+    sent.len += 9;
+    int rc = send_head(*s);
+    return rc < 0 ? rc : weir_write(*s, compressed, len);
+}
+
+static ssize_t source(void *arg, void *buf, size_t size) {
+    int *left = arg;
+    int rc = weir_sleep(MS(1));
+    memset(buf, 'x', 1);
+    return rc < 0 ? rc : (*left)-- > 0;
+}
+
+HTTP_STORY(what_came_before_a_cut_while_the_body_was_sent_is_given_byte_by_byte) {
+    int left = 100;
+    struct weir_http_call call = {.size = sizeof call, .url = at(w, "/"), .more = source,
+                                  .arg = &left};
+    struct weir_http_response *r = NULL;
+    char byte;
+    sent.in_chunks = false;
+    answers(w, "gzip", compress(WEIR__DEFLATE_GZIP, text, strlen(text)), 0);
+    w->hook = send_short;
+    SCRIPT(w, 0, "?", "*", "~");
+    assert_int_equal(weir_http_fetch(NULL, &call, &r), 0);
+    for (size_t i = 0; i < strlen(text); i++) {
+        assert_int_equal(weir_http_response_read(r, &byte, 1), 1);
+        assert_int_equal(byte, text[i]);
+    }
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(weir_http_response_read(r, &byte, 1), WEIR_EEOF);
+    assert_non_null(strstr(weir_error_message(WEIR_EEOF), "9 bytes before its end"));
+    weir_http_response_close(&r);
+    return 0;
+}
+
 HTTP_STORY(what_is_not_compressed_or_cut_short_is_an_error) {
     size_t len = compress(WEIR__DEFLATE_GZIP, text, strlen(text));
     sent.in_chunks = false;
