@@ -15,6 +15,9 @@ export ASAN_OPTIONS ?= detect_stack_use_after_return=0:abort_on_error=1
 export UBSAN_OPTIONS ?= halt_on_error=1:abort_on_error=1:print_stacktrace=1
 export TSAN_OPTIONS ?= halt_on_error=1:abort_on_error=1:second_deadlock_stack=1:die_after_fork=0:handle_segv=0:handle_sigbus=0:handle_sigfpe=0:handle_abort=0
 
+# Half of their time the tests wait, so one more than there are processors run at once.
+export MESON_TESTTHREADS ?= $(shell expr $$(nproc) + 1)
+
 .PHONY: help run build test bench install deps check-asan check-tsan check-clang check-epoll \
 	check-aarch64 check-fuzz check-cancels check-seeds check-soak check-foreign conformance \
 	have-run have-test have-check have-foreign have-bench have-conformance have-all
@@ -54,9 +57,8 @@ build/with-tests: build/build.ninja
 	meson setup --reconfigure build -Dtests=enabled
 	touch $@
 
-# Half of their time the tests wait, so one more than there are processors run at once.
 test: have-test build/with-tests
-	meson test -C build --print-errorlogs --num-processes $$(($$(nproc) + 1))
+	meson test -C build --print-errorlogs
 
 bench: have-bench build/build.ninja
 	bench/run
