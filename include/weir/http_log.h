@@ -10,7 +10,8 @@
 extern "C" {
 #endif
 
-/* One request that is over. It is lent until the function `log` returns, which must not suspend. */
+/* One request that is over. It is lent until the function `log` returns, which must not suspend.
+ * That of a route of WebSockets is over when its handshake was answered: with 101, or refused. */
 struct weir_http_log {
     size_t size; /* sizeof (struct weir_http_log) */
     const struct weir_http_request *request; /* NULL: its head was refused, or did not come whole */

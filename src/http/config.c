@@ -79,6 +79,7 @@ int weir__http_config_new(const struct weir_http_server_options *options, const 
     WEIR_OPTIONS_COPY(struct weir_http_server_options, stack_size, &c->o, options);
     fill(&c->o);
     c->refs = 1;
+    weir__list_init(&c->upgraded);
     c->ops = &weir__http_ops;
     c->loop = weir__loop_here();
     c->entry = by_handler;

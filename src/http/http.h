@@ -33,6 +33,7 @@
 
 struct http_request;
 struct http_lease;
+struct http_upgraded;
 struct react_server;
 
 struct http_out { /* bytes to send, [from, len) of size */
@@ -77,6 +78,7 @@ struct http_config {
     size_t upgrades_count;
     struct weir__deflater *deflater; /* of whole answers (pack.c); NULL: not needed yet */
     void (*logged)(struct http_request *r); /* its access log; NULL: none */
+    struct weir__list upgraded;   /* requests that became WebSockets, and are not logged yet */
     uint64_t body_max;            /* the largest: the server's, or that of a route */
     size_t state_size;            /* of a request, for a reactive server */
     bool is_reactive;
@@ -313,6 +315,10 @@ int weir__http_route(struct http_config *c, struct weir_http_request *pub);
 
 /* Make c->upgrades. *state_size grows to what their connections need. Fails with a record. */
 int weir__http_upgrades_open(struct http_config *c, size_t *state_size);
+/* For a server with a log: the request of h has become a WebSocket of conn, which says later how it
+ * was answered. */
+struct http_upgraded *weir__http_upgraded_new(void); /* NULL: no memory */
+void weir__http_upgraded_keep(struct http_upgraded *u, struct weir_http *h, struct weir_conn *conn);
 /* Let the request become a WebSocket connection of this route. Suspends. */
 int weir__http_ws_route(struct weir_http_request *pub, const struct weir_http_route *route);
 

@@ -210,12 +210,18 @@ int weir__http_conn_become(struct http_conn *c) {
     struct http_server *sv = http_server_of(c);
     struct weir_conn *conn = c->conn;
     struct react_server *next = c->http.becomes;
+    struct http_upgraded *upgraded = NULL;
+    bool is_logged = sv->config->logged != NULL;
     size_t len;
     int rc = weir__http_send(&c->http, NULL, 0); /* the answers before it */
     c->http.becomes = NULL;
     if (rc == 0 && sv->draining) /* others that have become one hear 1001 already */
         return (rc = weir_http_reply(&c->http.request->pub, 503, NULL)) < 0 ? rc : 1;
     uint8_t *bytes = rc < 0 ? NULL : handshake_of(&c->http, &len);
+    if (bytes != NULL && is_logged && (upgraded = weir__http_upgraded_new()) == NULL) {
+        weir__free(bytes);
+        bytes = NULL;
+    }
     if (bytes == NULL)
         return rc < 0 ? rc : weir__fail(-ENOMEM, "http upgrade", weir_stream_peer(c->http.stream));
     weir__list_remove(&c->http.flush.link);
@@ -229,11 +235,14 @@ int weir__http_conn_become(struct http_conn *c) {
     weir__list_init(&is->link);
     if (rc < 0) {
         weir__list_add_tail(&sv->conns, &c->link);
+        weir__free(upgraded);
         return rc;
     }
     was.http.request->http = &was.http;
-    was.http.request->status = 101;
-    weir__http_over(was.http.request);
+    if (is_logged)
+        weir__http_upgraded_keep(upgraded, &was.http, conn);
+    else
+        weir__http_over(was.http.request);
     gone(sv);
     weir__http_fini(&was.http);
     return 0;

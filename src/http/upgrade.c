@@ -36,7 +36,53 @@ int weir_http_ws_accept(struct weir_http_request *pub, const struct weir_ws_opti
 
 /* ---- routes of reactive WebSockets ---- */
 
+/* A request is over when its client was answered, which is the WebSocket's to do: for the log, what
+ * it has to say is kept until then. */
+struct http_upgraded {
+    struct weir__list link; /* config's */
+    struct weir_conn *conn;
+    struct weir_http http;  /* of its members only config, stream, client, request */
+};
+
+struct http_upgraded *weir__http_upgraded_new(void) {
+    return weir__alloc_zero(sizeof(struct http_upgraded));
+}
+
+void weir__http_upgraded_keep(struct http_upgraded *u, struct weir_http *h,
+                              struct weir_conn *conn) {
+    struct http_config *config = h->config;
+    u->conn = conn;
+    u->http = (struct weir_http){.stream = h->stream, .config = config, .client = h->client,
+                                 .request = h->request};
+    u->http.request->http = &u->http;
+    h->request = NULL;
+    h->client = NULL;
+    config->refs++;
+    weir__list_add_tail(&config->upgraded, &u->link);
+}
+
+/* Mostly it is the first of the list: handshakes end in the order in which they began, but for
+ * those in which the user's function waits. */
+static void answered(const void *server, struct weir_conn *conn, int status, size_t sent, int rc) {
+    struct http_config *c = (struct http_config *)(uintptr_t)server;
+    struct http_upgraded *u = NULL;
+    for (struct weir__list *at = c->upgraded.next; u == NULL || u->conn != conn; at = at->next) {
+        WEIR_CHECK(at != &c->upgraded);
+        u = WEIR_CONTAINER(at, struct http_upgraded, link);
+    }
+    struct http_request *r = u->http.request;
+    weir__list_remove(&u->link);
+    r->status = (uint16_t)status;
+    r->sent = sent;
+    r->pub.failed = rc;
+    weir__http_over(r);
+    weir__free(u->http.client);
+    weir__free(u);
+    weir__http_config_unref(c);
+}
+
 int weir__http_upgrades_open(struct http_config *c, size_t *state_size) {
+    const struct weir__ws_host host = {c, c->logged != NULL ? answered : NULL};
     size_t count = 0;
     int rc = 0;
     while (c->o.routes != NULL && (c->o.routes[count].fn != NULL || c->o.routes[count].ws != NULL))
@@ -49,7 +95,7 @@ int weir__http_upgrades_open(struct http_config *c, size_t *state_size) {
         const struct weir_http_route *route = &c->o.routes[i];
         if (route->ws == NULL)
             continue;
-        rc = weir__ws_react_server(route->ws, route->ws_options, NULL, c, &c->upgrades[i]);
+        rc = weir__ws_react_server(route->ws, route->ws_options, NULL, &host, &c->upgrades[i]);
         size_t size = rc == 0 ? weir__react_state_size(c->upgrades[i]) : 0;
         *state_size = size > *state_size ? size : *state_size;
     }

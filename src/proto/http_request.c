@@ -156,7 +156,9 @@ static int answer_send(struct weir_http_request *r, const struct weir_http_answe
     WEIR_CHECK(n > 0); /* it was checked, and has room */
     struct iovec parts[2] = {{text, (size_t)n}, {(void *)(uintptr_t)a->body, a->len}};
     r->reply = HTTP_ANSWERING;
-    int rc = weir__stream_writev(r->stream, parts, is_head || a->len == 0 ? 1 : 2);
+    r->status = (uint16_t)a->status;
+    r->body_len = is_head ? 0 : a->len;
+    int rc = weir__stream_writev(r->stream, parts, r->body_len == 0 ? 1 : 2);
     weir__free(text);
     r->failed = rc;
     if (rc == 0)

@@ -35,6 +35,8 @@ struct weir_http_request {
     struct weir__http1 head; /* its slices lie in text */
     enum http_reply reply;
     int failed; /* what sending the answer met */
+    uint16_t status; /* of that answer, without ops; 0: none */
+    size_t body_len; /* of the same */
     char *text; /* the head, a NUL behind each method, target, name and value */
 
     /* For weir/http_values.h, which is above this room: */

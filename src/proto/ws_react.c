@@ -319,13 +319,14 @@ static struct ws_server *ws_server_new(const struct weir_ws_reactive *r,
 }
 
 int weir__ws_react_server(const struct weir_ws_reactive *r, const struct weir_ws_options *options,
-                          struct weir_listener *l, const void *http,
+                          struct weir_listener *l, const struct weir__ws_host *host,
                           struct react_server **ret_server) {
     struct ws_server *sv = ws_server_new(r, options);
     if (sv == NULL)
         return weir__fail(-ENOMEM, "ws react", NULL);
     int rc = 0;
-    sv->http = http;
+    if (host != NULL)
+        sv->host = *host;
     if (sv->config->o.request != NULL)
         rc = weir__failf(-EINVAL, "ws react", NULL,
                          "request of the options is for weir_ws_accept: set that of the server");

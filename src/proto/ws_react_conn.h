@@ -22,6 +22,7 @@
 #include <assert.h>
 
 #include "proto/weir_ws.h"
+#include "proto/ws_room.h"
 #include "stream/ahead.h"
 
 enum ws_phase { WS_SHAKING, WS_TALKING, WS_ENDING, WS_LINGERING, WS_OVER, WS_LATE };
@@ -37,7 +38,7 @@ enum ws_known { /* Does the server count the connection, and does its user know 
 struct ws_server {
     struct ws_config *config;
     struct weir_ws_reactive fn;
-    const void *http; /* `server` of the requests; NULL: none */
+    struct weir__ws_host host; /* of an HTTP server; else all NULL */
     size_t live;
 };
 
@@ -46,6 +47,7 @@ struct ws_react_conn { /* the state of a weir_conn */
     struct weir_conn *conn;
     int rc; /* the argument of closed */
     uint8_t phase, known; /* the enums above */
+    bool untold; /* host.answered is to be called */
     _Alignas(16) uint8_t user[];
 };
 
@@ -81,6 +83,8 @@ int weir__ws_react_opened(struct weir_conn *conn, void *state); /* weir_reactive
 /* Returns how many bytes of the piece belong to the head; -1: ended. */
 ssize_t weir__ws_react_shake(struct ws_react_conn *c, const uint8_t *base, size_t len);
 void weir__ws_react_late(struct ws_react_conn *c); /* answer 408 */
+/* Tell the host, unless it was told. */
+void weir__ws_react_tell(struct ws_react_conn *c, int status, size_t sent, int rc);
 
 /* ws_react_end.c */
 /* Both close frames are read and written. Close our side of the stream, and wait for the peer to

@@ -148,6 +148,7 @@ void weir__ws_react_closed(struct weir_conn *conn, void *state, int rc) {
     struct ws_react_conn *c = state;
     if (rc == -ECANCELED || rc == -ETIME)
         say_going_away(c, rc);
+    weir__ws_react_tell(c, 0, 0, rc);
     weir__timer_disarm(c->ws.config->loop->timers, &c->ws.timer);
     c->rc = end_code(c, rc);
     c->phase = WS_OVER;

@@ -23,6 +23,20 @@ static void log_refused(struct ws_react_conn *c, const struct ws_answer *a) {
         weir__log(WEIR_LOG_WARNING, "%s", weir_error_message(a->rc));
 }
 
+void weir__ws_react_tell(struct ws_react_conn *c, int status, size_t sent, int rc) {
+    const struct weir__ws_host *host = &ws_server_of(c)->host;
+    if (!c->untold)
+        return;
+    c->untold = false;
+    host->answered(host->server, c->conn, status, sent, rc);
+}
+
+/* The body of an answer: what stands behind its head. */
+static size_t body_of(const struct ws_answer *a) {
+    const char *end = memmem(a->text, a->len, "\r\n\r\n", 4);
+    return end == NULL ? 0 : a->len - (size_t)(end - a->text) - 4;
+}
+
 static void turn_away(struct ws_react_conn *c, int rc) {
     if (weir_shutdown(c->ws.stream) < 0) {
         weir__ws_react_over(c, rc);
@@ -38,11 +52,13 @@ int weir__ws_react_opened(struct weir_conn *conn, void *state) {
     weir__ws_init(&c->ws, weir_conn_stream(conn), sv->config, WEIR__WS_SERVER);
     sv->config->refs++;
     c->conn = conn;
+    c->untold = sv->host.answered != NULL;
     if (sv->live >= sv->config->o.connections_max) {
         struct ws_answer a;
         weir__ws_refuse(&c->ws, WEIR_EHTTP, 503, "too many connections", &a);
         log_refused(c, &a);
-        (void)weir_write(c->ws.stream, a.text, a.len);
+        int rc = weir_write(c->ws.stream, a.text, a.len);
+        weir__ws_react_tell(c, a.status, body_of(&a), rc);
         turn_away(c, WEIR_EHTTP);
         return 0;
     }
@@ -74,7 +90,7 @@ static __attribute__((noinline)) int read_head(struct ws_react_conn *c, const ui
         if (*ret_request == NULL)
             weir__ws_refuse(&c->ws, -ENOMEM, 503, "out of memory", ret_answer);
         else
-            (*ret_request)->server = sv->http;
+            (*ret_request)->server = sv->host.server;
     }
     return size;
 }
@@ -109,6 +125,8 @@ static int shake(struct ws_react_conn *c, const uint8_t *head, size_t len) {
     if (size == 0)
         return 0;
     bool goes_on = r == NULL || ask(c, r, &a);
+    size_t sent = r != NULL && a.len == 0 ? r->body_len : body_of(&a);
+    int unsent = r != NULL ? r->failed : 0;
     weir__free(r);
     if (!goes_on)
         return -1;
@@ -116,6 +134,7 @@ static int shake(struct ws_react_conn *c, const uint8_t *head, size_t len) {
         log_refused(c, &a);
     if (a.len > 0)
         rc = weir_write(c->ws.stream, a.text, a.len);
+    weir__ws_react_tell(c, a.status, sent, rc < 0 ? rc : unsent);
     if (rc < 0)
         weir__ws_react_over(c, rc);
     else if (a.rc != 0)
@@ -155,6 +174,7 @@ void weir__ws_react_late(struct ws_react_conn *c) {
     weir_shield_enter(&shield, WS_REFUSED_NS);
     log_refused(c, &a);
     int rc = weir_write(c->ws.stream, a.text, a.len);
+    weir__ws_react_tell(c, a.status, body_of(&a), rc);
     if (rc == 0 && (rc = weir_shutdown(c->ws.stream)) == 0)
         weir__ws_react_discard(c);
     weir_scope_leave(&shield, rc);

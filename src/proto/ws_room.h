@@ -6,15 +6,25 @@
 #include <weir/ws.h>
 
 struct react_server;
+struct weir_conn;
+
+/* An HTTP server, routes of which lead to WebSockets. */
+struct weir__ws_host {
+    const void *server; /* `server` of the requests; outlives the connections */
+    /* conn has become a WebSocket's, and the client was answered: with 101, or with a refusal of
+     * `sent` bytes. rc: what sending that met. Status 0: it got no answer. Once for each
+     * connection; NULL: nobody asks. */
+    void (*answered)(const void *server, struct weir_conn *conn, int status, size_t sent, int rc);
+};
 
 /* What weir_ws_react serves connections by, for an HTTP server (weir__conn_become): a connection
  * that becomes one gets the head of its request, and what follows, as its first bytes, and the
- * handshake begins with them. options may be NULL. http is `server` of the requests that the user's
- * function sees, and must outlive the connections; NULL: no HTTP server. Give *ret_server back by
+ * handshake begins with them. options and host may be NULL. Give *ret_server back by
  * weir__react_server_unref. Returns 0; -ENOMEM, -EINVAL, WEIR_ENOZLIB. */
 WEIR_API int weir__ws_react_server(const struct weir_ws_reactive *r,
                                    const struct weir_ws_options *options, struct weir_listener *l,
-                                   const void *http, struct react_server **ret_server);
+                                   const struct weir__ws_host *host,
+                                   struct react_server **ret_server);
 
 /* As weir_ws_accept for a request whose head was read from the stream, and is gone from it. */
 WEIR_API int weir__ws_accept_request(struct weir_stream **take_stream,

@@ -37,6 +37,7 @@ void weir__ws_refuse(struct weir_ws *ws, int rc, int status, const char *why,
                      struct ws_answer *ret) {
     ssize_t n = weir__http1_refusal_write(ret->text, sizeof ret->text, status, why);
     ret->len = n > 0 ? (size_t)n : 0;
+    ret->status = (uint16_t)status;
     ret->is_users = false;
     const char *peer = weir_ws_peer(ws);
     ret->rc = weir__failf(rc, "ws handshake", peer, "%s (answered %d)", why, status);
@@ -111,6 +112,7 @@ static void accept_client(struct weir_ws *ws, const struct weir__ws_request *r,
         return;
     }
     ret->len = (size_t)n;
+    ret->status = 101;
     ret->rc = 0;
     ret->is_users = false;
 }
@@ -149,6 +151,7 @@ static void asked_in_vain(struct weir_ws *ws, const struct weir_http_request *r,
     ret->rc = recorded(rc, ws);
     ret->is_users = rc != r->failed && rc != weir_cancelled();
     ret->len = n > 0 ? (size_t)n : 0;
+    ret->status = may_send ? 500 : r->status;
 }
 
 /* A program that returns 401 meant to refuse: so a positive result must never let a client in. */
@@ -169,6 +172,7 @@ void weir__ws_answer_asked(struct weir_ws *ws, const struct weir_http_request *r
     bool has_begun = r->reply != HTTP_UNANSWERED;
     int felt = has_begun ? 0 : weir_cancelled();
     ret->len = 0;
+    ret->status = r->status;
     ret->is_users = false;
     if (felt != 0)
         ret->rc = recorded(felt, ws);

@@ -9,6 +9,7 @@
 struct ws_answer { /* to a client's handshake */
     int rc;        /* 0: accepted; 1: the user's function has answered; < 0: refused */
     bool is_users; /* rc is the failure of the user's function */
+    uint16_t status; /* 0: the client gets none */
     size_t len;    /* 0: nothing is to be sent */
     char text[672];
 };
