@@ -27,6 +27,7 @@
  * - A WebSocket in a handler's hands is cut off as its request is: what was queued may be lost. */
 #include <stdio.h>
 #include <weir/http_events.h>
+#include <weir/http_log.h>
 #include <weir/http_server.h>
 #include <weir/ws.h>
 
@@ -338,6 +339,14 @@ static void check_end_of_server(int rc) {
     FUZZ_SAME(weir_now() <= until);
 }
 
+static void logged(const struct weir_http_log *entry, void *arg) {
+    char line[256];
+    (void)arg;
+    int len = weir_http_log_line(entry, line, sizeof line);
+    FUZZ_SAME(len > 0 && (size_t)len == strlen(line));
+    FUZZ_SAME(entry->status == 0 || (entry->status >= 101 && entry->status < 600));
+}
+
 static int serve(void *args) {
     static const struct weir_ws_reactive feed = {
         .size = sizeof feed, .opened = feed_opened, .message = feed_message,
@@ -351,7 +360,8 @@ static int serve(void *args) {
         .body = react_body, .end = react_end, .done = react_done};
     struct weir_http_server_options o = {
         .size = sizeof o, .drain_ns = game.drain_ns, .head_ns = MS(200000), .body_ns = MS(200000),
-        .handler = game.is_reactive ? NULL : handle, .routes = game.is_reactive ? NULL : routes};
+        .handler = game.is_reactive ? NULL : handle, .routes = game.is_reactive ? NULL : routes,
+        .log = logged};
     struct weir_scope s;
     (void)args;
     weir_scope_enter(&s, WEIR_NEVER);
