@@ -4,12 +4,13 @@
  * is printed. */
 #include "echo_main.h"
 
-#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <weir/shared.h>
+#include <weir/thread.h>
 
 enum { THREADS_MAX = 64 };
 
@@ -24,16 +25,7 @@ static struct {
 
 /* ---- one thread ---- */
 
-static void *run_other(void *arg);
-
-static pthread_t others[THREADS_MAX];
-static int other_count;
-static _Atomic int failures;
-
-static int fail(int rc) {
-    fprintf(stderr, "%s: %s\n", program, weir_error_message(rc));
-    return rc;
-}
+static struct weir_shared_event *is_bound; /* the port is known */
 
 static int open_listener(struct weir_listener **ret_listener) {
     char url[64];
@@ -42,46 +34,51 @@ static int open_listener(struct weir_listener **ret_listener) {
     return weir_listen(url, &o, ret_listener);
 }
 
-/* The first thread knows the port now: the others can listen on it too. */
+/* The other threads can listen on the port now. */
 static void announce(struct weir_listener *l) {
     options.port = weir_listener_port(l);
     printf("listening on 127.0.0.1:%d\n", options.port);
     fflush(stdout);
-    while (other_count < options.threads - 1 &&
-           pthread_create(&others[other_count], NULL, run_other, NULL) == 0)
-        other_count++;
+    weir_shared_event_set(is_bound);
 }
 
-/* A signal ends accepting; the clients, outside that scope, are cancelled after it. */
-static int server(void *is_first) {
+/* A signal ends the accepting of the first thread, whose error then stops the others: if each took
+ * the signal, one that begins a moment later would miss it. The clients, outside that scope, are
+ * cancelled after it. */
+static int server(void *arg, int index) {
     struct weir_group clients;
     struct weir_scope serving;
     WEIR_AUTO(weir_unlisten) struct weir_listener *l = NULL;
-    int rc = open_listener(&l);
+    int rc = index > 0 ? weir_shared_event_wait(is_bound) : 0;
+    (void)arg;
+    if (rc == 0)
+        rc = open_listener(&l);
     if (rc < 0)
-        return fail(rc);
-    if (is_first != NULL)
-        announce(l);
+        return rc;
     weir_group_open(&clients, WEIR_INDEPENDENT);
     weir_scope_enter(&serving, WEIR_NEVER);
-    rc = weir_scope_on_signal(&serving, SIGINT, SIGTERM);
+    if (index == 0 && (rc = weir_scope_on_signal(&serving, SIGINT, SIGTERM)) == 0)
+        announce(l);
     if (rc == 0)
         rc = options.react ? shapes.react(l, &clients) : shapes.serve(l, &clients);
     rc = weir_scope_leave(&serving, rc);
     weir_group_cancel(&clients, "the server ends");
     weir_group_close(&clients, 0);
-    return rc == WEIR_ESTOPPED ? 0 : fail(rc);
+    return rc;
 }
 
-static int run(bool is_first) {
-    struct weir_run_options o = {.size = sizeof o, .backend = options.backend};
-    return weir_run(server, is_first ? &options : NULL, &o);
-}
-
-static void *run_other(void *arg) {
-    if (run(false) < 0)
-        failures++;
-    return arg;
+static int run(void) {
+    struct weir_run_options run = {.size = sizeof run, .backend = options.backend};
+    struct weir_loops_options o = {.size = sizeof o, .count = options.threads, .fn = server,
+                                   .name = program, .run = &run};
+    int rc = weir_shared_event_new(&is_bound);
+    if (rc == 0)
+        rc = weir_loops_run(&o);
+    weir_shared_event_unref(&is_bound);
+    if (rc == WEIR_ESTOPPED)
+        return 0;
+    fprintf(stderr, "%s: %s\n", program, weir_error_message(rc));
+    return 1;
 }
 
 /* ---- the command line ---- */
@@ -145,9 +142,5 @@ int echo_main(const char *name, int argc, char **argv, const struct echo_shapes 
         if (rc != 0)
             return rc;
     }
-    if (run(true) < 0)
-        failures++;
-    for (int i = 0; i < other_count; i++)
-        pthread_join(others[i], NULL);
-    return failures == 0 ? 0 : 1;
+    return run();
 }
