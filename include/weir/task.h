@@ -83,8 +83,8 @@ WEIR_API void weir_scope_cancel_at(const struct weir_site *site, struct weir_sco
  * each cancels s when the process receives it, and has no other effect, even if the process ignored
  * it before. Several calls add up, and scopes may share a signal. The loop notices a signal when it
  * next looks for events: one that comes after this task last suspended is lost if s is left first.
- * So keep one scope around the whole work, not one for each round of a loop. Aborts if s is a
- * shield or a group.
+ * So keep one scope around the whole work, not one for each round of a loop; and of several loops
+ * let one take it and stop the others (weir_loops_run). Aborts if s is a shield or a group.
  * Returns 0; -EINVAL (no such signal, SIGKILL, SIGSTOP, and the faults SIGSEGV, SIGBUS, SIGFPE and
  * SIGILL), -EPERM (every thread blocks the signal, perhaps because the parent process did, so that
  * it would never arrive; pthread_sigmask unblocks it), -ENOMEM, WEIR_ENOLOOP: none was taken. */
