@@ -224,9 +224,12 @@ static int pause_before(struct weir_ws_client *c) {
     weir_ns now = weir_now();
     if (!c->must_pause)
         return 0;
-    if (c->until_ns == 0)
-        c->until_ns = weir__deadline(now, c->pause_ns - (weir_ns)(weir_random() %
-                                                          ((uint64_t)c->pause_ns / 2 + 1)));
+    if (c->until_ns == 0) {
+        weir_ns pause = c->pause_ns - (weir_ns)(weir_random() % ((uint64_t)c->pause_ns / 2 + 1));
+        c->until_ns = c->retry_ns = weir__deadline(now, pause);
+        if (c->o.away != NULL)
+            c->o.away(c->last_error, pause, c->o.arg);
+    }
     c->retry_ns = c->until_ns;
     int rc = c->until_ns > now ? weir_sleep(c->until_ns - now) : 0;
     c->retry_ns = 0;

@@ -101,18 +101,22 @@ WS_STORY(messages_meanwhile_are_refused_or_kept_within_the_bound) {
     return 0;
 }
 
-WS_STORY(each_pause_is_longer_up_to_a_bound_and_attempts_may_be_counted) {
-    struct weir_ws_message m;
-    struct weir_ws_client *c = NULL;
-    struct weir_ws_client_options o = {.size = sizeof o, .ws = &w->o, .attempts = 5,
-                                       .first_ns = MS(20), .longest_ns = MS(50)};
-    char url[64];
+static const char *url_of_nobody(void) {
+    static char url[64];
     struct weir_listener *l = NULL;
     assert_int_equal(weir_listen("tcp://127.0.0.1:0", NULL, &l), 0);
     snprintf(url, sizeof url, "ws://127.0.0.1:%d/", weir_listener_port(l));
     weir_unlisten(&l);
     settle();
-    assert_int_equal(weir_ws_client_new(url, &o, &c), 0);
+    return url;
+}
+
+WS_STORY(each_pause_is_longer_up_to_a_bound_and_attempts_may_be_counted) {
+    struct weir_ws_message m;
+    struct weir_ws_client *c = NULL;
+    struct weir_ws_client_options o = {.size = sizeof o, .ws = &w->o, .attempts = 5,
+                                       .first_ns = MS(20), .longest_ns = MS(50)};
+    assert_int_equal(weir_ws_client_new(url_of_nobody(), &o, &c), 0);
     for (int round = 0; round < 2; round++) {
         weir_ns from = weir_now();
         assert_int_equal(weir_ws_client_receive(c, &m), -ECONNREFUSED);
@@ -124,6 +128,48 @@ WS_STORY(each_pause_is_longer_up_to_a_bound_and_attempts_may_be_counted) {
         assert_int_equal(facts_of(c).state, WEIR_WS_CLIENT_AWAY);
     }
     weir_ws_client_drop(&c);
+    return 0;
+}
+
+static struct {
+    int calls, rc;
+    weir_ns pause;
+    char why[160];
+    struct weir_ws_client *drops;
+} gone;
+
+static void went_away(int rc, weir_ns pause_ns, void *arg) {
+    (void)arg;
+    gone.calls++;
+    gone.rc = rc;
+    gone.pause = pause_ns;
+    snprintf(gone.why, sizeof gone.why, "%s", weir_error_message(rc));
+    if (gone.drops != NULL)
+        weir_ws_client_drop(&gone.drops);
+}
+
+WS_STORY(a_program_hears_of_each_loss_and_each_failed_attempt) {
+    static const char *const lines[] = {"fail", "hello", NULL};
+    struct weir_ws_message m;
+    script = lines;
+    memset(&gone, 0, sizeof gone);
+    struct weir_ws_client *c = CLIENT_OPEN(w, .opened = say_next, .away = went_away,
+                                           .first_ns = MS(2));
+    expect_client_message(c, "hello");
+    assert_int_equal(gone.calls, 1);
+    assert_int_equal(gone.rc, WEIR_EWSCLOSED);
+    assert_non_null(strstr(gone.why, "1011"));
+    assert_true(gone.pause >= MS(1) && gone.pause <= MS(2));
+    weir_ws_client_drop(&c);
+    struct weir_ws_client_options o = {.size = sizeof o, .away = went_away, .attempts = 3,
+                                       .first_ns = MS(2)};
+    assert_int_equal(weir_ws_client_new(url_of_nobody(), &o, &c), 0);
+    assert_int_equal(weir_ws_client_receive(c, &m), -ECONNREFUSED);
+    assert_int_equal(gone.calls, 3); /* for two of the attempts another follows */
+    assert_int_equal(gone.rc, -ECONNREFUSED);
+    assert_non_null(strstr(gone.why, "ECONNREFUSED"));
+    gone.drops = c;
+    assert_int_equal(weir_ws_client_receive(c, &m), WEIR_ECLOSED);
     return 0;
 }
 
