@@ -61,15 +61,16 @@ void weir__http_upgraded_keep(struct http_upgraded *u, struct weir_http *h,
     weir__list_add_tail(&config->upgraded, &u->link);
 }
 
-/* Mostly it is the first of the list: handshakes end in the order in which they began, but for
- * those in which the user's function waits. */
-static void answered(const void *server, struct weir_conn *conn, int status, size_t sent, int rc) {
-    struct http_config *c = (struct http_config *)(uintptr_t)server;
-    struct http_upgraded *u = NULL;
-    for (struct weir__list *at = c->upgraded.next; u == NULL || u->conn != conn; at = at->next) {
-        WEIR_CHECK(at != &c->upgraded);
-        u = WEIR_CONTAINER(at, struct http_upgraded, link);
-    }
+static void *becomes(const void *server, struct weir_conn *conn) {
+    const struct http_config *c = server;
+    struct http_upgraded *u = WEIR_CONTAINER(c->upgraded.prev, struct http_upgraded, link);
+    WEIR_CHECK(c->upgraded.prev != &c->upgraded && u->conn == conn);
+    return u;
+}
+
+static void answered(void *arg, int status, size_t sent, int rc) {
+    struct http_upgraded *u = arg;
+    struct http_config *c = u->http.config;
     struct http_request *r = u->http.request;
     weir__list_remove(&u->link);
     r->status = (uint16_t)status;
@@ -82,7 +83,8 @@ static void answered(const void *server, struct weir_conn *conn, int status, siz
 }
 
 int weir__http_upgrades_open(struct http_config *c, size_t *state_size) {
-    const struct weir__ws_host host = {c, c->logged != NULL ? answered : NULL};
+    const struct weir__ws_host host = {c, c->logged != NULL ? becomes : NULL,
+                                       c->logged != NULL ? answered : NULL};
     size_t count = 0;
     int rc = 0;
     while (c->o.routes != NULL && (c->o.routes[count].fn != NULL || c->o.routes[count].ws != NULL))

@@ -131,7 +131,10 @@ struct weir_ws {
     struct weir__waitq others;  /* tasks that wait for something else */
     struct weir__timer timer;  /* keepalive; reactive: handshake before, closing after */
     weir_ns heard;             /* the turn of the loop in which bytes last came */
-    uint64_t pinged;           /* the stamp of our last ping; 0: none */
+    union {
+        uint64_t pinged;       /* the stamp of our last ping; 0: none */
+        void *becomes;         /* before: see struct weir__ws_host, and ws_react_conn's untold */
+    };
     uint32_t latency_us, smoothed_us; /* of the last pong, if has_latency */
     char *names;               /* path NUL subprotocol NUL; NULL: "/" and none */
     struct ws_sub *subs;       /* to topics; NULL: none */

@@ -47,7 +47,7 @@ struct ws_react_conn { /* the state of a weir_conn */
     struct weir_conn *conn;
     int rc; /* the argument of closed */
     uint8_t phase, known; /* the enums above */
-    bool untold; /* host.answered is to be called */
+    bool untold; /* host.answered is to be called, with ws.becomes */
     _Alignas(16) uint8_t user[];
 };
 

@@ -24,11 +24,12 @@ static void log_refused(struct ws_react_conn *c, const struct ws_answer *a) {
 }
 
 void weir__ws_react_tell(struct ws_react_conn *c, int status, size_t sent, int rc) {
-    const struct weir__ws_host *host = &ws_server_of(c)->host;
+    void *becomes = c->ws.becomes;
     if (!c->untold)
         return;
     c->untold = false;
-    host->answered(host->server, c->conn, status, sent, rc);
+    c->ws.pinged = 0;
+    ws_server_of(c)->host.answered(becomes, status, sent, rc);
 }
 
 /* The body of an answer: what stands behind its head. */
@@ -53,6 +54,8 @@ int weir__ws_react_opened(struct weir_conn *conn, void *state) {
     sv->config->refs++;
     c->conn = conn;
     c->untold = sv->host.answered != NULL;
+    if (c->untold)
+        c->ws.becomes = sv->host.becomes(sv->host.server, conn);
     if (sv->live >= sv->config->o.connections_max) {
         struct ws_answer a;
         weir__ws_refuse(&c->ws, WEIR_EHTTP, 503, "too many connections", &a);

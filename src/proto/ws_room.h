@@ -11,10 +11,12 @@ struct weir_conn;
 /* An HTTP server, routes of which lead to WebSockets. */
 struct weir__ws_host {
     const void *server; /* `server` of the requests; outlives the connections */
-    /* conn has become a WebSocket's, and the client was answered: with 101, or with a refusal of
-     * `sent` bytes. rc: what sending that met. Status 0: it got no answer. Once for each
-     * connection; NULL: nobody asks. */
-    void (*answered)(const void *server, struct weir_conn *conn, int status, size_t sent, int rc);
+    /* For its log; both NULL: there is none. conn has become a WebSocket's (weir__conn_become), and
+     * nothing has suspended since. What is returned goes to answered. */
+    void *(*becomes)(const void *server, struct weir_conn *conn);
+    /* Once for each: the client was answered, with 101, or with a refusal of `sent` bytes. rc: what
+     * sending that met. Status 0: it got no answer. */
+    void (*answered)(void *becomes, int status, size_t sent, int rc);
 };
 
 /* What weir_ws_react serves connections by, for an HTTP server (weir__conn_become): a connection
