@@ -442,10 +442,10 @@ static int waiting(void *args) {
     return 0;
 }
 
-/* The server's handler sleeps, and a close behind this much is not read ahead. */
-static int say_slow(struct weir_ws *ws) {
+/* The server's handler waits, and a close behind this much is not read ahead. */
+static int say_slow(struct weir_ws *ws, const char *how) {
     static char much[256 << 10];
-    int rc = ws_say(ws, "slow");
+    int rc = ws_say(ws, how);
     return rc < 0 ? rc : weir_ws_send(ws, WEIR_WS_BINARY, much, sizeof much);
 }
 
@@ -454,8 +454,8 @@ WS_STORY(a_refused_peer_gets_the_reason) {
     struct waiting reader = {.ws = ws, .how = 0, .rc = 1}, closer = {.ws = ws, .how = 3, .rc = 1};
     struct weir_ws_message m;
     struct weir_group g;
-    w->slow_ns = MS(100);
-    assert_int_equal(say_slow(ws), 0);
+    w->held = true;
+    assert_int_equal(say_slow(ws, "hold"), 0);
     weir_group_open(&g, WEIR_INDEPENDENT);
     assert_int_equal(weir_go(&g, waiting, .w = &reader), 0);
     settle();
@@ -467,6 +467,7 @@ WS_STORY(a_refused_peer_gets_the_reason) {
     assert_non_null(strstr(weir_error(WEIR_EWSCLOSED)->text, ": this side has sent its close "));
     weir_group_cancel(&g, NULL);
     weir_group_close(&g, 0);
+    w->held = false;
     weir_ws_drop(&ws);
     wait_ended(w, 1);
     return 0;
@@ -478,7 +479,7 @@ WS_STORY(drop_wakes_every_task_that_waits) {
         struct waiting d = {.ws = ws_open(w), .how = how, .rc = 1};
         struct waiting second = {.ws = d.ws, .how = 3, .rc = 1};
         w->slow_ns = MS(1000);
-        assert_int_equal(say_slow(d.ws), 0);
+        assert_int_equal(say_slow(d.ws, "slow"), 0);
         weir_group_open(&g, WEIR_TOGETHER);
         assert_int_equal(weir_go(&g, waiting, .w = &d), 0);
         weir_sleep(MS(20));
@@ -509,13 +510,13 @@ WS_STORY(drop_after_an_answer_does_not_lose_it) {
     return 0;
 }
 
-WS_STORY(a_second_closer_goes_on_when_the_first_is_cancelled, o->close_ns = MS(300)) {
+WS_STORY(a_second_closer_goes_on_when_the_first_is_cancelled, o->close_ns = MS(5000)) {
     struct weir_group g;
     struct weir_task *first = NULL;
     WEIR_AUTO(weir_ws_drop) struct weir_ws *ws = ws_open(w);
     struct waiting a = {.ws = ws, .how = 3, .rc = 1}, b = {.ws = ws, .how = 3, .rc = 1};
-    w->slow_ns = MS(40);
-    assert_int_equal(say_slow(ws), 0);
+    w->held = true;
+    assert_int_equal(say_slow(ws, "hold"), 0);
     settle();
     weir_group_open(&g, WEIR_INDEPENDENT);
     assert_int_equal(weir_go_task(&g, waiting, &first, .w = &a), 0);
@@ -523,6 +524,7 @@ WS_STORY(a_second_closer_goes_on_when_the_first_is_cancelled, o->close_ns = MS(3
     settle();
     weir_task_cancel(first, "enough");
     weir_task_release(&first);
+    w->held = false;
     assert_int_equal(weir_group_close(&g, 0), 0);
     assert_int_equal(a.rc, -ECANCELED);
     assert_int_equal(b.rc, 0);
