@@ -8,9 +8,9 @@
 
 #include "base/log.h"
 
-void (*weir__check_more)(void);
-void (*weir__thread_begins)(void);
-void (*weir__thread_ends)(void);
+void (*_Atomic weir__check_more)(void);
+void (*_Atomic weir__thread_begins)(void);
+void (*_Atomic weir__thread_ends)(void);
 
 void weir__bug(const char *file, int line, const char *format, ...) {
     char text[384];
@@ -21,8 +21,9 @@ void weir__bug(const char *file, int line, const char *format, ...) {
     const char *who = weir__check_who ? weir__check_who() : "";
     weir__log(WEIR_LOG_ERROR, "bug: %s (%s:%d)%s%s", text, file, line, *who ? " in task " : "",
               who);
-    if (weir__check_more != NULL)
-        weir__check_more();
+    void (*more)(void) = weir__check_more;
+    if (more != NULL)
+        more();
     abort();
 }
 

@@ -32,11 +32,11 @@ static inline int16_t weir__small_code(int64_t rc, const char *file, int line) {
 
 /* If set, it is called between the message of a bug and the abort, to log more. Debug mode sets
  * it. */
-extern void (*weir__check_more)(void);
+extern void (*_Atomic weir__check_more)(void);
 
 /* If set, each helper thread calls these when it begins and before it ends. Crash reports set
  * them. */
-extern void (*weir__thread_begins)(void);
-extern void (*weir__thread_ends)(void);
+extern void (*_Atomic weir__thread_begins)(void);
+extern void (*_Atomic weir__thread_ends)(void);
 
 #endif

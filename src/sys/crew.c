@@ -184,8 +184,9 @@ static void *helper_main(void *arg) {
     struct helper *h = arg;
     struct weir__crew *c = h->crew;
     pthread_mutex_t *lock = c->lock;
-    if (weir__thread_begins != NULL)
-        weir__thread_begins();
+    void (*begins)(void) = weir__thread_begins;
+    if (begins != NULL)
+        begins();
     pthread_mutex_lock(lock);
     for (struct weir__job *j; (j = next_job(h)) != NULL;) {
         h->job = j;
@@ -200,8 +201,9 @@ static void *helper_main(void *arg) {
     pthread_mutex_unlock(lock);
     if (alone)
         helper_free(h);
-    if (weir__thread_ends != NULL)
-        weir__thread_ends();
+    void (*ends)(void) = weir__thread_ends;
+    if (ends != NULL)
+        ends();
     if (alone)
         atomic_fetch_sub(&threads_alone, 1);
     return NULL;

@@ -139,7 +139,10 @@ static int signal_stack_start(void) {
         alternate_users++;
         return 0;
     }
-    if (kept.users == 0 || sigaltstack(NULL, &now) < 0 || !(now.ss_flags & SS_DISABLE))
+    pthread_mutex_lock(&kept.lock); /* a loop of another thread may begin or end */
+    bool wanted = kept.users > 0;
+    pthread_mutex_unlock(&kept.lock);
+    if (!wanted || sigaltstack(NULL, &now) < 0 || !(now.ss_flags & SS_DISABLE))
         return 0;
     size_t size = getauxval(AT_MINSIGSTKSZ) + STACK_MIN;
     alternate = weir__alloc(size);
