@@ -233,6 +233,8 @@ def main():
     p.add_argument("--seconds", type=int, default=2)
     p.add_argument("--cpus", type=lambda s: [int(x) for x in s.split(",")], default=[0, 1])
     a = p.parse_args()
+    if shutil.which("wrk") is None:
+        p.error("wrk is not there: apt-get install wrk")
     a.realtime = may_be_realtime()
     bench, results = Bench(a), {}
     points = [n for n in POINTS

@@ -18,8 +18,8 @@ check="clang libclang-rt-14-dev llvm node-llhttp gcc-aarch64-linux-gnu libc6-dev
 # Libraries, servers and a browser that some examples use; without them `make test` skips these.
 foreign="libglib2.0-dev libuv1-dev libpq-dev postgresql libsqlite3-dev chromium"
 
-# The peers that the benchmark measures beside weir.
-bench="libuv1-dev golang-go libboost-dev g++"
+# The peers that the benchmarks measure beside weir, and the load on HTTP servers.
+bench="libuv1-dev golang-go libboost-dev g++ libwebsockets-dev nginx-light nodejs wrk"
 
 # The peers that the conformance suites try beside weir. npm gets one more, if it is there.
 conformance="python3-aiohttp nodejs nginx-light curl"
