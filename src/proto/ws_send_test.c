@@ -51,17 +51,18 @@ static int sender(void *args) {
     return 0;
 }
 
-/* A client whose queue is full, for the server's handler sleeps. */
+/* A client whose queue is full, for the server's handler waits. */
 static void stuff(struct world *w, struct weir_ws *ws) {
     static char much[1 << 20];
-    w->slow_ns = MS(60);
-    assert_int_equal(ws_say(ws, "slow"), 0);
+    w->held = true;
+    assert_int_equal(ws_say(ws, "hold"), 0);
     while (weir_ws_try_send(ws, WEIR_WS_BINARY, much, sizeof much) != -EAGAIN)
         weir_yield();
 }
 
-static void drain(struct weir_ws *ws, size_t until) {
+static void drain(struct world *w, struct weir_ws *ws, size_t until) {
     struct weir_ws_message m;
+    w->held = false;
     do
         assert_int_equal(weir_ws_receive(ws, &m), 0);
     while (m.data.len != until);
@@ -81,7 +82,7 @@ WS_STORY(senders_are_served_in_the_order_they_came, o->message_max = 2 << 20) {
     }
     assert_int_equal(places, 0);
     assert_int_equal(weir_ws_try_send(ws, WEIR_WS_BINARY, "x", 1), -EAGAIN); /* nobody overtakes */
-    drain(ws, 11);
+    drain(w, ws, 11);
     assert_int_equal(weir_group_close(&g, 0), 0);
     for (int i = 0; i < 4; i++) {
         assert_int_equal(s[i].rc, 0);
@@ -117,7 +118,7 @@ WS_STORY(a_newcomer_does_not_overtake_a_sender_that_was_woken, o->message_max = 
     weir_yield();
     assert_int_equal(places, 0);
     assert_int_equal(weir_go(&g, newcomer, .ws = ws, .places = &places), 0);
-    drain(ws, 1);
+    drain(w, ws, 1);
     assert_int_equal(weir_group_close(&g, 0), 0);
     assert_int_equal(s.rc, 0);
     return 0;
@@ -140,7 +141,7 @@ WS_STORY(a_cancelled_sender_has_sent_nothing_and_blocks_no_other, o->message_max
     weir_yield();
     assert_int_equal(first.rc, -ECANCELED);
     assert_true(weir_ws_queued(ws) <= queued + 77 + 14);
-    drain(ws, 77);
+    drain(w, ws, 77);
     assert_int_equal(weir_group_close(&g, 0), 0);
     assert_int_equal(second.rc, 0);
     return 0;
@@ -163,8 +164,8 @@ WS_STORY(back_pressure_reaches_a_sender_and_ends, o->message_max = 2 << 20) {
     struct weir_ws_message m;
     struct weir_scope impatience;
     int sent = 0, rc = 0;
-    w->slow_ns = MS(40);
-    assert_int_equal(ws_say(ws, "slow"), 0);
+    w->held = true;
+    assert_int_equal(ws_say(ws, "hold"), 0);
     while (rc == 0 && sent < COUNT) {
         weir_scope_enter(&impatience, MS(10));
         rc = weir_scope_leave(&impatience, weir_ws_send(ws, WEIR_WS_BINARY, much, SIZE));
@@ -172,6 +173,7 @@ WS_STORY(back_pressure_reaches_a_sender_and_ends, o->message_max = 2 << 20) {
         assert_true(weir_ws_queued(ws) <= (1 << 20) + 100);
     }
     assert_int_equal(rc, -ETIME); /* 15 MiB do not fit between us */
+    w->held = false;
     for (int i = 0; i < sent + 1; i++)
         assert_int_equal(weir_ws_receive(ws, &m), 0);
     assert_int_equal(ws_say(ws, "goes on"), 0);
