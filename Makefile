@@ -4,6 +4,7 @@
 PREFIX ?= /usr/local
 MESON_FLAGS ?=
 FUZZ_SECONDS ?= 10
+PROCESSOR_SECONDS ?= 3600
 CANCELS ?= 1000000
 SOAK_SECONDS ?= 600
 SEEDS ?= 50
@@ -19,8 +20,8 @@ export TSAN_OPTIONS ?= halt_on_error=1:abort_on_error=1:second_deadlock_stack=1:
 export MESON_TESTTHREADS ?= $(shell expr $$(nproc) + 1)
 
 .PHONY: help run build test bench install deps check-asan check-tsan check-clang check-epoll \
-	check-aarch64 check-fuzz check-cancels check-seeds check-soak check-foreign conformance \
-	have-run have-test have-check have-foreign have-bench have-conformance have-all
+	check-aarch64 check-fuzz campaign-fuzz check-cancels check-seeds check-soak check-foreign \
+	conformance have-run have-test have-check have-foreign have-bench have-conformance have-all
 
 help:
 	@echo 'make run         build, and start the fleet of examples/circuit'
@@ -35,6 +36,7 @@ help:
 	@echo 'make check-epoll the tests without io_uring: libc only (build-epoll/)'
 	@echo 'make check-aarch64  cross-built, core tests under qemu (build-aarch64/)'
 	@echo 'make check-fuzz  the fuzz targets of the codecs, FUZZ_SECONDS=10 each (build-fuzz/)'
+	@echo 'make campaign-fuzz  all fuzz targets at once, PROCESSOR_SECONDS=3600 each; may be stopped'
 	@echo 'make check-cancels  CANCELS=1000000 over poisoned buffers, on each backend (build/)'
 	@echo 'make check-seeds  the tests of the simulated backend under SEEDS=50 seeds (build/)'
 	@echo 'make check-soak  the circuit, its buzzer killed and stopped for SOAK_SECONDS=600 (build/)'
@@ -124,6 +126,12 @@ conformance: have-conformance build/with-tests
 check-fuzz: have-check
 	$(call setup,build-fuzz,clang,)
 	test/fuzz/smoke.sh build-fuzz $(FUZZ_SECONDS)
+
+# What was begun before goes on: corpora and seconds stay in build-fuzz/corpora.
+campaign-fuzz: have-check
+	$(call setup,build-fuzz,clang,)
+	ninja -C build-fuzz fuzz
+	test/fuzz/campaign.py build-fuzz $(PROCESSOR_SECONDS)
 
 # The rooms that know the machine, and those they stand on, under qemu.
 check-aarch64: have-check
