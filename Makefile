@@ -35,7 +35,7 @@ help:
 	@echo 'make check-clang the tests built by clang (build-clang/)'
 	@echo 'make check-epoll the tests without io_uring: libc only (build-epoll/)'
 	@echo 'make check-aarch64  cross-built, core tests under qemu (build-aarch64/)'
-	@echo 'make check-fuzz  the fuzz targets of the codecs, FUZZ_SECONDS=10 each (build-fuzz/)'
+	@echo 'make check-fuzz  each fuzz target for FUZZ_SECONDS=10 (build-fuzz/)'
 	@echo 'make campaign-fuzz  all fuzz targets at once, PROCESSOR_SECONDS=3600 each; may be stopped'
 	@echo 'make check-cancels  CANCELS=1000000 over poisoned buffers, on each backend (build/)'
 	@echo 'make check-seeds  the tests of the simulated backend under SEEDS=50 seeds (build/)'

@@ -70,11 +70,21 @@ class Target:
 def main():
     if len(sys.argv) < 3:
         sys.exit("usage: campaign.py BUILD SECONDS [NAME ...]")
-    build, want = sys.argv[1], float(sys.argv[2])
+    build = sys.argv[1]
+    folder = os.path.join(build, "test/fuzz")
+    try:
+        want = float(sys.argv[2])
+    except ValueError:
+        sys.exit(f"campaign.py: {sys.argv[2]} is no number of seconds")
+    if not os.path.isdir(folder):
+        sys.exit(f"campaign.py: {build} is no folder of a build")
     seeds = os.path.join(os.path.dirname(os.path.abspath(__file__)), "seeds")
     names = sys.argv[3:] or sorted(
-        n[5:] for n in os.listdir(os.path.join(build, "test/fuzz"))
-        if n.startswith("fuzz-") and os.path.isfile(os.path.join(build, "test/fuzz", n)))
+        n[5:] for n in os.listdir(folder)
+        if n.startswith("fuzz-") and os.path.isfile(os.path.join(folder, n)))
+    for n in names:
+        if not os.path.isfile(os.path.join(folder, "fuzz-" + n)):
+            sys.exit(f"campaign.py: no target fuzz-{n} in {folder}")
     targets = [Target(build, n) for n in names]
     stopped = []
     for number in signal.SIGINT, signal.SIGTERM:
