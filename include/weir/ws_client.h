@@ -46,8 +46,9 @@ struct weir_ws_client_options {
     int (*opened)(struct weir_ws *ws, void *arg);
     void *arg;
     /* Called in the task that receives, when a connection was lost or an attempt has failed, and
-     * another follows in pause_ns. rc says why, weir_error_message(rc) in words. Not called before
-     * what weir_ws_client_receive returns. It must not suspend. May be NULL */
+     * another follows in pause_ns. rc says why, weir_error_message(rc) in words. An error that
+     * weir_ws_client_receive returns is not told here as well. The function must not suspend; it
+     * may drop the client. May be NULL */
     void (*away)(int rc, weir_ns pause_ns, void *arg);
 };
 

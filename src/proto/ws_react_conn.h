@@ -83,7 +83,7 @@ int weir__ws_react_opened(struct weir_conn *conn, void *state); /* weir_reactive
 /* Returns how many bytes of the piece belong to the head; -1: ended. */
 ssize_t weir__ws_react_shake(struct ws_react_conn *c, const uint8_t *base, size_t len);
 void weir__ws_react_late(struct ws_react_conn *c); /* answer 408 */
-/* Tell the host, unless it was told. */
+/* Say to the HTTP server, once, how the client was answered: see struct weir__ws_host. */
 void weir__ws_react_tell(struct ws_react_conn *c, int status, size_t sent, int rc);
 
 /* ws_react_end.c */
