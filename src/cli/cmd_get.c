@@ -384,6 +384,10 @@ static int read_options(struct weir__program *p, struct getting *g, int argc, ch
         weir__line_error("weir get: --continue wants --output, and no --compressed or --include");
         return EXIT_USAGE;
     }
+    if (g->path == NULL && !s->has_stdout) {
+        weir__line_error("weir get: standard output is closed; --output FILE writes into a file");
+        return EXIT_FAILED;
+    }
     return -1;
 }
 

@@ -19,6 +19,7 @@ enum exit_code {
 struct settings { /* may stand before or behind the command's word */
     bool quiet, verbose;
     enum output_color color;
+    bool has_stdout; /* no option: whether it was open when the program began */
 };
 
 struct command {

@@ -57,11 +57,11 @@ static void unblock_signals(void) {
 }
 
 int main(int argc, char **argv) {
-    weir__fill_standard_fds();
+    bool has_stdout = weir__fill_standard_fds();
     weir__outlive_readers();
     unblock_signals();
     static const struct option longs[] = {{"version", no_argument, NULL, 'V'}, COMMAND_OPTIONS};
-    struct settings settings = {.color = OUTPUT_AUTO};
+    struct settings settings = {.color = OUTPUT_AUTO, .has_stdout = has_stdout};
     int code = -1, c;
     while ((c = command_option(argc, argv, "weir", help_text(), "+:V" COMMAND_SHORT, longs,
                                &settings, &code)) != -1) {

@@ -49,7 +49,7 @@ int weir__source_start(const struct weir_source *s, const struct weir__start *st
 /* What main does first. The program's name, for texts, in buf, which is returned. */
 static const char *begin(int argc, char **argv, char buf[static WHO_SIZE]) {
     const char *path = argc > 0 ? argv[0] : "worker", *slash = strrchr(path, '/');
-    weir__fill_standard_fds();
+    (void)weir__fill_standard_fds(); /* a worker needs none */
     weir__outlive_readers();
     path = slash ? slash + 1 : path;
     weir__escape(buf, WHO_SIZE, path, strlen(path));

@@ -14,10 +14,12 @@
 #include "sys/backend.h"
 #include "worker/line.h"
 
-void weir__fill_standard_fds(void) {
+bool weir__fill_standard_fds(void) {
+    bool has_stdout = fcntl(STDOUT_FILENO, F_GETFD) >= 0;
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
         if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
-            return;
+            break;
+    return has_stdout;
 }
 
 static void on_sigpipe(int signo) {

@@ -4,9 +4,12 @@
 #ifndef WEIR_WORKER_STANDARD_H
 #define WEIR_WORKER_STANDARD_H
 
+#include <stdbool.h>
+
 /* Open /dev/null in the place of each of stdin, stdout and stderr that is closed, so that no file
- * of the program gets its number. Main calls this first. */
-void weir__fill_standard_fds(void);
+ * of the program gets its number. Main calls this first. Returns whether stdout was open: a program
+ * whose purpose is its output should fail without it. */
+bool weir__fill_standard_fds(void);
 
 /* Let a write to a pipe without a reader fail with EPIPE, also a write by libc, and not end the
  * program by SIGPIPE. Programs that it executes have SIGPIPE as it was. */

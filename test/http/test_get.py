@@ -197,6 +197,17 @@ class GetTest(unittest.TestCase):
         self.assertIn("no such file",
                       self.get("-o", self.file + "/x/y", self.url + "/page", code=1))
 
+    def test_a_closed_output_is_a_failure(self):
+        run = 'exec "$0" get --backend "$@" >&-'
+        done = subprocess.run(["sh", "-c", run, WEIR, BACKEND, self.url + "/page"],
+                              stderr=subprocess.PIPE, timeout=LIMIT, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(b"standard output is closed; --output FILE", done.stderr)
+        self.assertEqual(self.server.asked, [])
+        subprocess.run(["sh", "-c", run, WEIR, BACKEND, "-o", self.file, self.url + "/page"],
+                       timeout=LIMIT, check=True)
+        self.assertEqual(self.read(), b"a page\n")
+
     def test_a_server_that_says_nothing_meets_the_time_that_was_given(self):
         with socket.create_server(("127.0.0.1", 0)) as s:
             url = "http://127.0.0.1:%d/" % s.getsockname()[1]
