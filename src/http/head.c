@@ -144,8 +144,8 @@ static void remember(struct http_config *c, const struct http_request *r,
                      struct http_connection says) {
     if (says.expects || c->unknown++ % HTTP_UNKNOWN_SHARE != 0)
         return;
-    weir__http1_remember(&r->pub.head, r->pub.text, r->text_len, &c->known);
-    c->known_says = says;
+    if (weir__http1_remember(&r->pub.head, r->pub.text, r->text_len, &c->known))
+        c->known_says = says;
 }
 
 /* What the body is coded with, for a server that decompresses. */
@@ -166,6 +166,15 @@ static int check_length(struct http_request *r) {
         return 0;
     (void)refuse(r, 413, "content-length above the limit");
     return WEIR_ETOOBIG;
+}
+
+/* What is known changes with the requests of other connections, also between two pieces of a
+ * head. */
+static int parse(struct http_config *c, struct weir__http1 *head, const void *text, size_t len) {
+    head->host_known = c->host_len > 0 ? c->host : NULL;
+    head->host_known_len = c->host_len;
+    head->known = &c->known;
+    return weir__http1_parse(head, text, len);
 }
 
 static bool is_head(const struct weir__http1 *head, const void *first) {
@@ -230,7 +239,7 @@ static int refused(struct http_request *r, const uint8_t *first, int rc) {
 
 /* Mostly a head comes whole: it is parsed where it lies, and copied once. */
 static int feed_first(struct weir_http *h, struct http_request *r) {
-    int size = weir__http1_parse(&r->pub.head, h->at, h->left);
+    int size = parse(h->config, &r->pub.head, h->at, h->left);
     if (size < 0)
         return refused(r, h->at, size);
     size_t used = size > 0 ? (size_t)size : h->left;
@@ -254,7 +263,7 @@ static int feed_more(struct weir_http *h, struct http_request *r) {
     if (rc < 0)
         return rc;
     memcpy(r->pub.text + before, h->at, used);
-    int size = weir__http1_parse(&r->pub.head, r->pub.text, before + used);
+    int size = parse(h->config, &r->pub.head, r->pub.text, before + used);
     if (size < 0)
         return refused(r, (uint8_t *)r->pub.text, size);
     if (size > 0)

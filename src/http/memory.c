@@ -112,9 +112,6 @@ static struct http_request *request_init(struct http_config *c, struct http_requ
     r->whole = whole;
     r->whole_size = whole_size;
     weir__http1_init(&r->pub.head, WEIR__HTTP1_REQUEST, r->headers, &c->limits);
-    r->pub.head.host_known = c->host_len > 0 ? c->host : NULL;
-    r->pub.head.host_known_len = c->host_len;
-    r->pub.head.known = &c->known;
     if (c->state_size > 0)
         memset(http_state_of(c, r), 0, c->state_size);
     return r;

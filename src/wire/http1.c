@@ -349,12 +349,12 @@ static bool fields_known(struct weir__http1 *h, const uint8_t *p, size_t len) {
     return true;
 }
 
-void weir__http1_remember(const struct weir__http1 *h, const void *buf, size_t size,
+bool weir__http1_remember(const struct weir__http1 *h, const void *buf, size_t size,
                           struct weir__http1_known *ret_known) {
     struct weir__http1_known *k = ret_known;
     uint32_t from = h->target.offset + h->target.len + 11; /* " HTTP/1.1" CR LF */
     if (size - from > sizeof k->bytes || h->headers_count > WEIR__HTTP1_KNOWN_HEADERS)
-        return;
+        return false;
     memcpy(k->bytes, (const uint8_t *)buf + from, size - from);
     k->len = (uint32_t)(size - from);
     k->headers_count = h->headers_count;
@@ -365,6 +365,7 @@ void weir__http1_remember(const struct weir__http1 *h, const void *buf, size_t s
     k->host = h->has_host ? shifted(h->host, -from) : k->host;
     k->body_len = h->body_len;
     k->chunked = h->chunked;
+    return true;
 }
 
 /* ---- the head ---------------------------------------------------------------------------- */

@@ -74,8 +74,8 @@ struct weir__http1 {
     const char *why;
     uint16_t answer;
 
-    /* the caller's, set behind weir__http1_init: a host that was found good in an earlier head, so
-     * that it need not be parsed again; NULL: none */
+    /* the caller's, set behind weir__http1_init, and again between two calls if they change: a host
+     * that was found good in an earlier head, so that it need not be parsed again; NULL: none */
     const char *host_known;
     uint32_t host_known_len;
     const struct weir__http1_known *known; /* of a head with the same limits; NULL: none */
@@ -100,8 +100,9 @@ WEIR_API void weir__http1_init(struct weir__http1 *h, enum weir__http1_kind kind
  * WEIR_ETOOBIG with h->why and h->answer (400, 413, 414, 431, 501, 505); a failure stays. */
 WEIR_API int weir__http1_parse(struct weir__http1 *h, const void *buf, size_t len);
 
-/* Remember the fields of a whole request, of which buf holds the head, unless they are too many. */
-WEIR_API void weir__http1_remember(const struct weir__http1 *h, const void *buf, size_t size,
+/* Remember the fields of a whole request, of which buf holds the head, unless they are too many:
+ * then what was remembered before stays, and false is returned. */
+WEIR_API bool weir__http1_remember(const struct weir__http1 *h, const void *buf, size_t size,
                                    struct weir__http1_known *ret_known);
 
 /* How the body of this whole head is delimited (RFC 9112 6.3). For a response, say what the
