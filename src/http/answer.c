@@ -123,8 +123,11 @@ static uint8_t *put_lead(uint8_t *to, struct http_request *r, const struct weir_
     struct seen seen = {false, false};
     to = put_status(to, a->status);
     to = put_lines(to, a->headers, &seen);
-    if (r->added_len > 0)
+    if (r->added_len > 0) {
         to = put(to, r->added, r->added_len);
+        seen.date |= weir__http_adds(r, "Date");
+        seen.server |= weir__http_adds(r, "Server");
+    }
     if (!seen.date) {
         to = PUT(to, "Date: ");
         to = put(to, weir__http_date(c), WEIR__DATE_LEN);

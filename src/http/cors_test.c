@@ -39,6 +39,28 @@ ROUTE_STORY(added_headers_are_in_whatever_answer, o->routes = adders) {
     return 0;
 }
 
+static int adds_date(struct weir_http_request *r) {
+    assert_int_equal(weir_http_add_header(r, "X-A: 1"), 0);
+    assert_int_equal(weir_http_add_header(r, "server: mine"), 0);
+    assert_int_equal(weir_http_add_header(r, "Date: Tue, 01 Sep 2026 00:00:00 GMT"), 0);
+    return weir_http_reply(r, 200, "ok");
+}
+
+static const struct weir_http_route daters[] = {{NULL, "/", adds_date}, {0}};
+
+ROUTE_STORY(an_added_date_or_server_stands_for_ours, o->routes = daters, o->name = "weir") {
+    const char *answer = ask(w, "GET", "/", "");
+    assert_string_equal(field_of(answer, "Server"), "mine");
+    assert_null(strstr(answer, "Server: weir"));
+    char got[1024];
+    struct weir_stream *s = raw_dial(w);
+    assert_int_equal(weir_write(s, GET("/"), strlen(GET("/"))), 0);
+    raw_read_past(s, "\r\n\r\n", 1, got, sizeof got);
+    assert_null(strstr(strstr(got, "Date: ") + 1, "Date: "));
+    weir_close(&s);
+    return 0;
+}
+
 /* ---- origins ---- */
 
 static int says_ok(struct weir_http_request *r) {

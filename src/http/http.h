@@ -236,6 +236,7 @@ struct http_out *weir__http_out_take(struct http_config *c, size_t room); /* NUL
 void weir__http_out_give(struct http_config *c, struct http_out *o);
 /* As weir_http_add_header, before the answer begins. */
 int weir__http_add_line(struct http_request *r, const char *line);
+bool weir__http_adds(const struct http_request *r, const char *name); /* such a line was added */
 const char *weir__http_date(struct http_config *c); /* 29 characters */
 
 /* ---- head.c ---- */

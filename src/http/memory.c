@@ -212,6 +212,17 @@ int weir__http_add_line(struct http_request *r, const char *line) {
     return 0;
 }
 
+bool weir__http_adds(const struct http_request *r, const char *name) {
+    const char *at = r->added, *end = at + r->added_len;
+    while (at < end) {
+        const char *colon = memchr(at, ':', (size_t)(end - at));
+        if (weir__chars_equal(at, (size_t)(colon - at), name))
+            return true;
+        at = (const char *)memchr(colon, '\n', (size_t)(end - colon)) + 1;
+    }
+    return false;
+}
+
 /* ---- the time ---- */
 
 /* Written anew in the first turn of each second. */

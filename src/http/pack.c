@@ -21,42 +21,75 @@ enum {
 
 /* ---- what is wanted ---- */
 
-static const char *value_of(const struct weir_http_answer *a, const char *name) {
-    for (const char *const *line = a->headers; line != NULL && *line != NULL; line++)
-        if (weir__http1_line_is(*line, name)) {
-            const char *value = strchr(*line, ':') + 1;
-            return value + strspn(value, " \t");
-        }
-    return NULL;
-}
-
 static bool ends_with(const char *text, size_t len, const char *end) {
     size_t n = strlen(end);
     return len >= n && strncasecmp(text + len - n, end, n) == 0;
 }
 
-static bool type_packs(const char *type) {
+/* value: of Content-Type. */
+static bool type_packs(const char *value, size_t value_len) {
     static const char *const types[] = {"application/json", "application/javascript",
                                         "application/xml", "application/wasm",
                                         "application/jsonl", "application/yaml",
                                         "image/svg+xml", "font/ttf", "font/otf"};
-    size_t len = type != NULL ? strcspn(type, "; \t") : 0;
-    if (len > 5 && strncasecmp(type, "text/", 5) == 0)
+    size_t len = 0;
+    while (len < value_len && strchr("; \t", value[len]) == NULL)
+        len++;
+    if (len > 5 && strncasecmp(value, "text/", 5) == 0)
         return true;
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
-        if (weir__chars_equal(type, len, types[i]))
+        if (weir__chars_equal(value, len, types[i]))
             return true;
-    return ends_with(type, len, "+json") || ends_with(type, len, "+xml");
+    return ends_with(value, len, "+json") || ends_with(value, len, "+xml");
 }
 
-/* Could the answer be sent in gzip? A strong entity tag promises the bytes as they are. */
+struct facts { /* of the lines of a head */
+    bool packs;   /* by its type, of which the first line counts */
+    bool has_type;
+    bool refuses; /* a strong entity tag promises the bytes as they are */
+};
+
+static bool has_item(const char *value, size_t len, const char *item) {
+    struct weir__slice s;
+    for (size_t at = 0; weir__chars_list_next((const uint8_t *)value, len, &at, &s);)
+        if (weir__chars_equal(value + s.offset, s.len, item))
+            return true;
+    return false;
+}
+
+static void look_at(struct facts *f, const char *line, size_t len) {
+    size_t name_len = (size_t)((const char *)memchr(line, ':', len) - line), at = name_len + 1;
+    while (at < len && (line[at] == ' ' || line[at] == '\t'))
+        at++;
+    const char *value = line + at;
+    size_t value_len = len - at;
+    if (!f->has_type && weir__chars_equal(line, name_len, "Content-Type")) {
+        f->has_type = true;
+        f->packs = type_packs(value, value_len);
+    }
+    f->refuses |= weir__chars_equal(line, name_len, "Content-Encoding") ||
+                  weir__chars_equal(line, name_len, "Content-Range") ||
+                  (weir__chars_equal(line, name_len, "ETag") &&
+                   (value_len < 2 || memcmp(value, "W/", 2) != 0)) ||
+                  (weir__chars_equal(line, name_len, "Cache-Control") &&
+                   has_item(value, value_len, "no-transform"));
+}
+
+/* Could the answer be sent in gzip? Its head has its own lines and those that were added. */
 static bool may_pack(const struct http_request *r, const struct weir_http_answer *a) {
-    const char *tag = value_of(a, "ETag"), *cache = value_of(a, "Cache-Control");
-    return r->http->config->o.compress && a->status != 206 &&
-           weir__http1_status_has_body(a->status) && type_packs(value_of(a, "Content-Type")) &&
-           value_of(a, "Content-Encoding") == NULL && value_of(a, "Content-Range") == NULL &&
-           (tag == NULL || strncmp(tag, "W/", 2) == 0) &&
-           (cache == NULL || strcasestr(cache, "no-transform") == NULL);
+    struct facts f = {false, false, false};
+    if (!r->http->config->o.compress || a->status == 206 ||
+        !weir__http1_status_has_body(a->status))
+        return false;
+    for (const char *const *line = a->headers; line != NULL && *line != NULL; line++)
+        look_at(&f, *line, strlen(*line));
+    const char *at = r->added, *end = at + r->added_len;
+    while (at < end) {
+        const char *cr = memchr(at, '\r', (size_t)(end - at));
+        look_at(&f, at, (size_t)(cr - at));
+        at = cr + 2;
+    }
+    return f.packs && !f.refuses;
 }
 
 /* Say that other clients may get another answer. Returns whether this one takes gzip. */

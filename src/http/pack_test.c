@@ -16,12 +16,15 @@ static int sends_text(struct weir_http_request *r) {
     static const char *const weak[] = {"Content-Type: text/plain", "ETag: W/\"a\"", NULL};
     static const char *const kept[] = {"Content-Type: text/plain",
                                        "Cache-Control: private, no-transform", NULL};
+    static const char *const again[] = {"Content-Type: text/plain", "Cache-Control: private",
+                                        "Cache-Control: max-age=1, No-Transform", NULL};
     static const char *const coded[] = {"Content-Type: text/plain", "Content-Encoding: br", NULL};
     static const struct {
         const char *path;
         const char *const *headers;
     } kinds[] = {{"/plain", plain}, {"/json", json}, {"/image", image}, {"/strong", strong},
-                 {"/weak", weak}, {"/kept", kept}, {"/coded", coded}};
+                 {"/weak", weak}, {"/kept", kept}, {"/again", again},
+                 {"/coded", coded}};
     for (size_t i = 0; i < sizeof long_text; i++)
         long_text[i] = (char)('a' + i * i % 7);
     struct weir_http_answer a = {.size = sizeof a, .status = 200, .headers = plain,
@@ -31,6 +34,10 @@ static int sends_text(struct weir_http_request *r) {
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
         if (asks_for(r, kinds[i].path))
             a.headers = kinds[i].headers;
+    static const char *const lines[] = {"Cache-Control: no-transform", "ETag: \"a\"",
+                                        "Content-Encoding: br", "Cache-Control: public"};
+    if (asks_for(r, "/plus/"))
+        assert_int_equal(weir_http_add_header(r, lines[atoi(weir_http_target(r) + 6)]), 0);
     if (!asks_for(r, "/pieces"))
         return weir_http_reply_with(r, &a);
     a.body = NULL;
@@ -146,7 +153,12 @@ ROUTE_STORY(answers_that_gain_by_it_are_compressed, needs_zlib(), o->routes = ro
     assert_string_equal(field_of(got, "Vary"), "-");
     assert_false(comes_packed(w, "/strong"));
     assert_false(comes_packed(w, "/kept"));
+    assert_false(comes_packed(w, "/again"));
     assert_false(comes_packed(w, "/coded"));
+    assert_false(comes_packed(w, "/plus/0")); /* lines that were added count too */
+    assert_false(comes_packed(w, "/plus/1"));
+    assert_false(comes_packed(w, "/plus/2"));
+    assert_true(comes_packed(w, "/plus/3"));
     assert_false(comes_packed(w, "/short"));
     fetch(w, "GET", "/plain", "");
     assert_string_equal(field_of(got, "Content-Encoding"), "-");
