@@ -206,6 +206,9 @@ int weir__http_answer(struct weir_http_request *pub, const struct weir_http_answ
     struct weir_http_answer packed = *a;
     void *block = NULL;
     uint32_t added_len = r->added_len;
+    if (r->answering) /* it waits for room, and its answer is none yet */
+        return weir__failf(-EALREADY, "http reply", weir_stream_peer(r->http->stream),
+                           "another task answers this request");
     if (r->http->config->o.compress)
         weir__http_pack_whole(r, &packed, &block);
     r->answering = true;
@@ -256,6 +259,8 @@ int weir_http_begin(struct weir_http_request *pub, const struct weir_http_answer
     weir__argument_not_null(answer, "weir_http_begin", "answer");
     WEIR_OPTIONS_COPY(struct weir_http_answer, len, &a, answer);
     int rc = weir__http_answer_check(pub, &a);
+    if (rc == 0 && r->answering)
+        rc = weir__failf(-EALREADY, "http begin", NULL, "another task answers this request");
     if (rc == 0 && a.body != NULL)
         rc = weir__failf(-EINVAL, "http begin", NULL, "the body follows by weir_http_write");
     if (rc == 0)
@@ -360,7 +365,7 @@ int weir_http_write(struct weir_http_request *pub, const void *data, size_t len)
         return weir_cancelled() != 0 ? felt(r, rc) : rc;
     if (!http_is_streaming(r))
         return not_begun(r, "http write");
-    if (r->writing)
+    if (r->writing || r->answering)
         return weir__failf(-EBUSY, "http write", NULL, "another task writes this answer");
     if (r->to_send > 0 || r->mode == HTTP_LENGTH) {
         if (len > r->to_send)
@@ -402,7 +407,7 @@ int weir_http_end(struct weir_http_request *pub, const char *const *trailers) {
     struct weir_http *h = r->http;
     if (!http_is_streaming(r))
         return not_begun(r, "http end");
-    if (r->writing)
+    if (r->writing || r->answering)
         return weir__failf(-EBUSY, "http end", NULL, "another task writes this answer");
     if ((rc = weir__http_headers_check("http end", trailers, HTTP_ANSWERS)) < 0)
         return rc;

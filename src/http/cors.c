@@ -16,7 +16,7 @@ enum { LINE_MAX_LEN = 2048 };
 int weir_http_add_header(struct weir_http_request *pub, const char *line) {
     struct http_request *r = weir__http_request_of(pub, "weir_http_add_header");
     weir__argument_not_null(line, "weir_http_add_header", "line");
-    if (pub->reply != HTTP_UNANSWERED)
+    if (pub->reply != HTTP_UNANSWERED || r->answering)
         return weir__failf(-EALREADY, "http header", NULL, "the answer has begun");
     return weir__http_add_line(r, line);
 }

@@ -17,10 +17,13 @@ int weir_http_ws_accept(struct weir_http_request *pub, const struct weir_ws_opti
         return rc;
     struct http_request *r = weir__http_request_of(pub, "weir_http_ws_accept");
     struct weir_http *h = r->http;
-    if (pub->reply != HTTP_UNANSWERED)
+    if (pub->reply != HTTP_UNANSWERED || r->answering)
         return weir__failf(-EALREADY, "http ws accept", weir_stream_peer(h->stream),
                            "the request is answered already");
-    if ((rc = weir__http_send(h, NULL, 0)) < 0 || (rc = weir__http_lease_new(h, &s)) < 0) {
+    r->answering = true;
+    rc = weir__http_send(h, NULL, 0);
+    r->answering = false;
+    if (rc < 0 || (rc = weir__http_lease_new(h, &s)) < 0) {
         h->close = true;
         return rc;
     }
