@@ -157,9 +157,11 @@ int weir__http_continue(struct http_request *r) {
     static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
     if (!r->expects || r->pub.reply != HTTP_UNANSWERED)
         return 0;
-    r->expects = false;
     int rc = weir__http_put(r->http, text, sizeof text - 1);
-    return rc < 0 ? rc : weir__http_send(r->http, NULL, 0);
+    if (rc < 0)
+        return rc;
+    r->expects = false;
+    return weir__http_send(r->http, NULL, 0);
 }
 
 /* The caller's trouble, or what the client has done: then it stays. */
@@ -177,6 +179,8 @@ static int wait_more(struct http_request *r) {
     weir_ns patience = weir__http_body_patience(r), since = weir__loop_now(h->config->loop);
     if (patience <= 0)
         return weir__http_body_late(r);
+    if (http_unsent(h) > 0) /* a cancel has left it, and the client may wait for it */
+        weir__http_flush_later(h);
     weir_scope_enter(&s, patience);
     int64_t n = h->driver->next(h);
     bool is_late = weir_scope_fired(&s) == -ETIME;

@@ -175,3 +175,45 @@ REST_STORY(a_client_that_sends_on_while_the_server_stops_gets_the_answer_before)
     weir_close(&s);
     return 0;
 }
+
+/* ---- a cancel before the client was told to go on ---- */
+
+static int reads_twice(struct weir_http_request *r) {
+    struct weir_scope s;
+    char piece[8];
+    if (asks_for(r, "/works-off"))
+        return reply_bytes(r, big_bytes(), WORKS_ON_LEN);
+    weir_scope_enter(&s, MS(10));
+    assert_int_equal(weir_scope_leave(&s, (int)weir_http_read(r, piece, sizeof piece)), -ETIME);
+    assert_int_equal(weir_http_read(r, piece, sizeof piece), 5);
+    return weir_http_reply(r, 200, "read\n");
+}
+
+static const struct weir_http_route readers[] = {{NULL, "/{x...}", reads_twice}, {0}};
+
+static void set_readers(struct weir_http_server_options *o) {
+    o->routes = readers;
+}
+
+static int expects_told(struct world *w) {
+    static const char two[] = GET("/works-off") "PUT / HTTP/1.1\r\n" LOCAL
+                              "Content-Length: 5\r\nExpect: 100-continue\r\n\r\n";
+    char got[4096];
+    struct weir_stream *s = raw_dial(w);
+    assert_int_equal(weir_write(s, two, sizeof two - 1), 0); /* in one piece */
+    assert_int_equal(weir_sleep(MS(50)), 0);
+    raw_read_past(s, "HTTP/1.1 100 Continue\r\n\r\n", 1, got, sizeof got);
+    assert_int_equal(weir_write(s, "hello", 5), 0);
+    assert_int_equal(weir_shutdown(s), 0);
+    assert_true(raw_read_all(s, got, sizeof got) > 0);
+    assert_string_equal(got, TEXT_OK(5, "read\n"));
+    weir_close(&s);
+    return 0;
+}
+
+WEIR_TEST(a_client_is_told_to_go_on_though_the_first_read_was_cancelled) {
+    static const struct weir_sim_options world = {.size = sizeof world, .send_buffer = 300,
+                                                  .receive_buffer = 300};
+    struct telling t = {set_readers, expects_told, SERVES};
+    assert_int_equal(weir_sim_run(tell, &t, &world), 0);
+}
