@@ -11,8 +11,8 @@
  *                                          connection breaks, and there is a line in the log
  *   an answer, not ended     < 0           the connection breaks
  *   an answer                any           nothing
- * If the stop of the server has cancelled the handler, -ECANCELED counts as 0, or, with no answer,
- * as 503.
+ * If the stop of the server has cancelled the handler, -ECANCELED counts as 0; and with no answer
+ * both mean 503. If its client has left, nothing is answered.
  * Then the unread body is thrown away, up to drain_max. */
 #include <errno.h>
 #include <stdio.h>
@@ -164,8 +164,10 @@ static int finish_stopped(struct http_request *r, int rc) {
     struct weir_scope shield, bound;
     weir_shield_enter(&shield, HTTP_LINGER_NS);
     weir_scope_enter(&bound, HTTP_LINGER_NS);
-    if (rc == -ECANCELED)
-        rc = r->pub.reply == HTTP_UNANSWERED ? weir_http_reply(&r->pub, 503, NULL) : 0;
+    if (r->pub.reply == HTTP_UNANSWERED && (rc == -ECANCELED || rc == 0))
+        rc = weir_http_reply(&r->pub, 503, NULL);
+    else if (rc == -ECANCELED)
+        rc = 0;
     rc = finish(r, rc);
     if (rc == 0 && !h->broken)
         rc = weir__http_send(h, NULL, 0);
@@ -183,7 +185,8 @@ static int finish_gone(struct http_request *r, int rc) {
     h->close = true;
     if (r->pub.reply == HTTP_UNANSWERED) {
         h->broken = true;
-        rc = weir__http_send(h, NULL, 0); /* the answers before */
+        (void)weir__http_send(h, NULL, 0); /* the answers before */
+        rc = r->pub.failed = rc < 0 ? rc : -ECANCELED;
     } else {
         rc = finish(r, rc);
     }

@@ -173,6 +173,21 @@ WEIR_TEST_BACKENDS(a_client_that_sends_on_is_not_gone) {
     assert_int_equal(weir_run(stay_story, NULL, &o), 0);
 }
 
+/* Its function is cancelled before it has answered: done is not told that it has. */
+HTTP_STORY(a_request_whose_client_left_is_not_reported_as_answered) {
+    if (w->shape != REACTS)
+        return 0;
+    struct weir_stream *s = raw_dial(w);
+    assert_int_equal(weir_write(s, GET("/polls/watched"), strlen(GET("/polls/watched"))), 0);
+    settle();
+    weir_close(&s);
+    for (int i = 0; i < 200 && w->done == 0; i++)
+        settle();
+    assert_int_equal(w->done, 1);
+    assert_int_equal(w->done_rc, -ECANCELED);
+    return 0;
+}
+
 /* ---- explored ---- */
 
 /* The second request is behind the head of the first, so the leaving is seen twice. */

@@ -167,9 +167,11 @@ static inline int wait_behind(struct weir_http_request *r) {
 /* Wait for what never happens, before the answer begins. */
 static inline int poll_long(struct weir_http_request *r) {
     weir_http_end_on_stop(r);
+    if (asks_for(r, "/polls/watched"))
+        weir_http_end_when_gone(r);
     int rc = weir_sleep(WEIR_SECONDS(3600));
     the_world->stopping = weir_http_stopping(r);
-    return rc;
+    return asks_for(r, "/polls/returns-0") ? 0 : rc;
 }
 
 /* body is what came, of every shape. */

@@ -107,13 +107,22 @@ STOP_STORY(an_event_stream_that_begins_while_the_server_stops_ends_at_once) {
     return 0;
 }
 
-STOP_STORY(a_long_poll_gets_503_when_its_server_stops) {
+static void expect_503(struct world *w, const char *request) {
     char got[1024];
-    struct weir_stream *s = ask_for(w, GET("/polls"));
+    struct weir_stream *s = ask_for(w, request);
     assert_true(stop(w, s, got, sizeof got) < MS(CUT_AT_ONCE_MS));
     assert_int_equal(strncmp(got, "HTTP/1.1 503 ", 13), 0);
     assert_non_null(strstr(got, "Connection: close\r\n"));
     assert_true(w->stopping);
+}
+
+STOP_STORY(a_long_poll_gets_503_when_its_server_stops) {
+    expect_503(w, GET("/polls"));
+    return 0;
+}
+
+STOP_STORY(a_long_poll_gets_503_also_if_its_handler_returns_0) {
+    expect_503(w, GET("/polls/returns-0"));
     return 0;
 }
 
