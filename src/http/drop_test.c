@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* weir_http_drop: while a task is in weir_http_next, and within a request. */
+/* weir_http_drop: while a task is in weir_http_next, and within a request; and a cancel of
+ * weir_http_next. */
 #include <weir/http_log.h>
 
 #include "http/http_test_util.h"
@@ -121,4 +122,38 @@ static int drop_within_requests(void *arg) {
 WEIR_TEST_BACKENDS(a_request_that_a_drop_ends_is_logged) {
     struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
     assert_int_equal(weir_run(drop_within_requests, NULL, &o), 0);
+}
+
+/* ---- a cancel while the rest of a body is thrown away ---- */
+
+static int cancel_within_a_body(void *arg) {
+    static const char head[] = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n";
+    struct weir_http *http = NULL;
+    struct weir_http_request *r;
+    struct weir_stream *a, *b;
+    struct weir_scope s;
+    char rest[1000];
+    memset(rest, 'x', sizeof rest);
+    assert_int_equal(weir_memory_pair(0, &a, &b), 0);
+    assert_int_equal(weir_http_accept(&a, NULL, &http), 0);
+    assert_int_equal(weir_write(b, head, sizeof head - 1), 0);
+    assert_int_equal(weir_write(b, rest, 10), 0);
+    assert_int_equal(weir_http_next(http, &r), 1);
+    assert_int_equal(weir_http_reply(r, 200, "not wanted\n"), 0);
+    for (int i = 0; i < 2; i++) {
+        weir_scope_enter(&s, MS(5));
+        assert_int_equal(weir_scope_leave(&s, weir_http_next(http, &r)), -ETIME);
+        assert_int_equal(weir_write(b, rest, i == 0 ? 500 : 490), 0);
+    }
+    assert_int_equal(weir_write(b, GET("/b"), strlen(GET("/b"))), 0);
+    assert_int_equal(weir_http_next(http, &r), 1);
+    assert_string_equal(weir_http_target(r), "/b");
+    weir_http_drop(&http);
+    weir_close(&b);
+    return 0;
+}
+
+WEIR_TEST_BACKENDS(a_cancel_within_an_unwanted_body_leaves_the_next_request) {
+    struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
+    assert_int_equal(weir_run(cancel_within_a_body, NULL, &o), 0);
 }

@@ -104,12 +104,25 @@ void weir_http_drop(struct weir_http **take_http) {
 
 /* ---- requests ---- */
 
-static void finish(struct weir_http *h) {
+static bool is_callers(int rc) { /* trouble: the connection has none */
+    return rc == -ECANCELED || rc == -ETIME || rc == -ENOMEM || rc == WEIR_ESTOPPED;
+}
+
+/* End the request before. Returns 0; a cancel that came while the rest of its body was thrown away:
+ * the next call goes on with that. */
+static int finish(struct weir_http *h) {
     struct http_request *r = h->request;
+    bool closes = h->close;
     if (!h->running)
-        return;
-    (void)weir__http_finish(r, 0);
+        return 0;
+    int rc = weir__http_finish(r, 0);
+    bool is_answered = r->pub.failed == 0 && !h->broken && !closes;
+    if (rc < 0 && is_callers(rc) && is_answered && r->body_failed == 0) {
+        h->close = false;
+        return rc;
+    }
     weir__http_over(r);
+    return 0;
 }
 
 static int over(struct weir_http *h, int rc) {
@@ -144,10 +157,6 @@ static weir_ns patience(struct weir_http *h, weir_ns since) {
     return weir__deadline(since, h->served > 0 ? o->idle_ns : o->head_ns) - now;
 }
 
-static bool is_callers(int rc) { /* trouble: the connection has none */
-    return rc == -ECANCELED || rc == -ETIME || rc == -ENOMEM || rc == WEIR_ESTOPPED;
-}
-
 /* Wait for more of a head. Returns 1; 0 and less: what weir_http_next returns. */
 static int await_bytes(struct weir_http *h, weir_ns since) {
     struct weir_scope s;
@@ -176,10 +185,11 @@ static int await_bytes(struct weir_http *h, weir_ns since) {
 }
 
 static int next_request(struct weir_http *h) {
-    finish(h);
+    int rc = finish(h);
     weir_ns since = weir__loop_now(h->config->loop);
+    if (rc < 0)
+        return rc;
     for (;;) {
-        int rc;
         if (h->unsent != 0) /* the cancel of a send was returned by that call: now it is the end */
             return weir__fail(is_callers(h->unsent) ? -EPIPE : h->unsent, "http next", NULL);
         if (h->close || h->broken)
