@@ -4,13 +4,15 @@
  * bytes cut anywhere; reading slowly; and how it stops: in order, by shutting down its side, also
  * within a request, or by bytes that are no request. The target of each request says what the
  * server's function does: how it reads the body, and whether it suspends, answers with much, in
- * parts, fails, or breaks off.
+ * parts, fails, or breaks off. Beside it may run a task that tries to answer too, whenever the
+ * first one waits in a call that answers: it is refused.
  *
  * The model is a list: request i is delivered as the i-th with its body unchanged; its answer is
  * the i-th, with the status, the length and the bytes asked for. All whole requests are answered,
  * unless an earlier one ended the connection. */
 #include <errno.h>
 #include <string.h>
+#include <weir/http_cors.h>
 #include <weir/http_server.h>
 #include <weir/loop.h>
 #include <weir/stream.h>
@@ -52,6 +54,7 @@ static struct game {
     size_t sum, sum_max; /* of the answers asked for */
     enum ends ends;
     bool is_over;  /* the peer writes nothing more */
+    bool answers, inside; /* the function is not over; it is in a call that answers */
     size_t out_len;
     uint8_t out[OUT_MAX];
 } game;
@@ -106,6 +109,21 @@ static const struct asked *asked_by(struct weir_http_request *r, size_t *ret_num
     return a;
 }
 
+struct meddle_args {
+    struct weir_http_request *r;
+};
+static int meddle(void *args) {
+    struct weir_http_request *r = ((struct meddle_args *)args)->r;
+    for (int rc = 0; game.answers && rc == 0; rc = weir_sleep(MS(1)))
+        if (game.inside) {
+            FUZZ_SAME(weir_http_write(r, "?", 1) < 0);
+            FUZZ_SAME(weir_http_end(r, NULL) < 0);
+            FUZZ_SAME(weir_http_reply(r, 503, NULL) < 0);
+            FUZZ_SAME(weir_http_add_header(r, "X: y") < 0);
+        }
+    return 0;
+}
+
 static int begin(struct weir_http_request *r, size_t len) {
     return weir_http_begin(r, &(struct weir_http_answer){
         .size = sizeof(struct weir_http_answer), .status = 200, .len = len});
@@ -117,21 +135,30 @@ static int in_parts(struct weir_http_request *r, const struct asked *a, const ui
     bool announced = a->how == BY_LENGTH || a->how == SHORT;
     int rc = begin(r, announced ? len + (a->how == SHORT) : 0);
     for (size_t at = 0, step = len / 3 + 1; at < len && rc == 0; at += step) {
+        game.inside = true;
         rc = weir_http_write(r, bytes + at, len - at < step ? len - at : step);
+        game.inside = false;
         if (rc == 0 && a->size & 1024)
             rc = weir_sleep(MS(1));
     }
     if (rc == 0 && a->how == BREAKS)
         return -EIO;
-    return rc == 0 && a->size & 2048 ? weir_http_end(r, trailers) : rc;
+    game.inside = true;
+    if (rc == 0 && a->size & 2048)
+        rc = weir_http_end(r, trailers);
+    game.inside = false;
+    return rc;
 }
 
 static int whole(struct weir_http_request *r, const uint8_t *bytes, size_t len) {
-    return weir_http_reply_with(r, &(struct weir_http_answer){
+    game.inside = true;
+    int rc = weir_http_reply_with(r, &(struct weir_http_answer){
         .size = sizeof(struct weir_http_answer), .status = 200, .body = bytes, .len = len});
+    game.inside = false;
+    return rc;
 }
 
-static int answer(struct weir_http_request *r, const struct asked *a, size_t number) {
+static int answer_alone(struct weir_http_request *r, const struct asked *a, size_t number) {
     size_t len = answer_len(a);
     uint8_t *bytes = fill(number, len);
     int rc = a->how == SLEEPS ? weir_sleep((a->size % 3 + 1u) * MS(1))
@@ -148,6 +175,19 @@ static int answer(struct weir_http_request *r, const struct asked *a, size_t num
         rc = whole(r, bytes, len);
     free(bytes);
     return rc;
+}
+
+static int answer(struct weir_http_request *r, const struct asked *a, size_t number) {
+    struct weir_group g;
+    if ((a->size & 4096) == 0)
+        return answer_alone(r, a, number);
+    game.answers = true;
+    weir_group_open(&g, WEIR_TOGETHER);
+    int rc = weir_go(&g, meddle, .r = r);
+    if (rc == 0)
+        rc = answer_alone(r, a, number);
+    game.answers = false;
+    return weir_group_close(&g, rc);
 }
 
 static void check_piece(size_t number, size_t at, const void *bytes, size_t len) {
