@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* ws_react_end.c - how a reactive connection closes: what was queued is written, the peer gets a
  * close frame, and closed is called. */
+#include "base/time.h"
 #include "proto/ws_conn.h"
 #include "proto/ws_in.h"
 #include "proto/ws_out.h"
@@ -38,7 +39,7 @@ static weir_ns linger_ns(const struct ws_react_conn *c) {
 }
 
 void weir__ws_react_shut(struct ws_react_conn *c) {
-    if (c->ws.out.failed != 0 || weir__ws_write_out(&c->ws) < 0) {
+    if (c->ws.out.failed != 0 || weir__ws_write_out(&c->ws, WEIR_NEVER) < 0) {
         weir__ws_react_over(c, 0);
         return;
     }
@@ -61,7 +62,7 @@ static void let_leave(struct ws_react_conn *c, int rc) {
         why = *weir_error(rc);
     weir__ws_go(&c->ws);
     if (weir__ws_flushed(&c->ws, &weir__ws_ends) < 0 && ws_react_stops(c) != 0)
-        (void)weir__ws_write_out(&c->ws); /* for at most close_ns, as if the peer still sent */
+        (void)weir__ws_write_out(&c->ws, WEIR_NEVER); /* as long as if the peer still sent */
     if (why.code != 0)
         weir__error_restore(&why);
 }
@@ -114,12 +115,14 @@ static void say_going_away(struct ws_react_conn *c, int rc) {
         return;
     c->rc = c->rc ? c->rc : is_open ? rc : 0;
     weir__timer_disarm(c->ws.config->loop->timers, &c->ws.timer);
-    weir_shield_enter(&shield, c->phase == WS_LINGERING ? linger_ns(c) : c->ws.config->o.close_ns);
-    rc = weir__ws_write_out(&c->ws);
+    weir_ns bound = c->phase == WS_LINGERING ? linger_ns(c) : c->ws.config->o.close_ns;
+    weir_ns until = weir__deadline(weir__loop_now(c->ws.config->loop), bound);
+    weir_shield_enter(&shield, bound);
+    rc = weir__ws_write_out(&c->ws, until);
     while (rc == 0 && c->ws.state == WS_CLOSING && c->ws.failed == 0)
         rc = hear(c);
     if (rc == 0)
-        rc = weir__ws_write_out(&c->ws);
+        rc = weir__ws_write_out(&c->ws, until);
     if (c->ws.failed == 0 && c->ws.config->o.close_ns > WS_LINGER_NS)
         weir_scope_renew(&shield, WS_LINGER_NS);
     if (rc == 0 && (c->ws.failed != 0 || c->ws.finish == WS_LINGERS))

@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/check.h"
+#include "base/time.h"
 #include "proto/http_headers.h"
 #include "proto/ws_admit.h"
 #include "proto/ws_conn.h"
@@ -492,10 +493,11 @@ static int wait_written(struct weir_ws *ws) {
 static int closer(void *args) {
     struct weir_ws *ws = *(struct weir_ws **)args;
     struct weir_scope s;
+    weir_ns until = weir__deadline(weir__loop_now(ws->config->loop), ws->config->o.close_ns);
     weir_scope_enter(&s, ws->config->o.close_ns);
-    int rc = weir__ws_write_out(ws);
+    int rc = weir__ws_write_out(ws, until);
     if (rc == 0 && (rc = wait_written(ws)) == 0)
-        rc = weir__ws_write_out(ws); /* closes our side, if the other writer has not */
+        rc = weir__ws_write_out(ws, until); /* closes our side, if the other writer has not */
     if (ws->config->o.close_ns > WS_LINGER_NS)
         weir_scope_renew(&s, WS_LINGER_NS);
     if (rc == 0 && ws->finish == WS_LINGERS && ws->out.failed == 0)

@@ -39,6 +39,8 @@ void weir__ws_wait_begin(struct weir_ws *ws, struct ws_waiter *w, enum ws_why wh
 
 int64_t weir__ws_wait_park(struct weir_ws *ws, struct ws_waiter *w,
                            const struct weir__what *what) {
+    /* Who feels a cancel leaves: a wait that goes on behind a shield is a new one. */
+    WEIR_CHECK(w->wait.park.abort != NULL || why_of(&w->waiter) == WS_LEAVES_LAST);
     w->wait.won = NULL; /* it has looked, and there was no reason to return */
     if (w->waiter.in == NULL)
         take_place(ws, &w->waiter);

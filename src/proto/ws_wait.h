@@ -11,7 +11,8 @@ extern const struct weir__what weir__ws_sends, weir__ws_receives, weir__ws_close
 
 /* Begin to wait: take a place in a queue. Each begin needs its weir__ws_wait_end. */
 void weir__ws_wait_begin(struct weir_ws *ws, struct ws_waiter *w, enum ws_why why);
-/* Suspend until weir__ws_wake. Returns 0, -ECANCELED or -ETIME; a cancel gives up the place. */
+/* Suspend until weir__ws_wake. Returns 0, -ECANCELED or -ETIME; a cancel gives up the place, and w
+ * cannot wait again. */
 int weir__ws_wait(struct weir_ws *ws, struct ws_waiter *w, const struct weir__what *what);
 /* Not a cancel point. */
 int64_t weir__ws_wait_park(struct weir_ws *ws, struct ws_waiter *w,

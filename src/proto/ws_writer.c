@@ -72,38 +72,42 @@ static bool is_written(const struct weir_ws *ws, size_t left) {
            (left > 0 && ws->out.queued <= left);
 }
 
-/* Wait until at most left bytes are to be written; 0: and the last write is over. If the waiter is
- * cancelled, what was queued before is still sent, for at most close_ns: then the line is ended. */
-static __attribute__((noinline)) int written(struct weir_ws *ws, size_t left) {
-    struct weir_scope shield;
+static int await_written(struct weir_ws *ws, size_t left) {
     struct ws_waiter w;
-    bool is_shielded = false;
     int rc = 0;
     weir__ws_wait_begin(ws, &w, WS_CLOSES);
-    while (rc == 0 && !is_written(ws, left)) {
+    while (rc == 0 && !is_written(ws, left))
         rc = weir__ws_wait(ws, &w, &weir__ws_flushes);
-        if (rc == 0 || is_shielded)
-            continue;
-        weir_shield_enter(&shield, ws->config->o.close_ns);
-        is_shielded = true;
-        rc = 0;
-    }
     weir__ws_wait_end(ws, &w);
+    return rc;
+}
+
+/* Wait until at most left bytes are to be written; 0: and the last write is over. If the waiter is
+ * cancelled, what was queued before is still sent, for at most close_ns, and not beyond until: then
+ * the line is ended. */
+static __attribute__((noinline)) int written(struct weir_ws *ws, size_t left, weir_ns until) {
+    struct weir_scope shield;
+    int rc = await_written(ws, left);
+    weir_ns more = until - weir__loop_now(ws->config->loop);
+    if (rc < 0 && more > 0) {
+        weir_ns close_ns = ws->config->o.close_ns;
+        weir_shield_enter(&shield, more < close_ns ? more : close_ns);
+        rc = await_written(ws, left);
+        rc = weir_scope_leave(&shield, rc);
+    }
     if (rc < 0)
         weir__out_stop(&ws->out, rc);
-    if (is_shielded)
-        weir_scope_leave(&shield, rc);
     return ws->out.failed ? ws->out.failed : rc;
 }
 
 int weir__ws_push(struct weir_ws *ws) {
     weir__ws_go(ws);
-    return is_written(ws, WS_PUSH_MAX) ? ws->out.failed : written(ws, WS_PUSH_MAX);
+    return is_written(ws, WS_PUSH_MAX) ? ws->out.failed : written(ws, WS_PUSH_MAX, WEIR_NEVER);
 }
 
-int weir__ws_write_out(struct weir_ws *ws) {
+int weir__ws_write_out(struct weir_ws *ws, weir_ns until) {
     weir__ws_go(ws);
-    int rc = is_written(ws, 0) ? ws->out.failed : written(ws, 0);
+    int rc = is_written(ws, 0) ? ws->out.failed : written(ws, 0, until);
     return rc < 0 ? rc : end_side(ws);
 }
 

@@ -8,11 +8,12 @@
 /* Begin to write what is queued, unless a write is under way. When all is written, our side of the
  * stream is closed, if it finishes. Outside a task, too. */
 void weir__ws_go(struct weir_ws *ws);
-/* The same, and wait while more than WS_PUSH_MAX bytes are left. Returns 0 or what ended the
- * writing. Suspends. */
+/* The same, and wait while more than WS_PUSH_MAX bytes are left; after a cancel, for at most
+ * close_ns. Returns 0 or what ended the writing. Suspends. */
 int weir__ws_push(struct weir_ws *ws);
-/* The same, and wait until all is written. */
-int weir__ws_write_out(struct weir_ws *ws);
+/* The same, and wait until all is written. until: when the caller's own bound is over, after which
+ * a cancel ends the writing at once; WEIR_NEVER: it has none. */
+int weir__ws_write_out(struct weir_ws *ws, weir_ns until);
 /* What a driver's line calls after each write. */
 void weir__ws_moved(struct weir__out *o, int rc);
 
