@@ -300,19 +300,22 @@ static int wait_for_all(struct weir_ws_topic *t, struct message *m, struct weir_
     return t->freed ? WEIR_ECLOSED : rc;
 }
 
-/* Those that have no room when the time is over are closed. rc: a cancel from outside, or the topic
- * was freed. */
-static void let_slow_go(struct weir_ws_topic *t, struct weir__list *slow, int rc) {
+/* The time is over, also for those whose turn to be waited for has not come: they may have room by
+ * now. Those that have none are closed. rc: a cancel from outside, or the topic was freed. */
+static void let_slow_go(struct weir_ws_topic *t, struct message *m, struct weir__list *slow,
+                        size_t *count, int rc) {
     while (!weir__list_empty(slow)) {
         struct ws_sub *sub = WEIR_CONTAINER(slow->next, struct ws_sub, link);
         weir__list_remove(&sub->link);
         weir__list_add_tail(&t->subs, &sub->link);
-        if (rc == 0)
-            shed(t, sub);
-        else if (t->freed)
+        if (t->freed || !ws_is_open(sub->ws))
             weir__ws_sub_end(sub);
-        else
+        else if (rc < 0)
             t->stats.skipped++;
+        else if (has_room(t, sub->ws, m->len))
+            *count += give(t, sub, m);
+        else
+            shed(t, sub);
     }
 }
 
@@ -323,7 +326,7 @@ static int wait_bounded(struct weir_ws_topic *t, struct message *m, struct weir_
     int rc = weir_scope_leave(&s, wait_for_all(t, m, slow, count));
     if (rc == -ETIME && weir_cancelled() == 0)
         rc = 0; /* wait_ns is over */
-    let_slow_go(t, slow, rc);
+    let_slow_go(t, m, slow, count, rc);
     return rc;
 }
 

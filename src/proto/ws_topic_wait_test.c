@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/* A publisher that waits for slow subscribers (WEIR_WS_SLOW_WAIT): for whom, and for how long. The
+ * time is that of the simulated world. */
+#include <weir/testing.h>
+#include <weir/ws_topic.h>
+
+#include "proto/ws_test_util.h"
+
+enum { BULK = 60000, QUEUE = 200000 };
+#define WAIT_NS WEIR_SECONDS(1)
+
+static const uint8_t bulk[BULK];
+
+static struct weir_ws_topic *topic_new(void) {
+    struct weir_ws_topic_options o = {.size = sizeof o, .slow = WEIR_WS_SLOW_WAIT,
+                                      .queue_max = QUEUE, .wait_ns = WAIT_NS};
+    struct weir_ws_topic *t = NULL;
+    assert_int_equal(weir_ws_topic_new(&o, &t), 0);
+    return t;
+}
+
+/* A client of bytes, whose connection has subscribed. */
+static struct weir_stream *join(struct world *w, struct weir_ws_topic *t) {
+    struct weir_stream *s = raw_open(w);
+    frame_send(s, TEXT, "lend");
+    expect_frame(s, TEXT, "lend");
+    assert_int_equal(weir_ws_topic_subscribe(t, w->lent), 0);
+    return s;
+}
+
+static void expect_bulk(struct weir_stream *s) {
+    static uint8_t frame[BULK + 4];
+    assert_int_equal(weir_read_exactly(s, frame, sizeof frame), 0);
+    assert_true(frame[0] == 0x82 && frame[1] == 126);
+}
+
+/* Publish until no subscriber has room. Returns how many messages. */
+static int fill_up(struct weir_ws_topic *t) {
+    int n = 0;
+    while (weir_ws_topic_try_publish(t, WEIR_WS_BINARY, bulk, BULK) >= 0) {
+        n++;
+        settle();
+    }
+    return n;
+}
+
+struct publish_args {
+    struct weir_ws_topic *t;
+    ssize_t *rc;
+};
+static int publish(void *args) {
+    struct publish_args *a = args;
+    *a->rc = weir_ws_topic_publish(a->t, WEIR_WS_BINARY, bulk, BULK);
+    return 0;
+}
+
+static void told_in_a_world(int (*story)(struct world *w)) {
+    for (int reacts = 0; reacts < 2; reacts++) {
+        struct telling t = {NULL, story, reacts};
+        assert_int_equal(weir_sim_run(tell, &t, NULL), 0);
+    }
+}
+
+/* The publisher waits for one of the two first; the one that reads is each of them in turn. */
+static int one_of_two_reads(struct world *w) {
+    for (int reads = 0; reads < 2; reads++) {
+        struct weir_ws_topic *t = topic_new();
+        struct weir_stream *s[2] = {join(w, t), join(w, t)};
+        struct weir_ws_topic_stats st;
+        struct weir_group g;
+        ssize_t rc = -1;
+        int n = fill_up(t);
+        weir_group_open(&g, WEIR_TOGETHER);
+        assert_int_equal(weir_go(&g, publish, .t = t, .rc = &rc), 0);
+        settle();
+        assert_int_equal(rc, -1); /* it waits */
+        for (int i = 0; i < n; i++)
+            expect_bulk(s[reads]);
+        assert_int_equal(weir_group_close(&g, 0), 0);
+        assert_int_equal(rc, 1);
+        expect_bulk(s[reads]);
+        weir_ws_topic_stats(t, &st);
+        assert_true(st.closed == 1 && st.skipped == 0 && st.subscribers == 1);
+        weir_close(&s[0]);
+        weir_close(&s[1]);
+        weir_ws_topic_free(&t);
+    }
+    return 0;
+}
+
+WEIR_TEST(a_subscriber_that_has_room_again_is_not_closed_for_another_that_has_none) {
+    told_in_a_world(one_of_two_reads);
+}
