@@ -324,6 +324,8 @@ static int connect_once(struct weir_ws_client *c) {
 static int try_until_open(struct weir_ws_client *c) {
     for (;;) {
         int rc = pause_before(c);
+        if (rc == 0 && c->state == WEIR_WS_CLIENT_ENDED) /* when the pause was just over */
+            return has_ended(c);
         if (rc == 0)
             rc = connect_once(c);
         if (rc == 0 || rc == weir_cancelled())

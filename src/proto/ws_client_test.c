@@ -247,6 +247,31 @@ WS_STORY(a_close_or_a_drop_reaches_the_task_that_receives) {
     return 0;
 }
 
+/* The close comes in the turn in which the pause is over, before the task that paused has run: this
+ * task is ready in each turn. */
+WS_STORY(a_client_that_is_closed_when_its_pause_is_over_stays_closed) {
+    static const char *const lines[] = {"fail", NULL};
+    struct weir_task *t = NULL;
+    struct receiver_args got = {0};
+    struct weir_ws_message m;
+    script = lines;
+    struct weir_ws_client *c = CLIENT_OPEN(w, .opened = say_next, .first_ns = MS(1),
+                                           .away_max = 100);
+    assert_int_equal(weir_go_task(NULL, receiver, &t, .c = c), 0);
+    while (facts_of(c).retry_ns == 0)
+        assert_int_equal(weir_yield(), 0);
+    for (weir_ns at = facts_of(c).retry_ns; weir_now() < at;)
+        assert_int_equal(weir_yield(), 0);
+    assert_int_equal(weir_ws_client_close(c, 1000, NULL), 0);
+    assert_int_equal(weir_await(&t, &got, sizeof got), 0);
+    assert_int_equal(got.rc, WEIR_EWSCLOSED);
+    assert_int_equal(facts_of(c).state, WEIR_WS_CLIENT_ENDED);
+    assert_int_equal(client_say(c, "more"), WEIR_EWSCLOSED);
+    assert_int_equal(weir_ws_client_receive(c, &m), WEIR_EWSCLOSED);
+    weir_ws_client_drop(&c);
+    return 0;
+}
+
 static int does_not_mind(struct weir_ws *ws, void *arg) {
     (void)weir_sleep(MS(1000));
     return 0;
