@@ -229,6 +229,57 @@ WEIR_TEST_BACKENDS(a_cancel_in_the_middle_of_a_message_leaves_it_whole) {
     assert_int_equal(weir_run(cut_short, NULL, &o), 0);
 }
 
+struct shakes_args {
+    struct weir_stream *s;
+};
+static int shakes(void *args) {
+    assert_int_equal(raw_ask(((struct shakes_args *)args)->s, plain_request), 101);
+    return 0;
+}
+
+struct receives_args {
+    struct weir_ws *ws;
+};
+static int receives(void *args) {
+    struct weir_ws_message m;
+    assert_int_equal(weir_ws_receive(((struct receives_args *)args)->ws, &m), WEIR_EEOF);
+    return 0;
+}
+
+/* The first message fills the stream to the last byte, so nothing of the second leaves. */
+static int give_up_before_a_byte(void *arg) {
+    enum { HOLDS = 16384, HEAD = 4 };
+    static char much[HOLDS - HEAD], got[HOLDS + 1];
+    struct weir_stream *near, *far;
+    struct weir_ws *ws = NULL;
+    struct weir_scope s;
+    struct weir_group g;
+    assert_int_equal(weir_memory_pair(HOLDS, &near, &far), 0);
+    weir_group_open(&g, WEIR_TOGETHER);
+    assert_int_equal(weir_go(&g, shakes, .s = far), 0);
+    assert_int_equal(weir_ws_accept(&near, NULL, &ws), 0);
+    assert_int_equal(weir_yield(), 0);
+    assert_int_equal(weir_go(&g, receives, .ws = ws), 0);
+    memset(much, 'b', sizeof much);
+    assert_int_equal(weir_ws_send(ws, WEIR_WS_BINARY, much, sizeof much), 0);
+    frame_send(far, PING, "are you there?");
+    weir_scope_enter(&s, MS(10));
+    assert_int_equal(weir_scope_leave(&s, weir_ws_send(ws, WEIR_WS_BINARY, much, 8192)), -ETIME);
+    weir_scope_enter(&s, MS(2000));
+    assert_int_equal(frame_read(far, got, sizeof got), 0x82);
+    expect_frame(far, PONG, "are you there?");
+    assert_int_equal(weir_scope_leave(&s, 0), 0);
+    weir_close(&far);
+    int rc = weir_group_close(&g, 0);
+    weir_ws_drop(&ws);
+    return rc;
+}
+
+WEIR_TEST_BACKENDS(a_ping_is_answered_although_the_message_before_its_pong_was_given_up) {
+    struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
+    assert_int_equal(weir_run(give_up_before_a_byte, NULL, &o), 0);
+}
+
 /* ---- drops ---- */
 
 static int drops(void *args) {

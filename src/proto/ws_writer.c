@@ -166,9 +166,13 @@ static int direct_write(struct weir_ws *ws, const struct iovec *vec, size_t *ret
 
 static int direct_ended(struct weir_ws *ws, struct iovec *vec, int rc, size_t done) {
     bool cut = (rc == -ECANCELED || rc == -ETIME) && ws->stream != NULL;
-    if (cut && done > 0)
+    if (cut && done == 0) {
+        weir__ws_queue_late_pong(ws); /* no write follows that would end with it */
+        return rc;
+    }
+    if (cut)
         rc = keep_rest(ws, vec, done);
-    if (rc < 0 && !(cut && done == 0))
+    if (rc < 0)
         send_failed(ws, rc);
     return rc;
 }
