@@ -90,8 +90,9 @@ struct weir_http_call { /* zero but for url: GET it */
      * ends or what a connection does are the library's and refused with -EINVAL: Content-Length,
      * Transfer-Encoding, Connection, Keep-Alive, Proxy-Connection, Upgrade, TE, Trailer, Expect,
      * Host, Proxy-Authorization. User-Agent, Accept and Accept-Encoding replace the library's; with
-     * an Accept-Encoding the body is handed out as it comes. After a redirect to another origin
-     * Authorization and Cookie are not sent any more. */
+     * an Accept-Encoding the body is handed out as it comes, and with a Range too, for which the
+     * library asks for no compression: a part of compressed bytes cannot be decompressed. After a
+     * redirect to another origin Authorization and Cookie are not sent any more. */
     const char *const *headers;
     const char *host;      /* the Host header, for the URL's origin only; NULL: the URL's host */
     const void *body;      /* of len bytes; NULL: none. With len 0 and no method it is refused: it

@@ -233,9 +233,10 @@ static ssize_t decoded_read(struct weir_http_response *r, void *buf, size_t len)
     }
 }
 
+/* 206 brings a part, also if nobody asked for one. */
 static int set_decoder(struct weir_http_response *r) {
-    bool has_body = r->framing != WEIR__HTTP1_BODY_NONE;
-    const char *coding = r->decodes && has_body
+    bool has_whole = r->framing != WEIR__HTTP1_BODY_NONE && r->head.status != 206;
+    const char *coding = r->decodes && has_whole
                              ? weir_http_response_header(r, "Content-Encoding") : NULL;
     int rc = coding != NULL ? weir__http_decoder_new(coding, &r->decoder) : 0;
     if (rc < 0)

@@ -25,6 +25,7 @@ static struct {
     const char *coding;
     size_t len, piece;
     bool in_chunks;
+    int status; /* 0: 200 */
 } sent;
 
 static int send_head(struct weir_stream *s) {
@@ -32,8 +33,8 @@ static int send_head(struct weir_stream *s) {
     char framing[64] = "Transfer-Encoding: chunked";
     if (!sent.in_chunks)
         snprintf(framing, sizeof framing, "Content-Length: %zu", sent.len);
-    int n = snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nContent-Encoding: %s\r\n%s\r\n\r\n",
-                     sent.coding, framing);
+    int n = snprintf(head, sizeof head, "HTTP/1.1 %d OK\r\nContent-Encoding: %s\r\n%s\r\n\r\n",
+                     sent.status ? sent.status : 200, sent.coding, framing);
     return weir_write(s, head, (size_t)n);
 }
 
@@ -193,6 +194,35 @@ HTTP_STORY(a_coding_that_nobody_asked_for_is_handed_out_as_it_is) {
     assert_int_equal(weir_http_response_body(r, 0, &v), 8);
     weir_http_response_close(&r);
     assert_false(has_asked(w, 0, "gzip"));
+    return 0;
+}
+
+static void brings_bytes(struct weir_http_call *call, const void *bytes, size_t len) {
+    struct weir_http_response *r = NULL;
+    struct weir_view v;
+    assert_int_equal(weir_http_fetch(NULL, call, &r), 0);
+    assert_int_equal(weir_http_response_body(r, 0, &v), len);
+    assert_memory_equal(v.base, bytes, len);
+    weir_http_response_close(&r);
+}
+
+/* The part is one of the compressed bytes. */
+HTTP_STORY(a_part_is_not_asked_for_compressed_and_is_handed_out_as_it_is) {
+    static const char *const headers[] = {"Range: bytes=10-19", NULL};
+    struct weir_http_call call = {.size = sizeof call, .url = at(w, "/"), .headers = headers};
+    uint8_t part[10];
+    compress(WEIR__DEFLATE_GZIP, text, strlen(text));
+    memcpy(part, compressed + 10, sizeof part);
+    memcpy(compressed, part, sizeof part);
+    sent.in_chunks = false;
+    sent.status = 206;
+    answers(w, "gzip", sizeof part, 3);
+    brings_bytes(&call, part, sizeof part);
+    assert_true(has_asked(w, 0, "\r\nRange: bytes=10-19\r\n"));
+    assert_false(has_asked(w, 0, "gzip"));
+    call.headers = NULL; /* and one that comes unasked */
+    brings_bytes(&call, part, sizeof part);
+    assert_true(has_asked(w, 1, "\r\nAccept-Encoding: gzip, deflate\r\n"));
     return 0;
 }
 
