@@ -199,11 +199,8 @@ void weir__http_body_read_ahead(struct weir_http_response *r) {
 
 /* ---- as it was before it was compressed ------------------------------------------------------ */
 
-static int decode_fail(struct weir_http_response *r, int rc) {
-    weir__failf(rc, "http body", url_of(r), "%s",
-                rc == -ENOMEM    ? weir_error_text(rc)
-                : rc == WEIR_EEOF ? "the compressed data was cut short"
-                                  : "this is no compressed data");
+/* Nothing more is handed out, also of what is here already: each later read returns rc. */
+static void body_ends(struct weir_http_response *r, int rc) {
     r->failed = rc;
     weir__http_decoder_free(r->decoder);
     r->decoder = NULL;
@@ -211,6 +208,14 @@ static int decode_fail(struct weir_http_response *r, int rc) {
     r->ahead_error = NULL;
     drop_ahead(r);
     broke(r, rc);
+}
+
+static int decode_fail(struct weir_http_response *r, int rc) {
+    weir__failf(rc, "http body", url_of(r), "%s",
+                rc == -ENOMEM    ? weir_error_text(rc)
+                : rc == WEIR_EEOF ? "the compressed data was cut short"
+                                  : "this is no compressed data");
+    body_ends(r, rc);
     return rc;
 }
 
@@ -297,8 +302,7 @@ static int too_big(struct weir_http_response *r, size_t max) {
     weir__free(r->whole);
     r->whole = NULL;
     r->whole_len = r->whole_size = 0;
-    drop_ahead(r);
-    broke(r, WEIR_ETOOBIG);
+    body_ends(r, WEIR_ETOOBIG);
     return weir__failf(WEIR_ETOOBIG, "http body", url_of(r), "the body is larger than %zu bytes",
                        max);
 }

@@ -197,6 +197,22 @@ HTTP_STORY(a_coding_that_nobody_asked_for_is_handed_out_as_it_is) {
     return 0;
 }
 
+HTTP_STORY(nothing_follows_a_compressed_body_that_was_too_big) {
+    struct weir_http_call call = {.size = sizeof call, .url = at(w, "/")};
+    struct weir_http_response *r = NULL;
+    struct weir_view v;
+    char piece[100];
+    sent.in_chunks = false;
+    answers(w, "gzip", compress(WEIR__DEFLATE_GZIP, text, strlen(text)), 1000);
+    assert_int_equal(weir_http_fetch(NULL, &call, &r), 0);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(weir_http_response_body(r, 10, &v), WEIR_ETOOBIG);
+        assert_int_equal(weir_http_response_read(r, piece, sizeof piece), WEIR_ETOOBIG);
+    }
+    weir_http_response_close(&r);
+    return 0;
+}
+
 static void brings_bytes(struct weir_http_call *call, const void *bytes, size_t len) {
     struct weir_http_response *r = NULL;
     struct weir_view v;
