@@ -91,3 +91,45 @@ static int one_of_two_reads(struct world *w) {
 WEIR_TEST(a_subscriber_that_has_room_again_is_not_closed_for_another_that_has_none) {
     told_in_a_world(one_of_two_reads);
 }
+
+struct send_large_args {
+    struct weir_ws *ws;
+};
+static int send_large(void *args) {
+    static const uint8_t large[1 << 20];
+    struct weir_ws *ws = ((struct send_large_args *)args)->ws;
+    assert_int_equal(weir_ws_send(ws, WEIR_WS_BINARY, large, sizeof large), -ECANCELED);
+    return 0;
+}
+
+/* There is room for the published message, but a sender stands before it, whose message is too
+ * large for what is left. */
+static int a_sender_gives_up(struct world *w) {
+    struct weir_ws_topic *t = topic_new();
+    struct weir_stream *s = join(w, t);
+    struct weir_task *sender = NULL;
+    struct weir_group g;
+    ssize_t rc = -1;
+    while (weir_ws_queued(w->lent) == 0) {
+        assert_int_equal(weir_ws_try_send(w->lent, WEIR_WS_BINARY, bulk, BULK), 0);
+        settle();
+    }
+    weir_group_open(&g, WEIR_TOGETHER);
+    assert_int_equal(weir_go_task(&g, send_large, &sender, .ws = w->lent), 0);
+    settle();
+    assert_int_equal(weir_go(&g, publish, .t = t, .rc = &rc), 0);
+    settle();
+    assert_int_equal(rc, -1); /* it waits */
+    weir_task_cancel(sender, "it gives up");
+    settle();
+    assert_int_equal(rc, 1);
+    weir_task_release(&sender);
+    assert_int_equal(weir_group_close(&g, 0), 0);
+    weir_close(&s);
+    weir_ws_topic_free(&t);
+    return 0;
+}
+
+WEIR_TEST(a_publisher_goes_on_when_the_sender_before_it_gives_up) {
+    told_in_a_world(a_sender_gives_up);
+}

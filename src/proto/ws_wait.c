@@ -96,8 +96,11 @@ void weir__ws_wake_waiting(struct weir_ws *ws) {
 
 void weir__ws_wait_end(struct weir_ws *ws, struct ws_waiter *w) {
     weir__wait_end(&w->wait);
-    if (why_of(&w->waiter) == WS_SENDS)
-        wake_senders(ws); /* the next in the queue */
+    if (why_of(&w->waiter) != WS_SENDS)
+        return;
+    wake_senders(ws); /* the next in the queue */
+    if (weir__waitq_empty(&ws->out.room))
+        wake_others(ws); /* a publisher lets those who wait to send go first */
 }
 
 int weir__ws_flushed(struct weir_ws *ws, const struct weir__what *what) {
