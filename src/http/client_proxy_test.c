@@ -92,6 +92,35 @@ HTTP_STORY(a_tunnel_that_the_proxy_refuses_is_an_error_with_its_status) {
     return 0;
 }
 
+/* It is for the dial on this machine only. */
+HTTP_STORY(the_zone_of_an_address_is_sent_to_no_proxy_and_no_server) {
+    struct weir_http_client *c = proxied(w, (struct weir_http_client_options){0});
+    char place[64];
+    struct weir_http_client_options o = {.size = sizeof o, .connect = place};
+    struct weir_http_call call = {.size = sizeof call, .url = "https://[fe80::1%eth0]/"};
+    struct weir_http_response *r = NULL;
+    snprintf(place, sizeof place, "tcp://127.0.0.1:%d", weir_listener_port(w->l));
+    SCRIPT(w, 0, "<", ">" OK(1) "a", ".");
+    SCRIPT(w, 1, "<", ">HTTP/1.1 403 No\r\n\r\n", "~");
+    SCRIPT(w, 2, "<", ">" OK(1) "b", "<", ">" OK(1) "c");
+    gets_by(c, "http://[fe80::1%eth0]:81/x", 200, "a");
+    assert_true(has_asked(w, 0, "GET http://[fe80::1]:81/x HTTP/1.1\r\nHost: [fe80::1]:81\r\n"));
+    assert_int_equal(weir_http_fetch(c, &call, &r), WEIR_EHTTP);
+    assert_string_equal(w->asked[1], "CONNECT [fe80::1]:443 HTTP/1.1\r\nHost: [fe80::1]:443\r\n"
+                                     "\r\n");
+    weir_http_client_close(&c);
+    assert_int_equal(weir_http_client_new(&o, &c), 0);
+    gets_by(c, "http://[fe80::1%eth0]/", 200, "b");
+    assert_true(has_asked(w, 2, "GET / HTTP/1.1\r\nHost: [fe80::1]\r\n"));
+    call.url = "http://[fe80::1%eth0]/";
+    call.host = "[fe80::2%eth0]:8";
+    assert_int_equal(weir_http_fetch(c, &call, &r), 0);
+    assert_true(has_asked(w, 3, "\r\nHost: [fe80::2]:8\r\n"));
+    weir_http_response_close(&r);
+    weir_http_client_close(&c);
+    return 0;
+}
+
 HTTP_STORY(a_proxy_that_is_not_there_is_named) {
     struct weir_http_client_options o = {.size = sizeof o, .proxy = "http://127.0.0.1:1"};
     struct weir_http_call call = {.size = sizeof call, .url = "http://far.example/"};

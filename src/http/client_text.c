@@ -87,16 +87,16 @@ static void put_target(struct weir__head *w, const struct http_fetch *f) {
     weir__head_put_text(w, " ");
     if (f->proxy != NULL && url->u.scheme == WEIR__URI_HTTP) {
         weir__head_put_text(w, "http://");
-        weir__head_put(w, url->text + url->u.authority.offset, url->u.authority.len);
+        weir__head_put_authority(w, url->text + url->u.authority.offset, url->u.authority.len);
     }
     if (url->u.path.len == 0 || path[0] != '/')
         weir__head_put_text(w, "/");
     weir__head_put_foreign(w, path, url->u.path.len, WEIR__CHAR_TARGET);
     weir__head_put_text(w, " HTTP/1.1\r\nHost: ");
     if (f->call.host != NULL && !f->left_origin)
-        weir__head_put_foreign(w, f->call.host, strlen(f->call.host), 0);
+        weir__head_put_authority(w, f->call.host, strlen(f->call.host));
     else
-        weir__head_put(w, url->text + url->u.authority.offset, url->u.authority.len);
+        weir__head_put_authority(w, url->text + url->u.authority.offset, url->u.authority.len);
     weir__head_put_text(w, "\r\n");
 }
 

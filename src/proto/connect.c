@@ -27,9 +27,10 @@ static int send_connect(struct weir_stream *s, const struct weir__proxy *p,
     if (w.text == NULL)
         return weir__fail(-ENOMEM, what, NULL);
     weir__head_put_text(&w, "CONNECT ");
-    weir__head_put_foreign(&w, authority, strlen(authority), WEIR__CHAR_TARGET);
-    weir__head_put_text(&w, " HTTP/1.1\r\n");
-    weir__head_put_field(&w, "Host", authority);
+    weir__head_put_authority(&w, authority, strlen(authority));
+    weir__head_put_text(&w, " HTTP/1.1\r\nHost: ");
+    weir__head_put_authority(&w, authority, strlen(authority));
+    weir__head_put_text(&w, "\r\n");
     if (p->authorization != NULL)
         weir__head_put_field(&w, "Proxy-Authorization", p->authorization);
     weir__head_put_text(&w, "\r\n");

@@ -119,6 +119,16 @@ WS_STORY(a_proxy_that_refuses_is_told_from_a_server_that_does) {
     return 0;
 }
 
+WS_STORY(the_zone_of_an_address_is_not_sent_to_a_proxy) {
+    struct weir_ws *ws = NULL;
+    snprintf(w->ws_url, sizeof w->ws_url, "ws://[fe80::1%%eth0]:81/");
+    refusal = "HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n";
+    assert_int_equal(dial_through(w, "u:p@", &ws), WEIR_EHTTP);
+    assert_string_equal(asked, "CONNECT [fe80::1]:81 HTTP/1.1");
+    refusal = NULL;
+    return 0;
+}
+
 static int tunnel_story(void *arg) {
     struct world w = {.reacts = true, .o = {.size = sizeof w.o, .close_ns = MS(20)}};
     struct weir_ws *ws = NULL;

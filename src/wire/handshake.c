@@ -150,7 +150,7 @@ ssize_t weir__ws_request_write(char *ret_text, size_t size,
     weir__head_put_text(&w, o->path_len > 0 && o->path[0] == '/' ? "GET " : "GET /");
     weir__head_put_foreign(&w, o->path, o->path_len, WEIR__CHAR_TARGET);
     weir__head_put_text(&w, " HTTP/1.1\r\nHost: ");
-    weir__head_put_foreign(&w, o->host, o->host_len, WEIR__CHAR_TARGET);
+    weir__head_put_authority(&w, o->host, o->host_len);
     weir__head_put_text(&w, "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: ");
     weir__head_put_foreign(&w, key, WEIR__WS_KEY_LEN, WEIR__CHAR_TARGET);
     weir__head_put_text(&w, "\r\nSec-WebSocket-Version: 13\r\n");

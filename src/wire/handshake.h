@@ -43,7 +43,8 @@ ssize_t weir__ws_response_write(char *ret_text, size_t size, const char key[WEIR
 
 /* What to ask a server for. Text is not NUL-terminated where a length stands beside it. */
 struct weir__ws_request_options {
-    const char *host; /* "name:port", as in the URL; without the port if it is the default */
+    const char *host; /* "name:port", as in the URL; without the port if it is the default. A zone
+                       * is not sent */
     size_t host_len;
     const char *path; /* may be empty or begin with "?": a "/" is put before */
     size_t path_len;

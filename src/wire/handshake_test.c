@@ -145,6 +145,16 @@ WEIR_TEST(answers_that_do_not_fit_are_refused) {
     }
 }
 
+WEIR_TEST(a_zone_is_not_sent) {
+    static const char url[] = "[fe80::1%eth0]:81";
+    const struct weir__ws_request_options o = {.host = url, .host_len = strlen(url)};
+    char text[512];
+    ssize_t len = weir__ws_request_write(text, sizeof text - 1, &o, KEY);
+    assert_true(len > 0);
+    text[len] = '\0';
+    assert_non_null(strstr(text, "\r\nHost: [fe80::1]:81\r\n"));
+}
+
 WEIR_TEST(nothing_is_written_past_the_end) {
     static const struct weir__ws_request_options o = {.host = "h", .host_len = 1};
     char text[512];

@@ -36,6 +36,15 @@ void weir__head_put_field(struct weir__head *w, const char *name, const char *va
     weir__head_put_text(w, "\r\n");
 }
 
+void weir__head_put_authority(struct weir__head *w, const char *text, size_t len) {
+    const char *end = len > 0 && text[0] == '[' ? memchr(text, ']', len) : NULL;
+    const char *zone = end != NULL ? memchr(text, '%', (size_t)(end - text)) : NULL;
+    size_t before = zone != NULL ? (size_t)(zone - text) : len;
+    weir__head_put_foreign(w, text, before, WEIR__CHAR_TARGET);
+    if (zone != NULL)
+        weir__head_put_foreign(w, end, len - (size_t)(end - text), WEIR__CHAR_TARGET);
+}
+
 void weir__head_put_lines(struct weir__head *w, const char *const *lines) {
     for (; lines != NULL && *lines != NULL; lines++) {
         if (weir__http1_line_fault(*lines) != NULL && w->failed == 0)

@@ -94,6 +94,25 @@ WEIR_TEST(a_line_that_would_break_out_is_found) {
     }
 }
 
+WEIR_TEST(an_authority_is_put_without_the_zone_of_its_address) {
+    static const char *const cases[][2] = {
+        {"h", "h"}, {"h.example:80", "h.example:80"}, {"127.0.0.1", "127.0.0.1"},
+        {"[::1]", "[::1]"}, {"[::1]:80", "[::1]:80"}, {"[fe80::1%eth0]", "[fe80::1]"},
+        {"[fe80::1%eth0]:8080", "[fe80::1]:8080"}, {"[fe80::1%25eth0]:1", "[fe80::1]:1"},
+        {"[fe80::1%]", "[fe80::1]"}, {"", ""}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char text[40] = "";
+        struct weir__head w = {.text = text, .size = sizeof text - 1};
+        weir__head_put_authority(&w, cases[i][0], strlen(cases[i][0]));
+        assert_int_equal(weir__head_len(&w), strlen(cases[i][1]));
+        assert_string_equal(text, cases[i][1]);
+    }
+    char text[40];
+    struct weir__head w = {.text = text, .size = sizeof text};
+    weir__head_put_authority(&w, "[::1%a]\r\n", 9);
+    assert_int_equal(weir__head_len(&w), -EINVAL);
+}
+
 WEIR_TEST(a_line_is_known_by_its_name_in_any_case) {
     assert_true(weir__http1_line_is("content-LENGTH: 7", "Content-Length"));
     assert_true(weir__http1_line_is("Upgrade:", "Upgrade"));

@@ -26,7 +26,8 @@ enum weir__uri_host { WEIR__URI_NAME, WEIR__URI_IPV4, WEIR__URI_IPV6 };
 struct weir__uri {
     enum weir__uri_scheme scheme;
     enum weir__uri_host host_kind;
-    struct weir__slice authority; /* as written, without an empty port: for a Host field */
+    struct weir__slice authority; /* as written, without an empty port: for a Host field, by
+                                   * weir__head_put_authority */
     struct weir__slice host;      /* without brackets, zone included */
     struct weir__slice path;      /* "/x?y"; empty means "/"; "?y" means "/?y"; unix: the path */
     uint16_t port;                /* the scheme's default where none was written */
