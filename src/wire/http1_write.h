@@ -24,8 +24,8 @@ WEIR_API void weir__head_put_foreign(struct weir__head *w, const char *bytes, si
                                      int classes);
 WEIR_API void weir__head_put_field(struct weir__head *w, const char *name, const char *value);
 
-/* Put the host and the port of a URL, without the zone that an IPv6 address may have: it names a
- * door of this machine, and means nothing to the other side (RFC 6874 4). */
+/* Put the host and the port of a URL, without the zone that an IPv6 address may have: it names an
+ * interface of this machine (RFC 6874 4). */
 WEIR_API void weir__head_put_authority(struct weir__head *w, const char *text, size_t len);
 
 /* Put header lines of the caller's, each "Name: value", without a line end, the last followed by
