@@ -5,6 +5,9 @@
 #include "stream/stream_test_util.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+
+#include "stream/stream.h"
 
 static ssize_t write_one(struct weir_stream *s, bool tries) {
     return tries ? weir_try_write(s, "x", 1) : weir_write(s, "x", 1);
@@ -155,5 +158,72 @@ LOOP_STORY(closed_has_a_reset_that_a_write_met) {
     assert_true(seen.written == -ECONNRESET || seen.written == -EPIPE);
     assert_int_equal(seen.bytes, 9);
     assert_int_equal(seen.rc, -ECONNRESET);
+    return 0;
+}
+
+/* ---- a reset that meets a write of which a part was taken ---- */
+
+struct writes_much_args {
+    struct weir_stream *s;
+    int *ret_rc;
+};
+static int writes_much(void *args) {
+    static const char bytes[15000];
+    struct writes_much_args *a = args;
+    int rc = 0;
+    while (rc == 0)
+        rc = weir_write(a->s, bytes, sizeof bytes);
+    *a->ret_rc = rc;
+    return 0;
+}
+
+static int listen_small(uint16_t *ret_port) {
+    struct sockaddr_in at = {.sin_family = AF_INET};
+    socklen_t len = sizeof at;
+    int small = 4096, l = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_int_equal(setsockopt(l, SOL_SOCKET, SO_RCVBUF, &small, sizeof small), 0);
+    assert_int_equal(bind(l, (struct sockaddr *)&at, sizeof at), 0);
+    assert_int_equal(listen(l, 1), 0);
+    assert_int_equal(getsockname(l, (struct sockaddr *)&at, &len), 0);
+    *ret_port = ntohs(at.sin_port);
+    return l;
+}
+
+/* The peer takes `takes` bytes, and resets a little later. */
+static void reset_after(int l, const char *url, size_t takes) {
+    static char taken[100000];
+    struct weir_stream *s = NULL;
+    struct weir_group g;
+    int rc = 0, small = 8192;
+    char byte;
+    assert_int_equal(weir_dial(url, NULL, &s), 0);
+    assert_int_equal(setsockopt(s->kind->fd(s), SOL_SOCKET, SO_SNDBUF, &small, sizeof small), 0);
+    int peer = accept(l, NULL, NULL);
+    weir_group_open(&g, WEIR_TOGETHER);
+    assert_int_equal(weir_go(&g, writes_much, .s = s, .ret_rc = &rc), 0);
+    settle();
+    for (size_t at = 0; at < takes; at += 1000) {
+        assert_true(recv(peer, taken, 1000, 0) > 0);
+        assert_int_equal(weir_sleep(WEIR_MILLISECONDS(1)), 0);
+    }
+    assert_int_equal(rc, 0);
+    close(peer); /* with bytes unread */
+    assert_int_equal(weir_group_close(&g, 0), 0);
+    assert_true(rc == -ECONNRESET || rc == -EPIPE);
+    assert_int_equal(weir_read(s, &byte, 1), -ECONNRESET);
+    weir_close(&s);
+}
+
+LOOP_STORY(a_reset_within_a_write_is_no_end_for_who_reads) {
+    uint16_t port;
+    char url[64];
+    if (strcmp(test_backend, "sim") == 0)
+        runner_skip("a simulation has its own sockets");
+    int l = listen_small(&port);
+    snprintf(url, sizeof url, "tcp://127.0.0.1:%d", port);
+    for (size_t takes = 0; takes <= 30000; takes += 1000)
+        reset_after(l, url, takes);
+    close(l);
     return 0;
 }

@@ -54,11 +54,12 @@ static struct iovec piece_of(const struct weir__op *op) {
     return v;
 }
 
-/* MSG_WAITALL: the kernel goes on by itself until all bytes of the request are sent.
- * MSG_DONTWAIT: it ends the request instead when the socket is full. */
+/* Not with MSG_WAITALL, by which the kernel goes on by itself until all bytes are sent: if a reset
+ * meets it then, it reports the bytes that it has sent, and the reset is lost. MSG_DONTWAIT: the
+ * kernel ends the request when the socket is full. */
 static void queue_send(struct uring_backend *b, struct weir__op *op) {
     bool waits = op->kind != WEIR__SEND_SOON;
-    const unsigned flags = MSG_NOSIGNAL | (waits ? MSG_WAITALL : MSG_DONTWAIT);
+    const unsigned flags = MSG_NOSIGNAL | (waits ? 0 : MSG_DONTWAIT);
     size_t pieces = op->kind == WEIR__SENDV ? pieces_of(op) : 1;
     uint32_t slot = slot_of(b, op->file);
     struct io_uring_sqe *sqe = weir__uring_sqe(b, op, URING_OP);
@@ -164,8 +165,8 @@ int weir__uring_connect_submit(struct uring_backend *b, struct weir__op *op) {
     return hand_to_kernel(op);
 }
 
-/* Must the send go on? It may have sent only a part: one request could not carry all bytes, it was
- * cancelled, or a signal interrupted it. */
+/* Must the send go on? It may have sent only a part: the socket had no room for more, one request
+ * could not carry all bytes, it was cancelled, or a signal interrupted it. */
 static bool goes_on(struct weir__op *op, int *res) {
     bool ended = (op->priv & WEIR__WRITER_ENDING) != 0, asked = (op->priv & ROOM_ASKED) != 0;
     op->priv &= ~(uint32_t)(ROOM_ASKED | ROOM_CAME);
