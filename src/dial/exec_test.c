@@ -167,3 +167,50 @@ REAL_STORY(a_program_on_a_terminal_is_a_stream_too) {
     weir_close(&s);
     return 0;
 }
+
+/* ---- closed while its reader is about to run ---- */
+
+static struct weir_stream *dialled;
+
+/* Its write has made the reader ready, but this task goes on first. */
+static int play_closing(struct weir_sim_process *p) {
+    char byte;
+    int rc = (int)weir_read(p->in, &byte, 1);
+    if (rc == 1)
+        rc = weir_write(p->out, "out", 3);
+    weir_close(&dialled);
+    return rc;
+}
+
+static int closed_behind_a_piece(void *arg) {
+    struct weir_group g;
+    assert_int_equal(weir_sim_program("/usr/bin/tr", play_closing), 0);
+    assert_int_equal(weir_dial(UPPER, NULL, &dialled), 0);
+    weir_group_open(&g, WEIR_TOGETHER);
+    assert_int_equal(weir_go(&g, reads, .s = dialled), 0);
+    assert_int_equal(weir_sleep(WEIR_MILLISECONDS(1)), 0);
+    assert_int_equal(weir_write(dialled, "x", 1), 0);
+    return weir_group_close(&g, 0);
+}
+
+WEIR_TEST(a_close_gives_back_the_piece_that_a_reader_has_not_yet_seen) {
+    runner_plain_order();
+    assert_int_equal(weir_sim_run(closed_behind_a_piece, NULL, NULL), 0);
+}
+
+static int closed_and_cancelled(void *arg) {
+    struct weir_group g;
+    struct weir_stream *s;
+    assert_int_equal(dial_upper(&s), 0);
+    weir_group_open(&g, WEIR_INDEPENDENT);
+    assert_int_equal(weir_go(&g, reads, .s = s), 0);
+    assert_int_equal(weir_sleep(WEIR_MILLISECONDS(1)), 0);
+    weir_close(&s);
+    weir_group_cancel(&g, "it is closed too");
+    return weir_group_close(&g, 0);
+}
+
+WEIR_TEST_BACKENDS(a_reader_that_is_cancelled_behind_a_close_feels_the_close) {
+    struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
+    assert_int_equal(weir_run(closed_and_cancelled, NULL, &o), 0);
+}

@@ -38,6 +38,21 @@ static void over_release(struct weir_stream *s, struct weir__lent *lent) {
     in->kind->release(in, lent);
 }
 
+/* When the reader runs, this stream may have been closed behind the piece that has come for it. The
+ * one below stays until that is given back. */
+static int64_t over_recv(struct weir_stream *s, struct weir__lent *ret_lent) {
+    struct weir_stream *in = parts_of(s)->in;
+    in->reading = true;
+    int64_t n = weir__stream_recv(s, ret_lent);
+    in->reading = false;
+    if (!s->closed)
+        return n;
+    if (n > 0)
+        in->kind->release(in, ret_lent);
+    weir__stream_left(in);
+    return -ECANCELED;
+}
+
 static int over_send(struct weir_stream *s, const void *buf, size_t len, size_t *ret_done) {
     int rc = weir_write(parts_of(s)->out, buf, len);
     const struct weir_error *e = rc < 0 ? weir_error(rc) : NULL;
@@ -94,7 +109,7 @@ static void over_address(struct weir_stream *s, bool peer, char *ret_text) {
 
 static const struct weir__stream_kind over_kind = {
     .name = "stream over others",
-    .recv = weir__stream_recv,
+    .recv = over_recv,
     .release = over_release,
     .ask = over_ask,
     .unask = over_unask,

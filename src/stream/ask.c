@@ -12,6 +12,8 @@ struct asking {
 
 static int asking_abort(struct weir__park *p) {
     struct asking *a = WEIR_CONTAINER(p, struct asking, park);
+    if (a->stream->closed)
+        return WEIR__PENDING; /* the close ends the ask, and may have begun to */
     return a->stream->kind->unask(a->stream, &a->op);
 }
 
