@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* Dialling a path, file: and pipe:, and a peer of datagrams, udp:. */
 #include <errno.h>
+#include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include <weir/datagram.h>
 #include <weir/frame.h>
@@ -245,4 +249,55 @@ WEIR_TEST(a_stream_of_datagrams_leaves_nothing_behind_wherever_it_is_disturbed) 
     struct weir_story story = {.size = sizeof story, .name = "udp", .fn = speaks_udp};
     assert_int_equal(weir_explore_cancels(&story, NULL), 0);
     assert_int_equal(weir_explore_allocations(&story, NULL), 0);
+}
+
+/* ---- a cancel that meets an empty datagram ---- */
+
+struct listens_args {
+    struct weir_stream *s;
+    int *ret_rc;
+};
+static int listens(void *args) {
+    struct listens_args *a = args;
+    struct weir_scope scope;
+    char byte;
+    weir_scope_enter(&scope, WEIR_NEVER);
+    assert_int_equal(weir_scope_on_signal(&scope, SIGUSR1), 0);
+    *a->ret_rc = weir_scope_leave(&scope, (int)weir_read(a->s, &byte, 1));
+    return 0;
+}
+
+static int cancels_by_signal(void *arg) {
+    struct sockaddr_in own = {.sin_family = AF_INET}, to = own;
+    socklen_t len = sizeof own;
+    struct weir_stream *s = NULL;
+    struct weir_group g;
+    char url[64];
+    int rc = 1, peer = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    own.sin_addr.s_addr = to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_int_equal(bind(peer, (struct sockaddr *)&own, sizeof own), 0);
+    assert_int_equal(getsockname(peer, (struct sockaddr *)&own, &len), 0);
+    snprintf(url, sizeof url, "udp://127.0.0.1:%d", ntohs(own.sin_port));
+    assert_int_equal(weir_dial(url, NULL, &s), 0);
+    to.sin_port = htons((uint16_t)atoi(strrchr(weir_stream_local(s), ':') + 1));
+    weir_group_open(&g, WEIR_TOGETHER);
+    assert_int_equal(weir_go(&g, listens, .s = s, .ret_rc = &rc), 0);
+    assert_int_equal(weir_sleep(WEIR_MILLISECONDS(5)), 0);
+    assert_int_equal(sendto(peer, "", 0, 0, (struct sockaddr *)&to, sizeof to), 0);
+    raise(SIGUSR1);
+    nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL); /* the loop meets both in one turn */
+    for (int i = 0; i < 500 && rc == 1; i++)
+        weir_sleep(WEIR_MILLISECONDS(1));
+    assert_int_equal(rc, WEIR_ESTOPPED);
+    assert_int_equal(weir_group_close(&g, 0), 0);
+    weir_close(&s);
+    close(peer);
+    return 0;
+}
+
+WEIR_TEST_BACKENDS(a_cancel_that_meets_an_empty_datagram_is_felt) {
+    if (strcmp(test_backend, "sim") == 0)
+        runner_skip("a simulation has no signals of its own");
+    struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
+    assert_int_equal(weir_run(cancels_by_signal, NULL, &o), 0);
 }

@@ -23,6 +23,7 @@ struct udp {
     struct weir_dgram *dgram;
     char peer[64];
     struct weir__op *pending; /* an ask; NULL: none */
+    bool taken_back;          /* it was, while a datagram was on its way to it */
     struct weir__dgram_one one;
     struct weir_dgram *asked; /* also after a close */
     uint8_t *into;
@@ -74,6 +75,8 @@ static void ask_woke(struct weir__op *op) {
     int64_t n = weir__dgram_asked(u->asked, &u->one);
     if (n != 0)
         ask_ends(u, ask, n);
+    else if (u->taken_back)
+        ask_ends(u, ask, -ECANCELED);
     else if (ask_goes_on(u, ask) == WEIR__PENDING)
         return;
     ask->wake(ask);
@@ -91,13 +94,15 @@ static int udp_ask(struct weir_stream *s, struct weir__op *ask) {
     if (u->into == u->bytes)
         u->lent = true;
     u->pending = ask;
+    u->taken_back = false;
     u->asked = u->dgram;
     return ask_goes_on(u, ask);
 }
 
 static int udp_unask(struct weir_stream *s, struct weir__op *ask) {
     struct udp *u = udp_of(s);
-    if (weir__dgram_unask(u->asked, &u->one) == WEIR__PENDING)
+    u->taken_back = weir__dgram_unask(u->asked, &u->one) == WEIR__PENDING;
+    if (u->taken_back)
         return WEIR__PENDING;
     int64_t n = weir__dgram_asked(u->asked, &u->one);
     ask_ends(u, ask, n != 0 ? n : -ECANCELED);
