@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <termios.h>
 #include <time.h>
 
@@ -212,5 +213,25 @@ FD_STORY(another_writer_that_fills_a_terminal_blocks_no_task) {
     writer_is_forestalled(ends[1], fill_terminal);
     close(other);
     close(ends[0]);
+    return 0;
+}
+
+/* Each read of a terminal opens it once more. */
+FD_STORY(a_moment_without_free_descriptors_does_not_end_a_terminal) {
+    struct weir_stream *s = NULL;
+    struct rlimit before, none;
+    char byte = 0;
+    open_pty(&ends[1], &ends[0]);
+    assert_int_equal(weir_stream_from_fd(ends[0], &s), 0);
+    assert_int_equal(write(ends[1], "x", 1), 1);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = (struct rlimit){3, before.rlim_max}; /* all of these are used */
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    int rc = within(WEIR_MILLISECONDS(30), read_one, s);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(rc, -EMFILE);
+    assert_int_equal(weir_read(s, &byte, 1), 1);
+    weir_close(&s);
+    close(ends[1]);
     return 0;
 }

@@ -174,6 +174,11 @@ static int read_leave(struct weir_stream *s, int64_t rc, const char *what) {
     return WEIR_ECLOSED;
 }
 
+static bool is_passing(int64_t n) { /* a cancel, or what this machine lacks at the moment */
+    return n == -ECANCELED || n == -ETIME || n == -ENOMEM || n == -EMFILE || n == -ENFILE ||
+           n == -ENOSPC;
+}
+
 /* Remember the end of the stream and errors of the peer: after a reset the kernel would answer
  * 0. */
 static int64_t note(struct weir_stream *s, int64_t n) {
@@ -181,8 +186,7 @@ static int64_t note(struct weir_stream *s, int64_t n) {
         n = weir__stream_end(s);
     if (n == 0) {
         s->ended = true;
-    } else if (n < 0 && n != -ECANCELED && n != -ETIME && n != -ENOMEM && !s->closed &&
-               !s->kind->goes_on) {
+    } else if (n < 0 && !is_passing(n) && !s->closed && !s->kind->goes_on) {
         s->failed = WEIR_SMALL_CODE(n);
         s->by_write = false;
     }
@@ -267,6 +271,10 @@ static int64_t join(struct weir_stream *s, size_t min) {
         int64_t n = note(s, s->kind->recv(s, &s->lent));
         if (n <= 0 || s->closed)
             return n;
+        if (!s->held) { /* another task has consumed all that was here */
+            window_is_lent(s);
+            return 1;
+        }
     }
     rc = hold_reserve(s, s->left + (size_t)s->lent.len);
     if (rc < 0)
