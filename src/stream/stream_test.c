@@ -352,3 +352,33 @@ static int consume_too_much(void *arg) {
 WEIR_TEST_ABORTS(consuming_more_than_was_shown_is_a_bug, "peek showed 0 bytes") {
     weir_run(consume_too_much, NULL, NULL);
 }
+
+struct peeks_ten_args {
+    struct weir_stream *s;
+    bool *ret_over;
+};
+static int peeks_ten(void *args) {
+    struct peeks_ten_args *a = args;
+    struct weir_view v;
+    int rc = (int)weir_peek(a->s, 10, &v);
+    assert_true(rc >= 10);
+    assert_memory_equal(v.base, "0123456789", 10);
+    *a->ret_over = true;
+    return 0;
+}
+
+STREAM_STORY(KINDS_ALL, a_consume_while_a_peek_waits_costs_no_byte) {
+    struct weir_group g;
+    bool over = false;
+    weir_group_open(&g, WEIR_TOGETHER);
+    send_text(e->a, "abc");
+    settle();
+    assert_int_equal(weir_go(&g, peeks_ten, .s = e->b, .ret_over = &over), 0);
+    settle();
+    assert_int_equal(e->b->left, 3);
+    weir_consume(e->b, 3);
+    send_text(e->a, "01234");
+    settle();
+    send_text(e->a, "56789");
+    return weir_group_close(&g, 0);
+}
