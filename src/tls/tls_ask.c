@@ -187,7 +187,9 @@ static void came(struct weir__op *op) {
         came_for_none(t);
         return;
     }
-    if (t->engine.code != 0 && op->result < 0)
+    if (__builtin_expect(t->taken_back, 0))
+        (void)took(t); /* it stays the window below: to ask once more would lose the cancel */
+    else if (t->engine.code != 0 && op->result < 0)
         result = t->engine.code; /* weir__tls_ask_fail had to wait */
     else if ((result = took(t)) > 0 && go_on(t, &result, &t->asked->u.lent) == WEIR__PENDING)
         return;
@@ -197,6 +199,7 @@ static void came(struct weir__op *op) {
 int weir__tls_ask(struct weir_stream *s, struct weir__op *ask) {
     struct weir__tls *t = tls_of(s);
     WEIR_CHECK(t->asked == NULL);
+    t->taken_back = false;
     ask->result = !t->engine.shaken ? -ENOTCONN : t->below->kind->ask == NULL ? -EOPNOTSUPP : 0;
     if (__builtin_expect(t->is_asking, 0))
         ask->result = t->engine.code; /* what was asked for before is this ask's */
@@ -214,9 +217,11 @@ int weir__tls_ask(struct weir_stream *s, struct weir__op *ask) {
 int weir__tls_unask(struct weir_stream *s, struct weir__op *ask) {
     struct weir__tls *t = tls_of(s);
     WEIR_CHECK(t->asked == ask);
-    bool is_for_writer = t->is_halted && t->is_asking && t->below != NULL;
-    if (!is_for_writer &&
-        (t->below == NULL || t->below->kind->unask(t->below, &t->op) == WEIR__PENDING))
+    bool is_for_writer = t->is_halted && t->is_asking;
+    if (t->below == NULL)
+        return WEIR__PENDING;
+    t->taken_back = !is_for_writer && t->below->kind->unask(t->below, &t->op) == WEIR__PENDING;
+    if (t->taken_back)
         return WEIR__PENDING;
     t->asked = NULL;
     t->is_asking = is_for_writer;

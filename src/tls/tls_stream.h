@@ -28,6 +28,7 @@ struct weir__tls {
     struct weir__soon resume;      /* writing goes on: the rest of a message was read */
     bool is_shaking, lingers;
     bool is_asking;  /* op is pending below; for nobody, if asked is NULL */
+    bool taken_back; /* by unask, whose answer was PENDING: `asked` ends with what comes next */
     bool is_feeding; /* the engine has answers, which go to the line: it must not be called */
     bool looks;      /* a writer waits for op, to see what the peer said last */
     bool has_looked; /* it has waited, or need not */
