@@ -217,9 +217,9 @@ int weir__tls_ask(struct weir_stream *s, struct weir__op *ask) {
 int weir__tls_unask(struct weir_stream *s, struct weir__op *ask) {
     struct weir__tls *t = tls_of(s);
     WEIR_CHECK(t->asked == ask);
-    bool is_for_writer = t->is_halted && t->is_asking;
-    if (t->below == NULL)
+    if (t->below == NULL || !t->is_asking) /* closed: it is about to complete */
         return WEIR__PENDING;
+    bool is_for_writer = t->is_halted;
     t->taken_back = !is_for_writer && t->below->kind->unask(t->below, &t->op) == WEIR__PENDING;
     if (t->taken_back)
         return WEIR__PENDING;

@@ -121,3 +121,22 @@ TLS_STORY(a_cancel_that_meets_a_part_of_a_record_ends_an_idle_connection) {
     scene_close(&c);
     return 0;
 }
+
+/* The close has ended the read, whose task did not yet run, and writes on. */
+TLS_STORY(a_cancel_after_a_close_finds_nothing_to_take_back) {
+    struct rig_ends e = {.of_client = rig_client(&rig), .of_server = rig_server(&rig)};
+    struct weir_group readers;
+    int got = 1;
+    assert_int_equal(weir_memory_pair(100, &e.client, &e.server), 0);
+    assert_int_equal(rig_shake(&e), 0);
+    weir_group_open(&readers, WEIR_INDEPENDENT);
+    assert_int_equal(weir_go(&readers, reads, .s = e.client, .ret = &got), 0);
+    assert_int_equal(weir_sleep(WEIR_MILLISECONDS(1)), 0);
+    assert_int_equal(weir_try_write(e.client, (char[200]){0}, 200), 200);
+    weir_close(&e.client);
+    weir_group_cancel(&readers, "test");
+    assert_int_equal(weir_group_close(&readers, 0), 0);
+    assert_int_equal(got, WEIR_ECLOSED);
+    rig_leave(&e);
+    return 0;
+}
