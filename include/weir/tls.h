@@ -88,7 +88,8 @@ struct weir_tls_options { /* zero: the default */
 WEIR_API int weir_tls_new(const struct weir_tls_options *options, struct weir_tls **ret_tls);
 
 /* Read the files again, and block the thread meanwhile. Handshakes that begin from now on use what
- * they now contain; open connections are not affected. On error the old certificates stay in use.
+ * they now contain: a server's begins with the client's first bytes, even if it has accepted the
+ * client before. Open connections are not affected. On error the old certificates stay in use.
  * Returns as weir_tls_new. Any thread. */
 WEIR_API int weir_tls_reload(struct weir_tls *tls);
 

@@ -131,17 +131,26 @@ static int engine_begin(struct weir__tls_engine *e, struct weir__tls_seat *seat,
     return rc;
 }
 
-int weir__tls_engine_init(struct weir__tls_engine *e, struct weir_tls *owner,
-                          struct weir__tls_seat *seat, struct weir__out *out, const char *host) {
-    *e = (struct weir__tls_engine){.owner = owner, .out = out, .server = host == NULL,
-                                    .generation = seat->generation,
-                                    .records_left = weir__tls_key_records};
+static int engine_make(struct weir__tls_engine *e, struct weir__tls_seat *seat,
+                       const char *host) {
+    e->generation = seat->generation;
     ERR_clear_error();
     int rc = engine_begin(e, seat, host);
     ERR_clear_error();
     if (rc < 0)
         weir__tls_engine_fini(e);
     return rc;
+}
+
+int weir__tls_engine_init(struct weir__tls_engine *e, struct weir_tls *owner,
+                          struct weir__tls_seat *seat, struct weir__out *out, const char *host) {
+    *e = (struct weir__tls_engine){.owner = owner, .out = out, .server = host == NULL,
+                                    .records_left = weir__tls_key_records};
+    return host != NULL ? engine_make(e, seat, host) : 0;
+}
+
+int weir__tls_engine_serve(struct weir__tls_engine *e, struct weir__tls_seat *seat) {
+    return e->ssl != NULL ? 0 : engine_make(e, seat, NULL);
 }
 
 void weir__tls_engine_fini(struct weir__tls_engine *e) {

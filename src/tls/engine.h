@@ -31,7 +31,7 @@ enum {
 extern uint32_t weir__tls_key_records;
 
 struct weir__tls_engine {
-    SSL *ssl;
+    SSL *ssl; /* NULL: of a server that has heard nothing */
     const uint8_t *in;
     size_t in_len;
     struct weir__out *out;
@@ -55,6 +55,9 @@ struct weir__tls_engine {
  * and out must outlive it. */
 int weir__tls_engine_init(struct weir__tls_engine *e, struct weir_tls *owner,
                           struct weir__tls_seat *seat, struct weir__out *out, const char *host);
+/* The client's first bytes have come: use what the seat has now. Before this a server has no SSL,
+ * so a silent client costs none. Returns 0, also if it was done before, or -ENOMEM. */
+int weir__tls_engine_serve(struct weir__tls_engine *e, struct weir__tls_seat *seat);
 void weir__tls_engine_fini(struct weir__tls_engine *e);
 
 /* Each call takes what it needs from in, and appends what the peer must get to out, also when it

@@ -11,6 +11,13 @@ enum {
     PLAIN_MAX = 1 << 20 /* bytes of a client's plain HTTP that are thrown away */
 };
 
+/* The client's first bytes have come: its handshake is made with what a reload has read last. */
+static int serve(struct weir__tls *t) {
+    struct weir__tls_seat *seat;
+    int rc = weir__tls_seat_get(t->engine.owner, &seat);
+    return rc == 0 ? weir__tls_engine_serve(&t->engine, seat) : rc;
+}
+
 /* One step with what has come below, and waiting for it if nothing has. */
 static int shake_on(struct weir__tls *t) {
     struct weir_view v;
@@ -21,9 +28,12 @@ static int shake_on(struct weir__tls *t) {
         t->below = NULL;
     if (n <= 0)
         return n < 0 ? (int)n : WEIR_EEOF;
+    int rc = t->engine.ssl == NULL ? serve(t) : 0;
+    if (rc < 0)
+        return rc;
     t->engine.in = v.base;
     t->engine.in_len = v.len;
-    int rc = weir__tls_engine_shake(&t->engine);
+    rc = weir__tls_engine_shake(&t->engine);
     weir_consume(t->below, v.len - t->engine.in_len);
     t->engine.in = NULL;
     t->engine.in_len = 0;
