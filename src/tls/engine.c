@@ -323,6 +323,11 @@ static __attribute__((cold, noinline)) int change_key(struct weir__tls_engine *e
     return rc == 1 ? 0 : said(e, rc);
 }
 
+/* Has it sent close_notify? */
+static bool has_ended(const struct weir__tls_engine *e) {
+    return (SSL_get_shutdown(e->ssl) & SSL_SENT_SHUTDOWN) != 0;
+}
+
 int weir__tls_engine_write(struct weir__tls_engine *e, const void *buf, size_t len) {
     size_t n = 0;
     WEIR_CHECK(e->shaken && len > 0 && len <= WEIR__TLS_RECORD);
@@ -338,6 +343,10 @@ int weir__tls_engine_write(struct weir__tls_engine *e, const void *buf, size_t l
     free_buffers(e); /* it has answered a KeyUpdate before */
     if (rc == 1)
         return 0;
+    if (has_ended(e)) {
+        ERR_clear_error();
+        return -EPIPE;
+    }
     rc = said(e, rc);
     return rc == -EAGAIN ? weir__tls_engine_fail(e, WEIR_ETLS, "the peer began a new handshake")
                          : rc;
@@ -346,6 +355,8 @@ int weir__tls_engine_write(struct weir__tls_engine *e, const void *buf, size_t l
 int weir__tls_engine_end(struct weir__tls_engine *e) {
     if (!e->shaken || e->code != 0)
         return e->code;
+    if (has_ended(e)) /* once more, and OpenSSL would read until the peer's has come */
+        return 0;
     if (SSL_in_init(e->ssl))
         return -EAGAIN;
     ERR_clear_error();

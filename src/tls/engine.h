@@ -72,11 +72,11 @@ int weir__tls_engine_read_rest(struct weir__tls_engine *e);
 /* Look at what has come: the next read returns the record that this meets. Returns its length; 0,
  * the peer's close_notify; an error, such as the peer's alert. */
 int64_t weir__tls_engine_peek(struct weir__tls_engine *e, void *buf, size_t len);
-/* Encrypt at most a record. Returns 0 or an error; -EAGAIN: a message of the peer's to OpenSSL
- * itself, such as a ticket, has come in part, and nothing can be written before the rest of it was
- * read. */
+/* Encrypt at most a record. Returns 0 or an error; -EPIPE: close_notify was sent; -EAGAIN: a
+ * message of the peer's to OpenSSL itself, such as a ticket, has come in part, and nothing can be
+ * written before the rest of it was read. */
 int weir__tls_engine_write(struct weir__tls_engine *e, const void *buf, size_t len);
-/* Append close_notify. Returns as write. */
+/* Append close_notify, once. Returns as write; 0 if it was sent before. */
 int weir__tls_engine_end(struct weir__tls_engine *e);
 
 /* OpenSSL calls this for each step of a handshake, and of what follows it: tickets, KeyUpdates. */

@@ -177,7 +177,8 @@ static __attribute__((cold, noinline)) int broken(struct weir__tls *t) {
 }
 
 static inline int write_ended(struct weir__tls *t, int rc) {
-    bool looks = __builtin_expect(is_break(rc), 0) && t->engine.shaken && !t->has_looked;
+    bool looks = __builtin_expect(is_break(rc), 0) && t->engine.shaken && !t->has_looked &&
+                 t->out.failed != 0; /* else this side was shut down */
     return looks && !t->stream.closed ? broken(t) : rc;
 }
 
@@ -345,7 +346,8 @@ static int tls_shutdown(struct weir_stream *s) {
         return t->ends_late ? 0 : rc;
     weir__tls_go(t);
     t->ends_below = !weir__tls_is_written(t);
-    return t->ends_below ? 0 : weir__stream_shut(t->below);
+    rc = t->ends_below ? 0 : weir__stream_shut(t->below);
+    return rc == -EOPNOTSUPP && !s->torn ? 0 : rc; /* close_notify is the end then */
 }
 
 static void resumed(struct weir__soon *soon, bool dropped) {
