@@ -25,6 +25,12 @@ static void *pack(struct packer *p, const void *bytes, size_t len) {
     return copy;
 }
 
+/* A table of pointers, or of structs of such: it must be aligned, and strings lie before it. */
+static void *pack_table(struct packer *p, const void *entries, size_t len) {
+    p->used = (p->used + sizeof (void *) - 1) & ~(sizeof (void *) - 1);
+    return pack(p, entries, len);
+}
+
 static void pack_string(struct packer *p, const char **s) {
     if (*s != NULL)
         *s = pack(p, *s, strlen(*s) + 1);
@@ -34,7 +40,7 @@ static void pack_alpn(struct packer *p, struct weir_tls_options *o, const char *
     size_t n = 0;
     while (given != NULL && given[n] != NULL)
         n++;
-    const char **copy = given != NULL ? pack(p, given, (n + 1) * sizeof *given) : NULL;
+    const char **copy = given != NULL ? pack_table(p, given, (n + 1) * sizeof *given) : NULL;
     for (size_t i = 0; i < n; i++) {
         const char *s = given[i];
         pack_string(p, &s);
@@ -57,7 +63,8 @@ static void pack_names(struct packer *p, struct weir_tls_options *o,
     size_t n = 0;
     while (given != NULL && given[n].name != NULL)
         n++;
-    struct weir_tls_name *copy = given != NULL ? pack(p, given, (n + 1) * sizeof *given) : NULL;
+    size_t len = (n + 1) * sizeof *given;
+    struct weir_tls_name *copy = given != NULL ? pack_table(p, given, len) : NULL;
     for (size_t i = 0; i < n; i++) {
         struct weir_tls_name one = given[i];
         pack_name(p, &one);
@@ -67,7 +74,6 @@ static void pack_names(struct packer *p, struct weir_tls_options *o,
     o->names = copy;
 }
 
-/* Tables first: they are aligned as the block is. */
 static void pack_all(struct packer *p, struct weir_tls_options *o) {
     pack_names(p, o, o->names);
     pack_alpn(p, o, o->alpn);
