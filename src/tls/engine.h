@@ -37,7 +37,8 @@ struct weir__tls_engine {
     struct weir__out *out;
     struct weir_tls *owner;
     uint64_t generation; /* of the material that it was made of */
-    char *host;    /* client: what the certificate must be for, and the key of its sessions */
+    char *host;    /* client: what the certificate must be for, and the key of its sessions; server:
+                    * the name that the client asks for; NULL: none */
     char *why;     /* the text of code; NULL: none, or no memory for it */
     uint32_t records_left; /* that the key for writing may still encrypt */
     int16_t code;  /* why it failed; each later call returns it */

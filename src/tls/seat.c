@@ -34,6 +34,37 @@ static int verify(X509_STORE_CTX *store, void *arg) {
     return rc;
 }
 
+/* The name in the body of a server_name extension (RFC 6066): the length of the list, the kind of
+ * its only entry, the length of the name. NULL: none, or one that OpenSSL will refuse. */
+static const char *name_in(const unsigned char *body, size_t len, size_t *ret_len) {
+    if (len < 5 || body[2] != TLSEXT_NAMETYPE_host_name)
+        return NULL;
+    *ret_len = (size_t)body[3] << 8 | body[4];
+    bool is_good = *ret_len == len - 5 && memchr(body + 5, '\0', len - 5) == NULL;
+    return is_good ? (const char *)body + 5 : NULL;
+}
+
+/* A client's first message, before a ticket in it is opened: keep the name that it asks for. */
+static int hear_name(SSL *ssl, int *alert, void *arg) {
+    struct weir__tls_engine *e = weir__tls_engine_of(ssl);
+    const unsigned char *body;
+    size_t len;
+    if (SSL_client_hello_get0_ext(ssl, TLSEXT_TYPE_server_name, &body, &len) != 1)
+        return SSL_CLIENT_HELLO_SUCCESS;
+    const char *name = name_in(body, len, &len);
+    weir__free(e->host); /* of the message before, after which we have asked for another group */
+    e->host = name != NULL ? weir__alloc(len + 1) : NULL;
+    if (e->host != NULL) {
+        memcpy(e->host, name, len);
+        e->host[len] = '\0';
+    }
+    if (name == NULL || e->host != NULL)
+        return SSL_CLIENT_HELLO_SUCCESS;
+    weir__tls_engine_fail(e, -ENOMEM, "%s", weir_error_text(-ENOMEM));
+    *alert = SSL_AD_INTERNAL_ERROR;
+    return SSL_CLIENT_HELLO_ERROR;
+}
+
 /* Does the name that a client asks for fit this pattern? */
 static bool fits(const char *pattern, const char *name) {
     if (pattern[0] != '*')
@@ -64,7 +95,7 @@ static int choose_name(SSL *ssl, int *alert, void *arg) {
     if (ctx != NULL && SSL_set_SSL_CTX(ssl, ctx) != NULL)
         return SSL_TLSEXT_ERR_OK;
     if (SSL_CTX_get0_certificate(seat->ctx) != NULL)
-        return name != NULL ? SSL_TLSEXT_ERR_NOACK : SSL_TLSEXT_ERR_OK;
+        return SSL_TLSEXT_ERR_OK; /* so that the session, and its ticket, have the name */
     weir__tls_engine_fail(weir__tls_engine_of(ssl), WEIR_ETLS,
                           name != NULL ? "no certificate for the name that the client asks for: %s"
                                        : "the client asks for no name, and there is no cert_file%s",
@@ -173,6 +204,7 @@ static SSL_CTX *context_new(struct weir__tls_seat *seat, const struct weir__tls_
         SSL_CTX_free(ctx);
         return NULL;
     }
+    SSL_CTX_set_client_hello_cb(ctx, hear_name, NULL);
     SSL_CTX_set_tlsext_servername_callback(ctx, choose_name);
     SSL_CTX_set_tlsext_servername_arg(ctx, seat);
     return ctx;

@@ -6,6 +6,7 @@
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 #include <string.h>
+#include <strings.h>
 #include <weir/loop.h>
 #include <weir/wall.h>
 
@@ -114,12 +115,24 @@ static int stamp(SSL *ssl, void *arg) {
     return 1;
 }
 
+/* In TLS 1.2 a session belongs to the name that its client asked for. For another, or none, it must
+ * not be resumed (RFC 6066): the client would be served under the old one. */
+static bool is_for_name(SSL *ssl, const SSL_SESSION *session) {
+    const char *old = SSL_SESSION_get0_hostname(session);
+    const char *name = weir__tls_engine_of(ssl)->host;
+    if (SSL_version(ssl) >= TLS1_3_VERSION || old == NULL || name == NULL)
+        return SSL_version(ssl) >= TLS1_3_VERSION || old == name;
+    return strcasecmp(old, name) == 0;
+}
+
 static SSL_TICKET_RETURN opened(SSL *ssl, SSL_SESSION *session, const unsigned char *name,
                                 size_t len, SSL_TICKET_STATUS status, void *arg) {
     if (session != NULL && weir__tls_is_simulated()) /* its age was checked by its key */
         weir__tls_session_age(session);
     if (session != NULL && !weir__tls_session_is_valid(session))
         return SSL_TICKET_RETURN_IGNORE_RENEW; /* the client must show another certificate */
+    if (session != NULL && !is_for_name(ssl, session))
+        return SSL_TICKET_RETURN_IGNORE_RENEW;
     switch (status) {
     case SSL_TICKET_SUCCESS: /* in TLS 1.3 a client uses a ticket once, and needs the next */
         return SSL_version(ssl) >= TLS1_3_VERSION ? SSL_TICKET_RETURN_USE_RENEW
