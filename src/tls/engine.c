@@ -249,10 +249,16 @@ void weir__tls_engine_note_step(const SSL *ssl, int where, int rc) {
         e->steps++;
 }
 
+/* Does OpenSSL have a part of a record, or one that was not read? Before 3.0.14, 3.1.6, 3.2.2 and
+ * 3.3.1 it frees the buffer even then, and goes on to use it. */
+static __attribute__((cold)) bool is_within_record(const SSL *ssl) {
+    return strcmp(SSL_rstate_string(ssl), "RB") == 0 || SSL_has_pending(ssl) == 1;
+}
+
 /* Messages of the handshake make OpenSSL get ready to read and write 16 KiB, and a ticket or a
  * KeyUpdate comes when it is long done. Does nothing within a record. */
 static inline void free_buffers(struct weir__tls_engine *e) {
-    if (__builtin_expect(!e->stepped || e->in_len > 0, 1))
+    if (__builtin_expect(!e->stepped || e->in_len > 0, 1) || is_within_record(e->ssl))
         return;
     e->stepped = SSL_free_buffers(e->ssl) != 1;
 }

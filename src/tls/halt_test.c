@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A message of the peer's to OpenSSL itself, such as a ticket, that comes in part: nothing can be
  * encrypted before the rest of it was read. */
+#include <dlfcn.h>
 #include <errno.h>
 
 #include "tls/raw_rig.h"
@@ -276,6 +277,43 @@ TLS_STORY(a_halted_writer_is_ended_by_a_cancel_and_by_a_close) {
     halt_begins(&c.e, &c.r, &c.g, LEFT_BEFORE); /* and with nobody inside */
     write_somehow(c.e.client, &c.g, BY_SHUTDOWN);
     weir_close(&c.e.client);
+    scene_close(&c);
+    return 0;
+}
+
+/* ---- OpenSSL's buffers ---- */
+
+static size_t freed, freed_in_use;
+
+/* In place of OpenSSL's: before 3.0.14 it freed a buffer that holds the begin of a record. */
+int SSL_free_buffers(SSL *ssl) {
+    int (*real)(SSL *ssl);
+    *(void **)&real = dlsym(RTLD_NEXT, "SSL_free_buffers");
+    freed++;
+    freed_in_use += strcmp(SSL_rstate_string(ssl), "RB") == 0 || SSL_has_pending(ssl);
+    return real(ssl);
+}
+
+/* A whole ticket, of which the next record has come but for its last bytes. */
+TLS_STORY(buffers_are_not_freed_while_they_hold_a_part_of_a_record) {
+    struct scene c;
+    char tickets[8192];
+    scene_open(&c);
+    int n = BIO_read(c.r.out, tickets, sizeof tickets);
+    assert_in_range(n, 100, sizeof tickets - 1);
+    freed = freed_in_use = 0;
+    assert_int_equal(weir_write(c.r.s, tickets, (size_t)n - 3), 0);
+    assert_int_equal(weir_go(&c.g, reads_byte, .s = c.e.client), 0);
+    assert_int_equal(weir_sleep(WEIR_MILLISECONDS(1)), 0);
+    assert_int_equal(freed, 0);
+    assert_int_equal(weir_write(c.r.s, tickets + n - 3, 3), 0);
+    assert_int_equal(weir_sleep(WEIR_MILLISECONDS(1)), 0);
+    assert_int_equal(freed, 1);
+    SSL_write(c.r.ssl, "y", 1);
+    assert_int_equal(raw_send(&c.r), 0);
+    assert_int_equal(weir_write(c.e.client, "word", 4), 0);
+    word_comes(&c.r, BY_TASK);
+    assert_int_equal(freed_in_use, 0);
     scene_close(&c);
     return 0;
 }
