@@ -182,6 +182,10 @@ static int said(struct weir__tls_engine *e, int rc) {
     int error = SSL_get_error(e->ssl, rc);
     if (error == SSL_ERROR_WANT_READ)
         return -EAGAIN;
+    if (error == SSL_ERROR_ZERO_RETURN) /* close_notify, and nothing in the queue */
+        return weir__tls_engine_fail(e, WEIR_EEOF, "the peer ended the connection %s",
+                                     e->shaken ? "in the middle of a message of the handshake"
+                                               : "during the TLS handshake");
     rc = weir__tls_reason(e);
     ERR_clear_error();
     return rc;

@@ -79,6 +79,12 @@ static const struct told *find(int reason) {
     return NULL;
 }
 
+/* Has the peer said so? The reasons that all of OpenSSL has in common, such as an internal error
+ * here, are large numbers too. */
+static bool is_alert(int reason) {
+    return reason > SSL_AD_REASON_OFFSET && reason <= SSL_AD_REASON_OFFSET + 255;
+}
+
 int weir__tls_reason(struct weir__tls_engine *e) {
     char text[96];
     unsigned long error = ERR_peek_error();
@@ -91,7 +97,7 @@ int weir__tls_reason(struct weir__tls_engine *e) {
     if (t != NULL)
         return weir__tls_engine_fail(e, t->code, "%s", t->text);
     weir__tls_reason_queue(text, sizeof text);
-    if (reason >= SSL_AD_REASON_OFFSET && ERR_GET_LIB(error) == ERR_LIB_SSL)
+    if (is_alert(reason) && ERR_GET_LIB(error) == ERR_LIB_SSL)
         return weir__tls_engine_fail(e, WEIR_ETLS, "the peer refused: %s", text);
     return weir__tls_engine_fail(e, WEIR_EPROTO, "TLS: %s", text);
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Peers that do not speak TLS, or stop in the middle; and the bound of a handshake. */
 #include <errno.h>
+#include <openssl/err.h>
 
+#include "tls/reason.h"
 #include "tls/tls_rig.h"
 
 static struct rig rig;
@@ -46,6 +48,55 @@ TLS_STORY(a_peer_that_ends_in_the_handshake_is_an_error) {
     assert_non_null(strstr(text, "during the TLS handshake"));
     assert_int_equal(against("", 0, true, false, text), WEIR_EEOF);
     return 0;
+}
+
+/* The first message of a client. Returns its length. */
+static size_t hello(char *buf, size_t size) {
+    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+    SSL *ssl = SSL_new(ctx);
+    SSL_set_bio(ssl, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
+    SSL_set_connect_state(ssl);
+    assert_int_equal(SSL_do_handshake(ssl), -1);
+    int n = BIO_read(SSL_get_wbio(ssl), buf, (int)size);
+    assert_true(n > 0);
+    SSL_free(ssl);
+    SSL_CTX_free(ctx);
+    ERR_clear_error();
+    return (size_t)n;
+}
+
+TLS_STORY(a_peer_that_takes_leave_in_the_handshake_has_ended_it) {
+    static const char leave[] = {0x15, 0x03, 0x03, 0, 2, 1, 0}; /* close_notify */
+    char text[200], both[2048];
+    size_t len = hello(both, sizeof both - sizeof leave);
+    memcpy(both + len, leave, sizeof leave);
+    assert_int_equal(against(leave, sizeof leave, false, false, text), WEIR_EEOF);
+    assert_non_null(strstr(text, "the peer ended the connection during the TLS handshake"));
+    assert_int_equal(against(both, len + sizeof leave, false, true, text), WEIR_EEOF);
+    assert_non_null(strstr(text, "the peer ended the connection during the TLS handshake"));
+    return 0;
+}
+
+/* What OpenSSL finds here is not what the peer says. */
+static int reason_of(int reason, char *ret_text) {
+    struct weir__tls_engine e = {0};
+    ERR_raise(ERR_LIB_SSL, reason);
+    int code = weir__tls_reason(&e);
+    ERR_clear_error();
+    snprintf(ret_text, 200, "%s", e.why);
+    weir__tls_engine_fini(&e);
+    return code;
+}
+
+WEIR_TEST(an_error_on_this_side_is_not_said_to_be_the_peers) {
+    char text[200];
+    OPENSSL_init_ssl(OPENSSL_INIT_LOAD_SSL_STRINGS, NULL);
+    assert_int_equal(reason_of(ERR_R_INTERNAL_ERROR, text), WEIR_EPROTO);
+    assert_string_equal(text, "TLS: internal error");
+    assert_int_equal(reason_of(ERR_R_PASSED_INVALID_ARGUMENT, text), WEIR_EPROTO);
+    assert_string_equal(text, "TLS: passed invalid argument");
+    assert_int_equal(reason_of(SSL_AD_REASON_OFFSET + SSL_AD_INTERNAL_ERROR, text), WEIR_ETLS);
+    assert_string_equal(text, "the peer refused: tlsv1 alert internal error");
 }
 
 TLS_STORY(a_client_that_says_nothing_is_refused_in_time) {
