@@ -37,22 +37,36 @@ static bool is_behind(const struct weir__tls_engine *e) {
     return m->client_trust != NULL && e->generation != m->generation;
 }
 
+/* Keys that open nothing any more. Each use of the keys begins with this: there is no timer. */
+static void erase_old(struct weir__tls_ticket_key *keys, weir_ns now, weir_ns lifetime) {
+    for (int i = 0; i < 2; i++)
+        if (is_over(&keys[i], now, weir__deadline(lifetime, lifetime)))
+            OPENSSL_cleanse(&keys[i], sizeof keys[i]);
+}
+
+/* A new key in front; the one before it still opens tickets, if it was not erased. */
+static int key_change(struct weir__tls_ticket_key *keys, OSSL_LIB_CTX *lib, weir_ns now) {
+    struct weir__tls_ticket_key fresh;
+    int rc = key_make(&fresh, lib, now);
+    if (rc == 0) {
+        keys[1] = keys[0];
+        keys[0] = fresh;
+    }
+    OPENSSL_cleanse(&fresh, sizeof fresh);
+    return rc;
+}
+
 /* The key that makes tickets now; the caller holds the lock. A handshake that a reload has
  * overtaken gets a key that nobody keeps, so that its ticket opens nothing. */
 static int key_current(const struct weir__tls_engine *e, OSSL_LIB_CTX *lib,
                        struct weir__tls_ticket_key *ret) {
-    struct weir_tls *tls = e->owner;
-    struct weir__tls_ticket_key *keys = tls->tickets.keys;
-    weir_ns now = weir_now();
+    struct weir__tls_ticket_key *keys = e->owner->tickets.keys;
+    weir_ns now = weir_now(), lifetime = lifetime_of(e->owner);
+    erase_old(keys, now, lifetime);
     if (is_behind(e))
         return key_make(ret, lib, now);
-    if (is_over(&keys[0], now, lifetime_of(tls))) {
-        struct weir__tls_ticket_key fresh;
-        if (key_make(&fresh, lib, now) < 0)
-            return -1;
-        keys[1] = keys[0];
-        keys[0] = fresh;
-    }
+    if (is_over(&keys[0], now, lifetime) && key_change(keys, lib, now) < 0)
+        return -1;
     *ret = keys[0];
     return 0;
 }
@@ -62,12 +76,11 @@ static int key_current(const struct weir__tls_engine *e, OSSL_LIB_CTX *lib,
 static int key_named(struct weir_tls *tls, const unsigned char *name,
                      struct weir__tls_ticket_key *ret) {
     weir_ns now = weir_now(), lifetime = lifetime_of(tls);
+    erase_old(tls->tickets.keys, now, lifetime);
     for (int i = 0; i < 2; i++) {
         const struct weir__tls_ticket_key *k = &tls->tickets.keys[i];
         if (k->made_ns == 0 || memcmp(k->name, name, sizeof k->name) != 0)
             continue;
-        if (is_over(k, now, weir__deadline(lifetime, lifetime)))
-            return 0;
         *ret = *k;
         return i == 0 && !is_over(k, now, lifetime) ? 1 : 2;
     }
@@ -83,6 +96,14 @@ static int set_mac(EVP_MAC_CTX *mac, const struct weir__tls_ticket_key *k) {
     return EVP_MAC_CTX_set_params(mac, params);
 }
 
+/* Returns 0, or -1: OpenSSL has failed. */
+static int use_key(const struct weir__tls_ticket_key *k, unsigned char *iv, EVP_CIPHER_CTX *cipher,
+                   EVP_MAC_CTX *mac, bool making) {
+    bool good = EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), NULL, k->aes, iv, making) == 1 &&
+                set_mac(mac, k) == 1;
+    return good ? 0 : -1;
+}
+
 static int ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher,
                       EVP_MAC_CTX *mac, int making) {
     const struct weir__tls_engine *e = weir__tls_engine_of(ssl);
@@ -93,17 +114,14 @@ static int ticket_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPH
     pthread_mutex_lock(&tls->lock);
     int rc = making ? key_current(e, lib, &k) : key_named(tls, name, &k);
     pthread_mutex_unlock(&tls->lock);
-    if (making ? rc < 0 : rc == 0)
-        return making ? -1 : 0;
-    if (making) {
-        if (RAND_bytes_ex(lib, iv, EVP_MAX_IV_LENGTH, 0) != 1)
-            return -1;
+    if (making && rc == 0) {
+        rc = RAND_bytes_ex(lib, iv, EVP_MAX_IV_LENGTH, 0) == 1 ? 1 : -1;
         memcpy(name, k.name, sizeof k.name);
     }
-    bool good = EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), NULL, k.aes, iv, making) == 1 &&
-                set_mac(mac, &k) == 1;
+    if (rc > 0 && use_key(&k, iv, cipher, mac, making) < 0)
+        rc = -1;
     OPENSSL_cleanse(&k, sizeof k);
-    return !good ? -1 : making ? 1 : rc;
+    return rc;
 }
 
 /* OpenSSL stamps sessions by the machine's clock. In a simulation that would be another text in

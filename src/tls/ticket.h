@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* ticket.h - the keys with which a server encrypts tickets. All loops share them, so that a client
  * can resume on any of them. A key encrypts tickets for ticket_ns, and decrypts them for the same
- * time after that. Then it is erased, so that an attacker who comes later finds no key. */
+ * time after that. The next handshake that makes or opens a ticket then erases it, so that an
+ * attacker who comes later finds no key. While a server has no clients, the last keys stay. */
 #ifndef WEIR_TLS_TICKET_H
 #define WEIR_TLS_TICKET_H
 

@@ -5,6 +5,7 @@
 #include <time.h>
 #include <weir/wall.h>
 
+#include "tls/context.h"
 #include "tls/tls_rig.h"
 
 static struct rig rig;
@@ -184,5 +185,46 @@ WEIR_TEST(nobody_resumes_with_a_certificate_that_has_expired) {
     rig_open(&rig);
     for (int of_client = 0; of_client < 2; of_client++)
         assert_int_equal(weir_sim_run(until_it_ends, &(bool){of_client == 1}, NULL), 0);
+    rig_close(&rig);
+}
+
+/* ---- the key's end ---- */
+
+/* Shake hands, and look whether the server still has this key. */
+static bool has_after_handshake(struct rig_ends *e, const struct weir__tls_ticket_key *key) {
+    bool has = false;
+    assert_int_equal(rig_pair(e), 0);
+    let_tickets_come(e);
+    rig_part(e);
+    for (int i = 0; i < 2; i++)
+        has |= memcmp(e->of_server->tickets.keys[i].aes, key->aes, sizeof key->aes) == 0;
+    return has;
+}
+
+static int keys_end(void *arg) {
+    bool is_idle = *(bool *)arg;
+    struct weir_tls_options so = {.size = sizeof so, .cert_pem = rig.server.cert_pem,
+                                  .key_pem = rig.server.key_pem,
+                                  .ticket_ns = WEIR_SECONDS(100)};
+    struct rig_ends e = {.of_client = rig_client(&rig), .of_server = rig_tls(&so)};
+    assert_int_equal(rig_pair(&e), 0);
+    rig_part(&e);
+    struct weir__tls_ticket_key key = e.of_server->tickets.keys[0];
+    assert_true(key.made_ns > 0);
+    if (!is_idle) {
+        assert_int_equal(weir_sleep(WEIR_SECONDS(150)), 0);
+        assert_true(has_after_handshake(&e, &key)); /* it opens tickets */
+    }
+    assert_int_equal(weir_sleep(WEIR_SECONDS(is_idle ? 250 : 60)), 0);
+    assert_false(has_after_handshake(&e, &key));
+    weir_tls_unref(&e.of_client);
+    weir_tls_unref(&e.of_server);
+    return 0;
+}
+
+WEIR_TEST(the_first_handshake_after_its_time_erases_a_key_of_tickets) {
+    rig_open(&rig);
+    for (int is_idle = 0; is_idle < 2; is_idle++)
+        assert_int_equal(weir_sim_run(keys_end, &(bool){is_idle == 1}, NULL), 0);
     rig_close(&rig);
 }
