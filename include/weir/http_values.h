@@ -109,8 +109,8 @@ WEIR_SUSPENDS int weir_http_unauthorized(struct weir_http_request *r, const char
 
 /* Who sent a request. The caller owns it: it stays valid when the request is over. */
 struct weir_http_sender {
-    char address[64];  /* "192.0.2.1" or "2001:db8::1", without port; "unix", "memory" for such a
-                        * connection */
+    char address[64];  /* "192.0.2.1" or "2001:db8::1", without port and zone; "unix", "memory" for
+                        * such a connection; else as weir_stream_peer: "fd:7", "?" */
     char host[256];    /* the Host that the client asked for; "" if there is none or a longer one */
     const char *scheme; /* "http" or "https": which the client used; static */
     bool proxied;      /* this is what a proxy has said, not what the connection shows */

@@ -138,7 +138,7 @@ WEIR_TEST_BACKENDS(an_answer_that_a_cancel_has_cut_is_the_end) {
 
 /* Else the proxy would pass for the client, and what the client claims would be believed. */
 static int lose_a_client(void *arg) {
-    static const char *const proxies[] = {"unix", NULL}; /* and what has no address */
+    static const char *const proxies[] = {"unix", NULL}; /* and memory */
     static const char text[] = "PROXY TCP4 192.0.2.1 192.0.2.2 1000 80\r\n"
                                "GET / HTTP/1.1\r\n" LOCAL "X-Forwarded-For: 203.0.113.6\r\n\r\n";
     struct weir_http_server_options o = {.size = sizeof o, .proxies = proxies,

@@ -4,6 +4,7 @@
 #include "http/peers.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <string.h>
 
 /* ---- addresses ---- */
@@ -28,11 +29,15 @@ static const char *bare(const char *text, size_t *len) {
     return text;
 }
 
-bool weir__ip_parse(struct weir__ip *ret, const char *text, size_t len) {
+/* with_zone: leave out the "%2" of "[fe80::1%2]:80", as weir_stream_peer writes it. */
+static bool parse(struct weir__ip *ret, const char *text, size_t len, bool with_zone) {
     static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
     char copy[WEIR__IP_MAX];
     struct weir__ip ip;
+    bool in_brackets = len > 0 && text[0] == '[';
     text = bare(text, &len);
+    const char *zone = with_zone && in_brackets ? memchr(text, '%', len) : NULL;
+    len = zone != NULL ? (size_t)(zone - text) : len;
     if (len == 0 || len >= sizeof copy || memchr(text, '\0', len) != NULL)
         return false;
     memcpy(copy, text, len);
@@ -42,6 +47,10 @@ bool weir__ip_parse(struct weir__ip *ret, const char *text, size_t len) {
         return false;
     *ret = ip;
     return true;
+}
+
+bool weir__ip_parse(struct weir__ip *ret, const char *text, size_t len) {
+    return parse(ret, text, len, false);
 }
 
 static bool is_ipv4(const struct weir__ip *ip) {
@@ -54,6 +63,22 @@ const char *weir__ip_write(const struct weir__ip *ip, char text[static WEIR__IP_
         inet_ntop(AF_INET, ip->bytes + 12, text, WEIR__IP_MAX);
     else
         inet_ntop(AF_INET6, ip->bytes, text, WEIR__IP_MAX);
+    return text;
+}
+
+/* ---- peers ---- */
+
+/* "unix:" and perhaps a name, which is the client's choice. */
+static bool is_unix(const char *peer, size_t len) {
+    return len >= 4 && memcmp(peer, "unix", 4) == 0 && (len == 4 || peer[4] == ':');
+}
+
+const char *weir__peer_write(const char *peer, char text[static WEIR__PEER_MAX]) {
+    struct weir__ip ip;
+    size_t len = strlen(peer);
+    if (parse(&ip, peer, len, true))
+        return weir__ip_write(&ip, text);
+    snprintf(text, WEIR__PEER_MAX, "%s", is_unix(peer, len) ? "unix" : peer);
     return text;
 }
 
@@ -96,11 +121,14 @@ static bool in_network(const struct network *n, const struct weir__ip *ip) {
 
 bool weir__peer_listed(const char *const *list, const char *peer, size_t len) {
     struct weir__ip ip;
-    bool has_ip = weir__ip_parse(&ip, peer, len);
+    bool has_ip = parse(&ip, peer, len, true);
+    /* of any other name, such as "fd:7" or "?", nobody knows who is behind it */
+    bool is_local = is_unix(peer, len) || (len == 6 && memcmp(peer, "memory", 6) == 0);
     for (; list != NULL && *list != NULL; list++) {
         struct network n;
-        bool is_unix = strcmp(*list, "unix") == 0;
-        if (is_unix ? !has_ip : has_ip && network_parse(*list, &n) == NULL && in_network(&n, &ip))
+        if (strcmp(*list, "unix") == 0 ? is_local
+                                       : has_ip && network_parse(*list, &n) == NULL &&
+                                             in_network(&n, &ip))
             return true;
     }
     return false;

@@ -12,8 +12,8 @@ struct weir__ip {
     uint8_t bytes[16];
 };
 
-/* Read an address as weir_stream_peer and proxies write it: with or without a port, an IPv6 address
- * with or without brackets, without a zone. Returns false if it is none. */
+/* Read an address as proxies write it: with or without a port, an IPv6 address with or without
+ * brackets, without a zone. Returns false if it is none. */
 bool weir__ip_parse(struct weir__ip *ret, const char *text, size_t len);
 
 /* Write it, without port and brackets. Returns text. */
@@ -23,8 +23,14 @@ const char *weir__ip_write(const struct weir__ip *ip, char text[static WEIR__IP_
 /* What is wrong with an entry of such a list: "10.0.0.0/8", "::1", "unix"; NULL: nothing. */
 const char *weir__peer_fault(const char *entry);
 
-/* Is a peer on the list? peer as weir_stream_peer shows it; a name that is no IP address is "unix".
- * list ends with NULL; NULL: nobody is. */
+/* A peer as weir_stream_peer shows it, without what differs between its connections: an IP address
+ * without port and zone; "unix" for "unix:NAME"; else as it is. Returns text. */
+enum { WEIR__PEER_MAX = 64 };
+const char *weir__peer_write(const char *peer, char text[static WEIR__PEER_MAX]);
+
+/* Is a peer on the list? peer as weir_stream_peer shows it: an IP address, whose zone counts for
+ * nothing; "unix:NAME" and "memory" are "unix"; nobody else is listed. list ends with NULL; NULL:
+ * nobody is. */
 bool weir__peer_listed(const char *const *list, const char *peer, size_t len);
 
 /* Who sent a request, as far as the proxies on the list are to be believed. */

@@ -30,8 +30,9 @@ WEIR_TEST(addresses_are_read_with_and_without_their_port) {
 }
 
 WEIR_TEST(a_peer_is_listed_by_address_and_by_network) {
-    static const char *const list[] = {"10.0.0.0/8", "192.168.1.7", "2001:db8::/33", "::1", NULL};
-    static const char *const unix_only[] = {"unix", NULL}, *const all[] = {"0.0.0.0/0", NULL};
+    static const char *const list[] = {"10.0.0.0/8", "192.168.1.7", "2001:db8::/33", "::1",
+                                      "fe80::/10", NULL};
+    static const char *const all[] = {"0.0.0.0/0", NULL};
     static const struct {
         const char *peer;
         bool is;
@@ -39,17 +40,41 @@ WEIR_TEST(a_peer_is_listed_by_address_and_by_network) {
         {"10.255.0.1:4", true},     {"11.0.0.1:4", false},        {"192.168.1.7:1", true},
         {"192.168.1.8:1", false},   {"[2001:db8:7fff::1]:2", true}, {"[2001:db8:8000::1]:2", false},
         {"[::1]:9", true},          {"[::2]:9", false},           {"[::ffff:10.0.0.1]:9", true},
-        {"unix", false},            {"memory", false},
+        {"unix", false},            {"memory", false},            {"fd:7", false},
+        {"[fe80::1%2]:4444", true}, {"[fe80::1%eth0]:4", true},   {"[fec0::1%2]:4444", false},
+        {"fe80::1%2", false},       {"10.0.0.1%2:4", false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         assert_int_equal(weir__peer_listed(list, cases[i].peer, strlen(cases[i].peer)),
                          cases[i].is);
-    assert_true(weir__peer_listed(unix_only, "unix", 4));
-    assert_true(weir__peer_listed(unix_only, "", 0));
-    assert_false(weir__peer_listed(unix_only, "10.0.0.1:1", 10));
     assert_true(weir__peer_listed(all, "1.2.3.4:5", 9));
     assert_false(weir__peer_listed(all, "[::1]:5", 7));
     assert_false(weir__peer_listed(NULL, "10.0.0.1:1", 10));
+}
+
+WEIR_TEST(only_a_local_peer_is_listed_by_the_word_unix) {
+    static const char *const list[] = {"unix", NULL};
+    static const char *const local[] = {"unix", "unix:", "unix:/run/a", "unix:@a", "memory"};
+    static const char *const others[] = {"10.0.0.1:1", "[fe80::1%2]:4444", "fd:7", "?", "unixes",
+                                         "memory:", "uni", ""};
+    for (size_t i = 0; i < sizeof local / sizeof local[0]; i++)
+        assert_true(weir__peer_listed(list, local[i], strlen(local[i])));
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        assert_false(weir__peer_listed(list, others[i], strlen(others[i])));
+}
+
+WEIR_TEST(a_peer_is_written_without_what_differs_between_its_connections) {
+    static const char *const cases[][2] = {
+        {"10.1.2.3:80", "10.1.2.3"},   {"[2001:DB8::7]:80", "2001:db8::7"},
+        {"[fe80::1%2]:4", "fe80::1"},  {"[fe80::1%eth0]:4", "fe80::1"},
+        {"unix:", "unix"},             {"unix:/run/a client's choice", "unix"},
+        {"memory", "memory"},          {"fd:7", "fd:7"},
+        {"?", "?"},                    {"", ""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char text[WEIR__PEER_MAX];
+        assert_string_equal(weir__peer_write(cases[i][0], text), cases[i][1]);
+    }
 }
 
 WEIR_TEST(entries_of_a_list_that_mean_nothing_are_found) {

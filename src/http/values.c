@@ -219,14 +219,12 @@ void weir_http_client_of(const struct weir_http_request *pub, struct weir_http_s
     /* The PROXY header has named no client: it may have sent the forwarded fields itself. */
     const char *const *proxies = r->http->nameless ? NULL : o->proxies;
     weir__client_find(&c, &pub->head, pub->text, proxies, o->by_forwarded, peer);
-    const char *address = c.address.len > 0 ? pub->text + c.address.offset : peer;
-    size_t len = c.address.len > 0 ? c.address.len : strlen(peer);
     ret->proxied = r->http->client != NULL || c.address.len > 0 || c.scheme.len > 0 ||
                    c.host.len > 0;
-    if (weir__ip_parse(&ip, address, len))
+    if (weir__ip_parse(&ip, pub->text + c.address.offset, c.address.len))
         weir__ip_write(&ip, ret->address);
     else
-        snprintf(ret->address, sizeof ret->address, "%s", peer);
+        weir__peer_write(peer, ret->address);
     if (c.scheme.len > 0)
         ret->scheme = c.scheme.len == 5 ? "https" : "http";
     bool is_absolute = pub->head.target_form == WEIR__HTTP1_ABSOLUTE;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Routes of a server, and what handlers read of a request. */
+#include <sys/socket.h>
+#include <unistd.h>
 #include <weir/http_values.h>
 
 #include "http/route_rig.h"
@@ -449,6 +451,42 @@ ROUTE_STORY(a_stranger_says_nothing_of_who_it_is, o->routes = clients, o->proxie
                                                    "X-Forwarded-Proto: https\r\n")),
                         "127.0.0.1 http localhost 0");
     return 0;
+}
+
+/* Who sends the request that comes over one end of a pair of sockets, as sender. */
+static void find_sender(int (*make)(int fd, struct weir_stream **ret_stream),
+                        struct weir_http_sender *sender) {
+    static const char *const proxies[] = {"unix", NULL};
+    static const char text[] = "GET / HTTP/1.1\r\n" LOCAL "X-Forwarded-For: 1.2.3.4\r\n\r\n";
+    struct weir_http_server_options o = {.size = sizeof o, .proxies = proxies};
+    WEIR_AUTO(weir_http_drop) struct weir_http *http = NULL;
+    struct weir_stream *s = NULL;
+    struct weir_http_request *r;
+    int fds[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+    assert_int_equal(make(fds[0], &s), 0);
+    assert_int_equal(weir_http_accept(&s, &o, &http), 0);
+    assert_int_equal(write(fds[1], text, sizeof text - 1), sizeof text - 1);
+    assert_int_equal(weir_http_next(http, &r), 1);
+    weir_http_client_of(r, sender);
+    close(fds[1]);
+}
+
+static int finds_senders(void *arg __attribute__((unused))) {
+    struct weir_http_sender sender;
+    find_sender(weir_stream_from_socket, &sender);
+    assert_string_equal(sender.address, "1.2.3.4");
+    find_sender(weir_stream_from_fd, &sender); /* its name would be the same of a TCP socket */
+    assert_int_equal(strncmp(sender.address, "fd:", 3), 0);
+    assert_false(sender.proxied);
+    return 0;
+}
+
+WEIR_TEST_BACKENDS(a_stream_of_which_nobody_knows_the_peer_is_no_proxy) {
+    struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
+    if (strcmp(test_backend, "sim") == 0)
+        runner_skip("the simulation has no descriptors");
+    assert_int_equal(weir_run(finds_senders, NULL, &o), 0);
 }
 
 /* ---- the PROXY protocol ---- */
