@@ -44,7 +44,7 @@ int weir_http_ws_accept(struct weir_http_request *pub, const struct weir_ws_opti
 struct http_upgraded {
     struct weir__list link; /* config's */
     struct weir_conn *conn;
-    struct weir_http http;  /* of its members only config, stream, client, request */
+    struct weir_http http;  /* only config, stream, client, nameless, request */
 };
 
 struct http_upgraded *weir__http_upgraded_new(void) {
@@ -56,7 +56,7 @@ void weir__http_upgraded_keep(struct http_upgraded *u, struct weir_http *h,
     struct http_config *config = h->config;
     u->conn = conn;
     u->http = (struct weir_http){.stream = h->stream, .config = config, .client = h->client,
-                                 .request = h->request};
+                                 .nameless = h->nameless, .request = h->request};
     u->http.request->http = &u->http;
     h->request = NULL;
     h->client = NULL;

@@ -8,9 +8,11 @@
 
 #include "http/http_test_util.h"
 
-#define UPGRADE_OF(path, version)                                                                  \
+#define UPGRADE_WITH(path, version, fields)                                                        \
     "GET " path " HTTP/1.1\r\n" LOCAL "Upgrade: websocket\r\nConnection: Upgrade\r\n"              \
-    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: " version "\r\n\r\n"
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: " version "\r\n" fields \
+    "\r\n"
+#define UPGRADE_OF(path, version) UPGRADE_WITH(path, version, "")
 
 static struct {
     int count, status, rc;
@@ -115,6 +117,46 @@ WEIR_TEST_BACKENDS(a_handshake_is_logged_as_it_was_answered) {
     struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
     assert_int_equal(weir_run(with_server, NULL, &o), 0);
 }
+
+/* ---- whom the log names ---- */
+
+/* Who sent the handshake that follows what a proxy says. */
+static const char *logged_client(struct world *w, const char *said) {
+    static const char asks_for_one[] = UPGRADE_WITH("/one", "13", "X-Forwarded-For: 1.2.3.4\r\n");
+    char text[1024], got[1024];
+    int before = seen.count;
+    snprintf(text, sizeof text, "%s%s", said, asks_for_one);
+    assert_true(raw_exchange(w, text, strlen(text), 1024, got, sizeof got) > 0);
+    while (seen.count == before)
+        assert_int_equal(weir_sleep(MS(1)), 0);
+    assert_int_equal(seen.status, 101);
+    return seen.client;
+}
+
+static int names_clients(void *arg) {
+    static const char *const proxies[] = {"127.0.0.1", NULL};
+    struct world w = {.shape = SERVES, .o = {.size = sizeof w.o, .routes = routes, .log = note,
+                                             .proxies = proxies}};
+    (void)arg;
+    w.o.proxy_protocol = true;
+    assert_int_equal(world_open(&w), 0);
+    assert_string_equal(logged_client(&w, "PROXY TCP4 192.0.2.7 192.0.2.1 1 80\r\n"), "192.0.2.7");
+    /* the field may be the client's own: the log must not name whom that likes */
+    assert_string_equal(logged_client(&w, "PROXY UNKNOWN\r\n"), "127.0.0.1");
+    world_close(&w, true);
+    w.o.proxy_protocol = false;
+    assert_int_equal(world_open(&w), 0);
+    assert_string_equal(logged_client(&w, ""), "1.2.3.4");
+    world_close(&w, true);
+    return 0;
+}
+
+WEIR_TEST_BACKENDS(a_handshake_is_logged_with_the_client_that_the_server_believes) {
+    struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
+    assert_int_equal(weir_run(names_clients, NULL, &o), 0);
+}
+
+/* ---- the stop ---- */
 
 /* Two wait in their function; the one that came later is answered, then the server is cancelled. */
 static int cut_off(void *arg) {
