@@ -11,11 +11,13 @@
 #include "base/options.h"
 #include "http/date.h"
 #include "http/http.h"
+#include "http/peers.h"
 
 enum { TARGET_MAX = 1024, FIELD_MAX = 256 };
 
 void weir__http_logged(struct http_request *r) {
-    const struct http_config *c = r->http->config;
+    const struct weir_http *h = r->http;
+    const struct http_config *c = h->config;
     struct weir_http_sender client = {.address = ""};
     struct weir_http_log entry = {
         .size = sizeof entry, .request = r->is_whole ? &r->pub : NULL, .client = client.address,
@@ -24,8 +26,8 @@ void weir__http_logged(struct http_request *r) {
     if (r->is_whole)
         weir_http_client_of(&r->pub, &client);
     else
-        entry.client = r->http->client != NULL ? r->http->client
-                                               : weir_stream_peer(r->http->stream);
+        weir__peer_write(h->client != NULL ? h->client : weir_stream_peer(h->stream),
+                         client.address);
     c->o.log(&entry, c->o.log_arg);
 }
 

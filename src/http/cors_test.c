@@ -243,6 +243,7 @@ ROUTE_STORY(each_request_is_one_line_of_the_log, o->routes = ok_routes, o->log =
     assert_int_equal(strncmp(logged[0], "127.0.0.1 - - [", 15), 0);
     assert_non_null(strstr(logged[0], " +0000] \"GET / HTTP/1.1\" 200 2 \"http://x/y\" "
                                       "\"a\\x22b\\x5c\\x09\\xc3\\xa9\" 0.0"));
+    assert_int_equal(strncmp(logged[1], "127.0.0.1 - - [", 15), 0);
     assert_non_null(strstr(logged[1], "] \"-\" 400 "));
     assert_int_equal(logged_statuses[2], 400); /* a quote in the target */
     assert_int_equal(logged_statuses[3], 405);

@@ -153,10 +153,13 @@ HTTP_STORY(a_client_that_sends_on_can_read_its_refusal) {
 }
 
 static weir_ns took_503;
+static char client_503[32];
 
 static void note_503(const struct weir_http_log *entry, void *arg) {
-    if (entry->status == 503)
-        took_503 = entry->took;
+    if (entry->status != 503)
+        return;
+    took_503 = entry->took;
+    snprintf(client_503, sizeof client_503, "%s", entry->client);
 }
 
 HTTP_STORY(too_many_clients_get_503, o->connections_max = 1, o->log = note_503) {
@@ -169,6 +172,7 @@ HTTP_STORY(too_many_clients_get_503, o->connections_max = 1, o->log = note_503) 
     raw_exchange(w, GET("/hello"), strlen(GET("/hello")), 1000, got, sizeof got);
     assert_int_equal(strncmp(got, "HTTP/1.1 503 ", 13), 0);
     assert_true(took_503 < WEIR_SECONDS(60)); /* not since the machine was started */
+    assert_string_equal(client_503, "127.0.0.1");
     weir_close(&first);
     settle();
     expect_answers(w, GET("/hello"), HELLO);
