@@ -32,8 +32,8 @@ struct weir_http_files_options {
     bool as_they_are;          /* do not send the file "x.js.gz" for "x.js" */
 };
 
-/* Open the directory whose files are served. options may be NULL; they are copied, and what they
- * point to is borrowed until the close. The caller must close *ret_files.
+/* Open the directory whose files are served. options may be NULL; they are copied, with all that
+ * they point to. The caller must close *ret_files.
  * Returns 0; -ENOENT, -ENOTDIR, -EACCES, -EINVAL (cache_control or a type is no header value),
  * -EMFILE, -EAGAIN (no helper thread), -ENOMEM, -ECANCELED, -ETIME, WEIR_ENOLOOP. On error or
  * cancel *ret_files is untouched. */

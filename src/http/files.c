@@ -28,6 +28,7 @@ struct weir_http_files {
     struct weir_http_files_options o;
     unsigned refs; /* the program's, and one for each call that is inside */
     struct http_seen seen[HTTP_SEEN];
+    struct weir_http_type types[]; /* the options', ends with {0}; then the texts of all options */
 };
 
 /* ---- the root ---- */
@@ -47,22 +48,57 @@ static int options_check(const struct weir_http_files_options *o) {
     return 0;
 }
 
+static size_t text_size(const char *text) {
+    return text != NULL ? strlen(text) + 1 : 0;
+}
+
+static const char *text_keep(char **at, const char *text) {
+    size_t size = text_size(text);
+    char *kept = *at;
+    if (size > 0)
+        memcpy(kept, text, size);
+    *at += size;
+    return size > 0 ? kept : NULL;
+}
+
+/* With copies of all that the options point to: an answer that is being sent when the root is
+ * closed needs them still. NULL: no memory. */
+static struct weir_http_files *files_new(const struct weir_http_files_options *o) {
+    const char *index = o->index != NULL ? o->index : "index.html";
+    size_t count = 0, size = text_size(index) + text_size(o->cache_control);
+    for (; o->types != NULL && o->types[count].extension != NULL; count++)
+        size += text_size(o->types[count].extension) + text_size(o->types[count].type);
+    struct weir_http_files *files = weir__alloc_zero(
+        sizeof *files + (count + 1) * sizeof files->types[0] + size);
+    if (files == NULL)
+        return NULL;
+    char *at = (char *)(files->types + count + 1);
+    files->o = *o;
+    files->o.index = text_keep(&at, index);
+    files->o.cache_control = text_keep(&at, o->cache_control);
+    files->o.types = files->types;
+    for (size_t i = 0; i < count; i++)
+        files->types[i] = (struct weir_http_type){text_keep(&at, o->types[i].extension),
+                                                  text_keep(&at, o->types[i].type)};
+    files->refs = 1;
+    return files;
+}
+
 int weir_http_files_open(const char *directory, const struct weir_http_files_options *options,
                          struct weir_http_files **ret_files) {
+    struct weir_http_files_options o;
     int rc = weir__suspend_enter("http files");
     if (rc < 0)
         return rc;
     weir__argument_not_null(directory, "weir_http_files_open", "directory");
-    struct weir_http_files *files = weir__alloc_zero(sizeof *files);
+    WEIR_OPTIONS_COPY(struct weir_http_files_options, as_they_are, &o, options);
+    rc = options_check(&o);
+    if (rc < 0)
+        return rc;
+    struct weir_http_files *files = files_new(&o);
     if (files == NULL)
         return weir__fail(-ENOMEM, "http files", directory);
-    WEIR_OPTIONS_COPY(struct weir_http_files_options, as_they_are, &files->o, options);
-    files->refs = 1;
-    if (files->o.index == NULL)
-        files->o.index = "index.html";
-    rc = options_check(&files->o);
-    if (rc == 0)
-        rc = weir_dir_open(directory, &files->dir);
+    rc = weir_dir_open(directory, &files->dir);
     if (rc < 0) {
         weir__free(files);
         return rc;
@@ -125,7 +161,7 @@ static char *name_of(const struct weir_http_files *files, const char *path) {
 static const char *type_of(const struct weir_http_files *files, const char *name) {
     const char *dot = strrchr(name, '.');
     const struct weir_http_type *t = files->o.types;
-    for (; dot != NULL && t != NULL && t->extension != NULL; t++)
+    for (; dot != NULL && t->extension != NULL; t++)
         if (strcasecmp(dot + 1, t->extension) == 0)
             return t->type;
     return weir__mime_type(name);

@@ -171,6 +171,60 @@ ROUTE_STORY(options_say_what_is_shown, o->routes = routes) {
     return 0;
 }
 
+/* The texts of options, which the program changes when the library should not need them. */
+static struct {
+    char extension[8], type[16], index[8], cache_control[16];
+} own_texts;
+static bool is_inside;
+
+static int sends_inside(struct weir_http_request *r) {
+    is_inside = true;
+    return sends(r);
+}
+
+static const struct weir_http_route inside[] = {{"GET", "/f/{path...}", sends_inside}, {0}};
+
+static void tree_open_by_own_texts(void) {
+    strcpy(own_texts.extension, "txt");
+    strcpy(own_texts.type, "text/x-own");
+    strcpy(own_texts.index, "a.txt");
+    strcpy(own_texts.cache_control, "max-age=60");
+    const struct weir_http_type types[] = {{own_texts.extension, own_texts.type}, {0}};
+    tree_open(&(struct weir_http_files_options){
+        .size = sizeof(struct weir_http_files_options), .index = own_texts.index, .types = types,
+        .cache_control = own_texts.cache_control});
+}
+
+static int change_texts(struct world *w, bool while_sent) {
+    static const char request[] = "GET /f/ HTTP/1.1\r\nHost: x\r\nRange: bytes=0-1,8-\r\n\r\n";
+    char text[2000];
+    tree_open_by_own_texts();
+    if (!while_sent)
+        memset(&own_texts, 'X', sizeof own_texts);
+    is_inside = false;
+    struct weir_stream *s = raw_dial(w);
+    assert_int_equal(weir_write(s, request, sizeof request - 1), 0);
+    while (!is_inside)
+        assert_int_equal(weir_yield(), 0);
+    weir_http_files_close(&files); /* what is being sent goes on */
+    memset(&own_texts, 'X', sizeof own_texts);
+    raw_read_past(s, "--\r\n", 1, text, sizeof text);
+    weir_close(&s);
+    assert_string_equal(field_of(text, "Cache-Control"), "max-age=60");
+    assert_non_null(strstr(text, "Content-Type: text/x-own\r\nContent-Range: bytes 0-1/10"));
+    assert_non_null(strstr(text, "Content-Type: text/x-own\r\nContent-Range: bytes 8-9/10"));
+    tree_close();
+    return 0;
+}
+
+ROUTE_STORY(the_texts_of_the_options_are_copied, o->routes = inside) {
+    return change_texts(w, false);
+}
+
+ROUTE_STORY(an_answer_that_is_being_sent_outlives_the_texts_of_the_options, o->routes = inside) {
+    return change_texts(w, true);
+}
+
 ROUTE_STORY(a_packed_sibling_is_sent_to_who_takes_it, o->routes = routes) {
     tree_open(NULL);
     const char *answer = ask(w, "GET", "/f/p.js", "Accept-Encoding: gzip, br\r\n");
