@@ -203,6 +203,8 @@ static int next_multipart(struct weir_http_form *f, struct weir_http_part *ret) 
     struct weir__multipart_event e;
     int kind;
     while ((kind = event(f, &e)) > 0 && kind != WEIR__MULTIPART_END) {
+        if (kind == WEIR__MULTIPART_PART_END)
+            f->where = BETWEEN; /* a cancel may end this call before the next part begins */
         if (kind != WEIR__MULTIPART_PART)
             continue;
         if (++f->parts > f->o.parts_max)

@@ -221,6 +221,49 @@ ROUTE_STORY(a_part_is_read_as_far_as_one_likes, o->routes = byte_routes) {
     return 0;
 }
 
+/* The head of the next part has not come when the wait for it is over. */
+static int skips_in_two_calls(void *arg __attribute__((unused))) {
+    static const char begin[] = "POST / HTTP/1.1\r\nHost: x\r\nContent-Type: " MULTIPART "\r\n"
+                                "Transfer-Encoding: chunked\r\n\r\n"
+                                "3D\r\n" FIELD("a", "12345") "--B\r\n\r\n";
+    static const char rest[] = "34\r\nContent-Disposition: form-data; name=\"b\"\r\n\r\n2\r\n--B--"
+                               "\r\n0\r\n\r\n";
+    struct weir_stream *here = NULL, *there = NULL;
+    struct weir_http *http = NULL;
+    struct weir_http_request *r = NULL;
+    struct weir_http_form *f = NULL;
+    struct weir_http_part p;
+    struct weir_scope s;
+    struct weir_view v;
+    char byte;
+    assert_int_equal(weir_memory_pair(0, &here, &there), 0);
+    assert_int_equal(weir_http_accept(&here, NULL, &http), 0);
+    assert_int_equal(weir_write(there, begin, sizeof begin - 1), 0);
+    assert_int_equal(weir_http_next(http, &r), 1);
+    assert_int_equal(weir_http_form_open(r, NULL, &f), 0);
+    assert_int_equal(weir_http_form_next(f, &p), 1);
+    weir_scope_enter(&s, MS(5));
+    assert_int_equal(weir_scope_leave(&s, weir_http_form_next(f, &p)), -ETIME);
+    assert_int_equal(weir_write(there, rest, sizeof rest - 1), 0);
+    assert_int_equal(weir_http_part_read(f, &byte, 1), 0); /* its end was skipped already */
+    assert_int_equal(weir_http_part_text(f, &v), 0);
+    assert_int_equal(v.len, 0);
+    assert_int_equal(weir_http_form_next(f, &p), 1);
+    assert_string_equal(p.name, "b");
+    assert_int_equal(weir_http_part_text(f, &v), 0);
+    assert_string_equal(v.base, "2");
+    assert_int_equal(weir_http_form_next(f, &p), 0);
+    weir_http_form_close(&f);
+    weir_http_drop(&http);
+    weir_close(&there);
+    return 0;
+}
+
+WEIR_TEST_BACKENDS(a_cancel_between_two_parts_loses_neither) {
+    struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
+    assert_int_equal(weir_run(skips_in_two_calls, NULL, &o), 0);
+}
+
 /* ---- disturbed ---- */
 
 static int reads_form(void *arg __attribute__((unused))) {
