@@ -62,7 +62,7 @@ static int64_t kernel_piece(struct http_request *r, const struct http_found *f, 
     r->to_send -= (uint64_t)done;
     if (rc == -ETIME && is_late && weir_cancelled() == 0)
         return done > 0 ? done : weir__failf(-ETIMEDOUT, "http file", weir_stream_peer(h->stream),
-                                             "the client takes nothing");
+                                             "nothing was sent within send_ns");
     return rc < 0 ? rc : n;
 }
 
@@ -98,6 +98,8 @@ static int64_t send_some(struct http_request *r, const struct http_found *f, int
     }
     if (n < 0 && n != -EPIPE && n != -ECONNRESET) {
         n = weir_file_seek(f->file, from, SEEK_SET);
+        /* so that the first of the piece finds room, however slow the client is */
+        n = n < 0 ? n : weir__http_wait_room(r->http);
         return n < 0 ? n : kernel_piece(r, f, (int64_t)most);
     }
     if (n < 0)

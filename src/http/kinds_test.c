@@ -5,9 +5,11 @@
 #include <unistd.h>
 #include <weir/http_client.h>
 #include <weir/http_cors.h>
+#include <weir/http_file.h>
 #include <weir/http_values.h>
 #include <weir/ws.h>
 
+#include "file/file_test_util.h"
 #include "http/http_test_util.h"
 
 static struct {
@@ -236,22 +238,31 @@ WEIR_TEST_BACKENDS(an_answer_that_a_scope_took_a_piece_of_has_no_end) {
 
 /* ---- a connection that another program has accepted ---- */
 
-/* Two ends of a TCP connection, of which the second keeps little for its reader. */
-static void tcp_pair(int fds[static 2]) {
+/* Two ends of a TCP connection, of which the second keeps so much for its reader. */
+static void tcp_pair(int fds[static 2], int kept) {
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof to;
-    int small = 64 << 10, l = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int l = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_int_equal(bind(l, (struct sockaddr *)&to, len), 0);
     assert_int_equal(listen(l, 1), 0);
     assert_int_equal(getsockname(l, (struct sockaddr *)&to, &len), 0);
     fds[1] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(setsockopt(fds[1], SOL_SOCKET, SO_RCVBUF, &small, sizeof small), 0);
+    assert_int_equal(setsockopt(fds[1], SOL_SOCKET, SO_RCVBUF, &kept, sizeof kept), 0);
     assert_int_equal(connect(fds[1], (struct sockaddr *)&to, len), 0);
     fds[0] = accept4(l, NULL, NULL, SOCK_CLOEXEC);
     close(l);
 }
 
+struct slow_reader {
+    int (*open)(int fd, struct weir_stream **ret_stream);
+    int (*answer)(struct weir_http_request *r);
+    size_t piece; /* it reads so much each 10 ms */
+    int kept;     /* by the kernel, for the reader */
+    int buffer;   /* of the sending kernel; 0: what that likes */
+};
+
 struct send_big_args {
+    const struct slow_reader *to;
     struct weir_stream *s;
     int *ret_rc;
 };
@@ -262,7 +273,7 @@ static int send_big(void *args) {
     struct weir_http_request *r;
     assert_int_equal(weir_http_accept(&a->s, &o, &http), 0);
     assert_int_equal(weir_http_next(http, &r), 1);
-    *a->ret_rc = reply_bytes(r, big_bytes(), 16 << 20);
+    *a->ret_rc = a->to->answer(r);
     return 0;
 }
 
@@ -270,28 +281,69 @@ static int send_big(void *args) {
  * send_ns. */
 static int read_slowly(void *arg) {
     static char piece[16 << 10];
+    const struct slow_reader *reader = arg;
     struct weir_group g;
     struct weir_stream *s;
     int fds[2], rc = 1;
-    tcp_pair(fds);
-    assert_int_equal(weir_stream_from_fd(fds[0], &s), 0);
+    tcp_pair(fds, reader->kept);
+    if (reader->buffer > 0)
+        assert_int_equal(setsockopt(fds[0], SOL_SOCKET, SO_SNDBUF, &reader->buffer, sizeof(int)),
+                         0);
+    assert_int_equal(reader->open(fds[0], &s), 0);
     weir_group_open(&g, WEIR_INDEPENDENT);
-    assert_int_equal(weir_go(&g, send_big, .s = s, .ret_rc = &rc), 0);
+    assert_int_equal(weir_go(&g, send_big, .to = reader, .s = s, .ret_rc = &rc), 0);
     assert_int_equal(write(fds[1], GET("/"), strlen(GET("/"))), (ssize_t)strlen(GET("/")));
     for (int i = 0; i < 150 && rc == 1; i++) {
         assert_int_equal(weir_sleep(MS(10)), 0);
-        (void)recv(fds[1], piece, sizeof piece, MSG_DONTWAIT);
+        (void)recv(fds[1], piece, reader->piece, MSG_DONTWAIT);
     }
     assert_int_equal(rc, 1); /* it still sends */
     close(fds[1]);
     return weir_group_close(&g, 0);
 }
 
-WEIR_TEST_BACKENDS(a_slow_reader_of_a_descriptor_is_waited_for) {
+static void tell_slow_reader(struct slow_reader *reader) {
     struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
-    if (strcmp(test_backend, "sim") == 0)
+    if (is_sim())
         runner_skip("the simulation has no descriptors");
-    assert_int_equal(weir_run(read_slowly, NULL, &o), 0);
+    assert_int_equal(weir_run(read_slowly, reader, &o), 0);
+}
+
+static int answer_bytes(struct weir_http_request *r) {
+    return reply_bytes(r, big_bytes(), 16 << 20);
+}
+
+WEIR_TEST_BACKENDS(a_slow_reader_of_a_descriptor_is_waited_for) {
+    tell_slow_reader(&(struct slow_reader){.open = weir_stream_from_fd, .answer = answer_bytes,
+                                           .piece = 16 << 10, .kept = 64 << 10});
+}
+
+/* Of the file the kernel has the first half in its memory: it fills the socket, and a helper thread
+ * goes on. */
+static int answer_half_cold(struct weir_http_request *r) {
+    enum { HALF = 512 << 10 };
+    static char bytes[HALF];
+    struct weir_http_files *files = NULL;
+    struct weir_file *f = NULL;
+    assert_int_equal(weir_file_open(in("half"), O_RDWR | O_CREAT, 0600, &f), 0);
+    assert_int_equal(weir_file_write(f, big_bytes(), (size_t)2 * HALF), 0);
+    assert_int_equal(weir_file_sync(f), 0);
+    assert_int_equal(posix_fadvise(weir_file_fd(f), 0, 0, POSIX_FADV_DONTNEED), 0);
+    assert_int_equal(posix_fadvise(weir_file_fd(f), 0, 0, POSIX_FADV_RANDOM), 0);
+    assert_int_equal(weir_file_pread(f, bytes, HALF, 0), HALF);
+    weir_file_close(&f);
+    assert_int_equal(weir_http_files_open(folder, NULL, &files), 0);
+    int rc = weir_http_file(r, files, "half");
+    weir_http_files_close(&files);
+    return rc;
+}
+
+WEIR_TEST_BACKENDS(a_slow_reader_of_a_file_that_is_not_in_memory_is_waited_for) {
+    folder_begin();
+    tell_slow_reader(&(struct slow_reader){.open = weir_stream_from_socket,
+                                           .answer = answer_half_cold, .piece = 1 << 10,
+                                           .kept = 4 << 10, .buffer = 256 << 10});
+    folder_end();
 }
 
 /* ---- misuse ---- */
