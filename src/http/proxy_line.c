@@ -134,23 +134,24 @@ static int extensions_check(struct weir__proxy_line *p, const uint8_t *buf, size
 static int block_parse(struct weir__proxy_line *p, const uint8_t *buf, size_t size) {
     unsigned family = buf[13] >> 4, transport = buf[13] & 15;
     size_t ip = family == 1 ? 4 : family == 2 ? 16 : 0, from = FIXED;
+    if ((buf[12] & 15) == 0) /* LOCAL: there is no client, and the block is ignored */
+        return (int)size;
     if (family > 3 || transport > 2)
         return refused(p, "the PROXY header has an unknown protocol");
     size_t need = family == 3 ? 216 : ip == 0 ? 0 : 2 * ip + 4;
     if (size - FIXED < need)
         return refused(p, "the PROXY header is too short for its addresses");
-    bool is_local = (buf[12] & 15) == 0;
-    if (ip > 0 && !is_local && transport == 1) {
+    if (ip > 0 && transport == 1) {
         int af = ip == 4 ? AF_INET : AF_INET6;
         const uint8_t *ports = buf + FIXED + 2 * ip;
         address_write(p->client, af, buf + FIXED, be16(ports));
         address_write(p->server, af, buf + FIXED + ip, be16(ports + 2));
-    } else if (ip > 0 && !is_local) {
+    } else if (ip > 0) {
         return refused(p, "the PROXY header speaks of no stream");
     }
     from += need;
     /* without a family the rest may be anything */
-    int rc = buf[13] == 0 || is_local ? 0 : extensions_check(p, buf, from, size);
+    int rc = buf[13] == 0 ? 0 : extensions_check(p, buf, from, size);
     return rc < 0 ? rc : (int)size;
 }
 
