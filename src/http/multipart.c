@@ -53,33 +53,49 @@ static int64_t token_take(const char *value, size_t len, size_t *at, char *text)
     return n > 0 ? (int64_t)n : WEIR_EPROTO;
 }
 
-int64_t weir__parameter(const char *value, size_t len, size_t from, const char *name, char *text) {
-    char skipped[1024];
-    int64_t found = -1;
-    for (size_t at = from;;) {
+struct parameter {
+    const char *name;
+    char *text; /* NULL: it is not there; else with a NUL behind it */
+    size_t len;
+};
+
+static struct parameter *parameter_of(struct parameter *wanted, size_t count, const char *name,
+                                      size_t len) {
+    for (size_t i = 0; i < count; i++)
+        if (weir__chars_equal(name, len, wanted[i].name))
+            return &wanted[i];
+    return NULL;
+}
+
+/* Take what is wanted of the parameters of a field such as Content-Type, which begin at `at`, a ";"
+ * or the end. Each value is unquoted in place: it moves to where the parameter began, so it has
+ * room for its NUL before what comes next. Returns 0; WEIR_EPROTO: a fault, or one of the wanted is
+ * there twice. */
+static int parameters_take(char *value, size_t len, size_t at, struct parameter *wanted,
+                           size_t count) {
+    for (;;) {
         while (at < len && is_blank(value[at]))
             at++;
         if (at == len)
-            break;
-        if (value[at++] != ';' || len - at >= sizeof skipped)
+            return 0;
+        if (value[at++] != ';')
             return WEIR_EPROTO;
         while (at < len && is_blank(value[at]))
             at++;
-        size_t n = weir__chars_span((const uint8_t *)value + at, len - at, WEIR__CHAR_TOKEN);
-        bool wanted = weir__chars_equal(value + at, n, name);
+        char *text = value + at;
+        size_t n = weir__chars_span((const uint8_t *)text, len - at, WEIR__CHAR_TOKEN);
+        struct parameter *p = parameter_of(wanted, count, text, n);
         at += n;
-        if (n == 0 || at == len || value[at++] != '=' || (wanted && found >= 0))
+        if (n == 0 || at == len || value[at++] != '=' || (p != NULL && p->text != NULL))
             return WEIR_EPROTO;
-        char *target = wanted ? text : skipped;
-        int64_t size = at < len && value[at] == '"' ? quoted_take(value, len, &at, target)
-                                                    : token_take(value, len, &at, target);
+        int64_t size = at < len && value[at] == '"' ? quoted_take(value, len, &at, text)
+                                                    : token_take(value, len, &at, text);
         if (size < 0)
             return WEIR_EPROTO;
-        found = wanted ? size : found;
+        text[size] = '\0';
+        if (p != NULL)
+            *p = (struct parameter){p->name, text, (size_t)size};
     }
-    if (found >= 0)
-        text[found] = '\0';
-    return found;
 }
 
 /* bchars of RFC 2046, no blank last. */
@@ -94,18 +110,20 @@ static bool boundary_valid(const char *text, size_t len) {
 int weir__multipart_init(struct weir__multipart *m, const char *content_type, size_t len,
                          uint32_t head_max) {
     static const char type[] = "multipart/form-data";
-    char boundary[1024];
+    struct parameter boundary = {.name = "boundary"};
+    char field[1024];
     *m = (struct weir__multipart){.head_max = head_max};
     if (len < sizeof type - 1 || !weir__chars_equal(content_type, sizeof type - 1, type))
         return refused(m, WEIR_EPROTO, "the body is not multipart/form-data");
-    if (len >= sizeof boundary)
+    if (len > sizeof field)
         return refused(m, WEIR_EPROTO, "the field Content-Type is too long");
-    int64_t n = weir__parameter(content_type, len, sizeof type - 1, "boundary", boundary);
-    if (n < 0 || !boundary_valid(boundary, (size_t)n))
+    memcpy(field, content_type, len);
+    int rc = parameters_take(field, len, sizeof type - 1, &boundary, 1);
+    if (rc < 0 || boundary.text == NULL || !boundary_valid(boundary.text, boundary.len))
         return refused(m, WEIR_EPROTO, "multipart/form-data without a usable boundary");
     memcpy(m->delimiter, "\r\n--", 4);
-    memcpy(m->delimiter + 4, boundary, (size_t)n);
-    m->delimiter_len = 4 + (uint32_t)n;
+    memcpy(m->delimiter + 4, boundary.text, boundary.len);
+    m->delimiter_len = 4 + (uint32_t)boundary.len;
     return 0;
 }
 
@@ -119,18 +137,12 @@ static int disposition_take(struct weir__multipart *m, char *value, size_t len,
         return refused(m, WEIR_EPROTO, "a part has two Content-Disposition");
     if (len < LEN || !weir__chars_equal(value, LEN, form_data))
         return refused(m, WEIR_EPROTO, "a part is not form-data");
-    /* the texts replace the value, once both are known: the name first, at most len - LEN - 1
-     * bytes together, since each had its own name and "=" */
-    char name[1024], filename[1024];
-    if (len >= sizeof name)
-        return refused(m, WEIR_ETOOBIG, "a name in a form is too long");
-    int64_t name_len = weir__parameter(value, len, LEN, "name", name);
-    int64_t filename_len = weir__parameter(value, len, LEN, "filename", filename);
-    if (name_len < 0 || filename_len < -1)
+    struct parameter wanted[] = {{.name = "name"}, {.name = "filename"}};
+    int rc = parameters_take(value, len, LEN, wanted, 2);
+    if (rc < 0 || wanted[0].text == NULL)
         return refused(m, WEIR_EPROTO, "a part has a bad Content-Disposition, or no name");
-    ret->name = memcpy(value, name, (size_t)name_len + 1);
-    if (filename_len >= 0)
-        ret->filename = memcpy(value + name_len + 1, filename, (size_t)filename_len + 1);
+    ret->name = wanted[0].text;
+    ret->filename = wanted[1].text;
     return 0;
 }
 

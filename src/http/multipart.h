@@ -51,9 +51,4 @@ int weir__multipart_init(struct weir__multipart *m, const char *content_type, si
 int weir__multipart_next(struct weir__multipart *m, char *buf, size_t len,
                          struct weir__multipart_event *ret);
 
-/* Take the parameter `name` of a field such as Content-Type, unquoted into text (room for len + 1).
- * from: where its parameters begin, at a ";" or at the end. Returns its length; -1 if it is not
- * there; WEIR_EPROTO: a fault, or it is there twice. */
-int64_t weir__parameter(const char *value, size_t len, size_t from, const char *name, char *text);
-
 #endif

@@ -141,10 +141,34 @@ WEIR_TEST(the_head_of_a_part_is_bounded_however_it_is_cut) {
         strcat(form, "X: y\r\n");
     strcat(form, PART("a") "\r\n--B--");
     assert_string_equal(story(form, strlen(form), 0, 1, 1000), "a part has too many headers");
-    strcpy(form, "--B\r\nContent-Disposition: form-data; name=\"");
-    memset(form + strlen(form), 'x', 1100);
-    strcat(form, "\"\r\n\r\n\r\n--B--");
-    assert_string_equal(story(form, strlen(form), 0, 7, 1900), "a name in a form is too long");
+}
+
+/* A name of 85 signs of Japanese, which file systems take, and some programs send it twice: as it
+ * is and escaped. Such names are bounded by the head that has them, and by nothing else. */
+WEIR_TEST(a_long_name_of_a_file_is_taken) {
+    static const char sign[] = "\xe3\x81\x82", escaped[] = "%E3%81%82";
+    char form[4000] = "--B\r\nContent-Disposition: form-data; name=\"", told[1000] = "[";
+    for (int i = 0; i < 85; i++)
+        strcat(strcat(form, sign), "\\\"");
+    strcat(form, "\"; filename*=UTF-8''");
+    for (int i = 0; i < 85; i++)
+        strcat(form, escaped);
+    strcat(form, "; filename=\"");
+    for (int i = 0; i < 85; i++)
+        strcat(form, sign);
+    strcat(form, "\"\r\nContent-Type: text/x\r\n\r\n1\r\n--B--");
+    for (int i = 0; i < 85; i++)
+        strcat(strcat(told, sign), "\"");
+    strcat(told, "|");
+    for (int i = 0; i < 85; i++)
+        strcat(told, sign);
+    strcat(told, "|text/x]1;END");
+    size_t len = strlen(form), head = len - strlen("1\r\n--B--") - strlen("--B\r\n");
+    for (size_t step = 1; step < 2 * len; step *= 5) {
+        assert_string_equal(story(form, len, 0, step, (uint32_t)head), told);
+        assert_string_equal(story(form, len, 0, step, (uint32_t)head - 1),
+                            "the head of a part is too long");
+    }
 }
 
 WEIR_TEST(only_a_form_with_a_usable_boundary_is_taken) {
