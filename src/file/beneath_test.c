@@ -133,6 +133,22 @@ REAL_FILE_STORY(a_link_that_takes_a_folders_place_meanwhile_is_not_followed) {
     return 0;
 }
 
+REAL_FILE_STORY(an_open_beneath_waits_for_the_end_of_a_lease) {
+    make_tree();
+    pid_t child = lease(in("root/d/b"), F_WRLCK);
+    int rc = open_rc("d/b");
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    assert_int_equal(rc, 0);
+    child = lease(in("root/d/b"), F_WRLCK);
+    rc = open_rc("d/up/../b"); /* a file is no folder: what is refused begins no break */
+    assert_int_equal(rc, -ENOTDIR);
+    rc = open_rc("inside");
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    assert_int_equal(rc, 0);
+    weir_dir_close(&root);
+    return 0;
+}
+
 static int opens_beneath(void *arg __attribute__((unused))) {
     struct weir_dir *d = NULL;
     struct weir_file *f = NULL;

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* Open files: bytes, positions, sizes; closes while a task is inside; what is no plain file. */
-#include <signal.h>
-#include <sys/wait.h>
-
 #include <weir/stream.h>
 
 #include "file/file_test_util.h"
@@ -180,36 +177,15 @@ FILE_STORY(a_file_without_a_name_lives_until_it_is_closed) {
     return 0;
 }
 
-/* In a child: lease the file until somebody else opens it. Tells by a byte whether it could. */
-static _Noreturn void lease(const char *path, int tell) {
-    sigset_t break_;
-    int fd = open(path, O_RDONLY);
-    sigemptyset(&break_);
-    sigaddset(&break_, SIGIO);
-    sigprocmask(SIG_BLOCK, &break_, NULL);
-    char could = fcntl(fd, F_SETLEASE, F_RDLCK) == 0;
-    if (write(tell, &could, 1) == 1 && could)
-        sigwaitinfo(&break_, NULL);
-    _exit(fcntl(fd, F_SETLEASE, F_UNLCK));
-}
-
 REAL_FILE_STORY(an_open_waits_for_the_end_of_a_lease) {
     struct weir_file *f = NULL;
-    int tell[2];
-    char could = 0;
     put_text(in("a"), "old");
-    assert_int_equal(pipe2(tell, O_CLOEXEC), 0);
-    pid_t child = fork();
-    if (child == 0)
-        lease(in("a"), tell[1]);
-    assert_int_equal(read(tell[0], &could, 1), 1);
+    pid_t child = lease(in("a"), F_RDLCK);
     int rc = weir_file_open(in("a"), O_WRONLY | O_CREAT | O_TRUNC, 0600, &f);
     assert_int_equal(waitpid(child, NULL, 0), child);
     assert_int_equal(rc, 0);
     weir_file_close(&f);
     expect_text(in("a"), "");
-    close(tell[0]);
-    close(tell[1]);
     return 0;
 }
 

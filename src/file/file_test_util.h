@@ -7,9 +7,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <weir/dir.h>
@@ -100,6 +102,34 @@ static inline void expect_text(const char *path, const char *text) {
     assert_int_equal(weir_file_pread(f, buf, sizeof buf, 0), strlen(text));
     assert_memory_equal(buf, text, strlen(text));
     weir_file_close(&f);
+}
+
+/* Start a process that has a lease on a file (F_RDLCK, F_WRLCK) until somebody else opens that, if
+ * its file system has such. The caller waits for its end. */
+static inline pid_t lease(const char *path, int kind) {
+    int tell[2];
+    char could = 0;
+    sigset_t break_;
+    assert_int_equal(pipe2(tell, O_CLOEXEC), 0);
+    assert_int_equal(weir_sleep(WEIR_MILLISECONDS(5)), 0); /* what we closed is closed */
+    pid_t child = fork();
+    if (child == 0) {
+        int fd = open(path, O_RDONLY);
+        sigemptyset(&break_);
+        sigaddset(&break_, SIGIO);
+        sigprocmask(SIG_BLOCK, &break_, NULL);
+        for (int i = 0; i < 1000 && !could; i++)
+            could = fcntl(fd, F_SETLEASE, kind) == 0 || usleep(1000) != 0;
+        if (write(tell[1], &could, 1) == 1 && could)
+            sigwaitinfo(&break_, NULL);
+        _exit(fcntl(fd, F_SETLEASE, F_UNLCK));
+    }
+    assert_int_equal(read(tell[0], &could, 1), 1);
+    if (!could)
+        fprintf(stderr, "# no lease: %s\n", path);
+    close(tell[0]);
+    close(tell[1]);
+    return child;
 }
 
 /* The call has failed with code, and the error's text names what. */

@@ -31,6 +31,8 @@ static int64_t result(int64_t rc) {
 }
 
 static int open_flags(const struct weir__call *c) {
+    if ((c->flags & O_PATH) != 0) /* with which openat2 takes little else */
+        return c->flags | O_CLOEXEC;
     return c->flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
 }
 
@@ -86,11 +88,11 @@ int64_t weir__verb_opened(struct weir__call *c, int fd) {
 
 /* Another process has a lease on the file (fcntl(2), F_SETLEASE): open(2) waits until it has given
  * that up, but not with O_NONBLOCK. Only a regular file has leases, and the name may be a FIFO's by
- * now: so the file is held first. */
-static int open_leased(const struct weir__call *c) {
+ * now: so the file is held first, by O_PATH, which breaks no lease. Closes held; < 0: there is
+ * none. */
+static int open_leased(const struct weir__call *c, int held) {
     char name[32];
     struct stat st;
-    int held = openat(AT_FDCWD, c->path, O_PATH | O_CLOEXEC | (c->flags & O_NOFOLLOW));
     int fd = -1, error = EAGAIN;
     snprintf(name, sizeof name, "/proc/self/fd/%d", held);
     if (held >= 0 && fstat(held, &st) == 0 && S_ISREG(st.st_mode)) {
@@ -157,19 +159,24 @@ static int open_beneath(const struct weir__call *c, uint64_t more) {
     return fd;
 }
 
-static int64_t open_beneath_call(struct weir__call *c) {
+/* Not lifted: verb_opened does that. */
+static int open_path(const struct weir__call *c) {
+    if (!c->beneath)
+        return openat(AT_FDCWD, c->path, open_flags(c), c->mode);
     int fd = open_beneath(c, 0);
     if (fd < 0 && (errno == ENOSYS || errno == EPERM)) /* an old kernel; a seccomp filter */
         fd = weir__verb_open_parts(c);
-    return fd < 0 ? -errno : weir__verb_opened(c, fd);
+    return fd;
 }
 
 static int64_t open_call(struct weir__call *c) {
-    if (c->beneath)
-        return open_beneath_call(c);
-    int fd = openat(AT_FDCWD, c->path, open_flags(c), c->mode); /* lifted by verb_opened */
-    if (fd < 0 && errno == EWOULDBLOCK && (c->flags & O_NONBLOCK) == 0)
-        fd = open_leased(c);
+    int fd = open_path(c);
+    if (fd < 0 && errno == EWOULDBLOCK && (c->flags & O_NONBLOCK) == 0) {
+        struct weir__call hold = *c;
+        hold.flags = O_PATH | (c->flags & O_NOFOLLOW);
+        hold.mode = 0;
+        fd = open_leased(c, open_path(&hold));
+    }
     return fd < 0 ? -errno : weir__verb_opened(c, fd);
 }
 
