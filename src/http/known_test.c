@@ -9,8 +9,8 @@ enum { OFTEN = 2 * HTTP_UNKNOWN_SHARE };
 static void send_large(struct world *w, const char *line) {
     char text[2000], got[4096];
     for (int i = 0; i < OFTEN; i++) {
-        int n = snprintf(text, sizeof text, "GET /hello HTTP/1.1\r\nHost: b\r\n%sX: %01200d\r\n\r\n",
-                         line, i);
+        int n = snprintf(text, sizeof text, "GET /hello HTTP/1.1\r\nHost: b\r\n%s"
+                         "X: %01200d\r\n\r\n", line, i);
         assert_true(raw_exchange(w, text, (size_t)n, 1 << 20, got, sizeof got) > 0);
         assert_non_null(strstr(got, "hello"));
     }

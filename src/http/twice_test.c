@@ -132,7 +132,8 @@ static int end_told(struct world *w) {
 }
 
 static int packed_end_told(struct world *w) {
-    static const char request[] = "GET /packed HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n\r\n";
+    static const char request[] = "GET /packed HTTP/1.1\r\nHost: x\r\n"
+                                  "Accept-Encoding: gzip\r\n\r\n";
     struct weir_stream *s = raw_dial(w);
     static char got[3 * HTTP_OUT_SIZE];
     size_t len = 0;
