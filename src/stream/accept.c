@@ -100,10 +100,6 @@ static void retry_due(struct weir__timer *t) {
     weir__waitq_grant(&WEIR_CONTAINER(t, struct weir_listener, retry)->waiting);
 }
 
-static bool is_short(int64_t rc) {
-    return rc == -EMFILE || rc == -ENFILE || rc == -ENOBUFS || rc == -ENOMEM || rc == -ENOSPC;
-}
-
 /* May a later accept succeed after this error? Errors of the network, the firewall or a shortage
  * pass; accept(2) names a dozen and says that there are more. So this lists the others, which do
  * not pass: our own mistakes and the close of the listener. */
@@ -153,7 +149,7 @@ static int take(struct weir_listener *l, struct slot *slot, struct weir__socket 
             *ret_fd = (int)fd;
         if (rc >= 0)
             slot->state = SLOT_EMPTY; /* else the connection stays in the slot for the next try */
-        return rc >= 0 ? 1 : is_short(rc) ? pause_for(l, rc) : rc;
+        return rc >= 0 ? 1 : weir__stream_lacks(rc) ? pause_for(l, rc) : rc;
     }
     slot->state = SLOT_EMPTY;
     return passes(fd) ? pause_for(l, (int)fd) : (int)fd;

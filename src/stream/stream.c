@@ -174,19 +174,14 @@ static int read_leave(struct weir_stream *s, int64_t rc, const char *what) {
     return WEIR_ECLOSED;
 }
 
-static bool is_passing(int64_t n) { /* a cancel, or what this machine lacks at the moment */
-    return n == -ECANCELED || n == -ETIME || n == -ENOMEM || n == -EMFILE || n == -ENFILE ||
-           n == -ENOSPC;
-}
-
-/* Remember the end of the stream and errors of the peer: after a reset the kernel would answer
- * 0. */
+/* Remember the end of the stream and errors of the peer: after a reset the kernel answers 0. */
 static int64_t note(struct weir_stream *s, int64_t n) {
     if (n == 0)
         n = weir__stream_end(s);
     if (n == 0) {
         s->ended = true;
-    } else if (n < 0 && !is_passing(n) && !s->closed && !s->kind->goes_on) {
+    } else if (n < 0 && n != -ECANCELED && n != -ETIME && !weir__stream_lacks(n) && !s->closed &&
+               !s->kind->goes_on) {
         s->failed = WEIR_SMALL_CODE(n);
         s->by_write = false;
     }

@@ -223,6 +223,11 @@ WEIR_API int weir__stream_shut(struct weir_stream *s);
 /* The same for a stream whose last bytes are missing: the peer gets no sign that it has all (such
  * as close_notify), neither now nor from the close. Nothing can be written after it. */
 WEIR_API int weir__stream_cut(struct weir_stream *s);
+/* Does rc say what this machine lacks at the moment, and may have again? */
+static inline bool weir__stream_lacks(int64_t rc) {
+    return rc == -EMFILE || rc == -ENFILE || rc == -ENOBUFS || rc == -ENOMEM || rc == -ENOSPC;
+}
+
 /* A write has returned rc: should reads know of it? */
 WEIR_API void weir__stream_note_write(struct weir_stream *s, int rc);
 
