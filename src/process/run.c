@@ -51,9 +51,11 @@ static int keep(struct weir__capture *c, const void *bytes, size_t len, size_t m
     return 0;
 }
 
-/* A terminal in a simulation is reset if the program has left input unread. */
-static int capture(struct weir_stream *s, struct weir__capture *c, size_t max) {
-    while (!c->ended) {
+/* A terminal in a simulation is reset if the program has left input unread. at: of the process; NULL
+ * when that was closed. */
+static int capture(struct weir_stream *const *at, struct weir__capture *c, size_t max) {
+    while (!c->ended && *at != NULL) {
+        struct weir_stream *s = *at;
         struct weir_view v;
         ssize_t n = weir_peek(s, 1, &v);
         if (n == -ECONNRESET)
@@ -76,14 +78,29 @@ static int try_read(struct weir_stream *s, void *buf, size_t len) {
     return (int)weir__op_now(s->loop, &op);
 }
 
+/* What an earlier read has left in the stream. */
+static int capture_window(struct weir_stream *s, struct weir__capture *c, size_t max) {
+    int rc = 0;
+    while (rc == 0 && s->left > 0) {
+        rc = keep(c, s->at, s->left, max);
+        if (rc == 0)
+            weir_consume(s, s->left);
+    }
+    return rc;
+}
+
 /* The program has ended, but the stream has not: somebody else may hold it open. Read what is
  * there. In a simulation the program was the only one. */
-static int capture_left(struct weir_stream *s, struct weir__capture *c, size_t max) {
+static int capture_left(struct weir_stream *const *at, struct weir__capture *c, size_t max) {
+    struct weir_stream *s = *at;
     char buf[2048];
     if (s == NULL || c->ended)
         return 0;
     if (s->loop->backend->simulated)
-        return capture(s, c, max);
+        return capture(at, c, max);
+    int left = capture_window(s, c, max);
+    if (left < 0)
+        return left;
     for (size_t got = 0; got < LEFT_MAX;) {
         int n = try_read(s, buf, sizeof buf);
         if (n <= 0)
@@ -150,7 +167,7 @@ static int feeds(void *args) {
 
 struct captures_args {
     struct talk *talk;
-    struct weir_stream *stream;
+    struct weir_stream *const *stream;
     struct weir__capture *capture;
 };
 
@@ -159,18 +176,19 @@ static int captures(void *args) {
     return over(a->talk, capture(a->stream, a->capture, a->talk->process->output_max));
 }
 
-static int start_captures(struct talk *t, struct weir_stream *s, struct weir__capture *c) {
-    if (s == NULL || c->ended)
+static int start_captures(struct talk *t, struct weir_stream *const *at,
+                          struct weir__capture *c) {
+    if (*at == NULL || c->ended)
         return 0;
-    return weir_go(&t->group, captures, .talk = t, .stream = s, .capture = c);
+    return weir_go(&t->group, captures, .talk = t, .stream = at, .capture = c);
 }
 
 static int start_tasks(struct talk *t) {
     struct weir_process *p = t->process;
     int rc = p->in != NULL ? weir_go(&t->group, feeds, .talk = t) : 0;
     if (rc == 0)
-        rc = start_captures(t, p->out, &p->captures[0]);
-    return rc == 0 ? start_captures(t, p->err, &p->captures[1]) : rc;
+        rc = start_captures(t, &p->out, &p->captures[0]);
+    return rc == 0 ? start_captures(t, &p->err, &p->captures[1]) : rc;
 }
 
 /* ---- communicate ----------------------------------------------------------------------------- */
@@ -219,9 +237,9 @@ static int communicate(struct weir_process *p, const void *input, size_t len,
         rc = weir__fail(WEIR_ECLOSED, "communicate", NULL);
     if (rc < 0)
         return rc;
-    rc = capture_left(p->out, &p->captures[0], p->output_max);
+    rc = capture_left(&p->out, &p->captures[0], p->output_max);
     if (rc == 0)
-        rc = capture_left(p->err, &p->captures[1], p->output_max);
+        rc = capture_left(&p->err, &p->captures[1], p->output_max);
     if (rc == 0)
         rc = hand_out(p, ret);
     return rc < 0 ? weir__fail(rc, "communicate", p->name) : 0;

@@ -116,3 +116,49 @@ REAL_STORY(drain_waits_for_what_a_grandchild_writes) {
     weir_output_free(&out);
     return 0;
 }
+
+struct communicates_args {
+    struct weir_process *p;
+};
+static int communicates(void *args) {
+    struct weir_output out;
+    int rc = weir_process_communicate(((struct communicates_args *)args)->p, NULL, 0, &out);
+    return rc == WEIR_ECLOSED ? 0 : -EPROTO;
+}
+
+struct closes_args {
+    struct weir_process **p;
+};
+static int closes(void *args) {
+    weir_process_close(((struct closes_args *)args)->p);
+    return 0;
+}
+
+/* The tasks that read its outputs have not run by then. */
+PROCESS_STORY(a_close_in_the_round_of_communicate_is_felt) {
+    struct weir_process_options o = {
+        .size = sizeof o, .out = {WEIR_STDIO_PIPE}, .err = {WEIR_STDIO_PIPE}};
+    struct weir_process *p = NULL;
+    struct weir_group g;
+    play_all();
+    assert_int_equal(weir_process_start(SH("sleep 60"), &o, &p), 0);
+    weir_group_open(&g, WEIR_TOGETHER);
+    assert_int_equal(weir_go(&g, communicates, .p = p), 0);
+    assert_int_equal(weir_go(&g, closes, .p = &p), 0);
+    return weir_group_close(&g, 0);
+}
+
+REAL_STORY(communicate_hands_out_what_a_read_before_has_left) {
+    struct weir_process_options o = {.size = sizeof o, .out = {WEIR_STDIO_PIPE}};
+    struct weir_process *p = NULL;
+    struct weir_output out;
+    char line[8];
+    assert_int_equal(weir_process_start(SH("printf 'a\\nb\\n'"), &o, &p), 0);
+    assert_int_equal(weir_read_until(weir_process_stdout(p), '\n', line, sizeof line), 2);
+    assert_int_equal(weir_process_wait(p, NULL), 0);
+    assert_int_equal(weir_process_communicate(p, NULL, 0, &out), 0);
+    assert_string_equal(out.out, "b\n");
+    weir_output_free(&out);
+    weir_process_close(&p);
+    return 0;
+}
