@@ -58,6 +58,8 @@ int weir_wall_sleep_until(weir_ns when_ns) {
     do {
         int64_t fd = open_timer(when_ns);
         rc = fd < 0 ? (int)fd : await_timer(fd, &sleeps);
+        if (rc == -EAGAIN && weir_cancelled() != 0) /* it came when this task was ready */
+            rc = weir_cancelled();
     } while (rc == -EAGAIN);
     if (rc < 0)
         return weir__fail(rc, "wall sleep until", NULL);
@@ -72,7 +74,8 @@ static bool has_stepped(weir_ns from_ns, weir_ns to_ns) {
     return by_ns >= WEIR_MILLISECONDS(1) || by_ns <= -WEIR_MILLISECONDS(1);
 }
 
-/* The timer is opened before the offset is looked at, so no step falls between the two. */
+/* The timer is opened before the offset is looked at, so no step falls between the two. A cancel
+ * that came when the task was ready, after too small a step, would not end the next wait. */
 int weir_wall_wait_step(weir_ns *offset_ns) {
     weir__not_null(offset_ns, "weir_wall_wait_step");
     int rc = weir__suspend_enter("wall wait step");
@@ -89,7 +92,11 @@ int weir_wall_wait_step(weir_ns *offset_ns) {
             *offset_ns = now_ns;
             return 0;
         }
-        rc = await_timer(fd, &waits);
+        rc = weir_cancelled();
+        if (rc < 0)
+            end_timer(fd);
+        else
+            rc = await_timer(fd, &waits);
         if (rc < 0 && rc != -EAGAIN)
             return weir__fail(rc, "wall wait step", NULL);
     }

@@ -184,3 +184,26 @@ WEIR_TEST(a_sleep_by_the_wall_clock_survives_each_failed_allocation) {
 WEIR_TEST(a_sleep_by_the_wall_clock_goes_the_same_way_twice_under_each_seed) {
     assert_int_equal(weir_explore_seeds(&story, NULL), 0);
 }
+
+struct steps_and_cancels_args {
+    struct weir_scope *s;
+    weir_ns by_ns;
+};
+static void cancels(void *arg) {
+    weir_scope_cancel(arg, "test");
+}
+static int steps_and_cancels(void *args) {
+    struct steps_and_cancels_args *a = args;
+    int rc = weir_sim_wall_step(a->by_ns);
+    return rc < 0 ? rc : weir_post(weir_loop_current(), cancels, a->s);
+}
+
+/* The step wakes the task, and the cancel comes before it runs. */
+STEP_STORY(a_cancel_that_meets_a_step_too_small_to_report_is_felt) {
+    weir_ns offset_ns = weir_wall_offset();
+    struct weir_scope s;
+    weir_scope_enter(&s, WEIR_NEVER);
+    assert_int_equal(weir_go(NULL, steps_and_cancels, .s = &s, .by_ns = WEIR_MILLISECONDS(0.5)), 0);
+    assert_int_equal(weir_scope_leave(&s, weir_wall_wait_step(&offset_ns)), WEIR_ESTOPPED);
+    return 0;
+}
