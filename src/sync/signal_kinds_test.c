@@ -3,9 +3,12 @@
  * a stream of numbers and as a scope, on every backend. */
 #include "test/runner.h"
 
+#include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include <weir/loop.h>
 #include <weir/select.h>
@@ -93,4 +96,43 @@ STORY(the_ends_and_stops_of_a_child_are_a_stream_of_sigchld) {
     assert_true(WIFSIGNALED(status));
     weir_signals_close(&signals);
     return 0;
+}
+
+/* ---- a signal that comes when its wait has just ended ---- */
+
+static int takes_and_leaves(void *arg) {
+    struct weir_scope s;
+    weir_scope_enter(&s, WEIR_NEVER);
+    assert_int_equal(weir_scope_on_signal(&s, SIGUSR1), 0);
+    assert_int_equal(weir_sleep(WEIR_MILLISECONDS(1)), 0);
+    assert_int_equal(weir_scope_leave(&s, 0), 0);
+    assert_int_equal(kill(getpid(), SIGUSR1), 0); /* the other thread takes it */
+    nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+    return weir_sleep(WEIR_MILLISECONDS(1));
+}
+
+static void *runs_blocked(void *backend) {
+    struct weir_run_options o = {.size = sizeof o, .backend = backend};
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, NULL);
+    assert_int_equal(weir_run(takes_and_leaves, NULL, &o), 0);
+    return NULL;
+}
+
+WEIR_TEST_BACKENDS(a_signal_behind_its_wait_ends_the_program_though_the_loops_thread_blocks_it) {
+    if (strcmp(test_backend, "sim") == 0)
+        runner_skip("a simulation has no threads");
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        pthread_t thread;
+        pthread_create(&thread, NULL, runs_blocked, (void *)(uintptr_t)test_backend);
+        pthread_join(thread, NULL);
+        nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+        _exit(0);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGUSR1);
 }

@@ -169,7 +169,7 @@ static void release(struct weir__signals *s, int signo) {
     missed = missed && restored && (s->spent & bit(signo)) == 0;
     s->spent &= ~bit(signo);
     if (missed)
-        raise(signo);
+        kill(getpid(), signo); /* this thread may block it, and another not */
 }
 
 static void release_lingering(struct weir__signals *s) {
