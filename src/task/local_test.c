@@ -126,3 +126,33 @@ static int sets_it(void *arg) {
 WEIR_TEST_BACKENDS(the_release_of_a_local_cannot_suspend) {
     assert_int_equal(weir_run(sets_it, NULL, NULL), 0);
 }
+
+/* ---- a value that holds the handle of the task that has it ---- */
+
+static struct weir_task *worker;
+
+static void release_worker(void *value) {
+    weir_task_release(&worker);
+}
+
+static const struct weir_local holder = {release_worker};
+
+struct fails_args {
+    int rc;
+};
+static int fails(void *args) {
+    return ((struct fails_args *)args)->rc;
+}
+
+static int held_by_its_local(void *arg) {
+    struct weir_group g;
+    weir_group_open(&g, WEIR_TOGETHER);
+    assert_int_equal(weir_local_set(&holder, &values[1]), 0);
+    assert_int_equal(weir_go_task(&g, fails, &worker, .rc = -EIO), 0);
+    assert_int_equal(weir_local_set(&holder, NULL), 0); /* now the task alone has it */
+    return weir_group_close(&g, 0);
+}
+
+WEIR_TEST(an_error_reaches_the_group_though_a_local_gives_back_the_last_handle) {
+    assert_int_equal(weir_sim_run(held_by_its_local, NULL, NULL), -EIO);
+}

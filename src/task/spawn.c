@@ -229,13 +229,13 @@ void weir__task_ended(struct sched *s, struct weir_task *t, int rc) {
     t->error = NULL;
     s->tasks_live--;
     s->daemons -= t->daemon;
+    if (t->stack->locals != NULL) /* their release may give back a handle of t */
+        weir__locals_drop(t->stack->locals);
     const struct weir_error *e = t->stack->error.code == rc ? &t->stack->error : NULL;
     if (__builtin_expect(rc < 0, 0))
         task_failed(t, rc, e);
     if (t->refs > 1)
         weir__group_child_done(g, t);
-    if (t->stack->locals != NULL)
-        weir__locals_drop(t->stack->locals);
     t->stack = NULL;
     weir__task_unref(s, t);
     weir__group_child_ended(g);
