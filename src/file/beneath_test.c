@@ -188,3 +188,14 @@ static int opens_in_null(void *arg __attribute__((unused))) {
 WEIR_TEST_ABORTS(a_directory_that_is_null_aborts, "weir_file_open_beneath") {
     weir_run(opens_in_null, NULL, NULL);
 }
+
+FILE_STORY(a_mode_that_means_nothing_is_passed_over) {
+    struct weir_file *f = NULL;
+    make_tree();
+    assert_int_equal(weir_file_open_beneath(root, "a", O_RDONLY, 0644, &f), 0);
+    weir_file_close(&f);
+    assert_int_equal(weir_file_open_beneath(root, "new", O_WRONLY | O_CREAT, 0100644, &f), 0);
+    weir_file_close(&f);
+    weir_dir_close(&root);
+    return 0;
+}

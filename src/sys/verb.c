@@ -146,9 +146,11 @@ int weir__verb_open_parts(const struct weir__call *c) {
     return fd;
 }
 
-/* A rename beside a path with ".." makes the kernel give up: it may try again. */
+/* A rename beside a path with ".." makes the kernel give up: it may try again. It refuses a mode
+ * that means nothing, where open(2) does not look at it. */
 static int open_beneath(const struct weir__call *c, uint64_t more) {
-    struct open_how how = {.flags = (unsigned)open_flags(c), .mode = c->mode,
+    bool creates = (c->flags & (O_CREAT | __O_TMPFILE)) != 0;
+    struct open_how how = {.flags = (unsigned)open_flags(c), .mode = creates ? c->mode & 07777 : 0,
                            .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | more};
     int fd = -1;
     for (int tries = 0; tries < 8 && fd < 0; tries++) {
