@@ -51,8 +51,8 @@ static int keep(struct weir__capture *c, const void *bytes, size_t len, size_t m
     return 0;
 }
 
-/* A terminal in a simulation is reset if the program has left input unread. at: of the process; NULL
- * when that was closed. */
+/* A terminal in a simulation is reset if the program has left input unread. at: the process has it;
+ * NULL when that was closed. */
 static int capture(struct weir_stream *const *at, struct weir__capture *c, size_t max) {
     while (!c->ended && *at != NULL) {
         struct weir_stream *s = *at;
