@@ -318,3 +318,64 @@ WS_STORY(a_reset_that_a_write_meets_is_what_receive_returns_and_closed_gets) {
     assert_int_equal(w->code, 1006);
     return 0;
 }
+
+struct loses_args {
+    struct weir_ws *ws;
+    int *ret;
+    bool sends;
+};
+static int loses(void *args) {
+    struct loses_args *a = args;
+    static char much[64 << 10];
+    struct weir_ws_message m;
+    do
+        *a->ret = a->sends ? weir_ws_send(a->ws, WEIR_WS_BINARY, much, sizeof much)
+                           : weir_ws_receive(a->ws, &m);
+    while (*a->ret == 0);
+    return 0;
+}
+
+static void pair_of(bool in_memory, struct weir_stream **ret_near, struct weir_stream **ret_far) {
+    struct weir_listener *l = NULL;
+    char url[64];
+    if (in_memory) {
+        assert_int_equal(weir_memory_pair(4096, ret_near, ret_far), 0);
+        return;
+    }
+    assert_int_equal(weir_listen("tcp://127.0.0.1:0", NULL, &l), 0);
+    snprintf(url, sizeof url, "tcp://127.0.0.1:%d", weir_listener_port(l));
+    assert_int_equal(weir_dial(url, NULL, ret_far), 0);
+    assert_int_equal(weir_accept(l, ret_near), 0);
+    weir_unlisten(&l);
+}
+
+/* The one that writes is the last to leave the stream, which is freed there. */
+static int drop_under_both(void *in_memory) {
+    struct weir_stream *near, *far;
+    struct weir_ws *ws = NULL;
+    struct weir_group g;
+    int received = 1, sent = 1;
+    pair_of(in_memory != NULL, &near, &far);
+    weir_group_open(&g, WEIR_TOGETHER);
+    assert_int_equal(weir_go(&g, shakes, .s = far), 0);
+    assert_int_equal(weir_ws_accept(&near, NULL, &ws), 0);
+    assert_int_equal(weir_go(&g, loses, .ws = ws, .ret = &received), 0);
+    assert_int_equal(weir_go(&g, loses, .ws = ws, .ret = &sent, .sends = true), 0);
+    for (int same = 0; same < 10; same++) { /* until it waits: nothing more is taken */
+        settle();
+        if (weir_ws_queued(ws) == 0)
+            same = 0;
+    }
+    weir_ws_drop(&ws);
+    int rc = weir_group_close(&g, 0);
+    assert_int_equal(received, WEIR_ECLOSED);
+    assert_int_equal(sent, WEIR_ECLOSED);
+    weir_close(&far);
+    return rc;
+}
+
+WEIR_TEST_BACKENDS(a_drop_ends_a_large_send_whose_stream_is_gone_with_it) {
+    struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
+    assert_int_equal(weir_run(drop_under_both, NULL, &o), 0);
+    assert_int_equal(weir_run(drop_under_both, &o, &o), 0);
+}

@@ -22,8 +22,9 @@ enum { FLIGHT_SPARES = 64, LINK_SPARES = 4096 };
 struct weir__flight {
     struct weir__put put;
     struct weir__out *out; /* NULL: the line is gone */
-    struct weir_stream *stream;
-    struct weir__out_owner *by;
+    struct weir_stream *stream; /* gone, if it was closed under a task that writes by itself */
+    struct weir__loop *loop;
+    struct weir__out_owner *by; /* gone, perhaps, if the line is */
     struct weir_task *task; /* which writes by itself; NULL: put does */
     struct weir__list link; /* in by->flights, once it is pending */
     struct weir__list of_loop; /* in its writes, likewise */
@@ -377,9 +378,9 @@ static void set_pending(struct weir__flight *f) {
     f->unacked = -1;
     f->cut = false;
     weir__list_add_tail(&f->by->flights, &f->link);
-    weir__list_add_tail(&f->by->loop->writes, &f->of_loop);
-    f->by->loop->writes_last = last_writes;
-    f->by->loop->hidden++; /* the run waits for it */
+    weir__list_add_tail(&f->loop->writes, &f->of_loop);
+    f->loop->writes_last = last_writes;
+    f->loop->hidden++; /* the run waits for it */
     if (!weir__timer_armed(&f->by->clock))
         arm_rest(f->by);
 }
@@ -390,7 +391,7 @@ static void not_pending(struct weir__flight *f) {
     f->pending = false;
     weir__list_remove(&f->link);
     weir__list_remove(&f->of_loop);
-    f->stream->loop->hidden--;
+    f->loop->hidden--;
 }
 
 static void moved(struct weir__out *o, struct weir__out_owner *by, int rc) {
@@ -513,6 +514,7 @@ static int flight_begin(struct weir__out *o, struct weir_stream *s, struct weir_
         (void)s->kind->rests(s, by->rest_ns);
     f->out = o;
     f->stream = s;
+    f->loop = by->loop;
     f->by = by;
     f->task = NULL;
     f->put.wake = put_ended;
