@@ -543,6 +543,7 @@ void weir_ws_drop(struct weir_ws **take_ws) {
     if (is_reactive(ws))
         WEIR_BUG("weir_ws_drop: a reactive connection is the server's: weir_ws_begin_close closes "
                  "it");
+    ws->inside++; /* closing the stream may end a write, which leaves */
     ws->state = WS_DROPPED;
     weir__ws_subs_end(ws);
     weir__timer_disarm(ws->config->loop->timers, &ws->timer);
@@ -552,6 +553,5 @@ void weir_ws_drop(struct weir_ws **take_ws) {
     if (!closes_later(ws))
         weir_close(&ws->stream);
     weir__ws_wake(ws);
-    ws->inside++;
     weir__ws_leave(ws);
 }

@@ -245,8 +245,9 @@ static int sends(void *args) {
     return 0;
 }
 
-/* It shakes hands, and sends a message each second. */
-static void takes_nothing(const char *url, struct weir_tls *tls, const int *rc) {
+/* It shakes hands, and sends a frame each second. */
+static void takes_nothing(const char *url, struct weir_tls *tls, const char frame[7],
+                          const int *rc) {
     static const char hello[] =
         "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
@@ -256,12 +257,17 @@ static void takes_nothing(const char *url, struct weir_tls *tls, const int *rc) 
     assert_int_equal(weir_write(s, hello, sizeof hello - 1), 0);
     for (int i = 0; i < 60 && *rc == 0; i++) {
         assert_int_equal(weir_sleep(WEIR_SECONDS(1)), 0);
-        (void)weir_write(s, "\x81\x81\0\0\0\0x", 7);
+        (void)weir_write(s, frame, 7);
     }
     weir_close(&s);
 }
 
+struct rests {
+    char frame[7];
+    int ends; /* how */
+};
 static int rests(void *arg) {
+    const struct rests *story = arg;
     struct weir_tls *client = rig_client(&rig);
     struct weir_listener *l;
     struct weir_group g;
@@ -272,17 +278,26 @@ static int rests(void *arg) {
     assert_int_equal(weir_go(&g, sends, .l = l, .ret = &rc), 0);
     memcpy(url, "tls", 3); /* it was wss://...:1/ */
     *strrchr(url, '/') = '\0';
-    takes_nothing(url, client, &rc);
+    takes_nothing(url, client, story->frame, &rc);
     assert_int_equal(weir_group_close(&g, 0), 0);
-    assert_int_equal(rc, WEIR_EKEEPALIVE);
+    assert_int_equal(rc, story->ends);
     weir_unlisten(&l);
     weir_tls_unref(&client);
     return 0;
 }
 
 WEIR_TEST(a_client_over_tls_that_takes_nothing_while_it_sends_is_given_up) {
+    struct rests story = {"\x81\x81\0\0\0\0x", WEIR_EKEEPALIVE};
     rig_open(&rig);
-    assert_int_equal(weir_sim_run(rests, NULL, NULL), 0);
+    assert_int_equal(weir_sim_run(rests, &story, NULL), 0);
+    rig_close(&rig);
+}
+
+/* The drop closes the stream, whose close ends the write before it returns. */
+WEIR_TEST(a_websocket_over_tls_that_has_failed_is_dropped_with_its_queue) {
+    struct rests story = {"\x83\x81\0\0\0\0x", WEIR_EPROTO};
+    rig_open(&rig);
+    assert_int_equal(weir_sim_run(rests, &story, NULL), 0);
     rig_close(&rig);
 }
 
