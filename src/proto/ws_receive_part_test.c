@@ -327,3 +327,55 @@ WEIR_TEST(nothing_is_left_of_parts) {
     s.arg = &s;
     assert_int_equal(weir_explore_cancels(&s, &e), 0);
 }
+
+enum { PARTS = 400 };
+
+struct takes_parts_args {
+    struct weir_ws *ws;
+    size_t *sum;
+    bool *over;
+};
+static int takes_parts(void *args) {
+    struct takes_parts_args *a = args;
+    struct weir_ws_part p = {0};
+    int calls = 0;
+    while (!p.last) {
+        assert_int_equal(weir_ws_receive_part(a->ws, &p), 0);
+        assert_int_equal(p.type, WEIR_WS_TEXT);
+        assert_int_equal(p.first, *a->sum == 0);
+        *a->sum += p.data.len;
+        if (++calls == PARTS / 2) /* the turns of the others fall elsewhere from here on */
+            assert_int_equal(ws_say(a->ws, "half"), 0);
+    }
+    *a->over = true;
+    return 0;
+}
+
+/* Its calls let others run, also those that need not wait for a byte. */
+WS_STORY(a_message_that_one_task_receives_in_parts_is_no_other_tasks) {
+    struct weir_ws *ws = raw_server(w);
+    struct weir_ws_message m;
+    struct weir_ws_part p;
+    struct weir_group g;
+    size_t sum = 0;
+    bool over = false;
+    int refused = 0;
+    for (int i = 0; i < PARTS; i++)
+        frame_send(raw, i == 0 ? TEXT_PART : i < PARTS - 1 ? CONTINUATION : CONTINUATION_FIN,
+                   "part");
+    settle();
+    weir_group_open(&g, WEIR_TOGETHER);
+    assert_int_equal(weir_go(&g, takes_parts, .ws = ws, .sum = &sum, .over = &over), 0);
+    while (!over) {
+        assert_int_equal(weir_yield(), 0);
+        if (sum > 0 && !over && ++refused > 0)
+            assert_int_equal(weir_ws_receive(ws, &m), -EBUSY);
+    }
+    assert_int_equal(weir_group_close(&g, 0), 0);
+    assert_true(refused > 0 && sum == PARTS * strlen("part"));
+    frame_send(raw, TEXT, "and whole");
+    assert_int_equal(weir_ws_receive_part(ws, &p), 0);
+    assert_true(p.first && p.last);
+    raw_end(ws);
+    return 0;
+}

@@ -275,7 +275,9 @@ static bool has_more_to_send(const struct weir_ws *ws, int rc) {
     return rc == WEIR_EWSCLOSED || (rc < 0 && (ws->finish != WS_GOES_ON || still_sends));
 }
 
-static __attribute__((noinline)) int receive_slowly(struct weir_ws *ws,
+/* part: where a part goes, which is what is received then. NULL: a whole message. Who receives is
+ * decided behind the breath, in which another task may have begun to. */
+static __attribute__((noinline)) int receive_slowly(struct weir_ws *ws, struct weir_ws_part *part,
                                                     struct weir_ws_message *ret_message,
                                                     bool *ret_ends) {
     weir__breathe();
@@ -283,12 +285,18 @@ static __attribute__((noinline)) int receive_slowly(struct weir_ws *ws,
     *ret_ends = false;
     if (is_reactive(ws) || ws->reading != WS_RESTS)
         return refuse_second(ws);
-    if (__builtin_expect(ws->extra != NULL, 0) && ws->extra->takes_parts &&
-        ws->extra->taken == NULL)
+    struct ws_extra *x = part != NULL ? weir__ws_extra(ws) : ws->extra;
+    if (part != NULL && x == NULL)
+        return weir__fail(-ENOMEM, "ws receive", weir_ws_peer(ws));
+    if (__builtin_expect(x != NULL, 0) && part == NULL && x->takes_parts)
         return weir__failf(-EBUSY, "ws receive", weir_ws_peer(ws),
                            "a message is being received in parts (EBUSY)");
     ws->reading = WS_READS;
+    if (part != NULL)
+        x->taken = part;
     int rc = receive_next(ws, ret_message);
+    if (part != NULL)
+        x->taken = NULL;
     ws->reading = WS_RESTS;
     *ret_ends = !was_over && has_more_to_send(ws, rc);
     weir__ws_wake(ws);
@@ -301,7 +309,7 @@ int weir__ws_receive(struct weir_ws *ws, struct weir_ws_message *ret_message, bo
     if (rc < 0)
         return rc;
     if (!receive_at_hand(ws, ret_message))
-        rc = receive_slowly(ws, ret_message, ret_ends);
+        rc = receive_slowly(ws, NULL, ret_message, ret_ends);
     weir__ws_leave(ws);
     return rc;
 }
@@ -353,7 +361,7 @@ static __attribute__((noinline)) int receive_to_the_end(struct weir_ws *ws,
                                                         struct weir_ws_message *ret_message) {
     bool ends;
     ws->inside++;
-    int rc = receive_slowly(ws, ret_message, &ends);
+    int rc = receive_slowly(ws, NULL, ret_message, &ends);
     if (__builtin_expect(ends, 0))
         weir__ws_receive_end(ws, rc);
     weir__ws_leave(ws);
@@ -372,14 +380,7 @@ static int receive_part(struct weir_ws *ws, struct weir_ws_part *ret_part) {
     struct weir_ws_message m;
     struct weir_ws_part part = {0};
     bool ends;
-    if (is_reactive(ws) || ws->reading != WS_RESTS)
-        return refuse_second(ws);
-    struct ws_extra *x = weir__ws_extra(ws);
-    if (x == NULL)
-        return weir__fail(-ENOMEM, "ws receive", weir_ws_peer(ws));
-    x->taken = &part;
-    int rc = receive_slowly(ws, &m, &ends);
-    x->taken = NULL;
+    int rc = receive_slowly(ws, &part, &m, &ends);
     if (ends)
         weir__ws_receive_end(ws, rc);
     if (rc == 0)
