@@ -98,3 +98,25 @@ WEIR_TEST(a_stop_waits_for_its_close_frame_to_leave_for_close_ns_and_no_longer) 
     weir_fault_arm(&none); /* so that the loop obeys the later one */
     told_in_a_world(stop_an_idle_one, true);
 }
+
+/* Its answer is more than the buffers hold. */
+static int refuse_one_too_many(struct world *w) {
+    WEIR_AUTO(weir_ws_drop) struct weir_ws *ws = ws_open(w);
+    WEIR_AUTO(weir_close) struct weir_stream *s = raw_dial(w);
+    settle();
+    size_t before = weir_sim_counts()->sockets;
+    assert_in_range(until_closed(before), MS(500), WEIR_SECONDS(1) + MS(20));
+    assert_int_equal(ws_say(ws, "goes on"), 0);
+    expect_message(ws, "goes on");
+    return 0;
+}
+
+static void only_one(struct weir_ws_options *o) {
+    o->connections_max = 1;
+}
+
+WEIR_TEST(one_connection_too_many_that_takes_nothing_is_refused_within_a_second) {
+    struct weir_sim_options o = {.size = sizeof o, .send_buffer = 20, .receive_buffer = 20};
+    struct telling t = {only_one, refuse_one_too_many, true};
+    assert_int_equal(weir_sim_run(tell, &t, &o), 0);
+}

@@ -47,6 +47,17 @@ static void turn_away(struct ws_react_conn *c, int rc) {
     weir__ws_react_closing(c, rc, WS_REFUSED_NS);
 }
 
+/* The bound runs from here: nothing else would end a write that the client does not take. */
+static void refuse_one_too_many(struct ws_react_conn *c) {
+    struct ws_answer a;
+    weir__ws_refuse(&c->ws, WEIR_EHTTP, 503, "too many connections", &a);
+    log_refused(c, &a);
+    weir__ws_react_closing(c, WEIR_EHTTP, WS_REFUSED_NS);
+    int rc = weir_write(c->ws.stream, a.text, a.len);
+    weir__ws_react_tell(c, a.status, body_of(&a), rc);
+    turn_away(c, WEIR_EHTTP);
+}
+
 int weir__ws_react_opened(struct weir_conn *conn, void *state) {
     struct ws_react_conn *c = state;
     struct ws_server *sv = weir_conn_arg(conn);
@@ -57,12 +68,7 @@ int weir__ws_react_opened(struct weir_conn *conn, void *state) {
     if (c->untold)
         c->ws.becomes = sv->host.becomes(sv->host.server, conn);
     if (sv->live >= sv->config->o.connections_max) {
-        struct ws_answer a;
-        weir__ws_refuse(&c->ws, WEIR_EHTTP, 503, "too many connections", &a);
-        log_refused(c, &a);
-        int rc = weir_write(c->ws.stream, a.text, a.len);
-        weir__ws_react_tell(c, a.status, body_of(&a), rc);
-        turn_away(c, WEIR_EHTTP);
+        refuse_one_too_many(c);
         return 0;
     }
     c->known = WS_COUNTED;
