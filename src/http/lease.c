@@ -13,7 +13,8 @@ struct http_lease {
     struct weir_stream stream; /* first */
     struct weir_http *http;
     struct weir_task *reader, *writer; /* inside a call that waits; NULL: none */
-    struct weir__put *put;             /* pending */
+    struct weir__put put;              /* of the stream below, for `above` */
+    struct weir__put *above;           /* pending; NULL: none is */
     bool is_over;                      /* the connection's task was cancelled */
 };
 
@@ -69,24 +70,44 @@ static int lease_sendv(struct weir_stream *s, struct iovec *vec, size_t count, s
     return sent(s, weir__stream_writev(below(s), vec, count), len, ret_done);
 }
 
-/* p->op is the stream's below, and so is p->wake: whoever holds this stream ends both. */
+/* The put below has ended, and so has the one that it was for, which is returned. */
+static struct weir__put *put_over(struct http_lease *lease) {
+    struct weir__put *p = lease->above;
+    lease->above = NULL;
+    p->done = lease->put.done;
+    p->result = weir__stream_put_end(lease->http->stream, (int)lease->put.result);
+    return p;
+}
+
+static void put_wake(struct weir__put *put) {
+    struct weir__put *p = put_over(WEIR_CONTAINER(put, struct http_lease, put));
+    p->wake(p);
+}
+
 static int lease_put(struct weir_stream *s, struct weir__put *p) {
+    struct http_lease *lease = lease_of(s);
     p->done = 0;
     int rc = weir__stream_put_begin(below(s));
     if (rc < 0) {
         p->result = rc;
         return WEIR__DONE;
     }
-    int state = weir__stream_put(below(s), p);
-    if (state == WEIR__DONE)
-        p->result = weir__stream_put_end(below(s), (int)p->result);
-    else
-        p->below = below(s);
-    return state;
+    lease->put.wake = put_wake;
+    lease->put.vec = p->vec;
+    lease->put.count = p->count;
+    lease->above = p;
+    if (weir__stream_put(below(s), &lease->put) == WEIR__PENDING)
+        return WEIR__PENDING;
+    put_over(lease);
+    return WEIR__DONE;
 }
 
 static int lease_unput(struct weir_stream *s, struct weir__put *p) {
-    return weir__stream_unput(p->below, p);
+    struct http_lease *lease = lease_of(s);
+    if (weir__stream_unput(below(s), &lease->put) == WEIR__PENDING)
+        return WEIR__PENDING;
+    put_over(lease);
+    return WEIR__DONE;
 }
 
 static bool lease_rests(struct weir_stream *s, weir_ns rest_ns) {
@@ -124,9 +145,17 @@ static void cut(struct http_lease *lease) {
         weir__wait_cut(lease->writer);
 }
 
+/* Nobody closes the stream below, which would end a put. */
+static void end_put(struct weir_stream *s) {
+    struct weir__put *p = lease_of(s)->above;
+    if (p != NULL && lease_unput(s, p) == WEIR__DONE)
+        p->wake(p);
+}
+
 static void lease_close(struct weir_stream *s) {
     weir__stream_drop(s);
     cut(lease_of(s));
+    end_put(s);
     weir__stream_gone(s);
 }
 
