@@ -53,6 +53,53 @@ WEIR_TEST_BACKENDS(a_drop_ends_the_wait_for_the_next_request) {
     assert_int_equal(weir_run(drop_under_waits, NULL, &o), 0);
 }
 
+/* In the call, which lets others run, and waits for nothing yet. */
+struct enters_args {
+    struct weir_http *http;
+    int before; /* calls before it */
+    int *ret_rc;
+    bool *entered;
+};
+static int enters(void *args) {
+    struct enters_args *a = args;
+    struct weir_http_request *r;
+    for (int i = 0; i < a->before; i++)
+        weir__breathe();
+    *a->entered = true;
+    *a->ret_rc = weir_http_next(a->http, &r);
+    return 0;
+}
+
+static int drop_within_calls(void *arg) {
+    enum { CALLS = 70 }; /* more than a task may make before others run */
+    for (int before = 0; before < CALLS; before++) {
+        struct weir_http *http = NULL;
+        struct weir_stream *a, *b;
+        struct weir_group g;
+        bool entered = false;
+        int rc = 1;
+        assert_int_equal(weir_memory_pair(0, &a, &b), 0);
+        assert_int_equal(weir_http_accept(&a, NULL, &http), 0);
+        weir_group_open(&g, WEIR_INDEPENDENT);
+        assert_int_equal(weir_go(&g, enters, .http = http, .before = before, .ret_rc = &rc,
+                                 .entered = &entered), 0);
+        while (!entered)
+            assert_int_equal(weir_yield(), 0);
+        weir_http_drop(&http);
+        for (int i = 0; i < 1000 && rc == 1; i++)
+            assert_int_equal(weir_sleep(MS(1)), 0);
+        assert_int_equal(rc, -ECANCELED);
+        weir_close(&b);
+        assert_int_equal(weir_group_close(&g, 0), 0);
+    }
+    return 0;
+}
+
+WEIR_TEST_BACKENDS(a_drop_ends_a_call_that_lets_others_run) {
+    struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
+    assert_int_equal(weir_run(drop_within_calls, NULL, &o), 0);
+}
+
 /* The client reads nothing: the call finishes the request before by a 404, which finds no room. */
 static int drop_under_a_send(void *arg) {
     struct weir_http *http = NULL;

@@ -12,7 +12,7 @@
 struct http_lease {
     struct weir_stream stream; /* first */
     struct weir_http *http;
-    struct weir_task *reader, *writer; /* inside a call that waits; NULL: none */
+    struct weir_scope *reader, *writer; /* around a task's call that may wait; NULL: none */
     struct weir__put put;              /* of the stream below, for `above` */
     struct weir__put *above;           /* pending; NULL: none is */
     bool is_over;                      /* the connection's task was cancelled */
@@ -28,15 +28,24 @@ static struct weir_stream *below(struct weir_stream *s) {
 
 /* ---- reading ---- */
 
+/* A cut must not be lost while the task is ready, and waits for nothing yet: so it is a cancel of a
+ * scope, and does not only end a wait. */
+static int64_t next_piece(struct http_lease *lease) {
+    struct weir_scope s;
+    weir_scope_enter(&s, WEIR_NEVER);
+    lease->reader = &s;
+    int64_t n = lease->http->driver->next(lease->http);
+    lease->reader = NULL;
+    weir_scope_leave(&s, 0);
+    return n;
+}
+
 static int64_t lease_recv(struct weir_stream *s, struct weir__lent *ret_lent) {
     struct http_lease *lease = lease_of(s);
     struct weir_http *h = lease->http;
     int64_t n = (int64_t)h->left;
-    if (n == 0) {
-        lease->reader = weir_task_current();
-        n = lease->is_over ? -ECANCELED : h->driver->next(h);
-        lease->reader = NULL;
-    }
+    if (n == 0)
+        n = lease->is_over ? -ECANCELED : next_piece(lease);
     if (n <= 0 || s->closed)
         return s->closed ? -ECANCELED : n;
     *ret_lent = (struct weir__lent){(uint8_t *)(uintptr_t)h->at, (uint32_t)h->left, 1};
@@ -50,24 +59,32 @@ static void lease_release(struct weir_stream *s, struct weir__lent *lent) {
 
 /* ---- writing ---- */
 
-static int sent(struct weir_stream *s, int rc, size_t len, size_t *ret_done) {
+static void write_begin(struct weir_stream *s, struct weir_scope *scope) {
+    weir_scope_enter(scope, WEIR_NEVER);
+    lease_of(s)->writer = scope;
+}
+
+static int write_end(struct weir_stream *s, int rc, size_t len, size_t *ret_done) {
     const struct weir_error *e = rc < 0 ? weir_error(rc) : NULL;
     *ret_done = rc == 0 ? len : e != NULL ? e->done : 0;
+    weir_scope_leave(lease_of(s)->writer, 0);
     lease_of(s)->writer = NULL;
     return s->closed ? -ECANCELED : rc;
 }
 
 static int lease_send(struct weir_stream *s, const void *buf, size_t len, size_t *ret_done) {
-    lease_of(s)->writer = weir_task_current();
-    return sent(s, weir_write(below(s), buf, len), len, ret_done);
+    struct weir_scope scope;
+    write_begin(s, &scope);
+    return write_end(s, weir_write(below(s), buf, len), len, ret_done);
 }
 
 static int lease_sendv(struct weir_stream *s, struct iovec *vec, size_t count, size_t *ret_done) {
+    struct weir_scope scope;
     size_t len = 0;
     for (size_t i = 0; i < count; i++)
         len += vec[i].iov_len;
-    lease_of(s)->writer = weir_task_current();
-    return sent(s, weir__stream_writev(below(s), vec, count), len, ret_done);
+    write_begin(s, &scope);
+    return write_end(s, weir__stream_writev(below(s), vec, count), len, ret_done);
 }
 
 /* The put below has ended, and so has the one that it was for, which is returned. */
@@ -119,9 +136,10 @@ static int64_t lease_try_send(struct weir_stream *s, const void *buf, size_t len
 }
 
 static int lease_wait_room(struct weir_stream *s) {
+    struct weir_scope scope;
     size_t done;
-    lease_of(s)->writer = weir_task_current();
-    return sent(s, weir_wait_writable(below(s)), 0, &done);
+    write_begin(s, &scope);
+    return write_end(s, weir_wait_writable(below(s)), 0, &done);
 }
 
 static int lease_shutdown(struct weir_stream *s) {
@@ -139,10 +157,11 @@ static void lease_address(struct weir_stream *s, bool peer, char *ret_text) {
 /* ---- its end ---- */
 
 static void cut(struct http_lease *lease) {
+    static const char why[] = "the WebSocket was cut off";
     if (lease->reader != NULL)
-        weir__wait_cut(lease->reader);
+        weir_scope_cancel(lease->reader, why);
     if (lease->writer != NULL)
-        weir__wait_cut(lease->writer);
+        weir_scope_cancel(lease->writer, why);
 }
 
 /* Nobody closes the stream below, which would end a put. */

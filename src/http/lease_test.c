@@ -15,7 +15,8 @@ struct upgraded {
     struct weir_stream *client;
     struct weir_ws *ws;
     struct weir_group g;
-    int next, received; /* what the two calls below returned */
+    struct weir_task *task; /* waits */
+    int next, received, tried; /* what the calls below returned */
 };
 
 struct waits_args {
@@ -61,17 +62,18 @@ static void pair_of(bool in_memory, struct weir_stream **ret_near, struct weir_s
 static void upgrade(struct upgraded *u, bool in_memory, const struct weir_ws_options *o) {
     struct weir_http_request *r;
     struct weir_stream *s = NULL;
-    *u = (struct upgraded){.next = 1, .received = 1};
+    *u = (struct upgraded){.next = 1, .received = 1, .tried = 1};
     pair_of(in_memory, &s, &u->client);
     assert_int_equal(weir_http_accept(&s, NULL, &u->http), 0);
     assert_int_equal(weir_write(u->client, UPGRADE, strlen(UPGRADE)), 0);
     assert_int_equal(weir_http_next(u->http, &r), 1);
     assert_int_equal(weir_http_ws_accept(r, o, &u->ws), 0);
     weir_group_open(&u->g, WEIR_INDEPENDENT);
-    assert_int_equal(weir_go(&u->g, waits, .u = u), 0);
+    assert_int_equal(weir_go_task(&u->g, waits, &u->task, .u = u), 0);
 }
 
 static void downgrade(struct upgraded *u) {
+    weir_task_release(&u->task);
     weir_close(&u->client);
     assert_int_equal(weir_group_close(&u->g, 0), 0);
 }
@@ -125,4 +127,65 @@ WEIR_TEST(a_drop_ends_what_the_client_does_not_take_and_cancels_come_late) {
     struct weir_sim_options o = {.size = sizeof o, .deferred = true};
     assert_int_equal(weir_sim_run(end_with_a_queue, NULL, &o), 0);
     assert_int_equal(weir_sim_run(end_with_a_queue, &o, &o), 0);
+}
+
+/* ---- a task that lets others run within its call, and waits for nothing yet ---- */
+
+enum how { DROPS_WS, DROPS_WS_UNDER_A_SEND, CANCELS_HTTP, HOWS };
+enum { CALLS = 70 }; /* more than a task may make before others run */
+
+struct enters_args {
+    struct upgraded *u;
+    int before; /* calls before the one that is tried */
+    bool sends, *entered;
+};
+static int enters(void *args) {
+    struct enters_args *a = args;
+    struct weir_ws_message m;
+    struct weir_scope s;
+    struct weir_ws *ws = a->u->ws;
+    weir_scope_enter(&s, WEIR_SECONDS(20));
+    for (int i = 0; i < a->before; i++)
+        weir__breathe();
+    *a->entered = true;
+    int rc = a->sends ? weir_ws_send(ws, WEIR_WS_BINARY, big_bytes(), 100000)
+                      : weir_ws_receive(ws, &m);
+    a->u->tried = weir_scope_leave(&s, rc);
+    return 0;
+}
+
+static void cut_within_a_call(enum how how, int before) {
+    struct upgraded u;
+    bool entered = false;
+    upgrade(&u, true, &patient);
+    if (how == DROPS_WS_UNDER_A_SEND)
+        assert_int_equal(weir_go(&u.g, receives, .u = &u, .ws = u.ws), 0);
+    settle();
+    assert_int_equal(weir_go(&u.g, enters, .u = &u, .before = before, .entered = &entered,
+                             .sends = how == DROPS_WS_UNDER_A_SEND), 0);
+    if (how == CANCELS_HTTP)
+        weir_task_cancel(u.task, "the server stops");
+    while (!entered)
+        assert_int_equal(weir_yield(), 0);
+    if (how != CANCELS_HTTP)
+        weir_ws_drop(&u.ws);
+    for (int i = 0; i < 2000 && u.tried == 1; i++)
+        assert_int_equal(weir_sleep(MS(1)), 0);
+    if (u.tried != (how == CANCELS_HTTP ? -ECANCELED : WEIR_ECLOSED))
+        fail_msg("%d, after %d calls: %s", how, before,
+                 u.tried == 1 ? "it waits" : weir_error_name(u.tried));
+    weir_ws_drop(&u.ws);
+    downgrade(&u);
+}
+
+static int cut_within_calls(void *arg) {
+    for (int how = 0; how < HOWS; how++)
+        for (int before = 0; before < CALLS; before++)
+            cut_within_a_call((enum how)how, before);
+    return 0;
+}
+
+WEIR_TEST_BACKENDS(a_call_that_lets_others_run_learns_that_its_websocket_is_over) {
+    struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
+    assert_int_equal(weir_run(cut_within_calls, NULL, &o), 0);
 }

@@ -11,6 +11,7 @@ struct task_http {
     struct weir_http http; /* first */
     size_t shown;          /* bytes of the stream's piece: the window and what lies before it */
     struct weir_task *inside; /* weir_http_next; NULL: none is */
+    struct weir_scope *waits; /* around the wait for a piece; NULL: no task waits for one */
     bool lingered, dropped;
 };
 
@@ -20,6 +21,17 @@ static struct task_http *task_of(struct weir_http *h) {
 
 /* ---- the driver ---- */
 
+/* In a scope, so that a drop also reaches a task that is ready here, and waits for nothing yet. */
+static ssize_t await_piece(struct task_http *t, struct weir_view *ret_view) {
+    struct weir_scope s;
+    weir_scope_enter(&s, WEIR_NEVER);
+    t->waits = &s;
+    ssize_t n = weir_peek(t->http.stream, 1, ret_view);
+    t->waits = NULL;
+    weir_scope_leave(&s, 0);
+    return n;
+}
+
 static int64_t task_next(struct weir_http *h) {
     struct task_http *t = task_of(h);
     struct weir_view v;
@@ -27,7 +39,7 @@ static int64_t task_next(struct weir_http *h) {
         return -ECANCELED;
     weir_consume(h->stream, t->shown);
     t->shown = h->left = 0;
-    ssize_t n = weir_peek(h->stream, 1, &v);
+    ssize_t n = await_piece(t, &v);
     if (n <= 0)
         return n;
     h->at = v.base;
@@ -97,6 +109,8 @@ void weir_http_drop(struct weir_http **take_http) {
     t->http.unsent = -ECANCELED;
     if (t->http.writer != NULL)
         weir__wait_cut(t->http.writer);
+    if (t->waits != NULL && t->http.lease == NULL) /* else the WebSocket's, which goes on */
+        weir_scope_cancel(t->waits, "the HTTP connection was dropped");
     if (t->inside != NULL)
         weir__wait_cut(t->inside);
     task_left(&t->http);
