@@ -148,6 +148,7 @@ struct weir_ws {
     bool held : 1;             /* a sender writes by itself */
     bool pong_due : 1;         /* our last ping was not answered */
     bool has_latency : 1;
+    bool is_head : 1;          /* the handshake asks by HEAD: its refusal has no body */
 };
 
 /* Allocated when first needed, and kept. parting's task is in the middle of a message in parts, and

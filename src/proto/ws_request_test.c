@@ -196,6 +196,17 @@ GATE_STORY(a_request_that_asks_for_no_upgrade_is_refused_if_nothing_answers) {
     return 0;
 }
 
+GATE_STORY(an_answer_to_head_has_no_body) {
+    answers(w, "HEAD / HTTP/1.1\r\n" LOCAL "\r\n", 426, "");
+    answers(w, "HEAD / HTTP/1.1\r\nHost: evil.example\r\n\r\n", 421, "");
+    answers(w, "HEAD / HTTP/1.1\r\n" LOCAL "Origin: https://evil.example\r\n\r\n", 403, "");
+    answers(w, "HEAD /fails HTTP/1.1\r\n" LOCAL "\r\n", 500, "");
+    answers(w, "HEAD /positive HTTP/1.1\r\n" LOCAL "\r\n", 500, "");
+    answers(w, "HEAD /refused HTTP/1.1\r\n" LOCAL "\r\n", 401, "");
+    answers(w, GET("/fails") "\r\n", 500, "the server could not decide\n");
+    return 0;
+}
+
 static const char *const some_origins[] = {"https://good.example", NULL};
 
 GATE_STORY(what_is_refused_anyhow_is_not_seen, o->origins = some_origins) {
@@ -376,6 +387,13 @@ GATE_STORY(an_answer_that_is_not_read_ends_with_the_handshakes_time, o->handshak
         weir_sleep(MS(1));
     assert_int_equal(seen.rc, -ETIME);
     assert_string_equal(logged, "");
+    return 0;
+}
+
+GATE_STORY(a_function_that_takes_too_long_gets_no_body_to_head, o->handshake_ns = MS(20)) {
+    const char *text = answer_to(w, "HEAD /too-late HTTP/1.1\r\n" LOCAL "\r\n", true);
+    assert_memory_equal(text, "HTTP/1.1 408 ", 13);
+    assert_string_equal(strstr(text, "\r\n\r\n"), "\r\n\r\n");
     return 0;
 }
 

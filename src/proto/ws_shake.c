@@ -33,11 +33,24 @@ static int take_names(struct weir_ws *ws, const char *path, size_t path_len, con
 
 /* ---- server ---- */
 
-void weir__ws_refuse(struct weir_ws *ws, int rc, int status, const char *why,
-                     struct ws_answer *ret) {
+static void note_method(struct weir_ws *ws, const struct weir__http1 *h, const char *head) {
+    ws->is_head = h->method.len == 4 && memcmp(head + h->method.offset, "HEAD", 4) == 0;
+}
+
+/* RFC 9110 9.3.2: an answer to HEAD has no body. */
+static void write_refusal(const struct weir_ws *ws, int status, const char *why,
+                          struct ws_answer *ret) {
     ssize_t n = weir__http1_refusal_write(ret->text, sizeof ret->text, status, why);
     ret->len = n > 0 ? (size_t)n : 0;
     ret->status = (uint16_t)status;
+    const char *end = ws->is_head ? memmem(ret->text, ret->len, "\r\n\r\n", 4) : NULL;
+    if (end != NULL)
+        ret->len = (size_t)(end - ret->text) + 4;
+}
+
+void weir__ws_refuse(struct weir_ws *ws, int rc, int status, const char *why,
+                     struct ws_answer *ret) {
+    write_refusal(ws, status, why, ret);
     ret->is_users = false;
     const char *peer = weir_ws_peer(ws);
     ret->rc = weir__failf(rc, "ws handshake", peer, "%s (answered %d)", why, status);
@@ -68,6 +81,7 @@ bool weir__ws_admits(struct weir_ws *ws, const struct weir__http1 *h, const void
     bool is_absolute = h->target_form == WEIR__HTTP1_ABSOLUTE; /* it outranks the Host field */
     int origin = weir__http1_find(h, head, "Origin", 0);
     struct weir__slice host = is_absolute ? h->authority : h->host;
+    note_method(ws, h, head);
     if (!weir__ws_knows_host(ws, text, host)) {
         refuse_by_list(ws, 421, "not a name of this server", "host", text, host, ret);
         return false;
@@ -117,22 +131,14 @@ static void accept_client(struct weir_ws *ws, const struct weir__ws_request *r,
     ret->is_users = false;
 }
 
-/* RFC 9110 9.3.2: an answer to HEAD has no body. */
-static void cut_body(const struct weir__http1 *h, const char *head, struct ws_answer *ret) {
-    const char *end = memmem(ret->text, ret->len, "\r\n\r\n", 4);
-    bool is_head = h->method.len == 4 && memcmp(head + h->method.offset, "HEAD", 4) == 0;
-    if (is_head && end != NULL)
-        ret->len = (size_t)(end - ret->text) + 4;
-}
-
 void weir__ws_answer(struct weir_ws *ws, const struct weir__http1 *h, const void *head,
                      struct ws_answer *ret) {
     struct weir__ws_request r;
+    note_method(ws, h, head);
     if (weir__ws_request_check(h, head, &r) < 0)
         weir__ws_refuse(ws, WEIR_EHTTP, r.answer, r.why, ret);
     else if (weir__ws_admits(ws, h, head, ret))
         accept_client(ws, &r, h, head, ret);
-    cut_body(h, head, ret);
 }
 
 /* A function of the user's need not have left a record. */
@@ -145,13 +151,10 @@ static int recorded(int rc, struct weir_ws *ws) {
 static void asked_in_vain(struct weir_ws *ws, const struct weir_http_request *r, int rc,
                           struct ws_answer *ret) {
     bool may_send = r->reply == HTTP_UNANSWERED;
-    ssize_t n = may_send ? weir__http1_refusal_write(ret->text, sizeof ret->text, 500,
-                                                     "the server could not decide")
-                         : 0;
+    if (may_send)
+        write_refusal(ws, 500, "the server could not decide", ret);
     ret->rc = recorded(rc, ws);
     ret->is_users = rc != r->failed && rc != weir_cancelled();
-    ret->len = n > 0 ? (size_t)n : 0;
-    ret->status = may_send ? 500 : r->status;
 }
 
 /* A program that returns 401 meant to refuse: so a positive result must never let a client in. */
