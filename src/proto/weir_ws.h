@@ -159,6 +159,7 @@ struct ws_extra {
     char *peer; /* its address, once the stream is gone */
     char *reason; /* the peer's, for closing; NULL: it gave none */
     uint64_t ponged; /* the last stamp that was answered, once weir_ws_ping was called */
+    uint64_t ponged_at; /* when, on the clock of the stamps */
     struct ws_zip *zip; /* NULL: messages are not compressed */
     struct weir_ws_part *taken; /* weir_ws_receive_part runs, and this is its result; else NULL */
     struct weir__at_end parting;

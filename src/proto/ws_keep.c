@@ -44,8 +44,10 @@ void weir__ws_pong(struct weir_ws *ws, const uint8_t *data, size_t len) {
         return;
     ws->pong_due = stamp != ws->pinged;
     note_latency(ws, now > stamp ? now - stamp : 0);
-    if (ws->extra != NULL)
+    if (ws->extra != NULL) {
         ws->extra->ponged = stamp;
+        ws->extra->ponged_at = now;
+    }
     weir__ws_wake(ws);
 }
 

@@ -24,7 +24,14 @@ static int ping_may_go(struct weir_ws *ws) {
     return 0;
 }
 
-static int ping(struct weir_ws *ws) {
+/* The pong that answers may be that of a later ping, or have come together with it. In whole
+ * microseconds, as weir_ws_latency has it. */
+static weir_ns time_to_pong(const struct ws_extra *x, uint64_t stamp) {
+    uint64_t ns = x->ponged_at > stamp ? x->ponged_at - stamp : 0;
+    return (weir_ns)(ns / 1000 * 1000);
+}
+
+static int ping(struct weir_ws *ws, weir_ns *ret_latency) {
     struct ws_waiter w;
     uint64_t stamp;
     int rc = ping_may_go(ws);
@@ -37,6 +44,8 @@ static int ping(struct weir_ws *ws) {
         if ((rc = weir__ws_send_state(ws)) == 0)
             rc = weir__ws_wait(ws, &w, &pings);
     weir__ws_wait_end(ws, &w);
+    if (rc == 0 && ret_latency != NULL)
+        *ret_latency = time_to_pong(ws->extra, stamp);
     return rc;
 }
 
@@ -44,10 +53,7 @@ int weir_ws_ping(struct weir_ws *ws, weir_ns *ret_latency) {
     int rc = ws_enter(ws, pings.text);
     if (rc < 0)
         return rc;
-    rc = ping(ws);
-    if (rc == 0 && ret_latency != NULL)
-        *ret_latency = (weir_ns)ws->latency_us * 1000;
-    return ws_exit(ws, rc);
+    return ws_exit(ws, ping(ws, ret_latency));
 }
 
 weir_ns weir_ws_latency(const struct weir_ws *ws, weir_ns *ret_last) {

@@ -111,6 +111,37 @@ WS_STORY(an_earlier_pong_answers_no_later_ping) {
     return 0;
 }
 
+/* Two pings, one later than the other, and their pongs in one piece; or only that of the second. */
+static void pongs_at_once(struct world *w, bool both) {
+    struct pinging p, q;
+    struct weir_group g;
+    uint8_t first[8], second[8], buf[64];
+    size_t n = 0;
+    struct weir_stream *s = ping_begin(w, &g, &p);
+    ping_take(s, first);
+    assert_int_equal(weir_sleep(MS(20)), 0);
+    q = (struct pinging){.ws = w->lent};
+    assert_int_equal(weir_go(&g, pinging, .p = &q), 0);
+    ping_take(s, second);
+    if (both)
+        n = frame_make(buf, PONG, first, 8);
+    n += frame_make(buf + n, PONG, second, 8);
+    assert_int_equal(weir_write(s, buf, n), 0);
+    assert_int_equal(weir_group_close(&g, 0), 0);
+    assert_true(p.rc == 0 && q.rc == 0);
+    assert_true(p.latency - q.latency >= MS(20) - MS(1));
+    weir_ns last;
+    assert_true(weir_ws_latency(w->lent, &last) >= 0);
+    assert_int_equal(last, q.latency);
+    weir_close(&s);
+}
+
+WS_STORY(a_ping_has_the_time_to_its_own_pong) {
+    pongs_at_once(w, true);
+    pongs_at_once(w, false);
+    return 0;
+}
+
 WS_STORY(a_ping_returns_when_the_peer_closes) {
     struct pinging p;
     struct weir_group g;
