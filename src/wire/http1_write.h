@@ -16,7 +16,7 @@ struct weir__head {
 };
 
 /* Put bytes that are ours. */
-WEIR_API void weir__head_put(struct weir__head *w, const char *bytes, size_t len);
+void weir__head_put(struct weir__head *w, const char *bytes, size_t len);
 WEIR_API void weir__head_put_text(struct weir__head *w, const char *text);
 
 /* Put text of the caller's: of these classes, or else visible ASCII and blanks (classes 0). */
