@@ -457,6 +457,7 @@ WEIR_NOINLINE int weir__link_connect(struct weir__link *l) {
 
 /* End the connection, if there is one: the ack of its item would be taken for another item's. */
 static void give_up(struct weir__link *l) {
+    WEIR_CHECK(l->state != ANSWERED);
     l->state = QUIET;
     if (l->reader == NULL || l->dropping)
         return;
@@ -466,6 +467,7 @@ static void give_up(struct weir__link *l) {
 
 /* Returns the error of a connection that is over. */
 static int over(struct weir__link *l) {
+    WEIR_CHECK(l->state != ANSWERED);
     l->state = QUIET;
     return weir__failf(is_breach(l->ended) ? l->ended : WEIR_EWSCLOSED, "send",
                        l->target ? l->target : l->url, "%s", l->why);
@@ -517,24 +519,30 @@ static int make_ready(struct weir__link *l) {
     return rc == 0 ? take_unasked(l) : rc;
 }
 
+/* The reader runs in no moment between the last look at what has come, the queueing and ASKED: what
+ * it reads while the item waits for room is no ack. */
 static int ask_once(struct weir__link *l, enum weir_ws_type type, const void *data, size_t len) {
     l->has_left = false;
     int rc = make_ready(l);
     if (rc < 0)
         return rc;
-    l->state = ASKED;
-    rc = weir_ws_send(l->ws, type, data, len);
-    l->has_left = rc == 0;
-    if (rc == 0 || (!is_up(l) && weir_cancelled() == 0))
+    int sent = weir_ws_try_send(l->ws, type, data, len);
+    while (sent == -EAGAIN && (sent = weir__ws_await_room(l->ws, len)) == 0) {
+        if ((rc = take_unasked(l)) < 0)
+            return rc;
+        sent = weir_ws_try_send(l->ws, type, data, len);
+    }
+    l->has_left = sent == 0;
+    l->state = sent == 0 ? ASKED : QUIET;
+    if (sent == 0 || (!is_up(l) && weir_cancelled() == 0))
         return await_ack(l); /* the reader knows how the connection ended */
-    l->state = QUIET;        /* nothing was queued */
     if (is_up(l)) {
-        note(l, rc);
+        note(l, sent);
         l->close_code = weir_ws_close_code(l->ws);
     }
-    if (is_outage(l, rc))
+    if (is_outage(l, sent))
         give_up(l);
-    return rc;
+    return sent;
 }
 
 WEIR_NOINLINE int weir__link_ask(struct weir__link *l, enum weir_ws_type type, const void *data,

@@ -23,6 +23,7 @@ struct receiver {
     int breaks;           /* so many items break the connection */
     int answers;          /* to each item: "done ITEM", then "again ITEM" */
     weir_ns apart_ns;     /* between two of them */
+    int (*serve)(struct weir_stream *s); /* what follows the 101 instead; NULL: none */
     /* as it went */
     int connections, items;
     struct weir_listener *listener;
@@ -103,6 +104,8 @@ static int answer(struct weir_stream *s, const char *item) {
 static int serve_one(struct weir_stream *s) {
     char item[128];
     int rc = send_head(s);
+    if (rc == 0 && r.serve != NULL)
+        return r.serve(s);
     while (rc == 0 && (rc = read_item(s, item)) == 0) {
         if (r.items++ < r.breaks)
             return 0;
@@ -236,6 +239,106 @@ static int two_items_with_a_pause(void) {
 WEIR_TEST_BACKENDS(a_second_answer_that_came_before_the_next_item_answers_nothing) {
     tell((struct receiver){.answers = 2, .apart_ns = MS(2)}, two_items_with_a_pause);
     assert_in_range(unasked, 1, 2);
+}
+
+/* ---- answers to an item that waits for room ---- */
+
+static char large[900 << 10]; /* a text; the queue has no room for two of them */
+static char body[sizeof large];
+
+static int read_large_head(struct weir_stream *s) {
+    uint8_t head[14];
+    int rc = weir_read_exactly(s, head, sizeof head);
+    assert_true(rc < 0 || (head[1] & 0x7f) == 127);
+    return rc;
+}
+
+static int read_large_rest(struct weir_stream *s) {
+    int rc = weir_read_exactly(s, body, sizeof body - 1);
+    r.items += rc == 0;
+    return rc;
+}
+
+static int say(struct weir_stream *s, const char *text) {
+    char buf[64];
+    int rc = weir_write(s, buf, frame(buf, 0x81, text));
+    return rc < 0 ? rc : weir_sleep(MS(10));
+}
+
+/* Answer the first item before it has come. So most of it is still queued when the second one is
+ * asked, which waits for room. Then say what answers nothing. */
+static int answer_early(struct weir_stream *s) {
+    int rc = read_large_head(s);
+    if (rc == 0)
+        rc = say(s, "done 1");
+    return rc == 0 ? say(s, "bye") : rc;
+}
+
+static int answer_second(struct weir_stream *s) {
+    int rc = read_large_head(s);
+    if (rc == 0)
+        rc = read_large_rest(s);
+    return rc == 0 ? say(s, "done 2") : rc;
+}
+
+static int end_early(struct weir_stream *s) {
+    static const char close[] = "\x88\x02\x03\xe8";
+    if (r.connections > 1)
+        return answer_second(s);
+    int rc = answer_early(s);
+    if (rc == 0)
+        rc = weir_write(s, close, sizeof close - 1);
+    return rc == 0 ? weir_sleep(MS(10)) : rc;
+}
+
+static int read_on(struct weir_stream *s) {
+    int rc = answer_early(s);
+    if (rc == 0)
+        rc = read_large_rest(s);
+    return rc == 0 ? answer_second(s) : rc;
+}
+
+static int hang(struct weir_stream *s) {
+    int rc = answer_early(s);
+    return rc == 0 ? weir_sleep(WEIR_SECONDS(3600)) : rc;
+}
+
+static int two_large_items(void) {
+    int rc = ask(large, "done 1");
+    return rc == 0 ? ask(large, "done 2") : rc;
+}
+
+static int a_large_item_that_is_cut_short(void) {
+    struct weir_scope s;
+    assert_int_equal(ask(large, "done 1"), 0);
+    weir_scope_enter(&s, MS(100));
+    assert_int_equal(weir_scope_leave(&s, ask(large, NULL)), -ETIME);
+    return 0;
+}
+
+/* Told in a simulation, whose sockets hold far less than a large item. */
+static void tell_large(int (*serve)(struct weir_stream *s), int (*story)(void)) {
+    test_backend = "sim";
+    memset(large, 'x', sizeof large - 1);
+    tell((struct receiver){.serve = serve}, story);
+    assert_int_equal(unasked, 1);
+}
+
+WEIR_TEST(an_item_that_waits_for_room_when_the_receiver_ends_is_sent_again) {
+    tell_large(end_early, two_large_items);
+    assert_int_equal(r.connections, 2);
+    assert_int_equal(r.items, 1);
+}
+
+WEIR_TEST(a_message_while_an_item_waits_for_room_answers_nothing) {
+    tell_large(read_on, two_large_items);
+    assert_int_equal(r.connections, 1);
+    assert_int_equal(r.items, 2);
+}
+
+WEIR_TEST(an_item_that_is_cut_short_while_it_waits_for_room_leaves_nothing) {
+    tell_large(hang, a_large_item_that_is_cut_short);
+    assert_int_equal(r.connections, 1);
 }
 
 /* ---- refusals ---- */

@@ -42,6 +42,11 @@ int weir__ws_refusal(const struct weir_ws *ws, const char **ret_why);
  * now. */
 bool weir__ws_is_inside(const struct weir_ws *ws);
 
+/* Wait as weir_ws_send does, until a message of len bytes can be queued; but queue nothing, so that
+ * the caller may look around first. Other tasks may run before it returns: weir_ws_try_send may
+ * still find no room. Returns as weir_ws_send. Suspends; a cancel point. */
+int weir__ws_await_room(struct weir_ws *ws, size_t len);
+
 /* weir_ws_receive in two halves. The second may take close_ns; a room that must react at once to
  * the end of a connection does so between the two.
  *

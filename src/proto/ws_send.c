@@ -9,6 +9,7 @@
 #include "base/list.h"
 #include "proto/ws_conn.h"
 #include "proto/ws_out.h"
+#include "proto/ws_room.h"
 #include "proto/ws_wait.h"
 #include "proto/ws_writer.h"
 #include "proto/ws_zip.h"
@@ -147,6 +148,11 @@ int weir_ws_send(struct weir_ws *ws, enum weir_ws_type type, const void *data, s
     weir__breathe_in(l);
     ws_queue_more(ws, (unsigned)type | WEIR__WS_FIN, data, len);
     return 0;
+}
+
+int weir__ws_await_room(struct weir_ws *ws, size_t len) {
+    int rc = ws_enter(ws, "ws send");
+    return rc < 0 ? rc : ws_exit(ws, send_turn(ws, len));
 }
 
 int weir_ws_try_send(struct weir_ws *ws, enum weir_ws_type type, const void *data, size_t len) {
