@@ -17,20 +17,34 @@
 #include "base/log.h"
 #include "worker/limits.h"
 
-void weir__control_open(struct weir__control *c, const struct weir__counters *counters,
-                        bool is_wanted) {
-    const char *text = is_wanted ? getenv("WEIR_CONTROL_FD") : NULL;
+void weir__control_init(struct weir__control *c, const struct weir__counters *counters) {
     *c = (struct weir__control){.fd = -1, .counters = counters};
+}
+
+/* Is fd a socket as `up` makes them? A variable may be inherited without its descriptor, whose
+ * number may then be that of anything. */
+static bool is_control_socket(int fd) {
+    int domain, type;
+    socklen_t size = sizeof domain;
+    if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) < 0 || domain != AF_UNIX)
+        return false;
+    size = sizeof type;
+    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_SEQPACKET;
+}
+
+void weir__control_open(struct weir__control *c) {
+    const char *text = getenv("WEIR_CONTROL_FD");
+    WEIR_CHECK(c->fd < 0 && c->counters != NULL);
     if (text == NULL)
         return;
     char *end;
     long fd = strtol(text, &end, 10);
     bool is_number = end != text && *end == '\0' && fd >= 0 && fd <= 65535;
     unsetenv("WEIR_CONTROL_FD");
-    if (is_number && fcntl((int)fd, F_SETFD, FD_CLOEXEC) == 0)
+    if (is_number && is_control_socket((int)fd) && fcntl((int)fd, F_SETFD, FD_CLOEXEC) == 0)
         c->fd = (int)fd;
     else
-        weir__log(WEIR_LOG_WARNING, "WEIR_CONTROL_FD: no open descriptor");
+        weir__log(WEIR_LOG_WARNING, "WEIR_CONTROL_FD: no control socket");
 }
 
 /* Returns false if the line was dropped. */

@@ -95,8 +95,10 @@ static void watch_stops(void) {
 
 struct weir__program *weir__program_new(const char *who) {
     struct weir__program *p = weir__alloc_zero(sizeof *p);
-    if (p != NULL)
-        p->who = who;
+    if (p == NULL)
+        return NULL;
+    p->who = who;
+    weir__control_init(&p->control, &p->counters);
     return p;
 }
 
@@ -239,7 +241,6 @@ static int run_groups(struct weir__program *p) {
 int weir__program_task(void *arg) {
     struct weir__program *p = arg;
     enlist(p);
-    weir__control_open(&p->control, &p->counters, p->report == NULL);
     int rc = run_groups(p);
     weir__control_close(&p->control);
     if (p->signal == SIGINT && p->title != NULL)
@@ -260,7 +261,9 @@ int weir__program_run(struct weir__program *p) {
     }
     pthread_sigmask(SIG_UNBLOCK, &heard, &mask); /* the parent process may have blocked them */
     p->watches_stops = true;
+    weir__control_open(&p->control); /* before the loop opens descriptors */
     int rc = weir_run(weir__program_task, p, &o);
+    weir__control_close(&p->control); /* the task has done so, if there was a loop */
     for (int i = 0; i < STOPS; i++)
         sigaction(stops[i], &before[i], NULL);
     pthread_sigmask(SIG_SETMASK, &mask, NULL);
