@@ -21,7 +21,8 @@ struct weir_mesh; /* the nodes that a program knows, and the connections to them
 /* The options of weir_mesh_open. */
 struct weir_mesh_options { /* zero: the default */
     size_t size;       /* sizeof (struct weir_mesh_options) */
-    const char *nodes; /* "NAME=HOST:PORT,NAME=HOST:PORT", as weir_node_add; NULL: none */
+    const char *nodes; /* "NAME=HOST:PORT,NAME=HOST:PORT", as weir_node_add, but a node that gets
+                        * one place by its name and another by its alias becomes two; NULL: none */
     bool no_defaults;  /* leave out the circuit's nodes (clock, blink, buzzer) and the variable
                         * WEIR_GRID, which `nodes` otherwise adds to or replaces */
     weir_ns retry_ns;  /* how long a node that cannot be reached is dialled again; 0: 5 s;

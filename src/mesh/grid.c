@@ -96,14 +96,21 @@ static const char *parse(const char *text, size_t len, struct weir__node *ret_no
     return NULL;
 }
 
-static int put(struct weir__grid *g, const struct weir__node *n) {
-    for (size_t i = 0; i < g->count; i++) {
-        if (!weir__node_is(&g->nodes[i], n->name))
-            continue;
-        memcpy(g->nodes[i].host, n->host, sizeof n->host);
-        g->nodes[i].port = n->port;
-        return 0;
-    }
+/* Is there an entry for name among these? */
+static bool names(const char *entries, size_t len, const char *name) {
+    size_t name_len = strlen(name);
+    for (const char *at = entries, *end = entries + len; at < end; at += strcspn(at, ",") + 1)
+        if (strncmp(at, name, name_len) == 0 && at[name_len] == '=')
+            return true;
+    return false;
+}
+
+static void move(struct weir__node *to, const struct weir__node *n) {
+    memcpy(to->host, n->host, sizeof n->host);
+    to->port = n->port;
+}
+
+static int append(struct weir__grid *g, const struct weir__node *n) {
     if (g->count == WEIR__NODES_MAX)
         return weir__failf(WEIR_ETOOBIG, "grid", n->name, "a grid has at most %d nodes",
                            WEIR__NODES_MAX);
@@ -115,7 +122,41 @@ static int put(struct weir__grid *g, const struct weir__node *n) {
     return 0;
 }
 
+/* The two names of node i become two nodes, of which n moves one. */
+static int split(struct weir__grid *g, size_t i, const struct weir__node *n) {
+    struct weir__node second = g->nodes[i];
+    memcpy(second.name, second.alias, sizeof second.name);
+    second.alias[0] = '\0';
+    bool is_second = strcmp(second.name, n->name) == 0;
+    if (is_second)
+        move(&second, n);
+    int rc = append(g, &second);
+    if (rc < 0)
+        return rc;
+    g->nodes[i].alias[0] = '\0';
+    if (!is_second)
+        move(&g->nodes[i], n);
+    return 0;
+}
+
+/* entries: those of the same text that stand before n's. */
+static int put(struct weir__grid *g, const struct weir__node *n, const char *entries, size_t len) {
+    size_t i = 0;
+    while (i < g->count && !weir__node_is(&g->nodes[i], n->name))
+        i++;
+    if (i == g->count)
+        return append(g, n);
+    struct weir__node *known = &g->nodes[i];
+    const char *other = strcmp(known->name, n->name) == 0 ? known->alias : known->name;
+    bool is_moved = known->port != n->port || strcmp(known->host, n->host) != 0;
+    if (is_moved && other[0] != '\0' && names(entries, len, other))
+        return split(g, i, n);
+    move(known, n);
+    return 0;
+}
+
 int weir__grid_add(struct weir__grid *g, const char *text) {
+    const char *begin = text;
     while (*text != '\0') {
         struct weir__node n;
         size_t len = strcspn(text, ",");
@@ -123,7 +164,7 @@ int weir__grid_add(struct weir__grid *g, const char *text) {
         if (why != NULL)
             return weir__failf(WEIR_EPARAM, "grid", NULL, "'%.*s' is not NAME=HOST:PORT: %s",
                                (int)(len < 64 ? len : 64), text, why);
-        int rc = len > 0 ? put(g, &n) : 0;
+        int rc = len > 0 ? put(g, &n, begin, (size_t)(text - begin)) : 0;
         if (rc < 0)
             return rc;
         text += len + (text[len] == ',');

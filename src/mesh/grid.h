@@ -21,7 +21,8 @@ void weir__grid_init_empty(struct weir__grid *g);
 void weir__grid_fini(struct weir__grid *g);
 
 /* Add the nodes of "NAME=HOST:PORT,NAME=HOST:PORT" (an empty text is fine). An entry for a known
- * name or alias moves that node to the new endpoint; any other is added behind the others.
+ * name or alias moves that node to the new endpoint; any other is added behind the others. A text
+ * that has one endpoint for the name and another for the alias makes two nodes of that one.
  * Returns 0; WEIR_EPARAM (recorded: which part, and why), -ENOMEM. On error the parts before the
  * bad one were taken. */
 int weir__grid_add(struct weir__grid *g, const char *text);

@@ -55,6 +55,34 @@ WEIR_TEST(entries_replace_and_add) {
     weir__grid_fini(&g);
 }
 
+WEIR_TEST(a_list_with_both_names_at_two_endpoints_has_two_nodes) {
+    static const char *const rows[] = {"blink=h:1,x=h:3,iopin=h:2", "iopin=h:2,x=h:3,blink=h:1",
+                                       "iopin=h:1,blink=h:1,iopin=h:2,x=h:3"};
+    struct weir__grid g;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        assert_int_equal(weir__grid_init(&g), 0);
+        assert_int_equal(weir__grid_add(&g, rows[i]), 0);
+        assert_int_equal(g.count, 5);
+        assert_string_equal(g.nodes[1].name, "blink");
+        assert_int_equal(node(&g, "blink")->port, 1);
+        assert_int_equal(node(&g, "iopin")->port, 2);
+        assert_int_equal(weir__grid_add(&g, "iopin=h:9"), 0);
+        assert_int_equal(node(&g, "blink")->port, 1);
+        assert_int_equal(node(&g, "iopin")->port, 9);
+        weir__grid_fini(&g);
+    }
+}
+
+WEIR_TEST(a_list_with_both_names_at_one_endpoint_has_one_node) {
+    struct weir__grid g;
+    assert_int_equal(weir__grid_init(&g), 0);
+    assert_int_equal(weir__grid_add(&g, "iopin=h:1,blink=h:1"), 0);
+    assert_int_equal(weir__grid_add(&g, "blink=h:2"), 0);
+    assert_int_equal(g.count, 3);
+    assert_int_equal(node(&g, "iopin")->port, 2);
+    weir__grid_fini(&g);
+}
+
 WEIR_TEST(bad_entries_say_why) {
     static const char *const rows[][2] = {
         {"a=localhost", "it has no port"}, {"a=::1:7000", "an IPv6 address in brackets"},
