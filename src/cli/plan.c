@@ -125,16 +125,37 @@ static const char *grid_entry(struct arena *a, const char *grid, const char *nam
                 : NULL;
 }
 
+/* Of the nodes that run s: the one with its name, else the first. */
+static const struct fleet_node *first_of(const struct fleet *f, const struct sketch *s) {
+    const struct fleet_node *first = NULL;
+    for (size_t i = 0; i < f->count; i++) {
+        const struct fleet_node *n = &f->nodes[i];
+        if (n->kind != FLEET_WORKER || strcmp(n->what, s->name) != 0)
+            continue;
+        if (strcmp(n->name, s->name) == 0)
+            return n;
+        first = first ? first : n;
+    }
+    return first;
+}
+
+/* The second name of n, which a worker knows one node by; NULL: n has none. */
+static const char *alias_of(const struct fleet *f, const struct fleet_node *n) {
+    const struct sketch *s = n->kind == FLEET_WORKER ? sketches_find(n->what) : NULL;
+    bool has_one = s != NULL && s->alias != NULL && !has_node(f, s->alias);
+    return has_one && first_of(f, s) == n ? s->alias : NULL;
+}
+
 static int make_grid(struct plan *p, const struct fleet *f) {
     const char *grid = "WEIR_GRID=";
     for (size_t i = 0; i < f->count; i++) {
         const struct fleet_node *n = &f->nodes[i];
-        const struct sketch *s = n->kind == FLEET_WORKER ? sketches_find(n->what) : NULL;
+        const char *alias = alias_of(f, n);
         if (n->port == 0)
             continue;
         grid = grid_entry(&p->memory, grid, n->name, n);
-        if (s != NULL && s->alias != NULL && !has_node(f, s->alias))
-            grid = grid_entry(&p->memory, grid, s->alias, n);
+        if (alias != NULL)
+            grid = grid_entry(&p->memory, grid, alias, n);
     }
     p->grid = grid;
     return grid ? 0 : -ENOMEM;
