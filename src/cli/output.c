@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* output.c - a stream has one writer at a time, so the tasks that print take turns, in the order in
- * which they asked: turn_take, turn_give. */
+/* output.c - a file has one writer at a time, so the tasks that print take turns, in the order in
+ * which they asked: turn_take, turn_give. A pipe or terminal takes a line in pieces. */
 #include "cli/output.h"
 
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -15,21 +16,28 @@
 
 static const struct weir__what prints = {.text = "print", .kind = WEIR__ON_SYNC};
 
-static int turn_take(struct outlet *o) {
+static int turn_take(struct turn *t) {
     int rc = weir__suspend_enter("print");
     if (rc < 0)
         return rc;
-    if (o->taken)
-        return (int)weir__waitq_wait(&o->waiting, NULL, &prints, o);
-    o->taken = true;
+    if (t->taken)
+        return (int)weir__waitq_wait(&t->waiting, NULL, &prints, t);
+    t->taken = true;
     return 0;
 }
 
 /* The task that has waited longest gets the turn: none that comes later gets it before. */
-static void turn_give(struct outlet *o) {
-    WEIR_CHECK(o->taken);
-    if (weir__waitq_grant(&o->waiting) == NULL)
-        o->taken = false;
+static void turn_give(struct turn *t) {
+    WEIR_CHECK(t->taken);
+    if (weir__waitq_grant(&t->waiting) == NULL)
+        t->taken = false;
+}
+
+/* As under `2>&1`, and on a terminal. */
+static bool is_one_file(int a, int b) {
+    struct stat one, other;
+    return fstat(a, &one) == 0 && fstat(b, &other) == 0 && one.st_dev == other.st_dev &&
+           one.st_ino == other.st_ino;
 }
 
 static bool wants_color(enum output_color color, int fd) {
@@ -53,6 +61,8 @@ static int stream_of_copy(int fd, struct weir_stream **ret_stream) {
 int output_init(struct output *o, enum output_color color) {
     int rc = 0;
     *o = (struct output){.width = 0};
+    o->outlets[0].turn = &o->turns[0];
+    o->outlets[1].turn = &o->turns[!is_one_file(STDOUT_FILENO, STDERR_FILENO)];
     for (int i = 0; i < 2; i++) {
         o->outlets[i].colored = wants_color(color, STDOUT_FILENO + i);
         if (rc == 0)
@@ -64,7 +74,7 @@ int output_init(struct output *o, enum output_color color) {
 }
 
 void output_fini(struct output *o) {
-    WEIR_CHECK(!o->outlets[0].taken && !o->outlets[1].taken);
+    WEIR_CHECK(!o->turns[0].taken && !o->turns[1].taken);
     weir_close(&o->outlets[0].stream);
     weir_close(&o->outlets[1].stream);
 }
@@ -74,7 +84,7 @@ int output_line(struct output *o, bool to_err, const char *name, size_t number, 
     static const char *const colors[] = {"\033[36m", "\033[33m", "\033[32m",
                                          "\033[35m", "\033[34m", "\033[91m"};
     struct outlet *out = &o->outlets[to_err];
-    int rc = turn_take(out);
+    int rc = turn_take(out->turn);
     if (rc < 0)
         return rc;
     int used = snprintf(out->line, sizeof out->line, "%s%-*s |%s ",
@@ -87,17 +97,17 @@ int output_line(struct output *o, bool to_err, const char *name, size_t number, 
     char *end = stpcpy(out->line + at + len, color_ending(line, len));
     *end++ = '\n';
     rc = weir_write(out->stream, out->line, (size_t)(end - out->line));
-    turn_give(out);
+    turn_give(out->turn);
     return rc;
 }
 
 int output_text(struct output *o, bool to_err, const char *text, size_t len) {
     struct outlet *out = &o->outlets[to_err];
-    int rc = turn_take(out);
+    int rc = turn_take(out->turn);
     if (rc < 0)
         return rc;
-    WEIR_CHECK(out->taken && out->stream != NULL);
+    WEIR_CHECK(out->turn->taken && out->stream != NULL);
     rc = weir_write(out->stream, text, len);
-    turn_give(out);
+    turn_give(out->turn);
     return rc;
 }

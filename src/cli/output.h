@@ -2,7 +2,8 @@
 /* output.h - the merged output of a fleet: whole lines, each behind its node's name.
  *
  * Lines of a node's stdout go to stdout; those of its stderr, and those of `up` itself, go to
- * stderr. Many tasks print; one line is written at a time. Loop thread only. */
+ * stderr. Many tasks print; one line is written at a time, also where both are one file. Loop
+ * thread only. */
 #ifndef WEIR_CLI_OUTPUT_H
 #define WEIR_CLI_OUTPUT_H
 
@@ -12,15 +13,21 @@
 #include "cli/limits.h"
 #include "task/waitq.h"
 
+struct turn {
+    bool taken;
+    struct weir__waitq waiting; /* tasks that want to print */
+};
+
 struct outlet {
     struct weir_stream *stream;
-    bool colored, taken;
-    struct weir__waitq waiting;        /* tasks that want to print */
+    struct turn *turn;
+    bool colored;
     char line[LIMIT_LINE_BYTES + 256]; /* what is being written */
 };
 
 struct output {
     struct outlet outlets[2]; /* stdout, stderr: one that is stuck does not stop the other */
+    struct turn turns[2];     /* one of them for both, if both are one file */
     int width;                /* of the names */
 };
 
