@@ -28,7 +28,9 @@ static struct {
     atomic_bool is_stopping;
     atomic_bool gave_up;  /* nothing more is written to stdout */
     atomic_bool has_told; /* the log has said that lines are lost */
-} kept = {.lock = PTHREAD_MUTEX_INITIALIZER};
+    pthread_mutex_t writing; /* a line to stdout: a pipe takes a long one in pieces. Not held by
+                              * fork, which would wait for the reader */
+} kept = {.lock = PTHREAD_MUTEX_INITIALIZER, .writing = PTHREAD_MUTEX_INITIALIZER};
 
 void weir__line_stopping(bool stopping) {
     atomic_store(&kept.is_stopping, stopping);
@@ -60,25 +62,33 @@ static bool has_room(void) {
 }
 
 /* A pipe with room takes PIPE_BUF bytes at once, so that write does not wait, unless others write
- * to it as well: then a stop interrupts it. */
-static void to_stdout(const char *line, size_t len) {
-    if (!atomic_load(&kept.gave_up))
-        fflush(stdout); /* what the worker has printed by itself comes before this line */
+ * to it as well: then a stop interrupts it. Returns 0, or the error that the line met. */
+static int write_line(const char *line, size_t len) {
     while (len > 0 && !atomic_load(&kept.gave_up)) {
         if (!has_room()) {
             atomic_store(&kept.gave_up, true); /* nothing more: it would follow half a line */
-            return;
+            return 0;
         }
         size_t piece = len < PIPE_BUF ? len : PIPE_BUF;
         int64_t n = weir__foreign_write_waiting(STDOUT_FILENO, line, piece);
-        if (n < 0 && n != -EINTR && n != -EAGAIN) {
-            lose_line((int)n);
-            return;
-        }
+        if (n < 0 && n != -EINTR && n != -EAGAIN)
+            return (int)n;
         WEIR_CHECK(n <= (int64_t)piece);
         line += n > 0 ? n : 0;
         len -= n > 0 ? (size_t)n : 0;
     }
+    return 0;
+}
+
+/* The log is not called under the lock: its sinks may print. */
+static void to_stdout(const char *line, size_t len) {
+    if (!atomic_load(&kept.gave_up))
+        fflush(stdout); /* what the worker has printed by itself comes before this line */
+    pthread_mutex_lock(&kept.writing);
+    int rc = write_line(line, len);
+    pthread_mutex_unlock(&kept.writing);
+    if (rc < 0)
+        lose_line(rc);
 }
 
 /* ---- a sink of the program's ----------------------------------------------------------------- */
@@ -91,12 +101,18 @@ static bool is_in_sink(void) {
     return in_sink;
 }
 
+/* The thread that has written a line meanwhile is not in the child. */
+static void write_in_child(void) {
+    pthread_mutex_init(&kept.writing, NULL);
+}
+
 static const struct weir__part part = {
     .name = "out",
     .state = &kept,
     .size = sizeof kept,
     .lock = &kept.lock,
     .is_held_here = is_in_sink,
+    .fork_child = write_in_child,
 };
 
 static __attribute__((constructor)) void begin(void) {
@@ -112,8 +128,8 @@ void weir_out_to(weir_out_sink new_sink, void *arg) {
     pthread_mutex_unlock(&kept.lock);
 }
 
-/* line ends with a newline, in whose place the sink gets a NUL. Not under the lock to stdout, where
- * a reader may hold this thread, but no other. */
+/* line ends with a newline, in whose place the sink gets a NUL. Not under that lock to stdout:
+ * there a reader may hold the threads that print, but no other. */
 static void emit(char *line, size_t len) {
     WEIR_CHECK(len > 0 && line[len - 1] == '\n');
     bool is_taken = false;

@@ -2,9 +2,14 @@
 /* A printed line is one line, whatever bytes peers send. */
 #include "worker/line.h"
 
+#include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <weir/worker.h>
 
@@ -115,6 +120,82 @@ WEIR_TEST(a_cut_text_loses_its_broken_end) {
     assert_int_equal(weir__text_whole("\xe2\x82", 2), 0);
     assert_int_equal(weir__text_whole("x\xf0\x9f\x92", 4), 1);
     assert_int_equal(weir__text_whole("x\xf0\x9f\x92\xa9", 5), 5);
+}
+
+enum { PRINTERS = 4, LINES_EACH = 20, LETTERS = 7000 };
+
+static void *print_letter(void *arg) {
+    char line[LETTERS + 1] = "";
+    memset(line, *(char *)arg, LETTERS);
+    for (int i = 0; i < LINES_EACH; i++)
+        weir_out("%s", line);
+    return NULL;
+}
+
+/* The pipe holds less than a line, so that each waits for the reader in its middle. */
+WEIR_TEST(lines_of_several_threads_are_whole) {
+    static char letters[] = "abcd";
+    int ends[2], kept = dup(STDOUT_FILENO);
+    char *printed = NULL;
+    size_t size = 0;
+    pthread_t threads[PRINTERS];
+    fflush(stdout);
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(fcntl(ends[1], F_SETPIPE_SZ, 4096), 4096);
+    dup2(ends[1], STDOUT_FILENO);
+    close(ends[1]);
+    for (int i = 0; i < PRINTERS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, print_letter, &letters[i]), 0);
+    FILE *from = fdopen(ends[0], "r");
+    for (int i = 0; i < PRINTERS * LINES_EACH; i++) {
+        assert_int_equal(getline(&printed, &size, from), 9 + LETTERS + 1);
+        assert_int_equal(strncmp(printed, "[ weir ] ", 9), 0);
+        assert_int_equal(strspn(printed + 9, (char[]){printed[9], '\0'}), LETTERS);
+    }
+    for (int i = 0; i < PRINTERS; i++)
+        pthread_join(threads[i], NULL);
+    dup2(kept, STDOUT_FILENO);
+    fclose(from);
+    free(printed);
+    close(kept);
+}
+
+static void *print_one(void *arg) {
+    char line[LETTERS + 1] = "";
+    weir_out("%s", (const char *)memset(line, 'a', LETTERS));
+    return NULL;
+}
+
+/* The child prints nothing of its parent's line, and does not wait for its end. */
+WEIR_TEST(a_child_prints_although_its_parent_is_in_the_middle_of_a_line) {
+    int ends[2], childs[2], kept = dup(STDOUT_FILENO), held = 0, status = 0;
+    char printed[16 << 10];
+    pthread_t thread;
+    fflush(stdout);
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(pipe(childs), 0);
+    assert_int_equal(fcntl(ends[1], F_SETPIPE_SZ, 4096), 4096);
+    dup2(ends[1], STDOUT_FILENO);
+    close(ends[1]);
+    assert_int_equal(pthread_create(&thread, NULL, print_one, NULL), 0);
+    while (held < 4096)
+        assert_int_equal(ioctl(ends[0], FIONREAD, &held), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        dup2(childs[1], STDOUT_FILENO);
+        alarm(10);
+        weir_out("child");
+        _exit(0);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    assert_int_equal(read(childs[0], printed, sizeof printed), 15);
+    assert_memory_equal(printed, "[ weir ] child\n", 15);
+    for (size_t len = 0; len < 9 + LETTERS + 1;)
+        len += (size_t)read(ends[0], printed, sizeof printed);
+    pthread_join(thread, NULL);
+    dup2(kept, STDOUT_FILENO);
+    close(ends[0]), close(childs[0]), close(childs[1]), close(kept);
 }
 
 static void print_more(const char *line, void *arg) {
