@@ -65,8 +65,10 @@ static void start_keeper(struct watch *w, size_t index, const int fds[FDS_PASSED
     if (pid == 0)
         keeper_run(&w->launches[index],
                    &(struct keeper_fds){fds[0], fds[1], fds[2], fds[3], w->life[0]});
-    if (pid < 0)
+    if (pid < 0) {
         keeper_tell(fds[0], "failed errno=%d\n", errno);
+        keeper_hear_no_more(fds[0]);
+    }
     for (int i = pid < 0 ? 0 : 1; i < FDS_PASSED; i++)
         close(fds[i]);
     if (pid > 0)
@@ -130,6 +132,7 @@ static struct kept *find_kept(struct watch *w, pid_t pid) {
 /* Close the last copy of the channel: `up` sees that the node is gone. */
 static void forget(struct kept *k) {
     WEIR_CHECK(k->pid == 0);
+    keeper_hear_no_more(k->channel);
     close(k->channel);
     k->channel = -1;
 }

@@ -4,6 +4,7 @@
  * end of that pipe proves that all are dead, and no test has to wait for a time. */
 #include "cli/guard.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -461,6 +462,51 @@ WEIR_TEST(a_keeper_that_does_not_answer_is_killed_with_all_that_it_keeps) {
     assert_string_equal(line, "lost signal=9\n");
     assert_int_equal(recv(n.channel, line, sizeof line, 0), 0);
     assert_int_equal(kill(keeper, 0), -1);
+    close_node(&n);
+    close_guard(&g);
+}
+
+/* A copy of the keeper's end keeps the channel open, as a guard does that has not looked yet. */
+WEIR_TEST(nothing_is_sent_to_a_keeper_that_is_done) {
+    char *argv[4], line[64] = "";
+    struct launch l = shell("exit 3", argv);
+    struct guard g;
+    int channel[2], out[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channel), 0);
+    assert_int_equal(pipe2(out, O_CLOEXEC), 0);
+    assert_int_equal(guard_open(&l, 1, &g), 0);
+    struct guard_fds fds = {channel[1], out[1], out[1], out[1]};
+    assert_int_equal(guard_start(&g, 0, &fds), 0);
+    while (strcmp(line, "done\n") != 0) {
+        memset(line, 0, sizeof line);
+        assert_true(recv(channel[0], line, sizeof line - 1, 0) > 0);
+    }
+    assert_int_equal(send(channel[0], "stop\n", 5, MSG_NOSIGNAL), -1);
+    assert_int_equal(errno, EPIPE);
+    for (int i = 0; i < 2; i++)
+        close(channel[i]), close(out[i]);
+    close_guard(&g);
+}
+
+WEIR_TEST(what_a_killed_keeper_has_not_read_hides_nothing_that_was_told) {
+    char *argv[4], told[256] = "", line[64];
+    struct launch l = shell("echo $$ $PPID; exec sleep 1000", argv);
+    struct guard g;
+    pid_t node, keeper;
+    assert_int_equal(guard_open(&l, 1, &g), 0);
+    struct node n = start(&g, 0);
+    assert_int_equal(sscanf(hear(n.out, true), "%d %d", &node, &keeper), 2);
+    kill(g.pid, SIGSTOP); /* so that it does not continue the keeper */
+    kill(keeper, SIGSTOP);
+    tell(&n, "stop\n");
+    kill(keeper, SIGKILL);
+    kill(g.pid, SIGCONT);
+    assert_string_equal(hear(n.out, false), "");
+    ssize_t len;
+    while ((len = recv(n.channel, line, sizeof line, 0)) > 0)
+        strncat(told, line, (size_t)len);
+    assert_int_equal(len, 0);
+    assert_non_null(strstr(told, "lost signal=9\n"));
     close_node(&n);
     close_guard(&g);
 }

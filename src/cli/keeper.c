@@ -60,8 +60,16 @@ void keeper_tell(int channel, const char *format, ...) {
         send(channel, line, (size_t)len, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
+void keeper_hear_no_more(int channel) {
+    char line[LIMIT_CONTROL_BYTES];
+    shutdown(channel, SHUT_RD);
+    while (recv(channel, line, sizeof line, MSG_DONTWAIT) > 0)
+        continue;
+}
+
 /* Exit with nothing left. A stopped guard would neither reap us nor exit: continue it. */
 static _Noreturn void leave(const struct keeper *k) {
+    keeper_hear_no_more(k->fds.channel);
     keeper_tell(k->fds.channel, "done\n");
     if (getppid() == k->guard)
         kill(k->guard, SIGCONT);

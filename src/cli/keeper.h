@@ -34,4 +34,9 @@ _Noreturn void keeper_run(const struct launch *l, const struct keeper_fds *fds);
 /* Send one line on a channel. If the channel is full or closed, the line is lost. */
 void keeper_tell(int channel, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* Take what `up` has sent, and let it send nothing more. To be called before our copy of a channel
+ * is closed, which may be the last one: if a line of `up` were left unread, the kernel would tell
+ * `up` of a reset before it hands out the lines that we have sent. */
+void keeper_hear_no_more(int channel);
+
 #endif
