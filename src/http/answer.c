@@ -267,12 +267,14 @@ int weir_http_begin(struct weir_http_request *pub, const struct weir_http_answer
         rc = weir__http_headers_check("http begin", a.headers, HTTP_ANSWERS);
     if (rc == 0 && r->http->unsent != 0)
         rc = weir__fail(r->http->unsent, "http begin", NULL);
+    if (rc < 0)
+        return rc; /* r->pack is that of an answer which was begun before */
     bool knows = a.len > 0 || a.status == 205;
     uint32_t added_len = r->added_len;
-    if (rc == 0 && r->http->config->o.compress)
+    if (r->http->config->o.compress)
         weir__http_pack_begin(r, &a);
-    int64_t len = knows ? (int64_t)a.len : -1;
-    if (rc < 0 || (rc = put_head(r, &a, head_size(r, &a), len)) < 0) {
+    rc = put_head(r, &a, head_size(r, &a), knows ? (int64_t)a.len : -1);
+    if (rc < 0) {
         weir__http_pack_free(r->pack);
         r->pack = NULL;
         r->added_len = added_len; /* another answer may be given */

@@ -47,6 +47,8 @@ struct tries_to_write_args {
 };
 static int tries_to_write(void *args) {
     struct weir_http_request *r = ((struct tries_to_write_args *)args)->r;
+    struct weir_http_answer a = {.size = sizeof a, .status = 200};
+    assert_int_equal(weir_http_begin(r, &a), -EALREADY);
     assert_int_equal(weir_http_write(r, "more", 4), -EBUSY);
     assert_int_equal(weir_http_end(r, NULL), -EBUSY);
     tried++;

@@ -109,6 +109,11 @@ static const struct asked *asked_by(struct weir_http_request *r, size_t *ret_num
     return a;
 }
 
+static int begin(struct weir_http_request *r, size_t len) {
+    return weir_http_begin(r, &(struct weir_http_answer){
+        .size = sizeof(struct weir_http_answer), .status = 200, .len = len});
+}
+
 struct meddle_args {
     struct weir_http_request *r;
 };
@@ -118,15 +123,11 @@ static int meddle(void *args) {
         if (game.inside) {
             FUZZ_SAME(weir_http_write(r, "?", 1) < 0);
             FUZZ_SAME(weir_http_end(r, NULL) < 0);
+            FUZZ_SAME(begin(r, 0) < 0);
             FUZZ_SAME(weir_http_reply(r, 503, NULL) < 0);
             FUZZ_SAME(weir_http_add_header(r, "X: y") < 0);
         }
     return 0;
-}
-
-static int begin(struct weir_http_request *r, size_t len) {
-    return weir_http_begin(r, &(struct weir_http_answer){
-        .size = sizeof(struct weir_http_answer), .status = 200, .len = len});
 }
 
 static int in_parts(struct weir_http_request *r, const struct asked *a, const uint8_t *bytes,
