@@ -64,16 +64,24 @@ static void write_begin(struct weir_stream *s, struct weir_scope *scope) {
     lease_of(s)->writer = scope;
 }
 
+/* When the server has cut the WebSocket off, no write goes on. It is no cancel of the writer, which
+ * a WebSocket would take for its own clock's. */
 static int write_end(struct weir_stream *s, int rc, size_t len, size_t *ret_done) {
+    struct http_lease *lease = lease_of(s);
     const struct weir_error *e = rc < 0 ? weir_error(rc) : NULL;
     *ret_done = rc == 0 ? len : e != NULL ? e->done : 0;
-    weir_scope_leave(lease_of(s)->writer, 0);
-    lease_of(s)->writer = NULL;
-    return s->closed ? -ECANCELED : rc;
+    weir_scope_leave(lease->writer, 0);
+    lease->writer = NULL;
+    if (s->closed)
+        return -ECANCELED;
+    return rc == -ECANCELED && lease->is_over && weir_cancelled() == 0 ? -EPIPE : rc;
 }
 
 static int lease_send(struct weir_stream *s, const void *buf, size_t len, size_t *ret_done) {
     struct weir_scope scope;
+    *ret_done = 0;
+    if (lease_of(s)->is_over)
+        return -EPIPE;
     write_begin(s, &scope);
     return write_end(s, weir_write(below(s), buf, len), len, ret_done);
 }
@@ -81,6 +89,9 @@ static int lease_send(struct weir_stream *s, const void *buf, size_t len, size_t
 static int lease_sendv(struct weir_stream *s, struct iovec *vec, size_t count, size_t *ret_done) {
     struct weir_scope scope;
     size_t len = 0;
+    *ret_done = 0;
+    if (lease_of(s)->is_over)
+        return -EPIPE;
     for (size_t i = 0; i < count; i++)
         len += vec[i].iov_len;
     write_begin(s, &scope);
@@ -104,7 +115,7 @@ static void put_wake(struct weir__put *put) {
 static int lease_put(struct weir_stream *s, struct weir__put *p) {
     struct http_lease *lease = lease_of(s);
     p->done = 0;
-    int rc = weir__stream_put_begin(below(s));
+    int rc = lease->is_over ? -EPIPE : weir__stream_put_begin(below(s));
     if (rc < 0) {
         p->result = rc;
         return WEIR__DONE;
@@ -138,6 +149,8 @@ static int64_t lease_try_send(struct weir_stream *s, const void *buf, size_t len
 static int lease_wait_room(struct weir_stream *s) {
     struct weir_scope scope;
     size_t done;
+    if (lease_of(s)->is_over)
+        return -EPIPE;
     write_begin(s, &scope);
     return write_end(s, weir_wait_writable(below(s)), 0, &done);
 }

@@ -131,7 +131,7 @@ WEIR_TEST(a_drop_ends_what_the_client_does_not_take_and_cancels_come_late) {
 
 /* ---- a task that lets others run within its call, and waits for nothing yet ---- */
 
-enum how { DROPS_WS, DROPS_WS_UNDER_A_SEND, CANCELS_HTTP, HOWS };
+enum how { DROPS_WS, DROPS_WS_UNDER_A_SEND, CANCELS_HTTP, CANCELS_HTTP_UNDER_A_SEND, HOWS };
 enum { CALLS = 70 }; /* more than a task may make before others run */
 
 struct enters_args {
@@ -156,22 +156,24 @@ static int enters(void *args) {
 
 static void cut_within_a_call(enum how how, int before) {
     struct upgraded u;
-    bool entered = false;
+    bool entered = false, sends = how == DROPS_WS_UNDER_A_SEND || how == CANCELS_HTTP_UNDER_A_SEND;
+    bool cancels = how >= CANCELS_HTTP;
+    int expected = !cancels ? WEIR_ECLOSED : sends ? -EPIPE : -ECANCELED;
     upgrade(&u, true, &patient);
     if (how == DROPS_WS_UNDER_A_SEND)
         assert_int_equal(weir_go(&u.g, receives, .u = &u, .ws = u.ws), 0);
     settle();
     assert_int_equal(weir_go(&u.g, enters, .u = &u, .before = before, .entered = &entered,
-                             .sends = how == DROPS_WS_UNDER_A_SEND), 0);
-    if (how == CANCELS_HTTP)
+                             .sends = sends), 0);
+    if (cancels)
         weir_task_cancel(u.task, "the server stops");
     while (!entered)
         assert_int_equal(weir_yield(), 0);
-    if (how != CANCELS_HTTP)
+    if (!cancels)
         weir_ws_drop(&u.ws);
     for (int i = 0; i < 2000 && u.tried == 1; i++)
         assert_int_equal(weir_sleep(MS(1)), 0);
-    if (u.tried != (how == CANCELS_HTTP ? -ECANCELED : WEIR_ECLOSED))
+    if (u.tried != expected)
         fail_msg("%d, after %d calls: %s", how, before,
                  u.tried == 1 ? "it waits" : weir_error_name(u.tried));
     weir_ws_drop(&u.ws);
