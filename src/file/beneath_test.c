@@ -196,6 +196,8 @@ FILE_STORY(a_mode_that_means_nothing_is_passed_over) {
     weir_file_close(&f);
     assert_int_equal(weir_file_open_beneath(root, "new", O_WRONLY | O_CREAT, 0100644, &f), 0);
     weir_file_close(&f);
+    assert_int_equal(weir_file_open_beneath(root, "d", O_RDONLY | O_DIRECTORY, 0755, &f), 0);
+    weir_file_close(&f);
     weir_dir_close(&root);
     return 0;
 }

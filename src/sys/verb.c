@@ -146,10 +146,15 @@ int weir__verb_open_parts(const struct weir__call *c) {
     return fd;
 }
 
+/* O_TMPFILE has the bit of O_DIRECTORY, too. */
+static bool makes_file(const struct weir__call *c) {
+    return (c->flags & O_CREAT) != 0 || (c->flags & O_TMPFILE) == O_TMPFILE;
+}
+
 /* A rename beside a path with ".." makes the kernel give up: it may try again. It refuses a mode
  * that means nothing, where open(2) does not look at it. */
 static int open_beneath(const struct weir__call *c, uint64_t more) {
-    bool creates = (c->flags & (O_CREAT | __O_TMPFILE)) != 0;
+    bool creates = makes_file(c);
     struct open_how how = {.flags = (unsigned)open_flags(c), .mode = creates ? c->mode & 07777 : 0,
                            .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | more};
     int fd = -1;
@@ -320,7 +325,7 @@ int64_t weir__verb_call(struct weir__call *c) {
  * whatever makes or cuts a file. */
 static int64_t try_open(struct weir__call *c) {
     struct open_how how = {.flags = (unsigned)open_flags(c), .resolve = RESOLVE_CACHED};
-    if ((c->flags & (O_CREAT | O_TRUNC | __O_TMPFILE)) != 0)
+    if (makes_file(c) || (c->flags & O_TRUNC) != 0)
         return -EAGAIN;
     int fd = c->beneath ? open_beneath(c, RESOLVE_CACHED)
                         : (int)syscall(SYS_openat2, AT_FDCWD, c->path, &how, sizeof how);
