@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include <weir/worker.h>
 
@@ -80,11 +81,30 @@ static int write_line(const char *line, size_t len) {
     return 0;
 }
 
+/* Take the turn to write. Another thread may be held by the reader in the middle of its line: after
+ * a stop this one waits for it no longer than has_room would. */
+static bool may_write(void) {
+    for (bool is_last = false; !is_last;) {
+        struct timespec until;
+        is_last = atomic_load(&kept.is_stopping);
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_nsec += WEIR__LINE_GRACE_MS * 1000000L;
+        until.tv_sec += until.tv_nsec / 1000000000;
+        until.tv_nsec %= 1000000000;
+        if (pthread_mutex_timedlock(&kept.writing, &until) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* The log is not called under the lock: its sinks may print. */
 static void to_stdout(const char *line, size_t len) {
     if (!atomic_load(&kept.gave_up))
         fflush(stdout); /* what the worker has printed by itself comes before this line */
-    pthread_mutex_lock(&kept.writing);
+    if (!may_write()) {
+        atomic_store(&kept.gave_up, true);
+        return;
+    }
     int rc = write_line(line, len);
     pthread_mutex_unlock(&kept.writing);
     if (rc < 0)
