@@ -259,6 +259,7 @@ struct slow_reader {
     size_t piece; /* it reads so much each 10 ms */
     int kept;     /* by the kernel, for the reader */
     int buffer;   /* of the sending kernel; 0: what that likes */
+    weir_ns send_ns;
 };
 
 struct send_big_args {
@@ -269,7 +270,7 @@ struct send_big_args {
 static int send_big(void *args) {
     struct send_big_args *a = args;
     WEIR_AUTO(weir_http_drop) struct weir_http *http = NULL;
-    struct weir_http_server_options o = {.size = sizeof o, .send_ns = MS(300)};
+    struct weir_http_server_options o = {.size = sizeof o, .send_ns = a->to->send_ns};
     struct weir_http_request *r;
     assert_int_equal(weir_http_accept(&a->s, &o, &http), 0);
     assert_int_equal(weir_http_next(http, &r), 1);
@@ -315,7 +316,8 @@ static int answer_bytes(struct weir_http_request *r) {
 
 WEIR_TEST_BACKENDS(a_slow_reader_of_a_descriptor_is_waited_for) {
     tell_slow_reader(&(struct slow_reader){.open = weir_stream_from_fd, .answer = answer_bytes,
-                                           .piece = 16 << 10, .kept = 64 << 10});
+                                           .piece = 16 << 10, .kept = 64 << 10,
+                                           .send_ns = MS(300)});
 }
 
 /* Of the file the kernel has the first half in its memory: it fills the socket, and a helper thread
@@ -342,7 +344,8 @@ WEIR_TEST_BACKENDS(a_slow_reader_of_a_file_that_is_not_in_memory_is_waited_for) 
     folder_begin();
     tell_slow_reader(&(struct slow_reader){.open = weir_stream_from_socket,
                                            .answer = answer_half_cold, .piece = 1 << 10,
-                                           .kept = 4 << 10, .buffer = 256 << 10});
+                                           .kept = 4 << 10, .buffer = 256 << 10,
+                                           .send_ns = WEIR_SECONDS(1)});
     folder_end();
 }
 

@@ -106,8 +106,12 @@ static int takes_and_leaves(void *arg) {
     assert_int_equal(weir_scope_on_signal(&s, SIGUSR1), 0);
     assert_int_equal(weir_sleep(WEIR_MILLISECONDS(1)), 0);
     assert_int_equal(weir_scope_leave(&s, 0), 0);
-    assert_int_equal(kill(getpid(), SIGUSR1), 0); /* the other thread takes it */
-    nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+    assert_int_equal(kill(getpid(), SIGUSR1), 0);
+    sigset_t pending;
+    do { /* the other thread takes it */
+        nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+        sigpending(&pending);
+    } while (sigismember(&pending, SIGUSR1));
     return weir_sleep(WEIR_MILLISECONDS(1));
 }
 
