@@ -5,6 +5,7 @@
 #include <weir/ws.h>
 
 #include "http/http_test_util.h"
+#include "stream/pair_test_util.h"
 
 #define UPGRADE                                                                                    \
     "GET /feed HTTP/1.1\r\n" LOCAL "Upgrade: websocket\r\nConnection: Upgrade\r\n"                 \
@@ -43,20 +44,6 @@ static int receives(void *args) {
     struct weir_ws_message m;
     a->u->received = weir_ws_receive(a->ws, &m);
     return 0;
-}
-
-static void pair_of(bool in_memory, struct weir_stream **ret_near, struct weir_stream **ret_far) {
-    struct weir_listener *l = NULL;
-    char url[64];
-    if (in_memory) {
-        assert_int_equal(weir_memory_pair(4096, ret_near, ret_far), 0);
-        return;
-    }
-    assert_int_equal(weir_listen("tcp://127.0.0.1:0", NULL, &l), 0);
-    snprintf(url, sizeof url, "tcp://127.0.0.1:%d", weir_listener_port(l));
-    assert_int_equal(weir_dial(url, NULL, ret_far), 0);
-    assert_int_equal(weir_accept(l, ret_near), 0);
-    weir_unlisten(&l);
 }
 
 static void upgrade(struct upgraded *u, bool in_memory, const struct weir_ws_options *o) {

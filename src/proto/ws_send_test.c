@@ -6,6 +6,7 @@
 #include <weir/testing.h>
 
 #include "proto/ws_test_util.h"
+#include "stream/pair_test_util.h"
 
 /* ---- coalescing ---- */
 
@@ -333,20 +334,6 @@ static int loses(void *args) {
                            : weir_ws_receive(a->ws, &m);
     while (*a->ret == 0);
     return 0;
-}
-
-static void pair_of(bool in_memory, struct weir_stream **ret_near, struct weir_stream **ret_far) {
-    struct weir_listener *l = NULL;
-    char url[64];
-    if (in_memory) {
-        assert_int_equal(weir_memory_pair(4096, ret_near, ret_far), 0);
-        return;
-    }
-    assert_int_equal(weir_listen("tcp://127.0.0.1:0", NULL, &l), 0);
-    snprintf(url, sizeof url, "tcp://127.0.0.1:%d", weir_listener_port(l));
-    assert_int_equal(weir_dial(url, NULL, ret_far), 0);
-    assert_int_equal(weir_accept(l, ret_near), 0);
-    weir_unlisten(&l);
 }
 
 /* The one that writes is the last to leave the stream, which is freed there. */

@@ -4,28 +4,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <weir/testing.h>
-#include <weir/ws_topic.h>
 
-#include "proto/ws_test_util.h"
+#include "proto/ws_topic_test_util.h"
 
-enum { FAN = 20, BULK = 60000, QUEUE = 200000 };
-
-static struct weir_ws_topic *topic_new(enum weir_ws_slow slow, weir_ns wait_ns) {
-    struct weir_ws_topic_options o = {
-        .size = sizeof o, .slow = slow, .queue_max = QUEUE, .wait_ns = wait_ns};
-    struct weir_ws_topic *t = NULL;
-    assert_int_equal(weir_ws_topic_new(&o, &t), 0);
-    return t;
-}
-
-/* A client of bytes, whose connection has subscribed. */
-static struct weir_stream *join(struct world *w, struct weir_ws_topic *t) {
-    struct weir_stream *s = raw_open(w);
-    frame_send(s, TEXT, "lend");
-    expect_frame(s, TEXT, "lend");
-    assert_int_equal(weir_ws_topic_subscribe(t, w->lent), 0);
-    return s;
-}
+enum { FAN = 20 };
 
 static ssize_t say(struct weir_ws_topic *t, const char *text) {
     return weir_ws_topic_publish(t, WEIR_WS_TEXT, text, strlen(text));

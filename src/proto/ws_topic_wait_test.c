@@ -2,31 +2,12 @@
 /* A publisher that waits for slow subscribers (WEIR_WS_SLOW_WAIT): for whom, and for how long. The
  * time is that of the simulated world. */
 #include <weir/testing.h>
-#include <weir/ws_topic.h>
 
-#include "proto/ws_test_util.h"
+#include "proto/ws_topic_test_util.h"
 
-enum { BULK = 60000, QUEUE = 200000 };
 #define WAIT_NS WEIR_SECONDS(1)
 
 static const uint8_t bulk[BULK];
-
-static struct weir_ws_topic *topic_new(void) {
-    struct weir_ws_topic_options o = {.size = sizeof o, .slow = WEIR_WS_SLOW_WAIT,
-                                      .queue_max = QUEUE, .wait_ns = WAIT_NS};
-    struct weir_ws_topic *t = NULL;
-    assert_int_equal(weir_ws_topic_new(&o, &t), 0);
-    return t;
-}
-
-/* A client of bytes, whose connection has subscribed. */
-static struct weir_stream *join(struct world *w, struct weir_ws_topic *t) {
-    struct weir_stream *s = raw_open(w);
-    frame_send(s, TEXT, "lend");
-    expect_frame(s, TEXT, "lend");
-    assert_int_equal(weir_ws_topic_subscribe(t, w->lent), 0);
-    return s;
-}
 
 static void expect_bulk(struct weir_stream *s) {
     static uint8_t frame[BULK + 4];
@@ -64,7 +45,7 @@ static void told_in_a_world(int (*story)(struct world *w)) {
 /* The publisher waits for one of the two first; the one that reads is each of them in turn. */
 static int one_of_two_reads(struct world *w) {
     for (int reads = 0; reads < 2; reads++) {
-        struct weir_ws_topic *t = topic_new();
+        struct weir_ws_topic *t = topic_new(WEIR_WS_SLOW_WAIT, WAIT_NS);
         struct weir_stream *s[2] = {join(w, t), join(w, t)};
         struct weir_ws_topic_stats st;
         struct weir_group g;
@@ -105,7 +86,7 @@ static int send_large(void *args) {
 /* There is room for the published message, but a sender stands before it, whose message is too
  * large for what is left. */
 static int a_sender_gives_up(struct world *w) {
-    struct weir_ws_topic *t = topic_new();
+    struct weir_ws_topic *t = topic_new(WEIR_WS_SLOW_WAIT, WAIT_NS);
     struct weir_stream *s = join(w, t);
     struct weir_task *sender = NULL;
     struct weir_group g;
