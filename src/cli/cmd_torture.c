@@ -17,7 +17,7 @@
 #include "worker/options.h"
 #include "worker/standard.h"
 
-enum { URL_SIZE = 512, JOBS_MAX = 256, JOBS = 8, SCHEME_SIZE = 8 };
+enum { URL_SIZE = 512, TARGET_MAX = 400, JOBS_MAX = 256, JOBS = 8, SCHEME_SIZE = 8 };
 
 struct torment {
     struct torture_options options;
@@ -171,13 +171,18 @@ static int take_url(struct torment *m, const char *text) {
     m->tls = uri.scheme == WEIR__URI_WSS || uri.scheme == WEIR__URI_HTTPS;
     if (!ws && uri.scheme != WEIR__URI_HTTP && uri.scheme != WEIR__URI_HTTPS)
         return refuse("not a URL with ws, wss, http or https:", text);
+    if (uri.path.len > TARGET_MAX)
+        return refuse("a path of more than 400 bytes, in", text);
+    bool has_slash = uri.path.len > 0 && text[uri.path.offset] == '/';
+    char name_only[URL_SIZE], authority[WEIR__URI_AUTHORITY];
+    snprintf(name_only, sizeof name_only, "%.*s", (int)uri.host.len, text + uri.host.offset);
     m->http = !ws;
     snprintf(m->scheme, sizeof m->scheme, "%s", name);
     snprintf(m->host, sizeof m->host, "%.*s", (int)uri.authority.len, text + uri.authority.offset);
-    snprintf(m->target, sizeof m->target, "%s%.*s", uri.path.len == 0 ? "/" : "", (int)uri.path.len,
+    snprintf(m->target, sizeof m->target, "%s%.*s", has_slash ? "" : "/", (int)uri.path.len,
              text + uri.path.offset);
-    snprintf(m->dial, sizeof m->dial, "%s://%.*s:%d", m->tls ? "tls" : "tcp", (int)uri.host.len,
-             text + uri.host.offset, uri.port);
+    snprintf(m->dial, sizeof m->dial, "%s://%s", m->tls ? "tls" : "tcp",
+             weir__uri_authority(name_only, uri.port, authority));
     m->options.side = OF_SERVERS;
     m->options.url = m->dial;
     m->options.host = m->host;

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Our servers, of both shapes, and our clients, tried by `weir torture`. WEIR is the command,
 WEIR_PEERS the folder of the peers, WEIR_BACKEND the backend."""
+import http.server
 import json
 import os
 import re
+import socket
 import subprocess
+import threading
 import unittest
 
 WEIR = os.environ["WEIR"]
@@ -87,7 +90,6 @@ class Command(unittest.TestCase):
         self.assertIn("nothing ran", done.stderr)
 
     def test_a_server_that_takes_and_says_nothing_fails_every_case(self):
-        import socket
         with socket.create_server(("127.0.0.1", 0)) as dead:
             done = torture("--json", "--only", "close.*", "--timeout", "100ms",
                            "ws://127.0.0.1:%d/" % dead.getsockname()[1])
@@ -96,7 +98,6 @@ class Command(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
 
     def test_a_server_that_never_says_a_byte_is_given_up(self):
-        import socket
         with socket.create_server(("127.0.0.1", 0), backlog=128) as dead:
             for scheme in "ws", "http":
                 with self.subTest(scheme=scheme):
@@ -106,6 +107,52 @@ class Command(unittest.TestCase):
                     self.assertLess(report["ran"], 64)
                     self.assertEqual(report["failed"], len(report["cases"]))
                     self.assertIn("not tried", report["cases"][-1]["why"])
+
+    def try_server(self, only, url="http://127.0.0.1:%d/", host="127.0.0.1", behind=b""):
+        """The verdicts on a server that puts these bytes behind each answer, and the targets that
+        it was asked for."""
+        targets = []
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self):
+                targets.append(self.path)
+                self.rfile.read(int(self.headers.get("Content-Length", 0)) if not behind else 0)
+                self.send_response(200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                self.wfile.write(behind)
+                self.close_connection = self.close_connection or behind != b""
+
+            def log_message(self, *_):
+                pass
+
+        class Server(http.server.ThreadingHTTPServer):
+            address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            daemon_threads = True
+
+            def handle_error(self, *_):
+                pass  # the suite leaves in the middle
+
+        with Server((host, 0), Handler) as server:
+            threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+            done = torture("--json", "--only", only, url % server.server_port)
+            server.shutdown()
+        return {c["verdict"] for c in json.loads(done.stdout)["cases"]}, targets
+
+    def test_a_wrong_answer_behind_the_first_one_fails_a_canary(self):
+        again = b"\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+        self.assertEqual(self.try_server("canary.body.GET", behind=again)[0], {"FAILED"})
+
+    def test_urls_of_an_address_in_brackets_and_without_a_slash(self):
+        verdicts, targets = self.try_server("accept.get", "http://127.0.0.1:%d?x=1")
+        self.assertEqual((verdicts, set(targets)), ({"OK"}, {"/?x=1"}))
+        try:
+            verdicts, _ = self.try_server("accept.get", "http://[::1]:%d/", "::1")
+        except OSError as e:
+            self.skipTest(f"no IPv6 here: {e}")
+        self.assertEqual(verdicts, {"OK"})
 
     def test_the_ids_of_the_list_are_unique_and_each_names_its_clause(self):
         for peer in "ws://127.0.0.1:1/", "http://127.0.0.1:1/", "ws", "http":
@@ -122,6 +169,7 @@ class Command(unittest.TestCase):
                       ["--jobs", "0", "ws://127.0.0.1:1/"],
                       ["--backend", "sim", "ws://127.0.0.1:1/"],
                       ["--timeout", "x", "ws://127.0.0.1:1/"],
+                      ["http://127.0.0.1:1/" + "a" * 400],
                       ["ws://127.0.0.1:1/", "ws://127.0.0.1:1/"]):
             with self.subTest(words=words):
                 self.assertEqual(torture(*words).returncode, 2)
