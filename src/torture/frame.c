@@ -60,6 +60,13 @@ struct head {
 };
 
 static struct got wrong(struct talk *t, const char *why, unsigned n) {
+    t->wrong = true;
+    talk_judge(t, TORTURE_FAILED, why, n);
+    return (struct got){.kind = GOT_WRONG};
+}
+
+/* Which counts by the level of the case: a peer may answer a wrong code with the same one. */
+static struct got wrong_close(struct talk *t, const char *why, unsigned n) {
     talk_judge(t, TORTURE_FAILED, why, n);
     return (struct got){.kind = GOT_WRONG};
 }
@@ -137,6 +144,7 @@ static struct got end_message(struct talk *t, struct bytes *unpacked) {
         t->unpacker.window = t->in_window;
         const char *why = unpack(&t->unpacker, unpacked, g.data, g.len);
         if (why != NULL) {
+            t->wrong = true;
             talk_judge(t, TORTURE_FAILED, "the peer's compressed message: %s (7692 7.2)", why);
             return (struct got){.kind = GOT_WRONG};
         }
@@ -157,16 +165,16 @@ static struct got take_close(struct talk *t, const uint8_t *data, size_t len) {
     if (len == 0)
         return g;
     if (len == 1)
-        return wrong(t, "the peer's Close frame has %u byte of payload (6455 5.5.1)", 1);
+        return wrong_close(t, "the peer's Close frame has %u byte of payload (6455 5.5.1)", 1);
     g.code = data[0] << 8 | data[1];
     g.data += 2;
     g.len -= 2;
     if (g.code < 1000 || g.code == 1004 || g.code == 1005 || g.code == 1006 ||
         (g.code >= 1015 && g.code < 3000) || g.code > 4999)
-        return wrong(t, "the peer closed with %u, which may not travel (6455 7.4)",
+        return wrong_close(t, "the peer closed with %u, which may not travel (6455 7.4)",
                      (unsigned)g.code);
     if (!weir__utf8_valid(g.data, g.len))
-        return wrong(t, "the reason of the peer's Close frame %u is not UTF-8 (6455 5.5.1)",
+        return wrong_close(t, "the reason of the peer's Close frame %u is not UTF-8 (6455 5.5.1)",
                      (unsigned)g.code);
     return g;
 }

@@ -60,11 +60,12 @@ static enum torture_verdict run_kind(struct talk *t, const struct torture_case *
     }
 }
 
-/* What a peer does otherwise counts by the case's level, if the peer is alive. */
+/* What a peer does otherwise counts by the case's level, if the peer is alive; but not what no peer
+ * may send, whatever it is asked. */
 static enum torture_verdict run_case(struct talk *t, const struct torture_case *c) {
     enum torture_verdict v = run_kind(t, c);
     bool alive = c->kind == KIND_SCRIPT ? t->alive : t->in.len != 0;
-    if (v != TORTURE_FAILED || !alive || c->row->level == MUST)
+    if (v != TORTURE_FAILED || !alive || t->wrong || c->row->level == MUST)
         return v;
     return c->row->level == SHOULD ? TORTURE_NON_STRICT : TORTURE_INFORMATIONAL;
 }

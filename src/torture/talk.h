@@ -49,6 +49,7 @@ struct talk {
     size_t cut; /* the next frame goes only so far; 0: whole */
 
     bool sent_close, got_close, alive;
+    bool wrong; /* it sent what no peer may send: that fails the case, of whatever level */
     unsigned masks; /* frames with a mask that came */
     uint32_t first_mask;
     bool masks_differ;

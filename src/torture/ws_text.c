@@ -23,7 +23,7 @@ static const struct torture_row rows[] = {
     {"utf8.valid-bytes", "6455 8.1", MUST, BOTH_SIDES, "UTF-8 by the byte: {}", NULL,
      "bytes text=#{} <text=#{}", "c280 e0a080 efbfbf f0908080 f48fbfbf cebae1bdb9cf83cebcceb5"},
     {"utf8.valid-split", "6455 5.6", MUST, BOTH_SIDES, "a character in two frames", NULL,
-     "-text=#e2 ping=x cont=#82ac <pong=x <text=#e282ac", NULL},
+     "-text=#e2 ping=x cont=#82ac <text=#e282ac <pong=x", NULL},
     {"utf8.valid-large", "6455 8.1", MUST, BOTH_SIDES, "UTF-8 behind {} bytes", NULL,
      "text=*{}+#f09f9880 <text=*{}+#f09f9880", "4094 4095 4096 65533 65535"},
     {"utf8.invalid", "6455 8.1", MUST, BOTH_SIDES, "not UTF-8: {}", NULL, "text=#{} <fail=1007",

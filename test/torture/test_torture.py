@@ -108,9 +108,10 @@ class Command(unittest.TestCase):
                     self.assertEqual(report["failed"], len(report["cases"]))
                     self.assertIn("not tried", report["cases"][-1]["why"])
 
-    def try_server(self, only, url="http://127.0.0.1:%d/", host="127.0.0.1", behind=b""):
-        """The verdicts on a server that puts these bytes behind each answer, and the targets that
-        it was asked for."""
+    def try_server(self, only, url="http://127.0.0.1:%d/", host="127.0.0.1", behind=b"",
+                   status=200, **fields):
+        """The verdicts on a server that answers so, with these bytes behind each answer, and the
+        targets that it was asked for."""
         targets = []
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -119,8 +120,10 @@ class Command(unittest.TestCase):
             def do_GET(self):
                 targets.append(self.path)
                 self.rfile.read(int(self.headers.get("Content-Length", 0)) if not behind else 0)
-                self.send_response(200)
+                self.send_response(status)
                 self.send_header("Content-Length", "0")
+                for name, value in fields.items():
+                    self.send_header(name.replace("_", "-"), value)
                 self.end_headers()
                 self.wfile.write(behind)
                 self.close_connection = self.close_connection or behind != b""
@@ -144,6 +147,16 @@ class Command(unittest.TestCase):
     def test_a_wrong_answer_behind_the_first_one_fails_a_canary(self):
         again = b"\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
         self.assertEqual(self.try_server("canary.body.GET", behind=again)[0], {"FAILED"})
+
+    def test_a_server_may_close_a_connection_if_it_says_so(self):
+        self.assertEqual(self.try_server("accept.fields", Connection="close")[0], {"non-strict"})
+
+    def test_a_server_need_not_know_each_host(self):
+        self.assertEqual(self.try_server("accept.host", status=421)[0], {"informational"})
+
+    def test_an_answer_that_no_case_allows_fails_each(self):
+        self.assertEqual(self.try_server("reject.value-nul", status=400, Content_length="1")[0],
+                         {"FAILED"})
 
     def test_urls_of_an_address_in_brackets_and_without_a_slash(self):
         verdicts, targets = self.try_server("accept.get", "http://127.0.0.1:%d?x=1")
