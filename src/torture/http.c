@@ -212,12 +212,13 @@ static int take_one(struct talk *t, bool is_head, weir_ns budget_ns, struct answ
         if (wrong == NULL)
             wrong = skip_body(t, &h, is_head);
     }
+    bool has_head = h.base != NULL;
     head_free(&h);
     if (wrong == NULL)
         return 1;
     if (wrong != broken_off)
         talk_judge(t, TORTURE_FAILED, "%s", wrong);
-    t->wrong = t->wrong || wrong != broken_off;
+    t->wrong = t->wrong || (has_head && wrong != broken_off); /* without one it may be HTTP/0.9 */
     return wrong != broken_off ? -1 : 0;
 }
 
