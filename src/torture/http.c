@@ -218,7 +218,7 @@ static int take_one(struct talk *t, bool is_head, weir_ns budget_ns, struct answ
         return 1;
     if (wrong != broken_off)
         talk_judge(t, TORTURE_FAILED, "%s", wrong);
-    t->wrong = t->wrong || (has_head && wrong != broken_off); /* without one it may be HTTP/0.9 */
+    t->wrong |= has_head && wrong != broken_off; /* without a head it may be HTTP/0.9 */
     return wrong != broken_off ? -1 : 0;
 }
 
