@@ -281,8 +281,9 @@ static enum torture_verdict check_closed(struct talk *t) {
 /* The server has said that it closes the connection, though more was to come. */
 static enum torture_verdict close_early(struct talk *t) {
     enum torture_verdict v = check_closed(t);
-    return v != TORTURE_OK ? v
-                           : talk_judge(t, TORTURE_NON_STRICT, "the connection ends with the answer");
+    if (v != TORTURE_OK)
+        return v;
+    return talk_judge(t, TORTURE_NON_STRICT, "the connection ends with the answer");
 }
 
 static enum torture_verdict expect_accept(struct talk *t, const char *words) {
