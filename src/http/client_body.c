@@ -238,7 +238,7 @@ static ssize_t decoded_read(struct weir_http_response *r, void *buf, size_t len)
     }
 }
 
-/* 206 brings a part, also if nobody asked for one. */
+/* A 206 has a part of the bytes, even if the request did not ask for one. */
 static int set_decoder(struct weir_http_response *r) {
     bool has_whole = r->framing != WEIR__HTTP1_BODY_NONE && r->head.status != 206;
     const char *coding = r->decodes && has_whole

@@ -68,7 +68,7 @@ int weir__http_call_check(const struct http_fetch *f) {
     return weir__http_lines_check(f->call.headers);
 }
 
-/* A range is one of the bytes that travel (RFC 9110 14.2): nobody can decompress a part. */
+/* A range counts compressed bytes (RFC 9110 14.2), and a part of them cannot be decompressed. */
 bool weir__http_decodes(const struct http_fetch *f) {
     return !f->client->o.no_decompress && weir__http_can_decode() &&
            !has_line(f->call.headers, "Accept-Encoding") && !has_line(f->call.headers, "Range");

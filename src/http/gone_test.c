@@ -173,7 +173,7 @@ WEIR_TEST_BACKENDS(a_client_that_sends_on_is_not_gone) {
     assert_int_equal(weir_run(stay_story, NULL, &o), 0);
 }
 
-/* Its function is cancelled before it has answered: done is not told that it has. */
+/* The function is cancelled before it answers: done must not get 0, which means an answer. */
 HTTP_STORY(a_request_whose_client_left_is_not_reported_as_answered) {
     if (w->shape != REACTS)
         return 0;

@@ -122,7 +122,7 @@ static bool in_network(const struct network *n, const struct weir__ip *ip) {
 bool weir__peer_listed(const char *const *list, const char *peer, size_t len) {
     struct weir__ip ip;
     bool has_ip = parse(&ip, peer, len, true);
-    /* of any other name, such as "fd:7" or "?", nobody knows who is behind it */
+    /* any other name, such as "fd:7" or "?", does not say who the peer is */
     bool is_local = is_unix(peer, len) || (len == 6 && memcmp(peer, "memory", 6) == 0);
     for (; list != NULL && *list != NULL; list++) {
         struct network n;

@@ -28,9 +28,9 @@ const char *weir__peer_fault(const char *entry);
 enum { WEIR__PEER_MAX = 64 };
 const char *weir__peer_write(const char *peer, char text[static WEIR__PEER_MAX]);
 
-/* Is a peer on the list? peer as weir_stream_peer shows it: an IP address, whose zone counts for
- * nothing; "unix:NAME" and "memory" are "unix"; nobody else is listed. list ends with NULL; NULL:
- * nobody is. */
+/* Is a peer on the list? peer is what weir_stream_peer returns. An IP address is compared without
+ * its zone. The entry "unix" matches "unix:NAME" and "memory"; no entry matches any other name. The
+ * list ends with NULL; a list that is NULL is empty. */
 bool weir__peer_listed(const char *const *list, const char *peer, size_t len);
 
 /* Who sent a request, as far as the proxies on the list are to be believed. */
