@@ -7,6 +7,8 @@ struct one {
     bool held, shielded; /* what it opened, until undone; it goes on although it is cancelled */
 };
 
+enum { A_DAY = 24 * 3600 * 200 }; /* in moments */
+
 static int opens(void *arg) {
     struct one *o = arg;
     struct weir_scope shield;
@@ -33,14 +35,12 @@ static int race(struct one *ones, size_t n, size_t *ret_winner) {
 }
 
 static int the_first_wins(void *arg) {
-    struct one ones[] = {{5000, 1}, {3, 2}, {1, -ENOENT}, {4, 4, .shielded = true}};
+    struct one ones[] = {{A_DAY, 1}, {3, 2}, {1, -ENOENT}, {4, 4, .shielded = true}};
     size_t winner = 9;
-    weir_ns before = weir_now();
-    int rc = race(ones, 4, &winner);
+    int rc = race(ones, 4, &winner); /* in a day, were the first not cancelled */
     for (size_t i = 0; i < 4; i++) /* the fourth succeeds too, and is undone */
         assert_int_equal(ones[i].held, rc >= 0 && i == winner);
     assert_true(rc < 0 || ones[winner].rc == rc);
-    assert_true(weir_now() - before < 1000 * MOMENT);
     return rc < 0 ? rc : (int)winner;
 }
 

@@ -223,8 +223,8 @@ WS_STORY(frames_behind_the_head_are_not_lost) {
 static int answered_late(struct world *w, size_t len) {
     char logged[200] = "";
     weir_log_to(keep_line, logged);
-    WEIR_AUTO(weir_close) struct weir_stream *s = raw_dial(w);
     weir_ns from = weir_now();
+    WEIR_AUTO(weir_close) struct weir_stream *s = raw_dial(w);
     char line[128];
     ssize_t n;
     assert_int_equal(weir_write(s, plain_request, len), 0);
