@@ -18,6 +18,11 @@ static inline void run(int (*fn)(void *arg)) {
     assert_int_equal(weir_run(fn, NULL, NULL), 0);
 }
 
+/* Simulated: moments that differ stay apart, which no busy machine promises. */
+static inline void run_in_order(int (*fn)(void *arg)) {
+    assert_int_equal(weir_sim_run(fn, NULL, NULL), 0);
+}
+
 static inline void explore(int (*fn)(void *arg)) {
     struct weir_story story = {.size = sizeof story, .name = "flow", .fn = fn};
     assert_int_equal(weir_explore_cancels(&story, NULL), 0);

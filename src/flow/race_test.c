@@ -111,7 +111,7 @@ static int square(void *item, void *arg) {
     struct square *s = item;
     at_work++;
     most = at_work > most ? at_work : most;
-    int rc = weir_sleep((s->n * 3 % 5) * MOMENT);
+    int rc = weir_sleep((s->n > 1000 ? A_DAY : s->n * 3 % 5) * MOMENT);
     at_work--;
     s->squared = s->n * s->n;
     return rc < 0 ? rc : s->n == 77 ? -EPROTO : 0;

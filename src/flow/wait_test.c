@@ -33,8 +33,8 @@ static int in_their_order(void *arg) {
     return 0;
 }
 
-WEIR_TEST_BACKENDS(wait_any_gives_the_tasks_as_they_end) {
-    run(in_their_order);
+WEIR_TEST(wait_any_gives_the_tasks_as_they_end) {
+    run_in_order(in_their_order);
 }
 
 static int all_of_them(void *arg) {
@@ -68,8 +68,8 @@ static int first_success(void *arg) {
     return 0;
 }
 
-WEIR_TEST_BACKENDS(wait_first_passes_over_those_that_failed) {
-    run(first_success);
+WEIR_TEST(wait_first_passes_over_those_that_failed) {
+    run_in_order(first_success);
 }
 
 static int fails_with_words(void *args) {
@@ -92,8 +92,8 @@ static int all_fail(void *arg) {
     return 0;
 }
 
-WEIR_TEST_BACKENDS(wait_first_returns_the_last_error_if_all_fail) {
-    run(all_fail);
+WEIR_TEST(wait_first_returns_the_last_error_if_all_fail) {
+    run_in_order(all_fail);
 }
 
 static int no_task(void *arg) {

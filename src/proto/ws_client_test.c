@@ -463,7 +463,7 @@ WS_STORY(a_connection_that_failed_for_want_of_memory_is_made_again_by_the_next_r
 }
 
 /* The client has refused what came, and waits until the server has closed too. */
-WS_STORY(a_message_is_kept_while_a_connection_that_failed_ends, o->close_ns = MS(20)) {
+WS_STORY(a_message_is_kept_while_a_connection_that_failed_ends, o->close_ns = WEIR_SECONDS(60)) {
     struct weir_ws_options o = w->o;
     struct weir_ws_client *c = NULL;
     struct weir_ws_client_options co = {.size = sizeof co, .ws = &o, .opened = says_hello,
