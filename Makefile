@@ -82,7 +82,8 @@ setup = [ -e $(1)/build.ninja ] || \
 	CC=$(2) meson setup $(1) -Dtests=enabled -Dcli=enabled -Dbench=disabled $(3)
 
 check-asan: have-check
-	$(call setup,build-asan,gcc,-Db_sanitize=address$(comma)undefined -Db_lundef=false -Dwerror=false)
+	$(call setup,build-asan,gcc,-Doptimization=1 -Db_sanitize=address$(comma)undefined -Db_lundef=false \
+		-Dwerror=false)
 	WEIR_TEST_TIMEOUT_SCALE=4 meson test -C build-asan $(SANITIZED_TESTS)
 
 check-tsan: have-check
