@@ -43,7 +43,9 @@ int weir_barrier_wait(struct weir_barrier *b) {
     if (rc < 0)
         return rc;
     struct weir__sync *s = head(b, "weir_barrier_wait");
-    weir__sync_enter(s, kind, "weir_barrier_wait");
+    rc = weir__sync_enter(s, kind, "weir_barrier_wait", "barrier wait");
+    if (rc < 0)
+        return rc;
     if (s->closed)
         return weir__fail(WEIR_ECLOSED, "barrier wait", NULL);
     if (s->waiting < s->room - 1)

@@ -235,7 +235,9 @@ int weir_broadcast_send(struct weir_broadcast *broadcast, const void *item, size
     if (rc < 0)
         return rc;
     struct broadcast *b = broadcast_for(broadcast, item, item_size, "weir_broadcast_send");
-    weir__sync_enter(&b->sync, kind, "weir_broadcast_send");
+    rc = weir__sync_enter(&b->sync, kind, "weir_broadcast_send", "broadcast send");
+    if (rc < 0)
+        return rc;
     rc = give(b, item);
     if (rc == -EAGAIN)
         return weir__sync_wait(&b->sync, (void *)(uintptr_t)item, &sends, NULL);
@@ -262,7 +264,9 @@ int weir_broadcast_recv(struct weir_subscriber *subscriber, void *ret_item, size
     if (rc < 0)
         return rc;
     struct subscriber *s = subscriber_for(subscriber, ret_item, item_size, "weir_broadcast_recv");
-    weir__sync_enter(&s->of->sync, kind, "weir_broadcast_recv");
+    rc = weir__sync_enter(&s->of->sync, kind, "weir_broadcast_recv", "broadcast recv");
+    if (rc < 0)
+        return rc;
     rc = take(s, ret_item, &missed);
     if (rc == -EOVERFLOW)
         return overtaken(missed);

@@ -244,7 +244,9 @@ int weir_chan_send(struct weir_chan *chan, const void *item, size_t item_size) {
         return rc;
     struct weir__chan *c = chan_of(chan, item_size, "weir_chan_send");
     weir__argument_not_null(item, "weir_chan_send", "item");
-    weir__sync_enter(&c->sync, kind, "weir_chan_send");
+    rc = weir__sync_enter(&c->sync, kind, "weir_chan_send", "chan send");
+    if (rc < 0)
+        return rc;
     return send_item(c, item, &sends);
 }
 
@@ -254,7 +256,9 @@ int weir_chan_recv(struct weir_chan *chan, void *ret_item, size_t item_size) {
         return rc;
     struct weir__chan *c = chan_of(chan, item_size, "weir_chan_recv");
     weir__argument_not_null(ret_item, "weir_chan_recv", "item");
-    weir__sync_enter(&c->sync, kind, "weir_chan_recv");
+    rc = weir__sync_enter(&c->sync, kind, "weir_chan_recv", "chan recv");
+    if (rc < 0)
+        return rc;
     rc = take(c, ret_item);
     return rc == -EAGAIN ? weir__sync_wait(&c->sync, ret_item, &receives, NULL) : rc;
 }

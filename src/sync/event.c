@@ -53,7 +53,9 @@ int weir_event_wait(struct weir_event *e) {
     if (rc < 0)
         return rc;
     struct weir__sync *s = head(e, "weir_event_wait");
-    weir__sync_enter(s, kind, "weir_event_wait");
+    rc = weir__sync_enter(s, kind, "weir_event_wait", "event wait");
+    if (rc < 0)
+        return rc;
     return s->state != 0 ? 0 : weir__sync_wait(s, NULL, &waits, NULL);
 }
 

@@ -229,9 +229,9 @@ int weir_flight_get(struct weir_flight *flight, const void *key, size_t key_size
     if (rc < 0)
         return rc;
     struct flight *f = flight_of(flight, "weir_flight_get");
-    weir__sync_enter(&f->sync, kind, "weir_flight_get");
-    if ((rc = weir_cancelled()) < 0)
-        return weir__fail(rc, gets.text, NULL);
+    rc = weir__sync_enter(&f->sync, kind, "weir_flight_get", "flight get");
+    if (rc < 0)
+        return rc;
     uint64_t hash = hash_of(key, key_size);
     struct run *r = run_find(f, key, key_size, hash);
     if (r == NULL)

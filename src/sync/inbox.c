@@ -115,7 +115,9 @@ int weir_inbox_send(struct weir_inbox *inbox, const void *item, size_t item_size
     if (rc < 0)
         return rc;
     struct inbox *i = inbox_for(inbox, item, item_size, "weir_inbox_send");
-    weir__sync_enter(&i->chan.sync, kind, "weir_inbox_send");
+    rc = weir__sync_enter(&i->chan.sync, kind, "weir_inbox_send", "inbox send");
+    if (rc < 0)
+        return rc;
     return weir__chan_send(&i->chan, item, &sends);
 }
 
@@ -130,7 +132,9 @@ int weir_inbox_recv(struct weir_inbox *inbox, void *ret_item, size_t item_size) 
     if (rc < 0)
         return rc;
     struct inbox *i = inbox_for(inbox, ret_item, item_size, "weir_inbox_recv");
-    weir__sync_enter(&i->chan.sync, kind, "weir_inbox_recv");
+    rc = weir__sync_enter(&i->chan.sync, kind, "weir_inbox_recv", "inbox recv");
+    if (rc < 0)
+        return rc;
     owned(i, "weir_inbox_recv");
     return weir__chan_recv(&i->chan, ret_item, &receives);
 }

@@ -119,7 +119,9 @@ int weir_latest_wait(struct weir_latest *latest, struct weir_latest_view *view, 
         return rc;
     struct latest *l = latest_for(latest, ret_value, size, "weir_latest_wait");
     weir__not_null(view, "weir_latest_wait");
-    weir__sync_enter(&l->sync, kind, "weir_latest_wait");
+    rc = weir__sync_enter(&l->sync, kind, "weir_latest_wait", "latest wait");
+    if (rc < 0)
+        return rc;
     rc = take(l, view, ret_value);
     if (rc != -EAGAIN)
         return rc;

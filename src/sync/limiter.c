@@ -129,13 +129,15 @@ static struct borrow *fresh(struct weir_borrow *borrow, const char *name, const 
 static int acquire(struct weir_limiter *limiter, struct weir_borrow *borrow, const char *name,
                    const struct weir__what *what, const char *call) {
     struct limiter *l = limiter_of(limiter, call);
-    weir__sync_enter(&l->sync, kind, call);
+    int rc = weir__sync_enter(&l->sync, kind, call, what->text);
+    if (rc < 0)
+        return rc;
     struct borrow *b = fresh(borrow, name, call);
     if (can_lend(l)) {
         lend(l, b, weir__task_here());
         return 0;
     }
-    int rc = what->owner != NULL ? weir__deadlock_refuse(what, l) : 0;
+    rc = what->owner != NULL ? weir__deadlock_refuse(what, l) : 0;
     if (rc < 0)
         return rc;
     b->of = &nobodys;

@@ -44,7 +44,9 @@ int weir_mutex_lock(struct weir_mutex *m) {
     if (__builtin_expect(rc < 0, 0))
         return rc;
     struct weir__owned *o = owned(m, "weir_mutex_lock");
-    weir__sync_enter(&o->sync, kind, "weir_mutex_lock");
+    rc = weir__sync_enter(&o->sync, kind, "weir_mutex_lock", "mutex lock");
+    if (rc < 0)
+        return rc;
     if (o->held.task != NULL)
         return lock_held(o);
     weir__owner_set(o, weir__task_here());

@@ -62,7 +62,9 @@ int weir_once(struct weir_once *once, int (*fn)(void *arg), void *arg) {
     struct weir__owned *o = owned(once, "weir_once");
     if (fn == NULL)
         WEIR_BUG("weir_once: the function is NULL");
-    weir__sync_enter(&o->sync, kind, "weir_once");
+    rc = weir__sync_enter(&o->sync, kind, "weir_once", "once");
+    if (rc < 0)
+        return rc;
     rc = get(o);
     if (rc != IT_IS_YOURS)
         return rc;

@@ -268,7 +268,9 @@ int weir_queue_put(struct weir_queue *queue, const void *item, size_t item_size)
     if (__builtin_expect(rc < 0, 0))
         return rc;
     struct queue *q = queue_for(queue, item, item_size, "weir_queue_put");
-    weir__sync_enter(&q->sync, kind, "weir_queue_put");
+    rc = weir__sync_enter(&q->sync, kind, "weir_queue_put", "queue put");
+    if (rc < 0)
+        return rc;
     rc = give(q, item);
     if (rc == -EAGAIN) {
         q->sync.waits++;
@@ -282,7 +284,9 @@ int weir_queue_get(struct weir_queue *queue, void *ret_item, size_t item_size) {
     if (__builtin_expect(rc < 0, 0))
         return rc;
     struct queue *q = queue_for(queue, ret_item, item_size, "weir_queue_get");
-    weir__sync_enter(&q->sync, kind, "weir_queue_get");
+    rc = weir__sync_enter(&q->sync, kind, "weir_queue_get", "queue get");
+    if (rc < 0)
+        return rc;
     rc = take(q, ret_item);
     return rc == -EAGAIN ? weir__sync_wait(&q->sync, ret_item, &gets_what, NULL) : rc;
 }
@@ -314,7 +318,9 @@ int weir_queue_join(struct weir_queue *queue) {
     if (rc < 0)
         return rc;
     struct queue *q = queue_of(queue, "weir_queue_join");
-    weir__sync_enter(&q->sync, kind, "weir_queue_join");
+    rc = weir__sync_enter(&q->sync, kind, "weir_queue_join", "queue join");
+    if (rc < 0)
+        return rc;
     if (q->unfinished == 0)
         return 0;
     q->sync.waits++;

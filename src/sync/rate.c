@@ -120,7 +120,9 @@ int weir_rate_acquire(struct weir_rate *rate, int64_t n) {
     if (rc < 0)
         return rc;
     struct rate *r = rate_of(rate, "weir_rate_acquire");
-    weir__sync_enter(&r->sync, kind, "weir_rate_acquire");
+    rc = weir__sync_enter(&r->sync, kind, "weir_rate_acquire", "rate acquire");
+    if (rc < 0)
+        return rc;
     rc = take(r, n, "rate acquire");
     if (rc != -EAGAIN)
         return rc;

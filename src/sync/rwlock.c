@@ -79,7 +79,9 @@ int weir_rwlock_read_lock(struct weir_rwlock *lock) {
     if (rc < 0)
         return rc;
     struct rwlock *l = rwlock_of(lock, "weir_rwlock_read_lock");
-    weir__sync_enter(&l->writer.sync, kind, "weir_rwlock_read_lock");
+    rc = weir__sync_enter(&l->writer.sync, kind, "weir_rwlock_read_lock", "read lock");
+    if (rc < 0)
+        return rc;
     if (!can_read(l))
         return wait_for(l, &reads);
     l->readers++;
@@ -91,7 +93,9 @@ int weir_rwlock_write_lock(struct weir_rwlock *lock) {
     if (rc < 0)
         return rc;
     struct rwlock *l = rwlock_of(lock, "weir_rwlock_write_lock");
-    weir__sync_enter(&l->writer.sync, kind, "weir_rwlock_write_lock");
+    rc = weir__sync_enter(&l->writer.sync, kind, "weir_rwlock_write_lock", "write lock");
+    if (rc < 0)
+        return rc;
     if (!can_write(l))
         return wait_for(l, &writes);
     weir__owner_set(&l->writer, weir__task_here());

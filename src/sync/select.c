@@ -141,21 +141,14 @@ static void refuse_none(const struct weir_case *cases, size_t n, const char *cal
         WEIR_BUG("%s: %zu cases", call, n);
 }
 
-/* As weir__sync_enter, once for the whole: a select that never has to wait lets others run. */
-static void breathe(void) {
-    struct weir__loop *l = weir__loop_here();
-    if (__builtin_expect(weir__must_breathe(l), 0))
-        weir__breathe();
-    else
-        weir__breathe_in(l);
-}
-
 int weir_select(struct weir_case *cases, size_t n) {
     int rc = weir__suspend_enter("select");
     if (__builtin_expect(rc < 0, 0))
         return rc;
     refuse_none(cases, n, "weir_select");
-    breathe();
+    /* Once for the whole: a select that never has to wait lets others run. */
+    if ((rc = weir__sync_slice(weir__loop_here(), "select")) < 0)
+        return rc;
     int at = attempt_all(cases, n);
     return at == -EAGAIN ? wait_any(cases, n) : at;
 }

@@ -92,7 +92,9 @@ int weir_sem_acquire(struct weir_sem *sem, size_t n) {
     if (rc < 0)
         return rc;
     struct sem *s = sem_of(sem, "weir_sem_acquire");
-    weir__sync_enter(&s->sync, kind, "weir_sem_acquire");
+    rc = weir__sync_enter(&s->sync, kind, "weir_sem_acquire", "acquire");
+    if (rc < 0)
+        return rc;
     if (take(s, n))
         return 0;
     if (n > s->max)

@@ -192,11 +192,14 @@ int weir_signals_next(struct weir_signals *signals) {
     if (rc < 0)
         return rc;
     struct signal_set *set = set_of(signals, "weir_signals_next");
-    if (set != NULL && weir__breathe())
+    if (set != NULL && weir__breathe()) {
+        rc = weir_cancelled();
         set = set_of(signals, "weir_signals_next");
+    }
     if (set == NULL)
         return weir__fail(WEIR_ECLOSED, "signals next", NULL);
-    rc = take(set);
+    if (rc == 0)
+        rc = take(set);
     if (rc == -EAGAIN)
         rc = (int)weir__waitq_wait(&set->queue, NULL, &waits, NULL);
     return rc < 0 ? weir__fail(rc, "signals next", NULL) : rc;

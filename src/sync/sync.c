@@ -57,6 +57,12 @@ void weir__sync_look_elsewhere(const struct weir__sync *s, const char *call) {
         belongs_elsewhere(s, call);
 }
 
+int weir__sync_breathe(const char *what) {
+    weir__breathe();
+    int rc = weir_cancelled();
+    return rc < 0 ? weir__fail(rc, what, NULL) : 0;
+}
+
 void weir_sync_stats(const struct weir_sync *sync, struct weir_sync_stats *ret) {
     weir__not_null(sync, "weir_sync_stats");
     const struct weir__sync *s = (const struct weir__sync *)(const void *)sync;

@@ -69,17 +69,27 @@ static inline void weir__sync_look(const struct weir__sync *s, const char *call)
         weir__sync_look_elsewhere(s, call);
 }
 
-/* For calls that may wait, behind weir__suspend_enter. A call that need not wait counts as a
- * slice of this task's turn: now and then it lets the others run, before it looks at anything. */
-static inline void weir__sync_enter(struct weir__sync *s, const char *kind, const char *call) {
+/* Let the others run. Returns what the task feels then, with a record of the call what; or 0. */
+int weir__sync_breathe(const char *what) __attribute__((cold));
+
+/* A call that need not wait counts as a slice of this task's turn: now and then it lets the others
+ * run, before it looks at anything. Returns as weir__sync_breathe. */
+static inline int weir__sync_slice(struct weir__loop *l, const char *what) {
+    if (__builtin_expect(weir__must_breathe(l), 0))
+        return weir__sync_breathe(what);
+    weir__breathe_in(l);
+    return 0;
+}
+
+/* For calls that may wait, behind weir__suspend_enter, with the same what. Returns as
+ * weir__sync_breathe: below 0, the call must fail with that and has touched nothing. */
+static inline int weir__sync_enter(struct weir__sync *s, const char *kind, const char *call,
+                                   const char *what) {
     struct weir__loop *l = weir__loop_here();
     if (__builtin_expect(s->loop != l->number, 0))
         weir__sync_adopt(s, kind, call);
     s->calls++;
-    if (__builtin_expect(weir__must_breathe(l), 0))
-        weir__breathe();
-    else
-        weir__breathe_in(l);
+    return weir__sync_slice(l, what);
 }
 
 /* "the mutex initialised at FILE:LINE" */

@@ -112,11 +112,14 @@ int weir_watch_next(struct weir_watch *watch) {
     if (rc < 0)
         return rc;
     struct watch *w = watch_of(watch, "weir_watch_next");
-    if (w != NULL && weir__breathe())
+    if (w != NULL && weir__breathe()) {
+        rc = weir_cancelled();
         w = watch_of(watch, "weir_watch_next");
+    }
     if (w == NULL)
         return weir__fail(WEIR_ECLOSED, "watch next", NULL);
-    rc = take(w);
+    if (rc == 0)
+        rc = take(w);
     if (rc == -EAGAIN)
         rc = (int)weir__waitq_wait(&w->queue, NULL, &waits, NULL);
     return rc < 0 ? weir__fail(rc, "watch next", NULL) : rc;
