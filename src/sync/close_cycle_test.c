@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A task that closes a group while its children wait for what it holds: their waits end with
- * -EDEADLK, and what it holds is as if they had never waited. For each kind that has a holder. */
+ * -EDEADLK, and what it holds is as if they had never waited. For each kind that has a holder. And
+ * the waits that nothing can end, for the mutex of a condition. */
 #include <stdio.h>
 #include <weir/limit.h>
 #include <weir/sync.h>
@@ -145,8 +146,10 @@ STORY(a_close_inside_a_flight_ends_its_childrens_waits_for_the_value) {
 
 static int waits_for_the_condition(void *args) {
     (void)args;
-    if (weir_mutex_lock(&mutex) == 0 && weir_cond_wait(&cond, &mutex) == 0)
-        weir_mutex_unlock(&mutex);
+    if (weir_mutex_lock(&mutex) < 0)
+        return 0;
+    (void)weir_cond_wait(&cond, &mutex);
+    weir_mutex_unlock(&mutex);
     return 0;
 }
 
@@ -160,5 +163,77 @@ ABORTS(a_close_by_the_holder_of_a_mutex_that_a_notified_child_needs_aborts,
     weir_yield();
     weir_mutex_lock(&mutex);
     weir_cond_notify(&cond, 1);
+    return weir_group_close(&g, 0);
+}
+
+/* The same two in the other order: the holder closes already when the child needs the mutex. */
+ABORTS(a_deadline_of_a_wait_for_a_condition_whose_mutex_the_closer_holds_aborts,
+       "mutex lock: deadlock, which no cancel can end: task 'waits_for_the_condition' waits for ") {
+    struct weir_scope s;
+    struct weir_group g;
+    (void)arg;
+    weir_scope_enter(&s, WEIR_MILLISECONDS(1));
+    weir_group_open(&g, WEIR_TOGETHER);
+    weir_go0(&g, waits_for_the_condition);
+    weir_yield();
+    weir_mutex_lock(&mutex);
+    return weir_group_close(&g, 0);
+}
+
+static int notifies(void *args) {
+    (void)args;
+    weir_cond_notify(&cond, 1);
+    return 0;
+}
+
+ABORTS(a_notify_of_a_child_whose_mutex_the_closer_holds_aborts,
+       "mutex lock: deadlock, which no cancel can end: task 'waits_for_the_condition' waits for ") {
+    struct weir_group g;
+    (void)arg;
+    weir_group_open(&g, WEIR_TOGETHER);
+    weir_go0(&g, waits_for_the_condition);
+    weir_yield();
+    weir_mutex_lock(&mutex);
+    weir_go0(NULL, notifies);
+    return weir_group_close(&g, 0);
+}
+
+STORY_IN_ORDER(a_notify_of_a_task_that_the_holder_of_its_mutex_awaits_ends_the_await) {
+    struct weir_group g;
+    struct weir_task *t;
+    (void)arg;
+    weir_group_open(&g, WEIR_TOGETHER);
+    weir_spawn(&g, WEIR_SITE(child), waits_for_the_condition, NULL, 0, NULL, &t);
+    weir_yield();
+    assert_int_equal(weir_mutex_lock(&mutex), 0);
+    weir_go0(&g, notifies);
+    int rc = weir_await(&t, NULL, 0);
+    assert_int_equal(rc, -EDEADLK);
+    assert_non_null(strstr(weir_error_message(rc), "'main' waits for the end of task 'child'"));
+    weir_mutex_unlock(&mutex);
+    assert_int_equal(weir_await(&t, NULL, 0), 0);
+    return weir_group_close(&g, 0);
+}
+
+static int holds_and_awaits(void *args) {
+    struct weir_task *t = *(struct weir_task **)args;
+    assert_int_equal(weir_mutex_lock(&mutex), 0);
+    assert_int_equal(weir_await(&t, NULL, 0), -ECANCELED);
+    weir_mutex_unlock(&mutex);
+    weir_task_release(&t);
+    return 0;
+}
+
+/* The cancel reaches the one that waits for the condition first. */
+STORY_IN_ORDER(a_cancel_of_a_holder_and_of_whom_it_awaits_is_no_deadlock) {
+    struct weir_group g;
+    struct weir_task *t;
+    (void)arg;
+    weir_group_open(&g, WEIR_TOGETHER);
+    weir_spawn(&g, WEIR_SITE(child), waits_for_the_condition, NULL, 0, NULL, &t);
+    weir_yield();
+    weir_spawn(&g, WEIR_SITE(holder), holds_and_awaits, &t, sizeof(struct weir_task *), NULL, NULL);
+    yields(2);
+    weir_group_cancel(&g, "test");
     return weir_group_close(&g, 0);
 }

@@ -41,7 +41,7 @@ static int cond_abort(struct weir__park *p) {
     cw->cancelled = true;
     cw->sw.sync->waiting--;
     weir__wait_abort(p);
-    return weir__mutex_queue(cw->mutex, &cw->sw.waiter) ? WEIR__DONE : WEIR__PENDING;
+    return weir__mutex_queue(cw->mutex, &cw->sw.waiter, true) ? WEIR__DONE : WEIR__PENDING;
 }
 
 /* A slice may not end here: the caller has looked at what it waits for already. */
@@ -72,7 +72,7 @@ size_t weir_cond_notify(struct weir_cond *c, size_t n) {
         struct weir__owned *mutex = WEIR_CONTAINER(sw, struct cond_wait, sw)->mutex;
         s->waiting--;
         weir__waiter_remove(w);
-        if (weir__mutex_queue(mutex, w))
+        if (weir__mutex_queue(mutex, w, false))
             weir__unpark(&w->wait->park, 0);
     }
     return done;

@@ -92,7 +92,7 @@ struct weir_task *weir_mutex_holder(const struct weir_mutex *m) {
 }
 
 /* A task that waits here after a condition: owned by nobody's call of lock. */
-bool weir__mutex_queue(struct weir__owned *o, struct weir__waiter *w) {
+bool weir__mutex_queue(struct weir__owned *o, struct weir__waiter *w, bool by_cancel) {
     struct weir__park *p = &w->wait->park;
     if (o->held.task == NULL) {
         weir__owner_set(o, p->task);
@@ -105,5 +105,6 @@ bool weir__mutex_queue(struct weir__owned *o, struct weir__waiter *w) {
     o->sync.waits++;
     if (++o->sync.waiting > o->sync.peak)
         o->sync.peak = o->sync.waiting;
+    weir__deadlock_moved(p->task, by_cancel); /* the holder may wait for this task already */
     return false;
 }

@@ -11,8 +11,10 @@ struct weir__owned *weir__mutex_held(struct weir_mutex *m, const char *call);
 /* The holder gives it up: the first waiter holds it now. */
 void weir__mutex_pass_on(struct weir__owned *m);
 
-/* w's task, which is parked and which no cancel interrupts any more, wants m. Returns true if it
- * holds m now; else w waits in m's queue, and a grant will come. w stands in no queue. */
-bool weir__mutex_queue(struct weir__owned *m, struct weir__waiter *w);
+/* w's task, which is parked and which no cancel interrupts any more, wants m; by_cancel: since a
+ * cancel has ended its wait for the condition. Returns true if it holds m now; else w waits in m's
+ * queue, and a grant will come. w stands in no queue. Looks for a deadlock (weir__deadlock_moved).
+ */
+bool weir__mutex_queue(struct weir__owned *m, struct weir__waiter *w, bool by_cancel);
 
 #endif

@@ -31,6 +31,7 @@ struct path {
     struct hop hops[HOPS_MAX];
     int count;
     int visits;
+    bool firm; /* it leads over waits that no cancel ends, and over no other */
 };
 
 const char *weir__task_text(const struct weir_task *t, char buf[static WEIR__TASK_TEXT]) {
@@ -102,7 +103,8 @@ static bool leads_back(struct path *p, const struct weir_task *self) {
             return false;
         if (t == NULL)
             p->count--;
-        else if (t->state == TASK_PARKED && p->count < HOPS_MAX)
+        else if (t->state == TASK_PARKED && p->count < HOPS_MAX &&
+                 !(p->firm && t->park->abort != NULL))
             add_hop(p, t, t->park->what, t->park->on);
     }
     return false;
@@ -177,12 +179,13 @@ static void put_cycle(char cycle[static CYCLE_TEXT], const struct path *p, int f
 
 /* ---- what becomes of it ---------------------------------------------------------------------- */
 
-/* Begin the search for a way back to the running task. Returns false if there can be none. */
-static bool begins(struct path *p, const struct weir__what *what, const void *on) {
-    struct weir_task *self = weir__sched->current;
+/* Begin the search for a way back to self. Returns false if there can be none. */
+static bool begins(struct path *p, struct weir_task *self, const struct weir__what *what,
+                   const void *on) {
     if (!may_be_awaited(self, what->owner != NULL ? what->owner(on) : NULL))
         return false;
     p->count = p->visits = 0;
+    p->firm = false;
     add_hop(p, self, what, on);
     return true;
 }
@@ -195,14 +198,14 @@ static int refused(struct weir_task *t, const struct weir__what *what, const cha
 int weir__deadlock_refuse(const struct weir__what *what, const void *on) {
     struct path p;
     char cycle[CYCLE_TEXT];
-    if (!begins(&p, what, on) || !leads_back(&p, p.hops[0].task))
+    if (!begins(&p, weir__sched->current, what, on) || !leads_back(&p, p.hops[0].task))
         return 0;
     put_cycle(cycle, &p, 0);
     return refused(p.hops[0].task, what, cycle);
 }
 
-/* The first wait of a cycle that can be refused, behind that of the running task; 0: none can. It
- * is that of a descendant of the running task: only closes come before it. */
+/* The first wait of a cycle that can be refused, behind that of the task from which the search
+ * began; 0: none can. If that task closes, it is that of a descendant: only closes come before. */
 static int first_refusable(const struct path *p) {
     for (int i = 1; i < p->count; i++)
         if (p->hops[i].what->owner != NULL && p->hops[i].task->park->abort != NULL)
@@ -210,19 +213,31 @@ static int first_refusable(const struct path *p) {
     return 0;
 }
 
+static void break_all(struct path *p) {
+    char cycle[CYCLE_TEXT];
+    const char *call = p->hops[0].what->text;
+    while (leads_back(p, p->hops[0].task)) {
+        int i = first_refusable(p);
+        struct hop *h = &p->hops[i];
+        put_cycle(cycle, p, i);
+        if (i == 0)
+            WEIR_BUG("%s: deadlock, which no cancel can end: %s", call, cycle);
+        weir__wait_refuse(h->task, refused(h->task, h->what, cycle));
+        p->count = i; /* go on behind it: another child may wait in another cycle */
+        p->visits = 0;
+    }
+}
+
 void weir__deadlock_break(const struct weir__what *what, const void *on) {
     struct path p;
-    char cycle[CYCLE_TEXT];
-    if (!begins(&p, what, on))
+    if (begins(&p, weir__sched->current, what, on))
+        break_all(&p);
+}
+
+void weir__deadlock_moved(struct weir_task *t, bool by_cancel) {
+    struct path p;
+    if (!begins(&p, t, t->park->what, t->park->on))
         return;
-    while (leads_back(&p, p.hops[0].task)) {
-        int i = first_refusable(&p);
-        struct hop *h = &p.hops[i];
-        put_cycle(cycle, &p, i);
-        if (i == 0)
-            WEIR_BUG("%s: deadlock, which no cancel can end: %s", what->text, cycle);
-        weir__wait_refuse(h->task, refused(h->task, h->what, cycle));
-        p.count = i; /* go on behind it: another child may wait in another cycle */
-        p.visits = 0;
-    }
+    p.firm = by_cancel;
+    break_all(&p);
 }
