@@ -177,7 +177,7 @@ void weir_limiter_release(struct weir_limiter *limiter, struct weir_borrow *borr
     char text[WEIR__SYNC_TEXT], task[WEIR__TASK_TEXT];
     weir__sync_touch(&l->sync, kind, "weir_limiter_release");
     weir__not_null(borrow, "weir_limiter_release");
-    if (b->of != l)
+    if (b->of != l || b->link.prev->next != &b->link) /* a copy is not in the list */
         WEIR_BUG("weir_limiter_release: this is not borrowed of %s",
                  weir__sync_text(&l->sync, text));
     if (b->held.task != NULL && b->held.task != weir__task_here())

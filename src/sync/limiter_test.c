@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The limiter: units are conserved, in whatever order cancels and grants fall; it knows who has
  * borrowed them. */
+#include <unistd.h>
 #include <weir/limit.h>
 #include <weir/testing.h>
 
@@ -145,6 +146,25 @@ ABORTS(a_release_of_what_is_not_borrowed_aborts, "weir_limiter_release: this is 
     weir_limiter_init(&limiter, 2);
     weir_limiter_release(&limiter, &shared);
     return 0;
+}
+
+ABORTS(a_release_of_a_copy_aborts, "weir_limiter_release: this is not borrowed of") {
+    (void)arg;
+    weir_limiter_init(&limiter, 2);
+    weir_limiter_acquire(&limiter, &shared);
+    struct weir_borrow copy = shared;
+    weir_limiter_release(&limiter, &copy);
+    _exit(0); /* it was given back: the borrow that is left shall not abort in its place */
+}
+
+ABORTS(a_release_of_a_copy_aborts_after_that_of_the_borrow, "this is not borrowed of") {
+    (void)arg;
+    weir_limiter_init(&limiter, 2);
+    weir_limiter_acquire(&limiter, &shared);
+    struct weir_borrow copy = shared;
+    weir_limiter_release(&limiter, &shared);
+    weir_limiter_release(&limiter, &copy);
+    _exit(0);
 }
 
 ABORTS(a_release_of_anothers_aborts, "which must give it back") {
