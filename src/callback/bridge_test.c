@@ -145,6 +145,37 @@ WEIR_TEST(a_cancel_of_the_future_cancels_its_deferred) {
     assert_string_equal(logged, "");
 }
 
+static struct weir_future *asked_for;
+
+static void says_its_name(struct weir_future *f, void *name) {
+    (void)f;
+    says(name);
+}
+
+static void adds_another(struct weir_deferred *d, void *arg) {
+    (void)d, (void)arg;
+    assert_int_equal(weir_future_on_done(asked_for, says_its_name, "B"), 0);
+    assert_int_equal(weir_future_on_done(asked_for, says_its_name, "C"), 0);
+}
+
+static int adds_while_it_settles(void *arg) {
+    struct weir_deferred *d;
+    (void)arg;
+    assert_int_equal(weir_deferred_new(adds_another, NULL, &d), 0);
+    assert_int_equal(weir_future_from_deferred(d, &asked_for), 0);
+    assert_int_equal(weir_future_on_done(asked_for, says_its_name, "A"), 0);
+    assert_int_equal(weir_future_cancel(asked_for, "not needed"), 0);
+    assert_int_equal(weir_future_on_done(asked_for, says_its_name, "D"), 0);
+    weir_future_unref(&asked_for);
+    weir_deferred_unref(&d);
+    return weir_sleep(1);
+}
+
+WEIR_TEST_BACKENDS(a_done_callback_that_is_added_while_its_future_settles_comes_in_order) {
+    run(adds_while_it_settles);
+    assert_string_equal(story, "A B C D");
+}
+
 static struct weir_result gives_back(struct weir_result r, void *arg) {
     (void)r;
     weir_future_unref(arg);

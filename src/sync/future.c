@@ -26,7 +26,7 @@ struct weir_future {
     const struct weir_site *site;
     struct weir__failure failure; /* FAILED, CANCELLED */
     struct weir__waitq waiters;   /* those of weir_future_await hold a reference each */
-    struct weir__list dones;      /* struct done; not empty only while WAITED_FOR */
+    struct weir__list dones;      /* struct done; none is left once the settling call returns */
     struct weir__list queued;     /* struct done: settled, and to be called soon */
     size_t size;
     max_align_t value[];
@@ -292,8 +292,9 @@ int weir_future_on_done(struct weir_future *f, void (*fn)(struct weir_future *f,
     d->future = f;
     weir__soon_prepare(&d->soon, done_called);
     weir__list_init(&d->link);
+    bool first = weir__list_empty(&f->dones); /* if not: wake_others queues this one in its turn */
     weir__list_add_tail(&f->dones, &d->link);
-    if (f->state != WAITED_FOR)
+    if (f->state != WAITED_FOR && first)
         done_queue(d);
     return 0;
 }
