@@ -288,8 +288,11 @@ int weir_broadcast_try_recv(struct weir_subscriber *subscriber, void *ret_item,
 }
 
 uint64_t weir_subscriber_missed(const struct weir_subscriber *subscriber) {
+    const struct subscriber *s = (const struct subscriber *)(const void *)subscriber;
     weir__not_null(subscriber, "weir_subscriber_missed");
-    return ((const struct subscriber *)(const void *)subscriber)->missed;
+    if (s->of != NULL)
+        weir__sync_look(&s->of->sync, "weir_subscriber_missed");
+    return s->missed;
 }
 
 void weir_broadcast_close(struct weir_broadcast *broadcast) {

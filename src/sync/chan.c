@@ -279,6 +279,7 @@ int weir_chan_try_recv(struct weir_chan *chan, void *ret_item, size_t item_size)
 
 void weir_chan_on_drop(struct weir_chan *chan, void (*fn)(void *item, void *arg), void *arg) {
     struct weir__chan *c = any_chan(chan, "weir_chan_on_drop");
+    weir__sync_look(&c->sync, "weir_chan_on_drop");
     c->drop = fn;
     c->drop_arg = arg;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The event, the barrier, the once, the parking place; and what all primitives have in common. */
 #include <pthread.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <weir/broadcast.h>
 #include <weir/chan.h>
@@ -413,27 +414,112 @@ ABORTS(fini_of_a_once_that_runs_aborts, "weir_once_fini: task 'main'") {
 
 /* ---- a look from elsewhere ------------------------------------------------------------------- */
 
-static struct weir_sem looked_sem;
-static struct weir_limiter looked_limiter;
-static struct weir_parking looked_parking;
-static struct weir_mutex looked_mutex;
-static struct weir_chan looked_chan;
-static struct weir_queue looked_queue;
-static struct weir_latest looked_latest;
-static struct weir_inbox looked_inbox;
-static int looked_value;
+static struct {
+    struct weir_event event;
+    struct weir_mutex mutex;
+    struct weir_rwlock rwlock;
+    struct weir_cond cond;
+    struct weir_once once;
+    struct weir_sem sem;
+    struct weir_barrier barrier;
+    struct weir_parking parking;
+    struct weir_limiter limiter;
+    struct weir_rate rate;
+    struct weir_flight flight;
+    struct weir_chan chan;
+    struct weir_queue queue;
+    struct weir_latest latest;
+    struct weir_inbox inbox;
+    struct weir_broadcast broadcast;
+    struct weir_subscriber subscriber;
+    int value;
+} its;
 
-static void look_event(void) { weir_event_is_set(&event); }
-static void look_holder(void) { weir_mutex_holder(&looked_mutex); }
-static void look_permits(void) { weir_sem_permits(&looked_sem); }
-static void look_first(void) { weir_parking_first(&looked_parking); }
-static void look_borrowed(void) { weir_limiter_borrowed(&looked_limiter); }
-static void look_chan_len(void) { weir_chan_len(&looked_chan); }
-static void look_queue_len(void) { weir_queue_len(&looked_queue); }
-static void look_unfinished(void) { weir_queue_unfinished(&looked_queue); }
-static void look_latest(void) { weir_latest_get(&looked_latest, &looked_value); }
-static void look_inbox_len(void) { weir_inbox_len(&looked_inbox); }
-static void look_senders(void) { weir_inbox_senders(&looked_inbox); }
+static int makes(void *arg, const void *key, size_t key_size, void *ret_value) {
+    (void)arg, (void)key, (void)key_size, (void)ret_value;
+    return 0;
+}
+
+static int does_nothing(void *arg) {
+    (void)arg;
+    return 0;
+}
+
+/* Each is of this loop afterwards, and can be given back. */
+static void use_all(void) {
+    weir_event_set(&its.event);
+    weir_mutex_try_lock(&its.mutex);
+    weir_mutex_unlock(&its.mutex);
+    weir_rwlock_try_read_lock(&its.rwlock);
+    weir_rwlock_read_unlock(&its.rwlock);
+    weir_cond_notify_all(&its.cond);
+    weir_once(&its.once, does_nothing, NULL);
+    weir_sem_init(&its.sem, 2);
+    weir_sem_try_acquire(&its.sem, 1);
+    weir_barrier_init(&its.barrier, 1);
+    weir_barrier_close(&its.barrier);
+    weir_parking_wake(&its.parking, 1, 0);
+    weir_limiter_init(&its.limiter, 1);
+    weir_limiter_set_total(&its.limiter, 2);
+    weir_rate_init(&its.rate, 1, WEIR_SECONDS(1), 1);
+    weir_rate_try_acquire(&its.rate, 1);
+    weir_flight_init(&its.flight, NULL, makes, NULL, 0);
+    assert_int_equal(weir_flight_get(&its.flight, "k", 1, NULL), 0);
+    weir_chan_init(&its.chan, int, 1);
+    weir_chan_try_send(&its.chan, &its.value);
+    weir_queue_init(&its.queue, int, 1);
+    weir_queue_try_put(&its.queue, &its.value);
+    weir_latest_init(&its.latest, &its.value);
+    weir_latest_set(&its.latest, &its.value);
+    weir_inbox_init(&its.inbox, int, 1);
+    weir_inbox_join(&its.inbox);
+    weir_broadcast_init(&its.broadcast, int, 1, WEIR_OVERTAKE);
+    weir_subscribe(&its.broadcast, &its.subscriber);
+}
+
+static void look_event(void) { weir_event_is_set(&its.event); }
+static void look_holder(void) { weir_mutex_holder(&its.mutex); }
+static void look_permits(void) { weir_sem_permits(&its.sem); }
+static void look_first(void) { weir_parking_first(&its.parking); }
+static void look_borrowed(void) { weir_limiter_borrowed(&its.limiter); }
+static void look_chan_len(void) { weir_chan_len(&its.chan); }
+static void look_queue_len(void) { weir_queue_len(&its.queue); }
+static void look_unfinished(void) { weir_queue_unfinished(&its.queue); }
+static void look_latest(void) { weir_latest_get(&its.latest, &its.value); }
+static void look_inbox_len(void) { weir_inbox_len(&its.inbox); }
+static void look_senders(void) { weir_inbox_senders(&its.inbox); }
+static void look_missed(void) { weir_subscriber_missed(&its.subscriber); }
+static void look_stats(void) {
+    struct weir_sync_stats stats = {.size = sizeof stats};
+    weir_sync_stats(&its.sem.sync, &stats);
+}
+static void drop_chan(void) { weir_chan_on_drop(&its.chan, NULL, NULL); }
+static void drop_queue(void) { weir_queue_on_drop(&its.queue, NULL, NULL); }
+static void drop_inbox(void) { weir_inbox_on_drop(&its.inbox, NULL, NULL); }
+static void fini_event(void) { weir_event_fini(&its.event); }
+static void fini_mutex(void) { weir_mutex_fini(&its.mutex); }
+static void fini_rwlock(void) { weir_rwlock_fini(&its.rwlock); }
+static void fini_cond(void) { weir_cond_fini(&its.cond); }
+static void fini_once(void) { weir_once_fini(&its.once); }
+static void fini_sem(void) { weir_sem_fini(&its.sem); }
+static void fini_barrier(void) { weir_barrier_fini(&its.barrier); }
+static void fini_parking(void) { weir_parking_fini(&its.parking); }
+static void fini_limiter(void) { weir_limiter_fini(&its.limiter); }
+static void fini_rate(void) { weir_rate_fini(&its.rate); }
+static void fini_flight(void) { weir_flight_fini(&its.flight); }
+static void fini_chan(void) { weir_chan_fini(&its.chan); }
+static void fini_queue(void) { weir_queue_fini(&its.queue); }
+static void fini_latest(void) { weir_latest_fini(&its.latest); }
+static void fini_inbox(void) { weir_inbox_fini(&its.inbox); }
+static void fini_broadcast(void) { weir_broadcast_fini(&its.broadcast); }
+
+static void (*const all_looks[])(void) = {
+    look_event, look_holder, look_permits, look_first, look_borrowed, look_chan_len,
+    look_queue_len, look_unfinished, look_latest, look_inbox_len, look_senders, look_missed,
+    look_stats, drop_chan, drop_queue, drop_inbox, fini_event, fini_mutex, fini_rwlock, fini_cond,
+    fini_once, fini_sem, fini_barrier, fini_parking, fini_limiter, fini_rate, fini_flight,
+    fini_chan, fini_queue, fini_latest, fini_inbox, fini_broadcast};
+enum { LOOKS = sizeof all_looks / sizeof all_looks[0] };
 
 static void *looks_in_thread(void *look) {
     (*(void (**)(void))look)();
@@ -442,21 +528,7 @@ static void *looks_in_thread(void *look) {
 
 static int looks_from_a_thread(void *look) {
     pthread_t thread;
-    weir_event_set(&event); /* each is used by this loop first */
-    weir_mutex_try_lock(&looked_mutex);
-    weir_sem_init(&looked_sem, 2);
-    weir_sem_try_acquire(&looked_sem, 1);
-    weir_parking_wake(&looked_parking, 1, 0);
-    weir_limiter_init(&looked_limiter, 1);
-    weir_limiter_set_total(&looked_limiter, 2);
-    weir_chan_init(&looked_chan, int, 1);
-    weir_chan_try_send(&looked_chan, &looked_value);
-    weir_queue_init(&looked_queue, int, 1);
-    weir_queue_try_put(&looked_queue, &looked_value);
-    weir_latest_init(&looked_latest, &looked_value);
-    weir_latest_set(&looked_latest, &looked_value);
-    weir_inbox_init(&looked_inbox, int, 1);
-    weir_inbox_join(&looked_inbox);
+    use_all();
     pthread_create(&thread, NULL, looks_in_thread, look);
     pthread_join(thread, NULL);
     _exit(0);
@@ -467,14 +539,37 @@ static void looks(void *look) {
 }
 
 WEIR_TEST(a_thread_without_a_loop_cannot_even_look_at_what_belongs_to_one) {
-    void (*const all[])(void) = {look_event, look_holder, look_permits, look_first, look_borrowed,
-                                 look_chan_len, look_queue_len, look_unfinished, look_latest,
-                                 look_inbox_len, look_senders};
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
-        void (*look)(void) = all[i];
+    for (size_t i = 0; i < LOOKS; i++) {
+        void (*look)(void) = all_looks[i];
         char said[1024];
         runner_child(looks, &look, said, sizeof said);
         if (strstr(said, "belongs to loop 'main', but this thread runs no loop") == NULL)
             fail_msg("look %zu said: %s", i, said);
     }
+}
+
+static void look_at_all(void) {
+    for (size_t i = 0; i + 1 < LOOKS; i++) /* the broadcast has a subscriber */
+        all_looks[i]();
+}
+
+static int uses_and_forks(void *arg) {
+    int status;
+    (void)arg;
+    use_all();
+    pid_t child = fork();
+    if (child == 0) {
+        look_at_all();
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    weir_unsubscribe(&its.subscriber);
+    return 0;
+}
+
+WEIR_TEST(what_belongs_to_a_loop_that_has_ended_or_is_the_parents_can_be_given_back) {
+    assert_int_equal(weir_run(uses_and_forks, NULL, NULL), 0);
+    look_at_all();
+    fini_broadcast();
 }

@@ -86,6 +86,7 @@ void weir_flight_fini(struct weir_flight *flight) {
     struct flight *f = (struct flight *)(void *)flight;
     char text[WEIR__SYNC_TEXT];
     weir__not_null(flight, "weir_flight_fini");
+    weir__sync_look(&f->sync, "weir_flight_fini");
     if (f->going > 0)
         WEIR_BUG("weir_flight_fini: %zu calls of %s go on: close its group first", f->going,
                  weir__sync_text(&f->sync, text));

@@ -80,6 +80,7 @@ int weir_inbox_init(struct weir_inbox *i, size_t item_size, size_t capacity) {
 void weir_inbox_fini(struct weir_inbox *inbox) {
     struct inbox *i = (struct inbox *)(void *)inbox;
     weir__not_null(inbox, "weir_inbox_fini");
+    weir__sync_look(&i->chan.sync, "weir_inbox_fini");
     weir__at_end_remove(&i->end);
     weir__chan_fini(&i->chan, kind, "weir_inbox_fini");
     memset(i, 0, sizeof *i);
@@ -87,6 +88,7 @@ void weir_inbox_fini(struct weir_inbox *inbox) {
 
 void weir_inbox_on_drop(struct weir_inbox *inbox, void (*fn)(void *item, void *arg), void *arg) {
     struct inbox *i = inbox_of(inbox, "weir_inbox_on_drop");
+    weir__sync_look(&i->chan.sync, "weir_inbox_on_drop");
     i->chan.drop = fn;
     i->chan.drop_arg = arg;
 }

@@ -259,6 +259,7 @@ void weir_queue_fini(struct weir_queue *queue) {
 
 void weir_queue_on_drop(struct weir_queue *queue, void (*fn)(void *item, void *arg), void *arg) {
     struct queue *q = queue_of(queue, "weir_queue_on_drop");
+    weir__sync_look(&q->sync, "weir_queue_on_drop");
     q->drop = fn;
     q->drop_arg = arg;
 }

@@ -21,6 +21,7 @@ const char *weir__sync_text(const struct weir__sync *s, char buf[static WEIR__SY
 }
 
 void weir__sync_fini(struct weir__sync *s, const char *kind, const char *call) {
+    weir__sync_look(s, call);
     struct weir__waiter *w = weir__waitq_first(&s->queue);
     if (w == NULL)
         return;
@@ -66,6 +67,7 @@ int weir__sync_breathe(const char *what) {
 void weir_sync_stats(const struct weir_sync *sync, struct weir_sync_stats *ret) {
     weir__not_null(sync, "weir_sync_stats");
     const struct weir__sync *s = (const struct weir__sync *)(const void *)sync;
+    weir__sync_look(s, "weir_sync_stats");
     size_t size = ret->size;
     struct weir_sync_stats full = {size, 0, s->peak, s->waits, s->calls};
     for (struct weir__waiter *w = weir__waitq_first(&s->queue); w; w = weir__waitq_next(w))

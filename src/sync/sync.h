@@ -41,7 +41,8 @@ static inline struct weir__sync *weir__sync_of(struct weir_sync *s) {
 /* Make it an empty one. */
 void weir__sync_init(struct weir__sync *s, const char *kind, const struct weir_site *site);
 
-/* Abort if a task waits: name the primitive, its place, the first waiter. */
+/* Abort if it belongs to another loop that runs, or if a task waits: name the primitive, its place,
+ * the first waiter. */
 void weir__sync_fini(struct weir__sync *s, const char *kind, const char *call);
 
 /* The rare half of the two below: the first call, or a call from another loop or thread, which
