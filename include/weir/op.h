@@ -82,9 +82,10 @@ enum weir__op_kind {
     WEIR__WORK,      /* u.work on a helper thread; result = fn's. cancel: done if not yet begun,
                       * else pending until fn returns (see u.work.abandon) */
     WEIR__SIGNAL,    /* u.number; result = that number when the process gets it; u.signal.count:
-                      * how often. An op that its wake submits again misses none. u.signal.since:
-                      * those that came before the submit do not count, though the loop has not yet
-                      * looked at them */
+                      * how often. An op that its wake submits again misses none, and no -EPERM is
+                      * its result, as it is that of a new op if every thread blocks the signal.
+                      * u.signal.since: those that came before the submit do not count, though the
+                      * loop has not yet looked at them */
     WEIR__CLOSE,     /* every op still pending on the file completes (its result, or -ECANCELED),
                       * what was lent stays valid until released, then this one; result 0.
                       * Afterwards the file's memory is the caller's. Never refused.
@@ -216,7 +217,8 @@ struct weir__op {
             int number; /* u.number */
             uint32_t count;
             bool since;
-            uint32_t before; /* the backend's */
+            bool taken; /* this and before are the backend's */
+            uint32_t before;
         } signal;
     } u;
 };

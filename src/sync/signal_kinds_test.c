@@ -98,6 +98,55 @@ STORY(the_ends_and_stops_of_a_child_are_a_stream_of_sigchld) {
     return 0;
 }
 
+/* ---- a signal that is blocked for a while ---- */
+
+static void block(int how) {
+    sigset_t usr1;
+    sigemptyset(&usr1);
+    sigaddset(&usr1, SIGUSR1);
+    assert_int_equal(pthread_sigmask(how, &usr1, NULL), 0);
+}
+
+/* Blocked when the loop takes it, and when it comes again. Without a handler it would end us. */
+static void comes_while_it_is_blocked(void) {
+    assert_int_equal(weir_sleep(WEIR_MILLISECONDS(1)), 0);
+    send(SIGUSR1);
+    block(SIG_UNBLOCK);
+}
+
+STORY(a_signal_that_is_blocked_when_it_is_taken_has_no_other_effect_later) {
+    struct weir_signals signals;
+    if (strcmp(test_backend, "sim") == 0)
+        runner_skip("a simulation blocks no signals");
+    assert_int_equal(weir_signals_open(&signals, SIGUSR1), 0);
+    send(SIGUSR1);
+    block(SIG_BLOCK);
+    assert_int_equal(weir_signals_next(&signals), SIGUSR1);
+    comes_while_it_is_blocked();
+    assert_int_equal(weir_signals_next(&signals), SIGUSR1);
+    assert_int_equal(weir_signals_try_next(&signals), -EAGAIN);
+    weir_signals_close(&signals);
+    return 0;
+}
+
+STORY(a_signal_that_is_blocked_when_it_cancels_a_scope_has_no_other_effect_in_it) {
+    struct weir_scope scope, shield;
+    if (strcmp(test_backend, "sim") == 0)
+        runner_skip("a simulation blocks no signals");
+    weir_scope_enter(&scope, WEIR_NEVER);
+    assert_int_equal(weir_scope_on_signal(&scope, SIGUSR1), 0);
+    send(SIGUSR1);
+    block(SIG_BLOCK);
+    int rc = weir_sleep(WEIR_SECONDS(1000));
+    assert_int_equal(rc, -ECANCELED);
+    weir_shield_enter(&shield, WEIR_SECONDS(1000));
+    comes_while_it_is_blocked();
+    assert_int_equal(weir_sleep(WEIR_MILLISECONDS(1)), 0);
+    weir_scope_leave(&shield, 0);
+    assert_int_equal(weir_scope_leave(&scope, rc), WEIR_ESTOPPED);
+    return 0;
+}
+
 /* ---- a signal that comes when its wait has just ended ---- */
 
 static int takes_and_leaves(void *arg) {

@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "sync/sync.h"
+#include "sys/signals.h"
 
 struct signal_set;
 
@@ -17,6 +18,7 @@ struct taken { /* one signal */
     struct signal_set *set;
     uint64_t count; /* that came and were not yet returned */
     bool pending;   /* the backend holds op */
+    bool blocked;   /* in every thread, when it was looked at last */
 };
 
 struct signal_set {
@@ -42,8 +44,15 @@ static int submit(struct taken *t) {
     return t->pending ? 0 : (int)t->op.result;
 }
 
-/* The signal number of the next one that came, or -EAGAIN. An op that could not be submitted after
- * its wake (the program has blocked the signal) is tried again, so the caller gets the error. */
+/* Its op stays pending while the program blocks it, so that it has no other effect. */
+static bool look_if_blocked(struct taken *t) {
+    t->blocked = !t->set->loop->backend->simulated && weir__signal_is_blocked(t->op.u.number);
+    return t->blocked;
+}
+
+/* The signal number of the next one that came, or -EAGAIN. A signal that was blocked when it was
+ * taken last is looked at again, and an op that could not be submitted after its wake is tried
+ * again, so the caller gets the error. */
 static int take(struct signal_set *set) {
     for (size_t i = 0; i < set->n; i++)
         if (set->taken[i].count > 0) {
@@ -51,7 +60,10 @@ static int take(struct signal_set *set) {
             return set->taken[i].op.u.number;
         }
     for (size_t i = 0; i < set->n; i++) {
-        int rc = set->taken[i].pending ? 0 : submit(&set->taken[i]);
+        struct taken *t = &set->taken[i];
+        int rc = t->pending ? 0 : submit(t);
+        if (rc == 0 && t->blocked && look_if_blocked(t))
+            rc = -EPERM;
         if (rc < 0)
             return rc;
     }
@@ -74,6 +86,8 @@ static void woke(struct weir__op *op) {
     if (op->result > 0)
         t->count += op->u.signal.count;
     int rc = submit(t);
+    if (rc == 0 && look_if_blocked(t))
+        rc = -EPERM;
     for (; t->count > 0 && (w = weir__waitq_first(&set->queue)) != NULL; t->count--)
         weir__waiter_grant(w, op->u.number);
     if (rc < 0)

@@ -211,9 +211,8 @@ static bool blocks(const char *thread, int signo) {
     return !found || (mask & bit(signo)) != 0;
 }
 
-/* Does every thread block signo, so that no handler would ever run? The other threads are looked at
- * only if this one blocks it. */
-static bool is_blocked_everywhere(int signo) {
+/* The other threads are looked at only if this one blocks it. */
+bool weir__signal_is_blocked(int signo) {
     sigset_t mine;
     if (pthread_sigmask(SIG_BLOCK, NULL, &mine) != 0 || sigismember(&mine, signo) != 1)
         return false;
@@ -230,7 +229,11 @@ int weir__signals_submit(struct weir__signals *s, struct weir__op *op) {
     int signo = op->u.number;
     if (signo < 1 || signo > WEIR__SIGNALS_MAX)
         return weir__op_now_done(op, -EINVAL);
-    if (is_blocked_everywhere(signo))
+    /* An op that its wake submits again keeps the handler: a signal that is blocked for a while
+     * must not find the old disposition when it is unblocked. */
+    bool again = op->u.signal.taken && (s->lingers & bit(signo)) != 0;
+    op->u.signal.taken = false;
+    if (!again && weir__signal_is_blocked(signo))
         return weir__op_now_done(op, -EPERM);
     pthread_mutex_lock(&kept.lock);
     atomic_store(&kept.owner, getpid()); /* which may be a fork child */
@@ -300,6 +303,7 @@ void weir__signals_collect(struct weir__signals *s, struct weir__fifo *done) {
         }
         end_wait(s, at);
         op->u.signal.count = counts[op->u.number - 1] - op->u.signal.before;
+        op->u.signal.taken = true;
         weir__op_complete(done, op, op->u.number);
     }
 }

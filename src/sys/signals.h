@@ -25,9 +25,13 @@ struct weir__signals { /* one per loop */
 void weir__signals_init(struct weir__signals *s, struct weir__latch *latch);
 void weir__signals_fini(struct weir__signals *s);
 
-/* Loop thread. submit: WEIR__PENDING, or WEIR__DONE with -EINVAL. cancel is done at once. */
+/* Loop thread. submit: WEIR__PENDING, or WEIR__DONE with -EINVAL, or -EPERM (the signal is blocked
+ * in every thread; not if the wake of an op submits it again). cancel is done at once. */
 int weir__signals_submit(struct weir__signals *s, struct weir__op *op);
 int weir__signals_cancel(struct weir__signals *s, struct weir__op *op);
 void weir__signals_collect(struct weir__signals *s, struct weir__fifo *done);
+
+/* Does every thread block signo, so that no handler would ever run? */
+bool weir__signal_is_blocked(int signo);
 
 #endif
