@@ -6,6 +6,7 @@
 #ifndef WEIR_SELECT_H
 #define WEIR_SELECT_H
 
+#include <limits.h>
 #include <weir/base.h>
 #include <weir/broadcast.h>
 #include <weir/chan.h>
@@ -117,16 +118,19 @@ struct weir_watch { uint64_t opaque_[2]; };
 
 /* Begin to watch fd for events: POLLIN, POLLOUT, POLLPRI, to be or-ed. fd stays the caller's, and
  * must stay open until weir_watch_close, which the caller must call.
- * Returns 0; -EINVAL (events is 0, or has other bits), -EBADF, -ENOMEM, WEIR_ENOLOOP,
- * WEIR_ESIMREFUSED (a real descriptor in a simulation). On error w is closed. */
+ * Returns 0; -EINVAL (events is 0, or has other bits), -EBADF, -EPERM (as weir_wait_fd), -EMFILE
+ * (another wait for fd goes on, and no descriptor is free for a second), -ENOSPC (the user watches
+ * as many as the system allows), -ENOMEM, WEIR_ENOLOOP, WEIR_ESIMREFUSED (a real descriptor in a
+ * simulation). On error w is closed. */
 WEIR_API int weir_watch_open(struct weir_watch *w, int fd, int events);
 
 /* Wait until the descriptor is ready. Events that were seen since the last call are returned at
  * once; they may be gone if something else has used fd meanwhile, so read without blocking. Each
  * call looks anew: if the caller leaves bytes unread, the next call returns at once.
  * Returns the events as poll(2) shows them, POLLERR and POLLHUP too; WEIR_ECLOSED (closed, perhaps
- * meanwhile), -EPERM (as weir_wait_fd), -EBADF, -ENOMEM, -ECANCELED, -ETIME, WEIR_ENOLOOP. A cancel
- * loses no event. Several tasks may wait; each wakes when the descriptor is ready. */
+ * meanwhile), -EPERM, -EMFILE, -ENOSPC, -ENOMEM (as weir_watch_open), -EBADF, -ECANCELED, -ETIME,
+ * WEIR_ENOLOOP. A cancel loses no event. Several tasks may wait; each wakes when the descriptor is
+ * ready. */
 WEIR_SUSPENDS int weir_watch_next(struct weir_watch *w);
 
 /* As weir_watch_next, without waiting. The loop sees events between the turns of the tasks.
@@ -145,11 +149,12 @@ struct weir_signals { uint64_t opaque_[2]; };
 
 /* Begin to take signals: weir_signals_open(&s, SIGUSR1, SIGTERM). From now until weir_signals_close
  * they have no other effect on the process. Several objects, and scopes (weir_scope_on_signal), may
- * take one signal: each gets it. The caller must call weir_signals_close.
+ * take one signal: each gets it. A signal that is named twice is as one named once. The caller must
+ * call weir_signals_close.
  * Returns 0; -EINVAL, -EPERM (as weir_scope_on_signal), -ENOMEM, WEIR_ENOLOOP. On error s is
- * closed, and no signal is taken. */
+ * closed, and no signal is taken. Aborts if more than 64 are named. */
 WEIR_API int weir_signals_open(struct weir_signals *s, ...);
-#define weir_signals_open(s, ...) weir_signals_open((s), __VA_ARGS__, 0)
+#define weir_signals_open(s, ...) weir_signals_open((s), __VA_ARGS__, INT_MIN)
 
 /* Wait for the next signal. Each signal that the process has received since weir_signals_open is
  * returned once, also those that came between two calls: three of SIGUSR1 are returned three times.

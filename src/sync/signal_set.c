@@ -4,6 +4,7 @@
 #include <weir/select.h>
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
 
@@ -34,7 +35,7 @@ struct signals_head { /* behind struct weir_signals */
 };
 static_assert(sizeof(struct signals_head) <= sizeof(struct weir_signals), "public size is ABI");
 
-enum { SIGNALS_MAX = 64 }; /* of one set: more there are not */
+enum { SIGNALS_MAX = 64 }; /* of one call: more there are not */
 
 static const struct weir__what waits = {.text = "signals next", .kind = WEIR__ON_NOTHING};
 
@@ -139,11 +140,19 @@ static int open_all(struct signal_set *set) {
     return 0;
 }
 
+/* The end of the list is INT_MIN: any other number may be a mistake of the caller's. */
 static size_t count_list(va_list list) {
     size_t n = 0;
-    while (va_arg(list, int) != 0)
+    while (va_arg(list, int) != INT_MIN)
         n++;
     return n;
+}
+
+static bool has(const struct signal_set *set, int signal) {
+    for (size_t i = 0; i < set->n; i++)
+        if (set->taken[i].op.u.number == signal)
+            return true;
+    return false;
 }
 
 static struct signal_set *set_new(struct weir__loop *l, size_t n, va_list list) {
@@ -151,13 +160,15 @@ static struct signal_set *set_new(struct weir__loop *l, size_t n, va_list list) 
     if (set == NULL)
         return NULL;
     set->loop = l;
-    set->n = n;
-    for (size_t i = 0; i < n; i++) {
-        struct taken *t = &set->taken[i];
+    while (n-- > 0) {
+        int signal = va_arg(list, int);
+        if (has(set, signal))
+            continue;
+        struct taken *t = &set->taken[set->n++];
         t->set = set;
         t->op.kind = WEIR__SIGNAL;
         t->op.wake = woke;
-        t->op.u.signal.number = va_arg(list, int);
+        t->op.u.signal.number = signal;
         t->op.u.signal.since = true;
     }
     return set;

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <weir/select.h>
 #include <weir/testing.h>
@@ -108,6 +109,30 @@ REAL_STORY(a_select_leaves_the_watch_pending_when_another_case_happens) {
     assert_int_equal(cases[0].rc, POLLIN);
     weir_watch_close(&watch);
     weir_chan_fini(&c);
+    close_pipe();
+    return 0;
+}
+
+/* io_uring finds the first out when it polls, and needs no descriptor for the second. */
+REAL_STORY(a_watch_that_cannot_begin_says_why) {
+    bool epoll = strcmp(test_backend, "epoll") == 0;
+    struct weir_watch second;
+    struct rlimit before, few;
+    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    int rc = weir_watch_open(&watch, null, POLLPRI);
+    assert_int_equal(epoll ? rc : weir_watch_next(&watch), -EPERM);
+    weir_watch_close(&watch);
+    close(null);
+    open_pipe();
+    assert_int_equal(weir_watch_open(&watch, ends[0], POLLIN), 0);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    few = (struct rlimit){.rlim_cur = 1, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    rc = weir_watch_open(&second, ends[0], POLLIN);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_int_equal(rc, epoll ? -EMFILE : 0);
+    weir_watch_close(&second);
+    weir_watch_close(&watch);
     close_pipe();
     return 0;
 }
@@ -240,7 +265,17 @@ STORY(every_set_gets_each_signal_but_none_from_before_it_was_opened) {
     return 0;
 }
 
-/* The program blocks the signal after it was taken: its next op is refused. */
+STORY(a_signal_that_is_named_twice_is_returned_once) {
+    assert_int_equal(weir_signals_open(&signals, SIGUSR1, SIGUSR2, SIGUSR1), 0);
+    assert_int_equal(raise_it(SIGUSR1), 0);
+    assert_int_equal(weir_signals_next(&signals), SIGUSR1);
+    assert_int_equal(weir_sleep(1), 0);
+    assert_int_equal(weir_signals_try_next(&signals), -EAGAIN);
+    weir_signals_close(&signals);
+    return 0;
+}
+
+/* The program blocks the signal after it was taken: the next call says so. */
 REAL_STORY(a_signal_that_was_blocked_meanwhile_is_an_error_until_it_is_unblocked) {
     sigset_t usr1;
     sigemptyset(&usr1);
@@ -292,6 +327,9 @@ STORY_IN_ORDER(a_signal_goes_to_the_task_that_waits_longest) {
 STORY(a_set_refuses_signals_that_cannot_be_taken) {
     assert_int_equal(weir_signals_open(&signals, SIGUSR1, SIGKILL), -EINVAL);
     assert_int_equal(weir_signals_open(&signals, -3), -EINVAL);
+    int zero = 0;
+    assert_int_equal(weir_signals_open(&signals, SIGUSR1, zero, SIGTERM), -EINVAL);
+    assert_int_equal(weir_signals_open(&signals, zero), -EINVAL);
     weir__alloc_fail_at(1);
     assert_int_equal(weir_signals_open(&signals, SIGUSR1), -ENOMEM);
     weir__alloc_fail_at(0);
