@@ -257,8 +257,8 @@ typedef int weir_subprocess_factory(void *arg, struct weir_subprocess_protocol *
 /* Start a program as weir_process_start does, and wait until connection_made has returned. The
  * options must say WEIR_STDIO_PIPE for each descriptor that should be a pipe. *ret_sp belongs to
  * nobody: it is freed after connection_lost.
- * Returns 0; an error as weir_process_start and weir_create_connection. On error *ret_sp is
- * untouched. */
+ * Returns 0; -EINVAL (in, out or err is WEIR_STDIO_PTY), an error as weir_process_start and
+ * weir_create_connection. On error *ret_sp is untouched. */
 WEIR_SUSPENDS int weir_subprocess_exec(const char *const *argv,
                                        const struct weir_process_options *options,
                                        weir_subprocess_factory *factory, void *arg,

@@ -233,20 +233,33 @@ static int subprocess_open(struct weir_process **take_process, weir_subprocess_f
     return 0;
 }
 
+/* A terminal is one stream for several descriptors, and each transport closes its own. */
+static bool has_terminal(const struct weir_process_options *options) {
+    struct weir_process_options o;
+    WEIR_OPTIONS_COPY(struct weir_process_options, input_len, &o, options);
+    return o.in.kind == WEIR_STDIO_PTY || o.out.kind == WEIR_STDIO_PTY ||
+           o.err.kind == WEIR_STDIO_PTY;
+}
+
 int weir_subprocess_exec(const char *const *argv, const struct weir_process_options *options,
                          weir_subprocess_factory *factory, void *arg, struct weir_group *g,
                          struct weir_subprocess **ret_sp) {
+    static const char what[] = "subprocess exec";
     struct weir_process *p;
     struct weir_subprocess *sp = NULL;
     weir__argument_not_null((void *)factory, "weir_subprocess_exec", "factory");
-    int rc = weir_process_start(argv, options, &p);
+    int rc = weir__suspend_enter(what);
     if (rc < 0)
+        return rc;
+    if (has_terminal(options))
+        return weir__failf(-EINVAL, what, NULL, "a terminal cannot be one of its pipes");
+    if ((rc = weir_process_start(argv, options, &p)) < 0)
         return rc;
     if ((rc = subprocess_open(&p, factory, arg, g, &sp)) < 0) {
         weir_process_close(&p);
         return rc;
     }
-    if ((rc = weir__transport_opened(&sp->t, "subprocess exec")) == 0)
+    if ((rc = weir__transport_opened(&sp->t, what)) == 0)
         *ret_sp = sp;
     else
         weir_subprocess_close(sp);

@@ -226,6 +226,27 @@ WEIR_TEST_BACKENDS(a_factory_that_refuses_has_the_program_killed) {
     run(is_refused);
 }
 
+static int on_a_terminal(void *arg) {
+    struct noted_program n = {0};
+    struct weir_subprocess *sp = NULL;
+    play_all();
+    for (int i = 0; i < 3; i++) {
+        struct weir_process_options o = piped;
+        struct weir_stdio *const all[] = {&o.in, &o.out, &o.err};
+        all[i]->kind = WEIR_STDIO_PTY;
+        int rc = weir_subprocess_exec(ARGV("sleep", "60"), &o, program_factory, &n, NULL, &sp);
+        assert_int_equal(rc, -EINVAL);
+        assert_non_null(strstr(weir_error_message(rc), "a terminal cannot be one of its pipes"));
+        assert_null(sp);
+    }
+    return 0;
+}
+
+WEIR_TEST_BACKENDS(a_terminal_is_refused_before_the_start) {
+    run(on_a_terminal);
+    assert_string_equal(story, "");
+}
+
 /* ---- explored -------------------------------------------------------------------------------- */
 
 static int explored(void *arg) {
