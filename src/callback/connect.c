@@ -26,6 +26,7 @@ int weir_create_connection(const char *url, const struct weir_dial_options *opti
         *ret_transport = t;
     else
         weir__transport_close(&t->t);
+    weir__transport_unref(&t->t);
     return rc;
 }
 

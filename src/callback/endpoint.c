@@ -246,6 +246,7 @@ int weir_create_datagram_endpoint(const char *local, const char *remote,
         *ret_endpoint = e;
     else
         weir__transport_close(&e->t);
+    weir__transport_unref(&e->t);
     return rc;
 }
 

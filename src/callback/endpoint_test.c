@@ -199,6 +199,57 @@ WEIR_TEST_BACKENDS(what_the_socket_has_no_room_for_is_sent_later_in_order) {
     assert_string_equal(story, "made pause resume lost()");
 }
 
+/* A turn of the loop resumes some hundred tasks. With more of them before the pump's first turn,
+ * connection_made and connection_lost are called in that one turn, and then the pump ends first. */
+static struct weir_task *opener;
+
+static void aborts_and_cancels(struct weir_datagram_protocol *p, struct weir_endpoint *e) {
+    datagrams_made(p, e);
+    weir_endpoint_abort(e);
+    weir_task_cancel(opener, "test");
+}
+
+static int aborting_factory(void *arg, struct weir_datagram_protocol **ret_protocol) {
+    static struct weir_datagram_calls calls;
+    int rc = datagrams_factory(arg, ret_protocol);
+    calls = datagrams;
+    calls.connection_made = aborts_and_cancels;
+    (*ret_protocol)->calls = &calls;
+    return rc;
+}
+
+static int opens(void *args) {
+    struct noted_datagrams n = {0};
+    struct weir_endpoint *e;
+    struct weir_group g;
+    (void)args;
+    weir_group_open(&g, WEIR_TOGETHER);
+    int rc = weir_create_datagram_endpoint("udp://127.0.0.1:0", NULL, NULL, aborting_factory, &n,
+                                           &g, &e);
+    says("opened(%s)", weir_error_name(rc));
+    return weir_group_close(&g, rc);
+}
+
+static int returns(void *args) {
+    (void)args;
+    return 0;
+}
+
+static int opens_behind_many(void *arg) {
+    (void)arg;
+    assert_int_equal(weir_spawn(NULL, WEIR_SITE(opens), opens, NULL, 0, NULL, &opener), 0);
+    for (int i = 0; i < 600; i++)
+        assert_int_equal(weir_go0(NULL, returns), 0);
+    assert_int_equal(weir_await(&opener, NULL, 0), -ECANCELED);
+    return 0;
+}
+
+WEIR_TEST(an_open_that_is_cancelled_when_its_endpoint_is_lost_already_touches_it_no_more) {
+    runner_plain_order();
+    assert_int_equal(weir_sim_run(opens_behind_many, NULL, NULL), 0);
+    assert_string_equal(story, "made lost() opened(ECANCELED)");
+}
+
 /* ---- explored -------------------------------------------------------------------------------- */
 
 static int asks_and_answers(struct weir_group *g, struct noted_datagrams *s,

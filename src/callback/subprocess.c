@@ -263,6 +263,7 @@ int weir_subprocess_exec(const char *const *argv, const struct weir_process_opti
         *ret_sp = sp;
     else
         weir_subprocess_close(sp);
+    weir__transport_unref(&sp->t);
     return rc;
 }
 

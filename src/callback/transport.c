@@ -114,6 +114,7 @@ int weir__transport_answer(struct weir__callback *c, int rc) {
 }
 
 int weir__transport_opened(struct transport *t, const char *what) {
+    t->refs++; /* the caller's */
     int rc = t->is_made ? 0 : (int)weir__waitq_wait(&t->opener, NULL, &waits, t);
     return rc < 0 ? weir__fail(rc, what, NULL) : 0;
 }

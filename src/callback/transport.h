@@ -39,7 +39,8 @@ struct transport {
     struct weir__failure why;           /* of connection_lost */
     int broke;                          /* the error that a read has met; 0: none */
     size_t unsent, high, low;
-    unsigned refs;                      /* the pump, the sender, and who the kind adds */
+    unsigned refs;                      /* the pump, the sender, who waits for connection_made,
+                                         * and who the kind adds */
     bool is_made, is_gone;              /* connection_made, connection_lost was called */
     bool closing;                       /* nothing is read any more */
     bool lost_asked;                    /* nothing is sent either: connection_lost is queued */
@@ -56,8 +57,9 @@ int weir__transport_begin(struct transport *t, const struct transport_kind *kind
 void weir__transport_connected(struct transport *t);
 void weir__transport_refused(struct transport *t);
 
-/* Wait until connection_made was called; what is the call. Returns 0 or the code of a cancel.
- * Suspends. */
+/* Wait until connection_made was called; what is the call. On a cancel connection_lost may have
+ * been called as well: so t stays in memory until the caller's weir__transport_unref.
+ * Returns 0 or the code of a cancel. Suspends. */
 int weir__transport_opened(struct transport *t, const char *what);
 
 /* End a callback, a factory, that has returned rc. Returns rc or 0, with the record of rc. */
