@@ -17,6 +17,7 @@
 
 struct inline_wait { /* in the frame of the task, which holds a reference to the Deferred */
     struct step step;
+    struct sched *sched; /* of the task */
     struct weir__waitq queue; /* of one */
     struct weir_result result;
     struct weir__failure failure;
@@ -29,13 +30,29 @@ static void step_stays(struct step *s) {
     (void)s;
 }
 
+/* Nobody waits if the task was cancelled, or has just come. The thread may have several loops, and
+ * any of them, or plain code that speaks to any, may fire the Deferred: the task becomes ready in
+ * its own. */
+static void inline_wake(struct inline_wait *w) {
+    struct sched *here = weir__sched;
+    struct weir__loop *its = &((struct weir__sched_head *)(void *)w->sched)->loop;
+    if (here != w->sched && !weir__loop_is_here(its->handle)) {
+        if (weir__loop_is_parents(its))
+            return;
+        weir__loop_assert(its, NULL, "weir_deferred_fire");
+    }
+    weir__sched = w->sched;
+    weir__waitq_grant(&w->queue);
+    weir__sched = here;
+}
+
 static struct weir_result inline_passed(struct weir_result r, void *arg) {
     struct inline_wait *w = arg;
     w->passed = true;
     w->result = r;
     if (r.rc < 0)
         weir__failure_keep(&w->failure, r.rc);
-    weir__waitq_grant(&w->queue); /* nobody waits if the task was cancelled, or has just come */
+    inline_wake(w);
     return (struct weir_result){0};
 }
 
@@ -82,7 +99,8 @@ int weir_deferred_await(struct weir_deferred *d, void **ret_value) {
     if (rc < 0 && d->fired && d->waits_for == NULL)
         return rc; /* the result stays in d */
     struct inline_wait w = {.step = {.callback = inline_passed, .errback = inline_passed,
-                                     .taken = step_stays, .dropped = step_stays}};
+                                     .taken = step_stays, .dropped = step_stays},
+                            .sched = weir__sched};
     w.step.callback_arg = w.step.errback_arg = &w;
     weir_deferred_ref(d);
     weir__deferred_add(d, &w.step);

@@ -93,6 +93,33 @@ WEIR_TEST(a_result_that_comes_before_the_task_runs_is_not_lost_by_a_cancel) {
     assert_string_equal(story, "before after the cancel, before the task ran");
 }
 
+static struct weir_loop *resumed_on;
+
+static int awaits_and_looks(void *args) {
+    int rc = weir_deferred_await(((struct awaiter_args *)args)->d, NULL);
+    resumed_on = weir_loop_current();
+    return rc;
+}
+
+WEIR_TEST_BACKENDS(a_task_goes_on_in_its_own_loop_when_its_deferred_fires_beside_another) {
+    struct weir_deferred *d = make();
+    struct weir_loop *its, *other;
+    assert_int_equal(weir_loop_open(NULL, &its), 0);
+    struct awaiter_args args = {d};
+    assert_int_equal(weir_spawn(NULL, WEIR_SITE(awaits_and_looks), awaits_and_looks, &args,
+                                sizeof args, NULL, NULL), 0);
+    assert_int_equal(weir_loop_step(its, 0), 1);
+    assert_int_equal(weir_loop_open(NULL, &other), 0);
+    assert_int_equal(weir_deferred_fire(d, NULL), 0);
+    assert_int_equal(weir_loop_step(other, 0), 0);
+    assert_null(resumed_on);
+    assert_int_equal(weir_loop_step(its, WEIR_NEVER), 0);
+    assert_ptr_equal(resumed_on, its);
+    weir_loop_close(&other);
+    weir_loop_close(&its);
+    weir_deferred_unref(&d);
+}
+
 /* ---- futures ---- */
 
 static int makes_futures(void *arg) {
