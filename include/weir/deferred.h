@@ -41,7 +41,8 @@ WEIR_API int weir_deferred_new_at(const struct weir_site *site,
 /* Take, and give back, a reference. Whoever will fire a Deferred needs one of its own besides that
  * of whoever gets it. The last unref frees d. If the present result of its chain is an error, which
  * no function has handled, it is logged then. If it was never fired, its functions are not called,
- * and a Deferred that waits for d never goes on. NULL and *NULL are fine for unref. */
+ * and a Deferred that waits for d goes on only when it is cancelled. NULL and *NULL are fine for
+ * unref. */
 WEIR_API struct weir_deferred *weir_deferred_ref(struct weir_deferred *d);
 WEIR_API void weir_deferred_unref(struct weir_deferred **take_d);
 
@@ -75,7 +76,8 @@ WEIR_API int weir_deferred_fail(struct weir_deferred *d, int rc);
 
 /* Cancel a Deferred. If it was not fired, its canceller is called, which may fire it; if it is
  * not fired after that, it fails with WEIR_ESTOPPED. If it waits for another Deferred, that one is
- * cancelled instead. Else nothing happens. */
+ * cancelled instead; if that was freed unfired, the chain goes on with WEIR_ESTOPPED. Else nothing
+ * happens. */
 WEIR_API void weir_deferred_cancel(struct weir_deferred *d);
 
 /* Has d been fired? That its chain waits for another Deferred makes no difference. */

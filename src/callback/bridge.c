@@ -96,7 +96,7 @@ int weir_deferred_await(struct weir_deferred *d, void **ret_value) {
     if (rc == WEIR_ENOLOOP || rc == WEIR_EFORKED)
         return rc;
     weir__deferred_assert(d, "weir_deferred_await");
-    if (rc < 0 && d->fired && d->waits_for == NULL)
+    if (rc < 0 && d->fired && d->waits_for == NULL && !d->orphan)
         return rc; /* the result stays in d */
     struct inline_wait w = {.step = {.callback = inline_passed, .errback = inline_passed,
                                      .taken = step_stays, .dropped = step_stays},

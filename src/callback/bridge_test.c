@@ -62,6 +62,32 @@ WEIR_TEST_BACKENDS(a_deadline_of_the_task_cancels_the_deferred_and_drops_its_res
     assert_string_equal(logged, "");
 }
 
+static struct weir_result waits_for(struct weir_result r, void *arg) {
+    (void)r;
+    return weir_wait_for(weir_deferred_ref(arg));
+}
+
+static int awaits_for_ever(void *arg) {
+    struct weir_deferred *d = make(), *inner = make();
+    struct weir_scope s;
+    void *value = NULL;
+    (void)arg;
+    weir_deferred_add_callback(d, waits_for, inner);
+    weir_deferred_fire(d, "x");
+    weir_deferred_unref(&inner);
+    weir_scope_enter(&s, WEIR_MILLISECONDS(1));
+    assert_int_equal(weir_deferred_await(d, &value), -ETIME);
+    assert_int_equal(weir_scope_leave(&s, 0), 0);
+    assert_null(value);
+    weir_deferred_unref(&d);
+    return 0;
+}
+
+WEIR_TEST_BACKENDS(a_chain_that_can_never_go_on_has_no_result_for_a_task) {
+    run(awaits_for_ever);
+    assert_string_equal(logged, "");
+}
+
 struct awaiter_args { struct weir_deferred *d; };
 static int awaiter(void *args) {
     void *value = NULL;
@@ -340,11 +366,6 @@ WEIR_TEST_BACKENDS(a_timeout_ends_with_its_deferred_while_another_loop_of_the_th
 static void fires_or_not(void *d) {
     weir_deferred_fire(d, NULL);
     weir_deferred_unref((struct weir_deferred *[]){d});
-}
-
-static struct weir_result waits_for(struct weir_result r, void *arg) {
-    (void)r;
-    return weir_wait_for(weir_deferred_ref(arg));
 }
 
 static int chained(void *arg) {

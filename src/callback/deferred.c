@@ -160,6 +160,7 @@ static void onward_dropped(struct step *s) {
     struct weir_deferred *d = owner_of(s);
     d->waits_for->waited--;
     d->waits_for = NULL;
+    d->orphan = true;
     give_back(d);
 }
 
@@ -178,7 +179,8 @@ static void wait_for(struct weir_deferred *d, struct weir_deferred *inner) {
                      d->site->file, d->site->line);
     d->result = (struct weir_result){0};
     bool is_through = inner->first == NULL; /* else an outer run goes on with it */
-    if (inner->fired && inner->waits_for == NULL && !inner->runs && is_through) {
+    bool has_result = inner->fired && inner->waits_for == NULL && !inner->orphan;
+    if (has_result && !inner->runs && is_through) {
         pass_result(inner, d);
     } else {
         d->refs++;
@@ -222,7 +224,7 @@ static void call_one(struct weir_deferred *d, struct step *s, struct weir__callb
 
 /* Call functions until d has no more, waits, or meets one that waits for d. Returns that one. */
 static struct weir_deferred *run_until_onward(struct weir_deferred *d, struct weir__callback *c) {
-    while (d->first != NULL && d->waits_for == NULL && !d->runs) {
+    while (d->first != NULL && d->waits_for == NULL && !d->orphan && !d->runs) {
         struct step *s = step_pop(d);
         if (s->taken == onward_taken) {
             d->waited--;
@@ -240,7 +242,7 @@ static struct weir_deferred *run_until_onward(struct weir_deferred *d, struct we
 static void run_chain(struct weir_deferred *d) {
     struct weir__callback c;
     struct weir_deferred *stack = NULL, *next;
-    if (d->runs || d->waits_for != NULL)
+    if (d->runs || d->waits_for != NULL || d->orphan)
         return;
     d->refs++;
     weir__callback_begin(&c);
@@ -377,14 +379,27 @@ static void cancel_unfired(struct weir_deferred *d) {
     weir__callback_end(&c);
 }
 
+static void cancel_orphan(struct weir_deferred *d) {
+    struct weir__callback c;
+    weir__callback_begin(&c);
+    d->orphan = false;
+    set_error(d, (struct weir_result){weir__failf(WEIR_ESTOPPED, "deferred", NULL, "%s",
+                                                  "cancelled"), NULL});
+    run_chain(d);
+    weir__callback_end(&c);
+}
+
 void weir_deferred_cancel(struct weir_deferred *d) {
     weir__deferred_assert(d, "weir_deferred_cancel");
     while (d->waits_for != NULL)
         d = d->waits_for;
-    if (d->fired)
+    if (d->fired && !d->orphan)
         return;
     d->refs++; /* its functions may give back the caller's */
-    cancel_unfired(d);
+    if (d->orphan)
+        cancel_orphan(d);
+    else
+        cancel_unfired(d);
     give_back(d);
 }
 

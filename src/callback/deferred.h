@@ -23,11 +23,14 @@ struct step {
  *   fired no                      nothing has passed
  *   fired yes, waits_for NULL     result is the one behind the last function that ran
  *   fired yes, waits_for set      a function returned weir_wait_for: onward stands in the chain of
- *                                 that other Deferred, and holds a reference to this one */
+ *                                 that other Deferred, and holds a reference to this one
+ *   fired yes, orphan             that other one was freed without a result: the chain stands still
+ *                                 until a cancel */
 struct weir_deferred {
     uint32_t refs;
     bool fired;
     bool swallows; /* it was cancelled without a canceller: the next fire has no effect */
+    bool orphan;   /* what it waited for was freed unfired: there is no result to go on with */
     bool runs;     /* a function of its chain runs now */
     bool stacked;  /* it is in a list of run_chain: below is in use */
     uint32_t waited; /* how many others wait in its chain */

@@ -151,6 +151,35 @@ WEIR_TEST(a_hundred_thousand_chains_that_wait_for_each_other_need_no_deep_stack)
     assert_string_equal(story, "last:x");
 }
 
+static struct weir_result waits_for_the_last(struct weir_result r, void *arg) {
+    (void)r;
+    return weir_wait_for(arg);
+}
+
+WEIR_TEST(a_chain_does_not_go_on_when_what_it_waits_for_was_freed_unfired) {
+    struct weir_deferred *d = make(), *inner = make(), *outer = make();
+    weir_deferred_add_callback(d, waits_for_the_last, inner); /* which frees it */
+    add(d, tells, "d");
+    weir_deferred_fire(d, "x");
+    weir_deferred_add_callback(outer, waits_for, d);
+    add(outer, tells, "outer");
+    weir_deferred_fire(outer, "y");
+    weir_deferred_unref(&d);
+    weir_deferred_unref(&outer);
+    d = make(), inner = make();
+    weir_deferred_add_callback(d, waits_for, inner);
+    weir_deferred_fire(d, "x");
+    weir_deferred_unref(&inner);
+    add(d, tells, "late");
+    assert_string_equal(story, "");
+    handled(d);
+    weir_deferred_cancel(d);
+    weir_deferred_cancel(d);
+    weir_deferred_unref(&d);
+    assert_string_equal(story, "late:WEIR_ESTOPPED error:WEIR_ESTOPPED");
+    ledger_is_even();
+}
+
 WEIR_TEST_ABORTS(a_chain_that_would_wait_for_itself_aborts, "would wait for itself") {
     struct weir_deferred *d = make();
     weir_deferred_add_callback(d, waits_for, d);
