@@ -203,6 +203,47 @@ WEIR_TEST_BACKENDS(without_a_group_it_does_not_hold_the_run_open_and_is_lost_at_
     assert_string_equal(story, "made eof made lost() lost(ECANCELED)");
 }
 
+static struct weir_stream *late_far;
+static char logged[512];
+
+static void keep_line(enum weir_log_level level, const char *line, void *arg) {
+    size_t len = strlen(logged);
+    (void)level, (void)arg;
+    snprintf(logged + len, sizeof logged - len, "%s\n", line);
+}
+
+static void late_lost(struct weir_protocol *p, int rc) {
+    noted_lost(p, rc);
+    weir_close(&late_far);
+}
+
+static void opens_late(void *arg) {
+    static struct weir_protocol_calls calls;
+    static struct noted n = {.plan = &plain};
+    struct weir_stream *near;
+    struct weir_transport *t;
+    (void)arg;
+    calls = noted_calls;
+    calls.connection_lost = late_lost;
+    assert_int_equal(weir_memory_pair(0, &near, &late_far), 0);
+    assert_int_equal(weir_transport_open(&near, noted_factory, &n, NULL, &t), 0);
+    n.protocol.calls = &calls;
+    weir_transport_set_protocol(t, &n.protocol);
+}
+
+static int asks_for_a_late_one(void *arg) {
+    (void)arg;
+    return weir_call_soon(opens_late, NULL, NULL);
+}
+
+WEIR_TEST(one_that_is_opened_when_no_task_is_left_does_not_hold_the_run_open_either) {
+    weir_log_to(keep_line, NULL);
+    assert_int_equal(weir_sim_run(asks_for_a_late_one, NULL, NULL), 0);
+    weir_log_to(NULL, NULL);
+    assert_string_equal(story, "made lost(ECANCELED)");
+    assert_string_equal(logged, "");
+}
+
 static int pauses(void *arg) {
     struct bench b;
     assert_int_equal(bench_open(&b, &plain, 0), 0);

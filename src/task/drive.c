@@ -158,10 +158,13 @@ static bool is_idle(const struct sched *s) {
     return s->root.live == 0 && s->loop.hidden == 0 && weir__list_empty(&s->loop.flushes);
 }
 
-/* The run ends, or the loop closes: is_idle, for good. */
+/* The run ends, or the loop closes: is_idle, for good. Callbacks that were queued before the last
+ * task ended may have spawned daemons since: no end of a task cancels these. */
 static bool is_over(struct sched *s) {
     if (s->root.live == 0 && !s->ending)
         weir__run_ends(s);
+    if (__builtin_expect(s->root.live == s->daemons, 0) && s->daemons > 0 && s->is_run)
+        weir__daemons_cancel(s);
     return is_idle(s);
 }
 
