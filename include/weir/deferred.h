@@ -121,13 +121,13 @@ WEIR_SUSPENDS int weir_deferred_await(struct weir_deferred *d, void **ret_value)
 
 /* Make a future of size sizeof (void *) that is resolved with the value of d, or fails with its
  * error. The chain of d goes on with NULL. A cancel of the future cancels d; if d is freed unfired,
- * the future is cancelled. Needs a loop.
+ * the future is cancelled. Needs a loop. When that has closed, an error stays in the chain of d.
  * Returns 0; -ENOMEM, WEIR_ENOLOOP, WEIR_EFORKED: nothing was added then. */
 WEIR_API int weir_future_from_deferred(struct weir_deferred *d, struct weir_future **ret_f);
 
 /* Make a Deferred that fires when f is settled, in a round of callbacks. Its value is the one that
  * f keeps, lent as long as either lives. A cancel of the Deferred cancels f, and the Deferred fires
- * a round later.
+ * a round later; when the loop of f has closed, it fails at once.
  * Returns 0, -ENOMEM. */
 WEIR_API int weir_deferred_from_future(struct weir_future *f, struct weir_deferred **ret_d);
 

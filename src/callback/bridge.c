@@ -13,11 +13,28 @@
 #include "sync/future.h"
 #include "task/soon.h"
 
+/* A Deferred belongs to no loop, but a task or a future that hangs on it does, and the thread may
+ * speak to another of its loops when the Deferred fires. Have it speak to l until on_end. Returns
+ * false if l has closed, or is a fork parent's: then nothing of it can be woken. */
+static bool on_begin(const struct weir_loop *l, struct sched **ret_outside) {
+    *ret_outside = weir__sched;
+    if (l->own == NULL || weir__mailbox_is_parents(&l->mail))
+        return false;
+    if (!weir__loop_is_here(l))
+        weir__loop_assert(l->own, NULL, "fire a Deferred");
+    weir__sched = (struct sched *)(void *)l->own;
+    return true;
+}
+
+static void on_end(struct sched *outside) {
+    weir__sched = outside;
+}
+
 /* ---- a task that waits ---- */
 
 struct inline_wait { /* in the frame of the task, which holds a reference to the Deferred */
     struct step step;
-    struct sched *sched; /* of the task */
+    const struct weir_loop *loop; /* of the task */
     struct weir__waitq queue; /* of one */
     struct weir_result result;
     struct weir__failure failure;
@@ -30,20 +47,12 @@ static void step_stays(struct step *s) {
     (void)s;
 }
 
-/* Nobody waits if the task was cancelled, or has just come. The thread may have several loops, and
- * any of them, or plain code that speaks to any, may fire the Deferred: the task becomes ready in
- * its own. */
+/* Nobody waits if the task was cancelled, or has just come. */
 static void inline_wake(struct inline_wait *w) {
-    struct sched *here = weir__sched;
-    struct weir__loop *its = &((struct weir__sched_head *)(void *)w->sched)->loop;
-    if (here != w->sched && !weir__loop_is_here(its->handle)) {
-        if (weir__loop_is_parents(its))
-            return;
-        weir__loop_assert(its, NULL, "weir_deferred_fire");
-    }
-    weir__sched = w->sched;
-    weir__waitq_grant(&w->queue);
-    weir__sched = here;
+    struct sched *outside;
+    if (on_begin(w->loop, &outside))
+        weir__waitq_grant(&w->queue);
+    on_end(outside);
 }
 
 static struct weir_result inline_passed(struct weir_result r, void *arg) {
@@ -100,7 +109,7 @@ int weir_deferred_await(struct weir_deferred *d, void **ret_value) {
         return rc; /* the result stays in d */
     struct inline_wait w = {.step = {.callback = inline_passed, .errback = inline_passed,
                                      .taken = step_stays, .dropped = step_stays},
-                            .sched = weir__sched};
+                            .loop = weir__loop()->handle};
     w.step.callback_arg = w.step.errback_arg = &w;
     weir_deferred_ref(d);
     weir__deferred_add(d, &w.step);
@@ -125,34 +134,41 @@ struct to_future {
     struct weir__waiter watch; /* stands in the future's queue until that is settled */
     struct weir_deferred *deferred; /* no reference: step stands in its chain */
     struct weir_future *future;     /* a reference */
+    struct weir_loop *loop;         /* that of the future: a reference */
 };
 
-static void to_future_free(struct to_future *t) {
-    weir__waiter_remove(&t->watch);
+static void to_future_free(struct to_future *t, struct sched *outside) {
     weir_future_unref(&t->future);
+    on_end(outside);
+    weir__loop_unref(t->loop);
     weir__free(t);
 }
 
+/* After the run of the loop an error stays in the chain: nobody can read it from the future. */
 static struct weir_result to_future_passed(struct weir_result r, void *arg) {
     struct to_future *t = arg;
+    struct sched *outside;
+    bool is_lost = r.rc < 0;
     weir__waiter_remove(&t->watch);
-    if (!weir_future_is_done(t->future)) {
-        if (r.rc < 0)
+    if (on_begin(t->loop, &outside)) {
+        is_lost = false;
+        if (!weir_future_is_done(t->future) && r.rc < 0)
             weir_future_fail(t->future, r.rc);
-        else
+        else if (!weir_future_is_done(t->future))
             weir_future_resolve(t->future, &r.value);
     }
-    to_future_free(t);
-    return (struct weir_result){0};
+    to_future_free(t, outside);
+    return is_lost ? r : (struct weir_result){0};
 }
 
 /* Freed unfired. After the run of the loop a future cannot be settled, and nobody waits. */
 static void to_future_dropped(struct step *s) {
     struct to_future *t = WEIR_CONTAINER(s, struct to_future, step);
+    struct sched *outside;
     weir__waiter_remove(&t->watch);
-    if (weir__future_is_here(t->future) && !weir_future_is_done(t->future))
+    if (on_begin(t->loop, &outside) && !weir_future_is_done(t->future))
         weir_future_cancel(t->future, "its Deferred was freed unfired");
-    to_future_free(t);
+    to_future_free(t, outside);
 }
 
 static void future_was_settled(struct weir__waiter *w) {
@@ -177,6 +193,7 @@ int weir_future_from_deferred(struct weir_deferred *d, struct weir_future **ret_
                             .taken = step_stays, .dropped = to_future_dropped};
     t->deferred = d;
     t->future = weir_future_ref(f);
+    t->loop = weir__loop_ref(weir__loop()->handle);
     t->watch.granted = future_was_settled;
     weir__future_watch(f, &t->watch);
     *ret_f = f;
@@ -191,6 +208,7 @@ struct of_future {
     struct weir__waiter watch;
     struct weir__soon soon;
     struct weir_future *future; /* a reference */
+    struct weir_loop *loop;     /* that of the future: a reference */
 };
 
 static void of_future_settled(struct weir__waiter *w) {
@@ -208,17 +226,29 @@ static void of_future_fires(struct weir__soon *n, bool dropped) {
         weir_deferred_fire(&o->deferred, weir__future_value(o->future));
 }
 
+/* After the run of the loop no round of callbacks comes that would fire it. */
 static void of_future_cancel(struct weir_deferred *d) {
     struct of_future *o = WEIR_CONTAINER(d, struct of_future, deferred);
-    if (!weir_future_is_done(o->future))
+    struct sched *outside;
+    bool runs = on_begin(o->loop, &outside);
+    if (runs && !weir_future_is_done(o->future))
         weir_future_cancel(o->future, "its Deferred was cancelled");
+    on_end(outside);
+    if (runs)
+        return;
+    d->cancel = NULL;
+    weir_deferred_cancel(d);
 }
 
 static void of_future_freed(struct weir_deferred *d) {
     struct of_future *o = WEIR_CONTAINER(d, struct of_future, deferred);
+    struct sched *outside;
     weir__waiter_remove(&o->watch);
     weir__soon_remove(&o->soon);
+    (void)on_begin(o->loop, &outside);
     weir_future_unref(&o->future);
+    on_end(outside);
+    weir__loop_unref(o->loop);
 }
 
 int weir_deferred_from_future(struct weir_future *f, struct weir_deferred **ret_d) {
@@ -231,6 +261,7 @@ int weir_deferred_from_future(struct weir_future *f, struct weir_deferred **ret_
     d->cancel = of_future_cancel;
     d->freed = of_future_freed;
     o->future = weir_future_ref(f);
+    o->loop = weir__loop_ref(weir__loop()->handle);
     o->watch.granted = of_future_settled;
     weir__soon_prepare(&o->soon, of_future_fires);
     if (is_done)

@@ -305,6 +305,77 @@ WEIR_TEST_BACKENDS(a_deferred_of_a_future_fires_in_the_next_round_of_callbacks) 
     assert_string_equal(story, "settled d:word later:word error:WEIR_ESTOPPED");
 }
 
+static struct weir_deferred *given[4];
+static struct weir_future *kept;
+
+static int leaves_bridges(void *arg) {
+    struct weir_future *f;
+    (void)arg;
+    for (int i = 0; i < 3; i++) {
+        given[i] = make();
+        assert_int_equal(weir_future_from_deferred(given[i], &f), 0);
+        weir_future_unref(&f);
+    }
+    assert_int_equal(weir_future_new(0, &kept), 0);
+    return weir_deferred_from_future(kept, &given[3]);
+}
+
+WEIR_TEST(a_deferred_may_fire_fail_and_be_cancelled_after_the_run_of_its_future) {
+    run(leaves_bridges);
+    weir_log_to(keep_line, NULL);
+    assert_int_equal(weir_deferred_fire(given[0], "x"), 0);
+    assert_int_equal(weir_deferred_fail(given[1], weir__failf(-EIO, "read", "disk", "torn")), 0);
+    weir_deferred_cancel(given[2]);
+    handled(given[2]);
+    handled(given[3]);
+    weir_deferred_cancel(given[3]);
+    for (int i = 0; i < 4; i++)
+        weir_deferred_unref(&given[i]);
+    weir_future_unref(&kept);
+    weir_log_to(NULL, NULL);
+    assert_string_equal(story, "error:WEIR_ESTOPPED error:WEIR_ESTOPPED");
+    assert_non_null(strstr(logged, "torn"));
+    ledger_is_even();
+}
+
+static int awaits_future(void *args) {
+    int rc = weir_future_await(*(struct weir_future **)args, NULL);
+    says(rc < 0 ? weir_error_name(rc) : "value");
+    return rc == WEIR_ESTOPPED ? 0 : rc;
+}
+
+WEIR_TEST_BACKENDS(a_future_is_settled_in_its_own_loop_when_its_deferred_fires_beside_another) {
+    struct weir_deferred *d = make(), *dropped = make(), *cancelled;
+    struct weir_future *fs[3];
+    struct weir_loop *its, *other;
+    runner_plain_order();
+    assert_int_equal(weir_loop_open(NULL, &its), 0);
+    assert_int_equal(weir_future_from_deferred(d, &fs[0]), 0);
+    assert_int_equal(weir_future_from_deferred(dropped, &fs[1]), 0);
+    assert_int_equal(weir_future_new(0, &fs[2]), 0);
+    assert_int_equal(weir_deferred_from_future(fs[2], &cancelled), 0);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(weir_spawn(NULL, WEIR_SITE(awaits_future), awaits_future, &fs[i],
+                                    sizeof fs[i], NULL, NULL), 0);
+    assert_int_equal(weir_loop_step(its, 0), 1);
+    assert_int_equal(weir_loop_open(NULL, &other), 0);
+    assert_int_equal(weir_deferred_fire(d, NULL), 0);
+    weir_deferred_unref(&d);
+    weir_deferred_unref(&dropped);
+    handled(cancelled);
+    weir_deferred_cancel(cancelled);
+    assert_int_equal(weir_loop_step(other, 0), 0);
+    assert_string_equal(story, "");
+    while (weir_loop_step(its, 0) != 0)
+        continue;
+    weir_deferred_unref(&cancelled);
+    weir_loop_close(&other);
+    for (int i = 0; i < 3; i++)
+        weir_future_unref(&fs[i]);
+    weir_loop_close(&its);
+    assert_string_equal(story, "value WEIR_ESTOPPED WEIR_ESTOPPED error:WEIR_ESTOPPED");
+}
+
 /* ---- timeouts ---- */
 
 static int times_out(void *arg) {
