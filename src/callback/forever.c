@@ -23,7 +23,7 @@ static int run_until(struct weir_loop *l, const struct weir_future *f) {
     for (;;) {
         if (f != NULL && weir_future_is_done(f))
             return 1;
-        int alive = weir_loop_step(l, WEIR_NEVER);
+        int alive = weir_loop_step(l, l->own->stopped ? 0 : WEIR_NEVER); /* stopped before it */
         if (alive < 0)
             return alive;
         struct weir__loop *own = l->own;

@@ -60,7 +60,8 @@ WEIR_TEST_BACKENDS(a_stop_ends_a_run_and_leaves_the_future_and_the_calls_alone) 
     assert_int_equal(weir_call_later(WEIR_MILLISECONDS(1), stops, l, NULL), 0);
     assert_int_equal(weir_run_forever(l), 0);
     assert_int_equal(weir_run_until_complete(l, f, NULL), 0);
-    weir_loop_stop(l); /* before a run: that one returns after a step */
+    weir_loop_stop(l); /* before a run: that one returns after a step, which does not wait */
+    assert_int_equal(weir_run_forever(l), 0);
     assert_int_equal(weir_call_soon(stops, l, NULL), 0);
     assert_int_equal(weir_run_forever(l), 0);
     weir_future_unref(&f);
