@@ -50,6 +50,8 @@ void weir_tty_restore(struct weir_stream *s) {
 int weir_tty_size(const struct weir_stream *s, int *ret_columns, int *ret_rows) {
     struct winsize size;
     int fd = weir_stream_fd(s);
+    if (fd == WEIR_EFORKED)
+        return fd; /* in a fork child the stream has no name either */
     if (fd < 0)
         return refused(s, "tty size", fd);
     if (ioctl(fd, TIOCGWINSZ, &size) < 0)

@@ -333,6 +333,24 @@ FD_STORY(the_exit_of_a_fork_child_leaves_the_terminal_raw) {
 
 /* ---- the size -------------------------------------------------------------------------------- */
 
+FD_STORY(the_size_in_a_fork_child_is_refused) {
+    struct weir_stream *s = NULL;
+    int master, slave, status = -1, columns = 7, rows = 7;
+    open_terminal(&master, &slave);
+    assert_int_equal(weir_stream_from_fd(fcntl(slave, F_DUPFD_CLOEXEC, 3), &s), 0);
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        int rc = weir_tty_size(s, &columns, &rows);
+        _exit(rc != WEIR_EFORKED || columns != 7 || rows != 7);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    weir_close(&s);
+    close(master);
+    close(slave);
+    return 0;
+}
 
 static int sees_the_size_change(void *arg) {
     struct job *j = arg;
