@@ -177,6 +177,7 @@ static void wait_for(struct weir_deferred *d, struct weir_deferred *inner) {
         if (at == d)
             WEIR_BUG("weir_wait_for: the chain of the Deferred made at %s:%d would wait for itself",
                      d->site->file, d->site->line);
+    weir__failure_drop(&d->failure); /* the function has answered it */
     d->result = (struct weir_result){0};
     bool is_through = inner->first == NULL; /* else an outer run goes on with it */
     bool has_result = inner->fired && inner->waits_for == NULL && !inner->orphan;

@@ -180,6 +180,18 @@ WEIR_TEST(a_chain_does_not_go_on_when_what_it_waits_for_was_freed_unfired) {
     ledger_is_even();
 }
 
+WEIR_TEST(an_error_that_is_answered_by_a_wait_is_handled) {
+    struct weir_deferred *d = make(), *inner = make();
+    weir_log_to(keep_line, NULL);
+    weir_deferred_add_errback(d, waits_for, inner);
+    weir_deferred_fail(d, weir__failf(-EIO, "read", "disk", "torn"));
+    weir_deferred_unref(&inner);
+    weir_deferred_unref(&d);
+    weir_log_to(NULL, NULL);
+    assert_string_equal(logged, "");
+    ledger_is_even();
+}
+
 WEIR_TEST_ABORTS(a_chain_that_would_wait_for_itself_aborts, "would wait for itself") {
     struct weir_deferred *d = make();
     weir_deferred_add_callback(d, waits_for, d);
