@@ -371,11 +371,8 @@ static void cancel_unfired(struct weir_deferred *d) {
     else
         d->swallows = true;
     if (!d->fired) {
-        bool swallows = d->swallows;
         int rc = weir__failf(WEIR_ESTOPPED, "deferred", NULL, "%s", "cancelled");
-        d->swallows = false;
         weir__deferred_fail(d, (struct weir_result){rc, NULL});
-        d->swallows = swallows;
     }
     weir__callback_end(&c);
 }

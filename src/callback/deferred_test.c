@@ -222,6 +222,20 @@ WEIR_TEST(a_cancel_fails_the_chain_with_estopped_and_the_late_fire_is_swallowed_
     assert_string_equal(story, "error:WEIR_ESTOPPED");
 }
 
+static struct weir_result fires(struct weir_result r, void *arg) {
+    (void)r;
+    assert_int_equal(weir_deferred_fire(arg, "mine"), 0);
+    return (struct weir_result){0};
+}
+
+WEIR_TEST(a_fire_inside_the_chain_of_a_cancelled_deferred_is_the_one_that_is_swallowed) {
+    struct weir_deferred *d = make();
+    weir_deferred_add_errback(d, fires, d);
+    weir_deferred_cancel(d);
+    assert_int_equal(weir_deferred_fire(d, "late"), -EALREADY);
+    weir_deferred_unref(&d);
+}
+
 WEIR_TEST(a_canceller_may_fire_and_if_it_does_not_the_chain_fails) {
     struct weir_deferred *d;
     assert_int_equal(weir_deferred_new(canceller, "mine", &d), 0);
