@@ -272,6 +272,13 @@ static int may_write(const struct weir_transport *t, const char *call) {
     return 0;
 }
 
+/* What was to be sent would be a hole before what is written next. */
+static int no_memory(struct weir_transport *t) {
+    int rc = weir__fail(-ENOMEM, "write", weir_stream_peer(t->stream));
+    weir__transport_lose(&t->t, rc);
+    return rc;
+}
+
 /* Keep pieces behind what waits already. */
 static int send_later(struct weir_transport *t, const struct weir_view *pieces, size_t count) {
     size_t len = 0;
@@ -279,11 +286,8 @@ static int send_later(struct weir_transport *t, const struct weir_view *pieces, 
         len += pieces[i].len;
     if (len == 0)
         return 0;
-    if (!unsent_reserve(&t->out, len)) {
-        int rc = weir__fail(-ENOMEM, "write", weir_stream_peer(t->stream));
-        weir__transport_lose(&t->t, rc);
-        return rc;
-    }
+    if (!unsent_reserve(&t->out, len))
+        return no_memory(t);
     for (size_t i = 0; i < count; i++)
         unsent_add(&t->out, pieces[i].base, pieces[i].len);
     int rc = weir__transport_send_later(&t->t);
@@ -318,7 +322,7 @@ int weir_transport_writelines(struct weir_transport *t, const struct weir_view *
     for (size_t i = 0; i < count; i++) {
         if (!unsent_reserve(&joined, pieces[i].len)) {
             unsent_free(&joined);
-            return weir__fail(-ENOMEM, "write", weir_stream_peer(t->stream));
+            return no_memory(t);
         }
         unsent_add(&joined, pieces[i].base, pieces[i].len);
     }
