@@ -151,7 +151,6 @@ static void input_ends(struct weir_subprocess *sp) {
 static void await_end(struct weir_subprocess *sp) {
     int rc = weir_process_wait(sp->process, &sp->exit);
     if (rc == -ECANCELED || rc == -ETIME) {
-        pipes_close(sp, rc, true);
         weir__transport_lose(&sp->t, rc);
         return;
     }
@@ -176,13 +175,18 @@ static void close_process(struct transport *t) {
     weir_process_close(&of(t)->process);
 }
 
+/* It is lost. If that is a cancel pipes are left, and connection_lost comes behind theirs. */
+static void drop_pipes(struct transport *t) {
+    pipes_close(of(t), t->why.rc, true);
+}
+
 static void nothing(struct transport *t) {
     (void)t;
 }
 
 static const struct transport_kind of_program = {
     .name = "subprocess", .pump = pump, .made = made, .lost = lost, .pause = nothing,
-    .resume = nothing, .drop = nothing, .close = close_process};
+    .resume = nothing, .drop = drop_pipes, .close = close_process};
 
 /* ---- the calls ---- */
 

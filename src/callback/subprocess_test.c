@@ -226,6 +226,57 @@ WEIR_TEST_BACKENDS(a_factory_that_refuses_has_the_program_killed) {
     run(is_refused);
 }
 
+/* A program that is over before the end of its output has been read. */
+static int play_true(struct weir_sim_process *p) {
+    (void)p;
+    return 0;
+}
+
+static void made_and_pauses(struct weir_subprocess_protocol *p, struct weir_subprocess *sp) {
+    program_made(p, sp);
+    weir_transport_pause_reading(weir_subprocess_pipe(sp, 1));
+}
+
+static struct weir_group *cancelled_at_exit;
+
+static void exited_and_cancels(struct weir_subprocess_protocol *p, const struct weir_exit *exit) {
+    program_exited(p, exit);
+    weir_group_cancel(cancelled_at_exit, "test");
+}
+
+static int cancelling_factory(void *arg, struct weir_subprocess_protocol **ret_protocol) {
+    static struct weir_subprocess_calls calls;
+    int rc = program_factory(arg, ret_protocol);
+    calls = program_calls;
+    calls.connection_made = made_and_pauses;
+    calls.process_exited = exited_and_cancels;
+    (*ret_protocol)->calls = &calls;
+    return rc;
+}
+
+static int is_cancelled_at_its_end(void *arg) {
+    struct noted_program n = {0};
+    struct weir_subprocess *sp;
+    struct weir_group g;
+    (void)arg;
+    assert_int_equal(weir_sim_program("true", play_true), 0);
+    weir_group_open(&g, WEIR_TOGETHER);
+    cancelled_at_exit = &g;
+    assert_int_equal(
+        weir_subprocess_exec(ARGV("true"), &piped, cancelling_factory, &n, &g, &sp), 0);
+    weir_group_close(&g, 0);
+    assert_int_equal(n.lost, 1);
+    return 0;
+}
+
+WEIR_TEST(a_cancel_at_the_end_of_a_program_loses_its_pipes_first) {
+    runner_plain_order();
+    assert_int_equal(weir_sim_run(is_cancelled_at_its_end, NULL, NULL), 0);
+    const char *exited = strstr(story, "exited(0,0)");
+    assert_non_null(exited);
+    assert_non_null(strstr(exited, "pipe lost(1,ECANCELED) lost(ECANCELED)"));
+}
+
 static int on_a_terminal(void *arg) {
     struct noted_program n = {0};
     struct weir_subprocess *sp = NULL;
