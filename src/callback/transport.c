@@ -130,7 +130,7 @@ bool weir__transport_reads(struct transport *t) {
     while (t->read_paused && !t->closing) {
         int64_t felt = wait_pump(t, true);
         if (felt < 0)
-            weir__transport_lose(t, (int)felt);
+            weir__transport_lose(t, weir__fail((int)felt, waits.text, NULL));
     }
     return !t->closing && !t->at_end;
 }
@@ -148,7 +148,7 @@ void weir__transport_end(struct transport *t) {
     while (!t->is_gone) {
         int64_t felt = wait_pump(t, !t->lost_asked);
         if (felt < 0)
-            weir__transport_lose(t, (int)felt);
+            weir__transport_lose(t, weir__fail((int)felt, waits.text, NULL));
     }
     weir__transport_unref(t);
 }

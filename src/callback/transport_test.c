@@ -160,24 +160,39 @@ WEIR_TEST_BACKENDS(a_transport_that_is_kept_open_writes_on_after_the_peers_end) 
     assert_string_equal(story, "made eof open lost()");
 }
 
-static int cancels_group(void *arg) {
-    struct bench b;
-    assert_int_equal(bench_open(&b, &plain, 4), 0);
-    assert_int_equal(weir_transport_write(b.t, "0123456789", 10), 0);
-    if (arg != NULL)
-        weir_transport_close(b.t);
-    weir_sleep(WEIR_MILLISECONDS(1));
-    weir_group_cancel(&b.g, "test");
-    return bench_close(&b, 0) == 0 ? 0 : -1;
+static void lost_with_record(struct weir_protocol *p, int rc) {
+    assert_non_null(weir_error(rc));
+    assert_string_equal(weir_error(rc)->scope, "test");
+    noted_lost(p, rc);
 }
 
-static int cancels_idle_and_closing(void *arg) {
-    return cancels_group(NULL) < 0 || cancels_group("close") < 0;
+static void cancels_group(void (*before)(struct weir_transport *t)) {
+    struct weir_protocol_calls calls = noted_calls;
+    struct bench b;
+    calls.connection_lost = lost_with_record;
+    assert_int_equal(bench_open(&b, &plain, 4), 0);
+    b.n.protocol.calls = &calls;
+    weir_transport_set_protocol(b.t, &b.n.protocol);
+    assert_int_equal(weir_transport_write(b.t, "0123456789", 10), 0);
+    if (before != NULL)
+        before(b.t);
+    weir_sleep(WEIR_MILLISECONDS(1));
+    weir_group_cancel(&b.g, "test");
+    assert_int_equal(bench_close(&b, 0), 0);
+}
+
+static int cancels_idle_closing_and_paused(void *arg) {
+    (void)arg;
+    cancels_group(NULL);
+    cancels_group(weir_transport_close);
+    cancels_group(weir_transport_pause_reading);
+    return 0;
 }
 
 WEIR_TEST_BACKENDS(a_cancel_of_the_group_aborts_the_transport) {
-    run(cancels_idle_and_closing);
-    assert_string_equal(story, "made lost(ECANCELED) made lost(ECANCELED)");
+    run(cancels_idle_closing_and_paused);
+    assert_string_equal(
+        story, "made lost(ECANCELED) made lost(ECANCELED) made lost(ECANCELED)");
 }
 
 static int left_behind(void *arg) {
