@@ -7,6 +7,7 @@
 #include <weir/transport.h>
 
 #include "base/alloc.h"
+#include "base/log.h"
 #include "base/options.h"
 #include "callback/transport.h"
 
@@ -40,9 +41,19 @@ static void made(struct transport *t) {
         of(t)->calls.connection_made(of(t)->protocol, of(t));
 }
 
+static void log_lost(const struct weir_endpoint *e, int rc) {
+    struct weir_addr at;
+    char text[WEIR_ADDR_TEXT];
+    weir_dgram_local(e->socket, &at);
+    weir__log(WEIR_LOG_ERROR, "an endpoint at %s is lost: %s (%s)",
+              weir_addr_text(&at, text, sizeof text), weir_error_text(rc), weir_error_name(rc));
+}
+
 static void lost(struct transport *t, int rc) {
     if (of(t)->calls.connection_lost != NULL)
         of(t)->calls.connection_lost(of(t)->protocol, rc);
+    else if (rc < 0)
+        log_lost(of(t), rc);
 }
 
 static void pause_protocol(struct transport *t) {

@@ -199,6 +199,46 @@ WEIR_TEST_BACKENDS(what_the_socket_has_no_room_for_is_sent_later_in_order) {
     assert_string_equal(story, "made pause resume lost()");
 }
 
+static char logged[256];
+
+static void keep_line(enum weir_log_level level, const char *line, void *arg) {
+    (void)level, (void)arg;
+    snprintf(logged, sizeof logged, "%s", line);
+}
+
+static int deaf_factory(void *arg, struct weir_datagram_protocol **ret_protocol) {
+    static const struct weir_datagram_calls none = {.size = sizeof none};
+    static struct weir_datagram_protocol p = {.calls = &none};
+    (void)arg;
+    *ret_protocol = &p;
+    return 0;
+}
+
+static int nobody_hears(void *arg) {
+    struct weir_endpoint *e;
+    struct weir_group g;
+    weir_group_open(&g, WEIR_TOGETHER);
+    int rc = weir_create_datagram_endpoint("udp://127.0.0.1:0", NULL, NULL, deaf_factory, NULL,
+                                           &g, &e);
+    assert_int_equal(rc, 0);
+    if (arg == NULL)
+        weir_group_cancel(&g, "test");
+    else
+        weir_endpoint_close(e);
+    return weir_group_close(&g, 0);
+}
+
+WEIR_TEST_BACKENDS(an_error_that_no_connection_lost_gets_is_logged) {
+    weir_log_to(keep_line, NULL);
+    assert_int_equal(weir_run(nobody_hears, "close", NULL), 0);
+    assert_string_equal(logged, "");
+    assert_int_equal(weir_run(nobody_hears, NULL, NULL), 0);
+    weir_log_to(NULL, NULL);
+    assert_non_null(strstr(logged, "an endpoint at 127.0.0.1:"));
+    assert_non_null(strstr(logged, " is lost: "));
+    assert_non_null(strstr(logged, "(ECANCELED)"));
+}
+
 /* A turn of the loop resumes some hundred tasks. With more of them before the pump's first turn,
  * connection_made and connection_lost are called in that one turn, and then the pump ends first. */
 static struct weir_task *opener;
