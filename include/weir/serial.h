@@ -97,7 +97,7 @@ WEIR_SUSPENDS int weir_serial_wait_lines(struct weir_stream *s, unsigned lines);
 
 /* Send a break: hold the line at 0 for duration_ns, which should be longer than a byte takes.
  * Returns 0; -ENOTTY, WEIR_EUNPLUGGED, WEIR_ECLOSED (closed meanwhile), -ECANCELED, -ETIME,
- * WEIR_ENOLOOP. On cancel the break ends at once. */
+ * WEIR_ENOLOOP. On cancel, and when the port is closed, the break ends at once. */
 WEIR_SUSPENDS int weir_serial_break(struct weir_stream *s, weir_ns duration_ns);
 
 /* Wait until all bytes that were written have left the port, as far as its driver knows.

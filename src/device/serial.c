@@ -40,6 +40,8 @@ static void disclaim(const struct weir__port *p) {
 
 static void closing(void *state, int fd) {
     struct weir__port *p = ((struct serial *)state)->port;
+    if (p->breaks > 0)
+        weir__serial_control(p->fd, TIOCCBRK, NULL);
     disclaim(p);
     p->fd = -1;
     weir__serial_port_unref(p);

@@ -26,6 +26,7 @@ struct weir__port {
     unsigned refs;
     int fd; /* -1: closed */
     bool claimed;
+    unsigned breaks; /* calls that hold a break now */
     char path[WEIR__SERIAL_PATH_MAX];
 };
 

@@ -124,12 +124,14 @@ int weir_serial_wait_lines(struct weir_stream *s, unsigned lines) {
     return rc;
 }
 
-/* The break ends on every way out. */
-static int hold_break(const struct weir__port *p, weir_ns duration_ns) {
+/* The break ends on every way out; a close has ended it. */
+static int hold_break(struct weir__port *p, weir_ns duration_ns) {
     int rc = weir__serial_control(p->fd, TIOCSBRK, NULL);
     if (rc < 0)
         return rc;
+    p->breaks++;
     rc = pass(p, duration_ns);
+    p->breaks--;
     int ended = p->fd < 0 ? 0 : weir__serial_control(p->fd, TIOCCBRK, NULL);
     return rc < 0 ? rc : ended;
 }

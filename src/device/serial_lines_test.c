@@ -209,8 +209,19 @@ FD_STORY(drain_waits_for_the_driver_and_for_the_chip) {
     return 0;
 }
 
+struct breaking_args {
+    struct weir_stream *s;
+};
+
+static int breaking(void *args) {
+    int rc = weir_serial_break(((struct breaking_args *)args)->s, WEIR_SECONDS(100));
+    assert_int_equal(rc, -ECANCELED);
+    return 0;
+}
+
 FD_STORY(a_break_ends_on_every_way_out) {
     struct weir_scope scope;
+    struct weir_group g;
     struct rig r;
     rig_open(&r, "");
     assert_int_equal(weir_serial_break(r.s, WEIR_MILLISECONDS(2)), 0);
@@ -221,6 +232,14 @@ FD_STORY(a_break_ends_on_every_way_out) {
     assert_int_equal(weir_scope_leave(&scope, rc), -ETIME);
     assert_int_equal(port.breaks, 2);
     assert_int_equal(port.break_ends, 2);
+    weir_group_open(&g, WEIR_TOGETHER);
+    assert_int_equal(weir_go(&g, breaking, .s = r.s), 0);
+    settle();
+    assert_int_equal(port.breaks, 3);
+    weir_close(&r.s);
+    assert_int_equal(port.break_ends, 3);
+    weir_group_cancel(&g, "the sleep of the break");
+    weir_group_close(&g, 0);
     rig_close(&r);
     return 0;
 }
