@@ -2,6 +2,7 @@
 /* The list of serial ports, from a folder that looks as sysfs does. */
 #include "device/device_test_util.h"
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "device/serial.h"
@@ -99,6 +100,29 @@ WEIR_TEST(a_list_that_is_too_short_is_filled_and_the_count_says_so) {
     assert_string_equal(ports[0].path, "/dev/ttyS0");
     assert_int_equal(ports[1].path[0], 7);
     assert_int_equal(weir_serial_ports(NULL, 0), 2);
+    uproot();
+}
+
+WEIR_TEST(one_free_descriptor_is_enough_and_without_one_there_is_an_error) {
+    enum { MOST = 64 };
+    struct rlimit before, few = {MOST, MOST};
+    int taken[MOST], count = 0;
+    char class[80];
+    plant();
+    snprintf(class, sizeof class, "%s/class", root);
+    weir__serial_sysfs = class;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    few.rlim_max = before.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    while (count < MOST && (taken[count] = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0)
+        count++;
+    assert_true(count > 0 && count < MOST);
+    assert_int_equal(weir_serial_ports(NULL, 0), -EMFILE);
+    close(taken[--count]);
+    assert_int_equal(weir_serial_ports(NULL, 0), 2);
+    while (count > 0)
+        close(taken[--count]);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
     uproot();
 }
 
