@@ -63,8 +63,11 @@ WEIR_API int weir_deferred_add_errback(struct weir_deferred *d, weir_on_result *
 WEIR_API int weir_deferred_add_both(struct weir_deferred *d, weir_on_result *both, void *arg);
 
 /* For a function of a chain to return: wait for take_d, and go on with its result, which take_d's
- * own chain does not have any more (it goes on with NULL). The reference is given away. The chain
- * must not wait for itself; it aborts then. Returns a result that only a chain understands. */
+ * own chain does not have any more (it goes on with NULL). The reference is given away: if it was
+ * the last, take_d may be freed before the next function runs. The results of a list live only as
+ * long as the list: a chain that waits for one, and reads them, needs another reference to it. The
+ * chain must not wait for itself; it aborts then. Returns a result that only a chain understands.
+ */
 WEIR_API struct weir_result weir_wait_for(struct weir_deferred *take_d);
 
 /* Fire a Deferred: pass value, or the error rc with its record, into its chain. The functions run
