@@ -6,6 +6,7 @@
  * while the queue runs waits for the next flush, so callbacks that always queue another cannot hold
  * the loop, and the loop does not wait while one is queued. */
 #include "base/check.h"
+#include "loop/handle.h"
 #include "task/internal.h"
 #include "task/soon.h"
 
@@ -19,11 +20,14 @@ void weir__callback_begin(struct weir__callback *c) {
     c->outer = weir__error_divert(&c->error);
 }
 
+/* Where plain code has the callback called, it may open, use and close loops: then no task ran, and
+ * c->sched may be freed. */
 void weir__callback_end(struct weir__callback *c) {
-    if (weir__sched != c->sched) /* only fork changes it */
+    bool is_same = weir__sched == c->sched;
+    if (!is_same && weir__loop_is_parents(c->sched))
         WEIR_BUG("a callback forked, and returned in the child: end the child by _exit or exec");
     weir__error_divert(c->outer);
-    if (c->sched != NULL)
+    if (is_same && c->sched != NULL)
         ((struct sched *)c->sched)->current = c->task;
 }
 

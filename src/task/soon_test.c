@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <weir/drive.h>
 
 #include "task/failure.h"
 #include "task/internal.h"
@@ -137,6 +139,41 @@ WEIR_TEST(a_callback_on_a_thread_without_a_loop_has_a_record_of_its_own) {
     assert_null(weir_error(WEIR_ENOLOOP));
     weir__callback_end(&c);
     assert_non_null(weir_error(WEIR_ENOLOOP));
+}
+
+WEIR_TEST_BACKENDS(a_callback_of_plain_code_may_open_and_close_loops) {
+    struct weir__callback c;
+    struct weir_loop *a, *b;
+    weir__callback_begin(&c);
+    assert_int_equal(weir_loop_open(NULL, &a), 0);
+    weir__callback_end(&c);
+    weir__callback_begin(&c);
+    assert_int_equal(weir_loop_open(NULL, &b), 0);
+    weir_loop_close(&a);
+    weir__callback_end(&c);
+    assert_ptr_equal(weir_loop_current(), b);
+    assert_int_equal(weir_sleep(1), WEIR_ENOLOOP);
+    weir_loop_close(&b);
+}
+
+static void ends_callback(void *c) {
+    weir__callback_end(c);
+}
+
+static int forks_in_a_callback(void *arg) {
+    struct weir__callback c;
+    char said[256] = "";
+    (void)arg;
+    weir__callback_begin(&c);
+    int status = runner_child(ends_callback, &c, said, sizeof said);
+    weir__callback_end(&c);
+    assert_true(WIFSIGNALED(status));
+    assert_non_null(strstr(said, "a callback forked, and returned in the child"));
+    return 0;
+}
+
+WEIR_TEST_BACKENDS(a_callback_that_returns_in_a_fork_child_aborts) {
+    assert_int_equal(weir_run(forks_in_a_callback, NULL, NULL), 0);
 }
 
 static int opens_a_scope(void *arg) {
