@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* sock.c - the sockets of a simulated world: their table, ports, options, names, accept
- * queues. What travels between them is tcp.c's. Error numbers are those of Linux. */
+ * queues, what they are ready for. What travels between them is tcp.c's. Error numbers are those of
+ * Linux. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -410,4 +411,27 @@ int weir__sim_accept(struct sim_sock *s, struct sim_sock **ret_child) {
     w->open++;
     *ret_child = child;
     return 0;
+}
+
+/* ---- what a socket can do -------------------------------------------------------------------- */
+
+int weir__sim_connected(struct sim_sock *s) {
+    if (s->state == SIM_SYN_SENT)
+        return -EAGAIN;
+    int error = s->error;
+    s->error = 0;
+    return s->state == SIM_CONNECTED ? 0 : error != 0 ? -error : -ECONNABORTED;
+}
+
+bool weir__sim_readable(const struct sim_sock *s) {
+    if (s->state == SIM_LISTEN)
+        return !weir__list_empty(&s->queue);
+    return s->in.len > 0 || s->error != 0 || s->fin_rcvd || s->shut_rd || s->state == SIM_FRESH ||
+           s->state == SIM_DEAD;
+}
+
+bool weir__sim_writable(const struct sim_sock *s) {
+    if (s->state == SIM_SYN_SENT)
+        return false;
+    return s->state != SIM_CONNECTED || s->error != 0 || s->fin_wanted || s->out.len < s->out_max;
 }

@@ -479,27 +479,6 @@ int weir__sim_connect(struct sim_sock *s, const struct weir__addr *a) {
     return 0;
 }
 
-int weir__sim_connected(struct sim_sock *s) {
-    if (s->state == SIM_SYN_SENT)
-        return -EAGAIN;
-    int error = s->error;
-    s->error = 0;
-    return s->state == SIM_CONNECTED ? 0 : error != 0 ? -error : -ECONNABORTED;
-}
-
-bool weir__sim_readable(const struct sim_sock *s) {
-    if (s->state == SIM_LISTEN)
-        return !weir__list_empty(&s->queue);
-    return s->in.len > 0 || s->error != 0 || s->fin_rcvd || s->shut_rd || s->state == SIM_FRESH ||
-           s->state == SIM_DEAD;
-}
-
-bool weir__sim_writable(const struct sim_sock *s) {
-    if (s->state == SIM_SYN_SENT)
-        return false;
-    return s->state != SIM_CONNECTED || s->error != 0 || s->fin_wanted || s->out.len < s->out_max;
-}
-
 int64_t weir__sim_recv(struct sim_sock *s, void *buf, size_t len) {
     if (s->in.len > 0) {
         size_t n = len < s->in.len ? len : s->in.len;
