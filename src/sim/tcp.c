@@ -112,13 +112,13 @@ static bool outstanding(const struct sim_sock *s) {
     return s->snd_nxt > s->snd_una;
 }
 
-/* Can the probe of a full window change nothing? In a world that loses segments it can, as long as
- * the peer has more room than s knows of. */
+/* Is the probe of a full window sure to change nothing? Not while the peer has more room than s knows
+ * of: that is said once, and may be lost, by chance or to a host that was cut off. */
 static bool probe_idles(const struct sim_sock *s) {
     const struct sim_sock *peer = weir__sim_sock_by_id(s->world, s->peer_id);
     if (outstanding(s) || !peer_reachable(s))
         return false;
-    return s->world->config.loss == 0 || peer->rcv_nxt + room_in(peer) <= s->snd_limit;
+    return peer->rcv_nxt + room_in(peer) <= s->snd_limit;
 }
 
 static void arm_retry(struct sim_sock *s) {

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/* window_test.c - a peer that has no room, and news of room that is lost on the way: which probe of
+ * the network keeps a world from being quiet, and how often it is sent. */
+#include "testing/seed_rig.h"
+
+enum { WINDOW = 65536 };
+
+static int (*read_so)(struct weir_stream *s);
+static size_t to_write;
+
+static int write_zeros(void *args) {
+    WEIR_AUTO(weir_close) struct weir_stream *s = NULL;
+    static const uint8_t bytes[4 * WINDOW];
+    (void)args;
+    int rc = weir_dial("tcp://far:7", NULL, &s);
+    rc = rc < 0 ? rc : weir_write(s, bytes, to_write);
+    return rc < 0 ? rc : weir_shutdown(s);
+}
+
+/* A writer on the program's host; on "far" its connection is read by read_so. */
+static int two_ends(void *arg) {
+    WEIR_AUTO(weir_unlisten) struct weir_listener *l = NULL;
+    WEIR_AUTO(weir_close) struct weir_stream *s = NULL;
+    struct weir_group g;
+    (void)arg;
+    weir_sim_host("far");
+    int rc = weir_listen("tcp://far:7", NULL, &l);
+    weir_group_open(&g, WEIR_TOGETHER);
+    rc = rc < 0 ? rc : weir_go0(&g, write_zeros);
+    rc = rc < 0 ? rc : weir_accept(l, &s);
+    rc = rc < 0 ? rc : read_so(s);
+    return weir_group_close(&g, rc);
+}
+
+static int read_to_end(struct weir_stream *s, size_t have) {
+    static uint8_t buf[WINDOW];
+    ssize_t n;
+    while ((n = weir_read(s, buf, sizeof buf)) > 0)
+        have += (size_t)n;
+    return n < 0 ? (int)n : have == to_write ? 0 : -EPROTO;
+}
+
+/* ---- news of room that is lost --------------------------------------------------------------- */
+
+/* The room is made while nothing arrives, and nobody says it again. */
+static int makes_room_while_cut_off(struct weir_stream *s) {
+    static uint8_t buf[WINDOW - 1];
+    int rc = weir_sleep(WEIR_SECONDS(1));
+    rc = rc < 0 ? rc : weir_sim_cut("far");
+    rc = rc < 0 ? rc : weir_read_exactly(s, buf, sizeof buf);
+    rc = rc < 0 ? rc : weir_sim_restore("far");
+    return rc < 0 ? rc : read_to_end(s, sizeof buf);
+}
+
+WEIR_TEST(a_probe_after_a_cut_learns_of_room_and_the_world_waits_for_it) {
+    read_so = makes_room_while_cut_off;
+    to_write = 3 * WINDOW;
+    assert_int_equal(run(two_ends, (struct weir_sim_options){0}, 0), 0);
+    assert_int_equal(weir_sim_counts()->quiet, 0);
+}
