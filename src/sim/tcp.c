@@ -112,8 +112,8 @@ static bool outstanding(const struct sim_sock *s) {
     return s->snd_nxt > s->snd_una;
 }
 
-/* Is the probe of a full window sure to change nothing? Not while the peer has more room than s knows
- * of: that is said once, and may be lost, by chance or to a host that was cut off. */
+/* Is the probe of a full window sure to change nothing? Not while the peer has more room than s
+ * knows of: that is said once, and may be lost, by chance or to a host that was cut off. */
 static bool probe_idles(const struct sim_sock *s) {
     const struct sim_sock *peer = weir__sim_sock_by_id(s->world, s->peer_id);
     if (outstanding(s) || !peer_reachable(s))
@@ -128,8 +128,10 @@ static void arm_retry(struct sim_sock *s) {
         weir__sim_event_disarm(w, &s->retry);
         return;
     }
-    if (s->retry.position != 0)
+    if (s->retry.position != 0) { /* what was a probe may send bytes again next time */
+        weir__sim_event_idle(w, &s->retry, probe_idles(s));
         return;
+    }
     weir_ns pause_ns = s->state == SIM_CONNECTED ? pause_min_ns : syn_pause_ns;
     weir_ns latency_ns = weir__sim_path_latency(w, s->host, s->peer_host);
     pause_ns = weir__deadline(pause_ns, weir__deadline(latency_ns, latency_ns));

@@ -52,9 +52,27 @@ static int makes_room_while_cut_off(struct weir_stream *s) {
     return rc < 0 ? rc : read_to_end(s, sizeof buf);
 }
 
+static int begins_late(struct weir_stream *s) {
+    int rc = weir_sleep(WEIR_SECONDS(1));
+    return rc < 0 ? rc : read_to_end(s, 0);
+}
+
 WEIR_TEST(a_probe_after_a_cut_learns_of_room_and_the_world_waits_for_it) {
     read_so = makes_room_while_cut_off;
     to_write = 3 * WINDOW;
     assert_int_equal(run(two_ends, (struct weir_sim_options){0}, 0), 0);
     assert_int_equal(weir_sim_counts()->quiet, 0);
+}
+
+static const struct weir_sim_options lossy = {.loss = 300, .receive_buffer = 2000,
+                                              .send_buffer = 2000};
+
+/* The writer probes at first, and then has sent bytes which nobody acknowledges. */
+WEIR_TEST(a_reader_that_begins_late_over_a_lossy_link_gets_all) {
+    read_so = begins_late;
+    to_write = 40000;
+    for (uint64_t seed = 1; seed <= 50; seed++) {
+        assert_int_equal(run(two_ends, lossy, seed), 0);
+        assert_int_equal(weir_sim_counts()->quiet, 0);
+    }
 }
