@@ -147,10 +147,11 @@ void weir__sim_sock_expect(struct sim_world *w, uint64_t id, struct sim_event *e
 void weir__sim_sock_unheard(struct sim_sock *s) {
     struct sim_sock *peer = weir__sim_sock_by_id(s->world, s->peer_id);
     s->world->lost++;
-    if (peer == NULL || !peer->open)
+    if (peer == NULL)
         return;
     weir__sim_event_idle(s->world, &peer->retry, false);
-    weir__sim_event_idle(s->world, &peer->alive, false);
+    if (peer->open) /* else it waits for the end of a state */
+        weir__sim_event_idle(s->world, &peer->alive, false);
 }
 
 /* ---- ports ----------------------------------------------------------------------------------- */

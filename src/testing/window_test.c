@@ -7,6 +7,7 @@ enum { WINDOW = 65536 };
 
 static int (*read_so)(struct weir_stream *s);
 static size_t to_write;
+static bool writer_leaves; /* it closes with bytes left to send */
 
 static int write_zeros(void *args) {
     WEIR_AUTO(weir_close) struct weir_stream *s = NULL;
@@ -14,7 +15,7 @@ static int write_zeros(void *args) {
     (void)args;
     int rc = weir_dial("tcp://far:7", NULL, &s);
     rc = rc < 0 ? rc : weir_write(s, bytes, to_write);
-    return rc < 0 ? rc : weir_shutdown(s);
+    return rc < 0 || writer_leaves ? rc : weir_shutdown(s);
 }
 
 /* A writer on the program's host; on "far" its connection is read by read_so. */
@@ -75,4 +76,16 @@ WEIR_TEST(a_reader_that_begins_late_over_a_lossy_link_gets_all) {
         assert_int_equal(run(two_ends, lossy, seed), 0);
         assert_int_equal(weir_sim_counts()->quiet, 0);
     }
+}
+
+/* A writer that has closed has no task that waits: its probe must run all the same. */
+WEIR_TEST(bytes_of_a_writer_that_has_closed_arrive_over_a_lossy_link) {
+    read_so = begins_late;
+    to_write = 3000; /* more than the window, less than the window and what the writer keeps */
+    writer_leaves = true;
+    for (uint64_t seed = 1; seed <= 50; seed++) {
+        assert_int_equal(run(two_ends, lossy, seed), 0);
+        assert_int_equal(weir_sim_counts()->quiet, 0);
+    }
+    writer_leaves = false;
 }
