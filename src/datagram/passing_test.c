@@ -12,21 +12,14 @@
 
 /* ---- a simulated world ---------------------------------------------------------------------- */
 
-struct takes_args {
-    const char *url;
-};
-
-/* The other side: takes a connection over a unix socket and says hello on it. */
-static int takes(void *arg) {
-    struct weir_stream *s = NULL, *got = NULL;
+/* Take a connection over the unix socket s, which is closed, and say hello on it. */
+static int take_from(struct weir_stream *s) {
+    struct weir_stream *got = NULL;
     char head[4];
     int fd = -1;
     struct weir_fds fds = {.fds = &fd, .max = 1};
-    int rc = weir_dial(((struct takes_args *)arg)->url, NULL, &s);
-    if (rc < 0)
-        return rc;
     ssize_t n = weir_recv_fds(s, head, sizeof head, &fds);
-    rc = n < 0 ? (int)n : n == 0 || fds.count != 1 ? -EPROTO : 0;
+    int rc = n < 0 ? (int)n : n == 0 || fds.count != 1 ? -EPROTO : 0;
     if (rc == 0)
         rc = weir_stream_from_socket(fd, &got);
     if (rc == 0)
@@ -34,6 +27,16 @@ static int takes(void *arg) {
     weir_close(&got);
     weir_close(&s);
     return rc;
+}
+
+struct takes_args {
+    const char *url;
+};
+
+static int takes(void *arg) {
+    struct weir_stream *s = NULL;
+    int rc = weir_dial(((struct takes_args *)arg)->url, NULL, &s);
+    return rc < 0 ? rc : take_from(s);
 }
 
 static int client(const char *url) {
@@ -56,18 +59,24 @@ static int dials(void *arg) {
     return client(((struct dials_args *)arg)->url);
 }
 
-static int hands_over(struct weir_listener *tcp, struct weir_listener *local) {
-    struct weir_stream *s = NULL, *copy = NULL;
-    int fd = -1, rc = weir_accept_fd(tcp, &fd);
-    if (rc < 0)
-        return rc;
-    rc = weir_accept(local, &s);
+/* Give fd to the other side of the unix socket s, unless rc is an error; s and fd are closed. */
+static int give_to(struct weir_stream *s, int fd, int rc) {
+    struct weir_stream *copy = NULL;
     if (rc == 0)
         rc = weir_send_fds(s, "x", 1, &fd, 1);
     if (weir_stream_from_socket(fd, &copy) == 0)
         weir_close(&copy); /* ours only: the other side has one of its own */
     weir_close(&s);
     return rc;
+}
+
+static int hands_over(struct weir_listener *tcp, struct weir_listener *local) {
+    struct weir_stream *s = NULL;
+    int fd = -1, rc = weir_accept_fd(tcp, &fd);
+    if (rc < 0)
+        return rc;
+    rc = weir_accept(local, &s);
+    return give_to(s, fd, rc);
 }
 
 static int passes_a_connection(void *unused) {
@@ -105,6 +114,73 @@ WEIR_TEST(the_passing_survives_a_cancel_anywhere_and_every_seed) {
     assert_true(e.points > 5);
     s.last = 30;
     assert_int_equal(weir_explore_seeds(&s, &e), 0);
+}
+
+/* The side that dials gives: the other has not accepted it yet. */
+static int gives(void *unused) {
+    struct weir_listener *tcp = NULL;
+    struct weir_stream *s = NULL;
+    int fd = -1, rc = weir_listen("tcp://127.0.0.1:80", NULL, &tcp);
+    (void)unused;
+    if (rc == 0)
+        rc = weir_accept_fd(tcp, &fd);
+    if (rc == 0)
+        rc = weir_dial("unix:/door", NULL, &s);
+    rc = fd >= 0 ? give_to(s, fd, rc) : rc;
+    weir_unlisten(&tcp);
+    return rc;
+}
+
+static int takes_what_was_sent_at_once(void *unused) {
+    struct weir_listener *local = NULL;
+    struct weir_stream *s = NULL;
+    struct weir_group g;
+    (void)unused;
+    int rc = weir_listen("unix:/door", NULL, &local);
+    weir_group_open(&g, WEIR_TOGETHER);
+    if (rc == 0)
+        rc = weir_go0(&g, gives);
+    if (rc == 0)
+        rc = weir_yield(); /* it listens */
+    if (rc == 0)
+        rc = weir_go(&g, dials, .url = "tcp://127.0.0.1:80");
+    if (rc == 0)
+        rc = weir_accept(local, &s);
+    if (rc == 0)
+        rc = take_from(s);
+    rc = weir_group_close(&g, rc);
+    weir_unlisten(&local);
+    return rc;
+}
+
+WEIR_TEST(a_descriptor_sent_right_after_the_dial_arrives) {
+    assert_int_equal(weir_sim_run(takes_what_was_sent_at_once, NULL, NULL), 0);
+    assert_int_equal(weir_sim_counts()->sockets, 0);
+}
+
+/* A connection that is never accepted drops what was sent over it. */
+static int nobody_takes(void *unused) {
+    struct weir_listener *local = NULL, *tcp = NULL;
+    struct weir_stream *s = NULL, *client = NULL;
+    char byte;
+    int fd = -1;
+    (void)unused;
+    assert_int_equal(weir_listen("unix:/door", NULL, &local), 0);
+    assert_int_equal(weir_listen("tcp://127.0.0.1:80", NULL, &tcp), 0);
+    assert_int_equal(weir_dial("tcp://127.0.0.1:80", NULL, &client), 0);
+    assert_int_equal(weir_accept_fd(tcp, &fd), 0);
+    assert_int_equal(weir_dial("unix:/door", NULL, &s), 0);
+    assert_int_equal(give_to(s, fd, 0), 0);
+    weir_unlisten(&local);
+    assert_int_equal(weir_read(client, &byte, 1), 0);
+    weir_close(&client);
+    weir_unlisten(&tcp);
+    return 0;
+}
+
+WEIR_TEST(a_descriptor_sent_to_who_never_accepts_is_closed) {
+    assert_int_equal(weir_sim_run(nobody_takes, NULL, NULL), 0);
+    assert_int_equal(weir_sim_counts()->sockets, 0);
 }
 
 /* ---- the kernel ----------------------------------------------------------------------------- */

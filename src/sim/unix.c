@@ -201,7 +201,8 @@ int64_t weir__sim_unix_send(struct sim_sock *s, const struct msghdr *m) {
             break;
     }
     const struct sim_sock *peer = weir__sim_sock_by_id(s->world, s->peer_id);
-    if (count > 0 && sum > 0 && peer != NULL && (peer->open || peer->queued))
+    bool takes = peer != NULL && (peer->open || peer->queued || peer->state == SIM_SYN_RCVD);
+    if (count > 0 && sum > 0 && takes)
         send_rights(s, m, (size_t)count, at, at + (uint64_t)sum);
     return sum;
 }
