@@ -102,6 +102,33 @@ WEIR_TEST(a_sender_waits_for_room_and_a_full_receiver_drops) {
     assert_int_equal(weir_sim_run(fills_up, NULL, NULL), 0);
 }
 
+static int fills_for_ever(void *unused) {
+    struct weir_dgram *d = NULL;
+    (void)unused;
+    int rc = weir_dgram_dial("unixgram:@full", NULL, &d);
+    while (rc == 0)
+        rc = weir_dgram_send(d, "more", 4, NULL);
+    weir_dgram_close(&d);
+    return rc == -ECONNREFUSED ? 0 : rc;
+}
+
+static int receiver_closes(void *unused) {
+    struct weir_dgram *d = NULL;
+    struct weir_group g;
+    (void)unused;
+    int rc = weir_dgram_open("unixgram:@full", NULL, &d);
+    weir_group_open(&g, WEIR_TOGETHER);
+    rc = rc < 0 ? rc : weir_go0(&g, fills_for_ever);
+    rc = rc < 0 ? rc : weir_sleep(WEIR_SECONDS(1));
+    weir_dgram_close(&d);
+    return weir_group_close(&g, rc);
+}
+
+WEIR_TEST(a_sender_that_waits_for_room_learns_that_the_receiver_has_closed) {
+    assert_int_equal(weir_sim_run(receiver_closes, NULL, NULL), 0);
+    assert_int_equal(weir_sim_counts()->quiet, 0);
+}
+
 static int hears_on_two_hosts(void *unused) {
     struct weir_addr group, first, second, third;
     struct weir_dgram *a = at("a", 5000, &first), *b = at("b", 5000, &second),

@@ -98,15 +98,30 @@ static uint64_t read_at(const struct sim_sock *s) {
     return s->rcv_nxt - s->fin_rcvd - s->in.len;
 }
 
+/* The socket of that id is closed: who waits for room in its box waits no more. */
+static void tell_senders(struct sim_world *w, uint64_t id) {
+    for (size_t i = 0; i < w->sock_cap; i++) {
+        struct sim_sock *s = w->socks[i];
+        bool sends = s != NULL && s->type == SOCK_DGRAM && s->peer_id == id;
+        if (sends && s->open && s->owner != NULL) /* else its loop may be gone */
+            w->changed(s);
+    }
+}
+
 void weir__sim_let_go(struct sim_sock *s) {
+    struct sim_world *w = s->world;
+    bool has_senders = s->type == SOCK_DGRAM && s->family == AF_UNIX;
+    uint64_t id = s->id;
     if (s->copies > 0) {
         s->copies--;
         return;
     }
     if (s->type == SOCK_DGRAM)
-        s->state = SIM_FRESH; /* nobody is told */
+        s->state = SIM_FRESH; /* the network is told nothing */
     weir__sim_unix_drop(s);
     weir__sim_close(s);
+    if (has_senders)
+        tell_senders(w, id);
 }
 
 static void close_one(struct sim_world *w, uint64_t id) {
