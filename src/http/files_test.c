@@ -247,6 +247,8 @@ ROUTE_STORY(a_packed_sibling_is_sent_to_who_takes_it, o->routes = routes) {
 ROUTE_STORY(conditions_and_ranges_are_heeded, o->routes = routes) {
     char fields[300], tag[100];
     tree_open(NULL);
+    if (is_sim()) /* on a machine a second may be over */
+        assert_memory_equal(field_of(ask(w, "GET", "/f/a.txt", ""), "ETag"), "W/", 2);
     assert_int_equal(weir_sleep(WEIR_SECONDS(1) + MS(100)), 0); /* its tag becomes strong */
     const char *answer = ask(w, "GET", "/f/a.txt", "");
     snprintf(tag, sizeof tag, "%s", field_of(answer, "ETag"));

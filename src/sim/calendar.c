@@ -16,10 +16,6 @@ struct wall {
     bool is_over, is_stepped;
 };
 
-static weir_ns wall_now(const struct sim_world *w) {
-    return w->wall_offset_ns + w->now_ns;
-}
-
 static struct wall *wall_at(const struct sim_world *w, int fd) {
     for (struct weir__list *i = w->walls.next; i != &w->walls; i = i->next)
         if (WEIR_CONTAINER(i, struct wall, link)->fd == fd)
@@ -49,7 +45,7 @@ static void wall_fired(struct sim_world *w, struct sim_event *e) {
 }
 
 static void arm(struct sim_world *w, struct wall *t) {
-    weir_ns left_ns = t->until_ns - wall_now(w);
+    weir_ns left_ns = t->until_ns - weir__sim_wall_now(w);
     if (t->until_ns == WEIR_NEVER)
         return;
     weir__sim_event_arm(w, &t->event, weir__deadline(w->now_ns, left_ns > 0 ? left_ns : 0));
@@ -61,7 +57,7 @@ static int64_t open_wall(struct sim_world *w, weir_ns until_ns) {
     t->until_ns = until_ns;
     t->event.fire = wall_fired;
     weir__list_add_tail(&w->walls, &t->link);
-    t->is_over = until_ns <= wall_now(w);
+    t->is_over = until_ns <= weir__sim_wall_now(w);
     if (!t->is_over)
         arm(w, t);
     return t->fd;
@@ -82,7 +78,7 @@ int weir__sim_wall(struct sim *b, struct weir__op *op) {
     struct sim_world *w = b->world;
     if (op->kind == WEIR__WALL_NOW) {
         op->u.wall.offset_ns = w->wall_offset_ns;
-        op->result = wall_now(w);
+        op->result = weir__sim_wall_now(w);
     } else if (op->kind == WEIR__WALL_OPEN) {
         op->result = open_wall(w, op->u.wall.until_ns);
     } else {

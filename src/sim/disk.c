@@ -17,7 +17,7 @@ struct sim_node *weir__sim_node_new(struct sim_world *w, mode_t mode) {
     struct sim_node *n = weir__sim_alloc(sizeof *n);
     n->mode = mode;
     n->inode = ++weir__sim_disk(w)->inodes;
-    n->changed_ns = n->written_ns = w->now_ns;
+    n->changed_ns = n->written_ns = weir__sim_wall_now(w);
     n->parent = n;
     return n;
 }
@@ -169,7 +169,7 @@ int weir__sim_find(struct sim_world *w, const char *path, bool follow, struct si
 }
 
 static void touch(struct sim_world *w, struct sim_node *n) {
-    n->changed_ns = n->written_ns = w->now_ns;
+    n->changed_ns = n->written_ns = weir__sim_wall_now(w);
 }
 
 int weir__sim_name_add(struct sim_world *w, const struct sim_spot *spot, struct sim_node *node) {
@@ -203,7 +203,7 @@ int weir__sim_name_remove(struct sim_world *w, const struct sim_spot *spot) {
     memmove(n, n + 1, behind * sizeof *n);
     f->name_count--;
     node->links--;
-    node->changed_ns = w->now_ns;
+    node->changed_ns = weir__sim_wall_now(w);
     touch(w, f);
     weir__sim_node_drop(w, node);
     return 0;

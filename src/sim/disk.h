@@ -29,7 +29,7 @@ struct sim_node {
     mode_t mode; /* S_IFREG, S_IFDIR or S_IFLNK, and the permissions */
     unsigned links, opens;
     uint64_t inode, numbers;
-    weir_ns changed_ns, written_ns;
+    weir_ns changed_ns, written_ns; /* by the wall clock */
     int64_t size;
     struct sim_page *pages; /* sorted by index; what is missing is zero */
     size_t page_count, page_cap;

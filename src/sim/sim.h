@@ -314,7 +314,10 @@ void weir__sim_unix_drop(struct sim_sock *s); /* s was closed, or is freed */
 /* Segments to and from the host are lost, or arrive again. */
 void weir__sim_host_cut(struct sim_world *w, int host, bool cut);
 
-/* Step the wall clock (calendar.c). */
+/* The wall clock, by which files have their times; step it (calendar.c). */
+static inline weir_ns weir__sim_wall_now(const struct sim_world *w) {
+    return w->wall_offset_ns + w->now_ns;
+}
 void weir__sim_wall_step(struct sim_world *w, weir_ns by_ns);
 
 /* ---- instances (sim.c) ----------------------------------------------------------------------- */

@@ -11,8 +11,7 @@
 
 #include "sim/disk.h"
 
-/* The calendar of a simulated world begins in November 2023. */
-enum { EPOCH_S = 1700000000, OWNER = 1000 };
+enum { OWNER = 1000 };
 
 static bool reads(int flags) {
     return (flags & O_ACCMODE) != O_WRONLY;
@@ -332,8 +331,15 @@ static int64_t link_call(struct sim_world *w, struct weir__call *c, struct sim_s
 
 /* ---- what a node is -------------------------------------------------------------------------- */
 
+/* Nanoseconds count up, also before 1970. */
+static struct statx_timestamp time_of(weir_ns at_ns) {
+    int64_t second_ns = WEIR_SECONDS(1), rest_ns = at_ns % second_ns;
+    int64_t s = at_ns / second_ns - (rest_ns < 0);
+    return (struct statx_timestamp){
+        .tv_sec = s, .tv_nsec = (uint32_t)(rest_ns < 0 ? rest_ns + second_ns : rest_ns)};
+}
+
 static int64_t stat_of(const struct sim_node *n, struct statx *ret) {
-    weir_ns changed = n->changed_ns, written = n->written_ns;
     *ret = (struct statx){
         .stx_mask = STATX_BASIC_STATS,
         .stx_blksize = SIM_PAGE,
@@ -346,10 +352,8 @@ static int64_t stat_of(const struct sim_node *n, struct statx *ret) {
         .stx_blocks = n->page_count * (SIM_PAGE / 512),
         .stx_dev_minor = 1,
     };
-    ret->stx_ctime.tv_sec = EPOCH_S + changed / 1000000000;
-    ret->stx_ctime.tv_nsec = (uint32_t)(changed % 1000000000);
-    ret->stx_mtime.tv_sec = EPOCH_S + written / 1000000000;
-    ret->stx_mtime.tv_nsec = (uint32_t)(written % 1000000000);
+    ret->stx_ctime = time_of(n->changed_ns);
+    ret->stx_mtime = time_of(n->written_ns);
     ret->stx_atime = ret->stx_mtime;
     return 0;
 }
@@ -370,7 +374,7 @@ static int64_t node_call(struct sim_world *w, struct weir__call *c, struct sim_n
         return c->path != NULL && (n->mode & S_IWUSR) == 0 ? -EACCES : cut(w, n, c->at);
     case WEIR__CHMOD:
         n->mode = (n->mode & S_IFMT) | (c->mode & 07777);
-        n->changed_ns = w->now_ns;
+        n->changed_ns = weir__sim_wall_now(w);
         return 0;
     case WEIR__READLINK:
         return readlink_of(n, c);

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* disk_test.c - the file system of a simulated world: the times of files, and what is reserved. */
+#include <weir/wall.h>
+
+#include "file/file_test_util.h"
+
+static void in_world(int (*story)(void *), size_t disk_size) {
+    struct weir_sim_options o = {.size = sizeof o, .disk_size = disk_size};
+    assert_int_equal(weir_sim_run(story, NULL, &o), 0);
+}
+
+/* ---- times ----------------------------------------------------------------------------------- */
+
+static weir_ns time_of(const struct timespec *t) {
+    return WEIR_SECONDS(t->tv_sec) + t->tv_nsec;
+}
+
+/* A file that is written has the time of the wall clock. */
+static void expect_new(const char *path) {
+    struct stat st;
+    put_text(path, "text");
+    weir_ns now_ns = weir_wall_now();
+    assert_int_equal(weir_stat(path, &st), 0);
+    assert_true(now_ns - time_of(&st.st_mtim) >= 0);
+    assert_true(now_ns - time_of(&st.st_mtim) < WEIR_SECONDS(1));
+    assert_true(now_ns - time_of(&st.st_ctim) >= 0);
+    assert_true(now_ns - time_of(&st.st_ctim) < WEIR_SECONDS(1));
+    assert_true(st.st_mtim.tv_nsec >= 0 && st.st_mtim.tv_nsec < 1000000000);
+}
+
+static int writes_by_the_clock(void *unused) {
+    (void)unused;
+    expect_new("/tmp/a");
+    assert_int_equal(weir_sim_wall_step(WEIR_SECONDS(3600)), 0);
+    expect_new("/tmp/a");
+    expect_new("/tmp/b");
+    assert_int_equal(weir_sim_wall_step(-weir_wall_now() - WEIR_SECONDS(1000) - 7), 0);
+    expect_new("/tmp/c"); /* before 1970 */
+    return 0;
+}
+
+WEIR_TEST(files_have_their_times_by_the_wall_clock) {
+    in_world(writes_by_the_clock, 0);
+}
