@@ -134,6 +134,25 @@ WEIR_TEST_BACKENDS(a_result_that_is_late_wins_over_a_cancel) {
     world_close();
 }
 
+/* A turn has returned it, and its wake is not called yet. */
+WEIR_TEST_BACKENDS(a_late_result_that_was_returned_is_not_taken_back) {
+    struct rig_pair p;
+    struct rig_op o;
+    struct weir__op *back = NULL;
+    arm(OP(SEND), FAULT_LATE, 1);
+    world_open(NULL);
+    rig_pair_open(&p);
+    rig_send_begin(&o, &p.here, "abc", 3);
+    assert_int_equal(o.done, 0);
+    while (back == NULL)
+        back = backend->ops->turn(backend, rig_now() + RIG_LIMIT);
+    assert_true(back == &o.op && back->next == NULL);
+    assert_int_equal(weir__cancel(backend, &o.op), WEIR__PENDING);
+    assert_int_equal(o.op.result, 3);
+    rig_pair_close(&p);
+    world_close();
+}
+
 WEIR_TEST_BACKENDS(what_never_comes_ends_by_cancel) {
     struct rig_pair p;
     struct rig_op o;

@@ -390,7 +390,7 @@ static int submit(struct weir__backend *backend, struct weir__op *op) {
 
 static int cancel(struct weir__backend *backend, struct weir__op *op) {
     struct sim *b = sim_of(backend);
-    if (op->state == READY) /* the result that won is on its way */
+    if (op->state == READY || op->state == FREE) /* it has a result, of which its wake tells */
         return WEIR__PENDING;
     if (op->state == JOBBED) {
         struct job *j = job_of(b, op);
@@ -402,8 +402,6 @@ static int cancel(struct weir__backend *backend, struct weir__op *op) {
         op->state = FREE;
         return done(op, -ECANCELED);
     }
-    if (op->state == FREE)
-        return WEIR__DONE;
     if (op->state == STARVED)
         weir__sim_ops_remove(&b->starved, op);
     if (op->kind == WEIR__SIGNAL)
