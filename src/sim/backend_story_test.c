@@ -513,6 +513,35 @@ WEIR_TEST_BACKENDS(out_of_descriptors_is_emfile) {
     world_close();
 }
 
+/* Only a connection makes the shortage matter. */
+WEIR_TEST_BACKENDS(an_accept_without_a_free_descriptor_waits_while_nobody_comes) {
+    enum { MAX = 6, TRIED = 64 };
+    struct weir__file listener, f[TRIED];
+    struct weir__addr a = rig_addr("127.0.0.1", 0);
+    struct sim_config c;
+    struct rlimit old;
+    struct rig_op o;
+    int made = 0;
+    weir__sim_config_defaults(&c);
+    c.descriptors_max = MAX;
+    world_open(&c);
+    rig_listen(&listener, &a, 4);
+    getrlimit(RLIMIT_NOFILE, &old);
+    setrlimit(RLIMIT_NOFILE, &(struct rlimit){TRIED / 2, old.rlim_max});
+    while (made < TRIED && rig_socket(&f[made], AF_INET) == 0)
+        made++;
+    assert_true(made < TRIED);
+    rig_accept_begin(&o, &listener);
+    rig_settle();
+    assert_int_equal(o.done, 0);
+    setrlimit(RLIMIT_NOFILE, &old);
+    assert_int_equal(rig_stop(&o), -ECANCELED);
+    while (made > 0)
+        rig_close_file(&f[--made]);
+    rig_close_file(&listener);
+    world_close();
+}
+
 WEIR_TEST(the_suite_holds_in_stranger_worlds) {
     world_again("deferred");
     world_again("tiny");

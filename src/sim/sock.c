@@ -399,10 +399,10 @@ int weir__sim_accept(struct sim_sock *s, struct sim_sock **ret_child) {
     struct sim_world *w = s->world;
     if (s->state != SIM_LISTEN)
         return -EINVAL;
-    if (w->open >= w->config.descriptors_max)
-        return -EMFILE;
     if (weir__list_empty(&s->queue))
         return -EAGAIN;
+    if (w->open >= w->config.descriptors_max)
+        return -EMFILE;
     struct sim_sock *child = WEIR_CONTAINER(s->queue.next, struct sim_sock, queue);
     weir__list_remove(&child->queue);
     child->queued = false;
