@@ -38,7 +38,7 @@ struct sim {
     uint8_t *pieces;
     uint32_t *free_pieces; /* tokens, last in first out */
     size_t free_count, held;
-    unsigned busy_turns;
+    unsigned busy_turns, full_turns; /* since the last wait */
     char explanation[96];
 };
 

@@ -15,8 +15,9 @@
 #include "sys/spawn.h"
 
 /* Turns in a row that neither wait nor return anything: past it each takes a microsecond, so that
- * tasks which only yield to each other reach their deadlines in virtual time too. */
-enum { BUSY_TURNS = 1024, BUSY_STEP_NS = 1000 };
+ * tasks which only yield to each other reach their deadlines in virtual time too. Likewise turns
+ * that always have something to return; more of these may be real work of one instant. */
+enum { BUSY_TURNS = 1024, FULL_TURNS = 16384, BUSY_STEP_NS = 1000 };
 
 /* How long the end of a receive takes: a segment may arrive meanwhile. And a call on files. */
 enum { DETACH_NS = 50000, CALL_NS = 50000 };
@@ -450,13 +451,16 @@ static struct weir__op *turn(struct weir__backend *backend, weir_ns until_ns) {
     struct sim_world *w = b->world;
     b->base.quiet = false;
     weir__sim_world_fire(w);
-    if (until_ns <= w->now_ns && b->ready.head == NULL && ++b->busy_turns > BUSY_TURNS) {
+    bool is_long = b->ready.head != NULL
+                       ? ++b->full_turns > FULL_TURNS
+                       : until_ns <= w->now_ns && ++b->busy_turns > BUSY_TURNS;
+    if (is_long) {
         w->now_ns = weir__deadline(w->now_ns, BUSY_STEP_NS);
         weir__sim_world_fire(w);
         check_limit(w);
     }
     while (b->ready.head == NULL && until_ns > w->now_ns) {
-        b->busy_turns = 0;
+        b->busy_turns = b->full_turns = 0;
         if (weir__latch_take(b->base.latch) || !pass_time(b, until_ns))
             break;
     }

@@ -57,6 +57,28 @@ WEIR_TEST(the_limit_of_virtual_time_ends_tasks_of_the_runs_own_group) {
     assert_int_equal(weir_sim_counts()->now_ns, WEIR_SECONDS(3600 + 60));
 }
 
+/* Each op is ready at once, and comes back in a later turn. */
+static int never_waits(void *arg) {
+    WEIR_AUTO(weir_unlisten) struct weir_listener *l = NULL;
+    WEIR_AUTO(weir_close) struct weir_stream *s = NULL;
+    struct weir_scope scope;
+    (void)arg;
+    int rc = weir_listen("tcp://localhost:7", NULL, &l);
+    rc = rc < 0 ? rc : weir_dial("tcp://localhost:7", NULL, &s);
+    weir_scope_enter(&scope, WEIR_MILLISECONDS(1));
+    for (int i = 0; rc == 0 && i < 5000000; i++)
+        rc = weir_wait_writable(s);
+    return weir_scope_leave(&scope, rc);
+}
+
+WEIR_TEST(a_task_whose_ops_are_always_ready_reaches_its_deadline) {
+    struct weir_sim_options o = {.size = sizeof o};
+    for (int deferred = 0; deferred < 2; deferred++) {
+        o.deferred = deferred;
+        assert_int_equal(weir_sim_run(never_waits, NULL, &o), -ETIME);
+    }
+}
+
 static int wait_for_nobody(void *arg) {
     struct weir_listener *l;
     struct weir_stream *s;
