@@ -42,3 +42,30 @@ static int writes_by_the_clock(void *unused) {
 WEIR_TEST(files_have_their_times_by_the_wall_clock) {
     in_world(writes_by_the_clock, 0);
 }
+
+/* ---- room ------------------------------------------------------------------------------------ */
+
+enum { PAGE = 4096 };
+
+static struct weir_file *open_new(const char *path) {
+    struct weir_file *f = NULL;
+    assert_int_equal(weir_file_open(path, O_RDWR | O_CREAT | O_TRUNC, 0644, &f), 0);
+    return f;
+}
+
+static int reserves(void *unused) {
+    static const char page[PAGE] = "page";
+    WEIR_AUTO(weir_file_close) struct weir_file *a = open_new("/tmp/a"), *b = open_new("/tmp/b");
+    (void)unused;
+    assert_int_equal(weir_file_allocate(a, PAGE, PAGE), 0);
+    assert_int_equal(weir_file_write(b, page, PAGE), 0);
+    assert_int_equal(weir_file_write(b, page, PAGE), -ENOSPC);
+    assert_int_equal(weir_file_pwrite(a, page, PAGE, PAGE), 0);
+    assert_int_equal(weir_file_allocate(a, PAGE, PAGE), 0); /* it is stored already */
+    assert_int_equal(weir_file_allocate(a, PAGE - 1, 2), -ENOSPC);
+    return 0;
+}
+
+WEIR_TEST(what_is_allocated_can_be_written_on_a_full_disk) {
+    in_world(reserves, (size_t)2 * PAGE);
+}

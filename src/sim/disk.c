@@ -292,6 +292,17 @@ int64_t weir__sim_bytes_put(struct sim_world *w, struct sim_node *n, int64_t at,
     return (int64_t)done;
 }
 
+int weir__sim_bytes_reserve(struct sim_world *w, struct sim_node *n, int64_t at, int64_t len) {
+    int64_t first = at / SIM_PAGE, last = (at + len - 1) / SIM_PAGE;
+    uint64_t stored = page_place(n, last + 1) - page_place(n, first);
+    uint64_t missing = (uint64_t)(last - first) + 1 - stored;
+    if (missing > w->config.disk_size / SIM_PAGE - w->disk->pages)
+        return -ENOSPC;
+    for (int64_t i = first; missing > 0 && i <= last; i++)
+        (void)page_make(w, n, i);
+    return 0;
+}
+
 void weir__sim_bytes_cut(struct sim_world *w, struct sim_node *n, int64_t size) {
     uint8_t *last = page_of(n, size / SIM_PAGE);
     if (last != NULL)

@@ -83,6 +83,8 @@ void weir__sim_node_drop(struct sim_world *w, struct sim_node *node);
 int64_t weir__sim_bytes_get(const struct sim_node *n, int64_t at, void *to, size_t len);
 int64_t weir__sim_bytes_put(struct sim_world *w, struct sim_node *n, int64_t at, const void *from,
                             size_t len);
+/* Store len bytes, which need not be written yet. Returns 0; -ENOSPC: nothing is stored. */
+int weir__sim_bytes_reserve(struct sim_world *w, struct sim_node *n, int64_t at, int64_t len);
 void weir__sim_bytes_cut(struct sim_world *w, struct sim_node *n, int64_t size);
 
 /* The open file of a descriptor; NULL: it is none. */

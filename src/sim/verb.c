@@ -167,8 +167,9 @@ static int64_t allocate_call(struct sim_world *w, struct weir__call *c, struct s
         return -EBADF;
     if (c->at < 0 || c->size <= 0)
         return -EINVAL;
-    if ((uint64_t)c->size / SIM_PAGE + w->disk->pages > w->config.disk_size / SIM_PAGE)
-        return -ENOSPC;
+    int rc = weir__sim_bytes_reserve(w, o->node, c->at, c->size);
+    if (rc < 0)
+        return rc;
     if (c->at + c->size > o->node->size)
         weir__sim_bytes_cut(w, o->node, c->at + c->size);
     return 0;
