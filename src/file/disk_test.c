@@ -69,3 +69,30 @@ static int reserves(void *unused) {
 WEIR_TEST(what_is_allocated_can_be_written_on_a_full_disk) {
     in_world(reserves, (size_t)2 * PAGE);
 }
+
+/* ---- sizes that no file has ------------------------------------------------------------------ */
+
+static int is_too_large(void *unused) {
+    WEIR_AUTO(weir_file_close) struct weir_file *f = open_new("/tmp/a");
+    char text[8] = {0};
+    (void)unused;
+    assert_int_equal(weir_file_write(f, "abc", 3), 0);
+    assert_int_equal(weir_file_truncate(f, INT64_MAX), -EFBIG);
+    assert_int_equal(weir_truncate("/tmp/a", INT64_MAX), -EFBIG);
+    assert_int_equal(weir_file_allocate(f, INT64_MAX - 5, 10), -EFBIG);
+    assert_int_equal(weir_file_allocate(f, 10, INT64_MAX), -EFBIG);
+    assert_int_equal(weir_file_pwrite(f, "xyz", 3, INT64_MAX - 1), -EINVAL);
+    assert_int_equal(weir_file_pwrite(f, "xyz", 3, INT64_MAX - 5), -EFBIG);
+    assert_int_equal(weir_file_seek(f, INT64_MAX, SEEK_CUR), -EINVAL);
+    assert_int_equal(weir_file_seek(f, INT64_MAX, SEEK_END), -EINVAL);
+    assert_int_equal(weir_file_seek(f, INT64_MAX, SEEK_SET), -EINVAL);
+    assert_int_equal(weir_file_seek(f, 0, SEEK_CUR), 3);
+    assert_int_equal(weir_file_pread(f, text, sizeof text, INT64_MAX - 8), 0);
+    assert_int_equal(weir_file_pread(f, text, sizeof text, 0), 3);
+    assert_string_equal(text, "abc");
+    return 0;
+}
+
+WEIR_TEST(a_file_grows_no_larger_than_a_file_system_lets_it) {
+    in_world(is_too_large, 0);
+}

@@ -275,6 +275,12 @@ int64_t weir__sim_bytes_get(const struct sim_node *n, int64_t at, void *to, size
 int64_t weir__sim_bytes_put(struct sim_world *w, struct sim_node *n, int64_t at, const void *from,
                             size_t len) {
     size_t done = 0;
+    if (at < 0 || len > (uint64_t)(INT64_MAX - at))
+        return -EINVAL;
+    if (len > 0 && at >= SIM_SIZE_MAX)
+        return -EFBIG;
+    if (len > 0 && (int64_t)len > SIM_SIZE_MAX - at)
+        len = (size_t)(SIM_SIZE_MAX - at);
     while (done < len) {
         int64_t here = at + (int64_t)done;
         size_t some = in_page(here, len - done);
@@ -293,6 +299,8 @@ int64_t weir__sim_bytes_put(struct sim_world *w, struct sim_node *n, int64_t at,
 }
 
 int weir__sim_bytes_reserve(struct sim_world *w, struct sim_node *n, int64_t at, int64_t len) {
+    if (at > SIM_SIZE_MAX || len > SIM_SIZE_MAX - at)
+        return -EFBIG;
     int64_t first = at / SIM_PAGE, last = (at + len - 1) / SIM_PAGE;
     uint64_t stored = page_place(n, last + 1) - page_place(n, first);
     uint64_t missing = (uint64_t)(last - first) + 1 - stored;

@@ -14,6 +14,9 @@
 
 enum { SIM_PAGE = 4096, SIM_FILE_BASE = 1 << 29 /* descriptors of files start here */ };
 
+/* No file is larger: the limit of ext4. Offsets up to it can be added without overflow. */
+#define SIM_SIZE_MAX (INT64_C(1) << 44)
+
 struct sim_page {
     int64_t index; /* of the page in its file */
     uint8_t *bytes;
@@ -79,12 +82,14 @@ struct sim_node *weir__sim_node_new(struct sim_world *w, mode_t mode);
 /* Free it if it has neither a name nor a descriptor. */
 void weir__sim_node_drop(struct sim_world *w, struct sim_node *node);
 
-/* Bytes of a file. put stores as much as the disk has room for; -ENOSPC: nothing. */
+/* Bytes of a file. put stores as much as the disk has room for, and a file may have; -ENOSPC,
+ * -EFBIG: nothing; -EINVAL: at and len are no place at all. */
 int64_t weir__sim_bytes_get(const struct sim_node *n, int64_t at, void *to, size_t len);
 int64_t weir__sim_bytes_put(struct sim_world *w, struct sim_node *n, int64_t at, const void *from,
                             size_t len);
-/* Store len bytes, which need not be written yet. Returns 0; -ENOSPC: nothing is stored. */
+/* Store len bytes, which need not be written yet. Returns 0; -ENOSPC, -EFBIG: nothing is stored. */
 int weir__sim_bytes_reserve(struct sim_world *w, struct sim_node *n, int64_t at, int64_t len);
+/* size is at most SIM_SIZE_MAX. */
 void weir__sim_bytes_cut(struct sim_world *w, struct sim_node *n, int64_t size);
 
 /* The open file of a descriptor; NULL: it is none. */

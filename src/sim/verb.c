@@ -158,6 +158,8 @@ static int64_t sync_call(struct sim_world *w, struct weir__call *c, struct sim_o
 static int64_t cut(struct sim_world *w, struct sim_node *n, int64_t size) {
     if (size < 0 || S_ISDIR(n->mode))
         return size < 0 ? -EINVAL : -EISDIR;
+    if (size > SIM_SIZE_MAX)
+        return -EFBIG;
     weir__sim_bytes_cut(w, n, size);
     return 0;
 }
@@ -180,7 +182,7 @@ static int64_t seek_call(struct sim_world *w, struct weir__call *c, struct sim_o
     if (c->flags != SEEK_SET && c->flags != SEEK_CUR && c->flags != SEEK_END)
         return -EINVAL;
     int64_t from = c->flags == SEEK_SET ? 0 : c->flags == SEEK_CUR ? o->at : o->node->size;
-    if (c->at < -from)
+    if (c->at < -from || c->at > SIM_SIZE_MAX - from)
         return -EINVAL;
     return o->at = from + c->at;
 }
