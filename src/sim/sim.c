@@ -240,13 +240,13 @@ static void cancel_polls(struct sim *b, const struct weir__file *file) {
     }
 }
 
-/* Never attached: the connection is reset. */
+/* Never attached: the connection is reset, unless another descriptor of it is left. */
 static int close_unkept(struct sim *b, struct weir__op *op) {
     struct sim_sock *s = weir__sim_sock_by_fd(b->world, op->file->fd);
-    if (s != NULL && s->file == NULL) {
-        weir__sim_option(s, WEIR__LINGER0, s->copies == 0);
+    if (s != NULL && s->file == NULL && s->copies == 0)
+        weir__sim_option(s, WEIR__LINGER0, 1);
+    if (s != NULL && (s->file == NULL || s->copies > 0))
         weir__sim_let_go(s);
-    }
     op->file->fd = -1;
     return done(op, 0);
 }
@@ -582,19 +582,5 @@ int weir__sim_raise(struct sim_world *w, int signal) {
             count++;
         }
     }
-    return count;
-}
-
-size_t weir__sim_lent(const struct sim_world *w) {
-    size_t count = 0;
-    for (struct weir__list *i = w->instances.next; i != &w->instances; i = i->next)
-        count += w->config.piece_count - WEIR_CONTAINER(i, struct sim, link)->free_count;
-    return count;
-}
-
-size_t weir__sim_pending(const struct sim_world *w) {
-    size_t count = 0;
-    for (struct weir__list *i = w->instances.next; i != &w->instances; i = i->next)
-        count += WEIR_CONTAINER(i, struct sim, link)->held;
     return count;
 }

@@ -130,6 +130,8 @@ struct sim_world *weir__sim_world_new(const struct sim_config *c, const char *ho
 struct sim_world *weir__sim_world_replay(const struct sim_config *c, const char *host_name,
                                          const struct sim_choices *replay);
 void weir__sim_world_free(struct sim_world *w); /* no instance attached */
+size_t weir__sim_lent(const struct sim_world *w);    /* pieces lent, of all instances */
+size_t weir__sim_pending(const struct sim_world *w); /* ops held, of all instances */
 
 /* The world that instances opened on this thread attach to; NULL: each makes its own. */
 struct sim_world *weir__sim_world_here(void);
@@ -327,7 +329,5 @@ int weir__sim_raise(struct sim_world *w, int signal); /* how many ops waited for
 /* What weir__backend_open_sim points to. Attaches to weir__sim_world_here, else to a world of its
  * own with the defaults. Returns 0. */
 int weir__sim_open(struct weir__backend **ret_backend, const char **ret_why);
-size_t weir__sim_lent(const struct sim_world *w);    /* pieces lent, of all instances */
-size_t weir__sim_pending(const struct sim_world *w); /* ops held, of all instances */
 
 #endif

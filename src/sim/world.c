@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* world.c - making and freeing a simulated world, and which world this thread is in. */
+/* world.c - making and freeing a simulated world; which world this thread is in, and what its loops
+ * hold. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
 #include "sim/disk.h"
+#include "sim/door.h"
 
 static _Thread_local struct sim_world *here;
 
@@ -119,4 +121,18 @@ void weir__sim_world_free(struct sim_world *w) {
     if (here == w)
         here = NULL;
     free(w);
+}
+
+size_t weir__sim_lent(const struct sim_world *w) {
+    size_t count = 0;
+    for (struct weir__list *i = w->instances.next; i != &w->instances; i = i->next)
+        count += w->config.piece_count - WEIR_CONTAINER(i, struct sim, link)->free_count;
+    return count;
+}
+
+size_t weir__sim_pending(const struct sim_world *w) {
+    size_t count = 0;
+    for (struct weir__list *i = w->instances.next; i != &w->instances; i = i->next)
+        count += WEIR_CONTAINER(i, struct sim, link)->held;
+    return count;
 }
