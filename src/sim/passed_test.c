@@ -68,3 +68,26 @@ WEIR_TEST(a_number_that_was_passed_is_closed_while_another_is_attached) {
     rig_pair_close(&door);
     world_close();
 }
+
+/* Nothing is left that could receive it. */
+WEIR_TEST(a_socket_that_was_sent_over_itself_is_freed_with_its_world) {
+    struct rig_pair door;
+    struct weir__file own = {.fd = -1};
+    struct rig_op o;
+    world_open(NULL);
+    unix_pair(&door);
+    rig_close_file(&door.there);
+    rig_close_file(&door.here);
+    assert_int_equal(rig_connect(&door.here, &door.addr), 0);
+    rig_accept_begin(&o, &door.listener);
+    own.fd = (int)rig_wait(&o);
+    send_fd(&door.here, own.fd);
+    rig_close_file(&own);
+    rig_pass(WEIR_SECONDS(1));
+    rig_close_file(&door.here);
+    rig_close_file(&door.listener);
+    assert_int_equal(world->open, 1); /* its last descriptor lies among its own bytes */
+    rig_close();
+    weir__sim_world_free(world);
+    world = NULL;
+}

@@ -104,11 +104,11 @@ void weir__sim_sock_free(struct sim_sock *s) {
     weir__sim_host_port(s, false);
     weir__sim_ring_clear(&s->in);
     weir__sim_ring_clear(&s->out);
-    w->leaves(s);
     w->open -= s->open;
     w->socks[s->slot] = NULL;
     if (s->slot < w->sock_len)
         w->sock_len = s->slot;
+    w->leaves(s); /* what goes with it may name it, and finds it no more */
     free(s);
 }
 

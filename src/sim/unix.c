@@ -130,16 +130,19 @@ static void close_one(struct sim_world *w, uint64_t id) {
         weir__sim_let_go(s);
 }
 
-static void drop_first(struct sim_sock *s) {
+static struct sim_rights *take_rights(struct sim_sock *s) {
     struct sim_rights *r = s->rights;
     s->rights = r->next;
-    free(r);
+    return r;
 }
 
+/* One of them may be of s itself: it must not find them here again. */
 static void close_first(struct sim_sock *s) {
-    for (size_t i = 0; i < s->rights->count; i++)
-        close_one(s->world, s->rights->ids[i]);
-    drop_first(s);
+    struct sim_world *w = s->world;
+    struct sim_rights *r = take_rights(s);
+    for (size_t i = 0; i < r->count; i++)
+        close_one(w, r->ids[i]);
+    free(r);
 }
 
 /* A read of len bytes ends with the first message that has descriptors. */
@@ -224,7 +227,7 @@ int64_t weir__sim_unix_send(struct sim_sock *s, const struct msghdr *m) {
 
 /* The descriptors that m has room for; the others are closed. */
 static void take_first(struct sim_sock *s, struct msghdr *m) {
-    struct sim_rights *r = s->rights;
+    struct sim_rights *r = take_rights(s);
     size_t head = CMSG_LEN(0), size = m->msg_control != NULL ? m->msg_controllen : 0;
     size_t room = size > head ? (size - head) / sizeof(int) : 0, kept = 0;
     m->msg_controllen = 0;
@@ -246,7 +249,7 @@ static void take_first(struct sim_sock *s, struct msghdr *m) {
         c->cmsg_len = CMSG_LEN(kept * sizeof(int));
         m->msg_controllen = c->cmsg_len;
     }
-    drop_first(s);
+    free(r);
 }
 
 int64_t weir__sim_unix_recv(struct sim_sock *s, struct msghdr *m) {
