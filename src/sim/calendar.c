@@ -45,7 +45,7 @@ static void wall_fired(struct sim_world *w, struct sim_event *e) {
 }
 
 static void arm(struct sim_world *w, struct wall *t) {
-    weir_ns left_ns = t->until_ns - weir__sim_wall_now(w);
+    weir_ns left_ns = weir__deadline(t->until_ns, -weir__sim_wall_now(w));
     if (t->until_ns == WEIR_NEVER)
         return;
     weir__sim_event_arm(w, &t->event, weir__deadline(w->now_ns, left_ns > 0 ? left_ns : 0));
@@ -105,7 +105,7 @@ int weir__sim_wall_poll(struct sim *b, struct weir__op *op) {
 }
 
 void weir__sim_wall_step(struct sim_world *w, weir_ns by_ns) {
-    w->wall_offset_ns += by_ns;
+    w->wall_offset_ns = weir__deadline(w->wall_offset_ns, by_ns);
     for (struct weir__list *i = w->walls.next; i != &w->walls; i = i->next) {
         struct wall *t = WEIR_CONTAINER(i, struct wall, link);
         t->is_stepped = true;

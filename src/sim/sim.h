@@ -13,6 +13,7 @@
 #define WEIR_SIM_SIM_H
 
 #include "base/list.h"
+#include "base/time.h"
 #include "sim/chance.h"
 #include "sys/backend.h"
 
@@ -318,7 +319,7 @@ void weir__sim_host_cut(struct sim_world *w, int host, bool cut);
 
 /* The wall clock, by which files have their times; step it (calendar.c). */
 static inline weir_ns weir__sim_wall_now(const struct sim_world *w) {
-    return w->wall_offset_ns + w->now_ns;
+    return weir__deadline(w->wall_offset_ns, w->now_ns);
 }
 void weir__sim_wall_step(struct sim_world *w, weir_ns by_ns);
 

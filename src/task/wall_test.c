@@ -141,6 +141,22 @@ STEP_STORY(each_step_of_the_simulated_clock_is_waited_for_and_none_is_missed) {
     return 0;
 }
 
+STEP_STORY(the_simulated_clock_is_stepped_as_far_as_numbers_go) {
+    assert_int_equal(weir_sim_wall_step(INT64_MAX), 0);
+    assert_true(weir_wall_now() == WEIR_NEVER);
+    assert_int_equal(weir_wall_sleep_until(WEIR_NEVER - 1), 0);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(weir_sim_wall_step(INT64_MIN), 0);
+    weir_ns begin_ns = weir_wall_now();
+    assert_true(begin_ns < -WEIR_SECONDS(9000000000));
+    assert_int_equal(weir_wall_sleep_until(begin_ns + WEIR_SECONDS(5)), 0);
+    assert_true(weir_wall_now() == begin_ns + WEIR_SECONDS(5));
+    struct weir_scope scope;
+    weir_scope_enter(&scope, WEIR_SECONDS(1));
+    assert_int_equal(weir_wall_sleep_until(INT64_MAX - 1), -ETIME);
+    return weir_scope_leave(&scope, 0);
+}
+
 WEIR_TEST(the_wall_clock_of_no_world_cannot_be_stepped) {
     assert_int_equal(weir_sim_wall_step(1), WEIR_ENOLOOP);
 }
