@@ -272,11 +272,11 @@ WEIR_TEST_BACKENDS(a_cancelled_detach_loses_nothing) {
     world_close();
 }
 
-WEIR_TEST_BACKENDS(a_close_ends_a_detach_first) {
+static void close_behind_detach(const struct sim_config *config) {
     struct rig_pair p;
     uint8_t got[16];
     char byte;
-    world_open(NULL);
+    world_open(config);
     rig_pair_open(&p);
     be_pushed(&p.there);
     struct rig_op o = detach_op(&p.there), c = rig_op(WEIR__CLOSE, &p.there);
@@ -293,6 +293,18 @@ WEIR_TEST_BACKENDS(a_close_ends_a_detach_first) {
     p.there.fd = -1;
     rig_pair_close(&p);
     world_close();
+}
+
+WEIR_TEST_BACKENDS(a_close_ends_a_detach_first) {
+    close_behind_detach(NULL);
+}
+
+WEIR_TEST(a_close_ends_a_detach_first_however_that_leaves) {
+    struct sim_config c;
+    weir__sim_config_defaults(&c);
+    c.deferred = c.permutes = true;
+    for (c.seed = 1; c.seed <= 20; c.seed++)
+        close_behind_detach(&c);
 }
 
 WEIR_TEST_BACKENDS(a_detach_that_is_struck_loses_nothing) {

@@ -241,20 +241,17 @@ static void cancel_polls(struct sim *b, const struct weir__file *file) {
 }
 
 /* Never attached: the connection is reset, unless another descriptor of it is left. */
-static int close_unkept(struct sim *b, struct weir__op *op) {
+static void close_unkept(struct sim *b, struct weir__op *op) {
     struct sim_sock *s = weir__sim_sock_by_fd(b->world, op->file->fd);
     if (s != NULL && s->file == NULL && s->copies == 0)
         weir__sim_option(s, WEIR__LINGER0, 1);
     if (s != NULL && (s->file == NULL || s->copies > 0))
         weir__sim_let_go(s);
     op->file->fd = -1;
-    return done(op, 0);
 }
 
-static int submit_close(struct sim *b, struct weir__op *op) {
+static void close_kept(struct sim *b, struct weir__op *op) {
     struct sim_sock *s = weir__sim_sock_of(b, op);
-    if (op->file->state == WEIR__FILE_NONE)
-        return close_unkept(b, op);
     cancel_pending(b, &op->file->reader);
     cancel_pending(b, &op->file->writer);
     cancel_polls(b, op->file);
@@ -265,9 +262,17 @@ static int submit_close(struct sim *b, struct weir__op *op) {
     op->file->fd = -1;
     op->file->priv[0] = 0;
     op->file->state = WEIR__FILE_NONE;
+}
+
+static int submit_close(struct sim *b, struct weir__op *op) {
+    bool is_kept = op->file->state != WEIR__FILE_NONE;
+    if (is_kept)
+        close_kept(b, op);
+    else
+        close_unkept(b, op);
     if (!weir__sim_ops_have(&b->ready, op->file))
-        return answer(b, op, 0);
-    weir__sim_complete(b, op, 0);
+        return is_kept ? answer(b, op, 0) : done(op, 0);
+    weir__sim_complete(b, op, 0); /* behind its others: a DETACH may be on its way */
     return WEIR__PENDING;
 }
 
