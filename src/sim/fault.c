@@ -153,7 +153,6 @@ static void lengthen(struct fault *f, struct note *n) {
 
 static int submit_short(struct fault *f, struct weir__op *op) {
     size_t len = op->kind == WEIR__RECV ? 0 : op->u.bytes.len;
-    unsigned piece = (unsigned)__builtin_ctzll(~f->lent);
     bool is_send = op->kind == WEIR__SEND || op->kind == WEIR__SEND_SOON;
     if (op->kind == WEIR__SENDV || (is_send && len < 2))
         return fail_now(op);
@@ -161,17 +160,17 @@ static int submit_short(struct fault *f, struct weir__op *op) {
         return weir__submit(f->inner, op);
     struct note *n = note_add(f, op);
     n->len = len;
-    n->piece = piece;
     n->below = true;
     if (is_send) {
         op->u.bytes.len = len / 2;
     } else if (op->kind == WEIR__RECV_INTO) {
         op->u.bytes.len = 1;
     } else {
+        n->piece = (unsigned)__builtin_ctzll(~f->lent);
         op->kind = WEIR__RECV_INTO;
-        op->u.bytes.base = &f->pieces[piece];
+        op->u.bytes.base = &f->pieces[n->piece];
         op->u.bytes.len = 1;
-        f->lent |= (uint64_t)1 << piece;
+        f->lent |= (uint64_t)1 << n->piece;
     }
     if (weir__submit(f->inner, op) == WEIR__PENDING)
         return WEIR__PENDING;

@@ -83,6 +83,29 @@ WEIR_TEST_BACKENDS(a_short_receive_may_be_cancelled_or_meet_the_end) {
     world_close();
 }
 
+WEIR_TEST_BACKENDS(a_receive_is_whole_when_all_pieces_of_short_ones_are_lent) {
+    enum { PIECES = 64 };
+    runner_plain_order(); /* a seed may cut the bytes into parts */
+    struct rig_pair p;
+    struct rig_op o[PIECES];
+    char text[80] = {0};
+    struct fault_plan plan = {.kinds = OP(RECV), .effect = FAULT_SHORT, .nth = 1, .every = true};
+    weir__fault_arm(&plan);
+    world_open(NULL);
+    rig_pair_open(&p);
+    assert_int_equal(rig_send(&p.here, text, PIECES + 2), PIECES + 2);
+    rig_pass(RIG_SETTLED);
+    for (int i = 0; i < PIECES; i++) {
+        rig_recv_begin(&o[i], &p.there);
+        assert_int_equal(rig_wait(&o[i]), 1);
+    }
+    assert_int_equal(rig_recv(&p.there, text, sizeof text), 2);
+    for (int i = 0; i < PIECES; i++)
+        weir__release(backend, &o[i].op.u.lent);
+    rig_pair_close(&p);
+    world_close();
+}
+
 WEIR_TEST_BACKENDS(a_short_send_sends_half_and_fails) {
     runner_plain_order(); /* a seed may cut the bytes into parts */
     struct rig_pair p;
