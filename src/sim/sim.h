@@ -220,7 +220,7 @@ struct sim_sock {
     size_t out_max;
     uint64_t snd_una, snd_nxt, snd_end, snd_limit; /* snd_end: after the last byte written */
     bool fin_wanted, closed_first;
-    unsigned retries;
+    unsigned retries, unanswered; /* how often the pause has doubled; tries without an answer */
     struct sim_event retry;
     weir_ns heard_ns;   /* when the last segment arrives that is on its way to this socket, and */
     uint32_t heard_tie; /* its tie: a segment sent later does not arrive earlier */

@@ -223,7 +223,8 @@ static void retry(struct sim_world *w, struct sim_event *e) {
                    : s->open || s->queued     ? RETRIES
                                               : ORPHAN_RETRIES;
     (void)w;
-    if (++s->retries > max) {
+    s->retries++;
+    if (++s->unanswered > max) {
         fail(s, ETIMEDOUT);
         return;
     }
@@ -371,11 +372,17 @@ static bool on_handshake(struct sim_sock *s, const struct segment *g) {
     return true;
 }
 
+/* A peer that answers is there; only one that has taken or will take bytes shortens the pauses. */
 static void on_ack(struct sim_sock *s, const struct segment *g) {
-    s->retries = 0;
+    bool opens = g->limit > s->snd_limit;
+    s->unanswered = 0;
     s->probes = 0;
-    if (g->limit > s->snd_limit)
+    if (opens)
         s->snd_limit = g->limit;
+    if (opens || g->ack > s->snd_una)
+        s->retries = 0;
+    if (opens && !outstanding(s)) /* what is sent now has a pause of its own */
+        weir__sim_event_disarm(s->world, &s->retry);
     if (g->ack <= s->snd_una)
         return;
     uint64_t upto = g->ack < s->snd_end ? g->ack : s->snd_end;
@@ -571,7 +578,7 @@ void weir__sim_close(struct sim_sock *s) {
         weir__sim_sock_free(s);
     } else {
         s->fin_wanted = true;
-        s->retries = 0;
+        s->retries = s->unanswered = 0;
         weir__sim_event_disarm(s->world, &s->alive);
         output(s);
         finish(s);

@@ -89,3 +89,31 @@ WEIR_TEST(bytes_of_a_writer_that_has_closed_arrive_over_a_lossy_link) {
     }
     writer_leaves = false;
 }
+
+/* ---- how often a probe is sent --------------------------------------------------------------- */
+
+static uint64_t said; /* segments in a minute */
+static weir_ns waited_ns; /* for a byte after an hour */
+
+static int reads_after_an_hour(struct weir_stream *s) {
+    static uint8_t first[WINDOW];
+    int rc = weir_sleep(WEIR_SECONDS(1));
+    said = weir_sim_counts()->segments;
+    rc = rc < 0 ? rc : weir_sleep(WEIR_SECONDS(60));
+    said = weir_sim_counts()->segments - said;
+    rc = rc < 0 ? rc : weir_sleep(WEIR_SECONDS(3540));
+    waited_ns = weir_now();
+    rc = rc < 0 ? rc : weir_read_exactly(s, first, sizeof first);
+    rc = rc < 0 ? rc : weir_read_exactly(s, first, 1);
+    waited_ns = weir_now() - waited_ns;
+    return rc < 0 ? rc : read_to_end(s, sizeof first + 1);
+}
+
+/* The pauses double, and never does a peer that answers make the writer give up. */
+WEIR_TEST(probes_of_a_full_window_become_rare) {
+    read_so = reads_after_an_hour;
+    to_write = 3 * WINDOW;
+    assert_int_equal(run(two_ends, (struct weir_sim_options){0}, 0), 0);
+    assert_true(said > 2 && said <= 24); /* each has an answer */
+    assert_true(waited_ns < WEIR_MILLISECONDS(10));
+}
