@@ -28,8 +28,10 @@ enum weir_socket_option {
     WEIR_STREAM_SEND_BUFFER,        /* bytes that the kernel takes ahead of the peer. Linux
                                      * doubles the number, and a read returns the double */
     WEIR_STREAM_RECEIVE_BUFFER,     /* bytes that the kernel keeps for the reader; likewise */
-    WEIR_STREAM_RESET,              /* 1: weir_close resets the connection; 0: not. (SO_LINGER
-                                     * of 0 seconds; with more, close would block the loop) */
+    WEIR_STREAM_RESET,              /* tcp: 1: weir_close resets the connection; 0: not. (SO_LINGER
+                                     * of 0 seconds; with more, close would block the loop.) A unix
+                                     * socket takes it too, and its peer sees an end of stream; in
+                                     * a simulation it sees a reset */
     WEIR_STREAM_QUICKACK,           /* tcp: 1: acknowledge at once; 0: not. The kernel changes
                                      * it again by itself */
     WEIR_STREAM_MARK,               /* for routing and firewalls (SO_MARK; needs CAP_NET_ADMIN) */

@@ -54,6 +54,16 @@ STREAM_STORY(KIND_TCP | KIND_UNIX, buffers_are_at_least_what_was_asked) {
     return 0;
 }
 
+STREAM_STORY(KIND_UNIX, a_unix_socket_ends_where_it_was_told_to_reset) {
+    char byte;
+    if (is_sim())
+        runner_skip("its unix sockets are a small TCP");
+    assert_int_equal(weir_stream_option(e->a, WEIR_STREAM_RESET, 1), 0);
+    weir_close(&e->a);
+    assert_int_equal(weir_read(e->b, &byte, 1), 0);
+    return 0;
+}
+
 STREAM_STORY(KIND_TCP, a_close_resets_if_it_was_told_to) {
     char byte;
     assert_int_equal(weir_stream_option(e->a, WEIR_STREAM_RESET, 1), 0);
