@@ -183,6 +183,66 @@ WEIR_TEST(a_descriptor_sent_to_who_never_accepts_is_closed) {
     assert_int_equal(weir_sim_counts()->sockets, 0);
 }
 
+/* ---- a stream of a number ------------------------------------------------------------------- */
+
+/* A connection to url, and its other end as a stream of what weir_accept_fd gave. */
+static void open_by_number(const char *url, struct weir_stream **ret_client,
+                           struct weir_stream **ret_s) {
+    struct weir_listener *l = NULL;
+    int fd = -1;
+    assert_int_equal(weir_listen(url, NULL, &l), 0);
+    assert_int_equal(weir_dial(url, NULL, ret_client), 0);
+    assert_int_equal(weir_accept_fd(l, &fd), 0);
+    assert_int_equal(weir_stream_from_socket(fd, ret_s), 0);
+    weir_unlisten(&l);
+}
+
+static int leaves_bytes_unread(void *unused) {
+    struct weir_stream *client = NULL, *s = NULL;
+    struct weir_view v;
+    char byte;
+    (void)unused;
+    open_by_number("tcp://127.0.0.1:80", &client, &s);
+    assert_int_equal(weir_write(client, "unread", 6), 0);
+    assert_int_equal(weir_peek(s, 6, &v), 6);
+    weir_close(&s);
+    assert_int_equal(weir_read(client, &byte, 1), -ECONNRESET);
+    weir_close(&client);
+    return 0;
+}
+
+WEIR_TEST(a_stream_of_a_simulated_number_resets_what_was_not_read) {
+    assert_int_equal(weir_sim_run(leaves_bytes_unread, NULL, NULL), 0);
+}
+
+static int passes_over_a_number(void *unused) {
+    struct weir_stream *client = NULL, *s = NULL, *a = NULL, *b = NULL;
+    struct weir_listener *l = NULL;
+    int fd = -1, got = -1;
+    struct weir_fds fds = {.fds = &got, .max = 1};
+    char byte;
+    (void)unused;
+    open_by_number("unix:/door", &client, &s);
+    assert_int_equal(weir_listen("tcp://127.0.0.1:80", NULL, &l), 0);
+    assert_int_equal(weir_dial("tcp://127.0.0.1:80", NULL, &a), 0);
+    assert_int_equal(weir_accept_fd(l, &fd), 0);
+    assert_int_equal(give_to(s, fd, 0), 0);
+    assert_int_equal(weir_recv_fds(client, &byte, 1, &fds), 1);
+    assert_int_equal(fds.count, 1);
+    assert_int_equal(weir_stream_from_socket(got, &b), 0);
+    weir_close(&b);
+    assert_int_equal(weir_read(a, &byte, 1), 0);
+    weir_close(&a);
+    weir_close(&client);
+    weir_unlisten(&l);
+    return 0;
+}
+
+WEIR_TEST(a_stream_of_a_simulated_unix_socket_passes_descriptors) {
+    assert_int_equal(weir_sim_run(passes_over_a_number, NULL, NULL), 0);
+    assert_int_equal(weir_sim_counts()->sockets, 0);
+}
+
 /* ---- the kernel ----------------------------------------------------------------------------- */
 
 static const char program[] =

@@ -281,6 +281,18 @@ static int look_at(int fd, struct weir__addr *ret_peer) {
     return 0;
 }
 
+/* What look_at tells, in a simulation, where the backend alone knows the number: its file is asked.
+ * A connection that was reset has no peer any more. */
+static void ask_peer(struct weir__socket *k) {
+    struct weir__addr peer = {.len = 0};
+    struct weir__op op = {
+        .kind = WEIR__NAME, .file = &k->file, .u.name = {.peer = true, .ret = &peer}};
+    if (weir__op_now(k->stream.loop, &op) < 0)
+        return;
+    k->file.exact = peer.sa.sa_family == AF_UNIX;
+    weir__peer_of(&peer, &k->peer);
+}
+
 int weir_stream_from_socket(int fd, struct weir_stream **ret_stream) {
     static const char what[] = "stream from a socket";
     struct weir__addr peer = {.len = 0};
@@ -299,6 +311,8 @@ int weir_stream_from_socket(int fd, struct weir_stream **ret_stream) {
         weir__free(k);
         return weir__fail(rc, what, NULL);
     }
+    if (l->backend->simulated)
+        ask_peer(k);
     weir__stream_give(&k->stream, ret_stream);
     weir__stream_remember(&k->stream, __builtin_return_address(0));
     return 0;
