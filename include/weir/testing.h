@@ -15,9 +15,9 @@
  * Grants, posts, and timers with equal deadlines keep their order.
  * A listener on the address or name of a host runs on that host. A dial starts from the host that
  * the program runs on, unless the socket is bound to another's address. Files lie in a file system
- * of the world. At first it has only /tmp, and its root is the working directory. Real descriptors,
- * and programs that no function plays, are refused by WEIR_ESIMREFUSED. Loop thread only, except
- * where a contract says otherwise. */
+ * of the world, with times by its wall clock. At first it has only /tmp, and its root is the
+ * working directory. Real descriptors, and programs that no function plays, are refused by
+ * WEIR_ESIMREFUSED. Loop thread only, except where a contract says otherwise. */
 #ifndef WEIR_TESTING_H
 #define WEIR_TESTING_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* door.h - one loop's door to a simulated world, shared by sim.c (the contract), order.c
- * (what the seed decides) and io.c (ops on sockets).
+ * (what the seed decides), io.c (ops on sockets), calendar.c (the wall clock) and world.c.
  *
  * op->state: where an op is. FREE: with its caller. HELD: reader or writer of its file, or linked
  * in signals or polls. STARVED: a RECV whose bytes are there, but no piece to lend. JOBBED: a job
