@@ -202,11 +202,12 @@ static bool is_extension(const llhttp_t *p, const char *text) {
 /* It knows a list of methods and of versions, where ours takes any of the right form; one chunk
  * extension and no blanks there, where RFC 9112 7.1.1 allows both; and reads trailers as if they
  * were headers. */
-static bool is_narrower(const struct theirs *t, llhttp_errno_t e, const char *text) {
+static bool is_narrower(const struct theirs *t, llhttp_errno_t e, const char *text, size_t len) {
+    const char *at = llhttp_get_error_pos(&t->parser);
     if (t->in_body && (e == HPE_INVALID_TRANSFER_ENCODING || e == HPE_INVALID_CONTENT_LENGTH
                        || e == HPE_UNEXPECTED_CONTENT_LENGTH))
         return true;
-    if (e == HPE_INVALID_CONTENT_LENGTH && *llhttp_get_error_pos(&t->parser) == '\t')
+    if (e == HPE_INVALID_CONTENT_LENGTH && at < text + len && *at == '\t')
         return true; /* RFC 9110 5.6.3: a tab behind the value is white space */
     return e == HPE_INVALID_METHOD || e == HPE_INVALID_VERSION || e == HPE_INVALID_CONSTANT
            || (t->in_body && is_extension(&t->parser, text));
@@ -222,7 +223,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t len) {
     llhttp_init(&t.parser, HTTP_REQUEST, &settings);
     llhttp_errno_t e = llhttp_execute(&t.parser, (const char *)copy, len);
     bool is_told = mine.ended > 0 && !mine.full && !t.sink.full
-                   && !is_narrower(&t, e, (const char *)copy);
+                   && !is_narrower(&t, e, (const char *)copy, len);
     free(copy);
     if (!is_told)
         return 0;
