@@ -47,9 +47,10 @@ static void add_text(struct draft *d, struct bytes *out, const char *text) {
         } else if (c[0] == '$' && c[1] == 'x') {
             bytes_fill(out, 'x', strtoul(c + 2, NULL, 10));
             c += strcspn(c, ";");
-        } else if (c[0] == '$' && c[1] != '\0' && strchr("HTKA", c[1]) != NULL) {
+        } else if (c[0] == '$' && c[1] != '\0' && strchr("SHTKA", c[1]) != NULL) {
             c++;
-            const char *value = *c == 'H'   ? d->t->host
+            const char *value = *c == 'S'   ? d->t->scheme
+                                : *c == 'H' ? d->t->host
                                 : *c == 'T' ? d->t->target
                                 : *c == 'K' ? d->key
                                             : d->accept;

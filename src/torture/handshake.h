@@ -9,8 +9,8 @@
  *   <LINE       this line stands right behind the first
  *   *N:LINE     so many lines more
  *   LF          lines end in a bare LF
- * In a line ~ is a blank, $H the host, $T the target, $K the key, $A the right accept; $xN; is N
- * times "x", ^ a line feed.
+ * In a line ~ is a blank, $S the scheme of HTTP, $H the host, $T the target, $K the key, $A the
+ * right accept; $xN; is N times "x", ^ a line feed.
  * "deflate; ..." offers (or, to a client that offers it, agrees to) permessage-deflate. */
 #ifndef WEIR_TORTURE_HANDSHAKE_H
 #define WEIR_TORTURE_HANDSHAKE_H

@@ -31,6 +31,9 @@ static void add_macro(struct talk *t, struct bytes *out, const char **at) {
     case 'H':
         bytes_print(out, "%s", t->host);
         break;
+    case 'S':
+        bytes_print(out, "%s", t->scheme);
+        break;
     case 'T':
         bytes_print(out, "%s", t->target);
         break;

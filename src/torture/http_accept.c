@@ -18,7 +18,7 @@ static const struct torture_row rows[] = {
     {"accept.version-later", "9110 2.5", SHOULD, OF_SERVERS, "HTTP/1.{}, read as 1.1",
      "GET $T HTTP/1.{}|Host: $H||", "accept", "2 9"},
     {"accept.absolute", "9112 3.2.2", MUST, OF_SERVERS, "the target is a whole URL",
-     "GET http://$H$T HTTP/1.1|Host: $H||", "accept open", NULL},
+     "GET $S://$H$T HTTP/1.1|Host: $H||", "accept open", NULL},
     {"accept.asterisk", "9112 3.2.4", MUST, OF_SERVERS, "OPTIONS *",
      "OPTIONS * HTTP/1.1|Host: $H||", "either", NULL},
     {"accept.query", "9112 3.2.1", MUST, OF_SERVERS, "a query: {}", "GET $T?{} HTTP/1.1|Host: $H||",

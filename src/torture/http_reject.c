@@ -36,7 +36,7 @@ static const struct torture_row rows[] = {
     {"reject.no-host", "9112 3.2", MUST, OF_SERVERS, "no Host", "GET $T HTTP/1.1||", "reject 400",
      NULL},
     {"reject.no-host-absolute", "9112 3.2", MUST, OF_SERVERS, "no Host, the target is a whole URL",
-     "GET http://$H$T HTTP/1.1||", "reject 400", NULL},
+     "GET $S://$H$T HTTP/1.1||", "reject 400", NULL},
     {"reject.two-hosts", "9112 3.2", MUST, OF_SERVERS, "two Hosts: {}", GET "{}||", "reject 400",
      "Host:$H Host:other.example host:$H Host:"},
     {"reject.bad-host", "9112 3.2", MUST, OF_SERVERS, "Host: {}", "GET $T HTTP/1.1|Host: {}||",

@@ -8,6 +8,7 @@
 #include <weir/process.h>
 
 #include "base/alloc.h"
+#include "base/time.h"
 #include "torture/handshake.h"
 #include "torture/http.h"
 #include "torture/script.h"
@@ -24,6 +25,8 @@ struct run {
     size_t next, told;
     struct weir_mutex accepting;
     bool deserted; /* no client came in time: none will */
+    size_t guests; /* clients that came by themselves, and are judged */
+    weir_ns left_ns; /* when the last of them was let go */
     bool heard;    /* some case has heard the server */
     size_t silent; /* cases that had a connection, and heard nothing */
     char last_key[TALK_KEY_SIZE];
@@ -86,6 +89,7 @@ static void judge_stream(struct run *run, struct weir_stream *stream, struct tal
                      .serving = o->side == OF_CLIENTS,
                      .host = o->host,
                      .target = o->target,
+                     .scheme = o->url != NULL && strncmp(o->url, "tls:", 4) == 0 ? "https" : "http",
                      .client = client,
                      .last_key = run->last_key,
                      .patience_ns = o->patience_ns};
@@ -173,22 +177,39 @@ static int accept_within(struct weir_scope *s, struct weir_listener *l, weir_ns 
     return weir_scope_leave(s, weir_accept(l, ret));
 }
 
+/* A client may come again only when its case is over: none is missing while one is judged, nor
+ * before the time for one to come has gone by since then. */
+static int accept_guest(struct run *run, struct weir_stream **ret) {
+    const struct torture_options *o = run->options;
+    struct weir_scope patience;
+    for (weir_ns budget = o->wait_ns;;) {
+        int rc = accept_within(&patience, o->listener, budget, ret);
+        if (rc != -ETIME || weir_cancelled() < 0)
+            return rc;
+        budget = run->guests > 0 ? o->wait_ns
+                                 : weir__deadline(run->left_ns, o->wait_ns) - weir_now();
+        if (budget <= 0)
+            return rc;
+    }
+}
+
 /* A client that comes by itself. */
 static void judge_guest(struct run *run, struct torture_result *r) {
     struct weir_stream *s;
-    struct weir_scope patience;
     int rc = weir_mutex_lock(&run->accepting);
     if (rc == 0) {
-        rc = run->deserted
-                 ? -ETIME
-                 : accept_within(&patience, run->options->listener, run->options->wait_ns, &s);
+        rc = run->deserted ? -ETIME : accept_guest(run, &s);
         run->deserted = run->deserted || rc == -ETIME;
         weir_mutex_unlock(&run->accepting);
     }
-    if (rc < 0)
+    if (rc < 0) {
         fail(r, "no client came", rc);
-    else
-        judge_stream(run, s, NULL, r);
+        return;
+    }
+    run->guests++;
+    judge_stream(run, s, NULL, r);
+    run->guests--;
+    run->left_ns = weir_now();
 }
 
 struct client {

@@ -22,6 +22,8 @@ struct story {
     bool reacts, http, of_clients;
     const char *only;
     size_t ran, bad, count_min, jobs;
+    weir_ns slow_ns; /* a client of ours echoes its first message after this */
+    int clients;     /* 0: four */
     int rc;
 };
 
@@ -41,9 +43,11 @@ struct echo_served_args {
     struct weir_stream *peer;
 };
 
-static int echo(struct weir_ws *ws) {
+static int echo(struct weir_ws *ws, weir_ns slow_ns) {
     struct weir_ws_message m;
-    int rc;
+    int rc = weir_sleep(slow_ns);
+    if (rc < 0)
+        return rc;
     while ((rc = weir_ws_receive(ws, &m)) == 0)
         if ((rc = weir_ws_send(ws, m.type, m.data.base, m.data.len)) < 0)
             break;
@@ -53,7 +57,7 @@ static int echo(struct weir_ws *ws) {
 static int echo_served(void *args) {
     WEIR_AUTO(weir_ws_drop) struct weir_ws *ws = NULL;
     int rc = weir_ws_accept(&((struct echo_served_args *)args)->peer, &ws_options, &ws);
-    return rc < 0 ? 0 : echo(ws);
+    return rc < 0 ? 0 : echo(ws, 0);
 }
 
 static int echo_message(struct weir_ws *ws, void *state, const struct weir_ws_message *m) {
@@ -104,15 +108,17 @@ static int serve(void *args) {
 
 struct dial_again_args {
     const char *url;
+    weir_ns slow_ns;
 };
 
 static int dial_again(void *args) {
     const char *url = ((struct dial_again_args *)args)->url;
+    weir_ns slow_ns = ((struct dial_again_args *)args)->slow_ns;
     for (;;) {
         WEIR_AUTO(weir_ws_drop) struct weir_ws *ws = NULL;
         int rc = weir_ws_dial(url, &ws_options, &ws);
         if (rc == 0)
-            (void)echo(ws);
+            (void)echo(ws, slow_ns);
         else if (rc == -ECONNREFUSED || rc == -ECANCELED || rc == WEIR_ESTOPPED)
             return 0;
         if (weir_cancelled() < 0)
@@ -173,8 +179,8 @@ static int against_client(struct story *s) {
     snprintf(url, sizeof url, "ws://127.0.0.1:%d/", weir_listener_port(l));
     o.listener = l;
     weir_group_open(&clients, WEIR_INDEPENDENT);
-    for (int i = 0; rc == 0 && i < 4; i++)
-        rc = weir_go(&clients, dial_again, .url = url);
+    for (int i = 0; rc == 0 && i < (s->clients != 0 ? s->clients : 4); i++)
+        rc = weir_go(&clients, dial_again, .url = url, .slow_ns = s->slow_ns);
     if (rc == 0)
         rc = run_list(s, &o, l);
     weir_unlisten(&l);
@@ -221,6 +227,15 @@ WEIR_TEST_BACKENDS(compressing_servers_pass) {
 
 WEIR_TEST_BACKENDS(a_websocket_client_passes) {
     passes((struct story){.of_clients = true, .only = QUICK, .count_min = 600});
+}
+
+WEIR_TEST(a_client_that_is_slower_than_the_wait_for_another_is_not_given_up) {
+    test_backend = "sim";
+    passes((struct story){.of_clients = true,
+                          .only = "frame.text-size",
+                          .count_min = 20,
+                          .clients = 1,
+                          .slow_ns = WEIR_SECONDS(6)});
 }
 
 WEIR_TEST_BACKENDS(http_servers_pass) {

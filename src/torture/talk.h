@@ -31,6 +31,7 @@ struct talk {
     bool broken;  /* a write has failed: what the peer says decides */
     bool asked_old; /* the request that is to be answered next is one of HTTP/1.0 */
     const char *host, *target;
+    const char *scheme;         /* "http" or "https": of the URL that the server is asked for */
     struct talk_client *client; /* of a client that was started for the case; else NULL */
     char *last_key;             /* of the run: Sec-WebSocket-Key of the client before */
     weir_ns patience_ns;        /* how long the peer may take for one answer */

@@ -32,7 +32,7 @@ static const struct torture_row rows[] = {
     {"open.long-query-8000", "9112 3", MAY, OF_SERVERS, "a query of {} bytes",
      "0:GET $T?$x{}; HTTP/1.1", "either", "7900 100000"},
     {"open.absolute", "9112 3.2.2", SHOULD, OF_SERVERS, "the target is a whole URL",
-     "0:GET http://$H$T HTTP/1.1", "accepted", NULL},
+     "0:GET $S://$H$T HTTP/1.1", "accepted", NULL},
     {"open.field", "9110 5.1", MUST, OF_SERVERS, "a field that says nothing: {}", "+{}", "accepted",
      "X-Unknown:x X-Empty: Accept:*/* User-Agent:x/1.0~(y)"},
     {"open.cookie", "6455 4.1", MUST, OF_SERVERS, "a Cookie of {} bytes", "+Cookie: a=$x{};",

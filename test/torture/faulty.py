@@ -172,6 +172,14 @@ def accept_of(key):
     return base64.b64encode(hashlib.sha1(key + GUID).digest()).decode()
 
 
+def misdirected(sock, line):
+    """A whole URL of http over TLS is not of this server (RFC 9110 7.4)."""
+    if not isinstance(sock, ssl.SSLSocket) or not line.split(" ")[1].startswith("http:"):
+        return False
+    sock.sendall(b"HTTP/1.1 421 Not Here\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+    return True
+
+
 def switch_fields(fault, fields):
     subprotocols, offers = (fields.get("sec-websocket-" + name) for name in
                             ("protocol", "extensions"))
@@ -207,6 +215,8 @@ def serve_ws(sock, fault):
         len(fields.get("host", [])) == 1 and len(key) == 24
     if not good and fault != "any-request":
         sock.sendall(b"HTTP/1.1 400 Bad\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        return
+    if misdirected(sock, line):
         return
     accept = accept_of(b"x" + key.encode() if fault == "bad-accept" else key.encode())
     more = switch_fields(fault, fields)
@@ -322,6 +332,8 @@ def serve_http(sock, fault):
                 raise Refused
             if not line.endswith(("HTTP/1.1", "HTTP/1.0")) or line.count(" ") != 2:
                 raise Refused
+            if misdirected(sock, line):
+                return
             expects = "expect" in fields and fault != "no-continue"
             while (end := body_end(data, fields, fault)) is None:
                 if expects and not data:

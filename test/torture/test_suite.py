@@ -221,8 +221,10 @@ class Planted(unittest.TestCase):
                             "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True)
             with open(pem, "a", encoding="utf-8") as whole, open(key, encoding="utf-8") as half:
                 whole.write(half.read())
-            for kind, only in ("wss", "frame.text-size.126"), ("https", "accept.get"):
+            for kind, only, whole in ("wss", "frame.text-size.126", "open.absolute"), \
+                    ("https", "accept.get", "accept.absolute"):
                 with Server(kind, "none", pem) as url:
+                    self.judge(whole, "OK", "--insecure", url, timeout="5s")
                     self.judge(only, "OK", "--cacert", pem, url, timeout="5s")
                     self.judge(only, "OK", "--insecure", url, timeout="5s")
                     self.judge(only, "FAILED", url, timeout="5s")
