@@ -145,8 +145,13 @@ static int window_of(const char *extension, const char *name) {
     return atoi(at);
 }
 
-/* ours: the side whose no_context_takeover and window bind what we send. */
-static void agree(struct talk *t, const char *extension) {
+static int smaller_window(int a, int b) {
+    return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
+/* ours: the side whose no_context_takeover and window bind what we send. A client keeps to the
+ * window that it has offered, whatever the answer says (7692 7.1.2.2). */
+static void agree(struct talk *t, const char *offered, const char *extension) {
     bool server_none = strstr(extension, "server_no_context_takeover") != NULL;
     bool client_none = strstr(extension, "client_no_context_takeover") != NULL;
     int server_window = window_of(extension, "server_max_window_bits");
@@ -155,7 +160,9 @@ static void agree(struct talk *t, const char *extension) {
     t->in_no_takeover = t->serving ? client_none : server_none;
     t->out_no_takeover = t->serving ? server_none : client_none;
     t->in_window = t->serving ? client_window : server_window;
-    t->out_window = t->serving ? server_window : client_window;
+    t->out_window = t->serving ? server_window
+                               : smaller_window(client_window,
+                                                window_of(offered, "client_max_window_bits"));
 }
 
 /* "server_max_window_bits=10": the name and, in *ret, its value, or NULL. Cuts the text. */
@@ -227,7 +234,7 @@ static const char *check_extensions(struct talk *t, const char *offered,
         return "the answer has an extension that was not offered (6455 9.1)";
     const char *wrong = parameters_wrong(offered, agreed);
     if (wrong == NULL)
-        agree(t, agreed);
+        agree(t, strchr(offered, ',') == NULL ? offered : "", agreed);
     return wrong;
 }
 
@@ -274,11 +281,22 @@ static void ask(struct draft *d, struct talk *t, const char *edit) {
     make_accept(strcmp(key, "$K") == 0 ? d->key : key, d->accept);
 }
 
+/* The head of the final answer: others may come before it (9110 15.2). */
+static const char *take_final(struct talk *t, struct head_text *ret) {
+    weir_ns until = weir__deadline(weir_now(), t->patience_ns);
+    for (;;) {
+        const char *wrong = head_take(t, ret, until - weir_now());
+        if (wrong != NULL || ret->status < 100 || ret->status >= 200 || ret->status == SWITCHING)
+            return wrong;
+        head_free(ret);
+    }
+}
+
 static enum torture_verdict open_as_client(struct talk *t, const char *edit) {
     struct draft d;
     struct head_text h;
     ask(&d, t, edit);
-    const char *wrong = head_take(t, &h, t->patience_ns);
+    const char *wrong = take_final(t, &h);
     if (wrong == NULL && h.status != SWITCHING)
         wrong = "the answer to a plain handshake is not 101";
     if (wrong == NULL)
@@ -327,6 +345,12 @@ static enum torture_verdict judge_refusal(struct talk *t, const char *words,
                                           const struct head_text *h) {
     char value[HEAD_FIELD];
     int best = strncmp(words, "refused ", 8) == 0 ? atoi(words + 8) : 0;
+    bool is_plain = h->status >= 200 && h->status < 300;
+    if (is_plain && strstr(words, "or-plain") != NULL)
+        return talk_judge(t, TORTURE_INFORMATIONAL, "answered as plain HTTP, with status %d",
+                          h->status);
+    if (is_plain && strstr(words, "plain") != NULL)
+        return TORTURE_OK;
     if (h->status < 300)
         return talk_judge(t, TORTURE_FAILED, "answered with status %d", h->status);
     if (strstr(words, "version=13") != NULL &&
@@ -347,7 +371,7 @@ static enum torture_verdict case_as_client(struct talk *t, const char *edit, con
     t->piece = strstr(words, "bytes") != NULL;
     ask(&d, t, edit);
     t->piece = 0;
-    const char *wrong = head_take(t, &h, t->patience_ns);
+    const char *wrong = take_final(t, &h);
     bool accept = strncmp(words, "accepted", 8) == 0, refuse = strncmp(words, "refused", 7) == 0;
     if (h.base == NULL && t->ended && t->in.len == t->at && !accept) {
         v = talk_judge(t, TORTURE_NON_STRICT, "dropped without an answer");
@@ -398,27 +422,44 @@ static const char *check_request(struct talk *t, const struct head_text *h, char
     return NULL;
 }
 
+/* What to agree to: the row's parameters, and beside them what the client's first offer demands of
+ * each answer (7692 7.1.1.1, 7.1.2.1). False: it makes no offer, or none that the row's fit. */
+static bool agreement(const struct head_text *h, const char *edit, char offered[static HEAD_FIELD],
+                      char ret[static LINE]) {
+    static const char none[] = "server_no_context_takeover", bits[] = "server_max_window_bits";
+    char field[HEAD_FIELD], window[64] = "";
+    if (head_field(h, "Sec-WebSocket-Extensions", 0, field) == NULL)
+        return false;
+    const char *first = strstr(field, "permessage-deflate");
+    if (first == NULL)
+        return false;
+    snprintf(offered, HEAD_FIELD, "%.*s", (int)strcspn(first, ","), first);
+    bool adds_none = strstr(offered, none) != NULL && strstr(edit, none) == NULL;
+    if (window_of(offered, bits) != 0 && strstr(edit, bits) == NULL)
+        snprintf(window, sizeof window, "; %s=%d", bits, window_of(offered, bits));
+    snprintf(ret, LINE, "permessage-%.300s%s%s%s", edit, adds_none ? "; " : "",
+             adds_none ? none : "", window);
+    return parameters_wrong(offered, ret) == NULL;
+}
+
 /* Read the request, answer with the edit. Returns what is wrong with the request, or NULL. */
 static const char *answer(struct talk *t, const char *edit) {
     static const char *const lines[] = {"HTTP/1.1 101 Switching Protocols", "Upgrade: websocket",
                                         "Connection: Upgrade", "Sec-WebSocket-Accept: $A"};
     struct draft d;
     struct head_text h;
-    char offered[HEAD_FIELD];
+    char offered[HEAD_FIELD], agreed[LINE];
     bool packing = strncmp(edit, "deflate", 7) == 0;
     draft_begin(&d, t, lines, sizeof lines / sizeof *lines);
     const char *wrong = head_take(t, &h, t->patience_ns);
     if (wrong == NULL)
         wrong = check_request(t, &h, d.key);
     if (wrong == NULL) {
-        bool offers = head_field(&h, "Sec-WebSocket-Extensions", 0, offered) != NULL &&
-                      strstr(offered, "permessage-deflate") != NULL &&
-                      (strstr(edit, "client_max_window_bits") == NULL ||
-                       strstr(offered, "client_max_window_bits") != NULL);
+        bool agrees = packing && agreement(&h, edit, offered, agreed);
         make_accept(d.key, d.accept);
-        if (packing && offers)
-            agree(t, edit);
-        send_draft(&d, packing && !offers ? "" : edit);
+        if (agrees)
+            agree(t, offered, agreed);
+        send_draft(&d, agrees ? agreed + strlen("permessage-") : packing ? "" : edit);
     }
     head_free(&h);
     return wrong;
@@ -435,14 +476,17 @@ static enum torture_verdict open_as_server(struct talk *t, const char *edit) {
     return TORTURE_OK;
 }
 
-/* A client that was given a bad answer must leave, and echo nothing. */
-static enum torture_verdict await_leaving(struct talk *t) {
+/* A client that was given a bad answer must leave, and echo nothing. Where the answer is no 101, it
+ * may read a body first, which lasts until our end (9112 6.3). */
+static enum torture_verdict await_leaving(struct talk *t, bool switched) {
     struct got g;
     if (!t->broken)
         talk_write(t,
                    "\x81\x05"
                    "alive",
                    7);
+    if (!switched)
+        talk_half_close(t);
     weir_ns until = weir__deadline(weir_now(), t->patience_ns);
     do
         g = frame_next(t, until - weir_now());
@@ -463,7 +507,7 @@ static enum torture_verdict case_as_server(struct talk *t, const char *edit, con
     if (wrong != NULL)
         return talk_judge(t, TORTURE_FAILED, "%s", wrong);
     if (strncmp(words, "refused", 7) == 0)
-        return await_leaving(t);
+        return await_leaving(t, strncmp(edit, "0:", 2) != 0);
     enum torture_verdict v = script_echo_and_close(t);
     if (v == TORTURE_FAILED && strncmp(words, "either", 6) == 0 && t->ended)
         return talk_judge(t, TORTURE_OK, "the client left");

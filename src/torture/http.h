@@ -7,12 +7,14 @@
  * Of a server the script says:
  *   accept        answered as a request; answers=N so many; open: the connection goes on behind it,
  *                 close: it ends; said: the answer says so; status=N: with this status; head: the
- *                 first answer has no body
+ *                 first answer has no body; or-417: this refusal is told, nothing more; or-any: so
+ *                 is each
  *   reject N ...  answered with one of these statuses (other refusals are not strict); body: what
  *                 is wrong is in the body, so an answer may have come before it; closes: then the
- *                 connection must end
+ *                 connection must end; or-wait: it is legal, but too much, and may be awaited
  *   either        answered in either way
- *   canary        no more than one answer, whatever else; refused: where the first is a refusal
+ *   canary        no more than one answer, whatever else; refused: where the first is a refusal;
+ *                 or-wait: and none is right too
  * and where the bytes have $W, that no answer comes before the rest was sent; but
  *   continue      at $W comes 100, or a final answer; after 100 and the rest it is answered
  * Of a client, which is a command:

@@ -41,7 +41,7 @@ static const struct torture_row rows[] = {
      "Host:$H Host:other.example host:$H Host:"},
     {"reject.bad-host", "9112 3.2", MUST, OF_SERVERS, "Host: {}", "GET $T HTTP/1.1|Host: {}||",
      "reject 400",
-     "a/b a@b a,b [::1 a\x01"
+     "a/b a@b [::1 a\x01"
      "b ::1 a:b <a> a?b a#b a\\b"},
     /* ---- fields ---- */
     {"reject.no-colon", "9112 5", SHOULD, OF_SERVERS, "a line without a colon", GET "nothing||",
@@ -100,8 +100,10 @@ static const struct torture_row rows[] = {
     {"reject.length", "9112 6.3", MUST, OF_SERVERS, "Content-Length: {}",
      POST "Content-Length: {}||hello", "reject 400 413 closes",
      "-5 +5 0x5 5.0 5e0 5,6 5;5 x 5x x5 \"5\" 5\x01"
-     "5 5_0 18446744073709551621 "
-     "99999999999999999999999999 5\x03 \xd9\xa5"},
+     "5 5_0 5\x03 \xd9\xa5"},
+    {"reject.length", "9110 8.6", MUST, OF_SERVERS, "Content-Length: {}, legal, but too much",
+     POST "Content-Length: {}||hello", "reject 400 413 closes or-wait",
+     "18446744073709551621 99999999999999999999999999"},
     {"reject.length-empty", "9112 6.3", MUST, OF_SERVERS, "an empty Content-Length",
      POST "Content-Length: ||hello", "reject 400 closes", NULL},
     {"reject.length-list", "9112 6.3", MAY, OF_SERVERS, "Content-Length: 5, 5",
@@ -136,7 +138,9 @@ static const struct torture_row rows[] = {
     {"reject.chunk-size", "9112 7.1", MUST, OF_SERVERS, "the size of a chunk is {}",
      CHUNKED "{}|hello|0||", "reject 400 413 body",
      "x -5 +5 0x5 \x01"
-     "5 5x 5,5 g 10000000000000005 fffffffffffffffff 5\x03 \"5\" 5\r5 ;a 05g"},
+     "5 5x 5,5 g 5\x03 \"5\" 5\r5 ;a 05g"},
+    {"reject.chunk-size", "9112 7.1", MUST, OF_SERVERS, "the size of a chunk is {}, too much",
+     CHUNKED "{}|hello|0||", "reject 400 413 body or-wait", "10000000000000005 fffffffffffffffff"},
     {"reject.chunk-size-empty", "9112 7.1", MUST, OF_SERVERS, "an empty size", CHUNKED "|hello|0||",
      "reject 400 body", NULL},
     {"reject.chunk-size-blank", "9112 7.1", SHOULD, OF_SERVERS, "a blank behind the size",
@@ -177,12 +181,15 @@ static const struct torture_row rows[] = {
     {"canary.length", "9112 6.3", MUST, OF_SERVERS, "a length that is none: {}", POST "{}||$C",
      "canary",
      "Content-Length:+$L Content-Length:-0 Content-Length:0x0 Content-Length:$L;0 "
-     "Content-Length:0\x01$L Content-Length:18446744073709551616 Content-Length\x01:$L "
-     "Content-Length:"},
+     "Content-Length:0\x01$L Content-Length\x01:$L Content-Length:"},
+    {"canary.length", "9110 8.6", MUST, OF_SERVERS, "a length that is too much: {}",
+     POST "{}||$C", "canary or-wait", "Content-Length:18446744073709551616"},
     {"canary.nul", "9110 5.5", MUST, OF_SERVERS, "a NUL in the name or value of the length: {}",
      POST "{}||$C", "canary", "Content-Length$0:$L Content-Length:$L$0 $0Content-Length:$L"},
     {"canary.chunk-size", "9112 7.1", MUST, OF_SERVERS, "behind a bad size of a chunk: {}",
-     CHUNKED "{}|$C", "canary", "x -0 +0 0x0 10000000000000000 g \x03"},
+     CHUNKED "{}|$C", "canary", "x -0 +0 0x0 g \x03"},
+    {"canary.chunk-size", "9112 7.1", MUST, OF_SERVERS, "behind a size that is too much: {}",
+     CHUNKED "{}|$C", "canary or-wait", "10000000000000000"},
     {"canary.chunk-end", "9112 7.1", MUST, OF_SERVERS, "behind a chunk with a bad end: {}",
      CHUNKED "5|{}0||$C", "canary", "hello hello\r helloxx"},
     {"canary.chunk-lf", "9112 7.1.1", MUST, OF_SERVERS, "an extension with a bare LF",

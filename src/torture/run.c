@@ -63,14 +63,20 @@ static enum torture_verdict run_kind(struct talk *t, const struct torture_case *
     }
 }
 
+static enum torture_verdict by_level(const struct torture_case *c, enum torture_verdict v) {
+    if (c->row->level == MAY && v == TORTURE_NON_STRICT)
+        return TORTURE_INFORMATIONAL;
+    if (v != TORTURE_FAILED || c->row->level == MUST)
+        return v;
+    return c->row->level == SHOULD ? TORTURE_NON_STRICT : TORTURE_INFORMATIONAL;
+}
+
 /* What a peer does otherwise counts by the case's level, if the peer is alive; but not what no peer
  * may send, whatever it is asked. */
 static enum torture_verdict run_case(struct talk *t, const struct torture_case *c) {
     enum torture_verdict v = run_kind(t, c);
     bool alive = c->kind == KIND_SCRIPT ? t->alive : t->in.len != 0;
-    if (v != TORTURE_FAILED || !alive || t->wrong || c->row->level == MUST)
-        return v;
-    return c->row->level == SHOULD ? TORTURE_NON_STRICT : TORTURE_INFORMATIONAL;
+    return v == TORTURE_FAILED && (!alive || t->wrong) ? v : by_level(c, v);
 }
 
 static void take_log(struct torture_result *r, struct talk *t) {
@@ -137,6 +143,25 @@ static const struct torture_row alive_ws_row = {"alive", "6455 4.2.2", MUST,    
 static const struct torture_case alive_ws_case = {
     .kind = KIND_HANDSHAKE, .row = &alive_ws_row, .edit = "", .script = "accepted"};
 
+static void check_alive(struct run *run, struct torture_result *r) {
+    struct weir_stream *s;
+    struct torture_result alive = {
+        .c = r->c->kind == KIND_HANDSHAKE ? &alive_ws_case : &alive_case};
+    int rc = dial_within(run->options, &s);
+    if (rc < 0)
+        fail(r, "no second connection", rc);
+    else
+        judge_stream(run, s, NULL, &alive);
+    run->heard = run->heard || alive.heard;
+    if (rc == 0 && alive.verdict == TORTURE_FAILED) {
+        r->verdict = TORTURE_FAILED;
+        snprintf(r->why, sizeof r->why, "the server answers nothing: %.200s", alive.why);
+    } else if (rc == 0) {
+        r->verdict = by_level(r->c, r->verdict);
+    }
+    weir__free(alive.log);
+}
+
 static void judge_server(struct run *run, struct torture_result *r) {
     struct weir_stream *s;
     if (!run->heard && run->silent >= SILENT_MAX) {
@@ -152,20 +177,9 @@ static void judge_server(struct run *run, struct torture_result *r) {
     judge_stream(run, s, NULL, r);
     run->heard = run->heard || r->heard;
     run->silent += !r->heard;
-    if (r->c->kind == KIND_SCRIPT || r->verdict == TORTURE_FAILED || r->heard)
-        return;
-    struct torture_result alive = {
-        .c = r->c->kind == KIND_HANDSHAKE ? &alive_ws_case : &alive_case};
-    if ((rc = dial_within(run->options, &s)) < 0)
-        fail(r, "no second connection", rc);
-    else
-        judge_stream(run, s, NULL, &alive);
-    run->heard = run->heard || alive.heard;
-    if (rc == 0 && alive.verdict == TORTURE_FAILED) {
-        r->verdict = TORTURE_FAILED;
-        snprintf(r->why, sizeof r->why, "the server answers nothing: %.200s", alive.why);
-    }
-    weir__free(alive.log);
+    bool has_failed = r->verdict == TORTURE_FAILED && r->c->row->level == MUST;
+    if (r->c->kind != KIND_SCRIPT && !r->heard && !has_failed)
+        check_alive(run, r);
 }
 
 /* ---- clients ---- */

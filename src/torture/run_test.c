@@ -17,8 +17,13 @@
 static const struct weir_ws_deflate deflate = {
     .size = sizeof deflate, .server_takeover = true, .client_takeover = true, .threshold = 1};
 static const struct weir_ws_options ws_options = {.size = sizeof ws_options, .deflate = &deflate};
+/* These keep no context, and make demands of the other side. */
+static const struct weir_ws_deflate plain_deflate = {.size = sizeof plain_deflate};
+static const struct weir_ws_deflate narrow_deflate = {
+    .size = sizeof narrow_deflate, .server_window_bits = 10, .client_window_bits = 12};
 
 struct story {
+    const struct weir_ws_deflate *deflate; /* NULL: that of ws_options */
     bool reacts, http, of_clients;
     const char *only;
     size_t ran, bad, count_min, jobs;
@@ -39,7 +44,15 @@ static void told(const struct torture_result *r, void *arg) {
 
 /* ---- our peers ---- */
 
+static struct weir_ws_options options_of(const struct story *s) {
+    struct weir_ws_options o = ws_options;
+    if (s->deflate != NULL)
+        o.deflate = s->deflate;
+    return o;
+}
+
 struct echo_served_args {
+    struct story *s;
     struct weir_stream *peer;
 };
 
@@ -56,7 +69,9 @@ static int echo(struct weir_ws *ws, weir_ns slow_ns) {
 
 static int echo_served(void *args) {
     WEIR_AUTO(weir_ws_drop) struct weir_ws *ws = NULL;
-    int rc = weir_ws_accept(&((struct echo_served_args *)args)->peer, &ws_options, &ws);
+    struct echo_served_args *a = args;
+    const struct weir_ws_options o = options_of(a->s);
+    int rc = weir_ws_accept(&a->peer, &o, &ws);
     return rc < 0 ? 0 : echo(ws, 0);
 }
 
@@ -94,31 +109,33 @@ static int serve(void *args) {
     const struct weir_ws_reactive ws = {.size = sizeof ws, .message = echo_message};
     const struct weir_http_reactive http = {.size = sizeof http, .request = request, .end = end};
     const struct weir_http_server_options o = {.size = sizeof o, .handler = answer};
+    const struct weir_ws_options ws_o = options_of(a->s);
     if (a->s->http && a->s->reacts)
         return weir_http_react(a->l, a->clients, &http, NULL);
     if (a->s->http)
         return weir_http_serve(a->l, a->clients, &o);
     if (a->s->reacts)
-        return weir_ws_react(a->l, a->clients, &ws, &ws_options);
+        return weir_ws_react(a->l, a->clients, &ws, &ws_o);
     while (weir_accept(a->l, &peer) == 0)
-        if (weir_go(a->clients, echo_served, .peer = peer) < 0)
+        if (weir_go(a->clients, echo_served, .s = a->s, .peer = peer) < 0)
             weir_close(&peer);
     return 0;
 }
 
 struct dial_again_args {
     const char *url;
-    weir_ns slow_ns;
+    struct story *s;
 };
 
 static int dial_again(void *args) {
     const char *url = ((struct dial_again_args *)args)->url;
-    weir_ns slow_ns = ((struct dial_again_args *)args)->slow_ns;
+    struct story *s = ((struct dial_again_args *)args)->s;
+    const struct weir_ws_options o = options_of(s);
     for (;;) {
         WEIR_AUTO(weir_ws_drop) struct weir_ws *ws = NULL;
-        int rc = weir_ws_dial(url, &ws_options, &ws);
+        int rc = weir_ws_dial(url, &o, &ws);
         if (rc == 0)
-            (void)echo(ws, slow_ns);
+            (void)echo(ws, s->slow_ns);
         else if (rc == -ECONNREFUSED || rc == -ECANCELED || rc == WEIR_ESTOPPED)
             return 0;
         if (weir_cancelled() < 0)
@@ -180,7 +197,7 @@ static int against_client(struct story *s) {
     o.listener = l;
     weir_group_open(&clients, WEIR_INDEPENDENT);
     for (int i = 0; rc == 0 && i < (s->clients != 0 ? s->clients : 4); i++)
-        rc = weir_go(&clients, dial_again, .url = url, .slow_ns = s->slow_ns);
+        rc = weir_go(&clients, dial_again, .url = url, .s = s);
     if (rc == 0)
         rc = run_list(s, &o, l);
     weir_unlisten(&l);
@@ -227,6 +244,19 @@ WEIR_TEST_BACKENDS(compressing_servers_pass) {
 
 WEIR_TEST_BACKENDS(a_websocket_client_passes) {
     passes((struct story){.of_clients = true, .only = QUICK, .count_min = 600});
+}
+
+WEIR_TEST_BACKENDS(compressing_clients_pass) {
+    passes((struct story){.of_clients = true, .only = "deflate.", .count_min = 100});
+}
+
+WEIR_TEST_BACKENDS(peers_that_keep_no_context_and_small_windows_pass) {
+    const struct weir_ws_deflate *const kinds[] = {&plain_deflate, &narrow_deflate};
+    for (size_t i = 0; i < 2; i++) {
+        passes((struct story){.deflate = kinds[i], .only = "deflate.", .count_min = 100});
+        passes((struct story){
+            .deflate = kinds[i], .of_clients = true, .only = "deflate.", .count_min = 100});
+    }
 }
 
 WEIR_TEST(a_client_that_is_slower_than_the_wait_for_another_is_not_given_up) {

@@ -228,10 +228,6 @@ static struct got next_until(struct talk *t, weir_ns until) {
     }
 }
 
-static struct got next(struct talk *t, weir_ns budget_ns) {
-    return next_until(t, weir__deadline(weir_now(), budget_ns));
-}
-
 static struct got next_but_pongs(struct talk *t, weir_ns budget_ns) {
     weir_ns until = weir__deadline(weir_now(), budget_ns);
     struct got g;
@@ -333,24 +329,25 @@ static bool had_pong(struct talk *t, const struct bytes *payload) {
     return false;
 }
 
-/* word: "text", "bin", "pong", "lastpong", each with "|CODE" behind it where that is allowed. */
+/* word: "text", "bin", "pong", each with "|CODE" behind it where that is allowed. Pongs may come at
+ * any time (6455 5.5.3), and win the peer no time. */
 static enum torture_verdict expect_payload(struct talk *t, const char *word,
                                            const struct bytes *payload) {
     const char *bar = strchr(word, '|');
-    bool last = strncmp(word, "last", 4) == 0, pong = last || strncmp(word, "pong", 4) == 0;
+    bool pong = strncmp(word, "pong", 4) == 0;
     unsigned opcode = strncmp(word, "text", 4) == 0 ? OP_TEXT : OP_BINARY;
+    weir_ns until = weir__deadline(weir_now(), t->patience_ns);
     struct got g;
     if (pong && had_pong(t, payload))
         return TORTURE_OK;
     for (;;) {
-        g = next(t, t->patience_ns);
+        g = next_until(t, until);
         bool as_wanted = pong ? g.kind == GOT_PONG : g.kind == GOT_MESSAGE && g.opcode == opcode;
         if (as_wanted && same(&g, payload))
             return TORTURE_OK;
-        if (g.kind != GOT_PONG || (pong && !last))
+        if (g.kind != GOT_PONG)
             break;
-        if (!pong)
-            keep_pong(t, &g);
+        keep_pong(t, &g);
     }
     if (bar != NULL && g.kind == GOT_CLOSE && g.code == atoi(bar + 1)) {
         answer_close(t, g.code);
@@ -394,7 +391,10 @@ static enum torture_verdict expect(struct talk *t, const char *text) {
     struct bytes payload = {0};
     snprintf(word, sizeof word, "%.*s", (int)strcspn(text, "="), text);
     script_payload(&payload, spec, strlen(spec));
-    enum torture_verdict v = expect_payload(t, word, &payload);
+    enum torture_verdict v =
+        strcmp(word, "nopong") != 0 ? expect_payload(t, word, &payload)
+        : !had_pong(t, &payload)    ? TORTURE_OK
+                                    : talk_judge(t, TORTURE_FAILED, "a pong was answered");
     bytes_free(&payload);
     return v;
 }
@@ -449,6 +449,10 @@ static enum torture_verdict run_words(struct talk *t, const char *script) {
         size_t len = strcspn(script, " ");
         snprintf(word, sizeof word, "%.*s", (int)len, script);
         script += len + (script[len] == ' ');
+        if (strcmp(word, "context") == 0 && !t->out_no_takeover)
+            continue;
+        if (strcmp(word, "context") == 0)
+            return talk_judge(t, TORTURE_INFORMATIONAL, "the peer keeps no context of ours");
         enum torture_verdict v = run_word(t, word);
         if (v > worst)
             worst = v;

@@ -13,9 +13,10 @@
  *   fragments:N                from now on data messages go in frames of N bytes; 0: in one
  *   hold ... go                all that stands between goes in one write
  *   half        end of stream behind what was sent
- *   <text=...  <bin=...  <pong=...   the next message, or pong, must be this; a pong may have come
- *                               before messages
- *   <lastpong=...               pongs may come before this one (6455 5.5.3)
+ *   context     the rest refers to messages before: where that was agreed away, it is not tried
+ *   <text=...  <bin=...         the next message must be this
+ *   <pong=...   <nopong=...     this pong must come, or must not have come; others may come at any
+ *                               time (6455 5.5.3)
  *   <text|1009=...              this, or the connection is closed with the code (a limit)
  *   <close  <close=1000         a Close frame with this code, and the end of the connection
  *   <fail=1002  <fastfail=1007  the connection fails: a Close frame with the code (0: any), and the

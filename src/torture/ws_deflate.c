@@ -28,7 +28,7 @@ static const struct torture_row rows[] = {
      "1text=#{} <text=Hello",
      "f248cdc9c90700 f348cdc9c9070000 000500faff48656c6c6f00 f24805000000ffffcac9c90700"},
     {"deflate.example-context", "7692 7.2.3.2", MUST, BOTH_SIDES, "the second message of the RFC",
-     "deflate", "1text=#f248cdc9c90700 <text=Hello 1text=#f200110000 <text=Hello", NULL},
+     "deflate", "1text=#f248cdc9c90700 <text=Hello context 1text=#f200110000 <text=Hello", NULL},
     {"deflate.dynamic", "1951 3.2.7", MUST, BOTH_SIDES, "a block with codes of its own", "deflate",
      "1text=#"
      "04c1c11100300802b059f1c082ecff6f02bf2346bd121d4be1d0e43681f7c1ef8851af44c7523834b94de07df03b6"

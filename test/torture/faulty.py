@@ -14,6 +14,7 @@ import struct
 import sys
 import threading
 import urllib.parse
+import zlib
 
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 LIMIT = 1 << 20
@@ -33,6 +34,7 @@ class Peer:
     def __init__(self, sock, fault, masks, rest=b""):
         self.sock, self.fault, self.masks, self.rest = sock, fault, masks, rest
         self.key = os.urandom(4)
+        self.inflater = zlib.decompressobj(-9) if fault == "small-window" else None
 
     def read(self, count):
         while len(self.rest) < count:
@@ -60,7 +62,8 @@ class Peer:
     def frame(self):
         first, second = self.read(2)
         opcode, length, masked = first & 15, second & 127, second >> 7
-        if first & 0x70 and self.fault != "takes-bits":
+        packed = self.inflater is not None and first & 0x40
+        if first & 0x70 and self.fault != "takes-bits" and not packed:
             raise Fails(1002)
         if opcode in (3, 4, 5, 6, 7, 11, 12, 13, 14, 15) and self.fault != "takes-opcodes":
             raise Fails(1002)
@@ -81,8 +84,10 @@ class Peer:
         if length > LIMIT:
             raise Fails(1009)
         key = self.read(4) if masked else b"\0\0\0\0"
-        data = self.read(length)
-        return first >> 7, opcode, bytes(b ^ key[i & 3] for i, b in enumerate(data))
+        data = bytes(b ^ key[i & 3] for i, b in enumerate(self.read(length)))
+        if packed:
+            data = self.inflater.decompress(data + b"\0\0\xff\xff")
+        return first >> 7, opcode, data
 
     def close(self, payload):
         if len(payload) == 1:
@@ -123,8 +128,13 @@ class Peer:
             if opcode == 8:
                 return self.close(data)
             if opcode == 9:
+                if self.fault == "more-pongs":
+                    self.send(10, b"alive?")
                 if self.fault != "no-pong":
                     self.send(10, data if self.fault != "bad-pong" else data[::-1])
+            elif opcode == 10:
+                if self.fault == "answers-pongs":
+                    self.send(10, data)
             elif opcode < 8:
                 if (opcode == 0) != (kind is not None) and self.fault != "any-order":
                     raise Fails(1002)
@@ -197,6 +207,8 @@ def switch_fields(fault, fields):
         return "Sec-WebSocket-Extensions: permessage-deflate\r\n"
     if fault == "odd-parameter" and offers:
         return "Sec-WebSocket-Extensions: permessage-deflate; x\r\n"
+    if fault == "small-window" and offers:
+        return "Sec-WebSocket-Extensions: permessage-deflate\r\n"
     if fault == "two-extensions" and offers:
         return "Sec-WebSocket-Extensions: permessage-deflate\r\n" \
             "Sec-WebSocket-Extensions: x\r\n"
@@ -220,13 +232,15 @@ def serve_ws(sock, fault):
         return
     accept = accept_of(b"x" + key.encode() if fault == "bad-accept" else key.encode())
     more = switch_fields(fault, fields)
+    if fault == "early-hints":
+        sock.sendall(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n")
     sock.sendall(("HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                   f"Sec-WebSocket-Accept: {accept}\r\n{more}\r\n").encode())
     if fault == "dies":
         return
-    if fault == "only-pings":
+    if fault in ("only-pings", "only-pongs"):
         while True:
-            sock.sendall(b"\x89\0")
+            sock.sendall(b"\x89\0" if fault == "only-pings" else b"\x8a\0")
             threading.Event().wait(0.05)
     Peer(sock, fault, False, rest).run()
 
@@ -250,6 +264,9 @@ def connect_ws(fault, url):
             rest = b""
         if good or fault == "any-answer":
             Peer(sock, fault, True, rest).run()
+        elif fault == "reads-body":
+            while sock.recv(65536):
+                pass
 
 
 class Refused(Exception):
@@ -274,6 +291,8 @@ def body_end(data, fields, fault):
     if not length[-1].isdigit() and fault != "any-length":
         raise Refused
     count = int(length[-1]) if length[-1].isdigit() else 0
+    if fault == "wraps":
+        count &= (1 << 64) - 1
     return count if len(data) >= count else None
 
 
@@ -289,10 +308,12 @@ def chunks_end(data, fault):
                 raise Refused
             return end + 2
         count, at = int(size, 16), end + 2
+        if fault == "wraps":
+            count &= (1 << 64) - 1
         if count == 0:
             end = data.find(b"\r\n\r\n", at - 2)
             return None if end < 0 else end + 4
-        if count > LIMIT:
+        if count > LIMIT and fault != "no-limit":
             raise Refused
         if len(data) < at + count + 2:
             return None
@@ -312,6 +333,11 @@ ANSWERS = {
     "chunk-junk": "Transfer-Encoding: chunked\r\n\r\n5zz\r\nhello\r\n0\r\n\r\n",
     "always-chunked": "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
     "trickles": "\r\n",
+    "padded-size": "Transfer-Encoding: chunked\r\n\r\n" + "0" * 20 + "5\r\nhello\r\n0\r\n\r\n",
+    "long-extension": "Transfer-Encoding: chunked\r\n\r\n5;" + "a" * 2000 +
+                      "\r\nhello\r\n0\r\n\r\n",
+    "long-trailer": "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX: " + "a" * 2000 +
+                    "\r\n\r\n",
 }
 
 
@@ -334,6 +360,8 @@ def serve_http(sock, fault):
                 raise Refused
             if misdirected(sock, line):
                 return
+            if fault == "ignores-connect" and line.startswith("CONNECT"):
+                threading.Event().wait(30)
             expects = "expect" in fields and fault != "no-continue"
             while (end := body_end(data, fields, fault)) is None:
                 if expects and not data:

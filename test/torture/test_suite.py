@@ -43,6 +43,7 @@ WS = {
     "length-in-101": "open.plain",
     "folded-answer": "open.plain",
     "agrees-to-all": "open.offer-bad.unknown1",
+    "answers-pongs": "pong.no-answer",
 }
 AGREEMENTS = {"odd-parameter": "7692 7.1", "two-extensions": "6455 9.1"}  # fault: clause
 NOT_STRICT = {"no-close-frame": "bits.text.2"}
@@ -81,6 +82,21 @@ HTTP = {
     "hex-prefix": "accept.get",
     "chunk-junk": "accept.get",
     "always-chunked": "accept.http-old-host",
+}
+# no fault: what the peer does is right, or its own affair
+FREE = {
+    "ws": {
+        "more-pongs": ("ping.each", "OK"),
+        "early-hints": ("open.plain", "OK"),
+        "small-window": ("deflate.offer-client-window-value.9", "OK"),
+    },
+    "http": {
+        "padded-size": ("accept.get", "OK"),
+        "long-extension": ("accept.get", "OK"),
+        "long-trailer": ("accept.get", "OK"),
+        "ignores-connect": ("reject.method-connect", "non-strict"),
+        "no-limit": ("reject.chunk-size.10000000000000005", "informational"),
+    },
 }
 
 
@@ -163,6 +179,7 @@ class Planted(unittest.TestCase):
 
     def test_what_trickles_in_wins_no_time(self):
         for kind, fault, only in ("ws", "only-pings", "ping.size.1"), \
+                ("ws", "only-pongs", "frame.text-size.1"), \
                 ("http", "trickles", "accept.get"):
             with self.subTest(fault=fault), Server(kind, fault) as url:
                 begun = time.monotonic()
@@ -189,6 +206,24 @@ class Planted(unittest.TestCase):
             with self.subTest(only=only):
                 self.judge(only, "OK", "ws", "--", sys.executable, FAULTY, "ws-client", "none",
                            "{}", timeout="5s")
+
+    def test_what_a_peer_may_do_is_no_fault(self):
+        for kind, faults in FREE.items():
+            for fault, (only, want) in faults.items():
+                with self.subTest(fault=fault), Server(kind, fault) as url:
+                    self.judge(only, want, url, timeout="2s")
+
+    def test_a_size_of_2_to_the_64_may_be_awaited_but_not_wrapped(self):
+        for only in "canary.length.Content-Length:18446744073709551616", \
+                "reject.length.18446744073709551621", "reject.chunk-size.10000000000000005":
+            for fault, want in ("no-limit", ("OK", "informational")), ("wraps", ("FAILED",)):
+                with self.subTest(only=only, fault=fault), Server("http", fault) as url:
+                    found, _ = verdicts(only, url, timeout="1s")
+                    self.assertIn(found[only], want)
+
+    def test_a_websocket_client_may_read_the_body_of_a_refusal_first(self):
+        self.judge("answer.status.400", "OK", "ws", "--", sys.executable, FAULTY, "ws-client",
+                   "reads-body", "{}", timeout="5s")
 
     def test_faults_of_http_servers_are_found(self):
         self.servers("http", HTTP)

@@ -128,6 +128,8 @@ class Command(unittest.TestCase):
                 self.wfile.write(behind)
                 self.close_connection = self.close_connection or behind != b""
 
+            do_POST = do_HEAD = do_GET
+
             def log_message(self, *_):
                 pass
 
@@ -152,7 +154,22 @@ class Command(unittest.TestCase):
         self.assertEqual(self.try_server("accept.fields", Connection="close")[0], {"non-strict"})
 
     def test_a_server_need_not_know_each_host(self):
-        self.assertEqual(self.try_server("accept.host", status=421)[0], {"informational"})
+        for status in 421, 400:
+            with self.subTest(status=status):
+                self.assertEqual(self.try_server("accept.host", status=status)[0],
+                                 {"informational"})
+
+    def test_a_server_need_not_know_an_expectation(self):
+        self.assertEqual(self.try_server("accept.expect.100-continue", status=417)[0],
+                         {"informational"})
+
+    def test_a_server_may_answer_as_http_what_is_no_websocket(self):
+        url = "ws://127.0.0.1:%d/"
+        for only, want in ("open.http-old", "OK"), ("open.no-upgrade", "informational"), \
+                ("open.method.POST", "informational"), ("open.wrong-connection", "informational"), \
+                ("open.no-key", "FAILED"):
+            with self.subTest(only=only):
+                self.assertEqual(self.try_server(only, url)[0], {want})
 
     def test_an_answer_that_no_case_allows_fails_each(self):
         self.assertEqual(self.try_server("reject.value-nul", status=400, Content_length="1")[0],
@@ -176,6 +193,19 @@ class Command(unittest.TestCase):
                 for case in cases:
                     self.assertRegex(case["clause"], r"^\d{4} \d")
                     self.assertIn(case["level"], ("must", "should", "informational"))
+
+    def test_what_no_clause_demands_is_not_must(self):
+        free = {"http://127.0.0.1:1/": ["accept.query.a[]1", "wait.empty-line",
+                                        "accept.chunked-trailer.Host:x"],
+                "ws://127.0.0.1:1/": ["frame.length-huge.text"],
+                "http": ["refuse.status.000"]}
+        for peer, ids in free.items():
+            levels = {c["id"]: c["level"] for c in
+                      json.loads(torture("--list", "--json", peer).stdout)}
+            for name in ids:
+                with self.subTest(id=name):
+                    self.assertNotEqual(levels[name], "must")
+            self.assertFalse([name for name in levels if name.endswith("-host.a,b")])
 
     def test_usage(self):
         for words in ([], ["tcp://127.0.0.1:1"], ["ws"], ["http"], ["--listen", "0", "http"],
