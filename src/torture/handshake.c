@@ -286,6 +286,9 @@ static const char *take_final(struct talk *t, struct head_text *ret) {
     weir_ns until = weir__deadline(weir_now(), t->patience_ns);
     for (;;) {
         const char *wrong = head_take(t, ret, until - weir_now());
+        t->wrong = t->wrong || (wrong != NULL && ret->base != NULL);
+        if (wrong == NULL && ret->status == 0)
+            wrong = "the answer has a bad status line (9112 4)";
         if (wrong != NULL || ret->status < 100 || ret->status >= 200 || ret->status == SWITCHING)
             return wrong;
         head_free(ret);
@@ -509,7 +512,7 @@ static enum torture_verdict case_as_server(struct talk *t, const char *edit, con
     if (strncmp(words, "refused", 7) == 0)
         return await_leaving(t, strncmp(edit, "0:", 2) != 0);
     enum torture_verdict v = script_echo_and_close(t);
-    if (v == TORTURE_FAILED && strncmp(words, "either", 6) == 0 && t->ended)
+    if (v == TORTURE_FAILED && strncmp(words, "either", 6) == 0 && t->ended && !t->wrong)
         return talk_judge(t, TORTURE_OK, "the client left");
     return v;
 }

@@ -17,14 +17,14 @@ static const uint8_t *find_end(const struct talk *t) {
     return there == 0 ? NULL : memmem(t->in.base + t->at, there, "\r\n\r\n", 4);
 }
 
-/* "HTTP/1.1 200 OK" */
+/* "HTTP/1.1 200 OK"; the second blank stands there without a reason too (9112 4). */
 static int read_status(const char *line) {
     if (strncmp(line, "HTTP/1.", 7) != 0 || !isdigit((unsigned char)line[7]) || line[8] != ' ')
         return 0;
     for (int i = 9; i < 12; i++)
         if (!isdigit((unsigned char)line[i]))
             return 0;
-    return line[12] == ' ' || line[12] == '\0' ? atoi(line + 9) : 0;
+    return line[12] == ' ' ? atoi(line + 9) : 0;
 }
 
 /* Look at the lines of a head, each behind which CR LF stands. */
@@ -35,6 +35,8 @@ static const char *lines_wrong(const char *text, size_t len) {
         for (size_t i = 0; i < line_len; i++)
             if (line[i] == '\r' || line[i] == '\n' || line[i] == '\0')
                 return "the peer's head has a bare CR, a bare LF or a NUL (9112 2.2, 9110 5.5)";
+            else if (((uint8_t)line[i] < ' ' && line[i] != '\t') || line[i] == 127)
+                return "the peer's head has a control character (9110 5.5, 9112 4)";
         if (at == 0)
             continue; /* the first line is no field */
         if (*line == ' ' || *line == '\t')

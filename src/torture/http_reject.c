@@ -193,7 +193,7 @@ static const struct torture_row rows[] = {
     {"canary.chunk-end", "9112 7.1", MUST, OF_SERVERS, "behind a chunk with a bad end: {}",
      CHUNKED "5|{}0||$C", "canary", "hello hello\r helloxx"},
     {"canary.chunk-lf", "9112 7.1.1", MUST, OF_SERVERS, "an extension with a bare LF",
-     CHUNKED "2;\nxx|$X|0||$C", "canary", NULL},
+     CHUNKED "4;\nxxxx|$4|0||$C", "canary", NULL},
     {"canary.chunk-spill", "9112 7.1", MUST, OF_SERVERS,
      "behind a chunk that is longer than its size", CHUNKED "3|hello|0||$C", "canary", NULL},
     {"canary.trailer", "9112 7.1.2", MUST, OF_SERVERS, "in a trailer section that does not end",

@@ -30,6 +30,7 @@ struct run {
     bool heard;    /* some case has heard the server */
     size_t silent; /* cases that had a connection, and heard nothing */
     char last_key[TALK_KEY_SIZE];
+    weir_ns quickest_ns; /* for an answer of HTTP; 0: none came */
 };
 
 /* ---- one case ---- */
@@ -98,6 +99,7 @@ static void judge_stream(struct run *run, struct weir_stream *stream, struct tal
                      .scheme = o->url != NULL && strncmp(o->url, "tls:", 4) == 0 ? "https" : "http",
                      .client = client,
                      .last_key = run->last_key,
+                     .quickest_ns = &run->quickest_ns,
                      .patience_ns = o->patience_ns};
     struct weir_group g;
     struct weir_scope whole;

@@ -24,11 +24,15 @@ static const struct weir_ws_deflate narrow_deflate = {
 
 struct story {
     const struct weir_ws_deflate *deflate; /* NULL: that of ws_options */
-    bool reacts, http, of_clients;
+    bool reacts, http, of_clients, speaks_first;
     const char *only;
     size_t ran, bad, count_min, jobs;
-    weir_ns slow_ns; /* a client of ours echoes its first message after this */
+    weir_ns slow_ns; /* a client of ours echoes its first message, a sloppy server answers, after */
     int clients;     /* 0: four */
+    int drops_after; /* an echoing server drops the connection behind so many messages; 0: never */
+    enum { HEEDS_ALL, HEEDS_NO_BODY, HEEDS_NO_END } sloppy; /* what a raw server of HTTP heeds */
+    const char *target; /* NULL: "/" */
+    uint64_t seed;      /* of a simulated world; 0: test_backend, in its order */
     int rc;
 };
 
@@ -56,13 +60,14 @@ struct echo_served_args {
     struct weir_stream *peer;
 };
 
-static int echo(struct weir_ws *ws, weir_ns slow_ns) {
+static int echo(const struct story *s, struct weir_ws *ws) {
     struct weir_ws_message m;
-    int rc = weir_sleep(slow_ns);
+    int rc = weir_sleep(s->of_clients ? s->slow_ns : 0), count = 0;
     if (rc < 0)
         return rc;
     while ((rc = weir_ws_receive(ws, &m)) == 0)
-        if ((rc = weir_ws_send(ws, m.type, m.data.base, m.data.len)) < 0)
+        if ((rc = weir_ws_send(ws, m.type, m.data.base, m.data.len)) < 0 ||
+            ++count == s->drops_after)
             break;
     return 0;
 }
@@ -72,7 +77,7 @@ static int echo_served(void *args) {
     struct echo_served_args *a = args;
     const struct weir_ws_options o = options_of(a->s);
     int rc = weir_ws_accept(&a->peer, &o, &ws);
-    return rc < 0 ? 0 : echo(ws, 0);
+    return rc < 0 ? 0 : echo(a->s, ws);
 }
 
 static int echo_message(struct weir_ws *ws, void *state, const struct weir_ws_message *m) {
@@ -97,6 +102,50 @@ static int end(struct weir_http_request *r, void *state) {
     return weir_http_reply(r, 200, "hello");
 }
 
+struct serve_sloppily_args {
+    struct story *s;
+    struct weir_stream *peer;
+};
+
+/* Bytes up to the end of a head are gone. Returns less than 0 if none came. */
+static int skip_head(struct weir_stream *peer) {
+    struct weir_view v;
+    for (size_t want = 1; weir_peek(peer, want, &v) > 0; want = v.len + 1) {
+        const char *end = memmem(v.base, v.len, "\r\n\r\n", 4);
+        if (end == NULL)
+            continue;
+        weir_consume(peer, (size_t)(end - (const char *)v.base) + 4);
+        return 0;
+    }
+    return WEIR_EEOF;
+}
+
+/* Answers each head, or each beginning of one, and looks at nothing else. */
+static int serve_sloppily(void *args) {
+    static const char text[] = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+    struct serve_sloppily_args *a = args;
+    WEIR_AUTO(weir_close) struct weir_stream *peer = a->peer;
+    struct weir_view v;
+    bool waits = a->s->sloppy == HEEDS_NO_BODY;
+    int rc = 0;
+    while (rc == 0 && (waits ? skip_head(peer) == 0 : weir_peek(peer, 1, &v) > 0)) {
+        rc = weir_sleep(a->s->slow_ns);
+        if (rc == 0)
+            rc = weir_write(peer, text, sizeof text - 1);
+        if (rc == 0 && !waits)
+            rc = skip_head(peer);
+    }
+    return 0;
+}
+
+static int accept_sloppily(struct story *s, struct weir_listener *l, struct weir_group *clients) {
+    struct weir_stream *peer;
+    while (weir_accept(l, &peer) == 0)
+        if (weir_go(clients, serve_sloppily, .s = s, .peer = peer) < 0)
+            weir_close(&peer);
+    return 0;
+}
+
 struct serve_args {
     struct story *s;
     struct weir_listener *l;
@@ -110,6 +159,8 @@ static int serve(void *args) {
     const struct weir_http_reactive http = {.size = sizeof http, .request = request, .end = end};
     const struct weir_http_server_options o = {.size = sizeof o, .handler = answer};
     const struct weir_ws_options ws_o = options_of(a->s);
+    if (a->s->sloppy != HEEDS_ALL)
+        return accept_sloppily(a->s, a->l, a->clients);
     if (a->s->http && a->s->reacts)
         return weir_http_react(a->l, a->clients, &http, NULL);
     if (a->s->http)
@@ -135,12 +186,35 @@ static int dial_again(void *args) {
         WEIR_AUTO(weir_ws_drop) struct weir_ws *ws = NULL;
         int rc = weir_ws_dial(url, &o, &ws);
         if (rc == 0)
-            (void)echo(ws, s->slow_ns);
+            (void)echo(s, ws);
         else if (rc == -ECONNREFUSED || rc == -ECANCELED || rc == WEIR_ESTOPPED)
             return 0;
         if (weir_cancelled() < 0)
             return 0;
     }
+}
+
+struct speak_first_args {
+    const char *url;
+};
+
+/* A client whose request is followed by a frame that is not masked, and by its end. */
+static int speak_first(void *args) {
+    static const char text[] =
+        "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+        "\x81\x05" "alive";
+    WEIR_AUTO(weir_close) struct weir_stream *s = NULL;
+    struct weir_view v;
+    ssize_t n;
+    int rc = weir_dial(((struct speak_first_args *)args)->url, NULL, &s);
+    if (rc == 0)
+        rc = weir_write(s, text, sizeof text - 1);
+    if (rc == 0)
+        rc = weir_shutdown(s);
+    while (rc == 0 && (n = weir_peek(s, 1, &v)) > 0)
+        weir_consume(s, (size_t)n);
+    return 0;
 }
 
 /* ---- stories ---- */
@@ -153,7 +227,7 @@ static int run_list(struct story *s, struct torture_options *o, struct weir_list
     snprintf(url, sizeof url, "tcp://127.0.0.1:%d", weir_listener_port(l));
     o->url = url;
     o->host = url + strlen("tcp://");
-    o->target = "/";
+    o->target = s->target != NULL ? s->target : "/";
     o->told = told;
     o->arg = s;
     o->jobs = s->jobs != 0 ? s->jobs : 8;
@@ -193,10 +267,14 @@ static int against_client(struct story *s) {
     int rc = weir_listen("tcp://127.0.0.1:0", NULL, &l);
     if (rc < 0)
         return rc;
-    snprintf(url, sizeof url, "ws://127.0.0.1:%d/", weir_listener_port(l));
+    snprintf(url, sizeof url, "%s://127.0.0.1:%d%s", s->speaks_first ? "tcp" : "ws",
+             weir_listener_port(l), s->speaks_first ? "" : "/");
     o.listener = l;
     weir_group_open(&clients, WEIR_INDEPENDENT);
-    for (int i = 0; rc == 0 && i < (s->clients != 0 ? s->clients : 4); i++)
+    if (s->speaks_first)
+        rc = weir_go(&clients, speak_first, .url = url);
+    int count = s->speaks_first ? 0 : s->clients != 0 ? s->clients : 4;
+    for (int i = 0; rc == 0 && i < count; i++)
         rc = weir_go(&clients, dial_again, .url = url, .s = s);
     if (rc == 0)
         rc = run_list(s, &o, l);
@@ -215,7 +293,8 @@ static int tell_story(void *arg) {
 static void run_story(struct story *s) {
     const struct weir_run_options o = {.size = sizeof o, .backend = test_backend};
     weir_log_level_set(WEIR_LOG_ERROR);
-    int rc = weir_run(tell_story, s, &o);
+    const struct weir_sim_options sim = {.size = sizeof sim, .seed = s->seed};
+    int rc = s->seed != 0 ? weir_sim_run(tell_story, s, &sim) : weir_run(tell_story, s, &o);
     if (rc < 0)
         s->rc = rc;
 }
@@ -225,6 +304,13 @@ static void passes(struct story s) {
     assert_int_equal(s.rc, 0);
     assert_int_equal(s.bad, 0);
     assert_true(s.ran >= s.count_min);
+}
+
+/* So many cases, and no others, are bad. */
+static void finds(struct story s, size_t count) {
+    run_story(&s);
+    assert_int_equal(s.rc, 0);
+    assert_int_equal(s.bad, count);
 }
 
 #define QUICK "open.|answer.|frame.|mask.|ping.|pong.|bits.|opcode.|fragment.|utf8.|close."
@@ -276,6 +362,42 @@ WEIR_TEST_BACKENDS(http_servers_pass) {
                           .only = "accept.|reject.|canary.|wait.",
                           .count_min = 600,
                           .jobs = 64});
+}
+
+WEIR_TEST(a_hidden_request_is_found_however_long_its_target_is) {
+    char target[1000] = "/";
+    test_backend = "sim";
+    memset(target + 1, 'a', sizeof target - 2);
+    finds((struct story){.http = true, .sloppy = HEEDS_NO_BODY, .only = "canary.body.POST"}, 1);
+    finds((struct story){.http = true,
+                         .sloppy = HEEDS_NO_BODY,
+                         .only = "canary.body.POST",
+                         .target = target}, 1);
+}
+
+WEIR_TEST(a_slow_server_is_listened_to_for_longer) {
+    const weir_ns slow_ns = WEIR_MILLISECONDS(300);
+    test_backend = "sim";
+    finds((struct story){.http = true,
+                         .sloppy = HEEDS_NO_BODY,
+                         .only = "canary.body.POST",
+                         .slow_ns = slow_ns}, 1);
+    finds((struct story){.http = true,
+                         .sloppy = HEEDS_NO_END,
+                         .only = "accept.fields|wait.head",
+                         .jobs = 1,
+                         .slow_ns = slow_ns}, 20);
+}
+
+WEIR_TEST(a_server_that_drops_a_connection_behind_its_echo_fails_by_every_order) {
+    for (uint64_t seed = 1; seed <= 20; seed++)
+        finds((struct story){.only = "frame.text-size.255", .drops_after = 2, .seed = seed}, 1);
+}
+
+WEIR_TEST(a_client_that_breaks_the_protocol_and_leaves_fails_by_every_order) {
+    for (uint64_t seed = 1; seed <= 20; seed++)
+        finds((struct story){
+            .of_clients = true, .speaks_first = true, .only = "answer.fold", .seed = seed}, 1);
 }
 
 WEIR_TEST(a_suite_without_memory_ends_and_gives_back_all_it_holds) {

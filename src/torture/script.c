@@ -255,8 +255,10 @@ enum torture_verdict script_await_end(struct talk *t) {
         talk_half_close(t);
     for (;;) {
         struct got g = next_until(t, until);
-        if (g.kind == GOT_END)
+        if (g.kind == GOT_END) {
+            t->over = true;
             return TORTURE_OK;
+        }
         if (g.kind == GOT_NOTHING)
             return talk_judge(t, TORTURE_FAILED, "the peer did not close the connection");
         if (g.kind == GOT_WRONG || g.kind == GOT_MESSAGE)
@@ -278,7 +280,8 @@ static void answer_close(struct talk *t, int code) {
 
 static enum torture_verdict expect_fail(struct talk *t, int code, weir_ns budget_ns) {
     struct got g = next_but_pongs(t, budget_ns);
-    if (g.kind == GOT_END)
+    t->over = g.kind == GOT_END;
+    if (t->over)
         return talk_judge(t, TORTURE_NON_STRICT,
                           "dropped without a Close frame; %d was due (6455 7.1.7)", code);
     if (g.kind != GOT_CLOSE)
@@ -356,7 +359,8 @@ static enum torture_verdict expect_payload(struct talk *t, const char *word,
         return talk_judge(t, TORTURE_INFORMATIONAL, "refused with %s: a limit of the peer",
                           bar + 1);
     }
-    if (bar != NULL && g.kind == GOT_END)
+    t->over = bar != NULL && g.kind == GOT_END;
+    if (t->over)
         return talk_judge(t, TORTURE_NON_STRICT, "dropped without a Close frame: a limit?");
     char wanted[64];
     snprintf(wanted, sizeof wanted, "a %.*s of %zu bytes", (int)strcspn(word, "|"), word,
@@ -470,7 +474,7 @@ enum torture_verdict script_run(struct talk *t, const char *script) {
         return v;
     t->alive = true;
     v = run_words(t, script);
-    if (v == TORTURE_FAILED || t->got_close || t->ended)
+    if (v == TORTURE_FAILED || t->over)
         return v;
     if (t->sent_close) {
         enum torture_verdict end = run_words(t, "<close");

@@ -30,11 +30,14 @@ struct talk {
     bool serving; /* the peer is a client */
     bool broken;  /* a write has failed: what the peer says decides */
     bool asked_old; /* the request that is to be answered next is one of HTTP/1.0 */
+    bool asked_switch; /* the requests have Upgrade */
     const char *host, *target;
     const char *scheme;         /* "http" or "https": of the URL that the server is asked for */
     struct talk_client *client; /* of a client that was started for the case; else NULL */
     char *last_key;             /* of the run: Sec-WebSocket-Key of the client before */
     weir_ns patience_ns;        /* how long the peer may take for one answer */
+    weir_ns answer_ns;          /* how long it has taken for the last */
+    weir_ns *quickest_ns;       /* of the run: for the quickest; 0: none came yet */
     struct bytes in;
     size_t at;              /* how far `in` was read */
     struct weir_event came; /* more bytes, or the end */
@@ -50,6 +53,7 @@ struct talk {
     size_t cut; /* the next frame goes only so far; 0: whole */
 
     bool sent_close, got_close, alive;
+    bool over; /* the connection has ended where the case wants it to */
     bool wrong; /* it sent what no peer may send: that fails the case, of whatever level */
     unsigned masks; /* frames with a mask that came */
     uint32_t first_mask;

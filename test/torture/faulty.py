@@ -333,6 +333,8 @@ ANSWERS = {
     "chunk-junk": "Transfer-Encoding: chunked\r\n\r\n5zz\r\nhello\r\n0\r\n\r\n",
     "always-chunked": "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
     "trickles": "\r\n",
+    "control": "X: a\x01b\r\n" + PLAIN,
+    "switches": "\r\n",
     "padded-size": "Transfer-Encoding: chunked\r\n\r\n" + "0" * 20 + "5\r\nhello\r\n0\r\n\r\n",
     "long-extension": "Transfer-Encoding: chunked\r\n\r\n5;" + "a" * 2000 +
                       "\r\nhello\r\n0\r\n\r\n",
@@ -360,6 +362,8 @@ def serve_http(sock, fault):
                 raise Refused
             if misdirected(sock, line):
                 return
+            if fault == "drops-options" and line.startswith("OPTIONS"):
+                return
             if fault == "ignores-connect" and line.startswith("CONNECT"):
                 threading.Event().wait(30)
             expects = "expect" in fields and fault != "no-continue"
@@ -372,7 +376,8 @@ def serve_http(sock, fault):
                     raise End
                 data += piece
             data = data[end:]
-            status = "400 Bad" if fault == "refuses" else "200 OK"
+            status = {"refuses": "400 Bad", "no-blank": "200", "control-reason": "200 O\x1bK",
+                      "switches": "101 Switching"}.get(fault, "200 OK")
             sock.sendall(f"HTTP/1.1 {status}\r\n{ANSWERS.get(fault, PLAIN)}".encode())
             if fault == "trickles":
                 while True:

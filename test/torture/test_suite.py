@@ -82,6 +82,10 @@ HTTP = {
     "hex-prefix": "accept.get",
     "chunk-junk": "accept.get",
     "always-chunked": "accept.http-old-host",
+    "no-blank": "accept.get",
+    "control": "accept.get",
+    "control-reason": "accept.get",
+    "switches": "accept.get",
 }
 # no fault: what the peer does is right, or its own affair
 FREE = {
@@ -94,6 +98,7 @@ FREE = {
         "padded-size": ("accept.get", "OK"),
         "long-extension": ("accept.get", "OK"),
         "long-trailer": ("accept.get", "OK"),
+        "drops-options": ("accept.asterisk", "non-strict"),
         "ignores-connect": ("reject.method-connect", "non-strict"),
         "no-limit": ("reject.chunk-size.10000000000000005", "informational"),
     },
@@ -224,6 +229,11 @@ class Planted(unittest.TestCase):
     def test_a_websocket_client_may_read_the_body_of_a_refusal_first(self):
         self.judge("answer.status.400", "OK", "ws", "--", sys.executable, FAULTY, "ws-client",
                    "reads-body", "{}", timeout="5s")
+
+    def test_a_request_hidden_behind_a_bare_lf_is_found_however_long_its_target_is(self):
+        with Server("http", "none") as url:
+            for target in "", "a" * 300:
+                self.judge("canary.chunk-lf", "FAILED", url + target, timeout="5s")
 
     def test_faults_of_http_servers_are_found(self):
         self.servers("http", HTTP)
