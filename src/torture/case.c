@@ -56,7 +56,8 @@ static int add(struct torture_list *list, enum torture_kind kind, const struct t
     value_id[n] = '\0';
     snprintf(id, sizeof id, "%s%s%s%s", row->id, kind == KIND_HTTP_BYTES ? ".bytes" : "",
              row->values != NULL ? "." : "", value_id);
-    for (size_t i = list->count, same = 2; i > 0 && list->cases[i - 1].row == row; i--)
+    for (size_t i = list->count, same = 2;
+         i > 0 && strcmp(list->cases[i - 1].row->id, row->id) == 0; i--)
         if (strcmp(list->cases[i - 1].id, id) == 0) /* values that differ in odd characters only */
             snprintf(id, sizeof id, "%s%s.%s-%zu", row->id, kind == KIND_HTTP_BYTES ? ".bytes" : "",
                      value_id, same++),

@@ -34,7 +34,8 @@ enum torture_kind {
 
 /* A row. In title, edit and script "{}" stands for the value. */
 struct torture_row {
-    const char *id;     /* "frame.text-size"; a case of several is "frame.text-size.125" */
+    const char *id;     /* "frame.text-size"; a case of several is "frame.text-size.125". Rows with
+                         * the same one stand side by side: their cases are of different levels */
     const char *clause; /* "6455 5.2": RFC and section */
     enum torture_level level;
     enum torture_side side;

@@ -2,8 +2,9 @@
 /* http.h - cases of HTTP/1.1: bytes that we write, and what must come of them.
  *
  * The bytes are text in which "|" is CR LF, $S the scheme, $H the host, $T the target, $xN; N times
- * "x", $0 a NUL, $C a whole request (the canary), $L its length, $X the same in hex, $4 in four
- * digits of hex, $W the place where the peer must wait for more.
+ * "x", $fN; so many that the line has N bytes so far, $0 a NUL, $C a whole request (the canary), $L
+ * its length, $X the same in hex, $4 in four digits of hex, $W the place where the peer must wait for
+ * more.
  * Of a server the script says:
  *   accept        answered as a request; answers=N so many; open: the connection goes on behind it,
  *                 close: it ends; said: the answer says so; status=N: with this status; head: the
@@ -11,7 +12,8 @@
  *                 is each
  *   reject N ...  answered with one of these statuses (other refusals are not strict); body: what
  *                 is wrong is in the body, so an answer may have come before it; closes: then the
- *                 connection must end; or-wait: it is legal, but too much, and may be awaited
+ *                 connection must end; or-wait: it is legal, but too much, and may be awaited;
+ *                 or-http2: SETTINGS are told, nothing more
  *   either        answered in either way
  *   canary        no more than one answer, whatever else; refused: where the first is a refusal;
  *                 or-wait: and none is right too

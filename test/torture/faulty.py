@@ -99,7 +99,7 @@ class Peer:
             if not good and self.fault != "any-code":
                 raise Fails(1002)
             self.text(payload[2:])
-        self.send(8, payload[:2])
+        self.send(8, payload[:2] if self.fault != "empty-close" else b"")
 
     def text(self, data):
         if self.fault == "any-text":
@@ -226,7 +226,9 @@ def serve_ws(sock, fault):
     good = line.startswith("GET ") and fields.get("sec-websocket-version") == ["13"] and \
         len(fields.get("host", [])) == 1 and len(key) == 24
     if not good and fault != "any-request":
-        sock.sendall(b"HTTP/1.1 400 Bad\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        more = "Sec-WebSocket-Version: 13\r\n" if fault == "names-version" else ""
+        sock.sendall(b"HTTP/1.1 400 Bad\r\nContent-Length: 0\r\nConnection: close\r\n" +
+                     more.encode() + b"\r\n")
         return
     if misdirected(sock, line):
         return
@@ -356,12 +358,17 @@ def serve_http(sock, fault):
                 sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
             head, data = read_head(sock, data)
             line, fields = fields_of(head)
+            if fault == "http2" and line.startswith("PRI"):
+                sock.sendall(b"\0\0\0\4\0\0\0\0\0")
+                threading.Event().wait(30)
             if len(fields.get("host", [])) != 1 and fault != "any-host":
                 raise Refused
             if not line.endswith(("HTTP/1.1", "HTTP/1.0")) or line.count(" ") != 2:
                 raise Refused
             if misdirected(sock, line):
                 return
+            if len(line) > 8000:
+                raise Refused
             if fault == "drops-options" and line.startswith("OPTIONS"):
                 return
             if fault == "ignores-connect" and line.startswith("CONNECT"):
@@ -386,7 +393,8 @@ def serve_http(sock, fault):
             if fault == "closes-always" or line.endswith("HTTP/1.0"):
                 return
     except Refused:
-        sock.sendall(b"HTTP/1.1 400 Bad\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        status = b"301 Elsewhere" if fault == "redirects" else b"400 Bad"
+        sock.sendall(b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
         if fault == "stays-open":
             threading.Event().wait(30)
 

@@ -92,6 +92,9 @@ FREE = {
     "ws": {
         "more-pongs": ("ping.each", "OK"),
         "early-hints": ("open.plain", "OK"),
+        "empty-close": ("close.code.1001", "OK"),
+        "names-version": ("open.version.8", "OK"),
+        "no-close-frame": ("mask.wrong.text/uhello", "OK"),
         "small-window": ("deflate.offer-client-window-value.9", "OK"),
     },
     "http": {
@@ -99,6 +102,8 @@ FREE = {
         "long-extension": ("accept.get", "OK"),
         "long-trailer": ("accept.get", "OK"),
         "drops-options": ("accept.asterisk", "non-strict"),
+        "http2": ("reject.http2", "informational"),
+        "redirects": ("reject.line.$THTTP/1.1", "OK"),
         "ignores-connect": ("reject.method-connect", "non-strict"),
         "no-limit": ("reject.chunk-size.10000000000000005", "informational"),
     },
@@ -234,6 +239,11 @@ class Planted(unittest.TestCase):
         with Server("http", "none") as url:
             for target in "", "a" * 300:
                 self.judge("canary.chunk-lf", "FAILED", url + target, timeout="5s")
+
+    def test_a_request_line_of_at_most_8000_bytes_is_sent_however_long_the_target_is(self):
+        with Server("http", "none") as url:
+            for target in "", "a" * 300:
+                self.judge("accept.long-target.7900", "OK", url + target, timeout="5s")
 
     def test_faults_of_http_servers_are_found(self):
         self.servers("http", HTTP)

@@ -195,16 +195,25 @@ class Command(unittest.TestCase):
                     self.assertIn(case["level"], ("must", "should", "informational"))
 
     def test_what_no_clause_demands_is_not_must(self):
-        free = {"http://127.0.0.1:1/": ["accept.query.a[]1", "wait.empty-line",
-                                        "accept.chunked-trailer.Host:x"],
-                "ws://127.0.0.1:1/": ["frame.length-huge.text"],
-                "http": ["refuse.status.000"]}
+        free = {"http://127.0.0.1:1/": ["accept.query.a[]1", "accept.chunked-trailer.Host:x",
+                                        "reject.line.GET$THTTP/1.1", "reject.line.GET$THTTP/1.1-5",
+                                        "reject.target-cr", "reject.value-nul", "reject.value-cr",
+                                        "reject.value-control.", "reject.line-crcrlf",
+                                        "reject.target-long.200000", "reject.long-field.200000"],
+                "ws://127.0.0.1:1/": ["frame.length-huge.text", "open.control", "open.bare-cr"],
+                "ws": ["answer.name-blank"],
+                "http": ["refuse.value-nul", "refuse.value-cr", "refuse.long-head.2000000"]}
+        should = {"http://127.0.0.1:1/": ["wait.empty-line", "reject.line.GET$THTTP/1.1-6"],
+                  "http": ["refuse.status.000"]}
         for peer, ids in free.items():
             levels = {c["id"]: c["level"] for c in
                       json.loads(torture("--list", "--json", peer).stdout)}
             for name in ids:
                 with self.subTest(id=name):
-                    self.assertNotEqual(levels[name], "must")
+                    self.assertEqual(levels[name], "informational")
+            for name in should.get(peer, []):
+                with self.subTest(id=name):
+                    self.assertEqual(levels[name], "should")
             self.assertFalse([name for name in levels if name.endswith("-host.a,b")])
 
     def test_usage(self):
