@@ -33,35 +33,63 @@ static char *with_value(const char *text, const char *value, size_t len) {
     return (char *)b.base;
 }
 
-/* only: patterns with "|" between them. */
+/* only: patterns with "|" between them. An id may itself have what means something in a pattern. */
 static bool wanted(const char *id, const char *only) {
-    char one[192];
+    char one[192], plain[192];
     for (const char *at = only; at != NULL && *at != '\0';) {
         size_t len = strcspn(at, "|");
         snprintf(one, sizeof one, "*%.*s*", (int)(len < 180 ? len : 180), at);
-        if (fnmatch(one, id, 0) == 0)
+        snprintf(plain, sizeof plain, "%.*s", (int)(len < 180 ? len : 180), at);
+        if (fnmatch(one, id, 0) == 0 || strstr(id, plain) != NULL)
             return true;
         at += len + (at[len] == '|');
     }
     return only == NULL;
 }
 
-static int add(struct torture_list *list, enum torture_kind kind, const struct torture_row *row,
-               const char *value, size_t len, const char *only) {
-    char id[160], value_id[64];
+enum { ID_SIZE = 160, VALUE_ID_SIZE = 64 };
+
+/* Of odd values only the plain characters; number: 0, or which one it is of those that have the
+ * same ones. */
+static void make_id(char ret[static ID_SIZE], enum torture_kind kind, const struct torture_row *row,
+                    const char *value, size_t len, size_t number) {
+    char value_id[VALUE_ID_SIZE], behind[24] = "";
     size_t n = 0;
-    for (size_t i = 0; i < len && n < sizeof value_id - 1; i++) /* of odd values only the plain */
+    for (size_t i = 0; i < len && n < sizeof value_id - 1; i++)
         if (value[i] > ' ' && value[i] < 127 && strchr("<>=#\\\"|", value[i]) == NULL)
             value_id[n++] = value[i];
     value_id[n] = '\0';
-    snprintf(id, sizeof id, "%s%s%s%s", row->id, kind == KIND_HTTP_BYTES ? ".bytes" : "",
-             row->values != NULL ? "." : "", value_id);
-    for (size_t i = list->count, same = 2;
-         i > 0 && strcmp(list->cases[i - 1].row->id, row->id) == 0; i--)
-        if (strcmp(list->cases[i - 1].id, id) == 0) /* values that differ in odd characters only */
-            snprintf(id, sizeof id, "%s%s.%s-%zu", row->id, kind == KIND_HTTP_BYTES ? ".bytes" : "",
-                     value_id, same++),
-                i = list->count + 1;
+    if (number > 0)
+        snprintf(behind, sizeof behind, "-%zu", number);
+    snprintf(ret, ID_SIZE, "%s%s%s%s%s", row->id, kind == KIND_HTTP_BYTES ? ".bytes" : "",
+             row->values != NULL ? "." : "", value_id, behind);
+}
+
+/* How many values before this one, from the first row of that id, have the same id. All are
+ * counted, whether they are wanted or not, so that an id stays what it is. */
+static size_t namesakes(const struct torture_row *first, const struct torture_row *row,
+                        enum torture_kind kind, const char *value, const char *id) {
+    char other[ID_SIZE];
+    size_t count = 0;
+    for (; first <= row; first++) {
+        for (const char *v = first->values; v != NULL && *v != '\0' && v != value;) {
+            size_t len = strcspn(v, " ");
+            make_id(other, kind, first, v, len, 0);
+            count += strcmp(other, id) == 0;
+            v += len + (v[len] == ' ');
+        }
+    }
+    return count;
+}
+
+/* first: of the rows with this id. */
+static int add(struct torture_list *list, enum torture_kind kind, const struct torture_row *first,
+               const struct torture_row *row, const char *value, size_t len, const char *only) {
+    char id[ID_SIZE];
+    make_id(id, kind, row, value, len, 0);
+    size_t before = namesakes(first, row, kind, value, id);
+    if (before > 0)
+        make_id(id, kind, row, value, len, before + 1);
     if (!wanted(id, only))
         return 0;
     struct torture_case *cases =
@@ -80,14 +108,15 @@ static int add(struct torture_list *list, enum torture_kind kind, const struct t
     return whole ? 0 : -ENOMEM;
 }
 
-static int add_row(struct torture_list *list, enum torture_kind kind, const struct torture_row *row,
+static int add_row(struct torture_list *list, enum torture_kind kind,
+                   const struct torture_row *first, const struct torture_row *row,
                    const char *only) {
     if (row->values == NULL)
-        return add(list, kind, row, "", 0, only);
+        return add(list, kind, row, row, "", 0, only);
     int rc = 0;
     for (const char *v = row->values; rc == 0 && *v != '\0';) {
         size_t len = strcspn(v, " ");
-        rc = add(list, kind, row, v, len, only);
+        rc = add(list, kind, first, row, v, len, only);
         v += len + (v[len] == ' ');
     }
     return rc;
@@ -97,10 +126,11 @@ int torture_list_make(struct torture_list *ret, const struct torture_table *tabl
                       enum torture_side side, const char *only) {
     *ret = (struct torture_list){0};
     for (size_t t = 0; t < count; t++) {
+        const struct torture_row *rows = tables[t].rows, *first = rows;
         for (size_t i = 0; i < tables[t].count; i++) {
-            const struct torture_row *row = &tables[t].rows[i];
-            int rc = row->side == BOTH_SIDES || row->side == side
-                         ? add_row(ret, tables[t].kind, row, only)
+            first = strcmp(rows[i].id, first->id) == 0 ? first : &rows[i];
+            int rc = rows[i].side == BOTH_SIDES || rows[i].side == side
+                         ? add_row(ret, tables[t].kind, first, &rows[i], only)
                          : 0;
             if (rc < 0)
                 return rc;

@@ -334,7 +334,8 @@ const char *unpack(struct unpacker *u, struct bytes *out, const uint8_t *data, s
     bytes_add(&whole, data, len);
     bytes_add(&whole, "\0\0\377\377", 4);
     struct bits_in in = {.data = whole.base, .len = whole.len};
-    const char *wrong = whole.lost ? "no memory" : unpack_blocks(u, &in);
+    u->past.lost = u->past.lost || whole.lost;
+    const char *wrong = u->past.lost ? "no memory" : unpack_blocks(u, &in);
     if (wrong == NULL)
         bytes_add(out, u->past.base + from, u->past.len - from);
     bytes_free(&whole);

@@ -148,7 +148,7 @@ static struct got end_message(struct talk *t, struct bytes *unpacked) {
             talk_judge(t, TORTURE_FAILED, "the peer's compressed message: %s (7692 7.2)", why);
             return (struct got){.kind = GOT_WRONG};
         }
-        bytes_free(&t->message);
+        talk_free(t, &t->message);
         t->message = *unpacked;
         *unpacked = (struct bytes){0};
         g.data = t->message.base;
@@ -208,7 +208,7 @@ static bool take_frame(struct talk *t, const struct head *h, struct got *ret) {
         return false;
     struct bytes unpacked = {0};
     *ret = end_message(t, &unpacked);
-    bytes_free(&unpacked);
+    talk_free(t, &unpacked);
     return true;
 }
 

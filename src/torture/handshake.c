@@ -124,8 +124,8 @@ static void send_draft(struct draft *d, const char *edit) {
     bytes_add(&out, d->line_end, strlen(d->line_end));
     if (!out.lost)
         talk_write(d->t, out.base, out.len);
-    bytes_free(&out);
-    bytes_free(&d->more);
+    talk_free(d->t, &out);
+    talk_free(d->t, &d->more);
 }
 
 static void draft_begin(struct draft *d, struct talk *t, const char *const *lines, size_t count) {

@@ -63,8 +63,10 @@ const char *head_take(struct talk *t, struct head_text *ret, weir_ns budget_ns) 
     }
     size_t len = (size_t)(end - (t->in.base + t->at)) + 2;
     ret->base = weir__alloc(len + 1);
-    if (ret->base == NULL)
+    if (ret->base == NULL) {
+        t->lost = true;
         return "no memory";
+    }
     memcpy(ret->base, t->in.base + t->at, len);
     ret->base[len] = '\0';
     ret->len = len;

@@ -80,7 +80,7 @@ static void add_macro(struct talk *t, struct bytes *out, const char **at) {
         bytes_put(out, '$');
         --*at;
     }
-    bytes_free(&song);
+    talk_free(t, &song);
 }
 
 /* The bytes of text up to its end or to $W. Returns what is behind $W, or NULL. */
@@ -111,7 +111,7 @@ static const char *send_text(struct talk *t, const char *text) {
         talk_write(t, out.base + first, out.len - first);
         t->piece = 1;
     }
-    bytes_free(&out);
+    talk_free(t, &out);
     return rest;
 }
 
@@ -562,7 +562,7 @@ enum torture_verdict http_judge_client(struct talk *t, const char *script, int s
     (void)make_bytes(t, &body, strcmp(text, "-") == 0 ? "" : text);
     bool same = body.len == len && (len == 0 || memcmp(body.base, printed, len) == 0);
     size_t wanted = body.len;
-    bytes_free(&body);
+    talk_free(t, &body);
     return same ? TORTURE_OK
                 : talk_judge(t, TORTURE_FAILED, "a body of %zu bytes was printed, not the %zu sent",
                              len, wanted);

@@ -110,7 +110,8 @@ static void judge_stream(struct run *run, struct weir_stream *stream, struct tal
     r->verdict =
         rc == 0 ? run_case(&t, r->c) : talk_judge(&t, TORTURE_FAILED, "%s", weir_error_message(rc));
     r->heard = t.in.len != 0;
-    if (t.in.lost || t.log.lost)
+    r->lost = !talk_is_whole(&t);
+    if (r->lost)
         r->verdict = talk_judge(&t, TORTURE_FAILED, "the suite has no memory");
     (void)weir_scope_leave(&whole, 0);
     weir_group_cancel(&g, "the case is over");
@@ -155,7 +156,9 @@ static void check_alive(struct run *run, struct torture_result *r) {
     else
         judge_stream(run, s, NULL, &alive);
     run->heard = run->heard || alive.heard;
-    if (rc == 0 && alive.verdict == TORTURE_FAILED) {
+    if (rc == 0 && alive.lost) {
+        fail(r, "no second connection", -ENOMEM);
+    } else if (rc == 0 && alive.verdict == TORTURE_FAILED) {
         r->verdict = TORTURE_FAILED;
         snprintf(r->why, sizeof r->why, "the server answers nothing: %.200s", alive.why);
     } else if (rc == 0) {
@@ -180,7 +183,7 @@ static void judge_server(struct run *run, struct torture_result *r) {
     run->heard = run->heard || r->heard;
     run->silent += !r->heard;
     bool has_failed = r->verdict == TORTURE_FAILED && r->c->row->level == MUST;
-    if (r->c->kind != KIND_SCRIPT && !r->heard && !has_failed)
+    if (r->c->kind != KIND_SCRIPT && !r->heard && !r->lost && !has_failed)
         check_alive(run, r);
 }
 

@@ -153,7 +153,7 @@ static void write_frame(struct talk *t, const struct frame *f, size_t cut) {
     frame_write(&out, f, !t->serving);
     if (!out.lost)
         talk_write(t, out.base, cut != 0 && cut < out.len ? cut : out.len);
-    bytes_free(&out);
+    talk_free(t, &out);
 }
 
 static void write_fragments(struct talk *t, const struct frame *whole) {
@@ -188,7 +188,7 @@ static void send_payload(struct talk *t, struct word *w, const struct bytes *pay
         write_fragments(t, &w->frame);
     else
         write_frame(t, &w->frame, w->cut);
-    bytes_free(&packed);
+    talk_free(t, &packed);
 }
 
 static enum torture_verdict send_word(struct talk *t, const char *text) {
@@ -204,7 +204,7 @@ static enum torture_verdict send_word(struct talk *t, const char *text) {
     send_payload(t, &w, &payload);
     if (w.frame.opcode == OP_CLOSE)
         t->sent_close = true;
-    bytes_free(&payload);
+    talk_free(t, &payload);
     return TORTURE_OK;
 }
 
@@ -404,7 +404,7 @@ static enum torture_verdict expect(struct talk *t, const char *text) {
         strcmp(word, "nopong") != 0 ? expect_payload(t, word, &payload)
         : !had_pong(t, &payload)    ? TORTURE_OK
                                     : talk_judge(t, TORTURE_FAILED, "a pong was answered");
-    bytes_free(&payload);
+    talk_free(t, &payload);
     return v;
 }
 

@@ -74,6 +74,16 @@ void talk_end(struct talk *t) {
     unpacker_fini(&t->unpacker);
 }
 
+void talk_free(struct talk *t, struct bytes *b) {
+    t->lost = t->lost || b->lost;
+    bytes_free(b);
+}
+
+bool talk_is_whole(const struct talk *t) {
+    return !t->lost && !t->in.lost && !t->log.lost && !t->held.lost && !t->message.lost &&
+           !t->pongs.lost && !t->packer.past.lost && !t->unpacker.past.lost;
+}
+
 /* Each piece has the time for one answer: many may take longer, where much else runs. */
 static int write_pieces(struct talk *t, const uint8_t *data, size_t len) {
     struct weir_scope patience;

@@ -29,6 +29,7 @@ struct talk {
     struct weir_stream *stream;
     bool serving; /* the peer is a client */
     bool broken;  /* a write has failed: what the peer says decides */
+    bool lost;    /* the suite had no memory: what the peer does says nothing */
     bool asked_old; /* the request that is to be answered next is one of HTTP/1.0 */
     bool asked_switch; /* the requests have Upgrade */
     const char *host, *target;
@@ -87,6 +88,12 @@ bool talk_need(struct talk *t, size_t count, weir_ns budget_ns);
 
 /* Send end of stream, where that is still possible. */
 void talk_half_close(struct talk *t);
+
+/* Free bytes of the talk's; if some are missing, it is remembered. */
+void talk_free(struct talk *t, struct bytes *b);
+
+/* Had each part of the talk the memory that it needs? */
+bool talk_is_whole(const struct talk *t);
 
 /* Say why. Returns v. */
 enum torture_verdict talk_judge(struct talk *t, enum torture_verdict v, const char *format, ...)

@@ -15,6 +15,7 @@ struct torture_result {
     enum torture_verdict verdict;
     bool ran;      /* a connection came about */
     bool heard;    /* the peer sent something */
+    bool lost;     /* the suite had no memory: nothing is said about the peer */
     char why[240]; /* "" if there is nothing to say */
     char *log;     /* what went over the wire, as lines; NULL: nothing */
     size_t log_len;
