@@ -53,9 +53,14 @@ static int upload(struct weir_http_request *r) {
 
 /* ---- the clock ---- */
 
+static int number(const char *text, int otherwise) {
+    long n = text != NULL ? strtol(text, NULL, 10) : otherwise;
+    return n < 0 ? 0 : n > 1 << 29 ? 1 << 29 : (int)n; /* the sum of two is a number too */
+}
+
 static int clock_ticks(struct weir_http_request *r) {
     const char *last = weir_http_last_event_id(r), *ticks = weir_http_query(r, "ticks");
-    int at = last != NULL ? atoi(last) : 0, end = ticks != NULL ? at + atoi(ticks) : 1 << 30;
+    int at = number(last, 0), end = at + number(ticks, 1 << 29);
     char id[16];
     int rc = weir_http_events_begin(r, WEIR_SECONDS(1));
     while (rc == 0 && at++ < end) {

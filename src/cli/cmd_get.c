@@ -187,6 +187,7 @@ static int resume(struct getting *g, struct weir_http_response *r, int64_t *ret_
 
 static int take(struct getting *g, struct weir_http_response *r) {
     int64_t from = 0, total = g->compressed ? -1 : weir_http_response_length(r);
+    const char *url = weir_http_response_url(r);
     int rc = g->have > 0 ? resume(g, r, &from, &total) : 0;
     if (rc != 0)
         return rc < 0 ? rc : 0;
@@ -200,8 +201,9 @@ static int take(struct getting *g, struct weir_http_response *r) {
     if (rc == 0)
         rc = copy_body(g, r);
     if (rc == 0 && from > 0 && g->sink.done != total) /* a server may send less than was asked */
-        return weir_fail(WEIR_EPROTO, "%s has sent no more than %lld of %lld bytes: try again",
-                         weir_http_response_url(r), (long long)g->sink.done, (long long)total);
+        return weir_fail(WEIR_EPROTO, "%.*s has sent no more than %lld of %lld bytes: try again",
+                         (int)weir__uri_shown_len(url), url, (long long)g->sink.done,
+                         (long long)total);
     return rc;
 }
 

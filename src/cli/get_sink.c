@@ -100,15 +100,29 @@ static int draw(struct get_sink *s) {
 
 /* ---- bytes ----------------------------------------------------------------------------------- */
 
+/* How many bytes at the end begin a character that goes on behind them. */
+static size_t cut_bytes(const char *bytes, size_t len) {
+    for (size_t n = 1; n <= 3 && n <= len; n++) {
+        unsigned char c = (unsigned char)bytes[len - n];
+        if ((c & 0xc0) != 0x80)
+            return (c >= 0xf0 ? 4u : c >= 0xe0 ? 3u : c >= 0xc0 ? 2u : 1u) > n ? n : 0;
+    }
+    return 0;
+}
+
+static bool goes_on(char c) {
+    return (c & 0xc0) == 0x80;
+}
+
 /* What would steer a terminal is escaped, but not the ends of lines and tabs. */
-static int put_escaped(struct get_sink *s, const char *bytes, size_t len) {
+static int put_characters(struct get_sink *s, const char *bytes, size_t len) {
     while (len > 0) {
         char text[1024];
         size_t n = 0;
         while (n < len && n < 160 && bytes[n] != '\n' && bytes[n] != '\t')
             n++;
-        while (n == 160 && (bytes[n - 1] & 0x80) != 0 && n > 150)
-            n--; /* not within a character */
+        if (n < len && goes_on(bytes[n]))
+            n -= cut_bytes(bytes, n);
         weir__escape(text, sizeof text - 1, bytes, n);
         size_t text_len = strlen(text);
         bool ends = n < len && (bytes[n] == '\n' || bytes[n] == '\t');
@@ -123,6 +137,24 @@ static int put_escaped(struct get_sink *s, const char *bytes, size_t len) {
     return 0;
 }
 
+/* A piece may end within a character, whose rest is in the next. */
+static int put_escaped(struct get_sink *s, const char *bytes, size_t len) {
+    char first[4];
+    size_t n = s->cut_len;
+    memcpy(first, s->cut, n);
+    while (n > 0 && n < sizeof first && len > 0 && goes_on(*bytes)) {
+        first[n++] = *bytes++;
+        len--;
+    }
+    size_t cut = len > 0 ? cut_bytes(bytes, len) : n > 0 ? cut_bytes(first, n) : 0;
+    memcpy(s->cut, len > 0 ? bytes + len - cut : first + n - cut, cut);
+    s->cut_len = cut;
+    if (len == 0)
+        return put_characters(s, first, n - cut);
+    int rc = put_characters(s, first, n);
+    return rc < 0 ? rc : put_characters(s, bytes, len - cut);
+}
+
 int get_sink_put(struct get_sink *s, const char *bytes, size_t len) {
     int rc = s->file != NULL    ? weir_file_write(s->file, bytes, len)
              : s->is_terminal ? put_escaped(s, bytes, len)
@@ -134,5 +166,7 @@ int get_sink_put(struct get_sink *s, const char *bytes, size_t len) {
 }
 
 int get_sink_finish(struct get_sink *s) {
-    return s->err != NULL ? draw(s) : 0;
+    int rc = put_characters(s, s->cut, s->cut_len);
+    s->cut_len = 0;
+    return rc == 0 && s->err != NULL ? draw(s) : rc;
 }

@@ -12,6 +12,8 @@ struct get_sink {
     struct weir_stream *out; /* standard output; NULL: a file */
     struct weir_file *file;
     bool is_terminal;
+    char cut[3]; /* the beginning of a character that goes on in the next piece */
+    size_t cut_len;
     struct weir_stream *err; /* of the bar; NULL: there is none */
     int64_t done, total;     /* bytes; total -1: not known */
     int64_t before;          /* of done: there already when the transfer began */

@@ -125,6 +125,8 @@ class CurlTest(unittest.TestCase):
     def test_events(self):
         body = self.curl("/clock?ticks=2", "-N", "-H", "Last-Event-ID: 7").decode()
         self.assertEqual(body, "retry: 1000\n\nid: 8\ndata: tick\n\nid: 9\ndata: tick\n\n")
+        body = self.curl("/clock?ticks=2", "-N", "-H", "Last-Event-ID: 2147483646").decode()
+        self.assertEqual(body.count("data: tick"), 2, body)
 
     def test_passwords(self):
         self.curl("/secret", status=401)
