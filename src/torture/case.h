@@ -64,7 +64,8 @@ struct torture_list {
 };
 
 /* Make the cases of a side from tables; only: patterns of fnmatch with "|" between them, each for
- * a part of an id, or such a part itself; NULL: all. Returns 0; -ENOMEM. torture_list_free also after an error. */
+ * a part of an id, or such a part itself; NULL: all. Returns 0; -ENOMEM. torture_list_free also
+ * after an error. */
 int torture_list_make(struct torture_list *ret, const struct torture_table *tables, size_t count,
                       enum torture_side side, const char *only);
 void torture_list_free(struct torture_list *list);

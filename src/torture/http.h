@@ -3,8 +3,8 @@
  *
  * The bytes are text in which "|" is CR LF, $S the scheme, $H the host, $T the target, $xN; N times
  * "x", $fN; so many that the line has N bytes so far, $0 a NUL, $C a whole request (the canary), $L
- * its length, $X the same in hex, $4 in four digits of hex, $W the place where the peer must wait for
- * more.
+ * its length, $X the same in hex, $4 in four digits of hex, $W the place where the peer must wait
+ * for more.
  * Of a server the script says:
  *   accept        answered as a request; answers=N so many; open: the connection goes on behind it,
  *                 close: it ends; said: the answer says so; status=N: with this status; head: the

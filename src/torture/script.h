@@ -18,7 +18,7 @@
  *   <pong=...   <nopong=...     this pong must come, or must not have come; others may come at any
  *                               time (6455 5.5.3)
  *   <text|1009=...              this, or the connection is closed with the code (a limit)
- *   <close  <close=1000         a Close frame with this code, or none, and the end of the connection
+ *   <close  <close=1000         a Close frame with this code, or none, and the connection's end
  *   <fail=1002  <fastfail=1007  the connection fails: a Close frame with the code (0: any), and the
  *                               end
  *   <drop                       the same with any code, or without a Close frame (6455 5.1)
