@@ -27,6 +27,7 @@ struct outcome {
     size_t headers, len;
     size_t connections; /* for the first request; the peer answers one only */
     uint32_t head_sum; /* of the reason and the headers */
+    bool is_written;   /* the whole input was */
     char trailer[100];
     uint8_t body[BODY_MAX];
 };
@@ -88,6 +89,7 @@ static int peer(void *args) {
     struct peer_args *a = args;
     struct weir_view v;
     if (a->is_first && await_text(a->s, "\r\n\r\n") && write_input(a->s) == 0) {
+        game.o->is_written = true;
         if (game.ends == SHUTS)
             (void)weir_shutdown(a->s);
         else if (game.ends == RESETS)
@@ -231,14 +233,20 @@ static void run(struct outcome *o, unsigned world, size_t cut, size_t step) {
     game.o = o;
     memset(o, 0, offsetof(struct outcome, body));
     fuzz_world_run(play, NULL, world, 1 + (world & 7));
-    bool is_answered = game.ends == SHUTS && o->connections <= 1;
+    bool is_answered = game.ends == SHUTS && o->is_written && o->connections <= 1;
     FUZZ_SAME(!is_answered || (o->fetch_rc != -ETIME && o->body_rc != -ETIME));
+}
+
+/* Both ends write, and neither reads: the answer has come, and bytes behind it, before the request
+ * is sent. Whether there is room for the rest of both is a matter of the buffers. */
+static bool is_stuck(const struct outcome *o) {
+    return o->fetch_rc == -ETIME && !o->is_written && game.asks >= POSTS;
 }
 
 static void same(const struct outcome *a, const struct outcome *b) {
     size_t len = a->len < b->len ? a->len : b->len;
-    if (game.ends == RESETS)
-        return; /* how much comes before it is a matter of time */
+    if (game.ends == RESETS || is_stuck(a) || is_stuck(b))
+        return; /* how much comes before a reset is a matter of time */
     FUZZ_SAME(a->fetch_rc == b->fetch_rc && a->body_rc == b->body_rc && a->status == b->status);
     FUZZ_SAME(a->announced == b->announced && a->headers == b->headers);
     FUZZ_SAME(a->head_sum == b->head_sum && strcmp(a->trailer, b->trailer) == 0);
