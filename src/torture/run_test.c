@@ -30,6 +30,7 @@ struct story {
     weir_ns slow_ns; /* a client of ours echoes its first message, a sloppy server answers, after */
     int clients;     /* 0: four */
     int drops_after; /* an echoing server drops the connection behind so many messages; 0: never */
+    bool slow_once;  /* such a server is slow with the first answer of a connection alone */
     enum { HEEDS_ALL, HEEDS_NO_BODY, HEEDS_NO_END } sloppy; /* what a raw server of HTTP heeds */
     const char *target; /* NULL: "/" */
     uint64_t seed;      /* of a simulated world; 0: test_backend, in its order */
@@ -132,9 +133,11 @@ static int serve_sloppily(void *args) {
     WEIR_AUTO(weir_close) struct weir_stream *peer = a->peer;
     struct weir_view v;
     bool waits = a->s->sloppy == HEEDS_NO_BODY;
+    weir_ns slow_ns = a->s->slow_ns;
     int rc = 0;
     while (rc == 0 && (waits ? skip_head(peer) == 0 : weir_peek(peer, 1, &v) > 0)) {
-        rc = weir_sleep(a->s->slow_ns);
+        rc = weir_sleep(slow_ns);
+        slow_ns = a->s->slow_once ? 0 : slow_ns;
         if (rc == 0)
             rc = weir_write(peer, text, sizeof text - 1);
         if (rc == 0 && !waits)
@@ -406,6 +409,12 @@ WEIR_TEST(a_slow_server_is_listened_to_for_longer) {
                          .only = "accept.fields|wait.head",
                          .jobs = 1,
                          .slow_ns = slow_ns}, 20);
+    finds((struct story){.http = true,
+                         .sloppy = HEEDS_NO_END,
+                         .only = "accept.pipeline-five|wait.head",
+                         .jobs = 1,
+                         .slow_ns = slow_ns,
+                         .slow_once = true}, 20);
 }
 
 WEIR_TEST(a_server_that_drops_a_connection_behind_its_echo_fails_by_every_order) {

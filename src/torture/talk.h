@@ -32,6 +32,7 @@ struct talk {
     bool lost;    /* the suite had no memory: what the peer does says nothing */
     bool asked_old; /* the request that is to be answered next is one of HTTP/1.0 */
     bool asked_switch; /* the requests have Upgrade */
+    bool asked_slowly; /* in many small writes: the answer may have come before the last */
     const char *host, *target;
     const char *scheme;         /* "http" or "https": of the URL that the server is asked for */
     struct talk_client *client; /* of a client that was started for the case; else NULL */
