@@ -12,7 +12,8 @@
  *                 is each
  *   reject N ...  answered with one of these statuses (other refusals are not strict); body: what
  *                 is wrong is in the body, so an answer may have come before it; closes: then the
- *                 connection must end; or-wait: it is legal, but too much, and may be awaited;
+ *                 connection must end; or-wait: it is legal, but too much, and may be awaited,
+ *                 whatever the answer before it;
  *                 or-http2: SETTINGS are told, nothing more
  *   either        answered in either way
  *   canary        no more than one answer, whatever else; refused: where the first is a refusal;

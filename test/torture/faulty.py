@@ -345,6 +345,10 @@ ANSWERS = {
 }
 
 
+# Answered so before the body has come, which is read all the same.
+EARLY = {"early-405": 405, "early-413": 413}
+
+
 def serve_http(sock, fault):
     data = b""
     if fault == "silent":
@@ -378,6 +382,11 @@ def serve_http(sock, fault):
                 if expects and not data:
                     sock.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
                 expects = False
+                if fault in EARLY:
+                    sock.sendall(f"HTTP/1.1 {EARLY[fault]} No\r\n{PLAIN}".encode())
+                    while sock.recv(65536):
+                        pass
+                    return
                 piece = sock.recv(65536)
                 if not piece:
                     raise End

@@ -226,7 +226,9 @@ class Planted(unittest.TestCase):
     def test_a_size_of_2_to_the_64_may_be_awaited_but_not_wrapped(self):
         for only in "canary.length.Content-Length:18446744073709551616", \
                 "reject.length.18446744073709551621", "reject.chunk-size.10000000000000005":
-            for fault, want in ("no-limit", ("OK", "informational")), ("wraps", ("FAILED",)):
+            for fault, want in ("no-limit", ("OK", "informational")), ("wraps", ("FAILED",)), \
+                    ("early-405", ("OK", "informational")), \
+                    ("early-413", ("OK",)):
                 with self.subTest(only=only, fault=fault), Server("http", fault) as url:
                     found, _ = verdicts(only, url, timeout="1s")
                     self.assertIn(found[only], want)
