@@ -24,7 +24,8 @@ static const struct weir_ws_deflate narrow_deflate = {
 
 struct story {
     const struct weir_ws_deflate *deflate; /* NULL: that of ws_options */
-    bool reacts, http, of_clients, speaks_first;
+    bool reacts, http, of_clients;
+    int (*raw_client)(const char *url); /* NULL: clients of ours */
     const char *only;
     size_t ran, bad, count_min, jobs;
     weir_ns slow_ns; /* a client of ours echoes its first message, a sloppy server answers, after */
@@ -206,20 +207,17 @@ static int dial_again(void *args) {
     }
 }
 
-struct speak_first_args {
-    const char *url;
-};
+#define ASK                                                                                    \
+    "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"              \
+    "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
 
 /* A client whose request is followed by a frame that is not masked, and by its end. */
-static int speak_first(void *args) {
-    static const char text[] =
-        "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-        "\x81\x05" "alive";
+static int speak_first(const char *url) {
+    static const char text[] = ASK "\x81\x05" "alive";
     WEIR_AUTO(weir_close) struct weir_stream *s = NULL;
     struct weir_view v;
     ssize_t n;
-    int rc = weir_dial(((struct speak_first_args *)args)->url, NULL, &s);
+    int rc = weir_dial(url, NULL, &s);
     if (rc == 0)
         rc = weir_write(s, text, sizeof text - 1);
     if (rc == 0)
@@ -227,6 +225,36 @@ static int speak_first(void *args) {
     while (rc == 0 && (n = weir_peek(s, 1, &v)) > 0)
         weir_consume(s, (size_t)n);
     return 0;
+}
+
+/* A client to which each answer is 101. It echoes a text after 50 ms, unless the end has come. */
+static int take_any_answer(const char *url) {
+    static const char echoed[] = "\x81\x85\0\0\0\0" "alive";
+    WEIR_AUTO(weir_close) struct weir_stream *s = NULL;
+    struct weir_scope late;
+    struct weir_view v;
+    int rc = weir_dial(url, NULL, &s);
+    if (rc == 0)
+        rc = weir_write(s, ASK, sizeof ASK - 1);
+    if (rc == 0)
+        rc = skip_head(s);
+    if (rc < 0)
+        return 0;
+    weir_scope_enter(&late, WEIR_MILLISECONDS(50));
+    ssize_t n = weir_peek(s, sizeof echoed, &v);
+    if (weir_scope_leave(&late, n < 0 ? (int)n : 0) == -ETIME)
+        (void)weir_write(s, echoed, sizeof echoed - 1);
+    return 0;
+}
+
+struct be_raw_args {
+    int (*client)(const char *url);
+    const char *url;
+};
+
+static int be_raw(void *args) {
+    struct be_raw_args *a = args;
+    return a->client(a->url);
 }
 
 /* ---- stories ---- */
@@ -279,13 +307,13 @@ static int against_client(struct story *s) {
     int rc = weir_listen("tcp://127.0.0.1:0", NULL, &l);
     if (rc < 0)
         return rc;
-    snprintf(url, sizeof url, "%s://127.0.0.1:%d%s", s->speaks_first ? "tcp" : "ws",
-             weir_listener_port(l), s->speaks_first ? "" : "/");
+    snprintf(url, sizeof url, "%s://127.0.0.1:%d%s", s->raw_client != NULL ? "tcp" : "ws",
+             weir_listener_port(l), s->raw_client != NULL ? "" : "/");
     o.listener = l;
     weir_group_open(&clients, WEIR_INDEPENDENT);
-    if (s->speaks_first)
-        rc = weir_go(&clients, speak_first, .url = url);
-    int count = s->speaks_first ? 0 : s->clients != 0 ? s->clients : 4;
+    if (s->raw_client != NULL)
+        rc = weir_go(&clients, be_raw, .client = s->raw_client, .url = url);
+    int count = s->raw_client != NULL ? 0 : s->clients != 0 ? s->clients : 4;
     for (int i = 0; rc == 0 && i < count; i++)
         rc = weir_go(&clients, dial_again, .url = url, .s = s);
     if (rc == 0)
@@ -425,7 +453,13 @@ WEIR_TEST(a_server_that_drops_a_connection_behind_its_echo_fails_by_every_order)
 WEIR_TEST(a_client_that_breaks_the_protocol_and_leaves_fails_by_every_order) {
     for (uint64_t seed = 1; seed <= 20; seed++)
         finds((struct story){
-            .of_clients = true, .speaks_first = true, .only = "answer.fold", .seed = seed}, 1);
+            .of_clients = true, .raw_client = speak_first, .only = "answer.fold", .seed = seed}, 1);
+}
+
+WEIR_TEST(a_client_that_takes_a_refusal_for_the_switch_is_not_saved_by_our_end) {
+    test_backend = "sim";
+    finds((struct story){
+        .of_clients = true, .raw_client = take_any_answer, .only = "answer.status.400"}, 1);
 }
 
 /* Its id has a number that the list gave it, or what means something in a pattern. */
