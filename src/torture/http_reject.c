@@ -105,7 +105,9 @@ static const struct torture_row rows[] = {
      "-5 +5 0x5 5.0 5e0 5,6 5;5 x 5x x5 \"5\" 5\x01"
      "5 5_0 5\x03 \xd9\xa5"},
     {"reject.length", "9110 8.6", MUST, OF_SERVERS, "Content-Length: {}, legal, but too much",
-     POST "Content-Length: {}||hello", "reject 400 413 or-wait",
+     POST "Content-Length: {}||||\n", /* so a request behind it stands for itself, even if the size
+                                       * was taken for 0 or for 5 (9112 2.2) */
+     "reject 400 413 or-wait",
      "18446744073709551621 99999999999999999999999999"},
     {"reject.length-empty", "9112 6.3", MUST, OF_SERVERS, "an empty Content-Length",
      POST "Content-Length: ||hello", "reject 400 closes", NULL},

@@ -295,6 +295,8 @@ def body_end(data, fields, fault):
     count = int(length[-1]) if length[-1].isdigit() else 0
     if fault == "wraps":
         count &= (1 << 64) - 1
+    if fault == "ignores-large" and count >> 63:
+        count = 0
     return count if len(data) >= count else None
 
 
@@ -360,14 +362,15 @@ def serve_http(sock, fault):
             if fault == "early" and not data:
                 data = sock.recv(65536)
                 sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-            head, data = read_head(sock, data)
+            head, data = read_head(sock, data.lstrip(b"\r\n"))
             line, fields = fields_of(head)
             if fault == "http2" and line.startswith("PRI"):
                 sock.sendall(b"\0\0\0\4\0\0\0\0\0")
                 threading.Event().wait(30)
             if len(fields.get("host", [])) != 1 and fault != "any-host":
                 raise Refused
-            if not line.endswith(("HTTP/1.1", "HTTP/1.0")) or line.count(" ") != 2:
+            if not line.endswith(("HTTP/1.1", "HTTP/1.0")) or line.count(" ") != 2 or \
+                    not line.split(" ")[0].isupper():
                 raise Refused
             if misdirected(sock, line):
                 return

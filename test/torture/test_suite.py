@@ -233,6 +233,12 @@ class Planted(unittest.TestCase):
                     found, _ = verdicts(only, url, timeout="1s")
                     self.assertIn(found[only], want)
 
+    def test_a_length_of_2_to_the_64_is_not_none_at_all(self):
+        for only in "reject.length.18446744073709551621", \
+                "canary.length.Content-Length:18446744073709551616":
+            with self.subTest(only=only), Server("http", "ignores-large") as url:
+                self.judge(only, "FAILED", url, timeout="5s")
+
     def test_a_websocket_client_may_read_the_body_of_a_refusal_first(self):
         self.judge("answer.status.400", "OK", "ws", "--", sys.executable, FAULTY, "ws-client",
                    "reads-body", "{}", timeout="5s")
