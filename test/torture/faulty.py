@@ -380,6 +380,10 @@ def serve_http(sock, fault):
                 return
             if fault == "ignores-connect" and line.startswith("CONNECT"):
                 threading.Event().wait(30)
+            if fault == "expects-nothing" and "expect" in fields:
+                sock.sendall(b"HTTP/1.1 417 No\r\nContent-Length: 0\r\n"
+                             b"Connection: close\r\n\r\n")
+                return
             expects = "expect" in fields and fault != "no-continue"
             while (end := body_end(data, fields, fault)) is None:
                 if expects and not data:

@@ -253,6 +253,12 @@ class Planted(unittest.TestCase):
             for target in "", "a" * 300:
                 self.judge("accept.long-target.7900", "OK", url + target, timeout="5s")
 
+    def test_a_server_may_refuse_an_expectation_with_a_body_and_without(self):
+        with Server("http", "expects-nothing") as url:
+            for only in "accept.expect.100-continue", "accept.expect-get":
+                with self.subTest(only=only):
+                    self.judge(only, "informational", url, timeout="5s")
+
     def test_faults_of_http_servers_are_found(self):
         self.servers("http", HTTP)
 
