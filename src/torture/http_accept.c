@@ -53,7 +53,7 @@ static const struct torture_row rows[] = {
     {"accept.obs-text", "9110 5.5", MAY, OF_SERVERS, "a value with bytes above 127",
      GET "X: \xe9\xff||", "either", NULL},
     {"accept.host", "9112 3.2", MUST, OF_SERVERS, "Host: {}", "GET $T HTTP/1.1|Host: {}||",
-     "accept or-any", "localhost localhost:80 127.0.0.1 [::1] [::1]:8080 a-b.example"},
+     "accept or-400 or-421", "localhost localhost:80 127.0.0.1 [::1] [::1]:8080 a-b.example"},
     /* ---- bodies ---- */
     {"accept.get-length-0", "9112 6.3", MUST, OF_SERVERS, "GET with Content-Length: 0",
      GET "Content-Length: 0||", "accept open", NULL},

@@ -158,6 +158,7 @@ class Command(unittest.TestCase):
             with self.subTest(status=status):
                 self.assertEqual(self.try_server("accept.host", status=status)[0],
                                  {"informational"})
+        self.assertEqual(self.try_server("accept.host", status=500)[0], {"FAILED"})
 
     def test_a_server_need_not_know_an_expectation(self):
         self.assertEqual(self.try_server("accept.expect.100-continue", status=417)[0],
