@@ -289,10 +289,10 @@ static const char *take_final(struct talk *t, struct head_text *ret) {
     weir_ns until = weir__deadline(weir_now(), t->patience_ns);
     for (;;) {
         const char *wrong = head_take(t, ret, until - weir_now());
-        t->wrong = t->wrong || (wrong != NULL && ret->base != NULL);
-        if (wrong == NULL && ret->status == 0)
+        if (wrong == NULL && (ret->status < 100 || ret->status > 599))
             wrong = "the answer has a bad status line (9112 4)";
-        if (wrong != NULL || ret->status < 100 || ret->status >= 200 || ret->status == SWITCHING)
+        t->wrong = t->wrong || (wrong != NULL && ret->base != NULL);
+        if (wrong != NULL || ret->status >= 200 || ret->status == SWITCHING)
             return wrong;
         head_free(ret);
     }

@@ -224,11 +224,13 @@ def serve_ws(sock, fault):
     line, fields = fields_of(head)
     key = fields.get("sec-websocket-key", [""])[0]
     good = line.startswith("GET ") and fields.get("sec-websocket-version") == ["13"] and \
-        len(fields.get("host", [])) == 1 and len(key) == 24
+        len(fields.get("host", [])) == 1 and len(key) == 24 and \
+        all(b":" in field for field in head.split(b"\r\n")[1:])
     if not good and fault != "any-request":
         more = "Sec-WebSocket-Version: 13\r\n" if fault == "names-version" else ""
-        sock.sendall(b"HTTP/1.1 400 Bad\r\nContent-Length: 0\r\nConnection: close\r\n" +
-                     more.encode() + b"\r\n")
+        status = b"400" if fault == "no-blank" else b"400 Bad"
+        sock.sendall(b"HTTP/1.1 " + status + b"\r\nContent-Length: 0\r\n"
+                     b"Connection: close\r\n" + more.encode() + b"\r\n")
         return
     if misdirected(sock, line):
         return

@@ -44,6 +44,7 @@ WS = {
     "folded-answer": "open.plain",
     "agrees-to-all": "open.offer-bad.unknown1",
     "answers-pongs": "pong.no-answer",
+    "no-blank": "open.no-colon",
 }
 AGREEMENTS = {"odd-parameter": "7692 7.1", "two-extensions": "6455 9.1"}  # fault: clause
 NOT_STRICT = {"no-close-frame": "bits.text.2"}
