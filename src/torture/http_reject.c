@@ -13,7 +13,7 @@ static const struct torture_row rows[] = {
      "{}|Host: $H||", "either",
      "GET\x01\x01$T\x01HTTP/1.1 \x01GET\x01$T\x01HTTP/1.1 GET\x01$T\x01HTTP/1.1\x01 "
      "GET\x02$T\x02HTTP/1.1 GET\x01$T\x01\x01HTTP/1.1"},
-    {"reject.line", "9112 3", SHOULD, OF_SERVERS, "the request line: {}", "{}|Host: $H||",
+    {"reject.line", "9112 3.2", SHOULD, OF_SERVERS, "the request line: {}", "{}|Host: $H||",
      "reject 400 301 405 501 505",
      "GET GET\x01$T GET\x01$T\x01HTTP/1.1\x01x GET\x01$T\x01x\x01HTTP/1.1 $T\x01HTTP/1.1 "
      "GET$T\x01HTTP/1.1 x"},

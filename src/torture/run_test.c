@@ -494,6 +494,23 @@ WEIR_TEST(each_case_of_the_lists_is_found_by_its_id) {
     }
 }
 
+/* That 301 is as good an answer to a bad request line as 400, one clause says and no other. */
+WEIR_TEST(where_a_redirect_is_a_right_refusal_the_clause_that_says_so_is_named) {
+    size_t there = 0;
+    for (int http = 0; http < 2; http++) {
+        struct torture_list all;
+        assert_int_equal((http ? torture_http_list : torture_ws_list)(&all, OF_SERVERS, NULL), 0);
+        for (size_t n = 0; n < all.count; n++) {
+            if (strstr(all.cases[n].script, " 301") == NULL)
+                continue;
+            assert_string_equal(all.cases[n].row->clause, "9112 3.2");
+            there++;
+        }
+        torture_list_free(&all);
+    }
+    assert_true(there >= 30);
+}
+
 WEIR_TEST(a_suite_without_memory_ends_says_so_and_gives_back_all_it_holds) {
     struct story s = {.only = "deflate.text.126|open.fields.40", .jobs = 1};
     test_backend = "sim";

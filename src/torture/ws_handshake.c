@@ -143,7 +143,7 @@ static const struct torture_row rows[] = {
     {"open.bare-cr", "9112 2.2", MAY, OF_SERVERS, "a bare CR in a value", "+X: a\rb", "either",
      NULL},
     {"open.bare-lf", "9112 2.2", MAY, OF_SERVERS, "lines end in LF alone", "LF", "either", NULL},
-    {"open.target-blank", "9112 3", SHOULD, OF_SERVERS, "a blank in the target",
+    {"open.target-blank", "9112 3.2", SHOULD, OF_SERVERS, "a blank in the target",
      "0:GET $T?a b HTTP/1.1", "refused 400 301", NULL},
     {"open.target-form", "9112 3.2", SHOULD, OF_SERVERS, "the target is {}", "0:GET {} HTTP/1.1",
      "refused", "* x example.org:80"},
