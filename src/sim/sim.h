@@ -262,6 +262,9 @@ void weir__sim_sock_expect(struct sim_world *w, uint64_t id, struct sim_event *e
 /* A segment of s is lost by chance. What it said the peer can now learn only by a probe of
  * its own, so that probe keeps the world from being quiet. */
 void weir__sim_sock_unheard(struct sim_sock *s);
+/* s has changed, and the peer can learn of it by its next probe: that keeps the world from being
+ * quiet, until it has been sent. */
+void weir__sim_sock_stir_peer(struct sim_sock *s);
 void weir__sim_sock_free(struct sim_sock *s);
 
 /* The calls, with the errno of Linux; 0 or negative. After KEEPALIVE was set the caller calls

@@ -145,8 +145,12 @@ void weir__sim_sock_expect(struct sim_world *w, uint64_t id, struct sim_event *e
 }
 
 void weir__sim_sock_unheard(struct sim_sock *s) {
-    struct sim_sock *peer = weir__sim_sock_by_id(s->world, s->peer_id);
     s->world->lost++;
+    weir__sim_sock_stir_peer(s);
+}
+
+void weir__sim_sock_stir_peer(struct sim_sock *s) {
+    struct sim_sock *peer = weir__sim_sock_by_id(s->world, s->peer_id);
     if (peer == NULL)
         return;
     weir__sim_event_idle(s->world, &peer->retry, false);

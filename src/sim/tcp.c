@@ -102,9 +102,18 @@ static void answer_reset(struct sim_world *w, const struct segment *to) {
                           weir__sim_path_arrival(w, g->from_host, g->to_host));
 }
 
+/* Is a probe of s sure to be answered, and not by RST? */
 static bool peer_reachable(const struct sim_sock *s) {
-    return weir__sim_path_whole(s->world, s->host, s->peer_host) &&
-           weir__sim_sock_by_id(s->world, s->peer_id) != NULL;
+    const struct sim_sock *peer = weir__sim_sock_by_id(s->world, s->peer_id);
+    return peer != NULL && peer->state != SIM_DEAD &&
+           weir__sim_path_whole(s->world, s->host, s->peer_host);
+}
+
+/* How many segments in a row may have no answer, before s gives up. */
+static unsigned retries_max(const struct sim_sock *s) {
+    if (s->state == SIM_SYN_SENT || s->state == SIM_SYN_RCVD)
+        return s->state == SIM_SYN_SENT ? SYN_RETRIES : SYNACK_RETRIES;
+    return s->open || s->queued ? RETRIES : ORPHAN_RETRIES;
 }
 
 /* Something sent is not acknowledged yet. */
@@ -113,12 +122,18 @@ static bool outstanding(const struct sim_sock *s) {
 }
 
 /* Is the probe of a full window sure to change nothing? Not while the peer has more room than s
- * knows of: that is said once, and may be lost, by chance or to a host that was cut off. */
+ * knows of: that is said once, and may be lost, by chance or to a host that was cut off. Nor where
+ * s gives up instead of one more. */
 static bool probe_idles(const struct sim_sock *s) {
     const struct sim_sock *peer = weir__sim_sock_by_id(s->world, s->peer_id);
-    if (outstanding(s) || !peer_reachable(s))
+    if (outstanding(s) || !peer_reachable(s) || s->unanswered >= retries_max(s))
         return false;
     return peer->rcv_nxt + room_in(peer) <= s->snd_limit;
+}
+
+/* The same of keepalive. */
+static bool keepalive_idles(const struct sim_sock *s) {
+    return peer_reachable(s) && s->probes < (unsigned)s->options[WEIR__KEEPCNT];
 }
 
 static void arm_retry(struct sim_sock *s) {
@@ -191,6 +206,7 @@ static void fail(struct sim_sock *s, int error) {
     }
     s->state = SIM_DEAD;
     s->error = error;
+    weir__sim_sock_stir_peer(s); /* RST answers what it sends */
     weir__sim_ring_clear(&s->out);
     s->snd_una = s->snd_nxt = s->snd_end;
     weir__sim_event_disarm(s->world, &s->retry);
@@ -218,13 +234,9 @@ static void finish(struct sim_sock *s) {
 
 static void retry(struct sim_world *w, struct sim_event *e) {
     struct sim_sock *s = WEIR_CONTAINER(e, struct sim_sock, retry);
-    unsigned max = s->state == SIM_SYN_SENT   ? SYN_RETRIES
-                   : s->state == SIM_SYN_RCVD ? SYNACK_RETRIES
-                   : s->open || s->queued     ? RETRIES
-                                              : ORPHAN_RETRIES;
     (void)w;
     s->retries++;
-    if (++s->unanswered > max) {
+    if (++s->unanswered > retries_max(s)) {
         fail(s, ETIMEDOUT);
         return;
     }
@@ -252,7 +264,7 @@ void weir__sim_keepalive_set(struct sim_sock *s) {
     int pause_s = s->probes ? s->options[WEIR__KEEPINTVL] : s->keepalive_s;
     weir_ns pause_ns = WEIR_SECONDS(pause_s);
     weir__sim_event_arm(w, &s->alive, weir__deadline(w->now_ns, pause_ns));
-    weir__sim_event_idle(w, &s->alive, peer_reachable(s));
+    weir__sim_event_idle(w, &s->alive, keepalive_idles(s));
 }
 
 static void alive(struct sim_world *w, struct sim_event *e) {
@@ -279,7 +291,7 @@ void weir__sim_host_cut(struct sim_world *w, int host, bool cut) {
         if (s == NULL || s->state != SIM_CONNECTED)
             continue;
         weir__sim_event_idle(w, &s->retry, probe_idles(s));
-        weir__sim_event_idle(w, &s->alive, !s->open || peer_reachable(s));
+        weir__sim_event_idle(w, &s->alive, !s->open || keepalive_idles(s));
     }
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* window_test.c - a peer that has no room, and news of room that is lost on the way: which probe of
  * the network keeps a world from being quiet, and how often it is sent. */
+#include <weir/option.h>
+
 #include "testing/seed_rig.h"
 
 enum { WINDOW = 65536 };
@@ -88,6 +90,50 @@ WEIR_TEST(bytes_of_a_writer_that_has_closed_arrive_over_a_lossy_link) {
         assert_int_equal(weir_sim_counts()->quiet, 0);
     }
     writer_leaves = false;
+}
+
+/* ---- who gives up ---------------------------------------------------------------------------- */
+
+static weir_ns cut_ns; /* how long it is cut off */
+
+/* It gives up before the writer does, and does not read; its user keeps the stream. */
+static int gives_up_while_cut_off(struct weir_stream *s) {
+    int rc = weir_sleep(WEIR_MILLISECONDS(500));
+    rc = rc < 0 ? rc : weir_stream_option(s, WEIR_STREAM_KEEPALIVE_INTERVAL, 1);
+    rc = rc < 0 ? rc : weir_stream_option(s, WEIR_STREAM_KEEPALIVE_COUNT, 1);
+    rc = rc < 0 ? rc : weir_stream_option(s, WEIR_STREAM_KEEPALIVE, 1);
+    rc = rc < 0 ? rc : weir_sim_cut("far");
+    rc = rc < 0 ? rc : weir_sleep(cut_ns);
+    return rc < 0 ? rc : weir_sim_restore("far");
+}
+
+/* It gives up 2 s after the cut: before the link is there again, and between that and the writer's
+ * next probe. */
+WEIR_TEST(a_probe_to_a_peer_that_has_given_up_is_waited_for) {
+    read_so = gives_up_while_cut_off;
+    to_write = 3 * WINDOW;
+    for (int i = 0; i < 2; i++) {
+        cut_ns = i == 0 ? WEIR_SECONDS(4) : WEIR_MILLISECONDS(1700);
+        assert_int_equal(run(two_ends, (struct weir_sim_options){0}, 0), -ECONNRESET);
+        assert_int_equal(weir_sim_counts()->quiet, 0);
+    }
+}
+
+static int is_cut_off(struct weir_stream *s) {
+    (void)s;
+    int rc = weir_sleep(WEIR_MILLISECONDS(500));
+    rc = rc < 0 ? rc : weir_sim_cut("far");
+    rc = rc < 0 ? rc : weir_sleep(cut_ns);
+    return rc < 0 ? rc : weir_sim_restore("far");
+}
+
+/* The link is there again when the writer has sent its last probe, and waits for the answer. */
+WEIR_TEST(a_writer_that_will_give_up_is_waited_for) {
+    read_so = is_cut_off;
+    to_write = 3 * WINDOW;
+    cut_ns = WEIR_SECONDS(1000);
+    assert_int_equal(run(two_ends, (struct weir_sim_options){0}, 0), -ETIMEDOUT);
+    assert_int_equal(weir_sim_counts()->quiet, 0);
 }
 
 /* ---- how often a probe is sent --------------------------------------------------------------- */
