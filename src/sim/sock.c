@@ -335,6 +335,7 @@ static int option_set(struct sim_sock *s, enum weir__option option, int value) {
         return 0;
     case WEIR__RCVBUF:
         s->in_max = value > 0 ? (size_t)value : 1;
+        weir__sim_sock_stir_peer(s); /* more room is told to who asks, and only then */
         return 0;
     case WEIR__LINGER0:
         s->linger0 = value != 0;

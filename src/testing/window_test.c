@@ -92,7 +92,7 @@ WEIR_TEST(bytes_of_a_writer_that_has_closed_arrive_over_a_lossy_link) {
     writer_leaves = false;
 }
 
-/* ---- who gives up ---------------------------------------------------------------------------- */
+/* ---- who gives up, and who gets more room ---------------------------------------------------- */
 
 static weir_ns cut_ns; /* how long it is cut off */
 
@@ -133,6 +133,18 @@ WEIR_TEST(a_writer_that_will_give_up_is_waited_for) {
     to_write = 3 * WINDOW;
     cut_ns = WEIR_SECONDS(1000);
     assert_int_equal(run(two_ends, (struct weir_sim_options){0}, 0), -ETIMEDOUT);
+    assert_int_equal(weir_sim_counts()->quiet, 0);
+}
+
+static int gets_a_larger_buffer(struct weir_stream *s) {
+    int rc = weir_sleep(WEIR_SECONDS(1));
+    return rc < 0 ? rc : weir_stream_option(s, WEIR_STREAM_RECEIVE_BUFFER, 4 * WINDOW);
+}
+
+WEIR_TEST(a_probe_to_a_peer_with_a_larger_buffer_is_waited_for) {
+    read_so = gets_a_larger_buffer;
+    to_write = 3 * WINDOW;
+    assert_int_equal(run(two_ends, (struct weir_sim_options){0}, 0), 0);
     assert_int_equal(weir_sim_counts()->quiet, 0);
 }
 
