@@ -237,3 +237,80 @@ STORY_IN_ORDER(a_cancel_of_a_holder_and_of_whom_it_awaits_is_no_deadlock) {
     weir_group_cancel(&g, "test");
     return weir_group_close(&g, 0);
 }
+
+/* ---- drains with a bound ---- */
+
+static int drains_a_child_at_the_condition(weir_ns grace_ns, bool is_notified) {
+    struct weir_group g;
+    weir_group_open(&g, WEIR_TOGETHER);
+    weir_go0(&g, waits_for_the_condition);
+    weir_yield();
+    weir_mutex_lock(&mutex);
+    if (is_notified)
+        weir_cond_notify(&cond, 1);
+    return weir_group_drain(&g, grace_ns);
+}
+
+ABORTS(a_grace_that_ends_a_wait_for_a_condition_whose_mutex_the_drainer_holds_aborts,
+       "mutex lock: deadlock, which no cancel can end: task 'waits_for_the_condition' waits for ") {
+    (void)arg;
+    return drains_a_child_at_the_condition(WEIR_MILLISECONDS(1), false);
+}
+
+ABORTS(a_drain_without_a_grace_by_the_holder_of_a_conditions_mutex_aborts,
+       "join: deadlock, which no cancel can end: task 'main' waits for the group opened at ") {
+    (void)arg;
+    return drains_a_child_at_the_condition(0, false);
+}
+
+ABORTS(the_end_of_a_grace_for_a_notified_child_whose_mutex_the_drainer_holds_aborts,
+       "join: deadlock, which no cancel can end: task 'main' waits for the group opened at ") {
+    (void)arg;
+    return drains_a_child_at_the_condition(WEIR_MILLISECONDS(1), true);
+}
+
+ABORTS(a_drain_of_a_cancelled_group_by_the_holder_of_a_conditions_mutex_aborts,
+       "join: deadlock, which no cancel can end: task 'main' waits for the group opened at ") {
+    struct weir_group g;
+    (void)arg;
+    weir_group_open(&g, WEIR_TOGETHER);
+    weir_go0(&g, waits_for_the_condition);
+    weir_yield();
+    weir_mutex_lock(&mutex);
+    weir_group_cancel(&g, "test");
+    return weir_group_drain(&g, WEIR_SECONDS(3600));
+}
+
+ABORTS(a_deadline_within_a_grace_is_the_end_of_that_grace,
+       "mutex lock: deadlock, which no cancel can end: task 'waits_for_the_condition' waits for ") {
+    struct weir_scope s;
+    (void)arg;
+    weir_scope_enter(&s, WEIR_MILLISECONDS(1));
+    return drains_a_child_at_the_condition(WEIR_SECONDS(3600), false);
+}
+
+static int locks_under_a_shield(void *args) {
+    struct weir_scope shield;
+    (void)args;
+    weir_shield_enter(&shield, WEIR_SECONDS(3600));
+    is_refused(weir_mutex_lock(&mutex), "mutex lock");
+    return weir_scope_leave(&shield, 0);
+}
+
+STORY(the_end_of_a_grace_ends_the_wait_of_a_shielded_child_for_the_drainers_mutex) {
+    static const weir_ns graces[] = {0, WEIR_MILLISECONDS(1)};
+    (void)arg;
+    refusals = 0;
+    assert_int_equal(weir_mutex_lock(&mutex), 0);
+    for (int i = 0; i < 2; i++) {
+        struct weir_group g;
+        weir_group_open(&g, WEIR_TOGETHER);
+        weir_go0(&g, locks_under_a_shield);
+        yields(2);
+        assert_int_equal(refusals, i);
+        assert_int_equal(weir_group_drain(&g, graces[i]), 1);
+        assert_int_equal(refusals, i + 1);
+    }
+    weir_mutex_unlock(&mutex);
+    return 0;
+}

@@ -22,8 +22,9 @@ int weir__deadlock_refuse(const struct weir__what *what, const void *on);
 void weir__deadlock_break(const struct weir__what *what, const void *on);
 
 /* The same for t, which is parked and waits for something else from here on, with no cancel to end
- * that. by_cancel: a cancel has moved it, and may not have reached the others of the cycle yet. So
- * none of these is refused, and only a cycle of waits that no cancel ends is one. */
+ * that; or for the same, whose grace is over. by_cancel: a cancel has moved it, and may not have
+ * reached the others of the cycle yet. So none of these is refused, and only a cycle of waits that
+ * no cancel ends is one. */
 void weir__deadlock_moved(struct weir_task *t, bool by_cancel);
 
 #endif

@@ -157,9 +157,17 @@ static uint32_t alive(const struct group *g) {
     return n;
 }
 
-/* Whatever cancels a group calls this once: when the felt code changes from 0. */
+static const struct weir__what
+    joins = {.text = "join", .kind = WEIR__ON_GROUP, .all_must_end = true},
+    joins_with_grace = {.text = "join", .kind = WEIR__ON_GROUP};
+
+/* Whatever cancels a group calls this once: when the felt code changes from 0. Then a grace is over
+ * too, and will end no cycle any more. */
 void weir__group_feels(struct group *g) {
+    struct weir__park *joiner = g->scope.u.group.joiner;
     g->scope.u.group.cancelled = alive(g);
+    if (joiner != NULL && joiner->what == &joins_with_grace)
+        joiner->what = &joins;
 }
 
 void weir__group_child_begins_cancelled(struct group *g) {
@@ -171,10 +179,16 @@ bool weir__group_has_felt(const struct group *g, int rc) {
     return rc == g->scope.felt || (rc == -ETIME && g->scope.was_late);
 }
 
-static void grace_over(struct weir__timer *timer) {
+static void grace_is_over(struct group *g) {
+    weir__scope_fire(&g->scope, -ECANCELED, "grace is over", weir__note(NULL, g->scope.site, 0));
+}
+
+/* What still waits after the cancel can wait for the one that joins, and nobody has looked yet. */
+static void grace_ended(struct weir__timer *timer) {
     struct join *j = WEIR_CONTAINER(timer, struct join, grace);
-    weir__scope_fire(&j->group->scope, -ECANCELED, "grace is over",
-                     weir__note(NULL, j->group->scope.site, 0));
+    grace_is_over(j->group);
+    if (j->group->live > 0)
+        weir__deadlock_moved(j->park.task, false);
 }
 
 /* The group closes. Ended children of which somebody has a handle lose their group; if the handle
@@ -188,22 +202,18 @@ static void forget_ended(struct group *g) {
     }
 }
 
-static const struct weir__what
-    joins = {.text = "join", .kind = WEIR__ON_GROUP, .all_must_end = true},
-    joins_with_grace = {.text = "join", .kind = WEIR__ON_GROUP};
-
 int weir__group_join(struct sched *s, struct group *g, weir_ns grace_ns) {
     struct join j = {.park = {.what = &joins, .on = g}, .group = g};
-    weir__timer_init(&j.grace, grace_over);
+    weir__timer_init(&j.grace, grace_ended);
     bool waits = g->live > 0 && g->scope.felt == 0;
     if (waits && grace_ns <= 0) {
-        grace_over(&j.grace);
+        grace_is_over(g);
     } else if (waits && grace_ns != WEIR_NEVER) {
         j.park.what = &joins_with_grace; /* a cycle ends with the grace */
         weir__timer_arm(s->loop.timers, &j.grace,
                         weir__deadline(weir__loop_now(&s->loop), grace_ns));
     }
-    if (g->live > 0 && grace_ns == WEIR_NEVER)
+    if (g->live > 0 && j.park.what == &joins)
         weir__deadlock_break(&joins, g);
     while (g->live > 0) {
         g->scope.u.group.joiner = &j.park;
