@@ -105,8 +105,10 @@ enum weir_deferred_list_flags {
  * computed. If no element does, it is the array: with WEIR_FIRST_VALUE all have failed then, so
  * look at the rc of what the value points to. The array has codes; an errback on ds[i], added
  * before, sees the text. With n == 0 the list fires at once, unless WEIR_FIRST_VALUE is given.
- * To cancel it, before it has fired, cancels those of ds that the result has not yet passed. ds is
- * not needed after the call; its references stay the caller's.
+ * To cancel it, before it has fired, cancels those of ds that the result has not yet passed. If it
+ * has not fired when the last of them is through or freed, it fails with WEIR_ESTOPPED: one that
+ * was freed unfired has no result. ds is not needed after the call; its references stay the
+ * caller's.
  * Returns 0; -ENOMEM, nothing was added then. */
 WEIR_API int weir_deferred_list(struct weir_deferred *const *ds, size_t n, unsigned flags,
                                 struct weir_deferred **ret_d);

@@ -361,3 +361,50 @@ WEIR_TEST(a_chain_that_waits_again_gets_the_result_behind_all_functions) {
     assert_string_equal(story, "waits:a waits:b d:c");
     ledger_is_even();
 }
+
+WEIR_TEST(a_cancel_ends_a_list_of_which_a_member_was_freed_unfired) {
+    struct weir_deferred *ds[3], *list;
+    make_three(ds);
+    assert_int_equal(weir_deferred_list(ds, 3, WEIR_CONSUME_ERRORS, &list), 0);
+    handled(list);
+    weir_deferred_unref(&ds[1]);
+    weir_deferred_fire(ds[0], "a");
+    assert_false(weir_deferred_is_fired(list));
+    weir_deferred_cancel(list);
+    assert_true(weir_deferred_is_fired(list));
+    assert_true(weir_deferred_is_fired(ds[2]));
+    weir_deferred_unref(&list);
+    unref_three(ds);
+    assert_string_equal(story, "error:WEIR_ESTOPPED");
+    ledger_is_even();
+}
+
+static void frees(struct weir_deferred *d, void *arg) {
+    (void)d;
+    says("frees");
+    weir_deferred_unref(arg);
+}
+
+WEIR_TEST(a_list_whose_last_member_goes_unfired_while_it_is_cancelled_fails) {
+    struct weir_deferred *ds[2], *list;
+    ds[1] = make();
+    assert_int_equal(weir_deferred_new(frees, &ds[1], &ds[0]), 0);
+    assert_int_equal(weir_deferred_list(ds, 2, WEIR_CONSUME_ERRORS, &list), 0);
+    handled(list);
+    weir_deferred_cancel(list);
+    weir_deferred_unref(&list);
+    weir_deferred_unref(&ds[0]);
+    assert_string_equal(story, "frees error:WEIR_ESTOPPED");
+    ledger_is_even();
+}
+
+WEIR_TEST(a_cancel_ends_an_empty_list_for_the_first_value) {
+    struct weir_deferred *list;
+    assert_int_equal(weir_deferred_list(NULL, 0, WEIR_FIRST_VALUE, &list), 0);
+    handled(list);
+    assert_false(weir_deferred_is_fired(list));
+    weir_deferred_cancel(list);
+    weir_deferred_unref(&list);
+    assert_string_equal(story, "error:WEIR_ESTOPPED");
+    ledger_is_even();
+}

@@ -19,15 +19,33 @@ struct member {
 struct list {
     struct weir_deferred deferred;
     size_t n, left; /* left: members that the result has not passed */
+    size_t standing; /* of those left: the others were freed unfired */
     unsigned flags;
+    bool cancelled;
     struct weir_result *results;
     struct member members[];
 };
 
-/* Each member that stands in a chain holds a reference to the list. */
-static void member_leaves(struct member *m) {
-    struct weir_deferred *d = &m->list->deferred;
+/* After a cancel: when no member stands in a chain any more, nothing else fires the list. */
+static void fail_if_stopped(struct list *l) {
+    struct weir__callback c;
+    if (!l->cancelled || l->standing > 0 || l->deferred.fired)
+        return;
+    weir__callback_begin(&c);
+    int rc = weir__failf(WEIR_ESTOPPED, "deferred list", NULL, "%s", "cancelled");
+    weir__deferred_fail(&l->deferred, (struct weir_result){rc, NULL});
+    weir__callback_end(&c);
+}
+
+static void member_is_out(struct member *m) {
     m->of = NULL;
+    m->list->standing--;
+}
+
+/* Each member that stands in a chain holds a reference to the list. */
+static void member_leaves(struct list *l) {
+    struct weir_deferred *d = &l->deferred;
+    fail_if_stopped(l);
     weir_deferred_unref(&d);
 }
 
@@ -36,7 +54,9 @@ static void member_taken(struct step *s) {
 }
 
 static void member_dropped(struct step *s) {
-    member_leaves(WEIR_CONTAINER(s, struct member, step));
+    struct member *m = WEIR_CONTAINER(s, struct member, step);
+    member_is_out(m);
+    member_leaves(m->list);
 }
 
 static void fire_if_due(struct list *l, struct weir_result *r) {
@@ -58,18 +78,21 @@ static struct weir_result member_passed(struct weir_result r, void *arg) {
     bool consumes = r.rc < 0 && (l->flags & WEIR_CONSUME_ERRORS) != 0;
     *mine = r;
     l->left--;
-    m->of = NULL;
+    member_is_out(m);
     fire_if_due(l, mine);
-    member_leaves(m);
+    member_leaves(l);
     return consumes ? (struct weir_result){0} : r;
 }
 
-/* Cancelling one may let others pass, or be freed: so each is looked at again. */
+/* Cancelling one may let others pass, or be freed: so each is looked at again. One of a future
+ * passes a round later. */
 static void list_cancel(struct weir_deferred *d) {
     struct list *l = WEIR_CONTAINER(d, struct list, deferred);
+    l->cancelled = true;
     for (size_t i = 0; i < l->n; i++)
         if (l->members[i].of != NULL)
             weir_deferred_cancel(l->members[i].of);
+    fail_if_stopped(l);
 }
 
 static void list_freed(struct weir_deferred *d) {
@@ -113,6 +136,7 @@ int weir_deferred_list_at(const struct weir_site *site, struct weir_deferred *co
                                 .taken = member_taken, .dropped = member_dropped};
         m->list = l;
         m->of = ds[i];
+        l->standing++;
         weir_deferred_ref(&l->deferred);
         weir__deferred_add(ds[i], &m->step);
     }
