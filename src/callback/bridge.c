@@ -13,21 +13,25 @@
 #include "sync/future.h"
 #include "task/soon.h"
 
+struct beside { /* from on_begin to on_end */
+    struct sched *outside, *inside;
+};
+
 /* A Deferred belongs to no loop, but a task or a future that hangs on it does, and the thread may
  * speak to another of its loops when the Deferred fires. Have it speak to l until on_end. Returns
  * false if l has closed, or is a fork parent's: then nothing of it can be woken. */
-static bool on_begin(const struct weir_loop *l, struct sched **ret_outside) {
-    *ret_outside = weir__sched;
+static bool on_begin(const struct weir_loop *l, struct beside *b) {
+    b->outside = b->inside = weir__sched;
     if (l->own == NULL || weir__mailbox_is_parents(&l->mail))
         return false;
     if (!weir__loop_is_here(l))
         weir__loop_assert(l->own, NULL, "fire a Deferred");
-    weir__sched = (struct sched *)(void *)l->own;
+    weir__sched = b->inside = (struct sched *)(void *)l->own;
     return true;
 }
 
-static void on_end(struct sched *outside) {
-    weir__sched = outside;
+static void on_end(const struct beside *b) {
+    weir__loop_speak_again(b->inside, b->outside);
 }
 
 /* ---- a task that waits ---- */
@@ -49,10 +53,10 @@ static void step_stays(struct step *s) {
 
 /* Nobody waits if the task was cancelled, or has just come. */
 static void inline_wake(struct inline_wait *w) {
-    struct sched *outside;
-    if (on_begin(w->loop, &outside))
+    struct beside beside;
+    if (on_begin(w->loop, &beside))
         weir__waitq_grant(&w->queue);
-    on_end(outside);
+    on_end(&beside);
 }
 
 static struct weir_result inline_passed(struct weir_result r, void *arg) {
@@ -137,9 +141,9 @@ struct to_future {
     struct weir_loop *loop;         /* that of the future: a reference */
 };
 
-static void to_future_free(struct to_future *t, struct sched *outside) {
+static void to_future_free(struct to_future *t, const struct beside *beside) {
     weir_future_unref(&t->future);
-    on_end(outside);
+    on_end(beside);
     weir__loop_unref(t->loop);
     weir__free(t);
 }
@@ -147,28 +151,28 @@ static void to_future_free(struct to_future *t, struct sched *outside) {
 /* After the run of the loop an error stays in the chain: nobody can read it from the future. */
 static struct weir_result to_future_passed(struct weir_result r, void *arg) {
     struct to_future *t = arg;
-    struct sched *outside;
+    struct beside beside;
     bool is_lost = r.rc < 0;
     weir__waiter_remove(&t->watch);
-    if (on_begin(t->loop, &outside)) {
+    if (on_begin(t->loop, &beside)) {
         is_lost = false;
         if (!weir_future_is_done(t->future) && r.rc < 0)
             weir_future_fail(t->future, r.rc);
         else if (!weir_future_is_done(t->future))
             weir_future_resolve(t->future, &r.value);
     }
-    to_future_free(t, outside);
+    to_future_free(t, &beside);
     return is_lost ? r : (struct weir_result){0};
 }
 
 /* Freed unfired. After the run of the loop a future cannot be settled, and nobody waits. */
 static void to_future_dropped(struct step *s) {
     struct to_future *t = WEIR_CONTAINER(s, struct to_future, step);
-    struct sched *outside;
+    struct beside beside;
     weir__waiter_remove(&t->watch);
-    if (on_begin(t->loop, &outside) && !weir_future_is_done(t->future))
+    if (on_begin(t->loop, &beside) && !weir_future_is_done(t->future))
         weir_future_cancel(t->future, "its Deferred was freed unfired");
-    to_future_free(t, outside);
+    to_future_free(t, &beside);
 }
 
 static void future_was_settled(struct weir__waiter *w) {
@@ -195,7 +199,7 @@ int weir_future_from_deferred(struct weir_deferred *d, struct weir_future **ret_
     t->future = weir_future_ref(f);
     t->loop = weir__loop_ref(weir__loop()->handle);
     t->watch.granted = future_was_settled;
-    weir__future_watch(f, &t->watch);
+    weir__future_watch_last(f, &t->watch);
     *ret_f = f;
     weir__deferred_add(d, &t->step);
     return 0;
@@ -229,11 +233,11 @@ static void of_future_fires(struct weir__soon *n, bool dropped) {
 /* After the run of the loop no round of callbacks comes that would fire it. */
 static void of_future_cancel(struct weir_deferred *d) {
     struct of_future *o = WEIR_CONTAINER(d, struct of_future, deferred);
-    struct sched *outside;
-    bool runs = on_begin(o->loop, &outside);
+    struct beside beside;
+    bool runs = on_begin(o->loop, &beside);
     if (runs && !weir_future_is_done(o->future))
         weir_future_cancel(o->future, "its Deferred was cancelled");
-    on_end(outside);
+    on_end(&beside);
     if (runs)
         return;
     d->cancel = NULL;
@@ -242,12 +246,12 @@ static void of_future_cancel(struct weir_deferred *d) {
 
 static void of_future_freed(struct weir_deferred *d) {
     struct of_future *o = WEIR_CONTAINER(d, struct of_future, deferred);
-    struct sched *outside;
+    struct beside beside;
     weir__waiter_remove(&o->watch);
     weir__soon_remove(&o->soon);
-    (void)on_begin(o->loop, &outside);
+    (void)on_begin(o->loop, &beside);
     weir_future_unref(&o->future);
-    on_end(outside);
+    on_end(&beside);
     weir__loop_unref(o->loop);
 }
 

@@ -26,6 +26,7 @@ struct weir_future {
     const struct weir_site *site;
     struct weir__failure failure; /* FAILED, CANCELLED */
     struct weir__waitq waiters;   /* those of weir_future_await hold a reference each */
+    struct weir__waitq lasts;     /* their functions run code of the user's: behind all others */
     struct weir__list dones;      /* struct done; none is left once the settling call returns */
     struct weir__list queued;     /* struct done: settled, and to be called soon */
     size_t size;
@@ -147,19 +148,22 @@ static void done_queue(struct done *d) {
     weir__soon_add(&d->soon);
 }
 
-/* A Deferred that f is made of runs its chain here, and may give back the caller's reference. */
+/* A Deferred that f is made of runs its chain at the end. That may give back the caller's
+ * reference, and in plain code it may use or close loops: nothing of f's loop is touched then. */
 static __attribute__((noinline)) void wake_others(struct weir_future *f) {
     f->refs++;
     weir__waitq_wake_all(&f->waiters, 0);
     while (!weir__list_empty(&f->dones))
         done_queue(WEIR_CONTAINER(f->dones.next, struct done, link));
+    weir__waitq_wake_all(&f->lasts, 0);
     give_back(f);
 }
 
 static inline void settle(struct weir_future *f, enum state state) {
     struct weir__waiter *w = weir__waitq_first(&f->waiters);
     f->state = (uint8_t)state;
-    if (w != NULL && w->next == w && w->wait != NULL && weir__list_empty(&f->dones))
+    if (w != NULL && w->next == w && w->wait != NULL && weir__list_empty(&f->dones) &&
+        weir__waitq_empty(&f->lasts))
         weir__waiter_grant(w, 0); /* most often one task waits; it runs nothing here */
     else
         wake_others(f);
@@ -212,6 +216,11 @@ int weir_future_cancel(struct weir_future *f, const char *cause) {
 void weir__future_watch(struct weir_future *f, struct weir__waiter *w) {
     WEIR_CHECK(f->state == WAITED_FOR && w->wait == NULL);
     weir__waitq_add(&f->waiters, w);
+}
+
+void weir__future_watch_last(struct weir_future *f, struct weir__waiter *w) {
+    WEIR_CHECK(f->state == WAITED_FOR && w->wait == NULL);
+    weir__waitq_add(&f->lasts, w);
 }
 
 bool weir__future_is_here(const struct weir_future *f) {

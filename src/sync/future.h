@@ -10,6 +10,8 @@
 /* Have w->granted called inside the call that settles f, behind the waiters that came before. f is
  * not settled yet. Whoever owns w holds a reference to f as long as w waits. */
 void weir__future_watch(struct weir_future *f, struct weir__waiter *w);
+/* The same, behind all that waits: w->granted runs functions of the user's. */
+void weir__future_watch_last(struct weir_future *f, struct weir__waiter *w);
 
 /* Does f belong to the loop of this thread, so that it may be settled here? */
 bool weir__future_is_here(const struct weir_future *f);

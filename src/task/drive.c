@@ -195,8 +195,26 @@ static void step(struct sched *s, weir_ns until_ns) {
     weir__sched = outside;
 }
 
+/* The loop of this thread that is inside a step; NULL: none is. In a step of one a callback may
+ * speak to another. */
+static const struct sched *stepping(void) {
+    const struct sched *s = opened;
+    while (s != NULL && !s->stepping)
+        s = s->outer;
+    return s;
+}
+
 bool weir__is_stepping(void) {
-    return weir__sched != NULL && weir__sched->stepping;
+    return stepping() != NULL;
+}
+
+void weir__loop_speak_again(const struct sched *inside, struct sched *outside) {
+    struct sched *s = opened;
+    if (weir__sched != inside)
+        return;
+    while (s != NULL && s != outside)
+        s = s->outer;
+    weir__sched = s != NULL || outside == NULL ? outside : opened;
 }
 
 bool weir__loop_is_here(const struct weir_loop *l) {
@@ -375,7 +393,7 @@ void weir_loop_use(struct weir_loop *l) {
                  rc == WEIR_EFORKED ? "belongs to the parent process" : "has been closed");
     if (weir__is_stepping())
         WEIR_BUG("weir_loop_use: called inside a step of loop '%s'",
-                 weir__sched->loop.handle->name);
+                 stepping()->loop.handle->name);
     weir__sched = s;
 }
 
@@ -396,7 +414,7 @@ void weir_loop_close_at(const struct weir_site *site, struct weir_loop **take_lo
         return;
     if (weir__is_stepping())
         WEIR_BUG("weir_loop_close: called inside a step of loop '%s'",
-                 weir__sched->loop.handle->name);
+                 stepping()->loop.handle->name);
     struct sched *outside = weir__sched;
     weir__sched = s;
     if (s->root.live > 0) {

@@ -170,6 +170,9 @@ WEIR_API struct weir__loop *weir__loop(void);
 bool weir__is_stepping(void);
 /* Is l one of the loops that this thread has open? l may be any thread's. */
 bool weir__loop_is_here(const struct weir_loop *l);
+/* The thread spoke to outside, and then to inside. Have it speak to outside again, unless the code
+ * that ran meanwhile has chosen another loop; if it has closed outside, to the last one opened. */
+void weir__loop_speak_again(const struct sched *inside, struct sched *outside);
 
 /* Abort if object is NULL. Every public call that takes an object calls this first. */
 _Noreturn WEIR_API void weir__is_null(const char *call) __attribute__((cold));
