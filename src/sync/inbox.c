@@ -67,9 +67,11 @@ int weir_inbox_init_at(const struct weir_site *site, struct weir_inbox *inbox, s
     if (weir_task_current() == NULL)
         return weir__no_loop("inbox init");
     int rc = weir__chan_init(&i->chan, kind, "weir_inbox_init", site, item_size, capacity);
-    if (rc == 0)
-        weir__at_end_add(&i->end, owner_ended);
-    return rc;
+    if (rc < 0)
+        return rc;
+    weir__sync_adopt(&i->chan.sync, kind, "weir_inbox_init"); /* the hook is of this loop already */
+    weir__at_end_add(&i->end, owner_ended);
+    return 0;
 }
 
 #undef weir_inbox_init

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The stories of an inbox: the owner learns that the last sender has left, senders that the owner
  * has ended. */
+#include <pthread.h>
 #include <weir/select.h>
 
 #include "sync/sync_test_util.h"
@@ -130,4 +131,21 @@ static int no_item(void *arg) {
 
 WEIR_TEST_ABORTS(an_item_that_is_null_aborts, "weir_inbox_send: the item is NULL") {
     weir_run(no_item, NULL, NULL);
+}
+
+static void *gives_it_back(void *arg) {
+    (void)arg;
+    weir_inbox_fini(&inbox);
+    return NULL;
+}
+
+/* No call but init has touched it: its owner has a hook on it nevertheless. */
+ABORTS(an_inbox_belongs_to_its_loop_from_init_on,
+       "weir_inbox_fini: the inbox initialised at ") {
+    pthread_t thread;
+    (void)arg;
+    weir_inbox_init(&inbox, int, 1);
+    pthread_create(&thread, NULL, gives_it_back, NULL);
+    pthread_join(thread, NULL);
+    return 0;
 }
