@@ -124,7 +124,7 @@ int weir_serial_wait_lines(struct weir_stream *s, unsigned lines) {
     return rc;
 }
 
-/* The break ends on every way out; a close has ended it. */
+/* The break ends on every way out, when the last call that holds it goes; a close has ended it. */
 static int hold_break(struct weir__port *p, weir_ns duration_ns) {
     int rc = weir__serial_control(p->fd, TIOCSBRK, NULL);
     if (rc < 0)
@@ -132,7 +132,7 @@ static int hold_break(struct weir__port *p, weir_ns duration_ns) {
     p->breaks++;
     rc = pass(p, duration_ns);
     p->breaks--;
-    int ended = p->fd < 0 ? 0 : weir__serial_control(p->fd, TIOCCBRK, NULL);
+    int ended = p->fd < 0 || p->breaks > 0 ? 0 : weir__serial_control(p->fd, TIOCCBRK, NULL);
     return rc < 0 ? rc : ended;
 }
 

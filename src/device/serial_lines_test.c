@@ -243,3 +243,20 @@ FD_STORY(a_break_ends_on_every_way_out) {
     rig_close(&r);
     return 0;
 }
+
+FD_STORY(the_shorter_of_two_breaks_does_not_end_the_longer) {
+    struct weir_group g;
+    struct rig r;
+    rig_open(&r, "");
+    weir_group_open(&g, WEIR_TOGETHER);
+    assert_int_equal(weir_go(&g, breaking, .s = r.s), 0);
+    settle();
+    assert_int_equal(weir_serial_break(r.s, WEIR_MILLISECONDS(2)), 0);
+    assert_int_equal(port.breaks, 2);
+    assert_int_equal(port.break_ends, 0);
+    weir_group_cancel(&g, "the longer one");
+    weir_group_close(&g, 0);
+    assert_int_equal(port.break_ends, 1);
+    rig_close(&r);
+    return 0;
+}
