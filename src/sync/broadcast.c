@@ -264,9 +264,12 @@ int weir_broadcast_recv(struct weir_subscriber *subscriber, void *ret_item, size
     if (rc < 0)
         return rc;
     struct subscriber *s = subscriber_for(subscriber, ret_item, item_size, "weir_broadcast_recv");
+    const struct broadcast *b = s->of;
     rc = weir__sync_enter(&s->of->sync, kind, "weir_broadcast_recv", "broadcast recv");
     if (rc < 0)
         return rc;
+    if (__builtin_expect(s->of != b, 0)) /* others ran, and one has unsubscribed it */
+        (void)subscriber_for(subscriber, ret_item, item_size, "weir_broadcast_recv");
     rc = take(s, ret_item, &missed);
     if (rc == -EOVERFLOW)
         return overtaken(missed);

@@ -357,3 +357,26 @@ static int no_value(void *arg) {
 WEIR_TEST_ABORTS(a_value_that_is_null_aborts, "weir_latest_set: the value is NULL") {
     weir_run(no_value, NULL, NULL);
 }
+
+static struct weir_subscriber given_up;
+
+static int gives_up(void *args) {
+    (void)args;
+    weir_unsubscribe(&given_up);
+    return 0;
+}
+
+/* A call of recv that need not wait lets others run now and then, before it looks for an item. */
+ABORTS(a_recv_whose_subscriber_is_unsubscribed_while_others_run_aborts,
+       "weir_broadcast_recv: not subscribed") {
+    int item;
+    (void)arg;
+    start(4096, WEIR_OVERTAKE);
+    subscribe(&given_up);
+    for (int i = 0; i < 4096; i++)
+        send(i);
+    weir_go0(NULL, gives_up);
+    for (int i = 0; i < 4096; i++)
+        assert_int_equal(weir_broadcast_recv(&given_up, &item), 1);
+    return 0;
+}
