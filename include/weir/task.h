@@ -89,7 +89,7 @@ WEIR_API void weir_scope_cancel_at(const struct weir_site *site, struct weir_sco
  * SIGILL), -EPERM (every thread blocks the signal, perhaps because the parent process did, so that
  * it would never arrive; pthread_sigmask unblocks it), -ENOMEM, WEIR_ENOLOOP: none was taken. */
 WEIR_API int weir_scope_on_signal(struct weir_scope *s, ...);
-#define weir_scope_on_signal(s, ...) weir_scope_on_signal((s), __VA_ARGS__, 0)
+#define weir_scope_on_signal(s, ...) weir_scope_on_signal((s), __VA_ARGS__, INT32_MIN)
 
 /* Leave a scope, and translate the code of its cancel. rc is the result of the work inside.
  * Returns WEIR_ESTOPPED if rc is -ECANCELED and s was cancelled, wherever rc came from; else rc,

@@ -313,6 +313,8 @@ static int signalled_by_one_of_three(void *arg) {
     struct weir_scope outer, s;
     weir_scope_enter(&outer, WEIR_SECONDS(10));
     assert_int_equal(weir_scope_on_signal(&outer, 0), -EINVAL);
+    assert_int_equal(weir_scope_on_signal(&outer, SIGUSR1, 0, SIGTERM), -EINVAL);
+    assert_non_null(strstr(weir_error(-EINVAL)->text, "signal 0 "));
     assert_int_equal(weir_scope_on_signal(&outer, SIGUSR1, SIGHUP, SIGUSR2), 0);
     weir_scope_enter(&s, WEIR_SECONDS(10));
     assert_int_equal(weir_scope_on_signal(&s, SIGUSR2, SIGHUP, SIGKILL), -EINVAL); /* none */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdint.h>
 
 #include "base/alloc.h"
 #include "base/check.h"
@@ -99,10 +100,9 @@ int weir_scope_on_signal(struct weir_scope *scope, ...) {
         WEIR_BUG("weir_scope_on_signal: weir_scope_enter makes the scope: no shield, no group");
     struct signal_wait *before = sc->v.signals;
     va_start(list, scope);
-    int signal = va_arg(list, int), rc; /* a first 0 is no end of the list, but no signal */
-    do
-        rc = wait_for(sc, signal);
-    while (rc == 0 && (signal = va_arg(list, int)) != 0);
+    int rc = 0;
+    for (int signal; rc == 0 && (signal = va_arg(list, int)) != INT32_MIN;)
+        rc = wait_for(sc, signal); /* a 0 may be a mistake of the caller's: it is no signal */
     va_end(list);
     if (rc < 0)
         drop_until(sc, before);
