@@ -20,9 +20,11 @@ static int run_until(struct weir_loop *l, const struct weir_future *f) {
         return weir_loop_step(l, 0); /* which says so */
     if (weir__is_stepping())
         return weir__failf(-EBUSY, "run", NULL, "a loop runs on this thread already");
+    if (f != NULL && weir_future_is_done(f)) {
+        l->own->stopped = false; /* a stop before the run ends this one, as it would any */
+        return 1;
+    }
     for (;;) {
-        if (f != NULL && weir_future_is_done(f))
-            return 1;
         int alive = weir_loop_step(l, l->own->stopped ? 0 : WEIR_NEVER); /* stopped before it */
         if (alive < 0)
             return alive;

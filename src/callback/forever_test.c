@@ -68,6 +68,27 @@ WEIR_TEST_BACKENDS(a_stop_ends_a_run_and_leaves_the_future_and_the_calls_alone) 
     weir_loop_close(&l);
 }
 
+static bool was_called;
+
+static void calls_and_stops(void *l) {
+    was_called = true;
+    weir_loop_stop(l);
+}
+
+WEIR_TEST_BACKENDS(a_stop_before_a_run_for_a_settled_future_ends_no_later_run) {
+    struct weir_loop *l = open_loop();
+    struct weir_future *f;
+    assert_int_equal(weir_future_new(0, &f), 0);
+    assert_int_equal(weir_future_resolve(f, NULL), 0);
+    weir_loop_stop(l);
+    assert_int_equal(weir_run_until_complete(l, f, NULL), 0);
+    assert_int_equal(weir_call_later(WEIR_MILLISECONDS(1), calls_and_stops, l, NULL), 0);
+    assert_int_equal(weir_run_forever(l), 0);
+    assert_true(was_called);
+    weir_future_unref(&f);
+    weir_loop_close(&l);
+}
+
 static int sleeps(void *args) {
     (void)args;
     return weir_sleep(WEIR_SECONDS(3600));
