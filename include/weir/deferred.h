@@ -132,7 +132,7 @@ WEIR_API int weir_future_from_deferred(struct weir_deferred *d, struct weir_futu
 
 /* Make a Deferred that fires when f is settled, in a round of callbacks. Its value is the one that
  * f keeps, lent as long as either lives. A cancel of the Deferred cancels f, and the Deferred fires
- * a round later; when the loop of f has closed, it fails at once.
+ * a round later; when the run of f's loop has ended, or as it ends, it fails with WEIR_ESTOPPED.
  * Returns 0, -ENOMEM. */
 WEIR_API int weir_deferred_from_future(struct weir_future *f, struct weir_deferred **ret_d);
 

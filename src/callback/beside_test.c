@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Deferreds made of futures: a canceller that changes the loops of its thread. */
+/* Deferreds made of futures: a canceller that changes the loops of its thread, the end of a run. */
 #include <weir/callback.h>
 #include <weir/drive.h>
 
@@ -92,4 +92,36 @@ WEIR_TEST_BACKENDS(a_canceller_beside_a_step_of_another_loop_is_inside_that_step
     weir_deferred_unref(&outer);
     weir_deferred_unref(&inner);
     weir_loop_close(&loops[0]);
+}
+
+/* ---- the end of a run ---- */
+
+static struct weir_deferred *ends[2];
+
+static struct weir_result cancels_the_other(struct weir_result r, void *arg) {
+    (void)arg;
+    weir_deferred_cancel(ends[1]);
+    says("cancelled");
+    return r;
+}
+
+/* A round of callbacks that is queued when the loop closes does not come any more. */
+WEIR_TEST_BACKENDS(a_cancelled_deferred_of_a_future_fails_although_no_round_comes) {
+    struct weir_future *f;
+    assert_int_equal(weir_loop_open(NULL, &loops[0]), 0);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(weir_future_new(0, &f), 0);
+        assert_int_equal(weir_deferred_from_future(f, &ends[i]), 0);
+        weir_future_unref(&f);
+    }
+    add(ends[0], cancels_the_other, NULL);
+    handled(ends[0]);
+    handled(ends[1]);
+    weir_deferred_cancel(ends[0]);
+    assert_string_equal(story, "");
+    weir_loop_close(&loops[0]);
+    assert_string_equal(story, "error:WEIR_ESTOPPED cancelled error:WEIR_ESTOPPED");
+    weir_deferred_unref(&ends[0]);
+    weir_deferred_unref(&ends[1]);
+    ledger_is_even();
 }

@@ -213,14 +213,23 @@ struct of_future {
     struct weir__soon soon;
     struct weir_future *future; /* a reference */
     struct weir_loop *loop;     /* that of the future: a reference */
+    bool cancelled;
 };
 
 static void of_future_settled(struct weir__waiter *w) {
     weir__soon_add(&WEIR_CONTAINER(w, struct of_future, watch)->soon);
 }
 
+/* No round of callbacks comes that would fire it. */
+static void of_future_stop(struct weir_deferred *d) {
+    d->cancel = NULL;
+    weir_deferred_cancel(d);
+}
+
 static void of_future_fires(struct weir__soon *n, bool dropped) {
     struct of_future *o = WEIR_CONTAINER(n, struct of_future, soon);
+    if (dropped && o->cancelled)
+        of_future_stop(&o->deferred);
     if (dropped || o->deferred.fired)
         return;
     int rc = weir_future_result(o->future, NULL);
@@ -230,18 +239,17 @@ static void of_future_fires(struct weir__soon *n, bool dropped) {
         weir_deferred_fire(&o->deferred, weir__future_value(o->future));
 }
 
-/* After the run of the loop no round of callbacks comes that would fire it. */
+/* When the run of the loop has ended, that is the end of the Deferred too. */
 static void of_future_cancel(struct weir_deferred *d) {
     struct of_future *o = WEIR_CONTAINER(d, struct of_future, deferred);
     struct beside beside;
-    bool runs = on_begin(o->loop, &beside);
-    if (runs && !weir_future_is_done(o->future))
+    bool is_here = on_begin(o->loop, &beside), comes = is_here && !weir__run_is_ending();
+    o->cancelled = true;
+    if (is_here && !weir_future_is_done(o->future))
         weir_future_cancel(o->future, "its Deferred was cancelled");
     on_end(&beside);
-    if (runs)
-        return;
-    d->cancel = NULL;
-    weir_deferred_cancel(d);
+    if (!comes && !d->fired)
+        of_future_stop(d);
 }
 
 static void of_future_freed(struct weir_deferred *d) {
