@@ -39,8 +39,9 @@ WEIR_SUSPENDS int weir_wait_first(struct weir_task *const *handles, size_t n);
  * Returns 0, when the task has called weir_started. Else the task has ended and is joined:
  *   its error, which is then handled and does not reach g;
  *   -ECHILD, if it returned 0 or more without a call of weir_started;
- *   -ECANCELED, -ETIME, if a scope around the caller fired: the task was cancelled; another error
- *   that it returned then goes to g;
+ *   -ECANCELED, -ETIME, if a scope around the caller fired, or -EDEADLK, if the task began to wait
+ *   for the caller (see weir_await): the task was cancelled; another error that it returned then
+ *   goes to g;
  *   as weir_spawn: it was not spawned.
  * Aborts as weir_spawn, and if ret_report is not NULL and report_size is not that of the report. */
 WEIR_SUSPENDS int weir_start(struct weir_group *g, const struct weir_site *site,

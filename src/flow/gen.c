@@ -31,7 +31,8 @@ struct body_args {
 static const struct weir__what asks = {.text = "next item", .kind = WEIR__ON_NOTHING};
 static const struct weir__what waits = {.text = "yield item", .kind = WEIR__ON_NOTHING};
 
-static const struct weir__what closes = {.text = "close generator", .kind = WEIR__ON_TASK};
+static const struct weir__what closes = {
+    .text = "close generator", .kind = WEIR__ON_TASK, .owner = weir__what_awaited};
 
 static struct gen *gen_of(struct weir_gen *gen, const char *call) {
     struct gen *g = (struct gen *)(void *)gen;

@@ -273,3 +273,44 @@ static int yields_elsewhere(void *arg) {
 WEIR_TEST_ABORTS(a_yield_from_another_task_aborts, "only the generator's own function may yield") {
     weir_run(yields_elsewhere, NULL, NULL);
 }
+
+static struct weir_gen pair[2];
+static bool may_close;
+static int in_body;
+
+static int closes_the_other(struct weir_gen *gen, void *arg) {
+    (void)arg;
+    in_body++;
+    while (!may_close)
+        weir_yield();
+    weir_gen_close(&pair[gen == &pair[0]]);
+    return 0;
+}
+
+struct asks_one_args { struct weir_gen *gen; };
+static int asks_one(void *args) {
+    int item;
+    return weir_gen_next(((struct asks_one_args *)args)->gen, &item);
+}
+
+/* That a function begins takes a task that asks. These go again before the functions go on. */
+static int pair_closes_itself(void *arg) {
+    struct weir_group g;
+    (void)arg;
+    weir_group_open(&g, WEIR_TOGETHER);
+    for (int i = 0; i < 2; i++) {
+        weir_gen_open(&pair[i], NULL, sizeof(int), closes_the_other, NULL);
+        weir_go(&g, asks_one, .gen = &pair[i]);
+    }
+    while (in_body < 2)
+        weir_yield();
+    weir_group_cancel(&g, "asks no more");
+    weir_group_close(&g, 0);
+    may_close = true;
+    return 0;
+}
+
+WEIR_TEST_ABORTS(two_generators_that_close_each_other_abort,
+                 "close generator: deadlock, which no cancel can end: task '") {
+    weir_run(pair_closes_itself, NULL, NULL);
+}

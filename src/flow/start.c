@@ -47,7 +47,8 @@ void weir_started(const void *report, size_t size) {
     weir__unpark(&s->park, 0);
 }
 
-static const struct weir__what starts = {.text = "start", .kind = WEIR__ON_TASK};
+static const struct weir__what starts = {
+    .text = "start", .kind = WEIR__ON_TASK, .owner = weir__what_awaited};
 
 WEIR_NOINLINE static int wait_for_start(struct weir_task **take_task, struct start *s) {
     struct weir_task *t = *take_task;
@@ -62,7 +63,7 @@ WEIR_NOINLINE static int wait_for_start(struct weir_task **take_task, struct sta
         (weir_task_cancel)(t, "its starter was cancelled");
         weir__task_join(t, &starts);
         weir_task_release(take_task);
-        return weir__fail(rc, starts.text, NULL);
+        return weir__fail_wait(rc, starts.text, NULL);
     }
     const char *name = weir_task_name(t); /* static text */
     rc = weir__task_take(take_task, NULL, 0);

@@ -162,3 +162,25 @@ WEIR_TEST_ABORTS(a_report_of_another_size_aborts, "the report has 4 bytes, and w
                                                   "for 1") {
     weir_run(wrong_size, NULL, NULL);
 }
+
+static int refused;
+
+struct awaits_before_args { struct weir_task *its_starter; };
+static int awaits_before(void *args) {
+    struct awaits_before_args *a = args;
+    refused = weir_await(&a->its_starter, NULL, 0);
+    weir_started(NULL, 0);
+    return 0;
+}
+
+static int is_awaited(void *arg) {
+    (void)arg;
+    assert_int_equal(weir_go_start(NULL, awaits_before, (int *)NULL,
+                                   .its_starter = weir_task_current()), 0);
+    assert_int_equal(refused, -EDEADLK);
+    return 0;
+}
+
+WEIR_TEST_BACKENDS(a_task_that_waits_for_its_starter_before_it_has_started_is_refused) {
+    run(is_awaited);
+}

@@ -118,12 +118,12 @@ static _Noreturn __attribute__((cold)) void handle_was_given_back(const struct w
              "while it was awaited: each waiter needs its own (weir_task_ref)", t->name);
 }
 
-static struct weir_task *awaited(const void *on) {
+struct weir_task *weir__what_awaited(const void *on) {
     return (struct weir_task *)(uintptr_t)on;
 }
 
 static const struct weir__what awaits = {
-    .text = "await", .kind = WEIR__ON_TASK, .owner = awaited};
+    .text = "await", .kind = WEIR__ON_TASK, .owner = weir__what_awaited};
 
 int weir_await(struct weir_task **take_task, void *ret_args, size_t size) {
     int rc = weir__suspend_enter("await");
@@ -162,6 +162,7 @@ void weir__task_join(struct weir_task *t, const struct weir__what *what) {
     struct weir__waiter w;
     if (t->state == TASK_ENDED)
         return;
+    weir__deadlock_break(what, t);
     weir__wait_begin(&wait, what, t);
     wait.park.abort = NULL;
     weir__wait_add(&wait, &w, &t->awaiters, NULL);

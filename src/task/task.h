@@ -111,7 +111,9 @@ int weir__task_result(const struct weir_task *t);
 /* As weir_await of a task that has ended, but no cancel point: the result is returned although the
  * running task is cancelled. */
 WEIR_API int weir__task_take(struct weir_task **take_task, void *ret_args, size_t size);
-/* Wait until t has ended, also if the running task is cancelled. The caller holds t. */
+/* Wait until t has ended, also if the running task is cancelled. The caller holds t. Where what has
+ * an owner, a wait of another task that this one would close a cycle with ends with -EDEADLK; if
+ * nothing can cut it short, the call aborts. */
 WEIR_API void weir__task_join(struct weir_task *t, const struct weir__what *what);
 /* The result of a task that has ended. If it is an error, its record becomes the running task's;
  * the handle still has it for an await. */

@@ -50,6 +50,9 @@ struct weir__what {
     bool all_must_end; /* WEIR__ON_GROUP: only the ends of all its children end this wait */
 };
 
+/* The owner of a wait for the end of a task, or for what that task does: on is that task. */
+struct weir_task *weir__what_awaited(const void *on);
+
 /* Write the call and what it waits for: "read from 127.0.0.1:4000 (fd 7)", "await of task 'b'
  * (await_test.c:3)". on may be NULL. Returns buf. What comes from outside (a URL, a name) stays as
  * it came: the log escapes it. */
