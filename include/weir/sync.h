@@ -81,8 +81,8 @@ WEIR_API void weir_mutex_fini(struct weir_mutex *m);
 /* Lock a mutex. Waits while another task holds it. weir_mutex_try_lock does not wait.
  * Returns 0: the running task holds it; -EAGAIN (try only: another task holds it); -EDEADLK (this
  * task holds it already; or the holder waits for this task, directly or through others, or began to
- * while this call waited, by a close: the error record and the log have the cycle); -ECANCELED,
- * -ETIME if a scope fires: it is not held; WEIR_ENOLOOP. */
+ * while this call waited, by a close, the end of a grace or a notify of a condition: the record and
+ * the log have the cycle); -ECANCELED, -ETIME if a scope fires: it is not held; WEIR_ENOLOOP. */
 WEIR_SUSPENDS int weir_mutex_lock(struct weir_mutex *m);
 WEIR_API int weir_mutex_try_lock(struct weir_mutex *m);
 
@@ -129,13 +129,16 @@ WEIR_API void weir_cond_fini(struct weir_cond *c);
 
 /* Unlock m, wait to be notified, lock m again. The caller holds m when the call returns, whatever
  * it returns; so after a cancel, too, the call waits for m. Check in a loop what you wait for:
- * other tasks may have run between the notify and the return. Aborts unless the caller holds m.
+ * other tasks may have run between the notify and the return. Aborts unless the caller holds m; and
+ * when a notify, a cancel or a deadline comes while the holder of m closes a group that the caller
+ * is in: nothing could end either wait.
  * Returns 0: it was notified, even if a scope fired since; -ECANCELED, -ETIME: it was not, and no
  * notify was used up; WEIR_ENOLOOP. */
 WEIR_SUSPENDS int weir_cond_wait(struct weir_cond *c, struct weir_mutex *m);
 
 /* Wake the n tasks that have waited longest, or all. The caller need not hold the mutex. A notify
- * that finds no waiter has no effect.
+ * that finds no waiter has no effect. Aborts if one that it wakes is in a group that the holder of
+ * its mutex closes (see weir_cond_wait).
  * Returns how many were notified. */
 WEIR_API size_t weir_cond_notify(struct weir_cond *c, size_t n);
 WEIR_API size_t weir_cond_notify_all(struct weir_cond *c);

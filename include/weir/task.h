@@ -277,7 +277,7 @@ WEIR_API struct weir_task *weir_task_ref(struct weir_task *t);
  * copied to ret_args, which may be NULL: at most size bytes. Or, with *take_task unchanged, so that
  * the handle is still the caller's: -ECANCELED, -ETIME (a scope around the caller has fired, even
  * if the task has ended already), -EDEADLK (the task is this one, or waits for this one, directly
- * or through others; or it began to while this call waited, by a close), WEIR_ENOLOOP. */
+ * or through others; or began to while this call waited, see weir_mutex_lock), WEIR_ENOLOOP. */
 WEIR_SUSPENDS int weir_await(struct weir_task **take_task, void *ret_args, size_t size);
 
 /* Cancel a task, and all children in groups that it has opened: their suspending calls return

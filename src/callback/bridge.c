@@ -25,7 +25,7 @@ static bool on_begin(const struct weir_loop *l, struct beside *b) {
     if (l->own == NULL || weir__mailbox_is_parents(&l->mail))
         return false;
     if (!weir__loop_is_here(l))
-        weir__loop_assert(l->own, NULL, "fire a Deferred");
+        weir__loop_assert(l->own, NULL, "fire, cancel or free a Deferred");
     weir__sched = b->inside = (struct sched *)(void *)l->own;
     return true;
 }
