@@ -125,3 +125,24 @@ WEIR_TEST_BACKENDS(a_cancelled_deferred_of_a_future_fails_although_no_round_come
     weir_deferred_unref(&ends[1]);
     ledger_is_even();
 }
+
+WEIR_TEST_BACKENDS(a_cancelled_list_ends_in_the_round_that_ends_its_last_member) {
+    struct weir_deferred *ds[2], *list;
+    struct weir_future *f;
+    assert_int_equal(weir_loop_open(NULL, &loops[0]), 0);
+    assert_int_equal(weir_future_new(0, &f), 0);
+    assert_int_equal(weir_deferred_from_future(f, &ds[0]), 0);
+    weir_future_unref(&f);
+    ds[1] = make();
+    assert_int_equal(weir_deferred_list(ds, 2, WEIR_CONSUME_ERRORS, &list), 0);
+    handled(list);
+    weir_deferred_unref(&ds[1]); /* unfired: the list would wait for it for ever */
+    weir_deferred_cancel(list);
+    says("cancelled");
+    assert_int_equal(weir_loop_step(loops[0], 0), 0);
+    assert_string_equal(story, "cancelled error:WEIR_ESTOPPED");
+    weir_deferred_unref(&list);
+    weir_deferred_unref(&ds[0]);
+    weir_loop_close(&loops[0]);
+    ledger_is_even();
+}
