@@ -148,7 +148,7 @@ static void to_future_free(struct to_future *t, const struct beside *beside) {
     weir__free(t);
 }
 
-/* After the run of the loop an error stays in the chain: nobody can read it from the future. */
+/* When the loop has closed, nobody can read the future: so an error goes on along the chain. */
 static struct weir_result to_future_passed(struct weir_result r, void *arg) {
     struct to_future *t = arg;
     struct beside beside;

@@ -281,8 +281,8 @@ static int look_at(int fd, struct weir__addr *ret_peer) {
     return 0;
 }
 
-/* What look_at tells, in a simulation, where the backend alone knows the number: its file is asked.
- * A connection that was reset has no peer any more. */
+/* In a simulation the kernel does not know the number, so look_at finds no peer: this asks the
+ * backend for it. A connection that was reset has no peer any more. */
 static void ask_peer(struct weir__socket *k) {
     struct weir__addr peer = {.len = 0};
     struct weir__op op = {

@@ -183,7 +183,7 @@ static void grace_is_over(struct group *g) {
     weir__scope_fire(&g->scope, -ECANCELED, "grace is over", weir__note(NULL, g->scope.site, 0));
 }
 
-/* What still waits after the cancel can wait for the one that joins, and nobody has looked yet. */
+/* A child that the cancel has not ended may wait for the task that joins: look for such a cycle. */
 static void grace_ended(struct weir__timer *timer) {
     struct join *j = WEIR_CONTAINER(timer, struct join, grace);
     grace_is_over(j->group);

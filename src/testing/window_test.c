@@ -45,7 +45,7 @@ static int read_to_end(struct weir_stream *s, size_t have) {
 
 /* ---- news of room that is lost --------------------------------------------------------------- */
 
-/* The room is made while nothing arrives, and nobody says it again. */
+/* It reads while its host is cut off. TCP tells of the new room once, and that segment is lost. */
 static int makes_room_while_cut_off(struct weir_stream *s) {
     static uint8_t buf[WINDOW - 1];
     int rc = weir_sleep(WEIR_SECONDS(1));
@@ -70,7 +70,7 @@ WEIR_TEST(a_probe_after_a_cut_learns_of_room_and_the_world_waits_for_it) {
 static const struct weir_sim_options lossy = {.loss = 300, .receive_buffer = 2000,
                                               .send_buffer = 2000};
 
-/* The writer probes at first, and then has sent bytes which nobody acknowledges. */
+/* The writer first probes a full window. Then it sends bytes, and no acknowledgement comes. */
 WEIR_TEST(a_reader_that_begins_late_over_a_lossy_link_gets_all) {
     read_so = begins_late;
     to_write = 40000;

@@ -25,8 +25,8 @@ enum torture_verdict handshake_open(struct talk *t, const char *edit);
 /* Run a case about handshakes. script is what must come of the edit:
  *   accepted    the WebSocket works
  *   refused 400 a server answers with another status, best with this, or with one of several; a
- *               client leaves. plain: an
- *               answer 2xx, as to plain HTTP, is right too; or-plain: it is told, nothing more
+ *               client leaves. plain: a 2xx, as an answer to plain HTTP, is right too;
+ *               or-plain: a 2xx is informational
  *   either      it works, or is refused
  *   and behind it, each a word: extensions=none, subprotocol=NAME,NAME, subprotocol=none,
  *   version=13; bytes: our head goes byte by byte; together: our answer and a message in one

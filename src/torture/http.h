@@ -8,12 +8,12 @@
  * Of a server the script says:
  *   accept        answered as a request; answers=N so many; open: the connection goes on behind it,
  *                 close: it ends; said: the answer says so; status=N: with this status; head: the
- *                 first answer has no body; or-417: this refusal is told, nothing more
+ *                 first answer has no body; or-417: a refusal with it is informational
  *   reject N ...  answered with one of these statuses (other refusals are not strict); body: what
  *                 is wrong is in the body, so an answer may have come before it; closes: then the
  *                 connection must end; or-wait: it is legal, but too much, and may be awaited,
  *                 whatever the answer before it;
- *                 or-http2: SETTINGS are told, nothing more
+ *                 or-http2: SETTINGS as an answer are informational
  *   either        answered in either way
  *   canary        no more than one answer, whatever else; refused: where the first is a refusal;
  *                 or-wait: and none is right too
