@@ -162,7 +162,7 @@ static void catch_signal(const struct catch *c) {
 /* ---- slots ---------------------------------------------------------------------------------- */
 
 static void empty(struct slot *s) {
-    atomic_store(&s->holds, 0);
+    (void)atomic_exchange(&s->holds, 0); /* as in weir__latch_sleep */
     while (atomic_load(&kept.handlers_at_work) != 0)
         sched_yield();
     close(s->fd);
