@@ -31,7 +31,6 @@ struct weir_writer {
     struct weir__flush flush;
     struct weir__waitq room, drained;
     struct weir_task *pourer; /* NULL: none */
-    const struct wish *half;  /* a part of it was gathered: nothing else may follow; NULL: none */
     uint64_t offered, taken;
     size_t size, at, len;
     unsigned refs; /* the user, the pourer */
@@ -41,6 +40,9 @@ struct weir_writer {
 };
 
 struct wish { /* of a task in `room` */
+    struct weir__wait wait;
+    struct weir__waiter waiter;
+    struct weir_writer *w;
     const uint8_t *bytes;
     size_t len, done;
 };
@@ -69,15 +71,14 @@ static void gather(struct weir_writer *w, const void *bytes, size_t len) {
     w->offered += len;
 }
 
-/* A wish that fits into the writer at all is taken whole or not yet. The task of one that was taken
- * in part may have been cancelled and left the queue, and not have run since: see cut_short. */
+/* A wish that fits into the writer at all is taken whole or not yet. One that was taken in part
+ * stays the first in its queue. */
 static bool gather_wish(struct weir_writer *w, struct wish *wish) {
     size_t left = wish->len - wish->done, n = left < room_of(w) ? left : room_of(w);
-    if ((w->half != NULL && w->half != wish) || (n < left && wish->len <= w->size))
+    if (n < left && wish->len <= w->size)
         return false;
     gather(w, wish->bytes + wish->done, n);
     wish->done += n;
-    w->half = wish->done > 0 && wish->done < wish->len ? wish : NULL;
     return wish->done == wish->len;
 }
 
@@ -223,22 +224,32 @@ static int waited(int64_t rc, const char *what) {
     return rc < 0 ? weir__fail((int)rc, what, "writer") : 0;
 }
 
-/* A message that passed in parts was cut short: what follows would be read as its rest. */
-static int cut_short(struct weir_writer *w, int rc, const struct wish *wish) {
-    bool is_closed = rc == WEIR_ECLOSED;
-    rc = waited(rc, "write");
-    weir__fail_done(rc, wish->done);
-    if (wish->done > 0 && !is_closed && w->failed == 0) {
+/* The wish leaves the queue. If it was taken in part, what follows would be read as its rest; if
+ * not, those behind it may fit. */
+static void give_up(struct wish *wish) {
+    struct weir_writer *w = wish->w;
+    if (wish->done > 0 && w->failed == 0)
         w->failed = WEIR_ETORN;
-        grant(w);
-    }
-    return rc;
+    grant(w);
+}
+
+/* Not left to the task: before it runs, w may be closed and freed. */
+static int wish_abort(struct weir__park *p) {
+    weir__wait_abort(p);
+    give_up(WEIR_CONTAINER(p, struct wish, wait.park));
+    return WEIR__DONE;
+}
+
+/* Leaves w alone, as waited. */
+static int cut_short(int64_t rc, const struct wish *wish) {
+    int code = waited(rc, "write");
+    if (code < 0)
+        weir__fail_done(code, wish->done);
+    return code;
 }
 
 static int wait_for_room(struct weir_writer *w, const void *buf, size_t len) {
-    struct weir__wait wait;
-    struct weir__waiter waiter;
-    struct wish wish = {buf, len, 0};
+    struct wish wish = {.w = w, .bytes = buf, .len = len};
     int rc = pour_or_start(w);
     if (rc < 0)
         return waited(rc, "write");
@@ -246,19 +257,21 @@ static int wait_for_room(struct weir_writer *w, const void *buf, size_t len) {
         weir__loop_flush_later(w->loop, &w->flush);
         return 0;
     }
-    if ((rc = pourer_start(w)) < 0)
-        return wish.done > 0 ? cut_short(w, rc, &wish) : waited(rc, "write");
-    weir__wait_begin(&wait, &gathers, w->s);
-    weir__wait_add(&wait, &waiter, &w->room, &wish);
-    int64_t felt = weir__wait_park(&wait);
-    return felt < 0 ? cut_short(w, (int)felt, &wish) : 0;
+    if ((rc = pourer_start(w)) < 0) {
+        give_up(&wish);
+        return cut_short(rc, &wish);
+    }
+    weir__wait_begin(&wish.wait, &gathers, w->s);
+    wish.wait.park.abort = wish_abort;
+    weir__wait_add(&wish.wait, &wish.waiter, &w->room, &wish);
+    return cut_short(weir__wait_park(&wish.wait), &wish);
 }
 
 int weir_writer_write(struct weir_writer *w, const void *buf, size_t len) {
     int rc = weir__suspend_enter("write");
     if (rc < 0 || (rc = may_write(w, "weir_writer_write")) < 0 || len == 0)
         return rc;
-    if (len > room_of(w) || !weir__waitq_empty(&w->room) || w->half != NULL)
+    if (len > room_of(w) || !weir__waitq_empty(&w->room))
         return wait_for_room(w, buf, len);
     gather(w, buf, len);
     weir__loop_flush_later(w->loop, &w->flush);

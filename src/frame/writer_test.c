@@ -219,6 +219,73 @@ WEIR_TEST(nothing_follows_the_part_of_a_message_whose_writer_was_cancelled) {
     }
 }
 
+static int opens_another(void *args) {
+    struct rig *r = *(struct rig **)args;
+    return weir_writer_open(r->b, 10, &r->w);
+}
+
+/* The writer is freed before the cancelled task runs, and another writer gets its memory. */
+static int cut_short_and_closed(void *arg) {
+    struct rig r, *p = &r;
+    struct weir_group g;
+    struct weir_task *t;
+    char got[64];
+    assert_int_equal(rig_open(&r, sizeof got, 10), 0);
+    weir_group_open(&g, WEIR_INDEPENDENT);
+    assert_int_equal(weir_spawn(&g, WEIR_SITE(writes_much), writes_much, &p, sizeof p, NULL, &t),
+                     0);
+    weir_sleep(WEIR_MILLISECONDS(1));
+    assert_int_equal(weir_read_exactly(r.b, got, sizeof got), 0); /* wakes the pourer */
+    assert_int_equal(weir_spawn(&g, WEIR_SITE(opens_another), opens_another, &p, sizeof p, NULL,
+                                NULL), 0);
+    weir_task_cancel(t, "a test");
+    weir_writer_close(&r.w);
+    assert_int_equal(weir_await(&t, NULL, 0), -ECANCELED);
+    assert_int_equal(weir_group_close(&g, 0), 0);
+    assert_int_equal(weir_writer_write(r.w, "another", 7), 0);
+    rig_close(&r);
+    return 0;
+}
+
+WEIR_TEST(a_cancelled_write_leaves_a_closed_writer_alone) {
+    assert_int_equal(weir_sim_run(cut_short_and_closed, NULL, NULL), 0);
+    for (unsigned seed = 2; seed < 30; seed++) {
+        struct weir_sim_options o = {.size = sizeof o, .seed = seed};
+        assert_int_equal(weir_sim_run(cut_short_and_closed, NULL, &o), 0);
+    }
+}
+
+static int writes_eight(void *args) {
+    struct rig *r = *(struct rig **)args;
+    struct weir_scope scope;
+    weir_scope_enter(&scope, WEIR_MILLISECONDS(1));
+    int rc = weir_scope_leave(&scope, weir_writer_write(r->w, "too-long", 8));
+    return rc == -ETIME ? 0 : -EPROTO;
+}
+
+static int one_leaves_the_line(void *arg) {
+    struct rig r, *p = &r;
+    struct weir_scope scope;
+    struct weir_group g;
+    assert_int_equal(rig_open(&r, 4, 16), 0);
+    assert_int_equal(weir_writer_write(r.w, "0123456789abcdef", 16), 0);
+    weir_sleep(1); /* the stream is full, and the writer has room for 4 */
+    weir_group_open(&g, WEIR_TOGETHER);
+    assert_int_equal(weir_spawn(&g, WEIR_SITE(writes_eight), writes_eight, &p, sizeof p, NULL,
+                                NULL), 0);
+    weir_yield();
+    weir_scope_enter(&scope, WEIR_SECONDS(1));
+    assert_int_equal(weir_scope_leave(&scope, weir_writer_write(r.w, "XY", 2)), 0);
+    assert_int_equal(weir_group_close(&g, 0), 0);
+    expect_bytes(r.b, "0123456789abcdefXY");
+    rig_close(&r);
+    return 0;
+}
+
+WEIR_TEST(a_write_that_fits_goes_on_when_the_one_before_it_is_cancelled) {
+    assert_int_equal(weir_sim_run(one_leaves_the_line, NULL, NULL), 0);
+}
+
 static int broken(void *arg) {
     struct rig r;
     assert_int_equal(rig_open(&r, 4, 100), 0);
