@@ -113,11 +113,22 @@ static int fails(struct weir_writer *w, int rc) {
     return rc;
 }
 
+/* As weir_try_write, without a record: the call to which an error belongs writes it. The bytes of
+ * a call that succeeds may lie in the record, and a close leaves it alone. */
+static ssize_t try_write(struct weir_writer *w) {
+    struct weir_error kept;
+    weir__error_keep(&kept);
+    ssize_t n = weir_try_write(w->s, w->bytes + w->at, w->len);
+    if (n < 0)
+        weir__error_restore(&kept);
+    return n;
+}
+
 /* Hand the stream what it takes without a wait. Returns 1 if something is left, 0, or an error. */
 static int pour(struct weir_writer *w) {
     size_t poured = 0;
     while (w->len > 0 && w->failed == 0 && poured < POUR_MAX) {
-        ssize_t n = weir_try_write(w->s, w->bytes + w->at, w->len);
+        ssize_t n = try_write(w);
         if (n == -EAGAIN || n == -EOPNOTSUPP)
             return 1;
         if (n < 0)
@@ -144,7 +155,7 @@ static int pour_on(struct weir_writer *w) {
     int rc = weir_wait_writable(w->s);
     if (rc < 0 || w->closed || w->len == 0)
         return rc;
-    ssize_t n = weir_try_write(w->s, w->bytes + w->at, w->len);
+    ssize_t n = try_write(w);
     if (n == -EOPNOTSUPP)
         return pour_waiting(w);
     if (n > 0)

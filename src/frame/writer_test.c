@@ -286,6 +286,48 @@ WEIR_TEST(a_write_that_fits_goes_on_when_the_one_before_it_is_cancelled) {
     assert_int_equal(weir_sim_run(one_leaves_the_line, NULL, NULL), 0);
 }
 
+static char expected[128];
+
+struct expects_args {
+    struct weir_stream *s;
+    size_t len;
+};
+
+static int expects(void *args) {
+    struct expects_args *a = args;
+    memset(expected, 0, sizeof expected);
+    return weir_read_exactly(a->s, expected, a->len);
+}
+
+/* What a program has to say about an error, while the writer meets a stream that is full. */
+static int tells_the_error(void *arg) {
+    struct rig r;
+    struct weir_group g;
+    char why[64];
+    snprintf(why, sizeof why, "%s", "no buzzer on the wire");
+    assert_int_equal(rig_open(&r, 4, 64), 0);
+    assert_int_equal(weir_fail(-ENODEV, "%s", why), -ENODEV);
+    assert_int_equal(tell(r.w, "%060d", 0), 0);
+    weir_group_open(&g, WEIR_TOGETHER);
+    struct expects_args a = {r.b, 60 + strlen(why)};
+    assert_int_equal(weir_spawn(&g, WEIR_SITE(expects), expects, &a, sizeof a, NULL, NULL), 0);
+    const char *text = weir_error(-ENODEV)->text;
+    assert_int_equal(weir_writer_write(r.w, text, strlen(text)), 0);
+    assert_int_equal(weir_writer_flush(r.w), 0);
+    assert_int_equal(weir_group_close(&g, 0), 0);
+    assert_string_equal(expected + 60, why);
+    assert_int_equal(tell(r.w, "%010d", 0), 0);
+    weir_writer_close(&r.w);
+    assert_string_equal(weir_error_message(-ENODEV), why);
+    assert_null(weir_error(-EAGAIN));
+    rig_close(&r);
+    return 0;
+}
+
+WEIR_TEST(a_writer_that_fails_at_nothing_leaves_the_record_as_it_is) {
+    assert_int_equal(weir_sim_run(tells_the_error, NULL, NULL), 0);
+}
+
 static int broken(void *arg) {
     struct rig r;
     assert_int_equal(rig_open(&r, 4, 100), 0);
