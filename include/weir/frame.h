@@ -140,7 +140,9 @@ WEIR_SUSPENDS int weir_writer_vprintf(struct weir_writer *w, const char *format,
     __attribute__((format(printf, 2, 0)));
 
 /* Wait until s has taken all that was written to w before the call.
- * Returns 0; an error as weir_writer_write. On cancel nothing is lost: w goes on writing. */
+ * Returns 0; an error as weir_writer_write. On cancel nothing is lost: w goes on writing. In a run
+ * that was stopped, w keeps what s does not take at once, and goes on writing while a task waits
+ * for it: for that call this in a shield. */
 WEIR_SUSPENDS int weir_writer_flush(struct weir_writer *w);
 
 /* Stop gathering; *take_writer becomes NULL. The bytes that s does not take at once are dropped,

@@ -8,7 +8,11 @@
  * A task that finds no room stands in the queue `room` with its bytes: whoever makes room copies
  * them, and grants the task when all are copied. So nobody overtakes it, and a task that is
  * cancelled after the grant has written. A task that flushes stands in the queue `drained` with the
- * count of bytes that it waits for. */
+ * count of bytes that it waits for.
+ *
+ * A stop of the run cancels the pourer too. That is no error of the stream: the bytes stay
+ * gathered. While a task waits for the writer, in a shield of its own, the pourer goes on in a
+ * shield; the last to leave the queues cuts its wait short, so that it never holds the run open. */
 #include <errno.h>
 #include <string.h>
 
@@ -36,15 +40,18 @@ struct weir_writer {
     unsigned refs; /* the user, the pourer */
     int failed;    /* the error with which the stream refused bytes */
     bool closed;
+    bool shielded; /* the pourer is in pour_on_shielded */
+    bool cut;      /* and its wait there was cut short */
     uint8_t bytes[];
 };
 
-struct wish { /* of a task in `room` */
+struct wish { /* of a task in `room` or `drained` */
     struct weir__wait wait;
     struct weir__waiter waiter;
     struct weir_writer *w;
-    const uint8_t *bytes;
+    const uint8_t *bytes; /* in `room`: what it writes */
     size_t len, done;
+    uint64_t target;      /* in `drained`: the count of bytes for which it waits */
 };
 
 static const struct weir__what gathers = {.text = "write", .link = "to", .kind = WEIR__ON_STREAM};
@@ -90,7 +97,8 @@ static void grant(struct weir_writer *w) {
         weir__waitq_wake_all(&w->drained, w->failed);
         return;
     }
-    while ((first = weir__waitq_first(&w->drained)) != NULL && *(uint64_t *)first->slot <= w->taken)
+    while ((first = weir__waitq_first(&w->drained)) != NULL &&
+           ((struct wish *)first->slot)->target <= w->taken)
         weir__waiter_grant(first, 0);
     while ((first = weir__waitq_first(&w->room)) != NULL && gather_wish(w, first->slot))
         weir__waiter_grant(first, 0);
@@ -163,11 +171,35 @@ static int pour_on(struct weir_writer *w) {
     return n == -EAGAIN || n > 0 ? 0 : (int)n;
 }
 
+static bool is_awaited(const struct weir_writer *w) {
+    return !weir__waitq_empty(&w->room) || !weir__waitq_empty(&w->drained);
+}
+
+/* The pourer is cancelled. The bound is longer than any other: the wait ends by a cut. */
+static WEIR_NOINLINE int pour_on_shielded(struct weir_writer *w) {
+    struct weir_scope shield;
+    weir_shield_enter(&shield, WEIR_SECONDS(INT32_MAX));
+    w->shielded = true;
+    w->cut = false;
+    int rc = pour_on(w);
+    w->shielded = false;
+    rc = weir_scope_leave(&shield, rc);
+    return rc == -ECANCELED && w->cut ? 0 : rc;
+}
+
+static int pour_on_anyway(struct weir_writer *w) {
+    if (weir_cancelled() < 0)
+        return pour_on_shielded(w);
+    int rc = pour_on(w);
+    return rc < 0 && rc == weir_cancelled() ? 0 : rc;
+}
+
 static int pourer(void *args) {
     struct weir_writer *w = *(struct weir_writer **)args;
     int rc = 0;
-    while (rc == 0 && !w->closed && w->failed == 0 && w->len > 0)
-        rc = pour_on(w);
+    while (rc == 0 && !w->closed && w->failed == 0 && w->len > 0 &&
+           (weir_cancelled() == 0 || is_awaited(w)))
+        rc = pour_on_anyway(w);
     if (!w->closed) {
         weir_task_release(&w->pourer);
         if (rc < 0 && w->failed == 0)
@@ -235,13 +267,17 @@ static int waited(int64_t rc, const char *what) {
     return rc < 0 ? weir__fail((int)rc, what, "writer") : 0;
 }
 
-/* The wish leaves the queue. If it was taken in part, what follows would be read as its rest; if
+/* The wish has left its queue. If it was taken in part, what follows would be read as its rest; if
  * not, those behind it may fit. */
 static void give_up(struct wish *wish) {
     struct weir_writer *w = wish->w;
     if (wish->done > 0 && w->failed == 0)
         w->failed = WEIR_ETORN;
     grant(w);
+    if (w->shielded && !is_awaited(w)) {
+        w->cut = true;
+        weir__wait_cut(w->pourer);
+    }
 }
 
 /* Not left to the task: before it runs, w may be closed and freed. */
@@ -249,6 +285,13 @@ static int wish_abort(struct weir__park *p) {
     weir__wait_abort(p);
     give_up(WEIR_CONTAINER(p, struct wish, wait.park));
     return WEIR__DONE;
+}
+
+static int64_t wait_in(struct weir__waitq *q, struct wish *wish, const struct weir__what *what) {
+    weir__wait_begin(&wish->wait, what, wish->w->s);
+    wish->wait.park.abort = wish_abort;
+    weir__wait_add(&wish->wait, &wish->waiter, q, wish);
+    return weir__wait_park(&wish->wait);
 }
 
 /* Leaves w alone, as waited. */
@@ -272,10 +315,7 @@ static int wait_for_room(struct weir_writer *w, const void *buf, size_t len) {
         give_up(&wish);
         return cut_short(rc, &wish);
     }
-    weir__wait_begin(&wish.wait, &gathers, w->s);
-    wish.wait.park.abort = wish_abort;
-    weir__wait_add(&wish.wait, &wish.waiter, &w->room, &wish);
-    return cut_short(weir__wait_park(&wish.wait), &wish);
+    return cut_short(wait_in(&w->room, &wish, &gathers), &wish);
 }
 
 int weir_writer_write(struct weir_writer *w, const void *buf, size_t len) {
@@ -311,14 +351,14 @@ int weir_writer_flush(struct weir_writer *w) {
     int rc = weir__suspend_enter("flush");
     if (rc < 0 || (rc = may_write(w, "weir_writer_flush")) < 0)
         return rc;
-    uint64_t target = w->offered;
+    struct wish wish = {.w = w, .target = w->offered};
     if ((rc = pour_or_start(w)) < 0)
         return waited(rc, "flush");
-    if (w->taken >= target)
+    if (w->taken >= wish.target)
         return 0;
     if ((rc = pourer_start(w)) < 0)
         return waited(rc, "flush");
-    return waited(weir__waitq_wait(&w->drained, &target, &drains, w->s), "flush");
+    return waited(wait_in(&w->drained, &wish, &drains), "flush");
 }
 
 void weir_writer_close(struct weir_writer **take_writer) {
@@ -342,6 +382,7 @@ void weir_writer_close(struct weir_writer **take_writer) {
     weir__waitq_wake_all(&w->drained, WEIR_ECLOSED);
     if (w->pourer != NULL) {
         weir_task_cancel(w->pourer, "the writer was closed");
+        weir__wait_cut(w->pourer); /* it may be in its shield */
         weir_task_release(&w->pourer);
     }
     unref(w);

@@ -395,3 +395,92 @@ static int closes(void *arg) {
 WEIR_TEST_BACKENDS(a_close_says_what_it_drops_and_ends_the_waits) {
     assert_int_equal(weir_run(closes, NULL, NULL), 0);
 }
+
+/* ---- after a stop of the run ---- */
+
+static int reads_in_a_shield(void *args) {
+    struct expects_args *a = args;
+    struct weir_scope shield;
+    weir_shield_enter(&shield, WEIR_SECONDS(1));
+    int rc = weir_sleep(WEIR_MILLISECONDS(1));
+    return weir_scope_leave(&shield, rc < 0 ? rc : expects(a));
+}
+
+static int flush_within(struct weir_writer *w, weir_ns budget_ns) {
+    struct weir_scope shield;
+    weir_shield_enter(&shield, budget_ns);
+    return weir_scope_leave(&shield, weir_writer_flush(w));
+}
+
+static void expect_no_more(struct weir_stream *s) {
+    struct weir_scope scope;
+    struct weir_view v;
+    weir_scope_enter(&scope, WEIR_MILLISECONDS(1));
+    assert_int_equal(weir_scope_leave(&scope, (int)weir_peek(s, 1, &v)), -ETIME);
+}
+
+/* A flush whose bound is over leaves nothing behind that runs on; a later one goes on. */
+static int stopped(void *arg) {
+    struct rig r;
+    struct expects_args a;
+    struct weir_scope shield;
+    assert_int_equal(rig_open(&r, 4, 100), 0);
+    assert_int_equal(weir_writer_write(r.w, "0123456789", 10), 0);
+    assert_int_equal(weir_sleep(1), 0); /* the pourer waits */
+    a = (struct expects_args){r.b, 16};
+    weir_stop("a test");
+    assert_int_equal(weir_writer_flush(r.w), -ECANCELED);
+    assert_int_equal(flush_within(r.w, WEIR_MILLISECONDS(1)), -ECANCELED);
+    weir_shield_enter(&shield, WEIR_SECONDS(1));
+    expect_bytes(r.b, "0123");
+    expect_no_more(r.b);
+    assert_int_equal(weir_writer_write(r.w, "abcdefghij", 10), 0);
+    weir_scope_leave(&shield, 0);
+    assert_int_equal(weir_spawn(NULL, WEIR_SITE(reads_in_a_shield), reads_in_a_shield, &a,
+                                sizeof a, NULL, NULL), 0);
+    assert_int_equal(flush_within(r.w, WEIR_SECONDS(1)), 0);
+    weir_yield();
+    assert_string_equal(expected, "456789abcdefghij");
+    assert_int_equal(tell(r.w, "%s", "x"), -ECANCELED);
+    rig_close(&r);
+    return 0;
+}
+
+static weir_ns sim_ns(int (*fn)(void *arg)) { /* how long it ran */
+    assert_int_equal(weir_sim_run(fn, NULL, NULL), 0);
+    return weir_sim_counts()->now_ns - WEIR_SECONDS(3600);
+}
+
+WEIR_TEST(a_flush_in_a_shield_goes_on_when_the_run_was_stopped) {
+    assert_in_range(sim_ns(stopped), 0, WEIR_MILLISECONDS(10));
+}
+
+static int flushes_in_a_shield(void *args) {
+    struct rig *r = *(struct rig **)args;
+    return flush_within(r->w, WEIR_SECONDS(10)) == WEIR_ECLOSED ? 0 : -EPROTO;
+}
+
+static int closed_when_stopped(void *arg) {
+    struct rig r, *p = &r;
+    struct weir_scope shield;
+    struct weir_task *t;
+    assert_int_equal(rig_open(&r, 4, 100), 0);
+    assert_int_equal(weir_writer_write(r.w, "0123456789", 10), 0);
+    assert_int_equal(weir_spawn(NULL, WEIR_SITE(flushes_in_a_shield), flushes_in_a_shield, &p,
+                                sizeof p, NULL, &t), 0);
+    assert_int_equal(weir_sleep(1), 0);
+    weir_stop("a test");
+    weir_shield_enter(&shield, WEIR_SECONDS(1));
+    assert_int_equal(weir_sleep(WEIR_MILLISECONDS(1)), 0);
+    weir_writer_close(&r.w);
+    assert_int_equal(weir_await(&t, NULL, 0), 0);
+    assert_int_equal(weir_sleep(1), 0);
+    assert_int_equal(weir_try_write(r.a, "x", 1), -EAGAIN); /* nobody is inside a write */
+    weir_scope_leave(&shield, 0);
+    rig_close(&r);
+    return 0;
+}
+
+WEIR_TEST(a_close_ends_the_writing_after_a_stop) {
+    assert_in_range(sim_ns(closed_when_stopped), 0, WEIR_MILLISECONDS(10));
+}
