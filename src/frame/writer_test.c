@@ -396,6 +396,81 @@ WEIR_TEST_BACKENDS(a_close_says_what_it_drops_and_ends_the_waits) {
     assert_int_equal(weir_run(closes, NULL, NULL), 0);
 }
 
+/* ---- a stream that is never full ---- */
+
+static int turns;
+static bool over;
+
+static int counts_turns(void *args) {
+    int rc = 0;
+    while (!over && (rc = weir_yield()) == 0)
+        turns++;
+    return rc;
+}
+
+static int never_waits(bool flushing) {
+    struct rig r;
+    struct weir_group g;
+    assert_int_equal(rig_open(&r, 1 << 20, 0), 0);
+    turns = 0;
+    over = false;
+    weir_group_open(&g, WEIR_TOGETHER);
+    assert_int_equal(weir_go0(&g, counts_turns), 0);
+    for (int i = 0; i < 10000; i++) {
+        assert_int_equal(weir_writer_write(r.w, "0123456789abcdef", flushing ? 0 : 16), 0);
+        assert_int_equal(flushing ? weir_writer_flush(r.w) : 0, 0);
+    }
+    assert_in_range(turns, 10000 / 64 - 1, 20000 / 64 + 1);
+    over = true;
+    rig_close(&r);
+    return weir_group_close(&g, 0);
+}
+
+static int only_writes(void *arg) {
+    return never_waits(false);
+}
+
+static int only_flushes(void *arg) {
+    return never_waits(true);
+}
+
+WEIR_TEST(a_task_whose_writes_never_wait_lets_the_others_run) {
+    assert_int_equal(weir_sim_run(only_writes, NULL, NULL), 0);
+    assert_int_equal(weir_sim_run(only_flushes, NULL, NULL), 0);
+}
+
+static int closes_the_writer(void *args) {
+    struct rig *r = *(struct rig **)args;
+    weir_writer_close(&r->w);
+    return 0;
+}
+
+/* The other task runs inside one of the writes. */
+static int closed_beside(void *arg) {
+    struct rig r, *p = &r;
+    struct weir_writer *w;
+    struct weir_group g;
+    int n = 0;
+    assert_int_equal(rig_open(&r, 1 << 20, 0), 0);
+    w = r.w;
+    weir_group_open(&g, WEIR_TOGETHER);
+    assert_int_equal(weir_spawn(&g, WEIR_SITE(closes_the_writer), closes_the_writer, &p, sizeof p,
+                                NULL, NULL), 0);
+    for (; r.w != NULL && n < 1000; n++)
+        assert_int_equal(weir_writer_write(w, "x", 1), 0);
+    assert_int_equal(n, 64);
+    assert_int_equal(weir_group_close(&g, 0), 0);
+    weir_close(&r.a);
+    char got[64];
+    assert_int_equal(weir_read_exactly(r.b, got, sizeof got), 0);
+    weir_close(&r.b);
+    return 0;
+}
+
+WEIR_TEST(a_close_while_a_write_lets_the_others_run_is_harmless) {
+    assert_int_equal(weir_sim_run(closed_beside, NULL, NULL), 0);
+}
+
 /* ---- after a stop of the run ---- */
 
 static int reads_in_a_shield(void *args) {
