@@ -130,9 +130,9 @@ WEIR_API int weir_writer_open(struct weir_stream *s, size_t size, struct weir_wr
  * weir_error(rc)->done counts the bytes that passed, and later calls return WEIR_ETORN. The calls
  * named printf format as printf(3).
  * Returns 0; the error with which s refused earlier bytes, as weir_write (each later call returns
- * it again); -EINVAL (printf refuses the format), WEIR_ETORN, WEIR_ECLOSED (w was closed
- * meanwhile), -ECANCELED, -ETIME, -ENOMEM, WEIR_ENOLOOP, WEIR_EFORKED. buf is borrowed until
- * return. */
+ * it again; -EBUSY only after a second in which another write held s); -EINVAL (printf refuses the
+ * format), WEIR_ETORN, WEIR_ECLOSED (w was closed meanwhile), -ECANCELED, -ETIME, -ENOMEM,
+ * WEIR_ENOLOOP, WEIR_EFORKED. buf is borrowed until return. */
 WEIR_SUSPENDS int weir_writer_write(struct weir_writer *w, const void *buf, size_t len);
 WEIR_SUSPENDS int weir_writer_printf(struct weir_writer *w, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -148,7 +148,8 @@ WEIR_SUSPENDS int weir_writer_flush(struct weir_writer *w);
 /* Stop gathering; *take_writer becomes NULL. The bytes that s does not take at once are dropped,
  * and the library logs how many: call weir_writer_flush first. Tasks in the calls above get
  * WEIR_ECLOSED. s stays open; if it was full, writes to it and weir_shutdown return -EBUSY until
- * the other tasks have run (weir_yield). NULL and *NULL are fine. Never suspends, never fails. */
+ * the loop has had a turn (weir_sleep(1)). A new writer on s waits for that by itself. NULL and
+ * *NULL are fine. Never suspends, never fails. */
 WEIR_API void weir_writer_close(struct weir_writer **take_writer);
 
 #ifdef __cplusplus

@@ -26,7 +26,8 @@
 enum {
     SIZE_DEFAULT = 16 << 10,
     SIZE_MAX_ = 1 << 30,
-    POUR_MAX = 256 << 10 /* bytes handed to the stream before other tasks get their turn */
+    POUR_MAX = 256 << 10, /* bytes handed to the stream before other tasks get their turn */
+    PAUSES = 10 /* of 1, 2, 4 .. 512 ms, while another write holds the stream */
 };
 
 struct weir_writer {
@@ -38,6 +39,7 @@ struct weir_writer {
     uint64_t offered, taken;
     size_t size, at, len;
     unsigned refs; /* the user, the pourer */
+    unsigned pauses; /* since the stream took bytes */
     int failed;    /* the error with which the stream refused bytes */
     bool closed;
     bool shielded; /* the pourer is in pour_on_shielded */
@@ -110,6 +112,7 @@ static void took(struct weir_writer *w, size_t n) {
     w->at += n;
     w->len -= n;
     w->taken += n;
+    w->pauses = 0;
     if (w->len == 0)
         w->at = 0;
     grant(w);
@@ -137,7 +140,7 @@ static int pour(struct weir_writer *w) {
     size_t poured = 0;
     while (w->len > 0 && w->failed == 0 && poured < POUR_MAX) {
         ssize_t n = try_write(w);
-        if (n == -EAGAIN || n == -EOPNOTSUPP)
+        if (n == -EAGAIN || n == -EOPNOTSUPP || n == -EBUSY)
             return 1;
         if (n < 0)
             return fails(w, (int)n);
@@ -159,16 +162,29 @@ static int pour_waiting(struct weir_writer *w) {
     return rc;
 }
 
+/* -EBUSY: the write of a writer before, which was closed, has not left the stream yet. Or another
+ * task writes to it, which is a mistake: then the pauses come to an end. */
+static int pause_if_busy(struct weir_writer *w, int rc) {
+    if (rc != -EBUSY || w->pauses == PAUSES)
+        return rc;
+    return weir_sleep(WEIR_MILLISECONDS(1) << w->pauses++);
+}
+
+/* Where there is no descriptor or memory to wait for room, a write that waits needs none. */
 static int pour_on(struct weir_writer *w) {
     int rc = weir_wait_writable(w->s);
-    if (rc < 0 || w->closed || w->len == 0)
+    if (w->closed || w->len == 0)
         return rc;
+    if (weir__stream_lacks(rc))
+        return pour_waiting(w);
+    if (rc < 0)
+        return pause_if_busy(w, rc);
     ssize_t n = try_write(w);
     if (n == -EOPNOTSUPP)
         return pour_waiting(w);
     if (n > 0)
         took(w, (size_t)n);
-    return n == -EAGAIN || n > 0 ? 0 : (int)n;
+    return n == -EAGAIN || n > 0 ? 0 : pause_if_busy(w, (int)n);
 }
 
 static bool is_awaited(const struct weir_writer *w) {
