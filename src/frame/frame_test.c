@@ -228,6 +228,36 @@ WEIR_TEST(lines_come_whole_from_a_stream_wherever_it_is_disturbed) {
     assert_int_equal(weir_explore_seeds(&story, NULL), 0);
 }
 
+/* The peer sends no more, so a call that read on would wait. */
+static int refuses_again(void *arg) {
+    struct pair p;
+    struct weir_frames r;
+    struct weir_view v;
+    struct weir_scope scope;
+    struct weir_framing four = {.size = sizeof four, .max = 4};
+    assert_int_equal(weir_memory_pair(0, &p.a, &p.b), 0);
+    assert_int_equal(weir_frames_open(&r, p.b, &four), 0);
+    assert_int_equal(weir_write(p.a, "abc", 3), 0);
+    weir_scope_enter(&scope, WEIR_MILLISECONDS(1));
+    assert_int_equal(weir_scope_leave(&scope, weir_frames_next(&r, &v)), -ETIME);
+    assert_int_equal(weir_write(p.a, "def", 3), 0);
+    assert_int_equal(weir_frames_next(&r, &v), WEIR_ETOOBIG);
+    weir_scope_enter(&scope, WEIR_MILLISECONDS(1));
+    assert_int_equal(weir_frames_next(&r, &v), WEIR_ETOOBIG);
+    assert_non_null(strstr(weir_error(WEIR_ETOOBIG)->text, "4 bytes"));
+    weir_scope_cancel(&scope, "a test");
+    assert_int_equal(weir_frames_next(&r, &v), -ECANCELED);
+    assert_int_equal(weir_scope_leave(&scope, 0), 0);
+    weir_frames_close(&r);
+    weir_close(&p.a);
+    weir_close(&p.b);
+    return 0;
+}
+
+WEIR_TEST(a_frame_that_was_refused_is_refused_again_without_a_wait) {
+    assert_int_equal(weir_sim_run(refuses_again, NULL, NULL), 0);
+}
+
 /* A reader whose calls are cut short loses nothing: it reads on where it was. */
 static int reads_on(void *arg) {
     struct pair p;

@@ -51,18 +51,20 @@ static int take(struct frames *f, struct weir_view shown, struct weir_view *ret_
     return rc;
 }
 
-/* A cancel point too, as every return of a call that suspends. */
-static int closed(void) {
+/* Nothing more can be read. A cancel point too, as every return of a call that suspends. */
+static int over(struct frames *f, struct weir_view *ret_frame) {
     int rc = weir__suspend_enter("frame");
-    return rc < 0 ? rc : weir__fail(WEIR_ECLOSED, "frame", NULL);
+    if (rc < 0)
+        return rc;
+    return weir__framer_end(&f->framer, f->s != NULL ? weir_stream_peer(f->s) : NULL, ret_frame);
 }
 
 int weir_frames_next(struct weir_frames *r, struct weir_view *ret_frame) {
     struct frames *f = of(r, "weir_frames_next");
     struct weir_view v;
     int rc = 0;
-    if (f->s == NULL)
-        return closed();
+    if (f->s == NULL || f->framer.failed != 0)
+        return over(f, ret_frame);
     if (f->shown > 0) {
         weir_consume(f->s, f->shown);
         f->shown = 0;
