@@ -206,6 +206,7 @@ static bool disarm_cancel(uint64_t n) {
 static void arm_fault(const struct disturbance *d, uint64_t n) {
     struct weir_fault f;
     WEIR_OPTIONS_COPY(struct weir_fault, every, &f, d->fault);
+    f.size = sizeof f; /* a newer header's is longer than this copy */
     f.nth = n;
     weir_fault_arm(&f);
 }

@@ -95,6 +95,7 @@ int weir__sim_run_choices(const struct weir_site *site, int (*fn)(void *arg), vo
     struct weir_sim_options o = options_of(options);
     struct weir_run_options run;
     WEIR_OPTIONS_COPY(struct weir_run_options, unhandled_arg, &run, o.run);
+    run.size = sizeof run; /* a newer header's is longer than this copy */
     run.backend = "sim";
     struct sim_config config = config_of(&o);
     config.limit_ns = weir__deadline(config.limit_ns, SIM_START_NS);

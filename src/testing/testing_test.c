@@ -319,6 +319,30 @@ static int aborts_when_cancelled(void *arg) {
     return 0;
 }
 
+static int naps(void *arg) {
+    return weir_sleep(1);
+}
+
+/* Of a program that was compiled with a newer header: behind the library's own copy, which is
+ * shorter, there is something else. */
+WEIR_TEST(options_of_a_newer_header_are_accepted_where_they_are_handed_on) {
+    struct {
+        struct weir_run_options o;
+        uint64_t later[400];
+    } run = {.o.size = sizeof run};
+    struct {
+        struct weir_fault f;
+        uint64_t later[400];
+    } fault = {.f.size = sizeof fault};
+    struct weir_sim_options o = {.size = sizeof o, .run = &run.o};
+    struct weir_story s = story("newer", naps);
+    s.options = &o;
+    assert_int_equal(weir_sim_run(naps, NULL, &o), 0);
+    assert_int_equal(weir_explore_faults(&s, &fault.f, NULL), 0);
+    o.run = NULL;
+    assert_int_equal(weir_explore_faults(&s, &fault.f, NULL), 0);
+}
+
 WEIR_TEST_ABORTS(an_abort_while_exploring_says_where, "story abort, cancel at call 2") {
     struct weir_story s = story("abort", aborts_when_cancelled);
     s.first = 2;
