@@ -222,10 +222,10 @@ struct weir_explored {
  *   an error with which a task ended was neither returned nor logged, or more than once;
  *   it does not return before limit_ns of the world, or waits for what can never happen.
  * After 10 failed runs the call stops. During the call it keeps the library's log lines, and has
- * handlers for SIGABRT and SIGSEGV. For a failed run, or an abort, it writes N, the reason and the
- * last log lines to standard error. Afterwards the log has its default sink again, whatever
- * weir_log_to had set. story is borrowed; *ret is filled in every case; ret may be NULL. Call it
- * outside a loop.
+ * handlers for SIGABRT and SIGSEGV, on a signal stack. For a failed run, an abort or a crash it
+ * writes N, the reason and the last log lines to standard error. Afterwards the log has its default
+ * sink again, whatever weir_log_to had set. story is borrowed; *ret is filled in every case; ret
+ * may be NULL. Call it outside a loop.
  * Returns 0; -EPROTO if a run failed. */
 WEIR_API int weir_explore_cancels(const struct weir_story *story, struct weir_explored *ret);
 

@@ -48,9 +48,34 @@ static void tell(void) {
         say(tail.line[i % LINES]);
 }
 
+/* Returning ends the process, also where the handler of crash reports has called this one: what
+ * has crashed crashes again. */
 static void on_crash(int signal) {
-    (void)signal;
-    tell(); /* the handler was reset when it was entered: returning ends the process */
+    tell();
+    sigaction(signal, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
+}
+
+/* The handlers, and a stack for them: after an overflow the task's own cannot be used. */
+struct watch {
+    struct sigaction abort_before, segv_before;
+    stack_t stack_before;
+};
+
+static void watch_begin(struct watch *w) {
+    static _Alignas(16) char stack[128 << 10];
+    struct sigaction on = {.sa_handler = on_crash, .sa_flags = SA_ONSTACK};
+    sigaltstack(NULL, &w->stack_before);
+    if (w->stack_before.ss_flags & SS_DISABLE)
+        sigaltstack(&(stack_t){.ss_sp = stack, .ss_size = sizeof stack}, NULL);
+    sigaction(SIGABRT, &on, &w->abort_before);
+    sigaction(SIGSEGV, &on, &w->segv_before);
+}
+
+static void watch_end(const struct watch *w) {
+    sigaction(SIGABRT, &w->abort_before, NULL);
+    sigaction(SIGSEGV, &w->segv_before, NULL);
+    if (w->stack_before.ss_flags & SS_DISABLE)
+        sigaltstack(&(stack_t){.ss_flags = SS_DISABLE}, NULL);
 }
 
 /* ---- one run --------------------------------------------------------------------------------- */
@@ -175,16 +200,13 @@ static int explore(const struct weir_story *story, const struct disturbance *d,
                    struct weir_explored *ret) {
     struct weir_story s;
     struct weir_explored e = {0};
-    struct sigaction on = {.sa_handler = on_crash, .sa_flags = (int)SA_RESETHAND};
-    struct sigaction abort_before, segv_before;
+    struct watch watch;
     WEIR_OPTIONS_COPY(struct weir_story, last, &s, story);
-    sigaction(SIGABRT, &on, &abort_before);
-    sigaction(SIGSEGV, &on, &segv_before);
+    watch_begin(&watch);
     weir_log_to(keep_line, NULL);
     run_all(&s, d, &e);
     weir_log_to(NULL, NULL);
-    sigaction(SIGABRT, &abort_before, NULL);
-    sigaction(SIGSEGV, &segv_before, NULL);
+    watch_end(&watch);
     if (ret != NULL)
         *ret = e;
     return e.failed == 0 ? 0 : -EPROTO;

@@ -349,6 +349,36 @@ WEIR_TEST_ABORTS(an_abort_while_exploring_says_where, "story abort, cancel at ca
     weir_explore_cancels(&s, NULL);
 }
 
+static int crashes(void *arg) {
+    volatile char *forbidden = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_true(forbidden != MAP_FAILED);
+    *forbidden = 1;
+    return 0;
+}
+
+WEIR_TEST_ABORTS(a_crash_under_crash_reports_says_where, "story crash, cancel at call 0") {
+    struct weir_run_options run = {.size = sizeof run, .crash_reports = true};
+    struct weir_sim_options o = {.size = sizeof o, .run = &run};
+    struct weir_story s = story("crash", crashes);
+    s.options = &o;
+    weir_explore_cancels(&s, NULL);
+}
+
+static WEIR_NOINLINE int dive(int depth) {
+    volatile char here[1024];
+    here[0] = (char)depth;
+    return depth == 0 ? 0 : dive(depth - 1) + here[0];
+}
+
+static int overflows(void *arg) {
+    return dive(1 << 20);
+}
+
+WEIR_TEST_ABORTS(a_stack_overflow_while_exploring_says_where, "story deep, cancel at call 0") {
+    struct weir_story s = story("deep", overflows);
+    weir_explore_cancels(&s, NULL);
+}
+
 /* ---- every error of a task finds one end ----------------------------------------------------- */
 
 static char told[8192];
