@@ -120,8 +120,8 @@ struct weir_writer; /* gathers small writes to a stream */
  * Until then only w may write to s. The gathered bytes go to s in one piece when the ready tasks of
  * this turn of the loop have run: a hundred small writes in one turn are one system call. size: how
  * many bytes are gathered at most; 0: 16 KiB. The caller must close *ret_writer.
- * Returns 0; -EINVAL (size is more than 1 GiB), -ENOMEM, WEIR_ENOLOOP, WEIR_EFORKED. On error
- * *ret_writer is untouched. */
+ * Returns 0; -EINVAL (size is more than 1 GiB), -ENOMEM, WEIR_EFORKED. On error *ret_writer is
+ * untouched. */
 WEIR_API int weir_writer_open(struct weir_stream *s, size_t size, struct weir_writer **ret_writer);
 
 /* Write len bytes. They are gathered all or, on error or cancel, not at all. Waits only while there

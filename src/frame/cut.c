@@ -35,7 +35,7 @@ static int init_number(struct weir__cut *c, const struct weir_framing *f, const 
 int weir__cut_init(struct weir__cut *c, const struct weir_framing *framing, const char *call) {
     struct weir_framing f;
     WEIR_OPTIONS_COPY(struct weir_framing, counts_itself, &f, framing);
-    if (f.max > MAX_MAX)
+    if (f.max > MAX_MAX && f.kind != WEIR_FRAME_FIXED)
         return refuse(call, "max is more than 1 GiB");
     *c = (struct weir__cut){.kind = (uint8_t)f.kind, .max = f.max > 0 ? f.max : MAX_DEFAULT};
     switch (f.kind) {

@@ -153,6 +153,17 @@ WEIR_TEST(framings_that_are_not_possible_are_refused) {
     }
 }
 
+WEIR_TEST(a_fixed_size_has_no_other_limit) {
+    struct weir_framing fixed = {.size = sizeof fixed, .kind = WEIR_FRAME_FIXED, .fixed = 3,
+                                 .max = (size_t)2 << 30};
+    struct weir_framer f;
+    struct weir_view frame, in = view("abcd");
+    assert_int_equal(weir_framer_open(&f, &fixed), 0);
+    assert_int_equal(weir_framer_next(&f, &in, &frame), 1);
+    assert_int_equal(frame.len, 3);
+    weir_framer_close(&f);
+}
+
 WEIR_TEST(without_memory_no_byte_is_lost) {
     struct weir_framer f;
     struct weir_view frame, in = view("half a l"), rest = view("ine\n");
