@@ -102,7 +102,7 @@ struct weir_sim_process {
                                          * returns. Those that are no pipe of the starter are at
                                          * end of stream, and take every write */
     int signal;       /* the last signal that came; 0: none */
-    uint64_t ignored; /* set by the function: 1 << SIGTERM lets SIGTERM do nothing; not SIGKILL */
+    uint64_t ignored; /* set by the function: 1 << SIGTERM has SIGTERM do nothing; not SIGKILL */
 };
 
 /* Let fn play the program `name` in the running world: weir_process_start and weir_process_run call
@@ -289,7 +289,7 @@ struct weir_worker_trial { /* zero: no parameter, no message, no other worker */
  *   WEIR_EWSCLOSED, if loop failed; the text has the message's index and the reason;
  *   WEIR_EWORKER, if a worker has no setup or no loop; -EADDRINUSE, if two workers have one node;
  *   -ECANCELED, if limit_ns of the options have passed; the text has the message's index;
- *   as weir_ws_send, weir_sim_run; -ENOMEM.
+ *   WEIR_ETOOBIG, if there are more than 1000 others; as weir_ws_send, weir_sim_run; -ENOMEM.
  * Aborts if w is NULL, the worker of one of the others, or an array whose count is more than 0. */
 WEIR_API int weir_worker_try(const struct weir_worker *w, const struct weir_worker_trial *trial,
                              struct weir_node_ack *ret_acks);

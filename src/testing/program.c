@@ -172,7 +172,7 @@ static int played_signal(struct weir_process *p, int signal, bool group) {
         return -ESRCH;
     if (signal != 0)
         g->shown.signal = signal;
-    bool ignored = signal != SIGKILL && (g->shown.ignored >> signal & 1) != 0;
+    bool ignored = signal != SIGKILL && signal < 64 && (g->shown.ignored >> signal & 1) != 0;
     if (!is_deadly(signal) || ignored || g->ended_by == SIGKILL)
         return 0;
     g->ended_by = signal;

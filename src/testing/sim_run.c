@@ -9,6 +9,7 @@
 #include "base/options.h"
 #include "base/time.h"
 #include "sim/sim.h"
+#include "task/task.h"
 #include "testing/register.h"
 #include "testing/sim_run.h"
 
@@ -91,7 +92,8 @@ int weir__sim_run_choices(const struct weir_site *site, int (*fn)(void *arg), vo
                           const struct weir_sim_options *options,
                           const struct sim_choices *replay, struct sim_choices *ret_made) {
     if (weir__sim_world_here() != NULL)
-        return -EBUSY;
+        return weir__failf(-EBUSY, "weir_sim_run", NULL,
+                           "this thread is in a simulated world already");
     struct weir_sim_options o = options_of(options);
     struct weir_run_options run;
     WEIR_OPTIONS_COPY(struct weir_run_options, unhandled_arg, &run, o.run);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include <weir/process.h>
 #include <weir/stream.h>
 #include <weir/task.h>
 #include <weir/testing.h>
@@ -164,7 +165,31 @@ static int shape_the_world(void *arg) {
     assert_int_equal(weir_sim_restore("db"), 0);
     assert_int_equal(weir_sim_raise(SIGHUP), 0);
     assert_int_equal(weir_sim_run(shape_the_world, NULL, NULL), -EBUSY);
+    assert_non_null(strstr(weir_error_message(-EBUSY), "in a simulated world already"));
     return 0;
+}
+
+static int ignores_no_signal(struct weir_sim_process *p) {
+    p->ignored = 1; /* of the signal 0, which is none */
+    return weir_sleep(WEIR_SECONDS(60));
+}
+
+static int signals_the_last(void *arg) {
+    const char *argv[] = {"plays", NULL};
+    struct weir_process *p;
+    struct weir_exit e;
+    assert_int_equal(weir_sim_program("plays", ignores_no_signal), 0);
+    assert_int_equal(weir_process_start(argv, NULL, &p), 0);
+    assert_int_equal(weir_sleep(1), 0);
+    assert_int_equal(weir_process_signal(p, 64), 0);
+    assert_int_equal(weir_process_wait(p, &e), 0);
+    assert_int_equal(e.signal, 64);
+    weir_process_close(&p);
+    return 0;
+}
+
+WEIR_TEST(a_played_program_does_not_take_the_last_signal_for_another) {
+    assert_int_equal(weir_sim_run(signals_the_last, NULL, NULL), 0);
 }
 
 WEIR_TEST(the_world_is_shaped_from_inside) {
