@@ -18,6 +18,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "base/time.h"
 #include "frame/text.h"
 #include "loop/loop.h"
 #include "stream/stream.h"
@@ -30,10 +31,13 @@ enum {
     PAUSES = 10 /* of 1, 2, 4 .. 512 ms, while another write holds the stream */
 };
 
+static const weir_ns again_ns = WEIR_MILLISECONDS(10); /* after a flush without a pourer */
+
 struct weir_writer {
     struct weir_stream *s;
     struct weir__loop *loop;
     struct weir__flush flush;
+    struct weir__timer again; /* what is gathered needs a pourer, and none could be had */
     struct weir__waitq room, drained;
     struct weir_task *pourer; /* NULL: none */
     uint64_t offered, taken;
@@ -225,7 +229,7 @@ static int pourer(void *args) {
     return 0;
 }
 
-/* Without memory for the task the bytes stay gathered: the next call tries again. */
+/* Without memory for the task the bytes stay gathered: the next call or flush tries again. */
 static int pourer_start(struct weir_writer *w) {
     static const struct weir_site site = {"writer", __FILE__, "weir_writer_write", __LINE__};
     struct weir_spawn_options o = {.size = sizeof o, .daemon = true};
@@ -245,9 +249,16 @@ static int pour_or_start(struct weir_writer *w) {
     return rc == 1 ? pourer_start(w) : rc;
 }
 
+/* The next call returns an error of the stream. */
 static void flush(struct weir__flush *f) {
     struct weir_writer *w = WEIR_CONTAINER(f, struct weir_writer, flush);
-    (void)pour_or_start(w); /* the next call returns the error */
+    if (pour_or_start(w) < 0 && w->failed == 0)
+        weir__timer_arm(w->loop->timers, &w->again,
+                        weir__deadline(weir__loop_now(w->loop), again_ns));
+}
+
+static void flush_again(struct weir__timer *again) {
+    flush(&WEIR_CONTAINER(again, struct weir_writer, again)->flush);
 }
 
 /* ---- the calls ---- */
@@ -266,6 +277,7 @@ int weir_writer_open(struct weir_stream *s, size_t size, struct weir_writer **re
     *w = (struct weir_writer){.s = s, .loop = s->loop, .size = size, .refs = 1,
                               .flush.flush = flush};
     weir__list_init(&w->flush.link);
+    weir__timer_init(&w->again, flush_again);
     *ret_writer = w;
     return 0;
 }
@@ -398,6 +410,7 @@ void weir_writer_close(struct weir_writer **take_writer) {
     }
     weir__loop_assert(w->loop, w, "weir_writer_close");
     weir__list_remove(&w->flush.link);
+    weir__timer_disarm(w->loop->timers, &w->again);
     if (w->pourer == NULL && w->failed == 0)
         (void)pour(w);
     if (w->len > 0)

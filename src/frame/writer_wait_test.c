@@ -145,3 +145,39 @@ WEIR_TEST(a_writer_needs_no_descriptor_to_wait) {
         weir_fault_arm(NULL);
     }
 }
+
+enum { SLEEPERS = 70 }; /* more than a slab of tasks has room for */
+
+static int sleeps(void *args) {
+    return weir_sleep(WEIR_SECONDS(2));
+}
+
+/* The writer's task cannot be spawned, since one of the sleepers has taken the last place. */
+static int without_a_task(void *arg) {
+    struct weir_stream *s, *far;
+    struct weir_writer *w;
+    struct weir_group g;
+    struct weir_scope scope;
+    char got[10];
+    assert_int_equal(weir_memory_pair(4, &s, &far), 0);
+    assert_int_equal(weir_writer_open(s, 0, &w), 0);
+    weir_group_open(&g, WEIR_TOGETHER);
+    for (int i = *(int *)arg; i > 0; i--)
+        assert_int_equal(weir_go0(&g, sleeps), 0);
+    assert_int_equal(weir_sleep(1), 0);
+    assert_int_equal(weir_writer_write(w, "0123456789", sizeof got), 0);
+    weir_fault_allocation(1);
+    assert_int_equal(weir_sleep(1), 0);
+    weir_fault_allocation(0);
+    weir_scope_enter(&scope, WEIR_SECONDS(1));
+    assert_int_equal(weir_scope_leave(&scope, weir_read_exactly(far, got, sizeof got)), 0);
+    weir_writer_close(&w);
+    weir_close(&s);
+    weir_close(&far);
+    return weir_group_close(&g, 0);
+}
+
+WEIR_TEST(what_was_gathered_goes_on_when_the_task_for_it_could_not_be_had) {
+    for (int sleepers = 1; sleepers < SLEEPERS; sleepers++)
+        assert_int_equal(weir_sim_run(without_a_task, &sleepers, NULL), 0);
+}
