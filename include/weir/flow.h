@@ -108,9 +108,11 @@ WEIR_SUSPENDS int weir_retry(const struct weir_retry_policy *policy, int (*fn)(v
 /* Call fn for each of n items, at most limit at the same time, each call in a task; fn leaves the
  * result in the item. The calls begin in the order of the items.
  * Returns 0 when all calls have returned 0 or more. Else the first error, with its record: calls
- * that run are then cancelled and joined, further ones do not begin. Or -ECANCELED, -ETIME if a
- * scope around the caller fired, -ENOMEM, -EAGAIN, WEIR_ENOLOOP. The record's member done is the
- * number of calls that had succeeded. Aborts if limit is 0. The macro weir_map passes the place. */
+ * that run are then cancelled and joined, further ones do not begin. The cancel of one of the tasks
+ * alone ends the map in the same way, with -ECANCELED; a call's own error that comes after it is
+ * returned instead. Or -ECANCELED, -ETIME if a scope around the caller fired, -ENOMEM, -EAGAIN,
+ * WEIR_ENOLOOP. The record's member done is the number of calls that had succeeded. Aborts if limit
+ * is 0. The macro weir_map passes the place. */
 WEIR_SUSPENDS int weir_map(int (*fn)(void *item, void *arg), void *items, size_t item_size,
                            size_t n, size_t limit, void *arg);
 WEIR_SUSPENDS int weir_map_at(const struct weir_site *site, int (*fn)(void *item, void *arg),

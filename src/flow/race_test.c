@@ -113,7 +113,8 @@ static int square(void *item, void *arg) {
     most = at_work > most ? at_work : most;
     int rc = weir_sleep((s->n > 1000 ? A_DAY : s->n * 3 % 5) * MOMENT);
     at_work--;
-    s->squared = s->n * s->n;
+    if (rc == 0)
+        s->squared = s->n * s->n;
     return rc < 0 ? rc : s->n == 77 ? -EPROTO : 0;
 }
 
@@ -153,6 +154,60 @@ static int one_fails(void *arg) {
 
 WEIR_TEST_BACKENDS(an_error_ends_a_map) {
     run(one_fails);
+}
+
+/* Item 1: its task is cancelled, and nobody else. */
+static int is_cancelled_alone(void *item, void *arg) {
+    int n = *(int *)item;
+    *(int *)item = -1;
+    if (n == 1)
+        weir_task_cancel(weir_task_current(), "this one alone");
+    return *(bool *)arg ? 0 : weir_sleep(n == 2 ? A_DAY * MOMENT : MOMENT);
+}
+
+static void stops_at_1(int *items, size_t limit, bool succeeds, size_t done) {
+    assert_int_equal(weir_map(is_cancelled_alone, items, sizeof *items, 4, limit, &succeeds),
+                     -ECANCELED);
+    assert_string_equal(weir_error(-ECANCELED)->scope, "this one alone");
+    assert_int_equal(weir_error(-ECANCELED)->done, done);
+    assert_int_equal(items[3], 3); /* it did not begin */
+}
+
+static int one_is_cancelled(void *arg) {
+    weir_ns begin = weir_now();
+    stops_at_1((int[]){0, 1, 2, 3}, 1, false, 1);
+    stops_at_1((int[]){2, 1, 2, 3}, 2, false, 0); /* the other sleeps for a day */
+    stops_at_1((int[]){1, 2, 3, 3}, 1, true, 1);
+    assert_true(weir_now() - begin < A_DAY * MOMENT);
+    int last[] = {0, 0, 0, 1};
+    bool succeeds = true;
+    assert_int_equal(weir_map(is_cancelled_alone, last, sizeof *last, 4, 2, &succeeds), 0);
+    assert_int_equal(weir_cancelled(), 0);
+    return 0;
+}
+
+WEIR_TEST(the_cancel_of_one_task_of_a_map_ends_the_map) {
+    run_in_order(one_is_cancelled);
+}
+
+static int fails_on_the_way(void *item, void *arg) {
+    int n = *(int *)item;
+    (void)arg;
+    if (n == 1)
+        weir_task_cancel(weir_task_current(), "this one alone");
+    int rc = weir_sleep(LONG);
+    return n == 1 ? rc : weir_fail(-EIO, "while it was cancelled");
+}
+
+static int another_fails_then(void *arg) {
+    int items[] = {0, 1};
+    assert_int_equal(weir_map(fails_on_the_way, items, sizeof *items, 2, 2, NULL), -EIO);
+    assert_string_equal(weir_error_message(-EIO), "while it was cancelled");
+    return 0;
+}
+
+WEIR_TEST(an_error_of_a_map_counts_more_than_the_cancel_of_one_of_its_tasks) {
+    run_in_order(another_fails_then);
 }
 
 static int late_work(void *item, void *arg) {
