@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* race.c - several functions at once; the first that succeeds wins. */
 #include <weir/flow.h>
+#include <weir/group.h>
 
 #include <errno.h>
 
@@ -12,28 +13,38 @@
 struct race { /* in the frame of the caller */
     const struct weir_racer *racers;
     struct weir_task **tasks; /* handles; each is NULL once its result was taken */
+    struct weir_group *group;
     size_t n;
-    size_t winner;            /* n: none */
-    int result;               /* of the winner */
+    size_t winner; /* n: none */
+    int result;    /* of the winner */
 };
 
 struct run_args {
-    const struct weir_racer *racer;
+    struct race *race;
+    size_t index;
 };
 
+/* The race is decided here, and not when the caller runs again: by then others may have succeeded,
+ * or a scope may have fired. One that fired before has decided it, too. */
 static int run(void *args) {
-    const struct weir_racer *r = ((struct run_args *)args)->racer;
-    return r->fn(r->arg);
+    const struct run_args *a = args;
+    struct race *r = a->race;
+    int rc = r->racers[a->index].fn(r->racers[a->index].arg);
+    if (rc >= 0 && r->winner == r->n && weir__group_cancelled(r->group) == 0) {
+        r->winner = a->index;
+        r->result = rc;
+    }
+    return rc;
 }
 
-static int spawn_all(struct race *r, struct weir_group *g) {
+static int spawn_all(struct race *r) {
     static const struct weir_site site = {"racer", __FILE__, "weir_race", __LINE__};
     int rc = 0;
     for (size_t i = 0; i < r->n && rc == 0; i++) {
         const char *name = r->racers[i].name;
         struct weir_spawn_options o = {.size = sizeof o, .name = name};
-        struct run_args a = {&r->racers[i]};
-        rc = weir_spawn(g, &site, run, &a, sizeof a, &o, &r->tasks[i]);
+        struct run_args a = {r, i};
+        rc = weir_spawn(r->group, &site, run, &a, sizeof a, &o, &r->tasks[i]);
     }
     return rc;
 }
@@ -47,26 +58,32 @@ static int take(struct race *r, size_t i) {
     return rc;
 }
 
-/* Returns 0 as soon as a racer has won; the last error, if all have failed; or the felt code. */
+static size_t index_of(const struct race *r, const struct weir_task *t) {
+    size_t i = 0;
+    while (r->tasks[i] != t)
+        i++;
+    return i;
+}
+
+/* Returns 0 when a racer has won; the error of the one that failed last, if all have failed; or the
+ * felt code. The racers that have ended come in the order of their ends. */
 static int until_won(struct race *r) {
+    struct weir_task *t;
     int rc = 0;
-    for (size_t left = r->n; left > 0; left--) {
-        int any = weir_wait_any(r->tasks, r->n);
-        if (any < 0)
-            return any;
-        if ((rc = take(r, (size_t)any)) < 0)
-            continue;
-        r->winner = (size_t)any;
-        r->result = rc;
-        return 0;
+    while (r->winner == r->n) {
+        int next = weir_group_next(r->group, &t);
+        if (next <= 0)
+            return next < 0 ? weir__fail(next, "race", NULL) : rc;
+        if (weir__task_result(t) < 0) /* else it has won, or is undone later */
+            rc = take(r, index_of(r, t));
     }
-    return rc;
+    return 0;
 }
 
 /* All have ended. A racer that was cancelled too late has succeeded too. */
 static void undo_others(struct race *r) {
     for (size_t i = 0; i < r->n; i++)
-        if (r->tasks[i] != NULL && take(r, i) >= 0 && r->racers[i].undo != NULL)
+        if (r->tasks[i] != NULL && take(r, i) >= 0 && i != r->winner && r->racers[i].undo != NULL)
             r->racers[i].undo(r->racers[i].arg);
 }
 
@@ -74,7 +91,8 @@ static int run_race(struct race *r) {
     struct weir_group g;
     struct weir_error why;
     weir_group_open(&g, WEIR_INDEPENDENT);
-    int rc = spawn_all(r, &g);
+    r->group = &g;
+    int rc = spawn_all(r);
     rc = rc < 0 ? rc : until_won(r);
     weir__error_keep(&why);
     (weir_group_cancel)(&g, rc < 0 ? "the race is over" : "another has won the race");

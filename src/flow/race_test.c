@@ -85,6 +85,101 @@ WEIR_TEST_BACKENDS(a_race_that_all_lose_keeps_the_record_of_the_last_error) {
     run(all_lose_with_texts);
 }
 
+/* All sleep until the same moment. One that is late begins its sleep after the others. */
+struct at_once {
+    int rc;
+    bool late, shielded, held;
+};
+
+static int sleeps_with_the_others(void *arg) {
+    struct at_once *a = arg;
+    struct weir_scope shield;
+    if (a->late && weir_yield() < 0)
+        return weir_cancelled();
+    if (a->shielded)
+        weir_shield_enter(&shield, LONG);
+    int rc = weir_sleep(MOMENT);
+    if (a->shielded)
+        rc = weir_scope_leave(&shield, rc);
+    a->held = rc == 0 && a->rc >= 0;
+    return rc < 0 ? rc : a->rc;
+}
+
+static void gives_back(void *arg) {
+    ((struct at_once *)arg)->held = false;
+}
+
+/* Returns what weir_race does. expected: who has won; 3: nobody. */
+static int race_at_once(struct at_once a[3], size_t expected) {
+    struct weir_racer r[3];
+    size_t winner = 3;
+    for (size_t i = 0; i < 3; i++)
+        r[i] = (struct weir_racer){sleeps_with_the_others, &a[i], gives_back, NULL};
+    int rc = weir_race(r, 3, &winner);
+    assert_int_equal(winner, expected);
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(a[i].held, i == winner);
+    return rc;
+}
+
+static int end_at_once(void *arg) {
+    struct at_once win[] = {{-ENOENT}, {1, .late = true}, {2}};
+    struct at_once lose[] = {{-ENOENT}, {-EPIPE, .late = true}, {-EIO}};
+    assert_int_equal(race_at_once(win, 2), 2);
+    assert_int_equal(race_at_once(lose, 3), -EPIPE);
+    return 0;
+}
+
+WEIR_TEST(racers_that_end_in_one_round_are_taken_in_the_order_of_their_ends) {
+    runner_plain_order();
+    run_in_order(end_at_once);
+}
+
+struct firer {
+    struct weir_scope *scope;
+    bool first; /* before a racer has won, or after that */
+};
+
+/* Sleeps until the same moment as the racers do. */
+static int fires(void *args) {
+    struct firer *f = args;
+    for (int i = 0; i < 3 && !f->first; i++)
+        assert_int_equal(weir_yield(), 0);
+    assert_int_equal(weir_sleep(MOMENT), 0);
+    weir_scope_cancel(f->scope, "in the same round");
+    return 0;
+}
+
+static int raced_against(bool first, struct at_once a[3], size_t expected) {
+    struct weir_scope s;
+    struct weir_group g;
+    weir_group_open(&g, WEIR_TOGETHER);
+    weir_scope_enter(&s, WEIR_NEVER);
+    assert_int_equal(weir_spawn(&g, WEIR_SITE(fires), fires, &(struct firer){&s, first},
+                                sizeof(struct firer), NULL, NULL),
+                     0);
+    int rc = race_at_once(a, expected);
+    assert_int_equal(weir_cancelled(), -ECANCELED);
+    if (rc < 0)
+        assert_string_equal(weir_error(rc)->scope, "in the same round");
+    weir_scope_leave(&s, 0);
+    assert_int_equal(weir_group_close(&g, 0), 0);
+    return rc;
+}
+
+static int fire_at_once(void *arg) {
+    struct at_once before[] = {{-ENOENT}, {7}, {8, .late = true}}; /* the caller has not run yet */
+    struct at_once after[] = {{7, .shielded = true}, {-ENOENT}, {8}};
+    assert_int_equal(raced_against(false, before, 1), 7);
+    assert_int_equal(raced_against(true, after, 3), -ECANCELED);
+    return 0;
+}
+
+WEIR_TEST(a_scope_that_fires_after_a_racer_has_won_takes_nothing_away) {
+    runner_plain_order();
+    run_in_order(fire_at_once);
+}
+
 static int cut(void *arg) {
     struct one ones[] = {{5000, 1}, {3, 2, .shielded = true}};
     struct weir_scope s;
