@@ -49,15 +49,16 @@ static int gave_up(int rc, unsigned tries, int last) {
 int weir_retry(const struct weir_retry_policy *policy, int (*fn)(void *arg), void *arg) {
     struct weir_retry_policy p = policy_of(policy);
     weir_ns pause_ns = p.first_ns < p.max_ns ? p.first_ns : p.max_ns;
-    int rc = weir__suspend_enter("retry");
+    int rc = weir__suspend_enter("retry"), last = 0; /* the error of the last try; 0: none yet */
     if (fn == NULL)
         WEIR_BUG("weir_retry: the function is NULL");
     for (unsigned tries = 1; rc == 0; tries++) {
         rc = fn(arg);
-        if (rc >= 0 || rc == weir_cancelled() || tries == p.tries ||
-            (p.should_retry != NULL && !p.should_retry(rc, arg)))
+        if (rc < 0 && rc == weir_cancelled())
+            return last < 0 ? gave_up(rc, tries, last) : rc;
+        if (rc >= 0 || tries == p.tries || (p.should_retry != NULL && !p.should_retry(rc, arg)))
             return rc;
-        int last = rc;
+        last = rc;
         rc = weir_sleep(with_jitter(&p, pause_ns));
         if (rc < 0)
             return gave_up(rc, tries, last);

@@ -125,6 +125,31 @@ WEIR_TEST_BACKENDS(a_retry_whose_scope_fires_while_the_function_runs_tells_of_th
     run(fired_inside);
 }
 
+/* The first call is refused; the second hangs. */
+static int hangs_then(void *arg) {
+    (void)arg;
+    return ++dial.calls == 1 ? -ECONNREFUSED : weir_sleep(LONG);
+}
+
+static int fired_in_the_second(void *arg) {
+    struct weir_scope s;
+    memset(&dial, 0, sizeof dial);
+    weir_scope_enter(&s, WEIR_MILLISECONDS(250));
+    int rc = weir_retry(NULL, hangs_then, NULL);
+    assert_int_equal(rc, -ETIME);
+    assert_int_equal(dial.calls, 2);
+    assert_int_equal(weir_error(rc)->reason, -ECONNREFUSED);
+    assert_int_equal(weir_error(rc)->done, 2);
+    assert_int_equal(weir_error(rc)->budget, WEIR_MILLISECONDS(250));
+    const char *said = "after 2 tries, the last error: connection refused";
+    assert_non_null(strstr(weir_error_message(rc), said));
+    return weir_scope_leave(&s, 0);
+}
+
+WEIR_TEST(a_deadline_in_a_later_try_of_a_retry_leaves_the_last_error_in_the_record) {
+    run_in_order(fired_in_the_second);
+}
+
 /* ---- every ---- */
 
 static int beats(void *arg) {
