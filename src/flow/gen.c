@@ -115,12 +115,12 @@ int weir_gen_next(struct weir_gen *gen, void *ret_item) {
     if (rc < 0)
         return rc;
     struct gen *g = gen_of(gen, "weir_gen_next");
+    if (weir_task_current() == g->task)
+        return weir__failf(-EDEADLK, asks.text, NULL, "a generator cannot ask itself");
     if (g->state >= ENDED)
         return report(g);
     if (!weir__waitq_empty(&g->ready))
         return weir__failf(-EBUSY, asks.text, NULL, "another task waits for the next item");
-    if (weir_task_current() == g->task)
-        return weir__failf(-EDEADLK, asks.text, NULL, "a generator cannot ask itself");
     struct weir__waiter *w = weir__waitq_first(&g->want);
     if (w != NULL && w->slot != NULL) {
         if (g->item_size > 0)

@@ -233,7 +233,7 @@ static int asks(void *args) {
 static int asks_itself(struct weir_gen *gen, void *arg) {
     int item = 0;
     int rc = weir_gen_next(gen, &item);
-    return rc == -EBUSY ? weir_gen_yield(gen, &item) : -EPROTO;
+    return rc == -EDEADLK ? weir_gen_yield(gen, &item) : -EPROTO;
 }
 
 static int two_ask(void *arg) {
