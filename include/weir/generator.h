@@ -39,7 +39,7 @@ WEIR_SUSPENDS int weir_gen_yield(struct weir_gen *gen, const void *item);
  * loses nothing: the item stays for the next call.
  * Returns 1; 0 at the end (fn has returned 0 or more, or the end was reported before); fn's error,
  * with its record, once; -EBUSY (another task waits in it), -EDEADLK (fn asks itself), -ECANCELED,
- * -ETIME, WEIR_ENOLOOP. Aborts if gen is closed. */
+ * -ETIME, WEIR_ENOLOOP. Aborts if gen is closed, or is being closed by another task. */
 WEIR_SUSPENDS int weir_gen_next(struct weir_gen *gen, void *ret_item);
 
 /* Close a generator: cancel its task if it has not ended, and join it, however long that takes. fn

@@ -12,7 +12,9 @@
 #include "task/task.h"
 #include "task/waitq.h"
 
-enum gen_state { CLOSED, OPEN, ENDED, REPORTED };
+/* CLOSING: the body is cancelled and may still run; nobody may ask any more, since who asks would
+ * wait beyond the close. */
+enum gen_state { CLOSED, OPEN, CLOSING, ENDED, REPORTED };
 
 struct gen { /* behind struct weir_gen */
     struct weir_task *task;
@@ -21,6 +23,7 @@ struct gen { /* behind struct weir_gen */
     int (*fn)(struct weir_gen *gen, void *arg);
     void *arg;
     enum gen_state state;
+    bool owed; /* a task was woken for the end, and has not run since */
 };
 _Static_assert(sizeof(struct gen) <= sizeof(struct weir_gen), "fits into the public struct");
 
@@ -48,8 +51,9 @@ static int body(void *args) {
     int rc = asked ? weir_cancelled() : (int)weir__waitq_wait(&g->want, NULL, &waits, NULL);
     if (rc == 0)
         rc = g->fn((struct weir_gen *)(void *)g, g->arg);
-    g->state = ENDED;
-    weir__waitq_wake_all(&g->ready, 1);
+    if (g->state == OPEN)
+        g->state = ENDED;
+    g->owed = weir__waitq_wake_all(&g->ready, 1) > 0;
     return rc;
 }
 
@@ -107,6 +111,7 @@ static int wait_for_item(struct gen *g, void *ret_item) {
         return weir__fail(rc, asks.text, NULL);
     if (rc == 0)
         return 1;
+    g->owed = false;
     return report(g);
 }
 
@@ -117,6 +122,8 @@ int weir_gen_next(struct weir_gen *gen, void *ret_item) {
     struct gen *g = gen_of(gen, "weir_gen_next");
     if (weir_task_current() == g->task)
         return weir__failf(-EDEADLK, asks.text, NULL, "a generator cannot ask itself");
+    if (g->state == CLOSING)
+        WEIR_BUG("weir_gen_next: the generator is being closed");
     if (g->state >= ENDED)
         return report(g);
     if (!weir__waitq_empty(&g->ready))
@@ -143,10 +150,12 @@ void weir_gen_close(struct weir_gen *gen) {
         WEIR_BUG("weir_gen_close: called %s", g->task != NULL && weir_task_current() == g->task
                                                   ? "by the generator's own function"
                                                   : "outside a task");
-    if (!weir__waitq_empty(&g->ready))
+    if (g->owed || !weir__waitq_empty(&g->ready))
         WEIR_BUG("weir_gen_close: a task waits in weir_gen_next for this generator");
-    if (g->task != NULL && g->state != ENDED)
+    if (g->state == OPEN) {
+        g->state = CLOSING;
         (weir_task_cancel)(g->task, "its generator was closed");
+    }
     if (g->task != NULL)
         weir__task_join(g->task, &closes);
     weir_task_release(&g->task);

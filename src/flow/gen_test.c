@@ -264,6 +264,62 @@ WEIR_TEST_ABORTS(asking_a_closed_generator_aborts, "weir_gen_next: the generator
     weir_run(asks_a_closed_one, NULL, NULL);
 }
 
+static bool cleaning;
+
+static int cleans_up(struct weir_gen *gen, void *arg) {
+    struct weir_scope shield;
+    int rc = weir_sleep(LONG);
+    (void)gen, (void)arg;
+    cleaning = true;
+    weir_shield_enter(&shield, LONG);
+    weir_sleep(10 * MOMENT);
+    return weir_scope_leave(&shield, rc);
+}
+
+static int closes_shared(void *args) {
+    (void)args;
+    weir_gen_close(&shared);
+    return 0;
+}
+
+static int asks_while_it_is_closed(void *arg) {
+    struct weir_scope s;
+    assert_int_equal(weir_gen_open(&shared, NULL, sizeof(int), cleans_up, NULL), 0);
+    weir_scope_enter(&s, MOMENT);
+    assert_int_equal(asks(NULL), -1); /* so that the function has begun */
+    weir_scope_leave(&s, 0);
+    assert_int_equal(weir_go0(NULL, closes_shared), 0);
+    while (!cleaning)
+        assert_int_equal(weir_yield(), 0);
+    return asks(NULL);
+}
+
+WEIR_TEST_ABORTS(asking_a_generator_while_it_is_being_closed_aborts,
+                 "weir_gen_next: the generator is being closed") {
+    weir_sim_run(asks_while_it_is_closed, NULL, NULL);
+}
+
+static int ends_at_once(struct weir_gen *gen, void *arg) {
+    return 0;
+}
+
+/* Its end has woken the task that asks, which has not run since. */
+static int closes_what_has_just_ended(void *arg) {
+    assert_int_equal(weir_gen_open(&shared, NULL, sizeof(int), ends_at_once, NULL), 0);
+    assert_int_equal(weir_yield(), 0); /* its function waits to be asked */
+    assert_int_equal(weir_go0(NULL, asks), 0);
+    assert_int_equal(weir_yield(), 0); /* the task asks, and */
+    assert_int_equal(weir_yield(), 0); /* the function ends */
+    weir_gen_close(&shared);
+    return 0;
+}
+
+WEIR_TEST_ABORTS(closing_a_generator_whose_end_was_not_reported_yet_to_who_asked_aborts,
+                 "weir_gen_close: a task waits in weir_gen_next for this generator") {
+    runner_plain_order();
+    weir_sim_run(closes_what_has_just_ended, NULL, NULL);
+}
+
 static int yields_elsewhere(void *arg) {
     int n = 1;
     assert_int_equal(opened(&shared, NULL, &n), 0);
