@@ -397,11 +397,6 @@ void weir__daemons_cancel(struct sched *s); /* nobody else is left */
 /* Log each task in g, and below it, that has not ended, and what it waits for. */
 void weir__name_waiting(enum weir_log_level level, const struct group *g);
 
-/* unhandled.c: give an error that nobody will read to the program's hook. Returns true if that has
- * handled it. e: its record, or NULL. */
-bool weir__unhandled(const char *task, const struct weir_site *site, int rc,
-                     const struct weir_error *e) __attribute__((cold));
-
 /* local.c */
 struct locals *weir__locals_inherit(struct locals *l); /* one more task has them */
 void weir__locals_drop(struct locals *l);

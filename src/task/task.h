@@ -262,4 +262,9 @@ void weir__stop_others(const char *cause);
 /* The code that a suspending call inside g would return: 0, -ECANCELED or -ETIME. */
 int weir__group_cancelled(const struct weir_group *g);
 
+/* Give an error that nobody will read to the hook of this thread's loop (on_unhandled), if it has
+ * one. Returns true if that has handled it; else the caller logs it. e: its record, or NULL. */
+bool weir__unhandled(const char *task, const struct weir_site *site, int rc,
+                     const struct weir_error *e) __attribute__((cold));
+
 #endif

@@ -17,6 +17,7 @@
 #include "base/check.h"
 #include "base/list.h"
 #include "base/log.h"
+#include "base/process.h"
 #include "base/time.h"
 #include "task/soon.h"
 #include "task/task.h"
@@ -24,6 +25,7 @@
 #undef weir_remote_cancel
 
 struct weir_remote {
+    unsigned forks; /* how many forks this process was away from the first one when it was made */
     _Atomic unsigned refs; /* handles, one until the task has ended, one while a cancel is posted */
     struct weir__post start, cancel;
     _Atomic bool cancelled;
@@ -57,14 +59,20 @@ static const struct weir__what awaits_remote = {
     .object = "task of another loop",
 };
 
+static void unread(const struct weir_remote *r) {
+    const struct weir_error *e = r->failure.code == r->rc ? &r->failure : NULL;
+    if (!weir__unhandled(r->site->name, r->site, r->rc, e))
+        weir__log(WEIR_LOG_ERROR,
+                  "task '%s' (%s:%d), begun by weir_run_threadsafe, failed, and nobody read it: %s",
+                  r->site->name, r->site->file, r->site->line,
+                  e != NULL ? e->text : weir_error_text(r->rc));
+}
+
 static void unref(struct weir_remote *r) {
     if (atomic_fetch_sub_explicit(&r->refs, 1, memory_order_acq_rel) > 1)
         return;
     if (r->rc < 0 && !r->read && !r->excused)
-        weir__log(WEIR_LOG_ERROR,
-                  "task '%s' (%s:%d), begun by weir_run_threadsafe, failed, and nobody read it: %s",
-                  r->site->name, r->site->file, r->site->line,
-                  r->failure.code == r->rc ? r->failure.text : weir_error_text(r->rc));
+        unread(r);
     weir__loop_unref(r->loop);
     pthread_cond_destroy(&r->ended);
     pthread_mutex_destroy(&r->lock);
@@ -135,6 +143,7 @@ static struct weir_remote *make(struct weir_loop *l, size_t size) {
     if (r == NULL)
         return NULL;
     memset(r, 0, sizeof *r);
+    r->forks = weir__process.forks;
     atomic_init(&r->refs, 1);
     atomic_init(&r->cancelled, false);
     r->start.fn = start;
@@ -205,8 +214,9 @@ void weir_remote_cancel_at(const struct weir_site *site, struct weir_remote *r,
         unref(r);
 }
 
-static bool is_parents(struct weir_remote *r) {
-    return weir__mailbox_is_parents(&r->loop->mail);
+/* Not by the loop's mailbox: a loop that closed before the fork says that it is closed. */
+static bool is_parents(const struct weir_remote *r) {
+    return r->forks != weir__process.forks;
 }
 
 bool weir_remote_is_done(struct weir_remote *r) {

@@ -305,6 +305,61 @@ WEIR_TEST_BACKENDS(in_a_fork_child_a_remote_task_of_the_parent_is_refused) {
     weir_loop_close(&l);
 }
 
+WEIR_TEST_BACKENDS(in_a_fork_child_a_remote_task_of_a_loop_that_had_closed_is_refused) {
+    struct weir_loop *l = NULL;
+    assert_int_equal(weir_loop_open(NULL, &l), 0);
+    struct weir_remote *r = begun(l, adds, (struct adds_args){1, 2, 0});
+    weir_loop_close(&l);
+    pid_t child = fork();
+    if (child == 0) {
+        bool refused = !weir_remote_is_done(r) && weir_remote_wait(&r, 0, NULL, 0) == WEIR_EFORKED;
+        _exit(refused ? 0 : 1);
+    }
+    int status = -1;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_int_equal(weir_remote_wait(&r, 0, NULL, 0), WEIR_ENOLOOP);
+}
+
+/* ---- errors that nobody reads ---------------------------------------------------------------- */
+
+static int hooked, lines;
+
+static bool hook(const struct weir_unhandled *u, void *arg) {
+    hooked++;
+    assert_string_equal(u->task, "fails");
+    assert_string_equal(u->error->text, "not on a Sunday");
+    return arg != NULL;
+}
+
+static void count_lines(enum weir_log_level level, const char *line, void *arg) {
+    (void)level, (void)line, (void)arg;
+    lines++;
+}
+
+static void forgets_one_that_fails(void *arg) {
+    const struct weir_run_options o = {
+        .size = sizeof o, .on_unhandled = hook, .unhandled_arg = arg};
+    struct weir_loop *l = NULL;
+    hooked = lines = 0;
+    assert_int_equal(weir_loop_open(&o, &l), 0);
+    assert_int_equal(weir_run_threadsafe(l, WEIR_SITE(fails), fails, NULL, 0, NULL), 0);
+    for (int i = 0; i < 4; i++)
+        weir_loop_step(l, 0);
+    weir_loop_close(&l);
+}
+
+WEIR_TEST_BACKENDS(the_hook_gets_the_error_of_a_remote_task_that_nobody_reads) {
+    weir_log_to(count_lines, NULL);
+    forgets_one_that_fails(&hooked);
+    assert_int_equal(hooked, 1);
+    assert_int_equal(lines, 0);
+    forgets_one_that_fails(NULL);
+    assert_int_equal(hooked, 1);
+    assert_int_equal(lines, 1);
+    weir_log_to(NULL, NULL);
+}
+
 WEIR_TEST_ABORTS(starting_on_no_loop_aborts, "weir_run_threadsafe: the loop is NULL") {
     weir_run_threadsafe(NULL, WEIR_SITE(x), sleeps, NULL, 0, NULL);
 }

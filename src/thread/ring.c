@@ -2,7 +2,8 @@
 /* ring.c - items between threads and tasks, for the shared queue and the shared chan. Each change
  * under the lock ends with settle, which makes the offers that have become possible. So outside the
  * lock: a getter waits only if each item is offered to another; a putter only if there is no
- * room. */
+ * room. An offer that came in vain is counted until it is claimed: meanwhile an item may be offered
+ * to a younger getter than the first that waits, and getter_claims passes that offer on. */
 #include "thread/ring.h"
 
 #include <errno.h>
@@ -103,8 +104,14 @@ static int take(struct weir__ring *r, void *item) {
 
 static bool getter_claims(struct weir__sharer *w) {
     struct weir__ring *r = ring_of(w);
-    r->offered--;
+    struct weir__sharer *first = weir__shared_first(&r->getters);
+    bool is_overtaking = first != NULL && first->ticket < w->ticket;
     w->rc = available(r) > 0;
+    if (w->rc == 1 && is_overtaking) { /* the offer to the first was in vain, and w's is not */
+        weir__shared_offer(first);
+        return false;
+    }
+    r->offered--;
     if (w->rc == 1)
         pop(r, w->item);
     return w->rc == 1 || r->closed;
@@ -153,10 +160,8 @@ static void drop_all(const struct weir__ring *r) {
 }
 
 void weir__ring_unref(struct weir__ring *r, const char *call) {
-    if (r == NULL || !weir__shared_unref(&r->shared))
+    if (r == NULL || !weir__shared_unref(&r->shared, call))
         return;
-    if (!weir__list_empty(&r->getters) || !weir__list_empty(&r->putters))
-        WEIR_BUG("%s: it is the last reference, and something waits", call);
     drop_all(r);
     weir__shared_fini(&r->shared);
     weir__free(r);
@@ -269,7 +274,13 @@ size_t weir__ring_drop(struct weir__ring *r, const char *call) {
     if (!lock(r, call))
         return 0;
     close_locked(r);
-    struct weir__ring given_up = *r;
+    struct weir__ring given_up = {.items = r->items,
+                                  .item_size = r->item_size,
+                                  .count = r->count,
+                                  .room = r->room,
+                                  .first = r->first,
+                                  .drop = r->drop,
+                                  .drop_arg = r->drop_arg};
     r->count = r->room = 0;
     r->items = NULL;
     settle(r);

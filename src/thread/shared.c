@@ -12,6 +12,8 @@
 
 void weir__shared_init(struct weir__shared *s, const struct weir_site *site) {
     atomic_init(&s->refs, 1);
+    s->waiting = 0;
+    s->tickets = 0;
     s->forks = weir__process.forks;
     s->site = site;
     pthread_mutex_init(&s->lock, NULL);
@@ -22,10 +24,16 @@ void weir__shared_ref(struct weir__shared *s, const char *call) {
     atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
 }
 
-bool weir__shared_unref(struct weir__shared *s) {
-    if (atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) > 1)
+bool weir__shared_unref(struct weir__shared *s, const char *call) {
+    if (atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) > 1
+        || weir__shared_is_parents(s))
         return false;
-    return !weir__shared_is_parents(s);
+    pthread_mutex_lock(&s->lock);
+    bool is_waited_on = s->waiting > 0;
+    pthread_mutex_unlock(&s->lock);
+    if (is_waited_on)
+        WEIR_BUG("%s: it is the last reference, and something waits", call);
+    return true;
 }
 
 void weir__shared_fini(struct weir__shared *s) {
@@ -83,7 +91,14 @@ void weir__shared_tell(struct weir__sharer *w, int rc) {
     wake(w);
 }
 
-/* w has an offer. It takes it, or waits before all others again. */
+static void enlist(struct weir__sharer *w) {
+    struct weir__list *next = w->in->next;
+    while (next != w->in && WEIR_CONTAINER(next, struct weir__sharer, link)->ticket < w->ticket)
+        next = next->next;
+    weir__list_add_tail(next, &w->link); /* before next */
+}
+
+/* w has an offer. It takes it, or waits in its old place again. */
 static void claim(struct weir__sharer *w) {
     if (w->ops->claim(w)) {
         w->state = WEIR__TOLD;
@@ -92,7 +107,7 @@ static void claim(struct weir__sharer *w) {
     w->state = WEIR__WAITS;
     if (w->loop != NULL)
         weir__loop_ref(w->loop);
-    weir__list_add_tail(w->in->next, &w->link); /* before the first */
+    enlist(w);
 }
 
 static void leave(struct weir__sharer *w) {
@@ -112,6 +127,7 @@ static void woken(struct weir__post *p, bool dropped) {
     if (w->state == WEIR__OFFERED)
         claim(w);
     bool waits_again = w->state == WEIR__WAITS;
+    w->on->waiting -= !waits_again;
     pthread_mutex_unlock(&w->on->lock);
     if (!waits_again)
         weir__unpark(&w->park, 0);
@@ -124,6 +140,7 @@ static int abort_wait(struct weir__park *p) {
     bool was_listed = w->state == WEIR__WAITS;
     if (w->state != WEIR__TOLD)
         leave(w);
+    w->on->waiting -= was_listed;
     pthread_mutex_unlock(&w->on->lock);
     if (!was_listed)
         return WEIR__PENDING;
@@ -168,6 +185,7 @@ static int wait_in_thread(struct weir__shared *s, struct weir__sharer *w, weir_n
         if (w->state == WEIR__WAITS && rc != 0)
             leave(w);
     }
+    s->waiting--;
     pthread_mutex_unlock(&s->lock);
     pthread_cond_destroy(&w->told);
     return w->state == WEIR__TOLD ? w->rc : -ETIME;
@@ -179,6 +197,8 @@ int weir__shared_wait(struct weir__shared *s, struct weir__sharer *w, struct wei
     w->on = s;
     w->in = list;
     w->state = WEIR__WAITS;
+    w->ticket = s->tickets++;
+    s->waiting++;
     weir__list_add_tail(list, &w->link);
     if (weir__task_here() == NULL) {
         w->loop = NULL;

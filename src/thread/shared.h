@@ -21,6 +21,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/list.h"
 #include "task/task.h"
@@ -30,6 +31,8 @@ struct weir__shared { /* every shared object begins with it */
     unsigned forks; /* how many forks this process was away from the first one when it was made */
     const struct weir_site *site;
     pthread_mutex_t lock;
+    size_t waiting;   /* waits that have begun and not ended; also those that are in no list */
+    uint64_t tickets; /* waits that have begun */
 };
 
 enum weir__sharer_state { WEIR__WAITS, WEIR__OFFERED, WEIR__TOLD, WEIR__LEFT };
@@ -41,7 +44,8 @@ struct weir__sharer {
     struct weir_loop *loop; /* a reference while it is in a list; NULL: a plain thread waits */
     pthread_cond_t told;    /* of a plain thread */
     struct weir__shared *on;
-    struct weir__list *in; /* the list in which it waits */
+    struct weir__list *in; /* the list in which it waits, by ticket */
+    uint64_t ticket;
     const struct weir__sharer_ops *ops;
     void *item; /* the object's own use */
     int rc;
@@ -50,7 +54,8 @@ struct weir__sharer {
 
 struct weir__sharer_ops { /* the lock is held */
     /* w was offered something. Take it, set w->rc and return true; or return false: there is
-     * nothing any more, and w waits again, before all others. NULL: nothing is ever offered. */
+     * nothing for it any more, and w waits again, in its old place. NULL: nothing is ever
+     * offered. */
     bool (*claim)(struct weir__sharer *w);
     /* w has left; it had an offer, which now is the next one's. NULL: nothing to do. */
     void (*left)(struct weir__sharer *w, bool had_offer);
@@ -60,8 +65,8 @@ struct weir__sharer_ops { /* the lock is held */
 void weir__shared_init(struct weir__shared *s, const struct weir_site *site);
 void weir__shared_ref(struct weir__shared *s, const char *call);
 /* Returns true for the last reference: the caller frees what s holds, calls weir__shared_fini, and
- * frees s. */
-bool weir__shared_unref(struct weir__shared *s);
+ * frees s. Aborts if it is the last and something waits. */
+bool weir__shared_unref(struct weir__shared *s, const char *call);
 void weir__shared_fini(struct weir__shared *s);
 
 /* Is this process a fork child, and s its parent's? Then the lock may be held by a thread that is

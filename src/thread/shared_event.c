@@ -46,10 +46,8 @@ void weir_shared_event_unref(struct weir_shared_event **take_event) {
     if (e == NULL)
         return;
     *take_event = NULL;
-    if (!weir__shared_unref(&e->shared))
+    if (!weir__shared_unref(&e->shared, "weir_shared_event_unref"))
         return;
-    if (!weir__list_empty(&e->waiters))
-        WEIR_BUG("weir_shared_event_unref: it is the last reference, and something waits");
     weir__shared_fini(&e->shared);
     weir__free(e);
 }
