@@ -176,7 +176,8 @@ class Strangers(FleetTest):
     """Somebody who is no process of the node has its outputs, and outlives it."""
 
     def haunt(self, speak):
-        self.fleet(a="echo $$; echo beat >&3; exec sleep 1000")
+        # The beat first: for its redirection the shell changes its own descriptor 1.
+        self.fleet(a="echo beat >&3; echo $$; exec sleep 1000")
         up = self.start("up", stderr=subprocess.DEVNULL)
         node = int(up.stdout.readline().split()[-1])
         over = threading.Event()
