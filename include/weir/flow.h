@@ -98,8 +98,9 @@ struct weir_retry_policy {  /* zero: the default */
  * the caller fires; so a scope's budget says how long to try.
  * Returns what fn returned; its last error, if there are no tries left or should_retry refuses, and
  * then fn's record stays. When a scope fires: -ECANCELED, -ETIME, with a record whose text has the
- * last error and the number of tries, whose reason is its code and done the number of tries; if it
- * fires in the first call of fn, with fn's record. Aborts if fn is NULL. */
+ * last error and the number of tries, whose reason is its code, and done the number of tries, the
+ * one that was cut short included. But if the very first call of fn returns the scope's code, there
+ * is no error before it, and fn's record stays. Aborts if fn is NULL. */
 WEIR_SUSPENDS int weir_retry(const struct weir_retry_policy *policy, int (*fn)(void *arg),
                              void *arg);
 

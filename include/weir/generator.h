@@ -45,8 +45,8 @@ WEIR_SUSPENDS int weir_gen_next(struct weir_gen *gen, void *ret_item);
 /* Close a generator: cancel its task if it has not ended, and join it, however long that takes. fn
  * does not begin if nobody has asked. An error of fn that was not reported yet goes to g, unless it
  * is the -ECANCELED of this cancel. NULL, a zeroed and a closed one are fine. If fn waits for the
- * caller, it is treated as a child is by weir_group_close. Aborts if fn calls it, and while a task
- * waits in weir_gen_next. */
+ * caller, it is treated as a child is by weir_group_close. Aborts if fn calls it, while a task
+ * waits in weir_gen_next, and while another closes gen. */
 WEIR_SUSPENDS void weir_gen_close(struct weir_gen *gen);
 
 #ifdef __cplusplus

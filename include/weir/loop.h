@@ -17,7 +17,7 @@ extern "C" {
 struct weir_loop; /* a loop: it runs the tasks of one thread */
 
 /* An error that no call will return any more: of a child whose group does not hand it on, of a task
- * whose handle was given back unread, of a future. Lent during the call. */
+ * or a remote task whose last handle was given back unread, of a future. Lent during the call. */
 struct weir_unhandled {
     const char *task;             /* whose error it is: the task's name */
     const struct weir_site *site; /* where that was spawned or made; NULL: not known */

@@ -45,7 +45,7 @@ WEIR_API int weir_shared_event_new_at(const struct weir_site *site,
 /* Take a reference, for another thread or task. Returns e. */
 WEIR_API struct weir_shared_event *weir_shared_event_ref(struct weir_shared_event *e);
 /* Give a reference back; *take_event becomes NULL. NULL and *NULL are fine. Aborts if it is the
- * last one and something waits. */
+ * last one, and a call waits or has been served and not yet returned. */
 WEIR_API void weir_shared_event_unref(struct weir_shared_event **take_event);
 
 /* Set the event: all that wait go on. Later waits return at once, until it is cleared. */
@@ -78,8 +78,8 @@ WEIR_API int weir_shared_queue_new_at(const struct weir_site *site, size_t item_
 /* Take a reference, for another thread or task. Returns q. */
 WEIR_API struct weir_shared_queue *weir_shared_queue_ref(struct weir_shared_queue *q);
 /* Give a reference back; *take_queue becomes NULL. NULL and *NULL are fine. The last one frees the
- * queue; items in it go to the function of weir_shared_queue_on_drop. Aborts if it is the last one
- * and something waits. */
+ * queue; items in it go to the function of weir_shared_queue_on_drop. Aborts if it is the last one,
+ * and a call waits or has been served and not yet returned. */
 WEIR_API void weir_shared_queue_unref(struct weir_shared_queue **take_queue);
 
 /* Have fn(item, arg) called with each item that the queue gives up, by

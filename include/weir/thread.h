@@ -21,9 +21,10 @@ struct weir_remote; /* a task on a loop, as other threads know it: counted */
  * place: WEIR_SITE(fn).
  * *ret_remote is a handle that the caller gives back, by weir_remote_wait, weir_remote_await or
  * weir_remote_release. ret_remote NULL: the task is started and forgotten.
- * An error of fn that no wait has read goes to on_unhandled (struct weir_run_options) of the thread
- * that gives the last handle back, if it has a loop, or is logged; unless it is the code of the
- * cancel that stopped the task. A task that has not begun does not hold l's run
+ * An error of fn that no wait has read goes to on_unhandled (struct weir_run_options) when the last
+ * reference ends, with the last handle or with the task: to that of the loop on the thread where
+ * this happens; or it is logged. The code of the cancel that stopped the task is no such error. A
+ * task that has not begun does not hold l's run
  * open: if l ends before, fn is not called and the result is WEIR_ENOLOOP; if there is no memory or
  * stack for the task, -ENOMEM or -EAGAIN.
  * Returns 0; -ENOMEM, WEIR_ECLOSED (l has ended), WEIR_EFORKED (l is the parent process's). On

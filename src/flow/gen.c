@@ -150,6 +150,8 @@ void weir_gen_close(struct weir_gen *gen) {
         WEIR_BUG("weir_gen_close: called %s", g->task != NULL && weir_task_current() == g->task
                                                   ? "by the generator's own function"
                                                   : "outside a task");
+    if (g->state == CLOSING)
+        WEIR_BUG("weir_gen_close: another task is closing this generator");
     if (g->owed || !weir__waitq_empty(&g->ready))
         WEIR_BUG("weir_gen_close: a task waits in weir_gen_next for this generator");
     if (g->state == OPEN) {

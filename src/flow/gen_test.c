@@ -282,7 +282,8 @@ static int closes_shared(void *args) {
     return 0;
 }
 
-static int asks_while_it_is_closed(void *arg) {
+/* Another task is closing the generator, whose function cleans up. */
+static void is_being_closed(void) {
     struct weir_scope s;
     assert_int_equal(weir_gen_open(&shared, NULL, sizeof(int), cleans_up, NULL), 0);
     weir_scope_enter(&s, MOMENT);
@@ -291,12 +292,26 @@ static int asks_while_it_is_closed(void *arg) {
     assert_int_equal(weir_go0(NULL, closes_shared), 0);
     while (!cleaning)
         assert_int_equal(weir_yield(), 0);
+}
+
+static int asks_while_it_is_closed(void *arg) {
+    is_being_closed();
     return asks(NULL);
 }
 
 WEIR_TEST_ABORTS(asking_a_generator_while_it_is_being_closed_aborts,
                  "weir_gen_next: the generator is being closed") {
     weir_sim_run(asks_while_it_is_closed, NULL, NULL);
+}
+
+static int closes_while_it_is_closed(void *arg) {
+    is_being_closed();
+    return closes_shared(NULL);
+}
+
+WEIR_TEST_ABORTS(closing_a_generator_while_it_is_being_closed_aborts,
+                 "weir_gen_close: another task is closing this generator") {
+    weir_sim_run(closes_while_it_is_closed, NULL, NULL);
 }
 
 static int ends_at_once(struct weir_gen *gen, void *arg) {

@@ -28,7 +28,7 @@ struct hand_args {
  * failed, or has not begun. */
 static int stopped(struct map *m, int rc) {
     if (rc == weir_cancelled() && weir__group_cancelled(m->group) == 0) {
-        m->stopped = weir_error(rc) != NULL ? rc : weir__fail(rc, "map", NULL);
+        m->stopped = weir__error_felt(rc, "map");
         weir__error_keep(&m->why);
         (weir_group_cancel)(m->group, "a task of the map was cancelled");
     }
@@ -38,6 +38,7 @@ static int stopped(struct map *m, int rc) {
 static int hand(void *args) {
     struct map *m = ((struct hand_args *)args)->map;
     while (m->next < m->n && weir_cancelled() == 0) {
+        weir__error_begin(); /* a call may have handled an error, and the next fail with its code */
         int rc = m->fn(m->items + m->next++ * m->item_size, m->arg);
         if (rc < 0)
             return stopped(m, rc);

@@ -25,7 +25,7 @@ struct run_args {
 };
 
 /* The race is decided here, and not when the caller runs again: by then others may have succeeded,
- * or a scope may have fired. One that fired before has decided it, too. */
+ * or a scope may have fired. A scope that fired before has decided it too: nobody wins. */
 static int run(void *args) {
     const struct run_args *a = args;
     struct race *r = a->race;

@@ -2,6 +2,8 @@
 /* Several at once: weir_race, weir_map. */
 #include "flow/flow_test_util.h"
 
+#include <string.h>
+
 struct one {
     int moments, rc;
     bool held, shielded; /* what it opened, until undone; it goes on although it is cancelled */
@@ -283,6 +285,40 @@ static int one_is_cancelled(void *arg) {
 
 WEIR_TEST(the_cancel_of_one_task_of_a_map_ends_the_map) {
     run_in_order(one_is_cancelled);
+}
+
+static int sleeps_for_ever(void *args) {
+    return weir_sleep(WEIR_NEVER);
+}
+
+/* It leaves the record of an error that it has handled. */
+static int handles_a_cancel(void *item, void *arg) {
+    struct weir_task *child = NULL;
+    assert_int_equal(weir_spawn(NULL, WEIR_SITE(child), sleeps_for_ever, NULL, 0, NULL, &child), 0);
+    weir_task_cancel(child, "a child");
+    assert_int_equal(weir_await(&child, NULL, 0), -ECANCELED);
+    weir_task_cancel(weir_task_current(), "this one alone");
+    return 0;
+}
+
+static int handles_an_error(void *item, void *arg) {
+    if (*(int *)item > 0)
+        return -ENOENT;
+    assert_int_equal(weir_fail(-ENOENT, "no first"), -ENOENT);
+    return 0;
+}
+
+static int earlier_errors_are_handled(void *arg) {
+    int items[] = {0, 1};
+    assert_int_equal(weir_map(handles_a_cancel, items, sizeof *items, 2, 1, NULL), -ECANCELED);
+    assert_string_equal(weir_error(-ECANCELED)->scope, "this one alone");
+    assert_int_equal(weir_map(handles_an_error, items, sizeof *items, 2, 1, NULL), -ENOENT);
+    assert_null(strstr(weir_error_message(-ENOENT), "no first"));
+    return 0;
+}
+
+WEIR_TEST(what_a_call_of_a_map_has_handled_is_not_told_of_another) {
+    run_in_order(earlier_errors_are_handled);
 }
 
 static int fails_on_the_way(void *item, void *arg) {

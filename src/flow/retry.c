@@ -37,10 +37,11 @@ static weir_ns with_jitter(const struct weir_retry_policy *p, weir_ns pause_ns) 
     return most > 0 ? pause_ns - (weir_ns)(weir_random() % ((uint64_t)most + 1)) : pause_ns;
 }
 
-/* A scope has fired, in a pause or while the function ran: the record also has the last error. */
+/* A scope has fired, in a pause or while the function ran: the record also has the last error. A
+ * long text is cut at its end, so that of the function comes last. */
 static int gave_up(int rc, unsigned tries, int last) {
-    rc = weir_fail(rc, "%s; after %u tr%s, the last error: %s", weir_error_message(rc), tries,
-                   tries == 1 ? "y" : "ies", weir_error_text(last));
+    rc = weir_fail(rc, "after %u tr%s, the last error: %s; %s", tries, tries == 1 ? "y" : "ies",
+                   weir_error_text(last), weir_error_message(rc));
     weir__fail_reason(rc, last);
     weir__fail_done(rc, tries);
     return rc;

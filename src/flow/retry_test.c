@@ -150,6 +150,29 @@ WEIR_TEST(a_deadline_in_a_later_try_of_a_retry_leaves_the_last_error_in_the_reco
     run_in_order(fired_in_the_second);
 }
 
+static int says_much_then(void *arg) {
+    (void)arg;
+    if (++dial.calls == 1)
+        return -ECONNREFUSED;
+    int rc = weir_sleep(LONG);
+    return weir_fail(rc, "%0150d", 7);
+}
+
+static int fired_in_one_that_says_much(void *arg) {
+    struct weir_scope s;
+    memset(&dial, 0, sizeof dial);
+    weir_scope_enter(&s, WEIR_MILLISECONDS(250));
+    int rc = weir_retry(NULL, says_much_then, NULL);
+    assert_int_equal(rc, -ETIME);
+    const char *said = "after 2 tries, the last error: connection refused; 000";
+    assert_non_null(strstr(weir_error_message(rc), said));
+    return weir_scope_leave(&s, 0);
+}
+
+WEIR_TEST(the_last_error_of_a_retry_has_its_place_beside_a_long_text) {
+    run_in_order(fired_in_one_that_says_much);
+}
+
 /* ---- every ---- */
 
 static int beats(void *arg) {

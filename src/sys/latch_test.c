@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A latch between a thread that falls asleep and one that rings. (loop_test.c and
- * task/drive_test.c wait in the kernel.) */
+/* A latch between a thread that falls asleep and one that rings. The wait in the kernel is tested
+ * in loop_test.c and task/drive_test.c. */
 #include <pthread.h>
 #include <sched.h>
 #include <time.h>

@@ -424,8 +424,6 @@ int weir__failf_in(struct weir_task *t, int rc, const char *what, const char *fo
 void weir__error_raised(struct weir_task *t) __attribute__((cold));
 uint16_t weir__error_number(void) __attribute__((cold));
 void weir__error_settled(uint16_t number) __attribute__((cold));
-/* Return rc, the felt code. Writes a record, unless the present one already names its reason. */
-int weir__error_felt(int rc, const char *what);
 /* The running task's record is that of a cancel or a deadline: say whose. */
 void weir__error_because(struct reason why) __attribute__((cold));
 /* The text of a record, made now if it was not yet. */

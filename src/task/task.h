@@ -266,5 +266,7 @@ int weir__group_cancelled(const struct weir_group *g);
  * one. Returns true if that has handled it; else the caller logs it. e: its record, or NULL. */
 bool weir__unhandled(const char *task, const struct weir_site *site, int rc,
                      const struct weir_error *e) __attribute__((cold));
+/* Return rc, the felt code. Writes a record, unless the present one already names its reason. */
+int weir__error_felt(int rc, const char *what);
 
 #endif

@@ -59,6 +59,12 @@ static const struct weir__what awaits_remote = {
     .object = "task of another loop",
 };
 
+/* The mailbox of a loop that had closed before the fork says that it is closed, and not that it is
+ * the parent's. */
+static bool is_parents(const struct weir_remote *r) {
+    return r->forks != weir__process.forks;
+}
+
 static void unread(const struct weir_remote *r) {
     const struct weir_error *e = r->failure.code == r->rc ? &r->failure : NULL;
     if (!weir__unhandled(r->site->name, r->site, r->rc, e))
@@ -71,7 +77,7 @@ static void unread(const struct weir_remote *r) {
 static void unref(struct weir_remote *r) {
     if (atomic_fetch_sub_explicit(&r->refs, 1, memory_order_acq_rel) > 1)
         return;
-    if (r->rc < 0 && !r->read && !r->excused)
+    if (r->rc < 0 && !r->read && !r->excused && !is_parents(r))
         unread(r);
     weir__loop_unref(r->loop);
     pthread_cond_destroy(&r->ended);
@@ -212,11 +218,6 @@ void weir_remote_cancel_at(const struct weir_site *site, struct weir_remote *r,
     weir_remote_ref(r);
     if (weir__loop_push(r->loop, &r->cancel) < 0)
         unref(r);
-}
-
-/* Not by the loop's mailbox: a loop that closed before the fork says that it is closed. */
-static bool is_parents(const struct weir_remote *r) {
-    return r->forks != weir__process.forks;
 }
 
 bool weir_remote_is_done(struct weir_remote *r) {

@@ -133,12 +133,12 @@ WEIR_TEST_BACKENDS(after_offers_in_vain_receivers_are_served_in_their_old_order)
 
 enum { FIRST, SECOND, SENDERS, LOOPS };
 
-/* The offers to receivers on two loops arrive one by one: that to the first comes in vain, and then
- * there is an item that the second could take. */
-WEIR_TEST_BACKENDS(who_still_has_an_offer_leaves_the_item_to_those_who_wait_longer) {
+/* The receivers live on two loops, so their offers arrive one by one. `leaving` senders are
+ * cancelled before that. */
+static void serves_two_loops(int leaving, int first_item) {
     struct weir_shared_chan *c = bare_chan();
     struct weir_loop *loops[LOOPS];
-    struct weir_task *receivers[2], *tired[2], *senders[2];
+    struct weir_task *receivers[2], *senders[4] = {NULL};
     for (int i = 0; i < LOOPS; i++) {
         assert_int_equal(weir_loop_open(NULL, &loops[i]), 0);
         if (i != SENDERS)
@@ -146,31 +146,41 @@ WEIR_TEST_BACKENDS(who_still_has_an_offer_leaves_the_item_to_those_who_wait_long
         weir_loop_step(loops[i], 0);
     }
     for (int i = 0; i < 2; i++)
-        tired[i] = sender_of(c, i);
+        senders[i] = sender_of(c, i);
     weir_loop_step(loops[SENDERS], 0);
-    for (int i = 0; i < 2; i++) {
-        weir_task_cancel(tired[i], "test");
-        weir_task_release(&tired[i]);
+    for (int i = 0; i < leaving; i++)
+        weir_task_cancel(senders[i], "test");
+    weir_loop_step(loops[SENDERS], 0);
+    if (leaving == 2) {
+        weir_loop_step(loops[FIRST], 0);
+        senders[2] = sender_of(c, 2);
+        weir_loop_step(loops[SENDERS], 0);
     }
-    weir_loop_step(loops[SENDERS], 0);
-    weir_loop_step(loops[FIRST], 0);
-    senders[0] = sender_of(c, 10);
-    weir_loop_step(loops[SENDERS], 0);
     weir_loop_step(loops[SECOND], 0);
-    senders[1] = sender_of(c, 11);
+    senders[3] = sender_of(c, 3);
     for (int left = 1; left > 0;) {
         left = 0;
         for (int i = 0; i < LOOPS; i++)
             left += weir_loop_step(loops[i], 0);
     }
+    for (int i = 0; i < 4; i++)
+        weir_task_release(&senders[i]);
     for (int i = 0; i < 2; i++) {
         weir_loop_use(loops[i]);
-        assert_int_equal(weir__task_result(receivers[i]), 10 + i);
+        assert_int_equal(weir__task_result(receivers[i]), i == FIRST ? first_item : 3);
         weir_task_release(&receivers[i]);
-        weir_loop_use(loops[SENDERS]);
-        weir_task_release(&senders[i]);
     }
     for (int i = 0; i < LOOPS; i++)
         weir_loop_close(&loops[i]);
     weir_shared_chan_unref(&c);
+}
+
+/* That to the first has come in vain; then there is an item, which the second could take. */
+WEIR_TEST_BACKENDS(an_offer_leaves_the_item_to_a_receiver_that_waits_longer) {
+    serves_two_loops(2, 2);
+}
+
+/* Two offers are out, and one item is left. That of the second arrives before that of the first. */
+WEIR_TEST_BACKENDS(an_offer_leaves_the_item_to_an_older_offer) {
+    serves_two_loops(1, 1);
 }

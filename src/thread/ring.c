@@ -2,8 +2,8 @@
 /* ring.c - items between threads and tasks, for the shared queue and the shared chan. Each change
  * under the lock ends with settle, which makes the offers that have become possible. So outside the
  * lock: a getter waits only if each item is offered to another; a putter only if there is no
- * room. An offer that came in vain is counted until it is claimed: meanwhile an item may be offered
- * to a younger getter than the first that waits, and getter_claims passes that offer on. */
+ * room. An offer whose item has gone is counted until its getter claims: so a getter may have
+ * an offer while there is an item only for older ones, and then getter_claims leaves it to them. */
 #include "thread/ring.h"
 
 #include <errno.h>
@@ -24,11 +24,32 @@ static size_t available(const struct weir__ring *r) {
     return r->max > 0 ? r->count : r->putting;
 }
 
+static bool is_older(const struct weir__list *link, const struct weir__sharer *than) {
+    return WEIR_CONTAINER(link, struct weir__sharer, link)->ticket < than->ticket;
+}
+
+static void offer(struct weir__ring *r, struct weir__sharer *w) {
+    struct weir__list *next = &r->offers;
+    weir__shared_offer(w);
+    while (next->prev != &r->offers && !is_older(next->prev, w))
+        next = next->prev;
+    weir__list_add_tail(next, &w->link); /* before next */
+}
+
+/* How many getters that are older than w have an offer; those beyond max are not counted. */
+static size_t older_offers(const struct weir__ring *r, const struct weir__sharer *w, size_t max) {
+    size_t n = 0;
+    const struct weir__list *i = r->offers.next;
+    for (; i != &r->offers && n < max && is_older(i, w); i = i->next)
+        n++;
+    return n;
+}
+
 static void settle(struct weir__ring *r) {
     struct weir__sharer *w;
     while (r->offered < available(r) && (w = weir__shared_first(&r->getters)) != NULL) {
         r->offered++;
-        weir__shared_offer(w);
+        offer(r, w);
     }
     while (r->closed && available(r) == 0 && (w = weir__shared_first(&r->getters)) != NULL)
         weir__shared_tell(w, 0);
@@ -105,10 +126,10 @@ static int take(struct weir__ring *r, void *item) {
 static bool getter_claims(struct weir__sharer *w) {
     struct weir__ring *r = ring_of(w);
     struct weir__sharer *first = weir__shared_first(&r->getters);
-    bool is_overtaking = first != NULL && first->ticket < w->ticket;
-    w->rc = available(r) > 0;
-    if (w->rc == 1 && is_overtaking) { /* the offer to the first was in vain, and w's is not */
-        weir__shared_offer(first);
+    weir__list_remove(&w->link);
+    w->rc = available(r) > older_offers(r, w, available(r));
+    if (w->rc == 1 && first != NULL && is_older(&first->link, w)) {
+        offer(r, first); /* that to the first was in vain, and w's is not */
         return false;
     }
     r->offered--;
@@ -149,6 +170,7 @@ int weir__ring_new(const struct weir_site *site, size_t item_size, size_t max, c
     weir__shared_init(&r->shared, site);
     weir__list_init(&r->getters);
     weir__list_init(&r->putters);
+    weir__list_init(&r->offers);
     *ret_ring = r;
     return 0;
 }

@@ -13,7 +13,8 @@
 
 struct weir__ring {
     struct weir__shared shared;
-    struct weir__list getters, putters;
+    struct weir__list getters, putters; /* who wait */
+    struct weir__list offers;           /* getters that have an offer, by ticket */
     size_t item_size, max;
     size_t count, offered, putting; /* items in the ring; offers out; putters that wait */
     size_t room, first; /* how many items fit into the memory of the ring; where the oldest is */

@@ -39,7 +39,8 @@ enum weir__sharer_state { WEIR__WAITS, WEIR__OFFERED, WEIR__TOLD, WEIR__LEFT };
 
 struct weir__sharer {
     struct weir__park park;
-    struct weir__list link; /* empty unless the state is WEIR__WAITS */
+    struct weir__list link; /* in `in` while the state is WEIR__WAITS. While it is WEIR__OFFERED
+                             * the object may have it in a list of its own */
     struct weir__post woken;
     struct weir_loop *loop; /* a reference while it is in a list; NULL: a plain thread waits */
     pthread_cond_t told;    /* of a plain thread */
@@ -54,8 +55,8 @@ struct weir__sharer {
 
 struct weir__sharer_ops { /* the lock is held */
     /* w was offered something. Take it, set w->rc and return true; or return false: there is
-     * nothing for it any more, and w waits again, in its old place. NULL: nothing is ever
-     * offered. */
+     * nothing left for it, or it is for an older one, and w waits again in its old place. NULL:
+     * nothing is ever offered. */
     bool (*claim)(struct weir__sharer *w);
     /* w has left; it had an offer, which now is the next one's. NULL: nothing to do. */
     void (*left)(struct weir__sharer *w, bool had_offer);
