@@ -132,7 +132,7 @@ WEIR_API int weir_writer_open(struct weir_stream *s, size_t size, struct weir_wr
  * Returns 0; the error with which s refused earlier bytes, as weir_write (each later call returns
  * it again; -EBUSY only after a second in which another write held s); -EINVAL (printf refuses the
  * format), WEIR_ETORN, WEIR_ECLOSED (w was closed meanwhile), -ECANCELED, -ETIME, -ENOMEM,
- * WEIR_ENOLOOP, WEIR_EFORKED. buf is borrowed until return. */
+ * -EAGAIN (no stack for w's task), WEIR_ENOLOOP, WEIR_EFORKED. buf is borrowed until return. */
 WEIR_SUSPENDS int weir_writer_write(struct weir_writer *w, const void *buf, size_t len);
 WEIR_SUSPENDS int weir_writer_printf(struct weir_writer *w, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -140,9 +140,9 @@ WEIR_SUSPENDS int weir_writer_vprintf(struct weir_writer *w, const char *format,
     __attribute__((format(printf, 2, 0)));
 
 /* Wait until s has taken all that was written to w before the call.
- * Returns 0; an error as weir_writer_write. On cancel nothing is lost: w goes on writing. In a run
- * that was stopped, w keeps what s does not take at once, and goes on writing while a task waits
- * for it: for that call this in a shield. */
+ * Returns 0; an error as weir_writer_write. On cancel nothing is lost: w goes on writing. After
+ * weir_stop w keeps what s does not take at once, and writes on only while a task waits here or in
+ * weir_writer_write. A cancelled task waits only in a shield (weir_shield_enter). */
 WEIR_SUSPENDS int weir_writer_flush(struct weir_writer *w);
 
 /* Stop gathering; *take_writer becomes NULL. The bytes that s does not take at once are dropped,

@@ -51,7 +51,7 @@ static int take(struct frames *f, struct weir_view shown, struct weir_view *ret_
     return rc;
 }
 
-/* Nothing more can be read. A cancel point too, as every return of a call that suspends. */
+/* Closed, or a frame was refused. A cancel point, as every return of a call that suspends. */
 static int over(struct frames *f, struct weir_view *ret_frame) {
     int rc = weir__suspend_enter("frame");
     if (rc < 0)

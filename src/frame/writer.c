@@ -12,7 +12,7 @@
  *
  * A stop of the run cancels the pourer too. That is no error of the stream: the bytes stay
  * gathered. While a task waits for the writer, in a shield of its own, the pourer goes on in a
- * shield; the last to leave the queues cuts its wait short, so that it never holds the run open. */
+ * shield; the last to leave the queues cuts the wait of the pourer, which then ends. */
 #include <errno.h>
 #include <string.h>
 
@@ -31,7 +31,7 @@ enum {
     PAUSES = 10 /* of 1, 2, 4 .. 512 ms, while another write holds the stream */
 };
 
-static const weir_ns again_ns = WEIR_MILLISECONDS(10); /* after a flush without a pourer */
+static const weir_ns again_ns = WEIR_MILLISECONDS(10); /* where something is lacking */
 
 struct weir_writer {
     struct weir_stream *s;
@@ -128,8 +128,8 @@ static int fails(struct weir_writer *w, int rc) {
     return rc;
 }
 
-/* As weir_try_write, without a record: the call to which an error belongs writes it. The bytes of
- * a call that succeeds may lie in the record, and a close leaves it alone. */
+/* Leaves the error record as it was: a caller may be writing the text of that very record, and a
+ * full stream is no error of its. Who returns an error writes its own record. */
 static ssize_t try_write(struct weir_writer *w) {
     struct weir_error kept;
     weir__error_keep(&kept);
@@ -174,13 +174,14 @@ static int pause_if_busy(struct weir_writer *w, int rc) {
     return weir_sleep(WEIR_MILLISECONDS(1) << w->pauses++);
 }
 
-/* Where there is no descriptor or memory to wait for room, a write that waits needs none. */
+/* Where there is no descriptor or memory to wait for room, look again by the clock. Not by a write
+ * that waits: a cancel could cut it in two. */
 static int pour_on(struct weir_writer *w) {
     int rc = weir_wait_writable(w->s);
+    if (weir__stream_lacks(rc))
+        rc = weir_sleep(again_ns);
     if (w->closed || w->len == 0)
         return rc;
-    if (weir__stream_lacks(rc))
-        return pour_waiting(w);
     if (rc < 0)
         return pause_if_busy(w, rc);
     ssize_t n = try_write(w);
@@ -195,7 +196,8 @@ static bool is_awaited(const struct weir_writer *w) {
     return !weir__waitq_empty(&w->room) || !weir__waitq_empty(&w->drained);
 }
 
-/* The pourer is cancelled. The bound is longer than any other: the wait ends by a cut. */
+/* The pourer is cancelled. The bound is 68 years: what ends the wait is a cut, by give_up or the
+ * close. */
 static WEIR_NOINLINE int pour_on_shielded(struct weir_writer *w) {
     struct weir_scope shield;
     weir_shield_enter(&shield, WEIR_SECONDS(INT32_MAX));
@@ -249,7 +251,7 @@ static int pour_or_start(struct weir_writer *w) {
     return rc == 1 ? pourer_start(w) : rc;
 }
 
-/* The next call returns an error of the stream. */
+/* An error of the stream is in w->failed, for the next call. */
 static void flush(struct weir__flush *f) {
     struct weir_writer *w = WEIR_CONTAINER(f, struct weir_writer, flush);
     if (pour_or_start(w) < 0 && w->failed == 0)
@@ -322,7 +324,7 @@ static int64_t wait_in(struct weir__waitq *q, struct wish *wish, const struct we
     return weir__wait_park(&wish->wait);
 }
 
-/* Leaves w alone, as waited. */
+/* It must not touch w: see waited. */
 static int cut_short(int64_t rc, const struct wish *wish) {
     int code = waited(rc, "write");
     if (code < 0)

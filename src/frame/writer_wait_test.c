@@ -133,6 +133,32 @@ static int without_descriptors(void *arg) {
     return 0;
 }
 
+/* The close comes while the stream takes bytes, a few at a time. */
+static int closes_without_descriptors(void *arg) {
+    struct weir_stream *s, *far;
+    struct weir_writer *w = open_full(&s, &far);
+    char some[600];
+    assert_int_equal(weir_sleep(WEIR_MILLISECONDS(1)), 0);
+    assert_int_equal(weir_read_exactly(far, some, sizeof some), 0);
+    assert_int_equal(weir_sleep(1), 0);
+    weir_writer_close(&w);
+    assert_int_equal(weir_sleep(WEIR_MILLISECONDS(1)), 0);
+    assert_int_equal(weir_shutdown(s), 0);
+    weir_close(&far);
+    weir_close(&s);
+    return 0;
+}
+
+WEIR_TEST(a_close_while_there_is_no_descriptor_tears_nothing) {
+    struct weir_fault fault = {.size = sizeof fault, .kinds = WEIR_FAULT_POLL,
+                               .error = -EMFILE, .nth = 1, .every = true};
+    struct weir_sim_options o = small_buffers(true);
+    weir_fault_arm(&fault);
+    assert_int_equal(weir_sim_run(closes_without_descriptors, NULL, &o), 0);
+    assert_true(weir_fault_struck() > 0);
+    weir_fault_arm(NULL);
+}
+
 WEIR_TEST(a_writer_needs_no_descriptor_to_wait) {
     static const int lacks[] = {-EMFILE, -ENFILE, -ENOMEM};
     for (size_t i = 0; i < 6; i++) {

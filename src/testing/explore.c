@@ -48,8 +48,8 @@ static void tell(void) {
         say(tail.line[i % LINES]);
 }
 
-/* Returning ends the process, also where the handler of crash reports has called this one: what
- * has crashed crashes again. */
+/* Then what has crashed crashes again, and ends the process. SA_RESETHAND would not do: the handler
+ * of crash reports calls this one as a function. */
 static void on_crash(int signal) {
     tell();
     sigaction(signal, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);

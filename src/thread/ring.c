@@ -127,7 +127,7 @@ static bool getter_claims(struct weir__sharer *w) {
     struct weir__ring *r = ring_of(w);
     struct weir__sharer *first = weir__shared_first(&r->getters);
     weir__list_remove(&w->link);
-    w->rc = available(r) > older_offers(r, w, available(r));
+    w->rc = r->offered <= available(r) || available(r) > older_offers(r, w, available(r));
     if (w->rc == 1 && first != NULL && is_older(&first->link, w)) {
         offer(r, first); /* that to the first was in vain, and w's is not */
         return false;

@@ -42,7 +42,7 @@ struct weir__sharer {
     struct weir__list link; /* in `in` while the state is WEIR__WAITS. While it is WEIR__OFFERED
                              * the object may have it in a list of its own */
     struct weir__post woken;
-    struct weir_loop *loop; /* a reference while it is in a list; NULL: a plain thread waits */
+    struct weir_loop *loop; /* a reference while it WAITS; NULL: a plain thread waits */
     pthread_cond_t told;    /* of a plain thread */
     struct weir__shared *on;
     struct weir__list *in; /* the list in which it waits, by ticket */
