@@ -12,8 +12,8 @@
 #include "task/task.h"
 #include "task/waitq.h"
 
-/* CLOSING: the body is cancelled and may still run; nobody may ask any more, since who asks would
- * wait beyond the close. */
+/* CLOSING: the body was cancelled and may still run. To ask aborts: that task would still wait when
+ * the generator is closed. */
 enum gen_state { CLOSED, OPEN, CLOSING, ENDED, REPORTED };
 
 struct gen { /* behind struct weir_gen */

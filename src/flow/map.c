@@ -24,8 +24,8 @@ struct hand_args {
 };
 
 /* A group does not take it for a failure when a task that was cancelled returns -ECANCELED. So if
- * this task alone was cancelled, it ends the map itself: else nobody would learn that a call has
- * failed, or has not begun. */
+ * this task alone was cancelled, it ends the map itself: else the map would return 0, although a
+ * call has failed or has not begun. */
 static int stopped(struct map *m, int rc) {
     if (rc == weir_cancelled() && weir__group_cancelled(m->group) == 0) {
         m->stopped = weir__error_felt(rc, "map");
